@@ -1,0 +1,97 @@
+package tokens
+
+import (
+	"slices"
+	"time"
+)
+
+// ClientType says how far a client can keep a secret and where its answers go.
+// See RFC 6749 §2.1, RFC 8252 §8.4 and RFC 9700 §2.
+type ClientType string
+
+// The types of client.
+const (
+	ClientSPA     ClientType = "spa"     // public, in a browser
+	ClientNative  ClientType = "native"  // public, on a device
+	ClientWeb     ClientType = "web"     // confidential, with users
+	ClientMachine ClientType = "machine" // confidential, without users
+)
+
+// GrantType is the grant_type of a token request.
+type GrantType string
+
+// The grants that Gatehouse serves.
+const (
+	GrantAuthorizationCode GrantType = "authorization_code"
+	GrantRefreshToken      GrantType = "refresh_token"
+	GrantClientCredentials GrantType = "client_credentials"
+)
+
+// Client is a registered application. Values come checked from the configuration.
+type Client struct {
+	ID           string
+	Name         string // for people; the ID where none was given
+	Type         ClientType
+	RedirectURIs []string
+	LogoutURIs   []string
+	Origins      []string // scheme://host[:port], lower case
+	APIs         []string // identifiers of the APIs it may ask for
+	Scopes       []string // of those APIs; empty for all
+	// SecretHashes are bcrypt, argon2id or "sha256:" hashes. Several overlap while a secret is rotated.
+	SecretHashes   []string
+	OIDCConformant bool
+	Consent        ConsentMode
+	IDTokenAlg     string // JWA name; "" for the gateway's
+	Refresh        RefreshPolicy
+
+	tag ClientTag
+}
+
+// ConsentMode says when a person is asked whether the client may go on.
+type ConsentMode string
+
+// The modes of consent.
+const (
+	// ConsentAuto asks when a session would otherwise answer silently for a
+	// client whose redirect URI anyone on the device can claim (RFC 8252 §8.6).
+	ConsentAuto   ConsentMode = ""
+	ConsentAlways ConsentMode = "always"
+	ConsentNever  ConsentMode = "never"
+)
+
+// RefreshPolicy is how a client's refresh tokens live.
+type RefreshPolicy struct {
+	Rotation     bool
+	Leeway       time.Duration // how long a lost or raced answer can be had again; 0 is strict
+	Lifetime     time.Duration // absolute, from login; 0 is infinite
+	IdleLifetime time.Duration // 0 is infinite
+	MaxActive    int           // live families per user and client
+}
+
+// Confidential reports whether the client authenticates with a secret.
+func (c *Client) Confidential() bool { return c.Type == ClientWeb || c.Type == ClientMachine }
+
+// Tag returns the client's tag.
+func (c *Client) Tag() ClientTag { return c.tag }
+
+// MayUse reports whether the client is registered for a grant. See RFC 6749 §5.2 unauthorized_client.
+func (c *Client) MayUse(g GrantType) bool {
+	switch g {
+	case GrantAuthorizationCode, GrantRefreshToken:
+		return c.Type != ClientMachine
+	case GrantClientCredentials:
+		return c.Type == ClientMachine
+	}
+	return false
+}
+
+// HasOrigin reports whether the client registered a browser origin.
+func (c *Client) HasOrigin(origin string) bool { return slices.Contains(c.Origins, origin) }
+
+// API is a resource server behind bearer_auth.
+type API struct {
+	Identifier          string // the audience
+	Scopes              []string
+	AllowOfflineAccess  bool
+	AccessTokenLifetime time.Duration
+}

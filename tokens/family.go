@@ -1,0 +1,191 @@
+package tokens
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+)
+
+// A Family is one login of one user at one client: the chain of refresh tokens
+// of which only the newest generation counts. However often it rotates it
+// stays one record of FamilySize bytes.
+type Family struct {
+	ID          FamilyID
+	Client      ClientTag
+	Grant       GrantID
+	Session     SessionMark
+	Generation  uint32    // the current one; the first token of a family is generation 1
+	Created     time.Time // seconds
+	AuthTime    time.Time // seconds; when the person proved who they are
+	Expires     time.Time // seconds; the absolute end, zero for none. Rotation never moves it
+	IdleExpires time.Time // seconds; the end unless it is used before, zero for none
+	Rotated     time.Time // milliseconds; when Generation was made
+	Attempt     Attempt   // the attempt that made Generation
+}
+
+// FamilySize is the length of an encoded record. Redis keeps a hash compact
+// (a listpack) while no value is longer than 64 bytes.
+const FamilySize = 64
+
+const familyVersion = 1
+
+// MarshalBinary encodes the record; the ID is its key and is left out. Layout,
+// big-endian: version 1, client 8, grant 16, session 5, generation 4, created
+// 4, auth time 4, expires 4, idle end 4, rotated 6 (ms), attempt 8.
+func (f Family) MarshalBinary() ([]byte, error) {
+	b := make([]byte, 0, FamilySize)
+	b = append(b, familyVersion)
+	b = append(b, f.Client[:]...)
+	b = append(b, f.Grant[:]...)
+	b = append(b, f.Session[:]...)
+	b = binary.BigEndian.AppendUint32(b, f.Generation)
+	b = appendSeconds(b, f.Created)
+	b = appendSeconds(b, f.AuthTime)
+	b = appendSeconds(b, f.Expires)
+	b = appendSeconds(b, f.IdleExpires)
+	ms := binary.BigEndian.AppendUint64(nil, uint64(f.Rotated.UnixMilli()))
+	b = append(b, ms[2:]...)
+	return append(b, f.Attempt[:]...), nil
+}
+
+// UnmarshalBinary reads what MarshalBinary wrote. A record of another version
+// is an error: an older program must not guess at a newer record.
+func (f *Family) UnmarshalBinary(b []byte) error {
+	if len(b) != FamilySize {
+		return errors.New("reading family record: wrong length")
+	}
+	if b[0] != familyVersion {
+		return errors.New("reading family record: written by a newer version of Gatehouse; upgrade this node")
+	}
+	f.Client = ClientTag(b[1:9])
+	f.Grant = GrantID(b[9:25])
+	f.Session = SessionMark(b[25:30])
+	f.Generation = binary.BigEndian.Uint32(b[30:34])
+	f.Created = readSeconds(b[34:38])
+	f.AuthTime = readSeconds(b[38:42])
+	f.Expires = readSeconds(b[42:46])
+	f.IdleExpires = readSeconds(b[46:50])
+	var ms [8]byte
+	copy(ms[2:], b[50:56])
+	f.Rotated = time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:]))) //nolint:gosec // 48 bits
+	f.Attempt = Attempt(b[56:64])
+	return nil
+}
+
+// Dead reports whether the family has reached its absolute or its idle end.
+func (f Family) Dead(now time.Time) bool {
+	return over(f.Expires, now) || over(f.IdleExpires, now)
+}
+
+func over(end, now time.Time) bool { return !end.IsZero() && !now.Before(end) }
+
+// RotateOutcome is what the store decided about a presented refresh token.
+type RotateOutcome uint8
+
+// The rows of the decision table.
+const (
+	// RotateUnknown: no such family, or one that was ended.
+	RotateUnknown RotateOutcome = iota
+	// Rotated: the current generation was presented; the next one is current now.
+	Rotated
+	// RotateReplayed: the predecessor was presented within the leeway; the
+	// current generation is the answer again.
+	RotateReplayed
+	// RotateKept: a client without rotation presented the current generation, which stays.
+	RotateKept
+	// RotateHealed: a generation newer than the store's was presented, so the
+	// store has lost a write; it was moved forward.
+	RotateHealed
+	// RotateReused: an old generation was presented; the family is ended and
+	// its access tokens are denied.
+	RotateReused
+	// RotateExpired: the family has reached its absolute or idle end.
+	RotateExpired
+	// RotateUserChanged: the user was removed or disabled, or has another password now.
+	RotateUserChanged
+	// RotateMismatch: the record belongs to another client or grant than the token says.
+	RotateMismatch
+)
+
+// Decide is the decision table of refresh token rotation. It returns what
+// becomes of family f, and the record to write when the outcome is Rotated,
+// RotateKept or RotateHealed. A store calls it inside its transaction; the
+// Redis store says the same in Lua and a parity test holds the two together.
+//
+// The caller has already checked that the family exists and who the user is.
+// See RFC 9700 §4.14.2.
+func Decide(f Family, r RotateRequest, now time.Time) (RotateOutcome, Family) {
+	f = f.limitedTo(r)
+	before := r.Presented // the generation that the answer follows
+	if !r.Rotation {
+		before--
+	}
+	switch {
+	case f.Client != r.Client || f.Grant != r.Grant:
+		return RotateMismatch, f
+	case !f.Created.After(r.BegunAfter):
+		return RotateUnknown, f
+	case f.Dead(now):
+		return RotateExpired, f
+	case r.Presented > f.Generation:
+		return RotateHealed, f.advance(r, before, now)
+	case r.Presented == f.Generation && !r.Rotation:
+		return RotateKept, f.advance(r, before, now)
+	case r.Presented == f.Generation:
+		return Rotated, f.advance(r, before, now)
+	case r.Presented+1 == f.Generation && f.Attempt == r.Attempt:
+		return Rotated, f // the same call sent again after a lost reply
+	case r.Presented+1 == f.Generation && now.Sub(f.Rotated) < r.Leeway:
+		return RotateReplayed, f
+	default:
+		return RotateReused, f
+	}
+}
+
+// limitedTo applies lifetimes that the configuration has shortened since the
+// family was written. A longer one never revives or extends it.
+func (f Family) limitedTo(r RotateRequest) Family {
+	f.Expires = earlier(f.Expires, endOf(f.Created, r.Lifetime))
+	f.IdleExpires = earlier(f.IdleExpires, endOf(f.Rotated, r.IdleLifetime))
+	return f
+}
+
+// advance makes the generation after before the current one.
+func (f Family) advance(r RotateRequest, before uint32, now time.Time) Family {
+	f.Generation = before + 1
+	f.Rotated = now.Truncate(time.Millisecond)
+	f.Attempt = r.Attempt
+	f.IdleExpires = endOf(now, r.IdleLifetime)
+	return f
+}
+
+// endOf returns start plus a lifetime, rounded up to seconds, or zero for no end.
+func endOf(start time.Time, lifetime time.Duration) time.Time {
+	if lifetime <= 0 {
+		return time.Time{}
+	}
+	return start.Add(lifetime + time.Second - 1).Truncate(time.Second)
+}
+
+// earlier returns the first of two ends, of which zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func appendSeconds(b []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return append(b, 0, 0, 0, 0)
+	}
+	return binary.BigEndian.AppendUint32(b, uint32(t.Unix())) //nolint:gosec // until 2106
+}
+
+func readSeconds(b []byte) time.Time {
+	s := binary.BigEndian.Uint32(b)
+	if s == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(s), 0)
+}

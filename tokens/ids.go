@@ -1,0 +1,134 @@
+package tokens
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+)
+
+// UserTag names a person or machine: the first 128 bits of SHA-256 of the
+// subject. All that one subject owns (families, sessions, codes, profile,
+// denylist entries) is kept under its tag, so that each decision about it is
+// one atomic store call.
+type UserTag [16]byte
+
+// TagSubject returns the tag of a subject such as "local|alice".
+func TagSubject(subject string) UserTag { return UserTag(hash16("", []byte(subject))) }
+
+// String returns the tag as base64url, as it stands in key names.
+func (t UserTag) String() string { return b64(t[:]) }
+
+// FamilyKey is the 128 random bits of a family that only its refresh tokens carry.
+type FamilyKey [16]byte
+
+// ID returns the public name of the family.
+func (k FamilyKey) ID() FamilyID { return FamilyID(hash16("family", k[:])) }
+
+// FamilyID is the hash of a FamilyKey: what the store, access tokens, logs and
+// tools know of a family.
+type FamilyID [16]byte
+
+// String returns the ID as base64url, as in the access token's family claim.
+func (f FamilyID) String() string { return b64(f[:]) }
+
+// ParseFamilyID reads what String wrote.
+func ParseFamilyID(s string) (FamilyID, bool) {
+	id, ok := parse16(s)
+	return FamilyID(id), ok
+}
+
+// ClientTag is the first 64 bits of SHA-256 of a client_id. Client ids come
+// from the operator's configuration, which refuses two with one tag.
+type ClientTag [8]byte
+
+// TagClient returns the tag of a client_id.
+func TagClient(clientID string) ClientTag {
+	h := sha256.Sum256([]byte(clientID))
+	return ClientTag(h[:8])
+}
+
+// GrantID is the content hash of a Grant.
+type GrantID [16]byte
+
+// String returns the ID as base64url.
+func (g GrantID) String() string { return b64(g[:]) }
+
+// SessionKey is the 128 random bits of a login session that only its cookie carries.
+type SessionKey [16]byte
+
+// ID returns the public name of the session.
+func (k SessionKey) ID() SessionID { return SessionID(hash16("session", k[:])) }
+
+// SessionID is the hash of a SessionKey, and the `sid` claim.
+type SessionID [16]byte
+
+// String returns the ID as base64url, as in the sid claim.
+func (s SessionID) String() string { return b64(s[:]) }
+
+// Mark is the short form of the session that a family record keeps. Within
+// the few families of one user 40 bits tell sessions apart.
+func (s SessionID) Mark() SessionMark { return SessionMark(s[:5]) }
+
+// SessionMark is the first 40 bits of a SessionID.
+type SessionMark [5]byte
+
+// CodeKey is the 128 random bits of an authorization code.
+type CodeKey [16]byte
+
+// ID returns the name under which the store keeps the code.
+func (k CodeKey) ID() CodeID { return CodeID(hash16("code", k[:])) }
+
+// FamilyKey returns the key of the family that this code, and no other, can
+// begin. Whoever presents the code again names the family to end by it, and
+// the store, which knows only the code's hash, cannot compute it.
+func (k CodeKey) FamilyKey() FamilyKey { return FamilyKey(hash16("code-family", k[:])) }
+
+// CodeID is the hash of a CodeKey.
+type CodeID [16]byte
+
+// TokenID is the `jti` of an access token.
+type TokenID [16]byte
+
+// String returns the jti claim.
+func (t TokenID) String() string { return b64(t[:]) }
+
+// ParseTokenID reads a jti of ours.
+func ParseTokenID(s string) (TokenID, bool) {
+	id, ok := parse16(s)
+	return TokenID(id), ok
+}
+
+// Attempt identifies one try of one logical request, drawn at random. A store
+// call that is sent again after a lost reply carries the same Attempt and gets
+// the same answer.
+type Attempt [8]byte
+
+// Fingerprint is a short hash of a local user's password hash. A refresh or
+// session that carries another one than the configuration is refused: the
+// password was changed. The zero value belongs to users without a local password.
+type Fingerprint [8]byte
+
+// FingerprintOf hashes a stored password hash for the profile.
+func FingerprintOf(passwordHash string) Fingerprint {
+	h := hash16("password", []byte(passwordHash))
+	return Fingerprint(h[:8])
+}
+
+func hash16(domain string, b []byte) [16]byte {
+	h := sha256.New()
+	h.Write([]byte(domain))
+	h.Write(b)
+	var sum [sha256.Size]byte
+	h.Sum(sum[:0])
+	return [16]byte(sum[:16])
+}
+
+func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+func parse16(s string) ([16]byte, bool) {
+	var id [16]byte
+	if len(s) != 22 {
+		return id, false
+	}
+	n, err := base64.RawURLEncoding.Strict().Decode(id[:], []byte(s))
+	return id, err == nil && n == 16
+}

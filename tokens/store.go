@@ -1,0 +1,272 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Store keeps what must outlive a request. It makes few, whole decisions: each
+// method is atomic, has its effect durably before it returns, and is
+// idempotent for a repeated Attempt. An error means only that the store is
+// broken or out of reach and that the caller knows nothing (fail closed); every
+// other end of a call is an outcome. What an outcome means is the Issuer's business.
+//
+// Time is the store's: a deciding call returns the time by which it decided,
+// and tokens made after it are dated by that. Times are rounded down to
+// milliseconds, limits to seconds.
+//
+// All state of one user is kept under the UserTag and can be read and changed
+// in one atomic step. No raw token, code or session key ever reaches a Store.
+type Store interface {
+	Families
+	Sessions
+	Codes
+	Denials
+	KeyStore
+
+	// Open opens the store or returns why an operator must act: ErrWrongSecret,
+	// or an error that names the file or address and the mend. It is called
+	// before any other method; again, it only applies the new OpenRequest.
+	Open(ctx context.Context, r OpenRequest) (OpenResult, error)
+	// Close releases the store. Calls under way end first.
+	Close() error
+}
+
+// ErrWrongSecret is returned by Open when the store belongs to gateways with another secret.
+var ErrWrongSecret = errors.New("the store was written under another secret: configure the same `secret` on every gateway that shares it, or keep the old one as a second value")
+
+// OpenRequest says under which secrets a store is opened.
+type OpenRequest struct {
+	// Secrets are the identifiers (not the values) of the configured secrets, the minting one first.
+	Secrets [][16]byte
+	// TokenLifetime is the longest access token lifetime of this
+	// configuration; the store remembers the longest that it was ever opened with.
+	TokenLifetime time.Duration
+}
+
+// OpenResult is what a store knows of itself.
+type OpenResult struct {
+	Born          time.Time     // when this store was first opened
+	TokenLifetime time.Duration // the longest access token lifetime ever used with it
+}
+
+// Families decides about refresh token families and keeps their grants.
+type Families interface {
+	// CreateFamily writes a new family, and ends the oldest live ones of the
+	// same user and client beyond MaxActive, in one step. Families that are
+	// dead at that time do not count. FamilyEnded when the id was ended before
+	// it was created (its code was used twice).
+	CreateFamily(ctx context.Context, r CreateRequest) (CreateResult, error)
+	// Rotate applies Decide to one family, after comparing the profile's
+	// fingerprint. On RotateReused it ends the family and denies its access
+	// tokens in the same step. The same Attempt gets the same answer again, a kill included.
+	Rotate(ctx context.Context, r RotateRequest) (RotateResult, error)
+	// End ends what the request names, denies the access tokens of each family
+	// ended until Now+DenyFor, and forgets the families. A family that does
+	// not exist (yet) is denied all the same, so that it can't begin late.
+	End(ctx context.Context, r EndRequest) (EndResult, error)
+	// ListFamilies returns the live families of a user, in order of Created.
+	ListFamilies(ctx context.Context, user UserTag) ([]Family, error)
+
+	// PutGrant keeps the text of a grant under its content hash, for good.
+	PutGrant(ctx context.Context, id GrantID, text []byte) error
+	// Grant returns the text, or nil if there is none.
+	Grant(ctx context.Context, id GrantID) ([]byte, error)
+}
+
+// CreateRequest asks for a new family.
+type CreateRequest struct {
+	User         UserTag
+	ID           FamilyID
+	Client       ClientTag
+	Grant        GrantID
+	Session      SessionMark
+	AuthTime     time.Time
+	Lifetime     time.Duration // absolute, 0 for none
+	IdleLifetime time.Duration // 0 for none
+	MaxActive    int           // live families per user and client, at least 1
+	BegunAfter   time.Time     // the client's watermark: Created and IssueAt lie after it
+	DenyFor      time.Duration // how long access tokens of an evicted family are denied
+	Attempt      Attempt
+}
+
+// CreateResult is the answer to a CreateRequest.
+type CreateResult struct {
+	// Created is false when the family had been ended before it began.
+	Created bool
+	Family  Family
+	Evicted []FamilyID
+	// IssueAt dates the access token: the store's time, or one second after a
+	// sign-out of the same user in that very second.
+	IssueAt time.Time
+}
+
+// RotateRequest presents one generation of one family.
+type RotateRequest struct {
+	User         UserTag
+	Family       FamilyID
+	Client       ClientTag
+	Grant        GrantID
+	Presented    uint32        // at least 1
+	Rotation     bool          // false for a client that keeps its refresh token
+	Leeway       time.Duration // 0 is strict
+	Lifetime     time.Duration // as configured now; 0 for none
+	IdleLifetime time.Duration // as configured now; 0 for none
+	BegunAfter   time.Time     // the client's watermark: a family begun at or before it is ended
+	Fingerprint  Fingerprint   // of the user as configured now; must equal the profile's
+	DenyFor      time.Duration // how long access tokens are denied on reuse
+	Attempt      Attempt
+}
+
+// RotateResult is the answer to a RotateRequest.
+type RotateResult struct {
+	Outcome RotateOutcome
+	Family  Family    // as it stands after the call, where it lives
+	Profile []byte    // the user's, where the outcome is a 200
+	IssueAt time.Time // as CreateResult.IssueAt
+}
+
+// EndScope says how much an EndRequest ends.
+type EndScope uint8
+
+// The scopes of End.
+const (
+	EndFamily  EndScope = iota + 1 // one family
+	EndSession                     // one session and the families begun in it
+	EndUser                        // all sessions, codes and families of the user, and every access token issued until now
+)
+
+// EndRequest ends grants of one user.
+type EndRequest struct {
+	User    UserTag
+	Scope   EndScope
+	Family  FamilyID  // with EndFamily
+	Session SessionID // with EndSession
+	DenyFor time.Duration
+	Attempt Attempt
+}
+
+// EndResult is the answer to an EndRequest.
+type EndResult struct {
+	Families []FamilyID // that lived until now
+	Now      time.Time
+}
+
+// Session is a person's login at the gateway (single sign-on).
+type Session struct {
+	ID       SessionID
+	User     UserTag
+	AuthTime time.Time // seconds
+	Expires  time.Time // seconds; absolute
+	Used     time.Time // seconds; last use, exact to a minute
+}
+
+// Sessions keeps login sessions and the profile that belongs to their user.
+type Sessions interface {
+	// CreateSession writes the session and the user's profile in one step and
+	// ends the session Replaces, if that is not zero. It returns the session
+	// with AuthTime (one second after a sign-out in that very second) and Expires set.
+	CreateSession(ctx context.Context, r SessionRequest) (Session, error)
+	// Session returns a live session and its user's profile and marks it
+	// used; found is false when it is unknown, ended, or unused for idle (0: no such limit).
+	Session(ctx context.Context, user UserTag, id SessionID, idle time.Duration) (s Session, profile []byte, found bool, err error)
+	// Profile returns the profile of a user, or nil.
+	Profile(ctx context.Context, user UserTag) ([]byte, error)
+}
+
+// SessionRequest asks for a new session.
+type SessionRequest struct {
+	User        UserTag
+	ID          SessionID
+	Lifetime    time.Duration
+	Profile     []byte
+	Fingerprint Fingerprint // kept beside the profile; Rotate compares it
+	Replaces    SessionID
+}
+
+// Codes keeps authorization codes.
+type Codes interface {
+	// PutCode keeps a code until Now+lifetime.
+	PutCode(ctx context.Context, user UserTag, id CodeID, body []byte, lifetime time.Duration) error
+	// TakeCode takes a code: of any number of calls, on any number of nodes,
+	// one gets CodeTaken. Spent codes are remembered for DenyFor, so that
+	// their body and time can be returned. A code put at or before a sign-out
+	// of its user is CodeUnknown.
+	TakeCode(ctx context.Context, r TakeRequest) (TakeResult, error)
+}
+
+// TakeRequest presents a code.
+type TakeRequest struct {
+	User    UserTag
+	ID      CodeID
+	DenyFor time.Duration
+	Attempt Attempt
+}
+
+// CodeOutcome is what became of a presented code.
+type CodeOutcome uint8
+
+// The outcomes of TakeCode.
+const (
+	CodeUnknown CodeOutcome = iota // never put, expired, or forgotten
+	CodeTaken                      // by this attempt
+	CodeSpent                      // by an earlier one
+)
+
+// TakeResult is the answer to a TakeRequest.
+type TakeResult struct {
+	Outcome CodeOutcome
+	Body    []byte    // CodeTaken, CodeSpent
+	Profile []byte    // CodeTaken: the user's
+	TakenAt time.Time // CodeTaken, CodeSpent: milliseconds
+	Now     time.Time // milliseconds
+	IssueAt time.Time // as CreateResult.IssueAt
+}
+
+// DenialKind says what a denylist entry denies.
+type DenialKind uint8
+
+// The kinds of denylist entry below a user.
+const (
+	DenyToken  DenialKind = iota + 1 // one access token, by jti
+	DenyFamily                       // the access tokens of a family
+)
+
+// Denial is one entry of a user's denylist.
+type Denial struct {
+	Kind  DenialKind
+	ID    [16]byte // TokenID or FamilyID
+	Until time.Time
+}
+
+// UserDenials is the whole denylist of one user, usually empty.
+type UserDenials struct {
+	// Before denies every access token issued at or before it (seconds); zero for none.
+	Before  time.Time
+	Entries []Denial
+}
+
+// Denials is the authority on what is denied.
+type Denials interface {
+	// DenyToken denies one access token until the given time.
+	DenyToken(ctx context.Context, user UserTag, id TokenID, until time.Time) error
+	// Denials returns the live denylists of the users asked for, in their order.
+	Denials(ctx context.Context, users []UserTag) ([]UserDenials, error)
+	// EndClient sets the client's watermark to the store's time: families
+	// begun and tokens issued at or before it are dead. It never expires and never moves back.
+	EndClient(ctx context.Context, client ClientTag) (time.Time, error)
+	// ClientWatermarks returns all of them.
+	ClientWatermarks(ctx context.Context) (map[ClientTag]time.Time, error)
+}
+
+// KeyStore keeps the sealed signing keys as one versioned value.
+type KeyStore interface {
+	// Keys returns the value and its version; nil and 0 in a new store.
+	Keys(ctx context.Context) (sealed []byte, version uint64, err error)
+	// SwapKeys writes the value if the version is still the given one, and
+	// reports whether it did. Of two nodes that rotate at once, one wins.
+	SwapKeys(ctx context.Context, version uint64, sealed []byte) (swapped bool, err error)
+	// Now returns the store's time.
+	Now(ctx context.Context) (time.Time, error)
+}
