@@ -20,7 +20,7 @@ type Family struct {
 	Expires     time.Time // seconds; the absolute end, zero for none. Rotation never moves it
 	IdleExpires time.Time // seconds; the end unless it is used before, zero for none
 	Rotated     time.Time // milliseconds; when Generation was made
-	Attempt     Attempt   // the attempt that made Generation
+	Attempt     Attempt   // the attempt that made Generation; zero once it was used without rotation
 }
 
 // FamilySize is the length of an encoded record. Redis keeps a hash compact
@@ -115,7 +115,7 @@ const (
 // The caller has already checked that the family exists and who the user is.
 // See RFC 9700 §4.14.2.
 func Decide(f Family, r RotateRequest, now time.Time) (RotateOutcome, Family) {
-	f = f.limitedTo(r)
+	f = f.Limited(r.Lifetime, r.IdleLifetime)
 	before := r.Presented // the generation that the answer follows
 	if !r.Rotation {
 		before--
@@ -135,18 +135,37 @@ func Decide(f Family, r RotateRequest, now time.Time) (RotateOutcome, Family) {
 		return Rotated, f.advance(r, before, now)
 	case r.Presented+1 == f.Generation && f.Attempt == r.Attempt:
 		return Rotated, f // the same call sent again after a lost reply
-	case r.Presented+1 == f.Generation && now.Sub(f.Rotated) < r.Leeway:
+	case r.Presented+1 == f.Generation && f.Attempt != Attempt{} && now.Sub(f.Rotated) < r.Leeway:
 		return RotateReplayed, f
 	default:
 		return RotateReused, f
 	}
 }
 
-// limitedTo applies lifetimes that the configuration has shortened since the
-// family was written. A longer one never revives or extends it.
-func (f Family) limitedTo(r RotateRequest) Family {
-	f.Expires = earlier(f.Expires, endOf(f.Created, r.Lifetime))
-	f.IdleExpires = earlier(f.IdleExpires, endOf(f.Rotated, r.IdleLifetime))
+// Begin returns the record of a new family: its first generation, made at now
+// (the store's time) and dated issueAt.
+func Begin(r CreateRequest, now, issueAt time.Time) Family {
+	created := issueAt.Truncate(time.Second)
+	return Family{
+		ID:          r.ID,
+		Client:      r.Client,
+		Grant:       r.Grant,
+		Session:     r.Session,
+		Generation:  1,
+		Created:     created,
+		AuthTime:    r.AuthTime.Truncate(time.Second),
+		Expires:     EndOf(created, r.Lifetime),
+		IdleExpires: EndOf(now, r.IdleLifetime),
+		Rotated:     now.Truncate(time.Millisecond),
+		Attempt:     r.Attempt,
+	}
+}
+
+// Limited applies lifetimes (0 for none) that the configuration has shortened
+// since the family was written. A longer one never revives or extends it.
+func (f Family) Limited(lifetime, idleLifetime time.Duration) Family {
+	f.Expires = earlier(f.Expires, EndOf(f.Created, lifetime))
+	f.IdleExpires = earlier(f.IdleExpires, EndOf(f.Rotated, idleLifetime))
 	return f
 }
 
@@ -155,12 +174,18 @@ func (f Family) advance(r RotateRequest, before uint32, now time.Time) Family {
 	f.Generation = before + 1
 	f.Rotated = now.Truncate(time.Millisecond)
 	f.Attempt = r.Attempt
-	f.IdleExpires = endOf(now, r.IdleLifetime)
+	if !r.Rotation {
+		// Rotated is the last use now, no longer the moment the generation was
+		// made. No attempt marks that: else each use would open the leeway of
+		// the predecessor again.
+		f.Attempt = Attempt{}
+	}
+	f.IdleExpires = EndOf(now, r.IdleLifetime)
 	return f
 }
 
-// endOf returns start plus a lifetime, rounded up to seconds, or zero for no end.
-func endOf(start time.Time, lifetime time.Duration) time.Time {
+// EndOf returns start plus a lifetime, rounded up to seconds, or zero for no end.
+func EndOf(start time.Time, lifetime time.Duration) time.Time {
 	if lifetime <= 0 {
 		return time.Time{}
 	}

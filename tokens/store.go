@@ -82,7 +82,7 @@ type CreateRequest struct {
 	Client       ClientTag
 	Grant        GrantID
 	Session      SessionMark
-	AuthTime     time.Time
+	AuthTime     time.Time     // the session's; a login at or before a sign-out of the user begins nothing
 	Lifetime     time.Duration // absolute, 0 for none
 	IdleLifetime time.Duration // 0 for none
 	MaxActive    int           // live families per user and client, at least 1
@@ -93,7 +93,8 @@ type CreateRequest struct {
 
 // CreateResult is the answer to a CreateRequest.
 type CreateResult struct {
-	// Created is false when the family had been ended before it began.
+	// Created is false when the family, or the session or login that it comes
+	// from, had been ended before it began, or the id is in use by another attempt.
 	Created bool
 	Family  Family
 	Evicted []FamilyID
@@ -134,7 +135,7 @@ type EndScope uint8
 const (
 	EndFamily  EndScope = iota + 1 // one family
 	EndSession                     // one session and the families begun in it
-	EndUser                        // all sessions, codes and families of the user, and every access token issued until now
+	EndUser                        // all sessions, codes and families of the user, and every access token issued until now (by UserDenials.Before)
 )
 
 // EndRequest ends grants of one user.
@@ -150,7 +151,8 @@ type EndRequest struct {
 // EndResult is the answer to an EndRequest.
 type EndResult struct {
 	Families []FamilyID // that lived until now
-	Now      time.Time
+	// Now is the store's time. With EndUser it is never before UserDenials.Before.
+	Now time.Time
 }
 
 // Session is a person's login at the gateway (single sign-on).
@@ -166,7 +168,10 @@ type Session struct {
 type Sessions interface {
 	// CreateSession writes the session and the user's profile in one step and
 	// ends the session Replaces, if that is not zero. It returns the session
-	// with AuthTime (one second after a sign-out in that very second) and Expires set.
+	// with AuthTime (one second after a sign-out in that very second) and
+	// Expires set. When the profile had another fingerprint (the password was
+	// changed), all sessions, codes and families of the user end with it: else
+	// this login would make the old ones good again.
 	CreateSession(ctx context.Context, r SessionRequest) (Session, error)
 	// Session returns a live session and its user's profile and marks it
 	// used; found is false when it is unknown, ended, or unused for idle (0: no such limit).
@@ -187,7 +192,8 @@ type SessionRequest struct {
 
 // Codes keeps authorization codes.
 type Codes interface {
-	// PutCode keeps a code until Now+lifetime.
+	// PutCode keeps a code until Now+lifetime. A code that is there stays as
+	// it is: putting it again never revives a spent one.
 	PutCode(ctx context.Context, user UserTag, id CodeID, body []byte, lifetime time.Duration) error
 	// TakeCode takes a code: of any number of calls, on any number of nodes,
 	// one gets CodeTaken. Spent codes are remembered for DenyFor, so that
