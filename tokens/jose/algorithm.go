@@ -1,0 +1,63 @@
+// Package jose signs and verifies compact JWS and reads key sets. It hides
+// the JOSE library behind own types: no other package imports it, so that a
+// move to another version or library stays in this folder.
+package jose
+
+import (
+	"crypto/elliptic"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+)
+
+// Algorithm is the JWA name of a signature algorithm with a public key.
+// "none" and the HMAC family are not among them. See RFC 7518 §3.1, RFC 8037 §3.1.
+type Algorithm string
+
+// The algorithms. ES256 is the default: small tokens and fast signing.
+const (
+	ES256 Algorithm = "ES256"
+	ES384 Algorithm = "ES384"
+	ES512 Algorithm = "ES512"
+	EdDSA Algorithm = "EdDSA" // Ed25519 only
+	RS256 Algorithm = "RS256"
+	RS384 Algorithm = "RS384"
+	RS512 Algorithm = "RS512"
+	PS256 Algorithm = "PS256"
+	PS384 Algorithm = "PS384"
+	PS512 Algorithm = "PS512"
+)
+
+// family is the kind of key that an algorithm needs.
+type family uint8
+
+const (
+	familyEC family = iota + 1
+	familyOKP
+	familyRSA
+)
+
+type algorithmInfo struct {
+	jwa    jwa.SignatureAlgorithm
+	family family
+	curve  elliptic.Curve // familyEC: the one curve (RFC 7518 §3.4)
+}
+
+var algorithms = map[Algorithm]algorithmInfo{
+	ES256: {jwa.ES256, familyEC, elliptic.P256()},
+	ES384: {jwa.ES384, familyEC, elliptic.P384()},
+	ES512: {jwa.ES512, familyEC, elliptic.P521()},
+	EdDSA: {jwa.EdDSA, familyOKP, nil},
+	RS256: {jwa.RS256, familyRSA, nil},
+	RS384: {jwa.RS384, familyRSA, nil},
+	RS512: {jwa.RS512, familyRSA, nil},
+	PS256: {jwa.PS256, familyRSA, nil},
+	PS384: {jwa.PS384, familyRSA, nil},
+	PS512: {jwa.PS512, familyRSA, nil},
+}
+
+// Valid reports whether the algorithm is one of the constants, exactly as
+// written: names are case-sensitive (RFC 7515 §4.1.1).
+func (a Algorithm) Valid() bool {
+	_, ok := algorithms[a]
+	return ok
+}
