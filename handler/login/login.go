@@ -1,0 +1,64 @@
+// Package login holds the ways in which a person proves who they are.
+package login
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// Login is a way to sign in with a name and a password.
+type Login interface {
+	// Name is the login's name: the first part of its subjects, "<login>|<id>".
+	Name() string
+	// Label names the login to people, where there are several.
+	Label() string
+	// Authenticate checks a name and a password. Errors: ErrWrong, a
+	// *WaitError, or a fault, which is answered with 503.
+	Authenticate(ctx context.Context, a Attempt) (tokens.Profile, error)
+	// Fingerprint returns the fingerprint of the user's password hash as
+	// configured now, or zero for a user that this login does not know.
+	Fingerprint(user tokens.UserTag) tokens.Fingerprint
+}
+
+// Attempt is one try to sign in.
+type Attempt struct {
+	Name     string
+	Password string
+	Address  string // of the person's browser
+}
+
+// ErrWrong is the one answer to an unknown name and to a wrong password.
+var ErrWrong = errors.New("checking password: unknown name or wrong password")
+
+// WaitError refuses a try without looking at the password: too many failed
+// before it, or too many are being checked at this moment (Busy).
+type WaitError struct {
+	After time.Duration // how long to wait
+	Busy  bool
+}
+
+// Error says which of the two it is.
+func (e *WaitError) Error() string {
+	if e.Busy {
+		return "checking password: too many at once"
+	}
+	return "checking password: too many failed attempts"
+}
+
+// Accounts makes one tokens.Accounts of all logins.
+func Accounts(logins []Login) tokens.Accounts { return accounts(logins) }
+
+type accounts []Login
+
+// Fingerprint returns the fingerprint from the login that knows the user.
+func (a accounts) Fingerprint(user tokens.UserTag) tokens.Fingerprint {
+	for _, l := range a {
+		if f := l.Fingerprint(user); f != (tokens.Fingerprint{}) {
+			return f
+		}
+	}
+	return tokens.Fingerprint{}
+}
