@@ -13,7 +13,7 @@ type Family struct {
 	ID          FamilyID
 	Client      ClientTag
 	Grant       GrantID
-	Session     SessionMark
+	Session     SessionID
 	Generation  uint32    // the current one; the first token of a family is generation 1
 	Created     time.Time // seconds
 	AuthTime    time.Time // seconds; when the person proved who they are
@@ -25,12 +25,12 @@ type Family struct {
 
 // FamilySize is the length of an encoded record. Redis keeps a hash compact
 // (a listpack) while no value is longer than 64 bytes.
-const FamilySize = 64
+const FamilySize = 63
 
 const familyVersion = 1
 
 // MarshalBinary encodes the record; the ID is its key and is left out. Layout,
-// big-endian: version 1, client 8, grant 16, session 5, generation 4, created
+// big-endian: version 1, client 8, grant 12, session 8, generation 4, created
 // 4, auth time 4, expires 4, idle end 4, rotated 6 (ms), attempt 8.
 func (f Family) MarshalBinary() ([]byte, error) {
 	b := make([]byte, 0, FamilySize)
@@ -58,17 +58,17 @@ func (f *Family) UnmarshalBinary(b []byte) error {
 		return errors.New("reading family record: written by a newer version of Gatehouse; upgrade this node")
 	}
 	f.Client = ClientTag(b[1:9])
-	f.Grant = GrantID(b[9:25])
-	f.Session = SessionMark(b[25:30])
-	f.Generation = binary.BigEndian.Uint32(b[30:34])
-	f.Created = readSeconds(b[34:38])
-	f.AuthTime = readSeconds(b[38:42])
-	f.Expires = readSeconds(b[42:46])
-	f.IdleExpires = readSeconds(b[46:50])
+	f.Grant = GrantID(b[9:21])
+	f.Session = SessionID(b[21:29])
+	f.Generation = binary.BigEndian.Uint32(b[29:33])
+	f.Created = readSeconds(b[33:37])
+	f.AuthTime = readSeconds(b[37:41])
+	f.Expires = readSeconds(b[41:45])
+	f.IdleExpires = readSeconds(b[45:49])
 	var ms [8]byte
-	copy(ms[2:], b[50:56])
+	copy(ms[2:], b[49:55])
 	f.Rotated = time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:]))) //nolint:gosec // 48 bits
-	f.Attempt = Attempt(b[56:64])
+	f.Attempt = Attempt(b[55:63])
 	return nil
 }
 

@@ -3,6 +3,7 @@ package tokens
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 )
 
 // UserTag names a person or machine: the first 128 bits of SHA-256 of the
@@ -46,8 +47,9 @@ func TagClient(clientID string) ClientTag {
 	return ClientTag(h[:8])
 }
 
-// GrantID is the content hash of a Grant.
-type GrantID [16]byte
+// GrantID is the content hash of a Grant: 96 bits of SHA-256. Grants are
+// combinations of configured scopes, so nobody can search for a collision.
+type GrantID [12]byte
 
 // String returns the ID as base64url.
 func (g GrantID) String() string { return b64(g[:]) }
@@ -56,20 +58,39 @@ func (g GrantID) String() string { return b64(g[:]) }
 type SessionKey [16]byte
 
 // ID returns the public name of the session.
-func (k SessionKey) ID() SessionID { return SessionID(hash16("session", k[:])) }
+func (k SessionKey) ID() SessionID {
+	h := hash16("session", k[:])
+	return SessionID(h[:8])
+}
 
-// SessionID is the hash of a SessionKey, and the `sid` claim.
-type SessionID [16]byte
+// SessionID is the hash of a SessionKey, and the `sid` claim. It names a
+// session among those of one user and opens nothing, so 64 bits are enough.
+type SessionID [8]byte
 
 // String returns the ID as base64url, as in the sid claim.
 func (s SessionID) String() string { return b64(s[:]) }
 
-// Mark is the short form of the session that a family record keeps. Within
-// the few families of one user 40 bits tell sessions apart.
-func (s SessionID) Mark() SessionMark { return SessionMark(s[:5]) }
+// MarshalText writes what String returns.
+func (s SessionID) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// SessionMark is the first 40 bits of a SessionID.
-type SessionMark [5]byte
+// UnmarshalText reads what MarshalText wrote.
+func (s *SessionID) UnmarshalText(text []byte) error {
+	id, ok := ParseSessionID(string(text))
+	if !ok {
+		return errors.New("reading session id: malformed")
+	}
+	*s = id
+	return nil
+}
+
+// ParseSessionID reads what String wrote.
+func ParseSessionID(s string) (SessionID, bool) {
+	b, ok := decode(s, len(SessionID{}))
+	if !ok {
+		return SessionID{}, false
+	}
+	return SessionID(b), true
+}
 
 // CodeKey is the 128 random bits of an authorization code.
 type CodeKey [16]byte
@@ -113,6 +134,19 @@ func FingerprintOf(passwordHash string) Fingerprint {
 	return Fingerprint(h[:8])
 }
 
+// MarshalText writes the fingerprint as base64url.
+func (f Fingerprint) MarshalText() ([]byte, error) { return []byte(b64(f[:])), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (f *Fingerprint) UnmarshalText(text []byte) error {
+	b, ok := decode(string(text), len(f))
+	if !ok {
+		return errors.New("reading fingerprint: malformed")
+	}
+	*f = Fingerprint(b)
+	return nil
+}
+
 func hash16(domain string, b []byte) [16]byte {
 	h := sha256.New()
 	h.Write([]byte(domain))
@@ -125,10 +159,9 @@ func hash16(domain string, b []byte) [16]byte {
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 func parse16(s string) ([16]byte, bool) {
-	var id [16]byte
-	if len(s) != 22 {
-		return id, false
+	b, ok := decode(s, 16)
+	if !ok {
+		return [16]byte{}, false
 	}
-	n, err := base64.RawURLEncoding.Strict().Decode(id[:], []byte(s))
-	return id, err == nil && n == 16
+	return [16]byte(b), true
 }

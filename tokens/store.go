@@ -81,7 +81,7 @@ type CreateRequest struct {
 	ID           FamilyID
 	Client       ClientTag
 	Grant        GrantID
-	Session      SessionMark
+	Session      SessionID
 	AuthTime     time.Time     // the session's; a login at or before a sign-out of the user begins nothing
 	Lifetime     time.Duration // absolute, 0 for none
 	IdleLifetime time.Duration // 0 for none
@@ -133,9 +133,10 @@ type EndScope uint8
 
 // The scopes of End.
 const (
-	EndFamily  EndScope = iota + 1 // one family
-	EndSession                     // one session and the families begun in it
-	EndUser                        // all sessions, codes and families of the user, and every access token issued until now (by UserDenials.Before)
+	EndFamily      EndScope = iota + 1 // one family
+	EndSession                         // one session and the families begun in it
+	EndSessionOnly                     // one session; what applications hold by it goes on
+	EndUser                            // all sessions, codes and families of the user, and every access token issued until now (by UserDenials.Before)
 )
 
 // EndRequest ends grants of one user.
@@ -143,7 +144,7 @@ type EndRequest struct {
 	User    UserTag
 	Scope   EndScope
 	Family  FamilyID  // with EndFamily
-	Session SessionID // with EndSession
+	Session SessionID // with EndSession and EndSessionOnly
 	DenyFor time.Duration
 	Attempt Attempt
 }

@@ -1,38 +1,23 @@
 // Package tokens is the OAuth core of Gatehouse: plain values in, plain values
 // or a typed *Error out. It knows no HTTP, no Caddy and no database.
+//
+// An Issuer is one configuration of the authorization server over a State,
+// which reloads share: the Store, the signing keys (KeyRing), the Denylist and
+// the Cache of verified tokens. Every grant goes the same way: authenticate
+// the client, validate what can be refused without the store, let one atomic
+// store call decide, then mint.
+//
+// Where to look:
+//
+//	authorize.go, login_step.go   the authorization request (RFC 6749 §4.1.1)
+//	code.go                       its answer and the code grant (RFC 6749 §4.1.3)
+//	refresh.go, family.go         refresh tokens and the rotation table (RFC 6749 §6, RFC 9700 §4.14)
+//	references.go                 the text of refresh tokens, codes and session cookies
+//	clientcredentials.go          the client credentials grant (RFC 6749 §4.4)
+//	mint.go                       access tokens (RFC 9068) and ID tokens
+//	keys.go, jose/                signing keys, and the only import of the JOSE library
+//	precheck.go, claims.go,
+//	verify.go, cache.go           reading access tokens, strictly, and once
+//	denylist.go                   what is revoked (RFC 7009), and how old an answer may be
+//	store.go                      what a store must do; storetest holds it to that
 package tokens
-
-import (
-	"io"
-	"time"
-)
-
-// Config is one configuration of the authorization server. It is immutable;
-// a reload makes a new Issuer over the same State.
-type Config struct {
-	Issuer     string // exactly as it is emitted; an https URL, http on loopback only
-	APIs       []*API
-	Clients    []*Client
-	Accounts   Accounts
-	IDTokenAlg string // JWA name
-	// AccessTokenAlg is the JWA name of the algorithm of access tokens.
-	AccessTokenAlg string
-	// IDTokenLifetime is how long ID tokens are good for.
-	IDTokenLifetime time.Duration
-	// UserinfoTokenLifetime is the lifetime of access tokens without an API.
-	UserinfoTokenLifetime time.Duration
-	SessionLifetime       time.Duration // absolute
-	SessionIdleLifetime   time.Duration
-	// CompareHash compares a plaintext with a bcrypt or argon2id hash.
-	CompareHash func(hash, plaintext []byte) (bool, error)
-	Observer    Observer
-	Clock       func() time.Time
-	Rand        io.Reader
-}
-
-// Accounts is what the configuration knows about its local users, asked at every refresh.
-type Accounts interface {
-	// Fingerprint returns the fingerprint of the user's password hash as
-	// configured now, or zero for a user who is not local (any more).
-	Fingerprint(user UserTag) Fingerprint
-}

@@ -1,0 +1,239 @@
+package tokens
+
+import (
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Authorization is a validated authorization request. It is plain JSON, so
+// that a page can carry it sealed through the login.
+type Authorization struct {
+	ClientID      string       `json:"client_id"`
+	RedirectURI   string       `json:"redirect_uri"`
+	RedirectGiven bool         `json:"redirect_given,omitempty"` // so the token request must repeat it
+	ResponseMode  ResponseMode `json:"response_mode"`
+	State         string       `json:"state,omitempty"`
+	Nonce         string       `json:"nonce,omitempty"`
+	Challenge     string       `json:"challenge,omitempty"` // S256
+	Scopes        []string     `json:"scopes,omitempty"`
+	Audiences     []string     `json:"audiences,omitempty"`
+	Prompt        []string     `json:"prompt,omitempty"`
+	MaxAge        int64        `json:"max_age"` // seconds; -1 for none
+	LoginHint     string       `json:"login_hint,omitempty"`
+	UILocales     string       `json:"ui_locales,omitempty"`
+	HintSubject   string       `json:"hint_subject,omitempty"` // the sub of a valid id_token_hint
+}
+
+// ResponseMode is how the answer travels to the redirect URI.
+// See OAuth 2.0 Form Post Response Mode §2 and the web_message draft.
+type ResponseMode string
+
+// The response modes that Gatehouse serves.
+const (
+	ModeQuery      ResponseMode = "query"
+	ModeFormPost   ResponseMode = "form_post"
+	ModeWebMessage ResponseMode = "web_message"
+)
+
+// The values of prompt. See OpenID Connect Core §3.1.2.1.
+const (
+	PromptNone          = "none"
+	PromptLogin         = "login"
+	PromptConsent       = "consent"
+	PromptSelectAccount = "select_account"
+)
+
+// maxClaimsParameter bounds the `claims` parameter, in bytes.
+const maxClaimsParameter = 16 << 10
+
+// ParseAuthorization validates the parameters of an authorization request.
+// See RFC 6749 §4.1.1, RFC 7636 §4.3, OpenID Connect Core §3.1.2.1.
+//
+// With an error, a nil Authorization means that the redirect URI cannot be
+// trusted: show the error on a page of our own. Otherwise the error is for the
+// client, at the Authorization's RedirectURI, ResponseMode and State.
+func (i *Issuer) ParseAuthorization(params url.Values) (*Authorization, error) {
+	client, a, err := i.parseDestination(params)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.parseMode(client, params.Get("response_mode")); err != nil {
+		return a, err
+	}
+	for _, step := range []func(*Client, *Authorization, url.Values) error{
+		parseSupported, parseProof, parsePrompt, i.parseHint, i.parseAccess,
+	} {
+		if err := step(client, a, params); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+// parseDestination finds out to whom and where the answer may go. Until it
+// has, nothing is sent anywhere. See RFC 6749 §4.1.2.1 and RFC 9700 §4.11.2.
+func (i *Issuer) parseDestination(params url.Values) (*Client, *Authorization, error) {
+	if len(params["client_id"]) > 1 || len(params["redirect_uri"]) > 1 {
+		return nil, nil, invalidRequest("client_id and redirect_uri must be given once.")
+	}
+	client, ok := i.Client(params.Get("client_id"))
+	if !ok {
+		return nil, nil, refuse(InvalidRequest, ReasonUnknownClient, "The application is not known here: its client_id is missing or not registered.")
+	}
+	if !client.MayUse(GrantAuthorizationCode) {
+		return nil, nil, refuse(UnauthorizedClient, ReasonUnsupportedGrant, "This application cannot sign people in.")
+	}
+	a := &Authorization{ClientID: client.ID, RedirectURI: params.Get("redirect_uri"), ResponseMode: ModeQuery, MaxAge: -1}
+	switch {
+	case a.RedirectURI != "":
+		a.RedirectGiven = true
+		if !MatchRedirect(client.RedirectURIs, a.RedirectURI) {
+			return nil, nil, refuse(InvalidRequest, ReasonBadRedirect, "The redirect_uri is not one that the application has registered.")
+		}
+	case len(client.RedirectURIs) == 1 && !slices.Contains(strings.Fields(params.Get("scope")), ScopeOpenID):
+		a.RedirectURI = client.RedirectURIs[0]
+	default:
+		return nil, nil, refuse(InvalidRequest, ReasonBadRedirect, "The redirect_uri is missing.")
+	}
+	if s := params["state"]; len(s) == 1 && utf8.ValidString(s[0]) {
+		a.State = s[0]
+	}
+	return client, a, nil
+}
+
+// parseMode reads response_mode. An answer by web_message goes to the origin
+// of the redirect URI, which must be a registered one.
+func (a *Authorization) parseMode(c *Client, mode string) error {
+	switch m := ResponseMode(mode); m {
+	case "", ModeQuery:
+		return nil
+	case ModeFormPost:
+		a.ResponseMode = m
+		return nil
+	case ModeWebMessage:
+		if !c.HasOrigin(OriginOf(a.RedirectURI)) {
+			return invalidRequest("response_mode web_message needs a redirect_uri on a registered origin.")
+		}
+		a.ResponseMode = m
+		return nil
+	}
+	return invalidRequest("This response_mode is not supported. Use query, form_post or web_message.")
+}
+
+// parseSupported refuses what is repeated and what we do not do.
+func parseSupported(_ *Client, _ *Authorization, params url.Values) error {
+	for name, values := range params {
+		if len(values) > 1 && name != "resource" && known[name] {
+			return invalidRequest("The parameter %s must be given once.", name)
+		}
+	}
+	if !utf8.ValidString(params.Get("state")) || !utf8.ValidString(params.Get("nonce")) {
+		return invalidRequest("state and nonce must be valid UTF-8.")
+	}
+	switch {
+	case params.Get("request") != "":
+		return refuse(RequestNotSupported, ReasonMalformed, "Request objects are not supported.")
+	case params.Get("request_uri") != "":
+		return refuse(RequestURINotSupported, ReasonMalformed, "request_uri is not supported.")
+	case params.Get("registration") != "":
+		return refuse(RegistrationUnsupported, ReasonMalformed, "The registration parameter is not supported.")
+	case params.Get("response_type") == "":
+		return invalidRequest("response_type is missing. Use code.")
+	case params.Get("response_type") != "code":
+		return refuse(UnsupportedResponseType, ReasonMalformed, "Only response_type code is supported.")
+	}
+	if c := params.Get("claims"); len(c) > maxClaimsParameter || c != "" && !isJSONObject(c) {
+		return invalidRequest("The claims parameter is not a JSON object of at most 16 KiB.")
+	}
+	return nil
+}
+
+// known are the parameters that must not be repeated. Unknown ones are ignored
+// however often they come. See RFC 6749 §3.1.
+var known = func() map[string]bool {
+	m := make(map[string]bool)
+	for name := range strings.FieldsSeq(`response_type client_id redirect_uri scope state response_mode nonce display
+		prompt max_age ui_locales id_token_hint login_hint acr_values claims request request_uri registration
+		code_challenge code_challenge_method audience`) {
+		m[name] = true
+	}
+	return m
+}()
+
+// parseProof reads PKCE, which every client must use, and with S256.
+// See RFC 7636 §4.3 and RFC 9700 §2.1.1.
+func parseProof(_ *Client, a *Authorization, params url.Values) error {
+	a.Nonce = params.Get("nonce")
+	a.Challenge = params.Get("code_challenge")
+	switch {
+	case a.Challenge == "":
+		return invalidRequest("code challenge required: send code_challenge with code_challenge_method S256.")
+	case params.Get("code_challenge_method") != "S256":
+		return invalidRequest("code_challenge_method must be S256.")
+	case !validChallenge(a.Challenge):
+		return invalidRequest("code_challenge must be 43 characters of base64url.")
+	}
+	return nil
+}
+
+func parsePrompt(_ *Client, a *Authorization, params url.Values) error {
+	a.Prompt = strings.Fields(params.Get("prompt"))
+	for _, p := range a.Prompt {
+		switch p {
+		case PromptNone, PromptLogin, PromptConsent, PromptSelectAccount:
+		default:
+			return invalidRequest("prompt has an unknown value.")
+		}
+	}
+	if slices.Contains(a.Prompt, PromptNone) && len(a.Prompt) > 1 {
+		return invalidRequest("prompt none cannot stand with other values.")
+	}
+	if s := params.Get("max_age"); s != "" {
+		n, err := strconv.ParseUint(s, 10, 31)
+		if err != nil {
+			return invalidRequest("max_age must be a number of seconds, 0 or more.")
+		}
+		a.MaxAge = int64(n)
+	}
+	a.LoginHint = params.Get("login_hint")
+	a.UILocales = params.Get("ui_locales")
+	return nil
+}
+
+// parseHint reads id_token_hint: an ID token of ours for this client, expired or not.
+func (i *Issuer) parseHint(c *Client, a *Authorization, params url.Values) error {
+	hint := params.Get("id_token_hint")
+	if hint == "" {
+		return nil
+	}
+	claims, err := i.verifier.VerifyIDToken(hint)
+	if err != nil || !slices.Contains(claims.Audience, c.ID) {
+		return invalidRequest("id_token_hint is not an ID token of this application.")
+	}
+	a.HintSubject = claims.Subject
+	return nil
+}
+
+// parseAccess reads what the client wants access to.
+func (i *Issuer) parseAccess(c *Client, a *Authorization, params url.Values) error {
+	asked, ok := ParseScope(params.Get("scope"))
+	if !ok {
+		return refuse(InvalidScope, ReasonScope, "The scope parameter is malformed.")
+	}
+	audiences, err := i.targets(c, append(params["resource"], params.Get("audience")))
+	if err != nil {
+		return err
+	}
+	a.Audiences = audiences
+	a.Scopes = i.grantable(c, asked, audiences)
+	return nil
+}
+
+func isJSONObject(s string) bool {
+	var object map[string]json.RawMessage
+	return json.Unmarshal([]byte(s), &object) == nil && object != nil
+}

@@ -1,0 +1,45 @@
+package tokens
+
+import "context"
+
+// clientCredentials is the grant of a client that acts for itself. It gets
+// neither an ID token nor a refresh token. See RFC 6749 §4.4.
+func (i *Issuer) clientCredentials(ctx context.Context, c *Client, r TokenRequest) (*TokenResponse, error) {
+	audience, err := i.machineAudience(c, r.Audiences)
+	if err != nil {
+		return nil, err
+	}
+	allowed := i.apiScopes(c, audience)
+	asked, ok := ParseScope(r.Scope)
+	if !ok || !subset(asked, allowed) {
+		return nil, refuse(InvalidScope, ReasonScope, "The scope is malformed, or not assigned to this client.")
+	}
+	if len(asked) == 0 {
+		asked = allowed
+	}
+	now, err := i.state.Store.Now(ctx)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return i.mint(mint{client: c, audience: audience, scopes: asked, issueAt: now})
+}
+
+// machineAudience chooses the API: the one asked for, or the only one that the client has.
+func (i *Issuer) machineAudience(c *Client, asked []string) (string, error) {
+	targets, err := i.targets(c, asked)
+	switch {
+	case err != nil:
+		return "", err
+	case len(targets) == 1:
+		return targets[0], nil
+	case len(targets) == 0 && len(c.APIs) == 1:
+		return c.APIs[0], nil
+	case len(targets) == 0:
+		return "", invalidRequest("Name the API by audience: the client has several.")
+	}
+	return "", refuse(InvalidTarget, ReasonWrongAudience, "One access token is for one API.")
+}
+
+// MachineSubject returns the subject of a client that acts for itself. It
+// cannot be a person's, since a person's has a "|" and a client_id has none.
+func MachineSubject(clientID string) string { return clientID + "@clients" }

@@ -1,0 +1,239 @@
+package tokens
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dgraph-io/ristretto/v2"
+)
+
+// Denylist answers whether a verified access token has been denied. The store
+// is the authority; ristretto holds what it said about a user for at most
+// MaxLag. A verdict that is not in the cache is asked for, never assumed.
+type Denylist struct {
+	store    Denials
+	observer Observer
+	clock    func() time.Time
+	cache    *ristretto.Cache[uint64, *verdict]
+	epochs   [1024]atomic.Uint64
+	limits   atomic.Pointer[denylistLimits]
+	clients  atomic.Pointer[clientWatermarks]
+	loading  sync.Mutex // one load of the watermarks at a time
+	renewals chan *verdict
+}
+
+// denylistLimits are the ages up to which a verdict is believed.
+type denylistLimits struct {
+	maxLag     time.Duration // while the store answers
+	allowStale time.Duration // while it does not; 0 denies
+}
+
+// verdict is what the store said about one user. It is believed while the
+// user's epoch is still the one from before the question: a revocation raises
+// the epoch after it is stored, so an answer from before cannot outlive it.
+type verdict struct {
+	user     UserTag
+	denials  UserDenials
+	epoch    uint64
+	asked    time.Time
+	renewing atomic.Bool
+}
+
+// clientWatermarks are all "begun before" times of clients. They are few.
+type clientWatermarks struct {
+	before map[ClientTag]time.Time
+	asked  time.Time
+}
+
+// DefaultMaxLag is how old a verdict may be where nothing else is configured.
+const DefaultMaxLag = 10 * time.Second
+
+// renewalBatch is how many verdicts one background question asks for.
+const renewalBatch = 256
+
+// newDenylist makes a denylist that holds up to entries verdicts.
+func newDenylist(store Denials, entries int64, observer Observer, clock func() time.Time) (*Denylist, error) {
+	cache, err := ristretto.NewCache(&ristretto.Config[uint64, *verdict]{
+		NumCounters:        10 * entries,
+		MaxCost:            entries,
+		BufferItems:        64,
+		IgnoreInternalCost: true, // cost is a count of entries
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making denylist cache: %w", err)
+	}
+	d := &Denylist{
+		store:    store,
+		observer: observer,
+		clock:    clock,
+		cache:    cache,
+		renewals: make(chan *verdict, 4*renewalBatch),
+	}
+	d.limits.Store(&denylistLimits{maxLag: DefaultMaxLag})
+	d.clients.Store(&clientWatermarks{})
+	return d, nil
+}
+
+var errDenied = refuse(InvalidToken, ReasonDenied, "The access token is invalid.")
+
+// Check returns nil for a token that is not denied, InvalidToken for one that
+// is, and TemporarilyUnavailable when that cannot be known.
+func (d *Denylist) Check(ctx context.Context, c *Claims) error {
+	limits := d.limits.Load()
+	now := d.clock()
+	watermark, err := d.watermark(ctx, c.Client, now, limits)
+	if err != nil {
+		return err
+	}
+	if !c.IssuedAt.After(watermark) {
+		return errDenied
+	}
+	v, err := d.verdict(ctx, c.User, now, limits)
+	if err != nil {
+		return err
+	}
+	if v.denies(c) {
+		return errDenied
+	}
+	return nil
+}
+
+// CheckStore is Check without the cache, for introspection.
+func (d *Denylist) CheckStore(ctx context.Context, c *Claims) error {
+	if err := d.loadClients(ctx, d.clock()); err != nil {
+		return unavailable(err)
+	}
+	if !c.IssuedAt.After(d.clients.Load().before[c.Client]) {
+		return errDenied
+	}
+	v, err := d.ask(ctx, c.User, d.clock())
+	if err != nil {
+		return unavailable(err)
+	}
+	if v.denies(c) {
+		return errDenied
+	}
+	return nil
+}
+
+// verdict returns what is known about a user and young enough to be believed.
+func (d *Denylist) verdict(ctx context.Context, user UserTag, now time.Time, limits *denylistLimits) (*verdict, error) {
+	held, ok := d.cache.Get(userKey(user))
+	if ok && held.user == user && held.epoch == d.epoch(user).Load() {
+		switch age := now.Sub(held.asked); {
+		case age <= limits.maxLag/2:
+			return held, nil
+		case age <= limits.maxLag:
+			d.renew(held)
+			return held, nil
+		}
+	} else {
+		held = nil
+	}
+	v, err := d.ask(ctx, user, now)
+	switch {
+	case err == nil:
+		return v, nil
+	case held != nil && now.Sub(held.asked) <= limits.allowStale:
+		return held, nil
+	}
+	return nil, unavailable(err)
+}
+
+// ask asks the store about one user and keeps the answer.
+func (d *Denylist) ask(ctx context.Context, user UserTag, now time.Time) (*verdict, error) {
+	epoch := d.epoch(user).Load()
+	answers, err := d.store.Denials(ctx, []UserTag{user})
+	if err != nil {
+		return nil, err
+	}
+	if len(answers) != 1 {
+		return nil, fmt.Errorf("reading denylist: %d answers for one user", len(answers))
+	}
+	return d.keep(user, answers[0], epoch, now), nil
+}
+
+func (d *Denylist) keep(user UserTag, denials UserDenials, epoch uint64, asked time.Time) *verdict {
+	v := &verdict{user: user, denials: denials, epoch: epoch, asked: asked}
+	d.cache.Set(userKey(user), v, 1)
+	return v
+}
+
+// Changed drops what is held about a user. It is called after every store call
+// that may have denied something, and before its answer goes out.
+func (d *Denylist) Changed(user UserTag) { d.epoch(user).Add(1) }
+
+// ClientChanged loads the watermarks again after one was set.
+func (d *Denylist) ClientChanged(ctx context.Context) error { return d.loadClients(ctx, d.clock()) }
+
+// ClientWatermark returns the time at or before which everything of a client
+// is ended; zero for never.
+func (d *Denylist) ClientWatermark(ctx context.Context, client ClientTag) (time.Time, error) {
+	return d.watermark(ctx, client, d.clock(), d.limits.Load())
+}
+
+func (d *Denylist) watermark(ctx context.Context, client ClientTag, now time.Time, limits *denylistLimits) (time.Time, error) {
+	held := d.clients.Load()
+	if age := now.Sub(held.asked); age > limits.maxLag {
+		if err := d.loadClients(ctx, now); err == nil {
+			held = d.clients.Load()
+		} else if held.before == nil || age > limits.allowStale {
+			return time.Time{}, unavailable(err)
+		}
+	}
+	return held.before[client], nil
+}
+
+// loadClients reads all client watermarks. Callers that wait for a load which
+// began after they came share its answer.
+func (d *Denylist) loadClients(ctx context.Context, now time.Time) error {
+	d.loading.Lock()
+	defer d.loading.Unlock()
+	if d.clients.Load().asked.After(now) {
+		return nil
+	}
+	asked := d.clock()
+	before, err := d.store.ClientWatermarks(ctx)
+	if err != nil {
+		return err
+	}
+	if before == nil {
+		before = map[ClientTag]time.Time{}
+	}
+	d.clients.Store(&clientWatermarks{before: before, asked: asked})
+	return nil
+}
+
+func (d *Denylist) epoch(user UserTag) *atomic.Uint64 {
+	return &d.epochs[binary.BigEndian.Uint16(user[8:])%uint16(len(d.epochs))]
+}
+
+// userKey is the cache key of a user: 64 bits of a hash. The verdict holds the
+// whole tag, so users that share a key cannot share a verdict.
+func userKey(user UserTag) uint64 { return binary.BigEndian.Uint64(user[:]) }
+
+// denies reports whether the token is among the user's denials.
+func (v *verdict) denies(c *Claims) bool {
+	if !v.denials.Before.IsZero() && !c.IssuedAt.After(v.denials.Before) {
+		return true
+	}
+	for i := range v.denials.Entries {
+		switch e := &v.denials.Entries[i]; e.Kind {
+		case DenyToken:
+			if c.HasTokenID && TokenID(e.ID) == c.TokenID {
+				return true
+			}
+		case DenyFamily:
+			if c.HasFamily && FamilyID(e.ID) == c.Family {
+				return true
+			}
+		default:
+			return true // an entry of a newer version denies everything of the user
+		}
+	}
+	return false
+}

@@ -1,0 +1,82 @@
+package tokens
+
+import (
+	"context"
+	"time"
+)
+
+// renew asks for a fresh verdict in the background. When the queue is full the
+// next request for the user tries again, and at MaxLag it asks itself.
+func (d *Denylist) renew(v *verdict) {
+	if !v.renewing.CompareAndSwap(false, true) {
+		return
+	}
+	select {
+	case d.renewals <- v:
+	default:
+		v.renewing.Store(false)
+	}
+}
+
+// run renews verdicts and client watermarks until ctx ends.
+func (d *Denylist) run(ctx context.Context) {
+	tick := time.NewTimer(d.limits.Load().maxLag / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case v := <-d.renewals:
+			d.renewBatch(ctx, d.collect(v))
+		case <-tick.C:
+			lag := d.limits.Load().maxLag
+			call, cancel := context.WithTimeout(ctx, lag)
+			if err := d.loadClients(call, d.clock()); err != nil && ctx.Err() == nil {
+				d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: "watermarks", Cause: err})
+			}
+			cancel()
+			tick.Reset(lag / 4)
+		}
+	}
+}
+
+// collect takes what else waits for renewal, up to one batch.
+func (d *Denylist) collect(first *verdict) []*verdict {
+	batch := []*verdict{first}
+	for len(batch) < renewalBatch {
+		select {
+		case v := <-d.renewals:
+			batch = append(batch, v)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// renewBatch asks about many users in one call. Verdicts whose question failed
+// keep their age, and are asked for again.
+func (d *Denylist) renewBatch(ctx context.Context, batch []*verdict) {
+	users := make([]UserTag, len(batch))
+	epochs := make([]uint64, len(batch))
+	for i, v := range batch {
+		users[i] = v.user
+		epochs[i] = d.epoch(v.user).Load()
+	}
+	now := d.clock()
+	call, cancel := context.WithTimeout(ctx, d.limits.Load().maxLag)
+	defer cancel()
+	answers, err := d.store.Denials(call, users)
+	if err != nil || len(answers) != len(users) {
+		for _, v := range batch {
+			v.renewing.Store(false)
+		}
+		if ctx.Err() == nil {
+			d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: "renewal", Cause: err})
+		}
+		return
+	}
+	for i, u := range users {
+		d.keep(u, answers[i], epochs[i], now)
+	}
+}

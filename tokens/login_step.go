@@ -1,0 +1,75 @@
+package tokens
+
+import (
+	"slices"
+	"time"
+)
+
+// Step is what an authorization request needs next.
+type Step uint8
+
+// The steps of an authorization.
+const (
+	StepIssue   Step = iota + 1 // issue the code
+	StepLogin                   // ask who the person is
+	StepConsent                 // ask whether the client may go on
+)
+
+// NextStep decides what a request needs, given the person's login (nil when
+// there is none). fresh says that the person has just signed in, consented
+// that they agreed, in answer to this very request. With prompt=none the error
+// is login_required or consent_required instead of a step.
+// See OpenID Connect Core §3.1.2.1 and §3.1.2.6, RFC 8252 §8.6.
+func (i *Issuer) NextStep(a *Authorization, l *Login, fresh, consented bool) (Step, error) {
+	silent := slices.Contains(a.Prompt, PromptNone)
+	switch {
+	case i.needsLogin(a, l, fresh):
+		if silent {
+			return 0, refuse(LoginRequired, "", "The person is not signed in.")
+		}
+		return StepLogin, nil
+	case a.HintSubject != "" && l.Profile.Subject != a.HintSubject:
+		return 0, refuse(LoginRequired, "", "Another person is signed in than the application expects.")
+	case !consented && i.needsConsent(a, fresh):
+		if silent {
+			return 0, refuse(ConsentRequired, "", "The person must agree first.")
+		}
+		return StepConsent, nil
+	}
+	return StepIssue, nil
+}
+
+func (i *Issuer) needsLogin(a *Authorization, l *Login, fresh bool) bool {
+	if l == nil {
+		return true
+	}
+	if fresh {
+		return false
+	}
+	if slices.Contains(a.Prompt, PromptLogin) || slices.Contains(a.Prompt, PromptSelectAccount) {
+		return true
+	}
+	if a.HintSubject != "" && l.Profile.Subject != a.HintSubject {
+		return true
+	}
+	if a.MaxAge <= 0 {
+		return a.MaxAge == 0
+	}
+	return i.cfg.Clock().Sub(l.Session.AuthTime) > time.Duration(a.MaxAge)*time.Second
+}
+
+// needsConsent reports whether to ask. A client whose redirect URI other
+// software on the device can claim is never answered silently, unless the
+// operator vouches for it; a password just given on a page that named the
+// client is as good as a consent.
+func (i *Issuer) needsConsent(a *Authorization, fresh bool) bool {
+	c, ok := i.Client(a.ClientID)
+	switch {
+	case !ok || slices.Contains(a.Prompt, PromptConsent) || c.Consent == ConsentAlways:
+		return true
+	case c.Consent == ConsentNever || fresh:
+		return false
+	}
+	exact := slices.Contains(c.RedirectURIs, a.RedirectURI)
+	return claimable(a.RedirectURI) && (c.Type == ClientNative || !exact)
+}

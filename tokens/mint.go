@@ -1,0 +1,180 @@
+package tokens
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+)
+
+// mint is what an answer of the token endpoint is made of. By the time there
+// is one, everything has been decided.
+type mint struct {
+	client   *Client
+	profile  *Profile // nil for a client that acts for itself
+	audience string   // "" for the gateway's own userinfo
+	scopes   []string // of the access token
+	issueAt  time.Time
+	authTime time.Time
+	session  SessionID
+	family   FamilyID
+	nonce    string
+	refresh  string // the refresh token, or ""
+	idToken  bool   // whether an ID token is owed
+}
+
+// accessClaims are the claims of an access token. See RFC 9068 §2.2.
+type accessClaims struct {
+	Issuer   string `json:"iss"`
+	Subject  string `json:"sub"`
+	Audience string `json:"aud"`
+	ClientID string `json:"client_id"`
+	Scope    string `json:"scope"`
+	IssuedAt int64  `json:"iat"`
+	Expiry   int64  `json:"exp"`
+	ID       string `json:"jti"`
+	AuthTime int64  `json:"auth_time,omitempty"`
+	ACR      string `json:"acr,omitempty"`
+	Session  string `json:"sid,omitempty"`
+	Family   string `json:"gh_fam,omitempty"`
+}
+
+// mint makes the tokens.
+func (i *Issuer) mint(m mint) (*TokenResponse, error) {
+	lifetime := i.cfg.UserinfoTokenLifetime
+	if api, ok := i.API(m.audience); ok {
+		lifetime = api.AccessTokenLifetime
+	}
+	access, err := i.mintAccess(m, lifetime)
+	if err != nil {
+		return nil, err
+	}
+	res := &TokenResponse{
+		AccessToken:  access,
+		TokenType:    "Bearer",
+		ExpiresIn:    int64(lifetime / time.Second),
+		RefreshToken: m.refresh,
+		Scope:        strings.Join(m.scopes, " "),
+	}
+	if m.idToken {
+		if res.IDToken, err = i.mintID(m); err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+// mintAccess signs an access token and puts it among the verified, where the
+// guarded routes of this node will find it.
+func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
+	id, err := i.random16()
+	if err != nil {
+		return "", err
+	}
+	claims := accessClaims{
+		Issuer:   i.cfg.Issuer,
+		Subject:  MachineSubject(m.client.ID),
+		Audience: m.audience,
+		ClientID: m.client.ID,
+		Scope:    strings.Join(m.scopes, " "),
+		IssuedAt: m.issueAt.Unix(),
+		Expiry:   m.issueAt.Unix() + int64(lifetime/time.Second),
+		ID:       TokenID(id).String(),
+	}
+	if m.audience == "" {
+		claims.Audience = i.UserinfoAudience()
+	}
+	if m.profile != nil {
+		claims.Subject = m.profile.Subject
+		claims.AuthTime = m.authTime.Unix()
+		claims.ACR = m.profile.ACR
+		claims.Session = m.session.String()
+		claims.Family = m.family.String()
+	}
+	token, payload, key, err := i.sign(i.cfg.AccessTokenAlg, TypeAccessToken, claims)
+	if err != nil {
+		return "", err
+	}
+	if c, err := ParseClaims(payload, key.Public()); err == nil {
+		i.state.Cache.Put(token, c)
+	}
+	return token, nil
+}
+
+// mintID signs an ID token. See OpenID Connect Core §2 and §12.2.
+func (i *Issuer) mintID(m mint) (string, error) {
+	alg := i.cfg.IDTokenAlg
+	if m.client.IDTokenAlg != "" {
+		alg = m.client.IDTokenAlg
+	}
+	claims := m.profile.claimsFor(m.scopes)
+	maps.Copy(claims, map[string]any{
+		"iss":       i.cfg.Issuer,
+		"sub":       m.profile.Subject,
+		"aud":       m.client.ID,
+		"iat":       m.issueAt.Unix(),
+		"exp":       m.issueAt.Add(i.cfg.IDTokenLifetime).Unix(),
+		"auth_time": m.authTime.Unix(),
+		"sid":       m.session.String(),
+	})
+	if m.profile.ACR != "" {
+		claims["acr"] = m.profile.ACR
+	}
+	if m.nonce != "" {
+		claims["nonce"] = m.nonce
+	}
+	token, _, _, err := i.sign(alg, TypeIDToken, claims)
+	return token, err
+}
+
+func (i *Issuer) sign(alg, typ string, claims any) (token string, payload []byte, key *jose.PrivateKey, err error) {
+	payload, err = json.Marshal(claims)
+	if err != nil {
+		return "", nil, nil, fmt.Errorf("encoding token: %w", err)
+	}
+	key, err = i.state.Keys.Signer(jose.Algorithm(alg))
+	if err != nil {
+		return "", nil, nil, unavailable(err)
+	}
+	token, err = jose.Sign(key, typ, payload)
+	if err != nil {
+		return "", nil, nil, unavailable(fmt.Errorf("signing token: %w", err))
+	}
+	return token, payload, key, nil
+}
+
+// UserinfoAudience is the audience of access tokens that are for no API: the
+// gateway's userinfo endpoint, as Auth0 has it.
+func (i *Issuer) UserinfoAudience() string {
+	return strings.TrimSuffix(i.cfg.Issuer, "/") + "/userinfo"
+}
+
+// profileClaims are the claims behind scope profile. See OpenID Connect Core §5.4.
+var profileClaims = []string{
+	"name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
+	"website", "gender", "birthdate", "zoneinfo", "locale",
+}
+
+// claimsFor returns the claims about a person that the scopes allow.
+func (p *Profile) claimsFor(scopes []string) map[string]any {
+	out := make(map[string]any)
+	take := func(names ...string) {
+		for _, n := range names {
+			if v, ok := p.Claims[n]; ok {
+				out[n] = v
+			}
+		}
+	}
+	if slices.Contains(scopes, ScopeProfile) {
+		take(profileClaims...)
+		out["updated_at"] = p.UpdatedAt.Unix()
+	}
+	if slices.Contains(scopes, ScopeEmail) {
+		take("email", "email_verified")
+	}
+	return out
+}

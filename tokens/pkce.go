@@ -1,0 +1,33 @@
+package tokens
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+)
+
+// validChallenge reports whether s can be an S256 code_challenge: the
+// base64url of 32 bytes, unpadded. See RFC 7636 §4.2.
+func validChallenge(s string) bool { return len(s) == 43 && unreserved(s, false) }
+
+// validVerifier reports whether s can be a code_verifier. See RFC 7636 §4.1.
+func validVerifier(s string) bool { return len(s) >= 43 && len(s) <= 128 && unreserved(s, true) }
+
+// verifies reports whether the verifier belongs to an S256 challenge. See RFC 7636 §4.6.
+func verifies(verifier, challenge string) bool {
+	h := sha256.Sum256([]byte(verifier))
+	return subtle.ConstantTimeCompare([]byte(b64(h[:])), []byte(challenge)) == 1
+}
+
+// unreserved reports whether s holds only ALPHA, DIGIT, "-" and "_", and with
+// dots also "." and "~".
+func unreserved(s string, dots bool) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+		case dots && (c == '.' || c == '~'):
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,114 @@
+package tokens
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Revoke ends the family of a refresh token, whichever generation it is, or
+// denies one access token. Garbage, unknown, expired and other clients' tokens
+// are no error and change nothing. See RFC 7009 §2.
+func (i *Issuer) Revoke(ctx context.Context, c *Client, token string) error {
+	if t, secret, ok := parseRefreshToken(i.state.secrets(), token); ok {
+		i.noteSecret(ctx, secret)
+		if t.client != c.tag {
+			return nil
+		}
+		return i.EndGrant(ctx, t.user, t.family.ID(), c.ID)
+	}
+	claims, err := i.verifier.Verify(token)
+	if err != nil || claims.ClientID != c.ID || !claims.HasTokenID {
+		return nil //nolint:nilerr // an invalid token is as good as revoked (RFC 7009 §2.2)
+	}
+	err = i.state.Store.DenyToken(ctx, claims.User, claims.TokenID, claims.Expiry.Add(clockLeeway))
+	i.state.Denylist.Changed(claims.User)
+	if err != nil {
+		return unavailable(err)
+	}
+	i.observe(ctx, Event{Kind: EventRevoked, Outcome: "access_token", Client: c.ID, Subject: claims.Subject, User: claims.User})
+	return nil
+}
+
+// Introspection is the answer of RFC 7662 §2.2. An inactive one holds nothing else.
+type Introspection struct {
+	Active    bool     `json:"active"`
+	Scope     string   `json:"scope,omitempty"`
+	ClientID  string   `json:"client_id,omitempty"`
+	TokenType string   `json:"token_type,omitempty"`
+	Subject   string   `json:"sub,omitempty"`
+	Audience  []string `json:"aud,omitempty"`
+	Issuer    string   `json:"iss,omitempty"`
+	ID        string   `json:"jti,omitempty"`
+	Expiry    int64    `json:"exp,omitempty"`
+	IssuedAt  int64    `json:"iat,omitempty"`
+}
+
+// Introspect tells a confidential client about a token that was issued to it
+// or is for one of its APIs. It asks the store, not a cache. See RFC 7662 §2.
+func (i *Issuer) Introspect(ctx context.Context, c *Client, token string) (*Introspection, error) {
+	if !c.Confidential() {
+		return nil, i.badClient(ctx, c, ReasonBadMethod)
+	}
+	if t, _, ok := parseRefreshToken(i.state.secrets(), token); ok {
+		return i.introspectRefresh(ctx, c, t)
+	}
+	claims, err := i.verifier.Verify(token)
+	if err != nil {
+		return &Introspection{}, nil //nolint:nilerr // inactive (RFC 7662 §2.2)
+	}
+	theirs := claims.ClientID == c.ID || slices.ContainsFunc(claims.Audience, func(a string) bool { return slices.Contains(c.APIs, a) })
+	if !theirs {
+		return &Introspection{}, nil
+	}
+	if err := i.state.Denylist.CheckStore(ctx, claims); err != nil {
+		if AsError(err).Code == InvalidToken {
+			return &Introspection{}, nil
+		}
+		return nil, err
+	}
+	return &Introspection{
+		Active:    true,
+		Scope:     strings.Join(claims.Scope, " "),
+		ClientID:  claims.ClientID,
+		TokenType: "Bearer",
+		Subject:   claims.Subject,
+		Audience:  claims.Audience,
+		Issuer:    claims.Issuer,
+		ID:        claims.ID,
+		Expiry:    claims.Expiry.Unix(),
+		IssuedAt:  claims.IssuedAt.Unix(),
+	}, nil
+}
+
+// introspectRefresh tells a client about its own refresh token.
+func (i *Issuer) introspectRefresh(ctx context.Context, c *Client, t refreshToken) (*Introspection, error) {
+	if t.client != c.tag {
+		return &Introspection{}, nil
+	}
+	families, err := i.state.Store.ListFamilies(ctx, t.user)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	watermark, err := i.state.Denylist.ClientWatermark(ctx, c.tag)
+	if err != nil {
+		return nil, err
+	}
+	id := t.family.ID()
+	for _, f := range families {
+		if f.ID == id && f.Generation == t.generation && f.Created.After(watermark) {
+			return &Introspection{
+				Active: true, ClientID: c.ID, TokenType: string(GrantRefreshToken), Expiry: unixOrZero(earlier(f.Expires, f.IdleExpires)),
+			}, nil
+		}
+	}
+	return &Introspection{}, nil
+}
+
+func unixOrZero(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}

@@ -1,0 +1,112 @@
+package tokens
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"runtime"
+	"sync"
+)
+
+// secretChecker checks client secrets. A slow hash (bcrypt, argon2id) is
+// computed once per secret and process: what matched is remembered by a keyed
+// digest. Failures take equal time whatever was wrong, and slow ones queue for
+// a processor each, so that guessing does not starve the rest.
+type secretChecker struct {
+	compare func(hash, plaintext []byte) (bool, error)
+	decoy   string        // a slow hash of the configuration, if it has one
+	slots   chan struct{} // one per slow comparison under way
+	key     [32]byte
+
+	mu      sync.RWMutex
+	matched map[string][sha256.Size]byte // by hash
+}
+
+func newSecretChecker(clients []*Client, compare func(hash, plaintext []byte) (bool, error)) *secretChecker {
+	s := &secretChecker{
+		compare: compare,
+		slots:   make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)),
+		matched: make(map[string][sha256.Size]byte),
+	}
+	rand.Read(s.key[:]) //nolint:errcheck // never fails (Go 1.24)
+	for _, c := range clients {
+		for _, h := range c.SecretHashes {
+			if slowHash(h) {
+				s.decoy = h
+			}
+		}
+	}
+	return s
+}
+
+// check reports whether the secret belongs to one of the hashes. Its error
+// means that it could not be found out.
+func (s *secretChecker) check(ctx context.Context, hashes []string, secret string) (bool, error) {
+	digest := s.digest(secret)
+	slow := false
+	for _, h := range hashes {
+		if !slowHash(h) {
+			if matchesSHA256(h, secret) {
+				return true, nil
+			}
+			continue
+		}
+		if s.remembers(h, digest) {
+			return true, nil
+		}
+		slow = true
+		ok, err := s.compareSlow(ctx, h, secret)
+		if err != nil {
+			return false, err
+		}
+		if ok {
+			s.remember(h, digest)
+			return true, nil
+		}
+	}
+	if !slow {
+		return false, s.delay(ctx, secret)
+	}
+	return false, nil
+}
+
+// delay spends the time that a wrong secret costs at a client with a slow
+// hash, where the configuration has such a client.
+func (s *secretChecker) delay(ctx context.Context, secret string) error {
+	if s.decoy == "" {
+		matchesSHA256(sha256Prefix, secret)
+		return nil
+	}
+	_, err := s.compareSlow(ctx, s.decoy, secret)
+	return err
+}
+
+func (s *secretChecker) compareSlow(ctx context.Context, hash, secret string) (bool, error) {
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	return s.compare([]byte(hash), []byte(secret))
+}
+
+func (s *secretChecker) digest(secret string) [sha256.Size]byte {
+	m := hmac.New(sha256.New, s.key[:])
+	m.Write([]byte(secret))
+	return [sha256.Size]byte(m.Sum(nil))
+}
+
+func (s *secretChecker) remembers(hash string, digest [sha256.Size]byte) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	held, ok := s.matched[hash]
+	return ok && hmac.Equal(held[:], digest[:])
+}
+
+func (s *secretChecker) remember(hash string, digest [sha256.Size]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.matched[hash] = digest
+}
