@@ -1,0 +1,76 @@
+package caddymodule
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// Lifetime is a duration, written as any duration of Caddy, or "infinite".
+type Lifetime time.Duration
+
+// Infinite is a lifetime without an end.
+const Infinite Lifetime = math.MaxInt64
+
+const infiniteWord = "infinite"
+
+// UnmarshalJSON reads a duration or "infinite".
+func (l *Lifetime) UnmarshalJSON(b []byte) error {
+	if bytes.Equal(b, []byte(`"`+infiniteWord+`"`)) {
+		*l = Infinite
+		return nil
+	}
+	return (*caddy.Duration)(l).UnmarshalJSON(b)
+}
+
+// MarshalJSON writes nanoseconds, as Caddy's durations do, or "infinite".
+func (l Lifetime) MarshalJSON() ([]byte, error) {
+	if l == Infinite {
+		return json.Marshal(infiniteWord)
+	}
+	return json.Marshal(int64(l))
+}
+
+// or returns the lifetime, or a default where none is given.
+func (l Lifetime) or(def time.Duration) Lifetime {
+	if l == 0 {
+		return Lifetime(def)
+	}
+	return l
+}
+
+// duration returns the lifetime as the core has it, where 0 is infinite.
+func (l Lifetime) duration() time.Duration {
+	if l == Infinite {
+		return 0
+	}
+	return time.Duration(l)
+}
+
+func (l Lifetime) String() string {
+	if l == Infinite {
+		return infiniteWord
+	}
+	return show(time.Duration(l))
+}
+
+// show writes a duration as an operator would: 30d, 90m, 10s.
+func show(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d != 0 && d%day == 0 {
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	}
+	s := d.String()
+	if rest, ok := strings.CutSuffix(s, "m0s"); ok {
+		s = rest + "m"
+	}
+	if rest, ok := strings.CutSuffix(s, "h0m"); ok {
+		s = rest + "h"
+	}
+	return s
+}

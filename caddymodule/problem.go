@@ -1,0 +1,58 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A problem is what a Check has found in the text of the configuration: where
+// it stands, what is wrong and what to write instead. The grammar turns the
+// place into a file and line; for JSON it is named in the message.
+type problem struct {
+	blocks []string // from the outside in, such as "client my-spa", "refresh_token"
+	option string   // within the innermost block; "" for the block itself
+	value  string   // which one of the option's values, where it has several
+	text   string
+}
+
+// Error says where the problem is and how to mend it.
+func (p *problem) Error() string {
+	where := slices.Clone(p.blocks)
+	if p.option != "" {
+		where = append(where, p.option)
+	}
+	return strings.Join(append(where, p.text), ": ")
+}
+
+// wrong reports a problem with an option, or with the whole block when option is "".
+func wrong(option, format string, args ...any) error {
+	return &problem{option: option, text: fmt.Sprintf(format, args...)}
+}
+
+// wrongValue reports a problem with one value of an option.
+func wrongValue(option, value, format string, args ...any) error {
+	return &problem{option: option, value: value, text: fmt.Sprintf("%q ", value) + fmt.Sprintf(format, args...)}
+}
+
+// within says in which block a problem was found.
+func within(block string, err error) error {
+	var p *problem
+	if !errors.As(err, &p) {
+		return err
+	}
+	moved := *p
+	moved.blocks = append([]string{block}, p.blocks...)
+	return &moved
+}
+
+// firstOf returns the first error of a list of checks.
+func firstOf(checks ...func() error) error {
+	for _, check := range checks {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
