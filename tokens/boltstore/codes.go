@@ -1,0 +1,63 @@
+package boltstore
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// PutCode implements tokens.Codes.
+func (s *Store) PutCode(ctx context.Context, user tokens.UserTag, id tokens.CodeID, body []byte, lifetime time.Duration) error {
+	body = bytes.Clone(body) // the caller may leave before the commit
+	_, err := decide(ctx, s, "put_code", func(t *txn) (struct{}, error) {
+		_, found, err := t.code(user, id)
+		if err == nil && !found {
+			t.put(codes, userKey(user, id[:]), codeRecord{expires: t.now.Add(lifetime), body: body}.encode())
+		}
+		return struct{}{}, err
+	})
+	return err
+}
+
+// TakeCode implements tokens.Codes.
+func (s *Store) TakeCode(ctx context.Context, r tokens.TakeRequest) (tokens.TakeResult, error) {
+	return decide(ctx, s, "take_code", func(t *txn) (tokens.TakeResult, error) { return takeCode(t, r) })
+}
+
+func takeCode(t *txn, r tokens.TakeRequest) (tokens.TakeResult, error) {
+	c, found, err := t.code(r.User, r.ID)
+	if err != nil || !found {
+		return tokens.TakeResult{Outcome: tokens.CodeUnknown, Now: t.now}, err
+	}
+	res := tokens.TakeResult{Outcome: tokens.CodeSpent, Body: bytes.Clone(c.body), TakenAt: c.taken, Now: t.now}
+	switch {
+	case c.taken.IsZero():
+		c.taken, c.attempt, c.expires = t.now, r.Attempt, t.now.Add(r.DenyFor)
+		t.put(codes, userKey(r.User, r.ID[:]), c.encode())
+		res.TakenAt = c.taken
+	case c.attempt == r.Attempt: // the same call sent again
+	default:
+		return res, nil
+	}
+	user, _, err := t.profile(r.User)
+	if err != nil {
+		return tokens.TakeResult{}, err
+	}
+	marks, err := t.marks(r.User)
+	if err != nil {
+		return tokens.TakeResult{}, err
+	}
+	res.Outcome = tokens.CodeTaken
+	res.Profile = bytes.Clone(user.profile)
+	res.IssueAt = t.issueAt(r.User, marks, time.Time{})
+	return res, nil
+}
+
+// code reads a code, good or spent, whose body points into the file. One that
+// has expired is not found.
+func (t *txn) code(user tokens.UserTag, id tokens.CodeID) (c codeRecord, found bool, err error) {
+	found, err = t.read(codes, userKey(user, id[:]), &c)
+	return c, found && t.now.Before(c.expires), err
+}

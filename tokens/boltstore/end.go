@@ -1,0 +1,120 @@
+package boltstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// End implements tokens.Families.
+func (s *Store) End(ctx context.Context, r tokens.EndRequest) (tokens.EndResult, error) {
+	return decide(ctx, s, "end", func(t *txn) (tokens.EndResult, error) { return end(t, r) })
+}
+
+func end(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
+	switch r.Scope {
+	case tokens.EndFamily:
+		return endFamily(t, r)
+	case tokens.EndSession:
+		return endSession(t, r)
+	case tokens.EndSessionOnly:
+		t.remove(sessions, userKey(r.User, r.Session[:]))
+		return tokens.EndResult{Now: t.now}, nil
+	case tokens.EndUser:
+		return endUser(t, r)
+	default:
+		return tokens.EndResult{}, fmt.Errorf("ending a grant: unknown scope %d", r.Scope)
+	}
+}
+
+// endFamily denies the family whether it is there or not, so that it can't begin late.
+func endFamily(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
+	res := tokens.EndResult{Now: t.now}
+	f, found, err := t.family(r.User, r.Family)
+	if err != nil {
+		return tokens.EndResult{}, err
+	}
+	d := denialRecord{until: tokens.EndOf(t.now, r.DenyFor), attempt: r.Attempt, lived: found && !f.Dead(t.now)}
+	if d.lived {
+		res.Families = []tokens.FamilyID{r.Family}
+	} else if was, _, err := t.denial(denialKey(r.User, byte(tokens.DenyFamily), r.Family[:])); err != nil {
+		return tokens.EndResult{}, err
+	} else if was.lived && was.attempt == r.Attempt {
+		res.Families = []tokens.FamilyID{r.Family} // the same call sent again
+	}
+	return res, t.endFamily(r.User, r.Family, d)
+}
+
+// endSession ends the session and its families, and remembers it as long as
+// their access tokens: a code of this session may be on its way to become a family.
+func endSession(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
+	// What this very call has ended when it was first sent.
+	ended, err := t.endedBy(r.User, r.Attempt)
+	if err != nil {
+		return tokens.EndResult{}, err
+	}
+	until := tokens.EndOf(t.now, r.DenyFor)
+	err = t.eachFamily(r.User, func(f tokens.Family) error {
+		if f.Session != r.Session {
+			return nil
+		}
+		d := denialRecord{until: until, attempt: r.Attempt, lived: !f.Dead(t.now)}
+		if d.lived {
+			ended = append(ended, f.ID)
+		}
+		return t.endFamily(r.User, f.ID, d)
+	})
+	if err != nil {
+		return tokens.EndResult{}, err
+	}
+	t.remove(sessions, userKey(r.User, r.Session[:]))
+	if err := t.deny(denialKey(r.User, kindEndedSession, r.Session[:]), denialRecord{until: until, attempt: r.Attempt}); err != nil {
+		return tokens.EndResult{}, err
+	}
+	return tokens.EndResult{Families: ended, Now: t.now}, nil
+}
+
+// endUser ends all that the user has. Its families need no entry each: Before
+// denies all their tokens, and no login until then begins another one.
+func endUser(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
+	marks, err := t.marks(r.User)
+	if err != nil {
+		return tokens.EndResult{}, err
+	}
+	if !marks.before.IsZero() && marks.attempt == r.Attempt {
+		// The same call sent again; a login in between stays.
+		return tokens.EndResult{Families: marks.ended, Now: marks.now}, nil
+	}
+	marks.ended = nil
+	err = t.eachFamily(r.User, func(f tokens.Family) error {
+		if !f.Dead(t.now) {
+			marks.ended = append(marks.ended, f.ID)
+		}
+		return nil
+	})
+	if err != nil {
+		return tokens.EndResult{}, err
+	}
+	if err := removeGrants(t, r.User); err != nil {
+		return tokens.EndResult{}, err
+	}
+	// A token that is dated ahead of the clock is reached as well.
+	marks.before = later(t.now.Truncate(time.Second), later(marks.before, marks.issued))
+	marks.now = later(t.now, marks.before)
+	marks.until = later(marks.until, tokens.EndOf(marks.now, r.DenyFor))
+	marks.attempt = r.Attempt
+	t.put(denials, marksKey(r.User), marks.encode())
+	return tokens.EndResult{Families: marks.ended, Now: marks.now}, nil
+}
+
+// removeGrants removes a user's sessions, codes and families.
+func removeGrants(t *txn, user tokens.UserTag) error {
+	for _, bucket := range []bucketID{sessions, codes, families} {
+		if err := t.removeAll(bucket, user[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

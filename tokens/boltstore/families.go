@@ -1,0 +1,274 @@
+package boltstore
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// CreateFamily implements tokens.Families.
+func (s *Store) CreateFamily(ctx context.Context, r tokens.CreateRequest) (tokens.CreateResult, error) {
+	return decide(ctx, s, "create_family", func(t *txn) (tokens.CreateResult, error) { return createFamily(t, r) })
+}
+
+func createFamily(t *txn, r tokens.CreateRequest) (tokens.CreateResult, error) {
+	marks, err := t.marks(r.User)
+	if err != nil {
+		return tokens.CreateResult{}, err
+	}
+	r.BegunAfter, err = t.begunAfter(r.Client, r.BegunAfter)
+	if err != nil {
+		return tokens.CreateResult{}, err
+	}
+	if f, found, err := t.family(r.User, r.ID); err != nil {
+		return tokens.CreateResult{}, err
+	} else if found {
+		return createdBefore(t, r, f, marks)
+	}
+	if may, err := mayBegin(t, r, marks); err != nil || !may {
+		return tokens.CreateResult{}, err
+	}
+	evicted, err := evict(t, r)
+	if err != nil {
+		return tokens.CreateResult{}, err
+	}
+	at := t.issueAt(r.User, marks, r.BegunAfter)
+	f := tokens.Begin(r, t.now, at)
+	if err := t.putFamily(r.User, f); err != nil {
+		return tokens.CreateResult{}, err
+	}
+	return tokens.CreateResult{Created: true, Family: f, Evicted: evicted, IssueAt: at}, nil
+}
+
+// createdBefore answers for a family that is there already: the same call sent
+// again gets the same answer, anybody else nothing.
+func createdBefore(t *txn, r tokens.CreateRequest, f tokens.Family, marks marksRecord) (tokens.CreateResult, error) {
+	if f.Attempt != r.Attempt || f.Generation != 1 {
+		return tokens.CreateResult{}, nil
+	}
+	evicted, err := t.endedBy(r.User, r.Attempt)
+	if err != nil {
+		return tokens.CreateResult{}, err
+	}
+	at := t.issueAt(r.User, marks, r.BegunAfter)
+	return tokens.CreateResult{Created: true, Family: f, Evicted: evicted, IssueAt: at}, nil
+}
+
+// mayBegin reports whether neither the family nor what it comes from was ended.
+func mayBegin(t *txn, r tokens.CreateRequest, marks marksRecord) (bool, error) {
+	if !marks.before.IsZero() && !r.AuthTime.After(marks.before) {
+		return false, nil
+	}
+	_, ended, err := t.denial(denialKey(r.User, byte(tokens.DenyFamily), r.ID[:]))
+	if err != nil || ended {
+		return false, err
+	}
+	if r.Session == (tokens.SessionID{}) {
+		return true, nil
+	}
+	_, ended, err = t.denial(denialKey(r.User, kindEndedSession, r.Session[:]))
+	return !ended, err
+}
+
+// evict ends the oldest families of the same client, so that with the new one
+// at most MaxActive live.
+func evict(t *txn, r tokens.CreateRequest) ([]tokens.FamilyID, error) {
+	var live []tokens.Family
+	err := t.eachFamily(r.User, func(f tokens.Family) error {
+		f = f.Limited(r.Lifetime, r.IdleLifetime)
+		if f.Client == r.Client && !f.Dead(t.now) && f.Created.After(r.BegunAfter) {
+			live = append(live, f)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	excess := len(live) + 1 - max(1, r.MaxActive)
+	if excess <= 0 {
+		return nil, nil
+	}
+	slices.SortFunc(live, byAge)
+	evicted := make([]tokens.FamilyID, excess)
+	for i, f := range live[:excess] {
+		evicted[i] = f.ID
+		d := denialRecord{until: tokens.EndOf(t.now, r.DenyFor), attempt: r.Attempt, lived: true}
+		if err := t.endFamily(r.User, f.ID, d); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(evicted, func(a, b tokens.FamilyID) int { return bytes.Compare(a[:], b[:]) })
+	return evicted, nil
+}
+
+// byAge orders families by the second of their creation; within one, by the
+// time of their last rotation.
+func byAge(a, b tokens.Family) int {
+	return cmp.Or(a.Created.Compare(b.Created), a.Rotated.Compare(b.Rotated), bytes.Compare(a.ID[:], b.ID[:]))
+}
+
+// Rotate implements tokens.Families.
+func (s *Store) Rotate(ctx context.Context, r tokens.RotateRequest) (tokens.RotateResult, error) {
+	return decide(ctx, s, "rotate", func(t *txn) (tokens.RotateResult, error) { return rotate(t, r) })
+}
+
+func rotate(t *txn, r tokens.RotateRequest) (tokens.RotateResult, error) {
+	f, found, err := t.family(r.User, r.Family)
+	if err != nil {
+		return tokens.RotateResult{}, err
+	}
+	if !found {
+		return notFound(t, r)
+	}
+	user, found, err := t.profile(r.User)
+	if err != nil {
+		return tokens.RotateResult{}, err
+	}
+	if !found || user.fingerprint != r.Fingerprint {
+		return tokens.RotateResult{Outcome: tokens.RotateUserChanged, Family: f}, nil
+	}
+	r.BegunAfter, err = t.begunAfter(r.Client, r.BegunAfter)
+	if err != nil {
+		return tokens.RotateResult{}, err
+	}
+	outcome, next := tokens.Decide(f, r, t.now)
+	switch outcome {
+	case tokens.RotateUnknown, tokens.RotateExpired:
+		return tokens.RotateResult{Outcome: outcome}, nil
+	case tokens.RotateReused:
+		d := denialRecord{until: tokens.EndOf(t.now, r.DenyFor), attempt: r.Attempt, lived: true, reused: true}
+		return tokens.RotateResult{Outcome: outcome}, t.endFamily(r.User, r.Family, d)
+	case tokens.RotateMismatch, tokens.RotateUserChanged:
+		return tokens.RotateResult{Outcome: outcome, Family: next}, nil
+	case tokens.RotateReplayed:
+	case tokens.Rotated, tokens.RotateKept, tokens.RotateHealed:
+		if outcome == tokens.Rotated && next.Generation == f.Generation {
+			break // the same call sent again
+		}
+		if err := t.putFamily(r.User, next); err != nil {
+			return tokens.RotateResult{}, err
+		}
+	}
+	marks, err := t.marks(r.User)
+	if err != nil {
+		return tokens.RotateResult{}, err
+	}
+	return tokens.RotateResult{
+		Outcome: outcome,
+		Family:  next,
+		Profile: bytes.Clone(user.profile),
+		IssueAt: t.issueAt(r.User, marks, r.BegunAfter),
+	}, nil
+}
+
+// notFound answers for a family that isn't there; the attempt that has killed
+// it hears that again.
+func notFound(t *txn, r tokens.RotateRequest) (tokens.RotateResult, error) {
+	d, found, err := t.denial(denialKey(r.User, byte(tokens.DenyFamily), r.Family[:]))
+	if err == nil && found && d.reused && d.attempt == r.Attempt {
+		return tokens.RotateResult{Outcome: tokens.RotateReused}, nil
+	}
+	return tokens.RotateResult{Outcome: tokens.RotateUnknown}, err
+}
+
+// ListFamilies implements tokens.Families.
+func (s *Store) ListFamilies(ctx context.Context, user tokens.UserTag) ([]tokens.Family, error) {
+	return view(ctx, s, "list_families", func(t *txn) ([]tokens.Family, error) {
+		var live []tokens.Family
+		err := t.eachFamily(user, func(f tokens.Family) error {
+			if !f.Dead(t.now) {
+				live = append(live, f)
+			}
+			return nil
+		})
+		slices.SortFunc(live, byAge)
+		return live, err
+	})
+}
+
+// PutGrant implements tokens.Families. The id is the text's hash, so what is
+// there already is the same.
+func (s *Store) PutGrant(ctx context.Context, id tokens.GrantID, text []byte) error {
+	return s.call(ctx, "put_grant", func(f *file) error {
+		there, err := viewIn(s, f, func(t *txn) (bool, error) { return t.get(grants, id[:]) != nil, nil })
+		if err != nil || there {
+			return err
+		}
+		value := append([]byte{recordVersion}, text...)
+		_, err = decideIn(ctx, f, func(t *txn) (struct{}, error) {
+			t.put(grants, id[:], value)
+			return struct{}{}, nil
+		})
+		return err
+	})
+}
+
+// Grant implements tokens.Families.
+func (s *Store) Grant(ctx context.Context, id tokens.GrantID) ([]byte, error) {
+	return view(ctx, s, "grant", func(t *txn) ([]byte, error) {
+		v := t.get(grants, id[:])
+		if v == nil {
+			return nil, nil
+		}
+		d := newDecoder(v)
+		return bytes.Clone(d.rest()), d.end()
+	})
+}
+
+// family reads one family.
+func (t *txn) family(user tokens.UserTag, id tokens.FamilyID) (f tokens.Family, found bool, err error) {
+	v := t.get(families, userKey(user, id[:]))
+	if v == nil {
+		return f, false, nil
+	}
+	f.ID = id
+	return f, true, f.UnmarshalBinary(v)
+}
+
+// putFamily writes one family.
+func (t *txn) putFamily(user tokens.UserTag, f tokens.Family) error {
+	v, err := f.MarshalBinary()
+	if err != nil {
+		return fmt.Errorf("writing family record: %w", err)
+	}
+	t.put(families, userKey(user, f.ID[:]), v)
+	return nil
+}
+
+// eachFamily reads all families of a user, dead ones too, in the order of their ids.
+func (t *txn) eachFamily(user tokens.UserTag, each func(tokens.Family) error) error {
+	return t.scan(families, user[:], func(k, v []byte) error {
+		f := tokens.Family{ID: tokens.FamilyID(k[len(user):])}
+		if err := f.UnmarshalBinary(v); err != nil {
+			return err
+		}
+		return each(f)
+	})
+}
+
+// endFamily forgets a family and denies its access tokens.
+func (t *txn) endFamily(user tokens.UserTag, id tokens.FamilyID, d denialRecord) error {
+	t.remove(families, userKey(user, id[:]))
+	return t.deny(denialKey(user, byte(tokens.DenyFamily), id[:]), d)
+}
+
+// endedBy returns the families that an attempt has ended, in the order of their ids.
+func (t *txn) endedBy(user tokens.UserTag, attempt tokens.Attempt) ([]tokens.FamilyID, error) {
+	var ended []tokens.FamilyID
+	prefix := append(user[:len(user):len(user)], byte(tokens.DenyFamily))
+	err := t.scan(denials, prefix, func(k, v []byte) error {
+		var d denialRecord
+		if err := d.decode(v); err != nil {
+			return err
+		}
+		if d.lived && d.attempt == attempt {
+			ended = append(ended, tokens.FamilyID(k[len(prefix):]))
+		}
+		return nil
+	})
+	return ended, err
+}

@@ -1,0 +1,68 @@
+package boltstore
+
+import (
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// bucketID numbers the buckets of the file.
+type bucketID uint8
+
+// The buckets. Keys of the first five begin with the UserTag, so that all of
+// one user's things of a kind are adjacent: one seek finds them, and a
+// decision about a user touches few pages. The denylist has a bucket of its
+// own because guarded routes read it: it is usually almost empty.
+const (
+	families bucketID = iota // user 16, family 16: tokens.Family
+	sessions                 // user 16, session 8: sessionRecord
+	codes                    // user 16, code 16: codeRecord
+	profiles                 // user 16: profileRecord
+	denials                  // user 16, kind 1, id (none for the marks): denialRecord or marksRecord
+	grants                   // grant 12: version 1, text
+	clients                  // client 8: clientRecord
+	meta                     // the keys below
+	bucketCount
+)
+
+var bucketNames = [bucketCount][]byte{
+	families: []byte("families"),
+	sessions: []byte("sessions"),
+	codes:    []byte("codes"),
+	profiles: []byte("profiles"),
+	denials:  []byte("denials"),
+	grants:   []byte("grants"),
+	clients:  []byte("clients"),
+	meta:     []byte("meta"),
+}
+
+// Keys of the meta bucket.
+var (
+	metaOpening = []byte("opening") // openingRecord
+	metaKeys    = []byte("keys")    // keysRecord
+)
+
+// Kinds of key in the denials bucket. tokens.DenyToken and tokens.DenyFamily
+// stand between them as they are.
+const (
+	kindMarks        = 0   // what holds for the whole user; sorts first
+	kindEndedSession = 255 // a session that no family may begin in any more; not part of the denylist
+)
+
+// userKey names one thing of a user in a bucket.
+func userKey(user tokens.UserTag, id []byte) []byte {
+	k := make([]byte, 0, 32)
+	k = append(k, user[:]...)
+	return append(k, id...)
+}
+
+// denialKey names one entry of a user's denylist.
+func denialKey(user tokens.UserTag, kind byte, id []byte) []byte {
+	k := make([]byte, 0, 33)
+	k = append(k, user[:]...)
+	k = append(k, kind)
+	return append(k, id...)
+}
+
+// marksKey names the marks of a user.
+func marksKey(user tokens.UserTag) []byte {
+	return append(user[:len(user):len(user)], kindMarks)
+}

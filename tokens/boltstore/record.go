@@ -1,0 +1,234 @@
+package boltstore
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// recordVersion leads every record. An older program must not guess at a
+// newer record, so another version is an error.
+const recordVersion = 1
+
+var (
+	errNewerRecord = errors.New("reading a record: written by a newer version of Gatehouse; upgrade this node")
+	errBadRecord   = errors.New("reading a record: damaged")
+)
+
+// sessionRecord is a login session.
+type sessionRecord struct {
+	authTime, expires, used time.Time // seconds
+}
+
+func (r sessionRecord) encode() []byte {
+	b := append(make([]byte, 0, 13), recordVersion)
+	b = appendSeconds(b, r.authTime)
+	b = appendSeconds(b, r.expires)
+	return appendSeconds(b, r.used)
+}
+
+func (r *sessionRecord) decode(b []byte) error {
+	d := newDecoder(b)
+	r.authTime, r.expires, r.used = d.seconds(), d.seconds(), d.seconds()
+	return d.end()
+}
+
+// codeRecord is an authorization code, taken or not.
+type codeRecord struct {
+	expires time.Time      // milliseconds; of a spent code, when it is forgotten
+	taken   time.Time      // milliseconds; zero while it is good
+	attempt tokens.Attempt // that took it
+	body    []byte
+}
+
+func (r codeRecord) encode() []byte {
+	b := append(make([]byte, 0, 25+len(r.body)), recordVersion)
+	b = appendMillis(b, r.expires)
+	b = appendMillis(b, r.taken)
+	b = append(b, r.attempt[:]...)
+	return append(b, r.body...)
+}
+
+// decode leaves body pointing into b.
+func (r *codeRecord) decode(b []byte) error {
+	d := newDecoder(b)
+	r.expires, r.taken = d.millis(), d.millis()
+	copy(r.attempt[:], d.bytes(len(r.attempt)))
+	r.body = d.rest()
+	return d.end()
+}
+
+// profileRecord is what is known of a user.
+type profileRecord struct {
+	fingerprint tokens.Fingerprint
+	profile     []byte
+}
+
+func (r profileRecord) encode() []byte {
+	b := append(make([]byte, 0, 9+len(r.profile)), recordVersion)
+	b = append(b, r.fingerprint[:]...)
+	return append(b, r.profile...)
+}
+
+// decode leaves profile pointing into b.
+func (r *profileRecord) decode(b []byte) error {
+	d := newDecoder(b)
+	copy(r.fingerprint[:], d.bytes(len(r.fingerprint)))
+	r.profile = d.rest()
+	return d.end()
+}
+
+// denialRecord is one entry of a user's denylist, or an ended session.
+type denialRecord struct {
+	until   time.Time      // seconds
+	attempt tokens.Attempt // the call that ended the family
+	lived   bool           // the family lived until then
+	reused  bool           // it was ended because an old token was presented
+}
+
+func (r denialRecord) encode() []byte {
+	b := append(make([]byte, 0, 14), recordVersion)
+	b = appendSeconds(b, r.until)
+	b = append(b, r.attempt[:]...)
+	var flags byte
+	if r.lived {
+		flags |= 1
+	}
+	if r.reused {
+		flags |= 2
+	}
+	return append(b, flags)
+}
+
+func (r *denialRecord) decode(b []byte) error {
+	d := newDecoder(b)
+	r.until = d.seconds()
+	copy(r.attempt[:], d.bytes(len(r.attempt)))
+	if flags := d.bytes(1); flags != nil {
+		r.lived, r.reused = flags[0]&1 != 0, flags[0]&2 != 0
+	}
+	return d.end()
+}
+
+// marksRecord holds for a whole user.
+type marksRecord struct {
+	before  time.Time         // seconds; the last sign-out everywhere, zero for none
+	until   time.Time         // seconds; how long before must be remembered
+	issued  time.Time         // seconds; the latest time ahead of the clock that a token was dated by
+	attempt tokens.Attempt    // the sign-out
+	now     time.Time         // milliseconds; the answer to the sign-out
+	ended   []tokens.FamilyID // the families it ended
+}
+
+func (r marksRecord) encode() []byte {
+	b := append(make([]byte, 0, 29+16*len(r.ended)), recordVersion)
+	b = appendSeconds(b, r.before)
+	b = appendSeconds(b, r.until)
+	b = appendSeconds(b, r.issued)
+	b = append(b, r.attempt[:]...)
+	b = appendMillis(b, r.now)
+	for _, id := range r.ended {
+		b = append(b, id[:]...)
+	}
+	return b
+}
+
+func (r *marksRecord) decode(b []byte) error {
+	rest, err := r.decodeTimes(b)
+	if err != nil {
+		return err
+	}
+	d := decoder{b: rest}
+	copy(r.attempt[:], d.bytes(len(r.attempt)))
+	r.now = d.millis()
+	r.ended = nil
+	for len(d.b) >= 16 {
+		r.ended = append(r.ended, tokens.FamilyID(d.bytes(16)))
+	}
+	if len(d.b) != 0 {
+		return errBadRecord
+	}
+	return d.end()
+}
+
+// decodeTimes reads what the request path needs, however many families the
+// sign-out has ended, and returns what follows.
+func (r *marksRecord) decodeTimes(b []byte) (rest []byte, err error) {
+	d := newDecoder(b)
+	r.before, r.until, r.issued = d.seconds(), d.seconds(), d.seconds()
+	rest = d.rest()
+	return rest, d.end()
+}
+
+// gone reports whether nothing of the marks counts any more.
+func (r marksRecord) gone(now time.Time) bool {
+	return !now.Before(r.until) && now.Unix() > r.issued.Unix()
+}
+
+// clientRecord is the watermark of a client.
+type clientRecord struct {
+	before time.Time // seconds
+}
+
+func (r clientRecord) encode() []byte {
+	return appendSeconds(append(make([]byte, 0, 5), recordVersion), r.before)
+}
+
+func (r *clientRecord) decode(b []byte) error {
+	d := newDecoder(b)
+	r.before = d.seconds()
+	return d.end()
+}
+
+// openingRecord is what the store knows of itself.
+type openingRecord struct {
+	born          time.Time // milliseconds
+	tokenLifetime time.Duration
+	secrets       [][16]byte // as last opened
+}
+
+func (r openingRecord) encode() []byte {
+	b := append(make([]byte, 0, 17+16*len(r.secrets)), recordVersion)
+	b = appendMillis(b, r.born)
+	b = binary.BigEndian.AppendUint64(b, uint64(r.tokenLifetime)) //nolint:gosec // never negative
+	for _, id := range r.secrets {
+		b = append(b, id[:]...)
+	}
+	return b
+}
+
+func (r *openingRecord) decode(b []byte) error {
+	d := newDecoder(b)
+	r.born = d.millis()
+	r.tokenLifetime = time.Duration(d.uint64()) //nolint:gosec // as encoded
+	r.secrets = nil
+	for len(d.b) >= 16 {
+		r.secrets = append(r.secrets, [16]byte(d.bytes(16)))
+	}
+	if r.tokenLifetime < 0 || len(d.b) != 0 {
+		return errBadRecord
+	}
+	return d.end()
+}
+
+// keysRecord is the sealed signing keys.
+type keysRecord struct {
+	version uint64
+	sealed  []byte
+}
+
+func (r keysRecord) encode() []byte {
+	b := append(make([]byte, 0, 9+len(r.sealed)), recordVersion)
+	b = binary.BigEndian.AppendUint64(b, r.version)
+	return append(b, r.sealed...)
+}
+
+// decode leaves sealed pointing into b.
+func (r *keysRecord) decode(b []byte) error {
+	d := newDecoder(b)
+	r.version = d.uint64()
+	r.sealed = d.rest()
+	return d.end()
+}

@@ -1,0 +1,128 @@
+package boltstore
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// over reports whether the session has ended, absolutely or unused for idle (0: no such limit).
+func (r sessionRecord) over(now time.Time, idle time.Duration) bool {
+	return !r.expires.IsZero() && !now.Before(r.expires) || idle > 0 && now.Sub(r.used) >= idle
+}
+
+// CreateSession implements tokens.Sessions.
+func (s *Store) CreateSession(ctx context.Context, r tokens.SessionRequest) (tokens.Session, error) {
+	r.Profile = bytes.Clone(r.Profile) // the caller may leave before the commit
+	return decide(ctx, s, "create_session", func(t *txn) (tokens.Session, error) { return createSession(t, r) })
+}
+
+func createSession(t *txn, r tokens.SessionRequest) (tokens.Session, error) {
+	marks, err := t.marks(r.User)
+	if err != nil {
+		return tokens.Session{}, err
+	}
+	was, found, err := t.profile(r.User)
+	if err != nil {
+		return tokens.Session{}, err
+	}
+	if found && was.fingerprint != r.Fingerprint {
+		// What was begun under the old password would pass Rotate's comparison
+		// again from now on.
+		if err := removeGrants(t, r.User); err != nil {
+			return tokens.Session{}, err
+		}
+	}
+	authTime := t.issueAt(r.User, marks, time.Time{}).Truncate(time.Second)
+	session := sessionRecord{authTime: authTime, expires: tokens.EndOf(authTime, r.Lifetime), used: authTime}
+	var again sessionRecord
+	if there, err := t.read(sessions, userKey(r.User, r.ID[:]), &again); err != nil {
+		return tokens.Session{}, err
+	} else if there {
+		session = again // the same call sent again
+	}
+	if r.Replaces != (tokens.SessionID{}) && r.Replaces != r.ID {
+		t.remove(sessions, userKey(r.User, r.Replaces[:]))
+	}
+	t.put(sessions, userKey(r.User, r.ID[:]), session.encode())
+	t.put(profiles, r.User[:], profileRecord{fingerprint: r.Fingerprint, profile: r.Profile}.encode())
+	return session.session(r.User, r.ID), nil
+}
+
+func (r sessionRecord) session(user tokens.UserTag, id tokens.SessionID) tokens.Session {
+	return tokens.Session{ID: id, User: user, AuthTime: r.authTime, Expires: r.expires, Used: r.used}
+}
+
+// usedSession is what Session answers.
+type usedSession struct {
+	record  sessionRecord
+	profile []byte
+	found   bool
+}
+
+// Session implements tokens.Sessions. Only a use that is a minute after the
+// last one, or half of a shorter idle limit, is written.
+func (s *Store) Session(ctx context.Context, user tokens.UserTag, id tokens.SessionID, idle time.Duration) (tokens.Session, []byte, bool, error) {
+	var u usedSession
+	err := s.call(ctx, "session", func(f *file) (err error) {
+		due := false
+		u, err = viewIn(s, f, func(t *txn) (usedSession, error) {
+			u, err := findSession(t, user, id, idle)
+			due = u.found && t.now.Sub(u.record.used) >= touchAfter(idle)
+			return u, err
+		})
+		if err != nil || !due {
+			return err
+		}
+		u, err = decideIn(ctx, f, func(t *txn) (usedSession, error) {
+			u, err := findSession(t, user, id, idle)
+			if err == nil && u.found {
+				u.record.used = t.now.Truncate(time.Second)
+				t.put(sessions, userKey(user, id[:]), u.record.encode())
+			}
+			return u, err
+		})
+		return err
+	})
+	if err != nil || !u.found {
+		return tokens.Session{}, nil, false, err
+	}
+	return u.record.session(user, id), u.profile, true, nil
+}
+
+func touchAfter(idle time.Duration) time.Duration {
+	if idle > 0 {
+		return min(time.Minute, idle/2)
+	}
+	return time.Minute
+}
+
+func findSession(t *txn, user tokens.UserTag, id tokens.SessionID, idle time.Duration) (usedSession, error) {
+	var u usedSession
+	found, err := t.read(sessions, userKey(user, id[:]), &u.record)
+	if err != nil || !found || u.record.over(t.now, idle) {
+		return usedSession{}, err
+	}
+	p, _, err := t.profile(user)
+	if err != nil {
+		return usedSession{}, err
+	}
+	u.found, u.profile = true, bytes.Clone(p.profile)
+	return u, nil
+}
+
+// Profile implements tokens.Sessions.
+func (s *Store) Profile(ctx context.Context, user tokens.UserTag) ([]byte, error) {
+	return view(ctx, s, "profile", func(t *txn) ([]byte, error) {
+		p, _, err := t.profile(user)
+		return bytes.Clone(p.profile), err
+	})
+}
+
+// profile reads a user's profile, which points into the file.
+func (t *txn) profile(user tokens.UserTag) (p profileRecord, found bool, err error) {
+	found, err = t.read(profiles, user[:], &p)
+	return p, found, err
+}

@@ -1,0 +1,194 @@
+// Package boltstore keeps Gatehouse's state in one bbolt file, for a gateway
+// that runs as one process.
+//
+// Each method of tokens.Store that changes something is one decision: a
+// function that reads, decides and writes within one write transaction and is
+// answered when the transaction is on the disk. Decisions that wait at the
+// same time share a transaction (committer). Methods that only read don't wait
+// for writers.
+package boltstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// Options configure a Store.
+type Options struct {
+	// Path of the database file.
+	Path string
+	// Clock is the wall clock; nil for the system's.
+	Clock func() time.Time
+	// LockTimeout is how long Open waits for another process to release the
+	// file, since restarts overlap; 0 for 10 seconds.
+	LockTimeout time.Duration
+	// OnCall, if not nil, hears of every call when it ends: its name, which is
+	// of a closed set, how long it took and the store's fault, if any. The
+	// background removal of expired records calls itself "sweep".
+	OnCall func(op string, d time.Duration, err error)
+}
+
+// Store is a tokens.Store in one file. The methods are safe for concurrent use.
+type Store struct {
+	path        string
+	lockTimeout time.Duration
+	sweepEvery  time.Duration
+	onCall      func(op string, d time.Duration, err error)
+	clock       clock
+
+	lifecycle sync.Mutex   // held by Open and Close
+	mu        sync.RWMutex // held for reading by every call under way
+	file      *file        // nil before Open and after Close
+	closed    bool
+}
+
+var _ tokens.Store = (*Store)(nil)
+
+// file is an open database with its two goroutines.
+type file struct {
+	db        *bolt.DB
+	committer *committer
+	sweeper   *sweeper
+}
+
+var (
+	errNotOpen = errors.New("calling the store: it has not been opened")
+	errClosed  = errors.New("calling the store: it is closed")
+)
+
+// New returns a store that is not open. It touches neither disk nor network.
+func New(o Options) *Store {
+	s := &Store{
+		path:        o.Path,
+		lockTimeout: o.LockTimeout,
+		sweepEvery:  time.Minute,
+		onCall:      o.OnCall,
+		clock:       clock{wall: o.Clock},
+	}
+	if s.lockTimeout == 0 {
+		s.lockTimeout = 10 * time.Second
+	}
+	if s.clock.wall == nil {
+		s.clock.wall = time.Now
+	}
+	if s.onCall == nil {
+		s.onCall = func(string, time.Duration, error) {}
+	}
+	return s
+}
+
+// Close implements tokens.Store. A store that was closed can't be opened again.
+func (s *Store) Close() error {
+	s.lifecycle.Lock()
+	defer s.lifecycle.Unlock()
+	s.mu.Lock() // waits for the calls under way
+	f := s.file
+	s.file, s.closed = nil, true
+	s.mu.Unlock()
+	if f == nil {
+		return nil
+	}
+	return f.close()
+}
+
+// close ends the goroutines, of which the sweeper needs the committer, which
+// first commits what callers that are gone have left behind.
+func (f *file) close() error {
+	f.sweeper.stop()
+	f.committer.stop()
+	if err := f.db.Close(); err != nil {
+		return fmt.Errorf("closing the store: %w", err)
+	}
+	return nil
+}
+
+// call runs one method.
+func (s *Store) call(ctx context.Context, op string, run func(*file) error) error {
+	start := time.Now()
+	err := s.run(ctx, run)
+	s.onCall(op, time.Since(start), err)
+	return err
+}
+
+func (s *Store) run(ctx context.Context, run func(*file) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	switch {
+	case s.closed:
+		return errClosed
+	case s.file == nil:
+		return errNotOpen
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("calling the store: %w", err)
+	}
+	return run(s.file)
+}
+
+// decide runs a decision and returns its result once it is durable. A caller
+// whose context ends stops waiting; its decision may still be committed, and
+// the same Attempt will get its answer.
+func decide[T any](ctx context.Context, s *Store, op string, run func(*txn) (T, error)) (T, error) {
+	var result T
+	err := s.call(ctx, op, func(f *file) error {
+		r, err := decideIn(ctx, f, run)
+		result = r
+		return err
+	})
+	return result, err
+}
+
+func decideIn[T any](ctx context.Context, f *file, run func(*txn) (T, error)) (T, error) {
+	var result, none T
+	d := &decision{done: make(chan struct{})}
+	d.run = func(t *txn) (err error) {
+		result, err = run(t)
+		return err
+	}
+	f.committer.submit(d)
+	select {
+	case <-d.done:
+	case <-ctx.Done():
+		// result still belongs to the committer.
+		return none, fmt.Errorf("waiting for the store to commit: %w", ctx.Err())
+	}
+	if d.err != nil {
+		return none, d.err
+	}
+	return result, nil
+}
+
+// view runs a reading method. What it returns must be copied from the file.
+func view[T any](ctx context.Context, s *Store, op string, run func(*txn) (T, error)) (T, error) {
+	var result T
+	err := s.call(ctx, op, func(f *file) error {
+		r, err := viewIn(s, f, run)
+		result = r
+		return err
+	})
+	return result, err
+}
+
+func viewIn[T any](s *Store, f *file, run func(*txn) (T, error)) (result T, err error) {
+	// As in the committer: a page that can't be read is an error, not a crash.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	err = protect(func() error {
+		return f.db.View(func(tx *bolt.Tx) (err error) {
+			result, err = run(&txn{tx: tx, now: s.clock.now()})
+			return err
+		})
+	})
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return result, nil
+}

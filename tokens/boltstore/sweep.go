@@ -1,0 +1,170 @@
+package boltstore
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+const (
+	// sweepRead is how many records one reading transaction looks at: a long
+	// one would keep old pages from being used again.
+	sweepRead = 4096
+	// sweepRemove is how many records one decision removes: others wait for it.
+	sweepRemove = 256
+	// sweepRest is how many times longer the sweeper rests than it works.
+	sweepRest = 100
+)
+
+// sweeper removes expired records in the background. It walks through the
+// buckets in the order of their keys: an index by time would have to be
+// written with every rotation, which moves the idle end. Nothing relies on
+// it: every decision looks at the ends itself.
+type sweeper struct {
+	store  *Store
+	file   *file
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+func newSweeper(s *Store, f *file) *sweeper {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &sweeper{store: s, file: f, cancel: cancel, done: make(chan struct{})}
+	go w.loop(ctx)
+	return w
+}
+
+func (w *sweeper) stop() {
+	w.cancel()
+	<-w.done
+}
+
+// loop sweeps, at most every minute, and for at most one percent of the time.
+func (w *sweeper) loop(ctx context.Context) {
+	defer close(w.done)
+	rest := time.NewTimer(w.store.sweepEvery)
+	defer rest.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-rest.C:
+		}
+		start := time.Now()
+		err := protect(func() error { return w.sweep(ctx) })
+		took := time.Since(start)
+		if ctx.Err() == nil {
+			w.store.onCall("sweep", took, err)
+		}
+		rest.Reset(max(w.store.sweepEvery, sweepRest*took))
+	}
+}
+
+// sweep looks at every record that can expire. What it can't read it leaves
+// where it is and tells at the end.
+func (w *sweeper) sweep(ctx context.Context) error {
+	watermarks, err := viewIn(w.store, w.file, readWatermarks)
+	if err != nil {
+		return fmt.Errorf("sweeping: %w", err)
+	}
+	unreadable := 0
+	for _, bucket := range []bucketID{codes, denials, sessions, families} {
+		var from []byte
+		for more := true; more; {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			part, err := viewIn(w.store, w.file, func(t *txn) (swept, error) {
+				return findExpired(t, bucket, from, watermarks), nil
+			})
+			if err == nil && len(part.expired) > 0 {
+				err = w.remove(ctx, bucket, part.expired, watermarks)
+			}
+			if err != nil {
+				return fmt.Errorf("sweeping %s: %w", bucketNames[bucket], err)
+			}
+			unreadable += part.unreadable
+			from, more = part.next, part.next != nil
+		}
+	}
+	if unreadable > 0 {
+		return fmt.Errorf("sweeping: %d records can't be read", unreadable)
+	}
+	return nil
+}
+
+// swept is what one reading transaction has found.
+type swept struct {
+	expired    [][]byte
+	unreadable int
+	next       []byte // where to go on, nil at the end
+}
+
+func findExpired(t *txn, bucket bucketID, from []byte, watermarks clientMarks) swept {
+	var s swept
+	seen := 0
+	c := t.bucket(bucket).Cursor()
+	for k, v := c.Seek(from); k != nil; k, v = c.Next() {
+		if seen == sweepRead || len(s.expired) == sweepRemove {
+			s.next = bytes.Clone(k)
+			break
+		}
+		seen++
+		over, err := expired(bucket, k, v, t.now, watermarks)
+		if err != nil {
+			s.unreadable++
+		} else if over {
+			s.expired = append(s.expired, bytes.Clone(k))
+		}
+	}
+	return s
+}
+
+// remove removes records that have not been written again in the meantime.
+func (w *sweeper) remove(ctx context.Context, bucket bucketID, keys [][]byte, watermarks clientMarks) error {
+	_, err := decideIn(ctx, w.file, func(t *txn) (struct{}, error) {
+		for _, k := range keys {
+			v := t.get(bucket, k)
+			if v == nil {
+				continue
+			}
+			if over, err := expired(bucket, k, v, t.now, watermarks); err == nil && over {
+				t.remove(bucket, k)
+			}
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// expired reports whether a record can never count again.
+func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks) (bool, error) {
+	switch bucket {
+	case families:
+		var f tokens.Family
+		err := f.UnmarshalBinary(v)
+		return f.Dead(now) || !f.Created.After(watermarks[f.Client]), err
+	case sessions:
+		var r sessionRecord
+		err := r.decode(v)
+		return r.over(now, 0), err
+	case codes:
+		var r codeRecord
+		err := r.decode(v)
+		return !now.Before(r.expires), err
+	case denials:
+		if len(k) == len(marksKey(tokens.UserTag{})) {
+			var r marksRecord
+			_, err := r.decodeTimes(v)
+			return r.gone(now), err
+		}
+		var r denialRecord
+		err := r.decode(v)
+		return !now.Before(r.until), err
+	default:
+		return false, nil
+	}
+}

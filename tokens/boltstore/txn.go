@@ -1,0 +1,160 @@
+package boltstore
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// txn is a transaction as a decision sees it: it reads what earlier decisions
+// have written, but its own writes only gather until the decision is over.
+// What it returns from the file is good until then, too.
+type txn struct {
+	tx      *bolt.Tx
+	now     time.Time // the store's, milliseconds
+	buckets [bucketCount]*bolt.Bucket
+	writes  []write
+}
+
+// write is a put, or a removal where value is nil.
+type write struct {
+	bucket     bucketID
+	key, value []byte
+}
+
+func (t *txn) bucket(id bucketID) *bolt.Bucket {
+	if t.buckets[id] == nil {
+		t.buckets[id] = t.tx.Bucket(bucketNames[id])
+	}
+	return t.buckets[id]
+}
+
+func (t *txn) get(id bucketID, key []byte) []byte { return t.bucket(id).Get(key) }
+
+// put writes a value, which must not be changed and not be memory of the file.
+func (t *txn) put(id bucketID, key, value []byte) {
+	t.writes = append(t.writes, write{id, key, value})
+}
+
+func (t *txn) remove(id bucketID, key []byte) { t.put(id, bytes.Clone(key), nil) }
+
+// scan calls f for each key that begins with the prefix, in order.
+func (t *txn) scan(id bucketID, prefix []byte, f func(k, v []byte) error) error {
+	c := t.bucket(id).Cursor()
+	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		if err := f(k, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeAll removes each key that begins with the prefix.
+func (t *txn) removeAll(id bucketID, prefix []byte) error {
+	return t.scan(id, prefix, func(k, _ []byte) error {
+		t.remove(id, k)
+		return nil
+	})
+}
+
+// apply does the writes.
+func (t *txn) apply() error {
+	for _, w := range t.writes {
+		b := t.bucket(w.bucket)
+		var err error
+		if w.value == nil {
+			err = b.Delete(w.key)
+		} else {
+			err = b.Put(w.key, w.value)
+		}
+		if err != nil {
+			return fmt.Errorf("writing to %s: %w", bucketNames[w.bucket], err)
+		}
+	}
+	return nil
+}
+
+// decoded is a record of the file.
+type decoded interface{ decode(b []byte) error }
+
+// read reads a record; found is false when there is none.
+func (t *txn) read(id bucketID, key []byte, r decoded) (found bool, err error) {
+	v := t.get(id, key)
+	if v == nil {
+		return false, nil
+	}
+	if err := r.decode(v); err != nil {
+		return false, fmt.Errorf("reading from %s: %w", bucketNames[id], err)
+	}
+	return true, nil
+}
+
+// marks returns the marks of a user; the zero value when nothing of them counts.
+func (t *txn) marks(user tokens.UserTag) (marksRecord, error) {
+	var m marksRecord
+	if _, err := t.read(denials, marksKey(user), &m); err != nil {
+		return m, err
+	}
+	if m.gone(t.now) {
+		return marksRecord{}, nil
+	}
+	return m, nil
+}
+
+// denial returns a live entry of a user's denylist.
+func (t *txn) denial(key []byte) (d denialRecord, found bool, err error) {
+	found, err = t.read(denials, key, &d)
+	return d, found && t.now.Before(d.until), err
+}
+
+// deny writes an entry. One that is there is only prolonged: who ended the
+// family first stays written.
+func (t *txn) deny(key []byte, d denialRecord) error {
+	was, found, err := t.denial(key)
+	if err != nil {
+		return err
+	}
+	if found {
+		was.until = later(was.until, d.until)
+		d = was
+	}
+	t.put(denials, key, d.encode())
+	return nil
+}
+
+// issueAt returns the time that dates a token or login of the user: now, or one
+// second after a sign-out of the user or the client's watermark in this very
+// second, since "issued at or before" is denied. It remembers a date ahead of
+// the clock, so that the next sign-out in that second reaches it.
+func (t *txn) issueAt(user tokens.UserTag, m marksRecord, begunAfter time.Time) time.Time {
+	floor := later(m.before, begunAfter).Truncate(time.Second)
+	if t.now.Truncate(time.Second).After(floor) {
+		return t.now
+	}
+	at := floor.Add(time.Second)
+	if at.After(m.issued) {
+		m.issued = at
+		t.put(denials, marksKey(user), m.encode())
+	}
+	return at
+}
+
+// begunAfter returns the client's watermark, the caller's or the store's.
+func (t *txn) begunAfter(client tokens.ClientTag, callers time.Time) (time.Time, error) {
+	var c clientRecord
+	if _, err := t.read(clients, client[:], &c); err != nil {
+		return time.Time{}, err
+	}
+	return later(c.before, callers), nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
