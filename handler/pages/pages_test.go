@@ -1,0 +1,159 @@
+package pages
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// samples renders every page with plausible data.
+func samples(t *testing.T, s *Set) map[string][]byte {
+	t.Helper()
+	out := make(map[string][]byte)
+	keep := func(name string) func([]byte, error) {
+		return func(b []byte, err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			out[name] = b
+		}
+	}
+	texts := In("")
+	logins := []Option{{Name: "local", Label: "Staff"}, {Name: "guests", Label: "Guests", Selected: true}}
+	keep("login")(s.Login(texts, Login{Action: "/login", Ticket: "t", Client: "Orders", Logins: logins[:1]}))
+	keep("login-wrong")(s.Login(texts, Login{
+		Action: "/login", Ticket: "t", Client: "Orders", Username: "alice", Logins: logins,
+		Problem: texts.WrongPassword, WrongPassword: true,
+	}))
+	keep("consent")(s.Consent(texts, Consent{
+		Action: "/consent", Ticket: "t", Client: "Orders for iPhone", Person: "Alice Example", Destination: "com.example.orders",
+		Access: []string{texts.Scopes["openid"], texts.Scopes["email"], texts.Scopes["offline_access"], "Use orders:read"},
+	}))
+	keep("logout")(s.Logout(texts, Logout{Action: "/oidc/logout", Ticket: "t", Client: "Orders", Person: "Alice Example"}))
+	keep("signed-out")(s.Message(texts, Message{Title: texts.SignedOutTitle, Text: texts.SignedOut}))
+	keep("error")(s.Message(texts, Message{
+		Title: texts.ErrorTitle, Text: texts.ErrorText, Failed: true, Code: "invalid_request",
+		Detail: "The redirect_uri is not one that the application has registered.",
+	}))
+	keep("form_post")(s.FormPost(texts, FormPost{
+		Target: "https://app.example.com/cb", Client: "Orders", Nonce: "n", Fields: []Field{{"code", "c"}, {"state", "s"}},
+	}))
+	keep("web_message")(s.WebMessage(texts, WebMessage{
+		Origin: "https://app.example.com", Nonce: "n", Response: map[string]string{"code": "c", "state": "s"},
+	}))
+	return out
+}
+
+// With GATEHOUSE_PAGES_DIR set, the pages are left there to be looked at.
+func TestEveryPageRenders(t *testing.T) {
+	s, err := New(Theme{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := os.Getenv("GATEHOUSE_PAGES_DIR")
+	for name, html := range samples(t, s) {
+		text := string(html)
+		for _, part := range []string{"<!doctype html>", `<html lang="en">`, "<h1>", "</html>", "<title>"} {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s: no %s in\n%s", name, part, text)
+			}
+		}
+		if strings.Contains(text, "ZgotmplZ") || strings.Contains(text, "<no value>") {
+			t.Errorf("%s: a value was not rendered:\n%s", name, text)
+		}
+		if dir == "" {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(dir, name+".html"), html, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestPagesEscapeWhatTheyShow(t *testing.T) {
+	s, err := New(Theme{Name: `<script>alert("theme")</script>`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	evil := `"><script>alert(1)</script>{{7*7}}{env.HOME}<img src=x onerror=alert(1)>`
+	texts := In("")
+	for name, render := range map[string]func() ([]byte, error){
+		"login": func() ([]byte, error) {
+			return s.Login(texts, Login{Action: "/login", Client: evil, Username: evil, Ticket: evil, Problem: evil})
+		},
+		"consent": func() ([]byte, error) {
+			return s.Consent(texts, Consent{Client: evil, Person: evil, Destination: evil, Access: []string{evil}})
+		},
+		"message": func() ([]byte, error) {
+			return s.Message(texts, Message{Title: evil, Text: evil, Detail: evil, Code: evil})
+		},
+		"form_post": func() ([]byte, error) {
+			return s.FormPost(texts, FormPost{Client: evil, Fields: []Field{{"state", evil}}, Nonce: "n"})
+		},
+		"web_message": func() ([]byte, error) {
+			return s.WebMessage(texts, WebMessage{Response: map[string]string{"state": "</script>" + evil}, Nonce: "n"})
+		},
+	} {
+		html, err := render()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(html)
+		if strings.Contains(text, "<script>") || strings.Contains(text, "<img src=x") || strings.Contains(text, "49") {
+			t.Errorf("%s: not escaped:\n%s", name, text)
+		}
+		if strings.Count(text, "</script>") != strings.Count(text, "<script ") {
+			t.Errorf("%s: a value ends the script:\n%s", name, text)
+		}
+	}
+}
+
+func TestThemeCheck(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		theme Theme
+		ok    bool
+	}{
+		{"empty", Theme{}, true},
+		{"path and long color", Theme{Logo: "/logo.svg", Color: "#0a7d55"}, true},
+		{"data URL and short color", Theme{Logo: "data:image/png;base64,AAAA", Color: "#fff"}, true},
+		{"other host", Theme{Logo: "https://cdn.example.com/logo.svg"}, false},
+		{"other host without scheme", Theme{Logo: "//cdn.example.com/logo.svg"}, false},
+		{"script", Theme{Logo: "javascript:alert(1)"}, false},
+		{"html data", Theme{Logo: "data:text/html,x"}, false},
+		{"named color", Theme{Color: "red"}, false},
+		{"css", Theme{Color: "#fff;}body{display:none"}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if err := tc.theme.Check(); (err == nil) != tc.ok {
+				t.Errorf("Check() = %v, want ok %t", err, tc.ok)
+			}
+		})
+	}
+}
+
+func TestAccentStaysReadable(t *testing.T) {
+	for _, accent := range []string{"#000", "#fff", "#2454d6", "#ffd500", "#777"} {
+		c, err := parseColor(accent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		best := max(contrast(c.luminance(), 0), contrast(c.luminance(), 1))
+		if best < 4.5 {
+			t.Errorf("%s: text on it has contrast %.1f", accent, best)
+		}
+		if got := contrast(c.toward(color{}, 1, 3).luminance(), 1); got < 3 {
+			t.Errorf("%s: the focus ring has contrast %.1f on white", accent, got)
+		}
+	}
+}
+
+func TestLocales(t *testing.T) {
+	for _, asked := range []string{"", "en", "xx-YY en-GB", "../../etc", "de"} {
+		if got := In(asked); got != english {
+			t.Errorf("In(%q) is not English", asked)
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package pages
+
+import "strings"
+
+// Texts are the words of the pages in one language.
+type Texts struct {
+	Lang string
+
+	SignInTitle, ToContinue, LoginWith, Username, Password, SignIn, Cancel string
+	WrongPassword, TryLater, Busy, TookTooLong                             string
+
+	ConsentTitle, WantsAccess, SignedInAs, AnswerGoesTo, Allow, Deny string
+	// Scopes says what a scope of the gateway itself allows.
+	Scopes map[string]string
+	// OtherScope stands before a scope of an API.
+	OtherScope string
+
+	SignOutTitle, WantsSignOut, ConfirmSignOut, SignOut, StaySignedIn string
+	SignedOutTitle, SignedOut, SignedOutStray, StillInTitle, StillIn  string
+
+	ErrorTitle, ErrorText, UnavailableTitle, Unavailable, ForbiddenTitle, Forbidden string
+	StartTitle, Start, NoLogin                                                      string
+
+	ReturningTitle, ReturningTo, Continue, DoneTitle, CloseWindow string
+}
+
+// locales is the fixed table in which ui_locales are looked up.
+var locales = map[string]*Texts{"en": english}
+
+// In returns the texts for a ui_locales parameter: the first language of it
+// that the table knows, else English. See OpenID Connect Core §3.1.2.1.
+func In(uiLocales string) *Texts {
+	for tag := range strings.FieldsSeq(uiLocales) {
+		language, _, _ := strings.Cut(strings.ToLower(tag), "-")
+		if t, ok := locales[language]; ok {
+			return t
+		}
+	}
+	return english
+}
+
+// Languages returns the languages of the table, for discovery.
+func Languages() []string {
+	return []string{"en"}
+}
+
+var english = &Texts{
+	Lang: "en",
+
+	SignInTitle:   "Sign in",
+	ToContinue:    "to continue to",
+	LoginWith:     "Account",
+	Username:      "User name",
+	Password:      "Password",
+	SignIn:        "Sign in",
+	Cancel:        "Cancel",
+	WrongPassword: "The user name or the password is not right.",
+	TryLater:      "Too many failed attempts. Wait a moment, then try again.",
+	Busy:          "Many people are signing in at this moment. Try again shortly.",
+	TookTooLong:   "This page was open for too long. Please sign in again.",
+
+	ConsentTitle: "Allow access?",
+	WantsAccess:  "asks for your permission to:",
+	SignedInAs:   "Signed in as",
+	AnswerGoesTo: "Answer goes to",
+	Allow:        "Allow",
+	Deny:         "Deny",
+	Scopes: map[string]string{
+		"openid":         "Know who you are",
+		"profile":        "See your name and profile",
+		"email":          "See your email address",
+		"offline_access": "Keep this access while you are away",
+	},
+	OtherScope: "Use",
+
+	SignOutTitle:   "Sign out?",
+	WantsSignOut:   "asks to sign you out here and in the applications that you signed in to from this browser.",
+	ConfirmSignOut: "You will be signed out here and in the applications that you signed in to from this browser.",
+	SignOut:        "Sign out",
+	StaySignedIn:   "Stay signed in",
+	SignedOutTitle: "You are signed out",
+	SignedOut:      "You can close this window, or go back to the application and sign in again.",
+	SignedOutStray: "The application asked to go on at an address that it has not registered, so this is the end of the way. You can close this window.",
+	StillInTitle:   "You are still signed in",
+	StillIn:        "Nothing was changed. You can close this window or go back to the application.",
+
+	ErrorTitle:       "This did not work",
+	ErrorText:        "The application's request cannot be answered. Go back to the application and try again; if that does not help, its makers need to mend it.",
+	UnavailableTitle: "Just a moment",
+	Unavailable:      "The sign-in service cannot be reached at this moment. Please try again shortly.",
+	ForbiddenTitle:   "Please start again",
+	Forbidden:        "This page is out of date, or was not opened in this browser. Go back to the application and start again. Cookies must be allowed.",
+	StartTitle:       "Start at the application",
+	Start:            "There is nothing to sign in to here. Open the application that you want to use; it will bring you back.",
+	NoLogin:          "Nobody can sign in here yet: no login is configured.",
+
+	ReturningTitle: "Signed in",
+	ReturningTo:    "Returning to",
+	Continue:       "Continue",
+	DoneTitle:      "All done",
+	CloseWindow:    "You can close this window.",
+}
