@@ -1,0 +1,88 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+func asJSON(cmd *cobra.Command) bool {
+	yes, err := cmd.Flags().GetBool("json")
+	return err == nil && yes
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+func printGrants(w io.Writer, list grantList) error {
+	if len(list.Grants) == 0 {
+		_, err := fmt.Fprintf(w, "%s is not signed in anywhere\n", list.Subject)
+		return err
+	}
+	rows := [][]string{{"FAMILY", "CLIENT", "SIGNED IN", "LAST USED", "EXPIRES", "GENERATION"}}
+	for _, g := range list.Grants {
+		rows = append(rows, []string{
+			g.Family, g.Client, stamp(&g.AuthTime), stamp(&g.LastUsed), stamp(earliest(g.Expires, g.IdleExpires)), fmt.Sprint(g.Generation),
+		})
+	}
+	return printTable(w, rows)
+}
+
+func printKeys(w io.Writer, keys []tokens.KeyInfo) error {
+	rows := [][]string{{"KEY", "ALGORITHM", "STATE", "CREATED", "SIGNS FROM"}}
+	for _, k := range keys {
+		rows = append(rows, []string{k.ID, string(k.Algorithm), string(k.State), stamp(&k.Created), stamp(&k.UseFrom)})
+	}
+	return printTable(w, rows)
+}
+
+func printStats(w io.Writer, s stats) error {
+	rows := [][]string{{"issuer", s.Issuer}, {"store", s.Store}, {"configurations", fmt.Sprint(s.Configurations)}}
+	for _, c := range []struct {
+		name   string
+		counts map[string]float64
+	}{{"events", s.Events}, {"refreshes", s.Refreshes}, {"tokens issued", s.TokensIssued}, {"token checks", s.TokenChecks}} {
+		for _, label := range slices.Sorted(maps.Keys(c.counts)) {
+			rows = append(rows, []string{c.name + ": " + label, fmt.Sprint(c.counts[label])})
+		}
+	}
+	if err := printTable(w, rows); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintln(w)
+	return printKeys(w, s.Keys)
+}
+
+func printTable(w io.Writer, rows [][]string) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for _, row := range rows {
+		_, _ = fmt.Fprintln(t, strings.Join(row, "\t"))
+	}
+	return t.Flush()
+}
+
+func earliest(a, b *time.Time) *time.Time {
+	if a == nil || b != nil && b.Before(*a) {
+		return b
+	}
+	return a
+}
+
+func stamp(t *time.Time) string {
+	if t == nil {
+		return "never"
+	}
+	return t.Local().Format(time.DateTime)
+}

@@ -1,0 +1,36 @@
+package caddymodule
+
+import "github.com/gatehouse-auth/gatehouse/tokens"
+
+// The closed sets of metric labels.
+var (
+	eventKinds = []tokens.EventKind{
+		tokens.EventTokenIssued, tokens.EventTokenRefused, tokens.EventRefresh, tokens.EventRefreshReuse,
+		tokens.EventStoreRollback, tokens.EventFamilyEvicted, tokens.EventCodeIssued, tokens.EventCodeReuse,
+		tokens.EventRevoked, tokens.EventLogin, tokens.EventLogout, tokens.EventClientAuth, tokens.EventKeyRotated,
+		tokens.EventSecretFallback, tokens.EventStoreNew, tokens.EventStoreTrouble, tokens.EventBackgroundRecovered,
+	}
+	grantTypes = []tokens.GrantType{
+		tokens.GrantAuthorizationCode, tokens.GrantRefreshToken, tokens.GrantClientCredentials,
+	}
+	reasons = []tokens.Reason{
+		tokens.ReasonMalformed, tokens.ReasonUnknownClient, tokens.ReasonBadSecret, tokens.ReasonBadMethod,
+		tokens.ReasonBadRedirect, tokens.ReasonBadVerifier, tokens.ReasonCodeUnknown, tokens.ReasonCodeSpent,
+		tokens.ReasonCodeMismatch, tokens.ReasonClientMismatch, tokens.ReasonBadMAC, tokens.ReasonReuse,
+		tokens.ReasonExpired, tokens.ReasonUnknown, tokens.ReasonRevoked, tokens.ReasonUserChanged,
+		tokens.ReasonOfflineOff, tokens.ReasonGrantUnknown, tokens.ReasonStore, tokens.ReasonBadSignature,
+		tokens.ReasonUnknownKey, tokens.ReasonWrongIssuer, tokens.ReasonWrongAudience, tokens.ReasonWrongType,
+		tokens.ReasonNotYetValid, tokens.ReasonDenied, tokens.ReasonScope, tokens.ReasonClaim,
+		tokens.ReasonRateLimited, tokens.ReasonUnsupportedGrant,
+	}
+	// refreshOutcomes are what became of a refresh token: a row of the decision table, or a reason.
+	refreshOutcomes = append([]string{"rotated", "replayed", "kept", "healed", other}, reasonNames()...)
+)
+
+func reasonNames() []string {
+	names := make([]string, len(reasons))
+	for i, r := range reasons {
+		names[i] = string(r)
+	}
+	return names
+}

@@ -1,0 +1,157 @@
+package caddymodule
+
+import (
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// metrics are the counters of the process. They live as long as it does and
+// are registered anew with the registry of each configuration, so that a
+// reload does not reset them. Labels come from closed sets only: never a
+// subject, token, address or anything else that a request chose.
+type metrics struct {
+	events     map[tokens.EventKind]prometheus.Counter
+	refreshes  map[string]prometheus.Counter
+	issued     map[tokens.GrantType]prometheus.Counter
+	checks     map[tokens.Reason]prometheus.Counter
+	otherCheck prometheus.Counter
+	dropped    prometheus.Counter
+	store      *prometheus.HistogramVec
+	storeFails *prometheus.CounterVec
+	endpoints  *prometheus.HistogramVec
+
+	collectors []prometheus.Collector
+}
+
+// other is the label of a value outside the closed set.
+const other = "other"
+
+// verdictOK is the label of a token that passed.
+const verdictOK = "ok"
+
+// processMetrics are shared by all configurations of the process.
+var processMetrics = newMetrics()
+
+// latencyBuckets reach from a cache hit to a store that is about to time out, in seconds.
+var latencyBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+
+func newMetrics() *metrics {
+	m := new(metrics)
+	events := m.counter("events_total", "Decisions of the authorization server by kind.", "event")
+	m.events = preset(events, eventKinds)
+	refreshes := m.counter("refreshes_total", "Refresh token requests by outcome.", "outcome")
+	m.refreshes = preset(refreshes, refreshOutcomes)
+	issued := m.counter("tokens_issued_total", "Access tokens issued by grant type.", "grant_type")
+	m.issued = preset(issued, grantTypes)
+	checks := m.counter("token_checks_total", "Access tokens checked on guarded routes by verdict.", "verdict")
+	m.checks = preset(checks, reasons)
+	m.checks[""] = checks.WithLabelValues(verdictOK)
+	m.otherCheck = checks.WithLabelValues(other)
+
+	m.dropped = prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: "caddy", Subsystem: "oauth", Name: "events_dropped_total",
+		Help: "Caddy events not emitted because their subscribers were too slow.",
+	})
+	m.collectors = append(m.collectors, m.dropped)
+	m.store = m.histogram("store_duration_seconds", "Duration of store operations.", "op")
+	m.storeFails = m.counter("store_errors_total", "Store operations that failed.", "op")
+	m.endpoints = m.histogram("endpoint_duration_seconds", "Duration of requests to the endpoints.", "endpoint", "code")
+	return m
+}
+
+func (m *metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "caddy", Subsystem: "oauth", Name: name, Help: help,
+	}, labels)
+	m.collectors = append(m.collectors, c)
+	return c
+}
+
+func (m *metrics) histogram(name, help string, labels ...string) *prometheus.HistogramVec {
+	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "caddy", Subsystem: "oauth", Name: name, Help: help, Buckets: latencyBuckets,
+	}, labels)
+	m.collectors = append(m.collectors, h)
+	return h
+}
+
+// preset finds the counters of a closed set once, so that counting neither
+// looks up labels nor allocates, and so that each is seen at zero from the start.
+func preset[L ~string](vec *prometheus.CounterVec, labels []L) map[L]prometheus.Counter {
+	counters := make(map[L]prometheus.Counter, len(labels))
+	for _, l := range labels {
+		counters[l] = vec.WithLabelValues(string(l))
+	}
+	return counters
+}
+
+// register adds the process's metrics to the registry of a configuration.
+func (m *metrics) register(registry *prometheus.Registry) error {
+	var already prometheus.AlreadyRegisteredError
+	for _, c := range m.collectors {
+		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
+			return err
+		}
+	}
+	return nil
+}
+
+// happened counts a decision.
+func (m *metrics) happened(e tokens.Event) {
+	if c, ok := m.events[e.Kind]; ok {
+		c.Inc()
+	}
+	switch e.Kind {
+	case tokens.EventRefresh, tokens.EventRefreshReuse:
+		c, ok := m.refreshes[e.Outcome]
+		if !ok {
+			c = m.refreshes[other]
+		}
+		c.Inc()
+	case tokens.EventTokenIssued:
+		if c, ok := m.issued[e.GrantType]; ok {
+			c.Inc()
+		}
+	default: // counted by kind only
+	}
+}
+
+// checked counts a verdict of a guarded route. It does not allocate.
+func (m *metrics) checked(reason tokens.Reason) {
+	c, ok := m.checks[reason]
+	if !ok {
+		c = m.otherCheck
+	}
+	c.Inc()
+}
+
+// stored measures a store operation; op comes from the store's closed set.
+func (m *metrics) stored(op string, took time.Duration, err error) {
+	m.store.WithLabelValues(op).Observe(took.Seconds())
+	if err != nil {
+		m.storeFails.WithLabelValues(op).Inc()
+	}
+}
+
+// served measures a request; endpoint is a name from the route table.
+func (m *metrics) served(endpoint string, status int, took time.Duration) {
+	m.endpoints.WithLabelValues(endpoint, statusClass(status)).Observe(took.Seconds())
+}
+
+func statusClass(status int) string {
+	switch {
+	case status < 200:
+		return "1xx"
+	case status < 300:
+		return "2xx"
+	case status < 400:
+		return "3xx"
+	case status < 500:
+		return "4xx"
+	}
+	return "5xx"
+}

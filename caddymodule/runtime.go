@@ -1,0 +1,171 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// runtime is what an App runs on. It is made by Provision without touching a
+// disk or a network, so that `caddy validate` works beside a live server. It
+// becomes ready when the app starts or the first request comes, whichever is
+// first: apps start in no order.
+type runtime struct {
+	issuer    *tokens.Issuer
+	shared    *sharedState
+	poolKey   string
+	issuerURL string
+
+	ctx        context.Context // ends with the configuration
+	log        *zap.Logger
+	emitter    *emitter
+	observer   *observer
+	secrets    []string // configured ones
+	secretFile string   // of the generated one otherwise
+	settings   tokens.Settings
+
+	entered  atomic.Bool
+	mu       sync.Mutex
+	tenant   *tenant
+	released bool
+}
+
+// provisionRuntime makes the parts that serve, and takes the shared state.
+func (a *App) provisionRuntime(ctx caddy.Context) error {
+	store, ok := a.store.(StoreModule)
+	if !ok {
+		return fmt.Errorf("module %s is not a store", a.store.CaddyModule().ID)
+	}
+	if len(a.secrets) == 0 && store.SecretFile() == "" {
+		return fmt.Errorf("%s needs `secret`: other gateways share this store, so none can be generated; "+
+			"make one with `caddy oauth secret` and configure it on each", store.CaddyModule().ID)
+	}
+	if err := processMetrics.register(ctx.GetMetricsRegistry()); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	emitter, err := newEmitter(ctx, processMetrics, a.log)
+	if err != nil {
+		return err
+	}
+	shared, err := shareState(store, a.stateLimits(), processMetrics)
+	if err != nil {
+		return err
+	}
+	r := &runtime{
+		shared:     shared,
+		poolKey:    store.PoolKey(),
+		issuerURL:  a.Issuer,
+		ctx:        ctx,
+		log:        a.log,
+		emitter:    emitter,
+		observer:   newObserver(a.log, processMetrics, emitter),
+		secrets:    a.secrets,
+		secretFile: store.SecretFile(),
+		settings:   a.coreSettings(),
+	}
+	a.runtime = r // from here on Cleanup releases it
+	if r.issuer, err = tokens.NewIssuer(a.coreConfig(r.observer), shared.state); err != nil {
+		return err
+	}
+	if err := ctx.GetMetricsRegistry().Register(newStateCollector(shared.state)); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	return nil
+}
+
+// startRuntime opens the store, so that what an operator must mend stops the
+// start and not the first user.
+func (a *App) startRuntime() error { return a.runtime.ready() }
+
+// stopRuntime leaves everything open: the requests under way finish on it.
+func (a *App) stopRuntime() error { return nil }
+
+// cleanupRuntime releases the shared state, once. Caddy calls it after a failed Provision too.
+func (a *App) cleanupRuntime() error {
+	if a.runtime == nil {
+		return nil
+	}
+	return a.runtime.release()
+}
+
+var errEnded = errors.New("this configuration has ended")
+
+// ready makes sure that the settings are applied and the store is open. Once
+// it has succeeded, it costs two atomic reads.
+func (r *runtime) ready() error {
+	if !r.entered.Load() {
+		if err := r.enter(); err != nil {
+			return err
+		}
+	}
+	return r.shared.state.Open(r.ctx)
+}
+
+// enter applies the settings, reading or generating the secret first.
+func (r *runtime) enter() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.entered.Load():
+		return nil
+	case r.released:
+		return errEnded
+	}
+	secrets, err := r.loadSecrets()
+	if err != nil {
+		return err
+	}
+	t := &tenant{settings: r.settings, observer: r.observer}
+	t.settings.Secrets = secrets
+	if err := r.shared.enter(r.ctx, t); err != nil {
+		return err
+	}
+	r.tenant = t
+	r.entered.Store(true)
+	return nil
+}
+
+// loadSecrets derives the keys of the configured secrets or the generated one.
+func (r *runtime) loadSecrets() (*tokens.Secrets, error) {
+	values := r.secrets
+	if len(values) == 0 {
+		generated, err := generatedSecret(r.secretFile)
+		if err != nil {
+			return nil, err
+		}
+		values = []string{generated}
+	}
+	raw := make([][]byte, len(values))
+	for i, v := range values {
+		raw[i] = []byte(v)
+	}
+	return tokens.NewSecrets(raw...)
+}
+
+// release gives the shared state back. The configuration before this one, if
+// it lives, gets its settings back.
+func (r *runtime) release() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.released {
+		return nil
+	}
+	r.released = true
+	r.emitter.close()
+	var restored error
+	if r.tenant != nil {
+		restored = r.shared.leave(context.WithoutCancel(r.ctx), r.tenant)
+	}
+	if _, err := states.Delete(r.poolKey); err != nil {
+		return errors.Join(restored, fmt.Errorf("closing the store: %w", err))
+	}
+	return restored
+}

@@ -1,0 +1,109 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// states are the open stores of the process by StoreModule.PoolKey. A reload
+// provisions the new configuration before the old one ends, and the old one's
+// requests may run for hours: both use one State.
+var states = caddy.NewUsagePool()
+
+// sharedState is a State with the configurations that use it. The settings
+// and the observer are those of the newest that has started; when that one is
+// taken back, because another of its apps failed to start, those of the one before.
+type sharedState struct {
+	state    *tokens.State
+	observer *sharedObserver
+
+	mu   sync.Mutex
+	live []*tenant
+}
+
+// tenant is one configuration's claim on shared state.
+type tenant struct {
+	settings tokens.Settings
+	observer *observer
+}
+
+// stateLimits are the bounds of the caches of shared state, fixed while it lives.
+type stateLimits struct {
+	cacheBytes      int64
+	denylistEntries int64
+}
+
+// shareState finds the state of a store in the pool or makes it. It opens nothing.
+func shareState(store StoreModule, limits stateLimits, m *metrics) (*sharedState, error) {
+	value, _, err := states.LoadOrNew(store.PoolKey(), func() (caddy.Destructor, error) {
+		observer := new(sharedObserver)
+		state, err := tokens.NewState(tokens.StateConfig{
+			Store:           store.NewStore(m.stored),
+			Observer:        observer,
+			Clock:           time.Now,
+			CacheBytes:      limits.cacheBytes,
+			DenylistEntries: limits.denylistEntries,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("making state: %w", err)
+		}
+		return &sharedState{state: state, observer: observer}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return value.(*sharedState), nil
+}
+
+// Destruct closes the store when the last configuration is gone.
+func (s *sharedState) Destruct() error { return s.state.Close() }
+
+// enter makes t the newest configuration. With an error nothing has changed.
+func (s *sharedState) enter(ctx context.Context, t *tenant) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.observer.to.Swap(t.observer)
+	if err := s.state.Configure(ctx, t.settings); err != nil {
+		s.observer.to.Store(before)
+		return errors.Join(err, s.restore(ctx))
+	}
+	s.live = append(s.live, t)
+	return nil
+}
+
+// leave takes a configuration back.
+func (s *sharedState) leave(ctx context.Context, t *tenant) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.Index(s.live, t)
+	if i < 0 {
+		return nil
+	}
+	newest := i == len(s.live)-1
+	s.live = slices.Delete(s.live, i, i+1)
+	if !newest {
+		return nil
+	}
+	return s.restore(ctx)
+}
+
+// restore applies the settings of the newest configuration that is left.
+func (s *sharedState) restore(ctx context.Context) error {
+	if len(s.live) == 0 {
+		return nil
+	}
+	t := s.live[len(s.live)-1]
+	s.observer.to.Store(t.observer)
+	if err := s.state.Configure(ctx, t.settings); err != nil {
+		return fmt.Errorf("restoring the settings of the configuration before: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package caddymodule
+
+import (
+	"errors"
+	"path/filepath"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
+)
+
+func init() {
+	caddy.RegisterModule(new(BoltStore))
+}
+
+// StoreModule is what the guest modules of the namespace `oauth.stores` offer.
+// Nothing of it reaches out: the store that it makes does so when it is opened.
+type StoreModule interface {
+	caddy.Module
+	// PoolKey names the data that the settings lead to, and nothing else of
+	// them: configurations with the same key share one State.
+	PoolKey() string
+	// NewStore makes the store, not open yet. It calls onCall after each
+	// operation; op is of a closed set.
+	NewStore(onCall func(op string, took time.Duration, err error)) tokens.Store
+	// SecretFile is where a secret is generated when none is configured, or ""
+	// when other gateways share the data, so that the operator has to give one.
+	SecretFile() string
+}
+
+// BoltStore keeps everything in one file on the local disk, for a gateway that
+// runs on one machine. Every change is on the disk before it is answered.
+//
+// Where no `secret` is configured, one is generated once and kept beside the
+// database. Back up both files, or neither is of use.
+type BoltStore struct {
+	// The path of the database file. Its folder is created if it does not
+	// exist. Default: `gatehouse.db` in Caddy's data directory.
+	Path string `json:"path,omitempty"`
+
+	file string // absolute, and free of symbolic links
+}
+
+// CaddyModule returns the Caddy module information.
+func (*BoltStore) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "oauth.stores.bolt",
+		New: func() caddy.Module { return new(BoltStore) },
+	}
+}
+
+// Provision finds out which file the path leads to. It opens and creates nothing.
+func (b *BoltStore) Provision(caddy.Context) error {
+	path := b.Path
+	if path == "" {
+		path = filepath.Join(caddy.AppDataDir(), "gatehouse.db")
+	}
+	path, err := caddy.NewReplacer().ReplaceOrErr(path, true, true)
+	if err != nil {
+		return errors.New("store bolt: the path has a placeholder without a value: " + b.Path)
+	}
+	b.file, err = realPath(path)
+	return err
+}
+
+// UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
+//
+//	store bolt [<path>]
+func (b *BoltStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the name of the store
+	if d.NextArg() {
+		b.Path = d.Val()
+		if b.Path == "" {
+			return d.Err("store bolt: the path is empty: leave it out for gatehouse.db in Caddy's data directory")
+		}
+	}
+	if d.NextArg() {
+		return d.Errf("store bolt: unexpected argument %q: it takes one path", d.Val())
+	}
+	if d.NextBlock(d.Nesting()) {
+		return d.Errf("unrecognized option of store bolt: %q", d.Val())
+	}
+	return nil
+}
+
+// PoolKey returns the path of the database file.
+func (b *BoltStore) PoolKey() string { return "bolt:" + b.file }
+
+// SecretFile returns the path of the generated secret.
+func (b *BoltStore) SecretFile() string { return b.file + ".secret" }
+
+// NewStore makes the store over the database file.
+func (b *BoltStore) NewStore(onCall func(op string, took time.Duration, err error)) tokens.Store {
+	return boltstore.New(boltstore.Options{Path: b.file, Clock: time.Now, OnCall: onCall})
+}
+
+// Interface guards
+var (
+	_ StoreModule           = (*BoltStore)(nil)
+	_ caddy.Provisioner     = (*BoltStore)(nil)
+	_ caddyfile.Unmarshaler = (*BoltStore)(nil)
+)
