@@ -1,24 +1,78 @@
 package tokens
 
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/dgraph-io/ristretto/v2"
+)
+
 // DefaultCacheBytes is the bound of the verified cache unless configured.
 const DefaultCacheBytes = 64 << 20
 
 // Cache keeps the claims of verified tokens by the SHA-256 of the whole token.
 // It only saves time: it never decides, may forget anything at any time, and
-// issuer, time, audience, scope and denylist are checked on every use.
+// issuer, key, time, audience, scope and denylist are checked on every use.
 type Cache struct {
+	entries *ristretto.Cache[uint64, *cacheEntry]
 }
 
-// NewCache makes a cache of at most about maxBytes; 0 is DefaultCacheBytes.
-func NewCache(maxBytes int64) (*Cache, error) { panic("unwritten") }
+// cacheEntry holds the full digest, so that two tokens whose 64-bit keys
+// collide are told apart.
+type cacheEntry struct {
+	digest [sha256.Size]byte
+	claims *Claims
+}
+
+// entryBytes is about what the cache itself keeps per entry.
+const entryBytes = 256
+
+// NewCache makes a cache of about maxBytes at most; 0 is DefaultCacheBytes.
+func NewCache(maxBytes int64) (*Cache, error) {
+	if maxBytes <= 0 {
+		maxBytes = DefaultCacheBytes
+	}
+	const typical = 3 << 10 // bytes of one entry
+	entries, err := ristretto.NewCache(&ristretto.Config[uint64, *cacheEntry]{
+		NumCounters:        max(10*maxBytes/typical, 1000),
+		MaxCost:            maxBytes,
+		BufferItems:        64,
+		IgnoreInternalCost: true, // it is in our cost
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making verified cache: %w", err)
+	}
+	return &Cache{entries: entries}, nil
+}
 
 // Get returns the claims of a token that was verified before, or nil. Its
-// time and its key are the caller's to check.
-func (c *Cache) Get(token string) *Claims { panic("unwritten") }
+// issuer, key and time are the caller's to check.
+func (c *Cache) Get(token string) *Claims {
+	if len(token) > MaxTokenBytes {
+		return nil
+	}
+	digest := sha256.Sum256([]byte(token))
+	entry, ok := c.entries.Get(cacheKey(&digest))
+	if !ok || entry.digest != digest {
+		return nil
+	}
+	return entry.claims
+}
 
-// Put keeps the claims of a token that was verified, or made, by this process,
-// for at most ttl.
-func (c *Cache) Put(token string, claims *Claims) { panic("unwritten") }
+// Put keeps the claims of an access token that this process has verified or
+// made, until it expires.
+func (c *Cache) Put(token string, claims *Claims) {
+	entry := &cacheEntry{digest: sha256.Sum256([]byte(token)), claims: claims}
+	ttl := time.Until(claims.Expiry)
+	if ttl <= 0 {
+		return
+	}
+	c.entries.SetWithTTL(cacheKey(&entry.digest), entry, claims.Size()+entryBytes, ttl)
+}
 
-// Close ends the background work of the cache.
-func (c *Cache) Close() { panic("unwritten") }
+// Close ends the background work of the cache. Later calls of Get and Put do nothing.
+func (c *Cache) Close() { c.entries.Close() }
+
+func cacheKey(digest *[sha256.Size]byte) uint64 { return binary.LittleEndian.Uint64(digest[:8]) }

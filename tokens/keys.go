@@ -1,19 +1,29 @@
 package tokens
 
 import (
-	"context"
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+)
+
+// The defaults of KeySettings.
+const (
+	DefaultRotateEvery   = 90 * 24 * time.Hour
+	DefaultPublishBefore = time.Hour
 )
 
 // KeySettings say which signing keys a KeyRing holds and how they live.
 type KeySettings struct {
 	Secrets       *Secrets
 	Algorithms    []jose.Algorithm
-	RotateEvery   time.Duration // 0 is 90 days
+	RotateEvery   time.Duration // 0 is DefaultRotateEvery
 	KeepFor       time.Duration // the longest lifetime of a token plus leeway: how long a replaced key still verifies
-	PublishBefore time.Duration // how long a key is in the JWKS before it signs; 0 is one hour
+	PublishBefore time.Duration // how long a key is in the JWKS before it signs; 0 is DefaultPublishBefore
 }
 
 // KeyState says what a key is for now.
@@ -35,46 +45,164 @@ type KeyInfo struct {
 	UseFrom   time.Time      `json:"use_from"`
 }
 
-// KeyRing holds the signing keys that all nodes on one store share. Reading
-// is lock-free. Safe for concurrent use.
+// KeyRing holds the signing keys that all nodes on one store share. What is
+// read on the request path is one immutable snapshot. Safe for concurrent use.
 type KeyRing struct {
+	store    KeyStore
+	observer Observer
+	clock    func() time.Time
+	current  atomic.Pointer[keySnapshot]
+	ahead    atomic.Int64 // by how much the store's clock is ahead of ours, in nanoseconds
+	wake     chan struct{}
+	woken    atomic.Int64 // when an unknown key last woke Run, in Unix nanoseconds
+
+	settings atomic.Pointer[KeySettings]
+	mu       sync.Mutex // held while the keys of the store are read and changed
 }
 
 // NewKeyRing makes a ring over a store. It does no I/O; clock nil is time.Now.
 func NewKeyRing(store KeyStore, observer Observer, clock func() time.Time) *KeyRing {
-	panic("unwritten")
+	if clock == nil {
+		clock = time.Now
+	}
+	if observer == nil {
+		observer = NopObserver{}
+	}
+	r := &KeyRing{store: store, observer: observer, clock: clock, wake: make(chan struct{}, 1)}
+	r.current.Store(&keySnapshot{})
+	r.settings.Store(&KeySettings{})
+	return r
 }
 
-// Configure applies settings; the latest win. Call it before Load.
-func (r *KeyRing) Configure(set KeySettings) { panic("unwritten") }
-
-// Load reads the keys from the store and creates those that are missing.
-// ErrWrongSecret when none of the secrets opens them.
-func (r *KeyRing) Load(ctx context.Context) error { panic("unwritten") }
-
-// Tick does what is due: adopts what other nodes wrote, prepares the next
-// keys, puts them to use, drops those whose last token is dead, and seals
-// again under the minting secret.
-func (r *KeyRing) Tick(ctx context.Context) error { panic("unwritten") }
-
-// Run calls Tick until ctx ends.
-func (r *KeyRing) Run(ctx context.Context) { panic("unwritten") }
-
-// Rotate makes new keys now. They are used after PublishBefore, or at once
-// when immediate, which relying parties with a cached JWKS will notice.
-func (r *KeyRing) Rotate(ctx context.Context, immediate bool) error { panic("unwritten") }
+// Configure applies settings; the latest win. It does no I/O: call it before
+// Load, and Tick after it when keys for new algorithms must be there at once.
+func (r *KeyRing) Configure(set KeySettings) {
+	if set.RotateEvery <= 0 {
+		set.RotateEvery = DefaultRotateEvery
+	}
+	if set.PublishBefore <= 0 {
+		set.PublishBefore = DefaultPublishBefore
+	}
+	// The next key is published within the life of the present one.
+	set.PublishBefore = min(set.PublishBefore, set.RotateEvery/2)
+	set.Algorithms = slices.Clone(set.Algorithms)
+	r.settings.Store(&set)
+}
 
 // Signer returns the key that signs with alg now.
-func (r *KeyRing) Signer(alg jose.Algorithm) (*jose.PrivateKey, error) { panic("unwritten") }
+func (r *KeyRing) Signer(alg jose.Algorithm) (*jose.PrivateKey, error) {
+	if key := r.current.Load().signer(alg, r.now()); key != nil {
+		return key, nil
+	}
+	return nil, fmt.Errorf("finding signing key: there is none for %s", alg)
+}
 
-// Verifier returns the key with an ID, or nil.
-func (r *KeyRing) Verifier(kid string) *jose.PublicKey { panic("unwritten") }
+// now is the store's time, as all nodes on it see it.
+func (r *KeyRing) now() time.Time { return r.clock().Add(time.Duration(r.ahead.Load())) }
+
+// wakeEvery bounds how often unknown key IDs, which anybody can send, make the
+// ring ask the store.
+const wakeEvery = 5 * time.Second
+
+// Verifier returns the key with an ID, or nil. An unknown one may have been
+// made by another node a moment ago: Run looks soon, and nobody waits for it.
+func (r *KeyRing) Verifier(kid string) *jose.PublicKey {
+	if key := r.current.Load().verifiers[kid]; key != nil {
+		return key
+	}
+	now, last := r.clock().UnixNano(), r.woken.Load()
+	if now-last >= int64(wakeEvery) && r.woken.CompareAndSwap(last, now) {
+		select {
+		case r.wake <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
 
 // Epoch changes whenever a key is added or dropped.
-func (r *KeyRing) Epoch() uint64 { panic("unwritten") }
+func (r *KeyRing) Epoch() uint64 { return r.current.Load().epoch }
 
-// JWKS returns the published keys as a JWK set. The slice must not be changed.
-func (r *KeyRing) JWKS() []byte { panic("unwritten") }
+// JWKS returns the published keys as a JWK set (RFC 7517 §5). The slice must not be changed.
+func (r *KeyRing) JWKS() []byte { return r.current.Load().jwks }
 
-// Keys describes the keys.
-func (r *KeyRing) Keys() []KeyInfo { panic("unwritten") }
+// Keys describes the keys, by algorithm and age.
+func (r *KeyRing) Keys() []KeyInfo {
+	now, snapshot := r.now(), r.current.Load()
+	infos := make([]KeyInfo, 0, len(snapshot.keys))
+	for _, k := range snapshot.keys {
+		info := KeyInfo{ID: k.private.ID(), Algorithm: k.private.Algorithm(), State: KeyOld, Created: k.created, UseFrom: k.useFrom}
+		switch {
+		case snapshot.signer(info.Algorithm, now) == k.private:
+			info.State = KeyCurrent
+		case k.useFrom.After(now):
+			info.State = KeyNext
+		}
+		infos = append(infos, info)
+	}
+	return infos
+}
+
+// ringKey is one signing key. Which one signs follows from the time alone, so
+// that putting a published key to use needs no store.
+type ringKey struct {
+	private *jose.PrivateKey
+	created time.Time
+	useFrom time.Time
+	lasts   time.Duration // RotateEvery of the node that made it
+}
+
+func compareKeys(a, b ringKey) int {
+	return cmp.Or(
+		cmp.Compare(a.private.Algorithm(), b.private.Algorithm()),
+		a.useFrom.Compare(b.useFrom),
+		cmp.Compare(a.private.ID(), b.private.ID()))
+}
+
+// keySnapshot is one immutable state of the ring.
+type keySnapshot struct {
+	epoch     uint64
+	keys      []ringKey // by algorithm, then useFrom
+	verifiers map[string]*jose.PublicKey
+	jwks      []byte
+}
+
+// next makes the snapshot that follows s, of sorted keys. Keys that stay keep their pointers.
+func (s *keySnapshot) next(keys []ringKey) (*keySnapshot, error) {
+	n := &keySnapshot{epoch: s.epoch, keys: keys, verifiers: make(map[string]*jose.PublicKey, len(keys))}
+	public := make([]*jose.PublicKey, len(keys))
+	changed := len(keys) != len(s.keys)
+	for i, k := range keys {
+		public[i] = k.private.Public()
+		n.verifiers[k.private.ID()] = public[i]
+		changed = changed || s.verifiers[k.private.ID()] == nil
+	}
+	if changed {
+		n.epoch++
+	}
+	var err error
+	n.jwks, err = jose.MarshalKeySet(public)
+	return n, err
+}
+
+// signer returns the newest key of an algorithm that may be used. A clock that
+// was set back must not stop the gateway: if all are of the future, the first.
+func (s *keySnapshot) signer(alg jose.Algorithm, now time.Time) *jose.PrivateKey {
+	var found *jose.PrivateKey
+	for _, k := range s.keys {
+		if k.private.Algorithm() == alg && (found == nil || !k.useFrom.After(now)) {
+			found = k.private
+		}
+	}
+	return found
+}
+
+// private returns a key that the snapshot holds already, or nil.
+func (s *keySnapshot) private(kid string) *jose.PrivateKey {
+	for _, k := range s.keys {
+		if k.private.ID() == kid {
+			return k.private
+		}
+	}
+	return nil
+}

@@ -1,16 +1,46 @@
 package tokens
 
-import "time"
+import (
+	"time"
 
-// DefaultLeeway is how far clocks may differ. Within RFC 7519 §4.1.4's "no
-// more than a few minutes"; the FAPI 2.0 conformance suite wants tokens from 10 s ahead accepted.
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+)
+
+// DefaultLeeway is how far clocks may differ. RFC 7519 §4.1.4 allows "no more
+// than a few minutes"; the FAPI 2.0 conformance suite wants tokens from 10 s ahead accepted.
 const DefaultLeeway = 10 * time.Second
 
-// TypeAccessToken is the typ of an access token (RFC 9068 §2.1), TypeIDToken that of an ID token.
+// MaxLeeway is the most that NewVerifier takes.
+const MaxLeeway = time.Minute
+
+// The typ of an access token (RFC 9068 §2.1) and of an ID token.
 const (
 	TypeAccessToken = "at+jwt"
 	TypeIDToken     = "JWT"
 )
+
+// The refusals of a Verifier, made once: they are on the hot path. The public
+// text is the same for all, so that nobody learns which check failed.
+var (
+	errMalformed    = badToken(ReasonMalformed)
+	errWrongType    = badToken(ReasonWrongType)
+	errUnknownKey   = badToken(ReasonUnknownKey)
+	errBadSignature = badToken(ReasonBadSignature)
+	errWrongIssuer  = badToken(ReasonWrongIssuer)
+	errClaim        = badToken(ReasonClaim)
+	errExpired      = badToken(ReasonExpired)
+	errNotYetValid  = badToken(ReasonNotYetValid)
+)
+
+func badToken(reason Reason) *Error {
+	return refuse(InvalidToken, reason, "The access token is invalid or has expired.")
+}
+
+// keySource finds the key of one issuer, or nil. It gives the same pointer as
+// long as the key is the same.
+type keySource interface {
+	Verifier(kid string) *jose.PublicKey
+}
 
 // VerifierConfig is what a Verifier needs.
 type VerifierConfig struct {
@@ -18,22 +48,127 @@ type VerifierConfig struct {
 	Keys   *KeyRing
 	Cache  *Cache           // nil for none
 	Clock  func() time.Time // nil is time.Now
-	Leeway time.Duration    // 0 is strict; at most a minute
+	Leeway time.Duration    // 0 is strict; at most MaxLeeway
 }
 
 // Verifier checks tokens of this gateway. Safe for concurrent use.
 type Verifier struct {
+	issuer string
+	keys   keySource
+	cache  *Cache
+	clock  func() time.Time
+	leeway time.Duration
 }
 
 // NewVerifier makes a Verifier.
-func NewVerifier(cfg VerifierConfig) *Verifier { panic("unwritten") }
+func NewVerifier(cfg VerifierConfig) *Verifier {
+	v := &Verifier{
+		issuer: cfg.Issuer,
+		keys:   cfg.Keys,
+		cache:  cfg.Cache,
+		clock:  cfg.Clock,
+		leeway: min(max(cfg.Leeway, 0), MaxLeeway),
+	}
+	if v.clock == nil {
+		v.clock = time.Now
+	}
+	return v
+}
 
 // Verify checks an access token: form, type, key, algorithm, signature,
 // issuer, required claims and time. Audience, scope and denylist are the
-// caller's. Every error is a shared *Error with code InvalidToken: do not
-// change it. See RFC 9068 §4 and RFC 8725 §3.
-func (v *Verifier) Verify(token string) (*Claims, error) { panic("unwritten") }
+// caller's. Every error is a shared *Error with code InvalidToken, not to be
+// changed. See RFC 9068 §4 and RFC 8725 §3.
+func (v *Verifier) Verify(token string) (*Claims, error) {
+	if v.cache != nil {
+		if c := v.cache.Get(token); c != nil && v.trusts(c) {
+			return v.inTime(c)
+		}
+	}
+	c, err := v.check(token, TypeAccessToken)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.requireAccessToken(); err != nil {
+		return nil, err
+	}
+	if _, err := v.inTime(c); err != nil {
+		return nil, err
+	}
+	if v.cache != nil {
+		v.cache.Put(token, c)
+	}
+	return c, nil
+}
 
 // VerifyIDToken checks an ID token that comes back as a hint. It may have
 // expired. See OpenID Connect Core §3.1.2.1, RP-Initiated Logout §2.
-func (v *Verifier) VerifyIDToken(token string) (*Claims, error) { panic("unwritten") }
+func (v *Verifier) VerifyIDToken(token string) (*Claims, error) {
+	c, err := v.check(token, TypeIDToken)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.requireIDToken(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// check does what is the same for all tokens and does not change with time.
+func (v *Verifier) check(token, typ string) (*Claims, error) {
+	t, err := parseCompact(token)
+	if err != nil {
+		return nil, err
+	}
+	if !t.header.typeIs(typ) {
+		return nil, errWrongType
+	}
+	c, err := parseClaims(t.payload)
+	if err != nil {
+		return nil, err
+	}
+	// The issuer that the token claims chooses the keys; the signature then
+	// proves the claim. A key of one issuer never verifies for another.
+	keys := v.keysOf(c.Issuer)
+	if keys == nil {
+		return nil, errWrongIssuer
+	}
+	key := keys.Verifier(t.header.kid)
+	if key == nil {
+		return nil, errUnknownKey
+	}
+	// The algorithm is the key's. The header only has to agree (RFC 8725 §3.1).
+	if t.header.alg != string(key.Algorithm()) || key.VerifySignature([]byte(t.signed), t.signature) != nil {
+		return nil, errBadSignature
+	}
+	c.key = key
+	return c, nil
+}
+
+// keysOf returns the keys of a trusted issuer, compared byte for byte (RFC 8725 §3.8).
+func (v *Verifier) keysOf(issuer string) keySource {
+	if issuer == v.issuer {
+		return v.keys
+	}
+	return nil
+}
+
+// trusts reports whether cached claims would still pass: the cache is shared
+// by configurations with other issuers, and keys are dropped.
+func (v *Verifier) trusts(c *Claims) bool {
+	keys := v.keysOf(c.Issuer)
+	return keys != nil && keys.Verifier(c.key.ID()) == c.key
+}
+
+// inTime checks what changes with time. See RFC 7519 §4.1.4 and §4.1.5.
+func (v *Verifier) inTime(c *Claims) (*Claims, error) {
+	now := v.clock()
+	if !now.Before(c.Expiry.Add(v.leeway)) {
+		return nil, errExpired
+	}
+	ahead := now.Add(v.leeway)
+	if c.IssuedAt.After(ahead) || c.NotBefore.After(ahead) {
+		return nil, errNotYetValid
+	}
+	return c, nil
+}
