@@ -45,7 +45,7 @@ func (t *txn) remove(id bucketID, key []byte) { t.put(id, bytes.Clone(key), nil)
 // scan calls f for each key that begins with the prefix, in order.
 func (t *txn) scan(id bucketID, prefix []byte, f func(k, v []byte) error) error {
 	c := t.bucket(id).Cursor()
-	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+	for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
 		if err := f(k, v); err != nil {
 			return err
 		}

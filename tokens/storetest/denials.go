@@ -1,0 +1,154 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+var denialCases = []testCase{
+	{"token", denyToken},
+	{"token until", denyTokenUntil},
+	{"batch in order", denialsBatch},
+	{"survive reopening", denialsReopen},
+	{"client watermark", endClient},
+	{"client watermark in one second", endClientSecond},
+	{"client watermark concurrently", endClientConcurrently},
+}
+
+func denyToken(t *testing.T, f *fixture) {
+	if d := f.denials(); !d.Before.IsZero() || len(d.Entries) != 0 {
+		t.Fatalf("denylist of a new user: %+v", d)
+	}
+	id := random[tokens.TokenID]()
+	until := f.now().Add(time.Minute)
+	for range 2 {
+		noError(t, f.s.DenyToken(f.ctx(), f.user, id, until))
+	}
+	// A shorter one never takes back a longer one.
+	noError(t, f.s.DenyToken(f.ctx(), f.user, id, until.Add(-time.Second*30)))
+	d := f.denials().Entries
+	if len(d) != 1 || d[0].Kind != tokens.DenyToken || d[0].ID != id || d[0].Until.Before(until) || d[0].Until.After(until.Add(time.Second)) {
+		t.Errorf("denylist %+v, want the token until %v", d, until)
+	}
+}
+
+func denyTokenUntil(t *testing.T, f *fixture) {
+	id := random[tokens.TokenID]()
+	noError(t, f.s.DenyToken(f.ctx(), f.user, id, f.now().Add(-time.Second)))
+	if d := f.denials().Entries; len(d) != 0 {
+		t.Errorf("a dead token is in the denylist: %+v", d)
+	}
+	noError(t, f.s.DenyToken(f.ctx(), f.user, id, f.now().Add(time.Second)))
+	if d := f.denials().Entries; len(d) != 1 {
+		t.Errorf("denylist %+v", d)
+	}
+	f.pass(2100 * time.Millisecond)
+	if d := f.denials().Entries; len(d) != 0 {
+		t.Errorf("an entry outlived its time: %+v", d)
+	}
+}
+
+func denialsBatch(t *testing.T, f *fixture) {
+	var users []tokens.UserTag
+	denied := map[tokens.UserTag]tokens.TokenID{}
+	for i := range 20 {
+		user := random[tokens.UserTag]()
+		users = append(users, user)
+		if i%3 == 0 {
+			denied[user] = random[tokens.TokenID]()
+			noError(t, f.s.DenyToken(f.ctx(), user, denied[user], f.now().Add(time.Minute)))
+		}
+	}
+	users = append(users, users[0]) // twice
+	got := must(f.s.Denials(f.ctx(), users))(t)
+	if len(got) != len(users) {
+		t.Fatalf("%d answers to %d users", len(got), len(users))
+	}
+	for i, user := range users {
+		id, want := denied[user]
+		if want != (len(got[i].Entries) == 1) || want && got[i].Entries[0].ID != id || !got[i].Before.IsZero() {
+			t.Errorf("answer %d belongs to another user: %+v", i, got[i])
+		}
+	}
+	if got := must(f.s.Denials(f.ctx(), nil))(t); len(got) != 0 {
+		t.Errorf("%d answers to no users", len(got))
+	}
+}
+
+func denialsReopen(t *testing.T, f *fixture) {
+	id := random[tokens.TokenID]()
+	noError(t, f.s.DenyToken(f.ctx(), f.user, id, f.now().Add(time.Minute)))
+	f.end(tokens.EndRequest{Scope: tokens.EndUser})
+	mark := must(f.s.EndClient(f.ctx(), app))(t)
+	want := f.denials()
+	f.reopen()
+	got := f.denials()
+	if !got.Before.Equal(want.Before) || got.Before.IsZero() || len(got.Entries) != 1 || got.Entries[0].ID != id {
+		t.Errorf("denylist %+v, want %+v", got, want)
+	}
+	if marks := must(f.s.ClientWatermarks(f.ctx()))(t); !marks[app].Equal(mark) {
+		t.Errorf("watermark %v, want %v", marks[app], mark)
+	}
+}
+
+func endClient(t *testing.T, f *fixture) {
+	if marks := must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 0 {
+		t.Errorf("watermarks of a new store: %v", marks)
+	}
+	family := f.family()
+	f.toSecond(100 * time.Millisecond)
+	now := f.now()
+	mark := must(f.s.EndClient(f.ctx(), app))(t)
+	if mark.Unix() != now.Unix() && mark.Unix() != f.now().Unix() {
+		t.Errorf("watermark %v at %v", mark, now)
+	}
+	if marks := must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[app].Equal(mark) {
+		t.Errorf("watermarks %v, want %v", marks, mark)
+	}
+	after := func(r *tokens.RotateRequest) { r.BegunAfter = mark }
+	f.rotate(f.present(family, 1, after), tokens.RotateUnknown, 0)
+	fresh := f.family(func(r *tokens.CreateRequest) { r.BegunAfter = mark })
+	f.rotate(f.present(fresh, 1, after), tokens.Rotated, 2)
+
+	f.pass(2 * time.Second)
+	later := must(f.s.EndClient(f.ctx(), app))(t)
+	other := must(f.s.EndClient(f.ctx(), otherApp))(t)
+	if !later.After(mark) {
+		t.Errorf("watermark %v after %v", later, mark)
+	}
+	if marks := must(f.s.ClientWatermarks(f.ctx()))(t); !marks[app].Equal(later) || !marks[otherApp].Equal(other) {
+		t.Errorf("watermarks %v", marks)
+	}
+}
+
+func endClientSecond(t *testing.T, f *fixture) {
+	f.toSecond(100 * time.Millisecond)
+	mark := must(f.s.EndClient(f.ctx(), app))(t)
+	issued := f.create(f.createRequest(func(r *tokens.CreateRequest) { r.BegunAfter = mark })).IssueAt
+	second := must(f.s.EndClient(f.ctx(), app))(t)
+	if second.Unix() < issued.Unix() {
+		t.Errorf("a token issued %v escapes the watermark set after it (%v)", issued, second)
+	}
+	for range 10 {
+		third := must(f.s.EndClient(f.ctx(), app))(t)
+		if third.Before(second) || third.After(f.now().Add(time.Second)) {
+			t.Errorf("watermark %v after %v, now %v", third, second, f.now())
+		}
+	}
+}
+
+func endClientConcurrently(t *testing.T, f *fixture) {
+	concurrently(20, func(int) {
+		mark, err := f.s.EndClient(f.ctx(), app)
+		if err != nil {
+			t.Errorf("EndClient: %v", err)
+			return
+		}
+		marks, err := f.s.ClientWatermarks(f.ctx())
+		if err != nil || marks[app].Before(mark) {
+			t.Errorf("watermark %v after an answer of %v (%v)", marks[app], mark, err)
+		}
+	})
+}

@@ -1,0 +1,228 @@
+package storetest
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+var endCases = []testCase{
+	{"family", endFamily},
+	{"family that has expired", endExpired},
+	{"session", endSession},
+	{"session only", endSessionOnly},
+	{"user", endUser},
+	{"user again after a login", endUserAgain},
+	{"login in the second of a sign-out", endUserSameSecond},
+	{"second sign-out in the same second", endUserTwice},
+	{"sign-out is forgotten when its tokens are dead", endUserForgotten},
+	{"racing logins", endUserRacing},
+}
+
+func endFamily(t *testing.T, f *fixture) {
+	family, other := f.family(), f.family()
+	since := f.now()
+	r := tokens.EndRequest{Scope: tokens.EndFamily, Family: family.ID, Attempt: random8[tokens.Attempt]()}
+	for range 2 {
+		res := f.end(r)
+		if !slices.Equal(res.Families, []tokens.FamilyID{family.ID}) || res.Now.Before(since) {
+			t.Errorf("ended %v at %v", res.Families, res.Now)
+		}
+	}
+	f.wantDenied(family.ID, since)
+	f.wantLive(other.ID)
+	f.rotate(f.present(family, 1), tokens.RotateUnknown, 0)
+	if res := f.end(tokens.EndRequest{Scope: tokens.EndFamily, Family: family.ID}); len(res.Families) != 0 {
+		t.Error("a family that had been ended is said to have lived")
+	}
+	f.rotate(f.present(other, 1), tokens.Rotated, 2)
+}
+
+func endExpired(t *testing.T, f *fixture) {
+	family := f.family(func(r *tokens.CreateRequest) { r.Lifetime = time.Second })
+	f.pass(2 * time.Second)
+	since := f.now()
+	if res := f.end(tokens.EndRequest{Scope: tokens.EndFamily, Family: family.ID}); len(res.Families) != 0 {
+		t.Error("a family that had expired is said to have lived")
+	}
+	f.wantDenied(family.ID, since) // its last access token may outlive it
+}
+
+func endSession(t *testing.T, f *fixture) {
+	mine, too := f.family(), f.family()
+	first := f.session
+	f.session = f.login()
+	other := f.family()
+	since := f.now()
+	r := tokens.EndRequest{Scope: tokens.EndSession, Session: first.ID, Attempt: random8[tokens.Attempt]()}
+	want := []tokens.FamilyID{mine.ID, too.ID}
+	slices.SortFunc(want, compareIDs)
+	for range 2 {
+		got := f.end(r).Families
+		slices.SortFunc(got, compareIDs)
+		if !slices.Equal(got, want) {
+			t.Errorf("ended %d families, want those 2 of the session", len(got))
+		}
+	}
+	f.wantDenied(mine.ID, since)
+	f.wantDenied(too.ID, since)
+	f.wantLive(other.ID)
+	f.wantSession(first.ID, false)
+	f.wantSession(f.session.ID, true)
+	f.rotate(f.present(mine, 1), tokens.RotateUnknown, 0)
+}
+
+func endSessionOnly(t *testing.T, f *fixture) {
+	family := f.family()
+	if res := f.end(tokens.EndRequest{Scope: tokens.EndSessionOnly, Session: f.session.ID}); len(res.Families) != 0 {
+		t.Error("families ended with the session only")
+	}
+	f.wantSession(f.session.ID, false)
+	f.wantLive(family.ID)
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+}
+
+func endUser(t *testing.T, f *fixture) {
+	mine, too := f.family(), f.family(func(r *tokens.CreateRequest) { r.Client = otherApp })
+	second := f.login()
+	good, spent := f.code(), f.code()
+	f.take(spent, tokens.CodeTaken)
+	alice := f.user
+	f.user = random[tokens.UserTag]()
+	f.login()
+	bystander := f.family()
+	bob := f.user
+	f.user = alice
+
+	since := f.now()
+	r := tokens.EndRequest{Scope: tokens.EndUser, Attempt: random8[tokens.Attempt]()}
+	want := []tokens.FamilyID{mine.ID, too.ID}
+	slices.SortFunc(want, compareIDs)
+	for range 2 {
+		res := f.end(r)
+		got := slices.Clone(res.Families)
+		slices.SortFunc(got, compareIDs)
+		if !slices.Equal(got, want) {
+			t.Errorf("ended %d families, want 2", len(got))
+		}
+		if before := f.denials().Before; before.Before(since.Truncate(time.Second)) || before.After(res.Now) {
+			t.Errorf("denied until %v, want %v (and not after %v)", before, since, res.Now)
+		}
+	}
+	f.wantLive()
+	f.wantSession(f.session.ID, false)
+	f.wantSession(second.ID, false)
+	f.take(good, tokens.CodeUnknown)
+	f.take(spent, tokens.CodeUnknown)
+	f.rotate(f.present(mine, 1), tokens.RotateUnknown, 0)
+	if p := must(f.s.Profile(f.ctx(), f.user))(t); string(p) != string(profile) {
+		t.Error("the sign-out removed the profile")
+	}
+
+	f.user = bob
+	f.wantLive(bystander.ID)
+	if d := f.denials(); !d.Before.IsZero() || len(d.Entries) != 0 {
+		t.Error("the sign-out of one user denied another's tokens")
+	}
+}
+
+func endUserAgain(t *testing.T, f *fixture) {
+	r := tokens.EndRequest{Scope: tokens.EndUser, Attempt: random8[tokens.Attempt]()}
+	first := f.end(r)
+	before := f.denials().Before
+	f.pass(2 * time.Second)
+	f.session = f.login()
+	family := f.family()
+	again := f.end(r)
+	if !again.Now.Equal(first.Now) || !f.denials().Before.Equal(before) {
+		t.Error("sending the call again moved the sign-out")
+	}
+	f.wantSession(f.session.ID, true)
+	f.wantLive(family.ID)
+}
+
+// wantAllAfter demands that whatever the user gets now is dated after the
+// sign-out, in seconds, since that is how tokens are compared.
+func (f *fixture) wantAllAfter(before time.Time) tokens.Family {
+	f.t.Helper()
+	f.session = f.login()
+	code := f.code()
+	taken := f.take(code, tokens.CodeTaken)
+	created := f.create(f.createRequest())
+	if !created.Created {
+		f.t.Fatal("a login after a sign-out can't begin a family")
+	}
+	rotated := f.rotate(f.present(created.Family, 1), tokens.Rotated, 2)
+	for name, at := range map[string]time.Time{
+		"AuthTime": f.session.AuthTime, "TakeCode": taken.IssueAt, "CreateFamily": created.IssueAt,
+		"Created": created.Family.Created, "Rotate": rotated.IssueAt,
+	} {
+		if at.Unix() <= before.Unix() {
+			f.t.Errorf("%s is dated %v, want after %v", name, at, before)
+		}
+		if ahead := at.Sub(f.now()); ahead > 2*time.Second {
+			f.t.Errorf("%s is dated %v ahead", name, ahead)
+		}
+	}
+	return created.Family
+}
+
+func endUserSameSecond(t *testing.T, f *fixture) {
+	f.toSecond(100 * time.Millisecond)
+	f.family()
+	f.end(tokens.EndRequest{Scope: tokens.EndUser})
+	family := f.wantAllAfter(f.denials().Before)
+	f.wantLive(family.ID)
+	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+}
+
+func endUserTwice(t *testing.T, f *fixture) {
+	f.toSecond(100 * time.Millisecond)
+	f.end(tokens.EndRequest{Scope: tokens.EndUser})
+	family := f.wantAllAfter(f.denials().Before)
+	issued := f.rotate(f.present(family, 2), tokens.Rotated, 3).IssueAt
+	res := f.end(tokens.EndRequest{Scope: tokens.EndUser})
+	before := f.denials().Before
+	if before.Unix() < issued.Unix() {
+		t.Errorf("a token issued %v escapes the sign-out after it (%v)", issued, before)
+	}
+	if res.Now.Before(before) {
+		t.Errorf("the sign-out answers %v and denies until %v", res.Now, before)
+	}
+	f.wantLive()
+	f.wantAllAfter(before)
+}
+
+func endUserForgotten(t *testing.T, f *fixture) {
+	f.needClock()
+	f.end(tokens.EndRequest{Scope: tokens.EndUser})
+	f.pass(denyFor - time.Second)
+	if f.denials().Before.IsZero() {
+		t.Error("the sign-out was forgotten while its tokens may live")
+	}
+	f.pass(4 * time.Second)
+	if !f.denials().Before.IsZero() {
+		t.Error("the sign-out is still told when no token is left to deny")
+	}
+}
+
+func endUserRacing(t *testing.T, f *fixture) {
+	// Each worker exchanges a code of the session; in the middle the user
+	// signs out. What is left must be of no session that was before it.
+	concurrently(32, func(i int) {
+		if i == 16 {
+			_, err := f.s.End(f.ctx(), tokens.EndRequest{User: f.user, Scope: tokens.EndUser, DenyFor: denyFor, Attempt: random8[tokens.Attempt]()})
+			if err != nil {
+				t.Errorf("End: %v", err)
+			}
+			return
+		}
+		if _, err := f.s.CreateFamily(f.ctx(), f.createRequest()); err != nil {
+			t.Errorf("CreateFamily: %v", err)
+		}
+	})
+	f.wantLive()
+	f.wantSession(f.session.ID, false)
+}

@@ -1,0 +1,91 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+var expiryCases = []testCase{
+	{"absolute end", expiryAbsolute},
+	{"idle end", expiryIdle},
+	{"exact ends", expiryExact},
+	{"no ends", expiryNone},
+	{"shortened lifetimes", expiryShortened},
+	{"longer lifetimes revive nothing", expiryLonger},
+}
+
+func noIdle(r *tokens.CreateRequest)        { r.IdleLifetime = 0 }
+func noIdleRotate(r *tokens.RotateRequest)  { r.IdleLifetime = 0 }
+func noLifetime(r *tokens.CreateRequest)    { r.Lifetime = 0 }
+func noLimitRotate(r *tokens.RotateRequest) { r.Lifetime, r.IdleLifetime = 0, 0 }
+
+func expiryAbsolute(t *testing.T, f *fixture) {
+	family := f.family(noIdle)
+	if want := family.Created.Add(2 * f.lifetime); !family.Expires.Equal(want) || !family.IdleExpires.IsZero() {
+		t.Fatalf("expires %v (idle %v), want %v and never", family.Expires, family.IdleExpires, want)
+	}
+	f.pass(f.lifetime)
+	res := f.rotate(f.present(family, 1, noIdleRotate), tokens.Rotated, 2)
+	if !res.Family.Expires.Equal(family.Expires) {
+		t.Error("a rotation moved the absolute end")
+	}
+	f.pass(f.lifetime + time.Second)
+	f.rotate(f.present(family, 2, noIdleRotate), tokens.RotateExpired, 0)
+	f.rotate(f.present(family, 1, noIdleRotate), tokens.RotateExpired, 0)
+	f.wantLive()
+}
+
+func expiryIdle(t *testing.T, f *fixture) {
+	family := f.family(noLifetime)
+	if !family.Expires.IsZero() {
+		t.Fatalf("expires %v, want never", family.Expires)
+	}
+	limit := func(r *tokens.RotateRequest) { r.Lifetime = 0 }
+	for generation := uint32(1); generation < 4; generation++ {
+		f.pass(f.lifetime / 2)
+		f.rotate(f.present(family, generation, limit), tokens.Rotated, generation+1)
+	}
+	f.pass(f.lifetime + time.Second)
+	f.rotate(f.present(family, 4, limit), tokens.RotateExpired, 0)
+	f.wantLive()
+}
+
+func expiryExact(t *testing.T, f *fixture) {
+	f.needClock()
+	f.toSecond(0)
+	family := f.family()
+	f.pass(f.lifetime - time.Millisecond)
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.pass(f.lifetime)
+	f.rotate(f.present(family, 2), tokens.Rotated, 3) // idle ends are rounded up to seconds
+	f.pass(time.Millisecond)
+	f.rotate(f.present(family, 3), tokens.RotateExpired, 0)
+}
+
+func expiryNone(t *testing.T, f *fixture) {
+	family := f.family(noIdle, noLifetime)
+	f.pass(2*f.lifetime + time.Second)
+	f.rotate(f.present(family, 1, noLimitRotate), tokens.Rotated, 2)
+}
+
+func expiryShortened(t *testing.T, f *fixture) {
+	first, second, third := f.family(), f.family(), f.family(noIdle, noLifetime)
+	f.pass(2 * time.Second)
+	f.rotate(f.present(first, 1, func(r *tokens.RotateRequest) { r.Lifetime = time.Second }), tokens.RotateExpired, 0)
+	f.rotate(f.present(second, 1, func(r *tokens.RotateRequest) { r.IdleLifetime = time.Second }), tokens.RotateExpired, 0)
+	f.rotate(f.present(third, 1, func(r *tokens.RotateRequest) { r.Lifetime = time.Second }), tokens.RotateExpired, 0)
+	// A family that the configuration has ended doesn't count for the cap.
+	f.family(func(r *tokens.CreateRequest) { r.MaxActive = 1; r.Lifetime = time.Second })
+	if got := f.denials().Entries; len(got) != 0 {
+		t.Errorf("%d families evicted, want none", len(got))
+	}
+}
+
+func expiryLonger(t *testing.T, f *fixture) {
+	family := f.family(func(r *tokens.CreateRequest) { r.Lifetime = 2 * time.Second })
+	f.pass(3 * time.Second)
+	f.rotate(f.present(family, 1), tokens.RotateExpired, 0)
+	f.rotate(f.present(family, 1, noLimitRotate), tokens.RotateExpired, 0)
+}

@@ -1,0 +1,179 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+var openCases = []testCase{
+	{"born once", openBorn},
+	{"longest token lifetime", openLifetime},
+	{"wrong secret", openWrongSecret},
+	{"changing the secret", openChangedSecret},
+	{"closed", openClosed},
+	{"cancelled", openCancelled},
+	{"time never runs backwards", openTime},
+	{"keys", keysSwap},
+	{"keys concurrently", keysConcurrently},
+}
+
+func openBorn(t *testing.T, f *fixture) {
+	first := f.open(secret)
+	if now := f.now(); first.Born.IsZero() || first.Born.After(now) || first.Born.Before(now.Add(-time.Minute)) {
+		t.Errorf("born %v, now %v", first.Born, now)
+	}
+	f.pass(2 * time.Second)
+	f.closeAndReplace()
+	if again := f.open(secret); !again.Born.Equal(first.Born) {
+		t.Errorf("born %v, then %v", first.Born, again.Born)
+	}
+}
+
+func openLifetime(t *testing.T, f *fixture) {
+	want := func(ask, want time.Duration) {
+		t.Helper()
+		res := must(f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: [][16]byte{secret}, TokenLifetime: ask}))(t)
+		if res.TokenLifetime != want {
+			t.Errorf("token lifetime %v, want %v", res.TokenLifetime, want)
+		}
+	}
+	want(5*time.Minute, 10*time.Minute)
+	want(time.Hour, time.Hour)
+	f.closeAndReplace()
+	want(time.Minute, time.Hour)
+}
+
+// tryOpen opens the store with some secrets.
+func (f *fixture) tryOpen(secrets ...[16]byte) error {
+	_, err := f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: secrets, TokenLifetime: time.Minute})
+	return err
+}
+
+func openWrongSecret(t *testing.T, f *fixture) {
+	stranger := [16]byte{99}
+	family := f.family()
+	// While it is open for others, and after a restart.
+	if err := f.tryOpen(stranger); !errors.Is(err, tokens.ErrWrongSecret) {
+		t.Errorf("open with another secret: %v", err)
+	}
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.closeAndReplace()
+	if err := f.tryOpen(stranger, [16]byte{98}); !errors.Is(err, tokens.ErrWrongSecret) {
+		t.Errorf("open with other secrets: %v", err)
+	}
+	noError(t, f.tryOpen(secret)) // no damage
+	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+}
+
+func openChangedSecret(t *testing.T, f *fixture) {
+	before, after := secret, [16]byte{2}
+	for _, secrets := range [][][16]byte{{before, after}, {before, after}, {after, before}, {after}} {
+		f.closeAndReplace()
+		if err := f.tryOpen(secrets...); err != nil {
+			t.Fatalf("open with %v: %v", secrets, err)
+		}
+	}
+	// The old one is no key to the store any more.
+	if err := f.tryOpen(before); !errors.Is(err, tokens.ErrWrongSecret) {
+		t.Errorf("open with the secret that was given up: %v", err)
+	}
+}
+
+func openClosed(t *testing.T, f *fixture) {
+	want := func() {
+		t.Helper()
+		if _, err := f.s.Rotate(f.ctx(), f.present(tokens.Family{}, 1)); err == nil {
+			t.Error("Rotate on a store that is not open: no error")
+		}
+		if _, err := f.s.Denials(f.ctx(), []tokens.UserTag{f.user}); err == nil {
+			t.Error("Denials on a store that is not open: no error")
+		}
+		if _, _, _, err := f.s.Session(f.ctx(), f.user, f.session.ID, 0); err == nil {
+			t.Error("Session on a store that is not open: no error")
+		}
+	}
+	noError(t, f.s.Close())
+	want()
+	noError(t, f.s.Close()) // again is no error
+	f.s = f.h.Reopen(t)
+	want()
+}
+
+func openCancelled(t *testing.T, f *fixture) {
+	family := f.family()
+	ctx, cancel := context.WithCancel(f.ctx())
+	cancel()
+	if _, err := f.s.Rotate(ctx, f.present(family, 1)); !errors.Is(err, context.Canceled) {
+		t.Errorf("Rotate with a context that has ended: %v", err)
+	}
+	if _, err := f.s.Denials(ctx, []tokens.UserTag{f.user}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Denials with a context that has ended: %v", err)
+	}
+}
+
+func openTime(t *testing.T, f *fixture) {
+	if now := f.now(); now.Truncate(time.Millisecond) != now {
+		t.Errorf("time %v, want milliseconds", now)
+	}
+	concurrently(4, func(int) {
+		last, err := f.s.Now(f.ctx())
+		for range 100 {
+			now, again := f.s.Now(f.ctx())
+			if err != nil || again != nil || now.Before(last) {
+				t.Errorf("time %v after %v (%v, %v)", now, last, err, again)
+				return
+			}
+			last = now
+		}
+	})
+}
+
+func keysSwap(t *testing.T, f *fixture) {
+	want := func(value string, version uint64) {
+		t.Helper()
+		sealed, got, err := f.s.Keys(f.ctx())
+		if err != nil || string(sealed) != value || got != version {
+			t.Errorf("keys %q version %d (%v), want %q version %d", sealed, got, err, value, version)
+		}
+	}
+	swap := func(version uint64, value string, want bool) {
+		t.Helper()
+		if got := must(f.s.SwapKeys(f.ctx(), version, []byte(value)))(t); got != want {
+			t.Errorf("swap of version %d: %v, want %v", version, got, want)
+		}
+	}
+	want("", 0)
+	swap(1, "early", false)
+	swap(0, "first", true)
+	want("first", 1)
+	swap(0, "late", false)
+	swap(1, "second", true)
+	swap(1, "second", true) // the same call sent again
+	want("second", 2)
+	f.reopen()
+	want("second", 2)
+}
+
+func keysConcurrently(t *testing.T, f *fixture) {
+	for version := range uint64(5) {
+		var won atomic.Int32
+		concurrently(20, func(i int) {
+			swapped, err := f.s.SwapKeys(f.ctx(), version, fmt.Appendf(nil, "%d by %d", version, i))
+			if err != nil {
+				t.Errorf("SwapKeys: %v", err)
+			}
+			if swapped {
+				won.Add(1)
+			}
+		})
+		if won.Load() != 1 {
+			t.Errorf("%d of 20 swapped, want 1", won.Load())
+		}
+	}
+}

@@ -1,0 +1,304 @@
+package storetest
+
+import (
+	"bytes"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+var rotateCases = []testCase{
+	{"current generation", rotateCurrent},
+	{"same attempt again", rotateAgain},
+	{"predecessor within leeway", rotateReplay},
+	{"leeway boundary", rotateLeewayBoundary},
+	{"repeats do not extend the leeway", rotateLeewayRepeats},
+	{"strict", rotateStrict},
+	{"grandparent within leeway", rotateGrandparent},
+	{"reuse ends the family", rotateReuse},
+	{"newer generation heals", rotateHeal},
+	{"without rotation", rotateKept},
+	{"use without rotation does not reopen the leeway", rotateKeptLeeway},
+	{"switching rotation on and off", rotateSwitch},
+	{"unknown", rotateUnknown},
+	{"mismatch", rotateMismatch},
+	{"user changed", rotateUserChanged},
+	{"begun before the watermark", rotateWatermark},
+	{"100 at once within leeway", rotateConcurrently},
+	{"100 at once strict", rotateConcurrentlyStrict},
+	{"racing End", rotateRacingEnd},
+	{"survives reopening", rotateReopen},
+}
+
+func strict(r *tokens.RotateRequest)     { r.Leeway = 0 }
+func noRotation(r *tokens.RotateRequest) { r.Rotation = false }
+
+func rotateCurrent(t *testing.T, f *fixture) {
+	family := f.family()
+	for generation := uint32(1); generation < 20; generation++ {
+		res := f.rotate(f.present(family, generation), tokens.Rotated, generation+1)
+		got := res.Family
+		if got.ID != family.ID || got.Client != family.Client || got.Grant != family.Grant || got.Session != family.Session ||
+			!got.Created.Equal(family.Created) || !got.AuthTime.Equal(family.AuthTime) || !got.Expires.Equal(family.Expires) {
+			t.Fatalf("a rotation changed what never changes: %+v, was %+v", got, family)
+		}
+		if !bytes.Equal(res.Profile, profile) {
+			t.Fatalf("profile %q", res.Profile)
+		}
+		if now := f.now(); res.IssueAt.After(now) || res.IssueAt.Before(now.Add(-time.Minute)) || got.Rotated.After(now) {
+			t.Fatalf("issued at %v, rotated at %v, now %v", res.IssueAt, got.Rotated, now)
+		}
+	}
+	f.wantLive(family.ID)
+}
+
+func rotateAgain(t *testing.T, f *fixture) {
+	family := f.family()
+	r := f.present(family, 1, strict)
+	first := f.rotate(r, tokens.Rotated, 2)
+	f.pass(time.Second)
+	again := f.rotate(r, tokens.Rotated, 2)
+	if !again.Family.Rotated.Equal(first.Family.Rotated) {
+		t.Error("sending a call again moved the time of the rotation")
+	}
+	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+}
+
+func rotateReplay(t *testing.T, f *fixture) {
+	family := f.family()
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	for range 5 {
+		res := f.rotate(f.present(family, 1), tokens.RotateReplayed, 2)
+		if !bytes.Equal(res.Profile, profile) || res.IssueAt.IsZero() {
+			t.Fatal("a replay lacks the profile or the time")
+		}
+	}
+	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+}
+
+func rotateLeewayBoundary(t *testing.T, f *fixture) {
+	f.needClock()
+	family := f.family()
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.pass(leeway - time.Millisecond)
+	f.rotate(f.present(family, 1), tokens.RotateReplayed, 2)
+	f.pass(time.Millisecond)
+	f.rotate(f.present(family, 1), tokens.RotateReused, 0)
+}
+
+func rotateLeewayRepeats(t *testing.T, f *fixture) {
+	const short = 2 * time.Second
+	within := func(r *tokens.RotateRequest) { r.Leeway = short }
+	family := f.family()
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.rotate(f.present(family, 1, within), tokens.RotateReplayed, 2)
+	f.pass(short / 2)
+	f.rotate(f.present(family, 1, within), tokens.RotateReplayed, 2)
+	f.pass(short / 2)
+	f.rotate(f.present(family, 1, within), tokens.RotateReused, 0)
+}
+
+func rotateStrict(t *testing.T, f *fixture) {
+	family := f.family()
+	f.rotate(f.present(family, 1, strict), tokens.Rotated, 2)
+	f.rotate(f.present(family, 1, strict), tokens.RotateReused, 0)
+	f.rotate(f.present(family, 2, strict), tokens.RotateUnknown, 0)
+}
+
+func rotateGrandparent(t *testing.T, f *fixture) {
+	family := f.family()
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+	f.rotate(f.present(family, 1), tokens.RotateReused, 0)
+	f.rotate(f.present(family, 3), tokens.RotateUnknown, 0)
+}
+
+func rotateReuse(t *testing.T, f *fixture) {
+	family, other := f.family(), f.family()
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+	since := f.now()
+	kill := f.present(family, 1)
+	f.rotate(kill, tokens.RotateReused, 0)
+	f.wantDenied(family.ID, since) // by the same step
+	f.rotate(kill, tokens.RotateReused, 0)
+	f.rotate(f.present(family, 3), tokens.RotateUnknown, 0)
+	f.rotate(f.present(family, 1), tokens.RotateUnknown, 0)
+	f.wantLive(other.ID)
+	if n := len(f.denials().Entries); n != 1 {
+		t.Errorf("%d entries in the denylist, want 1", n)
+	}
+	f.rotate(f.present(other, 1), tokens.Rotated, 2)
+}
+
+func rotateHeal(t *testing.T, f *fixture) {
+	family := f.family()
+	r := f.present(family, 5, strict)
+	f.rotate(r, tokens.RotateHealed, 6)
+	if res := must(f.s.Rotate(f.ctx(), r))(t); res.Family.Generation != 6 {
+		t.Errorf("sending the call again: generation %d, want 6", res.Family.Generation)
+	}
+	f.rotate(f.present(family, 5), tokens.RotateReplayed, 6)
+	f.rotate(f.present(family, 6), tokens.Rotated, 7)
+
+	kept := f.family()
+	f.rotate(f.present(kept, 4, noRotation), tokens.RotateHealed, 4)
+	f.rotate(f.present(kept, 4, noRotation), tokens.RotateKept, 4)
+	f.rotate(f.present(kept, 3, noRotation), tokens.RotateReused, 0)
+}
+
+func rotateKept(t *testing.T, f *fixture) {
+	family := f.family()
+	r := f.present(family, 1, noRotation)
+	f.rotate(r, tokens.RotateKept, 1)
+	f.rotate(r, tokens.RotateKept, 1)
+	f.pass(2 * time.Second)
+	res := f.rotate(f.present(family, 1, noRotation), tokens.RotateKept, 1)
+	if !res.Family.IdleExpires.After(family.IdleExpires) {
+		t.Error("use did not move the idle end")
+	}
+	if !bytes.Equal(res.Profile, profile) {
+		t.Errorf("profile %q", res.Profile)
+	}
+}
+
+func rotateKeptLeeway(t *testing.T, f *fixture) {
+	for _, last := range [](func(*tokens.RotateRequest)){noRotation, func(*tokens.RotateRequest) {}} {
+		family := f.family()
+		f.rotate(f.present(family, 1), tokens.Rotated, 2)
+		f.pass(2 * time.Second)
+		f.rotate(f.present(family, 2, noRotation), tokens.RotateKept, 2)
+		// Generation 2 is 2 s old; that it was used just now is nothing to 1.
+		within := func(r *tokens.RotateRequest) { r.Leeway = 2 * time.Second }
+		f.rotate(f.present(family, 1, within, last), tokens.RotateReused, 0)
+	}
+}
+
+func rotateSwitch(t *testing.T, f *fixture) {
+	family := f.family()
+	f.rotate(f.present(family, 1, noRotation), tokens.RotateKept, 1)
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.rotate(f.present(family, 1), tokens.RotateReplayed, 2)
+	f.rotate(f.present(family, 1, noRotation), tokens.RotateReplayed, 2)
+	f.rotate(f.present(family, 2, noRotation), tokens.RotateKept, 2)
+	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+	f.rotate(f.present(family, 2), tokens.RotateReplayed, 3)
+}
+
+func rotateUnknown(t *testing.T, f *fixture) {
+	family := f.family()
+	f.rotate(f.present(tokens.Family{ID: random[tokens.FamilyID](), Client: app, Grant: grant}, 1), tokens.RotateUnknown, 0)
+	f.rotate(f.present(family, 1, func(r *tokens.RotateRequest) { r.User = random[tokens.UserTag]() }), tokens.RotateUnknown, 0)
+	f.wantLive(family.ID)
+}
+
+func rotateMismatch(t *testing.T, f *fixture) {
+	family := f.family()
+	f.rotate(f.present(family, 1, func(r *tokens.RotateRequest) { r.Client = otherApp }), tokens.RotateMismatch, 0)
+	f.rotate(f.present(family, 1, func(r *tokens.RotateRequest) { r.Grant = tokens.GrantID{8} }), tokens.RotateMismatch, 0)
+	f.rotate(f.present(family, 9, func(r *tokens.RotateRequest) { r.Client = otherApp }), tokens.RotateMismatch, 0)
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+}
+
+func rotateUserChanged(t *testing.T, f *fixture) {
+	family := f.family()
+	changed := func(r *tokens.RotateRequest) { r.Fingerprint = tokens.Fingerprint{9} }
+	removed := func(r *tokens.RotateRequest) { r.Fingerprint = tokens.Fingerprint{} }
+	f.rotate(f.present(family, 1, changed), tokens.RotateUserChanged, 0)
+	f.rotate(f.present(family, 1, removed), tokens.RotateUserChanged, 0)
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+
+	// A user without a profile has no fingerprint either.
+	f.user = random[tokens.UserTag]()
+	f.rotate(f.present(f.family(), 1, removed), tokens.RotateUserChanged, 0)
+}
+
+func rotateWatermark(t *testing.T, f *fixture) {
+	family := f.family()
+	at := func(d time.Duration) func(*tokens.RotateRequest) {
+		return func(r *tokens.RotateRequest) { r.BegunAfter = family.Created.Add(d) }
+	}
+	f.rotate(f.present(family, 1, at(-time.Second)), tokens.Rotated, 2)
+	f.rotate(f.present(family, 2, at(0)), tokens.RotateUnknown, 0)
+	f.rotate(f.present(family, 2, at(time.Second)), tokens.RotateUnknown, 0)
+}
+
+func rotateConcurrently(t *testing.T, f *fixture) {
+	family := f.family()
+	var rotated, replayed atomic.Int32
+	concurrently(100, func(int) {
+		res, err := f.s.Rotate(f.ctx(), f.present(family, 1))
+		switch {
+		case err != nil:
+			t.Errorf("Rotate: %v", err)
+		case res.Family.Generation != 2:
+			t.Errorf("generation %d, want 2", res.Family.Generation)
+		case res.Outcome == tokens.Rotated:
+			rotated.Add(1)
+		case res.Outcome == tokens.RotateReplayed:
+			replayed.Add(1)
+		default:
+			t.Errorf("outcome %d", res.Outcome)
+		}
+	})
+	if rotated.Load() != 1 || replayed.Load() != 99 {
+		t.Errorf("%d rotated and %d replayed, want 1 and 99", rotated.Load(), replayed.Load())
+	}
+	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+}
+
+func rotateConcurrentlyStrict(t *testing.T, f *fixture) {
+	family := f.family()
+	var outcomes [tokens.RotateMismatch + 1]atomic.Int32
+	concurrently(100, func(int) {
+		res, err := f.s.Rotate(f.ctx(), f.present(family, 1, strict))
+		if err != nil {
+			t.Errorf("Rotate: %v", err)
+			return
+		}
+		outcomes[res.Outcome].Add(1)
+	})
+	rotated, reused, unknown := outcomes[tokens.Rotated].Load(), outcomes[tokens.RotateReused].Load(), outcomes[tokens.RotateUnknown].Load()
+	if rotated != 1 || reused != 1 || unknown != 98 {
+		t.Errorf("%d rotated, %d reused, %d unknown; want 1, 1, 98", rotated, reused, unknown)
+	}
+	f.wantLive()
+}
+
+func rotateRacingEnd(t *testing.T, f *fixture) {
+	for range 20 {
+		family := f.family()
+		scope := tokens.EndRequest{Scope: tokens.EndFamily, Family: family.ID, User: f.user, DenyFor: denyFor, Attempt: random8[tokens.Attempt]()}
+		concurrently(8, func(i int) {
+			var err error
+			if i == 4 {
+				_, err = f.s.End(f.ctx(), scope)
+			} else {
+				_, err = f.s.Rotate(f.ctx(), f.present(family, 1))
+			}
+			if err != nil {
+				t.Errorf("store: %v", err)
+			}
+		})
+		f.wantLive()
+		for generation := uint32(1); generation < 4; generation++ {
+			f.rotate(f.present(family, generation), tokens.RotateUnknown, 0)
+		}
+		f.wantDenied(family.ID, time.Time{})
+	}
+}
+
+func rotateReopen(t *testing.T, f *fixture) {
+	family, killed := f.family(), f.family()
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.rotate(f.present(killed, 1, strict), tokens.Rotated, 2)
+	kill := f.present(killed, 1, strict)
+	f.rotate(kill, tokens.RotateReused, 0)
+	f.reopen()
+	f.rotate(kill, tokens.RotateReused, 0)
+	f.wantDenied(killed.ID, time.Time{})
+	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+	f.rotate(f.present(family, 1), tokens.RotateReused, 0)
+}

@@ -1,0 +1,165 @@
+package storetest
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+var sessionCases = []testCase{
+	{"found with its profile", sessionFound},
+	{"absolute end", sessionAbsolute},
+	{"idle end", sessionIdle},
+	{"use keeps it alive", sessionUsed},
+	{"use is written at most once a minute", sessionTouch},
+	{"replaced", sessionReplaced},
+	{"new profile", sessionProfile},
+	{"new password", sessionPassword},
+	{"racing End", sessionRacing},
+}
+
+// findSession asks for a session.
+func (f *fixture) findSession(id tokens.SessionID, idle time.Duration) (tokens.Session, []byte, bool) {
+	f.t.Helper()
+	session, profile, found, err := f.s.Session(f.ctx(), f.user, id, idle)
+	noError(f.t, err)
+	return session, profile, found
+}
+
+func (f *fixture) wantSession(id tokens.SessionID, want bool) {
+	f.t.Helper()
+	if _, _, found := f.findSession(id, 0); found != want {
+		f.t.Errorf("session found %v, want %v", found, want)
+	}
+}
+
+func sessionFound(t *testing.T, f *fixture) {
+	made := f.session
+	if made.User != f.user || made.AuthTime.IsZero() || !made.Expires.Equal(made.AuthTime.Add(2*f.lifetime)) {
+		t.Errorf("made %+v", made)
+	}
+	got, p, found := f.findSession(made.ID, f.lifetime)
+	if !found || got.ID != made.ID || got.User != f.user || !got.AuthTime.Equal(made.AuthTime) || !got.Expires.Equal(made.Expires) {
+		t.Errorf("found %v %+v, want %+v", found, got, made)
+	}
+	if !bytes.Equal(p, profile) {
+		t.Errorf("profile %q", p)
+	}
+	f.wantSession(random8[tokens.SessionID](), false)
+	f.user = random[tokens.UserTag]()
+	f.wantSession(made.ID, false)
+	if p := must(f.s.Profile(f.ctx(), f.user))(t); p != nil {
+		t.Errorf("profile of an unknown user: %q", p)
+	}
+}
+
+func sessionAbsolute(_ *testing.T, f *fixture) {
+	f.pass(f.lifetime)
+	f.wantSession(f.session.ID, true)
+	f.pass(f.lifetime + time.Second)
+	f.wantSession(f.session.ID, false)
+}
+
+func sessionIdle(t *testing.T, f *fixture) {
+	f.pass(f.lifetime + time.Second)
+	if _, _, found := f.findSession(f.session.ID, f.lifetime); found {
+		t.Error("a session lives that was not used for its idle limit")
+	}
+	f.wantSession(f.session.ID, true)
+}
+
+func sessionUsed(t *testing.T, f *fixture) {
+	f.needClock()
+	for range 3 {
+		f.pass(f.lifetime / 2)
+		if _, _, found := f.findSession(f.session.ID, f.lifetime); !found {
+			t.Fatal("a session in use has ended")
+		}
+	}
+	f.reopen()
+	f.pass(f.lifetime/2 - time.Second)
+	if _, _, found := f.findSession(f.session.ID, f.lifetime); !found {
+		t.Fatal("a session in use has ended")
+	}
+}
+
+func sessionTouch(t *testing.T, f *fixture) {
+	f.needClock()
+	used := func() time.Time {
+		session, _, found := f.findSession(f.session.ID, 0)
+		if !found {
+			t.Fatal("no session")
+		}
+		return session.Used
+	}
+	first := used()
+	f.pass(30 * time.Second)
+	if got := used(); !got.Equal(first) {
+		t.Errorf("used %v after 30 s, want %v still", got, first)
+	}
+	f.pass(31 * time.Second)
+	if got := used(); got.Sub(first) < time.Minute {
+		t.Errorf("used %v after 61 s, first %v", got, first)
+	}
+}
+
+func sessionReplaced(_ *testing.T, f *fixture) {
+	family := f.family()
+	fresh := f.login(func(r *tokens.SessionRequest) { r.Replaces = f.session.ID })
+	f.wantSession(f.session.ID, false)
+	f.wantSession(fresh.ID, true)
+	f.wantLive(family.ID)
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+}
+
+func sessionProfile(t *testing.T, f *fixture) {
+	family := f.family()
+	fresh := []byte(`{"name":"Alice B."}`)
+	f.login(func(r *tokens.SessionRequest) { r.Profile = fresh })
+	if p := must(f.s.Profile(f.ctx(), f.user))(t); !bytes.Equal(p, fresh) {
+		t.Errorf("profile %q", p)
+	}
+	if _, p, _ := f.findSession(f.session.ID, 0); !bytes.Equal(p, fresh) {
+		t.Errorf("profile of the older session %q", p)
+	}
+	if res := f.rotate(f.present(family, 1), tokens.Rotated, 2); !bytes.Equal(res.Profile, fresh) {
+		t.Errorf("profile of a rotation %q", res.Profile)
+	}
+}
+
+func sessionPassword(_ *testing.T, f *fixture) {
+	// The password was changed. A login with the new one must not make good
+	// again what was begun with the old one.
+	family, code := f.family(), f.code()
+	changed := tokens.Fingerprint{9}
+	withNew := func(r *tokens.RotateRequest) { r.Fingerprint = changed }
+	f.rotate(f.present(family, 1, withNew), tokens.RotateUserChanged, 0)
+	fresh := f.login(func(r *tokens.SessionRequest) { r.Fingerprint = changed })
+	f.rotate(f.present(family, 1, withNew), tokens.RotateUnknown, 0)
+	f.take(code, tokens.CodeUnknown)
+	f.wantSession(f.session.ID, false)
+	f.wantSession(fresh.ID, true)
+	f.session = fresh
+	f.rotate(f.present(f.family(), 1, withNew), tokens.Rotated, 2)
+}
+
+func sessionRacing(t *testing.T, f *fixture) {
+	for range 5 {
+		session := f.login()
+		f.pass(time.Second) // half of the idle limit: every use is written
+		concurrently(8, func(i int) {
+			var err error
+			if i == 4 {
+				_, err = f.s.End(f.ctx(), tokens.EndRequest{User: f.user, Scope: tokens.EndSession, Session: session.ID, DenyFor: denyFor, Attempt: random8[tokens.Attempt]()})
+			} else {
+				_, _, _, err = f.s.Session(f.ctx(), f.user, session.ID, 2*time.Second)
+			}
+			if err != nil {
+				t.Errorf("store: %v", err)
+			}
+		})
+		f.wantSession(session.ID, false)
+	}
+}

@@ -1,0 +1,312 @@
+// Package storetest is the conformance suite of tokens.Store: what every store
+// must do, concurrency and expiry included. A store runs it from its own test:
+//
+//	func TestStore(t *testing.T) {
+//		storetest.Run(t, func(t *testing.T) storetest.Harness { … })
+//	}
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// Harness is one empty store under test. Each case gets its own and closes it.
+type Harness struct {
+	// Store is the store, not yet open.
+	Store tokens.Store
+	// Advance moves the store's clock forward. Nil for a store whose clock a
+	// test can't move: cases then use lifetimes of seconds and wait, and those
+	// that need an exact moment are skipped.
+	Advance func(time.Duration)
+	// Reopen returns a store over the state of the last one, which has been
+	// closed; it is not open.
+	Reopen func(t *testing.T) tokens.Store
+}
+
+// testCase is one demand on a store.
+type testCase struct {
+	name string
+	run  func(t *testing.T, f *fixture)
+}
+
+// Run runs the suite. open is called once per case.
+func Run(t *testing.T, open func(t *testing.T) Harness) {
+	for _, group := range []struct {
+		name  string
+		cases []testCase
+	}{
+		{"Rotate", rotateCases},
+		{"Expiry", expiryCases},
+		{"CreateFamily", createCases},
+		{"End", endCases},
+		{"Codes", codeCases},
+		{"Sessions", sessionCases},
+		{"Denials", denialCases},
+		{"Open", openCases},
+	} {
+		t.Run(group.name, func(t *testing.T) {
+			for _, c := range group.cases {
+				t.Run(c.name, func(t *testing.T) {
+					t.Parallel()
+					c.run(t, newFixture(t, open(t)))
+				})
+			}
+		})
+	}
+}
+
+// fixture is an open store, and a user who is logged in.
+type fixture struct {
+	t       *testing.T
+	h       Harness
+	s       tokens.Store
+	user    tokens.UserTag
+	session tokens.Session
+	// lifetime is a short while on the store's clock: families and sessions of
+	// a fixture live for two of it and unused for one.
+	lifetime time.Duration
+}
+
+const (
+	leeway  = 10 * time.Second
+	denyFor = 10 * time.Minute
+)
+
+var (
+	secret      = [16]byte{1}
+	app         = tokens.TagClient("app")
+	otherApp    = tokens.TagClient("other app")
+	grant       = tokens.GrantID{7}
+	fingerprint = tokens.Fingerprint{1, 2, 3}
+	profile     = []byte(`{"name":"Alice"}`)
+)
+
+func newFixture(t *testing.T, h Harness) *fixture {
+	t.Helper()
+	f := &fixture{t: t, h: h, s: h.Store, user: random[tokens.UserTag](), lifetime: time.Hour}
+	if h.Advance == nil {
+		f.lifetime = 3 * time.Second
+	}
+	t.Cleanup(func() {
+		if err := f.s.Close(); err != nil {
+			t.Errorf("closing the store: %v", err)
+		}
+	})
+	f.open(secret)
+	f.session = f.login()
+	return f
+}
+
+func (f *fixture) open(secrets ...[16]byte) tokens.OpenResult {
+	f.t.Helper()
+	return must(f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: secrets, TokenLifetime: 10 * time.Minute}))(f.t)
+}
+
+// reopen closes the store and opens its state again.
+func (f *fixture) reopen() {
+	f.t.Helper()
+	f.closeAndReplace()
+	f.open(secret)
+}
+
+func (f *fixture) closeAndReplace() {
+	f.t.Helper()
+	if err := f.s.Close(); err != nil {
+		f.t.Fatalf("closing the store: %v", err)
+	}
+	f.s = f.h.Reopen(f.t)
+}
+
+func (f *fixture) ctx() context.Context { return f.t.Context() }
+
+func (f *fixture) now() time.Time {
+	f.t.Helper()
+	return must(f.s.Now(f.ctx()))(f.t)
+}
+
+// pass lets time pass.
+func (f *fixture) pass(d time.Duration) {
+	if f.h.Advance != nil {
+		f.h.Advance(d)
+		return
+	}
+	time.Sleep(d)
+}
+
+// needClock skips a case that needs an exact moment.
+func (f *fixture) needClock() {
+	f.t.Helper()
+	if f.h.Advance == nil {
+		f.t.Skip("the clock of this store can't be moved by a test")
+	}
+}
+
+// toSecond moves the clock to the given part of the next second.
+func (f *fixture) toSecond(part time.Duration) {
+	f.t.Helper()
+	now := f.now()
+	f.pass(now.Truncate(time.Second).Add(time.Second + part).Sub(now))
+}
+
+func (f *fixture) login(change ...func(*tokens.SessionRequest)) tokens.Session {
+	f.t.Helper()
+	r := tokens.SessionRequest{
+		User: f.user, ID: random8[tokens.SessionID](), Lifetime: 2 * f.lifetime,
+		Profile: profile, Fingerprint: fingerprint,
+	}
+	apply(&r, change)
+	return must(f.s.CreateSession(f.ctx(), r))(f.t)
+}
+
+// createRequest returns a request for a family of the fixture's session.
+func (f *fixture) createRequest(change ...func(*tokens.CreateRequest)) tokens.CreateRequest {
+	r := tokens.CreateRequest{
+		User: f.user, ID: random[tokens.FamilyID](), Client: app, Grant: grant,
+		Session: f.session.ID, AuthTime: f.session.AuthTime,
+		Lifetime: 2 * f.lifetime, IdleLifetime: f.lifetime, MaxActive: 200,
+		DenyFor: denyFor, Attempt: random8[tokens.Attempt](),
+	}
+	apply(&r, change)
+	return r
+}
+
+// family makes a family that must be created.
+func (f *fixture) family(change ...func(*tokens.CreateRequest)) tokens.Family {
+	f.t.Helper()
+	res := f.create(f.createRequest(change...))
+	if !res.Created {
+		f.t.Fatal("CreateFamily: the family was not created")
+	}
+	return res.Family
+}
+
+func (f *fixture) create(r tokens.CreateRequest) tokens.CreateResult {
+	f.t.Helper()
+	return must(f.s.CreateFamily(f.ctx(), r))(f.t)
+}
+
+// present returns a request that presents a generation of a family.
+func (f *fixture) present(family tokens.Family, generation uint32, change ...func(*tokens.RotateRequest)) tokens.RotateRequest {
+	r := tokens.RotateRequest{
+		User: f.user, Family: family.ID, Client: family.Client, Grant: family.Grant,
+		Presented: generation, Rotation: true, Leeway: leeway,
+		Lifetime: 2 * f.lifetime, IdleLifetime: f.lifetime,
+		Fingerprint: fingerprint, DenyFor: denyFor, Attempt: random8[tokens.Attempt](),
+	}
+	apply(&r, change)
+	return r
+}
+
+// rotate sends a request and demands an outcome and, if it is not 0, a generation.
+func (f *fixture) rotate(r tokens.RotateRequest, want tokens.RotateOutcome, generation uint32) tokens.RotateResult {
+	f.t.Helper()
+	res := must(f.s.Rotate(f.ctx(), r))(f.t)
+	if res.Outcome != want {
+		f.t.Fatalf("Rotate(generation %d): outcome %d, want %d", r.Presented, res.Outcome, want)
+	}
+	if generation != 0 && res.Family.Generation != generation {
+		f.t.Fatalf("Rotate(generation %d): now at %d, want %d", r.Presented, res.Family.Generation, generation)
+	}
+	return res
+}
+
+func (f *fixture) end(r tokens.EndRequest) tokens.EndResult {
+	f.t.Helper()
+	if r.Attempt == (tokens.Attempt{}) {
+		r.Attempt = random8[tokens.Attempt]()
+	}
+	r.User, r.DenyFor = f.user, denyFor
+	return must(f.s.End(f.ctx(), r))(f.t)
+}
+
+func (f *fixture) denials() tokens.UserDenials {
+	f.t.Helper()
+	return must(f.s.Denials(f.ctx(), []tokens.UserTag{f.user}))(f.t)[0]
+}
+
+// wantDenied demands that the access tokens of a family are denied long enough.
+func (f *fixture) wantDenied(id tokens.FamilyID, since time.Time) {
+	f.t.Helper()
+	for _, d := range f.denials().Entries {
+		if d.Kind == tokens.DenyFamily && d.ID == id {
+			if d.Until.Before(since.Add(denyFor)) {
+				f.t.Errorf("family denied until %v, want at least %v", d.Until, since.Add(denyFor))
+			}
+			return
+		}
+	}
+	f.t.Error("the family is not in the denylist")
+}
+
+// wantLive demands which families live, in this order.
+func (f *fixture) wantLive(want ...tokens.FamilyID) {
+	f.t.Helper()
+	got := must(f.s.ListFamilies(f.ctx(), f.user))(f.t)
+	if len(got) != len(want) {
+		f.t.Fatalf("%d families live, want %d", len(got), len(want))
+	}
+	for i := range got {
+		if got[i].ID != want[i] {
+			f.t.Errorf("family %d is another one", i)
+		}
+	}
+}
+
+// concurrently runs n functions at once and waits for them.
+func concurrently(n int, run func(i int)) {
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			run(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+}
+
+// random returns an id of 128 bits.
+func random[T ~[16]byte]() T {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return T(b)
+}
+
+// random8 returns an id of 64 bits.
+func random8[T ~[8]byte]() T {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return T(b)
+}
+
+func apply[T any](r *T, changes []func(*T)) {
+	for _, change := range changes {
+		change(r)
+	}
+}
+
+// must turns a call's error into the end of the test.
+func must[T any](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("store: %v", err)
+		}
+		return v
+	}
+}
+
+// noError ends the test at an error.
+func noError(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("store: %v", err)
+	}
+}
