@@ -1,12 +1,21 @@
 package caddymodule
 
 import (
+	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-const defaultAccessTokenLifetime = 10 * time.Minute
+const (
+	defaultAccessTokenLifetime = 10 * time.Minute
+	minAccessTokenLifetime     = 10 * time.Second
+	maxAccessTokenLifetime     = 24 * time.Hour
+)
 
 // API is a resource server behind `bearer_auth`: what an access token is for.
 type API struct {
@@ -23,4 +32,72 @@ type API struct {
 
 	// How long an access token is good for, 10s to 24h. Default: 10m
 	AccessTokenLifetime caddy.Duration `json:"access_token_lifetime,omitempty"`
+}
+
+// block names the API in errors.
+func (a *API) block() string { return "api " + a.Identifier }
+
+// Check finds what the text shows to be wrong.
+func (a *API) Check() error {
+	if err := checkIdentifier(a.Identifier); err != nil {
+		return wrong("", "%s", err)
+	}
+	if err := checkEach("scopes", a.Scopes, checkAPIScope); err != nil {
+		return err
+	}
+	if l := a.accessTokenLifetime(); l < minAccessTokenLifetime || l > maxAccessTokenLifetime {
+		return wrong("access_token_lifetime", "%s is out of range: take %s to %s", show(l), show(minAccessTokenLifetime), show(maxAccessTokenLifetime))
+	}
+	return nil
+}
+
+// checkIdentifier checks the identifier of an API. See RFC 8707 §2.
+func checkIdentifier(id string) error {
+	switch {
+	case id == "":
+		return errors.New("the identifier is empty: write what `audience` names, such as https://api.example.com")
+	case strings.Contains(id, "*"):
+		return errors.New("the identifier has a wildcard: an audience is compared exactly; write one API for each")
+	case strings.ContainsAny(id, "{}"):
+		return errors.New("the identifier holds a placeholder, which is not replaced here: write it out")
+	case strings.Contains(id, "#"):
+		return errors.New("the identifier has a fragment: leave out everything from the # on (RFC 8707 §2)")
+	case !tokens.ValidScope(id):
+		return errors.New("the identifier may have neither spaces nor quotes, only printable ASCII: write it as https://api.example.com")
+	}
+	return nil
+}
+
+// checkAPIScope checks a scope that an API defines. See RFC 6749 §3.3.
+func checkAPIScope(scope string) error {
+	switch {
+	case !tokens.ValidScope(scope):
+		return errors.New("is not a scope: it may have neither spaces nor quotes, only printable ASCII")
+	case slices.Contains(reservedScopes, scope):
+		return errors.New("belongs to OpenID Connect, and every client may ask for it: leave it out")
+	case strings.Contains(scope, "*"):
+		return errors.New("has a wildcard: scopes are compared exactly; write out each")
+	}
+	return nil
+}
+
+// reservedScopes are the scopes that an API cannot define: those of the
+// gateway, and the others of OpenID Connect Core §5.4.
+var reservedScopes = append(slices.Clone(tokens.ReservedScopes), "address", "phone")
+
+func (a *API) accessTokenLifetime() time.Duration {
+	if a.AccessTokenLifetime == 0 {
+		return defaultAccessTokenLifetime
+	}
+	return time.Duration(a.AccessTokenLifetime)
+}
+
+// core returns the API as the core has it.
+func (a *API) core() *tokens.API {
+	return &tokens.API{
+		Identifier:          a.Identifier,
+		Scopes:              a.Scopes,
+		AllowOfflineAccess:  a.AllowOfflineAccess,
+		AccessTokenLifetime: a.accessTokenLifetime(),
+	}
 }

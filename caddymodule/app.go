@@ -7,6 +7,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/handler/login"
 )
 
 func init() {
@@ -65,7 +67,7 @@ type App struct {
 	log     *zap.Logger
 	secrets []string      // resolved
 	store   StoreModule   // guest of oauth.stores
-	logins  []LoginModule // guests of oauth.logins
+	logins  []login.Login // of the guests of oauth.logins
 	runtime *runtime      // see runtime.go
 }
 
@@ -89,8 +91,13 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.secrets = secrets
-	if err := a.resolveHashes(); err != nil {
-		return err
+	for _, c := range a.Clients {
+		for _, w := range c.warnings() {
+			a.log.Warn(w, zap.String("client", c.ID))
+		}
+		if err := c.resolve(); err != nil {
+			return err
+		}
 	}
 	if err := a.loadGuests(ctx); err != nil {
 		return err
@@ -128,18 +135,12 @@ func (a *App) loadGuests(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading a login: %w", err)
 	}
-	names := make(map[string]bool)
 	for _, guest := range logins.([]any) {
-		login, ok := guest.(LoginModule)
+		module, ok := guest.(LoginModule)
 		if !ok {
 			return fmt.Errorf("loading a login: %T is not a login module", guest)
 		}
-		name := login.LoginName()
-		if names[name] {
-			return fmt.Errorf("login %s: this name is used twice; users are told apart by it, so give each login its own", name)
-		}
-		names[name] = true
-		a.logins = append(a.logins, login)
+		a.logins = append(a.logins, module.Login())
 	}
 	return nil
 }

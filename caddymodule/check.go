@@ -1,6 +1,99 @@
 package caddymodule
 
-// Check finds what the text of the configuration shows to be wrong.
-func (a *App) Check() error { return checkSecrets(a.Secrets) }
+import (
+	"cmp"
+	"encoding/json"
 
-func (a *App) resolveHashes() error { return nil }
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// Check finds what the text of the configuration shows to be wrong.
+func (a *App) Check() error {
+	return firstOf(
+		func() error { return checkIssuer(a.Issuer) },
+		func() error { return checkSecrets(a.Secrets) },
+		func() error { return within("denylist", a.Denylist.Check()) },
+		func() error { return within("signing", a.Signing.Check()) },
+		func() error { return within("session", a.Session.Check()) },
+		func() error { return within("theme", a.Theme.Check()) },
+		a.checkLogins,
+		a.checkAPIs,
+		func() error { return a.checkClients(tokens.TagClient) },
+	)
+}
+
+// checkLogins checks what is common to all login modules. Each checks the rest itself.
+func (a *App) checkLogins() error {
+	seen := make(map[string]bool)
+	for _, raw := range a.LoginsRaw {
+		name := nameOfLogin(raw)
+		if err := checkLoginName(name); err != nil {
+			return within("login "+name, err)
+		}
+		if seen[name] {
+			return within("login "+name, wrong("", "this name is used twice: give each login its own, as in `login local staff`; it is part of its users' subjects"))
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+// nameOfLogin returns the name of a login of any module, "" where there is none.
+func nameOfLogin(raw json.RawMessage) string {
+	var common struct {
+		Module string `json:"module"`
+		Name   string `json:"name"`
+	}
+	if err := json.Unmarshal(raw, &common); err != nil {
+		return "" // LoadModule will say what is wrong with it
+	}
+	return cmp.Or(common.Name, common.Module)
+}
+
+func (a *App) checkAPIs() error {
+	seen := make(map[string]bool)
+	for _, api := range a.APIs {
+		if api == nil {
+			return within("apis", wrong("", "there is a null in the list: leave it out"))
+		}
+		if seen[api.Identifier] {
+			return within(api.block(), wrong("", "this API is there twice: put its options in one block"))
+		}
+		seen[api.Identifier] = true
+	}
+	for _, api := range a.APIs {
+		if err := api.Check(); err != nil {
+			return within(api.block(), err)
+		}
+	}
+	return nil
+}
+
+// checkClients checks each client and that no two share an ID or a tag.
+func (a *App) checkClients(tag func(string) tokens.ClientTag) error {
+	seen := make(map[tokens.ClientTag]string)
+	for _, c := range a.Clients {
+		if c == nil {
+			return within("clients", wrong("", "there is a null in the list: leave it out"))
+		}
+		switch other, taken := seen[tag(c.ID)]; {
+		case taken && other == c.ID:
+			return within(c.block(), wrong("", "this client is there twice: put its options in one block"))
+		case taken:
+			return within(c.block(), wrong("", "its client_id has the same 64-bit hash as %s: change one of them", other))
+		}
+		seen[tag(c.ID)] = c.ID
+	}
+	for _, c := range a.Clients {
+		if err := c.Check(); err != nil {
+			return within(c.block(), err)
+		}
+		if err := c.checkAPIs(a.APIs); err != nil {
+			return within(c.block(), err)
+		}
+		if c.kind() != tokens.ClientMachine && len(a.LoginsRaw) == 0 {
+			return within(c.block(), wrong("", "`type %s` has users, and nobody can log in: add a login, such as `login local { … }`", c.Type))
+		}
+	}
+	return nil
+}

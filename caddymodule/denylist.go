@@ -12,6 +12,14 @@ const (
 	defaultMaxLag       = 10 * time.Second
 )
 
+// The limits of Denylist.
+const (
+	minCacheEntries = 1000
+	minMaxLag       = time.Second
+	maxMaxLag       = 5 * time.Minute
+	maxStale        = time.Hour
+)
+
 // Denylist is how access tokens are refused that were revoked before their end.
 type Denylist struct {
 	// How many verdicts are held in memory. Default: 1000000
@@ -26,4 +34,49 @@ type Denylist struct {
 	// answering 503. Tokens without a verdict get 503 all the same. In the Caddyfile:
 	// `on_store_failure allow_stale <duration>`. Default: 0, which is `on_store_failure deny`
 	AllowStale caddy.Duration `json:"allow_stale,omitempty"`
+}
+
+// Check finds what the text shows to be wrong.
+func (l *Denylist) Check() error {
+	if l == nil {
+		return nil
+	}
+	maxLag := l.maxLag()
+	stale := time.Duration(l.AllowStale)
+	switch {
+	case l.CacheEntries < 0:
+		return wrong("cache_entries", "%d is less than nothing: leave it out for %d", l.CacheEntries, defaultCacheEntries)
+	case l.CacheEntries > 0 && l.CacheEntries < minCacheEntries:
+		return wrong("cache_entries", "%d is too few to be of use: take at least %d", l.CacheEntries, minCacheEntries)
+	case maxLag < minMaxLag || maxLag > maxMaxLag:
+		return wrong("max_lag", "%s is out of range: take %s to %s", show(maxLag), show(minMaxLag), show(maxMaxLag))
+	case stale < 0 || stale > maxStale:
+		return wrong("on_store_failure", "allow_stale %s is out of range: take max_lag (%s) to %s, or `on_store_failure deny`",
+			show(stale), show(maxLag), show(maxStale))
+	case stale > 0 && stale < maxLag:
+		return wrong("on_store_failure", "allow_stale %s is less than max_lag %s, which is trusted in any case: take more, or `on_store_failure deny`",
+			show(stale), show(maxLag))
+	}
+	return nil
+}
+
+func (l *Denylist) cacheEntries() int64 {
+	if l == nil || l.CacheEntries == 0 {
+		return defaultCacheEntries
+	}
+	return l.CacheEntries
+}
+
+func (l *Denylist) maxLag() time.Duration {
+	if l == nil || l.MaxLag == 0 {
+		return defaultMaxLag
+	}
+	return time.Duration(l.MaxLag)
+}
+
+func (l *Denylist) allowStale() time.Duration {
+	if l == nil {
+		return 0
+	}
+	return time.Duration(l.AllowStale)
 }

@@ -1,6 +1,18 @@
 package caddymodule
 
-import "github.com/caddyserver/caddy/v2"
+import (
+	"errors"
+	"fmt"
+	"net/mail"
+	"regexp"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
+
+	"github.com/gatehouse-auth/gatehouse/handler/login"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
 
 func init() {
 	caddy.RegisterModule(LocalLogin{})
@@ -10,9 +22,10 @@ func init() {
 // which people log in.
 type LoginModule interface {
 	caddy.Module
-	// LoginName returns the name that is unique among the logins. It is the
-	// first half of every subject: `<login>|<id>`.
-	LoginName() string
+	// Login returns the way to log in. Its name, in the JSON field `name` or else
+	// the module's own, is unique among the logins: it is the first half of every
+	// subject, `<login>|<id>`.
+	Login() login.Login
 }
 
 // LocalLogin lets people log in with a user name and a password that the
@@ -24,9 +37,12 @@ type LocalLogin struct {
 	// The users. Default: none; there must be some here or in the file.
 	Users []*LocalUser `json:"users,omitempty"`
 
-	// A file with a line `name:hash` for each user, read at every load of the configuration;
-	// a relative path is below Caddy's working directory. Default: none.
+	// A file with a line `name:hash` for each user, read when the configuration is
+	// loaded and whenever it changes; a relative path is below Caddy's working directory.
+	// Default: none.
 	UsersFile string `json:"users_file,omitempty"`
+
+	local *login.Local
 }
 
 // LocalUser is a person who logs in with a password.
@@ -53,10 +69,163 @@ func (LocalLogin) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// LoginName returns the name of the login.
-func (l *LocalLogin) LoginName() string {
+const defaultLoginName = "local"
+
+// loginName is what stands in subjects and in paths.
+var loginName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
+
+func (l *LocalLogin) name() string {
 	if l.Name == "" {
-		return "local"
+		return defaultLoginName
 	}
 	return l.Name
 }
+
+// block names the login in errors.
+func (l *LocalLogin) block() string { return "login " + l.name() }
+
+// Check finds what the text shows to be wrong.
+func (l *LocalLogin) Check() error {
+	if err := checkLoginName(l.name()); err != nil {
+		return err
+	}
+	if len(l.Users) == 0 && l.UsersFile == "" {
+		return wrong("", "it has no users: write `user <name> <hash>` or `users_file <path>`")
+	}
+	seen := make(map[string]bool)
+	for _, u := range l.Users {
+		if u == nil {
+			return wrong("", "it has a null among its users: leave it out")
+		}
+		if seen[u.ID] {
+			return within(u.block(), wrong("", "this user is there twice: leave one out"))
+		}
+		seen[u.ID] = true
+	}
+	for _, u := range l.Users {
+		if err := u.Check(); err != nil {
+			return within(u.block(), err)
+		}
+	}
+	return nil
+}
+
+// checkLoginName checks the name of a login of any module.
+func checkLoginName(name string) error {
+	if !loginName.MatchString(name) {
+		return wrong("", "the name %q is not fit for subjects and paths: take up to 32 of a-z, 0-9, - and _", name)
+	}
+	return nil
+}
+
+// maxUserID keeps a subject below the 255 bytes of OpenID Connect Core §2.
+const maxUserID = 200
+
+// block names the user in errors.
+func (u *LocalUser) block() string { return "user " + u.ID }
+
+// Check finds what the text shows to be wrong.
+func (u *LocalUser) Check() error {
+	switch {
+	case u.ID == "":
+		return wrong("", "the name is empty: write `user <name> <hash>`")
+	case strings.ContainsAny(u.ID, "{}*"):
+		return wrong("", "the name holds a placeholder or a wildcard: write it out")
+	case len(u.ID) > maxUserID || !tokens.ValidScope(u.ID) || strings.Contains(u.ID, ":"):
+		return wrong("", "the name is not fit for the subject of a token: take up to %d printable ASCII characters without spaces, quotes and colons", maxUserID)
+	}
+	if err := checkHashText(u.Hash, checkPasswordHash); err != nil {
+		return wrong("", "the hash %s", err)
+	}
+	if u.Email != "" {
+		if addr, err := mail.ParseAddress(u.Email); err != nil || addr.Address != u.Email {
+			return wrong("email", "%q is not an address: write it as alice@example.com", u.Email)
+		}
+	}
+	return nil
+}
+
+// Provision reads the hashes and the users file.
+func (l *LocalLogin) Provision(ctx caddy.Context) error {
+	if err := within(l.block(), l.Check()); err != nil {
+		return err
+	}
+	file, err := resolvePath(l.UsersFile)
+	if err != nil {
+		return fmt.Errorf("%s: users_file: %w", l.block(), err)
+	}
+	users, err := l.users()
+	if err != nil {
+		return err
+	}
+	l.local, err = login.NewLocal(login.LocalConfig{
+		Name:      l.name(),
+		Label:     l.name(),
+		Users:     users,
+		UsersFile: file,
+		Compare:   compareHash,
+		FakeHash:  caddyauth.BcryptHash{}.FakeHash(),
+		Logger:    ctx.Slogger(),
+	})
+	if err == nil && file != "" {
+		err = l.local.Load()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", l.block(), err)
+	}
+	return nil
+}
+
+// users returns the configured users as the login has them.
+func (l *LocalLogin) users() ([]login.User, error) {
+	users := make([]login.User, len(l.Users))
+	for i, u := range l.Users {
+		hash, err := resolveHash(u.Hash, checkPasswordHash)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", l.block(), u.block(), err)
+		}
+		users[i] = login.User{Name: u.ID, Hash: hash, Claims: u.claims()}
+	}
+	return users, nil
+}
+
+// claims are what tokens say about the user. An address that the operator has
+// written down counts as verified.
+func (u *LocalUser) claims() map[string]any {
+	claims := make(map[string]any)
+	if u.Name != "" {
+		claims["name"] = u.Name
+	}
+	if u.Email != "" {
+		claims["email"] = u.Email
+		claims["email_verified"] = true
+	}
+	return claims
+}
+
+// Login returns the way to log in.
+func (l *LocalLogin) Login() login.Login { return l.local }
+
+// resolvePath replaces {env.NAME} and the like in a path.
+func resolvePath(path string) (string, error) {
+	resolved, err := caddy.NewReplacer().ReplaceOrErr(path, true, true)
+	if err != nil {
+		return "", errors.New(path + " has a placeholder without a value: set it, or write the path out")
+	}
+	return resolved, nil
+}
+
+// compareHash compares a bcrypt or argon2id hash with a plaintext, through
+// Caddy's own hash modules.
+func compareHash(hash, plaintext []byte) (bool, error) {
+	if strings.HasPrefix(string(hash), "$argon2id$") {
+		return caddyauth.Argon2idHash{}.Compare(hash, plaintext)
+	}
+	return caddyauth.BcryptHash{}.Compare(hash, plaintext)
+}
+
+// Interface guards
+var (
+	_ LoginModule       = (*LocalLogin)(nil)
+	_ caddy.Provisioner = (*LocalLogin)(nil)
+)

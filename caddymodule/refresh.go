@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // The defaults of RefreshToken.
@@ -13,6 +15,12 @@ const (
 	defaultRefreshIdleLifetime = 15 * 24 * time.Hour
 	defaultMaxActive           = 200
 )
+
+// maxLeeway bounds how long a stolen refresh token passes for a lost answer.
+const maxLeeway = time.Minute
+
+// minRefresh is the shortest life of a refresh token that is of use.
+const minRefresh = time.Minute
 
 // RefreshToken is how a client's refresh tokens live.
 type RefreshToken struct {
@@ -36,4 +44,65 @@ type RefreshToken struct {
 	// How many logins one user may have at this client; the oldest is ended by
 	// one more. Default: 200
 	MaxActive int `json:"max_active,omitempty"`
+}
+
+// Check finds what the text shows to be wrong.
+func (r *RefreshToken) Check() error {
+	lifetime, idle, leeway := r.lifetime(), r.idleLifetime(), r.leeway()
+	switch {
+	case leeway < 0 || leeway > maxLeeway:
+		return wrong("leeway", "%s is out of range: take 0s (strict) to %s; longer gives a thief time", show(leeway), show(maxLeeway))
+	case lifetime < Lifetime(minRefresh):
+		return wrong("lifetime", "%s is too short: take at least %s, or `infinite`", lifetime, show(minRefresh))
+	case idle < Lifetime(minRefresh):
+		return wrong("idle_lifetime", "%s is too short: take at least %s, or `infinite`", idle, show(minRefresh))
+	case idle > lifetime && idle != Infinite:
+		return wrong("idle_lifetime", "%s is longer than the lifetime of %s: shorten it, or raise the lifetime", idle, lifetime)
+	case leeway >= time.Duration(min(idle, lifetime)):
+		return wrong("leeway", "%s is not shorter than the life of the token, %s: shorten it", show(leeway), min(idle, lifetime))
+	case r != nil && r.MaxActive < 0:
+		return wrong("max_active", "%d is less than one login: take 1 or more", r.MaxActive)
+	}
+	return nil
+}
+
+func (r *RefreshToken) rotation() bool { return r == nil || r.Rotation == nil || *r.Rotation }
+
+func (r *RefreshToken) leeway() time.Duration {
+	if r == nil || r.Leeway == nil {
+		return defaultLeeway
+	}
+	return time.Duration(*r.Leeway)
+}
+
+func (r *RefreshToken) lifetime() Lifetime {
+	if r == nil {
+		return Lifetime(defaultRefreshLifetime)
+	}
+	return r.Lifetime.or(defaultRefreshLifetime)
+}
+
+func (r *RefreshToken) idleLifetime() Lifetime {
+	if r == nil || r.IdleLifetime == 0 {
+		return min(Lifetime(defaultRefreshIdleLifetime), r.lifetime())
+	}
+	return r.IdleLifetime
+}
+
+func (r *RefreshToken) maxActive() int {
+	if r == nil || r.MaxActive == 0 {
+		return defaultMaxActive
+	}
+	return r.MaxActive
+}
+
+// core returns the policy as the core has it.
+func (r *RefreshToken) core() tokens.RefreshPolicy {
+	return tokens.RefreshPolicy{
+		Rotation:     r.rotation(),
+		Leeway:       r.leeway(),
+		Lifetime:     r.lifetime().duration(),
+		IdleLifetime: r.idleLifetime().duration(),
+		MaxActive:    r.maxActive(),
+	}
 }

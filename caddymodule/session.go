@@ -12,6 +12,12 @@ const (
 	defaultSessionIdleLifetime = 3 * 24 * time.Hour
 )
 
+// The limits of Session. Last use is noted to the minute.
+const (
+	minSession = 5 * time.Minute
+	maxSession = 400 * 24 * time.Hour // browsers keep no cookie longer
+)
+
 // Session is how long a person stays signed in at the authorization server
 // (single sign-on): until then, applications get tokens without a login page.
 type Session struct {
@@ -21,4 +27,32 @@ type Session struct {
 	// How long after its last use the session ends. Default: 3d, or the
 	// lifetime where that is shorter
 	IdleLifetime caddy.Duration `json:"idle_lifetime,omitempty"`
+}
+
+// Check finds what the text shows to be wrong.
+func (s *Session) Check() error {
+	lifetime, idle := s.lifetime(), s.idleLifetime()
+	switch {
+	case lifetime < minSession || lifetime > maxSession:
+		return wrong("lifetime", "%s is out of range: take %s to %s", show(lifetime), show(minSession), show(maxSession))
+	case idle < minSession:
+		return wrong("idle_lifetime", "%s is too short: take at least %s", show(idle), show(minSession))
+	case idle > lifetime:
+		return wrong("idle_lifetime", "%s is longer than the lifetime of %s: shorten it, or raise the lifetime", show(idle), show(lifetime))
+	}
+	return nil
+}
+
+func (s *Session) lifetime() time.Duration {
+	if s == nil || s.Lifetime == 0 {
+		return defaultSessionLifetime
+	}
+	return time.Duration(s.Lifetime)
+}
+
+func (s *Session) idleLifetime() time.Duration {
+	if s == nil || s.IdleLifetime == 0 {
+		return min(defaultSessionIdleLifetime, s.lifetime())
+	}
+	return time.Duration(s.IdleLifetime)
 }

@@ -1,9 +1,13 @@
 package caddymodule
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
 // The defaults of Signing.
@@ -28,4 +32,83 @@ type Signing struct {
 
 	// How long an ID token is good for. Default: 10h
 	IDTokenLifetime caddy.Duration `json:"id_token_lifetime,omitempty"`
+}
+
+// The limits of Signing.
+const (
+	// A key is published for an hour before it signs, so that whoever caches
+	// the published keys knows it; twice that leaves it an hour of use.
+	minRotateEvery     = 2 * time.Hour
+	minIDTokenLifetime = time.Minute
+	maxIDTokenLifetime = 7 * 24 * time.Hour
+)
+
+// Check finds what the text shows to be wrong.
+func (s *Signing) Check() error {
+	if s == nil {
+		return nil
+	}
+	if err := checkAlgorithm("access_token_algorithm", s.AccessTokenAlgorithm); err != nil {
+		return err
+	}
+	if err := checkAlgorithm("id_token_algorithm", s.IDTokenAlgorithm); err != nil {
+		return err
+	}
+	if every := s.rotateEvery(); every < minRotateEvery {
+		return wrong("rotate_every", "%s is too short: a key is published an hour before it signs; take at least %s", show(every), show(minRotateEvery))
+	}
+	if l := s.idTokenLifetime(); l < minIDTokenLifetime || l > maxIDTokenLifetime {
+		return wrong("id_token_lifetime", "%s is out of range: take %s to %s", show(l), show(minIDTokenLifetime), show(maxIDTokenLifetime))
+	}
+	return nil
+}
+
+// algorithms are those that a key can be made for. See RFC 7518 §3.1, RFC 8037 §3.1.
+var algorithms = []string{"ES256", "ES384", "ES512", "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+
+// checkAlgorithm checks the name of a signature algorithm; "" is the default one.
+func checkAlgorithm(option, name string) error {
+	if name == "" || jose.Algorithm(name).Valid() {
+		return nil
+	}
+	reason := "is not known"
+	upper := strings.ToUpper(name)
+	spelt := slices.IndexFunc(algorithms, func(a string) bool { return strings.EqualFold(a, name) })
+	switch {
+	case spelt >= 0:
+		return wrong(option, "%q is not spelt as RFC 7518 does: write %s", name, algorithms[spelt])
+	case upper == "NONE":
+		reason = "signs nothing"
+	case strings.HasPrefix(upper, "HS"):
+		reason = "needs a key that every API would have to share"
+	}
+	return wrong(option, "%q %s: take one of %s", name, reason, strings.Join(algorithms, ", "))
+}
+
+func (s *Signing) accessTokenAlgorithm() string {
+	if s == nil || s.AccessTokenAlgorithm == "" {
+		return defaultAccessTokenAlgorithm
+	}
+	return s.AccessTokenAlgorithm
+}
+
+func (s *Signing) idTokenAlgorithm() string {
+	if s == nil || s.IDTokenAlgorithm == "" {
+		return defaultIDTokenAlgorithm
+	}
+	return s.IDTokenAlgorithm
+}
+
+func (s *Signing) rotateEvery() time.Duration {
+	if s == nil || s.RotateEvery == 0 {
+		return defaultRotateEvery
+	}
+	return time.Duration(s.RotateEvery)
+}
+
+func (s *Signing) idTokenLifetime() time.Duration {
+	if s == nil || s.IDTokenLifetime == 0 {
+		return defaultIDTokenLifetime
+	}
+	return time.Duration(s.IDTokenLifetime)
 }

@@ -1,0 +1,193 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption("oauth", parseOAuth)
+}
+
+// parseOAuth reads the global option `oauth` into the app of that name.
+func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
+	if existing != nil {
+		d.Next()
+		return nil, d.Err("oauth is there twice: put all options in one block")
+	}
+	a := new(App)
+	if err := a.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: "oauth", Value: caddyconfig.JSON(a, nil)}, nil
+}
+
+// UnmarshalCaddyfile sets up the app from Caddyfile tokens and checks it. Syntax:
+//
+//	oauth {
+//	    issuer <url>
+//	    secret <value> [<older value>...]
+//	    store <module> ...
+//	    denylist {
+//	        cache_entries    <number>
+//	        max_lag          <duration>
+//	        on_store_failure deny | allow_stale <duration>
+//	    }
+//	    signing {
+//	        access_token_algorithm <name>
+//	        id_token_algorithm     <name>
+//	        id_token_lifetime      <duration>
+//	        rotate_every           <duration>
+//	    }
+//	    session {
+//	        lifetime      <duration>
+//	        idle_lifetime <duration>
+//	    }
+//	    theme {
+//	        name  <text>
+//	        logo  <path>
+//	        color <#rrggbb>
+//	    }
+//	    login <module> ...
+//	    api <identifier> {
+//	        scopes <scope...>
+//	        allow_offline_access
+//	        access_token_lifetime <duration>
+//	    }
+//	    client <id> {
+//	        type          spa | native | web | machine
+//	        name          <text>
+//	        redirect_uris <uri...>
+//	        logout_uris   <uri...>
+//	        origins       <origin...>
+//	        apis          <identifier...>
+//	        scopes        <scope...>
+//	        secret_hash   <hash>
+//	        consent       always | never | auto
+//	        oidc_conformant    on | off
+//	        id_token_algorithm <name>
+//	        refresh_token {
+//	            rotation      on | off
+//	            leeway        <duration>
+//	            lifetime      <duration> | infinite
+//	            idle_lifetime <duration> | infinite
+//	            max_active    <number>
+//	        }
+//	    }
+//	}
+//
+// Options with several values, `login`, `api`, `client` and `secret_hash` may be
+// repeated. What they mean and their defaults stand at the fields of App.
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	g := newGrammar(d)
+	g.Next() // oauth
+	g.name = g.Val()
+	g.places[placeKey(nil, "", "")] = g.Token()
+	if err := g.end(); err != nil {
+		return err
+	}
+	if err := g.read(a.options()); err != nil {
+		return err
+	}
+	return g.located(a.Check())
+}
+
+func (a *App) options() options {
+	return options{
+		"issuer": stringOption(&a.Issuer),
+		"secret": {read: func(g *grammar) (err error) {
+			a.Secrets, err = g.words()
+			return err
+		}},
+		"store": {read: a.readStore},
+		"denylist": blockOption(func() options {
+			a.Denylist = new(Denylist)
+			return a.Denylist.options()
+		}),
+		"signing": blockOption(func() options {
+			a.Signing = new(Signing)
+			return a.Signing.options()
+		}),
+		"session": blockOption(func() options {
+			a.Session = new(Session)
+			return a.Session.options()
+		}),
+		"theme": blockOption(func() options {
+			a.Theme = new(Theme)
+			return a.Theme.options()
+		}),
+		"login":  {read: a.readLogin, many: true},
+		"api":    {read: a.readAPI, many: true},
+		"client": {read: a.readClient, many: true},
+	}
+}
+
+func (a *App) readStore(g *grammar) (err error) {
+	a.StoreRaw, err = g.module("oauth.stores")
+	return err
+}
+
+func (a *App) readLogin(g *grammar) error {
+	start := *g.Dispenser
+	raw, err := g.module("oauth.logins")
+	if err != nil {
+		return err
+	}
+	a.LoginsRaw = append(a.LoginsRaw, raw)
+	g.places[placeKey([]string{"login " + nameOfLogin(raw)}, "", "")] = start.Token()
+	return nil
+}
+
+func (a *App) readAPI(g *grammar) error {
+	if !g.NextArg() {
+		return g.missing()
+	}
+	api := &API{Identifier: g.Val()}
+	a.APIs = append(a.APIs, api)
+	if err := g.end(); err != nil {
+		return err
+	}
+	return g.block(api.block(), api.options())
+}
+
+func (a *App) readClient(g *grammar) error {
+	if !g.NextArg() {
+		return g.missing()
+	}
+	c := &Client{ID: g.Val()}
+	a.Clients = append(a.Clients, c)
+	if err := g.needBlock(); err != nil {
+		return err
+	}
+	return g.block(c.block(), c.options())
+}
+
+// module reads a guest module of a namespace, which reads the rest of the line
+// and its block by itself.
+func (g *grammar) module(namespace string) (json.RawMessage, error) {
+	if !g.NextArg() {
+		return nil, g.missing()
+	}
+	name := g.Val()
+	var known []string
+	for _, m := range caddy.GetModules(namespace) {
+		known = append(known, m.ID.Name())
+	}
+	if !slices.Contains(known, name) {
+		return nil, g.Errf("%s: there is no module %q in this build of Caddy: write one of %s", g.name, name, strings.Join(known, ", "))
+	}
+	guest, err := caddyfile.UnmarshalModule(g.Dispenser, namespace+"."+name)
+	if err != nil {
+		return nil, err
+	}
+	return caddyconfig.JSONModuleObject(guest, "module", name, nil), nil
+}
+
+// Interface guard
+var _ caddyfile.Unmarshaler = (*App)(nil)

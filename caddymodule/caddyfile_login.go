@@ -1,0 +1,59 @@
+package caddymodule
+
+import "github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+// UnmarshalCaddyfile sets up the login from Caddyfile tokens and checks it. Syntax:
+//
+//	login local [<name>] {
+//	    user <name> <hash> {
+//	        email <address>
+//	        name  <text>
+//	    }
+//	    users_file <path>
+//	}
+//
+// `user` may be repeated, and needs no block.
+func (l *LocalLogin) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	g := newGrammar(d)
+	g.Next() // local
+	g.name = "login " + g.Val()
+	if g.NextArg() {
+		l.Name = g.Val()
+		if l.Name == "" {
+			return g.Errf("%s: the name is empty: leave it out for %q", g.name, defaultLoginName)
+		}
+	}
+	if err := g.needBlock(); err != nil {
+		return err
+	}
+	err := g.block(l.block(), options{
+		"user":       {read: l.readUser, many: true},
+		"users_file": stringOption(&l.UsersFile),
+	})
+	if err != nil {
+		return err
+	}
+	return g.located(within(l.block(), l.Check()))
+}
+
+func (l *LocalLogin) readUser(g *grammar) error {
+	if !g.NextArg() {
+		return g.missing()
+	}
+	u := &LocalUser{ID: g.Val()}
+	l.Users = append(l.Users, u)
+	if !g.NextArg() {
+		return g.Errf("%s%s has no hash: %s (a {$NAME} that is not set leaves none)", g.prefix(), u.block(), makeHash)
+	}
+	u.Hash = g.Val()
+	if err := g.end(); err != nil {
+		return err
+	}
+	return g.block(u.block(), options{
+		"email": stringOption(&u.Email),
+		"name":  stringOption(&u.Name),
+	})
+}
+
+// Interface guard
+var _ caddyfile.Unmarshaler = (*LocalLogin)(nil)

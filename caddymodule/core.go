@@ -1,0 +1,99 @@
+package caddymodule
+
+import (
+	"crypto/rand"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/handler/login"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+)
+
+// cacheBytes bounds the verified access tokens that are held in memory.
+const cacheBytes = 64 << 20
+
+// coreConfig returns the configuration as the core has it.
+func (a *App) coreConfig(observer tokens.Observer) tokens.Config {
+	cfg := tokens.Config{
+		Issuer:                a.Issuer,
+		Accounts:              login.Accounts(a.logins),
+		AccessTokenAlg:        a.Signing.accessTokenAlgorithm(),
+		IDTokenAlg:            a.Signing.idTokenAlgorithm(),
+		IDTokenLifetime:       a.Signing.idTokenLifetime(),
+		UserinfoTokenLifetime: defaultAccessTokenLifetime,
+		SessionLifetime:       a.Session.lifetime(),
+		SessionIdleLifetime:   a.Session.idleLifetime(),
+		CompareHash:           compareHash,
+		Observer:              observer,
+		Clock:                 time.Now,
+		Rand:                  rand.Reader,
+	}
+	for _, api := range a.APIs {
+		cfg.APIs = append(cfg.APIs, api.core())
+	}
+	for _, c := range a.Clients {
+		cfg.Clients = append(cfg.Clients, c.core())
+	}
+	return cfg
+}
+
+// coreSettings returns what acts on the state that configurations share, but
+// for the secrets.
+func (a *App) coreSettings() tokens.Settings {
+	longest := defaultAccessTokenLifetime
+	for _, api := range a.APIs {
+		longest = max(longest, api.accessTokenLifetime())
+	}
+	return tokens.Settings{
+		Keys: tokens.KeySettings{
+			Algorithms:  a.algorithms(),
+			RotateEvery: a.Signing.rotateEvery(),
+			KeepFor:     max(longest, a.Signing.idTokenLifetime()) + keepLeeway,
+		},
+		TokenLifetime: longest,
+		MaxLag:        a.Denylist.maxLag(),
+		AllowStale:    a.Denylist.allowStale(),
+	}
+}
+
+// keepLeeway is how much longer than its last token a signing key is kept, for
+// clocks that are slow and clients that check late.
+const keepLeeway = time.Minute
+
+// algorithms are those that a signing key is held for, the one of access tokens first.
+func (a *App) algorithms() []jose.Algorithm {
+	names := []jose.Algorithm{jose.Algorithm(a.Signing.accessTokenAlgorithm())}
+	for _, alg := range a.idTokenAlgorithms() {
+		if name := jose.Algorithm(alg); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// idTokenAlgorithms are those of ID tokens, the usual one first.
+func (a *App) idTokenAlgorithms() []string {
+	names := []string{a.Signing.idTokenAlgorithm()}
+	for _, c := range a.Clients {
+		if c.IDTokenAlgorithm != "" && !slices.Contains(names, c.IDTokenAlgorithm) {
+			names = append(names, c.IDTokenAlgorithm)
+		}
+	}
+	return names
+}
+
+// apiScopes are the scopes of all APIs, for discovery.
+func (a *App) apiScopes() []string {
+	var scopes []string
+	for _, api := range a.APIs {
+		scopes = append(scopes, api.Scopes...)
+	}
+	slices.Sort(scopes)
+	return slices.Compact(scopes)
+}
+
+// stateLimits returns the bounds of the caches.
+func (a *App) stateLimits() stateLimits {
+	return stateLimits{cacheBytes: cacheBytes, denylistEntries: a.Denylist.cacheEntries()}
+}
