@@ -152,11 +152,10 @@ type ringKey struct {
 	lasts   time.Duration // RotateEvery of the node that made it
 }
 
+// compareKeys sorts by algorithm, then by use. Keys that come into use in the
+// same millisecond keep their order, in which they were made.
 func compareKeys(a, b ringKey) int {
-	return cmp.Or(
-		cmp.Compare(a.private.Algorithm(), b.private.Algorithm()),
-		a.useFrom.Compare(b.useFrom),
-		cmp.Compare(a.private.ID(), b.private.ID()))
+	return cmp.Or(cmp.Compare(a.private.Algorithm(), b.private.Algorithm()), a.useFrom.Compare(b.useFrom))
 }
 
 // keySnapshot is one immutable state of the ring.

@@ -142,7 +142,7 @@ func (r *KeyRing) report(ctx context.Context, have, want []ringKey, secret int) 
 func due(set *KeySettings, keys []ringKey, now time.Time) ([]ringKey, error) {
 	all := slices.Clone(keys)
 	keys = slices.DeleteFunc(keys, func(k ringKey) bool {
-		end := replaced(set, all, k)
+		end := replaced(set, all, slices.Index(all, k))
 		return !end.IsZero() && now.After(end.Add(set.KeepFor+keyMargin))
 	})
 	var err error
@@ -161,13 +161,13 @@ func due(set *KeySettings, keys []ringKey, now time.Time) ([]ringKey, error) {
 	return keys, nil
 }
 
-// replaced returns when a key has signed its last token, or zero while that is open.
-func replaced(set *KeySettings, keys []ringKey, k ringKey) time.Time {
+// replaced returns when the i-th of the sorted keys has signed its last token,
+// or zero while that is open.
+func replaced(set *KeySettings, keys []ringKey, i int) time.Time {
+	k := keys[i]
 	var end time.Time
-	for _, other := range keys {
-		if other.private.Algorithm() == k.private.Algorithm() && other.useFrom.After(k.useFrom) {
-			end = earlier(end, other.useFrom)
-		}
+	if next := i + 1; next < len(keys) && keys[next].private.Algorithm() == k.private.Algorithm() {
+		end = keys[next].useFrom
 	}
 	if end.IsZero() && !slices.Contains(set.Algorithms, k.private.Algorithm()) {
 		// Nobody here asks for the algorithm any more. A node that still does
@@ -198,7 +198,7 @@ func newestIDs(keys []ringKey) map[jose.Algorithm]string {
 func newest(keys []ringKey, alg jose.Algorithm) int {
 	found := -1
 	for i, k := range keys {
-		if k.private.Algorithm() == alg && (found < 0 || k.useFrom.After(keys[found].useFrom)) {
+		if k.private.Algorithm() == alg && (found < 0 || !k.useFrom.Before(keys[found].useFrom)) {
 			found = i
 		}
 	}

@@ -79,6 +79,6 @@ func openKeys(secrets *Secrets, sealed []byte, last *keySnapshot) (keys []ringKe
 			lasts:   time.Duration(k.Lasts) * time.Millisecond,
 		})
 	}
-	slices.SortFunc(keys, compareKeys)
+	slices.SortStableFunc(keys, compareKeys)
 	return keys, secret, nil
 }
