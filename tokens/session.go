@@ -37,7 +37,8 @@ func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login
 		return nil, "", fmt.Errorf("encoding profile: %w", err)
 	}
 	ref := reference{user: TagSubject(p.Subject), key: key}
-	if err := i.endReplaced(ctx, replaces, ref.user); err != nil {
+	replaced, err := i.endReplaced(ctx, replaces, ref.user)
+	if err != nil {
 		return nil, "", err
 	}
 	session, err := i.state.Store.CreateSession(ctx, SessionRequest{
@@ -46,6 +47,7 @@ func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login
 		Lifetime:    i.cfg.SessionLifetime,
 		Profile:     profile,
 		Fingerprint: p.Fingerprint,
+		Replaces:    replaced,
 	})
 	if err != nil {
 		return nil, "", unavailable(err)
@@ -54,20 +56,20 @@ func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login
 	return &Login{Session: session, Profile: p}, ref.text(i.state.secrets(), PurposeSession), nil
 }
 
-// endReplaced ends the session that a browser had before a login, together
-// with what the applications hold by it when it was another person's. The same
-// person's applications stay signed in.
-func (i *Issuer) endReplaced(ctx context.Context, cookie string, user UserTag) error {
+// endReplaced sees to the session that a browser had before a login: another
+// person's is ended here, the same person's is returned, to be replaced in the
+// same step as the new one begins. What applications hold by it goes on.
+func (i *Issuer) endReplaced(ctx context.Context, cookie string, user UserTag) (SessionID, error) {
 	ref, _, ok := parseReference(i.state.secrets(), PurposeSession, cookie)
 	if !ok {
-		return nil
+		return SessionID{}, nil
 	}
-	scope := EndSession
+	id := SessionKey(ref.key).ID()
 	if ref.user == user {
-		scope = EndSessionOnly
+		return id, nil
 	}
-	_, err := i.end(ctx, EndRequest{User: ref.user, Scope: scope, Session: SessionKey(ref.key).ID()})
-	return err
+	_, err := i.end(ctx, EndRequest{User: ref.user, Scope: EndSessionOnly, Session: id})
+	return SessionID{}, err
 }
 
 // CurrentLogin returns the session that a cookie names, or nil when there is

@@ -1,0 +1,76 @@
+// Command bench measures Gatehouse against baselines in the same run and
+// prints a Markdown table. It needs a Caddy binary with Gatehouse and, for the
+// guarded route, wrk.
+//
+//	make bench
+//	go run ./bench -caddy bin/caddy -only route -seconds 8
+//
+// Read the ratios: absolute rates differ from machine to machine, and the load
+// generator shares the processors with the server.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+// options are the command line.
+type options struct {
+	caddy   string
+	only    string
+	seconds int
+	rounds  int
+	dir     string
+}
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("bench: ")
+	var o options
+	flag.StringVar(&o.caddy, "caddy", "bin/caddy", "Caddy binary with Gatehouse")
+	flag.StringVar(&o.only, "only", "", "run one part: route or refresh")
+	flag.IntVar(&o.seconds, "seconds", 8, "length of one measurement")
+	flag.IntVar(&o.rounds, "rounds", 3, "rounds; medians are printed")
+	flag.Parse()
+	if err := run(o); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(o options) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	var err error
+	if o.caddy, err = filepath.Abs(o.caddy); err != nil {
+		return err
+	}
+	if _, err := os.Stat(o.caddy); err != nil {
+		return fmt.Errorf("finding Caddy: %w (run `make build` first)", err)
+	}
+	if o.dir, err = os.MkdirTemp("", "gatehouse-bench"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(o.dir)
+	fmt.Printf("%s, %d processors, %s, %d rounds of %d s, medians\n\n",
+		runtime.Version(), runtime.NumCPU(), time.Now().Format(time.DateOnly), o.rounds, o.seconds)
+	parts := []struct {
+		name string
+		run  func(context.Context, options) error
+	}{{"route", benchRoute}, {"refresh", benchRefresh}}
+	for _, p := range parts {
+		if o.only != "" && o.only != p.name {
+			continue
+		}
+		if err := p.run(ctx, o); err != nil {
+			return fmt.Errorf("measuring %s: %w", p.name, err)
+		}
+	}
+	return nil
+}

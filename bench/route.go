@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+//go:embed tokens.lua
+var tokensLua []byte
+
+// load is one way to ask for a route.
+type load struct {
+	name   string
+	path   string
+	tokens string // a file of tokens, "" for none
+}
+
+// sample is one measurement with wrk.
+type sample struct {
+	rate  float64 // requests per second
+	cpu   float64 // microseconds of server CPU per request
+	p99   time.Duration
+	wrong int // answers other than 2xx
+}
+
+// benchRoute measures a guarded route beside the same route without bearer_auth.
+func benchRoute(ctx context.Context, o options) error {
+	if _, err := exec.LookPath("wrk"); err != nil {
+		return fmt.Errorf("finding wrk: %w (apt-get install wrk)", err)
+	}
+	for _, alg := range []string{"ES256", "RS256"} {
+		if err := benchAlgorithm(ctx, o, alg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func benchAlgorithm(ctx context.Context, o options, alg string) error {
+	s, err := newSetup(o, "route-"+alg, alg)
+	if err != nil {
+		return err
+	}
+	fresh := 40_000 * o.seconds // more than are asked for in one measurement
+	if alg == "RS256" {
+		fresh /= 4 // minting costs 0.8 ms each
+	}
+	files, err := writeTokens(ctx, o, s, fresh)
+	if err != nil {
+		return err
+	}
+	loads := []load{
+		{name: "plain route", path: "/plain"},
+		{name: "one token", path: "/guarded", tokens: files[0]},
+		{name: "10,000 tokens", path: "/guarded", tokens: files[1]},
+		{name: "always fresh tokens", path: "/guarded", tokens: files[2]},
+	}
+	samples := make(map[string][]sample)
+	for range o.rounds {
+		srv, err := start(ctx, o, s) // anew each round, so that fresh tokens are fresh
+		if err != nil {
+			return err
+		}
+		for _, l := range loads {
+			m, err := srv.measure(ctx, o, l)
+			if err != nil {
+				return err
+			}
+			if m.wrong > 0 {
+				return fmt.Errorf("%s: %d answers were not 2xx", l.name, m.wrong)
+			}
+			samples[l.name] = append(samples[l.name], m)
+		}
+		if err := srv.stop(); err != nil {
+			return err
+		}
+	}
+	printRoute(alg, loads, samples)
+	return nil
+}
+
+// writeTokens mints the tokens into files for wrk: one, 10,000, and as many
+// as one measurement can ask for.
+func writeTokens(ctx context.Context, o options, s setup, fresh int) ([3]string, error) {
+	var files [3]string
+	sd, err := openSeed(ctx, s.Store, s.Issuer, s.Algorithm)
+	if err != nil {
+		return files, err
+	}
+	for i, n := range []int{1, 10_000, fresh} {
+		list, err := sd.accessTokens(ctx, n)
+		if err != nil {
+			return files, err
+		}
+		files[i] = filepath.Join(o.dir, fmt.Sprintf("%s-%d.tokens", s.Algorithm, i))
+		if err := os.WriteFile(files[i], []byte(strings.Join(list, "\n")+"\n"), 0o600); err != nil {
+			return files, err
+		}
+	}
+	return files, sd.close()
+}
+
+var (
+	rateLine  = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
+	totalLine = regexp.MustCompile(`(\d+) requests in`)
+	p99Line   = regexp.MustCompile(`99%\s+([0-9.]+)(us|ms|s)`)
+	wrongLine = regexp.MustCompile(`Non-2xx or 3xx responses: (\d+)`)
+)
+
+func (s *server) measure(ctx context.Context, o options, l load) (sample, error) {
+	script := filepath.Join(o.dir, "tokens.lua")
+	if err := os.WriteFile(script, tokensLua, 0o600); err != nil {
+		return sample{}, err
+	}
+	before, err := s.cpu()
+	if err != nil {
+		return sample{}, err
+	}
+	args := []string{"-t2", "-c64", fmt.Sprintf("-d%ds", o.seconds), "--latency", s.base + l.path}
+	if l.tokens != "" {
+		args = append(args, "-s", script)
+	}
+	cmd := exec.CommandContext(ctx, "wrk", args...)
+	cmd.Env = append(os.Environ(), "TOKENS="+l.tokens)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return sample{}, fmt.Errorf("running wrk: %w: %s", err, out)
+	}
+	after, err := s.cpu()
+	if err != nil {
+		return sample{}, err
+	}
+	var m sample
+	m.rate = number(rateLine, out)
+	m.cpu = float64((after - before).Microseconds()) / max(number(totalLine, out), 1)
+	m.wrong = int(number(wrongLine, out))
+	if found := p99Line.FindSubmatch(out); found != nil {
+		m.p99, _ = time.ParseDuration(string(found[1]) + string(found[2]))
+	}
+	return m, nil
+}
+
+func number(re *regexp.Regexp, out []byte) float64 {
+	found := re.FindSubmatch(out)
+	if found == nil {
+		return 0
+	}
+	n, _ := strconv.ParseFloat(string(found[1]), 64)
+	return n
+}
+
+func printRoute(alg string, loads []load, samples map[string][]sample) {
+	fmt.Printf("### Guarded route, %s (wrk, 2 threads, 64 connections)\n\n", alg)
+	fmt.Println("| load | requests/s | ratio to plain | added CPU, us/request | p99 |")
+	fmt.Println("|---|---|---|---|---|")
+	plain := samples[loads[0].name]
+	for _, l := range loads {
+		var ratios, added, rates, p99s []float64
+		for i, m := range samples[l.name] {
+			rates = append(rates, m.rate)
+			ratios = append(ratios, m.rate/plain[i].rate)
+			added = append(added, m.cpu-plain[i].cpu)
+			p99s = append(p99s, float64(m.p99))
+		}
+		fmt.Printf("| %s | %.0f | %.3f | %+.2f | %s |\n", l.name, median(rates), median(ratios), median(added),
+			time.Duration(median(p99s)).Round(10*time.Microsecond))
+	}
+	fmt.Println()
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	if len(v) == 0 {
+		return 0
+	}
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}

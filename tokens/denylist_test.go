@@ -1,0 +1,264 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+type authority = Denials
+
+// denials is a store's denylist that a test can change, break and hold up.
+type denials struct {
+	authority
+	mu       sync.Mutex
+	users    map[UserTag]UserDenials
+	clients  map[ClientTag]time.Time
+	err      error
+	asked    atomic.Int64
+	onAnswer func() // runs between reading and answering
+}
+
+func (d *denials) Denials(_ context.Context, users []UserTag) ([]UserDenials, error) {
+	d.asked.Add(1)
+	d.mu.Lock()
+	out := make([]UserDenials, len(users))
+	for i, u := range users {
+		out[i] = d.users[u]
+	}
+	err, onAnswer := d.err, d.onAnswer
+	d.mu.Unlock()
+	if onAnswer != nil {
+		onAnswer()
+	}
+	return out, err
+}
+
+func (d *denials) ClientWatermarks(context.Context) (map[ClientTag]time.Time, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.clients, d.err
+}
+
+func (d *denials) set(change func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change()
+}
+
+type testDenylist struct {
+	*Denylist
+	store *denials
+	now   atomic.Int64 // nanoseconds since epoch
+}
+
+func (d *testDenylist) pass(by time.Duration) { d.now.Add(int64(by)) }
+
+func newTestDenylist(t *testing.T, limits denylistLimits) *testDenylist {
+	t.Helper()
+	d := &testDenylist{store: &denials{users: map[UserTag]UserDenials{}, clients: map[ClientTag]time.Time{}}}
+	var err error
+	d.Denylist, err = newDenylist(d.store, 1000, NopObserver{}, func() time.Time { return epoch.Add(time.Duration(d.now.Load())) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.limits.Store(&limits)
+	t.Cleanup(d.cache.Close)
+	return d
+}
+
+func aliceToken() *Claims {
+	return &Claims{
+		User: TagSubject("local|alice"), Client: TagClient("spa"), IssuedAt: epoch,
+		TokenID: TokenID{1}, HasTokenID: true, Family: FamilyID{2}, HasFamily: true,
+	}
+}
+
+func code(err error) ErrorCode {
+	if err == nil {
+		return ""
+	}
+	return AsError(err).Code
+}
+
+func TestDenylistEntries(t *testing.T) {
+	tests := []struct {
+		name    string
+		denials UserDenials
+		client  time.Time
+		want    ErrorCode
+	}{
+		{name: "nothing"},
+		{name: "another token", denials: UserDenials{Entries: []Denial{{Kind: DenyToken, ID: [16]byte{9}}}}},
+		{name: "another family", denials: UserDenials{Entries: []Denial{{Kind: DenyFamily, ID: [16]byte{1}}}}},
+		{name: "the token", denials: UserDenials{Entries: []Denial{{Kind: DenyToken, ID: [16]byte{1}}}}, want: InvalidToken},
+		{name: "the family", denials: UserDenials{Entries: []Denial{{Kind: DenyFamily, ID: [16]byte{2}}}}, want: InvalidToken},
+		{name: "a kind from a newer version", denials: UserDenials{Entries: []Denial{{Kind: 99}}}, want: InvalidToken},
+		{name: "user signed out before", denials: UserDenials{Before: epoch.Add(-time.Second)}},
+		{name: "user signed out in that second", denials: UserDenials{Before: epoch}, want: InvalidToken},
+		{name: "client ended before", client: epoch.Add(-time.Second)},
+		{name: "client ended in that second", client: epoch, want: InvalidToken},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newTestDenylist(t, denylistLimits{maxLag: 10 * time.Second})
+			c := aliceToken()
+			d.store.set(func() {
+				d.store.users[c.User] = tt.denials
+				d.store.clients[c.Client] = tt.client
+			})
+			if got := code(d.Check(t.Context(), c)); got != tt.want {
+				t.Errorf("Check: %q, want %q", got, tt.want)
+			}
+			if got := code(d.CheckStore(t.Context(), c)); got != tt.want {
+				t.Errorf("CheckStore: %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestDenylistHolds shows that a user seen before costs no question, and that
+// a revocation on this node is seen at once.
+func TestDenylistHolds(t *testing.T) {
+	d := newTestDenylist(t, denylistLimits{maxLag: 10 * time.Second})
+	c := aliceToken()
+	for range 100 {
+		if err := d.Check(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		d.cache.Wait()
+	}
+	if n := d.store.asked.Load(); n != 1 {
+		t.Errorf("asked the store %d times for 100 checks", n)
+	}
+	d.store.set(func() { d.store.users[c.User] = UserDenials{Before: epoch} })
+	d.Changed(c.User)
+	if code(d.Check(t.Context(), c)) != InvalidToken {
+		t.Error("a denied token passed after Changed")
+	}
+}
+
+// TestDenylistLateAnswer lets a revocation happen between the store's reading
+// and its answer: the answer must not be kept.
+func TestDenylistLateAnswer(t *testing.T) {
+	d := newTestDenylist(t, denylistLimits{maxLag: 10 * time.Second})
+	c := aliceToken()
+	d.store.set(func() {
+		d.store.onAnswer = func() {
+			d.store.set(func() {
+				d.store.onAnswer = nil
+				d.store.users[c.User] = UserDenials{Before: epoch}
+			})
+			d.Changed(c.User)
+		}
+	})
+	if err := d.Check(t.Context(), c); err != nil {
+		t.Fatal(err) // it was asked before the revocation
+	}
+	d.cache.Wait()
+	if code(d.Check(t.Context(), c)) != InvalidToken {
+		t.Error("an answer from before the revocation was kept")
+	}
+}
+
+func TestDenylistOutage(t *testing.T) {
+	broken := errors.New("store is down")
+	tests := []struct {
+		name   string
+		limits denylistLimits
+		seen   bool
+		after  time.Duration
+		want   ErrorCode
+	}{
+		{"young verdict", denylistLimits{maxLag: 10 * time.Second}, true, 9 * time.Second, ""},
+		{"old verdict, deny", denylistLimits{maxLag: 10 * time.Second}, true, 11 * time.Second, TemporarilyUnavailable},
+		{"old verdict, allow stale", denylistLimits{maxLag: 10 * time.Second, allowStale: 30 * time.Second}, true, 29 * time.Second, ""},
+		{"too old, allow stale", denylistLimits{maxLag: 10 * time.Second, allowStale: 30 * time.Second}, true, 31 * time.Second, TemporarilyUnavailable},
+		{"never seen, allow stale", denylistLimits{maxLag: 10 * time.Second, allowStale: 30 * time.Second}, false, 0, TemporarilyUnavailable},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newTestDenylist(t, tt.limits)
+			c := aliceToken()
+			if tt.seen {
+				if err := d.Check(t.Context(), c); err != nil {
+					t.Fatal(err)
+				}
+				d.cache.Wait()
+			}
+			d.store.set(func() { d.store.err = broken })
+			d.pass(tt.after)
+			if got := code(d.Check(t.Context(), c)); got != tt.want {
+				t.Errorf("during the outage: %q, want %q", got, tt.want)
+			}
+			if code(d.CheckStore(t.Context(), c)) != TemporarilyUnavailable {
+				t.Error("introspection did not fail during the outage")
+			}
+			d.store.set(func() { d.store.err = nil })
+			if err := d.Check(t.Context(), c); err != nil {
+				t.Errorf("after the outage: %v", err)
+			}
+		})
+	}
+}
+
+// TestDenylistRenewal lets the background renew a verdict in use before it is
+// too old, so that no request waits, and pick up what changed elsewhere.
+func TestDenylistRenewal(t *testing.T) {
+	d := newTestDenylist(t, denylistLimits{maxLag: 10 * time.Second})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); d.run(ctx) }()
+	defer func() { cancel(); <-done }()
+	c := aliceToken()
+	if err := d.Check(ctx, c); err != nil {
+		t.Fatal(err)
+	}
+	d.cache.Wait()
+	d.store.set(func() { d.store.users[c.User] = UserDenials{Before: epoch} }) // on another node
+	d.pass(6 * time.Second)
+	renewed := make(chan struct{})
+	d.store.set(func() { d.store.onAnswer = sync.OnceFunc(func() { close(renewed) }) })
+	if err := d.Check(ctx, c); err != nil {
+		t.Fatal(err) // still young enough
+	}
+	select {
+	case <-renewed:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the verdict was not renewed in the background")
+	}
+	for code(d.Check(ctx, c)) != InvalidToken {
+		d.cache.Wait()
+		if ctx.Err() != nil {
+			t.Fatal("the renewed verdict never arrived")
+		}
+	}
+}
+
+// TestDenylistRace revokes while others check: once Changed has
+// returned, no check passes.
+func TestDenylistRace(t *testing.T) {
+	d := newTestDenylist(t, denylistLimits{maxLag: time.Hour})
+	for n := range 2000 {
+		c := aliceToken()
+		c.User = TagSubject("local|" + string(rune('a'+n%26)) + string(rune('a'+n/26%26)))
+		d.store.set(func() { delete(d.store.users, c.User) })
+		d.Changed(c.User)
+		var readers sync.WaitGroup
+		for range 4 {
+			readers.Go(func() { _ = d.Check(t.Context(), c) })
+		}
+		d.store.set(func() { d.store.users[c.User] = UserDenials{Before: epoch} })
+		d.Changed(c.User)
+		if code(d.Check(t.Context(), c)) != InvalidToken {
+			t.Fatalf("round %d: a denied token passed", n)
+		}
+		readers.Wait()
+		if code(d.Check(t.Context(), c)) != InvalidToken {
+			t.Fatalf("round %d: a late answer was kept", n)
+		}
+	}
+}

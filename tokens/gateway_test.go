@@ -1,0 +1,310 @@
+package tokens_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+)
+
+const (
+	issuerURL   = "https://auth.example.com/"
+	ordersAPI   = "https://orders.example.com"
+	billingAPI  = "https://billing.example.com"
+	spaRedirect = "https://app.example.com/cb"
+	verifier    = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+)
+
+// gateway is a whole core over a real store, with a clock that the test moves.
+type gateway struct {
+	*tokens.Issuer
+	t      *testing.T
+	state  *tokens.State
+	store  *boltstore.Store
+	cfg    tokens.Config
+	events *events
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (g *gateway) clock() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.now
+}
+
+func (g *gateway) pass(d time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.now = g.now.Add(d)
+}
+
+// events collects what the core says.
+type events struct {
+	mu  sync.Mutex
+	all []tokens.Event
+}
+
+func (e *events) Happened(_ context.Context, ev tokens.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.all = append(e.all, ev)
+}
+
+func (e *events) Checked(tokens.Reason) {}
+
+func (e *events) count(kind tokens.EventKind, outcome string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := 0
+	for _, ev := range e.all {
+		if ev.Kind == kind && (outcome == "" || ev.Outcome == outcome) {
+			n++
+		}
+	}
+	return n
+}
+
+// accounts are the local users of a test.
+type accounts map[tokens.UserTag]tokens.Fingerprint
+
+func (a accounts) Fingerprint(u tokens.UserTag) tokens.Fingerprint { return a[u] }
+
+var alice = tokens.Profile{
+	Subject: "local|alice", Login: "local", ACR: "pwd", Fingerprint: tokens.FingerprintOf("$2a$alice"),
+	Claims: map[string]any{"name": "Alice", "email": "alice@example.com", "email_verified": true},
+}
+
+func newGateway(t *testing.T, change ...func(*tokens.Config)) *gateway {
+	t.Helper()
+	g := &gateway{t: t, now: time.Now().Truncate(time.Second), events: &events{}}
+	g.store = boltstore.New(boltstore.Options{Path: filepath.Join(t.TempDir(), "test.db"), Clock: g.clock})
+	var err error
+	g.state, err = tokens.NewState(tokens.StateConfig{
+		Store: g.store, Observer: g.events, Clock: g.clock, CacheBytes: 1 << 20, DenylistEntries: 1000,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.configureSecrets("a")
+	if err := g.state.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := g.state.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	g.cfg = tokens.Config{
+		Issuer: issuerURL,
+		APIs: []*tokens.API{
+			{Identifier: ordersAPI, Scopes: []string{"orders:read", "orders:write"}, AllowOfflineAccess: true, AccessTokenLifetime: 10 * time.Minute},
+			{Identifier: billingAPI, Scopes: []string{"billing:read"}, AccessTokenLifetime: 5 * time.Minute},
+		},
+		Clients:        testClients(),
+		Accounts:       accounts{tokens.TagSubject(alice.Subject): alice.Fingerprint},
+		AccessTokenAlg: "ES256", IDTokenAlg: "RS256",
+		IDTokenLifetime: 10 * time.Hour, UserinfoTokenLifetime: time.Hour, SessionLifetime: 7 * 24 * time.Hour, SessionIdleLifetime: 3 * 24 * time.Hour,
+		CompareHash: func(_, _ []byte) (bool, error) { return false, errors.New("no slow hash in these tests") },
+		Observer:    g.events, Clock: g.clock, Rand: rand.Reader,
+	}
+	for _, c := range change {
+		c(&g.cfg)
+	}
+	g.reload()
+	return g
+}
+
+// reload makes a new Issuer of the configuration, as a reload of Caddy does.
+func (g *gateway) reload() {
+	g.t.Helper()
+	var err error
+	if g.Issuer, err = tokens.NewIssuer(g.cfg, g.state); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+func (g *gateway) configureSecrets(names ...string) {
+	g.t.Helper()
+	var values [][]byte
+	for _, n := range names {
+		values = append(values, []byte(strings.Repeat(n, 32)))
+	}
+	secrets, err := tokens.NewSecrets(values...)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	err = g.state.Configure(g.t.Context(), tokens.Settings{
+		Secrets: secrets, TokenLifetime: time.Hour,
+		Keys: tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256, jose.RS256}},
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+func testClients() []*tokens.Client {
+	policy := tokens.RefreshPolicy{
+		Rotation: true, Leeway: 10 * time.Second, Lifetime: 30 * 24 * time.Hour, IdleLifetime: 15 * 24 * time.Hour, MaxActive: 200,
+	}
+	kept := policy
+	kept.Rotation = false
+	return []*tokens.Client{
+		{
+			ID: "spa", Type: tokens.ClientSPA, RedirectURIs: []string{spaRedirect}, Origins: []string{"https://app.example.com"},
+			APIs: []string{ordersAPI, billingAPI}, OIDCConformant: true, Refresh: policy,
+		},
+		{
+			ID: "legacy", Type: tokens.ClientSPA, RedirectURIs: []string{spaRedirect}, APIs: []string{ordersAPI}, Refresh: policy,
+		},
+		{
+			ID: "native", Type: tokens.ClientNative, RedirectURIs: []string{"http://127.0.0.1/cb", "com.example.app:/cb"},
+			APIs: []string{ordersAPI}, OIDCConformant: true, Refresh: policy,
+		},
+		{
+			ID: "web", Type: tokens.ClientWeb, RedirectURIs: []string{"https://web.example.com/cb"}, APIs: []string{ordersAPI},
+			SecretHashes: []string{tokens.HashSecret("web-secret")}, OIDCConformant: true, Refresh: kept,
+		},
+		{
+			ID: "machine", Type: tokens.ClientMachine, APIs: []string{ordersAPI}, Scopes: []string{"orders:read"},
+			SecretHashes: []string{tokens.HashSecret("old-secret"), tokens.HashSecret("machine-secret")},
+		},
+		{ID: "auditor", Type: tokens.ClientMachine, APIs: []string{billingAPI}, SecretHashes: []string{tokens.HashSecret("auditor-secret")}},
+	}
+}
+
+func (g *gateway) client(id string) *tokens.Client {
+	g.t.Helper()
+	c, ok := g.Client(id)
+	if !ok {
+		g.t.Fatalf("no client %s", id)
+	}
+	return c
+}
+
+// request is a good authorization request of the SPA; overrides replace
+// parameters ("" removes one).
+func request(overrides ...string) url.Values {
+	sum := sha256.Sum256([]byte(verifier))
+	v := url.Values{
+		"client_id": {"spa"}, "redirect_uri": {spaRedirect}, "response_type": {"code"}, "audience": {ordersAPI},
+		"scope": {"openid profile email offline_access orders:read"}, "state": {"st"}, "nonce": {"no"},
+		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
+	}
+	for i := 0; i < len(overrides); i += 2 {
+		if overrides[i+1] == "" {
+			v.Del(overrides[i])
+		} else {
+			v.Set(overrides[i], overrides[i+1])
+		}
+	}
+	return v
+}
+
+// signIn begins a session.
+func (g *gateway) signIn(p tokens.Profile) (*tokens.Login, string) {
+	g.t.Helper()
+	l, cookie, err := g.SignIn(g.t.Context(), p, "")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return l, cookie
+}
+
+// code logs alice in and gets a code for the request.
+func (g *gateway) code(overrides ...string) string {
+	g.t.Helper()
+	l, _ := g.signIn(alice)
+	return g.codeFor(l, overrides...)
+}
+
+func (g *gateway) codeFor(l *tokens.Login, overrides ...string) string {
+	g.t.Helper()
+	a, err := g.ParseAuthorization(request(overrides...))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	code, err := g.IssueCode(g.t.Context(), a, l)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return code
+}
+
+func codeRequest(code string) tokens.TokenRequest {
+	return tokens.TokenRequest{GrantType: tokens.GrantAuthorizationCode, Code: code, RedirectURI: spaRedirect, CodeVerifier: verifier}
+}
+
+// login is a whole login at the SPA.
+func (g *gateway) login(overrides ...string) *tokens.TokenResponse {
+	g.t.Helper()
+	return g.mustToken("spa", codeRequest(g.code(overrides...)))
+}
+
+func (g *gateway) token(client string, r tokens.TokenRequest) (*tokens.TokenResponse, error) {
+	g.t.Helper()
+	return g.Token(g.t.Context(), g.client(client), r)
+}
+
+func (g *gateway) mustToken(client string, r tokens.TokenRequest) *tokens.TokenResponse {
+	g.t.Helper()
+	res, err := g.token(client, r)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return res
+}
+
+func refreshRequest(token string) tokens.TokenRequest {
+	return tokens.TokenRequest{GrantType: tokens.GrantRefreshToken, RefreshToken: token}
+}
+
+// refreshOK refreshes at the SPA.
+func (g *gateway) refreshOK(token string) *tokens.TokenResponse {
+	g.t.Helper()
+	return g.mustToken("spa", refreshRequest(token))
+}
+
+// refused fails the test unless err is a refusal with this code and reason.
+func refused(t *testing.T, err error, code tokens.ErrorCode, reason tokens.Reason) {
+	t.Helper()
+	var e *tokens.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("error %v, want %s (%s)", err, code, reason)
+	}
+	if e.Code != code || reason != "" && e.Reason != reason {
+		t.Fatalf("%s (%s), want %s (%s)", e.Code, e.Reason, code, reason)
+	}
+}
+
+// refusedRefresh fails the test unless the refresh is refused for this reason.
+func (g *gateway) refusedRefresh(token string, reason tokens.Reason) {
+	g.t.Helper()
+	_, err := g.token("spa", refreshRequest(token))
+	refused(g.t, err, tokens.InvalidGrant, reason)
+	if e := tokens.AsError(err); e.Description != "Unknown or invalid refresh token." {
+		g.t.Errorf("description %q tells dead tokens apart", e.Description)
+	}
+}
+
+// passes reports whether a guarded route would let the token through.
+func (g *gateway) passes(token string) bool {
+	g.t.Helper()
+	_, err := g.CheckAccess(g.t.Context(), token)
+	if err != nil && tokens.AsError(err).Code != tokens.InvalidToken {
+		g.t.Fatal(err)
+	}
+	return err == nil
+}

@@ -1,0 +1,143 @@
+package tokens_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// TestRevoke covers REV-01 and REV-04.
+func TestRevoke(t *testing.T) {
+	g := newGateway(t)
+	revoke := func(client, token string) {
+		t.Helper()
+		if err := g.Revoke(t.Context(), g.client(client), token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, garbage := range []string{"", "garbage", "rt1.", "a.b.c"} {
+		revoke("spa", garbage)
+	}
+	first := g.login()
+	second := g.refreshOK(first.RefreshToken)
+	revoke("legacy", second.RefreshToken)
+	revoke("legacy", second.AccessToken)
+	if !g.passes(second.AccessToken) {
+		t.Fatal("another client revoked the token")
+	}
+	revoke("spa", second.AccessToken)
+	if g.passes(second.AccessToken) || !g.passes(first.AccessToken) {
+		t.Error("revoking one access token did not deny exactly that")
+	}
+	revoke("spa", first.RefreshToken) // any generation
+	revoke("spa", first.RefreshToken)
+	g.refusedRefresh(second.RefreshToken, tokens.ReasonUnknown)
+	if g.passes(first.AccessToken) {
+		t.Error("an access token of a revoked family passes")
+	}
+}
+
+// TestIntrospect covers REV-10, REV-11, REV-12 and REV-15.
+func TestIntrospect(t *testing.T) {
+	g := newGateway(t)
+	res := g.login()
+	active := func(client, token string) bool {
+		t.Helper()
+		in, err := g.Introspect(t.Context(), g.client(client), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !in.Active && (in.Subject != "" || in.Scope != "" || in.ClientID != "") {
+			t.Errorf("an inactive answer says %+v", in)
+		}
+		return in.Active
+	}
+	if !active("machine", res.AccessToken) {
+		t.Error("the API's own client sees the token inactive")
+	}
+	if active("auditor", res.AccessToken) {
+		t.Error("REV-11: another API's client sees the token")
+	}
+	if active("machine", res.RefreshToken) {
+		t.Error("REV-12: a resource server sees a refresh token")
+	}
+	for _, garbage := range []string{"", "garbage", "a.b.c", res.IDToken} {
+		if active("machine", garbage) {
+			t.Errorf("%q is active", garbage)
+		}
+	}
+	if _, err := g.Introspect(t.Context(), g.client("spa"), res.AccessToken); tokens.AsError(err).Code != tokens.InvalidClient {
+		t.Errorf("a public client introspects: %v", err)
+	}
+	if err := g.Revoke(t.Context(), g.client("spa"), res.RefreshToken); err != nil {
+		t.Fatal(err)
+	}
+	if active("machine", res.AccessToken) {
+		t.Error("REV-15: active right after the revocation")
+	}
+	fresh := g.login()
+	g.pass(11 * time.Minute)
+	if active("machine", fresh.AccessToken) {
+		t.Error("an expired token is active")
+	}
+}
+
+func TestIntrospectOwnRefreshToken(t *testing.T) {
+	g := newGateway(t)
+	l, _ := g.signIn(alice)
+	r := codeRequest(g.codeFor(l, "client_id", "web", "redirect_uri", "https://web.example.com/cb"))
+	r.RedirectURI = "https://web.example.com/cb"
+	token := g.mustToken("web", r).RefreshToken
+	for _, want := range []bool{true, false} {
+		in, err := g.Introspect(t.Context(), g.client("web"), token)
+		if err != nil || in.Active != want {
+			t.Fatalf("%+v, %v; want active %v", in, err, want)
+		}
+		if err := g.Revoke(t.Context(), g.client("web"), token); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestUserInfoNeedsOpenID(t *testing.T) {
+	g := newGateway(t)
+	res := g.login("scope", "orders:read")
+	c, err := g.CheckAccess(t.Context(), res.AccessToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = g.UserInfo(t.Context(), c)
+	refused(t, err, tokens.InsufficientScope, "")
+}
+
+// TestStoreGone closes the store under the gateway: nothing may be answered as
+// if it had been decided.
+func TestStoreGone(t *testing.T) {
+	g := newGateway(t)
+	res := g.login()
+	code := g.code()
+	_, cookie := g.signIn(alice)
+	if err := g.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, refresh := g.token("spa", refreshRequest(res.RefreshToken))
+	_, exchange := g.token("spa", codeRequest(code))
+	_, machine := g.token("machine", tokens.TokenRequest{GrantType: tokens.GrantClientCredentials})
+	_, session := g.CurrentLogin(t.Context(), cookie)
+	_, introspect := g.Introspect(t.Context(), g.client("machine"), res.AccessToken)
+	for name, err := range map[string]error{
+		"refresh": refresh, "code": exchange, "client credentials": machine, "session": session, "introspect": introspect,
+		"revoke": g.Revoke(t.Context(), g.client("spa"), res.RefreshToken), "sign out": g.SignOut(t.Context(), cookie),
+	} {
+		var e *tokens.Error
+		if !errors.As(err, &e) || e.Code != tokens.TemporarilyUnavailable || e.RetryAfter == 0 {
+			t.Errorf("%s: %v, want temporarily_unavailable with a time", name, err)
+		}
+	}
+	g.state.Denylist.Changed(tokens.TagSubject(alice.Subject)) // as a node that has not asked about alice yet
+	if _, err := g.CheckAccess(t.Context(), res.AccessToken); tokens.AsError(err).Code != tokens.TemporarilyUnavailable {
+		t.Errorf("a token that was never checked: %v", err)
+	}
+}
