@@ -1,0 +1,94 @@
+package boltstore
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+func BenchmarkRotate(b *testing.B) {
+	for _, workers := range []int{1, 16, 64} {
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+			s := openStore(b)
+			chains := make([]*chain, workers)
+			for i := range chains {
+				chains[i] = newChain(b, s, fmt.Sprint("local|", i))
+			}
+			inWorkers(b, workers, func(worker, _ int) error { return chains[worker].rotate(s) })
+		})
+	}
+}
+
+func BenchmarkTakeCode(b *testing.B) {
+	for _, workers := range []int{1, 64} {
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+			s := openStore(b)
+			inWorkers(b, workers, func(_, n int) error {
+				user, id := tokens.TagSubject(fmt.Sprint(n%1000)), tokens.CodeID(tokens.TagSubject(fmt.Sprint(n)))
+				if err := s.PutCode(context.Background(), user, id, []byte(`{"client":"app"}`), time.Minute); err != nil {
+					return err
+				}
+				res, err := s.TakeCode(context.Background(), tokens.TakeRequest{User: user, ID: id, DenyFor: time.Minute, Attempt: tokens.Attempt{1}})
+				if err == nil && res.Outcome != tokens.CodeTaken {
+					err = fmt.Errorf("outcome %d", res.Outcome)
+				}
+				return err
+			})
+		})
+	}
+}
+
+func BenchmarkDenials(b *testing.B) {
+	s := openStore(b)
+	var wg sync.WaitGroup
+	for i := range 64 {
+		wg.Go(func() {
+			for n := range 100 {
+				user := tokens.TagSubject(fmt.Sprint("denied|", i, "|", n))
+				if err := s.DenyToken(context.Background(), user, tokens.TokenID{1}, time.Now().Add(time.Hour)); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for name, user := range map[string]tokens.UserTag{
+		"miss": tokens.TagSubject("local|alice"), "hit": tokens.TagSubject("denied|1|1"),
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			users := []tokens.UserTag{user}
+			for b.Loop() {
+				d, err := s.Denials(context.Background(), users)
+				if err != nil || len(d[0].Entries) == 0 == (name == "hit") {
+					b.Fatal(d, err)
+				}
+			}
+		})
+	}
+}
+
+// inWorkers shares b.N calls among goroutines.
+func inWorkers(b *testing.B, workers int, call func(worker, n int) error) {
+	b.Helper()
+	b.ReportAllocs()
+	var next atomic.Int64
+	b.ResetTimer()
+	var wg sync.WaitGroup
+	for worker := range workers {
+		wg.Go(func() {
+			for n := int(next.Add(1)); n <= b.N; n = int(next.Add(1)) {
+				if err := call(worker, n); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,295 @@
+package boltstore
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+const (
+	crashWorkers = 8
+	crashCap     = 3 // MaxActive of every family
+)
+
+// TestKill kills a process that writes, at a random moment, again and again,
+// and looks whether all that it had confirmed is there. A call that was under
+// way may have happened or not.
+func TestKill(t *testing.T) {
+	rounds := 40
+	if long {
+		rounds = 200
+	}
+	if testing.Short() {
+		rounds = 5
+	}
+	path := filepath.Join(t.TempDir(), "gatehouse.db")
+	confirmed := 0
+	for round := range rounds {
+		child, out := startChild(t, "write", path, fmt.Sprint(round))
+		lines := make(chan []string)
+		begun := make(chan struct{})
+		go func() {
+			var all []string
+			for s := bufio.NewScanner(out); s.Scan(); {
+				if len(all) == 0 {
+					close(begun)
+				}
+				all = append(all, s.Text())
+			}
+			lines <- all
+		}()
+		<-begun
+		time.Sleep(time.Duration(rand.Int64N(int64(40 * time.Millisecond)))) //nolint:gosec // the random moment of the kill
+		if err := child.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = child.Wait()
+		said := <-lines
+		confirmed += len(said)
+		checkConfirmed(t, path, said)
+		if t.Failed() {
+			t.Fatalf("round %d", round)
+		}
+	}
+	t.Logf("%d rounds, %d confirmed writes", rounds, confirmed)
+}
+
+// writeUntilKilled writes as fast as it can and says what was confirmed, a line each.
+func writeUntilKilled(path, round string) {
+	s := New(Options{Path: path})
+	s.sweepEvery = 5 * time.Millisecond
+	if _, err := s.Open(context.Background(), openRequest); err != nil {
+		panic(err)
+	}
+	for worker := range crashWorkers {
+		go func() {
+			user := tokens.TagSubject(fmt.Sprint(round, "|", worker))
+			w := &crashWriter{s: s, user: user}
+			w.login()
+			for {
+				w.step()
+			}
+		}()
+	}
+	select {}
+}
+
+// crashWriter is one worker of the process that is killed.
+type crashWriter struct {
+	s    *Store
+	user tokens.UserTag
+	n    int
+}
+
+func (w *crashWriter) say(what string, ids ...[16]byte) {
+	line := what + " " + hex.EncodeToString(w.user[:])
+	for _, id := range ids {
+		line += " " + hex.EncodeToString(id[:])
+	}
+	if _, err := os.Stdout.WriteString(line + "\n"); err != nil {
+		panic(err)
+	}
+}
+
+func (w *crashWriter) id(kind string) [16]byte {
+	return [16]byte(tokens.TagSubject(fmt.Sprint(kind, w.n, hex.EncodeToString(w.user[:]))))
+}
+
+func (w *crashWriter) attempt() tokens.Attempt {
+	w.n++
+	id := w.id("attempt")
+	return tokens.Attempt(id[:8])
+}
+
+func (w *crashWriter) login() {
+	_, err := w.s.CreateSession(context.Background(), tokens.SessionRequest{User: w.user, ID: tokens.SessionID{1}, Lifetime: time.Hour, Profile: []byte("profile")})
+	w.check(err)
+	w.say("session")
+}
+
+func (w *crashWriter) check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// step exchanges a code, rotates, denies a token, and ends every third family.
+func (w *crashWriter) step() {
+	ctx := context.Background()
+	code := w.id("code")
+	w.check(w.s.PutCode(ctx, w.user, code, []byte("body"), time.Hour))
+	w.say("put", code)
+	_, err := w.s.TakeCode(ctx, tokens.TakeRequest{User: w.user, ID: code, DenyFor: time.Hour, Attempt: w.attempt()})
+	w.check(err)
+	w.say("taken", code)
+
+	family := w.id("family")
+	res, err := w.s.CreateFamily(ctx, tokens.CreateRequest{
+		User: w.user, ID: family, AuthTime: time.Now(), Lifetime: time.Hour,
+		MaxActive: crashCap, DenyFor: time.Hour, Attempt: w.attempt(),
+	})
+	w.check(err)
+	created := [][16]byte{family}
+	for _, id := range res.Evicted {
+		created = append(created, id)
+	}
+	w.say("created", created...)
+	for generation := range uint32(4) {
+		res, err := w.s.Rotate(ctx, tokens.RotateRequest{User: w.user, Family: family, Presented: generation + 1, Rotation: true, Lifetime: time.Hour, Attempt: w.attempt()})
+		w.check(err)
+		w.say("rotated", family, [16]byte{byte(res.Family.Generation)})
+	}
+	token := w.id("token")
+	w.check(w.s.DenyToken(ctx, w.user, token, time.Now().Add(time.Hour)))
+	w.say("denied", token)
+	if w.n%3 == 0 {
+		_, err := w.s.End(ctx, tokens.EndRequest{User: w.user, Scope: tokens.EndFamily, Family: family, DenyFor: time.Hour, Attempt: w.attempt()})
+		w.check(err)
+		w.say("ended", family)
+	}
+}
+
+// confirmedState is what the lines of one user say.
+type confirmedState struct {
+	session     bool
+	generations map[tokens.FamilyID]byte
+	ended       map[tokens.FamilyID]bool
+	put, taken  map[tokens.CodeID]bool
+	denied      map[tokens.TokenID]bool
+}
+
+// readConfirmed reads the lines.
+func readConfirmed(t *testing.T, lines []string) map[tokens.UserTag]*confirmedState {
+	t.Helper()
+	users := map[tokens.UserTag]*confirmedState{}
+	for _, line := range lines {
+		fields := strings.Fields(line)
+		var ids [][16]byte
+		for _, f := range fields[1:] {
+			b, err := hex.DecodeString(f)
+			if err != nil || len(b) != 16 {
+				t.Fatalf("line %q", line)
+			}
+			ids = append(ids, [16]byte(b))
+		}
+		u := users[ids[0]]
+		if u == nil {
+			u = &confirmedState{
+				generations: map[tokens.FamilyID]byte{}, ended: map[tokens.FamilyID]bool{},
+				put: map[tokens.CodeID]bool{}, taken: map[tokens.CodeID]bool{}, denied: map[tokens.TokenID]bool{},
+			}
+			users[ids[0]] = u
+		}
+		switch fields[0] {
+		case "session":
+			u.session = true
+		case "put":
+			u.put[ids[1]] = true
+		case "taken":
+			u.taken[ids[1]] = true
+		case "created":
+			u.generations[ids[1]] = 1
+			for _, id := range ids[2:] {
+				u.ended[id] = true
+			}
+		case "rotated":
+			u.generations[ids[1]] = ids[2][0]
+		case "denied":
+			u.denied[ids[1]] = true
+		case "ended":
+			u.ended[ids[1]] = true
+		}
+	}
+	return users
+}
+
+// checkConfirmed opens the file that the killed process has left.
+func checkConfirmed(t *testing.T, path string, lines []string) {
+	t.Helper()
+	s := New(Options{Path: path})
+	mustOpen(t, s)
+	defer s.Close() //nolint:errcheck // nothing was written
+	if err := s.file.db.View(func(tx *bolt.Tx) error {
+		for err := range tx.Check() {
+			t.Errorf("the file is damaged: %v", err)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for user, want := range readConfirmed(t, lines) {
+		checkUser(t, s, user, want)
+	}
+}
+
+func checkUser(t *testing.T, s *Store, user tokens.UserTag, want *confirmedState) {
+	t.Helper()
+	ctx := t.Context()
+	if _, p, found, err := s.Session(ctx, user, tokens.SessionID{1}, 0); want.session && (err != nil || !found || !bytes.Equal(p, []byte("profile"))) {
+		t.Errorf("session lost (%v)", err)
+	}
+	live, err := s.ListFamilies(ctx, user)
+	if err != nil || len(live) > crashCap {
+		t.Errorf("%d live families (%v), the cap is %d", len(live), err, crashCap)
+	}
+	denials, err := s.Denials(ctx, []tokens.UserTag{user})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inDenylist := func(kind tokens.DenialKind, id [16]byte) bool {
+		return slices.ContainsFunc(denials[0].Entries, func(d tokens.Denial) bool { return d.Kind == kind && d.ID == id })
+	}
+	underWay := 0 // families that the unconfirmed call has ended
+	for id, generation := range want.generations {
+		i := slices.IndexFunc(live, func(f tokens.Family) bool { return f.ID == id })
+		switch {
+		case want.ended[id]:
+			if i >= 0 || !inDenylist(tokens.DenyFamily, id) {
+				t.Error("a family that was ended lives, or is not denied")
+			}
+		case i < 0:
+			underWay++
+			if !inDenylist(tokens.DenyFamily, id) {
+				t.Error("a family was lost, or ended without being denied")
+			}
+		case live[i].Generation != uint32(generation) && live[i].Generation != uint32(generation)+1:
+			t.Errorf("family at generation %d, confirmed was %d", live[i].Generation, generation)
+		}
+	}
+	if underWay > 1 {
+		t.Errorf("%d families were ended by one call", underWay)
+	}
+	for id := range want.denied {
+		if !inDenylist(tokens.DenyToken, id) {
+			t.Error("a denial was lost")
+		}
+	}
+	unconfirmed := 0 // codes that the unconfirmed call has taken
+	for id := range want.put {
+		res, err := s.TakeCode(ctx, tokens.TakeRequest{User: user, ID: id, DenyFor: time.Hour, Attempt: tokens.Attempt{255}})
+		switch {
+		case err != nil || res.Outcome == tokens.CodeUnknown:
+			t.Errorf("a code was lost (%v)", err)
+		case want.taken[id] && res.Outcome != tokens.CodeSpent:
+			t.Error("a spent code is good again")
+		case !want.taken[id] && res.Outcome == tokens.CodeSpent:
+			unconfirmed++
+		}
+	}
+	if unconfirmed > 1 {
+		t.Errorf("%d codes were taken by one call", unconfirmed)
+	}
+}

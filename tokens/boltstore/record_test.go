@@ -1,0 +1,80 @@
+package boltstore
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// record is what every kind of record can do.
+type record interface {
+	decoded
+	encode() []byte
+}
+
+// someRecords returns a full and an empty record of each kind.
+func someRecords() []record {
+	s, ms := time.Unix(1_900_000_000, 0), time.UnixMilli(1_900_000_000_123)
+	return []record{
+		&sessionRecord{authTime: s, expires: s.Add(time.Hour), used: s}, &sessionRecord{},
+		&codeRecord{expires: ms, taken: ms, attempt: tokens.Attempt{1}, body: []byte("body")}, &codeRecord{},
+		&profileRecord{fingerprint: tokens.Fingerprint{1}, profile: []byte("profile")}, &profileRecord{},
+		&denialRecord{until: s, attempt: tokens.Attempt{1}, lived: true, reused: true}, &denialRecord{},
+		&marksRecord{before: s, until: s, issued: s, attempt: tokens.Attempt{1}, now: ms, ended: []tokens.FamilyID{{1}, {2}}}, &marksRecord{},
+		&clientRecord{before: s}, &clientRecord{},
+		&openingRecord{born: ms, tokenLifetime: time.Hour, secrets: [][16]byte{{1}, {2}}}, &openingRecord{},
+		&keysRecord{version: math.MaxUint64, sealed: []byte("sealed")}, &keysRecord{},
+	}
+}
+
+// emptyRecords returns one of each kind.
+func emptyRecords() []record {
+	return []record{
+		&sessionRecord{}, &codeRecord{}, &profileRecord{}, &denialRecord{},
+		&marksRecord{}, &clientRecord{}, &openingRecord{}, &keysRecord{},
+	}
+}
+
+func TestRecords(t *testing.T) {
+	for i, want := range someRecords() {
+		b := want.encode()
+		got := emptyRecords()[i/2]
+		if err := got.decode(b); err != nil || !bytes.Equal(got.encode(), b) {
+			t.Errorf("%T: read %+v (%v), wrote %+v", want, got, err, want)
+		}
+		for n := range b {
+			short := emptyRecords()[i/2]
+			if err := short.decode(b[:n]); err == nil && !bytes.Equal(short.encode(), b[:n]) {
+				t.Errorf("%T: %d of %d bytes are another record", want, n, len(b))
+			}
+		}
+		newer := append([]byte{recordVersion + 1}, b[1:]...)
+		if err := got.decode(newer); !errors.Is(err, errNewerRecord) {
+			t.Errorf("%T of a newer version: %v", want, err)
+		}
+	}
+}
+
+// FuzzRecords shows that no content of the file makes reading it panic, and
+// that what is read is written again as it was.
+func FuzzRecords(f *testing.F) {
+	for i, r := range someRecords() {
+		f.Add(uint8(i/2), r.encode())
+	}
+	f.Fuzz(func(t *testing.T, kind uint8, b []byte) {
+		all := emptyRecords()
+		r := all[int(kind)%len(all)]
+		if err := r.decode(b); err != nil {
+			return
+		}
+		again := emptyRecords()[int(kind)%len(all)]
+		wrote := r.encode()
+		if err := again.decode(wrote); err != nil || !bytes.Equal(again.encode(), wrote) {
+			t.Errorf("%T: wrote %x (%v) for %x", r, wrote, err, b)
+		}
+	})
+}

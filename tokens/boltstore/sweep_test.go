@@ -1,0 +1,158 @@
+package boltstore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// count returns how many records a bucket holds.
+func count(t testing.TB, s *Store, bucket bucketID) int {
+	t.Helper()
+	n, err := viewIn(s, s.file, func(t *txn) (int, error) {
+		n := 0
+		return n, t.scan(bucket, nil, func(_, _ []byte) error { n++; return nil })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// fill puts records into the file directly, n of them.
+func fill(t testing.TB, s *Store, n int, put func(i int, tx *bolt.Tx) error) {
+	t.Helper()
+	err := s.file.db.Update(func(tx *bolt.Tx) error {
+		for i := range n {
+			if err := put(i, tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSweep(t *testing.T) {
+	clock := newTestClock()
+	s := openStore(t, func(o *Options) { o.Clock = clock.Now })
+	ctx := context.Background()
+	user := tokens.TagSubject("local|alice")
+	session := func(id byte, lifetime time.Duration) {
+		_, err := s.CreateSession(ctx, tokens.SessionRequest{User: user, ID: tokens.SessionID{id}, Lifetime: lifetime})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	session(1, time.Minute)
+	session(2, time.Hour)
+	for i, lifetime := range []time.Duration{time.Minute, time.Hour, 0} {
+		client := tokens.ClientTag{byte(i / 2)}
+		if _, err := s.CreateFamily(ctx, tokens.CreateRequest{User: user, ID: tokens.FamilyID{byte(i)}, Client: client, AuthTime: clock.Now(), Lifetime: lifetime, MaxActive: 9, Attempt: tokens.Attempt{1}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.PutCode(ctx, user, tokens.CodeID{byte(i)}, nil, max(lifetime, time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.DenyToken(ctx, user, tokens.TokenID{byte(i)}, clock.Now().Add(lifetime)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.End(ctx, tokens.EndRequest{User: tokens.TagSubject("local|bob"), Scope: tokens.EndUser, DenyFor: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.End(ctx, tokens.EndRequest{User: tokens.TagSubject("local|bob"), Scope: tokens.EndSession, DenyFor: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	clock.Advance(2 * time.Minute)
+	if _, err := s.EndClient(ctx, tokens.ClientTag{1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.file.sweeper.sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for bucket, want := range map[bucketID]int{sessions: 1, families: 1, codes: 1, denials: 1, profiles: 1, clients: 1} {
+		if n := count(t, s, bucket); n != want {
+			t.Errorf("%d records in %s, want %d", n, bucketNames[bucket], want)
+		}
+	}
+}
+
+func TestSweepManyInSmallSteps(t *testing.T) {
+	s := openStore(t)
+	const n = 3*sweepRead + 7
+	fill(t, s, n, func(i int, tx *bolt.Tx) error {
+		k := make([]byte, 32)
+		binary.BigEndian.PutUint64(k, uint64(i)) //nolint:gosec // small
+		c := codeRecord{expires: time.Now().Add(time.Hour)}
+		if i%2 == 0 {
+			c.expires = time.Now().Add(-time.Hour)
+		}
+		return tx.Bucket(bucketNames[codes]).Put(k, c.encode())
+	})
+	before := commits(t, s)
+	if err := s.file.sweeper.sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := count(t, s, codes); got != n/2 {
+		t.Errorf("%d codes are left, want %d", got, n/2)
+	}
+	if got := commits(t, s) - before; got < n/2/sweepRemove {
+		t.Errorf("%d removed in %d transactions, want at most %d in each", n/2, got, sweepRemove)
+	}
+}
+
+func TestSweepLeavesWhatItCannotRead(t *testing.T) {
+	s := openStore(t)
+	fill(t, s, 1, func(_ int, tx *bolt.Tx) error {
+		return tx.Bucket(bucketNames[codes]).Put(make([]byte, 32), []byte{recordVersion + 1, 1, 2, 3})
+	})
+	err := s.file.sweeper.sweep(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "1 records") {
+		t.Errorf("sweep: %v", err)
+	}
+	if count(t, s, codes) != 1 {
+		t.Error("a record of a newer version was removed")
+	}
+	if _, err := s.TakeCode(t.Context(), tokens.TakeRequest{}); !errors.Is(err, errNewerRecord) {
+		t.Errorf("TakeCode of a newer record: %v", err)
+	}
+}
+
+func TestSweeperRecovers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sweeps, faults := 0, 0
+		s := New(Options{Path: t.TempDir() + "/gatehouse.db", OnCall: func(op string, _ time.Duration, err error) {
+			if op == "sweep" {
+				sweeps++
+				if err != nil {
+					faults++
+				}
+			}
+		}})
+		mustOpen(t, s)
+		db := s.file.sweeper.file
+		s.file.sweeper.file = nil // the next sweep panics
+		time.Sleep(90 * time.Second)
+		synctest.Wait()
+		s.file.sweeper.file = db
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if faults != 1 || sweeps < 5 {
+			t.Errorf("%d of %d sweeps failed, want the first", faults, sweeps)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
