@@ -2,7 +2,10 @@ package handler
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -47,8 +50,9 @@ type ClaimRule struct {
 
 // HeaderMapping copies a claim into a request header for the upstream.
 // Whatever the client sent under that name, in any spelling, is deleted first.
-// A list is joined by commas; `scope` stays space-separated. A missing claim
-// leaves the header absent. A value that no header can carry refuses the token.
+// A list is joined by commas; `scope` stays space-separated. A missing or
+// empty claim leaves the header absent. A value that no header can carry
+// refuses the token.
 type HeaderMapping struct {
 	Header string
 	Claim  string
@@ -79,18 +83,209 @@ func (r *Refusal) Error() string { return r.Err.Error() }
 func (r *Refusal) Unwrap() error { return r.Err }
 
 // Guard checks the access token of every request to a protected resource.
+// Safe for concurrent use.
 type Guard struct {
-	cfg GuardConfig
+	cfg      GuardConfig
+	headers  []headerRule
+	scope    string // of an insufficient_scope challenge
+	realm    string // Bearer realm="…"
+	resource resource
 }
 
 // NewGuard makes a Guard. Errors name the setting and the mend. It does no I/O.
-func NewGuard(cfg GuardConfig) (*Guard, error) { return &Guard{cfg: cfg}, nil }
+func NewGuard(cfg GuardConfig) (*Guard, error) {
+	switch {
+	case cfg.Issuer == nil || cfg.IssuerURL == "":
+		return nil, errors.New("making guard: Issuer and IssuerURL are required")
+	case len(cfg.Audience) == 0:
+		return nil, errors.New("making guard: at least one audience is required; a token for any other API would pass")
+	case cfg.CORS && cfg.Origins == nil:
+		return nil, errors.New("making guard: CORS needs Origins")
+	}
+	if cfg.Observer == nil {
+		cfg.Observer = tokens.NopObserver{}
+	}
+	if cfg.Ready == nil {
+		cfg.Ready = func(context.Context) error { return nil }
+	}
+	if cfg.Realm == "" {
+		cfg.Realm = cfg.Audience[0]
+	}
+	rules, err := headerRules(cfg.Headers)
+	if err != nil {
+		return nil, err
+	}
+	g := &Guard{
+		cfg:     cfg,
+		headers: rules,
+		realm:   `Bearer realm="` + quotable(cfg.Realm) + `"`,
+		scope:   strings.Join(slices.Concat(cfg.Scopes, cfg.ScopeAny[:min(1, len(cfg.ScopeAny))]), " "),
+	}
+	g.resource, err = newResource(cfg)
+	return g, err
+}
 
 // Check verifies the request's token and the rules, applies the header
 // mappings to r, and sets challenge and CORS headers on w. The error is a *Refusal.
 func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
-	return Result{Writer: w}, nil
+	res := Result{Writer: w}
+	if g.resource.serves(r.URL.Path) {
+		g.Metadata(w, r)
+		return Result{Answered: true}, nil
+	}
+	if g.cfg.CORS {
+		res.Writer, res.Answered = g.cors(w, r)
+		if res.Answered {
+			return res, nil
+		}
+	}
+	g.cleanRequest(r)
+	if err := g.cfg.Ready(r.Context()); err != nil {
+		return res, g.refuse(w, r, err)
+	}
+	token, source, err := g.readToken(r)
+	if errors.Is(err, errNoToken) && g.cfg.Optional {
+		g.cfg.Observer.Checked("")
+		return res, nil
+	}
+	if err != nil {
+		return res, g.refuse(w, r, err)
+	}
+	claims, err := g.cfg.Issuer.CheckAccess(r.Context(), token)
+	if err == nil {
+		err = g.checkRules(claims)
+	}
+	if err == nil {
+		err = g.setHeaders(r, claims)
+	}
+	if err != nil {
+		return res, g.refuse(w, r, err)
+	}
+	if g.cfg.StripToken {
+		stripToken(r, source)
+	}
+	g.cfg.Observer.Checked("")
+	res.Claims = claims
+	return res, nil
 }
 
-// Metadata serves /.well-known/oauth-protected-resource. See RFC 9728 §3.
-func (g *Guard) Metadata(w http.ResponseWriter, r *http.Request) {}
+// cors sets the CORS headers, and answers a preflight itself. What it returns
+// to write to replaces the upstream's own header, where the origin is allowed.
+func (g *Guard) cors(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, bool) {
+	h := w.Header()
+	varyOrigin(h)
+	if len(r.Header["Origin"]) == 0 {
+		return w, false
+	}
+	origin, one := originOf(r)
+	allowed := one && g.cfg.Origins(origin)
+	if allowed {
+		allowOrigin(h, origin)
+	}
+	if preflight(r) {
+		if allowed {
+			// The browser names what it wants: any method and header is the
+			// upstream's to judge, behind the token.
+			writePreflight(h, r.Header.Get("Access-Control-Request-Method"))
+			if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
+				h.Set("Access-Control-Allow-Headers", asked)
+			}
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return w, true
+	}
+	if allowed {
+		return &corsWriter{ResponseWriter: w, origin: origin}, false
+	}
+	return w, false
+}
+
+// The refusals of the rules. They are shared: nothing changes them.
+var (
+	errAudience = &tokens.Error{Code: tokens.InvalidToken, Reason: tokens.ReasonWrongAudience, Description: "The access token is not for this API."}
+	errRule     = &tokens.Error{Code: tokens.InvalidToken, Reason: tokens.ReasonClaim, Description: "The access token does not allow this."}
+	errBound    = &tokens.Error{Code: tokens.InvalidToken, Reason: tokens.ReasonWrongType, Description: "The access token is bound to a key."}
+)
+
+// checkRules applies what this guard wants to claims that are verified. It
+// runs on every request, whether the verification was cached or not.
+func (g *Guard) checkRules(c *tokens.Claims) error {
+	if !slices.ContainsFunc(g.cfg.Audience, func(a string) bool { return slices.Contains(c.Audience, a) }) {
+		return errAudience
+	}
+	if c.Confirmation != "" {
+		return errBound // RFC 9449 §7.2: not good as a bearer token
+	}
+	for _, rule := range g.cfg.Claims {
+		v, ok := c.Lookup(rule.Claim)
+		if !ok || !rule.accepts(v) {
+			return errRule
+		}
+	}
+	for _, scope := range g.cfg.Scopes {
+		if !slices.Contains(c.Scope, scope) {
+			return g.insufficientScope()
+		}
+	}
+	if len(g.cfg.ScopeAny) > 0 && !slices.ContainsFunc(g.cfg.ScopeAny, func(s string) bool { return slices.Contains(c.Scope, s) }) {
+		return g.insufficientScope()
+	}
+	return nil
+}
+
+func (g *Guard) insufficientScope() error {
+	return &tokens.Error{
+		Code: tokens.InsufficientScope, Reason: tokens.ReasonScope, Scope: g.scope,
+		Description: "The access token lacks a scope that this request needs.",
+	}
+}
+
+// accepts reports whether a claim's value is what the rule wants.
+func (rule ClaimRule) accepts(value any) bool {
+	if list, ok := value.([]any); ok {
+		return slices.ContainsFunc(list, rule.acceptsOne)
+	}
+	return rule.acceptsOne(value)
+}
+
+func (rule ClaimRule) acceptsOne(value any) bool {
+	text, ok := scalarText(value)
+	return ok && slices.Contains(rule.Values, text)
+}
+
+// refuse sets the headers of a refusal, by RFC 6750 §3:
+//
+//	no token           401, a bare challenge
+//	malformed, two     400 invalid_request
+//	bad token          401 invalid_token
+//	too little scope   403 insufficient_scope, with the scope
+//	store trouble      503, Retry-After, no challenge
+//
+// Every 401 names the resource metadata (RFC 9728 §5.1).
+func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error) error {
+	h := w.Header()
+	if errors.Is(err, errNoToken) {
+		g.cfg.Observer.Checked(tokens.ReasonUnknown)
+		h.Set("WWW-Authenticate", g.realm+g.resource.parameter(r))
+		noStore(h)
+		return &Refusal{http.StatusUnauthorized, &tokens.Error{Code: tokens.InvalidToken, Description: "There is no access token in the request."}}
+	}
+	e := refusalOf(err)
+	status := statusOf(err, e)
+	g.cfg.Observer.Checked(e.Reason)
+	noStore(h)
+	switch status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		h.Set("Retry-After", retryAfter(e.RetryAfter))
+		return &Refusal{status, e}
+	case http.StatusUnauthorized:
+		if errors.Is(err, errBound) {
+			h.Set("WWW-Authenticate", `DPoP error="invalid_token", algs="ES256 EdDSA"`+g.resource.parameter(r))
+			break
+		}
+		h.Set("WWW-Authenticate", g.realm+challengeError(e)+g.resource.parameter(r))
+	default:
+		h.Set("WWW-Authenticate", g.realm+challengeError(e))
+	}
+	return &Refusal{status, e}
+}

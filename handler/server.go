@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"path"
 	"strings"
 	"time"
 
@@ -55,7 +54,7 @@ type Server struct {
 	origin   string // of the issuer
 	base     string // the issuer's path without a slash at the end, "" for none
 	root     string // the issuer's URL without a slash at the end
-	routes   map[string]*route
+	routes   map[string]*endpoint
 	pages    *pages.Set
 	cookies  cookieNames
 	metadata []byte
@@ -94,7 +93,7 @@ func NewServer(cfg Config) (*Server, error) {
 			s.origins[o] = true
 		}
 	}
-	if s.routes, err = s.routeTable(cfg.Paths); err != nil {
+	if s.routes, err = s.routeTable(); err != nil {
 		return nil, err
 	}
 	s.metadata, err = s.discovery()
@@ -112,10 +111,4 @@ func (c Config) withDefaults() Config {
 		c.ClientIP = peer
 	}
 	return c
-}
-
-// Handles reports whether a request path is one of the Server's endpoints.
-func (s *Server) Handles(requestPath string) bool {
-	_, ok := s.routes[path.Clean("/"+requestPath)]
-	return ok
 }

@@ -1,0 +1,125 @@
+package handler
+
+import (
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// answerCode sends the authorization code to the client. See RFC 6749 §4.1.2.
+func (s *Server) answerCode(w http.ResponseWriter, a *tokens.Authorization, code string) error {
+	return s.answer(w, a, []pages.Field{{Name: "code", Value: code}})
+}
+
+// answerError sends an error to the client. See RFC 6749 §4.1.2.1.
+func (s *Server) answerError(w http.ResponseWriter, a *tokens.Authorization, e *tokens.Error) error {
+	fields := []pages.Field{{Name: "error", Value: string(e.Code)}}
+	if d := describable(e.Description); d != "" {
+		fields = append(fields, pages.Field{Name: "error_description", Value: d})
+	}
+	return s.answer(w, a, fields)
+}
+
+// answer sends an authorization response to the validated redirect URI, in the
+// response mode that was asked for. Every one names the issuer, against mix-up
+// (RFC 9207 §2), and returns the state byte for byte.
+func (s *Server) answer(w http.ResponseWriter, a *tokens.Authorization, fields []pages.Field) error {
+	if a.State != "" {
+		fields = append(fields, pages.Field{Name: "state", Value: a.State})
+	}
+	fields = append(fields, pages.Field{Name: "iss", Value: s.IssuerURL})
+	switch a.ResponseMode {
+	case tokens.ModeFormPost:
+		s.answerFormPost(w, a, fields)
+	case tokens.ModeWebMessage:
+		s.answerWebMessage(w, a, fields)
+	case tokens.ModeQuery:
+		fallthrough
+	default:
+		s.redirect(w, appendQuery(a.RedirectURI, fields), silent(a))
+	}
+	return nil
+}
+
+// redirect sends the browser on with a GET: 303, never 307, which would post
+// the password to the client (RFC 9700 §4.12).
+func (s *Server) redirect(w http.ResponseWriter, to string, framed bool) {
+	h := w.Header()
+	s.protect(h, pageOptions{})
+	if framed {
+		// A hidden iframe renews a login; some browsers stop at a redirect
+		// that forbids framing. There is nothing on it to click.
+		h.Del("X-Frame-Options")
+		h.Del("Content-Security-Policy")
+	}
+	h.Set("Location", to)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// answerFormPost sends a page that posts itself on. See OAuth 2.0 Form Post Response Mode §2.
+func (s *Server) answerFormPost(w http.ResponseWriter, a *tokens.Authorization, fields []pages.Field) {
+	n := nonce()
+	html, err := s.pages.FormPost(pages.In(a.UILocales), pages.FormPost{
+		Target: template.URL(a.RedirectURI), //nolint:gosec // registered by the operator and compared
+		Client: s.clientName(a.ClientID),
+		Fields: fields,
+		Nonce:  n,
+	})
+	s.writePage(w, http.StatusOK, html, err, pageOptions{form: true, redirectTo: a.RedirectURI, script: n})
+}
+
+// answerWebMessage sends a page that hands the answer to the window that
+// opened it, which must be of the redirect URI's origin: postMessage sees to
+// that. Only an answer to prompt=none may be framed, and only by that origin.
+func (s *Server) answerWebMessage(w http.ResponseWriter, a *tokens.Authorization, fields []pages.Field) {
+	o := pageOptions{script: nonce()}
+	origin := tokens.OriginOf(a.RedirectURI)
+	if silent(a) {
+		o.framedBy = origin
+	}
+	response := make(map[string]string, len(fields))
+	for _, f := range fields {
+		response[f.Name] = f.Value
+	}
+	html, err := s.pages.WebMessage(pages.In(a.UILocales), pages.WebMessage{Origin: origin, Response: response, Nonce: o.script})
+	s.writePage(w, http.StatusOK, html, err, o)
+}
+
+// appendQuery adds the fields to a URI's query as text, so that what was
+// registered stays as it is. A space is %20: apps do not all read "+".
+func appendQuery(uri string, fields []pages.Field) string {
+	var b strings.Builder
+	b.WriteString(uri)
+	sep := byte('?')
+	if strings.Contains(uri, "?") {
+		sep = '&'
+	}
+	for _, f := range fields {
+		b.WriteByte(sep)
+		b.WriteString(f.Name)
+		b.WriteByte('=')
+		b.WriteString(strings.ReplaceAll(url.QueryEscape(f.Value), "+", "%20"))
+		sep = '&'
+	}
+	return b.String()
+}
+
+// silent reports whether the request must be answered without a page to click on.
+func silent(a *tokens.Authorization) bool { return slices.Contains(a.Prompt, tokens.PromptNone) }
+
+// clientName returns what people call an application.
+func (s *Server) clientName(id string) string {
+	c, ok := s.Issuer.Client(id)
+	switch {
+	case !ok:
+		return ""
+	case c.Name != "":
+		return c.Name
+	}
+	return c.ID
+}

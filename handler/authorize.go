@@ -1,0 +1,81 @@
+package handler
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// authorize is the authorization endpoint.
+// See RFC 6749 §3.1, OpenID Connect Core §3.1.2.
+func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
+	q, err := authorizeParams(r)
+	if err != nil {
+		return err
+	}
+	a, err := s.Issuer.ParseAuthorization(q)
+	if err != nil {
+		if a == nil {
+			return err // nowhere to send it that can be trusted
+		}
+		return s.answerError(w, a, tokens.AsError(err))
+	}
+	login, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
+	if err != nil {
+		return s.refuseRequest(w, a, err)
+	}
+	return s.proceed(w, r, a, progress{login: login})
+}
+
+// authorizeParams reads the request's parameters from where the method puts
+// them. See OpenID Connect Core §3.1.2.1: GET and POST work alike.
+func authorizeParams(r *http.Request) (url.Values, error) {
+	if r.Method == http.MethodPost {
+		return readForm(r)
+	}
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, malformed("The query string is malformed.")
+	}
+	return q, nil
+}
+
+// progress is how far a person has come with one authorization request.
+type progress struct {
+	login     *tokens.Login // nil while nobody is signed in
+	fresh     bool          // signed in for this request
+	consented bool          // agreed to this request
+}
+
+// proceed takes an authorization request one step on: to the login page, to
+// the consent page, or back to the client with a code.
+func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, p progress) error {
+	step, err := s.Issuer.NextStep(a, p.login, p.fresh, p.consented)
+	if err != nil {
+		return s.refuseRequest(w, a, err)
+	}
+	switch step {
+	case tokens.StepLogin:
+		return s.showLogin(w, r, a, loginProblem{})
+	case tokens.StepConsent:
+		return s.showConsent(w, r, a, p)
+	case tokens.StepIssue:
+	}
+	code, err := s.Issuer.IssueCode(r.Context(), a, p.login)
+	if err != nil {
+		return s.refuseRequest(w, a, err)
+	}
+	return s.answerCode(w, a, code)
+}
+
+// refuseRequest sends an error to the client. Only a fault that will pass is
+// shown to the person instead, who can try again at once; without a page to
+// show (prompt=none) the client hears of that too.
+func (s *Server) refuseRequest(w http.ResponseWriter, a *tokens.Authorization, err error) error {
+	e := tokens.AsError(err)
+	if e.Code == tokens.TemporarilyUnavailable && !silent(a) {
+		return err
+	}
+	return s.answerError(w, a, e)
+}

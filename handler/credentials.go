@@ -1,0 +1,95 @@
+package handler
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// authenticate finds out which client sends a request, and keeps the CORS
+// headers to that client's own origins. See RFC 6749 §2.3 and §3.2.1.
+func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, p params) (*tokens.Client, error) {
+	c, err := readCredentials(r, p)
+	if err != nil {
+		return nil, err
+	}
+	if known, ok := s.Issuer.Client(c.ClientID); ok {
+		narrowOrigin(w, known)
+	}
+	return s.Issuer.AuthenticateClient(r.Context(), c)
+}
+
+// readCredentials reads client_secret_basic, client_secret_post or the bare
+// client_id of a public client; never two at once (RFC 6749 §2.3).
+func readCredentials(r *http.Request, p params) (tokens.Credentials, error) {
+	body := tokens.Credentials{ClientID: p.get("client_id"), Secret: p.get("client_secret"), Method: tokens.AuthNone}
+	if body.Secret != "" {
+		body.Method = tokens.AuthPost
+	}
+	if p.get("client_assertion") != "" || p.get("client_assertion_type") != "" {
+		return body, unauthenticated("Client assertions are not supported.")
+	}
+	lines := r.Header["Authorization"]
+	switch {
+	case len(lines) == 0:
+		return body, nil
+	case len(lines) > 1:
+		return body, malformed("The Authorization header must be given once.")
+	}
+	basic, err := parseBasic(lines[0])
+	switch {
+	case err != nil:
+		return basic, &tokens.Error{
+			Code: tokens.InvalidClient, Reason: tokens.ReasonBadMethod,
+			Description: "Client authentication failed.", Cause: err,
+		}
+	case body.Secret != "":
+		return basic, malformed("Use one method of client authentication, not two.")
+	case body.ClientID != "" && body.ClientID != basic.ClientID:
+		return basic, malformed("The client_id of the body is not that of the Authorization header.")
+	}
+	return basic, nil
+}
+
+var errBasic = errors.New("reading Authorization header: not the Basic scheme of RFC 6749 §2.3.1")
+
+// parseBasic reads HTTP Basic credentials. Both parts are form-urlencoded
+// before they are joined, and decoded here exactly once.
+// See RFC 6749 §2.3.1 and Appendix B, RFC 7617 §2.
+func parseBasic(header string) (tokens.Credentials, error) {
+	scheme, encoded, ok := strings.Cut(header, " ")
+	if !ok || !strings.EqualFold(scheme, "Basic") || strings.ContainsAny(encoded, "\r\n") {
+		return tokens.Credentials{}, errBasic
+	}
+	raw, err := base64.StdEncoding.Strict().DecodeString(strings.TrimLeft(encoded, " "))
+	if err != nil {
+		return tokens.Credentials{}, errBasic
+	}
+	id, secret, ok := strings.Cut(string(raw), ":")
+	if !ok {
+		return tokens.Credentials{}, errBasic
+	}
+	if id, err = url.QueryUnescape(id); err != nil {
+		return tokens.Credentials{}, errBasic
+	}
+	if secret, err = url.QueryUnescape(secret); err != nil {
+		return tokens.Credentials{}, errBasic
+	}
+	if id == "" || secret == "" || !utf8.ValidString(id) || !utf8.ValidString(secret) {
+		return tokens.Credentials{}, errBasic
+	}
+	return tokens.Credentials{ClientID: id, Secret: secret, Method: tokens.AuthBasic}, nil
+}
+
+func malformed(description string) *tokens.Error {
+	return &tokens.Error{Code: tokens.InvalidRequest, Reason: tokens.ReasonMalformed, Description: description}
+}
+
+func unauthenticated(description string) *tokens.Error {
+	return &tokens.Error{Code: tokens.InvalidClient, Reason: tokens.ReasonBadMethod, Description: description}
+}

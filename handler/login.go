@@ -1,0 +1,142 @@
+package handler
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/handler/login"
+	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// actionCancel is the value of the button that says no, on every form.
+const actionCancel = "cancel"
+
+// login takes the login form. Its page is shown in place of the answer to an
+// authorization request, so that there is nothing to begin with here.
+func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodPost {
+		return s.showStart(w, r)
+	}
+	if !s.sameOrigin(r) {
+		return errForbidden
+	}
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	t, err := s.openTicket(r, ticketLogin, form.Get("request"))
+	if err != nil && !errors.Is(err, errTicketExpired) {
+		return err
+	}
+	a := t.Auth
+	if form.Get("action") == actionCancel {
+		return s.answerError(w, a, &tokens.Error{Code: tokens.AccessDenied, Description: "The person did not sign in."})
+	}
+	texts := pages.In(a.UILocales)
+	tried := loginProblem{username: form.Get("username"), login: form.Get("login"), status: http.StatusForbidden}
+	if err != nil {
+		tried.text = texts.TookTooLong
+		return s.showLogin(w, r, a, tried)
+	}
+	profile, err := s.checkPassword(r, tried, form.Get("password"))
+	if err != nil {
+		return s.showLoginError(w, r, a, tried, err)
+	}
+	return s.signIn(w, r, a, profile)
+}
+
+// signIn begins the session and takes the request on.
+func (s *Server) signIn(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, profile tokens.Profile) error {
+	l, value, err := s.Issuer.SignIn(r.Context(), profile, s.session(r))
+	if err != nil {
+		return err
+	}
+	s.setSession(w, value, l.Session.Expires)
+	return s.proceed(w, r, a, progress{login: l, fresh: true})
+}
+
+// checkPassword asks the login that the form names.
+func (s *Server) checkPassword(r *http.Request, tried loginProblem, password string) (tokens.Profile, error) {
+	for _, l := range s.Logins {
+		if l.Name() == tried.login {
+			return l.Authenticate(r.Context(), login.Attempt{
+				Name: tried.username, Password: password, Address: s.ClientIP(r),
+			})
+		}
+	}
+	return tokens.Profile{}, errForbidden // our form names only logins that exist
+}
+
+// showLoginError tells a person why they are not signed in. An unknown name and
+// a wrong password look alike.
+func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, tried loginProblem, err error) error {
+	texts := pages.In(a.UILocales)
+	wait := new(login.WaitError)
+	outcome := "failed"
+	switch {
+	case errors.Is(err, login.ErrWrong):
+		tried.text, tried.wrong = texts.WrongPassword, true
+	case errors.As(err, &wait):
+		tried.text, tried.status, tried.after, outcome = texts.TryLater, http.StatusTooManyRequests, wait.After, "delayed"
+		if wait.Busy {
+			tried.text, tried.status, outcome = texts.Busy, http.StatusServiceUnavailable, "busy"
+		}
+	default:
+		return err
+	}
+	s.Observer.Happened(r.Context(), tokens.Event{Kind: tokens.EventLogin, Outcome: outcome, Client: a.ClientID, Remote: s.ClientIP(r)})
+	return s.showLogin(w, r, a, tried)
+}
+
+// loginProblem is what the login page says about the last try.
+type loginProblem struct {
+	username, login string // as tried
+	text            string
+	wrong           bool // the fields are to blame
+	status          int
+	after           time.Duration // how long to wait
+}
+
+// showLogin shows the login page for a request.
+func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, p loginProblem) error {
+	texts := pages.In(a.UILocales)
+	if len(s.Logins) == 0 {
+		html, err := s.pages.Message(texts, pages.Message{Title: texts.ErrorTitle, Text: texts.NoLogin, Failed: true})
+		s.writePage(w, http.StatusServiceUnavailable, html, err, pageOptions{})
+		return nil
+	}
+	sealed, err := s.sealTicket(w, r, ticketLogin, ticket{Auth: a})
+	if err != nil {
+		return err
+	}
+	page := pages.Login{
+		Action:        s.pathOf("login"),
+		Ticket:        sealed,
+		Client:        s.clientName(a.ClientID),
+		Username:      p.username,
+		Problem:       p.text,
+		WrongPassword: p.wrong,
+	}
+	if p.text == "" {
+		page.Username = a.LoginHint
+	}
+	for _, l := range s.Logins {
+		page.Logins = append(page.Logins, pages.Option{Name: l.Name(), Label: l.Label(), Selected: l.Name() == p.login})
+	}
+	html, err := s.pages.Login(texts, page)
+	if p.after > 0 {
+		w.Header().Set("Retry-After", retryAfter(p.after))
+	}
+	s.writePage(w, max(p.status, http.StatusOK), html, err, pageOptions{form: true, redirectTo: a.RedirectURI})
+	return nil
+}
+
+// showStart answers somebody who came to a form's address by themselves.
+func (s *Server) showStart(w http.ResponseWriter, r *http.Request) error {
+	t := pages.In(r.URL.Query().Get("ui_locales"))
+	html, err := s.pages.Message(t, pages.Message{Title: t.StartTitle, Text: t.Start})
+	s.writePage(w, http.StatusOK, html, err, pageOptions{})
+	return nil
+}

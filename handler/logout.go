@@ -1,0 +1,204 @@
+package handler
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// logoutRequest is a request to sign a person out and then to go on somewhere.
+type logoutRequest struct {
+	ClientID string `json:"c,omitempty"` // a registered client, or ""
+	To       string `json:"t,omitempty"` // validated; "" for none
+	State    string `json:"s,omitempty"`
+	Stray    bool   `json:"x,omitempty"` // an address was asked for that is not registered
+}
+
+// logout is the end session endpoint. See OpenID Connect RP-Initiated Logout §2.
+//
+// With a valid id_token_hint the application proves that it knows the person,
+// and they are signed out at once. Otherwise anyone may have written the
+// request, so the person is asked first.
+func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
+	q, err := authorizeParams(r)
+	if err != nil {
+		return err
+	}
+	if q.Has("request") && r.Method == http.MethodPost {
+		return s.confirmedLogout(w, r, q)
+	}
+	for _, name := range []string{"id_token_hint", "post_logout_redirect_uri", "client_id", "state"} {
+		if len(q[name]) > 1 {
+			return malformed(name + " must be given once.")
+		}
+	}
+	var hint *tokens.LogoutHint
+	if text := q.Get("id_token_hint"); text != "" {
+		if hint, err = s.Issuer.ParseLogoutHint(text); err != nil {
+			return err
+		}
+	}
+	req, err := s.readLogout(q, hint)
+	if err != nil {
+		return err
+	}
+	current, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
+	if err != nil {
+		return err
+	}
+	switch {
+	case hint == nil && current == nil:
+		// Nobody is signed in, so there is nothing to ask about. Nothing proves
+		// who wrote this, so it ends here and not at an address of theirs.
+		return s.endLogout(w, q.Get("ui_locales"), &logoutRequest{})
+	case hint == nil, current != nil && current.Profile.Subject != hint.Subject:
+		return s.askLogout(w, r, q.Get("ui_locales"), req, current)
+	}
+	if err := s.Issuer.SignOutHint(r.Context(), hint); err != nil {
+		return err
+	}
+	return s.signOut(w, r, q.Get("ui_locales"), req)
+}
+
+// readLogout validates who asks and where they want the person to go. The
+// address must be registered, byte for byte (§3).
+func (s *Server) readLogout(q url.Values, hint *tokens.LogoutHint) (*logoutRequest, error) {
+	req := &logoutRequest{ClientID: q.Get("client_id"), State: q.Get("state")}
+	if hint != nil {
+		if req.ClientID != "" && req.ClientID != hint.ClientID {
+			return nil, malformed("The client_id is not that of the id_token_hint.")
+		}
+		req.ClientID = hint.ClientID
+	}
+	client, ok := s.Issuer.Client(req.ClientID)
+	if !ok {
+		req.ClientID = ""
+	}
+	if to := q.Get("post_logout_redirect_uri"); to != "" {
+		if ok && slices.Contains(client.LogoutURIs, to) {
+			req.To = to
+		} else {
+			req.Stray = true
+		}
+	}
+	return req, nil
+}
+
+// auth0Logout is Auth0's logout endpoint, where its SDKs send the browser with
+// client_id and returnTo and expect no question. It is answered so for a
+// registered address, and for a page that the person sees: an image or a frame
+// of some other page signs nobody out.
+func (s *Server) auth0Logout(w http.ResponseWriter, r *http.Request) error {
+	q, err := authorizeParams(r)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"client_id", "returnTo"} {
+		if len(q[name]) > 1 {
+			return malformed("client_id and returnTo must be given once.")
+		}
+	}
+	req := &logoutRequest{ClientID: q.Get("client_id")}
+	client, known := s.Issuer.Client(req.ClientID)
+	if !known && req.ClientID != "" {
+		return malformed("The client_id is not registered.")
+	}
+	if to := q.Get("returnTo"); to != "" {
+		if !known || !slices.Contains(client.LogoutURIs, to) {
+			return malformed("The returnTo address is not one of the logout addresses that the application has registered.")
+		}
+		req.To = to
+	}
+	if known && req.To != "" && topLevel(r) {
+		return s.signOut(w, r, q.Get("ui_locales"), req)
+	}
+	current, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
+	if err != nil {
+		return err
+	}
+	if current == nil {
+		return s.endLogout(w, q.Get("ui_locales"), &logoutRequest{})
+	}
+	return s.askLogout(w, r, q.Get("ui_locales"), req, current)
+}
+
+// topLevel reports whether a request loads a page into a window of its own, as
+// far as the browser tells. See Fetch Metadata Request Headers §2.
+func topLevel(r *http.Request) bool {
+	dest, mode := r.Header.Get("Sec-Fetch-Dest"), r.Header.Get("Sec-Fetch-Mode")
+	return (dest == "" || dest == "document") && (mode == "" || mode == "navigate")
+}
+
+// askLogout shows the page that asks before it signs out.
+func (s *Server) askLogout(w http.ResponseWriter, r *http.Request, locales string, req *logoutRequest, current *tokens.Login) error {
+	sealed, err := s.sealTicket(w, r, ticketLogout, ticket{Logout: req})
+	if err != nil {
+		return err
+	}
+	page := pages.Logout{Action: s.pathOf("logout"), Ticket: sealed, Client: s.clientName(req.ClientID)}
+	if current != nil {
+		page.Person = personName(current.Profile)
+	}
+	html, err := s.pages.Logout(pages.In(locales), page)
+	s.writePage(w, http.StatusOK, html, err, pageOptions{form: true, redirectTo: req.To})
+	return nil
+}
+
+// confirmedLogout takes the form of askLogout.
+func (s *Server) confirmedLogout(w http.ResponseWriter, r *http.Request, form url.Values) error {
+	if !s.sameOrigin(r) {
+		return errForbidden
+	}
+	t, err := s.openTicket(r, ticketLogout, form.Get("request"))
+	if err != nil {
+		return expiredIsForbidden(err)
+	}
+	if form.Get("action") != "logout" {
+		texts := pages.In("")
+		html, err := s.pages.Message(texts, pages.Message{Title: texts.StillInTitle, Text: texts.StillIn})
+		s.writePage(w, http.StatusOK, html, err, pageOptions{})
+		return nil
+	}
+	return s.signOut(w, r, "", t.Logout)
+}
+
+// signOut ends the session of this browser, on the server and in the browser.
+func (s *Server) signOut(w http.ResponseWriter, r *http.Request, locales string, req *logoutRequest) error {
+	if err := s.Issuer.SignOut(r.Context(), s.session(r)); err != nil {
+		return err
+	}
+	s.clearSession(w)
+	return s.endLogout(w, locales, req)
+}
+
+// endLogout goes on where the request says, or says that it is done.
+func (s *Server) endLogout(w http.ResponseWriter, locales string, req *logoutRequest) error {
+	if client, ok := s.Issuer.Client(req.ClientID); req.To != "" && ok && slices.Contains(client.LogoutURIs, req.To) {
+		to := req.To
+		if req.State != "" {
+			to = appendQuery(to, []pages.Field{{Name: "state", Value: req.State}})
+		}
+		s.redirect(w, to, false)
+		return nil
+	}
+	t := pages.In(locales)
+	m := pages.Message{Title: t.SignedOutTitle, Text: t.SignedOut}
+	if req.Stray {
+		m.Text = t.SignedOutStray
+	}
+	html, err := s.pages.Message(t, m)
+	s.writePage(w, http.StatusOK, html, err, pageOptions{})
+	return nil
+}
+
+// expiredIsForbidden is for forms that only begin again at the application.
+func expiredIsForbidden(err error) error {
+	if errors.Is(err, errTicketExpired) {
+		return errForbidden
+	}
+	return err
+}

@@ -1,0 +1,116 @@
+package handler
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// publicCache is how long others may keep the public documents and keys.
+const publicCache = "public, max-age=300"
+
+// discoveryDocument says what this server does: all of it, and nothing else.
+// One document answers OpenID Connect Discovery §3 and RFC 8414 §2.
+type discoveryDocument struct {
+	Issuer                string   `json:"issuer"`
+	AuthorizationEndpoint string   `json:"authorization_endpoint"`
+	TokenEndpoint         string   `json:"token_endpoint"`
+	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
+	JWKSURI               string   `json:"jwks_uri"`
+	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	IntrospectionEndpoint string   `json:"introspection_endpoint"`
+	EndSessionEndpoint    string   `json:"end_session_endpoint"`
+	Scopes                []string `json:"scopes_supported"`
+	ResponseTypes         []string `json:"response_types_supported"`
+	ResponseModes         []string `json:"response_modes_supported"`
+	GrantTypes            []string `json:"grant_types_supported"`
+	SubjectTypes          []string `json:"subject_types_supported"`
+	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported"`
+	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
+	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectAuthMethods []string `json:"introspection_endpoint_auth_methods_supported"`
+	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
+	Prompts               []string `json:"prompt_values_supported"`
+	Claims                []string `json:"claims_supported"`
+	ClaimTypes            []string `json:"claim_types_supported"`
+	UILocales             []string `json:"ui_locales_supported"`
+	IssInResponse         bool     `json:"authorization_response_iss_parameter_supported"`
+	ClaimsParameter       bool     `json:"claims_parameter_supported"`
+	RequestParameter      bool     `json:"request_parameter_supported"`
+	RequestURIParameter   bool     `json:"request_uri_parameter_supported"` // its default is true
+}
+
+// discovery writes the document once.
+func (s *Server) discovery() ([]byte, error) {
+	confidential := []string{string(tokens.AuthBasic), string(tokens.AuthPost)}
+	all := append([]string{string(tokens.AuthNone)}, confidential...)
+	b, err := json.MarshalIndent(discoveryDocument{
+		Issuer:                s.IssuerURL,
+		AuthorizationEndpoint: s.urlOf("authorize"),
+		TokenEndpoint:         s.urlOf("token"),
+		UserinfoEndpoint:      s.urlOf("userinfo"),
+		JWKSURI:               s.urlOf("jwks"),
+		RevocationEndpoint:    s.urlOf("revoke"),
+		IntrospectionEndpoint: s.urlOf("introspect"),
+		EndSessionEndpoint:    s.urlOf("logout"),
+		Scopes:                s.scopes(),
+		ResponseTypes:         []string{"code"},
+		ResponseModes:         []string{string(tokens.ModeQuery), string(tokens.ModeFormPost), string(tokens.ModeWebMessage)},
+		GrantTypes:            []string{string(tokens.GrantAuthorizationCode), string(tokens.GrantRefreshToken), string(tokens.GrantClientCredentials)},
+		SubjectTypes:          []string{"public"},
+		IDTokenAlgs:           s.IDTokenAlgs,
+		TokenAuthMethods:      all,
+		RevocationAuthMethods: all,
+		IntrospectAuthMethods: confidential,
+		ChallengeMethods:      []string{"S256"},
+		Prompts:               []string{tokens.PromptNone, tokens.PromptLogin, tokens.PromptConsent, tokens.PromptSelectAccount},
+		Claims: []string{
+			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "sid",
+			"name", "given_name", "family_name", "nickname", "preferred_username", "picture", "updated_at", "email", "email_verified",
+		},
+		ClaimTypes:    []string{"normal"},
+		UILocales:     pages.Languages(),
+		IssInResponse: true,
+	}, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("writing discovery document: %w", err)
+	}
+	return append(b, '\n'), nil
+}
+
+// scopes returns the gateway's own scopes and those of the APIs.
+func (s *Server) scopes() []string {
+	all := slices.Clone(tokens.ReservedScopes)
+	for _, scope := range s.APIScopes {
+		if !slices.Contains(all, scope) {
+			all = append(all, scope)
+		}
+	}
+	return all
+}
+
+// document serves both discovery documents. See OpenID Connect Discovery §4, RFC 8414 §3.
+func (s *Server) document(w http.ResponseWriter, _ *http.Request) error {
+	writePublic(w, s.metadata)
+	return nil
+}
+
+// jwks serves the public signing keys. See RFC 7517 §5.
+func (s *Server) jwks(w http.ResponseWriter, _ *http.Request) error {
+	writePublic(w, s.JWKS())
+	return nil
+}
+
+// writePublic sends a JSON document that anyone may keep for a while.
+func writePublic(w http.ResponseWriter, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", publicCache)
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body)
+}

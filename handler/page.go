@@ -1,0 +1,101 @@
+package handler
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// pageOptions are what differs between the security headers of our pages.
+type pageOptions struct {
+	// form says that a form of the page posts: to ourselves, and through our
+	// redirect to this URI, where it is not "". Chromium applies form-action
+	// to every redirect that follows a post.
+	form       bool
+	redirectTo string
+	// script is the nonce of the page's one script.
+	script string
+	// framedBy is the one origin that may frame the page; "" for none.
+	framedBy string
+}
+
+// writePage sends a page. A failure to render it is a 500 without details.
+func (s *Server) writePage(w http.ResponseWriter, status int, html []byte, err error, o pageOptions) {
+	if err != nil {
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	s.protect(h, o)
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(html)
+}
+
+// protect sets the headers that isolate a page in the browser. There is no
+// Cross-Origin-Opener-Policy: a popup's answer must reach its opener.
+// See RFC 9700 §4.2.4 and §4.16.
+func (s *Server) protect(h http.Header, o pageOptions) {
+	noStore(h)
+	h.Set("Content-Security-Policy", s.policy(o))
+	h.Set("X-Content-Type-Options", "nosniff")
+	if o.framedBy == "" {
+		h.Set("X-Frame-Options", "DENY")
+	}
+	h.Set("Referrer-Policy", "no-referrer")
+	if o.form {
+		// With no-referrer the browser posts with the Origin null.
+		h.Set("Referrer-Policy", "same-origin")
+	}
+}
+
+// policy writes the Content-Security-Policy of a page.
+func (s *Server) policy(o pageOptions) string {
+	p := "default-src 'none'; base-uri 'none'; style-src " + s.pages.StyleSource()
+	if s.pages.HasLogo() {
+		p += "; img-src 'self' data:"
+	}
+	if o.script != "" {
+		p += "; script-src 'nonce-" + o.script + "'"
+	}
+	p += "; form-action"
+	if o.form {
+		p += " 'self'"
+		if source := formSource(o.redirectTo); source != "" {
+			p += " " + source
+		}
+	} else {
+		p += " 'none'"
+	}
+	if o.framedBy != "" {
+		return p + "; frame-ancestors " + o.framedBy
+	}
+	return p + "; frame-ancestors 'none'"
+}
+
+// formSource returns the CSP source that lets a form's answer go on to a
+// redirect URI: its origin, or its scheme where it has none that CSP can write
+// (a private scheme, RFC 8252 §7.1, or an IPv6 literal).
+func formSource(redirectURI string) string {
+	if origin := tokens.OriginOf(redirectURI); origin != "" {
+		if strings.ContainsAny(origin, "[]") {
+			scheme, _, _ := strings.Cut(origin, ":")
+			return scheme + ":"
+		}
+		if strings.ContainsAny(origin, " ;,'\"") {
+			return ""
+		}
+		return origin
+	}
+	u, err := url.Parse(redirectURI)
+	if err != nil || u.Scheme == "" {
+		return ""
+	}
+	return u.Scheme + ":"
+}
+
+// nonce returns a fresh value for a script of a page.
+func nonce() string { return rand.Text() }

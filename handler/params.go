@@ -1,0 +1,192 @@
+package handler
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// maxParams is how many parameters a body may have. No request needs a tenth of them.
+const maxParams = 100
+
+// params are the parameters of a request body. Each stands there once; only
+// `resource` may repeat (RFC 8707 §2).
+type params map[string][]string
+
+// get returns a parameter. An empty one is as good as none (RFC 6749 §3.2).
+func (p params) get(name string) string {
+	if v := p[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// audiences returns what `audience` (Auth0) and `resource` (RFC 8707) name.
+func (p params) audiences() []string {
+	var out []string
+	if a := p.get("audience"); a != "" {
+		out = append(out, a)
+	}
+	for _, r := range p["resource"] {
+		if r != "" {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// bodyOnly are the parameters that must not stand in a URL, where logs and
+// histories keep them. See RFC 6749 §2.3.1 and §3.2.
+var bodyOnly = func() map[string]bool {
+	m := make(map[string]bool)
+	for name := range strings.FieldsSeq(`grant_type client_id client_secret client_assertion client_assertion_type
+		code code_verifier redirect_uri refresh_token scope audience resource token token_type_hint username password`) {
+		m[name] = true
+	}
+	return m
+}()
+
+// readParams reads the body of a request to an endpoint for programs: a form,
+// as the RFCs say, or a flat JSON object of strings, as Auth0's SDKs send.
+func readParams(r *http.Request) (params, error) {
+	if r.URL.RawQuery != "" {
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			return nil, malformed("The query string is malformed. Send parameters in the body.")
+		}
+		for name := range query {
+			if bodyOnly[name] {
+				return nil, malformed("Send parameters in the body, not in the URL.")
+			}
+		}
+	}
+	lines := r.Header["Content-Type"]
+	if len(lines) != 1 {
+		return nil, errContentType
+	}
+	kind, attributes, err := mime.ParseMediaType(lines[0])
+	if err != nil || !onlyUTF8(attributes) {
+		return nil, errContentType
+	}
+	switch kind {
+	case "application/x-www-form-urlencoded":
+		return readBody(r, parseForm)
+	case "application/json":
+		return readBody(r, parseObject)
+	}
+	return nil, errContentType
+}
+
+var errContentType = malformed("Send the parameters as application/x-www-form-urlencoded, or as a JSON object with the Content-Type application/json.")
+
+// onlyUTF8 reports whether a media type has no attribute that changes how the body reads.
+func onlyUTF8(attributes map[string]string) bool {
+	for name, value := range attributes {
+		if name != "charset" || !strings.EqualFold(value, "utf-8") {
+			return false
+		}
+	}
+	return true
+}
+
+// readForm reads the body of a form that a page of ours posts, or a client's
+// page to /authorize. Every parameter may repeat; the caller decides.
+func readForm(r *http.Request) (url.Values, error) {
+	kind, attributes, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/x-www-form-urlencoded" || !onlyUTF8(attributes) {
+		return nil, malformed("The form must be sent as application/x-www-form-urlencoded.")
+	}
+	return readBody(r, parseValues)
+}
+
+// readBody reads all of the body and parses it. A body over the limit is an
+// *http.MaxBytesError.
+func readBody[T any](r *http.Request, parse func([]byte) (T, error)) (T, error) {
+	var none T
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+			return none, fmt.Errorf("reading body: %w", err)
+		}
+		return none, &tokens.Error{Code: tokens.InvalidRequest, Reason: tokens.ReasonMalformed, Description: "The body ended early.", Cause: err}
+	}
+	return parse(body)
+}
+
+// parseValues reads a form.
+func parseValues(body []byte) (url.Values, error) {
+	if bytes.Count(body, []byte{'&'}) >= maxParams {
+		return nil, malformed("The body has too many parameters.")
+	}
+	values, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, malformed("The body is not a well-formed form.")
+	}
+	return values, nil
+}
+
+// parseForm reads a form in which nothing may repeat. See RFC 6749 §3.2.
+func parseForm(body []byte) (params, error) {
+	values, err := parseValues(body)
+	if err != nil {
+		return nil, err
+	}
+	for name, v := range values {
+		if len(v) > 1 && name != "resource" {
+			return nil, errRepeated
+		}
+	}
+	return params(values), nil
+}
+
+var (
+	errRepeated = malformed("A parameter is given more than once.")
+	errObject   = malformed("The body is not one flat JSON object of strings.")
+)
+
+// parseObject reads a JSON object of strings without repeated members.
+func parseObject(body []byte) (params, error) {
+	if !utf8.Valid(body) {
+		return nil, errObject
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, errObject
+	}
+	p := make(params)
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, errObject
+		}
+		value, err := d.Token()
+		text, isString := value.(string)
+		if err != nil || !isString {
+			return nil, errObject
+		}
+		key, _ := name.(string) // a member's name always is
+		if _, repeated := p[key]; repeated {
+			return nil, errRepeated
+		}
+		if len(p) == maxParams {
+			return nil, malformed("The body has too many parameters.")
+		}
+		p[key] = []string{text}
+	}
+	if _, err := d.Token(); err != nil { // the closing brace
+		return nil, errObject
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errObject
+	}
+	return p, nil
+}

@@ -1,0 +1,26 @@
+package handler
+
+import "net/http"
+
+// revoke is the revocation endpoint. A token that is not good any more, or
+// never was, is as good as revoked: 200. See RFC 7009 §2.
+func (s *Server) revoke(w http.ResponseWriter, r *http.Request) error {
+	p, err := readParams(r)
+	if err != nil {
+		return err
+	}
+	client, err := s.authenticate(w, r, p)
+	if err != nil {
+		return err
+	}
+	token := p.get("token")
+	if token == "" {
+		return malformed("token is missing.")
+	}
+	// token_type_hint is only a hint (§2.1): the token says itself what it is.
+	if err := s.Issuer.Revoke(r.Context(), client, token); err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, struct{}{})
+	return nil
+}

@@ -1,0 +1,132 @@
+package handler
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// ticketLifetime is how long a person may look at a form.
+const ticketLifetime = 15 * time.Minute
+
+// ticketKind is the form that a ticket is for. A ticket for one is worth
+// nothing in another.
+type ticketKind string
+
+const (
+	ticketLogin   ticketKind = "login"
+	ticketConsent ticketKind = "consent"
+	ticketLogout  ticketKind = "logout"
+)
+
+// ticket is the hidden field of a form: what the server must know again when
+// the form comes back, sealed, so that it keeps nothing meanwhile. It is bound
+// to the browser's cookie, which makes it the CSRF token too.
+type ticket struct {
+	ID      [16]byte              `json:"i"`
+	Browser browserID             `json:"b"`
+	Expires int64                 `json:"e"`           // Unix seconds
+	Auth    *tokens.Authorization `json:"a,omitempty"` // login, consent
+	Session tokens.SessionID      `json:"s,omitzero"`  // consent
+	Fresh   bool                  `json:"f,omitempty"` // consent: the person has signed in for this request
+	Logout  *logoutRequest        `json:"o,omitempty"` // logout
+}
+
+var (
+	errTicketExpired = errors.New("opening ticket: it has expired")
+	errTicketBad     = fmt.Errorf("opening ticket: %w", errForbidden)
+)
+
+// sealTicket completes a ticket and seals it for a form.
+func (s *Server) sealTicket(w http.ResponseWriter, r *http.Request, kind ticketKind, t ticket) (string, error) {
+	_, _ = rand.Read(t.ID[:]) // never fails
+	t.Browser = s.browser(w, r)
+	t.Expires = s.Clock().Add(ticketLifetime).Unix()
+	b, err := json.Marshal(t)
+	if err != nil {
+		return "", fmt.Errorf("sealing ticket: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(s.Secrets().Seal(tokens.PurposeSealPage, b, []byte(kind))), nil
+}
+
+// openTicket reads the ticket of a form that came back in the browser that got
+// it. errTicketExpired comes with the ticket: it is genuine, only old.
+func (s *Server) openTicket(r *http.Request, kind ticketKind, text string) (*ticket, error) {
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, errTicketBad
+	}
+	b, _, err := s.Secrets().Open(tokens.PurposeSealPage, sealed, []byte(kind))
+	if err != nil {
+		return nil, errTicketBad
+	}
+	var t ticket
+	if err := json.Unmarshal(b, &t); err != nil {
+		return nil, errTicketBad
+	}
+	if id, ok := s.sentBrowser(r); !ok || id != t.Browser {
+		return nil, errTicketBad
+	}
+	if t.Auth != nil && !s.stillValid(t.Auth) {
+		return nil, malformed("The application or its redirect_uri is not registered any more.")
+	}
+	if s.Clock().Unix() >= t.Expires {
+		return &t, errTicketExpired
+	}
+	return &t, nil
+}
+
+// stillValid reports whether a request that was validated when its page was
+// made is still one that may be answered.
+func (s *Server) stillValid(a *tokens.Authorization) bool {
+	c, ok := s.Issuer.Client(a.ClientID)
+	return ok && tokens.MatchRedirect(c.RedirectURIs, a.RedirectURI)
+}
+
+// sameOrigin reports whether a browser sends this form from our own pages, as
+// far as it tells: the ticket decides, this only refuses early.
+func (s *Server) sameOrigin(r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {
+		return false
+	}
+	origin := r.Header.Get("Origin")
+	return origin == "" || origin == s.origin
+}
+
+// usedTickets remembers tickets that work once, until they have expired, in
+// bounded memory: two maps, of which the older is dropped in turn.
+type usedTickets struct {
+	mu           sync.Mutex
+	recent, past map[[16]byte]struct{}
+	since        time.Time // when recent was begun
+}
+
+// maxUsedTickets bounds each of the maps. Only people who are signed in use
+// such tickets.
+const maxUsedTickets = 1 << 16
+
+func newUsedTickets() *usedTickets {
+	return &usedTickets{recent: make(map[[16]byte]struct{}), past: make(map[[16]byte]struct{})}
+}
+
+// take reports whether the ticket is used for the first time.
+func (u *usedTickets) take(id [16]byte, now time.Time) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.recent) >= maxUsedTickets || now.Sub(u.since) > ticketLifetime {
+		u.past, u.recent, u.since = u.recent, make(map[[16]byte]struct{}), now
+	}
+	_, used := u.recent[id]
+	if _, before := u.past[id]; used || before {
+		return false
+	}
+	u.recent[id] = struct{}{}
+	return true
+}
