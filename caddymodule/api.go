@@ -35,7 +35,7 @@ type API struct {
 }
 
 // block names the API in errors.
-func (a *API) block() string { return "api " + a.Identifier }
+func (a *API) block() string { return title("api", a.Identifier) }
 
 // Check finds what the text shows to be wrong.
 func (a *API) Check() error {

@@ -52,7 +52,7 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	    theme {
 //	        name  <text>
 //	        logo  <path>
-//	        color <#rrggbb>
+//	        color "<#rrggbb>"
 //	    }
 //	    login <module> ...
 //	    api <identifier> {

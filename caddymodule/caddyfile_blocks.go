@@ -44,9 +44,15 @@ func (s *Session) options() options {
 
 func (t *Theme) options() options {
 	return options{
-		"name":  stringOption(&t.Name),
-		"logo":  stringOption(&t.Logo),
-		"color": stringOption(&t.Color),
+		"name": stringOption(&t.Name),
+		"logo": stringOption(&t.Logo),
+		"color": {read: func(g *grammar) (err error) {
+			if g.CountRemainingArgs() == 0 {
+				return g.Errf("%s%s has no value: write it in quotes, as in `color \"#1a56db\"`: a # outside of quotes begins a comment", g.prefix(), g.name)
+			}
+			t.Color, err = g.word()
+			return err
+		}},
 	}
 }
 

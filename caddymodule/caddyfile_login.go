@@ -46,8 +46,8 @@ func (l *LocalLogin) readUser(g *grammar) error {
 		return g.Errf("%s%s has no hash: %s (a {$NAME} that is not set leaves none)", g.prefix(), u.block(), makeHash)
 	}
 	u.Hash = g.Val()
-	if err := g.end(); err != nil {
-		return err
+	if g.NextArg() { // which may be part of a password: not to be shown
+		return g.Errf("%s%s has one argument too many: write its name and its hash, and the rest in a block", g.prefix(), u.block())
 	}
 	return g.block(u.block(), options{
 		"email": stringOption(&u.Email),

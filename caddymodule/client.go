@@ -70,7 +70,7 @@ type Client struct {
 const consentAuto = "auto"
 
 // block names the client in errors.
-func (c *Client) block() string { return "client " + c.ID }
+func (c *Client) block() string { return title("client", c.ID) }
 
 // Check finds what the text shows to be wrong, as far as the client alone goes.
 func (c *Client) Check() error {

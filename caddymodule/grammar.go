@@ -60,7 +60,7 @@ func (g *grammar) read(known options) error {
 			return g.Errf("%sunknown option %q: write one of %s", g.prefix(), word, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		}
 		if seen[word] && !opt.many {
-			return g.Errf("%s%s is there twice: leave one out, or put the values on one line", g.prefix(), word)
+			return g.Errf("%s%s is there twice: keep one, with all that belongs to it", g.prefix(), word)
 		}
 		seen[word] = true
 		g.name = word

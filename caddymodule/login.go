@@ -122,7 +122,7 @@ func checkLoginName(name string) error {
 const maxUserID = 200
 
 // block names the user in errors.
-func (u *LocalUser) block() string { return "user " + u.ID }
+func (u *LocalUser) block() string { return title("user", u.ID) }
 
 // Check finds what the text shows to be wrong.
 func (u *LocalUser) Check() error {

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -33,7 +34,15 @@ func wrong(option, format string, args ...any) error {
 
 // wrongValue reports a problem with one value of an option.
 func wrongValue(option, value, format string, args ...any) error {
-	return &problem{option: option, value: value, text: fmt.Sprintf("%q ", value) + fmt.Sprintf(format, args...)}
+	return &problem{option: option, value: value, text: fmt.Sprintf("%q ", redact(value)) + fmt.Sprintf(format, args...)}
+}
+
+// redact hides the password of a URL that has one by mistake.
+func redact(value string) string {
+	if u, err := url.Parse(value); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return value
 }
 
 // within says in which block a problem was found.
@@ -55,4 +64,12 @@ func firstOf(checks ...func() error) error {
 		}
 	}
 	return nil
+}
+
+// title names a block of a kind, such as "client my-spa".
+func title(kind, name string) string {
+	if name == "" {
+		name = `""`
+	}
+	return kind + " " + name
 }

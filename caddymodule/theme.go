@@ -18,7 +18,8 @@ type Theme struct {
 	// nobody else learns who signs in where. Default: none.
 	Logo string `json:"logo,omitempty"`
 
-	// The colour of buttons and links, as #rgb or #rrggbb. Default: #2454d6
+	// The colour of buttons and links, as #rgb or #rrggbb; in a Caddyfile in quotes, since
+	// # begins a comment there. Default: #2454d6
 	Color string `json:"color,omitempty"`
 }
 
