@@ -67,6 +67,9 @@ func (res *resource) parameter(r *http.Request) string {
 	return `, resource_metadata="` + quotable(u) + `"`
 }
 
+// ServesMetadata reports whether Metadata belongs at a request path.
+func (g *Guard) ServesMetadata(path string) bool { return g.resource.serves(path) }
+
 // Metadata serves the document of RFC 9728 §3. Anyone may read it.
 func (g *Guard) Metadata(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()

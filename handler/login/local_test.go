@@ -1,0 +1,373 @@
+package login
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// hashOf returns a cheap bcrypt hash.
+func hashOf(t *testing.T, password string) string {
+	t.Helper()
+	h, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(h)
+}
+
+func compareBcrypt(hash, plaintext []byte) (bool, error) {
+	err := bcrypt.CompareHashAndPassword(hash, plaintext)
+	if errors.Is(err, bcrypt.ErrMismatchedHashAndPassword) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func newTestLocal(t *testing.T, change func(*LocalConfig)) *Local {
+	t.Helper()
+	cfg := LocalConfig{
+		Name:    "local",
+		Users:   []User{{Name: "alice", Hash: hashOf(t, "correct"), Claims: map[string]any{"email": "alice@example.com"}}},
+		Compare: compareBcrypt, FakeHash: []byte(hashOf(t, "antitiming")),
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	l, err := NewLocal(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestLocalSignsIn(t *testing.T) {
+	l := newTestLocal(t, nil)
+	p, err := l.Authenticate(t.Context(), Attempt{Name: "alice", Password: "correct", Address: "192.0.2.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Subject != "local|alice" || p.Login != "local" || p.Claims["email"] != "alice@example.com" || p.Claims["name"] != "alice" {
+		t.Errorf("profile = %+v", p)
+	}
+	if got := l.Fingerprint(tokens.TagSubject("local|alice")); got != p.Fingerprint || got == (tokens.Fingerprint{}) {
+		t.Errorf("fingerprint %x, profile's %x", got, p.Fingerprint)
+	}
+	if got := l.Fingerprint(tokens.TagSubject("local|bob")); got != (tokens.Fingerprint{}) {
+		t.Errorf("an unknown user has the fingerprint %x", got)
+	}
+}
+
+func TestLocalRefuses(t *testing.T) {
+	l := newTestLocal(t, nil)
+	for _, tc := range []struct{ name, user, password string }{
+		{"wrong password", "alice", "wrong"},
+		{"unknown user", "mallory", "correct"},
+		{"other case", "Alice", "correct"},
+		{"empty password", "alice", ""},
+		{"empty name", "", "correct"},
+		{"password with a tail beyond the limit", "alice", "correct" + strings.Repeat("x", 5000)},
+		{"huge name", strings.Repeat("a", 10_000), "correct"},
+		{"NUL", "alice\x00", "correct"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := l.Authenticate(t.Context(), Attempt{Name: tc.user, Password: tc.password, Address: tc.name})
+			if !errors.Is(err, ErrWrong) {
+				t.Errorf("error = %v, want ErrWrong", err)
+			}
+		})
+	}
+}
+
+// LOG-03: an unknown name costs exactly one comparison, with a hash like the users' own.
+func TestUnknownNamesCostTheSame(t *testing.T) {
+	var compared [][]byte
+	l := newTestLocal(t, func(cfg *LocalConfig) {
+		cfg.Compare = func(hash, _ []byte) (bool, error) {
+			compared = append(compared, hash)
+			return false, nil
+		}
+	})
+	for _, name := range []string{"alice", "nobody", "somebody"} {
+		compared = nil
+		if _, err := l.Authenticate(t.Context(), Attempt{Name: name, Password: "x"}); !errors.Is(err, ErrWrong) {
+			t.Fatal(err)
+		}
+		if len(compared) != 1 || string(compared[0]) != l.cfg.Users[0].Hash {
+			t.Errorf("%s: %d comparisons, want one with a configured hash", name, len(compared))
+		}
+	}
+}
+
+func TestAnUnknownNameNeverSignsIn(t *testing.T) {
+	l := newTestLocal(t, func(cfg *LocalConfig) {
+		cfg.Compare = func(_, _ []byte) (bool, error) { return true, nil } // the decoy's own password
+	})
+	if _, err := l.Authenticate(t.Context(), Attempt{Name: "mallory", Password: "correct"}); !errors.Is(err, ErrWrong) {
+		t.Errorf("error = %v, want ErrWrong", err)
+	}
+}
+
+func TestBrakePerAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newTestLocal(t, nil)
+		try := func(password, address string) error {
+			_, err := l.Authenticate(t.Context(), Attempt{Name: "alice", Password: password, Address: address})
+			return err
+		}
+		for i := range freePerAccount {
+			if err := try("wrong", string(rune('a'+i))); !errors.Is(err, ErrWrong) {
+				t.Fatalf("try %d: %v", i, err)
+			}
+		}
+		wait := new(WaitError)
+		// From any address (LOG-07), and with the right password too.
+		if err := try("correct", "elsewhere"); !errors.As(err, &wait) || wait.Busy || wait.After <= 0 {
+			t.Fatalf("after %d failures: %v", freePerAccount, err)
+		}
+		time.Sleep(wait.After)
+		if err := try("wrong", "elsewhere"); !errors.Is(err, ErrWrong) {
+			t.Fatalf("after the delay: %v", err)
+		}
+		first := wait.After
+		if err := try("wrong", "elsewhere"); !errors.As(err, &wait) || wait.After <= first {
+			t.Fatalf("the delay does not grow: %v then %v", first, wait.After)
+		}
+		time.Sleep(brakeMost)
+		if err := try("correct", "elsewhere"); err != nil {
+			t.Fatalf("the owner, after the longest delay: %v", err)
+		}
+		for range freePerAccount {
+			if err := try("wrong", "elsewhere"); !errors.Is(err, ErrWrong) {
+				t.Fatalf("a success clears the count: %v", err)
+			}
+		}
+	})
+}
+
+func TestBrakePerAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newTestLocal(t, nil)
+		for i := range freePerAddress {
+			name := "user" + string(rune('a'+i))
+			address := "2001:db8::" + string(rune('1'+i%9)) // one /64
+			if _, err := l.Authenticate(t.Context(), Attempt{Name: name, Password: "x", Address: address}); !errors.Is(err, ErrWrong) {
+				t.Fatalf("try %d: %v", i, err)
+			}
+		}
+		wait := new(WaitError)
+		_, err := l.Authenticate(t.Context(), Attempt{Name: "alice", Password: "correct", Address: "2001:db8::ffff"})
+		if !errors.As(err, &wait) {
+			t.Errorf("the same network: %v, want a WaitError", err)
+		}
+		if _, err = l.Authenticate(t.Context(), Attempt{Name: "alice", Password: "correct", Address: "2001:db8:1::1"}); err != nil {
+			t.Errorf("another network: %v", err)
+		}
+	})
+}
+
+// Guesses that are sent at once do not pass the brake together.
+func TestBrakeCountsBeforeItCompares(t *testing.T) {
+	var compared atomic.Int64
+	l := newTestLocal(t, func(cfg *LocalConfig) {
+		cfg.Slots = 100
+		cfg.Compare = func(_, _ []byte) (bool, error) { compared.Add(1); return false, nil }
+	})
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			_, _ = l.Authenticate(t.Context(), Attempt{Name: "alice", Password: "x"})
+		})
+	}
+	wg.Wait()
+	if n := compared.Load(); n != freePerAccount {
+		t.Errorf("%d of 100 parallel guesses were compared, want %d", n, freePerAccount)
+	}
+}
+
+// DOS-07: a flood of logins takes no more than the slots, a short queue waits,
+// and the rest is refused at once.
+func TestHardeningDOS07(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var running, most atomic.Int64
+		l := newTestLocal(t, func(cfg *LocalConfig) {
+			cfg.Slots = 2
+			cfg.Compare = func(_, _ []byte) (bool, error) {
+				most.Store(max(most.Load(), running.Add(1)))
+				time.Sleep(time.Second)
+				running.Add(-1)
+				return false, nil
+			}
+		})
+		var busy, wrong atomic.Int64
+		start := time.Now()
+		var slowest atomic.Int64
+		var wg sync.WaitGroup
+		for i := range 200 {
+			wg.Go(func() {
+				name := "user" + string(rune(i))
+				_, err := l.Authenticate(t.Context(), Attempt{Name: name, Password: "x", Address: name})
+				wait := new(WaitError)
+				switch {
+				case errors.As(err, &wait) && wait.Busy:
+					busy.Add(1)
+				case errors.Is(err, ErrWrong):
+					wrong.Add(1)
+				}
+				slowest.Store(max(slowest.Load(), int64(time.Since(start))))
+			})
+		}
+		wg.Wait()
+		if most.Load() > 2 {
+			t.Errorf("%d comparisons at once, want at most 2", most.Load())
+		}
+		if busy.Load() < 190 || busy.Load()+wrong.Load() != 200 {
+			t.Errorf("%d refused as busy, %d compared", busy.Load(), wrong.Load())
+		}
+		if got := time.Duration(slowest.Load()); got > 5*time.Second {
+			t.Errorf("the last answer took %v", got)
+		}
+	})
+}
+
+func TestUsersFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "users.htpasswd")
+	write := func(text string, age time.Duration) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		when := time.Now().Add(-age)
+		if err := os.Chtimes(path, when, when); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := time.Now()
+	var log bytes.Buffer
+	l := newTestLocal(t, func(cfg *LocalConfig) {
+		cfg.UsersFile = path
+		cfg.Clock = func() time.Time { return now }
+		cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	})
+	try := func(name, password string) error {
+		now = now.Add(time.Hour) // past every delay, and due for a look
+		_, err := l.Authenticate(t.Context(), Attempt{Name: name, Password: password})
+		return err
+	}
+	write("# people\n\nbob:"+hashOf(t, "first")+"\n", time.Hour)
+	if err := l.Load(); err != nil {
+		t.Fatal(err)
+	}
+	if err := try("bob", "first"); err != nil {
+		t.Errorf("a user of the file: %v", err)
+	}
+	if err := try("alice", "correct"); err != nil {
+		t.Errorf("a user of the configuration: %v", err)
+	}
+	before := l.Fingerprint(tokens.TagSubject("local|bob"))
+	write("bob:"+hashOf(t, "second")+"\n", time.Minute)
+	if err := try("bob", "second"); err != nil {
+		t.Errorf("after a change: %v", err)
+	}
+	if after := l.Fingerprint(tokens.TagSubject("local|bob")); after == before {
+		t.Error("a new password has the old fingerprint")
+	}
+	write("bob:$apr1$oops\n", time.Second)
+	if err := try("bob", "second"); err != nil {
+		t.Errorf("a broken file: %v", err)
+	}
+	if !strings.Contains(log.String(), path+":1") || strings.Contains(log.String(), "$apr1$") {
+		t.Errorf("the log does not name file:line, or shows the hash: %s", log.String())
+	}
+	write("carol:"+hashOf(t, "x")+"\n", 0)
+	if err := try("bob", "second"); !errors.Is(err, ErrWrong) {
+		t.Errorf("a removed user: %v", err)
+	}
+	if got := l.Fingerprint(tokens.TagSubject("local|bob")); got != (tokens.Fingerprint{}) {
+		t.Error("a removed user has a fingerprint")
+	}
+}
+
+func TestUsersFileErrors(t *testing.T) {
+	good := hashOf(t, "x")
+	for _, tc := range []struct{ name, text, want string }{
+		{"no colon", "# a\nbob\n", ":2: the line is not name:hash"},
+		{"md5", "bob:$apr1$x$y\n", ":1: the hash is neither bcrypt nor argon2id"},
+		{"sha1", "bob:{SHA}abc\n", ":1: the hash is neither"},
+		{"cut bcrypt", "bob:" + good[:40] + "\n", ":1: the bcrypt hash is not whole"},
+		{"twice", "bob:" + good + "\nbob:" + good + "\n", ":2: there is a user of this name already"},
+		{"as configured", "alice:" + good + "\n", ":1: there is a user of this name already"},
+		{"space in name", "bob smith:" + good + "\n", ":1: the name must be"},
+		{"missing", "", "no such file"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "users")
+			if tc.text != "" {
+				if err := os.WriteFile(path, []byte(tc.text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			l := newTestLocal(t, func(cfg *LocalConfig) { cfg.UsersFile = path })
+			err := l.Load()
+			if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), path) {
+				t.Errorf("error = %v, want %s%s", err, path, tc.want)
+			}
+			if err != nil && strings.Contains(err.Error(), good) {
+				t.Error("the error shows the hash")
+			}
+		})
+	}
+}
+
+func TestNewLocalErrors(t *testing.T) {
+	hash := hashOf(t, "x")
+	for _, tc := range []struct {
+		name  string
+		users []User
+	}{
+		{"twice", []User{{Name: "a", Hash: hash}, {Name: "a", Hash: hash}}},
+		{"no hash", []User{{Name: "a"}}},
+		{"password in the place of a hash", []User{{Name: "a", Hash: "hunter2"}}},
+		{"colon", []User{{Name: "a:b", Hash: hash}}},
+		{"empty name", []User{{Hash: hash}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := NewLocal(LocalConfig{Name: "local", Users: tc.users, Compare: compareBcrypt, FakeHash: []byte(hash)})
+			if err == nil {
+				t.Error("no error")
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Error("the error shows the password")
+			}
+		})
+	}
+}
+
+func FuzzParseUsers(f *testing.F) {
+	f.Add("bob:$2a$04$x\n# c\n\n:\n")
+	f.Add("\ufeffa:b:c\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		users, err := parseUsers("file", strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		for _, u := range users {
+			if strings.ContainsAny(u.Name, ":\n") || strings.ContainsAny(u.Hash, ":\n") {
+				t.Errorf("parsed %q", u)
+			}
+		}
+		_, _ = newUserSet("local", users)
+	})
+}

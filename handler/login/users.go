@@ -1,0 +1,147 @@
+package login
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// User is a person in the configuration.
+type User struct {
+	Name   string
+	Hash   string         // bcrypt or argon2id, as from `caddy hash-password`
+	Claims map[string]any // name, email, …; `name` and `nickname` default to Name
+
+	where string // file:line, for errors
+}
+
+// user is a User, ready for use.
+type user struct {
+	name   string
+	hash   string
+	claims map[string]any
+}
+
+// profile is what the gateway knows about the user.
+func (u *user) profile(login string) tokens.Profile {
+	return tokens.Profile{
+		Subject:     subject(login, u.name),
+		Login:       login,
+		Claims:      u.claims,
+		Fingerprint: tokens.FingerprintOf(u.hash),
+	}
+}
+
+func subject(login, name string) string { return login + "|" + name }
+
+// userSet is all users at one time. It never changes.
+type userSet struct {
+	byName map[string]*user
+	byTag  map[tokens.UserTag]*user
+	hashes []string // of all users
+}
+
+// newUserSet checks and joins the users of the configuration and of a file.
+func newUserSet(login string, configured []User, fromFile ...User) (*userSet, error) {
+	s := &userSet{byName: make(map[string]*user), byTag: make(map[tokens.UserTag]*user)}
+	for _, list := range [][]User{configured, fromFile} {
+		for _, u := range list {
+			if err := u.check(); err != nil {
+				return nil, fmt.Errorf("reading user %s: %w", u.place(), err)
+			}
+			if _, twice := s.byName[u.Name]; twice {
+				return nil, fmt.Errorf("reading user %s: there is a user of this name already: leave one out", u.place())
+			}
+			entry := &user{name: u.Name, hash: u.Hash, claims: u.allClaims()}
+			s.byName[u.Name] = entry
+			s.byTag[tokens.TagSubject(subject(login, u.Name))] = entry
+			s.hashes = append(s.hashes, u.Hash)
+		}
+	}
+	return s, nil
+}
+
+// place names the user in errors.
+func (u *User) place() string {
+	if u.where != "" {
+		return u.where
+	}
+	return fmt.Sprintf("%q", u.Name)
+}
+
+// check reports what is wrong with a user, and the mend. A name becomes part
+// of a subject, which has at most 255 ASCII characters (OpenID Connect Core §2).
+func (u *User) check() error {
+	if !tokens.ValidScope(u.Name) || strings.Contains(u.Name, ":") || len(u.Name) > 200 {
+		return errors.New("the name must be up to 200 printable ASCII characters without spaces, quotes, backslashes and colons")
+	}
+	switch {
+	case u.Hash == "":
+		return errors.New("the hash is missing: make one with `caddy hash-password`")
+	case strings.HasPrefix(u.Hash, "$2a$"), strings.HasPrefix(u.Hash, "$2b$"), strings.HasPrefix(u.Hash, "$2y$"):
+		if len(u.Hash) != 60 {
+			return errors.New("the bcrypt hash is not whole: it has 60 characters")
+		}
+		return nil
+	case strings.HasPrefix(u.Hash, "$argon2id$"):
+		return nil
+	}
+	return errors.New("the hash is neither bcrypt nor argon2id: make one with `caddy hash-password` or `htpasswd -B`")
+}
+
+// allClaims are the user's claims with their defaults.
+func (u *User) allClaims() map[string]any {
+	claims := map[string]any{"name": u.Name, "nickname": u.Name, "preferred_username": u.Name}
+	for name, value := range u.Claims {
+		claims[name] = value
+	}
+	return claims
+}
+
+// maxUsersFile bounds a users file, in bytes: some 500,000 users.
+const maxUsersFile = 64 << 20
+
+// readUsersFile reads an htpasswd file: lines "name:hash", empty lines, and
+// lines that begin with "#". Errors name file:line, and never the hash.
+func readUsersFile(path string) (users []User, info os.FileInfo, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading users file: %w", err)
+	}
+	defer f.Close()
+	if info, err = f.Stat(); err != nil {
+		return nil, nil, fmt.Errorf("reading users file: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxUsersFile {
+		return nil, nil, fmt.Errorf("reading users file: %s is not a regular file of at most 64 MiB", path)
+	}
+	users, err = parseUsers(path, io.LimitReader(f, maxUsersFile))
+	return users, info, err
+}
+
+func parseUsers(path string, r io.Reader) ([]User, error) {
+	var users []User
+	lines := bufio.NewScanner(r)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff"))
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		where := fmt.Sprintf("%s:%d", path, n)
+		name, hash, ok := strings.Cut(line, ":")
+		if !ok {
+			return nil, fmt.Errorf("reading users file: %s: the line is not name:hash", where)
+		}
+		hash, _, _ = strings.Cut(hash, ":") // what some tools append
+		users = append(users, User{Name: name, Hash: strings.TrimSpace(hash), where: where})
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("reading users file: %s: %w", path, err)
+	}
+	return users, nil
+}
