@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -149,20 +150,16 @@ func (a *adminAPI) listGrants(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, coreError(err)
 	}
-	names := make(map[tokens.ClientTag]string)
-	for _, c := range a.app.runtime.issuer.Clients() {
-		names[c.Tag()] = c.ID
-	}
 	list := grantList{Subject: subject, Grants: make([]grantInfo, 0, len(families))}
 	for _, f := range families {
-		list.Grants = append(list.Grants, describe(f, names))
+		list.Grants = append(list.Grants, a.describe(f))
 	}
 	return list, nil
 }
 
-func describe(f tokens.Family, names map[tokens.ClientTag]string) grantInfo {
-	client, ok := names[f.Client]
-	if !ok {
+func (a *adminAPI) describe(f tokens.Family) grantInfo {
+	client := a.app.runtime.issuer.ClientOf(f)
+	if client == "" {
 		client = "(removed) " + hex.EncodeToString(f.Client[:])
 	}
 	return grantInfo{
@@ -193,14 +190,32 @@ func (a *adminAPI) endGrants(r *http.Request) (any, error) {
 	issuer := a.app.runtime.issuer
 	if !r.URL.Query().Has("family") {
 		result, err := issuer.EndUser(r.Context(), subject)
-		return ended{len(result.Families)}, coreError(err)
+		if err != nil {
+			return nil, coreError(err)
+		}
+		return ended{len(result.Families)}, nil
 	}
 	family, ok := tokens.ParseFamilyID(r.URL.Query().Get("family"))
 	if !ok {
 		return nil, adminError(http.StatusBadRequest, errors.New("family: not a family id as GET /oauth/grants lists them"))
 	}
-	result, err := issuer.EndGrant(r.Context(), subject, family)
-	return ended{len(result.Families)}, coreError(err)
+	lives, err := a.lives(r, subject, family)
+	if err != nil {
+		return nil, err
+	}
+	// A family that does not exist is ended all the same: it may begin at this moment.
+	if err := issuer.EndGrant(r.Context(), tokens.TagSubject(subject), family, ""); err != nil {
+		return nil, coreError(err)
+	}
+	if !lives {
+		return ended{}, nil
+	}
+	return ended{1}, nil
+}
+
+func (a *adminAPI) lives(r *http.Request, subject string, family tokens.FamilyID) (bool, error) {
+	families, err := a.app.runtime.issuer.Grants(r.Context(), subject)
+	return slices.ContainsFunc(families, func(f tokens.Family) bool { return f.ID == family }), coreError(err)
 }
 
 func (a *adminAPI) endClient(r *http.Request, id string) (any, error) {

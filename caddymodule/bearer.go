@@ -69,6 +69,12 @@ type BearerAuth struct {
 	// The realm of the challenge. Default: the first audience
 	Realm string `json:"realm,omitempty"`
 
+	// Serve the RFC 9728 document and check nothing: all other requests pass.
+	// The directive makes such a route beside the guard's own, so that the
+	// document is there outside of the guard's matcher and ahead of rewrites:
+	// it goes by the path that the client asked for. Default: false
+	MetadataOnly bool `json:"metadata_only,omitempty"`
+
 	guard *handler.Guard
 }
 
@@ -249,6 +255,13 @@ func originsOf(issuer *tokens.Issuer, audiences []string) func(string) bool {
 
 // ServeHTTP checks the request's token.
 func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if b.MetadataOnly {
+		if !b.guard.ServesMetadata(originalPath(r)) {
+			return next.ServeHTTP(w, r)
+		}
+		b.guard.Metadata(w, r)
+		return nil
+	}
 	result, err := b.guard.Check(w, r)
 	if err != nil {
 		status := http.StatusInternalServerError
@@ -265,6 +278,14 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 		setUser(r, result.Claims)
 	}
 	return next.ServeHTTP(result.Writer, r)
+}
+
+// originalPath returns the path that the client asked for, before rewrites.
+func originalPath(r *http.Request) string {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		return original.URL.Path
+	}
+	return r.URL.Path
 }
 
 // userPrefix is where Caddy's own authentication puts what it knows about a person.

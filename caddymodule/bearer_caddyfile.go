@@ -2,12 +2,15 @@ package caddymodule
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/gatehouse-auth/gatehouse/handler"
 )
 
 func init() {
@@ -16,13 +19,8 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("bearer_auth", httpcaddyfile.Before, "basic_auth")
 }
 
-// resourceMetadata is the path of the RFC 9728 document, with room for the
-// path of a resource behind it (§3.1).
-const resourceMetadata = "^/\\.well-known/oauth-protected-resource(/|$)"
-
-// parseBearerAuth sets up the guard from Caddyfile tokens. A second route lets
-// it serve the RFC 9728 document outside of its matcher and ahead of rewrites:
-// it goes by the path that the client asked for.
+// parseBearerAuth sets up the guard from Caddyfile tokens, and a route for its
+// RFC 9728 document; see BearerAuth.MetadataOnly.
 func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if !h.Next() {
 		return nil, h.ArgErr()
@@ -35,12 +33,16 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 	if err := guard.UnmarshalCaddyfile(h.Dispenser); err != nil {
 		return nil, err
 	}
-	document := caddy.ModuleMap{
-		"vars_regexp": h.JSON(map[string]any{
-			"{http.request.orig_uri.path}": map[string]string{"pattern": resourceMetadata},
-		}),
+	document := &BearerAuth{
+		Audience: guard.Audience, Scopes: guard.Scopes, ScopeAny: guard.ScopeAny, MetadataOnly: true,
 	}
-	return slices.Concat(h.NewRoute(document, guard), h.NewRoute(matcher, guard)), nil
+	// The document of a resource with a path has that path behind its own (RFC 9728 §3.1).
+	asked := caddy.ModuleMap{"vars_regexp": h.JSON(map[string]any{
+		"{http.request.orig_uri.path}": map[string]string{
+			"pattern": "^" + regexp.QuoteMeta(handler.ResourceMetadataPath) + "(/|$)",
+		},
+	})}
+	return slices.Concat(h.NewRoute(asked, document), h.NewRoute(matcher, guard)), nil
 }
 
 // UnmarshalCaddyfile sets up the guard from Caddyfile tokens. Syntax:
@@ -110,8 +112,13 @@ func (b *BearerAuth) unmarshalOption(d *caddyfile.Dispenser, option string) erro
 		return d.Errf("unrecognized option of bearer_auth: %q (there are: %s)", option, strings.Join(slices.Sorted(maps.Keys(usage)), ", "))
 	}
 	args := d.RemainingArgs()
-	if want := len(strings.Fields(pattern)) - 1; len(args) < want || len(args) > want && !strings.Contains(pattern, "...") {
-		return d.Errf("%s: write: %s", option, pattern)
+	switch want := len(strings.Fields(pattern)) - 1; {
+	case want == 0 && len(args) > 0:
+		return d.Errf("%s: it takes no argument", option)
+	case len(args) < want:
+		return d.Errf("%s: an argument is missing; write: %s", option, pattern)
+	case len(args) > want && !strings.Contains(pattern, "..."):
+		return d.Errf("%s: an argument too many; write: %s", option, pattern)
 	}
 	if slices.Contains(args, "") {
 		return d.Errf("%s: an argument is empty; write: %s", option, pattern)

@@ -53,7 +53,7 @@ func printStats(w io.Writer, s stats) error {
 	for _, c := range []struct {
 		name   string
 		counts map[string]float64
-	}{{"events", s.Events}, {"refreshes", s.Refreshes}, {"tokens issued", s.TokensIssued}, {"token checks", s.TokenChecks}} {
+	}{{"events", s.Events}, {"refreshes", s.Refreshes}, {"tokens issued", s.TokensIssued}, {"tokens refused", s.TokensRefused}, {"token checks", s.TokenChecks}} {
 		for _, label := range slices.Sorted(maps.Keys(c.counts)) {
 			rows = append(rows, []string{c.name + ": " + label, fmt.Sprint(c.counts[label])})
 		}

@@ -41,15 +41,21 @@ func newObserver(log *zap.Logger, m *metrics, e *emitter) *observer {
 // Happened counts, logs and emits one decision.
 func (o *observer) Happened(ctx context.Context, e tokens.Event) {
 	o.metrics.happened(e)
+	where := o.logLine(ctx, e)
+	o.emitter.emit("oauth."+string(e.Kind), e, where)
+}
+
+// logLine writes the log line and returns which request it is about.
+func (o *observer) logLine(ctx context.Context, e tokens.Event) request {
 	where := requestInfo(ctx)
-	log, level := o.log, logLevel(e)
+	log := o.log
 	if floods(e.Kind) {
 		log = o.sampled
 	}
-	if entry := log.Check(level, string(e.Kind)); entry != nil {
+	if entry := log.Check(logLevel(e), string(e.Kind)); entry != nil {
 		entry.Write(eventFields(e, where)...)
 	}
-	o.emitter.emit("oauth."+string(e.Kind), e, where)
+	return where
 }
 
 // Checked counts one verdict of a guarded route.
@@ -58,11 +64,15 @@ func (o *observer) Checked(reason tokens.Reason) { o.metrics.checked(reason) }
 // logLevel says how much an operator should care.
 func logLevel(e tokens.Event) zapcore.Level {
 	switch e.Kind {
-	case tokens.EventStoreTrouble, tokens.EventBackgroundRecovered, tokens.EventStoreRollback, tokens.EventStoreNew:
+	case tokens.EventStoreTrouble, tokens.EventBackgroundRecovered, tokens.EventStoreRollback:
 		return zapcore.ErrorLevel
-	case tokens.EventRefreshReuse, tokens.EventCodeReuse:
+	case tokens.EventRefreshReuse, tokens.EventCodeReuse, tokens.EventStoreNew:
 		return zapcore.WarnLevel
-	case tokens.EventTokenIssued, tokens.EventTokenRefused, tokens.EventRefresh, tokens.EventFamilyEvicted,
+	case tokens.EventTokenRefused:
+		if e.Outcome == string(tokens.ReasonStore) {
+			return zapcore.ErrorLevel
+		}
+	case tokens.EventTokenIssued, tokens.EventRefresh, tokens.EventFamilyEvicted,
 		tokens.EventCodeIssued, tokens.EventRevoked, tokens.EventLogin, tokens.EventLogout, tokens.EventClientAuth,
 		tokens.EventKeyRotated, tokens.EventSecretFallback:
 	}
@@ -103,9 +113,10 @@ func requestInfo(ctx context.Context) request {
 }
 
 // eventFields are the fields of the log line. Subjects are in it on purpose:
-// it is the audit log. Secrets, codes and tokens never reach an Event.
+// it is the audit log. `user` is the hash of the subject, which decisions carry
+// that know no more. Secrets, codes and tokens never reach an Event.
 func eventFields(e tokens.Event, where request) []zap.Field {
-	fields := make([]zap.Field, 0, 9)
+	fields := make([]zap.Field, 0, 10)
 	text := func(name, value string) {
 		if value != "" {
 			fields = append(fields, zap.String(name, clip(value)))
@@ -115,6 +126,9 @@ func eventFields(e tokens.Event, where request) []zap.Field {
 	text("grant_type", string(e.GrantType))
 	text("client", e.Client)
 	text("subject", e.Subject)
+	if e.User != (tokens.UserTag{}) {
+		text("user", e.User.String())
+	}
 	if e.Family != (tokens.FamilyID{}) {
 		text("family", e.Family.String())
 	}
@@ -230,6 +244,9 @@ func eventData(e tokens.Event, where request) map[string]any {
 		"remote":     e.Remote,
 		"client_ip":  where.clientIP,
 		"request_id": where.id,
+	}
+	if e.User != (tokens.UserTag{}) {
+		data["user"] = e.User.String()
 	}
 	if e.Family != (tokens.FamilyID{}) {
 		data["family"] = e.Family.String()

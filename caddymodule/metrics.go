@@ -14,15 +14,17 @@ import (
 // reload does not reset them. Labels come from closed sets only: never a
 // subject, token, address or anything else that a request chose.
 type metrics struct {
-	events     map[tokens.EventKind]prometheus.Counter
-	refreshes  map[string]prometheus.Counter
-	issued     map[tokens.GrantType]prometheus.Counter
-	checks     map[tokens.Reason]prometheus.Counter
-	otherCheck prometheus.Counter
-	dropped    prometheus.Counter
-	store      *prometheus.HistogramVec
-	storeFails *prometheus.CounterVec
-	endpoints  *prometheus.HistogramVec
+	events       map[tokens.EventKind]prometheus.Counter
+	refreshes    map[string]prometheus.Counter
+	issued       map[tokens.GrantType]prometheus.Counter
+	checks       map[tokens.Reason]prometheus.Counter
+	otherCheck   prometheus.Counter
+	refused      map[tokens.Reason]prometheus.Counter
+	otherRefusal prometheus.Counter
+	dropped      prometheus.Counter
+	store        *prometheus.HistogramVec
+	storeFails   *prometheus.CounterVec
+	endpoints    *prometheus.HistogramVec
 
 	collectors []prometheus.Collector
 }
@@ -47,6 +49,9 @@ func newMetrics() *metrics {
 	m.refreshes = preset(refreshes, refreshOutcomes)
 	issued := m.counter("tokens_issued_total", "Access tokens issued by grant type.", "grant_type")
 	m.issued = preset(issued, grantTypes)
+	refused := m.counter("tokens_refused_total", "Token requests refused by reason.", "reason")
+	m.refused = preset(refused, reasons)
+	m.otherRefusal = refused.WithLabelValues(other)
 	checks := m.counter("token_checks_total", "Access tokens checked on guarded routes by verdict.", "verdict")
 	m.checks = preset(checks, reasons)
 	m.checks[""] = checks.WithLabelValues(verdictOK)
@@ -106,10 +111,16 @@ func (m *metrics) happened(e tokens.Event) {
 		c.Inc()
 	}
 	switch e.Kind {
-	case tokens.EventRefresh, tokens.EventRefreshReuse:
+	case tokens.EventRefresh:
 		c, ok := m.refreshes[e.Outcome]
 		if !ok {
 			c = m.refreshes[other]
+		}
+		c.Inc()
+	case tokens.EventTokenRefused:
+		c, ok := m.refused[tokens.Reason(e.Outcome)]
+		if !ok {
+			c = m.otherRefusal
 		}
 		c.Inc()
 	case tokens.EventTokenIssued:

@@ -103,11 +103,23 @@ var errEnded = errors.New("this configuration has ended")
 func (r *runtime) ready() error {
 	if !r.entered.Load() {
 		if err := r.enter(); err != nil {
-			return err
+			return r.trouble(err)
 		}
 	}
-	return r.shared.state.Open(r.ctx)
+	if err := r.shared.state.Open(r.ctx); err != nil {
+		return r.trouble(err)
+	}
+	return nil
 }
+
+// trouble reports why the store cannot be used: whoever asked learns only that it cannot.
+func (r *runtime) trouble(err error) error {
+	r.observer.Happened(r.ctx, tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: "open", Cause: err})
+	return err
+}
+
+// secretsInUse returns the derived keys, once the runtime is ready.
+func (r *runtime) secretsInUse() *tokens.Secrets { return r.tenant.settings.Secrets }
 
 // enter applies the settings, reading or generating the secret first.
 func (r *runtime) enter() error {

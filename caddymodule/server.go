@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -53,13 +54,28 @@ func (s *OAuthServer) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	cfg := app.serverConfig()
-	cfg.Paths = s.Paths
-	s.server, err = handler.NewServer(cfg)
+	s.server, err = handler.NewServer(s.serverConfig(app))
 	if err != nil {
 		return fmt.Errorf("oauth_server: %w", err)
 	}
 	return nil
+}
+
+func (s *OAuthServer) serverConfig(app *App) handler.Config {
+	return handler.Config{
+		Issuer:      app.runtime.issuer,
+		IssuerURL:   app.Issuer,
+		Ready:       func(context.Context) error { return app.runtime.ready() },
+		JWKS:        app.runtime.shared.state.Keys.JWKS,
+		Secrets:     app.runtime.secretsInUse,
+		Logins:      app.logins,
+		Theme:       app.Theme.pages(),
+		Paths:       s.Paths,
+		ClientIP:    clientIP,
+		Observer:    app.runtime.observer,
+		IDTokenAlgs: app.idTokenAlgorithms(),
+		APIScopes:   app.apiScopes(),
+	}
 }
 
 // Check finds what the text of the configuration shows to be wrong.

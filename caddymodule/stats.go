@@ -19,6 +19,7 @@ type stats struct {
 	Events         map[string]float64 `json:"events"`
 	Refreshes      map[string]float64 `json:"refreshes"`
 	TokensIssued   map[string]float64 `json:"tokens_issued"`
+	TokensRefused  map[string]float64 `json:"tokens_refused"`
 	TokenChecks    map[string]float64 `json:"token_checks"`
 }
 
@@ -33,6 +34,7 @@ func (r *runtime) stats() stats {
 		Events:         counts(m.events),
 		Refreshes:      counts(m.refreshes),
 		TokensIssued:   counts(m.issued),
+		TokensRefused:  counts(m.refused),
 		TokenChecks:    counts(m.checks),
 	}
 	if passed, ok := s.TokenChecks[""]; ok {
