@@ -1,0 +1,90 @@
+# Gatehouse: `make run` serves the demo, `make test` runs every test, `make help` lists the rest.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Where the checkout belongs to someone else, git refuses to tell Go its revision and the build would fail.
+export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
+
+# Test vectors that lie beside the checkout in some set-ups; the tests skip, loudly, without them.
+VECTORS := $(wildcard ../shared/vectors)
+ifneq ($(VECTORS),)
+export GATEHOUSE_VECTORS ?= $(abspath $(VECTORS))
+endif
+
+TEST_NEEDS := node npm chromium
+ifneq ($(wildcard tokens/redisstore),)
+TEST_NEEDS += redis-server
+endif
+
+say = @printf '\033[1m%s\033[0m\n' "$(1)"
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: bin/caddy-dev demo-packages ## serve Caddyfile.example: gateway, single-page app and API on localhost
+	@exec .ci/demo bin/caddy-dev
+
+.PHONY: test
+test: need-go ## run all tests; installs what they need
+	$(call say,Programs and packages for the tests)
+	@.ci/need $(TEST_NEEDS)
+	@npm ci --silent --prefix e2e
+	@npm ci --silent --prefix examples/spa
+	$(call say,Go tests)
+	go test $(RACE) -timeout 10m ./...
+	@$(MAKE) bin/caddy-dev
+	$(call say,Browser and SDK tests)
+	GATEHOUSE_CADDY=$(CURDIR)/bin/caddy-dev npm test --silent --prefix e2e
+
+# The race detector needs a C compiler.
+RACE := $(if $(shell command -v $${CC:-gcc}),-race)
+
+.PHONY: check
+check: need-go ## the fast loop: format, vet, lint, short tests
+	$(call say,Format)
+	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "gofmt would change:"; echo "$$files"; exit 1; }
+	$(call say,Vet and lint)
+	@go vet ./...
+	@$(MAKE) lint
+	$(call say,Short tests)
+	@go test -short ./...
+
+.PHONY: lint
+lint: ## golangci-lint with .golangci.yml
+	@.ci/golangci-lint run ./...
+
+.PHONY: build
+build: need-go ## build bin/caddy with xcaddy, as xcaddy.json says
+	$(call say,Building bin/caddy from xcaddy.json)
+	@mkdir -p bin
+	@go run -modfile=.ci/tools.mod ./.ci/xcaddy xcaddy.json bin/caddy
+	@bin/caddy version
+
+.PHONY: clean
+clean: ## remove what the other targets made, the demo's state too
+	rm -rf bin .cache .demo e2e/screenshots e2e/node_modules examples/spa/node_modules
+
+# Go knows best what is out of date.
+.PHONY: bin/caddy-dev
+bin/caddy-dev: need-go
+	$(call say,Building bin/caddy-dev)
+	@mkdir -p bin
+	@go build -o $@ ./e2e/caddy
+
+.PHONY: need-go
+need-go:
+	@command -v go >/dev/null || { echo "Missing: go $$(awk '$$1 == "go" { print $$2 }' go.mod) or later, from https://go.dev/dl/" >&2; exit 1; }
+
+.PHONY: demo-packages
+demo-packages:
+	@if command -v npm >/dev/null; then \
+		npm ci --silent --prefix examples/spa; \
+	else \
+		echo "npm is missing, so the app at http://localhost:8081 will only say so; the gateway and the API run." >&2; \
+		echo "Install Node.js (https://nodejs.org/) and run: npm ci --prefix examples/spa" >&2; \
+	fi
