@@ -4,6 +4,7 @@
 package jose
 
 import (
+	"crypto"
 	"crypto/elliptic"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
@@ -40,19 +41,20 @@ type algorithmInfo struct {
 	jwa    jwa.SignatureAlgorithm
 	family family
 	curve  elliptic.Curve // familyEC: the one curve (RFC 7518 §3.4)
+	pss    crypto.Hash    // PS*: its hash
 }
 
 var algorithms = map[Algorithm]algorithmInfo{
-	ES256: {jwa.ES256, familyEC, elliptic.P256()},
-	ES384: {jwa.ES384, familyEC, elliptic.P384()},
-	ES512: {jwa.ES512, familyEC, elliptic.P521()},
-	EdDSA: {jwa.EdDSA, familyOKP, nil},
-	RS256: {jwa.RS256, familyRSA, nil},
-	RS384: {jwa.RS384, familyRSA, nil},
-	RS512: {jwa.RS512, familyRSA, nil},
-	PS256: {jwa.PS256, familyRSA, nil},
-	PS384: {jwa.PS384, familyRSA, nil},
-	PS512: {jwa.PS512, familyRSA, nil},
+	ES256: {jwa: jwa.ES256, family: familyEC, curve: elliptic.P256()},
+	ES384: {jwa: jwa.ES384, family: familyEC, curve: elliptic.P384()},
+	ES512: {jwa: jwa.ES512, family: familyEC, curve: elliptic.P521()},
+	EdDSA: {jwa: jwa.EdDSA, family: familyOKP},
+	RS256: {jwa: jwa.RS256, family: familyRSA},
+	RS384: {jwa: jwa.RS384, family: familyRSA},
+	RS512: {jwa: jwa.RS512, family: familyRSA},
+	PS256: {jwa: jwa.PS256, family: familyRSA, pss: crypto.SHA256},
+	PS384: {jwa: jwa.PS384, family: familyRSA, pss: crypto.SHA384},
+	PS512: {jwa: jwa.PS512, family: familyRSA, pss: crypto.SHA512},
 }
 
 // Valid reports whether the algorithm is one of the constants, exactly as

@@ -125,7 +125,9 @@ func TestECDSASignatureForms(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := elliptic.P256().Params().N
-	pair := func(r, s *big.Int) []byte { return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...) }
+	pair := func(r, s *big.Int) []byte {
+		return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
+	}
 	minus := func(x int64) *big.Int { return new(big.Int).Sub(n, big.NewInt(x)) }
 	good := pair(r, s)
 	tests := []struct {

@@ -74,6 +74,9 @@ func newPublicKey(id string, alg Algorithm, key crypto.PublicKey) (*PublicKey, e
 	if err != nil {
 		return nil, fmt.Errorf("making verifier: %w", err)
 	}
+	if info.pss != 0 {
+		verifier = pssVerifier{info.pss}
+	}
 	return &PublicKey{id: id, alg: alg, key: key, verifier: verifier, size: size}, nil
 }
 

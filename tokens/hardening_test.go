@@ -1,0 +1,455 @@
+package tokens
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+)
+
+// attack is one token that a verifier is shown, and the reason why it is
+// refused, "" if it is not. The names begin with the ids of the attack list.
+type attack struct {
+	name  string
+	token string
+	want  Reason
+}
+
+func runAttacks(t *testing.T, b *tokenBench, attacks []attack) {
+	t.Helper()
+	for _, a := range attacks {
+		t.Run(a.name, func(t *testing.T) {
+			for range 2 { // the second time past the cache
+				c, err := b.verifier.Verify(a.token)
+				if got := reasonOf(t, err); got != a.want {
+					t.Fatalf("got %q, want %q", got, a.want)
+				}
+				if (c == nil) != (a.want != "") {
+					t.Fatalf("claims %v beside %v", c, err)
+				}
+			}
+		})
+	}
+}
+
+func TestAttacksOnTheAlgorithm(t *testing.T) {
+	b := newTokenBench(t)
+	payload := b.json(b.claims(nil))
+	kid := b.signer(jose.ES256).ID()
+	head := func(change map[string]any) string { return seg(b.json(b.header(change))) }
+	hs256 := func(key string) string {
+		input := head(map[string]any{"alg": "HS256"}) + "." + seg(payload)
+		mac := hmac.New(sha256.New, []byte(key))
+		mac.Write([]byte(input))
+		return input + "." + seg(string(mac.Sum(nil)))
+	}
+	good := b.mint(nil, nil)
+	signature := good[strings.LastIndexByte(good, '.')+1:]
+	attacker, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forge := func(header string) string {
+		input := seg(header) + "." + seg(payload)
+		return input + "." + seg(string(signES256(t, attacker, input)))
+	}
+	x, y := attacker.X.FillBytes(make([]byte, 32)), attacker.Y.FillBytes(make([]byte, 32))
+	jwk := map[string]any{"kty": "EC", "crv": "P-256", "x": seg(string(x)), "y": seg(string(y)), "kid": kid}
+
+	attacks := []attack{
+		{"base token", good, ""},
+		{"JWT-01 alg none without signature", head(map[string]any{"alg": "none"}) + "." + seg(payload) + ".", ReasonMalformed},
+		{"JWT-01 alg none with a signature", head(map[string]any{"alg": "none"}) + "." + seg(payload) + "." + signature, ReasonBadSignature},
+		{"JWT-03 no signature", good[:strings.LastIndexByte(good, '.')+1], ReasonMalformed},
+		{"JWT-06 HS256 with an empty key", hs256(""), ReasonBadSignature},
+		{"JWT-06 HS256 with the public keys", hs256(string(b.keys.JWKS())), ReasonBadSignature},
+		{"JWT-06 HS256 with the kid", hs256(kid), ReasonBadSignature},
+		{"JWT-10 embedded jwk", forge(b.json(b.header(map[string]any{"jwk": jwk}))), ReasonMalformed},
+		{"JWT-10 embedded jwk, good signature", b.mint(map[string]any{"jwk": jwk}, nil), ReasonMalformed},
+		{"JWT-11 jku", forge(b.json(b.header(map[string]any{"jku": "http://127.0.0.1/"}))), ReasonMalformed},
+		{"JWT-11 x5u", forge(b.json(b.header(map[string]any{"x5u": "http://127.0.0.1/"}))), ReasonMalformed},
+		{"JWT-12 x5c", forge(b.json(b.header(map[string]any{"x5c": []string{"AAAA"}}))), ReasonMalformed},
+		{"JWT-14 no kid", b.mint(map[string]any{"kid": nil}, nil), ReasonUnknownKey},
+		{"JWT-14 empty kid", b.mint(map[string]any{"kid": ""}, nil), ReasonUnknownKey},
+		{"JWT-14 unknown kid", b.mint(map[string]any{"kid": "../../dev/null"}, nil), ReasonUnknownKey},
+		{"JWT-14 kid in another case", b.mint(map[string]any{"kid": strings.ToUpper(kid)}, nil), ReasonUnknownKey},
+		{"key of an attacker under our kid", forge(b.json(b.header(nil))), ReasonBadSignature},
+		{"no alg", b.mint(map[string]any{"alg": nil}, nil), ReasonMalformed},
+		{"alg is an array", b.mint(map[string]any{"alg": []string{"ES256"}}, nil), ReasonMalformed},
+	}
+	for _, alg := range []string{"None", "NONE", "nOnE", "noNE", "es256", "ES256 ", "ES256K", "ES384", "RS256", "", "Ed25519"} {
+		want := ReasonBadSignature
+		if alg == "" {
+			want = ReasonMalformed
+		}
+		attacks = append(attacks, attack{"JWT-02 alg " + alg, b.mint(map[string]any{"alg": alg}, nil), want})
+	}
+	for _, key := range []string{"secret", "password", "your-256-bit-secret", "changeme", "key", "jwt", "gatehouse"} {
+		attacks = append(attacks, attack{"JWT-06 HS256 with " + key, hs256(key), ReasonBadSignature})
+	}
+	runAttacks(t, b, attacks)
+}
+
+func TestAttacksOnTheForm(t *testing.T) {
+	b := newTokenBench(t)
+	good := b.mint(nil, nil)
+	parts := strings.Split(good, ".")
+	header, payload := b.json(b.header(nil)), b.json(b.claims(nil))
+	std := base64.StdEncoding.EncodeToString
+	// A payload whose base64 text ends with unused bits, to set them.
+	loose := payload
+	for len(loose)%3 != 1 {
+		loose = strings.Replace(loose, "{", "{ ", 1)
+	}
+	bits := b.seal(seg(header) + "." + seg(loose)[:len(seg(loose))-1] + nextLetter(seg(loose)))
+	flat := fmt.Sprintf(`{"protected":%q,"payload":%q,"signature":%q}`, parts[0], parts[1], parts[2])
+	crit := func(change map[string]any) string { return b.mint(change, nil) }
+	jwe := func(header string) string { return seg(header) + ".AAAA.AAAA.AAAA.AAAA" }
+
+	attacks := []attack{
+		{"JWT-19 crit exp", crit(map[string]any{"crit": []string{"exp"}}), ReasonMalformed},
+		{"JWT-19 crit foo", crit(map[string]any{"crit": []string{"foo"}, "foo": 1}), ReasonMalformed},
+		{"JWT-19 crit empty", crit(map[string]any{"crit": []string{}}), ReasonMalformed},
+		{"JWT-19 b64 false", crit(map[string]any{"b64": false}), ReasonMalformed},
+		{"JWT-19 b64 true", crit(map[string]any{"b64": true}), ReasonMalformed},
+		{"JWT-20 flattened JSON", flat, ReasonMalformed},
+		{"JWT-20 general JSON", fmt.Sprintf(`{"payload":%q,"signatures":[{"protected":%q,"signature":%q}]}`, parts[1], parts[0], parts[2]), ReasonMalformed},
+		{"JWT-20 JSON inside a compact token", flat + "." + parts[1] + "." + parts[2], ReasonMalformed},
+		{"JWT-21 leading dot", "." + good, ReasonMalformed},
+		{"JWT-21 trailing dot", good + ".", ReasonMalformed},
+		{"JWT-21 extra dot", parts[0] + ".." + parts[1] + "." + parts[2], ReasonMalformed},
+		{"JWT-21 one segment", parts[0], ReasonMalformed},
+		{"JWT-21 two segments", parts[0] + "." + parts[1], ReasonMalformed},
+		{"JWT-21 four segments", good + ".AAAA", ReasonMalformed},
+		{"JWT-21 five segments", good + ".AAAA.AAAA", ReasonMalformed},
+		{"JWT-21 empty header", "." + parts[1] + "." + parts[2], ReasonMalformed},
+		{"JWT-21 empty payload", b.seal(parts[0] + "."), ReasonMalformed},
+		{"JWT-21 nothing", "", ReasonMalformed},
+		{"JWT-21 two dots", "..", ReasonMalformed},
+		{"JWT-22 dots", strings.Repeat(".", MaxTokenBytes), ReasonMalformed},
+		{"JWT-22 one byte too long", strings.Repeat("A", MaxTokenBytes+1), ReasonMalformed},
+		{"JWT-23 standard base64", b.seal(std([]byte(header)) + "." + std([]byte(payload+"  "))), ReasonMalformed},
+		{"JWT-23 plus", good[:len(good)-1] + "+", ReasonMalformed},
+		{"JWT-23 slash", good[:len(good)-1] + "/", ReasonMalformed},
+		{"JWT-23 padding", good + "=", ReasonMalformed},
+		{"JWT-23 space", good[:40] + " " + good[40:], ReasonMalformed},
+		{"JWT-23 line feed", good[:40] + "\n" + good[40:], ReasonMalformed},
+		{"JWT-23 carriage return", good + "\r", ReasonMalformed},
+		{"JWT-23 NUL", good + "\x00", ReasonMalformed},
+		{"JWT-23 trailing bits in the payload", bits, ReasonMalformed},
+		{"JWT-23 trailing bits in the signature", good[:len(good)-1] + nextLetter(good), ReasonMalformed},
+		{"JWT-24 PBES2 with many rounds", jwe(`{"alg":"PBES2-HS256+A128KW","enc":"A128CBC-HS256","p2c":2000000000,"p2s":"AAAA"}`), ReasonMalformed},
+		{"JWT-24 PBES2 header on three segments", b.mint(map[string]any{"alg": "PBES2-HS256+A128KW", "p2c": 2000000000, "p2s": "AAAA"}, nil), ReasonMalformed},
+		{"JWT-25 compressed", jwe(`{"alg":"dir","enc":"A256GCM","zip":"DEF"}`), ReasonMalformed},
+		{"JWT-25 compressed, three segments", b.mint(map[string]any{"zip": "DEF"}, nil), ReasonMalformed},
+		{"JWT-25 empty encrypted key", seg(`{"alg":"A128KW","enc":"A128GCM"}`) + "..AAAA.AAAA.AAAA", ReasonMalformed},
+		{"JWT-26 JWE around an unsigned token", jwe(`{"alg":"RSA-OAEP","enc":"A256GCM","cty":"JWT"}`), ReasonMalformed},
+		{"JWT-26 JWS around an unsigned token", b.sign(b.json(b.header(map[string]any{"cty": "JWT"})), seg(`{"alg":"none"}`)+"."+seg(payload)+"."), ReasonMalformed},
+		{"JWT-39 refresh token", "rt1." + seg(strings.Repeat("x", 80)), ReasonMalformed},
+		{"JWT-39 authorization code", seg(strings.Repeat("x", 32)), ReasonMalformed},
+	}
+	runAttacks(t, b, attacks)
+}
+
+// nextLetter is the base64url letter after the last one of text: the same
+// bytes to a lenient decoder where that letter has unused bits.
+func nextLetter(text string) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	return string(letters[(strings.IndexByte(letters, text[len(text)-1])+1)%len(letters)])
+}
+
+func TestAttacksOnTheJSON(t *testing.T) {
+	b := newTokenBench(t)
+	header, payload := b.json(b.header(nil)), b.json(b.claims(nil))
+	first := func(object, member string) string { return "{" + member + "," + object[1:] }
+	last := func(object, member string) string { return object[:len(object)-1] + "," + member + "}" }
+	with := func(member string) string { return b.sign(header, last(payload, member)) }
+	head := func(member string) string { return b.sign(last(header, member), payload) }
+	without := func(name string, change map[string]any) string {
+		c := map[string]any{name: nil}
+		for k, v := range change {
+			c[k] = v
+		}
+		return b.mint(nil, c)
+	}
+	many := func(n int) string {
+		var s strings.Builder
+		for i := range n {
+			fmt.Fprintf(&s, `"%d":0,`, i)
+		}
+		return strings.TrimSuffix(s.String(), ",")
+	}
+	exp := b.now.Unix() + 600
+
+	attacks := []attack{
+		{"JWT-27 alg twice, none last", head(`"alg":"none"`), ReasonMalformed},
+		{"JWT-27 alg twice, none first", b.sign(first(header, `"alg":"none"`), payload), ReasonMalformed},
+		{"JWT-27 kid twice", head(`"kid":"x"`), ReasonMalformed},
+		{"JWT-27 alg twice, one escaped", head(`"\u0061lg":"none"`), ReasonMalformed},
+		{"JWT-27 sub twice", with(`"sub":"local|admin"`), ReasonMalformed},
+		{"JWT-27 sub twice, one escaped", with(`"s\u0075b":"local|admin"`), ReasonMalformed},
+		{"JWT-27 aud twice", with(`"aud":"x"`), ReasonMalformed},
+		{"JWT-27 exp twice", with(`"exp":99999999999`), ReasonMalformed},
+		{"JWT-27 nested", with(`"x":{"a":1,"a":2}`), ReasonClaim},
+		{"JWT-27 nested in an array", with(`"x":[{"a":1,"a":2}]`), ReasonClaim},
+		{"JWT-27 nested in cnf", with(`"cnf":{"jkt":"a","jkt":"b"}`), ReasonClaim},
+		{"JWT-27 nested in the header", head(`"x":{"a":1,"a":2}`), ReasonMalformed},
+		{"JWT-28 EXP", without("exp", map[string]any{"EXP": exp}), ReasonClaim},
+		{"JWT-28 Sub", without("sub", map[string]any{"Sub": "local|alice"}), ReasonClaim},
+		{"JWT-28 Iss", without("iss", map[string]any{"Iss": testIssuer}), ReasonWrongIssuer},
+		{"JWT-28 aLg", b.mint(map[string]any{"alg": nil, "aLg": "ES256"}, nil), ReasonMalformed},
+		{"JWT-28 KID", b.mint(map[string]any{"kid": nil, "KID": b.signer(jose.ES256).ID()}, nil), ReasonUnknownKey},
+		{"JWT-28 Typ", b.mint(map[string]any{"typ": nil, "Typ": "at+jwt"}, nil), ReasonWrongType},
+		{"JWT-28 long s, which folds to s", without("sub", map[string]any{"ſub": "local|alice"}), ReasonClaim},
+		{"JWT-28 an extra Sub is another claim", b.mint(nil, map[string]any{"Sub": "local|admin"}), ""},
+		{"JWT-28 escaped names are the same names", b.sign(header, strings.Replace(payload, `"sub"`, `"\u0073ub"`, 1)), ""},
+		{"JWT-29 header null", b.sign("null", payload), ReasonMalformed},
+		{"JWT-29 header array", b.sign("[]", payload), ReasonMalformed},
+		{"JWT-29 header empty object", b.sign("{}", payload), ReasonMalformed},
+		{"JWT-29 header cut", b.sign(header[:len(header)-1], payload), ReasonMalformed},
+		{"JWT-29 two headers", b.sign(header+header, payload), ReasonMalformed},
+		{"JWT-29 invalid UTF-8", with("\"x\":\"\xff\""), ReasonClaim},
+		{"JWT-29 invalid UTF-8 in a name", with("\"\xff\":1"), ReasonMalformed},
+		{"JWT-29 invalid UTF-8 in the header", head("\"x\":\"\xc0\xaf\""), ReasonMalformed},
+		{"JWT-29 lone surrogate", with(`"x":"\ud800"`), ReasonClaim},
+		{"JWT-29 UTF-8 BOM", b.sign(header, "\ufeff"+payload), ReasonMalformed},
+		{"JWT-29 UTF-16", b.sign(header, "\xff\xfe{\x00}\x00"), ReasonMalformed},
+		{"JWT-29 two payloads", b.sign(header, payload+payload), ReasonMalformed},
+		{"JWT-29 trailing comma", b.sign(header, payload[:len(payload)-1]+",}"), ReasonMalformed},
+		{"JWT-29 comment", b.sign(header, "/**/"+payload), ReasonMalformed},
+		{"JWT-29 trailing space is JSON", b.sign(header, payload+" \n"), ""},
+		{"JWT-30 nested arrays", with(`"x":` + strings.Repeat("[", 2500) + strings.Repeat("]", 2500)), ReasonClaim},
+		{"JWT-30 nested objects", with(`"x":` + strings.Repeat(`{"a":`, 800) + "1" + strings.Repeat("}", 800)), ReasonClaim},
+		{"JWT-30 nested in the header", head(`"x":` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000)), ReasonMalformed},
+		{"JWT-30 nested in cnf", with(`"cnf":{"x":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + "}"), ReasonClaim},
+		{"JWT-30 never closed", with(`"x":` + strings.Repeat("[", 5000)), ReasonClaim},
+		{"JWT-30 number 1e400", with(`"x":1e400`), ReasonClaim},
+		{"JWT-30 number 1e400 within", with(`"x":[1e400]`), ReasonClaim},
+		{"JWT-30 many members", with(many(500)), ReasonMalformed},
+		{"JWT-30 many members within", with(`"x":{` + many(500) + `}`), ReasonClaim},
+		{"JWT-30 many members in many objects", with(`"x":[` + strings.Repeat(`{"a":1},`, 500) + `1]`), ReasonClaim},
+		{"JWT-30 a real nesting", with(`"realm_access":{"roles":["a","b"],"x":{"y":[{"z":null}]}}`), ""},
+		{"JWT-30 a long list", with(`"groups":[` + strings.Repeat(`"g",`, 999) + `"g"]`), ""},
+	}
+	for _, doc := range []string{"null", "[]", `"x"`, "1", "true", "{", "}", " ", "\x00", "{}x"} {
+		attacks = append(attacks, attack{"JWT-29 payload " + doc, b.sign(header, doc), ReasonMalformed})
+	}
+	runAttacks(t, b, attacks)
+}
+
+func TestAttacksOnTheClaims(t *testing.T) {
+	b := newTokenBench(t)
+	now := b.now.Unix()
+	set := func(name string, value any) string { return b.mint(nil, map[string]any{name: value}) }
+	raw := func(name, value string) string { return set(name, json.RawMessage(value)) }
+	attacks := []attack{
+		{"JWT-31 no exp", set("exp", nil), ReasonClaim},
+		{"JWT-31 exp null", raw("exp", "null"), ReasonClaim},
+		{"JWT-31 exp string", set("exp", "9999999999"), ReasonClaim},
+		{"JWT-31 exp negative", raw("exp", "-1"), ReasonClaim},
+		{"JWT-31 exp 1e308", raw("exp", "1e308"), ReasonClaim},
+		{"JWT-31 exp 1e400", raw("exp", "1e400"), ReasonClaim},
+		{"JWT-31 exp over int64", raw("exp", "9223372036854775808"), ReasonClaim},
+		{"JWT-31 exp in milliseconds", raw("exp", "99999999999999"), ReasonClaim},
+		{"JWT-31 exp array", raw("exp", "[1]"), ReasonClaim},
+		{"JWT-31 exp true", raw("exp", "true"), ReasonClaim},
+		{"JWT-31 exp 0", raw("exp", "0"), ReasonExpired},
+		{"JWT-31 exp 1.5", raw("exp", "1.5"), ReasonExpired},
+		{"JWT-31 exp with a fraction", raw("exp", fmt.Sprint(now+60)+".5"), ""},
+		{"JWT-31 exp with an exponent", raw("exp", "2e10"), ""},
+		{"JWT-32 exp a second ago", set("exp", now-1), ReasonExpired},
+		{"JWT-32 exp now", set("exp", now), ReasonExpired},
+		{"JWT-33 nbf in two minutes", set("nbf", now+120), ReasonNotYetValid},
+		{"JWT-33 iat in an hour", set("iat", now+3600), ReasonNotYetValid},
+		{"JWT-33 nbf string", set("nbf", "0"), ReasonClaim},
+		{"no iat", set("iat", nil), ReasonClaim},
+		{"no jti", set("jti", nil), ReasonClaim},
+		{"no client_id", set("client_id", nil), ReasonClaim},
+		{"no sub", set("sub", nil), ReasonClaim},
+		{"empty sub", set("sub", ""), ReasonClaim},
+		{"sub number", set("sub", 1), ReasonClaim},
+		{"sub null", raw("sub", "null"), ReasonClaim},
+		{"jti of somebody else's form", set("jti", "abc"), ""},
+		{"JWT-35 no slash", set("iss", "https://auth.example.com"), ReasonWrongIssuer},
+		{"JWT-35 two slashes", set("iss", testIssuer+"/"), ReasonWrongIssuer},
+		{"JWT-35 other case", set("iss", "https://AUTH.example.com/"), ReasonWrongIssuer},
+		{"JWT-35 http", set("iss", "http://auth.example.com/"), ReasonWrongIssuer},
+		{"JWT-35 port", set("iss", "https://auth.example.com:443/"), ReasonWrongIssuer},
+		{"JWT-35 prefix", set("iss", "https://auth.example.com/.evil.com"), ReasonWrongIssuer},
+		{"JWT-35 array", set("iss", []string{testIssuer}), ReasonClaim},
+		{"JWT-35 missing", set("iss", nil), ReasonWrongIssuer},
+		{"JWT-35 empty", set("iss", ""), ReasonWrongIssuer},
+		{"JWT-35 space", set("iss", testIssuer+" "), ReasonWrongIssuer},
+		{"JWT-36 other issuer, our key", set("iss", "https://other.example.com/"), ReasonWrongIssuer},
+		{"JWT-37 no aud", set("aud", nil), ReasonClaim},
+		{"JWT-37 aud object", set("aud", map[string]any{"x": 1}), ReasonClaim},
+		{"JWT-37 aud number in a list", set("aud", []any{"x", 1}), ReasonClaim},
+		{"JWT-37 aud empty list", set("aud", []string{}), ReasonClaim},
+		{"JWT-37 aud null", raw("aud", "null"), ReasonClaim},
+		{"JWT-37 1000 audiences", set("aud", strings.Split(strings.Repeat("a ", 999)+"a", " ")), ReasonClaim},
+		{"JWT-47 scope array", set("scope", []string{"orders:read"}), ReasonClaim},
+		{"JWT-53 bound by another method", set("cnf", map[string]any{"x5t#S256": "abc"}), ReasonClaim},
+		{"JWT-53 bound to nothing", set("cnf", map[string]any{}), ReasonClaim},
+		{"JWT-53 cnf string", set("cnf", "jkt"), ReasonClaim},
+		{"JWT-53 jkt null", set("cnf", map[string]any{"jkt": json.RawMessage("null")}), ReasonClaim},
+		{"JWT-38 ID token", b.mint(map[string]any{"typ": "JWT"}, nil), ReasonWrongType},
+		{"JWT-39 client assertion", b.mint(map[string]any{"typ": "client-authentication+jwt"}, nil), ReasonWrongType},
+		{"JWT-39 logout token", b.mint(map[string]any{"typ": "logout+jwt"}, nil), ReasonWrongType},
+		{"JWT-39 introspection response", b.mint(map[string]any{"typ": "token-introspection+jwt"}, nil), ReasonWrongType},
+		{"JWT-39 DPoP proof", b.mint(map[string]any{"typ": "dpop+jwt"}, nil), ReasonWrongType},
+		{"JWT-40 application/at+jwt", b.mint(map[string]any{"typ": "application/at+jwt"}, nil), ""},
+		{"JWT-40 Application/AT+JWT", b.mint(map[string]any{"typ": "Application/AT+JWT"}, nil), ""},
+		{"JWT-40 AT+JWT", b.mint(map[string]any{"typ": "AT+JWT"}, nil), ""},
+		{"JWT-40 no typ", b.mint(map[string]any{"typ": nil}, nil), ReasonWrongType},
+		{"JWT-40 application/", b.mint(map[string]any{"typ": "application/"}, nil), ReasonWrongType},
+		{"JWT-40 text/at+jwt", b.mint(map[string]any{"typ": "text/at+jwt"}, nil), ReasonWrongType},
+		{"JWT-40 at+jwt with a space", b.mint(map[string]any{"typ": "at+jwt "}, nil), ReasonWrongType},
+		{"JWT-40 typ number", b.mint(map[string]any{"typ": 1}, nil), ReasonMalformed},
+	}
+	runAttacks(t, b, attacks)
+}
+
+func TestAttackJWT32Leeway(t *testing.T) {
+	b := newTokenBench(t)
+	for _, tt := range []struct {
+		leeway time.Duration
+		offset int64 // seconds from now
+		exp    Reason
+		iat    Reason
+	}{
+		{0, -1, ReasonExpired, ""},
+		{0, 1, "", ReasonNotYetValid},
+		{DefaultLeeway, -11, ReasonExpired, ""},
+		{DefaultLeeway, -9, "", ""},
+		{DefaultLeeway, 10, "", ""},
+		{DefaultLeeway, 11, "", ReasonNotYetValid},
+		{time.Hour, -61, ReasonExpired, ""}, // cut to a minute
+		{time.Hour, 61, "", ReasonNotYetValid},
+		{-time.Hour, -1, ReasonExpired, ""},
+	} {
+		v := NewVerifier(VerifierConfig{Issuer: testIssuer, Keys: b.keys, Clock: b.clock, Leeway: tt.leeway})
+		at := b.now.Unix() + tt.offset
+		_, err := v.Verify(b.mint(nil, map[string]any{"exp": at}))
+		if got := reasonOf(t, err); got != tt.exp {
+			t.Errorf("leeway %v, exp %+d s: %q, want %q", tt.leeway, tt.offset, got, tt.exp)
+		}
+		for _, name := range []string{"iat", "nbf"} {
+			_, err = v.Verify(b.mint(nil, map[string]any{name: at}))
+			if got := reasonOf(t, err); got != tt.iat {
+				t.Errorf("leeway %v, %s %+d s: %q, want %q", tt.leeway, name, tt.offset, got, tt.iat)
+			}
+		}
+	}
+}
+
+func TestAttackJWT44And45OnTheCache(t *testing.T) {
+	b := newTokenBench(t)
+	good := b.mint(nil, map[string]any{"padding": strings.Repeat("a", 200)})
+	if _, err := b.verifier.Verify(good); err != nil {
+		t.Fatal(err)
+	}
+	b.cache.entries.Wait()
+	parts := strings.Split(good, ".")
+	payload := b.json(b.claims(map[string]any{"padding": strings.Repeat("a", 200)}))
+	admin := seg(strings.Replace(payload, "local|alice", "local|admin", 1))
+	other := b.mint(nil, map[string]any{"padding": strings.Repeat("a", 200), "sub": "local|bob"})
+	runAttacks(t, b, []attack{
+		{"JWT-44 same first and last letters and jti, other payload", parts[0] + "." + admin + "." + parts[2], ReasonBadSignature},
+		{"JWT-45 one byte changed after caching", parts[0] + "." + seg(strings.Replace(payload, "aaa", "aba", 1)) + "." + parts[2], ReasonBadSignature},
+		{"JWT-45 signature changed after caching", good[:len(good)-10] + nextLetter(good[:len(good)-9]) + good[len(good)-9:], ReasonBadSignature},
+	})
+	c, err := b.verifier.Verify(other)
+	if err != nil || c.Subject != "local|bob" {
+		t.Errorf("same jti, other subject: %v, %v", c, err)
+	}
+}
+
+func TestAttackJWT56OnTheSignature(t *testing.T) {
+	b := newTokenBench(t)
+	good := b.mint(nil, nil)
+	dot := strings.LastIndexByte(good, '.')
+	input, signature := good[:dot], good[dot+1:]
+	rs, err := base64.RawURLEncoding.DecodeString(signature)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := elliptic.P256().Params().N
+	r, s := new(big.Int).SetBytes(rs[:32]), new(big.Int).SetBytes(rs[32:])
+	form := func(r, s *big.Int) string {
+		return input + "." + seg(string(r.FillBytes(make([]byte, 32)))+string(s.FillBytes(make([]byte, 32))))
+	}
+	zero, below := new(big.Int), new(big.Int).Sub(n, big.NewInt(1))
+	runAttacks(t, b, []attack{
+		{"JWT-56 the other s", form(r, new(big.Int).Sub(n, s)), ""},
+		{"JWT-56 r and s 0", form(zero, zero), ReasonBadSignature},
+		{"JWT-56 r 0", form(zero, s), ReasonBadSignature},
+		{"JWT-56 s 0", form(r, zero), ReasonBadSignature},
+		{"JWT-56 r n", form(n, s), ReasonBadSignature},
+		{"JWT-56 s n", form(r, n), ReasonBadSignature},
+		{"JWT-56 r n-1", form(below, s), ReasonBadSignature},
+		{"JWT-56 s n-1", form(r, below), ReasonBadSignature},
+		{"JWT-56 DER", input + "." + seg("\x30\x44\x02\x20"+string(rs[:32])+"\x02\x20"+string(rs[32:])), ReasonBadSignature},
+		{"JWT-56 63 bytes", input + "." + seg(string(rs[:63])), ReasonBadSignature},
+		{"JWT-56 65 bytes", input + "." + seg(string(rs)+"\x00"), ReasonBadSignature},
+		{"JWT-56 1 byte", input + ".AA", ReasonBadSignature},
+	})
+}
+
+// JWT-22, 24, 25 and 30: hostile tokens cost little time and memory.
+func TestAttacksAreRefusedCheaply(t *testing.T) {
+	b := newTokenBench(t)
+	header := b.json(b.header(nil))
+	fill := func(unit, end string) string {
+		room := (MaxTokenBytes - len(seg(header)) - 100) * 3 / 4
+		return b.sign(header, `{"x":`+strings.Repeat(unit, (room-8)/len(unit))+end)
+	}
+	var members strings.Builder
+	for i := range 700 {
+		fmt.Fprintf(&members, `"%d":0,`, i)
+	}
+	for name, token := range map[string]string{
+		"JWT-22 dots":            strings.Repeat(".", MaxTokenBytes),
+		"JWT-22 many megabytes":  strings.Repeat("A.", 8<<20),
+		"JWT-24 PBES2":           seg(`{"alg":"PBES2-HS256+A128KW","p2c":2000000000,"p2s":"AAAA","enc":"A128GCM"}`) + ".AAAA.AAAA.AAAA.AAAA",
+		"JWT-25 zip":             seg(`{"alg":"dir","enc":"A256GCM","zip":"DEF"}`) + ".." + strings.Repeat("A", 6000) + ".A.A",
+		"JWT-30 open arrays":     fill("[", ""),
+		"JWT-30 open objects":    fill(`{"":`, ""),
+		"JWT-30 members":         b.sign(header, "{"+members.String()+`"x":0}`),
+		"JWT-30 long number":     fill("9", "}"),
+		"JWT-30 escapes":         fill(`"\u0061",`, "}"),
+		"JWT-30 long string":     fill("a", "}"),
+		"JWT-30 array of arrays": fill("[[]],", "}"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			best := time.Hour
+			runtime.ReadMemStats(&before)
+			const rounds = 10
+			for range rounds {
+				start := time.Now()
+				if _, err := b.verifier.Verify(token); reasonOf(t, err) == "" {
+					t.Fatal("accepted")
+				}
+				best = min(best, time.Since(start))
+			}
+			runtime.ReadMemStats(&after)
+			if bytes := (after.TotalAlloc - before.TotalAlloc) / rounds; bytes > 64<<10 {
+				t.Errorf("%d bytes per token", bytes)
+			}
+			if best > 5*time.Millisecond {
+				t.Errorf("%v per token", best)
+			}
+		})
+	}
+}
