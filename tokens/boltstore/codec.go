@@ -63,7 +63,7 @@ func (d *decoder) seconds() time.Time {
 // millis reads what appendMillis wrote.
 func (d *decoder) millis() time.Time {
 	if ms := d.uint64(); ms != 0 {
-		return time.UnixMilli(int64(ms)) //nolint:gosec // as encoded
+		return time.UnixMilli(int64(ms))
 	}
 	return time.Time{}
 }
@@ -81,7 +81,7 @@ func appendSeconds(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(b, 0, 0, 0, 0)
 	}
-	return binary.BigEndian.AppendUint32(b, uint32(t.Unix())) //nolint:gosec // until 2106
+	return binary.BigEndian.AppendUint32(b, uint32(t.Unix()))
 }
 
 // appendMillis writes a time in milliseconds, zero for none.
@@ -89,5 +89,5 @@ func appendMillis(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(b, 0, 0, 0, 0, 0, 0, 0, 0)
 	}
-	return binary.BigEndian.AppendUint64(b, uint64(t.UnixMilli())) //nolint:gosec // after 1970
+	return binary.BigEndian.AppendUint64(b, uint64(t.UnixMilli()))
 }

@@ -52,7 +52,7 @@ func TestKill(t *testing.T) {
 			lines <- all
 		}()
 		<-begun
-		time.Sleep(time.Duration(rand.Int64N(int64(40 * time.Millisecond)))) //nolint:gosec // the random moment of the kill
+		time.Sleep(time.Duration(rand.Int64N(int64(40 * time.Millisecond))))
 		if err := child.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +221,7 @@ func checkConfirmed(t *testing.T, path string, lines []string) {
 	t.Helper()
 	s := New(Options{Path: path})
 	mustOpen(t, s)
-	defer s.Close() //nolint:errcheck // nothing was written
+	defer s.Close()
 	if err := s.file.db.View(func(tx *bolt.Tx) error {
 		for err := range tx.Check() {
 			t.Errorf("the file is damaged: %v", err)

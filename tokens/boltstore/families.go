@@ -136,22 +136,15 @@ func rotate(t *txn, r tokens.RotateRequest) (tokens.RotateResult, error) {
 		return tokens.RotateResult{}, err
 	}
 	outcome, next := tokens.Decide(f, r, t.now)
+	if err := t.settle(r, f, outcome, next); err != nil {
+		return tokens.RotateResult{}, err
+	}
 	switch outcome {
-	case tokens.RotateUnknown, tokens.RotateExpired:
+	case tokens.Rotated, tokens.RotateReplayed, tokens.RotateKept, tokens.RotateHealed:
+	case tokens.RotateUnknown, tokens.RotateExpired, tokens.RotateReused:
 		return tokens.RotateResult{Outcome: outcome}, nil
-	case tokens.RotateReused:
-		d := denialRecord{until: tokens.EndOf(t.now, r.DenyFor), attempt: r.Attempt, lived: true, reused: true}
-		return tokens.RotateResult{Outcome: outcome}, t.endFamily(r.User, r.Family, d)
-	case tokens.RotateMismatch, tokens.RotateUserChanged:
+	default:
 		return tokens.RotateResult{Outcome: outcome, Family: next}, nil
-	case tokens.RotateReplayed:
-	case tokens.Rotated, tokens.RotateKept, tokens.RotateHealed:
-		if outcome == tokens.Rotated && next.Generation == f.Generation {
-			break // the same call sent again
-		}
-		if err := t.putFamily(r.User, next); err != nil {
-			return tokens.RotateResult{}, err
-		}
 	}
 	marks, err := t.marks(r.User)
 	if err != nil {
@@ -163,6 +156,24 @@ func rotate(t *txn, r tokens.RotateRequest) (tokens.RotateResult, error) {
 		Profile: bytes.Clone(user.profile),
 		IssueAt: t.issueAt(r.User, marks, r.BegunAfter),
 	}, nil
+}
+
+// settle writes what the decision about a family changes.
+func (t *txn) settle(r tokens.RotateRequest, was tokens.Family, outcome tokens.RotateOutcome, next tokens.Family) error {
+	switch outcome {
+	case tokens.RotateReused:
+		d := denialRecord{until: tokens.EndOf(t.now, r.DenyFor), attempt: r.Attempt, lived: true, reused: true}
+		return t.endFamily(r.User, r.Family, d)
+	case tokens.Rotated:
+		if next.Generation == was.Generation {
+			return nil // the same call sent again
+		}
+		return t.putFamily(r.User, next)
+	case tokens.RotateKept, tokens.RotateHealed:
+		return t.putFamily(r.User, next)
+	default:
+		return nil
+	}
 }
 
 // notFound answers for a family that isn't there; the attempt that has killed

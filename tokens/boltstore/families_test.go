@@ -19,7 +19,7 @@ func TestManyFamilies(t *testing.T) {
 	rich, poor := newChain(t, s, "local|rich"), newChain(t, s, "local|poor")
 	fill(t, s, n, func(i int, tx *bolt.Tx) error {
 		var id tokens.FamilyID
-		binary.BigEndian.PutUint32(id[:], uint32(i)) //nolint:gosec // small
+		binary.BigEndian.PutUint32(id[:], uint32(i))
 		f := tokens.Begin(tokens.CreateRequest{ID: id, Client: tokens.ClientTag{1}, Lifetime: time.Hour}, time.Now(), time.Now())
 		v, err := f.MarshalBinary()
 		if err != nil {

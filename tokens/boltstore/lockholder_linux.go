@@ -25,7 +25,7 @@ func lockHolder(path string) int {
 	if err != nil {
 		return 0
 	}
-	defer locks.Close()                                                                               //nolint:errcheck // read only
+	defer locks.Close()
 	var found []int                                                                                   // by inode: on some file systems the device of /proc/locks is another one than stat's
 	device := fmt.Sprintf("%02x:%02x:%d", major(uint64(stat.Dev)), minor(uint64(stat.Dev)), stat.Ino) //nolint:unconvert // 32 bits on some machines
 	for lines := bufio.NewScanner(locks); lines.Scan(); {

@@ -28,6 +28,7 @@ func (s *Store) Open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResu
 func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResult, error) {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()
+	r.Secrets = slices.Clone(r.Secrets) // the caller may leave before the commit
 	apply := func(t *txn) (tokens.OpenResult, error) { return applyOpening(t, r) }
 	if s.closed {
 		return tokens.OpenResult{}, errClosed
@@ -142,7 +143,7 @@ func openPrivate(path string, flag int, mode os.FileMode) (*os.File, error) {
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, flag, mode) //nolint:gosec // the operator's path
+	f, err := os.OpenFile(path, flag, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +181,7 @@ func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil // directories can't be synced there, and need not be
 	}
-	d, err := os.Open(dir) //nolint:gosec // the operator's path
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

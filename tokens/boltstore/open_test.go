@@ -37,7 +37,7 @@ func startChild(t *testing.T, part string, args ...string) (*exec.Cmd, *os.File)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(os.Args[0], args...) //nolint:gosec // this very binary
+	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), childEnv+"="+part)
 	cmd.Stdout, cmd.Stderr = in, os.Stderr
 	if err := cmd.Start(); err != nil {
@@ -57,7 +57,7 @@ func holdLock(path string) {
 	if _, err := New(Options{Path: path}).Open(context.Background(), openRequest); err != nil {
 		panic(err)
 	}
-	os.Stdout.WriteString("open\n") //nolint:errcheck // the parent would see it
+	os.Stdout.WriteString("open\n")
 	select {}
 }
 
@@ -115,7 +115,7 @@ func TestOpenRefuses(t *testing.T) {
 			if err := os.WriteFile(path, nil, 0o600); err != nil {
 				return err
 			}
-			return os.Chmod(path, 0o644) //nolint:gosec // that is the case
+			return os.Chmod(path, 0o644)
 		}, "chmod 600 "},
 		{"other content", func(_ *testing.T, path string) error {
 			return os.WriteFile(path, []byte(strings.Repeat("not a database ", 1000)), 0o600)

@@ -192,7 +192,7 @@ type openingRecord struct {
 func (r openingRecord) encode() []byte {
 	b := append(make([]byte, 0, 17+16*len(r.secrets)), recordVersion)
 	b = appendMillis(b, r.born)
-	b = binary.BigEndian.AppendUint64(b, uint64(r.tokenLifetime)) //nolint:gosec // never negative
+	b = binary.BigEndian.AppendUint64(b, uint64(r.tokenLifetime))
 	for _, id := range r.secrets {
 		b = append(b, id[:]...)
 	}
@@ -202,7 +202,7 @@ func (r openingRecord) encode() []byte {
 func (r *openingRecord) decode(b []byte) error {
 	d := newDecoder(b)
 	r.born = d.millis()
-	r.tokenLifetime = time.Duration(d.uint64()) //nolint:gosec // as encoded
+	r.tokenLifetime = time.Duration(d.uint64())
 	r.secrets = nil
 	for len(d.b) >= 16 {
 		r.secrets = append(r.secrets, [16]byte(d.bytes(16)))

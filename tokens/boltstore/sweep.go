@@ -57,7 +57,7 @@ func (w *sweeper) loop(ctx context.Context) {
 		err := protect(func() error { return w.sweep(ctx) })
 		took := time.Since(start)
 		if ctx.Err() == nil {
-			w.store.onCall("sweep", took, err)
+			_ = protect(func() error { w.store.onCall("sweep", took, err); return nil })
 		}
 		rest.Reset(max(w.store.sweepEvery, sweepRest*took))
 	}

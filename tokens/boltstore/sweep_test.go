@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,7 +95,7 @@ func TestSweepManyInSmallSteps(t *testing.T) {
 	const n = 3*sweepRead + 7
 	fill(t, s, n, func(i int, tx *bolt.Tx) error {
 		k := make([]byte, 32)
-		binary.BigEndian.PutUint64(k, uint64(i)) //nolint:gosec // small
+		binary.BigEndian.PutUint64(k, uint64(i))
 		c := codeRecord{expires: time.Now().Add(time.Hour)}
 		if i%2 == 0 {
 			c.expires = time.Now().Add(-time.Hour)
@@ -131,25 +133,36 @@ func TestSweepLeavesWhatItCannotRead(t *testing.T) {
 
 func TestSweeperRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sweeps, faults := 0, 0
-		s := New(Options{Path: t.TempDir() + "/gatehouse.db", OnCall: func(op string, _ time.Duration, err error) {
-			if op == "sweep" {
-				sweeps++
-				if err != nil {
-					faults++
+		var broken atomic.Bool
+		var sweeps, faults atomic.Int32
+		s := New(Options{
+			Path: filepath.Join(t.TempDir(), "gatehouse.db"),
+			Clock: func() time.Time {
+				if broken.Load() {
+					panic("the clock is broken")
 				}
-			}
-		}})
+				return time.Now()
+			},
+			OnCall: func(op string, _ time.Duration, err error) {
+				if op != "sweep" {
+					return
+				}
+				sweeps.Add(1)
+				if err != nil {
+					faults.Add(1)
+					panic("the observer is broken")
+				}
+			},
+		})
 		mustOpen(t, s)
-		db := s.file.sweeper.file
-		s.file.sweeper.file = nil // the next sweep panics
+		broken.Store(true)
 		time.Sleep(90 * time.Second)
 		synctest.Wait()
-		s.file.sweeper.file = db
+		broken.Store(false)
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if faults != 1 || sweeps < 5 {
-			t.Errorf("%d of %d sweeps failed, want the first", faults, sweeps)
+		if faults.Load() != 1 || sweeps.Load() < 5 {
+			t.Errorf("%d of %d sweeps failed, want the first", faults.Load(), sweeps.Load())
 		}
 		if err := s.Close(); err != nil {
 			t.Error(err)
