@@ -27,6 +27,9 @@ func (a *App) checkLogins() error {
 	seen := make(map[string]bool)
 	for _, raw := range a.LoginsRaw {
 		name := nameOfLogin(raw)
+		if name == "" {
+			continue // LoadModule will say what is wrong with it
+		}
 		if err := checkLoginName(name); err != nil {
 			return within("login "+name, err)
 		}
@@ -45,7 +48,7 @@ func nameOfLogin(raw json.RawMessage) string {
 		Name   string `json:"name"`
 	}
 	if err := json.Unmarshal(raw, &common); err != nil {
-		return "" // LoadModule will say what is wrong with it
+		return ""
 	}
 	return cmp.Or(common.Name, common.Module)
 }

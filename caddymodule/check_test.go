@@ -1,0 +1,183 @@
+package caddymodule
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// jsonErrors are what only JSON can get wrong; the Caddyfile's errors are in testdata.
+var jsonErrors = []struct{ name, config, want string }{
+	{"no issuer", `{}`, "issuer: it is required: "},
+	{"issuer with http", `{"issuer":"http://auth.example.com/"}`, `issuer: "http://auth.example.com/" is not encrypted: `},
+	{"cache entries below nothing", `{"denylist":{"cache_entries":-1}}`, "denylist: cache_entries: -1 is less than nothing: "},
+	{"max_lag below nothing", `{"denylist":{"max_lag":"-1s"}}`, "denylist: max_lag: -1s is out of range: "},
+	{"allow_stale below nothing", `{"denylist":{"allow_stale":"-1s"}}`, "denylist: on_store_failure: allow_stale -1s is out of range: "},
+	{"rotate_every below nothing", `{"signing":{"rotate_every":"-90d"}}`, "signing: rotate_every: -90d is too short: "},
+	{"session below nothing", `{"session":{"lifetime":"-1h"}}`, "session: lifetime: -1h is out of range: "},
+	{"null API", `{"apis":[null]}`, "apis: there is a null in the list: "},
+	{"API twice", `{"apis":[{"identifier":"a"},{"identifier":"a"}]}`, "api a: this API is there twice: "},
+	{"null client", `{"clients":[null]}`, "clients: there is a null in the list: "},
+	{"client twice", `{"clients":[{"id":"a"},{"id":"a"}]}`, "client a: this client is there twice: "},
+	{"lifetime below nothing", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://a.example.com/"],"refresh_token":{"lifetime":"-30d"}}]}`,
+		"client a: refresh_token: lifetime: -30d is too short: "},
+	{"idle lifetime below nothing", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://a.example.com/"],"refresh_token":{"idle_lifetime":-1}}]}`,
+		"client a: refresh_token: idle_lifetime: -1ns is too short: "},
+	{"max_active below nothing", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://a.example.com/"],"refresh_token":{"max_active":-1}}]}`,
+		"client a: refresh_token: max_active: -1 is less than one login: "},
+	{"login twice by default name", `{"logins":[{"module":"local"},{"module":"other","name":"local"}]}`, "login local: this name is used twice: "},
+	{"password in a URL", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://me:hunter2@a.example.com/"]}]}`,
+		`client a: redirect_uris: "https://me:xxxxx@a.example.com/" has a user name: `},
+}
+
+func TestCheckJSON(t *testing.T) {
+	for _, tt := range jsonErrors {
+		t.Run(tt.name, func(t *testing.T) {
+			var a App
+			config := tt.config
+			if !strings.Contains(tt.name, "issuer") {
+				config = `{"issuer":"https://auth.example.com/",` + strings.TrimPrefix(config, "{")
+			}
+			if err := caddy.StrictUnmarshalJSON([]byte(config), &a); err != nil {
+				t.Fatal(err)
+			}
+			if err := a.Check(); err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+				t.Errorf("Check() = %v, want %s…", err, tt.want)
+			}
+		})
+	}
+}
+
+// localErrors are what only JSON can get wrong about a local login.
+var localErrors = []struct{ name, config, want string }{
+	{"no users", `{}`, "it has no users: "},
+	{"null user", `{"users":[null]}`, "it has a null among its users: "},
+	{"no hash", `{"users":[{"id":"alice"}]}`, "user alice: the hash is empty: "},
+}
+
+func TestCheckLocalJSON(t *testing.T) {
+	for _, tt := range localErrors {
+		t.Run(tt.name, func(t *testing.T) {
+			var l LocalLogin
+			if err := caddy.StrictUnmarshalJSON([]byte(tt.config), &l); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Check(); err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+				t.Errorf("Check() = %v, want %s…", err, tt.want)
+			}
+		})
+	}
+}
+
+const tagCollision = "client b: its client_id has the same 64-bit hash as a: change one of them"
+
+func TestClientTagCollision(t *testing.T) {
+	a := App{Clients: []*Client{{ID: "a"}, {ID: "b"}}}
+	err := a.checkClients(func(string) tokens.ClientTag { return tokens.ClientTag{1} })
+	if err == nil || err.Error() != tagCollision {
+		t.Errorf("checkClients() = %v, want %s", err, tagCollision)
+	}
+}
+
+// TestDangerousRedirects tries spellings that some browser takes for another URI.
+func TestDangerousRedirects(t *testing.T) {
+	for _, uri := range []string{
+		"JavaScript:alert(1)", "java\tscript:alert(1)", " javascript:alert(1)", "data:,x", "vbscript:x", "blob:https://a.example.com/x",
+		"filesystem:https://a.example.com/x", "file:///x", "about:blank", "view-source:https://a.example.com/", "intent://x#Intent;end", "ws://a.example.com/",
+		"https://a.example.com\\.evil.example/", "https:\\\\evil.example/", "https:///evil.example", "https:evil.example", "//evil.example", "/x", "x", "?x", "#x", "",
+		"https://a.example.com/\x00", "https://a.example.com/\n", "https://a.example.com/%zz", "https://a.example.com./", "https://a%2eexample.com/",
+		"https://*/", "https://a.example.com/*", "https://*.example.com", "http://127.0.0.1.evil.example/", "http://localhost.evil.example/", "http://0.0.0.0/",
+		"http://10.0.0.1/", "https://a@evil.example/", "https://a:b@evil.example/", "https://a.example.com/x/../y", "https://a.example.com/./y",
+		"https://a.example.com/%2e%2e/y", "https://a．example.com/", "https://a.example.com:/", "https://[::1/", "https://:443/",
+	} {
+		for _, kind := range []tokens.ClientType{tokens.ClientSPA, tokens.ClientNative, tokens.ClientWeb} {
+			if err := checkRedirect(uri, kind); err == nil {
+				t.Errorf("checkRedirect(%q, %s) passes", uri, kind)
+			}
+		}
+	}
+}
+
+func TestGoodRedirects(t *testing.T) {
+	all := []tokens.ClientType{tokens.ClientSPA, tokens.ClientNative, tokens.ClientWeb}
+	native := []tokens.ClientType{tokens.ClientNative}
+	tests := []struct {
+		uri   string
+		kinds []tokens.ClientType
+	}{
+		{"https://a.example.com", all},
+		{"https://a.example.com/cb?x=1&y=%2F", all},
+		{"https://a.example.com:8443/cb", all},
+		{"https://xn--bcher-kva.example/cb", all},
+		{"https://192.0.2.1/cb", all},
+		{"https://[2001:db8::1]:8443/cb", all},
+		{"http://localhost:3000/cb", all},
+		{"http://app.localhost/cb", all},
+		{"http://127.0.0.1/cb", all},
+		{"http://[::1]:8080/cb", all},
+		{"com.example.app:/cb", native},
+		{"com.example.app://cb/x", native},
+		{"myapp:/cb", native}, // with a warning
+	}
+	for _, tt := range tests {
+		for _, kind := range tt.kinds {
+			if err := checkRedirect(tt.uri, kind); err != nil {
+				t.Errorf("checkRedirect(%q, %s) = %v", tt.uri, kind, err)
+			}
+		}
+	}
+}
+
+func TestClientWarnings(t *testing.T) {
+	c := Client{RedirectURIs: []string{"https://a.example.com/", "com.example.app:/cb", "myapp:/cb"}}
+	if got := c.warnings(); len(got) != 1 || !strings.HasPrefix(got[0], "myapp:/cb has a scheme without a dot") {
+		t.Errorf("warnings() = %q", got)
+	}
+}
+
+func TestLifetimeJSON(t *testing.T) {
+	tests := []struct {
+		json string
+		want Lifetime
+		ok   bool
+	}{
+		{`"infinite"`, Infinite, true},
+		{`"30d"`, Lifetime(30 * 24 * time.Hour), true},
+		{`3600000000000`, Lifetime(time.Hour), true},
+		{`"forever"`, 0, false},
+		{`"Infinite"`, 0, false},
+		{`true`, 0, false},
+	}
+	for _, tt := range tests {
+		var got Lifetime
+		if err := got.UnmarshalJSON([]byte(tt.json)); (err == nil) != tt.ok || tt.ok && got != tt.want {
+			t.Errorf("UnmarshalJSON(%s) = %v, %v", tt.json, got, err)
+		}
+		if !tt.ok {
+			continue
+		}
+		again, err := got.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Lifetime
+		if err := back.UnmarshalJSON(again); err != nil || back != tt.want {
+			t.Errorf("%s comes back as %s, %v", tt.json, again, err)
+		}
+	}
+}
+
+func TestShow(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0s", 10 * time.Second: "10s", 90 * time.Minute: "1h30m", 24 * time.Hour: "1d", 36 * time.Hour: "36h", -48 * time.Hour: "-2d",
+		time.Millisecond: "1ms", time.Hour + time.Second: "1h0m1s",
+	} {
+		if got := show(d); got != want {
+			t.Errorf("show(%v) = %s, want %s", int64(d), got, want)
+		}
+	}
+}
