@@ -32,6 +32,7 @@ func (u *user) profile(login string) tokens.Profile {
 	return tokens.Profile{
 		Subject:     subject(login, u.name),
 		Login:       login,
+		ACR:         "pwd",
 		Claims:      u.claims,
 		Fingerprint: tokens.FingerprintOf(u.hash),
 	}
