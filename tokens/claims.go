@@ -109,6 +109,17 @@ func (c *Claims) read(name string, r *jsonReader) (err error) {
 		c.IssuedAt, err = r.numericDate()
 	case "nbf":
 		c.NotBefore, err = r.numericDate()
+	case "cnf":
+		c.Confirmation, err = readConfirmation(r)
+	default:
+		err = c.readLogin(name, r)
+	}
+	return err
+}
+
+// readLogin reads the value of a claim about the login behind the token.
+func (c *Claims) readLogin(name string, r *jsonReader) (err error) {
+	switch name {
 	case "auth_time":
 		c.AuthTime, err = r.numericDate()
 	case "acr":
@@ -121,8 +132,6 @@ func (c *Claims) read(name string, r *jsonReader) (err error) {
 		var family string
 		family, err = r.string()
 		c.Family, c.HasFamily = ParseFamilyID(family)
-	case "cnf":
-		c.Confirmation, err = readConfirmation(r)
 	default:
 		err = r.skip()
 	}

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"runtime"
 	"strings"
@@ -178,9 +179,7 @@ func TestAttacksOnTheJSON(t *testing.T) {
 	head := func(member string) string { return b.sign(last(header, member), payload) }
 	without := func(name string, change map[string]any) string {
 		c := map[string]any{name: nil}
-		for k, v := range change {
-			c[k] = v
-		}
+		maps.Copy(c, change)
 		return b.mint(nil, c)
 	}
 	many := func(n int) string {

@@ -169,12 +169,10 @@ func (r *jsonReader) skip() error {
 		if err != nil {
 			return errJSON
 		}
-		switch token.Kind() {
-		case '{', '[':
-			if r.decoder.StackDepth() > maxJSONDepth {
-				return errJSON
-			}
-		case '0':
+		if r.decoder.StackDepth() > maxJSONDepth {
+			return errJSON
+		}
+		if token.Kind() == '0' {
 			if _, err := token.Float(); err != nil {
 				return errJSON
 			}
@@ -216,7 +214,13 @@ func (r *jsonReader) value() (any, error) {
 		return list, err
 	case '"':
 		return r.string()
+	default:
+		return r.scalar()
 	}
+}
+
+// scalar reads a number, true, false or null.
+func (r *jsonReader) scalar() (any, error) {
 	token, err := r.decoder.ReadToken()
 	if err != nil {
 		return nil, errJSON
@@ -226,8 +230,9 @@ func (r *jsonReader) value() (any, error) {
 		return token.Bool(), nil
 	case '0':
 		return json.Number(token.String()), nil
+	default:
+		return nil, nil
 	}
-	return nil, nil
 }
 
 // object reads the rest of an object.

@@ -2,9 +2,9 @@ package tokens
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -212,7 +212,7 @@ func inMillis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond)
 func (r *KeyRing) Run(ctx context.Context) {
 	delay := r.tickEvery()
 	for {
-		timer := time.NewTimer(delay - time.Duration(rand.Int64N(int64(delay)/10+1))) //nolint:gosec // jitter
+		timer := time.NewTimer(jitter(delay))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -227,6 +227,13 @@ func (r *KeyRing) Run(ctx context.Context) {
 			delay = min(2*delay, 2*maxTick)
 		}
 	}
+}
+
+// jitter takes up to a tenth off, so that nodes that started together do not stay together.
+func jitter(d time.Duration) time.Duration {
+	var b [1]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return d - d*time.Duration(b[0])/2560
 }
 
 // tickEvery is short enough that every node knows a key before it is used.

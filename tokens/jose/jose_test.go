@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"strings"
 	"testing"
@@ -165,10 +166,7 @@ func TestECDSASignatureForms(t *testing.T) {
 func TestParseKeySet(t *testing.T) {
 	ec, rs := publicJWK(t, ES256), publicJWK(t, RS256)
 	with := func(jwk map[string]any, change ...any) map[string]any {
-		c := make(map[string]any, len(jwk))
-		for k, v := range jwk {
-			c[k] = v
-		}
+		c := maps.Clone(jwk)
 		for i := 0; i < len(change); i += 2 {
 			if change[i+1] == nil {
 				delete(c, change[i].(string))

@@ -87,22 +87,30 @@ func ParseKeySet(data []byte, allowed ...Algorithm) (Set, error) {
 	return set, nil
 }
 
+// check says why a key is not one to verify signatures with.
+func (m *jwkMembers) check() error {
+	switch {
+	case m.KeyType != "EC" && m.KeyType != "RSA" && m.KeyType != "OKP":
+		return errors.New("the key type is not EC, RSA or OKP")
+	case m.Private != nil:
+		return errors.New("the private key is published")
+	case m.Use != "" && m.Use != "sig":
+		return errors.New("the key is not for signatures")
+	case m.Ops != nil && !slices.Contains(m.Ops, "verify"):
+		return errors.New("the key is not for verifying")
+	case len(m.Exponent) > 6: // 4 bytes; the library would cut a longer one
+		return errors.New("the exponent is too large")
+	}
+	return nil
+}
+
 func parseJWK(raw jsontext.Value, allowed []Algorithm) (*PublicKey, error) {
 	var m jwkMembers
 	if err := strictjson.Unmarshal(raw, &m); err != nil {
 		return nil, errors.New("a member has the wrong type")
 	}
-	switch {
-	case m.KeyType != "EC" && m.KeyType != "RSA" && m.KeyType != "OKP":
-		return nil, errors.New("the key type is not EC, RSA or OKP")
-	case m.Private != nil:
-		return nil, errors.New("the private key is published")
-	case m.Use != "" && m.Use != "sig":
-		return nil, errors.New("the key is not for signatures")
-	case m.Ops != nil && !slices.Contains(m.Ops, "verify"):
-		return nil, errors.New("the key is not for verifying")
-	case len(m.Exponent) > 6: // 4 bytes; the library would cut a longer one
-		return nil, errors.New("the exponent is too large")
+	if err := m.check(); err != nil {
+		return nil, err
 	}
 	alg := m.Algorithm
 	if alg == "" {
