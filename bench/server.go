@@ -42,6 +42,9 @@ var caddyfile = template.Must(template.New("Caddyfile").Parse(`{
 		signing {
 			access_token_algorithm {{.Algorithm}}
 		}
+		login local {
+			user nobody $2a$04$7zKjn1cJxRUeZFhnQo9Hbe3wtcvOBcdYLXMhBCtLwS2QHYc4R6XcW
+		}
 		api {{.Audience}} {
 			scopes read
 			allow_offline_access
