@@ -180,7 +180,9 @@ func (g *gateway) load(o gatewayOptions) error {
 			g.t.Error(err)
 		}
 	})
-	return caddy.Load(g.config(o), true)
+	err := caddy.Load(g.config(o), true)
+	g.client.CloseIdleConnections() // the old servers have closed them, or will
+	return err
 }
 
 // config adapts the gateway's Caddyfile.
@@ -223,10 +225,19 @@ func (g *gateway) caddyfile(o gatewayOptions) []byte {
 // url returns the URL of an endpoint.
 func (g *gateway) url(path string) string { return strings.TrimSuffix(g.Issuer, "/") + path }
 
-// do sends a request and reads the answer.
+// do sends a request and reads the answer. A connection that the end of an old
+// configuration cuts is tried again.
 func (g *gateway) do(r *http.Request) (*http.Response, string) {
 	g.t.Helper()
 	resp, err := g.client.Do(r)
+	for range 3 {
+		if err == nil {
+			break
+		}
+		if r.Body, err = r.GetBody(); err == nil {
+			resp, err = g.client.Do(r)
+		}
+	}
 	if err != nil {
 		g.t.Fatal(err)
 	}

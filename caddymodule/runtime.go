@@ -171,6 +171,7 @@ func (r *runtime) release() error {
 		return nil
 	}
 	r.released = true
+	r.entered.Store(false)
 	r.emitter.close()
 	var restored error
 	if r.tenant != nil {

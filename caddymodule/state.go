@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -73,7 +72,7 @@ func (s *sharedState) enter(ctx context.Context, t *tenant) error {
 	before := s.observer.to.Swap(t.observer)
 	if err := s.state.Configure(ctx, t.settings); err != nil {
 		s.observer.to.Store(before)
-		return errors.Join(err, s.restore(ctx))
+		return err
 	}
 	s.live = append(s.live, t)
 	return nil

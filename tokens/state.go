@@ -47,9 +47,6 @@ type StateConfig struct {
 	DenylistEntries int64 // bound of the verdicts
 }
 
-// clockLeeway is how far the clocks of two nodes may lie apart.
-const clockLeeway = 5 * time.Second
-
 // NewState makes the shared state over a store that is not open yet. It does no I/O.
 func NewState(c StateConfig) (*State, error) {
 	cache, err := NewCache(c.CacheBytes)
@@ -71,17 +68,21 @@ func NewState(c StateConfig) (*State, error) {
 }
 
 // Configure applies settings. It may be called again, before or after Open.
+// Settings that the store refuses change nothing: requests under way, and those
+// of the configuration before, go on under what was.
 func (s *State) Configure(ctx context.Context, set Settings) error {
 	s.opening.Lock()
 	defer s.opening.Unlock()
 	if set.MaxLag == 0 {
 		set.MaxLag = DefaultMaxLag
 	}
+	if s.opened.Load() {
+		if err := s.load(ctx, &set); err != nil {
+			return err
+		}
+	}
 	s.settings.Store(&set)
 	s.Denylist.limits.Store(&denylistLimits{maxLag: set.MaxLag, allowStale: set.AllowStale})
-	if s.opened.Load() {
-		return s.load(ctx)
-	}
 	return nil
 }
 
@@ -97,7 +98,7 @@ func (s *State) Open(ctx context.Context) error {
 	if s.opened.Load() {
 		return nil
 	}
-	if err := s.load(ctx); err != nil {
+	if err := s.load(ctx, s.settings.Load()); err != nil {
 		return err
 	}
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -109,8 +110,7 @@ func (s *State) Open(ctx context.Context) error {
 }
 
 // load brings the store and the key ring in line with the settings.
-func (s *State) load(ctx context.Context) error {
-	set := s.settings.Load()
+func (s *State) load(ctx context.Context, set *Settings) error {
 	if set == nil || set.Secrets == nil {
 		return errors.New("opening state: no secret is configured")
 	}
@@ -118,15 +118,17 @@ func (s *State) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	denyFor := res.TokenLifetime + clockLeeway
-	s.denyFor.Store(int64(denyFor))
+	denyFor := res.TokenLifetime + DefaultLeeway
 	keys := set.Keys
 	keys.Secrets = set.Secrets
 	keys.KeepFor = denyFor
+	before := s.Keys.settings.Load()
 	s.Keys.Configure(keys)
 	if err := s.Keys.Load(ctx); err != nil {
+		s.Keys.settings.Store(before)
 		return fmt.Errorf("loading signing keys: %w", err)
 	}
+	s.denyFor.Store(int64(denyFor))
 	return nil
 }
 
