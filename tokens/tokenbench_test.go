@@ -1,0 +1,146 @@
+package tokens
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"maps"
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+)
+
+const testIssuer = "https://auth.example.com/"
+
+// tokenBench is a verifier with its keys, and a pen that signs anything with them.
+type tokenBench struct {
+	tb       testing.TB
+	cell     *keyCell
+	keys     *KeyRing
+	cache    *Cache
+	verifier *Verifier
+	now      time.Time
+}
+
+func newTokenBench(tb testing.TB, algs ...jose.Algorithm) *tokenBench {
+	tb.Helper()
+	if len(algs) == 0 {
+		algs = []jose.Algorithm{jose.ES256}
+	}
+	b := &tokenBench{tb: tb, now: time.Now().Truncate(time.Second)}
+	b.cell = &keyCell{clock: b.clock}
+	b.keys = newRing(b.cell, secretsOf(tb, "a"), nil, algs...)
+	mustLoad(tb, b.keys)
+	var err error
+	if b.cache, err = NewCache(0); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(b.cache.Close)
+	b.verifier = NewVerifier(VerifierConfig{Issuer: testIssuer, Keys: b.keys, Cache: b.cache, Clock: b.clock})
+	return b
+}
+
+func (b *tokenBench) clock() time.Time { return b.now }
+
+func (b *tokenBench) signer(alg jose.Algorithm) *jose.PrivateKey {
+	b.tb.Helper()
+	k, err := b.keys.Signer(alg)
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	return k
+}
+
+// claims are those of the base token, with changes: a nil value takes a claim away.
+func (b *tokenBench) claims(change map[string]any) map[string]any {
+	c := map[string]any{
+		"iss": testIssuer, "sub": "local|alice", "aud": "https://api.example.com", "client_id": "my-spa",
+		"exp": b.now.Add(10 * time.Minute).Unix(), "iat": b.now.Unix(), "jti": TokenID{1}.String(), "scope": "orders:read orders:write",
+	}
+	return merge(c, change)
+}
+
+// header is that of the base token, with changes.
+func (b *tokenBench) header(change map[string]any) map[string]any {
+	return merge(map[string]any{"typ": TypeAccessToken, "alg": "ES256", "kid": b.signer(jose.ES256).ID()}, change)
+}
+
+func merge(m, change map[string]any) map[string]any {
+	maps.Copy(m, change)
+	maps.DeleteFunc(m, func(_ string, v any) bool { return v == nil })
+	return m
+}
+
+// mint makes the base token with changes, signed by our ES256 key.
+func (b *tokenBench) mint(header, claims map[string]any) string {
+	b.tb.Helper()
+	return b.sign(b.json(b.header(header)), b.json(b.claims(claims)))
+}
+
+func (b *tokenBench) json(v any) string {
+	b.tb.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	return string(text)
+}
+
+// sign signs any text as header and payload with our ES256 key.
+func (b *tokenBench) sign(header, payload string) string {
+	b.tb.Helper()
+	return b.seal(seg(header) + "." + seg(payload))
+}
+
+// seal signs any signing input with our ES256 key.
+func (b *tokenBench) seal(input string) string {
+	b.tb.Helper()
+	der, err := b.signer(jose.ES256).MarshalPKCS8()
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	return input + "." + seg(string(signES256(b.tb, key.(crypto.Signer), input)))
+}
+
+func signES256(tb testing.TB, key crypto.Signer, input string) []byte {
+	tb.Helper()
+	sum := sha256.Sum256([]byte(input))
+	der, err := key.Sign(rand.Reader, sum[:], crypto.SHA256)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var rs struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(der, &rs); err != nil {
+		tb.Fatal(err)
+	}
+	return append(rs.R.FillBytes(make([]byte, 32)), rs.S.FillBytes(make([]byte, 32))...)
+}
+
+func seg(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+
+// reasonOf returns the private reason of a refusal, "" for none, and checks its public part.
+func reasonOf(tb testing.TB, err error) Reason {
+	tb.Helper()
+	if err == nil {
+		return ""
+	}
+	var e *Error
+	if !errors.As(err, &e) {
+		tb.Fatalf("not an *Error: %v", err)
+	}
+	if e.Code != InvalidToken || e.Description != errMalformed.Description || e.Cause != nil {
+		tb.Errorf("the refusal is not the common one: %+v", e)
+	}
+	return e.Reason
+}
