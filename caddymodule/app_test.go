@@ -7,10 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 	zapobserver "go.uber.org/zap/zaptest/observer"
-
-	"github.com/caddyserver/caddy/v2"
 )
 
 const (
@@ -26,16 +25,26 @@ var provisionErrors = []struct{ name, config, want string }{
 	{"secret that is empty", `"secrets":["{env.GATEHOUSE_TEST_EMPTY}"]`, "secret: {env.GATEHOUSE_TEST_EMPTY} is not set, or empty: "},
 	{"secret that is short", `"secrets":["{env.GATEHOUSE_TEST_SHORT}"]`, "secret: {env.GATEHOUSE_TEST_SHORT} has 7 bytes and needs at least 32: "},
 	{"secret in no file", `"secrets":["{file.testdata/none}"]`, "secret: {file.testdata/none} is empty or cannot be read: "},
-	{"client hash that is not set", `"apis":[{"identifier":"a"}],"clients":[{"id":"a","type":"machine","apis":["a"],"secret_hashes":["{env.GATEHOUSE_TEST_NONE}"]}]`,
-		"client a: secret_hash: {env.GATEHOUSE_TEST_NONE} is not set, or empty: "},
-	{"client hash that is a secret", `"apis":[{"identifier":"a"}],"clients":[{"id":"a","type":"machine","apis":["a"],"secret_hashes":["{env.GATEHOUSE_TEST_SHORT}"]}]`,
-		"client a: secret_hash: {env.GATEHOUSE_TEST_SHORT} is not a hash: "},
-	{"user hash that is not set", `"logins":[{"module":"local","users":[{"id":"alice","hash":"{env.GATEHOUSE_TEST_NONE}"}]}]`,
-		"login local: user alice: {env.GATEHOUSE_TEST_NONE} is not set, or empty: "},
-	{"user hash that is a password", `"logins":[{"module":"local","users":[{"id":"alice","hash":"{env.GATEHOUSE_TEST_SHORT}"}]}]`,
-		"login local: user alice: {env.GATEHOUSE_TEST_SHORT} is not a bcrypt or argon2id hash: "},
-	{"users file with a placeholder", `"logins":[{"module":"local","users_file":"{env.GATEHOUSE_TEST_NONE}/users"}]`,
-		"login local: users_file: {env.GATEHOUSE_TEST_NONE}/users has a placeholder without a value: "},
+	{
+		"client hash that is not set", `"apis":[{"identifier":"a"}],"clients":[{"id":"a","type":"machine","apis":["a"],"secret_hashes":["{env.GATEHOUSE_TEST_NONE}"]}]`,
+		"client a: secret_hash: {env.GATEHOUSE_TEST_NONE} is not set, or empty: ",
+	},
+	{
+		"client hash that is a secret", `"apis":[{"identifier":"a"}],"clients":[{"id":"a","type":"machine","apis":["a"],"secret_hashes":["{env.GATEHOUSE_TEST_SHORT}"]}]`,
+		"client a: secret_hash: {env.GATEHOUSE_TEST_SHORT} is not a hash: ",
+	},
+	{
+		"user hash that is not set", `"logins":[{"module":"local","users":[{"id":"alice","hash":"{env.GATEHOUSE_TEST_NONE}"}]}]`,
+		"login local: user alice: {env.GATEHOUSE_TEST_NONE} is not set, or empty: ",
+	},
+	{
+		"user hash that is a password", `"logins":[{"module":"local","users":[{"id":"alice","hash":"{env.GATEHOUSE_TEST_SHORT}"}]}]`,
+		"login local: user alice: {env.GATEHOUSE_TEST_SHORT} is not a bcrypt or argon2id hash: ",
+	},
+	{
+		"users file with a placeholder", `"logins":[{"module":"local","users_file":"{env.GATEHOUSE_TEST_NONE}/users"}]`,
+		"login local: users_file: {env.GATEHOUSE_TEST_NONE}/users has a placeholder without a value: ",
+	},
 	{"users file that is not there", `"logins":[{"module":"local","users_file":"testdata/none"}]`, "login local: "},
 	{"login without users", `"logins":[{"module":"local"}]`, "login local: it has no users: "},
 	{"login that is not there", `"logins":[{"module":"ldap"}]`, "loading a login: "},

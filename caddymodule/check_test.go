@@ -23,15 +23,23 @@ var jsonErrors = []struct{ name, config, want string }{
 	{"API twice", `{"apis":[{"identifier":"a"},{"identifier":"a"}]}`, "api a: this API is there twice: "},
 	{"null client", `{"clients":[null]}`, "clients: there is a null in the list: "},
 	{"client twice", `{"clients":[{"id":"a"},{"id":"a"}]}`, "client a: this client is there twice: "},
-	{"lifetime below nothing", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://a.example.com/"],"refresh_token":{"lifetime":"-30d"}}]}`,
-		"client a: refresh_token: lifetime: -30d is too short: "},
-	{"idle lifetime below nothing", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://a.example.com/"],"refresh_token":{"idle_lifetime":-1}}]}`,
-		"client a: refresh_token: idle_lifetime: -1ns is too short: "},
-	{"max_active below nothing", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://a.example.com/"],"refresh_token":{"max_active":-1}}]}`,
-		"client a: refresh_token: max_active: -1 is less than one login: "},
+	{
+		"lifetime below nothing", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://a.example.com/"],"refresh_token":{"lifetime":"-30d"}}]}`,
+		"client a: refresh_token: lifetime: -30d is too short: ",
+	},
+	{
+		"idle lifetime below nothing", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://a.example.com/"],"refresh_token":{"idle_lifetime":-1}}]}`,
+		"client a: refresh_token: idle_lifetime: -1ns is too short: ",
+	},
+	{
+		"max_active below nothing", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://a.example.com/"],"refresh_token":{"max_active":-1}}]}`,
+		"client a: refresh_token: max_active: -1 is less than one login: ",
+	},
 	{"login twice by default name", `{"logins":[{"module":"local"},{"module":"other","name":"local"}]}`, "login local: this name is used twice: "},
-	{"password in a URL", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://me:hunter2@a.example.com/"]}]}`,
-		`client a: redirect_uris: "https://me:xxxxx@a.example.com/" has a user name: `},
+	{
+		"password in a URL", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://me:hunter2@a.example.com/"]}]}`,
+		`client a: redirect_uris: "https://me:xxxxx@a.example.com/" has a user name: `,
+	},
 }
 
 func TestCheckJSON(t *testing.T) {

@@ -14,15 +14,8 @@ import (
 // and compared byte for byte, so a spelling that browsers and libraries would
 // change is an error here and not a riddle there.
 func parseURL(raw string) (*url.URL, error) {
-	switch {
-	case raw == "":
-		return nil, errors.New("is empty: write a whole URL, such as https://app.example.com/")
-	case strings.ContainsAny(raw, "{}"):
-		return nil, errors.New("holds a placeholder, which is not replaced here: write the URL, or {$NAME}, which is replaced when the Caddyfile is read")
-	case strings.Contains(raw, "*"):
-		return nil, errors.New("has a wildcard: write out each URL, they are compared exactly (RFC 9700 §2.1)")
-	case strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '\\' || r == '"' || r == '<' || r == '>' }):
-		return nil, errors.New("has a character that URLs cannot have: percent-encode it, and write a host in its xn-- form")
+	if err := checkCharacters(raw); err != nil {
+		return nil, err
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -32,15 +25,30 @@ func parseURL(raw string) (*url.URL, error) {
 	case u.Scheme == "":
 		return nil, errors.New("is not absolute: begin it with https://")
 	case !strings.HasPrefix(raw, u.Scheme+":"):
-		return nil, fmt.Errorf("has a scheme in capitals: write %s:", u.Scheme)
+		return nil, fmt.Errorf("has its scheme in capitals: write %s", u.Scheme)
 	case strings.Contains(raw, "#"):
 		return nil, errors.New("has a fragment: leave out everything from the # on (RFC 6749 §3.1.2)")
 	case u.User != nil:
 		return nil, errors.New("has a user name: leave out everything before the @")
-	case slices.Contains(strings.Split(u.Path, "/"), "..") || slices.Contains(strings.Split(u.Path, "/"), "."):
+	case slices.ContainsFunc(strings.Split(u.Path, "/"), func(s string) bool { return s == "." || s == ".." }):
 		return nil, errors.New("has a dot segment in its path: write where it leads")
 	}
 	return u, nil
+}
+
+func checkCharacters(raw string) error {
+	foreign := func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`\"<>`, r) }
+	switch {
+	case raw == "":
+		return errors.New("is empty: write a whole URL, such as https://app.example.com/")
+	case strings.ContainsAny(raw, "{}"):
+		return errors.New("holds a placeholder, which is not replaced here: write the URL, or {$NAME}, which is replaced when the Caddyfile is read")
+	case strings.Contains(raw, "*"):
+		return errors.New("has a wildcard: write out each URL, they are compared exactly (RFC 9700 §2.1)")
+	case strings.ContainsFunc(raw, foreign):
+		return errors.New("has a character that URLs cannot have: percent-encode it, and write a host in its xn-- form")
+	}
+	return nil
 }
 
 // checkWeb checks the host of an http or https URL; http is for this machine only.
