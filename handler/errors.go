@@ -86,20 +86,20 @@ func (s *Server) failJSON(w http.ResponseWriter, r *http.Request, err error) {
 
 // failBearer answers a program that presented, or should have presented, an access token.
 func (s *Server) failBearer(w http.ResponseWriter, r *http.Request, err error) {
-	e := refusalOf(err)
-	status := statusOf(err, e)
 	if errors.Is(err, errMethod) {
 		s.failJSON(w, r, err)
 		return
 	}
-	if writeLater(w, e, status) {
-		return
-	}
 	challenge := `Bearer realm="` + quotable(s.IssuerURL) + `"`
-	if errors.Is(err, errNoToken) {
+	if errors.Is(err, errNoToken) { // no error code then (RFC 6750 §3.1)
 		w.Header().Set("WWW-Authenticate", challenge)
 		noStore(w.Header())
 		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	e := refusalOf(err)
+	status := statusOf(err, e)
+	if writeLater(w, e, status) {
 		return
 	}
 	w.Header().Set("WWW-Authenticate", challenge+challengeError(e))

@@ -104,11 +104,11 @@ func (s *switchStore) CreateSession(ctx context.Context, r tokens.SessionRequest
 	return s.Store.CreateSession(ctx, r)
 }
 
-func (s *switchStore) PutCode(ctx context.Context, u tokens.UserTag, id tokens.CodeID, body []byte, d time.Duration) error {
+func (s *switchStore) PutCode(ctx context.Context, r tokens.PutRequest) error {
 	if err := s.write(); err != nil {
 		return err
 	}
-	return s.Store.PutCode(ctx, u, id, body, d)
+	return s.Store.PutCode(ctx, r)
 }
 
 func (s *switchStore) TakeCode(ctx context.Context, r tokens.TakeRequest) (tokens.TakeResult, error) {

@@ -1,0 +1,459 @@
+package handler
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// codeFor signs alice in at the SPA and returns a fresh code.
+func (g *gateway) codeFor(change ...string) string {
+	g.t.Helper()
+	_, q := location(g.t, g.browser().signIn(authorizeURL(change...), "alice", testPassword))
+	return q.Get("code")
+}
+
+// wantOAuthError checks an error answer of an endpoint for programs.
+func wantOAuthError(t *testing.T, res *http.Response, status int, code string) {
+	t.Helper()
+	body := jsonOf(t, res)
+	if res.StatusCode != status || body["error"] != code {
+		t.Errorf("answer %d %v, want %d %s", res.StatusCode, body, status, code)
+	}
+	if res.Header.Get("Cache-Control") != "no-store" || res.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("headers %v", res.Header)
+	}
+	for name := range body {
+		if name != "error" && name != "error_description" {
+			t.Errorf("the answer says %s", name)
+		}
+	}
+}
+
+func TestHardeningTOK01(t *testing.T) {
+	g := newGateway(t)
+	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete, http.MethodHead, http.MethodOptions} {
+		res := g.do(method, "/oauth/token?grant_type=authorization_code", "")
+		if res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != http.MethodPost {
+			t.Errorf("%s: %d, Allow %q", method, res.StatusCode, res.Header.Get("Allow"))
+		}
+	}
+}
+
+func TestHardeningTOK02(t *testing.T) {
+	g := newGateway(t)
+	good := "grant_type=client_credentials&client_id=machine&client_secret=" + webSecret
+	object := `{"grant_type":"client_credentials","client_id":"machine","client_secret":"` + webSecret + `"`
+	for _, tc := range []struct {
+		name, contentType, body string
+		status                  int
+	}{
+		{"form", formType, good, 200},
+		{"form with charset", formType + "; charset=UTF-8", good, 200},
+		{"JSON", "application/json", object + "}", 200},
+		{"JSON, unknown member", "application/json", object + `,"x":"y"}`, 200},
+		{"multipart", "multipart/form-data; boundary=b", "--b\r\n\r\nx\r\n--b--", 400},
+		{"text", "text/plain", good, 400},
+		{"none", "", good, 400},
+		{"charset", formType + "; charset=utf-16", good, 400},
+		{"malformed type", "application/;", good, 400},
+		{"JSON with another type", "application/hal+json", object + "}", 400},
+		{"JSON as text", "text/plain", object + "}", 400},
+		{"number", "application/json", object + `,"x":1}`, 400},
+		{"null", "application/json", object + `,"x":null}`, 400},
+		{"nested", "application/json", object + `,"x":{"y":"z"}}`, 400},
+		{"list", "application/json", object + `,"resource":["a"]}`, 400},
+		{"repeated", "application/json", object + `,"client_id":"machine"}`, 400},
+		{"repeated by escape", "application/json", object + `,"client\u005fid":"machine"}`, 400},
+		{"tail", "application/json", object + `} {}`, 400},
+		{"cut", "application/json", object, 400},
+		{"array", "application/json", `["grant_type"]`, 400},
+		{"string", "application/json", `"x"`, 400},
+		{"empty", "application/json", ``, 400},
+		{"not UTF-8", "application/json", object + ",\"x\":\"\xff\"}", 400},
+		{"BOM", "application/json", "\ufeff" + object + "}", 400},
+		{"deep", "application/json", object + `,"x":` + strings.Repeat("[", 10_000), 400},
+		{"bad escape", formType, good + "&x=%zz", 400},
+		{"semicolons", formType, strings.ReplaceAll(good, "&", ";"), 400},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			res := g.do(http.MethodPost, "/oauth/token", tc.body, "Content-Type", tc.contentType)
+			if tc.status == http.StatusOK {
+				if res.StatusCode != http.StatusOK {
+					t.Errorf("%d %s", res.StatusCode, bodyOf(t, res))
+				}
+				return
+			}
+			wantOAuthError(t, res, tc.status, "invalid_request")
+		})
+	}
+	if n := g.store.writes.Load(); n != 0 {
+		t.Errorf("%d writes to the store", n)
+	}
+}
+
+func TestHardeningTOK04And05(t *testing.T) {
+	g := newGateway(t)
+	code := g.codeFor()
+	good := url.Values{
+		"grant_type": {"authorization_code"}, "client_id": {"spa"}, "code": {code}, "redirect_uri": {spaRedirect}, "code_verifier": {testVerifier},
+	}.Encode()
+	for _, name := range []string{"grant_type", "code", "client_id", "scope", "unknown"} {
+		res := g.do(http.MethodPost, "/oauth/token", good+"&"+name+"=a&"+name+"=a", "Content-Type", formType)
+		wantOAuthError(t, res, http.StatusBadRequest, "invalid_request")
+	}
+	empty := strings.Replace(good, "code_verifier="+testVerifier, "code_verifier=", 1)
+	wantOAuthError(t, g.do(http.MethodPost, "/oauth/token", empty, "Content-Type", formType), http.StatusBadRequest, "invalid_grant")
+	if res := g.do(http.MethodPost, "/oauth/token", good+"&scope=&client_secret=", "Content-Type", formType); res.StatusCode != http.StatusOK {
+		t.Errorf("an empty parameter is not omitted: %d %s", res.StatusCode, bodyOf(t, res))
+	}
+}
+
+func TestHardeningTOK07And08(t *testing.T) {
+	g := newGateway(t)
+	for grant, want := range map[string]string{
+		"": "invalid_request", "password": "unsupported_grant_type", "implicit": "unsupported_grant_type",
+		"urn:ietf:params:oauth:grant-type:token-exchange": "unsupported_grant_type", "AUTHORIZATION_CODE": "unsupported_grant_type",
+		"client_credentials": "unauthorized_client",
+	} {
+		wantOAuthError(t, g.post("/oauth/token", url.Values{"grant_type": {grant}, "client_id": {"spa"}}), http.StatusBadRequest, want)
+	}
+}
+
+func TestHardeningTOK09(t *testing.T) {
+	g := newGateway(t)
+	for _, code := range []string{"x", strings.Repeat("A", 64), strings.Repeat("A", 50_000), "a\x00b", "é", "../../etc/passwd"} {
+		wantOAuthError(t, g.exchange(code), http.StatusBadRequest, "invalid_grant")
+	}
+	if n := g.store.writes.Load(); n != 0 {
+		t.Errorf("%d writes to the store", n)
+	}
+}
+
+func TestHardeningTOK10(t *testing.T) {
+	g := newGateway(t)
+	code := g.codeFor()
+	first := jsonOf(t, g.exchange(code))
+	g.pass(5 * time.Second)
+	wantOAuthError(t, g.exchange(code), http.StatusBadRequest, "invalid_grant")
+	res := g.do(http.MethodGet, "/userinfo", "", "Authorization", "Bearer "+first["access_token"].(string))
+	if res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the access token of a code used twice: %d", res.StatusCode)
+	}
+	wantOAuthError(t, g.post("/oauth/token", url.Values{
+		"grant_type": {"refresh_token"}, "client_id": {"spa"}, "refresh_token": {first["refresh_token"].(string)},
+	}), http.StatusBadRequest, "invalid_grant")
+}
+
+func TestHardeningTOK11(t *testing.T) {
+	g := newGateway(t)
+	code := g.codeFor()
+	var mu sync.Mutex
+	statuses := make(map[int]int)
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			res := g.exchange(code)
+			mu.Lock()
+			defer mu.Unlock()
+			statuses[res.StatusCode]++
+		})
+	}
+	wg.Wait()
+	if statuses[200] != 1 || statuses[400] != 99 {
+		t.Errorf("statuses %v, want one 200 and 99 400", statuses)
+	}
+}
+
+func TestHardeningTOK16(t *testing.T) {
+	g := newGateway(t)
+	for _, tc := range []struct{ name, verifier, want string }{
+		{"missing", "", "invalid_grant"},
+		{"wrong", strings.Repeat("x", 43), "invalid_grant"},
+		{"42 characters", testVerifier[1:], "invalid_request"},
+		{"129 characters", strings.Repeat("x", 129), "invalid_request"},
+		{"illegal", testVerifier[1:] + "+", "invalid_request"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			wantOAuthError(t, g.post("/oauth/token", url.Values{
+				"grant_type": {"authorization_code"}, "client_id": {"spa"}, "code": {g.codeFor()}, "redirect_uri": {spaRedirect}, "code_verifier": {tc.verifier},
+			}), http.StatusBadRequest, tc.want)
+			g.pass(time.Hour) // past the login brake
+		})
+	}
+}
+
+func TestHardeningTOK20And21(t *testing.T) {
+	g := newGateway(t)
+	for _, tc := range []struct {
+		name  string
+		extra url.Values
+		want  string
+	}{
+		{"scope of nobody", url.Values{"scope": {"admin"}, "audience": {testAPI}}, "invalid_scope"},
+		{"openid", url.Values{"scope": {"openid"}, "audience": {testAPI}}, "invalid_scope"},
+		{"offline_access", url.Values{"scope": {"offline_access"}, "audience": {testAPI}}, "invalid_scope"},
+		{"other audience", url.Values{"audience": {"https://other.example.com"}}, "invalid_target"},
+		{"two resources, one foreign", url.Values{"resource": {testAPI, "https://other.example.com"}}, "invalid_target"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := url.Values{"grant_type": {"client_credentials"}, "client_id": {"machine"}, "client_secret": {webSecret}}
+			for k, v := range tc.extra {
+				f[k] = v
+			}
+			wantOAuthError(t, g.post("/oauth/token", f), http.StatusBadRequest, tc.want)
+		})
+	}
+	ok := jsonOf(t, g.post("/oauth/token", url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {"machine"}, "client_secret": {webSecret}, "audience": {testAPI},
+	}))
+	if ok["access_token"] == nil || ok["refresh_token"] != nil || ok["id_token"] != nil {
+		t.Errorf("client_credentials: %v", ok)
+	}
+}
+
+func TestHardeningTOK25And26(t *testing.T) {
+	g := newGateway(t)
+	evil := `<script>alert(1)</script>"\`
+	for _, f := range []url.Values{
+		{"grant_type": {evil}, "client_id": {"spa"}},
+		{"grant_type": {"authorization_code"}, "client_id": {evil}},
+		{"grant_type": {"authorization_code"}, "client_id": {"spa"}, "code": {evil}, "code_verifier": {evil}},
+		{"grant_type": {"refresh_token"}, "client_id": {"spa"}, "refresh_token": {evil}},
+		{evil: {"a", "b"}},
+	} {
+		res := g.post("/oauth/token", f, "Accept", "text/html", "X-Requested-With", "XMLHttpRequest")
+		body := bodyOf(t, res)
+		if res.Header.Get("Content-Type") != "application/json" || strings.Contains(body, "alert") || strings.Contains(body, "goroutine") {
+			t.Errorf("%v: %q %s", f, res.Header.Get("Content-Type"), body)
+		}
+	}
+}
+
+// Secrets in the URL are refused, whoever the client is.
+func TestHardeningQuerySecrets(t *testing.T) {
+	g := newGateway(t)
+	f := url.Values{"grant_type": {"client_credentials"}, "client_id": {"machine"}, "client_secret": {webSecret}}
+	for _, query := range []string{"client_secret=" + webSecret, "refresh_token=rt1.x", "code=x", "%63ode=x", "a=%zz"} {
+		wantOAuthError(t, g.post("/oauth/token?"+query, f), http.StatusBadRequest, "invalid_request")
+	}
+	if res := g.post("/oauth/token?utm_source=x", f); res.StatusCode != http.StatusOK {
+		t.Errorf("a harmless query: %d", res.StatusCode)
+	}
+}
+
+func TestHardeningDOS01(t *testing.T) {
+	g := newGateway(t)
+	for _, target := range []string{"/oauth/token", "/oauth/revoke", "/oauth/introspect"} {
+		read := &endless{}
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, target, read)
+		r.Header.Set("Content-Type", formType)
+		w := httptest.NewRecorder()
+		g.ServeHTTP(w, r)
+		wantOAuthError(t, w.Result(), http.StatusRequestEntityTooLarge, "invalid_request")
+		if read.n > 2*maxBody {
+			t.Errorf("%s: %d bytes were read", target, read.n)
+		}
+	}
+	res := g.do(http.MethodPost, "/login", strings.Repeat("a", maxBody+1), "Content-Type", formType)
+	if res.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("login: %d", res.StatusCode)
+	}
+}
+
+// endless is a body without an end.
+type endless struct{ n int }
+
+func (e *endless) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = 'a'
+	}
+	e.n += len(b)
+	return len(b), nil
+}
+
+func TestHardeningDOS02(t *testing.T) {
+	g := newGateway(t)
+	for name, body := range map[string]string{
+		"many":      strings.Repeat("a=b&", 10_000),
+		"long name": strings.Repeat("a", 60_000) + "=b",
+	} {
+		res := g.do(http.MethodPost, "/oauth/token", body, "Content-Type", formType)
+		if res.StatusCode != http.StatusBadRequest && res.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: %d", name, res.StatusCode)
+		}
+	}
+}
+
+// CLI-01: an unknown client and a wrong secret get the same answer.
+func TestHardeningCLI01(t *testing.T) {
+	g := newGateway(t)
+	var bodies []string
+	for _, f := range []url.Values{
+		{"client_id": {"nobody"}, "client_secret": {"x"}},
+		{"client_id": {"web"}, "client_secret": {"x"}},
+		{"client_id": {"web"}}, // CLI-02
+		{"client_id": {"spa"}, "client_secret": {"x"}},
+		{"client_id": {"nobody"}},
+		{},
+	} {
+		f.Set("grant_type", "refresh_token")
+		res := g.post("/oauth/token", f)
+		if res.StatusCode != http.StatusUnauthorized || res.Header.Get("WWW-Authenticate") != "" {
+			t.Errorf("%v: %d %q", f, res.StatusCode, res.Header.Get("WWW-Authenticate"))
+		}
+		bodies = append(bodies, bodyOf(t, res))
+	}
+	for _, b := range bodies {
+		if b != bodies[0] {
+			t.Errorf("bodies differ: %q and %q", b, bodies[0])
+		}
+	}
+}
+
+func basic(id, secret string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))
+}
+
+func TestHardeningCLI04To06(t *testing.T) {
+	g := newGateway(t)
+	raw := func(s string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(s)) }
+	odd := basic(url.QueryEscape("web 2:%+é"), url.QueryEscape("p:%+ é"))
+	for _, tc := range []struct {
+		name, header string
+		body         url.Values
+		status       int // 400 invalid_grant means that the client was authenticated
+		code         string
+	}{
+		{"good", basic("web", webSecret), nil, 400, "invalid_grant"},
+		{"the same id in the body", basic("web", webSecret), url.Values{"client_id": {"web"}}, 400, "invalid_grant"},
+		{"encoded", odd, nil, 400, "invalid_grant"},
+		{"lower case scheme", strings.Replace(basic("web", webSecret), "Basic", "basic", 1), nil, 400, "invalid_grant"},
+		{"encoded twice", basic(url.QueryEscape(url.QueryEscape("web 2:%+é")), url.QueryEscape(url.QueryEscape("p:%+ é"))), nil, 401, "invalid_client"},
+		{"other id in the body", basic("web", webSecret), url.Values{"client_id": {"spa"}}, 400, "invalid_request"},
+		{"secret in the body too", basic("web", webSecret), url.Values{"client_secret": {webSecret}}, 400, "invalid_request"},
+		{"bad escape", basic("web", "%zz"), nil, 401, "invalid_client"},
+		{"wrong secret", basic("web", "x"), nil, 401, "invalid_client"},
+		{"no colon", raw("web"), nil, 401, "invalid_client"},
+		{"not base64", "Basic !!!", nil, 401, "invalid_client"},
+		{"newline", "Basic " + "d2Vi\nOng=", nil, 401, "invalid_client"},
+		{"empty id", basic("", "x"), nil, 401, "invalid_client"},
+		{"empty secret", basic("spa", ""), nil, 401, "invalid_client"},
+		{"not UTF-8", raw("web:\xff"), nil, 401, "invalid_client"},
+		{"other scheme", "Bearer x", url.Values{"client_id": {"spa"}}, 401, "invalid_client"},
+		{"scheme only", "Basic", nil, 401, "invalid_client"},
+		{"empty", "", url.Values{"client_id": {"spa"}}, 401, "invalid_client"},
+		{"CLI-13, CLI-14 assertion", basic("web", webSecret), url.Values{"client_assertion": {"x"}, "client_assertion_type": {"y"}}, 401, "invalid_client"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}}
+			for k, v := range tc.body {
+				f[k] = v
+			}
+			res := g.post("/oauth/token", f, "Authorization", tc.header)
+			challenge := res.Header.Get("WWW-Authenticate")
+			if (challenge != "") != (tc.status == 401) || tc.status == 401 && !strings.HasPrefix(challenge, `Basic realm="`) {
+				t.Errorf("challenge %q", challenge)
+			}
+			wantOAuthError(t, res, tc.status, tc.code)
+		})
+	}
+	res := g.do(http.MethodPost, "/oauth/token", "grant_type=refresh_token", "Content-Type", formType,
+		"Authorization", basic("web", webSecret), "Authorization", basic("web", webSecret))
+	wantOAuthError(t, res, http.StatusBadRequest, "invalid_request")
+}
+
+// CLI-07: basic and post are one; CLI-17: no header but Authorization counts.
+func TestHardeningCLI07And17(t *testing.T) {
+	g := newGateway(t)
+	f := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}, "client_id": {"web"}, "client_secret": {webSecret}}
+	wantOAuthError(t, g.post("/oauth/token", f), http.StatusBadRequest, "invalid_grant")
+	f.Del("client_secret")
+	wantOAuthError(t, g.post("/oauth/token", f, "X-SSL-Client-Cert", "x", "X-Client-Cert", "x"), http.StatusUnauthorized, "invalid_client")
+}
+
+func TestHardeningREV(t *testing.T) {
+	g := newGateway(t)
+	tok := g.browser().tokensOf()
+	for _, tc := range []struct {
+		name   string
+		f      url.Values
+		status int
+	}{
+		{"REV-01 garbage", url.Values{"client_id": {"spa"}, "token": {"garbage"}}, 200},
+		{"REV-01 unknown", url.Values{"client_id": {"spa"}, "token": {"rt1." + strings.Repeat("A", 96)}}, 200},
+		{"REV-06 unknown hint", url.Values{"client_id": {"spa"}, "token": {"x"}, "token_type_hint": {"y"}}, 200},
+		{"REV-02 no authentication", url.Values{"client_id": {"web"}, "token": {"x"}}, 401},
+		{"REV-02 bad secret", url.Values{"client_id": {"web"}, "client_secret": {"x"}, "token": {"x"}}, 401},
+		{"no token", url.Values{"client_id": {"spa"}}, 400},
+		{"another client's token", url.Values{"client_id": {"other-spa"}, "token": {tok["refresh_token"].(string)}}, 200},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if res := g.post("/oauth/revoke", tc.f); res.StatusCode != tc.status {
+				t.Errorf("%d %s", res.StatusCode, bodyOf(t, res))
+			}
+		})
+	}
+	refresh := url.Values{"grant_type": {"refresh_token"}, "client_id": {"spa"}, "refresh_token": {tok["refresh_token"].(string)}}
+	if res := g.post("/oauth/token", refresh); res.StatusCode != http.StatusOK {
+		t.Errorf("another client has ended the grant: %d", res.StatusCode)
+	}
+}
+
+// REV-07: no 200 unless it is stored; TOK: 503 in plain text, so that SDKs keep their token.
+func TestHardeningREV07(t *testing.T) {
+	g := newGateway(t)
+	tok := g.browser().tokensOf()
+	g.store.down.Store(true)
+	for target, f := range map[string]url.Values{
+		"/oauth/revoke": {"client_id": {"spa"}, "token": {tok["refresh_token"].(string)}},
+		"/oauth/token":  {"client_id": {"spa"}, "grant_type": {"refresh_token"}, "refresh_token": {tok["refresh_token"].(string)}},
+	} {
+		res := g.post(target, f, "Origin", spaOrigin)
+		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" ||
+			!strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain") || res.Header.Get("Access-Control-Allow-Origin") != spaOrigin {
+			t.Errorf("%s: %d %v", target, res.StatusCode, res.Header)
+		}
+	}
+	g.store.down.Store(false)
+	res := g.post("/oauth/token", url.Values{"client_id": {"spa"}, "grant_type": {"refresh_token"}, "refresh_token": {tok["refresh_token"].(string)}})
+	if res.StatusCode != http.StatusOK {
+		t.Errorf("after the outage: %d %s", res.StatusCode, bodyOf(t, res))
+	}
+}
+
+func TestHardeningREV10To13(t *testing.T) {
+	g := newGateway(t)
+	tok := g.browser().tokensOf()
+	ask := func(token string) *http.Response {
+		return g.post("/oauth/introspect", url.Values{"token": {token}}, "Authorization", basic("machine", webSecret))
+	}
+	if got := jsonOf(t, ask(tok["access_token"].(string))); got["active"] != true || got["sub"] != "local|alice" {
+		t.Errorf("introspection: %v", got)
+	}
+	for _, token := range []string{"x", tok["refresh_token"].(string), tok["id_token"].(string), "a.b.c"} {
+		if body := strings.TrimSpace(bodyOf(t, ask(token))); body != `{"active":false}` {
+			t.Errorf("inactive: %s", body)
+		}
+	}
+	wantOAuthError(t, g.post("/oauth/introspect", url.Values{"token": {"x"}, "client_id": {"spa"}}), http.StatusUnauthorized, "invalid_client")
+	for i := range scanMisses {
+		if res := ask(fmt.Sprint("guess", i)); res.StatusCode == http.StatusTooManyRequests {
+			if res.Header.Get("Retry-After") == "" || i < scanMisses-10 {
+				t.Errorf("after %d misses: %v", i, res.Header)
+			}
+			g.pass(scanWindow)
+			if res := ask(tok["access_token"].(string)); res.StatusCode != http.StatusOK {
+				t.Errorf("after a minute: %d", res.StatusCode)
+			}
+			return
+		}
+	}
+	t.Error("token scanning was never stopped (REV-13)")
+}
