@@ -1,0 +1,180 @@
+// A real Caddy with Gatehouse on free loopback ports: the gateway, an app and a
+// guarded API, each an origin of its own.
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+
+const caddy = process.env.GATEHOUSE_CADDY ?? resolve(import.meta.dirname, "../../bin/caddy-dev");
+const files = resolve(import.meta.dirname, "..");
+
+export const alice = { username: "alice", password: "wonderland" };
+const aliceHash = "$2a$12$/RQ/QQcD3SVxJX1RwA/r/exfLsfR07GzsmDECVb/yV28wennbTmZ6";
+
+export const webSecret = "a secret of the web client";
+export const machineSecret = "a secret of the machine";
+
+// How long a spent refresh token may be used again.
+export const leeway = 3_000;
+
+const sha256 = (secret) => "sha256:" + createHash("sha256").update(secret).digest("base64url");
+
+async function freePorts(count) {
+	const servers = await Promise.all(Array.from({ length: count }, () => new Promise((done, fail) => {
+		const server = createServer().once("error", fail);
+		server.listen(0, "127.0.0.1", () => done(server));
+	})));
+	const ports = servers.map((server) => server.address().port);
+	await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+	return ports;
+}
+
+// The access log as docs/logging.md tells operators to filter it.
+async function filteredLog() {
+	const page = await readFile(resolve(files, "../docs/logging.md"), "utf8");
+	return page.match(/^\tlog \{$.*?^\t\}$/ms)[0];
+}
+
+async function config({ folder, issuer, app, api, callback }) {
+	const client = (id, lines) => `client ${id} {\n${lines.join("\n")}\n}`;
+	const refresh = `refresh_token {\nleeway ${leeway}ms\n}`;
+	return `{
+	admin off
+	persist_config off
+	default_bind 127.0.0.1
+	storage file_system ${folder}/caddy
+	oauth {
+		issuer ${issuer}
+		store bolt ${folder}/gatehouse.db
+		login local {
+			user ${alice.username} ${aliceHash} {
+				name "Alice Liddell"
+				email alice@example.com
+			}
+		}
+		api ${api} {
+			scopes orders:read orders:write
+			allow_offline_access
+			access_token_lifetime 5m
+		}
+		${client("spa", ["type spa", `redirect_uris ${app}auth0.html ${app}oidc.html`, `logout_uris ${app}auth0.html ${app}oidc.html`, `apis ${api}`, refresh])}
+		${client("web", ["type web", `redirect_uris ${callback}`, `apis ${api}`, `secret_hash ${sha256(webSecret)}`, refresh])}
+		${client("asks", ["type web", 'name "Orders back office"', `redirect_uris ${callback}`, `apis ${api}`, `secret_hash ${sha256(webSecret)}`, "consent always"])}
+		${client("machine", ["type machine", `apis ${api}`, `secret_hash ${sha256(machineSecret)}`])}
+	}
+}
+${issuer} {
+${await filteredLog()}
+	oauth_server
+}
+${app} {
+	handle_path /node_modules/* {
+		root * ${files}/node_modules
+		file_server
+	}
+	root * ${files}/app
+	file_server
+}
+${api} {
+	bearer_auth {
+		audience ${api}
+		scope orders:read
+		header X-User-Id sub
+	}
+	header Content-Type application/json
+	respond \`{"user": "{http.auth.user.id}", "header": "{http.request.header.X-User-Id}"}\`
+}
+`.replaceAll(/^(http:\S+)\/ \{$/gm, "$1 {");
+}
+
+// start runs the gateway and waits until it answers.
+export async function start() {
+	const folder = await mkdtemp(join(tmpdir(), "gatehouse-e2e-"));
+	const [a, b, c, d] = await freePorts(4);
+	const at = (port) => `http://localhost:${port}/`;
+	const places = { folder, issuer: at(a), app: at(b), api: at(c), callback: at(d) + "callback" };
+	const file = join(folder, "Caddyfile");
+	await writeFile(file, await config(places));
+
+	const child = spawn(caddy, ["run", "--adapter", "caddyfile", "--config", file], {
+		stdio: ["ignore", "ignore", "pipe"],
+		env: { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
+	});
+	const gateway = new Gateway(child, places);
+	await gateway.ready();
+	return gateway;
+}
+
+class Gateway {
+	#child;
+	#ended;
+	#log = "";
+	#secrets = new Set([alice.password, webSecret, machineSecret, aliceHash]);
+
+	constructor(child, places) {
+		Object.assign(this, places);
+		this.#child = child;
+		this.#ended = new Promise((done) => child.once("close", done).once("error", done));
+		child.stderr.setEncoding("utf8").on("data", (text) => { this.#log += text; });
+	}
+
+	async ready() {
+		for (let i = 0; i < 200; i++) {
+			if (this.#child.exitCode !== null || this.#child.pid === undefined) {
+				throw new Error(`Caddy (${caddy}) ended at once:\n${this.#log}`);
+			}
+			try {
+				if ((await fetch(this.issuer + ".well-known/openid-configuration")).ok) return;
+			} catch {
+				// not listening yet
+			}
+			await pause(50);
+		}
+		await this.kill();
+		throw new Error(`Caddy did not get ready:\n${this.#log}`);
+	}
+
+	// secret names a text that must never be logged: a token, a code.
+	secret(...texts) {
+		for (const text of texts) if (text) this.#secrets.add(text);
+	}
+
+	async kill() {
+		this.#child.kill("SIGTERM");
+		await this.#ended;
+	}
+
+	// stop ends the gateway, and fails on errors and secrets in its log.
+	async stop() {
+		await this.kill();
+		await rm(this.folder, { recursive: true });
+		const bad = this.#log.split("\n").filter((line) => /"level":"(error|panic|fatal)"|^panic:|^goroutine /.test(line));
+		if (bad.length > 0) throw new Error(`The gateway logged errors:\n${bad.join("\n")}`);
+		for (const line of this.#log.split("\n")) {
+			const leak = [...this.#secrets].find((secret) => line.includes(secret)) ?? line.match(/rt1\.[\w-]{20}|eyJ[\w-]{20,}\./)?.[0];
+			if (leak) throw new Error(`The gateway logged a secret (${leak.slice(0, 12)}…):\n${line.replaceAll(leak, "•••")}`);
+		}
+	}
+
+	get log() {
+		return this.#log;
+	}
+}
+
+// callAPI asks the guarded API and returns the status and body.
+export async function callAPI(gateway, token) {
+	const answer = await fetch(gateway.api + "orders", { headers: { Authorization: `Bearer ${token}` } });
+	return { status: answer.status, body: answer.ok ? await answer.json() : undefined };
+}
+
+// refreshWith posts a refresh token as a public client does.
+export async function refreshWith(gateway, token, client = "spa") {
+	const answer = await fetch(gateway.issuer + "oauth/token", {
+		method: "POST",
+		body: new URLSearchParams({ grant_type: "refresh_token", client_id: client, refresh_token: token }),
+	});
+	return { status: answer.status, body: await answer.json() };
+}
