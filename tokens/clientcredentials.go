@@ -1,6 +1,9 @@
 package tokens
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // clientCredentials is the grant of a client that acts for itself. It gets
 // neither an ID token nor a refresh token. See RFC 6749 §4.4.
@@ -21,7 +24,23 @@ func (i *Issuer) clientCredentials(ctx context.Context, c *Client, r TokenReques
 	if err != nil {
 		return nil, unavailable(err)
 	}
+	if now, err = i.afterWatermark(ctx, c, now); err != nil {
+		return nil, err
+	}
 	return i.mint(mint{client: c, audience: audience, scopes: asked, issueAt: now})
+}
+
+// afterWatermark dates a token that no family dates: at the given time, or one
+// second after the client was ended in that very second.
+func (i *Issuer) afterWatermark(ctx context.Context, c *Client, at time.Time) (time.Time, error) {
+	watermark, err := i.state.Denylist.ClientWatermark(ctx, c.tag)
+	if err != nil {
+		return at, err
+	}
+	if at.Truncate(time.Second).After(watermark) {
+		return at, nil
+	}
+	return watermark.Add(time.Second), nil
 }
 
 // machineAudience chooses the API: the one asked for, or the only one that the client has.

@@ -48,7 +48,10 @@ func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (str
 		return "", fmt.Errorf("encoding code: %w", err)
 	}
 	ref := reference{user: l.Session.User, key: key}
-	if err := i.state.Store.PutCode(ctx, ref.user, CodeKey(key).ID(), body, codeLifetime); err != nil {
+	err = i.state.Store.PutCode(ctx, PutRequest{
+		User: ref.user, ID: CodeKey(key).ID(), Session: l.Session.ID, Body: body, Lifetime: codeLifetime,
+	})
+	if err != nil {
 		return "", unavailable(err)
 	}
 	i.observe(ctx, Event{Kind: EventCodeIssued, Outcome: "ok", Client: a.ClientID, Subject: l.Profile.Subject, User: ref.user})
@@ -154,8 +157,11 @@ func (i *Issuer) redeem(ctx context.Context, c *Client, r TokenRequest, ref refe
 	scopes := i.grantable(c, body.Grant.Scopes, body.Grant.Audiences)
 	key := CodeKey(ref.key).FamilyKey()
 	m := mint{
-		client: c, profile: profile, audience: audience, scopes: i.scopesFor(c, scopes, audience), issueAt: res.IssueAt,
+		client: c, profile: profile, audience: audience, scopes: i.scopesFor(c, scopes, audience),
 		authTime: time.Unix(body.AuthTime, 0), session: body.Session, family: key.ID(), nonce: body.Nonce,
+	}
+	if m.issueAt, err = i.afterWatermark(ctx, c, res.IssueAt); err != nil {
+		return nil, err
 	}
 	if slices.Contains(scopes, ScopeOfflineAccess) {
 		created, err := i.createFamily(ctx, c, ref.user, key, body)

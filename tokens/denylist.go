@@ -78,7 +78,7 @@ func newDenylist(store Denials, entries int64, observer Observer, clock func() t
 	return d, nil
 }
 
-var errDenied = refuse(InvalidToken, ReasonDenied, "The access token is invalid.")
+var errDenied = badToken(ReasonDenied)
 
 // Check returns nil for a token that is not denied, InvalidToken for one that
 // is, and TemporarilyUnavailable when that cannot be known.

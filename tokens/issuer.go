@@ -61,7 +61,7 @@ func NewIssuer(cfg Config, state *State) (*Issuer, error) {
 			Keys:   state.Keys,
 			Cache:  state.Cache,
 			Clock:  cfg.Clock,
-			Leeway: clockLeeway,
+			Leeway: DefaultLeeway,
 		}),
 	}
 	for _, a := range cfg.APIs {

@@ -22,7 +22,7 @@ func (i *Issuer) Revoke(ctx context.Context, c *Client, token string) error {
 	if err != nil || claims.ClientID != c.ID || !claims.HasTokenID {
 		return nil //nolint:nilerr // an invalid token is as good as revoked (RFC 7009 §2.2)
 	}
-	err = i.state.Store.DenyToken(ctx, claims.User, claims.TokenID, claims.Expiry.Add(clockLeeway))
+	err = i.state.Store.DenyToken(ctx, claims.User, claims.TokenID, claims.Expiry.Add(DefaultLeeway))
 	i.state.Denylist.Changed(claims.User)
 	if err != nil {
 		return unavailable(err)

@@ -141,3 +141,26 @@ func TestStoreGone(t *testing.T) {
 		t.Errorf("a token that was never checked: %v", err)
 	}
 }
+
+// TestEndClientAndTokensInThatSecond: what a client gets after it was ended is
+// good at once, and what it had before is not.
+func TestEndClientAndTokensInThatSecond(t *testing.T) {
+	g := newGateway(t)
+	machine := tokens.TokenRequest{GrantType: tokens.GrantClientCredentials}
+	short := func() string { return g.mustToken("spa", codeRequest(g.code("scope", "openid"))).AccessToken }
+	before := []string{g.mustToken("machine", machine).AccessToken, short(), g.login().AccessToken}
+	for _, id := range []string{"machine", "spa"} {
+		if err := g.EndClient(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after := []string{g.mustToken("machine", machine).AccessToken, short(), g.login().AccessToken}
+	for n := range before {
+		if g.passes(before[n]) {
+			t.Errorf("token %d from before passes", n)
+		}
+		if !g.passes(after[n]) {
+			t.Errorf("token %d from after is denied", n)
+		}
+	}
+}

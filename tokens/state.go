@@ -104,7 +104,7 @@ func (s *State) Open(ctx context.Context) error {
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = cancel
 	s.running.Go(func() { s.supervise(background, "denylist", s.Denylist.run) })
-	s.running.Go(func() { s.supervise(background, "keys", s.Keys.Run) })
+	s.running.Go(func() { s.Keys.Run(background) }) // which recovers by itself
 	s.opened.Store(true)
 	return nil
 }
@@ -126,7 +126,7 @@ func (s *State) load(ctx context.Context, set *Settings) error {
 	s.Keys.Configure(keys)
 	if err := s.Keys.Load(ctx); err != nil {
 		s.Keys.settings.Store(before)
-		return fmt.Errorf("loading signing keys: %w", err)
+		return err
 	}
 	s.denyFor.Store(int64(denyFor))
 	return nil

@@ -193,14 +193,23 @@ type SessionRequest struct {
 
 // Codes keeps authorization codes.
 type Codes interface {
-	// PutCode keeps a code until Now+lifetime. A code that is there stays as
+	// PutCode keeps a code until Now+Lifetime. A code that is there stays as
 	// it is: putting it again never revives a spent one.
-	PutCode(ctx context.Context, user UserTag, id CodeID, body []byte, lifetime time.Duration) error
+	PutCode(ctx context.Context, r PutRequest) error
 	// TakeCode takes a code: of any number of calls, on any number of nodes,
 	// one gets CodeTaken. Spent codes are remembered for DenyFor, so that
 	// their body and time can be returned. A code put at or before a sign-out
-	// of its user is CodeUnknown.
+	// of its user, or whose session was ended since, is CodeUnknown.
 	TakeCode(ctx context.Context, r TakeRequest) (TakeResult, error)
+}
+
+// PutRequest asks to keep a code.
+type PutRequest struct {
+	User     UserTag
+	ID       CodeID
+	Session  SessionID // that it was issued in
+	Body     []byte
+	Lifetime time.Duration
 }
 
 // TakeRequest presents a code.

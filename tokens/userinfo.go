@@ -20,14 +20,14 @@ func (i *Issuer) UserInfo(ctx context.Context, c *Claims) (map[string]any, error
 		return nil, unavailable(err)
 	}
 	if text == nil {
-		return nil, refuse(InvalidToken, ReasonUnknown, "The access token is invalid.")
+		return nil, badToken(ReasonUnknown)
 	}
 	profile, err := parseProfile(text)
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	if profile.Subject != c.Subject || profile.Fingerprint != i.cfg.Accounts.Fingerprint(c.User) {
-		return nil, refuse(InvalidToken, ReasonUserChanged, "The access token is invalid.")
+		return nil, badToken(ReasonUserChanged)
 	}
 	out := profile.claimsFor(c.Scope)
 	out["sub"] = profile.Subject

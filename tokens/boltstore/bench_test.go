@@ -30,7 +30,7 @@ func BenchmarkTakeCode(b *testing.B) {
 			s := openStore(b)
 			inWorkers(b, workers, func(_, n int) error {
 				user, id := tokens.TagSubject(fmt.Sprint(n%1000)), tokens.CodeID(tokens.TagSubject(fmt.Sprint(n)))
-				if err := s.PutCode(context.Background(), user, id, []byte(`{"client":"app"}`), time.Minute); err != nil {
+				if err := s.PutCode(context.Background(), tokens.PutRequest{User: user, ID: id, Body: []byte(`{"client":"app"}`), Lifetime: time.Minute}); err != nil {
 					return err
 				}
 				res, err := s.TakeCode(context.Background(), tokens.TakeRequest{User: user, ID: id, DenyFor: time.Minute, Attempt: tokens.Attempt{1}})

@@ -9,12 +9,13 @@ import (
 )
 
 // PutCode implements tokens.Codes.
-func (s *Store) PutCode(ctx context.Context, user tokens.UserTag, id tokens.CodeID, body []byte, lifetime time.Duration) error {
-	body = bytes.Clone(body) // the caller may leave before the commit
+func (s *Store) PutCode(ctx context.Context, r tokens.PutRequest) error {
+	r.Body = bytes.Clone(r.Body) // the caller may leave before the commit
 	_, err := decide(ctx, s, "put_code", func(t *txn) (struct{}, error) {
-		_, found, err := t.code(user, id)
+		_, found, err := t.code(r.User, r.ID)
 		if err == nil && !found {
-			t.put(codes, userKey(user, id[:]), codeRecord{expires: t.now.Add(lifetime), body: body}.encode())
+			c := codeRecord{expires: t.now.Add(r.Lifetime), session: r.Session, body: r.Body}
+			t.put(codes, userKey(r.User, r.ID[:]), c.encode())
 		}
 		return struct{}{}, err
 	})
@@ -56,8 +57,12 @@ func takeCode(t *txn, r tokens.TakeRequest) (tokens.TakeResult, error) {
 }
 
 // code reads a code, good or spent, whose body points into the file. One that
-// has expired is not found.
+// has expired, or whose session was ended, is not found.
 func (t *txn) code(user tokens.UserTag, id tokens.CodeID) (c codeRecord, found bool, err error) {
 	found, err = t.read(codes, userKey(user, id[:]), &c)
-	return c, found && t.now.Before(c.expires), err
+	if err != nil || !found || !t.now.Before(c.expires) {
+		return c, false, err
+	}
+	ended, err := t.sessionEnded(user, c.session)
+	return c, !ended, err
 }

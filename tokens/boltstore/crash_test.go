@@ -130,7 +130,7 @@ func (w *crashWriter) check(err error) {
 func (w *crashWriter) step() {
 	ctx := context.Background()
 	code := w.id("code")
-	w.check(w.s.PutCode(ctx, w.user, code, []byte("body"), time.Hour))
+	w.check(w.s.PutCode(ctx, tokens.PutRequest{User: w.user, ID: code, Body: []byte("body"), Lifetime: time.Hour}))
 	w.say("put", code)
 	_, err := w.s.TakeCode(ctx, tokens.TakeRequest{User: w.user, ID: code, DenyFor: time.Hour, Attempt: w.attempt()})
 	w.check(err)

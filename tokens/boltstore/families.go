@@ -67,11 +67,18 @@ func mayBegin(t *txn, r tokens.CreateRequest, marks marksRecord) (bool, error) {
 	if err != nil || ended {
 		return false, err
 	}
-	if r.Session == (tokens.SessionID{}) {
-		return true, nil
-	}
-	_, ended, err = t.denial(denialKey(r.User, kindEndedSession, r.Session[:]))
+	ended, err = t.sessionEnded(r.User, r.Session)
 	return !ended, err
+}
+
+// sessionEnded reports whether a session was ended by EndSession, so that
+// nothing may begin in it any more.
+func (t *txn) sessionEnded(user tokens.UserTag, id tokens.SessionID) (bool, error) {
+	if id == (tokens.SessionID{}) {
+		return false, nil
+	}
+	_, ended, err := t.denial(denialKey(user, kindEndedSession, id[:]))
+	return ended, err
 }
 
 // evict ends the oldest families of the same client, so that with the new one

@@ -40,14 +40,16 @@ type codeRecord struct {
 	expires time.Time      // milliseconds; of a spent code, when it is forgotten
 	taken   time.Time      // milliseconds; zero while it is good
 	attempt tokens.Attempt // that took it
+	session tokens.SessionID
 	body    []byte
 }
 
 func (r codeRecord) encode() []byte {
-	b := append(make([]byte, 0, 25+len(r.body)), recordVersion)
+	b := append(make([]byte, 0, 33+len(r.body)), recordVersion)
 	b = appendMillis(b, r.expires)
 	b = appendMillis(b, r.taken)
 	b = append(b, r.attempt[:]...)
+	b = append(b, r.session[:]...)
 	return append(b, r.body...)
 }
 
@@ -56,6 +58,7 @@ func (r *codeRecord) decode(b []byte) error {
 	d := newDecoder(b)
 	r.expires, r.taken = d.millis(), d.millis()
 	copy(r.attempt[:], d.bytes(len(r.attempt)))
+	copy(r.session[:], d.bytes(len(r.session)))
 	r.body = d.rest()
 	return d.end()
 }

@@ -63,7 +63,7 @@ func TestSweep(t *testing.T) {
 		if _, err := s.CreateFamily(ctx, tokens.CreateRequest{User: user, ID: tokens.FamilyID{byte(i)}, Client: client, AuthTime: clock.Now(), Lifetime: lifetime, MaxActive: 9, Attempt: tokens.Attempt{1}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.PutCode(ctx, user, tokens.CodeID{byte(i)}, nil, max(lifetime, time.Second)); err != nil {
+		if err := s.PutCode(ctx, tokens.PutRequest{User: user, ID: tokens.CodeID{byte(i)}, Lifetime: max(lifetime, time.Second)}); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.DenyToken(ctx, user, tokens.TokenID{byte(i)}, clock.Now().Add(lifetime)); err != nil {

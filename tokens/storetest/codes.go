@@ -16,6 +16,7 @@ var codeCases = []testCase{
 	{"expires", codeExpires},
 	{"spent codes are remembered", codeRemembered},
 	{"put again", codePutAgain},
+	{"session ended", codeSessionEnded},
 	{"100 at once", codeConcurrently},
 	{"survives reopening", codeReopen},
 }
@@ -26,7 +27,7 @@ var codeBody = []byte(`{"client":"app"}`)
 func (f *fixture) code() tokens.CodeID {
 	f.t.Helper()
 	id := random[tokens.CodeID]()
-	noError(f.t, f.s.PutCode(f.ctx(), f.user, id, codeBody, time.Minute))
+	noError(f.t, f.s.PutCode(f.ctx(), tokens.PutRequest{User: f.user, ID: id, Body: codeBody, Lifetime: time.Minute}))
 	return id
 }
 
@@ -93,7 +94,7 @@ func codeUnknown(_ *testing.T, f *fixture) {
 
 func codeExpires(t *testing.T, f *fixture) {
 	id := random[tokens.CodeID]()
-	noError(t, f.s.PutCode(f.ctx(), f.user, id, codeBody, time.Second))
+	noError(t, f.s.PutCode(f.ctx(), tokens.PutRequest{User: f.user, ID: id, Body: codeBody, Lifetime: time.Second}))
 	f.pass(1100 * time.Millisecond)
 	f.take(id, tokens.CodeUnknown)
 }
@@ -111,8 +112,28 @@ func codeRemembered(_ *testing.T, f *fixture) {
 func codePutAgain(t *testing.T, f *fixture) {
 	id := f.code()
 	f.take(id, tokens.CodeTaken)
-	noError(t, f.s.PutCode(f.ctx(), f.user, id, codeBody, time.Minute))
+	noError(t, f.s.PutCode(f.ctx(), tokens.PutRequest{User: f.user, ID: id, Body: codeBody, Lifetime: time.Minute}))
 	f.take(id, tokens.CodeSpent)
+}
+
+// codeSessionEnded: a code on its way when its session is ended yields nothing;
+// one of another session, or of a session that was only replaced, does.
+func codeSessionEnded(t *testing.T, f *fixture) {
+	put := func(session tokens.SessionID) tokens.CodeID {
+		id := random[tokens.CodeID]()
+		noError(t, f.s.PutCode(f.ctx(), tokens.PutRequest{User: f.user, ID: id, Session: session, Body: codeBody, Lifetime: time.Minute}))
+		return id
+	}
+	end := func(scope tokens.EndScope, session tokens.SessionID) {
+		must(f.s.End(f.ctx(), tokens.EndRequest{User: f.user, Scope: scope, Session: session, DenyFor: denyFor, Attempt: random8[tokens.Attempt]()}))(t)
+	}
+	gone, other, replaced := tokens.SessionID{1}, tokens.SessionID{2}, tokens.SessionID{3}
+	goneCode, otherCode, replacedCode := put(gone), put(other), put(replaced)
+	end(tokens.EndSession, gone)
+	end(tokens.EndSessionOnly, replaced)
+	f.take(goneCode, tokens.CodeUnknown)
+	f.take(otherCode, tokens.CodeTaken)
+	f.take(replacedCode, tokens.CodeTaken)
 }
 
 func codeConcurrently(t *testing.T, f *fixture) {
