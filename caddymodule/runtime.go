@@ -163,7 +163,8 @@ func (r *runtime) loadSecrets() (*tokens.Secrets, error) {
 }
 
 // release gives the shared state back. The configuration before this one, if
-// it lives, gets its settings back.
+// it lives, gets its settings back. net/http may let a request begin while its
+// server shuts down: it is served as long as another configuration holds the state.
 func (r *runtime) release() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -171,7 +172,6 @@ func (r *runtime) release() error {
 		return nil
 	}
 	r.released = true
-	r.entered.Store(false)
 	r.emitter.close()
 	var restored error
 	if r.tenant != nil {
