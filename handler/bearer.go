@@ -71,7 +71,7 @@ type Result struct {
 
 // Refusal is the error of Check. The challenge headers are already set on the
 // ResponseWriter; the caller writes the status.
-type Refusal struct {
+type Refusal struct { //nolint:errname // it is a verdict, and a name of the package's interface
 	Status int
 	Err    *tokens.Error
 }
@@ -266,7 +266,7 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error) error 
 	h := w.Header()
 	if errors.Is(err, errNoToken) {
 		g.cfg.Observer.Checked(tokens.ReasonUnknown)
-		h.Set("WWW-Authenticate", g.realm+g.resource.parameter(r))
+		h.Set(challengeHeader, g.realm+g.resource.parameter(r))
 		noStore(h)
 		return &Refusal{http.StatusUnauthorized, &tokens.Error{Code: tokens.InvalidToken, Description: "There is no access token in the request."}}
 	}
@@ -280,12 +280,12 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error) error 
 		return &Refusal{status, e}
 	case http.StatusUnauthorized:
 		if errors.Is(err, errBound) {
-			h.Set("WWW-Authenticate", `DPoP error="invalid_token", algs="ES256 EdDSA"`+g.resource.parameter(r))
+			h.Set(challengeHeader, `DPoP error="invalid_token", algs="ES256 EdDSA"`+g.resource.parameter(r))
 			break
 		}
-		h.Set("WWW-Authenticate", g.realm+challengeError(e)+g.resource.parameter(r))
+		h.Set(challengeHeader, g.realm+challengeError(e)+g.resource.parameter(r))
 	default:
-		h.Set("WWW-Authenticate", g.realm+challengeError(e))
+		h.Set(challengeHeader, g.realm+challengeError(e))
 	}
 	return &Refusal{status, e}
 }

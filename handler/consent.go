@@ -60,13 +60,13 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, a *tokens.A
 
 // accessTexts says in words what scopes allow.
 func accessTexts(t *pages.Texts, scopes []string) []string {
-	var out []string
-	for _, scope := range scopes {
+	out := make([]string, len(scopes))
+	for i, scope := range scopes {
 		text, ok := t.Scopes[scope]
 		if !ok {
 			text = t.OtherScope + " " + scope
 		}
-		out = append(out, text)
+		out[i] = text
 	}
 	return out
 }

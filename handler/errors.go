@@ -18,6 +18,9 @@ import (
 // kinds: OAuth JSON for programs (RFC 6749 §5.2), a Bearer challenge
 // (RFC 6750 §3), a page for people. None repeats anything of the request.
 
+// challengeHeader is the header of a challenge, WWW-Authenticate, in Go's spelling.
+const challengeHeader = "Www-Authenticate"
+
 // errMethod is a method that the endpoint does not serve; Allow is already set.
 var errMethod = errors.New("serving request: method not allowed")
 
@@ -79,7 +82,7 @@ func (s *Server) failJSON(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	if status == http.StatusUnauthorized && basicTried(r) {
-		h.Set("WWW-Authenticate", `Basic realm="`+quotable(s.IssuerURL)+`", charset="UTF-8"`)
+		h.Set(challengeHeader, `Basic realm="`+quotable(s.IssuerURL)+`", charset="UTF-8"`)
 	}
 	writeJSON(w, status, oauthError{e.Code, describable(e.Description)})
 }
@@ -92,7 +95,7 @@ func (s *Server) failBearer(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	challenge := `Bearer realm="` + quotable(s.IssuerURL) + `"`
 	if errors.Is(err, errNoToken) { // no error code then (RFC 6750 §3.1)
-		w.Header().Set("WWW-Authenticate", challenge)
+		w.Header().Set(challengeHeader, challenge)
 		noStore(w.Header())
 		w.WriteHeader(http.StatusUnauthorized)
 		return
@@ -102,7 +105,7 @@ func (s *Server) failBearer(w http.ResponseWriter, r *http.Request, err error) {
 	if writeLater(w, e, status) {
 		return
 	}
-	w.Header().Set("WWW-Authenticate", challenge+challengeError(e))
+	w.Header().Set(challengeHeader, challenge+challengeError(e))
 	writeJSON(w, status, oauthError{e.Code, describable(e.Description)})
 }
 

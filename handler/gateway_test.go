@@ -254,7 +254,7 @@ func newGateway(t *testing.T, change ...func(*tokens.Config, *Config)) *gateway 
 }
 
 // do sends one request with the headers given in pairs.
-func (g *gateway) do(method, target, body string, headers ...string) *http.Response {
+func (g *gateway) do(method, target, body string, headers ...string) *answer {
 	g.t.Helper()
 	r := httptest.NewRequestWithContext(g.t.Context(), method, target, strings.NewReader(body))
 	for i := 0; i < len(headers); i += 2 {
@@ -262,29 +262,39 @@ func (g *gateway) do(method, target, body string, headers ...string) *http.Respo
 	}
 	w := httptest.NewRecorder()
 	g.ServeHTTP(w, r)
-	return w.Result()
+	return answerOf(g.t, w)
 }
 
 const formType = "application/x-www-form-urlencoded"
 
 // post sends a form.
-func (g *gateway) post(target string, form url.Values, headers ...string) *http.Response {
+func (g *gateway) post(target string, form url.Values, headers ...string) *answer {
 	g.t.Helper()
 	return g.do(http.MethodPost, target, form.Encode(), append([]string{"Content-Type", formType}, headers...)...)
 }
 
-func bodyOf(t *testing.T, res *http.Response) string {
+// answer is a response with its body read.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+	Cookies    []*http.Cookie
+	body       string
+}
+
+func answerOf(t *testing.T, w *httptest.ResponseRecorder) *answer {
 	t.Helper()
+	res := w.Result()
+	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(b)
+	return &answer{StatusCode: res.StatusCode, Header: res.Header, Cookies: res.Cookies(), body: string(b)}
 }
 
-func jsonOf(t *testing.T, res *http.Response) map[string]any {
+func jsonOf(t *testing.T, res *answer) map[string]any {
 	t.Helper()
-	text := bodyOf(t, res)
+	text := res.body
 	m := make(map[string]any)
 	if err := json.Unmarshal([]byte(text), &m); err != nil {
 		t.Fatalf("status %d: not a JSON object: %q", res.StatusCode, text)
@@ -303,13 +313,13 @@ func (g *gateway) browser() *browser { return &browser{g: g, cookies: make(map[s
 // clone is a copy of the browser's state, as a thief of cookies has it.
 func (b *browser) clone() *browser { return &browser{g: b.g, cookies: maps.Clone(b.cookies)} }
 
-func (b *browser) send(method, target, body string, headers ...string) *http.Response {
+func (b *browser) send(method, target, body string, headers ...string) *answer {
 	b.g.t.Helper()
 	for _, c := range b.cookies {
 		headers = append(headers, "Cookie", c.Name+"="+c.Value)
 	}
 	res := b.g.do(method, target, body, headers...)
-	for _, c := range res.Cookies() {
+	for _, c := range res.Cookies {
 		if c.MaxAge < 0 {
 			delete(b.cookies, c.Name)
 			continue
@@ -319,12 +329,12 @@ func (b *browser) send(method, target, body string, headers ...string) *http.Res
 	return res
 }
 
-func (b *browser) get(target string, headers ...string) *http.Response {
+func (b *browser) get(target string, headers ...string) *answer {
 	b.g.t.Helper()
 	return b.send(http.MethodGet, target, "", headers...)
 }
 
-func (b *browser) post(target string, form url.Values, headers ...string) *http.Response {
+func (b *browser) post(target string, form url.Values, headers ...string) *answer {
 	b.g.t.Helper()
 	return b.send(http.MethodPost, target, form.Encode(), append([]string{"Content-Type", formType}, headers...)...)
 }
@@ -368,13 +378,13 @@ func authorizeURL(change ...string) string {
 }
 
 // signIn answers an authorization request by the login page.
-func (b *browser) signIn(target, user, password string, headers ...string) *http.Response {
+func (b *browser) signIn(target, user, password string, headers ...string) *answer {
 	b.g.t.Helper()
 	res := b.get(target)
 	if res.StatusCode != http.StatusOK {
-		b.g.t.Fatalf("GET %s: status %d, want the login page\n%s", target, res.StatusCode, bodyOf(b.g.t, res))
+		b.g.t.Fatalf("GET %s: status %d, want the login page\n%s", target, res.StatusCode, res.body)
 	}
-	action, fields := form(b.g.t, bodyOf(b.g.t, res))
+	action, fields := form(b.g.t, res.body)
 	fields.Set("username", user)
 	fields.Set("password", password)
 	fields.Set("action", "login")
@@ -382,10 +392,10 @@ func (b *browser) signIn(target, user, password string, headers ...string) *http
 }
 
 // location returns where a 303 leads and the parameters of its query.
-func location(t *testing.T, res *http.Response) (string, url.Values) {
+func location(t *testing.T, res *answer) (string, url.Values) {
 	t.Helper()
 	if res.StatusCode != http.StatusSeeOther {
-		t.Fatalf("status %d, want 303\n%s", res.StatusCode, bodyOf(t, res))
+		t.Fatalf("status %d, want 303\n%s", res.StatusCode, res.body)
 	}
 	u, err := url.Parse(res.Header.Get("Location"))
 	if err != nil {
@@ -397,7 +407,7 @@ func location(t *testing.T, res *http.Response) (string, url.Values) {
 }
 
 // exchange redeems a code at the token endpoint.
-func (g *gateway) exchange(code string, headers ...string) *http.Response {
+func (g *gateway) exchange(code string, headers ...string) *answer {
 	g.t.Helper()
 	return g.post("/oauth/token", url.Values{
 		"grant_type": {"authorization_code"}, "client_id": {"spa"}, "code": {code}, "redirect_uri": {spaRedirect}, "code_verifier": {testVerifier},
@@ -410,7 +420,7 @@ func (b *browser) tokensOf(change ...string) map[string]any {
 	_, q := location(b.g.t, b.signIn(authorizeURL(change...), "alice", testPassword))
 	res := b.g.exchange(q.Get("code"))
 	if res.StatusCode != http.StatusOK {
-		b.g.t.Fatalf("token: status %d %s", res.StatusCode, bodyOf(b.g.t, res))
+		b.g.t.Fatalf("token: status %d %s", res.StatusCode, res.body)
 	}
 	return jsonOf(b.g.t, res)
 }

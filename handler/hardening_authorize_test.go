@@ -10,9 +10,9 @@ import (
 )
 
 // wantPage checks that an error stays on our own page.
-func wantPage(t *testing.T, res *http.Response, status int) string {
+func wantPage(t *testing.T, res *answer, status int) string {
 	t.Helper()
-	body := bodyOf(t, res)
+	body := res.body
 	if res.StatusCode != status || res.Header.Get("Location") != "" || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
 		t.Errorf("answer %d, Location %q, %q; want a page with %d", res.StatusCode, res.Header.Get("Location"), res.Header.Get("Content-Type"), status)
 	}
@@ -21,7 +21,7 @@ func wantPage(t *testing.T, res *http.Response, status int) string {
 }
 
 // wantProtected checks AUZ-25 and WEB-16 on a page or redirect.
-func wantProtected(t *testing.T, res *http.Response) {
+func wantProtected(t *testing.T, res *answer) {
 	t.Helper()
 	h := res.Header
 	if p := h.Get("Referrer-Policy"); p != "no-referrer" && p != "same-origin" {
@@ -39,7 +39,7 @@ func wantProtected(t *testing.T, res *http.Response) {
 }
 
 // wantRedirectError checks R(code): to the registered URI, with state and iss.
-func wantRedirectError(t *testing.T, res *http.Response, code string) {
+func wantRedirectError(t *testing.T, res *answer, code string) {
 	t.Helper()
 	to, q := location(t, res)
 	if to != spaRedirect || q.Get("error") != code || q.Get("state") != "st" || q.Get("iss") != testIssuer || q.Has("code") {
@@ -141,7 +141,7 @@ func TestStateByteForByte(t *testing.T) {
 	}
 	g.pass(time.Minute)
 	res := g.browser().signIn(authorizeURL("state", state, "response_mode", "form_post"), "alice", testPassword)
-	if _, fields := form(t, bodyOf(t, res)); fields.Get("state") != state {
+	if _, fields := form(t, res.body); fields.Get("state") != state {
 		t.Errorf("state by form_post %q", fields.Get("state"))
 	}
 }
@@ -150,7 +150,7 @@ func TestHardeningAUZ24And26(t *testing.T) {
 	g := newGateway(t)
 	b := g.browser()
 	res := b.get(authorizeURL())
-	action, fields := form(t, bodyOf(t, res))
+	action, fields := form(t, res.body)
 	fields.Set("action", "cancel")
 	wantRedirectError(t, b.post(action, fields), "access_denied")
 	res = b.signIn(authorizeURL(), "alice", testPassword)
@@ -201,7 +201,7 @@ func TestHardeningWEB11(t *testing.T) {
 	location(t, b.signIn(authorizeURL(), "alice", testPassword))
 	location(t, thief.signIn(authorizeURL(), "bob", testPassword))
 	target := authorizeURL("prompt", "consent")
-	action, fields := form(t, bodyOf(t, b.get(target)))
+	action, fields := form(t, b.get(target).body)
 	fields.Set("action", "allow")
 	wantPage(t, thief.post(action, fields), http.StatusForbidden)
 	mixed := b.clone() // alice's browser cookie with bob's session
@@ -211,10 +211,10 @@ func TestHardeningWEB11(t *testing.T) {
 		t.Errorf("the first post: %v", q)
 	}
 	wantPage(t, b.post(action, fields), http.StatusForbidden)
-	action, fields = form(t, bodyOf(t, b.get(target)))
+	action, fields = form(t, b.get(target).body)
 	g.pass(ticketLifetime)
 	wantPage(t, b.post(action, fields), http.StatusForbidden)
-	action, fields = form(t, bodyOf(t, b.get(target)))
+	action, fields = form(t, b.get(target).body)
 	fields.Set("action", "cancel")
 	wantRedirectError(t, b.post(action, fields), "access_denied")
 }
@@ -223,7 +223,7 @@ func TestResponseModes(t *testing.T) {
 	g := newGateway(t)
 	b := g.browser()
 	res := b.signIn(authorizeURL("response_mode", "form_post"), "alice", testPassword)
-	page := bodyOf(t, res)
+	page := res.body
 	action, fields := form(t, page)
 	if action != spaRedirect || fields.Get("code") == "" || fields.Get("iss") != testIssuer || fields.Get("state") != "st" {
 		t.Errorf("form_post to %s with %v", action, fields)
@@ -249,7 +249,7 @@ func TestResponseModes(t *testing.T) {
 			t.Errorf("policy %q, X-Frame-Options %q", csp, res.Header.Get("X-Frame-Options"))
 		}
 	}
-	if page = bodyOf(t, res); !strings.Contains(page, `"error":"login_required"`) {
+	if page = res.body; !strings.Contains(page, `"error":"login_required"`) {
 		t.Errorf("without a session:\n%s", page)
 	}
 	// A registered redirect URI keeps its own query.

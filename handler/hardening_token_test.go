@@ -3,6 +3,7 @@ package handler
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -20,7 +21,7 @@ func (g *gateway) codeFor(change ...string) string {
 }
 
 // wantOAuthError checks an error answer of an endpoint for programs.
-func wantOAuthError(t *testing.T, res *http.Response, status int, code string) {
+func wantOAuthError(t *testing.T, res *answer, status int, code string) {
 	t.Helper()
 	body := jsonOf(t, res)
 	if res.StatusCode != status || body["error"] != code {
@@ -86,7 +87,7 @@ func TestHardeningTOK02(t *testing.T) {
 			res := g.do(http.MethodPost, "/oauth/token", tc.body, "Content-Type", tc.contentType)
 			if tc.status == http.StatusOK {
 				if res.StatusCode != http.StatusOK {
-					t.Errorf("%d %s", res.StatusCode, bodyOf(t, res))
+					t.Errorf("%d %s", res.StatusCode, res.body)
 				}
 				return
 			}
@@ -111,7 +112,7 @@ func TestHardeningTOK04And05(t *testing.T) {
 	empty := strings.Replace(good, "code_verifier="+testVerifier, "code_verifier=", 1)
 	wantOAuthError(t, g.do(http.MethodPost, "/oauth/token", empty, "Content-Type", formType), http.StatusBadRequest, "invalid_grant")
 	if res := g.do(http.MethodPost, "/oauth/token", good+"&scope=&client_secret=", "Content-Type", formType); res.StatusCode != http.StatusOK {
-		t.Errorf("an empty parameter is not omitted: %d %s", res.StatusCode, bodyOf(t, res))
+		t.Errorf("an empty parameter is not omitted: %d %s", res.StatusCode, res.body)
 	}
 }
 
@@ -204,9 +205,7 @@ func TestHardeningTOK20And21(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := url.Values{"grant_type": {"client_credentials"}, "client_id": {"machine"}, "client_secret": {webSecret}}
-			for k, v := range tc.extra {
-				f[k] = v
-			}
+			maps.Copy(f, tc.extra)
 			wantOAuthError(t, g.post("/oauth/token", f), http.StatusBadRequest, tc.want)
 		})
 	}
@@ -229,7 +228,7 @@ func TestHardeningTOK25And26(t *testing.T) {
 		{evil: {"a", "b"}},
 	} {
 		res := g.post("/oauth/token", f, "Accept", "text/html", "X-Requested-With", "XMLHttpRequest")
-		body := bodyOf(t, res)
+		body := res.body
 		if res.Header.Get("Content-Type") != "application/json" || strings.Contains(body, "alert") || strings.Contains(body, "goroutine") {
 			t.Errorf("%v: %q %s", f, res.Header.Get("Content-Type"), body)
 		}
@@ -256,7 +255,7 @@ func TestHardeningDOS01(t *testing.T) {
 		r.Header.Set("Content-Type", formType)
 		w := httptest.NewRecorder()
 		g.ServeHTTP(w, r)
-		wantOAuthError(t, w.Result(), http.StatusRequestEntityTooLarge, "invalid_request")
+		wantOAuthError(t, answerOf(t, w), http.StatusRequestEntityTooLarge, "invalid_request")
 		if read.n > 2*maxBody {
 			t.Errorf("%s: %d bytes were read", target, read.n)
 		}
@@ -308,7 +307,7 @@ func TestHardeningCLI01(t *testing.T) {
 		if res.StatusCode != http.StatusUnauthorized || res.Header.Get("WWW-Authenticate") != "" {
 			t.Errorf("%v: %d %q", f, res.StatusCode, res.Header.Get("WWW-Authenticate"))
 		}
-		bodies = append(bodies, bodyOf(t, res))
+		bodies = append(bodies, res.body)
 	}
 	for _, b := range bodies {
 		if b != bodies[0] {
@@ -353,9 +352,7 @@ func TestHardeningCLI04To06(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}}
-			for k, v := range tc.body {
-				f[k] = v
-			}
+			maps.Copy(f, tc.body)
 			res := g.post("/oauth/token", f, "Authorization", tc.header)
 			challenge := res.Header.Get("WWW-Authenticate")
 			if (challenge != "") != (tc.status == 401) || tc.status == 401 && !strings.HasPrefix(challenge, `Basic realm="`) {
@@ -396,7 +393,7 @@ func TestHardeningREV(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if res := g.post("/oauth/revoke", tc.f); res.StatusCode != tc.status {
-				t.Errorf("%d %s", res.StatusCode, bodyOf(t, res))
+				t.Errorf("%d %s", res.StatusCode, res.body)
 			}
 		})
 	}
@@ -424,21 +421,21 @@ func TestHardeningREV07(t *testing.T) {
 	g.store.down.Store(false)
 	res := g.post("/oauth/token", url.Values{"client_id": {"spa"}, "grant_type": {"refresh_token"}, "refresh_token": {tok["refresh_token"].(string)}})
 	if res.StatusCode != http.StatusOK {
-		t.Errorf("after the outage: %d %s", res.StatusCode, bodyOf(t, res))
+		t.Errorf("after the outage: %d %s", res.StatusCode, res.body)
 	}
 }
 
 func TestHardeningREV10To13(t *testing.T) {
 	g := newGateway(t)
 	tok := g.browser().tokensOf()
-	ask := func(token string) *http.Response {
+	ask := func(token string) *answer {
 		return g.post("/oauth/introspect", url.Values{"token": {token}}, "Authorization", basic("machine", webSecret))
 	}
 	if got := jsonOf(t, ask(tok["access_token"].(string))); got["active"] != true || got["sub"] != "local|alice" {
 		t.Errorf("introspection: %v", got)
 	}
 	for _, token := range []string{"x", tok["refresh_token"].(string), tok["id_token"].(string), "a.b.c"} {
-		if body := strings.TrimSpace(bodyOf(t, ask(token))); body != `{"active":false}` {
+		if body := strings.TrimSpace(ask(token).body); body != `{"active":false}` {
 			t.Errorf("inactive: %s", body)
 		}
 	}

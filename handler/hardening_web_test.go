@@ -51,7 +51,7 @@ func TestHardeningWEB03(t *testing.T) {
 // asks for the union of all clients' origins.
 func TestCORSOfErrorsAndPreflights(t *testing.T) {
 	g := newGateway(t)
-	for name, res := range map[string]*http.Response{
+	for name, res := range map[string]*answer{
 		"malformed": g.do(http.MethodPost, "/oauth/token", "{", "Content-Type", "application/json", "Origin", spaOrigin),
 		"too large": g.do(http.MethodPost, "/oauth/token", strings.Repeat("a", maxBody+1), "Content-Type", formType, "Origin", spaOrigin),
 		"method":    g.do(http.MethodGet, "/oauth/token", "", "Origin", spaOrigin),
@@ -101,8 +101,8 @@ func TestHardeningWEB05And06(t *testing.T) {
 func TestHardeningWEB08And09(t *testing.T) {
 	g := newGateway(t)
 	b, attacker := g.browser(), g.browser()
-	action, fields := form(t, bodyOf(t, b.get(authorizeURL())))
-	_, theirs := form(t, bodyOf(t, attacker.get(authorizeURL())))
+	action, fields := form(t, b.get(authorizeURL()).body)
+	_, theirs := form(t, attacker.get(authorizeURL()).body)
 	fill := func(f url.Values) url.Values {
 		f.Set("username", "alice")
 		f.Set("password", testPassword)
@@ -123,7 +123,7 @@ func TestHardeningWEB08And09(t *testing.T) {
 		t.Errorf("%d writes to the store", n)
 	}
 	location(t, b.post(action, fields, "Origin", "https://auth.example.com", "Sec-Fetch-Site", "same-origin"))
-	_, logout := form(t, bodyOf(t, b.get("/oidc/logout")))
+	_, logout := form(t, b.get("/oidc/logout").body)
 	fields.Set("request", logout.Get("request")) // another form's ticket
 	wantPage(t, b.post(action, fields), http.StatusForbidden)
 }
@@ -160,7 +160,7 @@ func TestHardeningWEB10(t *testing.T) {
 			}
 		})
 	}
-	action, fields := form(t, bodyOf(t, b.get("/oidc/logout")))
+	action, fields := form(t, b.get("/oidc/logout").body)
 	fields.Set("action", "logout")
 	wantPage(t, g.browser().post(action, fields), http.StatusForbidden)
 	fields.Set("action", "cancel")
@@ -319,7 +319,7 @@ func TestHardeningHDR10And11(t *testing.T) {
 	b := g.browser()
 	for _, target := range []string{"http://evil.example/.well-known/openid-configuration", "http://evil.example" + authorizeURL()} {
 		res := b.get(target, evil...)
-		if body := bodyOf(t, res); strings.Contains(body, "evil") {
+		if body := res.body; strings.Contains(body, "evil") {
 			t.Errorf("%s: a header shows in\n%s", target, body)
 		}
 	}
@@ -335,7 +335,7 @@ func TestHardeningHDR10And11(t *testing.T) {
 func TestHardeningLOG01And03(t *testing.T) {
 	g := newGateway(t)
 	evil := `"><img src=x onerror=alert(1)>{{7*7}}{env.HOME}`
-	page := bodyOf(t, g.browser().signIn(authorizeURL(), evil, evil))
+	page := g.browser().signIn(authorizeURL(), evil, evil).body
 	if strings.Contains(page, "<img src=x") || !strings.Contains(page, "{{7*7}}{env.HOME}") {
 		t.Errorf("not escaped:\n%s", page)
 	}
@@ -345,7 +345,7 @@ func TestHardeningLOG01And03(t *testing.T) {
 		if res.StatusCode != http.StatusForbidden {
 			t.Errorf("%s: %d", user, res.StatusCode)
 		}
-		page := hiddenField.ReplaceAllString(bodyOf(t, res), "")
+		page := hiddenField.ReplaceAllString(res.body, "")
 		pages = append(pages, strings.ReplaceAll(page, user, "NAME"))
 		if strings.Contains(page, "wrong\"") {
 			t.Error("the password comes back")
@@ -362,7 +362,7 @@ func TestHardeningLOG01And03(t *testing.T) {
 // LOG-07: the address is what ClientIP says, whatever X-Forwarded-For claims.
 func TestHardeningLOG07(t *testing.T) {
 	g := newGateway(t)
-	var last *http.Response
+	var last *answer
 	for i := range 6 {
 		last = g.browser().signIn(authorizeURL(), "alice", "wrong", "X-Forwarded-For", "192.0.2."+string(rune('0'+i)))
 	}
@@ -388,7 +388,7 @@ func TestHardeningRED18(t *testing.T) {
 func TestLoginPageTooOld(t *testing.T) {
 	g := newGateway(t)
 	b := g.browser()
-	action, fields := form(t, bodyOf(t, b.get(authorizeURL())))
+	action, fields := form(t, b.get(authorizeURL()).body)
 	fields.Set("username", "alice")
 	fields.Set("password", testPassword)
 	g.pass(ticketLifetime + time.Second)

@@ -32,7 +32,7 @@ func (s *Server) writePage(w http.ResponseWriter, status int, html []byte, err e
 	s.protect(h, o)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(html)
+	_, _ = w.Write(html) //nolint:gosec // html/template has written it
 }
 
 // protect sets the headers that isolate a page in the browser. There is no

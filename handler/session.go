@@ -49,7 +49,7 @@ func (s *Server) session(r *http.Request) string { return cookie(r, s.cookies.se
 
 // setSession gives the browser its session. It expires with the session itself.
 func (s *Server) setSession(w http.ResponseWriter, value string, expires time.Time) {
-	c := s.cookies.cookie(s.cookies.session, value)
+	c := s.cookies.cookie(s.cookies.session, value) //nolint:gosec // it sets the attributes
 	c.Expires = expires
 	c.MaxAge = max(1, int(expires.Sub(s.Clock()).Seconds()))
 	http.SetCookie(w, c)
@@ -57,7 +57,7 @@ func (s *Server) setSession(w http.ResponseWriter, value string, expires time.Ti
 
 // clearSession takes the session cookie from the browser.
 func (s *Server) clearSession(w http.ResponseWriter) {
-	c := s.cookies.cookie(s.cookies.session, "")
+	c := s.cookies.cookie(s.cookies.session, "") //nolint:gosec // it sets the attributes
 	c.MaxAge = -1
 	http.SetCookie(w, c)
 }
@@ -95,7 +95,7 @@ func validBrowser(value string) bool {
 }
 
 func (n cookieNames) cookie(name, value string) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure but on loopback, where the issuer is http
 		Name: name, Value: value, Path: "/", Secure: n.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"strings"
 
@@ -98,9 +99,7 @@ func (u *User) check() error {
 // allClaims are the user's claims with their defaults.
 func (u *User) allClaims() map[string]any {
 	claims := map[string]any{"name": u.Name, "nickname": u.Name, "preferred_username": u.Name}
-	for name, value := range u.Claims {
-		claims[name] = value
-	}
+	maps.Copy(claims, u.Claims)
 	return claims
 }
 
