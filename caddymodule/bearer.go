@@ -269,15 +269,25 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 		if errors.As(err, &refusal) {
 			status = refusal.Status
 		}
+		sayPlainText(w, r, status)
 		return caddyhttp.Error(status, err)
 	}
 	if result.Answered {
 		return nil
 	}
-	if result.Claims != nil {
-		setUser(r, result.Claims)
-	}
+	setUser(r, result.Claims)
 	return next.ServeHTTP(result.Writer, r)
+}
+
+// sayPlainText labels a "come back later" that no `handle_errors` gives a body
+// to: SDKs throw tokens away on errors that may be JSON.
+func sayPlainText(w http.ResponseWriter, r *http.Request, status int) {
+	if status != http.StatusServiceUnavailable && status != http.StatusTooManyRequests {
+		return
+	}
+	if server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server.Errors == nil {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	}
 }
 
 // originalPath returns the path that the client asked for, before rewrites.
@@ -291,9 +301,10 @@ func originalPath(r *http.Request) string {
 // userPrefix is where Caddy's own authentication puts what it knows about a person.
 const userPrefix = "http.auth.user."
 
-// setUser makes the claims available as placeholders. They are looked up when
-// they are used: most routes use none. Their text is final: Caddy does not
-// look for placeholders in the value of a placeholder.
+// setUser makes the claims available as placeholders, and those that the token
+// lacks empty; claims are nil where there is no token. They are looked up when
+// they are used: most routes use none. Their text is final: Caddy does not look
+// for placeholders in the value of a placeholder.
 func setUser(r *http.Request, claims *tokens.Claims) {
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
@@ -301,16 +312,15 @@ func setUser(r *http.Request, claims *tokens.Claims) {
 	}
 	repl.Map(func(key string) (any, bool) {
 		name, ok := strings.CutPrefix(key, userPrefix)
-		if !ok {
+		switch {
+		case !ok:
 			return nil, false
-		}
-		if name == "id" {
+		case claims == nil:
+			return "", true
+		case name == "id":
 			return claims.Subject, true
 		}
-		value, found := claims.Lookup(name)
-		if !found {
-			return nil, false
-		}
+		value, _ := claims.Lookup(name)
 		return claimText(value), true
 	})
 }
