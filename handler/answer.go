@@ -41,22 +41,17 @@ func (s *Server) answer(w http.ResponseWriter, a *tokens.Authorization, fields [
 	case tokens.ModeQuery:
 		fallthrough
 	default:
-		s.redirect(w, appendQuery(a.RedirectURI, fields), silent(a))
+		s.redirect(w, appendQuery(a.RedirectURI, fields))
 	}
 	return nil
 }
 
 // redirect sends the browser on with a GET: 303, never 307, which would post
-// the password to the client (RFC 9700 §4.12).
-func (s *Server) redirect(w http.ResponseWriter, to string, framed bool) {
+// the password to the client (RFC 9700 §4.12). Browsers ask whether a page may
+// be framed where they arrive, so that a hidden frame still renews a login.
+func (s *Server) redirect(w http.ResponseWriter, to string) {
 	h := w.Header()
 	s.protect(h, pageOptions{})
-	if framed {
-		// A hidden iframe renews a login; some browsers stop at a redirect
-		// that forbids framing. There is nothing on it to click.
-		h.Del("X-Frame-Options")
-		h.Del("Content-Security-Policy")
-	}
 	h.Set("Location", to)
 	w.WriteHeader(http.StatusSeeOther)
 }

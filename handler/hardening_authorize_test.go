@@ -111,9 +111,7 @@ func TestHardeningAUZRedirect(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			res := g.do(http.MethodGet, tc.target, "")
-			if !strings.Contains(tc.target, "prompt=none") {
-				wantProtected(t, res)
-			}
+			wantProtected(t, res)
 			wantRedirectError(t, res, tc.code)
 		})
 	}

@@ -182,7 +182,7 @@ func (s *Server) endLogout(w http.ResponseWriter, locales string, req *logoutReq
 		if req.State != "" {
 			to = appendQuery(to, []pages.Field{{Name: "state", Value: req.State}})
 		}
-		s.redirect(w, to, false)
+		s.redirect(w, to)
 		return nil
 	}
 	t := pages.In(locales)
