@@ -180,7 +180,17 @@ func (g *gateway) load(o gatewayOptions) error {
 			g.t.Error(err)
 		}
 	})
-	err := caddy.Load(g.config(o), true)
+	return g.loadCaddyfile(g.caddyfile(o))
+}
+
+// loadCaddyfile is load for a Caddyfile that a test has changed.
+func (g *gateway) loadCaddyfile(file []byte) error {
+	g.t.Helper()
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(file, nil)
+	if err != nil {
+		return fmt.Errorf("adapting: %w", err)
+	}
+	err = caddy.Load(config, true)
 	g.client.CloseIdleConnections() // the old servers have closed them, or will
 	return err
 }
