@@ -23,7 +23,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	}
 	login, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
 	if err != nil {
-		return s.refuseRequest(w, a, err)
+		return s.refuseRequest(w, r, a, err)
 	}
 	return s.proceed(w, r, a, progress{login: login})
 }
@@ -53,7 +53,7 @@ type progress struct {
 func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, p progress) error {
 	step, err := s.Issuer.NextStep(a, p.login, p.fresh, p.consented)
 	if err != nil {
-		return s.refuseRequest(w, a, err)
+		return s.refuseRequest(w, r, a, err)
 	}
 	switch step {
 	case tokens.StepLogin:
@@ -64,7 +64,7 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 	}
 	code, err := s.Issuer.IssueCode(r.Context(), a, p.login)
 	if err != nil {
-		return s.refuseRequest(w, a, err)
+		return s.refuseRequest(w, r, a, err)
 	}
 	return s.answerCode(w, a, code)
 }
@@ -72,10 +72,11 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 // refuseRequest sends an error to the client. Only a fault that will pass is
 // shown to the person instead, who can try again at once; without a page to
 // show (prompt=none) the client hears of that too.
-func (s *Server) refuseRequest(w http.ResponseWriter, a *tokens.Authorization, err error) error {
+func (s *Server) refuseRequest(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, err error) error {
 	e := tokens.AsError(err)
 	if e.Code == tokens.TemporarilyUnavailable && !silent(a) {
 		return err
 	}
+	s.report(r.Context(), "authorize", err)
 	return s.answerError(w, a, e)
 }

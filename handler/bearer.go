@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -145,7 +146,6 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 	}
 	token, source, err := g.readToken(r)
 	if errors.Is(err, errNoToken) && g.cfg.Optional {
-		g.cfg.Observer.Checked("")
 		return res, nil
 	}
 	if err != nil {
@@ -272,7 +272,7 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error) error 
 	}
 	e := refusalOf(err)
 	status := statusOf(err, e)
-	g.cfg.Observer.Checked(e.Reason)
+	g.cfg.Observer.Checked(cmp.Or(e.Reason, tokens.ReasonUnknown))
 	noStore(h)
 	switch status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:

@@ -159,6 +159,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if err := e.serve(s, w, r); err != nil {
+		s.report(r.Context(), e.name, err)
 		e.fail(s, w, r, err)
 	}
 }

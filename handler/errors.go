@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"math"
@@ -65,6 +66,14 @@ func refusalOf(err error) *tokens.Error {
 		return &tokens.Error{Code: tokens.AccessDenied, Reason: tokens.ReasonMalformed}
 	}
 	return tokens.AsError(err)
+}
+
+// report tells the observer of a fault, once. The token endpoint needs none:
+// the core reports every refused token request itself.
+func (s *Server) report(ctx context.Context, endpoint string, err error) {
+	if e := refusalOf(err); e.Code == tokens.TemporarilyUnavailable && e.Cause != nil && endpoint != "token" {
+		s.Observer.Happened(ctx, tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: endpoint, Cause: e.Cause})
+	}
 }
 
 // oauthError is the body of an error answer. See RFC 6749 §5.2.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // wantPage checks that an error stays on our own page.
@@ -283,6 +285,9 @@ func TestAuthorizeWithoutStore(t *testing.T) {
 		t.Error("no Retry-After")
 	}
 	wantRedirectError(t, b.get(authorizeURL("prompt", "none")), "temporarily_unavailable")
+	if !g.heard.has(tokens.EventStoreTrouble, "authorize") {
+		t.Error("no event")
+	}
 }
 
 // DOS-15: a panic leaves no lock held and the next request works.

@@ -1,0 +1,271 @@
+package handler
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// checker accepts the tokens that it knows.
+type checker map[string]*tokens.Claims
+
+func (c checker) CheckAccess(_ context.Context, token string) (*tokens.Claims, error) {
+	if token == "store-down" {
+		return nil, tokens.AsError(errors.New("store is down"))
+	}
+	if claims, ok := c[token]; ok {
+		return claims, nil
+	}
+	return nil, &tokens.Error{Code: tokens.InvalidToken, Reason: tokens.ReasonBadSignature, Description: "The access token is invalid."}
+}
+
+// claimsOf makes claims of a JSON object, the required ones added.
+func claimsOf(t testing.TB, extra string) *tokens.Claims {
+	t.Helper()
+	payload := map[string]any{
+		"iss": testIssuer, "sub": "local|bob", "aud": []string{testAPI}, "client_id": "spa", "scope": "orders:read profile",
+		"jti": "AAAAAAAAAAAAAAAAAAAAAA", "exp": 4e9, "iat": 1,
+	}
+	if extra != "" {
+		if err := json.Unmarshal([]byte(extra), &payload); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := json.Marshal(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := tokens.ParseClaims(b, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func newTestGuard(t testing.TB, known checker, change ...func(*GuardConfig)) *Guard {
+	t.Helper()
+	if known == nil {
+		known = make(checker)
+	}
+	if known["good"] == nil {
+		known["good"] = claimsOf(t, "")
+	}
+	cfg := GuardConfig{
+		Issuer: known, Audience: []string{testAPI}, IssuerURL: testIssuer,
+		CORS: true, Origins: func(o string) bool { return o == spaOrigin },
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	g, err := NewGuard(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// guarded sends a request through the guard to an upstream that notes what it sees.
+func guarded(t *testing.T, g *Guard, r *http.Request, upstream http.HandlerFunc) (res *answer, seen *http.Request) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	result, err := g.Check(w, r)
+	refusal := new(Refusal)
+	switch {
+	case errors.As(err, &refusal):
+		w.WriteHeader(refusal.Status)
+	case err != nil:
+		t.Fatalf("error %v is no Refusal", err)
+	case !result.Answered:
+		seen = r
+		if upstream == nil {
+			upstream = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
+		}
+		upstream(result.Writer, r)
+	}
+	return answerOf(t, w), seen
+}
+
+func request(t *testing.T, method, target string, headers ...string) *http.Request {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, target, nil)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header[headers[i]] = append(r.Header[headers[i]], headers[i+1]) // as sent: no canonical spelling
+	}
+	return r
+}
+
+const metadataParameter = `, resource_metadata="https://api.example.com/.well-known/oauth-protected-resource"`
+
+// JWT-37, JWT-42, JWT-47: the rules of this route, on every request.
+func TestGuardRules(t *testing.T) {
+	for _, tc := range []struct {
+		name, claims string
+		change       func(*GuardConfig)
+		status       int
+	}{
+		{"no rules", ``, func(*GuardConfig) {}, 200},
+		{"audience of another API", `{"aud":"https://other.example.com"}`, func(*GuardConfig) {}, 401},
+		{"audience that begins so", `{"aud":"https://api.example.com.evil.com"}`, func(*GuardConfig) {}, 401},
+		{"one of the audiences", `{"aud":["x","https://api.example.com"]}`, func(*GuardConfig) {}, 200},
+		{"all scopes", ``, func(c *GuardConfig) { c.Scopes = []string{"orders:read", "profile"} }, 200},
+		{"a scope lacks", ``, func(c *GuardConfig) { c.Scopes = []string{"orders:read", "orders:write"} }, 403},
+		{"scope that begins so", `{"scope":"orders:read2"}`, func(c *GuardConfig) { c.Scopes = []string{"orders:read"} }, 403},
+		{"scope of another case", `{"scope":"ORDERS:READ"}`, func(c *GuardConfig) { c.Scopes = []string{"orders:read"} }, 403},
+		{"scopes joined by a tab", `{"scope":"orders:read\torders:write"}`, func(c *GuardConfig) { c.Scopes = []string{"orders:read"} }, 403},
+		{"one of the scopes", ``, func(c *GuardConfig) { c.ScopeAny = []string{"x", "profile"} }, 200},
+		{"none of the scopes", ``, func(c *GuardConfig) { c.ScopeAny = []string{"x", "y"} }, 403},
+		{"claim", `{"org":"acme"}`, rule("org", "acme"), 200},
+		{"claim, one of", `{"org":"acme"}`, rule("org", "x", "acme"), 200},
+		{"claim in a list", `{"org":["x","acme"]}`, rule("org", "acme"), 200},
+		{"claim is a number", `{"level":3}`, rule("level", "3"), 200},
+		{"claim is a boolean", `{"admin":true}`, rule("admin", "true"), 200},
+		{"claim nested", `{"org":{"id":"acme"}}`, rule("org.id", "acme"), 200},
+		{"claim with a URL for a name", `{"https://x.example/org":"acme"}`, rule("https://x.example/org", "acme"), 200},
+		{"claim lacks", ``, rule("org", "acme"), 401},
+		{"claim differs", `{"org":"acme2"}`, rule("org", "acme"), 401},
+		{"claim of another case", `{"Org":"acme"}`, rule("org", "acme"), 401},
+		{"claim is an object", `{"org":{"acme":true}}`, rule("org", "acme"), 401},
+		{"claim is null", `{"org":null}`, rule("org", ""), 401},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			g := newTestGuard(t, checker{"good": claimsOf(t, tc.claims)}, tc.change)
+			res, _ := guarded(t, g, request(t, http.MethodGet, "/", "Authorization", "Bearer good"), nil)
+			if res.StatusCode != tc.status {
+				t.Errorf("%d, want %d", res.StatusCode, tc.status)
+			}
+			challenge := res.Header.Get("WWW-Authenticate")
+			if tc.status == 403 && (!strings.Contains(challenge, `error="insufficient_scope"`) || !strings.Contains(challenge, `scope="`)) {
+				t.Errorf("challenge %q", challenge)
+			}
+			if tc.status == 401 && !strings.Contains(challenge, `error="invalid_token"`) {
+				t.Errorf("challenge %q", challenge)
+			}
+		})
+	}
+}
+
+func rule(claim string, values ...string) func(*GuardConfig) {
+	return func(c *GuardConfig) { c.Claims = []ClaimRule{{Claim: claim, Values: values}} }
+}
+
+func mapping(pairs ...string) func(*GuardConfig) {
+	return func(c *GuardConfig) {
+		for i := 0; i < len(pairs); i += 2 {
+			c.Headers = append(c.Headers, HeaderMapping{Header: pairs[i], Claim: pairs[i+1]})
+		}
+	}
+}
+
+func TestOptional(t *testing.T) {
+	g := newTestGuard(t, nil, func(c *GuardConfig) { c.Optional = true })
+	for auth, status := range map[string]int{"": 200, "Bearer good": 200, "Bearer bad": 401, "Bearer": 400, "Basic eA==": 200} {
+		r := request(t, http.MethodGet, "/")
+		if auth != "" {
+			r.Header.Set("Authorization", auth)
+		}
+		res, _ := guarded(t, g, r, nil)
+		if res.StatusCode != status {
+			t.Errorf("%q: %d, want %d", auth, res.StatusCode, status)
+		}
+	}
+}
+
+func TestResourceMetadata(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		change   func(*GuardConfig)
+		path     string
+		resource string
+		url      string
+	}{
+		{"origin", func(*GuardConfig) {}, "/.well-known/oauth-protected-resource", testAPI, "https://api.example.com/.well-known/oauth-protected-resource"},
+		{
+			"path", func(c *GuardConfig) { c.Audience = []string{"https://api.example.com/v1/"} },
+			"/.well-known/oauth-protected-resource/v1", "https://api.example.com/v1/", "https://api.example.com/.well-known/oauth-protected-resource/v1",
+		},
+		{
+			"no URL", func(c *GuardConfig) { c.Audience = []string{"urn:orders"} },
+			"/.well-known/oauth-protected-resource", "urn:orders", "http://example.com/.well-known/oauth-protected-resource",
+		},
+		{
+			"elsewhere", func(c *GuardConfig) { c.MetadataURL = "https://meta.example.com/x" },
+			"/.well-known/oauth-protected-resource", testAPI, "https://meta.example.com/x",
+		},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			g := newTestGuard(t, nil, tc.change, func(c *GuardConfig) { c.Scopes = []string{"orders:read"} })
+			res, seen := guarded(t, g, request(t, http.MethodGet, tc.path, "Origin", "https://any.example"), nil)
+			doc := jsonOf(t, res)
+			if seen != nil || doc["resource"] != tc.resource || fmt.Sprint(doc["authorization_servers"]) != "["+testIssuer+"]" || fmt.Sprint(doc["scopes_supported"]) != "[orders:read]" {
+				t.Errorf("document %v", doc)
+			}
+			if res.Header.Get("Access-Control-Allow-Origin") != "*" {
+				t.Errorf("headers %v", res.Header)
+			}
+			res, _ = guarded(t, g, request(t, http.MethodGet, "/x"), nil)
+			if !strings.HasSuffix(res.Header.Get("WWW-Authenticate"), `, resource_metadata="`+tc.url+`"`) {
+				t.Errorf("challenge %q", res.Header.Get("WWW-Authenticate"))
+			}
+			if res, _ = guarded(t, g, request(t, http.MethodPost, tc.path), nil); res.StatusCode != http.StatusMethodNotAllowed {
+				t.Errorf("POST: %d", res.StatusCode)
+			}
+			if res, _ = guarded(t, g, request(t, http.MethodGet, tc.path+"/x"), nil); res.StatusCode != http.StatusUnauthorized {
+				t.Errorf("a path below: %d", res.StatusCode)
+			}
+		})
+	}
+}
+
+func TestNewGuardErrors(t *testing.T) {
+	good := GuardConfig{Issuer: checker{}, Audience: []string{"a"}, IssuerURL: testIssuer}
+	for name, change := range map[string]func(*GuardConfig){
+		"no audience":         func(c *GuardConfig) { c.Audience = nil },
+		"no issuer":           func(c *GuardConfig) { c.Issuer = nil },
+		"CORS, no origins":    func(c *GuardConfig) { c.CORS = true },
+		"header is no name":   mapping("X Y", "sub"),
+		"no claim":            mapping("X-Y", ""),
+		"header twice":        mapping("X-Y", "sub", "x_y", "email"),
+		"header is a smuggle": mapping("X-Y\r\nZ", "sub"),
+	} {
+		cfg := good
+		change(&cfg)
+		if _, err := NewGuard(cfg); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// The path of a repeated valid token must not allocate more than the guard must.
+func TestGuardAllocations(t *testing.T) {
+	g := newTestGuard(t, nil, mapping("X-User-Id", "sub"), func(c *GuardConfig) { c.Scopes = []string{"orders:read"}; c.CORS = false })
+	r := request(t, http.MethodGet, "/x?a=b", "Authorization", "Bearer good", "User-Agent", "x", "Accept", "*/*")
+	w := httptest.NewRecorder()
+	n := testing.AllocsPerRun(1000, func() {
+		if _, err := g.Check(w, r); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n > 1 { // the value of X-User-Id
+		t.Errorf("%v allocations per request", n)
+	}
+}
+
+func BenchmarkGuard(b *testing.B) {
+	g := newTestGuard(b, nil, mapping("X-User-Id", "sub"), func(c *GuardConfig) { c.Scopes = []string{"orders:read"} })
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/x?a=b", nil)
+	r.Header.Set("Authorization", "Bearer good")
+	w := httptest.NewRecorder()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := g.Check(w, r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
