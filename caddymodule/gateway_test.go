@@ -111,8 +111,8 @@ var gatewayFile = template.Must(template.New("Caddyfile").Parse(`{
 }
 
 {{.IssuerSite}} {
-	log
-	{{if .O.Server}}{{.O.Server}}{{else}}oauth_server{{end}}
+	{{if .O.Server}}{{.O.Server}}{{else}}log
+	oauth_server{{end}}
 }
 
 {{.G.API}} {
