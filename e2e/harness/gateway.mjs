@@ -8,8 +8,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
-const caddy = process.env.GATEHOUSE_CADDY ?? resolve(import.meta.dirname, "../../bin/caddy-dev");
-const files = resolve(import.meta.dirname, "..");
+const root = resolve(import.meta.dirname, "../..");
+const caddy = process.env.GATEHOUSE_CADDY ?? resolve(root, "bin/caddy-dev");
 
 export const alice = { username: "alice", password: "wonderland" };
 const aliceHash = "$2a$12$/RQ/QQcD3SVxJX1RwA/r/exfLsfR07GzsmDECVb/yV28wennbTmZ6";
@@ -22,19 +22,19 @@ export const leeway = 3_000;
 
 const sha256 = (secret) => "sha256:" + createHash("sha256").update(secret).digest("base64url");
 
-async function freePorts(count) {
+async function freePlaces(count) {
 	const servers = await Promise.all(Array.from({ length: count }, () => new Promise((done, fail) => {
 		const server = createServer().once("error", fail);
 		server.listen(0, "127.0.0.1", () => done(server));
 	})));
-	const ports = servers.map((server) => server.address().port);
+	const places = servers.map((server) => `http://localhost:${server.address().port}/`);
 	await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-	return ports;
+	return places;
 }
 
 // The access log as docs/logging.md tells operators to filter it.
 async function filteredLog() {
-	const page = await readFile(resolve(files, "../docs/logging.md"), "utf8");
+	const page = await readFile(resolve(root, "docs/logging.md"), "utf8");
 	return page.match(/^\tlog \{$.*?^\t\}$/ms)[0];
 }
 
@@ -72,10 +72,10 @@ ${await filteredLog()}
 }
 ${app} {
 	handle_path /node_modules/* {
-		root * ${files}/node_modules
+		root * ${root}/e2e/node_modules
 		file_server
 	}
-	root * ${files}/app
+	root * ${root}/e2e/app
 	file_server
 }
 ${api} {
@@ -92,18 +92,37 @@ ${api} {
 
 // start runs the gateway and waits until it answers.
 export async function start() {
-	const folder = await mkdtemp(join(tmpdir(), "gatehouse-e2e-"));
-	const [a, b, c, d] = await freePorts(4);
-	const at = (port) => `http://localhost:${port}/`;
-	const places = { folder, issuer: at(a), app: at(b), api: at(c), callback: at(d) + "callback" };
-	const file = join(folder, "Caddyfile");
-	await writeFile(file, await config(places));
+	const [issuer, app, api, callback] = await freePlaces(4);
+	return serve({ issuer, app, api, callback: callback + "callback" }, config);
+}
 
+// startExample runs Caddyfile.example on free ports, with a shorter leeway.
+export async function startExample() {
+	const text = await readFile(resolve(root, "Caddyfile.example"), "utf8");
+	const [issuer, app, api] = await freePlaces(3);
+	return serve({ issuer, app, api }, ({ folder }) => moved({ issuer, app, api }, text)
+		.replace("persist_config off", `persist_config off\n\tadmin off\n\tstorage file_system ${folder}/caddy`)
+		.replace("leeway 10s", `leeway ${leeway}ms`)
+		.replace(".demo/", folder + "/"));
+}
+
+// moved writes the example's ports as the ports of this run.
+export function moved({ issuer, app, api }, text) {
+	const port = (place) => new URL(place).port;
+	return text.replaceAll(":8080", ":" + port(issuer)).replaceAll(":8081", ":" + port(app)).replaceAll(":8082", ":" + port(api));
+}
+
+async function serve(places, configure) {
+	const folder = await mkdtemp(join(tmpdir(), "gatehouse-e2e-"));
+	const file = join(folder, "Caddyfile");
+	await writeFile(file, await configure({ folder, ...places }));
 	const child = spawn(caddy, ["run", "--adapter", "caddyfile", "--config", file], {
+		cwd: root,
 		stdio: ["ignore", "ignore", "pipe"],
 		env: { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
 	});
-	const gateway = new Gateway(child, places);
+	process.once("exit", () => child.kill("SIGKILL"));
+	const gateway = new Gateway(child, { folder, ...places });
 	await gateway.ready();
 	return gateway;
 }
@@ -151,16 +170,12 @@ class Gateway {
 	async stop() {
 		await this.kill();
 		await rm(this.folder, { recursive: true });
-		const bad = this.#log.split("\n").filter((line) => /"level":"(error|panic|fatal)"|^panic:|^goroutine /.test(line));
+		const bad = this.#log.split("\n").filter((line) => /"level":"(error|panic|fatal)"|\t(\x1b\[\d+m)?(ERROR|PANIC|FATAL)|^panic:|^goroutine /.test(line));
 		if (bad.length > 0) throw new Error(`The gateway logged errors:\n${bad.join("\n")}`);
 		for (const line of this.#log.split("\n")) {
 			const leak = [...this.#secrets].find((secret) => line.includes(secret)) ?? line.match(/rt1\.[\w-]{20}|eyJ[\w-]{20,}\./)?.[0];
 			if (leak) throw new Error(`The gateway logged a secret (${leak.slice(0, 12)}…):\n${line.replaceAll(leak, "•••")}`);
 		}
-	}
-
-	get log() {
-		return this.#log;
 	}
 }
 

@@ -1,0 +1,34 @@
+// A headless Chromium, and what a person does in it.
+import { mkdir } from "node:fs/promises";
+import { resolve } from "node:path";
+import { chromium } from "playwright-core";
+import { alice } from "./gateway.mjs";
+
+const screenshots = resolve(import.meta.dirname, "../screenshots");
+
+export function launch() {
+	return chromium.launch({
+		executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+		args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+	});
+}
+
+// open returns a fresh profile with one page, which fails the test on script errors.
+export async function profile(browser, options = {}) {
+	const context = await browser.newContext(options);
+	context.setDefaultTimeout(15_000);
+	return context;
+}
+
+// signIn fills in the login page that the page or popup shows.
+export async function signIn(page) {
+	await page.getByLabel("Username").or(page.getByLabel("User name")).fill(alice.username);
+	await page.getByLabel("Password").fill(alice.password);
+	await page.getByRole("button", { name: /^(sign|log) in$/i }).click();
+}
+
+// shoot keeps a picture of the page for people to look at.
+export async function shoot(page, name) {
+	await mkdir(screenshots, { recursive: true });
+	await page.screenshot({ path: `${screenshots}/${name}.png`, fullPage: true });
+}
