@@ -2,6 +2,7 @@ package handler
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -55,6 +56,12 @@ func TestCORSOnSuccess(t *testing.T) {
 			w.Header().Set("Access-Control-Allow-Origin", "https://evil.example")
 			w.Header().Set("Vary", "Accept, origin")
 			fmt.Fprint(w, "x")
+		},
+		"copied": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Access-Control-Allow-Origin", "*")
+			if _, err := io.Copy(w, strings.NewReader("x")); err != nil {
+				t.Error(err)
+			}
 		},
 		"flush first": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Add("Access-Control-Allow-Origin", "*")
