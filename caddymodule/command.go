@@ -30,14 +30,17 @@ address that the config names. Only 'secret' needs no server.
 Each command prints a table, or with --json what the admin API answered. It
 exits with 0 when it has done what it was asked for and with 1 otherwise; the
 reason is then on the standard error.`,
-		CobraFunc: func(cmd *cobra.Command) {
-			cmd.PersistentFlags().Bool("json", false, "Print JSON")
-			cmd.PersistentFlags().String("address", "", "Address of the admin API (if --config is not used)")
-			cmd.PersistentFlags().StringP("config", "c", "", "Configuration file (if --address is not used)")
-			cmd.PersistentFlags().StringP("adapter", "a", "", "Name of config adapter to apply (if --config is used)")
-			cmd.AddCommand(secretCommand(), grantsCommand(), clientsCommand(), keysCommand(), statsCommand())
-		},
+		CobraFunc: oauthCommand,
 	})
+}
+
+// oauthCommand adds flags and subcommands.
+func oauthCommand(cmd *cobra.Command) {
+	cmd.PersistentFlags().Bool("json", false, "Print JSON")
+	cmd.PersistentFlags().String("address", "", "Address of the admin API (if --config is not used)")
+	cmd.PersistentFlags().StringP("config", "c", "", "Configuration file (if --address is not used)")
+	cmd.PersistentFlags().StringP("adapter", "a", "", "Name of config adapter to apply (if --config is used)")
+	cmd.AddCommand(secretCommand(), grantsCommand(), clientsCommand(), keysCommand(), statsCommand())
 }
 
 // command makes a subcommand that runs f.

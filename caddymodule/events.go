@@ -23,18 +23,18 @@ type observer struct {
 	metrics *metrics
 	log     *zap.Logger // one line per decision
 	sampled *zap.Logger // for what strangers or an outage can cause without end
-	emitter *emitter
+	emit    func(name string, e tokens.Event, where request)
 }
 
 // newObserver writes to the logger of the app, which carries its name.
-func newObserver(log *zap.Logger, m *metrics, e *emitter) *observer {
+func newObserver(log *zap.Logger, m *metrics, emit func(name string, e tokens.Event, where request)) *observer {
 	return &observer{
 		metrics: m,
 		log:     log,
 		sampled: log.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core {
 			return zapcore.NewSamplerWithOptions(c, time.Second, 100, 100)
 		})),
-		emitter: e,
+		emit: emit,
 	}
 }
 
@@ -42,7 +42,7 @@ func newObserver(log *zap.Logger, m *metrics, e *emitter) *observer {
 func (o *observer) Happened(ctx context.Context, e tokens.Event) {
 	o.metrics.happened(e)
 	where := o.logLine(ctx, e)
-	o.emitter.emit("oauth."+string(e.Kind), e, where)
+	o.emit("oauth."+string(e.Kind), e, where)
 }
 
 // logLine writes the log line and returns which request it is about.

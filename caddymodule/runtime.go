@@ -66,7 +66,7 @@ func (a *App) provisionRuntime(ctx caddy.Context) error {
 		ctx:        ctx,
 		log:        a.log,
 		emitter:    emitter,
-		observer:   newObserver(a.log, processMetrics, emitter),
+		observer:   newObserver(a.log, processMetrics, emitter.emit),
 		secrets:    a.secrets,
 		secretFile: store.SecretFile(),
 		settings:   a.coreSettings(),

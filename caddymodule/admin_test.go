@@ -1,0 +1,206 @@
+package caddymodule
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+func TestAdminEndsGrants(t *testing.T) {
+	g := startGateway(t, gatewayOptions{})
+	one, two := g.login(), g.login()
+	status, body := g.admin(http.MethodGet, "/oauth/grants?subject=local%7Calice")
+	var list grantList
+	if err := json.Unmarshal([]byte(body), &list); err != nil || status != http.StatusOK || len(list.Grants) != 2 {
+		t.Fatalf("listing: %d %s", status, body)
+	}
+	if grant := list.Grants[0]; grant.Client != "my-spa" || grant.Generation != 1 || grant.Expires == nil || grant.AuthTime.IsZero() {
+		t.Errorf("grant %+v", grant)
+	}
+	status, body = g.admin(http.MethodDelete, "/oauth/grants?subject=local%7Calice&family="+list.Grants[0].Family)
+	if status != http.StatusOK || body != "{\"ended\":1}\n" {
+		t.Fatalf("ending one: %d %s", status, body)
+	}
+	if answer := g.refresh(one.RefreshToken); answer.Error != "invalid_grant" {
+		t.Errorf("refresh of the ended family: %d %s", answer.status, answer.body)
+	}
+	if resp, _ := g.call("/orders", one.AccessToken); resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("access token of the ended family: %d, want 401", resp.StatusCode)
+	}
+	if two = g.refresh(two.RefreshToken); two.AccessToken == "" {
+		t.Fatalf("refresh of the other family: %d %s", two.status, two.body)
+	}
+	status, body = g.admin(http.MethodDelete, "/oauth/grants?subject=local%7Calice")
+	if status != http.StatusOK || body != "{\"ended\":1}\n" {
+		t.Fatalf("ending all: %d %s", status, body)
+	}
+	if answer := g.refresh(two.RefreshToken); answer.Error != "invalid_grant" {
+		t.Errorf("refresh after the end: %d %s", answer.status, answer.body)
+	}
+}
+
+func TestAdminEndsAClient(t *testing.T) {
+	g := startGateway(t, gatewayOptions{})
+	token, session := g.machineToken(), g.login()
+	if status, body := g.admin(http.MethodPost, "/oauth/clients/worker/end"); status != http.StatusOK {
+		t.Fatalf("ending a client: %d %s", status, body)
+	}
+	if resp, _ := g.call("/orders", token); resp.StatusCode != http.StatusUnauthorized {
+		t.Errorf("token of the ended client: %d, want 401", resp.StatusCode)
+	}
+	if resp, _ := g.call("/orders", session.AccessToken); resp.StatusCode != http.StatusOK {
+		t.Errorf("token of another client: %d, want 200", resp.StatusCode)
+	}
+}
+
+func TestAdminRotatesKeys(t *testing.T) {
+	g := startGateway(t, gatewayOptions{})
+	token := g.machineToken()
+	status, body := g.admin(http.MethodPost, "/oauth/keys/rotate?immediate=true")
+	var keys keyList
+	if err := json.Unmarshal([]byte(body), &keys); err != nil || status != http.StatusOK || len(keys.Keys) < 4 {
+		t.Fatalf("rotating: %d %s", status, body)
+	}
+	if resp, _ := g.call("/orders", token); resp.StatusCode != http.StatusOK {
+		t.Errorf("token of the replaced key: %d, want 200", resp.StatusCode)
+	}
+	if resp, _ := g.call("/orders", g.machineToken()); resp.StatusCode != http.StatusOK {
+		t.Errorf("token of the new key: %d, want 200", resp.StatusCode)
+	}
+}
+
+func TestAdminErrors(t *testing.T) {
+	g := startGateway(t, gatewayOptions{})
+	tests := []struct {
+		name, method, path string
+		status             int
+	}{
+		{"no subject", http.MethodGet, "/oauth/grants", http.StatusBadRequest},
+		{"no subject to end", http.MethodDelete, "/oauth/grants", http.StatusBadRequest},
+		{"bad family", http.MethodDelete, "/oauth/grants?subject=a&family=b", http.StatusBadRequest},
+		{"empty family ends nothing", http.MethodDelete, "/oauth/grants?subject=a&family=", http.StatusBadRequest},
+		{"wrong method", http.MethodPost, "/oauth/grants?subject=a", http.StatusMethodNotAllowed},
+		{"reading is no end", http.MethodGet, "/oauth/clients/my-spa/end", http.StatusMethodNotAllowed},
+		{"unknown path", http.MethodGet, "/oauth/users", http.StatusNotFound},
+		{"immediate", http.MethodPost, "/oauth/keys/rotate?immediate=yes", http.StatusBadRequest},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			status, body := g.admin(tt.method, tt.path)
+			var failure struct {
+				Error string `json:"error"`
+			}
+			if err := json.Unmarshal([]byte(body), &failure); err != nil || status != tt.status || failure.Error == "" {
+				t.Errorf("%d %s, want %d and an error in JSON", status, body, tt.status)
+			}
+		})
+	}
+}
+
+func TestAdminWithoutTheApp(t *testing.T) {
+	g := newGateway(t)
+	t.Cleanup(func() { _ = caddy.Stop() })
+	config := `{"admin":{"listen":"` + g.AdminAddr + `","config":{"persist":false}},"logging":{"logs":{"default":{"level":"ERROR"}}}}`
+	if err := caddy.Load([]byte(config), true); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := g.admin(http.MethodGet, "/oauth/stats"); status != http.StatusNotFound || !strings.Contains(body, "global option") {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
+// run runs `caddy oauth …` against the gateway.
+func (g *gateway) run(args ...string) (string, error) {
+	var out bytes.Buffer
+	cmd := &cobra.Command{Use: "oauth", SilenceUsage: true, SilenceErrors: true}
+	oauthCommand(cmd)
+	cmd.SetOut(&out)
+	cmd.SetErr(&out)
+	cmd.SetArgs(append(args, "--address", g.AdminAddr))
+	err := cmd.Execute()
+	return out.String(), err
+}
+
+func TestCommands(t *testing.T) {
+	g := startGateway(t, gatewayOptions{})
+	g.login()
+	g.call("/orders", g.machineToken())
+	tests := []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"grants list", []string{"grants", "list", "local|alice"}, []string{"FAMILY", "my-spa"}},
+		{"grants list as JSON", []string{"grants", "list", "local|alice", "--json"}, []string{`"client": "my-spa"`, `"generation": 1`}},
+		{"stats", []string{"stats"}, []string{"issuer", g.Issuer, "token checks: ok", "ES256", "RS256"}},
+		{"stats as JSON", []string{"stats", "--json"}, []string{`"token_checks"`, `"configurations": 1`}},
+		{"keys rotate", []string{"keys", "rotate"}, []string{"ES256", "next", "current"}},
+		{"grants end", []string{"grants", "end", "local|alice"}, []string{"ended: 1 refresh token families"}},
+		{"grants end again", []string{"grants", "end", "local|alice"}, []string{"ended: 0 refresh token families"}},
+		{"grants list when there are none", []string{"grants", "list", "local|alice"}, []string{"local|alice is not signed in anywhere"}},
+		{"clients end", []string{"clients", "end", "my-spa"}, []string{"ended: everything that my-spa held"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			out, err := g.run(tt.args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("the output has no %q:\n%s", want, out)
+				}
+			}
+		})
+	}
+	for _, args := range [][]string{{"grants", "list"}, {"grants", "end", "a", "b", "c"}, {"grants", "end", "a", "b"}, {"stats", "more"}, {"nonsense"}} {
+		if out, err := g.run(args...); err == nil {
+			t.Errorf("caddy oauth %s succeeded:\n%s", strings.Join(args, " "), out)
+		}
+	}
+}
+
+func TestCommandWithoutAServer(t *testing.T) {
+	g := newGateway(t)
+	if _, err := g.run("stats"); err == nil || !strings.Contains(err.Error(), g.AdminAddr) {
+		t.Errorf("error %v, want the address in it", err)
+	}
+}
+
+func TestSecretCommand(t *testing.T) {
+	g := newGateway(t)
+	out, err := g.run("secret", "--json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var made generatedSecrets
+	if err := json.Unmarshal([]byte(out), &made); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if made.SecretHash != tokens.HashSecret(made.ClientSecret) || checkSecretHash(made.SecretHash) != nil {
+		t.Errorf("%s is not a good hash of the client secret", made.SecretHash)
+	}
+	if err := checkSecrets([]string{made.GatewaySecret}); err != nil {
+		t.Errorf("the gateway secret: %v", err)
+	}
+	again, err := g.run("secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"sha256:", "secret_hash", "GATEHOUSE_SECRET"} {
+		if !strings.Contains(again, want) {
+			t.Errorf("the output has no %q:\n%s", want, again)
+		}
+	}
+	if strings.Contains(again, made.ClientSecret) || strings.Contains(again, made.GatewaySecret) {
+		t.Error("the same secret twice")
+	}
+}

@@ -1,0 +1,115 @@
+package caddymodule
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+)
+
+// recordingStore is a bolt store that notes under which lifetime it is opened,
+// which stands for the settings.
+type recordingStore struct {
+	BoltStore
+	tokens.Store
+
+	opened []time.Duration
+}
+
+func (r *recordingStore) NewStore(onCall func(string, time.Duration, error)) tokens.Store {
+	r.Store = r.BoltStore.NewStore(onCall)
+	return r
+}
+
+func (r *recordingStore) Open(ctx context.Context, o tokens.OpenRequest) (tokens.OpenResult, error) {
+	r.opened = append(r.opened, o.TokenLifetime)
+	return r.Store.Open(ctx, o)
+}
+
+func testTenant(t *testing.T, lifetime time.Duration, secret string) *tenant {
+	t.Helper()
+	secrets, err := tokens.NewSecrets([]byte(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tenant{
+		observer: newObserver(zap.NewNop(), newMetrics(), func(string, tokens.Event, request) {}),
+		settings: tokens.Settings{
+			Secrets: secrets, TokenLifetime: lifetime, Keys: tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256}},
+		},
+	}
+}
+
+func TestSettingsFollowTheNewestConfiguration(t *testing.T) {
+	store := &recordingStore{BoltStore: BoltStore{file: filepath.Join(t.TempDir(), "gatehouse.db")}}
+	limits := stateLimits{cacheBytes: 1 << 20, denylistEntries: 1000}
+	shared, err := shareState(store, limits, newMetrics())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if _, err := states.Delete(store.PoolKey()); err != nil {
+			t.Error(err)
+		}
+	}()
+	secret := newGatewaySecret()
+	a, b, c := testTenant(t, 1*time.Minute, secret), testTenant(t, 2*time.Minute, secret), testTenant(t, 3*time.Minute, secret)
+	stranger := testTenant(t, 4*time.Minute, newGatewaySecret())
+	ctx := t.Context()
+	steps := []struct {
+		name  string
+		do    func() error
+		opens []time.Duration // what the store is opened with
+		heard *observer       // who hears of it then
+		fails bool
+	}{
+		{"the first starts", func() error { return shared.enter(ctx, a) }, nil, a.observer, false},
+		{"and opens", func() error { return shared.state.Open(ctx) }, []time.Duration{time.Minute}, a.observer, false},
+		{"a second starts", func() error { return shared.enter(ctx, b) }, []time.Duration{2 * time.Minute}, b.observer, false},
+		{"one with another secret does not", func() error { return shared.enter(ctx, stranger) }, []time.Duration{4 * time.Minute}, b.observer, true},
+		{"and leaves", func() error { return shared.leave(ctx, stranger) }, nil, b.observer, false},
+		{"a third starts", func() error { return shared.enter(ctx, c) }, []time.Duration{3 * time.Minute}, c.observer, false},
+		{"the first, which is not the newest, leaves", func() error { return shared.leave(ctx, a) }, nil, c.observer, false},
+		{"the newest is taken back", func() error { return shared.leave(ctx, c) }, []time.Duration{2 * time.Minute}, b.observer, false},
+		{"the last leaves", func() error { return shared.leave(ctx, b) }, nil, b.observer, false},
+	}
+	for _, step := range steps {
+		store.opened = nil
+		if err := step.do(); (err != nil) != step.fails {
+			t.Fatalf("%s: error %v", step.name, err)
+		}
+		if !slices.Equal(store.opened, step.opens) {
+			t.Errorf("%s: opened with %v, want %v", step.name, store.opened, step.opens)
+		}
+		if shared.observer.to.Load() != step.heard {
+			t.Errorf("%s: the wrong configuration hears of it", step.name)
+		}
+	}
+}
+
+func TestOneStateForOneFile(t *testing.T) {
+	dir := t.TempDir()
+	limits := stateLimits{cacheBytes: 1 << 20, denylistEntries: 1000}
+	open := func(name string) *sharedState {
+		store := &BoltStore{file: filepath.Join(dir, name)}
+		shared, err := shareState(store, limits, newMetrics())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _, _ = states.Delete(store.PoolKey()) })
+		return shared
+	}
+	a, b, other := open("a.db"), open("a.db"), open("b.db")
+	if a != b {
+		t.Error("two configurations over one file have two states")
+	}
+	if a == other {
+		t.Error("two files have one state")
+	}
+}
