@@ -39,7 +39,7 @@ export function show({ user, chain, ended, leeway }) {
 	write("id-claims", claims(user.id_token));
 	$("replay").disabled = chain.length < 2;
 	write("hint", hint(chain, ended, leeway));
-	showExpiry(user);
+	showExpiry(user, ended);
 	showChain(chain, ended, leeway);
 }
 
@@ -50,12 +50,13 @@ function hint(chain, ended, leeway) {
 	return "Replay the old refresh token now: it counts as stolen.";
 }
 
-function showExpiry(user) {
+function showExpiry(user, ended) {
 	const issued = decode(user.access_token).iat;
-	const left = Math.max(0, Math.round(user.expires_at - Date.now() / 1000));
+	const left = ended ? 0 : Math.max(0, Math.round(user.expires_at - Date.now() / 1000));
 	$("expiry-bar").max = user.expires_at - issued;
 	$("expiry-bar").value = left;
-	write("expiry", left > 0 ? `expires in ${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}` : "expired");
+	const time = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+	write("expiry", ended ? "ended with its login" : left > 0 ? `expires in ${time}` : "expired");
 }
 
 function showChain(chain, ended, leeway) {

@@ -1,0 +1,124 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+const (
+	machineSecret = "a secret of the machine"
+	// aliceHash is bcrypt of "wonderland".
+	aliceHash = "$2a$10$tYbwSz6TIYpVk0ARn7bcluh7jNcWF91FgIBIJGhLPzLgxSJUNSS/C"
+)
+
+// gateway is a Caddy with Gatehouse that runs until the test ends.
+type gateway struct{ issuer, api string }
+
+// startGateway runs the Caddy that GATEHOUSE_CADDY names, or builds one.
+func startGateway(t *testing.T) *gateway {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("skipped by -short: needs a build of Caddy")
+	}
+	caddy := os.Getenv("GATEHOUSE_CADDY")
+	if caddy == "" {
+		caddy = filepath.Join(t.TempDir(), "caddy")
+		if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", caddy, "./caddy").CombinedOutput(); err != nil {
+			t.Fatalf("building Caddy: %v\n%s", err, out)
+		}
+	}
+	g := &gateway{issuer: freePlace(t), api: freePlace(t)}
+	folder := t.TempDir()
+	file := filepath.Join(folder, "Caddyfile")
+	if err := os.WriteFile(file, []byte(g.config(folder)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	cmd := exec.Command(caddy, "run", "--adapter", "caddyfile", "--config", file)
+	cmd.Env = append(os.Environ(), "HOME="+folder, "XDG_DATA_HOME="+folder, "XDG_CONFIG_HOME="+folder)
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+		if t.Failed() || bytes.Contains(log.Bytes(), []byte(`"level":"error"`)) {
+			t.Errorf("the gateway's log:\n%s", log.String())
+		}
+	})
+	for range 200 {
+		if resp, err := http.Get(g.issuer + ".well-known/openid-configuration"); err == nil {
+			resp.Body.Close()
+			return g
+		}
+		time.Sleep(50 * time.Millisecond) // another process: there is no clock to turn
+	}
+	t.Fatal("the gateway did not get ready")
+	return nil
+}
+
+func (g *gateway) config(folder string) string {
+	return fmt.Sprintf(`{
+	admin off
+	persist_config off
+	default_bind 127.0.0.1
+	storage file_system %[1]s/caddy
+	oauth {
+		issuer %[2]s
+		store bolt %[1]s/gatehouse.db
+		login local {
+			user alice %[4]s {
+				email alice@example.com
+			}
+		}
+		api %[3]s {
+			scopes orders:read
+			allow_offline_access
+		}
+		client cli {
+			type native
+			redirect_uris http://127.0.0.1/callback
+			apis %[3]s
+		}
+		client machine {
+			type machine
+			apis %[3]s
+			secret_hash %[5]s
+		}
+	}
+}
+%[6]s {
+	oauth_server
+}
+%[7]s {
+	bearer_auth {
+		audience %[3]s
+		scope orders:read
+	}
+	respond `+"`"+`{"user": "{http.auth.user.id}"}`+"`"+`
+}
+`, folder, g.issuer, g.api, aliceHash, tokens.HashSecret(machineSecret),
+		strings.TrimSuffix(g.issuer, "/"), strings.TrimSuffix(g.api, "/"))
+}
+
+// freePlace is the URL of a port that was free a moment ago.
+func freePlace(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return fmt.Sprintf("http://localhost:%d/", l.Addr().(*net.TCPAddr).Port)
+}

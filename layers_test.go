@@ -1,0 +1,82 @@
+package gatehouse_test
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const modulePath = "github.com/gatehouse-auth/gatehouse"
+
+// layer is a folder, the packages below it included, and what its code must not import.
+type layer struct {
+	folder string
+	except []string // folders below it with a rule of their own
+	deny   []string // import paths, and all below them
+}
+
+var (
+	caddyItself = "github.com/caddyserver"
+	bbolt       = "go.etcd.io/bbolt"
+	redis       = "github.com/redis"
+	jwx         = "github.com/lestrrat-go"
+	stores      = []string{modulePath + "/tokens/boltstore", modulePath + "/tokens/redisstore", modulePath + "/tokens/storetest"}
+)
+
+// layers is the import rule: caddymodule -> handler -> tokens <- its stores.
+var layers = []layer{
+	{
+		folder: "tokens", except: []string{"tokens/jose", "tokens/boltstore", "tokens/redisstore"},
+		deny: append([]string{"net/http", caddyItself, bbolt, redis, jwx, modulePath + "/handler", modulePath + "/caddymodule"}, stores...),
+	},
+	{folder: "tokens/jose", deny: []string{"net/http", caddyItself, bbolt, redis, modulePath}},
+	{folder: "tokens/boltstore", deny: []string{"net/http", caddyItself, redis, jwx, modulePath + "/handler", modulePath + "/caddymodule"}},
+	{folder: "tokens/redisstore", deny: []string{"net/http", caddyItself, bbolt, jwx, modulePath + "/handler", modulePath + "/caddymodule"}},
+	{folder: "handler", deny: append([]string{caddyItself, bbolt, redis, jwx, modulePath + "/caddymodule"}, stores...)},
+	{folder: "caddymodule", deny: []string{bbolt, redis, jwx}},
+}
+
+// TestLayers holds every package to the import rule. Test files are free.
+func TestLayers(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatalf("listing packages: %v", err)
+	}
+	checked := make(map[string]bool)
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range layers {
+			if !l.holds(strings.TrimPrefix(p.ImportPath, modulePath+"/")) {
+				continue
+			}
+			checked[l.folder] = true
+			for _, i := range p.Imports {
+				if slices.ContainsFunc(l.deny, func(d string) bool { return below(i, d) }) {
+					t.Errorf("%s imports %s: the layers are caddymodule -> handler -> tokens <- its stores", p.ImportPath, i)
+				}
+			}
+		}
+	}
+	for _, folder := range []string{"tokens", "tokens/jose", "tokens/boltstore", "handler", "caddymodule"} {
+		if !checked[folder] {
+			t.Errorf("no package in %s was found", folder)
+		}
+	}
+}
+
+func (l layer) holds(folder string) bool {
+	return below(folder, l.folder) && !slices.ContainsFunc(l.except, func(e string) bool { return below(folder, e) })
+}
+
+// below reports whether path is root or lies below it.
+func below(path, root string) bool {
+	return path == root || strings.HasPrefix(path, root+"/")
+}
