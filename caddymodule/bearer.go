@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -143,7 +144,7 @@ func (b *BearerAuth) checkOptions() error {
 		return errors.New("audience: one is empty: write the identifier of an `api`")
 	}
 	for _, scope := range slices.Concat(b.Scopes, b.ScopeAny) {
-		if strings.ContainsAny(scope, " \"\\") || scope == "" {
+		if !tokens.ValidScope(scope) {
 			return fmt.Errorf("scope: %q is not one scope (RFC 6749 §3.3)", scope)
 		}
 	}
@@ -157,14 +158,19 @@ func (b *BearerAuth) checkOptions() error {
 			return err
 		}
 	}
-	if b.Cookie != "" && !isToken(b.Cookie) {
+	if b.Cookie != "" && !httpguts.ValidHeaderFieldName(b.Cookie) {
 		return fmt.Errorf("from cookie: %q is not the name of a cookie", b.Cookie)
 	}
-	if b.MetadataURL != "" {
-		u, err := url.Parse(b.MetadataURL)
-		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Fragment != "" {
-			return fmt.Errorf("metadata_url: %q is not an http or https URL", b.MetadataURL)
-		}
+	return checkMetadataURL(b.MetadataURL)
+}
+
+func checkMetadataURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Fragment != "" {
+		return fmt.Errorf("metadata_url: %q is not an http or https URL", text)
 	}
 	return nil
 }
@@ -173,7 +179,7 @@ func (h ClaimHeader) check() error {
 	if h.Header == "" || h.Claim == "" {
 		return errors.New("header: name a header and the claim that fills it: header X-User-Id sub")
 	}
-	if !isToken(h.Header) {
+	if !httpguts.ValidHeaderFieldName(h.Header) {
 		return fmt.Errorf("header: %q is not the name of a header", h.Header)
 	}
 	switch http.CanonicalHeaderKey(h.Header) {
@@ -183,24 +189,13 @@ func (h ClaimHeader) check() error {
 	return nil
 }
 
-// isToken reports whether s is a token of RFC 9110 §5.6.2, as names of headers and cookies are.
-func isToken(s string) bool {
-	for _, c := range []byte(s) {
-		alnum := '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-		if !alnum && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
-			return false
-		}
-	}
-	return s != ""
-}
-
 // checkAudience makes sure that tokens for the audiences can exist.
 func (b *BearerAuth) checkAudience(issuer *tokens.Issuer) error {
 	for _, audience := range b.Audience {
 		if _, ok := issuer.API(audience); ok {
 			continue
 		}
-		var known []string
+		known := make([]string, 0, len(issuer.APIs()))
 		for _, api := range issuer.APIs() {
 			known = append(known, api.Identifier)
 		}
@@ -265,8 +260,7 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	result, err := b.guard.Check(w, r)
 	if err != nil {
 		status := http.StatusInternalServerError
-		var refusal *handler.Refusal
-		if errors.As(err, &refusal) {
+		if refusal, ok := errors.AsType[*handler.Refusal](err); ok {
 			status = refusal.Status
 		}
 		sayPlainText(w, r, status)

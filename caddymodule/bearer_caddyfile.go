@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -71,10 +73,10 @@ func (b *BearerAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {
 		option := d.Val()
-		if err := b.unmarshalOption(d, option); err != nil {
+		if err := b.unmarshalOption(d); err != nil {
 			return err
 		}
-		if seen[option] && !slices.Contains(repeatable, option) {
+		if seen[option] && !bearerOptions[option].many {
 			return d.Errf("%s: it is there already", option)
 		}
 		seen[option] = true
@@ -88,73 +90,67 @@ func (b *BearerAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// repeatable are the options that add up.
-var repeatable = []string{"audience", "scope", "scope_any", "claim", "header"}
-
-// usage shows each option with its arguments.
-var usage = map[string]string{
-	"audience":     "audience <identifier...>",
-	"scope":        "scope <scope...>",
-	"scope_any":    "scope_any <scope...>",
-	"claim":        "claim <claim> <value...>",
-	"header":       "header <name> <claim>",
-	"optional":     "optional",
-	"from":         "from cookie <name>",
-	"strip_token":  "strip_token",
-	"cors":         "cors off",
-	"metadata_url": "metadata_url <url>",
-	"realm":        "realm <text>",
+// bearerOption is one option of the block.
+type bearerOption struct {
+	usage string // the option with its arguments
+	many  bool   // it may be repeated and adds up
+	set   func(b *BearerAuth, args []string) error
 }
 
-func (b *BearerAuth) unmarshalOption(d *caddyfile.Dispenser, option string) error {
-	pattern, known := usage[option]
-	if !known {
-		return d.Errf("unrecognized option of bearer_auth: %q (there are: %s)", option, strings.Join(slices.Sorted(maps.Keys(usage)), ", "))
-	}
-	args := d.RemainingArgs()
-	switch want := len(strings.Fields(pattern)) - 1; {
-	case want == 0 && len(args) > 0:
-		return d.Errf("%s: it takes no argument", option)
-	case len(args) < want:
-		return d.Errf("%s: an argument is missing; write: %s", option, pattern)
-	case len(args) > want && !strings.Contains(pattern, "..."):
-		return d.Errf("%s: an argument too many; write: %s", option, pattern)
-	}
-	if slices.Contains(args, "") {
-		return d.Errf("%s: an argument is empty; write: %s", option, pattern)
-	}
-	if d.NextBlock(d.Nesting()) {
-		return d.Errf("%s: it takes no block; write: %s", option, pattern)
-	}
-	switch option {
-	case "audience":
-		b.Audience = append(b.Audience, args...)
-	case "scope":
-		b.Scopes = append(b.Scopes, args...)
-	case "scope_any":
-		b.ScopeAny = append(b.ScopeAny, args...)
-	case "claim":
+var bearerOptions = map[string]bearerOption{
+	"audience":  {"audience <identifier...>", true, func(b *BearerAuth, args []string) error { b.Audience = append(b.Audience, args...); return nil }},
+	"scope":     {"scope <scope...>", true, func(b *BearerAuth, args []string) error { b.Scopes = append(b.Scopes, args...); return nil }},
+	"scope_any": {"scope_any <scope...>", true, func(b *BearerAuth, args []string) error { b.ScopeAny = append(b.ScopeAny, args...); return nil }},
+	"claim": {"claim <claim> <value...>", true, func(b *BearerAuth, args []string) error {
 		b.Claims = append(b.Claims, ClaimRule{Claim: args[0], Values: args[1:]})
-	case "header":
+		return nil
+	}},
+	"header": {"header <name> <claim>", true, func(b *BearerAuth, args []string) error {
 		b.Headers = append(b.Headers, ClaimHeader{Header: args[0], Claim: args[1]})
-	case "optional":
-		b.Optional = true
-	case "from":
+		return nil
+	}},
+	"optional": {"optional", false, func(b *BearerAuth, _ []string) error { b.Optional = true; return nil }},
+	"from": {"from cookie <name>", false, func(b *BearerAuth, args []string) error {
 		if args[0] != "cookie" {
-			return d.Errf("from: %q is not a place for a token; write: %s", args[0], pattern)
+			return fmt.Errorf("from: %q is not a place for a token; write: from cookie <name>", args[0])
 		}
 		b.Cookie = args[1]
-	case "strip_token":
-		b.StripToken = true
-	case "cors":
+		return nil
+	}},
+	"strip_token": {"strip_token", false, func(b *BearerAuth, _ []string) error { b.StripToken = true; return nil }},
+	"cors": {"cors off", false, func(b *BearerAuth, args []string) error {
 		if args[0] != "off" {
-			return d.Errf("cors: write: %s (it is on by default)", pattern)
+			return errors.New("cors: write: cors off (it is on by default)")
 		}
 		b.NoCORS = true
-	case "metadata_url":
-		b.MetadataURL = args[0]
-	case "realm":
-		b.Realm = args[0]
+		return nil
+	}},
+	"metadata_url": {"metadata_url <url>", false, func(b *BearerAuth, args []string) error { b.MetadataURL = args[0]; return nil }},
+	"realm":        {"realm <text>", false, func(b *BearerAuth, args []string) error { b.Realm = args[0]; return nil }},
+}
+
+// unmarshalOption reads one option.
+func (b *BearerAuth) unmarshalOption(d *caddyfile.Dispenser) error {
+	name := d.Val()
+	option, known := bearerOptions[name]
+	if !known {
+		return d.Errf("unrecognized option of bearer_auth: %q (there are: %s)", name, strings.Join(slices.Sorted(maps.Keys(bearerOptions)), ", "))
+	}
+	args := d.RemainingArgs()
+	switch want := len(strings.Fields(option.usage)) - 1; {
+	case want == 0 && len(args) > 0:
+		return d.Errf("%s: it takes no argument", name)
+	case len(args) < want:
+		return d.Errf("%s: an argument is missing; write: %s", name, option.usage)
+	case len(args) > want && !strings.Contains(option.usage, "..."):
+		return d.Errf("%s: an argument too many; write: %s", name, option.usage)
+	case slices.Contains(args, ""):
+		return d.Errf("%s: an argument is empty; write: %s", name, option.usage)
+	case d.NextBlock(d.Nesting()):
+		return d.Errf("%s: it takes no block; write: %s", name, option.usage)
+	}
+	if err := option.set(b, args); err != nil {
+		return d.WrapErr(err)
 	}
 	return nil
 }

@@ -9,10 +9,9 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/spf13/cobra"
-
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )

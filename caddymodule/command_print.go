@@ -41,7 +41,8 @@ func printGrants(w io.Writer, list grantList) error {
 }
 
 func printKeys(w io.Writer, keys []tokens.KeyInfo) error {
-	rows := [][]string{{"KEY", "ALGORITHM", "STATE", "CREATED", "SIGNS FROM"}}
+	rows := make([][]string, 0, 1+len(keys))
+	rows = append(rows, []string{"KEY", "ALGORITHM", "STATE", "CREATED", "SIGNS FROM"})
 	for _, k := range keys {
 		rows = append(rows, []string{k.ID, string(k.Algorithm), string(k.State), stamp(&k.Created), stamp(&k.UseFrom)})
 	}

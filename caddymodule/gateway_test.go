@@ -20,10 +20,9 @@ import (
 	"testing"
 	"text/template"
 
-	"golang.org/x/crypto/bcrypt"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -235,9 +234,15 @@ func (g *gateway) caddyfile(o gatewayOptions) []byte {
 // url returns the URL of an endpoint.
 func (g *gateway) url(path string) string { return strings.TrimSuffix(g.Issuer, "/") + path }
 
+// reply is an answer whose body has been read.
+type reply struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // do sends a request and reads the answer. A connection that the end of an old
 // configuration cuts is tried again.
-func (g *gateway) do(r *http.Request) (*http.Response, string) {
+func (g *gateway) do(r *http.Request) (reply, string) {
 	g.t.Helper()
 	resp, err := g.client.Do(r)
 	for range 3 {
@@ -256,7 +261,7 @@ func (g *gateway) do(r *http.Request) (*http.Response, string) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	return resp, string(body)
+	return reply{resp.StatusCode, resp.Header}, string(body)
 }
 
 // request makes a request; a form makes it a POST. Further arguments are headers and their values.
@@ -364,7 +369,7 @@ func (g *gateway) authorize(verifier string) string {
 }
 
 // call sends a request with a token to the guarded API.
-func (g *gateway) call(path, token string, headers ...string) (*http.Response, string) {
+func (g *gateway) call(path, token string, headers ...string) (reply, string) {
 	g.t.Helper()
 	r := g.request(g.API+path, nil, headers...)
 	if token != "" {

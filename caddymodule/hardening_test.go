@@ -35,7 +35,7 @@ func hardened(t *testing.T) *gateway {
 }
 
 // raw sends a request byte for byte and returns the status, the header and the body.
-func (g *gateway) raw(address, request string) (*http.Response, string) {
+func (g *gateway) raw(address, request string) (reply, string) {
 	g.t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(address, "http://"), "/"))
 	if err != nil {
@@ -52,7 +52,7 @@ func (g *gateway) raw(address, request string) (*http.Response, string) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, _ := io.ReadAll(resp.Body)
-	return resp, string(body)
+	return reply{resp.StatusCode, resp.Header}, string(body)
 }
 
 // identity returns all that an upstream may take for the subject or the email:

@@ -119,7 +119,7 @@ func TestStoreTroubleIs503(t *testing.T) {
 	if len(body) > 100 {
 		t.Errorf("body %q", body)
 	}
-	for name, resp := range map[string]*http.Response{"token endpoint": refresh, "guarded route": call} {
+	for name, resp := range map[string]reply{"token endpoint": refresh, "guarded route": call} {
 		if resp.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("%s: status %d, want 503", name, resp.StatusCode)
 		}

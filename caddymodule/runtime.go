@@ -7,9 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"go.uber.org/zap"
-
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -40,10 +39,7 @@ type runtime struct {
 
 // provisionRuntime makes the parts that serve, and takes the shared state.
 func (a *App) provisionRuntime(ctx caddy.Context) error {
-	store, ok := a.store.(StoreModule)
-	if !ok {
-		return fmt.Errorf("module %s is not a store", a.store.CaddyModule().ID)
-	}
+	store := a.store
 	if len(a.secrets) == 0 && store.SecretFile() == "" {
 		return fmt.Errorf("%s needs `secret`: other gateways share this store, so none can be generated; "+
 			"make one with `caddy oauth secret` and configure it on each", store.CaddyModule().ID)
