@@ -1,0 +1,130 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+)
+
+// chain is a family whose refresh tokens are used in turn.
+type chain struct {
+	request tokens.RotateRequest
+}
+
+// newChain begins a family of a user who is logged in.
+func newChain(t testing.TB, s *Store, subject string) *chain {
+	t.Helper()
+	c, err := beginChain(s, subject, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func beginChain(s *Store, subject string, number uint64) (*chain, error) {
+	ctx := context.Background()
+	user := tokens.TagSubject(subject)
+	session, err := s.CreateSession(ctx, tokens.SessionRequest{
+		User: user, ID: tokens.SessionID{1}, Lifetime: time.Hour, Profile: []byte(`{"sub":"` + subject + `"}`), Fingerprint: tokens.Fingerprint{1},
+	})
+	if err != nil {
+		return nil, err
+	}
+	r := tokens.CreateRequest{
+		User: user, ID: tokens.FamilyID{byte(number), byte(number >> 8)}, Client: tokens.ClientTag{1}, Grant: tokens.GrantID{1},
+		Session: session.ID, AuthTime: session.AuthTime, Lifetime: 720 * time.Hour, IdleLifetime: 360 * time.Hour, MaxActive: 200,
+		DenyFor: time.Hour, Attempt: newAttempt(),
+	}
+	res, err := s.CreateFamily(ctx, r)
+	if err != nil || !res.Created {
+		return nil, fmt.Errorf("CreateFamily: created %v, %w", res.Created, err)
+	}
+	return &chain{tokens.RotateRequest{
+		User: user, Family: r.ID, Client: r.Client, Grant: r.Grant, Presented: 1, Rotation: true, Leeway: 10 * time.Second,
+		Lifetime: r.Lifetime, IdleLifetime: r.IdleLifetime, Fingerprint: tokens.Fingerprint{1}, DenyFor: time.Hour,
+	}}, nil
+}
+
+var attempts atomic.Uint64
+
+func newAttempt() (a tokens.Attempt) {
+	n := attempts.Add(1)
+	for i := range a {
+		a[i] = byte(n >> (8 * i))
+	}
+	return a
+}
+
+// rotate presents the newest token and takes its successor.
+func (c *chain) rotate(s *Store) error {
+	c.request.Attempt = newAttempt()
+	res, err := s.Rotate(context.Background(), c.request)
+	if err != nil {
+		return err
+	}
+	if res.Outcome != tokens.Rotated || res.Family.Generation != c.request.Presented+1 {
+		return fmt.Errorf("presenting generation %d: outcome %d, generation %d", c.request.Presented, res.Outcome, res.Family.Generation)
+	}
+	c.request.Presented++
+	return nil
+}
+
+func BenchmarkRotate(b *testing.B) {
+	for _, workers := range []int{1, 16, 64} {
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+			s := openStore(b, redistest.Start(b))
+			chains := make([]*chain, workers)
+			for i := range chains {
+				chains[i] = newChain(b, s, fmt.Sprint("local|", i))
+			}
+			inWorkers(b, workers, func(worker, _ int) error { return chains[worker].rotate(s) })
+		})
+	}
+}
+
+// BenchmarkDenials asks for users of whom nothing is denied: one at a time, as
+// a guarded route does, and many at once, as the renewal of verdicts does.
+func BenchmarkDenials(b *testing.B) {
+	s := openStore(b, redistest.Start(b))
+	for _, batch := range []int{1, 256} {
+		for _, workers := range []int{1, 64} {
+			b.Run(fmt.Sprintf("users=%d/workers=%d", batch, workers), func(b *testing.B) {
+				users := make([]tokens.UserTag, batch)
+				for i := range users {
+					users[i] = tokens.TagSubject(fmt.Sprint("local|", i))
+				}
+				inWorkers(b, workers, func(int, int) error {
+					_, err := s.Denials(context.Background(), users)
+					return err
+				})
+			})
+		}
+	}
+}
+
+// inWorkers shares b.N calls among goroutines.
+func inWorkers(b *testing.B, workers int, call func(worker, n int) error) {
+	b.Helper()
+	b.ReportAllocs()
+	var next atomic.Int64
+	b.ResetTimer()
+	var wg sync.WaitGroup
+	for worker := range workers {
+		wg.Go(func() {
+			for n := int(next.Add(1)); n <= b.N; n = int(next.Add(1)) {
+				if err := call(worker, n); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
+}

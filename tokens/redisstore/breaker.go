@@ -1,0 +1,139 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// breaker stands before one server. When several calls in a row got no answer
+// it opens: then calls fail at once, without a connection, a timer or a
+// goroutine, and only the watch goes on asking. The first answer closes it.
+type breaker struct {
+	address string
+	limit   time.Duration
+	client  *redis.Client
+
+	failures atomic.Int32
+	open     atomic.Pointer[errOpen] // nil while it is closed
+}
+
+// breakAfter is how many calls in a row get no answer before the breaker opens.
+const breakAfter = 3
+
+// probing marks the watch's own question, which an open breaker lets through.
+type probing struct{}
+
+// DialHook implements redis.Hook.
+func (*breaker) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+// ProcessHook implements redis.Hook.
+func (b *breaker) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if open := b.open.Load(); open != nil && ctx.Value(probing{}) == nil {
+			cmd.SetErr(open)
+			return open
+		}
+		start := time.Now()
+		err := next(ctx, cmd)
+		b.judge(ctx, start, err)
+		return err
+	}
+}
+
+// ProcessPipelineHook implements redis.Hook.
+func (b *breaker) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if open := b.open.Load(); open != nil {
+			for _, cmd := range cmds {
+				cmd.SetErr(open)
+			}
+			return open
+		}
+		start := time.Now()
+		err := next(ctx, cmds)
+		b.judge(ctx, start, err)
+		return err
+	}
+}
+
+// judge counts failures. Any answer of the server, an error too, is none.
+func (b *breaker) judge(ctx context.Context, start time.Time, err error) {
+	var answered redis.Error
+	switch {
+	case err == nil, errors.As(err, &answered):
+		b.failures.Store(0)
+		b.open.Store(nil)
+	case errors.Is(err, redis.ErrClosed):
+	case ctx.Err() != nil && time.Since(start) < b.limit/2:
+		// The caller left early, which says nothing about the server.
+	case b.failures.Add(1) >= breakAfter:
+		b.open.Store(&errOpen{address: b.address, cause: causeOf(err)})
+	}
+}
+
+// causeOf shortens an error of the network for the message of every call.
+func causeOf(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Err != nil {
+		return op.Err.Error()
+	}
+	return err.Error()
+}
+
+// breakers are those of all servers. A cluster's come and go.
+type breakers struct {
+	limit time.Duration
+
+	mu  sync.Mutex
+	all []*breaker
+}
+
+// guard puts a breaker before a server.
+func (s *breakers) guard(address string, client *redis.Client) {
+	b := &breaker{address: address, limit: s.limit, client: client}
+	client.AddHook(b)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, b)
+}
+
+// probe asks the servers whose breakers are open and reports whether there were any.
+func (s *breakers) probe(ctx context.Context) (any bool) {
+	s.mu.Lock()
+	all := append([]*breaker(nil), s.all...)
+	s.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, b := range all {
+		if b.open.Load() == nil {
+			continue
+		}
+		any = true
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(context.WithValue(ctx, probing{}, true), s.limit/2)
+			defer cancel()
+			if err := b.client.Ping(ctx).Err(); errors.Is(err, redis.ErrClosed) {
+				s.forget(b) // the cluster has done with this server
+			}
+		})
+	}
+	wg.Wait()
+	return any
+}
+
+func (s *breakers) forget(gone *breaker) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kept := s.all[:0:0]
+	for _, b := range s.all {
+		if b != gone {
+			kept = append(kept, b)
+		}
+	}
+	s.all = kept
+}

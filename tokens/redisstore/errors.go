@@ -1,0 +1,73 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// ErrUnreachable is in the chain of an error that passes by itself: no server
+// answers, or the one that does is not ready to (loading, failing over, a
+// replica). Any other error is one that an operator must mend.
+var ErrUnreachable = errors.New("Redis is out of reach") //nolint:staticcheck // a name begins it
+
+// passing are the answers of servers that will serve, or be replaced, in a while.
+var passing = []string{"LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "READONLY", "BUSY", "NOREPLICAS", "ERR max number of clients"}
+
+// explain makes a caller's error of one of go-redis. ctx is the caller's: the
+// end of a context of ours means that Redis did not answer in time.
+func explain(ctx context.Context, err error) error {
+	var answered redis.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errNewerRecord), errors.Is(err, errBadRecord), errors.Is(err, errBadAnswer), errors.Is(err, errOtherAnswer):
+		return err
+	case ctx.Err() != nil:
+		return fmt.Errorf("calling Redis: %w", ctx.Err())
+	case !errors.As(err, &answered):
+		return fmt.Errorf("calling Redis: %w: %w", ErrUnreachable, err)
+	}
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "gatehouse: record of a newer version"):
+		return errNewerRecord
+	case strings.Contains(text, "gatehouse: damaged record"):
+		return errBadRecord
+	}
+	for _, prefix := range passing {
+		if redis.HasErrorPrefix(answered, prefix) {
+			return fmt.Errorf("calling Redis: %w: %w", ErrUnreachable, err)
+		}
+	}
+	if mend := mendOf(answered); mend != "" {
+		return fmt.Errorf("calling Redis: %s: %w", mend, err)
+	}
+	return fmt.Errorf("calling Redis: %w", err)
+}
+
+// mendOf says what an operator can do about an answer.
+func mendOf(err error) string {
+	for prefix, mend := range map[string]string{
+		"WRONGPASS": "it refuses the username or the password",
+		"NOAUTH":    "it demands a password: configure `password`, and `username` for an ACL user",
+		"NOPERM":    "its ACL forbids this user a command or our keys; docs/operations.md names what Gatehouse needs",
+		"OOM":       "its memory is full (maxmemory): nothing can be written until there is room",
+		"MISCONF":   "it can't save to its disk and takes no writes",
+		"CROSSSLOT": "it is a Redis Cluster: configure `cluster`",
+		"MOVED":     "it is a Redis Cluster: configure `cluster`",
+		"ERR This instance has cluster support disabled": "it is no Redis Cluster: remove `cluster`",
+		"ERR invalid password":                           "it refuses the username or the password",
+		"ERR AUTH":                                       "it has no password: remove `password`",
+		"ERR DB index is out of range":                   "it has no such `database`",
+		"ERR SELECT is not allowed in cluster mode":      "a Redis Cluster has no databases: remove `database`",
+	} {
+		if redis.HasErrorPrefix(err, prefix) || redis.HasErrorPrefix(err, strings.TrimPrefix(prefix, "ERR ")) {
+			return mend
+		}
+	}
+	return ""
+}

@@ -1,0 +1,45 @@
+package redisstore
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+// Keys implements tokens.KeyStore.
+func (s *Store) Keys(ctx context.Context) (sealed []byte, version uint64, err error) {
+	a, err := s.decide(ctx, "keys", s.scripts.keys, []string{s.key("keys")})
+	if err != nil {
+		return nil, 0, err
+	}
+	number := a.text()
+	sealed = a.bytes()
+	if a.err != nil {
+		return nil, 0, a.err
+	}
+	version, err = strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return nil, 0, errBadRecord
+	}
+	return sealed, version, nil
+}
+
+// SwapKeys implements tokens.KeyStore.
+func (s *Store) SwapKeys(ctx context.Context, version uint64, sealed []byte) (bool, error) {
+	a, err := s.decide(ctx, "swap_keys", s.scripts.swapKeys, []string{s.key("keys")}, version, version+1, sealed)
+	if err != nil {
+		return false, err
+	}
+	swapped := a.bool()
+	return swapped, a.err
+}
+
+// Now implements tokens.KeyStore.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	a, err := s.decide(ctx, "now", s.scripts.born, []string{s.key("store")})
+	if err != nil {
+		return time.Time{}, err
+	}
+	now := a.millis()
+	return now, a.err
+}

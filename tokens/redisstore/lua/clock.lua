@@ -1,0 +1,41 @@
+-- Prelude: the store's time, and how long keys live.
+-- Times are milliseconds; ends in records are seconds, 0 for none.
+
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local SHIFT = 0 -- tests move the clock
+now = now + SHIFT
+
+local NONE = string.rep('\0', 8) -- no attempt, no session
+
+-- end_of is tokens.EndOf: the start plus a lifetime, rounded up to seconds.
+local function end_of(start, lifetime)
+  if lifetime <= 0 then return 0 end
+  return math.ceil((start + lifetime) / 1000)
+end
+
+-- left is how long a key lives: -1 for ever, -2 if it isn't there. Ask before
+-- writing to it: a key that a write creates lives for ever until lengthen.
+local function left(key)
+  return redis.call('PTTL', key)
+end
+
+-- lengthen makes a key, which had `had` left before it was written, live until
+-- `till` at least (0 for ever). It gives a little more, so that not every
+-- rotation has to move the end.
+local function lengthen(key, had, till)
+  if till == 0 then
+    if had >= 0 then redis.call('PERSIST', key) end
+  elseif had == -2 or had >= 0 and now + had < till then
+    local more = math.min(math.max(till - now, 0) / 16, 86400000)
+    redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+  end
+end
+
+-- unreadable ends the script, before it has written what it decides about.
+local function unreadable(v, version)
+  if v:byte(1) ~= version then
+    error('gatehouse: record of a newer version')
+  end
+  error('gatehouse: damaged record')
+end

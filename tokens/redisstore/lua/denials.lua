@@ -1,0 +1,12 @@
+-- Returns what is denied of some users. Guarded routes wait for it, so it only
+-- fetches; whoever asked looks at the ends.
+--
+-- KEYS   what is denied of each user
+-- ARGV   1 number of the call
+-- Result {number of the call, now ms, {field, value, field, value, ...} for each key}
+
+local answer = { ARGV[1], now }
+for i, key in ipairs(KEYS) do
+  answer[i + 2] = redis.call('HGETALL', key)
+end
+return answer

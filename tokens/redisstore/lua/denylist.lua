@@ -1,0 +1,123 @@
+-- Prelude: what is denied of a user, in the hash KEYS[2]. Fields:
+--   kind 1 (token) or 2 (family), id 16 -> entry
+--   kind 255, session id 8              -> entry: no family may begin in this session any more
+--   '\0'                                -> marks, which hold for the whole user
+
+local TOKEN, FAMILY_ENDED, SESSION_ENDED = '\1', '\2', '\255'
+local LIVED, REUSED = 1, 2
+
+local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that ended it; flags
+local MARKS = '>BI4I4I4c8I6'  -- version; before, till, issued, in seconds; attempt of the sign-out; its answer
+
+local function read_entry(v)
+  if #v ~= 14 or v:byte(1) ~= 1 then unreadable(v, 1) end
+  local d, flags, _ = {}
+  _, d.till, d.attempt, flags = struct.unpack(ENTRY, v)
+  d.lived, d.reused = flags % 2 == 1, flags >= REUSED
+  return d
+end
+
+-- entry returns a live entry, or nil.
+local function entry(id)
+  local v = redis.call('HGET', KEYS[2], id)
+  local d = v and read_entry(v)
+  if d and now < d.till * 1000 then return d end
+  return nil
+end
+
+-- session_ended reports whether a session was ended so that nothing may begin in it any more.
+local function session_ended(id)
+  return id ~= NONE and entry(SESSION_ENDED .. id) ~= nil
+end
+
+local function read_marks(v)
+  if #v ~= 27 or v:byte(1) ~= 1 then unreadable(v, 1) end
+  local m, _ = {}
+  _, m.before, m.till, m.issued, m.attempt, m.now = struct.unpack(MARKS, v)
+  m.gone = now >= m.till * 1000 and math.floor(now / 1000) > m.issued
+  return m
+end
+
+-- marks returns the marks of the user:
+--   before   the last sign-out everywhere, and till when it must be remembered
+--   issued   the latest time ahead of the clock that a token was dated by
+local function marks()
+  local v = redis.call('HGET', KEYS[2], '\0')
+  local m = v and read_marks(v)
+  if m and not m.gone then return m end
+  return { before = 0, till = 0, issued = 0, attempt = NONE, now = 0 }
+end
+
+local function write_marks(m)
+  local had = left(KEYS[2])
+  redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 1, m.before, m.till, m.issued, m.attempt, m.now))
+  lengthen(KEYS[2], had, math.max(m.till, m.issued + 1) * 1000)
+end
+
+-- purge removes what is over; deny calls it at every sixteenth entry.
+local function purge()
+  local all = redis.call('HGETALL', KEYS[2])
+  for i = 1, #all, 2 do
+    local over
+    if all[i] == '\0' then
+      over = read_marks(all[i + 1]).gone
+    else
+      over = now >= read_entry(all[i + 1]).till * 1000
+    end
+    if over then redis.call('HDEL', KEYS[2], all[i]) end
+  end
+end
+
+-- deny writes an entry until `till` (s). One that is there is only prolonged:
+-- who ended the family first stays written.
+local function deny(id, till, attempt, flags)
+  local was = entry(id)
+  if was then
+    till, attempt = math.max(till, was.till), was.attempt
+    flags = (was.lived and LIVED or 0) + (was.reused and REUSED or 0)
+  end
+  local had = left(KEYS[2])
+  redis.call('HSET', KEYS[2], id, struct.pack(ENTRY, 1, till, attempt, flags))
+  lengthen(KEYS[2], had, till * 1000)
+  if not was and redis.call('HLEN', KEYS[2]) % 16 == 0 then purge() end
+end
+
+-- ended_by returns the families that an attempt has ended, by id.
+local function ended_by(attempt)
+  local ids = {}
+  local all = redis.call('HGETALL', KEYS[2])
+  for i = 1, #all, 2 do
+    if all[i]:sub(1, 1) == FAMILY_ENDED then
+      local d = read_entry(all[i + 1])
+      if d.lived and d.attempt == attempt and now < d.till * 1000 then table.insert(ids, all[i]:sub(2)) end
+    end
+  end
+  table.sort(ids)
+  return ids
+end
+
+-- issue_at dates a token or login: now, or one second after a sign-out or the
+-- client's watermark in this very second, since "issued at or before" is
+-- denied. A date ahead of the clock is remembered, so that the next sign-out
+-- in that second reaches it.
+local function issue_at(m, begun_after)
+  local floor = math.max(m.before, math.floor(begun_after / 1000))
+  if math.floor(now / 1000) > floor then return now end
+  local at = floor + 1
+  if at > m.issued then
+    m.issued = at
+    write_marks(m)
+  end
+  return at * 1000
+end
+
+-- begun_after returns the client's watermark (ms), the caller's or the one in
+-- the hash `key`, which is nil in a cluster: there it lies on another node and
+-- the caller looks at it afterwards.
+local function begun_after(callers, key, client)
+  local v = key and redis.call('HGET', key, client)
+  if not v then return callers end
+  if #v ~= 5 or v:byte(1) ~= 1 then unreadable(v, 1) end
+  local _, seconds = struct.unpack('>BI4', v)
+  return math.max(callers, seconds * 1000)
+end

@@ -1,0 +1,87 @@
+-- Ends grants of one user and denies their access tokens.
+--
+-- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user
+--        4 the families that the last sign-out everywhere has ended
+-- ARGV   1 number of the call    2 grace ms    3 tokens.EndScope  4 family   5 session   6 deny for ms   7 attempt
+-- Result {number of the call, now ms, {ids of the families that lived}}
+
+local scope, id, session, deny_for, attempt = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
+local till = end_of(now, deny_for)
+
+-- The family is denied whether it is there or not, so that it can't begin late.
+local function family()
+  local v, d = redis.call('HGET', KEYS[1], id), entry(FAMILY_ENDED .. id)
+  local lived = v and not dead(read_family(v))
+  if v then forget_family(id) end
+  deny(FAMILY_ENDED .. id, till, attempt, lived and LIVED or 0)
+  if lived or d and d.lived and d.attempt == attempt then return { id } end
+  return {}
+end
+
+-- The session is remembered as ended, since a code of it may be on its way to
+-- become a family.
+local function whole_session()
+  local g, ended = read_grants(), ended_by(attempt) -- by this very call, when it was first sent
+  local had, gone = left(KEYS[1]), {}
+  for other, f in pairs(g.families) do
+    if f.session == session then table.insert(gone, other) end
+  end
+  table.sort(gone)
+  local lived = {}
+  for _, other in ipairs(gone) do
+    if not dead(g.families[other]) then
+      lived[other] = true
+      table.insert(ended, other)
+    end
+  end
+  if g.sessions[session] then forget(g, { session }) end
+  forget(g, gone)
+  if had == -1 then settle(g, had) end
+  for _, other in ipairs(gone) do
+    deny(FAMILY_ENDED .. other, till, attempt, lived[other] and LIVED or 0)
+  end
+  deny(SESSION_ENDED .. session, till, attempt, 0)
+  return ended
+end
+
+-- The user's families need no entry each: `before` denies all their tokens, and
+-- no login until then begins another one.
+local function user()
+  local m = marks()
+  if m.before ~= 0 and m.attempt == attempt then
+    -- The same call sent again; a login in between stays.
+    now = m.now
+    return redis.call('LRANGE', KEYS[4], 0, -1)
+  end
+  local g, ended = read_grants(), {}
+  for other, f in pairs(g.families) do
+    if not dead(f) then table.insert(ended, other) end
+  end
+  table.sort(ended)
+  redis.call('DEL', KEYS[3], KEYS[4])
+  forget_all(g)
+  -- A token that is dated ahead of the clock is reached as well.
+  m.before = math.max(math.floor(now / 1000), m.before, m.issued)
+  m.now = math.max(now, m.before * 1000)
+  m.till = math.max(m.till, end_of(m.now, deny_for))
+  m.attempt = attempt
+  write_marks(m)
+  for _, other in ipairs(ended) do redis.call('RPUSH', KEYS[4], other) end
+  if #ended > 0 then lengthen(KEYS[4], -2, m.till * 1000) end
+  now = m.now
+  return ended
+end
+
+local ended = {}
+if scope == 1 then
+  ended = family()
+elseif scope == 2 then
+  ended = whole_session()
+elseif scope == 3 then
+  local had = left(KEYS[1])
+  redis.call('HDEL', KEYS[1], session)
+  if had == -1 then settle(read_grants(), had) end
+else
+  ended = user()
+end
+return { ARGV[1], now, ended }

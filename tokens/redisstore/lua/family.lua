@@ -1,0 +1,40 @@
+-- Prelude: refresh token families, one packed record each (tokens.Family.MarshalBinary).
+
+local FAMILY = '>Bc8c12c8I4I4I4I4I4I6c8'
+local FAMILY_SIZE = 63
+
+local function read_family(v)
+  if #v ~= FAMILY_SIZE or v:byte(1) ~= 1 then unreadable(v, 1) end
+  local f, _ = {}
+  _, f.client, f.grant, f.session, f.generation, f.created, f.auth, f.expires, f.idle, f.rotated, f.attempt =
+    struct.unpack(FAMILY, v)
+  return f
+end
+
+local function write_family(f)
+  return struct.pack(FAMILY, 1, f.client, f.grant, f.session, f.generation, f.created, f.auth,
+    f.expires, f.idle, f.rotated, f.attempt)
+end
+
+-- earlier returns the first of two ends in seconds, of which 0 is none.
+local function earlier(a, b)
+  if a == 0 or b ~= 0 and b < a then return b end
+  return a
+end
+
+-- limit applies lifetimes that the configuration has shortened (tokens.Family.Limited).
+local function limit(f, lifetime, idle_lifetime)
+  f.expires = earlier(f.expires, end_of(f.created * 1000, lifetime))
+  f.idle = earlier(f.idle, end_of(f.rotated, idle_lifetime))
+  return f
+end
+
+-- family_end is when a family is dead, in milliseconds, 0 for never.
+local function family_end(f)
+  return earlier(f.expires, f.idle) * 1000
+end
+
+local function dead(f)
+  local e = family_end(f)
+  return e ~= 0 and now >= e
+end

@@ -1,0 +1,120 @@
+-- Prelude: all that a user holds, in the hash KEYS[1]. A field's length tells what it is:
+--   16  family id   -> packed family
+--    8  session id  -> packed session
+--    1  'p'         -> profile: version, fingerprint 8, number of further pieces, first piece
+--    2  'p', number -> further piece of the profile
+-- No value is longer than 63 bytes, but for profiles of many kilobytes: so
+-- Redis keeps the hash as a listpack, which takes a third of the memory.
+-- ARGV[2] is for how long the profile is kept when all else is over.
+
+local GRACE = tonumber(ARGV[2])
+local SESSION = '>BI4I4I4' -- version; authenticated, expires, last used, in seconds
+
+local function read_session(v)
+  if #v ~= 13 or v:byte(1) ~= 1 then unreadable(v, 1) end
+  local s, _ = {}
+  _, s.auth, s.expires, s.used = struct.unpack(SESSION, v)
+  return s
+end
+
+local function write_session(s)
+  return struct.pack(SESSION, 1, s.auth, s.expires, s.used)
+end
+
+-- read_profile makes a profile of the value of 'p'; nil where there is none.
+local function read_profile(v)
+  if not v then return nil end
+  if #v < 10 or v:byte(1) ~= 1 then unreadable(v, 1) end
+  local p = { fingerprint = v:sub(2, 9), pieces = v:byte(10), text = v:sub(11) }
+  if p.pieces > 0 then
+    local fields = {}
+    for i = 1, p.pieces do fields[i] = 'p' .. string.char(i) end
+    local rest = redis.call('HMGET', KEYS[1], unpack(fields))
+    for i = 1, p.pieces do
+      if not rest[i] then error('gatehouse: damaged record') end
+    end
+    p.text = p.text .. table.concat(rest)
+  end
+  return p
+end
+
+-- write_profile replaces the profile `was`, if it is not nil.
+local function write_profile(was, fingerprint, text)
+  local first, rest = text:sub(1, 53), text:sub(54)
+  local size = math.max(63, math.ceil(#rest / 100))
+  local pieces = math.ceil(#rest / size)
+  redis.call('HSET', KEYS[1], 'p', '\1' .. fingerprint .. string.char(pieces) .. first)
+  for i = 1, pieces do
+    redis.call('HSET', KEYS[1], 'p' .. string.char(i), rest:sub((i - 1) * size + 1, i * size))
+  end
+  for i = pieces + 1, was and was.pieces or 0 do
+    redis.call('HDEL', KEYS[1], 'p' .. string.char(i))
+  end
+end
+
+-- read_grants reads everything: families and sessions by id, the fields of the
+-- profile with their values, and the ids of what has expired.
+local function read_grants()
+  local all = redis.call('HGETALL', KEYS[1])
+  local g = { families = {}, sessions = {}, profile = {}, expired = {} }
+  for i = 1, #all, 2 do
+    local id, v = all[i], all[i + 1]
+    if #id == 16 then
+      local f = read_family(v)
+      g.families[id] = f
+      if dead(f) then table.insert(g.expired, id) end
+    elseif #id == 8 then
+      local s = read_session(v)
+      g.sessions[id] = s
+      if s.expires ~= 0 and now >= s.expires * 1000 then table.insert(g.expired, id) end
+    else
+      table.insert(g.profile, id)
+      table.insert(g.profile, v)
+    end
+  end
+  return g
+end
+
+-- forget removes fields and what was read of them.
+local function forget(g, ids)
+  for i = 1, #ids, 1000 do
+    redis.call('HDEL', KEYS[1], unpack(ids, i, math.min(i + 999, #ids)))
+  end
+  for _, id in ipairs(ids) do
+    g.families[id], g.sessions[id] = nil, nil
+  end
+end
+
+-- settle makes the hash, which had `had` left, live as long as what is in g.
+local function settle(g, had)
+  local till = now
+  for _, f in pairs(g.families) do
+    local e = family_end(f)
+    if e == 0 then return lengthen(KEYS[1], had, 0) end
+    till = math.max(till, e)
+  end
+  for _, s in pairs(g.sessions) do
+    if s.expires == 0 then return lengthen(KEYS[1], had, 0) end
+    till = math.max(till, s.expires * 1000)
+  end
+  if had == -1 then had = -2 end -- it lived for ever, for the sake of something that is gone
+  lengthen(KEYS[1], had, till + GRACE)
+end
+
+-- forget_family removes one family.
+local function forget_family(id)
+  local had = left(KEYS[1])
+  redis.call('HDEL', KEYS[1], id)
+  if had == -1 then settle(read_grants(), had) end
+end
+
+-- forget_all removes everything but the profile.
+local function forget_all(g)
+  local had = left(KEYS[1])
+  redis.call('DEL', KEYS[1]) -- what is written anew is compact again
+  g.families, g.sessions = {}, {}
+  if #g.profile > 0 then
+    redis.call('HSET', KEYS[1], unpack(g.profile))
+    redis.call('PEXPIREAT', KEYS[1], (had >= 0 and now + had or now + GRACE) - SHIFT)
+  end
+end

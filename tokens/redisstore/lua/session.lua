@@ -1,0 +1,22 @@
+-- Finds a live session and marks it used. Only a use that is a minute after the
+-- last one, or half of a shorter idle limit, is written.
+--
+-- KEYS   1 what the user holds
+-- ARGV   1 number of the call   2 grace ms   3 session   4 idle limit ms, 0 for none
+-- Result {number of the call, session record or '', profile or ''}
+
+local id, idle = ARGV[3], tonumber(ARGV[4])
+local held = redis.call('HMGET', KEYS[1], id, 'p')
+if not held[1] then return { ARGV[1], '', '' } end
+local s = read_session(held[1])
+local unused = now - s.used * 1000
+if s.expires ~= 0 and now >= s.expires * 1000 or idle > 0 and unused >= idle then
+  return { ARGV[1], '', '' }
+end
+local profile = read_profile(held[2])
+if unused >= (idle > 0 and math.min(60000, idle / 2) or 60000) then
+  s.used = math.floor(now / 1000)
+  held[1] = write_session(s)
+  redis.call('HSET', KEYS[1], id, held[1])
+end
+return { ARGV[1], held[1], profile and profile.text or '' }

@@ -1,0 +1,115 @@
+package redisstore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+)
+
+// TestMemory holds the store to its budget: bytes of Redis's memory for each
+// live refresh token, with the subject.
+func TestMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes 200,000 families")
+	}
+	for _, c := range []struct{ perUser, budget int }{{1, 300}, {3, 175}, {10, 120}} {
+		t.Run(fmt.Sprintf("%d per user", c.perUser), func(t *testing.T) {
+			const users = 20_000
+			got := bytesPerToken(t, users, c.perUser, func(subject string) []byte {
+				text, _ := json.Marshal(map[string]string{"sub": subject})
+				return text
+			})
+			t.Logf("%d users with %d each: %.1f bytes per live refresh token", users, c.perUser, got)
+			if got > float64(c.budget) {
+				t.Errorf("%.1f bytes per token, want at most %d", got, c.budget)
+			}
+		})
+	}
+	t.Run("profile of the core", func(t *testing.T) {
+		for _, perUser := range []int{1, 3, 10} {
+			got := bytesPerToken(t, 20_000, perUser, func(subject string) []byte {
+				text, _ := json.Marshal(tokens.Profile{
+					Subject: subject, Login: "local", ACR: "pwd", UpdatedAt: time.Unix(1_800_000_000, 0).UTC(),
+					Fingerprint: tokens.Fingerprint{1},
+				})
+				return text
+			})
+			t.Logf("with what the core keeps of a local user, %d each: %.1f bytes per live refresh token", perUser, got)
+		}
+	})
+}
+
+// bytesPerToken fills a server and measures what it takes.
+func bytesPerToken(t *testing.T, users, perUser int, profile func(subject string) []byte) float64 {
+	server := redistest.Start(t)
+	s := openStore(t, server)
+	before := usedMemory(t, server)
+	var wg sync.WaitGroup
+	const workers = 8
+	for worker := range workers {
+		wg.Go(func() {
+			for i := worker; i < users; i += workers {
+				if err := fillUser(s, fmt.Sprintf("local|user%06d", i), perUser, profile); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	bytes := usedMemory(t, server) - before
+	user := s.userKey(tokens.TagSubject("local|user000001"), held)
+	if encoding := server.Do("OBJECT", "ENCODING", user); encoding != "listpack" {
+		t.Errorf("what a user holds is a %s, want a listpack", encoding)
+	}
+	return float64(bytes) / float64(users*perUser)
+}
+
+// fillUser gives a user some families. His session is over: it is not counted.
+func fillUser(s *Store, subject string, families int, profile func(string) []byte) error {
+	ctx := context.Background()
+	user := tokens.TagSubject(subject)
+	session, err := s.CreateSession(ctx, tokens.SessionRequest{User: user, ID: tokens.SessionID{1}, Lifetime: time.Hour, Profile: profile(subject)})
+	if err != nil {
+		return err
+	}
+	for i := range families {
+		r := tokens.CreateRequest{
+			User: user, ID: tokens.FamilyID{byte(i), 1}, AuthTime: session.AuthTime, Session: session.ID,
+			Lifetime: 30 * 24 * time.Hour, IdleLifetime: 15 * 24 * time.Hour, MaxActive: 200, Attempt: tokens.Attempt{1},
+		}
+		if res, err := s.CreateFamily(ctx, r); err != nil || !res.Created {
+			return fmt.Errorf("created %v: %w", res.Created, err)
+		}
+	}
+	_, err = s.End(ctx, tokens.EndRequest{User: user, Scope: tokens.EndSessionOnly, Session: session.ID, Attempt: tokens.Attempt{2}})
+	return err
+}
+
+// usedMemory is what the data take, without buffers of connections.
+func usedMemory(t *testing.T, server *redistest.Server) int {
+	t.Helper()
+	stats := strings.Split(server.Do("MEMORY", "STATS"), "\n")
+	value := func(name string) int {
+		for i, field := range stats {
+			if field == name {
+				n, err := strconv.Atoi(stats[i+1])
+				if err != nil {
+					t.Fatal(err)
+				}
+				return n
+			}
+		}
+		t.Fatalf("MEMORY STATS has no %s", name)
+		return 0
+	}
+	return value("total.allocated") - value("clients.normal")
+}

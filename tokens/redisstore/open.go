@@ -1,0 +1,155 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// oldest is the oldest version of Redis that does.
+var oldest = [2]int{6, 2}
+
+var errNoAddress = errors.New("opening the store: no address of a Redis server is configured")
+
+// Open implements tokens.Store. An error with ErrUnreachable passes by itself,
+// and the next Open may succeed; any other names the mend.
+func (s *Store) Open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResult, error) {
+	start := time.Now()
+	result, err := s.open(ctx, r)
+	s.options.OnCall("open", time.Since(start), err)
+	return result, err
+}
+
+func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResult, error) {
+	s.lifecycle.Lock()
+	defer s.lifecycle.Unlock()
+	if s.closed {
+		return tokens.OpenResult{}, errClosed
+	}
+	if len(s.options.Addresses) == 0 {
+		return tokens.OpenResult{}, errNoAddress
+	}
+	c := s.conn
+	if c == nil {
+		c = s.connect()
+		s.mu.Lock()
+		s.conn = c
+		s.mu.Unlock()
+	}
+	if s.opening.Load() == nil {
+		if err := s.within(ctx, c, s.checkServers); err != nil {
+			return tokens.OpenResult{}, s.opened(err)
+		}
+	}
+	r.Secrets = slices.Clone(r.Secrets)
+	result, err := s.mark(ctx, c, r)
+	if err != nil {
+		return tokens.OpenResult{}, s.opened(err)
+	}
+	s.opening.Store(&opening{request: r, result: result})
+	return result, nil
+}
+
+// opened names the servers in an error.
+func (s *Store) opened(err error) error {
+	if errors.Is(err, tokens.ErrWrongSecret) {
+		return err
+	}
+	return fmt.Errorf("opening the store at %s: %w", strings.Join(s.options.Addresses, ", "), err)
+}
+
+// mark compares the secrets and writes what the store is opened with.
+func (s *Store) mark(ctx context.Context, c *connection, r tokens.OpenRequest) (result tokens.OpenResult, err error) {
+	err = s.within(ctx, c, func(ctx context.Context, c *connection) error {
+		a, err := s.eval(ctx, c, s.scripts.open, []string{s.key("store")}, millis(r.TokenLifetime), slices.Concat(slicesOf(r.Secrets)...))
+		if err != nil {
+			return err
+		}
+		result.Born = a.millis()
+		result.TokenLifetime = time.Duration(a.int()) * time.Millisecond
+		return a.err
+	})
+	if err == nil && result.Born.IsZero() {
+		err = tokens.ErrWrongSecret
+	}
+	if err != nil {
+		return tokens.OpenResult{}, err
+	}
+	return result, nil
+}
+
+func slicesOf(all [][16]byte) [][]byte {
+	parts := make([][]byte, len(all))
+	for i := range all {
+		parts[i] = all[i][:]
+	}
+	return parts
+}
+
+// checkServers looks at the version and the settings of each server that takes writes.
+func (s *Store) checkServers(ctx context.Context, c *connection) error {
+	check := func(ctx context.Context, client *redis.Client) error {
+		info, err := client.Info(ctx).Result()
+		if err != nil {
+			return err
+		}
+		return s.checkInfo(readInfo(info))
+	}
+	if cluster, ok := c.client.(*redis.ClusterClient); ok {
+		return cluster.ForEachMaster(ctx, check)
+	}
+	return check(ctx, c.client.(*redis.Client))
+}
+
+// readInfo reads the answer to INFO.
+func readInfo(text string) map[string]string {
+	info := map[string]string{}
+	for line := range strings.Lines(text) {
+		if name, value, found := strings.Cut(strings.TrimSpace(line), ":"); found {
+			info[name] = value
+		}
+	}
+	return info
+}
+
+// errUnfit is an error of checkInfo, which names the mend.
+type errUnfit string
+
+func (e errUnfit) Error() string { return string(e) }
+
+func (s *Store) checkInfo(info map[string]string) error {
+	if v := info["redis_version"]; !newEnough(v) {
+		return errUnfit(fmt.Sprintf("Redis %s is too old: Gatehouse needs %d.%d or newer", v, oldest[0], oldest[1]))
+	}
+	if clustered := info["cluster_enabled"] == "1"; clustered && s.options.Mode != Cluster {
+		return errUnfit("it is a Redis Cluster: configure `cluster`")
+	}
+	policy := info["maxmemory_policy"]
+	if policy != "noeviction" && !s.options.AllowEviction {
+		return errUnfit(fmt.Sprintf("its maxmemory-policy is %s, so Redis may throw sessions and revocations away when memory is short: "+
+			"set `maxmemory-policy noeviction`, or `allow_eviction` if you accept that", policy))
+	}
+	if info["role"] == "slave" {
+		return fmt.Errorf("%w: the server is a replica and takes no writes", ErrUnreachable)
+	}
+	return nil
+}
+
+func newEnough(version string) bool {
+	major, rest, _ := strings.Cut(version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	a, err := strconv.Atoi(major)
+	b, err2 := strconv.Atoi(minor)
+	if err != nil || err2 != nil {
+		return false
+	}
+	return slices.Compare([]int{a, b}, oldest[:]) >= 0
+}

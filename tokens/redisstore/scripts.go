@@ -1,0 +1,66 @@
+package redisstore
+
+import (
+	"embed"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// script is a Lua script that is sent by its hash, and as text to a server that
+// does not know it (any more).
+type script = redis.Script
+
+// scripts are all of them; the comment at the head of each file in lua/ tells
+// its keys, arguments and result.
+type scripts struct {
+	open, born                             *script
+	rotate, createFamily, end, families    *script
+	createSession, session, profile        *script
+	putCode, takeCode                      *script
+	denyToken, denials                     *script
+	endClient, watermarks, putGrant, grant *script
+	keys, swapKeys                         *script
+}
+
+//go:embed lua/*.lua
+var lua embed.FS
+
+var theScripts = loadScripts(func(text string) string { return text })
+
+// loadScripts puts each script together with the preludes that it uses. change
+// may rewrite the text.
+func loadScripts(change func(string) string) *scripts {
+	load := func(names ...string) *script {
+		var text strings.Builder
+		for _, name := range names {
+			part, err := lua.ReadFile("lua/" + name + ".lua")
+			if err != nil {
+				panic(err) // it is part of the program
+			}
+			text.Write(part)
+		}
+		return redis.NewScript(change(text.String()))
+	}
+	return &scripts{
+		open:          load("clock", "open"),
+		born:          load("clock", "born"),
+		rotate:        load("clock", "family", "grants", "denylist", "rotate"),
+		createFamily:  load("clock", "family", "grants", "denylist", "create_family"),
+		end:           load("clock", "family", "grants", "denylist", "end"),
+		families:      load("clock", "list_families"),
+		createSession: load("clock", "family", "grants", "denylist", "create_session"),
+		session:       load("clock", "family", "grants", "session"),
+		profile:       load("clock", "family", "grants", "profile"),
+		putCode:       load("clock", "code", "put_code"),
+		takeCode:      load("clock", "family", "grants", "denylist", "code", "take_code"),
+		denyToken:     load("clock", "denylist", "deny_token"),
+		denials:       load("clock", "denials"),
+		endClient:     load("clock", "end_client"),
+		watermarks:    load("clock", "watermarks"),
+		putGrant:      load("clock", "put_grant"),
+		grant:         load("clock", "grant"),
+		keys:          load("clock", "keys"),
+		swapKeys:      load("clock", "swap_keys"),
+	}
+}
