@@ -14,10 +14,14 @@ ifneq ($(VECTORS),)
 export GATEHOUSE_VECTORS ?= $(abspath $(VECTORS))
 endif
 
-TEST_NEEDS := node npm chromium
+# Elsewhere than on Debian: CHROMIUM=/path/to/chrome make test
+TEST_NEEDS := node npm $(if $(CHROMIUM),,chromium)
 ifneq ($(wildcard tokens/redisstore),)
 TEST_NEEDS += redis-server
 endif
+
+# The race detector needs a C compiler.
+RACE := $(if $(shell command -v $${CC:-gcc}),-race)
 
 say = @printf '\033[1m%s\033[0m\n' "$(1)"
 
@@ -30,19 +34,15 @@ run: bin/caddy-dev demo-packages ## serve Caddyfile.example: gateway, single-pag
 	@exec .ci/demo bin/caddy-dev
 
 .PHONY: test
-test: need-go ## run all tests; installs what they need
+test: need-go bin/caddy-dev ## run all tests; installs what they need
 	$(call say,Programs and packages for the tests)
 	@.ci/need $(TEST_NEEDS)
 	@npm ci --silent --prefix e2e
 	@npm ci --silent --prefix examples/spa
 	$(call say,Go tests)
-	go test $(RACE) -timeout 10m ./...
-	@$(MAKE) bin/caddy-dev
+	GATEHOUSE_CADDY=$(CURDIR)/bin/caddy-dev go test $(RACE) -timeout 10m ./...
 	$(call say,Browser and SDK tests)
 	GATEHOUSE_CADDY=$(CURDIR)/bin/caddy-dev npm test --silent --prefix e2e
-
-# The race detector needs a C compiler.
-RACE := $(if $(shell command -v $${CC:-gcc}),-race)
 
 .PHONY: check
 check: need-go ## the fast loop: format, vet, lint, short tests

@@ -125,9 +125,9 @@ func (g *gateway) login(t *testing.T, authorizationURL string) {
 		t.Fatal(err)
 	}
 	browser := &http.Client{Jar: jar}
-	resp, page := get(t, browser, authorizationURL)
+	at, page := get(t, browser, authorizationURL)
 	for formAction.MatchString(page) {
-		action, err := resp.Request.URL.Parse(html.UnescapeString(formAction.FindStringSubmatch(page)[1]))
+		action, err := at.Parse(html.UnescapeString(formAction.FindStringSubmatch(page)[1]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,14 +138,12 @@ func (g *gateway) login(t *testing.T, authorizationURL string) {
 		for _, f := range hiddenField.FindAllStringSubmatch(page, -1) {
 			fields.Set(f[1], html.UnescapeString(f[2]))
 		}
-		resp, page = post(t, browser, action, fields)
-	}
-	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("the login ended with %s", resp.Status)
+		at, page = post(t, browser, action, fields)
 	}
 }
 
-func get(t *testing.T, c *http.Client, to string) (*http.Response, string) {
+// get returns where redirects led, and the page there.
+func get(t *testing.T, c *http.Client, to string) (*url.URL, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, to, nil)
 	if err != nil {
@@ -154,7 +152,7 @@ func get(t *testing.T, c *http.Client, to string) (*http.Response, string) {
 	return do(t, c, req)
 }
 
-func post(t *testing.T, c *http.Client, to *url.URL, fields url.Values) (*http.Response, string) {
+func post(t *testing.T, c *http.Client, to *url.URL, fields url.Values) (*url.URL, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, to.String(), strings.NewReader(fields.Encode()))
 	if err != nil {
@@ -165,7 +163,7 @@ func post(t *testing.T, c *http.Client, to *url.URL, fields url.Values) (*http.R
 	return do(t, c, req)
 }
 
-func do(t *testing.T, c *http.Client, req *http.Request) (*http.Response, string) {
+func do(t *testing.T, c *http.Client, req *http.Request) (*url.URL, string) {
 	t.Helper()
 	resp, err := c.Do(req)
 	if err != nil {
@@ -176,5 +174,8 @@ func do(t *testing.T, c *http.Client, req *http.Request) (*http.Response, string
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(body)
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s answered %s", resp.Request.URL.Path, resp.Status)
+	}
+	return resp.Request.URL, string(body)
 }

@@ -5,7 +5,6 @@ package main
 
 import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-
 	_ "github.com/caddyserver/caddy/v2/modules/standard" // as in every Caddy
 
 	_ "github.com/gatehouse-auth/gatehouse"
