@@ -37,8 +37,9 @@ type Claims struct {
 	Client       ClientTag // TagClient(ClientID)
 	Confirmation string    // cnf.jkt: the thumbprint of the DPoP key that the token is bound to
 
-	raw []byte
-	key *jose.PublicKey // that verified the token
+	raw     []byte
+	key     *jose.PublicKey // that verified the token
+	profile string          // how they were read, where another issuer made the token
 
 	once    sync.Once // all is read at the first Lookup: most routes need none
 	members map[string]any
@@ -53,6 +54,19 @@ func ParseClaims(payload []byte, key *jose.PublicKey) (*Claims, error) {
 	}
 	c.key = key
 	return c, c.requireAccessToken()
+}
+
+// Foreign reports whether another issuer made the token.
+func (c *Claims) Foreign() bool { return c.profile != "" }
+
+// Identity names the subject among those of all issuers: for a token of this
+// gateway it is its sub, for another issuer's `<iss>|<sub>`. Two issuers may
+// use the same sub for two people. See OpenID Connect Core §5.7.
+func (c *Claims) Identity() string {
+	if c.Foreign() {
+		return qualified(c.Issuer, c.Subject)
+	}
+	return c.Subject
 }
 
 // parseClaims reads a payload. The names are exact and the types those of

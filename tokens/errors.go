@@ -112,6 +112,7 @@ const (
 	ReasonClaim            Reason = "claim"
 	ReasonRateLimited      Reason = "rate_limited"
 	ReasonUnsupportedGrant Reason = "unsupported_grant"
+	ReasonIssuerKeys       Reason = "issuer_keys"
 )
 
 // deadRefreshToken is the one answer for every refresh token that is dead,

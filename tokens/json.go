@@ -148,13 +148,17 @@ func (r *jsonReader) numericDate() (time.Time, error) {
 	if err != nil {
 		return time.Time{}, errJSON
 	}
-	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
+	return parseNumericDate(string(raw))
+}
+
+func parseNumericDate(number string) (time.Time, error) {
+	if n, err := strconv.ParseInt(number, 10, 64); err == nil {
 		if n < 0 || n > maxNumericDate {
 			return time.Time{}, errJSON
 		}
 		return time.Unix(n, 0).UTC(), nil
 	}
-	f, err := strconv.ParseFloat(string(raw), 64)
+	f, err := strconv.ParseFloat(number, 64)
 	if err != nil || f < 0 || f > maxNumericDate {
 		return time.Time{}, errJSON
 	}

@@ -20,6 +20,7 @@ const (
 	EventLogout              EventKind = "logout"
 	EventClientAuth          EventKind = "client_auth"
 	EventKeyRotated          EventKind = "key_rotated"
+	EventIssuerKeys          EventKind = "issuer_keys"
 	EventSecretFallback      EventKind = "secret_fallback"
 	EventStoreNew            EventKind = "store_new"
 	EventStoreTrouble        EventKind = "store_trouble"
@@ -36,6 +37,7 @@ type Event struct {
 	User      UserTag
 	Family    FamilyID
 	Remote    string // the address of the person's browser, with EventLogin
+	Issuer    string // a configured other issuer, with EventIssuerKeys
 	Cause     error
 }
 

@@ -49,15 +49,18 @@ type VerifierConfig struct {
 	Cache  *Cache           // nil for none
 	Clock  func() time.Time // nil is time.Now
 	Leeway time.Duration    // 0 is strict; at most MaxLeeway
+	Others []*Foreign       // whose access tokens are taken as well; none of them is Issuer
 }
 
-// Verifier checks tokens of this gateway. Safe for concurrent use.
+// Verifier checks tokens of this gateway, and of the other issuers that it is
+// told of. Safe for concurrent use.
 type Verifier struct {
 	issuer string
 	keys   keySource
 	cache  *Cache
 	clock  func() time.Time
 	leeway time.Duration
+	others map[string]*Foreign // by issuer; nil for none
 }
 
 // NewVerifier makes a Verifier.
@@ -72,24 +75,28 @@ func NewVerifier(cfg VerifierConfig) *Verifier {
 	if v.clock == nil {
 		v.clock = time.Now
 	}
+	if len(cfg.Others) > 0 {
+		v.others = make(map[string]*Foreign, len(cfg.Others))
+	}
+	for _, f := range cfg.Others {
+		v.others[f.Issuer()] = f
+	}
 	return v
 }
 
 // Verify checks an access token: form, type, key, algorithm, signature,
 // issuer, required claims and time. Audience, scope and denylist are the
-// caller's. Every error is a shared *Error with code InvalidToken, not to be
-// changed. See RFC 9068 §4 and RFC 8725 §3.
+// caller's. Every error is a shared *Error, not to be changed, with code
+// InvalidToken, or TemporarilyUnavailable while another issuer's keys are not
+// known. See RFC 9068 §4 and RFC 8725 §3.
 func (v *Verifier) Verify(token string) (*Claims, error) {
 	if v.cache != nil {
 		if c := v.cache.Get(token); c != nil && v.trusts(c) {
 			return v.inTime(c)
 		}
 	}
-	c, err := v.check(token, TypeAccessToken)
+	c, err := v.checkAccess(token)
 	if err != nil {
-		return nil, err
-	}
-	if err := c.requireAccessToken(); err != nil {
 		return nil, err
 	}
 	if _, err := v.inTime(c); err != nil {
@@ -104,7 +111,11 @@ func (v *Verifier) Verify(token string) (*Claims, error) {
 // VerifyIDToken checks an ID token that comes back as a hint. It may have
 // expired. See OpenID Connect Core §3.1.2.1, RP-Initiated Logout §2.
 func (v *Verifier) VerifyIDToken(token string) (*Claims, error) {
-	c, err := v.check(token, TypeIDToken)
+	t, err := parseCompact(token)
+	if err != nil {
+		return nil, err
+	}
+	c, err := v.check(t, TypeIDToken)
 	if err != nil {
 		return nil, err
 	}
@@ -114,12 +125,33 @@ func (v *Verifier) VerifyIDToken(token string) (*Claims, error) {
 	return c, nil
 }
 
-// check does what is the same for all tokens and does not change with time.
-func (v *Verifier) check(token, typ string) (*Claims, error) {
+// checkAccess does for an access token what does not change with time.
+func (v *Verifier) checkAccess(token string) (*Claims, error) {
 	t, err := parseCompact(token)
 	if err != nil {
 		return nil, err
 	}
+	if v.others != nil {
+		issuer, err := issuerOf(t.payload)
+		if err != nil {
+			return nil, err
+		}
+		if f := v.others[issuer]; f != nil {
+			return f.check(t, v.clock())
+		}
+	}
+	c, err := v.check(t, TypeAccessToken)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.requireAccessToken(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// check does what is the same for all tokens of this gateway.
+func (v *Verifier) check(t compact, typ string) (*Claims, error) {
 	if !t.header.typeIs(typ) {
 		return nil, errWrongType
 	}
@@ -128,12 +160,12 @@ func (v *Verifier) check(token, typ string) (*Claims, error) {
 		return nil, err
 	}
 	// The issuer that the token claims chooses the keys; the signature then
-	// proves the claim. A key of one issuer never verifies for another.
-	keys := v.keysOf(c.Issuer)
-	if keys == nil {
+	// proves the claim. A key of one issuer never verifies for another. The
+	// comparison is byte for byte (RFC 8725 §3.8).
+	if c.Issuer != v.issuer {
 		return nil, errWrongIssuer
 	}
-	key := keys.Verifier(t.header.kid)
+	key := v.keys.Verifier(t.header.kid)
 	if key == nil {
 		return nil, errUnknownKey
 	}
@@ -145,19 +177,14 @@ func (v *Verifier) check(token, typ string) (*Claims, error) {
 	return c, nil
 }
 
-// keysOf returns the keys of a trusted issuer, compared byte for byte (RFC 8725 §3.8).
-func (v *Verifier) keysOf(issuer string) keySource {
-	if issuer == v.issuer {
-		return v.keys
-	}
-	return nil
-}
-
 // trusts reports whether cached claims would still pass: the cache is shared
-// by configurations with other issuers, and keys are dropped.
+// by configurations and routes with other issuers, and keys are dropped.
 func (v *Verifier) trusts(c *Claims) bool {
-	keys := v.keysOf(c.Issuer)
-	return keys != nil && keys.Verifier(c.key.ID()) == c.key
+	if c.profile != "" {
+		f := v.others[c.Issuer]
+		return f != nil && f.trusts(c, v.clock())
+	}
+	return c.Issuer == v.issuer && v.keys.Verifier(c.key.ID()) == c.key
 }
 
 // inTime checks what changes with time. See RFC 7519 §4.1.4 and §4.1.5.

@@ -6,6 +6,8 @@ package jose
 import (
 	"crypto"
 	"crypto/elliptic"
+	"maps"
+	"slices"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 )
@@ -63,3 +65,9 @@ func (a Algorithm) Valid() bool {
 	_, ok := algorithms[a]
 	return ok
 }
+
+// RSA reports whether the algorithm needs an RSA key.
+func (a Algorithm) RSA() bool { return algorithms[a].family == familyRSA }
+
+// Algorithms returns all algorithms, sorted.
+func Algorithms() []Algorithm { return slices.Sorted(maps.Keys(algorithms)) }

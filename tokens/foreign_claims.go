@@ -1,0 +1,228 @@
+package tokens
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// clientClaims are where issuers name the client, in the order in which they
+// are asked: RFC 9068, Auth0 and Keycloak and Entra (v2), Okta, Entra (v1).
+var clientClaims = []string{"client_id", "azp", "cid", "appid"}
+
+// ownForeignClaims are the claims that the check itself reads, which no
+// configuration can leave out.
+var ownForeignClaims = []string{"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "scope", "client_id"}
+
+// issuerOf reads the issuer that a payload claims, and holds all of it to the
+// bounds of parseClaims.
+func issuerOf(payload []byte) (issuer string, err error) {
+	r, err := readJSON(payload)
+	if err != nil {
+		return "", errMalformed
+	}
+	defer r.close()
+	for {
+		name, err := r.next()
+		if err != nil {
+			return "", errMalformed
+		}
+		if name == nil {
+			break
+		}
+		if string(name) != "iss" {
+			if r.skip() != nil {
+				return "", errClaim
+			}
+			continue
+		}
+		if issuer, err = r.string(); err != nil {
+			return "", errClaim
+		}
+	}
+	if r.end() != nil {
+		return "", errMalformed
+	}
+	return issuer, nil
+}
+
+// readClaims reads the payload of a token whose signature is good. What Lookup
+// then finds under sub, scope and client_id is what was made of them here.
+func (f *Foreign) readClaims(payload []byte, typed bool) (*Claims, error) {
+	r, err := readJSON(payload)
+	if err != nil {
+		return nil, errMalformed
+	}
+	defer r.close()
+	members, err := r.object()
+	if err != nil {
+		return nil, errMalformed
+	}
+	if !typed && otherToken(members) {
+		return nil, errWrongType
+	}
+	m := foreignMembers{members: members}
+	c := &Claims{
+		raw:          payload,
+		Issuer:       m.text("iss"),
+		Subject:      m.text(cmp.Or(f.cfg.SubjectClaim, "sub")),
+		Audience:     m.list("aud"),
+		ClientID:     m.client(),
+		Scope:        m.scope(f.cfg.ScopeClaims),
+		ID:           m.text("jti"),
+		Expiry:       m.date("exp"),
+		IssuedAt:     m.date("iat"),
+		NotBefore:    m.date("nbf"),
+		Confirmation: m.confirmation(),
+	}
+	if len(f.cfg.Claims) > 0 {
+		maps.DeleteFunc(members, func(name string, _ any) bool {
+			return !slices.Contains(ownForeignClaims, name) && !slices.Contains(f.cfg.Claims, name)
+		})
+	}
+	c.AuthTime, c.ACR, c.SessionID = m.date("auth_time"), m.text("acr"), m.text("sid")
+	if m.bad {
+		return nil, errClaim
+	}
+	m.put("sub", c.Subject)
+	m.put("client_id", c.ClientID)
+	m.put("scope", strings.Join(c.Scope, " "))
+	// Tags of their own kind: nobody of another issuer is ever one of our users.
+	c.User, c.Client = TagSubject(qualified(c.Issuer, c.Subject)), TagClient(qualified(c.Issuer, c.ClientID))
+	c.members = members
+	c.once.Do(func() {}) // they are read
+	return c, nil
+}
+
+// qualified joins an issuer and a name of its own. Issuers are URLs without
+// "|", our own subjects never begin with a URL: no two pairs are one text.
+func qualified(issuer, name string) string { return issuer + "|" + name }
+
+// otherToken finds the marks of tokens that are not access tokens, where the
+// type does not tell. See RFC 8725 §3.12.
+func otherToken(members map[string]any) bool {
+	for _, mark := range []string{"at_hash", "c_hash", "s_hash", "events", "htm", "htu"} { // ID and logout tokens, DPoP proofs
+		if _, ok := members[mark]; ok {
+			return true
+		}
+	}
+	if members["token_use"] == "id" { // Cognito
+		return true
+	}
+	kind, _ := members["typ"].(string) // Keycloak, whose access tokens may have a nonce
+	switch kind {
+	case "ID", "Refresh", "Offline", "Logout":
+		return true
+	case "Bearer":
+		return false
+	}
+	_, nonce := members["nonce"]
+	return nonce
+}
+
+// foreignMembers reads claims by type. As in parseClaims, one that is there
+// and cannot be understood is an error, never absent.
+type foreignMembers struct {
+	members map[string]any
+	bad     bool
+}
+
+func (m *foreignMembers) text(name string) string {
+	v, ok := m.members[name]
+	if !ok {
+		return ""
+	}
+	s, ok := v.(string)
+	m.bad = m.bad || !ok
+	return s
+}
+
+func (m *foreignMembers) date(name string) time.Time {
+	v, ok := m.members[name]
+	if !ok {
+		return time.Time{}
+	}
+	n, ok := v.(json.Number)
+	if !ok {
+		m.bad = true
+		return time.Time{}
+	}
+	t, err := parseNumericDate(n.String())
+	m.bad = m.bad || err != nil
+	return t
+}
+
+// list reads a text or a list of texts.
+func (m *foreignMembers) list(path string) []string {
+	v, ok := lookup(m.members, path)
+	if !ok {
+		return nil
+	}
+	if s, ok := v.(string); ok {
+		return []string{s}
+	}
+	values, ok := v.([]any)
+	if !ok || len(values) > maxAudiences {
+		m.bad = true
+		return nil
+	}
+	texts := make([]string, 0, len(values))
+	for _, v := range values {
+		s, ok := v.(string)
+		m.bad = m.bad || !ok
+		texts = append(texts, s)
+	}
+	return texts
+}
+
+func (m *foreignMembers) client() string {
+	for _, name := range clientClaims {
+		if client := m.text(name); client != "" {
+			return client
+		}
+	}
+	return ""
+}
+
+// scope reads the claims that hold the scope. Texts have spaces (RFC 6749
+// §3.3); a list is taken where its claim is named, and from scp, which has no
+// meaning but that of each issuer.
+func (m *foreignMembers) scope(names []string) []string {
+	if len(names) == 0 {
+		if _, ok := m.members["scope"]; ok {
+			return strings.FieldsFunc(m.text("scope"), isSpace)
+		}
+		names = []string{"scp"}
+	}
+	var scope []string
+	for _, name := range names {
+		for _, value := range m.list(name) {
+			scope = append(scope, strings.FieldsFunc(value, isSpace)...)
+		}
+	}
+	return scope
+}
+
+// confirmation reads cnf, as readConfirmation does.
+func (m *foreignMembers) confirmation() string {
+	v, ok := m.members["cnf"]
+	if !ok {
+		return ""
+	}
+	object, _ := v.(map[string]any)
+	jkt, _ := object["jkt"].(string)
+	m.bad = m.bad || jkt == ""
+	return jkt
+}
+
+// put replaces a claim by what was made of it, "" by nothing.
+func (m *foreignMembers) put(name, value string) {
+	if value == "" {
+		delete(m.members, name)
+		return
+	}
+	m.members[name] = value
+}

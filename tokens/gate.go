@@ -1,0 +1,72 @@
+package tokens
+
+import (
+	"context"
+	"fmt"
+)
+
+// Gate checks the access tokens of a route that takes those of other issuers
+// beside this gateway's. Safe for concurrent use.
+type Gate struct {
+	issuer   *Issuer
+	verifier *Verifier
+	ready    func(context.Context) error
+}
+
+// NewGate makes a Gate. Ready opens what the tokens of this gateway need; those
+// of other issuers do not wait for it.
+func NewGate(issuer *Issuer, ready func(context.Context) error, others ...*Foreign) (*Gate, error) {
+	seen := map[string]bool{issuer.cfg.Issuer: true}
+	for _, f := range others {
+		if seen[f.Issuer()] {
+			return nil, fmt.Errorf("making gate: the issuer %s is there twice", f.Issuer())
+		}
+		seen[f.Issuer()] = true
+	}
+	return &Gate{
+		issuer: issuer,
+		ready:  ready,
+		verifier: NewVerifier(VerifierConfig{
+			Issuer: issuer.cfg.Issuer,
+			Keys:   issuer.state.Keys,
+			Cache:  issuer.state.Cache,
+			Clock:  issuer.cfg.Clock,
+			Leeway: DefaultLeeway,
+			Others: others,
+		}),
+	}, nil
+}
+
+// CheckAccess verifies an access token of this gateway or of one of the others.
+// Audience, scope and claims are the caller's rules. Errors: InvalidToken, or
+// TemporarilyUnavailable when the denylist cannot answer or an issuer's keys
+// are not known.
+//
+// The denylist is asked for tokens of this gateway only. It names tokens,
+// families, subjects and clients of ours, so it could say nothing true about
+// others: their issuer revokes them, and its access tokens end by themselves
+// (see ForeignConfig.MaxTokenAge). So they need no store either, and pass while
+// ours is down.
+func (g *Gate) CheckAccess(ctx context.Context, token string) (*Claims, error) {
+	claims, err := g.verifier.Verify(token)
+	if err == nil && claims.Foreign() {
+		return claims, nil
+	}
+	// Our keys come from the store: before it is open there are none.
+	unknown := err == errUnknownKey //nolint:errorlint // the one shared value, as Verify says
+	if err != nil && !unknown {
+		return nil, err
+	}
+	if err := g.ready(ctx); err != nil {
+		return nil, unavailable(err)
+	}
+	if unknown {
+		if claims, err = g.verifier.Verify(token); err != nil {
+			return nil, err
+		}
+	}
+	if err := g.issuer.state.Denylist.Check(ctx, claims); err != nil {
+		return nil, err
+	}
+	return claims, nil
+}

@@ -1,0 +1,272 @@
+package tokens
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+)
+
+// The times of RemoteKeys.
+const (
+	// MaxKeyStale is how long a key set is trusted after its issuer last showed it.
+	MaxKeyStale = 24 * time.Hour
+	// KeyFetchTimeout is how long one fetch may take.
+	KeyFetchTimeout = 5 * time.Second
+	// UnknownKeyPause is the least time between two fetches that tokens with
+	// unknown keys bring about.
+	UnknownKeyPause = 30 * time.Second
+
+	defaultKeyAge = 10 * time.Minute // where the issuer does not say how long its set may be kept
+	minKeyAge     = time.Minute      // bounds of what it says
+	maxKeyAge     = time.Hour
+)
+
+// What became of a fetch of another issuer's keys: the outcomes of EventIssuerKeys.
+const (
+	KeysUnchanged   = "unchanged"
+	KeysChanged     = "changed"     // there is a new set
+	KeysUnreachable = "unreachable" // the set before is kept
+	KeysRefused     = "refused"     // what came is no set to trust; the one before is kept
+	KeysStale       = "stale"       // the set before is too old to be trusted any more
+)
+
+// KeyOutcomes are all outcomes of EventIssuerKeys. The set is closed.
+var KeyOutcomes = []string{KeysUnchanged, KeysChanged, KeysUnreachable, KeysRefused, KeysStale}
+
+// KeyFetch gets a JWK set document and how long its server says that it may be
+// kept, negative where it says nothing. It obeys ctx and reads no more than
+// jose.MaxSetBytes and one byte.
+type KeyFetch func(ctx context.Context) (document []byte, maxAge time.Duration, err error)
+
+// RemoteKeysConfig is what RemoteKeys need.
+type RemoteKeysConfig struct {
+	Issuer string // for events
+	Fetch  KeyFetch
+	// RSA is the algorithm of an RSA key that names none; "" is RS256.
+	RSA      jose.Algorithm
+	Observer Observer         // nil observes nothing
+	Clock    func() time.Time // nil is time.Now
+}
+
+// RemoteKeys are the keys of another issuer. They are fetched in the
+// background, and the last good set is kept: no request ever waits for a fetch.
+// Safe for concurrent use.
+type RemoteKeys struct {
+	cfg     RemoteKeysConfig
+	held    atomic.Pointer[heldKeys]
+	wanted  atomic.Bool   // somebody has asked since the last fetch began
+	wake    chan struct{} // says so to run
+	mu      sync.Mutex
+	ended   bool
+	cancel  context.CancelFunc // of the background work, once it has started
+	running sync.WaitGroup
+}
+
+// heldKeys are a good set and when its issuer last showed it.
+type heldKeys struct {
+	set    jose.Set
+	digest [sha256.Size]byte
+	at     time.Time
+}
+
+// NewRemoteKeys makes keys that nothing is known of yet. It does no I/O.
+func NewRemoteKeys(cfg RemoteKeysConfig) *RemoteKeys {
+	if cfg.Observer == nil {
+		cfg.Observer = NopObserver{}
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.RSA == "" {
+		cfg.RSA = jose.RS256
+	}
+	return &RemoteKeys{cfg: cfg, wake: make(chan struct{}, 1)}
+}
+
+// Start begins to fetch, if that has not begun, and does not wait. After Close it does nothing.
+func (k *RemoteKeys) Start() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ended || k.cancel != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	k.cancel = cancel
+	k.running.Go(func() { k.run(ctx) })
+}
+
+// Close ends the background work and waits for it. What is held goes on
+// verifying until it is too old: requests may outlive their configuration.
+func (k *RemoteKeys) Close() {
+	k.mu.Lock()
+	k.ended = true
+	cancel := k.cancel
+	k.mu.Unlock()
+	if cancel != nil {
+		cancel()
+		k.running.Wait()
+	}
+}
+
+// Issuer returns whose keys they are.
+func (k *RemoteKeys) Issuer() string { return k.cfg.Issuer }
+
+// LastSeen returns when the issuer last showed the set that is held; zero for never.
+func (k *RemoteKeys) LastSeen() time.Time {
+	if held := k.held.Load(); held != nil {
+		return held.at
+	}
+	return time.Time{}
+}
+
+// trusted returns the set, or nil where there is none or it is too old.
+func (k *RemoteKeys) trusted(now time.Time) *heldKeys {
+	held := k.held.Load()
+	if held == nil || now.Sub(held.at) > MaxKeyStale {
+		return nil
+	}
+	return held
+}
+
+// missing says that a token came with a key that the set does not have. It
+// never waits: the token is refused, and a fetch follows, UnknownKeyPause after
+// the one before.
+func (k *RemoteKeys) missing() {
+	if k.wanted.CompareAndSwap(false, true) {
+		k.wake <- struct{}{} // there is room: only who sets the flag sends, once per fetch
+	}
+}
+
+// run fetches for as long as ctx lives. One fetch is in flight at a time.
+func (k *RemoteKeys) run(ctx context.Context) {
+	failures := 0
+	for {
+		began := time.Now()
+		k.forgetWanted()
+		next, err := k.refresh(ctx)
+		if err != nil {
+			next = retryKeys(failures, k.held.Load() != nil)
+			failures++
+		} else {
+			failures = 0
+		}
+		if !k.wait(ctx, began, next) {
+			return
+		}
+	}
+}
+
+// forgetWanted answers who has asked so far with the fetch that now begins.
+func (k *RemoteKeys) forgetWanted() {
+	select {
+	case <-k.wake:
+		k.wanted.Store(false)
+	default:
+	}
+}
+
+// wait waits for the next fetch: until it is due, or sooner when a token came
+// with an unknown key. It returns false at the end of ctx.
+func (k *RemoteKeys) wait(ctx context.Context, began time.Time, next time.Duration) bool {
+	due := time.NewTimer(next)
+	defer due.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-due.C:
+		return true
+	case <-k.wake:
+	}
+	// From here on nobody wakes us: the flag is still set. It is cleared as the
+	// fetch begins.
+	defer k.wanted.Store(false)
+	pause := time.NewTimer(UnknownKeyPause - time.Since(began))
+	defer pause.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-due.C:
+	case <-pause.C:
+	}
+	return true
+}
+
+// retryKeys is the pause after a failure. Without any keys every token is
+// refused, so the first tries follow quickly.
+func retryKeys(failures int, held bool) time.Duration {
+	first, last := 2*time.Second, time.Minute
+	if held {
+		first, last = UnknownKeyPause, 5*time.Minute
+	}
+	return min(first<<min(failures, 10), last)
+}
+
+// refresh fetches once and returns how long what came may be kept.
+func (k *RemoteKeys) refresh(ctx context.Context) (next time.Duration, err error) {
+	defer func() { // a panic in a goroutine would end the whole of Caddy
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic while fetching keys: %v", r)
+			k.cfg.Observer.Happened(ctx, Event{Kind: EventBackgroundRecovered, Outcome: "issuer_keys", Issuer: k.cfg.Issuer, Cause: err})
+		}
+	}()
+	limited, cancel := context.WithTimeout(ctx, KeyFetchTimeout)
+	defer cancel()
+	document, maxAge, err := k.cfg.Fetch(limited)
+	if ctx.Err() != nil {
+		return 0, ctx.Err() // nobody wants to know any more
+	}
+	if err != nil {
+		k.failed(ctx, KeysUnreachable, err)
+		return 0, err
+	}
+	if err := k.accept(ctx, document); err != nil {
+		k.failed(ctx, KeysRefused, err)
+		return 0, err
+	}
+	if maxAge < 0 {
+		maxAge = defaultKeyAge
+	}
+	return min(max(maxAge, minKeyAge), maxKeyAge), nil
+}
+
+// accept takes a document in the place of the one before, if all of it is good.
+func (k *RemoteKeys) accept(ctx context.Context, document []byte) error {
+	next := &heldKeys{digest: sha256.Sum256(document), at: k.cfg.Clock()}
+	before := k.held.Load()
+	if before != nil && before.digest == next.digest {
+		next.set = before.set
+		k.held.Store(next)
+		k.tell(ctx, KeysUnchanged, nil)
+		return nil
+	}
+	set, err := jose.ParseKeySet(document, append([]jose.Algorithm{k.cfg.RSA}, jose.Algorithms()...)...)
+	if err != nil {
+		return err
+	}
+	if before != nil {
+		set = set.Keep(before.set)
+	}
+	next.set = set
+	k.held.Store(next)
+	k.tell(ctx, KeysChanged, errors.Join(set.Dropped()...))
+	return nil
+}
+
+// failed reports a fetch that brought nothing, and whether the keys before it
+// are still trusted.
+func (k *RemoteKeys) failed(ctx context.Context, outcome string, err error) {
+	k.tell(ctx, outcome, err)
+	if k.held.Load() != nil && k.trusted(k.cfg.Clock()) == nil {
+		k.tell(ctx, KeysStale, err)
+	}
+}
+
+func (k *RemoteKeys) tell(ctx context.Context, outcome string, cause error) {
+	k.cfg.Observer.Happened(ctx, Event{Kind: EventIssuerKeys, Outcome: outcome, Issuer: k.cfg.Issuer, Cause: cause})
+}
