@@ -153,8 +153,11 @@ func (m *metrics) served(endpoint string, status int, took time.Duration) {
 	m.endpoints.WithLabelValues(endpoint, statusClass(status)).Observe(took.Seconds())
 }
 
+// statusClass returns the first digit of a status; a handler that sets none answers 200.
 func statusClass(status int) string {
 	switch {
+	case status == 0:
+		return "2xx"
 	case status < 200:
 		return "1xx"
 	case status < 300:

@@ -55,6 +55,9 @@ func (a *App) provisionRuntime(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	if shared.limits != a.stateLimits() {
+		a.log.Warn("denylist: cache_entries stays as it was until Caddy restarts: the cache is shared with the configuration before")
+	}
 	r := &runtime{
 		shared:     shared,
 		poolKey:    store.PoolKey(),

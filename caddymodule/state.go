@@ -23,6 +23,7 @@ var states = caddy.NewUsagePool()
 type sharedState struct {
 	state    *tokens.State
 	observer *sharedObserver
+	limits   stateLimits // of the configuration that made it
 
 	mu   sync.Mutex
 	live []*tenant
@@ -54,7 +55,7 @@ func shareState(store StoreModule, limits stateLimits, m *metrics) (*sharedState
 		if err != nil {
 			return nil, fmt.Errorf("making state: %w", err)
 		}
-		return &sharedState{state: state, observer: observer}, nil
+		return &sharedState{state: state, observer: observer, limits: limits}, nil
 	})
 	if err != nil {
 		return nil, err

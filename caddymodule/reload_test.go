@@ -1,0 +1,261 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	goruntime "runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+func TestReloadWithAWrongSecretChangesNothing(t *testing.T) {
+	g := startGateway(t, gatewayOptions{})
+	session := g.login()
+	stop, failures := g.keepRefreshing(session.RefreshToken)
+	for range 20 {
+		err := g.load(gatewayOptions{Secret: newGatewaySecret()})
+		if err == nil {
+			t.Fatal("a reload with another secret succeeded")
+		}
+		if !strings.Contains(err.Error(), "another secret") {
+			t.Fatalf("the error does not say what is wrong: %v", err)
+		}
+	}
+	stop()
+	if n := failures(); n > 0 {
+		t.Errorf("%d refreshes were refused meanwhile", n)
+	}
+}
+
+// keepRefreshing rotates one family until stopped. A cut connection is retried
+// with the same token, as an SDK does. It counts answers other than 200.
+func (g *gateway) keepRefreshing(token string) (stop func(), failures func() int64) {
+	var failed, rotated atomic.Int64
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			next, status := g.tryRefresh(token)
+			switch {
+			case status == http.StatusOK:
+				token = next
+				rotated.Add(1)
+			case status != 0:
+				failed.Add(1)
+				g.t.Logf("a refresh was answered %d %s", status, next)
+				return
+			}
+		}
+	})
+	return func() {
+			eventually(g.t, "a refresh", func() bool { return rotated.Load() > 0 || failed.Load() > 0 })
+			close(done)
+			wg.Wait()
+		}, func() int64 {
+			return failed.Load()
+		}
+}
+
+// tryRefresh is refresh for goroutines. It returns the next token or the text of
+// the refusal; status 0 is a connection that failed.
+func (g *gateway) tryRefresh(token string) (next string, status int) {
+	form := "grant_type=refresh_token&client_id=my-spa&refresh_token=" + token
+	r, err := http.NewRequestWithContext(g.t.Context(), http.MethodPost, g.url("/oauth/token"), strings.NewReader(form))
+	if err != nil {
+		return "", 0
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := g.client.Do(r)
+	if err != nil {
+		return "", 0
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return "", 0
+	}
+	if resp.StatusCode != http.StatusOK {
+		return string(body), resp.StatusCode
+	}
+	var answer tokenAnswer
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return "", 0
+	}
+	return answer.RefreshToken, resp.StatusCode
+}
+
+// reloads under load lose no stored decision.
+func TestReloadsUnderLoad(t *testing.T) {
+	reloads := 200
+	if testing.Short() {
+		reloads = 10
+	}
+	const families = 4
+	g := startGateway(t, gatewayOptions{})
+	var stops []func()
+	var failures []func() int64
+	for range families {
+		stop, failed := g.keepRefreshing(g.login().RefreshToken)
+		stops, failures = append(stops, stop), append(failures, failed)
+	}
+	variants := []gatewayOptions{{}, {OAuth: "denylist {\n max_lag 5s\n}"}}
+	for i := range reloads {
+		if err := g.load(variants[i%len(variants)]); err != nil {
+			t.Fatalf("reload %d: %v", i, err)
+		}
+	}
+	for i, stop := range stops {
+		stop()
+		if n := failures[i](); n > 0 {
+			t.Errorf("family %d was refused", i)
+		}
+	}
+	eventually(t, "the old configurations to end", func() bool { return references(g.Store) == 1 })
+	status, body := g.admin(http.MethodGet, "/oauth/grants?subject=local%7Calice")
+	var list grantList
+	if err := json.Unmarshal([]byte(body), &list); err != nil || status != http.StatusOK {
+		t.Fatalf("listing grants: %d %s", status, body)
+	}
+	if len(list.Grants) != families {
+		t.Errorf("%d families live, want %d", len(list.Grants), families)
+	}
+	if strings.Contains(g.logs(), "refresh_reuse_detected") {
+		t.Error("a reload made an honest client look like a thief")
+	}
+}
+
+// DOS-16: goroutines and files go back to where they were.
+func TestReloadsLeakNothing(t *testing.T) {
+	reloads := 100
+	if testing.Short() {
+		reloads = 5
+	}
+	// Caddy's reverse_proxy keeps idle connections beyond its end: not here.
+	options := gatewayOptions{API: "bearer_auth {\n audience " + testAPI + "\n}\nrespond ok"}
+	g := startGateway(t, options)
+	g.login()
+	if err := g.load(options); err != nil {
+		t.Fatal(err)
+	}
+	settle := func() (goroutines, files int) {
+		g.client.CloseIdleConnections()
+		eventually(t, "one configuration to be left", func() bool { return references(g.Store) == 1 })
+		return goruntime.NumGoroutine(), openFiles(t)
+	}
+	goroutines, files := settle()
+	for range reloads {
+		if err := g.load(options); err != nil {
+			t.Fatal(err)
+		}
+		g.call("/orders", g.machineToken())
+	}
+	const slack = 5 // of Caddy's and the client's own connections
+	var nowGoroutines, nowFiles int
+	eventually(t, "goroutines and files to go back", func() bool {
+		nowGoroutines, nowFiles = settle()
+		return nowGoroutines <= goroutines+slack && nowFiles <= files+slack
+	})
+	t.Logf("goroutines %d, were %d; open files %d, were %d", nowGoroutines, goroutines, nowFiles, files)
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0 // not on Linux
+	}
+	return len(entries)
+}
+
+// a reload that changes the store lets old requests finish on the old one.
+func TestReloadChangesTheStore(t *testing.T) {
+	g := startGateway(t, gatewayOptions{})
+	session := g.login()
+	arrived, release := make(chan struct{}), make(chan struct{})
+	g.upstream.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(arrived)
+		<-release
+		w.WriteHeader(http.StatusNoContent)
+	})
+	answered := make(chan int, 1)
+	go func() {
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, g.API+"/slow", nil)
+		r.Header.Set("Authorization", "Bearer "+session.AccessToken)
+		resp, err := g.client.Do(r)
+		if err != nil {
+			answered <- 0
+			return
+		}
+		_ = resp.Body.Close()
+		answered <- resp.StatusCode
+	}()
+	<-arrived
+	loaded := make(chan error, 1)
+	second := filepath.Join(g.dir, "second.db")
+	go func() { loaded <- g.load(gatewayOptions{Store: second}) }()
+	eventually(t, "the new store", func() bool { return references(second) == 1 })
+	if n := references(g.Store); n != 1 {
+		t.Errorf("%d references to the old store while a request is under way, want 1", n)
+	}
+	close(release)
+	if status := <-answered; status != http.StatusNoContent {
+		t.Errorf("the request under way got %d, want 204", status)
+	}
+	if err := <-loaded; err != nil {
+		t.Fatal(err)
+	}
+	if n := references(g.Store); n != 0 {
+		t.Errorf("%d references to the old store are left", n)
+	}
+	if after := g.refresh(session.RefreshToken); after.Error != "invalid_grant" {
+		t.Errorf("refresh on the new store: %d %s", after.status, after.body)
+	}
+	if err := g.load(gatewayOptions{}); err != nil { // and back
+		t.Fatal(err)
+	}
+	if after := g.refresh(session.RefreshToken); after.AccessToken == "" {
+		t.Errorf("refresh back on the old store: %d %s", after.status, after.body)
+	}
+}
+
+// ADM-08, R-34: a configuration that cannot start leaves the old one as it was.
+func TestFailedReloadRestoresTheSettings(t *testing.T) {
+	g := startGateway(t, gatewayOptions{})
+	session := g.login()
+	busy, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = busy.Close() }()
+	for i := range 10 { // apps start in no order
+		err := g.load(gatewayOptions{
+			Secret: g.Secret + " " + newGatewaySecret(),
+			API:    "respond ok\n}\nhttp://" + busy.Addr().String() + " {\n respond busy",
+		})
+		if err == nil {
+			t.Fatal("a configuration started on a busy port")
+		}
+		if session = g.refresh(session.RefreshToken); session.AccessToken == "" {
+			t.Fatalf("refresh after failed reload %d: %d %s", i, session.status, session.body)
+		}
+		eventually(t, "the failed configuration to end", func() bool { return references(g.Store) == 1 })
+	}
+	// The failed ones' secrets are forgotten: the first one alone opens the store.
+	if err := g.load(gatewayOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if after := g.refresh(session.RefreshToken); after.AccessToken == "" {
+		t.Errorf("refresh with the old secret alone: %d %s", after.status, after.body)
+	}
+}
