@@ -69,12 +69,12 @@ build: need-go ## build bin/caddy with xcaddy, as xcaddy.json says
 clean: ## remove what the other targets made, the demo's state too
 	rm -rf bin .cache .demo e2e/screenshots e2e/node_modules examples/spa/node_modules
 
-# Go knows best what is out of date.
+# Go knows best what is out of date. The flags are xcaddy's, so that both builds share their packages.
 .PHONY: bin/caddy-dev
 bin/caddy-dev: need-go
 	$(call say,Building bin/caddy-dev)
 	@mkdir -p bin
-	@go build -o $@ ./e2e/caddy
+	@CGO_ENABLED=0 go build -trimpath -o $@ ./e2e/caddy
 
 .PHONY: need-go
 need-go:

@@ -5,10 +5,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"path/filepath"
@@ -23,12 +23,29 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: xcaddy <xcaddy.json> <output>")
 		os.Exit(2)
 	}
-	var notes bytes.Buffer // xcaddy's own story, told only when it ends badly
-	log.SetOutput(&notes)
-	if err := build(os.Args[1], os.Args[2]); err != nil {
-		fmt.Fprintf(os.Stderr, "%sbuilding Caddy: %v\n", notes.Bytes(), err)
+	if err := quietly(func() error { return build(os.Args[1], os.Args[2]) }); err != nil {
+		fmt.Fprintf(os.Stderr, "building Caddy: %v\n", err)
 		os.Exit(1)
 	}
+}
+
+// quietly runs f and tells what xcaddy and Go said meanwhile only when it ends badly.
+func quietly(f func() error) error {
+	said, err := os.CreateTemp("", "xcaddy-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(said.Name())
+	stdout, stderr := os.Stdout, os.Stderr
+	os.Stdout, os.Stderr = said, said
+	log.SetOutput(said)
+	err = f()
+	os.Stdout, os.Stderr = stdout, stderr
+	if err != nil {
+		_, _ = said.Seek(0, io.SeekStart)
+		_, _ = io.Copy(stderr, said)
+	}
+	return err
 }
 
 func build(config, output string) error {
