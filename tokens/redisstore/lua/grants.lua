@@ -1,7 +1,8 @@
 -- Prelude: all that a user holds, in the hash KEYS[1]. A field's length tells what it is:
 --   16  family id   -> packed family
 --    8  session id  -> packed session
---    1  'p'         -> profile: version, fingerprint 8, number of further pieces, first piece
+--    1  'p'         -> profile: version 1, and 16 if the fingerprint (8) follows, and 32 if the number of
+--                      further pieces (1) does; first piece
 --    2  'p', number -> further piece of the profile
 -- No value is longer than 63 bytes, but for profiles of many kilobytes: so
 -- Redis keeps the hash as a listpack, which takes a third of the memory.
@@ -24,8 +25,16 @@ end
 -- read_profile makes a profile of the value of 'p'; nil where there is none.
 local function read_profile(v)
   if not v then return nil end
-  if #v < 10 or v:byte(1) ~= 1 then unreadable(v, 1) end
-  local p = { fingerprint = v:sub(2, 9), pieces = v:byte(10), text = v:sub(11) }
+  local head, at = v:byte(1), 2
+  if head % 16 ~= 1 or head >= 64 then unreadable(v, 1) end
+  local p = { fingerprint = NONE, pieces = 0 }
+  if head % 32 >= 16 then
+    p.fingerprint, at = v:sub(at, at + 7), at + 8
+  end
+  if head >= 32 then
+    p.pieces, at = v:byte(at), at + 1
+  end
+  p.text = v:sub(at)
   if p.pieces > 0 then
     local fields = {}
     for i = 1, p.pieces do fields[i] = 'p' .. string.char(i) end
@@ -40,16 +49,24 @@ end
 
 -- write_profile replaces the profile `was`, if it is not nil.
 local function write_profile(was, fingerprint, text)
-  local first, rest = text:sub(1, 53), text:sub(54)
-  local size = math.max(63, math.ceil(#rest / 100))
-  local pieces = math.ceil(#rest / size)
-  redis.call('HSET', KEYS[1], 'p', '\1' .. fingerprint .. string.char(pieces) .. first)
-  for i = 1, pieces do
-    redis.call('HSET', KEYS[1], 'p' .. string.char(i), rest:sub((i - 1) * size + 1, i * size))
+  local head, fields = 1, {}
+  if fingerprint ~= NONE then
+    head, fields[1] = head + 16, fingerprint
+  end
+  local room, pieces = 62 - #fields * 8, 0
+  if #text > room then
+    local first, rest = text:sub(1, room - 1), text:sub(room)
+    local size = math.max(63, math.ceil(#rest / 100))
+    pieces = math.ceil(#rest / size)
+    for i = 1, pieces do
+      redis.call('HSET', KEYS[1], 'p' .. string.char(i), rest:sub((i - 1) * size + 1, i * size))
+    end
+    head, text = head + 32, string.char(pieces) .. first
   end
   for i = pieces + 1, was and was.pieces or 0 do
     redis.call('HDEL', KEYS[1], 'p' .. string.char(i))
   end
+  redis.call('HSET', KEYS[1], 'p', string.char(head) .. table.concat(fields) .. text)
 end
 
 -- read_grants reads everything: families and sessions by id, the fields of the
