@@ -22,12 +22,15 @@ type GuardConfig struct {
 	// Ready opens shared state on first use; an error is answered with 503.
 	Ready    func(context.Context) error
 	Audience []string // one of them must be in `aud`; required
-	Scopes   []string // all of them
-	ScopeAny []string // one of them
-	Claims   []ClaimRule
-	Headers  []HeaderMapping
-	Optional bool   // an absent token passes, a bad one does not
-	Cookie   string // a cookie that may carry the token where no Authorization header does
+	// Audiences are used in the place of Audience for tokens of these issuers.
+	Audiences map[string][]string
+	Scopes    []string // all of them
+	ScopeAny  []string // one of them
+	Claims    []ClaimRule
+	Headers   []HeaderMapping
+	StepUp    StepUp
+	Optional  bool   // an absent token passes, a bad one does not
+	Cookie    string // a cookie that may carry the token where no Authorization header does
 	// StripToken takes the token out of the request before it goes upstream.
 	StripToken bool
 	// CORS answers preflights and sets CORS headers for the origins that Origins accepts.
@@ -35,6 +38,9 @@ type GuardConfig struct {
 	Origins func(origin string) bool // required with CORS
 	// IssuerURL names the authorization server in the metadata document. Required.
 	IssuerURL string
+	// Servers are the authorization servers in the metadata document, where they
+	// are not IssuerURL alone.
+	Servers []string
 	// MetadataURL is the address of the RFC 9728 document, named by every 401.
 	// "" derives it from Audience[0] where that is an https or http URL;
 	// otherwise from the request's host.
@@ -210,7 +216,11 @@ var (
 // checkRules applies what this guard wants to claims that are verified. It
 // runs on every request, whether the verification was cached or not.
 func (g *Guard) checkRules(c *tokens.Claims) error {
-	if !slices.ContainsFunc(g.cfg.Audience, func(a string) bool { return slices.Contains(c.Audience, a) }) {
+	audience := g.cfg.Audience
+	if own, ok := g.cfg.Audiences[c.Issuer]; ok {
+		audience = own
+	}
+	if !slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(c.Audience, a) }) {
 		return errAudience
 	}
 	if c.Confirmation != "" {
@@ -230,7 +240,7 @@ func (g *Guard) checkRules(c *tokens.Claims) error {
 	if len(g.cfg.ScopeAny) > 0 && !slices.ContainsFunc(g.cfg.ScopeAny, func(s string) bool { return slices.Contains(c.Scope, s) }) {
 		return g.insufficientScope()
 	}
-	return nil
+	return g.cfg.StepUp.check(c)
 }
 
 func (g *Guard) insufficientScope() error {
@@ -259,6 +269,7 @@ func (rule ClaimRule) acceptsOne(value any) bool {
 //	malformed, two     400 invalid_request
 //	bad token          401 invalid_token
 //	too little scope   403 insufficient_scope, with the scope
+//	weak or old login  401 insufficient_user_authentication, with what is wanted
 //	store trouble      503, Retry-After, no challenge
 //
 // Every 401 names the resource metadata (RFC 9728 §5.1).
@@ -281,6 +292,10 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error) error 
 	case http.StatusUnauthorized:
 		if errors.Is(err, errBound) {
 			h.Set(challengeHeader, `DPoP error="invalid_token", algs="ES256 EdDSA"`+g.resource.parameter(r))
+			break
+		}
+		if errors.Is(err, errStepUp) {
+			h.Set(challengeHeader, g.realm+challengeError(e)+g.cfg.StepUp.parameters()+g.resource.parameter(r))
 			break
 		}
 		h.Set(challengeHeader, g.realm+challengeError(e)+g.resource.parameter(r))

@@ -78,22 +78,23 @@ func queryToken(rawQuery string) bool {
 }
 
 // forged reports whether another site may have made the browser send this
-// request with its cookies: a method that changes something, from an origin
-// that is not allowed here. The token of a cookie counts for nothing then.
+// request with its cookies: one that changes something or opens a WebSocket,
+// without a sign that it comes from this origin or an allowed one. The token
+// of a cookie counts for nothing then. Programs, which send neither sign, use
+// the Authorization header.
 func (g *Guard) forged(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return false
+		// A page of any origin may open a WebSocket, cookies included (RFC 6455 §10.2).
+		if r.Header.Get("Upgrade") == "" {
+			return false
+		}
 	}
 	origin, one := originOf(r)
 	if one && (g.cfg.CORS && g.cfg.Origins(origin) || tokens.OriginOf(origin) == sameHost(r)) {
 		return false
 	}
-	site := r.Header.Get("Sec-Fetch-Site")
-	if len(r.Header["Origin"]) == 0 {
-		return site != "" && site != "same-origin" && site != "none"
-	}
-	return site != "same-origin"
+	return r.Header.Get("Sec-Fetch-Site") != "same-origin"
 }
 
 // sameHost returns the origin that the request itself was sent to.

@@ -40,7 +40,7 @@ func statusOf(err error, e *tokens.Error) int {
 		return http.StatusRequestEntityTooLarge
 	}
 	switch e.Code {
-	case tokens.InvalidClient, tokens.InvalidToken:
+	case tokens.InvalidClient, tokens.InvalidToken, tokens.InsufficientUserAuthentication:
 		return http.StatusUnauthorized
 	case tokens.InsufficientScope, tokens.AccessDenied:
 		return http.StatusForbidden

@@ -43,9 +43,13 @@ func newResource(cfg GuardConfig) (resource, error) {
 			res.url = origin + res.path
 		}
 	}
+	servers := cfg.Servers
+	if len(servers) == 0 {
+		servers = []string{cfg.IssuerURL}
+	}
 	b, err := json.MarshalIndent(resourceDocument{
 		Resource:             cfg.Audience[0],
-		AuthorizationServers: []string{cfg.IssuerURL},
+		AuthorizationServers: servers,
 		BearerMethods:        []string{"header"},
 		Scopes:               slices.Concat(cfg.Scopes, cfg.ScopeAny),
 	}, "", "  ")

@@ -28,6 +28,9 @@ const (
 	RegistrationUnsupported ErrorCode = "registration_not_supported"
 	InvalidToken            ErrorCode = "invalid_token"
 	InsufficientScope       ErrorCode = "insufficient_scope"
+	// InsufficientUserAuthentication asks for a login that is stronger or more
+	// recent. See RFC 9470 §3.
+	InsufficientUserAuthentication ErrorCode = "insufficient_user_authentication"
 	// TemporarilyUnavailable means that the store cannot be asked. It is
 	// answered with 503, Retry-After and text/plain, never as OAuth JSON:
 	// SDKs throw their refresh token away on any JSON error.
@@ -113,6 +116,7 @@ const (
 	ReasonRateLimited      Reason = "rate_limited"
 	ReasonUnsupportedGrant Reason = "unsupported_grant"
 	ReasonIssuerKeys       Reason = "issuer_keys"
+	ReasonStepUp           Reason = "step_up"
 )
 
 // deadRefreshToken is the one answer for every refresh token that is dead,
