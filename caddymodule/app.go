@@ -66,11 +66,12 @@ type App struct {
 	// The applications that may ask for tokens. Default: none.
 	Clients []*Client `json:"clients,omitempty"`
 
-	log     *zap.Logger
-	secrets []string      // resolved
-	store   StoreModule   // guest of oauth.stores
-	logins  []login.Login // of the guests of oauth.logins
-	runtime *runtime      // see runtime.go
+	log          *zap.Logger
+	secrets      []string      // resolved
+	store        StoreModule   // guest of oauth.stores
+	logins       []login.Login // of the guests of oauth.logins
+	loginModules []LoginModule
+	runtime      *runtime // see runtime.go
 }
 
 // CaddyModule returns the Caddy module information.
@@ -108,7 +109,14 @@ func (a *App) Provision(ctx caddy.Context) error {
 }
 
 // Start opens what serving needs.
-func (a *App) Start() error { return a.startRuntime() }
+func (a *App) Start() error {
+	for _, l := range a.loginModules {
+		if err := l.Start(); err != nil {
+			return err
+		}
+	}
+	return a.startRuntime()
+}
 
 // Stop closes nothing: an older configuration's requests may still run.
 func (a *App) Stop() error { return a.stopRuntime() }
@@ -143,6 +151,7 @@ func (a *App) loadGuests(ctx caddy.Context) error {
 			return fmt.Errorf("loading a login: %T is not a login module", guest)
 		}
 		a.logins = append(a.logins, module.Login())
+		a.loginModules = append(a.loginModules, module)
 	}
 	return nil
 }

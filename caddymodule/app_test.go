@@ -45,7 +45,6 @@ var provisionErrors = []struct{ name, config, want string }{
 		"users file with a placeholder", `"logins":[{"module":"local","users_file":"{env.GATEHOUSE_TEST_NONE}/users"}]`,
 		"login local: users_file: {env.GATEHOUSE_TEST_NONE}/users has a placeholder without a value: ",
 	},
-	{"users file that is not there", `"logins":[{"module":"local","users_file":"testdata/none"}]`, "login local: "},
 	{"login without users", `"logins":[{"module":"local"}]`, "login local: it has no users: "},
 	{"login that is not there", `"logins":[{"module":"ldap"}]`, "loading a login: "},
 	{"login that is no object", `"logins":[5]`, "loading a login: "},
@@ -66,6 +65,23 @@ func TestProvisionErrors(t *testing.T) {
 				t.Errorf("the error shows a secret: %v", err)
 			}
 		})
+	}
+}
+
+// TestUsersFileIsReadAtStart: validating reads no users file, starting does.
+func TestUsersFileIsReadAtStart(t *testing.T) {
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	if err := validateApp(t, `"logins":[{"module":"local","users_file":"testdata/none"}]`); err != nil {
+		t.Errorf("Validate() = %v", err)
+	}
+	l := &LocalLogin{UsersFile: "testdata/none"}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	defer cancel()
+	if err := l.Provision(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Start(); err == nil || !strings.HasPrefix(err.Error(), "login local: ") {
+		t.Errorf("Start() = %v", err)
 	}
 }
 

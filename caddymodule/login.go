@@ -26,6 +26,9 @@ type LoginModule interface {
 	// the module's own, is unique among the logins: it is the first half of every
 	// subject, `<login>|<id>`.
 	Login() login.Login
+	// Start reads what Provision must not touch: files, networks. An error stops
+	// the start, and at a reload leaves the configuration before in place.
+	Start() error
 }
 
 // LocalLogin lets people log in with a user name and a password that the
@@ -37,8 +40,8 @@ type LocalLogin struct {
 	// The users. Default: none; there must be some here or in the file.
 	Users []*LocalUser `json:"users,omitempty"`
 
-	// A file with a line `name:hash` for each user, read when the configuration is
-	// loaded and whenever it changes; a relative path is below Caddy's working directory.
+	// A file with a line `name:hash` for each user, read when the app starts and
+	// whenever it changes; a relative path is below Caddy's working directory.
 	// Default: none.
 	UsersFile string `json:"users_file,omitempty"`
 
@@ -145,7 +148,7 @@ func (u *LocalUser) Check() error {
 	return nil
 }
 
-// Provision reads the hashes and the users file.
+// Provision reads the hashes.
 func (l *LocalLogin) Provision(ctx caddy.Context) error {
 	if err := within(l.block(), l.Check()); err != nil {
 		return err
@@ -167,10 +170,18 @@ func (l *LocalLogin) Provision(ctx caddy.Context) error {
 		FakeHash:  caddyauth.BcryptHash{}.FakeHash(),
 		Logger:    ctx.Slogger(),
 	})
-	if err == nil && file != "" {
-		err = l.local.Load()
-	}
 	if err != nil {
+		return fmt.Errorf("%s: %w", l.block(), err)
+	}
+	return nil
+}
+
+// Start reads the users file.
+func (l *LocalLogin) Start() error {
+	if l.UsersFile == "" {
+		return nil
+	}
+	if err := l.local.Load(); err != nil {
 		return fmt.Errorf("%s: %w", l.block(), err)
 	}
 	return nil
