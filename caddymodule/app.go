@@ -5,6 +5,7 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
@@ -72,6 +73,7 @@ type App struct {
 	logins       []login.Login // of the guests of oauth.logins
 	loginModules []LoginModule
 	runtime      *runtime // see runtime.go
+	issuerKeys   *issuerKeys
 }
 
 // CaddyModule returns the Caddy module information.
@@ -105,6 +107,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.loadGuests(ctx); err != nil {
 		return err
 	}
+	if a.issuerKeys, err = newIssuerKeys(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
 	return a.provisionRuntime(ctx)
 }
 
@@ -115,14 +120,18 @@ func (a *App) Start() error {
 			return err
 		}
 	}
-	return a.startRuntime()
+	if err := a.startRuntime(); err != nil {
+		return err
+	}
+	a.issuerKeys.start()
+	return nil
 }
 
 // Stop closes nothing: an older configuration's requests may still run.
 func (a *App) Stop() error { return a.stopRuntime() }
 
 // Cleanup releases what Provision took.
-func (a *App) Cleanup() error { return a.cleanupRuntime() }
+func (a *App) Cleanup() error { return errors.Join(a.cleanupRuntime(), a.issuerKeys.release()) }
 
 func (a *App) loadGuests(ctx caddy.Context) error {
 	if a.StoreRaw == nil {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -21,12 +22,14 @@ func init() {
 	caddy.RegisterModule(BearerAuth{})
 }
 
-// BearerAuth guards a route with the access tokens of the `oauth` app. A
+// BearerAuth guards a route with the access tokens of the `oauth` app, and of
+// other issuers where it names them. A
 // request passes when its token is valid, made for one of the audiences,
 // carries the scopes and claims that are asked for, and has not been revoked.
 // All others are answered as RFC 6750 says, through `handle_errors` where there is one.
 //
-// The placeholder `{http.auth.user.id}` is then the token's subject, and
+// The placeholder `{http.auth.user.id}` is then the token's subject (with its
+// issuer in front, `<iss>|<sub>`, where that is another one), and
 // `{http.auth.user.<claim>}` any of its claims; a dot steps into an object, and
 // lists are joined by commas.
 //
@@ -34,7 +37,8 @@ func init() {
 // server to ask, at `/.well-known/oauth-protected-resource`.
 type BearerAuth struct {
 	// What the token must be made for: at least one of these. Each is the
-	// identifier of an API of the `oauth` app. Default: none, it is required.
+	// identifier of an API of the `oauth` app, or what the tokens of other
+	// issuers have as their `aud`. Default: none, it is required.
 	Audience []string `json:"audience,omitempty"`
 
 	// Scopes that the token must have, all of them. Default: none.
@@ -48,6 +52,17 @@ type BearerAuth struct {
 
 	// Claims that the upstream gets as request headers. Default: none.
 	Headers []ClaimHeader `json:"headers,omitempty"`
+
+	// The ways to log in of which the token's user must have used one, as the
+	// token's `acr` says. Others are asked to step up (RFC 9470). Default: any.
+	ACR []string `json:"acr,omitempty"`
+
+	// How long ago the token's user may have logged in, as its `auth_time` says.
+	// Others are asked to log in again (RFC 9470). Default: any time.
+	MaxAge caddy.Duration `json:"max_age,omitempty"`
+
+	// Other issuers whose tokens pass as well. Default: none.
+	Issuers []*BearerIssuer `json:"issuers,omitempty"`
 
 	// Let requests without a token pass; those with a bad one never do. Default: false
 	Optional bool `json:"optional,omitempty"`
@@ -119,7 +134,11 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	if err := b.checkAudience(app.runtime.issuer); err != nil {
 		return err
 	}
-	b.guard, err = handler.NewGuard(b.guardConfig(app))
+	cfg := b.guardConfig(app)
+	if err := b.addIssuers(app, &cfg); err != nil {
+		return err
+	}
+	b.guard, err = handler.NewGuard(cfg)
 	if err != nil {
 		return fmt.Errorf("bearer_auth: %w", err)
 	}
@@ -129,6 +148,9 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 // Check finds what the text of the configuration shows to be wrong.
 func (b *BearerAuth) Check() error {
 	if err := b.checkOptions(); err != nil {
+		return err
+	}
+	if err := b.checkIssuers(); err != nil {
 		return err
 	}
 	if len(b.Audience) == 0 {
@@ -160,6 +182,12 @@ func (b *BearerAuth) checkOptions() error {
 	if b.Cookie != "" && !httpguts.ValidHeaderFieldName(b.Cookie) {
 		return fmt.Errorf("from cookie: %q is not the name of a cookie", b.Cookie)
 	}
+	if slices.ContainsFunc(b.ACR, func(v string) bool { return v == "" || strings.ContainsAny(v, " \"\\") }) {
+		return errors.New("acr: one is empty or has a space or quote: write each way to log in for itself")
+	}
+	if b.MaxAge < 0 {
+		return errors.New("max_age: it is less than no time: leave it out for any time")
+	}
 	return checkMetadataURL(b.MetadataURL)
 }
 
@@ -188,8 +216,12 @@ func (h ClaimHeader) check() error {
 	return nil
 }
 
-// checkAudience makes sure that tokens for the audiences can exist.
+// checkAudience makes sure that tokens for the audiences can exist. What other
+// issuers make tokens for is theirs to know.
 func (b *BearerAuth) checkAudience(issuer *tokens.Issuer) error {
+	if len(b.Issuers) > 0 {
+		return nil
+	}
 	for _, audience := range b.Audience {
 		if _, ok := issuer.API(audience); ok {
 			continue
@@ -214,6 +246,7 @@ func (b *BearerAuth) guardConfig(app *App) handler.GuardConfig {
 		Audience:    b.Audience,
 		Scopes:      b.Scopes,
 		ScopeAny:    b.ScopeAny,
+		StepUp:      handler.StepUp{ACR: b.ACR, MaxAge: time.Duration(b.MaxAge)},
 		Optional:    b.Optional,
 		Cookie:      b.Cookie,
 		StripToken:  b.StripToken,

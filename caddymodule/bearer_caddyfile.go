@@ -36,7 +36,7 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 		return nil, err
 	}
 	document := &BearerAuth{
-		Audience: guard.Audience, Scopes: guard.Scopes, ScopeAny: guard.ScopeAny, MetadataOnly: true,
+		Audience: guard.Audience, Scopes: guard.Scopes, ScopeAny: guard.ScopeAny, Issuers: guard.Issuers, MetadataOnly: true,
 	}
 	// The document of a resource with a path has that path behind its own (RFC 9728 §3.1).
 	asked := caddy.ModuleMap{"vars_regexp": h.JSON(map[string]any{
@@ -55,6 +55,20 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 //	    scope_any    <scope...>
 //	    claim        <claim> <value...>
 //	    header       <name> <claim>
+//	    acr          <value...>
+//	    max_age      <duration>
+//	    issuer       <url> {
+//	        jwks_uri      <url>
+//	        algorithms    <name...>
+//	        audience      <identifier...>
+//	        typ           JWT
+//	        allow_private
+//	        scope_claim   <claim...>
+//	        subject_claim <claim>
+//	        claims        <claim...>
+//	        max_token_age <duration>
+//	        origins       <origin...>
+//	    }
 //	    optional
 //	    from         cookie <name>
 //	    strip_token
@@ -63,7 +77,7 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 //	    realm        <text>
 //	}
 //
-// audience, scope, scope_any, claim and header may be repeated.
+// audience, scope, scope_any, claim, header, acr and issuer may be repeated.
 func (b *BearerAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the name of the directive
 	directive := *d
@@ -109,6 +123,16 @@ var bearerOptions = map[string]bearerOption{
 		b.Headers = append(b.Headers, ClaimHeader{Header: args[0], Claim: args[1]})
 		return nil
 	}},
+	"acr": {"acr <value...>", true, func(b *BearerAuth, args []string) error { b.ACR = append(b.ACR, args...); return nil }},
+	"max_age": {"max_age <duration>", false, func(b *BearerAuth, args []string) error {
+		d, err := caddy.ParseDuration(args[0])
+		if err != nil || d <= 0 {
+			return fmt.Errorf("max_age: %q is not a time since a login: write it as 10m, 12h or 30d", args[0])
+		}
+		b.MaxAge = caddy.Duration(d)
+		return nil
+	}},
+	"issuer":   {usage: "issuer <url>", many: true}, // read by unmarshalIssuer
 	"optional": {"optional", false, func(b *BearerAuth, _ []string) error { b.Optional = true; return nil }},
 	"from": {"from cookie <name>", false, func(b *BearerAuth, args []string) error {
 		if args[0] != "cookie" {
@@ -136,6 +160,9 @@ func (b *BearerAuth) unmarshalOption(d *caddyfile.Dispenser) error {
 	if !known {
 		return d.Errf("unrecognized option of bearer_auth: %q (there are: %s)", name, strings.Join(slices.Sorted(maps.Keys(bearerOptions)), ", "))
 	}
+	if name == "issuer" {
+		return b.unmarshalIssuer(d)
+	}
 	args := d.RemainingArgs()
 	switch want := len(strings.Fields(option.usage)) - 1; {
 	case want == 0 && len(args) > 0:
@@ -153,6 +180,22 @@ func (b *BearerAuth) unmarshalOption(d *caddyfile.Dispenser) error {
 		return d.WrapErr(err)
 	}
 	return nil
+}
+
+// unmarshalIssuer reads the block of another issuer, or its line alone.
+func (b *BearerAuth) unmarshalIssuer(d *caddyfile.Dispenser) error {
+	g := newGrammar(d)
+	g.name = d.Val()
+	url, err := g.word()
+	if err != nil {
+		return err
+	}
+	issuer := &BearerIssuer{Issuer: url}
+	b.Issuers = append(b.Issuers, issuer)
+	if err := g.block(issuer.block(), issuer.options()); err != nil {
+		return err
+	}
+	return g.located(b.checkIssuers())
 }
 
 // Interface guards

@@ -88,7 +88,7 @@ func TestEveryErrorIsTested(t *testing.T) {
 			}
 		}
 	}
-	for _, tables := range [][]struct{ name, config, want string }{jsonErrors, localErrors, provisionErrors} {
+	for _, tables := range [][]struct{ name, config, want string }{jsonErrors, localErrors, provisionErrors, issuerErrors} {
 		for _, tt := range tables {
 			wanted.WriteString(tt.want + "\n")
 		}
@@ -97,7 +97,7 @@ func TestEveryErrorIsTested(t *testing.T) {
 	all := wanted.String()
 
 	messages := 0
-	for name, file := range sources(t, "api.go", "app.go", "caddyfile.go", "caddyfile_blocks.go", "caddyfile_login.go", "check.go", "client.go",
+	for name, file := range sources(t, "api.go", "app.go", "bearer_issuer.go", "caddyfile.go", "caddyfile_blocks.go", "caddyfile_login.go", "check.go", "client.go",
 		"denylist.go", "grammar.go", "hash.go", "login.go", "refresh.go", "secret.go", "session.go", "signing.go", "theme.go", "urls.go") {
 		ast.Inspect(file, func(n ast.Node) bool {
 			format, ok := message(n)

@@ -71,9 +71,24 @@ func logLevel(e tokens.Event) zapcore.Level {
 		if e.Outcome == string(tokens.ReasonStore) {
 			return zapcore.ErrorLevel
 		}
+	case tokens.EventIssuerKeys:
+		return keysLogLevel(e.Outcome)
 	case tokens.EventTokenIssued, tokens.EventRefresh, tokens.EventFamilyEvicted,
 		tokens.EventCodeIssued, tokens.EventRevoked, tokens.EventLogin, tokens.EventLogout, tokens.EventClientAuth,
 		tokens.EventKeyRotated, tokens.EventSecretFallback:
+	}
+	return zapcore.InfoLevel
+}
+
+// keysLogLevel says how much an operator should care about the keys of another issuer.
+func keysLogLevel(outcome string) zapcore.Level {
+	switch outcome {
+	case tokens.KeysUnchanged:
+		return zapcore.DebugLevel
+	case tokens.KeysUnreachable, tokens.KeysRefused:
+		return zapcore.WarnLevel
+	case tokens.KeysStale:
+		return zapcore.ErrorLevel
 	}
 	return zapcore.InfoLevel
 }
@@ -132,6 +147,7 @@ func eventFields(e tokens.Event, where request) []zap.Field {
 		text("family", e.Family.String())
 	}
 	text("remote", e.Remote)
+	text("issuer", e.Issuer)
 	text("client_ip", where.clientIP)
 	text("request_id", where.id)
 	if e.Cause != nil {
@@ -249,6 +265,9 @@ func eventData(e tokens.Event, where request) map[string]any {
 	}
 	if e.Family != (tokens.FamilyID{}) {
 		data["family"] = e.Family.String()
+	}
+	if e.Issuer != "" {
+		data["issuer"] = e.Issuer
 	}
 	if e.Cause != nil {
 		data["error"] = e.Cause.Error()

@@ -7,7 +7,7 @@ var (
 	eventKinds = []tokens.EventKind{
 		tokens.EventTokenIssued, tokens.EventTokenRefused, tokens.EventRefresh, tokens.EventRefreshReuse,
 		tokens.EventStoreRollback, tokens.EventFamilyEvicted, tokens.EventCodeIssued, tokens.EventCodeReuse,
-		tokens.EventRevoked, tokens.EventLogin, tokens.EventLogout, tokens.EventClientAuth, tokens.EventKeyRotated,
+		tokens.EventRevoked, tokens.EventLogin, tokens.EventLogout, tokens.EventClientAuth, tokens.EventKeyRotated, tokens.EventIssuerKeys,
 		tokens.EventSecretFallback, tokens.EventStoreNew, tokens.EventStoreTrouble, tokens.EventBackgroundRecovered,
 	}
 	grantTypes = []tokens.GrantType{
@@ -21,7 +21,7 @@ var (
 		tokens.ReasonOfflineOff, tokens.ReasonGrantUnknown, tokens.ReasonStore, tokens.ReasonBadSignature,
 		tokens.ReasonUnknownKey, tokens.ReasonWrongIssuer, tokens.ReasonWrongAudience, tokens.ReasonWrongType,
 		tokens.ReasonNotYetValid, tokens.ReasonDenied, tokens.ReasonScope, tokens.ReasonClaim,
-		tokens.ReasonRateLimited, tokens.ReasonUnsupportedGrant,
+		tokens.ReasonRateLimited, tokens.ReasonUnsupportedGrant, tokens.ReasonIssuerKeys, tokens.ReasonStepUp,
 	}
 	// refreshOutcomes are what became of a refresh token: a row of the decision table, or a reason.
 	refreshOutcomes = append([]string{"rotated", "replayed", "kept", "healed", other}, reasonNames()...)

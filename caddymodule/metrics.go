@@ -21,6 +21,7 @@ type metrics struct {
 	otherCheck   prometheus.Counter
 	refused      map[tokens.Reason]prometheus.Counter
 	otherRefusal prometheus.Counter
+	keyFetches   map[string]prometheus.Counter
 	dropped      prometheus.Counter
 	store        *prometheus.HistogramVec
 	storeFails   *prometheus.CounterVec
@@ -56,6 +57,9 @@ func newMetrics() *metrics {
 	m.checks = preset(checks, reasons)
 	m.checks[""] = checks.WithLabelValues(verdictOK)
 	m.otherCheck = checks.WithLabelValues(other)
+
+	fetches := m.counter("issuer_key_fetches_total", "Fetches of the keys of other issuers by outcome.", "outcome")
+	m.keyFetches = preset(fetches, tokens.KeyOutcomes)
 
 	m.dropped = prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: "caddy", Subsystem: "oauth", Name: "events_dropped_total",
@@ -125,6 +129,10 @@ func (m *metrics) happened(e tokens.Event) {
 		c.Inc()
 	case tokens.EventTokenIssued:
 		if c, ok := m.issued[e.GrantType]; ok {
+			c.Inc()
+		}
+	case tokens.EventIssuerKeys:
+		if c, ok := m.keyFetches[e.Outcome]; ok {
 			c.Inc()
 		}
 	default: // counted by kind only

@@ -30,7 +30,7 @@ func setUser(r *http.Request, claims *tokens.Claims) {
 		case claims == nil:
 			return "", true
 		case name == "id":
-			return claims.Subject, true
+			return claims.Identity(), true
 		}
 		value, _ := claims.Lookup(name)
 		return claimText(value), true

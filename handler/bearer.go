@@ -49,17 +49,12 @@ type GuardConfig struct {
 	Observer    tokens.Observer // nil observes nothing
 }
 
-// ClaimRule demands that a claim is one of the values, or a list that holds one of them.
-type ClaimRule struct {
-	Claim  string
-	Values []string
-}
-
 // HeaderMapping copies a claim into a request header for the upstream.
 // Whatever the client sent under that name, in any spelling, is deleted first.
 // A list is joined by commas; `scope` stays space-separated. A missing or
 // empty claim leaves the header absent. A value that no header can carry
-// refuses the token.
+// refuses the token. `sub` is tokens.Claims.Identity unless `iss` is mapped as
+// well, so that the upstream never takes one issuer's user for another's.
 type HeaderMapping struct {
 	Header string
 	Claim  string
@@ -94,6 +89,7 @@ func (r *Refusal) Unwrap() error { return r.Err }
 type Guard struct {
 	cfg      GuardConfig
 	headers  []headerRule
+	anySub   bool   // no rule on `iss` says whose `sub` another rule means
 	scope    string // of an insufficient_scope challenge
 	realm    string // Bearer realm="…"
 	resource resource
@@ -125,6 +121,7 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 	g := &Guard{
 		cfg:     cfg,
 		headers: rules,
+		anySub:  !slices.ContainsFunc(cfg.Claims, func(r ClaimRule) bool { return r.Claim == "iss" }),
 		realm:   `Bearer realm="` + quotable(cfg.Realm) + `"`,
 		scope:   strings.Join(slices.Concat(cfg.Scopes, cfg.ScopeAny[:min(1, len(cfg.ScopeAny))]), " "),
 	}
@@ -146,16 +143,24 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 			return res, nil
 		}
 	}
+	var err error
+	res.Claims, err = g.Authenticate(w, r)
+	return res, err
+}
+
+// Authenticate is Check without what the guard answers itself: the metadata
+// document and CORS. The claims are nil where the token is optional and absent.
+func (g *Guard) Authenticate(w http.ResponseWriter, r *http.Request) (*tokens.Claims, error) {
 	g.cleanRequest(r)
 	if err := g.cfg.Ready(r.Context()); err != nil {
-		return res, g.refuse(w, r, err)
+		return nil, g.refuse(w, r, err)
 	}
 	token, source, err := g.readToken(r)
 	if errors.Is(err, errNoToken) && g.cfg.Optional {
-		return res, nil
+		return nil, nil
 	}
 	if err != nil {
-		return res, g.refuse(w, r, err)
+		return nil, g.refuse(w, r, err)
 	}
 	claims, err := g.cfg.Issuer.CheckAccess(r.Context(), token)
 	if err == nil {
@@ -165,14 +170,13 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 		err = g.setHeaders(r, claims)
 	}
 	if err != nil {
-		return res, g.refuse(w, r, err)
+		return nil, g.refuse(w, r, err)
 	}
 	if g.cfg.StripToken {
 		stripToken(r, source)
 	}
 	g.cfg.Observer.Checked("")
-	res.Claims = claims
-	return res, nil
+	return claims, nil
 }
 
 // cors sets the CORS headers, and answers a preflight itself. What it returns
@@ -204,63 +208,6 @@ func (g *Guard) cors(w http.ResponseWriter, r *http.Request) (http.ResponseWrite
 		return &corsWriter{ResponseWriter: w, origin: origin}, false
 	}
 	return w, false
-}
-
-// The refusals of the rules. They are shared: nothing changes them.
-var (
-	errAudience = &tokens.Error{Code: tokens.InvalidToken, Reason: tokens.ReasonWrongAudience, Description: "The access token is not for this API."}
-	errRule     = &tokens.Error{Code: tokens.InvalidToken, Reason: tokens.ReasonClaim, Description: "The access token does not allow this."}
-	errBound    = &tokens.Error{Code: tokens.InvalidToken, Reason: tokens.ReasonWrongType, Description: "The access token is bound to a key."}
-)
-
-// checkRules applies what this guard wants to claims that are verified. It
-// runs on every request, whether the verification was cached or not.
-func (g *Guard) checkRules(c *tokens.Claims) error {
-	audience := g.cfg.Audience
-	if own, ok := g.cfg.Audiences[c.Issuer]; ok {
-		audience = own
-	}
-	if !slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(c.Audience, a) }) {
-		return errAudience
-	}
-	if c.Confirmation != "" {
-		return errBound // RFC 9449 §7.2: not good as a bearer token
-	}
-	for _, rule := range g.cfg.Claims {
-		v, ok := c.Lookup(rule.Claim)
-		if !ok || !rule.accepts(v) {
-			return errRule
-		}
-	}
-	for _, scope := range g.cfg.Scopes {
-		if !slices.Contains(c.Scope, scope) {
-			return g.insufficientScope()
-		}
-	}
-	if len(g.cfg.ScopeAny) > 0 && !slices.ContainsFunc(g.cfg.ScopeAny, func(s string) bool { return slices.Contains(c.Scope, s) }) {
-		return g.insufficientScope()
-	}
-	return g.cfg.StepUp.check(c)
-}
-
-func (g *Guard) insufficientScope() error {
-	return &tokens.Error{
-		Code: tokens.InsufficientScope, Reason: tokens.ReasonScope, Scope: g.scope,
-		Description: "The access token lacks a scope that this request needs.",
-	}
-}
-
-// accepts reports whether a claim's value is what the rule wants.
-func (rule ClaimRule) accepts(value any) bool {
-	if list, ok := value.([]any); ok {
-		return slices.ContainsFunc(list, rule.acceptsOne)
-	}
-	return rule.acceptsOne(value)
-}
-
-func (rule ClaimRule) acceptsOne(value any) bool {
-	text, ok := scalarText(value)
-	return ok && slices.Contains(rule.Values, text)
 }
 
 // refuse sets the headers of a refusal, by RFC 6750 §3:

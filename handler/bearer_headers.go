@@ -15,17 +15,19 @@ import (
 
 // headerRule is a HeaderMapping, ready for use.
 type headerRule struct {
-	name  string // canonical
-	claim string
+	name     string // canonical
+	claim    string
+	identity bool // the claim is sub, and iss is not beside it
 }
 
 func headerRules(mappings []HeaderMapping) ([]headerRule, error) {
 	var rules []headerRule
+	issuer := slices.ContainsFunc(mappings, func(m HeaderMapping) bool { return m.Claim == "iss" })
 	for _, m := range mappings {
 		if m.Claim == "" || !httpguts.ValidHeaderFieldName(m.Header) {
 			return nil, fmt.Errorf("reading header mapping: %q and claim %q: both must be names", m.Header, m.Claim)
 		}
-		rule := headerRule{name: http.CanonicalHeaderKey(m.Header), claim: m.Claim}
+		rule := headerRule{name: http.CanonicalHeaderKey(m.Header), claim: m.Claim, identity: m.Claim == "sub" && !issuer}
 		if slices.ContainsFunc(rules, func(r headerRule) bool { return sameHeader(r.name, rule.name) }) {
 			return nil, fmt.Errorf("reading header mapping: %s is mapped twice", m.Header)
 		}
@@ -147,7 +149,7 @@ var errHeaderValue = &tokens.Error{
 // upstream that reads half an identity reads another one.
 func (g *Guard) setHeaders(r *http.Request, c *tokens.Claims) error {
 	for i := range g.headers {
-		value, ok := claimText(c, g.headers[i].claim)
+		value, ok := g.headers[i].text(c)
 		if !ok {
 			g.unsetHeaders(r, i)
 			return errHeaderValue
@@ -163,6 +165,15 @@ func (g *Guard) unsetHeaders(r *http.Request, n int) {
 	for i := range n {
 		delete(r.Header, g.headers[i].name)
 	}
+}
+
+// text writes the header's value, as claimText does.
+func (rule *headerRule) text(c *tokens.Claims) (string, bool) {
+	if rule.identity {
+		text := c.Identity()
+		return text, carriable(text)
+	}
+	return claimText(c, rule.claim)
 }
 
 // claimText writes a claim as a header's value: "" for none, false for one

@@ -1,0 +1,158 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+)
+
+// remoteKeys are the keys of other issuers that the process fetches, by
+// keysPoolKey. A reload goes on with those that it has.
+var remoteKeys = caddy.NewUsagePool()
+
+// keysPoolKey names what is fetched and how it is read, and nothing else of the
+// settings of a route.
+type keysPoolKey struct {
+	source handler.KeySource
+	rsa    jose.Algorithm
+}
+
+// sharedKeys are the keys of an issuer with the configurations that use them.
+// What happens to the keys is told to the newest of these.
+type sharedKeys struct {
+	*tokens.RemoteKeys
+
+	observer *sharedObserver
+	mu       sync.Mutex
+	live     []*observer
+}
+
+// Destruct ends the fetching when the last configuration is gone.
+func (s *sharedKeys) Destruct() error {
+	s.Close()
+	return nil
+}
+
+func (s *sharedKeys) enter(o *observer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live = append(s.live, o)
+	s.observer.to.Store(o)
+}
+
+func (s *sharedKeys) leave(o *observer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.live, o); i >= 0 {
+		s.live = slices.Delete(s.live, i, i+1)
+	}
+	if n := len(s.live); n > 0 {
+		s.observer.to.Store(s.live[n-1])
+	}
+}
+
+// issuerKeys are the keys of other issuers that one configuration uses.
+type issuerKeys struct {
+	mu    sync.Mutex
+	taken map[keysPoolKey]*sharedKeys
+	heard *observer
+}
+
+// newIssuerKeys makes a set of none, which is a collector of the registry.
+func newIssuerKeys(registry *prometheus.Registry) (*issuerKeys, error) {
+	k := new(issuerKeys)
+	if err := registry.Register(k); err != nil {
+		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	return k, nil
+}
+
+// take finds the keys in the pool or makes them, and fetches nothing.
+func (k *issuerKeys) take(source handler.KeySource, rsa jose.Algorithm, heard *observer) (*tokens.RemoteKeys, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	key := keysPoolKey{source, rsa}
+	if shared, ok := k.taken[key]; ok {
+		return shared.RemoteKeys, nil
+	}
+	value, _, err := remoteKeys.LoadOrNew(key, func() (caddy.Destructor, error) {
+		observer := new(sharedObserver)
+		return &sharedKeys{observer: observer, RemoteKeys: tokens.NewRemoteKeys(tokens.RemoteKeysConfig{
+			Issuer:   source.Issuer,
+			Fetch:    handler.NewKeyFetcher(source).Fetch,
+			RSA:      rsa,
+			Observer: observer,
+			Clock:    time.Now,
+		})}, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("taking the keys of %s: %w", source.Issuer, err)
+	}
+	shared := value.(*sharedKeys)
+	shared.enter(heard)
+	if k.taken == nil {
+		k.taken = make(map[keysPoolKey]*sharedKeys)
+	}
+	k.taken[key], k.heard = shared, heard
+	return shared.RemoteKeys, nil
+}
+
+// start begins to fetch what is not fetched yet.
+func (k *issuerKeys) start() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, shared := range k.taken {
+		shared.Start()
+	}
+}
+
+// release gives all keys back, once. What is held goes on verifying. A nil k
+// has none.
+func (k *issuerKeys) release() error {
+	if k == nil {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var failures []error
+	for key, shared := range k.taken {
+		shared.leave(k.heard)
+		_, err := remoteKeys.Delete(key)
+		failures = append(failures, err)
+	}
+	k.taken = nil
+	return errors.Join(failures...)
+}
+
+// issuerKeyAge reports how old the keys of the other issuers are.
+var issuerKeyAge = prometheus.NewDesc("caddy_oauth_issuer_keys_age_seconds",
+	"Time since a configured other issuer last showed its keys.", []string{"issuer"}, nil)
+
+// Describe implements prometheus.Collector.
+func (k *issuerKeys) Describe(ch chan<- *prometheus.Desc) { ch <- issuerKeyAge }
+
+// Collect implements prometheus.Collector. Of several key sets of one issuer
+// the oldest counts; those that were never fetched have no age.
+func (k *issuerKeys) Collect(ch chan<- prometheus.Metric) {
+	k.mu.Lock()
+	oldest := make(map[string]time.Time)
+	for key, shared := range k.taken {
+		issuer, seen := key.source.Issuer, shared.LastSeen()
+		if before, ok := oldest[issuer]; !seen.IsZero() && (!ok || seen.Before(before)) {
+			oldest[issuer] = seen
+		}
+	}
+	k.mu.Unlock()
+	for issuer, seen := range oldest {
+		ch <- prometheus.MustNewConstMetric(issuerKeyAge, prometheus.GaugeValue, time.Since(seen).Seconds(), issuer)
+	}
+}
