@@ -58,9 +58,9 @@ func (s *switchStore) CreateSession(ctx context.Context, r tokens.SessionRequest
 	return s.Store.CreateSession(ctx, r)
 }
 
-func (s *switchStore) PutCode(ctx context.Context, r tokens.PutRequest) error {
+func (s *switchStore) PutCode(ctx context.Context, r tokens.PutRequest) (bool, error) {
 	if err := s.write(); err != nil {
-		return err
+		return false, err
 	}
 	return s.Store.PutCode(ctx, r)
 }

@@ -2,9 +2,15 @@ package tokens
 
 import "slices"
 
+// maxTargets bounds the APIs that one request names.
+const maxTargets = 20
+
 // targets checks `audience` and `resource` values against the client's APIs,
 // and drops empty and repeated ones. See RFC 8707 §2.
 func (i *Issuer) targets(c *Client, asked []string) ([]string, error) {
+	if len(asked) > maxTargets {
+		return nil, refuse(InvalidTarget, ReasonWrongAudience, "Too many values of resource.")
+	}
 	var out []string
 	for _, t := range asked {
 		if t == "" || slices.Contains(out, t) {
@@ -35,13 +41,17 @@ func (i *Issuer) apiScopes(c *Client, audience string) []string {
 // so is offline_access where no refresh token is to be had.
 func (i *Issuer) grantable(c *Client, asked, audiences []string) []string {
 	allowed := []string{ScopeOpenID, ScopeProfile, ScopeEmail}
-	for _, a := range audiences {
-		allowed = append(allowed, i.apiScopes(c, a)...)
-	}
 	if i.mayRefresh(c, audiences) {
 		allowed = append(allowed, ScopeOfflineAccess)
 	}
-	return common(asked, allowed)
+	for _, a := range audiences {
+		for _, scope := range i.apiScopes(c, a) {
+			if !slices.Contains(allowed, scope) {
+				allowed = append(allowed, scope)
+			}
+		}
+	}
+	return common(allowed, asked) // in one order, so that equal grants are one text
 }
 
 // mayRefresh reports whether the client can get a refresh token for these

@@ -224,9 +224,12 @@ func (i *Issuer) parseAccess(c *Client, a *Authorization, params url.Values) err
 	if !ok {
 		return refuse(InvalidScope, ReasonScope, "The scope parameter is malformed.")
 	}
-	audiences, err := i.targets(c, append(params["resource"], params.Get("audience")))
+	audiences, err := i.targets(c, append([]string{params.Get("audience")}, params["resource"]...))
 	if err != nil {
 		return err
+	}
+	if len(audiences) > 1 {
+		slices.Sort(audiences[1:]) // the first is what a token is for unless it asks; the order of the rest means nothing
 	}
 	a.Audiences = audiences
 	a.Scopes = i.grantable(c, asked, audiences)

@@ -105,7 +105,7 @@ func TestAuthorizationTaken(t *testing.T) {
 		{"state byte for byte", set("state", `a b+c%20&=é"'<>`), func(a *tokens.Authorization) bool { return a.State == `a b+c%20&=é"'<>` }},
 		{"unknown scopes dropped", set("scope", "openid nonsense orders:read"), func(a *tokens.Authorization) bool { return slices.Equal(a.Scopes, []string{"openid", "orders:read"}) }},
 		{"another API's scopes dropped", set("scope", "orders:read billing:read"), func(a *tokens.Authorization) bool { return slices.Equal(a.Scopes, []string{"orders:read"}) }},
-		{"resource and audience", set("resource", billingAPI), func(a *tokens.Authorization) bool { return slices.Equal(a.Audiences, []string{billingAPI, ordersAPI}) }},
+		{"resource and audience", set("resource", billingAPI), func(a *tokens.Authorization) bool { return slices.Equal(a.Audiences, []string{ordersAPI, billingAPI}) }},
 		{"web_message", set("response_mode", "web_message"), func(a *tokens.Authorization) bool { return a.ResponseMode == tokens.ModeWebMessage }},
 		{"form_post", set("response_mode", "form_post"), func(a *tokens.Authorization) bool { return a.ResponseMode == tokens.ModeFormPost }},
 		{"AUZ-03 only registered redirect", func(v url.Values) { v.Del("redirect_uri"); v.Set("scope", "orders:read") }, func(a *tokens.Authorization) bool { return a.RedirectURI == spaRedirect && !a.RedirectGiven }},

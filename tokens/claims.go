@@ -29,7 +29,9 @@ type Claims struct {
 	NotBefore    time.Time
 	AuthTime     time.Time
 	ACR          string
-	SessionID    string // sid
+	SessionID    string    // sid
+	Session      SessionID // of SessionID, where HasSession
+	HasSession   bool
 	Nonce        string
 	Family       FamilyID // of gh_fam, where HasFamily
 	HasFamily    bool
@@ -140,6 +142,7 @@ func (c *Claims) readLogin(name string, r *jsonReader) (err error) {
 		c.ACR, err = r.string()
 	case "sid":
 		c.SessionID, err = r.string()
+		c.Session, c.HasSession = ParseSessionID(c.SessionID)
 	case "nonce":
 		c.Nonce, err = r.string()
 	case ClaimFamily:

@@ -20,6 +20,10 @@ func (i *Issuer) clientCredentials(ctx context.Context, c *Client, r TokenReques
 	if len(asked) == 0 {
 		asked = allowed
 	}
+	keys, err := i.signers(c, false)
+	if err != nil {
+		return nil, err
+	}
 	now, err := i.state.Store.Now(ctx)
 	if err != nil {
 		return nil, unavailable(err)
@@ -27,7 +31,7 @@ func (i *Issuer) clientCredentials(ctx context.Context, c *Client, r TokenReques
 	if now, err = i.afterWatermark(ctx, c, now); err != nil {
 		return nil, err
 	}
-	return i.mint(mint{client: c, audience: audience, scopes: asked, issueAt: now})
+	return i.mint(mint{client: c, audience: audience, scopes: asked, issueAt: now, keys: keys})
 }
 
 // afterWatermark dates a token that no family dates: at the given time, or one

@@ -48,11 +48,14 @@ func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (str
 		return "", fmt.Errorf("encoding code: %w", err)
 	}
 	ref := reference{user: l.Session.User, key: key}
-	err = i.state.Store.PutCode(ctx, PutRequest{
+	kept, err := i.state.Store.PutCode(ctx, PutRequest{
 		User: ref.user, ID: CodeKey(key).ID(), Session: l.Session.ID, Body: body, Lifetime: codeLifetime,
 	})
 	if err != nil {
 		return "", unavailable(err)
+	}
+	if !kept {
+		return "", refuse(LoginRequired, ReasonRevoked, "The person has just signed out.")
 	}
 	i.observe(ctx, Event{Kind: EventCodeIssued, Outcome: "ok", Client: a.ClientID, Subject: l.Profile.Subject, User: ref.user})
 	return ref.text(i.state.secrets(), PurposeCode), nil
@@ -62,19 +65,17 @@ const badCode = "The authorization code is unknown, expired or already used, or 
 
 // exchangeCode is the authorization code grant. See RFC 6749 §4.1.3, RFC 7636 §4.6.
 func (i *Issuer) exchangeCode(ctx context.Context, c *Client, r TokenRequest) (*TokenResponse, error) {
-	ref, err := i.checkCodeRequest(ctx, r)
+	ref, err := i.checkCodeRequest(ctx, c, r)
 	if err != nil {
 		return nil, err
 	}
-	attempt, err := i.attempt()
+	keys, err := i.signers(c, true)
 	if err != nil {
 		return nil, err
 	}
-	res, err := i.state.Store.TakeCode(ctx, TakeRequest{
-		User: ref.user, ID: CodeKey(ref.key).ID(), DenyFor: i.state.DenyFor(), Attempt: attempt,
-	})
+	res, err := i.takeCode(ctx, c, ref)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, err
 	}
 	if res.Outcome == CodeUnknown {
 		return nil, refuse(InvalidGrant, ReasonCodeUnknown, badCode)
@@ -90,11 +91,40 @@ func (i *Issuer) exchangeCode(ctx context.Context, c *Client, r TokenRequest) (*
 	if bound != nil {
 		return nil, bound // and the code is burned: a verifier cannot be guessed
 	}
-	return i.redeem(ctx, c, r, ref, body, res)
+	m, err := i.redeem(ctx, c, r, ref, body, res)
+	if err != nil {
+		return nil, err
+	}
+	m.keys = keys
+	return i.mint(m)
+}
+
+// takeCode lets the store decide who gets the code.
+func (i *Issuer) takeCode(ctx context.Context, c *Client, ref reference) (TakeResult, error) {
+	watermark, err := i.state.Denylist.ClientWatermark(ctx, c.tag)
+	if err != nil {
+		return TakeResult{}, err
+	}
+	attempt, err := i.attempt()
+	if err != nil {
+		return TakeResult{}, err
+	}
+	ctx, done := decisive(ctx)
+	defer done()
+	res, err := i.state.Store.TakeCode(ctx, TakeRequest{
+		User: ref.user, ID: CodeKey(ref.key).ID(), Client: c.tag, BegunAfter: watermark, DenyFor: i.state.DenyFor(), Attempt: attempt,
+	})
+	if err != nil {
+		return res, unavailable(err)
+	}
+	return res, nil
 }
 
 // checkCodeRequest refuses what needs no look at the store.
-func (i *Issuer) checkCodeRequest(ctx context.Context, r TokenRequest) (reference, error) {
+func (i *Issuer) checkCodeRequest(ctx context.Context, c *Client, r TokenRequest) (reference, error) {
+	if _, err := i.targets(c, r.Audiences); err != nil {
+		return reference{}, err
+	}
 	switch {
 	case r.Code == "":
 		return reference{}, invalidRequest("code is missing.")
@@ -141,38 +171,38 @@ func (i *Issuer) codeReused(ctx context.Context, c *Client, ref reference, retry
 	return refuse(InvalidGrant, ReasonCodeSpent, badCode)
 }
 
-// redeem turns a code that is ours into tokens.
-func (i *Issuer) redeem(ctx context.Context, c *Client, r TokenRequest, ref reference, body codeBody, res TakeResult) (*TokenResponse, error) {
+// redeem begins what a code that is ours was made for.
+func (i *Issuer) redeem(ctx context.Context, c *Client, r TokenRequest, ref reference, body codeBody, res TakeResult) (mint, error) {
 	profile, err := parseProfile(res.Profile)
 	if err != nil {
-		return nil, unavailable(err)
+		return mint{}, unavailable(err)
 	}
 	if profile.Fingerprint != i.cfg.Accounts.Fingerprint(ref.user) {
-		return nil, refuse(InvalidGrant, ReasonUserChanged, badCode)
+		return mint{}, refuse(InvalidGrant, ReasonUserChanged, badCode)
 	}
-	audience, err := i.pickAudience(c, body.Grant, r.Audiences, i.registered)
+	audience, ok, err := i.pickAudience(c, body.Grant, r.Audiences, i.registered)
 	if err != nil {
-		return nil, err
+		return mint{}, err
+	}
+	if !ok {
+		return mint{}, refuse(InvalidGrant, ReasonWrongAudience, badCode) // the client has lost its APIs since
 	}
 	scopes := i.grantable(c, body.Grant.Scopes, body.Grant.Audiences)
 	key := CodeKey(ref.key).FamilyKey()
 	m := mint{
-		client: c, profile: profile, audience: audience, scopes: i.scopesFor(c, scopes, audience),
+		client: c, profile: profile, audience: audience, scopes: i.scopesFor(c, scopes, audience), issueAt: res.IssueAt,
 		authTime: time.Unix(body.AuthTime, 0), session: body.Session, family: key.ID(), nonce: body.Nonce,
-	}
-	if m.issueAt, err = i.afterWatermark(ctx, c, res.IssueAt); err != nil {
-		return nil, err
 	}
 	if slices.Contains(scopes, ScopeOfflineAccess) {
 		created, err := i.createFamily(ctx, c, ref.user, key, body)
 		if err != nil {
-			return nil, err
+			return mint{}, err
 		}
 		m.issueAt = created.IssueAt
 		m.refresh = i.refreshText(c, ref.user, key, created.Family)
 	}
 	m.idToken = slices.Contains(body.Grant.Scopes, ScopeOpenID)
-	return i.mint(m)
+	return m, nil
 }
 
 // createFamily begins the family that the code was made for.
@@ -189,17 +219,19 @@ func (i *Issuer) createFamily(ctx context.Context, c *Client, user UserTag, key 
 	if err != nil {
 		return CreateResult{}, err
 	}
+	ctx, done := decisive(ctx)
+	defer done()
 	res, err := i.state.Store.CreateFamily(ctx, CreateRequest{
 		User: user, ID: key.ID(), Client: c.tag, Grant: grant,
 		Session: body.Session, AuthTime: time.Unix(body.AuthTime, 0),
 		Lifetime: c.Refresh.Lifetime, IdleLifetime: c.Refresh.IdleLifetime, MaxActive: c.Refresh.MaxActive,
 		BegunAfter: watermark, DenyFor: i.state.DenyFor(), Attempt: attempt,
 	})
+	if err != nil || len(res.Evicted) > 0 {
+		i.state.Denylist.Changed(user)
+	}
 	if err != nil {
 		return res, unavailable(err)
-	}
-	if len(res.Evicted) > 0 {
-		i.state.Denylist.Changed(user)
 	}
 	for _, id := range res.Evicted {
 		i.observe(ctx, Event{Kind: EventFamilyEvicted, Outcome: "max_active", Client: c.ID, User: user, Family: id})

@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
 func TestCodeExchange(t *testing.T) {
-	g := newGateway(t)
+	g := newGateway(t, func(c *tokens.Config) { c.IDTokenAlg = "RS256" })
+	g.configure(g.secrets("a"), tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256, jose.RS256}})
 	res := g.login()
 	if res.TokenType != "Bearer" || res.ExpiresIn != 600 || res.RefreshToken == "" || res.IDToken == "" {
 		t.Errorf("answer %+v", res)

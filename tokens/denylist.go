@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/dgraph-io/ristretto/v2"
+	"golang.org/x/sync/singleflight"
 )
 
 // Denylist answers whether a verified access token has been denied. The store
@@ -22,7 +22,7 @@ type Denylist struct {
 	epochs   [1024]atomic.Uint64
 	limits   atomic.Pointer[denylistLimits]
 	clients  atomic.Pointer[clientWatermarks]
-	loading  sync.Mutex // one load of the watermarks at a time
+	loads    singleflight.Group // of the watermarks
 	renewals chan *verdict
 }
 
@@ -104,7 +104,7 @@ func (d *Denylist) Check(ctx context.Context, c *Claims) error {
 
 // CheckStore is Check without the cache, for introspection.
 func (d *Denylist) CheckStore(ctx context.Context, c *Claims) error {
-	if err := d.loadClients(ctx, d.clock()); err != nil {
+	if err := d.ClientChanged(ctx); err != nil {
 		return unavailable(err)
 	}
 	if !c.IssuedAt.After(d.clients.Load().before[c.Client]) {
@@ -157,9 +157,12 @@ func (d *Denylist) ask(ctx context.Context, user UserTag, now time.Time) (*verdi
 	return d.keep(user, answers[0], epoch, now), nil
 }
 
+// keep holds an answer, unless one to a later question is held already.
 func (d *Denylist) keep(user UserTag, denials UserDenials, epoch uint64, asked time.Time) *verdict {
 	v := &verdict{user: user, denials: denials, epoch: epoch, asked: asked}
-	d.cache.Set(userKey(user), v, 1)
+	if held, ok := d.cache.Get(userKey(user)); !ok || held.user != user || !held.asked.After(asked) || held.epoch != epoch {
+		d.cache.Set(userKey(user), v, 1)
+	}
 	return v
 }
 
@@ -167,8 +170,12 @@ func (d *Denylist) keep(user UserTag, denials UserDenials, epoch uint64, asked t
 // that may have denied something, and before its answer goes out.
 func (d *Denylist) Changed(user UserTag) { d.epoch(user).Add(1) }
 
-// ClientChanged loads the watermarks again after one was set.
-func (d *Denylist) ClientChanged(ctx context.Context) error { return d.loadClients(ctx, d.clock()) }
+// ClientChanged loads the watermarks again after one was set. A load that was
+// under way before then does not count.
+func (d *Denylist) ClientChanged(ctx context.Context) error {
+	d.loads.Forget(loadKey)
+	return d.loadClients(ctx)
+}
 
 // ClientWatermark returns the time at or before which everything of a client
 // is ended; zero for never.
@@ -178,34 +185,55 @@ func (d *Denylist) ClientWatermark(ctx context.Context, client ClientTag) (time.
 
 func (d *Denylist) watermark(ctx context.Context, client ClientTag, now time.Time, limits *denylistLimits) (time.Time, error) {
 	held := d.clients.Load()
-	if age := now.Sub(held.asked); age > limits.maxLag {
-		if err := d.loadClients(ctx, now); err == nil {
-			held = d.clients.Load()
-		} else if held.before == nil || age > limits.allowStale {
-			return time.Time{}, unavailable(err)
-		}
+	age := now.Sub(held.asked)
+	if age <= limits.maxLag {
+		return held.before[client], nil
 	}
-	return held.before[client], nil
+	// The background loads them four times in MaxLag: the store is in trouble,
+	// or nothing was asked yet.
+	if held.before != nil && age <= limits.allowStale {
+		d.loads.DoChan(loadKey, d.readClients)
+		return held.before[client], nil
+	}
+	if err := d.loadClients(ctx); err != nil {
+		return time.Time{}, unavailable(err)
+	}
+	return d.clients.Load().before[client], nil
 }
 
-// loadClients reads all client watermarks. Callers that wait for a load which
-// began after they came share its answer.
-func (d *Denylist) loadClients(ctx context.Context, now time.Time) error {
-	d.loading.Lock()
-	defer d.loading.Unlock()
-	if d.clients.Load().asked.After(now) {
-		return nil
+const loadKey = "clients"
+
+// loadClients reads all client watermarks. Callers that come while a load is
+// under way share its outcome, failure included: a store in trouble must not
+// become a queue.
+func (d *Denylist) loadClients(ctx context.Context) error {
+	select {
+	case res := <-d.loads.DoChan(loadKey, d.readClients):
+		return res.Err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
+}
+
+// readClients is one load. It belongs to no single request, so it has a limit of its own.
+func (d *Denylist) readClients() (any, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), d.limits.Load().maxLag)
+	defer cancel()
 	asked := d.clock()
 	before, err := d.store.ClientWatermarks(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if before == nil {
 		before = map[ClientTag]time.Time{}
 	}
-	d.clients.Store(&clientWatermarks{before: before, asked: asked})
-	return nil
+	next := &clientWatermarks{before: before, asked: asked}
+	for held := d.clients.Load(); !held.asked.After(asked); held = d.clients.Load() {
+		if d.clients.CompareAndSwap(held, next) {
+			break
+		}
+	}
+	return nil, nil
 }
 
 func (d *Denylist) epoch(user UserTag) *atomic.Uint64 {
@@ -229,6 +257,10 @@ func (v *verdict) denies(c *Claims) bool {
 			}
 		case DenyFamily:
 			if c.HasFamily && FamilyID(e.ID) == c.Family {
+				return true
+			}
+		case DenySession:
+			if c.HasSession && SessionID(e.ID[:8]) == c.Session {
 				return true
 			}
 		default:

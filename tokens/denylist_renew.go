@@ -27,14 +27,14 @@ func (d *Denylist) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case v := <-d.renewals:
-			d.renewBatch(ctx, d.collect(v))
+			if !d.renewBatch(ctx, d.collect(v)) {
+				pause(ctx, time.Second)
+			}
 		case <-tick.C:
 			lag := d.limits.Load().maxLag
-			call, cancel := context.WithTimeout(ctx, lag)
-			if err := d.loadClients(call, d.clock()); err != nil && ctx.Err() == nil {
+			if err := d.loadClients(ctx); err != nil && ctx.Err() == nil {
 				d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: "watermarks", Cause: err})
 			}
-			cancel()
 			tick.Reset(lag / 4)
 		}
 	}
@@ -54,9 +54,19 @@ func (d *Denylist) collect(first *verdict) []*verdict {
 	return batch
 }
 
-// renewBatch asks about many users in one call. Verdicts whose question failed
-// keep their age, and are asked for again.
-func (d *Denylist) renewBatch(ctx context.Context, batch []*verdict) {
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// renewBatch asks about many users in one call, and reports whether it could.
+// Verdicts whose question failed keep their age, and are asked for again.
+func (d *Denylist) renewBatch(ctx context.Context, batch []*verdict) bool {
 	users := make([]UserTag, len(batch))
 	epochs := make([]uint64, len(batch))
 	for i, v := range batch {
@@ -74,9 +84,10 @@ func (d *Denylist) renewBatch(ctx context.Context, batch []*verdict) {
 		if ctx.Err() == nil {
 			d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: "renewal", Cause: err})
 		}
-		return
+		return false
 	}
 	for i, u := range users {
 		d.keep(u, answers[i], epochs[i], now)
 	}
+	return true
 }

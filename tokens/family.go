@@ -135,12 +135,16 @@ func Decide(f Family, r RotateRequest, now time.Time) (RotateOutcome, Family) {
 		return Rotated, f.advance(r, before, now)
 	case r.Presented+1 == f.Generation && f.Attempt == r.Attempt:
 		return Rotated, f // the same call sent again after a lost reply
-	case r.Presented+1 == f.Generation && f.Attempt != Attempt{} && now.Sub(f.Rotated) < r.Leeway:
+	case r.Presented+1 == f.Generation && f.Attempt != Attempt{} && within(now.Sub(f.Rotated), r.Leeway):
 		return RotateReplayed, f
 	default:
 		return RotateReused, f
 	}
 }
+
+// within reports whether a rotation is younger than the leeway. After a clock
+// was set back it may lie ahead: as far as the leeway, and no farther.
+func within(age, leeway time.Duration) bool { return age < leeway && age > -leeway }
 
 // Begin returns the record of a new family: its first generation, made at now
 // (the store's time) and dated issueAt.

@@ -115,7 +115,7 @@ func newGateway(t *testing.T, change ...func(*tokens.Config)) *gateway {
 		},
 		Clients:        testClients(),
 		Accounts:       accounts{tokens.TagSubject(alice.Subject): alice.Fingerprint},
-		AccessTokenAlg: "ES256", IDTokenAlg: "RS256",
+		AccessTokenAlg: "ES256", IDTokenAlg: "ES256",
 		IDTokenLifetime: 10 * time.Hour, UserinfoTokenLifetime: time.Hour, SessionLifetime: 7 * 24 * time.Hour, SessionIdleLifetime: 3 * 24 * time.Hour,
 		CompareHash: func(_, _ []byte) (bool, error) { return false, errors.New("no slow hash in these tests") },
 		Observer:    g.events, Clock: g.clock, Rand: rand.Reader,
@@ -136,7 +136,7 @@ func (g *gateway) reload() {
 	}
 }
 
-func (g *gateway) configureSecrets(names ...string) {
+func (g *gateway) secrets(names ...string) *tokens.Secrets {
 	g.t.Helper()
 	var values [][]byte
 	for _, n := range names {
@@ -146,11 +146,17 @@ func (g *gateway) configureSecrets(names ...string) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	err = g.state.Configure(g.t.Context(), tokens.Settings{
-		Secrets: secrets, TokenLifetime: time.Hour,
-		Keys: tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256, jose.RS256}},
-	})
-	if err != nil {
+	return secrets
+}
+
+func (g *gateway) configureSecrets(names ...string) {
+	g.t.Helper()
+	g.configure(g.secrets(names...), tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256}})
+}
+
+func (g *gateway) configure(secrets *tokens.Secrets, keys tokens.KeySettings) {
+	g.t.Helper()
+	if err := g.state.Configure(g.t.Context(), tokens.Settings{Secrets: secrets, TokenLifetime: time.Hour, Keys: keys}); err != nil {
 		g.t.Fatal(err)
 	}
 }

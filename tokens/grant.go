@@ -37,7 +37,7 @@ func (i *Issuer) AuthenticateClient(ctx context.Context, cr Credentials) (*Clien
 		return c, nil
 	}
 	if reason != "" {
-		if err := i.secrets.delay(ctx, cr.Secret); err != nil {
+		if err := i.secrets.delay(ctx, cr.Secret, 0); err != nil {
 			return nil, unavailable(err)
 		}
 		return nil, i.badClient(ctx, c, reason)

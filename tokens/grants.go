@@ -68,17 +68,12 @@ func (c *grantCache) get(ctx context.Context, id GrantID) (Grant, bool, error) {
 	return g, true, nil
 }
 
-// put makes sure that the store has the grant.
+// put makes sure that the store has the grant. It asks the store each time: one
+// that has lost it would refuse every refresh of it on the other nodes.
 func (c *grantCache) put(ctx context.Context, g Grant) (GrantID, error) {
 	text, id, err := g.text()
 	if err != nil {
 		return id, err
-	}
-	c.mu.RLock()
-	_, ok := c.held[id]
-	c.mu.RUnlock()
-	if ok {
-		return id, nil
 	}
 	if err := c.store.PutGrant(ctx, id, text); err != nil {
 		return id, err

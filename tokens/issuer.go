@@ -128,6 +128,16 @@ func (i *Issuer) attempt() (Attempt, error) {
 	return Attempt(b[:8]), err
 }
 
+// decisionTime bounds a store call that decides.
+const decisionTime = 10 * time.Second
+
+// decisive returns the context of a store call that decides. It does not end
+// with the request: what the store has decided must be acted upon and reported,
+// also when the one who asked has hung up.
+func decisive(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), decisionTime)
+}
+
 // noteSecret counts what was made under another secret than the minting one.
 func (i *Issuer) noteSecret(ctx context.Context, number int) {
 	if number > 0 {

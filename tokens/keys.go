@@ -48,13 +48,14 @@ type KeyInfo struct {
 // KeyRing holds the signing keys that all nodes on one store share. What is
 // read on the request path is one immutable snapshot. Safe for concurrent use.
 type KeyRing struct {
-	store    KeyStore
-	observer Observer
-	clock    func() time.Time
-	current  atomic.Pointer[keySnapshot]
-	ahead    atomic.Int64 // by how much the store's clock is ahead of ours, in nanoseconds
-	wake     chan struct{}
-	woken    atomic.Int64 // when an unknown key last woke Run, in Unix nanoseconds
+	store      KeyStore
+	observer   Observer
+	clock      func() time.Time
+	current    atomic.Pointer[keySnapshot]
+	ahead      atomic.Int64 // by how much the store's clock is ahead of ours, in nanoseconds
+	wake       chan struct{}
+	configured chan struct{} // tells Run that there are new settings
+	woken      atomic.Int64  // when an unknown key last woke Run, in Unix nanoseconds
 
 	settings atomic.Pointer[KeySettings]
 	mu       sync.Mutex // held while the keys of the store are read and changed
@@ -68,7 +69,7 @@ func NewKeyRing(store KeyStore, observer Observer, clock func() time.Time) *KeyR
 	if observer == nil {
 		observer = NopObserver{}
 	}
-	r := &KeyRing{store: store, observer: observer, clock: clock, wake: make(chan struct{}, 1)}
+	r := &KeyRing{store: store, observer: observer, clock: clock, wake: make(chan struct{}, 1), configured: make(chan struct{}, 1)}
 	r.current.Store(&keySnapshot{})
 	r.settings.Store(&KeySettings{})
 	return r
@@ -87,6 +88,10 @@ func (r *KeyRing) Configure(set KeySettings) {
 	set.PublishBefore = min(set.PublishBefore, set.RotateEvery/2)
 	set.Algorithms = slices.Clone(set.Algorithms)
 	r.settings.Store(&set)
+	select {
+	case r.configured <- struct{}{}:
+	default:
+	}
 }
 
 // Signer returns the key that signs with alg now.

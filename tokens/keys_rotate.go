@@ -24,12 +24,15 @@ const (
 
 // Load reads the keys from the store and creates those that are missing.
 // ErrWrongSecret when none of the secrets opens them.
-func (r *KeyRing) Load(ctx context.Context) error { return r.Tick(ctx) }
+//
+// It does not seal again what was sealed under an older secret: a configuration
+// that is only trying to start may yet be taken back.
+func (r *KeyRing) Load(ctx context.Context) error { return r.update(ctx, due, false) }
 
 // Tick does what is due: it adopts what other nodes wrote, publishes the next
 // keys ahead of their use, drops those whose last token is dead, and seals
 // again under the minting secret what was sealed under an older one.
-func (r *KeyRing) Tick(ctx context.Context) error { return r.update(ctx, due) }
+func (r *KeyRing) Tick(ctx context.Context) error { return r.update(ctx, due, true) }
 
 // Rotate makes new keys for all algorithms now. They are used after
 // PublishBefore, or at once when immediate, which relying parties with a
@@ -62,7 +65,7 @@ func (r *KeyRing) Rotate(ctx context.Context, immediate bool) error {
 			}
 		}
 		return keys, nil
-	})
+	}, true)
 }
 
 // keyChange returns what is to become of the keys. It may run several times.
@@ -71,7 +74,7 @@ type keyChange func(set *KeySettings, keys []ringKey, now time.Time) ([]ringKey,
 // update reads the keys, applies change, and writes until nothing is left to
 // change. Every write is read back, and a lost race begins anew with what the
 // winner wrote, so change must be idempotent.
-func (r *KeyRing) update(ctx context.Context, change keyChange) error {
+func (r *KeyRing) update(ctx context.Context, change keyChange, reseal bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	set := r.settings.Load()
@@ -96,7 +99,7 @@ func (r *KeyRing) update(ctx context.Context, change keyChange) error {
 		if err != nil {
 			return err
 		}
-		if secret == 0 && slices.Equal(have, want) {
+		if (secret == 0 || !reseal) && slices.Equal(have, want) {
 			return r.adopt(have)
 		}
 		if sealed, err = sealKeys(set.Secrets, want); err != nil {
@@ -172,7 +175,7 @@ func replaced(set *KeySettings, keys []ringKey, i int) time.Time {
 	if end.IsZero() && !slices.Contains(set.Algorithms, k.private.Algorithm()) {
 		// Nobody here asks for the algorithm any more. A node that still does
 		// would have replaced the key by then.
-		end = k.useFrom.Add(k.lasts + DefaultPublishBefore)
+		end = k.useFrom.Add(max(k.lasts, set.RotateEvery) + DefaultPublishBefore)
 	}
 	return end
 }
@@ -210,13 +213,17 @@ func inMillis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond)
 // Run calls Tick until ctx ends. A panic would end the whole server: it is
 // recovered and reported, and the next try waits longer.
 func (r *KeyRing) Run(ctx context.Context) {
-	delay := r.tickEvery()
+	delay := minTick // what Load has left to do
 	for {
 		timer := time.NewTimer(jitter(delay))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
+		case <-r.configured:
+			timer.Stop()
+			delay = minTick
+			continue
 		case <-r.wake:
 			timer.Stop()
 		case <-timer.C:

@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -70,6 +71,12 @@ func (i *Issuer) needsConsent(a *Authorization, fresh bool) bool {
 	case c.Consent == ConsentNever || fresh:
 		return false
 	}
-	exact := slices.Contains(c.RedirectURIs, a.RedirectURI)
-	return claimable(a.RedirectURI) && (c.Type == ClientNative || !exact)
+	return claimable(a.RedirectURI) && !i.developing(c, a.RedirectURI)
+}
+
+// developing reports whether a browser app is being developed: gateway and app
+// are both plain http on this machine, and the address is registered with its
+// port. There is nobody to deceive yet, and SDKs renew silently there, too.
+func (i *Issuer) developing(c *Client, redirectURI string) bool {
+	return strings.HasPrefix(i.cfg.Issuer, "http://") && c.Type != ClientNative && slices.Contains(c.RedirectURIs, redirectURI)
 }

@@ -25,6 +25,31 @@ type mint struct {
 	nonce    string
 	refresh  string // the refresh token, or ""
 	idToken  bool   // whether an ID token is owed
+	keys     signers
+}
+
+// signers are the keys that sign the tokens of one answer. They are found
+// before the store decides: after that nothing may fail that need not.
+type signers struct {
+	access, id *jose.PrivateKey
+}
+
+// signers returns the keys for a client's answer.
+func (i *Issuer) signers(c *Client, idToken bool) (s signers, err error) {
+	if s.access, err = i.state.Keys.Signer(jose.Algorithm(i.cfg.AccessTokenAlg)); err != nil {
+		return s, unavailable(err)
+	}
+	if !idToken {
+		return s, nil
+	}
+	alg := i.cfg.IDTokenAlg
+	if c.IDTokenAlg != "" {
+		alg = c.IDTokenAlg
+	}
+	if s.id, err = i.state.Keys.Signer(jose.Algorithm(alg)); err != nil {
+		return s, unavailable(err)
+	}
+	return s, nil
 }
 
 // accessClaims are the claims of an access token. See RFC 9068 §2.2.
@@ -95,11 +120,11 @@ func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
 		claims.Session = m.session.String()
 		claims.Family = m.family.String()
 	}
-	token, payload, key, err := i.sign(i.cfg.AccessTokenAlg, TypeAccessToken, claims)
+	token, payload, err := sign(m.keys.access, TypeAccessToken, claims)
 	if err != nil {
 		return "", err
 	}
-	if c, err := ParseClaims(payload, key.Public()); err == nil {
+	if c, err := ParseClaims(payload, m.keys.access.Public()); err == nil {
 		i.state.Cache.Put(token, c)
 	}
 	return token, nil
@@ -107,10 +132,6 @@ func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
 
 // mintID signs an ID token. See OpenID Connect Core §2 and §12.2.
 func (i *Issuer) mintID(m mint) (string, error) {
-	alg := i.cfg.IDTokenAlg
-	if m.client.IDTokenAlg != "" {
-		alg = m.client.IDTokenAlg
-	}
 	claims := m.profile.claimsFor(m.scopes)
 	maps.Copy(claims, map[string]any{
 		"iss":       i.cfg.Issuer,
@@ -127,24 +148,20 @@ func (i *Issuer) mintID(m mint) (string, error) {
 	if m.nonce != "" {
 		claims["nonce"] = m.nonce
 	}
-	token, _, _, err := i.sign(alg, TypeIDToken, claims)
+	token, _, err := sign(m.keys.id, TypeIDToken, claims)
 	return token, err
 }
 
-func (i *Issuer) sign(alg, typ string, claims any) (token string, payload []byte, key *jose.PrivateKey, err error) {
+func sign(key *jose.PrivateKey, typ string, claims any) (token string, payload []byte, err error) {
 	payload, err = json.Marshal(claims)
 	if err != nil {
-		return "", nil, nil, fmt.Errorf("encoding token: %w", err)
-	}
-	key, err = i.state.Keys.Signer(jose.Algorithm(alg))
-	if err != nil {
-		return "", nil, nil, unavailable(err)
+		return "", nil, fmt.Errorf("encoding token: %w", err)
 	}
 	token, err = jose.Sign(key, typ, payload)
 	if err != nil {
-		return "", nil, nil, unavailable(fmt.Errorf("signing token: %w", err))
+		return "", nil, unavailable(fmt.Errorf("signing token: %w", err))
 	}
-	return token, payload, key, nil
+	return token, payload, nil
 }
 
 // UserinfoAudience is the audience of access tokens that are for no API: the

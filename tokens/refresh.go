@@ -25,11 +25,15 @@ func (i *Issuer) refresh(ctx context.Context, c *Client, r TokenRequest) (*Token
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	if !known {
+	if !known { // the store has lost it: ours are kept for good
+		i.observe(ctx, Event{Kind: EventStoreRollback, Outcome: string(ReasonGrantUnknown), Client: c.ID, User: t.user, Family: t.family.ID()})
 		return nil, refuse(InvalidGrant, ReasonGrantUnknown, deadRefreshToken)
 	}
 	m, err := i.checkRefresh(c, grant, r)
 	if err != nil {
+		return nil, err
+	}
+	if m.keys, err = i.signers(c, m.idToken); err != nil {
 		return nil, err
 	}
 	res, err := i.rotate(ctx, c, t)
@@ -44,7 +48,6 @@ func (i *Issuer) refresh(ctx context.Context, c *Client, r TokenRequest) (*Token
 	m.family = t.family.ID()
 	m.session = res.Family.Session
 	m.refresh = i.refreshText(c, t.user, t.family, res.Family)
-	m.idToken = slices.Contains(grant.Scopes, ScopeOpenID)
 	return i.mint(m)
 }
 
@@ -56,42 +59,47 @@ func (i *Issuer) checkRefresh(c *Client, g Grant, r TokenRequest) (mint, error) 
 	if !slices.Contains(scopes, ScopeOfflineAccess) {
 		return mint{}, refuse(InvalidGrant, ReasonOfflineOff, deadRefreshToken)
 	}
-	audience, err := i.pickAudience(c, g, r.Audiences, i.refreshable)
+	audience, ok, err := i.pickAudience(c, g, r.Audiences, i.refreshable)
 	if err != nil {
 		return mint{}, err
 	}
-	asked, ok := ParseScope(r.Scope)
-	if !ok || !subset(asked, g.Scopes) {
+	if !ok {
+		return mint{}, refuse(InvalidGrant, ReasonOfflineOff, deadRefreshToken)
+	}
+	asked, wellFormed := ParseScope(r.Scope)
+	if !wellFormed || !subset(asked, g.Scopes) {
 		return mint{}, refuse(InvalidScope, ReasonScope, "The scope is malformed or exceeds what was granted.")
 	}
 	if len(asked) > 0 {
 		scopes = common(scopes, asked)
 	}
-	return mint{client: c, audience: audience, scopes: i.scopesFor(c, scopes, audience)}, nil
+	return mint{
+		client: c, audience: audience, scopes: i.scopesFor(c, scopes, audience), idToken: slices.Contains(g.Scopes, ScopeOpenID),
+	}, nil
 }
 
 // pickAudience chooses the audience of one access token: the one asked for, if
 // it was granted, else the first one granted that is still usable. Empty means
-// the gateway's own userinfo. See RFC 8707 §2.2.
-func (i *Issuer) pickAudience(c *Client, g Grant, asked []string, usable func(*Client, string) bool) (string, error) {
+// the gateway's own userinfo. ok is false when no granted API is usable any
+// more. See RFC 8707 §2.2.
+func (i *Issuer) pickAudience(c *Client, g Grant, asked []string, usable func(*Client, string) bool) (audience string, ok bool, err error) {
 	targets, err := i.targets(c, asked)
-	if err != nil {
-		return "", err
-	}
 	switch {
-	case len(targets) > 1 || len(targets) == 1 && !slices.Contains(g.Audiences, targets[0]):
-		return "", refuse(InvalidTarget, ReasonWrongAudience, "One access token is for one of the APIs that were granted.")
-	case len(targets) == 0 && len(g.Audiences) == 0:
-		return "", nil
-	case len(targets) == 0:
-		targets = g.Audiences
+	case err != nil:
+		return "", false, err
+	case len(targets) > 1 || len(targets) == 1 && !(slices.Contains(g.Audiences, targets[0]) && usable(c, targets[0])):
+		return "", false, refuse(InvalidTarget, ReasonWrongAudience, "One access token is for one of the APIs that were granted.")
+	case len(targets) == 1:
+		return targets[0], true, nil
+	case len(g.Audiences) == 0:
+		return "", true, nil
 	}
-	for _, t := range targets {
-		if usable(c, t) {
-			return t, nil
+	for _, a := range g.Audiences {
+		if usable(c, a) {
+			return a, true, nil
 		}
 	}
-	return "", refuse(InvalidGrant, ReasonOfflineOff, deadRefreshToken)
+	return "", false, nil
 }
 
 // registered reports whether an API is (still) one of the client's.
@@ -115,7 +123,9 @@ func (i *Issuer) rotate(ctx context.Context, c *Client, t refreshToken) (RotateR
 	if err != nil {
 		return RotateResult{}, err
 	}
-	res, err := i.state.Store.Rotate(ctx, RotateRequest{
+	call, done := decisive(ctx)
+	defer done()
+	res, err := i.state.Store.Rotate(call, RotateRequest{
 		User: t.user, Family: t.family.ID(), Client: c.tag, Grant: t.grant, Presented: t.generation,
 		Rotation: c.Refresh.Rotation, Leeway: c.Refresh.Leeway,
 		Lifetime: c.Refresh.Lifetime, IdleLifetime: c.Refresh.IdleLifetime,
@@ -123,6 +133,7 @@ func (i *Issuer) rotate(ctx context.Context, c *Client, t refreshToken) (RotateR
 		DenyFor: i.state.DenyFor(), Attempt: attempt,
 	})
 	if err != nil {
+		i.state.Denylist.Changed(t.user) // it may have been decided all the same
 		return res, unavailable(err)
 	}
 	return res, i.rotateOutcome(ctx, c, t, res)

@@ -133,7 +133,7 @@ func TestRefreshRefusedDoesNotRotate(t *testing.T) {
 		{"malformed scope", "spa", func(r *tokens.TokenRequest) { r.Scope = `a"b` }, tokens.InvalidScope},
 		{"unknown audience", "spa", func(r *tokens.TokenRequest) { r.Audiences = []string{"https://other.example"} }, tokens.InvalidTarget},
 		{"two audiences", "spa", func(r *tokens.TokenRequest) { r.Audiences = []string{ordersAPI, billingAPI} }, tokens.InvalidTarget},
-		{"API without offline access", "spa", func(r *tokens.TokenRequest) { r.Audiences = []string{billingAPI} }, tokens.InvalidGrant},
+		{"API without offline access", "spa", func(r *tokens.TokenRequest) { r.Audiences = []string{billingAPI} }, tokens.InvalidTarget},
 		{"another client", "native", func(*tokens.TokenRequest) {}, tokens.InvalidGrant},
 		{"changed MAC", "spa", func(r *tokens.TokenRequest) { r.RefreshToken = r.RefreshToken[:len(r.RefreshToken)-1] + "A" }, tokens.InvalidGrant},
 		{"garbage", "spa", func(r *tokens.TokenRequest) { r.RefreshToken = "garbage" }, tokens.InvalidGrant},

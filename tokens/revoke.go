@@ -22,6 +22,8 @@ func (i *Issuer) Revoke(ctx context.Context, c *Client, token string) error {
 	if err != nil || claims.ClientID != c.ID || !claims.HasTokenID {
 		return nil //nolint:nilerr // an invalid token is as good as revoked (RFC 7009 §2.2)
 	}
+	ctx, done := decisive(ctx)
+	defer done()
 	err = i.state.Store.DenyToken(ctx, claims.User, claims.TokenID, claims.Expiry.Add(DefaultLeeway))
 	i.state.Denylist.Changed(claims.User)
 	if err != nil {
@@ -45,8 +47,9 @@ type Introspection struct {
 	IssuedAt  int64    `json:"iat,omitempty"`
 }
 
-// Introspect tells a confidential client about a token that was issued to it
-// or is for one of its APIs. It asks the store, not a cache. See RFC 7662 §2.
+// Introspect tells a confidential client about a token that was issued to it,
+// and a machine client, which is what a resource server is, about tokens for
+// its APIs. It asks the store, not a cache. See RFC 7662 §2 and §4.
 func (i *Issuer) Introspect(ctx context.Context, c *Client, token string) (*Introspection, error) {
 	if !c.Confidential() {
 		return nil, i.badClient(ctx, c, ReasonBadMethod)
@@ -58,7 +61,8 @@ func (i *Issuer) Introspect(ctx context.Context, c *Client, token string) (*Intr
 	if err != nil {
 		return &Introspection{}, nil //nolint:nilerr // inactive (RFC 7662 §2.2)
 	}
-	theirs := claims.ClientID == c.ID || slices.ContainsFunc(claims.Audience, func(a string) bool { return slices.Contains(c.APIs, a) })
+	theirs := claims.ClientID == c.ID || c.Type == ClientMachine &&
+		slices.ContainsFunc(claims.Audience, func(a string) bool { return slices.Contains(c.APIs, a) })
 	if !theirs {
 		return &Introspection{}, nil
 	}
@@ -95,9 +99,10 @@ func (i *Issuer) introspectRefresh(ctx context.Context, c *Client, t refreshToke
 	if err != nil {
 		return nil, err
 	}
-	id := t.family.ID()
+	now, id := i.cfg.Clock(), t.family.ID()
 	for _, f := range families {
-		if f.ID == id && f.Generation == t.generation && f.Created.After(watermark) {
+		f = f.Limited(c.Refresh.Lifetime, c.Refresh.IdleLifetime)
+		if f.ID == id && f.Generation == t.generation && f.Created.After(watermark) && !f.Dead(now) {
 			return &Introspection{
 				Active: true, ClientID: c.ID, TokenType: string(GrantRefreshToken), Expiry: unixOrZero(earlier(f.Expires, f.IdleExpires)),
 			}, nil

@@ -27,12 +27,19 @@ func ValidScope(s string) bool {
 	return s != ""
 }
 
+// maxScopes bounds the scopes of one request. A configuration has few, and
+// looking each one up must not cost a stranger's request more than it is worth.
+const maxScopes = 100
+
 // ParseScope splits a scope parameter at single spaces, drops repetitions and
 // keeps the order. It reports false for anything else than RFC 6749 §3.3
-// allows. The empty string has no scopes.
+// allows, and for more than 100 scopes. The empty string has no scopes.
 func ParseScope(s string) ([]string, bool) {
 	if s == "" {
 		return nil, true
+	}
+	if strings.Count(s, " ") >= maxScopes {
+		return nil, false
 	}
 	var scopes []string
 	for part := range strings.SplitSeq(s, " ") {

@@ -16,6 +16,7 @@ import (
 type secretChecker struct {
 	compare func(hash, plaintext []byte) (bool, error)
 	decoy   string        // a slow hash of the configuration, if it has one
+	most    int           // slow hashes of one client
 	slots   chan struct{} // one per slow comparison under way
 	key     [32]byte
 
@@ -31,11 +32,14 @@ func newSecretChecker(clients []*Client, compare func(hash, plaintext []byte) (b
 	}
 	rand.Read(s.key[:]) //nolint:errcheck // never fails (Go 1.24)
 	for _, c := range clients {
+		slow := 0
 		for _, h := range c.SecretHashes {
 			if slowHash(h) {
 				s.decoy = h
+				slow++
 			}
 		}
+		s.most = max(s.most, slow)
 	}
 	return s
 }
@@ -44,18 +48,16 @@ func newSecretChecker(clients []*Client, compare func(hash, plaintext []byte) (b
 // means that it could not be found out.
 func (s *secretChecker) check(ctx context.Context, hashes []string, secret string) (bool, error) {
 	digest := s.digest(secret)
-	slow := false
+	var slow []string
 	for _, h := range hashes {
-		if !slowHash(h) {
-			if matchesSHA256(h, secret) {
-				return true, nil
-			}
-			continue
-		}
-		if s.remembers(h, digest) {
+		switch {
+		case !slowHash(h) && matchesSHA256(h, secret), slowHash(h) && s.remembers(h, digest):
 			return true, nil
+		case slowHash(h):
+			slow = append(slow, h)
 		}
-		slow = true
+	}
+	for _, h := range slow {
 		ok, err := s.compareSlow(ctx, h, secret)
 		if err != nil {
 			return false, err
@@ -65,21 +67,18 @@ func (s *secretChecker) check(ctx context.Context, hashes []string, secret strin
 			return true, nil
 		}
 	}
-	if !slow {
-		return false, s.delay(ctx, secret)
-	}
-	return false, nil
+	return false, s.delay(ctx, secret, len(slow))
 }
 
-// delay spends the time that a wrong secret costs at a client with a slow
-// hash, where the configuration has such a client.
-func (s *secretChecker) delay(ctx context.Context, secret string) error {
-	if s.decoy == "" {
-		matchesSHA256(sha256Prefix, secret)
-		return nil
+// delay spends the time that a wrong secret costs at the client with the most
+// slow hashes, of which so many were computed already.
+func (s *secretChecker) delay(ctx context.Context, secret string, computed int) error {
+	for range s.most - computed {
+		if _, err := s.compareSlow(ctx, s.decoy, secret); err != nil {
+			return err
+		}
 	}
-	_, err := s.compareSlow(ctx, s.decoy, secret)
-	return err
+	return nil
 }
 
 func (s *secretChecker) compareSlow(ctx context.Context, hash, secret string) (bool, error) {

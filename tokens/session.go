@@ -48,7 +48,9 @@ func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login
 		Profile:     profile,
 		Fingerprint: p.Fingerprint,
 		Replaces:    replaced,
+		DenyFor:     i.state.DenyFor(),
 	})
+	i.state.Denylist.Changed(ref.user) // a change of password ends what was before
 	if err != nil {
 		return nil, "", unavailable(err)
 	}
@@ -125,11 +127,10 @@ func (i *Issuer) ParseLogoutHint(idToken string) (*LogoutHint, error) {
 	if err != nil || len(c.Audience) != 1 {
 		return nil, invalidRequest("id_token_hint is not an ID token of this gateway.")
 	}
-	sid, ok := ParseSessionID(c.SessionID)
-	if !ok {
+	if !c.HasSession {
 		return nil, invalidRequest("id_token_hint names no session.")
 	}
-	return &LogoutHint{ClientID: c.Audience[0], Subject: c.Subject, SessionID: sid}, nil
+	return &LogoutHint{ClientID: c.Audience[0], Subject: c.Subject, SessionID: c.Session}, nil
 }
 
 // SignOutHint ends the session that a verified id_token_hint names.
@@ -153,6 +154,8 @@ func (i *Issuer) end(ctx context.Context, r EndRequest) (EndResult, error) {
 	}
 	r.Attempt = attempt
 	r.DenyFor = i.state.DenyFor()
+	ctx, done := decisive(ctx)
+	defer done()
 	res, err := i.state.Store.End(ctx, r)
 	i.state.Denylist.Changed(r.User)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 )
 
 // State is what every configuration over one store shares and what survives a
@@ -21,7 +23,9 @@ type State struct {
 	settings atomic.Pointer[Settings]
 	observer Observer
 	opened   atomic.Bool
+	tries    singleflight.Group
 	opening  sync.Mutex
+	closed   bool
 	denyFor  atomic.Int64 // nanoseconds
 	stop     context.CancelFunc
 	running  sync.WaitGroup
@@ -77,6 +81,9 @@ func (s *State) Configure(ctx context.Context, set Settings) error {
 		set.MaxLag = DefaultMaxLag
 	}
 	if s.opened.Load() {
+		// What the present settings have still to seal again must not be lost
+		// with a secret that the next ones lack. If it cannot be done, load tells.
+		_ = s.Keys.Tick(ctx)
 		if err := s.load(ctx, &set); err != nil {
 			return err
 		}
@@ -87,21 +94,35 @@ func (s *State) Configure(ctx context.Context, set Settings) error {
 }
 
 // Open opens the store and loads the keys, once; every request calls it, and
-// after the first success it costs one atomic read. An error that an operator
-// must mend (see Store.Open) is returned to each caller, and the next call tries again.
+// after the first success it costs one atomic read. Callers that come while one
+// try is under way share its outcome, and the next call tries again. An error
+// is what an operator must mend (see Store.Open).
 func (s *State) Open(ctx context.Context) error {
 	if s.opened.Load() {
 		return nil
 	}
+	try := s.tries.DoChan("open", func() (any, error) { return nil, s.open(context.WithoutCancel(ctx)) })
+	select {
+	case res := <-try:
+		return res.Err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *State) open(ctx context.Context) error {
 	s.opening.Lock()
 	defer s.opening.Unlock()
-	if s.opened.Load() {
+	switch {
+	case s.opened.Load():
 		return nil
+	case s.closed:
+		return errors.New("opening state: it is closed")
 	}
 	if err := s.load(ctx, s.settings.Load()); err != nil {
 		return err
 	}
-	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	background, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
 	s.running.Go(func() { s.supervise(background, "denylist", s.Denylist.run) })
 	s.running.Go(func() { s.Keys.Run(background) }) // which recovers by itself
@@ -121,15 +142,25 @@ func (s *State) load(ctx context.Context, set *Settings) error {
 	denyFor := res.TokenLifetime + DefaultLeeway
 	keys := set.Keys
 	keys.Secrets = set.Secrets
-	keys.KeepFor = denyFor
+	keys.KeepFor = max(keys.KeepFor, denyFor) // ID tokens may live longer
 	before := s.Keys.settings.Load()
 	s.Keys.Configure(keys)
 	if err := s.Keys.Load(ctx); err != nil {
 		s.Keys.settings.Store(before)
-		return err
+		return errors.Join(err, s.takeBack(ctx, res))
 	}
 	s.denyFor.Store(int64(denyFor))
 	return nil
+}
+
+// takeBack makes the store as it was before an opening under secrets that do
+// not open its keys: under those it had, it must open again.
+func (s *State) takeBack(ctx context.Context, was OpenResult) error {
+	if len(was.Secrets) == 0 {
+		return nil
+	}
+	_, err := s.Store.Open(ctx, OpenRequest{Secrets: was.Secrets})
+	return err
 }
 
 // supervise runs background work until it returns, and again after a panic: a
@@ -162,6 +193,7 @@ func (s *State) guarded(ctx context.Context, name string, work func(context.Cont
 func (s *State) Close() error {
 	s.opening.Lock()
 	defer s.opening.Unlock()
+	s.closed = true
 	if s.stop != nil {
 		s.stop()
 		s.running.Wait()

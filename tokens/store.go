@@ -49,6 +49,9 @@ type OpenRequest struct {
 type OpenResult struct {
 	Born          time.Time     // when this store was first opened
 	TokenLifetime time.Duration // the longest access token lifetime ever used with it
+	// Secrets are the identifiers that it was opened with before: what to open
+	// it with again when the new ones turn out not to open the signing keys.
+	Secrets [][16]byte
 }
 
 // Families decides about refresh token families and keeps their grants.
@@ -171,8 +174,8 @@ type Sessions interface {
 	// ends the session Replaces, if that is not zero. It returns the session
 	// with AuthTime (one second after a sign-out in that very second) and
 	// Expires set. When the profile had another fingerprint (the password was
-	// changed), all sessions, codes and families of the user end with it: else
-	// this login would make the old ones good again.
+	// changed), all that the user had before ends, as by EndUser: else this
+	// login would make the old ones good again.
 	CreateSession(ctx context.Context, r SessionRequest) (Session, error)
 	// Session returns a live session and its user's profile and marks it
 	// used; found is false when it is unknown, ended, or unused for idle (0: no such limit).
@@ -189,13 +192,15 @@ type SessionRequest struct {
 	Profile     []byte
 	Fingerprint Fingerprint // kept beside the profile; Rotate compares it
 	Replaces    SessionID
+	DenyFor     time.Duration // how long access tokens are denied that a change of password ends
 }
 
 // Codes keeps authorization codes.
 type Codes interface {
-	// PutCode keeps a code until Now+Lifetime. A code that is there stays as
+	// PutCode keeps a code until Now+Lifetime, and reports whether it did: a
+	// session that has ended meanwhile gets none. A code that is there stays as
 	// it is: putting it again never revives a spent one.
-	PutCode(ctx context.Context, r PutRequest) error
+	PutCode(ctx context.Context, r PutRequest) (kept bool, err error)
 	// TakeCode takes a code: of any number of calls, on any number of nodes,
 	// one gets CodeTaken. Spent codes are remembered for DenyFor, so that
 	// their body and time can be returned. A code put at or before a sign-out
@@ -207,17 +212,19 @@ type Codes interface {
 type PutRequest struct {
 	User     UserTag
 	ID       CodeID
-	Session  SessionID // that it was issued in
+	Session  SessionID // that it was issued in; must be live
 	Body     []byte
 	Lifetime time.Duration
 }
 
 // TakeRequest presents a code.
 type TakeRequest struct {
-	User    UserTag
-	ID      CodeID
-	DenyFor time.Duration
-	Attempt Attempt
+	User       UserTag
+	ID         CodeID
+	Client     ClientTag
+	BegunAfter time.Time // the client's watermark: IssueAt lies after it
+	DenyFor    time.Duration
+	Attempt    Attempt
 }
 
 // CodeOutcome is what became of a presented code.
@@ -245,14 +252,15 @@ type DenialKind uint8
 
 // The kinds of denylist entry below a user.
 const (
-	DenyToken  DenialKind = iota + 1 // one access token, by jti
-	DenyFamily                       // the access tokens of a family
+	DenyToken   DenialKind = iota + 1 // one access token, by jti
+	DenyFamily                        // the access tokens of a family
+	DenySession                       // the access tokens that came from a session, by sid
 )
 
 // Denial is one entry of a user's denylist.
 type Denial struct {
 	Kind  DenialKind
-	ID    [16]byte // TokenID or FamilyID
+	ID    [16]byte // TokenID or FamilyID; a SessionID and zeros
 	Until time.Time
 }
 

@@ -30,7 +30,12 @@ func BenchmarkTakeCode(b *testing.B) {
 			s := openStore(b)
 			inWorkers(b, workers, func(_, n int) error {
 				user, id := tokens.TagSubject(fmt.Sprint(n%1000)), tokens.CodeID(tokens.TagSubject(fmt.Sprint(n)))
-				if err := s.PutCode(context.Background(), tokens.PutRequest{User: user, ID: id, Body: []byte(`{"client":"app"}`), Lifetime: time.Minute}); err != nil {
+				session := tokens.SessionID(id[:8])
+				if _, err := s.CreateSession(context.Background(), tokens.SessionRequest{User: user, ID: session, Lifetime: time.Hour}); err != nil {
+					return err
+				}
+				r := tokens.PutRequest{User: user, ID: id, Session: session, Body: []byte(`{"client":"app"}`), Lifetime: time.Minute}
+				if _, err := s.PutCode(context.Background(), r); err != nil {
 					return err
 				}
 				res, err := s.TakeCode(context.Background(), tokens.TakeRequest{User: user, ID: id, DenyFor: time.Minute, Attempt: tokens.Attempt{1}})

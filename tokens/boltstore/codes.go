@@ -3,23 +3,28 @@ package boltstore
 import (
 	"bytes"
 	"context"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // PutCode implements tokens.Codes.
-func (s *Store) PutCode(ctx context.Context, r tokens.PutRequest) error {
+func (s *Store) PutCode(ctx context.Context, r tokens.PutRequest) (kept bool, err error) {
 	r.Body = bytes.Clone(r.Body) // the caller may leave before the commit
-	_, err := decide(ctx, s, "put_code", func(t *txn) (struct{}, error) {
-		_, found, err := t.code(r.User, r.ID)
-		if err == nil && !found {
-			c := codeRecord{expires: t.now.Add(r.Lifetime), session: r.Session, body: r.Body}
-			t.put(codes, userKey(r.User, r.ID[:]), c.encode())
-		}
-		return struct{}{}, err
-	})
-	return err
+	return decide(ctx, s, "put_code", func(t *txn) (bool, error) { return putCode(t, r) })
+}
+
+func putCode(t *txn, r tokens.PutRequest) (kept bool, err error) {
+	var session sessionRecord
+	live, err := t.read(sessions, userKey(r.User, r.Session[:]), &session)
+	if err != nil || !live || session.over(t.now, 0) {
+		return false, err
+	}
+	_, found, err := t.code(r.User, r.ID)
+	if err == nil && !found {
+		c := codeRecord{expires: t.now.Add(r.Lifetime), session: r.Session, body: r.Body}
+		t.put(codes, userKey(r.User, r.ID[:]), c.encode())
+	}
+	return err == nil, err
 }
 
 // TakeCode implements tokens.Codes.
@@ -52,7 +57,11 @@ func takeCode(t *txn, r tokens.TakeRequest) (tokens.TakeResult, error) {
 	}
 	res.Outcome = tokens.CodeTaken
 	res.Profile = bytes.Clone(user.profile)
-	res.IssueAt = t.issueAt(r.User, marks, time.Time{})
+	begunAfter, err := t.begunAfter(r.Client, r.BegunAfter)
+	if err != nil {
+		return tokens.TakeResult{}, err
+	}
+	res.IssueAt = t.issueAt(r.User, marks, begunAfter)
 	return res, nil
 }
 

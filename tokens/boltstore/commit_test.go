@@ -32,8 +32,8 @@ func TestGroupCommit(t *testing.T) {
 	for i := range writers {
 		wg.Go(func() {
 			for n := range each {
-				if err := s.PutCode(t.Context(), tokens.PutRequest{User: tokens.UserTag{byte(i)}, ID: tokens.CodeID{byte(n)}, Lifetime: time.Minute}); err != nil {
-					t.Errorf("PutCode: %v", err)
+				if err := s.DenyToken(t.Context(), tokens.UserTag{byte(i)}, tokens.TokenID{byte(n)}, time.Now().Add(time.Minute)); err != nil {
+					t.Errorf("DenyToken: %v", err)
 				}
 			}
 		})
@@ -47,7 +47,7 @@ func TestGroupCommit(t *testing.T) {
 
 	before = commits(t, s)
 	for n := range 10 {
-		if err := s.PutCode(t.Context(), tokens.PutRequest{User: tokens.UserTag{99}, ID: tokens.CodeID{byte(n)}, Lifetime: time.Minute}); err != nil {
+		if err := s.DenyToken(t.Context(), tokens.UserTag{99}, tokens.TokenID{byte(n)}, time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}

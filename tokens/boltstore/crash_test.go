@@ -130,9 +130,13 @@ func (w *crashWriter) check(err error) {
 func (w *crashWriter) step() {
 	ctx := context.Background()
 	code := w.id("code")
-	w.check(w.s.PutCode(ctx, tokens.PutRequest{User: w.user, ID: code, Body: []byte("body"), Lifetime: time.Hour}))
+	kept, err := w.s.PutCode(ctx, tokens.PutRequest{User: w.user, ID: code, Session: tokens.SessionID{1}, Body: []byte("body"), Lifetime: time.Hour})
+	w.check(err)
+	if !kept {
+		panic("a live session got no code")
+	}
 	w.say("put", code)
-	_, err := w.s.TakeCode(ctx, tokens.TakeRequest{User: w.user, ID: code, DenyFor: time.Hour, Attempt: w.attempt()})
+	_, err = w.s.TakeCode(ctx, tokens.TakeRequest{User: w.user, ID: code, DenyFor: time.Hour, Attempt: w.attempt()})
 	w.check(err)
 	w.say("taken", code)
 

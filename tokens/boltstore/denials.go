@@ -48,17 +48,16 @@ func readDenials(c *bolt.Cursor, user []byte, now time.Time, answer *tokens.User
 			if now.Before(m.until) {
 				answer.Before = m.before
 			}
-		case byte(tokens.DenyToken), byte(tokens.DenyFamily):
+		case byte(tokens.DenyToken), byte(tokens.DenyFamily), byte(tokens.DenySession):
 			var d denialRecord
 			if err := d.decode(v); err != nil {
 				return err
 			}
 			if now.Before(d.until) {
-				id := [16]byte(k[len(user)+1:])
-				answer.Entries = append(answer.Entries, tokens.Denial{Kind: tokens.DenialKind(kind), ID: id, Until: d.until})
+				entry := tokens.Denial{Kind: tokens.DenialKind(kind), Until: d.until}
+				copy(entry.ID[:], k[len(user)+1:])
+				answer.Entries = append(answer.Entries, entry)
 			}
-		case kindEndedSession:
-			return nil
 		default:
 			// Not to know what an entry denies is not to know what is denied.
 			return errNewerRecord

@@ -47,8 +47,9 @@ func endFamily(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
 	return res, t.endFamily(r.User, r.Family, d)
 }
 
-// endSession ends the session and its families, and remembers it as long as
-// their access tokens: a code of this session may be on its way to become a family.
+// endSession ends the session and its families, and denies it as long as
+// access tokens live: some came without a refresh token, and a code of this
+// session may be on its way to become a family.
 func endSession(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
 	// What this very call has ended when it was first sent.
 	ended, err := t.endedBy(r.User, r.Attempt)
@@ -70,7 +71,7 @@ func endSession(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
 		return tokens.EndResult{}, err
 	}
 	t.remove(sessions, userKey(r.User, r.Session[:]))
-	if err := t.deny(denialKey(r.User, kindEndedSession, r.Session[:]), denialRecord{until: until, attempt: r.Attempt}); err != nil {
+	if err := t.deny(denialKey(r.User, byte(tokens.DenySession), r.Session[:]), denialRecord{until: until, attempt: r.Attempt}); err != nil {
 		return tokens.EndResult{}, err
 	}
 	return tokens.EndResult{Families: ended, Now: t.now}, nil
@@ -83,30 +84,36 @@ func endUser(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
 	if err != nil {
 		return tokens.EndResult{}, err
 	}
-	if !marks.before.IsZero() && marks.attempt == r.Attempt {
-		// The same call sent again; a login in between stays.
-		return tokens.EndResult{Families: marks.ended, Now: marks.now}, nil
+	if marks.before.IsZero() || marks.attempt != r.Attempt { // else it is the same call sent again; a login in between stays
+		if marks, err = endAll(t, r.User, marks, r.DenyFor, r.Attempt); err != nil {
+			return tokens.EndResult{}, err
+		}
 	}
+	return tokens.EndResult{Families: marks.ended, Now: marks.now}, nil
+}
+
+// endAll removes a user's grants and marks everything from before as ended.
+func endAll(t *txn, user tokens.UserTag, marks marksRecord, denyFor time.Duration, attempt tokens.Attempt) (marksRecord, error) {
 	marks.ended = nil
-	err = t.eachFamily(r.User, func(f tokens.Family) error {
+	err := t.eachFamily(user, func(f tokens.Family) error {
 		if !f.Dead(t.now) {
 			marks.ended = append(marks.ended, f.ID)
 		}
 		return nil
 	})
 	if err != nil {
-		return tokens.EndResult{}, err
+		return marks, err
 	}
-	if err := removeGrants(t, r.User); err != nil {
-		return tokens.EndResult{}, err
+	if err := removeGrants(t, user); err != nil {
+		return marks, err
 	}
 	// A token that is dated ahead of the clock is reached as well.
 	marks.before = later(t.now.Truncate(time.Second), later(marks.before, marks.issued))
 	marks.now = later(t.now, marks.before)
-	marks.until = later(marks.until, tokens.EndOf(marks.now, r.DenyFor))
-	marks.attempt = r.Attempt
-	t.put(denials, marksKey(r.User), marks.encode())
-	return tokens.EndResult{Families: marks.ended, Now: marks.now}, nil
+	marks.until = later(marks.until, tokens.EndOf(marks.now, denyFor))
+	marks.attempt = attempt
+	t.put(denials, marksKey(user), marks.encode())
+	return marks, nil
 }
 
 // removeGrants removes a user's sessions, codes and families.

@@ -77,7 +77,7 @@ func (t *txn) sessionEnded(user tokens.UserTag, id tokens.SessionID) (bool, erro
 	if id == (tokens.SessionID{}) {
 		return false, nil
 	}
-	_, ended, err := t.denial(denialKey(user, kindEndedSession, id[:]))
+	_, ended, err := t.denial(denialKey(user, byte(tokens.DenySession), id[:]))
 	return ended, err
 }
 

@@ -40,12 +40,9 @@ var (
 	metaKeys    = []byte("keys")    // keysRecord
 )
 
-// Kinds of key in the denials bucket. tokens.DenyToken and tokens.DenyFamily
-// stand between them as they are.
-const (
-	kindMarks        = 0   // what holds for the whole user; sorts first
-	kindEndedSession = 255 // a session that no family may begin in any more; not part of the denylist
-)
+// kindMarks is the key in the denials bucket of what holds for the whole user;
+// it sorts first. The others are those of tokens.DenialKind.
+const kindMarks = 0
 
 // userKey names one thing of a user in a bucket.
 func userKey(user tokens.UserTag, id []byte) []byte {

@@ -198,7 +198,7 @@ func applyOpening(t *txn, r tokens.OpenRequest) (tokens.OpenResult, error) {
 	if err != nil {
 		return tokens.OpenResult{}, err
 	}
-	was := o.encode()
+	was, before := o.encode(), o.secrets
 	if !found {
 		o.born = t.now
 	}
@@ -211,5 +211,5 @@ func applyOpening(t *txn, r tokens.OpenRequest) (tokens.OpenResult, error) {
 	if now := o.encode(); !slices.Equal(now, was) {
 		t.put(meta, metaOpening, now)
 	}
-	return tokens.OpenResult{Born: o.born, TokenLifetime: o.tokenLifetime}, nil
+	return tokens.OpenResult{Born: o.born, TokenLifetime: o.tokenLifetime, Secrets: before}, nil
 }

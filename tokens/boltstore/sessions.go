@@ -31,7 +31,7 @@ func createSession(t *txn, r tokens.SessionRequest) (tokens.Session, error) {
 	if found && was.fingerprint != r.Fingerprint {
 		// What was begun under the old password would pass Rotate's comparison
 		// again from now on.
-		if err := removeGrants(t, r.User); err != nil {
+		if marks, err = endAll(t, r.User, marks, r.DenyFor, tokens.Attempt(r.ID)); err != nil {
 			return tokens.Session{}, err
 		}
 	}

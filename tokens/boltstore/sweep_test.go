@@ -63,8 +63,9 @@ func TestSweep(t *testing.T) {
 		if _, err := s.CreateFamily(ctx, tokens.CreateRequest{User: user, ID: tokens.FamilyID{byte(i)}, Client: client, AuthTime: clock.Now(), Lifetime: lifetime, MaxActive: 9, Attempt: tokens.Attempt{1}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.PutCode(ctx, tokens.PutRequest{User: user, ID: tokens.CodeID{byte(i)}, Lifetime: max(lifetime, time.Second)}); err != nil {
-			t.Fatal(err)
+		r := tokens.PutRequest{User: user, ID: tokens.CodeID{byte(i)}, Session: tokens.SessionID{2}, Lifetime: max(lifetime, time.Second)}
+		if kept, err := s.PutCode(ctx, r); err != nil || !kept {
+			t.Fatal(kept, err)
 		}
 		if err := s.DenyToken(ctx, user, tokens.TokenID{byte(i)}, clock.Now().Add(lifetime)); err != nil {
 			t.Fatal(err)

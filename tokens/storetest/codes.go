@@ -27,8 +27,17 @@ var codeBody = []byte(`{"client":"app"}`)
 func (f *fixture) code() tokens.CodeID {
 	f.t.Helper()
 	id := random[tokens.CodeID]()
-	noError(f.t, f.s.PutCode(f.ctx(), tokens.PutRequest{User: f.user, ID: id, Body: codeBody, Lifetime: time.Minute}))
+	f.putCode(id, f.session.ID, time.Minute)
 	return id
+}
+
+// putCode puts a code that a live session gets.
+func (f *fixture) putCode(id tokens.CodeID, session tokens.SessionID, lifetime time.Duration) {
+	f.t.Helper()
+	r := tokens.PutRequest{User: f.user, ID: id, Session: session, Body: codeBody, Lifetime: lifetime}
+	if kept := must(f.s.PutCode(f.ctx(), r))(f.t); !kept {
+		f.t.Fatal("PutCode: a live session got no code")
+	}
 }
 
 func (f *fixture) takeRequest(id tokens.CodeID) tokens.TakeRequest {
@@ -94,7 +103,7 @@ func codeUnknown(_ *testing.T, f *fixture) {
 
 func codeExpires(t *testing.T, f *fixture) {
 	id := random[tokens.CodeID]()
-	noError(t, f.s.PutCode(f.ctx(), tokens.PutRequest{User: f.user, ID: id, Body: codeBody, Lifetime: time.Second}))
+	f.putCode(id, f.session.ID, time.Second)
 	f.pass(1100 * time.Millisecond)
 	f.take(id, tokens.CodeUnknown)
 }
@@ -112,28 +121,33 @@ func codeRemembered(_ *testing.T, f *fixture) {
 func codePutAgain(t *testing.T, f *fixture) {
 	id := f.code()
 	f.take(id, tokens.CodeTaken)
-	noError(t, f.s.PutCode(f.ctx(), tokens.PutRequest{User: f.user, ID: id, Body: codeBody, Lifetime: time.Minute}))
+	f.putCode(id, f.session.ID, time.Minute)
 	f.take(id, tokens.CodeSpent)
 }
 
-// codeSessionEnded: a code on its way when its session is ended yields nothing;
-// one of another session, or of a session that was only replaced, does.
+// codeSessionEnded: a code on its way when its session is ended yields nothing,
+// and the session gets no other; a session that was only replaced keeps its codes.
 func codeSessionEnded(t *testing.T, f *fixture) {
-	put := func(session tokens.SessionID) tokens.CodeID {
-		id := random[tokens.CodeID]()
-		noError(t, f.s.PutCode(f.ctx(), tokens.PutRequest{User: f.user, ID: id, Session: session, Body: codeBody, Lifetime: time.Minute}))
-		return id
+	gone, other, replaced := f.login().ID, f.login().ID, f.login().ID
+	ids := map[tokens.SessionID]tokens.CodeID{}
+	for _, session := range []tokens.SessionID{gone, other, replaced} {
+		ids[session] = random[tokens.CodeID]()
+		f.putCode(ids[session], session, time.Minute)
 	}
 	end := func(scope tokens.EndScope, session tokens.SessionID) {
 		must(f.s.End(f.ctx(), tokens.EndRequest{User: f.user, Scope: scope, Session: session, DenyFor: denyFor, Attempt: random8[tokens.Attempt]()}))(t)
 	}
-	gone, other, replaced := tokens.SessionID{1}, tokens.SessionID{2}, tokens.SessionID{3}
-	goneCode, otherCode, replacedCode := put(gone), put(other), put(replaced)
 	end(tokens.EndSession, gone)
 	end(tokens.EndSessionOnly, replaced)
-	f.take(goneCode, tokens.CodeUnknown)
-	f.take(otherCode, tokens.CodeTaken)
-	f.take(replacedCode, tokens.CodeTaken)
+	f.take(ids[gone], tokens.CodeUnknown)
+	f.take(ids[other], tokens.CodeTaken)
+	f.take(ids[replaced], tokens.CodeTaken)
+	for _, session := range []tokens.SessionID{gone, replaced, random8[tokens.SessionID]()} {
+		r := tokens.PutRequest{User: f.user, ID: random[tokens.CodeID](), Session: session, Body: codeBody, Lifetime: time.Minute}
+		if kept := must(f.s.PutCode(f.ctx(), r))(t); kept {
+			t.Error("PutCode: a session that is not there got a code")
+		}
+	}
 }
 
 func codeConcurrently(t *testing.T, f *fixture) {
