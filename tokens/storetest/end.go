@@ -68,6 +68,9 @@ func endSession(t *testing.T, f *fixture) {
 	}
 	f.wantDenied(mine.ID, since)
 	f.wantDenied(too.ID, since)
+	var session [16]byte
+	copy(session[:], first.ID[:])
+	f.wantEntry(tokens.DenySession, session, since) // tokens that came without a family
 	f.wantLive(other.ID)
 	f.wantSession(first.ID, false)
 	f.wantSession(f.session.ID, true)

@@ -136,7 +136,11 @@ func sessionPassword(_ *testing.T, f *fixture) {
 	changed := tokens.Fingerprint{9}
 	withNew := func(r *tokens.RotateRequest) { r.Fingerprint = changed }
 	f.rotate(f.present(family, 1, withNew), tokens.RotateUserChanged, 0)
+	before := f.now()
 	fresh := f.login(func(r *tokens.SessionRequest) { r.Fingerprint = changed })
+	if got := f.denials().Before; got.Before(before.Truncate(time.Second)) || !fresh.AuthTime.After(got) {
+		f.t.Errorf("access tokens are denied up to %v; changed at %v, new login at %v", got, before, fresh.AuthTime)
+	}
 	f.rotate(f.present(family, 1, withNew), tokens.RotateUnknown, 0)
 	f.take(code, tokens.CodeUnknown)
 	f.wantSession(f.session.ID, false)

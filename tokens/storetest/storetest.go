@@ -156,7 +156,7 @@ func (f *fixture) login(change ...func(*tokens.SessionRequest)) tokens.Session {
 	f.t.Helper()
 	r := tokens.SessionRequest{
 		User: f.user, ID: random8[tokens.SessionID](), Lifetime: 2 * f.lifetime,
-		Profile: profile, Fingerprint: fingerprint,
+		Profile: profile, Fingerprint: fingerprint, DenyFor: denyFor,
 	}
 	apply(&r, change)
 	return must(f.s.CreateSession(f.ctx(), r))(f.t)
@@ -231,15 +231,21 @@ func (f *fixture) denials() tokens.UserDenials {
 // wantDenied demands that the access tokens of a family are denied long enough.
 func (f *fixture) wantDenied(id tokens.FamilyID, since time.Time) {
 	f.t.Helper()
+	f.wantEntry(tokens.DenyFamily, id, since)
+}
+
+// wantEntry demands an entry of the denylist that lives long enough.
+func (f *fixture) wantEntry(kind tokens.DenialKind, id [16]byte, since time.Time) {
+	f.t.Helper()
 	for _, d := range f.denials().Entries {
-		if d.Kind == tokens.DenyFamily && d.ID == id {
+		if d.Kind == kind && d.ID == id {
 			if d.Until.Before(since.Add(denyFor)) {
-				f.t.Errorf("family denied until %v, want at least %v", d.Until, since.Add(denyFor))
+				f.t.Errorf("denied until %v, want at least %v", d.Until, since.Add(denyFor))
 			}
 			return
 		}
 	}
-	f.t.Error("the family is not in the denylist")
+	f.t.Errorf("the denylist has no such entry of kind %d", kind)
 }
 
 // wantLive demands which families live, in this order.
