@@ -146,7 +146,6 @@ func eventFields(e tokens.Event, where request) []zap.Field {
 	if e.Family != (tokens.FamilyID{}) {
 		text("family", e.Family.String())
 	}
-	text("remote", e.Remote)
 	text("issuer", e.Issuer)
 	text("client_ip", where.clientIP)
 	text("request_id", where.id)
@@ -256,7 +255,6 @@ func eventData(e tokens.Event, where request) map[string]any {
 		"grant_type": string(e.GrantType),
 		"client":     e.Client,
 		"subject":    e.Subject,
-		"remote":     e.Remote,
 		"client_ip":  where.clientIP,
 		"request_id": where.id,
 	}

@@ -191,7 +191,7 @@ func TestAuditLog(t *testing.T) {
 	}{
 		{"login", []string{"outcome", "subject", "client_ip", "request_id"}},
 		{"code_issued", []string{"client", "subject", "client_ip", "request_id"}},
-		{"token_issued", []string{"client", "grant_type", "client_ip", "request_id"}},
+		{"token_issued", []string{"client", "grant_type", "subject", "user", "family", "client_ip", "request_id"}},
 		{"refresh", []string{"outcome", "client", "user", "family", "client_ip", "request_id"}},
 		{"refresh_reuse_detected", []string{"client", "user", "family", "client_ip", "request_id"}},
 		{"token_refused", []string{"outcome", "client", "grant_type", "client_ip", "request_id"}},

@@ -86,7 +86,7 @@ func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, a *token
 	default:
 		return err
 	}
-	s.Observer.Happened(r.Context(), tokens.Event{Kind: tokens.EventLogin, Outcome: outcome, Client: a.ClientID, Remote: s.ClientIP(r)})
+	s.Observer.Happened(r.Context(), tokens.Event{Kind: tokens.EventLogin, Outcome: outcome, Client: a.ClientID})
 	return s.showLogin(w, r, a, tried)
 }
 

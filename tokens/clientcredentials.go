@@ -31,7 +31,7 @@ func (i *Issuer) clientCredentials(ctx context.Context, c *Client, r TokenReques
 	if now, err = i.afterWatermark(ctx, c, now); err != nil {
 		return nil, err
 	}
-	return i.mint(mint{client: c, audience: audience, scopes: asked, issueAt: now, keys: keys})
+	return i.mint(ctx, mint{grant: GrantClientCredentials, client: c, audience: audience, scopes: asked, issueAt: now, keys: keys})
 }
 
 // afterWatermark dates a token that no family dates: at the given time, or one

@@ -96,7 +96,7 @@ func (i *Issuer) exchangeCode(ctx context.Context, c *Client, r TokenRequest) (*
 		return nil, err
 	}
 	m.keys = keys
-	return i.mint(m)
+	return i.mint(ctx, m)
 }
 
 // takeCode lets the store decide who gets the code.
@@ -190,7 +190,7 @@ func (i *Issuer) redeem(ctx context.Context, c *Client, r TokenRequest, ref refe
 	scopes := i.grantable(c, body.Grant.Scopes, body.Grant.Audiences)
 	key := CodeKey(ref.key).FamilyKey()
 	m := mint{
-		client: c, profile: profile, audience: audience, scopes: i.scopesFor(c, scopes, audience), issueAt: res.IssueAt,
+		grant: GrantAuthorizationCode, client: c, profile: profile, audience: audience, scopes: i.scopesFor(c, scopes, audience), issueAt: res.IssueAt,
 		authTime: time.Unix(body.AuthTime, 0), session: body.Session, family: key.ID(), nonce: body.Nonce,
 	}
 	if slices.Contains(scopes, ScopeOfflineAccess) {

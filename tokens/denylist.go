@@ -24,6 +24,21 @@ type Denylist struct {
 	clients  atomic.Pointer[clientWatermarks]
 	loads    singleflight.Group // of the watermarks
 	renewals chan *verdict
+	asked    atomic.Uint64
+}
+
+// Asked returns how many checks had to ask the store since the process began.
+func (d *Denylist) Asked() uint64 { return d.asked.Load() }
+
+// Lag returns the age of the client watermarks, which the background loads four
+// times in MaxLag: more than MaxLag means that the store does not answer. It is
+// zero before the first load.
+func (d *Denylist) Lag() time.Duration {
+	held := d.clients.Load()
+	if held.before == nil {
+		return 0
+	}
+	return d.clock().Sub(held.asked)
 }
 
 // denylistLimits are the ages up to which a verdict is believed.
@@ -146,6 +161,7 @@ func (d *Denylist) verdict(ctx context.Context, user UserTag, now time.Time, lim
 
 // ask asks the store about one user and keeps the answer.
 func (d *Denylist) ask(ctx context.Context, user UserTag, now time.Time) (*verdict, error) {
+	d.asked.Add(1)
 	epoch := d.epoch(user).Load()
 	answers, err := d.store.Denials(ctx, []UserTag{user})
 	if err != nil {

@@ -87,18 +87,17 @@ type TokenResponse struct {
 // See RFC 6749 §4.1.3, §4.4.2 and §6.
 func (i *Issuer) Token(ctx context.Context, c *Client, r TokenRequest) (*TokenResponse, error) {
 	res, err := i.dispatch(ctx, c, r)
-	e := Event{Kind: EventTokenIssued, Outcome: "ok", Client: c.ID}
-	if err != nil {
-		refusal := AsError(err)
-		e.Kind, e.Outcome, e.Cause = EventTokenRefused, string(refusal.Reason), refusal.Cause
-		err = refusal
+	if err == nil {
+		return res, nil
 	}
+	refusal := AsError(err)
+	e := Event{Kind: EventTokenRefused, Outcome: string(refusal.Reason), Client: c.ID, Cause: refusal.Cause}
 	switch r.GrantType {
 	case GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials:
 		e.GrantType = r.GrantType
 	}
 	i.observe(ctx, e)
-	return res, err
+	return nil, refusal
 }
 
 func (i *Issuer) dispatch(ctx context.Context, c *Client, r TokenRequest) (*TokenResponse, error) {

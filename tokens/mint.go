@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -14,6 +15,7 @@ import (
 // mint is what an answer of the token endpoint is made of. By the time there
 // is one, everything has been decided.
 type mint struct {
+	grant    GrantType
 	client   *Client
 	profile  *Profile // nil for a client that acts for itself
 	audience string   // "" for the gateway's own userinfo
@@ -68,8 +70,16 @@ type accessClaims struct {
 	Family   string `json:"gh_fam,omitempty"`
 }
 
+// subject returns whom the tokens are about.
+func (m mint) subject() string {
+	if m.profile == nil {
+		return MachineSubject(m.client.ID)
+	}
+	return m.profile.Subject
+}
+
 // mint makes the tokens.
-func (i *Issuer) mint(m mint) (*TokenResponse, error) {
+func (i *Issuer) mint(ctx context.Context, m mint) (*TokenResponse, error) {
 	lifetime := i.cfg.UserinfoTokenLifetime
 	if api, ok := i.API(m.audience); ok {
 		lifetime = api.AccessTokenLifetime
@@ -90,6 +100,10 @@ func (i *Issuer) mint(m mint) (*TokenResponse, error) {
 			return nil, err
 		}
 	}
+	i.observe(ctx, Event{
+		Kind: EventTokenIssued, Outcome: "ok", GrantType: m.grant, Client: m.client.ID,
+		Subject: m.subject(), User: TagSubject(m.subject()), Family: m.family,
+	})
 	return res, nil
 }
 
@@ -102,7 +116,7 @@ func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
 	}
 	claims := accessClaims{
 		Issuer:   i.cfg.Issuer,
-		Subject:  MachineSubject(m.client.ID),
+		Subject:  m.subject(),
 		Audience: m.audience,
 		ClientID: m.client.ID,
 		Scope:    strings.Join(m.scopes, " "),
@@ -114,7 +128,6 @@ func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
 		claims.Audience = i.UserinfoAudience()
 	}
 	if m.profile != nil {
-		claims.Subject = m.profile.Subject
 		claims.AuthTime = m.authTime.Unix()
 		claims.ACR = m.profile.ACR
 		claims.Session = m.session.String()

@@ -36,7 +36,6 @@ type Event struct {
 	Subject   string
 	User      UserTag
 	Family    FamilyID
-	Remote    string // the address of the person's browser, with EventLogin
 	Issuer    string // a configured other issuer, with EventIssuerKeys
 	Cause     error
 }

@@ -48,7 +48,7 @@ func (i *Issuer) refresh(ctx context.Context, c *Client, r TokenRequest) (*Token
 	m.family = t.family.ID()
 	m.session = res.Family.Session
 	m.refresh = i.refreshText(c, t.user, t.family, res.Family)
-	return i.mint(m)
+	return i.mint(ctx, m)
 }
 
 // checkRefresh holds the request against what was granted, and the grant
@@ -74,7 +74,7 @@ func (i *Issuer) checkRefresh(c *Client, g Grant, r TokenRequest) (mint, error) 
 		scopes = common(scopes, asked)
 	}
 	return mint{
-		client: c, audience: audience, scopes: i.scopesFor(c, scopes, audience), idToken: slices.Contains(g.Scopes, ScopeOpenID),
+		grant: GrantRefreshToken, client: c, audience: audience, scopes: i.scopesFor(c, scopes, audience), idToken: slices.Contains(g.Scopes, ScopeOpenID),
 	}, nil
 }
 
