@@ -20,7 +20,7 @@ type breaker struct {
 	client  *redis.Client
 
 	failures atomic.Int32
-	open     atomic.Pointer[errOpen] // nil while it is closed
+	open     atomic.Pointer[unansweredError] // nil while it is closed
 }
 
 // breakAfter is how many calls in a row get no answer before the breaker opens.
@@ -73,7 +73,7 @@ func (b *breaker) judge(ctx context.Context, start time.Time, err error) {
 	case ctx.Err() != nil && time.Since(start) < b.limit/2:
 		// The caller left early, which says nothing about the server.
 	case b.failures.Add(1) >= breakAfter:
-		b.open.Store(&errOpen{address: b.address, cause: causeOf(err)})
+		b.open.Store(&unansweredError{address: b.address, cause: causeOf(err)})
 	}
 }
 

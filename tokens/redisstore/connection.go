@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
@@ -62,6 +61,10 @@ func (s *Store) connect() *connection {
 // seconds, five dials a second apart, and contexts that do not count.
 func (s *Store) attemptTimeout() time.Duration { return s.options.Timeout / 2 }
 
+// redirections is how often a call may be sent elsewhere or again in a Cluster:
+// while a slot moves, each attempt can be two.
+const redirections = 8
+
 // reconnectPause is between two attempts.
 const reconnectPause = 5 * time.Millisecond
 
@@ -102,7 +105,7 @@ func (s *Store) clusterOptions(newNode func(*redis.Options) *redis.Client) *redi
 		Addrs: o.Addresses, NewClient: newNode,
 		Username: o.Username, Password: o.Password, TLSConfig: o.TLS,
 		Protocol: 2, DisableIdentity: true, ContextTimeoutEnabled: true,
-		MaxRedirects: retries + 2, MinRetryBackoff: reconnectPause, MaxRetryBackoff: 10 * reconnectPause,
+		MaxRedirects: redirections, MinRetryBackoff: reconnectPause, MaxRetryBackoff: 10 * reconnectPause,
 		DialTimeout: s.attemptTimeout(), DialerRetries: 1,
 		ReadTimeout: s.attemptTimeout(), WriteTimeout: s.attemptTimeout(),
 		PoolSize: s.poolSize(), PoolTimeout: o.Timeout,
@@ -130,7 +133,6 @@ func (logTo) Printf(_ context.Context, format string, args ...any) {
 
 func init() {
 	redis.SetLogger(logTo{})
-	_ = logging.LogLevelError // see go-redis's logging: its level stays as it is
 }
 
 // redirectLog gives go-redis's log, which belongs to the process, to the newest store.
@@ -140,12 +142,12 @@ func redirectLog(logf func(format string, args ...any)) {
 	}
 }
 
-// errOpen is the answer of a breaker. It does not unwrap to what broke the
+// unansweredError is the answer of a breaker. It does not unwrap to what broke the
 // connection: go-redis would try again.
-type errOpen struct {
+type unansweredError struct {
 	address, cause string
 }
 
-func (e *errOpen) Error() string {
+func (e *unansweredError) Error() string {
 	return fmt.Sprintf("%s did not answer and is not asked until it does: %s", e.address, e.cause)
 }

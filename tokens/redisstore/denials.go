@@ -99,11 +99,9 @@ func readDenials(a *answer, n int, answers *[]tokens.UserDenials) error {
 	return a.err
 }
 
-// Kinds of entry in a user's denylist beside tokens.DenyToken and tokens.DenyFamily.
-const (
-	kindMarks        = 0
-	kindEndedSession = 255 // not part of the denylist
-)
+// kindMarks is the field of a user's denylist that holds for the whole user;
+// the others are those of tokens.DenialKind.
+const kindMarks = 0
 
 // addDenial adds one field of lua/denylist.lua, if it is live.
 func addDenial(u *tokens.UserDenials, name, value string, now time.Time) error {
@@ -115,18 +113,15 @@ func addDenial(u *tokens.UserDenials, name, value string, now time.Time) error {
 		if now.Before(seconds(value[5:])) {
 			u.Before = seconds(value[1:])
 		}
-	case byte(tokens.DenyToken), byte(tokens.DenyFamily):
+	case byte(tokens.DenyToken), byte(tokens.DenyFamily), byte(tokens.DenySession):
 		if err := checkRecord(value, 14); err != nil {
 			return err
 		}
-		if len(name) != 17 {
-			return errBadRecord
-		}
 		if until := seconds(value[1:]); now.Before(until) {
-			id := [16]byte([]byte(name[1:]))
-			u.Entries = append(u.Entries, tokens.Denial{Kind: tokens.DenialKind(kind), ID: id, Until: until})
+			entry := tokens.Denial{Kind: tokens.DenialKind(kind), Until: until}
+			copy(entry.ID[:], name[1:])
+			u.Entries = append(u.Entries, entry)
 		}
-	case kindEndedSession:
 	default:
 		// Not to know what an entry denies is not to know what is denied.
 		return errNewerRecord

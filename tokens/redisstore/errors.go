@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -17,13 +18,22 @@ var ErrUnreachable = errors.New("Redis is out of reach") //nolint:staticcheck //
 // passing are the answers of servers that will serve, or be replaced, in a while.
 var passing = []string{"LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "READONLY", "BUSY", "NOREPLICAS", "ERR max number of clients"}
 
+// redirects are what is left of a redirection that did not end within the
+// attempts: slots are moving, or being taken over.
+var redirects = []string{"MOVED", "ASK"}
+
 // explain makes a caller's error of one of go-redis. ctx is the caller's: the
 // end of a context of ours means that Redis did not answer in time.
-func explain(ctx context.Context, err error) error {
-	var answered redis.Error
+func (s *Store) explain(ctx context.Context, err error) error {
+	var (
+		answered redis.Error
+		unfit    unfitError
+	)
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &unfit):
+		return err
 	case errors.Is(err, errNewerRecord), errors.Is(err, errBadRecord), errors.Is(err, errBadAnswer), errors.Is(err, errOtherAnswer):
 		return err
 	case ctx.Err() != nil:
@@ -38,7 +48,11 @@ func explain(ctx context.Context, err error) error {
 	case strings.Contains(text, "gatehouse: damaged record"):
 		return errBadRecord
 	}
-	for _, prefix := range passing {
+	temporary := passing
+	if s.options.Mode == Cluster {
+		temporary = slices.Concat(passing, redirects)
+	}
+	for _, prefix := range temporary {
 		if redis.HasErrorPrefix(answered, prefix) {
 			return fmt.Errorf("calling Redis: %w: %w", ErrUnreachable, err)
 		}
@@ -61,7 +75,6 @@ func mendOf(err error) string {
 		"MOVED":     "it is a Redis Cluster: configure `cluster`",
 		"ERR This instance has cluster support disabled": "it is no Redis Cluster: remove `cluster`",
 		"ERR invalid password":                           "it refuses the username or the password",
-		"ERR AUTH":                                       "it has no password: remove `password`",
 		"ERR DB index is out of range":                   "it has no such `database`",
 		"ERR SELECT is not allowed in cluster mode":      "a Redis Cluster has no databases: remove `database`",
 	} {

@@ -15,7 +15,7 @@ import (
 func (s *Store) CreateFamily(ctx context.Context, r tokens.CreateRequest) (tokens.CreateResult, error) {
 	var res tokens.CreateResult
 	err := s.call(ctx, "create_family", func(ctx context.Context, c *connection) error {
-		a, err := s.eval(ctx, c, s.scripts.createFamily, s.decidingKeys(r.User),
+		a, err := s.eval(ctx, c, s.scripts.createFamily, s.decidingKeys(r.User, held, denied),
 			s.grace(), r.ID[:], r.Client[:], r.Grant[:], r.Session[:], unixMillis(r.AuthTime),
 			millis(r.Lifetime), millis(r.IdleLifetime), r.MaxActive, unixMillis(r.BegunAfter),
 			millis(r.DenyFor), r.Attempt[:])
@@ -44,7 +44,7 @@ func (s *Store) CreateFamily(ctx context.Context, r tokens.CreateRequest) (token
 func (s *Store) Rotate(ctx context.Context, r tokens.RotateRequest) (tokens.RotateResult, error) {
 	var res tokens.RotateResult
 	err := s.call(ctx, "rotate", func(ctx context.Context, c *connection) error {
-		a, err := s.eval(ctx, c, s.scripts.rotate, s.decidingKeys(r.User),
+		a, err := s.eval(ctx, c, s.scripts.rotate, s.decidingKeys(r.User, held, denied),
 			s.grace(), r.Family[:], r.Client[:], r.Grant[:], r.Presented, flag(r.Rotation), millis(r.Leeway),
 			millis(r.Lifetime), millis(r.IdleLifetime), unixMillis(r.BegunAfter),
 			r.Fingerprint[:], millis(r.DenyFor), r.Attempt[:])

@@ -55,8 +55,10 @@ var decisions = []decision{
 	}},
 	{"create family", func(t *testing.T, s *Store) (func(*Store) (any, error), func(*testing.T, *Store)) {
 		newChain(t, s, "local|alice")
-		r := tokens.CreateRequest{User: user, ID: tokens.FamilyID{9}, Client: tokens.ClientTag{1}, AuthTime: time.Now().Add(time.Hour),
-			Lifetime: time.Hour, MaxActive: 1, DenyFor: time.Hour, Attempt: newAttempt()}
+		r := tokens.CreateRequest{
+			User: user, ID: tokens.FamilyID{9}, Client: tokens.ClientTag{1}, AuthTime: time.Now().Add(time.Hour),
+			Lifetime: time.Hour, MaxActive: 1, DenyFor: time.Hour, Attempt: newAttempt(),
+		}
 		call := func(s *Store) (any, error) {
 			res, err := s.CreateFamily(t.Context(), r)
 			res.IssueAt = time.Time{}
@@ -65,7 +67,7 @@ var decisions = []decision{
 		return call, func(t *testing.T, s *Store) { wantFamilies(t, s, 1) }
 	}},
 	{"take code", func(t *testing.T, s *Store) (func(*Store) (any, error), func(*testing.T, *Store)) {
-		mustDo(t, s.PutCode(t.Context(), tokens.PutRequest{User: user, ID: tokens.CodeID{1}, Body: []byte("body"), Lifetime: time.Minute}))
+		putCode(t, s, 1)
 		r := tokens.TakeRequest{User: user, ID: tokens.CodeID{1}, DenyFor: time.Hour, Attempt: newAttempt()}
 		call := func(s *Store) (any, error) {
 			res, err := s.TakeCode(t.Context(), r)
@@ -90,6 +92,17 @@ var decisions = []decision{
 			}
 		}
 	}},
+}
+
+// putCode keeps a code of a session of Alice.
+func putCode(t *testing.T, s *Store, id byte) {
+	t.Helper()
+	session, err := s.CreateSession(t.Context(), tokens.SessionRequest{User: user, ID: tokens.SessionID{id, 1}, Lifetime: time.Hour, Profile: []byte("alice")})
+	mustDo(t, err)
+	kept, err := s.PutCode(t.Context(), tokens.PutRequest{User: user, ID: tokens.CodeID{id}, Session: session.ID, Body: []byte("body"), Lifetime: time.Minute})
+	if err != nil || !kept {
+		t.Fatalf("PutCode: kept %v, %v", kept, err)
+	}
 }
 
 func endDecision(scope tokens.EndScope) func(*testing.T, *Store) (func(*Store) (any, error), func(*testing.T, *Store)) {

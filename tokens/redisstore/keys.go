@@ -35,10 +35,11 @@ func (s *Store) userKeys(user tokens.UserTag, kinds ...string) []string {
 	return keys
 }
 
-// decidingKeys names what a decision about a family reads. In a Cluster the
-// watermarks lie on another node: see Store.endedClient.
-func (s *Store) decidingKeys(user tokens.UserTag) []string {
-	keys := s.userKeys(user, held, denied)
+// decidingKeys names what a decision about a client's grants reads: keys of the
+// user, and the watermarks. In a Cluster these lie on another node: see
+// Store.endedClient.
+func (s *Store) decidingKeys(user tokens.UserTag, kinds ...string) []string {
+	keys := s.userKeys(user, kinds...)
 	if s.options.Mode != Cluster {
 		keys = append(keys, s.key("clients"))
 	}

@@ -75,6 +75,13 @@ func (s *Store) mark(ctx context.Context, c *connection, r tokens.OpenRequest) (
 		}
 		result.Born = a.millis()
 		result.TokenLifetime = time.Duration(a.int()) * time.Millisecond
+		known := a.bytes()
+		if len(known)%16 != 0 {
+			return errBadRecord
+		}
+		for id := range slices.Chunk(known, 16) {
+			result.Secrets = append(result.Secrets, [16]byte(id))
+		}
 		return a.err
 	})
 	if err == nil && result.Born.IsZero() {
@@ -120,21 +127,21 @@ func readInfo(text string) map[string]string {
 	return info
 }
 
-// errUnfit is an error of checkInfo, which names the mend.
-type errUnfit string
+// unfitError is an error of checkInfo, which names the mend.
+type unfitError string
 
-func (e errUnfit) Error() string { return string(e) }
+func (e unfitError) Error() string { return string(e) }
 
 func (s *Store) checkInfo(info map[string]string) error {
 	if v := info["redis_version"]; !newEnough(v) {
-		return errUnfit(fmt.Sprintf("Redis %s is too old: Gatehouse needs %d.%d or newer", v, oldest[0], oldest[1]))
+		return unfitError(fmt.Sprintf("Redis %s is too old: Gatehouse needs %d.%d or newer", v, oldest[0], oldest[1]))
 	}
 	if clustered := info["cluster_enabled"] == "1"; clustered && s.options.Mode != Cluster {
-		return errUnfit("it is a Redis Cluster: configure `cluster`")
+		return unfitError("it is a Redis Cluster: configure `cluster`")
 	}
 	policy := info["maxmemory_policy"]
 	if policy != "noeviction" && !s.options.AllowEviction {
-		return errUnfit(fmt.Sprintf("its maxmemory-policy is %s, so Redis may throw sessions and revocations away when memory is short: "+
+		return unfitError(fmt.Sprintf("its maxmemory-policy is %s, so Redis may throw sessions and revocations away when memory is short: "+
 			"set `maxmemory-policy noeviction`, or `allow_eviction` if you accept that", policy))
 	}
 	if info["role"] == "slave" {

@@ -9,8 +9,8 @@ import (
 
 // CreateSession implements tokens.Sessions.
 func (s *Store) CreateSession(ctx context.Context, r tokens.SessionRequest) (tokens.Session, error) {
-	a, err := s.decide(ctx, "create_session", s.scripts.createSession, s.userKeys(r.User, held, denied, codes),
-		s.grace(), r.ID[:], millis(r.Lifetime), r.Profile, r.Fingerprint[:], r.Replaces[:])
+	a, err := s.decide(ctx, "create_session", s.scripts.createSession, s.userKeys(r.User, held, denied, codes, ended),
+		s.grace(), r.ID[:], millis(r.Lifetime), r.Profile, r.Fingerprint[:], r.Replaces[:], millis(r.DenyFor))
 	if err != nil {
 		return tokens.Session{}, err
 	}

@@ -165,7 +165,7 @@ func (s *Store) within(ctx context.Context, c *connection, run func(ctx context.
 	}
 	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
-	return explain(ctx, run(limited, c))
+	return s.explain(ctx, run(limited, c))
 }
 
 // decide runs one script.

@@ -1,8 +1,10 @@
 -- Begins a session and writes the profile. A profile with another fingerprint
--- means that the password was changed: then all that the user held ends.
+-- means that the password was changed: then all that the user had ends.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user
+--        4 the families that the last sign-out everywhere has ended
 -- ARGV   1 number of the call    2 grace ms    3 session   4 lifetime ms   5 profile   6 fingerprint   7 session it replaces
+--        8 deny for ms
 -- Result {number of the call, session record}
 
 local id = ARGV[3]
@@ -12,8 +14,7 @@ local m = marks()
 
 if was and was.fingerprint ~= ARGV[6] then
   -- What was begun under the old password would be good again from now on.
-  redis.call('DEL', KEYS[3])
-  forget_all(g)
+  m = end_all(g, m, tonumber(ARGV[8]), id, KEYS[3], KEYS[4])
 else
   forget(g, g.expired)
 end

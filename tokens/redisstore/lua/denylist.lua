@@ -1,9 +1,9 @@
 -- Prelude: what is denied of a user, in the hash KEYS[2]. Fields:
 --   kind 1 (token) or 2 (family), id 16 -> entry
---   kind 255, session id 8              -> entry: no family may begin in this session any more
+--   kind 3 (session), id 8              -> entry; nothing may begin in this session any more, too
 --   '\0'                                -> marks, which hold for the whole user
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED = '\1', '\2', '\255'
+local TOKEN, FAMILY_ENDED, SESSION_ENDED = '\1', '\2', '\3' -- tokens.DenialKind
 local LIVED, REUSED = 1, 2
 
 local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that ended it; flags

@@ -18,8 +18,8 @@ local function family()
   return {}
 end
 
--- The session is remembered as ended, since a code of it may be on its way to
--- become a family.
+-- The session is denied as long as access tokens live: some came without a
+-- refresh token, and a code of it may be on its way to become a family.
 local function whole_session()
   local g, ended = read_grants(), ended_by(attempt) -- by this very call, when it was first sent
   local had, gone = left(KEYS[1]), {}
@@ -44,32 +44,16 @@ local function whole_session()
   return ended
 end
 
--- The user's families need no entry each: `before` denies all their tokens, and
--- no login until then begins another one.
 local function user()
   local m = marks()
-  if m.before ~= 0 and m.attempt == attempt then
-    -- The same call sent again; a login in between stays.
+  if m.before == 0 or m.attempt ~= attempt then
+    local lived
+    m, lived = end_all(read_grants(), m, deny_for, attempt, KEYS[3], KEYS[4])
     now = m.now
-    return redis.call('LRANGE', KEYS[4], 0, -1)
+    return lived
   end
-  local g, ended = read_grants(), {}
-  for other, f in pairs(g.families) do
-    if not dead(f) then table.insert(ended, other) end
-  end
-  table.sort(ended)
-  redis.call('DEL', KEYS[3], KEYS[4])
-  forget_all(g)
-  -- A token that is dated ahead of the clock is reached as well.
-  m.before = math.max(math.floor(now / 1000), m.before, m.issued)
-  m.now = math.max(now, m.before * 1000)
-  m.till = math.max(m.till, end_of(m.now, deny_for))
-  m.attempt = attempt
-  write_marks(m)
-  for _, other in ipairs(ended) do redis.call('RPUSH', KEYS[4], other) end
-  if #ended > 0 then lengthen(KEYS[4], -2, m.till * 1000) end
-  now = m.now
-  return ended
+  now = m.now -- the same call sent again; a login in between stays
+  return redis.call('LRANGE', KEYS[4], 0, -1)
 end
 
 local ended = {}

@@ -18,6 +18,10 @@ local function read_session(v)
   return s
 end
 
+local function session_over(s)
+  return s.expires ~= 0 and now >= s.expires * 1000
+end
+
 local function write_session(s)
   return struct.pack(SESSION, 1, s.auth, s.expires, s.used)
 end
@@ -83,7 +87,7 @@ local function read_grants()
     elseif #id == 8 then
       local s = read_session(v)
       g.sessions[id] = s
-      if s.expires ~= 0 and now >= s.expires * 1000 then table.insert(g.expired, id) end
+      if session_over(s) then table.insert(g.expired, id) end
     else
       table.insert(g.profile, id)
       table.insert(g.profile, v)

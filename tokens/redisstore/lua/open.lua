@@ -4,7 +4,7 @@
 --
 -- KEYS   1 what the store knows of itself: 'version', 'born' ms, 'lifetime' ms, 'secrets'
 -- ARGV   1 number of the call   2 longest access token lifetime ms   3 ids of the secrets, 16 bytes each
--- Result {number of the call, born ms, or 0 for a wrong secret, longest lifetime ms}
+-- Result {number of the call, born ms, or 0 for a wrong secret, longest lifetime ms, secrets until now}
 
 local was = redis.call('HMGET', KEYS[1], 'version', 'born', 'lifetime', 'secrets')
 if was[1] and was[1] ~= '1' then error('gatehouse: record of a newer version') end
@@ -15,10 +15,10 @@ for i = 1, #secrets, 16 do
     known = known or secrets:sub(i, i + 15) == ARGV[3]:sub(j, j + 15)
   end
 end
-if not known then return { ARGV[1], 0, 0 } end
+if not known then return { ARGV[1], 0, 0, '' } end
 local born = tonumber(was[2] or now)
 local lifetime = math.max(tonumber(was[3] or 0), tonumber(ARGV[2]))
 if not was[1] or secrets ~= ARGV[3] or lifetime ~= tonumber(was[3]) then
   redis.call('HSET', KEYS[1], 'version', '1', 'born', born, 'lifetime', lifetime, 'secrets', ARGV[3])
 end
-return { ARGV[1], born, lifetime }
+return { ARGV[1], born, lifetime, secrets }

@@ -1,21 +1,23 @@
--- Keeps an authorization code, unless it is there. All codes of a user are one
--- hash, so that a sign-out ends them by removing it.
+-- Keeps an authorization code, unless it is there or its session is over. All
+-- codes of a user are one hash, so that a sign-out ends them by removing it.
 --
--- KEYS   1 codes of the user
--- ARGV   1 number of the call   2 code   3 lifetime ms   4 session   5 body
--- Result {number of the call}
+-- KEYS   1 what the user holds   2 codes of the user
+-- ARGV   1 number of the call    2 grace ms (not used)   3 code   4 lifetime ms   5 session   6 body
+-- Result {number of the call, 1 or 0 for kept}
 
-local id = ARGV[2]
-local v = redis.call('HGET', KEYS[1], id)
-if v and now < read_code(v).expires then return { ARGV[1] } end
-local had = left(KEYS[1])
-local code = { expires = now + tonumber(ARGV[3]), taken = 0, attempt = NONE, session = ARGV[4], body = ARGV[5] }
-redis.call('HSET', KEYS[1], id, write_code(code))
-lengthen(KEYS[1], had, code.expires)
-if redis.call('HLEN', KEYS[1]) % 16 == 0 then
-  local all = redis.call('HGETALL', KEYS[1])
+local CODES, id = KEYS[2], ARGV[3]
+local session = redis.call('HGET', KEYS[1], ARGV[5])
+if not session or session_over(read_session(session)) then return { ARGV[1], 0 } end
+local v = redis.call('HGET', CODES, id)
+if v and now < read_code(v).expires then return { ARGV[1], 1 } end
+local had = left(CODES)
+local code = { expires = now + tonumber(ARGV[4]), taken = 0, attempt = NONE, session = ARGV[5], body = ARGV[6] }
+redis.call('HSET', CODES, id, write_code(code))
+lengthen(CODES, had, code.expires)
+if redis.call('HLEN', CODES) % 16 == 0 then
+  local all = redis.call('HGETALL', CODES)
   for i = 1, #all, 2 do
-    if now >= read_code(all[i + 1]).expires then redis.call('HDEL', KEYS[1], all[i]) end
+    if now >= read_code(all[i + 1]).expires then redis.call('HDEL', CODES, all[i]) end
   end
 end
-return { ARGV[1] }
+return { ARGV[1], 1 }

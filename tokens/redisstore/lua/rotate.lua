@@ -45,6 +45,7 @@ end
 
 local outcome
 local parent = (presented + 1) % 4294967296 == f.generation
+local age = now - f.rotated -- negative when the clock was set back
 if f.client ~= client or f.grant ~= grant then
   return answer(MISMATCH, 0, write_family(f))
 elseif f.created * 1000 <= begun then
@@ -59,7 +60,7 @@ elseif presented == f.generation then
   advance()
 elseif parent and f.attempt == attempt then
   return answer(ROTATED, issue_at(marks(), begun), write_family(f), profile.text) -- the same call sent again
-elseif parent and f.attempt ~= NONE and now - f.rotated < leeway then
+elseif parent and f.attempt ~= NONE and age < leeway and age > -leeway then
   return answer(REPLAYED, issue_at(marks(), begun), write_family(f), profile.text)
 else
   forget_family(id)

@@ -10,7 +10,7 @@ local held = redis.call('HMGET', KEYS[1], id, 'p')
 if not held[1] then return { ARGV[1], '', '' } end
 local s = read_session(held[1])
 local unused = now - s.used * 1000
-if s.expires ~= 0 and now >= s.expires * 1000 or idle > 0 and unused >= idle then
+if session_over(s) or idle > 0 and unused >= idle then
   return { ARGV[1], '', '' }
 end
 local profile = read_profile(held[2])

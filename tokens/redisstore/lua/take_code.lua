@@ -1,7 +1,8 @@
 -- Takes an authorization code: of any number of calls one gets TAKEN.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user
--- ARGV   1 number of the call    2 grace ms (not used)   3 code   4 deny for ms   5 attempt
+--        4 watermarks of the clients (not in a cluster)
+-- ARGV   1 number of the call    2 grace ms (not used)   3 code   4 deny for ms   5 attempt   6 client   7 begun after ms
 -- Result {number of the call, tokens.CodeOutcome, now ms, taken at ms, issue at ms, body or '', profile or ''}
 
 local UNKNOWN, TAKEN, SPENT = 0, 1, 2
@@ -16,10 +17,11 @@ if code.taken ~= 0 and code.attempt ~= attempt then
   return { ARGV[1], SPENT, now, code.taken, 0, code.body, '' }
 end
 local profile, m = read_profile(redis.call('HGET', KEYS[1], 'p')), marks()
+local begun = begun_after(tonumber(ARGV[7]), KEYS[4], ARGV[6])
 if code.taken == 0 then
   local had = left(KEYS[3])
   code.taken, code.attempt, code.expires = now, attempt, now + tonumber(ARGV[4])
   redis.call('HSET', KEYS[3], id, write_code(code))
   lengthen(KEYS[3], had, code.expires)
 end
-return { ARGV[1], TAKEN, now, code.taken, issue_at(m, 0), code.body, profile and profile.text or '' }
+return { ARGV[1], TAKEN, now, code.taken, issue_at(m, begun), code.body, profile and profile.text or '' }

@@ -58,6 +58,9 @@ func New(t testing.TB, settings ...string) *Server {
 // Dir is where the server may keep files.
 func (s *Server) Dir() string { return s.dir }
 
+// Set adds settings, before Run.
+func (s *Server) Set(settings ...string) { s.args = append(s.args, settings...) }
+
 // Run starts the process, again if it was killed, and waits until it listens.
 func (s *Server) Run() {
 	s.t.Helper()

@@ -1,0 +1,48 @@
+package redisstore
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storetest"
+)
+
+func TestConformance(t *testing.T) {
+	server := redistest.Start(t)
+	conform(t, func(keys string) Options { return Options{Addresses: []string{server.Addr}, KeyPrefix: keys} })
+}
+
+// conform runs the suite with a clock that is moved.
+func conform(t *testing.T, options func(prefix string) Options) {
+	storetest.Run(t, func(t *testing.T) storetest.Harness {
+		o := options(prefix())
+		o.Timeout = 10 * time.Second // a hundred at once, on a machine that has other work
+		now := time.Date(2030, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
+		var newest *Store
+		open := func(*testing.T) tokens.Store {
+			newest = New(o)
+			newest.scripts = atTime(now)
+			return newest
+		}
+		advance := func(d time.Duration) {
+			now = now.Add((d + time.Millisecond - 1).Truncate(time.Millisecond))
+			newest.move(atTime(now))
+		}
+		return storetest.Harness{Store: open(t), Advance: advance, Reopen: open}
+	})
+}
+
+// TestConformanceRealTime runs the suite as the clock runs, so that keys expire too.
+func TestConformanceRealTime(t *testing.T) {
+	if !long {
+		t.Skip("takes a minute: set GATEHOUSE_TEST_LONG=1 to run it")
+	}
+	server := redistest.Start(t)
+	storetest.Run(t, func(t *testing.T) storetest.Harness {
+		o := Options{Addresses: []string{server.Addr}, KeyPrefix: prefix(), Timeout: 10 * time.Second}
+		open := func(*testing.T) tokens.Store { return New(o) }
+		return storetest.Harness{Store: open(t), Reopen: open}
+	})
+}

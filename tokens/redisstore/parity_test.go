@@ -1,0 +1,108 @@
+package redisstore
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+)
+
+// FuzzDecide holds lua/rotate.lua and tokens.Decide together: whatever sequence
+// of requests, both tell the same outcome and leave the same record.
+func FuzzDecide(f *testing.F) {
+	for seed := range uint64(60) {
+		f.Add(seed)
+	}
+	server := redistest.Start(f)
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		p := &parity{rand: rand.New(rand.NewPCG(seed, 1)), now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}
+		s := openStore(t, server, func(o *Options) { o.KeyPrefix = prefix() })
+		p.begin(t, s)
+		for range 25 {
+			p.step(t, s)
+		}
+	})
+}
+
+// parity is a family in the store and the one that it should be.
+type parity struct {
+	rand   *rand.Rand
+	now    time.Time
+	family tokens.Family
+	ended  bool
+}
+
+// pick returns one of the choices.
+func pick[T any](r *rand.Rand, choices ...T) T { return choices[r.IntN(len(choices))] }
+
+func (p *parity) begin(t *testing.T, s *Store) {
+	s.move(atTime(p.now))
+	c := newChain(t, s, "local|alice")
+	r := tokens.CreateRequest{
+		User: c.request.User, ID: tokens.FamilyID{7}, Client: tokens.ClientTag{1}, Grant: tokens.GrantID{1}, MaxActive: 9,
+		AuthTime: p.now, Lifetime: pick(p.rand, 0, time.Hour, 90*time.Second+1), IdleLifetime: pick(p.rand, 0, time.Minute, 1500*time.Millisecond),
+		Attempt: pick(p.rand, tokens.Attempt{1}, tokens.Attempt{}),
+	}
+	res, err := s.CreateFamily(t.Context(), r)
+	if err != nil || !res.Created {
+		t.Fatalf("created %v, %v", res.Created, err)
+	}
+	if want := tokens.Begin(r, p.now, p.now); !same(res.Family, want) {
+		t.Fatalf("began %+v, want %+v", res.Family, want)
+	}
+	p.family = res.Family
+}
+
+func (p *parity) step(t *testing.T, s *Store) {
+	p.now = p.now.Add(pick(p.rand, 0, -time.Millisecond, -2*time.Second, time.Millisecond, 999*time.Millisecond, time.Second, 10*time.Second, 50*time.Second, 20*time.Minute/time.Duration(1+p.rand.IntN(100))).Truncate(time.Millisecond))
+	s.move(atTime(p.now))
+	r := tokens.RotateRequest{
+		User: tokens.TagSubject("local|alice"), Family: p.family.ID, Client: tokens.ClientTag{1}, Grant: tokens.GrantID{1}, Fingerprint: tokens.Fingerprint{1},
+		Presented: uint32(max(1, int64(p.family.Generation)+pick(p.rand, int64(0), 0, 0, -1, -1, -2, 1, 5, 1<<31))),
+		Rotation:  p.rand.IntN(4) > 0, Leeway: pick(p.rand, 0, -time.Millisecond, -2*time.Second, time.Millisecond, 1500*time.Microsecond, 10*time.Second),
+		Lifetime: pick(p.rand, 0, time.Hour, time.Hour, 30*time.Second), IdleLifetime: pick(p.rand, 0, time.Minute, time.Minute+1, 1500*time.Millisecond),
+		Attempt: pick(p.rand, newAttempt(), newAttempt(), p.family.Attempt, tokens.Attempt{}),
+	}
+	if p.rand.IntN(20) == 0 {
+		r.Client = tokens.ClientTag{2}
+	}
+	if p.rand.IntN(20) == 0 {
+		r.Grant = tokens.GrantID{2}
+	}
+	if p.rand.IntN(10) == 0 {
+		r.BegunAfter = p.family.Created.Add(pick(p.rand, -time.Second, -time.Nanosecond, 0, time.Nanosecond, time.Second))
+	}
+	want, next := tokens.Decide(p.family, r, p.now)
+	if p.ended {
+		want = tokens.RotateUnknown
+	}
+	got, err := s.Rotate(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Outcome != want {
+		t.Fatalf("%+v presented to %+v at %v: outcome %d, Decide says %d", r, p.family, p.now, got.Outcome, want)
+	}
+	switch want {
+	case tokens.Rotated, tokens.RotateReplayed, tokens.RotateKept, tokens.RotateHealed:
+		if !same(got.Family, next) {
+			t.Fatalf("%+v presented to %+v: now %+v, Decide says %+v", r, p.family, got.Family, next)
+		}
+		if want == tokens.Rotated && next.Generation == p.family.Generation || want == tokens.RotateReplayed {
+			return // nothing is written
+		}
+		p.family = next
+	case tokens.RotateReused:
+		p.ended = true
+	default:
+	}
+}
+
+// same compares records.
+func same(a, b tokens.Family) bool {
+	x, _ := a.MarshalBinary()
+	y, _ := b.MarshalBinary()
+	return a.ID == b.ID && string(x) == string(y)
+}

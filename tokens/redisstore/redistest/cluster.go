@@ -1,0 +1,95 @@
+package redistest
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Nodes are a Redis Cluster of three primaries, each with a replica.
+type Nodes struct {
+	Servers []*Server // three that began as primaries, then their replicas
+	IDs     []string
+}
+
+// Slots is the number of hash slots.
+const Slots = 16384
+
+const primaries = 3
+
+// StartCluster starts six nodes and waits until they are a cluster.
+func StartCluster(t testing.TB) *Nodes {
+	t.Helper()
+	n := &Nodes{}
+	for i := range 2 * primaries {
+		s := Start(t, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "2000",
+			"--cluster-replica-validity-factor", "0", "--cluster-require-full-coverage", "no")
+		s.Do("CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
+		n.Servers = append(n.Servers, s)
+		n.IDs = append(n.IDs, s.Do("CLUSTER", "MYID"))
+	}
+	for i, s := range n.Servers[:primaries] {
+		s.Do("CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(i*Slots/primaries), strconv.Itoa((i+1)*Slots/primaries-1))
+	}
+	for _, s := range n.Servers[1:] {
+		s.Do("CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(n.Servers[0].Port))
+	}
+	for _, s := range n.Servers {
+		until(t, "the nodes know each other", func() bool {
+			return len(strings.Split(strings.TrimSpace(s.Do("CLUSTER", "NODES")), "\n")) == 2*primaries && !strings.Contains(s.Do("CLUSTER", "NODES"), "handshake")
+		})
+	}
+	for i, s := range n.Servers[primaries:] {
+		s.Do("CLUSTER", "REPLICATE", n.IDs[i])
+	}
+	for i, s := range n.Servers {
+		until(t, "the cluster serves", func() bool {
+			ready := strings.Contains(s.Do("CLUSTER", "INFO"), "cluster_state:ok")
+			if i >= primaries {
+				ready = ready && strings.Contains(s.Do("INFO", "replication"), "master_link_status:up")
+			}
+			return ready && strings.Count(s.Do("CLUSTER", "NODES"), "slave ") == primaries
+		})
+	}
+	return n
+}
+
+// Addrs are the addresses of all nodes.
+func (n *Nodes) Addrs() []string {
+	addrs := make([]string, len(n.Servers))
+	for i, s := range n.Servers {
+		addrs[i] = s.Addr
+	}
+	return addrs
+}
+
+// Slot returns the hash slot of a key.
+func (n *Nodes) Slot(key string) int {
+	slot, _ := strconv.Atoi(n.Servers[0].Do("CLUSTER", "KEYSLOT", key))
+	return slot
+}
+
+// Move moves a slot from one primary to another, in the steps of a resharding.
+// between runs when a part of the keys has moved: then both nodes answer ASK
+// and MOVED.
+func (n *Nodes) Move(t testing.TB, slot, from, to int, between func()) {
+	t.Helper()
+	number, source, target := strconv.Itoa(slot), n.Servers[from], n.Servers[to]
+	target.Do("CLUSTER", "SETSLOT", number, "IMPORTING", n.IDs[from])
+	source.Do("CLUSTER", "SETSLOT", number, "MIGRATING", n.IDs[to])
+	between()
+	for {
+		keys := source.Do("CLUSTER", "GETKEYSINSLOT", number, "1")
+		if keys == "" {
+			break
+		}
+		source.Do("MIGRATE", "127.0.0.1", fmt.Sprint(target.Port), keys, "0", "5000")
+		between()
+	}
+	target.Do("CLUSTER", "SETSLOT", number, "NODE", n.IDs[to])
+	source.Do("CLUSTER", "SETSLOT", number, "NODE", n.IDs[to])
+}
+
+// Owner returns which primary of the beginning serves a slot.
+func (n *Nodes) Owner(slot int) int { return slot * primaries / Slots }
