@@ -1,0 +1,125 @@
+package tokens_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+)
+
+const otherIssuer = "https://other.example.com/"
+
+// fetched waits for a new set of another issuer's keys.
+type fetched chan struct{}
+
+func (f fetched) Happened(_ context.Context, e tokens.Event) {
+	if e.Kind == tokens.EventIssuerKeys && e.Outcome == tokens.KeysChanged {
+		close(f)
+	}
+}
+
+func (f fetched) Checked(tokens.Reason) {}
+
+// other returns another issuer whose keys are there, and a token of it.
+func (g *gateway) other(claims map[string]any) (*tokens.Foreign, string) {
+	g.t.Helper()
+	key, err := jose.GenerateKey(jose.ES256)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	set, err := jose.MarshalKeySet([]*jose.PublicKey{key.Public()})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	there := make(fetched)
+	keys := tokens.NewRemoteKeys(tokens.RemoteKeysConfig{
+		Issuer: otherIssuer, Observer: there, Clock: g.clock,
+		Fetch: func(context.Context) ([]byte, time.Duration, error) { return set, -1, nil },
+	})
+	g.t.Cleanup(keys.Close)
+	keys.Start()
+	<-there
+	maps.Copy(claims, map[string]any{"iss": otherIssuer, "aud": ordersAPI, "iat": g.clock().Unix(), "exp": g.clock().Add(time.Hour).Unix()})
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	token, err := jose.Sign(key, tokens.TypeAccessToken, payload)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return tokens.NewForeign(tokens.ForeignConfig{Issuer: otherIssuer, Keys: keys}), token
+}
+
+func (g *gateway) gate(ready error, others ...*tokens.Foreign) *tokens.Gate {
+	g.t.Helper()
+	gate, err := tokens.NewGate(g.Issuer, func(context.Context) error { return ready }, others...)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return gate
+}
+
+// What is denied here is denied for our own tokens, and says nothing about
+// others, whatever names they bear.
+func TestGateDenies(t *testing.T) {
+	g := newGateway(t)
+	session := g.login()
+	claims, err := g.CheckAccess(t.Context(), session.AccessToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, token := g.other(map[string]any{"sub": claims.Subject, "client_id": claims.ClientID, "jti": claims.ID, "gh_fam": claims.Family.String()})
+	gate := g.gate(nil, other)
+	for name, text := range map[string]string{"own": session.AccessToken, "other": token} {
+		if _, err := gate.CheckAccess(t.Context(), text); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := g.Revoke(t.Context(), g.client("spa"), session.RefreshToken); err != nil {
+		t.Fatal(err)
+	}
+	_, err = gate.CheckAccess(t.Context(), session.AccessToken)
+	refused(t, err, tokens.InvalidToken, tokens.ReasonDenied)
+	c, err := gate.CheckAccess(t.Context(), token)
+	if err != nil || !c.Foreign() || c.Identity() != otherIssuer+"|"+claims.Subject {
+		t.Errorf("the other issuer's token: %v, %+v", err, c)
+	}
+	// A route without the other issuer takes nothing that the gate has cached.
+	_, err = g.CheckAccess(t.Context(), token)
+	refused(t, err, tokens.InvalidToken, tokens.ReasonWrongIssuer)
+}
+
+// Tokens of other issuers need no store.
+func TestGateWhileTheStoreIsDown(t *testing.T) {
+	g := newGateway(t)
+	own := g.login().AccessToken
+	other, token := g.other(map[string]any{"sub": "bob"})
+	gate := g.gate(errors.New("down"), other)
+	if _, err := gate.CheckAccess(t.Context(), token); err != nil {
+		t.Errorf("the other issuer's token: %v", err)
+	}
+	_, err := gate.CheckAccess(t.Context(), own)
+	refused(t, err, tokens.TemporarilyUnavailable, tokens.ReasonStore)
+	_, err = gate.CheckAccess(t.Context(), "a.b.c")
+	refused(t, err, tokens.InvalidToken, tokens.ReasonMalformed)
+}
+
+func TestNewGateRefuses(t *testing.T) {
+	g := newGateway(t)
+	twice := tokens.NewForeign(tokens.ForeignConfig{Issuer: otherIssuer})
+	for name, others := range map[string][]*tokens.Foreign{
+		"the same twice": {twice, twice},
+		"ourselves":      {tokens.NewForeign(tokens.ForeignConfig{Issuer: issuerURL})},
+	} {
+		if _, err := tokens.NewGate(g.Issuer, nil, others...); err == nil || !strings.Contains(err.Error(), "is there twice") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
