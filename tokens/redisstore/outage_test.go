@@ -238,7 +238,7 @@ func TestConcurrentLoad(t *testing.T) {
 	}
 	for range 20 {
 		proxy.Arm(redistest.After, 1)
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(10 * reconnectPause) // no call is to be hit by more than it may lose
 	}
 	broken.Store(true)
 	wg.Wait()
