@@ -1,0 +1,84 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// withProviders puts Caddy's authentication handler in the place of the guard.
+func withProviders(t *testing.T, config []byte, providers string) []byte {
+	t.Helper()
+	text := string(config)
+	at := strings.Index(text, `{"handler":"static_response","body":"GUARD"}`)
+	if at < 0 {
+		at = strings.Index(text, `{"body":"GUARD","handler":"static_response"}`)
+	}
+	if at < 0 {
+		t.Fatalf("no place for the handler: %s", text)
+	}
+	end := at + strings.Index(text[at:], "}") + 1
+	text = text[:at] + `{"handler":"authentication","providers":` + providers + `},{"handler":"static_response","body":"{http.auth.user.id} {http.auth.user.client_id}"}` + text[end:]
+	if !json.Valid([]byte(text)) {
+		t.Fatal(text)
+	}
+	return []byte(text)
+}
+
+const (
+	bearerProvider = `"bearer":{"audience":["https://api.example.com"],"scopes":["orders:read"]}`
+	basicProvider  = `"http_basic":{"accounts":[{"username":"bob","password":"$2a$04$kWYq2RtGd9A0HllCu92W1e1tAWbhNG9zSADajw0ryr83KVvfnrG0K"}]}`
+)
+
+func TestBearerProvider(t *testing.T) {
+	for name, providers := range map[string]string{"alone": "{" + bearerProvider + "}", "with passwords": "{" + bearerProvider + "," + basicProvider + "}"} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t)
+			config := withProviders(t, g.config(gatewayOptions{API: "respond GUARD"}), providers)
+			t.Cleanup(func() { _ = caddy.Stop() })
+			if err := caddy.Load(config, true); err != nil {
+				t.Fatal(err)
+			}
+			resp, body := g.call("/", g.login().AccessToken)
+			if resp.StatusCode != http.StatusOK || body != "local|alice my-spa" {
+				t.Errorf("a good token: %d %q", resp.StatusCode, body)
+			}
+			if resp.Header.Get("WWW-Authenticate") != "" {
+				t.Errorf("HDR-27: a challenge beside a success: %v", resp.Header)
+			}
+			for what, token := range map[string]string{"no token": "", "a bad token": "a.b.c"} {
+				resp, body := g.call("/", token)
+				challenge := strings.Join(resp.Header.Values("WWW-Authenticate"), ", ")
+				if resp.StatusCode != http.StatusUnauthorized || challenge == "" || name == "alone" && !strings.HasPrefix(challenge, "Bearer ") {
+					t.Errorf("%s: %d %s %q", what, resp.StatusCode, challenge, body)
+				}
+			}
+			if name == "alone" {
+				return
+			}
+			r := g.request(g.API+"/", nil)
+			r.SetBasicAuth("bob", "secret")
+			if resp, body := g.do(r); resp.StatusCode != http.StatusOK || !strings.HasPrefix(body, "bob ") || resp.Header.Get("WWW-Authenticate") != "" {
+				t.Errorf("a password: %d %q %v", resp.StatusCode, body, resp.Header)
+			}
+		})
+	}
+}
+
+func TestBearerProviderErrors(t *testing.T) {
+	g := newGateway(t)
+	for fields, want := range map[string]string{
+		`"audience":["https://api.example.com"],"optional":true`:      "optional would let everybody pass",
+		`"audience":["https://api.example.com"],"metadata_only":true`: "metadata_only checks nothing",
+		`"audience":["https://typo.example.com"]`:                     "is not an `api`",
+		``: "audience: name at least one",
+	} {
+		config := withProviders(t, g.config(gatewayOptions{API: "respond GUARD"}), `{"bearer":{`+fields+`}}`)
+		if err := validateConfig(t, config); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q in it", fields, err, want)
+		}
+	}
+}
