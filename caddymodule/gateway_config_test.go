@@ -22,6 +22,7 @@ type gatewayOptions struct {
 	API     string // the API's site instead of a guard in front of the upstream
 	Secret  string // instead of the generated one; "none" for none
 	Store   string // another path
+	StoreIn string // another store than bolt: the rest of the line of `store`
 	Servers string // options of `servers`
 }
 
@@ -46,7 +47,7 @@ var gatewayFile = template.Must(template.New("Caddyfile").Parse(`{
 	oauth {
 		issuer {{.G.Issuer}}
 		{{if .Secret}}secret {{.Secret}}{{end}}
-		store bolt {{.Store}}
+		store {{if .O.StoreIn}}{{.O.StoreIn}}{{else}}bolt {{.Store}}{{end}}
 		login local {
 			user alice {{.G.Hash}} {
 				email alice@example.com

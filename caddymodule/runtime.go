@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/redisstore"
 )
 
 // runtime is what an App runs on. It is made by Provision without touching a
@@ -81,8 +82,16 @@ func (a *App) provisionRuntime(ctx caddy.Context) error {
 }
 
 // startRuntime opens the store, so that what an operator must mend stops the
-// start and not the first user.
-func (a *App) startRuntime() error { return a.runtime.ready() }
+// start and not the first user. A store that is out of reach does not: it may be
+// back before anybody comes, and every request tries again.
+func (a *App) startRuntime() error {
+	err := a.runtime.ready()
+	if errors.Is(err, redisstore.ErrUnreachable) {
+		a.log.Warn("the store is out of reach; until it is back, tokens can neither be issued nor refreshed", zap.Error(err))
+		return nil
+	}
+	return err
+}
 
 // stopRuntime leaves everything open: the requests under way finish on it.
 func (a *App) stopRuntime() error { return nil }

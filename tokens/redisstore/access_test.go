@@ -119,7 +119,9 @@ func TestTLS(t *testing.T) {
 			if !c.trusted {
 				pool = x509.NewCertPool()
 			}
-			s := New(Options{Addresses: []string{server.Addr}, TLS: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}})
+			s := New(Options{Addresses: []string{server.Addr}, TLS: func() (*tls.Config, error) {
+				return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
+			}})
 			defer s.Close()
 			_, err := s.Open(t.Context(), openRequest)
 			if (err == nil) != c.good || err != nil && !strings.Contains(err.Error(), "certificate") {

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -32,21 +33,21 @@ func (c *connection) close() error {
 const retries = 2
 
 // connect makes the client. It touches no network.
-func (s *Store) connect() *connection {
+func (s *Store) connect(encryption *tls.Config) *connection {
 	c := &connection{breakers: &breakers{limit: s.options.Timeout}, done: make(chan struct{})}
 	switch o := s.options; o.Mode {
 	case Cluster:
-		c.client = redis.NewClusterClient(s.clusterOptions(func(node *redis.Options) *redis.Client {
+		c.client = redis.NewClusterClient(s.clusterOptions(encryption, func(node *redis.Options) *redis.Client {
 			client := redis.NewClient(node)
 			c.breakers.guard(node.Addr, client)
 			return client
 		}))
 	case Sentinel:
-		client := redis.NewFailoverClient(s.sentinelOptions())
+		client := redis.NewFailoverClient(s.sentinelOptions(encryption))
 		c.breakers.guard(o.MasterName, client)
 		c.client = client
 	default:
-		client := redis.NewClient(s.serverOptions())
+		client := redis.NewClient(s.serverOptions(encryption))
 		c.breakers.guard(o.Addresses[0], client)
 		c.client = client
 	}
@@ -72,10 +73,10 @@ func (s *Store) poolSize() int {
 	return cmp.Or(s.options.PoolSize, 10*runtime.GOMAXPROCS(0))
 }
 
-func (s *Store) serverOptions() *redis.Options {
+func (s *Store) serverOptions(encryption *tls.Config) *redis.Options {
 	o := &s.options
 	return &redis.Options{
-		Addr: o.Addresses[0], Username: o.Username, Password: o.Password, DB: o.Database, TLSConfig: o.TLS,
+		Addr: o.Addresses[0], Username: o.Username, Password: o.Password, DB: o.Database, TLSConfig: encryption,
 		Protocol: 2, DisableIdentity: true, ContextTimeoutEnabled: true,
 		MaxRetries: retries, MinRetryBackoff: reconnectPause, MaxRetryBackoff: 10 * reconnectPause,
 		DialTimeout: s.attemptTimeout(), DialerRetries: 1,
@@ -85,12 +86,12 @@ func (s *Store) serverOptions() *redis.Options {
 	}
 }
 
-func (s *Store) sentinelOptions() *redis.FailoverOptions {
+func (s *Store) sentinelOptions(encryption *tls.Config) *redis.FailoverOptions {
 	o := &s.options
 	return &redis.FailoverOptions{
 		MasterName: o.MasterName, SentinelAddrs: o.Addresses,
 		SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword,
-		Username: o.Username, Password: o.Password, DB: o.Database, TLSConfig: o.TLS,
+		Username: o.Username, Password: o.Password, DB: o.Database, TLSConfig: encryption,
 		Protocol: 2, DisableIdentity: true, ContextTimeoutEnabled: true,
 		MaxRetries: retries, MinRetryBackoff: reconnectPause, MaxRetryBackoff: 10 * reconnectPause,
 		DialTimeout: s.attemptTimeout(), DialerRetries: 1,
@@ -99,11 +100,11 @@ func (s *Store) sentinelOptions() *redis.FailoverOptions {
 	}
 }
 
-func (s *Store) clusterOptions(newNode func(*redis.Options) *redis.Client) *redis.ClusterOptions {
+func (s *Store) clusterOptions(encryption *tls.Config, newNode func(*redis.Options) *redis.Client) *redis.ClusterOptions {
 	o := &s.options
 	return &redis.ClusterOptions{
 		Addrs: o.Addresses, NewClient: newNode,
-		Username: o.Username, Password: o.Password, TLSConfig: o.TLS,
+		Username: o.Username, Password: o.Password, TLSConfig: encryption,
 		Protocol: 2, DisableIdentity: true, ContextTimeoutEnabled: true,
 		MaxRedirects: redirections, MinRetryBackoff: reconnectPause, MaxRetryBackoff: 10 * reconnectPause,
 		DialTimeout: s.attemptTimeout(), DialerRetries: 1,

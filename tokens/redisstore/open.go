@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
@@ -39,7 +40,11 @@ func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResu
 	}
 	c := s.conn
 	if c == nil {
-		c = s.connect()
+		encryption, err := s.encryption()
+		if err != nil {
+			return tokens.OpenResult{}, s.opened(err)
+		}
+		c = s.connect(encryption)
 		s.mu.Lock()
 		s.conn = c
 		s.mu.Unlock()
@@ -56,6 +61,14 @@ func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResu
 	}
 	s.opening.Store(&opening{request: r, result: result})
 	return result, nil
+}
+
+// encryption returns how connections are encrypted, nil for not at all.
+func (s *Store) encryption() (*tls.Config, error) {
+	if s.options.TLS == nil {
+		return nil, nil
+	}
+	return s.options.TLS()
 }
 
 // opened names the servers in an error.

@@ -48,8 +48,9 @@ type Options struct {
 	SentinelUsername, SentinelPassword string
 	// Database is the number of the database; a Cluster has only 0.
 	Database int
-	// TLS, if not nil, is how connections are encrypted.
-	TLS *tls.Config
+	// TLS, if not nil, returns how connections are encrypted. It is asked at the
+	// first Open, since it may read files.
+	TLS func() (*tls.Config, error)
 	// KeyPrefix leads every key; "" for DefaultKeyPrefix. A long one costs
 	// memory for every user.
 	KeyPrefix string

@@ -1,0 +1,313 @@
+package caddymodule
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/redisstore"
+)
+
+func init() {
+	caddy.RegisterModule(new(RedisStore))
+}
+
+// RedisStore keeps everything in Redis 6.2 or newer, or a server that speaks
+// its protocol, which any number of gateways share: one server, one that
+// Sentinel appoints, or a Cluster. All gateways need the same `secret`.
+//
+// Redis has to be set to `maxmemory-policy noeviction`. While it is out of
+// reach, tokens can't be issued or refreshed, and the gateway answers 503.
+type RedisStore struct {
+	// The addresses, each `host:port`: the server's; with `sentinel` those of the
+	// sentinels; with `cluster` those of some nodes. Default: none; at least one
+	// is required.
+	Addresses []string `json:"addresses,omitempty"`
+
+	// Whether it is a Redis Cluster. Default: false
+	Cluster bool `json:"cluster,omitempty"`
+
+	// The name under which sentinels know the primary. Default: none, which is no Sentinel.
+	Sentinel string `json:"sentinel,omitempty"`
+
+	// The ACL user. Default: Redis's default user.
+	Username string `json:"username,omitempty"`
+
+	// The password, best as `{env.NAME}` or `{file.PATH}`. Default: none.
+	Password string `json:"password,omitempty"`
+
+	// The user for the sentinels themselves. Default: their default user.
+	SentinelUsername string `json:"sentinel_username,omitempty"`
+
+	// The password for the sentinels themselves, best as `{env.NAME}` or
+	// `{file.PATH}`. Default: none.
+	SentinelPassword string `json:"sentinel_password,omitempty"`
+
+	// The number of the database; a Cluster has only 0. Default: 0
+	Database int `json:"database,omitempty"`
+
+	// How connections are encrypted. Default: not at all.
+	TLS *RedisTLS `json:"tls,omitempty"`
+
+	// What all keys begin with, so that one Redis can serve others too. A long
+	// one costs memory for every user. Default: `gh:`
+	KeyPrefix string `json:"key_prefix,omitempty"`
+
+	// The number of connections to each server. Default: 10 for each CPU.
+	PoolSize int `json:"pool_size,omitempty"`
+
+	// The longest that one call may take, retries included. Default: 1s
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// Whether to accept a Redis that may throw keys away when memory is short:
+	// sessions end by it, and revocations are forgotten. Default: false
+	AllowEviction bool `json:"allow_eviction,omitempty"`
+
+	log       *zap.Logger
+	addresses []string // without placeholders
+	options   redisstore.Options
+}
+
+// RedisTLS is how connections to Redis are encrypted.
+type RedisTLS struct {
+	// A PEM file of the authorities that may have signed the server's
+	// certificate. Default: the system's authorities.
+	CA string `json:"ca,omitempty"`
+
+	// A PEM file of the certificate that the gateway shows. Default: none.
+	Certificate string `json:"certificate,omitempty"`
+
+	// The PEM file of its key. Default: none.
+	Key string `json:"key,omitempty"`
+
+	// The name that the server's certificate is for. Default: the host of the address.
+	ServerName string `json:"server_name,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*RedisStore) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "oauth.stores.redis",
+		New: func() caddy.Module { return new(RedisStore) },
+	}
+}
+
+// Provision checks the settings and reads passwords. It connects to nothing and
+// opens no file of TLS.
+func (r *RedisStore) Provision(ctx caddy.Context) error {
+	r.log = ctx.Logger()
+	if err := within(redisBlock, r.Check()); err != nil {
+		return err
+	}
+	if err := r.resolve(); err != nil {
+		return fmt.Errorf("%s: %w", redisBlock, err)
+	}
+	return nil
+}
+
+// redisBlock names the store in errors.
+const redisBlock = "store redis"
+
+// Check finds what the text shows to be wrong.
+func (r *RedisStore) Check() error {
+	return firstOf(r.checkAddresses, r.checkMode, r.checkAccess, r.checkLimits)
+}
+
+func (r *RedisStore) checkAddresses() error {
+	if len(r.Addresses) == 0 {
+		return wrong("", "it has no address: write `address <host>:<port>`")
+	}
+	for i, address := range r.Addresses {
+		if slices.Contains(r.Addresses[:i], address) {
+			return wrongValue("address", address, "is there twice: name each server once")
+		}
+		if isPlaceholder(address) {
+			continue
+		}
+		if err := checkRedisAddress(address); err != nil {
+			return err
+		}
+	}
+	if len(r.Addresses) > 1 && !r.Cluster && r.Sentinel == "" {
+		return wrong("address", "there are several: add `cluster`, or `sentinel <master-name>`, or keep one")
+	}
+	return nil
+}
+
+func checkRedisAddress(address string) error {
+	if strings.Contains(address, "://") {
+		return wrongValue("address", address, "is a URL: write <host>:<port>, and `tls`, `username`, `password` and `database` as options")
+	}
+	host, port, err := net.SplitHostPort(address)
+	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || host == "" || bad != nil || n == 0 {
+		return wrongValue("address", address, "is not an address: write <host>:<port>, such as 10.0.0.1:6379")
+	}
+	return nil
+}
+
+func (r *RedisStore) checkMode() error {
+	switch {
+	case r.Cluster && r.Sentinel != "":
+		return wrong("sentinel", "a Cluster has no sentinels: keep one of `cluster` and `sentinel`")
+	case r.Cluster && r.Database != 0:
+		return wrong("database", "a Cluster has only database 0: remove the line, and use `key_prefix` to share it")
+	case r.Database < 0:
+		return wrong("database", "%d is no number of a database: write 0 or more", r.Database)
+	}
+	return nil
+}
+
+func (r *RedisStore) checkAccess() error {
+	for _, access := range []struct{ option, username, password string }{
+		{"", r.Username, r.Password}, {"sentinel_", r.SentinelUsername, r.SentinelPassword},
+	} {
+		switch {
+		case access.username != "" && access.password == "":
+			return wrong(access.option+"username", "it has no password: write `%spassword {env.NAME}`", access.option)
+		case halfPlaceholder(access.password):
+			return wrong(access.option+"password", "it holds a placeholder among other text: write {env.NAME} or {file.PATH} alone")
+		case access.option != "" && access.password != "" && r.Sentinel == "":
+			return wrong(access.option+"password", "there are no sentinels: add `sentinel <master-name>`, or remove the line")
+		}
+	}
+	if t := r.TLS; t != nil && (t.Certificate == "") != (t.Key == "") {
+		return within("tls", wrong("", "a certificate needs its key: write both `certificate` and `key`, or none"))
+	}
+	return nil
+}
+
+// The limits of RedisStore.
+const (
+	maxKeyPrefix    = 64
+	minRedisTimeout = 50 * time.Millisecond
+	maxRedisTimeout = 30 * time.Second
+	maxPoolSize     = 10_000
+)
+
+func (r *RedisStore) checkLimits() error {
+	odd := func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`{}*?[]\`, c) }
+	switch timeout := time.Duration(r.Timeout); {
+	case strings.ContainsFunc(r.KeyPrefix, odd):
+		return wrong("key_prefix", "%q has a character that means something in keys and patterns: take letters, digits, and : - _ .", r.KeyPrefix)
+	case len(r.KeyPrefix) > maxKeyPrefix:
+		return wrong("key_prefix", "it has %d bytes, and each user costs as many: take at most %d", len(r.KeyPrefix), maxKeyPrefix)
+	case r.PoolSize < 0 || r.PoolSize > maxPoolSize:
+		return wrong("pool_size", "%d is out of range: take 1 to %d", r.PoolSize, maxPoolSize)
+	case timeout != 0 && (timeout < minRedisTimeout || timeout > maxRedisTimeout):
+		return wrong("timeout", "%s is out of range: take %s to %s", show(timeout), show(minRedisTimeout), show(maxRedisTimeout))
+	}
+	return nil
+}
+
+// resolve replaces placeholders and reads the files of TLS.
+func (r *RedisStore) resolve() error {
+	r.addresses = make([]string, len(r.Addresses))
+	for i, address := range r.Addresses {
+		resolved, err := resolve(address)
+		if err != nil {
+			return fmt.Errorf("address: %w", err)
+		}
+		if err := checkRedisAddress(resolved); err != nil {
+			return err
+		}
+		r.addresses[i] = resolved
+	}
+	r.options = redisstore.Options{
+		Addresses: r.addresses, MasterName: r.Sentinel, Username: r.Username, SentinelUsername: r.SentinelUsername,
+		Database: r.Database, KeyPrefix: r.KeyPrefix, PoolSize: r.PoolSize, Timeout: time.Duration(r.Timeout), AllowEviction: r.AllowEviction,
+	}
+	switch {
+	case r.Cluster:
+		r.options.Mode = redisstore.Cluster
+	case r.Sentinel != "":
+		r.options.Mode = redisstore.Sentinel
+	}
+	for _, secret := range []struct {
+		option, value string
+		target        *string
+	}{{"password", r.Password, &r.options.Password}, {"sentinel_password", r.SentinelPassword, &r.options.SentinelPassword}} {
+		if secret.value != "" && !isPlaceholder(secret.value) {
+			r.log.Warn("store redis: a password is written out in the configuration and in what it is adapted to: use {env.NAME} or {file.PATH}")
+		}
+		value, err := resolve(secret.value)
+		if err != nil {
+			return fmt.Errorf("%s: %w", secret.option, err)
+		}
+		*secret.target = value
+	}
+	if r.TLS != nil {
+		r.options.TLS = r.TLS.config
+	}
+	return nil
+}
+
+// config reads the files, at the first connection: `caddy validate` may run
+// where they are not.
+func (t *RedisTLS) config() (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("reading tls ca: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, errors.New("reading tls ca: " + t.CA + " holds no certificate: write the path of a PEM file")
+		}
+	}
+	if t.Certificate != "" {
+		if _, err := t.pair(); err != nil {
+			return nil, err
+		}
+		// Read again for each connection, since certificates are renewed.
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return t.pair() }
+	}
+	return c, nil
+}
+
+func (t *RedisTLS) pair() (*tls.Certificate, error) {
+	pair, err := tls.LoadX509KeyPair(t.Certificate, t.Key)
+	if err != nil {
+		return nil, fmt.Errorf("reading tls certificate: %w", err)
+	}
+	return &pair, nil
+}
+
+// PoolKey names the data: the servers, whatever their order, the database and the prefix.
+func (r *RedisStore) PoolKey() string {
+	addresses := slices.Sorted(slices.Values(r.addresses))
+	prefix := cmp.Or(r.KeyPrefix, redisstore.DefaultKeyPrefix)
+	return fmt.Sprintf("redis:%s/%s/%d/%s", strings.Join(addresses, ","), r.Sentinel, r.Database, prefix)
+}
+
+// SecretFile returns "": gateways that share a Redis share a secret, which the operator makes.
+func (*RedisStore) SecretFile() string { return "" }
+
+// NewStore makes the store over the servers.
+func (r *RedisStore) NewStore(onCall func(op string, took time.Duration, err error)) tokens.Store {
+	o := r.options
+	o.OnCall = onCall
+	o.OnBirth = func(born time.Time) {
+		r.log.Error("the store was emptied: everybody has to log in again, and tokens from before are worth nothing", zap.Time("born", born))
+	}
+	o.Logf = r.log.Sugar().Debugf
+	return redisstore.New(o)
+}
+
+// Interface guards
+var (
+	_ StoreModule       = (*RedisStore)(nil)
+	_ caddy.Provisioner = (*RedisStore)(nil)
+)
