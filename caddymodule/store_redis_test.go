@@ -174,8 +174,11 @@ func TestRedisStartFails(t *testing.T) {
 		"wrong secret":   {gatewayOptions{StoreIn: redisAt(shared.Addr), Secret: newGatewaySecret()}, "another secret"},
 		"no authorities": {gatewayOptions{StoreIn: "redis {\n address " + shared.Addr + "\n tls {\n ca /none.pem\n }\n}"}, "reading tls ca"},
 	} {
-		g := newGateway(t)
-		if err := g.load(c.o); err == nil || !strings.Contains(err.Error(), c.want) {
+		err := newGateway(t).load(c.o)
+		if err != nil && strings.Contains(err.Error(), "address already in use") {
+			err = newGateway(t).load(c.o) // somebody else took the port that was free
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
