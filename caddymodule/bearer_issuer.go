@@ -150,11 +150,7 @@ func (i *BearerIssuer) checkAlgorithms() error {
 }
 
 func joinAlgorithms() string {
-	var names []string
-	for _, a := range jose.Algorithms() {
-		names = append(names, string(a))
-	}
-	return strings.Join(names, ", ")
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(jose.Algorithms()), "[]"), " ", ", ")
 }
 
 func notEmpty(value string) error {

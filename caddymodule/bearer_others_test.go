@@ -120,10 +120,10 @@ func TestAudienceOfOtherIssuers(t *testing.T) {
 			audience https://elsewhere.example.com
 			` + a.block("origins https://app.elsewhere.example.com") + `
 		}
-		respond "{http.auth.user.id} {http.auth.user.sub} {http.auth.user.iss} {http.auth.user.azp} {http.auth.user.client_id}"`})
+		respond "{http.auth.user.id} {http.auth.user.sub} {http.auth.user.iss} {http.auth.user.azp}={http.auth.user.client_id}"`})
 	token := a.mint(map[string]any{"aud": "https://elsewhere.example.com"})
 	g.eventuallyPasses(token)
-	if _, body := g.call("/", token); body != a.URL()+"|alice alice "+a.URL()+" app app" {
+	if _, body := g.call("/", token); body != a.URL()+"|alice alice "+a.URL()+" app=app" {
 		t.Errorf("placeholders %q", body)
 	}
 	if resp, _ := g.call("/", g.login().AccessToken); resp.StatusCode != http.StatusUnauthorized {

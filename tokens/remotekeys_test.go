@@ -159,7 +159,7 @@ func TestRemoteKeysKeepTheLastGoodSet(t *testing.T) {
 		if err := verify(); err != nil {
 			t.Errorf("after a day's outage: %v", err)
 		}
-		if got := heard.take(); !strings.HasPrefix(got, "changed unreachable unreachable") || strings.Contains(got, KeysStale) {
+		if got := heard.take(); !strings.HasPrefix(got, "changed unreachable ") || strings.Contains(got, KeysStale) {
 			t.Errorf("heard %q", got)
 		}
 		pass(2 * time.Hour)
