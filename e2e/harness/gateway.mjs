@@ -20,9 +20,9 @@ export const machineSecret = "a secret of the machine";
 // How long a spent refresh token may be used again.
 export const leeway = 3_000;
 
-const sha256 = (secret) => "sha256:" + createHash("sha256").update(secret).digest("base64url");
+export const sha256 = (secret) => "sha256:" + createHash("sha256").update(secret).digest("base64url");
 
-async function freePlaces(count) {
+export async function freePlaces(count) {
 	const servers = await Promise.all(Array.from({ length: count }, () => new Promise((done, fail) => {
 		const server = createServer().once("error", fail);
 		server.listen(0, "127.0.0.1", () => done(server));
@@ -112,7 +112,7 @@ export function moved({ issuer, app, api }, text) {
 	return text.replaceAll(":8080", ":" + port(issuer)).replaceAll(":8081", ":" + port(app)).replaceAll(":8082", ":" + port(api));
 }
 
-async function serve(places, configure) {
+export async function serve(places, configure) {
 	const folder = await mkdtemp(join(tmpdir(), "gatehouse-e2e-"));
 	const file = join(folder, "Caddyfile");
 	await writeFile(file, await configure({ folder, ...places }));
