@@ -68,7 +68,7 @@ func mendOf(err error) string {
 	for prefix, mend := range map[string]string{
 		"WRONGPASS": "it refuses the username or the password",
 		"NOAUTH":    "it demands a password: configure `password`, and `username` for an ACL user",
-		"NOPERM":    "its ACL forbids this user a command or our keys; docs/operations.md names what Gatehouse needs",
+		"NOPERM":    "its ACL forbids this user a command or our keys: allow it `+@all -@dangerous +info` and the keys `~<key_prefix>*`",
 		"OOM":       "its memory is full (maxmemory): nothing can be written until there is room",
 		"MISCONF":   "it can't save to its disk and takes no writes",
 		"CROSSSLOT": "it is a Redis Cluster: configure `cluster`",
