@@ -162,7 +162,7 @@ func startCeiling(o options) (string, error) {
 		}
 		_ = json.NewEncoder(w).Encode(map[string]any{"refresh_token": "rt", "access_token": signature})
 	})
-	go func() { _ = http.Serve(l, handler) }() //nolint:gosec // loopback
+	go func() { _ = http.Serve(l, handler) }()
 	return "http://" + l.Addr().String(), nil
 }
 

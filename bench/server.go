@@ -124,7 +124,7 @@ func start(ctx context.Context, o options, s setup) (*server, error) {
 	}
 	srv := &server{cmd: cmd, base: fmt.Sprintf("http://127.0.0.1:%d", s.RoutePort), auth: s.Issuer}
 	for range 200 {
-		res, err := http.Get(srv.base + "/plain") //nolint:noctx // loopback
+		res, err := http.Get(srv.base + "/plain")
 		if err == nil {
 			return srv, res.Body.Close()
 		}

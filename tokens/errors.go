@@ -73,8 +73,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 // ours or of the store: it is wrapped as TemporarilyUnavailable, which fails
 // closed and tells the client to come back.
 func AsError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return unavailable(err)

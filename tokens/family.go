@@ -67,7 +67,7 @@ func (f *Family) UnmarshalBinary(b []byte) error {
 	f.IdleExpires = readSeconds(b[45:49])
 	var ms [8]byte
 	copy(ms[2:], b[49:55])
-	f.Rotated = time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:]))) //nolint:gosec // 48 bits
+	f.Rotated = time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:])))
 	f.Attempt = Attempt(b[55:63])
 	return nil
 }
@@ -208,7 +208,7 @@ func appendSeconds(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(b, 0, 0, 0, 0)
 	}
-	return binary.BigEndian.AppendUint32(b, uint32(t.Unix())) //nolint:gosec // until 2106
+	return binary.BigEndian.AppendUint32(b, uint32(t.Unix())) // until 2106
 }
 
 func readSeconds(b []byte) time.Time {

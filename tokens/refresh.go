@@ -87,7 +87,8 @@ func (i *Issuer) pickAudience(c *Client, g Grant, asked []string, usable func(*C
 	switch {
 	case err != nil:
 		return "", false, err
-	case len(targets) > 1 || len(targets) == 1 && !(slices.Contains(g.Audiences, targets[0]) && usable(c, targets[0])):
+	case len(targets) > 1,
+		len(targets) == 1 && (!slices.Contains(g.Audiences, targets[0]) || !usable(c, targets[0])):
 		return "", false, refuse(InvalidTarget, ReasonWrongAudience, "One access token is for one of the APIs that were granted.")
 	case len(targets) == 1:
 		return targets[0], true, nil
