@@ -13,7 +13,7 @@ export function launch() {
 	});
 }
 
-// open returns a fresh profile with one page, which fails the test on script errors.
+// profile returns a browser profile of its own: no cookies, no storage.
 export async function profile(browser, options = {}) {
 	const context = await browser.newContext(options);
 	context.setDefaultTimeout(15_000);
@@ -22,9 +22,9 @@ export async function profile(browser, options = {}) {
 
 // signIn fills in the login page that the page or popup shows.
 export async function signIn(page) {
-	await page.getByLabel("Username").or(page.getByLabel("User name")).fill(alice.username);
+	await page.getByLabel("User name").fill(alice.username);
 	await page.getByLabel("Password").fill(alice.password);
-	await page.getByRole("button", { name: /^(sign|log) in$/i }).click();
+	await page.getByRole("button", { name: "Sign in", exact: true }).click();
 }
 
 // shoot keeps a picture of the page for people to look at.

@@ -8,8 +8,8 @@ let gateway;
 let browser;
 before(async () => { [gateway, browser] = await Promise.all([startExample(), launch()]); });
 after(async () => {
-	await browser.close();
-	await gateway.stop();
+	await browser?.close();
+	await gateway?.stop();
 });
 
 test("a newcomer sees rotation and reuse detection", async () => {

@@ -16,7 +16,7 @@ before(async () => {
 		assert.equal(server.issuer, gateway.issuer);
 	}
 });
-after(() => gateway.stop());
+after(() => gateway?.stop());
 
 // authorize takes the code grant up to the redirect.
 async function authorize(client, extra = {}, redirect = gateway.callback) {

@@ -7,7 +7,7 @@ import { Person } from "../harness/person.mjs";
 
 let gateway;
 before(async () => { gateway = await start(); });
-after(() => gateway.stop());
+after(() => gateway?.stop());
 
 const discover = (id, auth) => client.discovery(new URL(gateway.issuer), id, undefined, auth, { execute: [client.allowInsecureRequests] });
 
