@@ -14,8 +14,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
@@ -274,12 +276,20 @@ func (u *upstream) take() []*http.Request {
 	return seen
 }
 
+// nextPort is where freePort looks next. The range lies below the one from
+// which the system gives outgoing connections their ports, so that none of them
+// takes a port between this look and Caddy's own. Processes begin apart.
+var nextPort atomic.Int64
+
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "localhost:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 2000 {
+		port := 10_000 + int((nextPort.Add(1)+int64(os.Getpid())*131)%20_000)
+		if l, err := net.Listen("tcp", "localhost:"+strconv.Itoa(port)); err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
