@@ -51,6 +51,8 @@ func checkSecrets(secrets []string) error {
 		switch {
 		case secret == "":
 			return wrong("secret", "number %d is empty: %s", i+1, makeSecret)
+		case strings.HasPrefix(secret, "{") && strings.HasSuffix(secret, "}") && !isPlaceholder(secret):
+			return wrong("secret", "number %d looks like a placeholder but is none of {env.NAME} and {file.PATH}: it would itself be the secret", i+1)
 		case halfPlaceholder(secret):
 			return wrong("secret", "number %d holds a placeholder among other text: write {env.NAME} or {file.PATH} alone", i+1)
 		case !isPlaceholder(secret) && len(secret) < tokens.SecretSize:

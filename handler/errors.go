@@ -71,6 +71,9 @@ func refusalOf(err error) *tokens.Error {
 // report tells the observer of a fault, once. The token endpoint needs none:
 // the core reports every refused token request itself.
 func (s *Server) report(ctx context.Context, endpoint string, err error) {
+	if errors.Is(err, errNoToken) || ctx.Err() != nil {
+		return // who hangs up, or shows nothing, is no trouble of the store's
+	}
 	if e := refusalOf(err); e.Code == tokens.TemporarilyUnavailable && e.Cause != nil && endpoint != "token" {
 		s.Observer.Happened(ctx, tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: endpoint, Cause: e.Cause})
 	}

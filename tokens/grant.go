@@ -2,7 +2,7 @@ package tokens
 
 import (
 	"context"
-	"errors"
+	"fmt"
 )
 
 // AuthMethod is how a client authenticated. See RFC 6749 §2.3.1 and OpenID Connect Core §9.
@@ -37,6 +37,9 @@ func (i *Issuer) AuthenticateClient(ctx context.Context, cr Credentials) (*Clien
 		return c, nil
 	}
 	if reason != "" {
+		if cr.Method == AuthNone { // nothing was shown that could be compared
+			return nil, i.badClient(ctx, c, reason)
+		}
 		if err := i.secrets.delay(ctx, cr.Secret, 0); err != nil {
 			return nil, unavailable(err)
 		}
@@ -44,7 +47,7 @@ func (i *Issuer) AuthenticateClient(ctx context.Context, cr Credentials) (*Clien
 	}
 	ok, err := i.secrets.check(ctx, c.SecretHashes, cr.Secret)
 	if err != nil {
-		return nil, unavailable(errors.New("checking client secret: " + err.Error()))
+		return nil, unavailable(fmt.Errorf("checking client secret: %w", err))
 	}
 	if !ok {
 		return nil, i.badClient(ctx, c, ReasonBadSecret)

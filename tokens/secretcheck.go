@@ -5,8 +5,11 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // secretChecker checks client secrets. A slow hash (bcrypt, argon2id) is
@@ -15,22 +18,33 @@ import (
 // a processor each, so that guessing does not starve the rest.
 type secretChecker struct {
 	compare func(hash, plaintext []byte) (bool, error)
-	decoy   string        // a slow hash of the configuration, if it has one
-	most    int           // slow hashes of one client
+	decoy   string // a slow hash of the configuration, if it has one
+	most    int    // slow hashes of one client
+	shared  *secretWork
+}
+
+// secretWork is what the configurations over one State share: a reload neither
+// forgets what matched nor opens another queue.
+type secretWork struct {
 	slots   chan struct{} // one per slow comparison under way
+	waiting atomic.Int64
 	key     [32]byte
 
 	mu      sync.RWMutex
 	matched map[string][sha256.Size]byte // by hash
 }
 
-func newSecretChecker(clients []*Client, compare func(hash, plaintext []byte) (bool, error)) *secretChecker {
-	s := &secretChecker{
-		compare: compare,
+func newSecretWork() *secretWork {
+	w := &secretWork{
 		slots:   make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)),
 		matched: make(map[string][sha256.Size]byte),
 	}
-	_, _ = rand.Read(s.key[:]) // never fails
+	_, _ = rand.Read(w.key[:]) // never fails
+	return w
+}
+
+func newSecretChecker(clients []*Client, compare func(hash, plaintext []byte) (bool, error), shared *secretWork) *secretChecker {
+	s := &secretChecker{compare: compare, shared: shared}
 	for _, c := range clients {
 		slow := 0
 		for _, h := range c.SecretHashes {
@@ -47,11 +61,11 @@ func newSecretChecker(clients []*Client, compare func(hash, plaintext []byte) (b
 // check reports whether the secret belongs to one of the hashes. Its error
 // means that it could not be found out.
 func (s *secretChecker) check(ctx context.Context, hashes []string, secret string) (bool, error) {
-	digest := s.digest(secret)
+	digest := s.shared.digest(secret)
 	var slow []string
 	for _, h := range hashes {
 		switch {
-		case !slowHash(h) && matchesSHA256(h, secret), slowHash(h) && s.remembers(h, digest):
+		case !slowHash(h) && matchesSHA256(h, secret), slowHash(h) && s.shared.remembers(h, digest):
 			return true, nil
 		case slowHash(h):
 			slow = append(slow, h)
@@ -63,7 +77,7 @@ func (s *secretChecker) check(ctx context.Context, hashes []string, secret strin
 			return false, err
 		}
 		if ok {
-			s.remember(h, digest)
+			s.shared.remember(h, digest)
 			return true, nil
 		}
 	}
@@ -81,31 +95,47 @@ func (s *secretChecker) delay(ctx context.Context, secret string, computed int) 
 	return nil
 }
 
+// errBusy is told to come back: the slow comparisons have a short queue.
+var errBusy = errors.New("too many slow secret hashes to compare at once")
+
+const (
+	waitingPerSlot = 8
+	slowWait       = 3 * time.Second
+)
+
 func (s *secretChecker) compareSlow(ctx context.Context, hash, secret string) (bool, error) {
+	w := s.shared
+	if w.waiting.Add(1) > int64(waitingPerSlot*cap(w.slots)) {
+		w.waiting.Add(-1)
+		return false, errBusy
+	}
+	defer w.waiting.Add(-1)
+	ctx, cancel := context.WithTimeoutCause(ctx, slowWait, errBusy)
+	defer cancel()
 	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
+	case w.slots <- struct{}{}:
+		defer func() { <-w.slots }()
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return false, context.Cause(ctx)
 	}
 	return s.compare([]byte(hash), []byte(secret))
 }
 
-func (s *secretChecker) digest(secret string) [sha256.Size]byte {
-	m := hmac.New(sha256.New, s.key[:])
+func (w *secretWork) digest(secret string) [sha256.Size]byte {
+	m := hmac.New(sha256.New, w.key[:])
 	m.Write([]byte(secret))
 	return [sha256.Size]byte(m.Sum(nil))
 }
 
-func (s *secretChecker) remembers(hash string, digest [sha256.Size]byte) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	held, ok := s.matched[hash]
+func (w *secretWork) remembers(hash string, digest [sha256.Size]byte) bool {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	held, ok := w.matched[hash]
 	return ok && hmac.Equal(held[:], digest[:])
 }
 
-func (s *secretChecker) remember(hash string, digest [sha256.Size]byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.matched[hash] = digest
+func (w *secretWork) remember(hash string, digest [sha256.Size]byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.matched[hash] = digest
 }

@@ -19,16 +19,17 @@ type State struct {
 	Denylist *Denylist
 	Cache    *Cache
 
-	grants   *grantCache
-	settings atomic.Pointer[Settings]
-	observer Observer
-	opened   atomic.Bool
-	tries    singleflight.Group
-	opening  sync.Mutex
-	closed   bool
-	denyFor  atomic.Int64 // nanoseconds
-	stop     context.CancelFunc
-	running  sync.WaitGroup
+	grants     *grantCache
+	secretWork *secretWork
+	settings   atomic.Pointer[Settings]
+	observer   Observer
+	opened     atomic.Bool
+	tries      singleflight.Group
+	opening    sync.Mutex
+	closed     bool
+	denyFor    atomic.Int64 // nanoseconds
+	stop       context.CancelFunc
+	running    sync.WaitGroup
 }
 
 // Settings are the parts of a configuration that act on the shared State. The
@@ -62,12 +63,13 @@ func NewState(c StateConfig) (*State, error) {
 		return nil, err
 	}
 	return &State{
-		Store:    c.Store,
-		Keys:     NewKeyRing(c.Store, c.Observer, c.Clock),
-		Denylist: denylist,
-		Cache:    cache,
-		grants:   newGrantCache(c.Store),
-		observer: c.Observer,
+		Store:      c.Store,
+		Keys:       NewKeyRing(c.Store, c.Observer, c.Clock),
+		Denylist:   denylist,
+		Cache:      cache,
+		grants:     newGrantCache(c.Store),
+		secretWork: newSecretWork(),
+		observer:   c.Observer,
 	}, nil
 }
 

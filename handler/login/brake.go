@@ -20,16 +20,19 @@ type brake struct {
 	rows [brakeRows]brakeRow
 }
 
+// brakeRow is the count of one key. It leaks, so that a busy address, where
+// some fail all day long, is not slowed down for ever.
 type brakeRow struct {
 	failures int32
-	last     int64 // Unix nanoseconds of the last one
+	last     int64 // Unix nanoseconds of the last failure
+	leaked   int64 // Unix nanoseconds up to which the count has leaked
 }
 
 const (
-	brakeRows   = 1 << 14
-	brakeForget = 15 * time.Minute // without a failure
-	brakeFirst  = time.Second
-	brakeMost   = time.Minute
+	brakeRows  = 1 << 14
+	brakeLeak  = time.Minute // one failure is forgotten
+	brakeFirst = time.Second
+	brakeMost  = time.Minute
 )
 
 func newBrake(free int) *brake { return &brake{free: free, seed: maphash.MakeSeed()} }
@@ -38,23 +41,39 @@ func (b *brake) row(key string) *brakeRow {
 	return &b.rows[maphash.String(b.seed, key)%brakeRows]
 }
 
+// leak forgets the failures that are due.
+func (r *brakeRow) leak(now int64) {
+	if n := (now - r.leaked) / int64(brakeLeak); r.failures > 0 && n > 0 {
+		r.failures = max(0, r.failures-int32(min(n, 1<<20)))
+		r.leaked += n * int64(brakeLeak)
+	}
+	if r.failures == 0 {
+		r.leaked = now
+	}
+}
+
 // begin asks for one try. It returns how long the key has to wait, or 0 and
-// counts the try as a failure until it proves to be none, so that guesses sent
-// at once do not all pass before the first of them has failed.
-func (b *brake) begin(key string, now time.Time) time.Duration {
+// counts the try as a failure until undo says that it was none, so that guesses
+// sent at once do not all pass before the first of them has failed.
+func (b *brake) begin(key string, now time.Time) (wait time.Duration, undo func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	row := b.row(key)
-	since := time.Duration(now.UnixNano() - row.last)
-	if since >= brakeForget {
-		row.failures = 0
-	}
-	if wait := b.delay(int(row.failures)) - since; wait > 0 {
-		return wait
+	row, at := b.row(key), now.UnixNano()
+	row.leak(at)
+	before := row.last
+	if wait := b.delay(int(row.failures)) - time.Duration(at-before); wait > 0 {
+		return wait, nil
 	}
 	row.failures = min(row.failures+1, 1<<20)
-	row.last = now.UnixNano()
-	return 0
+	row.last = at
+	return 0, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		row.failures = max(0, row.failures-1)
+		if row.last == at {
+			row.last = before
+		}
+	}
 }
 
 // delay is how long to wait after the last of so many failures.
@@ -67,14 +86,6 @@ func (b *brake) delay(failures int) time.Duration {
 		return min(brakeMost, brakeFirst<<over)
 	}
 	return brakeMost
-}
-
-// forgive takes back one failure that was none.
-func (b *brake) forgive(key string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	row := b.row(key)
-	row.failures = max(0, row.failures-1)
 }
 
 // clear forgets all failures of a key.

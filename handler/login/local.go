@@ -36,8 +36,9 @@ type LocalConfig struct {
 // for concurrent use.
 type Local struct {
 	cfg      LocalConfig
-	accounts *brake
 	places   *brake // by address
+	pairs    *brake // by address and account
+	accounts *brake
 	slots    *slots
 	seed     maphash.Seed
 
@@ -48,12 +49,13 @@ type Local struct {
 	readAt  time.Time
 }
 
-// How the brakes work: an account may fail five times and then waits, twice as
-// long after each further failure and never longer than a minute, so that
-// nobody can lock its owner out for long. An address may be that of a whole office.
+// How the brakes work: who fails so often waits, twice as long after each
+// further failure and never longer than a minute; a failure a minute is
+// forgotten. An address may be that of a whole office.
 const (
-	freePerAccount = 5
+	freePerPair    = 5
 	freePerAddress = 25
+	freePerAccount = 50
 	maxName        = 256  // bytes; longer names are nobody's
 	maxPassword    = 1024 // bytes; longer ones are not compared
 )
@@ -79,7 +81,7 @@ func NewLocal(cfg LocalConfig) (*Local, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	l := &Local{
-		cfg: cfg, accounts: newBrake(freePerAccount), places: newBrake(freePerAddress),
+		cfg: cfg, places: newBrake(freePerAddress), pairs: newBrake(freePerPair), accounts: newBrake(freePerAccount),
 		slots: newSlots(cfg.Slots), seed: maphash.MakeSeed(),
 	}
 	set, err := newUserSet(cfg.Name, cfg.Users)
@@ -105,13 +107,9 @@ func (l *Local) Label() string {
 // the same time as a known one.
 func (l *Local) Authenticate(ctx context.Context, a Attempt) (tokens.Profile, error) {
 	now := l.cfg.Clock()
-	place := addressKey(a.Address)
-	if wait := l.accounts.begin(a.Name, now); wait > 0 {
-		return tokens.Profile{}, &WaitError{After: wait}
-	}
-	if wait := l.places.begin(place, now); wait > 0 {
-		l.accounts.forgive(a.Name)
-		return tokens.Profile{}, &WaitError{After: wait}
+	undo, err := l.brake(a, now)
+	if err != nil {
+		return tokens.Profile{}, err
 	}
 	set := l.current()
 	u, known := set.byName[a.Name]
@@ -121,8 +119,7 @@ func (l *Local) Authenticate(ctx context.Context, a Attempt) (tokens.Profile, er
 	}
 	release, err := l.slots.take(ctx)
 	if err != nil {
-		l.accounts.forgive(a.Name)
-		l.places.forgive(place)
+		undo()
 		return tokens.Profile{}, err
 	}
 	ok, err := l.compare(hash, a.Password)
@@ -133,10 +130,38 @@ func (l *Local) Authenticate(ctx context.Context, a Attempt) (tokens.Profile, er
 	if err != nil || !ok || !known || len(a.Name) > maxName || len(a.Password) > maxPassword {
 		return tokens.Profile{}, ErrWrong
 	}
-	l.accounts.clear(a.Name)
-	l.places.forgive(place)
+	undo()
+	l.pairs.clear(pairKey(a))
 	return u.profile(l.cfg.Name), nil
 }
+
+// brake asks the three brakes for a try: that of the address, of the account as
+// tried from this address, and of the account from anywhere. The last is loose:
+// whoever guesses from one address is stopped by the one before, and does not
+// keep the owner out, who comes from another.
+func (l *Local) brake(a Attempt, now time.Time) (undo func(), err error) {
+	var undone []func()
+	undo = func() {
+		for _, u := range undone {
+			u()
+		}
+	}
+	for _, try := range []struct {
+		brake *brake
+		key   string
+	}{{l.places, addressKey(a.Address)}, {l.pairs, pairKey(a)}, {l.accounts, a.Name}} {
+		wait, one := try.brake.begin(try.key, now)
+		if wait > 0 {
+			undo()
+			return nil, &WaitError{After: wait}
+		}
+		undone = append(undone, one)
+	}
+	return undo, nil
+}
+
+// pairKey names an account as tried from one address.
+func pairKey(a Attempt) string { return addressKey(a.Address) + " " + a.Name }
 
 // compare compares a password of bounded length.
 func (l *Local) compare(hash, password string) (bool, error) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -120,38 +121,91 @@ func TestAnUnknownNameNeverSignsIn(t *testing.T) {
 	}
 }
 
-func TestBrakePerAccount(t *testing.T) {
+func TestBrakePerPair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newTestLocal(t, nil)
 		try := func(password, address string) error {
 			_, err := l.Authenticate(t.Context(), Attempt{Name: "alice", Password: password, Address: address})
 			return err
 		}
-		for i := range freePerAccount {
-			if err := try("wrong", string(rune('a'+i))); !errors.Is(err, ErrWrong) {
+		for i := range freePerPair {
+			if err := try("wrong", "here"); !errors.Is(err, ErrWrong) {
 				t.Fatalf("try %d: %v", i, err)
 			}
 		}
 		wait := new(WaitError)
-		// From any address (LOG-07), and with the right password too.
-		if err := try("correct", "elsewhere"); !errors.As(err, &wait) || wait.Busy || wait.After <= 0 {
-			t.Fatalf("after %d failures: %v", freePerAccount, err)
+		if err := try("correct", "here"); !errors.As(err, &wait) || wait.Busy || wait.After <= 0 {
+			t.Fatalf("after %d failures: %v", freePerPair, err)
+		}
+		if err := try("correct", "elsewhere"); err != nil {
+			t.Fatalf("the owner, from another address: %v", err)
 		}
 		time.Sleep(wait.After)
-		if err := try("wrong", "elsewhere"); !errors.Is(err, ErrWrong) {
+		if err := try("wrong", "here"); !errors.Is(err, ErrWrong) {
 			t.Fatalf("after the delay: %v", err)
 		}
 		first := wait.After
-		if err := try("wrong", "elsewhere"); !errors.As(err, &wait) || wait.After <= first {
+		if err := try("wrong", "here"); !errors.As(err, &wait) || wait.After <= first {
 			t.Fatalf("the delay does not grow: %v then %v", first, wait.After)
 		}
 		time.Sleep(brakeMost)
-		if err := try("correct", "elsewhere"); err != nil {
-			t.Fatalf("the owner, after the longest delay: %v", err)
+		if err := try("correct", "here"); err != nil {
+			t.Fatalf("after the longest delay: %v", err)
 		}
-		for range freePerAccount {
-			if err := try("wrong", "elsewhere"); !errors.Is(err, ErrWrong) {
+		for range freePerPair {
+			if err := try("wrong", "here"); !errors.Is(err, ErrWrong) {
 				t.Fatalf("a success clears the count: %v", err)
+			}
+		}
+	})
+}
+
+// TestBrakePerAccount guesses from many addresses; a forged X-Forwarded-For is
+// none of them (LOG-07).
+func TestBrakePerAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newTestLocal(t, nil)
+		try := func(password string, address int) error {
+			_, err := l.Authenticate(t.Context(), Attempt{Name: "alice", Password: password, Address: "address " + strconv.Itoa(address)})
+			return err
+		}
+		for i := range freePerAccount {
+			if err := try("wrong", i); !errors.Is(err, ErrWrong) {
+				t.Fatalf("try %d: %v", i, err)
+			}
+		}
+		wait := new(WaitError)
+		if err := try("correct", 999); !errors.As(err, &wait) || wait.Busy {
+			t.Fatalf("after %d failures: %v", freePerAccount, err)
+		}
+	})
+}
+
+// TestBrakeLeaks: an address where people fail now and then, and log in, is not
+// slowed down for ever, and an attacker there does not keep an owner out.
+func TestBrakeLeaks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newTestLocal(t, nil)
+		try := func(name, password, address string) error {
+			_, err := l.Authenticate(t.Context(), Attempt{Name: name, Password: password, Address: address})
+			return err
+		}
+		for i := range freePerAddress {
+			_ = try("user"+strconv.Itoa(i), "wrong", "office")
+		}
+		if err := try("alice", "correct", "office"); err == nil {
+			t.Fatal("the address is not slowed down")
+		}
+		for range 10 { // the attacker does not stop, and is refused
+			_ = try("alice", "wrong", "office")
+		}
+		if err := try("alice", "correct", "home"); err != nil {
+			t.Errorf("the owner at home: %v", err)
+		}
+		time.Sleep(2 * brakeLeak)
+		for range 20 { // successes do not count
+			if err := try("alice", "correct", "office"); err != nil {
+				t.Fatalf("two minutes later: %v", err)
 			}
 		}
 	})
@@ -192,8 +246,8 @@ func TestBrakeCountsBeforeItCompares(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := compared.Load(); n != freePerAccount {
-		t.Errorf("%d of 100 parallel guesses were compared, want %d", n, freePerAccount)
+	if n := compared.Load(); n != freePerPair {
+		t.Errorf("%d of 100 parallel guesses were compared, want %d", n, freePerPair)
 	}
 }
 

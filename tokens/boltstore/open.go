@@ -52,6 +52,9 @@ func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResu
 	return result, nil
 }
 
+// errDamaged is a file that is not whole, as a copy that broke off.
+var errDamaged = errors.New("the file is damaged, it ends before its last page: restore it from a backup, or move it away to begin anew")
+
 // openFile opens the database and makes its buckets.
 func (s *Store) openFile(ctx context.Context) (*bolt.DB, error) {
 	dir := filepath.Dir(s.path)
@@ -66,6 +69,9 @@ func (s *Store) openFile(ctx context.Context) (*bolt.DB, error) {
 	}
 	err = protect(func() error {
 		return db.Update(func(tx *bolt.Tx) error {
+			if info, err := os.Stat(s.path); err != nil || info.Size() < tx.Size() {
+				return errors.Join(err, errDamaged)
+			}
 			for _, name := range bucketNames {
 				if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 					return err
@@ -92,10 +98,10 @@ const lockPoll = 60 * time.Millisecond
 func (s *Store) lockFile(ctx context.Context) (*bolt.DB, error) {
 	options := &bolt.Options{
 		Timeout: lockPoll,
-		// The list of free pages is found again at Open instead of being
-		// written with every commit, where it would cost the more the more
-		// records have been removed.
-		NoFreelistSync: true,
+		// The list of free pages is written with every commit. To find it
+		// again at Open, bbolt walks the file in a goroutine of its own, where
+		// a damaged page would end the whole process.
+		NoFreelistSync: false,
 		FreelistType:   bolt.FreelistMapType,
 		NoStatistics:   true,
 		OpenFile:       openPrivate,
