@@ -71,6 +71,13 @@ FUZZTIME ?= 1m
 fuzz: need-go ## every fuzz target for FUZZTIME (1m)
 	@.ci/fuzz $(FUZZTIME) caddymodule handler tokens
 
+BENCH ?= -seconds 8 -rounds 3
+.PHONY: bench
+bench: need-go bin/caddy-dev ## measure guarded routes and rotations beside their baselines; keep the machine quiet
+	@.ci/need wrk
+	@go run ./bench -caddy bin/caddy-dev $(BENCH)
+	@go test -run '^$$' -bench 'Verify|MAC|Rotate|Denials' -benchmem ./tokens ./tokens/boltstore
+
 .PHONY: clean
 clean: ## remove what the other targets made, the demo's state too
 	rm -rf bin .cache .demo e2e/screenshots e2e/node_modules examples/spa/node_modules
