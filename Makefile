@@ -16,15 +16,12 @@ export GATEHOUSE_VECTORS ?= $(abspath $(VECTORS))
 endif
 
 # Elsewhere than on Debian: CHROMIUM=/path/to/chrome make test
-TEST_NEEDS := node npm $(if $(CHROMIUM),,chromium)
-ifneq ($(wildcard tokens/redisstore),)
-TEST_NEEDS += redis-server
-endif
+TEST_NEEDS := node npm redis-server $(if $(CHROMIUM),,chromium)
 
 # The race detector needs a C compiler.
 RACE := $(if $(shell command -v $${CC:-gcc}),-race)
 
-say = @printf '\033[1m%s\033[0m\n' "$(1)"
+say = @printf '== %s\n' "$(1)"
 
 .PHONY: help
 help: ## list the targets
