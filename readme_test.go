@@ -42,3 +42,41 @@ func TestDocumentedCaddyfiles(t *testing.T) {
 		t.Errorf("found %d Caddyfiles", found)
 	}
 }
+
+var (
+	testName = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`")
+	testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(`)
+)
+
+// TestDocumentedTestsExist holds docs/standards.md to the tests that it names.
+func TestDocumentedTestsExist(t *testing.T) {
+	there := make(map[string]bool)
+	for _, dir := range []string{"handler", "handler/login", "handler/pages", "tokens", "tokens/jose", "tokens/boltstore", "tokens/redisstore", "caddymodule"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range testFunc.FindAllSubmatch(text, -1) {
+				there[string(f[1])] = true
+			}
+		}
+	}
+	text, err := os.ReadFile("docs/standards.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := testName.FindAllSubmatch(text, -1)
+	if len(named) < 20 {
+		t.Errorf("found %d names of tests", len(named))
+	}
+	for _, n := range named {
+		if !there[string(n[1])] {
+			t.Errorf("docs/standards.md names %s, which is no test", n[1])
+		}
+	}
+}
