@@ -17,13 +17,16 @@ import (
 //go:embed tokens.lua
 var tokensLua []byte
 
-// load is one way to ask for a route.
+// load is one way to ask for a route. The same requests go to the plain route
+// and to the guarded one.
 type load struct {
 	name   string
-	path   string
-	tokens string // a file of tokens, "" for none
+	tokens string // a file of tokens
 	warm   bool   // ask for each token before measuring
 }
+
+// pair is a load on the plain route and on the guarded one.
+type pair struct{ plain, guarded sample }
 
 // sample is one measurement with wrk.
 type sample struct {
@@ -60,31 +63,22 @@ func benchAlgorithm(ctx context.Context, o options, alg string) error {
 		return err
 	}
 	loads := []load{
-		{name: "plain route", path: "/plain"},
-		{name: "one token", path: "/guarded", tokens: files[0]},
-		{name: "10,000 tokens", path: "/guarded", tokens: files[1], warm: true},
-		{name: "always fresh tokens", path: "/guarded", tokens: files[2]},
+		{name: "one token", tokens: files[0]},
+		{name: "10,000 tokens", tokens: files[1], warm: true},
+		{name: "always fresh tokens", tokens: files[2]},
 	}
-	samples := make(map[string][]sample)
+	samples := make(map[string][]pair)
 	for range o.rounds {
 		srv, err := start(ctx, o, s) // anew each round, so that fresh tokens are fresh
 		if err != nil {
 			return err
 		}
 		for _, l := range loads {
-			if l.warm {
-				if _, err := srv.measure(ctx, o, l); err != nil {
-					return err
-				}
-			}
-			m, err := srv.measure(ctx, o, l)
+			p, err := srv.measurePair(ctx, o, l)
 			if err != nil {
 				return err
 			}
-			if m.wrong > 0 {
-				return fmt.Errorf("%s: %d answers were not 2xx", l.name, m.wrong)
-			}
-			samples[l.name] = append(samples[l.name], m)
+			samples[l.name] = append(samples[l.name], p)
 		}
 		if err := srv.stop(); err != nil {
 			return err
@@ -122,7 +116,23 @@ var (
 	wrongLine = regexp.MustCompile(`Non-2xx or 3xx responses: (\d+)`)
 )
 
-func (s *server) measure(ctx context.Context, o options, l load) (sample, error) {
+func (s *server) measurePair(ctx context.Context, o options, l load) (p pair, err error) {
+	if p.plain, err = s.measure(ctx, o, l, "/plain"); err != nil {
+		return p, err
+	}
+	if l.warm {
+		if _, err := s.measure(ctx, o, l, "/guarded"); err != nil {
+			return p, err
+		}
+	}
+	p.guarded, err = s.measure(ctx, o, l, "/guarded")
+	if err == nil && p.guarded.wrong > 0 {
+		err = fmt.Errorf("%s: %d answers were not 2xx", l.name, p.guarded.wrong)
+	}
+	return p, err
+}
+
+func (s *server) measure(ctx context.Context, o options, l load, path string) (sample, error) {
 	script := filepath.Join(o.dir, "tokens.lua")
 	if err := os.WriteFile(script, tokensLua, 0o600); err != nil {
 		return sample{}, err
@@ -131,11 +141,7 @@ func (s *server) measure(ctx context.Context, o options, l load) (sample, error)
 	if err != nil {
 		return sample{}, err
 	}
-	args := []string{"-t2", "-c64", fmt.Sprintf("-d%ds", o.seconds), "--latency", s.base + l.path}
-	if l.tokens != "" {
-		args = append(args, "-s", script)
-	}
-	cmd := exec.CommandContext(ctx, "wrk", args...)
+	cmd := exec.CommandContext(ctx, "wrk", "-t2", "-c64", fmt.Sprintf("-d%ds", o.seconds), "--latency", "-s", script, s.base+path)
 	cmd.Env = append(os.Environ(), "TOKENS="+l.tokens)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -164,21 +170,20 @@ func number(re *regexp.Regexp, out []byte) float64 {
 	return n
 }
 
-func printRoute(alg string, loads []load, samples map[string][]sample) {
+func printRoute(alg string, loads []load, samples map[string][]pair) {
 	fmt.Printf("### Guarded route, %s (wrk, 2 threads, 64 connections)\n\n", alg)
-	fmt.Println("| load | requests/s | ratio to plain | added CPU, us/request | p99 |")
-	fmt.Println("|---|---|---|---|---|")
-	plain := samples[loads[0].name]
+	fmt.Println("| load | plain, requests/s | guarded, requests/s | ratio | added CPU, us/request | p99 plain | p99 guarded |")
+	fmt.Println("|---|---|---|---|---|---|---|")
 	for _, l := range loads {
-		var ratios, added, rates, p99s []float64
-		for i, m := range samples[l.name] {
-			rates = append(rates, m.rate)
-			ratios = append(ratios, m.rate/plain[i].rate)
-			added = append(added, m.cpu-plain[i].cpu)
-			p99s = append(p99s, float64(m.p99))
+		var plain, guarded, ratios, added, p99Plain, p99Guarded []float64
+		for _, p := range samples[l.name] {
+			plain, guarded = append(plain, p.plain.rate), append(guarded, p.guarded.rate)
+			ratios = append(ratios, p.guarded.rate/p.plain.rate)
+			added = append(added, p.guarded.cpu-p.plain.cpu)
+			p99Plain, p99Guarded = append(p99Plain, float64(p.plain.p99)), append(p99Guarded, float64(p.guarded.p99))
 		}
-		fmt.Printf("| %s | %.0f | %.3f | %+.2f | %s |\n", l.name, median(rates), median(ratios), median(added),
-			time.Duration(median(p99s)).Round(10*time.Microsecond))
+		fmt.Printf("| %s | %.0f | %.0f | %.3f | %+.2f | %s | %s |\n", l.name, median(plain), median(guarded), median(ratios), median(added),
+			time.Duration(median(p99Plain)).Round(10*time.Microsecond), time.Duration(median(p99Guarded)).Round(10*time.Microsecond))
 	}
 	fmt.Println()
 }
