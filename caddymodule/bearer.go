@@ -282,12 +282,12 @@ func originsOf(issuer *tokens.Issuer, audiences []string) func(string) bool {
 
 // ServeHTTP checks the request's token.
 func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if b.MetadataOnly {
-		if !b.guard.ServesMetadata(originalPath(r)) {
-			return next.ServeHTTP(w, r)
-		}
+	if b.guard.ServesMetadata(originalPath(r)) {
 		b.guard.Metadata(w, r)
 		return nil
+	}
+	if b.MetadataOnly {
+		return next.ServeHTTP(w, r)
 	}
 	result, err := b.guard.Check(w, r)
 	if err != nil {
