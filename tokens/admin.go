@@ -24,15 +24,6 @@ func (i *Issuer) ClientOf(f Family) string {
 	return ""
 }
 
-// GrantOf returns what a family was granted.
-func (i *Issuer) GrantOf(ctx context.Context, f Family) (Grant, error) {
-	g, _, err := i.state.grants.get(ctx, f.Grant)
-	if err != nil {
-		return g, unavailable(err)
-	}
-	return g, nil
-}
-
 // EndGrant ends one family of a user and denies its access tokens. by says who
 // ends it: a client_id, or "" for the operator.
 func (i *Issuer) EndGrant(ctx context.Context, user UserTag, id FamilyID, by string) error {
