@@ -66,14 +66,20 @@ build: need-go ## build bin/caddy with xcaddy, as xcaddy.json says
 FUZZTIME ?= 1m
 .PHONY: fuzz
 fuzz: need-go ## every fuzz target for FUZZTIME (1m)
-	@.ci/fuzz $(FUZZTIME) caddymodule handler tokens
+	@.ci/fuzz $(FUZZTIME) . caddymodule handler tokens
 
-BENCH ?= -seconds 8 -rounds 3
+BENCH ?= -seconds 4 -rounds 3
 .PHONY: bench
 bench: need-go bin/caddy-dev ## measure guarded routes and rotations beside their baselines; keep the machine quiet
 	@.ci/need wrk
 	@go run ./bench -caddy bin/caddy-dev $(BENCH)
-	@go test -run '^$$' -bench 'Verify|MAC|Rotate|Denials' -benchmem ./tokens ./tokens/boltstore
+	@go test -run '^$$' -bench 'Verify|Verdict|InUse|MAC|Rotate|Denials' -benchmem ./tokens ./tokens/boltstore
+
+SOAK ?= 10m
+.PHONY: soak
+soak: need-go bin/caddy-dev ## two nodes, mixed load, reloads and failovers of Redis for SOAK (10m); then every promise is checked
+	@.ci/need redis-server
+	@GATEHOUSE_CADDY=$(CURDIR)/bin/caddy-dev go test ./e2e/nodes -run '^TestSoak$$' -v -timeout 0 -soak $(SOAK)
 
 .PHONY: clean
 clean: ## remove what the other targets made, the demo's state too

@@ -48,7 +48,7 @@ var (
 	testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(`)
 )
 
-// TestDocumentedTestsExist holds docs/standards.md to the tests that it names.
+// TestDocumentedTestsExist holds the pages to the tests that they name.
 func TestDocumentedTestsExist(t *testing.T) {
 	there := make(map[string]bool)
 	for _, dir := range []string{"handler", "handler/login", "handler/pages", "tokens", "tokens/jose", "tokens/boltstore", "tokens/redisstore", "caddymodule"} {
@@ -66,17 +66,19 @@ func TestDocumentedTestsExist(t *testing.T) {
 			}
 		}
 	}
-	text, err := os.ReadFile("docs/standards.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	named := testName.FindAllSubmatch(text, -1)
-	if len(named) < 20 {
-		t.Errorf("found %d names of tests", len(named))
-	}
-	for _, n := range named {
-		if !there[string(n[1])] {
-			t.Errorf("docs/standards.md names %s, which is no test", n[1])
+	for _, page := range []string{"docs/standards.md", "docs/refresh-tokens.md"} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := testName.FindAllSubmatch(text, -1)
+		if len(named) < 20 {
+			t.Errorf("%s: found %d names of tests", page, len(named))
+		}
+		for _, n := range named {
+			if !there[string(n[1])] {
+				t.Errorf("%s names %s, which is no test", page, n[1])
+			}
 		}
 	}
 }

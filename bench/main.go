@@ -35,11 +35,17 @@ func main() {
 	log.SetPrefix("bench: ")
 	var o options
 	flag.StringVar(&o.caddy, "caddy", "bin/caddy", "Caddy binary with Gatehouse")
-	flag.StringVar(&o.only, "only", "", "run one part: route or refresh")
+	flag.StringVar(&o.only, "only", "", "run one part: route, peer, memory, refresh, idtoken or redis")
 	flag.IntVar(&o.seconds, "seconds", 8, "length of one measurement")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds; medians are printed")
+	kind := flag.String("ceiling", "", "serve a ceiling, for the benchmark itself")
+	place := flag.String("place", "", "where that keeps what it is told")
 	flag.Parse()
-	if err := run(o); err != nil {
+	work := func() error { return run(o) }
+	if *kind != "" {
+		work = func() error { return serveCeiling(*kind, *place) }
+	}
+	if err := work(); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -63,7 +69,7 @@ func run(o options) error {
 	parts := []struct {
 		name string
 		run  func(context.Context, options) error
-	}{{"route", benchRoute}, {"refresh", benchRefresh}}
+	}{{"route", benchRoute}, {"peer", benchPeer}, {"memory", benchMemory}, {"refresh", benchRefresh}, {"idtoken", benchIDTokens}, {"redis", benchRedis}}
 	for _, p := range parts {
 		if o.only != "" && o.only != p.name {
 			continue

@@ -2,18 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,33 +42,55 @@ func benchRefresh(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	ceiling, err := startCeiling(o)
+	ceiling, err := startCeiling(ctx, ceilingOnFile, filepath.Join(o.dir, "ceiling.log"))
 	if err != nil {
 		return err
 	}
 	fmt.Println("### Refresh rotations on bbolt, ES256 (each worker rotates its own chain)")
 	fmt.Println()
-	fmt.Println("| workers | rotations/s | p50 | p99 | ceiling/s | ratio |")
-	fmt.Println("|---|---|---|---|---|---|")
+	if err := srv.compareRotations(ctx, o, workers, chains, ceiling.url); err != nil {
+		return err
+	}
+	return errors.Join(ceiling.stop(), srv.stop())
+}
+
+// compareRotations measures the server and the ceiling in turn.
+func (s *server) compareRotations(ctx context.Context, o options, workers []int, chains []string, ceiling string) error {
+	fmt.Println("| workers | rotations/s | server CPU | p50 | p99 | ceiling/s | its p50 | ratio |")
+	fmt.Println("|---|---|---|---|---|---|---|---|")
 	for _, n := range workers {
-		var ours, theirs, ratios, p50, p99 []float64
+		var ours, used, theirs, ratios, p50, p99, theirP50 []float64
 		for range o.rounds {
-			a, err := rotate(ctx, o, srv.auth+"oauth/token", chains[:n])
+			before, err := s.cpu()
 			if err != nil {
 				return err
 			}
+			a, err := rotate(ctx, o, s.auth+"oauth/token", chains[:n])
+			if err != nil {
+				return err
+			}
+			after, err := s.cpu()
+			if err != nil {
+				return err
+			}
+			used = append(used, float64(after-before)/(a.rate*float64(o.seconds)))
 			b, err := rotate(ctx, o, ceiling, make([]string, n))
 			if err != nil {
 				return err
 			}
 			ours, theirs, ratios = append(ours, a.rate), append(theirs, b.rate), append(ratios, a.rate/b.rate)
-			p50, p99 = append(p50, float64(a.p50)), append(p99, float64(a.p99))
+			p50, p99, theirP50 = append(p50, float64(a.p50)), append(p99, float64(a.p99)), append(theirP50, float64(b.p50))
 		}
-		fmt.Printf("| %d | %.0f | %s | %s | %.0f | %.2f |\n", n, median(ours), time.Duration(median(p50)).Round(10*time.Microsecond),
-			time.Duration(median(p99)).Round(10*time.Microsecond), median(theirs), median(ratios))
+		fmt.Printf("| %d | %.0f | %s | %s | %s | %.0f | %s | %.2f |\n", n, median(ours), time.Duration(median(used)).Round(time.Microsecond),
+			rounded(p50), rounded(p99), median(theirs), rounded(theirP50), median(ratios))
 	}
 	fmt.Println()
-	return srv.stop()
+	return nil
+}
+
+// rounded is the median of durations, for a table.
+func rounded(v []float64) time.Duration {
+	return time.Duration(median(v)).Round(10 * time.Microsecond)
 }
 
 // rotate runs one worker per chain and leaves each chain's newest token in place.
@@ -129,55 +145,4 @@ func refreshOnce(ctx context.Context, client *http.Client, endpoint, token strin
 		return token, fmt.Errorf("refreshing: status %d, %w", res.StatusCode, err)
 	}
 	return answer.RefreshToken, nil
-}
-
-// startCeiling serves the least that a durable rotation costs.
-func startCeiling(o options) (string, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return "", err
-	}
-	f, err := os.Create(filepath.Join(o.dir, "ceiling.log"))
-	if err != nil {
-		return "", err
-	}
-	waiting := make(chan chan error, 1024)
-	go syncTogether(f, waiting)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := r.ParseForm(); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		done := make(chan error, 1)
-		waiting <- done
-		digest := sha256.Sum256([]byte(r.PostFormValue("refresh_token")))
-		signature, signErr := ecdsa.SignASN1(rand.Reader, key, digest[:])
-		if err := errors.Join(<-done, signErr); err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"refresh_token": "rt", "access_token": signature})
-	})
-	go func() { _ = http.Serve(l, handler) }()
-	return "http://" + l.Addr().String(), nil
-}
-
-// syncTogether appends a page for everybody who waits and syncs once for all.
-func syncTogether(f *os.File, waiting chan chan error) {
-	page := make([]byte, 4096)
-	for first := range waiting {
-		group := []chan error{first}
-		for len(waiting) > 0 {
-			group = append(group, <-waiting)
-		}
-		_, err := f.WriteAt(page, 0)
-		err = errors.Join(err, f.Sync())
-		for _, done := range group {
-			done <- err
-		}
-	}
 }

@@ -8,6 +8,9 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/url"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -24,9 +27,9 @@ const (
 // seed writes into a store, before the server opens it, what a measurement
 // needs: so the server has never seen these tokens.
 type seed struct {
-	store  *boltstore.Store
 	state  *tokens.State
 	issuer *tokens.Issuer
+	people atomic.Int64 // of logins, so that each is of another
 }
 
 // noAccounts stands for people who are not local users.
@@ -35,10 +38,15 @@ type noAccounts struct{}
 func (noAccounts) Fingerprint(tokens.UserTag) tokens.Fingerprint { return tokens.Fingerprint{} }
 
 func openSeed(ctx context.Context, path, issuerURL, alg string) (*seed, error) {
-	s := &seed{store: boltstore.New(boltstore.Options{Path: path})}
+	return seedStore(ctx, boltstore.New(boltstore.Options{Path: path}), issuerURL, alg)
+}
+
+// seedStore is openSeed for any store.
+func seedStore(ctx context.Context, store tokens.Store, issuerURL, alg string) (*seed, error) {
+	s := new(seed)
 	var err error
 	s.state, err = tokens.NewState(tokens.StateConfig{
-		Store: s.store, Observer: tokens.NopObserver{}, Clock: time.Now, CacheBytes: 1 << 20, DenylistEntries: 1000,
+		Store: store, Observer: tokens.NopObserver{}, Clock: time.Now, CacheBytes: 1 << 20, DenylistEntries: 1000,
 	})
 	if err != nil {
 		return nil, err
@@ -83,47 +91,80 @@ func (s *seed) close() error { return s.state.Close() }
 // accessTokens mints n access tokens, each different.
 func (s *seed) accessTokens(ctx context.Context, n int) ([]string, error) {
 	client, _ := s.issuer.Client("machine")
-	out := make([]string, n)
-	for i := range out {
+	return each(n, runtime.GOMAXPROCS(0), func() (string, error) {
 		res, err := s.issuer.Token(ctx, client, tokens.TokenRequest{GrantType: tokens.GrantClientCredentials})
 		if err != nil {
-			return nil, err
+			return "", err
 		}
-		out[i] = res.AccessToken
-	}
-	return out, nil
+		return res.AccessToken, nil
+	})
 }
 
 // refreshTokens logs n people in at the SPA, asking for the scopes.
 func (s *seed) refreshTokens(ctx context.Context, n int, scope string) ([]string, error) {
+	return s.logins(ctx, n, scope, func(res *tokens.TokenResponse) string { return res.RefreshToken })
+}
+
+// userTokens returns access tokens of n people.
+func (s *seed) userTokens(ctx context.Context, n int) ([]string, error) {
+	return s.logins(ctx, n, "read", func(res *tokens.TokenResponse) string { return res.AccessToken })
+}
+
+// logins logs n people in, some at a time, and keeps one token of each.
+func (s *seed) logins(ctx context.Context, n int, scope string, which func(*tokens.TokenResponse) string) ([]string, error) {
+	return each(n, 32, func() (string, error) {
+		res, err := s.login(ctx, fmt.Sprintf("bench|%d", s.people.Add(1)), scope)
+		if err != nil {
+			return "", err
+		}
+		return which(res), nil
+	})
+}
+
+// each calls one n times, by some workers at once, and returns what it made or
+// the first error.
+func each(n, workers int, one func() (string, error)) ([]string, error) {
+	out := make([]string, n)
+	failures := make(chan error, workers)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < n; i += workers {
+				made, err := one()
+				if err != nil {
+					failures <- err
+					return
+				}
+				out[i] = made
+			}
+		})
+	}
+	wg.Wait()
+	close(failures)
+	return out, <-failures
+}
+
+// login logs one person in.
+func (s *seed) login(ctx context.Context, subject, scope string) (*tokens.TokenResponse, error) {
 	client, _ := s.issuer.Client("spa")
 	verifier := string(bytes.Repeat([]byte("v"), 43))
 	sum := sha256.Sum256([]byte(verifier))
-	request := url.Values{
+	login, _, err := s.issuer.SignIn(ctx, tokens.Profile{Subject: subject, Login: "bench"}, "")
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.issuer.ParseAuthorization(url.Values{
 		"client_id": {"spa"}, "redirect_uri": {redirect}, "response_type": {"code"}, "scope": {scope}, "audience": {audience},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
+	})
+	if err != nil {
+		return nil, err
 	}
-	out := make([]string, n)
-	for i := range out {
-		login, _, err := s.issuer.SignIn(ctx, tokens.Profile{Subject: fmt.Sprintf("bench|%d", i), Login: "bench"}, "")
-		if err != nil {
-			return nil, err
-		}
-		a, err := s.issuer.ParseAuthorization(request)
-		if err != nil {
-			return nil, err
-		}
-		code, err := s.issuer.IssueCode(ctx, a, login)
-		if err != nil {
-			return nil, err
-		}
-		res, err := s.issuer.Token(ctx, client, tokens.TokenRequest{
-			GrantType: tokens.GrantAuthorizationCode, Code: code, RedirectURI: redirect, CodeVerifier: verifier,
-		})
-		if err != nil {
-			return nil, err
-		}
-		out[i] = res.RefreshToken
+	code, err := s.issuer.IssueCode(ctx, a, login)
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	return s.issuer.Token(ctx, client, tokens.TokenRequest{
+		GrantType: tokens.GrantAuthorizationCode, Code: code, RedirectURI: redirect, CodeVerifier: verifier,
+	})
 }

@@ -25,6 +25,8 @@ type server struct {
 // setup says what the server is configured with.
 type setup struct {
 	Dir, Store, Issuer, Audience, Secret, Algorithm string
+	IDTokenAlgorithm                                string // of the client spa; "" for the usual one
+	Redis                                           string // address; "" for bbolt at Store
 	AuthPort, RoutePort, AdminPort                  int
 }
 
@@ -38,7 +40,9 @@ var caddyfile = template.Must(template.New("Caddyfile").Parse(`{
 	oauth {
 		issuer {{.Issuer}}
 		secret {{.Secret}}
-		store bolt {{.Store}}
+		store {{if .Redis}}redis {
+			address {{.Redis}}
+		}{{else}}bolt {{.Store}}{{end}}
 		signing {
 			access_token_algorithm {{.Algorithm}}
 		}
@@ -54,6 +58,7 @@ var caddyfile = template.Must(template.New("Caddyfile").Parse(`{
 			type spa
 			redirect_uris https://app.bench.example/cb
 			apis {{.Audience}}
+			{{with .IDTokenAlgorithm}}id_token_algorithm {{.}}{{end}}
 		}
 		client machine {
 			type machine

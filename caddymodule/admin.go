@@ -1,17 +1,18 @@
 package caddymodule
 
 import (
-	"encoding/hex"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -24,13 +25,35 @@ func init() {
 // adminBase is the path of the admin endpoints.
 const adminBase = "/oauth/"
 
-// adminAPI is Caddy's admin API for grants and keys:
+// adminAPI is Caddy's admin API for grants, users and keys. What it changes is
+// logged and counted as the event `oauth.admin`. Answers are JSON; those marked
+// with * read the whole store and are a stream of lines, one JSON object each:
+// items as they are found, `progress`, and at the end `done` or `error`.
 //
-//	GET    /oauth/grants?subject=…             the live refresh token families of a subject
-//	DELETE /oauth/grants?subject=…[&family=…]  ends them, or one, and their access tokens
-//	POST   /oauth/clients/<id>/end             ends all that a client holds until now
-//	POST   /oauth/keys/rotate[?immediate=true] makes new signing keys
-//	GET    /oauth/stats                        counts, keys and the state of the store
+//	GET    /oauth/grants?subject=…                 the live refresh token families of a subject
+//	GET    /oauth/grants?client=…                * of a client's users
+//	GET    /oauth/grants?family=…[&subject=…]      of one id; without the subject, all users are looked through
+//	DELETE /oauth/grants?subject=…                 ends all that a subject has: families, sessions, access tokens
+//	DELETE /oauth/grants?family=…[&subject=…]      ends one family and its access tokens
+//	DELETE /oauth/grants?before=…                * ends what comes from logins until then (RFC 3339), with
+//	       &subject=… | &client=… | &everyone=true  whom it is about
+//	POST   /oauth/clients/<id>/end                 ends all that a client holds until now; over a Redis Cluster it is
+//	       answered when every gateway must have heard of it, some seconds later than max_lag, and till then not final
+//	POST   /oauth/everyone/end                     ends all that anybody has until now: sessions and all tokens; likewise
+//	GET    /oauth/users/<subject>                  what is known of a subject; its hash, as in the log, will do as well
+//	GET    /oauth/users?disabled=true            * everybody who is disabled
+//	POST   /oauth/users/<subject>/disable          ends all that a subject has, and refuses it until
+//	POST   /oauth/users/<subject>/enable
+//	POST   /oauth/tokens/deny                      denies an access token: {"token": …} or {"subject": …, "jti": …}
+//	GET    /oauth/keys                             the signing keys
+//	POST   /oauth/keys/rotate[?immediate=true]     makes new ones
+//	DELETE /oauth/keys/<kid>                       forgets one; what it has signed is refused at once
+//	POST   /oauth/export                         * stops the store and brings all state (docs/moving.md)
+//	DELETE /oauth/export                           lets a store go on whose export is called off
+//	GET    /oauth/explain/<family or request id>   what became of a family, and why
+//	GET    /oauth/issuers                          the other issuers whose tokens are taken
+//	POST   /oauth/issuers/purge?issuer=…           forgets an issuer's keys on this node, and fetches them anew
+//	GET    /oauth/stats                            counts, keys and the state of the store
 type adminAPI struct {
 	app *App
 	log *zap.Logger
@@ -59,18 +82,74 @@ func (a *adminAPI) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{{Pattern: adminBase, Handler: caddy.AdminHandlerFunc(a.serve)}}
 }
 
+// adminAction is one thing that the admin API does.
+type adminAction struct {
+	method string
+	path   string // below adminBase; * stands for one segment
+	audit  string // the outcome of the event; "" for what only reads
+	run    func(*adminCall) (any, error)
+}
+
+// actions are all of them.
+func (a *adminAPI) actions() []adminAction {
+	return []adminAction{
+		{http.MethodGet, "grants", "", a.listGrants},
+		{http.MethodDelete, "grants", "end_grants", a.endGrants},
+		{http.MethodPost, "clients/*/end", "end_client", a.endClient},
+		{http.MethodPost, "everyone/end", "end_everyone", a.endEveryone},
+		{http.MethodGet, "users", "", a.listUsers},
+		{http.MethodGet, "users/*", "", a.showUser},
+		{http.MethodPost, "users/*/disable", "disable_user", a.disableUser},
+		{http.MethodPost, "users/*/enable", "enable_user", a.enableUser},
+		{http.MethodPost, "tokens/deny", "deny_token", a.denyToken},
+		{http.MethodGet, "keys", "", a.listKeys},
+		{http.MethodPost, "keys/rotate", "rotate_keys", a.rotateKeys},
+		{http.MethodDelete, "keys/*", "drop_key", a.dropKey},
+		{http.MethodPost, "export", "export", a.export},
+		{http.MethodDelete, "export", "undo_export", a.undoExport},
+		{http.MethodGet, "explain/*", "", a.explain},
+		{http.MethodGet, "issuers", "", a.listIssuers},
+		{http.MethodPost, "issuers/purge", "purge_issuer", a.purgeIssuer},
+		{http.MethodGet, "stats", "", a.stats},
+	}
+}
+
+// adminCall is one request.
+type adminCall struct {
+	*http.Request
+	name   string       // the segment that * stands for
+	event  tokens.Event // what the audit says beside the action
+	w      http.ResponseWriter
+	stream *lineStream // nil until the answer is one
+	sent   bool        // the answer is written
+}
+
+// get returns a parameter of the query.
+func (c *adminCall) get(name string) string { return c.URL.Query().Get(name) }
+
 func (a *adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
-	if a.app == nil || a.app.runtime == nil {
+	if a.app == nil || a.app.bare() && !strings.HasPrefix(r.URL.Path, adminBase+"issuers") {
 		return adminError(http.StatusNotFound, errors.New("no authorization server is configured: add the global option `oauth`"))
 	}
-	run, err := a.route(r)
+	action, name, err := a.route(r)
 	if err != nil {
 		return err
 	}
-	if err := a.app.runtime.ready(); err != nil {
+	if err := a.ready(r.URL.Path); err != nil {
 		return adminError(http.StatusServiceUnavailable, err)
 	}
-	answer, err := run(r)
+	c := &adminCall{Request: r.WithContext(adminContext(r)), name: name, w: w}
+	answer, err := action.run(c)
+	if action.audit != "" {
+		c.event.Kind, c.event.Outcome, c.event.Cause = tokens.EventAdmin, action.audit, err
+		a.app.observer.Happened(c.Context(), c.event)
+	}
+	switch {
+	case c.sent:
+		return nil
+	case c.stream != nil:
+		return c.stream.end(answer, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -82,183 +161,77 @@ func (a *adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-type adminFunc func(*http.Request) (any, error)
-
-// route finds the action by method and path. Client ids may hold escaped slashes.
-func (a *adminAPI) route(r *http.Request) (adminFunc, error) {
-	path := strings.TrimPrefix(r.URL.EscapedPath(), adminBase)
-	methods := map[string]adminFunc{}
-	switch client, isEnd := clientToEnd(path); {
-	case path == "grants":
-		methods[http.MethodGet], methods[http.MethodDelete] = a.listGrants, a.endGrants
-	case path == "keys/rotate":
-		methods[http.MethodPost] = a.rotateKeys
-	case path == "stats":
-		methods[http.MethodGet] = a.stats
-	case isEnd:
-		methods[http.MethodPost] = func(r *http.Request) (any, error) { return a.endClient(r, client) }
-	default:
-		return nil, adminError(http.StatusNotFound, fmt.Errorf("resource not found: %s", r.URL.Path))
-	}
-	run, ok := methods[r.Method]
-	if !ok {
-		return nil, adminError(http.StatusMethodNotAllowed, fmt.Errorf("method not allowed: %s", r.Method))
-	}
-	return run, nil
-}
-
-// clientToEnd reads `clients/<id>/end`.
-func clientToEnd(path string) (id string, ok bool) {
-	parts := strings.Split(path, "/")
-	if len(parts) != 3 || parts[0] != "clients" || parts[2] != "end" {
-		return "", false
-	}
-	id, err := url.PathUnescape(parts[1])
-	return id, err == nil && id != ""
-}
-
-// grantInfo is one family as operators see it.
-type grantInfo struct {
-	Family      string     `json:"family"`
-	Client      string     `json:"client"`
-	Created     time.Time  `json:"created"`
-	AuthTime    time.Time  `json:"auth_time"`
-	LastUsed    time.Time  `json:"last_used"`
-	Expires     *time.Time `json:"expires,omitempty"`
-	IdleExpires *time.Time `json:"idle_expires,omitempty"`
-	Generation  uint32     `json:"generation"`
-}
-
-// grantList answers GET /oauth/grants.
-type grantList struct {
-	Subject string      `json:"subject"`
-	Grants  []grantInfo `json:"grants"`
-}
-
-// ended answers what ends grants.
-type ended struct {
-	Ended int `json:"ended"` // refresh token families that lived until now
-}
-
-func (a *adminAPI) listGrants(r *http.Request) (any, error) {
-	subject, err := subjectOf(r)
-	if err != nil {
-		return nil, err
-	}
-	families, err := a.app.runtime.issuer.Grants(r.Context(), subject)
-	if err != nil {
-		return nil, coreError(err)
-	}
-	list := grantList{Subject: subject, Grants: make([]grantInfo, 0, len(families))}
-	for _, f := range families {
-		list.Grants = append(list.Grants, a.describe(f))
-	}
-	return list, nil
-}
-
-func (a *adminAPI) describe(f tokens.Family) grantInfo {
-	client := a.app.runtime.issuer.ClientOf(f)
-	if client == "" {
-		client = "(removed) " + hex.EncodeToString(f.Client[:])
-	}
-	return grantInfo{
-		Family:      f.ID.String(),
-		Client:      client,
-		Created:     f.Created.UTC(),
-		AuthTime:    f.AuthTime.UTC(),
-		LastUsed:    f.Rotated.UTC(),
-		Expires:     optionalTime(f.Expires),
-		IdleExpires: optionalTime(f.IdleExpires),
-		Generation:  f.Generation,
-	}
-}
-
-func optionalTime(t time.Time) *time.Time {
-	if t.IsZero() {
+// ready opens the store. Why it can't be used is among the stats; an app
+// without one has nothing to open.
+func (a *adminAPI) ready(path string) error {
+	if a.app.bare() {
 		return nil
 	}
-	t = t.UTC()
-	return &t
+	if err := a.app.runtime.ready(); err != nil && path != adminBase+"stats" {
+		return err
+	}
+	return nil
 }
 
-func (a *adminAPI) endGrants(r *http.Request) (any, error) {
-	subject, err := subjectOf(r)
+// adminContext tells the audit who asks: as far as that is known, an address.
+func adminContext(r *http.Request) context.Context {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
-		return nil, err
+		host = r.RemoteAddr
 	}
-	issuer := a.app.runtime.issuer
-	if !r.URL.Query().Has("family") {
-		result, err := issuer.EndUser(r.Context(), subject)
-		if err != nil {
-			return nil, coreError(err)
+	ctx := context.WithValue(r.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer())
+	return context.WithValue(ctx, caddyhttp.VarsCtxKey, map[string]any{caddyhttp.ClientIPVarKey: host})
+}
+
+// route finds the action by method and path. Names may hold escaped slashes.
+func (a *adminAPI) route(r *http.Request) (adminAction, string, error) {
+	path := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), adminBase), "/")
+	known := false
+	for _, action := range a.actions() {
+		name, ok := matchPath(strings.Split(action.path, "/"), path)
+		if !ok {
+			continue
 		}
-		return ended{len(result.Families)}, nil
+		known = true
+		if action.method == r.Method {
+			return action, name, nil
+		}
 	}
-	family, ok := tokens.ParseFamilyID(r.URL.Query().Get("family"))
-	if !ok {
-		return nil, adminError(http.StatusBadRequest, errors.New("family: not a family id as GET /oauth/grants lists them"))
+	if known {
+		return adminAction{}, "", adminError(http.StatusMethodNotAllowed, fmt.Errorf("method not allowed: %s", r.Method))
 	}
-	lives, err := a.lives(r, subject, family)
-	if err != nil {
-		return nil, err
-	}
-	// A family that does not exist is ended all the same: it may begin at this moment.
-	if err := issuer.EndGrant(r.Context(), tokens.TagSubject(subject), family, ""); err != nil {
-		return nil, coreError(err)
-	}
-	if !lives {
-		return ended{}, nil
-	}
-	return ended{1}, nil
+	return adminAction{}, "", adminError(http.StatusNotFound, fmt.Errorf("resource not found: %s", r.URL.Path))
 }
 
-func (a *adminAPI) lives(r *http.Request, subject string, family tokens.FamilyID) (bool, error) {
-	families, err := a.app.runtime.issuer.Grants(r.Context(), subject)
-	return slices.ContainsFunc(families, func(f tokens.Family) bool { return f.ID == family }), coreError(err)
-}
-
-func (a *adminAPI) endClient(r *http.Request, id string) (any, error) {
-	if err := a.app.runtime.issuer.EndClient(r.Context(), id); err != nil {
-		return nil, coreError(err)
+func matchPath(pattern, path []string) (name string, ok bool) {
+	if len(pattern) != len(path) {
+		return "", false
 	}
-	return struct{}{}, nil
-}
-
-// keyList answers POST /oauth/keys/rotate.
-type keyList struct {
-	Keys []tokens.KeyInfo `json:"keys"`
-}
-
-func (a *adminAPI) rotateKeys(r *http.Request) (any, error) {
-	immediate := false
-	switch v := r.URL.Query().Get("immediate"); v {
-	case "", "false":
-	case "true":
-		immediate = true
-	default:
-		return nil, adminError(http.StatusBadRequest, errors.New("immediate: write true or false"))
+	for i, p := range pattern {
+		if p != "*" {
+			if p != path[i] {
+				return "", false
+			}
+			continue
+		}
+		var err error
+		if name, err = url.PathUnescape(path[i]); err != nil || name == "" {
+			return "", false
+		}
 	}
-	keys := a.app.runtime.shared.state.Keys
-	if err := keys.Rotate(r.Context(), immediate); err != nil {
-		return nil, coreError(err)
-	}
-	return keyList{Keys: keys.Keys()}, nil
+	return name, true
 }
 
-func (a *adminAPI) stats(*http.Request) (any, error) { return a.app.runtime.stats(), nil }
+func (a *adminAPI) stats(*adminCall) (any, error) { return a.app.runtime.stats(), nil }
 
-func subjectOf(r *http.Request) (string, error) {
-	subject := r.URL.Query().Get("subject")
-	if subject == "" {
-		return "", adminError(http.StatusBadRequest, errors.New("subject: missing; it is the `sub` of the tokens, such as local|alice"))
-	}
-	return subject, nil
-}
+// issuer returns the core.
+func (a *adminAPI) issuer() *tokens.Issuer { return a.app.runtime.issuer }
 
 // coreError puts a refusal of the core into the admin API's form. Nil stays nil.
 func coreError(err error) error {
-	if err == nil {
-		return nil
+	var answered caddy.APIError
+	if err == nil || errors.As(err, &answered) {
+		return err
 	}
 	if e := tokens.AsError(err); e.Code != tokens.TemporarilyUnavailable {
 		return adminError(http.StatusBadRequest, err)
@@ -268,6 +241,67 @@ func coreError(err error) error {
 
 func adminError(status int, err error) error {
 	return caddy.APIError{HTTPStatus: status, Err: err}
+}
+
+func badRequest(format string, args ...any) error {
+	return adminError(http.StatusBadRequest, fmt.Errorf(format, args...))
+}
+
+// flushEvery is how long lines of a stream wait at most for company.
+const flushEvery = 200 * time.Millisecond
+
+// lineStream is an answer of many lines.
+type lineStream struct {
+	w       http.ResponseWriter
+	out     *json.Encoder
+	flushed time.Time
+}
+
+// patient lets an answer take as long as it must: the server's limit for
+// reading a request would end this one's context.
+func (c *adminCall) patient() {
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{})
+}
+
+// prepare makes room for an answer of many lines, however long it takes.
+func (c *adminCall) prepare() {
+	c.patient()
+	c.w.Header().Set("Content-Type", "application/x-ndjson")
+	c.w.Header().Set("Cache-Control", "no-store")
+}
+
+// begin makes the answer a stream.
+func (c *adminCall) begin() *lineStream {
+	c.prepare()
+	c.stream = &lineStream{w: c.w, out: json.NewEncoder(c.w), flushed: time.Now()}
+	return c.stream
+}
+
+// line writes one object with one member.
+func (s *lineStream) line(name string, value any) error {
+	if err := s.out.Encode(map[string]any{name: value}); err != nil {
+		return err
+	}
+	if now := time.Now(); now.Sub(s.flushed) >= flushEvery {
+		s.flushed = now
+		_ = http.NewResponseController(s.w).Flush()
+	}
+	return nil
+}
+
+// progress writes a line if the last one was some time ago.
+func (s *lineStream) progress(value any) {
+	if time.Since(s.flushed) >= flushEvery {
+		_ = s.line("progress", value)
+	}
+}
+
+// end writes the last line. It returns no error: the status is written.
+func (s *lineStream) end(answer any, err error) error {
+	if err != nil {
+		return s.line("error", err.Error())
+	}
+	return s.line("done", answer)
 }
 
 // Interface guards

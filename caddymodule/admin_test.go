@@ -88,7 +88,22 @@ func TestAdminErrors(t *testing.T) {
 		{"empty family ends nothing", http.MethodDelete, "/oauth/grants?subject=a&family=", http.StatusBadRequest},
 		{"wrong method", http.MethodPost, "/oauth/grants?subject=a", http.StatusMethodNotAllowed},
 		{"reading is no end", http.MethodGet, "/oauth/clients/my-spa/end", http.StatusMethodNotAllowed},
-		{"unknown path", http.MethodGet, "/oauth/users", http.StatusNotFound},
+		{"unknown path", http.MethodGet, "/oauth/persons", http.StatusNotFound},
+		{"path with more", http.MethodGet, "/oauth/users/a/b", http.StatusNotFound},
+		{"client and subject", http.MethodGet, "/oauth/grants?subject=a&client=b", http.StatusBadRequest},
+		{"unknown family", http.MethodGet, "/oauth/grants?family=hYOaL1gOij6LtAJgvMow1A", http.StatusNotFound},
+		{"bad family to find", http.MethodGet, "/oauth/grants?family=b", http.StatusBadRequest},
+		{"client without before", http.MethodDelete, "/oauth/grants?client=my-spa", http.StatusBadRequest},
+		{"everyone without before", http.MethodDelete, "/oauth/grants?everyone=true", http.StatusBadRequest},
+		{"before for nobody", http.MethodDelete, "/oauth/grants?before=2026-01-01T00:00:00Z", http.StatusBadRequest},
+		{"everyone and one", http.MethodDelete, "/oauth/grants?before=2026-01-01T00:00:00Z&everyone=true&subject=a", http.StatusBadRequest},
+		{"everyone, perhaps", http.MethodDelete, "/oauth/grants?before=2026-01-01T00:00:00Z&everyone=yes", http.StatusBadRequest},
+		{"before and family", http.MethodDelete, "/oauth/grants?before=2026-01-01T00:00:00Z&subject=a&family=b", http.StatusBadRequest},
+		{"no time", http.MethodDelete, "/oauth/grants?before=yesterday&subject=a", http.StatusBadRequest},
+		{"time to come", http.MethodDelete, "/oauth/grants?before=2126-01-01T00:00:00Z&subject=a", http.StatusBadRequest},
+		{"all users", http.MethodGet, "/oauth/users", http.StatusBadRequest},
+		{"no token", http.MethodPost, "/oauth/tokens/deny", http.StatusBadRequest},
+		{"unknown key", http.MethodDelete, "/oauth/keys/none", http.StatusNotFound},
 		{"immediate", http.MethodPost, "/oauth/keys/rotate?immediate=yes", http.StatusBadRequest},
 	}
 	for _, tt := range tests {
@@ -123,7 +138,7 @@ func (g *gateway) run(args ...string) (string, error) {
 	oauthCommand(cmd)
 	cmd.SetOut(&out)
 	cmd.SetErr(&out)
-	cmd.SetArgs(append(args, "--address", g.AdminAddr))
+	cmd.SetArgs(append([]string{"--address", g.AdminAddr}, args...)) // first: behind -- there are no flags
 	err := cmd.Execute()
 	return out.String(), err
 }
@@ -142,7 +157,7 @@ func TestCommands(t *testing.T) {
 		{"stats", []string{"stats"}, []string{"issuer", g.Issuer, "token checks: ok", "ES256", "RS256"}},
 		{"stats as JSON", []string{"stats", "--json"}, []string{`"token_checks"`, `"configurations": 1`}},
 		{"keys rotate", []string{"keys", "rotate"}, []string{"ES256", "next", "current"}},
-		{"grants end", []string{"grants", "end", "local|alice"}, []string{"ended: 1 refresh token families"}},
+		{"grants end", []string{"grants", "end", "local|alice"}, []string{"ended: 1 refresh token family, the sessions, and every access token"}},
 		{"grants end again", []string{"grants", "end", "local|alice"}, []string{"ended: 0 refresh token families"}},
 		{"grants list when there are none", []string{"grants", "list", "local|alice"}, []string{"local|alice is not signed in anywhere"}},
 		{"clients end", []string{"clients", "end", "my-spa"}, []string{"ended: everything that my-spa held"}},
@@ -160,9 +175,35 @@ func TestCommands(t *testing.T) {
 			}
 		})
 	}
-	for _, args := range [][]string{{"grants", "list"}, {"grants", "end", "a", "b", "c"}, {"grants", "end", "a", "b"}, {"stats", "more"}, {"nonsense"}} {
-		if out, err := g.run(args...); err == nil {
-			t.Errorf("caddy oauth %s succeeded:\n%s", strings.Join(args, " "), out)
+	for _, args := range [][]string{
+		{"grants", "list"},
+		{"grants", "end", "a", "b", "c"},
+		{"grants", "end", "a", "b"},
+		{"stats", "more"},
+		{"nonsense"},
+		{"grants", "nonsense"},
+		{"grants"},
+		{},
+		{"grants", "list", "a", "--client", "b"},
+		{"grants", "end"},
+		{"grants", "end", "--client", "my-spa"},
+		{"grants", "end", "--everyone"},
+		{"grants", "end", "a", "b", "--family", "c"},
+		{"grants", "end", "a", "--before", "yesterday"},
+		{"stats", "--nonsense"},
+		{"tokens", "deny", "--jti", "x"},
+		{"tokens", "deny"},
+		{"export"},
+		{"export", "--to", "x", "--undo"},
+		{"import"},
+		{"import", "--from", "x"},
+	} {
+		out, err := g.run(args...)
+		if err == nil || !strings.Contains(err.Error(), "status 2") {
+			t.Errorf("caddy oauth %s: %v, want exit code 2:\n%s", strings.Join(args, " "), err, out)
+		}
+		if len(out) < 20 {
+			t.Errorf("caddy oauth %s does not say what is wrong: %q", strings.Join(args, " "), out)
 		}
 	}
 }

@@ -26,6 +26,11 @@ type API struct {
 	// The scopes that clients may ask for. Default: none.
 	Scopes []string `json:"scopes,omitempty"`
 
+	// Whether requests that name no API are for this one, when their client may
+	// use it; one API at most. Without such an API, those of a person get an access
+	// token that is good for `/userinfo` only. Default: false
+	Default bool `json:"default,omitempty"`
+
 	// Whether clients get refresh tokens for this API when they ask for the
 	// scope `offline_access`. Default: false
 	AllowOfflineAccess bool `json:"allow_offline_access,omitempty"`
@@ -97,6 +102,7 @@ func (a *API) core() *tokens.API {
 	return &tokens.API{
 		Identifier:          a.Identifier,
 		Scopes:              a.Scopes,
+		Default:             a.Default,
 		AllowOfflineAccess:  a.AllowOfflineAccess,
 		AccessTokenLifetime: a.accessTokenLifetime(),
 	}

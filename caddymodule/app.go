@@ -7,11 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
+	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 func init() {
@@ -47,6 +49,14 @@ type App struct {
 	// How revoked access tokens are refused. Default: as Denylist says.
 	Denylist *Denylist `json:"denylist,omitempty"`
 
+	// How much memory the access tokens may take that have been verified, in
+	// bytes; in the Caddyfile with a unit. A token that is not among them has its
+	// signature checked again. Default: 134217728, which is `token_cache 128MiB`
+	TokenCache int64 `json:"token_cache,omitempty"`
+
+	// How clients prove that they hold the keys of their tokens. Default: as DPoP says.
+	DPoP *DPoP `json:"dpop,omitempty"`
+
 	// How tokens are signed. Default: as Signing says.
 	Signing *Signing `json:"signing,omitempty"`
 
@@ -72,8 +82,14 @@ type App struct {
 	store        StoreModule   // guest of oauth.stores
 	logins       []login.Login // of the guests of oauth.logins
 	loginModules []LoginModule
-	runtime      *runtime // see runtime.go
+	emitter      *emitter
+	observer     *observer
+	runtime      *runtime // see runtime.go; nil for a bare app
 	issuerKeys   *issuerKeys
+	verified     *tokens.Cache // of a bare app
+	proofs       *tokens.Proofs
+	guards       map[string]int // how many guards there are, by audience
+	documents    documents      // of the guards
 }
 
 // CaddyModule returns the Caddy module information.
@@ -87,6 +103,9 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // Provision checks the configuration, reads the secrets and loads the guest
 // modules. It opens no store and no connection.
 func (a *App) Provision(ctx caddy.Context) error {
+	if reflect.ValueOf(*a).IsZero() {
+		return a.provisionBare(ctx)
+	}
 	a.log = ctx.Logger()
 	if err := a.Check(); err != nil {
 		return err
@@ -97,7 +116,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.secrets = secrets
 	for _, c := range a.Clients {
-		for _, w := range c.warnings() {
+		for _, w := range c.warnings(a.APIs) {
 			a.log.Warn(w, zap.String("client", c.ID))
 		}
 		if err := c.resolve(); err != nil {
@@ -107,7 +126,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.loadGuests(ctx); err != nil {
 		return err
 	}
-	if a.issuerKeys, err = newIssuerKeys(ctx.GetMetricsRegistry()); err != nil {
+	if err := a.provisionObserver(ctx); err != nil {
 		return err
 	}
 	return a.provisionRuntime(ctx)
@@ -120,8 +139,11 @@ func (a *App) Start() error {
 			return err
 		}
 	}
-	if err := a.startRuntime(); err != nil {
-		return err
+	if !a.bare() {
+		if err := a.startRuntime(); err != nil {
+			return err
+		}
+		a.tellLosses()
 	}
 	a.issuerKeys.start()
 	return nil
@@ -131,7 +153,19 @@ func (a *App) Start() error {
 func (a *App) Stop() error { return a.stopRuntime() }
 
 // Cleanup releases what Provision took.
-func (a *App) Cleanup() error { return errors.Join(a.cleanupRuntime(), a.issuerKeys.release()) }
+func (a *App) Cleanup() error {
+	if a.emitter != nil {
+		a.emitter.close()
+	}
+	if a.verified != nil {
+		a.verified.Close()
+	}
+	var proofs error
+	if a.proofs != nil {
+		proofs = releaseProofs()
+	}
+	return errors.Join(a.cleanupRuntime(), a.issuerKeys.release(), proofs)
+}
 
 func (a *App) loadGuests(ctx caddy.Context) error {
 	if a.StoreRaw == nil {

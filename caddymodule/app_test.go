@@ -34,6 +34,14 @@ var provisionErrors = []struct{ name, config, want string }{
 		"client a: secret_hash: {env.GATEHOUSE_TEST_SHORT} is not a hash: ",
 	},
 	{
+		"client key that is not set", `"apis":[{"identifier":"a"}],"clients":[{"id":"a","type":"machine","apis":["a"],"public_keys":["{env.GATEHOUSE_TEST_NONE}"]}]`,
+		"client a: public_key: {env.GATEHOUSE_TEST_NONE} is not set, or empty: ",
+	},
+	{
+		"client key that is none", `"apis":[{"identifier":"a"}],"clients":[{"id":"a","type":"machine","apis":["a"],"public_keys":["{env.GATEHOUSE_TEST_SHORT}"]}]`,
+		"client a: public_key: {env.GATEHOUSE_TEST_SHORT} is not a public key: ",
+	},
+	{
 		"user hash that is not set", `"logins":[{"module":"local","users":[{"id":"alice","hash":"{env.GATEHOUSE_TEST_NONE}"}]}]`,
 		"login local: user alice: {env.GATEHOUSE_TEST_NONE} is not set, or empty: ",
 	},

@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -23,7 +20,7 @@ func init() {
 }
 
 // BearerAuth guards a route with the access tokens of the `oauth` app, and of
-// other issuers where it names them. A
+// other issuers where it names them; with those alone it needs no `oauth` app. A
 // request passes when its token is valid, made for one of the audiences,
 // carries the scopes and claims that are asked for, and has not been revoked.
 // All others are answered as RFC 6750 says, through `handle_errors` where there is one.
@@ -34,7 +31,8 @@ func init() {
 // lists are joined by commas.
 //
 // It also serves the RFC 9728 document that tells clients which authorization
-// server to ask, at `/.well-known/oauth-protected-resource`.
+// server to ask, at `/.well-known/oauth-protected-resource` with the path of the
+// first audience behind it, where that is a URL with a path.
 type BearerAuth struct {
 	// What the token must be made for: at least one of these. Each is the
 	// identifier of an API of the `oauth` app, or what the tokens of other
@@ -57,24 +55,43 @@ type BearerAuth struct {
 	// token's `acr` says. Others are asked to step up (RFC 9470). Default: any.
 	ACR []string `json:"acr,omitempty"`
 
-	// How long ago the token's user may have logged in, as its `auth_time` says.
+	// How long ago the token's user may have logged in, as its `auth_time` says, in
+	// whole seconds.
 	// Others are asked to log in again (RFC 9470). Default: any time.
 	MaxAge caddy.Duration `json:"max_age,omitempty"`
 
 	// Other issuers whose tokens pass as well. Default: none.
 	Issuers []*BearerIssuer `json:"issuers,omitempty"`
 
-	// Let requests without a token pass; those with a bad one never do. Default: false
+	// Let requests without a token pass. Those with a bad one never do, nor those
+	// whose token cannot be told: a cookie that is there twice, or comes from
+	// another site. Default: false
 	Optional bool `json:"optional,omitempty"`
 
-	// A cookie that may carry the token where there is no Authorization header. Default: none.
+	// A cookie that may carry the token where there is no Authorization header.
+	// Requests that change something, and WebSockets, need an `Origin` or
+	// `Sec-Fetch-Site` that says that they come from this origin or an allowed one.
+	// Default: none.
 	Cookie string `json:"cookie,omitempty"`
 
-	// Take the token out of the request before it goes upstream. Default: false
+	// Take every token out of the request before it goes upstream: bearer and DPoP
+	// ones with their proof, the named cookie, `access_token` in the query. Default: false
 	StripToken bool `json:"strip_token,omitempty"`
 
+	// Whether tokens have to be bound to a DPoP key (RFC 9449). Those that are
+	// pass only with a proof, here as everywhere; without this, others pass as
+	// well. Default: false
+	DPoPRequired bool `json:"dpop_required,omitempty"`
+
+	// The origins under which clients reach this site, for their DPoP proofs: where
+	// a proxy in front is not in `trusted_proxies`, or where the site answers to any
+	// host. Default: that of the request, as Caddy trusts it
+	DPoPOrigins []string `json:"dpop_origins,omitempty"`
+
 	// Leave CORS to the upstream, instead of answering preflights and setting
-	// the headers for the origins of clients that may use this API. Default: false
+	// the headers for the origins of clients that may use this API. Preflights
+	// then pass without a token, as a browser sends them: without body, cookies
+	// and `Authorization`; every other request needs one. Default: false
 	NoCORS bool `json:"no_cors,omitempty"`
 
 	// The URL of the RFC 9728 document, where it is not this site that serves
@@ -90,7 +107,8 @@ type BearerAuth struct {
 	// it goes by the path that the client asked for. Default: false
 	MetadataOnly bool `json:"metadata_only,omitempty"`
 
-	guard *handler.Guard
+	guard     *handler.Guard
+	documents *documents // of all guards
 }
 
 // ClaimRule is what one claim of the token must say.
@@ -127,14 +145,18 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	if err := b.Check(); err != nil {
 		return fmt.Errorf("bearer_auth: %w", err)
 	}
-	app, err := oauthApp(ctx, "bearer_auth")
+	app, err := b.oauthApp(ctx)
 	if err != nil {
 		return err
 	}
-	if err := b.checkAudience(app.runtime.issuer); err != nil {
-		return err
+	cfg := b.guardConfig()
+	cfg.Observer = app.observer
+	cfg.Proofs = app.proofs
+	if !app.bare() {
+		if err := b.takeOwn(app, &cfg); err != nil {
+			return err
+		}
 	}
-	cfg := b.guardConfig(app)
 	if err := b.addIssuers(app, &cfg); err != nil {
 		return err
 	}
@@ -142,120 +164,46 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("bearer_auth: %w", err)
 	}
+	app.documents.add(b.guard)
+	b.documents = &app.documents
 	return nil
 }
 
-// Check finds what the text of the configuration shows to be wrong.
-func (b *BearerAuth) Check() error {
-	if err := b.checkOptions(); err != nil {
+// takeOwn makes a guard take the tokens of the app.
+func (b *BearerAuth) takeOwn(app *App, cfg *handler.GuardConfig) error {
+	if err := b.checkAudience(app.runtime.issuer); err != nil {
 		return err
 	}
-	if err := b.checkIssuers(); err != nil {
-		return err
+	if !b.MetadataOnly {
+		app.countGuard(b.Audience)
 	}
-	if len(b.Audience) == 0 {
-		return errors.New("audience: name at least one, the identifier of an `api`: a guard without it would accept tokens made for other services")
-	}
+	cfg.Issuer = app.runtime.issuer
+	cfg.Proofs = app.runtime.issuer
+	cfg.Ready = func(context.Context) error { return app.runtime.readyToCheck() }
+	cfg.Origins = originsOf(app.runtime.issuer, b.Audience)
+	cfg.IssuerURL = app.Issuer
 	return nil
 }
 
-// checkOptions checks each option for itself.
-func (b *BearerAuth) checkOptions() error {
-	if slices.Contains(b.Audience, "") {
-		return errors.New("audience: one is empty: write the identifier of an `api`")
-	}
-	for _, scope := range slices.Concat(b.Scopes, b.ScopeAny) {
-		if !tokens.ValidScope(scope) {
-			return fmt.Errorf("scope: %q is not one scope (RFC 6749 §3.3)", scope)
-		}
-	}
-	for _, rule := range b.Claims {
-		if rule.Claim == "" || len(rule.Values) == 0 {
-			return errors.New("claim: name a claim and at least one value: claim org acme")
-		}
-	}
-	for _, h := range b.Headers {
-		if err := h.check(); err != nil {
-			return err
-		}
-	}
-	if b.Cookie != "" && !httpguts.ValidHeaderFieldName(b.Cookie) {
-		return fmt.Errorf("from cookie: %q is not the name of a cookie", b.Cookie)
-	}
-	if slices.ContainsFunc(b.ACR, func(v string) bool { return v == "" || strings.ContainsAny(v, " \"\\") }) {
-		return errors.New("acr: one is empty or has a space or quote: write each way to log in for itself")
-	}
-	if b.MaxAge < 0 {
-		return errors.New("max_age: it is less than no time: leave it out for any time")
-	}
-	return checkMetadataURL(b.MetadataURL)
-}
-
-func checkMetadataURL(text string) error {
-	if text == "" {
-		return nil
-	}
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Fragment != "" {
-		return fmt.Errorf("metadata_url: %q is not an http or https URL", text)
-	}
-	return nil
-}
-
-func (h ClaimHeader) check() error {
-	if h.Header == "" || h.Claim == "" {
-		return errors.New("header: name a header and the claim that fills it: header X-User-Id sub")
-	}
-	if !httpguts.ValidHeaderFieldName(h.Header) {
-		return fmt.Errorf("header: %q is not the name of a header", h.Header)
-	}
-	switch http.CanonicalHeaderKey(h.Header) {
-	case "Authorization", "Connection", "Content-Length", "Cookie", "Host", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
-		return fmt.Errorf("header: %s means something else to HTTP: choose a name of your own, such as X-User-Id", h.Header)
-	}
-	return nil
-}
-
-// checkAudience makes sure that tokens for the audiences can exist. What other
-// issuers make tokens for is theirs to know.
-func (b *BearerAuth) checkAudience(issuer *tokens.Issuer) error {
-	if len(b.Issuers) > 0 {
-		return nil
-	}
-	for _, audience := range b.Audience {
-		if _, ok := issuer.API(audience); ok {
-			continue
-		}
-		known := make([]string, 0, len(issuer.APIs()))
-		for _, api := range issuer.APIs() {
-			known = append(known, api.Identifier)
-		}
-		if len(known) == 0 {
-			return fmt.Errorf("bearer_auth: audience %q: no `api` is configured in the global option `oauth`; add `api %s { … }`", audience, audience)
-		}
-		return fmt.Errorf("bearer_auth: audience %q is not an `api` of the global option `oauth`; there are: %s",
-			audience, strings.Join(known, ", "))
-	}
-	return nil
-}
-
-func (b *BearerAuth) guardConfig(app *App) handler.GuardConfig {
+// guardConfig is what the options alone say.
+func (b *BearerAuth) guardConfig() handler.GuardConfig {
 	cfg := handler.GuardConfig{
-		Issuer:      app.runtime.issuer,
-		Ready:       func(context.Context) error { return app.runtime.ready() },
-		Audience:    b.Audience,
-		Scopes:      b.Scopes,
-		ScopeAny:    b.ScopeAny,
-		StepUp:      handler.StepUp{ACR: b.ACR, MaxAge: time.Duration(b.MaxAge)},
-		Optional:    b.Optional,
-		Cookie:      b.Cookie,
-		StripToken:  b.StripToken,
+		Audience:   b.Audience,
+		Scopes:     b.Scopes,
+		ScopeAny:   b.ScopeAny,
+		StepUp:     handler.StepUp{ACR: b.ACR, MaxAge: time.Duration(b.MaxAge)},
+		Optional:   b.Optional,
+		Cookie:     b.Cookie,
+		StripToken: b.StripToken,
+
+		DPoPRequired: b.DPoPRequired,
+		ClientOrigin: clientOrigin,
+		RequestURLs:  b.requestURLs,
+		Proved:       provedOf,
+
 		CORS:        !b.NoCORS,
-		Origins:     originsOf(app.runtime.issuer, b.Audience),
-		IssuerURL:   app.Issuer,
 		MetadataURL: b.MetadataURL,
 		Realm:       b.Realm,
-		Observer:    app.runtime.observer,
 	}
 	for _, rule := range b.Claims {
 		cfg.Claims = append(cfg.Claims, handler.ClaimRule{Claim: rule.Claim, Values: rule.Values})
@@ -282,8 +230,8 @@ func originsOf(issuer *tokens.Issuer, audiences []string) func(string) bool {
 
 // ServeHTTP checks the request's token.
 func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if b.guard.ServesMetadata(originalPath(r)) {
-		b.guard.Metadata(w, r)
+	if g := b.document(r); g != nil {
+		g.Metadata(w, r)
 		return nil
 	}
 	if b.MetadataOnly {
@@ -314,14 +262,6 @@ func sayPlainText(w http.ResponseWriter, r *http.Request, status int) {
 	if server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server.Errors == nil {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	}
-}
-
-// originalPath returns the path that the client asked for, before rewrites.
-func originalPath(r *http.Request) string {
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		return original.URL.Path
-	}
-	return r.URL.Path
 }
 
 // Interface guards

@@ -33,7 +33,7 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 		return nil, err
 	}
 	document := &BearerAuth{
-		Audience: guard.Audience, Scopes: guard.Scopes, ScopeAny: guard.ScopeAny, Issuers: guard.Issuers, MetadataOnly: true,
+		Audience: guard.Audience, Scopes: guard.Scopes, ScopeAny: guard.ScopeAny, Issuers: guard.Issuers, DPoPRequired: guard.DPoPRequired, MetadataOnly: true,
 	}
 	// Its route has no matcher: both handlers compare the path that the client
 	// asked for by themselves, which costs every other request less.
@@ -65,12 +65,14 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 //	    optional
 //	    from         cookie <name>
 //	    strip_token
+//	    dpop         required
+//	    dpop_origin  <origin...>
 //	    cors         off
 //	    metadata_url <url>
 //	    realm        <text>
 //	}
 //
-// audience, scope, scope_any, claim, header, acr and issuer may be repeated.
+// audience, scope, scope_any, claim, header, acr, issuer and dpop_origin may be repeated.
 func (b *BearerAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the name of the directive
 	directive := *d
@@ -135,6 +137,17 @@ var bearerOptions = map[string]bearerOption{
 		return nil
 	}},
 	"strip_token": {"strip_token", false, func(b *BearerAuth, _ []string) error { b.StripToken = true; return nil }},
+	"dpop": {"dpop required", false, func(b *BearerAuth, args []string) error {
+		if args[0] != "required" {
+			return errors.New("dpop: write: dpop required (bound tokens pass without it, too)")
+		}
+		b.DPoPRequired = true
+		return nil
+	}},
+	"dpop_origin": {"dpop_origin <origin...>", true, func(b *BearerAuth, args []string) error {
+		b.DPoPOrigins = append(b.DPoPOrigins, args...)
+		return nil
+	}},
 	"cors": {"cors off", false, func(b *BearerAuth, args []string) error {
 		if args[0] != "off" {
 			return errors.New("cors: write: cors off (it is on by default)")

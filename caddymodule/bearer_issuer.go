@@ -90,9 +90,15 @@ func (i *BearerIssuer) Check() error {
 	return firstOf(
 		i.checkPlaces,
 		i.checkAlgorithms,
-		func() error { return checkEach("audience", i.Audience, notEmpty) },
-		func() error { return checkEach("scope_claim", i.ScopeClaims, notEmpty) },
-		func() error { return checkEach("claims", i.Claims, notEmpty) },
+		func() error { return checkEach("audience", i.Audience, plainText) },
+		func() error { return checkEach("scope_claim", i.ScopeClaims, plainText) },
+		func() error { return checkEach("claims", i.Claims, plainText) },
+		func() error {
+			if err := writtenOut(i.SubjectClaim); err != nil {
+				return wrongValue("subject_claim", i.SubjectClaim, "%s", err)
+			}
+			return nil
+		},
 		func() error { return checkEach("origins", i.Origins, checkOrigin) },
 		func() error {
 			if i.Type != "" && i.Type != "JWT" {
@@ -153,11 +159,11 @@ func joinAlgorithms() string {
 	return strings.ReplaceAll(strings.Trim(fmt.Sprint(jose.Algorithms()), "[]"), " ", ", ")
 }
 
-func notEmpty(value string) error {
+func plainText(value string) error {
 	if value == "" {
 		return errors.New("is empty: write a value, or leave it out")
 	}
-	return nil
+	return writtenOut(value)
 }
 
 // source says where the keys are.

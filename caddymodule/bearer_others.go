@@ -1,9 +1,12 @@
 package caddymodule
 
 import (
-	"context"
+	"cmp"
 	"fmt"
 	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -27,6 +30,19 @@ func (b *BearerAuth) checkIssuers() error {
 	return nil
 }
 
+// oauthApp returns the app that a guard works for. One that names other issuers
+// needs none to be configured: Caddy makes a bare one then.
+func (b *BearerAuth) oauthApp(ctx caddy.Context) (*App, error) {
+	if len(b.Issuers) == 0 {
+		return oauthApp(ctx, "bearer_auth")
+	}
+	app, err := ctx.App("oauth")
+	if err != nil {
+		return nil, fmt.Errorf("bearer_auth: %w", err)
+	}
+	return app.(*App), nil
+}
+
 // takesOwn reports whether tokens of this gateway can have one of the audiences.
 func (b *BearerAuth) takesOwn(issuer *tokens.Issuer) bool {
 	return slices.ContainsFunc(b.Audience, func(audience string) bool {
@@ -40,40 +56,56 @@ func (b *BearerAuth) addIssuers(app *App, cfg *handler.GuardConfig) error {
 	if len(b.Issuers) == 0 {
 		return nil
 	}
-	if b.takesOwn(app.runtime.issuer) {
+	if !app.bare() && b.takesOwn(app.runtime.issuer) {
 		cfg.Servers = []string{app.Issuer}
 	}
 	cfg.Audiences = make(map[string][]string)
 	origins := make(map[string]bool)
-	var others []*tokens.Foreign
 	for _, issuer := range b.Issuers {
 		if issuer.Issuer == app.Issuer {
 			return fmt.Errorf("bearer_auth: issuer %s is this gateway itself, whose tokens pass anyhow: leave the block out", issuer.Issuer)
 		}
 		cfg.Servers = append(cfg.Servers, issuer.Issuer)
+		cfg.IssuerURL = cmp.Or(cfg.IssuerURL, issuer.Issuer)
 		for _, origin := range issuer.Origins {
 			origins[origin] = true
 		}
 		if len(issuer.Audience) > 0 {
 			cfg.Audiences[issuer.Issuer] = issuer.Audience
 		}
+	}
+	clients := cfg.Origins
+	cfg.Origins = func(origin string) bool { return origins[origin] || clients != nil && clients(origin) }
+	return b.addGate(app, cfg)
+}
+
+// addGate makes what verifies the tokens of several issuers.
+func (b *BearerAuth) addGate(app *App, cfg *handler.GuardConfig) error {
+	var others []*tokens.Foreign
+	for _, issuer := range b.Issuers {
 		if b.MetadataOnly {
-			continue // nothing is verified
+			break // nothing is verified
 		}
 		_, rsa := issuer.algorithms()
-		keys, err := app.issuerKeys.take(issuer.source(), rsa, app.runtime.observer)
+		keys, err := app.issuerKeys.take(issuer.source(), rsa, app.observer)
 		if err != nil {
 			return err
 		}
 		others = append(others, issuer.core(keys))
+	}
+	if app.bare() {
+		gate, err := tokens.NewForeignGate(app.verified, time.Now, others...)
+		if err != nil {
+			return fmt.Errorf("bearer_auth: %w", err)
+		}
+		cfg.Issuer = gate
+		return nil
 	}
 	gate, err := tokens.NewGate(app.runtime.issuer, cfg.Ready, others...)
 	if err != nil {
 		return fmt.Errorf("bearer_auth: %w", err)
 	}
 	cfg.Issuer = gate
-	cfg.Ready = func(context.Context) error { return nil } // the gate asks, for our own tokens
-	clients := cfg.Origins
-	cfg.Origins = func(origin string) bool { return origins[origin] || clients(origin) }
+	cfg.Ready = nil // the gate asks, for our own tokens
 	return nil
 }

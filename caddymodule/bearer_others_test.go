@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/gatehouse-auth/gatehouse/handler"
 )
 
@@ -152,5 +154,71 @@ func TestOwnIssuerIsNoOther(t *testing.T) {
 	}
 	if sets, users := keysInUse(); sets != 0 || users != 0 {
 		t.Errorf("%d key sets are held by %d", sets, users)
+	}
+}
+
+// A guard that takes the tokens of other issuers alone needs no `oauth` app.
+func TestGuardWithoutOwnIssuer(t *testing.T) {
+	a := newOtherIssuer(t)
+	g := newGateway(t)
+	file := `{
+		admin ` + g.AdminAddr + `
+		persist_config off
+		auto_https off
+		metrics
+	}
+	` + g.API + ` {
+		bearer_auth {
+			audience ` + testAPI + `
+			scope orders:read
+			` + a.block("origins https://app.example.com") + `
+		}
+		respond "{http.auth.user.id}"
+	}
+	`
+	t.Cleanup(func() {
+		if err := caddy.Stop(); err != nil {
+			t.Error(err)
+		}
+		if sets, users := keysInUse(); sets != 0 || users != 0 {
+			t.Errorf("%d key sets are still held by %d", sets, users)
+		}
+	})
+	for range 2 { // started, and reloaded
+		if err := g.loadCaddyfile([]byte(file)); err != nil {
+			t.Fatal(err)
+		}
+		g.eventuallyPasses(a.mint(nil))
+		for _, tt := range []struct {
+			name, token string
+			status      int
+		}{
+			{"good", a.mint(nil), 200},
+			{"again", a.mint(nil), 200},
+			{"too little scope", a.mint(map[string]any{"scope": "x"}), 403},
+			{"another audience", a.mint(map[string]any{"aud": "x"}), 401},
+			{"without an issuer", a.mint(map[string]any{"iss": nil}), 401},
+			{"an empty issuer", a.mint(map[string]any{"iss": ""}), 401},
+			{"another issuer", a.mint(map[string]any{"iss": g.Issuer}), 401},
+			{"none", "", 401},
+		} {
+			resp, body := g.call("/", tt.token, "Origin", "https://app.example.com")
+			if resp.StatusCode != tt.status || resp.StatusCode == 200 && body != a.URL()+"|alice" {
+				t.Errorf("%s: %d %s", tt.name, resp.StatusCode, body)
+			}
+			if resp.Header.Get("Access-Control-Allow-Origin") != "https://app.example.com" {
+				t.Errorf("%s: no CORS header", tt.name)
+			}
+		}
+	}
+	if _, body := g.call(handler.ResourceMetadataPath, ""); !strings.Contains(body, `"`+a.URL()+`"`) {
+		t.Errorf("document %s", body)
+	}
+	if _, metrics := g.admin(http.MethodGet, "/metrics"); !strings.Contains(metrics, `caddy_oauth_issuer_keys_age_seconds{issuer="`+a.URL()) {
+		t.Error("no metric of the keys")
+	}
+	err := g.loadCaddyfile([]byte(file + "\n" + strings.TrimSuffix(g.Issuer, "/") + " {\n\toauth_server\n}\n"))
+	if err == nil || !strings.Contains(err.Error(), "no authorization server is configured") {
+		t.Errorf("an oauth_server without an app: %v", err)
 	}
 }

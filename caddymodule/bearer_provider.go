@@ -21,6 +21,12 @@ func init() {
 // provider takes, such as a password. It has the fields of `bearer_auth`, but
 // neither answers CORS preflights nor serves the RFC 9728 document.
 //
+// Caddy asks its providers in no order, and the first that knows somebody ends
+// the search. So a provider cannot promise anything about requests that another
+// one has let in: `headers` and `strip_token` are refused. Set the headers behind
+// the authentication handler, in `reverse_proxy`, from `{http.auth.user.id}` and
+// `{http.auth.user.<claim>}`.
+//
 // Caddy answers each refusal with 401. Where too little scope should be 403, and
 // an unreachable store 503, use the handler `bearer_auth`.
 type BearerProvider struct {
@@ -37,11 +43,17 @@ func (BearerProvider) CaddyModule() caddy.ModuleInfo {
 
 // Provision checks what a provider cannot do, and builds the guard.
 func (p *BearerProvider) Provision(ctx caddy.Context) error {
-	if p.Optional {
+	switch {
+	case p.Optional:
 		return errors.New("bearer: optional would let everybody pass all providers: leave it out")
-	}
-	if p.MetadataOnly {
+	case p.MetadataOnly:
 		return errors.New("bearer: metadata_only checks nothing: leave it out")
+	case len(p.Headers) > 0:
+		return errors.New("bearer: headers: where another provider decides first, the upstream would get what the client wrote into them: " +
+			"leave them out, and set each behind the authentication handler, in reverse_proxy: header_up X-User-Id {http.auth.user.id}")
+	case p.StripToken:
+		return errors.New("bearer: strip_token: where another provider decides first, the token would go upstream: " +
+			"leave it out, and take it out behind the authentication handler, in reverse_proxy: header_up -Authorization")
 	}
 	p.NoCORS = true
 	return p.BearerAuth.Provision(ctx)

@@ -3,6 +3,9 @@ package caddymodule
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +14,12 @@ import (
 
 // withProviders puts Caddy's authentication handler in the place of the guard.
 func withProviders(t *testing.T, config []byte, providers string) []byte {
+	t.Helper()
+	return withHandlers(t, config, `{"handler":"authentication","providers":`+providers+`},{"handler":"static_response","body":"{http.auth.user.id} {http.auth.user.client_id}"}`)
+}
+
+// withHandlers puts handlers, in JSON, in the place of the guard.
+func withHandlers(t *testing.T, config []byte, handlers string) []byte {
 	t.Helper()
 	text := string(config)
 	at := strings.Index(text, `{"handler":"static_response","body":"GUARD"}`)
@@ -21,7 +30,7 @@ func withProviders(t *testing.T, config []byte, providers string) []byte {
 		t.Fatalf("no place for the handler: %s", text)
 	}
 	end := at + strings.Index(text[at:], "}") + 1
-	text = text[:at] + `{"handler":"authentication","providers":` + providers + `},{"handler":"static_response","body":"{http.auth.user.id} {http.auth.user.client_id}"}` + text[end:]
+	text = text[:at] + handlers + text[end:]
 	if !json.Valid([]byte(text)) {
 		t.Fatal(text)
 	}
@@ -68,12 +77,67 @@ func TestBearerProvider(t *testing.T) {
 	}
 }
 
+var jsonBlock = regexp.MustCompile("(?s)```json\n(.*?)```")
+
+// HDR-01 beside a provider that knows nothing of our headers: the handlers that
+// docs/guarding.md shows tell the upstream who it is, whichever provider Caddy
+// asks first.
+func TestBearerProviderIdentity(t *testing.T) {
+	page, err := os.ReadFile("../docs/guarding.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := jsonBlock.FindSubmatch(page)
+	if block == nil {
+		t.Fatal("docs/guarding.md shows no JSON")
+	}
+	g := newGateway(t)
+	handlers := strings.Trim(strings.TrimSpace(string(block[1])), "[]")
+	handlers = strings.Replace(handlers, "localhost:9000", strings.TrimPrefix(g.upstream.server.URL, "http://"), 1)
+	config := withHandlers(t, g.config(gatewayOptions{API: "respond GUARD"}), handlers)
+	t.Cleanup(func() { _ = caddy.Stop() })
+	if err := caddy.Load(config, true); err != nil {
+		t.Fatal(err)
+	}
+	alice := "Bearer " + g.login().AccessToken
+	for range 10 { // in whatever order the providers come
+		for authorization, want := range map[string]string{"Basic Ym9iOnNlY3JldA==": "bob", alice: "local|alice"} {
+			resp, body := g.raw(g.API, "GET / HTTP/1.1\nHost: localhost\nAuthorization: "+authorization+
+				"\nX-User-Id: admin\nX_User_Id: admin\nConnection: X-User-Id\n\n")
+			seen := g.upstream.take()
+			if resp.StatusCode != http.StatusOK || len(seen) != 1 {
+				t.Fatalf("%s: %d %s", want, resp.StatusCode, body)
+			}
+			if got := seen[0].Header; !slices.Equal(got["X-User-Id"], []string{want}) || got["X_user_id"] != nil || got["Authorization"] != nil {
+				t.Errorf("%s: the upstream sees %v", want, got)
+			}
+		}
+	}
+}
+
+// The challenge of another provider that writes to the same answer stays.
+func TestBearerProviderChallenge(t *testing.T) {
+	g := newGateway(t)
+	config := withProviders(t, g.config(gatewayOptions{API: "header WWW-Authenticate Negotiate\nrespond GUARD"}), "{"+bearerProvider+"}")
+	t.Cleanup(func() { _ = caddy.Stop() })
+	if err := caddy.Load(config, true); err != nil {
+		t.Fatal(err)
+	}
+	resp, _ := g.call("/", "")
+	if got := resp.Header.Values("WWW-Authenticate"); resp.StatusCode != http.StatusUnauthorized || len(got) != 3 || got[0] != "Negotiate" {
+		t.Errorf("%d %q", resp.StatusCode, got)
+	}
+}
+
 func TestBearerProviderErrors(t *testing.T) {
 	g := newGateway(t)
 	for fields, want := range map[string]string{
-		`"audience":["https://api.example.com"],"optional":true`:      "optional would let everybody pass",
-		`"audience":["https://api.example.com"],"metadata_only":true`: "metadata_only checks nothing",
-		`"audience":["https://typo.example.com"]`:                     "is not an `api`",
+		`"audience":["https://api.example.com"],"headers":[{"header":"X-User-Id","claim":"sub"}]`: "header_up X-User-Id {http.auth.user.id}",
+		`"audience":["https://api.example.com"],"strip_token":true`:                               "header_up -Authorization",
+		`"audience":["https://api.example.com"],"optional":true`:                                  "optional would let everybody pass",
+		`"audience":["https://api.example.com"],"metadata_only":true`:                             "metadata_only checks nothing",
+		`"audience":["https://typo.example.com"]`:                                                 "is not an `api`",
+		`"audience":["https://api.example.com"],"scopes":["typo"]`:                                "so no token can have it",
 		``: "audience: name at least one",
 	} {
 		config := withProviders(t, g.config(gatewayOptions{API: "respond GUARD"}), `{"bearer":{`+fields+`}}`)

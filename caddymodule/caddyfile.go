@@ -39,6 +39,10 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        max_lag          <duration>
 //	        on_store_failure deny | allow_stale <duration>
 //	    }
+//	    token_cache <size>
+//	    dpop {
+//	        require_nonce
+//	    }
 //	    signing {
 //	        access_token_algorithm <name>
 //	        id_token_algorithm     <name>
@@ -57,6 +61,7 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	    login <module> ...
 //	    api <identifier> {
 //	        scopes <scope...>
+//	        default
 //	        allow_offline_access
 //	        access_token_lifetime <duration>
 //	    }
@@ -65,24 +70,42 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        name          <text>
 //	        redirect_uris <uri...>
 //	        logout_uris   <uri...>
+//	        device_code
 //	        origins       <origin...>
 //	        apis          <identifier...>
 //	        scopes        <scope...>
 //	        secret_hash   <hash>
+//	        public_key    <PEM | JWK>
+//	        jwks_uri      <url>
+//	        jwks_allow_private
+//	        assertion_algorithm <name>
 //	        consent       always | never | auto
 //	        oidc_conformant    on | off
+//	        pkce               on | off
 //	        id_token_algorithm <name>
+//	        dpop          required
+//	        mtls          bound
+//	        mtls {
+//	            bound
+//	            subject     <name>
+//	            san_dns     <name>
+//	            san_uri     <uri>
+//	            san_ip      <address>
+//	            san_email   <address>
+//	            fingerprint <sha256...>
+//	        }
 //	        refresh_token {
 //	            rotation      on | off
 //	            leeway        <duration>
 //	            lifetime      <duration> | infinite
 //	            idle_lifetime <duration> | infinite
 //	            max_active    <number>
+//	            cookie
 //	        }
 //	    }
 //	}
 //
-// Options with several values, `login`, `api`, `client` and `secret_hash` may be
+// Options with several values, `login`, `api`, `client`, `secret_hash` and `public_key` may be
 // repeated. What they mean and their defaults stand at the fields of App.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	g := newGrammar(d)
@@ -109,6 +132,11 @@ func (a *App) options() options {
 		"denylist": blockOption(func() options {
 			a.Denylist = new(Denylist)
 			return a.Denylist.options()
+		}),
+		"token_cache": sizeOption(&a.TokenCache),
+		"dpop": blockOption(func() options {
+			a.DPoP = new(DPoP)
+			return a.DPoP.options()
 		}),
 		"signing": blockOption(func() options {
 			a.Signing = new(Signing)

@@ -59,6 +59,7 @@ func (t *Theme) options() options {
 func (a *API) options() options {
 	return options{
 		"scopes":                listOption(&a.Scopes),
+		"default":               flagOption(&a.Default),
 		"allow_offline_access":  flagOption(&a.AllowOfflineAccess),
 		"access_token_lifetime": durationOption(&a.AccessTokenLifetime),
 	}
@@ -66,17 +67,25 @@ func (a *API) options() options {
 
 func (c *Client) options() options {
 	return options{
-		"type":               stringOption(&c.Type),
-		"name":               stringOption(&c.Name),
-		"redirect_uris":      listOption(&c.RedirectURIs),
-		"logout_uris":        listOption(&c.LogoutURIs),
-		"origins":            listOption(&c.Origins),
-		"apis":               listOption(&c.APIs),
-		"scopes":             listOption(&c.Scopes),
-		"secret_hash":        listOption(&c.SecretHashes),
-		"consent":            stringOption(&c.Consent),
-		"oidc_conformant":    switchOption(&c.OIDCConformant),
-		"id_token_algorithm": stringOption(&c.IDTokenAlgorithm),
+		"type":                stringOption(&c.Type),
+		"name":                stringOption(&c.Name),
+		"redirect_uris":       listOption(&c.RedirectURIs),
+		"logout_uris":         listOption(&c.LogoutURIs),
+		"device_code":         flagOption(&c.DeviceCode),
+		"origins":             listOption(&c.Origins),
+		"apis":                listOption(&c.APIs),
+		"scopes":              listOption(&c.Scopes),
+		"secret_hash":         listOption(&c.SecretHashes),
+		"public_key":          listOption(&c.PublicKeys),
+		"jwks_uri":            stringOption(&c.JWKSURI),
+		"jwks_allow_private":  flagOption(&c.JWKSAllowPrivate),
+		"assertion_algorithm": stringOption(&c.AssertionAlgorithm),
+		"consent":             stringOption(&c.Consent),
+		"pkce":                switchOption(&c.PKCE),
+		"oidc_conformant":     switchOption(&c.OIDCConformant),
+		"id_token_algorithm":  stringOption(&c.IDTokenAlgorithm),
+		"dpop":                {read: c.readDPoP},
+		"mtls":                {read: c.readMTLS},
 		"refresh_token": blockOption(func() options {
 			c.RefreshToken = new(RefreshToken)
 			return c.RefreshToken.options()
@@ -99,5 +108,6 @@ func (r *RefreshToken) options() options {
 		"lifetime":      lifetimeOption(&r.Lifetime),
 		"idle_lifetime": lifetimeOption(&r.IdleLifetime),
 		"max_active":    countOption(&r.MaxActive),
+		"cookie":        flagOption(&r.Cookie),
 	}
 }

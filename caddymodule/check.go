@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"cmp"
 	"encoding/json"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -13,6 +14,7 @@ func (a *App) Check() error {
 		func() error { return checkIssuer(a.Issuer) },
 		func() error { return checkSecrets(a.Secrets) },
 		func() error { return within("denylist", a.Denylist.Check()) },
+		a.checkTokenCache,
 		func() error { return within("signing", a.Signing.Check()) },
 		func() error { return within("session", a.Session.Check()) },
 		func() error { return within("theme", a.Theme.Check()) },
@@ -64,9 +66,18 @@ func (a *App) checkAPIs() error {
 		}
 		seen[api.Identifier] = true
 	}
+	usual := ""
 	for _, api := range a.APIs {
 		if err := api.Check(); err != nil {
 			return within(api.block(), err)
+		}
+		switch {
+		case api.Identifier == tokens.UserinfoAudience(a.Issuer):
+			return within(api.block(), wrong("", "this is the audience of tokens that are for no API, which would pass its guard: choose another identifier"))
+		case api.Default && usual != "":
+			return within(api.block(), wrong("default", "%s is the default already: keep one", usual))
+		case api.Default:
+			usual = api.Identifier
 		}
 	}
 	return nil
@@ -93,6 +104,12 @@ func (a *App) checkClients(tag func(string) tokens.ClientTag) error {
 		}
 		if err := c.checkAPIs(a.APIs); err != nil {
 			return within(c.block(), err)
+		}
+		if err := c.checkCookie(a.Issuer); err != nil {
+			return within(c.block(), within("refresh_token", err))
+		}
+		if c.MTLS != nil && strings.HasPrefix(a.Issuer, "http:") {
+			return within(c.block(), within("mtls", wrong("", "an http issuer sees no certificates: use an https one, or leave mtls out")))
 		}
 		if c.kind() != tokens.ClientMachine && len(a.LoginsRaw) == 0 {
 			return within(c.block(), wrong("", "`type %s` has users, and nobody can log in: add a login, such as `login local { … }`", c.Type))

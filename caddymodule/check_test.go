@@ -91,7 +91,8 @@ func TestClientTagCollision(t *testing.T) {
 	}
 }
 
-// TestDangerousRedirects tries spellings that some browser takes for another URI.
+// TestDangerousRedirects tries spellings that some browser takes for another
+// URI, and wildcards (RED-06).
 func TestDangerousRedirects(t *testing.T) {
 	for _, uri := range []string{
 		"JavaScript:alert(1)", "java\tscript:alert(1)", " javascript:alert(1)", "data:,x", "vbscript:x", "blob:https://a.example.com/x",
@@ -140,9 +141,10 @@ func TestGoodRedirects(t *testing.T) {
 	}
 }
 
+// RED-12: a scheme without a dot, which any app may claim, warns; one with a dot does not.
 func TestClientWarnings(t *testing.T) {
 	c := Client{RedirectURIs: []string{"https://a.example.com/", "com.example.app:/cb", "myapp:/cb"}}
-	if got := c.warnings(); len(got) != 1 || !strings.HasPrefix(got[0], "myapp:/cb has a scheme without a dot") {
+	if got := c.warnings(nil); len(got) != 1 || !strings.HasPrefix(got[0], "myapp:/cb has a scheme without a dot") {
 		t.Errorf("warnings() = %q", got)
 	}
 }

@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -25,11 +24,17 @@ type Client struct {
 	// Where answers to authorization requests may go, compared byte for byte.
 	// They are https URLs; `web` and `spa` clients may use http on localhost, and
 	// `native` clients http on a loopback address (the port may then vary) or
-	// their own scheme. Default: none; all types but `machine` require one.
+	// their own scheme. Default: none; all but `machine` clients and those with
+	// `device_code` require one.
 	RedirectURIs []string `json:"redirect_uris,omitempty"`
 
 	// Where a person may be sent after a logout. Default: none.
 	LogoutURIs []string `json:"logout_uris,omitempty"`
+
+	// Whether it may ask for tokens from a device that has no browser, such as a
+	// television or a terminal: the device shows a code, and a person lets it in at
+	// `/activate` (RFC 8628). For `native` and `web` clients. Default: false
+	DeviceCode bool `json:"device_code,omitempty"`
 
 	// The browser origins whose scripts may call the token endpoint. Default: the
 	// origins of the redirect URIs for a `spa`, none for the others.
@@ -44,8 +49,26 @@ type Client struct {
 	// Hashes of the client's secret, for `web` and `machine` clients; several
 	// while a secret is changed. They are bcrypt, argon2id, or the `sha256:` form that
 	// `caddy oauth secret` prints with a generated secret; or `{env.NAME}` or
-	// `{file.PATH}` with such a hash. Default: none; `web` and `machine` require one.
+	// `{file.PATH}` with such a hash. Default: none; `web` and `machine` require one, or a key.
 	SecretHashes []string `json:"secret_hashes,omitempty"`
+
+	// Public keys of the client, for `web` and `machine` clients that authenticate
+	// by a signed assertion (private_key_jwt) instead of a secret; several while
+	// a key is changed. Each is PEM text, a JWK or a JWK set; or `{file.PATH}` or
+	// `{env.NAME}` with such a text. Default: none.
+	PublicKeys []string `json:"public_keys,omitempty"`
+
+	// Where such a client publishes its keys as a JWK set, an https URL that is
+	// fetched in the background; beside public keys or instead of them. Default: none.
+	JWKSURI string `json:"jwks_uri,omitempty"`
+
+	// Let the JWK set be at a private, loopback or link-local address, and at an
+	// http URL on localhost. Default: false
+	JWKSAllowPrivate bool `json:"jwks_allow_private,omitempty"`
+
+	// The algorithm that the client signs its assertions with; others are
+	// refused. Default: the one of each key, and RS256 for RSA keys that name none.
+	AssertionAlgorithm string `json:"assertion_algorithm,omitempty"`
 
 	// When a person is asked whether the client may go on: `always`, `never` or `auto`,
 	// which asks when a session would otherwise answer silently for a client whose
@@ -57,13 +80,26 @@ type Client struct {
 	// older clients. Default: true
 	OIDCConformant *bool `json:"oidc_conformant,omitempty"`
 
+	// Whether the client must use PKCE. Only `web` clients may leave it away, and
+	// only for an SDK that cannot: Auth0's for Java servlets. What remains against a
+	// stolen code is the client's secret. Default: true
+	PKCE *bool `json:"pkce,omitempty"`
+
 	// The algorithm of this client's ID tokens. Default: the one of Signing
 	IDTokenAlgorithm string `json:"id_token_algorithm,omitempty"`
 
 	// How its refresh tokens live. Default: as RefreshToken says.
 	RefreshToken *RefreshToken `json:"refresh_token,omitempty"`
 
-	hashes []string // SecretHashes, resolved
+	// Whether each of its token requests has to come with a DPoP proof, so that all
+	// its tokens are bound to its key (RFC 9449). Without this it may send proofs. Default: false
+	DPoPRequired bool `json:"dpop_required,omitempty"`
+
+	// What its TLS client certificate is for (RFC 8705). Default: nothing
+	MTLS *ClientMTLS `json:"mtls,omitempty"`
+
+	hashes []string          // SecretHashes, resolved
+	keys   tokens.ClientKeys // PublicKeys, resolved, and those at JWKSURI
 }
 
 // The word of ConsentAuto in a configuration.
@@ -77,7 +113,7 @@ func (c *Client) Check() error {
 	if err := checkClientID(c.ID); err != nil {
 		return wrong("", "%s", err)
 	}
-	return firstOf(c.checkType, c.checkURIs, c.checkSecrets, c.checkWords, c.checkRefresh)
+	return firstOf(c.checkType, c.checkURIs, c.checkMTLS, c.checkSecrets, c.checkKeys, c.checkWords, c.checkRefresh)
 }
 
 // checkClientID checks a client_id. A bar would let a machine's subject,
@@ -104,7 +140,10 @@ func (c *Client) kind() tokens.ClientType { return tokens.ClientType(c.Type) }
 func (c *Client) checkType() error {
 	switch c.kind() {
 	case tokens.ClientSPA, tokens.ClientNative, tokens.ClientWeb:
-		if len(c.RedirectURIs) == 0 {
+		if c.DeviceCode && c.kind() == tokens.ClientSPA {
+			return wrong("device_code", "`type spa` runs in a browser, where people can sign in at once: leave it out, or write `type native`")
+		}
+		if len(c.RedirectURIs) == 0 && !c.DeviceCode {
 			return wrong("", "`type %s` needs redirect_uris: write where it takes its answers, such as `redirect_uris https://app.example.com/callback`", c.Type)
 		}
 		return nil
@@ -124,9 +163,11 @@ func (c *Client) checkMachine() error {
 	}{
 		{"redirect_uris", len(c.RedirectURIs) > 0},
 		{"logout_uris", len(c.LogoutURIs) > 0},
+		{"device_code", c.DeviceCode},
 		{"origins", len(c.Origins) > 0},
 		{"consent", c.Consent != ""},
 		{"oidc_conformant", c.OIDCConformant != nil},
+		{"pkce", c.PKCE != nil},
 		{"id_token_algorithm", c.IDTokenAlgorithm != ""},
 		{"refresh_token", c.RefreshToken != nil},
 	}
@@ -152,27 +193,6 @@ func (c *Client) checkURIs() error {
 	return checkEach("origins", c.Origins, checkOrigin)
 }
 
-// checkSecrets checks that exactly the clients that can keep a secret have one.
-func (c *Client) checkSecrets() error {
-	confidential := c.kind() == tokens.ClientWeb || c.kind() == tokens.ClientMachine
-	switch {
-	case confidential && len(c.SecretHashes) == 0:
-		return wrong("", "`type %s` needs a secret_hash: `caddy oauth secret` makes a secret with its hash", c.Type)
-	case !confidential && len(c.SecretHashes) > 0:
-		return wrong("secret_hash", "`type %s` runs where everybody can read its secret: leave it out, or write `type web`", c.Type)
-	}
-	for i, hash := range c.SecretHashes {
-		err := checkHashText(hash, checkSecretHash)
-		if err == nil && slices.Contains(c.SecretHashes[:i], hash) {
-			err = errors.New("is there twice: leave one out")
-		}
-		if err != nil {
-			return &problem{option: "secret_hash", value: hash, text: fmt.Sprintf("number %d %s", i+1, err)}
-		}
-	}
-	return nil
-}
-
 func (c *Client) checkWords() error {
 	switch c.Consent {
 	case "", consentAuto, string(tokens.ConsentAlways), string(tokens.ConsentNever):
@@ -181,6 +201,9 @@ func (c *Client) checkWords() error {
 	}
 	if err := checkAlgorithm("id_token_algorithm", c.IDTokenAlgorithm); err != nil {
 		return err
+	}
+	if c.PKCE != nil && !*c.PKCE && c.kind() != tokens.ClientWeb {
+		return wrong("pkce", "`type %s` has no secret to protect its codes, so it needs PKCE (RFC 9700 §2.1.1): leave it on", c.Type)
 	}
 	noCheck := func(string) error { return nil }
 	if err := checkEach("apis", c.APIs, noCheck); err != nil {
@@ -198,7 +221,10 @@ func (c *Client) checkRefresh() error {
 	if !c.RefreshToken.rotation() && c.kind() != tokens.ClientWeb {
 		return within("refresh_token", wrong("rotation", "`type %s` can keep no secret, so its refresh tokens have to rotate (RFC 9700 §4.14.2): leave it on", c.Type))
 	}
-	return within("refresh_token", c.RefreshToken.Check())
+	if err := c.RefreshToken.Check(); err != nil {
+		return within("refresh_token", err)
+	}
+	return within("refresh_token", c.checkCookieClient())
 }
 
 // checkAPIs checks what the client may ask for against the APIs there are.
@@ -230,31 +256,6 @@ func knownAPIs(apis []*API) string {
 	return "write an api block for it, or one of " + strings.Join(ids, ", ")
 }
 
-// warnings are findings that may be meant so.
-func (c *Client) warnings() []string {
-	var found []string
-	for _, uri := range slices.Concat(c.RedirectURIs, c.LogoutURIs) {
-		if plainScheme(uri) {
-			found = append(found, fmt.Sprintf("%s has a scheme without a dot, which other applications on the device may claim: "+
-				"take a domain of yours in reverse, such as com.example.app (RFC 8252 §7.1)", uri))
-		}
-	}
-	return found
-}
-
-// resolve reads the secret hashes from where they are kept.
-func (c *Client) resolve() error {
-	c.hashes = make([]string, len(c.SecretHashes))
-	for i, hash := range c.SecretHashes {
-		resolved, err := resolveHash(hash, checkSecretHash)
-		if err != nil {
-			return fmt.Errorf("%s: secret_hash: %w", c.block(), err)
-		}
-		c.hashes[i] = resolved
-	}
-	return nil
-}
-
 // origins returns the browser origins of the client.
 func (c *Client) origins() []string {
 	if len(c.Origins) > 0 || c.kind() != tokens.ClientSPA {
@@ -283,14 +284,21 @@ func (c *Client) core() *tokens.Client {
 		Name:           name,
 		Type:           c.kind(),
 		RedirectURIs:   c.RedirectURIs,
+		DeviceCode:     c.DeviceCode,
 		LogoutURIs:     c.LogoutURIs,
 		Origins:        c.origins(),
 		APIs:           c.APIs,
 		Scopes:         c.Scopes,
 		SecretHashes:   c.hashes,
+		Keys:           c.keys,
+		WithoutPKCE:    c.PKCE != nil && !*c.PKCE,
 		OIDCConformant: c.OIDCConformant == nil || *c.OIDCConformant,
 		Consent:        consent,
 		IDTokenAlg:     c.IDTokenAlgorithm,
 		Refresh:        c.RefreshToken.core(),
+
+		TLS:              c.coreTLS(),
+		DPoPRequired:     c.DPoPRequired,
+		CertificateBound: c.certificateBound(),
 	}
 }

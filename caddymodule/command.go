@@ -1,34 +1,34 @@
 package caddymodule
 
 import (
-	"crypto/rand"
-	"encoding/base64"
-	"encoding/json"
+	"cmp"
+	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
-
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/spf13/pflag"
 )
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "oauth",
-		Usage: "<secret|grants|clients|keys|stats>",
-		Short: "Makes secrets, and lists and ends what the OAuth server has granted",
+		Usage: "<command>",
+		Short: "Works with the OAuth server: grants, users, clients, tokens, keys, its store",
 		Long: `
 Works with the OAuth server of a running Caddy, through its admin API at
 '` + caddy.DefaultAdminListen + `' or the --address given; or, with --config, at the
-address that the config names. Only 'secret' needs no server.
+address that the config names. 'secret' needs no server, and 'export' and
+'import' open the store of a --config themselves.
 
-Each command prints a table, or with --json what the admin API answered. It
-exits with 0 when it has done what it was asked for and with 1 otherwise; the
-reason is then on the standard error.`,
+Each command prints a table, or with --json what the admin API answered.
+Warnings and the progress of long work are on the standard error.
+
+Exit codes: 0 it is done; 1 it failed; 2 it was asked for in a wrong way, and
+nothing was done.`,
 		CobraFunc: oauthCommand,
 	})
 }
@@ -39,123 +39,113 @@ func oauthCommand(cmd *cobra.Command) {
 	cmd.PersistentFlags().String("address", "", "Address of the admin API (if --config is not used)")
 	cmd.PersistentFlags().StringP("config", "c", "", "Configuration file (if --address is not used)")
 	cmd.PersistentFlags().StringP("adapter", "a", "", "Name of config adapter to apply (if --config is used)")
-	cmd.AddCommand(secretCommand(), grantsCommand(), clientsCommand(), keysCommand(), statsCommand())
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if _, unknown := errors.AsType[*pflag.NotExistError](err); unknown {
+			err = fmt.Errorf("%w; %s", err, dashHint)
+		}
+		return usageError(cmd, err)
+	})
+	asGroup(cmd, secretCommand(), grantsCommand(), usersCommand(), clientsCommand(), everyoneCommand(), tokensCommand(), keysCommand(),
+		issuersCommand(), explainCommand(), exportCommand(), importCommand(), statsCommand())
 }
 
-// command makes a subcommand that runs f.
+// dashHint is for who has taken an id from the log that looks like flags.
+const dashHint = "an id that begins with - needs -- before it, as in: caddy oauth explain -- -YaL1gOij6LtAJgvMow1A"
+
+// command makes a subcommand that runs f. Values that would widen what it does by
+// mistake are refused, as checkValues says.
 func command(use, short string, args cobra.PositionalArgs, f func(*cobra.Command, []string) error) *cobra.Command {
-	return &cobra.Command{Use: use, Short: short, Args: args, RunE: f}
+	return &cobra.Command{
+		Use: use, Short: short,
+		Args: func(cmd *cobra.Command, given []string) error {
+			if err := cmp.Or(checkValues(cmd, given), args(cmd, given)); err != nil {
+				return usageError(cmd, fmt.Errorf("%w; it is used as: %s", err, cmd.UseLine()))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := f(cmd, args)
+			if wrong, ok := errors.AsType[*useError](err); ok {
+				return usageError(cmd, wrong)
+			}
+			return err
+		},
+	}
+}
+
+// checkValues refuses what was hardly meant: an empty value, and an id that was
+// taken for a flag and its value, as -aL1gOij6LtAJgvMow1A is for --adapter.
+func checkValues(cmd *cobra.Command, args []string) (err error) {
+	for n, arg := range args {
+		if strings.TrimSpace(arg) == "" {
+			return fmt.Errorf("argument %d is empty: is a variable of the shell not set?", n+1)
+		}
+	}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if strings.TrimSpace(f.Value.String()) == "" {
+			err = fmt.Errorf("--%s is empty: is a variable of the shell not set? Give it a value, or leave it out", f.Name)
+		}
+	})
+	given := cmd.Flags().Changed
+	switch {
+	case err != nil:
+		return err
+	case given("config") && given("address"):
+		return fmt.Errorf("--config and --address both say where the admin API is: name one of them; %s", dashHint)
+	case given("adapter") && !given("config"):
+		return fmt.Errorf("--adapter needs --config; %s", dashHint)
+	}
+	return nil
 }
 
 // group makes a subcommand that has subcommands of its own.
 func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 	g := &cobra.Command{Use: use, Short: short}
-	g.AddCommand(commands...)
+	asGroup(g, commands...)
 	return g
 }
 
-// generatedSecrets is what `caddy oauth secret` prints.
-type generatedSecrets struct {
-	ClientSecret  string `json:"client_secret"`
-	SecretHash    string `json:"secret_hash"`
-	GatewaySecret string `json:"gateway_secret"`
-}
-
-func secretCommand() *cobra.Command {
-	return command("secret", "Makes a client secret with its hash, and a gateway secret", cobra.NoArgs,
-		func(cmd *cobra.Command, _ []string) error {
-			b := make([]byte, 32)
-			_, _ = rand.Read(b) // never fails: crypto/rand ends the process instead
-			s := generatedSecrets{ClientSecret: base64.RawURLEncoding.EncodeToString(b), GatewaySecret: newGatewaySecret()}
-			s.SecretHash = tokens.HashSecret(s.ClientSecret)
-			if asJSON(cmd) {
-				return printJSON(cmd.OutOrStdout(), s)
-			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), `For a web or machine client:
-  give to the client       %s
-  secret_hash              %s
-
-For the gateway itself, the value behind `+"`secret {env.GATEHOUSE_SECRET}`"+`:
-  GATEHOUSE_SECRET         %s
-`, s.ClientSecret, s.SecretHash, s.GatewaySecret)
-			return err
-		})
-}
-
-func grantsCommand() *cobra.Command {
-	list := command("list <subject>", "Lists where a person is signed in", cobra.ExactArgs(1),
-		func(cmd *cobra.Command, args []string) error {
-			return adminCall(cmd, http.MethodGet, "grants", url.Values{"subject": args}, printGrants)
-		})
-	end := command("end <subject> [<family>]", "Signs a person out of everything, or of one application", cobra.RangeArgs(1, 2),
-		func(cmd *cobra.Command, args []string) error {
-			query := url.Values{"subject": args[:1]}
-			if len(args) > 1 {
-				query.Set("family", args[1])
-			}
-			return adminCall(cmd, http.MethodDelete, "grants", query, func(w io.Writer, answer ended) error {
-				_, err := fmt.Fprintf(w, "ended: %d refresh token families, and every access token of theirs\n", answer.Ended)
-				return err
-			})
-		})
-	return group("grants", "Lists and ends the grants of a subject, such as 'local|alice'", list, end)
-}
-
-func clientsCommand() *cobra.Command {
-	end := command("end <client_id>", "Ends every refresh token and access token that a client holds until now", cobra.ExactArgs(1),
-		func(cmd *cobra.Command, args []string) error {
-			return adminCall(cmd, http.MethodPost, "clients/"+url.PathEscape(args[0])+"/end", nil, func(w io.Writer, _ struct{}) error {
-				_, err := fmt.Fprintf(w, "ended: everything that %s held\n", args[0])
-				return err
-			})
-		})
-	return group("clients", "Ends what a client holds", end)
-}
-
-func keysCommand() *cobra.Command {
-	rotate := command("rotate", "Makes new signing keys; they are published first and sign later", cobra.NoArgs,
-		func(cmd *cobra.Command, _ []string) error {
-			query := url.Values{}
-			if immediate, err := cmd.Flags().GetBool("immediate"); err == nil && immediate {
-				query.Set("immediate", "true")
-			}
-			return adminCall(cmd, http.MethodPost, "keys/rotate", query, func(w io.Writer, answer keyList) error {
-				return printKeys(w, answer.Keys)
-			})
-		})
-	rotate.Flags().Bool("immediate", false, "Sign with them at once: services that cache the old key set will refuse tokens until they fetch it again")
-	return group("keys", "Rotates the signing keys", rotate)
-}
-
-func statsCommand() *cobra.Command {
-	return command("stats", "Prints counts, keys and the state of the store", cobra.NoArgs,
-		func(cmd *cobra.Command, _ []string) error {
-			return adminCall(cmd, http.MethodGet, "stats", nil, printStats)
-		})
-}
-
-// adminCall asks the admin API and prints the answer.
-func adminCall[T any](cmd *cobra.Command, method, path string, query url.Values, table func(io.Writer, T) error) error {
-	flags := caddycmd.Flags{FlagSet: cmd.Flags()}
-	address, err := caddycmd.DetermineAdminAPIAddress(flags.String("address"), nil, flags.String("config"), flags.String("adapter"))
-	if err != nil {
-		return fmt.Errorf("finding the admin API: %w", err)
+// asGroup gives a command subcommands. Without one, or with an unknown one, it
+// is used in a wrong way; cobra alone would print the help and succeed.
+func asGroup(g *cobra.Command, commands ...*cobra.Command) {
+	g.AddCommand(commands...)
+	names := make([]string, len(commands))
+	for i, c := range commands {
+		names[i] = c.Name()
 	}
-	uri := adminBase + path
-	if len(query) > 0 {
-		uri += "?" + query.Encode()
+	slices.Sort(names)
+	list := strings.Join(names, ", ")
+	g.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return usageError(cmd, fmt.Errorf("unknown command %q of %q; there are: %s", args[0], cmd.CommandPath(), list))
 	}
-	resp, err := caddycmd.AdminAPIRequest(address, method, uri, nil, nil)
-	if err != nil {
-		return fmt.Errorf("asking the admin API at %s: %w", address, err)
+	g.RunE = func(cmd *cobra.Command, _ []string) error {
+		return usageError(cmd, fmt.Errorf("%q needs one of: %s", cmd.CommandPath(), list))
 	}
-	defer func() { _ = resp.Body.Close() }()
-	var answer T
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-		return fmt.Errorf("reading the answer of the admin API: %w", err)
-	}
-	if asJSON(cmd) {
-		return printJSON(cmd.OutOrStdout(), answer)
-	}
-	return table(cmd.OutOrStdout(), answer)
+}
+
+// useError is what a command returns that was asked for in a wrong way.
+type useError struct{ text string }
+
+func (e *useError) Error() string { return e.text }
+
+func wrongUsef(format string, args ...any) error { return &useError{fmt.Sprintf(format, args...)} }
+
+// exitUsage is the exit code for a command that was asked for in a wrong way.
+const exitUsage = 2
+
+// usageError prints what is wrong and returns the error that makes Caddy exit
+// with exitUsage, which only Caddy can make.
+func usageError(cmd *cobra.Command, err error) error {
+	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "Error: %v\n", err)
+	cmd.SilenceErrors = true
+	cmd.Root().SilenceErrors = true
+	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return exitUsage, nil })(cmd, nil)
+}
+
+// warn tells something on the standard error that is no failure.
+func warn(cmd *cobra.Command, format string, args ...any) {
+	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "Note: "+format+"\n", args...)
 }

@@ -10,9 +10,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
-// cacheBytes bounds the verified access tokens that are held in memory.
-const cacheBytes = 64 << 20
-
 // coreConfig returns the configuration as the core has it.
 func (a *App) coreConfig(observer tokens.Observer) tokens.Config {
 	cfg := tokens.Config{
@@ -25,6 +22,8 @@ func (a *App) coreConfig(observer tokens.Observer) tokens.Config {
 		SessionLifetime:       a.Session.lifetime(),
 		SessionIdleLifetime:   a.Session.idleLifetime(),
 		CompareHash:           compareHash,
+		Proofs:                a.proofs,
+		ProofNonces:           a.DPoP.requireNonce(),
 		Observer:              observer,
 		Clock:                 time.Now,
 		Rand:                  rand.Reader,
@@ -95,5 +94,5 @@ func (a *App) apiScopes() []string {
 
 // stateLimits returns the bounds of the caches.
 func (a *App) stateLimits() stateLimits {
-	return stateLimits{cacheBytes: cacheBytes, denylistEntries: a.Denylist.cacheEntries()}
+	return stateLimits{cacheBytes: a.tokenCache(), denylistEntries: a.Denylist.cacheEntries()}
 }

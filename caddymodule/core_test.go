@@ -47,7 +47,7 @@ func TestDefaults(t *testing.T) {
 		},
 		TokenLifetime: 10 * time.Minute, MaxLag: 10 * time.Second,
 	})
-	equal(t, "limits", a.stateLimits(), stateLimits{cacheBytes: cacheBytes, denylistEntries: 1_000_000})
+	equal(t, "limits", a.stateLimits(), stateLimits{cacheBytes: tokens.DefaultCacheBytes, denylistEntries: 1_000_000})
 	equal(t, "theme", a.Theme.pages(), pages.Theme{})
 	equal(t, "API scopes", a.apiScopes(), []string{"a", "b"})
 }

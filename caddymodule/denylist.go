@@ -15,6 +15,7 @@ const (
 // The limits of Denylist.
 const (
 	minCacheEntries = 1000
+	maxCacheEntries = 100_000_000 // its counters alone are half a gigabyte
 	minMaxLag       = time.Second
 	maxMaxLag       = 5 * time.Minute
 	maxStale        = time.Hour
@@ -27,7 +28,7 @@ type Denylist struct {
 
 	// The age, 1s to 5m, beyond which a verdict "not denied" is never trusted.
 	// It bounds how long another node may let a revoked token pass when the
-	// faster feed of revocations fails. Default: 10s
+	// faster feed of revocations fails. Several gateways have the same. Default: 10s
 	MaxLag caddy.Duration `json:"max_lag,omitempty"`
 
 	// When the store cannot be asked, trust verdicts up to this age instead of
@@ -48,6 +49,8 @@ func (l *Denylist) Check() error {
 		return wrong("cache_entries", "%d is less than nothing: leave it out for %d", l.CacheEntries, defaultCacheEntries)
 	case l.CacheEntries > 0 && l.CacheEntries < minCacheEntries:
 		return wrong("cache_entries", "%d is too few to be of use: take at least %d", l.CacheEntries, minCacheEntries)
+	case l.CacheEntries > maxCacheEntries:
+		return wrong("cache_entries", "%d is more than memory can be given for: take at most %d", l.CacheEntries, maxCacheEntries)
 	case maxLag < minMaxLag || maxLag > maxMaxLag:
 		return wrong("max_lag", "%s is out of range: take %s to %s", show(maxLag), show(minMaxLag), show(maxMaxLag))
 	case stale < 0 || stale > maxStale:

@@ -97,8 +97,8 @@ func TestEveryErrorIsTested(t *testing.T) {
 	all := wanted.String()
 
 	messages := 0
-	for name, file := range sources(t, "api.go", "app.go", "bearer_issuer.go", "caddyfile.go", "caddyfile_blocks.go", "caddyfile_login.go", "check.go", "client.go",
-		"denylist.go", "grammar.go", "hash.go", "login.go", "refresh.go", "secret.go", "session.go", "signing.go", "theme.go", "urls.go") {
+	for name, file := range sources(t, "api.go", "app.go", "bearer_issuer.go", "caddyfile.go", "caddyfile_blocks.go", "caddyfile_login.go", "check.go", "client.go", "client_auth.go", "client_sender.go", "dpop.go",
+		"denylist.go", "grammar.go", "hash.go", "login.go", "refresh.go", "secret.go", "session.go", "signing.go", "theme.go", "tokencache.go", "urls.go") {
 		ast.Inspect(file, func(n ast.Node) bool {
 			format, ok := message(n)
 			if !ok || slices.Contains(untested, format) {

@@ -22,11 +22,15 @@ type observer struct {
 	metrics *metrics
 	log     *zap.Logger // one line per decision
 	sampled *zap.Logger // for what strangers or an outage can cause without end
-	emit    func(name string, e tokens.Event, where request)
+	emit    emitFunc
 }
 
+// emitFunc hands on a decision. It asks where that was made only if somebody
+// wants to know.
+type emitFunc func(name string, e tokens.Event, where func() request)
+
 // newObserver writes to the logger of the app, which carries its name.
-func newObserver(log *zap.Logger, m *metrics, emit func(name string, e tokens.Event, where request)) *observer {
+func newObserver(log *zap.Logger, m *metrics, emit emitFunc) *observer {
 	return &observer{
 		metrics: m,
 		log:     log,
@@ -40,21 +44,20 @@ func newObserver(log *zap.Logger, m *metrics, emit func(name string, e tokens.Ev
 // Happened counts, logs and emits one decision.
 func (o *observer) Happened(ctx context.Context, e tokens.Event) {
 	o.metrics.happened(e)
-	where := o.logLine(ctx, e)
+	where := sync.OnceValue(func() request { return requestInfo(ctx) })
+	o.logLine(e, where)
 	o.emit("oauth."+string(e.Kind), e, where)
 }
 
-// logLine writes the log line and returns which request it is about.
-func (o *observer) logLine(ctx context.Context, e tokens.Event) request {
-	where := requestInfo(ctx)
+// logLine writes the log line.
+func (o *observer) logLine(e tokens.Event, where func() request) {
 	log := o.log
 	if floods(e.Kind) {
 		log = o.sampled
 	}
 	if entry := log.Check(logLevel(e), string(e.Kind)); entry != nil {
-		entry.Write(eventFields(e, where)...)
+		entry.Write(eventFields(e, where())...)
 	}
-	return where
 }
 
 // Checked counts one verdict of a guarded route.
@@ -63,9 +66,9 @@ func (o *observer) Checked(reason tokens.Reason) { o.metrics.checked(reason) }
 // logLevel says how much an operator should care.
 func logLevel(e tokens.Event) zapcore.Level {
 	switch e.Kind {
-	case tokens.EventStoreTrouble, tokens.EventBackgroundRecovered, tokens.EventStoreRollback:
+	case tokens.EventStoreTrouble, tokens.EventBackgroundRecovered, tokens.EventStoreRollback, tokens.EventStoreNew:
 		return zapcore.ErrorLevel
-	case tokens.EventRefreshReuse, tokens.EventCodeReuse, tokens.EventStoreNew:
+	case tokens.EventRefreshReuse, tokens.EventCodeReuse, tokens.EventStoreFailover:
 		return zapcore.WarnLevel
 	case tokens.EventTokenRefused:
 		if e.Outcome == string(tokens.ReasonStore) {
@@ -73,9 +76,15 @@ func logLevel(e tokens.Event) zapcore.Level {
 		}
 	case tokens.EventIssuerKeys:
 		return keysLogLevel(e.Outcome)
+	case tokens.EventClientCredential:
+		return zapcore.DebugLevel // it is counted
+	case tokens.EventClockSkew, tokens.EventHealth: // and when it is over
+		if e.Cause != nil {
+			return zapcore.ErrorLevel
+		}
 	case tokens.EventTokenIssued, tokens.EventRefresh, tokens.EventFamilyEvicted,
-		tokens.EventCodeIssued, tokens.EventRevoked, tokens.EventLogin, tokens.EventLogout, tokens.EventClientAuth,
-		tokens.EventKeyRotated, tokens.EventSecretFallback:
+		tokens.EventCodeIssued, tokens.EventDevice, tokens.EventRevoked, tokens.EventLogin, tokens.EventLogout, tokens.EventClientAuth,
+		tokens.EventKeyRotated, tokens.EventSecretFallback, tokens.EventAdmin:
 	}
 	return zapcore.InfoLevel
 }
@@ -97,7 +106,7 @@ func keysLogLevel(outcome string) zapcore.Level {
 // that its log lines are sampled: the first 100 of each second, then each 100th.
 func floods(k tokens.EventKind) bool {
 	switch k {
-	case tokens.EventTokenRefused, tokens.EventClientAuth, tokens.EventStoreTrouble, tokens.EventSecretFallback:
+	case tokens.EventTokenRefused, tokens.EventClientAuth, tokens.EventStoreTrouble, tokens.EventSecretFallback, tokens.EventClientCredential:
 		return true
 	default:
 		return false
@@ -193,9 +202,13 @@ func newEmitter(ctx caddy.Context, metrics *metrics, log *zap.Logger) (*emitter,
 	if err != nil {
 		return nil, fmt.Errorf("getting events app: %w", err)
 	}
+	events := app.(*caddyevents.App)
+	if err := checkSubscriptions(events.Subscriptions); err != nil {
+		return nil, err
+	}
 	m := &emitter{
 		ctx:     ctx,
-		app:     app.(*caddyevents.App),
+		app:     events,
 		metrics: metrics,
 		log:     log,
 		queue:   make(chan queuedEvent, eventQueue),
@@ -216,12 +229,12 @@ func (m *emitter) Handle(context.Context, caddy.Event) error {
 func (m *emitter) close() { m.stop.Do(func() { close(m.done) }) }
 
 // emit queues an event if anybody listens, or may yet.
-func (m *emitter) emit(name string, e tokens.Event, where request) {
+func (m *emitter) emit(name string, e tokens.Event, where func() request) {
 	if m.started.Load() && !m.app.ShouldEmit(name) {
 		return
 	}
 	select {
-	case m.queue <- queuedEvent{name: name, data: eventData(e, where)}:
+	case m.queue <- queuedEvent{name: name, data: eventData(e, where())}:
 	default:
 		m.metrics.dropped.Inc()
 	}

@@ -20,10 +20,12 @@ func TestEveryKindHasALevelAndAName(t *testing.T) {
 	levels := map[tokens.EventKind]zapcore.Level{
 		tokens.EventStoreTrouble:        zapcore.ErrorLevel,
 		tokens.EventStoreRollback:       zapcore.ErrorLevel,
-		tokens.EventStoreNew:            zapcore.WarnLevel,
+		tokens.EventStoreNew:            zapcore.ErrorLevel,
+		tokens.EventStoreFailover:       zapcore.WarnLevel,
 		tokens.EventBackgroundRecovered: zapcore.ErrorLevel,
 		tokens.EventRefreshReuse:        zapcore.WarnLevel,
 		tokens.EventCodeReuse:           zapcore.WarnLevel,
+		tokens.EventClientCredential:    zapcore.DebugLevel,
 	}
 	for _, kind := range eventKinds {
 		want, ok := levels[kind]
@@ -39,14 +41,17 @@ func TestEveryKindHasALevelAndAName(t *testing.T) {
 	}
 }
 
+// nowhere is no request.
+func nowhere() request { return request{} }
+
 func TestLogLineOfADecision(t *testing.T) {
 	core, logs := logtest.New(zapcore.DebugLevel)
 	o := newObserver(zap.New(core), newMetrics(), nil)
 	family := tokens.FamilyKey{1}.ID()
-	o.logLine(context.Background(), tokens.Event{
+	o.logLine(tokens.Event{
 		Kind: tokens.EventRefreshReuse, Outcome: "reuse", Client: "my-spa", Subject: "local|alice",
 		Family: family, Cause: errors.New("generation 3 of 5"),
-	})
+	}, nowhere)
 	entries := logs.All()
 	if len(entries) != 1 {
 		t.Fatalf("%d log lines, want 1", len(entries))
@@ -74,8 +79,8 @@ func TestLogIsSampledWhereStrangersWriteIt(t *testing.T) {
 	o := newObserver(zap.New(core), newMetrics(), nil)
 	const lines = 1000
 	for range lines {
-		o.logLine(context.Background(), tokens.Event{Kind: tokens.EventTokenRefused})
-		o.logLine(context.Background(), tokens.Event{Kind: tokens.EventRefreshReuse})
+		o.logLine(tokens.Event{Kind: tokens.EventTokenRefused}, nowhere)
+		o.logLine(tokens.Event{Kind: tokens.EventRefreshReuse}, nowhere)
 	}
 	if n := logs.FilterMessage(string(tokens.EventTokenRefused)).Len(); n < 100 || n > lines/4 {
 		t.Errorf("%d lines of %d refusals, want few, but some", n, lines)

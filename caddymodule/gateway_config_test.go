@@ -3,9 +3,13 @@ package caddymodule
 import (
 	"bytes"
 	"fmt"
+	"net/url"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"text/template"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -119,7 +123,49 @@ func (g *gateway) loadCaddyfile(file []byte) error {
 	}
 	err = caddy.Load(config, true)
 	g.client.CloseIdleConnections() // the old servers have closed them, or will
+	g.handedOver()
 	return err
+}
+
+// handedOver waits until the listeners of the configuration before are closed,
+// where the system tells: the kernel deals out connections to them too
+// (SO_REUSEPORT), and resets those that nobody has taken when they close.
+func (g *gateway) handedOver() {
+	g.t.Helper()
+	for _, address := range []string{g.Issuer, g.API} {
+		u, err := url.Parse(address)
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		for begun := time.Now(); listeners(g.t, u.Port()) > 1; time.Sleep(time.Millisecond) {
+			if time.Since(begun) > 10*time.Second {
+				g.t.Fatalf("two listeners stay at %s", address)
+			}
+		}
+	}
+}
+
+// listeners returns how many sockets listen on a TCP port, 0 where that is not to be known.
+func listeners(t *testing.T, port string) int {
+	t.Helper()
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		text, err := os.ReadFile(table)
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(text)) {
+			const listening = "0A"
+			if f := strings.Fields(line); len(f) > 3 && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", number)) && f[3] == listening {
+				count++
+			}
+		}
+	}
+	return count
 }
 
 // config adapts the gateway's Caddyfile.

@@ -149,6 +149,12 @@ type tokenAnswer struct {
 func (g *gateway) token(form url.Values) tokenAnswer {
 	g.t.Helper()
 	resp, body := g.do(g.request(g.url("/oauth/token"), form))
+	return g.tokenAnswer(resp, body)
+}
+
+// tokenAnswer reads an answer of the token endpoint.
+func (g *gateway) tokenAnswer(resp reply, body string) tokenAnswer {
+	g.t.Helper()
 	answer := tokenAnswer{status: resp.StatusCode, body: body}
 	if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
 		if err := json.Unmarshal([]byte(body), &answer); err != nil {

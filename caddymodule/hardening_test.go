@@ -339,6 +339,7 @@ func TestPlaceholdersAreLiteral(t *testing.T) {
 			if err := caddy.Load(bytes.Replace(config, []byte(`"MARK"`), mark, 1), true); err != nil {
 				t.Fatal(err)
 			}
+			g.handedOver()
 			resp, body := g.call("/", "", "X-Secret", "canary-of-the-request")
 			seen := g.upstream.take()
 			if !tt.passes {

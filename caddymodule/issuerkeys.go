@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -131,6 +132,37 @@ func (k *issuerKeys) release() error {
 	}
 	k.taken = nil
 	return errors.Join(failures...)
+}
+
+var errNoSuchIssuer = errors.New("no bearer_auth takes tokens of this issuer; `caddy oauth issuers list` shows those that are known")
+
+// list returns the issuers, in order.
+func (k *issuerKeys) list() []issuerInfo {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	infos := make([]issuerInfo, 0, len(k.taken))
+	for key, shared := range k.taken {
+		info := issuerInfo{Issuer: key.source.Issuer, Keys: cmp.Or(key.source.JWKSURI, "as its metadata says")}
+		if seen := shared.LastSeen(); !seen.IsZero() {
+			info.LastSeen = seen.UTC().Format(time.RFC3339)
+		}
+		infos = append(infos, info)
+	}
+	slices.SortFunc(infos, func(a, b issuerInfo) int { return cmp.Or(cmp.Compare(a.Issuer, b.Issuer), cmp.Compare(a.Keys, b.Keys)) })
+	return infos
+}
+
+// purge forgets the keys of an issuer, and reports whether it is known.
+func (k *issuerKeys) purge(issuer string) (known bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for key, shared := range k.taken {
+		if key.source.Issuer == issuer {
+			shared.Purge()
+			known = true
+		}
+	}
+	return known
 }
 
 // issuerKeyAge reports how old the keys of the other issuers are.

@@ -14,7 +14,7 @@ import (
 // reload does not reset them. Labels come from closed sets only: never a
 // subject, token, address or anything else that a request chose.
 type metrics struct {
-	events       map[tokens.EventKind]prometheus.Counter
+	events       map[tokens.EventKind]map[string]prometheus.Counter // by outcome
 	refreshes    map[string]prometheus.Counter
 	issued       map[tokens.GrantType]prometheus.Counter
 	checks       map[tokens.Reason]prometheus.Counter
@@ -22,7 +22,9 @@ type metrics struct {
 	refused      map[tokens.Reason]prometheus.Counter
 	otherRefusal prometheus.Counter
 	keyFetches   map[string]prometheus.Counter
+	credentials  *prometheus.CounterVec
 	dropped      prometheus.Counter
+	unreplicated prometheus.Counter
 	store        *prometheus.HistogramVec
 	storeFails   *prometheus.CounterVec
 	endpoints    *prometheus.HistogramVec
@@ -44,8 +46,11 @@ var latencyBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .02
 
 func newMetrics() *metrics {
 	m := new(metrics)
-	events := m.counter("events_total", "Decisions of the authorization server by kind.", "event")
-	m.events = preset(events, eventKinds)
+	events := m.counter("events_total", "Decisions of the authorization server by kind and outcome.", "event", "outcome")
+	m.events = make(map[tokens.EventKind]map[string]prometheus.Counter, len(eventKinds))
+	for _, kind := range eventKinds {
+		m.events[kind] = preset(events.MustCurryWith(prometheus.Labels{"event": string(kind)}), append([]string{other}, outcomes[kind]...))
+	}
 	refreshes := m.counter("refreshes_total", "Refresh token requests by outcome.", "outcome")
 	m.refreshes = preset(refreshes, refreshOutcomes)
 	issued := m.counter("tokens_issued_total", "Access tokens issued by grant type.", "grant_type")
@@ -61,11 +66,18 @@ func newMetrics() *metrics {
 	fetches := m.counter("issuer_key_fetches_total", "Fetches of the keys of other issuers by outcome.", "outcome")
 	m.keyFetches = preset(fetches, tokens.KeyOutcomes)
 
+	m.credentials = m.counter("client_credentials_used_total",
+		"Authentications of clients that have several secrets or keys, by option and number in the configuration.", "client", "credential")
+
 	m.dropped = prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: "caddy", Subsystem: "oauth", Name: "events_dropped_total",
 		Help: "Caddy events not emitted because their subscribers were too slow.",
 	})
-	m.collectors = append(m.collectors, m.dropped)
+	m.unreplicated = prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: "caddy", Subsystem: "oauth", Name: "store_unreplicated_total",
+		Help: "Writes that too few replicas of the store had confirmed in time.",
+	})
+	m.collectors = append(m.collectors, m.dropped, m.unreplicated)
 	m.store = m.histogram("store_duration_seconds", "Duration of store operations.", "op")
 	m.storeFails = m.counter("store_errors_total", "Store operations that failed.", "op")
 	m.endpoints = m.histogram("endpoint_duration_seconds", "Duration of requests to the endpoints.", "endpoint", "code")
@@ -111,7 +123,11 @@ func (m *metrics) register(registry *prometheus.Registry) error {
 
 // happened counts a decision.
 func (m *metrics) happened(e tokens.Event) {
-	if c, ok := m.events[e.Kind]; ok {
+	if counters, ok := m.events[e.Kind]; ok {
+		c, ok := counters[e.Outcome]
+		if !ok {
+			c = counters[other]
+		}
 		c.Inc()
 	}
 	switch e.Kind {
@@ -135,6 +151,8 @@ func (m *metrics) happened(e tokens.Event) {
 		if c, ok := m.keyFetches[e.Outcome]; ok {
 			c.Inc()
 		}
+	case tokens.EventClientCredential: // both are words of the configuration
+		m.credentials.WithLabelValues(e.Client, e.Outcome).Inc()
 	default: // counted by kind only
 	}
 }

@@ -92,7 +92,7 @@ func series(t *testing.T, text, name string) float64 {
 func TestMetricsOfAGateway(t *testing.T) {
 	g := startGateway(t, gatewayOptions{})
 	names := []string{
-		`caddy_oauth_events_total{event="login"}`,
+		`caddy_oauth_events_total{event="login",outcome="ok"}`,
 		`caddy_oauth_refreshes_total{outcome="rotated"}`,
 		`caddy_oauth_tokens_issued_total{grant_type="client_credentials"}`,
 		`caddy_oauth_tokens_refused_total{reason="bad_mac"}`,

@@ -19,6 +19,9 @@ const (
 // maxLeeway bounds how long a stolen refresh token passes for a lost answer.
 const maxLeeway = time.Minute
 
+// minCookieLeeway is the shortest leeway for tabs that share one token.
+const minCookieLeeway = time.Second
+
 // minRefresh is the shortest life of a refresh token that is of use.
 const minRefresh = time.Minute
 
@@ -44,6 +47,11 @@ type RefreshToken struct {
 	// How many logins one user may have at this client; the oldest is ended by
 	// one more. Default: 200
 	MaxActive int `json:"max_active,omitempty"`
+
+	// Whether the browser keeps the refresh token in a cookie that no script can
+	// read, instead of the app in its memory: for `spa` clients of the issuer's own
+	// site, which then refresh at `/oauth/refresh`. Default: false
+	Cookie bool `json:"cookie,omitempty"`
 }
 
 // Check finds what the text shows to be wrong.
@@ -67,6 +75,8 @@ func (r *RefreshToken) Check() error {
 }
 
 func (r *RefreshToken) rotation() bool { return r == nil || r.Rotation == nil || *r.Rotation }
+
+func (r *RefreshToken) cookie() bool { return r != nil && r.Cookie }
 
 func (r *RefreshToken) leeway() time.Duration {
 	if r == nil || r.Leeway == nil {
@@ -104,5 +114,6 @@ func (r *RefreshToken) core() tokens.RefreshPolicy {
 		Lifetime:     r.lifetime().duration(),
 		IdleLifetime: r.idleLifetime().duration(),
 		MaxActive:    r.maxActive(),
+		Cookie:       r.cookie(),
 	}
 }

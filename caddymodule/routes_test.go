@@ -56,7 +56,7 @@ func TestRefusalsGoThroughHandleErrors(t *testing.T) {
 		status      int
 		challenge   string
 	}{
-		{"no token", "", http.StatusUnauthorized, `Bearer realm="https://api.example.com", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource"`},
+		{"no token", "", http.StatusUnauthorized, `Bearer realm="https://api.example.com", scope="orders:read", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource"`},
 		{"bad token", "canary.token.text", http.StatusUnauthorized, `error="invalid_token"`},
 		{"good token", token, http.StatusOK, ""},
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -21,18 +22,20 @@ import (
 type runtime struct {
 	issuer    *tokens.Issuer
 	shared    *sharedState
+	store     StoreModule
 	poolKey   string
 	issuerURL string
 
 	ctx        context.Context // ends with the configuration
 	log        *zap.Logger
-	emitter    *emitter
 	observer   *observer
 	secrets    []string // configured ones
 	secretFile string   // of the generated one otherwise
 	settings   tokens.Settings
 
 	entered  atomic.Bool
+	waiting  atomic.Bool                    // the background tries to enter: the store is out of reach
+	derived  atomic.Pointer[tokens.Secrets] // of the secrets, once they were read
 	mu       sync.Mutex
 	tenant   *tenant
 	released bool
@@ -45,37 +48,37 @@ func (a *App) provisionRuntime(ctx caddy.Context) error {
 		return fmt.Errorf("%s needs `secret`: other gateways share this store, so none can be generated; "+
 			"make one with `caddy oauth secret` and configure it on each", store.CaddyModule().ID)
 	}
-	if err := processMetrics.register(ctx.GetMetricsRegistry()); err != nil {
-		return fmt.Errorf("registering metrics: %w", err)
-	}
-	emitter, err := newEmitter(ctx, processMetrics, a.log)
-	if err != nil {
-		return err
-	}
 	shared, err := shareState(store, a.stateLimits(), processMetrics)
 	if err != nil {
 		return err
 	}
 	if shared.limits != a.stateLimits() {
-		a.log.Warn("denylist: cache_entries stays as it was until Caddy restarts: the cache is shared with the configuration before")
+		a.log.Warn("token_cache and cache_entries of denylist stay as they were until Caddy restarts: the caches are shared with the configuration before")
 	}
 	r := &runtime{
 		shared:     shared,
+		store:      store,
 		poolKey:    store.PoolKey(),
 		issuerURL:  a.Issuer,
 		ctx:        ctx,
 		log:        a.log,
-		emitter:    emitter,
-		observer:   newObserver(a.log, processMetrics, emitter.emit),
+		observer:   a.observer,
 		secrets:    a.secrets,
 		secretFile: store.SecretFile(),
 		settings:   a.coreSettings(),
 	}
 	a.runtime = r // from here on Cleanup releases it
+	if err := a.takeClientKeys(r.observer); err != nil {
+		return err
+	}
 	if r.issuer, err = tokens.NewIssuer(a.coreConfig(r.observer), shared.state); err != nil {
 		return err
 	}
-	if err := ctx.GetMetricsRegistry().Register(newStateCollector(shared.state)); err != nil {
+	registry := ctx.GetMetricsRegistry()
+	if err := errors.Join(
+		registry.Register(newStateCollector(shared.state)), registry.Register(newHealthCollector(shared.state)), registry.Register(newFeedCollector(shared.state)),
+		registry.Register(newHoldingsCollector(shared.state)),
+	); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	return nil
@@ -83,14 +86,40 @@ func (a *App) provisionRuntime(ctx caddy.Context) error {
 
 // startRuntime opens the store, so that what an operator must mend stops the
 // start and not the first user. A store that is out of reach does not: it may be
-// back before anybody comes, and every request tries again.
+// back before anybody comes, and every request tries again, as the background does.
 func (a *App) startRuntime() error {
 	err := a.runtime.ready()
 	if errors.Is(err, redisstore.ErrUnreachable) {
 		a.log.Warn("the store is out of reach; until it is back, tokens can neither be issued nor refreshed", zap.Error(err))
+		a.runtime.waiting.Store(true)
+		go a.runtime.awaitStore()
 		return nil
 	}
 	return err
+}
+
+// awaitEvery is how often the background tries to open a store that was out of reach.
+const awaitEvery = 500 * time.Millisecond
+
+// awaitStore tries until the store is open or the configuration has ended, so
+// that a gateway without requests gets well, too. Its health tells how it goes.
+func (r *runtime) awaitStore() {
+	defer func() {
+		if p := recover(); p != nil {
+			r.observer.Happened(r.ctx, tokens.Event{
+				Kind: tokens.EventBackgroundRecovered, Outcome: "open", Cause: fmt.Errorf("opening the store: panic: %v", p),
+			})
+		}
+	}()
+	tick := time.NewTicker(awaitEvery)
+	defer tick.Stop()
+	for r.open() != nil {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // stopRuntime leaves everything open: the requests under way finish on it.
@@ -109,15 +138,39 @@ var errEnded = errors.New("this configuration has ended")
 // ready makes sure that the settings are applied and the store is open. Once
 // it has succeeded, it costs two atomic reads.
 func (r *runtime) ready() error {
-	if !r.entered.Load() {
-		if err := r.enter(); err != nil {
-			return r.trouble(err)
-		}
-	}
-	if err := r.shared.state.Open(r.ctx); err != nil {
+	if err := r.open(); err != nil {
 		return r.trouble(err)
 	}
 	return nil
+}
+
+// readyToCheck is ready for guarded routes. While the store is out of reach, what
+// the configuration before has opened will do: its keys, its verdicts, and its
+// settings of the denylist, until those of this one can be applied.
+func (r *runtime) readyToCheck() error {
+	if r.waiting.Load() && !r.entered.Load() && r.openBefore() {
+		return nil
+	}
+	err := r.open()
+	if err == nil || errors.Is(err, redisstore.ErrUnreachable) && r.openBefore() {
+		return nil
+	}
+	return r.trouble(err)
+}
+
+// openBefore reports whether the state was opened already, under the same secret.
+func (r *runtime) openBefore() bool {
+	secrets := r.derived.Load()
+	return secrets != nil && r.shared.state.OpenUnder(secrets)
+}
+
+func (r *runtime) open() error {
+	if !r.entered.Load() {
+		if err := r.enter(); err != nil {
+			return err
+		}
+	}
+	return r.shared.state.Open(r.ctx)
 }
 
 // trouble reports why the store cannot be used: whoever asked learns only that it cannot.
@@ -143,7 +196,8 @@ func (r *runtime) enter() error {
 	if err != nil {
 		return err
 	}
-	t := &tenant{settings: r.settings, observer: r.observer}
+	r.derived.Store(secrets)
+	t := &tenant{store: r.store, settings: r.settings, observer: r.observer}
 	t.settings.Secrets = secrets
 	if err := r.shared.enter(r.ctx, t); err != nil {
 		return err
@@ -180,7 +234,6 @@ func (r *runtime) release() error {
 		return nil
 	}
 	r.released = true
-	r.emitter.close()
 	var restored error
 	if r.tenant != nil {
 		restored = r.shared.leave(context.WithoutCancel(r.ctx), r.tenant)

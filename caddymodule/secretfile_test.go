@@ -45,6 +45,7 @@ func TestGeneratedSecretIsMadeOnce(t *testing.T) {
 	}
 }
 
+// ADM-09, R-38: a key file that others can read, or that is garbage, is refused and not replaced.
 func TestGeneratedSecretRefusesBadFiles(t *testing.T) {
 	tests := []struct {
 		name, content string

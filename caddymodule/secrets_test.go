@@ -40,8 +40,9 @@ const redactLogs = `log {
 	}
 	oauth_server`
 
-// SEC-01, SEC-02, SEC-04, SEC-05, SEC-09: no secret, code, token or session is
-// in any log, metric, event, answer of the admin API, or in the store.
+// SEC-01, SEC-02, SEC-04, SEC-05, SEC-09, CLI-18, RT-24: no secret, code, token
+// or session is in any log, metric, event, answer of the admin API, in the
+// configuration, or in the store.
 func TestSecretsAreNowhere(t *testing.T) {
 	g := newGateway(t)
 	t.Setenv("GATEHOUSE_TEST_SECRET", g.Secret)

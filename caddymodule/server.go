@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 func init() {
@@ -25,16 +26,18 @@ func init() {
 // OAuthServer serves the endpoints of the authorization server that the
 // `oauth` app configures: `/authorize`, `/oauth/token`, `/userinfo`, the login
 // pages, the discovery documents and so on. Requests for other paths go on to
-// the next handler.
+// the next handler, without the server's own cookies.
 //
 // It belongs on the host of the issuer. Every URL that it emits derives from
-// the issuer and never from the request.
+// the issuer and never from the request. Under an https issuer it refuses requests
+// that came without encryption, unless a proxy that Caddy trusts vouches for them.
 type OAuthServer struct {
 	// Endpoints that are to be at another path, by name: `authorize`, `token`,
 	// `revoke` … A path is relative to the issuer's own. Default: Auth0's paths.
 	Paths map[string]string `json:"paths,omitempty"`
 
 	server *handler.Server
+	clear  *clearText
 }
 
 // CaddyModule returns the Caddy module information.
@@ -58,6 +61,7 @@ func (s *OAuthServer) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("oauth_server: %w", err)
 	}
+	s.clear = &clearText{issuer: app.Issuer, log: ctx.Logger()}
 	return nil
 }
 
@@ -66,12 +70,14 @@ func (s *OAuthServer) serverConfig(app *App) handler.Config {
 		Issuer:      app.runtime.issuer,
 		IssuerURL:   app.Issuer,
 		Ready:       func(context.Context) error { return app.runtime.ready() },
+		Health:      func() tokens.Trouble { return app.runtime.shared.state.Health().Trouble },
 		JWKS:        app.runtime.shared.state.Keys.JWKS,
 		Secrets:     app.runtime.secretsInUse,
 		Logins:      app.logins,
 		Theme:       app.Theme.pages(),
 		Paths:       s.Paths,
 		ClientIP:    clientIP,
+		RequestID:   func(r *http.Request) string { return requestInfo(r.Context()).id },
 		Observer:    app.runtime.observer,
 		IDTokenAlgs: app.idTokenAlgorithms(),
 		APIScopes:   app.apiScopes(),
@@ -85,11 +91,14 @@ func (s *OAuthServer) Check() error { return handler.CheckPaths(s.Paths) }
 func (s *OAuthServer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	endpoint, ok := s.server.Endpoint(r.URL.Path)
 	if !ok {
+		handler.StripCookies(r.Header)
 		return next.ServeHTTP(w, r)
 	}
 	start := time.Now()
 	recorder := caddyhttp.NewResponseRecorder(w, nil, nil)
-	s.server.ServeHTTP(recorder, r)
+	if !s.clear.refused(recorder, r) {
+		s.server.ServeHTTP(recorder, r)
+	}
 	processMetrics.served(endpoint, recorder.Status(), time.Since(start))
 	return nil
 }
@@ -98,7 +107,7 @@ func (s *OAuthServer) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 // configuration means nothing without one, so an empty app is never made up.
 func oauthApp(ctx caddy.Context, directive string) (*App, error) {
 	app, err := ctx.AppIfConfigured("oauth")
-	if errors.Is(err, caddy.ErrNotConfigured) {
+	if errors.Is(err, caddy.ErrNotConfigured) || err == nil && app.(*App).bare() {
 		return nil, fmt.Errorf("%s: no authorization server is configured: add the global option `oauth { … }` "+
 			"(in JSON the app `oauth`)", directive)
 	}

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -31,8 +32,10 @@ type sharedState struct {
 
 // tenant is one configuration's claim on shared state.
 type tenant struct {
+	store    StoreModule // as this configuration has it
 	settings tokens.Settings
 	observer *observer
+	posture  *posture // once its app has started
 }
 
 // stateLimits are the bounds of the caches of shared state, fixed while it lives.
@@ -71,12 +74,23 @@ func (s *sharedState) enter(ctx context.Context, t *tenant) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := s.observer.to.Swap(t.observer)
-	if err := s.state.Configure(ctx, t.settings); err != nil {
+	if err := t.apply(ctx, s.state); err != nil {
 		s.observer.to.Store(before)
+		if len(s.live) > 0 {
+			err = errors.Join(err, s.live[len(s.live)-1].store.Apply(ctx, s.state.Store))
+		}
 		return err
 	}
 	s.live = append(s.live, t)
 	return nil
+}
+
+// apply brings shared state in line with a configuration.
+func (t *tenant) apply(ctx context.Context, state *tokens.State) error {
+	if err := t.store.Apply(ctx, state.Store); err != nil {
+		return err
+	}
+	return state.Configure(ctx, t.settings)
 }
 
 // leave takes a configuration back.
@@ -102,7 +116,7 @@ func (s *sharedState) restore(ctx context.Context) error {
 	}
 	t := s.live[len(s.live)-1]
 	s.observer.to.Store(t.observer)
-	if err := s.state.Configure(ctx, t.settings); err != nil {
+	if err := t.apply(ctx, s.state); err != nil {
 		return fmt.Errorf("restoring the settings of the configuration before: %w", err)
 	}
 	return nil

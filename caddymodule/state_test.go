@@ -39,7 +39,8 @@ func testTenant(t *testing.T, lifetime time.Duration, secret string) *tenant {
 		t.Fatal(err)
 	}
 	return &tenant{
-		observer: newObserver(zap.NewNop(), newMetrics(), func(string, tokens.Event, request) {}),
+		store:    new(BoltStore),
+		observer: newObserver(zap.NewNop(), newMetrics(), func(string, tokens.Event, func() request) {}),
 		settings: tokens.Settings{
 			Secrets: secrets, TokenLifetime: lifetime, Keys: tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256}},
 		},

@@ -14,6 +14,8 @@ import (
 type stats struct {
 	Issuer         string             `json:"issuer"`
 	Store          string             `json:"store"`
+	Health         healthInfo         `json:"health"`
+	Feed           feedInfo           `json:"feed"`
 	Configurations int                `json:"configurations"` // that use the store now, old ones included
 	Keys           []tokens.KeyInfo   `json:"keys"`
 	Events         map[string]float64 `json:"events"`
@@ -29,9 +31,11 @@ func (r *runtime) stats() stats {
 	s := stats{
 		Issuer:         r.issuerURL,
 		Store:          r.poolKey,
+		Health:         describeHealth(r.shared.state.Health()),
+		Feed:           describeFeed(r.shared.state.Denylist.FeedStats(), time.Now()),
 		Configurations: users,
 		Keys:           r.shared.state.Keys.Keys(),
-		Events:         counts(m.events),
+		Events:         eventCounts(m.events),
 		Refreshes:      counts(m.refreshes),
 		TokensIssued:   counts(m.issued),
 		TokensRefused:  counts(m.refused),
@@ -42,6 +46,17 @@ func (r *runtime) stats() stats {
 		s.TokenChecks[verdictOK] = passed
 	}
 	return s
+}
+
+// eventCounts reads the counters of events and adds up the outcomes of each kind.
+func eventCounts(events map[tokens.EventKind]map[string]prometheus.Counter) map[string]float64 {
+	sums := make(map[string]float64)
+	for kind, counters := range events {
+		for _, n := range counts(counters) {
+			sums[string(kind)] += n
+		}
+	}
+	return sums
 }
 
 // counts reads counters and leaves out those at zero.

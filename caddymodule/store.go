@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"time"
@@ -26,6 +27,10 @@ type StoreModule interface {
 	// NewStore makes the store, not open yet. It calls onCall after each
 	// operation; op is of a closed set.
 	NewStore(onCall func(op string, took time.Duration, err error)) tokens.Store
+	// Apply brings a store that another configuration with the same key has
+	// made in line with the settings, while it is in use. With an error it is
+	// as it was.
+	Apply(ctx context.Context, store tokens.Store) error
 	// SecretFile is where a secret is generated when none is configured, or ""
 	// when other gateways share the data, so that the operator has to give one.
 	SecretFile() string
@@ -96,6 +101,9 @@ func (b *BoltStore) SecretFile() string { return b.file + ".secret" }
 func (b *BoltStore) NewStore(onCall func(op string, took time.Duration, err error)) tokens.Store {
 	return boltstore.New(boltstore.Options{Path: b.file, Clock: time.Now, OnCall: onCall})
 }
+
+// Apply has nothing to change: the path is all there is.
+func (*BoltStore) Apply(context.Context, tokens.Store) error { return nil }
 
 // Interface guards
 var (

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -71,6 +72,9 @@ type RedisStore struct {
 	// The longest that one call may take, retries included. Default: 1s
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
+	// Whether answers wait for replicas. Default: they do not.
+	WaitReplicas *RedisWait `json:"wait_replicas,omitempty"`
+
 	// Whether to accept a Redis that may throw keys away when memory is short:
 	// sessions end by it, and revocations are forgotten. Default: false
 	AllowEviction bool `json:"allow_eviction,omitempty"`
@@ -122,7 +126,7 @@ const redisBlock = "store redis"
 
 // Check finds what the text shows to be wrong.
 func (r *RedisStore) Check() error {
-	return firstOf(r.checkAddresses, r.checkMode, r.checkAccess, r.checkLimits)
+	return firstOf(r.checkAddresses, r.checkMode, r.checkAccess, r.checkLimits, r.WaitReplicas.Check)
 }
 
 func (r *RedisStore) checkAddresses() error {
@@ -227,6 +231,7 @@ func (r *RedisStore) resolve() error {
 	r.options = redisstore.Options{
 		Addresses: r.addresses, MasterName: r.Sentinel, Username: r.Username, SentinelUsername: r.SentinelUsername,
 		Database: r.Database, KeyPrefix: r.KeyPrefix, PoolSize: r.PoolSize, Timeout: time.Duration(r.Timeout), AllowEviction: r.AllowEviction,
+		WaitReplicas: r.WaitReplicas.core(),
 	}
 	switch {
 	case r.Cluster:
@@ -299,11 +304,21 @@ func (*RedisStore) SecretFile() string { return "" }
 func (r *RedisStore) NewStore(onCall func(op string, took time.Duration, err error)) tokens.Store {
 	o := r.options
 	o.OnCall = onCall
-	o.OnBirth = func(born time.Time) {
-		r.log.Error("the store was emptied: everybody has to log in again, and tokens from before are worth nothing", zap.Time("born", born))
-	}
+	o.OnUnreplicated = processMetrics.unreplicated.Inc
 	o.Logf = r.log.Sugar().Debugf
 	return redisstore.New(o)
+}
+
+// Apply changes how a store is reached that another configuration has made.
+func (r *RedisStore) Apply(ctx context.Context, store tokens.Store) error {
+	redis, ok := store.(*redisstore.Store)
+	if !ok {
+		return fmt.Errorf("%s: the store in use is a %T", redisBlock, store)
+	}
+	if err := redis.Reconfigure(ctx, r.options); err != nil {
+		return fmt.Errorf("%s: %w", redisBlock, err)
+	}
+	return nil
 }
 
 // Interface guards

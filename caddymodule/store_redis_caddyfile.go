@@ -26,6 +26,7 @@ import (
 //	    key_prefix <text>
 //	    pool_size  <number>
 //	    timeout    <duration>
+//	    wait_replicas <number> <timeout> [strict]
 //	    allow_eviction
 //	}
 //
@@ -57,6 +58,7 @@ func (r *RedisStore) grammar() options {
 		"key_prefix":        stringOption(&r.KeyPrefix),
 		"pool_size":         countOption(&r.PoolSize),
 		"timeout":           durationOption(&r.Timeout),
+		"wait_replicas":     {read: r.readWait},
 		"allow_eviction":    flagOption(&r.AllowEviction),
 	}
 }

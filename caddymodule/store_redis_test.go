@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -142,13 +143,106 @@ func TestRedisDownAtStart(t *testing.T) {
 	if !strings.Contains(g.logs(), "the store is out of reach") {
 		t.Error("the log does not say that the store is out of reach")
 	}
+	if status, body := g.health(); status != http.StatusServiceUnavailable || body != "store_unavailable\n" {
+		t.Errorf("health without Redis: %d %q", status, body)
+	}
+	if status, body := g.admin(http.MethodGet, "/oauth/stats"); status != http.StatusOK || !strings.Contains(body, `"status":"store_unavailable","cause":"opening the store at `+server.Addr) {
+		t.Errorf("stats without Redis: %d %s", status, body)
+	}
 	server.Run()
-	eventually(t, "an answer", func() bool {
-		_, status := g.tryRefresh("rt1.none")
-		return status == http.StatusBadRequest
+	back := time.Now()
+	eventually(t, "health", func() bool { // which opens nothing itself
+		status, _ := g.health()
+		return status == http.StatusOK
 	})
+	if took := time.Since(back); took > 2*time.Second {
+		t.Errorf("well %v after Redis is back", took)
+	}
+	if _, status := g.tryRefresh("rt1.none"); status != http.StatusBadRequest {
+		t.Errorf("refresh with Redis: %d", status)
+	}
 	if g.login().RefreshToken == "" {
 		t.Error("no login")
+	}
+}
+
+// health asks the endpoint for load balancers.
+func (g *gateway) health() (status int, body string) {
+	g.t.Helper()
+	resp, body := g.do(g.request(g.url("/oauth/health"), nil))
+	return resp.StatusCode, body
+}
+
+// TestRedisEmptied: FLUSHALL makes a new store of it. Within two seconds tokens
+// from before are worth nothing, and operators hear of it. See R-49.
+func TestRedisEmptied(t *testing.T) {
+	server := redistest.Start(t)
+	g := startGateway(t, gatewayOptions{StoreIn: redisAt(server.Addr)})
+	before := g.login()
+	passes := func(token string) bool {
+		resp, _ := g.call("/orders", token)
+		return resp.StatusCode == http.StatusOK
+	}
+	if !passes(before.AccessToken) {
+		t.Fatal("a fresh token does not pass")
+	}
+	server.Do("FLUSHALL")
+	flushed := time.Now()
+	eventually(t, "the refusal of a token from before", func() bool { return !passes(before.AccessToken) })
+	if took := time.Since(flushed); took > 2*time.Second {
+		t.Errorf("a token from before is refused after %v", took)
+	}
+	if dead := g.refresh(before.RefreshToken); dead.Error != "invalid_grant" {
+		t.Errorf("refresh after the store was emptied: %d %s", dead.status, dead.body)
+	}
+	eventually(t, "a login", func() bool { // as soon as there are keys
+		status, _ := g.health()
+		return status == http.StatusOK && strings.Contains(g.logs(), `"store_new"`)
+	})
+	after := g.login()
+	if !passes(after.AccessToken) || g.refresh(after.RefreshToken).AccessToken == "" {
+		t.Error("after it was emptied, the store does not work")
+	}
+	if passes(before.AccessToken) {
+		t.Error("a token from before passes again")
+	}
+	if !strings.Contains(g.logs(), `"level":"error"`) || !strings.Contains(g.logs(), "has lost its birth mark") {
+		t.Error("the log does not say that the store was emptied")
+	}
+	if _, metrics := g.admin(http.MethodGet, "/metrics"); !strings.Contains(metrics, `caddy_oauth_healthy{reason=""} 1`) ||
+		!strings.Contains(metrics, "caddy_oauth_clock_skew_seconds ") {
+		t.Error("metrics of health are missing")
+	}
+}
+
+// TestReloadChangesRedisAccess: a reload with another user takes over the store
+// that is in use; one with a wrong password is refused, and the old goes on.
+func TestReloadChangesRedisAccess(t *testing.T) {
+	server := redistest.Start(t)
+	for _, name := range []string{"before", "after"} {
+		server.Do("ACL", "SETUSER", name, "on", ">password-of-"+name, "~*", "&*", "+@all")
+	}
+	as := func(user, password string) gatewayOptions {
+		return gatewayOptions{StoreIn: "redis {\n address " + server.Addr + "\n timeout 500ms\n username " + user + "\n password " + password + "\n}"}
+	}
+	g := startGateway(t, as("before", "password-of-before"))
+	token := g.login().RefreshToken
+	if err := g.load(as("after", "wrong")); err == nil || !strings.Contains(err.Error(), "refuses the username or the password") {
+		t.Errorf("reload with a wrong password: %v", err)
+	}
+	next := g.refresh(token)
+	if next.RefreshToken == "" {
+		t.Fatalf("after a reload that was refused: %d %s", next.status, next.body)
+	}
+	if err := g.load(as("after", "password-of-after")); err != nil {
+		t.Fatal(err)
+	}
+	server.Do("ACL", "DELUSER", "before")
+	if last := g.refresh(next.RefreshToken); last.RefreshToken == "" {
+		t.Errorf("after the reload: %d %s", last.status, last.body)
+	}
+	if status, body := g.health(); status != http.StatusOK {
+		t.Errorf("health after the reload: %d %s", status, body)
 	}
 }
 

@@ -88,7 +88,8 @@ func (g *gateway) config(folder string) string {
 		}
 		client cli {
 			type native
-			redirect_uris http://127.0.0.1/callback
+			redirect_uris http://127.0.0.1/callback com.example.cli:/callback https://cli.example.com/callback
+			device_code
 			apis %[3]s
 		}
 		client machine {

@@ -57,7 +57,7 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 	}
 	switch step {
 	case tokens.StepLogin:
-		return s.showLogin(w, r, a, loginProblem{})
+		return s.showLogin(w, r, visit{auth: a}, loginProblem{})
 	case tokens.StepConsent:
 		return s.showConsent(w, r, a, p)
 	case tokens.StepIssue:

@@ -1,7 +1,6 @@
 package handler
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -31,9 +30,23 @@ type GuardConfig struct {
 	StepUp    StepUp
 	Optional  bool   // an absent token passes, a bad one does not
 	Cookie    string // a cookie that may carry the token where no Authorization header does
-	// StripToken takes the token out of the request before it goes upstream.
+	// StripToken takes every token out of the request before it goes upstream.
 	StripToken bool
-	// CORS answers preflights and sets CORS headers for the origins that Origins accepts.
+	// Proofs checks the proofs of tokens that are bound to a DPoP key; nil refuses such tokens.
+	Proofs ProofChecker
+	// Proved returns what the guards of a request share, the same for all of
+	// them; nil where there is one guard at most.
+	Proved func(*http.Request) *Proved
+	// DPoPRequired refuses tokens that are not bound to a DPoP key.
+	DPoPRequired bool
+	// ClientOrigin returns the origin that the client has sent a request to, ahead
+	// of what proxies made of it. Nil takes what net/http knows.
+	ClientOrigin func(*http.Request) string
+	// RequestURLs returns what the client has sent a request to, for its proof:
+	// absolute, by each name that it goes by. Nil takes what net/http knows.
+	RequestURLs func(*http.Request) []string
+	// CORS answers preflights and sets CORS headers for the origins that Origins
+	// accepts. Without it, Check lets preflights pass without a token.
 	CORS    bool
 	Origins func(origin string) bool // required with CORS
 	// IssuerURL names the authorization server in the metadata document. Required.
@@ -62,7 +75,8 @@ type HeaderMapping struct {
 
 // Result is what Check found.
 type Result struct {
-	// Claims of the token; nil where it is optional and absent, or where Answered.
+	// Claims of the token; nil where it is optional and absent, where Answered, and
+	// for a preflight that is the next handler's to answer.
 	Claims *tokens.Claims
 	// Answered says that the answer is written (a CORS preflight, the metadata
 	// document) and nothing may follow.
@@ -90,7 +104,7 @@ type Guard struct {
 	cfg      GuardConfig
 	headers  []headerRule
 	anySub   bool   // no rule on `iss` says whose `sub` another rule means
-	scope    string // of an insufficient_scope challenge
+	scope    string // that a token needs, for challenges
 	realm    string // Bearer realm="…"
 	resource resource
 }
@@ -104,6 +118,8 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 		return nil, errors.New("making guard: at least one audience is required; a token for any other API would pass")
 	case cfg.CORS && cfg.Origins == nil:
 		return nil, errors.New("making guard: CORS needs Origins")
+	case cfg.DPoPRequired && cfg.Proofs == nil:
+		return nil, errors.New("making guard: DPoPRequired needs Proofs")
 	}
 	if cfg.Observer == nil {
 		cfg.Observer = tokens.NopObserver{}
@@ -111,9 +127,16 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 	if cfg.Ready == nil {
 		cfg.Ready = func(context.Context) error { return nil }
 	}
+	if cfg.RequestURLs == nil {
+		cfg.RequestURLs = requestURLs
+	}
+	if cfg.ClientOrigin == nil {
+		cfg.ClientOrigin = sameHost
+	}
 	if cfg.Realm == "" {
 		cfg.Realm = cfg.Audience[0]
 	}
+	cfg.Audience, cfg.Scopes, cfg.ScopeAny = shared(cfg.Audience), shared(cfg.Scopes), shared(cfg.ScopeAny)
 	rules, err := headerRules(cfg.Headers)
 	if err != nil {
 		return nil, err
@@ -129,6 +152,15 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 	return g, err
 }
 
+// shared returns the texts where tokens keep theirs.
+func shared(list []string) []string {
+	list = slices.Clone(list)
+	for i, text := range list {
+		list[i] = tokens.Shared(text)
+	}
+	return list
+}
+
 // Check verifies the request's token and the rules, applies the header
 // mappings to r, and sets challenge and CORS headers on w. The error is a *Refusal.
 func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
@@ -137,11 +169,16 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 		g.Metadata(w, r)
 		return Result{Answered: true}, nil
 	}
-	if g.cfg.CORS {
+	switch {
+	case g.cfg.CORS:
 		res.Writer, res.Answered = g.cors(w, r)
 		if res.Answered {
 			return res, nil
 		}
+	case g.barePreflight(r):
+		g.cleanRequest(r)
+		g.stripToken(r)
+		return res, nil
 	}
 	var err error
 	res.Claims, err = g.Authenticate(w, r)
@@ -153,16 +190,20 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 func (g *Guard) Authenticate(w http.ResponseWriter, r *http.Request) (*tokens.Claims, error) {
 	g.cleanRequest(r)
 	if err := g.cfg.Ready(r.Context()); err != nil {
-		return nil, g.refuse(w, r, err)
+		return nil, g.refuse(w, r, tokenSource{}, err)
 	}
 	token, source, err := g.readToken(r)
 	if errors.Is(err, errNoToken) && g.cfg.Optional {
+		g.stripToken(r)
 		return nil, nil
 	}
 	if err != nil {
-		return nil, g.refuse(w, r, err)
+		return nil, g.refuse(w, r, source, err)
 	}
 	claims, err := g.cfg.Issuer.CheckAccess(r.Context(), token)
+	if err == nil && (claims.Confirmation != nil || source.dpop || g.cfg.DPoPRequired) {
+		err = g.checkSender(w, r, token, source, claims)
+	}
 	if err == nil {
 		err = g.checkRules(claims)
 	}
@@ -170,11 +211,9 @@ func (g *Guard) Authenticate(w http.ResponseWriter, r *http.Request) (*tokens.Cl
 		err = g.setHeaders(r, claims)
 	}
 	if err != nil {
-		return nil, g.refuse(w, r, err)
+		return nil, g.refuse(w, r, source, err)
 	}
-	if g.cfg.StripToken {
-		stripToken(r, source)
-	}
+	g.stripToken(r)
 	g.cfg.Observer.Checked("")
 	return claims, nil
 }
@@ -208,46 +247,4 @@ func (g *Guard) cors(w http.ResponseWriter, r *http.Request) (http.ResponseWrite
 		return &corsWriter{ResponseWriter: w, origin: origin}, false
 	}
 	return w, false
-}
-
-// refuse sets the headers of a refusal, by RFC 6750 §3:
-//
-//	no token           401, a bare challenge
-//	malformed, two     400 invalid_request
-//	bad token          401 invalid_token
-//	too little scope   403 insufficient_scope, with the scope
-//	weak or old login  401 insufficient_user_authentication, with what is wanted
-//	store trouble      503, Retry-After, no challenge
-//
-// Every 401 names the resource metadata (RFC 9728 §5.1).
-func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error) error {
-	h := w.Header()
-	if errors.Is(err, errNoToken) {
-		g.cfg.Observer.Checked(tokens.ReasonUnknown)
-		h.Set(challengeHeader, g.realm+g.resource.parameter(r))
-		noStore(h)
-		return &Refusal{http.StatusUnauthorized, &tokens.Error{Code: tokens.InvalidToken, Description: "There is no access token in the request."}}
-	}
-	e := refusalOf(err)
-	status := statusOf(err, e)
-	g.cfg.Observer.Checked(cmp.Or(e.Reason, tokens.ReasonUnknown))
-	noStore(h)
-	switch status {
-	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		h.Set("Retry-After", retryAfter(e.RetryAfter))
-		return &Refusal{status, e}
-	case http.StatusUnauthorized:
-		if errors.Is(err, errBound) {
-			h.Set(challengeHeader, `DPoP error="invalid_token", algs="ES256 EdDSA"`+g.resource.parameter(r))
-			break
-		}
-		if errors.Is(err, errStepUp) {
-			h.Set(challengeHeader, g.realm+challengeError(e)+g.cfg.StepUp.parameters()+g.resource.parameter(r))
-			break
-		}
-		h.Set(challengeHeader, g.realm+challengeError(e)+g.resource.parameter(r))
-	default:
-		h.Set(challengeHeader, g.realm+challengeError(e))
-	}
-	return &Refusal{status, e}
 }

@@ -89,12 +89,7 @@ func (g *Guard) cleanRequest(r *http.Request) {
 		// §7.6.1): it must not name what we set.
 		g.cleanConnection(r.Header)
 	}
-	for _, line := range r.Header["Cookie"] {
-		if strings.Contains(line, "gatehouse_") {
-			dropCookies(r.Header, func(name string) bool { return slices.Contains(ownCookies, name) })
-			break
-		}
-	}
+	StripCookies(r.Header)
 }
 
 func (g *Guard) cleanConnection(h http.Header) {

@@ -17,7 +17,6 @@ type ClaimRule struct {
 var (
 	errAudience = &tokens.Error{Code: tokens.InvalidToken, Reason: tokens.ReasonWrongAudience, Description: "The access token is not for this API."}
 	errRule     = &tokens.Error{Code: tokens.InvalidToken, Reason: tokens.ReasonClaim, Description: "The access token does not allow this."}
-	errBound    = &tokens.Error{Code: tokens.InvalidToken, Reason: tokens.ReasonWrongType, Description: "The access token is bound to a key."}
 )
 
 // checkRules applies what this guard wants to claims that are verified. It
@@ -29,9 +28,6 @@ func (g *Guard) checkRules(c *tokens.Claims) error {
 	}
 	if !slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(c.Audience, a) }) {
 		return errAudience
-	}
-	if c.Confirmation != "" {
-		return errBound // RFC 9449 §7.2: not good as a bearer token
 	}
 	for i := range g.cfg.Claims {
 		if !g.cfg.Claims[i].passes(c, g.anySub) {

@@ -141,13 +141,44 @@ func TestGuardRules(t *testing.T) {
 				t.Errorf("%d, want %d", res.StatusCode, tc.status)
 			}
 			challenge := res.Header.Get("WWW-Authenticate")
-			if tc.status == 403 && (!strings.Contains(challenge, `error="insufficient_scope"`) || !strings.Contains(challenge, `scope="`)) {
+			if tc.status == 403 && (!strings.Contains(challenge, `error="insufficient_scope"`) || strings.Count(challenge, `scope="`) != 1 || !strings.HasSuffix(challenge, metadataParameter)) {
 				t.Errorf("challenge %q", challenge)
 			}
 			if tc.status == 401 && !strings.Contains(challenge, `error="invalid_token"`) {
 				t.Errorf("challenge %q", challenge)
 			}
 		})
+	}
+}
+
+// RFC 6750 §3: a challenge says what scope to ask for, and why only where there
+// was a token. MCP clients read it there.
+func TestChallengeNamesTheScope(t *testing.T) {
+	for _, tc := range []struct {
+		name, auth string
+		change     func(*GuardConfig)
+		want       string
+	}{
+		{"no token", "", func(c *GuardConfig) { c.Scopes = []string{"orders:read", "orders:write"} }, `, scope="orders:read orders:write"` + metadataParameter},
+		{"one of", "", func(c *GuardConfig) { c.ScopeAny = []string{"a", "b"} }, `, scope="a"` + metadataParameter},
+		{"no scope", "", func(*GuardConfig) {}, metadataParameter},
+		{
+			"bad token", "Bearer bad", func(c *GuardConfig) { c.Scopes = []string{"orders:read"} },
+			`, error="invalid_token", error_description="The access token is invalid.", scope="orders:read"` + metadataParameter,
+		},
+		{
+			"too little", "Bearer good", func(c *GuardConfig) { c.Scopes = []string{"orders:write"} },
+			`, error="insufficient_scope", error_description="The access token lacks a scope that this request needs.", scope="orders:write"` + metadataParameter,
+		},
+	} {
+		r := request(t, http.MethodGet, "/")
+		if tc.auth != "" {
+			r.Header.Set("Authorization", tc.auth)
+		}
+		res, _ := guarded(t, newTestGuard(t, nil, tc.change), r, nil)
+		if got, want := res.Header.Get("WWW-Authenticate"), `Bearer realm="https://api.example.com"`+tc.want; got != want {
+			t.Errorf("%s: %s, want %s", tc.name, got, want)
+		}
 	}
 }
 
@@ -163,17 +194,43 @@ func mapping(pairs ...string) func(*GuardConfig) {
 	}
 }
 
+// An absent token is forgiven, and nothing else: neither a bad one, nor one that
+// cannot be told, nor one that another site may have made the browser send.
 func TestOptional(t *testing.T) {
-	g := newTestGuard(t, nil, func(c *GuardConfig) { c.Optional = true })
-	for auth, status := range map[string]int{"": 200, "Bearer good": 200, "Bearer bad": 401, "Bearer": 400, "Basic eA==": 200} {
-		r := request(t, http.MethodGet, "/")
-		if auth != "" {
-			r.Header.Set("Authorization", auth)
-		}
-		res, _ := guarded(t, g, r, nil)
-		if res.StatusCode != status {
-			t.Errorf("%q: %d, want %d", auth, res.StatusCode, status)
-		}
+	g := newTestGuard(t, nil, func(c *GuardConfig) { c.Optional, c.Cookie = true, "tok" })
+	for _, tc := range []struct {
+		name, method string
+		headers      []string
+		status       int
+	}{
+		{"nothing", "GET", nil, 200},
+		{"good", "GET", []string{"Authorization", "Bearer good"}, 200},
+		{"bad", "GET", []string{"Authorization", "Bearer bad"}, 401},
+		{"scheme alone", "GET", []string{"Authorization", "Bearer"}, 400},
+		{"another scheme", "GET", []string{"Authorization", "Basic eA=="}, 200},
+		{"a tab", "GET", []string{"Authorization", "Bearer\tgarbage"}, 400},
+		{"a tab ahead", "GET", []string{"Authorization", "\tBearer garbage"}, 400},
+		{"a comma", "GET", []string{"Authorization", "DPoP,garbage"}, 400},
+		{"a scheme that begins so", "GET", []string{"Authorization", "Bearers garbage"}, 200},
+		{"a good cookie", "GET", []string{"Cookie", "tok=good"}, 200},
+		{"an empty cookie", "GET", []string{"Cookie", "tok=; a=b"}, 200},
+		{"a bad cookie", "GET", []string{"Cookie", "tok=bad"}, 401},
+		{"two cookies", "GET", []string{"Cookie", "tok=good; tok=good"}, 400},
+		{"two cookies, one empty", "GET", []string{"Cookie", "tok=good; tok="}, 400},
+		{"a cookie that net/http drops", "GET", []string{"Cookie", "tok=go\\od"}, 400},
+		{"a cookie beside another scheme", "GET", []string{"Cookie", "tok=good", "Authorization", "Basic eA=="}, 400},
+		{"a cookie of another site", "POST", []string{"Cookie", "tok=good", "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"}, 401},
+		{"a WebSocket of another site", "GET", []string{"Cookie", "tok=good", "Upgrade", "websocket", "Origin", "https://evil.example"}, 401},
+		{"a WebSocket of another site over HTTP/2", "CONNECT", []string{"Cookie", "tok=good", "Origin", "https://evil.example"}, 401},
+		{"a WebSocket of this site", "GET", []string{"Cookie", "tok=good", "Upgrade", "websocket", "Origin", "http://example.com"}, 200},
+		{"a WebSocket of another site without a cookie", "GET", []string{"Upgrade", "websocket", "Origin", "https://evil.example"}, 200},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := request(t, tc.method, "/", tc.headers...)
+			if res, seen := guarded(t, g, r, nil); res.StatusCode != tc.status || (seen != nil) != (tc.status == 200) {
+				t.Errorf("%d %v, want %d", res.StatusCode, res.Header, tc.status)
+			}
+		})
 	}
 }
 
@@ -216,8 +273,10 @@ func TestResourceMetadata(t *testing.T) {
 			if res, _ = guarded(t, g, request(t, http.MethodPost, tc.path), nil); res.StatusCode != http.StatusMethodNotAllowed {
 				t.Errorf("POST: %d", res.StatusCode)
 			}
-			if res, _ = guarded(t, g, request(t, http.MethodGet, tc.path+"/x"), nil); res.StatusCode != http.StatusUnauthorized {
-				t.Errorf("a path below: %d", res.StatusCode)
+			for _, other := range []string{tc.path + "/x", "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/"} {
+				if res, _ = guarded(t, g, request(t, http.MethodGet, other), nil); other != tc.path && res.StatusCode != http.StatusUnauthorized {
+					t.Errorf("%s: %d", other, res.StatusCode)
+				}
 			}
 		})
 	}

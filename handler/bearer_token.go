@@ -1,71 +1,116 @@
 package handler
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// tokenSource says where a request carried its token.
+// tokenSource says how a request presented its token.
 type tokenSource struct {
-	cookie string // the name of the cookie; "" for the Authorization header
+	dpop bool // the scheme of the Authorization header is DPoP
 }
 
 // readToken finds the access token: in the Authorization header, else in the
 // cookie where one is configured. Never in the URL, where logs and histories
-// keep it, nor in the body. See RFC 6750 §2 and RFC 9700 §4.3.2.
+// keep it, nor in the body. errNoToken means that there is none: what is there
+// and cannot be used is another error, which Optional does not forgive.
+// See RFC 6750 §2 and RFC 9700 §4.3.2.
 func (g *Guard) readToken(r *http.Request) (string, tokenSource, error) {
-	token, err := bearerToken(r)
-	if err == nil || g.cfg.Cookie == "" || len(r.Header["Authorization"]) > 0 {
-		return token, tokenSource{}, err
+	token, dpop, err := presentedToken(r)
+	if g.cfg.Cookie == "" || !errors.Is(err, errNoToken) {
+		return token, tokenSource{dpop: dpop}, err
 	}
-	if value := cookie(r, g.cfg.Cookie); value != "" && !g.forged(r) {
-		return value, tokenSource{cookie: g.cfg.Cookie}, nil
+	token, err = presentedCookie(r, g.cfg.Cookie)
+	switch {
+	case err != nil:
+		return "", tokenSource{}, err
+	case len(r.Header["Authorization"]) > 0: // of another scheme: who is it to be?
+		return "", tokenSource{}, errTwoTokens
+	case g.forged(r):
+		return "", tokenSource{}, errForged
 	}
-	return "", tokenSource{}, errNoToken
+	return token, tokenSource{}, nil
 }
 
 var (
 	errTwoTokens = malformed("The access token must be given once, in the Authorization header.")
 	errNotBearer = malformed("The Authorization header is malformed.")
+	errCookie    = malformed("The cookie with the access token must be given once, and well formed.")
+	errForged    = &tokens.Error{
+		Code: tokens.InvalidToken, Reason: tokens.ReasonBadOrigin,
+		Description: "The cookie with the access token counts for nothing in a request that another site may have sent.",
+	}
 )
 
-// bearerToken reads the Authorization header. A scheme of another kind is no
-// token; a header that could be read in two ways is refused.
-// See RFC 6750 §2.1, RFC 9110 §11.4.
-func bearerToken(r *http.Request) (string, error) {
+// presentedToken reads the Authorization header, and whether its scheme is DPoP
+// and not Bearer. Any other scheme is no token; a header that could be read in
+// two ways is refused. See RFC 6750 §2.1, RFC 9449 §7.1, RFC 9110 §11.4.
+func presentedToken(r *http.Request) (token string, dpop bool, err error) {
 	lines := r.Header["Authorization"]
 	if len(lines) == 0 {
-		return "", errNoToken
+		return "", false, errNoToken
 	}
 	if len(lines) > 1 {
-		return "", errTwoTokens
+		return "", false, errTwoTokens
 	}
-	const scheme = "Bearer"
-	line := lines[0]
-	if len(line) < len(scheme) || !strings.EqualFold(line[:len(scheme)], scheme) {
+	ours, dpop, rest := ourScheme(lines[0])
+	if !ours {
+		return "", false, errNoToken
+	}
+	token = strings.Trim(rest, " ")
+	switch {
+	case token == "" || rest[0] != ' ' || lines[0][0] <= ' ':
+		return "", dpop, errNotBearer
+	case token[0] != '{' && strings.IndexByte(token, ',') >= 0:
+		return "", dpop, errTwoTokens // joined by a proxy
+	case strings.IndexByte(token, ' ') >= 0 && strings.IndexByte(token, '.') < 0:
+		return "", dpop, errNotBearer
+	case queryToken(r.URL.RawQuery):
+		return "", dpop, errTwoTokens
+	}
+	return token, dpop, nil
+}
+
+// ourScheme reports whether an Authorization header begins with one of our
+// schemes, also where it goes on as no scheme does, such as with a tab: the
+// upstream may be less strict. What follows the name is rest. See RFC 9110 §11.1.
+func ourScheme(line string) (ours, dpop bool, rest string) {
+	line = strings.TrimLeft(line, " \t")
+	end := strings.IndexFunc(line, func(c rune) bool { return !httpguts.IsTokenRune(c) })
+	if end < 0 {
+		end = len(line)
+	}
+	dpop = strings.EqualFold(line[:end], "DPoP")
+	return dpop || strings.EqualFold(line[:end], "Bearer"), dpop, line[end:]
+}
+
+// presentedCookie reads the token of a cookie. An empty one is none. One that
+// net/http drops, or would choose among, is an error: others may read it.
+func presentedCookie(r *http.Request, name string) (string, error) {
+	found := 0
+	for _, line := range r.Header["Cookie"] {
+		for part := range strings.SplitSeq(line, ";") {
+			key, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+			if strings.TrimSpace(key) == name && value != "" {
+				found++
+			}
+		}
+	}
+	if found == 0 {
 		return "", errNoToken
 	}
-	if len(line) == len(scheme) {
-		return "", errNotBearer
+	value := cookie(r, name)
+	if found > 1 || value == "" {
+		return "", errCookie
 	}
-	if line[len(scheme)] != ' ' {
-		return "", errNoToken // a scheme whose name begins like ours
-	}
-	token := strings.Trim(line[len(scheme):], " ")
-	switch {
-	case token == "":
-		return "", errNotBearer
-	case token[0] != '{' && strings.IndexByte(token, ',') >= 0:
-		return "", errTwoTokens // joined by a proxy
-	case strings.IndexByte(token, ' ') >= 0 && strings.IndexByte(token, '.') < 0:
-		return "", errNotBearer
-	case queryToken(r.URL.RawQuery):
-		return "", errTwoTokens
-	}
-	return token, nil
+	return value, nil
 }
 
 // queryToken reports whether a query has an access_token.
@@ -80,7 +125,7 @@ func queryToken(rawQuery string) bool {
 // forged reports whether another site may have made the browser send this
 // request with its cookies: one that changes something or opens a WebSocket,
 // without a sign that it comes from this origin or an allowed one. The token
-// of a cookie counts for nothing then. Programs, which send neither sign, use
+// of a cookie counts for nothing then. A WebSocket of HTTP/2 is a CONNECT (RFC 8441). Programs, which send neither sign, use
 // the Authorization header.
 func (g *Guard) forged(r *http.Request) bool {
 	switch r.Method {
@@ -91,7 +136,7 @@ func (g *Guard) forged(r *http.Request) bool {
 		}
 	}
 	origin, one := originOf(r)
-	if one && (g.cfg.CORS && g.cfg.Origins(origin) || tokens.OriginOf(origin) == sameHost(r)) {
+	if one && (g.cfg.CORS && g.cfg.Origins(origin) || tokens.OriginOf(origin) == tokens.OriginOf(g.cfg.ClientOrigin(r))) {
 		return false
 	}
 	return r.Header.Get("Sec-Fetch-Site") != "same-origin"
@@ -106,14 +151,45 @@ func sameHost(r *http.Request) string {
 	return tokens.OriginOf(scheme + "://" + r.Host)
 }
 
-// stripToken takes the token out of a request that has passed.
-func stripToken(r *http.Request, source tokenSource) {
-	if source.cookie == "" {
-		r.Header.Del("Authorization")
-	} else {
-		dropCookies(r.Header, func(name string) bool { return name == source.cookie })
+// barePreflight reports whether r is a preflight as browsers send it, and can be
+// nothing else to an upstream that judges it: one Origin, one method asked for,
+// no body, no token, no upgrade, and no header that makes it another method.
+// See the Fetch standard, CORS-preflight fetch.
+func (g *Guard) barePreflight(r *http.Request) bool {
+	if !preflight(r) || len(r.Header["Origin"]) != 1 || len(r.Header["Access-Control-Request-Method"]) != 1 || r.ContentLength != 0 {
+		return false
 	}
-	if strings.Contains(r.URL.RawQuery, "access_token") {
+	for _, name := range []string{"Authorization", proofHeader, "Upgrade", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override"} {
+		if len(r.Header[name]) > 0 {
+			return false
+		}
+	}
+	if g.cfg.Cookie == "" {
+		return true
+	}
+	_, err := presentedCookie(r, g.cfg.Cookie)
+	return errors.Is(err, errNoToken)
+}
+
+// stripToken takes every token out of a request that passes, where StripToken
+// says so, whichever of them was used: the others were not looked at, and the
+// upstream may take them.
+func (g *Guard) stripToken(r *http.Request) {
+	if !g.cfg.StripToken {
+		return
+	}
+	r.Header["Authorization"] = slices.DeleteFunc(r.Header["Authorization"], func(line string) bool {
+		ours, _, _ := ourScheme(line)
+		return ours
+	})
+	if len(r.Header["Authorization"]) == 0 {
+		delete(r.Header, "Authorization")
+	}
+	delete(r.Header, proofHeader)
+	if g.cfg.Cookie != "" {
+		dropCookies(r.Header, func(name string) bool { return name == g.cfg.Cookie })
+	}
+	if q := r.URL.RawQuery; strings.Contains(q, "access_token") || strings.Contains(q, "%") {
 		r.URL.RawQuery = dropQuery(r.URL.RawQuery, "access_token")
 	}
 }

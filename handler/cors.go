@@ -15,6 +15,8 @@ const (
 	// corsMaxAge is how long a browser may keep a preflight's answer, in
 	// seconds. Browsers cut it to their own limit (2 to 24 hours).
 	corsMaxAge = "86400"
+	// corsCredentials lets a page read answers to requests that carry cookies.
+	corsCredentials = "Access-Control-Allow-Credentials"
 )
 
 // cors sets the headers by which browsers let other origins read an answer,
@@ -33,6 +35,9 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request, e *endpoint) bool 
 		if one && s.origins[origin] {
 			h.Set("Access-Control-Allow-Origin", origin)
 			h.Set("Access-Control-Expose-Headers", corsExposeHeaders)
+			if e.cors == corsCookie && s.cookieOrigins[origin] {
+				h.Set(corsCredentials, "true")
+			}
 		}
 	}
 	if !preflight(r) {
@@ -43,12 +48,17 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request, e *endpoint) bool 
 	return true
 }
 
-// narrowOrigin takes the permission back where the origin is another client's.
+// narrowOrigin takes the permission back where the origin is another client's,
+// and that for cookies where this client has none.
 func narrowOrigin(w http.ResponseWriter, c *tokens.Client) {
 	h := w.Header()
+	if !c.Refresh.Cookie {
+		h.Del(corsCredentials)
+	}
 	if origin := h.Get("Access-Control-Allow-Origin"); origin != "" && !c.HasOrigin(origin) {
 		h.Del("Access-Control-Allow-Origin")
 		h.Del("Access-Control-Expose-Headers")
+		h.Del(corsCredentials)
 	}
 }
 

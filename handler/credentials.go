@@ -18,21 +18,23 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, p params) 
 	if err != nil {
 		return nil, err
 	}
-	if known, ok := s.Issuer.Client(c.ClientID); ok {
+	id := c.ClientID
+	if id == "" && c.Assertion != "" {
+		id = tokens.AssertionClient(c.Assertion)
+	}
+	if known, ok := s.Issuer.Client(id); ok {
 		narrowOrigin(w, known)
 	}
+	c.Certificate = peerOf(r)
 	return s.Issuer.AuthenticateClient(r.Context(), c)
 }
 
-// readCredentials reads client_secret_basic, client_secret_post or the bare
-// client_id of a public client; never two at once (RFC 6749 §2.3).
+// readCredentials reads client_secret_basic, client_secret_post, private_key_jwt
+// or the bare client_id of a public client; never two at once (RFC 6749 §2.3).
 func readCredentials(r *http.Request, p params) (tokens.Credentials, error) {
-	body := tokens.Credentials{ClientID: p.get("client_id"), Secret: p.get("client_secret"), Method: tokens.AuthNone}
-	if body.Secret != "" {
-		body.Method = tokens.AuthPost
-	}
-	if p.get("client_assertion") != "" || p.get("client_assertion_type") != "" {
-		return body, unauthenticated("Client assertions are not supported.")
+	body, err := bodyCredentials(p)
+	if err != nil {
+		return body, err
 	}
 	lines := r.Header["Authorization"]
 	switch {
@@ -40,21 +42,43 @@ func readCredentials(r *http.Request, p params) (tokens.Credentials, error) {
 		return body, nil
 	case len(lines) > 1:
 		return body, malformed("The Authorization header must be given once.")
+	case body.Method != tokens.AuthNone:
+		return body, errTwoMethods
 	}
 	basic, err := parseBasic(lines[0])
 	switch {
 	case err != nil:
-		return basic, &tokens.Error{
-			Code: tokens.InvalidClient, Reason: tokens.ReasonBadMethod,
-			Description: "Client authentication failed.", Cause: err,
-		}
-	case body.Secret != "":
-		return basic, malformed("Use one method of client authentication, not two.")
+		return basic, unauthenticated(err)
 	case body.ClientID != "" && body.ClientID != basic.ClientID:
 		return basic, malformed("The client_id of the body is not that of the Authorization header.")
 	}
 	return basic, nil
 }
+
+var errTwoMethods = malformed("Use one method of client authentication, not two.")
+
+// bodyCredentials reads what the body says of the client. See RFC 6749 §2.3.1, RFC 7521 §4.2.
+func bodyCredentials(p params) (tokens.Credentials, error) {
+	c := tokens.Credentials{ClientID: p.get("client_id"), Method: tokens.AuthNone}
+	secret, assertion, kind := p.get("client_secret"), p.get("client_assertion"), p.get("client_assertion_type")
+	switch {
+	case assertion == "" && kind == "":
+	case assertion == "" || kind == "":
+		return c, malformed("client_assertion and client_assertion_type go together.")
+	case secret != "":
+		return c, errTwoMethods
+	case kind != tokens.AssertionTypeJWT:
+		return c, unauthenticated(errAssertionType)
+	default:
+		c.Method, c.Assertion = tokens.AuthPrivateKeyJWT, assertion
+	}
+	if secret != "" {
+		c.Method, c.Secret = tokens.AuthPost, secret
+	}
+	return c, nil
+}
+
+var errAssertionType = errors.New("reading client_assertion_type: it is not that of a JWT (RFC 7523 §2.2)")
 
 var errBasic = errors.New("reading Authorization header: not the Basic scheme of RFC 6749 §2.3.1")
 
@@ -90,6 +114,9 @@ func malformed(description string) *tokens.Error {
 	return &tokens.Error{Code: tokens.InvalidRequest, Reason: tokens.ReasonMalformed, Description: description}
 }
 
-func unauthenticated(description string) *tokens.Error {
-	return &tokens.Error{Code: tokens.InvalidClient, Reason: tokens.ReasonBadMethod, Description: description}
+func unauthenticated(cause error) *tokens.Error {
+	return &tokens.Error{
+		Code: tokens.InvalidClient, Reason: tokens.ReasonBadMethod,
+		Description: "Client authentication failed.", Cause: cause,
+	}
 }

@@ -17,6 +17,7 @@ type corsKind uint8
 const (
 	corsNone   corsKind = iota // pages: no origin (RFC 9700 §2.6)
 	corsClient                 // the origins of the client concerned
+	corsCookie                 // as corsClient, with credentials where the client keeps its refresh token in a cookie
 	corsAny                    // public documents
 )
 
@@ -26,6 +27,7 @@ type endpoint struct {
 	path    string // below the issuer's own
 	alias   string // another path that works too, unless the endpoint was moved
 	fixed   bool   // the path is a standard's and cannot be moved
+	early   bool   // answered before shared state is open
 	methods []string
 	cors    corsKind
 	fail    func(*Server, http.ResponseWriter, *http.Request, error)
@@ -45,12 +47,17 @@ func endpoints() []endpoint {
 		{name: "authorize", path: "/authorize", alias: "/oauth/authorize", methods: getPost, fail: (*Server).failPage, serve: (*Server).authorize},
 		{name: "login", path: "/login", methods: getPost, fail: (*Server).failPage, serve: (*Server).login},
 		{name: "consent", path: "/consent", methods: getPost, fail: (*Server).failPage, serve: (*Server).consent},
-		{name: "token", path: "/oauth/token", methods: onlyPost, cors: corsClient, fail: (*Server).failJSON, serve: (*Server).token},
-		{name: "revoke", path: "/oauth/revoke", methods: onlyPost, cors: corsClient, fail: (*Server).failJSON, serve: (*Server).revoke},
+		{name: "activate", path: "/activate", methods: getPost, fail: (*Server).failPage, serve: (*Server).activate},
+		{name: "device_code", path: "/oauth/device/code", methods: onlyPost, fail: (*Server).failJSON, serve: (*Server).deviceCode},
+		{name: "token", path: "/oauth/token", methods: onlyPost, cors: corsCookie, fail: (*Server).failJSON, serve: (*Server).token},
+		{name: "refresh", path: "/oauth/refresh", methods: onlyPost, cors: corsCookie, fail: (*Server).failJSON, serve: (*Server).refresh},
+		{name: "revoke", path: "/oauth/revoke", methods: onlyPost, cors: corsCookie, fail: (*Server).failJSON, serve: (*Server).revoke},
 		{name: "introspect", path: "/oauth/introspect", methods: onlyPost, fail: (*Server).failJSON, serve: (*Server).introspect},
 		{name: "userinfo", path: "/userinfo", methods: getPost, cors: corsClient, fail: (*Server).failBearer, serve: (*Server).userinfo},
 		{name: "logout", path: "/oidc/logout", methods: getPost, fail: (*Server).failPage, serve: (*Server).logout},
 		{name: "auth0_logout", path: "/v2/logout", methods: onlyGet[:1], fail: (*Server).failPage, serve: (*Server).auth0Logout},
+		{name: "account", path: "/account", methods: getPost, fail: (*Server).failPage, serve: (*Server).account},
+		{name: "health", path: "/oauth/health", early: true, methods: onlyGet, fail: (*Server).failJSON, serve: (*Server).health},
 		{name: "jwks", path: "/.well-known/jwks.json", methods: onlyGet, cors: corsAny, fail: (*Server).failJSON, serve: (*Server).jwks},
 		{name: "openid_configuration", path: "/.well-known/openid-configuration", fixed: true, methods: onlyGet, cors: corsAny, fail: (*Server).failJSON, serve: (*Server).document},
 		{name: "authorization_server", path: "/.well-known/oauth-authorization-server", fixed: true, methods: onlyGet, cors: corsAny, fail: (*Server).failJSON, serve: (*Server).document},
@@ -153,11 +160,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.fail(s, w, r, errMethod)
 		return
 	}
-	if err := s.Ready(r.Context()); err != nil {
-		e.fail(s, w, r, err)
-		return
+	if !e.early {
+		if err := s.Ready(r.Context()); err != nil {
+			e.fail(s, w, r, err)
+			return
+		}
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	r = s.withOrigin(r)
 	if err := e.serve(s, w, r); err != nil {
 		s.report(r.Context(), e.name, err)
 		e.fail(s, w, r, err)

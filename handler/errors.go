@@ -15,7 +15,7 @@ import (
 )
 
 // This file is the only place where an error of the core becomes an answer of
-// the authorization server (the guard's are in bearer.go). There are three
+// the authorization server (the guard's are in bearer_refuse.go). There are three
 // kinds: OAuth JSON for programs (RFC 6749 §5.2), a Bearer challenge
 // (RFC 6750 §3), a page for people. None repeats anything of the request.
 
@@ -38,6 +38,9 @@ func statusOf(err error, e *tokens.Error) int {
 	}
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 		return http.StatusRequestEntityTooLarge
+	}
+	if e.Reason == tokens.ReasonPersonDenied { // which a device hears as RFC 6749 §5.2 has it
+		return http.StatusBadRequest
 	}
 	switch e.Code {
 	case tokens.InvalidClient, tokens.InvalidToken, tokens.InsufficientUserAuthentication:
@@ -117,7 +120,11 @@ func (s *Server) failBearer(w http.ResponseWriter, r *http.Request, err error) {
 	if writeLater(w, e, status) {
 		return
 	}
-	w.Header().Set(challengeHeader, challenge+challengeError(e))
+	challenge += challengeError(e)
+	if aboutSender(e) {
+		status, challenge = http.StatusUnauthorized, dpopError(challengeError(e))
+	}
+	w.Header().Set(challengeHeader, challenge)
 	writeJSON(w, status, oauthError{e.Code, describable(e.Description)})
 }
 

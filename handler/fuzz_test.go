@@ -21,12 +21,12 @@ func FuzzParseBasic(f *testing.F) {
 			return
 		}
 		if c.ClientID == "" || c.Secret == "" || !utf8.ValidString(c.ClientID+c.Secret) {
-			t.Errorf("parsed %q", c)
+			t.Errorf("parsed %+v", c)
 		}
 		// What was read, written again, reads the same: it was decoded once.
 		again, err := parseBasic(basic(url.QueryEscape(c.ClientID), url.QueryEscape(c.Secret)))
 		if err != nil || again != c {
-			t.Errorf("%q reads as %q, then %q (%v)", header, c, again, err)
+			t.Errorf("%q reads as %+v, then %+v (%v)", header, c, again, err)
 		}
 	})
 }
@@ -56,7 +56,7 @@ func FuzzBearerToken(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, header, query string) {
 		r := &http.Request{Header: http.Header{"Authorization": {header}}, URL: &url.URL{RawQuery: query}}
-		token, err := bearerToken(r)
+		token, _, err := presentedToken(r)
 		if err == nil && (token == "" || strings.HasPrefix(token, " ") || !strings.Contains(header, token)) {
 			t.Errorf("%q reads as %q", header, token)
 		}

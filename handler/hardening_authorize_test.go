@@ -107,6 +107,7 @@ func TestHardeningAUZRedirect(t *testing.T) {
 		{"AUZ-17 negative", authorizeURL("max_age", "-1"), "invalid_request"},
 		{"AUZ-18", authorizeURL("id_token_hint", "a.b.c"), "invalid_request"},
 		{"AUZ-19 request", authorizeURL("request", "x"), "request_not_supported"},
+		{"AUZ-20 another redirect_uri in it", authorizeURL("request", unsigned(`{"client_id":"spa","redirect_uri":"https://evil.example/cb","state":"theirs"}`)), "request_not_supported"},
 		{"AUZ-19 request_uri", authorizeURL("request_uri", "http://169.254.169.254/"), "request_uri_not_supported"},
 		{"AUZ-21", authorizeURL("claims", "{"), "invalid_request"},
 		{"audience of nobody", authorizeURL("audience", "https://other.example.com"), "invalid_target"},
@@ -122,6 +123,7 @@ func TestHardeningAUZRedirect(t *testing.T) {
 	}
 }
 
+// AUZ-11, AUZ-22: unknown parameters are ignored; a POST works as a GET does.
 func TestHardeningAUZ11And22(t *testing.T) {
 	g := newGateway(t)
 	q := authorizeURL("unknown", "x", "display", "page", "acr_values", "1")[len("/authorize?"):]
@@ -146,6 +148,7 @@ func TestStateByteForByte(t *testing.T) {
 	}
 }
 
+// AUZ-26: whoever cancels goes back with access_denied. AUZ-24: after the login's POST, by a 303.
 func TestHardeningAUZ24And26(t *testing.T) {
 	g := newGateway(t)
 	b := g.browser()
@@ -158,6 +161,7 @@ func TestHardeningAUZ24And26(t *testing.T) {
 	location(t, res) // 303
 }
 
+// AUZ-27: what the application suggests is text, and a locale is looked up in a table.
 func TestHardeningAUZ27(t *testing.T) {
 	g := newGateway(t)
 	evil := `"><script>alert(1)</script>`

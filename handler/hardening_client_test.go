@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // CLI-01: an unknown client and a wrong secret get the same answer.
@@ -39,6 +41,7 @@ func basic(id, secret string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))
 }
 
+// CLI-04, CLI-05, CLI-06: two client IDs, the encoding of RFC 6749 App. B, and broken headers.
 func TestHardeningCLI04To06(t *testing.T) {
 	g := newGateway(t)
 	raw := func(s string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(s)) }
@@ -67,7 +70,7 @@ func TestHardeningCLI04To06(t *testing.T) {
 		{"other scheme", "Bearer x", url.Values{"client_id": {"spa"}}, 401, "invalid_client"},
 		{"scheme only", "Basic", nil, 401, "invalid_client"},
 		{"empty", "", url.Values{"client_id": {"spa"}}, 401, "invalid_client"},
-		{"CLI-13, CLI-14 assertion", basic("web", webSecret), url.Values{"client_assertion": {"x"}, "client_assertion_type": {"y"}}, 401, "invalid_client"},
+		{"an assertion too", basic("web", webSecret), url.Values{"client_assertion": {"x"}, "client_assertion_type": {tokens.AssertionTypeJWT}}, 400, "invalid_request"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}}

@@ -25,7 +25,8 @@ func TestHardeningJWT48To51(t *testing.T) {
 		{"JWT-49 two words", "/x", []string{"Authorization", "Bearer  a b"}, 400, malformed},
 		{"JWT-49 Basic", "/x", []string{"Authorization", "Basic Z29vZDo="}, 401, bare},
 		{"JWT-49 scheme that begins so", "/x", []string{"Authorization", "BearerX good"}, 401, bare},
-		{"DPoP", "/x", []string{"Authorization", "DPoP good"}, 401, bare},
+		{"JWT-53 not bound, as DPoP", "/x", []string{"Authorization", "DPoP good"}, 401, `DPoP error="invalid_token", algs="ES256 EdDSA`},
+		{"JWT-53 DPoP scheme only", "/x", []string{"Authorization", "DPoP"}, 400, `DPoP error="invalid_request"`},
 		{"empty", "/x", []string{"Authorization", ""}, 401, bare},
 		{"JWT-20 JSON", "/x", []string{"Authorization", `Bearer {"payload":"a","signatures":[]}`}, 401, bad},
 		{"JWT-23 space in a segment", "/x", []string{"Authorization", "Bearer a. b.c"}, 401, bad},
@@ -57,9 +58,9 @@ func TestHardeningJWT48To51(t *testing.T) {
 }
 
 func TestHardeningJWT53(t *testing.T) {
-	g := newTestGuard(t, checker{"bound": claimsOf(t, `{"cnf":{"jkt":"abc"}}`)})
+	g := newTestGuard(t, checker{"bound": claimsOf(t, `{"cnf":{"jkt":"`+somebodysKey+`"}}`)})
 	res, seen := guarded(t, g, request(t, http.MethodGet, "/", "Authorization", "Bearer bound"), nil)
-	if res.StatusCode != 401 || !strings.HasPrefix(res.Header.Get("WWW-Authenticate"), `DPoP error="invalid_token", algs="ES256 EdDSA"`) || seen != nil {
+	if res.StatusCode != 401 || !strings.HasPrefix(res.Header.Get("WWW-Authenticate"), `DPoP error="invalid_token", algs="ES256 EdDSA `) || seen != nil {
 		t.Errorf("%d %v", res.StatusCode, res.Header)
 	}
 }

@@ -111,9 +111,9 @@ func TestTokenInCookie(t *testing.T) {
 	}{
 		{"cookie", "GET", []string{"Cookie", "a=b; tok=good; c=d"}, 200, "a=b; c=d"},
 		{"only cookie", "GET", []string{"Cookie", "tok=good"}, 200, ""},
-		{"two", "GET", []string{"Cookie", "tok=good; tok=bad"}, 401, ""},
+		{"two", "GET", []string{"Cookie", "tok=good; tok=bad"}, 400, ""},
 		{"bad", "GET", []string{"Cookie", "tok=bad"}, 401, ""},
-		{"header wins", "GET", []string{"Cookie", "tok=bad", "Authorization", "Bearer good"}, 200, "tok=bad"},
+		{"header wins", "GET", []string{"Cookie", "tok=bad", "Authorization", "Bearer good"}, 200, ""},
 		{"a bad header is not made good", "GET", []string{"Cookie", "tok=good", "Authorization", "Bearer bad"}, 401, ""},
 		{"post from the same site", "POST", []string{"Cookie", "tok=good", "Sec-Fetch-Site", "same-origin", "Origin", "http://example.com"}, 200, ""},
 		{"post from a program", "POST", []string{"Cookie", "tok=good"}, 401, ""},
@@ -141,6 +141,7 @@ func TestTokenInCookie(t *testing.T) {
 	}
 }
 
+// HDR-25: strip_token keeps the token from the upstream, wherever it came in.
 func TestHardeningHDR25(t *testing.T) {
 	cookies := []string{"Cookie", "a=b; __Host-gatehouse_session=secret; gatehouse_browser=x", "Cookie", "gatehouse_session=secret"}
 	for _, strip := range []bool{true, false} {
@@ -155,6 +156,25 @@ func TestHardeningHDR25(t *testing.T) {
 		}
 		if seen.URL.RawQuery != "a=b&q=access_token" {
 			t.Errorf("the upstream sees the query %q", seen.URL.RawQuery)
+		}
+	}
+	// Whatever was used, and where nothing was.
+	g := newTestGuard(t, nil, func(c *GuardConfig) { c.StripToken, c.Optional, c.Cookie = true, true, "tok" })
+	for name, tc := range map[string]struct {
+		target  string
+		headers []string
+		authorization, cookies,
+		query string
+	}{
+		"header":         {"/?a=b", []string{"Authorization", "Bearer good", "Cookie", "tok=other; a=b"}, "", "a=b", "a=b"},
+		"cookie":         {"/", []string{"Cookie", "tok=good; a=b", "Dpop", "x"}, "", "a=b", ""},
+		"none":           {"/?%61ccess_token=x&a=b", []string{"Cookie", "tok=; a=b"}, "", "a=b", "a=b"},
+		"another scheme": {"/?access_token=x", []string{"Authorization", "Basic eA=="}, "Basic eA==", "", ""},
+	} {
+		r := request(t, http.MethodGet, tc.target, tc.headers...)
+		_, seen := guarded(t, g, r, nil)
+		if seen == nil || seen.Header.Get("Authorization") != tc.authorization || seen.Header.Get("Cookie") != tc.cookies || seen.URL.RawQuery != tc.query {
+			t.Errorf("%s: the upstream sees %v", name, seen)
 		}
 	}
 	if got := dropQuery("access_token=x&a=%20b&access%5Ftoken=y&", "access_token"); got != "a=%20b&" {

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
+// WEB-08, WEB-09: a login form works in the browser that it was made for, and posted by its own page.
 func TestHardeningWEB08And09(t *testing.T) {
 	g := newGateway(t)
 	b, attacker := g.browser(), g.browser()
@@ -99,6 +100,7 @@ func TestHardeningBrokenCookies(t *testing.T) {
 	}
 }
 
+// LOG-01, LOG-03: what was typed comes back as text; a known and an unknown name look the same.
 func TestHardeningLOG01And03(t *testing.T) {
 	g := newGateway(t)
 	evil := `"><img src=x onerror=alert(1)>{{7*7}}{env.HOME}`
@@ -141,6 +143,7 @@ func TestHardeningLOG07(t *testing.T) {
 	}
 }
 
+// RED-18: the login page leads nowhere but to its own request.
 func TestHardeningRED18(t *testing.T) {
 	g := newGateway(t)
 	for _, q := range []string{"redirect_url=https://evil.example", "rd=//evil.example", "returnTo=/%09/evil"} {

@@ -7,6 +7,7 @@ import (
 	"testing"
 )
 
+// WEB-10: no link or image on another site logs anybody out.
 func TestHardeningWEB10(t *testing.T) {
 	g := newGateway(t)
 	b := g.browser()
@@ -54,6 +55,7 @@ func TestHardeningWEB10(t *testing.T) {
 	}
 }
 
+// RED-16, RED-17: where a logout may lead.
 func TestHardeningRED16And17(t *testing.T) {
 	g := newGateway(t)
 	b := g.browser()

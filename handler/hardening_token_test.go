@@ -35,6 +35,7 @@ func wantOAuthError(t *testing.T, res *answer, status int, code string) {
 	}
 }
 
+// TOK-01: the token endpoint takes POST alone.
 func TestHardeningTOK01(t *testing.T) {
 	g := newGateway(t)
 	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete, http.MethodHead, http.MethodOptions} {
@@ -45,6 +46,7 @@ func TestHardeningTOK01(t *testing.T) {
 	}
 }
 
+// TOK-02: a form, or one flat JSON object of strings; nothing else.
 func TestHardeningTOK02(t *testing.T) {
 	g := newGateway(t)
 	good := "grant_type=client_credentials&client_id=machine&client_secret=" + webSecret
@@ -97,6 +99,7 @@ func TestHardeningTOK02(t *testing.T) {
 	}
 }
 
+// TOK-04, TOK-05: a repeated parameter is refused, an empty one is omitted.
 func TestHardeningTOK04And05(t *testing.T) {
 	g := newGateway(t)
 	code := g.codeFor()
@@ -215,6 +218,7 @@ func TestHardeningTOK20And21(t *testing.T) {
 	}
 }
 
+// TOK-25, TOK-26: the answer is JSON whatever is asked for, and repeats nothing of the request.
 func TestHardeningTOK25And26(t *testing.T) {
 	g := newGateway(t)
 	evil := `<script>alert(1)</script>"\`
@@ -245,6 +249,7 @@ func TestHardeningQuerySecrets(t *testing.T) {
 	}
 }
 
+// DOS-01: a body without an end is read no further than the limit.
 func TestHardeningDOS01(t *testing.T) {
 	g := newGateway(t)
 	for _, target := range []string{"/oauth/token", "/oauth/revoke", "/oauth/introspect"} {
@@ -275,6 +280,7 @@ func (e *endless) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// DOS-02: ten thousand parameters, a name of 60 kB.
 func TestHardeningDOS02(t *testing.T) {
 	g := newGateway(t)
 	for name, body := range map[string]string{

@@ -7,6 +7,7 @@ import (
 	"testing"
 )
 
+// WEB-03: origins are compared whole; null is none.
 func TestHardeningWEB03(t *testing.T) {
 	g := newGateway(t)
 	f := url.Values{"grant_type": {"refresh_token"}, "client_id": {"spa"}, "refresh_token": {"x"}}
@@ -82,6 +83,7 @@ func TestCORSOfErrorsAndPreflights(t *testing.T) {
 	}
 }
 
+// WEB-05, WEB-06: documents for everybody without credentials, pages for no other origin.
 func TestHardeningWEB05And06(t *testing.T) {
 	g := newGateway(t)
 	for _, target := range []string{"/.well-known/openid-configuration", "/.well-known/jwks.json", "/.well-known/oauth-authorization-server"} {

@@ -162,7 +162,8 @@ func (f *KeyFetcher) checkAddress(address string) error {
 	return nil
 }
 
-// maxAgeOf reads how long an answer may be kept. See RFC 9111 §5.2.2 and §5.1.
+// maxAgeOf reads how long an answer may be kept, negative where it does not say.
+// See RFC 9111 §4.2.1, §5.1, §5.2.2 and §5.3.
 func maxAgeOf(h http.Header) time.Duration {
 	maxAge := time.Duration(-1)
 	for _, line := range h["Cache-Control"] {
@@ -180,8 +181,25 @@ func maxAgeOf(h http.Header) time.Duration {
 			}
 		}
 	}
+	if maxAge < 0 && len(h["Expires"]) > 0 {
+		maxAge = untilExpires(h)
+	}
 	if age, err := strconv.ParseUint(h.Get("Age"), 10, 31); err == nil && maxAge > 0 {
 		maxAge = max(0, maxAge-time.Duration(age)*time.Second)
 	}
 	return maxAge
+}
+
+// untilExpires is the time from Date to Expires, by the server's own clock. A
+// date that cannot be read has passed. See RFC 9111 §5.3.
+func untilExpires(h http.Header) time.Duration {
+	expires, err := http.ParseTime(h.Get("Expires"))
+	if err != nil {
+		return 0
+	}
+	date, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		date = time.Now()
+	}
+	return max(0, expires.Sub(date))
 }

@@ -63,8 +63,16 @@ func TestKeyFetcherCacheHeaders(t *testing.T) {
 		{[]string{"Cache-Control", `Max-Age="60"`}, time.Minute},
 		{[]string{"Cache-Control", "private", "Cache-Control", "max-age=60"}, time.Minute},
 		{[]string{"Cache-Control", "max-age=-5"}, -1},
+		{[]string{"Expires", "Thu, 01 Jan 2026 00:10:00 GMT", "Date", "Thu, 01 Jan 2026 00:00:00 GMT"}, 10 * time.Minute},
+		{[]string{"Expires", "Thu, 01 Jan 2026 00:10:00 GMT", "Date", "Thu, 01 Jan 2026 00:00:00 GMT", "Age", "60"}, 9 * time.Minute},
+		{[]string{"Expires", "Thu, 01 Jan 2026 00:10:00 GMT", "Date", "Thu, 01 Jan 2026 00:20:00 GMT"}, 0},
+		{[]string{"Expires", "Thu, 01 Jan 2026 00:10:00 GMT"}, 0}, // long ago
+		{[]string{"Expires", "0"}, 0},
+		{[]string{"Expires", "-1", "Cache-Control", "max-age=60"}, time.Minute},
+		{[]string{"Expires", "Thu, 01 Jan 2026 00:10:00 GMT", "Date", "Thu, 01 Jan 2026 00:00:00 GMT", "Cache-Control", "no-store"}, 0},
+		{[]string{"Expires", "Thu, 01 Jan 2026 00:10:00 GMT", "Date", "Thu, 01 Jan 2026 00:00:00 GMT", "Cache-Control", "public"}, 10 * time.Minute},
 		{[]string{"Cache-Control", "max-age=99999999999999999999"}, -1},
-		{[]string{"Expires", "Thu, 01 Jan 1970 00:00:00 GMT"}, -1},
+		{[]string{"Expires", "Thu, 01 Jan 1970 00:00:00 GMT"}, 0},
 	} {
 		path := fmt.Sprint("/", i)
 		s.say(path, "{}", tt.headers...)

@@ -14,7 +14,8 @@ import (
 const actionCancel = "cancel"
 
 // login takes the login form. Its page is shown in place of the answer to an
-// authorization request, so that there is nothing to begin with here.
+// authorization request, or of a page of ours, so that there is nothing to
+// begin with here.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		return s.showStart(w, r)
@@ -30,31 +31,33 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && !errors.Is(err, errTicketExpired) {
 		return err
 	}
-	a := t.Auth
+	v := visit{auth: t.Auth, page: t.Page}
 	if form.Get("action") == actionCancel {
-		return s.answerError(w, a, &tokens.Error{Code: tokens.AccessDenied, Description: "The person did not sign in."})
+		return s.notSignedIn(w, v)
 	}
-	texts := pages.In(a.UILocales)
 	tried := loginProblem{username: form.Get("username"), login: form.Get("login"), status: http.StatusForbidden}
 	if err != nil {
-		tried.text = texts.TookTooLong
-		return s.showLogin(w, r, a, tried)
+		tried.text = v.texts().TookTooLong
+		return s.showLogin(w, r, v, tried)
 	}
 	profile, err := s.checkPassword(r, tried, form.Get("password"))
 	if err != nil {
-		return s.showLoginError(w, r, a, tried, err)
+		return s.showLoginError(w, r, v, tried, err)
 	}
-	return s.signIn(w, r, a, profile)
+	return s.signIn(w, r, v, profile)
 }
 
-// signIn begins the session and takes the request on.
-func (s *Server) signIn(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, profile tokens.Profile) error {
+// signIn begins the session and takes the person on.
+func (s *Server) signIn(w http.ResponseWriter, r *http.Request, v visit, profile tokens.Profile) error {
 	l, value, err := s.Issuer.SignIn(r.Context(), profile, s.session(r))
+	if tokens.IsReason(err, tokens.ReasonUserDisabled) {
+		return s.showLogin(w, r, v, loginProblem{text: v.texts().Disabled, status: http.StatusForbidden})
+	}
 	if err != nil {
 		return err
 	}
 	s.setSession(w, value, l.Session.Expires)
-	return s.proceed(w, r, a, progress{login: l, fresh: true})
+	return s.signedIn(w, r, v, l)
 }
 
 // checkPassword asks the login that the form names.
@@ -71,8 +74,8 @@ func (s *Server) checkPassword(r *http.Request, tried loginProblem, password str
 
 // showLoginError tells a person why they are not signed in. An unknown name and
 // a wrong password look alike.
-func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, tried loginProblem, err error) error {
-	texts := pages.In(a.UILocales)
+func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, v visit, tried loginProblem, err error) error {
+	texts := v.texts()
 	wait := new(login.WaitError)
 	outcome := "failed"
 	switch {
@@ -86,8 +89,8 @@ func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, a *token
 	default:
 		return err
 	}
-	s.Observer.Happened(r.Context(), tokens.Event{Kind: tokens.EventLogin, Outcome: outcome, Client: a.ClientID})
-	return s.showLogin(w, r, a, tried)
+	s.Observer.Happened(r.Context(), tokens.Event{Kind: tokens.EventLogin, Outcome: outcome, Client: v.client()})
+	return s.showLogin(w, r, v, tried)
 }
 
 // loginProblem is what the login page says about the last try.
@@ -99,28 +102,34 @@ type loginProblem struct {
 	after           time.Duration // how long to wait
 }
 
-// showLogin shows the login page for a request.
-func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, p loginProblem) error {
-	texts := pages.In(a.UILocales)
+// showLogin shows the login page.
+func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, v visit, p loginProblem) error {
+	texts := v.texts()
 	if len(s.Logins) == 0 {
 		html, err := s.pages.Message(texts, pages.Message{Title: texts.ErrorTitle, Text: texts.NoLogin, Failed: true})
 		s.writePage(w, http.StatusServiceUnavailable, html, err, pageOptions{})
 		return nil
 	}
-	sealed, err := s.sealTicket(w, r, ticketLogin, ticket{Auth: a})
+	sealed, err := s.sealTicket(w, r, ticketLogin, ticket{Auth: v.auth, Page: v.page})
 	if err != nil {
 		return err
 	}
 	page := pages.Login{
 		Action:        s.pathOf("login"),
 		Ticket:        sealed,
-		Client:        s.clientName(a.ClientID),
+		Client:        s.clientName(v.client()),
 		Username:      p.username,
 		Problem:       p.text,
 		WrongPassword: p.wrong,
 	}
-	if p.text == "" {
-		page.Username = a.LoginHint
+	options := pageOptions{form: true}
+	if v.page != nil {
+		page.Purpose = v.page.Purpose
+	} else {
+		options.redirectTo = v.auth.RedirectURI
+		if p.text == "" {
+			page.Username = v.auth.LoginHint
+		}
 	}
 	for _, l := range s.Logins {
 		page.Logins = append(page.Logins, pages.Option{Name: l.Name(), Label: l.Label(), Selected: l.Name() == p.login})
@@ -129,7 +138,7 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, a *tokens.Aut
 	if p.after > 0 {
 		w.Header().Set("Retry-After", retryAfter(p.after))
 	}
-	s.writePage(w, max(p.status, http.StatusOK), html, err, pageOptions{form: true, redirectTo: a.RedirectURI})
+	s.writePage(w, max(p.status, http.StatusOK), html, err, options)
 	return nil
 }
 

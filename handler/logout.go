@@ -51,7 +51,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	switch {
-	case hint == nil && current == nil:
+	case hint == nil && current == nil && !s.anyRefreshSent(r):
 		// Nobody is signed in, so there is nothing to ask about. Nothing proves
 		// who wrote this, so it ends here and not at an address of theirs.
 		return s.endLogout(w, q.Get("ui_locales"), &logoutRequest{})
@@ -61,7 +61,9 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	if err := s.Issuer.SignOutHint(r.Context(), hint); err != nil {
 		return err
 	}
-	return s.signOut(w, r, q.Get("ui_locales"), req)
+	// An old hint may come from anywhere: it ends nothing of anybody else.
+	only := tokens.TagSubject(hint.Subject)
+	return s.signOut(w, r, q.Get("ui_locales"), req, &only)
 }
 
 // readLogout validates who asks and where they want the person to go. The
@@ -114,13 +116,13 @@ func (s *Server) auth0Logout(w http.ResponseWriter, r *http.Request) error {
 		req.To = to
 	}
 	if known && req.To != "" && topLevel(r) {
-		return s.signOut(w, r, q.Get("ui_locales"), req)
+		return s.signOut(w, r, q.Get("ui_locales"), req, nil)
 	}
 	current, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
 	if err != nil {
 		return err
 	}
-	if current == nil {
+	if current == nil && !s.anyRefreshSent(r) {
 		return s.endLogout(w, q.Get("ui_locales"), &logoutRequest{})
 	}
 	return s.askLogout(w, r, q.Get("ui_locales"), req, current)
@@ -163,12 +165,16 @@ func (s *Server) confirmedLogout(w http.ResponseWriter, r *http.Request, form ur
 		s.writePage(w, http.StatusOK, html, err, pageOptions{})
 		return nil
 	}
-	return s.signOut(w, r, "", t.Logout)
+	return s.signOut(w, r, "", t.Logout, nil)
 }
 
-// signOut ends the session of this browser, on the server and in the browser.
-func (s *Server) signOut(w http.ResponseWriter, r *http.Request, locales string, req *logoutRequest) error {
+// signOut ends the session of this browser, on the server and in the browser,
+// and the refresh tokens that it keeps in cookies; with only, just that user's.
+func (s *Server) signOut(w http.ResponseWriter, r *http.Request, locales string, req *logoutRequest, only *tokens.UserTag) error {
 	if err := s.Issuer.SignOut(r.Context(), s.session(r)); err != nil {
+		return err
+	}
+	if err := s.endRefresh(w, r, only); err != nil {
 		return err
 	}
 	s.clearSession(w)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
 // publicCache is how long others may keep the public documents and keys.
@@ -19,6 +20,7 @@ type discoveryDocument struct {
 	Issuer                string   `json:"issuer"`
 	AuthorizationEndpoint string   `json:"authorization_endpoint"`
 	TokenEndpoint         string   `json:"token_endpoint"`
+	DeviceEndpoint        string   `json:"device_authorization_endpoint"` // RFC 8628 §4
 	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
 	JWKSURI               string   `json:"jwks_uri"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
@@ -31,9 +33,14 @@ type discoveryDocument struct {
 	SubjectTypes          []string `json:"subject_types_supported"`
 	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported"`
 	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgs         []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAuthAlgs    []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	IntrospectAuthMethods []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectAuthAlgs    []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
+	ProofAlgs             []string `json:"dpop_signing_alg_values_supported"`
+	CertificateBound      bool     `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 	Prompts               []string `json:"prompt_values_supported"`
 	Claims                []string `json:"claims_supported"`
 	ClaimTypes            []string `json:"claim_types_supported"`
@@ -46,12 +53,18 @@ type discoveryDocument struct {
 
 // discovery writes the document once.
 func (s *Server) discovery() ([]byte, error) {
-	confidential := []string{string(tokens.AuthBasic), string(tokens.AuthPost)}
+	confidential := []string{string(tokens.AuthBasic), string(tokens.AuthPost), string(tokens.AuthPrivateKeyJWT)}
+	for _, method := range []tokens.AuthMethod{tokens.AuthTLS, tokens.AuthSelfSigned} {
+		if slices.ContainsFunc(s.Issuer.Clients(), func(c *tokens.Client) bool { return slices.Contains(c.TLS.Methods(), method) }) {
+			confidential = append(confidential, string(method))
+		}
+	}
 	all := append([]string{string(tokens.AuthNone)}, confidential...)
 	b, err := json.MarshalIndent(discoveryDocument{
 		Issuer:                s.IssuerURL,
 		AuthorizationEndpoint: s.urlOf("authorize"),
 		TokenEndpoint:         s.urlOf("token"),
+		DeviceEndpoint:        s.urlOf("device_code"),
 		UserinfoEndpoint:      s.urlOf("userinfo"),
 		JWKSURI:               s.urlOf("jwks"),
 		RevocationEndpoint:    s.urlOf("revoke"),
@@ -60,13 +73,18 @@ func (s *Server) discovery() ([]byte, error) {
 		Scopes:                s.scopes(),
 		ResponseTypes:         []string{"code"},
 		ResponseModes:         []string{string(tokens.ModeQuery), string(tokens.ModeFormPost), string(tokens.ModeWebMessage)},
-		GrantTypes:            []string{string(tokens.GrantAuthorizationCode), string(tokens.GrantRefreshToken), string(tokens.GrantClientCredentials)},
+		GrantTypes:            []string{string(tokens.GrantAuthorizationCode), string(tokens.GrantRefreshToken), string(tokens.GrantClientCredentials), string(tokens.GrantDeviceCode)},
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgs:           s.IDTokenAlgs,
 		TokenAuthMethods:      all,
+		TokenAuthAlgs:         assertionAlgs(),
 		RevocationAuthMethods: all,
+		RevocationAuthAlgs:    assertionAlgs(),
 		IntrospectAuthMethods: confidential,
+		IntrospectAuthAlgs:    assertionAlgs(),
 		ChallengeMethods:      []string{"S256"},
+		ProofAlgs:             tokens.ProofAlgorithms(),
+		CertificateBound:      slices.ContainsFunc(s.Issuer.Clients(), func(c *tokens.Client) bool { return c.CertificateBound }),
 		Prompts:               []string{tokens.PromptNone, tokens.PromptLogin, tokens.PromptConsent, tokens.PromptSelectAccount},
 		Claims: []string{
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "sid",
@@ -80,6 +98,16 @@ func (s *Server) discovery() ([]byte, error) {
 		return nil, fmt.Errorf("writing discovery document: %w", err)
 	}
 	return append(b, '\n'), nil
+}
+
+// assertionAlgs are the algorithms that clients may sign their assertions with.
+func assertionAlgs() []string {
+	algs := jose.Algorithms()
+	names := make([]string, len(algs))
+	for i, a := range algs {
+		names[i] = string(a)
+	}
+	return names
 }
 
 // scopes returns the gateway's own scopes and those of the APIs.

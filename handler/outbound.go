@@ -17,8 +17,8 @@ var errPrivateAddress = errors.New("the address is private, loopback or link-loc
 // outboundClient makes a client that fetches small documents from servers
 // that others run. Unless allowPrivate, it connects to public addresses only;
 // that is checked at the dial, when the name is resolved and cannot change any
-// more. An HTTPS_PROXY of the environment is honoured, and is dialled under
-// the same rule. No connection outlives its answer.
+// more. An HTTPS_PROXY of the environment is honoured: then the rule is about the
+// proxy's address, and what the proxy dials is not seen here. No connection outlives its answer.
 func outboundClient(allowPrivate bool) *http.Client {
 	dialer := &net.Dialer{Timeout: 3 * time.Second}
 	if !allowPrivate {

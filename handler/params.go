@@ -49,7 +49,7 @@ func (p params) audiences() []string {
 var bodyOnly = func() map[string]bool {
 	m := make(map[string]bool)
 	for name := range strings.FieldsSeq(`grant_type client_id client_secret client_assertion client_assertion_type
-		code code_verifier redirect_uri refresh_token scope audience resource token token_type_hint username password`) {
+		code code_verifier device_code redirect_uri refresh_token scope audience resource token token_type_hint username password`) {
 		m[name] = true
 	}
 	return m

@@ -28,6 +28,8 @@ type resourceDocument struct {
 	AuthorizationServers []string `json:"authorization_servers"`
 	BearerMethods        []string `json:"bearer_methods_supported"`
 	Scopes               []string `json:"scopes_supported,omitempty"`
+	ProofAlgs            []string `json:"dpop_signing_alg_values_supported,omitempty"`
+	DPoPRequired         bool     `json:"dpop_bound_access_tokens_required,omitempty"`
 }
 
 func newResource(cfg GuardConfig) (resource, error) {
@@ -47,32 +49,50 @@ func newResource(cfg GuardConfig) (resource, error) {
 	if len(servers) == 0 {
 		servers = []string{cfg.IssuerURL}
 	}
+	var algs []string
+	if cfg.Proofs != nil {
+		algs = tokens.ProofAlgorithms()
+	}
 	b, err := json.MarshalIndent(resourceDocument{
 		Resource:             cfg.Audience[0],
 		AuthorizationServers: servers,
 		BearerMethods:        []string{"header"},
 		Scopes:               slices.Concat(cfg.Scopes, cfg.ScopeAny),
+		ProofAlgs:            algs,
+		DPoPRequired:         cfg.DPoPRequired,
 	}, "", "  ")
 	res.document = append(b, '\n')
 	return res, err
 }
 
-// serves reports whether a request path is that of the document.
-func (res *resource) serves(path string) bool {
-	return strings.HasPrefix(path, ResourceMetadataPath) && (path == res.path || path == ResourceMetadataPath)
-}
+// serves reports whether a request path is that of the document, as it derives
+// from the audience: the path without anything behind it belongs to an audience
+// without a path, or that is no URL. Another's document there would name a
+// resource that clients have to refuse (RFC 9728 §3.3).
+func (res *resource) serves(path string) bool { return path == res.path }
 
-// parameter returns the challenge parameter that names the document. See RFC 9728 §5.1.
-func (res *resource) parameter(r *http.Request) string {
-	u := res.url
+// documentParameter returns the challenge parameter that names the document. See RFC 9728 §5.1.
+func (g *Guard) documentParameter(r *http.Request) string {
+	u := g.resource.url
 	if u == "" {
-		u = sameHost(r) + res.path
+		u = tokens.OriginOf(g.cfg.ClientOrigin(r)) + g.resource.path
 	}
 	return `, resource_metadata="` + quotable(u) + `"`
 }
 
 // ServesMetadata reports whether Metadata belongs at a request path.
 func (g *Guard) ServesMetadata(path string) bool { return g.resource.serves(path) }
+
+// DocumentPlace returns the host and path at which clients look for the
+// document, as they derive them from the audience; "" for an audience that is no URL.
+// See RFC 9728 §3.1.
+func (g *Guard) DocumentPlace() string {
+	_, host, _ := strings.Cut(tokens.OriginOf(g.cfg.Audience[0]), "://")
+	if host == "" {
+		return ""
+	}
+	return host + g.resource.path
+}
 
 // Metadata serves the document of RFC 9728 §3. Anyone may read it.
 func (g *Guard) Metadata(w http.ResponseWriter, r *http.Request) {

@@ -4,6 +4,9 @@ import "net/http"
 
 // revoke is the revocation endpoint. A token that is not good any more, or
 // never was, is as good as revoked: 200. See RFC 7009 §2.
+//
+// A page of a client that keeps its refresh token in a cookie cannot name that
+// token: it sends the cookie instead, with or without another token.
 func (s *Server) revoke(w http.ResponseWriter, r *http.Request) error {
 	p, err := readParams(r)
 	if err != nil {
@@ -14,12 +17,20 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	token := p.get("token")
-	if token == "" {
+	cookie := s.refreshSent(r, client) != "" && fromOwnPage(r, client)
+	if token == "" && !cookie {
 		return malformed("token is missing.")
 	}
-	// token_type_hint is only a hint (§2.1): the token says itself what it is.
-	if err := s.Issuer.Revoke(r.Context(), client, token); err != nil {
-		return err
+	if token != "" {
+		// token_type_hint is only a hint (§2.1): the token says itself what it is.
+		if err := s.Issuer.Revoke(r.Context(), client, token); err != nil {
+			return err
+		}
+	}
+	if cookie {
+		if err := s.endRefreshOf(w, r, client, nil); err != nil {
+			return err
+		}
 	}
 	writeJSON(w, http.StatusOK, struct{}{})
 	return nil

@@ -25,6 +25,9 @@ type Config struct {
 	// Ready opens shared state on first use. Every request calls it, and an
 	// error is answered with 503.
 	Ready func(context.Context) error
+	// Health returns why this gateway should get no requests, "" while it
+	// should. It asks nobody. Nil is always well.
+	Health func() tokens.Trouble
 	// JWKS returns the public signing keys as a JSON Web Key Set.
 	JWKS func() []byte
 	// Secrets seals what pages carry through the browser.
@@ -39,8 +42,10 @@ type Config struct {
 	// ClientIP returns the address of the person's browser. Nil takes the
 	// peer of the connection.
 	ClientIP func(*http.Request) string
-	Observer tokens.Observer  // nil observes nothing
-	Clock    func() time.Time // nil is time.Now
+	// RequestID returns the id by which the log names a request. Nil for none.
+	RequestID func(*http.Request) string
+	Observer  tokens.Observer  // nil observes nothing
+	Clock     func() time.Time // nil is time.Now
 	// IDTokenAlgs are the JWA names that ID tokens are signed with, the usual one first.
 	IDTokenAlgs []string
 	// APIScopes are the scopes of the configured APIs, for discovery. May be empty.
@@ -60,7 +65,13 @@ type Server struct {
 	metadata []byte
 	used     *usedTickets
 	scans    *scanBudget
+	guesses  *login.Guesses // of user codes
+	devices  *deviceBudget
 	origins  map[string]bool // of all clients
+	// deviceNames are what User-Agent headers say.
+	deviceNames deviceNames
+	// cookieOrigins are those of clients that keep their refresh token in a cookie.
+	cookieOrigins map[string]bool
 }
 
 // NewServer makes a Server. Errors name the setting and the mend. It does no I/O.
@@ -86,11 +97,18 @@ func NewServer(cfg Config) (*Server, error) {
 		cookies: namesOf(u.Scheme == "https"),
 		used:    newUsedTickets(),
 		scans:   newScanBudget(),
+		guesses: login.NewGuesses(),
+		devices: newDeviceBudget(),
 		origins: make(map[string]bool),
+
+		cookieOrigins: make(map[string]bool),
 	}
 	for _, c := range cfg.Issuer.Clients() {
 		for _, o := range c.Origins {
 			s.origins[o] = true
+			if c.Refresh.Cookie {
+				s.cookieOrigins[o] = true
+			}
 		}
 	}
 	if s.routes, err = s.routeTable(); err != nil {
@@ -104,8 +122,14 @@ func (c Config) withDefaults() Config {
 	if c.Observer == nil {
 		c.Observer = tokens.NopObserver{}
 	}
+	if c.RequestID == nil {
+		c.RequestID = func(*http.Request) string { return "" }
+	}
 	if c.Clock == nil {
 		c.Clock = time.Now
+	}
+	if c.Health == nil {
+		c.Health = wellAlways
 	}
 	if c.ClientIP == nil {
 		c.ClientIP = peer

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -24,8 +25,21 @@ const (
 	hostPrefix    = "__Host-"
 )
 
-// ownCookies are all names that a cookie of ours can have. No upstream sees them.
-var ownCookies = []string{hostPrefix + sessionCookie, hostPrefix + browserCookie, sessionCookie, browserCookie}
+// ownCookie reports whether a cookie of this name can be ours.
+func ownCookie(name string) bool {
+	name = strings.TrimPrefix(name, hostPrefix)
+	return name == sessionCookie || name == browserCookie || strings.HasPrefix(name, refreshCookie)
+}
+
+// StripCookies takes our cookies from a request that goes on to an upstream.
+func StripCookies(h http.Header) {
+	for _, line := range h["Cookie"] {
+		if strings.Contains(line, "gatehouse_") {
+			dropCookies(h, ownCookie)
+			return
+		}
+	}
+}
 
 func namesOf(secure bool) cookieNames {
 	if !secure {

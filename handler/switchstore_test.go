@@ -72,9 +72,37 @@ func (s *switchStore) TakeCode(ctx context.Context, r tokens.TakeRequest) (token
 	return s.Store.TakeCode(ctx, r)
 }
 
+func (s *switchStore) UseAssertion(ctx context.Context, r tokens.AssertionRequest) (tokens.AssertionOutcome, error) {
+	if err := s.write(); err != nil {
+		return tokens.AssertionUsed, err
+	}
+	return s.Store.UseAssertion(ctx, r)
+}
+
 func (s *switchStore) Session(ctx context.Context, u tokens.UserTag, id tokens.SessionID, idle time.Duration) (tokens.Session, []byte, bool, error) {
 	if err := s.read(); err != nil {
 		return tokens.Session{}, nil, false, err
 	}
 	return s.Store.Session(ctx, u, id, idle)
+}
+
+func (s *switchStore) PutDevice(ctx context.Context, r tokens.DevicePut) (bool, error) {
+	if err := s.write(); err != nil {
+		return false, err
+	}
+	return s.Store.PutDevice(ctx, r)
+}
+
+func (s *switchStore) PollDevice(ctx context.Context, r tokens.DevicePoll) (tokens.DeviceState, error) {
+	if err := s.write(); err != nil {
+		return tokens.DeviceState{}, err
+	}
+	return s.Store.PollDevice(ctx, r)
+}
+
+func (s *switchStore) DecideDevice(ctx context.Context, d tokens.DeviceDecision) (bool, error) {
+	if err := s.write(); err != nil {
+		return false, err
+	}
+	return s.Store.DecideDevice(ctx, d)
 }

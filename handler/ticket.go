@@ -24,6 +24,9 @@ const (
 	ticketLogin   ticketKind = "login"
 	ticketConsent ticketKind = "consent"
 	ticketLogout  ticketKind = "logout"
+	ticketCode    ticketKind = "activate" // the form that takes a user code
+	ticketDevice  ticketKind = "device"   // the form that approves a device
+	ticketAccount ticketKind = "account"  // the form that signs a person's applications out
 )
 
 // ticket is the hidden field of a form: what the server must know again when
@@ -34,9 +37,11 @@ type ticket struct {
 	Browser browserID             `json:"b"`
 	Expires int64                 `json:"e"`           // Unix seconds
 	Auth    *tokens.Authorization `json:"a,omitempty"` // login, consent
-	Session tokens.SessionID      `json:"s,omitzero"`  // consent
+	Session tokens.SessionID      `json:"s,omitzero"`  // consent, activate, device, account
 	Fresh   bool                  `json:"f,omitempty"` // consent: the person has signed in for this request
 	Logout  *logoutRequest        `json:"o,omitempty"` // logout
+	Page    *ownPage              `json:"p,omitempty"` // login, where there is no Auth
+	Device  *tokens.DeviceRequest `json:"d,omitempty"` // device
 }
 
 var (

@@ -17,17 +17,31 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	sender, err := s.sender(w, r, client, "token")
+	if err != nil {
+		return err
+	}
+	grant := tokens.GrantType(p.get("grant_type"))
+	keeps := client.Refresh.Cookie && grant == tokens.GrantAuthorizationCode
+	if keeps && !fromOwnPage(r, client) {
+		return errOrigin // before the code is spent
+	}
 	res, err := s.Issuer.Token(r.Context(), client, tokens.TokenRequest{
-		GrantType:    tokens.GrantType(p.get("grant_type")),
+		GrantType:    grant,
 		Code:         p.get("code"),
 		RedirectURI:  p.get("redirect_uri"),
 		CodeVerifier: p.get("code_verifier"),
 		RefreshToken: p.get("refresh_token"),
+		DeviceCode:   p.get("device_code"),
 		Scope:        p.get("scope"),
 		Audiences:    p.audiences(),
+		Sender:       sender,
 	})
 	if err != nil {
 		return err
+	}
+	if keeps {
+		s.keepRefresh(w, r, client, res.Cookie)
 	}
 	writeJSON(w, http.StatusOK, res)
 	return nil

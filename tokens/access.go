@@ -24,6 +24,20 @@ func (i *Issuer) targets(c *Client, asked []string) ([]string, error) {
 	return out, nil
 }
 
+// orDefault returns the targets of a request, or where it has none the default
+// API, if the client may use that: Auth0's default audience.
+func (i *Issuer) orDefault(c *Client, targets []string) []string {
+	if len(targets) > 0 {
+		return targets
+	}
+	for _, api := range i.cfg.APIs {
+		if api.Default && i.registered(c, api.Identifier) {
+			return []string{api.Identifier}
+		}
+	}
+	return nil
+}
+
 // apiScopes returns the scopes that a client may have at an API.
 func (i *Issuer) apiScopes(c *Client, audience string) []string {
 	api, ok := i.API(audience)

@@ -26,6 +26,7 @@ type Authorization struct {
 	LoginHint     string       `json:"login_hint,omitempty"`
 	UILocales     string       `json:"ui_locales,omitempty"`
 	HintSubject   string       `json:"hint_subject,omitempty"` // the sub of a valid id_token_hint
+	ProofKey      string       `json:"dpop_jkt,omitempty"`     // the thumbprint that the code is bound to
 }
 
 // ResponseMode is how the answer travels to the redirect URI.
@@ -158,18 +159,19 @@ var known = func() map[string]bool {
 	m := make(map[string]bool)
 	for name := range strings.FieldsSeq(`response_type client_id redirect_uri scope state response_mode nonce display
 		prompt max_age ui_locales id_token_hint login_hint acr_values claims request request_uri registration
-		code_challenge code_challenge_method audience`) {
+		code_challenge code_challenge_method audience dpop_jkt`) {
 		m[name] = true
 	}
 	return m
 }()
 
-// parseProof reads PKCE, which every client must use, and with S256.
-// See RFC 7636 §4.3 and RFC 9700 §2.1.1.
-func parseProof(_ *Client, a *Authorization, params url.Values) error {
+// parseProof reads PKCE, which every client must use, and with S256; only a
+// confidential one may be excused. See RFC 7636 §4.3 and RFC 9700 §2.1.1.
+func parseProof(c *Client, a *Authorization, params url.Values) error {
 	a.Nonce = params.Get("nonce")
 	a.Challenge = params.Get("code_challenge")
 	switch {
+	case a.Challenge == "" && c.WithoutPKCE: // which excuses from nothing else
 	case a.Challenge == "":
 		return invalidRequest("code challenge required: send code_challenge with code_challenge_method S256.")
 	case params.Get("code_challenge_method") != "S256":
@@ -177,6 +179,15 @@ func parseProof(_ *Client, a *Authorization, params url.Values) error {
 	case !validChallenge(a.Challenge):
 		return invalidRequest("code_challenge must be 43 characters of base64url.")
 	}
+	return a.parseProofKey(params.Get("dpop_jkt"))
+}
+
+// parseProofKey reads dpop_jkt, which binds the code to a DPoP key. See RFC 9449 §10.
+func (a *Authorization) parseProofKey(text string) error {
+	if _, ok := ParseThumbprint(text); !ok && text != "" {
+		return invalidRequest("dpop_jkt must be the base64url of a SHA-256 thumbprint.")
+	}
+	a.ProofKey = text
 	return nil
 }
 
@@ -231,8 +242,8 @@ func (i *Issuer) parseAccess(c *Client, a *Authorization, params url.Values) err
 	if len(audiences) > 1 {
 		slices.Sort(audiences[1:]) // the first is what a token is for unless it asks; the order of the rest means nothing
 	}
-	a.Audiences = audiences
-	a.Scopes = i.grantable(c, asked, audiences)
+	a.Audiences = i.orDefault(c, audiences)
+	a.Scopes = i.grantable(c, asked, a.Audiences)
 	return nil
 }
 

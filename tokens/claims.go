@@ -1,9 +1,12 @@
 package tokens
 
 import (
+	"crypto/sha256"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+	"unique"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
@@ -15,51 +18,76 @@ const ClaimFamily = "gh_fam"
 const maxAudiences = 100
 
 // Claims are what a verified token says. Immutable and safe for concurrent use.
+//
+// What every request looks at comes first, and lies together: with many tokens in
+// use, each line of memory that a request touches is one that it waits for.
 type Claims struct {
+	digest       [sha256.Size]byte     // of the token, where the verified cache holds it
+	key          *jose.PublicKey       // that verified the token
+	stamp        atomic.Uint64         // Denylist.stamp of what it knew last about User
+	profile      unique.Handle[string] // how they were read, where another issuer made the token
 	Issuer       string
-	Subject      string
-	Audience     []string
-	ClientID     string
-	Scope        []string
-	ID           string  // jti
-	TokenID      TokenID // of ID, where HasTokenID
-	HasTokenID   bool
 	Expiry       time.Time
-	IssuedAt     time.Time // zero when absent, as the next two
+	IssuedAt     time.Time // zero when absent, as NotBefore and AuthTime
 	NotBefore    time.Time
-	AuthTime     time.Time
-	ACR          string
-	SessionID    string    // sid
-	Session      SessionID // of SessionID, where HasSession
-	HasSession   bool
-	Nonce        string
-	Family       FamilyID // of gh_fam, where HasFamily
-	HasFamily    bool
-	User         UserTag   // TagSubject(Subject)
-	Client       ClientTag // TagClient(ClientID)
-	Confirmation string    // cnf.jkt: the thumbprint of the DPoP key that the token is bound to
+	Confirmation *Confirmation // cnf: what the token is bound to; nil for a bearer token
+	Client       ClientTag     // TagClient(ClientID)
+	User         UserTag       // TagSubject(Subject)
+	Audience     []string
+	Scope        []string
+	audience     [1]string // where Audience lies, as far as it has room
+	scope        [2]string // where Scope does
 
-	raw     []byte
-	key     *jose.PublicKey // that verified the token
-	profile string          // how they were read, where another issuer made the token
+	Subject    string
+	ClientID   string
+	ID         string  // jti
+	TokenID    TokenID // of ID, where HasTokenID
+	HasTokenID bool
+	HasFamily  bool
+	HasSession bool
+	Family     FamilyID // of gh_fam, where HasFamily
+	AuthTime   time.Time
+	ACR        string
+	SessionID  string    // sid
+	Session    SessionID // of SessionID, where HasSession
+	Nonce      string
 
+	raw     string
+	memory  int64     // of members, beside the texts in it, read or not
 	once    sync.Once // all is read at the first Lookup: most routes need none
 	members map[string]any
 }
 
+// Shared returns a text in the one place where all tokens and configurations
+// keep it that have it: there it takes memory once, and comparing it with itself
+// reads none.
+func Shared(text string) string { return unique.Make(text).Value() }
+
+// share lets the claims keep what many tokens say in one place. Only for tokens
+// that were verified: others could fill the memory with it.
+func (c *Claims) share() {
+	c.Issuer, c.ClientID, c.ACR = Shared(c.Issuer), Shared(c.ClientID), Shared(c.ACR)
+	for _, list := range [][]string{c.Audience, c.Scope} {
+		for i, text := range list {
+			list[i] = Shared(text)
+		}
+	}
+}
+
 // ParseClaims reads the payload of an access token that this gateway has just
-// signed with key, for the verified cache. It keeps the payload.
+// signed with key, for the verified cache.
 func ParseClaims(payload []byte, key *jose.PublicKey) (*Claims, error) {
 	c, err := parseClaims(payload)
 	if err != nil {
 		return nil, err
 	}
 	c.key = key
+	c.share()
 	return c, c.requireAccessToken()
 }
 
 // Foreign reports whether another issuer made the token.
-func (c *Claims) Foreign() bool { return c.profile != "" }
+func (c *Claims) Foreign() bool { return c.profile != unique.Handle[string]{} }
 
 // Identity names the subject among those of all issuers: for a token of this
 // gateway it is its sub, for another issuer's `<iss>|<sub>`. Two issuers may
@@ -80,7 +108,7 @@ func parseClaims(payload []byte) (*Claims, error) {
 		return nil, errMalformed
 	}
 	defer r.close()
-	c := &Claims{raw: payload}
+	c := &Claims{raw: r.text}
 	for {
 		name, err := r.next()
 		if err != nil {
@@ -96,6 +124,7 @@ func parseClaims(payload []byte) (*Claims, error) {
 	if r.end() != nil {
 		return nil, errMalformed
 	}
+	c.memory = r.memory()
 	c.User, c.Client = TagSubject(c.Subject), TagClient(c.ClientID)
 	return c, nil
 }
@@ -109,13 +138,16 @@ func (c *Claims) read(name string, r *jsonReader) (err error) {
 	case "sub":
 		c.Subject, err = r.string()
 	case "aud":
-		c.Audience, err = r.stringList(maxAudiences)
+		c.Audience, err = r.stringList(c.audience[:0], maxAudiences)
 	case "client_id":
 		c.ClientID, err = r.string()
 	case "scope":
 		var scope string
 		scope, err = r.string()
-		c.Scope = strings.FieldsFunc(scope, isSpace) // RFC 6749 §3.3: spaces only
+		c.Scope = c.scope[:0]
+		for name := range strings.FieldsFuncSeq(scope, isSpace) { // RFC 6749 §3.3: spaces only
+			c.Scope = append(c.Scope, name)
+		}
 	case "jti":
 		c.ID, err = r.string()
 		c.TokenID, c.HasTokenID = ParseTokenID(c.ID)
@@ -157,32 +189,6 @@ func (c *Claims) readLogin(name string, r *jsonReader) (err error) {
 
 func isSpace(c rune) bool { return c == ' ' }
 
-// readConfirmation reads cnf (RFC 7800 §3.1, RFC 9449 §6.1). A token that is
-// bound to a key in a way we cannot check must not pass as one that is not bound.
-func readConfirmation(r *jsonReader) (jkt string, err error) {
-	if err := r.open('{'); err != nil {
-		return "", err
-	}
-	for {
-		name, err := r.next()
-		switch {
-		case err != nil:
-			return "", err
-		case name == nil && jkt == "":
-			return "", errJSON
-		case name == nil:
-			return jkt, nil
-		case string(name) == "jkt":
-			jkt, err = r.string()
-		default:
-			err = r.skip()
-		}
-		if err != nil {
-			return "", err
-		}
-	}
-}
-
 // requireAccessToken wants the claims that an access token must have. See RFC 9068 §2.2.
 func (c *Claims) requireAccessToken() error {
 	if c.ClientID == "" || c.ID == "" {
@@ -204,7 +210,7 @@ func (c *Claims) requireIDToken() error {
 // has dots ("https://example.com/roles") is found first. The value must not be changed.
 func (c *Claims) Lookup(path string) (any, bool) {
 	c.once.Do(func() {
-		r, err := readJSON(c.raw)
+		r, err := readJSON([]byte(c.raw))
 		if err != nil {
 			return
 		}
@@ -231,5 +237,10 @@ func lookup(object map[string]any, path string) (any, bool) {
 	return nil, false
 }
 
-// Size is about how many bytes the claims hold in memory, read for Lookup or not.
-func (c *Claims) Size() int64 { return 1024 + 4*int64(len(c.raw)) }
+// Size is about how many bytes the claims take of a process's memory, read for
+// Lookup or not: the payload, its texts once more, and what holds them; all of
+// it twice, since the heap grows to double of what is reachable before it is collected.
+func (c *Claims) Size() int64 {
+	lists := 32 * int64(len(c.Audience)+len(c.Scope)) // which have room for as many again
+	return 2 * (512 + 2*int64(len(c.raw)) + lists + c.memory)
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -98,8 +99,19 @@ func sameAsStandard(t *testing.T, payload []byte, c *Claims) {
 	if err := json.Unmarshal(payload, &m); err != nil {
 		t.Fatalf("encoding/json refuses %q: %v", payload, err)
 	}
-	if sub, _ := m["sub"].(string); sub != c.Subject {
-		t.Errorf("sub is %q, encoding/json reads %q", c.Subject, sub)
+	for name, got := range map[string]string{
+		"iss": c.Issuer, "sub": c.Subject, "client_id": c.ClientID, "jti": c.ID, "acr": c.ACR, "sid": c.SessionID, "nonce": c.Nonce,
+	} {
+		if want, _ := m[name].(string); got != want {
+			t.Errorf("%s is %q, encoding/json reads %q", name, got, want)
+		}
+	}
+	if want := audienceOf(m["aud"]); !slices.Equal(c.Audience, want) {
+		t.Errorf("aud is %q, encoding/json reads %q", c.Audience, want)
+	}
+	scope, _ := m["scope"].(string)
+	if want := strings.FieldsFunc(scope, isSpace); !slices.Equal(c.Scope, want) {
+		t.Errorf("scope is %q, encoding/json reads %q", c.Scope, want)
 	}
 	if _, ok := m["sub"]; ok {
 		if v, ok := c.Lookup("sub"); !ok || v != c.Subject {
@@ -111,9 +123,22 @@ func sameAsStandard(t *testing.T, payload []byte, c *Claims) {
 	}
 }
 
+func audienceOf(aud any) (list []string) {
+	if one, ok := aud.(string); ok {
+		return []string{one}
+	}
+	several, _ := aud.([]any)
+	for _, v := range several {
+		text, _ := v.(string)
+		list = append(list, text)
+	}
+	return list
+}
+
 func FuzzClaims(f *testing.F) {
 	for _, s := range []string{
 		`{"iss":"i","sub":"s","aud":["a","b"],"exp":1700000000.5,"cnf":{"jkt":"x","y":[{}]},"scope":"a b","gh_fam":"AQAAAAAAAAAAAAAAAAAAAA"}`,
+		` { "aud" : [ "a" , "\u0062" ] , "scope" : " a  b c" , "iss" : "\n" , "jti" : "é" , "nonce" : "" } `,
 		`{"sub":"a","sub":"b"}`, `{"\u0073ub":"a"}`, `{"x":{"a":[1,2,{"b":null}]},"y":1e400}`, `{`, `null`, `{"aud":[`, "{\"x\":\"\xff\"}",
 	} {
 		f.Add([]byte(s))
@@ -189,4 +214,32 @@ func FuzzVerify(f *testing.F) {
 			t.Errorf("%q: %v, %v", token, c, err)
 		}
 	})
+}
+
+// The memory of what a token holds is charged alike, read for Lookup or not,
+// and by whatever path it was read.
+func TestSizeCountsValues(t *testing.T) {
+	const required = `"iss":"https://a.example/","sub":"s","aud":"a","client_id":"c","jti":"j","exp":4000000000,"iat":1`
+	for name, more := range map[string]struct {
+		json string
+		want int64
+	}{
+		"nothing": {``, 14*nodeBytes + objectBytes},
+		"list":    {`,"l":["a","b",1,[true]]`, (16+5)*nodeBytes + objectBytes},
+		"object":  {`,"o":{"a":{"b":null},"c":[{}]}`, (16+7)*nodeBytes + 4*objectBytes},
+		"members": {`,"m":{"a":1,"b":2,"c":3}`, (16+6)*nodeBytes + 2*objectBytes},
+	} {
+		payload := []byte("{" + required + more.json + "}")
+		own, err := parseClaims(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := NewForeign(ForeignConfig{Issuer: "https://a.example/"}).readClaims(payload, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if own.memory != more.want || other.memory != more.want || own.Size() != other.Size() {
+			t.Errorf("%s: charged %d and %d, want %d", name, own.memory, other.memory, more.want)
+		}
+	}
 }

@@ -25,6 +25,7 @@ const (
 	GrantAuthorizationCode GrantType = "authorization_code"
 	GrantRefreshToken      GrantType = "refresh_token"
 	GrantClientCredentials GrantType = "client_credentials"
+	GrantDeviceCode        GrantType = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628 §3.4
 )
 
 // Client is a registered application. Values come checked from the configuration.
@@ -39,10 +40,19 @@ type Client struct {
 	Scopes       []string // of those APIs; empty for all
 	// SecretHashes are bcrypt, argon2id or "sha256:" hashes. Several overlap while a secret is rotated.
 	SecretHashes   []string
+	Keys           ClientKeys // instead of secrets, or beside them while the client changes over
 	OIDCConformant bool
+	WithoutPKCE    bool // a confidential client whose SDK cannot use PKCE
+	DeviceCode     bool // it may use the device code grant
 	Consent        ConsentMode
 	IDTokenAlg     string // JWA name; "" for the gateway's
 	Refresh        RefreshPolicy
+	TLS            ClientTLS // how it may authenticate by certificate
+	// DPoPRequired refuses token requests without a DPoP proof. See RFC 9449 §5.2.
+	DPoPRequired bool
+	// CertificateBound binds its access tokens to the client certificate of the
+	// connection, which it has to have. See RFC 8705 §3.4.
+	CertificateBound bool
 
 	tag ClientTag
 }
@@ -66,9 +76,10 @@ type RefreshPolicy struct {
 	Lifetime     time.Duration // absolute, from login; 0 is infinite
 	IdleLifetime time.Duration // 0 is infinite
 	MaxActive    int           // live families per user and client
+	Cookie       bool          // the browser keeps the refresh token in a cookie; no body ever holds it
 }
 
-// Confidential reports whether the client authenticates with a secret.
+// Confidential reports whether the client authenticates, with a secret or a key.
 func (c *Client) Confidential() bool { return c.Type == ClientWeb || c.Type == ClientMachine }
 
 // Tag returns the client's tag.
@@ -81,6 +92,8 @@ func (c *Client) MayUse(g GrantType) bool {
 		return c.Type != ClientMachine
 	case GrantClientCredentials:
 		return c.Type == ClientMachine
+	case GrantDeviceCode:
+		return c.DeviceCode
 	}
 	return false
 }
@@ -92,6 +105,7 @@ func (c *Client) HasOrigin(origin string) bool { return slices.Contains(c.Origin
 type API struct {
 	Identifier          string // the audience
 	Scopes              []string
+	Default             bool // requests that name no API are for this one; at most one API has it
 	AllowOfflineAccess  bool
 	AccessTokenLifetime time.Duration
 }

@@ -31,7 +31,7 @@ func (i *Issuer) clientCredentials(ctx context.Context, c *Client, r TokenReques
 	if now, err = i.afterWatermark(ctx, c, now); err != nil {
 		return nil, err
 	}
-	return i.mint(ctx, mint{grant: GrantClientCredentials, client: c, audience: audience, scopes: asked, issueAt: now, keys: keys})
+	return i.mint(ctx, mint{grant: GrantClientCredentials, client: c, sender: r.Sender, audience: audience, scopes: asked, issueAt: now, keys: keys})
 }
 
 // afterWatermark dates a token that no family dates: at the given time, or one
@@ -47,9 +47,10 @@ func (i *Issuer) afterWatermark(ctx context.Context, c *Client, at time.Time) (t
 	return watermark.Add(time.Second), nil
 }
 
-// machineAudience chooses the API: the one asked for, or the only one that the client has.
+// machineAudience chooses the API: the one asked for, the default one, or the only one that the client has.
 func (i *Issuer) machineAudience(c *Client, asked []string) (string, error) {
 	targets, err := i.targets(c, asked)
+	targets = i.orDefault(c, targets)
 	switch {
 	case err != nil:
 		return "", err

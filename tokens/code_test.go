@@ -1,6 +1,7 @@
 package tokens_test
 
 import (
+	"encoding/json"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -203,6 +204,22 @@ func TestCodeAudience(t *testing.T) {
 	c, err = g.CheckAccess(t.Context(), res.AccessToken)
 	if err != nil || c.Audience[0] != issuerURL+"userinfo" {
 		t.Errorf("audience %v without an API, %v", c.Audience, err)
+	}
+	code := g.code("resource", billingAPI)
+	g.cfg.Clients = testClients()
+	g.cfg.Clients[0].APIs = []string{billingAPI}
+	g.reload()
+	_, err = g.token("spa", codeRequest(code)) // and not one for the other API
+	refused(t, err, tokens.InvalidGrant, tokens.ReasonWrongAudience)
+}
+
+// TestScopeIsSaid: an answer whose scope is not the one asked for says which it
+// is, also when that is none. See RFC 6749 §5.1.
+func TestScopeIsSaid(t *testing.T) {
+	g := newGateway(t)
+	body, err := json.Marshal(g.login("scope", "unknown:scope"))
+	if err != nil || !strings.Contains(string(body), `"scope":""`) {
+		t.Errorf("an answer without a scope: %v", err)
 	}
 }
 

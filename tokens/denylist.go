@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -15,20 +16,38 @@ import (
 // is the authority; ristretto holds what it said about a user for at most
 // MaxLag. A verdict that is not in the cache is asked for, never assumed.
 type Denylist struct {
-	store    Denials
+	store    denialStore
 	observer Observer
 	clock    func() time.Time
+	made     time.Time // stamps count from here
 	cache    *ristretto.Cache[uint64, *verdict]
-	epochs   [1024]atomic.Uint64
+	asker    asker
+	epochs   [1 << 16]atomic.Uint32 // raised when something of a user was denied, by a slice of the user tags
+	flushed  atomic.Uint32          // raised when anything may have been
 	limits   atomic.Pointer[denylistLimits]
 	clients  atomic.Pointer[clientWatermarks]
 	loads    singleflight.Group // of the watermarks
+	floor    atomic.Int64       // second before which nothing of ours was issued
 	renewals chan *verdict
-	asked    atomic.Uint64
+	// keysChanged hears that other nodes have changed the signing keys.
+	keysChanged func()
+	asked       atomic.Uint64
+	owed        debts
+	feed        feedCounters
 }
 
-// Asked returns how many checks had to ask the store since the process began.
+// denialStore is what a Denylist needs of a Store.
+type denialStore interface {
+	Denials
+	Feed
+}
+
+// Asked returns about how many users requests had to ask the store since the
+// process began.
 func (d *Denylist) Asked() uint64 { return d.asked.Load() }
+
+// Entries returns of about how many users a verdict is held.
+func (d *Denylist) Entries() int64 { return d.cache.MaxCost() - d.cache.RemainingCost() }
 
 // Lag returns the age of the client watermarks, which the background loads four
 // times in MaxLag: more than MaxLag means that the store does not answer. It is
@@ -53,10 +72,13 @@ type denylistLimits struct {
 type verdict struct {
 	user     UserTag
 	denials  UserDenials
-	epoch    uint64
+	epoch    moment
 	asked    time.Time
 	renewing atomic.Bool
 }
+
+// moment is a point in time of what is known about a user's denials.
+type moment struct{ flushed, slice uint32 }
 
 // clientWatermarks are all "begun before" times of clients. They are few.
 type clientWatermarks struct {
@@ -71,7 +93,7 @@ const DefaultMaxLag = 10 * time.Second
 const renewalBatch = 256
 
 // newDenylist makes a denylist that holds up to entries verdicts.
-func newDenylist(store Denials, entries int64, observer Observer, clock func() time.Time) (*Denylist, error) {
+func newDenylist(store denialStore, entries int64, observer Observer, clock func() time.Time) (*Denylist, error) {
 	cache, err := ristretto.NewCache(&ristretto.Config[uint64, *verdict]{
 		NumCounters:        10 * entries,
 		MaxCost:            entries,
@@ -82,12 +104,15 @@ func newDenylist(store Denials, entries int64, observer Observer, clock func() t
 		return nil, fmt.Errorf("making denylist cache: %w", err)
 	}
 	d := &Denylist{
-		store:    store,
-		observer: observer,
-		clock:    clock,
-		cache:    cache,
-		renewals: make(chan *verdict, 4*renewalBatch),
+		store:       store,
+		observer:    observer,
+		clock:       clock,
+		made:        clock().Add(-stampTick), // so that no stamp is 0
+		cache:       cache,
+		renewals:    make(chan *verdict, 4*renewalBatch),
+		keysChanged: func() {},
 	}
+	d.asker = asker{denylist: d, open: make(map[UserTag]*inquiry)}
 	d.limits.Store(&denylistLimits{maxLag: DefaultMaxLag})
 	d.clients.Store(&clientWatermarks{})
 	return d, nil
@@ -100,12 +125,15 @@ var errDenied = badToken(ReasonDenied)
 func (d *Denylist) Check(ctx context.Context, c *Claims) error {
 	limits := d.limits.Load()
 	now := d.clock()
-	watermark, err := d.watermark(ctx, c.Client, now, limits)
+	watermark, err := d.watermarkOrStale(ctx, c.Client, now, limits)
 	if err != nil {
 		return err
 	}
 	if !c.IssuedAt.After(watermark) {
 		return errDenied
+	}
+	if d.stamped(c, now, limits) {
+		return nil
 	}
 	v, err := d.verdict(ctx, c.User, now, limits)
 	if err != nil {
@@ -113,6 +141,9 @@ func (d *Denylist) Check(ctx context.Context, c *Claims) error {
 	}
 	if v.denies(c) {
 		return errDenied
+	}
+	if s := d.stamp(v); s != c.stamp.Load() {
+		c.stamp.Store(s)
 	}
 	return nil
 }
@@ -122,10 +153,10 @@ func (d *Denylist) CheckStore(ctx context.Context, c *Claims) error {
 	if err := d.ClientChanged(ctx); err != nil {
 		return unavailable(err)
 	}
-	if !c.IssuedAt.After(d.clients.Load().before[c.Client]) {
+	if !c.IssuedAt.After(d.mark(d.clients.Load(), c.Client)) {
 		return errDenied
 	}
-	v, err := d.ask(ctx, c.User, d.clock())
+	v, err := d.asker.ask(ctx, c.User)
 	if err != nil {
 		return unavailable(err)
 	}
@@ -138,7 +169,9 @@ func (d *Denylist) CheckStore(ctx context.Context, c *Claims) error {
 // verdict returns what is known about a user and young enough to be believed.
 func (d *Denylist) verdict(ctx context.Context, user UserTag, now time.Time, limits *denylistLimits) (*verdict, error) {
 	held, ok := d.cache.Get(userKey(user))
-	if ok && held.user == user && held.epoch == d.epoch(user).Load() {
+	if current := d.epoch(user); !ok || held.user != user || held.epoch.slice != current.slice {
+		held = nil
+	} else if held.epoch == current { // else it is only good for want of a better one
 		switch age := now.Sub(held.asked); {
 		case age <= limits.maxLag/2:
 			return held, nil
@@ -146,10 +179,8 @@ func (d *Denylist) verdict(ctx context.Context, user UserTag, now time.Time, lim
 			d.renew(held)
 			return held, nil
 		}
-	} else {
-		held = nil
 	}
-	v, err := d.ask(ctx, user, now)
+	v, err := d.asker.ask(ctx, user)
 	switch {
 	case err == nil:
 		return v, nil
@@ -159,62 +190,49 @@ func (d *Denylist) verdict(ctx context.Context, user UserTag, now time.Time, lim
 	return nil, unavailable(err)
 }
 
-// ask asks the store about one user and keeps the answer.
-func (d *Denylist) ask(ctx context.Context, user UserTag, now time.Time) (*verdict, error) {
-	d.asked.Add(1)
-	epoch := d.epoch(user).Load()
-	answers, err := d.store.Denials(ctx, []UserTag{user})
-	if err != nil {
-		return nil, err
+// keep holds an answer, unless something has changed since the question, or an
+// answer to a later one is held already.
+func (d *Denylist) keep(user UserTag, denials UserDenials, at moment, asked time.Time) *verdict {
+	v := &verdict{user: user, denials: denials, epoch: at, asked: asked}
+	held, ok := d.cache.Get(userKey(user))
+	if !ok || held.user != user {
+		held = nil
 	}
-	if len(answers) != 1 {
-		return nil, fmt.Errorf("reading denylist: %d answers for one user", len(answers))
+	switch {
+	case at != d.epoch(user):
+		return v
+	case denials.news(held):
+		// An older answer may be on its way: it must not come after this one,
+		// or a token that was refused would pass again until the feed is heard.
+		if !d.slice(user).CompareAndSwap(at.slice, at.slice+1) {
+			return v
+		}
+		v.epoch.slice++
+	case held != nil && held.epoch == at && held.asked.After(asked):
+		return v
 	}
-	return d.keep(user, answers[0], epoch, now), nil
-}
-
-// keep holds an answer, unless one to a later question is held already.
-func (d *Denylist) keep(user UserTag, denials UserDenials, epoch uint64, asked time.Time) *verdict {
-	v := &verdict{user: user, denials: denials, epoch: epoch, asked: asked}
-	if held, ok := d.cache.Get(userKey(user)); !ok || held.user != user || !held.asked.After(asked) || held.epoch != epoch {
-		d.cache.Set(userKey(user), v, 1)
-	}
+	d.cache.Set(userKey(user), v, 1)
 	return v
 }
 
-// Changed drops what is held about a user. It is called after every store call
-// that may have denied something, and before its answer goes out.
-func (d *Denylist) Changed(user UserTag) { d.epoch(user).Add(1) }
+func (u *UserDenials) none() bool { return u.Before.IsZero() && len(u.Entries) == 0 }
+
+// news reports whether something is denied that a verdict does not say.
+func (u *UserDenials) news(held *verdict) bool {
+	if u.none() {
+		return false
+	}
+	return held == nil || !held.denials.Before.Equal(u.Before) || !slices.Equal(held.denials.Entries, u.Entries)
+}
+
+// Changed drops what this node holds about a user.
+func (d *Denylist) Changed(user UserTag) { d.slice(user).Add(1) }
 
 // ClientChanged loads the watermarks again after one was set. A load that was
 // under way before then does not count.
 func (d *Denylist) ClientChanged(ctx context.Context) error {
 	d.loads.Forget(loadKey)
 	return d.loadClients(ctx)
-}
-
-// ClientWatermark returns the time at or before which everything of a client
-// is ended; zero for never.
-func (d *Denylist) ClientWatermark(ctx context.Context, client ClientTag) (time.Time, error) {
-	return d.watermark(ctx, client, d.clock(), d.limits.Load())
-}
-
-func (d *Denylist) watermark(ctx context.Context, client ClientTag, now time.Time, limits *denylistLimits) (time.Time, error) {
-	held := d.clients.Load()
-	age := now.Sub(held.asked)
-	if age <= limits.maxLag {
-		return held.before[client], nil
-	}
-	// The background loads them four times in MaxLag: the store is in trouble,
-	// or nothing was asked yet.
-	if held.before != nil && age <= limits.allowStale {
-		d.loads.DoChan(loadKey, d.readClients)
-		return held.before[client], nil
-	}
-	if err := d.loadClients(ctx); err != nil {
-		return time.Time{}, unavailable(err)
-	}
-	return d.clients.Load().before[client], nil
 }
 
 const loadKey = "clients"
@@ -252,8 +270,12 @@ func (d *Denylist) readClients() (any, error) {
 	return nil, nil
 }
 
-func (d *Denylist) epoch(user UserTag) *atomic.Uint64 {
-	return &d.epochs[binary.BigEndian.Uint16(user[8:])%uint16(len(d.epochs))]
+func (d *Denylist) epoch(user UserTag) moment {
+	return moment{flushed: d.flushed.Load(), slice: d.slice(user).Load()}
+}
+
+func (d *Denylist) slice(user UserTag) *atomic.Uint32 {
+	return &d.epochs[binary.BigEndian.Uint16(user[8:])]
 }
 
 // userKey is the cache key of a user: 64 bits of a hash. The verdict holds the
@@ -277,6 +299,12 @@ func (v *verdict) denies(c *Claims) bool {
 			}
 		case DenySession:
 			if c.HasSession && SessionID(e.ID[:8]) == c.Session {
+				return true
+			}
+		case DenyUser:
+			return true
+		case DenyIssued:
+			if c.IssuedAt.Unix() <= int64(binary.BigEndian.Uint32(e.ID[:])) {
 				return true
 			}
 		default:

@@ -68,10 +68,10 @@ func pause(ctx context.Context, d time.Duration) {
 // Verdicts whose question failed keep their age, and are asked for again.
 func (d *Denylist) renewBatch(ctx context.Context, batch []*verdict) bool {
 	users := make([]UserTag, len(batch))
-	epochs := make([]uint64, len(batch))
+	epochs := make([]moment, len(batch))
 	for i, v := range batch {
 		users[i] = v.user
-		epochs[i] = d.epoch(v.user).Load()
+		epochs[i] = d.epoch(v.user)
 	}
 	now := d.clock()
 	call, cancel := context.WithTimeout(ctx, d.limits.Load().maxLag)
@@ -86,8 +86,12 @@ func (d *Denylist) renewBatch(ctx context.Context, batch []*verdict) bool {
 		}
 		return false
 	}
-	for i, u := range users {
-		d.keep(u, answers[i], epochs[i], now)
+	for i, v := range batch {
+		if answers[i].Err != nil {
+			v.renewing.Store(false)
+			continue
+		}
+		d.keep(users[i], answers[i], epochs[i], now)
 	}
 	return true
 }

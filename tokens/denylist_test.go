@@ -1,8 +1,12 @@
 package tokens
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,18 +23,87 @@ type denials struct {
 	clients  map[ClientTag]time.Time
 	err      error
 	asked    atomic.Int64
-	onAnswer func() // runs between reading and answering
+	onAnswer func()                 // runs between reading and answering
+	hold     func() <-chan struct{} // what an answer waits for, or until its caller leaves
+	apart    map[UserTag]error      // who cannot be asked about
+	most     int                    // users in one question
+	lines    []FeedLine
+	news     chan struct{} // closed and replaced when a line is written
+	mute     error         // of the feed
+	failed   int           // reads of the feed
+	once     FeedPage      // the next page, if it tells of a loss
 }
 
-func (d *denials) Denials(_ context.Context, users []UserTag) ([]UserDenials, error) {
+// wake ends the wait for a line.
+func (d *denials) wake() {
+	if d.news != nil {
+		close(d.news)
+		d.news = nil
+	}
+}
+
+// Announce implements Feed.
+func (d *denials) Announce(_ context.Context, l FeedLine) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err != nil || d.mute != nil {
+		return cmp.Or(d.err, d.mute)
+	}
+	d.lines = append(d.lines, l)
+	d.wake()
+	return nil
+}
+
+// ReadFeed implements Feed.
+func (d *denials) ReadFeed(ctx context.Context, after FeedPosition, wait time.Duration) (FeedPage, error) {
+	d.mu.Lock()
+	if d.err == nil && d.mute == nil && int(after.Number) >= len(d.lines) && after.Born != 0 {
+		if d.news == nil {
+			d.news = make(chan struct{})
+		}
+		news := d.news
+		d.mu.Unlock()
+		select {
+		case <-news:
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+		d.mu.Lock()
+	}
+	defer d.mu.Unlock()
+	if err := cmp.Or(d.err, d.mute); err != nil {
+		d.failed++
+		return FeedPage{}, err
+	}
+	if page := d.once; page.Loss == FeedGap || page.Loss == FeedReplaced {
+		d.once = FeedPage{}
+		return page, nil
+	}
+	page := FeedPage{Next: FeedPosition{Born: 1, Number: uint64(len(d.lines))}}
+	if after.Born != 0 {
+		page.Lines = slices.Clone(d.lines[after.Number:])
+	}
+	return page, nil
+}
+
+func (d *denials) Denials(ctx context.Context, users []UserTag) ([]UserDenials, error) {
 	d.asked.Add(1)
 	d.mu.Lock()
 	out := make([]UserDenials, len(users))
 	for i, u := range users {
 		out[i] = d.users[u]
+		out[i].Err = d.apart[u]
 	}
-	err, onAnswer := d.err, d.onAnswer
+	d.most = max(d.most, len(users))
+	err, onAnswer, hold := d.err, d.onAnswer, d.hold
 	d.mu.Unlock()
+	if hold != nil {
+		select {
+		case <-hold():
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	if onAnswer != nil {
 		onAnswer()
 	}
@@ -40,7 +113,7 @@ func (d *denials) Denials(_ context.Context, users []UserTag) ([]UserDenials, er
 func (d *denials) ClientWatermarks(context.Context) (map[ClientTag]time.Time, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.clients, d.err
+	return maps.Clone(d.clients), d.err
 }
 
 func (d *denials) set(change func()) {
@@ -126,7 +199,7 @@ func TestDenylistHolds(t *testing.T) {
 	d := newTestDenylist(t, denylistLimits{maxLag: 10 * time.Second})
 	c := aliceToken()
 	for range 100 {
-		if err := d.Check(t.Context(), c); err != nil {
+		if err := d.Check(t.Context(), aliceToken()); err != nil { // another of hers
 			t.Fatal(err)
 		}
 		d.cache.Wait()
@@ -138,6 +211,49 @@ func TestDenylistHolds(t *testing.T) {
 	d.Changed(c.User)
 	if code(d.Check(t.Context(), c)) != InvalidToken {
 		t.Error("a denied token passed after Changed")
+	}
+}
+
+// TestDenylistRemembered shows that a token that is in use needs no cache for the
+// first half of MaxLag, and that nothing it remembers outlives what the cache may hold.
+func TestDenylistRemembered(t *testing.T) {
+	limits := denylistLimits{maxLag: 10 * time.Second}
+	tests := []struct {
+		name   string
+		happen func(d *testDenylist, c *Claims)
+		denied bool // by the store
+		asked  int64
+	}{
+		{"nothing", func(*testDenylist, *Claims) {}, false, 1},
+		{"nothing is heard within half of MaxLag", func(*testDenylist, *Claims) {}, true, 1},
+		{"half of MaxLag", func(d *testDenylist, _ *Claims) { d.pass(limits.maxLag/2 + 1) }, true, 2},
+		{"a revocation", func(d *testDenylist, c *Claims) { d.Changed(c.User) }, true, 2},
+		{"a flush", func(d *testDenylist, _ *Claims) { d.flushed.Add(1) }, true, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newTestDenylist(t, limits)
+			c := aliceToken()
+			if err := d.Check(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+			d.cache.Wait()
+			d.cache.Clear()
+			if tt.denied {
+				d.store.set(func() { d.store.users[c.User] = UserDenials{Before: epoch} })
+			}
+			tt.happen(d, c)
+			want := ErrorCode("")
+			if tt.denied && tt.asked > 1 {
+				want = InvalidToken
+			}
+			if got := code(d.Check(t.Context(), c)); got != want {
+				t.Errorf("Check: %q, want %q", got, want)
+			}
+			if n := d.store.asked.Load(); n != tt.asked {
+				t.Errorf("asked the store %d times, want %d", n, tt.asked)
+			}
+		})
 	}
 }
 
@@ -239,10 +355,14 @@ func TestDenylistRenewal(t *testing.T) {
 }
 
 // TestDenylistRace revokes while others check: once Changed has
-// returned, no check passes.
+// returned, no check passes. GATEHOUSE_TEST_LONG=1 makes it a million rounds.
 func TestDenylistRace(t *testing.T) {
+	rounds := 2000
+	if os.Getenv("GATEHOUSE_TEST_LONG") != "" {
+		rounds = 1_000_000
+	}
 	d := newTestDenylist(t, denylistLimits{maxLag: time.Hour})
-	for n := range 2000 {
+	for n := range rounds {
 		c := aliceToken()
 		c.User = TagSubject("local|" + string(rune('a'+n%26)) + string(rune('a'+n/26%26)))
 		d.store.set(func() { delete(d.store.users, c.User) })

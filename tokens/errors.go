@@ -26,11 +26,18 @@ const (
 	RequestNotSupported     ErrorCode = "request_not_supported"
 	RequestURINotSupported  ErrorCode = "request_uri_not_supported"
 	RegistrationUnsupported ErrorCode = "registration_not_supported"
+	AuthorizationPending    ErrorCode = "authorization_pending" // RFC 8628 §3.5, as the next two
+	SlowDown                ErrorCode = "slow_down"
+	ExpiredToken            ErrorCode = "expired_token"
 	InvalidToken            ErrorCode = "invalid_token"
 	InsufficientScope       ErrorCode = "insufficient_scope"
 	// InsufficientUserAuthentication asks for a login that is stronger or more
 	// recent. See RFC 9470 §3.
 	InsufficientUserAuthentication ErrorCode = "insufficient_user_authentication"
+	// InvalidDPoPProof refuses a DPoP proof, or that there is none. See RFC 9449 §5 and §7.1.
+	InvalidDPoPProof ErrorCode = "invalid_dpop_proof"
+	// UseDPoPNonce asks for a proof with the nonce of the header DPoP-Nonce. See RFC 9449 §8.
+	UseDPoPNonce ErrorCode = "use_dpop_nonce"
 	// TemporarilyUnavailable means that the store cannot be asked. It is
 	// answered with 503, Retry-After and text/plain, never as OAuth JSON:
 	// SDKs throw their refresh token away on any JSON error.
@@ -79,6 +86,12 @@ func AsError(err error) *Error {
 	return unavailable(err)
 }
 
+// IsReason reports whether err is a refusal for this reason.
+func IsReason(err error, reason Reason) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Reason == reason
+}
+
 // Reason says why, for metrics, events and logs: one of the constants below.
 type Reason string
 
@@ -88,7 +101,10 @@ const (
 	ReasonUnknownClient    Reason = "unknown_client"
 	ReasonBadSecret        Reason = "bad_secret"
 	ReasonBadMethod        Reason = "bad_auth_method"
+	ReasonBadAssertion     Reason = "bad_assertion"
+	ReasonReplayed         Reason = "assertion_replayed"
 	ReasonBadRedirect      Reason = "bad_redirect_uri"
+	ReasonBadOrigin        Reason = "bad_origin"
 	ReasonBadVerifier      Reason = "bad_code_verifier"
 	ReasonCodeUnknown      Reason = "code_unknown"
 	ReasonCodeSpent        Reason = "code_spent"
@@ -116,6 +132,16 @@ const (
 	ReasonUnsupportedGrant Reason = "unsupported_grant"
 	ReasonIssuerKeys       Reason = "issuer_keys"
 	ReasonStepUp           Reason = "step_up"
+	ReasonUserDisabled     Reason = "user_disabled"
+	ReasonPending          Reason = "pending"
+	ReasonTooFast          Reason = "too_fast"
+	ReasonPersonDenied     Reason = "person_denied"
+	ReasonProof            Reason = "dpop_proof"
+	ReasonProofMissing     Reason = "dpop_missing"
+	ReasonProofReplayed    Reason = "dpop_replayed"
+	ReasonProofNonce       Reason = "dpop_nonce"
+	ReasonBinding          Reason = "binding"
+	ReasonBadCertificate   Reason = "bad_certificate"
 )
 
 // deadRefreshToken is the one answer for every refresh token that is dead,

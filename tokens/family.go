@@ -105,6 +105,9 @@ const (
 	RotateUserChanged
 	// RotateMismatch: the record belongs to another client or grant than the token says.
 	RotateMismatch
+	// RotateYoung: the current generation was presented before it was Settle
+	// old; it is the answer again, and nothing is written.
+	RotateYoung
 )
 
 // Decide is the decision table of refresh token rotation. It returns what
@@ -131,6 +134,8 @@ func Decide(f Family, r RotateRequest, now time.Time) (RotateOutcome, Family) {
 		return RotateHealed, f.advance(r, before, now)
 	case r.Presented == f.Generation && !r.Rotation:
 		return RotateKept, f.advance(r, before, now)
+	case f.young(r, now):
+		return RotateYoung, f
 	case r.Presented == f.Generation:
 		return Rotated, f.advance(r, before, now)
 	case r.Presented+1 == f.Generation && f.Attempt == r.Attempt:
@@ -140,6 +145,12 @@ func Decide(f Family, r RotateRequest, now time.Time) (RotateOutcome, Family) {
 	default:
 		return RotateReused, f
 	}
+}
+
+// young reports whether the current generation was presented before it was
+// Settle old. No attempt marks a use without rotation, which has no such age.
+func (f Family) young(r RotateRequest, now time.Time) bool {
+	return r.Presented == f.Generation && f.Attempt != Attempt{} && within(now.Sub(f.Rotated), r.Settle)
 }
 
 // within reports whether a rotation is younger than the leeway. After a clock

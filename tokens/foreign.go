@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unique"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
@@ -34,13 +35,13 @@ type Foreign struct {
 	cfg ForeignConfig
 	// profile is how the claims were read. Those that another route has put
 	// into the cache are not good here unless it has read them in the same way.
-	profile string
+	profile unique.Handle[string]
 }
 
 // NewForeign makes a Foreign. It does no I/O.
 func NewForeign(cfg ForeignConfig) *Foreign {
 	f := &Foreign{cfg: cfg}
-	f.profile = fmt.Sprintf("%q %q %t %q %q %q", cfg.Issuer, cfg.Algorithms, cfg.AcceptJWT, cfg.ScopeClaims, cfg.SubjectClaim, cfg.Claims)
+	f.profile = unique.Make(fmt.Sprintf("%q %q %t %q %q %q", cfg.Issuer, cfg.Algorithms, cfg.AcceptJWT, cfg.ScopeClaims, cfg.SubjectClaim, cfg.Claims))
 	return f
 }
 
@@ -81,7 +82,7 @@ func (f *Foreign) check(t compact, now time.Time) (*Claims, error) {
 		}
 		return nil, errUnknownForeignKey
 	}
-	if !f.allows(key) || t.header.alg != string(key.Algorithm()) || key.VerifySignature([]byte(t.signed), t.signature) != nil {
+	if !f.allows(key) || !key.Algorithm().Is(t.header.alg) || key.VerifySignature([]byte(t.signed), t.signature) != nil {
 		return nil, errBadSignature
 	}
 	c, err := f.readClaims(t.payload, typed)
@@ -95,6 +96,7 @@ func (f *Foreign) check(t compact, now time.Time) (*Claims, error) {
 	if !f.shortLived(c) {
 		return nil, errClaim
 	}
+	c.share()
 	return c, nil
 }
 

@@ -66,7 +66,8 @@ func (f *Foreign) readClaims(payload []byte, typed bool) (*Claims, error) {
 	}
 	m := foreignMembers{members: members}
 	c := &Claims{
-		raw:          payload,
+		raw:          r.text,
+		memory:       r.memory(),
 		Issuer:       m.text("iss"),
 		Subject:      m.text(cmp.Or(f.cfg.SubjectClaim, "sub")),
 		Audience:     m.list("aud"),
@@ -204,18 +205,6 @@ func (m *foreignMembers) scope(names []string) []string {
 		}
 	}
 	return scope
-}
-
-// confirmation reads cnf, as readConfirmation does.
-func (m *foreignMembers) confirmation() string {
-	v, ok := m.members["cnf"]
-	if !ok {
-		return ""
-	}
-	object, _ := v.(map[string]any)
-	jkt, _ := object["jkt"].(string)
-	m.bad = m.bad || jkt == ""
-	return jkt
 }
 
 // put replaces a claim by what was made of it, "" by nothing.

@@ -1,6 +1,9 @@
 package tokens
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"testing"
@@ -179,6 +182,38 @@ func TestForeignRefusals(t *testing.T) {
 }
 
 // HDR-24: nobody of another issuer is one of our users or clients.
+// RFC 9864 §2.2: what was EdDSA is Ed25519 now, in keys and in headers, and
+// issuers are somewhere between the two.
+func TestForeignEd25519(t *testing.T) {
+	bench := newForeignBench(t)
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign := func(alg string) string {
+		header := fmt.Sprintf(`{"typ":"at+jwt","alg":%q,"kid":"ed"}`, alg)
+		claims := fmt.Sprintf(`{"iss":%q,"sub":"alice","aud":%q,"exp":%d,"iat":%d}`, bench.a.url, testAudience, bench.clock().Add(time.Minute).Unix(), bench.clock().Unix())
+		input := seg(header) + "." + seg(claims)
+		return input + "." + seg(string(ed25519.Sign(private, []byte(input))))
+	}
+	for _, named := range []string{``, `,"alg":"EdDSA"`, `,"alg":"Ed25519"`} {
+		bench.a.set(jwkSet(fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","kid":"ed","x":%q%s}`, base64.RawURLEncoding.EncodeToString(public), named), bench.a.jwk("")), nil)
+		for alg, want := range map[string]Reason{"EdDSA": "", "Ed25519": "", "Ed448": ReasonBadSignature, "ed25519": ReasonBadSignature, "ES256": ReasonBadSignature} {
+			keys := bench.a.keys(nil)
+			route := bench.route(bench.configA(func(c *ForeignConfig) { c.Keys, c.Algorithms = keys, []jose.Algorithm{jose.EdDSA, jose.ES256} }))
+			if _, err := route.Verify(sign(alg)); refusal(t, err) != want {
+				t.Errorf("key %q, header %s: %v", named, alg, err)
+			}
+		}
+		// An EC key is never taken for one.
+		keys := bench.a.keys(nil)
+		route := bench.route(bench.configA(func(c *ForeignConfig) { c.Keys = keys }))
+		if _, err := route.Verify(bench.a.mint(map[string]any{"alg": "Ed25519"}, nil)); refusal(t, err) != ReasonBadSignature {
+			t.Errorf("an EC key: %v", err)
+		}
+	}
+}
+
 func TestForeignIdentity(t *testing.T) {
 	b := newForeignBench(t)
 	v := b.route(b.configA(), b.configB())

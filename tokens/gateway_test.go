@@ -91,9 +91,17 @@ func newGateway(t *testing.T, change ...func(*tokens.Config)) *gateway {
 	t.Helper()
 	g := &gateway{t: t, now: time.Now().Truncate(time.Second), events: &events{}}
 	g.store = boltstore.New(boltstore.Options{Path: filepath.Join(t.TempDir(), "test.db"), Clock: g.clock})
+	g.start(g.store, g.clock, change...)
+	return g
+}
+
+// start opens the core over a store.
+func (g *gateway) start(store tokens.Store, clock func() time.Time, change ...func(*tokens.Config)) {
+	t := g.t
+	t.Helper()
 	var err error
 	g.state, err = tokens.NewState(tokens.StateConfig{
-		Store: g.store, Observer: g.events, Clock: g.clock, CacheBytes: 1 << 20, DenylistEntries: 1000,
+		Store: store, Observer: g.events, Clock: clock, CacheBytes: 1 << 20, DenylistEntries: 1000,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -118,13 +126,12 @@ func newGateway(t *testing.T, change ...func(*tokens.Config)) *gateway {
 		AccessTokenAlg: "ES256", IDTokenAlg: "ES256",
 		IDTokenLifetime: 10 * time.Hour, UserinfoTokenLifetime: time.Hour, SessionLifetime: 7 * 24 * time.Hour, SessionIdleLifetime: 3 * 24 * time.Hour,
 		CompareHash: func(_, _ []byte) (bool, error) { return false, errors.New("no slow hash in these tests") },
-		Observer:    g.events, Clock: g.clock, Rand: rand.Reader,
+		Observer:    g.events, Clock: clock, Rand: rand.Reader,
 	}
 	for _, c := range change {
 		c(&g.cfg)
 	}
 	g.reload()
-	return g
 }
 
 // reload makes a new Issuer of the configuration, as a reload of Caddy does.

@@ -1,69 +1,6 @@
 package tokens
 
-import (
-	"context"
-	"fmt"
-)
-
-// AuthMethod is how a client authenticated. See RFC 6749 §2.3.1 and OpenID Connect Core §9.
-type AuthMethod string
-
-// The methods that Gatehouse takes.
-const (
-	AuthNone  AuthMethod = "none"
-	AuthBasic AuthMethod = "client_secret_basic"
-	AuthPost  AuthMethod = "client_secret_post"
-)
-
-// Credentials are what a request says about its client.
-type Credentials struct {
-	ClientID string
-	Secret   string
-	Method   AuthMethod
-}
-
-// AuthenticateClient finds the client and checks its secret. Every failure is
-// InvalidClient, alike in body and time. A public client sends no secret, a
-// confidential one must. See RFC 6749 §2.3 and §3.2.1.
-func (i *Issuer) AuthenticateClient(ctx context.Context, cr Credentials) (*Client, error) {
-	c, known := i.Client(cr.ClientID)
-	reason := Reason("")
-	switch {
-	case !known:
-		reason = ReasonUnknownClient
-	case c.Confidential() != (cr.Method != AuthNone):
-		reason = ReasonBadMethod
-	case !c.Confidential():
-		return c, nil
-	}
-	if reason != "" {
-		if cr.Method == AuthNone { // nothing was shown that could be compared
-			return nil, i.badClient(ctx, c, reason)
-		}
-		if err := i.secrets.delay(ctx, cr.Secret, 0); err != nil {
-			return nil, unavailable(err)
-		}
-		return nil, i.badClient(ctx, c, reason)
-	}
-	ok, err := i.secrets.check(ctx, c.SecretHashes, cr.Secret)
-	if err != nil {
-		return nil, unavailable(fmt.Errorf("checking client secret: %w", err))
-	}
-	if !ok {
-		return nil, i.badClient(ctx, c, ReasonBadSecret)
-	}
-	return c, nil
-}
-
-// badClient is the one answer for every client that did not authenticate.
-func (i *Issuer) badClient(ctx context.Context, c *Client, reason Reason) error {
-	e := Event{Kind: EventClientAuth, Outcome: string(reason)}
-	if c != nil {
-		e.Client = c.ID
-	}
-	i.observe(ctx, e)
-	return refuse(InvalidClient, reason, "The client is unknown or did not authenticate.")
-}
+import "context"
 
 // TokenRequest is a request to the token endpoint, of any grant type.
 type TokenRequest struct {
@@ -72,8 +9,12 @@ type TokenRequest struct {
 	RedirectURI  string
 	CodeVerifier string
 	RefreshToken string
+	DeviceCode   string
 	Scope        string
 	Audiences    []string // `audience` and `resource`
+	// Sender is what the client has proved to hold: the key of a DPoP proof, the
+	// certificate of its connection. What that binds is for the core to say.
+	Sender Confirmation
 }
 
 // TokenResponse is a successful answer of the token endpoint. See RFC 6749 §5.1.
@@ -83,24 +24,36 @@ type TokenResponse struct {
 	ExpiresIn    int64  `json:"expires_in"` // seconds
 	RefreshToken string `json:"refresh_token,omitempty"`
 	IDToken      string `json:"id_token,omitempty"`
-	Scope        string `json:"scope,omitempty"`
+	Scope        string `json:"scope"` // also when it is none of those asked for: RFC 6749 §5.1
+
+	// Cookie replaces RefreshToken for clients that keep it in a cookie; nil
+	// where there is none, or where the browser has it already.
+	Cookie *RefreshCookie `json:"-"`
 }
 
 // Token answers a token request of an authenticated client.
-// See RFC 6749 §4.1.3, §4.4.2 and §6.
+// See RFC 6749 §4.1.3, §4.4.2 and §6, RFC 8628 §3.4.
 func (i *Issuer) Token(ctx context.Context, c *Client, r TokenRequest) (*TokenResponse, error) {
 	res, err := i.dispatch(ctx, c, r)
-	if err == nil {
-		return res, nil
+	if err != nil {
+		return nil, i.refused(ctx, c, r, err)
 	}
+	return res, nil
+}
+
+// refused tells why a token request gets no token.
+func (i *Issuer) refused(ctx context.Context, c *Client, r TokenRequest, err error) *Error {
 	refusal := AsError(err)
+	if refusal.Code == AuthorizationPending {
+		return refusal // nothing has happened
+	}
 	e := Event{Kind: EventTokenRefused, Outcome: string(refusal.Reason), Client: c.ID, Cause: refusal.Cause}
 	switch r.GrantType {
-	case GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials:
+	case GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantDeviceCode:
 		e.GrantType = r.GrantType
 	}
 	i.observe(ctx, e)
-	return nil, refusal
+	return refusal
 }
 
 func (i *Issuer) dispatch(ctx context.Context, c *Client, r TokenRequest) (*TokenResponse, error) {
@@ -114,11 +67,16 @@ func (i *Issuer) dispatch(ctx context.Context, c *Client, r TokenRequest) (*Toke
 		grant = i.refresh
 	case GrantClientCredentials:
 		grant = i.clientCredentials
+	case GrantDeviceCode:
+		grant = i.exchangeDeviceCode
 	default:
 		return nil, refuse(UnsupportedGrantType, ReasonUnsupportedGrant, "This grant_type is not supported.")
 	}
-	if !c.MayUse(r.GrantType) {
+	if !c.MayUse(r.GrantType) || c.Refresh.Cookie && r.GrantType == GrantRefreshToken {
 		return nil, refuse(UnauthorizedClient, ReasonUnsupportedGrant, "The client is not registered for this grant_type.")
+	}
+	if err := c.senderFits(r.Sender); err != nil {
+		return nil, err
 	}
 	return grant(ctx, c, r)
 }

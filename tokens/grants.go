@@ -8,12 +8,13 @@ import (
 	"sync"
 )
 
-// Grant is what a person agreed to: scopes and audiences. It never changes in
+// Grant is what a person agreed to, and how they proved who they are. It never changes in
 // a family, so a refresh token carries its content hash under the MAC, and the
 // store keeps each distinct text once.
 type Grant struct {
 	Scopes    []string `json:"scopes"`
 	Audiences []string `json:"audiences,omitempty"`
+	ACR       string   `json:"acr,omitempty"`
 }
 
 // text returns the canonical text and its hash.

@@ -18,6 +18,12 @@ func TagSubject(subject string) UserTag { return UserTag(hash16("", []byte(subje
 // String returns the tag as base64url, as it stands in key names.
 func (t UserTag) String() string { return b64(t[:]) }
 
+// ParseUserTag reads what String wrote.
+func ParseUserTag(s string) (UserTag, bool) {
+	tag, ok := parse16(s)
+	return UserTag(tag), ok
+}
+
 // FamilyKey is the 128 random bits of a family that only its refresh tokens carry.
 type FamilyKey [16]byte
 
@@ -106,6 +112,13 @@ func (k CodeKey) FamilyKey() FamilyKey { return FamilyKey(hash16("code-family", 
 // CodeID is the hash of a CodeKey.
 type CodeID [16]byte
 
+// DeviceID is the keyed hash of a user code: the name under which the store
+// keeps a device's request. User codes are short, so a bare hash would tell them.
+type DeviceID [16]byte
+
+// String returns the ID as base64url, as it stands in key names.
+func (d DeviceID) String() string { return b64(d[:]) }
+
 // TokenID is the `jti` of an access token.
 type TokenID [16]byte
 
@@ -165,3 +178,12 @@ func parse16(s string) ([16]byte, bool) {
 	}
 	return [16]byte(b), true
 }
+
+// RequestTag is the hash of a request's id, by which its history is found.
+type RequestTag [16]byte
+
+// TagRequest returns the tag of a request id, as the log shows it.
+func TagRequest(id string) RequestTag { return RequestTag(hash16("request", []byte(id))) }
+
+// String returns the tag as base64url, as it stands in key names.
+func (r RequestTag) String() string { return b64(r[:]) }

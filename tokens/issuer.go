@@ -25,6 +25,11 @@ type Config struct {
 	SessionIdleLifetime   time.Duration
 	// CompareHash compares a secret with a bcrypt or argon2id hash.
 	CompareHash func(hash, plaintext []byte) (bool, error)
+	// Proofs checks DPoP proofs. Configurations of one node share it, so that a
+	// reload forgets no proof; nil makes one.
+	Proofs *Proofs
+	// ProofNonces demands that a DPoP proof brings a nonce of this gateway's.
+	ProofNonces bool
 	Observer    Observer
 	Clock       func() time.Time
 	Rand        io.Reader
@@ -50,6 +55,9 @@ type Issuer struct {
 // NewIssuer makes an Issuer over shared state. Two clients with one tag are an
 // error; all else in Config comes checked.
 func NewIssuer(cfg Config, state *State) (*Issuer, error) {
+	if cfg.Proofs == nil {
+		cfg.Proofs = NewProofs(cfg.Clock)
+	}
 	i := &Issuer{
 		cfg:     cfg,
 		state:   state,
@@ -141,6 +149,6 @@ func decisive(ctx context.Context) (context.Context, context.CancelFunc) {
 // noteSecret counts what was made under another secret than the minting one.
 func (i *Issuer) noteSecret(ctx context.Context, number int) {
 	if number > 0 {
-		i.observe(ctx, Event{Kind: EventSecretFallback})
+		i.observe(ctx, Event{Kind: EventSecretFallback, Outcome: "presented"})
 	}
 }

@@ -26,9 +26,12 @@ var errJSON = errors.New("reading JSON of a token: malformed, of the wrong type 
 // level, invalid UTF-8, names in another case (RFC 8725 §3.7, RFC 7519
 // §10.1.1), and beyond those depth, members and numbers out of bounds.
 type jsonReader struct {
+	text    string // the object; strings without escapes are parts of it
 	source  bytes.Buffer
 	decoder *jsontext.Decoder
 	members int
+	nodes   int    // names and values; see memory
+	objects int    // among them
 	name    []byte // of an escaped member
 }
 
@@ -39,9 +42,10 @@ var jsonReaders = sync.Pool{New: func() any {
 // readJSON begins to read an object.
 func readJSON(object []byte) (*jsonReader, error) {
 	r := jsonReaders.Get().(*jsonReader) //nolint:forcetypeassert // the pool holds nothing else
+	r.text = string(object)
 	r.source = *bytes.NewBuffer(object)
 	r.decoder.Reset(&r.source)
-	r.members = 0
+	r.members, r.nodes, r.objects = 0, 0, 0
 	if err := r.open('{'); err != nil {
 		r.close()
 		return nil, err
@@ -51,7 +55,7 @@ func readJSON(object []byte) (*jsonReader, error) {
 
 // close gives the reader back. It keeps no part of the token.
 func (r *jsonReader) close() {
-	r.source = bytes.Buffer{}
+	r.text, r.source = "", bytes.Buffer{}
 	r.decoder.Reset(&r.source)
 	jsonReaders.Put(r)
 }
@@ -63,8 +67,22 @@ func (r *jsonReader) open(kind jsontext.Kind) error {
 	if _, err := r.decoder.ReadToken(); err != nil {
 		return errJSON
 	}
+	if kind == '{' {
+		r.objects++
+	}
 	return nil
 }
+
+// What a name or a value costs in memory once value has read it, beside its
+// text, and an object beside its members: a map has room for eight from the start.
+const (
+	nodeBytes   = 56
+	objectBytes = 256
+)
+
+// memory returns about how many bytes all that was read takes as the value of
+// object, beside the texts in it.
+func (r *jsonReader) memory() int64 { return int64(r.nodes)*nodeBytes + int64(r.objects)*objectBytes }
 
 // next reads the name of the next member. It is nil at the end of the object
 // and good until the next call.
@@ -76,6 +94,7 @@ func (r *jsonReader) next() ([]byte, error) {
 		return nil, nil
 	}
 	raw, err := r.decoder.ReadValue()
+	r.nodes += 2 // the value comes next
 	if r.members++; err != nil || r.members > maxJSONMembers {
 		return nil, errJSON
 	}
@@ -106,7 +125,8 @@ func (r *jsonReader) string() (string, error) {
 		return "", errJSON
 	}
 	if bytes.IndexByte(raw, '\\') < 0 {
-		return string(raw[1 : len(raw)-1]), nil
+		end := int(r.decoder.InputOffset())
+		return r.text[end-len(raw)+1 : end-1], nil
 	}
 	s, err := jsontext.AppendUnquote(nil, raw)
 	if err != nil {
@@ -115,22 +135,22 @@ func (r *jsonReader) string() (string, error) {
 	return string(s), nil
 }
 
-// stringList reads a string or an array of at most limit strings.
-func (r *jsonReader) stringList(limit int) ([]string, error) {
+// stringList appends a string or an array of at most limit strings to an empty list.
+func (r *jsonReader) stringList(list []string, limit int) ([]string, error) {
 	if r.decoder.PeekKind() != '[' {
 		s, err := r.string()
-		return []string{s}, err
+		return append(list, s), err
 	}
 	if err := r.open('['); err != nil {
 		return nil, err
 	}
-	var list []string
 	for r.decoder.PeekKind() != ']' {
 		s, err := r.string()
 		if err != nil || len(list) == limit {
 			return nil, errJSON
 		}
 		list = append(list, s)
+		r.nodes++
 	}
 	_, err := r.decoder.ReadToken()
 	return list, err
@@ -181,9 +201,16 @@ func (r *jsonReader) skip() error {
 				return errJSON
 			}
 		}
+		if token.Kind() == '{' {
+			r.objects++
+		}
 		// Within an object every second token is a name: counting them all
-		// as members would be double.
-		if kind, n := r.decoder.StackIndex(r.decoder.StackDepth()); kind == '{' && n%2 == 1 {
+		// as members would be double. A value in a list is counted at its end.
+		switch kind, n := r.decoder.StackIndex(r.decoder.StackDepth()); {
+		case kind == '[' && n > 0:
+			r.nodes++
+		case kind == '{' && n%2 == 1:
+			r.nodes += 2
 			if r.members++; r.members > maxJSONMembers {
 				return errJSON
 			}
@@ -213,6 +240,7 @@ func (r *jsonReader) value() (any, error) {
 				return nil, err
 			}
 			list = append(list, v)
+			r.nodes++
 		}
 		_, err := r.decoder.ReadToken()
 		return list, err

@@ -24,6 +24,7 @@ type KeySettings struct {
 	RotateEvery   time.Duration // 0 is DefaultRotateEvery
 	KeepFor       time.Duration // the longest lifetime of a token plus leeway: how long a replaced key still verifies
 	PublishBefore time.Duration // how long a key is in the JWKS before it signs; 0 is DefaultPublishBefore
+	LookEvery     time.Duration // how long it takes at most to hear of a key that another node dropped; 0 is a minute
 }
 
 // KeyState says what a key is for now.
@@ -117,12 +118,17 @@ func (r *KeyRing) Verifier(kid string) *jose.PublicKey {
 	}
 	now, last := r.clock().UnixNano(), r.woken.Load()
 	if now-last >= int64(wakeEvery) && r.woken.CompareAndSwap(last, now) {
-		select {
-		case r.wake <- struct{}{}:
-		default:
-		}
+		r.look()
 	}
 	return nil
+}
+
+// look makes Run ask the store soon.
+func (r *KeyRing) look() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
 }
 
 // Epoch changes whenever a key is added or dropped.

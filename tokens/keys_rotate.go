@@ -68,6 +68,50 @@ func (r *KeyRing) Rotate(ctx context.Context, immediate bool) error {
 	}, true)
 }
 
+// ErrNoKey is returned by Drop for a key that is not there.
+var ErrNoKey = errors.New("there is no signing key with this ID")
+
+// Drop forgets a key at once: tokens that it has signed are refused, here from
+// now on. One that signs now is replaced by the next, or a new one, which
+// relying parties with a cached JWKS will notice.
+func (r *KeyRing) Drop(ctx context.Context, kid string) error {
+	dropped := false // by this call, perhaps in a try whose answer was lost
+	return r.update(ctx, func(set *KeySettings, keys []ringKey, now time.Time) ([]ringKey, error) {
+		i := slices.IndexFunc(keys, func(k ringKey) bool { return k.private.ID() == kid })
+		switch {
+		case i < 0 && !dropped:
+			return nil, ErrNoKey
+		case i < 0:
+			return due(set, keys, now)
+		}
+		dropped = true
+		alg := keys[i].private.Algorithm()
+		signs := (&keySnapshot{keys: keys}).signer(alg, now) == keys[i].private
+		keys = slices.Delete(keys, i, i+1)
+		if signs && slices.Contains(set.Algorithms, alg) {
+			var err error
+			if keys, err = replaceNow(set, keys, alg, now); err != nil {
+				return nil, err
+			}
+		}
+		return due(set, keys, now)
+	}, true)
+}
+
+// replaceNow makes another key of an algorithm sign from now on: the one that
+// is published already, or a new one, and none that had been replaced.
+func replaceNow(set *KeySettings, keys []ringKey, alg jose.Algorithm, now time.Time) ([]ringKey, error) {
+	for i := range keys { // in the order of their use
+		if keys[i].private.Algorithm() == alg && keys[i].useFrom.After(now) {
+			keys[i].useFrom = inMillis(now)
+			return keys, nil
+		}
+	}
+	keys, err := add(set, keys, alg, now, now)
+	slices.SortStableFunc(keys, compareKeys)
+	return keys, err
+}
+
 // keyChange returns what is to become of the keys. It may run several times.
 type keyChange func(set *KeySettings, keys []ringKey, now time.Time) ([]ringKey, error)
 
@@ -231,7 +275,7 @@ func (r *KeyRing) Run(ctx context.Context) {
 		if r.tickSafely(ctx) {
 			delay = r.tickEvery()
 		} else {
-			delay = min(2*delay, 2*maxTick)
+			delay = min(2*delay, 2*r.tickEvery())
 		}
 	}
 }
@@ -243,9 +287,15 @@ func jitter(d time.Duration) time.Duration {
 	return d - d*time.Duration(b[0])/2560
 }
 
-// tickEvery is short enough that every node knows a key before it is used.
+// tickEvery is short enough that every node knows a key before it is used, and
+// that a key was dropped within LookEvery.
 func (r *KeyRing) tickEvery() time.Duration {
-	return min(max(r.settings.Load().PublishBefore/4, minTick), maxTick)
+	set := r.settings.Load()
+	every := min(max(set.PublishBefore/4, minTick), maxTick)
+	if set.LookEvery > 0 {
+		every = min(every, max(set.LookEvery, minTick))
+	}
+	return every
 }
 
 func (r *KeyRing) tickSafely(ctx context.Context) (ok bool) {

@@ -53,6 +53,8 @@ func TestKeyRingMakesOneKeyPerAlgorithm(t *testing.T) {
 	}
 }
 
+// a key is published long before it signs, and as long as a token of it
+// lives: who keeps the key set for minutes never meets an unknown one.
 func TestKeyRingPublishesBeforeUseAndKeepsUntilDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cell := &keyCell{clock: time.Now}

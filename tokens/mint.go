@@ -17,17 +17,23 @@ import (
 type mint struct {
 	grant    GrantType
 	client   *Client
-	profile  *Profile // nil for a client that acts for itself
-	audience string   // "" for the gateway's own userinfo
-	scopes   []string // of the access token
+	sender   Confirmation // what the access token is bound to, as far as the client's configuration says
+	profile  *Profile     // nil for a client that acts for itself
+	audience string       // "" for the gateway's own userinfo
+	scopes   []string     // of the access token
 	issueAt  time.Time
 	authTime time.Time
+	acr      string
 	session  SessionID
 	family   FamilyID
 	nonce    string
 	refresh  string // the refresh token, or ""
-	idToken  bool   // whether an ID token is owed
-	keys     signers
+	// refreshEnds is the end of the refresh token, zero for none, and presented
+	// the one that came with the request, if any.
+	refreshEnds time.Time
+	presented   string
+	idToken     bool // whether an ID token is owed
+	keys        signers
 }
 
 // signers are the keys that sign the tokens of one answer. They are found
@@ -68,6 +74,8 @@ type accessClaims struct {
 	ACR      string `json:"acr,omitempty"`
 	Session  string `json:"sid,omitempty"`
 	Family   string `json:"gh_fam,omitempty"`
+
+	Bound *Confirmation `json:"cnf,omitempty"`
 }
 
 // subject returns whom the tokens are about.
@@ -90,10 +98,13 @@ func (i *Issuer) mint(ctx context.Context, m mint) (*TokenResponse, error) {
 	}
 	res := &TokenResponse{
 		AccessToken:  access,
-		TokenType:    "Bearer",
+		TokenType:    m.client.bind(m.sender).tokenType(),
 		ExpiresIn:    int64(lifetime / time.Second),
 		RefreshToken: m.refresh,
 		Scope:        strings.Join(m.scopes, " "),
+	}
+	if m.client.Refresh.Cookie {
+		res.keepInCookie(m)
 	}
 	if m.idToken {
 		if res.IDToken, err = i.mintID(m); err != nil {
@@ -123,13 +134,14 @@ func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
 		IssuedAt: m.issueAt.Unix(),
 		Expiry:   m.issueAt.Unix() + int64(lifetime/time.Second),
 		ID:       TokenID(id).String(),
+		Bound:    m.client.bind(m.sender).claim(),
 	}
 	if m.audience == "" {
-		claims.Audience = i.UserinfoAudience()
+		claims.Audience = UserinfoAudience(i.cfg.Issuer)
 	}
 	if m.profile != nil {
 		claims.AuthTime = m.authTime.Unix()
-		claims.ACR = m.profile.ACR
+		claims.ACR = m.acr
 		claims.Session = m.session.String()
 		claims.Family = m.family.String()
 	}
@@ -155,8 +167,8 @@ func (i *Issuer) mintID(m mint) (string, error) {
 		"auth_time": m.authTime.Unix(),
 		"sid":       m.session.String(),
 	})
-	if m.profile.ACR != "" {
-		claims["acr"] = m.profile.ACR
+	if m.acr != "" {
+		claims["acr"] = m.acr
 	}
 	if m.nonce != "" {
 		claims["nonce"] = m.nonce
@@ -179,9 +191,7 @@ func sign(key *jose.PrivateKey, typ string, claims any) (token string, payload [
 
 // UserinfoAudience is the audience of access tokens that are for no API: the
 // gateway's userinfo endpoint, as Auth0 has it.
-func (i *Issuer) UserinfoAudience() string {
-	return strings.TrimSuffix(i.cfg.Issuer, "/") + "/userinfo"
-}
+func UserinfoAudience(issuer string) string { return strings.TrimSuffix(issuer, "/") + "/userinfo" }
 
 // profileClaims are the claims behind scope profile. See OpenID Connect Core §5.4.
 var profileClaims = []string{

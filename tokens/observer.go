@@ -15,16 +15,22 @@ const (
 	EventFamilyEvicted       EventKind = "family_evicted"
 	EventCodeIssued          EventKind = "code_issued"
 	EventCodeReuse           EventKind = "code_reuse_detected"
+	EventDevice              EventKind = "device"
 	EventRevoked             EventKind = "revoked"
 	EventLogin               EventKind = "login"
 	EventLogout              EventKind = "logout"
 	EventClientAuth          EventKind = "client_auth"
+	EventClientCredential    EventKind = "client_credential_used"
 	EventKeyRotated          EventKind = "key_rotated"
 	EventIssuerKeys          EventKind = "issuer_keys"
 	EventSecretFallback      EventKind = "secret_fallback"
 	EventStoreNew            EventKind = "store_new"
 	EventStoreTrouble        EventKind = "store_trouble"
+	EventStoreFailover       EventKind = "store_failover"
+	EventClockSkew           EventKind = "clock_skew"
+	EventHealth              EventKind = "health"
 	EventBackgroundRecovered EventKind = "background_recovered"
+	EventAdmin               EventKind = "admin"
 )
 
 // Event is one decision of the core. It holds no secret, code or token.

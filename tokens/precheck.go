@@ -29,30 +29,37 @@ var strict = base64.RawURLEncoding.Strict()
 // unsigned token or a token that asks for critical extensions or brings its
 // own key ends here. See RFC 7515 §7.1 and RFC 8725 §3.
 func parseCompact(token string) (compact, error) {
-	var c compact
+	header, c, err := splitCompact(token)
+	if err != nil {
+		return c, err
+	}
+	if c.header, err = parseHeader(header); err != nil {
+		return c, errMalformed
+	}
+	return c, nil
+}
+
+// splitCompact reads all of a token but its header, which it decodes.
+func splitCompact(token string) (rawHeader []byte, c compact, err error) {
 	first, second, ok := cutToken(token)
 	if !ok {
-		return c, errMalformed
+		return nil, c, errMalformed
 	}
 	header, payload, signature := token[:first], token[first+1:second], token[second+1:]
 	// One buffer for what is soon forgotten; the payload stays with the claims.
 	buffer := make([]byte, 0, strict.DecodedLen(len(header))+strict.DecodedLen(len(signature)))
-	buffer, err := strict.AppendDecode(buffer, []byte(header))
-	if err != nil {
-		return c, errMalformed
+	if buffer, err = strict.AppendDecode(buffer, []byte(header)); err != nil {
+		return nil, c, errMalformed
 	}
 	n := len(buffer)
 	if buffer, err = strict.AppendDecode(buffer, []byte(signature)); err != nil {
-		return c, errMalformed
+		return nil, c, errMalformed
 	}
 	if c.payload, err = strict.DecodeString(payload); err != nil {
-		return c, errMalformed
-	}
-	if c.header, err = parseHeader(buffer[:n]); err != nil {
-		return c, errMalformed
+		return nil, c, errMalformed
 	}
 	c.signed, c.signature = token[:second], buffer[n:]
-	return c, nil
+	return buffer[:n], c, nil
 }
 
 // cutToken finds the two dots of a token and refuses anything else than three

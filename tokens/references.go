@@ -48,22 +48,30 @@ type refreshToken struct {
 	client     ClientTag
 	grant      GrantID
 	generation uint32
+	bound      Confirmation // who may use it; zero for anybody who has it
 }
 
+// The form of a refresh token. One that is bound says to what: a byte of flags
+// and two thumbprints, of which the missing one is left out.
 const (
 	refreshPrefix = "rt1."
 	refreshSize   = 16 + 16 + 8 + 12 + 4
+
+	boundToKey         = 1
+	boundToCertificate = 2
+	thumbprintSize     = len(Thumbprint{})
 )
 
 // text writes the refresh token. The same generation is always the same text
 // under the same secret: a successor is computed, not stored.
 func (t refreshToken) text(s *Secrets) string {
-	b := make([]byte, 0, refreshSize+MACSize)
+	b := make([]byte, 0, refreshSize+1+2*thumbprintSize+MACSize)
 	b = append(b, t.user[:]...)
 	b = append(b, t.family[:]...)
 	b = append(b, t.client[:]...)
 	b = append(b, t.grant[:]...)
 	b = binary.BigEndian.AppendUint32(b, t.generation)
+	b = appendBound(b, t.bound)
 	mac := s.MAC(PurposeRefresh, b)
 	return refreshPrefix + b64(append(b, mac[:]...))
 }
@@ -74,11 +82,12 @@ func parseRefreshToken(s *Secrets, text string) (t refreshToken, secret int, ok 
 	if !ok {
 		return t, 0, false
 	}
-	b, ok := decode(rest, refreshSize+MACSize)
+	b, ok := decodeRefresh(rest)
 	if !ok {
 		return t, 0, false
 	}
-	secret, ok = s.CheckMAC(PurposeRefresh, b[refreshSize:], b[:refreshSize])
+	body, mac := b[:len(b)-MACSize], b[len(b)-MACSize:]
+	secret, ok = s.CheckMAC(PurposeRefresh, mac, body)
 	if !ok {
 		return t, 0, false
 	}
@@ -89,7 +98,53 @@ func parseRefreshToken(s *Secrets, text string) (t refreshToken, secret int, ok 
 		grant:      GrantID(b[40:52]),
 		generation: binary.BigEndian.Uint32(b[52:56]),
 	}
-	return t, secret, t.generation > 0
+	t.bound, ok = readBound(body[refreshSize:])
+	return t, secret, ok && t.generation > 0
+}
+
+// decodeRefresh decodes a text that has the length of a refresh token, bound or not.
+func decodeRefresh(text string) ([]byte, bool) {
+	for _, bound := range []int{0, 1 + thumbprintSize, 1 + 2*thumbprintSize} {
+		if b, ok := decode(text, refreshSize+bound+MACSize); ok {
+			return b, true
+		}
+	}
+	return nil, false
+}
+
+// appendBound writes what a refresh token is bound to, nothing for nothing.
+func appendBound(b []byte, c Confirmation) []byte {
+	if !c.bound() {
+		return b
+	}
+	at := len(b)
+	b = append(b, 0)
+	if !c.Key.IsZero() {
+		b[at] |= boundToKey
+		b = append(b, c.Key[:]...)
+	}
+	if !c.Certificate.IsZero() {
+		b[at] |= boundToCertificate
+		b = append(b, c.Certificate[:]...)
+	}
+	return b
+}
+
+// readBound reads what appendBound wrote. Flags of a newer version are refused:
+// a token must not pass as bound to less than it is.
+func readBound(b []byte) (c Confirmation, ok bool) {
+	if len(b) == 0 {
+		return c, true
+	}
+	flags, rest := b[0], b[1:]
+	if flags&boundToKey != 0 && len(rest) >= thumbprintSize {
+		c.Key, rest = Thumbprint(rest[:thumbprintSize]), rest[thumbprintSize:]
+	}
+	if flags&boundToCertificate != 0 && len(rest) >= thumbprintSize {
+		c.Certificate, rest = Thumbprint(rest[:thumbprintSize]), rest[thumbprintSize:]
+	}
+	whole := len(rest) == 0 && flags&^(boundToKey|boundToCertificate) == 0
+	return c, whole && (flags&boundToKey != 0) == !c.Key.IsZero() && (flags&boundToCertificate != 0) == !c.Certificate.IsZero()
 }
 
 // decode reads base64url of exactly size bytes, in its one canonical spelling.

@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"cmp"
 	"context"
 	"slices"
 )
@@ -21,6 +22,9 @@ func (i *Issuer) refresh(ctx context.Context, c *Client, r TokenRequest) (*Token
 		return nil, refuse(InvalidGrant, ReasonClientMismatch, deadRefreshToken)
 	}
 	i.noteSecret(ctx, secret)
+	if err := t.senderFits(r.Sender); err != nil {
+		return nil, err
+	}
 	grant, known, err := i.state.grants.get(ctx, t.grant)
 	if err != nil {
 		return nil, unavailable(err)
@@ -47,7 +51,8 @@ func (i *Issuer) refresh(ctx context.Context, c *Client, r TokenRequest) (*Token
 	m.authTime = res.Family.AuthTime
 	m.family = t.family.ID()
 	m.session = res.Family.Session
-	m.refresh = i.refreshText(c, t.user, t.family, res.Family)
+	m.refresh = i.refreshText(c, t.user, t.family, res.Family, c.bindRefresh(t.bound, r.Sender))
+	m.refreshEnds, m.presented = res.Family.ends(), r.RefreshToken
 	return i.mint(ctx, m)
 }
 
@@ -59,48 +64,47 @@ func (i *Issuer) checkRefresh(c *Client, g Grant, r TokenRequest) (mint, error) 
 	if !slices.Contains(scopes, ScopeOfflineAccess) {
 		return mint{}, refuse(InvalidGrant, ReasonOfflineOff, deadRefreshToken)
 	}
-	audience, ok, err := i.pickAudience(c, g, r.Audiences, i.refreshable)
+	audience, err := pickAudience(g, r.Audiences)
 	if err != nil {
 		return mint{}, err
 	}
-	if !ok {
+	if audience != "" && !i.refreshable(c, audience) {
 		return mint{}, refuse(InvalidGrant, ReasonOfflineOff, deadRefreshToken)
 	}
 	asked, wellFormed := ParseScope(r.Scope)
 	if !wellFormed || !subset(asked, g.Scopes) {
 		return mint{}, refuse(InvalidScope, ReasonScope, "The scope is malformed or exceeds what was granted.")
 	}
-	if len(asked) > 0 {
-		scopes = common(scopes, asked)
+	if scopes = i.scopesFor(c, scopes, audience); len(asked) > 0 {
+		if scopes = common(scopes, asked); len(scopes) == 0 {
+			return mint{}, refuse(InvalidScope, ReasonScope, "The scope has nothing that this token's API knows. Ask for that API's scopes, or name the other API as the audience.")
+		}
 	}
 	return mint{
-		grant: GrantRefreshToken, client: c, audience: audience, scopes: i.scopesFor(c, scopes, audience), idToken: slices.Contains(g.Scopes, ScopeOpenID),
+		grant: GrantRefreshToken, client: c, sender: r.Sender, audience: audience, scopes: scopes, acr: g.ACR,
+		idToken: slices.Contains(g.Scopes, ScopeOpenID),
 	}, nil
 }
 
-// pickAudience chooses the audience of one access token: the one asked for, if
-// it was granted, else the first one granted that is still usable. Empty means
-// the gateway's own userinfo. ok is false when no granted API is usable any
-// more. See RFC 8707 §2.2.
-func (i *Issuer) pickAudience(c *Client, g Grant, asked []string, usable func(*Client, string) bool) (audience string, ok bool, err error) {
-	targets, err := i.targets(c, asked)
-	switch {
-	case err != nil:
-		return "", false, err
-	case len(targets) > 1,
-		len(targets) == 1 && (!slices.Contains(g.Audiences, targets[0]) || !usable(c, targets[0])):
-		return "", false, refuse(InvalidTarget, ReasonWrongAudience, "One access token is for one of the APIs that were granted.")
-	case len(targets) == 1:
-		return targets[0], true, nil
-	case len(g.Audiences) == 0:
-		return "", true, nil
-	}
-	for _, a := range g.Audiences {
-		if usable(c, a) {
-			return a, true, nil
+// pickAudience chooses the audience of one access token: the granted API that is
+// asked for, or else the first that was granted, and no other: whoever names
+// none expects that one. Empty means the gateway's own userinfo. Whether the API
+// is usable today is for the caller to say. See RFC 8707 §2.2.
+func pickAudience(g Grant, asked []string) (string, error) {
+	audience := ""
+	for _, a := range asked {
+		switch {
+		case a == "" || a == audience:
+		case audience != "" || !slices.Contains(g.Audiences, a):
+			return "", refuse(InvalidTarget, ReasonWrongAudience, "One access token is for one of the APIs that were granted.")
+		default:
+			audience = a
 		}
 	}
-	return "", false, nil
+	if audience == "" && len(g.Audiences) > 0 {
+		audience = g.Audiences[0]
+	}
+	return audience, nil
 }
 
 // registered reports whether an API is (still) one of the client's.
@@ -116,7 +120,7 @@ func (i *Issuer) refreshable(c *Client, audience string) bool {
 
 // rotate lets the store decide about the presented generation.
 func (i *Issuer) rotate(ctx context.Context, c *Client, t refreshToken) (RotateResult, error) {
-	watermark, err := i.state.Denylist.ClientWatermark(ctx, c.tag)
+	marks, err := i.state.Denylist.marksOf(ctx, c.tag)
 	if err != nil {
 		return RotateResult{}, err
 	}
@@ -128,16 +132,21 @@ func (i *Issuer) rotate(ctx context.Context, c *Client, t refreshToken) (RotateR
 	defer done()
 	res, err := i.state.Store.Rotate(call, RotateRequest{
 		User: t.user, Family: t.family.ID(), Client: c.tag, Grant: t.grant, Presented: t.generation,
-		Rotation: c.Refresh.Rotation, Leeway: c.Refresh.Leeway,
+		Rotation: c.Refresh.Rotation, Leeway: c.Refresh.Leeway, Settle: c.Refresh.settle(),
 		Lifetime: c.Refresh.Lifetime, IdleLifetime: c.Refresh.IdleLifetime,
-		BegunAfter: watermark, Fingerprint: i.cfg.Accounts.Fingerprint(t.user),
+		BegunAfter: marks.client, Fingerprint: i.cfg.Accounts.Fingerprint(t.user),
 		DenyFor: i.state.DenyFor(), Attempt: attempt,
 	})
-	if err != nil {
-		i.state.Denylist.Changed(t.user) // it may have been decided all the same
+	if err != nil && res.Outcome == RotateReused { // it is ended all the same: whoever can be told is
+		_ = i.state.Denylist.Settle(call, t.user, true, nil)
+		_ = i.rotateOutcome(ctx, c, t, res)
 		return res, unavailable(err)
 	}
-	return res, i.rotateOutcome(ctx, c, t, res)
+	untold := i.state.Denylist.Settle(call, t.user, res.Outcome == RotateReused, err)
+	if err != nil {
+		return res, untold
+	}
+	return res, cmp.Or(untold, i.rotateOutcome(ctx, c, t, res))
 }
 
 // rotateOutcome tells what was decided, and turns it into the answer.
@@ -151,11 +160,12 @@ func (i *Issuer) rotateOutcome(ctx context.Context, c *Client, t refreshToken, r
 		e.Outcome = "replayed"
 	case RotateKept:
 		e.Outcome = "kept"
+	case RotateYoung:
+		e.Outcome = "young"
 	case RotateHealed:
 		e.Outcome = "healed"
-		i.observe(ctx, Event{Kind: EventStoreRollback, Client: c.ID, User: t.user, Family: e.Family})
+		i.observe(ctx, Event{Kind: EventStoreRollback, Outcome: "healed", Client: c.ID, User: t.user, Family: e.Family})
 	case RotateReused:
-		i.state.Denylist.Changed(t.user)
 		i.observe(ctx, Event{Kind: EventRefreshReuse, Outcome: string(ReasonReuse), Client: c.ID, User: t.user, Family: e.Family})
 		reason = ReasonReuse
 	case RotateExpired:
@@ -171,14 +181,31 @@ func (i *Issuer) rotateOutcome(ctx context.Context, c *Client, t refreshToken, r
 		e.Outcome = string(reason)
 	}
 	i.observe(ctx, e)
+	i.noteRefresh(ctx, e, res, reason)
 	if reason != "" {
 		return refuse(InvalidGrant, reason, deadRefreshToken)
 	}
 	return nil
 }
 
+// noteRefresh adds a refresh to the history of its family.
+func (i *Issuer) noteRefresh(ctx context.Context, e Event, res RotateResult, reason Reason) {
+	h := HistoryEntry{Kind: HistoryUsed, Client: e.Client, User: e.User}
+	switch {
+	case reason == ReasonReuse:
+		h.Kind = HistoryReused
+	case reason != "":
+		h.Kind, h.By = HistoryRefused, string(reason)
+	case res.Outcome == RotateReplayed:
+		h.Kind, h.Age = HistoryReplayed, res.IssueAt.Sub(res.Family.Rotated)
+	case res.Outcome == RotateHealed:
+		h.Kind = HistoryHealed
+	}
+	i.note(ctx, e.Family, h)
+}
+
 // refreshText writes the current refresh token of a family.
-func (i *Issuer) refreshText(c *Client, user UserTag, key FamilyKey, f Family) string {
-	t := refreshToken{user: user, family: key, client: c.tag, grant: f.Grant, generation: f.Generation}
+func (i *Issuer) refreshText(c *Client, user UserTag, key FamilyKey, f Family, bound Confirmation) string {
+	t := refreshToken{user: user, family: key, client: c.tag, grant: f.Grant, generation: f.Generation, bound: bound}
 	return t.text(i.state.secrets())
 }

@@ -1,12 +1,16 @@
 package tokens_test
 
 import (
+	"context"
+	"errors"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
 )
 
 func TestRefreshRotates(t *testing.T) {
@@ -59,6 +63,55 @@ func TestRefreshReuse(t *testing.T) {
 	}
 	if !g.passes(g.login().AccessToken) {
 		t.Error("a new login after the kill is denied")
+	}
+}
+
+// unsureStore is a store that can't confirm what it has decided about a refresh token.
+type unsureStore struct {
+	tokens.Store
+
+	unsure bool
+	lines  []tokens.FeedLine
+}
+
+func (u *unsureStore) Announce(ctx context.Context, l tokens.FeedLine) error {
+	u.lines = append(u.lines, l)
+	return u.Store.Announce(ctx, l)
+}
+
+func (u *unsureStore) Rotate(ctx context.Context, r tokens.RotateRequest) (tokens.RotateResult, error) {
+	res, err := u.Store.Rotate(ctx, r)
+	if err == nil && u.unsure {
+		err = errors.New("no replica has confirmed it")
+	}
+	return res, err
+}
+
+// TestRefreshReuseUnconfirmed: a theft that the store has ended, and can't be
+// certain of, is announced though the answer is to try again.
+func TestRefreshReuseUnconfirmed(t *testing.T) {
+	g := &gateway{t: t, now: time.Now().Truncate(time.Second), events: &events{}}
+	store := &unsureStore{Store: boltstore.New(boltstore.Options{Path: filepath.Join(t.TempDir(), "test.db"), Clock: g.clock})}
+	g.start(store, g.clock)
+	first := g.login()
+	second := g.refreshOK(first.RefreshToken)
+	if !g.passes(second.AccessToken) {
+		t.Fatal("an access token does not pass")
+	}
+	g.pass(11 * time.Second)
+	store.unsure, store.lines = true, nil
+	_, err := g.token("spa", tokens.TokenRequest{GrantType: tokens.GrantRefreshToken, RefreshToken: first.RefreshToken})
+	if tokens.AsError(err).Code != tokens.TemporarilyUnavailable {
+		t.Errorf("answered %v", err)
+	}
+	if n := g.events.count(tokens.EventRefreshReuse, ""); n != 1 {
+		t.Errorf("%d reuse events", n)
+	}
+	if g.passes(second.AccessToken) {
+		t.Error("the access token of a killed family passes")
+	}
+	if want := []tokens.FeedLine{{Kind: tokens.FeedUser, User: tokens.TagSubject(alice.Subject)}}; !slices.Equal(store.lines, want) {
+		t.Errorf("told the others %v", store.lines)
 	}
 }
 
@@ -122,7 +175,7 @@ func TestRefreshParallel(t *testing.T) {
 // refused; the token is still good afterwards.
 func TestRefreshRefusedDoesNotRotate(t *testing.T) {
 	g := newGateway(t)
-	token := g.login("resource", billingAPI).RefreshToken
+	token := g.login("resource", billingAPI, "scope", "openid offline_access orders:read billing:read").RefreshToken
 	tests := []struct {
 		name   string
 		client string
@@ -133,7 +186,8 @@ func TestRefreshRefusedDoesNotRotate(t *testing.T) {
 		{"malformed scope", "spa", func(r *tokens.TokenRequest) { r.Scope = `a"b` }, tokens.InvalidScope},
 		{"unknown audience", "spa", func(r *tokens.TokenRequest) { r.Audiences = []string{"https://other.example"} }, tokens.InvalidTarget},
 		{"two audiences", "spa", func(r *tokens.TokenRequest) { r.Audiences = []string{ordersAPI, billingAPI} }, tokens.InvalidTarget},
-		{"API without offline access", "spa", func(r *tokens.TokenRequest) { r.Audiences = []string{billingAPI} }, tokens.InvalidTarget},
+		{"granted API without offline access", "spa", func(r *tokens.TokenRequest) { r.Audiences = []string{billingAPI} }, tokens.InvalidGrant},
+		{"scope of the other API", "spa", func(r *tokens.TokenRequest) { r.Scope = "billing:read" }, tokens.InvalidScope},
 		{"another client", "native", func(*tokens.TokenRequest) {}, tokens.InvalidGrant},
 		{"changed MAC", "spa", func(r *tokens.TokenRequest) { r.RefreshToken = r.RefreshToken[:len(r.RefreshToken)-1] + "A" }, tokens.InvalidGrant},
 		{"garbage", "spa", func(r *tokens.TokenRequest) { r.RefreshToken = "garbage" }, tokens.InvalidGrant},
@@ -211,6 +265,13 @@ func TestRefreshAfterChange(t *testing.T) {
 			g.cfg.Clients = testClients()
 			g.cfg.Clients[0].APIs = []string{billingAPI}
 		}, tokens.ReasonOfflineOff},
+		{"API taken from the client, which has another", func(g *gateway) {
+			api := *g.cfg.APIs[1]
+			api.AllowOfflineAccess = true
+			g.cfg.APIs = []*tokens.API{g.cfg.APIs[0], &api}
+			g.cfg.Clients = testClients()
+			g.cfg.Clients[0].APIs = []string{billingAPI}
+		}, tokens.ReasonOfflineOff},
 		{"lifetime shortened", func(g *gateway) {
 			g.cfg.Clients = testClients()
 			g.cfg.Clients[0].Refresh.Lifetime = time.Second
@@ -230,7 +291,7 @@ func TestRefreshAfterChange(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			g := newGateway(t)
-			token := g.login().RefreshToken
+			token := g.login("resource", billingAPI).RefreshToken
 			tt.change(g)
 			g.reload()
 			g.refusedRefresh(token, tt.reason)

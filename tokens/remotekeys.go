@@ -62,8 +62,10 @@ type RemoteKeys struct {
 	held    atomic.Pointer[heldKeys]
 	wanted  atomic.Bool   // somebody has asked since the last fetch began
 	wake    chan struct{} // says so to run
+	purged  chan struct{} // says to run that Purge was called
 	mu      sync.Mutex
 	ended   bool
+	purges  int
 	cancel  context.CancelFunc // of the background work, once it has started
 	running sync.WaitGroup
 }
@@ -86,7 +88,7 @@ func NewRemoteKeys(cfg RemoteKeysConfig) *RemoteKeys {
 	if cfg.RSA == "" {
 		cfg.RSA = jose.RS256
 	}
-	return &RemoteKeys{cfg: cfg, wake: make(chan struct{}, 1)}
+	return &RemoteKeys{cfg: cfg, wake: make(chan struct{}, 1), purged: make(chan struct{}, 1)}
 }
 
 // Start begins to fetch, if that has not begun, and does not wait. After Close it does nothing.
@@ -123,6 +125,20 @@ func (k *RemoteKeys) LastSeen() time.Time {
 		return held.at
 	}
 	return time.Time{}
+}
+
+// Purge forgets the keys and fetches them anew at once: the issuer has lost
+// one, and nobody may trust it for as long as the set may be kept. Until the
+// fetch has succeeded no token of the issuer passes.
+func (k *RemoteKeys) Purge() {
+	k.mu.Lock()
+	k.purges++ // what a fetch under way brings is from before
+	k.held.Store(nil)
+	k.mu.Unlock()
+	select {
+	case k.purged <- struct{}{}:
+	default: // a fetch that has not begun yet will do for both
+	}
 }
 
 // trusted returns the set, or nil where there is none or it is too old.
@@ -172,7 +188,7 @@ func (k *RemoteKeys) forgetWanted() {
 }
 
 // wait waits for the next fetch: until it is due, or sooner when a token came
-// with an unknown key. It returns false at the end of ctx.
+// with an unknown key or the keys were purged. It returns false at the end of ctx.
 func (k *RemoteKeys) wait(ctx context.Context, began time.Time, next time.Duration) bool {
 	due := time.NewTimer(next)
 	defer due.Stop()
@@ -180,6 +196,8 @@ func (k *RemoteKeys) wait(ctx context.Context, began time.Time, next time.Durati
 	case <-ctx.Done():
 		return false
 	case <-due.C:
+		return true
+	case <-k.purged:
 		return true
 	case <-k.wake:
 	}
@@ -192,6 +210,7 @@ func (k *RemoteKeys) wait(ctx context.Context, began time.Time, next time.Durati
 	case <-ctx.Done():
 		return false
 	case <-due.C:
+	case <-k.purged:
 	case <-pause.C:
 	}
 	return true
@@ -215,6 +234,7 @@ func (k *RemoteKeys) refresh(ctx context.Context) (next time.Duration, err error
 			k.cfg.Observer.Happened(ctx, Event{Kind: EventBackgroundRecovered, Outcome: "issuer_keys", Issuer: k.cfg.Issuer, Cause: err})
 		}
 	}()
+	purges := k.purgesNow()
 	limited, cancel := context.WithTimeout(ctx, KeyFetchTimeout)
 	defer cancel()
 	document, maxAge, err := k.cfg.Fetch(limited)
@@ -225,7 +245,7 @@ func (k *RemoteKeys) refresh(ctx context.Context) (next time.Duration, err error
 		k.failed(ctx, KeysUnreachable, err)
 		return 0, err
 	}
-	if err := k.accept(ctx, document); err != nil {
+	if err := k.accept(ctx, document, purges); err != nil {
 		k.failed(ctx, KeysRefused, err)
 		return 0, err
 	}
@@ -235,13 +255,14 @@ func (k *RemoteKeys) refresh(ctx context.Context) (next time.Duration, err error
 	return min(max(maxAge, minKeyAge), maxKeyAge), nil
 }
 
-// accept takes a document in the place of the one before, if all of it is good.
-func (k *RemoteKeys) accept(ctx context.Context, document []byte) error {
+// accept takes a document in the place of the one before, if all of it is good
+// and nobody has purged the keys since it was asked for.
+func (k *RemoteKeys) accept(ctx context.Context, document []byte, purges int) error {
 	next := &heldKeys{digest: sha256.Sum256(document), at: k.cfg.Clock()}
 	before := k.held.Load()
 	if before != nil && before.digest == next.digest {
 		next.set = before.set
-		k.held.Store(next)
+		k.hold(next, purges)
 		k.tell(ctx, KeysUnchanged, nil)
 		return nil
 	}
@@ -253,9 +274,24 @@ func (k *RemoteKeys) accept(ctx context.Context, document []byte) error {
 		set = set.Keep(before.set)
 	}
 	next.set = set
-	k.held.Store(next)
+	k.hold(next, purges)
 	k.tell(ctx, KeysChanged, errors.Join(set.Dropped()...))
 	return nil
+}
+
+// hold takes a set into use, unless the keys were purged since it was asked for.
+func (k *RemoteKeys) hold(next *heldKeys, purges int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.purges == purges {
+		k.held.Store(next)
+	}
+}
+
+func (k *RemoteKeys) purgesNow() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.purges
 }
 
 // failed reports a fetch that brought nothing, and whether the keys before it

@@ -142,7 +142,9 @@ func TestRemoteKeysFollowARotation(t *testing.T) {
 	})
 }
 
-// The last good set is kept for 24 hours, and no longer.
+// the last good set is kept for 24 hours, and no longer. That no set is
+// worse than the one before is in TestAttackKEY04BadSets, how soon a new key is
+// found in TestRemoteKeysFollowARotation.
 func TestRemoteKeysKeepTheLastGoodSet(t *testing.T) {
 	inBubble(t, func(t *testing.T, issuer *foreignIssuer, keys *RemoteKeys, heard *heard) {
 		v := NewVerifier(VerifierConfig{Issuer: testIssuer, Others: []*Foreign{NewForeign(ForeignConfig{Issuer: issuer.url, Keys: keys})}})
@@ -316,6 +318,69 @@ func TestRemoteKeysTimeout(t *testing.T) {
 		pass(KeyFetchTimeout)
 		if got := heard.take(); got != KeysUnreachable {
 			t.Errorf("heard %q", got)
+		}
+	})
+}
+
+// KEY-07: a purge forgets the keys at once and fetches anew without the usual pause.
+func TestAttackKEY07Purge(t *testing.T) {
+	inBubble(t, func(t *testing.T, issuer *foreignIssuer, keys *RemoteKeys, heard *heard) {
+		issuer.maxAge = time.Hour
+		v := NewVerifier(VerifierConfig{Issuer: testIssuer, Others: []*Foreign{NewForeign(ForeignConfig{Issuer: issuer.url, Keys: keys})}})
+		keys.Start()
+		synctest.Wait()
+		stolen := issuer.mint(nil, nil)
+		if _, err := v.Verify(stolen); err != nil {
+			t.Fatal(err)
+		}
+		issuer.rotate("2")
+		if _, err := v.Verify(stolen); err != nil {
+			t.Fatalf("before the purge: %v", err)
+		}
+		keys.Purge()
+		if _, err := v.Verify(stolen); err == nil {
+			t.Error("a token passes without keys")
+		}
+		synctest.Wait()
+		if _, err := v.Verify(stolen); refusal(t, err) != ReasonUnknownKey {
+			t.Errorf("after the purge: %v", err)
+		}
+		if _, err := v.Verify(issuer.mint(nil, nil)); err != nil {
+			t.Errorf("a token by the new key: %v", err)
+		}
+		if n := issuer.count(); n != 2 {
+			t.Errorf("%d fetches, want 2", n)
+		}
+	})
+}
+
+// What a fetch brings that was under way when the keys were purged is not trusted.
+func TestPurgeBeatsFetchUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		issuer := newForeignIssuer(t, "https://a.example.com/", "1", time.Now)
+		fetching, proceed := make(chan struct{}), make(chan struct{})
+		keys := NewRemoteKeys(RemoteKeysConfig{Issuer: issuer.url, Fetch: func(ctx context.Context) ([]byte, time.Duration, error) {
+			document, maxAge, err := issuer.fetch(ctx)
+			fetching <- struct{}{}
+			<-proceed
+			return document, maxAge, err
+		}})
+		defer keys.Close()
+		stolen := issuer.mint(nil, nil)
+		keys.Start()
+		<-fetching // the issuer has shown its first key
+		issuer.rotate("2")
+		keys.Purge()
+		proceed <- struct{}{}
+		<-fetching // anew, at once
+		if keys.trusted(time.Now()) != nil {
+			t.Error("the set from before the purge is held")
+		}
+		proceed <- struct{}{}
+		synctest.Wait()
+		v := NewVerifier(VerifierConfig{Issuer: testIssuer, Others: []*Foreign{NewForeign(ForeignConfig{Issuer: issuer.url, Keys: keys})}})
+		if _, err := v.Verify(stolen); refusal(t, err) != ReasonUnknownKey {
+			t.Errorf("error %v", err)
 		}
 	})
 }

@@ -25,9 +25,8 @@ func (i *Issuer) Revoke(ctx context.Context, c *Client, token string) error {
 	ctx, done := decisive(ctx)
 	defer done()
 	err = i.state.Store.DenyToken(ctx, claims.User, claims.TokenID, claims.Expiry.Add(DefaultLeeway))
-	i.state.Denylist.Changed(claims.User)
-	if err != nil {
-		return unavailable(err)
+	if err := i.state.Denylist.Settle(ctx, claims.User, true, err); err != nil {
+		return err
 	}
 	i.observe(ctx, Event{Kind: EventRevoked, Outcome: "access_token", Client: c.ID, Subject: claims.Subject, User: claims.User})
 	return nil
@@ -45,6 +44,8 @@ type Introspection struct {
 	ID        string   `json:"jti,omitempty"`
 	Expiry    int64    `json:"exp,omitempty"`
 	IssuedAt  int64    `json:"iat,omitempty"`
+
+	Bound *Confirmation `json:"cnf,omitempty"` // RFC 9449 §6.2, RFC 8705 §3.2
 }
 
 // Introspect tells a confidential client about a token that was issued to it,
@@ -52,7 +53,7 @@ type Introspection struct {
 // its APIs. It asks the store, not a cache. See RFC 7662 §2 and §4.
 func (i *Issuer) Introspect(ctx context.Context, c *Client, token string) (*Introspection, error) {
 	if !c.Confidential() {
-		return nil, i.badClient(ctx, c, ReasonBadMethod)
+		return nil, i.badClient(ctx, c, ReasonBadMethod, nil)
 	}
 	if t, _, ok := parseRefreshToken(i.state.secrets(), token); ok {
 		return i.introspectRefresh(ctx, c, t)
@@ -76,7 +77,8 @@ func (i *Issuer) Introspect(ctx context.Context, c *Client, token string) (*Intr
 		Active:    true,
 		Scope:     strings.Join(claims.Scope, " "),
 		ClientID:  claims.ClientID,
-		TokenType: "Bearer",
+		TokenType: claims.bound().tokenType(),
+		Bound:     claims.Confirmation,
 		Subject:   claims.Subject,
 		Audience:  claims.Audience,
 		Issuer:    claims.Issuer,
@@ -104,7 +106,7 @@ func (i *Issuer) introspectRefresh(ctx context.Context, c *Client, t refreshToke
 		f = f.Limited(c.Refresh.Lifetime, c.Refresh.IdleLifetime)
 		if f.ID == id && f.Generation == t.generation && f.Created.After(watermark) && !f.Dead(now) {
 			return &Introspection{
-				Active: true, ClientID: c.ID, TokenType: string(GrantRefreshToken), Expiry: unixOrZero(earlier(f.Expires, f.IdleExpires)),
+				Active: true, ClientID: c.ID, TokenType: string(GrantRefreshToken), Bound: t.bound.claim(), Expiry: unixOrZero(earlier(f.Expires, f.IdleExpires)),
 			}, nil
 		}
 	}

@@ -58,30 +58,33 @@ func newSecretChecker(clients []*Client, compare func(hash, plaintext []byte) (b
 	return s
 }
 
-// check reports whether the secret belongs to one of the hashes. Its error
-// means that it could not be found out.
-func (s *secretChecker) check(ctx context.Context, hashes []string, secret string) (bool, error) {
+// check returns the number of the hash, from 1, that the secret belongs to, or
+// 0. Its error means that it could not be found out.
+func (s *secretChecker) check(ctx context.Context, hashes []string, secret string) (int, error) {
 	digest := s.shared.digest(secret)
-	var slow []string
-	for _, h := range hashes {
+	slow := 0
+	for n, h := range hashes {
 		switch {
 		case !slowHash(h) && matchesSHA256(h, secret), slowHash(h) && s.shared.remembers(h, digest):
-			return true, nil
+			return n + 1, nil
 		case slowHash(h):
-			slow = append(slow, h)
+			slow++
 		}
 	}
-	for _, h := range slow {
+	for n, h := range hashes {
+		if !slowHash(h) {
+			continue
+		}
 		ok, err := s.compareSlow(ctx, h, secret)
 		if err != nil {
-			return false, err
+			return 0, err
 		}
 		if ok {
 			s.shared.remember(h, digest)
-			return true, nil
+			return n + 1, nil
 		}
 	}
-	return false, s.delay(ctx, secret, len(slow))
+	return 0, s.delay(ctx, secret, slow)
 }
 
 // delay spends the time that a wrong secret costs at the client with the most

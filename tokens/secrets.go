@@ -28,6 +28,9 @@ const (
 	PurposePage                    // MAC of what pages carry: CSRF tokens, handles
 	PurposeSealPage                // sealing of state that pages and cookies carry
 	PurposeSealKeys                // sealing of the signing keys in the store
+	PurposeDevice                  // MAC of device codes
+	PurposeUserCode                // keyed hash of user codes
+	PurposeNonce                   // MAC of DPoP nonces
 	purposes
 )
 
@@ -40,6 +43,9 @@ var purposeInfo = [purposes]string{
 	PurposePage:     "gatehouse/v1/mac/page",
 	PurposeSealPage: "gatehouse/v1/seal/page",
 	PurposeSealKeys: "gatehouse/v1/seal/keys",
+	PurposeDevice:   "gatehouse/v1/mac/device",
+	PurposeUserCode: "gatehouse/v1/mac/user-code",
+	PurposeNonce:    "gatehouse/v1/mac/nonce",
 }
 
 const identifierInfo = "gatehouse/v1/identifier"
@@ -125,6 +131,15 @@ func (s *Secrets) IDs() [][16]byte {
 // The purpose must be one that authenticates.
 func (s *Secrets) MAC(p Purpose, parts ...[]byte) [MACSize]byte {
 	return s.all[0].macs[p].sum(parts)
+}
+
+// MACs returns the MAC of the parts under each of the secrets, the minting one first.
+func (s *Secrets) MACs(p Purpose, parts ...[]byte) [][MACSize]byte {
+	macs := make([][MACSize]byte, len(s.all))
+	for i := range s.all {
+		macs[i] = s.all[i].macs[p].sum(parts)
+	}
+	return macs
 }
 
 // CheckMAC reports in constant time whether mac is the MAC of the parts under

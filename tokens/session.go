@@ -2,20 +2,8 @@ package tokens
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 )
-
-// Profile is what the gateway knows about a person, kept in the store as JSON.
-type Profile struct {
-	Subject     string         `json:"sub"`              // "<login>|<id>"
-	Login       string         `json:"login"`            // the name of the login module
-	ACR         string         `json:"acr,omitempty"`    // how the person proved who they are
-	Claims      map[string]any `json:"claims,omitempty"` // name, nickname, email, email_verified, picture …
-	UpdatedAt   time.Time      `json:"updated_at"`
-	Fingerprint Fingerprint    `json:"fingerprint,omitzero"` // of a local password hash
-}
 
 // Login is a person's session at the gateway.
 type Login struct {
@@ -25,19 +13,26 @@ type Login struct {
 
 // SignIn begins a session for a person who has just proved who they are, and
 // ends the session of the cookie that the browser sent before, if any, so that
-// no session is fixed beforehand. It returns the value of the session cookie.
+// no session is fixed beforehand. What the same person's applications hold by
+// that one belongs to the new one, too. It returns the value of the session cookie.
 func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login, string, error) {
 	key, err := i.random16()
 	if err != nil {
 		return nil, "", err
 	}
+	acr := p.ACR
+	p.ACR = "" // it is of this login, not of the person
 	p.UpdatedAt = i.cfg.Clock().UTC().Truncate(time.Second)
-	profile, err := json.Marshal(p)
+	profile, err := p.MarshalBinary()
 	if err != nil {
-		return nil, "", fmt.Errorf("encoding profile: %w", err)
+		return nil, "", err
 	}
 	ref := reference{user: TagSubject(p.Subject), key: key}
 	replaced, err := i.endReplaced(ctx, replaces, ref.user)
+	if err != nil {
+		return nil, "", err
+	}
+	marks, err := i.state.Denylist.marksOf(ctx, Everyone)
 	if err != nil {
 		return nil, "", err
 	}
@@ -48,11 +43,16 @@ func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login
 		Profile:     profile,
 		Fingerprint: p.Fingerprint,
 		Replaces:    replaced,
+		BegunAfter:  marks.everyone,
+		ACR:         acr,
 		DenyFor:     i.state.DenyFor(),
 	})
-	i.state.Denylist.Changed(ref.user) // a change of password ends what was before
-	if err != nil {
-		return nil, "", unavailable(err)
+	if err := i.state.Denylist.Settle(ctx, ref.user, session.EndedOthers, err); err != nil {
+		return nil, "", err
+	}
+	if session.ID == (SessionID{}) {
+		i.observe(ctx, Event{Kind: EventLogin, Outcome: "disabled", Subject: p.Subject, User: ref.user})
+		return nil, "", refuse(AccessDenied, ReasonUserDisabled, "The account is disabled.")
 	}
 	i.observe(ctx, Event{Kind: EventLogin, Outcome: "ok", Subject: p.Subject, User: ref.user})
 	return &Login{Session: session, Profile: p}, ref.text(i.state.secrets(), PurposeSession), nil
@@ -70,7 +70,7 @@ func (i *Issuer) endReplaced(ctx context.Context, cookie string, user UserTag) (
 	if ref.user == user {
 		return id, nil
 	}
-	_, err := i.end(ctx, EndRequest{User: ref.user, Scope: EndSessionOnly, Session: id})
+	_, err := i.end(ctx, EndRequest{User: ref.user, Scope: EndSessionOnly, Session: id}, EndedBySignOut)
 	return SessionID{}, err
 }
 
@@ -90,7 +90,11 @@ func (i *Issuer) CurrentLogin(ctx context.Context, cookie string) (*Login, error
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	if !found {
+	marks, err := i.state.Denylist.marksOf(ctx, Everyone)
+	if err != nil {
+		return nil, err
+	}
+	if !found || !session.AuthTime.After(marks.everyone) {
 		return nil, nil //nolint:nilnil // as above
 	}
 	profile, err := parseProfile(text)
@@ -139,15 +143,16 @@ func (i *Issuer) SignOutHint(ctx context.Context, h *LogoutHint) error {
 }
 
 func (i *Issuer) signOut(ctx context.Context, user UserTag, session SessionID) error {
-	if _, err := i.end(ctx, EndRequest{User: user, Scope: EndSession, Session: session}); err != nil {
+	if _, err := i.end(ctx, EndRequest{User: user, Scope: EndSession, Session: session}, EndedBySignOut); err != nil {
 		return err
 	}
 	i.observe(ctx, Event{Kind: EventLogout, Outcome: "ok", User: user})
 	return nil
 }
 
-// end asks the store to end something of a user and drops what this node held about them.
-func (i *Issuer) end(ctx context.Context, r EndRequest) (EndResult, error) {
+// end asks the store to end something of a user and tells all nodes. by goes
+// into the histories of the families that end.
+func (i *Issuer) end(ctx context.Context, r EndRequest, by string) (EndResult, error) {
 	attempt, err := i.attempt()
 	if err != nil {
 		return EndResult{}, err
@@ -157,17 +162,8 @@ func (i *Issuer) end(ctx context.Context, r EndRequest) (EndResult, error) {
 	ctx, done := decisive(ctx)
 	defer done()
 	res, err := i.state.Store.End(ctx, r)
-	i.state.Denylist.Changed(r.User)
-	if err != nil {
-		return res, unavailable(err)
+	for _, id := range res.Families {
+		i.note(ctx, id, HistoryEntry{Kind: HistoryEnded, By: by, User: r.User})
 	}
-	return res, nil
-}
-
-func parseProfile(text []byte) (*Profile, error) {
-	var p Profile
-	if err := json.Unmarshal(text, &p); err != nil {
-		return nil, fmt.Errorf("reading profile: %w", err)
-	}
-	return &p, nil
+	return res, i.state.Denylist.Settle(ctx, r.User, r.Scope != EndSessionOnly, err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,10 +21,15 @@ type State struct {
 	Cache    *Cache
 
 	grants     *grantCache
+	history    *historian
 	secretWork *secretWork
 	settings   atomic.Pointer[Settings]
 	observer   Observer
+	clock      func() time.Time
 	opened     atomic.Bool
+	lost       atomic.Pointer[error] // why the store, which was open, can't be used any more; nil for no reason
+	bornAt     atomic.Int64          // milliseconds since 1970; 0 while not known
+	health     atomic.Pointer[Health]
 	tries      singleflight.Group
 	opening    sync.Mutex
 	closed     bool
@@ -47,13 +53,16 @@ type Settings struct {
 type StateConfig struct {
 	Store           Store
 	Observer        Observer
-	Clock           func() time.Time
-	CacheBytes      int64 // bound of the verified tokens
-	DenylistEntries int64 // bound of the verdicts
+	Clock           func() time.Time // nil is time.Now
+	CacheBytes      int64            // bound of the verified tokens
+	DenylistEntries int64            // bound of the verdicts
 }
 
 // NewState makes the shared state over a store that is not open yet. It does no I/O.
 func NewState(c StateConfig) (*State, error) {
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
 	cache, err := NewCache(c.CacheBytes)
 	if err != nil {
 		return nil, err
@@ -62,15 +71,21 @@ func NewState(c StateConfig) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &State{
+	keys := NewKeyRing(c.Store, c.Observer, c.Clock)
+	denylist.keysChanged = keys.look
+	s := &State{
 		Store:      c.Store,
-		Keys:       NewKeyRing(c.Store, c.Observer, c.Clock),
+		Keys:       keys,
 		Denylist:   denylist,
 		Cache:      cache,
 		grants:     newGrantCache(c.Store),
+		history:    newHistorian(c.Store),
 		secretWork: newSecretWork(),
 		observer:   c.Observer,
-	}, nil
+		clock:      c.Clock,
+	}
+	s.health.Store(&Health{Trouble: TroubleStore, Cause: errNotOpened, Since: c.Clock()})
+	return s, nil
 }
 
 // Configure applies settings. It may be called again, before or after Open.
@@ -101,6 +116,9 @@ func (s *State) Configure(ctx context.Context, set Settings) error {
 // is what an operator must mend (see Store.Open).
 func (s *State) Open(ctx context.Context) error {
 	if s.opened.Load() {
+		if lost := s.lost.Load(); lost != nil {
+			return *lost
+		}
 		return nil
 	}
 	try := s.tries.DoChan("open", func() (any, error) { return nil, s.open(context.WithoutCancel(ctx)) })
@@ -110,6 +128,13 @@ func (s *State) Open(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// OpenUnder reports whether the store is open, and was opened under one of the secrets.
+func (s *State) OpenUnder(secrets *Secrets) bool {
+	set := s.settings.Load()
+	return s.opened.Load() && s.lost.Load() == nil && set != nil &&
+		slices.ContainsFunc(set.Secrets.IDs(), func(id [16]byte) bool { return slices.Contains(secrets.IDs(), id) })
 }
 
 func (s *State) open(ctx context.Context) error {
@@ -122,11 +147,17 @@ func (s *State) open(ctx context.Context) error {
 		return errors.New("opening state: it is closed")
 	}
 	if err := s.load(ctx, s.settings.Load()); err != nil {
+		s.setHealth(ctx, Health{Trouble: troubleOf(err), Cause: err, Checked: s.clock()})
 		return err
 	}
+	s.setHealth(ctx, Health{Checked: s.clock(), Born: s.born()})
+	watch := &heartbeat{state: s}
 	background, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
 	s.running.Go(func() { s.supervise(background, "denylist", s.Denylist.run) })
+	s.running.Go(func() { s.supervise(background, "feed", s.Denylist.follow) })
+	s.running.Go(func() { s.supervise(background, "history", s.history.run) })
+	s.running.Go(func() { s.supervise(background, "heartbeat", watch.run) })
 	s.running.Go(func() { s.Keys.Run(background) }) // which recovers by itself
 	s.opened.Store(true)
 	return nil
@@ -145,6 +176,7 @@ func (s *State) load(ctx context.Context, set *Settings) error {
 	keys := set.Keys
 	keys.Secrets = set.Secrets
 	keys.KeepFor = max(keys.KeepFor, denyFor) // ID tokens may live longer
+	keys.LookEvery = set.MaxLag / 2
 	before := s.Keys.settings.Load()
 	s.Keys.Configure(keys)
 	if err := s.Keys.Load(ctx); err != nil {
@@ -152,6 +184,7 @@ func (s *State) load(ctx context.Context, set *Settings) error {
 		return errors.Join(err, s.takeBack(ctx, res))
 	}
 	s.denyFor.Store(int64(denyFor))
+	s.adoptBirth(ctx, res.Born)
 	return nil
 }
 

@@ -22,8 +22,15 @@ type Store interface {
 	Families
 	Sessions
 	Codes
+	Devices
 	Denials
+	Feed
 	KeyStore
+	Users
+	Transfers
+	Assertions
+	Histories
+	Pulse
 
 	// Open opens the store or returns why an operator must act: ErrWrongSecret,
 	// or an error that names the file or address and the mend. It is called
@@ -43,6 +50,9 @@ type OpenRequest struct {
 	// TokenLifetime is the longest access token lifetime of this
 	// configuration; the store remembers the longest that it was ever opened with.
 	TokenLifetime time.Duration
+	// Transfer opens only a store that is there, to export it or to take the
+	// export back, and one that is stopped, too. ErrNoStore if there is none.
+	Transfer bool
 }
 
 // OpenResult is what a store knows of itself.
@@ -64,6 +74,8 @@ type Families interface {
 	// Rotate applies Decide to one family, after comparing the profile's
 	// fingerprint. On RotateReused it ends the family and denies its access
 	// tokens in the same step. The same Attempt gets the same answer again, a kill included.
+	// RotateReused may come beside an error: the family is ended, and it is not
+	// certain that this outlives the loss of a server.
 	Rotate(ctx context.Context, r RotateRequest) (RotateResult, error)
 	// End ends what the request names, denies the access tokens of each family
 	// ended until Now+DenyFor, and forgets the families. A family that does
@@ -85,7 +97,7 @@ type CreateRequest struct {
 	Client       ClientTag
 	Grant        GrantID
 	Session      SessionID
-	AuthTime     time.Time     // the session's; a login at or before a sign-out of the user begins nothing
+	AuthTime     time.Time     // the session's; a login at or before a sign-out of the user, or the end of Everyone, begins nothing
 	Lifetime     time.Duration // absolute, 0 for none
 	IdleLifetime time.Duration // 0 for none
 	MaxActive    int           // live families per user and client, at least 1
@@ -115,6 +127,7 @@ type RotateRequest struct {
 	Presented    uint32        // at least 1
 	Rotation     bool          // false for a client that keeps its refresh token
 	Leeway       time.Duration // 0 is strict
+	Settle       time.Duration // a current generation younger than this stays as it is; 0 always rotates
 	Lifetime     time.Duration // as configured now; 0 for none
 	IdleLifetime time.Duration // as configured now; 0 for none
 	BegunAfter   time.Time     // the client's watermark: a family begun at or before it is ended
@@ -137,9 +150,10 @@ type EndScope uint8
 // The scopes of End.
 const (
 	EndFamily      EndScope = iota + 1 // one family
-	EndSession                         // one session and the families begun in it
+	EndSession                         // one session, those with the same Root, and the families begun in them
 	EndSessionOnly                     // one session; what applications hold by it goes on
 	EndUser                            // all sessions, codes and families of the user, and every access token issued until now (by UserDenials.Before)
+	DisableUser                        // as EndUser, and nothing begins any more until Users.Enable
 )
 
 // EndRequest ends grants of one user.
@@ -147,7 +161,7 @@ type EndRequest struct {
 	User    UserTag
 	Scope   EndScope
 	Family  FamilyID  // with EndFamily
-	Session SessionID // with EndSession and EndSessionOnly
+	Session SessionID // with EndSession, where it may be a Root, and EndSessionOnly
 	DenyFor time.Duration
 	Attempt Attempt
 }
@@ -161,24 +175,35 @@ type EndResult struct {
 
 // Session is a person's login at the gateway (single sign-on).
 type Session struct {
-	ID       SessionID
-	User     UserTag
+	ID   SessionID
+	User UserTag
+	// Root is the first of the sessions of this browser that replaced one
+	// another. It is the session of the tokens, codes and families that come of any of them.
+	Root     SessionID
+	ACR      string    // how the person proved who they are
 	AuthTime time.Time // seconds
 	Expires  time.Time // seconds; absolute
 	Used     time.Time // seconds; last use, exact to a minute
+	// EndedOthers is set by CreateSession when the password was changed, so that
+	// all that the user had before has ended.
+	EndedOthers bool
 }
 
 // Sessions keeps login sessions and the profile that belongs to their user.
 type Sessions interface {
 	// CreateSession writes the session and the user's profile in one step and
 	// ends the session Replaces, if that is not zero. It returns the session
-	// with AuthTime (one second after a sign-out in that very second) and
-	// Expires set. When the profile had another fingerprint (the password was
+	// with AuthTime (one second after a sign-out or Everyone's end in that very second) and
+	// Expires set, and with the Root of the one that it replaces, where that
+	// lives: who signs in again in a browser can still sign out of all that
+	// came before. When the profile had another fingerprint (the password was
 	// changed), all that the user had before ends, as by EndUser: else this
-	// login would make the old ones good again.
+	// login would make the old ones good again. A disabled user gets none: the
+	// zero Session.
 	CreateSession(ctx context.Context, r SessionRequest) (Session, error)
 	// Session returns a live session and its user's profile and marks it
-	// used; found is false when it is unknown, ended, or unused for idle (0: no such limit).
+	// used; found is false when it is unknown, ended, also with Everyone's, or
+	// unused for idle (0: no such limit).
 	Session(ctx context.Context, user UserTag, id SessionID, idle time.Duration) (s Session, profile []byte, found bool, err error)
 	// Profile returns the profile of a user, or nil.
 	Profile(ctx context.Context, user UserTag) ([]byte, error)
@@ -192,13 +217,15 @@ type SessionRequest struct {
 	Profile     []byte
 	Fingerprint Fingerprint // kept beside the profile; Rotate compares it
 	Replaces    SessionID
+	BegunAfter  time.Time     // Everyone's watermark: AuthTime lies after it
+	ACR         string        // kept with the session
 	DenyFor     time.Duration // how long access tokens are denied that a change of password ends
 }
 
 // Codes keeps authorization codes.
 type Codes interface {
 	// PutCode keeps a code until Now+Lifetime, and reports whether it did: a
-	// session that has ended meanwhile gets none. A code that is there stays as
+	// session that has ended meanwhile, with Everyone's too, gets none. A code that is there stays as
 	// it is: putting it again never revives a spent one.
 	PutCode(ctx context.Context, r PutRequest) (kept bool, err error)
 	// TakeCode takes a code: of any number of calls, on any number of nodes,
@@ -210,9 +237,12 @@ type Codes interface {
 
 // PutRequest asks to keep a code.
 type PutRequest struct {
-	User     UserTag
-	ID       CodeID
-	Session  SessionID // that it was issued in; must be live
+	User    UserTag
+	ID      CodeID
+	Session SessionID // that it was issued in; must be live
+	// Begins is the session that what comes of the code belongs to; zero for
+	// Session itself. The code then outlives the end of Session.
+	Begins   SessionID
 	Body     []byte
 	Lifetime time.Duration
 }
@@ -245,43 +275,9 @@ type TakeResult struct {
 	TakenAt time.Time // CodeTaken, CodeSpent: milliseconds
 	Now     time.Time // milliseconds
 	IssueAt time.Time // as CreateResult.IssueAt
-}
-
-// DenialKind says what a denylist entry denies.
-type DenialKind uint8
-
-// The kinds of denylist entry below a user.
-const (
-	DenyToken   DenialKind = iota + 1 // one access token, by jti
-	DenyFamily                        // the access tokens of a family
-	DenySession                       // the access tokens that came from a session, by sid
-)
-
-// Denial is one entry of a user's denylist.
-type Denial struct {
-	Kind  DenialKind
-	ID    [16]byte // TokenID or FamilyID; a SessionID and zeros
-	Until time.Time
-}
-
-// UserDenials is the whole denylist of one user, usually empty.
-type UserDenials struct {
-	// Before denies every access token issued at or before it (seconds); zero for none.
-	Before  time.Time
-	Entries []Denial
-}
-
-// Denials is the authority on what is denied.
-type Denials interface {
-	// DenyToken denies one access token until the given time.
-	DenyToken(ctx context.Context, user UserTag, id TokenID, until time.Time) error
-	// Denials returns the live denylists of the users asked for, in their order.
-	Denials(ctx context.Context, users []UserTag) ([]UserDenials, error)
-	// EndClient sets the client's watermark to the store's time: families
-	// begun and tokens issued at or before it are dead. It never expires and never moves back.
-	EndClient(ctx context.Context, client ClientTag) (time.Time, error)
-	// ClientWatermarks returns all of them.
-	ClientWatermarks(ctx context.Context) (map[ClientTag]time.Time, error)
+	// Ended is Everyone's watermark, with CodeTaken: by a login at or before it
+	// nothing begins.
+	Ended time.Time
 }
 
 // KeyStore keeps the sealed signing keys as one versioned value.

@@ -14,6 +14,8 @@
 //	refresh.go, family.go         refresh tokens and the rotation table (RFC 6749 §6, RFC 9700 §4.14)
 //	references.go                 the text of refresh tokens, codes and session cookies
 //	clientcredentials.go          the client credentials grant (RFC 6749 §4.4)
+//	clientauth.go,
+//	clientassertion.go            who the client is: secrets, private_key_jwt (RFC 6749 §2.3, RFC 7523)
 //	mint.go                       access tokens (RFC 9068) and ID tokens
 //	keys.go, jose/                signing keys, and the only import of the JOSE library
 //	precheck.go, claims.go,

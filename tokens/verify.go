@@ -44,8 +44,8 @@ type keySource interface {
 
 // VerifierConfig is what a Verifier needs.
 type VerifierConfig struct {
-	Issuer string // compared byte for byte
-	Keys   *KeyRing
+	Issuer string           // compared byte for byte
+	Keys   *KeyRing         // of Issuer; nil takes tokens of Others alone
 	Cache  *Cache           // nil for none
 	Clock  func() time.Time // nil is time.Now
 	Leeway time.Duration    // 0 is strict; at most MaxLeeway
@@ -56,7 +56,7 @@ type VerifierConfig struct {
 // told of. Safe for concurrent use.
 type Verifier struct {
 	issuer string
-	keys   keySource
+	keys   keySource // nil for none
 	cache  *Cache
 	clock  func() time.Time
 	leeway time.Duration
@@ -66,11 +66,13 @@ type Verifier struct {
 // NewVerifier makes a Verifier.
 func NewVerifier(cfg VerifierConfig) *Verifier {
 	v := &Verifier{
-		issuer: cfg.Issuer,
-		keys:   cfg.Keys,
+		issuer: Shared(cfg.Issuer),
 		cache:  cfg.Cache,
 		clock:  cfg.Clock,
 		leeway: min(max(cfg.Leeway, 0), MaxLeeway),
+	}
+	if cfg.Keys != nil {
+		v.keys = cfg.Keys
 	}
 	if v.clock == nil {
 		v.clock = time.Now
@@ -162,7 +164,7 @@ func (v *Verifier) check(t compact, typ string) (*Claims, error) {
 	// The issuer that the token claims chooses the keys; the signature then
 	// proves the claim. A key of one issuer never verifies for another. The
 	// comparison is byte for byte (RFC 8725 §3.8).
-	if c.Issuer != v.issuer {
+	if v.keys == nil || c.Issuer != v.issuer {
 		return nil, errWrongIssuer
 	}
 	key := v.keys.Verifier(t.header.kid)
@@ -174,17 +176,18 @@ func (v *Verifier) check(t compact, typ string) (*Claims, error) {
 		return nil, errBadSignature
 	}
 	c.key = key
+	c.share()
 	return c, nil
 }
 
 // trusts reports whether cached claims would still pass: the cache is shared
 // by configurations and routes with other issuers, and keys are dropped.
 func (v *Verifier) trusts(c *Claims) bool {
-	if c.profile != "" {
+	if c.Foreign() {
 		f := v.others[c.Issuer]
 		return f != nil && f.trusts(c, v.clock())
 	}
-	return c.Issuer == v.issuer && v.keys.Verifier(c.key.ID()) == c.key
+	return v.keys != nil && c.Issuer == v.issuer && v.keys.Verifier(c.key.ID()) == c.key
 }
 
 // inTime checks what changes with time. See RFC 7519 §4.1.4 and §4.1.5.

@@ -1,7 +1,6 @@
 package tokens
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -18,7 +17,7 @@ func TestVerify(t *testing.T) {
 	family := FamilyID{7}
 	token := b.mint(nil, map[string]any{
 		"aud": []string{"https://api.example.com", "https://other.example.com"}, "auth_time": b.now.Unix() - 60, "acr": "urn:x", "sid": "S",
-		"nbf": b.now.Unix(), ClaimFamily: family.String(), "cnf": map[string]any{"jkt": "thumb", "x": []any{1}}, "nonce": "N",
+		"nbf": b.now.Unix(), ClaimFamily: family.String(), "cnf": map[string]any{"jkt": rfc9449Thumbprint}, "nonce": "N",
 		"org": map[string]any{"id": json.Number("12345678901234567890"), "roles": []string{"a"}}, "https://example.com/roles": "x", "admin": true, "null": nil,
 	})
 	for _, round := range []string{"miss", "hit"} {
@@ -30,7 +29,7 @@ func TestVerify(t *testing.T) {
 		if c.Issuer != testIssuer || c.Subject != "local|alice" || len(c.Audience) != 2 || c.ClientID != "my-spa" || len(c.Scope) != 2 ||
 			!c.HasTokenID || c.TokenID != (TokenID{1}) || !c.Expiry.Equal(b.now.Add(10*time.Minute)) || !c.IssuedAt.Equal(b.now) ||
 			!c.NotBefore.Equal(b.now) || !c.AuthTime.Equal(b.now.Add(-time.Minute)) || c.ACR != "urn:x" || c.SessionID != "S" ||
-			c.Nonce != "N" || !c.HasFamily || c.Family != family || c.Confirmation != "thumb" ||
+			c.Nonce != "N" || !c.HasFamily || c.Family != family || c.Confirmation.Key.String() != rfc9449Thumbprint ||
 			c.User != TagSubject("local|alice") || c.Client != TagClient("my-spa") {
 			t.Errorf("%s: claims %+v", round, c)
 		}
@@ -205,7 +204,7 @@ func TestCacheForgetsAndStaysBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	payload := bytes.Repeat([]byte("x"), 400)
+	payload := strings.Repeat("x", 400)
 	for i := range 5000 {
 		c.Put(fmt.Sprint("token", i), &Claims{Expiry: time.Now().Add(time.Hour), raw: payload})
 		if i%500 == 0 {
@@ -244,7 +243,7 @@ func TestCacheTellsCollisionsApart(t *testing.T) {
 	digest := sha256.Sum256([]byte("asked"))
 	other := digest
 	other[31] ^= 1
-	c.entries.Set(cacheKey(&digest), &cacheEntry{digest: other, claims: &Claims{}}, 1)
+	c.entries.Set(cacheKey(&digest), &Claims{digest: other}, 1)
 	c.entries.Wait()
 	if c.Get("asked") != nil {
 		t.Error("the claims of another token are found")

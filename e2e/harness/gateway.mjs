@@ -1,7 +1,7 @@
 // A real Caddy with Gatehouse on free loopback ports: the gateway, an app and a
 // guarded API, each an origin of its own.
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, generateKeyPairSync } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -16,6 +16,13 @@ const aliceHash = "$2a$10$tYbwSz6TIYpVk0ARn7bcluh7jNcWF91FgIBIJGhLPzLgxSJUNSS/C"
 
 export const webSecret = "a secret of the web client";
 export const machineSecret = "a secret of the machine";
+
+// The key of the clients that sign assertions; the gateway has the public half.
+export const clientKey = generateKeyPairSync("ec", { namedCurve: "P-256" });
+const publicKey = `public_key <<PEM\n${clientKey.publicKey.export({ type: "spki", format: "pem" })}PEM`;
+
+// signingKey is the private half as Web Crypto has it.
+export const signingKey = () => crypto.subtle.importKey("pkcs8", clientKey.privateKey.export({ type: "pkcs8", format: "der" }), { name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);
 
 // How long a spent refresh token may be used again.
 export const leeway = 3_000;
@@ -38,7 +45,7 @@ async function filteredLog() {
 	return page.match(/^\tlog \{$.*?^\t\}$/ms)[0];
 }
 
-async function config({ folder, issuer, app, api, callback }) {
+async function config({ folder, issuer, app, api, callback, oauth = "" }) {
 	const client = (id, lines) => `client ${id} {\n${lines.join("\n")}\n}`;
 	const refresh = `refresh_token {\nleeway ${leeway}ms\n}`;
 	return `{
@@ -63,7 +70,12 @@ async function config({ folder, issuer, app, api, callback }) {
 		${client("spa", ["type spa", `redirect_uris ${app}auth0.html ${app}oidc.html`, `logout_uris ${app}auth0.html ${app}oidc.html`, `apis ${api}`, refresh])}
 		${client("web", ["type web", `redirect_uris ${callback}`, `apis ${api}`, `secret_hash ${sha256(webSecret)}`, refresh])}
 		${client("asks", ["type web", 'name "Orders back office"', `redirect_uris ${callback}`, `apis ${api}`, `secret_hash ${sha256(webSecret)}`, "consent always"])}
+		${["express", "express-signs"].map((id) => client(id, ["type web", `redirect_uris ${callback}`, `logout_uris ${new URL(callback).origin}`, `apis ${api}`, refresh,
+		id === "express" ? `secret_hash ${sha256(webSecret)}` : publicKey])).join("\n")}
+		${client("signs", ["type machine", `apis ${api}`, publicKey])}
+		${client("cli", ["type native", 'name "Orders in the terminal"', "redirect_uris http://127.0.0.1/callback", "device_code", `apis ${api}`, refresh])}
 		${client("machine", ["type machine", `apis ${api}`, `secret_hash ${sha256(machineSecret)}`])}
+		${oauth}
 	}
 }
 ${issuer} {
@@ -90,19 +102,20 @@ ${api} {
 `.replaceAll(/^(http:\S+)\/ \{$/gm, "$1 {");
 }
 
-// start runs the gateway and waits until it answers.
-export async function start() {
+// start runs the gateway, with more options of oauth, and waits until it answers.
+export async function start(oauth) {
 	const [issuer, app, api, callback] = await freePlaces(4);
-	return serve({ issuer, app, api, callback: callback + "callback" }, config);
+	return serve({ issuer, app, api, callback: callback + "callback" }, (places) => config({ ...places, oauth }));
 }
 
-// startExample runs Caddyfile.example on free ports, with a shorter leeway.
-export async function startExample() {
-	const text = await readFile(resolve(root, "Caddyfile.example"), "utf8");
+// startExample runs Caddyfile.example on free ports, with a shorter leeway and
+// with what change makes of it.
+export async function startExample(change = (text) => text) {
+	const text = change(await readFile(resolve(root, "Caddyfile.example"), "utf8"));
 	const [issuer, app, api] = await freePlaces(3);
 	return serve({ issuer, app, api }, ({ folder }) => moved({ issuer, app, api }, text)
 		.replace("persist_config off", `persist_config off\n\tadmin off\n\tstorage file_system ${folder}/caddy`)
-		.replace("leeway 10s", `leeway ${leeway}ms`)
+		.replaceAll("leeway 10s", `leeway ${leeway}ms`)
 		.replace(".demo/", folder + "/"));
 }
 

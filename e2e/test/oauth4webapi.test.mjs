@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import * as oauth from "oauth4webapi";
-import { callAPI, machineSecret, start, webSecret } from "../harness/gateway.mjs";
+import { callAPI, machineSecret, signingKey, start, webSecret } from "../harness/gateway.mjs";
 import { Person } from "../harness/person.mjs";
 
 const http = { [oauth.allowInsecureRequests]: true };
@@ -53,10 +53,11 @@ async function login(client, auth, extra) {
 const methods = [
 	{ name: "client_secret_basic", auth: oauth.ClientSecretBasic(webSecret) },
 	{ name: "client_secret_post", auth: oauth.ClientSecretPost(webSecret) },
+	{ name: "private_key_jwt", auth: oauth.PrivateKeyJwt(await signingKey()), id: "express-signs" },
 ];
-for (const { name, auth } of methods) {
+for (const { name, auth, id = "web" } of methods) {
 	test(`code, userinfo, refresh, introspection and revocation with ${name}`, async () => {
-		const client = { client_id: "web" };
+		const client = { client_id: id };
 		const first = await login(client, auth);
 		const { sub } = oauth.getValidatedIdTokenClaims(first);
 		assert.equal(sub, "local|alice");

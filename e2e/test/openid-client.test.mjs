@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import * as client from "openid-client";
-import { callAPI, leeway, machineSecret, start, webSecret } from "../harness/gateway.mjs";
+import { callAPI, leeway, machineSecret, signingKey, start, webSecret } from "../harness/gateway.mjs";
 import { setTimeout as pause } from "node:timers/promises";
 import { Person } from "../harness/person.mjs";
 
@@ -91,4 +91,23 @@ test("client credentials", async () => {
 	gateway.secret(tokens.access_token);
 	assert.equal((await callAPI(gateway, tokens.access_token)).body.user, "machine@clients");
 	assert.equal(tokens.refresh_token, undefined);
+});
+
+test("private_key_jwt at every endpoint, and a replay is refused", async () => {
+	const config = await discover("signs", client.PrivateKeyJwt(await signingKey()));
+	let sent;
+	config[client.customFetch] = (url, options) => {
+		sent = { url, options };
+		return fetch(url, options);
+	};
+	const tokens = await client.clientCredentialsGrant(config, { resource: gateway.api });
+	gateway.secret(tokens.access_token);
+	assert.equal((await callAPI(gateway, tokens.access_token)).body.user, "signs@clients");
+	const replay = await fetch(sent.url, sent.options);
+	assert.equal(replay.status, 401);
+	assert.equal((await replay.json()).error, "invalid_client");
+	assert.equal((await client.tokenIntrospection(config, tokens.access_token)).active, true);
+	await client.tokenRevocation(config, tokens.access_token);
+	assert.equal((await client.tokenIntrospection(config, tokens.access_token)).active, false);
+	assert.equal((await callAPI(gateway, tokens.access_token)).status, 401);
 });

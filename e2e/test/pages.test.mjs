@@ -68,6 +68,7 @@ for (const { name, options } of views) {
 		await shoot(page, `logout-${name}`);
 		const confirm = page.getByRole("button");
 		if (await confirm.count() > 0) await confirm.first().click();
+		await page.getByText("You are signed out").waitFor();
 		await shoot(page, `logged-out-${name}`);
 		await page.goto(authorize({}));
 		await page.getByLabel("Password").waitFor();

@@ -1,5 +1,6 @@
-import { UserManager } from "oidc-client-ts";
-import { API, CLIENT_ID, GATEWAY, LEEWAY_SECONDS } from "./config.js";
+import { InMemoryWebStorage, User, UserManager, WebStorageStateStore } from "oidc-client-ts";
+import { API, CLIENT_ID, GATEWAY, IN_COOKIE, LEEWAY_SECONDS } from "./config.js";
+import { forget, renew } from "./session.js";
 import * as view from "./view.js";
 
 const home = location.origin + "/";
@@ -12,7 +13,37 @@ const manager = new UserManager({
 	scope: "openid profile offline_access orders:read",
 	resource: API, // the access token is for this API
 	automaticSilentRenew: false, // here a button does it, to watch it happen
+	...(IN_COOKIE ? cookieSettings() : {}),
 });
+
+// cookieSettings makes the library take the cookie when it redeems the code.
+// It would fetch the metadata with credentials, too, which that does not allow.
+function cookieSettings() {
+	return {
+		fetchRequestCredentials: "include",
+		metadata: {
+			issuer: GATEWAY,
+			authorization_endpoint: GATEWAY + "authorize",
+			token_endpoint: GATEWAY + "oauth/token",
+			end_session_endpoint: GATEWAY + "oidc/logout",
+		},
+		userStore: new WebStorageStateStore({ store: new InMemoryWebStorage() }), // gone with the page
+	};
+}
+
+// resume signs in by the cookie, without the person noticing.
+async function resume(parameters) {
+	const tokens = await renew(parameters);
+	if (!tokens) {
+		await manager.removeUser();
+		return null;
+	}
+	const part = tokens.id_token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+	const text = new TextDecoder().decode(Uint8Array.from(atob(part), (c) => c.charCodeAt(0)));
+	const user = new User({ ...tokens, profile: JSON.parse(text), expires_at: Math.floor(Date.now() / 1000) + tokens.expires_in });
+	await manager.storeUser(user);
+	return user;
+}
 
 // Every refresh token this login has had, the current one last.
 let chain = [];
@@ -59,6 +90,15 @@ const actions = {
 	},
 
 	async refresh() {
+		if (IN_COOKIE) {
+			const users = await Promise.all(Array.from({ length: 10 }, () => resume()));
+			if (users.every(Boolean)) {
+				view.tell("good", "Ten calls at once, ten access tokens: the browser sent its cookie with each, and at most one of them rotated it.");
+			} else {
+				view.tell("bad", "The gateway takes the cookie no more: this login is over.");
+			}
+			return;
+		}
 		const old = chain.at(-1).name;
 		try {
 			const user = await manager.signinSilent();
@@ -68,6 +108,11 @@ const actions = {
 			view.tell("bad", `The gateway refused refresh token ${old}: ${error.message} Log in again.`);
 			if (error.error === "invalid_grant") ended = true;
 		}
+	},
+
+	async forget() {
+		await forget();
+		view.tell("good", `The refresh token has ended and its cookie is gone; so are the access tokens. Next: “Refresh”.`);
 	},
 
 	async replay() {
@@ -96,7 +141,7 @@ async function show() {
 	const user = await manager.getUser();
 	await remember(user?.refresh_token);
 	const leeway = chain.length > 1 ? Math.ceil(LEEWAY_SECONDS - (Date.now() - rotatedAt) / 1000) : 0;
-	view.show({ user, chain, ended, leeway });
+	view.show({ user, chain, ended, leeway, inCookie: IN_COOKIE });
 }
 
 async function start() {
@@ -105,7 +150,8 @@ async function start() {
 		try {
 			const user = await manager.signinCallback();
 			await remember(user.refresh_token);
-			view.tell("good", `Logged in. The gateway issued an access token for ${user.expires_in} s and refresh token ${chain.at(-1).name}.`);
+			view.tell("good", `Logged in. The gateway issued an access token for ${user.expires_in} s and ${
+				IN_COOKIE ? "put the refresh token into a cookie: the answer to this page has none" : `refresh token ${chain.at(-1).name}`}.`);
 		} catch (error) {
 			view.tell("bad", `The login failed: ${error.message}`);
 		}
@@ -114,7 +160,16 @@ async function start() {
 		await manager.signoutCallback();
 		view.tell("good", "Logged out, here and at the gateway.");
 		history.replaceState(null, "", home);
+	} else if (IN_COOKIE && await resume()) {
+		view.tell("good", "Still signed in: this page was loaded anew, knew nothing, and got an access token by the cookie.");
 	}
+
+	view.onChoose("mode", IN_COOKIE ? "cookie" : "script", async (mode) => {
+		if (await manager.getUser() && IN_COOKIE) await forget();
+		await manager.removeUser();
+		localStorage.setItem("mode", mode);
+		location.replace(home);
+	});
 
 	for (const [id, act] of Object.entries(actions)) {
 		view.onPress(id, async () => {

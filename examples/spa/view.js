@@ -10,6 +10,14 @@ export function onPress(id, act) {
 	});
 }
 
+// onChoose selects one of the radio buttons of a name, and hears of another.
+export function onChoose(name, chosen, act) {
+	for (const choice of document.querySelectorAll(`input[name="${name}"]`)) {
+		choice.checked = choice.value === chosen;
+		choice.addEventListener("change", () => act(choice.value));
+	}
+}
+
 // tell adds an entry to the log. The mood is good, fair or bad.
 export function tell(mood, sentence, detail) {
 	const entry = document.createElement("li");
@@ -28,7 +36,8 @@ export function tell(mood, sentence, detail) {
 
 // show draws the page once a second. Only what changed is written, so that
 // screen readers and selections are left in peace.
-export function show({ user, chain, ended, leeway }) {
+export function show({ user, chain, ended, leeway, inCookie }) {
+	for (const part of document.querySelectorAll("[data-mode]")) part.hidden = (part.dataset.mode === "cookie") !== inCookie;
 	$("unready").hidden = true;
 	$("signed-out").hidden = Boolean(user);
 	$("signed-in").hidden = !user;
@@ -38,7 +47,8 @@ export function show({ user, chain, ended, leeway }) {
 	write("access-claims", claims(user.access_token));
 	write("id-claims", claims(user.id_token));
 	$("replay").disabled = chain.length < 2;
-	write("hint", hint(chain, ended, leeway));
+	write("hint", inCookie ? "Press Refresh, reload the page, open it in a second tab: all of them share the cookie." : hint(chain, ended, leeway));
+	write("readable", JSON.stringify(document.cookie));
 	showExpiry(user, ended);
 	showChain(chain, ended, leeway);
 }

@@ -50,7 +50,7 @@ func New(t Theme) (*Set, error) {
 		styleHash: "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'",
 		templates: make(map[string]*template.Template),
 	}
-	for _, name := range []string{"login", "consent", "logout", "message", "form_post", "web_message"} {
+	for _, name := range []string{"login", "consent", "account", "activate", "device", "logout", "message", "form_post", "web_message"} {
 		tmpl, err := template.New(name).ParseFS(files, "html/layout.html", "html/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("reading page %s: %w", name, err)
@@ -98,7 +98,8 @@ type Option struct {
 type Login struct {
 	Action   string // where the form goes
 	Ticket   string // the sealed request
-	Client   string // the application's name
+	Client   string // the application's name; "" for a page of our own
+	Purpose  string // what that page is for
 	Username string // prefilled
 	Logins   []Option
 	Problem  string // "" at first

@@ -31,6 +31,16 @@ func samples(t *testing.T, s *Set) map[string][]byte {
 		Action: "/consent", Ticket: "t", Client: "Orders for iPhone", Person: "Alice Example", Destination: "com.example.orders",
 		Access: []string{texts.Scopes["openid"], texts.Scopes["email"], texts.Scopes["offline_access"], "Use orders:read"},
 	}))
+	keep("login-own-page")(s.Login(texts, Login{Action: "/login", Ticket: "t", Purpose: texts.ToActivate, Logins: logins[:1]}))
+	keep("activate")(s.Activate(texts, Activate{Action: "/activate", Ticket: "t", Person: "Alice Example"}))
+	keep("activate-wrong")(s.Activate(texts, Activate{
+		Action: "/activate", Ticket: "t", Person: "Alice Example", UserCode: "WDJB-MJHT", Problem: texts.WrongCode,
+	}))
+	keep("device")(s.Device(texts, Device{
+		Action: "/activate", Ticket: "t", Client: "Orders for the television", Person: "Alice Example", UserCode: "WDJB-MJHT",
+		Access: []string{texts.Scopes["openid"], texts.Scopes["offline_access"], "Use orders:read"},
+	}))
+	keep("device-connected")(s.Message(texts, Message{Title: texts.ConnectedTitle, Text: texts.Connected}))
 	keep("logout")(s.Logout(texts, Logout{Action: "/oidc/logout", Ticket: "t", Client: "Orders", Person: "Alice Example"}))
 	keep("signed-out")(s.Message(texts, Message{Title: texts.SignedOutTitle, Text: texts.SignedOut}))
 	keep("error")(s.Message(texts, Message{
@@ -85,6 +95,12 @@ func TestPagesEscapeWhatTheyShow(t *testing.T) {
 		},
 		"consent": func() ([]byte, error) {
 			return s.Consent(texts, Consent{Client: evil, Person: evil, Destination: evil, Access: []string{evil}})
+		},
+		"activate": func() ([]byte, error) {
+			return s.Activate(texts, Activate{Action: "/activate", Ticket: evil, Person: evil, UserCode: evil, Problem: evil})
+		},
+		"device": func() ([]byte, error) {
+			return s.Device(texts, Device{Action: "/activate", Ticket: evil, Client: evil, Person: evil, UserCode: evil, Access: []string{evil}})
 		},
 		"message": func() ([]byte, error) {
 			return s.Message(texts, Message{Title: evil, Text: evil, Detail: evil, Code: evil})

@@ -7,13 +7,21 @@ type Texts struct {
 	Lang string
 
 	SignInTitle, ToContinue, LoginWith, Username, Password, SignIn, Cancel string
-	WrongPassword, TryLater, Busy, TookTooLong                             string
+	WrongPassword, TryLater, Busy, TookTooLong, Disabled                   string
 
 	ConsentTitle, WantsAccess, SignedInAs, AnswerGoesTo, Allow, Deny string
 	// Scopes says what a scope of the gateway itself allows.
 	Scopes map[string]string
 	// OtherScope stands before a scope of an API.
 	OtherScope string
+
+	ActivateTitle, ToActivate, EnterCode, UserCode, WrongCode string
+	DeviceTitle, DeviceCode, DeviceWarning, TooLate           string
+	ConnectedTitle, Connected, DeniedTitle, Denied            string
+	NotSignedInTitle, NothingChanged                          string
+
+	AccountTitle, ToAccount, NoDevices, DeviceUnknown, AppRemoved string
+	Since, LastUsed, From, ThisBrowser, SignOutAll, SignedOutOne  string
 
 	SignOutTitle, WantsSignOut, ConfirmSignOut, SignOut, StaySignedIn string
 	SignedOutTitle, SignedOut, SignedOutStray, StillInTitle, StillIn  string
@@ -58,6 +66,7 @@ var english = &Texts{
 	TryLater:      "Too many failed attempts. Wait a moment, then try again.",
 	Busy:          "Many people are signing in at this moment. Try again shortly.",
 	TookTooLong:   "This page was open for too long. Please sign in again.",
+	Disabled:      "This account is disabled. Ask the people who run this service.",
 
 	ConsentTitle: "Allow access?",
 	WantsAccess:  "asks for your permission to:",
@@ -72,6 +81,34 @@ var english = &Texts{
 		"offline_access": "Keep this access while you are away",
 	},
 	OtherScope: "Use",
+
+	ActivateTitle:    "Connect a device",
+	ToActivate:       "to connect a device",
+	EnterCode:        "Enter the code that the device shows.",
+	UserCode:         "Code",
+	WrongCode:        "No device waits with this code. Compare it with what the device shows; after a quarter of an hour it needs a new one.",
+	DeviceTitle:      "Connect this device?",
+	DeviceCode:       "Code on the device",
+	DeviceWarning:    "Allow this only if the device in front of you shows this code. If somebody sent you the code or the link, they would get into your account: choose Deny.",
+	TooLate:          "This request is over: it was answered before, or it took too long. Begin again at the device.",
+	ConnectedTitle:   "The device is connected",
+	Connected:        "Go on at the device; it may take a few seconds. You can close this window.",
+	DeniedTitle:      "The device was not connected",
+	Denied:           "It got no access to your account. You can close this window.",
+	NotSignedInTitle: "You are not signed in",
+	NothingChanged:   "Nothing was changed. You can close this window.",
+
+	AccountTitle:  "Where you are signed in",
+	ToAccount:     "to see where you are signed in",
+	NoDevices:     "No application keeps you signed in.",
+	DeviceUnknown: "Unknown device",
+	AppRemoved:    "An application that is no longer in use",
+	Since:         "Since",
+	LastUsed:      "Last used",
+	From:          "From",
+	ThisBrowser:   "Signed in from this browser",
+	SignOutAll:    "Sign out everywhere",
+	SignedOutOne:  "Signed out. It may not act for you any more.",
 
 	SignOutTitle:   "Sign out?",
 	WantsSignOut:   "asks to sign you out here and in the applications that you signed in to from this browser.",

@@ -2,6 +2,7 @@ package boltstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -19,9 +20,12 @@ func putCode(t *txn, r tokens.PutRequest) (kept bool, err error) {
 	if err != nil || !live || session.over(t.now, 0) {
 		return false, err
 	}
+	if ended, err := t.everyoneEnded(session.authTime); err != nil || ended {
+		return false, err
+	}
 	_, found, err := t.code(r.User, r.ID)
 	if err == nil && !found {
-		c := codeRecord{expires: t.now.Add(r.Lifetime), session: r.Session, body: r.Body}
+		c := codeRecord{expires: t.now.Add(r.Lifetime), session: cmp.Or(r.Begins, r.Session), body: r.Body}
 		t.put(codes, userKey(r.User, r.ID[:]), c.encode())
 	}
 	return err == nil, err
@@ -62,7 +66,8 @@ func takeCode(t *txn, r tokens.TakeRequest) (tokens.TakeResult, error) {
 		return tokens.TakeResult{}, err
 	}
 	res.IssueAt = t.issueAt(r.User, marks, begunAfter)
-	return res, nil
+	res.Ended, err = t.watermark(tokens.Everyone)
+	return res, err
 }
 
 // code reads a code, good or spent, whose body points into the file. One that

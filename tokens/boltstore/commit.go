@@ -154,8 +154,10 @@ func (e *panicError) Error() string {
 	return fmt.Sprintf("recovering from a panic: %T", e.value)
 }
 
-// protect runs f and returns its panic as an error.
+// protect runs f and returns its panic as an error, and so it does where a damaged
+// file makes bbolt read behind the end of it: that would end the whole process.
 func protect(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if v := recover(); v != nil {
 			err = &panicError{v}

@@ -24,7 +24,7 @@ const (
 	crashCap     = 3 // MaxActive of every family
 )
 
-// TestKill kills a process that writes, at a random moment, again and again,
+// TestKill kills a process that writes, at a random moment, again and again,
 // and looks whether all that it had confirmed is there. A call that was under
 // way may have happened or not.
 func TestKill(t *testing.T) {

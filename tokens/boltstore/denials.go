@@ -48,7 +48,7 @@ func readDenials(c *bolt.Cursor, user []byte, now time.Time, answer *tokens.User
 			if now.Before(m.until) {
 				answer.Before = m.before
 			}
-		case byte(tokens.DenyToken), byte(tokens.DenyFamily), byte(tokens.DenySession):
+		case byte(tokens.DenyToken), byte(tokens.DenyFamily), byte(tokens.DenySession), byte(tokens.DenyUser), byte(tokens.DenyIssued):
 			var d denialRecord
 			if err := d.decode(v); err != nil {
 				return err
@@ -70,22 +70,58 @@ func readDenials(c *bolt.Cursor, user []byte, now time.Time, answer *tokens.User
 type clientMarks = map[tokens.ClientTag]time.Time
 
 // EndClient implements tokens.Denials. A second call within one second moves
-// the watermark one second ahead of the clock, since a login in between was
-// dated by that second, but never further: a script that repeats itself must
-// not shut the next logins out.
-func (s *Store) EndClient(ctx context.Context, client tokens.ClientTag) (time.Time, error) {
-	return decide(ctx, s, "end_client", func(t *txn) (time.Time, error) {
-		was, err := t.begunAfter(client, time.Time{})
+// the watermark one second ahead of the clock, since a machine's token in
+// between was dated by that second, but no further than anything is dated: a
+// script that repeats itself must not shut the next logins out.
+func (s *Store) EndClient(ctx context.Context, client tokens.ClientTag) (tokens.ClientEnd, error) {
+	return decide(ctx, s, "end_client", func(t *txn) (tokens.ClientEnd, error) {
+		was, err := t.newestWatermark(client)
 		if err != nil {
-			return time.Time{}, err
+			return tokens.ClientEnd{}, err
 		}
 		before := t.now.Truncate(time.Second)
 		if !was.Before(before) {
 			before = later(was, before.Add(time.Second))
 		}
+		ahead, err := t.datedAhead()
+		if err != nil {
+			return tokens.ClientEnd{}, err
+		}
+		before = later(before, ahead)
 		t.put(clients, client[:], clientRecord{before: before}.encode())
-		return before, nil
+		return tokens.ClientEnd{Before: before}, nil
 	})
+}
+
+// newestWatermark returns the newest that may have dated what is the client's.
+func (t *txn) newestWatermark(client tokens.ClientTag) (time.Time, error) {
+	if client != tokens.Everyone {
+		return t.begunAfter(client, time.Time{})
+	}
+	marks, err := readWatermarks(t)
+	newest := time.Time{}
+	for _, mark := range marks {
+		newest = later(newest, mark)
+	}
+	return newest, err
+}
+
+// datedAhead returns the latest time ahead of the clock that anything of
+// anybody was dated by (issueAt). It reads the whole denylist, which is usually
+// almost empty, for the few times that a client is ended.
+func (t *txn) datedAhead() (time.Time, error) {
+	var latest time.Time
+	err := t.scan(denials, nil, func(k, v []byte) error {
+		if len(k) != len(marksKey(tokens.UserTag{})) || k[len(k)-1] != kindMarks {
+			return nil
+		}
+		var m marksRecord
+		if _, err := m.decodeTimes(v); err == nil { // else its user can't log in either
+			latest = later(latest, m.issued)
+		}
+		return nil
+	})
+	return latest, err
 }
 
 // ClientWatermarks implements tokens.Denials.

@@ -31,6 +31,8 @@ func smallDisk(t *testing.T) string {
 	return dir
 }
 
+// writes fail on a full disk and reads go on; with space, so do writes, and
+// all that was confirmed is there.
 func TestDiskFull(t *testing.T) {
 	dir := smallDisk(t)
 	filler := filepath.Join(dir, "filler")

@@ -1,6 +1,7 @@
 package boltstore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -24,6 +25,8 @@ func end(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
 		return tokens.EndResult{Now: t.now}, nil
 	case tokens.EndUser:
 		return endUser(t, r)
+	case tokens.DisableUser:
+		return disableUser(t, r)
 	default:
 		return tokens.EndResult{}, fmt.Errorf("ending a grant: unknown scope %d", r.Scope)
 	}
@@ -47,18 +50,22 @@ func endFamily(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
 	return res, t.endFamily(r.User, r.Family, d)
 }
 
-// endSession ends the session and its families, and denies it as long as
-// access tokens live: some came without a refresh token, and a code of this
-// session may be on its way to become a family.
+// endSession ends the session, those with the same root and their families,
+// and denies it as long as access tokens live: some came without a refresh
+// token, and a code of this session may be on its way to become a family.
 func endSession(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
 	// What this very call has ended when it was first sent.
 	ended, err := t.endedBy(r.User, r.Attempt)
 	if err != nil {
 		return tokens.EndResult{}, err
 	}
+	root, err := t.removeSessions(r.User, r.Session)
+	if err != nil {
+		return tokens.EndResult{}, err
+	}
 	until := tokens.EndOf(t.now, r.DenyFor)
 	err = t.eachFamily(r.User, func(f tokens.Family) error {
-		if f.Session != r.Session {
+		if f.Session != root {
 			return nil
 		}
 		d := denialRecord{until: until, attempt: r.Attempt, lived: !f.Dead(t.now)}
@@ -70,11 +77,30 @@ func endSession(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
 	if err != nil {
 		return tokens.EndResult{}, err
 	}
-	t.remove(sessions, userKey(r.User, r.Session[:]))
-	if err := t.deny(denialKey(r.User, byte(tokens.DenySession), r.Session[:]), denialRecord{until: until, attempt: r.Attempt}); err != nil {
+	if err := t.deny(denialKey(r.User, byte(tokens.DenySession), root[:]), denialRecord{until: until, attempt: r.Attempt}); err != nil {
 		return tokens.EndResult{}, err
 	}
 	return tokens.EndResult{Families: ended, Now: t.now}, nil
+}
+
+// removeSessions removes a session, which may be given by its root, and all
+// with the same root, which it returns.
+func (t *txn) removeSessions(user tokens.UserTag, id tokens.SessionID) (root tokens.SessionID, err error) {
+	var r sessionRecord
+	if _, err := t.read(sessions, userKey(user, id[:]), &r); err != nil {
+		return root, err
+	}
+	root = cmp.Or(r.root, id)
+	return root, t.scan(sessions, user[:], func(k, v []byte) error {
+		var r sessionRecord
+		if err := r.decode(v); err != nil {
+			return err
+		}
+		if cmp.Or(r.root, tokens.SessionID(k[len(user):])) == root {
+			t.remove(sessions, k)
+		}
+		return nil
+	})
 }
 
 // endUser ends all that the user has. Its families need no entry each: Before

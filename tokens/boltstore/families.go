@@ -24,6 +24,9 @@ func createFamily(t *txn, r tokens.CreateRequest) (tokens.CreateResult, error) {
 	if err != nil {
 		return tokens.CreateResult{}, err
 	}
+	if ended, err := t.everyoneEnded(r.AuthTime); err != nil || ended {
+		return tokens.CreateResult{}, err
+	}
 	if f, found, err := t.family(r.User, r.ID); err != nil {
 		return tokens.CreateResult{}, err
 	} else if found {
@@ -47,7 +50,7 @@ func createFamily(t *txn, r tokens.CreateRequest) (tokens.CreateResult, error) {
 // createdBefore answers for a family that is there already: the same call sent
 // again gets the same answer, anybody else nothing.
 func createdBefore(t *txn, r tokens.CreateRequest, f tokens.Family, marks marksRecord) (tokens.CreateResult, error) {
-	if f.Attempt != r.Attempt || f.Generation != 1 {
+	if f.Attempt != r.Attempt || f.Generation != 1 || !f.Created.After(r.BegunAfter) {
 		return tokens.CreateResult{}, nil
 	}
 	evicted, err := t.endedBy(r.User, r.Attempt)
@@ -62,6 +65,9 @@ func createdBefore(t *txn, r tokens.CreateRequest, f tokens.Family, marks marksR
 func mayBegin(t *txn, r tokens.CreateRequest, marks marksRecord) (bool, error) {
 	if !marks.before.IsZero() && !r.AuthTime.After(marks.before) {
 		return false, nil
+	}
+	if disabled, err := t.disabled(r.User); err != nil || disabled {
+		return false, err
 	}
 	_, ended, err := t.denial(denialKey(r.User, byte(tokens.DenyFamily), r.ID[:]))
 	if err != nil || ended {
@@ -147,7 +153,7 @@ func rotate(t *txn, r tokens.RotateRequest) (tokens.RotateResult, error) {
 		return tokens.RotateResult{}, err
 	}
 	switch outcome {
-	case tokens.Rotated, tokens.RotateReplayed, tokens.RotateKept, tokens.RotateHealed:
+	case tokens.Rotated, tokens.RotateReplayed, tokens.RotateKept, tokens.RotateHealed, tokens.RotateYoung:
 	case tokens.RotateUnknown, tokens.RotateExpired, tokens.RotateReused:
 		return tokens.RotateResult{Outcome: outcome}, nil
 	default:

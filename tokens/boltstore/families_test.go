@@ -11,7 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// TestManyFamilies shows that what a rotation reads and writes does not grow
+// RT-23: TestManyFamilies shows that what a rotation reads and writes does not grow
 // with the user's families, and that a user with 10,000 of them can be signed out.
 func TestManyFamilies(t *testing.T) {
 	const n = 10_000

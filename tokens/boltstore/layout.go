@@ -12,26 +12,34 @@ type bucketID uint8
 // decision about a user touches few pages. The denylist has a bucket of its
 // own because guarded routes read it: it is usually almost empty.
 const (
-	families bucketID = iota // user 16, family 16: tokens.Family
-	sessions                 // user 16, session 8: sessionRecord
-	codes                    // user 16, code 16: codeRecord
-	profiles                 // user 16: profileRecord
-	denials                  // user 16, kind 1, id (none for the marks): denialRecord or marksRecord
-	grants                   // grant 12: version 1, text
-	clients                  // client 8: clientRecord
-	meta                     // the keys below
+	families   bucketID = iota // user 16, family 16: tokens.Family
+	sessions                   // user 16, session 8: sessionRecord
+	codes                      // user 16, code 16: codeRecord
+	profiles                   // user 16: profileRecord
+	denials                    // user 16, kind 1, id (none for the marks): denialRecord or marksRecord
+	grants                     // grant 12: version 1, text
+	clients                    // client 8: clientRecord
+	assertions                 // assertion 16: assertionRecord
+	meta                       // the keys below
+	devices                    // device 16: deviceRecord
+	histories                  // family 16: historyRecord
+	requests                   // request 16: requestRecord
 	bucketCount
 )
 
 var bucketNames = [bucketCount][]byte{
-	families: []byte("families"),
-	sessions: []byte("sessions"),
-	codes:    []byte("codes"),
-	profiles: []byte("profiles"),
-	denials:  []byte("denials"),
-	grants:   []byte("grants"),
-	clients:  []byte("clients"),
-	meta:     []byte("meta"),
+	families:   []byte("families"),
+	sessions:   []byte("sessions"),
+	codes:      []byte("codes"),
+	profiles:   []byte("profiles"),
+	denials:    []byte("denials"),
+	grants:     []byte("grants"),
+	clients:    []byte("clients"),
+	assertions: []byte("assertions"),
+	meta:       []byte("meta"),
+	devices:    []byte("devices"),
+	histories:  []byte("histories"),
+	requests:   []byte("requests"),
 }
 
 // Keys of the meta bucket.

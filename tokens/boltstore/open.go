@@ -34,7 +34,10 @@ func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResu
 		return tokens.OpenResult{}, errClosed
 	}
 	if s.file != nil {
-		return decideIn(ctx, s.file, apply)
+		return commitIn(ctx, s.file, apply)
+	}
+	if _, err := os.Stat(s.path); r.Transfer && errors.Is(err, os.ErrNotExist) {
+		return tokens.OpenResult{}, fmt.Errorf("opening the store %s: %w", s.path, tokens.ErrNoStore)
 	}
 	db, err := s.openFile(ctx)
 	if err != nil {
@@ -42,7 +45,7 @@ func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResu
 	}
 	f := &file{db: db, committer: newCommitter(db, &s.clock)}
 	f.sweeper = newSweeper(s, f)
-	result, err := decideIn(ctx, f, apply)
+	result, err := commitIn(ctx, f, apply)
 	if err != nil {
 		return tokens.OpenResult{}, errors.Join(err, f.close())
 	}
@@ -201,8 +204,15 @@ func syncDir(dir string) error {
 func applyOpening(t *txn, r tokens.OpenRequest) (tokens.OpenResult, error) {
 	var o openingRecord
 	found, err := t.read(meta, metaOpening, &o)
-	if err != nil {
+	switch {
+	case err != nil:
 		return tokens.OpenResult{}, err
+	case t.get(meta, metaImporting) != nil:
+		return tokens.OpenResult{}, tokens.ErrUnfinishedImport
+	case r.Transfer && !found:
+		return tokens.OpenResult{}, tokens.ErrNoStore
+	case !r.Transfer && t.get(meta, metaMoved) != nil:
+		return tokens.OpenResult{}, tokens.ErrMoved
 	}
 	was, before := o.encode(), o.secrets
 	if !found {

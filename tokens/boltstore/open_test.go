@@ -78,6 +78,7 @@ func TestNewTouchesNothing(t *testing.T) {
 	}
 }
 
+// ADM-09: the file is 0600, and the directories made for it 0700.
 func TestOpenModes(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no file modes on Windows")
@@ -96,6 +97,7 @@ func TestOpenModes(t *testing.T) {
 	}
 }
 
+// ADM-09: no links, and no file that others can read.
 func TestOpenRefuses(t *testing.T) {
 	cases := []struct {
 		name string
@@ -152,6 +154,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// a file that another process has is an error with its path and pid, not a hang.
 func TestOpenLocked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gatehouse.db")
 	child, out := startChild(t, "hold", path)

@@ -19,19 +19,34 @@ var (
 
 // sessionRecord is a login session.
 type sessionRecord struct {
-	authTime, expires, used time.Time // seconds
+	authTime, expires, used time.Time        // seconds
+	root                    tokens.SessionID // zero where it is the session itself
+	acr                     string
 }
 
 func (r sessionRecord) encode() []byte {
 	b := append(make([]byte, 0, 13), recordVersion)
 	b = appendSeconds(b, r.authTime)
 	b = appendSeconds(b, r.expires)
-	return appendSeconds(b, r.used)
+	b = appendSeconds(b, r.used)
+	if r.root == (tokens.SessionID{}) && r.acr == "" {
+		return b
+	}
+	return append(append(b, r.root[:]...), r.acr...)
 }
 
 func (r *sessionRecord) decode(b []byte) error {
 	d := newDecoder(b)
 	r.authTime, r.expires, r.used = d.seconds(), d.seconds(), d.seconds()
+	r.root, r.acr = tokens.SessionID{}, ""
+	if d.err != nil || len(d.b) == 0 {
+		return d.end()
+	}
+	copy(r.root[:], d.bytes(len(r.root)))
+	r.acr = string(d.rest())
+	if r.root == (tokens.SessionID{}) && r.acr == "" {
+		return errBadRecord
+	}
 	return d.end()
 }
 

@@ -21,6 +21,7 @@ func someRecords() []record {
 	s, ms := time.Unix(1_900_000_000, 0), time.UnixMilli(1_900_000_000_123)
 	return []record{
 		&sessionRecord{authTime: s, expires: s.Add(time.Hour), used: s}, &sessionRecord{},
+		&sessionRecord{authTime: s, expires: s, used: s, root: tokens.SessionID{1}, acr: "pwd"}, &sessionRecord{authTime: s, acr: "mfa"},
 		&codeRecord{expires: ms, taken: ms, attempt: tokens.Attempt{1}, body: []byte("body")}, &codeRecord{},
 		&profileRecord{fingerprint: tokens.Fingerprint{1}, profile: []byte("profile")}, &profileRecord{},
 		&denialRecord{until: s, attempt: tokens.Attempt{1}, lived: true, reused: true}, &denialRecord{},
@@ -34,7 +35,7 @@ func someRecords() []record {
 // emptyRecords returns one of each kind.
 func emptyRecords() []record {
 	return []record{
-		&sessionRecord{}, &codeRecord{}, &profileRecord{}, &denialRecord{},
+		&sessionRecord{}, &sessionRecord{}, &codeRecord{}, &profileRecord{}, &denialRecord{},
 		&marksRecord{}, &clientRecord{}, &openingRecord{}, &keysRecord{},
 	}
 }

@@ -2,6 +2,7 @@ package boltstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"time"
 
@@ -20,6 +21,9 @@ func (s *Store) CreateSession(ctx context.Context, r tokens.SessionRequest) (tok
 }
 
 func createSession(t *txn, r tokens.SessionRequest) (tokens.Session, error) {
+	if disabled, err := t.disabled(r.User); err != nil || disabled {
+		return tokens.Session{}, err
+	}
 	marks, err := t.marks(r.User)
 	if err != nil {
 		return tokens.Session{}, err
@@ -28,15 +32,23 @@ func createSession(t *txn, r tokens.SessionRequest) (tokens.Session, error) {
 	if err != nil {
 		return tokens.Session{}, err
 	}
-	if found && was.fingerprint != r.Fingerprint {
+	changed := found && was.fingerprint != r.Fingerprint
+	root := tokens.SessionID{}
+	if changed {
 		// What was begun under the old password would pass Rotate's comparison
 		// again from now on.
 		if marks, err = endAll(t, r.User, marks, r.DenyFor, tokens.Attempt(r.ID)); err != nil {
 			return tokens.Session{}, err
 		}
+	} else if root, err = t.rootOf(r.User, r.Replaces); err != nil {
+		return tokens.Session{}, err
 	}
-	authTime := t.issueAt(r.User, marks, time.Time{}).Truncate(time.Second)
-	session := sessionRecord{authTime: authTime, expires: tokens.EndOf(authTime, r.Lifetime), used: authTime}
+	everyone, err := t.watermark(tokens.Everyone)
+	if err != nil {
+		return tokens.Session{}, err
+	}
+	authTime := t.issueAt(r.User, marks, later(everyone, r.BegunAfter)).Truncate(time.Second)
+	session := sessionRecord{authTime: authTime, expires: tokens.EndOf(authTime, r.Lifetime), used: authTime, root: root, acr: r.ACR}
 	var again sessionRecord
 	if there, err := t.read(sessions, userKey(r.User, r.ID[:]), &again); err != nil {
 		return tokens.Session{}, err
@@ -48,11 +60,35 @@ func createSession(t *txn, r tokens.SessionRequest) (tokens.Session, error) {
 	}
 	t.put(sessions, userKey(r.User, r.ID[:]), session.encode())
 	t.put(profiles, r.User[:], profileRecord{fingerprint: r.Fingerprint, profile: r.Profile}.encode())
-	return session.session(r.User, r.ID), nil
+	result := session.session(r.User, r.ID)
+	result.EndedOthers = !marks.before.IsZero() && marks.attempt == tokens.Attempt(r.ID)
+	return result, nil
 }
 
 func (r sessionRecord) session(user tokens.UserTag, id tokens.SessionID) tokens.Session {
-	return tokens.Session{ID: id, User: user, AuthTime: r.authTime, Expires: r.expires, Used: r.used}
+	return tokens.Session{
+		ID: id, User: user, Root: cmp.Or(r.root, id), ACR: r.acr, AuthTime: r.authTime, Expires: r.expires, Used: r.used,
+	}
+}
+
+// recordOf is the reverse of session.
+func recordOf(s tokens.Session) sessionRecord {
+	r := sessionRecord{authTime: s.AuthTime, expires: s.Expires, used: s.Used, root: s.Root, acr: s.ACR}
+	if s.Root == s.ID {
+		r.root = tokens.SessionID{}
+	}
+	return r
+}
+
+// rootOf returns the root of a session that a new one replaces; zero where it
+// does not live any more.
+func (t *txn) rootOf(user tokens.UserTag, id tokens.SessionID) (tokens.SessionID, error) {
+	var r sessionRecord
+	found, err := t.read(sessions, userKey(user, id[:]), &r)
+	if err != nil || !found || r.over(t.now, 0) {
+		return tokens.SessionID{}, err
+	}
+	return cmp.Or(r.root, id), nil
 }
 
 // usedSession is what Session answers.
@@ -103,6 +139,9 @@ func findSession(t *txn, user tokens.UserTag, id tokens.SessionID, idle time.Dur
 	var u usedSession
 	found, err := t.read(sessions, userKey(user, id[:]), &u.record)
 	if err != nil || !found || u.record.over(t.now, idle) {
+		return usedSession{}, err
+	}
+	if ended, err := t.everyoneEnded(u.record.authTime); err != nil || ended {
 		return usedSession{}, err
 	}
 	p, _, err := t.profile(user)

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -43,6 +44,7 @@ type Store struct {
 	sweepEvery  time.Duration
 	onCall      func(op string, d time.Duration, err error)
 	clock       clock
+	feed        feed
 
 	lifecycle sync.Mutex   // held by Open and Close
 	mu        sync.RWMutex // held for reading by every call under way
@@ -57,6 +59,7 @@ type file struct {
 	db        *bolt.DB
 	committer *committer
 	sweeper   *sweeper
+	moved     atomic.Bool // it was exported and decides nothing any more
 }
 
 var (
@@ -146,7 +149,20 @@ func decide[T any](ctx context.Context, s *Store, op string, run func(*txn) (T, 
 	return result, err
 }
 
+// decideIn runs a decision, unless the store was exported: then there is
+// nothing to decide here any more.
 func decideIn[T any](ctx context.Context, f *file, run func(*txn) (T, error)) (T, error) {
+	return commitIn(ctx, f, func(t *txn) (T, error) {
+		if f.moved.Load() {
+			var none T
+			return none, tokens.ErrMoved
+		}
+		return run(t)
+	})
+}
+
+// commitIn runs a write transaction.
+func commitIn[T any](ctx context.Context, f *file, run func(*txn) (T, error)) (T, error) {
 	var result, none T
 	d := &decision{done: make(chan struct{})}
 	d.run = func(t *txn) (err error) {

@@ -37,21 +37,29 @@ func (c *testClock) Advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-func TestConformance(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Harness {
-		clock := newTestClock()
-		path := filepath.Join(t.TempDir(), "gatehouse.db")
-		open := func(*testing.T) tokens.Store {
-			s := New(Options{Path: path, Clock: clock.Now, OnCall: func(op string, _ time.Duration, err error) {
-				if op == "sweep" && err != nil {
-					t.Errorf("sweeping: %v", err)
-				}
-			}})
-			s.sweepEvery = time.Millisecond // expired records vanish at any time
-			return s
-		}
-		return storetest.Harness{Store: open(t), Advance: clock.Advance, Reopen: open}
-	})
+func TestConformance(t *testing.T) { storetest.Run(t, moved) }
+
+// TestTraps runs a whole Issuer over the store.
+func TestTraps(t *testing.T) { storetest.RunTraps(t, moved) }
+
+// moved is a new store with a clock that is moved.
+func moved(t *testing.T) storetest.Harness {
+	clock := newTestClock()
+	path := filepath.Join(t.TempDir(), "gatehouse.db")
+	open := func(*testing.T) tokens.Store {
+		s := New(Options{Path: path, Clock: clock.Now, OnCall: func(op string, _ time.Duration, err error) {
+			if op == "sweep" && err != nil {
+				t.Errorf("sweeping: %v", err)
+			}
+		}})
+		s.sweepEvery = time.Millisecond // expired records vanish at any time
+		return s
+	}
+	empty := func(t *testing.T) tokens.Store {
+		path = filepath.Join(t.TempDir(), "gatehouse.db")
+		return open(t)
+	}
+	return storetest.Harness{Store: open(t), Advance: clock.Advance, Reopen: open, Empty: empty}
 }
 
 // TestConformanceRealTime runs the suite as it runs for a store whose clock

@@ -71,7 +71,7 @@ func (w *sweeper) sweep(ctx context.Context) error {
 		return fmt.Errorf("sweeping: %w", err)
 	}
 	unreadable := 0
-	for _, bucket := range []bucketID{codes, denials, sessions, families} {
+	for _, bucket := range []bucketID{codes, devices, denials, sessions, families, assertions, histories, requests} {
 		var from []byte
 		for more := true; more; {
 			if err := ctx.Err(); err != nil {
@@ -125,7 +125,7 @@ func findExpired(t *txn, bucket bucketID, from []byte, watermarks clientMarks) s
 
 // remove removes records that have not been written again in the meantime.
 func (w *sweeper) remove(ctx context.Context, bucket bucketID, keys [][]byte, watermarks clientMarks) error {
-	_, err := decideIn(ctx, w.file, func(t *txn) (struct{}, error) {
+	_, err := commitIn(ctx, w.file, func(t *txn) (struct{}, error) {
 		for _, k := range keys {
 			v := t.get(bucket, k)
 			if v == nil {
@@ -146,7 +146,7 @@ func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks
 	case families:
 		var f tokens.Family
 		err := f.UnmarshalBinary(v)
-		return f.Dead(now) || !f.Created.After(watermarks[f.Client]), err
+		return f.Dead(now) || !f.Created.After(later(watermarks[f.Client], watermarks[tokens.Everyone])), err
 	case sessions:
 		var r sessionRecord
 		err := r.decode(v)
@@ -155,16 +155,39 @@ func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks
 		var r codeRecord
 		err := r.decode(v)
 		return !now.Before(r.expires), err
-	case denials:
-		if len(k) == len(marksKey(tokens.UserTag{})) {
-			var r marksRecord
-			_, err := r.decodeTimes(v)
-			return r.gone(now), err
-		}
-		var r denialRecord
+	case assertions:
+		var r assertionRecord
 		err := r.decode(v)
 		return !now.Before(r.until), err
+	case devices:
+		var r deviceRecord
+		err := r.decode(v)
+		return !now.Before(r.expires), err
+	case histories:
+		var r historyRecord
+		err := r.decode(v)
+		return !now.Before(r.until), err
+	case requests:
+		var r requestRecord
+		err := r.decode(v)
+		return !now.Before(r.until), err
+	case denials:
+		return expiredDenial(k[len(tokens.UserTag{})], v, now)
 	default:
 		return false, nil
 	}
+}
+
+func expiredDenial(kind byte, v []byte, now time.Time) (bool, error) {
+	if kind == kindMarks {
+		var r marksRecord
+		_, err := r.decodeTimes(v)
+		return r.gone(now), err
+	}
+	var r denialRecord
+	err := r.decode(v)
+	if kind == byte(tokens.DenyUser) {
+		now = now.Add(-tokens.FoldAfter) // it tells who has enabled the user
+	}
+	return !now.Before(r.until), err
 }

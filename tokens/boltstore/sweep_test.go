@@ -77,6 +77,11 @@ func TestSweep(t *testing.T) {
 	if _, err := s.End(ctx, tokens.EndRequest{User: tokens.TagSubject("local|bob"), Scope: tokens.EndSession, DenyFor: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
+	for i, lifetime := range []time.Duration{time.Minute, time.Hour} {
+		if _, err := s.UseAssertion(ctx, tokens.AssertionRequest{ID: tokens.AssertionID{byte(i)}, Until: clock.Now().Add(lifetime)}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	clock.Advance(2 * time.Minute)
 	if _, err := s.EndClient(ctx, tokens.ClientTag{1}); err != nil {
 		t.Fatal(err)
@@ -84,7 +89,7 @@ func TestSweep(t *testing.T) {
 	if err := s.file.sweeper.sweep(ctx); err != nil {
 		t.Fatal(err)
 	}
-	for bucket, want := range map[bucketID]int{sessions: 1, families: 1, codes: 1, denials: 1, profiles: 1, clients: 1} {
+	for bucket, want := range map[bucketID]int{sessions: 1, families: 1, codes: 1, denials: 1, profiles: 1, clients: 1, assertions: 1} {
 		if n := count(t, s, bucket); n != want {
 			t.Errorf("%d records in %s, want %d", n, bucketNames[bucket], want)
 		}

@@ -123,7 +123,10 @@ func (t *txn) deny(key []byte, d denialRecord) error {
 		d = was
 	}
 	t.put(denials, key, d.encode())
-	return nil
+	if found {
+		return nil
+	}
+	return t.boundDenials(key[:len(tokens.UserTag{})])
 }
 
 // issueAt returns the time that dates a token or login of the user: now, or one
@@ -143,13 +146,27 @@ func (t *txn) issueAt(user tokens.UserTag, m marksRecord, begunAfter time.Time) 
 	return at
 }
 
-// begunAfter returns the client's watermark, the caller's or the store's.
+// begunAfter returns the client's watermark, everyone's, or the caller's.
 func (t *txn) begunAfter(client tokens.ClientTag, callers time.Time) (time.Time, error) {
-	var c clientRecord
-	if _, err := t.read(clients, client[:], &c); err != nil {
+	everyone, err := t.watermark(tokens.Everyone)
+	if err != nil {
 		return time.Time{}, err
 	}
-	return later(c.before, callers), nil
+	clients, err := t.watermark(client)
+	return later(later(clients, everyone), callers), err
+}
+
+// watermark returns a client's own; zero for none.
+func (t *txn) watermark(client tokens.ClientTag) (time.Time, error) {
+	var c clientRecord
+	_, err := t.read(clients, client[:], &c)
+	return c.before, err
+}
+
+// everyoneEnded reports whether a login was at or before the end of everyone.
+func (t *txn) everyoneEnded(login time.Time) (bool, error) {
+	mark, err := t.watermark(tokens.Everyone)
+	return !mark.IsZero() && !login.After(mark), err
 }
 
 func later(a, b time.Time) time.Time {

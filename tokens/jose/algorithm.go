@@ -66,6 +66,15 @@ func (a Algorithm) Valid() bool {
 	return ok
 }
 
+// ed25519Name is what RFC 9864 §2.2 calls EdDSA with an Ed25519 key, the only
+// kind of key that EdDSA has here.
+const ed25519Name = "Ed25519"
+
+// Is reports whether the alg of a header or of a JWK names the algorithm.
+func (a Algorithm) Is(name string) bool {
+	return name == string(a) || a == EdDSA && name == ed25519Name
+}
+
 // RSA reports whether the algorithm needs an RSA key.
 func (a Algorithm) RSA() bool { return algorithms[a].family == familyRSA }
 

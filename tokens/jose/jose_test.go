@@ -164,7 +164,7 @@ func TestECDSASignatureForms(t *testing.T) {
 }
 
 func TestParseKeySet(t *testing.T) {
-	ec, rs := publicJWK(t, ES256), publicJWK(t, RS256)
+	ec, rs, ed := publicJWK(t, ES256), publicJWK(t, RS256), publicJWK(t, EdDSA)
 	with := func(jwk map[string]any, change ...any) map[string]any {
 		c := maps.Clone(jwk)
 		for i := 0; i < len(change); i += 2 {
@@ -186,6 +186,9 @@ func TestParseKeySet(t *testing.T) {
 		want    int // usable keys; 0 is an error
 	}{
 		{"EC and RSA", []map[string]any{ec, rs}, nil, 2},
+		{"Ed25519 by its name of RFC 9864", []map[string]any{with(ed, "alg", "Ed25519")}, []Algorithm{EdDSA}, 1},
+		{"Ed25519 on an EC key", []map[string]any{with(ec, "alg", "Ed25519")}, nil, 0},
+		{"Ed448", []map[string]any{with(ed, "alg", "Ed448", "crv", "Ed448")}, nil, 0},
 		{"JWT-16 oct is dropped", []map[string]any{oct, ec}, nil, 1},
 		{"JWT-16 oct alone", []map[string]any{oct}, nil, 0},
 		{"oct with the ID of another", []map[string]any{with(oct, "kid", ec["kid"]), ec}, nil, 1},

@@ -116,6 +116,9 @@ func parseJWK(raw jsontext.Value, allowed []Algorithm) (*PublicKey, error) {
 	if alg == "" {
 		alg = m.impliedAlgorithm(allowed)
 	}
+	if alg == ed25519Name {
+		alg = EdDSA
+	}
 	if len(allowed) > 0 && !slices.Contains(allowed, alg) {
 		return nil, errors.New("the algorithm is not allowed")
 	}

@@ -37,6 +37,7 @@ func TestAccess(t *testing.T) {
 		{"ACL user", strings.Fields("--" + acl), func(o *Options) { o.Username, o.Password = "gate", "secret" }, ""},
 		{"unknown ACL user", strings.Fields("--" + acl), func(o *Options) { o.Username, o.Password = "other", "secret" }, "refuses the username or the password"},
 		{"ACL without our keys", strings.Fields("--" + acl), func(o *Options) { o.Username, o.Password, o.KeyPrefix = "gate", "secret", "other:" }, "ACL forbids"},
+		{"ACL without the clock", strings.Fields("--" + acl + " -time"), func(o *Options) { o.Username, o.Password = "gate", "secret" }, "ACL forbids"},
 		{"database", nil, func(o *Options) { o.Database = 7 }, ""},
 		{"no such database", nil, func(o *Options) { o.Database = 99 }, "no such `database`"},
 		{"evicting", []string{"--maxmemory-policy", "allkeys-lru"}, func(*Options) {}, "maxmemory-policy noeviction"},
@@ -69,6 +70,43 @@ func TestAccess(t *testing.T) {
 	}
 }
 
+// TestWrongKind opens what is something else than configured: each error names the mend.
+func TestWrongKind(t *testing.T) {
+	sentinels, plain := redistest.StartSentinels(t), redistest.Start(t)
+	encrypted := func(o *Options) {
+		o.TLS = func() (*tls.Config, error) { return &tls.Config{MinVersion: tls.VersionTLS12}, nil }
+	}
+	for _, c := range []struct {
+		name    string
+		options Options
+		want    string
+		passes  bool // as far as anybody can know
+	}{
+		{"an unknown name", Options{Mode: Sentinel, MasterName: "other", Addresses: sentinels.Addrs}, `no primary of the name "other"`, false},
+		{"no sentinel", Options{Mode: Sentinel, MasterName: "gate", Addresses: []string{plain.Addr}}, "it is no sentinel", false},
+		{"a sentinel", Options{Addresses: sentinels.Addrs[:1]}, "it is a sentinel: configure `sentinel <master-name>`", false},
+		{"no TLS", with(Options{Addresses: []string{plain.Addr}}, encrypted), "remove `tls`", true},
+		{"no TLS in a Cluster", with(Options{Mode: Cluster, Addresses: []string{plain.Addr}}, encrypted), "remove `tls`", true},
+		{"no TLS at a sentinel", with(Options{Mode: Sentinel, MasterName: "gate", Addresses: sentinels.Addrs}, encrypted), "remove `tls`", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := New(c.options)
+			defer s.Close()
+			for range 2 {
+				_, err := s.Open(t.Context(), openRequest)
+				if err == nil || !strings.Contains(err.Error(), c.want) || !c.passes && errors.Is(err, ErrUnreachable) {
+					t.Errorf("error %v, want one with %q", err, c.want)
+				}
+			}
+		})
+	}
+}
+
+func with(o Options, change func(*Options)) Options {
+	change(&o)
+	return o
+}
+
 // TestKeyPrefix: all keys bear the prefix, so that one Redis can serve others too.
 func TestKeyPrefix(t *testing.T) {
 	server := redistest.Start(t)
@@ -92,7 +130,7 @@ func TestOldVersion(t *testing.T) {
 		"6.2.0": true, "6.1.9": false, "5.0.14": false, "7.0.15": true, "8.2": true, "10.0.0": true, "": false, "x.y": false,
 	} {
 		s := New(Options{})
-		err := s.checkInfo(map[string]string{"redis_version": version, "maxmemory_policy": "noeviction", "role": "master"})
+		err := s.checkInfo(&s.options, map[string]string{"redis_version": version, "maxmemory_policy": "noeviction", "role": "master"})
 		if (err == nil) != want {
 			t.Errorf("version %q: %v", version, err)
 		}

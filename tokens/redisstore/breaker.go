@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,13 +16,17 @@ import (
 // it opens: then calls fail at once, without a connection, a timer or a
 // goroutine, and only the watch goes on asking. The first answer closes it.
 type breaker struct {
-	address string
-	limit   time.Duration
-	client  *redis.Client
+	address  string
+	patience time.Duration // how long an attempt waits for its answer
+	client   *redis.Client
 
 	failures atomic.Int32
+	answered atomic.Int64                    // when the last answer came, in nanoseconds since begun
 	open     atomic.Pointer[unansweredError] // nil while it is closed
 }
+
+// begun is where breaker.answered counts from, on the monotonic clock.
+var begun = time.Now()
 
 // breakAfter is how many calls in a row get no answer before the breaker opens.
 const breakAfter = 3
@@ -49,7 +54,7 @@ func (b *breaker) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 // ProcessPipelineHook implements redis.Hook.
 func (b *breaker) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		if open := b.open.Load(); open != nil {
+		if open := b.open.Load(); open != nil && ctx.Value(probing{}) == nil {
 			for _, cmd := range cmds {
 				cmd.SetErr(open)
 			}
@@ -64,13 +69,22 @@ func (b *breaker) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 
 // judge counts failures. Any answer of the server, an error too, is none.
 func (b *breaker) judge(ctx context.Context, start time.Time, err error) {
-	var answered redis.Error
+	var (
+		answered redis.Error
+		refused  *unansweredError
+	)
 	switch {
 	case err == nil, errors.As(err, &answered):
+		b.answered.Store(int64(time.Since(begun)))
 		b.failures.Store(0)
 		b.open.Store(nil)
 	case errors.Is(err, redis.ErrClosed):
-	case ctx.Err() != nil && time.Since(start) < b.limit/2:
+	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted), errors.As(err, &refused):
+		// The server was not asked: others had all connections, or it was this
+		// breaker that refused while one was being made.
+	case b.answered.Load() > int64(start.Sub(begun)):
+		// Others were answered meanwhile, so this one has waited for a connection.
+	case ctx.Err() != nil && time.Since(start) < b.patience:
 		// The caller left early, which says nothing about the server.
 	case b.failures.Add(1) >= breakAfter:
 		b.open.Store(&unansweredError{address: b.address, cause: causeOf(err)})
@@ -88,7 +102,7 @@ func causeOf(err error) string {
 
 // breakers are those of all servers. A cluster's come and go.
 type breakers struct {
-	limit time.Duration
+	options *Options
 
 	mu  sync.Mutex
 	all []*breaker
@@ -96,7 +110,7 @@ type breakers struct {
 
 // guard puts a breaker before a server.
 func (s *breakers) guard(address string, client *redis.Client) {
-	b := &breaker{address: address, limit: s.limit, client: client}
+	b := &breaker{address: address, patience: s.options.attemptTimeout() + s.options.waitFor(), client: client}
 	client.AddHook(b)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,10 +129,10 @@ func (s *breakers) probe(ctx context.Context) (any bool) {
 		}
 		any = true
 		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(context.WithValue(ctx, probing{}, true), s.limit/2)
+			ctx, cancel := context.WithTimeout(context.WithValue(ctx, probing{}, true), s.options.attemptTimeout())
 			defer cancel()
 			if err := b.client.Ping(ctx).Err(); errors.Is(err, redis.ErrClosed) {
-				s.forget(b) // the cluster has done with this server
+				s.forget(b.client) // the cluster has done with this server
 			}
 		})
 	}
@@ -126,14 +140,20 @@ func (s *breakers) probe(ctx context.Context) (any bool) {
 	return any
 }
 
-func (s *breakers) forget(gone *breaker) {
+func (s *breakers) forget(gone *redis.Client) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	kept := s.all[:0:0]
-	for _, b := range s.all {
-		if b != gone {
-			kept = append(kept, b)
+	s.all = slices.DeleteFunc(s.all, func(b *breaker) bool { return b.client == gone })
+}
+
+// client returns the newest client of a server, nil where there is none.
+func (s *breakers) client(address string) *redis.Client {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range slices.Backward(s.all) {
+		if b.address == address {
+			return b.client
 		}
 	}
-	s.all = kept
+	return nil
 }

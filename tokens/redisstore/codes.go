@@ -1,15 +1,18 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // PutCode implements tokens.Codes.
 func (s *Store) PutCode(ctx context.Context, r tokens.PutRequest) (kept bool, err error) {
-	a, err := s.decide(ctx, "put_code", s.scripts.putCode, s.userKeys(r.User, held, codes),
-		0, r.ID[:], millis(r.Lifetime), r.Session[:], r.Body)
+	begins := cmp.Or(r.Begins, r.Session)
+	a, err := s.decide(ctx, "put_code", s.scripts().putCode, s.decidingKeys(r.User, held, codes),
+		0, r.ID[:], millis(r.Lifetime), r.Session[:], r.Body, begins[:])
 	if err != nil {
 		return false, err
 	}
@@ -19,8 +22,9 @@ func (s *Store) PutCode(ctx context.Context, r tokens.PutRequest) (kept bool, er
 
 // TakeCode implements tokens.Codes.
 func (s *Store) TakeCode(ctx context.Context, r tokens.TakeRequest) (tokens.TakeResult, error) {
-	a, err := s.decide(ctx, "take_code", s.scripts.takeCode, s.decidingKeys(r.User, held, denied, codes),
-		0, r.ID[:], millis(r.DenyFor), r.Attempt[:], r.Client[:], unixMillis(r.BegunAfter))
+	keys := s.decidingKeys(r.User, held, denied, codes)
+	args := []any{0, r.ID[:], millis(r.DenyFor), r.Attempt[:], r.Client[:], unixMillis(r.BegunAfter)}
+	a, err := s.decide(ctx, "take_code", s.scripts().takeCode, keys, args...)
 	if err != nil {
 		return tokens.TakeResult{}, err
 	}
@@ -32,8 +36,14 @@ func (s *Store) TakeCode(ctx context.Context, r tokens.TakeRequest) (tokens.Take
 		Body:    a.bytes(),
 		Profile: a.bytes(),
 	}
+	if ended := a.int(); ended != 0 {
+		res.Ended = time.Unix(ended, 0)
+	}
 	if a.err != nil {
 		return tokens.TakeResult{}, a.err
+	}
+	if res.Outcome == tokens.CodeTaken {
+		s.journal.add(s.scripts().takeCode, keys, args...)
 	}
 	return res, nil
 }

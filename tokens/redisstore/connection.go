@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,101 +17,135 @@ import (
 
 // connection is the client with its breakers and the watch.
 type connection struct {
+	options  *Options // that it was made with
 	client   redis.UniversalClient
 	breakers *breakers
 	stop     context.CancelFunc
-	done     chan struct{} // closed when the watch has ended
+	watches  sync.WaitGroup
+	feed     feedReader
+	tls      *tlsDialer // nil without TLS
+	waits    turns      // of the calls that wait for replicas
+
+	newNode func(*redis.Options) *redis.Client // of a Cluster
+	mu      sync.Mutex
+	made    []*redis.Client // by serverAt
 }
 
 // close ends the watch and the client.
 func (c *connection) close() error {
 	c.stop()
-	<-c.done
-	return c.client.Close()
+	c.feed.close()
+	c.watches.Wait()
+	err := c.client.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, server := range c.made {
+		_ = server.Close()
+	}
+	return err
 }
 
 // retries is how often go-redis sends a script again when a connection breaks.
 // Every script is idempotent. More would be no use within the timeout.
 const retries = 2
 
+// dialer makes connections; nil for go-redis's own.
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
+
 // connect makes the client. It touches no network.
-func (s *Store) connect(encryption *tls.Config) *connection {
-	c := &connection{breakers: &breakers{limit: s.options.Timeout}, done: make(chan struct{})}
-	switch o := s.options; o.Mode {
+func (s *Store) connect(o *Options, encryption *tls.Config) *connection {
+	c := &connection{options: o, breakers: &breakers{options: o}}
+	var dial dialer
+	if encryption != nil {
+		c.tls = &tlsDialer{config: encryption, timeout: o.attemptTimeout()}
+		dial = c.tls.dial
+	}
+	switch o.Mode {
 	case Cluster:
-		c.client = redis.NewClusterClient(s.clusterOptions(encryption, func(node *redis.Options) *redis.Client {
+		c.newNode = func(node *redis.Options) *redis.Client {
+			node.OnConnect = s.meetAt(node.Addr)
 			client := redis.NewClient(node)
 			c.breakers.guard(node.Addr, client)
 			return client
-		}))
+		}
+		c.client = redis.NewClusterClient(s.clusterOptions(o, dial, c.newNode))
 	case Sentinel:
-		client := redis.NewFailoverClient(s.sentinelOptions(encryption))
+		client := redis.NewFailoverClient(s.sentinelOptions(o, dial))
 		c.breakers.guard(o.MasterName, client)
 		c.client = client
 	default:
-		client := redis.NewClient(s.serverOptions(encryption))
+		client := redis.NewClient(s.serverOptions(o, dial))
 		c.breakers.guard(o.Addresses[0], client)
 		c.client = client
 	}
 	background, stop := context.WithCancel(context.Background())
 	c.stop = stop
-	go s.watch(background, c)
+	c.watches.Go(func() { s.watch(background, c) })
+	if o.WaitReplicas.Number > 0 {
+		c.watches.Go(func() { s.watchReplicas(background, c) })
+	}
 	return c
+}
+
+// meetAt looks at the server of each new connection before it is used.
+func (s *Store) meetAt(place string) func(context.Context, *redis.Conn) error {
+	return func(ctx context.Context, conn *redis.Conn) error { return s.meet(ctx, place, conn) }
 }
 
 // Of one call's time, an attempt may take a half, so that a broken connection
 // leaves time for another. go-redis's own times are those of a batch job:
 // seconds, five dials a second apart, and contexts that do not count.
-func (s *Store) attemptTimeout() time.Duration { return s.options.Timeout / 2 }
+func (o *Options) attemptTimeout() time.Duration { return o.Timeout / 2 }
 
 // redirections is how often a call may be sent elsewhere or again in a Cluster:
-// while a slot moves, each attempt can be two.
+// while a slot moves, each attempt can be two. What is moving by then is sent again
+// for as long as the call has time.
 const redirections = 8
 
-// reconnectPause is between two attempts.
-const reconnectPause = 5 * time.Millisecond
+// Between two attempts is reconnectPause at first, and never more than longestPause.
+const (
+	reconnectPause = 5 * time.Millisecond
+	longestPause   = 10 * reconnectPause
+)
 
-func (s *Store) poolSize() int {
-	return cmp.Or(s.options.PoolSize, 10*runtime.GOMAXPROCS(0))
+func (o *Options) poolSize() int {
+	return cmp.Or(o.PoolSize, 10*runtime.GOMAXPROCS(0))
 }
 
-func (s *Store) serverOptions(encryption *tls.Config) *redis.Options {
-	o := &s.options
+func (s *Store) serverOptions(o *Options, dial dialer) *redis.Options {
 	return &redis.Options{
-		Addr: o.Addresses[0], Username: o.Username, Password: o.Password, DB: o.Database, TLSConfig: encryption,
+		Addr: o.Addresses[0], Username: o.Username, Password: o.Password, DB: o.Database, Dialer: dial,
 		Protocol: 2, DisableIdentity: true, ContextTimeoutEnabled: true,
-		MaxRetries: retries, MinRetryBackoff: reconnectPause, MaxRetryBackoff: 10 * reconnectPause,
-		DialTimeout: s.attemptTimeout(), DialerRetries: 1,
-		ReadTimeout: s.attemptTimeout(), WriteTimeout: s.attemptTimeout(),
-		PoolSize: s.poolSize(), PoolTimeout: o.Timeout,
+		MaxRetries: retries, MinRetryBackoff: reconnectPause, MaxRetryBackoff: longestPause,
+		DialTimeout: o.attemptTimeout(), DialerRetries: 1,
+		ReadTimeout: o.attemptTimeout() + o.waitFor(), WriteTimeout: o.attemptTimeout(),
+		PoolSize: o.poolSize(), PoolTimeout: o.Timeout, OnConnect: s.meetAt(anywhere),
 		MaintNotificationsConfig: noNotifications,
 	}
 }
 
-func (s *Store) sentinelOptions(encryption *tls.Config) *redis.FailoverOptions {
-	o := &s.options
+func (s *Store) sentinelOptions(o *Options, dial dialer) *redis.FailoverOptions {
 	return &redis.FailoverOptions{
 		MasterName: o.MasterName, SentinelAddrs: o.Addresses,
 		SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword,
-		Username: o.Username, Password: o.Password, DB: o.Database, TLSConfig: encryption,
+		Username: o.Username, Password: o.Password, DB: o.Database, Dialer: dial,
 		Protocol: 2, DisableIdentity: true, ContextTimeoutEnabled: true,
-		MaxRetries: retries, MinRetryBackoff: reconnectPause, MaxRetryBackoff: 10 * reconnectPause,
-		DialTimeout: s.attemptTimeout(), DialerRetries: 1,
-		ReadTimeout: s.attemptTimeout(), WriteTimeout: s.attemptTimeout(),
-		PoolSize: s.poolSize(), PoolTimeout: o.Timeout,
+		MaxRetries: retries, MinRetryBackoff: reconnectPause, MaxRetryBackoff: longestPause,
+		DialTimeout: o.attemptTimeout(), DialerRetries: 1,
+		ReadTimeout: o.attemptTimeout() + o.waitFor(), WriteTimeout: o.attemptTimeout(),
+		PoolSize: o.poolSize(), PoolTimeout: o.Timeout, OnConnect: s.meetAt(anywhere),
 	}
 }
 
-func (s *Store) clusterOptions(encryption *tls.Config, newNode func(*redis.Options) *redis.Client) *redis.ClusterOptions {
-	o := &s.options
+func (s *Store) clusterOptions(o *Options, dial dialer, newNode func(*redis.Options) *redis.Client) *redis.ClusterOptions {
 	return &redis.ClusterOptions{
 		Addrs: o.Addresses, NewClient: newNode,
-		Username: o.Username, Password: o.Password, TLSConfig: encryption,
+		Username: o.Username, Password: o.Password, Dialer: dial,
 		Protocol: 2, DisableIdentity: true, ContextTimeoutEnabled: true,
-		MaxRedirects: redirections, MinRetryBackoff: reconnectPause, MaxRetryBackoff: 10 * reconnectPause,
-		DialTimeout: s.attemptTimeout(), DialerRetries: 1,
-		ReadTimeout: s.attemptTimeout(), WriteTimeout: s.attemptTimeout(),
-		PoolSize: s.poolSize(), PoolTimeout: o.Timeout,
+		MaxRedirects: redirections, MinRetryBackoff: reconnectPause, MaxRetryBackoff: longestPause,
+		DialTimeout: o.attemptTimeout(), DialerRetries: 1,
+		ReadTimeout: o.attemptTimeout() + o.waitFor(), WriteTimeout: o.attemptTimeout(),
+		PoolSize: o.poolSize(), PoolTimeout: o.Timeout,
 		FailingTimeoutSeconds: 1, ClusterStateReloadInterval: 10 * time.Second,
 		MaintNotificationsConfig: noNotifications,
 	}

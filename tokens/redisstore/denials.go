@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -12,8 +13,7 @@ import (
 
 // DenyToken implements tokens.Denials.
 func (s *Store) DenyToken(ctx context.Context, user tokens.UserTag, id tokens.TokenID, until time.Time) error {
-	_, err := s.decide(ctx, "deny_token", s.scripts.denyToken, s.userKeys(user, held, denied), id[:], ceilMillis(until))
-	return err
+	return s.lasting(ctx, "deny_token", s.scripts().denyToken, s.userKeys(user, held, denied), id[:], ceilMillis(until))
 }
 
 // ceilMillis returns a time in milliseconds, rounded up.
@@ -26,7 +26,7 @@ const denialsPerScript = 64
 // Denials implements tokens.Denials. All questions are sent at once.
 func (s *Store) Denials(ctx context.Context, users []tokens.UserTag) ([]tokens.UserDenials, error) {
 	answers := make([]tokens.UserDenials, 0, len(users))
-	err := s.call(ctx, "denials", func(ctx context.Context, c *connection) error {
+	err := s.call(ctx, "denials", func(limited context.Context, c *connection) error {
 		per := denialsPerScript
 		if s.options.Mode == Cluster {
 			per = 1 // each in its slot
@@ -39,14 +39,21 @@ func (s *Store) Denials(ctx context.Context, users []tokens.UserTag) ([]tokens.U
 			}
 			groups = append(groups, keys)
 		}
-		all, err := s.evalAll(ctx, c, s.scripts.denials, groups)
-		if err != nil {
-			return err
-		}
+		all, errs := s.evalAll(limited, c, s.scripts().denials, groups)
+		failed := 0
 		for i := range all {
-			if err := readDenials(&all[i], len(groups[i]), &answers); err != nil {
-				return err
+			if errs[i] == nil {
+				errs[i] = readDenials(&all[i], len(groups[i]), &answers)
 			}
+			if errs[i] != nil {
+				failed++
+				for range groups[i] {
+					answers = append(answers, tokens.UserDenials{Err: s.explain(ctx, errs[i])})
+				}
+			}
+		}
+		if failed == len(groups) {
+			return cmp.Or(errs...)
 		}
 		return nil
 	})
@@ -56,11 +63,13 @@ func (s *Store) Denials(ctx context.Context, users []tokens.UserTag) ([]tokens.U
 	return answers, nil
 }
 
-// evalAll runs a reading script for each group of keys, in one pipeline.
-func (s *Store) evalAll(ctx context.Context, c *connection, sc *script, groups [][]string) ([]answer, error) {
+// evalAll runs a reading script for each group of keys, in one pipeline. Each
+// has its answer or error: in a Cluster some may fail alone.
+func (s *Store) evalAll(ctx context.Context, c *connection, sc *script, groups [][]string) ([]answer, []error) {
+	answers, errs := make([]answer, len(groups)), make([]error, len(groups))
 	if len(groups) == 1 {
-		a, err := s.eval(ctx, c, sc, groups[0])
-		return []answer{a}, err
+		answers[0], errs[0] = s.eval(ctx, c, sc, groups[0])
+		return answers, errs
 	}
 	first := s.calls.Add(uint64(len(groups))) - uint64(len(groups)) + 1
 	pipe := c.client.Pipeline()
@@ -69,24 +78,21 @@ func (s *Store) evalAll(ctx context.Context, c *connection, sc *script, groups [
 		cmds[i] = sc.EvalSha(ctx, pipe, keys, first+uint64(i))
 	}
 	_, _ = pipe.Exec(ctx) // each command has its error
-	answers := make([]answer, len(groups))
 	for i, cmd := range cmds {
 		v, err := cmd.Slice()
 		if redis.HasErrorPrefix(err, "NOSCRIPT") {
-			answers[i], err = s.eval(ctx, c, sc, groups[i])
-		} else if err == nil {
-			answers[i], err = readAnswer(v, first+uint64(i))
-		}
-		if err != nil {
-			return nil, err
+			answers[i], errs[i] = s.eval(ctx, c, sc, groups[i])
+		} else if errs[i] = err; err == nil {
+			answers[i], errs[i] = readAnswer(v, first+uint64(i))
 		}
 	}
-	return answers, nil
+	return answers, errs
 }
 
-// readDenials adds the denylists of n users.
+// readDenials adds the denylists of n users, or none of them.
 func readDenials(a *answer, n int, answers *[]tokens.UserDenials) error {
 	now := a.millis()
+	read := *answers
 	for range n {
 		var u tokens.UserDenials
 		if list := a.list(); len(list) > 0 {
@@ -94,7 +100,10 @@ func readDenials(a *answer, n int, answers *[]tokens.UserDenials) error {
 				return err
 			}
 		}
-		*answers = append(*answers, u)
+		read = append(read, u)
+	}
+	if a.err == nil {
+		*answers = read
 	}
 	return a.err
 }
@@ -113,7 +122,7 @@ func addDenial(u *tokens.UserDenials, name, value string, now time.Time) error {
 		if now.Before(seconds(value[5:])) {
 			u.Before = seconds(value[1:])
 		}
-	case byte(tokens.DenyToken), byte(tokens.DenyFamily), byte(tokens.DenySession):
+	case byte(tokens.DenyToken), byte(tokens.DenyFamily), byte(tokens.DenySession), byte(tokens.DenyUser), byte(tokens.DenyIssued):
 		if err := checkRecord(value, 14); err != nil {
 			return err
 		}
@@ -127,45 +136,4 @@ func addDenial(u *tokens.UserDenials, name, value string, now time.Time) error {
 		return errNewerRecord
 	}
 	return nil
-}
-
-// EndClient implements tokens.Denials.
-func (s *Store) EndClient(ctx context.Context, client tokens.ClientTag) (time.Time, error) {
-	a, err := s.decide(ctx, "end_client", s.scripts.endClient, []string{s.key("clients")}, client[:])
-	if err != nil {
-		return time.Time{}, err
-	}
-	before := a.int()
-	return time.Unix(before, 0), a.err
-}
-
-// ClientWatermarks implements tokens.Denials.
-func (s *Store) ClientWatermarks(ctx context.Context) (marks map[tokens.ClientTag]time.Time, err error) {
-	err = s.call(ctx, "client_watermarks", func(ctx context.Context, c *connection) error {
-		marks, err = s.watermarks(ctx, c)
-		return err
-	})
-	return marks, err
-}
-
-func (s *Store) watermarks(ctx context.Context, c *connection) (map[tokens.ClientTag]time.Time, error) {
-	a, err := s.eval(ctx, c, s.scripts.watermarks, []string{s.key("clients")})
-	if err != nil {
-		return nil, err
-	}
-	marks := map[tokens.ClientTag]time.Time{}
-	err = pairs(a.list(), func(client, record string) error {
-		if err := checkRecord(record, 5); err != nil {
-			return err
-		}
-		if len(client) != len(tokens.ClientTag{}) {
-			return errBadRecord
-		}
-		marks[tokens.ClientTag([]byte(client))] = seconds(record[1:])
-		return nil
-	})
-	if err == nil {
-		err = a.err
-	}
-	return marks, err
 }

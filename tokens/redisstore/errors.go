@@ -2,12 +2,15 @@ package redisstore
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // ErrUnreachable is in the chain of an error that passes by itself: no server
@@ -28,18 +31,26 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	var (
 		answered redis.Error
 		unfit    unfitError
+		record   tls.RecordHeaderError // it speaks no TLS
 	)
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &unfit):
 		return err
+	case errors.Is(err, tokens.ErrWrongSecret), errors.Is(err, tokens.ErrMoved), errors.Is(err, tokens.ErrUnfinishedImport), errors.Is(err, tokens.ErrNoStore), errors.Is(err, tokens.ErrNotEmpty):
+		return err
 	case errors.Is(err, errNewerRecord), errors.Is(err, errBadRecord), errors.Is(err, errBadAnswer), errors.Is(err, errOtherAnswer):
 		return err
 	case ctx.Err() != nil:
 		return fmt.Errorf("calling Redis: %w", ctx.Err())
+	case errors.As(err, &record):
+		return fmt.Errorf("calling Redis: %w", err)
 	case !errors.As(err, &answered):
 		return fmt.Errorf("calling Redis: %w: %w", ErrUnreachable, err)
+	}
+	if errors.Is(err, redis.Nil) && s.options.Mode == Sentinel {
+		return fmt.Errorf("calling Redis: the sentinels know no primary of the name %q: configure `sentinel` with the name that their `sentinel monitor` has", s.options.MasterName)
 	}
 	text := err.Error()
 	switch {
@@ -69,11 +80,14 @@ func mendOf(err error) string {
 		"WRONGPASS": "it refuses the username or the password",
 		"NOAUTH":    "it demands a password: configure `password`, and `username` for an ACL user",
 		"NOPERM":    "its ACL forbids this user a command or our keys: allow it `+@all -@dangerous +info` and the keys `~<key_prefix>*`",
+		"ERR The user executing the script can't run": "its ACL forbids this user a command of our scripts: allow it `+@all -@dangerous +info` and the keys `~<key_prefix>*`",
 		"OOM":       "its memory is full (maxmemory): nothing can be written until there is room",
 		"MISCONF":   "it can't save to its disk and takes no writes",
 		"CROSSSLOT": "it is a Redis Cluster: configure `cluster`",
 		"MOVED":     "it is a Redis Cluster: configure `cluster`",
 		"ERR This instance has cluster support disabled": "it is no Redis Cluster: remove `cluster`",
+		"ERR unknown command 'sentinel'":                 "it is no sentinel: with `sentinel`, `address` names the sentinels; without it, the server itself",
+		"ERR unknown command `sentinel`":                 "it is no sentinel: with `sentinel`, `address` names the sentinels; without it, the server itself",
 		"ERR invalid password":                           "it refuses the username or the password",
 		"ERR DB index is out of range":                   "it has no such `database`",
 		"ERR SELECT is not allowed in cluster mode":      "a Redis Cluster has no databases: remove `database`",

@@ -13,28 +13,17 @@ import (
 
 // CreateFamily implements tokens.Families.
 func (s *Store) CreateFamily(ctx context.Context, r tokens.CreateRequest) (tokens.CreateResult, error) {
-	var res tokens.CreateResult
-	err := s.call(ctx, "create_family", func(ctx context.Context, c *connection) error {
-		a, err := s.eval(ctx, c, s.scripts.createFamily, s.decidingKeys(r.User, held, denied),
-			s.grace(), r.ID[:], r.Client[:], r.Grant[:], r.Session[:], unixMillis(r.AuthTime),
-			millis(r.Lifetime), millis(r.IdleLifetime), r.MaxActive, unixMillis(r.BegunAfter),
-			millis(r.DenyFor), r.Attempt[:])
-		if err != nil {
-			return err
-		}
-		res = tokens.CreateResult{Created: a.bool(), IssueAt: a.millis()}
-		res.Family, err = readFamily(&a, r.ID)
-		res.Evicted = ids[tokens.FamilyID](&a)
-		if err = cmp.Or(err, a.err); err != nil || !res.Created {
-			return err
-		}
-		ended, err := s.endedClient(ctx, c, r.Client, res.Family.Created)
-		if ended {
-			res = tokens.CreateResult{Evicted: res.Evicted}
-		}
-		return err
-	})
+	a, err := s.decide(ctx, "create_family", s.scripts().createFamily, s.decidingKeys(r.User, held, denied),
+		s.grace(), r.ID[:], r.Client[:], r.Grant[:], r.Session[:], unixMillis(r.AuthTime),
+		millis(r.Lifetime), millis(r.IdleLifetime), r.MaxActive, unixMillis(r.BegunAfter),
+		millis(r.DenyFor), r.Attempt[:])
 	if err != nil {
+		return tokens.CreateResult{}, err
+	}
+	res := tokens.CreateResult{Created: a.bool(), IssueAt: a.millis()}
+	res.Family, err = readFamily(&a, r.ID)
+	res.Evicted = ids[tokens.FamilyID](&a)
+	if err = cmp.Or(err, a.err); err != nil {
 		return tokens.CreateResult{}, err
 	}
 	return res, nil
@@ -42,47 +31,32 @@ func (s *Store) CreateFamily(ctx context.Context, r tokens.CreateRequest) (token
 
 // Rotate implements tokens.Families.
 func (s *Store) Rotate(ctx context.Context, r tokens.RotateRequest) (tokens.RotateResult, error) {
-	var res tokens.RotateResult
-	err := s.call(ctx, "rotate", func(ctx context.Context, c *connection) error {
-		a, err := s.eval(ctx, c, s.scripts.rotate, s.decidingKeys(r.User, held, denied),
-			s.grace(), r.Family[:], r.Client[:], r.Grant[:], r.Presented, flag(r.Rotation), millis(r.Leeway),
+	keys := s.decidingKeys(r.User, held, denied)
+	var a answer
+	few := s.call(ctx, "rotate", func(ctx context.Context, c *connection) (err error) {
+		a, err = s.eval(ctx, c, s.scripts().rotate, keys,
+			s.grace(), r.Family[:], r.Client[:], r.Grant[:], r.Presented, flag(r.Rotation), millis(s.leewayAt(ctx, c, keys[0], r.Leeway)),
 			millis(r.Lifetime), millis(r.IdleLifetime), unixMillis(r.BegunAfter),
-			r.Fingerprint[:], millis(r.DenyFor), r.Attempt[:])
-		if err != nil {
-			return err
-		}
-		res = tokens.RotateResult{Outcome: tokens.RotateOutcome(a.int()), IssueAt: a.millis()}
-		res.Family, err = readFamily(&a, r.Family)
-		res.Profile = a.bytes()
-		if err = cmp.Or(err, a.err); err != nil || res.IssueAt.IsZero() {
-			return err
-		}
-		ended, err := s.endedClient(ctx, c, r.Client, res.Family.Created)
-		if ended {
-			res = tokens.RotateResult{Outcome: tokens.RotateUnknown}
-		}
+			r.Fingerprint[:], millis(r.DenyFor), r.Attempt[:], millis(r.Settle))
 		return err
 	})
-	if err != nil {
-		return tokens.RotateResult{}, err
+	if !committed(few) {
+		return tokens.RotateResult{}, few
 	}
-	return res, nil
-}
-
-// endedClient reports whether the client was ended when or after its family
-// was begun. In a Cluster the watermarks lie on another node than the user, so
-// the script can't look at them, and the caller's may be old. It is enough to
-// look after the decision: a client that is ended later than this denies what
-// is minted now, since that is dated by the decision.
-func (s *Store) endedClient(ctx context.Context, c *connection, client tokens.ClientTag, created time.Time) (bool, error) {
-	if s.options.Mode != Cluster {
-		return false, nil
+	var err error
+	res := tokens.RotateResult{Outcome: tokens.RotateOutcome(a.int()), IssueAt: a.millis()}
+	res.Family, err = readFamily(&a, r.Family)
+	res.Profile = a.bytes()
+	if res.Outcome == tokens.RotateReused {
+		s.ended(tokens.EndRequest{User: r.User, Scope: tokens.EndFamily, Family: r.Family, DenyFor: r.DenyFor, Attempt: r.Attempt}, time.Time{})
 	}
-	marks, err := s.watermarks(ctx, c)
-	if err != nil {
-		return false, err
+	switch err = cmp.Or(err, a.err, few); {
+	case err == nil:
+		return res, nil
+	case committed(err) && res.Outcome == tokens.RotateReused:
+		return tokens.RotateResult{Outcome: tokens.RotateReused}, err
 	}
-	return !created.After(marks[client]), nil
+	return tokens.RotateResult{}, err
 }
 
 // readFamily takes a family's record; the zero family where there is none.
@@ -97,7 +71,7 @@ func readFamily(a *answer, id tokens.FamilyID) (tokens.Family, error) {
 
 // ListFamilies implements tokens.Families.
 func (s *Store) ListFamilies(ctx context.Context, user tokens.UserTag) ([]tokens.Family, error) {
-	a, err := s.decide(ctx, "list_families", s.scripts.families, s.userKeys(user, held))
+	a, err := s.decide(ctx, "list_families", s.scripts().families, s.userKeys(user, held))
 	if err != nil {
 		return nil, err
 	}
@@ -128,27 +102,43 @@ func byAge(a, b tokens.Family) int {
 
 // End implements tokens.Families.
 func (s *Store) End(ctx context.Context, r tokens.EndRequest) (tokens.EndResult, error) {
-	if r.Scope < tokens.EndFamily || r.Scope > tokens.EndUser {
+	if r.Scope < tokens.EndFamily || r.Scope > tokens.DisableUser {
 		return tokens.EndResult{}, fmt.Errorf("ending a grant: unknown scope %d", r.Scope)
 	}
-	a, err := s.decide(ctx, "end", s.scripts.end, s.userKeys(r.User, held, denied, codes, ended),
-		s.grace(), uint8(r.Scope), r.Family[:], r.Session[:], millis(r.DenyFor), r.Attempt[:])
-	if err != nil {
+	a, err := s.decide(ctx, "end", s.scripts().end, s.userKeys(r.User, held, denied, codes, ended), s.endArgs(r)...)
+	if !committed(err) {
 		return tokens.EndResult{}, err
 	}
 	res := tokens.EndResult{Now: a.millis(), Families: ids[tokens.FamilyID](&a)}
+	s.ended(r, res.Now)
+	if err != nil {
+		return tokens.EndResult{}, err
+	}
 	return res, a.err
+}
+
+func (s *Store) endArgs(r tokens.EndRequest) []any {
+	return []any{s.grace(), uint8(r.Scope), r.Family[:], r.Session[:], millis(r.DenyFor), r.Attempt[:]}
+}
+
+// ended keeps an end for the case of a failover. That of a user is repeated as
+// of the time when it was answered: a login since stays.
+func (s *Store) ended(r tokens.EndRequest, at time.Time) {
+	args := s.endArgs(r)
+	if r.Scope == tokens.EndUser || r.Scope == tokens.DisableUser {
+		args = append(args, unixMillis(at))
+	}
+	s.journal.add(s.scripts().end, s.userKeys(r.User, held, denied, codes, ended), args...)
 }
 
 // PutGrant implements tokens.Families.
 func (s *Store) PutGrant(ctx context.Context, id tokens.GrantID, text []byte) error {
-	_, err := s.decide(ctx, "put_grant", s.scripts.putGrant, []string{s.key("grants")}, id[:], text)
-	return err
+	return s.lasting(ctx, "put_grant", s.scripts().putGrant, []string{s.common("grants")}, id[:], text)
 }
 
 // Grant implements tokens.Families.
 func (s *Store) Grant(ctx context.Context, id tokens.GrantID) ([]byte, error) {
-	a, err := s.decide(ctx, "grant", s.scripts.grant, []string{s.key("grants")}, id[:])
+	a, err := s.decide(ctx, "grant", s.scripts().grant, []string{s.common("grants")}, id[:])
 	if err != nil || !a.present() {
 		return nil, err
 	}

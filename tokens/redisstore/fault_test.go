@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -122,7 +123,7 @@ func endDecision(scope tokens.EndScope) func(*testing.T, *Store) (func(*Store) (
 // caller gets the one answer..
 func TestLostConnections(t *testing.T) {
 	server := redistest.Start(t)
-	for _, c := range decisions {
+	for _, c := range slices.Concat(decisions, otherDecisions) {
 		for name, fault := range map[string]redistest.Fault{"before": redistest.Before, "after": redistest.After} {
 			for _, times := range []int{1, 2} {
 				t.Run(fmt.Sprintf("%s/%s/%d", c.name, name, times), func(t *testing.T) {
@@ -141,6 +142,8 @@ func testLost(t *testing.T, server *redistest.Server, c decision, fault redistes
 	warm(t, direct) // else the first answer that is lost is NOSCRIPT
 	call, check := c.prepare(t, direct)
 	quiet(broken)
+	_, err := broken.look(t.Context(), broken.conn) // else the first decision does
+	mustDo(t, err)
 	proxy.Arm(fault, times)
 	got, err := call(broken)
 	if err != nil {
@@ -163,13 +166,17 @@ func testLost(t *testing.T, server *redistest.Server, c decision, fault redistes
 // the call under test, and keeps it from asking again.
 func quiet(s *Store) {
 	s.conn.stop()
-	<-s.conn.done
+	s.conn.watches.Wait()
 }
 
 // warm runs each script once, so that the server knows it.
 func warm(t *testing.T, s *Store) {
 	t.Helper()
-	for _, sc := range []*script{s.scripts.rotate, s.scripts.createFamily, s.scripts.end, s.scripts.takeCode, s.scripts.swapKeys} {
+	for _, sc := range []*script{
+		s.scripts().rotate, s.scripts().createFamily, s.scripts().end, s.scripts().takeCode, s.scripts().swapKeys, s.scripts().createSession, s.scripts().putCode,
+		s.scripts().denyToken, s.scripts().endClient, s.scripts().enable, s.scripts().putDevice, s.scripts().decideDevice, s.scripts().pollDevice, s.scripts().useAssertion,
+		s.scripts().putGrant, s.scripts().feedAppend,
+	} {
 		mustDo(t, sc.Load(t.Context(), s.conn.client).Err())
 	}
 }

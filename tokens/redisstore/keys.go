@@ -13,12 +13,27 @@ import (
 //	<prefix>{<tag>}c   codes (lua/code.lua)
 //	<prefix>{<tag>}e   the families that the last sign-out everywhere has ended
 //
+// The request of a device belongs to no user, and its key has the hash of its user code there:
+//
+//	<prefix>{<device>}v   the request (lua/device.lua)
+//
+// What everybody needs is in one slot, so that a Cluster that has lost another
+// one goes on for all users but those in it:
+//
+//	<prefix>clients                  watermarks of the clients
+//	<prefix>{<prefix>clients}a       the latest date ahead of the clock, until that is there (lua/watermark.lua)
+//	<prefix>{<prefix>clients}grants  texts of the grants
+//	<prefix>{<prefix>clients}keys    the sealed signing keys
+//	<prefix>{<prefix>clients}store   what the store knows of itself
+//
 // The others stand alone:
 //
-//	<prefix>clients    watermarks of the clients
-//	<prefix>grants     texts of the grants
-//	<prefix>keys       the sealed signing keys
-//	<prefix>store      what the store knows of itself
+//	<prefix>{feed}e    the end of the feed, and
+//	<prefix>{feed}l    its lines, in one slot (lua/feed_append.lua)
+//	<prefix>a:<id>     a used assertion of a client, until it expires
+//	<prefix>h:<family> the history of a family, and
+//	<prefix>q:<tag>    the family that a request was about
+//	<prefix>r:{<n>}    what replicas are asked about, in a slot of each server (replication.go)
 func (s *Store) userKey(user tokens.UserTag, kind string) string {
 	return s.options.KeyPrefix + "{" + user.String() + "}" + kind
 }
@@ -28,20 +43,29 @@ func (s *Store) key(name string) string { return s.options.KeyPrefix + name }
 // userKeys names keys of a user.
 func (s *Store) userKeys(user tokens.UserTag, kinds ...string) []string {
 	base := s.userKey(user, "")
-	keys := make([]string, len(kinds), len(kinds)+1)
+	keys := make([]string, len(kinds), len(kinds)+2)
 	for i, kind := range kinds {
 		keys[i] = base + kind
 	}
 	return keys
 }
 
+// markKeys name the watermarks, and what the next of them must reach.
+func (s *Store) markKeys() []string { return []string{s.key("clients"), s.aheadKey()} }
+
+// aheadKey names the latest date ahead of the clock.
+func (s *Store) aheadKey() string { return s.common("a") }
+
+// common names a key in the slot of the clients' watermarks.
+func (s *Store) common(name string) string { return s.key("{" + s.key("clients") + "}" + name) }
+
 // decidingKeys names what a decision about a client's grants reads: keys of the
-// user, and the watermarks. In a Cluster these lie on another node: see
-// Store.endedClient.
+// user, and markKeys. In a Cluster these lie on another node, and what the
+// request knows counts (tokens.ClientEnd).
 func (s *Store) decidingKeys(user tokens.UserTag, kinds ...string) []string {
 	keys := s.userKeys(user, kinds...)
 	if s.options.Mode != Cluster {
-		keys = append(keys, s.key("clients"))
+		keys = append(keys, s.markKeys()...)
 	}
 	return keys
 }
@@ -53,6 +77,12 @@ const (
 	codes  = "c"
 	ended  = "e"
 )
+
+// probed leads the keys that replicas are asked about, behind the prefix.
+const probed = "r:"
+
+// devices is the kind of the keys of devices' requests.
+const devices = "v"
 
 // millis rounds a duration up to milliseconds.
 func millis(d time.Duration) int64 {

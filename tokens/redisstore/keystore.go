@@ -8,25 +8,31 @@ import (
 
 // Keys implements tokens.KeyStore.
 func (s *Store) Keys(ctx context.Context) (sealed []byte, version uint64, err error) {
-	a, err := s.decide(ctx, "keys", s.scripts.keys, []string{s.key("keys")})
+	a, err := s.decide(ctx, "keys", s.scripts().keys, []string{s.common("keys")})
 	if err != nil {
 		return nil, 0, err
 	}
+	version, sealed, err = readKeys(&a)
+	return sealed, version, err
+}
+
+// readKeys reads the answer of lua/keys.lua.
+func readKeys(a *answer) (version uint64, sealed []byte, err error) {
 	number := a.text()
 	sealed = a.bytes()
 	if a.err != nil {
-		return nil, 0, a.err
+		return 0, nil, a.err
 	}
 	version, err = strconv.ParseUint(number, 10, 64)
 	if err != nil {
-		return nil, 0, errBadRecord
+		return 0, nil, errBadRecord
 	}
-	return sealed, version, nil
+	return version, sealed, nil
 }
 
 // SwapKeys implements tokens.KeyStore.
 func (s *Store) SwapKeys(ctx context.Context, version uint64, sealed []byte) (bool, error) {
-	a, err := s.decide(ctx, "swap_keys", s.scripts.swapKeys, []string{s.key("keys")}, version, version+1, sealed)
+	a, err := s.decide(ctx, "swap_keys", s.scripts().swapKeys, []string{s.common("keys")}, version, version+1, sealed)
 	if err != nil {
 		return false, err
 	}
@@ -36,7 +42,7 @@ func (s *Store) SwapKeys(ctx context.Context, version uint64, sealed []byte) (bo
 
 // Now implements tokens.KeyStore.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
-	a, err := s.decide(ctx, "now", s.scripts.born, []string{s.key("store")})
+	a, err := s.decide(ctx, "now", s.scripts().born, []string{s.common("store")})
 	if err != nil {
 		return time.Time{}, err
 	}

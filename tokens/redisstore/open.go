@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,7 +17,7 @@ import (
 // oldest is the oldest version of Redis that does.
 var oldest = [2]int{6, 2}
 
-var errNoAddress = errors.New("opening the store: no address of a Redis server is configured")
+var errNoAddress = errors.New("no address of a Redis server is configured")
 
 // Open implements tokens.Store. An error with ErrUnreachable passes by itself,
 // and the next Open may succeed; any other names the mend.
@@ -32,27 +31,9 @@ func (s *Store) Open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResu
 func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResult, error) {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()
-	if s.closed {
-		return tokens.OpenResult{}, errClosed
-	}
-	if len(s.options.Addresses) == 0 {
-		return tokens.OpenResult{}, errNoAddress
-	}
-	c := s.conn
-	if c == nil {
-		encryption, err := s.encryption()
-		if err != nil {
-			return tokens.OpenResult{}, s.opened(err)
-		}
-		c = s.connect(encryption)
-		s.mu.Lock()
-		s.conn = c
-		s.mu.Unlock()
-	}
-	if s.opening.Load() == nil {
-		if err := s.within(ctx, c, s.checkServers); err != nil {
-			return tokens.OpenResult{}, s.opened(err)
-		}
+	c, err := s.connected(ctx)
+	if err != nil {
+		return tokens.OpenResult{}, s.opened(err)
 	}
 	r.Secrets = slices.Clone(r.Secrets)
 	result, err := s.mark(ctx, c, r)
@@ -63,17 +44,34 @@ func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResu
 	return result, nil
 }
 
-// encryption returns how connections are encrypted, nil for not at all.
-func (s *Store) encryption() (*tls.Config, error) {
-	if s.options.TLS == nil {
-		return nil, nil
+// connected makes the connection, if there is none, and looks at the servers,
+// if that was not done. The caller holds s.lifecycle.
+func (s *Store) connected(ctx context.Context) (*connection, error) {
+	switch {
+	case s.closed:
+		return nil, errClosed
+	case len(s.options.Addresses) == 0:
+		return nil, errNoAddress
 	}
-	return s.options.TLS()
+	if s.conn == nil {
+		encryption, err := s.wanted.encryption()
+		if err != nil {
+			return nil, err
+		}
+		c := s.connect(s.wanted, encryption)
+		s.mu.Lock()
+		s.conn = c
+		s.mu.Unlock()
+	}
+	if s.opening.Load() != nil {
+		return s.conn, nil
+	}
+	return s.conn, s.within(ctx, s.conn, s.checkServers)
 }
 
-// opened names the servers in an error.
+// opened names the servers in an error. Nil stays nil.
 func (s *Store) opened(err error) error {
-	if errors.Is(err, tokens.ErrWrongSecret) {
+	if err == nil || errors.Is(err, tokens.ErrWrongSecret) {
 		return err
 	}
 	return fmt.Errorf("opening the store at %s: %w", strings.Join(s.options.Addresses, ", "), err)
@@ -82,11 +80,15 @@ func (s *Store) opened(err error) error {
 // mark compares the secrets and writes what the store is opened with.
 func (s *Store) mark(ctx context.Context, c *connection, r tokens.OpenRequest) (result tokens.OpenResult, err error) {
 	err = s.within(ctx, c, func(ctx context.Context, c *connection) error {
-		a, err := s.eval(ctx, c, s.scripts.open, []string{s.key("store")}, millis(r.TokenLifetime), slices.Concat(slicesOf(r.Secrets)...))
+		a, err := s.eval(ctx, c, s.scripts().open, []string{s.common("store")}, millis(r.TokenLifetime), slices.Concat(slicesOf(r.Secrets)...), flag(r.Transfer))
 		if err != nil {
 			return err
 		}
-		result.Born = a.millis()
+		born := a.int()
+		if refused, ok := notOpened[born]; ok {
+			return refused
+		}
+		result.Born = time.UnixMilli(born)
 		result.TokenLifetime = time.Duration(a.int()) * time.Millisecond
 		known := a.bytes()
 		if len(known)%16 != 0 {
@@ -97,13 +99,15 @@ func (s *Store) mark(ctx context.Context, c *connection, r tokens.OpenRequest) (
 		}
 		return a.err
 	})
-	if err == nil && result.Born.IsZero() {
-		err = tokens.ErrWrongSecret
-	}
 	if err != nil {
 		return tokens.OpenResult{}, err
 	}
 	return result, nil
+}
+
+// notOpened is why lua/open.lua opens no store.
+var notOpened = map[int64]error{
+	0: tokens.ErrWrongSecret, -1: tokens.ErrMoved, -2: tokens.ErrUnfinishedImport, -3: tokens.ErrNoStore,
 }
 
 func slicesOf(all [][16]byte) [][]byte {
@@ -121,7 +125,7 @@ func (s *Store) checkServers(ctx context.Context, c *connection) error {
 		if err != nil {
 			return err
 		}
-		return s.checkInfo(readInfo(info))
+		return s.checkInfo(c.options, readInfo(info))
 	}
 	if cluster, ok := c.client.(*redis.ClusterClient); ok {
 		return cluster.ForEachMaster(ctx, check)
@@ -145,15 +149,18 @@ type unfitError string
 
 func (e unfitError) Error() string { return string(e) }
 
-func (s *Store) checkInfo(info map[string]string) error {
+func (s *Store) checkInfo(o *Options, info map[string]string) error {
 	if v := info["redis_version"]; !newEnough(v) {
 		return unfitError(fmt.Sprintf("Redis %s is too old: Gatehouse needs %d.%d or newer", v, oldest[0], oldest[1]))
 	}
-	if clustered := info["cluster_enabled"] == "1"; clustered && s.options.Mode != Cluster {
+	if info["redis_mode"] == "sentinel" {
+		return unfitError("it is a sentinel: configure `sentinel <master-name>`, or the address of the server itself")
+	}
+	if clustered := info["cluster_enabled"] == "1"; clustered && o.Mode != Cluster {
 		return unfitError("it is a Redis Cluster: configure `cluster`")
 	}
 	policy := info["maxmemory_policy"]
-	if policy != "noeviction" && !s.options.AllowEviction {
+	if policy != "noeviction" && !o.AllowEviction {
 		return unfitError(fmt.Sprintf("its maxmemory-policy is %s, so Redis may throw sessions and revocations away when memory is short: "+
 			"set `maxmemory-policy noeviction`, or `allow_eviction` if you accept that", policy))
 	}

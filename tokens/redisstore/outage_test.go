@@ -156,8 +156,33 @@ func TestReplica(t *testing.T) {
 	c := newChain(t, s, "local|alice")
 	host, port, _ := strings.Cut(primary.Addr, ":")
 	server.Do("REPLICAOF", host, port)
-	if err := c.rotate(s); !errors.Is(err, ErrUnreachable) {
-		t.Errorf("rotate on a replica: %v", err)
+	waitFor(t, "the replica has what its primary has, which is nothing", func() bool { return server.Do("DBSIZE") == "0" })
+	var session tokens.SessionID
+	for name, call := range map[string]func() error{
+		"rotate":        func() error { return c.rotate(s) },
+		"grant":         func() error { _, err := s.Grant(t.Context(), c.request.Grant); return err },
+		"create family": func() error { _, err := beginChain(s, "local|alice", 2); return err },
+		"take code": func() error {
+			_, err := s.TakeCode(t.Context(), tokens.TakeRequest{User: user, DenyFor: time.Hour, Attempt: newAttempt()})
+			return err
+		},
+		"put code": func() error {
+			_, err := s.PutCode(t.Context(), tokens.PutRequest{User: user, Lifetime: time.Hour})
+			return err
+		},
+		"session": func() error { _, _, _, err := s.Session(t.Context(), user, session, 0); return err },
+		"poll": func() error {
+			_, err := s.PollDevice(t.Context(), tokens.DevicePoll{Attempt: newAttempt()})
+			return err
+		},
+		"decide": func() error {
+			_, err := s.DecideDevice(t.Context(), tokens.DeviceDecision{User: user, Attempt: newAttempt()})
+			return err
+		},
+	} {
+		if err := call(); !errors.Is(err, ErrUnreachable) {
+			t.Errorf("%s: what a replica does not know is refused for good: %v", name, err)
+		}
 	}
 	other := New(Options{Addresses: []string{server.Addr}})
 	defer other.Close()
@@ -189,30 +214,27 @@ func TestOpenUnreachable(t *testing.T) {
 	}
 }
 
-// TestBirth empties the store under it: it is a new one, and says so.
+// TestBirth empties the store under it: it has no birth until it is opened again, as a new one.
 func TestBirth(t *testing.T) {
 	server := redistest.Start(t)
-	births := make(chan time.Time, 10)
-	s := openStore(t, server, func(o *Options) { o.OnBirth = func(born time.Time) { births <- born } })
+	s := openStore(t, server)
 	first, err := s.Open(t.Context(), openRequest)
 	mustDo(t, err)
+	if beat, err := s.Beat(t.Context()); err != nil || !beat.Born.Equal(first.Born) {
+		t.Errorf("beat %+v, %v; born %v", beat, err, first.Born)
+	}
 	c := newChain(t, s, "local|alice")
 	server.Do("FLUSHALL")
-	select {
-	case born := <-births:
-		if !born.After(first.Born) {
-			t.Errorf("born %v, before %v", born, first.Born)
-		}
-	case <-time.After(5 * time.Second):
-		t.Fatal("nobody noticed that the store was emptied")
-	}
-	res, err := s.Rotate(t.Context(), c.request)
-	if err != nil || res.Outcome != tokens.RotateUnknown {
-		t.Errorf("rotate after the store was emptied: %+v, %v", res, err)
+	if beat, err := s.Beat(t.Context()); err != nil || !beat.Born.IsZero() || beat.Now.IsZero() {
+		t.Errorf("beat of an emptied store: %+v, %v", beat, err)
 	}
 	again, err := s.Open(t.Context(), openRequest)
 	if err != nil || !again.Born.After(first.Born) || again.TokenLifetime != first.TokenLifetime {
 		t.Errorf("opened %+v, %v; was %+v", again, err, first)
+	}
+	res, err := s.Rotate(t.Context(), c.request)
+	if err != nil || res.Outcome != tokens.RotateUnknown {
+		t.Errorf("rotate after the store was emptied: %+v, %v", res, err)
 	}
 }
 
@@ -238,7 +260,7 @@ func TestConcurrentLoad(t *testing.T) {
 	}
 	for range 20 {
 		proxy.Arm(redistest.After, 1)
-		time.Sleep(10 * reconnectPause) // no call is to be hit by more than it may lose
+		time.Sleep(longestPause) // no call is to be hit by more than it may lose
 	}
 	broken.Store(true)
 	wg.Wait()

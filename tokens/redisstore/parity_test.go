@@ -63,6 +63,7 @@ func (p *parity) step(t *testing.T, s *Store) {
 		Presented: uint32(max(1, int64(p.family.Generation)+pick(p.rand, int64(0), 0, 0, -1, -1, -2, 1, 5, 1<<31))),
 		Rotation:  p.rand.IntN(4) > 0, Leeway: pick(p.rand, 0, -time.Millisecond, -2*time.Second, time.Millisecond, 1500*time.Microsecond, 10*time.Second),
 		Lifetime: pick(p.rand, 0, time.Hour, time.Hour, 30*time.Second), IdleLifetime: pick(p.rand, 0, time.Minute, time.Minute+1, 1500*time.Millisecond),
+		Settle:  pick(p.rand, 0, 0, -time.Millisecond, time.Millisecond, 1500*time.Microsecond, 10*time.Second),
 		Attempt: pick(p.rand, newAttempt(), newAttempt(), p.family.Attempt, tokens.Attempt{}),
 	}
 	if p.rand.IntN(20) == 0 {
@@ -86,11 +87,11 @@ func (p *parity) step(t *testing.T, s *Store) {
 		t.Fatalf("%+v presented to %+v at %v: outcome %d, Decide says %d", r, p.family, p.now, got.Outcome, want)
 	}
 	switch want {
-	case tokens.Rotated, tokens.RotateReplayed, tokens.RotateKept, tokens.RotateHealed:
+	case tokens.Rotated, tokens.RotateReplayed, tokens.RotateKept, tokens.RotateHealed, tokens.RotateYoung:
 		if !same(got.Family, next) {
 			t.Fatalf("%+v presented to %+v: now %+v, Decide says %+v", r, p.family, got.Family, next)
 		}
-		if want == tokens.Rotated && next.Generation == p.family.Generation || want == tokens.RotateReplayed {
+		if want == tokens.Rotated && next.Generation == p.family.Generation || want == tokens.RotateReplayed || want == tokens.RotateYoung {
 			return // nothing is written
 		}
 		p.family = next

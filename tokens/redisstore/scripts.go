@@ -14,13 +14,23 @@ type script = redis.Script
 // scripts are all of them; the comment at the head of each file in lua/ tells
 // its keys, arguments and result.
 type scripts struct {
-	open, born                             *script
-	rotate, createFamily, end, families    *script
-	createSession, session, profile        *script
-	putCode, takeCode                      *script
-	denyToken, denials                     *script
-	endClient, watermarks, putGrant, grant *script
-	keys, swapKeys                         *script
+	open, born                          *script
+	rotate, createFamily, end, families *script
+	createSession, session, profile     *script
+	putCode, takeCode                   *script
+	putDevice, getDevice                *script
+	decideDevice, pollDevice            *script
+	denyToken, denials                  *script
+	endClient, watermarks               *script
+	putGrant, grant                     *script
+	keys, swapKeys                      *script
+	useAssertion                        *script
+	feedAppend, feedEnd                 *script
+	appendHistory                       *script
+	history, familyOfRequest            *script
+	scanHeld, enable, moved             *script
+	importBegin, importFinish           *script
+	importHeld, importFields            *script
 }
 
 //go:embed lua/*.lua
@@ -43,24 +53,41 @@ func loadScripts(change func(string) string) *scripts {
 		return redis.NewScript(change(text.String()))
 	}
 	return &scripts{
-		open:          load("clock", "open"),
-		born:          load("clock", "born"),
-		rotate:        load("clock", "family", "grants", "denylist", "rotate"),
-		createFamily:  load("clock", "family", "grants", "denylist", "create_family"),
-		end:           load("clock", "family", "grants", "denylist", "end_all", "end"),
-		families:      load("clock", "list_families"),
-		createSession: load("clock", "family", "grants", "denylist", "end_all", "create_session"),
-		session:       load("clock", "family", "grants", "session"),
-		profile:       load("clock", "family", "grants", "profile"),
-		putCode:       load("clock", "family", "grants", "code", "put_code"),
-		takeCode:      load("clock", "family", "grants", "denylist", "code", "take_code"),
-		denyToken:     load("clock", "denylist", "deny_token"),
-		denials:       load("clock", "denials"),
-		endClient:     load("clock", "end_client"),
-		watermarks:    load("clock", "watermarks"),
-		putGrant:      load("clock", "put_grant"),
-		grant:         load("clock", "grant"),
-		keys:          load("clock", "keys"),
-		swapKeys:      load("clock", "swap_keys"),
+		open:            load("clock", "open"),
+		born:            load("clock", "born"),
+		rotate:          load("clock", "family", "grants", "watermark", "denylist", "rotate"),
+		createFamily:    load("clock", "family", "grants", "watermark", "denylist", "create_family"),
+		end:             load("clock", "family", "grants", "watermark", "denylist", "end_all", "end"),
+		families:        load("clock", "list_families"),
+		createSession:   load("clock", "family", "grants", "watermark", "denylist", "end_all", "create_session"),
+		session:         load("clock", "family", "grants", "watermark", "session"),
+		profile:         load("clock", "family", "grants", "profile"),
+		putCode:         load("clock", "family", "grants", "watermark", "code", "put_code"),
+		takeCode:        load("clock", "family", "grants", "watermark", "denylist", "code", "take_code"),
+		putDevice:       load("clock", "device", "put_device"),
+		getDevice:       load("clock", "device", "get_device"),
+		decideDevice:    load("clock", "device", "decide_device"),
+		pollDevice:      load("clock", "device", "poll_device"),
+		denyToken:       load("clock", "watermark", "denylist", "deny_token"),
+		denials:         load("clock", "denials"),
+		endClient:       load("clock", "watermark", "end_client"),
+		watermarks:      load("clock", "watermarks"),
+		putGrant:        load("clock", "put_grant"),
+		grant:           load("clock", "grant"),
+		keys:            load("clock", "keys"),
+		swapKeys:        load("clock", "swap_keys"),
+		useAssertion:    load("clock", "use_assertion"),
+		feedAppend:      load("clock", "feed_append"),
+		feedEnd:         load("clock", "feed_end"),
+		appendHistory:   load("append_history"),
+		history:         load("clock", "history"),
+		familyOfRequest: load("clock", "family_of_request"),
+		scanHeld:        load("clock", "family", "grants", "scan_held"),
+		enable:          load("clock", "watermark", "denylist", "enable"),
+		moved:           load("clock", "moved"),
+		importBegin:     load("clock", "import_begin"),
+		importFinish:    load("clock", "import_finish"),
+		importHeld:      load("clock", "family", "grants", "import_held"),
+		importFields:    load("clock", "import_fields"),
 	}
 }

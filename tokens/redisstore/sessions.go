@@ -9,17 +9,30 @@ import (
 
 // CreateSession implements tokens.Sessions.
 func (s *Store) CreateSession(ctx context.Context, r tokens.SessionRequest) (tokens.Session, error) {
-	a, err := s.decide(ctx, "create_session", s.scripts.createSession, s.userKeys(r.User, held, denied, codes, ended),
-		s.grace(), r.ID[:], millis(r.Lifetime), r.Profile, r.Fingerprint[:], r.Replaces[:], millis(r.DenyFor))
+	a, err := s.decide(ctx, "create_session", s.scripts().createSession, s.decidingKeys(r.User, held, denied, codes, ended),
+		s.grace(), r.ID[:], millis(r.Lifetime), r.Profile, r.Fingerprint[:], r.Replaces[:], millis(r.DenyFor), r.ACR, unixMillis(r.BegunAfter))
 	if err != nil {
 		return tokens.Session{}, err
 	}
-	return readSession(a.text(), r.User, r.ID)
+	record, endedOthers := a.text(), a.bool()
+	if a.err != nil || record == "" {
+		return tokens.Session{}, a.err // disabled
+	}
+	session, err := readSession(record, r.User, r.ID)
+	if err != nil {
+		return tokens.Session{}, err
+	}
+	if session.EndedOthers = endedOthers; endedOthers {
+		// The login is dated by the second after what it has ended.
+		end := tokens.EndRequest{User: r.User, Scope: tokens.EndUser, DenyFor: r.DenyFor}
+		s.ended(end, session.AuthTime.Add(-time.Second))
+	}
+	return session, nil
 }
 
 // Session implements tokens.Sessions.
 func (s *Store) Session(ctx context.Context, user tokens.UserTag, id tokens.SessionID, idle time.Duration) (tokens.Session, []byte, bool, error) {
-	a, err := s.decide(ctx, "session", s.scripts.session, s.userKeys(user, held), s.grace(), id[:], millis(idle))
+	a, err := s.decide(ctx, "session", s.scripts().session, s.decidingKeys(user, held), s.grace(), id[:], millis(idle))
 	if err != nil {
 		return tokens.Session{}, nil, false, err
 	}
@@ -28,22 +41,47 @@ func (s *Store) Session(ctx context.Context, user tokens.UserTag, id tokens.Sess
 		return tokens.Session{}, nil, false, a.err
 	}
 	session, err := readSession(record, user, id)
-	return session, profile, err == nil, err
+	if err != nil {
+		return tokens.Session{}, nil, false, err
+	}
+	return session, profile, true, nil
 }
 
 // readSession reads what lua/grants.lua packs.
 func readSession(record string, user tokens.UserTag, id tokens.SessionID) (tokens.Session, error) {
-	if err := checkRecord(record, 13); err != nil {
-		return tokens.Session{}, err
+	root, length := id, 13
+	if record != "" && record[0] == 17 {
+		length = 21
+	}
+	switch {
+	case record != "" && record[0] != 1 && record[0] != 17:
+		return tokens.Session{}, errNewerRecord
+	case len(record) < length:
+		return tokens.Session{}, errBadRecord
+	case length == 21:
+		copy(root[:], record[13:])
 	}
 	return tokens.Session{
-		ID: id, User: user, AuthTime: seconds(record[1:]), Expires: seconds(record[5:]), Used: seconds(record[9:]),
+		ID: id, User: user, Root: root, ACR: record[length:],
+		AuthTime: seconds(record[1:]), Expires: seconds(record[5:]), Used: seconds(record[9:]),
 	}, nil
+}
+
+// packSession writes what readSession reads.
+func packSession(s tokens.Session) []byte {
+	record, root := []byte{1}, []byte(nil)
+	if s.Root != s.ID {
+		record[0], root = 17, s.Root[:]
+	}
+	for _, t := range []time.Time{s.AuthTime, s.Expires, s.Used} {
+		record = appendSeconds(record, t)
+	}
+	return append(append(record, root...), s.ACR...)
 }
 
 // Profile implements tokens.Sessions.
 func (s *Store) Profile(ctx context.Context, user tokens.UserTag) ([]byte, error) {
-	a, err := s.decide(ctx, "profile", s.scripts.profile, s.userKeys(user, held), 0)
+	a, err := s.decide(ctx, "profile", s.scripts().profile, s.userKeys(user, held), 0)
 	if err != nil || !a.present() {
 		return nil, err
 	}

@@ -13,6 +13,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -61,12 +62,14 @@ type Options struct {
 	// AllowEviction opens a store whose Redis may throw keys away when memory
 	// is short. Sessions end and revocations are forgotten by it.
 	AllowEviction bool
+	// WaitReplicas makes answers wait for replicas.
+	WaitReplicas WaitReplicas
+	// OnUnreplicated, if not nil, hears of each write that too few replicas
+	// have confirmed in time.
+	OnUnreplicated func()
 	// OnCall, if not nil, hears of every call when it ends: its name, which is
 	// of a closed set, how long it took and the store's fault, if any.
 	OnCall func(op string, d time.Duration, err error)
-	// OnBirth, if not nil, hears when the store has lost its birth mark while
-	// it was open (FLUSHALL), so that tokens issued until then are worth nothing.
-	OnBirth func(born time.Time)
 	// Logf, if not nil, gets what go-redis has to say. Its logger belongs to
 	// the whole process: the newest store's Logf gets it all.
 	Logf func(format string, args ...any)
@@ -80,15 +83,24 @@ const (
 
 // Store is a tokens.Store in Redis. The methods are safe for concurrent use.
 type Store struct {
-	options Options
-	scripts *scripts
-	calls   atomic.Uint64 // numbers the calls: an answer that bears another number is not ours
+	options Options                 // of New; what Reconfigure changes is in the connection's
+	loaded  atomic.Pointer[scripts] // theScripts; tests put others in their place, to move the clock
+	calls   atomic.Uint64           // numbers the calls: an answer that bears another number is not ours
 
-	lifecycle sync.Mutex   // held by Open and Close
+	lifecycle sync.Mutex   // held by Open, Reconfigure and Close
+	wanted    *Options     // the newest settings
 	mu        sync.RWMutex // held for reading by every call under way
 	conn      *connection  // nil before the first Open and after Close
 	closed    bool
-	opening   atomic.Pointer[opening] // nil until an Open has succeeded
+	opening   atomic.Pointer[opening]      // nil until an Open has succeeded
+	leaseFor  time.Duration                // see moved.go
+	stopAfter func(*Options) time.Duration // how long an export waits until every node has stopped
+	seen      atomic.Pointer[sighting]     // of the mark of an export
+	journal   journal
+	primaries primariesSeen
+
+	replication *replication
+	serverClock atomic.Pointer[clockReading] // see late.go
 }
 
 var _ tokens.Store = (*Store)(nil)
@@ -106,20 +118,34 @@ var (
 
 // New returns a store that is not open. It touches no network.
 func New(o Options) *Store {
+	o = o.withDefaults()
+	redirectLog(o.Logf)
+	s := &Store{options: o, wanted: &o, leaseFor: leaseFor, replication: newReplication()}
+	s.loaded.Store(theScripts)
+	s.stopAfter = s.stopsWithin
+	return s
+}
+
+// scripts are those that the store runs.
+func (s *Store) scripts() *scripts { return s.loaded.Load() }
+
+func (o Options) withDefaults() Options {
 	if o.KeyPrefix == "" {
 		o.KeyPrefix = DefaultKeyPrefix
 	}
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
 	}
+	if o.WaitReplicas.Timeout == 0 {
+		o.WaitReplicas.Timeout = DefaultWaitTimeout
+	}
+	if o.OnUnreplicated == nil {
+		o.OnUnreplicated = func() {}
+	}
 	if o.OnCall == nil {
 		o.OnCall = func(string, time.Duration, error) {}
 	}
-	if o.OnBirth == nil {
-		o.OnBirth = func(time.Time) {}
-	}
-	redirectLog(o.Logf)
-	return &Store{options: o, scripts: theScripts}
+	return o
 }
 
 // Close implements tokens.Store. A store that was closed can't be opened again.
@@ -142,12 +168,12 @@ func (s *Store) Close() error {
 // call runs one method within the deadline.
 func (s *Store) call(ctx context.Context, op string, run func(ctx context.Context, c *connection) error) error {
 	start := time.Now()
-	err := s.run(ctx, run)
+	err := s.run(ctx, op, run)
 	s.options.OnCall(op, time.Since(start), err)
 	return err
 }
 
-func (s *Store) run(ctx context.Context, run func(ctx context.Context, c *connection) error) error {
+func (s *Store) run(ctx context.Context, op string, run func(ctx context.Context, c *connection) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	switch {
@@ -156,7 +182,14 @@ func (s *Store) run(ctx context.Context, run func(ctx context.Context, c *connec
 	case s.opening.Load() == nil:
 		return errNotOpen
 	}
-	return s.within(ctx, s.conn, run)
+	return s.within(ctx, s.conn, func(ctx context.Context, c *connection) error {
+		if !readers[op] {
+			if err := s.mayDecide(ctx, c); err != nil {
+				return err
+			}
+		}
+		return run(ctx, c)
+	})
 }
 
 // within runs something under the deadline of a call and explains its error.
@@ -164,9 +197,9 @@ func (s *Store) within(ctx context.Context, c *connection, run func(ctx context.
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("calling the store: %w", err)
 	}
-	limited, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	limited, cancel := context.WithTimeout(ctx, c.options.longestCall())
 	defer cancel()
-	return s.explain(ctx, run(limited, c))
+	return s.explain(ctx, c.named(run(limited, c)))
 }
 
 // decide runs one script.
@@ -179,16 +212,45 @@ func (s *Store) decide(ctx context.Context, op string, sc *script, keys []string
 	return a, err
 }
 
-// eval sends a script and checks that the answer is to this call.
+// lasting runs a script without an answer and keeps it for the case of a failover.
+func (s *Store) lasting(ctx context.Context, op string, sc *script, keys []string, args ...any) error {
+	_, err := s.decide(ctx, op, sc, keys, args...)
+	if committed(err) {
+		s.journal.add(sc, keys, args...)
+	}
+	return err
+}
+
+// eval sends a script and checks that the answer is to this call. With an error
+// that is committed, the answer comes beside it.
 func (s *Store) eval(ctx context.Context, c *connection, sc *script, keys []string, args ...any) (answer, error) {
-	number := s.calls.Add(1)
+	number, start, spends := s.calls.Add(1), time.Now(), s.scripts().spends(sc)
 	all := make([]any, 0, len(args)+1)
 	all = append(append(all, number), args...)
-	v, err := sc.Run(ctx, c.client, keys, all...).Slice()
-	if err != nil {
+	if spends {
+		all[0] = s.until(ctx, c, number)
+	}
+	v, err := s.send(ctx, c, sc, keys, all)
+	if err == nil && isLate(v) { // and yet somebody waits
+		all[0] = number
+		v, err = s.send(ctx, c, sc, keys, all)
+	}
+	if !committed(err) {
+		if spends && !isUnreplicated(err) {
+			outlast(ctx, c, start)
+		}
 		return answer{}, err
 	}
-	return readAnswer(v, number)
+	a, unread := readAnswer(v, number)
+	return a, cmp.Or(unread, err)
+}
+
+// send sends a script, and waits for replicas where they are to have what it writes.
+func (s *Store) send(ctx context.Context, c *connection, sc *script, keys []string, args []any) ([]any, error) {
+	if c.options.WaitReplicas.Number > 0 && s.scripts().lasting(sc) {
+		return s.sendLasting(ctx, c, sc, keys, args)
+	}
+	return runAnywhere(ctx, c.client, sc, keys, args)
 }
 
 // grace is for how long a user's profile is kept when his last session and

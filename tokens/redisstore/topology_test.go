@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,6 +21,7 @@ type honest struct {
 	s       *Store
 	chain   *chain
 	rotated int           // answers with a new generation
+	failed  int           // calls without an answer
 	healed  int           // of them, after the store had lost a write
 	outage  time.Duration // the longest time without an answer
 }
@@ -36,6 +38,7 @@ func (h *honest) run(ctx context.Context) {
 				h.t.Errorf("rotate: %v", err)
 				return
 			}
+			h.failed++
 			time.Sleep(20 * time.Millisecond)
 			continue
 		}
@@ -138,7 +141,15 @@ func TestSentinel(t *testing.T) {
 		return Options{Mode: Sentinel, MasterName: redistest.MasterName, Addresses: sentinels.Addrs, KeyPrefix: prefix}
 	}
 	t.Run("conformance", func(t *testing.T) { conform(t, options) })
+	feed := follow(t, options(prefix()))
+	t.Run("feed", func(t *testing.T) { feed.hears(t, 1, 2, 3) })
 	t.Run("failover", func(t *testing.T) { testFailover(t, sentinels, options(prefix())) })
+	t.Run("feed after the failover", func(t *testing.T) {
+		feed.hears(t, 4, 5)
+		if cuts, _ := feed.state(); cuts == 0 {
+			t.Error("the reader has not noticed the failover")
+		}
+	})
 }
 
 // testFailover kills the primary under load: R-10.
@@ -195,37 +206,59 @@ func TestCluster(t *testing.T) {
 		return Options{Mode: Cluster, Addresses: nodes.Addrs(), KeyPrefix: prefix}
 	}
 	t.Run("conformance", func(t *testing.T) { conform(t, options) })
+	t.Run("one script", func(t *testing.T) { testOneScript(t, nodes, options(prefix())) })
 	s := New(options(prefix()))
 	defer s.Close()
 	_, err := s.Open(t.Context(), openRequest)
 	mustDo(t, err)
-	t.Run("watermark", func(t *testing.T) { testClusterWatermark(t, s) })
-	t.Run("resharding", func(t *testing.T) { testResharding(t, nodes, s) })
+	t.Run("idle", func(t *testing.T) { testIdle(t, nodes, s) })
+	t.Run("watermarks away", func(t *testing.T) { testWatermarksAway(t, nodes, s) })
+	feed := follow(t, options(prefix()))
+	t.Run("feed", func(t *testing.T) { testFeedMoves(t, nodes, feed) })
+	t.Run("resharding", func(t *testing.T) { testResharding(t, nodes, s, 10, 20*time.Millisecond) })
+	t.Run("resharding with replicas", func(t *testing.T) {
+		o := options(prefix())
+		o.WaitReplicas, o.Timeout = WaitReplicas{Number: 1, Timeout: 10 * time.Second, Strict: true}, 10*time.Second
+		s := New(o)
+		defer s.Close()
+		_, err := s.Open(t.Context(), openRequest)
+		mustDo(t, err)
+		testResharding(t, nodes, s, 10, 20*time.Millisecond)
+	})
 	t.Run("failover", func(t *testing.T) { testClusterFailover(t, nodes, s) })
+	t.Run("feed after the failover", func(t *testing.T) { feed.hears(t, 1, 2) })
 	t.Run("slots down", func(t *testing.T) { testSlotsDown(t, nodes, s) })
 }
 
-// testClusterWatermark: a node that has not heard that a client was ended does
-// not rotate its families all the same.
-func testClusterWatermark(t *testing.T, s *Store) {
-	c := newChain(t, s, "local|alice")
-	mustDo(t, c.rotate(s))
-	if _, err := s.EndClient(t.Context(), c.request.Client); err != nil {
-		t.Fatal(err)
+// TestSlowResharding: the keys of a user are apart for longer than it takes to be
+// sent elsewhere a few times, and for less than a call may take.
+func TestSlowResharding(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts six processes")
 	}
-	if res, err := s.Rotate(t.Context(), c.request); err != nil || res.Outcome != tokens.RotateUnknown || !res.IssueAt.IsZero() {
-		t.Errorf("rotate: %+v, %v", res, err)
+	nodes := redistest.StartCluster(t)
+	for _, number := range []int{0, 1} {
+		t.Run(fmt.Sprint(number, " replicas"), func(t *testing.T) {
+			s := New(Options{
+				Mode: Cluster, Addresses: nodes.Addrs(), KeyPrefix: prefix(), Timeout: 10 * time.Second,
+				WaitReplicas: WaitReplicas{Number: number, Timeout: 10 * time.Second, Strict: number > 0},
+			})
+			defer s.Close()
+			_, err := s.Open(t.Context(), openRequest)
+			mustDo(t, err)
+			testResharding(t, nodes, s, 2, 200*time.Millisecond)
+		})
 	}
-	time.Sleep(2 * time.Second) // the next chains' watermark
 }
 
-// testResharding moves the slots of users while they refresh: R-14.
-func testResharding(t *testing.T, nodes *redistest.Nodes, s *Store) {
-	all := crowd(t, s, "moving", 10, func() {
-		for i := range 10 {
-			slot := nodes.Slot(s.userKey(tokens.TagSubject(fmt.Sprint("local|moving", i)), held))
+// testResharding moves the slots of users while they refresh: R-14. Nobody notices.
+func testResharding(t *testing.T, nodes *redistest.Nodes, s *Store, moves int, pause time.Duration) {
+	name := s.options.KeyPrefix
+	all := crowd(t, s, name, 10, func() {
+		for i := range moves {
+			slot := nodes.Slot(s.userKey(tokens.TagSubject(fmt.Sprint("local|", name, i)), held))
 			from := nodes.Owner(slot)
-			nodes.Move(t, slot, from, (from+1)%3, func() { time.Sleep(20 * time.Millisecond) })
+			nodes.Move(t, slot, from, (from+1)%3, func() { time.Sleep(pause) })
 			time.Sleep(50 * time.Millisecond)
 		}
 	})
@@ -233,6 +266,36 @@ func testResharding(t *testing.T, nodes *redistest.Nodes, s *Store) {
 	t.Logf("%d rotations; the longest outage of a client was %v", rotated, outage.Round(time.Millisecond))
 	if healed != 0 {
 		t.Errorf("%d rotations were lost", healed)
+	}
+	for _, h := range all {
+		if h.failed != 0 {
+			t.Errorf("%d calls got no answer", h.failed)
+		}
+	}
+}
+
+// TestReshardingToANewServer: a slot goes to a server that serves none yet, of
+// which the cluster's client has not heard.
+func TestReshardingToANewServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts seven processes")
+	}
+	nodes := redistest.StartCluster(t)
+	s := New(Options{
+		Mode: Cluster, Addresses: nodes.Addrs(), KeyPrefix: prefix(), Timeout: 10 * time.Second,
+		WaitReplicas: WaitReplicas{Number: 1, Timeout: 100 * time.Millisecond},
+	})
+	t.Cleanup(func() { _ = s.Close() })
+	_, err := s.Open(t.Context(), openRequest)
+	mustDo(t, err)
+	to := nodes.Add(t)
+	all := crowd(t, s, "new", 1, func() {
+		slot := nodes.Slot(s.userKey(tokens.TagSubject("local|new0"), held))
+		nodes.Move(t, slot, nodes.Owner(slot), to, func() { time.Sleep(50 * time.Millisecond) })
+		time.Sleep(300 * time.Millisecond)
+	})
+	if all[0].failed != 0 || all[0].healed != 0 {
+		t.Errorf("%d calls got no answer, %d rotations were lost", all[0].failed, all[0].healed)
 	}
 }
 
@@ -276,6 +339,17 @@ func testSlotsDown(t *testing.T, nodes *redistest.Nodes, s *Store) {
 			if err := c.rotate(s); err != nil {
 				t.Fatalf("rotate beside a dead node: %v", err)
 			}
+		}
+	}
+	var users []tokens.UserTag
+	for _, c := range slices.Concat(dead, live) {
+		users = append(users, c.request.User)
+	}
+	answers, err := s.Denials(t.Context(), users)
+	mustDo(t, err)
+	for i, a := range answers {
+		if down := i < len(dead); (a.Err != nil) != down {
+			t.Errorf("user %d, of a node that is down %v: %+v", i, down, a)
 		}
 	}
 	t.Logf("%d of %d users were cut off", len(dead), len(dead)+len(live))

@@ -41,7 +41,7 @@ func (f *fixture) putCode(id tokens.CodeID, session tokens.SessionID, lifetime t
 }
 
 func (f *fixture) takeRequest(id tokens.CodeID) tokens.TakeRequest {
-	return tokens.TakeRequest{User: f.user, ID: id, DenyFor: denyFor, Attempt: random8[tokens.Attempt]()}
+	return tokens.TakeRequest{User: f.user, ID: id, BegunAfter: f.begunAfter(app), DenyFor: denyFor, Attempt: random8[tokens.Attempt]()}
 }
 
 func (f *fixture) take(id tokens.CodeID, want tokens.CodeOutcome) tokens.TakeResult {

@@ -21,6 +21,8 @@ var rotateCases = []testCase{
 	{"without rotation", rotateKept},
 	{"use without rotation does not reopen the leeway", rotateKeptLeeway},
 	{"switching rotation on and off", rotateSwitch},
+	{"young generation stays", rotateYoung},
+	{"young generation, 100 at once", rotateYoungConcurrently},
 	{"unknown", rotateUnknown},
 	{"mismatch", rotateMismatch},
 	{"user changed", rotateUserChanged},

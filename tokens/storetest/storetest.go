@@ -25,6 +25,9 @@ type Harness struct {
 	// Reopen returns a store over the state of the last one, which has been
 	// closed; it is not open.
 	Reopen func(t *testing.T) tokens.Store
+	// Empty returns another store, empty and not open, with the same clock; nil
+	// for none.
+	Empty func(t *testing.T) tokens.Store
 }
 
 // testCase is one demand on a store.
@@ -44,9 +47,18 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"CreateFamily", createCases},
 		{"End", endCases},
 		{"Codes", codeCases},
+		{"Devices", deviceCases},
 		{"Sessions", sessionCases},
 		{"Denials", denialCases},
+		{"Fold", foldCases},
+		{"Everyone", everyoneCases},
+		{"Feed", feedCases},
+		{"Assertions", assertionCases},
 		{"Open", openCases},
+		{"Users", userCases},
+		{"Transfer", transferCases},
+		{"History", historyCases},
+		{"Pulse", pulseCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.cases {
@@ -66,6 +78,7 @@ type fixture struct {
 	s       tokens.Store
 	user    tokens.UserTag
 	session tokens.Session
+	known   map[tokens.ClientTag]time.Time // watermarks: see endClient
 	// lifetime is a short while on the store's clock: families and sessions of
 	// a fixture live for two of it and unused for one.
 	lifetime time.Duration
@@ -87,7 +100,7 @@ var (
 
 func newFixture(t *testing.T, h Harness) *fixture {
 	t.Helper()
-	f := &fixture{t: t, h: h, s: h.Store, user: random[tokens.UserTag](), lifetime: time.Hour}
+	f := &fixture{t: t, h: h, s: h.Store, user: random[tokens.UserTag](), lifetime: time.Hour, known: map[tokens.ClientTag]time.Time{}}
 	if h.Advance == nil {
 		f.lifetime = 3 * time.Second
 	}
@@ -156,7 +169,7 @@ func (f *fixture) login(change ...func(*tokens.SessionRequest)) tokens.Session {
 	f.t.Helper()
 	r := tokens.SessionRequest{
 		User: f.user, ID: random8[tokens.SessionID](), Lifetime: 2 * f.lifetime,
-		Profile: profile, Fingerprint: fingerprint, DenyFor: denyFor,
+		Profile: profile, Fingerprint: fingerprint, DenyFor: denyFor, BegunAfter: f.known[tokens.Everyone],
 	}
 	apply(&r, change)
 	return must(f.s.CreateSession(f.ctx(), r))(f.t)
@@ -168,7 +181,7 @@ func (f *fixture) createRequest(change ...func(*tokens.CreateRequest)) tokens.Cr
 		User: f.user, ID: random[tokens.FamilyID](), Client: app, Grant: grant,
 		Session: f.session.ID, AuthTime: f.session.AuthTime,
 		Lifetime: 2 * f.lifetime, IdleLifetime: f.lifetime, MaxActive: 200,
-		DenyFor: denyFor, Attempt: random8[tokens.Attempt](),
+		BegunAfter: f.begunAfter(app), DenyFor: denyFor, Attempt: random8[tokens.Attempt](),
 	}
 	apply(&r, change)
 	return r
@@ -195,7 +208,7 @@ func (f *fixture) present(family tokens.Family, generation uint32, change ...fun
 		User: f.user, Family: family.ID, Client: family.Client, Grant: family.Grant,
 		Presented: generation, Rotation: true, Leeway: leeway,
 		Lifetime: 2 * f.lifetime, IdleLifetime: f.lifetime,
-		Fingerprint: fingerprint, DenyFor: denyFor, Attempt: random8[tokens.Attempt](),
+		BegunAfter: f.begunAfter(family.Client), Fingerprint: fingerprint, DenyFor: denyFor, Attempt: random8[tokens.Attempt](),
 	}
 	apply(&r, change)
 	return r

@@ -1,4 +1,4 @@
--- Returns when the store was born, as the watch asks every second.
+-- Returns when the store was born, as every node asks each second.
 --
 -- KEYS   1 what the store knows of itself
 -- ARGV   1 number of the call

@@ -3,6 +3,16 @@
 
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
+
+-- Behind the number of the call may stand until when its caller waits. A server that
+-- stood still finds calls in its sockets whose callers were told 503 long ago: what
+-- they hold must not be spent behind their backs.
+local number, till = ARGV[1]:match('^(%d+)@(%d+)$')
+if number then
+  ARGV[1] = number
+  if now > tonumber(till) then return { number, 'late' } end
+end
+
 local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
 
@@ -30,6 +40,16 @@ local function lengthen(key, had, till)
     local more = math.min(math.max(till - now, 0) / 16, 86400000)
     redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
   end
+end
+
+-- own_refusal ends the script on a replica. That refuses only writes, and a
+-- refusal by what it does not know yet would be final: so these write nothing.
+local function own_refusal(hash)
+  redis.call('HDEL', hash, '')
+end
+
+local function own_refusal_of(value)
+  redis.call('SETRANGE', value, 0, '')
 end
 
 -- unreadable ends the script, before it has written what it decides about.

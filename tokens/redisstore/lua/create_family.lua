@@ -1,6 +1,7 @@
 -- Begins a family and ends the oldest of the same client beyond the cap.
 --
--- KEYS   1 what the user holds   2 what is denied of the user   3 watermarks of the clients (not in a cluster)
+-- KEYS   1 what the user holds   2 what is denied of the user   3 watermarks of the clients (not in a cluster, and so the next)
+--        4 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms    3 family         4 client       5 grant       6 session
 --        7 authenticated at ms   8 lifetime ms 9 idle lifetime ms              10 max active 11 begun after ms
 --       12 deny for ms          13 attempt
@@ -8,21 +9,28 @@
 
 local id, client, session, attempt = ARGV[3], ARGV[4], ARGV[6], ARGV[13]
 local lifetime, idle_lifetime = tonumber(ARGV[8]), tonumber(ARGV[9])
-local refused = { ARGV[1], 0, 0, '', {} }
+
+local function refused()
+  own_refusal(KEYS[1])
+  return { ARGV[1], 0, 0, '', {} }
+end
 
 local m = marks()
 local begun = begun_after(tonumber(ARGV[11]), KEYS[3], client)
 local g = read_grants()
 
+local all_ended = everyone(KEYS[3])
+if all_ended ~= 0 and tonumber(ARGV[7]) <= all_ended * 1000 then return refused() end
 local was = g.families[id]
 if was then
-  if was.attempt ~= attempt or was.generation ~= 1 then return refused end
+  if was.attempt ~= attempt or was.generation ~= 1 or was.created * 1000 <= begun then return refused() end
   -- The same call sent again.
-  return { ARGV[1], 1, issue_at(m, begun), write_family(was), ended_by(attempt) }
+  redis.call('HSET', KEYS[1], id, write_family(was)) -- so that a caller who waits for replicas waits for it
+  return { ARGV[1], 1, issue_at(m, begun, KEYS[4]), write_family(was), ended_by(attempt) }
 end
-if m.before ~= 0 and tonumber(ARGV[7]) <= m.before * 1000 then return refused end
-if entry(FAMILY_ENDED .. id) then return refused end
-if session_ended(session) then return refused end
+if m.before ~= 0 and tonumber(ARGV[7]) <= m.before * 1000 then return refused() end
+if entry(DISABLED) or entry(FAMILY_ENDED .. id) then return refused() end
+if session_ended(session) then return refused() end
 
 local live = {}
 for other, f in pairs(g.families) do
@@ -51,7 +59,7 @@ local had = left(KEYS[1])
 for _, other in ipairs(evicted) do
   deny(FAMILY_ENDED .. other, end_of(now, tonumber(ARGV[12])), attempt, LIVED)
 end
-local at = issue_at(m, begun)
+local at = issue_at(m, begun, KEYS[4])
 local created = math.floor(at / 1000)
 local f = {
   client = client, grant = ARGV[5], session = session, generation = 1, created = created,

@@ -1,9 +1,14 @@
 -- Prelude: what is denied of a user, in the hash KEYS[2]. Fields:
 --   kind 1 (token) or 2 (family), id 16 -> entry
 --   kind 3 (session), id 8              -> entry; nothing may begin in this session any more, too
+--   kind 4 (the user is disabled)       -> entry; nothing may begin at all
+--   kind 5 (issued until), second 4     -> entry; in the place of many others
 --   '\0'                                -> marks, which hold for the whole user
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED = '\1', '\2', '\3' -- tokens.DenialKind
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- tokens.DenialKind
+local MOST, FOLD_AFTER = 1024, 120 -- tokens.MaxDenials; tokens.FoldAfter in seconds
+local MOST_AHEAD = 3 -- seconds; no more than clocksApart makes of tokens.ClientEnd.Late
+local FOREVER = 4294967295 -- tokens.Forever
 local LIVED, REUSED = 1, 2
 
 local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that ended it; flags
@@ -68,6 +73,27 @@ local function purge()
   end
 end
 
+-- fold replaces entries by one that denies all that was issued until now. Those
+-- that may still keep something from beginning, or answer a call that is sent
+-- again, stay for a while. All live about equally long, so that the end of an
+-- entry tells its age.
+local function fold()
+  local all, newest = redis.call('HGETALL', KEYS[2]), 0
+  for i = 1, #all, 2 do
+    if all[i] ~= '\0' and all[i] ~= DISABLED then newest = math.max(newest, read_entry(all[i + 1]).till) end
+  end
+  for i = 1, #all, 2 do
+    if all[i] ~= '\0' and all[i] ~= DISABLED then
+      local kind, d = all[i]:sub(1, 1), read_entry(all[i + 1])
+      if kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused or d.till <= newest - FOLD_AFTER then
+        redis.call('HDEL', KEYS[2], all[i])
+      end
+    end
+  end
+  local until_now = math.max(math.floor(now / 1000), marks().issued)
+  redis.call('HSET', KEYS[2], ISSUED .. struct.pack('>I4', until_now), struct.pack(ENTRY, 1, newest, NONE, 0))
+end
+
 -- deny writes an entry until `till` (s). One that is there is only prolonged:
 -- who ended the family first stays written.
 local function deny(id, till, attempt, flags)
@@ -79,7 +105,13 @@ local function deny(id, till, attempt, flags)
   local had = left(KEYS[2])
   redis.call('HSET', KEYS[2], id, struct.pack(ENTRY, 1, till, attempt, flags))
   lengthen(KEYS[2], had, till * 1000)
-  if not was and redis.call('HLEN', KEYS[2]) % 16 == 0 then purge() end
+  if was then return end
+  local n = redis.call('HLEN', KEYS[2])
+  if n > MOST then
+    fold()
+  elseif n % 16 == 0 then
+    purge()
+  end
 end
 
 -- ended_by returns the families that an attempt has ended, by id.
@@ -99,25 +131,19 @@ end
 -- issue_at dates a token or login: now, or one second after a sign-out or the
 -- client's watermark in this very second, since "issued at or before" is
 -- denied. A date ahead of the clock is remembered, so that the next sign-out
--- in that second reaches it.
-local function issue_at(m, begun_after)
+-- in that second reaches it, and in `ahead`, for the next end of a client: nil
+-- in a cluster, where that lies on another node. There a client is ended twice,
+-- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD;
+-- who signs out more often within a second gets a login that is over at once.
+local function issue_at(m, begun_after, ahead)
   local floor = math.max(m.before, math.floor(begun_after / 1000))
   if math.floor(now / 1000) > floor then return now end
   local at = floor + 1
+  if not ahead then at = math.min(at, math.floor(now / 1000) + MOST_AHEAD) end
   if at > m.issued then
     m.issued = at
     write_marks(m)
   end
+  if ahead then dated_ahead(ahead, at) end
   return at * 1000
-end
-
--- begun_after returns the client's watermark (ms), the caller's or the one in
--- the hash `key`, which is nil in a cluster: there it lies on another node and
--- the caller looks at it afterwards.
-local function begun_after(callers, key, client)
-  local v = key and redis.call('HGET', key, client)
-  if not v then return callers end
-  if #v ~= 5 or v:byte(1) ~= 1 then unreadable(v, 1) end
-  local _, seconds = struct.unpack('>BI4', v)
-  return math.max(callers, seconds * 1000)
 end

@@ -3,6 +3,7 @@
 -- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user
 --        4 the families that the last sign-out everywhere has ended
 -- ARGV   1 number of the call    2 grace ms    3 tokens.EndScope  4 family   5 session   6 deny for ms   7 attempt
+--        8 when it was answered ms, when it is repeated after a failover: what was begun since does not end
 -- Result {number of the call, now ms, {ids of the families that lived}}
 
 local scope, id, session, deny_for, attempt = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
@@ -22,9 +23,13 @@ end
 -- refresh token, and a code of it may be on its way to become a family.
 local function whole_session()
   local g, ended = read_grants(), ended_by(attempt) -- by this very call, when it was first sent
-  local had, gone = left(KEYS[1]), {}
+  local had, gone, signed_in = left(KEYS[1]), {}, {}
+  local root = g.sessions[session] and g.sessions[session].root or session
   for other, f in pairs(g.families) do
-    if f.session == session then table.insert(gone, other) end
+    if f.session == root then table.insert(gone, other) end
+  end
+  for other, s in pairs(g.sessions) do
+    if (s.root or other) == root then table.insert(signed_in, other) end
   end
   table.sort(gone)
   local lived = {}
@@ -34,14 +39,32 @@ local function whole_session()
       table.insert(ended, other)
     end
   end
-  if g.sessions[session] then forget(g, { session }) end
+  forget(g, signed_in)
   forget(g, gone)
   if had == -1 then settle(g, had) end
   for _, other in ipairs(gone) do
     deny(FAMILY_ENDED .. other, till, attempt, lived[other] and LIVED or 0)
   end
-  deny(SESSION_ENDED .. session, till, attempt, 0)
+  deny(SESSION_ENDED .. root, till, attempt, 0)
   return ended
+end
+
+-- The sign-out of a user, after a replica was promoted that may not know it.
+local function user_again(at)
+  local m, before = marks(), math.floor(at / 1000)
+  if m.before >= before then return end
+  local g, had, gone = read_grants(), left(KEYS[1]), {}
+  for other, f in pairs(g.families) do
+    if f.created <= before then table.insert(gone, other) end
+  end
+  for other, s in pairs(g.sessions) do
+    if s.auth <= before then table.insert(gone, other) end
+  end
+  forget(g, gone)
+  if had == -1 then settle(g, had) end
+  redis.call('DEL', KEYS[3])
+  m.before, m.now, m.till, m.attempt = before, at, math.max(m.till, end_of(at, deny_for)), attempt
+  write_marks(m)
 end
 
 local function user()
@@ -66,6 +89,7 @@ elseif scope == 3 then
   redis.call('HDEL', KEYS[1], session)
   if had == -1 then settle(read_grants(), had) end
 else
-  ended = user()
+  if ARGV[8] then user_again(tonumber(ARGV[8])) else ended = user() end
+  if scope == 5 then deny(DISABLED, FOREVER, attempt, 0) end
 end
 return { ARGV[1], now, ended }

@@ -1,18 +1,23 @@
 -- Sets a client's watermark to the store's time. A second call within one
--- second moves it one second ahead of the clock, since a login in between was
--- dated by that second, but never further.
+-- second moves it one second ahead of the clock, since a machine's token in
+-- between was dated by that second, but no further than anything is dated.
+-- After a failover it is repeated, and then only sets what was set before.
 --
--- KEYS   1 watermarks of the clients: client -> version, seconds
--- ARGV   1 number of the call   2 client
+-- KEYS   1 watermarks of the clients: client -> version, seconds   2 the latest date ahead of the clock
+-- ARGV   1 number of the call   2 client   3 watermark in seconds, when it is repeated
 -- Result {number of the call, watermark in seconds}
 
-local v = redis.call('HGET', KEYS[1], ARGV[2])
-local before, was = math.floor(now / 1000), 0
-if v then
-  if #v ~= 5 or v:byte(1) ~= 1 then unreadable(v, 1) end
-  local _
-  _, was = struct.unpack('>BI4', v)
+local client = ARGV[2]
+local before, was = math.floor(now / 1000), watermark(KEYS[1], client)
+if ARGV[3] then
+  before = math.max(was, tonumber(ARGV[3]))
+else
+  was = math.max(was, everyone(KEYS[1]))
+  if client == NONE then -- the others' have dated tokens, too
+    for _, other in ipairs(redis.call('HKEYS', KEYS[1])) do was = math.max(was, watermark(KEYS[1], other)) end
+  end
+  if was >= before then before = math.max(was, before + 1) end
+  before = math.max(before, tonumber(redis.call('GET', KEYS[2]) or 0))
 end
-if was >= before then before = math.max(was, before + 1) end
-redis.call('HSET', KEYS[1], ARGV[2], struct.pack('>BI4', 1, before))
+redis.call('HSET', KEYS[1], client, struct.pack('>BI4', 1, before))
 return { ARGV[1], before }

@@ -5,5 +5,9 @@
 -- Result {number of the call, text, or false if there is none}
 
 local v = redis.call('HGET', KEYS[1], ARGV[2])
-if v and v:byte(1) ~= 1 then unreadable(v, 1) end
-return { ARGV[1], v and v:sub(2) }
+if not v then
+  own_refusal(KEYS[1])
+  return { ARGV[1], false }
+end
+if v:byte(1) ~= 1 then unreadable(v, 1) end
+return { ARGV[1], v:sub(2) }

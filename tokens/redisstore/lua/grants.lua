@@ -1,6 +1,6 @@
 -- Prelude: all that a user holds, in the hash KEYS[1]. A field's length tells what it is:
 --   16  family id   -> packed family
---    8  session id  -> packed session
+--    8  session id  -> packed session: version 1, and 16 if the root (8) follows; the rest is the acr
 --    1  'p'         -> profile: version 1, and 16 if the fingerprint (8) follows, and 32 if the number of
 --                      further pieces (1) does; first piece
 --    2  'p', number -> further piece of the profile
@@ -11,10 +11,17 @@
 local GRACE = tonumber(ARGV[2])
 local SESSION = '>BI4I4I4' -- version; authenticated, expires, last used, in seconds
 
+-- read_session reads a session. Its root is nil where that is the session itself.
 local function read_session(v)
-  if #v ~= 13 or v:byte(1) ~= 1 then unreadable(v, 1) end
+  local head, at = v:byte(1), 14
+  if #v < 13 or head ~= 1 and head ~= 17 then unreadable(v, 1) end
   local s, _ = {}
   _, s.auth, s.expires, s.used = struct.unpack(SESSION, v)
+  if head == 17 then
+    s.root, at = v:sub(14, 21), 22
+    if #s.root ~= 8 then unreadable(v, 17) end
+  end
+  s.acr = v:sub(at)
   return s
 end
 
@@ -23,7 +30,7 @@ local function session_over(s)
 end
 
 local function write_session(s)
-  return struct.pack(SESSION, 1, s.auth, s.expires, s.used)
+  return struct.pack(SESSION, s.root and 17 or 1, s.auth, s.expires, s.used) .. (s.root or '') .. s.acr
 end
 
 -- read_profile makes a profile of the value of 'p'; nil where there is none.

@@ -2,12 +2,19 @@
 -- belongs to the gateways of its last opening: one that has none of their
 -- secrets is a stranger. Only the first opening marks the birth.
 --
--- KEYS   1 what the store knows of itself: 'version', 'born' ms, 'lifetime' ms, 'secrets'
+-- KEYS   1 what the store knows of itself: 'version', 'born' ms, 'lifetime' ms, 'secrets';
+--          'moved' when it was exported, 'importing' (id) while an import has not finished
 -- ARGV   1 number of the call   2 longest access token lifetime ms   3 ids of the secrets, 16 bytes each
--- Result {number of the call, born ms, or 0 for a wrong secret, longest lifetime ms, secrets until now}
+--        4 '1' to export it or to take that back: it must be there, and may be stopped
+-- Result {number of the call, born ms, or a reason why not, longest lifetime ms, secrets until now}
 
-local was = redis.call('HMGET', KEYS[1], 'version', 'born', 'lifetime', 'secrets')
+local WRONG_SECRET, MOVED, UNFINISHED, NONE_YET = 0, -1, -2, -3
+
+local was = redis.call('HMGET', KEYS[1], 'version', 'born', 'lifetime', 'secrets', 'moved', 'importing')
 if was[1] and was[1] ~= '1' then error('gatehouse: record of a newer version') end
+if was[6] then return { ARGV[1], UNFINISHED, 0, '' } end
+if ARGV[4] == '1' and not was[1] then return { ARGV[1], NONE_YET, 0, '' } end
+if ARGV[4] ~= '1' and was[5] then return { ARGV[1], MOVED, 0, '' } end
 local secrets = was[4] or ''
 local known = #secrets == 0
 for i = 1, #secrets, 16 do
@@ -15,7 +22,7 @@ for i = 1, #secrets, 16 do
     known = known or secrets:sub(i, i + 15) == ARGV[3]:sub(j, j + 15)
   end
 end
-if not known then return { ARGV[1], 0, 0, '' } end
+if not known then return { ARGV[1], WRONG_SECRET, 0, '' } end
 local born = tonumber(was[2] or now)
 local lifetime = math.max(tonumber(was[3] or 0), tonumber(ARGV[2]))
 if not was[1] or secrets ~= ARGV[3] or lifetime ~= tonumber(was[3]) then

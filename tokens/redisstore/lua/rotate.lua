@@ -1,18 +1,20 @@
 -- Decides about one presented refresh token: the table of tokens.Decide, with its writes.
 --
--- KEYS   1 what the user holds   2 what is denied of the user   3 watermarks of the clients (not in a cluster)
+-- KEYS   1 what the user holds   2 what is denied of the user   3 watermarks of the clients (not in a cluster, and so the next)
+--        4 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms                     3 family        4 client          5 grant
 --        6 presented generation  7 rotation '1' or '0'          8 leeway ms     9 lifetime ms    10 idle lifetime ms
---       11 begun after ms       12 fingerprint                 13 deny for ms  14 attempt
+--       11 begun after ms       12 fingerprint                 13 deny for ms  14 attempt         15 settle ms
 -- Result {number of the call, tokens.RotateOutcome, issue at ms, family record or '', profile or ''}
 
-local UNKNOWN, ROTATED, REPLAYED, KEPT, HEALED, REUSED_NOW, EXPIRED, USER_CHANGED, MISMATCH = 0, 1, 2, 3, 4, 5, 6, 7, 8
+local UNKNOWN, ROTATED, REPLAYED, KEPT, HEALED, REUSED_NOW, EXPIRED, USER_CHANGED, MISMATCH, YOUNG = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 
 local id, client, grant = ARGV[3], ARGV[4], ARGV[5]
 local presented, rotation, leeway = tonumber(ARGV[6]), ARGV[7] == '1', tonumber(ARGV[8])
-local idle_lifetime, attempt = tonumber(ARGV[10]), ARGV[14]
+local idle_lifetime, attempt, settle_for = tonumber(ARGV[10]), ARGV[14], tonumber(ARGV[15])
 
 local function answer(outcome, at, record, profile)
+  if not profile then own_refusal(KEYS[1]) end
   return { ARGV[1], outcome, at or 0, record or '', profile or '' }
 end
 
@@ -43,6 +45,11 @@ local function advance()
   f.idle = end_of(now, idle_lifetime)
 end
 
+-- touch writes what is there, so that a caller who waits for replicas waits for it.
+local function touch()
+  redis.call('HSET', KEYS[1], id, held[1])
+end
+
 local outcome
 local parent = (presented + 1) % 4294967296 == f.generation
 local age = now - f.rotated -- negative when the clock was set back
@@ -55,13 +62,18 @@ elseif dead(f) then
 elseif presented > f.generation then
   outcome = HEALED
   advance()
+elseif presented == f.generation and rotation and f.attempt ~= NONE and age < settle_for and age > -settle_for then
+  touch()
+  return answer(YOUNG, issue_at(marks(), begun, KEYS[4]), write_family(f), profile.text)
 elseif presented == f.generation then
   outcome = rotation and ROTATED or KEPT
   advance()
 elseif parent and f.attempt == attempt then
-  return answer(ROTATED, issue_at(marks(), begun), write_family(f), profile.text) -- the same call sent again
+  touch()
+  return answer(ROTATED, issue_at(marks(), begun, KEYS[4]), write_family(f), profile.text) -- the same call sent again
 elseif parent and f.attempt ~= NONE and age < leeway and age > -leeway then
-  return answer(REPLAYED, issue_at(marks(), begun), write_family(f), profile.text)
+  touch()
+  return answer(REPLAYED, issue_at(marks(), begun, KEYS[4]), write_family(f), profile.text)
 else
   forget_family(id)
   deny(FAMILY_ENDED .. id, end_of(now, tonumber(ARGV[13])), attempt, LIVED + REUSED)
@@ -77,4 +89,4 @@ if had == -1 and was_endless and till ~= 0 then
 else
   lengthen(KEYS[1], had, till == 0 and 0 or till + GRACE)
 end
-return answer(outcome, issue_at(m, begun), record, profile.text)
+return answer(outcome, issue_at(m, begun, KEYS[4]), record, profile.text)

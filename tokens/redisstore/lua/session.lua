@@ -1,17 +1,23 @@
 -- Finds a live session and marks it used. Only a use that is a minute after the
 -- last one, or half of a shorter idle limit, is written.
 --
--- KEYS   1 what the user holds
+-- KEYS   1 what the user holds   2 watermarks of the clients (not in a cluster)
 -- ARGV   1 number of the call   2 grace ms   3 session   4 idle limit ms, 0 for none
 -- Result {number of the call, session record or '', profile or ''}
 
 local id, idle = ARGV[3], tonumber(ARGV[4])
 local held = redis.call('HMGET', KEYS[1], id, 'p')
-if not held[1] then return { ARGV[1], '', '' } end
+
+local function none()
+  own_refusal(KEYS[1])
+  return { ARGV[1], '', '' }
+end
+
+if not held[1] then return none() end
 local s = read_session(held[1])
 local unused = now - s.used * 1000
-if session_over(s) or idle > 0 and unused >= idle then
-  return { ARGV[1], '', '' }
+if session_over(s) or s.auth <= everyone(KEYS[2]) or idle > 0 and unused >= idle then
+  return none()
 end
 local profile = read_profile(held[2])
 if unused >= (idle > 0 and math.min(60000, idle / 2) or 60000) then

@@ -11,6 +11,8 @@ import (
 type Nodes struct {
 	Servers []*Server // three that began as primaries, then their replicas
 	IDs     []string
+
+	moved map[int]int // to which server a slot has moved
 }
 
 // Slots is the number of hash slots.
@@ -22,12 +24,8 @@ const primaries = 3
 func StartCluster(t testing.TB) *Nodes {
 	t.Helper()
 	n := &Nodes{}
-	for i := range 2 * primaries {
-		s := Start(t, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "2000",
-			"--cluster-replica-validity-factor", "0", "--cluster-require-full-coverage", "no")
-		s.Do("CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
-		n.Servers = append(n.Servers, s)
-		n.IDs = append(n.IDs, s.Do("CLUSTER", "MYID"))
+	for range 2 * primaries {
+		n.start(t)
 	}
 	for i, s := range n.Servers[:primaries] {
 		s.Do("CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(i*Slots/primaries), strconv.Itoa((i+1)*Slots/primaries-1))
@@ -53,6 +51,31 @@ func StartCluster(t testing.TB) *Nodes {
 		})
 	}
 	return n
+}
+
+// start starts a node that knows no other.
+func (n *Nodes) start(t testing.TB) {
+	t.Helper()
+	s := Start(t, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "2000",
+		"--cluster-replica-validity-factor", "0", "--cluster-require-full-coverage", "no")
+	n.Servers = append(n.Servers, s)
+	n.IDs = append(n.IDs, s.Do("CLUSTER", "MYID"))
+	s.Do("CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(len(n.Servers)))
+}
+
+// Add starts a further primary, which serves no slot yet, and returns its number.
+func (n *Nodes) Add(t testing.TB) int {
+	t.Helper()
+	n.start(t)
+	to := len(n.Servers) - 1
+	n.Servers[to].Do("CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(n.Servers[0].Port))
+	for _, s := range n.Servers {
+		until(t, "all know the new node", func() bool {
+			nodes := s.Do("CLUSTER", "NODES")
+			return strings.Count(nodes, "connected") == len(n.Servers) && !strings.Contains(nodes, "handshake") && strings.Contains(s.Do("CLUSTER", "INFO"), "cluster_state:ok")
+		})
+	}
+	return to
 }
 
 // Addrs are the addresses of all nodes.
@@ -89,7 +112,16 @@ func (n *Nodes) Move(t testing.TB, slot, from, to int, between func()) {
 	}
 	target.Do("CLUSTER", "SETSLOT", number, "NODE", n.IDs[to])
 	source.Do("CLUSTER", "SETSLOT", number, "NODE", n.IDs[to])
+	if n.moved == nil {
+		n.moved = make(map[int]int)
+	}
+	n.moved[slot] = to
 }
 
-// Owner returns which primary of the beginning serves a slot.
-func (n *Nodes) Owner(slot int) int { return slot * primaries / Slots }
+// Owner returns which server serves a slot, or did until its replica took over.
+func (n *Nodes) Owner(slot int) int {
+	if to, ok := n.moved[slot]; ok {
+		return to
+	}
+	return slot * primaries / Slots
+}

@@ -17,6 +17,7 @@ const (
 	Before       // the connection breaks before the script reaches Redis
 	After        // the script runs, the connection breaks before its answer is passed on
 	Stale        // an older answer is passed on before the right one
+	Held         // the script runs, its answer is kept back and the connection stays
 )
 
 // Proxy stands between a client and a server and breaks connections.
@@ -134,6 +135,8 @@ func (p *Proxy) reply(chunk []byte, doomed *atomic.Int32) ([]byte, bool) {
 	switch Fault(doomed.Swap(int32(None))) {
 	case After:
 		return nil, false
+	case Held:
+		return nil, true
 	case Stale:
 		return append([]byte("*2\r\n$1\r\n1\r\n:1\r\n"), chunk...), true
 	default:

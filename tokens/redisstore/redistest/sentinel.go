@@ -36,7 +36,7 @@ func StartSentinels(t testing.TB) *Sentinels {
 		sentinel := New(t)
 		file := filepath.Join(sentinel.dir, "sentinel.conf")
 		config := fmt.Sprintf("port %d\nbind 127.0.0.1\nprotected-mode no\ndir %s\nsentinel monitor %[3]s 127.0.0.1 %[4]d 2\n"+
-			"sentinel down-after-milliseconds %[3]s 1000\nsentinel failover-timeout %[3]s 5000\n", sentinel.Port, sentinel.dir, MasterName, primary.Port)
+			"sentinel down-after-milliseconds %[3]s 2000\nsentinel failover-timeout %[3]s 5000\n", sentinel.Port, sentinel.dir, MasterName, primary.Port)
 		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -49,7 +49,7 @@ func New(t testing.TB, settings ...string) *Server {
 	s := &Server{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), Port: port, t: t, dir: t.TempDir()}
 	s.args = append([]string{
 		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-		"--dir", s.dir, "--daemonize", "no", "--protected-mode", "no",
+		"--dir", s.dir, "--daemonize", "no", "--protected-mode", "no", "--repl-diskless-sync-delay", "0",
 	}, settings...)
 	t.Cleanup(s.Kill)
 	return s

@@ -1,0 +1,222 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// Check finds what the text of the configuration shows to be wrong.
+func (b *BearerAuth) Check() error {
+	if err := b.checkOptions(); err != nil {
+		return err
+	}
+	if err := b.checkIssuers(); err != nil {
+		return err
+	}
+	if err := b.checkTogether(); err != nil {
+		return err
+	}
+	if len(b.Audience) == 0 {
+		return errors.New("audience: name at least one, the identifier of an `api`: a guard without it would accept tokens made for other services")
+	}
+	return nil
+}
+
+// checkTogether finds options that undo each other.
+func (b *BearerAuth) checkTogether() error {
+	if b.Cookie != "" && b.DPoPRequired {
+		return errors.New("from cookie: with `dpop required` the token of a cookie never passes, since no proof comes with it: leave one of them out")
+	}
+	for _, issuer := range b.Issuers {
+		var err error
+		switch {
+		case b.NoCORS && len(issuer.Origins) > 0:
+			err = wrong("origins", "they do nothing where CORS is left to others: leave them out, or `cors off`")
+		case len(issuer.Claims) == 0:
+		case len(b.ACR) > 0 && !slices.Contains(issuer.Claims, "acr"):
+			err = wrong("claims", "acr is not among them, so that no token of this issuer would pass `acr`: add it")
+		case b.MaxAge > 0 && !slices.Contains(issuer.Claims, "auth_time"):
+			err = wrong("claims", "auth_time is not among them, so that no token of this issuer would pass `max_age`: add it")
+		}
+		if err != nil {
+			return within(issuer.block(), err)
+		}
+	}
+	return nil
+}
+
+// checkOptions checks each option for itself.
+func (b *BearerAuth) checkOptions() error {
+	for _, scope := range slices.Concat(b.Scopes, b.ScopeAny) {
+		if !tokens.ValidScope(scope) {
+			return fmt.Errorf("scope: %q is not one scope (RFC 6749 §3.3)", scope)
+		}
+	}
+	if slices.ContainsFunc(b.ACR, func(v string) bool { return v == "" || strings.ContainsAny(v, " \"\\") }) {
+		return errors.New("acr: one is empty or has a space or quote: write each way to log in for itself")
+	}
+	return firstOf(
+		b.checkAudiences,
+		b.checkClaims,
+		b.checkWritten,
+		func() error { return checkEach("dpop_origin", b.DPoPOrigins, checkOrigin) },
+		func() error { return checkMetadataURL(b.MetadataURL) },
+		func() error { return checkRealm(b.Realm) },
+		func() error {
+			switch {
+			case b.Cookie != "" && !httpguts.ValidHeaderFieldName(b.Cookie):
+				return fmt.Errorf("from cookie: %q is not the name of a cookie", b.Cookie)
+			case b.MaxAge < 0:
+				return errors.New("max_age: it is less than no time: leave it out for any time")
+			case b.MaxAge > 0 && time.Duration(b.MaxAge) < time.Second:
+				return errors.New("max_age: it is less than a second, and clients are told whole ones: write it as 10m, 12h or 30d")
+			}
+			return nil
+		},
+	)
+}
+
+func (b *BearerAuth) checkAudiences() error {
+	if slices.Contains(b.Audience, "") {
+		return errors.New("audience: one is empty: write the identifier of an `api`")
+	}
+	return nil
+}
+
+func (b *BearerAuth) checkClaims() error {
+	for _, rule := range b.Claims {
+		if rule.Claim == "" || len(rule.Values) == 0 {
+			return errors.New("claim: name a claim and at least one value: claim org acme")
+		}
+	}
+	for _, h := range b.Headers {
+		if err := h.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkWritten makes sure that what is compared with a token is written out.
+func (b *BearerAuth) checkWritten() error {
+	texts := map[string][]string{"audience": b.Audience, "scope": b.Scopes, "scope_any": b.ScopeAny, "acr": b.ACR, "realm": {b.Realm}}
+	for _, rule := range b.Claims {
+		texts["claim"] = append(append(texts["claim"], rule.Claim), rule.Values...)
+	}
+	for _, h := range b.Headers {
+		texts["header"] = append(texts["header"], h.Claim)
+	}
+	for _, option := range slices.Sorted(maps.Keys(texts)) {
+		for _, text := range texts[option] {
+			if err := writtenOut(text); err != nil {
+				return wrongValue(option, text, "%s", err)
+			}
+		}
+	}
+	return nil
+}
+
+// anyPlaceholder matches a placeholder of Caddy's, wherever it stands. What is
+// in braces without a dot may be meant, such as a GUID.
+var anyPlaceholder = regexp.MustCompile(`\{[a-zA-Z_]+\.[^{}]*\}`)
+
+// writtenOut refuses a placeholder where none is replaced.
+func writtenOut(text string) error {
+	if anyPlaceholder.MatchString(text) {
+		return errors.New("holds a placeholder, which is not replaced here: write it out, or write {$NAME}, which is replaced when the Caddyfile is read")
+	}
+	return nil
+}
+
+// checkRealm makes sure that the challenge says what was written. See RFC 9110 §5.6.4.
+func checkRealm(realm string) error {
+	if strings.ContainsFunc(realm, func(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }) {
+		return fmt.Errorf("realm: %q has a character that a challenge cannot carry: write printable ASCII, without quotes and backslashes", realm)
+	}
+	return nil
+}
+
+func checkMetadataURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Fragment != "" {
+		return fmt.Errorf("metadata_url: %q is not an http or https URL", text)
+	}
+	return nil
+}
+
+func (h ClaimHeader) check() error {
+	if h.Header == "" || h.Claim == "" {
+		return errors.New("header: name a header and the claim that fills it: header X-User-Id sub")
+	}
+	if !httpguts.ValidHeaderFieldName(h.Header) {
+		return fmt.Errorf("header: %q is not the name of a header", h.Header)
+	}
+	if slices.Contains(takenHeaders, http.CanonicalHeaderKey(strings.NewReplacer("_", "-", ".", "-").Replace(h.Header))) {
+		return fmt.Errorf("header: %s means something else to HTTP: choose a name of your own, such as X-User-Id", h.Header)
+	}
+	return nil
+}
+
+// takenHeaders are those that would not reach the upstream as they were set, or
+// that the upstream, the proxy or we ourselves read: hop by hop (RFC 9110
+// §7.6.1), framing, credentials, and what says where a request comes from.
+var takenHeaders = []string{
+	"Authorization", "Connection", "Content-Length", "Content-Type", "Cookie", "Dpop", "Expect", "Forwarded", "Host", "Keep-Alive", "Origin",
+	"Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Sec-Fetch-Site", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+	"Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+}
+
+// checkAudience makes sure that tokens for the audiences can exist. What other
+// issuers make tokens for is theirs to know.
+func (b *BearerAuth) checkAudience(issuer *tokens.Issuer) error {
+	if len(b.Issuers) > 0 {
+		return nil
+	}
+	for _, audience := range b.Audience {
+		if _, ok := issuer.API(audience); ok {
+			continue
+		}
+		known := make([]string, 0, len(issuer.APIs()))
+		for _, api := range issuer.APIs() {
+			known = append(known, api.Identifier)
+		}
+		if len(known) == 0 {
+			return fmt.Errorf("bearer_auth: audience %q: no `api` is configured in the global option `oauth`; add `api %s { … }`", audience, audience)
+		}
+		return fmt.Errorf("bearer_auth: audience %q is not an `api` of the global option `oauth`; there are: %s",
+			audience, strings.Join(known, ", "))
+	}
+	return b.checkScopes(issuer)
+}
+
+// checkScopes makes sure that a token for the audiences can have the scopes: a
+// mistyped one would shut everybody out.
+func (b *BearerAuth) checkScopes(issuer *tokens.Issuer) error {
+	there := slices.Clone(tokens.ReservedScopes)
+	for _, audience := range b.Audience {
+		if api, ok := issuer.API(audience); ok {
+			there = append(there, api.Scopes...)
+		}
+	}
+	for _, scope := range slices.Concat(b.Scopes, b.ScopeAny) {
+		if !slices.Contains(there, scope) {
+			return fmt.Errorf("bearer_auth: scope %q is not one of the guard's audience, so no token can have it: "+
+				"add it to the scopes of the `api`, or write one of: %s", scope, strings.Join(there, ", "))
+		}
+	}
+	return nil
+}

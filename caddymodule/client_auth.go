@@ -1,0 +1,168 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+)
+
+// confidential reports whether the client authenticates.
+func (c *Client) confidential() bool {
+	return c.kind() == tokens.ClientWeb || c.kind() == tokens.ClientMachine
+}
+
+// hasKeys reports whether it can authenticate by private_key_jwt.
+func (c *Client) hasKeys() bool { return len(c.PublicKeys) > 0 || c.JWKSURI != "" }
+
+// checkSecrets checks that exactly the clients that can keep a secret have one, or a key.
+func (c *Client) checkSecrets() error {
+	switch {
+	case c.confidential() && len(c.SecretHashes) == 0 && !c.hasKeys() && !c.authenticatesByTLS():
+		return wrong("", "`type %s` needs a secret_hash: `caddy oauth secret` makes a secret with its hash; or a public_key", c.Type)
+	case !c.confidential() && len(c.SecretHashes) > 0:
+		return wrong("secret_hash", "`type %s` runs where everybody can read its secret: leave it out, or write `type web`", c.Type)
+	}
+	for i, hash := range c.SecretHashes {
+		err := checkHashText(hash, checkSecretHash)
+		if err == nil && slices.Contains(c.SecretHashes[:i], hash) {
+			err = errors.New("is there twice: leave one out")
+		}
+		if err != nil {
+			return &problem{option: "secret_hash", value: hash, text: fmt.Sprintf("number %d %s", i+1, err)}
+		}
+	}
+	return nil
+}
+
+// maxPublicKeys is how many keys one client may have written down: each may be
+// tried for one request.
+const maxPublicKeys = 10
+
+// checkKeys checks what a client signs its assertions with.
+func (c *Client) checkKeys() error {
+	unfit := []struct {
+		option string
+		given  bool
+	}{
+		{"public_key", len(c.PublicKeys) > 0},
+		{"jwks_uri", c.JWKSURI != ""},
+	}
+	for _, u := range unfit {
+		if u.given && !c.confidential() {
+			return wrong(u.option, "`type %s` runs where everybody can read its private key: leave it out, or write `type web`", c.Type)
+		}
+	}
+	switch {
+	case !c.hasKeys() && c.AssertionAlgorithm != "":
+		return wrong("assertion_algorithm", "it is about the public_key or jwks_uri of a client, and this one has neither: leave it out, or add one")
+	case c.JWKSURI == "" && c.JWKSAllowPrivate:
+		return wrong("jwks_allow_private", "there is no jwks_uri: leave it out, or add one")
+	case len(c.PublicKeys) > maxPublicKeys:
+		return wrong("public_key", "there are more than %d: leave out those that are not used any more", maxPublicKeys)
+	}
+	if err := checkAlgorithm("assertion_algorithm", c.AssertionAlgorithm); err != nil {
+		return err
+	}
+	if err := c.checkJWKSURI(); err != nil {
+		return err
+	}
+	for i, key := range c.PublicKeys {
+		if isPlaceholder(key) {
+			continue
+		}
+		if _, err := c.parseKeys(key); err != nil {
+			return &problem{option: "public_key", value: key, text: fmt.Sprintf("number %d %s", i+1, err)}
+		}
+	}
+	return nil
+}
+
+func (c *Client) checkJWKSURI() error {
+	if c.JWKSURI == "" {
+		return nil
+	}
+	u, err := parseURL(c.JWKSURI)
+	if err == nil {
+		err = checkWeb(u)
+	}
+	if err != nil {
+		return wrongValue("jwks_uri", c.JWKSURI, "%s", err)
+	}
+	if strings.HasPrefix(c.JWKSURI, "http:") && !c.JWKSAllowPrivate {
+		return wrong("jwks_uri", "%s is on this machine: add `jwks_allow_private`", c.JWKSURI)
+	}
+	return nil
+}
+
+// errNotKey never shows the value: it may be somebody's private key.
+var errNotKey = errors.New("is not a public key: write {file.PATH} of a PEM file, as `openssl pkey -in KEY -pubout` makes it, or of a JWK or JWK set")
+
+// parseKeys reads public keys that are written down, all for assertion_algorithm where there is one.
+func (c *Client) parseKeys(text string) ([]*jose.PublicKey, error) {
+	if text == "" {
+		return nil, errors.New("is empty: write a PEM block or a JWK")
+	}
+	rsa := jose.RS256
+	if alg := jose.Algorithm(c.AssertionAlgorithm); alg.RSA() {
+		rsa = alg
+	}
+	keys, err := jose.ParsePublicKeys(text, rsa)
+	if err != nil {
+		return nil, fmt.Errorf("%w (%w)", errNotKey, err)
+	}
+	for _, key := range keys {
+		if c.AssertionAlgorithm != "" && string(key.Algorithm()) != c.AssertionAlgorithm {
+			return nil, fmt.Errorf("is a key for %s, and assertion_algorithm is %s: make them agree", key.Algorithm(), c.AssertionAlgorithm)
+		}
+	}
+	return keys, nil
+}
+
+// resolve reads the hashes and keys from where they are kept.
+func (c *Client) resolve() error {
+	c.hashes = make([]string, len(c.SecretHashes))
+	for i, hash := range c.SecretHashes {
+		resolved, err := resolveHash(hash, checkSecretHash)
+		if err != nil {
+			return fmt.Errorf("%s: secret_hash: %w", c.block(), err)
+		}
+		c.hashes[i] = resolved
+	}
+	c.keys = tokens.ClientKeys{Algorithm: jose.Algorithm(c.AssertionAlgorithm)}
+	for _, key := range c.PublicKeys {
+		text, err := resolve(key)
+		if err != nil {
+			return fmt.Errorf("%s: public_key: %w", c.block(), err)
+		}
+		keys, err := c.parseKeys(text)
+		if err != nil {
+			return fmt.Errorf("%s: public_key: %s %w", c.block(), key, err)
+		}
+		c.keys.Fixed = append(c.keys.Fixed, keys...)
+	}
+	return nil
+}
+
+// takeClientKeys finds the keys of the clients that publish them at a jwks_uri,
+// and fetches nothing. The issuer of an assertion is its client.
+func (a *App) takeClientKeys(heard *observer) (err error) {
+	for _, c := range a.Clients {
+		if c.JWKSURI == "" {
+			continue
+		}
+		rsa := jose.RS256
+		if alg := jose.Algorithm(c.AssertionAlgorithm); alg.RSA() {
+			rsa = alg
+		}
+		source := handler.KeySource{Issuer: c.ID, JWKSURI: c.JWKSURI, AllowPrivate: c.JWKSAllowPrivate}
+		if c.keys.Remote, err = a.issuerKeys.take(source, rsa, heard); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package handler
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// account is the page where a person sees which applications are signed in for
+// them, and signs one of them out, or all.
+func (s *Server) account(w http.ResponseWriter, r *http.Request) error {
+	l, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
+	if err != nil {
+		return err
+	}
+	if r.Method == http.MethodPost {
+		return s.changeAccount(w, r, l)
+	}
+	return s.showAccount(w, r, l, pages.In(r.URL.Query().Get("ui_locales")), "")
+}
+
+// showAccount shows the page, or first asks who the person is.
+func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, l *tokens.Login, texts *pages.Texts, done string) error {
+	if l == nil {
+		return s.showLogin(w, r, visit{page: &ownPage{Path: s.pathOf("account"), Purpose: texts.ToAccount, UILocales: texts.Lang}}, loginProblem{})
+	}
+	apps, err := s.Issuer.SignedIn(r.Context(), l)
+	if err != nil {
+		return err
+	}
+	sealed, err := s.sealTicket(w, r, ticketAccount, ticket{Session: l.Session.ID, Page: &ownPage{UILocales: texts.Lang}})
+	if err != nil {
+		return err
+	}
+	page := pages.Account{Action: s.pathOf("account"), Ticket: sealed, Person: personName(l.Profile), Done: done}
+	for _, a := range apps {
+		page.Applications = append(page.Applications, s.describe(a, texts))
+	}
+	html, err := s.pages.Account(texts, page)
+	s.writePage(w, http.StatusOK, html, err, pageOptions{form: true})
+	return nil
+}
+
+// describe says in words where a person is signed in.
+func (s *Server) describe(a tokens.SignedIn, texts *pages.Texts) pages.Application {
+	minute := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+	app := pages.Application{
+		ID: a.Family.ID.String(), Name: texts.AppRemoved, Device: a.Device, From: a.Address,
+		Since: minute(a.Family.Created), LastUsed: minute(a.Family.Rotated), Here: a.Here,
+	}
+	if a.Client != nil {
+		app.Name = s.clientName(a.Client.ID)
+	}
+	if app.Device == "" {
+		app.Device = texts.DeviceUnknown
+	}
+	return app
+}
+
+// changeAccount takes the page's form, from the session and the browser that it was shown to.
+func (s *Server) changeAccount(w http.ResponseWriter, r *http.Request, l *tokens.Login) error {
+	if !s.sameOrigin(r) {
+		return errForbidden
+	}
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	t, err := s.openTicket(r, ticketAccount, form.Get("request"))
+	if err != nil && !errors.Is(err, errTicketExpired) {
+		return err
+	}
+	texts := pages.In(t.Page.UILocales)
+	if err != nil || l == nil || l.Session.ID != t.Session {
+		return s.showAccount(w, r, l, texts, "") // the page was open for long: once more
+	}
+	if form.Get("action") == "everywhere" {
+		if err := s.Issuer.SignOutEverywhere(r.Context(), l); err != nil {
+			return err
+		}
+		return s.signOut(w, r, texts.Lang, &logoutRequest{}, nil)
+	}
+	id, ok := tokens.ParseFamilyID(form.Get("end"))
+	if !ok {
+		return malformed("The form does not say which application to sign out.")
+	}
+	if err := s.Issuer.SignOutOf(r.Context(), l, id); err != nil {
+		return err
+	}
+	return s.showAccount(w, r, l, texts, texts.SignedOutOne)
+}

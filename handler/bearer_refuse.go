@@ -1,0 +1,87 @@
+package handler
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// refuse sets the headers of a refusal, by RFC 6750 §3 and RFC 9449 §7.1:
+//
+//	no token           401, bare challenges
+//	malformed, two     400 invalid_request
+//	bad token          401 invalid_token
+//	bad DPoP proof     401 invalid_dpop_proof, use_dpop_nonce with the nonce
+//	too little scope   403 insufficient_scope, with the scope
+//	weak or old login  401 insufficient_user_authentication, with what is wanted
+//	store trouble      503, Retry-After, no challenge
+//
+// Every 401 names the scope that the guard wants (RFC 6750 §3), and every 401 and
+// insufficient_scope the resource metadata (RFC 9728 §5.1).
+func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, source tokenSource, err error) error {
+	h := w.Header()
+	if errors.Is(err, errNoToken) {
+		g.cfg.Observer.Checked(tokens.ReasonUnknown)
+		g.challenge(h, r, "", "")
+		noStore(h)
+		return &Refusal{http.StatusUnauthorized, &tokens.Error{Code: tokens.InvalidToken, Description: "There is no access token in the request."}}
+	}
+	e := refusalOf(err)
+	status := statusOf(err, e)
+	g.cfg.Observer.Checked(cmp.Or(e.Reason, tokens.ReasonUnknown))
+	noStore(h)
+	problem := challengeError(e)
+	if errors.Is(err, errStepUp) {
+		problem += g.cfg.StepUp.parameters()
+	}
+	switch {
+	case status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests:
+		h.Set("Retry-After", retryAfter(e.RetryAfter))
+	case aboutSender(e): // there is no other way to present this token
+		status = http.StatusUnauthorized
+		addChallenges(h, dpopError(problem)+g.wanted(r))
+	case status == http.StatusUnauthorized && source.dpop:
+		g.challenge(h, r, "", problem)
+	case status == http.StatusUnauthorized:
+		g.challenge(h, r, problem, "")
+	case status == http.StatusForbidden && source.dpop:
+		addChallenges(h, dpopError(problem)+g.documentParameter(r))
+	case status == http.StatusForbidden:
+		addChallenges(h, g.realm+problem+g.documentParameter(r))
+	case source.dpop:
+		addChallenges(h, dpopError(problem))
+	default:
+		addChallenges(h, g.realm+problem)
+	}
+	return &Refusal{status, e}
+}
+
+// challenge asks for a token by each scheme that would do, with what was wrong
+// by the one that was used. See RFC 9449 §7.1.
+func (g *Guard) challenge(h http.Header, r *http.Request, bearer, dpop string) {
+	wanted := g.wanted(r)
+	var lines []string
+	if !g.cfg.DPoPRequired {
+		lines = append(lines, g.realm+bearer+wanted)
+	}
+	if g.cfg.Proofs != nil {
+		lines = append(lines, dpopError(dpop)+wanted)
+	}
+	addChallenges(h, lines...)
+}
+
+// wanted are the parameters that tell a client what to ask for, and where.
+func (g *Guard) wanted(r *http.Request) string {
+	if g.scope == "" {
+		return g.documentParameter(r)
+	}
+	return `, scope="` + quotable(g.scope) + `"` + g.documentParameter(r)
+}
+
+// addChallenges puts challenges beside those of others who would let the
+// request pass. See RFC 9110 §11.6.1.
+func addChallenges(h http.Header, lines ...string) {
+	h[challengeHeader] = append(h[challengeHeader], lines...)
+}

@@ -1,0 +1,197 @@
+package handler
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/gatehouse-auth/gatehouse/handler/login"
+	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// deviceAnswer is what a device shows and polls with. See RFC 8628 §3.2.
+type deviceAnswer struct {
+	DeviceCode      string `json:"device_code"`
+	UserCode        string `json:"user_code"`
+	VerificationURI string `json:"verification_uri"`
+	Complete        string `json:"verification_uri_complete"`
+	ExpiresIn       int64  `json:"expires_in"` // seconds
+	Interval        int64  `json:"interval"`   // seconds
+}
+
+// deviceCode is the device authorization endpoint. See RFC 8628 §3.1.
+func (s *Server) deviceCode(w http.ResponseWriter, r *http.Request) error {
+	p, err := readParams(r)
+	if err != nil {
+		return err
+	}
+	client, err := s.authenticate(w, r, p)
+	if err != nil {
+		return err
+	}
+	if !s.devices.take(login.Place(s.ClientIP(r)), s.Clock()) {
+		return errTooManyDevices
+	}
+	d, err := s.Issuer.AuthorizeDevice(r.Context(), client, p.get("scope"), p.audiences())
+	if err != nil {
+		return err
+	}
+	at := s.urlOf("activate")
+	writeJSON(w, http.StatusOK, deviceAnswer{
+		DeviceCode: d.DeviceCode, UserCode: d.UserCode, VerificationURI: at, Complete: at + "?" + userCodeQuery(d.UserCode),
+		ExpiresIn: int64(d.Lifetime.Seconds()), Interval: int64(d.Interval.Seconds()),
+	})
+	return nil
+}
+
+func userCodeQuery(code string) string { return url.Values{"user_code": {code}}.Encode() }
+
+// activate is the page where a person lets a device in: they type its code,
+// or bring it in the address, and then see what they would allow. A code in the
+// address only fills in the form, so that a link looks up and decides nothing.
+// See RFC 8628 §3.3 and §5.4.
+func (s *Server) activate(w http.ResponseWriter, r *http.Request) error {
+	l, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
+	if err != nil {
+		return err
+	}
+	if r.Method != http.MethodPost {
+		q := r.URL.Query()
+		return s.showActivate(w, r, l, activation{code: q.Get("user_code"), locales: pages.In(q.Get("ui_locales")).Lang, status: http.StatusOK})
+	}
+	if !s.sameOrigin(r) {
+		return errForbidden
+	}
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	if form.Get("action") == "continue" {
+		return s.findDevice(w, r, l, form)
+	}
+	return s.decideDevice(w, r, l, form)
+}
+
+// activation is what the page that asks for a code shows.
+type activation struct {
+	code    string // as typed, or from the address
+	locales string
+	problem string
+	status  int
+}
+
+// showActivate asks for the code, or first who the person is.
+func (s *Server) showActivate(w http.ResponseWriter, r *http.Request, l *tokens.Login, a activation) error {
+	code, ok := tokens.ParseUserCode(a.code)
+	if ok {
+		a.code = tokens.FormatUserCode(code)
+	} else if a.problem == "" {
+		a.code = ""
+	}
+	texts := pages.In(a.locales)
+	if l == nil {
+		page := &ownPage{Path: s.pathOf("activate"), Purpose: texts.ToActivate, UILocales: a.locales}
+		if ok {
+			page.Path += "?" + userCodeQuery(a.code)
+		}
+		return s.showLogin(w, r, visit{page: page}, loginProblem{})
+	}
+	sealed, err := s.sealTicket(w, r, ticketCode, ticket{Session: l.Session.ID, Page: &ownPage{UILocales: a.locales}})
+	if err != nil {
+		return err
+	}
+	html, err := s.pages.Activate(texts, pages.Activate{
+		Action: s.pathOf("activate"), Ticket: sealed, Person: personName(l.Profile), UserCode: a.code, Problem: a.problem,
+	})
+	s.writePage(w, a.status, html, err, pageOptions{form: true})
+	return nil
+}
+
+// findDevice takes the code that a person has typed, and shows who waits under it.
+func (s *Server) findDevice(w http.ResponseWriter, r *http.Request, l *tokens.Login, form url.Values) error {
+	t, err := s.openTicket(r, ticketCode, form.Get("request"))
+	if err != nil && !errors.Is(err, errTicketExpired) {
+		return err
+	}
+	a := activation{code: form.Get("user_code"), locales: t.Page.UILocales, status: http.StatusOK}
+	if err != nil || l == nil || l.Session.ID != t.Session {
+		return s.showActivate(w, r, l, a) // the page was open for long: once more
+	}
+	texts := pages.In(a.locales)
+	undo, err := s.guesses.Begin(l.Session.User, s.ClientIP(r), s.Clock())
+	if wait := new(login.WaitError); errors.As(err, &wait) {
+		s.observeGuess(r, l, "delayed")
+		w.Header().Set("Retry-After", retryAfter(wait.After))
+		a.problem, a.status = texts.TryLater, http.StatusTooManyRequests
+		return s.showActivate(w, r, l, a)
+	}
+	d, err := s.Issuer.FindDevice(r.Context(), a.code)
+	if err != nil {
+		undo()
+		return err
+	}
+	if d == nil {
+		s.observeGuess(r, l, "wrong_code")
+		a.problem, a.status = texts.WrongCode, http.StatusBadRequest
+		return s.showActivate(w, r, l, a)
+	}
+	undo()
+	return s.showDevice(w, r, l, d, a)
+}
+
+func (s *Server) observeGuess(r *http.Request, l *tokens.Login, outcome string) {
+	s.Observer.Happened(r.Context(), tokens.Event{
+		Kind: tokens.EventDevice, Outcome: outcome, Subject: l.Profile.Subject, User: l.Session.User,
+	})
+}
+
+// showDevice asks whether the device may have what it asked for.
+func (s *Server) showDevice(w http.ResponseWriter, r *http.Request, l *tokens.Login, d *tokens.DeviceRequest, a activation) error {
+	texts := pages.In(a.locales)
+	sealed, err := s.sealTicket(w, r, ticketDevice, ticket{Session: l.Session.ID, Device: d, Page: &ownPage{UILocales: a.locales}})
+	if err != nil {
+		return err
+	}
+	code, _ := tokens.ParseUserCode(a.code) // it was found
+	html, err := s.pages.Device(texts, pages.Device{
+		Action:   s.pathOf("activate"),
+		Ticket:   sealed,
+		Client:   s.clientName(d.ClientID),
+		Person:   personName(l.Profile),
+		UserCode: tokens.FormatUserCode(code),
+		Access:   accessTexts(texts, d.Grant.Scopes),
+	})
+	s.writePage(w, http.StatusOK, html, err, pageOptions{form: true})
+	return nil
+}
+
+// decideDevice takes the form that approves a device: once, from the session
+// and the browser that it was shown to.
+func (s *Server) decideDevice(w http.ResponseWriter, r *http.Request, l *tokens.Login, form url.Values) error {
+	t, err := s.openTicket(r, ticketDevice, form.Get("request"))
+	if err != nil {
+		return expiredIsForbidden(err)
+	}
+	if l == nil || l.Session.ID != t.Session || !s.used.take(t.ID, s.Clock()) {
+		return errForbidden
+	}
+	texts := pages.In(t.Page.UILocales)
+	message := pages.Message{Title: texts.DeniedTitle, Text: texts.Denied}
+	if form.Get("action") == "allow" {
+		message = pages.Message{Title: texts.ConnectedTitle, Text: texts.Connected}
+		err = s.Issuer.ApproveDevice(r.Context(), t.Device, l)
+	} else {
+		err = s.Issuer.DenyDevice(r.Context(), t.Device, l)
+	}
+	status := http.StatusOK
+	if refusal, ok := errors.AsType[*tokens.Error](err); ok && refusal.Code == tokens.ExpiredToken {
+		message, status, err = pages.Message{Title: texts.DeniedTitle, Text: texts.TooLate, Failed: true}, http.StatusBadRequest, nil
+	}
+	if err != nil {
+		return err
+	}
+	html, err := s.pages.Message(texts, message)
+	s.writePage(w, status, html, err, pageOptions{})
+	return nil
+}

@@ -1,0 +1,34 @@
+package handler
+
+import (
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// healthRetry is when it is worth asking again: background work looks each second.
+const healthRetry = 2 * time.Second
+
+// health tells a load balancer whether this gateway should get requests. It
+// says what background work has last found out and asks nobody: anybody may
+// send this request as often as they like. So the reason is one of
+// tokens.Trouble and nothing more.
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	noStore(h)
+	status, text := http.StatusOK, "ok"
+	if trouble := s.Health(); trouble != "" {
+		status, text = http.StatusServiceUnavailable, string(trouble)
+		h.Set("Retry-After", retryAfter(healthRetry))
+	}
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n")
+	return nil
+}
+
+// wellAlways is the health of a Server that nobody tells of troubles.
+func wellAlways() tokens.Trouble { return "" }

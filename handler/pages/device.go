@@ -1,0 +1,31 @@
+package pages
+
+// Activate is the page that asks for the code that a device shows.
+type Activate struct {
+	Action, Ticket, Person string
+	UserCode               string // prefilled
+	Problem                string // "" at first
+}
+
+// Activate renders the page that asks for the code that a device shows.
+func (s *Set) Activate(t *Texts, p Activate) ([]byte, error) {
+	return s.render("activate", struct {
+		frame
+		Activate
+	}{s.frame(t, t.ActivateTitle), p})
+}
+
+// Device is the page that asks whether a device may have access.
+type Device struct {
+	Action, Ticket, Client, Person string
+	UserCode                       string // as the device shows it
+	Access                         []string
+}
+
+// Device renders the page that asks whether a device may have access.
+func (s *Set) Device(t *Texts, p Device) ([]byte, error) {
+	return s.render("device", struct {
+		frame
+		Device
+	}{s.frame(t, t.DeviceTitle), p})
+}

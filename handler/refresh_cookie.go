@@ -1,0 +1,181 @@
+package handler
+
+import (
+	"encoding/hex"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// refreshCookie begins the name of the cookie that holds a client's refresh
+// token. The client's tag follows, so that the clients of one browser do not
+// overwrite each other's.
+const refreshCookie = "gatehouse_refresh_"
+
+// maxCookieAge is the longest that browsers keep a cookie (RFC 6265bis §5.5),
+// for tokens without an end.
+const maxCookieAge = 400 * 24 * time.Hour
+
+// refresh is the refresh token grant of browser apps that never hold the
+// token: it comes in a cookie, and its successor goes into one. The cookie is
+// SameSite=Strict, but a neighbour on the same site could still make a browser
+// send it: the Origin decides. See RFC 9700 §4.14, RFC 10017 §6.1.
+func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
+	p, err := readParams(r)
+	if err != nil {
+		return err
+	}
+	client, err := s.authenticate(w, r, p)
+	if err != nil {
+		return err
+	}
+	if !client.Refresh.Cookie {
+		return &tokens.Error{
+			Code: tokens.UnauthorizedClient, Reason: tokens.ReasonUnsupportedGrant,
+			Description: "The client does not keep its refresh token in a cookie.",
+		}
+	}
+	if !fromOwnPage(r, client) {
+		return errOrigin
+	}
+	value := cookie(r, s.cookies.refresh(client))
+	if value == "" {
+		return errNoCookie
+	}
+	sender, err := s.sender(w, r, client, "refresh")
+	if err != nil {
+		return err
+	}
+	res, err := s.Issuer.RefreshByCookie(r.Context(), client, tokens.TokenRequest{
+		RefreshToken: value, Scope: p.get("scope"), Audiences: p.audiences(), Sender: sender,
+	})
+	if err != nil {
+		// A dead cookie stays in the browser: another tab may have signed in
+		// meanwhile, and to clear it would take the new one.
+		return err
+	}
+	if res.Cookie != nil {
+		s.setRefresh(w, client, res.Cookie)
+	}
+	writeJSON(w, http.StatusOK, res)
+	return nil
+}
+
+var (
+	errOrigin = &tokens.Error{
+		Code: tokens.AccessDenied, Reason: tokens.ReasonBadOrigin,
+		Description: "Call this from a page of an origin that the client has registered.",
+	}
+	errNoCookie = &tokens.Error{
+		Code:        tokens.LoginRequired,
+		Description: "There is no refresh cookie of this client: sign in. Calls must be made with credentials, from the same site.",
+	}
+)
+
+// fromOwnPage reports whether a script of one of the client's own pages sends
+// the request. Browsers write both headers, and scripts cannot.
+// See Fetch Metadata Request Headers §2.
+func fromOwnPage(r *http.Request, c *tokens.Client) bool {
+	origin, one := originOf(r)
+	if !one || !c.HasOrigin(origin) {
+		return false
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "same-site":
+		return true
+	}
+	return false
+}
+
+// keepRefresh gives the browser the refresh token of a sign-in that has just
+// succeeded. It takes the place of the one before, which nobody honest can use
+// any more: that ends, and so it does where this sign-in brought none.
+func (s *Server) keepRefresh(w http.ResponseWriter, r *http.Request, c *tokens.Client, fresh *tokens.RefreshCookie) {
+	before := cookie(r, s.cookies.refresh(c))
+	switch {
+	case fresh != nil:
+		s.setRefresh(w, c, fresh)
+	case before != "":
+		s.clearRefresh(w, c)
+	}
+	if before == "" {
+		return
+	}
+	if err := s.Issuer.ReplaceCookie(r.Context(), c, before); err != nil {
+		s.report(r.Context(), "refresh", err) // the sign-in stands all the same
+	}
+}
+
+// endRefresh ends the refresh tokens that this browser has sent, of all
+// clients, and takes the cookies from it. With only, those of other users stay.
+func (s *Server) endRefresh(w http.ResponseWriter, r *http.Request, only *tokens.UserTag) error {
+	for _, c := range s.Issuer.Clients() {
+		if err := s.endRefreshOf(w, r, c, only); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endRefreshOf is endRefresh for one client.
+func (s *Server) endRefreshOf(w http.ResponseWriter, r *http.Request, c *tokens.Client, only *tokens.UserTag) error {
+	value := s.refreshSent(r, c)
+	if value == "" {
+		return nil
+	}
+	ended, err := s.Issuer.EndCookie(r.Context(), c, value, only)
+	if err != nil {
+		return err
+	}
+	if ended {
+		s.clearRefresh(w, c)
+	}
+	return nil
+}
+
+// refreshSent returns the refresh token that the browser keeps for a client, or "".
+func (s *Server) refreshSent(r *http.Request, c *tokens.Client) string {
+	if !c.Refresh.Cookie {
+		return ""
+	}
+	return cookie(r, s.cookies.refresh(c))
+}
+
+// anyRefreshSent reports whether the browser keeps a refresh token for any client.
+func (s *Server) anyRefreshSent(r *http.Request) bool {
+	for _, c := range s.Issuer.Clients() {
+		if s.refreshSent(r, c) != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// refresh returns the name of a client's cookie.
+func (n cookieNames) refresh(c *tokens.Client) string {
+	tag := c.Tag()
+	name := refreshCookie + hex.EncodeToString(tag[:])
+	if n.secure {
+		return hostPrefix + name
+	}
+	return name
+}
+
+// setRefresh gives the browser a refresh token. It lives as long as the token.
+func (s *Server) setRefresh(w http.ResponseWriter, c *tokens.Client, t *tokens.RefreshCookie) {
+	age := maxCookieAge
+	if !t.Expires.IsZero() {
+		age = min(age, t.Expires.Sub(s.Clock()))
+	}
+	s.writeRefresh(w, c, t.Value, max(1, int(age.Seconds())))
+}
+
+// clearRefresh takes the refresh token from the browser.
+func (s *Server) clearRefresh(w http.ResponseWriter, c *tokens.Client) { s.writeRefresh(w, c, "", -1) }
+
+func (s *Server) writeRefresh(w http.ResponseWriter, c *tokens.Client, value string, maxAge int) {
+	cookie := s.cookies.cookie(s.cookies.refresh(c), value) //nolint:gosec // it sets the attributes
+	cookie.SameSite, cookie.MaxAge = http.SameSiteStrictMode, maxAge
+	http.SetCookie(w, cookie)
+}

@@ -1,0 +1,106 @@
+package tokens
+
+import (
+	"context"
+	"slices"
+)
+
+// SignedIn is one application that a person is signed in with, by a refresh
+// token of its own.
+type SignedIn struct {
+	Family  Family
+	Client  *Client // nil for one that is not configured any more
+	Device  string  // where the login came from, such as "Firefox on Linux"; "" if that is forgotten
+	Address string  // where the last use came from that the history knows of; of a confidential client the login
+	Here    bool    // it began in the browser that asks, in this session or one that it replaced
+}
+
+// SignedIn returns where a person is signed in, the newest login first.
+func (i *Issuer) SignedIn(ctx context.Context, l *Login) ([]SignedIn, error) {
+	families, err := i.Grants(ctx, l.Profile.Subject)
+	if err != nil {
+		return nil, err
+	}
+	live := make([]SignedIn, 0, len(families))
+	ids := make([]FamilyID, 0, len(families))
+	for _, f := range slices.Backward(families) {
+		ended, err := i.state.Denylist.ClientWatermark(ctx, f.Client)
+		if err != nil {
+			return nil, err
+		}
+		if !f.Created.After(ended) {
+			continue
+		}
+		ids = append(ids, f.ID)
+		live = append(live, SignedIn{Family: f, Client: i.clients[i.ClientOf(f)], Here: f.Session == l.Session.Root})
+	}
+	histories, err := i.History(ctx, ids...)
+	if err != nil {
+		return nil, err
+	}
+	for n, history := range histories {
+		live[n].cameFrom(history)
+	}
+	return live, nil
+}
+
+// cameFrom reads from a history where the person is. The backend of a confidential
+// client refreshes from its own place: only the login itself came from the person's.
+func (s *SignedIn) cameFrom(history []HistoryEntry) {
+	for _, h := range history {
+		if s.Client != nil && s.Client.Confidential() && h.Kind != HistoryBegun {
+			continue
+		}
+		if s.Device == "" {
+			s.Device = h.Device
+		}
+		if h.Address != "" {
+			s.Address = h.Address
+		}
+	}
+}
+
+// SignOutOf ends what one application holds of a person, who asked for it. An id
+// that was never theirs ends nothing: it would stay in the denylist, which all
+// that is asked about this person has to read.
+func (i *Issuer) SignOutOf(ctx context.Context, l *Login, id FamilyID) error {
+	user := l.Session.User
+	if theirs, err := i.hasOrHad(ctx, user, id); err != nil || !theirs {
+		return err
+	}
+	if _, err := i.end(ctx, EndRequest{User: user, Scope: EndFamily, Family: id}, EndedByPerson); err != nil {
+		return err
+	}
+	i.observe(ctx, Event{Kind: EventRevoked, Outcome: "account", Subject: l.Profile.Subject, User: user, Family: id})
+	return nil
+}
+
+// hasOrHad reports whether a family is a user's, or one that has ended a while ago.
+func (i *Issuer) hasOrHad(ctx context.Context, user UserTag, id FamilyID) (bool, error) {
+	families, err := i.state.Store.ListFamilies(ctx, user)
+	if err != nil {
+		return false, unavailable(err)
+	}
+	if slices.ContainsFunc(families, func(f Family) bool { return f.ID == id }) {
+		return true, nil
+	}
+	denied, err := i.state.Store.Denials(ctx, []UserTag{user})
+	if err == nil {
+		err = denied[0].Err
+	}
+	if err != nil {
+		return false, unavailable(err)
+	}
+	return slices.ContainsFunc(denied[0].Entries, func(d Denial) bool { return d.Kind == DenyFamily && FamilyID(d.ID) == id }), nil
+}
+
+// SignOutEverywhere ends all that a person has: sessions, this one too, and
+// what applications hold.
+func (i *Issuer) SignOutEverywhere(ctx context.Context, l *Login) error {
+	user := l.Session.User
+	if _, err := i.end(ctx, EndRequest{User: user, Scope: EndUser}, EndedByPerson); err != nil {
+		return err
+	}
+	i.observe(ctx, Event{Kind: EventLogout, Outcome: "everywhere", Subject: l.Profile.Subject, User: user})
+	return nil
+}

@@ -1,0 +1,66 @@
+package boltstore
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// boundDenials sees to it that a user's denylist stays short: see tokens.MaxDenials.
+func (t *txn) boundDenials(user []byte) error {
+	n := 1 // the one that is being written
+	c := t.bucket(denials).Cursor()
+	for k, _ := c.Seek(user); bytes.HasPrefix(k, user) && n <= tokens.MaxDenials; k, _ = c.Next() {
+		n++
+	}
+	if n <= tokens.MaxDenials {
+		return nil
+	}
+	return t.foldDenials(user)
+}
+
+// foldDenials replaces entries by one that denies all that was issued until
+// now. All live about equally long, so that the end of an entry tells its age.
+func (t *txn) foldDenials(user []byte) error {
+	newest := time.Time{}
+	err := t.eachDenial(user, func(_ tokens.DenialKind, _ []byte, d denialRecord) {
+		newest = later(newest, d.until)
+	})
+	if err != nil {
+		return err
+	}
+	old := newest.Add(-tokens.FoldAfter)
+	err = t.eachDenial(user, func(kind tokens.DenialKind, key []byte, d denialRecord) {
+		single := kind == tokens.DenyToken || kind == tokens.DenyIssued || kind == tokens.DenyFamily && d.lived && !d.reused
+		if single || !d.until.After(old) {
+			t.remove(denials, key)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	m, err := t.marks(tokens.UserTag(user))
+	if err != nil {
+		return err
+	}
+	folded := tokens.Denial{Kind: tokens.DenyIssued, ID: tokens.IssuedID(later(t.now, m.issued))}
+	t.put(denials, denialKey(tokens.UserTag(user), byte(folded.Kind), folded.Name()), denialRecord{until: newest}.encode())
+	return nil
+}
+
+// eachDenial reads the entries of a user but for the one that disables.
+func (t *txn) eachDenial(user []byte, f func(kind tokens.DenialKind, key []byte, d denialRecord)) error {
+	return t.scan(denials, user, func(k, v []byte) error {
+		kind := k[len(user)]
+		if kind == kindMarks || kind == byte(tokens.DenyUser) {
+			return nil
+		}
+		var d denialRecord
+		if err := d.decode(v); err != nil {
+			return err
+		}
+		f(tokens.DenialKind(kind), k, d)
+		return nil
+	})
+}

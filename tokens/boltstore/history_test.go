@@ -1,0 +1,63 @@
+package boltstore
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// A history is kept for HistoryAge after its last note, and then swept away.
+func TestHistoryIsForgotten(t *testing.T) {
+	clock := newTestClock()
+	s := openStore(t, func(o *Options) { o.Clock = clock.Now })
+	ctx := context.Background()
+	id, request := tokens.FamilyID{1}, tokens.TagRequest("request")
+	add := func(n tokens.Note) {
+		t.Helper()
+		if err := s.AppendHistory(ctx, []tokens.Note{n}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	append := func() {
+		t.Helper()
+		add(tokens.Note{Family: id, Request: request, Text: []byte("note")})
+	}
+	want := func(notes int) {
+		t.Helper()
+		got, err := s.History(ctx, []tokens.FamilyID{id})
+		if err != nil || len(got[0]) != notes {
+			t.Errorf("%d notes, want %d: %v", len(got[0]), notes, err)
+		}
+		if _, found, err := s.FamilyOfRequest(ctx, request); err != nil || found != (notes > 0) {
+			t.Errorf("the request: found %t, %v", found, err)
+		}
+	}
+	append()
+	clock.Advance(tokens.HistoryAge - time.Second)
+	append()
+	want(2)
+	clock.Advance(tokens.HistoryAge - time.Second)
+	want(2)
+	clock.Advance(time.Second)
+	want(0)
+	append() // what is over and not swept yet does not come back
+	want(1)
+	clock.Advance(tokens.HistoryAge - time.Second)
+	add(tokens.Note{Family: id})
+	clock.Advance(2 * time.Second)
+	if got, err := s.History(ctx, []tokens.FamilyID{id}); err != nil || len(got[0]) != 1 {
+		t.Errorf("a history that was prolonged: %v %v", got, err)
+	}
+	clock.Advance(tokens.HistoryAge)
+	want(0)
+	if err := s.file.sweeper.sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, bucket := range []bucketID{histories, requests} {
+		if n := count(t, s, bucket); n != 0 {
+			t.Errorf("%d records are left in %s", n, bucketNames[bucket])
+		}
+	}
+}

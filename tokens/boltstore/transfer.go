@@ -1,0 +1,302 @@
+package boltstore
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// Keys of the meta bucket that a transfer writes.
+var (
+	metaMoved     = []byte("moved")     // version 1: the store decides nothing any more
+	metaImporting = []byte("importing") // version 1, id 16: of the import that has not finished
+)
+
+// metaStanding are the keys of the meta bucket that a transfer knows. What a
+// later version keeps there, it must learn to move first.
+var metaStanding = [][]byte{metaOpening, metaKeys, metaMoved, metaImporting}
+
+// Export implements tokens.Transfers.
+func (s *Store) Export(ctx context.Context, each func(tokens.Record) error) error {
+	var before bool
+	err := s.call(ctx, "export", func(f *file) (err error) {
+		before, err = commitIn(ctx, f, func(t *txn) (bool, error) {
+			before := t.get(meta, metaMoved) != nil
+			t.put(meta, metaMoved, []byte{recordVersion})
+			return before, nil
+		})
+		if err != nil {
+			return err
+		}
+		f.moved.Store(true)
+		// Decisions that came before the flag was up are over when this one is.
+		_, err = commitIn(ctx, f, func(*txn) (struct{}, error) { return struct{}{}, nil })
+		return err
+	})
+	if err == nil {
+		err = s.exportAll(ctx, each)
+	}
+	if err != nil && !before {
+		_, undone := s.Resume(context.WithoutCancel(ctx))
+		err = errors.Join(err, undone)
+	}
+	return err
+}
+
+func (s *Store) exportAll(ctx context.Context, each func(tokens.Record) error) error {
+	records, err := view(ctx, s, "export", readStanding)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if err := each(r); err != nil {
+			return err
+		}
+	}
+	return s.ScanUsers(ctx, tokens.AllParts, each)
+}
+
+// readStanding reads what belongs to no user. Grants, clients and assertions are few.
+func readStanding(t *txn) ([]tokens.Record, error) {
+	store, err := readStoreRecord(t)
+	if err != nil {
+		return nil, err
+	}
+	records := []tokens.Record{{Store: store}}
+	err = t.scan(grants, nil, func(k, v []byte) error {
+		d := newDecoder(v)
+		records = append(records, tokens.Record{Grant: &tokens.GrantRecord{ID: tokens.GrantID(k), Text: bytes.Clone(d.rest())}})
+		return d.end()
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = t.scan(clients, nil, func(k, v []byte) error {
+		var r clientRecord
+		err := r.decode(v)
+		records = append(records, tokens.Record{Client: &tokens.ClientRecord{Client: tokens.ClientTag(k), Before: r.before}})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = t.scan(assertions, nil, func(k, v []byte) error {
+		var r assertionRecord
+		err := r.decode(v)
+		if err == nil && t.now.Before(r.until) {
+			records = append(records, tokens.Record{Assertion: &tokens.AssertionRecord{ID: tokens.AssertionID(k), Until: r.until}})
+		}
+		return err
+	})
+	return records, err
+}
+
+func readStoreRecord(t *txn) (*tokens.StoreRecord, error) {
+	err := t.scan(meta, nil, func(k, _ []byte) error {
+		if !slices.ContainsFunc(metaStanding, func(known []byte) bool { return bytes.Equal(k, known) }) {
+			return fmt.Errorf("exporting the store: it keeps %q, which this version can't move", k)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var o openingRecord
+	if _, err := t.read(meta, metaOpening, &o); err != nil {
+		return nil, err
+	}
+	var k keysRecord
+	if _, err := t.read(meta, metaKeys, &k); err != nil {
+		return nil, err
+	}
+	return &tokens.StoreRecord{
+		Born: o.born, Now: t.now, TokenLifetime: o.tokenLifetime, Secrets: o.secrets,
+		KeysVersion: k.version, Keys: bytes.Clone(k.sealed),
+	}, nil
+}
+
+// Resume implements tokens.Transfers.
+func (s *Store) Resume(ctx context.Context) (bool, error) {
+	var was bool
+	err := s.call(ctx, "resume", func(f *file) (err error) {
+		was, err = commitIn(ctx, f, func(t *txn) (bool, error) {
+			was := t.get(meta, metaMoved) != nil
+			t.remove(meta, metaMoved)
+			return was, nil
+		})
+		if err == nil {
+			f.moved.Store(false)
+		}
+		return err
+	})
+	return was, err
+}
+
+// importBatch is how many records one transaction of an import writes.
+const importBatch = 1024
+
+// Import implements tokens.Transfers.
+func (s *Store) Import(ctx context.Context, id [16]byte, records iter.Seq2[tokens.Record, error]) error {
+	start := time.Now()
+	err := s.importAll(ctx, id, records)
+	s.onCall("import", time.Since(start), err)
+	return err
+}
+
+func (s *Store) importAll(ctx context.Context, id [16]byte, records iter.Seq2[tokens.Record, error]) (err error) {
+	s.lifecycle.Lock()
+	defer s.lifecycle.Unlock()
+	switch {
+	case s.closed:
+		return errClosed
+	case s.file != nil:
+		return errors.New("importing into the store: it is open")
+	}
+	db, err := s.openFile(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := s.write(db, func(t *txn) error { return beginImport(t, id) }); err != nil {
+		return err
+	}
+	var store *tokens.StoreRecord
+	var batch []tokens.Record
+	flush := func() error {
+		err := s.write(db, func(t *txn) error {
+			for _, r := range batch {
+				if err := t.putRecord(r); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		batch = batch[:0]
+		return cmp.Or(err, ctx.Err())
+	}
+	for r, err := range records {
+		if err != nil {
+			return err
+		}
+		if r.Store != nil {
+			store = r.Store
+			continue
+		}
+		if batch = append(batch, r); len(batch) == importBatch {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	if store == nil {
+		return errors.New("importing into the store: the records are of no store")
+	}
+	return s.write(db, func(t *txn) error { return finishImport(t, store) })
+}
+
+// write runs one transaction of an import.
+func (s *Store) write(db *bolt.DB, run func(t *txn) error) error {
+	err := protect(func() error {
+		return db.Update(func(tx *bolt.Tx) error {
+			t := &txn{tx: tx, now: s.clock.now()}
+			if err := run(t); err != nil {
+				return err
+			}
+			return t.apply()
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("importing into the store: %w", err)
+	}
+	return nil
+}
+
+// beginImport marks the store, which must be empty or hold what an import with
+// the same id has written before.
+func beginImport(t *txn, id [16]byte) error {
+	mark := append([]byte{recordVersion}, id[:]...)
+	if was := t.get(meta, metaImporting); was != nil {
+		if bytes.Equal(was, mark) {
+			return nil
+		}
+		return tokens.ErrUnfinishedImport
+	}
+	for b := range bucketCount {
+		if k, _ := t.bucket(b).Cursor().First(); k != nil {
+			return tokens.ErrNotEmpty
+		}
+	}
+	t.put(meta, metaImporting, mark)
+	return nil
+}
+
+// finishImport makes the store one that can be opened.
+func finishImport(t *txn, r *tokens.StoreRecord) error {
+	if len(r.Keys) > 0 || r.KeysVersion > 0 {
+		t.put(meta, metaKeys, keysRecord{version: r.KeysVersion, sealed: r.Keys}.encode())
+	}
+	t.put(meta, metaOpening, openingRecord{born: r.Born, tokenLifetime: r.TokenLifetime, secrets: r.Secrets}.encode())
+	t.remove(meta, metaImporting)
+	return nil
+}
+
+// putRecord writes what a record says, over what an import has written before.
+func (t *txn) putRecord(r tokens.Record) error {
+	switch {
+	case r.Grant != nil:
+		t.put(grants, r.Grant.ID[:], append([]byte{recordVersion}, r.Grant.Text...))
+	case r.Client != nil:
+		t.put(clients, r.Client.Client[:], clientRecord{before: r.Client.Before}.encode())
+	case r.Assertion != nil:
+		t.put(assertions, r.Assertion.ID[:], assertionRecord{until: r.Assertion.Until}.encode())
+	case r.Held != nil:
+		return t.putHeld(r.Held)
+	case r.Denied != nil:
+		t.putDenied(r.Denied)
+	case r.Codes != nil:
+		for _, c := range r.Codes.Codes {
+			record := codeRecord{expires: c.Expires, taken: c.Taken, attempt: c.Attempt, session: c.Session, body: c.Body}
+			t.put(codes, userKey(r.Codes.User, c.ID[:]), record.encode())
+		}
+	default:
+		return errNewerRecord
+	}
+	return nil
+}
+
+func (t *txn) putHeld(h *tokens.HeldRecord) error {
+	if h.Profile != nil {
+		t.put(profiles, h.User[:], profileRecord{fingerprint: h.Fingerprint, profile: h.Profile}.encode())
+	}
+	for _, session := range h.Sessions {
+		t.put(sessions, userKey(h.User, session.ID[:]), recordOf(session).encode())
+	}
+	for _, f := range h.Families {
+		if err := t.putFamily(h.User, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *txn) putDenied(d *tokens.DeniedRecord) {
+	if !d.Before.IsZero() || !d.Issued.IsZero() {
+		t.put(denials, marksKey(d.User), marksRecord{before: d.Before, until: d.Until, issued: d.Issued}.encode())
+	}
+	for _, e := range d.Entries {
+		record := denialRecord{until: e.Until, attempt: e.Attempt, lived: e.Lived, reused: e.Reused}
+		t.put(denials, denialKey(d.User, byte(e.Kind), e.Name()), record.encode())
+	}
+}

@@ -1,0 +1,109 @@
+package tokens_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+)
+
+// signedBy is an assertion of the machine under a key.
+func (g *gateway) signedBy(key *jose.PrivateKey, jti string) tokens.Credentials {
+	g.t.Helper()
+	now := g.clock().Unix()
+	payload, err := json.Marshal(map[string]any{"iss": "machine", "sub": "machine", "aud": issuerURL, "jti": jti, "exp": now + 60})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	text, err := jose.Sign(key, "JWT", payload)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return tokens.Credentials{Assertion: text, Method: tokens.AuthPrivateKeyJWT}
+}
+
+func newKey(t *testing.T, alg jose.Algorithm) *jose.PrivateKey {
+	t.Helper()
+	key, err := jose.GenerateKey(alg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// fetches hears what became of fetches of keys.
+type fetches chan string
+
+func (f fetches) Happened(_ context.Context, e tokens.Event) {
+	if e.Kind == tokens.EventIssuerKeys {
+		f <- e.Outcome
+	}
+}
+
+func (f fetches) Checked(tokens.Reason) {}
+
+// TestClientKeysAtJWKSURI: a client's published keys are fetched in the
+// background. Until they have come the client is told to come back, and no key
+// but the published is taken.
+func TestClientKeysAtJWKSURI(t *testing.T) {
+	old, next, stranger := newKey(t, jose.ES256), newKey(t, jose.EdDSA), newKey(t, jose.ES256)
+	var published atomic.Pointer[[]*jose.PublicKey]
+	heard := make(fetches, 100)
+	remote := tokens.NewRemoteKeys(tokens.RemoteKeysConfig{
+		Issuer: "machine", Observer: heard,
+		Fetch: func(context.Context) ([]byte, time.Duration, error) {
+			keys := published.Load()
+			if keys == nil {
+				return nil, 0, errors.New("not reachable")
+			}
+			document, err := jose.MarshalKeySet(*keys)
+			return document, 0, err
+		},
+	})
+	t.Cleanup(remote.Close)
+	g := newGateway(t, func(c *tokens.Config) { c.Clients[4].Keys.Remote = remote })
+	n := 0
+	try := func(key *jose.PrivateKey) error {
+		n++
+		_, err := g.AuthenticateClient(t.Context(), g.signedBy(key, fmt.Sprint(n)))
+		return err
+	}
+	refused(t, try(old), tokens.TemporarilyUnavailable, tokens.ReasonIssuerKeys)
+	if outcome := <-heard; outcome != tokens.KeysUnreachable { // the fetch that the request has begun
+		t.Fatal(outcome)
+	}
+	published.Store(&[]*jose.PublicKey{old.Public()})
+	if outcome := <-heard; outcome != tokens.KeysChanged { // 2 s later
+		t.Fatal(outcome)
+	}
+	if err := try(old); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, try(next), tokens.InvalidClient, tokens.ReasonBadSignature)
+	refused(t, try(stranger), tokens.InvalidClient, tokens.ReasonBadSignature)
+	if n := g.events.count(tokens.EventClientCredential, "jwks_uri 1"); n != 1 {
+		t.Errorf("%d uses of the published key were told", n)
+	}
+	if _, err := g.AuthenticateClient(t.Context(), tokens.Credentials{ClientID: "machine", Secret: "machine-secret", Method: tokens.AuthPost}); err != nil {
+		t.Errorf("a secret beside the keys: %v", err)
+	}
+}
+
+// TestClientKeyAlgorithm: where the algorithm is configured, keys for others are no keys.
+func TestClientKeyAlgorithm(t *testing.T) {
+	ec, ed := newKey(t, jose.ES256), newKey(t, jose.EdDSA)
+	g := newGateway(t, func(c *tokens.Config) {
+		c.Clients[4].Keys = tokens.ClientKeys{Fixed: []*jose.PublicKey{ec.Public(), ed.Public()}, Algorithm: jose.EdDSA}
+	})
+	if _, err := g.AuthenticateClient(t.Context(), g.signedBy(ed, "1")); err != nil {
+		t.Error(err)
+	}
+	_, err := g.AuthenticateClient(t.Context(), g.signedBy(ec, "2"))
+	refused(t, err, tokens.InvalidClient, tokens.ReasonBadSignature)
+}

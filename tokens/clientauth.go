@@ -1,0 +1,99 @@
+package tokens
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+)
+
+// AuthMethod is how a client authenticated. See RFC 6749 §2.3.1 and OpenID Connect Core §9.
+type AuthMethod string
+
+// The methods that Gatehouse takes.
+const (
+	AuthNone          AuthMethod = "none"
+	AuthBasic         AuthMethod = "client_secret_basic"
+	AuthPost          AuthMethod = "client_secret_post"
+	AuthPrivateKeyJWT AuthMethod = "private_key_jwt"
+	AuthTLS           AuthMethod = "tls_client_auth"             // RFC 8705 §2.1
+	AuthSelfSigned    AuthMethod = "self_signed_tls_client_auth" // RFC 8705 §2.2
+)
+
+// Credentials are what a request says about its client.
+type Credentials struct {
+	ClientID  string
+	Secret    string
+	Assertion string // with AuthPrivateKeyJWT, where ClientID may be ""
+	Method    AuthMethod
+	// Certificate is that of the connection, nil for none. It counts for clients
+	// that authenticate by one, where nothing else is shown.
+	Certificate *PeerCertificate
+}
+
+// AuthenticateClient finds the client and checks what it shows. Every failure is
+// InvalidClient, alike in body and time. A public client shows nothing, a
+// confidential one must. See RFC 6749 §2.3 and §3.2.1.
+func (i *Issuer) AuthenticateClient(ctx context.Context, cr Credentials) (*Client, error) {
+	if cr.Method == AuthPrivateKeyJWT {
+		return i.byAssertion(ctx, cr)
+	}
+	c, known := i.Client(cr.ClientID)
+	reason := Reason("")
+	switch {
+	case !known:
+		reason = ReasonUnknownClient
+	case cr.Method == AuthNone && len(c.TLS.Methods()) > 0:
+		return i.byCertificate(ctx, c, cr.Certificate)
+	case c.Confidential() != (cr.Method != AuthNone):
+		reason = ReasonBadMethod
+	case !c.Confidential():
+		return c, nil
+	}
+	if reason != "" {
+		if cr.Method == AuthNone { // nothing was shown that could be compared
+			return nil, i.badClient(ctx, c, reason, nil)
+		}
+		if err := i.secrets.delay(ctx, cr.Secret, 0); err != nil {
+			return nil, unavailable(err)
+		}
+		return nil, i.badClient(ctx, c, reason, nil)
+	}
+	return i.bySecret(ctx, c, cr.Secret)
+}
+
+// bySecret checks the secret of a client. One that has only keys has none that fits.
+func (i *Issuer) bySecret(ctx context.Context, c *Client, secret string) (*Client, error) {
+	number, err := i.secrets.check(ctx, c.SecretHashes, secret)
+	if err != nil {
+		return nil, unavailable(fmt.Errorf("checking client secret: %w", err))
+	}
+	if number == 0 {
+		return nil, i.badClient(ctx, c, ReasonBadSecret, nil)
+	}
+	i.noteCredential(ctx, c, "secret_hash", number)
+	return c, nil
+}
+
+// noteCredential says which credential a client has used, where it has several:
+// by the option and its number in the configuration. Who changes one wants to
+// see when the old one is not used any more.
+func (i *Issuer) noteCredential(ctx context.Context, c *Client, option string, number int) {
+	several := len(c.SecretHashes) + len(c.Keys.Fixed)
+	if c.Keys.Remote != nil {
+		several++
+	}
+	if several > 1 {
+		i.observe(ctx, Event{Kind: EventClientCredential, Outcome: option + " " + strconv.Itoa(number), Client: c.ID})
+	}
+}
+
+// badClient is the one answer for every client that did not authenticate. The
+// cause is for the log alone.
+func (i *Issuer) badClient(ctx context.Context, c *Client, reason Reason, cause error) error {
+	e := Event{Kind: EventClientAuth, Outcome: string(reason), Cause: cause}
+	if c != nil {
+		e.Client = c.ID
+	}
+	i.observe(ctx, e)
+	return refuse(InvalidClient, reason, "The client is unknown or did not authenticate.")
+}

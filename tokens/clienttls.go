@@ -1,0 +1,67 @@
+package tokens
+
+import (
+	"context"
+	"slices"
+)
+
+// ClientTLS is how a client authenticates by the certificate of its
+// connection. The zero value is not at all. See RFC 8705 §2.
+type ClientTLS struct {
+	// What a certificate has to say that an authority has issued which the server
+	// trusts; "" for nothing. Subject is a name as RFC 4514 writes it, the others
+	// are alternative names. Each one that is given has to be there.
+	Subject, DNS, URI, IP, Email string
+	// Certificates are the client's own, whoever has issued them, if anybody.
+	Certificates []Thumbprint
+}
+
+// PeerCertificate is the client certificate of a connection: the TLS handshake
+// has proved that the client holds its key.
+type PeerCertificate struct {
+	Thumbprint             Thumbprint
+	Verified               bool // issued by an authority that the server trusts
+	Subject                string
+	DNS, URIs, IPs, Emails []string
+}
+
+// named reports whether a certificate may authenticate by what it says.
+func (c ClientTLS) named() bool {
+	return c.Subject != "" || c.DNS != "" || c.URI != "" || c.IP != "" || c.Email != ""
+}
+
+// Methods returns the ways in which the client may authenticate by certificate.
+func (c ClientTLS) Methods() []AuthMethod {
+	var methods []AuthMethod
+	if c.named() {
+		methods = append(methods, AuthTLS)
+	}
+	if len(c.Certificates) > 0 {
+		methods = append(methods, AuthSelfSigned)
+	}
+	return methods
+}
+
+// accepts reports whether a certificate is the client's.
+func (c ClientTLS) accepts(p *PeerCertificate) bool {
+	if slices.Contains(c.Certificates, p.Thumbprint) {
+		return true
+	}
+	return c.named() && p.Verified &&
+		(c.Subject == "" || c.Subject == p.Subject) &&
+		(c.DNS == "" || slices.Contains(p.DNS, c.DNS)) &&
+		(c.URI == "" || slices.Contains(p.URIs, c.URI)) &&
+		(c.IP == "" || slices.Contains(p.IPs, c.IP)) &&
+		(c.Email == "" || slices.Contains(p.Emails, c.Email))
+}
+
+// byCertificate checks the certificate of a client's connection.
+func (i *Issuer) byCertificate(ctx context.Context, c *Client, p *PeerCertificate) (*Client, error) {
+	if p == nil {
+		return nil, i.badClient(ctx, c, ReasonBadMethod, nil)
+	}
+	if !c.TLS.accepts(p) {
+		return nil, i.badClient(ctx, c, ReasonBadCertificate, nil)
+	}
+	return c, nil
+}

@@ -1,0 +1,105 @@
+package tokens
+
+import (
+	"context"
+	"time"
+)
+
+// Everyone is the client whose watermark holds for all: an operator's "all that
+// was begun or issued until now is over". See Denials.EndClient.
+var Everyone ClientTag
+
+// mark returns the time at or before which everything of a client is ended:
+// its own watermark, everyone's, or the store's birth, whichever is latest.
+func (d *Denylist) mark(held *clientWatermarks, client ClientTag) time.Time {
+	return later(held.before[client], later(held.before[Everyone], time.Unix(d.floor.Load()-1, 0)))
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// refuseBefore refuses all that was issued before the second of the store's
+// birth. What was issued in that very second by an older store is signed by a
+// key that the new one does not have.
+func (d *Denylist) refuseBefore(birth time.Time) { d.floor.Store(birth.Unix()) }
+
+// marks are the watermarks that decisions about a client's grants go by.
+type marks struct {
+	client   time.Time // as ClientWatermark
+	everyone time.Time // nothing comes of a login at or before it
+}
+
+// marksOf returns those of a client, at most MaxLag old: who ends a client in a
+// store that can't look at them itself counts on that (ClientEnd.Late). So it
+// is asked for before anything is spent, and fails where they are older,
+// whatever is allowed to guarded routes.
+func (d *Denylist) marksOf(ctx context.Context, client ClientTag) (marks, error) {
+	held, err := d.recentMarks(ctx, d.clock(), d.limits.Load())
+	if err != nil {
+		return marks{}, err
+	}
+	return marks{client: d.mark(held, client), everyone: held.before[Everyone]}, nil
+}
+
+// marksSince returns what has been heard since marksOf succeeded, for a
+// decision that follows from one before: it never fails.
+func (d *Denylist) marksSince(client ClientTag) marks {
+	held := d.clients.Load()
+	return marks{client: d.mark(held, client), everyone: held.before[Everyone]}
+}
+
+// ClientWatermark returns the time at or before which everything of a client
+// is ended; zero for never.
+func (d *Denylist) ClientWatermark(ctx context.Context, client ClientTag) (time.Time, error) {
+	m, err := d.marksOf(ctx, client)
+	return m.client, err
+}
+
+// watermarkOrStale is ClientWatermark for guarded routes, which may go on
+// without the store.
+func (d *Denylist) watermarkOrStale(ctx context.Context, client ClientTag, now time.Time, limits *denylistLimits) (time.Time, error) {
+	held := d.clients.Load()
+	if age := held.age(now); held.before != nil && age > limits.maxLag && age <= limits.allowStale {
+		d.loads.DoChan(loadKey, d.readClients)
+		return d.mark(held, client), nil
+	}
+	held, err := d.recentMarks(ctx, now, limits)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return d.mark(held, client), nil
+}
+
+// recentMarks returns the watermarks, at most MaxLag old. The background loads
+// them four times in that time: if they are older, the store is in trouble, or
+// nothing was asked yet.
+func (d *Denylist) recentMarks(ctx context.Context, now time.Time, limits *denylistLimits) (*clientWatermarks, error) {
+	if held := d.clients.Load(); held.age(now) <= limits.maxLag {
+		return held, nil
+	}
+	if err := d.loadClients(ctx); err != nil {
+		return nil, unavailable(err)
+	}
+	return d.clients.Load(), nil
+}
+
+// age is how old the watermarks are. A machine that was suspended, or a clock
+// that was set, must not make them look younger: of two clocks the later counts.
+func (w *clientWatermarks) age(now time.Time) time.Duration {
+	return max(now.Sub(w.asked), now.Round(0).Sub(w.asked.Round(0)))
+}
+
+// marksBelieved is for how long after the end of a client somebody may still
+// decide without knowing it: by watermarks of MaxLag, in as many calls as one
+// look at them serves.
+func (d *Denylist) marksBelieved(late time.Duration) time.Duration {
+	return d.limits.Load().maxLag + callsByOneLook*late
+}
+
+// callsByOneLook is how many store calls one look at the watermarks serves at
+// most: to exchange a code is to take it, to keep its grant, and to begin the family.
+const callsByOneLook = 3

@@ -1,0 +1,336 @@
+package tokens
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// How devices wait. See RFC 8628 §3.2 and §3.5.
+const (
+	deviceLifetime = 15 * time.Minute
+	deviceInterval = 5 * time.Second
+	deviceStep     = 5 * time.Second // longer after each poll that comes too soon
+	deviceMost     = time.Minute
+	// deviceSlack is how much a network may hurry one poll or delay the one before.
+	deviceSlack = time.Second
+	// deviceGrace is how long an approved request lives at least: the device
+	// must come to ask once more.
+	deviceGrace = 2 * deviceMost
+)
+
+// DeviceAuthorization is what a device gets, to show and to poll with. See RFC 8628 §3.2.
+type DeviceAuthorization struct {
+	DeviceCode string
+	UserCode   string // as people read it, such as WDJB-MJHT
+	Lifetime   time.Duration
+	Interval   time.Duration
+}
+
+// DeviceRequest is the request of a device, as a person is asked about it. It
+// is plain JSON, so that a page can carry it sealed.
+type DeviceRequest struct {
+	ID       DeviceID `json:"id"`
+	Code     CodeID   `json:"code"`
+	ClientID string   `json:"client_id"`
+	Grant    Grant    `json:"grant"`
+}
+
+// deviceBody is what the store keeps of a request.
+type deviceBody struct {
+	Client string `json:"client"`
+	Code   []byte `json:"code"`
+	Grant  Grant  `json:"grant"`
+}
+
+// deviceTries bounds the search for a user code that is not in use.
+const deviceTries = 5
+
+// AuthorizeDevice answers the request of a device that has no browser.
+// See RFC 8628 §3.1 and §3.2.
+func (i *Issuer) AuthorizeDevice(ctx context.Context, c *Client, scope string, audiences []string) (*DeviceAuthorization, error) {
+	if !c.MayUse(GrantDeviceCode) {
+		return nil, refuse(UnauthorizedClient, ReasonUnsupportedGrant, "The client is not registered for the device code grant.")
+	}
+	asked, ok := ParseScope(scope)
+	if !ok {
+		return nil, refuse(InvalidScope, ReasonScope, "The scope parameter is malformed.")
+	}
+	targets, err := i.targets(c, audiences)
+	if err != nil {
+		return nil, err
+	}
+	targets = i.orDefault(c, targets)
+	key, err := i.random16()
+	if err != nil {
+		return nil, err
+	}
+	code := deviceCode{key: key, client: c.tag}
+	codeID := code.codeKey().ID()
+	body, err := json.Marshal(deviceBody{
+		Client: c.ID, Code: codeID[:], Grant: Grant{Scopes: i.grantable(c, asked, targets), Audiences: targets},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encoding device request: %w", err)
+	}
+	for range deviceTries {
+		userCode, err := newUserCode(i.cfg.Rand)
+		if err != nil {
+			return nil, err
+		}
+		code.id = userCodeIDs(i.state.secrets(), userCode)[0]
+		kept, err := i.state.Store.PutDevice(ctx, DevicePut{
+			ID: code.id, Code: codeID, Interval: deviceInterval, Lifetime: deviceLifetime, Body: body,
+		})
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		if kept {
+			i.observe(ctx, Event{Kind: EventDevice, Outcome: "requested", Client: c.ID})
+			return &DeviceAuthorization{
+				DeviceCode: code.text(i.state.secrets()), UserCode: FormatUserCode(userCode), Lifetime: deviceLifetime, Interval: deviceInterval,
+			}, nil
+		}
+	}
+	return nil, unavailable(errors.New("finding a free user code: all that were drawn are in use"))
+}
+
+// FindDevice returns the request that a typed user code names, or nil when
+// nobody waits under it. The caller bounds how often a person may try.
+// See RFC 8628 §5.1.
+func (i *Issuer) FindDevice(ctx context.Context, typed string) (*DeviceRequest, error) {
+	userCode, ok := ParseUserCode(typed)
+	if !ok {
+		return nil, nil //nolint:nilnil // no request is no error
+	}
+	for _, id := range userCodeIDs(i.state.secrets(), userCode) {
+		text, found, err := i.state.Store.Device(ctx, id)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		if !found {
+			continue
+		}
+		var body deviceBody
+		if err := json.Unmarshal(text, &body); err != nil || len(body.Code) != len(CodeID{}) {
+			return nil, unavailable(fmt.Errorf("reading device request: %w", err))
+		}
+		if c, ok := i.Client(body.Client); ok && c.MayUse(GrantDeviceCode) {
+			return &DeviceRequest{ID: id, Code: CodeID(body.Code), ClientID: c.ID, Grant: body.Grant}, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // as above
+}
+
+// ApproveDevice lets a device have what it asked for, in the name of the
+// person who is signed in. What it gets does not belong to that person's
+// browser session: it begins one of its own, which goes on when they sign out
+// here. See RFC 8628 §3.3.
+func (i *Issuer) ApproveDevice(ctx context.Context, d *DeviceRequest, l *Login) error {
+	session := d.Code.session()
+	grant := d.Grant
+	grant.ACR = l.Session.ACR
+	kept, err := i.keepGrant(ctx, grant)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(codeBody{
+		Client: d.ClientID, Grant: grant, GrantKept: kept, AuthTime: l.Session.AuthTime.Unix(), Session: session, Approved: i.cfg.Clock().Unix(),
+	})
+	if err != nil {
+		return fmt.Errorf("encoding code: %w", err)
+	}
+	// The code first: until the request is approved, nobody can ask for it.
+	if err := i.putCode(ctx, l, PutRequest{ID: d.Code, Begins: session, Body: body, Lifetime: deviceLifetime + deviceGrace}); err != nil {
+		return err
+	}
+	return i.decideDevice(ctx, d, l, true)
+}
+
+// DenyDevice refuses a device what it asked for.
+func (i *Issuer) DenyDevice(ctx context.Context, d *DeviceRequest, l *Login) error {
+	return i.decideDevice(ctx, d, l, false)
+}
+
+// decideDevice lets the store decide whose decision counts. ExpiredToken when
+// somebody was faster, or nobody waits any more.
+func (i *Issuer) decideDevice(ctx context.Context, d *DeviceRequest, l *Login, approved bool) error {
+	attempt, err := i.attempt()
+	if err != nil {
+		return err
+	}
+	ctx, done := decisive(ctx)
+	defer done()
+	decided, err := i.state.Store.DecideDevice(ctx, DeviceDecision{
+		ID: d.ID, Code: d.Code, User: l.Session.User, Approved: approved, Grace: deviceGrace, Attempt: attempt,
+	})
+	if err != nil {
+		return unavailable(err)
+	}
+	if !decided {
+		return refuse(ExpiredToken, ReasonExpired, "The code has expired, or it was answered before.")
+	}
+	outcome := "denied"
+	if approved {
+		outcome = "approved"
+	}
+	i.observe(ctx, Event{Kind: EventDevice, Outcome: outcome, Client: d.ClientID, Subject: l.Profile.Subject, User: l.Session.User})
+	return nil
+}
+
+const badDeviceCode = "The device code is unknown or already used, or does not belong to this client."
+
+// exchangeDeviceCode is the device code grant: it tells the device to wait, or
+// takes the code that the approval has put for it. See RFC 8628 §3.4 and §3.5.
+func (i *Issuer) exchangeDeviceCode(ctx context.Context, c *Client, r TokenRequest) (*TokenResponse, error) {
+	if _, err := i.targets(c, r.Audiences); err != nil {
+		return nil, err
+	}
+	if r.DeviceCode == "" {
+		return nil, invalidRequest("device_code is missing.")
+	}
+	code, secret, ok := parseDeviceCode(i.state.secrets(), r.DeviceCode)
+	if !ok {
+		return nil, refuse(InvalidGrant, ReasonBadMAC, badDeviceCode)
+	}
+	i.noteSecret(ctx, secret)
+	if code.client != c.tag {
+		return nil, refuse(InvalidGrant, ReasonClientMismatch, badDeviceCode)
+	}
+	keys, err := i.signers(c, true)
+	if err != nil {
+		return nil, err
+	}
+	state, err := i.pollDevice(ctx, code)
+	if err != nil {
+		return nil, err
+	}
+	switch state.Outcome {
+	case DevicePending:
+		return nil, refuse(AuthorizationPending, ReasonPending, "The person has not answered yet.")
+	case DeviceTooFast:
+		return nil, refuse(SlowDown, ReasonTooFast, fmt.Sprintf("Wait %d seconds before you ask again.", int(state.Interval.Seconds())))
+	case DeviceDenied:
+		return nil, refuse(AccessDenied, ReasonPersonDenied, "The person did not agree.")
+	case DeviceApproved:
+		if err := i.checkDeviceTarget(c, state, r); err != nil {
+			return nil, err
+		}
+		return i.takeDeviceCode(ctx, c, r, reference{user: state.User, key: code.codeKey()}, keys)
+	case DeviceUnknown:
+	}
+	// We made this code, so it is one that has ended.
+	return nil, refuse(ExpiredToken, ReasonExpired, "The device code has expired. Ask for a new one.")
+}
+
+func (i *Issuer) pollDevice(ctx context.Context, code deviceCode) (DeviceState, error) {
+	attempt, err := i.attempt()
+	if err != nil {
+		return DeviceState{}, err
+	}
+	state, err := i.state.Store.PollDevice(ctx, DevicePoll{
+		ID: code.id, Code: code.codeKey().ID(), Slack: deviceSlack, Step: deviceStep, Most: deviceMost, Attempt: attempt,
+	})
+	if err != nil {
+		return state, unavailable(err)
+	}
+	return state, nil
+}
+
+// checkDeviceTarget refuses an API that was not granted before the person's
+// approval is spent: the device may ask again with a better one.
+func (i *Issuer) checkDeviceTarget(c *Client, state DeviceState, r TokenRequest) error {
+	var body deviceBody
+	if err := json.Unmarshal(state.Body, &body); err != nil {
+		return unavailable(fmt.Errorf("reading device request: %w", err))
+	}
+	_, err := i.codeAudience(c, body.Grant, r.Audiences)
+	return deviceError(err)
+}
+
+// deviceError makes what is said of codes be said of device codes.
+func deviceError(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Description == badCode {
+		e.Description = badDeviceCode
+	}
+	return err
+}
+
+// takeDeviceCode redeems what an approval has put, as any code is redeemed:
+// once, and not after a sign-out everywhere or a change of password.
+func (i *Issuer) takeDeviceCode(ctx context.Context, c *Client, r TokenRequest, ref reference, keys signers) (*TokenResponse, error) {
+	m, err := i.redeemDeviceCode(ctx, c, r, ref)
+	if err != nil {
+		return nil, deviceError(err)
+	}
+	m.keys = keys
+	return i.mint(ctx, m)
+}
+
+func (i *Issuer) redeemDeviceCode(ctx context.Context, c *Client, r TokenRequest, ref reference) (mint, error) {
+	res, err := i.takeCode(ctx, c, ref)
+	if err != nil {
+		return mint{}, err
+	}
+	if res.Outcome == CodeUnknown {
+		return mint{}, refuse(InvalidGrant, ReasonRevoked, badCode)
+	}
+	var body codeBody
+	if err := json.Unmarshal(res.Body, &body); err != nil {
+		return mint{}, unavailable(fmt.Errorf("reading code: %w", err))
+	}
+	if res.Outcome == CodeSpent {
+		return mint{}, i.codeReused(ctx, c, r.GrantType, ref, res.Now.Sub(res.TakenAt) < retryWindow)
+	}
+	// A device may come a quarter of an hour after the approval: when all of the
+	// client was ended meanwhile, this was meant, too.
+	if body.Approved <= i.state.Denylist.marksSince(c.tag).client.Unix() {
+		return mint{}, refuse(InvalidGrant, ReasonRevoked, badCode)
+	}
+	return i.redeem(ctx, c, r, ref, body, res)
+}
+
+// deviceCode is what a device polls with. It names the request and the client,
+// and carries a key of which the store knows only a hash.
+type deviceCode struct {
+	id     DeviceID
+	key    [16]byte
+	client ClientTag
+}
+
+const deviceCodeSize = 16 + 16 + 8
+
+// codeKey returns the key of the code that an approval puts. Who approves
+// knows only its ID.
+func (d deviceCode) codeKey() CodeKey { return CodeKey(hash16("device-code", d.key[:])) }
+
+// session names the session that begins with a device's code.
+func (c CodeID) session() SessionID {
+	h := hash16("device-session", c[:])
+	return SessionID(h[:8])
+}
+
+// text writes the device code under the minting secret.
+func (d deviceCode) text(s *Secrets) string {
+	b := make([]byte, 0, deviceCodeSize+MACSize)
+	b = append(b, d.id[:]...)
+	b = append(b, d.key[:]...)
+	b = append(b, d.client[:]...)
+	mac := s.MAC(PurposeDevice, b)
+	return b64(append(b, mac[:]...))
+}
+
+// parseDeviceCode reads a device code and checks its MAC, as parseReference does.
+func parseDeviceCode(s *Secrets, text string) (d deviceCode, secret int, ok bool) {
+	b, ok := decode(text, deviceCodeSize+MACSize)
+	if !ok {
+		return d, 0, false
+	}
+	secret, ok = s.CheckMAC(PurposeDevice, b[deviceCodeSize:], b[:deviceCodeSize])
+	if !ok {
+		return d, 0, false
+	}
+	return deviceCode{id: DeviceID(b[:16]), key: [16]byte(b[16:32]), client: ClientTag(b[32:40])}, secret, true
+}

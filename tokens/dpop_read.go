@@ -1,0 +1,184 @@
+package tokens
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+)
+
+// proof is a DPoP proof whose form has been checked, and nothing else.
+type proof struct {
+	alg jose.Algorithm
+	key []byte // the jwk, as text
+
+	id        string // jti
+	method    string // htm
+	url       string // htu
+	tokenHash string // ath, "" for none
+	nonce     string // "" for none
+	issued    time.Time
+	expiry    time.Time // zero for none, as notBefore
+	notBefore time.Time
+
+	signed    string
+	signature []byte
+}
+
+// maxProofID is the most characters that a jti may have.
+const maxProofID = 256
+
+// proofAlgorithms are what a proof may be signed with, in the order in which
+// the challenges name them: the small ones first. Ed25519 is the newer name of
+// what EdDSA means here (RFC 9864 §2.2).
+var proofAlgorithms = []struct {
+	name string
+	alg  jose.Algorithm
+}{
+	{"ES256", jose.ES256},
+	{"EdDSA", jose.EdDSA},
+	{"Ed25519", jose.EdDSA},
+	{"ES384", jose.ES384},
+	{"ES512", jose.ES512},
+	{"PS256", jose.PS256},
+	{"PS384", jose.PS384},
+	{"PS512", jose.PS512},
+	{"RS256", jose.RS256},
+	{"RS384", jose.RS384},
+	{"RS512", jose.RS512},
+}
+
+// ProofAlgorithms returns the JWA names that a DPoP proof may be signed with,
+// all of them with a public key. See RFC 9449 §5.1.
+func ProofAlgorithms() []string {
+	names := make([]string, len(proofAlgorithms))
+	for i, a := range proofAlgorithms {
+		names[i] = a.name
+	}
+	return names
+}
+
+// readProof reads a proof as strictly as an access token. See RFC 9449 §4.3
+// items 2 to 5.
+func readProof(text string) (*proof, error) {
+	header, t, err := splitCompact(text)
+	if err != nil {
+		return nil, errProofForm
+	}
+	p := &proof{signed: t.signed, signature: t.signature}
+	h, err := p.readHeader(header)
+	if err != nil {
+		return nil, errProofForm
+	}
+	if !h.typeIs(TypeProof) {
+		return nil, errProofType
+	}
+	for _, a := range proofAlgorithms {
+		if a.name == h.alg {
+			p.alg = a.alg
+		}
+	}
+	if p.alg == "" {
+		return nil, errProofAlgorithm
+	}
+	if p.key == nil {
+		return nil, errProofKey
+	}
+	return p, p.readPayload(t.payload)
+}
+
+// readHeader reads the header, which has to bring its key, and may bring it in
+// no other way than by jwk.
+func (p *proof) readHeader(object []byte) (h joseHeader, err error) {
+	r, err := readJSON(object)
+	if err != nil {
+		return h, err
+	}
+	defer r.close()
+	for {
+		name, err := r.next()
+		if err != nil {
+			return h, err
+		}
+		if name == nil {
+			break
+		}
+		switch string(name) {
+		case "alg":
+			h.alg, err = r.string()
+		case "typ":
+			h.typ, err = r.string()
+		case "jwk":
+			p.key, err = r.rawObject()
+		case "crit", "b64", "jku", "x5u", "x5c", "zip", "enc", "p2c", "p2s":
+			err = errJSON
+		default:
+			err = r.skip()
+		}
+		if err != nil {
+			return h, err
+		}
+	}
+	return h, r.end()
+}
+
+// rawObject reads an object as text.
+func (r *jsonReader) rawObject() ([]byte, error) {
+	if r.decoder.PeekKind() != '{' {
+		return nil, errJSON
+	}
+	raw, err := r.decoder.ReadValue() // refuses repeated members on any level
+	if err != nil {
+		return nil, errJSON
+	}
+	return bytes.Clone(raw), nil
+}
+
+// readPayload reads the claims of a proof. See RFC 9449 §4.2.
+func (p *proof) readPayload(object []byte) error {
+	r, err := readJSON(object)
+	if err != nil {
+		return errProofForm
+	}
+	defer r.close()
+	for {
+		name, err := r.next()
+		if err != nil {
+			return errProofForm
+		}
+		if name == nil {
+			break
+		}
+		if p.readClaim(string(name), r) != nil {
+			return errProofForm
+		}
+	}
+	if r.end() != nil || p.id == "" || len(p.id) > maxProofID || p.method == "" || p.url == "" || p.issued.IsZero() {
+		return errProofForm
+	}
+	return nil
+}
+
+func (p *proof) readClaim(name string, r *jsonReader) (err error) {
+	switch name {
+	case "jti":
+		p.id, err = r.string()
+	case "htm":
+		p.method, err = r.string()
+	case "htu":
+		p.url, err = r.string()
+	case "ath":
+		p.tokenHash, err = r.string()
+	case "nonce":
+		p.nonce, err = r.string()
+	case "iat":
+		p.issued, err = r.numericDate()
+	case "exp":
+		p.expiry, err = r.numericDate()
+	case "nbf":
+		p.notBefore, err = r.numericDate()
+	default:
+		err = r.skip()
+	}
+	return err
+}

@@ -1,0 +1,205 @@
+package tokens
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Verdict is what most likely became of a family. The set is closed.
+type Verdict string
+
+// The verdicts of Explain.
+const (
+	VerdictAlive         Verdict = "alive"           // nothing unusual
+	VerdictTabRace       Verdict = "tab_race"        // alive; two callers refreshed at once and both were answered
+	VerdictLostResponse  Verdict = "lost_response"   // an answer did not arrive; when too late, it ended the family
+	VerdictTheft         Verdict = "theft_suspected" // an old token came from another place
+	VerdictStoreRollback Verdict = "store_rollback"  // alive; the store had lost a write and was healed
+	VerdictExpired       Verdict = "expired"
+	VerdictEvicted       Verdict = "evicted"
+	VerdictEnded         Verdict = "ended" // by whom stands in the last entry
+	VerdictUserChanged   Verdict = "user_changed"
+	VerdictClientEnded   Verdict = "client_ended"
+	VerdictUnknown       Verdict = "unknown"
+)
+
+// raceWindow is how far apart two calls of one browser are at most that did not
+// know of each other. What comes later had waited for an answer.
+const raceWindow = 2 * time.Second
+
+// Explanation is what is known of one family and why it is as it is.
+type Explanation struct {
+	Family  FamilyID
+	Live    *Family // with the ends that it has as configured now; nil once it has ended
+	Subject string  // "" where the user's profile is gone
+	Client  string  // the client_id
+	Verdict Verdict
+	// ClientEnded is when everything of its client was ended; zero for never.
+	ClientEnded time.Time
+	History     []HistoryEntry // the oldest first; none for a family that lives and was not used for HistoryAge
+}
+
+// Explain returns what happened to a family lately, by its id or by the id of a
+// request about it, as the log shows both. found is false when nothing is known.
+// A family that lives and has no history is looked for among all users.
+func (i *Issuer) Explain(ctx context.Context, id string) (e Explanation, found bool, err error) {
+	family, found, err := i.familyOf(ctx, id)
+	if err != nil || !found {
+		return e, false, err
+	}
+	histories, err := i.History(ctx, family)
+	if err != nil {
+		return e, false, err
+	}
+	e = Explanation{Family: family, History: histories[0]}
+	if len(e.History) > 0 {
+		return e, true, i.lookUp(ctx, &e)
+	}
+	g, found, err := i.FindGrant(ctx, family)
+	if err != nil || !found {
+		return e, false, err
+	}
+	e.Live, e.Subject, e.Client, e.Verdict = &g.Families[0], g.Subject, i.ClientOf(g.Families[0]), VerdictAlive
+	return e, true, nil
+}
+
+// familyOf returns the family that an id of the log is about: its own id, or that
+// of a request which stands in a history, or which this node has served lately.
+func (i *Issuer) familyOf(ctx context.Context, id string) (family FamilyID, found bool, err error) {
+	if family, found = ParseFamilyID(id); found {
+		return family, true, nil
+	}
+	request := TagRequest(id)
+	family, found, err = i.state.Store.FamilyOfRequest(ctx, request)
+	if err != nil {
+		return family, false, unavailable(err)
+	}
+	if !found {
+		family, found = i.state.history.served.family(request)
+	}
+	return family, found, nil
+}
+
+// lookUp adds what the store knows now, and the verdict.
+func (i *Issuer) lookUp(ctx context.Context, e *Explanation) error {
+	user := e.History[len(e.History)-1].User
+	for _, h := range e.History {
+		if h.Client != "" {
+			e.Client = h.Client
+		}
+	}
+	if e.Client != "" {
+		var err error
+		if e.ClientEnded, err = i.state.Denylist.ClientWatermark(ctx, TagClient(e.Client)); err != nil {
+			return err
+		}
+	}
+	text, err := i.state.Store.Profile(ctx, user)
+	if err != nil {
+		return unavailable(err)
+	}
+	e.Subject = subjectOf(text)
+	families, err := i.state.Store.ListFamilies(ctx, user)
+	if err != nil {
+		return unavailable(err)
+	}
+	families = slices.DeleteFunc(families, func(f Family) bool { return f.ID != e.Family })
+	over := len(families) > 0 // by what a reload has shortened, unless it lives
+	if families, err = i.live(ctx, families); err != nil {
+		return err
+	}
+	if len(families) > 0 {
+		e.Live = &families[0]
+	}
+	e.Verdict = verdictOf(e.History, e.Live != nil, e.ClientEnded)
+	if e.Verdict == VerdictUnknown && (over || i.outlived(e)) {
+		e.Verdict = VerdictExpired
+	}
+	return nil
+}
+
+// outlived reports whether a family that is gone without a word had reached its
+// absolute end when it was refused, or now: the store removes it then, and who
+// comes later is told of a token that is unknown. Of the idle end no history can
+// tell, since not every use is noted.
+func (i *Issuer) outlived(e *Explanation) bool {
+	c, ok := i.Client(e.Client)
+	if !ok {
+		return false
+	}
+	at := i.cfg.Clock()
+	for _, h := range slices.Backward(e.History) {
+		if h.Kind != HistoryRefused {
+			break
+		}
+		at = h.Time
+	}
+	f := Family{Created: e.History[0].Time} // or before
+	return f.Limited(c.Refresh.Lifetime, 0).Dead(at)
+}
+
+// refusedBy are the verdicts of refusals that are themselves the end.
+var refusedBy = map[Reason]Verdict{ReasonExpired: VerdictExpired, ReasonUserChanged: VerdictUserChanged, ReasonUserDisabled: VerdictUserChanged}
+
+// verdictOf reads a history from its end.
+func verdictOf(history []HistoryEntry, live bool, clientEnded time.Time) Verdict {
+	for n, h := range slices.Backward(history) {
+		switch h.Kind {
+		case HistoryReused:
+			return verdictOnReuse(history[:n], h)
+		case HistoryEvicted:
+			return VerdictEvicted
+		case HistoryEnded:
+			return VerdictEnded
+		case HistoryRefused:
+			if v, ok := refusedBy[Reason(h.By)]; ok {
+				return v
+			}
+			continue // the end itself stands before it
+		case HistoryReplayed:
+			if live {
+				return verdictOnReplay(h)
+			}
+		case HistoryHealed:
+			if live {
+				return VerdictStoreRollback
+			}
+		case HistoryBegun, HistoryUsed:
+		}
+		if live {
+			return VerdictAlive
+		}
+	}
+	switch {
+	case live:
+		return VerdictAlive
+	case len(history) > 0 && !history[0].Time.Truncate(time.Second).After(clientEnded): // which is in whole seconds
+		return VerdictClientEnded
+	}
+	return VerdictUnknown
+}
+
+func verdictOnReplay(h HistoryEntry) Verdict {
+	if h.Age < raceWindow {
+		return VerdictTabRace
+	}
+	return VerdictLostResponse
+}
+
+// verdictOnReuse compares who came with an old token with who refreshed last.
+// The same device at the same address most likely never got the answer to its
+// last refresh, or went back to an older copy of its storage.
+func verdictOnReuse(before []HistoryEntry, reuse HistoryEntry) Verdict {
+	for _, h := range slices.Backward(before) {
+		switch h.Kind {
+		case HistoryUsed, HistoryReplayed, HistoryHealed, HistoryBegun:
+			if h.Address == reuse.Address && h.Device == reuse.Device {
+				return VerdictLostResponse
+			}
+			return VerdictTheft
+		default:
+		}
+	}
+	return VerdictTheft
+}

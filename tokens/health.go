@@ -1,0 +1,57 @@
+package tokens
+
+import (
+	"errors"
+	"time"
+)
+
+// Trouble is why a gateway should get no requests. The set is closed: anybody
+// may see it.
+type Trouble string
+
+// The troubles. The empty one is none.
+const (
+	TroubleStore  Trouble = "store_unavailable" // the store does not answer, or has not been opened yet
+	TroubleSecret Trouble = "wrong_secret"      // the store belongs to gateways with another secret
+	TroubleClock  Trouble = "clock_skew"        // this node's clock is off by more than MaxClockSkew
+)
+
+// Health is what the background work has last found out about a gateway.
+type Health struct {
+	Trouble   Trouble
+	Cause     error         // of the trouble, for the operator only
+	Since     time.Time     // when the trouble, or its absence, began
+	Checked   time.Time     // when the store was last asked
+	ClockSkew time.Duration // how far this node's clock is ahead of the store's
+	Born      time.Time     // when the store was first opened; zero while that is not known
+	Failovers uint64        // as Beat.Failovers
+}
+
+// healthStale is how old the last check may be. Older than that, the background
+// work is stuck, or the process was suspended and has just been resumed.
+const healthStale = 15 * time.Second
+
+var (
+	errNotOpened = errors.New("the store has not been opened yet")
+	errNoBeat    = errors.New("the store has not been asked for a while: this process was suspended or is overloaded")
+)
+
+// Health returns what is known. It asks nobody, so that being asked often costs nothing.
+func (s *State) Health() Health {
+	h := *s.health.Load()
+	if now := s.clock(); h.Trouble == "" && now.Sub(h.Checked) > healthStale {
+		h.Trouble, h.Cause, h.Since = TroubleStore, errNoBeat, now
+	}
+	return h
+}
+
+// troubleOf says what an error of the store means for this node.
+func troubleOf(err error) Trouble {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, ErrWrongSecret):
+		return TroubleSecret
+	}
+	return TroubleStore
+}

@@ -1,0 +1,273 @@
+package tokens
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// HistoryKind is what happened to a family. The set is closed.
+type HistoryKind string
+
+// The kinds of history entry.
+const (
+	HistoryBegun    HistoryKind = "begun"    // a login
+	HistoryUsed     HistoryKind = "used"     // refreshed from another place than before, as far as this node knows
+	HistoryReplayed HistoryKind = "replayed" // the predecessor came again within the leeway
+	HistoryHealed   HistoryKind = "healed"   // the store had lost a write
+	HistoryReused   HistoryKind = "reused"   // an old token came; the family is ended
+	HistoryRefused  HistoryKind = "refused"  // a refresh of a family that is over; By is the Reason
+	HistoryEvicted  HistoryKind = "evicted"  // by a newer login beyond max_active
+	HistoryEnded    HistoryKind = "ended"    // by somebody; By says who
+)
+
+// Who ended a family: By of HistoryEnded. The set is closed.
+const (
+	EndedByClient   = "client"   // the application revoked its token (RFC 7009)
+	EndedByPerson   = "person"   // on the account page
+	EndedBySignOut  = "sign_out" // of the session that it began in
+	EndedByOperator = "operator"
+	EndedByReplay   = "code_reuse" // its authorization code came twice
+	EndedByNext     = "replaced"   // by the next sign-in of the browser that kept it in a cookie
+)
+
+// HistoryEntry is one line of a family's history.
+type HistoryEntry struct {
+	Time    time.Time // milliseconds
+	Kind    HistoryKind
+	By      string // of a closed set: who or why
+	Client  string // the client_id
+	User    UserTag
+	Request string        // the request's id in the log; "" for HistoryBegun and HistoryUsed
+	Address string        // of who asked
+	Device  string        // of who asked
+	Age     time.Duration // with HistoryReplayed: how long ago the current token was made
+}
+
+// historyText is a HistoryEntry in the store. Absent members are zero.
+type historyText struct {
+	Time    int64       `json:"t"` // milliseconds
+	Kind    HistoryKind `json:"k"`
+	By      string      `json:"b,omitempty"`
+	Client  string      `json:"c,omitempty"`
+	User    string      `json:"u,omitempty"`
+	Request string      `json:"r,omitempty"`
+	Address string      `json:"a,omitempty"`
+	Device  string      `json:"d,omitempty"`
+	Age     int64       `json:"g,omitempty"` // milliseconds
+}
+
+// encode writes the entry; every text that a request chose is bounded.
+func (e HistoryEntry) encode() ([]byte, error) {
+	return json.Marshal(historyText{
+		Time: e.Time.UnixMilli(), Kind: e.Kind, By: e.By, Client: clipText(e.Client), User: e.User.String(),
+		Request: clipText(e.Request), Address: clipText(e.Address), Device: clipText(e.Device), Age: e.Age.Milliseconds(),
+	})
+}
+
+func parseHistoryEntry(text []byte) (HistoryEntry, error) {
+	var t historyText
+	if err := json.Unmarshal(text, &t); err != nil {
+		return HistoryEntry{}, fmt.Errorf("reading history: %w", err)
+	}
+	user, _ := ParseUserTag(t.User)
+	return HistoryEntry{
+		Time: time.UnixMilli(t.Time), Kind: t.Kind, By: t.By, Client: t.Client, User: user,
+		Request: t.Request, Address: t.Address, Device: t.Device, Age: time.Duration(t.Age) * time.Millisecond,
+	}, nil
+}
+
+// clipText bounds a text and what JSON makes of it, so that an entry stays below MaxNote.
+func clipText(s string) string {
+	const limit = 100
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "")
+	}
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || r == utf8.RuneError || strings.ContainsRune(`"\<>&`, r) {
+			return '_'
+		}
+		return r
+	}, s)
+}
+
+// historian writes histories behind the answers: a refresh does not wait for
+// it, and what it can't write is lost and counted.
+type historian struct {
+	store   Histories
+	queue   chan Note
+	dropped atomic.Uint64
+	mu      sync.Mutex
+	used    map[FamilyID]lastUse
+	repeats repeatedNotes
+	served  servedRequests
+}
+
+// lastUse is where a family was used last, by the notes of this node, and when
+// that was noted or the history prolonged.
+type lastUse struct {
+	address, device string
+	noted           time.Time
+}
+
+const (
+	historyQueue = 1024    // notes that wait
+	historyBatch = 64      // notes in one call
+	historyUsed  = 1 << 15 // families of which the last use is remembered
+	historyDrain = 2 * time.Second
+	// historyRenew is after how long a use from the same place prolongs the history,
+	// so that it is kept for a family in use. It is far below HistoryAge.
+	historyRenew = 7 * 24 * time.Hour
+)
+
+func newHistorian(store Histories) *historian {
+	return &historian{store: store, queue: make(chan Note, historyQueue), used: make(map[FamilyID]lastUse)}
+}
+
+// note queues an entry about a family, by the request in ctx.
+func (h *historian) note(ctx context.Context, family FamilyID, e HistoryEntry) {
+	o := originFrom(ctx)
+	if e.Address == "" && e.Device == "" {
+		e.Address, e.Device = o.Address, o.device()
+	}
+	usual := e.Kind == HistoryBegun || e.Kind == HistoryUsed
+	if request := o.requestID(); usual && request != "" {
+		h.served.add(TagRequest(request), family)
+	}
+	worth := worthNote
+	switch {
+	case usual:
+		worth = h.worthOf(family, e)
+	case e.Kind.repeatable() && !h.repeats.take(family, e):
+		worth = worthNothing
+	}
+	switch worth {
+	case worthNothing:
+	case worthTime:
+		h.enqueue(Note{Family: family})
+	case worthNote:
+		if !usual { // these are few, and the ones that are asked about
+			e.Request = o.requestID()
+		}
+		h.add(family, e)
+	}
+}
+
+// add queues an entry.
+func (h *historian) add(family FamilyID, e HistoryEntry) {
+	text, err := e.encode()
+	if err != nil {
+		h.dropped.Add(1)
+		return
+	}
+	n := Note{Family: family, Text: text}
+	if e.Request != "" {
+		n.Request = TagRequest(e.Request)
+	}
+	h.enqueue(n)
+}
+
+func (h *historian) enqueue(n Note) {
+	select {
+	case h.queue <- n:
+	default:
+		h.dropped.Add(1)
+	}
+}
+
+// worth is what becomes of a use.
+type worth uint8
+
+const (
+	worthNothing worth = iota
+	worthTime          // the history is prolonged
+	worthNote
+)
+
+// worthOf says what a use is worth. It goes by what this node remembers, which is
+// bounded: then there is a note too many.
+func (h *historian) worthOf(family FamilyID, e HistoryEntry) worth {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	was, known := h.used[family]
+	age := e.Time.Sub(was.noted)
+	same := known && was.address == e.Address && was.device == e.Device && age < HistoryAge // else it is forgotten
+	if same && age < historyRenew {
+		return worthNothing
+	}
+	if len(h.used) >= historyUsed {
+		clear(h.used)
+	}
+	h.used[family] = lastUse{e.Address, e.Device, e.Time}
+	if same {
+		return worthTime
+	}
+	return worthNote
+}
+
+// run writes until ctx ends, and then what is still queued, for a moment.
+func (h *historian) run(ctx context.Context) {
+	// A write that is under way at the end is not lost.
+	writing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(historyDrain, stop) })()
+	for {
+		select {
+		case first := <-h.queue:
+			h.write(writing, first)
+		case <-ctx.Done():
+			for len(h.queue) > 0 && writing.Err() == nil {
+				h.write(writing, <-h.queue)
+			}
+			return
+		}
+	}
+}
+
+// write writes a note and those that wait behind it.
+func (h *historian) write(ctx context.Context, first Note) {
+	notes := []Note{first}
+	for len(notes) < historyBatch && len(h.queue) > 0 {
+		notes = append(notes, <-h.queue)
+	}
+	if err := h.store.AppendHistory(ctx, notes); err != nil {
+		h.dropped.Add(uint64(len(notes))) // the store itself tells of its trouble
+	}
+}
+
+// HistoryDropped returns how many notes were lost since the process began.
+func (s *State) HistoryDropped() uint64 { return s.history.dropped.Load() }
+
+// History returns what happened to some families lately, each the oldest first.
+func (i *Issuer) History(ctx context.Context, families ...FamilyID) ([][]HistoryEntry, error) {
+	notes, err := i.state.Store.History(ctx, families)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	all := make([][]HistoryEntry, len(notes))
+	for n, list := range notes {
+		for k, note := range list {
+			if k > 0 && string(note.Text) == string(list[k-1].Text) {
+				continue // sent again after a lost reply
+			}
+			e, err := parseHistoryEntry(note.Text)
+			if err != nil {
+				continue // of a newer version
+			}
+			all[n] = append(all[n], e)
+		}
+	}
+	return all, nil
+}
+
+// note adds to the history of a family.
+func (i *Issuer) note(ctx context.Context, family FamilyID, e HistoryEntry) {
+	e.Time = i.cfg.Clock()
+	i.state.history.note(ctx, family, e)
+}

@@ -1,0 +1,52 @@
+package redisstore
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+)
+
+// DOS-11: what a denied token costs Redis, in keys of at most 64 bytes: ten
+// million of them, each of another user, are about 2 GB.
+func TestDenialsMemory(t *testing.T) {
+	const entries = 20_000
+	for _, perUser := range []int{1, 10} {
+		t.Run(fmt.Sprintf("%d per user", perUser), func(t *testing.T) {
+			server := redistest.Start(t)
+			s := openStore(t, server, func(o *Options) { o.KeyPrefix = "gatehouse:" })
+			if err := s.DenyToken(t.Context(), tokens.TagSubject("local|first"), tokens.TokenID{1}, time.Now().Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+			before := usedMemory(t, server)
+			var wg sync.WaitGroup
+			const workers = 8
+			for worker := range workers {
+				wg.Go(func() {
+					for i := worker; i < entries; i += workers {
+						var id tokens.TokenID
+						binary.BigEndian.PutUint32(id[:], uint32(i))
+						user := tokens.TagSubject(fmt.Sprint("local|", i/perUser))
+						if err := s.DenyToken(t.Context(), user, id, time.Now().Add(time.Hour)); err != nil {
+							t.Error(err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+			each := float64(usedMemory(t, server)-before) / entries
+			t.Logf("%.0f bytes for each denied token", each)
+			if each > 300 {
+				t.Errorf("a denied token takes %.0f bytes", each)
+			}
+			if key := s.userKey(tokens.TagSubject("local|0"), denied); len(key) > 64 {
+				t.Errorf("the key %q has %d bytes", key, len(key))
+			}
+		})
+	}
+}

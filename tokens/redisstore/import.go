@@ -1,0 +1,300 @@
+package redisstore
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// importBatch is how many records of an import are sent at once.
+const importBatch = 256
+
+// Import implements tokens.Transfers.
+func (s *Store) Import(ctx context.Context, id [16]byte, records iter.Seq2[tokens.Record, error]) error {
+	start := time.Now()
+	err := s.importAll(ctx, id, records)
+	s.options.OnCall("import", time.Since(start), err)
+	return err
+}
+
+func (s *Store) importAll(ctx context.Context, id [16]byte, records iter.Seq2[tokens.Record, error]) error {
+	s.lifecycle.Lock()
+	defer s.lifecycle.Unlock()
+	if s.opening.Load() != nil {
+		return errors.New("importing into the store: it is open")
+	}
+	c, err := s.connected(ctx)
+	if err != nil {
+		return s.opened(err)
+	}
+	if err := s.beginImport(ctx, c, id); err != nil {
+		return s.opened(err)
+	}
+	m := &importer{store: s, conn: c, clients: map[tokens.ClientTag]time.Time{}}
+	for r, err := range records {
+		if err == nil {
+			err = m.add(ctx, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.opened(m.finish(ctx, id))
+}
+
+// beginImport makes sure that nothing is there but what this import has written.
+func (s *Store) beginImport(ctx context.Context, c *connection, id [16]byte) error {
+	const isNew, again, other, taken = 0, 1, 2, 3
+	marked := int64(-1)
+	there := false
+	err := s.within(ctx, c, func(ctx context.Context, c *connection) (err error) {
+		there, err = c.client.HExists(ctx, s.common("store"), "importing").Result()
+		return err
+	})
+	if err == nil && !there {
+		err = s.mustBeEmpty(ctx, c)
+	}
+	if err == nil {
+		err = s.within(ctx, c, func(ctx context.Context, c *connection) error {
+			a, err := s.eval(ctx, c, s.scripts().importBegin, []string{s.common("store")}, id[:])
+			if err == nil {
+				marked, err = a.int(), a.err
+			}
+			return err
+		})
+	}
+	switch {
+	case err != nil:
+		return err
+	case marked == other:
+		return tokens.ErrUnfinishedImport
+	case marked == taken:
+		return tokens.ErrNotEmpty
+	case marked != isNew && marked != again:
+		return errBadAnswer
+	}
+	return nil
+}
+
+// mustBeEmpty looks at every server for a key of ours.
+func (s *Store) mustBeEmpty(ctx context.Context, c *connection) error {
+	var servers []server
+	err := s.within(ctx, c, func(ctx context.Context, c *connection) (err error) {
+		servers, err = primaries(ctx, c)
+		return err
+	})
+	for _, one := range servers {
+		for cursor, done := uint64(0), false; err == nil && !done; done = cursor == 0 {
+			err = s.within(ctx, c, func(ctx context.Context, _ *connection) error {
+				keys, next, err := one.client.Scan(ctx, cursor, s.options.KeyPrefix+"*", 10*scanPage).Result()
+				if err == nil && len(keys) > 0 {
+					err = tokens.ErrNotEmpty
+				}
+				cursor = next
+				return err
+			})
+		}
+	}
+	return err
+}
+
+// importer writes records in batches.
+type importer struct {
+	store   *Store
+	conn    *connection
+	about   *tokens.StoreRecord
+	clients map[tokens.ClientTag]time.Time
+	waiting []scriptCall
+}
+
+// scriptCall is a script with what it is sent.
+type scriptCall struct {
+	script *script
+	key    string
+	args   []any
+}
+
+func (m *importer) add(ctx context.Context, r tokens.Record) error {
+	if m.about == nil && r.Store == nil {
+		return errors.New("importing into the store: the records of it do not begin with what it is")
+	}
+	s := m.store
+	switch {
+	case r.Store != nil:
+		m.about = r.Store
+		return nil
+	case r.Client != nil:
+		m.clients[r.Client.Client] = r.Client.Before
+		return nil
+	case r.Grant != nil:
+		m.waiting = append(m.waiting, scriptCall{s.scripts().putGrant, s.common("grants"), []any{r.Grant.ID[:], r.Grant.Text}})
+	case r.Assertion != nil:
+		m.waiting = append(m.waiting, scriptCall{
+			s.scripts().useAssertion, s.key("a:" + r.Assertion.ID.String()), []any{unixMillis(r.Assertion.Until), make([]byte, 8)},
+		})
+	case r.Held != nil:
+		call, err := m.held(r.Held)
+		if err != nil {
+			return err
+		}
+		m.waiting = append(m.waiting, call)
+	case r.Denied != nil:
+		m.waiting = append(m.waiting, m.denied(r.Denied))
+	case r.Codes != nil:
+		m.waiting = append(m.waiting, m.codes(r.Codes))
+	default:
+		return errNewerRecord
+	}
+	if len(m.waiting) < importBatch {
+		return nil
+	}
+	return m.flush(ctx)
+}
+
+func (m *importer) held(h *tokens.HeldRecord) (scriptCall, error) {
+	grace := millis(m.about.TokenLifetime + time.Minute)
+	args := []any{grace, flag(h.Profile != nil), h.Fingerprint[:], h.Profile}
+	for _, f := range h.Families {
+		record, err := f.MarshalBinary()
+		if err != nil {
+			return scriptCall{}, err
+		}
+		args = append(args, f.ID[:], record)
+	}
+	for _, session := range h.Sessions {
+		args = append(args, session.ID[:], packSession(session))
+	}
+	return scriptCall{m.store.scripts().importHeld, m.store.userKey(h.User, held), args}, nil
+}
+
+func (m *importer) denied(d *tokens.DeniedRecord) scriptCall {
+	end, args := time.Time{}, []any{int64(0)}
+	if !d.Before.IsZero() || !d.Issued.IsZero() {
+		record := []byte{1}
+		for _, t := range []time.Time{d.Before, d.Until, d.Issued} {
+			record = appendSeconds(record, t)
+		}
+		args = append(args, []byte{kindMarks}, append(record, make([]byte, 8+6)...))
+		end = later(d.Until, d.Issued.Add(time.Second))
+	}
+	for _, e := range d.Entries {
+		record := append(appendSeconds([]byte{1}, e.Until), e.Attempt[:]...)
+		var flags byte
+		if e.Lived {
+			flags |= 1
+		}
+		if e.Reused {
+			flags |= 2
+		}
+		args = append(args, append([]byte{byte(e.Kind)}, e.Name()...), append(record, flags))
+		end = later(end, e.Until)
+	}
+	args[0] = unixMillis(end)
+	return scriptCall{m.store.scripts().importFields, m.store.userKey(d.User, denied), args}
+}
+
+func (m *importer) codes(c *tokens.CodesRecord) scriptCall {
+	end := time.Time{}
+	args := append(make([]any, 0, 1+2*len(c.Codes)), int64(0))
+	for _, code := range c.Codes {
+		record := appendMillis6(appendMillis6([]byte{1}, code.Expires), code.Taken)
+		record = append(append(record, code.Attempt[:]...), code.Session[:]...)
+		args = append(args, code.ID[:], append(record, code.Body...))
+		end = later(end, code.Expires)
+	}
+	args[0] = unixMillis(end)
+	return scriptCall{m.store.scripts().importFields, m.store.userKey(c.User, codes), args}
+}
+
+// flush writes what waits.
+func (m *importer) flush(ctx context.Context) error {
+	waiting := m.waiting
+	m.waiting = nil
+	if len(waiting) == 0 {
+		return nil
+	}
+	err := m.store.within(ctx, m.conn, func(ctx context.Context, c *connection) error {
+		pipe := c.client.Pipeline()
+		cmds := make([]*redis.Cmd, len(waiting))
+		for i, w := range waiting {
+			cmds[i] = w.script.EvalSha(ctx, pipe, []string{w.key}, append([]any{0}, w.args...)...)
+		}
+		_, _ = pipe.Exec(ctx) // each command has its error
+		for i, cmd := range cmds {
+			err := cmd.Err()
+			if redis.HasErrorPrefix(err, "NOSCRIPT") {
+				_, err = m.store.eval(ctx, c, waiting[i].script, []string{waiting[i].key}, waiting[i].args...)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("importing into the store: %w", err)
+	}
+	return nil
+}
+
+// finish writes the watermarks and the keys, and the birth mark last.
+func (m *importer) finish(ctx context.Context, id [16]byte) error {
+	s := m.store
+	if m.about == nil {
+		return errors.New("importing into the store: the records are of no store")
+	}
+	if len(m.clients) > 0 {
+		args := []any{int64(0)}
+		for client, before := range m.clients {
+			args = append(args, client[:], appendSeconds([]byte{1}, before))
+		}
+		m.waiting = append(m.waiting, scriptCall{s.scripts().importFields, s.key("clients"), args})
+	}
+	if m.about.KeysVersion > 0 {
+		m.waiting = append(m.waiting, scriptCall{
+			s.scripts().importFields, s.common("keys"), []any{int64(0), "version", m.about.KeysVersion, "sealed", m.about.Keys},
+		})
+	}
+	if err := m.flush(ctx); err != nil {
+		return err
+	}
+	return s.within(ctx, m.conn, func(ctx context.Context, c *connection) error {
+		a, err := s.eval(ctx, c, s.scripts().importFinish, []string{s.common("store")},
+			id[:], unixMillis(m.about.Born), millis(m.about.TokenLifetime), slices.Concat(slicesOf(m.about.Secrets)...))
+		if err == nil && !a.bool() {
+			err = cmp.Or(a.err, error(unfitError("importing into the store: another import has taken it over")))
+		}
+		return err
+	})
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// appendSeconds writes a time as seconds reads it.
+func appendSeconds(b []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return append(b, 0, 0, 0, 0)
+	}
+	return binary.BigEndian.AppendUint32(b, uint32(t.Unix()))
+}
+
+// appendMillis6 writes a time as millis6 reads it.
+func appendMillis6(b []byte, t time.Time) []byte {
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(unixMillis(t)))
+	return append(b, ms[2:]...)
+}

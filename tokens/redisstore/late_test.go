@@ -1,0 +1,89 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+)
+
+// TestLateCalls: what a server that stood still finds in its sockets, and nobody
+// waits for any more, spends neither a refresh token nor a code.
+func TestLateCalls(t *testing.T) {
+	const timeout = 200 * time.Millisecond
+	for _, tt := range []struct {
+		name string
+		call func(ctx context.Context, s *Store, id byte) (bool, error) // whether it was there to be had
+	}{
+		{"refresh token", func(ctx context.Context, s *Store, id byte) (bool, error) {
+			res, err := s.Rotate(ctx, tokens.RotateRequest{
+				User: user, Family: tokens.FamilyID{id}, Presented: 1, Rotation: true, Lifetime: time.Hour, DenyFor: time.Hour, Attempt: newAttempt(),
+			})
+			return res.Outcome == tokens.Rotated, err
+		}},
+		{"code", func(ctx context.Context, s *Store, id byte) (bool, error) {
+			res, err := s.TakeCode(ctx, tokens.TakeRequest{User: user, ID: tokens.CodeID{id}, DenyFor: time.Hour, Attempt: newAttempt()})
+			return res.Outcome == tokens.CodeTaken, err
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			server := redistest.Start(t)
+			s := openStore(t, server, func(o *Options) { o.Timeout = timeout })
+			ctx := t.Context()
+			session := holdings(t, s)
+			_, err := s.PutCode(ctx, tokens.PutRequest{User: user, ID: tokens.CodeID{1}, Session: session, Body: []byte("{}"), Lifetime: time.Minute})
+			mustDo(t, err)
+			_, err = s.Beat(ctx)
+			mustDo(t, err)
+			_, err = tt.call(ctx, s, 9) // the server knows the script from now on
+			mustDo(t, err)
+
+			server.Stop()
+			if _, err := tt.call(ctx, s, 1); !errors.Is(err, ErrUnreachable) {
+				t.Fatalf("a server that stands still: %v", err)
+			}
+			server.Continue()
+			had, err := tt.call(ctx, s, 1)
+			for errors.Is(err, ErrUnreachable) && ctx.Err() == nil {
+				had, err = tt.call(ctx, s, 1)
+			}
+			if !had || err != nil {
+				t.Errorf("the same again: had %v, %v", had, err)
+			}
+		})
+	}
+}
+
+// TestLateThoughSomebodyWaits: a server whose clock is not what we took it for
+// decides all the same.
+func TestLateThoughSomebodyWaits(t *testing.T) {
+	server := redistest.Start(t)
+	s := openStore(t, server)
+	holdings(t, s)
+	s.serverClock.Store(&clockReading{at: time.Now(), server: time.Now().Add(-time.Hour)})
+	for generation := uint32(1); generation < 3; generation++ {
+		res, err := s.Rotate(t.Context(), tokens.RotateRequest{
+			User: user, Family: tokens.FamilyID{1}, Presented: generation, Rotation: true, Lifetime: time.Hour, DenyFor: time.Hour, Attempt: newAttempt(),
+		})
+		mustDo(t, err)
+		if res.Outcome != tokens.Rotated {
+			t.Errorf("generation %d: outcome %d", generation, res.Outcome)
+		}
+	}
+}
+
+// holdings gives the user a session and the family 1.
+func holdings(t *testing.T, s *Store) tokens.SessionID {
+	t.Helper()
+	id := tokens.SessionID{1}
+	session, err := s.CreateSession(t.Context(), tokens.SessionRequest{User: user, ID: id, Lifetime: time.Hour, Profile: []byte("alice")})
+	mustDo(t, err)
+	_, err = s.CreateFamily(t.Context(), tokens.CreateRequest{
+		User: user, ID: tokens.FamilyID{1}, AuthTime: session.AuthTime, Lifetime: time.Hour, MaxActive: 9, DenyFor: time.Hour, Attempt: newAttempt(),
+	})
+	mustDo(t, err)
+	return id
+}

@@ -1,0 +1,15 @@
+-- Writes all that a user holds, as scan_held.lua has returned it, over what an
+-- import has written before.
+--
+-- KEYS   1 what the user holds
+-- ARGV   1 number of the call   2 grace ms   3 '1' or '0' for whether there is a profile   4 fingerprint   5 profile
+--        6 id of a family or session   7 its record   and so on
+-- Result {number of the call}
+
+redis.call('DEL', KEYS[1])
+if ARGV[3] == '1' then write_profile(nil, ARGV[4], ARGV[5]) end
+for i = 6, #ARGV, 2 do
+  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+end
+settle(read_grants(), -2)
+return { ARGV[1] }

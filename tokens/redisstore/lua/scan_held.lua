@@ -1,0 +1,18 @@
+-- Returns all that a user holds, as records.
+--
+-- KEYS   1 what the user holds
+-- ARGV   1 number of the call
+-- Result {number of the call, now ms, profile, or false if there is none, fingerprint,
+--         {id of a family or session, record, id, record, ...}}
+
+local all, records = redis.call('HGETALL', KEYS[1]), {}
+local profile
+for i = 1, #all, 2 do
+  if all[i] == 'p' then
+    profile = read_profile(all[i + 1])
+  elseif #all[i] ~= 2 or all[i]:sub(1, 1) ~= 'p' then
+    table.insert(records, all[i])
+    table.insert(records, all[i + 1])
+  end
+end
+return { ARGV[1], now, profile and profile.text or false, profile and profile.fingerprint or NONE, records }

@@ -1,0 +1,93 @@
+package redisstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// leaseFor is for how long a node relies on what it has last seen: that the
+// store was not exported, or that it was. An export marks the store and waits
+// for longer than this before it reads, so that no node decides anything
+// behind its back. In a Cluster the mark is on another node than the users, so
+// that the scripts themselves can't look at it, and as long as this its node may
+// be out of reach without a loss to users elsewhere: as long as watermarks are
+// believed by default.
+const leaseFor = tokens.DefaultMaxLag
+
+// stopsWithin is after how long the last call has ended that a node made before
+// it saw the mark of an export: one begins when the lease is all but over, and
+// takes as long as it may. As long again is for clocks and busy machines. The
+// other nodes' settings are taken to be ours.
+func (s *Store) stopsWithin(o *Options) time.Duration { return s.leaseFor + 2*o.longestCall() }
+
+// sighting is what a node knows of the mark.
+type sighting struct {
+	moved bool
+	asked time.Time // before the question was sent
+}
+
+// age is how old a sighting is. A process that was suspended, or a clock that
+// was set, must not make it look younger: of two clocks the later counts.
+func (g *sighting) age(now time.Time) time.Duration {
+	return max(now.Sub(g.asked), now.Round(0).Sub(g.asked.Round(0)))
+}
+
+// readers are the calls that a store answers, too, that was exported.
+var readers = map[string]bool{
+	"list_families": true, "profile": true, "grant": true, "keys": true, "now": true, "denials": true, "client_watermarks": true,
+	"scan_users": true, "held": true, "export": true, "resume": true, "import": true, "beat": true,
+	"history": true, "family_of_request": true,
+}
+
+// mayDecide returns ErrMoved when the store was exported. It costs one atomic
+// read: the watch keeps what was seen fresh, unless Redis was out of reach.
+func (s *Store) mayDecide(ctx context.Context, c *connection) error {
+	g := s.seen.Load()
+	if g == nil || g.age(time.Now()) >= s.leaseFor {
+		var err error
+		if g, err = s.look(ctx, c); err != nil {
+			return err
+		}
+	}
+	if g.moved {
+		return tokens.ErrMoved
+	}
+	return nil
+}
+
+// look asks for the mark.
+func (s *Store) look(ctx context.Context, c *connection) (*sighting, error) {
+	asked := time.Now()
+	moved, err := s.markMoved(ctx, c, "")
+	if err != nil {
+		return nil, err
+	}
+	g := &sighting{moved: moved, asked: asked}
+	s.seen.Store(g)
+	return g, nil
+}
+
+// markMoved asks for the mark, and sets it with "1" or takes it away with "0".
+// It returns whether it was there before.
+func (s *Store) markMoved(ctx context.Context, c *connection, set string) (was bool, err error) {
+	a, err := s.eval(ctx, c, s.scripts().moved, []string{s.common("store")}, set)
+	if err != nil {
+		return false, err
+	}
+	was = a.bool()
+	return was, a.err
+}
+
+// checkMoved keeps what is known of the mark fresh.
+func (s *Store) checkMoved(ctx context.Context, c *connection) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.opening.Load() != nil && !s.closed {
+		_ = s.within(ctx, c, func(ctx context.Context, c *connection) error {
+			_, err := s.look(ctx, c) // else whoever decides next asks
+			return err
+		})
+	}
+}

@@ -1,0 +1,223 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// behindEvery is between two questions to a server whose replicas are behind.
+	// Most of the time passes in WAIT itself.
+	behindEvery = 50 * time.Millisecond
+	// outageEdge is within how long of each other the nodes see that replicas
+	// fall behind: each asks every probeEvery.
+	outageEdge = 2 * probeEvery
+	// maxOutages bounds what is remembered of replicas that come and go.
+	maxOutages = 64
+	// longestLeeway is the longest that a client may have.
+	longestLeeway = time.Minute
+)
+
+// replication is what a node knows of the replicas that its answers wait for
+// (WaitReplicas), server by server. While those of one are behind, no call
+// waits for them: see Store.runBehind.
+type replication struct {
+	fell chan struct{} // filled when some fall behind: the watch asks at once
+
+	mu     sync.Mutex
+	places map[string]*replicas
+}
+
+// replicas are those of one server.
+type replicas struct {
+	behind  bool
+	sent    time.Time // the newest write that WAIT has told of
+	back    time.Time // when they had last caught up
+	outages []outage  // oldest first; the last one may not be over
+}
+
+// outage is a time in which replicas were behind.
+type outage struct {
+	began  time.Time     // not later than for any other node
+	served time.Duration // how long they were not behind since, until replicas.back
+}
+
+func newReplication() *replication {
+	return &replication{fell: make(chan struct{}, 1), places: make(map[string]*replicas)}
+}
+
+// behind reports whether the replicas of a server were behind when it was last asked.
+func (r *replication) behind(place string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.places[place]
+	return p != nil && p.behind
+}
+
+// note keeps whether enough replicas have confirmed a write, which was sent at
+// some time: what is told of an earlier one than the newest is out of date.
+func (r *replication) note(place string, sent time.Time, enough bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.places[place]
+	if p == nil {
+		p = &replicas{}
+		r.places[place] = p
+	}
+	if sent.Before(p.sent) {
+		return
+	}
+	p.sent = sent
+	switch {
+	case enough && p.behind:
+		p.behind, p.back = false, time.Now()
+	case !enough && !p.behind:
+		p.fall(sent)
+		select {
+		case r.fell <- struct{}{}:
+		default: // the watch is on its way
+		}
+	}
+}
+
+// fall begins an outage that a write has met with.
+func (p *replicas) fall(sent time.Time) {
+	for i := range p.outages {
+		p.outages[i].served += max(0, sent.Sub(p.back))
+	}
+	p.outages = slices.DeleteFunc(p.outages, func(o outage) bool { return o.served >= longestLeeway })
+	if len(p.outages) == maxOutages {
+		p.outages = slices.Delete(p.outages, 0, 1)
+	}
+	p.behind = true
+	p.outages = append(p.outages, outage{began: sent.Add(-outageEdge)})
+}
+
+// leeway returns the leeway of a rotation at a server, where answers wait
+// strictly, for a client that has this one.
+//
+// A rotation at the edge of an outage is committed, waits in vain and is
+// answered 503; its client comes again with what it held, and can't be answered
+// until the replicas are back. So its leeway begins there: for as long as the
+// leeway after an outage, the leeway reaches back to where that began. This lets
+// in what was rotated at the edge and nothing else. What was rotated before is
+// older. Nothing was rotated in between, since every node that has seen the
+// outage begin refuses to, and the last of them has seen it within outageEdge
+// (runBehind). What was rotated since is younger than the client's own leeway.
+// Time in a further outage does not count, for nobody could come in it. A leeway
+// of 0 stays 0: such a client is told that no answer is repeated.
+func (r *replication) leeway(place string, own time.Duration) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.places[place]
+	if own == 0 || p == nil || p.behind {
+		return own
+	}
+	now := time.Now()
+	for _, o := range p.outages {
+		if o.served+now.Sub(p.back) < own {
+			return max(own, now.Sub(o.began))
+		}
+	}
+	return own
+}
+
+// leewayAt is replication.leeway where a key lies.
+func (s *Store) leewayAt(ctx context.Context, c *connection, key string, own time.Duration) time.Duration {
+	if w := c.options.WaitReplicas; w.Number == 0 || !w.Strict {
+		return own
+	}
+	server, err := serverOf(ctx, c.client, key)
+	if err != nil {
+		return own // and nothing will be decided
+	}
+	return s.replication.leeway(c.placeOf(server), own)
+}
+
+// watchReplicas asks the servers whether their replicas keep up, and those with
+// replicas that are behind whether they are back. It is a goroutine beside the
+// watch, since WAIT may take as long as is configured.
+func (s *Store) watchReplicas(ctx context.Context, c *connection) {
+	pause := probeEvery
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.replication.fell:
+		case <-time.After(pause):
+		}
+		pause = probeEvery
+		s.guarded(func() {
+			if s.opening.Load() != nil && s.probeReplicas(ctx, c) {
+				pause = behindEvery
+			}
+		})
+	}
+}
+
+// probeReplicas asks all servers and reports whether the replicas of any are behind.
+func (s *Store) probeReplicas(ctx context.Context, c *connection) (behind bool) {
+	ctx, cancel := context.WithTimeout(ctx, c.options.longestCall())
+	defer cancel()
+	keys := s.probeKeys(ctx, c)
+	var wg sync.WaitGroup
+	for server, key := range keys {
+		wg.Go(func() {
+			w := c.options.WaitReplicas
+			sent := time.Now()
+			pipe := server.Pipeline()
+			write := pipe.Set(ctx, key, "", probeKept)
+			wait := pipe.Do(ctx, "WAIT", w.Number, w.Timeout.Milliseconds())
+			_, _ = pipe.Exec(ctx) // each command has its error
+			if got, err := wait.Int(); err == nil && write.Err() == nil {
+				s.replication.note(c.placeOf(server), sent, got >= w.Number)
+			}
+		})
+	}
+	wg.Wait()
+	for server := range keys {
+		behind = behind || s.replication.behind(c.placeOf(server))
+	}
+	return behind
+}
+
+const (
+	// probeKept is how long the key lives that probeReplicas writes.
+	probeKept = time.Minute
+	// probeTags is in how many slots a place is looked for that lies on a server.
+	// One that serves very few slots may be missed: the calls themselves ask it.
+	probeTags = 1 << 14
+)
+
+// probeKeys names a key on each server that takes writes.
+func (s *Store) probeKeys(ctx context.Context, c *connection) map[*redis.Client]string {
+	cluster, ok := c.client.(*redis.ClusterClient)
+	if !ok {
+		return map[*redis.Client]string{c.client.(*redis.Client): s.probeKey(0)}
+	}
+	var mu sync.Mutex
+	wanted := make(map[*redis.Client]bool)
+	_ = cluster.ForEachMaster(ctx, func(_ context.Context, server *redis.Client) error {
+		mu.Lock()
+		defer mu.Unlock()
+		wanted[server] = true
+		return nil
+	})
+	keys := make(map[*redis.Client]string, len(wanted))
+	for n := 0; n < probeTags && len(wanted) > 0; n++ {
+		server, err := cluster.MasterForKey(ctx, s.probeKey(n))
+		if err == nil && wanted[server] {
+			keys[server] = s.probeKey(n)
+			delete(wanted, server)
+		}
+	}
+	return keys
+}
+
+// probeKey names a key that replicas are asked about.
+func (s *Store) probeKey(n int) string { return s.key(fmt.Sprintf("%s{%d}", probed, n)) }

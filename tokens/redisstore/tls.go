@@ -1,0 +1,81 @@
+package redisstore
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// tlsDialer makes connections by TLS. go-redis tells of a handshake that nobody
+// answers only that its time was up: so what became of the last one is
+// remembered, to be named in errors.
+type tlsDialer struct {
+	config  *tls.Config
+	timeout time.Duration
+	failed  atomic.Pointer[handshakeError] // the last handshake; nil when it succeeded
+}
+
+// keepAlive is go-redis's.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 5 * time.Minute, Interval: 15 * time.Second, Count: 9}
+
+func (d *tlsDialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	plain := net.Dialer{KeepAliveConfig: keepAlive}
+	conn, err := plain.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	config := d.config
+	if config.ServerName == "" {
+		host, _, _ := net.SplitHostPort(address) // it was dialled
+		config = config.Clone()
+		config.ServerName = host
+	}
+	secured := tls.Client(conn, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		failed := &handshakeError{address, err}
+		d.failed.Store(failed)
+		return nil, failed
+	}
+	d.failed.Store(nil)
+	return secured, nil
+}
+
+// handshakeError is a handshake that failed.
+type handshakeError struct {
+	address string
+	cause   error
+}
+
+func (e *handshakeError) Error() string {
+	mend := ""
+	if record := (tls.RecordHeaderError{}); errors.As(e.cause, &record) || errors.Is(e.cause, context.DeadlineExceeded) {
+		mend = ": name the port where Redis speaks TLS, or remove `tls` if it speaks none"
+	}
+	return fmt.Sprintf("the TLS handshake with %s has failed (%v)%s", e.address, e.cause, mend)
+}
+
+func (e *handshakeError) Unwrap() error { return e.cause }
+
+// named adds to an error of a call that no handshake succeeds, unless a server has answered.
+func (c *connection) named(err error) error {
+	var (
+		answered redis.Error
+		itself   *handshakeError
+	)
+	if err == nil || c.tls == nil || errors.As(err, &answered) || errors.As(err, &itself) {
+		return err
+	}
+	if failed := c.tls.failed.Load(); failed != nil {
+		return fmt.Errorf("%w: %w", failed, err)
+	}
+	return err
+}

@@ -1,0 +1,319 @@
+package redisstore
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// scanPage is about how many keys one step of a scan looks at.
+const scanPage = 256
+
+// Enable implements tokens.Users. It goes into the journal, behind the disabling
+// that a failover would repeat. One that another node repeats later holds: a
+// user is shut out rather than let in, until enabled once more.
+func (s *Store) Enable(ctx context.Context, user tokens.UserTag, attempt tokens.Attempt) (bool, error) {
+	keys, args := s.userKeys(user, held, denied), []any{attempt[:]}
+	a, err := s.decide(ctx, "enable", s.scripts().enable, keys, args...)
+	if err != nil {
+		return false, err
+	}
+	was := a.bool()
+	s.journal.add(s.scripts().enable, keys, args...)
+	return was, a.err
+}
+
+// Held implements tokens.Users.
+func (s *Store) Held(ctx context.Context, user tokens.UserTag) (tokens.HeldRecord, error) {
+	a, err := s.decide(ctx, "held", s.scripts().scanHeld, s.userKeys(user, held))
+	if err != nil {
+		return tokens.HeldRecord{User: user}, err
+	}
+	r, err := readHeld(user, &a)
+	if err = cmp.Or(err, a.err); err != nil || r.Held == nil {
+		return tokens.HeldRecord{User: user}, err
+	}
+	return *r.Held, nil
+}
+
+// ScanUsers implements tokens.Users.
+func (s *Store) ScanUsers(ctx context.Context, parts tokens.UserParts, each func(tokens.Record) error) error {
+	return s.scan(ctx, "{*}*", func(ctx context.Context, c *connection, keys []string) ([]tokens.Record, error) {
+		return s.readUsers(ctx, c, parts, keys)
+	}, each)
+}
+
+// scan walks through the keys that match, on one server after the other.
+func (s *Store) scan(ctx context.Context, pattern string, read func(context.Context, *connection, []string) ([]tokens.Record, error), each func(tokens.Record) error) error {
+	var servers []server
+	err := s.call(ctx, "scan_users", func(ctx context.Context, c *connection) (err error) {
+		servers, err = primaries(ctx, c)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, one := range servers {
+		for cursor, done := uint64(0), false; !done; done = cursor == 0 {
+			var records []tokens.Record
+			err := s.call(ctx, "scan_users", func(ctx context.Context, c *connection) error {
+				keys, next, err := one.client.Scan(ctx, cursor, s.options.KeyPrefix+pattern, scanPage).Result()
+				if err != nil {
+					return err
+				}
+				cursor = next
+				records, err = read(ctx, c, keys)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			for _, r := range records {
+				if err := each(r); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return s.call(ctx, "scan_users", func(ctx context.Context, c *connection) error {
+		after, err := primaries(ctx, c)
+		if err == nil && !slices.EqualFunc(servers, after, func(a, b server) bool { return a.shape == b.shape }) {
+			return errReshaped
+		}
+		return err
+	})
+}
+
+// errReshaped is a scan that may have missed keys.
+var errReshaped = unfitError("scanning the store: keys were moving between its servers, or another server has taken over: run it again")
+
+// server is one that takes writes.
+type server struct {
+	client *redis.Client
+	// shape is what must be the same when a scan ends as when it began: which
+	// process it is, and which slots it serves. Else keys may have been missed.
+	shape string
+}
+
+// primaries returns the servers that take writes, in an order of their own.
+func primaries(ctx context.Context, c *connection) ([]server, error) {
+	cluster, ok := c.client.(*redis.ClusterClient)
+	if !ok {
+		one := server{client: c.client.(*redis.Client)}
+		info, err := one.client.Info(ctx, "server").Result()
+		one.shape = readInfo(info)["run_id"]
+		return []server{one}, err
+	}
+	var (
+		mu      sync.Mutex
+		servers []server
+	)
+	err := cluster.ForEachMaster(ctx, func(ctx context.Context, client *redis.Client) error {
+		info, err := client.Info(ctx, "server").Result()
+		if err != nil {
+			return err
+		}
+		nodes, err := client.ClusterNodes(ctx).Result()
+		if err != nil {
+			return err
+		}
+		slots, err := ownSlots(nodes)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		servers = append(servers, server{client: client, shape: readInfo(info)["run_id"] + slots})
+		return nil
+	})
+	slices.SortFunc(servers, func(a, b server) int { return strings.Compare(a.shape, b.shape) })
+	return servers, err
+}
+
+// ownSlots returns the slots that a node of a Cluster serves, from its own CLUSTER NODES.
+func ownSlots(nodes string) (string, error) {
+	for line := range strings.Lines(nodes) {
+		fields := strings.Fields(line)
+		if len(fields) < 8 || !strings.Contains(fields[2], "myself") {
+			continue
+		}
+		slots := strings.Join(fields[8:], " ")
+		if strings.Contains(slots, "-<-") || strings.Contains(slots, "->-") {
+			return "", errReshaped
+		}
+		return slots, nil
+	}
+	return "", errors.New("scanning the store: a node of the Cluster does not know itself")
+}
+
+// keyKind takes a user's key apart; false for any other key.
+func (s *Store) keyKind(key string) (user tokens.UserTag, kind string, ok bool) {
+	rest, found := strings.CutPrefix(key, s.options.KeyPrefix+"{")
+	tag, kind, closed := strings.Cut(rest, "}")
+	if !found || !closed {
+		return user, "", false
+	}
+	user, ok = tokens.ParseUserTag(tag)
+	return user, kind, ok
+}
+
+// readUsers reads those of the keys that hold a part that is asked for.
+func (s *Store) readUsers(ctx context.Context, c *connection, parts tokens.UserParts, keys []string) ([]tokens.Record, error) {
+	var records []tokens.Record
+	for _, p := range []struct {
+		part   tokens.UserParts
+		kind   string
+		script *script
+		read   func(user tokens.UserTag, a *answer) (tokens.Record, error)
+	}{
+		{tokens.PartHeld, held, s.scripts().scanHeld, readHeld},
+		{tokens.PartDenied, denied, s.scripts().denials, readDenied},
+		{tokens.PartCodes, codes, s.scripts().denials, readCodes}, // which returns any hash
+	} {
+		if parts&p.part == 0 {
+			continue
+		}
+		var users []tokens.UserTag
+		var groups [][]string
+		for _, key := range keys {
+			if user, kind, ok := s.keyKind(key); ok && kind == p.kind {
+				users, groups = append(users, user), append(groups, []string{key})
+			}
+		}
+		if len(groups) == 0 {
+			continue
+		}
+		answers, errs := s.evalAll(ctx, c, p.script, groups)
+		for i := range answers {
+			if errs[i] != nil {
+				return nil, errs[i]
+			}
+			r, err := p.read(users[i], &answers[i])
+			if err = cmp.Or(err, answers[i].err); err != nil {
+				return nil, fmt.Errorf("reading what belongs to user %s: %w", users[i], err)
+			}
+			if r != (tokens.Record{}) {
+				records = append(records, r)
+			}
+		}
+	}
+	return records, nil
+}
+
+func readHeld(user tokens.UserTag, a *answer) (tokens.Record, error) {
+	h := &tokens.HeldRecord{User: user}
+	now := a.millis()
+	if a.present() {
+		h.Profile = []byte(a.text())
+	}
+	copy(h.Fingerprint[:], a.text())
+	err := pairs(a.list(), func(id, record string) error {
+		switch len(id) {
+		case len(tokens.FamilyID{}):
+			f := tokens.Family{ID: tokens.FamilyID([]byte(id))}
+			if err := f.UnmarshalBinary([]byte(record)); err != nil {
+				return err
+			}
+			if !f.Dead(now) {
+				h.Families = append(h.Families, f)
+			}
+		case len(tokens.SessionID{}):
+			session, err := readSession(record, user, tokens.SessionID([]byte(id)))
+			if err != nil {
+				return err
+			}
+			if session.Expires.IsZero() || now.Before(session.Expires) {
+				h.Sessions = append(h.Sessions, session)
+			}
+		default:
+			return errNewerRecord
+		}
+		return nil
+	})
+	if err != nil || h.Profile == nil && len(h.Families)+len(h.Sessions) == 0 {
+		return tokens.Record{}, err
+	}
+	slices.SortFunc(h.Families, byAge)
+	slices.SortFunc(h.Sessions, func(a, b tokens.Session) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	return tokens.Record{Held: h}, nil
+}
+
+func readDenied(user tokens.UserTag, a *answer) (tokens.Record, error) {
+	d := &tokens.DeniedRecord{User: user}
+	now := a.millis()
+	err := pairs(a.list(), func(name, value string) error {
+		if name[0] == kindMarks {
+			if err := checkRecord(value, 27); err != nil {
+				return err
+			}
+			d.Before, d.Until, d.Issued = seconds(value[1:]), seconds(value[5:]), seconds(value[9:])
+			return nil
+		}
+		var live tokens.UserDenials
+		if err := addDenial(&live, name, value, now); err != nil || len(live.Entries) == 0 {
+			return err
+		}
+		d.Entries = append(d.Entries, tokens.DenialEntry{
+			Denial: live.Entries[0], Attempt: tokens.Attempt([]byte(value[5:13])), Lived: value[13]&1 != 0, Reused: value[13]&2 != 0,
+		})
+		return nil
+	})
+	if err != nil || len(d.Entries) == 0 && d.Before.IsZero() && d.Issued.IsZero() {
+		return tokens.Record{}, err
+	}
+	slices.SortFunc(d.Entries, func(a, b tokens.DenialEntry) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	return tokens.Record{Denied: d}, nil
+}
+
+func readCodes(user tokens.UserTag, a *answer) (tokens.Record, error) {
+	c := &tokens.CodesRecord{User: user}
+	now := a.millis()
+	err := pairs(a.list(), func(id, value string) error {
+		switch {
+		case value != "" && value[0] != 1:
+			return errNewerRecord
+		case len(value) < codeHead || len(id) != len(tokens.CodeID{}):
+			return errBadRecord
+		}
+		code := tokens.CodeEntry{
+			ID: tokens.CodeID([]byte(id)), Expires: millis6(value[1:]), Taken: millis6(value[7:]),
+			Attempt: tokens.Attempt([]byte(value[13:21])), Session: tokens.SessionID([]byte(value[21:29])), Body: []byte(value[codeHead:]),
+		}
+		if now.Before(code.Expires) {
+			c.Codes = append(c.Codes, code)
+		}
+		return nil
+	})
+	if err != nil || len(c.Codes) == 0 {
+		return tokens.Record{}, err
+	}
+	slices.SortFunc(c.Codes, func(a, b tokens.CodeEntry) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	return tokens.Record{Codes: c}, nil
+}
+
+// codeHead is the length of a code's record before its body (lua/code.lua).
+const codeHead = 29
+
+// millis6 reads a time of six bytes; 0 is none.
+func millis6(v string) (t time.Time) {
+	var ms int64
+	for _, b := range []byte(v[:6]) {
+		ms = ms<<8 | int64(b)
+	}
+	if ms != 0 {
+		return time.UnixMilli(ms)
+	}
+	return t
+}

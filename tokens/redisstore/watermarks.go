@@ -1,0 +1,73 @@
+package redisstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// EndClient implements tokens.Denials.
+func (s *Store) EndClient(ctx context.Context, client tokens.ClientTag) (end tokens.ClientEnd, err error) {
+	err = s.call(ctx, "end_client", func(ctx context.Context, c *connection) error {
+		a, err := s.eval(ctx, c, s.scripts().endClient, s.markKeys(), client[:])
+		if !committed(err) {
+			return err
+		}
+		before := a.int()
+		if a.err != nil {
+			return a.err
+		}
+		s.journal.add(s.scripts().endClient, s.markKeys(), client[:], before)
+		end = tokens.ClientEnd{Before: time.Unix(before, 0), Late: c.options.late()}
+		return err
+	})
+	if err != nil {
+		return tokens.ClientEnd{}, err
+	}
+	return end, nil
+}
+
+// clocksApart is how far the clocks of a Cluster's servers may be apart.
+const clocksApart = time.Second
+
+// late is tokens.ClientEnd.Late. In a Cluster the watermarks lie on another
+// node than the user, and a decision asks no second one: it would have to spend
+// first, and could not tell the caller if the other one is out of reach.
+func (o *Options) late() time.Duration {
+	if o.Mode != Cluster {
+		return 0
+	}
+	return o.longestCall() + clocksApart
+}
+
+// ClientWatermarks implements tokens.Denials.
+func (s *Store) ClientWatermarks(ctx context.Context) (marks map[tokens.ClientTag]time.Time, err error) {
+	err = s.call(ctx, "client_watermarks", func(ctx context.Context, c *connection) error {
+		marks, err = s.watermarks(ctx, c)
+		return err
+	})
+	return marks, err
+}
+
+func (s *Store) watermarks(ctx context.Context, c *connection) (map[tokens.ClientTag]time.Time, error) {
+	a, err := s.eval(ctx, c, s.scripts().watermarks, []string{s.key("clients")})
+	if err != nil {
+		return nil, err
+	}
+	marks := map[tokens.ClientTag]time.Time{}
+	err = pairs(a.list(), func(client, record string) error {
+		if err := checkRecord(record, 5); err != nil {
+			return err
+		}
+		if len(client) != len(tokens.ClientTag{}) {
+			return errBadRecord
+		}
+		marks[tokens.ClientTag([]byte(client))] = seconds(record[1:])
+		return nil
+	})
+	if err == nil {
+		err = a.err
+	}
+	return marks, err
+}

@@ -1,0 +1,73 @@
+package tokens
+
+import (
+	"context"
+	"time"
+)
+
+// RefreshCookie is a refresh token that a browser keeps in a cookie, where no
+// script reads it.
+type RefreshCookie struct {
+	Value   string
+	Expires time.Time // the token's end unless it is used before; zero for none
+}
+
+// keepInCookie takes the refresh token out of the answer's body. The browser is
+// given it where it has another one, or none.
+func (r *TokenResponse) keepInCookie(m mint) {
+	r.RefreshToken = ""
+	if m.refresh != "" && m.refresh != m.presented {
+		r.Cookie = &RefreshCookie{Value: m.refresh, Expires: m.refreshEnds}
+	}
+}
+
+// RefreshByCookie is the refresh token grant for a client whose browser keeps
+// the token in a cookie: r.RefreshToken is the cookie's value. All tabs of the
+// browser share it, so a generation younger than the leeway is answered
+// without rotating. Errors are those of Token. See RFC 6749 §6.
+func (i *Issuer) RefreshByCookie(ctx context.Context, c *Client, r TokenRequest) (*TokenResponse, error) {
+	r.GrantType = GrantRefreshToken
+	if !c.Refresh.Cookie {
+		return nil, i.refused(ctx, c, r, refuse(UnauthorizedClient, ReasonUnsupportedGrant, "The client does not keep its refresh token in a cookie."))
+	}
+	if err := c.senderFits(r.Sender); err != nil {
+		return nil, i.refused(ctx, c, r, err)
+	}
+	res, err := i.refresh(ctx, c, r)
+	if err != nil {
+		return nil, i.refused(ctx, c, r, err)
+	}
+	return res, nil
+}
+
+// EndCookie ends the family of a cookie, for a sign-out in its browser, and
+// reports whether the cookie was one of this client's. With only, the cookies of
+// other users are left alone.
+func (i *Issuer) EndCookie(ctx context.Context, c *Client, value string, only *UserTag) (ours bool, err error) {
+	t, _, ok := parseRefreshToken(i.state.secrets(), value)
+	if !ok || t.client != c.tag || only != nil && t.user != *only {
+		return false, nil
+	}
+	return true, i.EndGrant(ctx, t.user, t.family.ID(), c.ID)
+}
+
+// ReplaceCookie ends the family of a cookie whose place another one takes in its
+// browser. A cookie that is not this client's is left alone.
+func (i *Issuer) ReplaceCookie(ctx context.Context, c *Client, value string) error {
+	t, _, ok := parseRefreshToken(i.state.secrets(), value)
+	if !ok || t.client != c.tag {
+		return nil
+	}
+	return i.endGrant(ctx, t.user, t.family.ID(), c.ID, EndedByNext)
+}
+
+// ends returns when a family ends unless it is used before; zero for never.
+func (f Family) ends() time.Time { return earlier(f.Expires, f.IdleExpires) }
+
+// settle returns how old a client's refresh token must be to be rotated.
+func (p RefreshPolicy) settle() time.Duration {
+	if p.Cookie {
+		return p.Leeway
+	}
+	return 0
+}

@@ -1,0 +1,99 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+var foldCases = []testCase{
+	{"a long denylist is folded", foldTokens},
+	{"what may still keep something from beginning stays", foldKeeps},
+}
+
+// denied reports whether a denylist denies a token that was issued at a time.
+func denied(d tokens.UserDenials, id tokens.TokenID, issued time.Time) bool {
+	for _, e := range d.Entries {
+		if e.Kind == tokens.DenyToken && e.ID == id || e.Kind == tokens.DenyIssued && e.ID == tokens.IssuedID(issued) {
+			return true
+		}
+	}
+	return false
+}
+
+// denyTokens denies n tokens of the user, some at once.
+func (f *fixture) denyTokens(n int) {
+	f.t.Helper()
+	until := f.now().Add(denyFor)
+	const together = 50
+	for ; n > 0; n -= together {
+		concurrently(min(n, together), func(int) {
+			if err := f.s.DenyToken(f.ctx(), f.user, random[tokens.TokenID](), until); err != nil {
+				f.t.Errorf("DenyToken: %v", err)
+			}
+		})
+	}
+}
+
+func foldTokens(t *testing.T, f *fixture) {
+	f.pass(time.Second)
+	begun := f.now().Truncate(time.Second)
+	longest := 0
+	first := random[tokens.TokenID]()
+	noError(t, f.s.DenyToken(f.ctx(), f.user, first, begun.Add(denyFor)))
+	for range (tokens.MaxDenials + 100) / 50 {
+		f.denyTokens(50)
+		longest = max(longest, len(f.denials().Entries))
+	}
+	d := f.denials()
+	if longest > tokens.MaxDenials || len(d.Entries) > 200 {
+		t.Errorf("%d entries, at most %d", len(d.Entries), longest)
+	}
+	var folded *tokens.Denial
+	for i := range d.Entries {
+		if d.Entries[i].Kind == tokens.DenyIssued {
+			folded = &d.Entries[i]
+		}
+	}
+	if folded == nil || folded.Until.Before(begun.Add(denyFor)) {
+		t.Fatalf("what stands for the entries that went: %+v", folded)
+	}
+	if denied(d, first, begun.Add(-time.Hour)) {
+		t.Error("the first token's own entry is still there")
+	}
+	for at := f.now().Truncate(time.Second); ; at = at.Add(-time.Second) {
+		if denied(d, first, at) {
+			break
+		}
+		if at.Before(begun) {
+			t.Fatalf("the denylist says %v of what was issued since %v", folded.ID, begun)
+		}
+	}
+	if n := len(must(f.s.Denials(f.ctx(), []tokens.UserTag{random[tokens.UserTag]()}))(t)[0].Entries); n != 0 {
+		t.Errorf("another user has %d entries", n)
+	}
+}
+
+// foldKeeps: a session that has just ended stays ended, and a family that never
+// began can't begin late.
+func foldKeeps(t *testing.T, f *fixture) {
+	late := f.createRequest()
+	f.end(tokens.EndRequest{Scope: tokens.EndFamily, Family: late.ID})
+	f.end(tokens.EndRequest{Scope: tokens.EndSession, Session: f.session.ID})
+	f.denyTokens(tokens.MaxDenials + 10)
+	late.Session = tokens.SessionID{}
+	if res := f.create(late); res.Created {
+		t.Error("a family that was ended has begun")
+	}
+	if res := f.create(f.createRequest()); res.Created {
+		t.Error("a family has begun in a session that was ended")
+	}
+	kinds := make(map[tokens.DenialKind]int)
+	for _, e := range f.denials().Entries {
+		kinds[e.Kind]++
+	}
+	if kinds[tokens.DenySession] != 1 || kinds[tokens.DenyFamily] != 1 || kinds[tokens.DenyIssued] != 1 {
+		t.Errorf("entries by kind: %v", kinds)
+	}
+}

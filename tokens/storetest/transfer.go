@@ -1,0 +1,294 @@
+package storetest
+
+import (
+	"errors"
+	"iter"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+var transferCases = []testCase{
+	{"everything moves", moveAll},
+	{"many users move", moveMany},
+	{"a session moves with its root and acr", moveRoot},
+	{"an exported store is stopped", exportStops},
+	{"an export that fails changes nothing", exportFails},
+	{"an import that breaks off goes on", importAgain},
+	{"an import needs an empty store", importIntoSome},
+	{"an import needs an end", importNothing},
+}
+
+// RunTransfers runs the cases that move a store's state into Harness.Empty,
+// which may be a store of another kind.
+func RunTransfers(t *testing.T, open func(t *testing.T) Harness) {
+	for _, c := range transferCases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(t, newFixture(t, open(t)))
+		})
+	}
+}
+
+// export returns all records of the store.
+func (f *fixture) export() []tokens.Record {
+	f.t.Helper()
+	var all []tokens.Record
+	noError(f.t, f.s.Export(f.ctx(), func(r tokens.Record) error {
+		all = append(all, r)
+		return nil
+	}))
+	return all
+}
+
+func sequence(records []tokens.Record, broken error) iter.Seq2[tokens.Record, error] {
+	return func(yield func(tokens.Record, error) bool) {
+		for _, r := range records {
+			if !yield(r, nil) {
+				return
+			}
+		}
+		if broken != nil {
+			yield(tokens.Record{}, broken)
+		}
+	}
+}
+
+// move exports the store and goes on with another one that has imported it.
+func (f *fixture) move() {
+	f.t.Helper()
+	records := f.export()
+	f.replace(f.empty())
+	noError(f.t, f.s.Import(f.ctx(), [16]byte{9}, sequence(records, nil)))
+	f.reimport()
+}
+
+// empty returns an empty store that is not open.
+func (f *fixture) empty() tokens.Store {
+	f.t.Helper()
+	if f.h.Empty == nil {
+		f.t.Skip("there is no other store to move to")
+	}
+	return f.h.Empty(f.t)
+}
+
+func (f *fixture) replace(s tokens.Store) {
+	f.t.Helper()
+	noError(f.t, f.s.Close())
+	f.s = s
+}
+
+// reimport opens the store that an import has filled, as a gateway does.
+func (f *fixture) reimport() tokens.OpenResult {
+	f.t.Helper()
+	return f.open(secret)
+}
+
+func moveAll(t *testing.T, f *fixture) {
+	f.empty() // else skipped
+	text := []byte(`{"scopes":["openid"]}`)
+	noError(t, f.s.PutGrant(f.ctx(), grant, text))
+	if !must(f.s.SwapKeys(f.ctx(), 0, []byte("sealed")))(t) || !must(f.s.SwapKeys(f.ctx(), 1, []byte("sealed again")))(t) {
+		t.Fatal("the keys were not written")
+	}
+	used := tokens.AssertionRequest{ID: random[tokens.AssertionID](), Until: f.now().Add(f.lifetime), Attempt: random8[tokens.Attempt]()}
+	must(f.s.UseAssertion(f.ctx(), used))(t)
+	born := f.open(secret).Born
+	watermark := f.endClient(otherApp)
+
+	family, stolen, ended := f.family(), f.family(), f.family()
+	good, spent := f.code(), f.code()
+	f.take(spent, tokens.CodeTaken)
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.rotate(f.present(stolen, 1), tokens.Rotated, 2)
+	f.rotate(f.present(stolen, 2), tokens.Rotated, 3)
+	since := f.now()
+	f.end(tokens.EndRequest{Scope: tokens.EndFamily, Family: ended.ID})
+	other := f.login()
+	otherCode := f.code()
+	_ = otherCode
+	f.end(tokens.EndRequest{Scope: tokens.EndSession, Session: other.ID})
+	token := random[tokens.TokenID]()
+	noError(t, f.s.DenyToken(f.ctx(), f.user, token, f.now().Add(denyFor)))
+	alice, session := f.user, f.session
+
+	f.user = random[tokens.UserTag]()
+	f.session = f.login()
+	f.family()
+	f.end(tokens.EndRequest{Scope: tokens.EndUser})
+	bob, before := f.user, f.denials().Before
+	f.user = random[tokens.UserTag]()
+	f.end(tokens.EndRequest{Scope: tokens.DisableUser})
+	mallory := f.user
+	f.user, f.session = alice, session
+	want := must(f.s.ListFamilies(f.ctx(), alice))(t)
+
+	f.move()
+
+	if opened := f.open(secret); !opened.Born.Equal(born) || opened.TokenLifetime != 10*time.Minute {
+		t.Errorf("opened %+v, want born %v", opened, born)
+	}
+	if _, err := f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: [][16]byte{{77}}}); !errors.Is(err, tokens.ErrWrongSecret) {
+		t.Errorf("opening under another secret: %v", err)
+	}
+	if got := must(f.s.Grant(f.ctx(), grant))(t); string(got) != string(text) {
+		t.Errorf("grant %q", got)
+	}
+	if sealed, version, err := f.s.Keys(f.ctx()); err != nil || version != 2 || string(sealed) != "sealed again" {
+		t.Errorf("keys %q, version %d, %v", sealed, version, err)
+	}
+	used.Attempt = random8[tokens.Attempt]()
+	if outcome := must(f.s.UseAssertion(f.ctx(), used))(t); outcome != tokens.AssertionUsed {
+		t.Errorf("the used assertion: outcome %d", outcome)
+	}
+	if marks := must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[otherApp].Equal(watermark) {
+		t.Errorf("watermarks %v", marks)
+	}
+	if got := must(f.s.ListFamilies(f.ctx(), alice))(t); len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("families %+v, want %+v", got, want)
+	}
+	f.wantSession(session.ID, true)
+	f.wantSession(other.ID, false)
+	f.wantEntry(tokens.DenyToken, token, since)
+	f.wantDenied(ended.ID, since)
+	f.rotate(f.present(family, 1), tokens.RotateReplayed, 2)
+	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+	f.rotate(f.present(ended, 1), tokens.RotateUnknown, 0)
+	f.rotate(f.present(stolen, 1), tokens.RotateReused, 0)
+	f.rotate(f.present(stolen, 3), tokens.RotateUnknown, 0)
+	f.take(good, tokens.CodeTaken)
+	f.take(spent, tokens.CodeSpent)
+	if res := f.create(f.createRequest(func(r *tokens.CreateRequest) { r.Session = other.ID })); res.Created {
+		t.Error("a family began in a session that had been ended")
+	}
+	f.user = bob
+	f.wantLive()
+	if got := f.denials().Before; !got.Equal(before) {
+		t.Errorf("the sign-out of bob is at %v, want %v", got, before)
+	}
+	f.user = mallory
+	f.wantDisabled(true)
+}
+
+func moveMany(t *testing.T, f *fixture) {
+	f.empty()
+	const many = 1200
+	families := map[tokens.UserTag]tokens.Family{}
+	for range many {
+		f.user = random[tokens.UserTag]()
+		f.session = f.login()
+		families[f.user] = f.family()
+	}
+	f.move()
+	for user, want := range families {
+		if got := must(f.s.ListFamilies(f.ctx(), user))(t); len(got) != 1 || got[0] != want {
+			t.Fatalf("families %+v, want %+v", got, want)
+		}
+	}
+}
+
+func exportStops(t *testing.T, f *fixture) {
+	family := f.family()
+	f.end(tokens.EndRequest{Scope: tokens.EndFamily, Family: f.family().ID})
+	f.export()
+	for name, call := range map[string]func() error{
+		"Rotate": func() error { _, err := f.s.Rotate(f.ctx(), f.present(family, 1)); return err },
+		"End": func() error {
+			_, err := f.s.End(f.ctx(), tokens.EndRequest{User: f.user, Scope: tokens.EndUser, DenyFor: denyFor})
+			return err
+		},
+		"CreateFamily": func() error { _, err := f.s.CreateFamily(f.ctx(), f.createRequest()); return err },
+		"DenyToken":    func() error { return f.s.DenyToken(f.ctx(), f.user, tokens.TokenID{}, f.now().Add(denyFor)) },
+		"EndClient":    func() error { _, err := f.s.EndClient(f.ctx(), app); return err },
+		"PutGrant":     func() error { return f.s.PutGrant(f.ctx(), tokens.GrantID{3}, []byte("text")) },
+		"SwapKeys":     func() error { _, err := f.s.SwapKeys(f.ctx(), 0, []byte("sealed")); return err },
+		"Enable":       func() error { _, err := f.s.Enable(f.ctx(), f.user, random8[tokens.Attempt]()); return err },
+	} {
+		if err := call(); !errors.Is(err, tokens.ErrMoved) {
+			t.Errorf("%s on a store that was exported: %v", name, err)
+		}
+	}
+	if len(f.denials().Entries) != 1 {
+		t.Error("a store that was exported does not tell what is denied")
+	}
+	f.wantLive(family.ID)
+
+	f.closeAndReplace()
+	if _, err := f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: [][16]byte{secret}}); !errors.Is(err, tokens.ErrMoved) {
+		t.Errorf("opening a store that was exported: %v", err)
+	}
+	must(f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: [][16]byte{secret}, Transfer: true}))(t)
+	f.export() // again, as after one whose file was lost
+	if !must(f.s.Resume(f.ctx()))(t) {
+		t.Error("the store is said not to have been stopped")
+	}
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.reopen()
+	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+}
+
+func exportFails(t *testing.T, f *fixture) {
+	family := f.family()
+	full := errors.New("the disk is full")
+	if err := f.s.Export(f.ctx(), func(tokens.Record) error { return full }); !errors.Is(err, full) {
+		t.Errorf("error %v", err)
+	}
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.export()
+	if err := f.s.Export(f.ctx(), func(tokens.Record) error { return full }); !errors.Is(err, full) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := f.s.Rotate(f.ctx(), f.present(family, 2)); !errors.Is(err, tokens.ErrMoved) {
+		t.Errorf("a second export that failed took back the first: %v", err)
+	}
+}
+
+func importAgain(t *testing.T, f *fixture) {
+	empty := f.empty()
+	family := f.family()
+	records := f.export()
+	f.replace(empty)
+	broken := errors.New("the file ends here")
+	id, other := [16]byte{1}, [16]byte{2}
+	if err := f.s.Import(f.ctx(), id, sequence(records, broken)); !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: [][16]byte{secret}}); !errors.Is(err, tokens.ErrUnfinishedImport) {
+		t.Errorf("opening what is half imported: %v", err)
+	}
+	if err := f.s.Import(f.ctx(), other, sequence(records, nil)); !errors.Is(err, tokens.ErrUnfinishedImport) {
+		t.Errorf("importing something else: %v", err)
+	}
+	noError(t, f.s.Import(f.ctx(), id, sequence(append(records, records[1:]...), nil))) // a scan may bring things twice
+	f.reimport()
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+}
+
+func importIntoSome(t *testing.T, f *fixture) {
+	empty := f.empty()
+	family := f.family()
+	records := f.export()
+	if err := f.s.Import(f.ctx(), [16]byte{1}, sequence(records, nil)); err == nil {
+		t.Error("an open store was imported into")
+	}
+	f.replace(empty)
+	noError(t, f.s.Import(f.ctx(), [16]byte{1}, sequence(records, nil)))
+	if err := f.s.Import(f.ctx(), [16]byte{1}, sequence(records, nil)); !errors.Is(err, tokens.ErrNotEmpty) {
+		t.Errorf("importing twice: %v", err)
+	}
+	f.reimport()
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+}
+
+func importNothing(t *testing.T, f *fixture) {
+	empty := f.empty()
+	f.export()
+	f.replace(empty)
+	if err := f.s.Import(f.ctx(), [16]byte{1}, sequence(nil, nil)); err == nil {
+		t.Error("nothing was imported, without an error")
+	}
+	if _, err := f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: [][16]byte{secret}}); !errors.Is(err, tokens.ErrUnfinishedImport) {
+		t.Errorf("opening what was not imported: %v", err)
+	}
+}

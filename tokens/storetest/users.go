@@ -1,0 +1,201 @@
+package storetest
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+var userCases = []testCase{
+	{"scan", scanUsers},
+	{"scan leaves out what is over", scanExpired},
+	{"scan of many", scanMany},
+	{"scan that is broken off", scanBroken},
+	{"disable", disable},
+	{"disable somebody unknown", disableUnknown},
+	{"enable", enable},
+	{"disabled for good", disabledForGood},
+}
+
+// scan returns what a scan brings, by user.
+func (f *fixture) scan(parts tokens.UserParts) map[tokens.UserTag]tokens.Record {
+	f.t.Helper()
+	all := map[tokens.UserTag]tokens.Record{}
+	noError(f.t, f.s.ScanUsers(f.ctx(), parts, func(r tokens.Record) error {
+		switch {
+		case r.Held != nil:
+			all[r.Held.User] = tokens.Record{Held: r.Held, Denied: all[r.Held.User].Denied, Codes: all[r.Held.User].Codes}
+		case r.Denied != nil:
+			all[r.Denied.User] = tokens.Record{Denied: r.Denied, Held: all[r.Denied.User].Held, Codes: all[r.Denied.User].Codes}
+		case r.Codes != nil:
+			all[r.Codes.User] = tokens.Record{Codes: r.Codes, Held: all[r.Codes.User].Held, Denied: all[r.Codes.User].Denied}
+		default:
+			f.t.Error("a scan brought something that belongs to no user")
+		}
+		return nil
+	}))
+	return all
+}
+
+func scanUsers(t *testing.T, f *fixture) {
+	family, gone := f.family(), f.family()
+	code := f.code()
+	f.end(tokens.EndRequest{Scope: tokens.EndFamily, Family: gone.ID})
+	alice := f.user
+	f.user = random[tokens.UserTag]()
+	noError(t, f.s.DenyToken(f.ctx(), f.user, random[tokens.TokenID](), f.now().Add(time.Hour)))
+	bob := f.user
+
+	all := f.scan(tokens.AllParts)
+	if len(all) != 2 {
+		t.Errorf("%d users, want 2", len(all))
+	}
+	held := all[alice].Held
+	if held == nil || string(held.Profile) != string(profile) || held.Fingerprint != fingerprint ||
+		len(held.Families) != 1 || held.Families[0] != family ||
+		len(held.Sessions) != 1 || held.Sessions[0].ID != f.session.ID || !held.Sessions[0].Expires.Equal(f.session.Expires) {
+		t.Errorf("held %+v", held)
+	}
+	one := must(f.s.Held(f.ctx(), alice))(t)
+	if string(one.Profile) != string(profile) || len(one.Families) != 1 || one.Families[0] != family || len(one.Sessions) != 1 {
+		t.Errorf("held by alice alone: %+v", one)
+	}
+	if one := must(f.s.Held(f.ctx(), bob))(t); one.User != bob || one.Profile != nil || len(one.Families)+len(one.Sessions) != 0 {
+		t.Errorf("held by bob, who has nothing: %+v", one)
+	}
+	if codes := all[alice].Codes; codes == nil || len(codes.Codes) != 1 || codes.Codes[0].ID != code || codes.Codes[0].Session != f.session.ID {
+		t.Errorf("codes %+v", codes)
+	}
+	if denied := all[alice].Denied; denied == nil || len(denied.Entries) != 1 || !denied.Entries[0].Lived || denied.Entries[0].ID != gone.ID {
+		t.Errorf("denied %+v", denied)
+	}
+	if denied := all[bob].Denied; denied == nil || len(denied.Entries) != 1 || denied.Entries[0].Kind != tokens.DenyToken || all[bob].Held != nil {
+		t.Errorf("denied of bob %+v", all[bob])
+	}
+	if only := f.scan(tokens.PartHeld); len(only) != 1 || only[alice].Denied != nil || only[alice].Codes != nil {
+		t.Errorf("a scan of what is held brought %+v", only)
+	}
+}
+
+func scanExpired(t *testing.T, f *fixture) {
+	f.family(func(r *tokens.CreateRequest) { r.Lifetime = time.Second })
+	f.pass(2*f.lifetime + time.Second)
+	for _, r := range f.scan(tokens.AllParts) {
+		if r.Held != nil && len(r.Held.Families)+len(r.Held.Sessions) > 0 || r.Codes != nil {
+			t.Errorf("what is over came: %+v", r.Held)
+		}
+	}
+}
+
+func scanMany(t *testing.T, f *fixture) {
+	const many = 1200 // more than one page of any store
+	want := map[tokens.UserTag]bool{f.user: true}
+	for range many {
+		f.user = random[tokens.UserTag]()
+		f.login()
+		want[f.user] = true
+	}
+	for user := range f.scan(tokens.AllParts) {
+		delete(want, user)
+	}
+	if len(want) > 0 {
+		t.Errorf("%d of %d users did not come", len(want), many+1)
+	}
+}
+
+func scanBroken(t *testing.T, f *fixture) {
+	enough := errors.New("enough")
+	if err := f.s.ScanUsers(f.ctx(), tokens.AllParts, func(tokens.Record) error { return enough }); !errors.Is(err, enough) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func (f *fixture) wantDisabled(want bool) {
+	f.t.Helper()
+	got := slices.ContainsFunc(f.denials().Entries, func(d tokens.Denial) bool { return d.Kind == tokens.DenyUser })
+	if got != want {
+		f.t.Errorf("disabled: %v, want %v", got, want)
+	}
+	session := must(f.s.CreateSession(f.ctx(), tokens.SessionRequest{
+		User: f.user, ID: random8[tokens.SessionID](), Lifetime: f.lifetime, Profile: profile, Fingerprint: fingerprint, DenyFor: denyFor,
+	}))(f.t)
+	if refused := session == (tokens.Session{}); refused != want {
+		f.t.Errorf("a login is refused: %v, want %v", refused, want)
+	}
+}
+
+func disable(t *testing.T, f *fixture) {
+	family := f.family()
+	code := f.code()
+	r := tokens.EndRequest{Scope: tokens.DisableUser, Attempt: random8[tokens.Attempt]()}
+	for range 2 {
+		if res := f.end(r); !slices.Equal(res.Families, []tokens.FamilyID{family.ID}) {
+			t.Errorf("ended %d families, want 1", len(res.Families))
+		}
+	}
+	f.wantDisabled(true)
+	f.wantLive()
+	f.wantSession(f.session.ID, false)
+	f.take(code, tokens.CodeUnknown)
+	f.rotate(f.present(family, 1), tokens.RotateUnknown, 0)
+	if res := f.create(f.createRequest(func(r *tokens.CreateRequest) { r.AuthTime = f.now().Add(time.Minute) })); res.Created {
+		t.Error("a family of a disabled user began")
+	}
+	if f.denials().Before.IsZero() {
+		t.Error("the access tokens from before are not denied once the user is enabled")
+	}
+	f.reopen()
+	f.wantDisabled(true)
+	if denied := f.scan(tokens.PartDenied)[f.user].Denied; denied == nil || !denied.Disabled() {
+		t.Error("a scan does not tell that the user is disabled")
+	}
+}
+
+func disableUnknown(_ *testing.T, f *fixture) {
+	f.user = random[tokens.UserTag]()
+	f.end(tokens.EndRequest{Scope: tokens.DisableUser})
+	f.wantDisabled(true)
+}
+
+func enable(t *testing.T, f *fixture) {
+	if must(f.s.Enable(f.ctx(), f.user, random8[tokens.Attempt]()))(t) {
+		t.Error("somebody who was not disabled is said to have been")
+	}
+	family := f.family()
+	f.end(tokens.EndRequest{Scope: tokens.DisableUser})
+	f.pass(2 * time.Second)
+	attempt := random8[tokens.Attempt]()
+	for range 2 { // the second is the same call sent again
+		if !must(f.s.Enable(f.ctx(), f.user, attempt))(t) {
+			t.Error("the disabled user is said not to have been")
+		}
+	}
+	if must(f.s.Enable(f.ctx(), f.user, random8[tokens.Attempt]()))(t) {
+		t.Error("somebody who was enabled is said to have been disabled until now")
+	}
+	if denied := f.scan(tokens.PartDenied)[f.user].Denied; denied != nil && denied.Disabled() {
+		t.Error("a scan tells that the user is disabled")
+	}
+	f.wantDisabled(false)
+	f.rotate(f.present(family, 1), tokens.RotateUnknown, 0) // what was ended stays ended
+	f.session = f.login()
+	f.rotate(f.present(f.family(), 1), tokens.Rotated, 2)
+	if f.denials().Before.IsZero() {
+		t.Error("the access tokens from before are good again")
+	}
+	f.end(tokens.EndRequest{Scope: tokens.DisableUser})
+	f.wantDisabled(true)
+}
+
+func disabledForGood(_ *testing.T, f *fixture) {
+	f.needClock()
+	f.end(tokens.EndRequest{Scope: tokens.DisableUser})
+	for range 20 { // entries of others must not push it out
+		noError(f.t, f.s.DenyToken(f.ctx(), f.user, random[tokens.TokenID](), f.now().Add(time.Second)))
+	}
+	f.pass(30 * 365 * 24 * time.Hour)
+	f.wantDisabled(true)
+}
