@@ -39,7 +39,7 @@ func TestMove(t *testing.T) {
 		stolen = g.refresh(stolen.RefreshToken)
 	}
 	family := claim(t, ended.AccessToken, "gh_fam")
-	g.ok("grants", "end", "--", "local|alice", family) // which may begin with a dash
+	g.ok("grants", "end", "local|alice", family)
 	g.ok("users", "disable", "local|mallory")
 	machine := g.machineToken()
 

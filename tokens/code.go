@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -35,7 +36,7 @@ type codeBody struct {
 // IssueCode makes the authorization code for a request and a login.
 // See RFC 6749 §4.1.2.
 func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (string, error) {
-	key, err := i.random16()
+	key, err := i.drawCode(func(key [16]byte) CodeKey { return key })
 	if err != nil {
 		return "", err
 	}
@@ -69,6 +70,18 @@ func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (str
 	}
 	i.observe(ctx, Event{Kind: EventCodeIssued, Outcome: "ok", Client: a.ClientID, Subject: l.Profile.Subject, User: ref.user})
 	return ref.text(i.state.secrets(), PurposeCode), nil
+}
+
+// drawCode returns the random bits from which a code's key is made. Operators
+// paste the ID of the family that the code begins into commands, so it does not
+// begin with a dash.
+func (i *Issuer) drawCode(derive func([16]byte) CodeKey) ([16]byte, error) {
+	for {
+		b, err := i.random16()
+		if err != nil || !strings.HasPrefix(derive(b).FamilyKey().ID().String(), "-") {
+			return b, err
+		}
+	}
 }
 
 // putCode keeps a code of a login, if that has not ended.

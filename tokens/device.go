@@ -63,11 +63,11 @@ func (i *Issuer) AuthorizeDevice(ctx context.Context, c *Client, scope string, a
 		return nil, err
 	}
 	targets = i.orDefault(c, targets)
-	key, err := i.random16()
+	code := deviceCode{client: c.tag}
+	code.key, err = i.drawCode(func(key [16]byte) CodeKey { return deviceCode{key: key}.codeKey() })
 	if err != nil {
 		return nil, err
 	}
-	code := deviceCode{key: key, client: c.tag}
 	codeID := code.codeKey().ID()
 	body, err := json.Marshal(deviceBody{
 		Client: c.ID, Code: codeID[:], Grant: Grant{Scopes: i.grantable(c, asked, targets), Audiences: targets},

@@ -71,6 +71,19 @@ func TestSignAndVerify(t *testing.T) {
 	}
 }
 
+// TestKeyIDsBeginWithNoDash: of all thumbprints one in 64 does, and operators paste IDs into commands.
+func TestKeyIDsBeginWithNoDash(t *testing.T) {
+	for range 1000 {
+		key, err := GenerateKey(EdDSA)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(key.ID(), "-") {
+			t.Fatalf("a key named %s", key.ID())
+		}
+	}
+}
+
 func TestKeysArePinnedToTheirAlgorithm(t *testing.T) {
 	for _, from := range all {
 		key, err := GenerateKey(from)

@@ -112,28 +112,36 @@ type PrivateKey struct {
 	signer jws.Signer
 }
 
-// GenerateKey makes a key. Its ID is the RFC 7638 thumbprint, so that it is unique.
+// GenerateKey makes a key. Its ID is the RFC 7638 thumbprint, so that it is
+// unique; it never begins with a dash, so that no command takes it for a flag.
 func GenerateKey(alg Algorithm) (*PrivateKey, error) {
 	info, ok := algorithms[alg]
 	if !ok {
 		return nil, fmt.Errorf("generating key: %q is not a signature algorithm with a public key", alg)
 	}
-	var (
-		key crypto.Signer
-		err error
-	)
+	for {
+		key, err := info.generate()
+		if err != nil {
+			return nil, fmt.Errorf("generating key: %w", err)
+		}
+		private, err := newPrivateKey(alg, key)
+		if err != nil || !strings.HasPrefix(private.ID(), "-") {
+			return private, err
+		}
+	}
+}
+
+// generate draws a key of the algorithm's family.
+func (info algorithmInfo) generate() (crypto.Signer, error) {
 	switch info.family {
 	case familyEC:
-		key, err = ecdsa.GenerateKey(info.curve, rand.Reader)
+		return ecdsa.GenerateKey(info.curve, rand.Reader)
 	case familyOKP:
-		_, key, err = ed25519.GenerateKey(rand.Reader)
-	case familyRSA:
-		key, err = rsa.GenerateKey(rand.Reader, rsaBits)
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		return key, err
+	default:
+		return rsa.GenerateKey(rand.Reader, rsaBits)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("generating key: %w", err)
-	}
-	return newPrivateKey(alg, key)
 }
 
 // ParsePrivateKey reads an unencrypted PKCS #8 key (RFC 5208) for an algorithm.
