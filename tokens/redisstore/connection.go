@@ -57,7 +57,7 @@ func (s *Store) connect(o *Options, encryption *tls.Config) *connection {
 	c := &connection{options: o, breakers: &breakers{options: o}}
 	var dial dialer
 	if encryption != nil {
-		c.tls = &tlsDialer{config: encryption, timeout: o.attemptTimeout()}
+		c.tls = &tlsDialer{config: encryption, timeout: o.handshakeTimeout()}
 		dial = c.tls.dial
 	}
 	switch o.Mode {
@@ -96,6 +96,10 @@ func (s *Store) meetAt(place string) func(context.Context, *redis.Conn) error {
 // leaves time for another. go-redis's own times are those of a batch job:
 // seconds, five dials a second apart, and contexts that do not count.
 func (o *Options) attemptTimeout() time.Duration { return o.Timeout / 2 }
+
+// handshakeTimeout is shorter than go-redis's own, which begin earlier (by a
+// sentinel, twice) and would be up before a handshake can say why it has failed.
+func (o *Options) handshakeTimeout() time.Duration { return o.attemptTimeout() * 3 / 4 }
 
 // redirections is how often a call may be sent elsewhere or again in a Cluster:
 // while a slot moves, each attempt can be two. What is moving by then is sent again
