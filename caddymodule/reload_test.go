@@ -1,10 +1,13 @@
 package caddymodule
 
 import (
+	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	goruntime "runtime"
@@ -186,49 +189,45 @@ func openFiles(t *testing.T) int {
 func TestReloadChangesTheStore(t *testing.T) {
 	g := startGateway(t, gatewayOptions{})
 	session := g.login()
-	arrived, release := make(chan struct{}), make(chan struct{})
-	g.upstream.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		close(arrived)
-		<-release
-		w.WriteHeader(http.StatusNoContent)
-	})
-	answered := make(chan int, 1)
-	go func() {
-		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, g.API+"/slow", nil)
-		r.Header.Set("Authorization", "Bearer "+session.AccessToken)
-		resp, err := g.client.Do(r)
-		if err != nil {
-			answered <- 0
-			return
-		}
-		_ = resp.Body.Close()
-		answered <- resp.StatusCode
-	}()
-	<-arrived
-	loaded := make(chan error, 1)
-	second := filepath.Join(g.dir, "second.db")
-	go func() { loaded <- g.load(gatewayOptions{Store: second}) }()
-	eventually(t, "the new store", func() bool { return references(second) == 1 })
-	if n := references(g.Store); n != 1 {
-		t.Errorf("%d references to the old store while a request is under way, want 1", n)
-	}
-	close(release)
-	if status := <-answered; status != http.StatusNoContent {
-		t.Errorf("the request under way got %d, want 204", status)
-	}
-	if err := <-loaded; err != nil {
+	form := url.Values{"grant_type": {"refresh_token"}, "client_id": {"my-spa"}, "refresh_token": {session.RefreshToken}}.Encode()
+	host := strings.TrimPrefix(strings.TrimSuffix(g.Issuer, "/"), "http://")
+	conn, err := net.Dial("tcp", host)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if n := references(g.Store); n != 0 {
-		t.Errorf("%d references to the old store are left", n)
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /oauth/token HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\n"+
+		"Expect: 100-continue\r\nContent-Length: %d\r\nConnection: close\r\n\r\n", host, len(form))
+	answers := bufio.NewReader(conn)
+	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("the request is not under way: %q, %v", line, err)
 	}
+	second := filepath.Join(g.dir, "second.db")
+	if err := g.load(gatewayOptions{Store: second}); err != nil {
+		t.Fatal(err)
+	}
+	if o, n := references(g.Store), references(second); o != 1 || n != 1 {
+		t.Errorf("%d references to the old store while a request is under way and %d to the new, want 1 and 1", o, n)
+	}
+	_, _ = answers.ReadString('\n') // the rest of the 100
+	fmt.Fprint(conn, form)
+	resp, err := http.ReadResponse(answers, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var renewed tokenAnswer
+	if err := json.NewDecoder(resp.Body).Decode(&renewed); err != nil || renewed.RefreshToken == "" {
+		t.Errorf("the request under way got %d, %v", resp.StatusCode, err)
+	}
+	eventually(t, "the old store to be closed", func() bool { return references(g.Store) == 0 })
 	if after := g.refresh(session.RefreshToken); after.Error != "invalid_grant" {
 		t.Errorf("refresh on the new store: %d %s", after.status, after.body)
 	}
 	if err := g.load(gatewayOptions{}); err != nil { // and back
 		t.Fatal(err)
 	}
-	if after := g.refresh(session.RefreshToken); after.AccessToken == "" {
+	if after := g.refresh(renewed.RefreshToken); after.AccessToken == "" {
 		t.Errorf("refresh back on the old store: %d %s", after.status, after.body)
 	}
 }

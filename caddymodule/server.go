@@ -38,6 +38,7 @@ type OAuthServer struct {
 
 	server *handler.Server
 	clear  *clearText
+	begin  func() (end func()) // notes a request that needs the store
 }
 
 // CaddyModule returns the Caddy module information.
@@ -62,6 +63,7 @@ func (s *OAuthServer) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("oauth_server: %w", err)
 	}
 	s.clear = &clearText{issuer: app.Issuer, log: ctx.Logger()}
+	s.begin = app.runtime.begin
 	return nil
 }
 
@@ -94,6 +96,7 @@ func (s *OAuthServer) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 		handler.StripCookies(r.Header)
 		return next.ServeHTTP(w, r)
 	}
+	defer s.begin()()
 	start := time.Now()
 	recorder := caddyhttp.NewResponseRecorder(w, nil, nil)
 	if !s.clear.refused(recorder, r) {
