@@ -45,12 +45,12 @@ func TestAccountShowsAndSignsOut(t *testing.T) {
 	g := newGateway(t)
 	b := g.browser()
 	_, q := location(t, b.signIn(authorizeURL(), "alice", testPassword, "User-Agent", firefox))
-	first := jsonOf(t, g.exchange(q.Get("code"), "User-Agent", "node"))
+	first := jsonOf(t, g.exchange(q.Get("code"), "User-Agent", "node/22"))
 	g.now.Add(int64(time.Minute))
 	second := g.browser().tokensOf()
 	page := b.eventuallyShows("Firefox on Linux")
 	ids := applications(page)
-	if len(ids) != 2 || strings.Count(page, "Orders") < 2 || strings.Count(page, "Signed in from this browser") != 1 || strings.Contains(page, "node") {
+	if len(ids) != 2 || strings.Count(page, "Orders") < 2 || strings.Count(page, "Signed in from this browser") != 1 || strings.Contains(page, "node/22") {
 		t.Fatalf("the page shows %d applications:\n%s", len(ids), page)
 	}
 

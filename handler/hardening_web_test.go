@@ -106,7 +106,7 @@ func TestHardeningHDR10And11(t *testing.T) {
 	b := g.browser()
 	for _, target := range []string{"http://evil.example/.well-known/openid-configuration", "http://evil.example" + authorizeURL()} {
 		res := b.get(target, evil...)
-		if body := res.body; strings.Contains(body, "evil") {
+		if body := hiddenField.ReplaceAllString(res.body, ""); strings.Contains(body, "evil") { // a ticket may say anything
 			t.Errorf("%s: a header shows in\n%s", target, body)
 		}
 	}

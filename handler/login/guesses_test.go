@@ -13,6 +13,8 @@ func TestGuesses(t *testing.T) {
 	alice, bob := tokens.TagSubject("local|alice"), tokens.TagSubject("local|bob")
 	now := time.Unix(1_800_000_000, 0)
 	g := NewGuesses()
+	apart(g.people, alice.String(), bob.String())
+	apart(g.places, addressKey("192.0.2.1"), addressKey("198.51.100.7"), addressKey("2001:db8::1"))
 	try := func(user tokens.UserTag, address string) func() {
 		t.Helper()
 		undo, err := g.Begin(user, address, now)
