@@ -82,7 +82,7 @@ func TestLogIsSampledWhereStrangersWriteIt(t *testing.T) {
 		o.logLine(tokens.Event{Kind: tokens.EventTokenRefused}, nowhere)
 		o.logLine(tokens.Event{Kind: tokens.EventRefreshReuse}, nowhere)
 	}
-	if n := logs.FilterMessage(string(tokens.EventTokenRefused)).Len(); n < 100 || n > lines/4 {
+	if n := logs.FilterMessage(string(tokens.EventTokenRefused)).Len(); n < 100 || n > lines/2 { // more where it takes seconds
 		t.Errorf("%d lines of %d refusals, want few, but some", n, lines)
 	}
 	if n := logs.FilterMessage(string(tokens.EventRefreshReuse)).Len(); n != lines {

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"net/url"
@@ -153,17 +154,24 @@ func listeners(t *testing.T, port string) int {
 		t.Fatal(err)
 	}
 	count := 0
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		text, err := os.ReadFile(table)
+	const listening = "0A"
+	for _, name := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		table, err := os.Open(name)
 		if err != nil {
 			continue
 		}
-		for line := range strings.Lines(string(text)) {
-			const listening = "0A"
-			if f := strings.Fields(line); len(f) > 3 && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", number)) && f[3] == listening {
+		lines := bufio.NewScanner(table)
+		lines.Scan() // the names of the columns
+		for lines.Scan() {
+			f := strings.Fields(lines.Text())
+			if len(f) < 4 || f[3] != listening {
+				break // they come first, and there may be thousands of others
+			}
+			if strings.HasSuffix(f[1], fmt.Sprintf(":%04X", number)) {
 				count++
 			}
 		}
+		_ = table.Close()
 	}
 	return count
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -14,13 +13,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
 )
 
 const (
@@ -64,9 +63,9 @@ func newGateway(t *testing.T) *gateway {
 	g := &gateway{
 		t:         t,
 		dir:       dir,
-		Issuer:    fmt.Sprintf("http://localhost:%d/", freePort(t)),
-		API:       fmt.Sprintf("http://localhost:%d", freePort(t)),
-		AdminAddr: fmt.Sprintf("localhost:%d", freePort(t)),
+		Issuer:    fmt.Sprintf("http://localhost:%d/", redistest.FreePort(t)),
+		API:       fmt.Sprintf("http://localhost:%d", redistest.FreePort(t)),
+		AdminAddr: fmt.Sprintf("localhost:%d", redistest.FreePort(t)),
 		Store:     filepath.Join(dir, "gatehouse.db"),
 		Secret:    newGatewaySecret(),
 		Hash:      string(hash),
@@ -280,22 +279,4 @@ func (u *upstream) take() []*http.Request {
 	seen := u.seen
 	u.seen = nil
 	return seen
-}
-
-// nextPort is where freePort looks next. The range lies below the one from
-// which the system gives outgoing connections their ports, so that none of them
-// takes a port between this look and Caddy's own. Processes begin apart.
-var nextPort atomic.Int64
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 2000 {
-		port := 10_000 + int((nextPort.Add(1)+int64(os.Getpid())*131)%20_000)
-		if l, err := net.Listen("tcp", "localhost:"+strconv.Itoa(port)); err == nil {
-			_ = l.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return 0
 }

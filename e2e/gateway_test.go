@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
 )
 
 const (
@@ -37,7 +37,7 @@ func startGateway(t *testing.T) *gateway {
 			t.Fatalf("building Caddy: %v\n%s", err, out)
 		}
 	}
-	g := &gateway{issuer: freePlace(t), api: freePlace(t)}
+	g := &gateway{issuer: place(t), api: place(t)}
 	folder := t.TempDir()
 	file := filepath.Join(folder, "Caddyfile")
 	if err := os.WriteFile(file, []byte(g.config(folder)), 0o600); err != nil {
@@ -113,13 +113,5 @@ func (g *gateway) config(folder string) string {
 		strings.TrimSuffix(g.issuer, "/"), strings.TrimSuffix(g.api, "/"))
 }
 
-// freePlace is the URL of a port that was free a moment ago.
-func freePlace(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return fmt.Sprintf("http://localhost:%d/", l.Addr().(*net.TCPAddr).Port)
-}
+// place is the URL of a port on which nobody listens.
+func place(t *testing.T) string { return fmt.Sprintf("http://localhost:%d/", redistest.FreePort(t)) }

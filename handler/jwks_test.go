@@ -179,7 +179,7 @@ func TestHardeningKEY04(t *testing.T) {
 	for _, tt := range []struct{ path, want string }{
 		{"/large", "more than 1 MiB"},
 		{"/bomb", "more than 1 MiB"},
-		{"/slow", "deadline"},
+		{"/slow", ""}, // its time is up
 		{"/other", "another host"},
 		{"/metadata", "another host"},
 		{"/file", "another host"},
@@ -196,6 +196,12 @@ func TestHardeningKEY04(t *testing.T) {
 				ctx = t.Context()
 			}
 			_, _, err := NewKeyFetcher(KeySource{JWKSURI: s.URL + tt.path, AllowPrivate: true}).Fetch(ctx)
+			if tt.path == "/slow" {
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("error %v, want that the time is up", err)
+				}
+				return
+			}
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("error %v, want %q in it", err, tt.want)
 			}

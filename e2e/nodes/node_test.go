@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/e2e/history"
+	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
 )
 
 // node is one gateway: a Caddy process.
@@ -42,8 +43,8 @@ type node struct {
 
 func (s *site) newNode(name string) *node {
 	s.t.Helper()
-	n := &node{site: s, name: name, dir: s.t.TempDir(), authPort: freePort(s.t), apiPort: freePort(s.t)}
-	n.admin = fmt.Sprintf("localhost:%d", freePort(s.t))
+	n := &node{site: s, name: name, dir: s.t.TempDir(), authPort: redistest.FreePort(s.t), apiPort: redistest.FreePort(s.t)}
+	n.admin = fmt.Sprintf("localhost:%d", redistest.FreePort(s.t))
 	n.log = filepath.Join(n.dir, "caddy.log")
 	issuer, _ := url.Parse(s.issuer)
 	var dialer net.Dialer

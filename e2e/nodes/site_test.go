@@ -6,10 +6,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -78,7 +76,7 @@ func newSite(t testing.TB, o siteOptions) *site {
 		o.Secrets = []string{newSecret()}
 	}
 	s := &site{
-		t: t, issuer: fmt.Sprintf("http://localhost:%d/", freePort(t)), options: o,
+		t: t, issuer: fmt.Sprintf("http://localhost:%d/", redistest.FreePort(t)), options: o,
 		users: filepath.Join(t.TempDir(), "users"), history: history.NewRecorder(),
 	}
 	var list strings.Builder
@@ -246,23 +244,6 @@ func (s *site) configure(n *node, o siteOptions) []byte {
 		panic(err) // the template is ours
 	}
 	return b.Bytes()
-}
-
-// nextPort is where freePort looks next: below the ports that the system gives
-// to outgoing connections, so that none takes one before its process does.
-var nextPort atomic.Int64
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 2000 {
-		port := 10_000 + int((nextPort.Add(1)+int64(os.Getpid())*173)%20_000)
-		if l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
-			_ = l.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return 0
 }
 
 // within waits until something holds, which other processes bring about.

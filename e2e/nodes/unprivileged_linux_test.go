@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
 )
 
 // TestUnprivileged: a gateway runs as a user who may write one directory and has
@@ -24,7 +26,7 @@ func TestUnprivileged(t *testing.T) {
 		t.Fatal(err)
 	}
 	bin, config, store := filepath.Join(shared, "caddy"), filepath.Join(shared, "Caddyfile"), filepath.Join(dir, "gatehouse.db")
-	port := freePort(t)
+	port := redistest.FreePort(t)
 	text := fmt.Sprintf("{\n\tadmin off\n\tpersist_config off\n\tauto_https off\n\tstorage file_system %s/caddy\n\toauth {\n"+
 		"\t\tissuer http://localhost:%d/\n\t\tstore bolt %s\n\t}\n}\nhttp://localhost:%d {\n\toauth_server\n}\n", dir, port, store, port)
 	for path, content := range map[string][]byte{bin: program, config: []byte(text)} {

@@ -3,7 +3,6 @@
 package redistest
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -45,7 +44,7 @@ func New(t testing.TB, settings ...string) *Server {
 	if _, err := exec.LookPath(Program); err != nil {
 		t.Skipf("SKIPPED: %s is not installed, so nothing of the Redis store was tested here (apt install redis-server)", Program)
 	}
-	port := freePort(t)
+	port := FreePort(t)
 	s := &Server{Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), Port: port, t: t, dir: t.TempDir()}
 	s.args = append([]string{
 		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
@@ -129,35 +128,4 @@ func (s *Server) Do(args ...string) string {
 		s.t.Fatalf("%s: %v", strings.Join(args, " "), err)
 	}
 	return answer
-}
-
-// freePort returns a port that nobody listens on, below those that the system
-// gives away for outgoing connections, and with room for a cluster's bus.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		l.Close()
-		if port+10000 > 65535 {
-			port -= 20000 // the cluster's bus is 10000 above
-		}
-		free := true
-		for _, p := range []int{port, port + 10000} {
-			l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", p))
-			if err != nil {
-				free = false
-				break
-			}
-			l.Close()
-		}
-		if free {
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return 0
 }
