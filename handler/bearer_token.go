@@ -135,11 +135,17 @@ func (g *Guard) forged(r *http.Request) bool {
 			return false
 		}
 	}
-	origin, one := originOf(r)
-	if one && (g.cfg.CORS && g.cfg.Origins(origin) || tokens.OriginOf(origin) == tokens.OriginOf(g.cfg.ClientOrigin(r))) {
+	if origin, one := originOf(r); one && (g.cfg.CORS && g.cfg.Origins(origin) || sameOrigin(origin, g.cfg.ClientOrigin(r))) {
 		return false
 	}
 	return r.Header.Get("Sec-Fetch-Site") != "same-origin"
+}
+
+// sameOrigin reports whether two texts name one origin. What names none is the
+// same as nothing.
+func sameOrigin(a, b string) bool {
+	origin := tokens.OriginOf(a)
+	return origin != "" && origin == tokens.OriginOf(b)
 }
 
 // sameHost returns the origin that the request itself was sent to.

@@ -58,23 +58,24 @@ func TestSignedInAtABackend(t *testing.T) {
 		}
 		return code
 	}
+	lastPlace := fmt.Sprint("192.0.2.", 2*tokens.HistoryLength+1)
 	for _, tt := range []struct{ client, redirect, address string }{
 		{"web", "https://web.example.com/cb", "192.0.2.1"},
-		{"spa", spaRedirect, "192.0.2.17"},
+		{"spa", spaRedirect, lastPlace},
 	} {
 		r := codeRequest(login(tt.client, tt.redirect))
 		r.RedirectURI = tt.redirect
 		token := g.mustToken(tt.client, r).RefreshToken
 		id := g.family()
 		for n := range 2 * tokens.HistoryLength { // each from another place
-			ctx := from(t, fmt.Sprint("192.0.2.", n%16+2), "Go-http-client", "")
+			ctx := from(t, fmt.Sprint("192.0.2.", n+2), "Go-http-client", "")
 			res, err := g.Token(ctx, g.client(tt.client), refreshRequest(token))
 			if err != nil {
 				t.Fatal(err)
 			}
 			token = res.RefreshToken
 		}
-		for last := g.history(id, tokens.HistoryLength); last[tokens.HistoryLength-1].Address != "192.0.2.17"; {
+		for last := g.history(id, tokens.HistoryLength); last[tokens.HistoryLength-1].Address != lastPlace; {
 			last = g.history(id, tokens.HistoryLength)
 		}
 		apps, err := g.SignedIn(t.Context(), l)

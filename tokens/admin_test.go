@@ -21,14 +21,14 @@ func TestNodesAdmin(t *testing.T) {
 	if a.passes(res.AccessToken) {
 		t.Error("a token of the dropped key passes")
 	}
-	b.refusesSoon(res.AccessToken, fast)
+	b.refusesSoon(res.AccessToken)
 	res = b.refreshOK(res.RefreshToken)
 	a.until("the new key is known", func() bool { return a.passes(res.AccessToken) })
 
 	b.hold(res.AccessToken)
 	_, err := a.DisableUser(t.Context(), tokens.TagSubject(alice.Subject), alice.Subject)
 	a.must(err)
-	b.refusesSoon(res.AccessToken, fast)
+	b.refusesSoon(res.AccessToken)
 	b.refusedRefresh(res.RefreshToken, tokens.ReasonUnknown)
 	if _, _, err := b.SignIn(t.Context(), alice, ""); !tokens.IsReason(err, tokens.ReasonUserDisabled) {
 		t.Errorf("a login of the disabled user on the other node: %v", err)
@@ -48,7 +48,7 @@ func TestNodesAdmin(t *testing.T) {
 	if _, err := b.DenyAccessToken(t.Context(), res.AccessToken); err != nil {
 		t.Fatal(err)
 	}
-	a.refusesSoon(res.AccessToken, fast)
+	a.refusesSoon(res.AccessToken)
 
 	now := time.Now() // a login in the second of a sign-out is dated by the next one
 	done, err := a.EndBegun(t.Context(), tokens.Ends{Before: now.Add(2 * time.Second)}, nil)

@@ -106,9 +106,11 @@ func TestFeedOwed(t *testing.T) {
 	}
 	a.store.set(func() { a.store.mute = nil })
 	until(t, "the other node refuses the token", func() bool { return code(b.Check(t.Context(), c)) == InvalidToken })
-	if n := len(a.store.lines); n != 1 {
-		t.Errorf("%d lines about one user", n)
-	}
+	a.store.set(func() {
+		if n := len(a.store.lines); n > 1 { // none, where the other node asked before it could hear
+			t.Errorf("%d lines about one user", n)
+		}
+	})
 	for n := range maxOwed + 5 {
 		a.owed.add(FeedLine{Kind: FeedUser, User: tokenOf(n).User})
 	}

@@ -19,7 +19,7 @@ func TestNodesEndEveryone(t *testing.T) {
 	if a.passes(res.AccessToken) {
 		t.Error("an access token passes where everyone was ended")
 	}
-	b.refusesSoon(res.AccessToken, fast)
+	b.refusesSoon(res.AccessToken)
 	b.refusedRefresh(res.RefreshToken, tokens.ReasonUnknown)
 	res = b.login()
 	a.until("a new login is good", func() bool { return a.passes(res.AccessToken) })

@@ -317,6 +317,7 @@ func TestKeyRingRunAdoptsAndOutlivesTrouble(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(maxTick)
+		synctest.Wait()
 		if !slices.Equal(jwksIDs(t, a), jwksIDs(t, b)) || cell.swaps.Load() != swaps+1 {
 			t.Error("Run does not go on after trouble")
 		}

@@ -69,10 +69,11 @@ func IsLoopbackHost(host string) bool {
 }
 
 // OriginOf returns the origin of an http or https URL as browsers write it, or
-// "" for any other. See RFC 6454 §6.1.
+// "" for any other: also where a percent sign is left in the host, as in the zone
+// of an IPv6 address, which no origin has. See RFC 6454 §6.1.
 func OriginOf(uri string) string {
 	u, err := url.Parse(uri)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+	if err != nil || u.Hostname() == "" || strings.Contains(u.Host, "%") || (u.Scheme != "https" && u.Scheme != "http") {
 		return ""
 	}
 	host := strings.ToLower(u.Host)

@@ -72,6 +72,12 @@ func TestOriginOf(t *testing.T) {
 		"http://localhost:80/":        "http://localhost",
 		"com.example.app:/cb":         "",
 		"/cb":                         "",
+		"https://:443/cb":             "",
+		"https:///cb":                 "",
+		"https://a%25zz/cb":           "",
+		"https://a%25c3/cb":           "",
+		"https://[fe80::1%25en0]/cb":  "",
+		"https://[fe80::1]/cb":        "https://[fe80::1]",
 	} {
 		if got := OriginOf(uri); got != want {
 			t.Errorf("OriginOf(%q) = %q, want %q", uri, got, want)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -171,6 +172,15 @@ func TestRefreshParallel(t *testing.T) {
 	}
 }
 
+// otherEnd returns a token with another last character.
+func otherEnd(token string) string {
+	last := "A"
+	if strings.HasSuffix(token, last) {
+		last = "B"
+	}
+	return token[:len(token)-1] + last
+}
+
 // TestRefreshRefusedDoesNotRotate presents a good token with what must be
 // refused; the token is still good afterwards.
 func TestRefreshRefusedDoesNotRotate(t *testing.T) {
@@ -189,7 +199,7 @@ func TestRefreshRefusedDoesNotRotate(t *testing.T) {
 		{"granted API without offline access", "spa", func(r *tokens.TokenRequest) { r.Audiences = []string{billingAPI} }, tokens.InvalidGrant},
 		{"scope of the other API", "spa", func(r *tokens.TokenRequest) { r.Scope = "billing:read" }, tokens.InvalidScope},
 		{"another client", "native", func(*tokens.TokenRequest) {}, tokens.InvalidGrant},
-		{"changed MAC", "spa", func(r *tokens.TokenRequest) { r.RefreshToken = r.RefreshToken[:len(r.RefreshToken)-1] + "A" }, tokens.InvalidGrant},
+		{"changed MAC", "spa", func(r *tokens.TokenRequest) { r.RefreshToken = otherEnd(r.RefreshToken) }, tokens.InvalidGrant},
 		{"garbage", "spa", func(r *tokens.TokenRequest) { r.RefreshToken = "garbage" }, tokens.InvalidGrant},
 		{"missing", "spa", func(r *tokens.TokenRequest) { r.RefreshToken = "" }, tokens.InvalidRequest},
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,12 +44,11 @@ func TestKill(t *testing.T) {
 		begun := make(chan struct{})
 		go func() {
 			var all []string
-			for s := bufio.NewScanner(out); s.Scan(); {
-				if len(all) == 0 {
-					close(begun)
-				}
+			begin := sync.OnceFunc(func() { close(begun) })
+			for s := bufio.NewScanner(out); s.Scan(); begin() {
 				all = append(all, s.Text())
 			}
+			begin()
 			lines <- all
 		}()
 		<-begun
@@ -58,6 +58,9 @@ func TestKill(t *testing.T) {
 		}
 		_ = child.Wait()
 		said := <-lines
+		if len(said) == 0 {
+			t.Fatalf("round %d: the process has ended before it wrote", round)
+		}
 		confirmed += len(said)
 		checkConfirmed(t, path, said)
 		if t.Failed() {

@@ -165,7 +165,7 @@ func TestOpenLocked(t *testing.T) {
 	t.Cleanup(func() { _ = s.Close() })
 	start := time.Now()
 	_, err := s.Open(t.Context(), openRequest)
-	if took := time.Since(start); took < 200*time.Millisecond || took > 5*time.Second {
+	if took := time.Since(start); took < 200*time.Millisecond || took > 30*time.Second {
 		t.Errorf("Open gave up after %v", took)
 	}
 	if err == nil || !strings.Contains(err.Error(), path) {
