@@ -26,7 +26,7 @@ func TestClusterFaults(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			cluster := redistest.StartCluster(t)
-			s := startSite(t, siteOptions{Store: "address " + strings.Join(cluster.Addrs()[:3], " ") + "\n\t\t\tcluster\n\t\t\ttimeout 3s" + c.wait})
+			s := startSite(t, siteOptions{Leeway: 30 * time.Second, Store: "address " + strings.Join(cluster.Addrs()[:3], " ") + "\n\t\t\tcluster\n\t\t\ttimeout 3s" + c.wait})
 			crowd := s.newCrowd(t, 9)
 			crowd.rest = 50 * time.Millisecond
 			crowd.lose = sometimes(0.1)

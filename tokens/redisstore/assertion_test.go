@@ -14,7 +14,8 @@ import (
 // uses the assertion, and Redis forgets it when it is over.
 func TestAssertionOnTwoNodes(t *testing.T) {
 	server := redistest.Start(t)
-	nodes := []*Store{openStore(t, server), openStore(t, server)}
+	unhurried := func(o *Options) { o.Timeout = 10 * time.Second }
+	nodes := []*Store{openStore(t, server, unhurried), openStore(t, server, unhurried)}
 	now, err := nodes[0].Now(t.Context())
 	mustDo(t, err)
 	r := tokens.AssertionRequest{ID: tokens.AssertionID{1}, Until: now.Add(time.Minute)}

@@ -18,11 +18,15 @@ func TestDenialsMemory(t *testing.T) {
 	for _, perUser := range []int{1, 10} {
 		t.Run(fmt.Sprintf("%d per user", perUser), func(t *testing.T) {
 			server := redistest.Start(t)
-			s := openStore(t, server, func(o *Options) { o.KeyPrefix = "gatehouse:" })
+			onlyData(t, server)
+			prefixed := func(o *Options) { o.KeyPrefix = "gatehouse:" }
+			s := openStore(t, server, prefixed)
 			if err := s.DenyToken(t.Context(), tokens.TagSubject("local|first"), tokens.TokenID{1}, time.Now().Add(time.Hour)); err != nil {
 				t.Fatal(err)
 			}
+			mustDo(t, s.Close())
 			before := usedMemory(t, server)
+			s = openStore(t, server, prefixed)
 			var wg sync.WaitGroup
 			const workers = 8
 			for worker := range workers {
@@ -39,6 +43,7 @@ func TestDenialsMemory(t *testing.T) {
 				})
 			}
 			wg.Wait()
+			mustDo(t, s.Close())
 			each := float64(usedMemory(t, server)-before) / entries
 			t.Logf("%.0f bytes for each denied token", each)
 			if each > 300 {

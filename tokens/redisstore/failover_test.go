@@ -147,7 +147,10 @@ func TestStaleReplicaPromoted(t *testing.T) {
 
 	other := New(o) // which remembers nothing
 	defer other.Close()
-	_, err = other.Open(t.Context(), openRequest)
+	waitFor(t, "the sentinel that it asks to know the new primary", func() bool {
+		_, err = other.Open(t.Context(), openRequest)
+		return !errors.Is(err, ErrUnreachable)
+	})
 	mustDo(t, err)
 	f.check(t, other)
 	healed := 0
@@ -306,7 +309,7 @@ func TestWaitReplicas(t *testing.T) {
 	var missed atomic.Int32
 	wait := func(strict bool) *Store {
 		return openStore(t, primary, func(o *Options) {
-			o.WaitReplicas = WaitReplicas{Number: 1, Timeout: time.Second, Strict: strict}
+			o.WaitReplicas, o.Timeout = WaitReplicas{Number: 1, Timeout: 3 * time.Second, Strict: strict}, 5*time.Second
 			o.OnUnreplicated = func() { missed.Add(1) }
 		})
 	}

@@ -13,7 +13,7 @@ import (
 // TestLateCalls: what a server that stood still finds in its sockets, and nobody
 // waits for any more, spends neither a refresh token nor a code.
 func TestLateCalls(t *testing.T) {
-	const timeout = 200 * time.Millisecond
+	const timeout = 2 * time.Second
 	for _, tt := range []struct {
 		name string
 		call func(ctx context.Context, s *Store, id byte) (bool, error) // whether it was there to be had

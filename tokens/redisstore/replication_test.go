@@ -119,7 +119,7 @@ func TestStrictReplicaAway(t *testing.T) {
 	var missed atomic.Int32
 	node := func() *Store {
 		return openStore(t, primary, func(o *Options) {
-			o.WaitReplicas = WaitReplicas{Number: 1, Timeout: time.Second, Strict: true}
+			o.WaitReplicas, o.Timeout = WaitReplicas{Number: 1, Timeout: time.Second, Strict: true}, 5*time.Second
 			o.OnUnreplicated = func() { missed.Add(1) }
 		})
 	}

