@@ -16,7 +16,7 @@ export function launch() {
 // profile returns a browser profile of its own: no cookies, no storage.
 export async function profile(browser, options = {}) {
 	const context = await browser.newContext(options);
-	context.setDefaultTimeout(15_000);
+	context.setDefaultTimeout(30_000);
 	return context;
 }
 
