@@ -138,6 +138,9 @@ func (a *adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	if err := a.ready(r.URL.Path); err != nil {
 		return adminError(http.StatusServiceUnavailable, err)
 	}
+	if !a.app.bare() {
+		defer a.app.runtime.hold.begin()()
+	}
 	c := &adminCall{Request: r.WithContext(adminContext(r)), name: name, w: w}
 	answer, err := action.run(c)
 	if action.audit != "" {

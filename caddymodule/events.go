@@ -234,6 +234,12 @@ func (m *emitter) emit(name string, e tokens.Event, where func() request) {
 		return
 	}
 	select {
+	case <-m.done: // a request has outlived its configuration
+		m.metrics.dropped.Inc()
+		return
+	default:
+	}
+	select {
 	case m.queue <- queuedEvent{name: name, data: eventData(e, where())}:
 	default:
 		m.metrics.dropped.Inc()

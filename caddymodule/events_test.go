@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	logtest "go.uber.org/zap/zaptest/observer"
@@ -93,6 +94,25 @@ func TestLogIsSampledWhereStrangersWriteIt(t *testing.T) {
 func TestClip(t *testing.T) {
 	if got := clip(strings.Repeat("x", 10_000)); len(got) > 600 {
 		t.Errorf("a long value takes %d bytes in the log", len(got))
+	}
+}
+
+// TestEventsAfterTheEnd: a request may outlive its configuration, whose
+// subscribers are gone: what it did is counted.
+func TestEventsAfterTheEnd(t *testing.T) {
+	m := newMetrics()
+	e := &emitter{metrics: m, queue: make(chan queuedEvent, 2), done: make(chan struct{})}
+	e.emit("oauth.login", tokens.Event{}, nowhere)
+	e.close()
+	e.emit("oauth.login", tokens.Event{}, nowhere)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(m.dropped)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := families[0].Metric[0].Counter.GetValue(); n != 1 || len(e.queue) != 1 {
+		t.Errorf("%v events were dropped and %d are queued, want 1 and 1", n, len(e.queue))
 	}
 }
 

@@ -30,7 +30,7 @@ var outcomes = map[tokens.EventKind][]string{
 	tokens.EventIssuerKeys:          tokens.KeyOutcomes,
 	tokens.EventSecretFallback:      {"presented", "signing_keys"},
 	tokens.EventStoreNew:            {"emptied"},
-	tokens.EventStoreTrouble:        append([]string{"open", "signing_keys", "watermarks", "renewal", "feed", "feed_gap", "feed_replaced"}, servedNames()...),
+	tokens.EventStoreTrouble:        append([]string{"open", "close", "signing_keys", "watermarks", "renewal", "feed", "feed_gap", "feed_replaced"}, servedNames()...),
 	tokens.EventStoreFailover:       {"other_primary"},
 	tokens.EventClockSkew:           {tokens.ClockAhead, tokens.ClockBehind, tokens.ClockAgrees},
 	tokens.EventHealth:              {healthOK, string(tokens.TroubleStore), string(tokens.TroubleSecret), string(tokens.TroubleClock)},

@@ -39,7 +39,7 @@ type runtime struct {
 	mu       sync.Mutex
 	tenant   *tenant
 	released bool
-	holders  atomic.Int64 // of the store: the configuration, and each request that is under way
+	hold     *hold // of shared
 }
 
 // provisionRuntime makes the parts that serve, and takes the shared state.
@@ -68,7 +68,9 @@ func (a *App) provisionRuntime(ctx caddy.Context) error {
 		secretFile: store.SecretFile(),
 		settings:   a.coreSettings(),
 	}
-	r.holders.Store(1)
+	r.hold = newHold(r.giveBack, func(err error) {
+		r.observer.Happened(context.WithoutCancel(r.ctx), tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: "close", Cause: err})
+	})
 	a.runtime = r // from here on Cleanup releases it
 	if err := a.takeClientKeys(r.observer); err != nil {
 		return err
@@ -239,39 +241,7 @@ func (r *runtime) release() error {
 	if r.tenant != nil {
 		restored = r.shared.leave(context.WithoutCancel(r.ctx), r.tenant)
 	}
-	// At its exit Caddy has waited for the requests, as long as it was told to.
-	if left := r.holders.Add(-1); left == 0 || caddy.Exiting() {
-		r.holders.Store(0)
-		return errors.Join(restored, r.giveBack())
-	}
-	return restored
-}
-
-// begin notes a request that is under way. Caddy ends a configuration without
-// waiting for its requests: the store stays open until the last has ended. One
-// that begins after that may find it closed, and is answered 503.
-func (r *runtime) begin() (end func()) {
-	for {
-		n := r.holders.Load()
-		if n <= 0 {
-			return func() {}
-		}
-		if r.holders.CompareAndSwap(n, n+1) {
-			return r.end
-		}
-	}
-}
-
-// end notes that a request has ended. Its client does not wait while a store closes.
-func (r *runtime) end() {
-	if r.holders.Add(-1) != 0 {
-		return
-	}
-	go func() {
-		if err := r.giveBack(); err != nil {
-			r.log.Error("after the last request of a configuration that has ended", zap.Error(err))
-		}
-	}()
+	return errors.Join(restored, r.hold.release())
 }
 
 // giveBack gives the shared state back to the pool, which closes it when nobody else has it.

@@ -63,7 +63,7 @@ func (s *OAuthServer) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("oauth_server: %w", err)
 	}
 	s.clear = &clearText{issuer: app.Issuer, log: ctx.Logger()}
-	s.begin = app.runtime.begin
+	s.begin = app.runtime.hold.begin
 	return nil
 }
 

@@ -1,0 +1,80 @@
+package caddymodule
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestHold(t *testing.T) {
+	broken := errors.New("closing")
+	for _, tt := range []struct {
+		name string
+		run  func(h *hold) error
+		want int // how often it was given back
+		told string
+	}{
+		{name: "no request", want: 1, run: func(h *hold) error { return h.release() }},
+		{name: "a request that has ended", want: 1, run: func(h *hold) error { h.begin()(); return h.release() }},
+		{name: "a request under way", run: func(h *hold) error { h.begin(); return h.release() }},
+		{name: "the last request ends", want: 1, run: func(h *hold) error {
+			first, second := h.begin(), h.begin()
+			err := h.release()
+			third := h.begin()
+			first()
+			third()
+			second()
+			return err
+		}},
+		{name: "one that begins afterwards", want: 1, run: func(h *hold) error {
+			err := h.release()
+			h.begin()()
+			return err
+		}},
+		{name: "a request that does not end", want: 1, run: func(h *hold) error {
+			end := h.begin()
+			err := h.release()
+			time.Sleep(holdAtMost + time.Second)
+			end()
+			h.begin()()
+			return err
+		}},
+		{name: "an error that nobody waits for", want: 1, told: "closing", run: func(h *hold) error {
+			giveBack := h.giveBack
+			h.giveBack = func() error { _ = giveBack(); return broken }
+			end := h.begin()
+			err := h.release()
+			end()
+			return err
+		}},
+		{name: "a panic", want: 1, told: "panic: closing", run: func(h *hold) error {
+			giveBack := h.giveBack
+			h.giveBack = func() error { _ = giveBack(); panic("closing") }
+			end := h.begin()
+			err := h.release()
+			end()
+			return err
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				given, told := 0, ""
+				h := newHold(func() error { given++; return nil }, func(err error) { told = err.Error() })
+				if err := tt.run(h); err != nil {
+					t.Error(err)
+				}
+				synctest.Wait()
+				if given != tt.want || !strings.Contains(told, tt.told) || tt.told == "" && told != "" {
+					t.Errorf("given back %d times, want %d; told of %q, want %q", given, tt.want, told, tt.told)
+				}
+				time.Sleep(2 * holdAtMost)
+				synctest.Wait()
+				if given != 1 {
+					t.Errorf("in the end it was given back %d times", given)
+				}
+			})
+		})
+	}
+}
