@@ -77,7 +77,7 @@ type Server struct {
 // NewServer makes a Server. Errors name the setting and the mend. It does no I/O.
 func NewServer(cfg Config) (*Server, error) {
 	u, err := url.Parse(cfg.IssuerURL)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+	if err != nil || tokens.OriginOf(cfg.IssuerURL) == "" {
 		return nil, fmt.Errorf("reading issuer URL: %q is not an http or https URL", cfg.IssuerURL)
 	}
 	if cfg.Issuer == nil || cfg.Ready == nil || cfg.JWKS == nil || cfg.Secrets == nil {

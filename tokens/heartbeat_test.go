@@ -261,3 +261,29 @@ func TestDatabaseDeleted(t *testing.T) {
 	}
 	g.refreshOK(again.RefreshToken)
 }
+
+// TestCloseWhileTheStoreIsNew: the state is closed just when the heartbeat finds
+// another store: neither waits for the other.
+func TestCloseWhileTheStoreIsNew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	synctest.Test(t, func(t *testing.T) {
+		w := &watched{t: t, events: new(events), store: &moodyStore{Store: boltstore.New(boltstore.Options{Path: path, Clock: time.Now})}}
+		var found atomic.Bool // the heartbeat, which reads the clock next
+		closed := make(chan error, 1)
+		w.start(func() time.Time {
+			if found.CompareAndSwap(true, false) {
+				go func() { closed <- w.state.Close() }()
+				time.Sleep(time.Second)
+			}
+			return time.Now()
+		})
+		w.store.feel(func(b tokens.Beat) (tokens.Beat, error) {
+			b.Born = b.Born.Add(time.Hour)
+			found.Store(true)
+			return b, nil
+		})
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+	})
+}

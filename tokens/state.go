@@ -227,11 +227,12 @@ func (s *State) guarded(ctx context.Context, name string, work func(context.Cont
 // Close stops the background work and closes the store.
 func (s *State) Close() error {
 	s.opening.Lock()
-	defer s.opening.Unlock()
 	s.closed = true
-	if s.stop != nil {
-		s.stop()
-		s.running.Wait()
+	stop := s.stop
+	s.opening.Unlock()
+	if stop != nil {
+		stop()
+		s.running.Wait() // not under the lock, which the heartbeat may want
 	}
 	s.Denylist.cache.Close()
 	s.Cache.Close()

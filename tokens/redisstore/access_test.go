@@ -87,7 +87,7 @@ func TestWrongKind(t *testing.T) {
 		{"a sentinel", Options{Addresses: sentinels.Addrs[:1]}, "it is a sentinel: configure `sentinel <master-name>`", false},
 		{"no TLS", with(Options{Addresses: []string{plain.Addr}}, encrypted), "remove `tls`", true},
 		{"no TLS in a Cluster", with(Options{Mode: Cluster, Addresses: []string{plain.Addr}}, encrypted), "remove `tls`", true},
-		{"no TLS at a sentinel", with(Options{Mode: Sentinel, MasterName: "gate", Addresses: sentinels.Addrs}, encrypted), "remove `tls`", true},
+		{"no TLS at a sentinel", with(Options{Mode: Sentinel, MasterName: "gate", Addresses: sentinels.Addrs, Timeout: 4 * time.Second}, encrypted), "remove `tls`", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := New(c.options)

@@ -99,7 +99,7 @@ func (o *Options) attemptTimeout() time.Duration { return o.Timeout / 2 }
 
 // handshakeTimeout is shorter than go-redis's own, which begin earlier (by a
 // sentinel, twice) and would be up before a handshake can say why it has failed.
-func (o *Options) handshakeTimeout() time.Duration { return o.attemptTimeout() * 3 / 4 }
+func (o *Options) handshakeTimeout() time.Duration { return o.attemptTimeout() * 4 / 5 }
 
 // redirections is how often a call may be sent elsewhere or again in a Cluster:
 // while a slot moves, each attempt can be two. What is moving by then is sent again
