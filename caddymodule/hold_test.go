@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +14,7 @@ func TestHold(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		run  func(h *hold) error
-		want int // how often it was given back
+		want int32 // how often it was given back
 		told string
 	}{
 		{name: "no request", want: 1, run: func(h *hold) error { return h.release() }},
@@ -60,19 +61,24 @@ func TestHold(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				given, told := 0, ""
-				h := newHold(func() error { given++; return nil }, func(err error) { told = err.Error() })
+				var given atomic.Int32
+				told := make(chan string, 1)
+				h := newHold(func() error { given.Add(1); return nil }, func(err error) { told <- err.Error() })
 				if err := tt.run(h); err != nil {
 					t.Error(err)
 				}
 				synctest.Wait()
-				if given != tt.want || !strings.Contains(told, tt.told) || tt.told == "" && told != "" {
-					t.Errorf("given back %d times, want %d; told of %q, want %q", given, tt.want, told, tt.told)
+				if n := given.Load(); n != tt.want {
+					t.Errorf("given back %d times, want %d", n, tt.want)
 				}
 				time.Sleep(2 * holdAtMost)
 				synctest.Wait()
-				if given != 1 {
-					t.Errorf("in the end it was given back %d times", given)
+				if n := given.Load(); n != 1 {
+					t.Errorf("in the end it was given back %d times", n)
+				}
+				close(told)
+				if text := <-told; !strings.Contains(text, tt.told) || tt.told == "" && text != "" {
+					t.Errorf("told of %q, want %q", text, tt.told)
 				}
 			})
 		})
