@@ -59,8 +59,8 @@ func (h *hold) end() {
 	}
 }
 
-// release is for the end of the configuration. At its exit, Caddy has waited for
-// requests as long as it was told to.
+// release ends the configuration's own part. When Caddy exits it has waited for
+// the requests as long as it was told to, so nothing is left to them.
 func (h *hold) release() error {
 	if caddy.Exiting() {
 		err := h.cut()

@@ -57,8 +57,12 @@ type handshakeError struct {
 
 func (e *handshakeError) Error() string {
 	mend := ""
-	if record := (tls.RecordHeaderError{}); errors.As(e.cause, &record) || errors.Is(e.cause, context.DeadlineExceeded) {
+	late := errors.Is(e.cause, context.DeadlineExceeded)
+	if record := (tls.RecordHeaderError{}); late || errors.As(e.cause, &record) {
 		mend = ": name the port where Redis speaks TLS, or remove `tls` if it speaks none"
+	}
+	if late {
+		mend += "; if it is only far away, raise `timeout`"
 	}
 	return fmt.Sprintf("the TLS handshake with %s has failed (%v)%s", e.address, e.cause, mend)
 }
