@@ -14,9 +14,11 @@ import (
 // DOS-11: what a denied token costs Redis, in keys of at most 64 bytes: ten
 // million of them, each of another user, are about 2 GB.
 func TestDenialsMemory(t *testing.T) {
+	t.Parallel()
 	const entries = 20_000
 	for _, perUser := range []int{1, 10} {
 		t.Run(fmt.Sprintf("%d per user", perUser), func(t *testing.T) {
+			t.Parallel()
 			server := redistest.Start(t)
 			onlyData(t, server)
 			prefixed := func(o *Options) { o.KeyPrefix = "gatehouse:" }
