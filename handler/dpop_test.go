@@ -59,7 +59,7 @@ func TestDPoPLogin(t *testing.T) {
 	// The refresh token is worth nothing without the key, and is not killed by whoever tries.
 	wantOAuthError(t, g.refreshWith(old), 400, "invalid_dpop_proof")
 	wantOAuthError(t, g.refreshWith(old, "Dpop", thief.Proof("POST", tokenURL, "")), 400, "invalid_grant")
-	wantOAuthError(t, g.refreshWith(old, "Dpop", key.Proof("POST", tokenURL+"?a", "")), 400, "invalid_dpop_proof")
+	wantOAuthError(t, g.refreshWith(old, "Dpop", key.Proof("POST", tokenURL+"/a", "")), 400, "invalid_dpop_proof")
 	proof := key.Proof("POST", tokenURL, "")
 	wantOAuthError(t, g.refreshWith(old, "Dpop", proof, "Dpop", proof), 400, "invalid_dpop_proof")
 	second := jsonOf(t, g.refreshWith(old, "Dpop", proof))

@@ -6,18 +6,14 @@ import (
 )
 
 // proofURLMatches reports whether the htu of a proof is one of a request's
-// URLs. It must have no query and no fragment (RFC 9449 §4.2); those of the
-// request are ignored. Both are normalized by syntax and scheme first
-// (RFC 9449 §4.3, RFC 3986 §6.2.2 and §6.2.3).
+// URLs. A query and a fragment are ignored on both sides, although a client
+// should send none; both are normalized by syntax and scheme first
+// (RFC 9449 §4.3 (9), RFC 3986 §6.2.2 and §6.2.3).
 func proofURLMatches(htu string, urls []string) bool {
-	if strings.ContainsAny(htu, "?#") {
-		return false
-	}
+	htu = withoutQuery(htu)
 	normal, parsed := "", false
 	for _, u := range urls {
-		if end := strings.IndexAny(u, "?#"); end >= 0 {
-			u = u[:end]
-		}
+		u = withoutQuery(u)
 		if u == htu && u != "" {
 			return true
 		}
@@ -29,6 +25,14 @@ func proofURLMatches(htu string, urls []string) bool {
 		}
 	}
 	return false
+}
+
+// withoutQuery returns a URL without its query and its fragment.
+func withoutQuery(u string) string {
+	if end := strings.IndexAny(u, "?#"); end >= 0 {
+		return u[:end]
+	}
+	return u
 }
 
 // normalURL returns the one spelling of an http or https URL without query and
