@@ -46,7 +46,7 @@ func TestHardeningTOK01(t *testing.T) {
 	}
 }
 
-// TOK-02: a form, or one flat JSON object of strings; nothing else.
+// TOK-02: a form, or one flat JSON object; nothing else.
 func TestHardeningTOK02(t *testing.T) {
 	g := newGateway(t)
 	good := "grant_type=client_credentials&client_id=machine&client_secret=" + webSecret
@@ -66,8 +66,12 @@ func TestHardeningTOK02(t *testing.T) {
 		{"malformed type", "application/;", good, 400},
 		{"JSON with another type", "application/hal+json", object + "}", 400},
 		{"JSON as text", "text/plain", object + "}", 400},
-		{"number", "application/json", object + `,"x":1}`, 400},
-		{"null", "application/json", object + `,"x":null}`, 400},
+		// P3: null is absent; numbers and booleans are their text.
+		{"number", "application/json", object + `,"x":1}`, 200},
+		{"boolean", "application/json", object + `,"x":true}`, 200},
+		{"null", "application/json", object + `,"organization":null}`, 200},
+		{"null for what is needed", "application/json", `{"grant_type":null,"client_id":"machine","client_secret":"` + webSecret + `"}`, 400},
+		{"repeated after null", "application/json", object + `,"x":null,"x":"y"}`, 400},
 		{"nested", "application/json", object + `,"x":{"y":"z"}}`, 400},
 		{"list", "application/json", object + `,"resource":["a"]}`, 400},
 		{"repeated", "application/json", object + `,"client_id":"machine"}`, 400},

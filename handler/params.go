@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -56,7 +57,7 @@ var bodyOnly = func() map[string]bool {
 }()
 
 // readParams reads the body of a request to an endpoint for programs: a form,
-// as the RFCs say, or a flat JSON object of strings, as Auth0's SDKs send.
+// as the RFCs say, or a flat JSON object, as Auth0's SDKs send.
 func readParams(r *http.Request) (params, error) {
 	if r.URL.RawQuery != "" {
 		query, err := url.ParseQuery(r.URL.RawQuery)
@@ -150,15 +151,18 @@ func parseForm(body []byte) (params, error) {
 
 var (
 	errRepeated = malformed("A parameter is given more than once.")
-	errObject   = malformed("The body is not one flat JSON object of strings.")
+	errObject   = malformed("The body is not one flat JSON object of strings, numbers and booleans.")
 )
 
-// parseObject reads a JSON object of strings without repeated members.
+// parseObject reads a flat JSON object without repeated members. A number or a
+// boolean is its text, and null is as good as no member: auth0-python sends
+// "organization": null.
 func parseObject(body []byte) (params, error) {
 	if !utf8.Valid(body) {
 		return nil, errObject
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil, errObject
 	}
@@ -169,8 +173,11 @@ func parseObject(body []byte) (params, error) {
 			return nil, errObject
 		}
 		value, err := d.Token()
-		text, isString := value.(string)
-		if err != nil || !isString {
+		if err != nil {
+			return nil, errObject
+		}
+		text, present, ok := textOf(value)
+		if !ok {
 			return nil, errObject
 		}
 		key, _ := name.(string) // a member's name always is
@@ -180,7 +187,10 @@ func parseObject(body []byte) (params, error) {
 		if len(p) == maxParams {
 			return nil, malformed("The body has too many parameters.")
 		}
-		p[key] = []string{text}
+		p[key] = nil // null is seen, too: a second member of that name is a repetition
+		if present {
+			p[key] = []string{text}
+		}
 	}
 	if _, err := d.Token(); err != nil { // the closing brace
 		return nil, errObject
@@ -189,4 +199,20 @@ func parseObject(body []byte) (params, error) {
 		return nil, errObject
 	}
 	return p, nil
+}
+
+// textOf returns the text of a member's value. Present is false for null, ok
+// for a value that has no text: an object or a list.
+func textOf(value json.Token) (text string, present, ok bool) {
+	switch v := value.(type) {
+	case nil:
+		return "", false, true
+	case string:
+		return v, true, true
+	case json.Number:
+		return v.String(), true, true
+	case bool:
+		return strconv.FormatBool(v), true, true
+	}
+	return "", false, false
 }
