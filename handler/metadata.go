@@ -59,7 +59,12 @@ func (s *Server) discovery() ([]byte, error) {
 			confidential = append(confidential, string(method))
 		}
 	}
-	all := append([]string{string(tokens.AuthNone)}, confidential...)
+	// Some clients take the first method that they know, so `none` comes last,
+	// and only where a client is public.
+	all := slices.Clone(confidential)
+	if slices.ContainsFunc(s.Issuer.Clients(), func(c *tokens.Client) bool { return !c.Confidential() }) {
+		all = append(all, string(tokens.AuthNone))
+	}
 	b, err := json.MarshalIndent(discoveryDocument{
 		Issuer:                s.IssuerURL,
 		AuthorizationEndpoint: s.urlOf("authorize"),
