@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -67,7 +66,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 }
 
 // readLogout validates who asks and where they want the person to go. The
-// address must be registered, byte for byte (§3).
+// address must be registered (§3).
 func (s *Server) readLogout(q url.Values, hint *tokens.LogoutHint) (*logoutRequest, error) {
 	req := &logoutRequest{ClientID: q.Get("client_id"), State: q.Get("state")}
 	if hint != nil {
@@ -81,7 +80,7 @@ func (s *Server) readLogout(q url.Values, hint *tokens.LogoutHint) (*logoutReque
 		req.ClientID = ""
 	}
 	if to := q.Get("post_logout_redirect_uri"); to != "" {
-		if ok && slices.Contains(client.LogoutURIs, to) {
+		if ok && tokens.MatchLogout(client.LogoutURIs, to) {
 			req.To = to
 		} else {
 			req.Stray = true
@@ -110,7 +109,7 @@ func (s *Server) auth0Logout(w http.ResponseWriter, r *http.Request) error {
 		return malformed("The client_id is not registered.")
 	}
 	if to := q.Get("returnTo"); to != "" {
-		if !known || !slices.Contains(client.LogoutURIs, to) {
+		if !known || !tokens.MatchLogout(client.LogoutURIs, to) {
 			return malformed("The returnTo address is not one of the logout addresses that the application has registered.")
 		}
 		req.To = to
@@ -183,7 +182,7 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request, locales string,
 
 // endLogout goes on where the request says, or says that it is done.
 func (s *Server) endLogout(w http.ResponseWriter, locales string, req *logoutRequest) error {
-	if client, ok := s.Issuer.Client(req.ClientID); req.To != "" && ok && slices.Contains(client.LogoutURIs, req.To) {
+	if client, ok := s.Issuer.Client(req.ClientID); req.To != "" && ok && tokens.MatchLogout(client.LogoutURIs, req.To) {
 		to := req.To
 		if req.State != "" {
 			to = appendQuery(to, []pages.Field{{Name: "state", Value: req.State}})

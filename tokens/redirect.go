@@ -25,6 +25,31 @@ func MatchRedirect(registered []string, asked string) bool {
 	})
 }
 
+// MatchLogout reports whether the address that was asked for is one of the
+// registered post-logout redirect URIs: the same string, but that an empty path
+// of an http or https URI is "/" (RFC 3986 §6.2.3), which many clients leave
+// out. See OpenID Connect RP-Initiated Logout §3.
+func MatchLogout(registered []string, asked string) bool {
+	asked = withPath(asked)
+	return slices.ContainsFunc(registered, func(r string) bool { return withPath(r) == asked })
+}
+
+// withPath adds the path "/" to an http or https URI that has none. It works on
+// the text, so that nothing else of two URIs can become equal.
+func withPath(uri string) string {
+	scheme, rest, ok := strings.Cut(uri, "://")
+	if !ok || scheme != "https" && scheme != "http" || rest == "" {
+		return uri
+	}
+	if end := strings.IndexAny(rest, "/?#\\"); end >= 0 {
+		if rest[end] != '?' {
+			return uri
+		}
+		return scheme + "://" + rest[:end] + "/" + rest[end:]
+	}
+	return uri + "/"
+}
+
 // loopbackWithoutPort cuts the port out of http://127.0.0.1:port/… and
 // http://[::1]:port/…, and reports false for any other URI. It works on the
 // text, so that no two spellings of one URI can meet.

@@ -2,6 +2,38 @@ package tokens
 
 import "testing"
 
+// TestMatchLogout (P11): an empty path is "/", and nothing else is forgiven.
+func TestMatchLogout(t *testing.T) {
+	registered := []string{"https://app.example", "http://localhost:3000/", "https://app.example/bye", "com.example.app://bye"}
+	tests := []struct {
+		asked string
+		want  bool
+	}{
+		{"https://app.example", true},
+		{"https://app.example/", true},
+		{"http://localhost:3000", true},
+		{"http://localhost:3000/", true},
+		{"https://app.example/bye", true},
+		{"com.example.app://bye", true},
+		{"com.example.app://bye/", false},
+		{"https://app.example/bye/", false},
+		{"https://app.example//", false},
+		{"https://app.example?x=1", false},
+		{"https://app.example#x", false},
+		{"https://app.example.evil.com", false},
+		{`https://app.example\`, false},
+		{"HTTPS://app.example", false},
+		{"http://app.example", false},
+		{"https://", false},
+		{"", false},
+	}
+	for _, tt := range tests {
+		if got := MatchLogout(registered, tt.asked); got != tt.want {
+			t.Errorf("MatchLogout(%q) = %v, want %v", tt.asked, got, tt.want)
+		}
+	}
+}
+
 // TestMatchRedirect covers RED-01 to RED-08 and RED-11: the same string, or
 // another port of a literal loopback address.
 func TestMatchRedirect(t *testing.T) {
