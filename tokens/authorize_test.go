@@ -58,7 +58,7 @@ func TestAuthorizationRefused(t *testing.T) {
 		{"AUZ-21 claims malformed", set("claims", "{"), tokens.InvalidRequest, false},
 		{"AUZ-21 claims not an object", set("claims", "null"), tokens.InvalidRequest, false},
 		{"AUZ-21 claims 100 KiB", set("claims", `{"a":"`+strings.Repeat("x", 100<<10)+`"}`), tokens.InvalidRequest, false},
-		{"scope malformed", set("scope", "openid  profile"), tokens.InvalidScope, false},
+		{"scope malformed", set("scope", "openid \"profile\""), tokens.InvalidScope, false},
 		{"unknown audience", set("audience", "https://other.example"), tokens.InvalidTarget, false},
 		{"unknown resource", set("resource", "https://other.example"), tokens.InvalidTarget, false},
 		{"state not UTF-8", set("state", "\xff"), tokens.InvalidRequest, false},

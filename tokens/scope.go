@@ -31,18 +31,18 @@ func ValidScope(s string) bool {
 // looking each one up must not cost a stranger's request more than it is worth.
 const maxScopes = 100
 
-// ParseScope splits a scope parameter at single spaces, drops repetitions and
-// keeps the order. It reports false for anything else than RFC 6749 §3.3
-// allows, and for more than 100 scopes. The empty string has no scopes.
+// ParseScope splits a scope parameter, drops repetitions and keeps the order.
+// It is lenient about white space, of which clients send too much: any run of
+// it separates, and it may lead or trail. It reports false for a scope that
+// RFC 6749 §3.3 does not allow, and for more than 100 scopes. White space alone
+// has no scopes.
 func ParseScope(s string) ([]string, bool) {
-	if s == "" {
-		return nil, true
-	}
-	if strings.Count(s, " ") >= maxScopes {
-		return nil, false
-	}
 	var scopes []string
-	for part := range strings.SplitSeq(s, " ") {
+	count := 0
+	for part := range strings.FieldsFuncSeq(s, blank) {
+		if count++; count > maxScopes {
+			return nil, false
+		}
 		if !ValidScope(part) {
 			return nil, false
 		}
@@ -52,6 +52,9 @@ func ParseScope(s string) ([]string, bool) {
 	}
 	return scopes, true
 }
+
+// blank reports whether a character separates scopes.
+func blank(c rune) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 // subset reports whether every one of the wanted scopes is in have.
 func subset(wanted, have []string) bool {
