@@ -64,7 +64,6 @@ type Server struct {
 	cookies  cookieNames
 	metadata []byte
 	used     *usedTickets
-	scans    *scanBudget
 	guesses  *login.Guesses // of user codes
 	devices  *deviceBudget
 	origins  map[string]bool // of all clients
@@ -96,7 +95,6 @@ func NewServer(cfg Config) (*Server, error) {
 		pages:   set,
 		cookies: namesOf(u.Scheme == "https"),
 		used:    newUsedTickets(),
-		scans:   newScanBudget(),
 		guesses: login.NewGuesses(),
 		devices: newDeviceBudget(),
 		origins: make(map[string]bool),
