@@ -42,6 +42,8 @@ type Config struct {
 	// ClientIP returns the address of the person's browser. Nil takes the
 	// peer of the connection.
 	ClientIP func(*http.Request) string
+	// BodyTime is how long the body of a request may take to arrive. 0 is 20 s.
+	BodyTime time.Duration
 	// RequestID returns the id by which the log names a request. Nil for none.
 	RequestID func(*http.Request) string
 	Observer  tokens.Observer  // nil observes nothing
