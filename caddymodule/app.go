@@ -10,6 +10,7 @@ import (
 	"reflect"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
@@ -88,8 +89,9 @@ type App struct {
 	issuerKeys   *issuerKeys
 	verified     *tokens.Cache // of a bare app
 	proofs       *tokens.Proofs
-	guards       map[string]int // how many guards there are, by audience
-	documents    documents      // of the guards
+	guards       map[string]int             // how many guards there are, by audience
+	documents    documents                  // of the guards
+	servers      map[*caddyhttp.Server]bool // that have a handler of ours; see warnProxies
 }
 
 // CaddyModule returns the Caddy module information.

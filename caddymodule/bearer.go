@@ -149,6 +149,7 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	app.warnProxies(ctx)
 	cfg := b.guardConfig()
 	cfg.Observer = app.observer
 	cfg.Proofs = app.proofs
@@ -231,6 +232,7 @@ func originsOf(issuer *tokens.Issuer, audiences []string) func(string) bool {
 // ServeHTTP checks the request's token.
 func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if g := b.document(r); g != nil {
+		handler.BoundBody(w, r, 0)
 		g.Metadata(w, r)
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 )
 
@@ -43,10 +42,5 @@ func (c *clearText) refused(w http.ResponseWriter, r *http.Request) bool {
 // encrypted reports whether the client's connection is encrypted: ours is, or a
 // proxy that Caddy trusts says so.
 func encrypted(r *http.Request) bool {
-	if r.TLS != nil {
-		return true
-	}
-	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
-	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
-	return trusted && strings.EqualFold(strings.TrimSpace(proto), "https")
+	return r.TLS != nil || forwardedProto(r) == "https"
 }

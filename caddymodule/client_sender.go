@@ -23,8 +23,9 @@ type ClientMTLS struct {
 	// authenticate. It has to connect with a certificate then. Default: false
 	Bound bool `json:"bound,omitempty"`
 
-	// The subject of its verified certificate, as
-	// `openssl x509 -noout -subject -nameopt RFC2253` writes it. Default: any
+	// The whole subject of its verified certificate, as
+	// `openssl x509 -noout -subject -nameopt RFC2253` writes it (RFC 4514). Each part
+	// is compared, in order; the case of letters does not matter. Default: any
 	Subject string `json:"subject,omitempty"`
 
 	// A DNS name that its verified certificate has as an alternative name. Default: any
@@ -105,6 +106,11 @@ func (c *Client) checkMTLS() error {
 }
 
 func (m *ClientMTLS) check() error {
+	if m.Subject != "" {
+		if _, err := tokens.ParseSubjectName(m.Subject); err != nil {
+			return wrong("subject", "%q is no name (%s): take what `openssl x509 -noout -subject -nameopt RFC2253` prints behind the =", m.Subject, err)
+		}
+	}
 	if m.SANIP != "" {
 		if _, err := netip.ParseAddr(m.SANIP); err != nil {
 			return wrong("san_ip", "%q is not an IP address: write one such as 10.0.0.7", m.SANIP)
@@ -137,8 +143,9 @@ func (c *Client) coreTLS() tokens.ClientTLS {
 	if c.MTLS == nil {
 		return tokens.ClientTLS{}
 	}
-	core := tokens.ClientTLS{
-		Subject: c.MTLS.Subject, DNS: c.MTLS.SANDNS, URI: c.MTLS.SANURI, Email: c.MTLS.SANEmail,
+	core := tokens.ClientTLS{DNS: c.MTLS.SANDNS, URI: c.MTLS.SANURI, Email: c.MTLS.SANEmail}
+	if c.MTLS.Subject != "" {
+		core.Subject, _ = tokens.ParseSubjectName(c.MTLS.Subject)
 	}
 	if addr, err := netip.ParseAddr(c.MTLS.SANIP); err == nil {
 		core.IP = addr.String()

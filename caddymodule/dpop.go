@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -100,19 +99,11 @@ func clientOrigin(r *http.Request) string {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
-		if proto := forwarded(r, "X-Forwarded-Proto"); proto == "http" || proto == "https" {
-			scheme = proto
-		}
-		if name := forwarded(r, "X-Forwarded-Host"); name != "" {
-			host = name
-		}
+	if proto := forwardedProto(r); proto != "" {
+		scheme = proto
+	}
+	if name := forwardedHost(r); name != "" {
+		host = name
 	}
 	return scheme + "://" + host
-}
-
-// forwarded returns what the first proxy wrote into a header that the later ones add to.
-func forwarded(r *http.Request, header string) string {
-	first, _, _ := strings.Cut(r.Header.Get(header), ",")
-	return strings.TrimSpace(first)
 }

@@ -182,6 +182,7 @@ func TestRequestURLs(t *testing.T) {
 		name    string
 		tls     bool
 		trusted bool
+		strict  bool
 		headers []string
 		origins []string
 		want    []string
@@ -191,6 +192,12 @@ func TestRequestURLs(t *testing.T) {
 		{name: "forwarded, not trusted", headers: []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "x.example"}, want: []string{"http://api.example.com/a%2Fb"}},
 		{name: "forwarded", trusted: true, headers: []string{"X-Forwarded-Proto", "https", "X-Forwarded-Host", "x.example:8443"}, want: []string{"https://x.example:8443/a%2Fb"}},
 		{name: "forwarded twice", trusted: true, headers: []string{"X-Forwarded-Proto", "https, http", "X-Forwarded-Host", "x.example, y.example"}, want: []string{"https://x.example/a%2Fb"}},
+		// A9: a proxy that adds to the header leaves what the client wrote in front.
+		{name: "A9: forwarded twice, strict", trusted: true, strict: true, headers: []string{"X-Forwarded-Proto", "https, http", "X-Forwarded-Host", "evil.example, x.example"}, want: []string{"https://x.example/a%2Fb"}},
+		{name: "A9: two lines, strict", trusted: true, strict: true, headers: []string{"X-Forwarded-Host", "evil.example", "X-Forwarded-Host", "x.example"}, want: []string{"http://x.example/a%2Fb"}},
+		{name: "A9: one, strict", trusted: true, strict: true, headers: []string{"X-Forwarded-Host", "x.example"}, want: []string{"http://x.example/a%2Fb"}},
+		{name: "A9: the proxy says nothing, strict", trusted: true, strict: true, headers: []string{"X-Forwarded-Host", "evil.example, "}, want: []string{"http://api.example.com/a%2Fb"}},
+		{name: "A9: not trusted, strict", strict: true, headers: []string{"X-Forwarded-Host", "x.example"}, want: []string{"http://api.example.com/a%2Fb"}},
 		{name: "forwarded garbage", trusted: true, headers: []string{"X-Forwarded-Proto", "gopher"}, want: []string{"http://api.example.com/a%2Fb"}},
 		{name: "origins", trusted: true, headers: []string{"X-Forwarded-Host", "x.example"}, origins: []string{"https://a.example", "https://b.example"}, want: []string{"https://a.example/a%2Fb", "https://b.example/a%2Fb"}},
 	} {
@@ -200,8 +207,13 @@ func TestRequestURLs(t *testing.T) {
 				r.TLS = &tls.ConnectionState{}
 			}
 			for i := 0; i < len(tt.headers); i += 2 {
-				r.Header.Set(tt.headers[i], tt.headers[i+1])
+				r.Header.Add(tt.headers[i], tt.headers[i+1])
 			}
+			server := new(caddyhttp.Server)
+			if tt.strict {
+				server.TrustedProxiesStrict = 1
+			}
+			r = r.WithContext(context.WithValue(r.Context(), caddyhttp.ServerCtxKey, server))
 			r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{caddyhttp.TrustedProxyVarKey: tt.trusted}))
 			guard := BearerAuth{DPoPOrigins: tt.origins}
 			if got := guard.requestURLs(r); !slices.Equal(got, tt.want) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -22,24 +23,37 @@ func unsignedToken(header, payload string) string {
 
 // HDR-09: who asks is the other end of the connection, unless it is a proxy that
 // Caddy was told to trust.
+//
+// A9: without trusted_proxies_strict the address is whatever the client writes
+// ahead of what the proxy adds, and nobody was told.
 func TestClientAddress(t *testing.T) {
-	const claimed = "203.0.113.7"
-	g := newGateway(t)
+	const claimed, added = "203.0.113.7", "198.51.100.9" // what the client writes, and what the proxy sees
+	g := startGateway(t, gatewayOptions{})
 	for _, tt := range []struct {
-		name, servers string
-		believed      bool
+		name, servers, want string
+		warned              bool
 	}{
-		{"nobody is trusted", "", false},
-		{"another proxy is trusted", "trusted_proxies static 192.0.2.0/24", false},
-		{"this one is", "trusted_proxies static private_ranges", true},
+		{"nobody is trusted", "", "127.0.0.1", false},
+		{"another proxy is trusted", "trusted_proxies static 192.0.2.0/24", "127.0.0.1", true},
+		{"this one is", "trusted_proxies static private_ranges", claimed, true},
+		{"A9: this one is, strictly", "trusted_proxies static private_ranges\n\t\ttrusted_proxies_strict", added, false},
+		{"A9: strict about nobody", "trusted_proxies_strict", "127.0.0.1", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			before := len(g.logs())
 			if err := g.load(gatewayOptions{Servers: tt.servers}); err != nil {
 				t.Fatal(err)
 			}
-			before := len(g.logs())
+			warnings := 0
+			if tt.warned {
+				warnings = 2 // one for each server, the issuer's and the API's
+			}
+			if got := strings.Count(g.logs()[before:], "trusted_proxies without trusted_proxies_strict"); got != warnings {
+				t.Errorf("%d warnings, want %d", got, warnings)
+			}
+			before = len(g.logs())
 			g.do(g.request(g.url("/oauth/token"), url.Values{"grant_type": {"refresh_token"}, "client_id": {"nobody"}},
-				"X-Forwarded-For", claimed, "X-Real-Ip", claimed, "Forwarded", "for="+claimed, "True-Client-Ip", claimed))
+				"X-Forwarded-For", claimed+", "+added, "X-Real-Ip", claimed, "Forwarded", "for="+claimed, "True-Client-Ip", claimed))
 			found := ""
 			for line := range strings.Lines(g.logs()[before:]) {
 				var entry struct {
@@ -50,8 +64,8 @@ func TestClientAddress(t *testing.T) {
 					found = entry.ClientIP
 				}
 			}
-			if found == "" || (found == claimed) != tt.believed {
-				t.Errorf("the log says that %q asked", found)
+			if ip, err := netip.ParseAddr(found); err != nil || found != tt.want && (!ip.IsLoopback() || tt.want != "127.0.0.1") {
+				t.Errorf("the log says that %q asked, want %s", found, tt.want)
 			}
 		})
 	}

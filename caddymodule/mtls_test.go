@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
@@ -68,8 +69,18 @@ func (a *authority) issue(template *x509.Certificate) (*x509.Certificate, *ecdsa
 // client makes a client's certificate.
 func (a *authority) client(name string) tls.Certificate {
 	a.t.Helper()
+	return a.clientOf(name, pkix.Name{CommonName: name, Organization: []string{"Example"}}.ToRDNSequence())
+}
+
+// clientOf makes a client's certificate with these RDNs, in order.
+func (a *authority) clientOf(name string, subject pkix.RDNSequence) tls.Certificate {
+	a.t.Helper()
+	raw, err := asn1.Marshal(subject)
+	if err != nil {
+		a.t.Fatal(err)
+	}
 	cert, key := a.issue(&x509.Certificate{
-		Subject: pkix.Name{CommonName: name, Organization: []string{"Example"}}, DNSNames: []string{name + ".clients.example.com"},
+		RawSubject: raw, DNSNames: []string{name + ".clients.example.com"},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key}
@@ -223,6 +234,22 @@ func TestClientsByCertificate(t *testing.T) {
 	}
 	g.present(a, another)
 	check("another's")
+	// A13: another's, which has more parts, or the same ones in another order.
+	part := func(arc int, value string) pkix.RelativeDistinguishedNameSET {
+		return pkix.RelativeDistinguishedNameSET{{Type: asn1.ObjectIdentifier{2, 5, 4, arc}, Value: value}}
+	}
+	organization, commonName := part(10, "Example"), part(3, "worker")
+	g.present(a, a.clientOf("twin", pkix.RDNSequence{organization, commonName}))
+	check("one of the same name", "by-subject")
+	g.present(a, a.clientOf("twin", pkix.RDNSequence{organization, part(3, "twin"), commonName}))
+	check("one of two CNs")
+	g.present(a, a.clientOf("twin", pkix.RDNSequence{commonName, organization}))
+	check("one in another order")
+	g.present(a, a.clientOf("twin", pkix.RDNSequence{organization, commonName, part(11, "guests")}))
+	check("one of a part more")
+	if !strings.Contains(g.logs(), "ou=guests") && !strings.Contains(g.logs(), "OU=guests") {
+		t.Error("the log does not say whose certificate was refused")
+	}
 
 	// Where Caddy asks for certificates and verifies none, what they say counts for nothing.
 	options.Server = strings.Replace(tlsLine, "verify_if_given", "request", 1) + "oauth_server"

@@ -62,6 +62,7 @@ func (s *OAuthServer) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("oauth_server: %w", err)
 	}
+	app.warnProxies(ctx)
 	s.clear = &clearText{issuer: app.Issuer, log: ctx.Logger()}
 	s.begin = app.runtime.hold.begin
 	return nil
@@ -99,6 +100,7 @@ func (s *OAuthServer) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	defer s.begin()()
 	start := time.Now()
 	recorder := caddyhttp.NewResponseRecorder(w, nil, nil)
+	handler.BoundBody(recorder, r, 0)
 	if !s.clear.refused(recorder, r) {
 		s.server.ServeHTTP(recorder, r)
 	}

@@ -46,6 +46,12 @@ func (s *Server) answer(w http.ResponseWriter, a *tokens.Authorization, fields [
 	return nil
 }
 
+// answersByRedirect reports whether an authorization response takes the browser
+// to the application at once, and not by a page of ours.
+func answersByRedirect(a *tokens.Authorization) bool {
+	return a.ResponseMode != tokens.ModeFormPost && a.ResponseMode != tokens.ModeWebMessage
+}
+
 // redirect sends the browser on with a GET: 303, never 307, which would post
 // the password to the client (RFC 9700 §4.12). Browsers ask whether a page may
 // be framed where they arrive, so that a hidden frame still renews a login.
@@ -65,7 +71,7 @@ func (s *Server) answerFormPost(w http.ResponseWriter, a *tokens.Authorization, 
 		Fields: fields,
 		Nonce:  n,
 	})
-	s.writePage(w, http.StatusOK, html, err, pageOptions{form: true, redirectTo: a.RedirectURI, script: n})
+	s.writePage(w, http.StatusOK, html, err, pageOptions{form: true, leaves: true, script: n})
 }
 
 // answerWebMessage sends a page that hands the answer to the window that

@@ -38,7 +38,7 @@ func peerOf(r *http.Request) *tokens.PeerCertificate {
 	p := &tokens.PeerCertificate{
 		Thumbprint: sha256.Sum256(leaf.Raw),
 		Verified:   len(r.TLS.VerifiedChains) > 0,
-		Subject:    leaf.Subject.String(),
+		Subject:    tokens.SubjectNameOf(leaf.RawSubject),
 		DNS:        leaf.DNSNames,
 		Emails:     leaf.EmailAddresses,
 	}

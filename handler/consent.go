@@ -54,7 +54,7 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, a *tokens.A
 		Destination: destinationOf(a.RedirectURI),
 		Access:      accessTexts(texts, a.Scopes),
 	})
-	s.writePage(w, http.StatusOK, html, err, pageOptions{form: true, redirectTo: a.RedirectURI})
+	s.writePage(w, http.StatusOK, html, err, pageOptions{form: true, leaves: answersByRedirect(a)})
 	return nil
 }
 

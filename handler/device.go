@@ -119,6 +119,10 @@ func (s *Server) findDevice(w http.ResponseWriter, r *http.Request, l *tokens.Lo
 		return s.showActivate(w, r, l, a) // the page was open for long: once more
 	}
 	texts := pages.In(a.locales)
+	if _, ok := tokens.ParseUserCode(a.code); !ok { // no guess: it can be nobody's code
+		a.problem, a.status = texts.WrongCode, http.StatusBadRequest
+		return s.showActivate(w, r, l, a)
+	}
 	undo, err := s.guesses.Begin(l.Session.User, s.ClientIP(r), s.Clock())
 	if wait := new(login.WaitError); errors.As(err, &wait) {
 		s.observeGuess(r, l, "delayed")

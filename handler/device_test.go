@@ -312,6 +312,20 @@ func TestUserCodesAreNotGuessed(t *testing.T) {
 	}
 }
 
+// A5: what has not the form of a user code is no guess, and counts nothing.
+func TestA5MistypedUserCodes(t *testing.T) {
+	g := newDeviceGateway(t)
+	d, b := g.device(), g.signedIn("alice")
+	for range 30 {
+		if res := b.typeCode(d.user[:5]); res.StatusCode != http.StatusBadRequest || !strings.Contains(res.body, "No device waits") {
+			t.Fatalf("mistyped: %d %s", res.StatusCode, res.body)
+		}
+	}
+	if res := b.typeCode(d.user); !strings.Contains(res.body, "Connect this device?") {
+		t.Errorf("the right code after these: %d", res.StatusCode)
+	}
+}
+
 // TestDeviceStoreDown: trouble of the store never makes a device give up.
 func TestDeviceStoreDown(t *testing.T) {
 	g := newDeviceGateway(t)

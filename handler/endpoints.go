@@ -8,9 +8,6 @@ import (
 	"strings"
 )
 
-// maxBody is the most that a request body may hold, in bytes.
-const maxBody = 64 << 10
-
 // corsKind says which origins may read an endpoint's answers.
 type corsKind uint8
 
@@ -144,14 +141,15 @@ func (s *Server) urlOf(name string) string {
 	return s.root + strings.TrimPrefix(s.pathOf(name), s.base)
 }
 
-// ServeHTTP answers a request to one of the endpoints: CORS, method, shared
-// state and body limit are decided here, by the table, for all of them.
+// ServeHTTP answers a request to one of the endpoints: body limits, CORS, method
+// and shared state are decided here, by the table, for all of them.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e, ok := s.routes[cleanPath(r.URL.Path)]
 	if !ok {
 		http.NotFound(w, r)
 		return
 	}
+	BoundBody(w, r, s.BodyTime)
 	if e.cors != corsNone && s.cors(w, r, e) {
 		return // it was a preflight
 	}
@@ -166,7 +164,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	r = s.withOrigin(r)
 	if err := e.serve(s, w, r); err != nil {
 		s.report(r.Context(), e.name, err)

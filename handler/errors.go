@@ -39,6 +39,9 @@ func statusOf(err error, e *tokens.Error) int {
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 		return http.StatusRequestEntityTooLarge
 	}
+	if errors.Is(err, errSlowBody) {
+		return http.StatusRequestTimeout
+	}
 	if e.Reason == tokens.ReasonPersonDenied { // which a device hears as RFC 6749 §5.2 has it
 		return http.StatusBadRequest
 	}
@@ -63,6 +66,8 @@ func refusalOf(err error) *tokens.Error {
 		return malformed("The body is larger than 64 KiB.")
 	}
 	switch {
+	case errors.Is(err, errSlowBody):
+		return malformed("The body took too long to arrive.")
 	case errors.Is(err, errMethod):
 		return malformed("This method is not allowed here.")
 	case errors.Is(err, errForbidden):
@@ -148,7 +153,9 @@ func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 // writeLater answers what the client should send again: in plain text, since
 // SDKs throw their refresh token away on any JSON error and keep it on these.
 func writeLater(w http.ResponseWriter, e *tokens.Error, status int) bool {
-	if status != http.StatusServiceUnavailable && status != http.StatusTooManyRequests {
+	switch status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusRequestTimeout:
+	default:
 		return false
 	}
 	h := w.Header()

@@ -126,7 +126,7 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, v visit, p lo
 	if v.page != nil {
 		page.Purpose = v.page.Purpose
 	} else {
-		options.redirectTo = v.auth.RedirectURI
+		options.leaves = answersByRedirect(v.auth)
 		if p.text == "" {
 			page.Username = v.auth.LoginHint
 		}

@@ -145,7 +145,7 @@ func (s *Server) askLogout(w http.ResponseWriter, r *http.Request, locales strin
 		page.Person = personName(current.Profile)
 	}
 	html, err := s.pages.Logout(pages.In(locales), page)
-	s.writePage(w, http.StatusOK, html, err, pageOptions{form: true, redirectTo: req.To})
+	s.writePage(w, http.StatusOK, html, err, pageOptions{form: true, leaves: req.To != ""})
 	return nil
 }
 

@@ -3,19 +3,17 @@ package handler
 import (
 	"crypto/rand"
 	"net/http"
-	"net/url"
-	"strings"
-
-	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // pageOptions are what differs between the security headers of our pages.
 type pageOptions struct {
-	// form says that a form of the page posts: to ourselves, and through our
-	// redirect to this URI, where it is not "". Chromium applies form-action
-	// to every redirect that follows a post.
-	form       bool
-	redirectTo string
+	// form says that the page has a form.
+	form bool
+	// leaves says that what the form leads to is the application's: Chromium and
+	// Safari apply form-action to every redirect that follows a post, also to
+	// those of the application itself, and where these end nobody has told us.
+	// Such a page goes without form-action.
+	leaves bool
 	// script is the nonce of the page's one script.
 	script string
 	// framedBy is the one origin that may frame the page; "" for none.
@@ -61,40 +59,16 @@ func (s *Server) policy(o pageOptions) string {
 	if o.script != "" {
 		p += "; script-src 'nonce-" + o.script + "'"
 	}
-	p += "; form-action"
-	if o.form {
-		p += " 'self'"
-		if source := formSource(o.redirectTo); source != "" {
-			p += " " + source
-		}
-	} else {
-		p += " 'none'"
+	switch {
+	case !o.form:
+		p += "; form-action 'none'"
+	case !o.leaves:
+		p += "; form-action 'self'"
 	}
 	if o.framedBy != "" {
 		return p + "; frame-ancestors " + o.framedBy
 	}
 	return p + "; frame-ancestors 'none'"
-}
-
-// formSource returns the CSP source that lets a form's answer go on to a
-// redirect URI: its origin, or its scheme where it has none that CSP can write
-// (a private scheme, RFC 8252 §7.1, or an IPv6 literal).
-func formSource(redirectURI string) string {
-	if origin := tokens.OriginOf(redirectURI); origin != "" {
-		if strings.ContainsAny(origin, "[]") {
-			scheme, _, _ := strings.Cut(origin, ":")
-			return scheme + ":"
-		}
-		if strings.ContainsAny(origin, " ;,'\"") {
-			return ""
-		}
-		return origin
-	}
-	u, err := url.Parse(redirectURI)
-	if err != nil || u.Scheme == "" {
-		return ""
-	}
-	return u.Scheme + ":"
 }
 
 // nonce returns a fresh value for a script of a page.

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -110,13 +111,16 @@ func readForm(r *http.Request) (url.Values, error) {
 }
 
 // readBody reads all of the body and parses it. A body over the limit is an
-// *http.MaxBytesError.
+// *http.MaxBytesError, one that takes too long errSlowBody.
 func readBody[T any](r *http.Request, parse func([]byte) (T, error)) (T, error) {
 	var none T
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 			return none, fmt.Errorf("reading body: %w", err)
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return none, errSlowBody
 		}
 		return none, &tokens.Error{Code: tokens.InvalidRequest, Reason: tokens.ReasonMalformed, Description: "The body ended early.", Cause: err}
 	}

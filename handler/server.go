@@ -42,6 +42,8 @@ type Config struct {
 	// ClientIP returns the address of the person's browser. Nil takes the
 	// peer of the connection.
 	ClientIP func(*http.Request) string
+	// BodyTime is how long the body of a request may take to arrive. 0 is 20 s.
+	BodyTime time.Duration
 	// RequestID returns the id by which the log names a request. Nil for none.
 	RequestID func(*http.Request) string
 	Observer  tokens.Observer  // nil observes nothing
@@ -64,7 +66,6 @@ type Server struct {
 	cookies  cookieNames
 	metadata []byte
 	used     *usedTickets
-	scans    *scanBudget
 	guesses  *login.Guesses // of user codes
 	devices  *deviceBudget
 	origins  map[string]bool // of all clients
@@ -96,7 +97,6 @@ func NewServer(cfg Config) (*Server, error) {
 		pages:   set,
 		cookies: namesOf(u.Scheme == "https"),
 		used:    newUsedTickets(),
-		scans:   newScanBudget(),
 		guesses: login.NewGuesses(),
 		devices: newDeviceBudget(),
 		origins: make(map[string]bool),

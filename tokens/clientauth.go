@@ -53,8 +53,8 @@ func (i *Issuer) AuthenticateClient(ctx context.Context, cr Credentials) (*Clien
 		if cr.Method == AuthNone { // nothing was shown that could be compared
 			return nil, i.badClient(ctx, c, reason, nil)
 		}
-		if err := i.secrets.delay(ctx, cr.Secret, 0); err != nil {
-			return nil, unavailable(err)
+		if err := i.secrets.delay(ctx, cr.Secret); err != nil {
+			return nil, i.unchecked(ctx, c, err)
 		}
 		return nil, i.badClient(ctx, c, reason, nil)
 	}
@@ -63,15 +63,28 @@ func (i *Issuer) AuthenticateClient(ctx context.Context, cr Credentials) (*Clien
 
 // bySecret checks the secret of a client. One that has only keys has none that fits.
 func (i *Issuer) bySecret(ctx context.Context, c *Client, secret string) (*Client, error) {
-	number, err := i.secrets.check(ctx, c.SecretHashes, secret)
+	number, err := i.secrets.check(ctx, c, secret)
 	if err != nil {
-		return nil, unavailable(fmt.Errorf("checking client secret: %w", err))
+		return nil, i.unchecked(ctx, c, err)
 	}
 	if number == 0 {
 		return nil, i.badClient(ctx, c, ReasonBadSecret, nil)
 	}
 	i.noteCredential(ctx, c, "secret_hash", number)
 	return c, nil
+}
+
+// unchecked is the answer where nobody has found out whether a secret is right.
+func (i *Issuer) unchecked(ctx context.Context, c *Client, err error) error {
+	if err != errTooManySecrets { //nolint:errorlint // it is that very one, and never wrapped
+		return unavailable(fmt.Errorf("checking client secret: %w", err))
+	}
+	e := Event{Kind: EventClientAuth, Outcome: string(ReasonRateLimited)}
+	if c != nil {
+		e.Client = c.ID
+	}
+	i.observe(ctx, e)
+	return err
 }
 
 // noteCredential says which credential a client has used, where it has several:

@@ -2,16 +2,19 @@ package tokens
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 )
 
 // ClientTLS is how a client authenticates by the certificate of its
 // connection. The zero value is not at all. See RFC 8705 §2.
 type ClientTLS struct {
 	// What a certificate has to say that an authority has issued which the server
-	// trusts; "" for nothing. Subject is a name as RFC 4514 writes it, the others
-	// are alternative names. Each one that is given has to be there.
-	Subject, DNS, URI, IP, Email string
+	// trusts; "" for nothing. Subject is the whole name of the certificate, the
+	// others are alternative names. Each one that is given has to be there.
+	Subject             SubjectName
+	DNS, URI, IP, Email string
 	// Certificates are the client's own, whoever has issued them, if anybody.
 	Certificates []Thumbprint
 }
@@ -21,7 +24,7 @@ type ClientTLS struct {
 type PeerCertificate struct {
 	Thumbprint             Thumbprint
 	Verified               bool // issued by an authority that the server trusts
-	Subject                string
+	Subject                SubjectName
 	DNS, URIs, IPs, Emails []string
 }
 
@@ -49,10 +52,16 @@ func (c ClientTLS) accepts(p *PeerCertificate) bool {
 	}
 	return c.named() && p.Verified &&
 		(c.Subject == "" || c.Subject == p.Subject) &&
-		(c.DNS == "" || slices.Contains(p.DNS, c.DNS)) &&
+		(c.DNS == "" || slices.ContainsFunc(p.DNS, func(name string) bool { return strings.EqualFold(name, c.DNS) })) &&
 		(c.URI == "" || slices.Contains(p.URIs, c.URI)) &&
 		(c.IP == "" || slices.Contains(p.IPs, c.IP)) &&
 		(c.Email == "" || slices.Contains(p.Emails, c.Email))
+}
+
+// describe says for the log whose certificate was shown.
+func (p *PeerCertificate) describe() error {
+	text := fmt.Sprintf("%q, with the alternative names %q", p.Subject, slices.Concat(p.DNS, p.URIs, p.IPs, p.Emails))
+	return fmt.Errorf("its certificate (verified: %t) is of %.500s", p.Verified, text)
 }
 
 // byCertificate checks the certificate of a client's connection.
@@ -61,7 +70,7 @@ func (i *Issuer) byCertificate(ctx context.Context, c *Client, p *PeerCertificat
 		return nil, i.badClient(ctx, c, ReasonBadMethod, nil)
 	}
 	if !c.TLS.accepts(p) {
-		return nil, i.badClient(ctx, c, ReasonBadCertificate, nil)
+		return nil, i.badClient(ctx, c, ReasonBadCertificate, p.describe())
 	}
 	return c, nil
 }

@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"hash/maphash"
 	"sync"
 	"time"
 )
@@ -8,7 +9,11 @@ import (
 // replayWindow remembers proofs for as long as they are good, in bounded
 // memory. Each shard has two maps, of which the older is dropped in turn: an
 // entry lives for one proofWindow at least and two at most.
+//
+// The shard is chosen under a key of this process: a client chooses its jti, and
+// could fill one shard with a 64th of the proofs that filling all of them takes.
 type replayWindow struct {
+	seed   maphash.Seed
 	shards [replayShards]replayShard
 }
 
@@ -27,7 +32,7 @@ type replayShard struct {
 	since        time.Time // when recent was begun
 }
 
-func newReplayWindow() *replayWindow { return new(replayWindow) }
+func newReplayWindow() *replayWindow { return &replayWindow{seed: maphash.MakeSeed()} }
 
 // errTooManyProofs is the answer while a map is full before its time: what
 // cannot be remembered cannot be accepted, and nothing is forgotten early.
@@ -41,7 +46,7 @@ var errTooManyProofs = &Error{
 // take reports whether a key's proof comes for the first time.
 func (w *replayWindow) take(key Thumbprint, id string, now time.Time) error {
 	mark := hash16("dpop", append(key[:], id...))
-	s := &w.shards[mark[0]%replayShards]
+	s := &w.shards[maphash.Bytes(w.seed, mark[:])%replayShards]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	age := now.Sub(s.since)

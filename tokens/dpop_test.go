@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -334,6 +335,31 @@ func TestReplayWindowIsBounded(t *testing.T) {
 	fill()
 	if err := w.take(Thumbprint{1}, "after the clock was set back", now.Add(-time.Hour)); err != nil {
 		t.Error(err)
+	}
+}
+
+// A13: a client chooses its jti, and filled one shard with proofs that all went
+// there: a 64th of everybody's proofs were 503 for a minute.
+func TestA13ProofsAimedAtOneShard(t *testing.T) {
+	w, now := newReplayWindow(), time.Unix(1_700_000_000, 0)
+	key := Thumbprint{1}
+	for i, aimed := 0, 0; aimed < maxShardProofs*5/4; i++ {
+		id := strconv.Itoa(i)
+		if mark := hash16("dpop", append(key[:], id...)); mark[0]%replayShards != 7 {
+			continue
+		}
+		aimed++
+		if err := w.take(key, id, now); err != nil {
+			t.Fatalf("proof %d: %v", aimed, err)
+		}
+	}
+	most, least := 0, maxShardProofs
+	for i := range w.shards {
+		n := len(w.shards[i].recent)
+		most, least = max(most, n), min(least, n)
+	}
+	if most > 3*least {
+		t.Errorf("one shard has %d of them, another %d", most, least)
 	}
 }
 

@@ -79,6 +79,9 @@ func (c *grantCache) put(ctx context.Context, g Grant) (GrantID, error) {
 	if err := c.store.PutGrant(ctx, id, text); err != nil {
 		return id, err
 	}
+	if err := c.agree(ctx, id, text); err != nil {
+		return id, err
+	}
 	c.keep(id, g)
 	return id, nil
 }

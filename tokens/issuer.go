@@ -63,7 +63,7 @@ func NewIssuer(cfg Config, state *State) (*Issuer, error) {
 		state:   state,
 		clients: make(map[string]*Client, len(cfg.Clients)),
 		apis:    make(map[string]*API, len(cfg.APIs)),
-		secrets: newSecretChecker(cfg.Clients, cfg.CompareHash, state.secretWork),
+		secrets: newSecretChecker(cfg.Clients, cfg.CompareHash, cfg.Clock, state.secretWork),
 		verifier: NewVerifier(VerifierConfig{
 			Issuer: cfg.Issuer,
 			Keys:   state.Keys,

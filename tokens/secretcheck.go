@@ -20,12 +20,14 @@ type secretChecker struct {
 	compare func(hash, plaintext []byte) (bool, error)
 	decoy   string // a slow hash of the configuration, if it has one
 	most    int    // slow hashes of one client
+	clock   func() time.Time
 	shared  *secretWork
 }
 
 // secretWork is what the configurations over one State share: a reload neither
 // forgets what matched nor opens another queue.
 type secretWork struct {
+	limit   *secretLimit
 	slots   chan struct{} // one per slow comparison under way
 	waiting atomic.Int64
 	key     [32]byte
@@ -36,6 +38,7 @@ type secretWork struct {
 
 func newSecretWork() *secretWork {
 	w := &secretWork{
+		limit:   newSecretLimit(),
 		slots:   make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)),
 		matched: make(map[string][sha256.Size]byte),
 	}
@@ -43,8 +46,8 @@ func newSecretWork() *secretWork {
 	return w
 }
 
-func newSecretChecker(clients []*Client, compare func(hash, plaintext []byte) (bool, error), shared *secretWork) *secretChecker {
-	s := &secretChecker{compare: compare, shared: shared}
+func newSecretChecker(clients []*Client, compare func(hash, plaintext []byte) (bool, error), clock func() time.Time, shared *secretWork) *secretChecker {
+	s := &secretChecker{compare: compare, clock: clock, shared: shared}
 	for _, c := range clients {
 		slow := 0
 		for _, h := range c.SecretHashes {
@@ -58,9 +61,10 @@ func newSecretChecker(clients []*Client, compare func(hash, plaintext []byte) (b
 	return s
 }
 
-// check returns the number of the hash, from 1, that the secret belongs to, or
-// 0. Its error means that it could not be found out.
-func (s *secretChecker) check(ctx context.Context, hashes []string, secret string) (int, error) {
+// check returns the number of the client's hash, from 1, that the secret belongs
+// to, or 0. Its error means that it could not be found out.
+func (s *secretChecker) check(ctx context.Context, c *Client, secret string) (int, error) {
+	hashes := c.SecretHashes
 	digest := s.shared.digest(secret)
 	slow := 0
 	for n, h := range hashes {
@@ -70,6 +74,9 @@ func (s *secretChecker) check(ctx context.Context, hashes []string, secret strin
 		case slowHash(h):
 			slow++
 		}
+	}
+	if err := s.admit(ctx, c.ID); err != nil {
+		return 0, err
 	}
 	for n, h := range hashes {
 		if !slowHash(h) {
@@ -84,12 +91,28 @@ func (s *secretChecker) check(ctx context.Context, hashes []string, secret strin
 			return n + 1, nil
 		}
 	}
-	return 0, s.delay(ctx, secret, slow)
+	return 0, s.spend(ctx, secret, slow)
 }
 
-// delay spends the time that a wrong secret costs at the client with the most
-// slow hashes, of which so many were computed already.
-func (s *secretChecker) delay(ctx context.Context, secret string, computed int) error {
+// delay spends the time that a wrong secret costs, where there is none to compare with.
+func (s *secretChecker) delay(ctx context.Context, secret string) error {
+	if err := s.admit(ctx, ""); err != nil {
+		return err
+	}
+	return s.spend(ctx, secret, 0)
+}
+
+// admit bounds how often a network makes us compute slow hashes, if there are any.
+func (s *secretChecker) admit(ctx context.Context, client string) error {
+	if s.most == 0 {
+		return nil
+	}
+	return s.shared.limit.take(ctx, client, s.clock())
+}
+
+// spend computes as many slow hashes as a wrong secret costs at the client with
+// the most of them, of which so many were computed already.
+func (s *secretChecker) spend(ctx context.Context, secret string, computed int) error {
 	for range s.most - computed {
 		if _, err := s.compareSlow(ctx, s.decoy, secret); err != nil {
 			return err

@@ -1,0 +1,66 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"testing"
+)
+
+// grantStore keeps grants as the stores do: the first text under a hash stays.
+type grantStore struct {
+	Families
+
+	kept  map[GrantID][]byte
+	asked int
+}
+
+func (s *grantStore) PutGrant(_ context.Context, id GrantID, text []byte) error {
+	if s.kept[id] == nil {
+		s.kept[id] = text
+	}
+	return nil
+}
+
+func (s *grantStore) Grant(_ context.Context, id GrantID) ([]byte, error) {
+	s.asked++
+	return s.kept[id], nil
+}
+
+// A13: where two grants had one hash, the first stayed in the store and the last
+// in the memory of each node, so that a refresh was worth either.
+func TestA13GrantsOfOneHash(t *testing.T) {
+	mine, other := Grant{Scopes: []string{"orders:read"}}, Grant{Scopes: []string{"orders:read", "orders:admin"}}
+	text, id, err := mine.text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	otherText, _, err := other.text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := &grantStore{kept: map[GrantID][]byte{id: otherText}}
+	c := newGrantCache(store)
+	if _, err := c.put(t.Context(), mine); !errors.Is(err, errGrantTaken) {
+		t.Errorf("another one in the store: %v", err)
+	}
+	if g, known, err := c.get(t.Context(), id); err == nil {
+		t.Errorf("read %v %v, whose hash is another", g, known)
+	}
+
+	store.kept = map[GrantID][]byte{}
+	c = newGrantCache(store)
+	c.held[id] = other
+	if _, err := c.put(t.Context(), mine); !errors.Is(err, errGrantTaken) || len(c.held[id].Scopes) != 2 {
+		t.Errorf("another one in memory: %v, %v", err, c.held[id])
+	}
+
+	c, store.asked = newGrantCache(store), 0
+	for range 3 {
+		if got, err := c.put(t.Context(), mine); err != nil || got != id {
+			t.Fatal(got, err)
+		}
+	}
+	if string(store.kept[id]) != string(text) || store.asked != 1 {
+		t.Errorf("kept %s, and asked %d times", store.kept[id], store.asked)
+	}
+}
