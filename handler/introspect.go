@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -23,7 +24,7 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) error {
 	if token == "" {
 		return malformed("token is missing.")
 	}
-	if wait := s.scans.spent(client.ID, s.Clock()); wait > 0 {
+	if wait := s.Limits.scans.spent(client.ID, s.Clock()); wait > 0 {
 		return &tokens.Error{Code: tokens.TooManyRequests, Reason: tokens.ReasonRateLimited, RetryAfter: wait}
 	}
 	res, err := s.Issuer.Introspect(r.Context(), client, token)
@@ -31,14 +32,14 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !res.Active {
-		s.scans.miss(client.ID, s.Clock())
+		s.Limits.scans.miss(client.ID, s.Clock())
 	}
 	writeJSON(w, http.StatusOK, res)
 	return nil
 }
 
 // A scanBudget limits how many tokens that are none a client may try in a
-// minute (RFC 7662 §4, token scanning). Clients are configured, so the map is bounded.
+// minute (RFC 7662 §4, token scanning). It holds clients that were configured.
 type scanBudget struct {
 	mu      sync.Mutex
 	clients map[string]scans
@@ -48,6 +49,12 @@ type scanBudget struct {
 type scans struct {
 	since  time.Time
 	misses int
+}
+
+// over reports whether the minute is over, or the clock was set back.
+func (c scans) over(now time.Time) bool {
+	age := now.Sub(c.since)
+	return age >= scanWindow || age < 0
 }
 
 const (
@@ -61,8 +68,8 @@ func newScanBudget() *scanBudget { return &scanBudget{clients: make(map[string]s
 func (b *scanBudget) spent(client string, now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if c := b.clients[client]; c.misses >= scanMisses {
-		return max(0, scanWindow-now.Sub(c.since))
+	if c := b.clients[client]; c.misses >= scanMisses && !c.over(now) {
+		return scanWindow - now.Sub(c.since)
 	}
 	return 0
 }
@@ -72,7 +79,8 @@ func (b *scanBudget) miss(client string, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.clients[client]
-	if now.Sub(c.since) >= scanWindow {
+	if c.over(now) {
+		maps.DeleteFunc(b.clients, func(_ string, c scans) bool { return c.over(now) }) // of those taken out, too
 		c = scans{since: now}
 	}
 	c.misses++

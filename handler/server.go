@@ -36,6 +36,7 @@ type Config struct {
 	// where only machines get tokens.
 	Logins []login.Login
 	Theme  pages.Theme // the zero value is fine
+	Limits *Limits     // nil makes new ones
 	// Paths moves endpoints: their name (see EndpointNames) to a path below
 	// the issuer's own. Others keep the default.
 	Paths map[string]string
@@ -63,10 +64,6 @@ type Server struct {
 	pages    *pages.Set
 	cookies  cookieNames
 	metadata []byte
-	used     *usedTickets
-	scans    *scanBudget
-	guesses  *login.Guesses // of user codes
-	devices  *deviceBudget
 	origins  map[string]bool // of all clients
 	// deviceNames are what User-Agent headers say.
 	deviceNames deviceNames
@@ -95,10 +92,6 @@ func NewServer(cfg Config) (*Server, error) {
 		root:    strings.TrimRight(cfg.IssuerURL, "/"),
 		pages:   set,
 		cookies: namesOf(u.Scheme == "https"),
-		used:    newUsedTickets(),
-		scans:   newScanBudget(),
-		guesses: login.NewGuesses(),
-		devices: newDeviceBudget(),
 		origins: make(map[string]bool),
 
 		cookieOrigins: make(map[string]bool),
@@ -127,6 +120,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now
+	}
+	if c.Limits == nil {
+		c.Limits = NewLimits(nil)
 	}
 	if c.Health == nil {
 		c.Health = wellAlways
