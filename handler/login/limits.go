@@ -44,8 +44,8 @@ const (
 )
 
 // passwordWait is how long the comparison of a password may wait for its turn:
-// less than the 60 s after which load balancers give up.
-const passwordWait = 30 * time.Second
+// most load balancers, and people, give up after that.
+const passwordWait = time.Minute
 
 // NewLimits makes Limits. Nil makes a queue of its own.
 func NewLimits(hashes *tokens.HashQueue) *Limits {
