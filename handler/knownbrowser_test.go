@@ -114,6 +114,7 @@ func TestA8Marks(t *testing.T) {
 			t.Errorf("%s: known %v, want %v", tc.name, got, tc.want)
 		}
 	}
+	before := g.Server.Secrets
 	first, second, third := bytes.Repeat([]byte("s"), 32), bytes.Repeat([]byte("n"), 32), bytes.Repeat([]byte("o"), 32)
 	for name, tc := range map[string]struct {
 		values [][]byte
@@ -125,12 +126,12 @@ func TestA8Marks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		other := *g.Server // another node, or after a restart
-		other.Secrets = func() *tokens.Secrets { return secrets }
-		if got := knownAs(&other, mark, "alice"); got != tc.want {
+		g.Server.Secrets = func() *tokens.Secrets { return secrets } // another node, or after a restart
+		if got := knownAs(g.Server, mark, "alice"); got != tc.want {
 			t.Errorf("secrets %s: known %v, want %v", name, got, tc.want)
 		}
 	}
+	g.Server.Secrets = before
 	hash, err := bcrypt.GenerateFromPassword([]byte("another"), bcrypt.MinCost)
 	if err != nil {
 		t.Fatal(err)

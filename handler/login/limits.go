@@ -20,7 +20,7 @@ type Limits struct {
 	browsers *limiter // by known browser
 
 	signIns        *pace // by address and account, or by known browser
-	accountSignIns *pace // by account
+	accountSignIns *pace // by account, apart for known browsers
 	hashes         *tokens.HashQueue
 }
 
@@ -38,9 +38,9 @@ const (
 // suite, or a room of people with one account, may sign in that often.
 const (
 	signInsPerPair     = 100 // at once, then
-	signInEvery        = 3 * time.Second
+	signInEvery        = time.Second
 	signInsPerAccount  = 300 // at once, then
-	accountSignInEvery = time.Second
+	accountSignInEvery = time.Second / 2
 )
 
 // passwordWait is how long the comparison of a password may wait for its turn:
@@ -87,9 +87,13 @@ func (l *Limits) of(account string, a Attempt) limited {
 	place := addressKey(a.Address)
 	job := tokens.HashJob{Class: tokens.HashOfPerson, Account: account, Address: place, MaxWait: passwordWait}
 	if a.Browser != "" {
-		job.Class, job.Account = tokens.HashOfKnownBrowser, a.Browser
+		job.Class = tokens.HashOfKnownBrowser
 		own := counted{l.browsers, a.Browser}
-		return limited{failures: []counted{own}, own: own, signIns: []paced{{l.signIns, "browser " + a.Browser}}, job: job}
+		return limited{
+			failures: []counted{own}, own: own,
+			signIns: []paced{{l.signIns, "browser " + a.Browser}, {l.accountSignIns, "known " + account}},
+			job:     job,
+		}
 	}
 	own := counted{l.pairs, place + " " + account}
 	return limited{

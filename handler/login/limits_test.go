@@ -3,6 +3,8 @@ package login
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -93,20 +95,21 @@ func TestA4HonestBurst(t *testing.T) {
 // A3: one account with the right password from 12 connections takes its share
 // and no more, from one address or from many, and others sign in beside it.
 func TestA3OneAccountOften(t *testing.T) {
-	for _, address := range []string{"192.0.2.1", "192.0.2.%d"} {
-		t.Run(address, func(t *testing.T) {
+	for _, tc := range []struct{ name, address, browser string }{
+		{"one address", "192.0.2.1", ""},
+		{"many addresses", "192.0.2.%d", ""},
+		{"many known browsers", "192.0.2.%d", "%d"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l, _ := slowLocal(t, 1, 100*time.Millisecond)
 				var greedy, honest outcomes
 				end := time.Now().Add(time.Minute)
 				for i := range 12 {
 					greedy.wg.Go(func() {
-						from := address
-						if from == "192.0.2.%d" {
-							from = fmt.Sprintf(from, i)
-						}
+						each := func(format string) string { return strings.ReplaceAll(format, "%d", strconv.Itoa(i)) }
 						for time.Now().Before(end) {
-							_, err := l.try(t, Attempt{Name: "alice", Password: "correct", Address: from})
+							_, err := l.try(t, Attempt{Name: "alice", Password: "correct", Address: each(tc.address), Browser: each(tc.browser)})
 							if err == nil {
 								greedy.ok.Add(1)
 							} else if wait, ok := errors.AsType[*WaitError](err); ok {
@@ -126,7 +129,7 @@ func TestA3OneAccountOften(t *testing.T) {
 					t.Errorf("%d of 100 others are in, the slowest after %v", honest.ok.Load(), time.Duration(honest.slowest.Load()))
 				}
 				most := int64(signInsPerPair + time.Minute/signInEvery + 1)
-				if address != "192.0.2.1" {
+				if tc.address != "192.0.2.1" {
 					most = signInsPerAccount + int64(time.Minute/accountSignInEvery) + 1
 				}
 				if n := greedy.ok.Load(); n > most {
@@ -167,7 +170,7 @@ func TestHardeningDOS07(t *testing.T) {
 				if most.Load() > 2 {
 					t.Errorf("%d comparisons at once, want at most 2", most.Load())
 				}
-				if flood.busy.Load() < 400 || time.Duration(flood.slowest.Load()) > passwordWait*3/2+time.Second {
+				if flood.busy.Load() < 350 || time.Duration(flood.slowest.Load()) > passwordWait*3/2+time.Second {
 					t.Errorf("%d of the flood were busy, the slowest took %v", flood.busy.Load(), time.Duration(flood.slowest.Load()))
 				}
 				if known.ok.Load() != 10 || time.Duration(known.slowest.Load()) > 12*time.Second {

@@ -141,12 +141,12 @@ func (l *Local) verdict(u *user, hash string, a Attempt) error {
 	return nil
 }
 
-// waitFor tells a person whose turn did not come when to come again.
+// waitFor tells a person whose turn did not come when to come again, if they are there.
 func waitFor(err error) error {
 	if busy, ok := errors.AsType[*tokens.HashBusyError](err); ok {
 		return &WaitError{After: busy.After, Busy: true}
 	}
-	return &WaitError{After: time.Second, Busy: true} // who has left
+	return fmt.Errorf("waiting to check password: %w", err) // they have left
 }
 
 // compare compares a password of bounded length.
