@@ -57,7 +57,7 @@ func (s *Server) rememberBrowser(w http.ResponseWriter, r *http.Request, profile
 		_, _ = rand.Read(mark.id[:]) // never fails
 	}
 	mark.made = s.today()
-	mark.mac = s.Secrets().MAC(tokens.PurposeKnownBrowser, mark.parts(profile.Subject, profile.Fingerprint)...)
+	mark.mac = s.Secrets().MAC(tokens.PurposeBrowser, mark.parts(profile.Subject, profile.Fingerprint)...)
 	value := mark.text()
 	kept := 1
 	for _, other := range marks {
@@ -74,7 +74,7 @@ func (s *Server) rememberBrowser(w http.ResponseWriter, r *http.Request, profile
 // markFor returns the mark that is for the account.
 func (s *Server) markFor(marks []knownMark, subject string, f tokens.Fingerprint) (found knownMark, ok bool) {
 	for _, m := range marks {
-		if _, fits := s.Secrets().CheckMAC(tokens.PurposeKnownBrowser, m.mac[:], m.parts(subject, f)...); fits && f != (tokens.Fingerprint{}) {
+		if _, fits := s.Secrets().CheckMAC(tokens.PurposeBrowser, m.mac[:], m.parts(subject, f)...); fits && f != (tokens.Fingerprint{}) {
 			found, ok = m, true
 		}
 	}

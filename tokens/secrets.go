@@ -22,16 +22,16 @@ type Purpose uint8
 
 // The purposes. MAC and CheckMAC take those that authenticate, Seal and Open those that seal.
 const (
-	PurposeRefresh      Purpose = iota // MAC of refresh tokens
-	PurposeCode                        // MAC of authorization codes
-	PurposeSession                     // MAC of session cookies
-	PurposePage                        // MAC of what pages carry: CSRF tokens, handles
-	PurposeSealPage                    // sealing of state that pages and cookies carry
-	PurposeSealKeys                    // sealing of the signing keys in the store
-	PurposeDevice                      // MAC of device codes
-	PurposeUserCode                    // keyed hash of user codes
-	PurposeNonce                       // MAC of DPoP nonces
-	PurposeKnownBrowser                // MAC of the marks of browsers that people have signed in with
+	PurposeRefresh  Purpose = iota // MAC of refresh tokens
+	PurposeCode                    // MAC of authorization codes
+	PurposeSession                 // MAC of session cookies
+	PurposePage                    // MAC of what pages carry: CSRF tokens, handles
+	PurposeSealPage                // sealing of state that pages and cookies carry
+	PurposeSealKeys                // sealing of the signing keys in the store
+	PurposeDevice                  // MAC of device codes
+	PurposeUserCode                // keyed hash of user codes
+	PurposeNonce                   // MAC of DPoP nonces
+	PurposeBrowser                 // MAC of the marks of known browsers
 	purposes
 )
 
@@ -47,8 +47,7 @@ var purposeInfo = [purposes]string{
 	PurposeDevice:   "gatehouse/v1/mac/device",
 	PurposeUserCode: "gatehouse/v1/mac/user-code",
 	PurposeNonce:    "gatehouse/v1/mac/nonce",
-
-	PurposeKnownBrowser: "gatehouse/v1/mac/known-browser",
+	PurposeBrowser:  "gatehouse/v1/mac/known-browser",
 }
 
 const identifierInfo = "gatehouse/v1/identifier"

@@ -188,7 +188,7 @@ func TestHardeningDOS07(t *testing.T) {
 // ones. In a browser that she has signed in with before she is not refused.
 func TestA8KnownBrowser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newTestLocal(t, nil)
+		l, _ := slowLocal(t, 2, 0)
 		for i := range 56 {
 			_, _ = l.try(t, Attempt{Name: "alice", Password: "guess", Address: fmt.Sprint("192.0.2.", i/4)})
 		}
@@ -212,7 +212,7 @@ func TestA8KnownBrowser(t *testing.T) {
 // A stolen cookie has its own small allowance, and does not use up anybody's.
 func TestA8StolenCookie(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newTestLocal(t, nil)
+		l, _ := slowLocal(t, 2, 0)
 		apart(l.limits.browsers, "stolen", "hers")
 		begun, compared := time.Now(), 0
 		for time.Since(begun) < time.Hour {
