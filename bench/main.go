@@ -35,7 +35,7 @@ func main() {
 	log.SetPrefix("bench: ")
 	var o options
 	flag.StringVar(&o.caddy, "caddy", "bin/caddy", "Caddy binary with Gatehouse")
-	flag.StringVar(&o.only, "only", "", "run one part: route, peer, memory, refresh, idtoken or redis")
+	flag.StringVar(&o.only, "only", "", "run one part: route, peer, memory, refresh, logins, idtoken or redis")
 	flag.IntVar(&o.seconds, "seconds", 8, "length of one measurement")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds; medians are printed")
 	kind := flag.String("ceiling", "", "serve a ceiling, for the benchmark itself")
@@ -69,7 +69,7 @@ func run(o options) error {
 	parts := []struct {
 		name string
 		run  func(context.Context, options) error
-	}{{"route", benchRoute}, {"peer", benchPeer}, {"memory", benchMemory}, {"refresh", benchRefresh}, {"idtoken", benchIDTokens}, {"redis", benchRedis}}
+	}{{"route", benchRoute}, {"peer", benchPeer}, {"memory", benchMemory}, {"refresh", benchRefresh}, {"logins", benchLogins}, {"idtoken", benchIDTokens}, {"redis", benchRedis}}
 	for _, p := range parts {
 		if o.only != "" && o.only != p.name {
 			continue

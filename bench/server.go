@@ -27,6 +27,7 @@ type setup struct {
 	Dir, Store, Issuer, Audience, Secret, Algorithm string
 	IDTokenAlgorithm                                string // of the client spa; "" for the usual one
 	Redis                                           string // address; "" for bbolt at Store
+	UsersFile                                       string // "" for none
 	AuthPort, RoutePort, AdminPort                  int
 }
 
@@ -48,6 +49,7 @@ var caddyfile = template.Must(template.New("Caddyfile").Parse(`{
 		}
 		login local {
 			user nobody $2a$04$7zKjn1cJxRUeZFhnQo9Hbe3wtcvOBcdYLXMhBCtLwS2QHYc4R6XcW
+			{{with .UsersFile}}users_file {{.}}{{end}}
 		}
 		api {{.Audience}} {
 			scopes read

@@ -78,6 +78,7 @@ func (s *OAuthServer) serverConfig(app *App) handler.Config {
 		Secrets:     app.runtime.secretsInUse,
 		Logins:      app.logins,
 		Theme:       app.Theme.pages(),
+		Limits:      app.runtime.shared.requests,
 		Paths:       s.Paths,
 		ClientIP:    clientIP,
 		RequestID:   func(r *http.Request) string { return requestInfo(r.Context()).id },

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -24,7 +25,8 @@ var states = caddy.NewUsagePool()
 type sharedState struct {
 	state    *tokens.State
 	observer *sharedObserver
-	limits   stateLimits // of the configuration that made it
+	requests *handler.Limits // what is counted of requests
+	limits   stateLimits     // of the configuration that made it
 
 	mu   sync.Mutex
 	live []*tenant
@@ -58,7 +60,7 @@ func shareState(store StoreModule, limits stateLimits, m *metrics) (*sharedState
 		if err != nil {
 			return nil, fmt.Errorf("making state: %w", err)
 		}
-		return &sharedState{state: state, observer: observer, limits: limits}, nil
+		return &sharedState{state: state, observer: observer, requests: handler.NewLimits(state.Hashes), limits: limits}, nil
 	})
 	if err != nil {
 		return nil, err

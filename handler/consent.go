@@ -30,7 +30,7 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if login == nil || login.Session.ID != t.Session || !s.used.take(t.ID, s.Clock()) {
+	if login == nil || login.Session.ID != t.Session || !s.Limits.used.take(t.ID, s.Clock()) {
 		return errForbidden
 	}
 	if form.Get("action") != "allow" {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -25,7 +26,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, p params) 
 	if known, ok := s.Issuer.Client(id); ok {
 		narrowOrigin(w, known)
 	}
-	c.Certificate = peerOf(r)
+	c.Certificate, c.Address = peerOf(r), login.Place(s.ClientIP(r))
 	return s.Issuer.AuthenticateClient(r.Context(), c)
 }
 

@@ -30,7 +30,7 @@ func (s *Server) deviceCode(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !s.devices.take(login.Place(s.ClientIP(r)), s.Clock()) {
+	if !s.Limits.devices.take(login.Place(s.ClientIP(r)), s.Clock()) {
 		return errTooManyDevices
 	}
 	d, err := s.Issuer.AuthorizeDevice(r.Context(), client, p.get("scope"), p.audiences())
@@ -123,7 +123,7 @@ func (s *Server) findDevice(w http.ResponseWriter, r *http.Request, l *tokens.Lo
 		a.problem, a.status = texts.WrongCode, http.StatusBadRequest
 		return s.showActivate(w, r, l, a)
 	}
-	undo, err := s.guesses.Begin(l.Session.User, s.ClientIP(r), s.Clock())
+	undo, err := s.Limits.guesses.Begin(l.Session.User, s.ClientIP(r), s.Clock())
 	if wait := new(login.WaitError); errors.As(err, &wait) {
 		s.observeGuess(r, l, "delayed")
 		w.Header().Set("Retry-After", retryAfter(wait.After))
@@ -177,7 +177,7 @@ func (s *Server) decideDevice(w http.ResponseWriter, r *http.Request, l *tokens.
 	if err != nil {
 		return expiredIsForbidden(err)
 	}
-	if l == nil || l.Session.ID != t.Session || !s.used.take(t.ID, s.Clock()) {
+	if l == nil || l.Session.ID != t.Session || !s.Limits.used.take(t.ID, s.Clock()) {
 		return errForbidden
 	}
 	texts := pages.In(t.Page.UILocales)

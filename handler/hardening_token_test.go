@@ -190,7 +190,7 @@ func TestHardeningTOK16(t *testing.T) {
 			wantOAuthError(t, g.post("/oauth/token", url.Values{
 				"grant_type": {"authorization_code"}, "client_id": {"spa"}, "code": {g.codeFor()}, "redirect_uri": {spaRedirect}, "code_verifier": {tc.verifier},
 			}), http.StatusBadRequest, tc.want)
-			g.pass(time.Hour) // past the login brake
+			g.pass(time.Hour) // past the delay after failures
 		})
 	}
 }

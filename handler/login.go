@@ -57,6 +57,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, v visit, profile
 		return err
 	}
 	s.setSession(w, value, l.Session.Expires)
+	s.rememberBrowser(w, r, profile)
 	return s.signedIn(w, r, v, l)
 }
 
@@ -64,8 +65,9 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, v visit, profile
 func (s *Server) checkPassword(r *http.Request, tried loginProblem, password string) (tokens.Profile, error) {
 	for _, l := range s.Logins {
 		if l.Name() == tried.login {
-			return l.Authenticate(r.Context(), login.Attempt{
+			return l.Authenticate(r.Context(), s.Limits.logins, login.Attempt{
 				Name: tried.username, Password: password, Address: s.ClientIP(r),
+				Browser: s.knownAs(r, l, l.Subject(tried.username)),
 			})
 		}
 	}

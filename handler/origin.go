@@ -7,16 +7,14 @@ import (
 
 	"github.com/mileusna/useragent"
 
-	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // withOrigin puts into the request's context where it came from, for the
-// histories that people and operators read, and for limits.
+// histories that people and operators read.
 func (s *Server) withOrigin(r *http.Request) *http.Request {
 	return r.WithContext(tokens.WithOrigin(r.Context(), tokens.Origin{
 		Address:   s.ClientIP(r),
-		Network:   func() string { return login.Place(s.ClientIP(r)) },
 		RequestID: func() string { return s.RequestID(r) },
 		Device:    func() string { return s.deviceNames.of(r.UserAgent()) },
 	}))

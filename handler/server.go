@@ -36,6 +36,7 @@ type Config struct {
 	// where only machines get tokens.
 	Logins []login.Login
 	Theme  pages.Theme // the zero value is fine
+	Limits *Limits     // nil makes new ones
 	// Paths moves endpoints: their name (see EndpointNames) to a path below
 	// the issuer's own. Others keep the default.
 	Paths map[string]string
@@ -65,9 +66,6 @@ type Server struct {
 	pages    *pages.Set
 	cookies  cookieNames
 	metadata []byte
-	used     *usedTickets
-	guesses  *login.Guesses // of user codes
-	devices  *deviceBudget
 	origins  map[string]bool // of all clients
 	// deviceNames are what User-Agent headers say.
 	deviceNames deviceNames
@@ -96,9 +94,6 @@ func NewServer(cfg Config) (*Server, error) {
 		root:    strings.TrimRight(cfg.IssuerURL, "/"),
 		pages:   set,
 		cookies: namesOf(u.Scheme == "https"),
-		used:    newUsedTickets(),
-		guesses: login.NewGuesses(),
-		devices: newDeviceBudget(),
 		origins: make(map[string]bool),
 
 		cookieOrigins: make(map[string]bool),
@@ -127,6 +122,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now
+	}
+	if c.Limits == nil {
+		c.Limits = NewLimits(nil)
 	}
 	if c.Health == nil {
 		c.Health = wellAlways

@@ -16,6 +16,7 @@ import (
 type cookieNames struct {
 	session string // the login, single sign-on
 	browser string // names the browser from before the login on; forms are bound to it
+	known   string // says which accounts were signed in to in this browser
 	secure  bool
 }
 
@@ -28,7 +29,7 @@ const (
 // ownCookie reports whether a cookie of this name can be ours.
 func ownCookie(name string) bool {
 	name = strings.TrimPrefix(name, hostPrefix)
-	return name == sessionCookie || name == browserCookie || strings.HasPrefix(name, refreshCookie)
+	return name == sessionCookie || name == browserCookie || name == knownCookie || strings.HasPrefix(name, refreshCookie)
 }
 
 // StripCookies takes our cookies from a request that goes on to an upstream.
@@ -43,9 +44,11 @@ func StripCookies(h http.Header) {
 
 func namesOf(secure bool) cookieNames {
 	if !secure {
-		return cookieNames{session: sessionCookie, browser: browserCookie}
+		return cookieNames{session: sessionCookie, browser: browserCookie, known: knownCookie}
 	}
-	return cookieNames{session: hostPrefix + sessionCookie, browser: hostPrefix + browserCookie, secure: true}
+	return cookieNames{
+		session: hostPrefix + sessionCookie, browser: hostPrefix + browserCookie, known: hostPrefix + knownCookie, secure: true,
+	}
 }
 
 // cookie returns the value of a cookie that stands in the request exactly

@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 )
@@ -25,6 +26,9 @@ type Credentials struct {
 	Secret    string
 	Assertion string // with AuthPrivateKeyJWT, where ClientID may be ""
 	Method    AuthMethod
+	// Address is the network that the request comes from, "" if that is not
+	// known. Comparisons of slow hashes are shared and limited by it.
+	Address string
 	// Certificate is that of the connection, nil for none. It counts for clients
 	// that authenticate by one, where nothing else is shown.
 	Certificate *PeerCertificate
@@ -53,38 +57,49 @@ func (i *Issuer) AuthenticateClient(ctx context.Context, cr Credentials) (*Clien
 		if cr.Method == AuthNone { // nothing was shown that could be compared
 			return nil, i.badClient(ctx, c, reason, nil)
 		}
-		if err := i.secrets.delay(ctx, cr.Secret); err != nil {
-			return nil, i.unchecked(ctx, c, err)
+		if err := i.secrets.delay(ctx, cr.shown()); err != nil {
+			return nil, i.secretUnchecked(ctx, c, err)
 		}
 		return nil, i.badClient(ctx, c, reason, nil)
 	}
-	return i.bySecret(ctx, c, cr.Secret)
+	return i.bySecret(ctx, c, cr.shown())
+}
+
+func (c *Credentials) shown() shownSecret {
+	return shownSecret{client: c.ClientID, address: c.Address, secret: c.Secret}
+}
+
+// secretUnchecked is the answer where a secret could not be compared: come
+// again, where too many wait when there is likely to be room.
+func (i *Issuer) secretUnchecked(ctx context.Context, c *Client, err error) error {
+	answer := errTooManySecrets
+	if busy, ok := errors.AsType[*HashBusyError](err); ok {
+		answer = &Error{
+			Code: TemporarilyUnavailable, Reason: ReasonRateLimited, RetryAfter: busy.After,
+			Description: "Too many secrets are to be compared at this moment. Try again shortly.",
+		}
+	} else if !errors.Is(err, errTooManySecrets) {
+		return unavailable(fmt.Errorf("checking client secret: %w", err))
+	}
+	e := Event{Kind: EventClientAuth, Outcome: string(ReasonRateLimited), Cause: err}
+	if c != nil {
+		e.Client = c.ID
+	}
+	i.observe(ctx, e)
+	return answer
 }
 
 // bySecret checks the secret of a client. One that has only keys has none that fits.
-func (i *Issuer) bySecret(ctx context.Context, c *Client, secret string) (*Client, error) {
-	number, err := i.secrets.check(ctx, c, secret)
+func (i *Issuer) bySecret(ctx context.Context, c *Client, shown shownSecret) (*Client, error) {
+	number, err := i.secrets.check(ctx, c.SecretHashes, shown)
 	if err != nil {
-		return nil, i.unchecked(ctx, c, err)
+		return nil, i.secretUnchecked(ctx, c, err)
 	}
 	if number == 0 {
 		return nil, i.badClient(ctx, c, ReasonBadSecret, nil)
 	}
 	i.noteCredential(ctx, c, "secret_hash", number)
 	return c, nil
-}
-
-// unchecked is the answer where nobody has found out whether a secret is right.
-func (i *Issuer) unchecked(ctx context.Context, c *Client, err error) error {
-	if err != errTooManySecrets { //nolint:errorlint // it is that very one, and never wrapped
-		return unavailable(fmt.Errorf("checking client secret: %w", err))
-	}
-	e := Event{Kind: EventClientAuth, Outcome: string(ReasonRateLimited)}
-	if c != nil {
-		e.Client = c.ID
-	}
-	i.observe(ctx, e)
-	return err
 }
 
 // noteCredential says which credential a client has used, where it has several:

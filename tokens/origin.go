@@ -7,9 +7,6 @@ import "context"
 type Origin struct {
 	// Address is the client's IP address, trusted proxies considered.
 	Address string
-	// Network returns the name of the network that the address belongs to, as far
-	// as one customer has it: limits count by it. Nil for none.
-	Network func() string
 	// RequestID returns the id by which the log names the request; nil for none.
 	RequestID func() string
 	// Device returns the name of the device, such as "Firefox on Linux"; nil for none.
@@ -31,7 +28,6 @@ func originFrom(ctx context.Context) Origin {
 
 func (o Origin) requestID() string { return called(o.RequestID) }
 func (o Origin) device() string    { return called(o.Device) }
-func (o Origin) network() string   { return called(o.Network) }
 
 func called(f func() string) string {
 	if f == nil {

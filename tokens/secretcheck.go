@@ -5,17 +5,15 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"errors"
-	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
 // secretChecker checks client secrets. A slow hash (bcrypt, argon2id) is
 // computed once per secret and process: what matched is remembered by a keyed
-// digest. Failures take equal time whatever was wrong, and slow ones queue for
-// a processor each, so that guessing does not starve the rest.
+// digest. Failures take equal time whatever was wrong, and slow ones wait for
+// their turn in the queue that people's passwords are in, so that guessing does
+// not starve the rest.
 type secretChecker struct {
 	compare func(hash, plaintext []byte) (bool, error)
 	decoy   string // a slow hash of the configuration, if it has one
@@ -27,21 +25,16 @@ type secretChecker struct {
 // secretWork is what the configurations over one State share: a reload neither
 // forgets what matched nor opens another queue.
 type secretWork struct {
-	limit   *secretLimit
-	slots   chan struct{} // one per slow comparison under way
-	waiting atomic.Int64
-	key     [32]byte
+	limit  *secretLimit
+	hashes *HashQueue
+	key    [32]byte
 
 	mu      sync.RWMutex
 	matched map[string][sha256.Size]byte // by hash
 }
 
-func newSecretWork() *secretWork {
-	w := &secretWork{
-		limit:   newSecretLimit(),
-		slots:   make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)),
-		matched: make(map[string][sha256.Size]byte),
-	}
+func newSecretWork(hashes *HashQueue) *secretWork {
+	w := &secretWork{limit: newSecretLimit(), hashes: hashes, matched: make(map[string][sha256.Size]byte)}
 	_, _ = rand.Read(w.key[:]) // never fails
 	return w
 }
@@ -61,10 +54,14 @@ func newSecretChecker(clients []*Client, compare func(hash, plaintext []byte) (b
 	return s
 }
 
-// check returns the number of the client's hash, from 1, that the secret belongs
-// to, or 0. Its error means that it could not be found out.
-func (s *secretChecker) check(ctx context.Context, c *Client, secret string) (int, error) {
-	hashes := c.SecretHashes
+// shownSecret is a secret, and who shows it: the client that it claims to be and
+// the network that it comes from, by which turns are shared.
+type shownSecret struct{ client, address, secret string }
+
+// check returns the number of the hash, from 1, that the secret belongs to, or
+// 0. Its error means that it could not be found out.
+func (s *secretChecker) check(ctx context.Context, hashes []string, shown shownSecret) (int, error) {
+	secret := shown.secret
 	digest := s.shared.digest(secret)
 	slow := 0
 	for n, h := range hashes {
@@ -75,14 +72,14 @@ func (s *secretChecker) check(ctx context.Context, c *Client, secret string) (in
 			slow++
 		}
 	}
-	if err := s.admit(ctx, c.ID); err != nil {
+	if err := s.admit(shown); err != nil {
 		return 0, err
 	}
 	for n, h := range hashes {
 		if !slowHash(h) {
 			continue
 		}
-		ok, err := s.compareSlow(ctx, h, secret)
+		ok, err := s.compareSlow(ctx, h, shown)
 		if err != nil {
 			return 0, err
 		}
@@ -91,60 +88,57 @@ func (s *secretChecker) check(ctx context.Context, c *Client, secret string) (in
 			return n + 1, nil
 		}
 	}
-	return 0, s.spend(ctx, secret, slow)
+	return 0, s.spend(ctx, shown, slow)
 }
 
 // delay spends the time that a wrong secret costs, where there is none to compare with.
-func (s *secretChecker) delay(ctx context.Context, secret string) error {
-	if err := s.admit(ctx, ""); err != nil {
+func (s *secretChecker) delay(ctx context.Context, shown shownSecret) error {
+	shown.client = "" // no client of that name has a secret
+	if err := s.admit(shown); err != nil {
 		return err
 	}
-	return s.spend(ctx, secret, 0)
+	return s.spend(ctx, shown, 0)
 }
 
 // admit bounds how often a network makes us compute slow hashes, if there are any.
-func (s *secretChecker) admit(ctx context.Context, client string) error {
+func (s *secretChecker) admit(shown shownSecret) error {
 	if s.most == 0 {
 		return nil
 	}
-	return s.shared.limit.take(ctx, client, s.clock())
+	return s.shared.limit.take(shown.address, shown.client, s.clock())
 }
 
 // spend computes as many slow hashes as a wrong secret costs at the client with
 // the most of them, of which so many were computed already.
-func (s *secretChecker) spend(ctx context.Context, secret string, computed int) error {
+func (s *secretChecker) spend(ctx context.Context, shown shownSecret, computed int) error {
 	for range s.most - computed {
-		if _, err := s.compareSlow(ctx, s.decoy, secret); err != nil {
+		if _, err := s.compareSlow(ctx, s.decoy, shown); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// errBusy is told to come back: the slow comparisons have a short queue.
-var errBusy = errors.New("too many slow secret hashes to compare at once")
+// secretWait is how long the comparison of a secret waits for its turn: its
+// client is a program, which gives up after some seconds and comes again.
+const secretWait = 5 * time.Second
 
-const (
-	waitingPerSlot = 8
-	slowWait       = 3 * time.Second
-)
-
-func (s *secretChecker) compareSlow(ctx context.Context, hash, secret string) (bool, error) {
-	w := s.shared
-	if w.waiting.Add(1) > int64(waitingPerSlot*cap(w.slots)) {
-		w.waiting.Add(-1)
-		return false, errBusy
+// compareSlow compares a secret with a slow hash when it is its turn. The error
+// is a *HashBusyError, or the context's.
+func (s *secretChecker) compareSlow(ctx context.Context, hash string, shown shownSecret) (ok bool, err error) {
+	job := HashJob{Class: HashOfClient, Account: shown.client, Address: shown.address, Hash: hash, MaxWait: secretWait}
+	waited := s.shared.hashes.Do(ctx, job, func() (computed bool) {
+		if s.shared.remembers(hash, s.shared.digest(shown.secret)) { // another request of the client's was first
+			ok = true
+			return false
+		}
+		ok, err = s.compare([]byte(hash), []byte(shown.secret))
+		return true
+	})
+	if waited != nil {
+		return false, waited
 	}
-	defer w.waiting.Add(-1)
-	ctx, cancel := context.WithTimeoutCause(ctx, slowWait, errBusy)
-	defer cancel()
-	select {
-	case w.slots <- struct{}{}:
-		defer func() { <-w.slots }()
-	case <-ctx.Done():
-		return false, context.Cause(ctx)
-	}
-	return s.compare([]byte(hash), []byte(secret))
+	return ok, err
 }
 
 func (w *secretWork) digest(secret string) [sha256.Size]byte {

@@ -1,7 +1,6 @@
 package tokens
 
 import (
-	"context"
 	"hash/maphash"
 	"sync"
 	"time"
@@ -37,9 +36,8 @@ var errTooManySecrets = &Error{
 
 func newSecretLimit() *secretLimit { return &secretLimit{seed: maphash.MakeSeed()} }
 
-// take asks for one try at a client, "" for one that there is not.
-func (l *secretLimit) take(ctx context.Context, client string, now time.Time) error {
-	network := originFrom(ctx).network()
+// take asks for one try of a network at a client, "" for one that there is not.
+func (l *secretLimit) take(network, client string, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	one := &l.clients[maphash.String(l.seed, network+" "+client)%uint64(len(l.clients))]

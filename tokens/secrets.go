@@ -31,6 +31,7 @@ const (
 	PurposeDevice                  // MAC of device codes
 	PurposeUserCode                // keyed hash of user codes
 	PurposeNonce                   // MAC of DPoP nonces
+	PurposeBrowser                 // MAC of the marks of known browsers
 	purposes
 )
 
@@ -46,6 +47,7 @@ var purposeInfo = [purposes]string{
 	PurposeDevice:   "gatehouse/v1/mac/device",
 	PurposeUserCode: "gatehouse/v1/mac/user-code",
 	PurposeNonce:    "gatehouse/v1/mac/nonce",
+	PurposeBrowser:  "gatehouse/v1/mac/known-browser",
 }
 
 const identifierInfo = "gatehouse/v1/identifier"

@@ -13,12 +13,14 @@ import (
 )
 
 // State is what every configuration over one store shares and what survives a
-// reload: the store, the key ring, the denylist and the verified tokens.
+// reload: the store, the key ring, the denylist, the verified tokens and the
+// queue of slow hashes.
 type State struct {
 	Store    Store
 	Keys     *KeyRing
 	Denylist *Denylist
 	Cache    *Cache
+	Hashes   *HashQueue
 
 	grants     *grantCache
 	history    *historian
@@ -73,14 +75,16 @@ func NewState(c StateConfig) (*State, error) {
 	}
 	keys := NewKeyRing(c.Store, c.Observer, c.Clock)
 	denylist.keysChanged = keys.look
+	hashes := NewHashQueue(0)
 	s := &State{
 		Store:      c.Store,
 		Keys:       keys,
 		Denylist:   denylist,
 		Cache:      cache,
+		Hashes:     hashes,
 		grants:     newGrantCache(c.Store),
 		history:    newHistorian(c.Store),
-		secretWork: newSecretWork(),
+		secretWork: newSecretWork(hashes),
 		observer:   c.Observer,
 		clock:      c.Clock,
 	}

@@ -8,11 +8,11 @@ import (
 
 // Guesses slows down who guesses user codes of devices: each person, and each
 // address, for those who have several accounts. See RFC 8628 §5.1.
-type Guesses struct{ people, places *brake }
+type Guesses struct{ people, places *limiter }
 
 // NewGuesses makes a Guesses. A person may be wrong as often as with a password.
 func NewGuesses() *Guesses {
-	return &Guesses{people: newBrake(freePerPair), places: newBrake(freePerAddress)}
+	return &Guesses{people: newLimiter(freePerPair), places: newLimiter(freePerAddress)}
 }
 
 // Begin asks for one try and counts it as wrong until undo says that it was

@@ -7,7 +7,6 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,21 +25,15 @@ type LocalConfig struct {
 	Compare func(hash, plaintext []byte) (bool, error)
 	// FakeHash is compared with where no user is configured at all. Required.
 	FakeHash []byte
-	// Slots is how many hashes are computed at once; 0 is one less than the cores.
-	Slots  int
-	Clock  func() time.Time // nil is time.Now
-	Logger *slog.Logger     // nil logs nothing; says when a changed UsersFile cannot be used
+	Clock    func() time.Time // nil is time.Now
+	Logger   *slog.Logger     // nil logs nothing; says when a changed UsersFile cannot be used
 }
 
 // Local signs in the users of the configuration and of an htpasswd file. Safe
 // for concurrent use.
 type Local struct {
-	cfg      LocalConfig
-	places   *brake // by address
-	pairs    *brake // by address and account
-	accounts *brake
-	slots    *slots
-	seed     maphash.Seed
+	cfg  LocalConfig
+	seed maphash.Seed
 
 	users   atomic.Pointer[userSet]
 	checked atomic.Int64 // when the file was last looked at, in Unix nanoseconds
@@ -49,15 +42,9 @@ type Local struct {
 	readAt  time.Time
 }
 
-// How the brakes work: who fails so often waits, twice as long after each
-// further failure and never longer than a minute; a failure a minute is
-// forgotten. An address may be that of a whole office.
 const (
-	freePerPair    = 5
-	freePerAddress = 25
-	freePerAccount = 50
-	maxName        = 256  // bytes; longer names are nobody's
-	maxPassword    = 1024 // bytes; longer ones are not compared
+	maxName     = 256  // bytes; longer names are nobody's
+	maxPassword = 1024 // bytes; longer ones are not compared
 )
 
 // lookEvery is how often the users file is looked at, at most.
@@ -71,19 +58,13 @@ func NewLocal(cfg LocalConfig) (*Local, error) {
 	if cfg.Name == "" || strings.Contains(cfg.Name, "|") {
 		return nil, fmt.Errorf("making login: the name %q must not be empty or hold |", cfg.Name)
 	}
-	if cfg.Slots <= 0 {
-		cfg.Slots = max(1, runtime.GOMAXPROCS(0)-1)
-	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Local{
-		cfg: cfg, places: newBrake(freePerAddress), pairs: newBrake(freePerPair), accounts: newBrake(freePerAccount),
-		slots: newSlots(cfg.Slots), seed: maphash.MakeSeed(),
-	}
+	l := &Local{cfg: cfg, seed: maphash.MakeSeed()}
 	set, err := newUserSet(cfg.Name, cfg.Users)
 	if err != nil {
 		return nil, err
@@ -103,65 +84,70 @@ func (l *Local) Label() string {
 	return l.cfg.Label
 }
 
+// Subject returns the subject of a user of this name.
+func (l *Local) Subject(name string) string { return subject(l.cfg.Name, name) }
+
 // Authenticate checks a name and a password; see Login. An unknown name costs
-// the same time as a known one.
-func (l *Local) Authenticate(ctx context.Context, a Attempt) (tokens.Profile, error) {
-	now := l.cfg.Clock()
-	undo, err := l.brake(a, now)
+// the same time as a known one. A try is counted when its turn has come, so that
+// many who sign in at once from one address do not hold each other up, and many
+// guesses that are sent at once get no further than if they came one by one.
+func (l *Local) Authenticate(ctx context.Context, limits *Limits, a Attempt) (tokens.Profile, error) {
+	try := limits.of(l.Subject(a.Name), a)
+	if wait := try.wait(l.cfg.Clock()); wait > 0 {
+		return tokens.Profile{}, &WaitError{After: wait}
+	}
+	u, hash := l.find(a.Name)
+	try.job.Hash = hash
+	var verdict error
+	err := limits.hashes.Do(ctx, try.job, func() (computed bool) {
+		undo, wait := try.begin(l.cfg.Clock())
+		if wait > 0 {
+			verdict = &WaitError{After: wait}
+			return false
+		}
+		if verdict = l.verdict(u, hash, a); verdict == nil {
+			undo()
+			try.succeeded(l.cfg.Clock())
+		}
+		return true
+	})
 	if err != nil {
-		return tokens.Profile{}, err
+		return tokens.Profile{}, waitFor(err)
 	}
-	set := l.current()
-	u, known := set.byName[a.Name]
-	hash := l.decoy(set, a.Name)
-	if known {
-		hash = u.hash
+	if verdict != nil {
+		return tokens.Profile{}, verdict
 	}
-	release, err := l.slots.take(ctx)
-	if err != nil {
-		undo()
-		return tokens.Profile{}, err
-	}
-	ok, err := l.compare(hash, a.Password)
-	release()
-	if err != nil {
-		l.cfg.Logger.Error("comparing password hash", "login", l.cfg.Name, "error", err)
-	}
-	if err != nil || !ok || !known || len(a.Name) > maxName || len(a.Password) > maxPassword {
-		return tokens.Profile{}, ErrWrong
-	}
-	undo()
-	l.pairs.clear(pairKey(a))
 	return u.profile(l.cfg.Name), nil
 }
 
-// brake asks the three brakes for a try: that of the address, of the account as
-// tried from this address, and of the account from anywhere. The last is loose:
-// whoever guesses from one address is stopped by the one before, and does not
-// keep the owner out, who comes from another.
-func (l *Local) brake(a Attempt, now time.Time) (undo func(), err error) {
-	var undone []func()
-	undo = func() {
-		for _, u := range undone {
-			u()
-		}
+// find returns the user of a name and their hash, or nil and a decoy.
+func (l *Local) find(name string) (*user, string) {
+	set := l.current()
+	if u, known := set.byName[name]; known {
+		return u, u.hash
 	}
-	for _, try := range []struct {
-		brake *brake
-		key   string
-	}{{l.places, addressKey(a.Address)}, {l.pairs, pairKey(a)}, {l.accounts, a.Name}} {
-		wait, one := try.brake.begin(try.key, now)
-		if wait > 0 {
-			undo()
-			return nil, &WaitError{After: wait}
-		}
-		undone = append(undone, one)
-	}
-	return undo, nil
+	return nil, l.decoy(set, name)
 }
 
-// pairKey names an account as tried from one address.
-func pairKey(a Attempt) string { return addressKey(a.Address) + " " + a.Name }
+// verdict compares the password with the hash.
+func (l *Local) verdict(u *user, hash string, a Attempt) error {
+	ok, err := l.compare(hash, a.Password)
+	if err != nil {
+		l.cfg.Logger.Error("comparing password hash", "login", l.cfg.Name, "error", err)
+	}
+	if err != nil || !ok || u == nil || len(a.Name) > maxName || len(a.Password) > maxPassword {
+		return ErrWrong
+	}
+	return nil
+}
+
+// waitFor tells a person whose turn did not come when to come again, if they are there.
+func waitFor(err error) error {
+	if busy, ok := errors.AsType[*tokens.HashBusyError](err); ok {
+		return &WaitError{After: busy.After, Busy: true}
+	}
+	return fmt.Errorf("waiting to check password: %w", err) // they have left
+}
 
 // compare compares a password of bounded length.
 func (l *Local) compare(hash, password string) (bool, error) {

@@ -38,7 +38,19 @@ func compareBcrypt(hash, plaintext []byte) (bool, error) {
 	return err == nil, err
 }
 
-func newTestLocal(t *testing.T, change func(*LocalConfig)) *Local {
+// testLocal is a Local with limits.
+type testLocal struct {
+	*Local
+
+	limits *Limits
+}
+
+func (l testLocal) try(t *testing.T, a Attempt) (tokens.Profile, error) {
+	t.Helper()
+	return l.Authenticate(t.Context(), l.limits, a)
+}
+
+func newTestLocal(t *testing.T, change func(*LocalConfig)) testLocal {
 	t.Helper()
 	cfg := LocalConfig{
 		Name:    "local",
@@ -52,12 +64,12 @@ func newTestLocal(t *testing.T, change func(*LocalConfig)) *Local {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l
+	return testLocal{l, NewLimits(tokens.NewHashQueue(2))}
 }
 
 func TestLocalSignsIn(t *testing.T) {
 	l := newTestLocal(t, nil)
-	p, err := l.Authenticate(t.Context(), Attempt{Name: "alice", Password: "correct", Address: "192.0.2.1"})
+	p, err := l.try(t, Attempt{Name: "alice", Password: "correct", Address: "192.0.2.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +97,7 @@ func TestLocalRefuses(t *testing.T) {
 		{"NUL", "alice\x00", "correct"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := l.Authenticate(t.Context(), Attempt{Name: tc.user, Password: tc.password, Address: tc.name})
+			_, err := l.try(t, Attempt{Name: tc.user, Password: tc.password, Address: tc.name})
 			if !errors.Is(err, ErrWrong) {
 				t.Errorf("error = %v, want ErrWrong", err)
 			}
@@ -104,7 +116,7 @@ func TestUnknownNamesCostTheSame(t *testing.T) {
 	})
 	for _, name := range []string{"alice", "nobody", "somebody"} {
 		compared = nil
-		if _, err := l.Authenticate(t.Context(), Attempt{Name: name, Password: "x"}); !errors.Is(err, ErrWrong) {
+		if _, err := l.try(t, Attempt{Name: name, Password: "x"}); !errors.Is(err, ErrWrong) {
 			t.Fatal(err)
 		}
 		if len(compared) != 1 || string(compared[0]) != l.cfg.Users[0].Hash {
@@ -117,16 +129,16 @@ func TestAnUnknownNameNeverSignsIn(t *testing.T) {
 	l := newTestLocal(t, func(cfg *LocalConfig) {
 		cfg.Compare = func(_, _ []byte) (bool, error) { return true, nil } // the decoy's own password
 	})
-	if _, err := l.Authenticate(t.Context(), Attempt{Name: "mallory", Password: "correct"}); !errors.Is(err, ErrWrong) {
+	if _, err := l.try(t, Attempt{Name: "mallory", Password: "correct"}); !errors.Is(err, ErrWrong) {
 		t.Errorf("error = %v, want ErrWrong", err)
 	}
 }
 
-// apart gives a brake a seed by which no two of the keys share a count: of two,
+// apart gives a limiter a seed by which no two of the keys share a count: of two,
 // one in 16384 seeds makes them share.
-func apart(b *brake, keys ...string) {
+func apart(b *limiter, keys ...string) {
 	for {
-		rows := make(map[*brakeRow]bool)
+		rows := make(map[*limiterRow]bool)
 		for _, key := range keys {
 			rows[b.row(key)] = true
 		}
@@ -137,12 +149,12 @@ func apart(b *brake, keys ...string) {
 	}
 }
 
-func TestBrakePerPair(t *testing.T) {
+func TestLimitPerPair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newTestLocal(t, nil)
-		apart(l.pairs, "here alice", "elsewhere alice")
+		apart(l.limits.pairs, "here local|alice", "elsewhere local|alice")
 		try := func(password, address string) error {
-			_, err := l.Authenticate(t.Context(), Attempt{Name: "alice", Password: password, Address: address})
+			_, err := l.try(t, Attempt{Name: "alice", Password: password, Address: address})
 			return err
 		}
 		for i := range freePerPair {
@@ -165,7 +177,7 @@ func TestBrakePerPair(t *testing.T) {
 		if err := try("wrong", "here"); !errors.As(err, &wait) || wait.After <= first {
 			t.Fatalf("the delay does not grow: %v then %v", first, wait.After)
 		}
-		time.Sleep(brakeMost)
+		time.Sleep(longestWait)
 		if err := try("correct", "here"); err != nil {
 			t.Fatalf("after the longest delay: %v", err)
 		}
@@ -177,13 +189,13 @@ func TestBrakePerPair(t *testing.T) {
 	})
 }
 
-// TestBrakePerAccount guesses from many addresses; a forged X-Forwarded-For is
+// TestLimitPerAccount guesses from many addresses; a forged X-Forwarded-For is
 // none of them (LOG-07).
-func TestBrakePerAccount(t *testing.T) {
+func TestLimitPerAccount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newTestLocal(t, nil)
 		try := func(password string, address int) error {
-			_, err := l.Authenticate(t.Context(), Attempt{Name: "alice", Password: password, Address: "address " + strconv.Itoa(address)})
+			_, err := l.try(t, Attempt{Name: "alice", Password: password, Address: "address " + strconv.Itoa(address)})
 			return err
 		}
 		for i := range freePerAccount {
@@ -198,16 +210,16 @@ func TestBrakePerAccount(t *testing.T) {
 	})
 }
 
-// TestBrakeLeaks: an address where people fail now and then, and log in, is not
+// TestLimitLeaks: an address where people fail now and then, and log in, is not
 // slowed down for ever, and an attacker there does not keep an owner out.
-func TestBrakeLeaks(t *testing.T) {
+func TestLimitLeaks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newTestLocal(t, nil)
 		try := func(name, password, address string) error {
-			_, err := l.Authenticate(t.Context(), Attempt{Name: name, Password: password, Address: address})
+			_, err := l.try(t, Attempt{Name: name, Password: password, Address: address})
 			return err
 		}
-		apart(l.places, "office", "home")
+		apart(l.limits.places, "office", "home")
 		for i := range freePerAddress {
 			_ = try("user"+strconv.Itoa(i), "wrong", "office")
 		}
@@ -220,7 +232,7 @@ func TestBrakeLeaks(t *testing.T) {
 		if err := try("alice", "correct", "home"); err != nil {
 			t.Errorf("the owner at home: %v", err)
 		}
-		time.Sleep(2 * brakeLeak)
+		time.Sleep(2 * failureLeak)
 		for range 20 { // successes do not count
 			if err := try("alice", "correct", "office"); err != nil {
 				t.Fatalf("two minutes later: %v", err)
@@ -229,90 +241,45 @@ func TestBrakeLeaks(t *testing.T) {
 	})
 }
 
-func TestBrakePerAddress(t *testing.T) {
+func TestLimitPerAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newTestLocal(t, nil)
-		apart(l.places, addressKey("2001:db8::1"), addressKey("2001:db8:1::1"))
+		apart(l.limits.places, addressKey("2001:db8::1"), addressKey("2001:db8:1::1"))
 		for i := range freePerAddress {
 			name := "user" + string(rune('a'+i))
 			address := "2001:db8::" + string(rune('1'+i%9)) // one /64
-			if _, err := l.Authenticate(t.Context(), Attempt{Name: name, Password: "x", Address: address}); !errors.Is(err, ErrWrong) {
+			if _, err := l.try(t, Attempt{Name: name, Password: "x", Address: address}); !errors.Is(err, ErrWrong) {
 				t.Fatalf("try %d: %v", i, err)
 			}
 		}
 		wait := new(WaitError)
-		_, err := l.Authenticate(t.Context(), Attempt{Name: "alice", Password: "correct", Address: "2001:db8::ffff"})
+		_, err := l.try(t, Attempt{Name: "alice", Password: "correct", Address: "2001:db8::ffff"})
 		if !errors.As(err, &wait) {
 			t.Errorf("the same network: %v, want a WaitError", err)
 		}
-		if _, err = l.Authenticate(t.Context(), Attempt{Name: "alice", Password: "correct", Address: "2001:db8:1::1"}); err != nil {
+		if _, err = l.try(t, Attempt{Name: "alice", Password: "correct", Address: "2001:db8:1::1"}); err != nil {
 			t.Errorf("another network: %v", err)
 		}
 	})
 }
 
-// Guesses that are sent at once do not pass the brake together.
-func TestBrakeCountsBeforeItCompares(t *testing.T) {
+// Guesses that are sent at once do not pass the limiters together.
+func TestLimitCountsBeforeItCompares(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var compared atomic.Int64
 		l := newTestLocal(t, func(cfg *LocalConfig) {
-			cfg.Slots = 100
 			cfg.Compare = func(_, _ []byte) (bool, error) { compared.Add(1); return false, nil }
 		})
+		l.limits = NewLimits(tokens.NewHashQueue(100))
 		var wg sync.WaitGroup
 		for range 100 {
 			wg.Go(func() {
-				_, _ = l.Authenticate(t.Context(), Attempt{Name: "alice", Password: "x"})
+				_, _ = l.try(t, Attempt{Name: "alice", Password: "x"})
 			})
 		}
 		wg.Wait()
 		if n := compared.Load(); n != freePerPair {
 			t.Errorf("%d of 100 parallel guesses were compared, want %d", n, freePerPair)
-		}
-	})
-}
-
-// DOS-07: a flood of logins takes no more than the slots, a short queue waits,
-// and the rest is refused at once.
-func TestHardeningDOS07(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var running, most atomic.Int64
-		l := newTestLocal(t, func(cfg *LocalConfig) {
-			cfg.Slots = 2
-			cfg.Compare = func(_, _ []byte) (bool, error) {
-				most.Store(max(most.Load(), running.Add(1)))
-				time.Sleep(time.Second)
-				running.Add(-1)
-				return false, nil
-			}
-		})
-		var busy, wrong atomic.Int64
-		start := time.Now()
-		var slowest atomic.Int64
-		var wg sync.WaitGroup
-		for i := range 200 {
-			wg.Go(func() {
-				name := "user" + string(rune(i))
-				_, err := l.Authenticate(t.Context(), Attempt{Name: name, Password: "x", Address: name})
-				wait := new(WaitError)
-				switch {
-				case errors.As(err, &wait) && wait.Busy:
-					busy.Add(1)
-				case errors.Is(err, ErrWrong):
-					wrong.Add(1)
-				}
-				slowest.Store(max(slowest.Load(), int64(time.Since(start))))
-			})
-		}
-		wg.Wait()
-		if most.Load() > 2 {
-			t.Errorf("%d comparisons at once, want at most 2", most.Load())
-		}
-		if busy.Load() < 190 || busy.Load()+wrong.Load() != 200 {
-			t.Errorf("%d refused as busy, %d compared", busy.Load(), wrong.Load())
-		}
-		if got := time.Duration(slowest.Load()); got > 5*time.Second {
-			t.Errorf("the last answer took %v", got)
 		}
 	})
 }
@@ -338,7 +305,7 @@ func TestUsersFile(t *testing.T) {
 	})
 	try := func(name, password string) error {
 		now = now.Add(time.Hour) // past every delay, and due for a look
-		_, err := l.Authenticate(t.Context(), Attempt{Name: name, Password: password})
+		_, err := l.try(t, Attempt{Name: name, Password: password})
 		return err
 	}
 	write("# people\n\nbob:"+hashOf(t, "first")+"\n", time.Hour)

@@ -15,9 +15,12 @@ type Login interface {
 	Name() string
 	// Label names the login to people, where there are several.
 	Label() string
-	// Authenticate checks a name and a password. Errors: ErrWrong, a
-	// *WaitError, or a fault, which is answered with 503.
-	Authenticate(ctx context.Context, a Attempt) (tokens.Profile, error)
+	// Subject returns the subject of the person whom this name means. It tells
+	// nothing of whether there is one.
+	Subject(name string) string
+	// Authenticate checks a name and a password, within the limits. Errors:
+	// ErrWrong, a *WaitError, or a fault, which is answered with 503.
+	Authenticate(ctx context.Context, limits *Limits, a Attempt) (tokens.Profile, error)
 	// Fingerprint returns the fingerprint of the user's password hash as
 	// configured now, or zero for a user that this login does not know.
 	Fingerprint(user tokens.UserTag) tokens.Fingerprint
@@ -28,13 +31,16 @@ type Attempt struct {
 	Name     string
 	Password string
 	Address  string // of the person's browser
+	// Browser names a browser in which somebody has signed in to this account
+	// before; "" for any other.
+	Browser string
 }
 
 // ErrWrong is the one answer to an unknown name and to a wrong password.
 var ErrWrong = errors.New("checking password: unknown name or wrong password")
 
-// WaitError refuses a try without looking at the password: too many failed
-// before it, or too many are being checked at this moment (Busy).
+// WaitError refuses a try without looking at the password: too many failed or
+// succeeded before it, or too many are to be checked at this moment (Busy).
 type WaitError struct {
 	After time.Duration // how long to wait
 	Busy  bool
@@ -45,7 +51,7 @@ func (e *WaitError) Error() string {
 	if e.Busy {
 		return "checking password: too many at once"
 	}
-	return "checking password: too many failed attempts"
+	return "checking password: too many attempts"
 }
 
 // Accounts makes one tokens.Accounts of all logins.

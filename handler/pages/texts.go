@@ -63,7 +63,7 @@ var english = &Texts{
 	SignIn:        "Sign in",
 	Cancel:        "Cancel",
 	WrongPassword: "The user name or the password is not right.",
-	TryLater:      "Too many failed attempts. Wait a moment, then try again.",
+	TryLater:      "Too many attempts. Wait a moment, then try again.",
 	Busy:          "Many people are signing in at this moment. Try again shortly.",
 	TookTooLong:   "This page was open for too long. Please sign in again.",
 	Disabled:      "This account is disabled. Ask the people who run this service.",
