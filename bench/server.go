@@ -28,6 +28,7 @@ type setup struct {
 	IDTokenAlgorithm                                string // of the client spa; "" for the usual one
 	Redis                                           string // address; "" for bbolt at Store
 	AuthPort, RoutePort, AdminPort                  int
+	File                                            *template.Template // nil for the usual Caddyfile
 }
 
 var caddyfile = template.Must(template.New("Caddyfile").Parse(`{
@@ -118,7 +119,11 @@ func start(ctx context.Context, o options, s setup) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(caddyfile.Execute(f, s), f.Close()); err != nil {
+	file := caddyfile
+	if s.File != nil {
+		file = s.File
+	}
+	if err := errors.Join(file.Execute(f, s), f.Close()); err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, o.caddy, "run", "--config", path, "--adapter", "caddyfile")

@@ -174,7 +174,14 @@ func TestEventsReachSubscribers(t *testing.T) {
 		t.Fatalf("%d %s", answer.status, answer.body)
 	}
 	g.login()
+	recovered := processMetrics.events[tokens.EventBackgroundRecovered]["subscriber"]
+	before := counterValue(t, recovered)
 	close(block)
+	defer func() {
+		if got := counterValue(t, recovered) - before; got < 1 { // R12: it is counted
+			t.Errorf("%v panics of the subscriber were counted", got)
+		}
+	}()
 	for {
 		select {
 		case e := <-heard:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
@@ -57,4 +58,24 @@ func TestR12PanicInASharedCall(t *testing.T) {
 	if log.count(EventBackgroundRecovered) != before+1 {
 		t.Error("the panic of a load that nobody waits for is silent")
 	}
+}
+
+// R12: background work that panics begins again, later each time, and is told.
+func TestR12BackgroundWorkGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := new(eventLog)
+		s := &State{observer: log}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		begun, runs := time.Now(), 0
+		s.begin(ctx, "feed", func(context.Context) {
+			if runs++; runs < 4 {
+				panic(errors.New("a bug in the feed"))
+			}
+		})
+		s.running.Wait()
+		if took := time.Since(begun); runs != 4 || took != 7*time.Second || log.count(EventBackgroundRecovered) != 3 {
+			t.Errorf("%d runs in %v, told %d times", runs, took, log.count(EventBackgroundRecovered))
+		}
+	})
 }
