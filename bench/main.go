@@ -28,6 +28,7 @@ type options struct {
 	seconds int
 	rounds  int
 	dir     string
+	abuse   abuse
 }
 
 func main() {
@@ -35,9 +36,15 @@ func main() {
 	log.SetPrefix("bench: ")
 	var o options
 	flag.StringVar(&o.caddy, "caddy", "bin/caddy", "Caddy binary with Gatehouse")
-	flag.StringVar(&o.only, "only", "", "run one part: route, peer, memory, refresh, logins, idtoken or redis")
+	flag.StringVar(&o.only, "only", "", "run one part: route, peer, memory, refresh, logins, idtoken, redis or abuse")
 	flag.IntVar(&o.seconds, "seconds", 8, "length of one measurement")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds; medians are printed")
+	flag.StringVar(&o.abuse.rows, "abuse-rows", "", "abuse: only the rows whose names begin so, parted by commas: A1,A3")
+	flag.IntVar(&o.abuse.rate, "abuse-rate", 500, "abuse: bob's requests a second")
+	flag.DurationVar(&o.abuse.last, "abuse-last", 10*time.Second, "abuse: length of one measurement")
+	flag.DurationVar(&o.abuse.settles, "abuse-settles", time.Second, "abuse: the pause before bob begins")
+	flag.IntVar(&o.abuse.quiet, "abuse-quiet-rate", 0, "abuse: harmless requests a second while it is quiet; 0 for as many as bob's")
+	flag.IntVar(&o.abuse.rounds, "abuse-rounds", 1, "abuse: rounds, whose samples are put together")
 	kind := flag.String("ceiling", "", "serve a ceiling, for the benchmark itself")
 	place := flag.String("place", "", "where that keeps what it is told")
 	flag.Parse()
@@ -69,7 +76,7 @@ func run(o options) error {
 	parts := []struct {
 		name string
 		run  func(context.Context, options) error
-	}{{"route", benchRoute}, {"peer", benchPeer}, {"memory", benchMemory}, {"refresh", benchRefresh}, {"logins", benchLogins}, {"idtoken", benchIDTokens}, {"redis", benchRedis}}
+	}{{"route", benchRoute}, {"peer", benchPeer}, {"memory", benchMemory}, {"refresh", benchRefresh}, {"logins", benchLogins}, {"idtoken", benchIDTokens}, {"redis", benchRedis}, {"abuse", benchAbuse}}
 	for _, p := range parts {
 		if o.only != "" && o.only != p.name {
 			continue

@@ -29,6 +29,7 @@ type setup struct {
 	Redis                                           string // address; "" for bbolt at Store
 	UsersFile                                       string // "" for none
 	AuthPort, RoutePort, AdminPort                  int
+	File                                            *template.Template // nil for the usual Caddyfile
 }
 
 var caddyfile = template.Must(template.New("Caddyfile").Parse(`{
@@ -120,7 +121,11 @@ func start(ctx context.Context, o options, s setup) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(caddyfile.Execute(f, s), f.Close()); err != nil {
+	file := caddyfile
+	if s.File != nil {
+		file = s.File
+	}
+	if err := errors.Join(file.Execute(f, s), f.Close()); err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, o.caddy, "run", "--config", path, "--adapter", "caddyfile")

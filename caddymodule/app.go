@@ -156,6 +156,9 @@ func (a *App) Stop() error { return a.stopRuntime() }
 
 // Cleanup releases what Provision took.
 func (a *App) Cleanup() error {
+	if a.observer != nil {
+		a.observer.flood.flush()
+	}
 	if a.emitter != nil {
 		a.emitter.close()
 	}

@@ -29,7 +29,7 @@ func (a *App) provisionObserver(ctx caddy.Context) (err error) {
 	if a.emitter, err = newEmitter(ctx, processMetrics, a.log); err != nil {
 		return err
 	}
-	a.observer = newObserver(a.log, processMetrics, a.emitter.emit)
+	a.observer = newObserver(a.log, processMetrics, a.emitter)
 	if a.proofs, err = takeProofs(); err != nil {
 		return err
 	}

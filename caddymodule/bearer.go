@@ -108,6 +108,7 @@ type BearerAuth struct {
 	MetadataOnly bool `json:"metadata_only,omitempty"`
 
 	guard     *handler.Guard
+	observer  *observer
 	documents *documents // of all guards
 }
 
@@ -152,6 +153,7 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	app.warnProxies(ctx)
 	cfg := b.guardConfig()
 	cfg.Observer = app.observer
+	b.observer = app.observer
 	cfg.Proofs = app.proofs
 	if !app.bare() {
 		if err := b.takeOwn(app, &cfg); err != nil {
@@ -245,6 +247,12 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 		if refusal, ok := errors.AsType[*handler.Refusal](err); ok {
 			status = refusal.Status
 		}
+		if status == http.StatusServiceUnavailable {
+			b.observer.unavailable(r.Context(), err)
+			if b.answered(w, r, status) {
+				return nil
+			}
+		}
 		sayPlainText(w, r, status)
 		return caddyhttp.Error(status, err)
 	}
@@ -253,6 +261,29 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	}
 	setUser(r, result.Claims)
 	return next.ServeHTTP(result.Writer, r)
+}
+
+// guardTrouble is the outcome of EventStoreTrouble where a guard could not be sure.
+const guardTrouble = "guard"
+
+// unavailable tells that a guard could not be sure about a token.
+func (o *observer) unavailable(ctx context.Context, err error) {
+	if e, ok := errors.AsType[*tokens.Error](err); ok && e.Reason == tokens.ReasonStore && ctx.Err() == nil {
+		o.Happened(ctx, tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: guardTrouble, Cause: e.Cause})
+	}
+}
+
+// answered answers where no `handle_errors` would. An error that is handed back to
+// Caddy with a status of 500 or more is a line in its log, and an outage would make
+// one of each request; the observer's are sampled.
+func (b *BearerAuth) answered(w http.ResponseWriter, r *http.Request, status int) bool {
+	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !ok || server.Errors != nil && len(server.Errors.Routes) > 0 {
+		return false
+	}
+	sayPlainText(w, r, status)
+	w.WriteHeader(status)
+	return true
 }
 
 // sayPlainText labels a "come back later" that no `handle_errors` gives a body

@@ -15,6 +15,8 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 // adminCallTo asks the admin API. A body is sent as JSON.
@@ -90,7 +92,7 @@ const endUntilHeard = "waiting until every gateway must have heard of the end: o
 
 // patiently says on standard error what a call waits for, if it takes longer than a second.
 func patiently(cmd *cobra.Command, what string, run func() error) error {
-	slow := time.AfterFunc(time.Second, func() { _, _ = fmt.Fprintln(cmd.ErrOrStderr(), what) })
+	slow := time.AfterFunc(time.Second, background.Safely(nil, func() { _, _ = fmt.Fprintln(cmd.ErrOrStderr(), what) }))
 	defer slow.Stop()
 	return run()
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 func exportCommand() *cobra.Command {
@@ -81,12 +82,16 @@ func writeExport(cmd *cobra.Command, to string, export func(context.Context, io.
 	pipe, copied := io.Pipe()
 	checked := make(chan error, 1)
 	var counts tokens.TransferCounts
-	go func() {
+	broken := func(err error) {
+		pipe.CloseWithError(err)
+		checked <- err
+	}
+	go background.Safely(broken, func() {
 		var err error
 		counts, err = tokens.CheckExport(pipe)
 		_, _ = io.Copy(io.Discard, pipe)
 		checked <- err
-	}()
+	})()
 	err = export(ctx, io.MultiWriter(out, copied))
 	_ = copied.Close()
 	if wrong := <-checked; err == nil {

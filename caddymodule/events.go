@@ -2,13 +2,9 @@ package caddymodule
 
 import (
 	"context"
-	"fmt"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -16,47 +12,59 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// observer is how one configuration tells of the core's decisions: a count, a
-// log line, and a Caddy event named `oauth.` and the kind.
+// observer is how one configuration tells of the core's decisions: each is a
+// count, and a log line and a Caddy event named `oauth.` and the kind, as far as
+// the flood lets it.
 type observer struct {
 	metrics *metrics
-	log     *zap.Logger // one line per decision
-	sampled *zap.Logger // for what strangers or an outage can cause without end
-	emit    emitFunc
+	log     *zap.Logger
+	flood   *flood
+	events  eventSink
 }
 
-// emitFunc hands on a decision. It asks where that was made only if somebody
-// wants to know.
-type emitFunc func(name string, e tokens.Event, where func() request)
+// eventSink takes the events of an observer.
+type eventSink interface {
+	wants(name string) bool
+	emit(key floodKey, e queuedEvent)
+}
 
 // newObserver writes to the logger of the app, which carries its name.
-func newObserver(log *zap.Logger, m *metrics, emit emitFunc) *observer {
+func newObserver(log *zap.Logger, m *metrics, events eventSink) *observer {
 	return &observer{
 		metrics: m,
 		log:     log,
-		sampled: log.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core {
-			return zapcore.NewSamplerWithOptions(c, time.Second, 100, 100)
-		})),
-		emit: emit,
+		flood:   newFlood(func(err error) { m.recovered(log, "events", err) }),
+		events:  events,
 	}
 }
 
 // Happened counts, logs and emits one decision.
 func (o *observer) Happened(ctx context.Context, e tokens.Event) {
 	o.metrics.happened(e)
-	where := sync.OnceValue(func() request { return requestInfo(ctx) })
-	o.logLine(e, where)
-	o.emit("oauth."+string(e.Kind), e, where)
+	level, name := logLevel(e), "oauth."+string(e.Kind)
+	if !o.log.Core().Enabled(level) && !o.events.wants(name) {
+		return
+	}
+	key := o.flood.keyOf(e)
+	o.flood.tell(key, limitOf(e), func() func(int) {
+		where := requestInfo(ctx) // now: the request may be over by then
+		return func(leftOut int) {
+			o.logLine(e, where, leftOut)
+			if o.events.wants(name) {
+				o.events.emit(key, queuedEvent{name: name, data: eventData(e, where), leftOut: leftOut})
+			}
+		}
+	})
 }
 
 // logLine writes the log line.
-func (o *observer) logLine(e tokens.Event, where func() request) {
-	log := o.log
-	if floods(e.Kind) {
-		log = o.sampled
-	}
-	if entry := log.Check(logLevel(e), string(e.Kind)); entry != nil {
-		entry.Write(eventFields(e, where())...)
+func (o *observer) logLine(e tokens.Event, where request, leftOut int) {
+	if entry := o.log.Check(logLevel(e), string(e.Kind)); entry != nil {
+		fields := eventFields(e, where)
+		if leftOut > 0 {
+			fields = append(fields, zap.Int("left_out", leftOut))
+		}
+		entry.Write(fields...)
 	}
 }
 
@@ -100,17 +108,6 @@ func keysLogLevel(outcome string) zapcore.Level {
 		return zapcore.ErrorLevel
 	}
 	return zapcore.InfoLevel
-}
-
-// floods reports whether a kind can be caused without end from outside, so
-// that its log lines are sampled: the first 100 of each second, then each 100th.
-func floods(k tokens.EventKind) bool {
-	switch k {
-	case tokens.EventTokenRefused, tokens.EventClientAuth, tokens.EventStoreTrouble, tokens.EventSecretFallback, tokens.EventClientCredential:
-		return true
-	default:
-		return false
-	}
 }
 
 // request is where a decision was made.
@@ -173,125 +170,6 @@ func clip(s string) string {
 	return s[:limit] + "…"
 }
 
-// emitter hands decisions to Caddy's events app. Subscribers run in a goroutine
-// of their own, since a slow one must not hold up a token request; beyond the
-// queue events are dropped and counted.
-//
-// Until all apps have started, subscriptions may still be added, unguarded, so
-// the events app is not asked before Caddy says `started`.
-type emitter struct {
-	ctx     caddy.Context // of the app, which is the origin of the events
-	app     *caddyevents.App
-	metrics *metrics
-	log     *zap.Logger
-	queue   chan queuedEvent
-	done    chan struct{}
-	started atomic.Bool
-	stop    sync.Once
-}
-
-type queuedEvent struct {
-	name string
-	data map[string]any
-}
-
-const eventQueue = 1024
-
-func newEmitter(ctx caddy.Context, metrics *metrics, log *zap.Logger) (*emitter, error) {
-	app, err := ctx.App("events")
-	if err != nil {
-		return nil, fmt.Errorf("getting events app: %w", err)
-	}
-	events := app.(*caddyevents.App)
-	if err := checkSubscriptions(events.Subscriptions); err != nil {
-		return nil, err
-	}
-	m := &emitter{
-		ctx:     ctx,
-		app:     events,
-		metrics: metrics,
-		log:     log,
-		queue:   make(chan queuedEvent, eventQueue),
-		done:    make(chan struct{}),
-	}
-	return m, m.app.On("started", m)
-}
-
-// Handle begins to deliver when Caddy has started all apps.
-func (m *emitter) Handle(context.Context, caddy.Event) error {
-	if m.started.CompareAndSwap(false, true) {
-		go m.run()
-	}
-	return nil
-}
-
-// close stops delivering; what is still queued is dropped with the configuration.
-func (m *emitter) close() { m.stop.Do(func() { close(m.done) }) }
-
-// emit queues an event if anybody listens, or may yet.
-func (m *emitter) emit(name string, e tokens.Event, where func() request) {
-	if m.started.Load() && !m.app.ShouldEmit(name) {
-		return
-	}
-	select {
-	case <-m.done: // a request has outlived its configuration
-		m.metrics.dropped.Inc()
-		return
-	default:
-	}
-	select {
-	case m.queue <- queuedEvent{name: name, data: eventData(e, where())}:
-	default:
-		m.metrics.dropped.Inc()
-	}
-}
-
-func (m *emitter) run() {
-	for {
-		select {
-		case <-m.done:
-			return
-		case e := <-m.queue:
-			m.deliver(e)
-		}
-	}
-}
-
-// deliver runs the subscribers. A panic of one would end the whole of Caddy.
-func (m *emitter) deliver(e queuedEvent) {
-	defer func() {
-		if r := recover(); r != nil {
-			m.log.Error("panic in a subscriber of an event", zap.String("event", e.name), zap.Any("panic", r))
-		}
-	}()
-	m.app.Emit(m.ctx, e.name, e.data)
-}
-
-// eventData is what subscribers see as {event.data.*}.
-func eventData(e tokens.Event, where request) map[string]any {
-	data := map[string]any{
-		"outcome":    e.Outcome,
-		"grant_type": string(e.GrantType),
-		"client":     e.Client,
-		"subject":    e.Subject,
-		"client_ip":  where.clientIP,
-		"request_id": where.id,
-	}
-	if e.User != (tokens.UserTag{}) {
-		data["user"] = e.User.String()
-	}
-	if e.Family != (tokens.FamilyID{}) {
-		data["family"] = e.Family.String()
-	}
-	if e.Issuer != "" {
-		data["issuer"] = e.Issuer
-	}
-	if e.Cause != nil {
-		data["error"] = e.Cause.Error()
-	}
-	return data
-}
-
 // sharedObserver is the observer of shared state: it passes on to that of the
 // newest configuration.
 type sharedObserver struct{ to atomic.Pointer[observer] }
@@ -312,7 +190,6 @@ func (s *sharedObserver) Checked(reason tokens.Reason) {
 
 // Interface guards
 var (
-	_ tokens.Observer     = (*observer)(nil)
-	_ tokens.Observer     = (*sharedObserver)(nil)
-	_ caddyevents.Handler = (*emitter)(nil)
+	_ tokens.Observer = (*observer)(nil)
+	_ tokens.Observer = (*sharedObserver)(nil)
 )

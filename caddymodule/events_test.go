@@ -42,17 +42,20 @@ func TestEveryKindHasALevelAndAName(t *testing.T) {
 	}
 }
 
-// nowhere is no request.
-func nowhere() request { return request{} }
+// nobodyListens takes no events.
+type nobodyListens struct{}
+
+func (nobodyListens) wants(string) bool          { return false }
+func (nobodyListens) emit(floodKey, queuedEvent) {}
 
 func TestLogLineOfADecision(t *testing.T) {
 	core, logs := logtest.New(zapcore.DebugLevel)
-	o := newObserver(zap.New(core), newMetrics(), nil)
+	o := newObserver(zap.New(core), newMetrics(), nobodyListens{})
 	family := tokens.FamilyKey{1}.ID()
 	o.logLine(tokens.Event{
 		Kind: tokens.EventRefreshReuse, Outcome: "reuse", Client: "my-spa", Subject: "local|alice",
 		Family: family, Cause: errors.New("generation 3 of 5"),
-	}, nowhere)
+	}, request{}, 7)
 	entries := logs.All()
 	if len(entries) != 1 {
 		t.Fatalf("%d log lines, want 1", len(entries))
@@ -62,7 +65,7 @@ func TestLogLineOfADecision(t *testing.T) {
 	}
 	want := map[string]any{
 		"outcome": "reuse", "client": "my-spa", "subject": "local|alice",
-		"family": family.String(), "error": "generation 3 of 5",
+		"family": family.String(), "error": "generation 3 of 5", "left_out": int64(7),
 	}
 	got := entries[0].ContextMap()
 	for name, value := range want {
@@ -72,22 +75,6 @@ func TestLogLineOfADecision(t *testing.T) {
 	}
 	if len(got) != len(want) {
 		t.Errorf("fields %v, want %v", got, want)
-	}
-}
-
-func TestLogIsSampledWhereStrangersWriteIt(t *testing.T) {
-	core, logs := logtest.New(zapcore.DebugLevel)
-	o := newObserver(zap.New(core), newMetrics(), nil)
-	const lines = 1000
-	for range lines {
-		o.logLine(tokens.Event{Kind: tokens.EventTokenRefused}, nowhere)
-		o.logLine(tokens.Event{Kind: tokens.EventRefreshReuse}, nowhere)
-	}
-	if n := logs.FilterMessage(string(tokens.EventTokenRefused)).Len(); n < 100 || n > lines/2 { // more where it takes seconds
-		t.Errorf("%d lines of %d refusals, want few, but some", n, lines)
-	}
-	if n := logs.FilterMessage(string(tokens.EventRefreshReuse)).Len(); n != lines {
-		t.Errorf("%d lines of %d detected reuses, want all", n, lines)
 	}
 }
 
@@ -101,10 +88,10 @@ func TestClip(t *testing.T) {
 // subscribers are gone: what it did is counted.
 func TestEventsAfterTheEnd(t *testing.T) {
 	m := newMetrics()
-	e := &emitter{metrics: m, queue: make(chan queuedEvent, 2), done: make(chan struct{})}
-	e.emit("oauth.login", tokens.Event{}, nowhere)
+	e := &emitter{metrics: m, alarms: newAlarmQueue(), queue: make(chan queuedEvent, 2), done: make(chan struct{})}
+	e.emit(floodKey{kind: tokens.EventLogin}, queuedEvent{})
 	e.close()
-	e.emit("oauth.login", tokens.Event{}, nowhere)
+	e.emit(floodKey{kind: tokens.EventLogin}, queuedEvent{})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m.dropped)
 	families, err := registry.Gather()
@@ -187,7 +174,14 @@ func TestEventsReachSubscribers(t *testing.T) {
 		t.Fatalf("%d %s", answer.status, answer.body)
 	}
 	g.login()
+	recovered := processMetrics.events[tokens.EventBackgroundRecovered]["subscriber"]
+	before := counterValue(t, recovered)
 	close(block)
+	defer func() {
+		if got := counterValue(t, recovered) - before; got < 1 { // R12: it is counted
+			t.Errorf("%v panics of the subscriber were counted", got)
+		}
+	}()
 	for {
 		select {
 		case e := <-heard:

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 // holdAtMost is for how long requests of a configuration that has ended keep its
@@ -55,7 +57,7 @@ func (h *hold) end() {
 	case caddy.Exiting():
 		h.late(h.giveBack)
 	default:
-		go h.late(h.giveBack)
+		go background.Safely(nil, func() { h.late(h.giveBack) })()
 	}
 }
 
@@ -75,7 +77,7 @@ func (h *hold) release() error {
 		lingering.Delete(h)
 		return h.giveBack()
 	}
-	time.AfterFunc(holdAtMost, func() { h.late(h.cut) })
+	time.AfterFunc(holdAtMost, background.Safely(nil, func() { h.late(h.cut) }))
 	return nil
 }
 
@@ -88,14 +90,9 @@ func (h *hold) cut() error {
 	return h.giveBack()
 }
 
-// late does what nobody waits for. A panic of it would end the whole of Caddy.
+// late does what nobody waits for.
 func (h *hold) late(do func() error) {
-	defer func() {
-		if p := recover(); p != nil {
-			h.trouble(fmt.Errorf("closing the store: panic: %v", p))
-		}
-	}()
-	if err := do(); err != nil {
-		h.trouble(err)
+	if err := background.Try(do); err != nil {
+		h.trouble(fmt.Errorf("closing the store: %w", err))
 	}
 }

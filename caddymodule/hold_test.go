@@ -52,7 +52,7 @@ func TestHold(t *testing.T) {
 		}},
 		{name: "a panic", want: 1, told: "panic: closing", run: func(h *hold) error {
 			giveBack := h.giveBack
-			h.giveBack = func() error { _ = giveBack(); panic("closing") }
+			h.giveBack = func() error { _ = giveBack(); panic(errors.New("closing")) }
 			end := h.begin()
 			err := h.release()
 			end()

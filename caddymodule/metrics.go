@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -155,6 +156,13 @@ func (m *metrics) happened(e tokens.Event) {
 		m.credentials.WithLabelValues(e.Client, e.Outcome).Inc()
 	default: // counted by kind only
 	}
+}
+
+// recovered counts and logs a panic that was caught where events are told: it
+// cannot be told as one.
+func (m *metrics) recovered(log *zap.Logger, work string, err error) {
+	m.happened(tokens.Event{Kind: tokens.EventBackgroundRecovered, Outcome: work})
+	log.Error(string(tokens.EventBackgroundRecovered), zap.String("outcome", work), zap.Error(err))
 }
 
 // checked counts a verdict of a guarded route. It does not allocate.

@@ -30,11 +30,11 @@ var outcomes = map[tokens.EventKind][]string{
 	tokens.EventIssuerKeys:          tokens.KeyOutcomes,
 	tokens.EventSecretFallback:      {"presented", "signing_keys"},
 	tokens.EventStoreNew:            {"emptied"},
-	tokens.EventStoreTrouble:        append([]string{"open", "close", "signing_keys", "watermarks", "renewal", "feed", "feed_gap", "feed_replaced"}, servedNames()...),
+	tokens.EventStoreTrouble:        append([]string{"open", "close", "signing_keys", "watermarks", "renewal", "feed", "feed_gap", "feed_replaced", guardTrouble}, servedNames()...),
 	tokens.EventStoreFailover:       {"other_primary"},
 	tokens.EventClockSkew:           {tokens.ClockAhead, tokens.ClockBehind, tokens.ClockAgrees},
 	tokens.EventHealth:              {healthOK, string(tokens.TroubleStore), string(tokens.TroubleSecret), string(tokens.TroubleClock)},
-	tokens.EventBackgroundRecovered: {"denylist", "feed", "history", "heartbeat", "signing_keys", "issuer_keys", "open"},
+	tokens.EventBackgroundRecovered: {"denylist", "feed", "history", "heartbeat", "signing_keys", "issuer_keys", "open", "store", "events", "subscriber"},
 	tokens.EventAdmin:               {"end_grants", "end_client", "end_everyone", "disable_user", "enable_user", "deny_token", "rotate_keys", "drop_key", "export", "undo_export", "purge_issuer"},
 }
 

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore"
 )
 
@@ -96,7 +97,7 @@ func (a *App) startRuntime() error {
 	if errors.Is(err, redisstore.ErrUnreachable) {
 		a.log.Warn("the store is out of reach; until it is back, tokens can neither be issued nor refreshed", zap.Error(err))
 		a.runtime.waiting.Store(true)
-		go a.runtime.awaitStore()
+		go background.Keep(a.runtime.ctx, a.runtime.recovered, a.runtime.awaitStore)
 		return nil
 	}
 	return err
@@ -107,14 +108,7 @@ const awaitEvery = 500 * time.Millisecond
 
 // awaitStore tries until the store is open or the configuration has ended, so
 // that a gateway without requests gets well, too. Its health tells how it goes.
-func (r *runtime) awaitStore() {
-	defer func() {
-		if p := recover(); p != nil {
-			r.observer.Happened(r.ctx, tokens.Event{
-				Kind: tokens.EventBackgroundRecovered, Outcome: "open", Cause: fmt.Errorf("opening the store: panic: %v", p),
-			})
-		}
-	}()
+func (r *runtime) awaitStore(context.Context) {
 	tick := time.NewTicker(awaitEvery)
 	defer tick.Stop()
 	for r.open() != nil {
@@ -124,6 +118,11 @@ func (r *runtime) awaitStore() {
 		case <-tick.C:
 		}
 	}
+}
+
+// recovered reports a panic that was caught while the store was being opened.
+func (r *runtime) recovered(err error) {
+	r.observer.Happened(r.ctx, tokens.Event{Kind: tokens.EventBackgroundRecovered, Outcome: "open", Cause: err})
 }
 
 // stopRuntime leaves everything open: the requests under way finish on it.

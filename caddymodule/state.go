@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 // states are the open stores of the process by StoreModule.PoolKey. A reload
@@ -51,7 +52,7 @@ func shareState(store StoreModule, limits stateLimits, m *metrics) (*sharedState
 	value, _, err := states.LoadOrNew(store.PoolKey(), func() (caddy.Destructor, error) {
 		observer := new(sharedObserver)
 		state, err := tokens.NewState(tokens.StateConfig{
-			Store:           store.NewStore(m.stored),
+			Store:           store.NewStore(onStoreCall(m, observer)),
 			Observer:        observer,
 			Clock:           time.Now,
 			CacheBytes:      limits.cacheBytes,
@@ -66,6 +67,18 @@ func shareState(store StoreModule, limits stateLimits, m *metrics) (*sharedState
 		return nil, err
 	}
 	return value.(*sharedState), nil
+}
+
+// onStoreCall measures the calls of a store, and tells of panics that it has caught.
+func onStoreCall(m *metrics, observer tokens.Observer) func(op string, took time.Duration, err error) {
+	return func(op string, took time.Duration, err error) {
+		m.stored(op, took, err)
+		if _, panicked := errors.AsType[*background.PanicError](err); panicked {
+			observer.Happened(context.Background(), tokens.Event{
+				Kind: tokens.EventBackgroundRecovered, Outcome: "store", Cause: fmt.Errorf("calling the store, %s: %w", op, err),
+			})
+		}
+	}
 }
 
 // Destruct closes the store when the last configuration is gone.

@@ -40,7 +40,7 @@ func testTenant(t *testing.T, lifetime time.Duration, secret string) *tenant {
 	}
 	return &tenant{
 		store:    new(BoltStore),
-		observer: newObserver(zap.NewNop(), newMetrics(), func(string, tokens.Event, func() request) {}),
+		observer: newObserver(zap.NewNop(), newMetrics(), nobodyListens{}),
 		settings: tokens.Settings{
 			Secrets: secrets, TokenLifetime: lifetime, Keys: tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256}},
 		},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -23,7 +24,8 @@ func init() {
 
 // Webhook posts events to a URL, so that an operator hears of them: of
 // `oauth.refresh_reuse_detected` most of all. The body is the event as JSON, a
-// CloudEvent in structured mode. It is tried three times.
+// CloudEvent in structured mode. Alarms go first and are tried for a quarter of an
+// hour, all else three times.
 type Webhook struct {
 	// Where to post: an https URL, or http on localhost; or `{env.NAME}` or
 	// `{file.PATH}` with one, since such URLs often are secrets. Default: none, it
@@ -39,13 +41,10 @@ type Webhook struct {
 
 	target, authorization string // resolved
 	client                *http.Client
+	outbox                *outbox
 }
 
-const (
-	defaultWebhookTimeout = 5 * time.Second
-	webhookTries          = 3
-	webhookPause          = time.Second // before the second try; four times that before the third
-)
+const defaultWebhookTimeout = 5 * time.Second
 
 // CaddyModule returns the Caddy module information.
 func (Webhook) CaddyModule() caddy.ModuleInfo {
@@ -84,7 +83,7 @@ func checkWebhookURL(text string) error {
 }
 
 // Provision reads the values that stand outside of the configuration.
-func (h *Webhook) Provision(caddy.Context) error {
+func (h *Webhook) Provision(ctx caddy.Context) error {
 	err := h.Check()
 	if err == nil {
 		h.target, err = resolve(h.URL)
@@ -106,29 +105,26 @@ func (h *Webhook) Provision(caddy.Context) error {
 		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+	log := ctx.Logger()
+	h.outbox = newOutbox(h.post, log, func(err error) { processMetrics.recovered(log, "events", err) }, processMetrics.dropped.Inc)
 	return nil
 }
 
-// Handle posts one event. The error, which Caddy logs, does not name the URL.
-func (h *Webhook) Handle(ctx context.Context, e caddy.Event) error {
+// Handle takes an event to post. What fails is logged and counted, without the URL.
+func (h *Webhook) Handle(_ context.Context, e caddy.Event) error {
 	body, err := json.Marshal(e.CloudEvent())
 	if err != nil {
 		return fmt.Errorf("writing event: %w", err)
 	}
-	pause := webhookPause
-	for try := 1; ; try++ {
-		if err = h.post(ctx, body); err == nil || try == webhookTries {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
-			pause *= 4
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("posting event %s: %w", e.Name(), err)
+	kind, ours := strings.CutPrefix(e.Name(), "oauth.")
+	h.outbox.send(e.Name(), body, ours && isAlarm(tokens.EventKind(kind)))
+	return nil
+}
+
+// Cleanup gives up what is not posted yet; alarms are tried for half a minute more.
+func (h *Webhook) Cleanup() error {
+	if h.outbox != nil {
+		h.outbox.close()
 	}
 	return nil
 }
@@ -190,6 +186,7 @@ const webhookBlock = "oauth_webhook"
 // Interface guards
 var (
 	_ caddy.Provisioner     = (*Webhook)(nil)
+	_ caddy.CleanerUpper    = (*Webhook)(nil)
 	_ caddyevents.Handler   = (*Webhook)(nil)
 	_ caddyfile.Unmarshaler = (*Webhook)(nil)
 )

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // hooked is what a webhook was sent.
@@ -23,6 +24,8 @@ type hooked struct {
 type hook struct {
 	*httptest.Server
 
+	pause time.Duration // before each answer
+
 	mu       sync.Mutex
 	statuses []int // of the next answers; then 204
 	got      []hooked
@@ -32,6 +35,7 @@ func newHook(t *testing.T, statuses ...int) *hook {
 	t.Helper()
 	h := &hook{statuses: statuses}
 	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(h.pause)
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if len(h.statuses) > 0 {
@@ -101,9 +105,10 @@ func TestWebhook(t *testing.T) {
 func TestWebhookThatFails(t *testing.T) {
 	h := newHook(t, http.StatusFound, http.StatusInternalServerError, http.StatusForbidden)
 	g := startGateway(t, gatewayOptions{Global: `events {
-		on oauth.refresh_reuse_detected oauth_webhook ` + h.URL + `/canary-path
+		on oauth.logout oauth_webhook ` + h.URL + `/canary-path
+		on oauth.login oauth_webhook ` + h.URL + `/canary-path
 	}`})
-	g.reuse()
+	g.login()
 	eventually(t, "the log line", func() bool { return strings.Contains(g.logs(), "it was answered with status 403") })
 	for line := range strings.Lines(g.logs()) {
 		if strings.Contains(line, "answered with status") && strings.Contains(line, "canary-path") {

@@ -91,7 +91,7 @@ func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, v visit,
 	default:
 		return err
 	}
-	s.Observer.Happened(r.Context(), tokens.Event{Kind: tokens.EventLogin, Outcome: outcome, Client: v.client()})
+	s.Observer.Happened(r.Context(), tokens.Event{Kind: tokens.EventLogin, Outcome: outcome, Client: v.client(), About: tried.login + " " + tried.username})
 	return s.showLogin(w, r, v, tried)
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/dgraph-io/ristretto/v2"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 // DefaultCacheBytes is the bound of the verified cache unless configured.
@@ -41,7 +43,7 @@ func NewCache(maxBytes int64) (*Cache, error) {
 		MaxCost:            maxBytes,
 		BufferItems:        64,
 		IgnoreInternalCost: true, // it is in our cost
-		OnExit:             front.drop,
+		OnExit:             background.Callback(nil, front.drop),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("making verified cache: %w", err)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/dgraph-io/ristretto/v2"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 // Denylist answers whether a verified access token has been denied. The store
@@ -242,11 +244,16 @@ const loadKey = "clients"
 // become a queue.
 func (d *Denylist) loadClients(ctx context.Context) error {
 	select {
-	case res := <-d.loads.DoChan(loadKey, d.readClients):
+	case res := <-d.load():
 		return res.Err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// load begins a load, or joins the one under way.
+func (d *Denylist) load() <-chan singleflight.Result {
+	return d.loads.DoChan(loadKey, background.Shared(d.recovered, d.readClients))
 }
 
 // readClients is one load. It belongs to no single request, so it has a limit of its own.

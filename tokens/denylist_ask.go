@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 const (
@@ -105,7 +107,6 @@ var errUnanswered = errors.New("reading denylist: the question was given up")
 func (a *asker) askTogether(batch []*inquiry) {
 	defer a.release()
 	defer a.settle(batch...)
-	defer a.denylist.recovered("denylist")
 	users := make([]UserTag, len(batch))
 	for i, q := range batch {
 		q.err = errUnanswered
@@ -151,7 +152,7 @@ func (a *asker) release() {
 	for _, q := range batch {
 		q.epoch = a.denylist.epoch(q.user) // it is sent only now
 	}
-	go a.askTogether(batch)
+	go background.Safely(a.denylist.recovered, func() { a.askTogether(batch) })()
 }
 
 // question asks the store.
@@ -175,11 +176,5 @@ func (d *Denylist) answered(q *inquiry, answers []UserDenials, i int, asked time
 	return d.keep(q.user, answers[i], q.epoch, asked), nil
 }
 
-// recovered keeps a panic in a goroutine of ours from ending the process.
-func (d *Denylist) recovered(work string) {
-	if r := recover(); r != nil {
-		d.observer.Happened(context.Background(), Event{
-			Kind: EventBackgroundRecovered, Outcome: work, Cause: fmt.Errorf("panic in background work: %v", r),
-		})
-	}
-}
+// recovered reports a panic that was caught in work of the denylist.
+func (d *Denylist) recovered(err error) { reportRecovered(d.observer, "denylist")(err) }

@@ -64,7 +64,7 @@ func (d *Denylist) ClientWatermark(ctx context.Context, client ClientTag) (time.
 func (d *Denylist) watermarkOrStale(ctx context.Context, client ClientTag, now time.Time, limits *denylistLimits) (time.Time, error) {
 	held := d.clients.Load()
 	if age := held.age(now); held.before != nil && age > limits.maxLag && age <= limits.allowStale {
-		d.loads.DoChan(loadKey, d.readClients)
+		d.load()
 		return d.mark(held, client), nil
 	}
 	held, err := d.recentMarks(ctx, now, limits)

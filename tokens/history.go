@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 // HistoryKind is what happened to a family. The set is closed.
@@ -216,7 +218,9 @@ func (h *historian) run(ctx context.Context) {
 	// A write that is under way at the end is not lost.
 	writing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(historyDrain, stop) })()
+	defer context.AfterFunc(ctx, background.Safely(nil, func() {
+		time.AfterFunc(historyDrain, background.Safely(nil, stop))
+	}))()
 	for {
 		select {
 		case first := <-h.queue:

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 const (
@@ -299,13 +301,10 @@ func (r *KeyRing) tickEvery() time.Duration {
 }
 
 func (r *KeyRing) tickSafely(ctx context.Context) (ok bool) {
-	defer func() {
-		if p := recover(); p != nil {
-			r.observer.Happened(ctx, Event{Kind: EventBackgroundRecovered, Outcome: "signing_keys", Cause: fmt.Errorf("rotating signing keys: panic: %v", p)})
-		}
-	}()
-	if err := r.Tick(ctx); err != nil {
-		if ctx.Err() == nil {
+	if err := background.Try(func() error { return r.Tick(ctx) }); err != nil {
+		if _, panicked := errors.AsType[*background.PanicError](err); panicked {
+			reportRecovered(r.observer, "signing_keys")(err)
+		} else if ctx.Err() == nil {
 			r.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: "signing_keys", Cause: err})
 		}
 		return false

@@ -43,6 +43,7 @@ type Event struct {
 	User      UserTag
 	Family    FamilyID
 	Issuer    string // a configured other issuer, with EventIssuerKeys
+	About     string // what else tells one from another in a flood, such as the name that was typed; it is never told
 	Cause     error
 }
 

@@ -4,12 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 // The times of RemoteKeys.
@@ -100,7 +101,12 @@ func (k *RemoteKeys) Start() {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	k.cancel = cancel
-	k.running.Go(func() { k.run(ctx) })
+	k.running.Go(background.Safely(k.recovered, func() { background.Keep(ctx, k.recovered, k.run) }))
+}
+
+// recovered reports a panic that was caught while keys were fetched.
+func (k *RemoteKeys) recovered(err error) {
+	k.cfg.Observer.Happened(context.Background(), Event{Kind: EventBackgroundRecovered, Outcome: "issuer_keys", Issuer: k.cfg.Issuer, Cause: err})
 }
 
 // Close ends the background work and waits for it. What is held goes on
@@ -228,12 +234,6 @@ func retryKeys(failures int, held bool) time.Duration {
 
 // refresh fetches once and returns how long what came may be kept.
 func (k *RemoteKeys) refresh(ctx context.Context) (next time.Duration, err error) {
-	defer func() { // a panic in a goroutine would end the whole of Caddy
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic while fetching keys: %v", r)
-			k.cfg.Observer.Happened(ctx, Event{Kind: EventBackgroundRecovered, Outcome: "issuer_keys", Issuer: k.cfg.Issuer, Cause: err})
-		}
-	}()
 	purges := k.purgesNow()
 	limited, cancel := context.WithTimeout(ctx, KeyFetchTimeout)
 	defer cancel()

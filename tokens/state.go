@@ -3,13 +3,14 @@ package tokens
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 // State is what every configuration over one store shares and what survives a
@@ -125,7 +126,7 @@ func (s *State) Open(ctx context.Context) error {
 		}
 		return nil
 	}
-	try := s.tries.DoChan("open", func() (any, error) { return nil, s.open(context.WithoutCancel(ctx)) })
+	try := s.tries.DoChan("open", background.Shared(s.recovered("open"), func() (any, error) { return nil, s.open(context.WithoutCancel(ctx)) }))
 	select {
 	case res := <-try:
 		return res.Err
@@ -156,13 +157,13 @@ func (s *State) open(ctx context.Context) error {
 	}
 	s.setHealth(ctx, Health{Checked: s.clock(), Born: s.born()})
 	watch := &heartbeat{state: s}
-	background, cancel := context.WithCancel(context.Background())
+	living, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
-	s.running.Go(func() { s.supervise(background, "denylist", s.Denylist.run) })
-	s.running.Go(func() { s.supervise(background, "feed", s.Denylist.follow) })
-	s.running.Go(func() { s.supervise(background, "history", s.history.run) })
-	s.running.Go(func() { s.supervise(background, "heartbeat", watch.run) })
-	s.running.Go(func() { s.Keys.Run(background) }) // which recovers by itself
+	s.begin(living, "denylist", s.Denylist.run)
+	s.begin(living, "feed", s.Denylist.follow)
+	s.begin(living, "history", s.history.run)
+	s.begin(living, "heartbeat", watch.run)
+	s.begin(living, "signing_keys", s.Keys.Run)
 	s.opened.Store(true)
 	return nil
 }
@@ -202,30 +203,20 @@ func (s *State) takeBack(ctx context.Context, was OpenResult) error {
 	return err
 }
 
-// supervise runs background work until it returns, and again after a panic: a
-// panic in a goroutine of ours would end the whole of Caddy.
-func (s *State) supervise(ctx context.Context, name string, work func(context.Context)) {
-	for pause := time.Second; ctx.Err() == nil; pause = min(2*pause, time.Minute) {
-		if done := s.guarded(ctx, name, work); done {
-			return
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-	}
+// begin runs background work until it returns or ctx ends, and again after a panic.
+func (s *State) begin(ctx context.Context, name string, work func(context.Context)) {
+	report := s.recovered(name)
+	s.running.Go(background.Safely(report, func() { background.Keep(ctx, report, work) }))
 }
 
-func (s *State) guarded(ctx context.Context, name string, work func(context.Context)) (done bool) {
-	defer func() {
-		if r := recover(); r != nil {
-			s.observer.Happened(ctx, Event{
-				Kind: EventBackgroundRecovered, Outcome: name, Cause: fmt.Errorf("panic in background work: %v", r),
-			})
-		}
-	}()
-	work(ctx)
-	return true
+// recovered reports the panics of some work.
+func (s *State) recovered(work string) background.Report { return reportRecovered(s.observer, work) }
+
+// reportRecovered reports panics that were caught in background work.
+func reportRecovered(o Observer, work string) background.Report {
+	return func(err error) {
+		o.Happened(context.Background(), Event{Kind: EventBackgroundRecovered, Outcome: work, Cause: err})
+	}
 }
 
 // Close stops the background work and closes the store.

@@ -1,12 +1,15 @@
 package boltstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 // decision is one write transaction as its caller sees it.
@@ -41,10 +44,13 @@ type committer struct {
 	stopped chan struct{}
 }
 
-func newCommitter(db *bolt.DB, c *clock) *committer {
+func newCommitter(db *bolt.DB, c *clock, recovered background.Report) *committer {
 	m := &committer{db: db, clock: c, stopped: make(chan struct{})}
 	m.arrived.L = &m.mu
-	go m.loop()
+	go background.Safely(recovered, func() {
+		defer close(m.stopped)
+		background.Keep(context.Background(), recovered, m.loop)
+	})()
 	return m
 }
 
@@ -65,8 +71,7 @@ func (m *committer) stop() {
 	<-m.stopped
 }
 
-func (m *committer) loop() {
-	defer close(m.stopped)
+func (m *committer) loop(context.Context) {
 	// A page that the disk can't deliver is a fault in the mapped file. It must
 	// be an error of this decision and not the end of the process.
 	debug.SetPanicOnFault(true)
@@ -133,7 +138,7 @@ func (m *committer) together(batch []*decision) (alone bool) {
 	if err == nil || errors.Is(err, errUnchanged) {
 		return false
 	}
-	var panicked *panicError
+	var panicked *background.PanicError
 	if (!ran || errors.As(err, &panicked)) && len(batch) > 1 {
 		return true
 	}
@@ -143,25 +148,9 @@ func (m *committer) together(batch []*decision) (alone bool) {
 	return false
 }
 
-// panicError is a panic that was turned into an error. The value may hold
-// anything, so only its type is told unless it is a runtime error.
-type panicError struct{ value any }
-
-func (e *panicError) Error() string {
-	if err, ok := e.value.(error); ok {
-		return "recovering from a panic: " + err.Error()
-	}
-	return fmt.Sprintf("recovering from a panic: %T", e.value)
-}
-
 // protect runs f and returns its panic as an error, and so it does where a damaged
 // file makes bbolt read behind the end of it: that would end the whole process.
-func protect(f func() error) (err error) {
+func protect(f func() error) error {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if v := recover(); v != nil {
-			err = &panicError{v}
-		}
-	}()
-	return f()
+	return background.Try(f)
 }

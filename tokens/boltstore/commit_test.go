@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 // commits returns how many transactions were committed to the file.
@@ -158,8 +160,8 @@ func TestDecisionsDoNotHarmEachOther(t *testing.T) {
 func TestPanicTellsNoSecret(t *testing.T) {
 	s := openStore(t)
 	_, err := decideIn(t.Context(), s.file, func(*txn) (int, error) { panic("rt1.secret") })
-	var p *panicError
-	if !errors.As(err, &p) || err.Error() != "recovering from a panic: string" {
+	var p *background.PanicError
+	if !errors.As(err, &p) || !strings.HasPrefix(err.Error(), "recovering from a panic: string (at ") {
 		t.Errorf("error %v", err)
 	}
 	if _, err := s.Now(t.Context()); err != nil {

@@ -43,7 +43,7 @@ func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResu
 	if err != nil {
 		return tokens.OpenResult{}, err
 	}
-	f := &file{db: db, committer: newCommitter(db, &s.clock)}
+	f := &file{db: db, committer: newCommitter(db, &s.clock, s.recovered)}
 	f.sweeper = newSweeper(s, f)
 	result, err := commitIn(ctx, f, apply)
 	if err != nil {

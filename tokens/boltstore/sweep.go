@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 const (
@@ -33,7 +34,10 @@ type sweeper struct {
 func newSweeper(s *Store, f *file) *sweeper {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &sweeper{store: s, file: f, cancel: cancel, done: make(chan struct{})}
-	go w.loop(ctx)
+	go background.Safely(s.recovered, func() {
+		defer close(w.done)
+		background.Keep(ctx, s.recovered, w.loop)
+	})()
 	return w
 }
 
@@ -42,9 +46,11 @@ func (w *sweeper) stop() {
 	<-w.done
 }
 
+// recovered reports a panic that was caught in the background.
+func (s *Store) recovered(err error) { s.onCall("background", 0, err) }
+
 // loop sweeps, at most every minute, and for at most one percent of the time.
 func (w *sweeper) loop(ctx context.Context) {
-	defer close(w.done)
 	rest := time.NewTimer(w.store.sweepEvery)
 	defer rest.Stop()
 	for {

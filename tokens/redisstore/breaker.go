@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 // breaker stands before one server. When several calls in a row got no answer
@@ -45,7 +47,7 @@ func (b *breaker) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 			return open
 		}
 		start := time.Now()
-		err := next(ctx, cmd)
+		err := background.Try(func() error { return next(ctx, cmd) })
 		b.judge(ctx, start, err)
 		return err
 	}
@@ -61,7 +63,7 @@ func (b *breaker) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 			return open
 		}
 		start := time.Now()
-		err := next(ctx, cmds)
+		err := background.Try(func() error { return next(ctx, cmds) }) // a Cluster runs it in a goroutine of its own
 		b.judge(ctx, start, err)
 		return err
 	}
@@ -128,13 +130,13 @@ func (s *breakers) probe(ctx context.Context) (any bool) {
 			continue
 		}
 		any = true
-		wg.Go(func() {
+		wg.Go(background.Safely(s.options.recovered, func() {
 			ctx, cancel := context.WithTimeout(context.WithValue(ctx, probing{}, true), s.options.attemptTimeout())
 			defer cancel()
 			if err := b.client.Ping(ctx).Err(); errors.Is(err, redis.ErrClosed) {
 				s.forget(b.client) // the cluster has done with this server
 			}
-		})
+		}))
 	}
 	wg.Wait()
 	return any

@@ -13,6 +13,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 // connection is the client with its breakers and the watch.
@@ -78,18 +80,20 @@ func (s *Store) connect(o *Options, encryption *tls.Config) *connection {
 		c.breakers.guard(o.Addresses[0], client)
 		c.client = client
 	}
-	background, stop := context.WithCancel(context.Background())
+	living, stop := context.WithCancel(context.Background())
 	c.stop = stop
-	c.watches.Go(func() { s.watch(background, c) })
+	c.watches.Go(background.Safely(s.recovered, func() { background.Keep(living, s.recovered, func(ctx context.Context) { s.watch(ctx, c) }) }))
 	if o.WaitReplicas.Number > 0 {
-		c.watches.Go(func() { s.watchReplicas(background, c) })
+		c.watches.Go(background.Safely(s.recovered, func() { background.Keep(living, s.recovered, func(ctx context.Context) { s.watchReplicas(ctx, c) }) }))
 	}
 	return c
 }
 
 // meetAt looks at the server of each new connection before it is used.
 func (s *Store) meetAt(place string) func(context.Context, *redis.Conn) error {
-	return func(ctx context.Context, conn *redis.Conn) error { return s.meet(ctx, place, conn) }
+	return func(ctx context.Context, conn *redis.Conn) error {
+		return background.Try(func() error { return s.meet(ctx, place, conn) }) // go-redis may be making it in a goroutine of its own
+	}
 }
 
 // Of one call's time, an attempt may take a half, so that a broken connection

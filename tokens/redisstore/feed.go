@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 const (
@@ -76,7 +77,7 @@ func (s *Store) readFeed(ctx context.Context, c *connection, sc *script, after t
 		return tokens.FeedPage{}, err
 	}
 	// go-redis does not end a read when its context is cancelled.
-	defer context.AfterFunc(ctx, c.feed.drop)()
+	defer context.AfterFunc(ctx, background.Safely(s.recovered, c.feed.drop))()
 	if isNew || after == (tokens.FeedPosition{}) {
 		end, err := s.feedEnd(ctx, conn, sc)
 		if err != nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 const (
@@ -167,7 +169,7 @@ func (s *Store) probeReplicas(ctx context.Context, c *connection) (behind bool) 
 	keys := s.probeKeys(ctx, c)
 	var wg sync.WaitGroup
 	for server, key := range keys {
-		wg.Go(func() {
+		wg.Go(background.Safely(s.recovered, func() {
 			w := c.options.WaitReplicas
 			sent := time.Now()
 			pipe := server.Pipeline()
@@ -177,7 +179,7 @@ func (s *Store) probeReplicas(ctx context.Context, c *connection) (behind bool) 
 			if got, err := wait.Int(); err == nil && write.Err() == nil {
 				s.replication.note(c.placeOf(server), sent, got >= w.Number)
 			}
-		})
+		}))
 	}
 	wg.Wait()
 	for server := range keys {

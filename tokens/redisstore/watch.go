@@ -2,10 +2,11 @@ package redisstore
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 // How often the watch asks servers that do not answer, the store whether it was
@@ -48,16 +49,13 @@ func (s *Store) watch(ctx context.Context, c *connection) {
 }
 
 // guarded keeps a panic of the work, which may be one of go-redis or of a
-// callback, from ending the process.
-func (s *Store) guarded(work func()) {
-	defer func() {
-		if r := recover(); r != nil {
-			defer func() { _ = recover() }()
-			s.options.OnCall("watch", 0, fmt.Errorf("watching the store: panic: %v", r))
-		}
-	}()
-	work()
-}
+// callback, from ending the watch.
+func (s *Store) guarded(work func()) { background.Safely(s.recovered, work)() }
+
+// recovered reports a panic that was caught in the background.
+func (s *Store) recovered(err error) { s.options.recovered(err) }
+
+func (o *Options) recovered(err error) { o.OnCall("watch", 0, err) }
 
 // reloadCluster looks who serves which slots: another node may have taken over
 // from the one that is gone.

@@ -1,0 +1,165 @@
+package caddymodule
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"go.uber.org/zap"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
+)
+
+// emitter hands decisions to Caddy's events app, which runs subscribers in the
+// goroutine that emits. Here those are two of their own, one for alarms and one for
+// all else: a slow subscriber holds up no token request, and no flood an alarm.
+// What finds its queue full is dropped and counted.
+//
+// Until all apps have started, subscriptions may still be added, unguarded, so
+// the events app is not asked before Caddy says `started`.
+type emitter struct {
+	ctx     caddy.Context // of the app, which is the origin of the events
+	app     *caddyevents.App
+	metrics *metrics
+	log     *zap.Logger
+	alarms  *alarmQueue
+	queue   chan queuedEvent // all else
+	done    chan struct{}
+	started atomic.Bool
+	stop    sync.Once
+}
+
+type queuedEvent struct {
+	name    string
+	data    map[string]any
+	leftOut int // how many of the same it stands for, itself aside
+}
+
+const eventQueue = 1024
+
+func newEmitter(ctx caddy.Context, metrics *metrics, log *zap.Logger) (*emitter, error) {
+	app, err := ctx.App("events")
+	if err != nil {
+		return nil, fmt.Errorf("getting events app: %w", err)
+	}
+	events := app.(*caddyevents.App)
+	if err := checkSubscriptions(events.Subscriptions); err != nil {
+		return nil, err
+	}
+	m := &emitter{
+		ctx:     ctx,
+		app:     events,
+		metrics: metrics,
+		log:     log,
+		alarms:  newAlarmQueue(),
+		queue:   make(chan queuedEvent, eventQueue),
+		done:    make(chan struct{}),
+	}
+	return m, m.app.On("started", m)
+}
+
+// Handle begins to deliver when Caddy has started all apps.
+func (m *emitter) Handle(context.Context, caddy.Event) error {
+	if m.started.CompareAndSwap(false, true) {
+		go background.Keep(m.ctx, m.recovered, m.runAlarms)
+		go background.Keep(m.ctx, m.recovered, m.run)
+	}
+	return nil
+}
+
+// recovered tells of a panic of our own.
+func (m *emitter) recovered(err error) { m.metrics.recovered(m.log, "events", err) }
+
+// close stops delivering; what is still queued is dropped with the configuration.
+func (m *emitter) close() { m.stop.Do(func() { close(m.done) }) }
+
+// wants reports whether anybody listens, or may yet.
+func (m *emitter) wants(name string) bool { return !m.started.Load() || m.app.ShouldEmit(name) }
+
+// emit queues an event.
+func (m *emitter) emit(key floodKey, e queuedEvent) {
+	select {
+	case <-m.done: // a request has outlived its configuration
+		m.metrics.dropped.Inc()
+		return
+	default:
+	}
+	if isAlarm(key.kind) {
+		if !m.alarms.put(key, e) {
+			m.metrics.dropped.Inc()
+		}
+		return
+	}
+	select {
+	case m.queue <- e:
+	default:
+		m.metrics.dropped.Inc()
+	}
+}
+
+func (m *emitter) run(context.Context) {
+	for {
+		select {
+		case <-m.done:
+			return
+		case e := <-m.queue:
+			m.deliver(e)
+		}
+	}
+}
+
+func (m *emitter) runAlarms(context.Context) {
+	for {
+		select {
+		case <-m.done:
+			return
+		case <-m.alarms.arrived:
+			for e, ok := m.alarms.take(); ok; e, ok = m.alarms.take() {
+				m.deliver(e)
+			}
+		}
+	}
+}
+
+// deliver runs the subscribers, whose panics end here.
+func (m *emitter) deliver(e queuedEvent) {
+	if e.leftOut > 0 {
+		e.data["left_out"] = e.leftOut
+	}
+	err := background.Try(func() error { m.app.Emit(m.ctx, e.name, e.data); return nil })
+	if err != nil {
+		m.metrics.recovered(m.log, "subscriber", fmt.Errorf("panic in a subscriber of %s: %w", e.name, err))
+	}
+}
+
+// eventData is what subscribers see as {event.data.*}.
+func eventData(e tokens.Event, where request) map[string]any {
+	data := map[string]any{
+		"outcome":    e.Outcome,
+		"grant_type": string(e.GrantType),
+		"client":     e.Client,
+		"subject":    e.Subject,
+		"client_ip":  where.clientIP,
+		"request_id": where.id,
+	}
+	if e.User != (tokens.UserTag{}) {
+		data["user"] = e.User.String()
+	}
+	if e.Family != (tokens.FamilyID{}) {
+		data["family"] = e.Family.String()
+	}
+	if e.Issuer != "" {
+		data["issuer"] = e.Issuer
+	}
+	if e.Cause != nil {
+		data["error"] = e.Cause.Error()
+	}
+	return data
+}
+
+// Interface guards
+var _ caddyevents.Handler = (*emitter)(nil)
