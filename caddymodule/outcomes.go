@@ -35,7 +35,7 @@ var outcomes = map[tokens.EventKind][]string{
 	tokens.EventClockSkew:           {tokens.ClockAhead, tokens.ClockBehind, tokens.ClockAgrees},
 	tokens.EventHealth:              {healthOK, string(tokens.TroubleStore), string(tokens.TroubleSecret), string(tokens.TroubleClock)},
 	tokens.EventBackgroundRecovered: {"denylist", "feed", "history", "heartbeat", "signing_keys", "issuer_keys", "open"},
-	tokens.EventAdmin:               {"end_grants", "end_client", "end_everyone", "disable_user", "enable_user", "deny_token", "rotate_keys", "drop_key", "export", "undo_export", "purge_issuer"},
+	tokens.EventAdmin:               {"end_grants", "end_client", "end_everyone", "disable_user", "enable_user", "deny_token", "rotate_keys", "drop_key", "backup", "export", "undo_export", "purge_issuer"},
 }
 
 func algorithmNames() []string {

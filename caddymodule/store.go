@@ -91,11 +91,17 @@ func (b *BoltStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
+// boltPool leads the pool keys of embedded stores.
+const boltPool = "bolt:"
+
 // PoolKey returns the path of the database file.
-func (b *BoltStore) PoolKey() string { return "bolt:" + b.file }
+func (b *BoltStore) PoolKey() string { return boltPool + b.file }
+
+// secretSuffix makes of the name of a database that of its generated secret.
+const secretSuffix = ".secret"
 
 // SecretFile returns the path of the generated secret.
-func (b *BoltStore) SecretFile() string { return b.file + ".secret" }
+func (b *BoltStore) SecretFile() string { return b.file + secretSuffix }
 
 // NewStore makes the store over the database file.
 func (b *BoltStore) NewStore(onCall func(op string, took time.Duration, err error)) tokens.Store {

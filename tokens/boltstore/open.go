@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -97,6 +98,17 @@ func (s *Store) openFile(ctx context.Context) (*bolt.DB, error) {
 // up without having tried.
 const lockPoll = 60 * time.Millisecond
 
+// mapAhead is how much address space is mapped for the file to grow into; it
+// takes no memory. A file that outgrows what is mapped is mapped anew, and for
+// that bbolt stops all writers until the last reader is done: a Backup is a
+// long one. On Windows the file itself would become as large.
+var mapAhead = func() int {
+	if runtime.GOOS == "windows" || strconv.IntSize < 64 {
+		return 0
+	}
+	return 1 << 30
+}()
+
 // lockFile opens the file and takes its lock.
 func (s *Store) lockFile(ctx context.Context) (*bolt.DB, error) {
 	options := &bolt.Options{
@@ -104,10 +116,11 @@ func (s *Store) lockFile(ctx context.Context) (*bolt.DB, error) {
 		// The list of free pages is written with every commit. To find it
 		// again at Open, bbolt walks the file in a goroutine of its own, where
 		// a damaged page would end the whole process.
-		NoFreelistSync: false,
-		FreelistType:   bolt.FreelistMapType,
-		NoStatistics:   true,
-		OpenFile:       openPrivate,
+		NoFreelistSync:  false,
+		FreelistType:    bolt.FreelistMapType,
+		NoStatistics:    true,
+		OpenFile:        openPrivate,
+		InitialMmapSize: mapAhead,
 	}
 	for deadline := time.Now().Add(s.lockTimeout); ; {
 		var db *bolt.DB

@@ -60,6 +60,7 @@ type file struct {
 	committer *committer
 	sweeper   *sweeper
 	moved     atomic.Bool // it was exported and decides nothing any more
+	backingUp atomic.Bool // a Backup is being copied
 }
 
 var (
