@@ -105,7 +105,7 @@ func (b *BoltStore) SecretFile() string { return b.file + secretSuffix }
 
 // NewStore makes the store over the database file.
 func (b *BoltStore) NewStore(onCall func(op string, took time.Duration, err error)) tokens.Store {
-	return boltstore.New(boltstore.Options{Path: b.file, Clock: time.Now, OnCall: onCall})
+	return boltstore.New(boltstore.Options{Path: b.file, OnCall: onCall})
 }
 
 // Apply has nothing to change: the path is all there is.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -34,6 +36,10 @@ type committer struct {
 	db    *bolt.DB
 	clock *clock
 
+	began  atomic.Int64 // when the commit under way began, in nanoseconds since epoch; 0 for none
+	epoch  time.Time
+	failed atomic.Pointer[error] // of the last commit that did not become durable
+
 	mu      sync.Mutex
 	arrived sync.Cond
 	waiting []*decision
@@ -42,7 +48,7 @@ type committer struct {
 }
 
 func newCommitter(db *bolt.DB, c *clock) *committer {
-	m := &committer{db: db, clock: c, stopped: make(chan struct{})}
+	m := &committer{db: db, clock: c, epoch: time.Now(), stopped: make(chan struct{})}
 	m.arrived.L = &m.mu
 	go m.loop()
 	return m
@@ -81,9 +87,27 @@ func (m *committer) loop() {
 		if len(batch) == 0 {
 			return
 		}
+		m.began.Store(max(1, int64(time.Since(m.epoch))))
 		m.commit(batch)
+		m.began.Store(0)
 		clear(batch)
 	}
+}
+
+// takes returns how long the commit under way has taken until now.
+func (m *committer) takes() time.Duration {
+	if began := m.began.Load(); began != 0 {
+		return time.Since(m.epoch) - time.Duration(began)
+	}
+	return 0
+}
+
+// failure returns why the last commit did not become durable, nil if it did.
+func (m *committer) failure() error {
+	if err := m.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // commit makes a batch durable and answers it.
@@ -130,38 +154,22 @@ func (m *committer) together(batch []*decision) (alone bool) {
 			return nil
 		})
 	})
+	if err == nil {
+		m.failed.Store(nil)
+	}
 	if err == nil || errors.Is(err, errUnchanged) {
 		return false
 	}
+	if ran {
+		m.failed.Store(&err)
+	}
 	var panicked *panicError
-	if (!ran || errors.As(err, &panicked)) && len(batch) > 1 {
+	var broken *brokenPage
+	if (!ran || errors.As(err, &panicked) || errors.As(err, &broken)) && len(batch) > 1 {
 		return true
 	}
 	for _, d := range batch {
 		d.err = fmt.Errorf("committing to the store: %w", err)
 	}
 	return false
-}
-
-// panicError is a panic that was turned into an error. The value may hold
-// anything, so only its type is told unless it is a runtime error.
-type panicError struct{ value any }
-
-func (e *panicError) Error() string {
-	if err, ok := e.value.(error); ok {
-		return "recovering from a panic: " + err.Error()
-	}
-	return fmt.Sprintf("recovering from a panic: %T", e.value)
-}
-
-// protect runs f and returns its panic as an error, and so it does where a damaged
-// file makes bbolt read behind the end of it: that would end the whole process.
-func protect(f func() error) (err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if v := recover(); v != nil {
-			err = &panicError{v}
-		}
-	}()
-	return f()
 }

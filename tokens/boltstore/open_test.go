@@ -213,7 +213,7 @@ func TestWrongSecretReleasesTheFile(t *testing.T) {
 	if _, err := stranger.Open(t.Context(), tokens.OpenRequest{Secrets: [][16]byte{{9}}}); !errors.Is(err, tokens.ErrWrongSecret) {
 		t.Fatalf("Open: %v", err)
 	}
-	mustOpen(t, &Store{path: path, lockTimeout: 100 * time.Millisecond, sweepEvery: time.Hour, clock: clock{wall: time.Now}, onCall: func(string, time.Duration, error) {}})
+	mustOpen(t, New(Options{Path: path, LockTimeout: 100 * time.Millisecond}))
 }
 
 func TestOnCall(t *testing.T) {

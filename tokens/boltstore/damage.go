@@ -1,0 +1,110 @@
+package boltstore
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"runtime"
+	"runtime/debug"
+	"strings"
+)
+
+// errDamaged is a file whose bytes are not those that were written: a disk or a
+// copy has changed them. Store.run adds the path.
+var errDamaged = errors.New("the file is damaged: restore a backup, or move it away to begin anew")
+
+// castagnoli is the polynomial that processors know.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// sumBytes is the length of the checksum that ends each value in the file.
+// bbolt has none but for its two meta pages, and a record of 63 bytes with one
+// bit changed is as good as any: a login, or its end, would be another one.
+const sumBytes = 4
+
+func sumOf(id bucketID, key, value []byte) [sumBytes]byte {
+	sum := crc32.Update(crc32.Update(crc32.Checksum([]byte{byte(id)}, castagnoli), castagnoli, key), castagnoli, value)
+	return [sumBytes]byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)}
+}
+
+// seal returns a value as it is in the file.
+func seal(id bucketID, key, value []byte) []byte {
+	sum := sumOf(id, key, value)
+	return append(append(make([]byte, 0, len(value)+sumBytes), value...), sum[:]...)
+}
+
+// unseal returns what seal was given; it points into the file, too.
+func unseal(id bucketID, key, sealed []byte) ([]byte, error) {
+	end := len(sealed) - sumBytes
+	if end < 0 {
+		return nil, damagedIn(id)
+	}
+	value := sealed[:end:end]
+	if sumOf(id, key, value) != [sumBytes]byte(sealed[end:]) {
+		return nil, damagedIn(id)
+	}
+	return value, nil
+}
+
+func damagedIn(id bucketID) error {
+	return fmt.Errorf("reading from %s: %w", bucketNames[id], errDamaged)
+}
+
+// panicError is a panic of ours that was turned into an error. The value may
+// hold anything, so only its type is told unless it is a runtime error.
+type panicError struct{ value any }
+
+func (e *panicError) Error() string {
+	if err, ok := e.value.(error); ok {
+		return "recovering from a panic: " + err.Error()
+	}
+	return fmt.Sprintf("recovering from a panic: %T", e.value)
+}
+
+// brokenPage is a panic that the file is to blame for.
+type brokenPage struct{ panicError }
+
+func (e *brokenPage) Error() string { return errDamaged.Error() + " (" + e.panicError.Error() + ")" }
+
+func (e *brokenPage) Unwrap() error { return errDamaged }
+
+// protect runs f and returns its panic as an error. bbolt trusts its file: where a
+// page is not what it should be it panics, or reads behind the end of it, which is
+// a fault that would end the whole process.
+func protect(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if fileIsToBlame(v) {
+			err = &brokenPage{panicError{v}}
+			return
+		}
+		err = &panicError{v}
+	}()
+	return f()
+}
+
+// fileIsToBlame tells, while a panic is recovered, whether it is about the file: a
+// fault at an address, which only what is mapped can cause, or a panic within bbolt.
+func fileIsToBlame(v any) bool {
+	if fault, ok := v.(interface{ Addr() uintptr }); ok && fault.Addr() != 0 {
+		return true
+	}
+	var pcs [16]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])
+	for more := true; more; {
+		var frame runtime.Frame
+		frame, more = frames.Next()
+		switch {
+		case strings.HasPrefix(frame.Function, "runtime."), strings.HasPrefix(frame.Function, ownPackage+".protect."),
+			strings.HasPrefix(frame.Function, ownPackage+".fileIsToBlame"):
+		default:
+			return strings.HasPrefix(frame.Function, "go.etcd.io/bbolt")
+		}
+	}
+	return false
+}
+
+const ownPackage = "github.com/gatehouse-auth/gatehouse/tokens/boltstore"
