@@ -40,7 +40,7 @@ type StoreModule interface {
 // runs on one machine. Every change is on the disk before it is answered.
 //
 // Where no `secret` is configured, one is generated once and kept beside the
-// database. Back up both files, or neither is of use.
+// database: `caddy oauth backup` copies both while Caddy runs; neither is of use alone.
 type BoltStore struct {
 	// The path of the database file. Its folder is created if it does not
 	// exist. Default: `gatehouse.db` in Caddy's data directory.

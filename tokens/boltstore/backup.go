@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 )
 
 // ErrBackupUnderWay is the answer to a second backup at the same time.
@@ -58,15 +56,13 @@ func (s *Store) copyFile(ctx context.Context, f *file) (*Backup, error) {
 	// Without a name nothing of it stays when this process is killed. Where the
 	// system keeps the name of an open file, Close removes it.
 	_ = os.Remove(to.Name())
-	err = protect(func() error {
-		return f.db.View(func(tx *bolt.Tx) error {
-			b.Size, b.Taken = tx.Size(), s.clock.now()
-			if free, known := freeSpace(dir); known && free < uint64(b.Size)+spareSpace {
-				return fmt.Errorf("the disk of %s has %d MB free, and the backup needs %d MB there for a moment: make room", dir, free>>20, (b.Size+spareSpace)>>20)
-			}
-			_, err := tx.WriteTo(&gentleWriter{ctx: ctx, to: to})
-			return err
-		})
+	_, err = viewIn(s, f, func(t *txn) (struct{}, error) {
+		b.Size, b.Taken = t.tx.Size(), t.now
+		if free, known := freeSpace(dir); known && free < uint64(b.Size)+spareSpace {
+			return struct{}{}, fmt.Errorf("the disk of %s has %d MB free, and the backup needs %d MB there for a moment: make room", dir, free>>20, (b.Size+spareSpace)>>20)
+		}
+		_, err := t.tx.WriteTo(&gentleWriter{ctx: ctx, to: to})
+		return struct{}{}, err
 	})
 	if err == nil {
 		_, err = to.Seek(0, io.SeekStart)

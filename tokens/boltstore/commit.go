@@ -39,6 +39,7 @@ type committer struct {
 	began  atomic.Int64 // when the commit under way began, in nanoseconds since epoch; 0 for none
 	epoch  time.Time
 	failed atomic.Pointer[error] // of the last commit that did not become durable
+	broken atomic.Pointer[error] // see giveUp
 
 	mu      sync.Mutex
 	arrived sync.Cond
@@ -110,6 +111,14 @@ func (m *committer) failure() error {
 	return nil
 }
 
+// giveUp notes that bbolt has met a broken page outside of what a call reads or
+// writes. It may have left its locks taken, and whoever calls it again may wait for ever.
+func (m *committer) giveUp(err error) {
+	if errors.As(err, new(*brokenPage)) {
+		m.broken.CompareAndSwap(nil, &err)
+	}
+}
+
 // commit makes a batch durable and answers it.
 func (m *committer) commit(batch []*decision) {
 	if alone := m.together(batch); alone {
@@ -132,6 +141,12 @@ var errUnchanged = errors.New("nothing to write")
 // run again one by one; else each decision has its outcome.
 func (m *committer) together(batch []*decision) (alone bool) {
 	ran := false
+	if broken := m.broken.Load(); broken != nil {
+		for _, d := range batch {
+			d.err = *broken
+		}
+		return false
+	}
 	err := protect(func() error {
 		return m.db.Update(func(tx *bolt.Tx) error {
 			changed := false
@@ -163,6 +178,7 @@ func (m *committer) together(batch []*decision) (alone bool) {
 	if ran {
 		m.failed.Store(&err)
 	}
+	m.giveUp(err)
 	var panicked *panicError
 	var broken *brokenPage
 	if (!ran || errors.As(err, &panicked) || errors.As(err, &broken)) && len(batch) > 1 {

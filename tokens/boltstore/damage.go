@@ -60,10 +60,11 @@ func (e *panicError) Error() string {
 	return fmt.Sprintf("recovering from a panic: %T", e.value)
 }
 
-// brokenPage is a panic that the file is to blame for.
-type brokenPage struct{ panicError }
+// brokenPage is a panic that the file is to blame for. What bbolt says holds
+// numbers of pages, and nothing of what is in them.
+type brokenPage struct{ value any }
 
-func (e *brokenPage) Error() string { return errDamaged.Error() + " (" + e.panicError.Error() + ")" }
+func (e *brokenPage) Error() string { return fmt.Sprintf("%v (%.100v)", errDamaged, e.value) }
 
 func (e *brokenPage) Unwrap() error { return errDamaged }
 
@@ -78,7 +79,7 @@ func protect(f func() error) (err error) {
 			return
 		}
 		if fileIsToBlame(v) {
-			err = &brokenPage{panicError{v}}
+			err = &brokenPage{v}
 			return
 		}
 		err = &panicError{v}

@@ -1,6 +1,7 @@
 package boltstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,18 +39,16 @@ func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResu
 	if s.file != nil {
 		return commitIn(ctx, s.file, apply)
 	}
-	db, opened, err := s.openFile(ctx, r)
+	db, disk, err := s.openFile(ctx, r)
 	if err != nil {
 		return tokens.OpenResult{}, err
 	}
-	if err := s.beginClock(db); err != nil {
-		return tokens.OpenResult{}, errors.Join(fmt.Errorf("opening the store %s: %w", s.path, err), db.Close())
-	}
-	f := &file{db: db, committer: newCommitter(db, &s.clock)}
-	f.watch = newWatch(s, f, opened)
+	clockErr := s.beginClock(db)
+	f := &file{db: db, disk: disk, committer: newCommitter(db, &s.clock)}
+	f.watch = newWatch(s, f)
 	f.sweeper = newSweeper(s, f)
 	result, err := commitIn(ctx, f, apply)
-	if err != nil {
+	if err = cmp.Or(clockErr, err); err != nil {
 		return tokens.OpenResult{}, errors.Join(f.tell(s.path, err), f.close())
 	}
 	s.mu.Lock()
@@ -71,8 +70,8 @@ func (s *Store) beginClock(db *bolt.DB) error {
 	return err
 }
 
-// openFile opens the database and makes its buckets. It returns which file that is.
-func (s *Store) openFile(ctx context.Context, r tokens.OpenRequest) (*bolt.DB, os.FileInfo, error) {
+// openFile opens the database and makes its buckets. The file is bbolt's.
+func (s *Store) openFile(ctx context.Context, r tokens.OpenRequest) (*bolt.DB, *os.File, error) {
 	dir := filepath.Dir(s.path)
 	was, err := os.Lstat(s.path)
 	isNew := errors.Is(err, fs.ErrNotExist)
@@ -85,7 +84,7 @@ func (s *Store) openFile(ctx context.Context, r tokens.OpenRequest) (*bolt.DB, o
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("making the store's directory: %w", err)
 	}
-	db, opened, err := s.lockFile(ctx)
+	db, disk, err := s.lockFile(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -94,9 +93,14 @@ func (s *Store) openFile(ctx context.Context, r tokens.OpenRequest) (*bolt.DB, o
 		err = syncDir(dir)
 	}
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("preparing the store %s: %w", s.path, err), db.Close())
+		err = fmt.Errorf("preparing the store %s: %w", s.path, err)
+		if errors.As(err, new(*brokenPage)) {
+			unlock(disk) // bbolt may have left its own locks taken, for which Close would wait
+			return nil, nil, err
+		}
+		return nil, nil, errors.Join(err, db.Close())
 	}
-	return db, opened, nil
+	return db, disk, nil
 }
 
 var errEmpty = errors.New("the file is empty, but the secret beside it is older: the data was lost; " +
@@ -142,8 +146,8 @@ var mapAhead = func() int {
 const growBy = 1 << 20
 
 // lockFile opens the file and takes its lock.
-func (s *Store) lockFile(ctx context.Context) (*bolt.DB, os.FileInfo, error) {
-	var opened os.FileInfo
+func (s *Store) lockFile(ctx context.Context) (*bolt.DB, *os.File, error) {
+	var f *os.File
 	options := &bolt.Options{
 		Timeout: lockPoll,
 		// The list of free pages is written with every commit. To find it
@@ -152,11 +156,8 @@ func (s *Store) lockFile(ctx context.Context) (*bolt.DB, os.FileInfo, error) {
 		NoFreelistSync: false,
 		FreelistType:   bolt.FreelistMapType,
 		NoStatistics:   true,
-		OpenFile: func(path string, flag int, mode os.FileMode) (*os.File, error) {
-			f, err := openPrivate(path, flag, mode)
-			if err == nil {
-				opened, err = f.Stat()
-			}
+		OpenFile: func(path string, flag int, mode os.FileMode) (_ *os.File, err error) {
+			f, err = openPrivate(path, flag, mode)
 			return f, err
 		},
 		InitialMmapSize: mapAhead,
@@ -167,10 +168,14 @@ func (s *Store) lockFile(ctx context.Context) (*bolt.DB, os.FileInfo, error) {
 			db, err = bolt.Open(s.path, 0o600, options)
 			return err
 		})
+		if errors.As(err, new(*brokenPage)) {
+			unlock(f) // which bbolt has not come to
+			_ = f.Close()
+		}
 		switch {
 		case err == nil:
 			db.AllocSize = growBy
-			return db, opened, nil
+			return db, f, nil
 		case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
 			return nil, nil, fmt.Errorf("opening the store %s: %w (%w)", s.path, errDamaged, err)
 		case !errors.Is(err, bolterrors.ErrTimeout):

@@ -19,7 +19,13 @@ import (
 // childEnv makes the test binary play another process: its value is the part.
 const childEnv = "GATEHOUSE_TEST_CHILD"
 
+// childParts are more parts, of a path.
+var childParts = map[string]func(path string){}
+
 func TestMain(m *testing.M) {
+	if part := childParts[os.Getenv(childEnv)]; part != nil {
+		part(os.Args[len(os.Args)-1])
+	}
 	switch os.Getenv(childEnv) {
 	case "hold":
 		holdLock(os.Args[len(os.Args)-1])

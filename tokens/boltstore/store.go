@@ -12,7 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,6 +61,7 @@ var _ tokens.Store = (*Store)(nil)
 // file is an open database with its goroutines.
 type file struct {
 	db        *bolt.DB
+	disk      *os.File
 	committer *committer
 	sweeper   *sweeper
 	watch     *watch
@@ -113,6 +114,12 @@ func (s *Store) Close() error {
 // close ends the goroutines, of which the others need the committer, which
 // first commits what callers that are gone have left behind.
 func (f *file) close() error {
+	if broken := f.committer.broken.Load(); broken != nil {
+		f.sweeper.cancel()
+		close(f.watch.cancel)
+		unlock(f.disk) // and nothing is waited for that bbolt may hold up
+		return fmt.Errorf("closing the store: %w", *broken)
+	}
 	f.sweeper.stop()
 	f.watch.stop()
 	f.committer.stop()
@@ -220,14 +227,22 @@ func view[T any](ctx context.Context, s *Store, op string, run func(*txn) (T, er
 }
 
 func viewIn[T any](s *Store, f *file, run func(*txn) (T, error)) (result T, err error) {
-	// As in the committer: a page that can't be read is an error, not a crash.
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	if broken := f.committer.broken.Load(); broken != nil {
+		return result, *broken
+	}
+	var inner error
 	err = protect(func() error {
-		return f.db.View(func(tx *bolt.Tx) (err error) {
-			result, err = run(&txn{tx: tx, now: s.clock.now()})
-			return err
+		return f.db.View(func(tx *bolt.Tx) error {
+			inner = protect(func() (err error) {
+				result, err = run(&txn{tx: tx, now: s.clock.now()})
+				return err
+			})
+			return inner
 		})
 	})
+	if inner == nil {
+		f.committer.giveUp(err)
+	}
 	if err != nil {
 		var none T
 		return none, err

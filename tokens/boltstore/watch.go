@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -35,7 +33,6 @@ var (
 type watch struct {
 	store  *Store
 	file   *file
-	opened os.FileInfo
 	begun  time.Time
 	looked atomic.Int64          // nanoseconds since begun, when the last look was done
 	lost   atomic.Pointer[error] // why what is written now would be lost
@@ -45,8 +42,8 @@ type watch struct {
 	done   chan struct{}
 }
 
-func newWatch(s *Store, f *file, opened os.FileInfo) *watch {
-	w := &watch{store: s, file: f, opened: opened, begun: time.Now(), proved: time.Now(), cancel: make(chan struct{}), done: make(chan struct{})}
+func newWatch(s *Store, f *file) *watch {
+	w := &watch{store: s, file: f, begun: time.Now(), proved: time.Now(), cancel: make(chan struct{}), done: make(chan struct{})}
 	go w.loop()
 	return w
 }
@@ -96,11 +93,16 @@ func (w *watch) whyLost() error {
 		return tokens.ErrStoreRemoved
 	case err != nil:
 		return err
-	case !os.SameFile(info, w.opened):
+	}
+	open, err := w.file.disk.Stat()
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(info, open) {
 		return tokens.ErrStoreReplaced
 	}
-	var used int64
-	if err := w.file.db.View(func(tx *bolt.Tx) error { used = tx.Size(); return nil }); err != nil {
+	used, err := viewIn(w.store, w.file, func(t *txn) (int64, error) { return t.tx.Size(), nil })
+	if err != nil {
 		return err
 	}
 	if info.Size() < used {
