@@ -114,7 +114,7 @@ func (m *committer) failure() error {
 // giveUp notes that bbolt has met a broken page outside of what a call reads or
 // writes. It may have left its locks taken, and whoever calls it again may wait for ever.
 func (m *committer) giveUp(err error) {
-	if errors.As(err, new(*brokenPage)) {
+	if errors.As(err, new(*brokenPageError)) {
 		m.broken.CompareAndSwap(nil, &err)
 	}
 }
@@ -180,7 +180,7 @@ func (m *committer) together(batch []*decision) (alone bool) {
 	}
 	m.giveUp(err)
 	var panicked *panicError
-	var broken *brokenPage
+	var broken *brokenPageError
 	if (!ran || errors.As(err, &panicked) || errors.As(err, &broken)) && len(batch) > 1 {
 		return true
 	}

@@ -60,13 +60,13 @@ func (e *panicError) Error() string {
 	return fmt.Sprintf("recovering from a panic: %T", e.value)
 }
 
-// brokenPage is a panic that the file is to blame for. What bbolt says holds
+// brokenPageError is a panic that the file is to blame for. What bbolt says holds
 // numbers of pages, and nothing of what is in them.
-type brokenPage struct{ value any }
+type brokenPageError struct{ value any }
 
-func (e *brokenPage) Error() string { return fmt.Sprintf("%v (%.100v)", errDamaged, e.value) }
+func (e *brokenPageError) Error() string { return fmt.Sprintf("%v (%.100v)", errDamaged, e.value) }
 
-func (e *brokenPage) Unwrap() error { return errDamaged }
+func (e *brokenPageError) Unwrap() error { return errDamaged }
 
 // protect runs f and returns its panic as an error. bbolt trusts its file: where a
 // page is not what it should be it panics, or reads behind the end of it, which is
@@ -79,7 +79,7 @@ func protect(f func() error) (err error) {
 			return
 		}
 		if fileIsToBlame(v) {
-			err = &brokenPage{v}
+			err = &brokenPageError{v}
 			return
 		}
 		err = &panicError{v}

@@ -148,7 +148,7 @@ func TestR6DamagedFile(t *testing.T) {
 			broken["page "+strconv.Itoa(n)+" of zeros"] = b
 		}
 	}
-	random := rand.New(rand.NewPCG(6, uint64(len(data)))) //nolint:gosec // the same each time
+	random := rand.New(rand.NewPCG(6, uint64(len(data)))) // the same each time
 	flips := 60
 	if long {
 		flips = 20_000
@@ -200,7 +200,7 @@ func TestR6DamagedFile(t *testing.T) {
 func TestR6DamagedWhileOpen(t *testing.T) {
 	data := wholeStore(t)
 	path := filepath.Join(t.TempDir(), "gatehouse.db")
-	random := rand.New(rand.NewPCG(7, 7)) //nolint:gosec // the same each time
+	random := rand.New(rand.NewPCG(7, 7)) // the same each time
 	for n := range 40 {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)

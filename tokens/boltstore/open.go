@@ -94,7 +94,7 @@ func (s *Store) openFile(ctx context.Context, r tokens.OpenRequest) (*bolt.DB, *
 	}
 	if err != nil {
 		err = fmt.Errorf("preparing the store %s: %w", s.path, err)
-		if errors.As(err, new(*brokenPage)) {
+		if errors.As(err, new(*brokenPageError)) {
 			unlock(disk) // bbolt may have left its own locks taken, for which Close would wait
 			return nil, nil, err
 		}
@@ -168,7 +168,7 @@ func (s *Store) lockFile(ctx context.Context) (*bolt.DB, *os.File, error) {
 			db, err = bolt.Open(s.path, 0o600, options)
 			return err
 		})
-		if errors.As(err, new(*brokenPage)) {
+		if errors.As(err, new(*brokenPageError)) {
 			unlock(f) // which bbolt has not come to
 			_ = f.Close()
 		}
