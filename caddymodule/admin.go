@@ -49,6 +49,8 @@ const adminBase = "/oauth/"
 //	POST   /oauth/keys/rotate[?immediate=true]     makes new ones
 //	DELETE /oauth/keys/<kid>                       forgets one; what it has signed is refused at once
 //	POST   /oauth/export                         * stops the store and brings all state (docs/moving.md)
+//	POST   /oauth/backup                           a tar of an embedded store as it is now: its database, the secret
+//	       that was generated for it, and at the end `end`, without which it has broken off
 //	DELETE /oauth/export                           lets a store go on whose export is called off
 //	GET    /oauth/explain/<family or request id>   what became of a family, and why
 //	GET    /oauth/issuers                          the other issuers whose tokens are taken
@@ -105,6 +107,7 @@ func (a *adminAPI) actions() []adminAction {
 		{http.MethodGet, "keys", "", a.listKeys},
 		{http.MethodPost, "keys/rotate", "rotate_keys", a.rotateKeys},
 		{http.MethodDelete, "keys/*", "drop_key", a.dropKey},
+		{http.MethodPost, "backup", "backup", a.backup},
 		{http.MethodPost, "export", "export", a.export},
 		{http.MethodDelete, "export", "undo_export", a.undoExport},
 		{http.MethodGet, "explain/*", "", a.explain},

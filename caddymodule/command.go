@@ -46,7 +46,7 @@ func oauthCommand(cmd *cobra.Command) {
 		return usageError(cmd, err)
 	})
 	asGroup(cmd, secretCommand(), grantsCommand(), usersCommand(), clientsCommand(), everyoneCommand(), tokensCommand(), keysCommand(),
-		issuersCommand(), explainCommand(), exportCommand(), importCommand(), statsCommand())
+		issuersCommand(), explainCommand(), backupCommand(), exportCommand(), importCommand(), statsCommand())
 }
 
 // dashHint is for who has taken an id from the log that looks like flags.

@@ -55,5 +55,6 @@ func (a *App) existingSecrets() (*tokens.Secrets, error) {
 				"or copy their file to %s (mode 0600)", a.store.SecretFile())
 		}
 	}
-	return a.runtime.loadSecrets()
+	secrets, _, err := a.runtime.loadSecrets()
+	return secrets, err
 }

@@ -195,13 +195,14 @@ func (r *runtime) enter() error {
 	case r.released:
 		return errEnded
 	}
-	secrets, err := r.loadSecrets()
+	secrets, old, err := r.loadSecrets()
 	if err != nil {
 		return err
 	}
 	r.derived.Store(secrets)
 	t := &tenant{store: r.store, settings: r.settings, observer: r.observer}
 	t.settings.Secrets = secrets
+	t.settings.StoreExpected = old
 	if err := r.shared.enter(r.ctx, t); err != nil {
 		return err
 	}
@@ -210,13 +211,14 @@ func (r *runtime) enter() error {
 	return nil
 }
 
-// loadSecrets derives the keys of the configured secrets or the generated one.
-func (r *runtime) loadSecrets() (*tokens.Secrets, error) {
+// loadSecrets derives the keys of the configured secrets or the generated one; old
+// reports that this one was generated earlier, for a store that must be there.
+func (r *runtime) loadSecrets() (secrets *tokens.Secrets, old bool, err error) {
 	values := r.secrets
 	if len(values) == 0 {
-		generated, err := generatedSecret(r.secretFile)
-		if err != nil {
-			return nil, err
+		var generated string
+		if generated, old, err = generatedSecret(r.secretFile); err != nil {
+			return nil, false, err
 		}
 		values = []string{generated}
 	}
@@ -224,7 +226,8 @@ func (r *runtime) loadSecrets() (*tokens.Secrets, error) {
 	for i, v := range values {
 		raw[i] = []byte(v)
 	}
-	return tokens.NewSecrets(raw...)
+	secrets, err = tokens.NewSecrets(raw...)
+	return secrets, old, err
 }
 
 // release gives the shared state back, or leaves that to the last request that

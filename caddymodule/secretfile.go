@@ -22,17 +22,18 @@ func newGatewaySecret() string {
 }
 
 // generatedSecret returns the secret kept in a file beside the embedded store,
-// and makes it the first time. Of several that make it at once, one wins and
-// all return its secret. No error holds any part of it.
-func generatedSecret(path string) (string, error) {
-	secret, err := readSecret(path)
+// and makes it the first time; old reports that it was there. Of several that
+// make it at once, one wins and all return its secret. No error holds any part of it.
+func generatedSecret(path string) (secret string, old bool, err error) {
+	secret, err = readSecret(path)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return secret, err
+		return secret, err == nil, err
 	}
 	if err := writeSecret(path, newGatewaySecret()); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", fmt.Errorf("writing generated secret: %w", err)
+		return "", false, fmt.Errorf("writing generated secret: %w", err)
 	}
-	return readSecret(path)
+	secret, err = readSecret(path)
+	return secret, false, err
 }
 
 // readSecret reads the file and checks that nobody else can.

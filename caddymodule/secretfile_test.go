@@ -16,7 +16,7 @@ func TestGeneratedSecretIsMadeOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range callers {
 		wg.Go(func() {
-			secret, err := generatedSecret(path)
+			secret, _, err := generatedSecret(path)
 			if err != nil {
 				t.Error(err)
 			}
@@ -63,7 +63,7 @@ func TestGeneratedSecretRefusesBadFiles(t *testing.T) {
 			if err := os.WriteFile(path, []byte(tt.content), tt.mode); err != nil {
 				t.Fatal(err)
 			}
-			secret, err := generatedSecret(path)
+			secret, _, err := generatedSecret(path)
 			if err == nil {
 				t.Fatalf("got a secret of %d bytes, want an error", len(secret))
 			}

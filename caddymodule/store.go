@@ -40,7 +40,7 @@ type StoreModule interface {
 // runs on one machine. Every change is on the disk before it is answered.
 //
 // Where no `secret` is configured, one is generated once and kept beside the
-// database. Back up both files, or neither is of use.
+// database: `caddy oauth backup` copies both while Caddy runs; neither is of use alone.
 type BoltStore struct {
 	// The path of the database file. Its folder is created if it does not
 	// exist. Default: `gatehouse.db` in Caddy's data directory.
@@ -91,15 +91,21 @@ func (b *BoltStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
+// boltPool leads the pool keys of embedded stores.
+const boltPool = "bolt:"
+
 // PoolKey returns the path of the database file.
-func (b *BoltStore) PoolKey() string { return "bolt:" + b.file }
+func (b *BoltStore) PoolKey() string { return boltPool + b.file }
+
+// secretSuffix makes of the name of a database that of its generated secret.
+const secretSuffix = ".secret"
 
 // SecretFile returns the path of the generated secret.
-func (b *BoltStore) SecretFile() string { return b.file + ".secret" }
+func (b *BoltStore) SecretFile() string { return b.file + secretSuffix }
 
 // NewStore makes the store over the database file.
 func (b *BoltStore) NewStore(onCall func(op string, took time.Duration, err error)) tokens.Store {
-	return boltstore.New(boltstore.Options{Path: b.file, Clock: time.Now, OnCall: onCall})
+	return boltstore.New(boltstore.Options{Path: b.file, OnCall: onCall})
 }
 
 // Apply has nothing to change: the path is all there is.

@@ -7,11 +7,11 @@ import (
 )
 
 // What is done about a clock that differs from the store's, which dates all
-// tokens. A slow one lets access tokens live longer on this node's routes, a
-// fast one ends them early.
+// tokens. This node's routes take own tokens by the store's time, as far as it is
+// known (State.storeTime). Whatever else goes by this node's clock does not fit it.
 const (
-	AlarmClockSkew = 5 * time.Second  // an event and a line in the log
-	MaxClockSkew   = 60 * time.Second // Health reports TroubleClock: no load balancer should send requests here
+	AlarmClockSkew = 5 * time.Second // an event and a line in the log
+	MaxClockSkew   = DefaultLeeway   // Health reports TroubleClock: others take its tokens for expired, or for not yet valid
 )
 
 // Outcomes of EventClockSkew.
@@ -19,6 +19,7 @@ const (
 	ClockAhead  = "ahead"
 	ClockBehind = "behind"
 	ClockAgrees = "agrees" // again
+	ClockSet    = "set"    // the store's own time has jumped
 )
 
 // skewOf returns how far our clock is ahead of the store's, given when the
@@ -41,8 +42,11 @@ func clockError(skew time.Duration) error {
 }
 
 // alarmClock tells of a skew when it becomes too large, and when it is over.
-func (b *heartbeat) alarmClock(ctx context.Context, skew time.Duration) {
+func (b *heartbeat) alarmClock(ctx context.Context, skew time.Duration, doubt error) {
 	cause := clockError(skew)
+	if cause != nil && doubt != nil {
+		cause = doubt // it knows more
+	}
 	if (cause != nil) == b.clockAlarmed {
 		return
 	}
@@ -55,4 +59,36 @@ func (b *heartbeat) alarmClock(ctx context.Context, skew time.Duration) {
 		outcome = ClockBehind
 	}
 	b.state.observer.Happened(ctx, Event{Kind: EventClockSkew, Outcome: outcome, Cause: cause})
+}
+
+// noticeStep tells when the store's time has jumped between two beats.
+func (b *heartbeat) noticeStep(ctx context.Context, store time.Time) {
+	step := store.Sub(b.store) - time.Since(b.heard) // which no setting of a clock moves
+	first := b.heard.IsZero()
+	b.heard, b.store = time.Now(), store
+	if first || step.Abs() <= MaxClockSkew {
+		return
+	}
+	b.state.observer.Happened(ctx, Event{
+		Kind: EventClockSkew, Outcome: ClockSet,
+		Cause: fmt.Errorf("the store's clock was set by %s: it was wrong before, or is wrong now; what lasts until a time lasts so much shorter or longer", step.Round(100*time.Millisecond)),
+	})
+}
+
+// correct remembers a skew that is not only the noise of its measurement.
+func (s *State) correct(skew time.Duration) {
+	if skew.Abs() <= AlarmClockSkew {
+		skew = 0
+	}
+	s.skew.Store(int64(skew))
+}
+
+// storeTime returns the store's clock, by which the tokens of this gateway are
+// dated: a clock of this node, nil for time.Now, and what is known of the
+// difference. So a node whose clock is wrong still takes what is good.
+func (s *State) storeTime(clock func() time.Time) func() time.Time {
+	if clock == nil {
+		clock = time.Now
+	}
+	return func() time.Time { return clock().Add(-time.Duration(s.skew.Load())) }
 }

@@ -28,6 +28,7 @@ func NewGate(issuer *Issuer, ready func(context.Context) error, others ...*Forei
 			Keys:   issuer.state.Keys,
 			Cache:  issuer.state.Cache,
 			Clock:  issuer.cfg.Clock,
+			Own:    issuer.state.storeTime(issuer.cfg.Clock),
 			Leeway: DefaultLeeway,
 			Others: others,
 		}),

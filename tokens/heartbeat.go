@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,9 @@ type heartbeat struct {
 	state        *State
 	failovers    uint64 // that were seen to
 	clockAlarmed bool
+	heard        time.Time // when the store has answered last
+	store        time.Time // what its clock said then
+	lost         string    // how the store's data was lost, "" if it was not
 }
 
 // run asks until ctx ends.
@@ -45,14 +49,17 @@ func (b *heartbeat) beat(ctx context.Context) {
 	h := Health{Checked: answered, ClockSkew: s.health.Load().ClockSkew, Born: s.born(), Failovers: b.failovers}
 	if err == nil {
 		h.ClockSkew = skewOf(asked, answered, answer.Now)
-		b.alarmClock(ctx, h.ClockSkew)
+		s.correct(h.ClockSkew)
+		b.alarmClock(ctx, h.ClockSkew, answer.ClockDoubt)
+		b.noticeStep(ctx, answer.Now)
 		b.noticeFailover(ctx, answer.Failovers)
 		err = b.noticeBirth(ctx, answer)
 		h.Born, h.Failovers = s.born(), b.failovers
 	}
+	b.noticeLoss(ctx, err)
 	h.Trouble, h.Cause = troubleOf(err), err
 	if err == nil && h.ClockSkew.Abs() > MaxClockSkew {
-		h.Trouble, h.Cause = TroubleClock, clockError(h.ClockSkew)
+		h.Trouble, h.Cause = TroubleClock, cmp.Or(answer.ClockDoubt, clockError(h.ClockSkew))
 	}
 	s.setHealth(ctx, h)
 }
@@ -63,6 +70,22 @@ func (b *heartbeat) beat(ctx context.Context) {
 func (s *State) forgetDenials(ctx context.Context) {
 	s.Denylist.Flush()
 	_ = s.Denylist.ClientChanged(ctx)
+}
+
+// noticeLoss tells that the store's data is not where it was opened, once.
+func (b *heartbeat) noticeLoss(ctx context.Context, err error) {
+	was := b.lost
+	switch {
+	case errors.Is(err, ErrStoreRemoved):
+		b.lost = StoreRemoved
+	case errors.Is(err, ErrStoreReplaced):
+		b.lost = StoreReplaced
+	default:
+		b.lost = ""
+	}
+	if b.lost != "" && b.lost != was {
+		b.state.observer.Happened(ctx, Event{Kind: EventStoreNew, Outcome: b.lost, Cause: err})
+	}
 }
 
 // noticeFailover tells of a failover, once for any number between two beats.
@@ -77,6 +100,7 @@ func (b *heartbeat) noticeFailover(ctx context.Context, failovers uint64) {
 
 var (
 	errFailedOver = errors.New("another server has become the primary of the store, or it was started anew: its last writes may be lost; this node has repeated its own")
+	errBegun      = errors.New("the store was not there, but its secret was: its data was lost, and everybody has to sign in again; if there is a backup, stop Caddy and restore both files")
 	errEmptied    = errors.New("the store has lost its birth mark: it was emptied, or is another one; everybody has to log in again, and tokens from before are worth nothing")
 )
 
@@ -86,6 +110,9 @@ var (
 func (b *heartbeat) noticeBirth(ctx context.Context, answer Beat) error {
 	s := b.state
 	if answer.Born.Equal(s.born()) {
+		if answer.Born.After(answer.Now.Add(MaxClockSkew)) {
+			s.Denylist.refuseBefore(time.Time{}) // it was born under a clock that was ahead
+		}
 		s.lost.Store(nil)
 		return nil
 	}
@@ -105,13 +132,21 @@ func (b *heartbeat) noticeBirth(ctx context.Context, answer Beat) error {
 	return nil
 }
 
+// Outcomes of EventStoreNew.
+const (
+	StoreEmptied  = "emptied"  // a store that was open has lost its birth mark
+	StoreBegun    = "begun"    // one that must have been there was not
+	StoreRemoved  = "removed"  // its file was removed while it was open
+	StoreReplaced = "replaced" // another file is in its place
+)
+
 // adoptBirth notes when the store was born and tells if that has changed.
 func (s *State) adoptBirth(ctx context.Context, born time.Time) {
 	before := s.bornAt.Swap(born.UnixMilli())
 	s.Denylist.refuseBefore(born)
 	if before != 0 && before != born.UnixMilli() {
 		s.forgetDenials(ctx)
-		s.observer.Happened(ctx, Event{Kind: EventStoreNew, Outcome: "emptied", Cause: errEmptied})
+		s.observer.Happened(ctx, Event{Kind: EventStoreNew, Outcome: StoreEmptied, Cause: errEmptied})
 	}
 }
 

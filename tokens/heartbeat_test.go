@@ -153,9 +153,11 @@ func TestClockSkew(t *testing.T) {
 		trouble tokens.Trouble
 	}{
 		{"a little ahead", 4 * time.Second, "", ""},
-		{"ahead", 30 * time.Second, tokens.ClockAhead, ""},
+		{"ahead, within the leeway of tokens", 9 * time.Second, tokens.ClockAhead, ""},
+		{"R7: ahead", 30 * time.Second, tokens.ClockAhead, tokens.TroubleClock},
 		{"an hour ahead", time.Hour, tokens.ClockAhead, tokens.TroubleClock},
-		{"behind", -30 * time.Second, tokens.ClockBehind, ""},
+		{"behind, within the leeway of tokens", -9 * time.Second, tokens.ClockBehind, ""},
+		{"R7: behind", -30 * time.Second, tokens.ClockBehind, tokens.TroubleClock},
 		{"an hour behind", -time.Hour, tokens.ClockBehind, tokens.TroubleClock},
 	} {
 		t.Run(c.name, func(t *testing.T) {

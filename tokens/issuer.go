@@ -69,6 +69,7 @@ func NewIssuer(cfg Config, state *State) (*Issuer, error) {
 			Keys:   state.Keys,
 			Cache:  state.Cache,
 			Clock:  cfg.Clock,
+			Own:    state.storeTime(cfg.Clock),
 			Leeway: DefaultLeeway,
 		}),
 	}

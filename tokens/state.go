@@ -33,6 +33,7 @@ type State struct {
 	lost       atomic.Pointer[error] // why the store, which was open, can't be used any more; nil for no reason
 	bornAt     atomic.Int64          // milliseconds since 1970; 0 while not known
 	health     atomic.Pointer[Health]
+	skew       atomic.Int64 // nanoseconds that our clock is ahead of the store's; 0 for little
 	tries      singleflight.Group
 	opening    sync.Mutex
 	closed     bool
@@ -49,6 +50,7 @@ type Settings struct {
 	TokenLifetime time.Duration // the longest access token lifetime of this configuration
 	MaxLag        time.Duration // how old a verdict of the denylist may be; 0 for DefaultMaxLag
 	AllowStale    time.Duration // how old while the store does not answer; 0 denies
+	StoreExpected bool          // as OpenRequest.Expected
 }
 
 // StateConfig says what a State is made of. Unlike Settings it stays as it is
@@ -173,7 +175,7 @@ func (s *State) load(ctx context.Context, set *Settings) error {
 	if set == nil || set.Secrets == nil {
 		return errors.New("opening state: no secret is configured")
 	}
-	res, err := s.Store.Open(ctx, OpenRequest{Secrets: set.Secrets.IDs(), TokenLifetime: set.TokenLifetime})
+	res, err := s.Store.Open(ctx, OpenRequest{Secrets: set.Secrets.IDs(), TokenLifetime: set.TokenLifetime, Expected: set.StoreExpected && !s.opened.Load()})
 	if err != nil {
 		return err
 	}
@@ -188,8 +190,12 @@ func (s *State) load(ctx context.Context, set *Settings) error {
 		s.Keys.settings.Store(before)
 		return errors.Join(err, s.takeBack(ctx, res))
 	}
+	s.correct(-time.Duration(s.Keys.ahead.Load()))
 	s.denyFor.Store(int64(denyFor))
 	s.adoptBirth(ctx, res.Born)
+	if res.New && set.StoreExpected && !s.opened.Load() {
+		s.observer.Happened(ctx, Event{Kind: EventStoreNew, Outcome: StoreBegun, Cause: errBegun})
+	}
 	return nil
 }
 

@@ -53,10 +53,14 @@ type OpenRequest struct {
 	// Transfer opens only a store that is there, to export it or to take the
 	// export back, and one that is stopped, too. ErrNoStore if there is none.
 	Transfer bool
+	// Expected says that the store must have been there before, as its generated
+	// secret was: one that is empty was lost.
+	Expected bool
 }
 
 // OpenResult is what a store knows of itself.
 type OpenResult struct {
+	New           bool          // this opening has begun it
 	Born          time.Time     // when this store was first opened
 	TokenLifetime time.Duration // the longest access token lifetime ever used with it
 	// Secrets are the identifiers that it was opened with before: what to open

@@ -2,7 +2,15 @@ package tokens
 
 import (
 	"context"
+	"errors"
 	"time"
+)
+
+// Errors of Pulse.Beat, by a store in a file, after which nothing that it is
+// told would stay. What it holds can still be read.
+var (
+	ErrStoreRemoved  = errors.New("its file was removed while it was open, and a restart would begin with an empty one: save it with `caddy oauth backup`, then restore that")
+	ErrStoreReplaced = errors.New("its file was replaced while it was open: restart Caddy to go on with the one that is there now, or save what was open with `caddy oauth backup` first")
 )
 
 // Pulse tells whether a store answers and is still the one that was opened.
@@ -18,4 +26,7 @@ type Beat struct {
 	// Failovers counts how often the store was found with another primary than
 	// before, or with one that had started anew: the last writes may be lost.
 	Failovers uint64
+	// ClockDoubt is why the store does not go by its machine's clock, which has
+	// jumped; nil where it does.
+	ClockDoubt error
 }

@@ -18,6 +18,11 @@ type Report func(err error)
 
 // PanicError is a panic that was caught.
 type PanicError struct {
+	// Value is what was thrown. It may hold anything: it is not for a log.
+	Value any
+	// Function is the one that has panicked, with the path of its package.
+	Function string
+
 	what string
 	at   string // file:line of the panic
 }
@@ -101,11 +106,13 @@ func caught(v any) *PanicError {
 	if len(what) > longest {
 		what = what[:longest] + "…"
 	}
-	return &PanicError{what: what, at: placeOfPanic()}
+	function, at := placeOfPanic()
+	return &PanicError{Value: v, Function: function, what: what, at: at}
 }
 
-// placeOfPanic finds the line that has panicked: the first below the runtime's own.
-func placeOfPanic() string {
+// placeOfPanic finds the function and the line that have panicked: the first
+// below the runtime's own.
+func placeOfPanic() (function, at string) {
 	pcs := make([]uintptr, 32)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
 	panicking := false
@@ -118,11 +125,11 @@ func placeOfPanic() string {
 				dir, file = file[:i], file[i+1:]
 				dir = dir[strings.LastIndexByte(dir, '/')+1:] + "/"
 			}
-			return fmt.Sprintf(" (at %s%s:%d)", dir, file, f.Line)
+			return f.Function, fmt.Sprintf(" (at %s%s:%d)", dir, file, f.Line)
 		}
 		panicking = panicking || f.Function == "runtime.gopanic"
 		if !more {
-			return ""
+			return "", ""
 		}
 	}
 }

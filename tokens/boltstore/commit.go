@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -37,6 +39,11 @@ type committer struct {
 	db    *bolt.DB
 	clock *clock
 
+	began  atomic.Int64 // when the commit under way began, in nanoseconds since epoch; 0 for none
+	epoch  time.Time
+	failed atomic.Pointer[error] // of the last commit that did not become durable
+	broken atomic.Pointer[error] // see giveUp
+
 	mu      sync.Mutex
 	arrived sync.Cond
 	waiting []*decision
@@ -45,7 +52,7 @@ type committer struct {
 }
 
 func newCommitter(db *bolt.DB, c *clock, recovered background.Report) *committer {
-	m := &committer{db: db, clock: c, stopped: make(chan struct{})}
+	m := &committer{db: db, clock: c, epoch: time.Now(), stopped: make(chan struct{})}
 	m.arrived.L = &m.mu
 	go background.Safely(recovered, func() {
 		defer close(m.stopped)
@@ -86,8 +93,34 @@ func (m *committer) loop(context.Context) {
 		if len(batch) == 0 {
 			return
 		}
+		m.began.Store(max(1, int64(time.Since(m.epoch))))
 		m.commit(batch)
+		m.began.Store(0)
 		clear(batch)
+	}
+}
+
+// takes returns how long the commit under way has taken until now.
+func (m *committer) takes() time.Duration {
+	if began := m.began.Load(); began != 0 {
+		return time.Since(m.epoch) - time.Duration(began)
+	}
+	return 0
+}
+
+// failure returns why the last commit did not become durable, nil if it did.
+func (m *committer) failure() error {
+	if err := m.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// giveUp notes that bbolt has met a broken page outside of what a call reads or
+// writes. It may have left its locks taken, and whoever calls it again may wait for ever.
+func (m *committer) giveUp(err error) {
+	if errors.As(err, new(*brokenPageError)) {
+		m.broken.CompareAndSwap(nil, &err)
 	}
 }
 
@@ -113,6 +146,12 @@ var errUnchanged = errors.New("nothing to write")
 // run again one by one; else each decision has its outcome.
 func (m *committer) together(batch []*decision) (alone bool) {
 	ran := false
+	if broken := m.broken.Load(); broken != nil {
+		for _, d := range batch {
+			d.err = *broken
+		}
+		return false
+	}
 	err := protect(func() error {
 		return m.db.Update(func(tx *bolt.Tx) error {
 			changed := false
@@ -135,22 +174,23 @@ func (m *committer) together(batch []*decision) (alone bool) {
 			return nil
 		})
 	})
+	if err == nil {
+		m.failed.Store(nil)
+	}
 	if err == nil || errors.Is(err, errUnchanged) {
 		return false
 	}
+	if ran {
+		m.failed.Store(&err)
+	}
+	m.giveUp(err)
 	var panicked *background.PanicError
-	if (!ran || errors.As(err, &panicked)) && len(batch) > 1 {
+	var broken *brokenPageError
+	if (!ran || errors.As(err, &panicked) || errors.As(err, &broken)) && len(batch) > 1 {
 		return true
 	}
 	for _, d := range batch {
 		d.err = fmt.Errorf("committing to the store: %w", err)
 	}
 	return false
-}
-
-// protect runs f and returns its panic as an error, and so it does where a damaged
-// file makes bbolt read behind the end of it: that would end the whole process.
-func protect(f func() error) error {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	return background.Try(f)
 }

@@ -143,12 +143,12 @@ func TestDecisionsDoNotHarmEachOther(t *testing.T) {
 					t.Errorf("decision %d: error %v", i, d.err)
 				}
 			}
-			half, err := viewIn(s, s.file, func(t *txn) (bool, error) { return t.get(profiles, []byte{100}) != nil, nil })
+			half, err := viewIn(s, s.file, func(t *txn) (bool, error) { return t.has(profiles, []byte{100}), nil })
 			if err != nil || half {
 				t.Errorf("half of a decision was written: %v (%v)", half, err)
 			}
 			for i := range 10 {
-				p, err := viewIn(s, s.file, func(t *txn) (bool, error) { return t.get(profiles, []byte{byte(i)}) != nil, nil })
+				p, err := viewIn(s, s.file, func(t *txn) (bool, error) { return t.has(profiles, []byte{byte(i)}), nil })
 				if err != nil || p == (i == 3 || i == 7) {
 					t.Errorf("decision %d: written %v (%v)", i, p, err)
 				}
@@ -190,7 +190,10 @@ func TestCallerMayLeave(t *testing.T) {
 	}
 	close(goOn)
 	// The decision is committed all the same, before what comes after it.
-	got, err := decideIn(t.Context(), s.file, func(t *txn) (string, error) { return string(t.get(profiles, []byte{1})), nil })
+	got, err := decideIn(t.Context(), s.file, func(t *txn) (string, error) {
+		v, err := t.get(profiles, []byte{1})
+		return string(v), err
+	})
 	if err != nil || got != "written" {
 		t.Errorf("%q, %v", got, err)
 	}

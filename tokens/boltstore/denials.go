@@ -39,6 +39,10 @@ func (s *Store) Denials(ctx context.Context, users []tokens.UserTag) ([]tokens.U
 
 func readDenials(c *bolt.Cursor, user []byte, now time.Time, answer *tokens.UserDenials) error {
 	for k, v := c.Seek(user); bytes.HasPrefix(k, user); k, v = c.Next() {
+		v, err := unseal(denials, k, v)
+		if err != nil {
+			return err
+		}
 		switch kind := k[len(user)]; kind {
 		case kindMarks:
 			var m marksRecord

@@ -218,7 +218,7 @@ func (s *Store) ListFamilies(ctx context.Context, user tokens.UserTag) ([]tokens
 // there already is the same.
 func (s *Store) PutGrant(ctx context.Context, id tokens.GrantID, text []byte) error {
 	return s.call(ctx, "put_grant", func(f *file) error {
-		there, err := viewIn(s, f, func(t *txn) (bool, error) { return t.get(grants, id[:]) != nil, nil })
+		there, err := viewIn(s, f, func(t *txn) (bool, error) { return t.has(grants, id[:]), nil })
 		if err != nil || there {
 			return err
 		}
@@ -234,9 +234,9 @@ func (s *Store) PutGrant(ctx context.Context, id tokens.GrantID, text []byte) er
 // Grant implements tokens.Families.
 func (s *Store) Grant(ctx context.Context, id tokens.GrantID) ([]byte, error) {
 	return view(ctx, s, "grant", func(t *txn) ([]byte, error) {
-		v := t.get(grants, id[:])
+		v, err := t.get(grants, id[:])
 		if v == nil {
-			return nil, nil
+			return nil, err
 		}
 		d := newDecoder(v)
 		return bytes.Clone(d.rest()), d.end()
@@ -245,9 +245,9 @@ func (s *Store) Grant(ctx context.Context, id tokens.GrantID) ([]byte, error) {
 
 // family reads one family.
 func (t *txn) family(user tokens.UserTag, id tokens.FamilyID) (f tokens.Family, found bool, err error) {
-	v := t.get(families, userKey(user, id[:]))
+	v, err := t.get(families, userKey(user, id[:]))
 	if v == nil {
-		return f, false, nil
+		return f, false, err
 	}
 	f.ID = id
 	return f, true, f.UnmarshalBinary(v)

@@ -25,7 +25,8 @@ func TestManyFamilies(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return tx.Bucket(bucketNames[families]).Put(userKey(rich.request.User, id[:]), v)
+		k := userKey(rich.request.User, id[:])
+		return tx.Bucket(bucketNames[families]).Put(k, seal(families, k, v))
 	})
 	allocs := func(c *chain) float64 {
 		return testing.AllocsPerRun(20, func() {

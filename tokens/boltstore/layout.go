@@ -46,6 +46,7 @@ var bucketNames = [bucketCount][]byte{
 var (
 	metaOpening = []byte("opening") // openingRecord
 	metaKeys    = []byte("keys")    // keysRecord
+	metaClock   = []byte("clock")   // clockRecord
 )
 
 // kindMarks is the key in the denials bucket of what holds for the whole user;

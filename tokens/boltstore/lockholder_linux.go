@@ -52,3 +52,7 @@ func lockHolder(path string) int {
 // major and minor take a device number apart as glibc's gnu_dev_major(3) does.
 func major(dev uint64) uint64 { return dev>>8&0xfff | dev>>32&^0xfff }
 func minor(dev uint64) uint64 { return dev&0xff | dev>>12&^0xff&0xffffffff }
+
+// unlock gives up a lock that bbolt has left behind: what it has mapped would
+// hold it after the file is closed.
+func unlock(f *os.File) { _ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }

@@ -1,13 +1,16 @@
 package boltstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -36,18 +39,17 @@ func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResu
 	if s.file != nil {
 		return commitIn(ctx, s.file, apply)
 	}
-	if _, err := os.Stat(s.path); r.Transfer && errors.Is(err, os.ErrNotExist) {
-		return tokens.OpenResult{}, fmt.Errorf("opening the store %s: %w", s.path, tokens.ErrNoStore)
-	}
-	db, err := s.openFile(ctx)
+	db, disk, err := s.openFile(ctx, r)
 	if err != nil {
 		return tokens.OpenResult{}, err
 	}
-	f := &file{db: db, committer: newCommitter(db, &s.clock, s.recovered)}
+	clockErr := s.beginClock(db)
+	f := &file{db: db, disk: disk, committer: newCommitter(db, &s.clock, s.recovered)}
+	f.watch = newWatch(s, f)
 	f.sweeper = newSweeper(s, f)
 	result, err := commitIn(ctx, f, apply)
-	if err != nil {
-		return tokens.OpenResult{}, errors.Join(err, f.close())
+	if err = cmp.Or(clockErr, err); err != nil {
+		return tokens.OpenResult{}, errors.Join(f.tell(s.path, err), f.close())
 	}
 	s.mu.Lock()
 	s.file = f
@@ -55,41 +57,73 @@ func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResu
 	return result, nil
 }
 
-// errDamaged is a file that is not whole, as a copy that broke off.
-var errDamaged = errors.New("the file is damaged, it ends before its last page: restore it from a backup, or move it away to begin anew")
-
-// openFile opens the database and makes its buckets.
-func (s *Store) openFile(ctx context.Context) (*bolt.DB, error) {
-	dir := filepath.Dir(s.path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the store's directory: %w", err)
-	}
-	_, err := os.Lstat(s.path)
-	isNew := errors.Is(err, os.ErrNotExist)
-	db, err := s.lockFile(ctx)
-	if err != nil {
-		return nil, err
-	}
-	err = protect(func() error {
-		return db.Update(func(tx *bolt.Tx) error {
-			if info, err := os.Stat(s.path); err != nil || info.Size() < tx.Size() {
-				return errors.Join(err, errDamaged)
-			}
-			for _, name := range bucketNames {
-				if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-					return err
-				}
-			}
-			return nil
+// beginClock lets the store's time go on from when the file was last open.
+func (s *Store) beginClock(db *bolt.DB) error {
+	var last clockRecord
+	err := protect(func() error {
+		return db.View(func(tx *bolt.Tx) error {
+			_, err := (&txn{tx: tx}).read(meta, metaClock, &last)
+			return err
 		})
 	})
+	s.clock.begin(last.last)
+	return err
+}
+
+// openFile opens the database and makes its buckets. The file is bbolt's.
+func (s *Store) openFile(ctx context.Context, r tokens.OpenRequest) (*bolt.DB, *os.File, error) {
+	dir := filepath.Dir(s.path)
+	was, err := os.Lstat(s.path)
+	isNew := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case isNew && r.Transfer:
+		return nil, nil, fmt.Errorf("opening the store %s: %w", s.path, tokens.ErrNoStore)
+	case err == nil && was.Size() == 0 && r.Expected:
+		return nil, nil, fmt.Errorf("opening the store %s: %w", s.path, errEmpty)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("making the store's directory: %w", err)
+	}
+	db, disk, err := s.lockFile(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = protect(func() error { return db.Update(func(tx *bolt.Tx) error { return makeBuckets(tx, s.path) }) })
 	if err == nil && isNew {
 		err = syncDir(dir)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("preparing the store %s: %w", s.path, err), db.Close())
+		err = fmt.Errorf("preparing the store %s: %w", s.path, err)
+		if errors.As(err, new(*brokenPageError)) {
+			unlock(disk) // bbolt may have left its own locks taken, for which Close would wait
+			return nil, nil, err
+		}
+		return nil, nil, errors.Join(err, db.Close())
 	}
-	return db, nil
+	return db, disk, nil
+}
+
+var errEmpty = errors.New("the file is empty, but the secret beside it is older: the data was lost; " +
+	"restore a backup of both files, or remove both to begin anew (everybody signs in again)")
+
+// makeBuckets makes the buckets of a new file, and demands them of any other.
+func makeBuckets(tx *bolt.Tx, path string) error {
+	if info, err := os.Stat(path); err != nil || info.Size() < tx.Size() {
+		return errors.Join(err, fmt.Errorf("it ends before its last page: %w", errDamaged))
+	}
+	const firstWrite = 2 // bbolt itself has made 0 and 1
+	for _, name := range bucketNames {
+		if tx.Bucket(name) != nil {
+			continue
+		}
+		if tx.ID() > firstWrite {
+			return fmt.Errorf("it has no %s: %w", name, errDamaged)
+		}
+		if _, err := tx.CreateBucket(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lockPoll is how often Open looks whether the file is free and whether its
@@ -97,8 +131,23 @@ func (s *Store) openFile(ctx context.Context) (*bolt.DB, error) {
 // up without having tried.
 const lockPoll = 60 * time.Millisecond
 
+// mapAhead is how much address space is mapped for the file to grow into; it
+// takes no memory. A file that outgrows what is mapped is mapped anew, and for
+// that bbolt stops all writers until the last reader is done: a Backup is a
+// long one. On Windows the file itself would become as large.
+var mapAhead = func() int {
+	if runtime.GOOS == "windows" || strconv.IntSize < 64 {
+		return 0
+	}
+	return 1 << 30
+}()
+
+// growBy is how much longer the file becomes when it is full.
+const growBy = 1 << 20
+
 // lockFile opens the file and takes its lock.
-func (s *Store) lockFile(ctx context.Context) (*bolt.DB, error) {
+func (s *Store) lockFile(ctx context.Context) (*bolt.DB, *os.File, error) {
+	var f *os.File
 	options := &bolt.Options{
 		Timeout: lockPoll,
 		// The list of free pages is written with every commit. To find it
@@ -107,7 +156,11 @@ func (s *Store) lockFile(ctx context.Context) (*bolt.DB, error) {
 		NoFreelistSync: false,
 		FreelistType:   bolt.FreelistMapType,
 		NoStatistics:   true,
-		OpenFile:       openPrivate,
+		OpenFile: func(path string, flag int, mode os.FileMode) (_ *os.File, err error) {
+			f, err = openPrivate(path, flag, mode)
+			return f, err
+		},
+		InitialMmapSize: mapAhead,
 	}
 	for deadline := time.Now().Add(s.lockTimeout); ; {
 		var db *bolt.DB
@@ -115,15 +168,22 @@ func (s *Store) lockFile(ctx context.Context) (*bolt.DB, error) {
 			db, err = bolt.Open(s.path, 0o600, options)
 			return err
 		})
+		if errors.As(err, new(*brokenPageError)) {
+			unlock(f) // which bbolt has not come to
+			_ = f.Close()
+		}
 		switch {
 		case err == nil:
-			return db, nil
+			db.AllocSize = growBy
+			return db, f, nil
+		case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
+			return nil, nil, fmt.Errorf("opening the store %s: %w (%w)", s.path, errDamaged, err)
 		case !errors.Is(err, bolterrors.ErrTimeout):
-			return nil, fmt.Errorf("opening the store %s: %w", s.path, err)
+			return nil, nil, fmt.Errorf("opening the store %s: %w", s.path, err)
 		case ctx.Err() != nil:
-			return nil, fmt.Errorf("waiting for the lock of the store %s: %w", s.path, ctx.Err())
+			return nil, nil, fmt.Errorf("waiting for the lock of the store %s: %w", s.path, ctx.Err())
 		case !time.Now().Before(deadline):
-			return nil, lockedError(s.path, s.lockTimeout)
+			return nil, nil, lockedError(s.path, s.lockTimeout)
 		}
 	}
 }
@@ -207,12 +267,15 @@ func applyOpening(t *txn, r tokens.OpenRequest) (tokens.OpenResult, error) {
 	switch {
 	case err != nil:
 		return tokens.OpenResult{}, err
-	case t.get(meta, metaImporting) != nil:
+	case t.has(meta, metaImporting):
 		return tokens.OpenResult{}, tokens.ErrUnfinishedImport
 	case r.Transfer && !found:
 		return tokens.OpenResult{}, tokens.ErrNoStore
-	case !r.Transfer && t.get(meta, metaMoved) != nil:
+	case !r.Transfer && t.has(meta, metaMoved):
 		return tokens.OpenResult{}, tokens.ErrMoved
+	}
+	if !found && !t.empty() {
+		return tokens.OpenResult{}, fmt.Errorf("it has lost its birth mark: %w", errDamaged)
 	}
 	was, before := o.encode(), o.secrets
 	if !found {
@@ -227,5 +290,5 @@ func applyOpening(t *txn, r tokens.OpenRequest) (tokens.OpenResult, error) {
 	if now := o.encode(); !slices.Equal(now, was) {
 		t.put(meta, metaOpening, now)
 	}
-	return tokens.OpenResult{Born: o.born, TokenLifetime: o.tokenLifetime, Secrets: before}, nil
+	return tokens.OpenResult{New: !found, Born: o.born, TokenLifetime: o.tokenLifetime, Secrets: before}, nil
 }

@@ -19,7 +19,13 @@ import (
 // childEnv makes the test binary play another process: its value is the part.
 const childEnv = "GATEHOUSE_TEST_CHILD"
 
+// childParts are more parts, of a path.
+var childParts = map[string]func(path string){}
+
 func TestMain(m *testing.M) {
+	if part := childParts[os.Getenv(childEnv)]; part != nil {
+		part(os.Args[len(os.Args)-1])
+	}
 	switch os.Getenv(childEnv) {
 	case "hold":
 		holdLock(os.Args[len(os.Args)-1])
@@ -213,7 +219,7 @@ func TestWrongSecretReleasesTheFile(t *testing.T) {
 	if _, err := stranger.Open(t.Context(), tokens.OpenRequest{Secrets: [][16]byte{{9}}}); !errors.Is(err, tokens.ErrWrongSecret) {
 		t.Fatalf("Open: %v", err)
 	}
-	mustOpen(t, &Store{path: path, lockTimeout: 100 * time.Millisecond, sweepEvery: time.Hour, clock: clock{wall: time.Now}, onCall: func(string, time.Duration, error) {}})
+	mustOpen(t, New(Options{Path: path, LockTimeout: 100 * time.Millisecond}))
 }
 
 func TestOnCall(t *testing.T) {

@@ -3,6 +3,7 @@ package boltstore
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -14,8 +15,19 @@ const recordVersion = 1
 
 var (
 	errNewerRecord = errors.New("reading a record: written by a newer version of Gatehouse; upgrade this node")
-	errBadRecord   = errors.New("reading a record: damaged")
+	errBadRecord   = fmt.Errorf("reading a record: %w", errDamaged)
 )
+
+// clockRecord is what the store's clock said when it was last written.
+type clockRecord struct{ last time.Time } // milliseconds
+
+func (r clockRecord) encode() []byte { return appendMillis([]byte{recordVersion}, r.last) }
+
+func (r *clockRecord) decode(b []byte) error {
+	d := newDecoder(b)
+	r.last = d.millis()
+	return d.end()
+}
 
 // sessionRecord is a login session.
 type sessionRecord struct {

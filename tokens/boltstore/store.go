@@ -12,7 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +28,9 @@ type Options struct {
 	Path string
 	// Clock is the wall clock; nil for the system's.
 	Clock func() time.Time
+	// Monotonic returns what has passed since some start, however Clock is set
+	// meanwhile. nil for the system's; beside a Clock it means that the Clock is right.
+	Monotonic func() time.Duration
 	// LockTimeout is how long Open waits for another process to release the
 	// file, since restarts overlap; 0 for 10 seconds.
 	LockTimeout time.Duration
@@ -42,6 +45,7 @@ type Store struct {
 	path        string
 	lockTimeout time.Duration
 	sweepEvery  time.Duration
+	watchEvery  time.Duration
 	onCall      func(op string, d time.Duration, err error)
 	clock       clock
 	feed        feed
@@ -54,12 +58,16 @@ type Store struct {
 
 var _ tokens.Store = (*Store)(nil)
 
-// file is an open database with its two goroutines.
+// file is an open database with its goroutines.
 type file struct {
 	db        *bolt.DB
+	disk      *os.File
 	committer *committer
 	sweeper   *sweeper
+	watch     *watch
+	damage    damageNote
 	moved     atomic.Bool // it was exported and decides nothing any more
+	backingUp atomic.Bool // a Backup is being copied
 }
 
 var (
@@ -72,15 +80,16 @@ func New(o Options) *Store {
 	s := &Store{
 		path:        o.Path,
 		lockTimeout: o.LockTimeout,
-		sweepEvery:  time.Minute,
+		sweepEvery:  3 * time.Second,
+		watchEvery:  time.Second,
 		onCall:      o.OnCall,
-		clock:       clock{wall: o.Clock},
+		clock:       clock{wall: o.Clock, mono: o.Monotonic, asleep: func() time.Duration { return 0 }},
 	}
 	if s.lockTimeout == 0 {
 		s.lockTimeout = 10 * time.Second
 	}
-	if s.clock.wall == nil {
-		s.clock.wall = time.Now
+	if o.Clock == nil {
+		s.clock = systemClock()
 	}
 	if s.onCall == nil {
 		s.onCall = func(string, time.Duration, error) {}
@@ -102,10 +111,17 @@ func (s *Store) Close() error {
 	return f.close()
 }
 
-// close ends the goroutines, of which the sweeper needs the committer, which
+// close ends the goroutines, of which the others need the committer, which
 // first commits what callers that are gone have left behind.
 func (f *file) close() error {
+	if broken := f.committer.broken.Load(); broken != nil {
+		f.sweeper.cancel()
+		close(f.watch.cancel)
+		unlock(f.disk) // and nothing is waited for that bbolt may hold up
+		return fmt.Errorf("closing the store: %w", *broken)
+	}
 	f.sweeper.stop()
+	f.watch.stop()
 	f.committer.stop()
 	if err := f.db.Close(); err != nil {
 		return fmt.Errorf("closing the store: %w", err)
@@ -133,7 +149,17 @@ func (s *Store) run(ctx context.Context, run func(*file) error) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("calling the store: %w", err)
 	}
-	return run(s.file)
+	return s.file.tell(s.path, run(s.file))
+}
+
+// tell notes that the file is damaged and says which one.
+func (f *file) tell(path string, err error) error {
+	if !errors.Is(err, errDamaged) {
+		return err
+	}
+	err = fmt.Errorf("the store %s: %w", path, err)
+	f.damage.note(err)
+	return err
 }
 
 // decide runs a decision and returns its result once it is durable. A caller
@@ -150,8 +176,15 @@ func decide[T any](ctx context.Context, s *Store, op string, run func(*txn) (T, 
 }
 
 // decideIn runs a decision, unless the store was exported: then there is
-// nothing to decide here any more.
+// nothing to decide here any more. While the disk stalls, or what is written
+// would be lost, it fails soon instead of keeping a client waiting.
 func decideIn[T any](ctx context.Context, f *file, run func(*txn) (T, error)) (T, error) {
+	if err := f.unfit(); err != nil {
+		var none T
+		return none, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, commitWithin, errStalled)
+	defer cancel()
 	return commitIn(ctx, f, func(t *txn) (T, error) {
 		if f.moved.Load() {
 			var none T
@@ -174,7 +207,7 @@ func commitIn[T any](ctx context.Context, f *file, run func(*txn) (T, error)) (T
 	case <-d.done:
 	case <-ctx.Done():
 		// result still belongs to the committer.
-		return none, fmt.Errorf("waiting for the store to commit: %w", ctx.Err())
+		return none, fmt.Errorf("waiting for the store to commit: %w", context.Cause(ctx))
 	}
 	if d.err != nil {
 		return none, d.err
@@ -194,14 +227,22 @@ func view[T any](ctx context.Context, s *Store, op string, run func(*txn) (T, er
 }
 
 func viewIn[T any](s *Store, f *file, run func(*txn) (T, error)) (result T, err error) {
-	// As in the committer: a page that can't be read is an error, not a crash.
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	if broken := f.committer.broken.Load(); broken != nil {
+		return result, *broken
+	}
+	var inner error
 	err = protect(func() error {
-		return f.db.View(func(tx *bolt.Tx) (err error) {
-			result, err = run(&txn{tx: tx, now: s.clock.now()})
-			return err
+		return f.db.View(func(tx *bolt.Tx) error {
+			inner = protect(func() (err error) {
+				result, err = run(&txn{tx: tx, now: s.clock.now()})
+				return err
+			})
+			return inner
 		})
 	})
+	if inner == nil {
+		f.committer.giveUp(err)
+	}
 	if err != nil {
 		var none T
 		return none, err

@@ -83,6 +83,7 @@ func openStore(t testing.TB, change ...func(*Options)) *Store {
 		c(&o)
 	}
 	s := New(o)
+	s.watchEvery = time.Hour // nothing is written but by the test
 	mustOpen(t, s)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {

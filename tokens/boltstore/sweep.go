@@ -2,7 +2,9 @@ package boltstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -49,7 +51,9 @@ func (w *sweeper) stop() {
 // recovered reports a panic that was caught in the background.
 func (s *Store) recovered(err error) { s.onCall("background", 0, err) }
 
-// loop sweeps, at most every minute, and for at most one percent of the time.
+// loop sweeps, every three seconds at most, and for at most one percent of the
+// time. It is also what reads all records now and then, so that damage is found
+// before somebody needs what is damaged.
 func (w *sweeper) loop(ctx context.Context) {
 	rest := time.NewTimer(w.store.sweepEvery)
 	defer rest.Stop()
@@ -59,9 +63,12 @@ func (w *sweeper) loop(ctx context.Context) {
 			return
 		case <-rest.C:
 		}
-		start := time.Now()
-		err := protect(func() error { return w.sweep(ctx) })
+		start, known := time.Now(), w.file.damage.err.Load()
+		err := w.file.tell(w.store.path, protect(func() error { return w.sweep(ctx) }))
 		took := time.Since(start)
+		if err == nil {
+			w.file.damage.err.CompareAndSwap(known, nil) // all of it was read
+		}
 		if ctx.Err() == nil {
 			_ = protect(func() error { w.store.onCall("sweep", took, err); return nil })
 		}
@@ -69,35 +76,37 @@ func (w *sweeper) loop(ctx context.Context) {
 	}
 }
 
-// sweep looks at every record that can expire. What it can't read it leaves
+// sweep looks at every record. What it can't read it leaves
 // where it is and tells at the end.
 func (w *sweeper) sweep(ctx context.Context) error {
 	watermarks, err := viewIn(w.store, w.file, readWatermarks)
 	if err != nil {
 		return fmt.Errorf("sweeping: %w", err)
 	}
-	unreadable := 0
-	for _, bucket := range []bucketID{codes, devices, denials, sessions, families, assertions, histories, requests} {
+	unreadable, why, now := 0, error(nil), w.store.clock.settled()
+	for bucket := range bucketCount {
 		var from []byte
 		for more := true; more; {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 			part, err := viewIn(w.store, w.file, func(t *txn) (swept, error) {
-				return findExpired(t, bucket, from, watermarks), nil
+				return findExpired(t, bucket, from, now, watermarks), nil
 			})
 			if err == nil && len(part.expired) > 0 {
-				err = w.remove(ctx, bucket, part.expired, watermarks)
+				err = w.remove(ctx, bucket, part.expired, now, watermarks)
 			}
 			if err != nil {
 				return fmt.Errorf("sweeping %s: %w", bucketNames[bucket], err)
 			}
-			unreadable += part.unreadable
+			if unreadable += part.unreadable; why == nil || errors.Is(part.why, errDamaged) {
+				why = cmp.Or(part.why, why)
+			}
 			from, more = part.next, part.next != nil
 		}
 	}
 	if unreadable > 0 {
-		return fmt.Errorf("sweeping: %d records can't be read", unreadable)
+		return fmt.Errorf("sweeping: %d records can't be read: %w", unreadable, why)
 	}
 	return nil
 }
@@ -106,10 +115,11 @@ func (w *sweeper) sweep(ctx context.Context) error {
 type swept struct {
 	expired    [][]byte
 	unreadable int
+	why        error  // the last of them could not be read
 	next       []byte // where to go on, nil at the end
 }
 
-func findExpired(t *txn, bucket bucketID, from []byte, watermarks clientMarks) swept {
+func findExpired(t *txn, bucket bucketID, from []byte, now time.Time, watermarks clientMarks) swept {
 	var s swept
 	seen := 0
 	c := t.bucket(bucket).Cursor()
@@ -119,9 +129,14 @@ func findExpired(t *txn, bucket bucketID, from []byte, watermarks clientMarks) s
 			break
 		}
 		seen++
-		over, err := expired(bucket, k, v, t.now, watermarks)
+		v, err := unseal(bucket, k, v)
+		over := false
+		if err == nil {
+			over, err = expired(bucket, k, v, now, watermarks)
+		}
 		if err != nil {
 			s.unreadable++
+			s.why = err
 		} else if over {
 			s.expired = append(s.expired, bytes.Clone(k))
 		}
@@ -130,14 +145,14 @@ func findExpired(t *txn, bucket bucketID, from []byte, watermarks clientMarks) s
 }
 
 // remove removes records that have not been written again in the meantime.
-func (w *sweeper) remove(ctx context.Context, bucket bucketID, keys [][]byte, watermarks clientMarks) error {
+func (w *sweeper) remove(ctx context.Context, bucket bucketID, keys [][]byte, now time.Time, watermarks clientMarks) error {
 	_, err := commitIn(ctx, w.file, func(t *txn) (struct{}, error) {
 		for _, k := range keys {
-			v := t.get(bucket, k)
-			if v == nil {
+			v, err := t.get(bucket, k)
+			if v == nil || err != nil {
 				continue
 			}
-			if over, err := expired(bucket, k, v, t.now, watermarks); err == nil && over {
+			if over, err := expired(bucket, k, v, now, watermarks); err == nil && over {
 				t.remove(bucket, k)
 			}
 		}

@@ -106,7 +106,7 @@ func TestSweepManyInSmallSteps(t *testing.T) {
 		if i%2 == 0 {
 			c.expires = time.Now().Add(-time.Hour)
 		}
-		return tx.Bucket(bucketNames[codes]).Put(k, c.encode())
+		return tx.Bucket(bucketNames[codes]).Put(k, seal(codes, k, c.encode()))
 	})
 	before := commits(t, s)
 	if err := s.file.sweeper.sweep(t.Context()); err != nil {
@@ -123,7 +123,8 @@ func TestSweepManyInSmallSteps(t *testing.T) {
 func TestSweepLeavesWhatItCannotRead(t *testing.T) {
 	s := openStore(t)
 	fill(t, s, 1, func(_ int, tx *bolt.Tx) error {
-		return tx.Bucket(bucketNames[codes]).Put(make([]byte, 32), []byte{recordVersion + 1, 1, 2, 3})
+		k := make([]byte, 32)
+		return tx.Bucket(bucketNames[codes]).Put(k, seal(codes, k, []byte{recordVersion + 1, 1, 2, 3}))
 	})
 	err := s.file.sweeper.sweep(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "1 records") {
@@ -160,6 +161,7 @@ func TestSweeperRecovers(t *testing.T) {
 				}
 			},
 		})
+		s.sweepEvery = time.Minute
 		mustOpen(t, s)
 		broken.Store(true)
 		time.Sleep(90 * time.Second)

@@ -23,14 +23,14 @@ var (
 
 // metaStanding are the keys of the meta bucket that a transfer knows. What a
 // later version keeps there, it must learn to move first.
-var metaStanding = [][]byte{metaOpening, metaKeys, metaMoved, metaImporting}
+var metaStanding = [][]byte{metaOpening, metaKeys, metaMoved, metaImporting, metaClock}
 
 // Export implements tokens.Transfers.
 func (s *Store) Export(ctx context.Context, each func(tokens.Record) error) error {
 	var before bool
 	err := s.call(ctx, "export", func(f *file) (err error) {
 		before, err = commitIn(ctx, f, func(t *txn) (bool, error) {
-			before := t.get(meta, metaMoved) != nil
+			before := t.has(meta, metaMoved)
 			t.put(meta, metaMoved, []byte{recordVersion})
 			return before, nil
 		})
@@ -129,7 +129,7 @@ func (s *Store) Resume(ctx context.Context) (bool, error) {
 	var was bool
 	err := s.call(ctx, "resume", func(f *file) (err error) {
 		was, err = commitIn(ctx, f, func(t *txn) (bool, error) {
-			was := t.get(meta, metaMoved) != nil
+			was := t.has(meta, metaMoved)
 			t.remove(meta, metaMoved)
 			return was, nil
 		})
@@ -161,7 +161,7 @@ func (s *Store) importAll(ctx context.Context, id [16]byte, records iter.Seq2[to
 	case s.file != nil:
 		return errors.New("importing into the store: it is open")
 	}
-	db, err := s.openFile(ctx)
+	db, _, err := s.openFile(ctx, tokens.OpenRequest{})
 	if err != nil {
 		return err
 	}
@@ -227,19 +227,31 @@ func (s *Store) write(db *bolt.DB, run func(t *txn) error) error {
 // the same id has written before.
 func beginImport(t *txn, id [16]byte) error {
 	mark := append([]byte{recordVersion}, id[:]...)
-	if was := t.get(meta, metaImporting); was != nil {
+	was, err := t.get(meta, metaImporting)
+	if err != nil {
+		return err
+	}
+	if was != nil {
 		if bytes.Equal(was, mark) {
 			return nil
 		}
 		return tokens.ErrUnfinishedImport
 	}
-	for b := range bucketCount {
-		if k, _ := t.bucket(b).Cursor().First(); k != nil {
-			return tokens.ErrNotEmpty
-		}
+	if !t.empty() {
+		return tokens.ErrNotEmpty
 	}
 	t.put(meta, metaImporting, mark)
 	return nil
+}
+
+// empty reports whether the file holds nothing.
+func (t *txn) empty() bool {
+	for b := range bucketCount {
+		if k, _ := t.bucket(b).Cursor().First(); k != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // finishImport makes the store one that can be opened.

@@ -33,7 +33,17 @@ func (t *txn) bucket(id bucketID) *bolt.Bucket {
 	return t.buckets[id]
 }
 
-func (t *txn) get(id bucketID, key []byte) []byte { return t.bucket(id).Get(key) }
+// get returns a value, nil for none.
+func (t *txn) get(id bucketID, key []byte) ([]byte, error) {
+	v := t.bucket(id).Get(key)
+	if v == nil {
+		return nil, nil
+	}
+	return unseal(id, key, v)
+}
+
+// has reports whether there is a value.
+func (t *txn) has(id bucketID, key []byte) bool { return t.bucket(id).Get(key) != nil }
 
 // put writes a value, which must not be changed and not be memory of the file.
 func (t *txn) put(id bucketID, key, value []byte) {
@@ -46,7 +56,11 @@ func (t *txn) remove(id bucketID, key []byte) { t.put(id, bytes.Clone(key), nil)
 func (t *txn) scan(id bucketID, prefix []byte, f func(k, v []byte) error) error {
 	c := t.bucket(id).Cursor()
 	for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		if err := f(k, v); err != nil {
+		v, err := unseal(id, k, v)
+		if err == nil {
+			err = f(k, v)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -69,7 +83,7 @@ func (t *txn) apply() error {
 		if w.value == nil {
 			err = b.Delete(w.key)
 		} else {
-			err = b.Put(w.key, w.value)
+			err = b.Put(w.key, seal(w.bucket, w.key, w.value))
 		}
 		if err != nil {
 			return fmt.Errorf("writing to %s: %w", bucketNames[w.bucket], err)
@@ -83,9 +97,9 @@ type decoded interface{ decode(b []byte) error }
 
 // read reads a record; found is false when there is none.
 func (t *txn) read(id bucketID, key []byte, r decoded) (found bool, err error) {
-	v := t.get(id, key)
+	v, err := t.get(id, key)
 	if v == nil {
-		return false, nil
+		return false, err
 	}
 	if err := r.decode(v); err != nil {
 		return false, fmt.Errorf("reading from %s: %w", bucketNames[id], err)

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package boltstore
+
+func freeSpace(string) (uint64, bool) { return 0, false } // only tried out on Linux
