@@ -19,13 +19,13 @@ import (
 )
 
 func init() {
-	caddy.RegisterModule(adminAPI{})
+	caddy.RegisterModule(adminRouter{})
 }
 
 // adminBase is the path of the admin endpoints.
 const adminBase = "/oauth/"
 
-// adminAPI is Caddy's admin API for grants, users and keys. What it changes is
+// adminAPI is the admin API of one app, for grants, users and keys. What it changes is
 // logged and counted as the event `oauth.admin`. Answers are JSON; those marked
 // with * read the whole store and are a stream of lines, one JSON object each:
 // items as they are found, `progress`, and at the end `done` or `error`.
@@ -59,27 +59,42 @@ type adminAPI struct {
 	log *zap.Logger
 }
 
+// adminRouter is the module that brings the admin API to Caddy's admin endpoint.
+// It finds the app for each request anew: after a reload that Caddy has refused,
+// the endpoint is that of the refused configuration, and another one serves.
+type adminRouter struct{}
+
 // CaddyModule returns the Caddy module information.
-func (adminAPI) CaddyModule() caddy.ModuleInfo {
+func (adminRouter) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "admin.api.oauth",
-		New: func() caddy.Module { return new(adminAPI) },
+		New: func() caddy.Module { return new(adminRouter) },
 	}
 }
 
-// Provision finds the app. A configuration without one is fine, and one whose
-// app fails is reported when Caddy loads the app itself.
-func (a *adminAPI) Provision(ctx caddy.Context) error {
-	a.log = ctx.Logger(a)
-	if app, err := ctx.AppIfConfigured("oauth"); err == nil {
-		a.app = app.(*App)
+// Provision makes the admin endpoint's own metrics tell of the app that serves,
+// should the configuration that it came with be refused.
+func (*adminRouter) Provision(ctx caddy.Context) error {
+	if serving.app() == nil {
+		return nil
+	}
+	if err := processMetrics.register(ctx.GetMetricsRegistry()); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
 	}
 	return nil
 }
 
 // Routes returns the admin routes.
-func (a *adminAPI) Routes() []caddy.AdminRoute {
-	return []caddy.AdminRoute{{Pattern: adminBase, Handler: caddy.AdminHandlerFunc(a.serve)}}
+func (*adminRouter) Routes() []caddy.AdminRoute {
+	return []caddy.AdminRoute{{Pattern: adminBase, Handler: caddy.AdminHandlerFunc(serveAdmin)}}
+}
+
+func serveAdmin(w http.ResponseWriter, r *http.Request) error {
+	app := serving.app()
+	if app == nil || app.bare() && !strings.HasPrefix(r.URL.Path, adminBase+"issuers") {
+		return adminError(http.StatusNotFound, errors.New("no authorization server is running: add the global option `oauth`, or wait until it has started"))
+	}
+	return (&adminAPI{app: app, log: app.log}).serve(w, r)
 }
 
 // adminAction is one thing that the admin API does.
@@ -128,9 +143,6 @@ type adminCall struct {
 func (c *adminCall) get(name string) string { return c.URL.Query().Get(name) }
 
 func (a *adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
-	if a.app == nil || a.app.bare() && !strings.HasPrefix(r.URL.Path, adminBase+"issuers") {
-		return adminError(http.StatusNotFound, errors.New("no authorization server is configured: add the global option `oauth`"))
-	}
 	action, name, err := a.route(r)
 	if err != nil {
 		return err
@@ -309,6 +321,6 @@ func (s *lineStream) end(answer any, err error) error {
 
 // Interface guards
 var (
-	_ caddy.AdminRouter = (*adminAPI)(nil)
-	_ caddy.Provisioner = (*adminAPI)(nil)
+	_ caddy.AdminRouter = (*adminRouter)(nil)
+	_ caddy.Provisioner = (*adminRouter)(nil)
 )

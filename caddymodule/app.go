@@ -146,14 +146,19 @@ func (a *App) Start() error {
 		a.tellLosses()
 	}
 	a.issuerKeys.start()
+	serving.begin(a)
 	return nil
 }
 
 // Stop closes nothing: an older configuration's requests may still run.
-func (a *App) Stop() error { return a.stopRuntime() }
+func (a *App) Stop() error {
+	serving.end(a)
+	return nil
+}
 
 // Cleanup releases what Provision took.
 func (a *App) Cleanup() error {
+	serving.end(a) // a configuration that Caddy has refused after its start is not stopped
 	if a.emitter != nil {
 		a.emitter.close()
 	}
