@@ -33,6 +33,13 @@ type App struct {
 	// http only on localhost. Default: none, it is required.
 	Issuer string `json:"issuer,omitempty"`
 
+	// The issuer that this server was before, while its URL changes. A store
+	// belongs to its issuer, since tokens and sessions of two that shared one
+	// would be good at both: it is opened for this one, too, and taken over. Every
+	// access token of before is refused, and clients refresh. Remove the line when
+	// every gateway has the new issuer. Default: none.
+	PreviousIssuer string `json:"previous_issuer,omitempty"`
+
 	// The secrets, at least 32 bytes each, from which every key is derived that
 	// protects refresh tokens, cookies and the stored signing keys. The first
 	// mints and all verify, so a secret is changed in three deploys: `old new`,

@@ -18,4 +18,7 @@ type Beat struct {
 	// Failovers counts how often the store was found with another primary than
 	// before, or with one that had started anew: the last writes may be lost.
 	Failovers uint64
+	// Unsafe is why the store may lose what it holds, though it answers; nil for
+	// no reason. It names the fix.
+	Unsafe error
 }

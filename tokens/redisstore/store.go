@@ -96,6 +96,7 @@ type Store struct {
 	leaseFor  time.Duration                // see moved.go
 	stopAfter func(*Options) time.Duration // how long an export waits until every node has stopped
 	seen      atomic.Pointer[sighting]     // of the mark of an export
+	fitness   atomic.Pointer[fitness]      // of the servers; nil before they were asked again
 	journal   journal
 	primaries primariesSeen
 
@@ -184,6 +185,9 @@ func (s *Store) run(ctx context.Context, op string, run func(ctx context.Context
 	}
 	return s.within(ctx, s.conn, func(ctx context.Context, c *connection) error {
 		if !readers[op] {
+			if err := s.mayWrite(); err != nil {
+				return err
+			}
 			if err := s.mayDecide(ctx, c); err != nil {
 				return err
 			}
