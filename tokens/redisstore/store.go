@@ -45,12 +45,16 @@ type Options struct {
 	MasterName string
 	// Username and Password of an ACL user; no Username is Redis's default user.
 	Username, Password string
+	// ReadPassword, if not nil, reads the Password anew. It is asked when a server
+	// refuses the one that is known.
+	ReadPassword func() (string, error)
 	// SentinelUsername and SentinelPassword are for the sentinels themselves.
 	SentinelUsername, SentinelPassword string
 	// Database is the number of the database; a Cluster has only 0.
 	Database int
 	// TLS, if not nil, returns how connections are encrypted. It is asked at the
-	// first Open, since it may read files.
+	// first Open and for each new connection, since it may read files, which
+	// change. With an error then, connections are made as before.
 	TLS func() (*tls.Config, error)
 	// KeyPrefix leads every key; "" for DefaultKeyPrefix. A long one costs
 	// memory for every user.
