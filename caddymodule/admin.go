@@ -54,6 +54,9 @@ const adminBase = "/oauth/"
 //	GET    /oauth/issuers                          the other issuers whose tokens are taken
 //	POST   /oauth/issuers/purge?issuer=…           forgets an issuer's keys on this node, and fetches them anew
 //	GET    /oauth/stats                            counts, keys and the state of the store
+//
+// A subject, client or family that nobody knows is answered 404, with the likely
+// one; for what changes something, `force=true` does it all the same.
 type adminAPI struct {
 	app *App
 	log *zap.Logger
