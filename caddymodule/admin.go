@@ -18,14 +18,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-func init() {
-	caddy.RegisterModule(adminAPI{})
-}
-
 // adminBase is the path of the admin endpoints.
 const adminBase = "/oauth/"
 
-// adminAPI is Caddy's admin API for grants, users and keys. What it changes is
+// adminAPI is the admin API of one app, for grants, users and keys. What it changes is
 // logged and counted as the event `oauth.admin`. Answers are JSON; those marked
 // with * read the whole store and are a stream of lines, one JSON object each:
 // items as they are found, `progress`, and at the end `done` or `error`.
@@ -56,32 +52,12 @@ const adminBase = "/oauth/"
 //	GET    /oauth/issuers                          the other issuers whose tokens are taken
 //	POST   /oauth/issuers/purge?issuer=…           forgets an issuer's keys on this node, and fetches them anew
 //	GET    /oauth/stats                            counts, keys and the state of the store
+//
+// A subject, client or family that nobody knows is answered 404, with the likely
+// one; for what changes something, `force=true` does it all the same.
 type adminAPI struct {
 	app *App
 	log *zap.Logger
-}
-
-// CaddyModule returns the Caddy module information.
-func (adminAPI) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{
-		ID:  "admin.api.oauth",
-		New: func() caddy.Module { return new(adminAPI) },
-	}
-}
-
-// Provision finds the app. A configuration without one is fine, and one whose
-// app fails is reported when Caddy loads the app itself.
-func (a *adminAPI) Provision(ctx caddy.Context) error {
-	a.log = ctx.Logger(a)
-	if app, err := ctx.AppIfConfigured("oauth"); err == nil {
-		a.app = app.(*App)
-	}
-	return nil
-}
-
-// Routes returns the admin routes.
-func (a *adminAPI) Routes() []caddy.AdminRoute {
-	return []caddy.AdminRoute{{Pattern: adminBase, Handler: caddy.AdminHandlerFunc(a.serve)}}
 }
 
 // adminAction is one thing that the admin API does.
@@ -131,9 +107,6 @@ type adminCall struct {
 func (c *adminCall) get(name string) string { return c.URL.Query().Get(name) }
 
 func (a *adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
-	if a.app == nil || a.app.bare() && !strings.HasPrefix(r.URL.Path, adminBase+"issuers") {
-		return adminError(http.StatusNotFound, errors.New("no authorization server is configured: add the global option `oauth`"))
-	}
 	action, name, err := a.route(r)
 	if err != nil {
 		return err
@@ -309,9 +282,3 @@ func (s *lineStream) end(answer any, err error) error {
 	}
 	return s.line("done", answer)
 }
-
-// Interface guards
-var (
-	_ caddy.AdminRouter = (*adminAPI)(nil)
-	_ caddy.Provisioner = (*adminAPI)(nil)
-)

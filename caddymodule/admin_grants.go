@@ -40,7 +40,7 @@ type ended struct {
 type scanned struct {
 	Users      int  `json:"users"`
 	Grants     int  `json:"grants"`
-	Configured bool `json:"configured"` // the client; else perhaps mistyped
+	Configured bool `json:"configured"` // the client
 }
 
 func (a *adminAPI) listGrants(c *adminCall) (any, error) {
@@ -54,6 +54,9 @@ func (a *adminAPI) listGrants(c *adminCall) (any, error) {
 		return a.findGrant(c, subject, family)
 	case subject == "":
 		return nil, errNoSubject
+	}
+	if err := a.checkUser(c, subject); err != nil {
+		return nil, err
 	}
 	families, err := a.issuer().Grants(c.Context(), subject)
 	if err != nil {
@@ -93,6 +96,9 @@ func (a *adminAPI) streamGrants(c *adminCall, client string) (any, error) {
 		}
 		return nil
 	})
+	if err == nil && n.Grants == 0 && !n.Configured {
+		return nil, a.unknownClient(c, client)
+	}
 	return n, coreError(err)
 }
 
@@ -122,6 +128,9 @@ func (a *adminAPI) lookUp(c *adminCall, subject, family string) (g tokens.UserGr
 	if subject == "" {
 		g, found, err = a.issuer().FindGrant(c.Context(), id)
 		return g, found, coreError(err)
+	}
+	if err := a.checkUser(c, subject); err != nil {
+		return g, false, err
 	}
 	all, err := a.issuer().Grants(c.Context(), subject)
 	i := slices.IndexFunc(all, func(f tokens.Family) bool { return f.ID == id })
@@ -169,6 +178,9 @@ func (a *adminAPI) endGrants(c *adminCall) (any, error) {
 	case subject == "":
 		return nil, errNoSubject
 	}
+	if err := a.checkUser(c, subject); err != nil {
+		return nil, err
+	}
 	result, err := a.issuer().EndUser(c.Context(), subject)
 	if err != nil {
 		return nil, coreError(err)
@@ -182,14 +194,16 @@ func (a *adminAPI) endFamily(c *adminCall, subject string) (any, error) {
 		return nil, err
 	}
 	c.event.Family, _ = tokens.ParseFamilyID(c.get("family"))
-	if !found && subject == "" {
-		return ended{}, nil // nobody has it
-	}
 	if subject != "" {
 		g.User = tokens.TagSubject(subject)
 	}
 	c.event.User = g.User
-	// A family that does not exist is ended all the same: it may begin at this moment.
+	if err := a.checkFamily(c, g.User, found); err != nil {
+		return nil, err
+	}
+	if !found && subject == "" {
+		return ended{}, nil // nobody has it any more
+	}
 	if err := a.issuer().EndGrant(c.Context(), g.User, c.event.Family, ""); err != nil {
 		return nil, coreError(err)
 	}
@@ -218,6 +232,15 @@ func (a *adminAPI) endBegun(c *adminCall, subject string) (any, error) {
 		return nil, badRequest("subject: missing; name a subject, a client, or everyone=true")
 	}
 	c.event.Client = client
+	if subject != "" {
+		err = a.checkUser(c, subject)
+	}
+	if err == nil && client != "" {
+		err = a.checkClient(c, client)
+	}
+	if err != nil {
+		return nil, err
+	}
 	stream := c.begin()
 	done, err := a.issuer().EndBegun(c.Context(), tokens.Ends{Subject: subject, Client: client, Before: before}, func(e tokens.Ended) {
 		stream.progress(endedInfo(e))
@@ -232,12 +255,15 @@ func endedInfo(e tokens.Ended) ended {
 // endedClient answers POST /oauth/clients/<id>/end.
 type endedClient struct {
 	Client     string `json:"client"`
-	Configured bool   `json:"configured"` // else perhaps mistyped; what it held has ended all the same
+	Configured bool   `json:"configured"` // it may have been, or is elsewhere
 }
 
 func (a *adminAPI) endClient(c *adminCall) (any, error) {
 	c.event.Client = c.name
 	c.patient()
+	if err := a.checkClient(c, c.name); err != nil {
+		return nil, err
+	}
 	if err := a.issuer().EndClient(c.Context(), c.name); err != nil {
 		return nil, coreError(err)
 	}

@@ -2,7 +2,9 @@ package caddymodule
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -34,7 +36,11 @@ func (a *adminAPI) rotateKeys(c *adminCall) (any, error) {
 func (a *adminAPI) dropKey(c *adminCall) (any, error) {
 	err := a.issuer().DropKey(c.Context(), c.name)
 	if errors.Is(err, tokens.ErrNoKey) {
-		return nil, adminError(http.StatusNotFound, err)
+		ids := make([]string, 0, len(a.keys().Keys))
+		for _, k := range a.keys().Keys {
+			ids = append(ids, k.ID)
+		}
+		return nil, adminError(http.StatusNotFound, fmt.Errorf("%w; there are: %s", err, strings.Join(ids, ", ")))
 	}
 	if err != nil {
 		return nil, coreError(err)

@@ -23,7 +23,7 @@ type changedUser struct {
 	Subject  string `json:"subject"`
 	Disabled bool   `json:"disabled"` // from now on
 	Changed  bool   `json:"changed"`  // it was not so before
-	Known    bool   `json:"known"`    // has logged in, and is remembered; else perhaps mistyped
+	Known    bool   `json:"known"`    // has logged in, and is remembered
 	Ended    int    `json:"ended"`    // refresh token families that lived until now
 }
 
@@ -48,7 +48,10 @@ func (a *adminAPI) findUser(c *adminCall) (tokens.UserState, error) {
 		u.Subject = c.name
 	}
 	c.event.Subject, c.event.User = u.Subject, user
-	return u, coreError(err)
+	if err != nil {
+		return u, coreError(err)
+	}
+	return u, a.checkTag(c, user, c.name)
 }
 
 func (a *adminAPI) showUser(c *adminCall) (any, error) {
@@ -129,6 +132,9 @@ func (a *adminAPI) denyToken(c *adminCall) (any, error) {
 		return nil, badRequest("jti: not one of an access token of this server")
 	}
 	c.event.Subject = body.Subject
+	if err := a.checkUser(c, body.Subject); err != nil {
+		return nil, err
+	}
 	if err := a.issuer().DenyTokenID(c.Context(), body.Subject, id); err != nil {
 		return nil, coreError(err)
 	}

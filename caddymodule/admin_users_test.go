@@ -100,9 +100,6 @@ func TestDisabledUser(t *testing.T) {
 	if resp, _ := g.call("/orders", g.login().AccessToken); resp.StatusCode != http.StatusOK {
 		t.Errorf("guarded call once enabled: %d", resp.StatusCode)
 	}
-	if out, warnings := g.ok("users", "disable", "mallory"); !strings.Contains(warnings, "<login>|<id>") || !strings.Contains(out, "mallory is disabled") {
-		t.Errorf("disabling a mistyped subject:\n%s%s", out, warnings)
-	}
 	if logs := g.logs(); !strings.Contains(logs, `"disable_user"`) || !strings.Contains(logs, `"enable_user"`) || !strings.Contains(logs, `"client_ip":"127.0.0.1"`) {
 		t.Error("the audit is missing in the log")
 	}
@@ -128,7 +125,7 @@ func TestDisabledMachine(t *testing.T) {
 // commands take.
 func TestDisabledWithoutProfile(t *testing.T) {
 	g := startGateway(t, gatewayOptions{})
-	g.ok("users", "disable", "google|1234")
+	g.ok("users", "disable", "google|1234", "--force")
 	hash := tokens.TagSubject("google|1234").String()
 	if out, _ := g.ok("users", "disabled"); out != "(user "+hash+")\n" {
 		t.Errorf("disabled users:\n%s", out)
@@ -230,9 +227,6 @@ func TestGrantsOfAClient(t *testing.T) {
 	if out, warnings := g.ok("grants", "list", "--client", "worker"); out != "nobody is signed in at worker\n" || warnings != "" {
 		t.Errorf("grants of another client:\n%s%s", out, warnings)
 	}
-	if out, warnings := g.ok("grants", "list", "--client", "my-sap"); out != "nobody is signed in at my-sap\n" || !strings.Contains(warnings, `no client "my-sap" is configured`) {
-		t.Errorf("grants of a mistyped client:\n%s%s", out, warnings)
-	}
 	lines, _ := g.ok("grants", "list", "--client", "my-spa", "--json")
 	var line struct {
 		Grant grantInfo `json:"grant"`
@@ -253,12 +247,6 @@ func TestGrantsOfAClient(t *testing.T) {
 		if out, _, err := g.runWith("", args...); err == nil || out != "" || !strings.Contains(err.Error(), "no grant with the family "+line.Grant.Family) {
 			t.Errorf("the ended grant, %v: %v\n%s", more, err, out)
 		}
-	}
-	if _, warnings := g.ok("grants", "list", "alice"); !strings.Contains(warnings, "'local|alice'") {
-		t.Errorf("no hint at what a subject is: %s", warnings)
-	}
-	if _, warnings := g.ok("clients", "end", "my-sap"); !strings.Contains(warnings, `no client "my-sap" is configured`) {
-		t.Errorf("no warning of an unknown client: %s", warnings)
 	}
 	g.ok("clients", "end", "my-spa")
 	if out, _ := g.ok("grants", "list", "--client", "my-spa"); !strings.HasPrefix(out, "nobody") {

@@ -34,6 +34,13 @@ type App struct {
 	// http only on localhost. Default: none, it is required.
 	Issuer string `json:"issuer,omitempty"`
 
+	// The issuer that this server was before, while its URL changes. A store
+	// belongs to its issuer, since tokens and sessions of two that shared one
+	// would be good at both: it is opened for this one, too, and taken over. Every
+	// access token of before is refused, and clients refresh. Remove the line when
+	// every gateway has the new issuer. Default: none.
+	PreviousIssuer string `json:"previous_issuer,omitempty"`
+
 	// The secrets, at least 32 bytes each, from which every key is derived that
 	// protects refresh tokens, cookies and the stored signing keys. The first
 	// mints and all verify, so a secret is changed in three deploys: `old new`,
@@ -148,17 +155,22 @@ func (a *App) Start() error {
 		a.tellLosses()
 	}
 	a.issuerKeys.start()
+	serving.begin(a)
 	return nil
 }
 
 // Stop closes nothing: an older configuration's requests may still run.
-func (a *App) Stop() error { return a.stopRuntime() }
+func (a *App) Stop() error {
+	serving.end(a)
+	return nil
+}
 
 // Cleanup releases what Provision took.
 func (a *App) Cleanup() error {
 	if a.observer != nil {
 		a.observer.flood.flush()
 	}
+	serving.end(a) // a configuration that Caddy has refused after its start is not stopped
 	if a.emitter != nil {
 		a.emitter.close()
 	}

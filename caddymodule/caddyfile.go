@@ -32,6 +32,7 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //
 //	oauth {
 //	    issuer <url>
+//	    previous_issuer <url>
 //	    secret <value> [<older value>...]
 //	    store <module> ...
 //	    denylist {
@@ -123,7 +124,8 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (a *App) options() options {
 	return options{
-		"issuer": stringOption(&a.Issuer),
+		"issuer":          stringOption(&a.Issuer),
+		"previous_issuer": stringOption(&a.PreviousIssuer),
 		"secret": {read: func(g *grammar) (err error) {
 			a.Secrets, err = g.words()
 			return err

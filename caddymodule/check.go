@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -12,6 +13,7 @@ import (
 func (a *App) Check() error {
 	return firstOf(
 		func() error { return checkIssuer(a.Issuer) },
+		a.checkPreviousIssuer,
 		func() error { return checkSecrets(a.Secrets) },
 		func() error { return within("denylist", a.Denylist.Check()) },
 		a.checkTokenCache,
@@ -22,6 +24,22 @@ func (a *App) Check() error {
 		a.checkAPIs,
 		func() error { return a.checkClients(tokens.TagClient) },
 	)
+}
+
+// checkPreviousIssuer checks that it is one that there can have been.
+func (a *App) checkPreviousIssuer() error {
+	if a.PreviousIssuer == "" {
+		return nil
+	}
+	if a.PreviousIssuer == a.Issuer {
+		return wrong("previous_issuer", "it is the issuer itself: remove the line, or write the URL that it had before")
+	}
+	var bad *problem
+	if errors.As(checkIssuer(a.PreviousIssuer), &bad) {
+		bad.option = "previous_issuer"
+		return bad
+	}
+	return nil
 }
 
 // checkLogins checks what is common to all login modules. Each checks the rest itself.

@@ -62,7 +62,11 @@ func explainCall(address string, err error) error {
 			return errors.New(answer.Error)
 		}
 	}
-	return fmt.Errorf("asking the admin API at %s: %w", address, err)
+	hint := "" // Caddy's client wraps no error
+	if strings.Contains(err.Error(), "refused") {
+		hint = "; after a refused reload Caddy listens where the refused configuration has its `admin`: name that with --address"
+	}
+	return fmt.Errorf("asking the admin API at %s: %w%s", address, err, hint)
 }
 
 // call asks the admin API and prints the answer.

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -25,9 +24,6 @@ func listGrantsCommand() *cobra.Command {
 				return listOfClient(cmd, client)
 			}
 			return call(cmd, http.MethodGet, "grants", url.Values{"subject": args}, func(w io.Writer, list grantList) error {
-				if len(list.Grants) == 0 {
-					hintSubject(cmd, args[0])
-				}
 				return printGrants(w, list)
 			})
 		})
@@ -51,9 +47,6 @@ func listOfClient(cmd *cobra.Command, client string) error {
 	})
 	if err != nil || asJSON(cmd) {
 		return err
-	}
-	if !end.Configured {
-		warn(cmd, "no client %q is configured: is the id right?", client)
 	}
 	if end.Grants == 0 {
 		_, err = fmt.Fprintf(out, "nobody is signed in at %s\n", client)
@@ -88,6 +81,7 @@ func endGrantsCommand() *cobra.Command {
 	end.Flags().String("family", "", "End this family, whoever has it")
 	end.Flags().String("before", "", "End what comes from logins at or before this time, such as 2026-11-01T00:00:00Z")
 	end.Flags().String("client", "", "With --before: at this client")
+	forceFlag(end, "Take a subject, client or family that nobody knows")
 	end.Flags().Bool("everyone", false, "With --before: of all users, their sessions too")
 	return end
 }
@@ -95,7 +89,7 @@ func endGrantsCommand() *cobra.Command {
 func endGrants(cmd *cobra.Command, args []string) error {
 	before, client, family := textFlag(cmd, "before"), textFlag(cmd, "client"), textFlag(cmd, "family")
 	everyone, _ := cmd.Flags().GetBool("everyone")
-	query := url.Values{}
+	query := withForce(cmd, url.Values{})
 	if len(args) > 0 {
 		query.Set("subject", args[0])
 	}
@@ -114,13 +108,10 @@ func endGrants(cmd *cobra.Command, args []string) error {
 			return wrongUsef("--client needs --before; to end all that a client holds: caddy oauth clients end %s", client)
 		case everyone:
 			return wrongUsef("--everyone needs --before; to end all that anybody has until now: caddy oauth everyone end --yes")
-		case len(query) == 0:
+		case !query.Has("subject") && !query.Has("family"):
 			return wrongUsef("name a subject, such as 'local|alice', or a --family")
 		}
 		return call(cmd, http.MethodDelete, "grants", query, func(w io.Writer, answer ended) error {
-			if answer.Ended == 0 && len(args) > 0 {
-				hintSubject(cmd, args[0])
-			}
 			what := "and every access token of theirs"
 			if !query.Has("family") {
 				what = "the sessions, and every access token"
@@ -146,11 +137,21 @@ func endGrants(cmd *cobra.Command, args []string) error {
 	return err
 }
 
-// hintSubject tells what a subject looks like to somebody who wrote a name.
-func hintSubject(cmd *cobra.Command, subject string) {
-	if !strings.Contains(subject, "|") && !strings.HasSuffix(subject, "@clients") {
-		warn(cmd, "%q is no subject: those of people are <login>|<id>, such as 'local|%s', those of machines <client_id>@clients", subject, subject)
+// forceFlag lets a command be about what nobody knows.
+func forceFlag(cmd *cobra.Command, usage string) {
+	cmd.Flags().Bool("force", false, usage+": else that is an error")
+}
+
+// withForce adds the flag to a query, which may be nil.
+func withForce(cmd *cobra.Command, query url.Values) url.Values {
+	if force, err := cmd.Flags().GetBool("force"); err != nil || !force {
+		return query
 	}
+	if query == nil {
+		query = url.Values{}
+	}
+	query.Set("force", "true")
+	return query
 }
 
 func textFlag(cmd *cobra.Command, name string) string {
@@ -162,14 +163,15 @@ func clientsCommand() *cobra.Command {
 	end := command("end <client_id>", "Ends every refresh token and access token that a client holds until now", cobra.ExactArgs(1),
 		func(cmd *cobra.Command, args []string) error {
 			return patiently(cmd, endUntilHeard, func() error {
-				return call(cmd, http.MethodPost, "clients/"+url.PathEscape(args[0])+"/end", nil, func(w io.Writer, answer endedClient) error {
+				return call(cmd, http.MethodPost, "clients/"+url.PathEscape(args[0])+"/end", withForce(cmd, nil), func(w io.Writer, answer endedClient) error {
 					if !answer.Configured {
-						warn(cmd, "no client %q is configured: is the id right? What it may have held has ended all the same", args[0])
+						warn(cmd, "no client %q is configured here; what it held has ended all the same", args[0])
 					}
 					_, err := fmt.Fprintf(w, "ended: everything that %s held\n", args[0])
 					return err
 				})
 			})
 		})
+	forceFlag(end, "End a client that nobody knows")
 	return group("clients", "Ends what a client holds", end)
 }

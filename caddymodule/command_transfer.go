@@ -209,7 +209,7 @@ func importFile(cmd *cobra.Command, s *transferStore, from string) error {
 	defer stop()
 	meter := newMeter(cmd)
 	defer meter.clear()
-	source, counts, err := tokens.ReadExport(ctx, s.store, s.secrets, in, func(c tokens.TransferCounts) { meter.show(countsText(c)) })
+	source, counts, err := tokens.ReadExport(ctx, s.store, s.secrets, s.issuers, in, func(c tokens.TransferCounts) { meter.show(countsText(c)) })
 	if err != nil {
 		return err
 	}
@@ -238,11 +238,12 @@ const clockTolerance = 5 * time.Second
 type transferStore struct {
 	store   tokens.Store
 	secrets *tokens.Secrets
+	issuers []string
 }
 
 // open opens a store that is there, stopped or not.
 func (s *transferStore) open(ctx context.Context) error {
-	_, err := s.store.Open(ctx, tokens.OpenRequest{Secrets: s.secrets.IDs(), Transfer: true})
+	_, err := s.store.Open(ctx, tokens.OpenRequest{Secrets: s.secrets.IDs(), Issuers: s.issuers, Transfer: true})
 	return err
 }
 
@@ -254,7 +255,7 @@ func withStore(cmd *cobra.Command, run func(*transferStore) error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, app.Cleanup()) }()
-	s := &transferStore{}
+	s := &transferStore{issuers: app.issuers()}
 	if s.secrets, err = app.existingSecrets(); err != nil {
 		return err
 	}

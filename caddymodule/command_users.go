@@ -15,9 +15,6 @@ func usersCommand() *cobra.Command {
 	show := command("show {<subject> | <hash>}", "Shows what is known of a subject, such as 'local|alice', or of its hash in the log", cobra.ExactArgs(1),
 		func(cmd *cobra.Command, args []string) error {
 			return call(cmd, http.MethodGet, "users/"+url.PathEscape(args[0]), nil, func(w io.Writer, u userInfo) error {
-				if !u.Known && u.Subject == args[0] { // and no hash
-					hintSubject(cmd, args[0])
-				}
 				return printTable(w, [][]string{
 					{"subject", u.Subject},
 					{"hash in the log", u.User},
@@ -30,17 +27,12 @@ func usersCommand() *cobra.Command {
 		})
 	disable := command("disable {<subject> | <hash>}", "Ends all that a subject has and refuses it on every node, until it is enabled", cobra.ExactArgs(1),
 		func(cmd *cobra.Command, args []string) error {
-			return call(cmd, http.MethodPost, "users/"+url.PathEscape(args[0])+"/disable", nil, func(w io.Writer, u changedUser) error {
-				if !u.Known {
-					if u.Subject == args[0] {
-						hintSubject(cmd, args[0])
-					}
-					warn(cmd, "%s has never logged in, or not for long: is the subject right? It is refused from now on all the same", args[0])
-				}
+			return call(cmd, http.MethodPost, "users/"+url.PathEscape(args[0])+"/disable", withForce(cmd, nil), func(w io.Writer, u changedUser) error {
 				_, err := fmt.Fprintf(w, "%s is disabled; ended: %s, the sessions, and every access token\n", u.Subject, families(u.Ended))
 				return err
 			})
 		})
+	forceFlag(disable, "Refuse a subject that nobody knows yet")
 	enable := command("enable {<subject> | <hash>}", "Lets a disabled subject log in again", cobra.ExactArgs(1),
 		func(cmd *cobra.Command, args []string) error {
 			return call(cmd, http.MethodPost, "users/"+url.PathEscape(args[0])+"/enable", nil, func(w io.Writer, u changedUser) error {
@@ -83,6 +75,7 @@ func tokensCommand() *cobra.Command {
 		"Denies one access token, which it reads from the standard input, or finds by subject and jti", cobra.NoArgs, denyToken)
 	deny.Flags().String("subject", "", "The token's sub")
 	deny.Flags().String("jti", "", "The token's jti")
+	forceFlag(deny, "Take a subject that nobody knows")
 	return group("tokens", "Denies access tokens", deny)
 }
 
@@ -98,7 +91,7 @@ func denyToken(cmd *cobra.Command, _ []string) error {
 		}
 		body.Token = text
 	}
-	return callWith(cmd, http.MethodPost, "tokens/deny", nil, body, func(w io.Writer, answer deniedToken) error {
+	return callWith(cmd, http.MethodPost, "tokens/deny", withForce(cmd, nil), body, func(w io.Writer, answer deniedToken) error {
 		_, err := fmt.Fprintf(w, "denied: the access token %s of %s\n", answer.ID, answer.Subject)
 		return err
 	})

@@ -45,6 +45,7 @@ func (a *App) coreSettings() tokens.Settings {
 		longest = max(longest, api.accessTokenLifetime())
 	}
 	return tokens.Settings{
+		Issuers: a.issuers(),
 		Keys: tokens.KeySettings{
 			Algorithms:  a.algorithms(),
 			RotateEvery: a.Signing.rotateEvery(),
@@ -54,6 +55,15 @@ func (a *App) coreSettings() tokens.Settings {
 		MaxLag:        a.Denylist.maxLag(),
 		AllowStale:    a.Denylist.allowStale(),
 	}
+}
+
+// issuers are those that the store is opened for: this one, and the one that it
+// was before.
+func (a *App) issuers() []string {
+	if a.PreviousIssuer == "" {
+		return []string{a.Issuer}
+	}
+	return []string{a.Issuer, a.PreviousIssuer}
 }
 
 // keepLeeway is how much longer than its last token a signing key is kept, for

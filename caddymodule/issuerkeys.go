@@ -68,15 +68,6 @@ type issuerKeys struct {
 	heard *observer
 }
 
-// newIssuerKeys makes a set of none, which is a collector of the registry.
-func newIssuerKeys(registry *prometheus.Registry) (*issuerKeys, error) {
-	k := new(issuerKeys)
-	if err := registry.Register(k); err != nil {
-		return nil, fmt.Errorf("registering metrics: %w", err)
-	}
-	return k, nil
-}
-
 // take finds the keys in the pool or makes them, and fetches nothing.
 func (k *issuerKeys) take(source handler.KeySource, rsa jose.Algorithm, heard *observer) (*tokens.RemoteKeys, error) {
 	k.mu.Lock()

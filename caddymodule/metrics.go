@@ -82,6 +82,7 @@ func newMetrics() *metrics {
 	m.store = m.histogram("store_duration_seconds", "Duration of store operations.", "op")
 	m.storeFails = m.counter("store_errors_total", "Store operations that failed.", "op")
 	m.endpoints = m.histogram("endpoint_duration_seconds", "Duration of requests to the endpoints.", "endpoint", "code")
+	m.collectors = append(m.collectors, servingCollector{})
 	return m
 }
 

@@ -33,7 +33,7 @@ var outcomes = map[tokens.EventKind][]string{
 	tokens.EventStoreTrouble:        append([]string{"open", "close", "signing_keys", "watermarks", "renewal", "feed", "feed_gap", "feed_replaced", guardTrouble}, servedNames()...),
 	tokens.EventStoreFailover:       {"other_primary"},
 	tokens.EventClockSkew:           {tokens.ClockAhead, tokens.ClockBehind, tokens.ClockAgrees, tokens.ClockSet},
-	tokens.EventHealth:              {healthOK, string(tokens.TroubleStore), string(tokens.TroubleSecret), string(tokens.TroubleClock)},
+	tokens.EventHealth:              {healthOK, string(tokens.TroubleStore), string(tokens.TroubleSecret), string(tokens.TroubleIssuer), string(tokens.TroubleUnsafe), string(tokens.TroubleClock)},
 	tokens.EventBackgroundRecovered: {"denylist", "feed", "history", "heartbeat", "signing_keys", "issuer_keys", "open", "store", "events", "subscriber"},
 	tokens.EventAdmin:               {"end_grants", "end_client", "end_everyone", "disable_user", "enable_user", "deny_token", "rotate_keys", "drop_key", "backup", "export", "undo_export", "purge_issuer"},
 }

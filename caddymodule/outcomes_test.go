@@ -259,7 +259,7 @@ var descOf = regexp.MustCompile(`fqName: "([^"]+)".*variableLabels: \{([^}]*)\}`
 func described(t *testing.T) map[string][]string {
 	t.Helper()
 	collectors := append(slices.Clone(processMetrics.collectors),
-		newStateCollector(nil), newHealthCollector(nil), newFeedCollector(nil), newHoldingsCollector(nil), new(issuerKeys))
+		servingCollector{})
 	found := make(map[string][]string)
 	for _, c := range collectors {
 		ch := make(chan *prometheus.Desc, 16)

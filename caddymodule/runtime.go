@@ -76,17 +76,8 @@ func (a *App) provisionRuntime(ctx caddy.Context) error {
 	if err := a.takeClientKeys(r.observer); err != nil {
 		return err
 	}
-	if r.issuer, err = tokens.NewIssuer(a.coreConfig(r.observer), shared.state); err != nil {
-		return err
-	}
-	registry := ctx.GetMetricsRegistry()
-	if err := errors.Join(
-		registry.Register(newStateCollector(shared.state)), registry.Register(newHealthCollector(shared.state)), registry.Register(newFeedCollector(shared.state)),
-		registry.Register(newHoldingsCollector(shared.state)),
-	); err != nil {
-		return fmt.Errorf("registering metrics: %w", err)
-	}
-	return nil
+	r.issuer, err = tokens.NewIssuer(a.coreConfig(r.observer), shared.state)
+	return err
 }
 
 // startRuntime opens the store, so that what an operator must mend stops the
@@ -124,9 +115,6 @@ func (r *runtime) awaitStore(context.Context) {
 func (r *runtime) recovered(err error) {
 	r.observer.Happened(r.ctx, tokens.Event{Kind: tokens.EventBackgroundRecovered, Outcome: "open", Cause: err})
 }
-
-// stopRuntime leaves everything open: the requests under way finish on it.
-func (a *App) stopRuntime() error { return nil }
 
 // cleanupRuntime releases the shared state, once. Caddy calls it after a failed Provision too.
 func (a *App) cleanupRuntime() error {

@@ -71,6 +71,11 @@ func counts[L ~string](counters map[L]prometheus.Counter) map[string]float64 {
 	return values
 }
 
+// stateCollectors are all that report on shared state.
+func stateCollectors(state *tokens.State) []prometheus.Collector {
+	return []prometheus.Collector{newStateCollector(state), newHealthCollector(state), newFeedCollector(state), newHoldingsCollector(state)}
+}
+
 // stateCollector reports what shared state holds, read when it is scraped.
 type stateCollector struct {
 	state         *tokens.State

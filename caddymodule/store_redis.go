@@ -46,14 +46,15 @@ type RedisStore struct {
 	// The ACL user. Default: Redis's default user.
 	Username string `json:"username,omitempty"`
 
-	// The password, best as `{env.NAME}` or `{file.PATH}`. Default: none.
+	// The password, best as `{env.NAME}` or `{file.PATH}`. A file is read again
+	// when Redis refuses what it held. Default: none.
 	Password string `json:"password,omitempty"`
 
 	// The user for the sentinels themselves. Default: their default user.
 	SentinelUsername string `json:"sentinel_username,omitempty"`
 
 	// The password for the sentinels themselves, best as `{env.NAME}` or
-	// `{file.PATH}`. Default: none.
+	// `{file.PATH}`. It is read when the configuration is loaded. Default: none.
 	SentinelPassword string `json:"sentinel_password,omitempty"`
 
 	// The number of the database; a Cluster has only 0. Default: 0
@@ -252,14 +253,17 @@ func (r *RedisStore) resolve() error {
 		}
 		*secret.target = value
 	}
+	if strings.HasPrefix(r.Password, "{file.") {
+		r.options.ReadPassword = func() (string, error) { return resolve(r.Password) }
+	}
 	if r.TLS != nil {
 		r.options.TLS = r.TLS.config
 	}
 	return nil
 }
 
-// config reads the files, at the first connection: `caddy validate` may run
-// where they are not.
+// config reads the files, for each connection: they are renewed, and `caddy
+// validate` may run where they are not.
 func (t *RedisTLS) config() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
 	if t.CA != "" {
@@ -273,21 +277,13 @@ func (t *RedisTLS) config() (*tls.Config, error) {
 		}
 	}
 	if t.Certificate != "" {
-		if _, err := t.pair(); err != nil {
-			return nil, err
+		pair, err := tls.LoadX509KeyPair(t.Certificate, t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("reading tls certificate: %w", err)
 		}
-		// Read again for each connection, since certificates are renewed.
-		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return t.pair() }
+		c.Certificates = []tls.Certificate{pair}
 	}
 	return c, nil
-}
-
-func (t *RedisTLS) pair() (*tls.Certificate, error) {
-	pair, err := tls.LoadX509KeyPair(t.Certificate, t.Key)
-	if err != nil {
-		return nil, fmt.Errorf("reading tls certificate: %w", err)
-	}
-	return &pair, nil
 }
 
 // PoolKey names the data: the servers, whatever their order, the database and the prefix.

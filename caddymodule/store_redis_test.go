@@ -268,3 +268,60 @@ func TestRedisStartFails(t *testing.T) {
 		}
 	}
 }
+
+// R8, R-54: Redis's eviction policy is changed while the gateway runs.
+func TestEvictionTurnedOn(t *testing.T) {
+	redis := redistest.Start(t)
+	g := startGateway(t, gatewayOptions{StoreIn: redisAt(redis.Addr)})
+	session := g.login()
+	health := func() string {
+		_, body := g.do(g.request(g.url("/oauth/health"), nil))
+		return strings.TrimSpace(body)
+	}
+	redis.Do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+	eventually(t, "health to tell", func() bool { return health() == "store_unsafe" })
+	if _, text := g.admin(http.MethodGet, "/metrics"); series(t, text, `caddy_oauth_healthy{reason="store_unsafe"}`) != 0 {
+		t.Error("the metric says that all is well")
+	}
+	if logs := g.logs(); !strings.Contains(logs, `"level":"error"`) || !strings.Contains(logs, `"msg":"health","outcome":"store_unsafe"`) || !strings.Contains(logs, "set `maxmemory-policy noeviction`") {
+		t.Error("the log has no alarm that names the fix")
+	}
+	if out, _ := g.ok("stats"); !strings.Contains(out, "maxmemory-policy is allkeys-lru") {
+		t.Errorf("stats:\n%s", out)
+	}
+	if answer := g.refresh(session.RefreshToken); answer.AccessToken == "" {
+		t.Errorf("refresh: %d %s", answer.status, answer.body)
+	}
+	redis.Do("CONFIG", "SET", "maxmemory-policy", "noeviction")
+	eventually(t, "health to be well", func() bool { return health() == "ok" })
+}
+
+// R13: a password in {file.…} is changed while the gateway runs. A reload of the
+// same text does nothing, so the file is read when Redis refuses what it held.
+func TestRedisPasswordInAFileChanges(t *testing.T) {
+	server := redistest.Start(t)
+	g := newGateway(t)
+	file := filepath.Join(g.dir, "redis-password")
+	change := func(password string) {
+		server.Do("ACL", "SETUSER", "gate", "on", "resetpass", ">"+password, "~*", "&*", "+@all")
+		server.Do("CLIENT", "KILL", "USER", "gate")
+		if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change("canary-first")
+	if err := g.load(gatewayOptions{StoreIn: "redis {\n address " + server.Addr + "\n timeout 5s\n username gate\n password {file." + file + "}\n}"}); err != nil {
+		t.Fatal(err)
+	}
+	session := g.login()
+	for _, password := range []string{"canary-second", "canary-third"} {
+		change(password)
+		if session = g.refresh(session.RefreshToken); session.AccessToken == "" {
+			t.Fatalf("refresh after the password has changed: %d %s", session.status, session.body)
+		}
+	}
+	eventually(t, "health to be well", func() bool { status, _ := g.health(); return status == http.StatusOK })
+	if logs := g.logs(); strings.Contains(logs, "canary-second") {
+		t.Error("the password is in the log")
+	}
+}

@@ -40,7 +40,7 @@ func TestMove(t *testing.T) {
 	}
 	family := claim(t, ended.AccessToken, "gh_fam")
 	g.ok("grants", "end", "local|alice", family)
-	g.ok("users", "disable", "local|mallory")
+	g.ok("users", "disable", "local|mallory", "--force")
 	machine := g.machineToken()
 
 	// The running server writes; it stops to decide, and goes on guarding.

@@ -21,6 +21,8 @@ func TestHealth(t *testing.T) {
 		{"well", http.MethodGet, "", 200, "ok\n", ""},
 		{"store", http.MethodGet, tokens.TroubleStore, 503, "store_unavailable\n", "2"},
 		{"secret", http.MethodGet, tokens.TroubleSecret, 503, "wrong_secret\n", "2"},
+		{"A10: issuer", http.MethodGet, tokens.TroubleIssuer, 503, "other_issuer\n", "2"},
+		{"R8: store that may lose", http.MethodGet, tokens.TroubleUnsafe, 503, "store_unsafe\n", "2"},
 		{"clock", http.MethodHead, tokens.TroubleClock, 503, "clock_skew\n", "2"},
 		{"other method", http.MethodPost, "", 405, "", ""},
 	} {

@@ -58,7 +58,7 @@ func (s *Server) sealTicket(w http.ResponseWriter, r *http.Request, kind ticketK
 	if err != nil {
 		return "", fmt.Errorf("sealing ticket: %w", err)
 	}
-	return base64.RawURLEncoding.EncodeToString(s.Secrets().Seal(tokens.PurposeSealPage, b, []byte(kind))), nil
+	return base64.RawURLEncoding.EncodeToString(s.Secrets().Seal(tokens.PurposeSealPage, b, s.sealedFor(kind))), nil
 }
 
 // openTicket reads the ticket of a form that came back in the browser that got
@@ -68,7 +68,7 @@ func (s *Server) openTicket(r *http.Request, kind ticketKind, text string) (*tic
 	if err != nil {
 		return nil, errTicketBad
 	}
-	b, _, err := s.Secrets().Open(tokens.PurposeSealPage, sealed, []byte(kind))
+	b, _, err := s.Secrets().Open(tokens.PurposeSealPage, sealed, s.sealedFor(kind))
 	if err != nil {
 		return nil, errTicketBad
 	}
@@ -86,6 +86,12 @@ func (s *Server) openTicket(r *http.Request, kind ticketKind, text string) (*tic
 		return &t, errTicketExpired
 	}
 	return &t, nil
+}
+
+// sealedFor is what a ticket is good for: one form of one issuer. Another may
+// have the same secret, with a store of its own.
+func (s *Server) sealedFor(kind ticketKind) []byte {
+	return []byte(string(kind) + " " + s.IssuerURL)
 }
 
 // stillValid reports whether a request that was validated when its page was

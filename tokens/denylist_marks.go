@@ -59,6 +59,16 @@ func (d *Denylist) ClientWatermark(ctx context.Context, client ClientTag) (time.
 	return m.client, err
 }
 
+// wasEnded reports whether a client has been ended by itself, ever.
+func (d *Denylist) wasEnded(ctx context.Context, client ClientTag) (bool, error) {
+	held, err := d.recentMarks(ctx, d.clock(), d.limits.Load())
+	if err != nil {
+		return false, err
+	}
+	_, ended := held.before[client]
+	return ended, nil
+}
+
 // watermarkOrStale is ClientWatermark for guarded routes, which may go on
 // without the store.
 func (d *Denylist) watermarkOrStale(ctx context.Context, client ClientTag, now time.Time, limits *denylistLimits) (time.Time, error) {

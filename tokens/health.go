@@ -13,6 +13,8 @@ type Trouble string
 const (
 	TroubleStore  Trouble = "store_unavailable" // the store does not answer, or has not been opened yet
 	TroubleSecret Trouble = "wrong_secret"      // the store belongs to gateways with another secret
+	TroubleIssuer Trouble = "other_issuer"      // the store belongs to another issuer
+	TroubleUnsafe Trouble = "store_unsafe"      // the store answers, and may lose what it holds
 	TroubleClock  Trouble = "clock_skew"        // this node's clock is off by more than MaxClockSkew
 )
 
@@ -47,11 +49,14 @@ func (s *State) Health() Health {
 
 // troubleOf says what an error of the store means for this node.
 func troubleOf(err error) Trouble {
+	var other *OtherIssuerError
 	switch {
 	case err == nil:
 		return ""
 	case errors.Is(err, ErrWrongSecret):
 		return TroubleSecret
+	case errors.As(err, &other):
+		return TroubleIssuer
 	}
 	return TroubleStore
 }

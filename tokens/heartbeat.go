@@ -58,7 +58,11 @@ func (b *heartbeat) beat(ctx context.Context) {
 	}
 	b.noticeLoss(ctx, err)
 	h.Trouble, h.Cause = troubleOf(err), err
-	if err == nil && h.ClockSkew.Abs() > MaxClockSkew {
+	switch {
+	case err != nil:
+	case answer.Unsafe != nil:
+		h.Trouble, h.Cause = TroubleUnsafe, answer.Unsafe
+	case h.ClockSkew.Abs() > MaxClockSkew:
 		h.Trouble, h.Cause = TroubleClock, cmp.Or(answer.ClockDoubt, clockError(h.ClockSkew))
 	}
 	s.setHealth(ctx, h)

@@ -46,6 +46,7 @@ type State struct {
 // latest configuration wins.
 type Settings struct {
 	Secrets       *Secrets
+	Issuers       []string // as OpenRequest.Issuers
 	Keys          KeySettings
 	TokenLifetime time.Duration // the longest access token lifetime of this configuration
 	MaxLag        time.Duration // how old a verdict of the denylist may be; 0 for DefaultMaxLag
@@ -175,7 +176,7 @@ func (s *State) load(ctx context.Context, set *Settings) error {
 	if set == nil || set.Secrets == nil {
 		return errors.New("opening state: no secret is configured")
 	}
-	res, err := s.Store.Open(ctx, OpenRequest{Secrets: set.Secrets.IDs(), TokenLifetime: set.TokenLifetime, Expected: set.StoreExpected && !s.opened.Load()})
+	res, err := s.Store.Open(ctx, OpenRequest{Secrets: set.Secrets.IDs(), Issuers: set.Issuers, TokenLifetime: set.TokenLifetime, Expected: set.StoreExpected && !s.opened.Load()})
 	if err != nil {
 		return err
 	}
@@ -205,7 +206,7 @@ func (s *State) takeBack(ctx context.Context, was OpenResult) error {
 	if len(was.Secrets) == 0 {
 		return nil
 	}
-	_, err := s.Store.Open(ctx, OpenRequest{Secrets: was.Secrets})
+	_, err := s.Store.Open(ctx, OpenRequest{Secrets: was.Secrets, Issuers: was.Issuers})
 	return err
 }
 

@@ -33,7 +33,7 @@ type Store interface {
 	Pulse
 
 	// Open opens the store or returns why an operator must act: ErrWrongSecret,
-	// or an error that names the file or address and the mend. It is called
+	// an *OtherIssuerError, or an error that names the file or address and the mend. It is called
 	// before any other method; again, it only applies the new OpenRequest.
 	Open(ctx context.Context, r OpenRequest) (OpenResult, error)
 	// Close releases the store. Calls under way end first.
@@ -43,10 +43,14 @@ type Store interface {
 // ErrWrongSecret is returned by Open when the store belongs to gateways with another secret.
 var ErrWrongSecret = errors.New("the store was written under another secret: configure the same `secret` on every gateway that shares it, or keep the old one as a second value")
 
-// OpenRequest says under which secrets a store is opened.
+// OpenRequest says under which secrets, and for which issuer, a store is opened.
 type OpenRequest struct {
 	// Secrets are the identifiers (not the values) of the configured secrets, the minting one first.
 	Secrets [][16]byte
+	// Issuers are the issuer and, while its URL changes, the one that it had
+	// before. The store belongs to the issuers that it was last opened for, and
+	// opens for those that share one with them.
+	Issuers []string
 	// TokenLifetime is the longest access token lifetime of this
 	// configuration; the store remembers the longest that it was ever opened with.
 	TokenLifetime time.Duration
@@ -66,6 +70,7 @@ type OpenResult struct {
 	// Secrets are the identifiers that it was opened with before: what to open
 	// it with again when the new ones turn out not to open the signing keys.
 	Secrets [][16]byte
+	Issuers []string // that it was opened for before
 }
 
 // Families decides about refresh token families and keeps their grants.

@@ -29,4 +29,7 @@ type Beat struct {
 	// ClockDoubt is why the store does not go by its machine's clock, which has
 	// jumped; nil where it does.
 	ClockDoubt error
+	// Unsafe is why the store may lose what it holds, though it answers; nil for
+	// no reason. It names the fix.
+	Unsafe error
 }

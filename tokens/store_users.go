@@ -54,6 +54,7 @@ type StoreRecord struct {
 	Now           time.Time // the store's time when it was written, milliseconds
 	TokenLifetime time.Duration
 	Secrets       [][16]byte // the identifiers of the secrets that it was last opened with
+	Issuers       []string   // that it was last opened for
 	KeysVersion   uint64
 	Keys          []byte // sealed
 }

@@ -131,9 +131,9 @@ var errOtherSecret = errors.New("the export is of gateways with another secret: 
 // ReadExport fills an empty store, not open yet, from an export, and returns
 // what that says of the store that it comes from. The secrets must be those of
 // the gateways there: without them no refresh token, cookie or signing key in it
-// is of any use. After an error the store can't be opened; the same export may
+// is of any use; and the issuers must share one with theirs. After an error the store can't be opened; the same export may
 // be read into it again.
-func ReadExport(ctx context.Context, store Transfers, secrets *Secrets, r io.Reader, progress func(TransferCounts)) (*StoreRecord, TransferCounts, error) {
+func ReadExport(ctx context.Context, store Transfers, secrets *Secrets, issuers []string, r io.Reader, progress func(TransferCounts)) (*StoreRecord, TransferCounts, error) {
 	x, err := openExport(r)
 	if err != nil {
 		return nil, TransferCounts{}, err
@@ -144,6 +144,9 @@ func ReadExport(ctx context.Context, store Transfers, secrets *Secrets, r io.Rea
 	}
 	if err == nil {
 		err = checkStoreRecord(first.Store, secrets)
+	}
+	if err == nil {
+		err = CheckIssuers(first.Store.Issuers, issuers)
 	}
 	if err != nil {
 		return nil, TransferCounts{}, err

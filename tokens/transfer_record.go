@@ -24,6 +24,7 @@ type (
 		Now           int64    `json:"now"`
 		TokenLifetime int64    `json:"token_lifetime"` // ms
 		Secrets       [][]byte `json:"secrets"`
+		Issuers       []string `json:"issuers"`
 		KeysVersion   uint64   `json:"keys_version"`
 		Keys          []byte   `json:"keys"`
 	}
@@ -92,7 +93,7 @@ func wireOf(r Record) (wireLine, error) {
 	switch {
 	case r.Store != nil:
 		s := r.Store
-		w := &wireStore{Born: toMillis(s.Born), Now: toMillis(s.Now), TokenLifetime: s.TokenLifetime.Milliseconds(), KeysVersion: s.KeysVersion, Keys: s.Keys}
+		w := &wireStore{Born: toMillis(s.Born), Now: toMillis(s.Now), TokenLifetime: s.TokenLifetime.Milliseconds(), Issuers: s.Issuers, KeysVersion: s.KeysVersion, Keys: s.Keys}
 		for i := range s.Secrets {
 			w.Secrets = append(w.Secrets, s.Secrets[i][:])
 		}
@@ -152,7 +153,7 @@ func (w *wireLine) record() (Record, error) {
 		s := w.Store
 		r.Store = &StoreRecord{
 			Born: fromMillis(s.Born), Now: fromMillis(s.Now), TokenLifetime: time.Duration(s.TokenLifetime) * time.Millisecond,
-			KeysVersion: s.KeysVersion, Keys: s.Keys,
+			Issuers: s.Issuers, KeysVersion: s.KeysVersion, Keys: s.Keys,
 		}
 		for _, id := range s.Secrets {
 			r.Store.Secrets = append(r.Store.Secrets, id16(&d, id))

@@ -1,6 +1,8 @@
 package nodes
 
 import (
+	"net"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -170,4 +172,54 @@ func TestReloadWhileRedisIsAway(t *testing.T) {
 	server.Stop()
 	within(t, "routes to be denied", 10*time.Second, func() bool { return l.call(n) == history.Unavailable })
 	server.Continue()
+}
+
+// R11: after a reload that is refused when all has been adapted, the command acts
+// on what serves, and a good reload and the stop work.
+func TestCommandAfterRefusedReloads(t *testing.T) {
+	t.Parallel()
+	s := startSite(t, siteOptions{Nodes: 1, Store: standalone(redistest.Start(t).Addr)})
+	n := s.nodes[0]
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = busy.Close() }()
+	for name, change := range map[string]func(*siteOptions){
+		"a secret that is not set":  func(o *siteOptions) { o.Secrets = []string{"{env.GATEHOUSE_NOT_SET}"} },
+		"a store of another secret": func(o *siteOptions) { o.Secrets = []string{newSecret()} },
+		"a taken port":              func(o *siteOptions) { o.API = "respond ok\n}\nhttp://" + busy.Addr().String() + " {" },
+	} {
+		for range 3 { // apps start in no order
+			if err := n.reloadWith(change); err == nil {
+				t.Fatalf("%s: the reload was not refused", name)
+			}
+		}
+		l := s.newLogin(t, 0, 0)
+		subject := "local|" + l.person.user
+		for _, tt := range []struct {
+			args []string
+			want string
+		}{
+			{[]string{"stats"}, s.issuer},
+			{[]string{"grants", "list", subject}, "app"},
+			{[]string{"grants", "end", subject}, "ended: "},
+		} {
+			out, err := exec.Command(caddy, append([]string{"oauth", "--address", n.admin}, tt.args...)...).CombinedOutput()
+			if err != nil || !strings.Contains(string(out), tt.want) {
+				t.Errorf("%s: caddy oauth %s: %v\n%s", name, strings.Join(tt.args, " "), err, out)
+			}
+		}
+		if v := l.call(n); v == history.Done {
+			t.Errorf("%s: the access token of the ended grant passes", name)
+		}
+		if healthy, err := n.metric("caddy_oauth_healthy"); err != nil || healthy != 1 {
+			t.Errorf("%s: the metric of health: %v, %v", name, healthy, err)
+		}
+	}
+	s.options.MaxLag = 5 * time.Second // else Caddy has nothing to do
+	if err := n.reload(); err != nil {
+		t.Errorf("a good reload: %v", err)
+	}
+	n.stop()
 }

@@ -31,8 +31,8 @@ func (s *Store) Open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResu
 func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResult, error) {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()
-	r.Secrets = slices.Clone(r.Secrets) // the caller may leave before the commit
-	apply := func(t *txn) (tokens.OpenResult, error) { return applyOpening(t, r) }
+	r.Secrets, r.Issuers = slices.Clone(r.Secrets), slices.Clone(r.Issuers) // the caller may leave before the commit
+	apply := func(t *txn) (tokens.OpenResult, error) { return s.applyOpening(t, r) }
 	if s.closed {
 		return tokens.OpenResult{}, errClosed
 	}
@@ -257,11 +257,11 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// applyOpening compares the secrets and remembers what the store is opened
-// with. The store belongs to the gateways of its last opening: one that has
-// none of their secrets is a stranger. So a secret changes in three steps,
+// applyOpening compares the secrets and the issuers, and remembers what the store
+// is opened with. The store belongs to the gateways of its last opening: one that
+// has none of their secrets, or none of their issuers, is a stranger. So a secret changes in three steps,
 // (old new), (new old), (new), and an old one is no key for ever.
-func applyOpening(t *txn, r tokens.OpenRequest) (tokens.OpenResult, error) {
+func (s *Store) applyOpening(t *txn, r tokens.OpenRequest) (tokens.OpenResult, error) {
 	var o openingRecord
 	found, err := t.read(meta, metaOpening, &o)
 	switch {
@@ -285,10 +285,14 @@ func applyOpening(t *txn, r tokens.OpenRequest) (tokens.OpenResult, error) {
 	if len(o.secrets) > 0 && !known {
 		return tokens.OpenResult{}, tokens.ErrWrongSecret
 	}
-	o.secrets = r.Secrets
+	if err := tokens.CheckIssuers(o.issuers, r.Issuers); err != nil {
+		return tokens.OpenResult{}, fmt.Errorf("opening the store %s: %w", s.path, err)
+	}
+	issuersBefore := o.issuers
+	o.secrets, o.issuers = r.Secrets, r.Issuers
 	o.tokenLifetime = max(o.tokenLifetime, r.TokenLifetime)
 	if now := o.encode(); !slices.Equal(now, was) {
 		t.put(meta, metaOpening, now)
 	}
-	return tokens.OpenResult{New: !found, Born: o.born, TokenLifetime: o.tokenLifetime, Secrets: before}, nil
+	return tokens.OpenResult{New: !found, Born: o.born, TokenLifetime: o.tokenLifetime, Secrets: before, Issuers: issuersBefore}, nil
 }

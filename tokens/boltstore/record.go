@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -217,27 +218,36 @@ type openingRecord struct {
 	born          time.Time // milliseconds
 	tokenLifetime time.Duration
 	secrets       [][16]byte // as last opened
+	issuers       []string   // as last opened
 }
 
 func (r openingRecord) encode() []byte {
-	b := append(make([]byte, 0, 17+16*len(r.secrets)), recordVersion)
+	b := append(make([]byte, 0, 18+16*len(r.secrets)), recordVersion)
 	b = appendMillis(b, r.born)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.tokenLifetime))
+	b = append(b, byte(len(r.secrets)))
 	for _, id := range r.secrets {
 		b = append(b, id[:]...)
 	}
-	return b
+	return append(b, strings.Join(r.issuers, "\n")...)
 }
 
 func (r *openingRecord) decode(b []byte) error {
 	d := newDecoder(b)
 	r.born = d.millis()
 	r.tokenLifetime = time.Duration(d.uint64())
-	r.secrets = nil
-	for len(d.b) >= 16 {
-		r.secrets = append(r.secrets, [16]byte(d.bytes(16)))
+	r.secrets, r.issuers = nil, nil
+	if number := d.bytes(1); number != nil {
+		for range number[0] {
+			if id := d.bytes(16); id != nil {
+				r.secrets = append(r.secrets, [16]byte(id))
+			}
+		}
 	}
-	if r.tokenLifetime < 0 || len(d.b) != 0 {
+	if issuers := string(d.rest()); issuers != "" {
+		r.issuers = strings.Split(issuers, "\n")
+	}
+	if r.tokenLifetime < 0 {
 		return errBadRecord
 	}
 	return d.end()

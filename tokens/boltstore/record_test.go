@@ -27,7 +27,7 @@ func someRecords() []record {
 		&denialRecord{until: s, attempt: tokens.Attempt{1}, lived: true, reused: true}, &denialRecord{},
 		&marksRecord{before: s, until: s, issued: s, attempt: tokens.Attempt{1}, now: ms, ended: []tokens.FamilyID{{1}, {2}}}, &marksRecord{},
 		&clientRecord{before: s}, &clientRecord{},
-		&openingRecord{born: ms, tokenLifetime: time.Hour, secrets: [][16]byte{{1}, {2}}}, &openingRecord{},
+		&openingRecord{born: ms, tokenLifetime: time.Hour, secrets: [][16]byte{{1}, {2}}, issuers: []string{"https://a.example/", "https://b.example/"}}, &openingRecord{},
 		&keysRecord{version: math.MaxUint64, sealed: []byte("sealed")}, &keysRecord{},
 	}
 }

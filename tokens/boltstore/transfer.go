@@ -119,7 +119,7 @@ func readStoreRecord(t *txn) (*tokens.StoreRecord, error) {
 		return nil, err
 	}
 	return &tokens.StoreRecord{
-		Born: o.born, Now: t.now, TokenLifetime: o.tokenLifetime, Secrets: o.secrets,
+		Born: o.born, Now: t.now, TokenLifetime: o.tokenLifetime, Secrets: o.secrets, Issuers: o.issuers,
 		KeysVersion: k.version, Keys: bytes.Clone(k.sealed),
 	}, nil
 }
@@ -259,7 +259,7 @@ func finishImport(t *txn, r *tokens.StoreRecord) error {
 	if len(r.Keys) > 0 || r.KeysVersion > 0 {
 		t.put(meta, metaKeys, keysRecord{version: r.KeysVersion, sealed: r.Keys}.encode())
 	}
-	t.put(meta, metaOpening, openingRecord{born: r.Born, tokenLifetime: r.TokenLifetime, secrets: r.Secrets}.encode())
+	t.put(meta, metaOpening, openingRecord{born: r.Born, tokenLifetime: r.TokenLifetime, secrets: r.Secrets, issuers: r.Issuers}.encode())
 	t.remove(meta, metaImporting)
 	return nil
 }

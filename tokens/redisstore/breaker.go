@@ -105,14 +105,18 @@ func causeOf(err error) string {
 // breakers are those of all servers. A cluster's come and go.
 type breakers struct {
 	options *Options
+	access  *credentials
 
 	mu  sync.Mutex
 	all []*breaker
 }
 
-// guard puts a breaker before a server.
+// guard puts a breaker before a server, and before that what knows of changed passwords.
 func (s *breakers) guard(address string, client *redis.Client) {
 	b := &breaker{address: address, patience: s.options.attemptTimeout() + s.options.waitFor(), client: client}
+	if s.access.read != nil {
+		client.AddHook(s.access)
+	}
 	client.AddHook(b)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -22,6 +22,7 @@ type connection struct {
 	options  *Options // that it was made with
 	client   redis.UniversalClient
 	breakers *breakers
+	access   *credentials
 	stop     context.CancelFunc
 	watches  sync.WaitGroup
 	feed     feedReader
@@ -56,10 +57,11 @@ type dialer = func(ctx context.Context, network, address string) (net.Conn, erro
 
 // connect makes the client. It touches no network.
 func (s *Store) connect(o *Options, encryption *tls.Config) *connection {
-	c := &connection{options: o, breakers: &breakers{options: o}}
+	c := &connection{options: o, access: newCredentials(o)}
+	c.breakers = &breakers{options: o, access: c.access}
 	var dial dialer
 	if encryption != nil {
-		c.tls = &tlsDialer{config: encryption, timeout: o.handshakeTimeout()}
+		c.tls = newTLSDialer(o, encryption)
 		dial = c.tls.dial
 	}
 	switch o.Mode {
@@ -70,13 +72,13 @@ func (s *Store) connect(o *Options, encryption *tls.Config) *connection {
 			c.breakers.guard(node.Addr, client)
 			return client
 		}
-		c.client = redis.NewClusterClient(s.clusterOptions(o, dial, c.newNode))
+		c.client = redis.NewClusterClient(s.clusterOptions(c, dial))
 	case Sentinel:
-		client := redis.NewFailoverClient(s.sentinelOptions(o, dial))
+		client := redis.NewFailoverClient(s.sentinelOptions(c, dial))
 		c.breakers.guard(o.MasterName, client)
 		c.client = client
 	default:
-		client := redis.NewClient(s.serverOptions(o, dial))
+		client := redis.NewClient(s.serverOptions(c, dial))
 		c.breakers.guard(o.Addresses[0], client)
 		c.client = client
 	}
@@ -120,9 +122,10 @@ func (o *Options) poolSize() int {
 	return cmp.Or(o.PoolSize, 10*runtime.GOMAXPROCS(0))
 }
 
-func (s *Store) serverOptions(o *Options, dial dialer) *redis.Options {
+func (s *Store) serverOptions(c *connection, dial dialer) *redis.Options {
+	o := c.options
 	return &redis.Options{
-		Addr: o.Addresses[0], Username: o.Username, Password: o.Password, DB: o.Database, Dialer: dial,
+		Addr: o.Addresses[0], CredentialsProviderContext: c.access.provide, DB: o.Database, Dialer: dial,
 		Protocol: 2, DisableIdentity: true, ContextTimeoutEnabled: true,
 		MaxRetries: retries, MinRetryBackoff: reconnectPause, MaxRetryBackoff: longestPause,
 		DialTimeout: o.attemptTimeout(), DialerRetries: 1,
@@ -132,11 +135,12 @@ func (s *Store) serverOptions(o *Options, dial dialer) *redis.Options {
 	}
 }
 
-func (s *Store) sentinelOptions(o *Options, dial dialer) *redis.FailoverOptions {
+func (s *Store) sentinelOptions(c *connection, dial dialer) *redis.FailoverOptions {
+	o := c.options
 	return &redis.FailoverOptions{
 		MasterName: o.MasterName, SentinelAddrs: o.Addresses,
 		SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword,
-		Username: o.Username, Password: o.Password, DB: o.Database, Dialer: dial,
+		CredentialsProviderContext: c.access.provide, DB: o.Database, Dialer: dial,
 		Protocol: 2, DisableIdentity: true, ContextTimeoutEnabled: true,
 		MaxRetries: retries, MinRetryBackoff: reconnectPause, MaxRetryBackoff: longestPause,
 		DialTimeout: o.attemptTimeout(), DialerRetries: 1,
@@ -145,10 +149,11 @@ func (s *Store) sentinelOptions(o *Options, dial dialer) *redis.FailoverOptions 
 	}
 }
 
-func (s *Store) clusterOptions(o *Options, dial dialer, newNode func(*redis.Options) *redis.Client) *redis.ClusterOptions {
+func (s *Store) clusterOptions(c *connection, dial dialer) *redis.ClusterOptions {
+	o := c.options
 	return &redis.ClusterOptions{
-		Addrs: o.Addresses, NewClient: newNode,
-		Username: o.Username, Password: o.Password, Dialer: dial,
+		Addrs: o.Addresses, NewClient: c.newNode,
+		CredentialsProviderContext: c.access.provide, Dialer: dial,
 		Protocol: 2, DisableIdentity: true, ContextTimeoutEnabled: true,
 		MaxRedirects: redirections, MinRetryBackoff: reconnectPause, MaxRetryBackoff: longestPause,
 		DialTimeout: o.attemptTimeout(), DialerRetries: 1,

@@ -31,12 +31,13 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	var (
 		answered redis.Error
 		unfit    unfitError
+		other    *tokens.OtherIssuerError
 		record   tls.RecordHeaderError // it speaks no TLS
 	)
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &unfit):
+	case errors.As(err, &unfit), errors.As(err, &other):
 		return err
 	case errors.Is(err, tokens.ErrWrongSecret), errors.Is(err, tokens.ErrMoved), errors.Is(err, tokens.ErrUnfinishedImport), errors.Is(err, tokens.ErrNoStore), errors.Is(err, tokens.ErrNotEmpty):
 		return err

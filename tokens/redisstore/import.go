@@ -269,7 +269,7 @@ func (m *importer) finish(ctx context.Context, id [16]byte) error {
 	}
 	return s.within(ctx, m.conn, func(ctx context.Context, c *connection) error {
 		a, err := s.eval(ctx, c, s.scripts().importFinish, []string{s.common("store")},
-			id[:], unixMillis(m.about.Born), millis(m.about.TokenLifetime), slices.Concat(slicesOf(m.about.Secrets)...))
+			id[:], unixMillis(m.about.Born), millis(m.about.TokenLifetime), slices.Concat(slicesOf(m.about.Secrets)...), issuerLines(m.about.Issuers))
 		if err == nil && !a.bool() {
 			err = cmp.Or(a.err, error(unfitError("importing into the store: another import has taken it over")))
 		}

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResu
 	if err != nil {
 		return tokens.OpenResult{}, s.opened(err)
 	}
-	r.Secrets = slices.Clone(r.Secrets)
+	r.Secrets, r.Issuers = slices.Clone(r.Secrets), slices.Clone(r.Issuers)
 	result, err := s.mark(ctx, c, r)
 	if err != nil {
 		return tokens.OpenResult{}, s.opened(err)
@@ -77,14 +78,18 @@ func (s *Store) opened(err error) error {
 	return fmt.Errorf("opening the store at %s: %w", strings.Join(s.options.Addresses, ", "), err)
 }
 
-// mark compares the secrets and writes what the store is opened with.
+// mark compares the secrets and the issuers, and writes what the store is opened with.
 func (s *Store) mark(ctx context.Context, c *connection, r tokens.OpenRequest) (result tokens.OpenResult, err error) {
 	err = s.within(ctx, c, func(ctx context.Context, c *connection) error {
-		a, err := s.eval(ctx, c, s.scripts().open, []string{s.common("store")}, millis(r.TokenLifetime), slices.Concat(slicesOf(r.Secrets)...), flag(r.Transfer))
+		a, err := s.eval(ctx, c, s.scripts().open, []string{s.common("store")}, millis(r.TokenLifetime), slices.Concat(slicesOf(r.Secrets)...), flag(r.Transfer), issuerLines(r.Issuers))
 		if err != nil {
 			return err
 		}
 		born := a.int()
+		if born == otherIssuer {
+			_, _ = a.int(), a.bytes()
+			return cmp.Or(a.err, error(&tokens.OtherIssuerError{Issuers: linesOf(a.text())}))
+		}
 		if refused, ok := notOpened[born]; ok {
 			return refused
 		}
@@ -97,6 +102,7 @@ func (s *Store) mark(ctx context.Context, c *connection, r tokens.OpenRequest) (
 		for id := range slices.Chunk(known, 16) {
 			result.Secrets = append(result.Secrets, [16]byte(id))
 		}
+		result.Issuers = linesOf(a.text())
 		return a.err
 	})
 	if err != nil {
@@ -108,6 +114,19 @@ func (s *Store) mark(ctx context.Context, c *connection, r tokens.OpenRequest) (
 // notOpened is why lua/open.lua opens no store.
 var notOpened = map[int64]error{
 	0: tokens.ErrWrongSecret, -1: tokens.ErrMoved, -2: tokens.ErrUnfinishedImport, -3: tokens.ErrNoStore,
+}
+
+// otherIssuer is why lua/open.lua opens no store of another issuer.
+const otherIssuer = -4
+
+// issuerLines puts issuers into one text; linesOf takes them out.
+func issuerLines(issuers []string) string { return strings.Join(issuers, "\n") }
+
+func linesOf(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
 }
 
 func slicesOf(all [][16]byte) [][]byte {
@@ -160,9 +179,16 @@ func (s *Store) checkInfo(o *Options, info map[string]string) error {
 		return unfitError("it is a Redis Cluster: configure `cluster`")
 	}
 	policy := info["maxmemory_policy"]
+	if policy == "" && !o.AllowEviction {
+		return unfitError("it does not say its maxmemory-policy (INFO), and may throw sessions and revocations away when memory is short: " +
+			"make sure that it never does, and set `allow_eviction`")
+	}
 	if policy != "noeviction" && !o.AllowEviction {
 		return unfitError(fmt.Sprintf("its maxmemory-policy is %s, so Redis may throw sessions and revocations away when memory is short: "+
 			"set `maxmemory-policy noeviction`, or `allow_eviction` if you accept that", policy))
+	}
+	if info["role"] == "slave" && info["slave_read_only"] == "0" {
+		return errWritableReplica
 	}
 	if info["role"] == "slave" {
 		return fmt.Errorf("%w: the server is a replica and takes no writes", ErrUnreachable)

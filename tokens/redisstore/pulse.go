@@ -14,6 +14,9 @@ func (s *Store) Beat(ctx context.Context) (tokens.Beat, error) {
 		return tokens.Beat{}, err
 	}
 	b := tokens.Beat{Now: a.millis(), Born: a.millis(), Failovers: s.failovers()}
+	if f := s.fitness.Load(); f != nil {
+		b.Unsafe = f.err
+	}
 	if a.err == nil {
 		s.serverClock.Store(&clockReading{at: time.Now(), server: b.Now})
 	}

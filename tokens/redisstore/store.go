@@ -45,12 +45,16 @@ type Options struct {
 	MasterName string
 	// Username and Password of an ACL user; no Username is Redis's default user.
 	Username, Password string
+	// ReadPassword, if not nil, reads the Password anew. It is asked when a server
+	// refuses the one that is known.
+	ReadPassword func() (string, error)
 	// SentinelUsername and SentinelPassword are for the sentinels themselves.
 	SentinelUsername, SentinelPassword string
 	// Database is the number of the database; a Cluster has only 0.
 	Database int
 	// TLS, if not nil, returns how connections are encrypted. It is asked at the
-	// first Open, since it may read files.
+	// first Open and for each new connection, since it may read files, which
+	// change. With an error then, connections are made as before.
 	TLS func() (*tls.Config, error)
 	// KeyPrefix leads every key; "" for DefaultKeyPrefix. A long one costs
 	// memory for every user.
@@ -96,6 +100,7 @@ type Store struct {
 	leaseFor  time.Duration                // see moved.go
 	stopAfter func(*Options) time.Duration // how long an export waits until every node has stopped
 	seen      atomic.Pointer[sighting]     // of the mark of an export
+	fitness   atomic.Pointer[fitness]      // of the servers; nil before they were asked again
 	journal   journal
 	primaries primariesSeen
 
@@ -184,6 +189,9 @@ func (s *Store) run(ctx context.Context, op string, run func(ctx context.Context
 	}
 	return s.within(ctx, s.conn, func(ctx context.Context, c *connection) error {
 		if !readers[op] {
+			if err := s.mayWrite(); err != nil {
+				return err
+			}
 			if err := s.mayDecide(ctx, c); err != nil {
 				return err
 			}

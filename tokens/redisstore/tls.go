@@ -16,13 +16,29 @@ import (
 // answers only that its time was up: so what became of the last one is
 // remembered, to be named in errors.
 type tlsDialer struct {
-	config  *tls.Config
+	read    func() (*tls.Config, error)
+	known   atomic.Pointer[tls.Config] // what was last read
 	timeout time.Duration
 	failed  atomic.Pointer[handshakeError] // the last handshake; nil when it succeeded
 }
 
 // keepAlive is go-redis's.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 5 * time.Minute, Interval: 15 * time.Second, Count: 9}
+
+func newTLSDialer(o *Options, config *tls.Config) *tlsDialer {
+	d := &tlsDialer{read: o.TLS, timeout: o.handshakeTimeout()}
+	d.known.Store(config)
+	return d
+}
+
+// config returns how the next connection is encrypted.
+func (d *tlsDialer) config() *tls.Config {
+	if now, err := d.read(); err == nil {
+		d.known.Store(now)
+		return now
+	}
+	return d.known.Load()
+}
 
 func (d *tlsDialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
@@ -32,7 +48,7 @@ func (d *tlsDialer) dial(ctx context.Context, network, address string) (net.Conn
 	if err != nil {
 		return nil, err
 	}
-	config := d.config
+	config := d.config()
 	if config.ServerName == "" {
 		host, _, _ := net.SplitHostPort(address) // it was dialled
 		config = config.Clone()

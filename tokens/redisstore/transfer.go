@@ -117,7 +117,7 @@ func (s *Store) storeRecord(ctx context.Context, c *connection) (*tokens.StoreRe
 	if err != nil {
 		return nil, err
 	}
-	r := &tokens.StoreRecord{Now: a.millis(), Born: a.millis(), TokenLifetime: o.result.TokenLifetime, Secrets: o.request.Secrets}
+	r := &tokens.StoreRecord{Now: a.millis(), Born: a.millis(), TokenLifetime: o.result.TokenLifetime, Secrets: o.request.Secrets, Issuers: o.request.Issuers}
 	if err := a.err; err != nil {
 		return nil, err
 	}

@@ -20,11 +20,12 @@ const (
 )
 
 // watch is the goroutine of a connection. It asks servers that are out of
-// reach whether they are back, and looks whether the store was exported.
+// reach whether they are back, and looks whether the store was exported and
+// whether the servers are fit for it.
 func (s *Store) watch(ctx context.Context, c *connection) {
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
-	var asked, met time.Time
+	var asked, met, fit time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -42,6 +43,10 @@ func (s *Store) watch(ctx context.Context, c *connection) {
 				if now.Sub(asked) >= movedEvery {
 					asked = now
 					s.checkMoved(ctx, c)
+				}
+				if now.Sub(fit) >= s.fitness.Load().pause() {
+					fit = now
+					s.checkFitness(ctx, c)
 				}
 			})
 		}

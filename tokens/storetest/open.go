@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,6 +18,8 @@ var openCases = []testCase{
 	{"longest token lifetime", openLifetime},
 	{"wrong secret", openWrongSecret},
 	{"changing the secret", openChangedSecret},
+	{"A10: another issuer", openOtherIssuer},
+	{"A10: changing the issuer", openChangedIssuer},
 	{"closed", openClosed},
 	{"cancelled", openCancelled},
 	{"time never runs backwards", openTime},
@@ -82,6 +86,57 @@ func openChangedSecret(t *testing.T, f *fixture) {
 	// The old one is no key to the store any more.
 	if err := f.tryOpen(before); !errors.Is(err, tokens.ErrWrongSecret) {
 		t.Errorf("open with the secret that was given up: %v", err)
+	}
+}
+
+// tryIssuers opens the store for some issuers.
+func (f *fixture) tryIssuers(issuers ...string) error {
+	_, err := f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: [][16]byte{secret}, Issuers: issuers, TokenLifetime: time.Minute})
+	return err
+}
+
+const issuerA, issuerB, issuerC = "https://a.example/", "https://b.example/", "https://b.example"
+
+// isOther reports whether an error says that the store is one of these issuers.
+func isOther(err error, owners ...string) bool {
+	var other *tokens.OtherIssuerError
+	return errors.As(err, &other) && slices.Equal(other.Issuers, owners)
+}
+
+// Two issuers shared a store, and tokens and sessions of one were good at the other.
+func openOtherIssuer(t *testing.T, f *fixture) {
+	family := f.family()
+	noError(t, f.tryIssuers(issuerA)) // it was nobody's, and is A's from now on
+	for _, strangers := range [][]string{{issuerB}, {"https://a.example"}, {issuerB, issuerC}, nil} {
+		if err := f.tryIssuers(strangers...); !isOther(err, issuerA) || !strings.Contains(err.Error(), "`previous_issuer "+issuerA+"`") {
+			t.Errorf("open for %v: %v", strangers, err)
+		}
+	}
+	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.closeAndReplace()
+	if err := f.tryIssuers(issuerB); !isOther(err, issuerA) {
+		t.Errorf("open for another issuer after a restart: %v", err)
+	}
+	noError(t, f.tryIssuers(issuerA)) // no damage
+	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+	if err := f.tryOpen([16]byte{99}); !errors.Is(err, tokens.ErrWrongSecret) {
+		t.Errorf("whose it is is told to somebody without the secret: %v", err)
+	}
+}
+
+func openChangedIssuer(t *testing.T, f *fixture) {
+	noError(t, f.tryIssuers(issuerA))
+	// One gateway after the other, some started anew meanwhile, and back.
+	for _, issuers := range [][]string{{issuerB, issuerA}, {issuerA}, {issuerB, issuerA}, {issuerB, issuerA}} {
+		f.closeAndReplace()
+		res, err := f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: [][16]byte{secret}, Issuers: issuers, TokenLifetime: time.Minute})
+		if err != nil || !slices.Contains(res.Issuers, issuerA) {
+			t.Fatalf("open for %v: %v, %v", issuers, res.Issuers, err)
+		}
+	}
+	noError(t, f.tryIssuers(issuerB))
+	if err := f.tryIssuers(issuerA); !isOther(err, issuerB) {
+		t.Errorf("open for the issuer that it was: %v", err)
 	}
 }
 
