@@ -137,34 +137,40 @@ func (s *server) signIn(ctx context.Context, transport http.RoundTripper, name s
 		Jar: jar, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	challenge := sha256.Sum256([]byte(strings.Repeat("v", 43)))
-	_, page, err := send(ctx, client, http.MethodGet, s.auth+"authorize?"+url.Values{
+	page, err := send(ctx, client, http.MethodGet, s.auth+"authorize?"+url.Values{
 		"client_id": {"spa"}, "redirect_uri": {redirect}, "response_type": {"code"}, "scope": {"openid read"}, "audience": {audience},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
 	}.Encode(), nil, "")
 	if err != nil {
 		return err
 	}
-	ticket := ticketField.FindStringSubmatch(page)
+	ticket := ticketField.FindStringSubmatch(page.body)
 	if ticket == nil {
 		return errors.New("signing in: there is no login page")
 	}
-	res, _, err := send(ctx, client, http.MethodPost, s.auth+"login", url.Values{
+	res, err := send(ctx, client, http.MethodPost, s.auth+"login", url.Values{
 		"request": {ticket[1]}, "login": {"local"}, "username": {name}, "password": {loginPassword}, "action": {"login"},
 	}, "")
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(res.Header.Get("Location"), "code=") {
-		return fmt.Errorf("signing in: status %d", res.StatusCode)
+	if !strings.Contains(res.location, "code=") {
+		return fmt.Errorf("signing in: status %d", res.status)
 	}
 	return nil
 }
 
+// answer is what came back.
+type answer struct {
+	status         int
+	location, body string
+}
+
 // send sends a request and reads the answer.
-func send(ctx context.Context, client *http.Client, method, target string, form url.Values, bearer string) (*http.Response, string, error) {
+func send(ctx context.Context, client *http.Client, method, target string, form url.Values, bearer string) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(form.Encode()))
 	if err != nil {
-		return nil, "", err
+		return answer{}, err
 	}
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -174,11 +180,11 @@ func send(ctx context.Context, client *http.Client, method, target string, form 
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return nil, "", err
+		return answer{}, err
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	return res, string(body), err
+	return answer{res.StatusCode, res.Header.Get("Location"), string(body)}, err
 }
 
 // prober sends guarded requests and refreshes at a fixed rate.
@@ -215,9 +221,9 @@ func (p *prober) during(ctx context.Context, what func()) (res probed) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		res.guarded = p.each(ctx, guardedEvery, func(ctx context.Context) error {
-			answer, _, err := send(ctx, client, http.MethodGet, p.srv.base+"/guarded", nil, p.access)
-			if err == nil && answer.StatusCode != http.StatusOK {
-				err = fmt.Errorf("probing guarded route: status %d", answer.StatusCode)
+			res, err := send(ctx, client, http.MethodGet, p.srv.base+"/guarded", nil, p.access)
+			if err == nil && res.status != http.StatusOK {
+				err = fmt.Errorf("probing guarded route: status %d", res.status)
 			}
 			return err
 		})

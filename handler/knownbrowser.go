@@ -58,15 +58,13 @@ func (s *Server) rememberBrowser(w http.ResponseWriter, r *http.Request, profile
 	}
 	mark.made = s.today()
 	mark.mac = s.Secrets().MAC(tokens.PurposeBrowser, mark.parts(profile.Subject, profile.Fingerprint)...)
-	value := mark.text()
-	kept := 1
+	texts := []string{mark.text()}
 	for _, other := range marks {
-		if other.id != mark.id && kept < knownMarks {
-			value += "." + other.text()
-			kept++
+		if other.id != mark.id && len(texts) < knownMarks {
+			texts = append(texts, other.text())
 		}
 	}
-	c := s.cookies.cookie(s.cookies.known, value) //nolint:gosec // it sets the attributes
+	c := s.cookies.cookie(s.cookies.known, strings.Join(texts, ".")) //nolint:gosec // it sets the attributes
 	c.MaxAge = knownFor * 24 * 60 * 60
 	http.SetCookie(w, c)
 }
@@ -99,7 +97,7 @@ func (s *Server) marks(r *http.Request) []knownMark {
 }
 
 func (s *Server) today() uint32 {
-	return uint32(s.Clock().Unix() / int64(24*time.Hour/time.Second)) //nolint:gosec // until the year 11,761,191
+	return uint32(s.Clock().Unix() / int64(24*time.Hour/time.Second))
 }
 
 // parts are what the MAC is over.

@@ -28,8 +28,8 @@ func (g *gateway) guess(name string, times int) {
 	}
 }
 
-// A8: while somebody guesses alice's password from everywhere, alice signs in in
-// a browser that she has signed in with before, and nobody else is let through.
+// A8: while somebody guesses alice's password from everywhere, she gets in with
+// a browser that she has used before, and nobody else is let through.
 func TestA8KnownBrowserSignsIn(t *testing.T) {
 	g := newGateway(t, fromTestAddress)
 	hers, new := g.browser(), g.browser()

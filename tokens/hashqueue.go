@@ -228,7 +228,7 @@ func (q *HashQueue) dispatch() {
 
 // next returns the class whose turn it is, nil if nobody waits.
 func (q *HashQueue) next() *hashClass {
-	for i := range HashClass(hashClasses) {
+	for i := range hashClasses {
 		if c := &q.classes[(q.turn+1+i)%hashClasses]; len(c.waiting) > 0 {
 			return c
 		}
