@@ -58,6 +58,10 @@ func newCore(t *testing.T, h Harness) *core {
 	})
 	now := must(h.Store.Now(t.Context()))(t)
 	c.base.Store(&now)
+	// The heartbeat has to see this node's clock as it is from now on.
+	for h := c.state.Health(); h.Checked.Before(c.clock().Add(-time.Hour)) || h.ClockSkew.Abs() > tokens.AlarmClockSkew; h = c.state.Health() {
+		time.Sleep(10 * time.Millisecond)
+	}
 	c.cfg = tokens.Config{
 		Issuer: "https://auth.example.com/",
 		APIs: []*tokens.API{
