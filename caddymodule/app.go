@@ -77,6 +77,7 @@ type App struct {
 	// The applications that may ask for tokens. Default: none.
 	Clients []*Client `json:"clients,omitempty"`
 
+	ctx          caddy.Context
 	log          *zap.Logger
 	secrets      []string      // resolved
 	store        StoreModule   // guest of oauth.stores
@@ -90,6 +91,7 @@ type App struct {
 	proofs       *tokens.Proofs
 	guards       map[string]int // how many guards there are, by audience
 	documents    documents      // of the guards
+	siteParts    siteParts      // of the guards
 }
 
 // CaddyModule returns the Caddy module information.
@@ -134,6 +136,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 
 // Start opens what serving needs.
 func (a *App) Start() error {
+	if err := a.checkReach(); err != nil {
+		return err
+	}
 	for _, l := range a.loginModules {
 		if err := l.Start(); err != nil {
 			return err
