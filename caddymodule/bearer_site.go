@@ -21,11 +21,14 @@ import (
 // same route then), and a second handler does for the rest of the site what is
 // left: see BearerAuth.SiteOnly.
 //
-// Neither route is ever without a matcher. Caddy joins routes without one, and of
-// a named route (`&(auth) { … }`) that becomes a single one it keeps the first
-// handler alone.
+// In a named route (`&(auth) { … }`) neither route is without a matcher: Caddy joins
+// routes without one, and of a named route that becomes a single one it keeps the
+// first handler alone. Elsewhere it keeps all, and joined routes cost a request less.
 func (b *BearerAuth) routesOf(h httpcaddyfile.Helper, matcher caddy.ModuleMap) []httpcaddyfile.ConfigValue {
-	always := caddy.ModuleMap{"path": h.JSON(caddyhttp.MatchPath{"*"})}
+	var always caddy.ModuleMap
+	if h.IsNamedRoute() {
+		always = caddy.ModuleMap{"path": h.JSON(caddyhttp.MatchPath{"*"})}
+	}
 	if matcher == nil {
 		return h.NewRoute(always, b)
 	}
