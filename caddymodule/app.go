@@ -85,6 +85,7 @@ type App struct {
 	// The applications that may ask for tokens. Default: none.
 	Clients []*Client `json:"clients,omitempty"`
 
+	ctx          caddy.Context
 	log          *zap.Logger
 	secrets      []string      // resolved
 	store        StoreModule   // guest of oauth.stores
@@ -99,6 +100,7 @@ type App struct {
 	guards       map[string]int             // how many guards there are, by audience
 	documents    documents                  // of the guards
 	servers      map[*caddyhttp.Server]bool // that have a handler of ours; see warnProxies
+	siteParts    siteParts                  // of the guards
 }
 
 // CaddyModule returns the Caddy module information.
@@ -143,6 +145,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 
 // Start opens what serving needs.
 func (a *App) Start() error {
+	if err := a.checkReach(); err != nil {
+		return err
+	}
 	for _, l := range a.loginModules {
 		if err := l.Start(); err != nil {
 			return err

@@ -23,6 +23,7 @@ func (a *App) bare() bool { return a.runtime == nil }
 
 // provisionObserver makes what hears of decisions, and the place for the keys of other issuers.
 func (a *App) provisionObserver(ctx caddy.Context) (err error) {
+	a.ctx = ctx
 	if err := processMetrics.register(ctx.GetMetricsRegistry()); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}

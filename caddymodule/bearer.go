@@ -32,7 +32,9 @@ func init() {
 //
 // It also serves the RFC 9728 document that tells clients which authorization
 // server to ask, at `/.well-known/oauth-protected-resource` with the path of the
-// first audience behind it, where that is a URL with a path.
+// first audience behind it, where that is a URL with a path. The directive does so
+// for the whole site, also where it has a matcher, and takes the headers that it
+// sets out of all requests of the site.
 type BearerAuth struct {
 	// What the token must be made for: at least one of these. Each is the
 	// identifier of an API of the `oauth` app, or what the tokens of other
@@ -71,7 +73,9 @@ type BearerAuth struct {
 	// A cookie that may carry the token where there is no Authorization header.
 	// Requests that change something, and WebSockets, need an `Origin` or
 	// `Sec-Fetch-Site` that says that they come from this origin or an allowed one.
-	// Default: none.
+	// Pages of allowed origins may send the cookie and read the answer
+	// (`Access-Control-Allow-Credentials`), and what it has opened is kept out of
+	// shared caches (`Cache-Control: private`, `Vary: Cookie`). Default: none.
 	Cookie string `json:"cookie,omitempty"`
 
 	// Take every token out of the request before it goes upstream: bearer and DPoP
@@ -101,11 +105,12 @@ type BearerAuth struct {
 	// The realm of the challenge. Default: the first audience
 	Realm string `json:"realm,omitempty"`
 
-	// Serve the RFC 9728 document and check nothing: all other requests pass.
-	// The directive makes such a route beside the guard's own, so that the
-	// document is there outside of the guard's matcher and ahead of rewrites:
-	// it goes by the path that the client asked for. Default: false
-	MetadataOnly bool `json:"metadata_only,omitempty"`
+	// Check nothing: only do for all of the site what a guard with a matcher cannot
+	// do where its matcher does not match, which is to serve the RFC 9728 document
+	// and to take the client's own `headers` out of requests. The directive with a
+	// matcher makes such a handler behind the guard's own; without that one, which
+	// has the same options, the configuration is refused. Default: false
+	SiteOnly bool `json:"site_only,omitempty"`
 
 	guard     *handler.Guard
 	observer  *observer
@@ -125,7 +130,8 @@ type ClaimRule struct {
 // ClaimHeader hands one claim to the upstream.
 type ClaimHeader struct {
 	// The request header. What the client sent under this name, in any spelling
-	// of `-`, `_` and `.`, is deleted first. Default: none, it is required.
+	// (CGI takes every sign for `_`, and knows no case), is deleted first, from the
+	// trailers too. Default: none, it is required.
 	Header string `json:"header,omitempty"`
 
 	// The name of the claim; a dot steps into an object. A token without it
@@ -143,33 +149,56 @@ func (BearerAuth) CaddyModule() caddy.ModuleInfo {
 
 // Provision finds the app and builds the guard on it.
 func (b *BearerAuth) Provision(ctx caddy.Context) error {
-	if err := b.Check(); err != nil {
-		return fmt.Errorf("bearer_auth: %w", err)
-	}
-	app, err := b.oauthApp(ctx)
+	app, err := b.provision(ctx)
 	if err != nil {
 		return err
 	}
 	app.warnProxies(ctx)
+	if b.SiteOnly {
+		b.guard, err = app.siteParts.guardBeside(b)
+		return err
+	}
+	return app.siteParts.addGuard(b)
+}
+
+func (b *BearerAuth) provision(ctx caddy.Context) (*App, error) {
+	if err := b.Check(); err != nil {
+		return nil, fmt.Errorf("bearer_auth: %w", err)
+	}
+	app, err := b.oauthApp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b.documents = &app.documents
+	if b.SiteOnly {
+		return app, nil
+	}
+	if b.guard, err = b.newGuard(app); err != nil {
+		return nil, err
+	}
+	app.documents.add(b.guard)
+	return app, nil
+}
+
+// newGuard makes the guard.
+func (b *BearerAuth) newGuard(app *App) (*handler.Guard, error) {
 	cfg := b.guardConfig()
 	cfg.Observer = app.observer
 	b.observer = app.observer
 	cfg.Proofs = app.proofs
 	if !app.bare() {
 		if err := b.takeOwn(app, &cfg); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := b.addIssuers(app, &cfg); err != nil {
-		return err
+		return nil, err
 	}
-	b.guard, err = handler.NewGuard(cfg)
+	guard, err := handler.NewGuard(cfg)
 	if err != nil {
-		return fmt.Errorf("bearer_auth: %w", err)
+		return nil, fmt.Errorf("bearer_auth: %w", err)
 	}
-	app.documents.add(b.guard)
-	b.documents = &app.documents
-	return nil
+	return guard, nil
 }
 
 // takeOwn makes a guard take the tokens of the app.
@@ -177,9 +206,7 @@ func (b *BearerAuth) takeOwn(app *App, cfg *handler.GuardConfig) error {
 	if err := b.checkAudience(app.runtime.issuer); err != nil {
 		return err
 	}
-	if !b.MetadataOnly {
-		app.countGuard(b.Audience)
-	}
+	app.countGuard(b.Audience)
 	cfg.Issuer = app.runtime.issuer
 	cfg.Proofs = app.runtime.issuer
 	cfg.Ready = func(context.Context) error { return app.runtime.readyToCheck() }
@@ -202,7 +229,7 @@ func (b *BearerAuth) guardConfig() handler.GuardConfig {
 		DPoPRequired: b.DPoPRequired,
 		ClientOrigin: clientOrigin,
 		RequestURLs:  b.requestURLs,
-		Proved:       provedOf,
+		Passage:      passageOf,
 
 		CORS:        !b.NoCORS,
 		MetadataURL: b.MetadataURL,
@@ -235,10 +262,12 @@ func originsOf(issuer *tokens.Issuer, audiences []string) func(string) bool {
 func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if g := b.document(r); g != nil {
 		handler.BoundBody(w, r, 0)
+		forgetAnswer(w.Header())
 		g.Metadata(w, r)
 		return nil
 	}
-	if b.MetadataOnly {
+	if b.SiteOnly {
+		b.guard.TakeOut(r)
 		return next.ServeHTTP(w, r)
 	}
 	result, err := b.guard.Check(w, r)
@@ -249,11 +278,13 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 		}
 		if status == http.StatusServiceUnavailable {
 			b.observer.unavailable(r.Context(), err)
-			if b.answered(w, r, status) {
-				return nil
-			}
 		}
+		forgetAnswer(w.Header())
 		sayPlainText(w, r, status)
+		if answersItself(r, status) {
+			w.WriteHeader(status)
+			return nil
+		}
 		return caddyhttp.Error(status, err)
 	}
 	if result.Answered {
@@ -273,17 +304,25 @@ func (o *observer) unavailable(ctx context.Context, err error) {
 	}
 }
 
-// answered answers where no `handle_errors` would. An error that is handed back to
-// Caddy with a status of 500 or more is a line in its log, and an outage would make
-// one of each request; the observer's are sampled.
-func (b *BearerAuth) answered(w http.ResponseWriter, r *http.Request, status int) bool {
-	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	if !ok || server.Errors != nil && len(server.Errors.Routes) > 0 {
-		return false
+// answersItself reports whether the guard writes the status of a refusal, and
+// does not hand an error to Caddy. In `handle_errors` Caddy would answer with the
+// status of the first error. A 503 that no `handle_errors` answers would be a line
+// in Caddy's log, and an outage would make one of each request; the observer's are
+// sampled.
+func answersItself(r *http.Request, status int) bool {
+	if r.Context().Value(caddyhttp.ErrorCtxKey) != nil {
+		return true
 	}
-	sayPlainText(w, r, status)
-	w.WriteHeader(status)
-	return true
+	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	return status == http.StatusServiceUnavailable && ok && (server.Errors == nil || len(server.Errors.Routes) == 0)
+}
+
+// forgetAnswer takes back what another answer has said of its body: in
+// `handle_response` there may be one already. net/http.Error does the same.
+func forgetAnswer(h http.Header) {
+	for _, name := range []string{"Content-Length", "Content-Encoding", "Etag", "Last-Modified"} {
+		delete(h, name)
+	}
 }
 
 // sayPlainText labels a "come back later" that no `handle_errors` gives a body

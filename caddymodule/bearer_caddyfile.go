@@ -18,8 +18,7 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("bearer_auth", httpcaddyfile.Before, "basic_auth")
 }
 
-// parseBearerAuth sets up the guard from Caddyfile tokens, and a route for its
-// RFC 9728 document; see BearerAuth.MetadataOnly.
+// parseBearerAuth sets up the guard from Caddyfile tokens.
 func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if !h.Next() {
 		return nil, h.ArgErr()
@@ -32,12 +31,10 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 	if err := guard.UnmarshalCaddyfile(h.Dispenser); err != nil {
 		return nil, err
 	}
-	document := &BearerAuth{
-		Audience: guard.Audience, Scopes: guard.Scopes, ScopeAny: guard.ScopeAny, Issuers: guard.Issuers, DPoPRequired: guard.DPoPRequired, MetadataOnly: true,
+	if err := firstOf(func() error { return checkInNamedRoute(h) }, func() error { return checkInvokes(h) }); err != nil {
+		return nil, err
 	}
-	// Its route has no matcher: both handlers compare the path that the client
-	// asked for by themselves, which costs every other request less.
-	return slices.Concat(h.NewRoute(nil, document), h.NewRoute(matcher, guard)), nil
+	return guard.routesOf(h, matcher), nil
 }
 
 // UnmarshalCaddyfile sets up the guard from Caddyfile tokens. Syntax:

@@ -62,7 +62,10 @@ type BearerIssuer struct {
 
 	// The claims whose values are the scopes of its tokens: texts of scopes with
 	// spaces between, or lists, such as `permissions` of Auth0 or `scp` and
-	// `roles` of Entra. A dot steps into an object. Default: `scope`, or else `scp`.
+	// `roles` of Entra. An element of a list is one word, and left out where it is
+	// no scope, such as the name of a group with a space in it; so is the text of a
+	// claim whose name ends in `roles`, `groups` or `entitlements`. A dot steps into
+	// an object. Default: `scope`, or else `scp`.
 	ScopeClaims []string `json:"scope_claims,omitempty"`
 
 	// The claim that names the user, such as `oid` of Entra. Default: `sub`

@@ -83,9 +83,6 @@ func (b *BearerAuth) addIssuers(app *App, cfg *handler.GuardConfig) error {
 func (b *BearerAuth) addGate(app *App, cfg *handler.GuardConfig) error {
 	var others []*tokens.Foreign
 	for _, issuer := range b.Issuers {
-		if b.MetadataOnly {
-			break // nothing is verified
-		}
 		_, rsa := issuer.algorithms()
 		keys, err := app.issuerKeys.take(issuer.source(), rsa, app.observer)
 		if err != nil {

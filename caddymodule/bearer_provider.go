@@ -46,8 +46,8 @@ func (p *BearerProvider) Provision(ctx caddy.Context) error {
 	switch {
 	case p.Optional:
 		return errors.New("bearer: optional would let everybody pass all providers: leave it out")
-	case p.MetadataOnly:
-		return errors.New("bearer: metadata_only checks nothing: leave it out")
+	case p.SiteOnly:
+		return errors.New("bearer: site_only checks nothing: leave it out")
 	case len(p.Headers) > 0:
 		return errors.New("bearer: headers: where another provider decides first, the upstream would get what the client wrote into them: " +
 			"leave them out, and set each behind the authentication handler, in reverse_proxy: header_up X-User-Id {http.auth.user.id}")
@@ -56,7 +56,8 @@ func (p *BearerProvider) Provision(ctx caddy.Context) error {
 			"leave it out, and take it out behind the authentication handler, in reverse_proxy: header_up -Authorization")
 	}
 	p.NoCORS = true
-	return p.BearerAuth.Provision(ctx)
+	_, err := p.provision(ctx)
+	return err
 }
 
 // Authenticate checks the request's token.

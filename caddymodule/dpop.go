@@ -79,17 +79,17 @@ func (b *BearerAuth) requestURLs(r *http.Request) []string {
 	return urls
 }
 
-// provedVar is the request's variable that its guards share.
-const provedVar = "gatehouse.proved"
+// passageVar is the request's variable that its guards share.
+const passageVar = "gatehouse.passage"
 
-// provedOf returns what the guards of a request share about its proof.
-func provedOf(r *http.Request) *handler.Proved {
-	if proved, ok := caddyhttp.GetVar(r.Context(), provedVar).(*handler.Proved); ok {
-		return proved
+// passageOf returns what the guards of a request share.
+func passageOf(r *http.Request) *handler.Passage {
+	if passage, ok := caddyhttp.GetVar(r.Context(), passageVar).(*handler.Passage); ok {
+		return passage
 	}
-	proved := new(handler.Proved)
-	caddyhttp.SetVar(r.Context(), provedVar, proved)
-	return proved
+	passage := new(handler.Passage)
+	caddyhttp.SetVar(r.Context(), passageVar, passage)
+	return passage
 }
 
 // clientOrigin returns scheme, host and port as the client sees them. Only a

@@ -133,7 +133,10 @@ func clientIP(r *http.Request) string {
 // parseOAuthServer sets up the handler from Caddyfile tokens.
 func parseOAuthServer(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	s := new(OAuthServer)
-	return s, s.UnmarshalCaddyfile(h.Dispenser)
+	if err := s.UnmarshalCaddyfile(h.Dispenser); err != nil {
+		return nil, err
+	}
+	return s, checkInvokes(h)
 }
 
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:

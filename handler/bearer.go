@@ -34,9 +34,9 @@ type GuardConfig struct {
 	StripToken bool
 	// Proofs checks the proofs of tokens that are bound to a DPoP key; nil refuses such tokens.
 	Proofs ProofChecker
-	// Proved returns what the guards of a request share, the same for all of
+	// Passage returns what the guards of a request share, the same for all of
 	// them; nil where there is one guard at most.
-	Proved func(*http.Request) *Proved
+	Passage func(*http.Request) *Passage
 	// DPoPRequired refuses tokens that are not bound to a DPoP key.
 	DPoPRequired bool
 	// ClientOrigin returns the origin that the client has sent a request to, ahead
@@ -103,9 +103,10 @@ func (r *Refusal) Unwrap() error { return r.Err }
 type Guard struct {
 	cfg      GuardConfig
 	headers  []headerRule
-	anySub   bool   // no rule on `iss` says whose `sub` another rule means
-	scope    string // that a token needs, for challenges
-	realm    string // Bearer realm="…"
+	names    headerNames // of headers
+	anySub   bool        // no rule on `iss` says whose `sub` another rule means
+	scope    string      // that a token needs, for challenges
+	realm    string      // Bearer realm="…"
 	resource resource
 }
 
@@ -148,6 +149,9 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 		realm:   `Bearer realm="` + quotable(cfg.Realm) + `"`,
 		scope:   strings.Join(slices.Concat(cfg.Scopes, cfg.ScopeAny[:min(1, len(cfg.ScopeAny))]), " "),
 	}
+	for _, rule := range rules {
+		g.names.add(rule.name)
+	}
 	g.resource, err = newResource(cfg)
 	return g, err
 }
@@ -164,41 +168,51 @@ func shared(list []string) []string {
 // Check verifies the request's token and the rules, applies the header
 // mappings to r, and sets challenge and CORS headers on w. The error is a *Refusal.
 func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
-	res := Result{Writer: w}
 	if g.resource.serves(r.URL.Path) {
 		g.Metadata(w, r)
 		return Result{Answered: true}, nil
 	}
+	answer := answerWriter{ResponseWriter: w}
 	switch {
 	case g.cfg.CORS:
-		res.Writer, res.Answered = g.cors(w, r)
-		if res.Answered {
-			return res, nil
+		if g.cors(&answer, r) {
+			return Result{Answered: true, Writer: w}, nil
 		}
 	case g.barePreflight(r):
 		g.cleanRequest(r)
 		g.stripToken(r)
-		return res, nil
+		return Result{Writer: w}, nil
 	}
-	var err error
-	res.Claims, err = g.Authenticate(w, r)
-	return res, err
+	claims, source, err := g.authenticate(w, r)
+	if err != nil {
+		return Result{Writer: w}, err
+	}
+	answer.cookie = source.cookie
+	return Result{Claims: claims, Writer: answer.orWriter()}, nil
 }
 
 // Authenticate is Check without what the guard answers itself: the metadata
 // document and CORS. The claims are nil where the token is optional and absent.
 func (g *Guard) Authenticate(w http.ResponseWriter, r *http.Request) (*tokens.Claims, error) {
+	claims, _, err := g.authenticate(w, r)
+	return claims, err
+}
+
+func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*tokens.Claims, tokenSource, error) {
 	g.cleanRequest(r)
+	if g.cfg.Cookie != "" {
+		vary(w.Header(), "Cookie")
+	}
 	if err := g.cfg.Ready(r.Context()); err != nil {
-		return nil, g.refuse(w, r, tokenSource{}, err)
+		return nil, tokenSource{}, g.refuse(w, r, tokenSource{}, err)
 	}
 	token, source, err := g.readToken(r)
 	if errors.Is(err, errNoToken) && g.cfg.Optional {
 		g.stripToken(r)
-		return nil, nil
+		return nil, tokenSource{}, nil
 	}
 	if err != nil {
-		return nil, g.refuse(w, r, source, err)
+		return nil, source, g.refuse(w, r, source, err)
 	}
 	claims, err := g.cfg.Issuer.CheckAccess(r.Context(), token)
 	if err == nil && (claims.Confirmation != nil || source.dpop || g.cfg.DPoPRequired) {
@@ -211,25 +225,33 @@ func (g *Guard) Authenticate(w http.ResponseWriter, r *http.Request) (*tokens.Cl
 		err = g.setHeaders(r, claims)
 	}
 	if err != nil {
-		return nil, g.refuse(w, r, source, err)
+		return nil, source, g.refuse(w, r, source, err)
 	}
 	g.stripToken(r)
+	if source.cookie { // for those answers, too, that do not pass the answerWriter
+		keepPrivate(w.Header())
+	}
 	g.cfg.Observer.Checked("")
-	return claims, nil
+	return claims, source, nil
 }
 
-// cors sets the CORS headers, and answers a preflight itself. What it returns
-// to write to replaces the upstream's own header, where the origin is allowed.
-func (g *Guard) cors(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, bool) {
-	h := w.Header()
-	varyOrigin(h)
+// cors sets the CORS headers, and answers a preflight itself, reporting true.
+// Otherwise it notes what the answer of the next handler has to say: an origin
+// that is allowed is told so in the place of the upstream's own header.
+//
+// A guard that takes tokens from a cookie allows credentials, for else no page of
+// another origin could use it, and takes back what an upstream allows to others.
+func (g *Guard) cors(answer *answerWriter, r *http.Request) (answered bool) {
+	h := answer.Header()
+	vary(h, "Origin")
 	if len(r.Header["Origin"]) == 0 {
-		return w, false
+		return false
 	}
+	credentials := g.cfg.Cookie != ""
 	origin, one := originOf(r)
 	allowed := one && g.cfg.Origins(origin)
 	if allowed {
-		allowOrigin(h, origin)
+		allowOrigin(h, origin, credentials)
 	}
 	if preflight(r) {
 		if allowed {
@@ -240,11 +262,12 @@ func (g *Guard) cors(w http.ResponseWriter, r *http.Request) (http.ResponseWrite
 				h.Set("Access-Control-Allow-Headers", asked)
 			}
 		}
-		w.WriteHeader(http.StatusNoContent)
-		return w, true
+		answer.ResponseWriter.WriteHeader(http.StatusNoContent)
+		return true
 	}
 	if allowed {
-		return &corsWriter{ResponseWriter: w, origin: origin}, false
+		answer.origin, answer.credentials = origin, credentials
 	}
-	return w, false
+	answer.foreign = !allowed && credentials
+	return false
 }

@@ -28,7 +28,7 @@ func headerRules(mappings []HeaderMapping) ([]headerRule, error) {
 			return nil, fmt.Errorf("reading header mapping: %q and claim %q: both must be names", m.Header, m.Claim)
 		}
 		rule := headerRule{name: http.CanonicalHeaderKey(m.Header), claim: m.Claim, identity: m.Claim == "sub" && !issuer}
-		if slices.ContainsFunc(rules, func(r headerRule) bool { return sameHeader(r.name, rule.name) }) {
+		if slices.ContainsFunc(rules, func(r headerRule) bool { return SameHeader(r.name, rule.name) }) {
 			return nil, fmt.Errorf("reading header mapping: %s is mapped twice", m.Header)
 		}
 		rules = append(rules, rule)
@@ -36,80 +36,12 @@ func headerRules(mappings []HeaderMapping) ([]headerRule, error) {
 	return rules, nil
 }
 
-// sameHeader reports whether a server behind us may take one name for the
-// other: CGI and its heirs know no case and write every sign as "_".
-func sameHeader(a, b string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range len(a) {
-		if foldHeader(a[i]) != foldHeader(b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func foldHeader(c byte) byte {
-	switch {
-	case 'A' <= c && c <= 'Z':
-		return c + 'a' - 'A'
-	case c == '_' || c == '.':
-		return '-'
-	}
-	return c
-}
-
-func (g *Guard) mapped(name string) bool {
-	for i := range g.headers {
-		if sameHeader(g.headers[i].name, name) {
-			return true
-		}
-	}
-	return false
-}
-
 // cleanRequest deletes what the client must not tell the upstream: the headers
-// that we set, in every spelling, and our own cookies. It runs before the
-// token is read, so that no way past the guard keeps them.
+// that we set, and our own cookies. It runs before the token is read, so that no
+// way past the guard keeps them.
 func (g *Guard) cleanRequest(r *http.Request) {
-	if len(g.headers) > 0 {
-		for name := range r.Header {
-			if g.mapped(name) {
-				delete(r.Header, name)
-			}
-		}
-		for name := range r.Trailer {
-			if g.mapped(name) {
-				r.Trailer = nil
-				break
-			}
-		}
-		// A proxy drops what the client's Connection header names (RFC 9110
-		// §7.6.1): it must not name what we set.
-		g.cleanConnection(r.Header)
-	}
+	g.TakeOut(r)
 	StripCookies(r.Header)
-}
-
-func (g *Guard) cleanConnection(h http.Header) {
-	lines := h["Connection"]
-	if len(lines) == 0 || len(lines) == 1 && strings.EqualFold(lines[0], "keep-alive") {
-		return
-	}
-	var kept []string
-	for _, line := range lines {
-		for option := range strings.SplitSeq(line, ",") {
-			if option = strings.TrimSpace(option); option != "" && !g.mapped(option) {
-				kept = append(kept, option)
-			}
-		}
-	}
-	if len(kept) == 0 {
-		delete(h, "Connection")
-		return
-	}
-	h["Connection"] = []string{strings.Join(kept, ", ")}
 }
 
 // dropCookies takes cookies out of the Cookie header and leaves the others as they stand.
@@ -143,6 +75,9 @@ var errHeaderValue = &tokens.Error{
 // value that a header cannot carry as it is refuses the token, since an
 // upstream that reads half an identity reads another one.
 func (g *Guard) setHeaders(r *http.Request, c *tokens.Claims) error {
+	if len(g.headers) > 0 {
+		g.replaceOthers(r)
+	}
 	for i := range g.headers {
 		value, ok := g.headers[i].text(c)
 		if !ok {

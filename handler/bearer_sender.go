@@ -54,10 +54,10 @@ func (g *Guard) checkSender(w http.ResponseWriter, r *http.Request, token string
 	return nil
 }
 
-// Proved is what the guards of one request know of its proof: a client sends
+// proved is what the guards of one request know of its proof: a client sends
 // one proof with a request, however many guards stand in its way. The zero
-// value is none. It holds neither proof nor token.
-type Proved struct {
+// value is none.
+type proved struct {
 	what [sha256.Size]byte // of the proof and the token that it came with
 	key  tokens.Thumbprint
 }
@@ -72,17 +72,14 @@ func (g *Guard) checkProof(r *http.Request, token string) (tokens.Thumbprint, er
 	if proof == "" {
 		return tokens.Thumbprint{}, errNoProof
 	}
-	var proved *Proved
-	if g.cfg.Proved != nil {
-		proved = g.cfg.Proved(r)
-	}
+	p := g.passage(r)
 	what := sha256.Sum256([]byte(proof + " " + token)) // neither has a space
-	if proved != nil && !proved.key.IsZero() && proved.what == what {
-		return proved.key, nil
+	if p != nil && !p.proved.key.IsZero() && p.proved.what == what {
+		return p.proved.key, nil
 	}
 	key, err := g.cfg.Proofs.CheckProof(tokens.ProofRequest{Proof: proof, Method: r.Method, URLs: g.cfg.RequestURLs(r), AccessToken: token})
-	if err == nil && proved != nil {
-		*proved = Proved{what, key}
+	if err == nil && p != nil {
+		p.proved = proved{what, key}
 	}
 	return key, err
 }

@@ -174,11 +174,11 @@ func TestGuardRequestURLs(t *testing.T) {
 // A client sends one proof with a request, whatever number of guards looks at
 // it; in another request, or beside another token, the proof is a replay.
 func TestGuardsOfOneRequest(t *testing.T) {
-	shared := make(map[*http.Request]*Proved)
+	shared := make(map[*http.Request]*Passage)
 	b := newBoundBench(t, func(c *GuardConfig) {
-		c.Proved = func(r *http.Request) *Proved {
+		c.Passage = func(r *http.Request) *Passage {
 			if shared[r] == nil {
-				shared[r] = new(Proved)
+				shared[r] = new(Passage)
 			}
 			return shared[r]
 		}

@@ -14,7 +14,8 @@ import (
 
 // tokenSource says how a request presented its token.
 type tokenSource struct {
-	dpop bool // the scheme of the Authorization header is DPoP
+	dpop   bool // the scheme of the Authorization header is DPoP
+	cookie bool // there was no Authorization header
 }
 
 // readToken finds the access token: in the Authorization header, else in the
@@ -36,7 +37,7 @@ func (g *Guard) readToken(r *http.Request) (string, tokenSource, error) {
 	case g.forged(r):
 		return "", tokenSource{}, errForged
 	}
-	return token, tokenSource{}, nil
+	return token, tokenSource{cookie: true}, nil
 }
 
 var (
@@ -165,8 +166,8 @@ func (g *Guard) barePreflight(r *http.Request) bool {
 	if !preflight(r) || len(r.Header["Origin"]) != 1 || len(r.Header["Access-Control-Request-Method"]) != 1 || r.ContentLength != 0 {
 		return false
 	}
-	for _, name := range []string{"Authorization", proofHeader, "Upgrade", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override"} {
-		if len(r.Header[name]) > 0 {
+	for name := range r.Header {
+		if notOfPreflights.has(name) {
 			return false
 		}
 	}
@@ -176,6 +177,10 @@ func (g *Guard) barePreflight(r *http.Request) bool {
 	_, err := presentedCookie(r, g.cfg.Cookie)
 	return errors.Is(err, errNoToken)
 }
+
+// notOfPreflights are headers that no browser sends with a preflight, and that
+// could make another request of it for an upstream.
+var notOfPreflights = namesOfHeaders("Authorization", proofHeader, "Upgrade", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
 
 // stripToken takes every token out of a request that passes, where StripToken
 // says so, whichever of them was used: the others were not looked at, and the

@@ -1,9 +1,7 @@
 package handler
 
 import (
-	"io"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -86,74 +84,4 @@ func originOf(r *http.Request) (string, bool) {
 		return "", false
 	}
 	return values[0], true
-}
-
-// corsWriter puts our CORS headers in the place of those that a handler behind
-// it has set, so that no answer has two. See Guard.Check.
-type corsWriter struct {
-	http.ResponseWriter
-
-	origin string
-	done   bool
-}
-
-// WriteHeader sets the headers and goes on.
-func (w *corsWriter) WriteHeader(status int) {
-	if status >= 200 || status == http.StatusSwitchingProtocols {
-		w.apply()
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Write sets the headers, where WriteHeader was not called, and goes on.
-func (w *corsWriter) Write(b []byte) (int, error) {
-	w.apply()
-	return w.ResponseWriter.Write(b)
-}
-
-// ReadFrom lets a file server's copy reach the connection in one system call.
-func (w *corsWriter) ReadFrom(r io.Reader) (int64, error) {
-	w.apply()
-	return io.Copy(w.ResponseWriter, r)
-}
-
-// FlushError makes http.ResponseController's Flush see the headers.
-func (w *corsWriter) FlushError() error {
-	w.apply()
-	return http.NewResponseController(w.ResponseWriter).Flush()
-}
-
-// Flush is FlushError for callers that ask for an http.Flusher.
-func (w *corsWriter) Flush() { _ = w.FlushError() }
-
-// Unwrap is how http.ResponseController finds what else the writer can do.
-func (w *corsWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-func (w *corsWriter) apply() {
-	if w.done {
-		return
-	}
-	w.done = true
-	allowOrigin(w.Header(), w.origin)
-}
-
-// allowOrigin lets one origin read an answer, whatever stood there before.
-func allowOrigin(h http.Header, origin string) {
-	h.Set("Access-Control-Allow-Origin", origin)
-	if h.Get("Access-Control-Expose-Headers") == "" {
-		h.Set("Access-Control-Expose-Headers", corsExposeHeaders)
-	}
-	varyOrigin(h)
-}
-
-// varyOrigin tells caches that the answer depends on the origin.
-func varyOrigin(h http.Header) {
-	for _, line := range h["Vary"] {
-		if slices.ContainsFunc(strings.Split(line, ","), func(s string) bool {
-			return strings.EqualFold(strings.TrimSpace(s), "Origin")
-		}) {
-			return
-		}
-	}
-	h["Vary"] = append(h["Vary"], "Origin")
 }

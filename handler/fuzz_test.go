@@ -84,13 +84,20 @@ func FuzzAppendQuery(f *testing.F) {
 
 // Whatever a client sends, cleanRequest leaves no spelling of a mapped header.
 func FuzzCleanRequest(f *testing.F) {
-	f.Add("X-Auth-Subject", "close, x_auth.subject", "a=b; gatehouse_session=x;;")
+	f.Add("X-Auth-Subject", "close, x_auth.subject, X~Auth!Subject", "a=b; gatehouse_session=x;;")
 	f.Fuzz(func(t *testing.T, name, connection, cookies string) {
 		g := newTestGuard(t, nil, mapping("X-Auth-Subject", "sub"))
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		r.Header = http.Header{name: {"admin"}, "Connection": {connection}, "Cookie": {cookies}}
 		g.cleanRequest(r)
-		fold := func(s string) string { return strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(s)) }
+		fold := func(s string) string { // G2
+			return strings.Map(func(c rune) rune {
+				if c < 0x80 && !('a' <= c && c <= 'z' || '0' <= c && c <= '9') {
+					return '-'
+				}
+				return c
+			}, strings.ToLower(s))
+		}
 		for left := range r.Header {
 			if fold(left) == "x-auth-subject" {
 				t.Errorf("%q is left", left)

@@ -188,9 +188,11 @@ func (m *foreignMembers) client() string {
 	return ""
 }
 
-// scope reads the claims that hold the scope. Texts have spaces (RFC 6749
-// §3.3); a list is taken where its claim is named, and from scp, which has no
-// meaning but that of each issuer.
+// scope reads the claims that hold the scope. Texts have spaces (RFC 6749 §3.3);
+// a list is taken where its claim is named, and from scp, which has no meaning
+// but that of each issuer. An element of a list is one word: what is no scope, such
+// as the name of a group with a space in it, is left out, since in the scope
+// of the token, as rules and upstreams read it, it would be several.
 func (m *foreignMembers) scope(names []string) []string {
 	if len(names) == 0 {
 		if _, ok := m.members["scope"]; ok {
@@ -200,11 +202,26 @@ func (m *foreignMembers) scope(names []string) []string {
 	}
 	var scope []string
 	for _, name := range names {
-		for _, value := range m.list(name) {
-			scope = append(scope, strings.FieldsFunc(value, isSpace)...)
+		values := m.list(name)
+		if v, _ := lookup(m.members, name); len(values) == 1 && !namesOthers(name) {
+			if text, ok := v.(string); ok {
+				values = strings.FieldsFunc(text, isSpace)
+			}
+		}
+		for _, value := range values {
+			if ValidScope(value) {
+				scope = append(scope, value)
+			}
 		}
 	}
 	return scope
+}
+
+// namesOthers reports whether a claim holds names that are given elsewhere, each
+// of which may have spaces: AD FS and others write a list of one as a text. See
+// RFC 9068 §2.2.3.1.
+func namesOthers(claim string) bool {
+	return strings.HasSuffix(claim, "roles") || strings.HasSuffix(claim, "groups") || strings.HasSuffix(claim, "entitlements")
 }
 
 // put replaces a claim by what was made of it, "" by nothing.

@@ -1,0 +1,212 @@
+package handler
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// foldHeader writes a byte of a header's name as the strictest and the laxest
+// server behind us would take it for the same: letters without case, digits, and
+// one sign for all others. CGI and its heirs write every sign as "_".
+var foldHeader = func() (fold [256]byte) {
+	for i := range fold {
+		switch c := byte(i); {
+		case '0' <= c && c <= '9', 'a' <= c && c <= 'z':
+			fold[i] = c
+		case 'A' <= c && c <= 'Z':
+			fold[i] = c + 'a' - 'A'
+		default:
+			fold[i] = '-'
+		}
+	}
+	return fold
+}()
+
+// SameHeader reports whether a server behind us may take one name of a header
+// for the other. See RFC 3875 §4.1.18, which leaves it open what becomes of signs.
+func SameHeader(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if foldHeader[a[i]] != foldHeader[b[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+// headerNames are names of headers, each in any spelling.
+type headerNames struct {
+	names   []string
+	lengths uint64 // a bit for the length of each: most headers of a request need no other look
+}
+
+func namesOfHeaders(names ...string) (n headerNames) {
+	for _, name := range names {
+		n.add(name)
+	}
+	return n
+}
+
+func (n *headerNames) add(name string) {
+	n.names = append(n.names, name)
+	n.lengths |= 1 << (len(name) % 64)
+}
+
+func (n *headerNames) has(name string) bool {
+	if n.lengths&(1<<(len(name)%64)) == 0 {
+		return false
+	}
+	for _, own := range n.names {
+		if SameHeader(own, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// without returns the names that are not among others.
+func (n *headerNames) without(others *headerNames) headerNames {
+	return namesOfHeaders(slices.DeleteFunc(slices.Clone(n.names), others.has)...)
+}
+
+// takeOut deletes the names from a request: from its header and its trailers, and
+// from `Connection`. A proxy drops what the client's Connection header names
+// (RFC 9110 §7.6.1): it must not name what we set.
+func (n *headerNames) takeOut(r *http.Request) {
+	if len(n.names) == 0 {
+		return
+	}
+	for name := range r.Header {
+		if n.has(name) {
+			delete(r.Header, name)
+		}
+	}
+	n.guardTrailers(r)
+	n.cleanConnection(r.Header)
+}
+
+func (n *headerNames) cleanConnection(h http.Header) {
+	lines := h["Connection"]
+	if len(lines) == 0 || len(lines) == 1 && strings.EqualFold(lines[0], "keep-alive") {
+		return
+	}
+	var kept []string
+	for _, line := range lines {
+		for option := range strings.SplitSeq(line, ",") {
+			if option = strings.TrimSpace(option); option != "" && !n.has(option) {
+				kept = append(kept, option)
+			}
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, "Connection")
+		return
+	}
+	h["Connection"] = []string{strings.Join(kept, ", ")}
+}
+
+// guardTrailers keeps the names out of the trailers, also those that come
+// without having been announced: net/http puts them into the map that it has
+// made of the announced ones. They arrive with the end of the body.
+func (n *headerNames) guardTrailers(r *http.Request) {
+	if r.Trailer == nil {
+		return
+	}
+	arriving := r.Trailer
+	r.Trailer = make(http.Header, len(arriving))
+	n.copyOthers(r.Trailer, arriving)
+	if r.Body != nil {
+		r.Body = &trailerBody{ReadCloser: r.Body, names: n, from: arriving, to: r.Trailer}
+	}
+}
+
+func (n *headerNames) copyOthers(to, from http.Header) {
+	for name, values := range from {
+		if !n.has(name) {
+			to[name] = values
+		}
+	}
+}
+
+// trailerBody is the body of a request whose trailers are looked at.
+type trailerBody struct {
+	io.ReadCloser
+
+	names    *headerNames
+	from, to http.Header
+}
+
+// Read reads the body; at its end the trailers are there.
+func (b *trailerBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF { //nolint:errorlint // io.Reader returns it as it is
+		b.names.copyOthers(b.to, b.from)
+	}
+	return n, err
+}
+
+// Passage is what the guards of one request share: a request may pass several.
+// The zero value is that of a request that has met none. It holds neither proof
+// nor token.
+type Passage struct {
+	proved proved
+	taken  []*Guard  // whose headers have been taken out of it, and may be set
+	room   [2]*Guard // where taken lies, as far as it has room
+}
+
+// passage returns what the guards of a request share, nil where nothing does.
+func (g *Guard) passage(r *http.Request) *Passage {
+	if g.cfg.Passage == nil {
+		return nil
+	}
+	return g.cfg.Passage(r)
+}
+
+// TakeOut takes out of a request what only this guard may tell the upstream: the
+// headers that it sets, in every spelling. What an earlier guard of the same
+// request has taken out stays as that one left it: it may have set it. Check
+// does this; requests that are not for this guard to check need it as well, where
+// they reach an upstream that believes those headers.
+func (g *Guard) TakeOut(r *http.Request) {
+	if len(g.headers) == 0 {
+		return
+	}
+	p := g.passage(r)
+	if p == nil || len(p.taken) == 0 {
+		g.names.takeOut(r)
+	} else {
+		if slices.Contains(p.taken, g) {
+			return
+		}
+		left := g.names
+		for _, earlier := range p.taken {
+			left = left.without(&earlier.names)
+		}
+		left.takeOut(r)
+	}
+	if p != nil {
+		if p.taken == nil {
+			p.taken = p.room[:0]
+		}
+		p.taken = append(p.taken, g)
+	}
+}
+
+// replaceOthers takes out what earlier guards have set under the names of this
+// one: it has accepted a token, and says what they mean from here on.
+func (g *Guard) replaceOthers(r *http.Request) {
+	p := g.passage(r)
+	if p == nil {
+		return
+	}
+	for _, earlier := range p.taken {
+		if earlier != g && slices.ContainsFunc(earlier.names.names, g.names.has) {
+			g.names.takeOut(r)
+			return
+		}
+	}
+}
