@@ -140,7 +140,7 @@ func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
 		claims.Audience = UserinfoAudience(i.cfg.Issuer)
 	}
 	if m.profile != nil {
-		claims.AuthTime = m.authTime.Unix()
+		claims.AuthTime = unixOrZero(m.authTime)
 		claims.ACR = m.acr
 		claims.Session = m.session.String()
 		claims.Family = m.family.String()

@@ -21,6 +21,7 @@ type State struct {
 	Cache    *Cache
 
 	grants     *grantCache
+	ends       recentEnds
 	history    *historian
 	secretWork *secretWork
 	settings   atomic.Pointer[Settings]
@@ -78,7 +79,7 @@ func NewState(c StateConfig) (*State, error) {
 		Keys:       keys,
 		Denylist:   denylist,
 		Cache:      cache,
-		grants:     newGrantCache(c.Store),
+		grants:     newGrantCache(c.Store, c.Clock),
 		history:    newHistorian(c.Store),
 		secretWork: newSecretWork(),
 		observer:   c.Observer,

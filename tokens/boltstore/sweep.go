@@ -71,7 +71,7 @@ func (w *sweeper) sweep(ctx context.Context) error {
 		return fmt.Errorf("sweeping: %w", err)
 	}
 	unreadable := 0
-	for _, bucket := range []bucketID{codes, devices, denials, sessions, families, assertions, histories, requests} {
+	for _, bucket := range []bucketID{codes, codeBodies, devices, denials, sessions, families, assertions, histories, requests, grants, clients} {
 		var from []byte
 		for more := true; more; {
 			if err := ctx.Err(); err != nil {
@@ -155,6 +155,18 @@ func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks
 		var r codeRecord
 		err := r.decode(v)
 		return !now.Before(r.expires), err
+	case codeBodies:
+		var r bodyRecord
+		err := r.decode(v)
+		return !now.Before(r.expires), err
+	case grants:
+		var r grantRecord
+		err := r.decode(v)
+		return r.over(now), err
+	case clients:
+		var r clientRecord
+		err := r.decode(v)
+		return r.over(now), err
 	case assertions:
 		var r assertionRecord
 		err := r.decode(v)

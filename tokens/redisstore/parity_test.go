@@ -42,7 +42,7 @@ func (p *parity) begin(t *testing.T, s *Store) {
 	c := newChain(t, s, "local|alice")
 	r := tokens.CreateRequest{
 		User: c.request.User, ID: tokens.FamilyID{7}, Client: tokens.ClientTag{1}, Grant: tokens.GrantID{1}, MaxActive: 9,
-		AuthTime: p.now, Lifetime: pick(p.rand, 0, time.Hour, 90*time.Second+1), IdleLifetime: pick(p.rand, 0, time.Minute, 1500*time.Millisecond),
+		Begun: p.now, AuthTime: p.now, Lifetime: pick(p.rand, 0, time.Hour, 90*time.Second+1), IdleLifetime: pick(p.rand, 0, time.Minute, 1500*time.Millisecond),
 		Attempt: pick(p.rand, tokens.Attempt{1}, tokens.Attempt{}),
 	}
 	res, err := s.CreateFamily(t.Context(), r)
