@@ -67,7 +67,13 @@ type grantCache struct {
 type heldGrant struct {
 	grant Grant
 	kept  time.Time // until when the store has it; zero where that is not known
+	again time.Time // before then a use does not ask the store to keep it longer: it could not
 }
+
+// grantRetry is how long a use waits for nothing after the store could not keep a
+// grant longer: there is time, and where grants lie on a part of a Cluster that is
+// down, nobody else has to notice.
+const grantRetry = time.Minute
 
 func newGrantCache(store Families, clock func() time.Time) *grantCache {
 	return &grantCache{store: store, clock: clock, held: make(map[GrantID]heldGrant)}
@@ -75,7 +81,7 @@ func newGrantCache(store Families, clock func() time.Time) *grantCache {
 
 // get returns the grant of a family that is used, or false when neither memory nor
 // store knows it, and sees to it that the store has it as long as the family may
-// live from now on.
+// live from now on. Where it can't, a later use does.
 func (c *grantCache) get(ctx context.Context, id GrantID, p RefreshPolicy) (Grant, bool, error) {
 	c.mu.RLock()
 	h, ok := c.held[id]
@@ -93,7 +99,13 @@ func (c *grantCache) get(ctx context.Context, id GrantID, p RefreshPolicy) (Gran
 		}
 		c.keep(id, h)
 	}
-	return h.grant, true, c.put(ctx, h.grant, p.keepsGrants())
+	if now := c.clock(); !now.Before(h.again) {
+		if err := c.put(ctx, h.grant, p.keepsGrants()); err != nil {
+			h.again = now.Add(grantRetry)
+			c.keep(id, h)
+		}
+	}
+	return h.grant, true, nil
 }
 
 // put makes sure that the store has the grant for that long from now on, 0 for good.
@@ -116,7 +128,7 @@ func (c *grantCache) put(ctx context.Context, g Grant, need time.Duration) error
 	if err := c.store.PutGrant(ctx, id, text, keep); err != nil {
 		return err
 	}
-	c.keep(id, heldGrant{g, until})
+	c.keep(id, heldGrant{grant: g, kept: until})
 	return nil
 }
 
@@ -134,7 +146,7 @@ func (c *grantCache) doubt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id, h := range c.held {
-		h.kept = time.Time{}
+		h.kept, h.again = time.Time{}, time.Time{}
 		c.held[id] = h
 	}
 }

@@ -94,10 +94,6 @@ type Families interface {
 	Grant(ctx context.Context, id GrantID) ([]byte, error)
 }
 
-// MaxFamilies is how many families a user has at most, over all clients: what a
-// decision may have to read must not grow with what somebody has done before.
-const MaxFamilies = 500
-
 // CreateRequest asks for a new family.
 type CreateRequest struct {
 	User         UserTag
@@ -155,14 +151,6 @@ type RotateResult struct {
 	IssueAt time.Time // as CreateResult.IssueAt
 }
 
-// MostAhead is how far ahead of its clock a store dates anything. Each sign-out
-// of a user moves the next login a second ahead, and the end of a client has to
-// reach all that is dated: so whoever signs in and out in a loop must not move
-// that any farther. A user's own sign-outs move a date a second less than this,
-// so that there is room for who signs in after the end of a client. Whoever signs
-// out more often within a second gets a login that is over at once.
-const MostAhead = 3 * time.Second
-
 // EndScope says how much an EndRequest ends.
 type EndScope uint8
 
@@ -216,10 +204,6 @@ type Session struct {
 	EndedOthers bool
 }
 
-// MaxSessions is how many sessions a user has at most. One more ends the one that
-// was not used for the longest time, as EndSessionOnly does.
-const MaxSessions = 50
-
 // AtLogin is the AuthTime of a SessionRequest of a person who has proved who they
 // are here and now: the session's AuthTime is its Begun then.
 var AtLogin = Forever
@@ -272,14 +256,6 @@ type Codes interface {
 	// of its user, or whose session was ended since, is CodeUnknown.
 	TakeCode(ctx context.Context, r TakeRequest) (TakeResult, error)
 }
-
-// What a user may have of codes. Beyond it the oldest go, and never the newest:
-// whoever makes a person's browser ask for codes without end must not keep that
-// person from the one that is redeemed within the second.
-const (
-	MaxCodes      = 128 // good and spent ones
-	MaxCodeBodies = 64  // good ones, and spent ones whose body a call that is sent again may need
-)
 
 // PutRequest asks to keep a code.
 type PutRequest struct {

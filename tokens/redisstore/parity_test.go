@@ -1,7 +1,9 @@
 package redisstore
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,4 +108,25 @@ func same(a, b tokens.Family) bool {
 	x, _ := a.MarshalBinary()
 	y, _ := b.MarshalBinary()
 	return a.ID == b.ID && string(x) == string(y)
+}
+
+// TestLuaBounds holds the bounds in the scripts to those of the core.
+func TestLuaBounds(t *testing.T) {
+	for file, lines := range map[string][]string{
+		"create_session": {fmt.Sprintf("local MOST_SESSIONS = %d ", tokens.MaxSessions)},
+		"create_family":  {fmt.Sprintf("local MOST_FAMILIES = %d ", tokens.MaxFamilies)},
+		"code":           {fmt.Sprintf("local MOST_CODES, MOST_BODIES = %d, %d ", tokens.MaxCodes, tokens.MaxCodeBodies)},
+		"denylist": {
+			fmt.Sprintf("local MOST, KEPT, FOLD_AFTER = %d, %d, %d ", tokens.MaxDenials, tokens.MaxKeptByFold, int(tokens.FoldAfter.Seconds())),
+			fmt.Sprintf("local MOST_AHEAD = %d ", int(tokens.MostAhead.Seconds())),
+		},
+	} {
+		text, err := lua.ReadFile("lua/" + file + ".lua")
+		mustDo(t, err)
+		for _, line := range lines {
+			if !strings.Contains(string(text), line) {
+				t.Errorf("%s.lua has no %q", file, line)
+			}
+		}
+	}
 }
