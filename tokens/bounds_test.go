@@ -20,6 +20,7 @@ type countingStore struct {
 	ends   int // End and DenyToken
 	grants int // PutGrant
 	deaf   bool
+	away   bool // grants are out of reach
 }
 
 func (s *countingStore) count(n *int) {
@@ -48,6 +49,9 @@ func (s *countingStore) DenyToken(ctx context.Context, user tokens.UserTag, id t
 
 func (s *countingStore) PutGrant(ctx context.Context, id tokens.GrantID, text []byte, keep time.Duration) error {
 	s.count(&s.grants)
+	if s.away {
+		return errors.New("grants are out of reach")
+	}
 	return s.Store.PutGrant(ctx, id, text, keep)
 }
 
@@ -193,6 +197,32 @@ func TestA11GrantsEnd(t *testing.T) {
 				t.Errorf("long unused: grant %q, %v", text, err)
 			}
 		})
+	}
+}
+
+// TestA11KeptLater: in a Cluster grants may lie on a part that is down. A refresh
+// that finds it time to keep its grant longer goes on, asks once a minute, and
+// later succeeds.
+func TestA11KeptLater(t *testing.T) {
+	g, store := countingGateway(t, func(c *tokens.Config) {
+		for _, client := range c.Clients {
+			client.Refresh.Lifetime, client.Refresh.IdleLifetime = 0, 2*time.Hour
+		}
+	})
+	res := g.login()
+	store.away, store.grants = true, 0
+	g.pass(110 * time.Minute)
+	for range 5 {
+		res = g.refreshOK(res.RefreshToken)
+	}
+	if store.grants != 1 {
+		t.Errorf("asked %d times, want once", store.grants)
+	}
+	store.away = false
+	g.pass(61 * time.Second)
+	g.refreshOK(res.RefreshToken)
+	if store.grants != 2 {
+		t.Errorf("asked %d times, want once more", store.grants)
 	}
 }
 

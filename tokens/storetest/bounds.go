@@ -21,6 +21,11 @@ var boundCases = []testCase{
 	{"one live family", liveFamily},
 }
 
+// settled gives the fixture a session that outlives the case, however long that takes.
+func (f *fixture) settled() {
+	f.session = f.login(func(r *tokens.SessionRequest) { r.Lifetime = time.Hour })
+}
+
 // sessionsBounded: the session that is in use stays, and what applications hold
 // by one that has to go goes on: nobody has signed out.
 func sessionsBounded(t *testing.T, f *fixture) {
@@ -78,6 +83,7 @@ func (f *fixture) heldCodes() (codes, bodies int) {
 }
 
 func codesBounded(t *testing.T, f *fixture) {
+	f.settled()
 	ids := f.putCodes(3 * tokens.MaxCodes)
 	if codes, bodies := f.heldCodes(); codes > tokens.MaxCodeBodies || bodies != codes {
 		t.Errorf("%d codes with %d bodies, want at most %d", codes, bodies, tokens.MaxCodeBodies)
@@ -89,6 +95,7 @@ func codesBounded(t *testing.T, f *fixture) {
 }
 
 func spentCodesBounded(t *testing.T, f *fixture) {
+	f.settled()
 	var ids []tokens.CodeID
 	for range 3 * tokens.MaxCodes {
 		ids = append(ids, f.code())
@@ -108,7 +115,8 @@ func spentCodesBounded(t *testing.T, f *fixture) {
 }
 
 func familiesBounded(t *testing.T, f *fixture) {
-	first := f.family()
+	lasting := func(r *tokens.CreateRequest) { r.Lifetime, r.IdleLifetime = time.Hour, 0 }
+	first := f.family(lasting)
 	f.pass(1100 * time.Millisecond)
 	clients := make([]tokens.ClientTag, 6)
 	for i := range clients {
@@ -117,7 +125,7 @@ func familiesBounded(t *testing.T, f *fixture) {
 	var made, evicted atomic.Int32
 	add := func(n int, client tokens.ClientTag) {
 		concurrently(n, func(int) {
-			res, err := f.s.CreateFamily(f.ctx(), f.createRequest(func(r *tokens.CreateRequest) { r.Client = client }))
+			res, err := f.s.CreateFamily(f.ctx(), f.createRequest(lasting, func(r *tokens.CreateRequest) { r.Client = client }))
 			if err != nil || !res.Created {
 				t.Errorf("CreateFamily: created %v, %v", res.Created, err)
 			}
@@ -150,6 +158,7 @@ func familiesBounded(t *testing.T, f *fixture) {
 // endsBounded: who ends what never began, again and again, gets a denylist that
 // stays short, and what has ended still begins nothing.
 func endsBounded(t *testing.T, f *fixture) {
+	f.settled()
 	never := f.createRequest(func(r *tokens.CreateRequest) { r.Session, r.Taken = tokens.SessionID{}, f.now() })
 	f.end(tokens.EndRequest{Scope: tokens.EndFamily, Family: never.ID})
 	gone := f.login()
@@ -243,6 +252,7 @@ func endSaysNew(t *testing.T, f *fixture) {
 }
 
 func grantsEnd(t *testing.T, f *fixture) {
+	f.needClock()
 	text, good := []byte("openid offline_access"), tokens.GrantID{8}
 	noError(t, f.s.PutGrant(f.ctx(), grant, text, 2*time.Second))
 	noError(t, f.s.PutGrant(f.ctx(), good, text, time.Second))
