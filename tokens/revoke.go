@@ -20,7 +20,7 @@ func (i *Issuer) Revoke(ctx context.Context, c *Client, token string) error {
 	}
 	claims, err := i.verifier.Verify(token)
 	if err != nil || claims.ClientID != c.ID || !claims.HasTokenID {
-		return nil // an invalid token is as good as revoked (RFC 7009 §2.2)
+		return nil //nolint:nilerr // an invalid token is as good as revoked (RFC 7009 §2.2)
 	}
 	isNew, err := i.denyToken(ctx, claims.User, claims.TokenID, claims.Expiry.Add(DefaultLeeway))
 	if isNew {

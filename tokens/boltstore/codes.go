@@ -51,13 +51,8 @@ type heldCode struct {
 // the bodies of spent codes, then good codes, then spent ones, the oldest first,
 // down to three quarters of what there may be.
 func (t *txn) makeRoom(user tokens.UserTag) error {
-	bodies, err := t.countUp(codeBodies, user, tokens.MaxCodeBodies)
-	if err != nil {
-		return err
-	}
-	all, err := t.countUp(codes, user, tokens.MaxCodes)
-	if err != nil || bodies < tokens.MaxCodeBodies && all < tokens.MaxCodes {
-		return err
+	if t.countUp(codeBodies, user, tokens.MaxCodeBodies) < tokens.MaxCodeBodies && t.countUp(codes, user, tokens.MaxCodes) < tokens.MaxCodes {
+		return nil
 	}
 	held, bodies, err := t.heldCodes(user)
 	if err != nil {
@@ -72,7 +67,7 @@ func (t *txn) makeRoom(user tokens.UserTag) error {
 		}
 		return cmp.Or(a.taken.Compare(b.taken), bytes.Compare(a.id[:], b.id[:]))
 	})
-	n, dropBodies, dropCodes := len(held), bodies >= tokens.MaxCodeBodies, false
+	n, dropBodies := len(held), bodies >= tokens.MaxCodeBodies
 	for _, c := range held {
 		if dropBodies && bodies > tokens.MaxCodeBodies*3/4 && c.body {
 			t.remove(codeBodies, userKey(user, c.id[:]))
@@ -83,7 +78,7 @@ func (t *txn) makeRoom(user tokens.UserTag) error {
 			}
 		}
 	}
-	dropCodes = n >= tokens.MaxCodes
+	dropCodes := n >= tokens.MaxCodes
 	for _, c := range held {
 		if dropCodes && n > tokens.MaxCodes*3/4 && !c.taken.IsZero() {
 			t.remove(codes, userKey(user, c.id[:]))
@@ -95,12 +90,12 @@ func (t *txn) makeRoom(user tokens.UserTag) error {
 }
 
 // countUp counts the keys of a user in a bucket, up to a limit.
-func (t *txn) countUp(bucket bucketID, user tokens.UserTag, limit int) (n int, err error) {
+func (t *txn) countUp(bucket bucketID, user tokens.UserTag, limit int) (n int) {
 	c := t.bucket(bucket).Cursor()
 	for k, _ := c.Seek(user[:]); bytes.HasPrefix(k, user[:]) && n < limit; k, _ = c.Next() {
 		n++
 	}
-	return n, nil
+	return n
 }
 
 // heldCodes returns the codes of a user that have not expired, and how many of

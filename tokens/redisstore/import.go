@@ -208,7 +208,8 @@ func (m *importer) denied(d *tokens.DeniedRecord) scriptCall {
 
 func (m *importer) codes(c *tokens.CodesRecord) []scriptCall {
 	end := time.Time{}
-	records, texts := []any{int64(0)}, []any{int64(0)}
+	room := 1 + 2*len(c.Codes)
+	records, texts := append(make([]any, 0, room), int64(0)), append(make([]any, 0, room), int64(0))
 	for _, code := range c.Codes {
 		record := appendSeconds([]byte{codeVersion}, code.Put)
 		record = appendMillis6(appendMillis6(record, code.Expires), code.Taken)
