@@ -137,7 +137,7 @@ func (s *server) signIn(ctx context.Context, transport http.RoundTripper, name s
 		Jar: jar, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	challenge := sha256.Sum256([]byte(strings.Repeat("v", 43)))
-	page, err := send(ctx, client, http.MethodGet, s.auth+"authorize?"+url.Values{
+	page, err := ask(ctx, client, http.MethodGet, s.auth+"authorize?"+url.Values{
 		"client_id": {"spa"}, "redirect_uri": {redirect}, "response_type": {"code"}, "scope": {"openid read"}, "audience": {audience},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
 	}.Encode(), nil, "")
@@ -148,7 +148,7 @@ func (s *server) signIn(ctx context.Context, transport http.RoundTripper, name s
 	if ticket == nil {
 		return errors.New("signing in: there is no login page")
 	}
-	res, err := send(ctx, client, http.MethodPost, s.auth+"login", url.Values{
+	res, err := ask(ctx, client, http.MethodPost, s.auth+"login", url.Values{
 		"request": {ticket[1]}, "login": {"local"}, "username": {name}, "password": {loginPassword}, "action": {"login"},
 	}, "")
 	if err != nil {
@@ -167,7 +167,7 @@ type answer struct {
 }
 
 // send sends a request and reads the answer.
-func send(ctx context.Context, client *http.Client, method, target string, form url.Values, bearer string) (answer, error) {
+func ask(ctx context.Context, client *http.Client, method, target string, form url.Values, bearer string) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(form.Encode()))
 	if err != nil {
 		return answer{}, err
@@ -221,7 +221,7 @@ func (p *prober) during(ctx context.Context, what func()) (res probed) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		res.guarded = p.each(ctx, guardedEvery, func(ctx context.Context) error {
-			res, err := send(ctx, client, http.MethodGet, p.srv.base+"/guarded", nil, p.access)
+			res, err := ask(ctx, client, http.MethodGet, p.srv.base+"/guarded", nil, p.access)
 			if err == nil && res.status != http.StatusOK {
 				err = fmt.Errorf("probing guarded route: status %d", res.status)
 			}

@@ -93,7 +93,7 @@ func fill(ctx context.Context, store *redisstore.Store, subject string, n int) e
 	}
 	for i := range n {
 		res, err := store.CreateFamily(ctx, tokens.CreateRequest{
-			User: user, ID: tokens.FamilyID{byte(i), 1}, AuthTime: session.AuthTime, Session: session.ID, Client: tokens.ClientTag{1}, Grant: tokens.GrantID{1},
+			User: user, ID: tokens.FamilyID{byte(i), 1}, Begun: session.Begun, Session: session.ID, Client: tokens.ClientTag{1}, Grant: tokens.GrantID{1},
 			Lifetime: 30 * 24 * time.Hour, IdleLifetime: 15 * 24 * time.Hour, MaxActive: 200, Attempt: tokens.Attempt{byte(i), 1},
 		})
 		if err != nil || !res.Created {

@@ -16,7 +16,7 @@ type grantInfo struct {
 	Subject     string     `json:"subject,omitempty"` // where it is not said for the whole list
 	Client      string     `json:"client"`
 	Created     time.Time  `json:"created"`
-	AuthTime    time.Time  `json:"auth_time"`
+	AuthTime    *time.Time `json:"auth_time,omitempty"`
 	LastUsed    time.Time  `json:"last_used"`
 	Expires     *time.Time `json:"expires,omitempty"`
 	IdleExpires *time.Time `json:"idle_expires,omitempty"`
@@ -149,7 +149,7 @@ func (a *adminAPI) describe(f tokens.Family) grantInfo {
 		Family:      f.ID.String(),
 		Client:      client,
 		Created:     f.Created.UTC(),
-		AuthTime:    f.AuthTime.UTC(),
+		AuthTime:    optionalTime(f.AuthTime),
 		LastUsed:    f.Rotated.UTC(),
 		Expires:     optionalTime(f.Expires),
 		IdleExpires: optionalTime(f.IdleExpires),

@@ -21,7 +21,7 @@ func TestAdminEndsGrants(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &list); err != nil || status != http.StatusOK || len(list.Grants) != 2 {
 		t.Fatalf("listing: %d %s", status, body)
 	}
-	if grant := list.Grants[0]; grant.Client != "my-spa" || grant.Generation != 1 || grant.Expires == nil || grant.AuthTime.IsZero() {
+	if grant := list.Grants[0]; grant.Client != "my-spa" || grant.Generation != 1 || grant.Expires == nil || grant.AuthTime == nil {
 		t.Errorf("grant %+v", grant)
 	}
 	status, body = g.admin(http.MethodDelete, "/oauth/grants?subject=local%7Calice&family="+list.Grants[0].Family)

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -34,7 +35,7 @@ func printGrants(w io.Writer, list grantList) error {
 	rows := [][]string{{"FAMILY", "CLIENT", "SIGNED IN", "LAST USED", "ENDS UNUSED", "ENDS", "GENERATION"}}
 	for _, g := range list.Grants {
 		rows = append(rows, []string{
-			g.Family, g.Client, stamp(&g.AuthTime), stamp(&g.LastUsed), stamp(g.IdleExpires), stamp(g.Expires), fmt.Sprint(g.Generation),
+			g.Family, g.Client, stamp(cmp.Or(g.AuthTime, &g.Created)), stamp(&g.LastUsed), stamp(g.IdleExpires), stamp(g.Expires), fmt.Sprint(g.Generation),
 		})
 	}
 	return printTable(w, rows)
@@ -59,7 +60,7 @@ func sessions(n int) string { return number(n, "session", "sessions") }
 func printStreamedGrant(w io.Writer, g *grantInfo) error {
 	row := []any{"FAMILY", "SIGNED IN", "LAST USED", "ENDS UNUSED", "ENDS", "SUBJECT"}
 	if g != nil {
-		row = []any{g.Family, stamp(&g.AuthTime), stamp(&g.LastUsed), stamp(g.IdleExpires), stamp(g.Expires), g.Subject}
+		row = []any{g.Family, stamp(cmp.Or(g.AuthTime, &g.Created)), stamp(&g.LastUsed), stamp(g.IdleExpires), stamp(g.Expires), g.Subject}
 	}
 	_, err := fmt.Fprintf(w, "%-22s  %-19s  %-19s  %-19s  %-19s  %s\n", row...)
 	return err

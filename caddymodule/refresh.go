@@ -44,8 +44,8 @@ type RefreshToken struct {
 	// or the lifetime where that is shorter
 	IdleLifetime Lifetime `json:"idle_lifetime,omitempty"`
 
-	// How many logins one user may have at this client; the oldest is ended by
-	// one more. Default: 200
+	// How many logins one user may have at this client, 500 at most; the oldest is
+	// ended by one more. Nobody has more than 500 at all clients together. Default: 200
 	MaxActive int `json:"max_active,omitempty"`
 
 	// Whether the browser keeps the refresh token in a cookie that no script can
@@ -68,6 +68,8 @@ func (r *RefreshToken) Check() error {
 		return wrong("idle_lifetime", "%s is longer than the lifetime of %s: shorten it, or raise the lifetime", idle, lifetime)
 	case leeway >= time.Duration(min(idle, lifetime)):
 		return wrong("leeway", "%s is not shorter than the life of the token, %s: shorten it", show(leeway), min(idle, lifetime))
+	case r != nil && r.MaxActive > tokens.MaxFamilies:
+		return wrong("max_active", "%d is more logins than one user may have in all: take %d or less", r.MaxActive, tokens.MaxFamilies)
 	case r != nil && r.MaxActive < 0:
 		return wrong("max_active", "%d is less than one login: take 1 or more", r.MaxActive)
 	}

@@ -171,9 +171,9 @@ func TestLogInjection(t *testing.T) {
 func TestAuditLog(t *testing.T) {
 	g := startGateway(t, gatewayOptions{Client: "refresh_token {\n leeway 0s\n}"})
 	first := g.login()
-	second := g.refresh(first.RefreshToken)
 	g.refresh(first.RefreshToken)
-	g.do(g.request(g.url("/oauth/revoke"), url.Values{"client_id": {"my-spa"}, "token": {second.RefreshToken}}))
+	g.refresh(first.RefreshToken)
+	g.do(g.request(g.url("/oauth/revoke"), url.Values{"client_id": {"my-spa"}, "token": {g.login().RefreshToken}})) // the first has ended
 	g.token(url.Values{"grant_type": {"client_credentials"}, "client_id": {"worker"}, "client_secret": {"wrong"}})
 	g.admin(http.MethodPost, "/oauth/keys/rotate?immediate=true")
 	found := make(map[string]map[string]any)

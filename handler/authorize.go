@@ -32,13 +32,9 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 // them. See OpenID Connect Core §3.1.2.1: GET and POST work alike.
 func authorizeParams(r *http.Request) (url.Values, error) {
 	if r.Method == http.MethodPost {
-		return readForm(r)
+		return readAnyForm(r)
 	}
-	q, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, malformed("The query string is malformed.")
-	}
-	return q, nil
+	return readQuery(r)
 }
 
 // progress is how far a person has come with one authorization request.

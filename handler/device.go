@@ -57,7 +57,13 @@ func (s *Server) activate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if r.Method != http.MethodPost {
-		q := r.URL.Query()
+		q, err := readQuery(r)
+		if err == nil {
+			err = tokens.CheckParams(q)
+		}
+		if err != nil {
+			return err
+		}
 		return s.showActivate(w, r, l, activation{code: q.Get("user_code"), locales: pages.In(q.Get("ui_locales")).Lang, status: http.StatusOK})
 	}
 	if !s.sameOrigin(r) {

@@ -158,6 +158,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.fail(s, w, r, errMethod)
 		return
 	}
+	if len(r.URL.RawQuery) > maxQuery {
+		e.fail(s, w, r, errQuery)
+		return
+	}
 	if !e.early {
 		if err := s.Ready(r.Context()); err != nil {
 			e.fail(s, w, r, err)

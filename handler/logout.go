@@ -27,6 +27,9 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := tokens.CheckParams(q); err != nil {
+		return err
+	}
 	if q.Has("request") && r.Method == http.MethodPost {
 		return s.confirmedLogout(w, r, q)
 	}
@@ -96,6 +99,9 @@ func (s *Server) readLogout(q url.Values, hint *tokens.LogoutHint) (*logoutReque
 func (s *Server) auth0Logout(w http.ResponseWriter, r *http.Request) error {
 	q, err := authorizeParams(r)
 	if err != nil {
+		return err
+	}
+	if err := tokens.CheckParams(q); err != nil {
 		return err
 	}
 	for _, name := range []string{"client_id", "returnTo"} {

@@ -79,13 +79,19 @@ func readParams(r *http.Request) (params, error) {
 	if err != nil || !onlyUTF8(attributes) {
 		return nil, errContentType
 	}
+	var p params
 	switch kind {
 	case "application/x-www-form-urlencoded":
-		return readBody(r, parseForm)
+		p, err = readBody(r, parseForm)
 	case "application/json":
-		return readBody(r, parseObject)
+		p, err = readBody(r, parseObject)
+	default:
+		err = errContentType
 	}
-	return nil, errContentType
+	if err != nil {
+		return nil, err
+	}
+	return p, tokens.CheckParams(p)
 }
 
 var errContentType = malformed("Send the parameters as application/x-www-form-urlencoded, or as a JSON object with the Content-Type application/json.")
@@ -100,9 +106,18 @@ func onlyUTF8(attributes map[string]string) bool {
 	return true
 }
 
-// readForm reads the body of a form that a page of ours posts, or a client's
-// page to /authorize. Every parameter may repeat; the caller decides.
+// readForm reads the body of a form that a page of ours posts.
 func readForm(r *http.Request) (url.Values, error) {
+	form, err := readAnyForm(r)
+	if err != nil {
+		return nil, err
+	}
+	return form, tokens.CheckParams(form)
+}
+
+// readAnyForm reads the body of a form that any page may post. Every parameter may
+// repeat and be of any length; the caller decides.
+func readAnyForm(r *http.Request) (url.Values, error) {
 	kind, attributes, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" || !onlyUTF8(attributes) {
 		return nil, malformed("The form must be sent as application/x-www-form-urlencoded.")
@@ -125,6 +140,25 @@ func readBody[T any](r *http.Request, parse func([]byte) (T, error)) (T, error) 
 		return none, &tokens.Error{Code: tokens.InvalidRequest, Reason: tokens.ReasonMalformed, Description: "The body ended early.", Cause: err}
 	}
 	return parse(body)
+}
+
+// maxQuery is how long the query of a URL may be, in bytes: two long ID token hints
+// and all that stands beside them.
+const maxQuery = 32 << 10
+
+var errQuery = malformed("The query of the URL is longer than 32 KiB.")
+
+// readQuery reads the parameters in a URL. Every one may repeat and be of any
+// length; the caller decides.
+func readQuery(r *http.Request) (url.Values, error) {
+	if strings.Count(r.URL.RawQuery, "&") >= maxParams {
+		return nil, malformed("The query has too many parameters.")
+	}
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, malformed("The query string is malformed.")
+	}
+	return q, nil
 }
 
 // parseValues reads a form.

@@ -68,20 +68,20 @@ func (i *Issuer) SignOutOf(ctx context.Context, l *Login, id FamilyID) error {
 	if theirs, err := i.hasOrHad(ctx, user, id); err != nil || !theirs {
 		return err
 	}
-	if _, err := i.end(ctx, EndRequest{User: user, Scope: EndFamily, Family: id}, EndedByPerson); err != nil {
-		return err
+	res, err := i.end(ctx, EndRequest{User: user, Scope: EndFamily, Family: id}, EndedByPerson)
+	if err == nil && res.New {
+		i.observe(ctx, Event{Kind: EventRevoked, Outcome: "account", Subject: l.Profile.Subject, User: user, Family: id})
 	}
-	i.observe(ctx, Event{Kind: EventRevoked, Outcome: "account", Subject: l.Profile.Subject, User: user, Family: id})
-	return nil
+	return err
 }
 
 // hasOrHad reports whether a family is a user's, or one that has ended a while ago.
 func (i *Issuer) hasOrHad(ctx context.Context, user UserTag, id FamilyID) (bool, error) {
-	families, err := i.state.Store.ListFamilies(ctx, user)
+	_, lives, err := i.state.Store.LiveFamily(ctx, user, id)
 	if err != nil {
 		return false, unavailable(err)
 	}
-	if slices.ContainsFunc(families, func(f Family) bool { return f.ID == id }) {
+	if lives {
 		return true, nil
 	}
 	denied, err := i.state.Store.Denials(ctx, []UserTag{user})

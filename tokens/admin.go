@@ -19,11 +19,11 @@ func (i *Issuer) EndGrant(ctx context.Context, user UserTag, id FamilyID, by str
 }
 
 func (i *Issuer) endGrant(ctx context.Context, user UserTag, id FamilyID, client, who string) error {
-	if _, err := i.end(ctx, EndRequest{User: user, Scope: EndFamily, Family: id}, who); err != nil {
-		return err
+	res, err := i.end(ctx, EndRequest{User: user, Scope: EndFamily, Family: id}, who)
+	if err == nil && res.New {
+		i.observe(ctx, Event{Kind: EventRevoked, Outcome: "refresh_token", Client: client, User: user, Family: id})
 	}
-	i.observe(ctx, Event{Kind: EventRevoked, Outcome: "refresh_token", Client: client, User: user, Family: id})
-	return nil
+	return err
 }
 
 // EndUser ends all sessions, refresh tokens and access tokens of a subject.
@@ -147,7 +147,7 @@ func (i *Issuer) User(ctx context.Context, user UserTag) (UserState, error) {
 		return u, err
 	}
 	for _, s := range h.Sessions {
-		if s.AuthTime.After(everyone) {
+		if s.Begun.After(everyone) {
 			u.Sessions++
 		}
 	}
@@ -181,13 +181,13 @@ func (i *Issuer) DenyAccessToken(ctx context.Context, token string) (*Claims, er
 	if err != nil || !claims.HasTokenID {
 		return nil, ErrNotOurs
 	}
-	ctx, done := decisive(ctx)
-	defer done()
-	err = i.state.Store.DenyToken(ctx, claims.User, claims.TokenID, claims.Expiry.Add(DefaultLeeway))
-	if err := i.state.Denylist.Settle(ctx, claims.User, true, err); err != nil {
+	isNew, err := i.denyToken(ctx, claims.User, claims.TokenID, claims.Expiry.Add(DefaultLeeway))
+	if err != nil {
 		return nil, err
 	}
-	i.observe(ctx, Event{Kind: EventRevoked, Outcome: "access_token", Subject: claims.Subject, User: claims.User})
+	if isNew {
+		i.observe(ctx, Event{Kind: EventRevoked, Outcome: "access_token", Subject: claims.Subject, User: claims.User})
+	}
 	return claims, nil
 }
 

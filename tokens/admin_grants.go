@@ -159,11 +159,19 @@ func (i *Issuer) EndBegun(ctx context.Context, what Ends, progress func(Ended)) 
 	return done, i.scanError(err)
 }
 
+// loginAfter reports whether the login that a family came from was after a time.
+// The family knows only its own beginning and what the tokens say: neither is
+// earlier, or later, than the login, so that an end reaches too much rather than
+// too little.
+func (f Family) loginAfter(t time.Time) bool {
+	return f.Created.After(t) && (f.AuthTime.IsZero() || f.AuthTime.After(t))
+}
+
 func (i *Issuer) endBegun(ctx context.Context, what Ends, h HeldRecord, done *Ended) error {
 	over := make(map[FamilyID]bool)
 	if what.Client == "" {
 		for _, s := range h.Sessions {
-			if s.AuthTime.After(what.Before) {
+			if s.Begun.After(what.Before) {
 				continue
 			}
 			res, err := i.end(ctx, EndRequest{User: h.User, Scope: EndSession, Session: s.ID}, EndedByOperator)
@@ -179,7 +187,7 @@ func (i *Issuer) endBegun(ctx context.Context, what Ends, h HeldRecord, done *En
 	}
 	tag := TagClient(what.Client)
 	for _, f := range h.Families {
-		if over[f.ID] || f.AuthTime.After(what.Before) || what.Client != "" && f.Client != tag {
+		if over[f.ID] || f.loginAfter(what.Before) || what.Client != "" && f.Client != tag {
 			continue
 		}
 		res, err := i.end(ctx, EndRequest{User: h.User, Scope: EndFamily, Family: f.ID}, EndedByOperator)

@@ -48,9 +48,6 @@ const (
 	PromptSelectAccount = "select_account"
 )
 
-// maxClaimsParameter bounds the `claims` parameter, in bytes.
-const maxClaimsParameter = 16 << 10
-
 // ParseAuthorization validates the parameters of an authorization request.
 // See RFC 6749 §4.1.1, RFC 7636 §4.3, OpenID Connect Core §3.1.2.1.
 //
@@ -81,6 +78,11 @@ func (i *Issuer) parseDestination(params url.Values) (*Client, *Authorization, e
 	if len(params["client_id"]) > 1 || len(params["redirect_uri"]) > 1 {
 		return nil, nil, invalidRequest("client_id and redirect_uri must be given once.")
 	}
+	for _, name := range []string{"client_id", "redirect_uri"} {
+		if err := CheckParams(url.Values{name: params[name]}); err != nil {
+			return nil, nil, err
+		}
+	}
 	client, ok := i.Client(params.Get("client_id"))
 	if !ok {
 		return nil, nil, refuse(InvalidRequest, ReasonUnknownClient, "The application is not known here: its client_id is missing or not registered.")
@@ -100,7 +102,7 @@ func (i *Issuer) parseDestination(params url.Values) (*Client, *Authorization, e
 	default:
 		return nil, nil, refuse(InvalidRequest, ReasonBadRedirect, "The redirect_uri is missing.")
 	}
-	if s := params["state"]; len(s) == 1 && utf8.ValidString(s[0]) {
+	if s := params["state"]; len(s) == 1 && utf8.ValidString(s[0]) && fits("state", s[0]) {
 		a.State = s[0]
 	}
 	return client, a, nil
@@ -125,8 +127,11 @@ func (a *Authorization) parseMode(c *Client, mode string) error {
 	return invalidRequest("This response_mode is not supported. Use query, form_post or web_message.")
 }
 
-// parseSupported refuses what is repeated and what we do not do.
+// parseSupported refuses what is repeated or too long, and what we do not do.
 func parseSupported(_ *Client, _ *Authorization, params url.Values) error {
+	if err := CheckParams(params); err != nil {
+		return err
+	}
 	for name, values := range params {
 		if len(values) > 1 && name != "resource" && known[name] {
 			return invalidRequest("The parameter %s must be given once.", name)
@@ -147,8 +152,8 @@ func parseSupported(_ *Client, _ *Authorization, params url.Values) error {
 	case params.Get("response_type") != "code":
 		return refuse(UnsupportedResponseType, ReasonMalformed, "Only response_type code is supported.")
 	}
-	if c := params.Get("claims"); len(c) > maxClaimsParameter || c != "" && !isJSONObject(c) {
-		return invalidRequest("The claims parameter is not a JSON object of at most 16 KiB.")
+	if c := params.Get("claims"); c != "" && !isJSONObject(c) {
+		return invalidRequest("The claims parameter is not a JSON object.")
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -35,7 +36,9 @@ func (i *Issuer) clientCredentials(ctx context.Context, c *Client, r TokenReques
 }
 
 // afterWatermark dates a token that no family dates: at the given time, or one
-// second after the client was ended in that very second.
+// second after the client was ended in that very second. Nobody remembers how far
+// ahead it is dated, as the store does for people, so it is never farther: after an
+// end that had to reach ahead of the clock a machine comes again a moment later.
 func (i *Issuer) afterWatermark(ctx context.Context, c *Client, at time.Time) (time.Time, error) {
 	watermark, err := i.state.Denylist.ClientWatermark(ctx, c.tag)
 	if err != nil {
@@ -44,8 +47,13 @@ func (i *Issuer) afterWatermark(ctx context.Context, c *Client, at time.Time) (t
 	if at.Truncate(time.Second).After(watermark) {
 		return at, nil
 	}
+	if watermark.After(at) {
+		return at, unavailable(errJustEnded)
+	}
 	return watermark.Add(time.Second), nil
 }
+
+var errJustEnded = errors.New("dating a token: all of the client was ended until a moment that lies ahead of the store's clock")
 
 // machineAudience chooses the API: the one asked for, the default one, or the only one that the client has.
 func (i *Issuer) machineAudience(c *Client, asked []string) (string, error) {

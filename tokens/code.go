@@ -24,8 +24,8 @@ type codeBody struct {
 	Challenge     string    `json:"challenge"`
 	Nonce         string    `json:"nonce,omitempty"`
 	Grant         Grant     `json:"grant"`
-	GrantKept     bool      `json:"grant_kept,omitempty"` // the store has the grant, for the family that may come of it
-	AuthTime      int64     `json:"auth_time"`            // seconds
+	Begun         int64     `json:"begun"`               // seconds; of the session, by the store's clock: ends are compared with it
+	AuthTime      int64     `json:"auth_time,omitempty"` // seconds; for the tokens alone, 0 where it is not known
 	Session       SessionID `json:"session"`
 	Approved      int64     `json:"approved,omitempty"` // seconds; when a person let the device in
 	ProofKey      string    `json:"dpop_jkt,omitempty"` // the thumbprint that the code is bound to
@@ -41,8 +41,7 @@ func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (str
 		return "", err
 	}
 	grant := Grant{Scopes: a.Scopes, Audiences: a.Audiences, ACR: l.Session.ACR}
-	kept, err := i.keepGrant(ctx, grant)
-	if err != nil {
+	if err := i.keepGrant(ctx, a.ClientID, grant); err != nil {
 		return "", err
 	}
 	from := originFrom(ctx)
@@ -53,8 +52,8 @@ func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (str
 		Challenge:     a.Challenge,
 		Nonce:         a.Nonce,
 		Grant:         grant,
-		GrantKept:     kept,
-		AuthTime:      l.Session.AuthTime.Unix(),
+		Begun:         l.Session.Begun.Unix(),
+		AuthTime:      unixOrZero(l.Session.AuthTime),
 		Session:       l.Session.Root,
 		ProofKey:      a.ProofKey,
 		Address:       clipText(from.Address),
@@ -64,12 +63,20 @@ func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (str
 		return "", fmt.Errorf("encoding code: %w", err)
 	}
 	ref := reference{user: l.Session.User, key: key}
-	err = i.putCode(ctx, l, PutRequest{ID: CodeKey(key).ID(), Begins: l.Session.Root, Body: body, Lifetime: codeLifetime})
+	err = i.putCode(ctx, l, PutRequest{
+		ID: CodeKey(key).ID(), Begins: l.Session.Root, Owner: codeOwner(a.ClientID, a.Challenge), Body: body, Lifetime: codeLifetime,
+	})
 	if err != nil {
 		return "", err
 	}
 	i.observe(ctx, Event{Kind: EventCodeIssued, Outcome: "ok", Client: a.ClientID, Subject: l.Profile.Subject, User: ref.user})
 	return ref.text(i.state.secrets(), PurposeCode), nil
+}
+
+// codeOwner is what the second use of a code is held against: by it the client
+// that has the verifier is known again when what the code said is forgotten.
+func codeOwner(clientID, challenge string) [16]byte {
+	return hash16("code-owner", []byte(clientID+"\x00"+challenge))
 }
 
 // drawCode returns the random bits from which a code's key is made. Operators
@@ -91,7 +98,7 @@ func (i *Issuer) putCode(ctx context.Context, l *Login, r PutRequest) error {
 		return err
 	}
 	kept := false
-	if l.Session.AuthTime.After(marks.everyone) {
+	if l.Session.Begun.After(marks.everyone) {
 		r.User, r.Session = l.Session.User, l.Session.ID
 		if kept, err = i.state.Store.PutCode(ctx, r); err != nil {
 			return unavailable(err)
@@ -119,19 +126,20 @@ func (i *Issuer) exchangeCode(ctx context.Context, c *Client, r TokenRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	if res.Outcome == CodeUnknown {
+	switch res.Outcome {
+	case CodeUnknown:
 		return nil, i.codeForgotten(ctx, c, r.GrantType, ref)
+	case CodeSpent:
+		mine := res.Owner == codeOwner(c.ID, challengeOf(r.CodeVerifier))
+		return nil, i.codeReused(ctx, c, r.GrantType, ref, mine && res.Now.Sub(res.TakenAt) < retryWindow)
+	case CodeTaken:
 	}
 	var body codeBody
 	if err := json.Unmarshal(res.Body, &body); err != nil {
 		return nil, unavailable(fmt.Errorf("reading code: %w", err))
 	}
-	bound := body.boundTo(c, r)
-	if res.Outcome == CodeSpent {
-		return nil, i.codeReused(ctx, c, r.GrantType, ref, bound == nil && res.Now.Sub(res.TakenAt) < retryWindow)
-	}
-	if bound != nil {
-		return nil, bound // and the code is burned: a verifier cannot be guessed
+	if err := body.boundTo(c, r); err != nil {
+		return nil, err // and the code is burned: a verifier cannot be guessed
 	}
 	m, err := i.redeem(ctx, c, r, ref, body, res)
 	if err != nil {
@@ -213,9 +221,11 @@ func (b *codeBody) provedBy(c *Client, verifier string) bool {
 // client's own quick retry ends what the code has begun, or will begin late.
 // See RFC 6749 §4.1.2 and RFC 9700 §4.5.
 func (i *Issuer) codeReused(ctx context.Context, c *Client, grant GrantType, ref reference, retry bool) error {
-	if !retry {
-		family := CodeKey(ref.key).FamilyKey().ID()
-		if _, err := i.end(ctx, EndRequest{User: ref.user, Scope: EndFamily, Family: family}, EndedByReplay); err != nil {
+	family := CodeKey(ref.key).FamilyKey().ID()
+	end := EndRequest{User: ref.user, Scope: EndFamily, Family: family}
+	key, _ := endKeyOf(end)
+	if !retry && !i.state.ends.recently(key, i.cfg.Clock()) {
+		if _, err := i.end(ctx, end, EndedByReplay); err != nil {
 			return err
 		}
 		i.observe(ctx, Event{
@@ -230,12 +240,11 @@ func (i *Issuer) codeReused(ctx context.Context, c *Client, grant GrantType, ref
 // have been used in time where no family came of it; where one lives, this is
 // a second use, however late.
 func (i *Issuer) codeForgotten(ctx context.Context, c *Client, grant GrantType, ref reference) error {
-	families, err := i.state.Store.ListFamilies(ctx, ref.user)
+	_, lives, err := i.state.Store.LiveFamily(ctx, ref.user, CodeKey(ref.key).FamilyKey().ID())
 	if err != nil {
 		return unavailable(err)
 	}
-	id := CodeKey(ref.key).FamilyKey().ID()
-	if slices.ContainsFunc(families, func(f Family) bool { return f.ID == id }) {
+	if lives {
 		return i.codeReused(ctx, c, grant, ref, false)
 	}
 	return refuse(InvalidGrant, ReasonCodeUnknown, badCode)
@@ -243,7 +252,7 @@ func (i *Issuer) codeForgotten(ctx context.Context, c *Client, grant GrantType, 
 
 // redeem begins what a code that is ours was made for.
 func (i *Issuer) redeem(ctx context.Context, c *Client, r TokenRequest, ref reference, body codeBody, res TakeResult) (mint, error) {
-	if body.AuthTime <= later(res.Ended, i.state.Denylist.marksSince(c.tag).everyone).Unix() {
+	if body.Begun <= later(res.Ended, i.state.Denylist.marksSince(c.tag).everyone).Unix() {
 		return mint{}, refuse(InvalidGrant, ReasonRevoked, badCode)
 	}
 	profile, err := parseProfile(res.Profile)
@@ -261,10 +270,10 @@ func (i *Issuer) redeem(ctx context.Context, c *Client, r TokenRequest, ref refe
 	key := CodeKey(ref.key).FamilyKey()
 	m := mint{
 		grant: r.GrantType, client: c, sender: r.Sender, profile: profile, audience: audience, scopes: i.scopesFor(c, scopes, audience), issueAt: res.IssueAt,
-		authTime: time.Unix(body.AuthTime, 0), acr: body.Grant.ACR, session: body.Session, family: key.ID(), nonce: body.Nonce,
+		authTime: timeOrZero(body.AuthTime), acr: body.Grant.ACR, session: body.Session, family: key.ID(), nonce: body.Nonce,
 	}
 	if slices.Contains(scopes, ScopeOfflineAccess) {
-		created, err := i.createFamily(ctx, c, ref.user, key, body)
+		created, err := i.createFamily(ctx, c, ref.user, key, body, res.TakenAt)
 		if err != nil {
 			return mint{}, err
 		}
@@ -285,36 +294,23 @@ func (i *Issuer) codeAudience(c *Client, g Grant, asked []string) (string, error
 	return audience, err
 }
 
-// keepGrant keeps the grant of a code that a family may come of, and reports
-// whether it did. It is done before the code is there: when it is taken, it is
-// too late to fail.
-func (i *Issuer) keepGrant(ctx context.Context, g Grant) (bool, error) {
-	if !slices.Contains(g.Scopes, ScopeOfflineAccess) {
-		return false, nil
+// keepGrant keeps the grant of a code that a family may come of, as long as that
+// may live. It is done before the code is there: when it is taken, it is too late
+// to fail.
+func (i *Issuer) keepGrant(ctx context.Context, clientID string, g Grant) error {
+	c, ok := i.Client(clientID)
+	if !ok || !slices.Contains(g.Scopes, ScopeOfflineAccess) {
+		return nil
 	}
-	if _, err := i.state.grants.put(ctx, g); err != nil {
-		return false, unavailable(err)
+	if err := i.state.grants.put(ctx, g, c.Refresh.keepsGrants()); err != nil {
+		return unavailable(err)
 	}
-	return true, nil
-}
-
-// grantOf names the grant of a code. One that a gateway of an earlier version
-// has issued is kept only now.
-func (i *Issuer) grantOf(ctx context.Context, body codeBody) (GrantID, error) {
-	if body.GrantKept {
-		_, id, err := body.Grant.text()
-		return id, err
-	}
-	id, err := i.state.grants.put(ctx, body.Grant)
-	if err != nil {
-		return id, unavailable(err)
-	}
-	return id, nil
+	return nil
 }
 
 // createFamily begins the family that the code was made for.
-func (i *Issuer) createFamily(ctx context.Context, c *Client, user UserTag, key FamilyKey, body codeBody) (CreateResult, error) {
-	grant, err := i.grantOf(ctx, body)
+func (i *Issuer) createFamily(ctx context.Context, c *Client, user UserTag, key FamilyKey, body codeBody, taken time.Time) (CreateResult, error) {
+	_, grant, err := body.Grant.text()
 	if err != nil {
 		return CreateResult{}, err
 	}
@@ -326,7 +322,7 @@ func (i *Issuer) createFamily(ctx context.Context, c *Client, user UserTag, key 
 	defer done()
 	res, err := i.state.Store.CreateFamily(ctx, CreateRequest{
 		User: user, ID: key.ID(), Client: c.tag, Grant: grant,
-		Session: body.Session, AuthTime: time.Unix(body.AuthTime, 0),
+		Session: body.Session, Begun: time.Unix(body.Begun, 0), AuthTime: timeOrZero(body.AuthTime), Taken: taken,
 		Lifetime: c.Refresh.Lifetime, IdleLifetime: c.Refresh.IdleLifetime, MaxActive: c.Refresh.MaxActive,
 		BegunAfter: i.state.Denylist.marksSince(c.tag).client, DenyFor: i.state.DenyFor(), Attempt: attempt,
 	})

@@ -132,12 +132,11 @@ func (i *Issuer) ApproveDevice(ctx context.Context, d *DeviceRequest, l *Login) 
 	session := d.Code.session()
 	grant := d.Grant
 	grant.ACR = l.Session.ACR
-	kept, err := i.keepGrant(ctx, grant)
-	if err != nil {
+	if err := i.keepGrant(ctx, d.ClientID, grant); err != nil {
 		return err
 	}
 	body, err := json.Marshal(codeBody{
-		Client: d.ClientID, Grant: grant, GrantKept: kept, AuthTime: l.Session.AuthTime.Unix(), Session: session, Approved: i.cfg.Clock().Unix(),
+		Client: d.ClientID, Grant: grant, Begun: l.Session.Begun.Unix(), AuthTime: unixOrZero(l.Session.AuthTime), Session: session, Approved: i.cfg.Clock().Unix(),
 	})
 	if err != nil {
 		return fmt.Errorf("encoding code: %w", err)
@@ -277,12 +276,12 @@ func (i *Issuer) redeemDeviceCode(ctx context.Context, c *Client, r TokenRequest
 	if res.Outcome == CodeUnknown {
 		return mint{}, refuse(InvalidGrant, ReasonRevoked, badCode)
 	}
+	if res.Outcome == CodeSpent { // the device code names its client
+		return mint{}, i.codeReused(ctx, c, r.GrantType, ref, res.Now.Sub(res.TakenAt) < retryWindow)
+	}
 	var body codeBody
 	if err := json.Unmarshal(res.Body, &body); err != nil {
 		return mint{}, unavailable(fmt.Errorf("reading code: %w", err))
-	}
-	if res.Outcome == CodeSpent {
-		return mint{}, i.codeReused(ctx, c, r.GrantType, ref, res.Now.Sub(res.TakenAt) < retryWindow)
 	}
 	// A device may come a quarter of an hour after the approval: when all of the
 	// client was ended meanwhile, this was meant, too.

@@ -53,11 +53,11 @@ func (s *apartStore) ClientWatermarks(context.Context) (map[tokens.ClientTag]tim
 	return maps.Clone(s.marks.all), nil
 }
 
-func (s *apartStore) PutGrant(ctx context.Context, id tokens.GrantID, text []byte) error {
+func (s *apartStore) PutGrant(ctx context.Context, id tokens.GrantID, text []byte, keep time.Duration) error {
 	if s.deaf.Load() {
 		return errDeaf
 	}
-	return s.Store.PutGrant(ctx, id, text)
+	return s.Store.PutGrant(ctx, id, text, keep)
 }
 
 func (s *apartStore) ReadFeed(ctx context.Context, after tokens.FeedPosition, wait time.Duration) (tokens.FeedPage, error) {

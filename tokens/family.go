@@ -16,7 +16,7 @@ type Family struct {
 	Session     SessionID
 	Generation  uint32    // the current one; the first token of a family is generation 1
 	Created     time.Time // seconds
-	AuthTime    time.Time // seconds; when the person proved who they are
+	AuthTime    time.Time // seconds; when the person proved who they are, for the tokens alone; zero where that is not known
 	Expires     time.Time // seconds; the absolute end, zero for none. Rotation never moves it
 	IdleExpires time.Time // seconds; the end unless it is used before, zero for none
 	Rotated     time.Time // milliseconds; when Generation was made

@@ -11,16 +11,18 @@ import (
 // refresh token of the one must never be worth the other.
 var errGrantTaken = errors.New("keeping grant: the store has another one under its hash; sign in with other scopes")
 
-// agree makes sure that what is kept under the hash of a grant is this grant: in
-// memory, or in the store where this node has not met it yet.
-func (c *grantCache) agree(ctx context.Context, id GrantID, text []byte) error {
-	c.mu.RLock()
-	held, ok := c.held[id]
-	c.mu.RUnlock()
-	kept, _, err := held.text()
-	if !ok {
-		kept, err = c.store.Grant(ctx, id)
+// agrees makes sure that what this node holds under a hash is the grant of this text.
+func (h heldGrant) agrees(text []byte) error {
+	kept, _, err := h.grant.text()
+	if err == nil && !bytes.Equal(kept, text) {
+		err = errGrantTaken
 	}
+	return err
+}
+
+// agrees asks the store that, for a grant that this node has not met yet.
+func (c *grantCache) agrees(ctx context.Context, id GrantID, text []byte) error {
+	kept, err := c.store.Grant(ctx, id)
 	if err == nil && !bytes.Equal(kept, text) {
 		err = errGrantTaken
 	}

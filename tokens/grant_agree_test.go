@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 )
 
 // grantStore keeps grants as the stores do: the first text under a hash stays.
@@ -14,7 +15,7 @@ type grantStore struct {
 	asked int
 }
 
-func (s *grantStore) PutGrant(_ context.Context, id GrantID, text []byte) error {
+func (s *grantStore) PutGrant(_ context.Context, id GrantID, text []byte, _ time.Duration) error {
 	if s.kept[id] == nil {
 		s.kept[id] = text
 	}
@@ -39,25 +40,25 @@ func TestA13GrantsOfOneHash(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := &grantStore{kept: map[GrantID][]byte{id: otherText}}
-	c := newGrantCache(store)
-	if _, err := c.put(t.Context(), mine); !errors.Is(err, errGrantTaken) {
+	c := newGrantCache(store, time.Now)
+	if err := c.put(t.Context(), mine, time.Hour); !errors.Is(err, errGrantTaken) {
 		t.Errorf("another one in the store: %v", err)
 	}
-	if g, known, err := c.get(t.Context(), id); err == nil {
+	if g, known, err := c.get(t.Context(), id, RefreshPolicy{Lifetime: time.Hour}); err == nil {
 		t.Errorf("read %v %v, whose hash is another", g, known)
 	}
 
 	store.kept = map[GrantID][]byte{}
-	c = newGrantCache(store)
-	c.held[id] = other
-	if _, err := c.put(t.Context(), mine); !errors.Is(err, errGrantTaken) || len(c.held[id].Scopes) != 2 {
+	c = newGrantCache(store, time.Now)
+	c.held[id] = heldGrant{grant: other}
+	if err := c.put(t.Context(), mine, time.Hour); !errors.Is(err, errGrantTaken) || len(c.held[id].grant.Scopes) != 2 {
 		t.Errorf("another one in memory: %v, %v", err, c.held[id])
 	}
 
-	c, store.asked = newGrantCache(store), 0
+	c, store.asked = newGrantCache(store, time.Now), 0
 	for range 3 {
-		if got, err := c.put(t.Context(), mine); err != nil || got != id {
-			t.Fatal(got, err)
+		if err := c.put(t.Context(), mine, time.Hour); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if string(store.kept[id]) != string(text) || store.asked != 1 {

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // Grant is what a person agreed to, and how they proved who they are. It never changes in
 // a family, so a refresh token carries its content hash under the MAC, and the
-// store keeps each distinct text once.
+// store keeps each distinct text once, as long as a family may have it. The ACR
+// is one of those that logins are configured with, never a text that somebody chose.
 type Grant struct {
 	Scopes    []string `json:"scopes"`
 	Audiences []string `json:"audiences,omitempty"`
@@ -35,62 +37,127 @@ func grantID(text []byte) GrantID {
 // few: they are combinations of configured scopes.
 const maxGrantsHeld = 10_000
 
-// grantCache holds grants by content hash. They are immutable, so it needs no
-// expiry; the store is asked once per node and grant.
+// grantSlack is how much longer than a family may live its grant is kept: a code
+// may come late, and clocks differ.
+const grantSlack = time.Hour
+
+// keepsGrants is how long the grant of a family must be kept from a login or
+// refresh on: until the family ends if it is not used again, 0 for good. Every
+// use of it keeps the grant longer.
+func (p RefreshPolicy) keepsGrants() time.Duration {
+	switch {
+	case p.Lifetime <= 0 && p.IdleLifetime <= 0:
+		return 0
+	case p.Lifetime <= 0 || p.IdleLifetime > 0 && p.IdleLifetime < p.Lifetime:
+		return p.IdleLifetime + grantSlack
+	}
+	return p.Lifetime + grantSlack
+}
+
+// grantCache holds grants by content hash, and until when the store keeps them, as
+// far as this node knows: so the store is asked when a grant is new here, and once
+// in an eighth of the time that it is kept for.
 type grantCache struct {
 	store Families
+	clock func() time.Time
 	mu    sync.RWMutex
-	held  map[GrantID]Grant
+	held  map[GrantID]heldGrant
 }
 
-func newGrantCache(store Families) *grantCache {
-	return &grantCache{store: store, held: make(map[GrantID]Grant)}
+type heldGrant struct {
+	grant Grant
+	kept  time.Time // until when the store has it; zero where that is not known
+	again time.Time // before then a use does not ask the store to keep it longer: it could not
 }
 
-// get returns a grant, or false when neither memory nor store knows it.
-func (c *grantCache) get(ctx context.Context, id GrantID) (Grant, bool, error) {
+// grantRetry is how long a use waits for nothing after the store could not keep a
+// grant longer: there is time, and where grants lie on a part of a Cluster that is
+// down, nobody else has to notice.
+const grantRetry = time.Minute
+
+func newGrantCache(store Families, clock func() time.Time) *grantCache {
+	return &grantCache{store: store, clock: clock, held: make(map[GrantID]heldGrant)}
+}
+
+// get returns the grant of a family that is used, or false when neither memory nor
+// store knows it, and sees to it that the store has it as long as the family may
+// live from now on. Where it can't, a later use does.
+func (c *grantCache) get(ctx context.Context, id GrantID, p RefreshPolicy) (Grant, bool, error) {
 	c.mu.RLock()
-	g, ok := c.held[id]
+	h, ok := c.held[id]
 	c.mu.RUnlock()
-	if ok {
-		return g, true, nil
+	if !ok {
+		text, err := c.store.Grant(ctx, id)
+		if err != nil || text == nil {
+			return Grant{}, false, err
+		}
+		if grantID(text) != id {
+			return Grant{}, false, errors.New("reading grant: its text has another hash")
+		}
+		if err := json.Unmarshal(text, &h.grant); err != nil {
+			return Grant{}, false, fmt.Errorf("reading grant: %w", err)
+		}
+		c.keep(id, h)
 	}
-	text, err := c.store.Grant(ctx, id)
-	if err != nil || text == nil {
-		return Grant{}, false, err
+	if now := c.clock(); !now.Before(h.again) {
+		if err := c.put(ctx, h.grant, p.keepsGrants()); err != nil {
+			h.again = now.Add(grantRetry)
+			c.keep(id, h)
+		}
 	}
-	if grantID(text) != id {
-		return Grant{}, false, errors.New("reading grant: its text has another hash")
-	}
-	if err := json.Unmarshal(text, &g); err != nil {
-		return Grant{}, false, fmt.Errorf("reading grant: %w", err)
-	}
-	c.keep(id, g)
-	return g, true, nil
+	return h.grant, true, nil
 }
 
-// put makes sure that the store has the grant. It asks the store each time: one
-// that has lost it would refuse every refresh of it on the other nodes.
-func (c *grantCache) put(ctx context.Context, g Grant) (GrantID, error) {
+// put makes sure that the store has the grant for that long from now on, 0 for good.
+func (c *grantCache) put(ctx context.Context, g Grant, need time.Duration) error {
 	text, id, err := g.text()
 	if err != nil {
-		return id, err
+		return err
 	}
-	if err := c.store.PutGrant(ctx, id, text); err != nil {
-		return id, err
+	c.mu.RLock()
+	held, known := c.held[id]
+	c.mu.RUnlock()
+	if known {
+		if err := held.agrees(text); err != nil {
+			return err
+		}
 	}
-	if err := c.agree(ctx, id, text); err != nil {
-		return id, err
+	kept := held.kept
+	now, keep := c.clock(), need+need/8
+	until := now.Add(keep)
+	if need == 0 {
+		until = Forever
 	}
-	c.keep(id, g)
-	return id, nil
+	if !kept.Before(Forever) || need > 0 && kept.After(now.Add(need)) {
+		return nil
+	}
+	if err := c.store.PutGrant(ctx, id, text, keep); err != nil {
+		return err
+	}
+	if !known {
+		if err := c.agrees(ctx, id, text); err != nil {
+			return err
+		}
+	}
+	c.keep(id, heldGrant{grant: g, kept: until})
+	return nil
 }
 
-func (c *grantCache) keep(id GrantID, g Grant) {
+func (c *grantCache) keep(id GrantID, h heldGrant) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.held) >= maxGrantsHeld {
 		clear(c.held)
 	}
-	c.held[id] = g
+	c.held[id] = h
+}
+
+// doubt makes the store be asked again about every grant: it may have lost some.
+func (c *grantCache) doubt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, h := range c.held {
+		h.kept, h.again = time.Time{}, time.Time{}
+		c.held[id] = h
+	}
 }

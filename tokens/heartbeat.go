@@ -68,11 +68,14 @@ func (b *heartbeat) beat(ctx context.Context) {
 	s.setHealth(ctx, h)
 }
 
-// forgetDenials drops what is held about denials: the feed that would tell of
+// forgetDenials drops what is held about denials, what this node has ended, and
+// what the store was given to keep: the feed that would tell of
 // changes may have lost its end. Watermarks that can't be read now are read by
 // the denylist's own work, and never believed for longer than MaxLag.
 func (s *State) forgetDenials(ctx context.Context) {
 	s.Denylist.Flush()
+	s.grants.doubt()
+	s.ends.forget()
 	_ = s.Denylist.ClientChanged(ctx)
 }
 

@@ -57,8 +57,17 @@ func TagClient(clientID string) ClientTag {
 // combinations of configured scopes, so nobody can search for a collision.
 type GrantID [12]byte
 
-// String returns the ID as base64url.
+// String returns the ID as base64url, as it stands in key names.
 func (g GrantID) String() string { return b64(g[:]) }
+
+// ParseGrantID reads what String wrote.
+func ParseGrantID(s string) (GrantID, bool) {
+	b, ok := decode(s, len(GrantID{}))
+	if !ok {
+		return GrantID{}, false
+	}
+	return GrantID(b), true
+}
 
 // SessionKey is the 128 random bits of a login session that only its cookie carries.
 type SessionKey [16]byte

@@ -140,7 +140,7 @@ func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
 		claims.Audience = UserinfoAudience(i.cfg.Issuer)
 	}
 	if m.profile != nil {
-		claims.AuthTime = m.authTime.Unix()
+		claims.AuthTime = unixOrZero(m.authTime)
 		claims.ACR = m.acr
 		claims.Session = m.session.String()
 		claims.Family = m.family.String()
@@ -159,14 +159,16 @@ func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
 func (i *Issuer) mintID(m mint) (string, error) {
 	claims := m.profile.claimsFor(m.scopes)
 	maps.Copy(claims, map[string]any{
-		"iss":       i.cfg.Issuer,
-		"sub":       m.profile.Subject,
-		"aud":       m.client.ID,
-		"iat":       m.issueAt.Unix(),
-		"exp":       m.issueAt.Add(i.cfg.IDTokenLifetime).Unix(),
-		"auth_time": m.authTime.Unix(),
-		"sid":       m.session.String(),
+		"iss": i.cfg.Issuer,
+		"sub": m.profile.Subject,
+		"aud": m.client.ID,
+		"iat": m.issueAt.Unix(),
+		"exp": m.issueAt.Add(i.cfg.IDTokenLifetime).Unix(),
+		"sid": m.session.String(),
 	})
+	if !m.authTime.IsZero() {
+		claims["auth_time"] = m.authTime.Unix()
+	}
 	if m.acr != "" {
 		claims["acr"] = m.acr
 	}

@@ -14,8 +14,16 @@ func validVerifier(s string) bool { return len(s) >= 43 && len(s) <= 128 && unre
 
 // verifies reports whether the verifier belongs to an S256 challenge. See RFC 7636 §4.6.
 func verifies(verifier, challenge string) bool {
+	return subtle.ConstantTimeCompare([]byte(challengeOf(verifier)), []byte(challenge)) == 1
+}
+
+// challengeOf returns the S256 challenge of a verifier, "" for none.
+func challengeOf(verifier string) string {
+	if verifier == "" {
+		return ""
+	}
 	h := sha256.Sum256([]byte(verifier))
-	return subtle.ConstantTimeCompare([]byte(b64(h[:])), []byte(challenge)) == 1
+	return b64(h[:])
 }
 
 // unreserved reports whether s holds only ALPHA, DIGIT, "-" and "_", and with

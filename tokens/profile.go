@@ -51,6 +51,11 @@ func (p Profile) MarshalBinary() ([]byte, error) {
 	return append(b, claims...), nil
 }
 
+// MaxProfile is how long the record of a person may be, in bytes. Every refresh reads it.
+const MaxProfile = 4 << 10
+
+var errLongProfile = fmt.Errorf("keeping profile: what is known of the person takes more than %d bytes: let the login name fewer or shorter claims", MaxProfile)
+
 var errBadProfile = errors.New("reading profile: damaged")
 
 // UnmarshalBinary reads what MarshalBinary wrote, or the JSON that was written before.

@@ -25,11 +25,11 @@ func (i *Issuer) refresh(ctx context.Context, c *Client, r TokenRequest) (*Token
 	if err := t.senderFits(r.Sender); err != nil {
 		return nil, err
 	}
-	grant, known, err := i.state.grants.get(ctx, t.grant)
+	grant, known, err := i.state.grants.get(ctx, t.grant, c.Refresh)
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	if !known { // the store has lost it: ours are kept for good
+	if !known { // the store has lost it: ours are kept as long as a family may have them
 		i.observe(ctx, Event{Kind: EventStoreRollback, Outcome: string(ReasonGrantUnknown), Client: c.ID, User: t.user, Family: t.family.ID()})
 		return nil, refuse(InvalidGrant, ReasonGrantUnknown, deadRefreshToken)
 	}

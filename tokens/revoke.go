@@ -20,16 +20,13 @@ func (i *Issuer) Revoke(ctx context.Context, c *Client, token string) error {
 	}
 	claims, err := i.verifier.Verify(token)
 	if err != nil || claims.ClientID != c.ID || !claims.HasTokenID {
-		return nil // an invalid token is as good as revoked (RFC 7009 §2.2)
+		return nil //nolint:nilerr // an invalid token is as good as revoked (RFC 7009 §2.2)
 	}
-	ctx, done := decisive(ctx)
-	defer done()
-	err = i.state.Store.DenyToken(ctx, claims.User, claims.TokenID, claims.Expiry.Add(DefaultLeeway))
-	if err := i.state.Denylist.Settle(ctx, claims.User, true, err); err != nil {
-		return err
+	isNew, err := i.denyToken(ctx, claims.User, claims.TokenID, claims.Expiry.Add(DefaultLeeway))
+	if isNew {
+		i.observe(ctx, Event{Kind: EventRevoked, Outcome: "access_token", Client: c.ID, Subject: claims.Subject, User: claims.User})
 	}
-	i.observe(ctx, Event{Kind: EventRevoked, Outcome: "access_token", Client: c.ID, Subject: claims.Subject, User: claims.User})
-	return nil
+	return err
 }
 
 // Introspection is the answer of RFC 7662 §2.2. An inactive one holds nothing else.
@@ -93,7 +90,7 @@ func (i *Issuer) introspectRefresh(ctx context.Context, c *Client, t refreshToke
 	if t.client != c.tag {
 		return &Introspection{}, nil
 	}
-	families, err := i.state.Store.ListFamilies(ctx, t.user)
+	f, lives, err := i.state.Store.LiveFamily(ctx, t.user, t.family.ID())
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -101,16 +98,21 @@ func (i *Issuer) introspectRefresh(ctx context.Context, c *Client, t refreshToke
 	if err != nil {
 		return nil, err
 	}
-	now, id := i.cfg.Clock(), t.family.ID()
-	for _, f := range families {
-		f = f.Limited(c.Refresh.Lifetime, c.Refresh.IdleLifetime)
-		if f.ID == id && f.Generation == t.generation && f.Created.After(watermark) && !f.Dead(now) {
-			return &Introspection{
-				Active: true, ClientID: c.ID, TokenType: string(GrantRefreshToken), Bound: t.bound.claim(), Expiry: unixOrZero(earlier(f.Expires, f.IdleExpires)),
-			}, nil
-		}
+	f = f.Limited(c.Refresh.Lifetime, c.Refresh.IdleLifetime)
+	if !lives || f.Generation != t.generation || !f.Created.After(watermark) || f.Dead(i.cfg.Clock()) {
+		return &Introspection{}, nil
 	}
-	return &Introspection{}, nil
+	return &Introspection{
+		Active: true, ClientID: c.ID, TokenType: string(GrantRefreshToken), Bound: t.bound.claim(), Expiry: unixOrZero(earlier(f.Expires, f.IdleExpires)),
+	}, nil
+}
+
+// timeOrZero reads what unixOrZero wrote.
+func timeOrZero(seconds int64) (t time.Time) {
+	if seconds != 0 {
+		t = time.Unix(seconds, 0)
+	}
+	return t
 }
 
 func unixOrZero(t time.Time) int64 {

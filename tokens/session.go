@@ -24,6 +24,9 @@ func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login
 	p.ACR = "" // it is of this login, not of the person
 	p.UpdatedAt = i.cfg.Clock().UTC().Truncate(time.Second)
 	profile, err := p.MarshalBinary()
+	if err == nil && len(profile) > MaxProfile {
+		err = errLongProfile
+	}
 	if err != nil {
 		return nil, "", err
 	}
@@ -43,6 +46,7 @@ func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login
 		Profile:     profile,
 		Fingerprint: p.Fingerprint,
 		Replaces:    replaced,
+		AuthTime:    AtLogin,
 		BegunAfter:  marks.everyone,
 		ACR:         acr,
 		DenyFor:     i.state.DenyFor(),
@@ -94,7 +98,7 @@ func (i *Issuer) CurrentLogin(ctx context.Context, cookie string) (*Login, error
 	if err != nil {
 		return nil, err
 	}
-	if !found || !session.AuthTime.After(marks.everyone) {
+	if !found || !session.Begun.After(marks.everyone) {
 		return nil, nil //nolint:nilnil // as above
 	}
 	profile, err := parseProfile(text)
@@ -143,16 +147,21 @@ func (i *Issuer) SignOutHint(ctx context.Context, h *LogoutHint) error {
 }
 
 func (i *Issuer) signOut(ctx context.Context, user UserTag, session SessionID) error {
-	if _, err := i.end(ctx, EndRequest{User: user, Scope: EndSession, Session: session}, EndedBySignOut); err != nil {
-		return err
+	res, err := i.end(ctx, EndRequest{User: user, Scope: EndSession, Session: session}, EndedBySignOut)
+	if err == nil && res.New {
+		i.observe(ctx, Event{Kind: EventLogout, Outcome: "ok", User: user})
 	}
-	i.observe(ctx, Event{Kind: EventLogout, Outcome: "ok", User: user})
-	return nil
+	return err
 }
 
 // end asks the store to end something of a user and tells all nodes. by goes
-// into the histories of the families that end.
+// into the histories of the families that end. What this node has ended and told
+// within the last second is not ended once more: the result is not New then.
 func (i *Issuer) end(ctx context.Context, r EndRequest, by string) (EndResult, error) {
+	key, lasts := endKeyOf(r)
+	if lasts && i.state.ends.recently(key, i.cfg.Clock()) {
+		return EndResult{}, nil
+	}
 	attempt, err := i.attempt()
 	if err != nil {
 		return EndResult{}, err
@@ -165,5 +174,28 @@ func (i *Issuer) end(ctx context.Context, r EndRequest, by string) (EndResult, e
 	for _, id := range res.Families {
 		i.note(ctx, id, HistoryEntry{Kind: HistoryEnded, By: by, User: r.User})
 	}
-	return res, i.state.Denylist.Settle(ctx, r.User, r.Scope != EndSessionOnly, err)
+	if err := i.state.Denylist.Settle(ctx, r.User, r.Scope != EndSessionOnly, err); err != nil {
+		return res, err
+	}
+	if lasts {
+		i.state.ends.add(key, i.cfg.Clock())
+	}
+	return res, nil
+}
+
+// denyToken denies one access token and tells all nodes, unless this one has done
+// so within the last second. New is false then.
+func (i *Issuer) denyToken(ctx context.Context, user UserTag, id TokenID, until time.Time) (isNew bool, err error) {
+	key := endKey{user: user, kind: DenyToken, id: id}
+	if i.state.ends.recently(key, i.cfg.Clock()) {
+		return false, nil
+	}
+	ctx, done := decisive(ctx)
+	defer done()
+	err = i.state.Store.DenyToken(ctx, user, id, until)
+	if err := i.state.Denylist.Settle(ctx, user, true, err); err != nil {
+		return false, err
+	}
+	i.state.ends.add(key, i.cfg.Clock())
+	return true, nil
 }

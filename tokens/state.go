@@ -24,6 +24,7 @@ type State struct {
 	Hashes   *HashQueue
 
 	grants     *grantCache
+	ends       recentEnds
 	history    *historian
 	secretWork *secretWork
 	settings   atomic.Pointer[Settings]
@@ -86,7 +87,7 @@ func NewState(c StateConfig) (*State, error) {
 		Denylist:   denylist,
 		Cache:      cache,
 		Hashes:     hashes,
-		grants:     newGrantCache(c.Store),
+		grants:     newGrantCache(c.Store, c.Clock),
 		history:    newHistorian(c.Store),
 		secretWork: newSecretWork(hashes),
 		observer:   c.Observer,

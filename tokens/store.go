@@ -76,9 +76,9 @@ type OpenResult struct {
 // Families decides about refresh token families and keeps their grants.
 type Families interface {
 	// CreateFamily writes a new family, and ends the oldest live ones of the
-	// same user and client beyond MaxActive, in one step. Families that are
-	// dead at that time do not count. FamilyEnded when the id was ended before
-	// it was created (its code was used twice).
+	// same user and client beyond MaxActive, and the oldest of the user beyond
+	// MaxFamilies, in one step. Families that are dead at that time do not count.
+	// None is created when the id was ended before (its code was used twice).
 	CreateFamily(ctx context.Context, r CreateRequest) (CreateResult, error)
 	// Rotate applies Decide to one family, after comparing the profile's
 	// fingerprint. On RotateReused it ends the family and denies its access
@@ -92,10 +92,14 @@ type Families interface {
 	End(ctx context.Context, r EndRequest) (EndResult, error)
 	// ListFamilies returns the live families of a user, in order of Created.
 	ListFamilies(ctx context.Context, user UserTag) ([]Family, error)
+	// LiveFamily returns one family; found is false when it does not live.
+	LiveFamily(ctx context.Context, user UserTag, id FamilyID) (f Family, found bool, err error)
 
-	// PutGrant keeps the text of a grant under its content hash, for good.
-	PutGrant(ctx context.Context, id GrantID, text []byte) error
-	// Grant returns the text, or nil if there is none.
+	// PutGrant keeps the text of a grant under its content hash until
+	// Now+keep at least, and for good for a keep of 0. A grant that is there is
+	// only kept longer.
+	PutGrant(ctx context.Context, id GrantID, text []byte, keep time.Duration) error
+	// Grant returns the text, or nil if there is none (any more).
 	Grant(ctx context.Context, id GrantID) ([]byte, error)
 }
 
@@ -106,7 +110,9 @@ type CreateRequest struct {
 	Client       ClientTag
 	Grant        GrantID
 	Session      SessionID
-	AuthTime     time.Time     // the session's; a login at or before a sign-out of the user, or the end of Everyone, begins nothing
+	Begun        time.Time     // the session's; a login at or before a sign-out of the user, or the end of Everyone, begins nothing
+	AuthTime     time.Time     // the session's; kept for the tokens, and compared with nothing
+	Taken        time.Time     // when its code was taken (TakeResult.Now); zero for a family that comes of none
 	Lifetime     time.Duration // absolute, 0 for none
 	IdleLifetime time.Duration // 0 for none
 	MaxActive    int           // live families per user and client, at least 1
@@ -123,7 +129,8 @@ type CreateResult struct {
 	Family  Family
 	Evicted []FamilyID
 	// IssueAt dates the access token: the store's time, or one second after a
-	// sign-out of the same user in that very second.
+	// sign-out of the same user in that very second. It lies MostAhead ahead of
+	// the store's clock at most.
 	IssueAt time.Time
 }
 
@@ -178,6 +185,9 @@ type EndRequest struct {
 // EndResult is the answer to an EndRequest.
 type EndResult struct {
 	Families []FamilyID // that lived until now
+	// New is false when all that the request names had been ended before, by
+	// another call. The end of a user is always new: it reaches what was issued since.
+	New bool
 	// Now is the store's time. With EndUser it is never before UserDenials.Before.
 	Now time.Time
 }
@@ -188,9 +198,14 @@ type Session struct {
 	User UserTag
 	// Root is the first of the sessions of this browser that replaced one
 	// another. It is the session of the tokens, codes and families that come of any of them.
-	Root     SessionID
-	ACR      string    // how the person proved who they are
-	AuthTime time.Time // seconds
+	Root SessionID
+	ACR  string // how the person proved who they are
+	// Begun is when the session began, by the store's clock: every end is
+	// compared with it. Seconds.
+	Begun time.Time
+	// AuthTime is when the person proved who they are, for the tokens alone. It
+	// is never after Begun, and zero where a provider did not say. Seconds.
+	AuthTime time.Time
 	Expires  time.Time // seconds; absolute
 	Used     time.Time // seconds; last use, exact to a minute
 	// EndedOthers is set by CreateSession when the password was changed, so that
@@ -198,11 +213,16 @@ type Session struct {
 	EndedOthers bool
 }
 
+// AtLogin is the AuthTime of a SessionRequest of a person who has proved who they
+// are here and now: the session's AuthTime is its Begun then.
+var AtLogin = Forever
+
 // Sessions keeps login sessions and the profile that belongs to their user.
 type Sessions interface {
 	// CreateSession writes the session and the user's profile in one step and
-	// ends the session Replaces, if that is not zero. It returns the session
-	// with AuthTime (one second after a sign-out or Everyone's end in that very second) and
+	// ends the session Replaces, if that is not zero, and the least used beyond
+	// MaxSessions. It returns the session
+	// with Begun (one second after a sign-out or Everyone's end in that very second) and
 	// Expires set, and with the Root of the one that it replaces, where that
 	// lives: who signs in again in a browser can still sign out of all that
 	// came before. When the profile had another fingerprint (the password was
@@ -226,7 +246,8 @@ type SessionRequest struct {
 	Profile     []byte
 	Fingerprint Fingerprint // kept beside the profile; Rotate compares it
 	Replaces    SessionID
-	BegunAfter  time.Time     // Everyone's watermark: AuthTime lies after it
+	AuthTime    time.Time     // AtLogin, or when a provider says that it was, zero if it does not; one after Begun is Begun
+	BegunAfter  time.Time     // Everyone's watermark: Begun lies after it
 	ACR         string        // kept with the session
 	DenyFor     time.Duration // how long access tokens are denied that a change of password ends
 }
@@ -235,11 +256,12 @@ type SessionRequest struct {
 type Codes interface {
 	// PutCode keeps a code until Now+Lifetime, and reports whether it did: a
 	// session that has ended meanwhile, with Everyone's too, gets none. A code that is there stays as
-	// it is: putting it again never revives a spent one.
+	// it is: putting it again never revives a spent one. Of more than
+	// MaxCodeBodies codes of a user those go that end first.
 	PutCode(ctx context.Context, r PutRequest) (kept bool, err error)
 	// TakeCode takes a code: of any number of calls, on any number of nodes,
-	// one gets CodeTaken. Spent codes are remembered for DenyFor, so that
-	// their body and time can be returned. A code put at or before a sign-out
+	// one gets CodeTaken. Spent codes are remembered for DenyFor, as long as
+	// they are not more than MaxCodes of a user. A code put at or before a sign-out
 	// of its user, or whose session was ended since, is CodeUnknown.
 	TakeCode(ctx context.Context, r TakeRequest) (TakeResult, error)
 }
@@ -252,6 +274,7 @@ type PutRequest struct {
 	// Begins is the session that what comes of the code belongs to; zero for
 	// Session itself. The code then outlives the end of Session.
 	Begins   SessionID
+	Owner    [16]byte // returned with CodeSpent: by it the core knows whose the second use is
 	Body     []byte
 	Lifetime time.Duration
 }
@@ -279,7 +302,8 @@ const (
 // TakeResult is the answer to a TakeRequest.
 type TakeResult struct {
 	Outcome CodeOutcome
-	Body    []byte    // CodeTaken, CodeSpent
+	Body    []byte    // CodeTaken
+	Owner   [16]byte  // CodeSpent: as put
 	Profile []byte    // CodeTaken: the user's
 	TakenAt time.Time // CodeTaken, CodeSpent: milliseconds
 	Now     time.Time // milliseconds

@@ -25,6 +25,11 @@ const (
 // from beginning stays, for FoldAfter.
 const MaxDenials = 1024
 
+// MaxKeptByFold is how many of those that still have to keep something from
+// beginning stay, the newest. In the place of the others, nothing begins of a code
+// that was put or taken until then.
+const MaxKeptByFold = 256
+
 // FoldAfter is how old an entry is at least that DenyIssued replaces, where a
 // code or a call that is sent again may still ask for it.
 const FoldAfter = 2 * time.Minute
@@ -76,9 +81,10 @@ type Denials interface {
 	// of it as anything is dated: families begun and tokens issued at or before
 	// it are dead. It never expires and never moves back. That of Everyone
 	// holds for all clients, and ends sessions as well: nothing begins or goes
-	// on by a login at or before it. See ClientEnd.Late.
+	// on by a login at or before it. It lies MostAhead ahead of the clock at most,
+	// unless that was set back. See ClientEnd.Late.
 	EndClient(ctx context.Context, client ClientTag) (ClientEnd, error)
-	// ClientWatermarks returns all of them.
+	// ClientWatermarks returns all of them that hold.
 	ClientWatermarks(ctx context.Context) (map[ClientTag]time.Time, error)
 }
 

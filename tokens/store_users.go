@@ -61,14 +61,16 @@ type StoreRecord struct {
 
 // GrantRecord is the text of a grant.
 type GrantRecord struct {
-	ID   GrantID
-	Text []byte
+	ID    GrantID
+	Text  []byte
+	Until time.Time // seconds; zero for no end
 }
 
 // ClientRecord is the watermark of a client.
 type ClientRecord struct {
 	Client ClientTag
 	Before time.Time // seconds
+	Until  time.Time // seconds; from when on it holds no more, zero for never
 }
 
 // HeldRecord is what a user holds.
@@ -85,9 +87,10 @@ type DeniedRecord struct {
 	User    UserTag
 	Entries []DenialEntry
 	// Before is the last sign-out everywhere, remembered till Until; Issued the
-	// latest time ahead of the clock that a token was dated by. All are seconds,
-	// zero for none.
-	Before, Until, Issued time.Time
+	// latest time ahead of the clock that a token was dated by; Folded when entries
+	// were dropped that kept something from beginning (MaxKeptByFold). All are
+	// seconds, zero for none.
+	Before, Until, Issued, Folded time.Time
 }
 
 // DenialEntry is a Denial with what is known of the end that wrote it.
@@ -118,7 +121,9 @@ type CodesRecord struct {
 type CodeEntry struct {
 	ID      CodeID
 	Session SessionID
-	Body    []byte
+	Owner   [16]byte
+	Body    []byte    // of a spent one, too, while that is kept
+	Put     time.Time // seconds
 	Expires time.Time // milliseconds; of a spent one, when it is forgotten
 	Taken   time.Time // milliseconds; zero while it is good
 	Attempt Attempt   // that took it

@@ -29,12 +29,14 @@ type (
 		Keys          []byte   `json:"keys"`
 	}
 	wireGrant struct {
-		ID   []byte `json:"id"`
-		Text []byte `json:"text"`
+		ID    []byte `json:"id"`
+		Text  []byte `json:"text"`
+		Until int64  `json:"until,omitempty"`
 	}
 	wireClient struct {
 		Client []byte `json:"client"`
 		Before int64  `json:"before"`
+		Until  int64  `json:"until,omitempty"`
 	}
 	wireAssertion struct {
 		ID    []byte `json:"id"`
@@ -53,7 +55,8 @@ type (
 	}
 	wireSession struct {
 		ID       []byte `json:"id"`
-		AuthTime int64  `json:"auth_time"`
+		Begun    int64  `json:"begun"`
+		AuthTime int64  `json:"auth_time,omitempty"`
 		Expires  int64  `json:"expires"`
 		Used     int64  `json:"used"`
 		Root     []byte `json:"root"`
@@ -65,6 +68,7 @@ type (
 		Before  int64        `json:"before,omitempty"`
 		Until   int64        `json:"until,omitempty"`
 		Issued  int64        `json:"issued,omitempty"`
+		Folded  int64        `json:"folded,omitempty"`
 	}
 	wireDenial struct {
 		Kind    DenialKind `json:"kind"`
@@ -81,7 +85,9 @@ type (
 	wireCode struct {
 		ID      []byte `json:"id"`
 		Session []byte `json:"session"`
-		Body    []byte `json:"body"`
+		Owner   []byte `json:"owner"`
+		Body    []byte `json:"body,omitempty"`
+		Put     int64  `json:"put"`
 		Expires int64  `json:"expires"`
 		Taken   int64  `json:"taken,omitempty"`
 		Attempt []byte `json:"attempt"`
@@ -99,9 +105,9 @@ func wireOf(r Record) (wireLine, error) {
 		}
 		return wireLine{Store: w}, nil
 	case r.Grant != nil:
-		return wireLine{Grant: &wireGrant{r.Grant.ID[:], r.Grant.Text}}, nil
+		return wireLine{Grant: &wireGrant{r.Grant.ID[:], r.Grant.Text, toMillis(r.Grant.Until)}}, nil
 	case r.Client != nil:
-		return wireLine{Client: &wireClient{r.Client.Client[:], toMillis(r.Client.Before)}}, nil
+		return wireLine{Client: &wireClient{r.Client.Client[:], toMillis(r.Client.Before), toMillis(r.Client.Until)}}, nil
 	case r.Assertion != nil:
 		return wireLine{Assertion: &wireAssertion{r.Assertion.ID[:], toMillis(r.Assertion.Until)}}, nil
 	case r.Held != nil:
@@ -111,7 +117,7 @@ func wireOf(r Record) (wireLine, error) {
 	case r.Codes != nil:
 		w := &wireCodes{User: r.Codes.User[:]}
 		for _, c := range r.Codes.Codes {
-			w.Codes = append(w.Codes, wireCode{c.ID[:], c.Session[:], c.Body, toMillis(c.Expires), toMillis(c.Taken), c.Attempt[:]})
+			w.Codes = append(w.Codes, wireCode{c.ID[:], c.Session[:], c.Owner[:], c.Body, toMillis(c.Put), toMillis(c.Expires), toMillis(c.Taken), c.Attempt[:]})
 		}
 		return wireLine{Codes: w}, nil
 	}
@@ -128,13 +134,13 @@ func wireOfHeld(h *HeldRecord) (wireLine, error) {
 		w.Families = append(w.Families, wireFamily{f.ID[:], record})
 	}
 	for _, s := range h.Sessions {
-		w.Sessions = append(w.Sessions, wireSession{s.ID[:], toMillis(s.AuthTime), toMillis(s.Expires), toMillis(s.Used), s.Root[:], s.ACR})
+		w.Sessions = append(w.Sessions, wireSession{s.ID[:], toMillis(s.Begun), toMillis(s.AuthTime), toMillis(s.Expires), toMillis(s.Used), s.Root[:], s.ACR})
 	}
 	return wireLine{Held: w}, nil
 }
 
 func wireOfDenied(d *DeniedRecord) wireLine {
-	w := &wireDenied{User: d.User[:], Before: toMillis(d.Before), Until: toMillis(d.Until), Issued: toMillis(d.Issued)}
+	w := &wireDenied{User: d.User[:], Before: toMillis(d.Before), Until: toMillis(d.Until), Issued: toMillis(d.Issued), Folded: toMillis(d.Folded)}
 	for _, e := range d.Entries {
 		w.Entries = append(w.Entries, wireDenial{e.Kind, e.ID[:], toMillis(e.Until), e.Attempt[:], e.Lived, e.Reused})
 	}
@@ -159,9 +165,9 @@ func (w *wireLine) record() (Record, error) {
 			r.Store.Secrets = append(r.Store.Secrets, id16(&d, id))
 		}
 	case w.Grant != nil:
-		r.Grant = &GrantRecord{ID: id12(&d, w.Grant.ID), Text: w.Grant.Text}
+		r.Grant = &GrantRecord{ID: id12(&d, w.Grant.ID), Text: w.Grant.Text, Until: fromMillis(w.Grant.Until)}
 	case w.Client != nil:
-		r.Client = &ClientRecord{Client: id8(&d, w.Client.Client), Before: fromMillis(w.Client.Before)}
+		r.Client = &ClientRecord{Client: id8(&d, w.Client.Client), Before: fromMillis(w.Client.Before), Until: fromMillis(w.Client.Until)}
 	case w.Assertion != nil:
 		r.Assertion = &AssertionRecord{ID: id16(&d, w.Assertion.ID), Until: fromMillis(w.Assertion.Until)}
 	case w.Held != nil:
@@ -172,7 +178,7 @@ func (w *wireLine) record() (Record, error) {
 		r.Codes = &CodesRecord{User: id16(&d, w.Codes.User)}
 		for _, c := range w.Codes.Codes {
 			r.Codes.Codes = append(r.Codes.Codes, CodeEntry{
-				ID: id16(&d, c.ID), Session: id8(&d, c.Session), Body: c.Body,
+				ID: id16(&d, c.ID), Session: id8(&d, c.Session), Owner: id16(&d, c.Owner), Body: c.Body, Put: fromMillis(c.Put),
 				Expires: fromMillis(c.Expires), Taken: fromMillis(c.Taken), Attempt: id8(&d, c.Attempt),
 			})
 		}
@@ -193,14 +199,15 @@ func (w *wireHeld) record(d *idReader) *HeldRecord {
 	}
 	for _, s := range w.Sessions {
 		h.Sessions = append(h.Sessions, Session{
-			ID: id8(d, s.ID), User: h.User, Root: id8(d, s.Root), ACR: s.ACR, AuthTime: fromMillis(s.AuthTime), Expires: fromMillis(s.Expires), Used: fromMillis(s.Used),
+			ID: id8(d, s.ID), User: h.User, Root: id8(d, s.Root), ACR: s.ACR,
+			Begun: fromMillis(s.Begun), AuthTime: fromMillis(s.AuthTime), Expires: fromMillis(s.Expires), Used: fromMillis(s.Used),
 		})
 	}
 	return h
 }
 
 func (w *wireDenied) record(d *idReader) *DeniedRecord {
-	r := &DeniedRecord{User: id16(d, w.User), Before: fromMillis(w.Before), Until: fromMillis(w.Until), Issued: fromMillis(w.Issued)}
+	r := &DeniedRecord{User: id16(d, w.User), Before: fromMillis(w.Before), Until: fromMillis(w.Until), Issued: fromMillis(w.Issued), Folded: fromMillis(w.Folded)}
 	for _, e := range w.Entries {
 		if e.Kind < DenyToken || e.Kind > DenyIssued {
 			d.err = errNewerExport

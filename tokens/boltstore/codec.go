@@ -13,12 +13,15 @@ type decoder struct {
 	err error
 }
 
-// newDecoder reads the version.
-func newDecoder(b []byte) decoder {
+// newDecoder reads the version of a record that is in its first form.
+func newDecoder(b []byte) decoder { return newDecoderOf(b, recordVersion) }
+
+// newDecoderOf reads the version.
+func newDecoderOf(b []byte, version byte) decoder {
 	switch {
 	case len(b) == 0:
 		return decoder{err: errBadRecord}
-	case b[0] != recordVersion:
+	case b[0] != version:
 		return decoder{err: errNewerRecord}
 	}
 	return decoder{b: b[1:]}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -20,15 +21,114 @@ func putCode(t *txn, r tokens.PutRequest) (kept bool, err error) {
 	if err != nil || !live || session.over(t.now, 0) {
 		return false, err
 	}
-	if ended, err := t.everyoneEnded(session.authTime); err != nil || ended {
+	if ended, err := t.everyoneEnded(session.begun); err != nil || ended {
 		return false, err
 	}
-	_, found, err := t.code(r.User, r.ID)
-	if err == nil && !found {
-		c := codeRecord{expires: t.now.Add(r.Lifetime), session: cmp.Or(r.Begins, r.Session), body: r.Body}
-		t.put(codes, userKey(r.User, r.ID[:]), c.encode())
+	key := userKey(r.User, r.ID[:])
+	var c codeRecord
+	found, err := t.read(codes, key, &c)
+	if err != nil || found && t.now.Before(c.expires) {
+		return err == nil, err
 	}
-	return err == nil, err
+	if err := t.makeRoom(r.User); err != nil {
+		return false, err
+	}
+	c = codeRecord{put: t.now, expires: t.now.Add(r.Lifetime), session: cmp.Or(r.Begins, r.Session), owner: r.Owner}
+	t.put(codes, key, c.encode())
+	t.put(codeBodies, key, bodyRecord{expires: c.expires, body: r.Body}.encode())
+	return true, nil
+}
+
+// heldCode is a code of a user who has too many.
+type heldCode struct {
+	codeRecord
+	id   tokens.CodeID
+	body bool // it is kept
+}
+
+// makeRoom sees to it that a user has room for one more code, as lua/put_code.lua
+// does: when there is none, what has expired goes, and where that is not enough,
+// the bodies of spent codes, then good codes, then spent ones, the oldest first,
+// down to three quarters of what there may be.
+func (t *txn) makeRoom(user tokens.UserTag) error {
+	if t.countUp(codeBodies, user, tokens.MaxCodeBodies) < tokens.MaxCodeBodies && t.countUp(codes, user, tokens.MaxCodes) < tokens.MaxCodes {
+		return nil
+	}
+	held, bodies, err := t.heldCodes(user)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(held, func(a, b heldCode) int {
+		if a.taken.IsZero() != b.taken.IsZero() {
+			return cmp.Compare(b.taken.UnixMilli(), a.taken.UnixMilli()) // spent before good
+		}
+		if a.taken.IsZero() {
+			return cmp.Or(a.expires.Compare(b.expires), bytes.Compare(a.id[:], b.id[:]))
+		}
+		return cmp.Or(a.taken.Compare(b.taken), bytes.Compare(a.id[:], b.id[:]))
+	})
+	n, dropBodies := len(held), bodies >= tokens.MaxCodeBodies
+	for _, c := range held {
+		if dropBodies && bodies > tokens.MaxCodeBodies*3/4 && c.body {
+			t.remove(codeBodies, userKey(user, c.id[:]))
+			bodies--
+			if c.taken.IsZero() {
+				t.remove(codes, userKey(user, c.id[:]))
+				n--
+			}
+		}
+	}
+	dropCodes := n >= tokens.MaxCodes
+	for _, c := range held {
+		if dropCodes && n > tokens.MaxCodes*3/4 && !c.taken.IsZero() {
+			t.remove(codes, userKey(user, c.id[:]))
+			t.remove(codeBodies, userKey(user, c.id[:]))
+			n--
+		}
+	}
+	return nil
+}
+
+// countUp counts the keys of a user in a bucket, up to a limit.
+func (t *txn) countUp(bucket bucketID, user tokens.UserTag, limit int) (n int) {
+	c := t.bucket(bucket).Cursor()
+	for k, _ := c.Seek(user[:]); bytes.HasPrefix(k, user[:]) && n < limit; k, _ = c.Next() {
+		n++
+	}
+	return n
+}
+
+// heldCodes returns the codes of a user that have not expired, and how many of
+// them have a body. Everything else it removes.
+func (t *txn) heldCodes(user tokens.UserTag) (held []heldCode, bodies int, err error) {
+	kept := make(map[tokens.CodeID]bool)
+	err = t.scan(codeBodies, user[:], func(k, _ []byte) error {
+		kept[tokens.CodeID(k[len(user):])] = true
+		return nil
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	err = t.scan(codes, user[:], func(k, v []byte) error {
+		c := heldCode{id: tokens.CodeID(k[len(user):])}
+		if err := c.decode(v); err != nil {
+			return err
+		}
+		if !t.now.Before(c.expires) {
+			t.remove(codes, k)
+			return nil
+		}
+		if c.body = kept[c.id]; c.body {
+			bodies++
+			delete(kept, c.id)
+		}
+		held = append(held, c)
+		return nil
+	})
+	for id := range kept {
+		t.remove(codeBodies, userKey(user, id[:]))
+	}
+	return held, bodies, err
 }
 
 // TakeCode implements tokens.Codes.
@@ -37,30 +137,38 @@ func (s *Store) TakeCode(ctx context.Context, r tokens.TakeRequest) (tokens.Take
 }
 
 func takeCode(t *txn, r tokens.TakeRequest) (tokens.TakeResult, error) {
-	c, found, err := t.code(r.User, r.ID)
+	marks, err := t.marks(r.User)
+	if err != nil {
+		return tokens.TakeResult{}, err
+	}
+	key := userKey(r.User, r.ID[:])
+	c, found, err := t.code(r.User, r.ID, marks)
 	if err != nil || !found {
 		return tokens.TakeResult{Outcome: tokens.CodeUnknown, Now: t.now}, err
 	}
-	res := tokens.TakeResult{Outcome: tokens.CodeSpent, Body: bytes.Clone(c.body), TakenAt: c.taken, Now: t.now}
+	var text bodyRecord
+	kept, err := t.read(codeBodies, key, &text)
+	if err != nil {
+		return tokens.TakeResult{}, err
+	}
+	res := tokens.TakeResult{Outcome: tokens.CodeTaken, TakenAt: c.taken, Now: t.now}
 	switch {
+	case c.taken.IsZero() && !kept:
+		return tokens.TakeResult{}, errBadRecord
 	case c.taken.IsZero():
 		c.taken, c.attempt, c.expires = t.now, r.Attempt, t.now.Add(r.DenyFor)
-		t.put(codes, userKey(r.User, r.ID[:]), c.encode())
+		t.put(codes, key, c.encode())
 		res.TakenAt = c.taken
-	case c.attempt == r.Attempt: // the same call sent again
+	case c.attempt == r.Attempt && kept: // the same call sent again
 	default:
+		res.Outcome, res.Owner = tokens.CodeSpent, c.owner
 		return res, nil
 	}
 	user, _, err := t.profile(r.User)
 	if err != nil {
 		return tokens.TakeResult{}, err
 	}
-	marks, err := t.marks(r.User)
-	if err != nil {
-		return tokens.TakeResult{}, err
-	}
-	res.Outcome = tokens.CodeTaken
-	res.Profile = bytes.Clone(user.profile)
+	res.Body, res.Profile = bytes.Clone(text.body), bytes.Clone(user.profile)
 	begunAfter, err := t.begunAfter(r.Client, r.BegunAfter)
 	if err != nil {
 		return tokens.TakeResult{}, err
@@ -70,11 +178,11 @@ func takeCode(t *txn, r tokens.TakeRequest) (tokens.TakeResult, error) {
 	return res, err
 }
 
-// code reads a code, good or spent, whose body points into the file. One that
-// has expired, or whose session was ended, is not found.
-func (t *txn) code(user tokens.UserTag, id tokens.CodeID) (c codeRecord, found bool, err error) {
+// code reads a code, good or spent. One that has expired, whose session was
+// ended, or that a fold of the denylist stands against, is not found.
+func (t *txn) code(user tokens.UserTag, id tokens.CodeID, marks marksRecord) (c codeRecord, found bool, err error) {
 	found, err = t.read(codes, userKey(user, id[:]), &c)
-	if err != nil || !found || !t.now.Before(c.expires) {
+	if err != nil || !found || !t.now.Before(c.expires) || !c.put.After(marks.folded) {
 		return c, false, err
 	}
 	ended, err := t.sessionEnded(user, c.session)

@@ -204,7 +204,7 @@ func TestCallerMayLeave(t *testing.T) {
 func TestUnreadablePages(t *testing.T) {
 	s := openStore(t)
 	for i := range 200 {
-		if err := s.PutGrant(t.Context(), tokens.GrantID{byte(i)}, make([]byte, 4096)); err != nil {
+		if err := s.PutGrant(t.Context(), tokens.GrantID{byte(i)}, make([]byte, 4096), time.Hour); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -244,7 +244,7 @@ func newFamilyOf(t testing.TB, s *Store, user tokens.UserTag, name string) token
 	id := tokens.FamilyID(tokens.TagSubject("family of " + name))
 	res, err := s.CreateFamily(context.Background(), tokens.CreateRequest{
 		User: user, ID: id, Client: tokens.TagClient("app"), Lifetime: time.Hour, IdleLifetime: time.Hour,
-		MaxActive: 1 << 20, DenyFor: time.Minute, Attempt: tokens.Attempt{1}, AuthTime: time.Now(),
+		MaxActive: 1 << 20, DenyFor: time.Minute, Attempt: tokens.Attempt{1}, Begun: time.Now(),
 	})
 	if err != nil || !res.Created {
 		t.Fatalf("CreateFamily: created %v, %v", res.Created, err)

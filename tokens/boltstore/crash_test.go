@@ -145,7 +145,7 @@ func (w *crashWriter) step() {
 
 	family := w.id("family")
 	res, err := w.s.CreateFamily(ctx, tokens.CreateRequest{
-		User: w.user, ID: family, AuthTime: time.Now(), Lifetime: time.Hour,
+		User: w.user, ID: family, Begun: time.Now(), Lifetime: time.Hour,
 		MaxActive: crashCap, DenyFor: time.Hour, Attempt: w.attempt(),
 	})
 	w.check(err)

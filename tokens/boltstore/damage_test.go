@@ -31,7 +31,7 @@ func wholeStore(t *testing.T) []byte {
 		err := errors.Join(
 			c.rotate(s),
 			s.DenyToken(t.Context(), user, tokens.TokenID{1}, time.Now().Add(time.Hour)),
-			s.PutGrant(t.Context(), tokens.GrantID{byte(i), byte(i >> 8)}, []byte("grant")),
+			s.PutGrant(t.Context(), tokens.GrantID{byte(i), byte(i >> 8)}, []byte("grant"), time.Hour),
 		)
 		if err != nil {
 			t.Fatal(err)

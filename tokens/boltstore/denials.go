@@ -140,7 +140,9 @@ func readWatermarks(t *txn) (clientMarks, error) {
 		if err := r.decode(v); err != nil {
 			return err
 		}
-		marks[tokens.ClientTag(k)] = r.before
+		if !r.over(t.now) {
+			marks[tokens.ClientTag(k)] = r.before
+		}
 		return nil
 	})
 	return marks, err

@@ -48,7 +48,7 @@ func TestDiskFull(t *testing.T) {
 	put := func(n uint32) error {
 		var id tokens.GrantID
 		binary.BigEndian.PutUint32(id[:], n)
-		return s.PutGrant(t.Context(), id, append(make([]byte, 20_000), id[:]...))
+		return s.PutGrant(t.Context(), id, append(make([]byte, 20_000), id[:]...), time.Hour)
 	}
 	var confirmed uint32
 	var full error

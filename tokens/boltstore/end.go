@@ -21,8 +21,10 @@ func end(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
 	case tokens.EndSession:
 		return endSession(t, r)
 	case tokens.EndSessionOnly:
-		t.remove(sessions, userKey(r.User, r.Session[:]))
-		return tokens.EndResult{Now: t.now}, nil
+		key := userKey(r.User, r.Session[:])
+		there := t.has(sessions, key)
+		t.remove(sessions, key)
+		return tokens.EndResult{Now: t.now, New: there}, nil
 	case tokens.EndUser:
 		return endUser(t, r)
 	case tokens.DisableUser:
@@ -39,14 +41,16 @@ func endFamily(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
 	if err != nil {
 		return tokens.EndResult{}, err
 	}
-	d := denialRecord{until: tokens.EndOf(t.now, r.DenyFor), attempt: r.Attempt, lived: found && !f.Dead(t.now)}
-	if d.lived {
-		res.Families = []tokens.FamilyID{r.Family}
-	} else if was, _, err := t.denial(denialKey(r.User, byte(tokens.DenyFamily), r.Family[:])); err != nil {
+	was, denied, err := t.denial(denialKey(r.User, byte(tokens.DenyFamily), r.Family[:]))
+	if err != nil {
 		return tokens.EndResult{}, err
-	} else if was.lived && was.attempt == r.Attempt {
-		res.Families = []tokens.FamilyID{r.Family} // the same call sent again
 	}
+	again := denied && was.attempt == r.Attempt // the same call sent again
+	d := denialRecord{until: tokens.EndOf(t.now, r.DenyFor), attempt: r.Attempt, lived: found && !f.Dead(t.now)}
+	if d.lived || again && was.lived {
+		res.Families = []tokens.FamilyID{r.Family}
+	}
+	res.New = found || !denied || again
 	return res, t.endFamily(r.User, r.Family, d)
 }
 
@@ -59,15 +63,21 @@ func endSession(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
 	if err != nil {
 		return tokens.EndResult{}, err
 	}
-	root, err := t.removeSessions(r.User, r.Session)
+	root, removed, err := t.removeSessions(r.User, r.Session)
 	if err != nil {
 		return tokens.EndResult{}, err
 	}
+	was, denied, err := t.denial(denialKey(r.User, byte(tokens.DenySession), root[:]))
+	if err != nil {
+		return tokens.EndResult{}, err
+	}
+	fresh := removed > 0 || !denied || was.attempt == r.Attempt
 	until := tokens.EndOf(t.now, r.DenyFor)
 	err = t.eachFamily(r.User, func(f tokens.Family) error {
 		if f.Session != root {
 			return nil
 		}
+		fresh = true
 		d := denialRecord{until: until, attempt: r.Attempt, lived: !f.Dead(t.now)}
 		if d.lived {
 			ended = append(ended, f.ID)
@@ -80,27 +90,29 @@ func endSession(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
 	if err := t.deny(denialKey(r.User, byte(tokens.DenySession), root[:]), denialRecord{until: until, attempt: r.Attempt}); err != nil {
 		return tokens.EndResult{}, err
 	}
-	return tokens.EndResult{Families: ended, Now: t.now}, nil
+	return tokens.EndResult{Families: ended, Now: t.now, New: fresh}, nil
 }
 
 // removeSessions removes a session, which may be given by its root, and all
-// with the same root, which it returns.
-func (t *txn) removeSessions(user tokens.UserTag, id tokens.SessionID) (root tokens.SessionID, err error) {
+// with the same root, which it returns with their number.
+func (t *txn) removeSessions(user tokens.UserTag, id tokens.SessionID) (root tokens.SessionID, n int, err error) {
 	var r sessionRecord
 	if _, err := t.read(sessions, userKey(user, id[:]), &r); err != nil {
-		return root, err
+		return root, 0, err
 	}
 	root = cmp.Or(r.root, id)
-	return root, t.scan(sessions, user[:], func(k, v []byte) error {
+	err = t.scan(sessions, user[:], func(k, v []byte) error {
 		var r sessionRecord
 		if err := r.decode(v); err != nil {
 			return err
 		}
 		if cmp.Or(r.root, tokens.SessionID(k[len(user):])) == root {
 			t.remove(sessions, k)
+			n++
 		}
 		return nil
 	})
+	return root, n, err
 }
 
 // endUser ends all that the user has. Its families need no entry each: Before
@@ -115,7 +127,7 @@ func endUser(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
 			return tokens.EndResult{}, err
 		}
 	}
-	return tokens.EndResult{Families: marks.ended, Now: marks.now}, nil
+	return tokens.EndResult{Families: marks.ended, Now: marks.now, New: true}, nil
 }
 
 // endAll removes a user's grants and marks everything from before as ended.
@@ -144,7 +156,7 @@ func endAll(t *txn, user tokens.UserTag, marks marksRecord, denyFor time.Duratio
 
 // removeGrants removes a user's sessions, codes and families.
 func removeGrants(t *txn, user tokens.UserTag) error {
-	for _, bucket := range []bucketID{sessions, codes, families} {
+	for _, bucket := range []bucketID{sessions, codes, codeBodies, families} {
 		if err := t.removeAll(bucket, user[:]); err != nil {
 			return err
 		}

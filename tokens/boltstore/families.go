@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -24,7 +25,7 @@ func createFamily(t *txn, r tokens.CreateRequest) (tokens.CreateResult, error) {
 	if err != nil {
 		return tokens.CreateResult{}, err
 	}
-	if ended, err := t.everyoneEnded(r.AuthTime); err != nil || ended {
+	if ended, err := t.everyoneEnded(r.Begun); err != nil || ended {
 		return tokens.CreateResult{}, err
 	}
 	if f, found, err := t.family(r.User, r.ID); err != nil {
@@ -63,7 +64,10 @@ func createdBefore(t *txn, r tokens.CreateRequest, f tokens.Family, marks marksR
 
 // mayBegin reports whether neither the family nor what it comes from was ended.
 func mayBegin(t *txn, r tokens.CreateRequest, marks marksRecord) (bool, error) {
-	if !marks.before.IsZero() && !r.AuthTime.After(marks.before) {
+	if !marks.before.IsZero() && !r.Begun.After(marks.before) {
+		return false, nil
+	}
+	if taken := r.Taken.Truncate(time.Second); !taken.IsZero() && !taken.After(marks.folded) {
 		return false, nil
 	}
 	if disabled, err := t.disabled(r.User); err != nil || disabled {
@@ -88,34 +92,47 @@ func (t *txn) sessionEnded(user tokens.UserTag, id tokens.SessionID) (bool, erro
 }
 
 // evict ends the oldest families of the same client, so that with the new one
-// at most MaxActive live.
+// at most MaxActive live, and then the oldest of all beyond MaxFamilies. What is
+// dead goes as well: the sweeper may be a minute behind somebody in a hurry.
 func evict(t *txn, r tokens.CreateRequest) ([]tokens.FamilyID, error) {
-	var live []tokens.Family
+	var same, others []tokens.Family
 	err := t.eachFamily(r.User, func(f tokens.Family) error {
-		f = f.Limited(r.Lifetime, r.IdleLifetime)
-		if f.Client == r.Client && !f.Dead(t.now) && f.Created.After(r.BegunAfter) {
-			live = append(live, f)
+		switch limited := f.Limited(r.Lifetime, r.IdleLifetime); {
+		case f.Dead(t.now):
+			t.remove(families, userKey(r.User, f.ID[:]))
+		case f.Client != r.Client || !f.Created.After(r.BegunAfter):
+			others = append(others, f)
+		case !limited.Dead(t.now):
+			same = append(same, f)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	excess := len(live) + 1 - max(1, r.MaxActive)
-	if excess <= 0 {
-		return nil, nil
-	}
-	slices.SortFunc(live, byAge)
-	evicted := make([]tokens.FamilyID, excess)
-	for i, f := range live[:excess] {
-		evicted[i] = f.ID
+	evicted, same := oldest(same, max(1, r.MaxActive))
+	more, _ := oldest(append(others, same...), tokens.MaxFamilies)
+	var ids []tokens.FamilyID
+	for _, f := range append(evicted, more...) {
+		ids = append(ids, f.ID)
 		d := denialRecord{until: tokens.EndOf(t.now, r.DenyFor), attempt: r.Attempt, lived: true}
 		if err := t.endFamily(r.User, f.ID, d); err != nil {
 			return nil, err
 		}
 	}
-	slices.SortFunc(evicted, func(a, b tokens.FamilyID) int { return bytes.Compare(a[:], b[:]) })
-	return evicted, nil
+	slices.SortFunc(ids, func(a, b tokens.FamilyID) int { return bytes.Compare(a[:], b[:]) })
+	return ids, nil
+}
+
+// oldest splits families into the oldest, which have to go so that with one more
+// there are `most`, and the others.
+func oldest(live []tokens.Family, most int) (gone, stay []tokens.Family) {
+	if len(live) < most {
+		return nil, live
+	}
+	slices.SortFunc(live, byAge)
+	n := len(live) + 1 - most
+	return live[:n:n], live[n:]
 }
 
 // byAge orders families by the second of their creation; within one, by the
@@ -214,33 +231,19 @@ func (s *Store) ListFamilies(ctx context.Context, user tokens.UserTag) ([]tokens
 	})
 }
 
-// PutGrant implements tokens.Families. The id is the text's hash, so what is
-// there already is the same.
-func (s *Store) PutGrant(ctx context.Context, id tokens.GrantID, text []byte) error {
-	return s.call(ctx, "put_grant", func(f *file) error {
-		there, err := viewIn(s, f, func(t *txn) (bool, error) { return t.has(grants, id[:]), nil })
-		if err != nil || there {
-			return err
-		}
-		value := append([]byte{recordVersion}, text...)
-		_, err = decideIn(ctx, f, func(t *txn) (struct{}, error) {
-			t.put(grants, id[:], value)
-			return struct{}{}, nil
-		})
-		return err
-	})
-}
-
-// Grant implements tokens.Families.
-func (s *Store) Grant(ctx context.Context, id tokens.GrantID) ([]byte, error) {
-	return view(ctx, s, "grant", func(t *txn) ([]byte, error) {
-		v, err := t.get(grants, id[:])
-		if v == nil {
+// LiveFamily implements tokens.Families.
+func (s *Store) LiveFamily(ctx context.Context, user tokens.UserTag, id tokens.FamilyID) (tokens.Family, bool, error) {
+	f, err := view(ctx, s, "live_family", func(t *txn) (*tokens.Family, error) {
+		f, found, err := t.family(user, id)
+		if err != nil || !found || f.Dead(t.now) {
 			return nil, err
 		}
-		d := newDecoder(v)
-		return bytes.Clone(d.rest()), d.end()
+		return &f, nil
 	})
+	if err != nil || f == nil {
+		return tokens.Family{}, false, err
+	}
+	return *f, true, nil
 }
 
 // family reads one family.

@@ -2,12 +2,15 @@ package boltstore
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// boundDenials sees to it that a user's denylist stays short: see tokens.MaxDenials.
+// boundDenials sees to it that a user's denylist stays short: see
+// tokens.MaxDenials. It counts no further, and folds once in some hundred entries.
 func (t *txn) boundDenials(user []byte) error {
 	n := 1 // the one that is being written
 	c := t.bucket(denials).Cursor()
@@ -21,7 +24,9 @@ func (t *txn) boundDenials(user []byte) error {
 }
 
 // foldDenials replaces entries by one that denies all that was issued until
-// now. All live about equally long, so that the end of an entry tells its age.
+// now; those that may still keep something from beginning stay for a while, the
+// newest of them: lua/denylist.lua does the same. All live about equally long, so
+// that the end of an entry tells its age.
 func (t *txn) foldDenials(user []byte) error {
 	newest := time.Time{}
 	err := t.eachDenial(user, func(_ tokens.DenialKind, _ []byte, d denialRecord) {
@@ -30,11 +35,18 @@ func (t *txn) foldDenials(user []byte) error {
 	if err != nil {
 		return err
 	}
+	type kept struct {
+		key   []byte
+		until time.Time
+	}
+	var stay []kept
 	old := newest.Add(-tokens.FoldAfter)
 	err = t.eachDenial(user, func(kind tokens.DenialKind, key []byte, d denialRecord) {
 		single := kind == tokens.DenyToken || kind == tokens.DenyIssued || kind == tokens.DenyFamily && d.lived && !d.reused
 		if single || !d.until.After(old) {
 			t.remove(denials, key)
+		} else {
+			stay = append(stay, kept{key, d.until})
 		}
 	})
 	if err != nil {
@@ -43,6 +55,14 @@ func (t *txn) foldDenials(user []byte) error {
 	m, err := t.marks(tokens.UserTag(user))
 	if err != nil {
 		return err
+	}
+	if len(stay) > tokens.MaxKeptByFold {
+		slices.SortFunc(stay, func(a, b kept) int { return cmp.Or(b.until.Compare(a.until), bytes.Compare(a.key, b.key)) })
+		for _, k := range stay[tokens.MaxKeptByFold:] {
+			t.remove(denials, k.key)
+		}
+		m.folded = t.now.Truncate(time.Second)
+		t.put(denials, marksKey(tokens.UserTag(user)), m.encode())
 	}
 	folded := tokens.Denial{Kind: tokens.DenyIssued, ID: tokens.IssuedID(later(t.now, m.issued))}
 	t.put(denials, denialKey(tokens.UserTag(user), byte(folded.Kind), folded.Name()), denialRecord{until: newest}.encode())

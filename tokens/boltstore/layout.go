@@ -17,13 +17,14 @@ const (
 	codes                      // user 16, code 16: codeRecord
 	profiles                   // user 16: profileRecord
 	denials                    // user 16, kind 1, id (none for the marks): denialRecord or marksRecord
-	grants                     // grant 12: version 1, text
+	grants                     // grant 12: grantRecord
 	clients                    // client 8: clientRecord
 	assertions                 // assertion 16: assertionRecord
 	meta                       // the keys below
 	devices                    // device 16: deviceRecord
 	histories                  // family 16: historyRecord
 	requests                   // request 16: requestRecord
+	codeBodies                 // user 16, code 16: bodyRecord
 	bucketCount
 )
 
@@ -40,6 +41,7 @@ var bucketNames = [bucketCount][]byte{
 	devices:    []byte("devices"),
 	histories:  []byte("histories"),
 	requests:   []byte("requests"),
+	codeBodies: []byte("code_bodies"),
 }
 
 // Keys of the meta bucket.

@@ -10,9 +10,12 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// recordVersion leads every record. An older program must not guess at a
-// newer record, so another version is an error.
-const recordVersion = 1
+// recordVersion leads every record but those that have a second form. An older
+// program must not guess at a newer record, so another version is an error.
+const (
+	recordVersion = 1
+	secondVersion = 2 // sessions, codes, marks, clients and grants
+)
 
 var (
 	errNewerRecord = errors.New("reading a record: written by a newer version of Gatehouse; upgrade this node")
@@ -32,13 +35,15 @@ func (r *clockRecord) decode(b []byte) error {
 
 // sessionRecord is a login session.
 type sessionRecord struct {
-	authTime, expires, used time.Time        // seconds
-	root                    tokens.SessionID // zero where it is the session itself
-	acr                     string
+	begun, expires, used time.Time        // seconds
+	authTime             time.Time        // seconds; zero where it is not known
+	root                 tokens.SessionID // zero where it is the session itself
+	acr                  string
 }
 
 func (r sessionRecord) encode() []byte {
-	b := append(make([]byte, 0, 13), recordVersion)
+	b := append(make([]byte, 0, 17), secondVersion)
+	b = appendSeconds(b, r.begun)
 	b = appendSeconds(b, r.authTime)
 	b = appendSeconds(b, r.expires)
 	b = appendSeconds(b, r.used)
@@ -49,8 +54,8 @@ func (r sessionRecord) encode() []byte {
 }
 
 func (r *sessionRecord) decode(b []byte) error {
-	d := newDecoder(b)
-	r.authTime, r.expires, r.used = d.seconds(), d.seconds(), d.seconds()
+	d := newDecoderOf(b, secondVersion)
+	r.begun, r.authTime, r.expires, r.used = d.seconds(), d.seconds(), d.seconds(), d.seconds()
 	r.root, r.acr = tokens.SessionID{}, ""
 	if d.err != nil || len(d.b) == 0 {
 		return d.end()
@@ -65,31 +70,74 @@ func (r *sessionRecord) decode(b []byte) error {
 
 // codeRecord is an authorization code, taken or not.
 type codeRecord struct {
+	put     time.Time      // seconds
 	expires time.Time      // milliseconds; of a spent code, when it is forgotten
 	taken   time.Time      // milliseconds; zero while it is good
 	attempt tokens.Attempt // that took it
 	session tokens.SessionID
-	body    []byte
+	owner   [16]byte
 }
 
 func (r codeRecord) encode() []byte {
-	b := append(make([]byte, 0, 33+len(r.body)), recordVersion)
+	b := append(make([]byte, 0, 53), secondVersion)
+	b = appendSeconds(b, r.put)
 	b = appendMillis(b, r.expires)
 	b = appendMillis(b, r.taken)
 	b = append(b, r.attempt[:]...)
 	b = append(b, r.session[:]...)
-	return append(b, r.body...)
+	return append(b, r.owner[:]...)
+}
+
+func (r *codeRecord) decode(b []byte) error {
+	d := newDecoderOf(b, secondVersion)
+	r.put, r.expires, r.taken = d.seconds(), d.millis(), d.millis()
+	copy(r.attempt[:], d.bytes(len(r.attempt)))
+	copy(r.session[:], d.bytes(len(r.session)))
+	copy(r.owner[:], d.bytes(len(r.owner)))
+	return d.end()
+}
+
+// bodyRecord is what a code says. A spent one's is kept until the code would have
+// expired, for a call that is sent again.
+type bodyRecord struct {
+	expires time.Time // milliseconds
+	body    []byte
+}
+
+func (r bodyRecord) encode() []byte {
+	b := append(make([]byte, 0, 9+len(r.body)), recordVersion)
+	return append(appendMillis(b, r.expires), r.body...)
 }
 
 // decode leaves body pointing into b.
-func (r *codeRecord) decode(b []byte) error {
+func (r *bodyRecord) decode(b []byte) error {
 	d := newDecoder(b)
-	r.expires, r.taken = d.millis(), d.millis()
-	copy(r.attempt[:], d.bytes(len(r.attempt)))
-	copy(r.session[:], d.bytes(len(r.session)))
+	r.expires = d.millis()
 	r.body = d.rest()
 	return d.end()
 }
+
+// grantRecord is the text of a grant.
+type grantRecord struct {
+	until time.Time // seconds; zero for no end
+	text  []byte
+}
+
+func (r grantRecord) encode() []byte {
+	b := append(make([]byte, 0, 5+len(r.text)), secondVersion)
+	return append(appendSeconds(b, r.until), r.text...)
+}
+
+// decode leaves text pointing into b.
+func (r *grantRecord) decode(b []byte) error {
+	d := newDecoderOf(b, secondVersion)
+	r.until = d.seconds()
+	r.text = d.rest()
+	return d.end()
+}
+
+// over reports whether no family can have the grant any more.
+func (r grantRecord) over(now time.Time) bool { return !r.until.IsZero() && !now.Before(r.until) }
 
 // profileRecord is what is known of a user.
 type profileRecord struct {
@@ -148,16 +196,18 @@ type marksRecord struct {
 	before  time.Time         // seconds; the last sign-out everywhere, zero for none
 	until   time.Time         // seconds; how long before must be remembered
 	issued  time.Time         // seconds; the latest time ahead of the clock that a token was dated by
+	folded  time.Time         // seconds; nothing begins of a code that was put or taken until then
 	attempt tokens.Attempt    // the sign-out
 	now     time.Time         // milliseconds; the answer to the sign-out
 	ended   []tokens.FamilyID // the families it ended
 }
 
 func (r marksRecord) encode() []byte {
-	b := append(make([]byte, 0, 29+16*len(r.ended)), recordVersion)
+	b := append(make([]byte, 0, 33+16*len(r.ended)), secondVersion)
 	b = appendSeconds(b, r.before)
 	b = appendSeconds(b, r.until)
 	b = appendSeconds(b, r.issued)
+	b = appendSeconds(b, r.folded)
 	b = append(b, r.attempt[:]...)
 	b = appendMillis(b, r.now)
 	for _, id := range r.ended {
@@ -187,31 +237,36 @@ func (r *marksRecord) decode(b []byte) error {
 // decodeTimes reads what the request path needs, however many families the
 // sign-out has ended, and returns what follows.
 func (r *marksRecord) decodeTimes(b []byte) (rest []byte, err error) {
-	d := newDecoder(b)
-	r.before, r.until, r.issued = d.seconds(), d.seconds(), d.seconds()
+	d := newDecoderOf(b, secondVersion)
+	r.before, r.until, r.issued, r.folded = d.seconds(), d.seconds(), d.seconds(), d.seconds()
 	rest = d.rest()
 	return rest, d.end()
 }
 
 // gone reports whether nothing of the marks counts any more.
 func (r marksRecord) gone(now time.Time) bool {
-	return !now.Before(r.until) && now.Unix() > r.issued.Unix()
+	return !now.Before(r.until) && now.Unix() > r.issued.Unix() && (r.folded.IsZero() || now.After(r.folded.Add(tokens.FoldAfter)))
 }
 
 // clientRecord is the watermark of a client.
 type clientRecord struct {
 	before time.Time // seconds
+	until  time.Time // seconds; from when on it holds no more, zero for never
 }
 
 func (r clientRecord) encode() []byte {
-	return appendSeconds(append(make([]byte, 0, 5), recordVersion), r.before)
+	b := append(make([]byte, 0, 9), secondVersion)
+	return appendSeconds(appendSeconds(b, r.before), r.until)
 }
 
 func (r *clientRecord) decode(b []byte) error {
-	d := newDecoder(b)
-	r.before = d.seconds()
+	d := newDecoderOf(b, secondVersion)
+	r.before, r.until = d.seconds(), d.seconds()
 	return d.end()
 }
+
+// over reports whether the watermark holds no more.
+func (r clientRecord) over(now time.Time) bool { return !r.until.IsZero() && !now.Before(r.until) }
 
 // openingRecord is what the store knows of itself.
 type openingRecord struct {

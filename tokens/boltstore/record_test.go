@@ -20,13 +20,15 @@ type record interface {
 func someRecords() []record {
 	s, ms := time.Unix(1_900_000_000, 0), time.UnixMilli(1_900_000_000_123)
 	return []record{
-		&sessionRecord{authTime: s, expires: s.Add(time.Hour), used: s}, &sessionRecord{},
-		&sessionRecord{authTime: s, expires: s, used: s, root: tokens.SessionID{1}, acr: "pwd"}, &sessionRecord{authTime: s, acr: "mfa"},
-		&codeRecord{expires: ms, taken: ms, attempt: tokens.Attempt{1}, body: []byte("body")}, &codeRecord{},
+		&sessionRecord{begun: s, authTime: s, expires: s.Add(time.Hour), used: s}, &sessionRecord{},
+		&sessionRecord{begun: s, expires: s, used: s, root: tokens.SessionID{1}, acr: "pwd"}, &sessionRecord{authTime: s, acr: "mfa"},
+		&codeRecord{put: s, expires: ms, taken: ms, attempt: tokens.Attempt{1}, session: tokens.SessionID{2}, owner: [16]byte{3}}, &codeRecord{},
+		&bodyRecord{expires: ms, body: []byte("body")}, &bodyRecord{},
+		&grantRecord{until: s, text: []byte("text")}, &grantRecord{},
 		&profileRecord{fingerprint: tokens.Fingerprint{1}, profile: []byte("profile")}, &profileRecord{},
 		&denialRecord{until: s, attempt: tokens.Attempt{1}, lived: true, reused: true}, &denialRecord{},
-		&marksRecord{before: s, until: s, issued: s, attempt: tokens.Attempt{1}, now: ms, ended: []tokens.FamilyID{{1}, {2}}}, &marksRecord{},
-		&clientRecord{before: s}, &clientRecord{},
+		&marksRecord{before: s, until: s, issued: s, folded: s, attempt: tokens.Attempt{1}, now: ms, ended: []tokens.FamilyID{{1}, {2}}}, &marksRecord{},
+		&clientRecord{before: s, until: s}, &clientRecord{},
 		&openingRecord{born: ms, tokenLifetime: time.Hour, secrets: [][16]byte{{1}, {2}}, issuers: []string{"https://a.example/", "https://b.example/"}}, &openingRecord{},
 		&keysRecord{version: math.MaxUint64, sealed: []byte("sealed")}, &keysRecord{},
 	}
@@ -35,7 +37,7 @@ func someRecords() []record {
 // emptyRecords returns one of each kind.
 func emptyRecords() []record {
 	return []record{
-		&sessionRecord{}, &sessionRecord{}, &codeRecord{}, &profileRecord{}, &denialRecord{},
+		&sessionRecord{}, &sessionRecord{}, &codeRecord{}, &bodyRecord{}, &grantRecord{}, &profileRecord{}, &denialRecord{},
 		&marksRecord{}, &clientRecord{}, &openingRecord{}, &keysRecord{},
 	}
 }
@@ -53,7 +55,7 @@ func TestRecords(t *testing.T) {
 				t.Errorf("%T: %d of %d bytes are another record", want, n, len(b))
 			}
 		}
-		newer := append([]byte{recordVersion + 1}, b[1:]...)
+		newer := append([]byte{b[0] + 1}, b[1:]...)
 		if err := got.decode(newer); !errors.Is(err, errNewerRecord) {
 			t.Errorf("%T of a newer version: %v", want, err)
 		}

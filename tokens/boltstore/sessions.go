@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -47,8 +48,11 @@ func createSession(t *txn, r tokens.SessionRequest) (tokens.Session, error) {
 	if err != nil {
 		return tokens.Session{}, err
 	}
-	authTime := t.issueAt(r.User, marks, later(everyone, r.BegunAfter)).Truncate(time.Second)
-	session := sessionRecord{authTime: authTime, expires: tokens.EndOf(authTime, r.Lifetime), used: authTime, root: root, acr: r.ACR}
+	begun := t.issueAt(r.User, marks, later(everyone, r.BegunAfter)).Truncate(time.Second)
+	session := sessionRecord{
+		begun: begun, authTime: earlier(begun, r.AuthTime.Truncate(time.Second)), expires: tokens.EndOf(begun, r.Lifetime),
+		used: begun, root: root, acr: r.ACR,
+	}
 	var again sessionRecord
 	if there, err := t.read(sessions, userKey(r.User, r.ID[:]), &again); err != nil {
 		return tokens.Session{}, err
@@ -57,6 +61,11 @@ func createSession(t *txn, r tokens.SessionRequest) (tokens.Session, error) {
 	}
 	if r.Replaces != (tokens.SessionID{}) && r.Replaces != r.ID {
 		t.remove(sessions, userKey(r.User, r.Replaces[:]))
+	}
+	if !changed { // else all were ended
+		if err := t.boundSessions(r); err != nil {
+			return tokens.Session{}, err
+		}
 	}
 	t.put(sessions, userKey(r.User, r.ID[:]), session.encode())
 	t.put(profiles, r.User[:], profileRecord{fingerprint: r.Fingerprint, profile: r.Profile}.encode())
@@ -67,13 +76,44 @@ func createSession(t *txn, r tokens.SessionRequest) (tokens.Session, error) {
 
 func (r sessionRecord) session(user tokens.UserTag, id tokens.SessionID) tokens.Session {
 	return tokens.Session{
-		ID: id, User: user, Root: cmp.Or(r.root, id), ACR: r.acr, AuthTime: r.authTime, Expires: r.expires, Used: r.used,
+		ID: id, User: user, Root: cmp.Or(r.root, id), ACR: r.acr,
+		Begun: r.begun, AuthTime: r.authTime, Expires: r.expires, Used: r.used,
 	}
+}
+
+// boundSessions ends the least used sessions, so that with the new one there are
+// at most MaxSessions, and removes those that are over.
+func (t *txn) boundSessions(r tokens.SessionRequest) error {
+	var others []tokens.Session
+	err := t.scan(sessions, r.User[:], func(k, v []byte) error {
+		id := tokens.SessionID(k[len(r.User):])
+		var s sessionRecord
+		switch err := s.decode(v); {
+		case err != nil:
+			return err
+		case id == r.ID || id == r.Replaces:
+		case s.over(t.now, 0):
+			t.remove(sessions, k)
+		default:
+			others = append(others, s.session(r.User, id))
+		}
+		return nil
+	})
+	if err != nil || len(others) < tokens.MaxSessions {
+		return err
+	}
+	slices.SortFunc(others, func(a, b tokens.Session) int {
+		return cmp.Or(a.Used.Compare(b.Used), a.Begun.Compare(b.Begun), bytes.Compare(a.ID[:], b.ID[:]))
+	})
+	for _, s := range others[:len(others)+1-tokens.MaxSessions] {
+		t.remove(sessions, userKey(r.User, s.ID[:]))
+	}
+	return nil
 }
 
 // recordOf is the reverse of session.
 func recordOf(s tokens.Session) sessionRecord {
-	r := sessionRecord{authTime: s.AuthTime, expires: s.Expires, used: s.Used, root: s.Root, acr: s.ACR}
+	r := sessionRecord{begun: s.Begun, authTime: s.AuthTime, expires: s.Expires, used: s.Used, root: s.Root, acr: s.ACR}
 	if s.Root == s.ID {
 		r.root = tokens.SessionID{}
 	}
@@ -141,7 +181,7 @@ func findSession(t *txn, user tokens.UserTag, id tokens.SessionID, idle time.Dur
 	if err != nil || !found || u.record.over(t.now, idle) {
 		return usedSession{}, err
 	}
-	if ended, err := t.everyoneEnded(u.record.authTime); err != nil || ended {
+	if ended, err := t.everyoneEnded(u.record.begun); err != nil || ended {
 		return usedSession{}, err
 	}
 	p, _, err := t.profile(user)

@@ -176,6 +176,18 @@ func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks
 		var r codeRecord
 		err := r.decode(v)
 		return !now.Before(r.expires), err
+	case codeBodies:
+		var r bodyRecord
+		err := r.decode(v)
+		return !now.Before(r.expires), err
+	case grants:
+		var r grantRecord
+		err := r.decode(v)
+		return r.over(now), err
+	case clients:
+		var r clientRecord
+		err := r.decode(v)
+		return r.over(now), err
 	case assertions:
 		var r assertionRecord
 		err := r.decode(v)

@@ -60,7 +60,7 @@ func TestSweep(t *testing.T) {
 	session(2, time.Hour)
 	for i, lifetime := range []time.Duration{time.Minute, time.Hour, 0} {
 		client := tokens.ClientTag{byte(i / 2)}
-		if _, err := s.CreateFamily(ctx, tokens.CreateRequest{User: user, ID: tokens.FamilyID{byte(i)}, Client: client, AuthTime: clock.Now(), Lifetime: lifetime, MaxActive: 9, Attempt: tokens.Attempt{1}}); err != nil {
+		if _, err := s.CreateFamily(ctx, tokens.CreateRequest{User: user, ID: tokens.FamilyID{byte(i)}, Client: client, Begun: clock.Now(), Lifetime: lifetime, MaxActive: 9, Attempt: tokens.Attempt{1}}); err != nil {
 			t.Fatal(err)
 		}
 		r := tokens.PutRequest{User: user, ID: tokens.CodeID{byte(i)}, Session: tokens.SessionID{2}, Lifetime: max(lifetime, time.Second)}
@@ -124,7 +124,7 @@ func TestSweepLeavesWhatItCannotRead(t *testing.T) {
 	s := openStore(t)
 	fill(t, s, 1, func(_ int, tx *bolt.Tx) error {
 		k := make([]byte, 32)
-		return tx.Bucket(bucketNames[codes]).Put(k, seal(codes, k, []byte{recordVersion + 1, 1, 2, 3}))
+		return tx.Bucket(bucketNames[codes]).Put(k, seal(codes, k, []byte{secondVersion + 1, 1, 2, 3}))
 	})
 	err := s.file.sweeper.sweep(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "1 records") {

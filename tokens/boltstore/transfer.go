@@ -73,9 +73,12 @@ func readStanding(t *txn) ([]tokens.Record, error) {
 	}
 	records := []tokens.Record{{Store: store}}
 	err = t.scan(grants, nil, func(k, v []byte) error {
-		d := newDecoder(v)
-		records = append(records, tokens.Record{Grant: &tokens.GrantRecord{ID: tokens.GrantID(k), Text: bytes.Clone(d.rest())}})
-		return d.end()
+		var r grantRecord
+		err := r.decode(v)
+		if err == nil && !r.over(t.now) {
+			records = append(records, tokens.Record{Grant: &tokens.GrantRecord{ID: tokens.GrantID(k), Text: bytes.Clone(r.text), Until: r.until}})
+		}
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -83,7 +86,9 @@ func readStanding(t *txn) ([]tokens.Record, error) {
 	err = t.scan(clients, nil, func(k, v []byte) error {
 		var r clientRecord
 		err := r.decode(v)
-		records = append(records, tokens.Record{Client: &tokens.ClientRecord{Client: tokens.ClientTag(k), Before: r.before}})
+		if err == nil && !r.over(t.now) {
+			records = append(records, tokens.Record{Client: &tokens.ClientRecord{Client: tokens.ClientTag(k), Before: r.before, Until: r.until}})
+		}
 		return err
 	})
 	if err != nil {
@@ -268,9 +273,9 @@ func finishImport(t *txn, r *tokens.StoreRecord) error {
 func (t *txn) putRecord(r tokens.Record) error {
 	switch {
 	case r.Grant != nil:
-		t.put(grants, r.Grant.ID[:], append([]byte{recordVersion}, r.Grant.Text...))
+		t.put(grants, r.Grant.ID[:], grantRecord{until: r.Grant.Until, text: r.Grant.Text}.encode())
 	case r.Client != nil:
-		t.put(clients, r.Client.Client[:], clientRecord{before: r.Client.Before}.encode())
+		t.put(clients, r.Client.Client[:], clientRecord{before: r.Client.Before, until: r.Client.Until}.encode())
 	case r.Assertion != nil:
 		t.put(assertions, r.Assertion.ID[:], assertionRecord{until: r.Assertion.Until}.encode())
 	case r.Held != nil:
@@ -279,8 +284,7 @@ func (t *txn) putRecord(r tokens.Record) error {
 		t.putDenied(r.Denied)
 	case r.Codes != nil:
 		for _, c := range r.Codes.Codes {
-			record := codeRecord{expires: c.Expires, taken: c.Taken, attempt: c.Attempt, session: c.Session, body: c.Body}
-			t.put(codes, userKey(r.Codes.User, c.ID[:]), record.encode())
+			t.putCode(r.Codes.User, c)
 		}
 	default:
 		return errNewerRecord
@@ -303,9 +307,17 @@ func (t *txn) putHeld(h *tokens.HeldRecord) error {
 	return nil
 }
 
+func (t *txn) putCode(user tokens.UserTag, c tokens.CodeEntry) {
+	record := codeRecord{put: c.Put, expires: c.Expires, taken: c.Taken, attempt: c.Attempt, session: c.Session, owner: c.Owner}
+	t.put(codes, userKey(user, c.ID[:]), record.encode())
+	if c.Body != nil {
+		t.put(codeBodies, userKey(user, c.ID[:]), bodyRecord{expires: c.Expires, body: c.Body}.encode())
+	}
+}
+
 func (t *txn) putDenied(d *tokens.DeniedRecord) {
-	if !d.Before.IsZero() || !d.Issued.IsZero() {
-		t.put(denials, marksKey(d.User), marksRecord{before: d.Before, until: d.Until, issued: d.Issued}.encode())
+	if !d.Before.IsZero() || !d.Issued.IsZero() || !d.Folded.IsZero() {
+		t.put(denials, marksKey(d.User), marksRecord{before: d.Before, until: d.Until, issued: d.Issued, folded: d.Folded}.encode())
 	}
 	for _, e := range d.Entries {
 		record := denialRecord{until: e.Until, attempt: e.Attempt, lived: e.Lived, reused: e.Reused}

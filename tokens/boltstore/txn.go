@@ -110,8 +110,21 @@ func (t *txn) read(id bucketID, key []byte, r decoded) (found bool, err error) {
 // marks returns the marks of a user; the zero value when nothing of them counts.
 func (t *txn) marks(user tokens.UserTag) (marksRecord, error) {
 	var m marksRecord
-	if _, err := t.read(denials, marksKey(user), &m); err != nil {
+	key := marksKey(user)
+	v, err := t.get(denials, key)
+	if err != nil {
 		return m, err
+	}
+	for _, w := range t.writes { // a decision may write them twice
+		if w.bucket == denials && bytes.Equal(w.key, key) {
+			v = w.value
+		}
+	}
+	if v == nil {
+		return m, nil
+	}
+	if err := m.decode(v); err != nil {
+		return m, fmt.Errorf("reading from %s: %w", bucketNames[denials], err)
 	}
 	if m.gone(t.now) {
 		return marksRecord{}, nil
@@ -146,15 +159,22 @@ func (t *txn) deny(key []byte, d denialRecord) error {
 // issueAt returns the time that dates a token or login of the user: now, or one
 // second after a sign-out of the user or the client's watermark in this very
 // second, since "issued at or before" is denied. It remembers a date ahead of
-// the clock, so that the next sign-out in that second reaches it.
+// the clock, so that the next sign-out in that second reaches it. None lies
+// farther ahead than tokens.MostAhead.
 func (t *txn) issueAt(user tokens.UserTag, m marksRecord, begunAfter time.Time) time.Time {
-	floor := later(m.before, begunAfter).Truncate(time.Second)
-	if t.now.Truncate(time.Second).After(floor) {
+	second, mark := t.now.Truncate(time.Second), begunAfter.Truncate(time.Second)
+	if second.After(m.before) && second.After(mark) {
 		return t.now
 	}
-	at := floor.Add(time.Second)
+	at := later(
+		earlier(m.before.Add(time.Second), second.Add(tokens.MostAhead-time.Second)),
+		earlier(mark.Add(time.Second), second.Add(tokens.MostAhead)),
+	)
 	if at.After(m.issued) {
 		m.issued = at
+		if now, err := t.marks(user); err == nil { // this decision may have folded meanwhile
+			m.folded = later(m.folded, now.folded)
+		}
 		t.put(denials, marksKey(user), m.encode())
 	}
 	return at
@@ -174,6 +194,9 @@ func (t *txn) begunAfter(client tokens.ClientTag, callers time.Time) (time.Time,
 func (t *txn) watermark(client tokens.ClientTag) (time.Time, error) {
 	var c clientRecord
 	_, err := t.read(clients, client[:], &c)
+	if c.over(t.now) {
+		return time.Time{}, err
+	}
 	return c.before, err
 }
 
@@ -181,6 +204,13 @@ func (t *txn) watermark(client tokens.ClientTag) (time.Time, error) {
 func (t *txn) everyoneEnded(login time.Time) (bool, error) {
 	mark, err := t.watermark(tokens.Everyone)
 	return !mark.IsZero() && !login.After(mark), err
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 func later(a, b time.Time) time.Time {

@@ -141,7 +141,7 @@ func readDenied(t *txn, user tokens.UserTag) (tokens.Record, error) {
 	if err != nil {
 		return tokens.Record{}, err
 	}
-	d := &tokens.DeniedRecord{User: user, Before: m.before, Until: m.until, Issued: m.issued}
+	d := &tokens.DeniedRecord{User: user, Before: m.before, Until: m.until, Issued: m.issued, Folded: m.folded}
 	err = t.scan(denials, user[:], func(k, v []byte) error {
 		kind := k[len(user)]
 		if kind == kindMarks {
@@ -165,7 +165,7 @@ func readDenied(t *txn, user tokens.UserTag) (tokens.Record, error) {
 		d.Entries = append(d.Entries, entry)
 		return nil
 	})
-	if err != nil || len(d.Entries) == 0 && d.Before.IsZero() && d.Issued.IsZero() {
+	if err != nil || len(d.Entries) == 0 && d.Before.IsZero() && d.Issued.IsZero() && d.Folded.IsZero() {
 		return tokens.Record{}, err
 	}
 	return tokens.Record{Denied: d}, nil
@@ -178,12 +178,17 @@ func readCodes(t *txn, user tokens.UserTag) (tokens.Record, error) {
 		if err := r.decode(v); err != nil {
 			return err
 		}
-		if t.now.Before(r.expires) {
-			c.Codes = append(c.Codes, tokens.CodeEntry{
-				ID: tokens.CodeID(k[len(user):]), Session: r.session, Body: bytes.Clone(r.body),
-				Expires: r.expires, Taken: r.taken, Attempt: r.attempt,
-			})
+		if !t.now.Before(r.expires) {
+			return nil
 		}
+		var text bodyRecord
+		if _, err := t.read(codeBodies, k, &text); err != nil {
+			return err
+		}
+		c.Codes = append(c.Codes, tokens.CodeEntry{
+			ID: tokens.CodeID(k[len(user):]), Session: r.session, Owner: r.owner, Body: bytes.Clone(text.body),
+			Put: r.put, Expires: r.expires, Taken: r.taken, Attempt: r.attempt,
+		})
 		return nil
 	})
 	if err != nil || len(c.Codes) == 0 {

@@ -96,6 +96,18 @@ func ids[T ~[16]byte](a *answer) []T {
 	return all
 }
 
+// id16 takes 16 bytes; zero where the text is empty.
+func (a *answer) id16() (id [16]byte) {
+	switch s := a.text(); len(s) {
+	case 0:
+	case len(id):
+		copy(id[:], s)
+	default:
+		a.err = errBadAnswer
+	}
+	return id
+}
+
 // pairs calls f for each field and value of a list that HGETALL has made.
 func pairs(list []any, f func(name, value string) error) error {
 	for i := 0; i < len(list); i += 2 {
@@ -114,10 +126,10 @@ func pairs(list []any, f func(name, value string) error) error {
 	return nil
 }
 
-// checkRecord reports what is wrong with a record of this length and version 1.
-func checkRecord(v string, length int) error {
+// checkRecord reports what is wrong with a record of this version and length.
+func checkRecord(v string, version byte, length int) error {
 	switch {
-	case v != "" && v[0] != 1:
+	case v != "" && v[0] != version:
 		return errNewerRecord
 	case len(v) != length:
 		return errBadRecord

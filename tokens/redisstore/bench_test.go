@@ -38,7 +38,7 @@ func beginChain(s *Store, subject string, number uint64) (*chain, error) {
 	}
 	r := tokens.CreateRequest{
 		User: user, ID: tokens.FamilyID{byte(number), byte(number >> 8)}, Client: tokens.ClientTag{1}, Grant: tokens.GrantID{1},
-		Session: session.ID, AuthTime: session.AuthTime, Lifetime: 720 * time.Hour, IdleLifetime: 360 * time.Hour, MaxActive: 200,
+		Session: session.ID, Begun: session.Begun, Lifetime: 720 * time.Hour, IdleLifetime: 360 * time.Hour, MaxActive: 200,
 		DenyFor: time.Hour, Attempt: newAttempt(),
 	}
 	res, err := s.CreateFamily(ctx, r)

@@ -11,8 +11,8 @@ import (
 // PutCode implements tokens.Codes.
 func (s *Store) PutCode(ctx context.Context, r tokens.PutRequest) (kept bool, err error) {
 	begins := cmp.Or(r.Begins, r.Session)
-	a, err := s.decide(ctx, "put_code", s.scripts().putCode, s.decidingKeys(r.User, held, codes),
-		0, r.ID[:], millis(r.Lifetime), r.Session[:], r.Body, begins[:])
+	a, err := s.decide(ctx, "put_code", s.scripts().putCode, s.decidingKeys(r.User, held, codes, bodies),
+		0, r.ID[:], millis(r.Lifetime), r.Session[:], r.Body, begins[:], r.Owner[:])
 	if err != nil {
 		return false, err
 	}
@@ -22,7 +22,7 @@ func (s *Store) PutCode(ctx context.Context, r tokens.PutRequest) (kept bool, er
 
 // TakeCode implements tokens.Codes.
 func (s *Store) TakeCode(ctx context.Context, r tokens.TakeRequest) (tokens.TakeResult, error) {
-	keys := s.decidingKeys(r.User, held, denied, codes)
+	keys := s.decidingKeys(r.User, held, denied, codes, bodies)
 	args := []any{0, r.ID[:], millis(r.DenyFor), r.Attempt[:], r.Client[:], unixMillis(r.BegunAfter)}
 	a, err := s.decide(ctx, "take_code", s.scripts().takeCode, keys, args...)
 	if err != nil {
@@ -39,6 +39,7 @@ func (s *Store) TakeCode(ctx context.Context, r tokens.TakeRequest) (tokens.Take
 	if ended := a.int(); ended != 0 {
 		res.Ended = time.Unix(ended, 0)
 	}
+	res.Owner = a.id16()
 	if a.err != nil {
 		return tokens.TakeResult{}, a.err
 	}

@@ -112,18 +112,21 @@ func readDenials(a *answer, n int, answers *[]tokens.UserDenials) error {
 // the others are those of tokens.DenialKind.
 const kindMarks = 0
 
+// What the record of kindMarks is (lua/denylist.lua).
+const marksVersion, marksSize = 2, 31
+
 // addDenial adds one field of lua/denylist.lua, if it is live.
 func addDenial(u *tokens.UserDenials, name, value string, now time.Time) error {
 	switch kind := name[0]; kind {
 	case kindMarks:
-		if err := checkRecord(value, 27); err != nil {
+		if err := checkRecord(value, marksVersion, marksSize); err != nil {
 			return err
 		}
 		if now.Before(seconds(value[5:])) {
 			u.Before = seconds(value[1:])
 		}
 	case byte(tokens.DenyToken), byte(tokens.DenyFamily), byte(tokens.DenySession), byte(tokens.DenyUser), byte(tokens.DenyIssued):
-		if err := checkRecord(value, 14); err != nil {
+		if err := checkRecord(value, 1, 14); err != nil {
 			return err
 		}
 		if until := seconds(value[1:]); now.Before(until) {

@@ -41,7 +41,7 @@ func TestKeysEnd(t *testing.T) {
 	want("session", held, time.Hour+grace)
 	create := func(id byte, lifetime, idle time.Duration) tokens.Family {
 		res, err := s.CreateFamily(ctx, tokens.CreateRequest{
-			User: user, ID: tokens.FamilyID{id}, AuthTime: session.AuthTime, Lifetime: lifetime,
+			User: user, ID: tokens.FamilyID{id}, Begun: session.Begun, Lifetime: lifetime,
 			IdleLifetime: idle, MaxActive: 9, DenyFor: time.Hour, Attempt: newAttempt(),
 		})
 		mustDo(t, err)
@@ -111,7 +111,7 @@ func TestExpiredAreRemoved(t *testing.T) {
 		s.move(atTime(now))
 		session, err := s.CreateSession(t.Context(), tokens.SessionRequest{User: user, ID: tokens.SessionID{byte(i)}, Lifetime: time.Hour, Profile: []byte("alice")})
 		mustDo(t, err)
-		r := tokens.CreateRequest{User: user, ID: tokens.FamilyID{byte(i)}, AuthTime: session.AuthTime, Lifetime: 2 * time.Hour, MaxActive: 9, Attempt: newAttempt()}
+		r := tokens.CreateRequest{User: user, ID: tokens.FamilyID{byte(i)}, Begun: session.Begun, Lifetime: 2 * time.Hour, MaxActive: 9, Attempt: newAttempt()}
 		if res, err := s.CreateFamily(t.Context(), r); err != nil || !res.Created {
 			t.Fatal(res, err)
 		}

@@ -14,9 +14,9 @@ import (
 // CreateFamily implements tokens.Families.
 func (s *Store) CreateFamily(ctx context.Context, r tokens.CreateRequest) (tokens.CreateResult, error) {
 	a, err := s.decide(ctx, "create_family", s.scripts().createFamily, s.decidingKeys(r.User, held, denied),
-		s.grace(), r.ID[:], r.Client[:], r.Grant[:], r.Session[:], unixMillis(r.AuthTime),
+		s.grace(), r.ID[:], r.Client[:], r.Grant[:], r.Session[:], unixMillis(r.Begun),
 		millis(r.Lifetime), millis(r.IdleLifetime), r.MaxActive, unixMillis(r.BegunAfter),
-		millis(r.DenyFor), r.Attempt[:])
+		millis(r.DenyFor), r.Attempt[:], unixSeconds(r.AuthTime), unixMillis(r.Taken))
 	if err != nil {
 		return tokens.CreateResult{}, err
 	}
@@ -94,6 +94,20 @@ func (s *Store) ListFamilies(ctx context.Context, user tokens.UserTag) ([]tokens
 	return live, nil
 }
 
+// LiveFamily implements tokens.Families.
+func (s *Store) LiveFamily(ctx context.Context, user tokens.UserTag, id tokens.FamilyID) (tokens.Family, bool, error) {
+	a, err := s.decide(ctx, "live_family", s.scripts().liveFamily, s.userKeys(user, held), id[:])
+	if err != nil {
+		return tokens.Family{}, false, err
+	}
+	now := a.millis()
+	f, err := readFamily(&a, id)
+	if err = cmp.Or(err, a.err); err != nil || f.ID != id || f.Dead(now) {
+		return tokens.Family{}, false, err
+	}
+	return f, true, nil
+}
+
 // byAge orders families by the second of their creation; within one, by the
 // time of their last rotation.
 func byAge(a, b tokens.Family) int {
@@ -105,11 +119,11 @@ func (s *Store) End(ctx context.Context, r tokens.EndRequest) (tokens.EndResult,
 	if r.Scope < tokens.EndFamily || r.Scope > tokens.DisableUser {
 		return tokens.EndResult{}, fmt.Errorf("ending a grant: unknown scope %d", r.Scope)
 	}
-	a, err := s.decide(ctx, "end", s.scripts().end, s.userKeys(r.User, held, denied, codes, ended), s.endArgs(r)...)
+	a, err := s.decide(ctx, "end", s.scripts().end, s.userKeys(r.User, held, denied, codes, bodies, ended), s.endArgs(r)...)
 	if !committed(err) {
 		return tokens.EndResult{}, err
 	}
-	res := tokens.EndResult{Now: a.millis(), Families: ids[tokens.FamilyID](&a)}
+	res := tokens.EndResult{Now: a.millis(), Families: ids[tokens.FamilyID](&a), New: a.bool()}
 	s.ended(r, res.Now)
 	if err != nil {
 		return tokens.EndResult{}, err
@@ -128,17 +142,17 @@ func (s *Store) ended(r tokens.EndRequest, at time.Time) {
 	if r.Scope == tokens.EndUser || r.Scope == tokens.DisableUser {
 		args = append(args, unixMillis(at))
 	}
-	s.journal.add(s.scripts().end, s.userKeys(r.User, held, denied, codes, ended), args...)
+	s.journal.add(s.scripts().end, s.userKeys(r.User, held, denied, codes, bodies, ended), args...)
 }
 
 // PutGrant implements tokens.Families.
-func (s *Store) PutGrant(ctx context.Context, id tokens.GrantID, text []byte) error {
-	return s.lasting(ctx, "put_grant", s.scripts().putGrant, []string{s.common("grants")}, id[:], text)
+func (s *Store) PutGrant(ctx context.Context, id tokens.GrantID, text []byte, keep time.Duration) error {
+	return s.lasting(ctx, "put_grant", s.scripts().putGrant, []string{s.grantKey(id)}, millis(keep), text)
 }
 
 // Grant implements tokens.Families.
 func (s *Store) Grant(ctx context.Context, id tokens.GrantID) ([]byte, error) {
-	a, err := s.decide(ctx, "grant", s.scripts().grant, []string{s.common("grants")}, id[:])
+	a, err := s.decide(ctx, "grant", s.scripts().grant, []string{s.grantKey(id)})
 	if err != nil || !a.present() {
 		return nil, err
 	}

@@ -138,7 +138,9 @@ var otherDecisions = []decision{
 		}
 	}},
 	{"put grant", func(t *testing.T, _ *Store) (callOf, checkOf) {
-		call := func(s *Store) (any, error) { return nil, s.PutGrant(t.Context(), tokens.GrantID{5}, []byte("text")) }
+		call := func(s *Store) (any, error) {
+			return nil, s.PutGrant(t.Context(), tokens.GrantID{5}, []byte("text"), time.Hour)
+		}
 		return call, func(t *testing.T, s *Store) {
 			if text, err := s.Grant(t.Context(), tokens.GrantID{5}); err != nil || string(text) != "text" {
 				t.Errorf("grant %q, %v", text, err)

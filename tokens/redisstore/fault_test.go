@@ -57,7 +57,7 @@ var decisions = []decision{
 	{"create family", func(t *testing.T, s *Store) (func(*Store) (any, error), func(*testing.T, *Store)) {
 		newChain(t, s, "local|alice")
 		r := tokens.CreateRequest{
-			User: user, ID: tokens.FamilyID{9}, Client: tokens.ClientTag{1}, AuthTime: time.Now().Add(time.Hour),
+			User: user, ID: tokens.FamilyID{9}, Client: tokens.ClientTag{1}, Begun: time.Now().Add(time.Hour),
 			Lifetime: time.Hour, MaxActive: 1, DenyFor: time.Hour, Attempt: newAttempt(),
 		}
 		call := func(s *Store) (any, error) {

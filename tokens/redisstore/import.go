@@ -39,7 +39,7 @@ func (s *Store) importAll(ctx context.Context, id [16]byte, records iter.Seq2[to
 	if err := s.beginImport(ctx, c, id); err != nil {
 		return s.opened(err)
 	}
-	m := &importer{store: s, conn: c, clients: map[tokens.ClientTag]time.Time{}}
+	m := &importer{store: s, conn: c, clients: map[tokens.ClientTag]tokens.ClientRecord{}}
 	for r, err := range records {
 		if err == nil {
 			err = m.add(ctx, r)
@@ -112,7 +112,7 @@ type importer struct {
 	store   *Store
 	conn    *connection
 	about   *tokens.StoreRecord
-	clients map[tokens.ClientTag]time.Time
+	clients map[tokens.ClientTag]tokens.ClientRecord
 	waiting []scriptCall
 }
 
@@ -133,10 +133,14 @@ func (m *importer) add(ctx context.Context, r tokens.Record) error {
 		m.about = r.Store
 		return nil
 	case r.Client != nil:
-		m.clients[r.Client.Client] = r.Client.Before
+		m.clients[r.Client.Client] = *r.Client
 		return nil
 	case r.Grant != nil:
-		m.waiting = append(m.waiting, scriptCall{s.scripts().putGrant, s.common("grants"), []any{r.Grant.ID[:], r.Grant.Text}})
+		keep := time.Duration(0)
+		if !r.Grant.Until.IsZero() {
+			keep = max(time.Millisecond, r.Grant.Until.Sub(m.about.Now))
+		}
+		m.waiting = append(m.waiting, scriptCall{s.scripts().putGrant, s.grantKey(r.Grant.ID), []any{millis(keep), r.Grant.Text}})
 	case r.Assertion != nil:
 		m.waiting = append(m.waiting, scriptCall{
 			s.scripts().useAssertion, s.key("a:" + r.Assertion.ID.String()), []any{unixMillis(r.Assertion.Until), make([]byte, 8)},
@@ -150,7 +154,7 @@ func (m *importer) add(ctx context.Context, r tokens.Record) error {
 	case r.Denied != nil:
 		m.waiting = append(m.waiting, m.denied(r.Denied))
 	case r.Codes != nil:
-		m.waiting = append(m.waiting, m.codes(r.Codes))
+		m.waiting = append(m.waiting, m.codes(r.Codes)...)
 	default:
 		return errNewerRecord
 	}
@@ -178,13 +182,13 @@ func (m *importer) held(h *tokens.HeldRecord) (scriptCall, error) {
 
 func (m *importer) denied(d *tokens.DeniedRecord) scriptCall {
 	end, args := time.Time{}, []any{int64(0)}
-	if !d.Before.IsZero() || !d.Issued.IsZero() {
-		record := []byte{1}
-		for _, t := range []time.Time{d.Before, d.Until, d.Issued} {
+	if !d.Before.IsZero() || !d.Issued.IsZero() || !d.Folded.IsZero() {
+		record := []byte{marksVersion}
+		for _, t := range []time.Time{d.Before, d.Until, d.Issued, d.Folded} {
 			record = appendSeconds(record, t)
 		}
 		args = append(args, []byte{kindMarks}, append(record, make([]byte, 8+6)...))
-		end = later(d.Until, d.Issued.Add(time.Second))
+		end = later(later(d.Until, d.Issued.Add(time.Second)), d.Folded.Add(tokens.FoldAfter+time.Second))
 	}
 	for _, e := range d.Entries {
 		record := append(appendSeconds([]byte{1}, e.Until), e.Attempt[:]...)
@@ -202,17 +206,25 @@ func (m *importer) denied(d *tokens.DeniedRecord) scriptCall {
 	return scriptCall{m.store.scripts().importFields, m.store.userKey(d.User, denied), args}
 }
 
-func (m *importer) codes(c *tokens.CodesRecord) scriptCall {
+func (m *importer) codes(c *tokens.CodesRecord) []scriptCall {
 	end := time.Time{}
-	args := append(make([]any, 0, 1+2*len(c.Codes)), int64(0))
+	room := 1 + 2*len(c.Codes)
+	records, texts := append(make([]any, 0, room), int64(0)), append(make([]any, 0, room), int64(0))
 	for _, code := range c.Codes {
-		record := appendMillis6(appendMillis6([]byte{1}, code.Expires), code.Taken)
-		record = append(append(record, code.Attempt[:]...), code.Session[:]...)
-		args = append(args, code.ID[:], append(record, code.Body...))
+		record := appendSeconds([]byte{codeVersion}, code.Put)
+		record = appendMillis6(appendMillis6(record, code.Expires), code.Taken)
+		record = slices.Concat(record, code.Attempt[:], code.Session[:], code.Owner[:])
+		records = append(records, code.ID[:], record)
+		if code.Body != nil {
+			texts = append(texts, code.ID[:], code.Body)
+		}
 		end = later(end, code.Expires)
 	}
-	args[0] = unixMillis(end)
-	return scriptCall{m.store.scripts().importFields, m.store.userKey(c.User, codes), args}
+	records[0], texts[0] = unixMillis(end), unixMillis(end)
+	return []scriptCall{
+		{m.store.scripts().importFields, m.store.userKey(c.User, codes), records},
+		{m.store.scripts().importFields, m.store.userKey(c.User, bodies), texts},
+	}
 }
 
 // flush writes what waits.
@@ -254,8 +266,8 @@ func (m *importer) finish(ctx context.Context, id [16]byte) error {
 	}
 	if len(m.clients) > 0 {
 		args := []any{int64(0)}
-		for client, before := range m.clients {
-			args = append(args, client[:], appendSeconds([]byte{1}, before))
+		for client, mark := range m.clients {
+			args = append(args, client[:], appendSeconds(appendSeconds([]byte{watermarkVersion}, mark.Before), mark.Until))
 		}
 		m.waiting = append(m.waiting, scriptCall{s.scripts().importFields, s.key("clients"), args})
 	}

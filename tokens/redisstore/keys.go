@@ -10,7 +10,8 @@ import (
 //
 //	<prefix>{<tag>}u   what the user holds: families, sessions, profile (lua/grants.lua)
 //	<prefix>{<tag>}d   what is denied of the user (lua/denylist.lua)
-//	<prefix>{<tag>}c   codes (lua/code.lua)
+//	<prefix>{<tag>}c   codes, and
+//	<prefix>{<tag>}b   their bodies (lua/code.lua)
 //	<prefix>{<tag>}e   the families that the last sign-out everywhere has ended
 //
 // The request of a device belongs to no user, and its key has the hash of its user code there:
@@ -22,7 +23,7 @@ import (
 //
 //	<prefix>clients                  watermarks of the clients
 //	<prefix>{<prefix>clients}a       the latest date ahead of the clock, until that is there (lua/watermark.lua)
-//	<prefix>{<prefix>clients}grants  texts of the grants
+//	<prefix>{<prefix>clients}g:<id>  the text of a grant, until no family can have it any more (lua/put_grant.lua)
 //	<prefix>{<prefix>clients}keys    the sealed signing keys
 //	<prefix>{<prefix>clients}store   what the store knows of itself
 //
@@ -59,6 +60,12 @@ func (s *Store) aheadKey() string { return s.common("a") }
 // common names a key in the slot of the clients' watermarks.
 func (s *Store) common(name string) string { return s.key("{" + s.key("clients") + "}" + name) }
 
+// grantKeys is how the names of grants in the slot of the watermarks begin.
+const grantKeys = "g:"
+
+// grantKey names the text of a grant.
+func (s *Store) grantKey(id tokens.GrantID) string { return s.common(grantKeys + id.String()) }
+
 // decidingKeys names what a decision about a client's grants reads: keys of the
 // user, and markKeys. In a Cluster these lie on another node, and what the
 // request knows counts (tokens.ClientEnd).
@@ -75,6 +82,7 @@ const (
 	held   = "u"
 	denied = "d"
 	codes  = "c"
+	bodies = "b"
 	ended  = "e"
 )
 
@@ -95,6 +103,14 @@ func unixMillis(t time.Time) int64 {
 		return 0
 	}
 	return t.UnixMilli()
+}
+
+// unixSeconds returns a time in seconds, 0 for the zero time.
+func unixSeconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
 }
 
 // flag is how scripts read a bool.

@@ -82,7 +82,7 @@ func holdings(t *testing.T, s *Store) tokens.SessionID {
 	session, err := s.CreateSession(t.Context(), tokens.SessionRequest{User: user, ID: id, Lifetime: time.Hour, Profile: []byte("alice")})
 	mustDo(t, err)
 	_, err = s.CreateFamily(t.Context(), tokens.CreateRequest{
-		User: user, ID: tokens.FamilyID{1}, AuthTime: session.AuthTime, Lifetime: time.Hour, MaxActive: 9, DenyFor: time.Hour, Attempt: newAttempt(),
+		User: user, ID: tokens.FamilyID{1}, Begun: session.Begun, Lifetime: time.Hour, MaxActive: 9, DenyFor: time.Hour, Attempt: newAttempt(),
 	})
 	mustDo(t, err)
 	return id

@@ -95,7 +95,7 @@ func fillUser(s *Store, subject string, families int, profile func(string) []byt
 	}
 	for i := range families {
 		r := tokens.CreateRequest{
-			User: user, ID: tokens.FamilyID{byte(i), 1}, AuthTime: session.AuthTime, Session: session.ID,
+			User: user, ID: tokens.FamilyID{byte(i), 1}, Begun: session.Begun, Session: session.ID,
 			Lifetime: 30 * 24 * time.Hour, IdleLifetime: 15 * 24 * time.Hour, MaxActive: 200, Attempt: tokens.Attempt{1},
 		}
 		if res, err := s.CreateFamily(ctx, r); err != nil || !res.Created {

@@ -36,7 +36,7 @@ func (g *sighting) age(now time.Time) time.Duration {
 
 // readers are the calls that a store answers, too, that was exported.
 var readers = map[string]bool{
-	"list_families": true, "profile": true, "grant": true, "keys": true, "now": true, "denials": true, "client_watermarks": true,
+	"list_families": true, "live_family": true, "profile": true, "grant": true, "keys": true, "now": true, "denials": true, "client_watermarks": true,
 	"scan_users": true, "held": true, "export": true, "resume": true, "import": true, "beat": true,
 	"history": true, "family_of_request": true,
 }

@@ -1,7 +1,9 @@
 package redisstore
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,7 +44,7 @@ func (p *parity) begin(t *testing.T, s *Store) {
 	c := newChain(t, s, "local|alice")
 	r := tokens.CreateRequest{
 		User: c.request.User, ID: tokens.FamilyID{7}, Client: tokens.ClientTag{1}, Grant: tokens.GrantID{1}, MaxActive: 9,
-		AuthTime: p.now, Lifetime: pick(p.rand, 0, time.Hour, 90*time.Second+1), IdleLifetime: pick(p.rand, 0, time.Minute, 1500*time.Millisecond),
+		Begun: p.now, AuthTime: p.now, Lifetime: pick(p.rand, 0, time.Hour, 90*time.Second+1), IdleLifetime: pick(p.rand, 0, time.Minute, 1500*time.Millisecond),
 		Attempt: pick(p.rand, tokens.Attempt{1}, tokens.Attempt{}),
 	}
 	res, err := s.CreateFamily(t.Context(), r)
@@ -106,4 +108,25 @@ func same(a, b tokens.Family) bool {
 	x, _ := a.MarshalBinary()
 	y, _ := b.MarshalBinary()
 	return a.ID == b.ID && string(x) == string(y)
+}
+
+// TestLuaBounds holds the bounds in the scripts to those of the core.
+func TestLuaBounds(t *testing.T) {
+	for file, lines := range map[string][]string{
+		"create_session": {fmt.Sprintf("local MOST_SESSIONS = %d ", tokens.MaxSessions)},
+		"create_family":  {fmt.Sprintf("local MOST_FAMILIES = %d ", tokens.MaxFamilies)},
+		"code":           {fmt.Sprintf("local MOST_CODES, MOST_BODIES = %d, %d ", tokens.MaxCodes, tokens.MaxCodeBodies)},
+		"denylist": {
+			fmt.Sprintf("local MOST, KEPT, FOLD_AFTER = %d, %d, %d ", tokens.MaxDenials, tokens.MaxKeptByFold, int(tokens.FoldAfter.Seconds())),
+			fmt.Sprintf("local MOST_AHEAD = %d ", int(tokens.MostAhead.Seconds())),
+		},
+	} {
+		text, err := lua.ReadFile("lua/" + file + ".lua")
+		mustDo(t, err)
+		for _, line := range lines {
+			if !strings.Contains(string(text), line) {
+				t.Errorf("%s.lua has no %q", file, line)
+			}
+		}
+	}
 }

@@ -16,6 +16,7 @@ type script = redis.Script
 type scripts struct {
 	open, born                          *script
 	rotate, createFamily, end, families *script
+	liveFamily                          *script
 	createSession, session, profile     *script
 	putCode, takeCode                   *script
 	putDevice, getDevice                *script
@@ -59,6 +60,7 @@ func loadScripts(change func(string) string) *scripts {
 		createFamily:    load("clock", "family", "grants", "watermark", "denylist", "create_family"),
 		end:             load("clock", "family", "grants", "watermark", "denylist", "end_all", "end"),
 		families:        load("clock", "list_families"),
+		liveFamily:      load("clock", "live_family"),
 		createSession:   load("clock", "family", "grants", "watermark", "denylist", "end_all", "create_session"),
 		session:         load("clock", "family", "grants", "watermark", "session"),
 		profile:         load("clock", "family", "grants", "profile"),

@@ -9,8 +9,9 @@ import (
 
 // CreateSession implements tokens.Sessions.
 func (s *Store) CreateSession(ctx context.Context, r tokens.SessionRequest) (tokens.Session, error) {
-	a, err := s.decide(ctx, "create_session", s.scripts().createSession, s.decidingKeys(r.User, held, denied, codes, ended),
-		s.grace(), r.ID[:], millis(r.Lifetime), r.Profile, r.Fingerprint[:], r.Replaces[:], millis(r.DenyFor), r.ACR, unixMillis(r.BegunAfter))
+	a, err := s.decide(ctx, "create_session", s.scripts().createSession, s.decidingKeys(r.User, held, denied, codes, bodies, ended),
+		s.grace(), r.ID[:], millis(r.Lifetime), r.Profile, r.Fingerprint[:], r.Replaces[:], millis(r.DenyFor), r.ACR, unixMillis(r.BegunAfter),
+		unixSeconds(r.AuthTime))
 	if err != nil {
 		return tokens.Session{}, err
 	}
@@ -25,7 +26,7 @@ func (s *Store) CreateSession(ctx context.Context, r tokens.SessionRequest) (tok
 	if session.EndedOthers = endedOthers; endedOthers {
 		// The login is dated by the second after what it has ended.
 		end := tokens.EndRequest{User: r.User, Scope: tokens.EndUser, DenyFor: r.DenyFor}
-		s.ended(end, session.AuthTime.Add(-time.Second))
+		s.ended(end, session.Begun.Add(-time.Second))
 	}
 	return session, nil
 }
@@ -49,31 +50,35 @@ func (s *Store) Session(ctx context.Context, user tokens.UserTag, id tokens.Sess
 
 // readSession reads what lua/grants.lua packs.
 func readSession(record string, user tokens.UserTag, id tokens.SessionID) (tokens.Session, error) {
-	root, length := id, 13
-	if record != "" && record[0] == 17 {
-		length = 21
+	const rooted = sessionVersion + 16
+	root, length := id, 17
+	if record != "" && record[0] == rooted {
+		length += len(root)
 	}
 	switch {
-	case record != "" && record[0] != 1 && record[0] != 17:
+	case record != "" && record[0] != sessionVersion && record[0] != rooted:
 		return tokens.Session{}, errNewerRecord
 	case len(record) < length:
 		return tokens.Session{}, errBadRecord
-	case length == 21:
-		copy(root[:], record[13:])
+	case record[0] == rooted:
+		copy(root[:], record[17:])
 	}
 	return tokens.Session{
-		ID: id, User: user, Root: root, ACR: record[length:],
-		AuthTime: seconds(record[1:]), Expires: seconds(record[5:]), Used: seconds(record[9:]),
+		ID: id, User: user, Root: root, ACR: record[length:], Begun: seconds(record[1:]),
+		AuthTime: seconds(record[5:]), Expires: seconds(record[9:]), Used: seconds(record[13:]),
 	}, nil
 }
 
+// sessionVersion leads a session's record; 16 is added where the root follows.
+const sessionVersion = 2
+
 // packSession writes what readSession reads.
 func packSession(s tokens.Session) []byte {
-	record, root := []byte{1}, []byte(nil)
+	record, root := []byte{sessionVersion}, []byte(nil)
 	if s.Root != s.ID {
-		record[0], root = 17, s.Root[:]
+		record[0], root = sessionVersion+16, s.Root[:]
 	}
-	for _, t := range []time.Time{s.AuthTime, s.Expires, s.Used} {
+	for _, t := range []time.Time{s.Begun, s.AuthTime, s.Expires, s.Used} {
 		record = appendSeconds(record, t)
 	}
 	return append(append(record, root...), s.ACR...)

@@ -6,10 +6,11 @@
 // sends a script again when the reply is lost; by the request's Attempt the
 // second run gives the first one's answer.
 //
-// No key lives for ever but the grants, the watermarks of clients, the signing
-// keys and what the store knows of itself: each key of a user ends with the
-// last thing in it, and what has ended before is removed by the next write.
-// Nothing relies on that, since every decision looks at the ends itself.
+// No key lives for ever but the watermarks of clients, the signing keys and what
+// the store knows of itself: each key of a user ends with the last thing in it,
+// and what has ended before is removed by one of the next writes. Nothing relies on
+// that, since every decision looks at the ends itself. What a script reads of one
+// user has a bound (tokens/store_bounds.go).
 package redisstore
 
 import (

@@ -1,7 +1,6 @@
 package redisstore
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,7 +55,7 @@ func (s *Store) exportAfter(ctx context.Context, stopped time.Duration, each fun
 	})
 }
 
-// exportStanding brings what is in keys of its own. Grants and clients are few.
+// exportStanding brings what the store knows of itself, and the clients, which are few.
 func (s *Store) exportStanding(ctx context.Context, each func(tokens.Record) error) error {
 	var records []tokens.Record
 	err := s.call(ctx, "export", func(ctx context.Context, c *connection) (err error) {
@@ -65,22 +64,12 @@ func (s *Store) exportStanding(ctx context.Context, each func(tokens.Record) err
 			return err
 		}
 		records = append(records, tokens.Record{Store: store})
-		grants, err := s.hash(ctx, c, s.common("grants"), func(id, value string) (tokens.Record, error) {
-			if len(id) != len(tokens.GrantID{}) || value == "" || value[0] != 1 {
-				return tokens.Record{}, errBadRecord
-			}
-			return tokens.Record{Grant: &tokens.GrantRecord{ID: tokens.GrantID([]byte(id)), Text: []byte(value[1:])}}, nil
-		})
-		if err != nil {
-			return err
-		}
 		clients, err := s.watermarks(ctx, c)
 		if err != nil {
 			return err
 		}
-		records = append(records, grants...)
-		for client, before := range clients {
-			records = append(records, tokens.Record{Client: &tokens.ClientRecord{Client: client, Before: before}})
+		for i := range clients {
+			records = append(records, tokens.Record{Client: &clients[i]})
 		}
 		return nil
 	})
@@ -93,22 +82,6 @@ func (s *Store) exportStanding(ctx context.Context, each func(tokens.Record) err
 		}
 	}
 	return nil
-}
-
-// hash reads a whole hash.
-func (s *Store) hash(ctx context.Context, c *connection, key string, read func(field, value string) (tokens.Record, error)) ([]tokens.Record, error) {
-	a, err := s.eval(ctx, c, s.scripts().denials, []string{key}) // which returns any hash
-	if err != nil {
-		return nil, err
-	}
-	_ = a.millis()
-	var records []tokens.Record
-	err = pairs(a.list(), func(field, value string) error {
-		r, err := read(field, value)
-		records = append(records, r)
-		return err
-	})
-	return records, cmp.Or(err, a.err)
 }
 
 func (s *Store) storeRecord(ctx context.Context, c *connection) (*tokens.StoreRecord, error) {
@@ -135,13 +108,14 @@ func (s *Store) storeRecord(ctx context.Context, c *connection) (*tokens.StoreRe
 // readAny reads whatever the keys hold. What a later version keeps, this one
 // can't move, and leaving it out could revive what was ended.
 func (s *Store) readAny(ctx context.Context, c *connection, keys []string) ([]tokens.Record, error) {
-	var users, assertions []string
+	var users, assertions, grants []string
 	for _, key := range keys {
 		_, kind, ok := s.keyKind(key)
 		name := strings.TrimPrefix(key, s.options.KeyPrefix)
 		switch {
 		case ok && slices.Contains([]string{held, denied, codes}, kind):
 			users = append(users, key)
+		case ok && kind == bodies: // read with the codes
 		case ok && slices.Contains([]string{ended, devices}, kind):
 			// Answers to a call that is sent again, and logins of devices that
 			// are under way: neither outlives the move.
@@ -150,7 +124,9 @@ func (s *Store) readAny(ctx context.Context, c *connection, keys []string) ([]to
 		case strings.HasPrefix(name, probed): // lives for a minute
 		case strings.HasPrefix(name, "a:"):
 			assertions = append(assertions, key)
-		case slices.Contains([]string{s.key("clients"), s.common("grants"), s.common("keys"), s.common("store")}, key), strings.HasPrefix(name, "{feed}"):
+		case strings.HasPrefix(key, s.common(grantKeys)):
+			grants = append(grants, key)
+		case slices.Contains([]string{s.key("clients"), s.common("keys"), s.common("store")}, key), strings.HasPrefix(name, "{feed}"):
 		default:
 			return nil, unfitError(fmt.Sprintf("exporting the store: it keeps %q, which this version can't move", key))
 		}
@@ -160,8 +136,55 @@ func (s *Store) readAny(ctx context.Context, c *connection, keys []string) ([]to
 		return nil, err
 	}
 	more, err := s.readAssertions(ctx, c, assertions)
-	return append(records, more...), err
+	if err != nil {
+		return nil, err
+	}
+	texts, err := s.readGrants(ctx, c, grants)
+	return slices.Concat(records, more, texts), err
 }
+
+// readGrants reads the texts of grants.
+func (s *Store) readGrants(ctx context.Context, c *connection, keys []string) ([]tokens.Record, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	a, err := s.eval(ctx, c, s.scripts().born, []string{s.common("store")})
+	if err != nil {
+		return nil, err
+	}
+	now := a.millis()
+	pipe := c.client.Pipeline()
+	texts := make([]*redis.StringCmd, len(keys))
+	for i, key := range keys {
+		texts[i] = pipe.Get(ctx, key)
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, err
+	}
+	var records []tokens.Record
+	for i, key := range keys {
+		id, ok := tokens.ParseGrantID(strings.TrimPrefix(key, s.common(grantKeys)))
+		text, err := texts[i].Result()
+		switch {
+		case errors.Is(err, redis.Nil):
+			continue
+		case err != nil:
+			return nil, err
+		case !ok || len(text) < 5:
+			return nil, errBadRecord
+		case text[0] != grantVersion:
+			return nil, errNewerRecord
+		}
+		g := &tokens.GrantRecord{ID: id, Text: []byte(text[5:]), Until: seconds(text[1:])}
+		if g.Until.IsZero() || now.Before(g.Until) {
+			records = append(records, tokens.Record{Grant: g})
+		}
+	}
+	return records, nil
+}
+
+// grantVersion leads the text of a grant (lua/put_grant.lua).
+const grantVersion = 2
 
 func (s *Store) readAssertions(ctx context.Context, c *connection, keys []string) ([]tokens.Record, error) {
 	if len(keys) == 0 {

@@ -177,7 +177,7 @@ func TestExportRefusesWhatItDoesNotKnow(t *testing.T) {
 			if err == nil || errors.Is(err, ErrUnreachable) {
 				t.Errorf("Export: %v", err)
 			}
-			if err := s.PutGrant(t.Context(), tokens.GrantID{1}, []byte("text")); err != nil {
+			if err := s.PutGrant(t.Context(), tokens.GrantID{1}, []byte("text"), time.Hour); err != nil {
 				t.Errorf("the export has failed, and the store is stopped all the same: %v", err)
 			}
 		})

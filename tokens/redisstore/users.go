@@ -173,12 +173,13 @@ func (s *Store) readUsers(ctx context.Context, c *connection, parts tokens.UserP
 	for _, p := range []struct {
 		part   tokens.UserParts
 		kind   string
+		beside []string // read with it
 		script *script
 		read   func(user tokens.UserTag, a *answer) (tokens.Record, error)
 	}{
-		{tokens.PartHeld, held, s.scripts().scanHeld, readHeld},
-		{tokens.PartDenied, denied, s.scripts().denials, readDenied},
-		{tokens.PartCodes, codes, s.scripts().denials, readCodes}, // which returns any hash
+		{tokens.PartHeld, held, nil, s.scripts().scanHeld, readHeld},
+		{tokens.PartDenied, denied, nil, s.scripts().denials, readDenied},
+		{tokens.PartCodes, codes, []string{bodies}, s.scripts().denials, readCodes}, // which returns any hash
 	} {
 		if parts&p.part == 0 {
 			continue
@@ -187,7 +188,7 @@ func (s *Store) readUsers(ctx context.Context, c *connection, parts tokens.UserP
 		var groups [][]string
 		for _, key := range keys {
 			if user, kind, ok := s.keyKind(key); ok && kind == p.kind {
-				users, groups = append(users, user), append(groups, []string{key})
+				users, groups = append(users, user), append(groups, s.userKeys(user, append([]string{kind}, p.beside...)...))
 			}
 		}
 		if len(groups) == 0 {
@@ -253,10 +254,10 @@ func readDenied(user tokens.UserTag, a *answer) (tokens.Record, error) {
 	now := a.millis()
 	err := pairs(a.list(), func(name, value string) error {
 		if name[0] == kindMarks {
-			if err := checkRecord(value, 27); err != nil {
+			if err := checkRecord(value, marksVersion, marksSize); err != nil {
 				return err
 			}
-			d.Before, d.Until, d.Issued = seconds(value[1:]), seconds(value[5:]), seconds(value[9:])
+			d.Before, d.Until, d.Issued, d.Folded = seconds(value[1:]), seconds(value[5:]), seconds(value[9:]), seconds(value[13:])
 			return nil
 		}
 		var live tokens.UserDenials
@@ -268,7 +269,7 @@ func readDenied(user tokens.UserTag, a *answer) (tokens.Record, error) {
 		})
 		return nil
 	})
-	if err != nil || len(d.Entries) == 0 && d.Before.IsZero() && d.Issued.IsZero() {
+	if err != nil || len(d.Entries) == 0 && d.Before.IsZero() && d.Issued.IsZero() && d.Folded.IsZero() {
 		return tokens.Record{}, err
 	}
 	slices.SortFunc(d.Entries, func(a, b tokens.DenialEntry) int {
@@ -279,17 +280,27 @@ func readDenied(user tokens.UserTag, a *answer) (tokens.Record, error) {
 
 func readCodes(user tokens.UserTag, a *answer) (tokens.Record, error) {
 	c := &tokens.CodesRecord{User: user}
-	now := a.millis()
-	err := pairs(a.list(), func(id, value string) error {
-		switch {
-		case value != "" && value[0] != 1:
-			return errNewerRecord
-		case len(value) < codeHead || len(id) != len(tokens.CodeID{}):
+	now, codes, texts := a.millis(), a.list(), map[string]string{}
+	err := pairs(a.list(), func(id, body string) error {
+		texts[id] = body
+		return nil
+	})
+	if err != nil {
+		return tokens.Record{}, err
+	}
+	err = pairs(codes, func(id, value string) error {
+		if err := checkRecord(value, codeVersion, codeSize); err != nil {
+			return err
+		}
+		if len(id) != len(tokens.CodeID{}) {
 			return errBadRecord
 		}
 		code := tokens.CodeEntry{
-			ID: tokens.CodeID([]byte(id)), Expires: millis6(value[1:]), Taken: millis6(value[7:]),
-			Attempt: tokens.Attempt([]byte(value[13:21])), Session: tokens.SessionID([]byte(value[21:29])), Body: []byte(value[codeHead:]),
+			ID: tokens.CodeID([]byte(id)), Put: seconds(value[1:]), Expires: millis6(value[5:]), Taken: millis6(value[11:]),
+			Attempt: tokens.Attempt([]byte(value[17:25])), Session: tokens.SessionID([]byte(value[25:33])), Owner: [16]byte([]byte(value[33:])),
+		}
+		if body, found := texts[id]; found {
+			code.Body = []byte(body)
 		}
 		if now.Before(code.Expires) {
 			c.Codes = append(c.Codes, code)
@@ -303,8 +314,8 @@ func readCodes(user tokens.UserTag, a *answer) (tokens.Record, error) {
 	return tokens.Record{Codes: c}, nil
 }
 
-// codeHead is the length of a code's record before its body (lua/code.lua).
-const codeHead = 29
+// What the record of a code is (lua/code.lua).
+const codeVersion, codeSize = 2, 49
 
 // millis6 reads a time of six bytes; 0 is none.
 func millis6(v string) (t time.Time) {

@@ -28,6 +28,9 @@ func (s *Store) EndClient(ctx context.Context, client tokens.ClientTag) (end tok
 	return end, nil
 }
 
+// watermarkVersion leads the record of a watermark (lua/watermark.lua).
+const watermarkVersion = 2
+
 // clocksApart is how far the clocks of a Cluster's servers may be apart.
 const clocksApart = time.Second
 
@@ -44,26 +47,38 @@ func (o *Options) late() time.Duration {
 // ClientWatermarks implements tokens.Denials.
 func (s *Store) ClientWatermarks(ctx context.Context) (marks map[tokens.ClientTag]time.Time, err error) {
 	err = s.call(ctx, "client_watermarks", func(ctx context.Context, c *connection) error {
-		marks, err = s.watermarks(ctx, c)
-		return err
+		all, err := s.watermarks(ctx, c)
+		if err != nil {
+			return err
+		}
+		marks = make(map[tokens.ClientTag]time.Time, len(all))
+		for _, m := range all {
+			marks[m.Client] = m.Before
+		}
+		return nil
 	})
 	return marks, err
 }
 
-func (s *Store) watermarks(ctx context.Context, c *connection) (map[tokens.ClientTag]time.Time, error) {
+// watermarks returns those that hold.
+func (s *Store) watermarks(ctx context.Context, c *connection) ([]tokens.ClientRecord, error) {
 	a, err := s.eval(ctx, c, s.scripts().watermarks, []string{s.key("clients")})
 	if err != nil {
 		return nil, err
 	}
-	marks := map[tokens.ClientTag]time.Time{}
+	now := a.millis()
+	var marks []tokens.ClientRecord
 	err = pairs(a.list(), func(client, record string) error {
-		if err := checkRecord(record, 5); err != nil {
+		if err := checkRecord(record, watermarkVersion, 9); err != nil {
 			return err
 		}
 		if len(client) != len(tokens.ClientTag{}) {
 			return errBadRecord
 		}
-		marks[tokens.ClientTag([]byte(client))] = seconds(record[1:])
+		m := tokens.ClientRecord{Client: tokens.ClientTag([]byte(client)), Before: seconds(record[1:]), Until: seconds(record[5:])}
+		if m.Until.IsZero() || now.Before(m.Until) {
+			marks = append(marks, m)
+		}
 		return nil
 	})
 	if err == nil {

@@ -21,7 +21,10 @@ var codeCases = []testCase{
 	{"survives reopening", codeReopen},
 }
 
-var codeBody = []byte(`{"client":"app"}`)
+var (
+	codeBody  = []byte(`{"client":"app"}`)
+	codeOwner = [16]byte{4, 5, 6}
+)
 
 // code puts a code.
 func (f *fixture) code() tokens.CodeID {
@@ -34,7 +37,7 @@ func (f *fixture) code() tokens.CodeID {
 // putCode puts a code that a live session gets.
 func (f *fixture) putCode(id tokens.CodeID, session tokens.SessionID, lifetime time.Duration) {
 	f.t.Helper()
-	r := tokens.PutRequest{User: f.user, ID: id, Session: session, Body: codeBody, Lifetime: lifetime}
+	r := tokens.PutRequest{User: f.user, ID: id, Session: session, Owner: codeOwner, Body: codeBody, Lifetime: lifetime}
 	if kept := must(f.s.PutCode(f.ctx(), r))(f.t); !kept {
 		f.t.Fatal("PutCode: a live session got no code")
 	}
@@ -55,8 +58,11 @@ func (f *fixture) takeAs(r tokens.TakeRequest, want tokens.CodeOutcome) tokens.T
 	if res.Outcome != want {
 		f.t.Fatalf("TakeCode: outcome %d, want %d", res.Outcome, want)
 	}
-	if known := want != tokens.CodeUnknown; bytes.Equal(res.Body, codeBody) != known || res.TakenAt.IsZero() == known {
-		f.t.Errorf("TakeCode: outcome %d with body %q, taken %v", want, res.Body, res.TakenAt)
+	if known := want != tokens.CodeUnknown; res.TakenAt.IsZero() == known || (res.Owner == codeOwner) != (want == tokens.CodeSpent) {
+		f.t.Errorf("TakeCode: outcome %d, taken %v, owner %x", want, res.TakenAt, res.Owner)
+	}
+	if taken := want == tokens.CodeTaken; bytes.Equal(res.Body, codeBody) != taken {
+		f.t.Errorf("TakeCode: outcome %d with body %q", want, res.Body)
 	}
 	if taken := want == tokens.CodeTaken; bytes.Equal(res.Profile, profile) != taken || res.IssueAt.IsZero() == taken {
 		f.t.Errorf("TakeCode: outcome %d with profile %q, issued %v", want, res.Profile, res.IssueAt)

@@ -222,8 +222,8 @@ func grantsKept(t *testing.T, f *fixture) {
 		t.Fatalf("grant %q, want none", got)
 	}
 	text := []byte("openid offline_access")
-	noError(t, f.s.PutGrant(f.ctx(), grant, text))
-	noError(t, f.s.PutGrant(f.ctx(), grant, text))
+	noError(t, f.s.PutGrant(f.ctx(), grant, text, time.Hour))
+	noError(t, f.s.PutGrant(f.ctx(), grant, text, time.Hour))
 	f.reopen()
 	if got := must(f.s.Grant(f.ctx(), grant))(t); string(got) != string(text) {
 		t.Errorf("grant %q, want %q", got, text)

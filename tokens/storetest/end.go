@@ -159,7 +159,7 @@ func (f *fixture) wantAllAfter(before time.Time) tokens.Family {
 	}
 	rotated := f.rotate(f.present(created.Family, 1), tokens.Rotated, 2)
 	for name, at := range map[string]time.Time{
-		"AuthTime": f.session.AuthTime, "TakeCode": taken.IssueAt, "CreateFamily": created.IssueAt,
+		"Begun": f.session.Begun, "TakeCode": taken.IssueAt, "CreateFamily": created.IssueAt,
 		"Created": created.Family.Created, "Rotate": rotated.IssueAt,
 	} {
 		if at.Unix() <= before.Unix() {

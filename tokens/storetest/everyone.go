@@ -44,8 +44,8 @@ func (f *fixture) wantOver(id tokens.CodeID, families ...tokens.Family) {
 	if _, kept := f.keeps(); kept {
 		f.t.Error("a code was kept for a session that is over")
 	}
-	if res := must(f.s.TakeCode(f.ctx(), f.takeRequest(id)))(f.t); res.Outcome == tokens.CodeTaken && !f.loginOver() && f.session.AuthTime.After(res.Ended) {
-		f.t.Errorf("a code of a login %v is good, ended %v", f.session.AuthTime, res.Ended)
+	if res := must(f.s.TakeCode(f.ctx(), f.takeRequest(id)))(f.t); res.Outcome == tokens.CodeTaken && !f.loginOver() && f.session.Begun.After(res.Ended) {
+		f.t.Errorf("a code of a login %v is good, ended %v", f.session.Begun, res.Ended)
 	}
 	if !f.loginOver() && f.create(f.createRequest()).Created {
 		f.t.Error("a family began by a login that is over")
@@ -84,8 +84,8 @@ func everyoneSecond(t *testing.T, f *fixture) {
 	f.toSecond(100 * time.Millisecond)
 	mark := f.endEveryone()
 	f.session = f.login()
-	if !f.session.AuthTime.After(mark) {
-		t.Fatalf("a login after %v is dated %v", mark, f.session.AuthTime)
+	if !f.session.Begun.After(mark) {
+		t.Fatalf("a login after %v is dated %v", mark, f.session.Begun)
 	}
 	if !f.signedIn() {
 		t.Error("a login after the end is over")

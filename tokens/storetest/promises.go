@@ -144,7 +144,7 @@ func promiseShorterLifetimes(c *core) {
 	}
 }
 
-// promiseCap: of 100 logins at once exactly as many live as the cap allows, and
+// promiseCap: of 40 logins at once exactly as many live as the cap allows, and
 // what is dead does not count.
 func promiseCap(c *core) {
 	const most = 10
@@ -152,7 +152,7 @@ func promiseCap(c *core) {
 	for range 3 { // ended ones, which must not count
 		noError(c.t, c.Revoke(c.t.Context(), c.client(), c.login("local|alice").RefreshToken))
 	}
-	all := make([]*tokens.TokenResponse, 100)
+	all := make([]*tokens.TokenResponse, 40) // each with a session of its own, of which there may be 50
 	concurrently(len(all), func(i int) {
 		res, err := c.tryLogin("local|alice")
 		if err != nil {

@@ -22,6 +22,7 @@ var sessionCases = []testCase{
 	{"new profile", sessionProfile},
 	{"new password", sessionPassword},
 	{"racing End", sessionRacing},
+	{"C4: two times", sessionTimes},
 }
 
 // findSession asks for a session.
@@ -41,7 +42,7 @@ func (f *fixture) wantSession(id tokens.SessionID, want bool) {
 
 func sessionFound(t *testing.T, f *fixture) {
 	made := f.session
-	if made.User != f.user || made.AuthTime.IsZero() || !made.Expires.Equal(made.AuthTime.Add(2*f.lifetime)) {
+	if made.User != f.user || made.AuthTime.IsZero() || !made.Expires.Equal(made.Begun.Add(2*f.lifetime)) {
 		t.Errorf("made %+v", made)
 	}
 	got, p, found := f.findSession(made.ID, f.lifetime)
@@ -142,8 +143,8 @@ func sessionPassword(_ *testing.T, f *fixture) {
 	f.rotate(f.present(family, 1, withNew), tokens.RotateUserChanged, 0)
 	before := f.now()
 	fresh := f.login(func(r *tokens.SessionRequest) { r.Fingerprint = changed })
-	if got := f.denials().Before; got.Before(before.Truncate(time.Second)) || !fresh.AuthTime.After(got) {
-		f.t.Errorf("access tokens are denied up to %v; changed at %v, new login at %v", got, before, fresh.AuthTime)
+	if got := f.denials().Before; got.Before(before.Truncate(time.Second)) || !fresh.Begun.After(got) {
+		f.t.Errorf("access tokens are denied up to %v; changed at %v, new login at %v", got, before, fresh.Begun)
 	}
 	f.rotate(f.present(family, 1, withNew), tokens.RotateUnknown, 0)
 	f.take(code, tokens.CodeUnknown)
@@ -151,6 +152,51 @@ func sessionPassword(_ *testing.T, f *fixture) {
 	f.wantSession(fresh.ID, true)
 	f.session = fresh
 	f.rotate(f.present(f.family(), 1, withNew), tokens.Rotated, 2)
+}
+
+// sessionTimes: a provider says that the person signed in there long ago, or in
+// the future. Ends are compared with the session's own beginning: after a sign-out
+// everywhere the next login is good, and none escapes a later one.
+func sessionTimes(t *testing.T, f *fixture) {
+	f.end(tokens.EndRequest{Scope: tokens.EndUser})
+	f.endEveryone()
+	hour := time.Now().Add(-time.Hour).Truncate(time.Second)
+	if f.h.Advance != nil {
+		hour = f.now().Add(-time.Hour).Truncate(time.Second)
+	}
+	for _, tt := range []struct {
+		name string
+		says time.Time
+		want func(begun time.Time) time.Time
+	}{
+		{"an hour ago", hour, func(time.Time) time.Time { return hour }},
+		{"in an hour", f.now().Add(time.Hour), func(begun time.Time) time.Time { return begun }},
+		{"here and now", tokens.AtLogin, func(begun time.Time) time.Time { return begun }},
+		{"nothing", time.Time{}, func(time.Time) time.Time { return time.Time{} }},
+	} {
+		f.session = f.login(func(r *tokens.SessionRequest) { r.AuthTime = tt.says })
+		f.reopen()
+		found, _, ok := f.findSession(f.session.ID, 0)
+		if want := tt.want(f.session.Begun); !ok || !found.AuthTime.Equal(want) || !f.session.AuthTime.Equal(want) || !found.Begun.Equal(f.session.Begun) {
+			t.Errorf("%s: found %v with %v, made with %v, begun %v, want %v", tt.name, ok, found.AuthTime, f.session.AuthTime, found.Begun, want)
+		}
+		family := f.family()
+		if !family.AuthTime.Equal(f.session.AuthTime) || family.Created.Before(f.session.Begun) {
+			t.Errorf("%s: the family says %v and %v", tt.name, family.AuthTime, family.Created)
+		}
+		f.take(f.code(), tokens.CodeTaken)
+		f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	}
+	last := f.session
+	f.pass(time.Second)
+	f.endEveryone()
+	if f.loginOver() { // where the caller knows of it: see endClient
+		return
+	}
+	f.wantSession(last.ID, false)
+	if f.create(f.createRequest()).Created {
+		t.Error("a login that is over begins a family")
+	}
 }
 
 func sessionRacing(t *testing.T, f *fixture) {

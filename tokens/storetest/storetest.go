@@ -59,6 +59,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Transfer", transferCases},
 		{"History", historyCases},
 		{"Pulse", pulseCases},
+		{"Bounds", boundCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.cases {
@@ -169,7 +170,7 @@ func (f *fixture) login(change ...func(*tokens.SessionRequest)) tokens.Session {
 	f.t.Helper()
 	r := tokens.SessionRequest{
 		User: f.user, ID: random8[tokens.SessionID](), Lifetime: 2 * f.lifetime,
-		Profile: profile, Fingerprint: fingerprint, DenyFor: denyFor, BegunAfter: f.known[tokens.Everyone],
+		Profile: profile, Fingerprint: fingerprint, AuthTime: tokens.AtLogin, DenyFor: denyFor, BegunAfter: f.known[tokens.Everyone],
 	}
 	apply(&r, change)
 	return must(f.s.CreateSession(f.ctx(), r))(f.t)
@@ -179,7 +180,7 @@ func (f *fixture) login(change ...func(*tokens.SessionRequest)) tokens.Session {
 func (f *fixture) createRequest(change ...func(*tokens.CreateRequest)) tokens.CreateRequest {
 	r := tokens.CreateRequest{
 		User: f.user, ID: random[tokens.FamilyID](), Client: app, Grant: grant,
-		Session: f.session.ID, AuthTime: f.session.AuthTime,
+		Session: f.session.ID, Begun: f.session.Begun, AuthTime: f.session.AuthTime,
 		Lifetime: 2 * f.lifetime, IdleLifetime: f.lifetime, MaxActive: 200,
 		BegunAfter: f.begunAfter(app), DenyFor: denyFor, Attempt: random8[tokens.Attempt](),
 	}

@@ -13,6 +13,7 @@ var transferCases = []testCase{
 	{"everything moves", moveAll},
 	{"many users move", moveMany},
 	{"a session moves with its root and acr", moveRoot},
+	{"what has an end moves with it", moveEnds},
 	{"an exported store is stopped", exportStops},
 	{"an export that fails changes nothing", exportFails},
 	{"an import that breaks off goes on", importAgain},
@@ -88,7 +89,7 @@ func (f *fixture) reimport() tokens.OpenResult {
 func moveAll(t *testing.T, f *fixture) {
 	f.empty() // else skipped
 	text := []byte(`{"scopes":["openid"]}`)
-	noError(t, f.s.PutGrant(f.ctx(), grant, text))
+	noError(t, f.s.PutGrant(f.ctx(), grant, text, time.Hour))
 	if !must(f.s.SwapKeys(f.ctx(), 0, []byte("sealed")))(t) || !must(f.s.SwapKeys(f.ctx(), 1, []byte("sealed again")))(t) {
 		t.Fatal("the keys were not written")
 	}
@@ -171,6 +172,50 @@ func moveAll(t *testing.T, f *fixture) {
 	f.wantDisabled(true)
 }
 
+// moveEnds: the end of a grant and of a watermark, and the two times of a session.
+func moveEnds(t *testing.T, f *fixture) {
+	f.needClock()
+	empty := f.empty()
+	noError(t, f.s.PutGrant(f.ctx(), grant, []byte("text"), f.lifetime))
+	noError(t, f.s.PutGrant(f.ctx(), tokens.GrantID{8}, []byte("for good"), 0))
+	ago := f.now().Add(-time.Hour).Truncate(time.Second)
+	f.session = f.login(func(r *tokens.SessionRequest) { r.AuthTime = ago })
+	records := f.export()
+	until := f.now().Add(f.lifetime).Truncate(time.Second)
+	mark := f.now().Add(-time.Minute).Truncate(time.Second)
+	for client, end := range map[tokens.ClientTag]time.Time{app: until, otherApp: {}} {
+		records = append(records, tokens.Record{Client: &tokens.ClientRecord{Client: client, Before: mark, Until: end}})
+	}
+	f.replace(empty)
+	noError(t, f.s.Import(f.ctx(), [16]byte{9}, sequence(records, nil)))
+	f.reimport()
+
+	if found, _, ok := f.findSession(f.session.ID, 0); !ok || !found.AuthTime.Equal(ago) || !found.Begun.Equal(f.session.Begun) {
+		t.Errorf("found %v %+v, want %+v", ok, found, f.session)
+	}
+	marks := must(f.s.ClientWatermarks(f.ctx()))(t)
+	if len(marks) != 2 || !marks[app].Equal(mark) {
+		t.Errorf("watermarks %v", marks)
+	}
+	for i, r := range f.export() {
+		if r.Client != nil && r.Client.Client == app && !r.Client.Until.Equal(until) {
+			t.Errorf("record %d: the watermark ends %v, want %v", i, r.Client.Until, until)
+		}
+	}
+	must(f.s.Resume(f.ctx()))(t)
+	f.pass(f.lifetime + f.lifetime/8) // stores keep a little longer
+	if marks := must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[otherApp].Equal(mark) {
+		t.Errorf("watermarks %v, want only that without an end", marks)
+	}
+	if got := must(f.s.Grant(f.ctx(), grant))(t); got != nil {
+		t.Errorf("grant %q, want none any more", got)
+	}
+	if got := must(f.s.Grant(f.ctx(), tokens.GrantID{8}))(t); string(got) != "for good" {
+		t.Errorf("grant %q, want one for good", got)
+	}
+	f.endEveryone() // reads them all
+}
+
 func moveMany(t *testing.T, f *fixture) {
 	f.empty()
 	const many = 1200
@@ -201,7 +246,7 @@ func exportStops(t *testing.T, f *fixture) {
 		"CreateFamily": func() error { _, err := f.s.CreateFamily(f.ctx(), f.createRequest()); return err },
 		"DenyToken":    func() error { return f.s.DenyToken(f.ctx(), f.user, tokens.TokenID{}, f.now().Add(denyFor)) },
 		"EndClient":    func() error { _, err := f.s.EndClient(f.ctx(), app); return err },
-		"PutGrant":     func() error { return f.s.PutGrant(f.ctx(), tokens.GrantID{3}, []byte("text")) },
+		"PutGrant":     func() error { return f.s.PutGrant(f.ctx(), tokens.GrantID{3}, []byte("text"), time.Hour) },
 		"SwapKeys":     func() error { _, err := f.s.SwapKeys(f.ctx(), 0, []byte("sealed")); return err },
 		"Enable":       func() error { _, err := f.s.Enable(f.ctx(), f.user, random8[tokens.Attempt]()); return err },
 	} {

@@ -30,7 +30,7 @@ func RunTraps(t *testing.T, open func(t *testing.T) Harness) {
 		{"rotation is switched on and off", promiseModes},
 		{"lifetimes", promiseLifetimes},
 		{"shorter lifetimes reach live tokens", promiseShorterLifetimes},
-		{"the cap under 100 logins at once", promiseCap},
+		{"the cap under 40 logins at once", promiseCap},
 		{"several APIs on one refresh token", promiseAPIs},
 		{"a theft as its history tells it", storyOfTheft},
 		{"use as its history tells it", storyOfUse},

@@ -141,7 +141,7 @@ func disable(t *testing.T, f *fixture) {
 	f.wantSession(f.session.ID, false)
 	f.take(code, tokens.CodeUnknown)
 	f.rotate(f.present(family, 1), tokens.RotateUnknown, 0)
-	if res := f.create(f.createRequest(func(r *tokens.CreateRequest) { r.AuthTime = f.now().Add(time.Minute) })); res.Created {
+	if res := f.create(f.createRequest(func(r *tokens.CreateRequest) { r.Begun = f.now().Add(time.Minute) })); res.Created {
 		t.Error("a family of a disabled user began")
 	}
 	if f.denials().Before.IsZero() {

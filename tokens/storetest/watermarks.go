@@ -41,7 +41,7 @@ func (f *fixture) begunAfter(client tokens.ClientTag) time.Time {
 }
 
 // loginOver reports whether the fixture's login is over as far as its caller knows.
-func (f *fixture) loginOver() bool { return !f.session.AuthTime.After(f.known[tokens.Everyone]) }
+func (f *fixture) loginOver() bool { return !f.session.Begun.After(f.known[tokens.Everyone]) }
 
 func newest(a, b time.Time) time.Time {
 	if a.After(b) {

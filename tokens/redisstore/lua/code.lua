@@ -1,16 +1,18 @@
--- Prelude: authorization codes. A spent one is kept until it expires, too.
+-- Prelude: authorization codes, in two hashes, so that a sign-out ends them by
+-- removing both: CODES has a small record of each, spent ones too, and BODIES
+-- what those say that were put lately.
 
--- version; expires, taken (0 while it is good), in milliseconds; attempt; session. The body follows
-local CODE = '>BI6I6c8c8'
+-- version; put, in seconds; expires, taken (0 while it is good), in milliseconds; attempt; session; owner
+local CODE, CODE_SIZE = '>BI4I6I6c8c8c16', 49
+local MOST_CODES, MOST_BODIES = 128, 64 -- tokens.MaxCodes, tokens.MaxCodeBodies
 
 local function read_code(v)
-  if #v < 29 or v:byte(1) ~= 1 then unreadable(v, 1) end
+  if #v ~= CODE_SIZE or v:byte(1) ~= 2 then unreadable(v, 2) end
   local c, _ = {}
-  _, c.expires, c.taken, c.attempt, c.session = struct.unpack(CODE, v)
-  c.body = v:sub(30)
+  _, c.put, c.expires, c.taken, c.attempt, c.session, c.owner = struct.unpack(CODE, v)
   return c
 end
 
 local function write_code(c)
-  return struct.pack(CODE, 1, c.expires, c.taken, c.attempt, c.session) .. c.body
+  return struct.pack(CODE, 2, c.put, c.expires, c.taken, c.attempt, c.session, c.owner)
 end

@@ -1,26 +1,41 @@
 -- Begins a session and writes the profile. A profile with another fingerprint
--- means that the password was changed: then all that the user had ends.
+-- means that the password was changed: then all that the user had ends. Of too
+-- many sessions the least used end; what applications hold by them goes on.
 --
--- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user
---        4 the families that the last sign-out everywhere has ended
---        5 watermarks of the clients (not in a cluster, and so the next)   6 the latest date ahead of the clock
+-- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user   4 their bodies
+--        5 the families that the last sign-out everywhere has ended
+--        6 watermarks of the clients (not in a cluster, and so the next)   7 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms    3 session   4 lifetime ms   5 profile   6 fingerprint   7 session it replaces
 --        8 deny for ms                          9 acr       10 everyone's watermark ms, as the caller knows it
+--       11 authenticated at s, 0 for not known
 -- Result {number of the call, session record, or '' for a user who is disabled, 1 or 0 for all that was before has ended}
+
+local MOST_SESSIONS = 50 -- tokens.MaxSessions
 
 local id = ARGV[3]
 if entry(DISABLED) then
   own_refusal(KEYS[1])
   return { ARGV[1], '', 0 }
 end
-local g = read_grants()
+local g, all = { families = {}, ends = {}, sessions = {}, expired = {} }, {}
 local was = read_profile(redis.call('HGET', KEYS[1], 'p'))
 local m = marks()
 
 if was and was.fingerprint ~= ARGV[6] then
   -- What was begun under the old password would be good again from now on.
-  m = end_all(g, m, tonumber(ARGV[8]), id, KEYS[3], KEYS[4])
+  g = read_grants()
+  m = end_all(g, m, tonumber(ARGV[8]), id, KEYS[3], KEYS[4], KEYS[5])
 else
+  -- The families are not asked: there may be many, and a login ends none of them.
+  for _, other in ipairs(redis.call('HKEYS', KEYS[1])) do
+    if #other == 8 then table.insert(all, other) end
+  end
+  local records = #all > 0 and redis.call('HMGET', KEYS[1], unpack(all)) or {}
+  for i, other in ipairs(all) do
+    local s = read_session(records[i])
+    g.sessions[other] = s
+    if session_over(s) then table.insert(g.expired, other) end
+  end
   forget(g, g.expired)
 end
 local before, root = g.sessions[ARGV[7]]
@@ -32,12 +47,36 @@ local had = left(KEYS[1])
 
 local s = g.sessions[id] -- the same call sent again
 if not s then
-  local auth = math.floor(issue_at(m, math.max(tonumber(ARGV[10]), everyone(KEYS[5]) * 1000), KEYS[6]) / 1000)
-  s = { auth = auth, expires = end_of(auth * 1000, tonumber(ARGV[4])), used = auth, root = root, acr = ARGV[9] }
+  local begun = math.floor(issue_at(m, math.max(tonumber(ARGV[10]), everyone(KEYS[6]) * 1000), KEYS[7]) / 1000)
+  s = {
+    begun = begun, auth = math.min(begun, tonumber(ARGV[11])), expires = end_of(begun * 1000, tonumber(ARGV[4])),
+    used = begun, root = root, acr = ARGV[9],
+  }
   g.sessions[id] = s
+end
+
+local others, excess = {}, {}
+for other, o in pairs(g.sessions) do
+  if other ~= id then
+    o.id = other
+    table.insert(others, o)
+  end
+end
+if #others >= MOST_SESSIONS then
+  table.sort(others, function(a, b)
+    if a.used ~= b.used then return a.used < b.used end
+    if a.begun ~= b.begun then return a.begun < b.begun end
+    return a.id < b.id
+  end)
+  for i = 1, #others + 1 - MOST_SESSIONS do excess[i] = others[i].id end
+  forget(g, excess)
 end
 local record = write_session(s)
 write_profile(was, ARGV[6], ARGV[5])
 redis.call('HSET', KEYS[1], id, record)
-settle(g, had)
+if had == -1 then
+  settle(read_grants(), had)
+else
+  settle(g, had)
+end
 return { ARGV[1], record, m.before ~= 0 and m.attempt == id and 1 or 0 }

@@ -6,13 +6,14 @@
 --   '\0'                                -> marks, which hold for the whole user
 
 local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- tokens.DenialKind
-local MOST, FOLD_AFTER = 1024, 120 -- tokens.MaxDenials; tokens.FoldAfter in seconds
-local MOST_AHEAD = 3 -- seconds; no more than clocksApart makes of tokens.ClientEnd.Late
+local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- tokens.MaxDenials; MaxKeptByFold; FoldAfter in seconds
+local MOST_AHEAD = 3 -- tokens.MostAhead in seconds; no more than clocksApart makes of tokens.ClientEnd.Late
 local FOREVER = 4294967295 -- tokens.Forever
 local LIVED, REUSED = 1, 2
 
 local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that ended it; flags
-local MARKS = '>BI4I4I4c8I6'  -- version; before, till, issued, in seconds; attempt of the sign-out; its answer
+-- version; before, till, issued, folded, in seconds; attempt of the sign-out; its answer
+local MARKS, MARKS_SIZE = '>BI4I4I4I4c8I6', 31
 
 local function read_entry(v)
   if #v ~= 14 or v:byte(1) ~= 1 then unreadable(v, 1) end
@@ -36,30 +37,31 @@ local function session_ended(id)
 end
 
 local function read_marks(v)
-  if #v ~= 27 or v:byte(1) ~= 1 then unreadable(v, 1) end
+  if #v ~= MARKS_SIZE or v:byte(1) ~= 2 then unreadable(v, 2) end
   local m, _ = {}
-  _, m.before, m.till, m.issued, m.attempt, m.now = struct.unpack(MARKS, v)
-  m.gone = now >= m.till * 1000 and math.floor(now / 1000) > m.issued
+  _, m.before, m.till, m.issued, m.folded, m.attempt, m.now = struct.unpack(MARKS, v)
+  m.gone = now >= m.till * 1000 and math.floor(now / 1000) > math.max(m.issued, m.folded + FOLD_AFTER)
   return m
 end
 
 -- marks returns the marks of the user:
 --   before   the last sign-out everywhere, and till when it must be remembered
 --   issued   the latest time ahead of the clock that a token was dated by
+--   folded   nothing begins of a code that was put or taken until then
 local function marks()
   local v = redis.call('HGET', KEYS[2], '\0')
   local m = v and read_marks(v)
   if m and not m.gone then return m end
-  return { before = 0, till = 0, issued = 0, attempt = NONE, now = 0 }
+  return { before = 0, till = 0, issued = 0, folded = 0, attempt = NONE, now = 0 }
 end
 
 local function write_marks(m)
   local had = left(KEYS[2])
-  redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 1, m.before, m.till, m.issued, m.attempt, m.now))
-  lengthen(KEYS[2], had, math.max(m.till, m.issued + 1) * 1000)
+  redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
+  lengthen(KEYS[2], had, math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000)
 end
 
--- purge removes what is over; deny calls it at every sixteenth entry.
+-- purge removes what is over; deny calls it whenever the entries have doubled.
 local function purge()
   local all = redis.call('HGETALL', KEYS[2])
   for i = 1, #all, 2 do
@@ -75,23 +77,44 @@ end
 
 -- fold replaces entries by one that denies all that was issued until now. Those
 -- that may still keep something from beginning, or answer a call that is sent
--- again, stay for a while. All live about equally long, so that the end of an
--- entry tells its age.
+-- again, stay for a while; only the newest, so that the next fold is far away,
+-- and in the place of the others nothing begins of a code from before. All live
+-- about equally long, so that the end of an entry tells its age.
 local function fold()
-  local all, newest = redis.call('HGETALL', KEYS[2]), 0
-  for i = 1, #all, 2 do
-    if all[i] ~= '\0' and all[i] ~= DISABLED then newest = math.max(newest, read_entry(all[i + 1]).till) end
-  end
+  local all, newest, entries = redis.call('HGETALL', KEYS[2]), 0, {}
   for i = 1, #all, 2 do
     if all[i] ~= '\0' and all[i] ~= DISABLED then
-      local kind, d = all[i]:sub(1, 1), read_entry(all[i + 1])
-      if kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused or d.till <= newest - FOLD_AFTER then
-        redis.call('HDEL', KEYS[2], all[i])
-      end
+      local d = read_entry(all[i + 1])
+      d.id = all[i]
+      newest = math.max(newest, d.till)
+      table.insert(entries, d)
     end
   end
-  local until_now = math.max(math.floor(now / 1000), marks().issued)
-  redis.call('HSET', KEYS[2], ISSUED .. struct.pack('>I4', until_now), struct.pack(ENTRY, 1, newest, NONE, 0))
+  local gone, stay = {}, {}
+  for _, d in ipairs(entries) do
+    local kind = d.id:sub(1, 1)
+    local single = kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused
+    table.insert((single or d.till <= newest - FOLD_AFTER) and gone or stay, d)
+  end
+  local m, second = marks(), math.floor(now / 1000)
+  if #stay > KEPT then
+    table.sort(stay, function(a, b)
+      if a.till ~= b.till then return a.till > b.till end
+      return a.id < b.id
+    end)
+    for i = KEPT + 1, #stay do table.insert(gone, stay[i]) end
+    m.folded = second
+    write_marks(m)
+  end
+  for _, d in ipairs(gone) do redis.call('HDEL', KEYS[2], d.id) end
+  redis.call('HSET', KEYS[2], ISSUED .. struct.pack('>I4', math.max(second, m.issued)), struct.pack(ENTRY, 1, newest, NONE, 0))
+end
+
+-- doubled reports whether there are 16 entries, or 32, 64 and so on: what is done
+-- only then costs each entry little, however many there are.
+local function doubled(n)
+  while n > 16 and n % 2 == 0 do n = n / 2 end
+  return n == 16
 end
 
 -- deny writes an entry until `till` (s). One that is there is only prolonged:
@@ -109,7 +132,7 @@ local function deny(id, till, attempt, flags)
   local n = redis.call('HLEN', KEYS[2])
   if n > MOST then
     fold()
-  elseif n % 16 == 0 then
+  elseif doubled(n) then
     purge()
   end
 end
@@ -133,15 +156,15 @@ end
 -- denied. A date ahead of the clock is remembered, so that the next sign-out
 -- in that second reaches it, and in `ahead`, for the next end of a client: nil
 -- in a cluster, where that lies on another node. There a client is ended twice,
--- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD;
--- who signs out more often within a second gets a login that is over at once.
+-- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
+-- Nothing is dated farther ahead (tokens.MostAhead).
 local function issue_at(m, begun_after, ahead)
-  local floor = math.max(m.before, math.floor(begun_after / 1000))
-  if math.floor(now / 1000) > floor then return now end
-  local at = floor + 1
-  if not ahead then at = math.min(at, math.floor(now / 1000) + MOST_AHEAD) end
+  local second, mark = math.floor(now / 1000), math.floor(begun_after / 1000)
+  if second > math.max(m.before, mark) then return now end
+  local at = math.max(math.min(m.before + 1, second + MOST_AHEAD - 1), math.min(mark + 1, second + MOST_AHEAD))
   if at > m.issued then
     m.issued = at
+    m.folded = math.max(m.folded, marks().folded) -- this call may have folded meanwhile
     write_marks(m)
   end
   if ahead then dated_ahead(ahead, at) end

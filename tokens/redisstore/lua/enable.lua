@@ -14,7 +14,7 @@ local till, all = now + FOLD_AFTER * 1000, redis.call('HGETALL', KEYS[2])
 for i = 1, #all, 2 do
   if all[i] == '\0' then
     local m = read_marks(all[i + 1])
-    till = math.max(till, m.till * 1000, (m.issued + 1) * 1000)
+    till = math.max(till, m.till * 1000, (m.issued + 1) * 1000, (m.folded + FOLD_AFTER + 1) * 1000)
   else
     till = math.max(till, read_entry(all[i + 1]).till * 1000)
   end

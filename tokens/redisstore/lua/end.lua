@@ -1,10 +1,10 @@
 -- Ends grants of one user and denies their access tokens.
 --
--- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user
---        4 the families that the last sign-out everywhere has ended
+-- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user   4 their bodies
+--        5 the families that the last sign-out everywhere has ended
 -- ARGV   1 number of the call    2 grace ms    3 tokens.EndScope  4 family   5 session   6 deny for ms   7 attempt
 --        8 when it was answered ms, when it is repeated after a failover: what was begun since does not end
--- Result {number of the call, now ms, {ids of the families that lived}}
+-- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before}
 
 local scope, id, session, deny_for, attempt = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
 local till = end_of(now, deny_for)
@@ -15,8 +15,9 @@ local function family()
   local lived = v and not dead(read_family(v))
   if v then forget_family(id) end
   deny(FAMILY_ENDED .. id, till, attempt, lived and LIVED or 0)
-  if lived or d and d.lived and d.attempt == attempt then return { id } end
-  return {}
+  local new = v or not d or d.attempt == attempt
+  if lived or d and d.lived and d.attempt == attempt then return { id }, new end
+  return {}, new
 end
 
 -- The session is denied as long as access tokens live: some came without a
@@ -25,8 +26,8 @@ local function whole_session()
   local g, ended = read_grants(), ended_by(attempt) -- by this very call, when it was first sent
   local had, gone, signed_in = left(KEYS[1]), {}, {}
   local root = g.sessions[session] and g.sessions[session].root or session
-  for other, f in pairs(g.families) do
-    if f.session == root then table.insert(gone, other) end
+  for other, v in pairs(g.families) do
+    if v:sub(SESSION_AT, SESSION_AT + 7) == root then table.insert(gone, other) end
   end
   for other, s in pairs(g.sessions) do
     if (s.root or other) == root then table.insert(signed_in, other) end
@@ -34,11 +35,13 @@ local function whole_session()
   table.sort(gone)
   local lived = {}
   for _, other in ipairs(gone) do
-    if not dead(g.families[other]) then
+    if lives(g, other) then
       lived[other] = true
       table.insert(ended, other)
     end
   end
+  local d = entry(SESSION_ENDED .. root)
+  local new = #gone > 0 or #signed_in > 0 or not d or d.attempt == attempt
   forget(g, signed_in)
   forget(g, gone)
   if had == -1 then settle(g, had) end
@@ -46,7 +49,7 @@ local function whole_session()
     deny(FAMILY_ENDED .. other, till, attempt, lived[other] and LIVED or 0)
   end
   deny(SESSION_ENDED .. root, till, attempt, 0)
-  return ended
+  return ended, new
 end
 
 -- The sign-out of a user, after a replica was promoted that may not know it.
@@ -54,15 +57,15 @@ local function user_again(at)
   local m, before = marks(), math.floor(at / 1000)
   if m.before >= before then return end
   local g, had, gone = read_grants(), left(KEYS[1]), {}
-  for other, f in pairs(g.families) do
-    if f.created <= before then table.insert(gone, other) end
+  for other, v in pairs(g.families) do
+    if struct.unpack('>I4', v, CREATED_AT) <= before then table.insert(gone, other) end
   end
   for other, s in pairs(g.sessions) do
-    if s.auth <= before then table.insert(gone, other) end
+    if s.begun <= before then table.insert(gone, other) end
   end
   forget(g, gone)
   if had == -1 then settle(g, had) end
-  redis.call('DEL', KEYS[3])
+  redis.call('UNLINK', KEYS[3], KEYS[4])
   m.before, m.now, m.till, m.attempt = before, at, math.max(m.till, end_of(at, deny_for)), attempt
   write_marks(m)
 end
@@ -71,25 +74,25 @@ local function user()
   local m = marks()
   if m.before == 0 or m.attempt ~= attempt then
     local lived
-    m, lived = end_all(read_grants(), m, deny_for, attempt, KEYS[3], KEYS[4])
+    m, lived = end_all(read_grants(), m, deny_for, attempt, KEYS[3], KEYS[4], KEYS[5])
     now = m.now
     return lived
   end
   now = m.now -- the same call sent again; a login in between stays
-  return redis.call('LRANGE', KEYS[4], 0, -1)
+  return redis.call('LRANGE', KEYS[5], 0, -1)
 end
 
-local ended = {}
+local ended, new = {}, true
 if scope == 1 then
-  ended = family()
+  ended, new = family()
 elseif scope == 2 then
-  ended = whole_session()
+  ended, new = whole_session()
 elseif scope == 3 then
   local had = left(KEYS[1])
-  redis.call('HDEL', KEYS[1], session)
+  new = redis.call('HDEL', KEYS[1], session) == 1
   if had == -1 then settle(read_grants(), had) end
 else
   if ARGV[8] then user_again(tonumber(ARGV[8])) else ended = user() end
   if scope == 5 then deny(DISABLED, FOREVER, attempt, 0) end
 end
-return { ARGV[1], now, ended }
+return { ARGV[1], now, ended, new and 1 or 0 }

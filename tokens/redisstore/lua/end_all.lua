@@ -4,13 +4,13 @@
 -- returns the marks, and the families that lived, which it keeps in `list` for
 -- the same call sent again. They need no entry each: `before` denies all their
 -- tokens, and no login until then begins another one.
-local function end_all(g, m, deny_for, attempt, codes, list)
+local function end_all(g, m, deny_for, attempt, codes, bodies, list)
   local lived = {}
-  for id, f in pairs(g.families) do
-    if not dead(f) then table.insert(lived, id) end
+  for id in pairs(g.families) do
+    if lives(g, id) then table.insert(lived, id) end
   end
   table.sort(lived)
-  redis.call('DEL', codes, list)
+  redis.call('UNLINK', codes, bodies, list)
   forget_all(g)
   -- A token that is dated ahead of the clock is reached as well.
   m.before = math.max(math.floor(now / 1000), m.before, m.issued)
@@ -18,7 +18,9 @@ local function end_all(g, m, deny_for, attempt, codes, list)
   m.till = math.max(m.till, end_of(m.now, deny_for))
   m.attempt = attempt
   write_marks(m)
-  for _, id in ipairs(lived) do redis.call('RPUSH', list, id) end
+  for i = 1, #lived, 1000 do
+    redis.call('RPUSH', list, unpack(lived, i, math.min(i + 999, #lived)))
+  end
   if #lived > 0 then lengthen(list, -2, m.till * 1000) end
   return m, lived
 end

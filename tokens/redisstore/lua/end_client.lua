@@ -3,7 +3,7 @@
 -- between was dated by that second, but no further than anything is dated.
 -- After a failover it is repeated, and then only sets what was set before.
 --
--- KEYS   1 watermarks of the clients: client -> version, seconds   2 the latest date ahead of the clock
+-- KEYS   1 watermarks of the clients: client -> record (lua/watermark.lua)   2 the latest date ahead of the clock
 -- ARGV   1 number of the call   2 client   3 watermark in seconds, when it is repeated
 -- Result {number of the call, watermark in seconds}
 
@@ -14,10 +14,14 @@ if ARGV[3] then
 else
   was = math.max(was, everyone(KEYS[1]))
   if client == NONE then -- the others' have dated tokens, too
-    for _, other in ipairs(redis.call('HKEYS', KEYS[1])) do was = math.max(was, watermark(KEYS[1], other)) end
+    for _, other in ipairs(redis.call('HKEYS', KEYS[1])) do
+      local mark = watermark(KEYS[1], other)
+      if mark == 0 then redis.call('HDEL', KEYS[1], other) end -- it holds no more
+      was = math.max(was, mark)
+    end
   end
   if was >= before then before = math.max(was, before + 1) end
   before = math.max(before, tonumber(redis.call('GET', KEYS[2]) or 0))
 end
-redis.call('HSET', KEYS[1], client, struct.pack('>BI4', 1, before))
+redis.call('HSET', KEYS[1], client, struct.pack(WATERMARK, 2, before, 0))
 return { ARGV[1], before }

@@ -38,3 +38,23 @@ local function dead(f)
   local e = family_end(f)
   return e ~= 0 and now >= e
 end
+
+-- Where things stand in a record: of a user's many families only these are read.
+local CLIENT_AT, SESSION_AT, CREATED_AT, ENDS_AT, ROTATED_AT = 2, 22, 34, 42, 50
+
+-- end_in is family_end of a record.
+local function end_in(v)
+  if #v ~= FAMILY_SIZE or v:byte(1) ~= 1 then unreadable(v, 1) end
+  local expires, idle = struct.unpack('>I4I4', v, ENDS_AT)
+  return earlier(expires, idle) * 1000
+end
+
+-- older orders the records of families by created, rotated and id.
+local function older(v, id, w, other)
+  local a, b = struct.unpack('>I4', v, CREATED_AT), struct.unpack('>I4', w, CREATED_AT)
+  if a == b then
+    a, b = struct.unpack('>I6', v, ROTATED_AT), struct.unpack('>I6', w, ROTATED_AT)
+  end
+  if a ~= b then return a < b end
+  return id < other
+end

@@ -1,13 +1,16 @@
 -- Returns the text of a grant.
 --
--- KEYS   1 grants: id -> version, text
--- ARGV   1 number of the call   2 id
+-- KEYS   1 the grant: version; until, in seconds, 0 for good; text
+-- ARGV   1 number of the call
 -- Result {number of the call, text, or false if there is none}
 
-local v = redis.call('HGET', KEYS[1], ARGV[2])
-if not v then
-  own_refusal(KEYS[1])
+local v, till, _ = redis.call('GET', KEYS[1])
+if v then
+  if v:byte(1) ~= 2 or #v < 5 then unreadable(v, 2) end
+  _, till = struct.unpack('>BI4', v)
+end
+if not v or till ~= 0 and now >= till * 1000 then
+  own_refusal_of(KEYS[1])
   return { ARGV[1], false }
 end
-if v:byte(1) ~= 1 then unreadable(v, 1) end
-return { ARGV[1], v:sub(2) }
+return { ARGV[1], v:sub(6) }

@@ -1,6 +1,6 @@
 -- Prelude: all that a user holds, in the hash KEYS[1]. A field's length tells what it is:
 --   16  family id   -> packed family
---    8  session id  -> packed session: version 1, and 16 if the root (8) follows; the rest is the acr
+--    8  session id  -> packed session: version 2, and 16 if the root (8) follows; the rest is the acr
 --    1  'p'         -> profile: version 1, and 16 if the fingerprint (8) follows, and 32 if the number of
 --                      further pieces (1) does; first piece
 --    2  'p', number -> further piece of the profile
@@ -9,17 +9,17 @@
 -- ARGV[2] is for how long the profile is kept when all else is over.
 
 local GRACE = tonumber(ARGV[2])
-local SESSION = '>BI4I4I4' -- version; authenticated, expires, last used, in seconds
+local SESSION = '>BI4I4I4I4' -- version; begun, authenticated (0 for not known), expires, last used, in seconds
 
 -- read_session reads a session. Its root is nil where that is the session itself.
 local function read_session(v)
-  local head, at = v:byte(1), 14
-  if #v < 13 or head ~= 1 and head ~= 17 then unreadable(v, 1) end
+  local head, at = v:byte(1), 18
+  if #v < 17 or head ~= 2 and head ~= 18 then unreadable(v, 2) end
   local s, _ = {}
-  _, s.auth, s.expires, s.used = struct.unpack(SESSION, v)
-  if head == 17 then
-    s.root, at = v:sub(14, 21), 22
-    if #s.root ~= 8 then unreadable(v, 17) end
+  _, s.begun, s.auth, s.expires, s.used = struct.unpack(SESSION, v)
+  if head == 18 then
+    s.root, at = v:sub(18, 25), 26
+    if #s.root ~= 8 then unreadable(v, 18) end
   end
   s.acr = v:sub(at)
   return s
@@ -30,7 +30,7 @@ local function session_over(s)
 end
 
 local function write_session(s)
-  return struct.pack(SESSION, s.root and 17 or 1, s.auth, s.expires, s.used) .. (s.root or '') .. s.acr
+  return struct.pack(SESSION, s.root and 18 or 2, s.begun, s.auth, s.expires, s.used) .. (s.root or '') .. s.acr
 end
 
 -- read_profile makes a profile of the value of 'p'; nil where there is none.
@@ -80,17 +80,18 @@ local function write_profile(was, fingerprint, text)
   redis.call('HSET', KEYS[1], 'p', string.char(head) .. table.concat(fields) .. text)
 end
 
--- read_grants reads everything: families and sessions by id, the fields of the
--- profile with their values, and the ids of what has expired.
+-- read_grants reads everything: the records of families and when those end,
+-- sessions by id, the fields of the profile with their values, and the ids of what
+-- has expired. There are no more than tokens.MaxFamilies and MaxSessions allow.
 local function read_grants()
   local all = redis.call('HGETALL', KEYS[1])
-  local g = { families = {}, sessions = {}, profile = {}, expired = {} }
+  local g = { families = {}, ends = {}, sessions = {}, profile = {}, expired = {} }
   for i = 1, #all, 2 do
     local id, v = all[i], all[i + 1]
     if #id == 16 then
-      local f = read_family(v)
-      g.families[id] = f
-      if dead(f) then table.insert(g.expired, id) end
+      local e = end_in(v)
+      g.families[id], g.ends[id] = v, e
+      if e ~= 0 and now >= e then table.insert(g.expired, id) end
     elseif #id == 8 then
       local s = read_session(v)
       g.sessions[id] = s
@@ -103,21 +104,26 @@ local function read_grants()
   return g
 end
 
+-- lives reports whether a family of g is not dead.
+local function lives(g, id)
+  local e = g.ends[id]
+  return e == 0 or now < e
+end
+
 -- forget removes fields and what was read of them.
 local function forget(g, ids)
   for i = 1, #ids, 1000 do
     redis.call('HDEL', KEYS[1], unpack(ids, i, math.min(i + 999, #ids)))
   end
   for _, id in ipairs(ids) do
-    g.families[id], g.sessions[id] = nil, nil
+    g.families[id], g.ends[id], g.sessions[id] = nil, nil, nil
   end
 end
 
 -- settle makes the hash, which had `had` left, live as long as what is in g.
 local function settle(g, had)
   local till = now
-  for _, f in pairs(g.families) do
-    local e = family_end(f)
+  for _, e in pairs(g.ends) do
     if e == 0 then return lengthen(KEYS[1], had, 0) end
     till = math.max(till, e)
   end
@@ -139,8 +145,8 @@ end
 -- forget_all removes everything but the profile.
 local function forget_all(g)
   local had = left(KEYS[1])
-  redis.call('DEL', KEYS[1]) -- what is written anew is compact again
-  g.families, g.sessions = {}, {}
+  redis.call('UNLINK', KEYS[1]) -- what is written anew is compact again
+  g.families, g.ends, g.sessions = {}, {}, {}
   if #g.profile > 0 then
     redis.call('HSET', KEYS[1], unpack(g.profile))
     redis.call('PEXPIREAT', KEYS[1], (had >= 0 and now + had or now + GRACE) - SHIFT)

@@ -16,7 +16,7 @@ end
 if not held[1] then return none() end
 local s = read_session(held[1])
 local unused = now - s.used * 1000
-if session_over(s) or s.auth <= everyone(KEYS[2]) or idle > 0 and unused >= idle then
+if session_over(s) or s.begun <= everyone(KEYS[2]) or idle > 0 and unused >= idle then
   return none()
 end
 local profile = read_profile(held[2])

@@ -1,13 +1,16 @@
 -- Prelude: how long ago all of a client, or of everyone, was ended.
 
+local WATERMARK, WATERMARK_SIZE = '>BI4I4', 9 -- version; before; till when it holds, 0 for ever, in seconds
+
 -- watermark returns that of a client (s), 0 for none, from the hash `key`,
 -- which is nil in a cluster: there it lies on another node, and what the caller
 -- knows of it counts.
 local function watermark(key, client)
   local v = key and redis.call('HGET', key, client)
   if not v then return 0 end
-  if #v ~= 5 or v:byte(1) ~= 1 then unreadable(v, 1) end
-  local _, seconds = struct.unpack('>BI4', v)
+  if #v ~= WATERMARK_SIZE or v:byte(1) ~= 2 then unreadable(v, 2) end
+  local _, seconds, till = struct.unpack(WATERMARK, v)
+  if till ~= 0 and now >= till * 1000 then return 0 end
   return seconds
 end
 
