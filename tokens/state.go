@@ -23,6 +23,9 @@ type State struct {
 	grants     *grantCache
 	history    *historian
 	secretWork *secretWork
+	node       NodeMark
+	owed       *owedAnswers
+	attempts   keptAttempts
 	settings   atomic.Pointer[Settings]
 	observer   Observer
 	clock      func() time.Time
@@ -71,6 +74,10 @@ func NewState(c StateConfig) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
+	node, err := newNodeMark()
+	if err != nil {
+		return nil, err
+	}
 	keys := NewKeyRing(c.Store, c.Observer, c.Clock)
 	denylist.keysChanged = keys.look
 	s := &State{
@@ -81,6 +88,8 @@ func NewState(c StateConfig) (*State, error) {
 		grants:     newGrantCache(c.Store),
 		history:    newHistorian(c.Store),
 		secretWork: newSecretWork(),
+		node:       node,
+		owed:       newOwedAnswers(c.Store, c.Clock),
 		observer:   c.Observer,
 		clock:      c.Clock,
 	}
@@ -151,6 +160,7 @@ func (s *State) open(ctx context.Context) error {
 		return err
 	}
 	s.setHealth(ctx, Health{Checked: s.clock(), Born: s.born()})
+	_, _ = s.Store.Beat(ctx, BeatRequest{Node: s.node, Settled: true}) // before it rotates anything
 	watch := &heartbeat{state: s}
 	background, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
@@ -158,6 +168,7 @@ func (s *State) open(ctx context.Context) error {
 	s.running.Go(func() { s.supervise(background, "feed", s.Denylist.follow) })
 	s.running.Go(func() { s.supervise(background, "history", s.history.run) })
 	s.running.Go(func() { s.supervise(background, "heartbeat", watch.run) })
+	s.running.Go(func() { s.supervise(background, "unanswered", s.owed.run) })
 	s.running.Go(func() { s.Keys.Run(background) }) // which recovers by itself
 	s.opened.Store(true)
 	return nil
@@ -233,10 +244,25 @@ func (s *State) Close() error {
 	if stop != nil {
 		stop()
 		s.running.Wait() // not under the lock, which the heartbeat may want
+		s.leave()
 	}
 	s.Denylist.cache.Close()
 	s.Cache.Close()
 	return s.Store.Close()
+}
+
+// leave takes leave of the store. A node that still owes answers stays in it, as one that is silent.
+func (s *State) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	defer cancel()
+	if s.owed.settleAll(ctx) {
+		_, _ = s.Store.Beat(ctx, BeatRequest{Node: s.node, Leaving: true})
+	}
+}
+
+// storeTime returns the store's time, as far as our clock tells.
+func (s *State) storeTime() time.Time {
+	return s.clock().Add(-s.health.Load().ClockSkew).Truncate(time.Millisecond)
 }
 
 // secrets returns the configured secrets.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -14,7 +15,23 @@ type decision struct {
 	run  func(*txn) error // may run more than once; the last run counts
 	err  error
 	done chan struct{} // closed when the outcome is durable, or err set
+
+	fate atomic.Int32 // of the constants below
 }
+
+const (
+	waits   int32 = iota // in the queue
+	begun                // it runs, or has run
+	dropped              // its caller had left before
+)
+
+// begin reports whether a decision is to run: unless its caller has left. Once
+// it has begun it is run to its end.
+func (d *decision) begin() bool { return d.fate.CompareAndSwap(waits, begun) || d.fate.Load() == begun }
+
+// drop is called when the caller leaves, and reports whether the decision will
+// never run.
+func (d *decision) drop() bool { return d.fate.CompareAndSwap(waits, dropped) }
 
 // committer runs the decisions of all goroutines, in the order of their
 // arrival, and makes all that wait durable with one fsync (group commit).
@@ -31,8 +48,9 @@ type decision struct {
 // or panic. Should that very step fail, the whole transaction is dropped and
 // each decision runs again alone.
 type committer struct {
-	db    *bolt.DB
-	clock *clock
+	db        *bolt.DB
+	clock     *clock
+	alongside func(*txn) // adds its writes to a transaction that has others
 
 	mu      sync.Mutex
 	arrived sync.Cond
@@ -41,8 +59,8 @@ type committer struct {
 	stopped chan struct{}
 }
 
-func newCommitter(db *bolt.DB, c *clock) *committer {
-	m := &committer{db: db, clock: c, stopped: make(chan struct{})}
+func newCommitter(db *bolt.DB, c *clock, alongside func(*txn)) *committer {
+	m := &committer{db: db, clock: c, alongside: alongside, stopped: make(chan struct{})}
 	m.arrived.L = &m.mu
 	go m.loop()
 	return m
@@ -113,6 +131,9 @@ func (m *committer) together(batch []*decision) (alone bool) {
 			changed := false
 			t := txn{tx: tx}
 			for _, d := range batch {
+				if !d.begin() {
+					continue
+				}
 				t.now = m.clock.now()
 				t.writes = t.writes[:0]
 				if d.err = protect(func() error { return d.run(&t) }); d.err != nil {
@@ -127,7 +148,9 @@ func (m *committer) together(batch []*decision) (alone bool) {
 			if !changed {
 				return errUnchanged
 			}
-			return nil
+			t.writes = t.writes[:0]
+			m.alongside(&t)
+			return t.apply()
 		})
 	})
 	if err == nil || errors.Is(err, errUnchanged) {

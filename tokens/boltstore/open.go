@@ -43,9 +43,12 @@ func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResu
 	if err != nil {
 		return tokens.OpenResult{}, err
 	}
-	f := &file{db: db, committer: newCommitter(db, &s.clock)}
+	f := &file{db: db, committer: newCommitter(db, &s.clock, s.nodes.alongside)}
 	f.sweeper = newSweeper(s, f)
 	result, err := commitIn(ctx, f, apply)
+	if err == nil {
+		_, err = viewIn(s, f, func(t *txn) (struct{}, error) { return struct{}{}, s.nodes.load(t) })
+	}
 	if err != nil {
 		return tokens.OpenResult{}, errors.Join(err, f.close())
 	}

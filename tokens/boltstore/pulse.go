@@ -7,11 +7,24 @@ import (
 )
 
 // Beat implements tokens.Pulse. A file has no other primary, and is the same as
-// long as it is open.
-func (s *Store) Beat(ctx context.Context) (tokens.Beat, error) {
-	return view(ctx, s, "beat", func(t *txn) (tokens.Beat, error) {
-		var o openingRecord
-		_, err := t.read(meta, metaOpening, &o)
-		return tokens.Beat{Now: t.now, Born: o.born}, err
+// long as it is open. Only the first beat of a node and the last one write.
+func (s *Store) Beat(ctx context.Context, r tokens.BeatRequest) (tokens.Beat, error) {
+	var b tokens.Beat
+	err := s.call(ctx, "beat", func(f *file) (err error) {
+		if r.Node != (tokens.NodeMark{}) && (r.Leaving || !s.nodes.known(r, s.clock.now())) {
+			enter := func(t *txn) (struct{}, error) { return struct{}{}, s.nodes.enter(t, r) }
+			if _, err := commitIn(ctx, f, enter); err != nil {
+				return err
+			}
+		}
+		b, err = viewIn(s, f, beat)
+		return err
 	})
+	return b, err
+}
+
+func beat(t *txn) (tokens.Beat, error) {
+	var o openingRecord
+	_, err := t.read(meta, metaOpening, &o)
+	return tokens.Beat{Now: t.now, Born: o.born}, err
 }

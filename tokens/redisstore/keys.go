@@ -25,6 +25,7 @@ import (
 //	<prefix>{<prefix>clients}grants  texts of the grants
 //	<prefix>{<prefix>clients}keys    the sealed signing keys
 //	<prefix>{<prefix>clients}store   what the store knows of itself
+//	<prefix>{<prefix>clients}nodes   when each node has last vouched for itself (lua/born.lua)
 //
 // The others stand alone:
 //

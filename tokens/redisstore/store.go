@@ -101,6 +101,7 @@ type Store struct {
 
 	replication *replication
 	serverClock atomic.Pointer[clockReading] // see late.go
+	self        atomic.Value                 // the tokens.NodeMark of this process
 }
 
 var _ tokens.Store = (*Store)(nil)
@@ -228,11 +229,11 @@ func (s *Store) eval(ctx context.Context, c *connection, sc *script, keys []stri
 	all := make([]any, 0, len(args)+1)
 	all = append(append(all, number), args...)
 	if spends {
-		all[0] = s.until(ctx, c, number)
+		all[0] = s.until(ctx, c, number, s.serverClock.Load())
 	}
 	v, err := s.send(ctx, c, sc, keys, all)
-	if err == nil && isLate(v) { // and yet somebody waits
-		all[0] = number
+	if clock := foundLate(v); clock != nil { // and yet somebody waits: its clock is another one
+		all[0] = s.until(ctx, c, number, clock)
 		v, err = s.send(ctx, c, sc, keys, all)
 	}
 	if !committed(err) {
