@@ -29,7 +29,7 @@ const (
 // The error is TemporarilyUnavailable: the call has failed, or the others could
 // not be told. They will be, and find out by themselves within their MaxLag.
 func (d *Denylist) Settle(ctx context.Context, user UserTag, denied bool, err error) error {
-	if denied || err != nil && !hasEndedNothing(err) {
+	if (denied || err != nil) && !hasEndedNothing(err) {
 		d.Changed(user)
 	}
 	if denied && err == nil {

@@ -89,7 +89,7 @@ func NewState(c StateConfig) (*State, error) {
 		history:    newHistorian(c.Store),
 		secretWork: newSecretWork(),
 		node:       node,
-		owed:       newOwedAnswers(c.Store, c.Clock),
+		owed:       newOwedAnswers(c.Store),
 		observer:   c.Observer,
 		clock:      c.Clock,
 	}

@@ -14,13 +14,13 @@ import (
 // silent: see Decide for what follows.
 const (
 	// DoubtFor is how long before it last vouched for itself a node may have
-	// rotated what it had not answered by then. No call takes longer than
-	// decisionTime, and with what is owed for settleTime no node vouches.
-	DoubtFor = decisionTime + settleTime
+	// rotated what it had not answered by then: no call takes longer than
+	// decisionTime.
+	DoubtFor = decisionTime + 5*time.Second
 	// SilentAfter is for how long a node that is well does not vouch for itself.
 	SilentAfter = 3 * beatEvery
 
-	settleTime     = 5 * time.Second
+	settleTime     = 5 * time.Second        // of one call
 	settleEvery    = 250 * time.Millisecond // while the store can't be told
 	maxOwedAnswers = 1 << 17                // about thirty megabytes
 	maxAttempts    = 16                     // of one presentation
@@ -90,21 +90,14 @@ type presentation struct {
 // the first ones are kept: those that follow in an outage never reach the store.
 type owedAnswers struct {
 	store Families
-	clock func() time.Time
 	woken chan struct{}
 
 	mu   sync.Mutex
-	owed map[presentation]*owedAnswer
+	owed map[presentation]*UnansweredRequest
 }
 
-// owedAnswer is a request, and when it came.
-type owedAnswer struct {
-	UnansweredRequest
-	since time.Time
-}
-
-func newOwedAnswers(store Families, clock func() time.Time) *owedAnswers {
-	return &owedAnswers{store: store, clock: clock, woken: make(chan struct{}, 1), owed: make(map[presentation]*owedAnswer)}
+func newOwedAnswers(store Families) *owedAnswers {
+	return &owedAnswers{store: store, woken: make(chan struct{}, 1), owed: make(map[presentation]*UnansweredRequest)}
 }
 
 // add remembers a presentation.
@@ -114,7 +107,7 @@ func (o *owedAnswers) add(r UnansweredRequest) {
 	key := presentation{r.Family, r.Presented}
 	switch owed := o.owed[key]; {
 	case owed == nil && len(o.owed) < maxOwedAnswers:
-		o.owed[key] = &owedAnswer{UnansweredRequest: r, since: o.clock()}
+		o.owed[key] = &r
 	case owed != nil && len(owed.Attempts) < maxAttempts:
 		owed.Attempts = slices.Concat(owed.Attempts, r.Attempts) // whoever tells the store reads the old ones
 	}
@@ -133,7 +126,7 @@ func (o *owedAnswers) settle(ctx context.Context, key presentation) error {
 		o.mu.Unlock()
 		return nil
 	}
-	r := owed.UnansweredRequest
+	r := *owed
 	o.mu.Unlock()
 	if err := o.store.Unanswered(ctx, r); err != nil {
 		return fmt.Errorf("telling the store that a refresh was not answered: %w", err)
@@ -146,17 +139,11 @@ func (o *owedAnswers) settle(ctx context.Context, key presentation) error {
 	return nil
 }
 
-// settled reports whether nothing is owed, or only for a short time.
+// settled reports whether nothing is owed.
 func (o *owedAnswers) settled() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	now := o.clock()
-	for _, owed := range o.owed {
-		if now.Sub(owed.since).Abs() >= settleTime {
-			return false
-		}
-	}
-	return true
+	return len(o.owed) == 0
 }
 
 // run tells the store of all, as soon as it can be told, until ctx ends.
@@ -179,7 +166,7 @@ func (o *owedAnswers) settleAll(ctx context.Context) bool {
 		_ = o.settle(call, key) // else it is still there
 		cancel()
 	}
-	return len(o.keys()) == 0
+	return o.settled()
 }
 
 func (o *owedAnswers) keys() []presentation {

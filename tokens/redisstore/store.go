@@ -183,14 +183,24 @@ func (s *Store) run(ctx context.Context, op string, run func(ctx context.Context
 	case s.opening.Load() == nil:
 		return errNotOpen
 	}
-	return s.within(ctx, s.conn, func(ctx context.Context, c *connection) error {
+	return s.neverSent(s.within(ctx, s.conn, func(ctx context.Context, c *connection) error {
 		if !readers[op] {
 			if err := s.mayDecide(ctx, c); err != nil {
 				return err
 			}
 		}
 		return run(ctx, c)
-	})
+	}))
+}
+
+// neverSent marks the error of a call that a breaker has refused. In a Cluster it
+// may have been sent to another server before.
+func (s *Store) neverSent(err error) error {
+	var refused *unansweredError
+	if errors.As(err, &refused) && s.options.Mode != Cluster {
+		return tokens.EndedNothing(err)
+	}
+	return err
 }
 
 // within runs something under the deadline of a call and explains its error.
