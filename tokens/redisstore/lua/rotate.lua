@@ -52,14 +52,10 @@ local function advance()
   f.idle = end_of(now, idle_lifetime)
 end
 
--- touch writes what is there, so that a caller who waits for replicas waits for it.
-local function touch()
+-- again answers with what is there, and writes it, so that a caller who waits for
+-- replicas waits for it.
+local function again(outcome)
   redis.call('HSET', KEYS[1], id, held[1])
-end
-
--- again answers with what is there.
-local function again(outcome, begun)
-  touch()
   return answer(outcome, issue_at(marks(), begun, KEYS[4]), write_family(f), profile.text)
 end
 
@@ -77,16 +73,16 @@ elseif presented > f.generation then
   outcome = HEALED
   advance()
 elseif presented == f.generation and rotation and f.attempt ~= NONE and age < settle_for and age > -settle_for then
-  return again(YOUNG, begun)
+  return again(YOUNG)
 elseif presented == f.generation then
   outcome = rotation and ROTATED or KEPT
   advance()
 elseif parent and f.attempt == attempt then
-  return again(ROTATED, begun) -- the same call sent again
+  return again(ROTATED) -- the same call sent again
 elseif parent and f.attempt ~= UNANSWERED and f.attempt ~= NONE and age < leeway and age > -leeway then
-  return again(REPLAYED, begun)
+  return again(REPLAYED)
 elseif anew and not rotation then
-  return again(REPLAYED, begun)
+  return again(REPLAYED)
 elseif anew then
   outcome = ROTATED
   advance()
