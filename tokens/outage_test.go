@@ -272,6 +272,42 @@ func TestR1HungUp(t *testing.T) {
 	g.refusedRefresh(token, tokens.ReasonReuse)
 }
 
+// TestR1NextProcess: a process that has taken leave leaves no doubt behind, one
+// that still owed an answer does.
+func TestR1NextProcess(t *testing.T) {
+	for _, owes := range []bool{false, true} {
+		t.Run(fmt.Sprint(owes), func(t *testing.T) {
+			path, now := filepath.Join(t.TempDir(), "test.db"), time.Now().Truncate(time.Second)
+			next := func() (*gateway, *lossyStore) {
+				g := &gateway{t: t, now: now, events: &events{}}
+				store := &lossyStore{Store: boltstore.New(boltstore.Options{Path: path, Clock: g.clock})}
+				g.start(store, g.clock)
+				return g, store
+			}
+			g, store := next()
+			token := g.login().RefreshToken
+			if owes {
+				store.lost.Store(true)
+				_, err := g.token("spa", refreshRequest(token))
+				refused(t, err, tokens.TemporarilyUnavailable, "")
+				store.away.Store(true) // for the process that ends, to the end
+			} else {
+				g.refreshOK(token)
+			}
+			if err := g.state.Close(); err != nil {
+				t.Fatal(err)
+			}
+			now = now.Add(time.Hour)
+			g, _ = next()
+			if owes {
+				g.refreshOK(token)
+				g.pass(time.Minute)
+			}
+			g.refusedRefresh(token, tokens.ReasonReuse)
+		})
+	}
+}
+
 // TestR1Code: the answer to the exchange of a code is lost, once where the code is
 // taken and once where the family begins. The client that comes again gets its
 // tokens, and whoever comes then ends them.

@@ -43,16 +43,14 @@ func (s *Store) Rotate(ctx context.Context, r tokens.RotateRequest) (tokens.Rota
 		if res, err = s.rotate(ctx, c, s.scripts().rotate, r, "?", time.Time{}); res.Outcome != unsure {
 			return err
 		}
-		silent, is, err := s.silence(ctx, c, res.Family.Attempt.Node())
-		if err != nil {
-			return err
+		node, since := "", time.Time{}
+		if r.Presented+1 == res.Family.Generation {
+			if node, since, err = s.silence(ctx, c, res.Family); err != nil {
+				return err
+			}
 		}
 		sure = true
-		node := ""
-		if is {
-			node = string(silent.Node[:])
-		}
-		res, err = s.rotate(ctx, c, s.scripts().reuse, r, node, silent.Since)
+		res, err = s.rotate(ctx, c, s.scripts().reuse, r, node, since)
 		return err
 	})
 	ended := committed(err) && res.Outcome == tokens.RotateReused

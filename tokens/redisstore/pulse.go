@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -39,20 +40,31 @@ func (s *Store) Beat(ctx context.Context, r tokens.BeatRequest) (tokens.Beat, er
 	return b, a.err
 }
 
-// silence asks whether a node is silent. One that nobody knows is not, and this
-// one has told all that it owes about a family before it asks about that.
-func (s *Store) silence(ctx context.Context, c *connection, node tokens.NodeMark) (silence tokens.Silence, silent bool, err error) {
-	if s.self.Load() == node {
-		return silence, false, nil
+// errUnsure passes by itself: within a second, or within tokens.SilentAfter.
+var errUnsure = fmt.Errorf("%w: whether a refresh was answered is for another node to say, which has not said so yet", ErrUnreachable)
+
+// silence returns the node that made the current generation of a family, and
+// since when it is silent, where it is; "" where it is not. A node that nobody
+// knows is not silent, and this one has told all that it owes about a family
+// before it asks about that. One that has said nothing since it made the
+// generation may have died just now: then nobody can tell yet.
+func (s *Store) silence(ctx context.Context, c *connection, f tokens.Family) (node string, since time.Time, err error) {
+	maker := f.Attempt.Node()
+	if s.self.Load() == maker {
+		return "", since, nil
 	}
-	a, err := s.eval(ctx, c, s.scripts().vouched, []string{s.nodesKey()}, node[:])
+	a, err := s.eval(ctx, c, s.scripts().vouched, []string{s.nodesKey()}, maker[:])
 	if err != nil {
-		return silence, false, err
+		return "", since, err
 	}
 	now, vouched := a.millis(), a.millis()
-	if vouched.IsZero() {
-		return silence, false, a.err
+	switch silence, silent := tokens.SilenceOf(maker, vouched, now); {
+	case a.err != nil || vouched.IsZero():
+		return "", since, a.err
+	case silent:
+		return string(maker[:]), silence.Since, nil
+	case f.Rotated.After(vouched):
+		return "", since, errUnsure
 	}
-	silence, silent = tokens.SilenceOf(node, vouched, now)
-	return silence, silent, a.err
+	return "", since, nil
 }
