@@ -118,15 +118,14 @@ const (
 // RotateKept or RotateHealed. A store calls it inside its transaction; the
 // Redis store says the same in Lua and a parity test holds the two together.
 //
-//	presented, where n is current   answer
-//	n                               rotate to n+1
-//	n-1, by the attempt that made n n again: the call was sent twice
-//	n-1, n was never answered       n again, as if it were made now
-//	n-1, n is younger than Leeway   n again; repeats do not extend the leeway
-//	n-1, n was made by a node that
-//	     can't say that it answered n again, as if it were made now
-//	n-1 otherwise, or older         reuse
-//	n+1 or later                    the store has lost a write: Presented+1
+//	presented, where n is current    answer
+//	n                                rotate to n+1
+//	n-1, by the attempt of n         n again: the call was sent twice
+//	n-1, n was never answered        n again, as if it were made now
+//	n-1, n is younger than Leeway    n again; repeats do not extend the leeway
+//	n-1, n was made in a Silence     n again, as if it were made now
+//	n-1 otherwise, or older          reuse
+//	n+1 or later                     the store has lost a write: Presented+1
 //
 // So a rotation that nobody was told of counts as one that has not happened: who
 // was told to come again, or heard nothing, holds n-1 and gets n by a rotation
@@ -141,7 +140,6 @@ func Decide(f Family, r RotateRequest, now time.Time, silent ...Silence) (Rotate
 	if !r.Rotation {
 		before--
 	}
-	parent := r.Presented+1 == f.Generation
 	switch {
 	case f.Client != r.Client || f.Grant != r.Grant:
 		return RotateMismatch, f
@@ -157,13 +155,23 @@ func Decide(f Family, r RotateRequest, now time.Time, silent ...Silence) (Rotate
 		return RotateYoung, f
 	case r.Presented == f.Generation:
 		return Rotated, f.advance(r, before, now)
-	case parent && f.Attempt == r.Attempt:
+	case r.Presented+1 == f.Generation:
+		return f.decidePredecessor(r, now, silent)
+	default:
+		return RotateReused, f
+	}
+}
+
+// decidePredecessor is the part of the table about who presents n-1.
+func (f Family) decidePredecessor(r RotateRequest, now time.Time, silent []Silence) (RotateOutcome, Family) {
+	switch {
+	case f.Attempt == r.Attempt:
 		return Rotated, f // the same call sent again after a lost reply
-	case parent && f.Attempt == unanswered:
+	case f.Attempt == unanswered:
 		return f.answerAnew(r, now)
-	case parent && f.Attempt != Attempt{} && within(now.Sub(f.Rotated), r.Leeway):
+	case f.Attempt != Attempt{} && within(now.Sub(f.Rotated), r.Leeway):
 		return RotateReplayed, f
-	case parent && slices.ContainsFunc(silent, f.madeIn):
+	case slices.ContainsFunc(silent, f.madeIn):
 		return f.answerAnew(r, now)
 	default:
 		return RotateReused, f

@@ -43,14 +43,14 @@ type Store interface {
 // EndedNothing marks the error of a call that has ended nothing, whatever else
 // is not known of it: it was not run, or was one that asks before it ends
 // something. Then what is held about denials is as true as before.
-func EndedNothing(err error) error { return endedNothing{err} }
+func EndedNothing(err error) error { return endedNothingError{err} }
 
-type endedNothing struct{ error }
+type endedNothingError struct{ error }
 
-func (e endedNothing) Unwrap() error { return e.error }
+func (e endedNothingError) Unwrap() error { return e.error }
 
 func hasEndedNothing(err error) bool {
-	_, ok := errors.AsType[endedNothing](err)
+	_, ok := errors.AsType[endedNothingError](err)
 	return ok
 }
 

@@ -167,13 +167,18 @@ func (c *checker) oneLive(family []Op) {
 		if o.Kind != Refresh || o.Verdict != Done {
 			continue
 		}
-		if first := rotated[o.Presented]; o.Start > c.acceptedUntil(family, first, o) && !c.lossy(first) && !c.doubted(first, o) {
+		if first := rotated[o.Presented]; c.tooLate(family, first, o) {
 			c.broken("I2", "a refresh token was accepted again after the leeway", first, o)
 		}
 		if used, seen := rotated[o.Refresh]; seen && used.End < o.Start && !c.lossy(used) {
 			c.broken("I2", "a refresh token was accepted after its successor had been used", used, o)
 		}
 	}
+}
+
+// tooLate reports whether a token must not have been accepted again.
+func (c *checker) tooLate(family []Op, first, again Op) bool {
+	return again.Start > c.acceptedUntil(family, first, again) && !c.lossy(first) && !c.doubted(first, again)
 }
 
 // acceptedUntil is until when an operation may be done that presents a token
