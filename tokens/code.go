@@ -122,7 +122,11 @@ func (i *Issuer) exchangeCode(ctx context.Context, c *Client, r TokenRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	res, err := i.takeCode(ctx, c, ref)
+	return i.tryCode(ctx, ref, func(attempt Attempt) (*TokenResponse, error) { return i.exchangeBy(ctx, c, r, ref, keys, attempt) })
+}
+
+func (i *Issuer) exchangeBy(ctx context.Context, c *Client, r TokenRequest, ref reference, keys signers, attempt Attempt) (*TokenResponse, error) {
+	res, err := i.takeCode(ctx, c, ref, attempt)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +145,7 @@ func (i *Issuer) exchangeCode(ctx context.Context, c *Client, r TokenRequest) (*
 	if err := body.boundTo(c, r); err != nil {
 		return nil, err // and the code is burned: a verifier cannot be guessed
 	}
-	m, err := i.redeem(ctx, c, r, ref, body, res)
+	m, err := i.redeem(ctx, c, r, ref, body, res, attempt)
 	if err != nil {
 		return nil, err
 	}
@@ -150,12 +154,8 @@ func (i *Issuer) exchangeCode(ctx context.Context, c *Client, r TokenRequest) (*
 }
 
 // takeCode lets the store decide who gets the code.
-func (i *Issuer) takeCode(ctx context.Context, c *Client, ref reference) (TakeResult, error) {
+func (i *Issuer) takeCode(ctx context.Context, c *Client, ref reference, attempt Attempt) (TakeResult, error) {
 	marks, err := i.state.Denylist.marksOf(ctx, c.tag)
-	if err != nil {
-		return TakeResult{}, err
-	}
-	attempt, err := i.attempt()
 	if err != nil {
 		return TakeResult{}, err
 	}
@@ -251,7 +251,7 @@ func (i *Issuer) codeForgotten(ctx context.Context, c *Client, grant GrantType, 
 }
 
 // redeem begins what a code that is ours was made for.
-func (i *Issuer) redeem(ctx context.Context, c *Client, r TokenRequest, ref reference, body codeBody, res TakeResult) (mint, error) {
+func (i *Issuer) redeem(ctx context.Context, c *Client, r TokenRequest, ref reference, body codeBody, res TakeResult, attempt Attempt) (mint, error) {
 	if body.Begun <= later(res.Ended, i.state.Denylist.marksSince(c.tag).everyone).Unix() {
 		return mint{}, refuse(InvalidGrant, ReasonRevoked, badCode)
 	}
@@ -273,7 +273,7 @@ func (i *Issuer) redeem(ctx context.Context, c *Client, r TokenRequest, ref refe
 		authTime: timeOrZero(body.AuthTime), acr: body.Grant.ACR, session: body.Session, family: key.ID(), nonce: body.Nonce,
 	}
 	if slices.Contains(scopes, ScopeOfflineAccess) {
-		created, err := i.createFamily(ctx, c, ref.user, key, body, res.TakenAt)
+		created, err := i.createFamily(ctx, c, ref.user, key, body, res.TakenAt, attempt)
 		if err != nil {
 			return mint{}, err
 		}
@@ -309,12 +309,8 @@ func (i *Issuer) keepGrant(ctx context.Context, clientID string, g Grant) error 
 }
 
 // createFamily begins the family that the code was made for.
-func (i *Issuer) createFamily(ctx context.Context, c *Client, user UserTag, key FamilyKey, body codeBody, taken time.Time) (CreateResult, error) {
+func (i *Issuer) createFamily(ctx context.Context, c *Client, user UserTag, key FamilyKey, body codeBody, taken time.Time, attempt Attempt) (CreateResult, error) {
 	_, grant, err := body.Grant.text()
-	if err != nil {
-		return CreateResult{}, err
-	}
-	attempt, err := i.attempt()
 	if err != nil {
 		return CreateResult{}, err
 	}

@@ -23,14 +23,14 @@ const (
 // Settle is called after each store call that may deny something of a user, and
 // before its answer goes out. When it has denied something, this node drops
 // what it holds about the user and the feed tells the others. err is the
-// call's: it has perhaps denied something all the same, and whoever is told to
-// try again writes the line by that. What was denied and told is not told again
+// call's: unless it is one of EndedNothing, it has perhaps denied something all
+// the same, and whoever is told to try again writes the line by that. What was denied and told is not told again
 // within a second (recentEnds).
 //
 // The error is TemporarilyUnavailable: the call has failed, or the others could
 // not be told. They will be, and find out by themselves within their MaxLag.
 func (d *Denylist) Settle(ctx context.Context, user UserTag, denied bool, err error) error {
-	if denied || err != nil {
+	if (denied || err != nil) && !hasEndedNothing(err) {
 		d.Changed(user)
 	}
 	if denied && err == nil {

@@ -260,16 +260,18 @@ func deviceError(err error) error {
 // takeDeviceCode redeems what an approval has put, as any code is redeemed:
 // once, and not after a sign-out everywhere or a change of password.
 func (i *Issuer) takeDeviceCode(ctx context.Context, c *Client, r TokenRequest, ref reference, keys signers) (*TokenResponse, error) {
-	m, err := i.redeemDeviceCode(ctx, c, r, ref)
-	if err != nil {
-		return nil, deviceError(err)
-	}
-	m.keys = keys
-	return i.mint(ctx, m)
+	return i.tryCode(ctx, ref, func(attempt Attempt) (*TokenResponse, error) {
+		m, err := i.redeemDeviceCode(ctx, c, r, ref, attempt)
+		if err != nil {
+			return nil, deviceError(err)
+		}
+		m.keys = keys
+		return i.mint(ctx, m)
+	})
 }
 
-func (i *Issuer) redeemDeviceCode(ctx context.Context, c *Client, r TokenRequest, ref reference) (mint, error) {
-	res, err := i.takeCode(ctx, c, ref)
+func (i *Issuer) redeemDeviceCode(ctx context.Context, c *Client, r TokenRequest, ref reference, attempt Attempt) (mint, error) {
+	res, err := i.takeCode(ctx, c, ref, attempt)
 	if err != nil {
 		return mint{}, err
 	}
@@ -288,7 +290,7 @@ func (i *Issuer) redeemDeviceCode(ctx context.Context, c *Client, r TokenRequest
 	if body.Approved <= i.state.Denylist.marksSince(c.tag).client.Unix() {
 		return mint{}, refuse(InvalidGrant, ReasonRevoked, badCode)
 	}
-	return i.redeem(ctx, c, r, ref, body, res)
+	return i.redeem(ctx, c, r, ref, body, res, attempt)
 }
 
 // deviceCode is what a device polls with. It names the request and the client,

@@ -3,6 +3,7 @@ package tokens
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -20,7 +21,9 @@ type Family struct {
 	Expires     time.Time // seconds; the absolute end, zero for none. Rotation never moves it
 	IdleExpires time.Time // seconds; the end unless it is used before, zero for none
 	Rotated     time.Time // milliseconds; when Generation was made
-	Attempt     Attempt   // the attempt that made Generation; zero once it was used without rotation
+	// Attempt is the one that made Generation: zero once it was used without
+	// rotation, unanswered once it is known that nobody has got Generation by it.
+	Attempt Attempt
 }
 
 // FamilySize is the length of an encoded record. Redis keeps a hash compact
@@ -115,9 +118,23 @@ const (
 // RotateKept or RotateHealed. A store calls it inside its transaction; the
 // Redis store says the same in Lua and a parity test holds the two together.
 //
+//	presented, where n is current    answer
+//	n                                rotate to n+1
+//	n-1, by the attempt of n         n again: the call was sent twice
+//	n-1, n was never answered        n again, as if it were made now
+//	n-1, n is younger than Leeway    n again; repeats do not extend the leeway
+//	n-1, n was made in a Silence     n again, as if it were made now
+//	n-1 otherwise, or older          reuse
+//	n+1 or later                     the store has lost a write: Presented+1
+//
+// So a rotation that nobody was told of counts as one that has not happened: who
+// was told to come again, or heard nothing, holds n-1 and gets n by a rotation
+// of their own, from which the leeway counts. A thief among those who hold n-1
+// is found out by the next one to present it, as after any other rotation.
+//
 // The caller has already checked that the family exists and who the user is.
 // See RFC 9700 §4.14.2.
-func Decide(f Family, r RotateRequest, now time.Time) (RotateOutcome, Family) {
+func Decide(f Family, r RotateRequest, now time.Time, silent ...Silence) (RotateOutcome, Family) {
 	f = f.Limited(r.Lifetime, r.IdleLifetime)
 	before := r.Presented // the generation that the answer follows
 	if !r.Rotation {
@@ -138,13 +155,36 @@ func Decide(f Family, r RotateRequest, now time.Time) (RotateOutcome, Family) {
 		return RotateYoung, f
 	case r.Presented == f.Generation:
 		return Rotated, f.advance(r, before, now)
-	case r.Presented+1 == f.Generation && f.Attempt == r.Attempt:
-		return Rotated, f // the same call sent again after a lost reply
-	case r.Presented+1 == f.Generation && f.Attempt != Attempt{} && within(now.Sub(f.Rotated), r.Leeway):
-		return RotateReplayed, f
+	case r.Presented+1 == f.Generation:
+		return f.decidePredecessor(r, now, silent)
 	default:
 		return RotateReused, f
 	}
+}
+
+// decidePredecessor is the part of the table about who presents n-1.
+func (f Family) decidePredecessor(r RotateRequest, now time.Time, silent []Silence) (RotateOutcome, Family) {
+	switch {
+	case f.Attempt == r.Attempt:
+		return Rotated, f // the same call sent again after a lost reply
+	case f.Attempt == unanswered:
+		return f.answerAnew(r, now)
+	case f.Attempt != Attempt{} && within(now.Sub(f.Rotated), r.Leeway):
+		return RotateReplayed, f
+	case slices.ContainsFunc(silent, f.madeIn):
+		return f.answerAnew(r, now)
+	default:
+		return RotateReused, f
+	}
+}
+
+// answerAnew makes the current generation again, of which nobody was told. A
+// client that does not rotate any more just gets it.
+func (f Family) answerAnew(r RotateRequest, now time.Time) (RotateOutcome, Family) {
+	if !r.Rotation {
+		return RotateReplayed, f
+	}
+	return Rotated, f.advance(r, r.Presented, now)
 }
 
 // young reports whether the current generation was presented before it was

@@ -22,16 +22,20 @@ func liveFamily() Family {
 	}
 }
 
+// decideTest is a row of the decision table.
+type decideTest struct {
+	name       string
+	presented  uint32
+	at         time.Time
+	change     func(*Family, *RotateRequest)
+	silent     []Silence
+	want       RotateOutcome
+	generation uint32
+}
+
 func TestDecide(t *testing.T) {
 	rotated := liveFamily().Rotated
-	tests := []struct {
-		name       string
-		presented  uint32
-		at         time.Time
-		change     func(*Family, *RotateRequest)
-		want       RotateOutcome
-		generation uint32
-	}{
+	tests := []decideTest{
 		{name: "current rotates", presented: 5, at: rotated.Add(time.Hour), want: Rotated, generation: 6},
 		{name: "predecessor at once", presented: 4, at: rotated, want: RotateReplayed, generation: 5},
 		{name: "predecessor just inside the leeway", presented: 4, at: rotated.Add(10*time.Second - time.Millisecond), want: RotateReplayed, generation: 5},
@@ -94,6 +98,7 @@ func TestDecide(t *testing.T) {
 			change: func(_ *Family, r *RotateRequest) { r.Grant = GrantID{2} },
 		},
 	}
+	tests = append(tests, unansweredTests()...)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := liveFamily()
@@ -104,12 +109,15 @@ func TestDecide(t *testing.T) {
 			if tt.change != nil {
 				tt.change(&f, &r)
 			}
-			got, next := Decide(f, r, tt.at)
+			got, next := Decide(f, r, tt.at, tt.silent...)
 			if got != tt.want {
 				t.Fatalf("outcome %d, want %d", got, tt.want)
 			}
 			if tt.generation != 0 && next.Generation != tt.generation {
 				t.Errorf("generation %d, want %d", next.Generation, tt.generation)
+			}
+			if got == Rotated && f.Attempt != r.Attempt && (next.Attempt != r.Attempt || !next.Rotated.Equal(tt.at)) {
+				t.Errorf("rotated by %v at %v", next.Attempt, next.Rotated)
 			}
 			if next.Created != f.Created || !next.Expires.Equal(f.Expires) && got == Rotated {
 				t.Error("rotation moved the absolute end")

@@ -41,7 +41,7 @@ func (b *heartbeat) run(ctx context.Context) {
 func (b *heartbeat) beat(ctx context.Context) {
 	s := b.state
 	asked := s.clock()
-	answer, err := s.Store.Beat(ctx)
+	answer, err := s.Store.Beat(ctx, BeatRequest{Node: s.node, Settled: s.owed.settled()})
 	if ctx.Err() != nil {
 		return
 	}

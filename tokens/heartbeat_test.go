@@ -23,8 +23,8 @@ type moodyStore struct {
 	open  atomic.Pointer[error] // what Open answers, if not nil
 }
 
-func (m *moodyStore) Beat(ctx context.Context) (tokens.Beat, error) {
-	b, err := m.Store.Beat(ctx)
+func (m *moodyStore) Beat(ctx context.Context, r tokens.BeatRequest) (tokens.Beat, error) {
+	b, err := m.Store.Beat(ctx, r)
 	if f := m.beats.Load(); f != nil && err == nil {
 		return (*f)(b)
 	}

@@ -143,7 +143,19 @@ func ParseTokenID(s string) (TokenID, bool) {
 // Attempt identifies one try of one logical request, drawn at random. A store
 // call that is sent again after a lost reply carries the same Attempt and gets
 // the same answer.
+//
+// It begins with the NodeMark of the node that draws it.
 type Attempt [8]byte
+
+// NodeMark names a process of a gateway, as long as that runs. It is drawn at
+// random, and neither zero nor the beginning of unanswered.
+type NodeMark [3]byte
+
+// Node returns the node that has drawn the attempt.
+func (a Attempt) Node() NodeMark { return NodeMark(a[:3]) }
+
+// unanswered stands in the place of an Attempt that was never answered.
+var unanswered = Attempt{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
 // Fingerprint is a short hash of a local user's password hash. A refresh or
 // session that carries another one than the configuration is refused: the

@@ -134,6 +134,7 @@ func (i *Issuer) random16() (b [16]byte, err error) {
 // attempt draws the mark by which a store knows a call that is sent again.
 func (i *Issuer) attempt() (Attempt, error) {
 	b, err := i.random16()
+	copy(b[:], i.state.node[:])
 	return Attempt(b[:8]), err
 }
 

@@ -25,6 +25,23 @@ func (i *Issuer) refresh(ctx context.Context, c *Client, r TokenRequest) (*Token
 	if err := t.senderFits(r.Sender); err != nil {
 		return nil, err
 	}
+	p := UnansweredRequest{User: t.user, Family: t.family.ID(), Presented: t.generation, Asked: i.state.storeNow(), Leeway: c.Refresh.Leeway}
+	res, err := i.refreshOnce(ctx, c, r, t, &p)
+	if c.Refresh.Rotation && withoutAnswer(ctx, err) {
+		i.state.owed.add(p)
+	}
+	return res, err
+}
+
+// withoutAnswer reports whether the one who asks is told to come again, or has
+// hung up, whatever was decided.
+func withoutAnswer(ctx context.Context, err error) bool {
+	return err != nil && AsError(err).Code == TemporarilyUnavailable || err == nil && ctx.Err() != nil
+}
+
+// refreshOnce answers a refresh token of the client, and notes in p by which
+// attempt it was presented.
+func (i *Issuer) refreshOnce(ctx context.Context, c *Client, r TokenRequest, t refreshToken, p *UnansweredRequest) (*TokenResponse, error) {
 	grant, known, err := i.state.grants.get(ctx, t.grant, c.Refresh)
 	if err != nil {
 		return nil, unavailable(err)
@@ -40,7 +57,7 @@ func (i *Issuer) refresh(ctx context.Context, c *Client, r TokenRequest) (*Token
 	if m.keys, err = i.signers(c, m.idToken); err != nil {
 		return nil, err
 	}
-	res, err := i.rotate(ctx, c, t)
+	res, err := i.rotate(ctx, c, t, p)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +136,7 @@ func (i *Issuer) refreshable(c *Client, audience string) bool {
 }
 
 // rotate lets the store decide about the presented generation.
-func (i *Issuer) rotate(ctx context.Context, c *Client, t refreshToken) (RotateResult, error) {
+func (i *Issuer) rotate(ctx context.Context, c *Client, t refreshToken, p *UnansweredRequest) (RotateResult, error) {
 	marks, err := i.state.Denylist.marksOf(ctx, c.tag)
 	if err != nil {
 		return RotateResult{}, err
@@ -130,6 +147,10 @@ func (i *Issuer) rotate(ctx context.Context, c *Client, t refreshToken) (RotateR
 	}
 	call, done := decisive(ctx)
 	defer done()
+	if err := i.state.owed.settle(call, presentation{p.Family, p.Presented}); err != nil {
+		return RotateResult{}, unavailable(err)
+	}
+	p.Attempts = []Attempt{attempt}
 	res, err := i.state.Store.Rotate(call, RotateRequest{
 		User: t.user, Family: t.family.ID(), Client: c.tag, Grant: t.grant, Presented: t.generation,
 		Rotation: c.Refresh.Rotation, Leeway: c.Refresh.Leeway, Settle: c.Refresh.settle(),

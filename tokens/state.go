@@ -27,6 +27,9 @@ type State struct {
 	ends       recentEnds
 	history    *historian
 	secretWork *secretWork
+	node       NodeMark
+	owed       *owedAnswers
+	attempts   keptAttempts
 	settings   atomic.Pointer[Settings]
 	observer   Observer
 	clock      func() time.Time
@@ -78,6 +81,10 @@ func NewState(c StateConfig) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
+	node, err := newNodeMark()
+	if err != nil {
+		return nil, err
+	}
 	keys := NewKeyRing(c.Store, c.Observer, c.Clock)
 	denylist.keysChanged = keys.look
 	hashes := NewHashQueue(0)
@@ -90,6 +97,8 @@ func NewState(c StateConfig) (*State, error) {
 		grants:     newGrantCache(c.Store, c.Clock),
 		history:    newHistorian(c.Store),
 		secretWork: newSecretWork(hashes),
+		node:       node,
+		owed:       newOwedAnswers(c.Store),
 		observer:   c.Observer,
 		clock:      c.Clock,
 	}
@@ -160,6 +169,7 @@ func (s *State) open(ctx context.Context) error {
 		return err
 	}
 	s.setHealth(ctx, Health{Checked: s.clock(), Born: s.born()})
+	_, _ = s.Store.Beat(ctx, BeatRequest{Node: s.node, Settled: true}) // before it rotates anything
 	watch := &heartbeat{state: s}
 	living, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
@@ -167,6 +177,7 @@ func (s *State) open(ctx context.Context) error {
 	s.begin(living, "feed", s.Denylist.follow)
 	s.begin(living, "history", s.history.run)
 	s.begin(living, "heartbeat", watch.run)
+	s.begin(living, "unanswered", s.owed.run)
 	s.begin(living, "signing_keys", s.Keys.Run)
 	s.opened.Store(true)
 	return nil
@@ -236,10 +247,25 @@ func (s *State) Close() error {
 	if stop != nil {
 		stop()
 		s.running.Wait() // not under the lock, which the heartbeat may want
+		s.leave()
 	}
 	s.Denylist.cache.Close()
 	s.Cache.Close()
 	return s.Store.Close()
+}
+
+// leave takes leave of the store. A node that still owes answers stays in it, as one that is silent.
+func (s *State) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	defer cancel()
+	if s.owed.settleAll(ctx) {
+		_, _ = s.Store.Beat(ctx, BeatRequest{Node: s.node, Leaving: true})
+	}
+}
+
+// storeNow returns the store's time, as exactly as the last beat has told it.
+func (s *State) storeNow() time.Time {
+	return s.clock().Add(-s.health.Load().ClockSkew).Truncate(time.Millisecond)
 }
 
 // secrets returns the configured secrets.

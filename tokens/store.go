@@ -40,6 +40,20 @@ type Store interface {
 	Close() error
 }
 
+// EndedNothing marks the error of a call that has ended nothing, whatever else
+// is not known of it: it was not run, or was one that asks before it ends
+// something. Then what is held about denials is as true as before.
+func EndedNothing(err error) error { return endedNothingError{err} }
+
+type endedNothingError struct{ error }
+
+func (e endedNothingError) Unwrap() error { return e.error }
+
+func hasEndedNothing(err error) bool {
+	_, ok := errors.AsType[endedNothingError](err)
+	return ok
+}
+
 // ErrWrongSecret is returned by Open when the store belongs to gateways with another secret.
 var ErrWrongSecret = errors.New("the store was written under another secret: configure the same `secret` on every gateway that shares it, or keep the old one as a second value")
 
@@ -86,6 +100,10 @@ type Families interface {
 	// RotateReused may come beside an error: the family is ended, and it is not
 	// certain that this outlives the loss of a server.
 	Rotate(ctx context.Context, r RotateRequest) (RotateResult, error)
+	// Unanswered tells that whoever presented a generation has got no answer.
+	// Where that was rotated, it counts as not answered from now on
+	// (Family.Unanswered). Once it returns nil, that is certain.
+	Unanswered(ctx context.Context, r UnansweredRequest) error
 	// End ends what the request names, denies the access tokens of each family
 	// ended until Now+DenyFor, and forgets the families. A family that does
 	// not exist (yet) is denied all the same, so that it can't begin late.

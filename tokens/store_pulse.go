@@ -13,10 +13,22 @@ var (
 	ErrStoreReplaced = errors.New("its file was replaced while it was open: restart Caddy to go on with the one that is there now, or save what was open with `caddy oauth backup` first")
 )
 
-// Pulse tells whether a store answers and is still the one that was opened.
+// Pulse tells a node whether the store answers and is still the one that was
+// opened, and tells the store that the node lives.
 type Pulse interface {
-	// Beat reads a little and writes nothing. Every node calls it each second.
-	Beat(ctx context.Context) (Beat, error)
+	// Beat is called by every node each second. A store that takes no writes
+	// answers it all the same.
+	Beat(ctx context.Context, r BeatRequest) (Beat, error)
+}
+
+// BeatRequest is what a node says of itself.
+type BeatRequest struct {
+	Node NodeMark // zero for one who only asks
+	// Settled vouches for the node: whatever it rotated more than DoubtFor ago
+	// was answered, or the store was told that it was not (Families.Unanswered).
+	Settled bool
+	// Leaving is the last beat of a node that owes no answer.
+	Leaving bool
 }
 
 // Beat is what a store says of itself.

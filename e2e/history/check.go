@@ -13,6 +13,8 @@ type Promises struct {
 	// access token. The node that confirmed it has none.
 	Lag time.Duration
 	// Leeway is how long after a rotation the predecessor gets the same answer.
+	// Whoever got no answer within it (Unavailable, Lost) gets that whenever they
+	// come again, and it counts anew from there.
 	Leeway time.Duration
 	// Faults are the times in which the test held something broken. Answers to
 	// try again are right in them, and Settle after.
@@ -27,6 +29,10 @@ type Fault struct {
 	// of Start, or until End: a failover without waiting for replicas.
 	Lossy bool
 }
+
+// DoubtBefore is how far before a fault a node may have made what it could not
+// say, in the fault, to have answered: its predecessor is accepted once more.
+const DoubtBefore = 20 * time.Second
 
 // LossBefore is how far before a failover a confirmed write may have been lost.
 const LossBefore = time.Second
@@ -52,11 +58,13 @@ func (v Violation) String() string {
 //
 //	I1 a code yields at most one set of tokens
 //	I2 a family has one live refresh token: each has one successor, which is
-//	   repeated within the leeway, and is not once the successor was used
+//	   repeated within the leeway, or to whoever got no answer in that time
+//	   however late, and is not once the successor was used
 //	I3 after a confirmed end no refresh succeeds, and no access token on any
 //	   node later than the lag
 //	I4 an honest client keeps its login: nothing is refused to it unless its
-//	   family was ended, or stolen
+//	   family was ended, or stolen; in particular not since it was told to come
+//	   again, or heard nothing, in an outage of any length
 //	I5 what was answered 200 is there: by I4, since whatever is missing is refused
 //	I6 outside of faults, and the time to settle, all is answered
 //
@@ -159,13 +167,47 @@ func (c *checker) oneLive(family []Op) {
 		if o.Kind != Refresh || o.Verdict != Done {
 			continue
 		}
-		if first := rotated[o.Presented]; o.Start > first.End+c.promises.Leeway && !c.lossy(first) {
+		if first := rotated[o.Presented]; c.tooLate(family, first, o) {
 			c.broken("I2", "a refresh token was accepted again after the leeway", first, o)
 		}
 		if used, seen := rotated[o.Refresh]; seen && used.End < o.Start && !c.lossy(used) {
 			c.broken("I2", "a refresh token was accepted after its successor had been used", used, o)
 		}
 	}
+}
+
+// tooLate reports whether a token must not have been accepted again.
+func (c *checker) tooLate(family []Op, first, again Op) bool {
+	return again.Start > c.acceptedUntil(family, first, again) && !c.lossy(first) && !c.doubted(first, again)
+}
+
+// acceptedUntil is until when an operation may be done that presents a token
+// again: the leeway counts from the first answer, and anew from each that went to
+// somebody who had got none within it.
+func (c *checker) acceptedUntil(family []Op, first, again Op) time.Duration {
+	until, owed := first.End+c.promises.Leeway, false
+	for _, o := range family { // in the order in which they began
+		if o.Kind != Refresh || o.Presented != again.Presented || o.Start >= again.Start {
+			continue
+		}
+		switch {
+		case (o.Verdict == Unavailable || o.Verdict == Lost) && o.Start <= until:
+			owed = true
+		case o.Verdict == Done && o.Start > until && owed:
+			until, owed = o.End+c.promises.Leeway, false
+		}
+	}
+	if owed {
+		return max(until, again.Start)
+	}
+	return until
+}
+
+// doubted reports whether a fault kept the node that had answered first from saying so.
+func (c *checker) doubted(first, again Op) bool {
+	return slices.ContainsFunc(c.promises.Faults, func(f Fault) bool {
+		return first.End >= f.Start-DoubtBefore && again.End >= f.Start && again.Start <= f.End+c.promises.Settle
+	})
 }
 
 // ended is I3.

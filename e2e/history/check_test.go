@@ -30,6 +30,10 @@ func refused(kind Kind, presented string) Op {
 	return Op{Kind: kind, Verdict: Refused, Presented: presented}
 }
 
+func untold(presented string) Op {
+	return Op{Kind: Refresh, Verdict: Unavailable, Presented: presented}
+}
+
 func with(o Op, change func(*Op)) Op {
 	change(&o)
 	return o
@@ -66,6 +70,27 @@ func TestCheck(t *testing.T) {
 		{name: "two successors", ops: []Op{redeemed, at(2, refresh("t1", "t2")), at(2, refresh("t1", "t3"))}, want: "I2"},
 		{name: "one successor of two", ops: []Op{redeemed, at(2, refresh("t1", "t3")), at(2.1, refresh("t2", "t3"))}, want: "I2"},
 		{name: "again after the leeway", ops: []Op{redeemed, at(2, refresh("t1", "t2")), at(13, refresh("t1", "t2"))}, want: "I2"},
+		{name: "R1: again after an outage", faults: []Fault{outage}, ops: []Op{redeemed, at(4, untold("t1")), at(60, refresh("t1", "t2"))}},
+		{name: "R1: refused after an outage", faults: []Fault{outage}, ops: []Op{redeemed, at(4, untold("t1")), at(60, refused(Refresh, "t1"))}, want: "I4"},
+		{name: "R1: the answer was lost, then an outage", faults: []Fault{outage}, ops: []Op{redeemed, at(2, refresh("t1", "t2")), at(4, untold("t1")), at(60, refresh("t1", "t2"))}},
+		{
+			name: "R1: and once more within the leeway", faults: []Fault{outage},
+			ops: []Op{redeemed, at(2, refresh("t1", "t2")), at(4, untold("t1")), at(60, refresh("t1", "t2")), at(69, refresh("t1", "t2"))},
+		},
+		{
+			name: "R1: and once more after the leeway", faults: []Fault{outage}, want: "I2",
+			ops: []Op{redeemed, at(2, refresh("t1", "t2")), at(4, untold("t1")), at(60, refresh("t1", "t2")), at(71, refresh("t1", "t2"))},
+		},
+		{
+			name: "R1: told to come again when the leeway was over", faults: []Fault{outage}, want: "I2",
+			ops: []Op{with(redeemed, func(o *Op) { o.Start, o.End = -40*time.Second, -39*time.Second }), at(-30, refresh("t1", "t2")), at(4, untold("t1")), at(60, refresh("t1", "t2"))},
+		},
+		{
+			name: "R1: again though the successor was used", faults: []Fault{outage}, want: "I2",
+			ops: []Op{redeemed, at(2, refresh("t1", "t2")), at(4, untold("t1")), at(7, refresh("t2", "t3")), at(60, refresh("t1", "t2"))},
+		},
+		{name: "again when its node could not say", faults: []Fault{outage}, ops: []Op{at(-20, redeemed), at(-14, refresh("t1", "t2")), at(6.1, refresh("t1", "t2"))}},
+		{name: "again long after a fault", faults: []Fault{outage}, ops: []Op{at(-20, redeemed), at(-14, refresh("t1", "t2")), at(12, refresh("t1", "t2"))}, want: "I2"},
 		{name: "again after the successor", ops: []Op{redeemed, at(2, refresh("t1", "t2")), at(3, refresh("t2", "t3")), at(4, refresh("t1", "t2"))}, want: "I2"},
 		{name: "again beside the successor", ops: []Op{redeemed, at(2, with(refresh("t1", "t2"), func(o *Op) { o.End = 4 * time.Second })), at(2, refresh("t1", "t2")), at(3, refresh("t2", "t3"))}},
 		{name: "an old one after lost writes", faults: []Fault{lossy}, ops: []Op{redeemed, at(2, refresh("t1", "t2")), at(2.5, refresh("t2", "t3")), at(7, refresh("t1", "t2"))}},

@@ -26,7 +26,7 @@ func TestSoak(t *testing.T) {
 	}
 	sentinels := redistest.StartSentinels(t)
 	s := startSite(t, siteOptions{
-		Store: sentinel(sentinels) + "\n\t\t\twait_replicas 1 2s strict", Leeway: 30 * time.Second,
+		Store: sentinel(sentinels) + "\n\t\t\twait_replicas 1 2s strict",
 		OAuth: "token_cache 8MiB", // full within the first minute, so that growth is none of its
 	})
 	k := &soak{site: s, sentinels: sentinels, stop: make(chan struct{}), samples: map[string][]history.Sample{}}

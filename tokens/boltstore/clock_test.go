@@ -145,7 +145,7 @@ func TestR7NobodyIsOutByTheClock(t *testing.T) {
 	rotate("at first")
 	m.Advance(400 * day)
 	rotate("while the clock is 400 days ahead")
-	if b, err := s.Beat(t.Context()); err != nil || b.ClockDoubt == nil {
+	if b, err := s.Beat(t.Context(), tokens.BeatRequest{}); err != nil || b.ClockDoubt == nil {
 		t.Errorf("no doubt: %+v, %v", b, err)
 	}
 	m.Advance(-400 * day)
@@ -190,12 +190,12 @@ func TestR7BornAhead(t *testing.T) {
 	}
 	m.Advance(-time.Hour)
 	s = m.on(t, path)
-	b, err := s.Beat(t.Context())
+	b, err := s.Beat(t.Context(), tokens.BeatRequest{})
 	if err != nil || b.ClockDoubt == nil || b.Now.Before(b.Born) {
 		t.Errorf("the store goes on before its birth: %+v, %v", b, err)
 	}
 	m.pass(&s.clock, believeAfter+2*time.Second)
-	if b, err = s.Beat(t.Context()); err != nil || b.ClockDoubt != nil || b.Now.Sub(m.Now()).Abs() > time.Second {
+	if b, err = s.Beat(t.Context(), tokens.BeatRequest{}); err != nil || b.ClockDoubt != nil || b.Now.Sub(m.Now()).Abs() > time.Second {
 		t.Errorf("the machine's clock is not followed: %+v, %v", b, err)
 	}
 	if _, err := s.Open(t.Context(), tokens.OpenRequest{Secrets: openRequest.Secrets}); err != nil {

@@ -19,7 +19,23 @@ type decision struct {
 	run  func(*txn) error // may run more than once; the last run counts
 	err  error
 	done chan struct{} // closed when the outcome is durable, or err set
+
+	fate atomic.Int32 // of the constants below
 }
+
+const (
+	waits   int32 = iota // in the queue
+	begun                // it runs, or has run
+	dropped              // its caller had left before
+)
+
+// begin reports whether a decision is to run: unless its caller has left. Once
+// it has begun it is run to its end.
+func (d *decision) begin() bool { return d.fate.CompareAndSwap(waits, begun) || d.fate.Load() == begun }
+
+// drop is called when the caller leaves, and reports whether the decision will
+// never run.
+func (d *decision) drop() bool { return d.fate.CompareAndSwap(waits, dropped) }
 
 // committer runs the decisions of all goroutines, in the order of their
 // arrival, and makes all that wait durable with one fsync (group commit).
@@ -36,8 +52,9 @@ type decision struct {
 // or panic. Should that very step fail, the whole transaction is dropped and
 // each decision runs again alone.
 type committer struct {
-	db    *bolt.DB
-	clock *clock
+	db        *bolt.DB
+	clock     *clock
+	alongside func(*txn) // adds its writes to a transaction that has others
 
 	began  atomic.Int64 // when the commit under way began, in nanoseconds since epoch; 0 for none
 	epoch  time.Time
@@ -51,8 +68,8 @@ type committer struct {
 	stopped chan struct{}
 }
 
-func newCommitter(db *bolt.DB, c *clock, recovered background.Report) *committer {
-	m := &committer{db: db, clock: c, epoch: time.Now(), stopped: make(chan struct{})}
+func newCommitter(db *bolt.DB, c *clock, alongside func(*txn), recovered background.Report) *committer {
+	m := &committer{db: db, clock: c, alongside: alongside, epoch: time.Now(), stopped: make(chan struct{})}
 	m.arrived.L = &m.mu
 	go background.Safely(recovered, func() {
 		defer close(m.stopped)
@@ -157,6 +174,9 @@ func (m *committer) together(batch []*decision) (alone bool) {
 			changed := false
 			t := txn{tx: tx}
 			for _, d := range batch {
+				if !d.begin() {
+					continue
+				}
 				t.now = m.clock.now()
 				t.writes = t.writes[:0]
 				if d.err = protect(func() error { return d.run(&t) }); d.err != nil {
@@ -171,7 +191,9 @@ func (m *committer) together(batch []*decision) (alone bool) {
 			if !changed {
 				return errUnchanged
 			}
-			return nil
+			t.writes = t.writes[:0]
+			m.alongside(&t)
+			return t.apply()
 		})
 	})
 	if err == nil {

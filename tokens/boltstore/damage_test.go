@@ -106,7 +106,7 @@ func useAll(s *Store) []error {
 	}
 	_, _, err := s.Keys(ctx)
 	note(err)
-	_, err = s.Beat(ctx)
+	_, err = s.Beat(ctx, tokens.BeatRequest{})
 	note(err)
 	note(s.file.tell(s.path, s.file.sweeper.sweep(ctx)))
 	return all
@@ -221,7 +221,7 @@ func TestR6DamagedWhileOpen(t *testing.T) {
 		wantDamage(t, name, path, useAll(s)...)
 		begun := time.Now()
 		for err = nil; err == nil && time.Since(begun) < 20*time.Second; time.Sleep(time.Millisecond) {
-			_, err = s.Beat(t.Context())
+			_, err = s.Beat(t.Context(), tokens.BeatRequest{})
 		}
 		if err == nil {
 			t.Errorf("%s: the store says that it is well", name)

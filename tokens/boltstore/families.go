@@ -143,10 +143,10 @@ func byAge(a, b tokens.Family) int {
 
 // Rotate implements tokens.Families.
 func (s *Store) Rotate(ctx context.Context, r tokens.RotateRequest) (tokens.RotateResult, error) {
-	return decide(ctx, s, "rotate", func(t *txn) (tokens.RotateResult, error) { return rotate(t, r) })
+	return decide(ctx, s, "rotate", func(t *txn) (tokens.RotateResult, error) { return rotate(t, r, s.nodes.silent) })
 }
 
-func rotate(t *txn, r tokens.RotateRequest) (tokens.RotateResult, error) {
+func rotate(t *txn, r tokens.RotateRequest, silent []tokens.Silence) (tokens.RotateResult, error) {
 	f, found, err := t.family(r.User, r.Family)
 	if err != nil {
 		return tokens.RotateResult{}, err
@@ -165,7 +165,7 @@ func rotate(t *txn, r tokens.RotateRequest) (tokens.RotateResult, error) {
 	if err != nil {
 		return tokens.RotateResult{}, err
 	}
-	outcome, next := tokens.Decide(f, r, t.now)
+	outcome, next := tokens.Decide(f, r, t.now, silent...)
 	if err := t.settle(r, f, outcome, next); err != nil {
 		return tokens.RotateResult{}, err
 	}
@@ -195,7 +195,7 @@ func (t *txn) settle(r tokens.RotateRequest, was tokens.Family, outcome tokens.R
 		d := denialRecord{until: tokens.EndOf(t.now, r.DenyFor), attempt: r.Attempt, lived: true, reused: true}
 		return t.endFamily(r.User, r.Family, d)
 	case tokens.Rotated:
-		if next.Generation == was.Generation {
+		if next.Generation == was.Generation && next.Attempt == was.Attempt {
 			return nil // the same call sent again
 		}
 		return t.putFamily(r.User, next)

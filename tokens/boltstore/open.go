@@ -44,10 +44,13 @@ func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResu
 		return tokens.OpenResult{}, err
 	}
 	clockErr := s.beginClock(db)
-	f := &file{db: db, disk: disk, committer: newCommitter(db, &s.clock, s.recovered)}
+	f := &file{db: db, disk: disk, committer: newCommitter(db, &s.clock, s.nodes.alongside, s.recovered)}
 	f.watch = newWatch(s, f)
 	f.sweeper = newSweeper(s, f)
 	result, err := commitIn(ctx, f, apply)
+	if err == nil {
+		_, err = viewIn(s, f, func(t *txn) (struct{}, error) { return struct{}{}, s.nodes.load(t) })
+	}
 	if err = cmp.Or(clockErr, err); err != nil {
 		return tokens.OpenResult{}, errors.Join(f.tell(s.path, err), f.close())
 	}

@@ -29,6 +29,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(childEnv) {
 	case "hold":
 		holdLock(os.Args[len(os.Args)-1])
+	case "rotate":
+		rotateUntilKilled(os.Args[len(os.Args)-1])
 	case "write":
 		writeUntilKilled(os.Args[len(os.Args)-2], os.Args[len(os.Args)-1])
 	default:

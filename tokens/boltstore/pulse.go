@@ -7,19 +7,29 @@ import (
 )
 
 // Beat implements tokens.Pulse. It tells what background work has found out
-// about the file and its disk. A file has no other primary.
-func (s *Store) Beat(ctx context.Context) (tokens.Beat, error) {
-	var beat tokens.Beat
+// about the file and its disk. A file has no other primary. Only the first beat
+// of a node and the last one write.
+func (s *Store) Beat(ctx context.Context, r tokens.BeatRequest) (tokens.Beat, error) {
+	var b tokens.Beat
 	err := s.call(ctx, "beat", func(f *file) (err error) {
 		if err := f.trouble(); err != nil {
 			return err
 		}
-		beat, err = viewIn(s, f, func(t *txn) (tokens.Beat, error) {
-			var o openingRecord
-			_, err := t.read(meta, metaOpening, &o)
-			return tokens.Beat{Now: t.now, Born: o.born, ClockDoubt: s.clock.doubted()}, err
-		})
+		if r.Node != (tokens.NodeMark{}) && (r.Leaving || !s.nodes.known(r, s.clock.now())) {
+			enter := func(t *txn) (struct{}, error) { return struct{}{}, s.nodes.enter(t, r) }
+			if _, err := commitIn(ctx, f, enter); err != nil {
+				return err
+			}
+		}
+		b, err = viewIn(s, f, beat)
+		b.ClockDoubt = s.clock.doubted()
 		return err
 	})
-	return beat, err
+	return b, err
+}
+
+func beat(t *txn) (tokens.Beat, error) {
+	var o openingRecord
+	_, err := t.read(meta, metaOpening, &o)
+	return tokens.Beat{Now: t.now, Born: o.born}, err
 }

@@ -49,6 +49,7 @@ type Store struct {
 	onCall      func(op string, d time.Duration, err error)
 	clock       clock
 	feed        feed
+	nodes       nodes
 
 	lifecycle sync.Mutex   // held by Open and Close
 	mu        sync.RWMutex // held for reading by every call under way
@@ -163,8 +164,10 @@ func (f *file) tell(path string, err error) error {
 }
 
 // decide runs a decision and returns its result once it is durable. A caller
-// whose context ends stops waiting; its decision may still be committed, and
-// the same Attempt will get its answer.
+// whose context ends stops waiting. A decision that has not begun by then is
+// dropped: the caller has been told to come again, and must find what it left.
+// One that has begun may still be committed, and the same Attempt will get its
+// answer.
 func decide[T any](ctx context.Context, s *Store, op string, run func(*txn) (T, error)) (T, error) {
 	var result T
 	err := s.call(ctx, op, func(f *file) error {
@@ -207,7 +210,11 @@ func commitIn[T any](ctx context.Context, f *file, run func(*txn) (T, error)) (T
 	case <-d.done:
 	case <-ctx.Done():
 		// result still belongs to the committer.
-		return none, fmt.Errorf("waiting for the store to commit: %w", context.Cause(ctx))
+		err := fmt.Errorf("waiting for the store to commit: %w", context.Cause(ctx))
+		if d.drop() {
+			err = tokens.EndedNothing(err)
+		}
+		return none, err
 	}
 	if d.err != nil {
 		return none, d.err

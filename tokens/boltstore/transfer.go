@@ -23,7 +23,7 @@ var (
 
 // metaStanding are the keys of the meta bucket that a transfer knows. What a
 // later version keeps there, it must learn to move first.
-var metaStanding = [][]byte{metaOpening, metaKeys, metaMoved, metaImporting, metaClock}
+var metaStanding = [][]byte{metaOpening, metaKeys, metaMoved, metaImporting, metaClock, metaNodes}
 
 // Export implements tokens.Transfers.
 func (s *Store) Export(ctx context.Context, each func(tokens.Record) error) error {

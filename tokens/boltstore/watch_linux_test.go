@@ -31,7 +31,7 @@ func wantBeat(t *testing.T, s *Store, want string) error {
 	t.Helper()
 	var err error
 	for begun := time.Now(); time.Since(begun) < 30*time.Second; time.Sleep(10 * time.Millisecond) {
-		_, err = s.Beat(t.Context())
+		_, err = s.Beat(t.Context(), tokens.BeatRequest{})
 		if (err == nil) == (want == "") && (err == nil || strings.Contains(err.Error(), want)) {
 			return err
 		}
@@ -108,7 +108,7 @@ func withoutWrites(path string) {
 	}
 	await := func(well bool) time.Duration {
 		for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-			_, err := s.Beat(context.Background())
+			_, err := s.Beat(context.Background(), tokens.BeatRequest{})
 			switch {
 			case (err == nil) == well:
 				return time.Since(begun)

@@ -41,7 +41,7 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		return err
 	case errors.Is(err, tokens.ErrWrongSecret), errors.Is(err, tokens.ErrMoved), errors.Is(err, tokens.ErrUnfinishedImport), errors.Is(err, tokens.ErrNoStore), errors.Is(err, tokens.ErrNotEmpty):
 		return err
-	case errors.Is(err, errNewerRecord), errors.Is(err, errBadRecord), errors.Is(err, errBadAnswer), errors.Is(err, errOtherAnswer):
+	case errors.Is(err, errNewerRecord), errors.Is(err, errBadRecord), errors.Is(err, errBadAnswer), errors.Is(err, errOtherAnswer), errors.Is(err, errUnsure):
 		return err
 	case ctx.Err() != nil:
 		return fmt.Errorf("calling Redis: %w", ctx.Err())

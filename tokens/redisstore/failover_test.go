@@ -171,7 +171,7 @@ func TestStaleReplicaPromoted(t *testing.T) {
 func awaitBeat(t *testing.T, s *Store, failovers uint64) {
 	t.Helper()
 	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		beat, err := s.Beat(t.Context())
+		beat, err := s.Beat(t.Context(), tokens.BeatRequest{})
 		if err == nil && beat.Failovers == failovers {
 			return
 		}
@@ -290,7 +290,7 @@ func TestRestartedServer(t *testing.T) {
 	server := redistest.Start(t)
 	s := openStore(t, server)
 	mustDo(t, s.DenyToken(t.Context(), user, tokens.TokenID{5}, time.Now().Add(time.Hour)))
-	if beat, err := s.Beat(t.Context()); err != nil || beat.Failovers != 0 {
+	if beat, err := s.Beat(t.Context(), tokens.BeatRequest{}); err != nil || beat.Failovers != 0 {
 		t.Fatalf("%+v, %v", beat, err)
 	}
 	server.Kill()

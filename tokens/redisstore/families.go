@@ -29,34 +29,69 @@ func (s *Store) CreateFamily(ctx context.Context, r tokens.CreateRequest) (token
 	return res, nil
 }
 
-// Rotate implements tokens.Families.
+// unsure is the outcome of lua/rotate.lua that tokens does not know: it would be
+// a reuse, and it is not known yet whether the maker of the generation is silent.
+const unsure tokens.RotateOutcome = 255
+
+// Rotate implements tokens.Families. It ends nothing by the first call: what
+// looks like a reuse is decided by a second one, after a look at whoever made the
+// current generation.
 func (s *Store) Rotate(ctx context.Context, r tokens.RotateRequest) (tokens.RotateResult, error) {
-	keys := s.decidingKeys(r.User, held, denied)
-	var a answer
-	few := s.call(ctx, "rotate", func(ctx context.Context, c *connection) (err error) {
-		a, err = s.eval(ctx, c, s.scripts().rotate, keys,
-			s.grace(), r.Family[:], r.Client[:], r.Grant[:], r.Presented, flag(r.Rotation), millis(s.leewayAt(ctx, c, keys[0], r.Leeway)),
-			millis(r.Lifetime), millis(r.IdleLifetime), unixMillis(r.BegunAfter),
-			r.Fingerprint[:], millis(r.DenyFor), r.Attempt[:], millis(r.Settle))
+	var res tokens.RotateResult
+	sure := false
+	err := s.call(ctx, "rotate", func(ctx context.Context, c *connection) (err error) {
+		if res, err = s.rotate(ctx, c, s.scripts().rotate, r, "?", time.Time{}); res.Outcome != unsure {
+			return err
+		}
+		node, since := "", time.Time{}
+		if r.Presented+1 == res.Family.Generation {
+			if node, since, err = s.silence(ctx, c, res.Family); err != nil {
+				return err
+			}
+		}
+		sure = true
+		res, err = s.rotate(ctx, c, s.scripts().reuse, r, node, since)
 		return err
 	})
-	if !committed(few) {
-		return tokens.RotateResult{}, few
-	}
-	var err error
-	res := tokens.RotateResult{Outcome: tokens.RotateOutcome(a.int()), IssueAt: a.millis()}
-	res.Family, err = readFamily(&a, r.Family)
-	res.Profile = a.bytes()
-	if res.Outcome == tokens.RotateReused {
+	ended := committed(err) && res.Outcome == tokens.RotateReused
+	if ended {
 		s.ended(tokens.EndRequest{User: r.User, Scope: tokens.EndFamily, Family: r.Family, DenyFor: r.DenyFor, Attempt: r.Attempt}, time.Time{})
 	}
-	switch err = cmp.Or(err, a.err, few); {
+	switch {
 	case err == nil:
 		return res, nil
-	case committed(err) && res.Outcome == tokens.RotateReused:
+	case ended:
 		return tokens.RotateResult{Outcome: tokens.RotateReused}, err
+	case !sure:
+		return tokens.RotateResult{}, tokens.EndedNothing(err)
 	}
 	return tokens.RotateResult{}, err
+}
+
+// rotate runs one of the scripts. The result may come beside an error that is committed.
+func (s *Store) rotate(ctx context.Context, c *connection, sc *script, r tokens.RotateRequest, silent string, since time.Time) (tokens.RotateResult, error) {
+	a, err := s.eval(ctx, c, sc, s.decidingKeys(r.User, held, denied),
+		s.grace(), r.Family[:], r.Client[:], r.Grant[:], r.Presented, flag(r.Rotation), millis(r.Leeway),
+		millis(r.Lifetime), millis(r.IdleLifetime), unixMillis(r.BegunAfter),
+		r.Fingerprint[:], millis(r.DenyFor), r.Attempt[:], millis(r.Settle), silent, unixMillis(since))
+	if !committed(err) {
+		return tokens.RotateResult{}, err
+	}
+	res := tokens.RotateResult{Outcome: tokens.RotateOutcome(a.int()), IssueAt: a.millis()}
+	var unread error
+	res.Family, unread = readFamily(&a, r.Family)
+	res.Profile = a.bytes()
+	return res, cmp.Or(unread, a.err, err)
+}
+
+// Unanswered implements tokens.Families.
+func (s *Store) Unanswered(ctx context.Context, r tokens.UnansweredRequest) error {
+	attempts := make([]byte, 0, len(tokens.Attempt{})*len(r.Attempts))
+	for _, a := range r.Attempts {
+		attempts = append(attempts, a[:]...)
+	}
+	return s.lasting(ctx, "unanswered", s.scripts().unanswered, s.userKeys(r.User, held),
+		r.Family[:], r.Presented, attempts, unixMillis(r.Asked), millis(r.Leeway))
 }
 
 // readFamily takes a family's record; the zero family where there is none.

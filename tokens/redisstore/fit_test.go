@@ -14,7 +14,7 @@ func unsafeWithin(t *testing.T, s *Store, want string) {
 	t.Helper()
 	begun := time.Now()
 	for {
-		b, err := s.Beat(t.Context())
+		b, err := s.Beat(t.Context(), tokens.BeatRequest{})
 		mustDo(t, err)
 		if want == "" && b.Unsafe == nil || want != "" && b.Unsafe != nil && strings.Contains(b.Unsafe.Error(), want) {
 			t.Logf("%q after %s", want, time.Since(begun).Round(time.Millisecond))

@@ -15,15 +15,14 @@ type clockReading struct{ at, server time.Time }
 // caller comes again with what it holds, beyond every leeway, and would be taken
 // for a thief.
 func (s *scripts) spends(sc *script) bool {
-	return sc == s.rotate || sc == s.takeCode || sc == s.pollDevice
+	return sc == s.rotate || sc == s.reuse || sc == s.takeCode || sc == s.pollDevice
 }
 
 // until returns the number of a call with the server's time, in milliseconds, up
 // to which it may be run; the number alone where that is not known. It is somewhat
 // before the caller gives up, since the clocks of a Cluster's servers differ.
-func (s *Store) until(ctx context.Context, c *connection, number uint64) any {
+func (s *Store) until(ctx context.Context, c *connection, number uint64, r *clockReading) any {
 	deadline, limited := ctx.Deadline()
-	r := s.serverClock.Load()
 	if !limited || r == nil {
 		return number
 	}
@@ -39,11 +38,12 @@ func outlast(ctx context.Context, c *connection, start time.Time) {
 	}
 }
 
-// isLate says whether the script has found that its caller waits no more, and has done nothing.
-func isLate(v []any) bool {
-	if len(v) != 2 {
-		return false
+// foundLate reads the clock of a server where a script has found that its caller
+// waits no more, and has done nothing; nil for any other answer.
+func foundLate(v []any) *clockReading {
+	if len(v) != 3 || v[1] != "late" {
+		return nil
 	}
-	text, ok := v[1].(string)
-	return ok && text == "late"
+	ms, _ := v[2].(int64)
+	return &clockReading{at: time.Now(), server: time.UnixMilli(ms)}
 }

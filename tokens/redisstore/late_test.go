@@ -36,7 +36,7 @@ func TestLateCalls(t *testing.T) {
 			session := holdings(t, s)
 			_, err := s.PutCode(ctx, tokens.PutRequest{User: user, ID: tokens.CodeID{1}, Session: session, Body: []byte("{}"), Lifetime: time.Minute})
 			mustDo(t, err)
-			_, err = s.Beat(ctx)
+			_, err = s.Beat(ctx, tokens.BeatRequest{})
 			mustDo(t, err)
 			_, err = tt.call(ctx, s, 9) // the server knows the script from now on
 			mustDo(t, err)

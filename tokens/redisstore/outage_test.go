@@ -220,12 +220,12 @@ func TestBirth(t *testing.T) {
 	s := openStore(t, server)
 	first, err := s.Open(t.Context(), openRequest)
 	mustDo(t, err)
-	if beat, err := s.Beat(t.Context()); err != nil || !beat.Born.Equal(first.Born) {
+	if beat, err := s.Beat(t.Context(), tokens.BeatRequest{}); err != nil || !beat.Born.Equal(first.Born) {
 		t.Errorf("beat %+v, %v; born %v", beat, err, first.Born)
 	}
 	c := newChain(t, s, "local|alice")
 	server.Do("FLUSHALL")
-	if beat, err := s.Beat(t.Context()); err != nil || !beat.Born.IsZero() || beat.Now.IsZero() {
+	if beat, err := s.Beat(t.Context(), tokens.BeatRequest{}); err != nil || !beat.Born.IsZero() || beat.Now.IsZero() {
 		t.Errorf("beat of an emptied store: %+v, %v", beat, err)
 	}
 	again, err := s.Open(t.Context(), openRequest)

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -30,11 +31,15 @@ func FuzzDecide(f *testing.F) {
 
 // parity is a family in the store and the one that it should be.
 type parity struct {
-	rand   *rand.Rand
-	now    time.Time
-	family tokens.Family
-	ended  bool
+	rand    *rand.Rand
+	now     time.Time
+	family  tokens.Family
+	ended   bool
+	vouched time.Time // when parityNode last did
 }
+
+// parityNode is a node that may be silent.
+var parityNode = tokens.NodeMark{200, 200, 200}
 
 // pick returns one of the choices.
 func pick[T any](r *rand.Rand, choices ...T) T { return choices[r.IntN(len(choices))] }
@@ -60,13 +65,14 @@ func (p *parity) begin(t *testing.T, s *Store) {
 func (p *parity) step(t *testing.T, s *Store) {
 	p.now = p.now.Add(pick(p.rand, 0, -time.Millisecond, -2*time.Second, time.Millisecond, 999*time.Millisecond, time.Second, 10*time.Second, 50*time.Second, 20*time.Minute/time.Duration(1+p.rand.IntN(100))).Truncate(time.Millisecond))
 	s.move(atTime(p.now))
+	p.speak(t, s)
 	r := tokens.RotateRequest{
 		User: tokens.TagSubject("local|alice"), Family: p.family.ID, Client: tokens.ClientTag{1}, Grant: tokens.GrantID{1}, Fingerprint: tokens.Fingerprint{1},
 		Presented: uint32(max(1, int64(p.family.Generation)+pick(p.rand, int64(0), 0, 0, -1, -1, -2, 1, 5, 1<<31))),
 		Rotation:  p.rand.IntN(4) > 0, Leeway: pick(p.rand, 0, -time.Millisecond, -2*time.Second, time.Millisecond, 1500*time.Microsecond, 10*time.Second),
 		Lifetime: pick(p.rand, 0, time.Hour, time.Hour, 30*time.Second), IdleLifetime: pick(p.rand, 0, time.Minute, time.Minute+1, 1500*time.Millisecond),
 		Settle:  pick(p.rand, 0, 0, -time.Millisecond, time.Millisecond, 1500*time.Microsecond, 10*time.Second),
-		Attempt: pick(p.rand, newAttempt(), newAttempt(), p.family.Attempt, tokens.Attempt{}),
+		Attempt: pick(p.rand, newAttempt(), newAttempt(), p.silentAttempt(), p.silentAttempt(), p.family.Attempt, tokens.Attempt{}),
 	}
 	if p.rand.IntN(20) == 0 {
 		r.Client = tokens.ClientTag{2}
@@ -77,11 +83,14 @@ func (p *parity) step(t *testing.T, s *Store) {
 	if p.rand.IntN(10) == 0 {
 		r.BegunAfter = p.family.Created.Add(pick(p.rand, -time.Second, -time.Nanosecond, 0, time.Nanosecond, time.Second))
 	}
-	want, next := tokens.Decide(p.family, r, p.now)
+	want, next := tokens.Decide(p.family, r, p.now, p.silent()...)
 	if p.ended {
 		want = tokens.RotateUnknown
 	}
 	got, err := s.Rotate(t.Context(), r)
+	if errors.Is(err, errUnsure) && want == tokens.RotateReused && p.family.Rotated.After(p.vouched) && p.silent() == nil {
+		return // the node has yet to say whether it has answered
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +102,7 @@ func (p *parity) step(t *testing.T, s *Store) {
 		if !same(got.Family, next) {
 			t.Fatalf("%+v presented to %+v: now %+v, Decide says %+v", r, p.family, got.Family, next)
 		}
-		if want == tokens.Rotated && next.Generation == p.family.Generation || want == tokens.RotateReplayed || want == tokens.RotateYoung {
+		if want == tokens.Rotated && next.Generation == p.family.Generation && next.Attempt == p.family.Attempt || want == tokens.RotateReplayed || want == tokens.RotateYoung {
 			return // nothing is written
 		}
 		p.family = next
@@ -101,6 +110,45 @@ func (p *parity) step(t *testing.T, s *Store) {
 		p.ended = true
 	default:
 	}
+}
+
+// silentAttempt is one of the node that may be silent.
+func (p *parity) silentAttempt() tokens.Attempt {
+	a := newAttempt()
+	copy(a[3:], a[:5])
+	copy(a[:], parityNode[:])
+	return a
+}
+
+// speak lets the node vouch for itself, or tell that something was not answered.
+func (p *parity) speak(t *testing.T, s *Store) {
+	switch p.rand.IntN(6) {
+	case 0:
+		_, err := s.Beat(t.Context(), tokens.BeatRequest{Node: parityNode, Settled: true})
+		mustDo(t, err)
+		s.self.Store(tokens.NodeMark{}) // else it would not be silent to this store
+		p.vouched = p.now
+	case 1, 2:
+		r := tokens.UnansweredRequest{
+			User: tokens.TagSubject("local|alice"), Family: p.family.ID,
+			Presented: uint32(max(1, int64(p.family.Generation)+pick(p.rand, int64(0), -1, -1, -1, -2))),
+			Attempts:  pick(p.rand, nil, []tokens.Attempt{newAttempt()}, []tokens.Attempt{newAttempt(), p.family.Attempt}, []tokens.Attempt{{}}),
+			Asked:     p.family.Rotated.Add(pick(p.rand, 0, -time.Millisecond, time.Millisecond, 10*time.Second, 10*time.Second-time.Millisecond)),
+			Leeway:    pick(p.rand, 0, time.Millisecond, 10*time.Second),
+		}
+		mustDo(t, s.Unanswered(t.Context(), r))
+		if marked, owed := p.family.Unanswered(r); owed {
+			p.family = marked
+		}
+	}
+}
+
+// silent is what there is to know about the node.
+func (p *parity) silent() []tokens.Silence {
+	if silence, silent := tokens.SilenceOf(parityNode, p.vouched, p.now); silent && !p.vouched.IsZero() {
+		return []tokens.Silence{silence}
+	}
+	return nil
 }
 
 // same compares records.

@@ -2,14 +2,34 @@ package redisstore
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
+const (
+	maxNodes  = 64 // that are remembered; the one that has been silent for longest goes
+	nodesKept = 90 * 24 * time.Hour
+)
+
+// nodesKey names the hash of the nodes.
+func (s *Store) nodesKey() string { return s.common("nodes") }
+
 // Beat implements tokens.Pulse.
-func (s *Store) Beat(ctx context.Context) (tokens.Beat, error) {
-	a, err := s.decide(ctx, "beat", s.scripts().born, []string{s.common("store")})
+func (s *Store) Beat(ctx context.Context, r tokens.BeatRequest) (tokens.Beat, error) {
+	says := ""
+	if r.Node != (tokens.NodeMark{}) {
+		s.self.Store(r.Node)
+	}
+	switch {
+	case r.Node == tokens.NodeMark{}:
+	case r.Leaving:
+		says = "leave"
+	case r.Settled:
+		says = "vouch"
+	}
+	a, err := s.decide(ctx, "beat", s.scripts().born, []string{s.common("store"), s.nodesKey()}, r.Node[:], says, maxNodes, nodesKept.Milliseconds())
 	if err != nil {
 		return tokens.Beat{}, err
 	}
@@ -21,4 +41,33 @@ func (s *Store) Beat(ctx context.Context) (tokens.Beat, error) {
 		s.serverClock.Store(&clockReading{at: time.Now(), server: b.Now})
 	}
 	return b, a.err
+}
+
+// errUnsure passes by itself: within a second, or within tokens.SilentAfter.
+var errUnsure = fmt.Errorf("%w: whether a refresh was answered is for another node to say, which has not said so yet", ErrUnreachable)
+
+// silence returns the node that made the current generation of a family, and
+// since when it is silent, where it is; "" where it is not. A node that nobody
+// knows is not silent, and this one has told all that it owes about a family
+// before it asks about that. One that has said nothing since it made the
+// generation may have died just now: then nobody can tell yet.
+func (s *Store) silence(ctx context.Context, c *connection, f tokens.Family) (node string, since time.Time, err error) {
+	maker := f.Attempt.Node()
+	if s.self.Load() == maker {
+		return "", since, nil
+	}
+	a, err := s.eval(ctx, c, s.scripts().vouched, []string{s.nodesKey()}, maker[:])
+	if err != nil {
+		return "", since, err
+	}
+	now, vouched := a.millis(), a.millis()
+	switch silence, silent := tokens.SilenceOf(maker, vouched, now); {
+	case a.err != nil || vouched.IsZero():
+		return "", since, a.err
+	case silent:
+		return string(maker[:]), silence.Since, nil
+	case f.Rotated.After(vouched):
+		return "", since, errUnsure
+	}
+	return "", since, nil
 }

@@ -69,18 +69,18 @@ func committed(err error) bool {
 // lasting are the scripts whose effect must not be lost in a failover.
 func (s *scripts) lasting(sc *script) bool {
 	switch sc {
-	case s.rotate, s.createFamily, s.end, s.createSession, s.putCode, s.takeCode, s.decideDevice, s.pollDevice, s.denyToken,
+	case s.rotate, s.reuse, s.unanswered, s.createFamily, s.end, s.createSession, s.putCode, s.takeCode, s.decideDevice, s.pollDevice, s.denyToken,
 		s.endClient, s.putGrant, s.swapKeys, s.useAssertion, s.feedAppend, s.enable:
 		return true
 	}
 	return false
 }
 
-// ends are those of them that end something, or tell of it. The others begin
-// something, or take it.
+// ends are those of them that end something, or tell of it, or of what was not
+// answered. The others begin something, or take it.
 func (s *scripts) ends(sc *script) bool {
 	switch sc {
-	case s.end, s.denyToken, s.endClient, s.feedAppend:
+	case s.reuse, s.unanswered, s.end, s.denyToken, s.endClient, s.feedAppend:
 		return true
 	}
 	return false

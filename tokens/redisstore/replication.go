@@ -3,7 +3,6 @@ package redisstore
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -12,18 +11,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
-const (
-	// behindEvery is between two questions to a server whose replicas are behind.
-	// Most of the time passes in WAIT itself.
-	behindEvery = 50 * time.Millisecond
-	// outageEdge is within how long of each other the nodes see that replicas
-	// fall behind: each asks every probeEvery.
-	outageEdge = 2 * probeEvery
-	// maxOutages bounds what is remembered of replicas that come and go.
-	maxOutages = 64
-	// longestLeeway is the longest that a client may have.
-	longestLeeway = time.Minute
-)
+// behindEvery is between two questions to a server whose replicas are behind.
+// Most of the time passes in WAIT itself.
+const behindEvery = 50 * time.Millisecond
 
 // replication is what a node knows of the replicas that its answers wait for
 // (WaitReplicas), server by server. While those of one are behind, no call
@@ -37,16 +27,8 @@ type replication struct {
 
 // replicas are those of one server.
 type replicas struct {
-	behind  bool
-	sent    time.Time // the newest write that WAIT has told of
-	back    time.Time // when they had last caught up
-	outages []outage  // oldest first; the last one may not be over
-}
-
-// outage is a time in which replicas were behind.
-type outage struct {
-	began  time.Time     // not later than for any other node
-	served time.Duration // how long they were not behind since, until replicas.back
+	behind bool
+	sent   time.Time // the newest write that WAIT has told of
 }
 
 func newReplication() *replication {
@@ -77,68 +59,14 @@ func (r *replication) note(place string, sent time.Time, enough bool) {
 	p.sent = sent
 	switch {
 	case enough && p.behind:
-		p.behind, p.back = false, time.Now()
+		p.behind = false
 	case !enough && !p.behind:
-		p.fall(sent)
+		p.behind = true
 		select {
 		case r.fell <- struct{}{}:
 		default: // the watch is on its way
 		}
 	}
-}
-
-// fall begins an outage that a write has met with.
-func (p *replicas) fall(sent time.Time) {
-	for i := range p.outages {
-		p.outages[i].served += max(0, sent.Sub(p.back))
-	}
-	p.outages = slices.DeleteFunc(p.outages, func(o outage) bool { return o.served >= longestLeeway })
-	if len(p.outages) == maxOutages {
-		p.outages = slices.Delete(p.outages, 0, 1)
-	}
-	p.behind = true
-	p.outages = append(p.outages, outage{began: sent.Add(-outageEdge)})
-}
-
-// leeway returns the leeway of a rotation at a server, where answers wait
-// strictly, for a client that has this one.
-//
-// A rotation at the edge of an outage is committed, waits in vain and is
-// answered 503; its client comes again with what it held, and can't be answered
-// until the replicas are back. So its leeway begins there: for as long as the
-// leeway after an outage, the leeway reaches back to where that began. This lets
-// in what was rotated at the edge and nothing else. What was rotated before is
-// older. Nothing was rotated in between, since every node that has seen the
-// outage begin refuses to, and the last of them has seen it within outageEdge
-// (runBehind). What was rotated since is younger than the client's own leeway.
-// Time in a further outage does not count, for nobody could come in it. A leeway
-// of 0 stays 0: such a client is told that no answer is repeated.
-func (r *replication) leeway(place string, own time.Duration) time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	p := r.places[place]
-	if own == 0 || p == nil || p.behind {
-		return own
-	}
-	now := time.Now()
-	for _, o := range p.outages {
-		if o.served+now.Sub(p.back) < own {
-			return max(own, now.Sub(o.began))
-		}
-	}
-	return own
-}
-
-// leewayAt is replication.leeway where a key lies.
-func (s *Store) leewayAt(ctx context.Context, c *connection, key string, own time.Duration) time.Duration {
-	if w := c.options.WaitReplicas; w.Number == 0 || !w.Strict {
-		return own
-	}
-	server, err := serverOf(ctx, c.client, key)
-	if err != nil {
-		return own // and nothing will be decided
-	}
-	return s.replication.leeway(c.placeOf(server), own)
 }
 
 // watchReplicas asks the servers whether their replicas keep up, and those with

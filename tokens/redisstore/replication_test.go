@@ -18,43 +18,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
 )
 
-// TestLeewayAfterOutage: how far the leeway reaches back when replicas were away.
-func TestLeewayAfterOutage(t *testing.T) {
-	const own = 2 * time.Second
-	now := time.Now()
-	ago := func(d time.Duration) time.Time { return now.Add(-d) }
-	for _, tt := range []struct {
-		name string
-		replicas
-		own, want time.Duration
-	}{
-		{"there was none", replicas{}, own, own},
-		{"it goes on", replicas{behind: true, outages: []outage{{began: ago(time.Minute)}}}, own, own},
-		{"just over", replicas{back: ago(time.Second), outages: []outage{{began: ago(time.Minute)}}}, own, time.Minute},
-		{"just over, and shorter than the leeway", replicas{back: ago(time.Second), outages: []outage{{began: ago(1500 * time.Millisecond)}}}, own, own},
-		{"just over, for a strict client", replicas{back: ago(time.Second), outages: []outage{{began: ago(time.Minute)}}}, 0, 0},
-		{"over for longer than the leeway", replicas{back: ago(3 * time.Second), outages: []outage{{began: ago(time.Minute)}}}, own, own},
-		{
-			"a second one left no time after the first",
-			replicas{back: ago(time.Second), outages: []outage{{began: ago(time.Minute), served: 500 * time.Millisecond}, {began: ago(30 * time.Second)}}},
-			own, time.Minute,
-		},
-		{
-			"there was time between two",
-			replicas{back: ago(time.Second), outages: []outage{{began: ago(time.Minute), served: 5 * time.Second}, {began: ago(30 * time.Second)}}},
-			own, 30 * time.Second,
-		},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			r := newReplication()
-			r.places[anywhere] = &tt.replicas
-			if got := r.leeway(anywhere, tt.own); got < tt.want || got > tt.want+time.Second {
-				t.Errorf("%v, want %v", got, tt.want)
-			}
-		})
-	}
-}
-
 // TestReplicationNotes: what WAIT says of the newest write counts.
 func TestReplicationNotes(t *testing.T) {
 	start := time.Now()
@@ -86,15 +49,6 @@ func TestReplicationNotes(t *testing.T) {
 			}
 		})
 	}
-	r := newReplication()
-	for i := range 2 * maxOutages {
-		r.note(anywhere, at(2*i), false)
-		r.note(anywhere, at(2*i+1), true)
-		r.places[anywhere].back = at(2*i + 1)
-	}
-	if n := len(r.places[anywhere].outages); n > maxOutages {
-		t.Errorf("%d outages are remembered", n)
-	}
 }
 
 // replicated is a primary with a replica that is in step.
@@ -111,8 +65,8 @@ func replicated(t *testing.T) (primary, replica *redistest.Server) {
 }
 
 // TestStrictReplicaAway: a replica is away for longer than the leeway. What was
-// rotated when it left is not taken for theft when it is back, on whichever node;
-// and nothing else is spared.
+// rotated when it left was not answered, and is not taken for theft when it is
+// back, on whichever node and however late; and nothing else is spared.
 func TestStrictReplicaAway(t *testing.T) {
 	const leeway, away = 2 * time.Second, 4 * time.Second
 	primary, replica := replicated(t)
@@ -139,14 +93,22 @@ func TestStrictReplicaAway(t *testing.T) {
 	mustDo(t, before.rotate(a))
 	mustDo(t, stolen.rotate(a))
 	mustDo(t, stolen.rotate(a))
-	time.Sleep(leeway + outageEdge)
+	time.Sleep(leeway)
 
 	replica.Stop()
 	left := time.Now()
 	answers := make(chan error, 3)
-	for _, c := range []*chain{edge, strict, late} {
+	tell := func(c *chain, attempt tokens.Attempt) error { // as the State of the node does
+		return a.Unanswered(t.Context(), tokens.UnansweredRequest{
+			User: c.request.User, Family: c.request.Family, Presented: 1, Attempts: []tokens.Attempt{attempt}, Leeway: c.request.Leeway,
+		})
+	}
+	owed := map[*chain]tokens.Attempt{edge: newAttempt(), strict: newAttempt(), late: newAttempt()}
+	for c, attempt := range owed {
 		go func() {
-			_, err := present(a, c, 1)
+			r := c.request
+			r.Presented, r.Attempt = 1, attempt
+			_, err := a.Rotate(t.Context(), r)
 			answers <- err
 		}()
 	}
@@ -161,6 +123,11 @@ func TestStrictReplicaAway(t *testing.T) {
 	for range cap(answers) {
 		if err := <-answers; !committed(err) || !isUnreplicated(err) {
 			t.Errorf("a rotation at the edge: %v", err)
+		}
+	}
+	for c, attempt := range owed {
+		if err := tell(c, attempt); !committed(err) || !isUnreplicated(err) {
+			t.Errorf("telling that a rotation was not answered: %v", err)
 		}
 	}
 	for name, s := range map[string]*Store{"a": a, "b": b} {
@@ -199,18 +166,23 @@ func TestStrictReplicaAway(t *testing.T) {
 		chain   *chain
 		outcome tokens.RotateOutcome
 	}{
-		{"rotated when it left", edge, tokens.RotateReplayed},
+		{"rotated when it left", edge, tokens.Rotated},
 		{"the same again", edge, tokens.RotateReplayed},
 		{"rotated before", before, tokens.RotateReused},
-		{"rotated when it left, without a leeway", strict, tokens.RotateReused},
+		{"rotated when it left, without a leeway", strict, tokens.Rotated},
+		{"the same again, without a leeway", strict, tokens.RotateReused},
 	} {
 		if res, err := present(b, want.chain, 1); err != nil || res.Outcome != want.outcome {
 			t.Errorf("%s: outcome %d, want %d (%v)", want.name, res.Outcome, want.outcome, err)
 		}
 	}
+	mustDo(t, tell(late, owed[late])) // and now it is certain
 	time.Sleep(leeway)
-	if res, err := present(b, late, 1); err != nil || res.Outcome != tokens.RotateReused {
-		t.Errorf("rotated when it left, and presented when the leeway is over: outcome %d, %v", res.Outcome, err)
+	if res, err := present(b, late, 1); err != nil || res.Outcome != tokens.Rotated || res.Family.Generation != 2 {
+		t.Errorf("rotated when it left, and presented long after: outcome %d, %v", res.Outcome, err)
+	}
+	if res, err := present(b, edge, 1); err != nil || res.Outcome != tokens.RotateReused {
+		t.Errorf("presented again when it had been answered, after the leeway: outcome %d, %v", res.Outcome, err)
 	}
 }
 

@@ -14,24 +14,25 @@ type script = redis.Script
 // scripts are all of them; the comment at the head of each file in lua/ tells
 // its keys, arguments and result.
 type scripts struct {
-	open, born                          *script
-	rotate, createFamily, end, families *script
-	liveFamily                          *script
-	createSession, session, profile     *script
-	putCode, takeCode                   *script
-	putDevice, getDevice                *script
-	decideDevice, pollDevice            *script
-	denyToken, denials                  *script
-	endClient, watermarks               *script
-	putGrant, grant                     *script
-	keys, swapKeys                      *script
-	useAssertion                        *script
-	feedAppend, feedEnd                 *script
-	appendHistory                       *script
-	history, familyOfRequest            *script
-	scanHeld, enable, moved             *script
-	importBegin, importFinish           *script
-	importHeld, importFields            *script
+	open, born, vouched             *script
+	rotate, reuse, unanswered       *script // reuse is rotate, when that has found one
+	createFamily, end, families     *script
+	liveFamily                      *script
+	createSession, session, profile *script
+	putCode, takeCode               *script
+	putDevice, getDevice            *script
+	decideDevice, pollDevice        *script
+	denyToken, denials              *script
+	endClient, watermarks           *script
+	putGrant, grant                 *script
+	keys, swapKeys                  *script
+	useAssertion                    *script
+	feedAppend, feedEnd             *script
+	appendHistory                   *script
+	history, familyOfRequest        *script
+	scanHeld, enable, moved         *script
+	importBegin, importFinish       *script
+	importHeld, importFields        *script
 }
 
 //go:embed lua/*.lua
@@ -56,7 +57,10 @@ func loadScripts(change func(string) string) *scripts {
 	return &scripts{
 		open:            load("clock", "open"),
 		born:            load("clock", "born"),
+		vouched:         load("clock", "vouched"),
 		rotate:          load("clock", "family", "grants", "watermark", "denylist", "rotate"),
+		reuse:           load("clock", "family", "grants", "watermark", "denylist", "rotate"),
+		unanswered:      load("clock", "family", "unanswered"),
 		createFamily:    load("clock", "family", "grants", "watermark", "denylist", "create_family"),
 		end:             load("clock", "family", "grants", "watermark", "denylist", "end_all", "end"),
 		families:        load("clock", "list_families"),

@@ -107,6 +107,7 @@ type Store struct {
 
 	replication *replication
 	serverClock atomic.Pointer[clockReading] // see late.go
+	self        atomic.Value                 // the tokens.NodeMark of this process
 }
 
 var _ tokens.Store = (*Store)(nil)
@@ -188,7 +189,7 @@ func (s *Store) run(ctx context.Context, op string, run func(ctx context.Context
 	case s.opening.Load() == nil:
 		return errNotOpen
 	}
-	return s.within(ctx, s.conn, func(ctx context.Context, c *connection) error {
+	return s.neverSent(s.within(ctx, s.conn, func(ctx context.Context, c *connection) error {
 		if !readers[op] {
 			if err := s.mayWrite(); err != nil {
 				return err
@@ -198,7 +199,17 @@ func (s *Store) run(ctx context.Context, op string, run func(ctx context.Context
 			}
 		}
 		return run(ctx, c)
-	})
+	}))
+}
+
+// neverSent marks the error of a call that a breaker has refused. In a Cluster it
+// may have been sent to another server before.
+func (s *Store) neverSent(err error) error {
+	var refused *unansweredError
+	if errors.As(err, &refused) && s.options.Mode != Cluster {
+		return tokens.EndedNothing(err)
+	}
+	return err
 }
 
 // within runs something under the deadline of a call and explains its error.
@@ -237,11 +248,11 @@ func (s *Store) eval(ctx context.Context, c *connection, sc *script, keys []stri
 	all := make([]any, 0, len(args)+1)
 	all = append(append(all, number), args...)
 	if spends {
-		all[0] = s.until(ctx, c, number)
+		all[0] = s.until(ctx, c, number, s.serverClock.Load())
 	}
 	v, err := s.send(ctx, c, sc, keys, all)
-	if err == nil && isLate(v) { // and yet somebody waits
-		all[0] = number
+	if clock := foundLate(v); clock != nil { // and yet somebody waits: its clock is another one
+		all[0] = s.until(ctx, c, number, clock)
 		v, err = s.send(ctx, c, sc, keys, all)
 	}
 	if !committed(err) {

@@ -60,6 +60,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"History", historyCases},
 		{"Pulse", pulseCases},
 		{"Bounds", boundCases},
+		{"Unanswered", unansweredCases},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.cases {

@@ -1,7 +1,26 @@
--- Returns when the store was born, as every node asks each second.
+-- Returns when the store was born, as every node asks each second, and keeps
+-- when the node has last vouched for itself (tokens.BeatRequest).
 --
--- KEYS   1 what the store knows of itself
--- ARGV   1 number of the call
+-- KEYS   1 what the store knows of itself   2 the nodes that have not taken leave
+-- ARGV   1 number of the call   2 node, or ''   3 'vouch', 'leave' or ''   4 how many nodes are kept   5 and for how long, ms
 -- Result {number of the call, now ms, born ms, or 0 for a store that has lost its birth mark}
 
+-- forget_nodes keeps the hash small: it grows with each node that dies.
+local function forget_nodes(most, kept)
+  local all, nodes = redis.call('HGETALL', KEYS[2]), {}
+  for i = 1, #all, 2 do
+    nodes[#nodes + 1] = { mark = all[i], at = tonumber(all[i + 1]) }
+  end
+  table.sort(nodes, function(a, b) return a.at > b.at end)
+  for i, node in ipairs(nodes) do
+    if i > most or now - node.at > kept then redis.call('HDEL', KEYS[2], node.mark) end
+  end
+end
+
+-- A server that takes no writes answers all the same.
+if ARGV[3] == 'leave' then
+  redis.pcall('HDEL', KEYS[2], ARGV[2])
+elseif ARGV[3] == 'vouch' and redis.pcall('HSET', KEYS[2], ARGV[2], now) == 1 then
+  forget_nodes(tonumber(ARGV[4]), tonumber(ARGV[5]))
+end
 return { ARGV[1], now, tonumber(redis.call('HGET', KEYS[1], 'born') or 0) }

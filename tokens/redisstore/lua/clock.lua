@@ -10,7 +10,7 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local number, till = ARGV[1]:match('^(%d+)@(%d+)$')
 if number then
   ARGV[1] = number
-  if now > tonumber(till) then return { number, 'late' } end
+  if now > tonumber(till) then return { number, 'late', now } end
 end
 
 local SHIFT = 0 -- tests move the clock

@@ -2,6 +2,7 @@
 
 local FAMILY = '>Bc8c12c8I4I4I4I4I4I6c8'
 local FAMILY_SIZE = 63
+local UNANSWERED = string.rep('\255', 8) -- in the place of an attempt that was never answered
 
 local function read_family(v)
   if #v ~= FAMILY_SIZE or v:byte(1) ~= 1 then unreadable(v, 1) end

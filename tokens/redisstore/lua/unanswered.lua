@@ -1,0 +1,23 @@
+-- Marks the current generation of a family as one that was not answered
+-- (tokens.Family.Unanswered).
+--
+-- KEYS   1 what the user holds
+-- ARGV   1 number of the call   2 family   3 presented generation   4 attempts, 8 bytes each   5 asked ms   6 leeway ms
+-- Result {number of the call, 1 if it is marked}
+
+local presented, asked, leeway = tonumber(ARGV[3]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local v = redis.call('HGET', KEYS[1], ARGV[2])
+local f = v and read_family(v)
+if not f or (presented + 1) % 4294967296 ~= f.generation or f.attempt == NONE then
+  own_refusal(KEYS[1])
+  return { ARGV[1], 0 }
+end
+local owed = f.attempt == UNANSWERED or f.rotated <= asked and asked - f.rotated < leeway
+for i = 1, #ARGV[4], 8 do
+  owed = owed or f.attempt == ARGV[4]:sub(i, i + 7)
+end
+if owed then -- also where it is marked: a caller who waits for replicas waits for it
+  f.attempt = UNANSWERED
+  redis.call('HSET', KEYS[1], ARGV[2], write_family(f))
+end
+return { ARGV[1], owed and 1 or 0 }

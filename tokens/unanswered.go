@@ -1,0 +1,176 @@
+package tokens
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A rotation was answered, or the store was told that it was not, or its node is
+// silent: see Decide for what follows.
+const (
+	// DoubtFor is how long before it last vouched for itself a node may have
+	// rotated what it had not answered by then: no call takes longer than
+	// decisionTime.
+	DoubtFor = decisionTime + 5*time.Second
+	// SilentAfter is for how long a node that is well does not vouch for itself.
+	SilentAfter = 3 * beatEvery
+
+	settleTime     = 5 * time.Second        // of one call
+	settleEvery    = 250 * time.Millisecond // while the store can't be told
+	maxOwedAnswers = 1 << 17                // about thirty megabytes
+	maxAttempts    = 16                     // of one presentation
+)
+
+// Silence is a node that can't say whether what it has rotated since then was
+// answered: it has died, is cut off, or could not tell yet.
+type Silence struct {
+	Node  NodeMark
+	Since time.Time
+}
+
+// SilenceOf returns the silence of a node that has last vouched for itself at a
+// time; false where it is not silent.
+func SilenceOf(node NodeMark, vouched, now time.Time) (Silence, bool) {
+	return Silence{Node: node, Since: vouched.Add(-DoubtFor)}, now.Sub(vouched) > SilentAfter
+}
+
+// madeIn reports whether the current generation was made in a silence.
+func (f Family) madeIn(s Silence) bool {
+	return f.Attempt != (Attempt{}) && f.Attempt.Node() == s.Node && !f.Rotated.Before(s.Since)
+}
+
+// UnansweredRequest is about a generation that was presented, and whose
+// presenter was told to come again, or has hung up.
+type UnansweredRequest struct {
+	User      UserTag
+	Family    FamilyID
+	Presented uint32
+	Attempts  []Attempt     // any of which may have rotated it
+	Asked     time.Time     // when it was presented first; the store's time
+	Leeway    time.Duration // of the client: within it, the successor would have been the answer again
+}
+
+// Unanswered returns the record with the mark that its generation was not
+// answered; false where it was not made of the one that was presented, or was
+// made by somebody else outside of the leeway.
+func (f Family) Unanswered(r UnansweredRequest) (Family, bool) {
+	owed := f.Attempt == unanswered || slices.Contains(r.Attempts, f.Attempt) ||
+		!f.Rotated.After(r.Asked) && r.Asked.Sub(f.Rotated) < r.Leeway
+	if r.Presented+1 != f.Generation || f.Attempt == (Attempt{}) || !owed {
+		return f, false
+	}
+	f.Attempt = unanswered
+	return f, true
+}
+
+// newNodeMark draws the mark of a process.
+func newNodeMark() (m NodeMark, err error) {
+	for m == (NodeMark{}) || m == unanswered.Node() {
+		if _, err := rand.Read(m[:]); err != nil {
+			return m, fmt.Errorf("reading randomness: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// presentation is a generation that was presented.
+type presentation struct {
+	family     FamilyID
+	generation uint32
+}
+
+// owedAnswers are the presentations whose presenters this node has told to come
+// again, since it did not hear what the store has decided, or who have hung up.
+// They are kept until the store has heard of them. Of more than maxOwedAnswers,
+// the first ones are kept: those that follow in an outage never reach the store.
+type owedAnswers struct {
+	store Families
+	woken chan struct{}
+
+	mu   sync.Mutex
+	owed map[presentation]*UnansweredRequest
+}
+
+func newOwedAnswers(store Families) *owedAnswers {
+	return &owedAnswers{store: store, woken: make(chan struct{}, 1), owed: make(map[presentation]*UnansweredRequest)}
+}
+
+// add remembers a presentation.
+func (o *owedAnswers) add(r UnansweredRequest) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	key := presentation{r.Family, r.Presented}
+	switch owed := o.owed[key]; {
+	case owed == nil && len(o.owed) < maxOwedAnswers:
+		o.owed[key] = &r
+	case owed != nil && len(owed.Attempts) < maxAttempts:
+		owed.Attempts = slices.Concat(owed.Attempts, r.Attempts) // whoever tells the store reads the old ones
+	}
+	select {
+	case o.woken <- struct{}{}:
+	default:
+	}
+}
+
+// settle tells the store of one presentation, if there is something to tell.
+// Whoever presents the same again waits for that.
+func (o *owedAnswers) settle(ctx context.Context, key presentation) error {
+	o.mu.Lock()
+	owed := o.owed[key]
+	if owed == nil {
+		o.mu.Unlock()
+		return nil
+	}
+	r := *owed
+	o.mu.Unlock()
+	if err := o.store.Unanswered(ctx, r); err != nil {
+		return fmt.Errorf("telling the store that a refresh was not answered: %w", err)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.owed[key] == owed && len(owed.Attempts) == len(r.Attempts) {
+		delete(o.owed, key)
+	}
+	return nil
+}
+
+// settled reports whether nothing is owed.
+func (o *owedAnswers) settled() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.owed) == 0
+}
+
+// run tells the store of all, as soon as it can be told, until ctx ends.
+func (o *owedAnswers) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-o.woken:
+		}
+		for !o.settleAll(ctx) && ctx.Err() == nil {
+			pause(ctx, settleEvery)
+		}
+	}
+}
+
+// settleAll tells the store of all, and reports whether nothing is owed any more.
+func (o *owedAnswers) settleAll(ctx context.Context) bool {
+	for _, key := range o.keys() {
+		call, cancel := context.WithTimeout(ctx, settleTime)
+		_ = o.settle(call, key) // else it is still there
+		cancel()
+	}
+	return o.settled()
+}
+
+func (o *owedAnswers) keys() []presentation {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Collect(maps.Keys(o.owed))
+}
