@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
 )
 
@@ -70,7 +71,7 @@ func writeBackupFiles(cmd *cobra.Command, path string) error {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	defer context.AfterFunc(ctx, func() { _ = resp.Body.Close() })() // Ctrl-C removes what is partial
+	defer context.AfterFunc(ctx, background.Safely(nil, func() { _ = resp.Body.Close() }))() // Ctrl-C removes what is partial
 	got, err := readBackup(resp.Body, partial)
 	if err != nil {
 		return fmt.Errorf("reading the backup: %w", err)
