@@ -69,7 +69,7 @@ var guardBodies = map[string]string{
 	"beside vars and map":  "vars a b\nmap {path} {a} {\ndefault b\n}\nGUARD",
 	"beside basic_auth":    "GUARD\nbasic_auth /other/* {\nbob $2a$04$kWYq2RtGd9A0HllCu92W1e1tAWbhNG9zSADajw0ryr83KVvfnrG0K\n}",
 	"beside another guard": "GUARD\nbearer_auth /other/* {\naudience https://api.example.com\nheader X-Other sub\n}",
-	"the same twice":       "GUARD\nGUARD",
+	"the same twice":       "GUARD\n" + "GUARD",
 }
 
 var guardMatchers = map[string]string{"": "", "*": "", "/*": "", "@m": "@m path /*\n", "@get": "@get method GET\n", "@all": "@all path *\n", "@own": ""}
@@ -201,8 +201,8 @@ func holdsRoutes(t reflect.Type, depth int) bool {
 	if t.Kind() != reflect.Struct || depth > 4 || !strings.Contains(t.PkgPath(), "caddy") {
 		return false
 	}
-	for i := range t.NumField() {
-		if f := t.Field(i); f.IsExported() && f.Tag.Get("json") != "-" && f.Tag.Get("json") != "" && holdsRoutes(f.Type, depth+1) {
+	for f := range t.Fields() {
+		if f.IsExported() && f.Tag.Get("json") != "-" && f.Tag.Get("json") != "" && holdsRoutes(f.Type, depth+1) {
 			return true
 		}
 	}

@@ -21,27 +21,54 @@ func TestIdentityHeadersBesideTheGuard(t *testing.T) {
 		warns      bool
 	}{
 		{"matcher", "bearer_auth /api/* " + mappedGuard + "reverse_proxy UPSTREAM", map[string]string{"/api/x": "worker@clients", "/x": ""}, false},
-		{"two guards", "bearer_auth /api/* " + mappedGuard + "bearer_auth /v2/* " + mappedGuard + "reverse_proxy UPSTREAM",
-			map[string]string{"/api/x": "worker@clients", "/v2/x": "worker@clients", "/x": ""}, false},
-		{"two guards, one in the other", "@all path /api/*\nbearer_auth @all " + mappedGuard + "bearer_auth /api/v2/* " + mappedGuard + "reverse_proxy UPSTREAM",
-			map[string]string{"/api/x": "worker@clients", "/api/v2/x": "worker@clients", "/x": ""}, false},
-		{"two guards, one in a block", "@all path /api/*\nbearer_auth @all " + mappedGuard + "handle {\nbearer_auth /v2/* " + mappedGuard + "reverse_proxy UPSTREAM\n}",
-			map[string]string{"/api/x": "worker@clients", "/v2/x": "worker@clients", "/x": ""}, false},
+		{
+			"two guards", "bearer_auth /api/* " + mappedGuard + "bearer_auth /v2/* " + mappedGuard + "reverse_proxy UPSTREAM",
+			map[string]string{"/api/x": "worker@clients", "/v2/x": "worker@clients", "/x": ""},
+			false,
+		},
+		{
+			"two guards, one in the other", "@all path /api/*\nbearer_auth @all " + mappedGuard + "bearer_auth /api/v2/* " + mappedGuard + "reverse_proxy UPSTREAM",
+			map[string]string{"/api/x": "worker@clients", "/api/v2/x": "worker@clients", "/x": ""},
+			false,
+		},
+		{
+			"two guards, one in a block", "@all path /api/*\nbearer_auth @all " + mappedGuard + "handle {\nbearer_auth /v2/* " + mappedGuard + "reverse_proxy UPSTREAM\n}",
+			map[string]string{"/api/x": "worker@clients", "/v2/x": "worker@clients", "/x": ""},
+			false,
+		},
 		{"optional", "bearer_auth " + strings.Replace(mappedGuard, "header", "optional\nheader", 1) + "reverse_proxy UPSTREAM", map[string]string{"/x": "worker@clients"}, false},
 		{"try_files in the way", "try_files {path}\nbearer_auth /api/* " + mappedGuard + "reverse_proxy UPSTREAM", map[string]string{"/api/x": "worker@clients", "/x": ""}, false},
-		{"in a block, another beside it", "handle /api/* {\nbearer_auth " + mappedGuard + "reverse_proxy UPSTREAM\n}\nhandle {\nreverse_proxy UPSTREAM\n}",
-			map[string]string{"/api/x": "worker@clients", "/x": "alice"}, true},
-		{"in handle_path, a proxy beside it", "handle_path /api/* {\nbearer_auth " + mappedGuard + "reverse_proxy UPSTREAM\n}\nreverse_proxy UPSTREAM",
-			map[string]string{"/api/x": "worker@clients", "/x": "alice"}, true},
-		{"the header is deleted there", "handle /api/* {\nbearer_auth " + mappedGuard + "reverse_proxy UPSTREAM\n}\nhandle {\nrequest_header -X-User-Id\nreverse_proxy UPSTREAM\n}",
-			map[string]string{"/api/x": "worker@clients", "/x": ""}, false},
-		{"the proxy deletes it there", "handle /api/* {\nbearer_auth " + mappedGuard + "reverse_proxy UPSTREAM\n}\nhandle {\nreverse_proxy UPSTREAM {\nheader_up -X-User-Id\n}\n}",
-			map[string]string{"/api/x": "worker@clients", "/x": ""}, false},
+		{
+			"in a block, another beside it", "handle /api/* {\nbearer_auth " + mappedGuard + "reverse_proxy UPSTREAM\n}\nhandle {\nreverse_proxy UPSTREAM\n}",
+			map[string]string{"/api/x": "worker@clients", "/x": "alice"},
+			true,
+		},
+		{
+			"in handle_path, a proxy beside it", "handle_path /api/* {\nbearer_auth " + mappedGuard + "reverse_proxy UPSTREAM\n}\nreverse_proxy UPSTREAM",
+			map[string]string{"/api/x": "worker@clients", "/x": "alice"},
+			true,
+		},
+		{
+			"the header is deleted there", "handle /api/* {\nbearer_auth " + mappedGuard + "reverse_proxy UPSTREAM\n}\nhandle {\nrequest_header -X-User-Id\nreverse_proxy UPSTREAM\n}",
+			map[string]string{"/api/x": "worker@clients", "/x": ""},
+			false,
+		},
+		{
+			"the proxy deletes it there", "handle /api/* {\nbearer_auth " + mappedGuard + "reverse_proxy UPSTREAM\n}\nhandle {\nreverse_proxy UPSTREAM {\nheader_up -X-User-Id\n}\n}",
+			map[string]string{"/api/x": "worker@clients", "/x": ""},
+			false,
+		},
 		{"another upstream", "handle /api/* {\nbearer_auth " + mappedGuard + "reverse_proxy UPSTREAM\n}\nhandle {\nrespond other\n}", map[string]string{"/api/x": "worker@clients"}, false},
-		{"blocks with a guard each", "handle /api/* {\nbearer_auth " + mappedGuard + "reverse_proxy UPSTREAM\n}\nhandle {\nbearer_auth /x/* " + mappedGuard + "reverse_proxy UPSTREAM\n}",
-			map[string]string{"/api/x": "worker@clients", "/y": ""}, false},
-		{"in handle_errors", "error /x 404\nbearer_auth " + mappedGuard + "reverse_proxy UPSTREAM\nhandle_errors 404 {\nreverse_proxy UPSTREAM\n}",
-			map[string]string{"/api/x": "worker@clients"}, true},
+		{
+			"blocks with a guard each", "handle /api/* {\nbearer_auth " + mappedGuard + "reverse_proxy UPSTREAM\n}\nhandle {\nbearer_auth /x/* " + mappedGuard + "reverse_proxy UPSTREAM\n}",
+			map[string]string{"/api/x": "worker@clients", "/y": ""},
+			false,
+		},
+		{
+			"in handle_errors", "error /x 404\nbearer_auth " + mappedGuard + "reverse_proxy UPSTREAM\nhandle_errors 404 {\nreverse_proxy UPSTREAM\n}",
+			map[string]string{"/api/x": "worker@clients"},
+			true,
+		},
 	} {
 		t.Run("G16: "+tt.name, func(t *testing.T) {
 			g := startGateway(t, gatewayOptions{API: tt.site, Servers: "expected_underscore_headers X_User_Id"})

@@ -34,8 +34,7 @@ func (a *App) checkPreviousIssuer() error {
 	if a.PreviousIssuer == a.Issuer {
 		return wrong("previous_issuer", "it is the issuer itself: remove the line, or write the URL that it had before")
 	}
-	var bad *problem
-	if errors.As(checkIssuer(a.PreviousIssuer), &bad) {
+	if bad, ok := errors.AsType[*problem](checkIssuer(a.PreviousIssuer)); ok {
 		bad.option = "previous_issuer"
 		return bad
 	}

@@ -120,7 +120,7 @@ func readBackup(from io.Reader, database io.Writer) (receivedBackup, error) {
 		small := io.LimitReader(archive, 64<<10)
 		switch parts[part.Name] = true; part.Name {
 		case backupDatabase:
-			got.size, err = io.Copy(io.MultiWriter(database, sum), archive)
+			got.size, err = io.CopyN(io.MultiWriter(database, sum), archive, part.Size)
 		case backupSecret:
 			var b []byte
 			b, err = io.ReadAll(small)

@@ -143,7 +143,7 @@ type trailerBody struct {
 // Read reads the body; at its end the trailers are there.
 func (b *trailerBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF { //nolint:errorlint // io.Reader returns it as it is
+	if err == io.EOF {
 		b.names.copyOthers(b.to, b.from)
 	}
 	return n, err

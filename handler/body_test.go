@@ -95,7 +95,7 @@ func TestR9SlowBodies(t *testing.T) {
 // R9: a connection that has stood still is cut too, and says so first.
 func TestR9StalledBody(t *testing.T) {
 	_, server := serveReal(t, false)
-	conn, err := net.Dial("tcp", server.Listener.Addr().String()) //nolint:noctx // a test
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

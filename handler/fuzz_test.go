@@ -92,7 +92,7 @@ func FuzzCleanRequest(f *testing.F) {
 		g.cleanRequest(r)
 		fold := func(s string) string { // G2
 			return strings.Map(func(c rune) rune {
-				if c < 0x80 && !('a' <= c && c <= 'z' || '0' <= c && c <= '9') {
+				if c < 0x80 && (c < 'a' || c > 'z') && (c < '0' || c > '9') {
 					return '-'
 				}
 				return c

@@ -120,7 +120,7 @@ const (
 //
 //	presented, where n is current    answer
 //	n                                rotate to n+1
-//	n-1, by the attempt of n         n again: the call was sent twice
+//	n-1, by the attempt of n         that n: the call was sent twice
 //	n-1, n was never answered        n again, as if it were made now
 //	n-1, n is younger than Leeway    n again; repeats do not extend the leeway
 //	n-1, n was made in a Silence     n again, as if it were made now

@@ -8,9 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens/jose"
-
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
 const (

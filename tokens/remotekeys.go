@@ -8,9 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens/jose"
-
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
 // The times of RemoteKeys.

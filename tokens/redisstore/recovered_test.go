@@ -41,7 +41,7 @@ func TestR12PanicBelowTheBreaker(t *testing.T) {
 	server := redistest.Start(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr})
 	t.Cleanup(func() { _ = client.Close() })
-	(&breakers{options: &Options{Timeout: time.Second}}).guard(server.Addr, client)
+	(&breakers{options: &Options{Timeout: time.Second}, access: new(credentials)}).guard(server.Addr, client)
 	below := new(faultyHook)
 	client.AddHook(below)
 	pipelined := func() error {

@@ -120,7 +120,7 @@ func openOtherIssuer(t *testing.T, f *fixture) {
 	noError(t, f.tryIssuers(issuerA)) // no damage
 	f.rotate(f.present(family, 2), tokens.Rotated, 3)
 	if err := f.tryOpen([16]byte{99}); !errors.Is(err, tokens.ErrWrongSecret) {
-		t.Errorf("whose it is is told to somebody without the secret: %v", err)
+		t.Errorf("the owner is named to somebody without the secret: %v", err)
 	}
 }
 
