@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -12,7 +13,8 @@ func TestClearTextIsRefused(t *testing.T) {
 	g := newGateway(t)
 	start := func(servers string) {
 		t.Helper()
-		file := strings.Replace(string(g.caddyfile(gatewayOptions{Servers: servers})), "issuer "+g.Issuer, "issuer https://auth.example.com/", 1)
+		options := gatewayOptions{Servers: servers, Store: filepath.Join(g.dir, "encrypted.db")} // a store belongs to one issuer
+		file := strings.Replace(string(g.caddyfile(options)), "issuer "+g.Issuer, "issuer https://auth.example.com/", 1)
 		if err := g.loadCaddyfile([]byte(file)); err != nil {
 			t.Fatal(err)
 		}

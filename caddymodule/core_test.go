@@ -41,6 +41,7 @@ func TestDefaults(t *testing.T) {
 	equal(t, "session", cfg.SessionLifetime, 7*day)
 	equal(t, "idle session", cfg.SessionIdleLifetime, 3*day)
 	equal(t, "settings", a.coreSettings(), tokens.Settings{
+		Issuers: []string{"https://auth.example.com/"},
 		Keys: tokens.KeySettings{
 			Algorithms:  []jose.Algorithm{jose.ES256, jose.RS256},
 			RotateEvery: 90 * day, KeepFor: 10*time.Hour + time.Minute,
@@ -86,6 +87,7 @@ func TestCore(t *testing.T) {
 	equal(t, "API", *cfg.APIs[0], tokens.API{Identifier: "a", AllowOfflineAccess: true, AccessTokenLifetime: time.Hour})
 	equal(t, "idle session", cfg.SessionIdleLifetime, day)
 	equal(t, "settings", a.coreSettings(), tokens.Settings{
+		Issuers: []string{a.Issuer},
 		Keys: tokens.KeySettings{
 			Algorithms:  []jose.Algorithm{jose.EdDSA, jose.RS256},
 			RotateEvery: 30 * day, KeepFor: time.Hour + time.Minute,

@@ -262,9 +262,11 @@ func described(t *testing.T) map[string][]string {
 		servingCollector{})
 	found := make(map[string][]string)
 	for _, c := range collectors {
-		ch := make(chan *prometheus.Desc, 16)
-		c.Describe(ch)
-		close(ch)
+		ch := make(chan *prometheus.Desc)
+		go func() {
+			defer close(ch)
+			c.Describe(ch)
+		}()
 		for d := range ch {
 			m := descOf.FindStringSubmatch(d.String())
 			if m == nil {
