@@ -143,6 +143,22 @@ func TestOutboxAtTheEnd(t *testing.T) {
 	})
 }
 
+// An alarm that would have waited a minute for its next try is tried at the end, too.
+func TestOutboxTriesAgainAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &target{down: true}
+		o := newOutbox(p.post, zap.NewNop(), nil, func() {})
+		o.send("oauth.store_new", []byte("alarm"), true)
+		time.Sleep(5 * time.Minute)
+		p.set(false)
+		o.close()
+		time.Sleep(time.Second)
+		if posted := p.all(); len(posted) != 1 {
+			t.Errorf("posted %v", posted)
+		}
+	})
+}
+
 // A6: a thousand wrong logins a second while a stolen refresh token is replayed:
 // the alarm reaches the webhook, which is slow.
 func TestA6AlarmInAFlood(t *testing.T) {

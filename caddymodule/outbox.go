@@ -92,6 +92,13 @@ func (o *outbox) close() {
 		o.drop()
 	}
 	o.letters[1] = nil
+	for _, l := range o.letters[0] {
+		l.due = time.Now() // however long it would have waited for its next try
+	}
+	select {
+	case o.wake <- struct{}{}:
+	default:
+	}
 }
 
 // run posts until nothing is left.

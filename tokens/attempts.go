@@ -2,13 +2,15 @@ package tokens
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
 
 const (
-	// keepAttempt is for how long a client may come again with a code whose
-	// exchange was not answered.
+	// keepAttempt is for how long a client that comes again with a code whose
+	// exchange was not answered is known. It gets tokens while the code itself
+	// would be good (codeLifetime); after that it is refused, and nothing ends.
 	keepAttempt = time.Hour
 	// maxKeptAttempts bounds what a node remembers, in about two megabytes.
 	maxKeptAttempts = 1 << 14
@@ -17,10 +19,12 @@ const (
 // keptAttempts are the attempts of exchanges of codes whose clients were told to
 // come again, or have hung up, without knowing what the store has decided. The
 // same client is then served by the same attempt, so that the store takes the
-// call for the one before.
+// call for the one before. Of several exchanges of one code at once, one is under
+// way: who comes again before the first is answered must not be taken for a thief.
 type keptAttempts struct {
 	mu   sync.Mutex
 	kept map[CodeID]keptTry
+	busy map[CodeID]chan struct{} // closed when the exchange under way is over
 }
 
 type keptTry struct {
@@ -28,14 +32,39 @@ type keptTry struct {
 	until   time.Time
 }
 
-// take takes the attempt of a code. One caller has it: else two who come at once
-// would each get tokens for one code.
-func (k *keptAttempts) take(id CodeID) (Attempt, bool) {
+// begin waits until no other exchange of the code is under way, and takes the
+// attempt of the one before, if that was not answered. Whoever has begun ends.
+func (k *keptAttempts) begin(ctx context.Context, id CodeID) (a Attempt, again bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	kept, ok := k.kept[id]
+	for k.busy[id] != nil {
+		other := k.busy[id]
+		k.mu.Unlock()
+		select {
+		case <-other:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		k.mu.Lock()
+		if err != nil {
+			return a, false, err
+		}
+	}
+	if k.busy == nil {
+		k.busy = make(map[CodeID]chan struct{})
+	}
+	k.busy[id] = make(chan struct{})
+	kept, again := k.kept[id]
 	delete(k.kept, id)
-	return kept.attempt, ok
+	return kept.attempt, again, nil
+}
+
+// end lets the next exchange of the code begin.
+func (k *keptAttempts) end(id CodeID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	close(k.busy[id])
+	delete(k.busy, id)
 }
 
 // keep keeps the attempt of a code.
@@ -57,18 +86,30 @@ func (k *keptAttempts) keep(id CodeID, a Attempt, now time.Time) {
 	}
 }
 
+// waited is the key in a context of how long an exchange has waited for another one.
+type waited struct{}
+
+// waitedFor returns how long an exchange of a code has waited for another one of it.
+func waitedFor(ctx context.Context) time.Duration {
+	d, _ := ctx.Value(waited{}).(time.Duration)
+	return d
+}
+
 // tryCode runs one exchange of a code, all of it by one attempt: the one before,
 // where that was not answered.
-func (i *Issuer) tryCode(ctx context.Context, ref reference, exchange func(Attempt) (*TokenResponse, error)) (*TokenResponse, error) {
-	id := CodeKey(ref.key).ID()
-	attempt, again := i.state.attempts.take(id)
+func (i *Issuer) tryCode(ctx context.Context, ref reference, exchange func(context.Context, Attempt) (*TokenResponse, error)) (*TokenResponse, error) {
+	id, came := CodeKey(ref.key).ID(), i.cfg.Clock()
+	attempt, again, err := i.state.attempts.begin(ctx, id)
+	if err != nil {
+		return nil, unavailable(fmt.Errorf("waiting for another exchange of the code: %w", err))
+	}
+	defer i.state.attempts.end(id)
 	if !again {
-		var err error
 		if attempt, err = i.attempt(); err != nil {
 			return nil, err
 		}
 	}
-	res, err := exchange(attempt)
+	res, err := exchange(context.WithValue(ctx, waited{}, i.cfg.Clock().Sub(came)), attempt)
 	if withoutAnswer(ctx, err) {
 		i.state.attempts.keep(id, attempt, i.cfg.Clock())
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,41 +15,34 @@ import (
 // countingStore counts the calls that repeats must not make.
 type countingStore struct {
 	tokens.Store
-	mu     sync.Mutex
-	lines  int // of the feed
-	ends   int // End and DenyToken
-	grants int // PutGrant
-	deaf   bool
-	away   bool // grants are out of reach
-}
-
-func (s *countingStore) count(n *int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	*n++
+	lines  atomic.Int32 // of the feed
+	ends   atomic.Int32 // End and DenyToken
+	grants atomic.Int32 // PutGrant
+	deaf   atomic.Bool
+	away   atomic.Bool // grants are out of reach
 }
 
 func (s *countingStore) Announce(ctx context.Context, l tokens.FeedLine) error {
-	if s.deaf {
+	if s.deaf.Load() {
 		return errors.New("the feed is out of reach")
 	}
-	s.count(&s.lines)
+	s.lines.Add(1)
 	return s.Store.Announce(ctx, l)
 }
 
 func (s *countingStore) End(ctx context.Context, r tokens.EndRequest) (tokens.EndResult, error) {
-	s.count(&s.ends)
+	s.ends.Add(1)
 	return s.Store.End(ctx, r)
 }
 
 func (s *countingStore) DenyToken(ctx context.Context, user tokens.UserTag, id tokens.TokenID, until time.Time) error {
-	s.count(&s.ends)
+	s.ends.Add(1)
 	return s.Store.DenyToken(ctx, user, id, until)
 }
 
 func (s *countingStore) PutGrant(ctx context.Context, id tokens.GrantID, text []byte, keep time.Duration) error {
-	s.count(&s.grants)
-	if s.away {
+	s.grants.Add(1)
+	if s.away.Load() {
 		return errors.New("grants are out of reach")
 	}
 	return s.Store.PutGrant(ctx, id, text, keep)
@@ -103,7 +96,8 @@ func TestA7AnnouncedOnce(t *testing.T) {
 				}
 			}
 			g.pass(2 * time.Second) // no retry of the code
-			store.lines, store.ends = 0, 0
+			store.lines.Store(0)
+			store.ends.Store(0)
 			repeat := func(n int) {
 				t.Helper()
 				for range n {
@@ -113,16 +107,16 @@ func TestA7AnnouncedOnce(t *testing.T) {
 				}
 			}
 			repeat(200)
-			if store.lines != 1 || store.ends != 1 || g.events.count(tt.kind, "") != 1 {
-				t.Errorf("%d lines, %d ends, %d events, want one of each", store.lines, store.ends, g.events.count(tt.kind, ""))
+			if store.lines.Load() != 1 || store.ends.Load() != 1 || g.events.count(tt.kind, "") != 1 {
+				t.Errorf("%d lines, %d ends, %d events, want one of each", store.lines.Load(), store.ends.Load(), g.events.count(tt.kind, ""))
 			}
 			if g.passes(res.AccessToken) {
 				t.Error("the access token passes")
 			}
 			g.pass(1100 * time.Millisecond)
 			repeat(200) // the contract: it is written again, at most once in a second
-			if store.lines != 2 || store.ends != 2 || g.events.count(tt.kind, "") > 2 {
-				t.Errorf("%d lines, %d ends, %d events a second later", store.lines, store.ends, g.events.count(tt.kind, ""))
+			if store.lines.Load() != 2 || store.ends.Load() != 2 || g.events.count(tt.kind, "") > 2 {
+				t.Errorf("%d lines, %d ends, %d events a second later", store.lines.Load(), store.ends.Load(), g.events.count(tt.kind, ""))
 			}
 		})
 	}
@@ -132,17 +126,17 @@ func TestA7AnnouncedOnce(t *testing.T) {
 func TestA7UntoldIsToldAgain(t *testing.T) {
 	g, store := countingGateway(t)
 	res := g.login()
-	store.deaf = true
+	store.deaf.Store(true)
 	for range 3 {
 		if err := g.Revoke(t.Context(), g.client("spa"), res.RefreshToken); tokens.AsError(err).Code != tokens.TemporarilyUnavailable {
 			t.Fatalf("answered %v", err)
 		}
 	}
-	store.deaf = false
+	store.deaf.Store(false)
 	if err := g.Revoke(t.Context(), g.client("spa"), res.RefreshToken); err != nil {
 		t.Fatal(err)
 	}
-	if store.lines == 0 {
+	if store.lines.Load() == 0 {
 		t.Error("200, and nobody was told")
 	}
 }
@@ -170,8 +164,8 @@ func TestA11GrantsEnd(t *testing.T) {
 			for range 5 {
 				res = g.login()
 			}
-			if store.grants != 1 {
-				t.Errorf("%d calls for 5 logins, want 1", store.grants)
+			if store.grants.Load() != 1 {
+				t.Errorf("%d calls for 5 logins, want 1", store.grants.Load())
 			}
 			families, err := g.Grants(t.Context(), alice.Subject)
 			if err != nil || len(families) == 0 {
@@ -184,8 +178,8 @@ func TestA11GrantsEnd(t *testing.T) {
 					t.Fatalf("the grant of a family in use is gone (%v)", err)
 				}
 			}
-			if store.grants > 15 {
-				t.Errorf("%d calls", store.grants)
+			if store.grants.Load() > 15 {
+				t.Errorf("%d calls", store.grants.Load())
 			}
 			if tt.kept == 0 {
 				g.pass(1000 * 24 * time.Hour)
@@ -210,19 +204,20 @@ func TestA11KeptLater(t *testing.T) {
 		}
 	})
 	res := g.login()
-	store.away, store.grants = true, 0
+	store.away.Store(true)
+	store.grants.Store(0)
 	g.pass(110 * time.Minute)
 	for range 5 {
 		res = g.refreshOK(res.RefreshToken)
 	}
-	if store.grants != 1 {
-		t.Errorf("asked %d times, want once", store.grants)
+	if store.grants.Load() != 1 {
+		t.Errorf("asked %d times, want once", store.grants.Load())
 	}
-	store.away = false
+	store.away.Store(false)
 	g.pass(61 * time.Second)
 	g.refreshOK(res.RefreshToken)
-	if store.grants != 2 {
-		t.Errorf("asked %d times, want once more", store.grants)
+	if store.grants.Load() != 2 {
+		t.Errorf("asked %d times, want once more", store.grants.Load())
 	}
 }
 

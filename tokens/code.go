@@ -122,7 +122,9 @@ func (i *Issuer) exchangeCode(ctx context.Context, c *Client, r TokenRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	return i.tryCode(ctx, ref, func(attempt Attempt) (*TokenResponse, error) { return i.exchangeBy(ctx, c, r, ref, keys, attempt) })
+	return i.tryCode(ctx, ref, func(ctx context.Context, attempt Attempt) (*TokenResponse, error) {
+		return i.exchangeBy(ctx, c, r, ref, keys, attempt)
+	})
 }
 
 func (i *Issuer) exchangeBy(ctx context.Context, c *Client, r TokenRequest, ref reference, keys signers, attempt Attempt) (*TokenResponse, error) {
@@ -130,13 +132,14 @@ func (i *Issuer) exchangeBy(ctx context.Context, c *Client, r TokenRequest, ref 
 	if err != nil {
 		return nil, err
 	}
-	switch res.Outcome {
-	case CodeUnknown:
+	switch {
+	case res.Outcome == CodeUnknown:
 		return nil, i.codeForgotten(ctx, c, r.GrantType, ref)
-	case CodeSpent:
+	case res.Outcome == CodeSpent && res.Mine: // its exchange was not answered in time
+		return nil, refuse(InvalidGrant, ReasonCodeSpent, badCode)
+	case res.Outcome == CodeSpent:
 		mine := res.Owner == codeOwner(c.ID, challengeOf(r.CodeVerifier))
-		return nil, i.codeReused(ctx, c, r.GrantType, ref, mine && res.Now.Sub(res.TakenAt) < retryWindow)
-	case CodeTaken:
+		return nil, i.codeReused(ctx, c, r.GrantType, ref, mine && res.Now.Sub(res.TakenAt)-waitedFor(ctx) < retryWindow)
 	}
 	var body codeBody
 	if err := json.Unmarshal(res.Body, &body); err != nil {

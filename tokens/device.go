@@ -260,7 +260,7 @@ func deviceError(err error) error {
 // takeDeviceCode redeems what an approval has put, as any code is redeemed:
 // once, and not after a sign-out everywhere or a change of password.
 func (i *Issuer) takeDeviceCode(ctx context.Context, c *Client, r TokenRequest, ref reference, keys signers) (*TokenResponse, error) {
-	return i.tryCode(ctx, ref, func(attempt Attempt) (*TokenResponse, error) {
+	return i.tryCode(ctx, ref, func(ctx context.Context, attempt Attempt) (*TokenResponse, error) {
 		m, err := i.redeemDeviceCode(ctx, c, r, ref, attempt)
 		if err != nil {
 			return nil, deviceError(err)
@@ -278,8 +278,11 @@ func (i *Issuer) redeemDeviceCode(ctx context.Context, c *Client, r TokenRequest
 	if res.Outcome == CodeUnknown {
 		return mint{}, refuse(InvalidGrant, ReasonRevoked, badCode)
 	}
+	if res.Outcome == CodeSpent && res.Mine { // its exchange was not answered in time
+		return mint{}, refuse(InvalidGrant, ReasonCodeSpent, badCode)
+	}
 	if res.Outcome == CodeSpent { // the device code names its client
-		return mint{}, i.codeReused(ctx, c, r.GrantType, ref, res.Now.Sub(res.TakenAt) < retryWindow)
+		return mint{}, i.codeReused(ctx, c, r.GrantType, ref, res.Now.Sub(res.TakenAt)-waitedFor(ctx) < retryWindow)
 	}
 	var body codeBody
 	if err := json.Unmarshal(res.Body, &body); err != nil {

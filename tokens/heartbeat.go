@@ -45,6 +45,7 @@ func (b *heartbeat) beat(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
+	s.owed.beaten(err == nil)
 	answered := s.clock()
 	h := Health{Checked: answered, ClockSkew: s.health.Load().ClockSkew, Born: s.born(), Failovers: b.failovers}
 	if err == nil {

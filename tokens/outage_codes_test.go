@@ -20,17 +20,34 @@ func TestR1Code(t *testing.T) {
 		for range 2 {
 			_, err := g.token("spa", codeRequest(code))
 			refused(t, err, tokens.TemporarilyUnavailable, "")
-			g.pass(20 * time.Second)
+			g.pass(10 * time.Second)
 		}
 		broken.Store(false)
 	}
-	g.pass(2 * time.Minute) // it was taken in time
 	res := g.mustToken("spa", codeRequest(code))
 	next := g.refreshOK(res.RefreshToken)
 	g.pass(2 * time.Second)
 	_, err := g.token("spa", codeRequest(code))
 	refused(t, err, tokens.InvalidGrant, tokens.ReasonCodeSpent)
 	g.refusedRefresh(next.RefreshToken, tokens.ReasonUnknown)
+}
+
+// TestR1CodeTooLate: a client that comes again when its code has long expired may be
+// refused, but is no thief: nothing ends, and nobody is alarmed.
+func TestR1CodeTooLate(t *testing.T) {
+	g, store := onLossyFile(t)
+	code := g.code()
+	store.lost.Store(true)
+	_, err := g.token("spa", codeRequest(code))
+	refused(t, err, tokens.TemporarilyUnavailable, "")
+	store.lost.Store(false)
+	g.pass(10 * time.Minute)
+	if _, err := g.token("spa", codeRequest(code)); err != nil {
+		refused(t, err, tokens.InvalidGrant, tokens.ReasonCodeSpent)
+	}
+	if n := g.events.count(tokens.EventCodeReuse, ""); n != 0 {
+		t.Fatalf("%d alarms", n)
+	}
 }
 
 // TestR1CodeAtOnce: of those who come again with one code at once, one gets tokens.

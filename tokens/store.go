@@ -322,6 +322,7 @@ type TakeResult struct {
 	Outcome CodeOutcome
 	Body    []byte    // CodeTaken
 	Owner   [16]byte  // CodeSpent: as put
+	Mine    bool      // CodeSpent: by this very attempt, and its body is forgotten
 	Profile []byte    // CodeTaken: the user's
 	TakenAt time.Time // CodeTaken, CodeSpent: milliseconds
 	Now     time.Time // milliseconds

@@ -22,6 +22,8 @@ const (
 
 	settleTime     = 5 * time.Second        // of one call
 	settleEvery    = 250 * time.Millisecond // while the store can't be told
+	settleFailures = 3                      // in a row, after which a pass ends
+	stuckAfter     = 10 * time.Minute       // see owedAnswers.settled
 	maxOwedAnswers = 1 << 17                // about thirty megabytes
 	maxAttempts    = 16                     // of one presentation
 )
@@ -92,12 +94,20 @@ type owedAnswers struct {
 	store Families
 	woken chan struct{}
 
-	mu   sync.Mutex
-	owed map[presentation]*UnansweredRequest
+	mu       sync.Mutex
+	owed     map[presentation]*owedAnswer
+	answered bool // by the store, to the last beat
+}
+
+// owedAnswer is one of them.
+type owedAnswer struct {
+	UnansweredRequest
+
+	stuck time.Time // since when the store, which answers others, can't be told of it; zero for not at all
 }
 
 func newOwedAnswers(store Families) *owedAnswers {
-	return &owedAnswers{store: store, woken: make(chan struct{}, 1), owed: make(map[presentation]*UnansweredRequest)}
+	return &owedAnswers{store: store, woken: make(chan struct{}, 1), owed: make(map[presentation]*owedAnswer)}
 }
 
 // add remembers a presentation.
@@ -107,7 +117,7 @@ func (o *owedAnswers) add(r UnansweredRequest) {
 	key := presentation{r.Family, r.Presented}
 	switch owed := o.owed[key]; {
 	case owed == nil && len(o.owed) < maxOwedAnswers:
-		o.owed[key] = &r
+		o.owed[key] = &owedAnswer{UnansweredRequest: r}
 	case owed != nil && len(owed.Attempts) < maxAttempts:
 		owed.Attempts = slices.Concat(owed.Attempts, r.Attempts) // whoever tells the store reads the old ones
 	}
@@ -126,47 +136,84 @@ func (o *owedAnswers) settle(ctx context.Context, key presentation) error {
 		o.mu.Unlock()
 		return nil
 	}
-	r := *owed
+	r := owed.UnansweredRequest
 	o.mu.Unlock()
-	if err := o.store.Unanswered(ctx, r); err != nil {
-		return fmt.Errorf("telling the store that a refresh was not answered: %w", err)
-	}
+	err := o.store.Unanswered(ctx, r)
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if err != nil {
+		switch {
+		case !o.answered:
+			owed.stuck = time.Time{}
+		case owed.stuck.IsZero():
+			owed.stuck = time.Now()
+		}
+		return fmt.Errorf("telling the store that a refresh was not answered: %w", err)
+	}
 	if o.owed[key] == owed && len(owed.Attempts) == len(r.Attempts) {
 		delete(o.owed, key)
 	}
 	return nil
 }
 
-// settled reports whether nothing is owed.
+// settled reports whether nothing is owed. What a store that answers everything
+// else can't be told for minutes does not count, such as a record that is damaged:
+// it is tried further, but must not keep the others from finding reuse of what
+// this node makes.
 func (o *owedAnswers) settled() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, owed := range o.owed {
+		if owed.stuck.IsZero() || time.Since(owed.stuck) < stuckAfter {
+			return false
+		}
+	}
+	return true
+}
+
+// none reports whether there is nothing left to tell.
+func (o *owedAnswers) none() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return len(o.owed) == 0
 }
 
+// beaten notes whether the store has answered the last beat.
+func (o *owedAnswers) beaten(answered bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.answered = answered
+}
+
 // run tells the store of all, as soon as it can be told, until ctx ends.
 func (o *owedAnswers) run(ctx context.Context) {
 	for ctx.Err() == nil {
+		for !o.settleAll(ctx) && ctx.Err() == nil {
+			pause(ctx, settleEvery)
+		}
 		select {
 		case <-ctx.Done():
 		case <-o.woken:
 		}
-		for !o.settleAll(ctx) && ctx.Err() == nil {
-			pause(ctx, settleEvery)
-		}
 	}
 }
 
-// settleAll tells the store of all, and reports whether nothing is owed any more.
+// settleAll tells the store of all, until that fails several times in a row: it is
+// likely to be away, and which come first is left to chance, so that one that can't
+// be told holds up no others. It reports whether nothing is left to tell.
 func (o *owedAnswers) settleAll(ctx context.Context) bool {
+	failed := 0
 	for _, key := range o.keys() {
 		call, cancel := context.WithTimeout(ctx, settleTime)
-		_ = o.settle(call, key) // else it is still there
+		err := o.settle(call, key)
 		cancel()
+		if err == nil {
+			failed = 0
+		} else if failed++; failed == settleFailures {
+			break
+		}
 	}
-	return o.settled()
+	return o.none()
 }
 
 func (o *owedAnswers) keys() []presentation {

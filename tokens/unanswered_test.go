@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -101,11 +102,13 @@ func TestUnansweredDoesNotPutOffDetection(t *testing.T) {
 // tellable is a store that can be told, or not.
 type tellable struct {
 	Families
-	err  error
-	told []UnansweredRequest
+	err   error
+	told  []UnansweredRequest
+	tried int
 }
 
 func (s *tellable) Unanswered(_ context.Context, r UnansweredRequest) error {
+	s.tried++
 	if s.err == nil {
 		s.told = append(s.told, r)
 	}
@@ -142,6 +145,33 @@ func TestOwedAnswers(t *testing.T) {
 			t.Errorf("told %+v", r)
 		}
 	}
+	// What a store can't be told that answers everything else is tried for ever,
+	// and keeps nobody from finding reuse for longer than some minutes.
+	synctest.Test(t, func(t *testing.T) {
+		store := &tellable{err: errors.New("damaged")}
+		o := newOwedAnswers(store)
+		o.add(ask(1, 1))
+		o.beaten(false)
+		o.settleAll(t.Context())
+		time.Sleep(time.Hour) // an outage, which ends
+		o.beaten(true)
+		o.settleAll(t.Context())
+		time.Sleep(stuckAfter - time.Second)
+		if o.settled() {
+			t.Error("a node vouches for itself that owes an answer")
+		}
+		time.Sleep(time.Second)
+		if !o.settled() || o.settleAll(t.Context()) {
+			t.Error("one record keeps the node from vouching for itself, or was forgotten")
+		}
+		for n := range 100 {
+			o.add(ask(byte(2+n), 1))
+		}
+		store.tried = 0
+		if o.settleAll(t.Context()); store.tried != settleFailures {
+			t.Errorf("a store that is away was asked %d times at once", store.tried)
+		}
+	})
 	for n := range maxOwedAnswers + 10 {
 		o.add(UnansweredRequest{Family: FamilyID{byte(n), byte(n >> 8), byte(n >> 16)}, Presented: 1})
 	}

@@ -161,7 +161,7 @@ func takeCode(t *txn, r tokens.TakeRequest) (tokens.TakeResult, error) {
 		res.TakenAt = c.taken
 	case c.attempt == r.Attempt && kept: // the same call sent again
 	default:
-		res.Outcome, res.Owner = tokens.CodeSpent, c.owner
+		res.Outcome, res.Owner, res.Mine = tokens.CodeSpent, c.owner, c.attempt == r.Attempt
 		return res, nil
 	}
 	user, _, err := t.profile(r.User)

@@ -11,6 +11,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
@@ -165,7 +166,7 @@ func (m *committer) together(batch []*decision) (alone bool) {
 	ran := false
 	if broken := m.broken.Load(); broken != nil {
 		for _, d := range batch {
-			d.err = *broken
+			d.err = tokens.EndedNothing(*broken)
 		}
 		return false
 	}

@@ -12,10 +12,12 @@ import (
 func (s *Store) Beat(ctx context.Context, r tokens.BeatRequest) (tokens.Beat, error) {
 	var b tokens.Beat
 	err := s.call(ctx, "beat", func(f *file) (err error) {
+		// The sign of life counts in trouble, too: it says what was answered.
+		known := s.nodes.known(r, s.clock.now())
 		if err := f.trouble(); err != nil {
 			return err
 		}
-		if r.Node != (tokens.NodeMark{}) && (r.Leaving || !s.nodes.known(r, s.clock.now())) {
+		if r.Node != (tokens.NodeMark{}) && (r.Leaving || !known) {
 			enter := func(t *txn) (struct{}, error) { return struct{}{}, s.nodes.enter(t, r) }
 			if _, err := commitIn(ctx, f, enter); err != nil {
 				return err

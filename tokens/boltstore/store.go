@@ -184,7 +184,7 @@ func decide[T any](ctx context.Context, s *Store, op string, run func(*txn) (T, 
 func decideIn[T any](ctx context.Context, f *file, run func(*txn) (T, error)) (T, error) {
 	if err := f.unfit(); err != nil {
 		var none T
-		return none, err
+		return none, tokens.EndedNothing(err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, commitWithin, errStalled)
 	defer cancel()

@@ -91,6 +91,11 @@ func (w *watch) look() error {
 }
 
 func (w *watch) whyLost() error {
+	// Asked first: the file may grow while this goes on, and never shrinks.
+	used, err := viewIn(w.store, w.file, func(t *txn) (int64, error) { return t.tx.Size(), nil })
+	if err != nil {
+		return err
+	}
 	info, err := os.Lstat(w.store.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -104,10 +109,6 @@ func (w *watch) whyLost() error {
 	}
 	if !os.SameFile(info, open) {
 		return tokens.ErrStoreReplaced
-	}
-	used, err := viewIn(w.store, w.file, func(t *txn) (int64, error) { return t.tx.Size(), nil })
-	if err != nil {
-		return err
 	}
 	if info.Size() < used {
 		return errTruncated

@@ -39,7 +39,7 @@ func (s *Store) TakeCode(ctx context.Context, r tokens.TakeRequest) (tokens.Take
 	if ended := a.int(); ended != 0 {
 		res.Ended = time.Unix(ended, 0)
 	}
-	res.Owner = a.id16()
+	res.Owner, res.Mine = a.id16(), a.bool()
 	if a.err != nil {
 		return tokens.TakeResult{}, a.err
 	}

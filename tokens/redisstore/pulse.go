@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	maxNodes  = 64 // that are remembered; the one that has been silent for longest goes
+	maxNodes  = 256 // that are remembered; the one that has been silent for longest goes
 	nodesKept = 90 * 24 * time.Hour
 )
 

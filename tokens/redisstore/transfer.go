@@ -120,7 +120,7 @@ func (s *Store) readAny(ctx context.Context, c *connection, keys []string) ([]to
 			// Answers to a call that is sent again, and logins of devices that
 			// are under way: neither outlives the move.
 		case strings.HasPrefix(name, "h:"), strings.HasPrefix(name, "q:"): // what has happened to families; no decision rests on it
-		case key == s.aheadKey(): // outlived by the export itself
+		case key == s.aheadKey(), key == s.nodesKey(): // outlived by the export itself
 		case strings.HasPrefix(name, probed): // lives for a minute
 		case strings.HasPrefix(name, "a:"):
 			assertions = append(assertions, key)

@@ -24,7 +24,7 @@ func testIdle(t *testing.T, nodes *redistest.Nodes, s *Store) {
 			t.Errorf("primary %d was not asked who it is", i)
 			continue
 		}
-		if n, _ := strconv.Atoi(calls[1]); n > 6 { // two questions of two commands each
+		if n, _ := strconv.Atoi(calls[1]); n > 7 { // two questions of two commands each, and one of its settings
 			t.Errorf("primary %d was asked %d times in %v", i, n, 2*meetEvery)
 		}
 	}

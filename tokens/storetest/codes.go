@@ -12,6 +12,7 @@ import (
 var codeCases = []testCase{
 	{"taken once", codeTaken},
 	{"same attempt again", codeAgain},
+	{"same attempt, long afterwards", codeAgainLate},
 	{"unknown", codeUnknown},
 	{"expires", codeExpires},
 	{"spent codes are remembered", codeRemembered},
@@ -95,6 +96,21 @@ func codeAgain(t *testing.T, f *fixture) {
 	}
 	f.take(r.ID, tokens.CodeSpent)
 	f.takeAs(r, tokens.CodeTaken)
+}
+
+// The body goes when the code would have ended. Who comes again by the attempt that
+// has taken it hears that, and is not taken for somebody else.
+func codeAgainLate(t *testing.T, f *fixture) {
+	r := f.takeRequest(f.code())
+	f.takeAs(r, tokens.CodeTaken)
+	f.pass(2 * time.Minute)
+	again := must(f.s.TakeCode(f.ctx(), r))(t)
+	if again.Outcome != tokens.CodeTaken && (again.Outcome != tokens.CodeSpent || !again.Mine) {
+		t.Errorf("by the same attempt: %+v", again)
+	}
+	if other := f.take(r.ID, tokens.CodeSpent); other.Mine {
+		t.Error("another attempt is taken for the first")
+	}
 }
 
 func codeUnknown(_ *testing.T, f *fixture) {
