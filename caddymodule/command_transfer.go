@@ -222,7 +222,7 @@ func importFile(cmd *cobra.Command, s *transferStore, from string) error {
 		return err
 	}
 	if behind := source.Now.Sub(now); behind > clockTolerance {
-		warn(cmd, "the clock of this store is %s behind the one that the export comes from: mend it before a gateway starts", behind.Round(time.Second))
+		warn(cmd, "the clock of this store is %s behind the one that the export comes from: set the clock right before a gateway starts", behind.Round(time.Second))
 	}
 	if asJSON(cmd) {
 		return printJSON(cmd.OutOrStdout(), counts)

@@ -53,7 +53,7 @@ type LocalUser struct {
 	// The user name and second half of the subject. Default: none, it is required.
 	ID string `json:"id,omitempty"`
 
-	// The hash of the password, bcrypt or argon2id, as from `caddy hash-password`; or
+	// The hash of the password, bcrypt or argon2id, as from `caddy hash-password --algorithm argon2id`; or
 	// `{env.NAME}` or `{file.PATH}` with such a hash. Default: none, it is required.
 	Hash string `json:"hash,omitempty"`
 

@@ -18,7 +18,7 @@ type problem struct {
 	text   string
 }
 
-// Error says where the problem is and how to mend it.
+// Error says where the problem is and how to fix it.
 func (p *problem) Error() string {
 	where := slices.Clone(p.blocks)
 	if p.option != "" {

@@ -80,7 +80,7 @@ func (a *App) provisionRuntime(ctx caddy.Context) error {
 	return err
 }
 
-// startRuntime opens the store, so that what an operator must mend stops the
+// startRuntime opens the store, so that what an operator must fix stops the
 // start and not the first user. A store that is out of reach does not: it may be
 // back before anybody comes, and every request tries again, as the background does.
 func (a *App) startRuntime() error {

@@ -237,7 +237,7 @@ func TestReloadChangesRedisAccess(t *testing.T) {
 	}
 }
 
-// TestRedisStartFails on what an operator has to mend.
+// TestRedisStartFails on what an operator has to fix.
 func TestRedisStartFails(t *testing.T) {
 	evicting := redistest.Start(t, "--maxmemory-policy", "allkeys-lru")
 	locked := redistest.Start(t, "--requirepass", "secret")

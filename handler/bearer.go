@@ -110,7 +110,7 @@ type Guard struct {
 	resource resource
 }
 
-// NewGuard makes a Guard. Errors name the setting and the mend. It does no I/O.
+// NewGuard makes a Guard. Errors name the setting and the fix. It does no I/O.
 func NewGuard(cfg GuardConfig) (*Guard, error) {
 	switch {
 	case cfg.Issuer == nil || cfg.IssuerURL == "":

@@ -84,7 +84,7 @@ func (g *Guard) checkProof(r *http.Request, token string) (tokens.Thumbprint, er
 	return key, err
 }
 
-// aboutSender reports whether a refusal is one that a DPoP client has to mend,
+// aboutSender reports whether a refusal is one that a DPoP client has to fix,
 // however the token was presented.
 func aboutSender(e *tokens.Error) bool {
 	return e.Code == tokens.InvalidDPoPProof || e.Code == tokens.UseDPoPNonce || e == errBound || e == errUnbound || e == errWrongKey

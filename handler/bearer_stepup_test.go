@@ -54,7 +54,7 @@ func TestStepUp(t *testing.T) {
 	}
 }
 
-// A token that lacks a scope is told so first: a stronger login would not mend that.
+// A token that lacks a scope is told so first: a stronger login would not fix that.
 func TestStepUpIsLast(t *testing.T) {
 	g := newTestGuard(t, nil, func(c *GuardConfig) { c.StepUp.ACR, c.Scopes = []string{"phr"}, []string{"admin"} })
 	res, _ := guarded(t, g, request(t, http.MethodGet, "/", "Authorization", "Bearer good"), nil)

@@ -73,7 +73,7 @@ type Server struct {
 	cookieOrigins map[string]bool
 }
 
-// NewServer makes a Server. Errors name the setting and the mend. It does no I/O.
+// NewServer makes a Server. Errors name the setting and the fix. It does no I/O.
 func NewServer(cfg Config) (*Server, error) {
 	u, err := url.Parse(cfg.IssuerURL)
 	if err != nil || tokens.OriginOf(cfg.IssuerURL) == "" {

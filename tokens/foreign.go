@@ -58,7 +58,7 @@ var errNoIssuerKeys = &Error{
 }
 
 // errUnknownForeignKey is errUnknownKey of another issuer, which opening our
-// store cannot mend.
+// store cannot fix.
 var errUnknownForeignKey = badToken(ReasonUnknownKey)
 
 // check verifies a token that names this issuer: type, key, algorithm,

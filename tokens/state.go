@@ -131,7 +131,7 @@ func (s *State) Configure(ctx context.Context, set Settings) error {
 // Open opens the store and loads the keys, once; every request calls it, and
 // after the first success it costs one atomic read. Callers that come while one
 // try is under way share its outcome, and the next call tries again. An error
-// is what an operator must mend (see Store.Open).
+// is what an operator must fix (see Store.Open).
 func (s *State) Open(ctx context.Context) error {
 	if s.opened.Load() {
 		if lost := s.lost.Load(); lost != nil {

@@ -33,7 +33,7 @@ type Store interface {
 	Pulse
 
 	// Open opens the store or returns why an operator must act: ErrWrongSecret,
-	// an *OtherIssuerError, or an error that names the file or address and the mend. It is called
+	// an *OtherIssuerError, or an error that names the file or address and the fix. It is called
 	// before any other method; again, it only applies the new OpenRequest.
 	Open(ctx context.Context, r OpenRequest) (OpenResult, error)
 	// Close releases the store. Calls under way end first.

@@ -95,7 +95,7 @@ func TestNodesWithoutASharedSecret(t *testing.T) {
 }
 
 // TestUnknownServers: what an operator can get wrong about Redis is an error
-// that names the mend.
+// that names the fix.
 func TestUnknownServers(t *testing.T) {
 	t.Parallel()
 	locked := redistest.Start(t, "--requirepass", "secret")

@@ -76,7 +76,7 @@ func (u *User) place() string {
 	return fmt.Sprintf("%q", u.Name)
 }
 
-// check reports what is wrong with a user, and the mend. A name becomes part
+// check reports what is wrong with a user, and the fix. A name becomes part
 // of a subject, which has at most 255 ASCII characters (OpenID Connect Core §2).
 func (u *User) check() error {
 	if !tokens.ValidScope(u.Name) || strings.Contains(u.Name, ":") || len(u.Name) > 200 {

@@ -122,7 +122,7 @@ var english = &Texts{
 	StillIn:        "Nothing was changed. You can close this window or go back to the application.",
 
 	ErrorTitle:       "This did not work",
-	ErrorText:        "The application's request cannot be answered. Go back to the application and try again; if that does not help, its makers need to mend it.",
+	ErrorText:        "The application's request cannot be answered. Go back to the application and try again; if that does not help, its developers need to fix it.",
 	UnavailableTitle: "Just a moment",
 	Unavailable:      "The sign-in service cannot be reached at this moment. Please try again shortly.",
 	ForbiddenTitle:   "Please start again",

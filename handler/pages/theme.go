@@ -22,7 +22,7 @@ const (
 	defaultColor = "#2454d6"
 )
 
-// Check reports what is wrong with a theme, and the mend. Pages load nothing
+// Check reports what is wrong with a theme, and the fix. Pages load nothing
 // from other places, so that nobody else learns who signs in where.
 func (t Theme) Check() error {
 	path := strings.HasPrefix(t.Logo, "/") && !strings.HasPrefix(t.Logo, "//") && !strings.ContainsAny(t.Logo, "\\ \t\r\n")

@@ -70,7 +70,7 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-// TestWrongKind opens what is something else than configured: each error names the mend.
+// TestWrongKind opens what is something else than configured: each error names the fix.
 func TestWrongKind(t *testing.T) {
 	sentinels, plain := redistest.StartSentinels(t), redistest.Start(t)
 	encrypted := func(o *Options) {

@@ -15,7 +15,7 @@ import (
 
 // ErrUnreachable is in the chain of an error that passes by itself: no server
 // answers, or the one that does is not ready to (loading, failing over, a
-// replica). Any other error is one that an operator must mend.
+// replica). Any other error is one that an operator must fix.
 var ErrUnreachable = errors.New("Redis is out of reach") //nolint:staticcheck // a name begins it
 
 // passing are the answers of servers that will serve, or be replaced, in a while.

@@ -21,7 +21,7 @@ var oldest = [2]int{6, 2}
 var errNoAddress = errors.New("no address of a Redis server is configured")
 
 // Open implements tokens.Store. An error with ErrUnreachable passes by itself,
-// and the next Open may succeed; any other names the mend.
+// and the next Open may succeed; any other names the fix.
 func (s *Store) Open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResult, error) {
 	start := time.Now()
 	result, err := s.open(ctx, r)
@@ -163,7 +163,7 @@ func readInfo(text string) map[string]string {
 	return info
 }
 
-// unfitError is an error of checkInfo, which names the mend.
+// unfitError is an error of checkInfo, which names the fix.
 type unfitError string
 
 func (e unfitError) Error() string { return string(e) }

@@ -195,7 +195,7 @@ func TestReplica(t *testing.T) {
 	}
 }
 
-// TestOpenUnreachable: a start without Redis is told from one that needs mending.
+// TestOpenUnreachable: a start without Redis is told from one that needs fixing.
 func TestOpenUnreachable(t *testing.T) {
 	server := redistest.New(t)
 	s := New(Options{Addresses: []string{server.Addr}})
