@@ -106,7 +106,9 @@ func (g *gateway) toolsWork(session tokenAnswer) {
 	}
 	before := len(g.logs())
 	// Who signs in and out several times in one second gets a login that is over at once (A2).
-	defer func() { time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second + 10*time.Millisecond))) }()
+	defer func() {
+		time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second + 10*time.Millisecond)))
+	}()
 	if out, err := g.run("grants", "end", "local|alice"); err != nil || !strings.Contains(out, "ended: 1 refresh") {
 		g.t.Errorf("grants end: %v\n%s", err, out)
 	}
