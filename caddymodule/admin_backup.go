@@ -69,13 +69,17 @@ func (a *adminAPI) backup(c *adminCall) (any, error) {
 	return summary, nil
 }
 
-// secretToBackUp returns the generated secret, nil where the configuration has one.
+// secretToBackUp returns the generated secret, nil where the configuration has
+// one. It is the one in use: its file may be gone with the database's.
 func (r *runtime) secretToBackUp() ([]byte, error) {
 	if len(r.secrets) > 0 {
 		return nil, nil
 	}
-	secret, err := readSecret(r.secretFile)
-	return []byte(secret + "\n"), err
+	inUse := r.shared.generated.Load()
+	if inUse == nil {
+		return nil, errors.New("the store has not been opened yet: see the health in `caddy oauth stats`")
+	}
+	return []byte(*inUse + "\n"), nil
 }
 
 func writeBackup(w io.Writer, database io.Reader, size int64, secret []byte, summary backupSummary) error {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -39,7 +40,7 @@ func (a *adminAPI) checkTag(c *adminCall, user tokens.UserTag, written string) e
 	case strings.Contains(written, "|") || strings.HasSuffix(written, tokens.MachineSubject("")):
 		return c.unknownf("no user %q is known: nobody of that subject is configured, or has signed in lately", written)
 	}
-	return c.unknownf("no user %q is known: the subjects of people are <login>|<id>, such as local|%s, those of machines %s", written, written, tokens.MachineSubject("<client_id>"))
+	return c.unknownf("no user %q is known: the subjects of people are <login>|<id>%s, those of machines %s", written, a.someSubject(), tokens.MachineSubject("<client_id>"))
 }
 
 // likelySubject returns a subject that is known and differs from what was
@@ -71,7 +72,32 @@ func (a *adminAPI) likelySubject(c *adminCall, written string) (string, error) {
 			return candidate, nil
 		}
 	}
-	return "", nil
+	return a.nearSubject(strings.TrimSpace(name)), nil
+}
+
+// nearSubject returns the subject of the user whose name a mistyped one most
+// likely means, "" for none. Only logins that list their users can tell.
+func (a *adminAPI) nearSubject(name string) string {
+	for _, l := range a.app.logins {
+		if lister, ok := l.(login.Lister); ok {
+			if near := nearest(name, lister.Users()); near != "" {
+				return l.Subject(near)
+			}
+		}
+	}
+	return ""
+}
+
+// someSubject is an example of a subject for an error, of a user that there is.
+func (a *adminAPI) someSubject() string {
+	for _, l := range a.app.logins {
+		if lister, ok := l.(login.Lister); ok {
+			if users := lister.Users(); len(users) > 0 {
+				return ", such as " + l.Subject(users[0])
+			}
+		}
+	}
+	return ""
 }
 
 // checkFamily refuses a family that nobody knows, unless it was found.
@@ -110,10 +136,20 @@ func (a *adminAPI) unknownClient(c *adminCall, id string) error {
 
 // nearClient returns the configured client that a mistyped id most likely means, "" for none.
 func (a *adminAPI) nearClient(id string) string {
-	near, least := "", 3 // as many slips are another word
+	var ids []string
 	for _, c := range a.issuer().Clients() {
-		if slips := slipsBetween(strings.ToLower(id), strings.ToLower(c.ID)); slips < least && slips < len(c.ID) {
-			near, least = c.ID, slips
+		ids = append(ids, c.ID)
+	}
+	return nearest(id, ids)
+}
+
+// nearest returns the name with the fewest slips between it and what was
+// written, "" where all of them are other words.
+func nearest(written string, names []string) string {
+	near, least := "", 3 // as many slips are another word
+	for _, name := range names {
+		if slips := slipsBetween(strings.ToLower(written), strings.ToLower(name)); slips < least && slips < len(name) {
+			near, least = name, slips
 		}
 	}
 	return near
@@ -158,11 +194,21 @@ func (c *adminCall) forced() (bool, error) {
 	return false, badRequest("force: write true, or leave it out")
 }
 
+// How an error names what goes on all the same: the admin API by its parameter,
+// the command line by its flag.
+const (
+	forceParameter = "force=true"
+	forceDoes      = " does it all the same"
+)
+
 // unknownf is the answer to an action about something that nobody knows.
 func (c *adminCall) unknownf(format string, args ...any) error {
 	text := fmt.Sprintf(format, args...)
 	if c.Method != http.MethodGet {
-		text += " Nothing was done; --force (force=true) does it all the same"
+		if !strings.HasSuffix(text, "?") && !strings.HasSuffix(text, ".") {
+			text += "."
+		}
+		text += " Nothing was done; " + forceParameter + forceDoes
 	}
 	return adminError(http.StatusNotFound, errors.New(text))
 }

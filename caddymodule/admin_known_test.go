@@ -32,8 +32,10 @@ func TestUnknownNamesAreErrors(t *testing.T) {
 				{[]string{"users", "disable", "google|alice"}, "local|alice"},
 				{[]string{"users", "disable", "worker"}, "worker@clients"},
 				{[]string{"users", "disable", "woker@clients"}, "worker@clients"},
-				{[]string{"users", "disable", "mallory"}, "<login>|<id>, such as local|mallory, those of machines <client_id>@clients"},
-				{[]string{"users", "disable", "local|mallory"}, "has signed in lately"},
+				{[]string{"users", "disable", "mallory"}, "<login>|<id>, such as local|alice, those of machines <client_id>@clients. Nothing was done; --force does it all the same"},
+				{[]string{"users", "disable", "local|mallory"}, "has signed in lately. Nothing was done; --force does"},
+				{[]string{"users", "disable", "alise"}, `no user "alise" is known: did you mean local|alice? Nothing was done; --force does`}, // H3
+				{[]string{"users", "disable", "local|aliec"}, "did you mean local|alice?"},
 				{[]string{"users", "enable", "alice"}, "local|alice"},
 				{[]string{"users", "show", "alice"}, "local|alice"},
 				{[]string{"users", "show", nobody}, "no user"}, // the hash of nobody
@@ -46,7 +48,7 @@ func TestUnknownNamesAreErrors(t *testing.T) {
 				{[]string{"grants", "end", "alice", "--before", until}, "local|alice"},
 				{[]string{"grants", "end", "--client", "my-sap", "--before", until}, "my-spa"},
 				{[]string{"grants", "show", nobody, "--subject", "alice"}, "local|alice"},
-				{[]string{"clients", "end", "nope"}, `no client "nope" is known: it is not configured, and nobody is signed in by it`},
+				{[]string{"clients", "end", "nope"}, `no client "nope" is known: it is not configured, and nobody is signed in by it. Nothing was done; --force does`},
 				{[]string{"clients", "end", "my_spa"}, "my-spa"},
 				{[]string{"tokens", "deny", "--subject", "alice", "--jti", claim(t, session.AccessToken, "jti")}, "local|alice"},
 				{[]string{"keys", "drop", "nope"}, "there are: "},
@@ -68,7 +70,7 @@ func TestUnknownNamesAreErrors(t *testing.T) {
 			var failure struct {
 				Error string `json:"error"`
 			}
-			if err := json.Unmarshal([]byte(body), &failure); err != nil || status != http.StatusNotFound || !strings.Contains(failure.Error, "local|alice") {
+			if err := json.Unmarshal([]byte(body), &failure); err != nil || status != http.StatusNotFound || !strings.Contains(failure.Error, "local|alice? Nothing was done; force=true does it all the same") {
 				t.Errorf("the admin API: %d %s", status, body)
 			}
 			if status, _ := g.admin(http.MethodPost, "/oauth/users/alice/disable?force=perhaps"); status != http.StatusBadRequest {
@@ -96,8 +98,11 @@ func (g *gateway) meantAsItStands(session tokenAnswer) {
 	}
 	family := g.family()
 	g.ok("grants", "end", "local|alice", family)
-	for _, args := range [][]string{{"grants", "end", "local|alice", family}, {"grants", "end", "--family", family}} { // as a script that runs again
-		eventually(t, "the history of the ended family", func() bool { out, err := g.run(args...); return err == nil && strings.Contains(out, "ended: 0 ") })
+	for want, args := range map[string][]string{ // as a script that runs again
+		family + " had ended already; its access tokens are refused\n": {"grants", "end", "local|alice", family},
+		family + " had ended already\n":                                {"grants", "end", "--family", family},
+	} {
+		eventually(t, "the history of the ended family", func() bool { out, err := g.run(args...); return err == nil && out == want })
 	}
 }
 

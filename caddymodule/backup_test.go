@@ -151,8 +151,11 @@ func TestR2BackupErrors(t *testing.T) {
 			t.Errorf("over %s: %v %s", name, err, warnings)
 		}
 	}
-	if _, _, err := g.runWith("", "backup", file("no/such/folder.db"), "--address", g.AdminAddr); err == nil {
-		t.Error("into nowhere")
+	if _, warnings, err := g.runWith("", "backup", file("none/x.db"), "--address", g.AdminAddr); err == nil || !strings.Contains(warnings, "there is no folder "+file("none")) {
+		t.Errorf("into nowhere: %v %s", err, warnings)
+	}
+	if _, warnings, err := g.runWith("", "backup", "-", "--address", g.AdminAddr); err == nil || !strings.Contains(warnings, "not written to the standard output") {
+		t.Errorf("to the standard output: %v %s", err, warnings)
 	}
 	if _, _, err := g.runWith("", "backup", file("none.db"), "--address", "localhost:1"); err == nil || !strings.Contains(err.Error(), "admin API") {
 		t.Errorf("without a server: %v", err)

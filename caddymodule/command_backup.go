@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/signal"
@@ -50,6 +51,13 @@ type backedUp struct {
 
 // writeBackupFiles writes both files, or neither.
 func writeBackupFiles(cmd *cobra.Command, path string) error {
+	if path == "-" {
+		return wrongUsef("a backup is two files, and is checked as such, so it is not written to the standard output: name a file, such as gatehouse-%s.db",
+			time.Now().Format(time.DateOnly))
+	}
+	if info, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
+		return wrongUsef("there is no folder %s: make it, or name a file elsewhere", filepath.Dir(path))
+	}
 	secretPath := path + secretSuffix
 	for _, name := range []string{path, secretPath} {
 		if _, err := os.Lstat(name); err == nil {
@@ -197,11 +205,12 @@ func (d backedUp) print(cmd *cobra.Command) error {
 	if asJSON(cmd) {
 		return printJSON(cmd.OutOrStdout(), d)
 	}
-	files := d.Database
+	files, targets := d.Database, d.Database+" to "+d.Store
 	if d.Secret != "" {
 		files += " and " + d.Secret
+		targets += " and " + d.Secret + " to " + d.Store + secretSuffix
 	}
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), "backed up and checked: %s, %s, %d bytes, as of %s\nto restore: stop Caddy, copy to %s, start it: docs/operations.md\n",
-		files, families(d.Families), d.Bytes, d.Taken.Format(time.RFC3339), d.Store)
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "backed up and checked: %s, %s, %d bytes, as of %s\nto restore: stop Caddy, copy %s, start it: docs/operations.md\n",
+		files, families(d.Families), d.Bytes, d.Taken.Format(time.RFC3339), targets)
 	return err
 }

@@ -15,6 +15,7 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
@@ -59,7 +60,7 @@ func explainCall(address string, err error) error {
 			if found[1] == "400" {
 				return wrongUsef("%s", answer.Error)
 			}
-			return errors.New(answer.Error)
+			return errors.New(strings.Replace(answer.Error, forceParameter+forceDoes, "--force"+forceDoes, 1))
 		}
 	}
 	hint := "" // Caddy's client wraps no error
@@ -163,14 +164,10 @@ type meter struct {
 }
 
 func newMeter(cmd *cobra.Command) *meter {
-	f, ok := cmd.ErrOrStderr().(*os.File)
-	if !ok {
-		return &meter{}
+	if f, ok := cmd.ErrOrStderr().(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return &meter{to: f}
 	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return &meter{}
-	}
-	return &meter{to: f}
+	return &meter{}
 }
 
 // show replaces what is shown, a few times a second at most.

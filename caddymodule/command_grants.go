@@ -112,11 +112,18 @@ func endGrants(cmd *cobra.Command, args []string) error {
 			return wrongUsef("name a subject, such as 'local|alice', or a --family")
 		}
 		return call(cmd, http.MethodDelete, "grants", query, func(w io.Writer, answer ended) error {
-			what := "and every access token of theirs"
-			if !query.Has("family") {
-				what = "the sessions, and every access token"
+			family := query.Get("family")
+			var err error
+			switch {
+			case family == "":
+				_, err = fmt.Fprintf(w, "ended: %s, the sessions, and every access token\n", families(answer.Ended))
+			case answer.Ended > 0:
+				_, err = fmt.Fprintf(w, "ended: %s and its access tokens\n", families(answer.Ended))
+			case !query.Has("subject"): // nobody could be found to have it, so nothing was denied
+				_, err = fmt.Fprintf(w, "%s had ended already\n", family)
+			default:
+				_, err = fmt.Fprintf(w, "%s had ended already; its access tokens are refused\n", family)
 			}
-			_, err := fmt.Fprintf(w, "ended: %s, %s\n", families(answer.Ended), what)
 			return err
 		})
 	}

@@ -83,11 +83,11 @@ func TestMeterWritesToATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	device, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0) // a character device, as a terminal is
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0) // a character device, as a terminal is
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer device.Close()
+	defer null.Close()
 	var cmd cobra.Command
 	cmd.SetErr(file)
 	m := newMeter(&cmd)
@@ -96,9 +96,16 @@ func TestMeterWritesToATerminal(t *testing.T) {
 	if info, err := file.Stat(); err != nil || info.Size() != 0 {
 		t.Errorf("%d bytes in a file, %v", info.Size(), err)
 	}
-	cmd.SetErr(device)
-	if newMeter(&cmd).to == nil {
-		t.Error("nothing is shown on a character device")
+	cmd.SetErr(null)
+	if newMeter(&cmd).to != nil {
+		t.Error("progress goes to /dev/null")
+	}
+	if terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0); err == nil { // where there are any
+		defer terminal.Close()
+		cmd.SetErr(terminal)
+		if newMeter(&cmd).to == nil {
+			t.Error("nothing is shown on a terminal")
+		}
 	}
 	cmd.SetErr(new(bytes.Buffer))
 	if newMeter(&cmd).to != nil {
@@ -122,4 +129,20 @@ func TestMeter(t *testing.T) {
 			t.Errorf("%q, want %q", out.String(), want)
 		}
 	})
+}
+
+// H5: /dev/null was taken for a terminal, and its reader asked to paste something.
+func TestDevNullIsNoTerminal(t *testing.T) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = null.Close() }()
+	var said bytes.Buffer
+	cmd := new(cobra.Command)
+	cmd.SetIn(null)
+	cmd.SetErr(&said)
+	if _, err := readToken(cmd); err == nil || said.Len() > 0 {
+		t.Errorf("%v, and it asks: %s", err, said.String())
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 func usersCommand() *cobra.Command {
@@ -102,7 +103,7 @@ func denyToken(cmd *cobra.Command, _ []string) error {
 func readToken(cmd *cobra.Command) (string, error) {
 	in := cmd.InOrStdin()
 	if f, ok := in.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		if term.IsTerminal(int(f.Fd())) {
 			_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "Paste the access token, then press Enter and Ctrl-D:")
 		}
 	}

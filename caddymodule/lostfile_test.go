@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -81,5 +82,94 @@ func TestR5StartsWithoutItsData(t *testing.T) {
 	}
 	if resp, _ := g.call("/orders", session.AccessToken); resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("an access token of before: %d", resp.StatusCode)
+	}
+}
+
+// H1: the whole folder of a running gateway was removed, its generated secret too:
+// `backup`, which health tells to use, failed for want of the secret's file and of
+// room beside the database.
+func TestH1FolderOfARunningGateway(t *testing.T) {
+	g := newGateway(t)
+	g.Store = filepath.Join(g.dir, "data", "gatehouse.db")
+	t.Setenv("TMPDIR", t.TempDir())
+	o := gatewayOptions{Secret: "none", Store: g.Store}
+	if err := g.load(o); err != nil {
+		t.Fatal(err)
+	}
+	session := g.login()
+	if err := os.RemoveAll(filepath.Dir(g.Store)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the alarm", func() bool { return strings.Contains(g.logs(), g.Store+": its file was removed") })
+	saved := filepath.Join(g.dir, "saved.db")
+	out, _ := g.ok("backup", saved)
+	if want := "copy " + saved + " to " + g.Store + " and " + saved + ".secret to " + g.Store + ".secret, "; !strings.Contains(out, want) {
+		t.Errorf("backup says: %s, want %q", out, want)
+	}
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if _, err := os.Stat(filepath.Dir(g.Store)); err == nil {
+		t.Error("the folder was made again")
+	}
+	secret, err := os.ReadFile(saved + ".secret")
+	if err != nil || strings.Contains(g.logs(), strings.TrimSpace(string(secret))) {
+		t.Errorf("the secret is in the log, or not in the backup: %v", err)
+	}
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Dir(g.Store), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	g.copyBack(saved)
+	if err := g.load(o); err != nil {
+		t.Fatal(err)
+	}
+	if session = g.refresh(session.RefreshToken); session.RefreshToken == "" {
+		t.Errorf("refresh after the restore: %d %s", session.status, session.body)
+	}
+}
+
+// H2: a start on a database without its secret wrote another secret beside it, and
+// was then refused with advice about several gateways.
+func TestH2DatabaseWithoutItsSecret(t *testing.T) {
+	o := gatewayOptions{Secret: "none"}
+	g := startGateway(t, o)
+	session := g.login()
+	if err := caddy.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	path := g.Store + ".secret"
+	secret, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	err = g.load(o)
+	if err == nil || !strings.Contains(err.Error(), path+" is missing: restore it from the same backup as "+g.Store) || strings.Contains(err.Error(), "gateway") {
+		t.Errorf("without the secret: %v", err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("another secret was written")
+	}
+	if err := os.WriteFile(path, []byte(newGatewaySecret()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = g.load(o)
+	if err == nil || !strings.Contains(err.Error(), path+" is not the secret that "+g.Store+" was written under: restore both from the same backup") ||
+		strings.Contains(err.Error(), "every gateway") {
+		t.Errorf("with another secret: %v", err)
+	}
+	if err := os.WriteFile(path, secret, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.load(o); err != nil {
+		t.Fatal(err)
+	}
+	if session = g.refresh(session.RefreshToken); session.RefreshToken == "" {
+		t.Errorf("refresh after the restore: %d %s", session.status, session.body)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,7 @@ type runtime struct {
 	observer   *observer
 	secrets    []string // configured ones
 	secretFile string   // of the generated one otherwise
+	generated  string   // what it held; "" before it was read
 	settings   tokens.Settings
 
 	entered  atomic.Bool
@@ -135,6 +137,18 @@ func (r *runtime) ready() error {
 	return nil
 }
 
+// strangeSecretError is tokens.ErrWrongSecret where the secret was generated,
+// with the fix for that case.
+type strangeSecretError struct{ secretFile string }
+
+func (e *strangeSecretError) Error() string {
+	database := strings.TrimSuffix(e.secretFile, secretSuffix)
+	return fmt.Sprintf("%s is not the secret that %s was written under: restore both from the same backup, "+
+		"or move both away to begin anew", e.secretFile, database)
+}
+
+func (*strangeSecretError) Unwrap() error { return tokens.ErrWrongSecret }
+
 // readyToCheck is ready for guarded routes. While the store is out of reach, what
 // the configuration before has opened will do: its keys, its verdicts, and its
 // settings of the denylist, until those of this one can be applied.
@@ -156,12 +170,17 @@ func (r *runtime) openBefore() bool {
 }
 
 func (r *runtime) open() error {
+	var err error
 	if !r.entered.Load() {
-		if err := r.enter(); err != nil {
-			return err
-		}
+		err = r.enter()
 	}
-	return r.shared.state.Open(r.ctx)
+	if err == nil {
+		err = r.shared.state.Open(r.ctx)
+	}
+	if len(r.secrets) == 0 && errors.Is(err, tokens.ErrWrongSecret) {
+		return &strangeSecretError{r.secretFile}
+	}
+	return err
 }
 
 // trouble reports why the store cannot be used: whoever asked learns only that it cannot.
@@ -194,21 +213,26 @@ func (r *runtime) enter() error {
 	if err := r.shared.enter(r.ctx, t); err != nil {
 		return err
 	}
+	if r.generated != "" {
+		r.shared.generated.Store(&r.generated)
+	}
 	r.tenant = t
 	r.entered.Store(true)
 	return nil
 }
 
 // loadSecrets derives the keys of the configured secrets or the generated one; old
-// reports that this one was generated earlier, for a store that must be there.
+// reports that this one was generated earlier, for a store that must be there. What
+// this process runs on already is not read again: its file may be gone.
 func (r *runtime) loadSecrets() (secrets *tokens.Secrets, old bool, err error) {
 	values := r.secrets
 	if len(values) == 0 {
-		var generated string
-		if generated, old, err = generatedSecret(r.secretFile); err != nil {
+		if inUse := r.shared.generated.Load(); inUse != nil {
+			r.generated, old = *inUse, true
+		} else if r.generated, old, err = generatedSecret(r.secretFile); err != nil {
 			return nil, false, err
 		}
-		values = []string{generated}
+		values = []string{r.generated}
 	}
 	raw := make([][]byte, len(values))
 	for i, v := range values {

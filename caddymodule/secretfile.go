@@ -23,11 +23,18 @@ func newGatewaySecret() string {
 
 // generatedSecret returns the secret kept in a file beside the embedded store,
 // and makes it the first time; old reports that it was there. Of several that
-// make it at once, one wins and all return its secret. No error holds any part of it.
+// make it at once, one wins and all return its secret. A new one would be of no use
+// to a database that is there. No error holds any part of it.
 func generatedSecret(path string) (secret string, old bool, err error) {
+	database := strings.TrimSuffix(path, secretSuffix)
+	data, noData := os.Stat(database) // before the secret, which is written first
 	secret, err = readSecret(path)
-	if !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
 		return secret, err == nil, err
+	case noData == nil && data.Mode().IsRegular() && data.Size() > 0:
+		return "", false, fmt.Errorf("%s is missing: restore it from the same backup as %s, or configure the `secret` that the database was written under, "+
+			"or move the database away to begin anew", path, database)
 	}
 	if err := writeSecret(path, newGatewaySecret()); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", false, fmt.Errorf("writing generated secret: %w", err)

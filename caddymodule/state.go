@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -28,6 +29,8 @@ type sharedState struct {
 	observer *sharedObserver
 	requests *handler.Limits // what is counted of requests
 	limits   stateLimits     // of the configuration that made it
+
+	generated atomic.Pointer[string] // the generated secret in use, if there is one
 
 	mu   sync.Mutex
 	live []*tenant

@@ -31,8 +31,9 @@ type StoreModule interface {
 	// made in line with the settings, while it is in use. With an error it is
 	// as it was.
 	Apply(ctx context.Context, store tokens.Store) error
-	// SecretFile is where a secret is generated when none is configured, or ""
-	// when other gateways share the data, so that the operator has to give one.
+	// SecretFile is where a secret is generated when none is configured: the path of
+	// the data and ".secret". None is generated where the data are there already. It
+	// is "" when other gateways share the data, so that the operator has to give one.
 	SecretFile() string
 }
 

@@ -254,7 +254,14 @@ func (r *RedisStore) resolve() error {
 		*secret.target = value
 	}
 	if strings.HasPrefix(r.Password, "{file.") {
-		r.options.ReadPassword = func() (string, error) { return resolve(r.Password) }
+		r.options.ReadPassword = func() (string, error) {
+			password, err := resolve(r.Password)
+			if err != nil {
+				return "", fmt.Errorf("`password`: %w", err)
+			}
+			return password, nil
+		}
+		r.options.PasswordFrom = "`password` " + r.Password
 	}
 	if r.TLS != nil {
 		r.options.TLS = r.TLS.config

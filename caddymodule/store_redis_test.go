@@ -286,7 +286,7 @@ func TestEvictionTurnedOn(t *testing.T) {
 	if logs := g.logs(); !strings.Contains(logs, `"level":"error"`) || !strings.Contains(logs, `"msg":"health","outcome":"store_unsafe"`) || !strings.Contains(logs, "set `maxmemory-policy noeviction`") {
 		t.Error("the log has no alarm that names the fix")
 	}
-	if out, _ := g.ok("stats"); !strings.Contains(out, "maxmemory-policy is allkeys-lru") {
+	if out, _ := g.ok("stats"); !strings.Contains(out, "Redis's maxmemory-policy is allkeys-lru, so it may throw") {
 		t.Errorf("stats:\n%s", out)
 	}
 	if answer := g.refresh(session.RefreshToken); answer.AccessToken == "" {
@@ -321,7 +321,35 @@ func TestRedisPasswordInAFileChanges(t *testing.T) {
 		}
 	}
 	eventually(t, "health to be well", func() bool { status, _ := g.health(); return status == http.StatusOK })
-	if logs := g.logs(); strings.Contains(logs, "canary-second") {
+	// H4: what is wrong with the file was said by a reload alone.
+	says := func(want string) {
+		t.Helper()
+		eventually(t, "health to say "+want, func() bool { out, _ := g.ok("stats"); return strings.Contains(out, want) })
+	}
+	change("canary-fourth")
+	if session = g.refresh(session.RefreshToken); session.AccessToken == "" {
+		t.Fatalf("refresh after the password has changed: %d %s", session.status, session.body)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	server.Do("ACL", "SETUSER", "gate", "on", "resetpass", ">canary-fifth")
+	server.Do("CLIENT", "KILL", "USER", "gate")
+	unread := "refuses the username or the password: reading it anew: `password`: {file." + file + "} is empty or cannot be read: check the path"
+	says(unread)
+	if !strings.Contains(g.logs(), unread) {
+		t.Error("the log does not name the file")
+	}
+	refused := "`password` {file." + file + "} holds the password that was refused"
+	for text, want := range map[string]string{"": unread, "canary-fourth": refused, "canary-sixth": refused} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		says(want)
+	}
+	change("canary-fifth")
+	eventually(t, "health to be well again", func() bool { status, _ := g.health(); return status == http.StatusOK })
+	if logs := g.logs(); strings.Contains(logs, "canary-second") || strings.Contains(logs, "canary-fourth") {
 		t.Error("the password is in the log")
 	}
 }

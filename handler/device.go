@@ -133,7 +133,7 @@ func (s *Server) findDevice(w http.ResponseWriter, r *http.Request, l *tokens.Lo
 	if wait := new(login.WaitError); errors.As(err, &wait) {
 		s.observeGuess(r, l, "delayed")
 		w.Header().Set("Retry-After", retryAfter(wait.After))
-		a.problem, a.status = texts.TryLater, http.StatusTooManyRequests
+		a.problem, a.status = texts.TryAfter(wait.After), http.StatusTooManyRequests
 		return s.showActivate(w, r, l, a)
 	}
 	d, err := s.Issuer.FindDevice(r.Context(), a.code)

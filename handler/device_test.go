@@ -294,7 +294,7 @@ func TestUserCodesAreNotGuessed(t *testing.T) {
 			t.Fatalf("guess %d: %d %s", i, res.StatusCode, res.body)
 		}
 	}
-	if res := b.typeCode(d.user); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" || !strings.Contains(res.body, "Too many attempts") {
+	if res := b.typeCode(d.user); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" || !strings.Contains(res.body, "Too many attempts. Wait ") || !strings.Contains(res.body, " second") {
 		t.Fatalf("after that: %d %v", res.StatusCode, res.Header)
 	}
 	if !g.heard.has(tokens.EventDevice, "wrong_code") || !g.heard.has(tokens.EventDevice, "delayed") {

@@ -135,7 +135,8 @@ func TestHardeningLOG07(t *testing.T) {
 	for i := range 6 {
 		last = g.browser().signIn(authorizeURL(), "alice", "wrong", "X-Forwarded-For", "192.0.2."+string(rune('0'+i)))
 	}
-	if last.StatusCode != http.StatusTooManyRequests || last.Header.Get("Retry-After") == "" {
+	after := last.Header.Get("Retry-After")
+	if last.StatusCode != http.StatusTooManyRequests || after == "" || !strings.Contains(last.body, "Wait "+after+" second") { // H5: in words
 		t.Errorf("the sixth try: %d %v", last.StatusCode, last.Header)
 	}
 	if !g.heard.has(tokens.EventLogin, "delayed") {

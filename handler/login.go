@@ -84,7 +84,7 @@ func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, v visit,
 	case errors.Is(err, login.ErrWrong):
 		tried.text, tried.wrong = texts.WrongPassword, true
 	case errors.As(err, &wait):
-		tried.text, tried.status, tried.after, outcome = texts.TryLater, http.StatusTooManyRequests, wait.After, "delayed"
+		tried.text, tried.status, tried.after, outcome = texts.TryAfter(wait.After), http.StatusTooManyRequests, wait.After, "delayed"
 		if wait.Busy {
 			tried.text, tried.status, outcome = texts.Busy, http.StatusServiceUnavailable, "busy"
 		}

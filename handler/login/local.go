@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -86,6 +88,9 @@ func (l *Local) Label() string {
 
 // Subject returns the subject of a user of this name.
 func (l *Local) Subject(name string) string { return subject(l.cfg.Name, name) }
+
+// Users returns the names of all users, in order; see Lister.
+func (l *Local) Users() []string { return slices.Sorted(maps.Keys(l.current().byName)) }
 
 // Authenticate checks a name and a password; see Login. An unknown name costs
 // the same time as a known one. A try is counted when its turn has come, so that

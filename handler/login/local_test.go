@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -317,6 +318,9 @@ func TestUsersFile(t *testing.T) {
 	}
 	if err := try("alice", "correct"); err != nil {
 		t.Errorf("a user of the configuration: %v", err)
+	}
+	if users := l.Users(); !slices.Equal(users, []string{"alice", "bob"}) {
+		t.Errorf("the users are %q", users)
 	}
 	before := l.Fingerprint(tokens.TagSubject("local|bob"))
 	write("bob:"+hashOf(t, "second")+"\n", time.Minute)

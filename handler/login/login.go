@@ -26,6 +26,12 @@ type Login interface {
 	Fingerprint(user tokens.UserTag) tokens.Fingerprint
 }
 
+// Lister is a Login that can say whom it knows.
+type Lister interface {
+	// Users returns the names of all users, in order.
+	Users() []string
+}
+
 // Attempt is one try to sign in.
 type Attempt struct {
 	Name     string

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // samples renders every page with plausible data.
@@ -170,6 +171,22 @@ func TestLocales(t *testing.T) {
 	for _, asked := range []string{"", "en", "xx-YY en-GB", "../../etc", "de"} {
 		if got := In(asked); got != english {
 			t.Errorf("In(%q) is not English", asked)
+		}
+	}
+}
+
+// The 429 page said "a moment", whatever its Retry-After.
+func TestTryAfter(t *testing.T) {
+	for wait, want := range map[time.Duration]string{
+		time.Millisecond:             "Wait 1 second,",
+		time.Second:                  "Wait 1 second,",
+		1001 * time.Millisecond:      "Wait 2 seconds,",
+		2 * time.Minute:              "Wait 120 seconds,",
+		2*time.Minute + time.Second:  "Wait 3 minutes,",
+		time.Hour + time.Millisecond: "Wait 61 minutes,",
+	} {
+		if got := In("").TryAfter(wait); !strings.Contains(got, want) {
+			t.Errorf("%s: %s, want %q", wait, got, want)
 		}
 	}
 }

@@ -1,13 +1,18 @@
 package pages
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Texts are the words of the pages in one language.
 type Texts struct {
 	Lang string
 
 	SignInTitle, ToContinue, LoginWith, Username, Password, SignIn, Cancel string
-	WrongPassword, TryLater, Busy, TookTooLong, Disabled                   string
+	WrongPassword, Busy, TookTooLong, Disabled                             string
+	TryLater, OneSecond, Seconds, Minutes                                  string // of TryAfter
 
 	ConsentTitle, WantsAccess, SignedInAs, AnswerGoesTo, Allow, Deny string
 	// Scopes says what a scope of the gateway itself allows.
@@ -47,6 +52,19 @@ func In(uiLocales string) *Texts {
 	return english
 }
 
+// TryAfter asks a person to wait, and says how long: rounded up, to seconds or,
+// above two minutes, to minutes.
+func (t *Texts) TryAfter(wait time.Duration) string {
+	words := t.OneSecond
+	switch {
+	case wait > 2*time.Minute:
+		words = fmt.Sprintf(t.Minutes, 1+(wait-1)/time.Minute)
+	case wait > time.Second:
+		words = fmt.Sprintf(t.Seconds, 1+(wait-1)/time.Second)
+	}
+	return fmt.Sprintf(t.TryLater, words)
+}
+
 // Languages returns the languages of the table, for discovery.
 func Languages() []string {
 	return []string{"en"}
@@ -63,7 +81,10 @@ var english = &Texts{
 	SignIn:        "Sign in",
 	Cancel:        "Cancel",
 	WrongPassword: "The user name or the password is not right.",
-	TryLater:      "Too many attempts. Wait a moment, then try again.",
+	TryLater:      "Too many attempts. Wait %s, then try again.",
+	OneSecond:     "1 second",
+	Seconds:       "%d seconds",
+	Minutes:       "%d minutes",
 	Busy:          "Many people are signing in at this moment. Try again shortly.",
 	TookTooLong:   "This page was open for too long. Please sign in again.",
 	Disabled:      "This account is disabled. Ask the people who run this service.",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -48,7 +49,12 @@ func (s *Store) Backup(ctx context.Context) (*Backup, error) {
 
 func (s *Store) copyFile(ctx context.Context, f *file) (*Backup, error) {
 	dir := filepath.Dir(s.path)
-	to, err := os.CreateTemp(dir, filepath.Base(s.path)+".backup-*") // mode 0600
+	pattern := filepath.Base(s.path) + ".backup-*"
+	to, err := os.CreateTemp(dir, pattern) // mode 0600
+	if errors.Is(err, fs.ErrNotExist) {    // the folder is gone as well
+		dir = os.TempDir()
+		to, err = os.CreateTemp(dir, pattern)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("making room for the backup: %w", err)
 	}

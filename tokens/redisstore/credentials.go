@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -14,6 +15,7 @@ import (
 type credentials struct {
 	username string
 	read     func() (string, error) // nil where the password can't change
+	from     string                 // where it reads
 
 	mu       sync.Mutex
 	password string
@@ -21,7 +23,7 @@ type credentials struct {
 }
 
 func newCredentials(o *Options) *credentials {
-	return &credentials{username: o.Username, password: o.Password, read: o.ReadPassword}
+	return &credentials{username: o.Username, password: o.Password, read: o.ReadPassword, from: o.PasswordFrom}
 }
 
 // provide is asked by go-redis for each new connection.
@@ -38,21 +40,43 @@ func (c *credentials) current() int {
 	return c.number
 }
 
-// renewed reports whether there is another password than the one of a number,
-// which was refused. One that can't be read now is as it was.
-func (c *credentials) renewed(number int) bool {
+// renew makes sure that there is another password than the one of a number, which
+// was refused. The error says why there is none; one that can't be read now is as it was.
+func (c *credentials) renew(number int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.number != number {
-		return true
+		return nil
 	}
-	password, err := c.read()
-	if err != nil || password == "" || password == c.password { // without one, go-redis would come as Redis's default user
-		return false
+	switch password, err := c.read(); {
+	case err != nil:
+		return fmt.Errorf("reading it anew: %w", err)
+	case password == "": // go-redis would come as Redis's default user
+		return fmt.Errorf("reading it anew: %s is empty", c.from)
+	case password == c.password:
+		return fmt.Errorf("%s holds the password that was refused: write there the one that Redis has now", c.from)
+	default:
+		c.password = password
+		c.number++
+		return nil
 	}
-	c.password = password
-	c.number++
-	return true
+}
+
+// again calls once more with a renewed password. Where there is none, or it is
+// refused as well, the error says why.
+func (c *credentials) again(number int, refused error, call func() error) error {
+	why := c.renew(number)
+	if why == nil {
+		number = c.current()
+		if refused = call(); !refusesCredentials(refused) {
+			return refused
+		}
+		why = c.renew(number)
+	}
+	if why == nil { // it has changed meanwhile: the next call has it
+		return refused
+	}
+	return fmt.Errorf("%w: %w", why, refused)
 }
 
 // refusesCredentials reports whether a server has refused who is asking.
@@ -71,11 +95,13 @@ func (c *credentials) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		number := c.current()
 		err := next(ctx, cmd)
-		if refusesCredentials(err) && !authenticates(cmd) && c.renewed(number) {
-			cmd.SetErr(nil)
-			err = next(ctx, cmd)
+		if !refusesCredentials(err) || authenticates(cmd) {
+			return err
 		}
-		return err
+		return c.again(number, err, func() error {
+			cmd.SetErr(nil)
+			return next(ctx, cmd)
+		})
 	}
 }
 
@@ -84,13 +110,15 @@ func (c *credentials) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		number := c.current()
 		err := next(ctx, cmds)
-		if refusesCredentials(err) && !slices.ContainsFunc(cmds, authenticates) && c.renewed(number) {
+		if !refusesCredentials(err) || slices.ContainsFunc(cmds, authenticates) {
+			return err
+		}
+		return c.again(number, err, func() error {
 			for _, cmd := range cmds {
 				cmd.SetErr(nil)
 			}
-			err = next(ctx, cmds)
-		}
-		return err
+			return next(ctx, cmds)
+		})
 	}
 }
 

@@ -33,6 +33,7 @@ func TestPasswordChanges(t *testing.T) {
 	redis("first")
 	s := openStore(t, server, func(o *Options) {
 		o.Username, o.Password = "gate", "first"
+		o.PasswordFrom = "`password` there"
 		o.ReadPassword = func() (string, error) {
 			b, err := os.ReadFile(file)
 			return string(b), err
@@ -67,8 +68,14 @@ func TestPasswordChanges(t *testing.T) {
 		server.Do("CLIENT", "KILL", "USER", "gate")
 		mustDo(t, c.rotate(s))
 		redis("fourth")
-		if err := c.rotate(s); err == nil {
-			t.Error("a password that is not known works")
+		if err := c.rotate(s); err == nil || !strings.Contains(err.Error(), file) { // H4
+			t.Errorf("a password that is not known: %v", err)
+		}
+		for _, wrong := range []string{"wrong", "wrong", "third"} { // H4: also when it is new
+			write(wrong)
+			if err := c.rotate(s); err == nil || !strings.Contains(err.Error(), "`password` there holds the password that was refused") {
+				t.Errorf("another wrong password: %v", err)
+			}
 		}
 		write("fourth")
 		mustDo(t, c.rotate(s))

@@ -180,11 +180,11 @@ func (s *Store) checkInfo(o *Options, info map[string]string) error {
 	}
 	policy := info["maxmemory_policy"]
 	if policy == "" && !o.AllowEviction {
-		return unfitError("it does not say its maxmemory-policy (INFO), and may throw sessions and revocations away when memory is short: " +
+		return unfitError("Redis does not say its maxmemory-policy (INFO), and may throw sessions and revocations away when memory is short: " +
 			"make sure that it never does, and set `allow_eviction`")
 	}
 	if policy != "noeviction" && !o.AllowEviction {
-		return unfitError(fmt.Sprintf("its maxmemory-policy is %s, so Redis may throw sessions and revocations away when memory is short: "+
+		return unfitError(fmt.Sprintf("Redis's maxmemory-policy is %s, so it may throw sessions and revocations away when memory is short: "+
 			"set `maxmemory-policy noeviction`, or `allow_eviction` if you accept that", policy))
 	}
 	if info["role"] == "slave" && info["slave_read_only"] == "0" {

@@ -85,7 +85,7 @@ func (o *Options) differs(from *Options) bool {
 	if o.TLS != nil || from.TLS != nil {
 		return true
 	}
-	return o.Username != from.Username || o.Password != from.Password ||
+	return o.Username != from.Username || o.Password != from.Password || o.PasswordFrom != from.PasswordFrom ||
 		o.SentinelUsername != from.SentinelUsername || o.SentinelPassword != from.SentinelPassword ||
 		o.PoolSize != from.PoolSize || o.Timeout != from.Timeout ||
 		o.AllowEviction != from.AllowEviction || o.WaitReplicas != from.WaitReplicas

@@ -49,6 +49,9 @@ type Options struct {
 	// ReadPassword, if not nil, reads the Password anew. It is asked when a server
 	// refuses the one that is known.
 	ReadPassword func() (string, error)
+	// PasswordFrom names the setting and the place that ReadPassword reads from, for
+	// the error when the password there is refused, too.
+	PasswordFrom string
 	// SentinelUsername and SentinelPassword are for the sentinels themselves.
 	SentinelUsername, SentinelPassword string
 	// Database is the number of the database; a Cluster has only 0.
