@@ -136,9 +136,10 @@ func (a *adminAPI) unknownClient(c *adminCall, id string) error {
 
 // nearClient returns the configured client that a mistyped id most likely means, "" for none.
 func (a *adminAPI) nearClient(id string) string {
-	var ids []string
-	for _, c := range a.issuer().Clients() {
-		ids = append(ids, c.ID)
+	clients := a.issuer().Clients()
+	ids := make([]string, len(clients))
+	for i, c := range clients {
+		ids[i] = c.ID
 	}
 	return nearest(id, ids)
 }

@@ -112,18 +112,7 @@ func endGrants(cmd *cobra.Command, args []string) error {
 			return wrongUsef("name a subject, such as 'local|alice', or a --family")
 		}
 		return call(cmd, http.MethodDelete, "grants", query, func(w io.Writer, answer ended) error {
-			family := query.Get("family")
-			var err error
-			switch {
-			case family == "":
-				_, err = fmt.Fprintf(w, "ended: %s, the sessions, and every access token\n", families(answer.Ended))
-			case answer.Ended > 0:
-				_, err = fmt.Fprintf(w, "ended: %s and its access tokens\n", families(answer.Ended))
-			case !query.Has("subject"): // nobody could be found to have it, so nothing was denied
-				_, err = fmt.Fprintf(w, "%s had ended already\n", family)
-			default:
-				_, err = fmt.Fprintf(w, "%s had ended already; its access tokens are refused\n", family)
-			}
+			_, err := fmt.Fprintln(w, whatEnded(query, answer))
 			return err
 		})
 	}
@@ -142,6 +131,20 @@ func endGrants(cmd *cobra.Command, args []string) error {
 	}
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "ended: %s and %s; %s looked at\n", sessions(end.Sessions), families(end.Ended), users(end.Users))
 	return err
+}
+
+// whatEnded says what became of a request to end a subject's grants, or a family.
+func whatEnded(query url.Values, answer ended) string {
+	family := query.Get("family")
+	switch {
+	case family == "":
+		return fmt.Sprintf("ended: %s, the sessions, and every access token", families(answer.Ended))
+	case answer.Ended > 0:
+		return fmt.Sprintf("ended: %s and its access tokens", families(answer.Ended))
+	case !query.Has("subject"): // nobody could be found to have it, so nothing was denied
+		return family + " had ended already"
+	}
+	return family + " had ended already; its access tokens are refused"
 }
 
 // forceFlag lets a command be about what nobody knows.
