@@ -38,13 +38,13 @@ func TestClusterFaults(t *testing.T) {
 			if v := ended.revoke(s.nodes[0]); v != history.Done {
 				t.Fatalf("revoking: %s", v)
 			}
-			mended := s.broke()
+			repair := s.broke()
 			if c.wait == "" {
 				s.losing()
 			}
 			s.failOver(t, cluster, cluster.Owner(cluster.Slot("gh:clients")))
 			crowd.busy(20)
-			mended()
+			repair()
 			for _, n := range s.nodes {
 				if v := ended.call(n); v != history.Refused {
 					t.Errorf("an access token that was revoked before the failover, at %s: %s", n.name, v)

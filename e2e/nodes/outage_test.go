@@ -18,8 +18,8 @@ import (
 func TestServerRefusesWrites(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name        string
-		down, mends func(server, other *redistest.Server)
+		name          string
+		down, repairs func(server, other *redistest.Server)
 	}{
 		{
 			"memory full",
@@ -44,7 +44,7 @@ func TestServerRefusesWrites(t *testing.T) {
 				t.Fatalf("revoking: %s", v)
 			}
 			time.Sleep(time.Second) // longer than the promised lag, and the replica has it
-			mended := s.broke()
+			repair := s.broke()
 			c.down(server, other)
 			for start := time.Now(); time.Since(start) < 3*time.Second; time.Sleep(100 * time.Millisecond) {
 				for _, n := range s.nodes {
@@ -53,8 +53,8 @@ func TestServerRefusesWrites(t *testing.T) {
 					}
 				}
 			}
-			c.mends(server, other)
-			mended()
+			c.repairs(server, other)
+			repair()
 			clients.busy(50)
 			done()
 			s.check(map[history.Kind]int{history.Refresh: 100, history.Revoke: 1})
@@ -99,7 +99,7 @@ func TestStaleReplicaPromoted(t *testing.T) {
 		}
 		s.refusedSoon(t, l, s.nodes[(i+1)%2])
 	}
-	mended := s.broke()
+	repair := s.broke()
 	primary.Kill()
 	for i, l := range all {
 		if v := l.renew(i, nil); v != history.Done {
@@ -109,7 +109,7 @@ func TestStaleReplicaPromoted(t *testing.T) {
 	within(t, "both nodes to be well", 10*time.Second, func() bool {
 		return all[0].renew(0, nil) == history.Done && s.nodes[0].logged("other_primary") && s.nodes[1].logged("other_primary")
 	})
-	mended()
+	repair()
 	for i, l := range revoked {
 		for _, n := range s.nodes {
 			if v := l.call(n); v != history.Refused {

@@ -46,7 +46,7 @@ func TestStrictReplicaAway(t *testing.T) {
 	done := c.run()
 	c.busy(50)
 
-	mended := s.broke()
+	repair := s.broke()
 	replica.Stop()
 	if v := victim.steal(s.nodes[1], stolen); v != history.Unavailable {
 		t.Errorf("the thief: %s", v)
@@ -55,7 +55,7 @@ func TestStrictReplicaAway(t *testing.T) {
 	time.Sleep(3 * s.options.Leeway)
 	replica.Continue()
 	c.busy(50)
-	mended()
+	repair()
 	done()
 
 	if v := victim.renewOnce(s.nodes[0]); v != history.Refused {

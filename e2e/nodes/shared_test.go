@@ -142,7 +142,7 @@ func TestKilledBeforeTheAnswer(t *testing.T) {
 		if v := l.renew(0, nil); v != history.Done { // Redis knows the script by now
 			t.Fatalf("refresh: %s", v)
 		}
-		mended := s.broke()
+		repair := s.broke()
 		proxy.Arm(redistest.Held, 1<<30)
 		answered := make(chan history.Verdict, 1)
 		go func() {
@@ -170,7 +170,7 @@ func TestKilledBeforeTheAnswer(t *testing.T) {
 		proxy.Arm(redistest.None, 0)
 		a.start()
 		a.await()
-		mended()
+		repair()
 		if v := l.renew(0, nil); v != history.Done {
 			t.Errorf("at the node that is back: %s", v)
 		}

@@ -21,11 +21,11 @@ func TestStopDuringRotations(t *testing.T) {
 	for i := range 4 {
 		c.busy(20)
 		n := s.nodes[i%2]
-		mended := s.broke()
+		repair := s.broke()
 		n.stop()
 		n.start()
 		n.await()
-		mended()
+		repair()
 	}
 	c.busy(20)
 	done()

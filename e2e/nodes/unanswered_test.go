@@ -70,7 +70,7 @@ func TestR1NodeLost(t *testing.T) {
 				all[i] = s.newLogin(t, 0, 1)
 				before[i] = all[i].refresh
 			}
-			mended := s.broke()
+			repair := s.broke()
 			proxy.Arm(redistest.Held, math.MaxInt32)
 			var wg sync.WaitGroup
 			for _, l := range all {
@@ -88,7 +88,7 @@ func TestR1NodeLost(t *testing.T) {
 			if n := s.alarms(); n > 0 {
 				t.Errorf("%v alarms of reuse", n)
 			}
-			mended()
+			repair()
 			time.Sleep(s.options.Leeway)
 			if v := all[0].steal(b, before[0]); v != history.Refused {
 				t.Errorf("a thief: %s", v)
@@ -104,8 +104,8 @@ func TestR1NodeLost(t *testing.T) {
 func TestR1StoreLost(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name        string
-		down, mends func(*redistest.Server)
+		name          string
+		down, repairs func(*redistest.Server)
 	}{
 		{"killed", (*redistest.Server).Kill, (*redistest.Server).Run},
 		{"stopped", (*redistest.Server).Stop, (*redistest.Server).Continue},
@@ -117,12 +117,12 @@ func TestR1StoreLost(t *testing.T) {
 			people := s.newCrowd(t, thirty)
 			done := people.run()
 			people.busy(2 * thirty)
-			mended := s.broke()
+			repair := s.broke()
 			c.down(server)
 			time.Sleep(2*s.options.Leeway + tokens.SilentAfter)
-			c.mends(server)
+			c.repairs(server)
 			people.busy(2 * thirty)
-			mended()
+			repair()
 			done()
 			if n := s.alarms(); n > 0 {
 				t.Errorf("%v alarms of reuse", n)

@@ -30,7 +30,7 @@ func TestWatermarksPrimaryDies(t *testing.T) {
 		all[i] = s.newLogin(t, i, 0)
 	}
 	time.Sleep(time.Second) // the replicas have it all
-	mended := s.broke()
+	repair := s.broke()
 	cluster.Servers[cluster.Owner(cluster.Slot("gh:clients"))].Kill()
 	var clients sync.WaitGroup
 	for i, l := range all {
@@ -47,7 +47,7 @@ func TestWatermarksPrimaryDies(t *testing.T) {
 	within(t, "both nodes to be well", 30*time.Second, func() bool {
 		return all[0].renewOnce(s.nodes[0]) == history.Done && all[0].renewOnce(s.nodes[1]) == history.Done
 	})
-	mended()
+	repair()
 	s.check(map[history.Kind]int{history.Refresh: 3 * len(all)})
 	for _, n := range s.nodes {
 		if n.logged("refresh_reuse_detected") {
