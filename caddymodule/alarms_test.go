@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,20 +70,24 @@ func (p *target) set(down bool) { p.mu.Lock(); defer p.mu.Unlock(); p.down = dow
 
 func (p *target) all() []string { p.mu.Lock(); defer p.mu.Unlock(); return p.posted }
 
+func (p *target) tries() int { p.mu.Lock(); defer p.mu.Unlock(); return p.tried }
+
+func runs(o *outbox) bool { o.mu.Lock(); defer o.mu.Unlock(); return o.running }
+
 // A6: alarms overtake what waits, are tried again until the target is back, and
 // are not lost for a full queue of all else.
 func TestOutboxSendsAlarmsFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &target{down: true}
-		dropped := 0
-		o := newOutbox(p.post, zap.NewNop(), nil, func() { dropped++ })
+		var dropped atomic.Int32
+		o := newOutbox(p.post, zap.NewNop(), nil, func() { dropped.Add(1) })
 		for n := range 2 * outboxRoom {
 			o.send("oauth.login", fmt.Appendf(nil, "login %d", n), false)
 		}
 		o.send("oauth.refresh_reuse_detected", []byte("alarm"), true)
 		time.Sleep(2 * time.Minute)
-		if dropped != 2*outboxRoom { // half for want of room, half after three tries
-			t.Errorf("%d were dropped, want %d", dropped, 2*outboxRoom)
+		if dropped.Load() != 2*outboxRoom { // half for want of room, half after three tries
+			t.Errorf("%d were dropped, want %d", dropped.Load(), 2*outboxRoom)
 		}
 		p.set(false)
 		for n := range 100 {
@@ -95,7 +100,7 @@ func TestOutboxSendsAlarmsFirst(t *testing.T) {
 		if len(posted) != 102 || posted[0] != "second alarm" && posted[1] != "second alarm" {
 			t.Errorf("posted %d, first %v", len(posted), posted[:min(3, len(posted))])
 		}
-		if !strings.Contains(strings.Join(posted, " "), "alarm") || o.running {
+		if !strings.Contains(strings.Join(posted, " "), "alarm") || runs(o) {
 			t.Error("the alarm was lost, or the outbox runs on")
 		}
 	})
@@ -105,16 +110,16 @@ func TestOutboxSendsAlarmsFirst(t *testing.T) {
 func TestOutboxGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &target{down: true}
-		dropped := 0
-		o := newOutbox(p.post, zap.NewNop(), nil, func() { dropped++ })
+		var dropped atomic.Int32
+		o := newOutbox(p.post, zap.NewNop(), nil, func() { dropped.Add(1) })
 		o.send("oauth.store_new", []byte("alarm"), true)
 		time.Sleep(10 * time.Minute)
-		if dropped != 0 {
+		if dropped.Load() != 0 {
 			t.Error("the alarm was given up in ten minutes")
 		}
 		time.Sleep(20 * time.Minute)
-		if dropped != 1 || p.tried != alarmTries || o.running {
-			t.Errorf("dropped %d after %d tries", dropped, p.tried)
+		if dropped.Load() != 1 || p.tries() != alarmTries || runs(o) {
+			t.Errorf("dropped %d after %d tries", dropped.Load(), p.tries())
 		}
 	})
 }
@@ -123,8 +128,8 @@ func TestOutboxGivesUp(t *testing.T) {
 func TestOutboxAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &target{down: true}
-		dropped := 0
-		o := newOutbox(p.post, zap.NewNop(), nil, func() { dropped++ })
+		var dropped atomic.Int32
+		o := newOutbox(p.post, zap.NewNop(), nil, func() { dropped.Add(1) })
 		o.send("oauth.store_new", []byte("alarm"), true)
 		o.send("oauth.login", []byte("login"), false)
 		time.Sleep(time.Second / 2)
@@ -137,8 +142,8 @@ func TestOutboxAtTheEnd(t *testing.T) {
 		p.set(true)
 		o.send("oauth.store_new", []byte("alarm of a late request"), true)
 		time.Sleep(3 * time.Minute)
-		if o.running || dropped != 2 {
-			t.Errorf("the outbox runs on, or %d were dropped", dropped)
+		if runs(o) || dropped.Load() != 2 {
+			t.Errorf("the outbox runs on, or %d were dropped", dropped.Load())
 		}
 	})
 }

@@ -120,7 +120,10 @@ func TestFloodOfNames(t *testing.T) {
 		for n := range names {
 			o.Happened(t.Context(), tokens.Event{Kind: tokens.EventLogin, Outcome: "failed", About: fmt.Sprint(n)})
 		}
-		if rows := len(o.flood.rows); rows > 65 {
+		o.flood.mu.Lock()
+		rows := len(o.flood.rows)
+		o.flood.mu.Unlock()
+		if rows > 65 {
 			t.Errorf("%d rows", rows)
 		}
 		time.Sleep(3 * floodEvery)
