@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -17,41 +18,42 @@ func TestNodesAreBounded(t *testing.T) {
 	now := time.Now()
 	beat := func(n int, says tokens.BeatRequest) {
 		t.Helper()
-		says.Node = tokens.NodeMark{byte(n), 1, 1}
+		says.Node = tokens.NodeMark{byte(n >> 8), byte(n), 1}
 		s.move(atTime(now.Add(time.Duration(n) * time.Second)))
 		_, err := s.Beat(t.Context(), says)
 		mustDo(t, err)
 	}
 	known := func(n int) bool {
 		t.Helper()
-		a, err := s.eval(t.Context(), s.conn, s.scripts().vouched, []string{s.nodesKey()}, []byte{byte(n), 1, 1})
+		a, err := s.eval(t.Context(), s.conn, s.scripts().vouched, []string{s.nodesKey()}, []byte{byte(n >> 8), byte(n), 1})
 		mustDo(t, err)
 		a.millis()
 		return !a.millis().IsZero()
 	}
 	vouch := tokens.BeatRequest{Settled: true}
-	for n := range 2 * maxNodes {
+	const nobody = 2 * maxNodes
+	for n := range nobody {
 		beat(n, vouch)
 	}
 	if !known(2*maxNodes-1) || !known(maxNodes) || known(maxNodes-1) {
 		t.Error("other nodes are remembered than the last ones")
 	}
-	if n := server.Do("HLEN", s.nodesKey()); n != "64" {
+	if n := server.Do("HLEN", s.nodesKey()); n != strconv.Itoa(maxNodes) {
 		t.Errorf("%s nodes are remembered", n)
 	}
 	beat(2*maxNodes-1, tokens.BeatRequest{Leaving: true})
-	beat(200, tokens.BeatRequest{}) // has nothing to say
-	if known(2*maxNodes-1) || known(200) {
+	beat(nobody, tokens.BeatRequest{}) // has nothing to say
+	if known(2*maxNodes-1) || known(nobody) {
 		t.Error("a node is remembered that has taken leave, or does not vouch for itself")
 	}
 	server.Do("CONFIG", "SET", "maxmemory", "1")
-	beat(201, vouch)
+	beat(nobody+1, vouch)
 	server.Do("CONFIG", "SET", "maxmemory", "0")
-	if known(201) {
+	if known(nobody+1) {
 		t.Error("a full server has taken a write")
 	}
 	now = now.Add(nodesKept)
-	beat(202, vouch)
+	beat(nobody+2, vouch)
 	if n := server.Do("HLEN", s.nodesKey()); n != "1" {
 		t.Errorf("%s nodes are remembered after %v", n, nodesKept)
 	}
