@@ -49,7 +49,7 @@ func TestNodesAreBounded(t *testing.T) {
 	server.Do("CONFIG", "SET", "maxmemory", "1")
 	beat(nobody+1, vouch)
 	server.Do("CONFIG", "SET", "maxmemory", "0")
-	if known(nobody+1) {
+	if known(nobody + 1) {
 		t.Error("a full server has taken a write")
 	}
 	now = now.Add(nodesKept)
