@@ -84,32 +84,32 @@ func TestR1Outage(t *testing.T) {
 		t.Skip("waits for outages")
 	}
 	for _, tt := range []struct {
-		name   string
-		breaks func(*redistest.Server, *redistest.Proxy)
-		during func(*redistest.Server, *redistest.Proxy)
-		mends  func(*redistest.Server, *redistest.Proxy)
+		name    string
+		breaks  func(*redistest.Server, *redistest.Proxy)
+		during  func(*redistest.Server, *redistest.Proxy)
+		repairs func(*redistest.Server, *redistest.Proxy)
 	}{
 		{
-			name:   "the answers are lost",
-			breaks: func(_ *redistest.Server, p *redistest.Proxy) { p.Arm(redistest.Held, math.MaxInt32) },
-			mends:  func(_ *redistest.Server, p *redistest.Proxy) { p.Arm(redistest.None, 0) },
+			name:    "the answers are lost",
+			breaks:  func(_ *redistest.Server, p *redistest.Proxy) { p.Arm(redistest.Held, math.MaxInt32) },
+			repairs: func(_ *redistest.Server, p *redistest.Proxy) { p.Arm(redistest.None, 0) },
 		},
 		{
-			name:   "the server stands still",
-			breaks: func(s *redistest.Server, _ *redistest.Proxy) { s.Stop() },
-			mends:  func(s *redistest.Server, _ *redistest.Proxy) { s.Continue() },
+			name:    "the server stands still",
+			breaks:  func(s *redistest.Server, _ *redistest.Proxy) { s.Stop() },
+			repairs: func(s *redistest.Server, _ *redistest.Proxy) { s.Continue() },
 		},
 		{
-			name:   "the server dies when it has decided",
-			breaks: func(_ *redistest.Server, p *redistest.Proxy) { p.Arm(redistest.Held, math.MaxInt32) },
-			during: func(s *redistest.Server, _ *redistest.Proxy) { s.Kill() },
-			mends:  func(s *redistest.Server, p *redistest.Proxy) { p.Arm(redistest.None, 0); s.Run() },
+			name:    "the server dies when it has decided",
+			breaks:  func(_ *redistest.Server, p *redistest.Proxy) { p.Arm(redistest.Held, math.MaxInt32) },
+			during:  func(s *redistest.Server, _ *redistest.Proxy) { s.Kill() },
+			repairs: func(s *redistest.Server, p *redistest.Proxy) { p.Arm(redistest.None, 0); s.Run() },
 		},
 		{
-			name:   "the node is cut off when the store has decided",
-			breaks: func(_ *redistest.Server, p *redistest.Proxy) { p.Arm(redistest.Held, math.MaxInt32) },
-			during: func(_ *redistest.Server, p *redistest.Proxy) { p.Cut(); p.Arm(redistest.Before, math.MaxInt32) },
-			mends:  func(*redistest.Server, *redistest.Proxy) {},
+			name:    "the node is cut off when the store has decided",
+			breaks:  func(_ *redistest.Server, p *redistest.Proxy) { p.Arm(redistest.Held, math.MaxInt32) },
+			during:  func(_ *redistest.Server, p *redistest.Proxy) { p.Cut(); p.Arm(redistest.Before, math.MaxInt32) },
+			repairs: func(*redistest.Server, *redistest.Proxy) {},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestR1Outage(t *testing.T) {
 				t.Fatalf("%d were answered", n)
 			}
 			time.Sleep(time.Until(broke.Add(outageLength)))
-			tt.mends(server, proxy)
+			tt.repairs(server, proxy)
 			for i, token := range people {
 				n := b
 				if i%2 == 0 && !cutOff {
