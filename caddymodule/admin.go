@@ -206,6 +206,10 @@ func (a *adminAPI) stats(*adminCall) (any, error) { return a.app.runtime.stats()
 // issuer returns the core.
 func (a *adminAPI) issuer() *tokens.Issuer { return a.app.runtime.issuer }
 
+func (a *adminAPI) operator() *tokens.Operator {
+	return tokens.NewOperator(a.app.runtime.issuer, a.app.runtime.shared.state)
+}
+
 // coreError puts a refusal of the core into the admin API's form. Nil stays nil.
 func coreError(err error) error {
 	var answered caddy.APIError

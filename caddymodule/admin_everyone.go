@@ -9,7 +9,7 @@ type endedEveryone struct {
 
 func (a *adminAPI) endEveryone(c *adminCall) (any, error) {
 	c.patient()
-	until, err := a.issuer().EndEveryone(c.Context())
+	until, err := a.operator().EndEveryone(c.Context())
 	if err != nil {
 		return nil, coreError(err)
 	}

@@ -46,7 +46,7 @@ var meanings = map[tokens.Verdict]string{
 }
 
 func (a *adminAPI) explain(c *adminCall) (any, error) {
-	e, found, err := a.issuer().Explain(c.Context(), c.name)
+	e, found, err := a.operator().Explain(c.Context(), c.name)
 	if err != nil {
 		return nil, coreError(err)
 	}

@@ -80,7 +80,7 @@ func (a *adminAPI) streamGrants(c *adminCall, client string) (any, error) {
 	stream := c.begin()
 	var n scanned
 	_, n.Configured = a.issuer().Client(client)
-	err := a.issuer().ScanGrants(c.Context(), client, func(users int) {
+	err := a.operator().ScanGrants(c.Context(), client, func(users int) {
 		n.Users = users
 		stream.progress(n)
 	}, func(g tokens.UserGrants) error {
@@ -126,7 +126,7 @@ func (a *adminAPI) lookUp(c *adminCall, subject, family string) (g tokens.UserGr
 		return g, false, badRequest("family: not a family id as GET /oauth/grants lists them")
 	}
 	if subject == "" {
-		g, found, err = a.issuer().FindGrant(c.Context(), id)
+		g, found, err = a.operator().FindGrant(c.Context(), id)
 		return g, found, coreError(err)
 	}
 	if err := a.checkUser(c, subject); err != nil {
@@ -181,7 +181,7 @@ func (a *adminAPI) endGrants(c *adminCall) (any, error) {
 	if err := a.checkUser(c, subject); err != nil {
 		return nil, err
 	}
-	result, err := a.issuer().EndUser(c.Context(), subject)
+	result, err := a.operator().EndUser(c.Context(), subject)
 	if err != nil {
 		return nil, coreError(err)
 	}
@@ -242,7 +242,7 @@ func (a *adminAPI) endBegun(c *adminCall, subject string) (any, error) {
 		return nil, err
 	}
 	stream := c.begin()
-	done, err := a.issuer().EndBegun(c.Context(), tokens.Ends{Subject: subject, Client: client, Before: before}, func(e tokens.Ended) {
+	done, err := a.operator().EndBegun(c.Context(), tokens.Ends{Subject: subject, Client: client, Before: before}, func(e tokens.Ended) {
 		stream.progress(endedInfo(e))
 	})
 	return endedInfo(done), coreError(err)
@@ -264,7 +264,7 @@ func (a *adminAPI) endClient(c *adminCall) (any, error) {
 	if err := a.checkClient(c, c.name); err != nil {
 		return nil, err
 	}
-	if err := a.issuer().EndClient(c.Context(), c.name); err != nil {
+	if err := a.operator().EndClient(c.Context(), c.name); err != nil {
 		return nil, coreError(err)
 	}
 	_, configured := a.issuer().Client(c.name)

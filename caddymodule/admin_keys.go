@@ -27,14 +27,14 @@ func (a *adminAPI) rotateKeys(c *adminCall) (any, error) {
 	default:
 		return nil, badRequest("immediate: write true or false")
 	}
-	if err := a.issuer().RotateKeys(c.Context(), immediate); err != nil {
+	if err := a.operator().RotateKeys(c.Context(), immediate); err != nil {
 		return nil, coreError(err)
 	}
 	return a.keys(), nil
 }
 
 func (a *adminAPI) dropKey(c *adminCall) (any, error) {
-	err := a.issuer().DropKey(c.Context(), c.name)
+	err := a.operator().DropKey(c.Context(), c.name)
 	if errors.Is(err, tokens.ErrNoKey) {
 		ids := make([]string, 0, len(a.keys().Keys))
 		for _, k := range a.keys().Keys {

@@ -27,7 +27,7 @@ func (a *adminAPI) checkTag(c *adminCall, user tokens.UserTag, written string) e
 	if forced || err != nil {
 		return err
 	}
-	known, err := a.issuer().KnowsUser(c.Context(), user)
+	known, err := a.operator().KnowsUser(c.Context(), user)
 	if known || err != nil {
 		return coreError(err)
 	}
@@ -64,7 +64,7 @@ func (a *adminAPI) likelySubject(c *adminCall, written string) (string, error) {
 	}
 	candidates = append(candidates, tokens.MachineSubject(name))
 	for _, candidate := range candidates {
-		known, err := a.issuer().KnowsUser(c.Context(), tokens.TagSubject(candidate))
+		known, err := a.operator().KnowsUser(c.Context(), tokens.TagSubject(candidate))
 		if err != nil {
 			return "", coreError(err)
 		}
@@ -106,7 +106,7 @@ func (a *adminAPI) checkFamily(c *adminCall, user tokens.UserTag, found bool) er
 	if found || forced || err != nil {
 		return err
 	}
-	known, err := a.issuer().KnowsFamily(c.Context(), user, c.event.Family)
+	known, err := a.operator().KnowsFamily(c.Context(), user, c.event.Family)
 	if known || err != nil {
 		return coreError(err)
 	}
@@ -120,7 +120,7 @@ func (a *adminAPI) checkClient(c *adminCall, id string) error {
 		return err
 	}
 	c.patient()
-	known, err := a.issuer().KnowsClient(c.Context(), id)
+	known, err := a.operator().KnowsClient(c.Context(), id)
 	if known || err != nil {
 		return coreError(err)
 	}

@@ -43,7 +43,7 @@ func (a *adminAPI) findUser(c *adminCall) (tokens.UserState, error) {
 	if !isHash {
 		user = tokens.TagSubject(c.name)
 	}
-	u, err := a.issuer().User(c.Context(), user)
+	u, err := a.operator().User(c.Context(), user)
 	if !isHash {
 		u.Subject = c.name
 	}
@@ -64,7 +64,7 @@ func (a *adminAPI) listUsers(c *adminCall) (any, error) {
 		return nil, badRequest("disabled: missing; only those who are disabled can be listed: write disabled=true")
 	}
 	stream, n := c.begin(), 0
-	err := a.issuer().ScanDisabled(c.Context(), func(u tokens.UserState) error {
+	err := a.operator().ScanDisabled(c.Context(), func(u tokens.UserState) error {
 		n++
 		return stream.line("user", describeUser(u))
 	})
@@ -78,7 +78,7 @@ func (a *adminAPI) disableUser(c *adminCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	result, err := a.issuer().DisableUser(c.Context(), u.User, u.Subject)
+	result, err := a.operator().DisableUser(c.Context(), u.User, u.Subject)
 	if err != nil {
 		return nil, coreError(err)
 	}
@@ -90,7 +90,7 @@ func (a *adminAPI) enableUser(c *adminCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	was, err := a.issuer().EnableUser(c.Context(), u.User)
+	was, err := a.operator().EnableUser(c.Context(), u.User)
 	if err != nil {
 		return nil, coreError(err)
 	}
@@ -135,14 +135,14 @@ func (a *adminAPI) denyToken(c *adminCall) (any, error) {
 	if err := a.checkUser(c, body.Subject); err != nil {
 		return nil, err
 	}
-	if err := a.issuer().DenyTokenID(c.Context(), body.Subject, id); err != nil {
+	if err := a.operator().DenyTokenID(c.Context(), body.Subject, id); err != nil {
 		return nil, coreError(err)
 	}
 	return deniedToken{Subject: body.Subject, ID: body.ID}, nil
 }
 
 func (a *adminAPI) denyText(c *adminCall, token string) (any, error) {
-	claims, err := a.issuer().DenyAccessToken(c.Context(), token)
+	claims, err := a.operator().DenyAccessToken(c.Context(), token)
 	if errors.Is(err, tokens.ErrNotOurs) {
 		return nil, badRequest("token: %w", err)
 	}

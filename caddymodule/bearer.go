@@ -208,7 +208,7 @@ func (b *BearerAuth) takeOwn(app *App, cfg *handler.GuardConfig) error {
 	}
 	app.countGuard(b.Audience)
 	cfg.Issuer = app.runtime.issuer
-	cfg.Proofs = app.runtime.issuer
+	cfg.Proofs = app.runtime.issuer.Proofs()
 	cfg.Ready = func(context.Context) error { return app.runtime.readyToCheck() }
 	cfg.Origins = originsOf(app.runtime.issuer, b.Audience)
 	cfg.IssuerURL = app.Issuer

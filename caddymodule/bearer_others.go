@@ -98,7 +98,7 @@ func (b *BearerAuth) addGate(app *App, cfg *handler.GuardConfig) error {
 		cfg.Issuer = gate
 		return nil
 	}
-	gate, err := tokens.NewGate(app.runtime.issuer, cfg.Ready, others...)
+	gate, err := app.runtime.issuer.Gate(cfg.Ready, others...)
 	if err != nil {
 		return fmt.Errorf("bearer_auth: %w", err)
 	}

@@ -47,7 +47,7 @@ func (c *holdingsCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(c.verdicts, prometheus.GaugeValue, float64(s.Denylist.Entries()))
 	ch <- prometheus.MustNewConstMetric(c.verified, prometheus.GaugeValue, float64(s.Cache.Bytes()))
 	ch <- prometheus.MustNewConstMetric(c.missed, prometheus.CounterValue, float64(s.Cache.Misses()))
-	ch <- prometheus.MustNewConstMetric(c.historiesDropped, prometheus.CounterValue, float64(s.HistoryDropped()))
+	ch <- prometheus.MustNewConstMetric(c.historiesDropped, prometheus.CounterValue, float64(s.History.Dropped()))
 	hashes := s.Hashes.Stats()
 	ch <- prometheus.MustNewConstMetric(c.hashesWaiting, prometheus.GaugeValue, float64(hashes.Waiting))
 	ch <- prometheus.MustNewConstMetric(c.hashes, prometheus.CounterValue, float64(hashes.Computed))

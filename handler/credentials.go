@@ -27,7 +27,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, p params) 
 		narrowOrigin(w, known)
 	}
 	c.Certificate, c.Address = peerOf(r), login.Place(s.ClientIP(r))
-	return s.Issuer.AuthenticateClient(r.Context(), c)
+	return s.Issuer.Authenticator().Authenticate(r.Context(), c)
 }
 
 // readCredentials reads client_secret_basic, client_secret_post, private_key_jwt

@@ -12,14 +12,6 @@ const (
 	nonceHeader = "Dpop-Nonce"
 )
 
-// ProofChecker checks DPoP proofs. *tokens.Issuer is one, which may demand
-// nonces; *tokens.Proofs is one that does not.
-type ProofChecker interface {
-	CheckProof(r tokens.ProofRequest) (tokens.Thumbprint, error)
-	// ProofNonce is what the next proof has to bring, "" where none is demanded.
-	ProofNonce() string
-}
-
 var (
 	errTwoProofs = &tokens.Error{Code: tokens.InvalidDPoPProof, Reason: tokens.ReasonProof, Description: "The DPoP header must be given once."}
 	errNoProof   = &tokens.Error{Code: tokens.InvalidDPoPProof, Reason: tokens.ReasonProofMissing, Description: "The DPoP header with a proof is missing."}
@@ -41,7 +33,7 @@ func readProof(r *http.Request) (string, error) {
 
 // offerNonce gives a client the nonce of its next proof, where one is demanded.
 // See RFC 9449 §8.
-func offerNonce(w http.ResponseWriter, proofs ProofChecker) {
+func offerNonce(w http.ResponseWriter, proofs tokens.ProofChecker) {
 	if nonce := proofs.ProofNonce(); nonce != "" {
 		w.Header()[nonceHeader] = []string{nonce}
 	}
@@ -50,11 +42,11 @@ func offerNonce(w http.ResponseWriter, proofs ProofChecker) {
 // sender returns what a client has proved to hold: the key of a DPoP proof, the
 // certificate of its connection. A proof that is there must be good.
 func (s *Server) sender(w http.ResponseWriter, r *http.Request, client *tokens.Client, endpoint string) (tokens.Confirmation, error) {
-	offerNonce(w, s.Issuer)
+	offerNonce(w, s.Issuer.Proofs())
 	sender := tokens.Confirmation{Certificate: certificateOf(r)}
 	proof, err := readProof(r)
 	if err == nil && proof != "" {
-		sender.Key, err = s.Issuer.CheckProof(tokens.ProofRequest{Proof: proof, Method: r.Method, URLs: s.urlsOf(endpoint, r)})
+		sender.Key, err = s.Issuer.Proofs().CheckProof(tokens.ProofRequest{Proof: proof, Method: r.Method, URLs: s.urlsOf(endpoint, r)})
 	}
 	if err == nil {
 		return sender, nil

@@ -405,7 +405,7 @@ func wantEnded(t *testing.T, g *gateway, id tokens.FamilyID, by string) {
 	var e tokens.Explanation
 	for begun := time.Now(); time.Since(begun) < 10*time.Second; {
 		var err error
-		if e, _, err = g.Issuer.Explain(t.Context(), id.String()); err != nil {
+		if e, _, err = tokens.NewOperator(g.Issuer, g.state).Explain(t.Context(), id.String()); err != nil {
 			t.Fatal(err)
 		}
 		if n := len(e.History); n > 0 && e.Verdict == tokens.VerdictEnded && e.History[n-1].By == by {

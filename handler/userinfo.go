@@ -44,6 +44,6 @@ func (s *Server) checkSender(w http.ResponseWriter, r *http.Request, token strin
 		}
 		return nil
 	}
-	g := Guard{cfg: GuardConfig{Proofs: s.Issuer, RequestURLs: func(r *http.Request) []string { return s.urlsOf("userinfo", r) }}}
+	g := Guard{cfg: GuardConfig{Proofs: s.Issuer.Proofs(), RequestURLs: func(r *http.Request) []string { return s.urlsOf("userinfo", r) }}}
 	return g.checkSender(w, r, token, tokenSource{dpop: dpop}, c)
 }

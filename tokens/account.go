@@ -31,10 +31,11 @@ func (i *Issuer) SignedIn(ctx context.Context, l *Login) ([]SignedIn, error) {
 		if !f.Created.After(ended) {
 			continue
 		}
+		client, _ := i.clients.Tagged(f.Client)
 		ids = append(ids, f.ID)
-		live = append(live, SignedIn{Family: f, Client: i.clients[i.ClientOf(f)], Here: f.Session == l.Session.Root})
+		live = append(live, SignedIn{Family: f, Client: client, Here: f.Session == l.Session.Root})
 	}
-	histories, err := i.History(ctx, ids...)
+	histories, err := i.state.History.Of(ctx, ids...)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func (i *Issuer) SignOutOf(ctx context.Context, l *Login, id FamilyID) error {
 	if theirs, err := i.hasOrHad(ctx, user, id); err != nil || !theirs {
 		return err
 	}
-	res, err := i.end(ctx, EndRequest{User: user, Scope: EndFamily, Family: id}, EndedByPerson)
+	res, err := i.state.End(ctx, EndRequest{User: user, Scope: EndFamily, Family: id}, EndedByPerson)
 	if err == nil && res.New {
 		i.observe(ctx, Event{Kind: EventRevoked, Outcome: "account", Subject: l.Profile.Subject, User: user, Family: id})
 	}
@@ -98,7 +99,7 @@ func (i *Issuer) hasOrHad(ctx context.Context, user UserTag, id FamilyID) (bool,
 // what applications hold.
 func (i *Issuer) SignOutEverywhere(ctx context.Context, l *Login) error {
 	user := l.Session.User
-	if _, err := i.end(ctx, EndRequest{User: user, Scope: EndUser}, EndedByPerson); err != nil {
+	if _, err := i.state.End(ctx, EndRequest{User: user, Scope: EndUser}, EndedByPerson); err != nil {
 		return err
 	}
 	i.observe(ctx, Event{Kind: EventLogout, Outcome: "everywhere", Subject: l.Profile.Subject, User: user})

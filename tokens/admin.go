@@ -6,56 +6,54 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
-// EndGrant ends one family of a user and denies its access tokens. by says who
-// ends it: a client_id, or "" for the operator.
-func (i *Issuer) EndGrant(ctx context.Context, user UserTag, id FamilyID, by string) error {
-	who := EndedByOperator
-	if by != "" {
-		who = EndedByClient
-	}
-	return i.endGrant(ctx, user, id, by, who)
+// Operator is what the operator of an authorization server may ask for and do,
+// over the heads of clients and people. Every error is TemporarilyUnavailable
+// unless a method says otherwise. Safe for concurrent use.
+type Operator struct {
+	issuer *Issuer
+	cfg    Config // of issuer
+	state  *State
 }
 
-func (i *Issuer) endGrant(ctx context.Context, user UserTag, id FamilyID, client, who string) error {
-	res, err := i.end(ctx, EndRequest{User: user, Scope: EndFamily, Family: id}, who)
-	if err == nil && res.New {
-		i.observe(ctx, Event{Kind: EventRevoked, Outcome: "refresh_token", Client: client, User: user, Family: id})
-	}
-	return err
+// NewOperator makes the Operator of an Issuer over its State.
+func NewOperator(issuer *Issuer, state *State) *Operator {
+	return &Operator{issuer: issuer, cfg: issuer.Config(), state: state}
 }
 
 // EndUser ends all sessions, refresh tokens and access tokens of a subject.
-func (i *Issuer) EndUser(ctx context.Context, subject string) (EndResult, error) {
+func (o *Operator) EndUser(ctx context.Context, subject string) (EndResult, error) {
 	user := TagSubject(subject)
-	res, err := i.end(ctx, EndRequest{User: user, Scope: EndUser}, EndedByOperator)
+	res, err := o.state.End(ctx, EndRequest{User: user, Scope: EndUser}, EndedByOperator)
 	if err != nil {
 		return res, err
 	}
-	i.observe(ctx, Event{Kind: EventRevoked, Outcome: "user", Subject: subject, User: user})
+	o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: "user", Subject: subject, User: user})
 	return res, nil
 }
 
 // EndClient ends all refresh tokens and access tokens that a client has until
 // now. The client need not be configured any more.
-func (i *Issuer) EndClient(ctx context.Context, clientID string) error {
-	if _, err := i.endClient(ctx, TagClient(clientID)); err != nil {
+func (o *Operator) EndClient(ctx context.Context, clientID string) error {
+	if _, err := o.endClient(ctx, TagClient(clientID)); err != nil {
 		return err
 	}
-	i.observe(ctx, Event{Kind: EventRevoked, Outcome: "client", Client: clientID})
+	o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: "client", Client: clientID})
 	return nil
 }
 
 // EndEveryone ends all that anybody has until now: sessions, codes, refresh
 // tokens and access tokens, those of machines too. It returns the time until
 // which everything is over, and costs the same however much that is.
-func (i *Issuer) EndEveryone(ctx context.Context) (time.Time, error) {
-	until, err := i.endClient(ctx, Everyone)
+func (o *Operator) EndEveryone(ctx context.Context) (time.Time, error) {
+	until, err := o.endClient(ctx, Everyone)
 	if err != nil {
 		return time.Time{}, err
 	}
-	i.observe(ctx, Event{Kind: EventRevoked, Outcome: "everyone"})
+	o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: "everyone"})
 	return until, nil
 }
 
@@ -64,28 +62,28 @@ func (i *Issuer) EndEveryone(ctx context.Context) (time.Time, error) {
 // until every node must have heard of it; then a second end reaches what they
 // have decided meanwhile. A caller who leaves before is told of no end, and
 // what was ended stays ended.
-func (i *Issuer) endClient(ctx context.Context, client ClientTag) (time.Time, error) {
-	end, err := i.setWatermark(ctx, client)
+func (o *Operator) endClient(ctx context.Context, client ClientTag) (time.Time, error) {
+	end, err := o.setWatermark(ctx, client)
 	if err != nil || end.Late == 0 {
 		return end.Before, err
 	}
-	pause(ctx, i.state.Denylist.marksBelieved(end.Late))
+	background.Pause(ctx, o.state.Denylist.marksBelieved(end.Late))
 	if ctx.Err() != nil {
 		return time.Time{}, unavailable(fmt.Errorf("waiting until every gateway must have heard of the end, which is to be repeated: %w", ctx.Err()))
 	}
-	end, err = i.setWatermark(ctx, client)
+	end, err = o.setWatermark(ctx, client)
 	return end.Before, err
 }
 
 // setWatermark ends a client until now, and tells all nodes.
-func (i *Issuer) setWatermark(ctx context.Context, client ClientTag) (ClientEnd, error) {
+func (o *Operator) setWatermark(ctx context.Context, client ClientTag) (ClientEnd, error) {
 	ctx, done := decisive(ctx)
 	defer done()
-	end, err := i.state.Store.EndClient(ctx, client)
+	end, err := o.state.Store.EndClient(ctx, client)
 	if err != nil {
 		return ClientEnd{}, unavailable(err)
 	}
-	if err := i.state.Denylist.ClientDenied(ctx); err != nil {
+	if err := o.state.Denylist.ClientDenied(ctx); err != nil {
 		return ClientEnd{}, unavailable(err)
 	}
 	return end, nil
@@ -94,26 +92,22 @@ func (i *Issuer) setWatermark(ctx context.Context, client ClientTag) (ClientEnd,
 // DisableUser ends all that a subject has, and refuses the subject until
 // EnableUser: on every node, and whether it has ever logged in or not. The subject
 // is for the log, as far as it is known.
-func (i *Issuer) DisableUser(ctx context.Context, user UserTag, subject string) (EndResult, error) {
-	res, err := i.end(ctx, EndRequest{User: user, Scope: DisableUser}, EndedByOperator)
+func (o *Operator) DisableUser(ctx context.Context, user UserTag, subject string) (EndResult, error) {
+	res, err := o.state.End(ctx, EndRequest{User: user, Scope: DisableUser}, EndedByOperator)
 	if err != nil {
 		return res, err
 	}
-	i.observe(ctx, Event{Kind: EventRevoked, Outcome: "user_disabled", Subject: subject, User: user})
+	o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: "user_disabled", Subject: subject, User: user})
 	return res, nil
 }
 
 // EnableUser lets a disabled subject log in again, and reports whether it was
 // disabled. What was ended stays ended.
-func (i *Issuer) EnableUser(ctx context.Context, user UserTag) (bool, error) {
-	attempt, err := i.attempt()
-	if err != nil {
-		return false, err
-	}
+func (o *Operator) EnableUser(ctx context.Context, user UserTag) (bool, error) {
 	call, done := decisive(ctx)
 	defer done()
-	was, err := i.state.Store.Enable(call, user, attempt)
-	return was, i.state.Denylist.Settle(call, user, was, err)
+	was, err := o.state.Store.Enable(call, user, o.state.NewAttempt())
+	return was, o.state.Denylist.Settle(call, user, was, err)
 }
 
 // UserState is what operators may see of a user.
@@ -127,22 +121,22 @@ type UserState struct {
 }
 
 // User returns what is known of a subject.
-func (i *Issuer) User(ctx context.Context, user UserTag) (UserState, error) {
+func (o *Operator) User(ctx context.Context, user UserTag) (UserState, error) {
 	u := UserState{User: user}
-	h, err := i.state.Store.Held(ctx, u.User)
+	h, err := o.state.Store.Held(ctx, u.User)
 	if err != nil {
 		return u, unavailable(err)
 	}
-	families, err := i.live(ctx, h.Families)
+	families, err := o.issuer.live(ctx, h.Families)
 	if err != nil {
 		return u, err
 	}
-	denied, err := i.state.Store.Denials(ctx, []UserTag{u.User})
+	denied, err := o.state.Store.Denials(ctx, []UserTag{u.User})
 	if err != nil {
 		return u, unavailable(err)
 	}
 	u.Known, u.Subject, u.Families = h.Profile != nil, subjectOf(h.Profile), len(families)
-	everyone, err := i.state.Denylist.ClientWatermark(ctx, Everyone)
+	everyone, err := o.state.Denylist.ClientWatermark(ctx, Everyone)
 	if err != nil {
 		return u, err
 	}
@@ -156,70 +150,70 @@ func (i *Issuer) User(ctx context.Context, user UserTag) (UserState, error) {
 }
 
 // ScanDisabled calls each with everybody who is disabled. An error of each ends it.
-func (i *Issuer) ScanDisabled(ctx context.Context, each func(UserState) error) error {
-	err := i.state.Store.ScanUsers(ctx, PartDenied, func(r Record) error {
+func (o *Operator) ScanDisabled(ctx context.Context, each func(UserState) error) error {
+	err := o.state.Store.ScanUsers(ctx, PartDenied, func(r Record) error {
 		if !r.Denied.Disabled() {
 			return nil
 		}
 		u := UserState{User: r.Denied.User, Disabled: true}
-		profile, err := i.state.Store.Profile(ctx, u.User)
+		profile, err := o.state.Store.Profile(ctx, u.User)
 		if err != nil {
 			return err
 		}
 		u.Known, u.Subject = profile != nil, subjectOf(profile)
 		return each(u)
 	})
-	return i.scanError(err)
+	return o.scanError(err)
 }
 
 // ErrNotOurs is returned for a text that is no living access token of this gateway.
 var ErrNotOurs = errors.New("it is no access token of this server, or it has expired")
 
 // DenyAccessToken denies one access token, and returns what it says.
-func (i *Issuer) DenyAccessToken(ctx context.Context, token string) (*Claims, error) {
-	claims, err := i.verifier.Verify(token)
+func (o *Operator) DenyAccessToken(ctx context.Context, token string) (*Claims, error) {
+	claims, err := o.issuer.Verifier().Verify(token)
 	if err != nil || !claims.HasTokenID {
 		return nil, ErrNotOurs
 	}
-	isNew, err := i.denyToken(ctx, claims.User, claims.TokenID, claims.Expiry.Add(DefaultLeeway))
+	isNew, err := o.state.DenyToken(ctx, claims.User, claims.TokenID, claims.Expiry.Add(DefaultLeeway))
 	if err != nil {
 		return nil, err
 	}
 	if isNew {
-		i.observe(ctx, Event{Kind: EventRevoked, Outcome: "access_token", Subject: claims.Subject, User: claims.User})
+		o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: "access_token", Subject: claims.Subject, User: claims.User})
 	}
 	return claims, nil
 }
 
 // DenyTokenID denies the access token of a subject that has this jti, for as
 // long as any may live.
-func (i *Issuer) DenyTokenID(ctx context.Context, subject string, id TokenID) error {
+func (o *Operator) DenyTokenID(ctx context.Context, subject string, id TokenID) error {
 	user := TagSubject(subject)
 	ctx, done := decisive(ctx)
 	defer done()
-	now, err := i.state.Store.Now(ctx)
+	now, err := o.state.Store.Now(ctx)
 	if err == nil {
-		err = i.state.Store.DenyToken(ctx, user, id, now.Add(i.state.DenyFor()))
+		err = o.state.Store.DenyToken(ctx, user, id, now.Add(o.state.DenyFor()))
 	}
-	if err := i.state.Denylist.Settle(ctx, user, true, err); err != nil {
+	if err := o.state.Denylist.Settle(ctx, user, true, err); err != nil {
 		return err
 	}
-	i.observe(ctx, Event{Kind: EventRevoked, Outcome: "access_token", Subject: subject, User: user})
+	o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: "access_token", Subject: subject, User: user})
 	return nil
 }
 
 // DropKey forgets a signing key, here at once and on the other nodes within
 // MaxLag, sooner by the feed. See KeyRing.Drop.
-func (i *Issuer) DropKey(ctx context.Context, kid string) error {
-	return i.changeKeys(ctx, func() error { return i.state.Keys.Drop(ctx, kid) })
+func (o *Operator) DropKey(ctx context.Context, kid string) error {
+	return o.changeKeys(ctx, func() error { return o.state.Keys.Drop(ctx, kid) })
 }
 
 // RotateKeys makes new signing keys. See KeyRing.Rotate.
-func (i *Issuer) RotateKeys(ctx context.Context, immediate bool) error {
-	return i.changeKeys(ctx, func() error { return i.state.Keys.Rotate(ctx, immediate) })
+func (o *Operator) RotateKeys(ctx context.Context, immediate bool) error {
+	return o.changeKeys(ctx, func() error { return o.state.Keys.Rotate(ctx, immediate) })
 }
 
-func (i *Issuer) changeKeys(ctx context.Context, change func() error) error {
+func (o *Operator) changeKeys(ctx context.Context, change func() error) error {
 	if err := change(); err != nil {
 		if errors.Is(err, ErrNoKey) {
 			return err
@@ -227,6 +221,6 @@ func (i *Issuer) changeKeys(ctx context.Context, change func() error) error {
 		return unavailable(err)
 	}
 	// The others look by themselves, too, when they don't hear of it.
-	_ = i.state.Denylist.announce(ctx, FeedLine{Kind: FeedKeys})
+	_ = o.state.Denylist.announce(ctx, FeedLine{Kind: FeedKeys})
 	return nil
 }

@@ -13,22 +13,12 @@ type UserGrants struct {
 	Families []Family
 }
 
-// Grants returns the live refresh token families of a subject, with the ends
-// that they have as configured now.
-func (i *Issuer) Grants(ctx context.Context, subject string) ([]Family, error) {
-	families, err := i.state.Store.ListFamilies(ctx, TagSubject(subject))
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	return i.live(ctx, families)
-}
-
 // ScanGrants calls each with the live families of a client's users, or of all
 // users for client "". It reads everything that the store keeps of its users;
 // scanned, if not nil, hears how many those were so far. An error of each ends it.
-func (i *Issuer) ScanGrants(ctx context.Context, client string, scanned func(users int), each func(UserGrants) error) error {
+func (o *Operator) ScanGrants(ctx context.Context, client string, scanned func(users int), each func(UserGrants) error) error {
 	tag, users := TagClient(client), 0
-	err := i.state.Store.ScanUsers(ctx, PartHeld, func(r Record) error {
+	err := o.state.Store.ScanUsers(ctx, PartHeld, func(r Record) error {
 		if users++; scanned != nil {
 			scanned(users)
 		}
@@ -39,13 +29,13 @@ func (i *Issuer) ScanGrants(ctx context.Context, client string, scanned func(use
 			}
 		}
 		var err error
-		if g.Families, err = i.live(ctx, g.Families); err != nil || len(g.Families) == 0 {
+		if g.Families, err = o.issuer.live(ctx, g.Families); err != nil || len(g.Families) == 0 {
 			return err
 		}
 		g.Subject = subjectOf(r.Held.Profile)
 		return each(g)
 	})
-	return i.scanError(err)
+	return o.scanError(err)
 }
 
 // errFound ends a scan that has found what it was for.
@@ -53,8 +43,8 @@ var errFound = errors.New("found")
 
 // FindGrant looks for a family among all users; found is false when it does not
 // live. Whoever knows the subject finds it in Grants without a scan.
-func (i *Issuer) FindGrant(ctx context.Context, id FamilyID) (g UserGrants, found bool, err error) {
-	err = i.ScanGrants(ctx, "", nil, func(all UserGrants) error {
+func (o *Operator) FindGrant(ctx context.Context, id FamilyID) (g UserGrants, found bool, err error) {
+	err = o.ScanGrants(ctx, "", nil, func(all UserGrants) error {
 		for _, f := range all.Families {
 			if f.ID == id {
 				g, found = UserGrants{User: all.User, Subject: all.Subject, Families: []Family{f}}, true
@@ -71,7 +61,7 @@ func (i *Issuer) FindGrant(ctx context.Context, id FamilyID) (g UserGrants, foun
 
 // scanError is what a scan failed with. What its callback returned, and the end
 // of the caller's context, are no fault of the store.
-func (i *Issuer) scanError(err error) error {
+func (o *Operator) scanError(err error) error {
 	if err == nil || errors.Is(err, errFound) || errors.Is(err, errAnswer) || errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -80,47 +70,6 @@ func (i *Issuer) scanError(err error) error {
 
 // errAnswer is wrapped by what the answer of a scan failed with.
 var errAnswer = errors.New("answering")
-
-// live leaves out what is over by today's configuration and clients' watermarks.
-func (i *Issuer) live(ctx context.Context, families []Family) ([]Family, error) {
-	now := i.cfg.Clock()
-	live := families[:0]
-	for _, f := range families {
-		watermark, err := i.state.Denylist.ClientWatermark(ctx, f.Client)
-		if err != nil {
-			return nil, err
-		}
-		if c, ok := i.Client(i.ClientOf(f)); ok {
-			f = f.Limited(c.Refresh.Lifetime, c.Refresh.IdleLifetime)
-		}
-		if f.Created.After(watermark) && !f.Dead(now) {
-			live = append(live, f)
-		}
-	}
-	return live, nil
-}
-
-// ClientOf returns the id of the configured client that a family belongs to, or "".
-func (i *Issuer) ClientOf(f Family) string {
-	for _, c := range i.cfg.Clients {
-		if c.tag == f.Client {
-			return c.ID
-		}
-	}
-	return ""
-}
-
-// subjectOf returns whom a profile is about, "" for none that can be read.
-func subjectOf(profile []byte) string {
-	if profile == nil {
-		return ""
-	}
-	p, err := parseProfile(profile)
-	if err != nil {
-		return ""
-	}
-	return p.Subject
-}
 
 // Ends says what EndBegun is to end.
 type Ends struct {
@@ -139,42 +88,34 @@ type Ended struct {
 // EndBegun ends what comes from logins at or before a time, and its access
 // tokens: what a login began later is no better than the login. It may be
 // called again when it breaks off. progress, if not nil, hears of every user.
-func (i *Issuer) EndBegun(ctx context.Context, what Ends, progress func(Ended)) (Ended, error) {
+func (o *Operator) EndBegun(ctx context.Context, what Ends, progress func(Ended)) (Ended, error) {
 	var done Ended
 	one := func(h HeldRecord) error {
-		err := i.endBegun(ctx, what, h, &done)
+		err := o.endBegun(ctx, what, h, &done)
 		if done.Users++; err == nil && progress != nil {
 			progress(done)
 		}
 		return err
 	}
 	if what.Subject != "" {
-		h, err := i.state.Store.Held(ctx, TagSubject(what.Subject))
+		h, err := o.state.Store.Held(ctx, TagSubject(what.Subject))
 		if err != nil {
 			return done, unavailable(err)
 		}
 		return done, one(h)
 	}
-	err := i.state.Store.ScanUsers(ctx, PartHeld, func(r Record) error { return one(*r.Held) })
-	return done, i.scanError(err)
+	err := o.state.Store.ScanUsers(ctx, PartHeld, func(r Record) error { return one(*r.Held) })
+	return done, o.scanError(err)
 }
 
-// loginAfter reports whether the login that a family came from was after a time.
-// The family knows only its own beginning and what the tokens say: neither is
-// earlier, or later, than the login, so that an end reaches too much rather than
-// too little.
-func (f Family) loginAfter(t time.Time) bool {
-	return f.Created.After(t) && (f.AuthTime.IsZero() || f.AuthTime.After(t))
-}
-
-func (i *Issuer) endBegun(ctx context.Context, what Ends, h HeldRecord, done *Ended) error {
+func (o *Operator) endBegun(ctx context.Context, what Ends, h HeldRecord, done *Ended) error {
 	over := make(map[FamilyID]bool)
 	if what.Client == "" {
 		for _, s := range h.Sessions {
 			if s.Begun.After(what.Before) {
 				continue
 			}
-			res, err := i.end(ctx, EndRequest{User: h.User, Scope: EndSession, Session: s.ID}, EndedByOperator)
+			res, err := o.state.End(ctx, EndRequest{User: h.User, Scope: EndSession, Session: s.ID}, EndedByOperator)
 			if err != nil {
 				return err
 			}
@@ -190,7 +131,7 @@ func (i *Issuer) endBegun(ctx context.Context, what Ends, h HeldRecord, done *En
 		if over[f.ID] || f.loginAfter(what.Before) || what.Client != "" && f.Client != tag {
 			continue
 		}
-		res, err := i.end(ctx, EndRequest{User: h.User, Scope: EndFamily, Family: f.ID}, EndedByOperator)
+		res, err := o.state.End(ctx, EndRequest{User: h.User, Scope: EndFamily, Family: f.ID}, EndedByOperator)
 		if err != nil {
 			return err
 		}

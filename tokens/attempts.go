@@ -105,9 +105,7 @@ func (i *Issuer) tryCode(ctx context.Context, ref reference, exchange func(conte
 	}
 	defer i.state.attempts.end(id)
 	if !again {
-		if attempt, err = i.attempt(); err != nil {
-			return nil, err
-		}
+		attempt = i.state.NewAttempt()
 	}
 	res, err := exchange(context.WithValue(ctx, waited{}, i.cfg.Clock().Sub(came)), attempt)
 	if withoutAnswer(ctx, err) {

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 	"unique"
 
@@ -24,33 +23,25 @@ const maxAudiences = 100
 type Claims struct {
 	digest       [sha256.Size]byte     // of the token, where the verified cache holds it
 	key          *jose.PublicKey       // that verified the token
-	stamp        atomic.Uint64         // Denylist.stamp of what it knew last about User
 	profile      unique.Handle[string] // how they were read, where another issuer made the token
 	Issuer       string
 	Expiry       time.Time
-	IssuedAt     time.Time // zero when absent, as NotBefore and AuthTime
-	NotBefore    time.Time
+	NotBefore    time.Time     // zero when absent, as IssuedAt and AuthTime
 	Confirmation *Confirmation // cnf: what the token is bound to; nil for a bearer token
-	Client       ClientTag     // TagClient(ClientID)
-	User         UserTag       // TagSubject(Subject)
 	Audience     []string
 	Scope        []string
 	audience     [1]string // where Audience lies, as far as it has room
 	scope        [2]string // where Scope does
 
-	Subject    string
-	ClientID   string
-	ID         string  // jti
-	TokenID    TokenID // of ID, where HasTokenID
-	HasTokenID bool
-	HasFamily  bool
-	HasSession bool
-	Family     FamilyID // of gh_fam, where HasFamily
-	AuthTime   time.Time
-	ACR        string
-	SessionID  string    // sid
-	Session    SessionID // of SessionID, where HasSession
-	Nonce      string
+	Token // what the denylist asks about it
+
+	Subject   string
+	ClientID  string
+	ID        string // jti
+	AuthTime  time.Time
+	ACR       string
+	SessionID string // sid
+	Nonce     string
 
 	raw     string
 	memory  int64     // of members, beside the texts in it, read or not
@@ -243,4 +234,12 @@ func lookup(object map[string]any, path string) (any, bool) {
 func (c *Claims) Size() int64 {
 	lists := 32 * int64(len(c.Audience)+len(c.Scope)) // which have room for as many again
 	return 2 * (512 + 2*int64(len(c.raw)) + lists + c.memory)
+}
+
+// bound returns what the token is bound to.
+func (c *Claims) bound() Confirmation {
+	if c.Confirmation == nil {
+		return Confirmation{}
+	}
+	return *c.Confirmation
 }

@@ -17,17 +17,6 @@ const (
 	ClientMachine ClientType = "machine" // confidential, without users
 )
 
-// GrantType is the grant_type of a token request.
-type GrantType string
-
-// The grants that Gatehouse serves.
-const (
-	GrantAuthorizationCode GrantType = "authorization_code"
-	GrantRefreshToken      GrantType = "refresh_token"
-	GrantClientCredentials GrantType = "client_credentials"
-	GrantDeviceCode        GrantType = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628 §3.4
-)
-
 // Client is a registered application. Values come checked from the configuration.
 type Client struct {
 	ID           string
@@ -54,7 +43,7 @@ type Client struct {
 	// connection, which it has to have. See RFC 8705 §3.4.
 	CertificateBound bool
 
-	tag ClientTag
+	tag ClientTag // set by NewDirectory
 }
 
 // ConsentMode says when a person is asked whether the client may go on.
@@ -108,4 +97,29 @@ type API struct {
 	Default             bool // requests that name no API are for this one; at most one API has it
 	AllowOfflineAccess  bool
 	AccessTokenLifetime time.Duration
+}
+
+// grantSlack is how much longer than a family may live its grant is kept: a code
+// may come late, and clocks differ.
+const grantSlack = time.Hour
+
+// keepsGrants is how long the grant of a family must be kept from a login or
+// refresh on: until the family ends if it is not used again, 0 for good. Every
+// use of it keeps the grant longer.
+func (p RefreshPolicy) keepsGrants() time.Duration {
+	switch {
+	case p.Lifetime <= 0 && p.IdleLifetime <= 0:
+		return 0
+	case p.Lifetime <= 0 || p.IdleLifetime > 0 && p.IdleLifetime < p.Lifetime:
+		return p.IdleLifetime + grantSlack
+	}
+	return p.Lifetime + grantSlack
+}
+
+// settle returns how old a client's refresh token must be to be rotated.
+func (p RefreshPolicy) settle() time.Duration {
+	if p.Cookie {
+		return p.Leeway
+	}
+	return 0
 }

@@ -107,35 +107,35 @@ func (a *assertion) read(name string, r *jsonReader) (err error) {
 //
 // A repeated jti is refused whoever repeats it: SDKs sign a new assertion for
 // each request, so there is no honest retry that looks like a replay.
-func (i *Issuer) byAssertion(ctx context.Context, cr Credentials) (*Client, error) {
-	a, err := parseAssertion(cr.Assertion)
+func (a *Authenticator) byAssertion(ctx context.Context, cr Credentials) (*Client, error) {
+	shown, err := parseAssertion(cr.Assertion)
 	if err != nil {
-		return nil, i.badClient(ctx, nil, ReasonBadAssertion, err)
+		return nil, a.Refuse(ctx, nil, ReasonBadAssertion, err)
 	}
-	c, known := i.Client(a.subject)
+	c, known := a.cfg.Clients.Client(shown.subject)
 	switch {
 	case !known:
-		return nil, i.badClient(ctx, nil, ReasonUnknownClient, nil)
+		return nil, a.Refuse(ctx, nil, ReasonUnknownClient, nil)
 	case cr.ClientID != "" && cr.ClientID != c.ID:
-		return nil, i.badClient(ctx, c, ReasonBadAssertion, errors.New("the client_id of the request is another than the sub of the assertion"))
+		return nil, a.Refuse(ctx, c, ReasonBadAssertion, errors.New("the client_id of the request is another than the sub of the assertion"))
 	case !c.Keys.any():
-		return nil, i.badClient(ctx, c, ReasonBadMethod, nil)
+		return nil, a.Refuse(ctx, c, ReasonBadMethod, nil)
 	}
-	now := i.cfg.Clock()
-	option, number, err := c.Keys.verify(a.jws, now)
+	now := a.cfg.Clock()
+	option, number, err := c.Keys.verify(shown.jws, now)
 	switch {
 	case errors.Is(err, errNoClientKeys):
 		return nil, err
 	case err != nil:
-		return nil, i.badClient(ctx, c, ReasonBadSignature, err)
+		return nil, a.Refuse(ctx, c, ReasonBadSignature, err)
 	}
-	if err := a.check(i.cfg.Issuer, now); err != nil {
-		return nil, i.badClient(ctx, c, ReasonBadAssertion, err)
+	if err := shown.check(a.cfg.Issuer, now); err != nil {
+		return nil, a.Refuse(ctx, c, ReasonBadAssertion, err)
 	}
-	if err := i.useAssertion(ctx, c, a); err != nil {
+	if err := a.useAssertion(ctx, c, shown); err != nil {
 		return nil, err
 	}
-	i.noteCredential(ctx, c, option, number)
+	a.noteCredential(ctx, c, option, number)
 	return c, nil
 }
 
@@ -167,23 +167,19 @@ func (a *assertion) check(issuer string, now time.Time) error {
 }
 
 // useAssertion lets the store decide whether the assertion is used for the first time.
-func (i *Issuer) useAssertion(ctx context.Context, c *Client, a assertion) error {
-	attempt, err := i.attempt()
-	if err != nil {
-		return err
-	}
+func (a *Authenticator) useAssertion(ctx context.Context, c *Client, shown assertion) error {
 	call, done := decisive(ctx)
 	defer done()
-	outcome, err := i.state.Store.UseAssertion(call, AssertionRequest{
-		ID: assertionID(c.ID, a.id), Until: a.expiry.Add(DefaultLeeway), Attempt: attempt,
+	outcome, err := a.cfg.Assertions.UseAssertion(call, AssertionRequest{
+		ID: assertionID(c.ID, shown.id), Until: shown.expiry.Add(DefaultLeeway), Attempt: a.cfg.NewAttempt(),
 	})
 	switch {
 	case err != nil:
 		return unavailable(fmt.Errorf("using up a client assertion: %w", err))
 	case outcome == AssertionUsed:
-		return i.badClient(ctx, c, ReasonReplayed, errors.New("the jti was used before"))
+		return a.Refuse(ctx, c, ReasonReplayed, errors.New("the jti was used before"))
 	case outcome == AssertionOver:
-		return i.badClient(ctx, c, ReasonBadAssertion, errors.New("it has expired by the clock of the store"))
+		return a.Refuse(ctx, c, ReasonBadAssertion, errors.New("it has expired by the clock of the store"))
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func TestClientKeysAtJWKSURI(t *testing.T) {
 	n := 0
 	try := func(key *jose.PrivateKey) error {
 		n++
-		_, err := g.AuthenticateClient(t.Context(), g.signedBy(key, fmt.Sprint(n)))
+		_, err := g.Authenticator().Authenticate(t.Context(), g.signedBy(key, fmt.Sprint(n)))
 		return err
 	}
 	refused(t, try(old), tokens.TemporarilyUnavailable, tokens.ReasonIssuerKeys)
@@ -92,7 +92,7 @@ func TestClientKeysAtJWKSURI(t *testing.T) {
 	if n := g.events.count(tokens.EventClientCredential, "jwks_uri 1"); n != 1 {
 		t.Errorf("%d uses of the published key were told", n)
 	}
-	if _, err := g.AuthenticateClient(t.Context(), tokens.Credentials{ClientID: "machine", Secret: "machine-secret", Method: tokens.AuthPost}); err != nil {
+	if _, err := g.Authenticator().Authenticate(t.Context(), tokens.Credentials{ClientID: "machine", Secret: "machine-secret", Method: tokens.AuthPost}); err != nil {
 		t.Errorf("a secret beside the keys: %v", err)
 	}
 }
@@ -103,9 +103,9 @@ func TestClientKeyAlgorithm(t *testing.T) {
 	g := newGateway(t, func(c *tokens.Config) {
 		c.Clients[4].Keys = tokens.ClientKeys{Fixed: []*jose.PublicKey{ec.Public(), ed.Public()}, Algorithm: jose.EdDSA}
 	})
-	if _, err := g.AuthenticateClient(t.Context(), g.signedBy(ed, "1")); err != nil {
+	if _, err := g.Authenticator().Authenticate(t.Context(), g.signedBy(ed, "1")); err != nil {
 		t.Error(err)
 	}
-	_, err := g.AuthenticateClient(t.Context(), g.signedBy(ec, "2"))
+	_, err := g.Authenticator().Authenticate(t.Context(), g.signedBy(ec, "2"))
 	refused(t, err, tokens.InvalidClient, tokens.ReasonBadSignature)
 }

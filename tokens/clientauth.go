@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // AuthMethod is how a client authenticated. See RFC 6749 §2.3.1 and OpenID Connect Core §9.
@@ -34,20 +35,45 @@ type Credentials struct {
 	Certificate *PeerCertificate
 }
 
-// AuthenticateClient finds the client and checks what it shows. Every failure is
+// AuthenticatorConfig says what an Authenticator is made of.
+type AuthenticatorConfig struct {
+	Issuer     string // the one audience of client assertions
+	Clients    *Directory
+	Secrets    *SecretMemory
+	Assertions Assertions // remembers which were used
+	// NewAttempt draws the mark of a call to Assertions.
+	NewAttempt func() Attempt
+	// CompareHash compares a secret with a bcrypt or argon2id hash.
+	CompareHash func(hash, plaintext []byte) (bool, error)
+	Observer    Observer
+	Clock       func() time.Time
+}
+
+// Authenticator finds out which client sends a request. Safe for concurrent use.
+type Authenticator struct {
+	cfg     AuthenticatorConfig
+	secrets *secretChecker
+}
+
+// NewAuthenticator makes an Authenticator.
+func NewAuthenticator(cfg AuthenticatorConfig) *Authenticator {
+	return &Authenticator{cfg: cfg, secrets: newSecretChecker(cfg.Clients.All(), cfg.CompareHash, cfg.Clock, cfg.Secrets)}
+}
+
+// Authenticate finds the client and checks what it shows. Every failure is
 // InvalidClient, alike in body and time. A public client shows nothing, a
 // confidential one must. See RFC 6749 §2.3 and §3.2.1.
-func (i *Issuer) AuthenticateClient(ctx context.Context, cr Credentials) (*Client, error) {
+func (a *Authenticator) Authenticate(ctx context.Context, cr Credentials) (*Client, error) {
 	if cr.Method == AuthPrivateKeyJWT {
-		return i.byAssertion(ctx, cr)
+		return a.byAssertion(ctx, cr)
 	}
-	c, known := i.Client(cr.ClientID)
+	c, known := a.cfg.Clients.Client(cr.ClientID)
 	reason := Reason("")
 	switch {
 	case !known:
 		reason = ReasonUnknownClient
 	case cr.Method == AuthNone && len(c.TLS.Methods()) > 0:
-		return i.byCertificate(ctx, c, cr.Certificate)
+		return a.byCertificate(ctx, c, cr.Certificate)
 	case c.Confidential() != (cr.Method != AuthNone):
 		reason = ReasonBadMethod
 	case !c.Confidential():
@@ -55,14 +81,14 @@ func (i *Issuer) AuthenticateClient(ctx context.Context, cr Credentials) (*Clien
 	}
 	if reason != "" {
 		if cr.Method == AuthNone { // nothing was shown that could be compared
-			return nil, i.badClient(ctx, c, reason, nil)
+			return nil, a.Refuse(ctx, c, reason, nil)
 		}
-		if err := i.secrets.delay(ctx, cr.shown()); err != nil {
-			return nil, i.secretUnchecked(ctx, c, err)
+		if err := a.secrets.delay(ctx, cr.shown()); err != nil {
+			return nil, a.secretUnchecked(ctx, c, err)
 		}
-		return nil, i.badClient(ctx, c, reason, nil)
+		return nil, a.Refuse(ctx, c, reason, nil)
 	}
-	return i.bySecret(ctx, c, cr.shown())
+	return a.bySecret(ctx, c, cr.shown())
 }
 
 func (c *Credentials) shown() shownSecret {
@@ -71,7 +97,7 @@ func (c *Credentials) shown() shownSecret {
 
 // secretUnchecked is the answer where a secret could not be compared: come
 // again, where too many wait when there is likely to be room.
-func (i *Issuer) secretUnchecked(ctx context.Context, c *Client, err error) error {
+func (a *Authenticator) secretUnchecked(ctx context.Context, c *Client, err error) error {
 	answer := errTooManySecrets
 	if busy, ok := errors.AsType[*HashBusyError](err); ok {
 		answer = &Error{
@@ -85,43 +111,43 @@ func (i *Issuer) secretUnchecked(ctx context.Context, c *Client, err error) erro
 	if c != nil {
 		e.Client = c.ID
 	}
-	i.observe(ctx, e)
+	a.cfg.Observer.Happened(ctx, e)
 	return answer
 }
 
 // bySecret checks the secret of a client. One that has only keys has none that fits.
-func (i *Issuer) bySecret(ctx context.Context, c *Client, shown shownSecret) (*Client, error) {
-	number, err := i.secrets.check(ctx, c.SecretHashes, shown)
+func (a *Authenticator) bySecret(ctx context.Context, c *Client, shown shownSecret) (*Client, error) {
+	number, err := a.secrets.check(ctx, c.SecretHashes, shown)
 	if err != nil {
-		return nil, i.secretUnchecked(ctx, c, err)
+		return nil, a.secretUnchecked(ctx, c, err)
 	}
 	if number == 0 {
-		return nil, i.badClient(ctx, c, ReasonBadSecret, nil)
+		return nil, a.Refuse(ctx, c, ReasonBadSecret, nil)
 	}
-	i.noteCredential(ctx, c, "secret_hash", number)
+	a.noteCredential(ctx, c, "secret_hash", number)
 	return c, nil
 }
 
 // noteCredential says which credential a client has used, where it has several:
 // by the option and its number in the configuration. Who changes one wants to
 // see when the old one is not used any more.
-func (i *Issuer) noteCredential(ctx context.Context, c *Client, option string, number int) {
+func (a *Authenticator) noteCredential(ctx context.Context, c *Client, option string, number int) {
 	several := len(c.SecretHashes) + len(c.Keys.Fixed)
 	if c.Keys.Remote != nil {
 		several++
 	}
 	if several > 1 {
-		i.observe(ctx, Event{Kind: EventClientCredential, Outcome: option + " " + strconv.Itoa(number), Client: c.ID})
+		a.cfg.Observer.Happened(ctx, Event{Kind: EventClientCredential, Outcome: option + " " + strconv.Itoa(number), Client: c.ID})
 	}
 }
 
-// badClient is the one answer for every client that did not authenticate. The
-// cause is for the log alone.
-func (i *Issuer) badClient(ctx context.Context, c *Client, reason Reason, cause error) error {
+// Refuse returns the one answer for every client that did not authenticate, and
+// reports it. The cause is for the log alone.
+func (a *Authenticator) Refuse(ctx context.Context, c *Client, reason Reason, cause error) error {
 	e := Event{Kind: EventClientAuth, Outcome: string(reason), Cause: cause}
 	if c != nil {
 		e.Client = c.ID
 	}
-	i.observe(ctx, e)
+	a.cfg.Observer.Happened(ctx, e)
 	return refuse(InvalidClient, reason, "The client is unknown or did not authenticate.")
 }

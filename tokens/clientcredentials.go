@@ -40,7 +40,7 @@ func (i *Issuer) clientCredentials(ctx context.Context, c *Client, r TokenReques
 // ahead it is dated, as the store does for people, so it is never farther: after an
 // end that had to reach ahead of the clock a machine comes again a moment later.
 func (i *Issuer) afterWatermark(ctx context.Context, c *Client, at time.Time) (time.Time, error) {
-	watermark, err := i.state.Denylist.ClientWatermark(ctx, c.tag)
+	watermark, err := i.state.Denylist.ClientWatermark(ctx, c.Tag())
 	if err != nil {
 		return at, err
 	}

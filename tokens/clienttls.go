@@ -65,12 +65,12 @@ func (p *PeerCertificate) describe() error {
 }
 
 // byCertificate checks the certificate of a client's connection.
-func (i *Issuer) byCertificate(ctx context.Context, c *Client, p *PeerCertificate) (*Client, error) {
+func (a *Authenticator) byCertificate(ctx context.Context, c *Client, p *PeerCertificate) (*Client, error) {
 	if p == nil {
-		return nil, i.badClient(ctx, c, ReasonBadMethod, nil)
+		return nil, a.Refuse(ctx, c, ReasonBadMethod, nil)
 	}
 	if !c.TLS.accepts(p) {
-		return nil, i.badClient(ctx, c, ReasonBadCertificate, p.describe())
+		return nil, a.Refuse(ctx, c, ReasonBadCertificate, p.describe())
 	}
 	return c, nil
 }

@@ -158,14 +158,14 @@ func (i *Issuer) exchangeBy(ctx context.Context, c *Client, r TokenRequest, ref 
 
 // takeCode lets the store decide who gets the code.
 func (i *Issuer) takeCode(ctx context.Context, c *Client, ref reference, attempt Attempt) (TakeResult, error) {
-	marks, err := i.state.Denylist.marksOf(ctx, c.tag)
+	marks, err := i.state.Denylist.marksOf(ctx, c.Tag())
 	if err != nil {
 		return TakeResult{}, err
 	}
 	ctx, done := decisive(ctx)
 	defer done()
 	res, err := i.state.Store.TakeCode(ctx, TakeRequest{
-		User: ref.user, ID: CodeKey(ref.key).ID(), Client: c.tag, BegunAfter: marks.client, DenyFor: i.state.DenyFor(), Attempt: attempt,
+		User: ref.user, ID: CodeKey(ref.key).ID(), Client: c.Tag(), BegunAfter: marks.client, DenyFor: i.state.DenyFor(), Attempt: attempt,
 	})
 	if err != nil {
 		return res, unavailable(err)
@@ -226,9 +226,8 @@ func (b *codeBody) provedBy(c *Client, verifier string) bool {
 func (i *Issuer) codeReused(ctx context.Context, c *Client, grant GrantType, ref reference, retry bool) error {
 	family := CodeKey(ref.key).FamilyKey().ID()
 	end := EndRequest{User: ref.user, Scope: EndFamily, Family: family}
-	key, _ := endKeyOf(end)
-	if !retry && !i.state.ends.recently(key, i.cfg.Clock()) {
-		if _, err := i.end(ctx, end, EndedByReplay); err != nil {
+	if !retry && !i.state.EndedLately(end) {
+		if _, err := i.state.End(ctx, end, EndedByReplay); err != nil {
 			return err
 		}
 		i.observe(ctx, Event{
@@ -255,7 +254,7 @@ func (i *Issuer) codeForgotten(ctx context.Context, c *Client, grant GrantType, 
 
 // redeem begins what a code that is ours was made for.
 func (i *Issuer) redeem(ctx context.Context, c *Client, r TokenRequest, ref reference, body codeBody, res TakeResult, attempt Attempt) (mint, error) {
-	if body.Begun <= later(res.Ended, i.state.Denylist.marksSince(c.tag).everyone).Unix() {
+	if body.Begun <= later(res.Ended, i.state.Denylist.marksSince(c.Tag()).everyone).Unix() {
 		return mint{}, refuse(InvalidGrant, ReasonRevoked, badCode)
 	}
 	profile, err := parseProfile(res.Profile)
@@ -320,21 +319,21 @@ func (i *Issuer) createFamily(ctx context.Context, c *Client, user UserTag, key 
 	ctx, done := decisive(ctx)
 	defer done()
 	res, err := i.state.Store.CreateFamily(ctx, CreateRequest{
-		User: user, ID: key.ID(), Client: c.tag, Grant: grant,
+		User: user, ID: key.ID(), Client: c.Tag(), Grant: grant,
 		Session: body.Session, Begun: time.Unix(body.Begun, 0), AuthTime: timeOrZero(body.AuthTime), Taken: taken,
 		Lifetime: c.Refresh.Lifetime, IdleLifetime: c.Refresh.IdleLifetime, MaxActive: c.Refresh.MaxActive,
-		BegunAfter: i.state.Denylist.marksSince(c.tag).client, DenyFor: i.state.DenyFor(), Attempt: attempt,
+		BegunAfter: i.state.Denylist.marksSince(c.Tag()).client, DenyFor: i.state.DenyFor(), Attempt: attempt,
 	})
 	if err := i.state.Denylist.Settle(ctx, user, len(res.Evicted) > 0, err); err != nil {
 		return res, err
 	}
 	for _, id := range res.Evicted {
-		i.note(ctx, id, HistoryEntry{Kind: HistoryEvicted, Client: c.ID, User: user})
+		i.state.History.Note(ctx, id, HistoryEntry{Kind: HistoryEvicted, Client: c.ID, User: user})
 		i.observe(ctx, Event{Kind: EventFamilyEvicted, Outcome: "max_active", Client: c.ID, User: user, Family: id})
 	}
 	if !res.Created {
 		return res, refuse(InvalidGrant, ReasonCodeSpent, badCode)
 	}
-	i.note(ctx, key.ID(), HistoryEntry{Kind: HistoryBegun, Client: c.ID, User: user, Address: body.Address, Device: body.Device})
+	i.state.History.Note(ctx, key.ID(), HistoryEntry{Kind: HistoryBegun, Client: c.ID, User: user, Address: body.Address, Device: body.Device})
 	return res, nil
 }

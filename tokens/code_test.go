@@ -293,7 +293,7 @@ func TestAuthenticateClient(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c, err := g.AuthenticateClient(t.Context(), tt.cred)
+			c, err := g.Authenticator().Authenticate(t.Context(), tt.cred)
 			if tt.ok && (err != nil || c.ID != tt.cred.ClientID) {
 				t.Fatal(err)
 			}

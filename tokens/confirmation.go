@@ -71,14 +71,6 @@ func (c Confirmation) tokenType() string {
 	return "DPoP"
 }
 
-// bound returns what the token is bound to.
-func (c *Claims) bound() Confirmation {
-	if c.Confirmation == nil {
-		return Confirmation{}
-	}
-	return *c.Confirmation
-}
-
 // set reads one member of cnf. A token that is bound in a way that we cannot
 // check must not pass as one that is bound less, or not at all: any other
 // member refuses it.
@@ -127,20 +119,4 @@ func readConfirmation(r *jsonReader) (*Confirmation, error) {
 		return nil, errConfirmation
 	}
 	return c, nil
-}
-
-// confirmation reads cnf, as readConfirmation does.
-func (m *foreignMembers) confirmation() *Confirmation {
-	v, ok := m.members["cnf"]
-	if !ok {
-		return nil
-	}
-	members, _ := v.(map[string]any)
-	c := new(Confirmation)
-	for name, value := range members {
-		text, _ := value.(string)
-		m.bad = c.set(name, text) != nil || m.bad
-	}
-	m.bad = m.bad || !c.bound()
-	return c
 }

@@ -20,7 +20,7 @@ func TestDenyIssued(t *testing.T) {
 		{"in the next", second.Add(time.Second), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := v.denies(&Claims{IssuedAt: tt.issued}); got != tt.want {
+			if got := v.denies(&Token{IssuedAt: tt.issued}); got != tt.want {
 				t.Errorf("denied %t", got)
 			}
 		})

@@ -94,11 +94,22 @@ const DefaultMaxLag = 10 * time.Second
 // renewalBatch is how many verdicts one background question asks for.
 const renewalBatch = 256
 
-// newDenylist makes a denylist that holds up to entries verdicts.
-func newDenylist(store denialStore, entries int64, observer Observer, clock func() time.Time) (*Denylist, error) {
+// DenylistConfig says what a Denylist is made of.
+type DenylistConfig struct {
+	Store    denialStore
+	Entries  int64 // how many verdicts are held at most
+	Observer Observer
+	Clock    func() time.Time
+	// KeysChanged hears that other nodes have changed the signing keys.
+	KeysChanged func()
+}
+
+// NewDenylist makes a denylist that believes a verdict for DefaultMaxLag, and no
+// longer while the store does not answer, until Configure. It does no I/O.
+func NewDenylist(c DenylistConfig) (*Denylist, error) {
 	cache, err := ristretto.NewCache(&ristretto.Config[uint64, *verdict]{
-		NumCounters:        10 * entries,
-		MaxCost:            entries,
+		NumCounters:        10 * c.Entries,
+		MaxCost:            c.Entries,
 		BufferItems:        64,
 		IgnoreInternalCost: true, // cost is a count of entries
 	})
@@ -106,63 +117,72 @@ func newDenylist(store denialStore, entries int64, observer Observer, clock func
 		return nil, fmt.Errorf("making denylist cache: %w", err)
 	}
 	d := &Denylist{
-		store:       store,
-		observer:    observer,
-		clock:       clock,
-		made:        clock().Add(-stampTick), // so that no stamp is 0
+		store:       c.Store,
+		observer:    c.Observer,
+		clock:       c.Clock,
+		made:        c.Clock().Add(-stampTick), // so that no stamp is 0
 		cache:       cache,
 		renewals:    make(chan *verdict, 4*renewalBatch),
-		keysChanged: func() {},
+		keysChanged: c.KeysChanged,
 	}
 	d.asker = asker{denylist: d, open: make(map[UserTag]*inquiry)}
-	d.limits.Store(&denylistLimits{maxLag: DefaultMaxLag})
+	d.Configure(DefaultMaxLag, 0)
 	d.clients.Store(&clientWatermarks{})
 	return d, nil
 }
+
+// Configure sets how old a verdict may be while the store answers, and how old
+// while it does not; 0 denies then.
+func (d *Denylist) Configure(maxLag, allowStale time.Duration) {
+	d.limits.Store(&denylistLimits{maxLag: maxLag, allowStale: allowStale})
+}
+
+// Close frees the cache. Nothing may be asked afterwards.
+func (d *Denylist) Close() { d.cache.Close() }
 
 var errDenied = badToken(ReasonDenied)
 
 // Check returns nil for a token that is not denied, InvalidToken for one that
 // is, and TemporarilyUnavailable when that cannot be known.
-func (d *Denylist) Check(ctx context.Context, c *Claims) error {
+func (d *Denylist) Check(ctx context.Context, t *Token) error {
 	limits := d.limits.Load()
 	now := d.clock()
-	watermark, err := d.watermarkOrStale(ctx, c.Client, now, limits)
+	watermark, err := d.watermarkOrStale(ctx, t.Client, now, limits)
 	if err != nil {
 		return err
 	}
-	if !c.IssuedAt.After(watermark) {
+	if !t.IssuedAt.After(watermark) {
 		return errDenied
 	}
-	if d.stamped(c, now, limits) {
+	if d.stamped(t, now, limits) {
 		return nil
 	}
-	v, err := d.verdict(ctx, c.User, now, limits)
+	v, err := d.verdict(ctx, t.User, now, limits)
 	if err != nil {
 		return err
 	}
-	if v.denies(c) {
+	if v.denies(t) {
 		return errDenied
 	}
-	if s := d.stamp(v); s != c.stamp.Load() {
-		c.stamp.Store(s)
+	if s := d.stamp(v); s != t.stamp.Load() {
+		t.stamp.Store(s)
 	}
 	return nil
 }
 
 // CheckStore is Check without the cache, for introspection.
-func (d *Denylist) CheckStore(ctx context.Context, c *Claims) error {
+func (d *Denylist) CheckStore(ctx context.Context, t *Token) error {
 	if err := d.ClientChanged(ctx); err != nil {
 		return unavailable(err)
 	}
-	if !c.IssuedAt.After(d.mark(d.clients.Load(), c.Client)) {
+	if !t.IssuedAt.After(d.mark(d.clients.Load(), t.Client)) {
 		return errDenied
 	}
-	v, err := d.asker.ask(ctx, c.User)
+	v, err := d.asker.ask(ctx, t.User)
 	if err != nil {
 		return unavailable(err)
 	}
-	if v.denies(c) {
+	if v.denies(t) {
 		return errDenied
 	}
 	return nil
@@ -203,7 +223,7 @@ func (d *Denylist) keep(user UserTag, denials UserDenials, at moment, asked time
 	switch {
 	case at != d.epoch(user):
 		return v
-	case denials.news(held):
+	case !held.says(denials):
 		// An older answer may be on its way: it must not come after this one,
 		// or a token that was refused would pass again until the feed is heard.
 		if !d.slice(user).CompareAndSwap(at.slice, at.slice+1) {
@@ -217,14 +237,12 @@ func (d *Denylist) keep(user UserTag, denials UserDenials, at moment, asked time
 	return v
 }
 
-func (u *UserDenials) none() bool { return u.Before.IsZero() && len(u.Entries) == 0 }
-
-// news reports whether something is denied that a verdict does not say.
-func (u *UserDenials) news(held *verdict) bool {
+// says reports whether a verdict, nil for none, says all that is denied of its user.
+func (held *verdict) says(u UserDenials) bool {
 	if u.none() {
-		return false
+		return true
 	}
-	return held == nil || !held.denials.Before.Equal(u.Before) || !slices.Equal(held.denials.Entries, u.Entries)
+	return held != nil && held.denials.Before.Equal(u.Before) && slices.Equal(held.denials.Entries, u.Entries)
 }
 
 // Changed drops what this node holds about a user.
@@ -290,28 +308,28 @@ func (d *Denylist) slice(user UserTag) *atomic.Uint32 {
 func userKey(user UserTag) uint64 { return binary.BigEndian.Uint64(user[:]) }
 
 // denies reports whether the token is among the user's denials.
-func (v *verdict) denies(c *Claims) bool {
-	if !v.denials.Before.IsZero() && !c.IssuedAt.After(v.denials.Before) {
+func (v *verdict) denies(t *Token) bool {
+	if !v.denials.Before.IsZero() && !t.IssuedAt.After(v.denials.Before) {
 		return true
 	}
 	for i := range v.denials.Entries {
 		switch e := &v.denials.Entries[i]; e.Kind {
 		case DenyToken:
-			if c.HasTokenID && TokenID(e.ID) == c.TokenID {
+			if t.HasTokenID && TokenID(e.ID) == t.TokenID {
 				return true
 			}
 		case DenyFamily:
-			if c.HasFamily && FamilyID(e.ID) == c.Family {
+			if t.HasFamily && FamilyID(e.ID) == t.Family {
 				return true
 			}
 		case DenySession:
-			if c.HasSession && SessionID(e.ID[:8]) == c.Session {
+			if t.HasSession && SessionID(e.ID[:8]) == t.Session {
 				return true
 			}
 		case DenyUser:
 			return true
 		case DenyIssued:
-			if c.IssuedAt.Unix() <= int64(binary.BigEndian.Uint32(e.ID[:])) {
+			if t.IssuedAt.Unix() <= int64(binary.BigEndian.Uint32(e.ID[:])) {
 				return true
 			}
 		default:

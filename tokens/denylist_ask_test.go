@@ -32,7 +32,7 @@ func (d *testDenylist) inquiries() (open, waiting int) {
 	return len(d.asker.open), len(d.asker.waiting)
 }
 
-func tokenOf(n int) *Claims {
+func tokenOf(n int) *Token {
 	c := aliceToken()
 	c.User = TagSubject(fmt.Sprint("local|", n))
 	return c

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 const (
@@ -24,8 +26,7 @@ const (
 // before its answer goes out. When it has denied something, this node drops
 // what it holds about the user and the feed tells the others. err is the
 // call's: unless it is one of EndedNothing, it has perhaps denied something all
-// the same, and whoever is told to try again writes the line by that. What was denied and told is not told again
-// within a second (recentEnds).
+// the same, and whoever is told to try again writes the line by that.
 //
 // The error is TemporarilyUnavailable: the call has failed, or the others could
 // not be told. They will be, and find out by themselves within their MaxLag.
@@ -153,13 +154,13 @@ func (d *Denylist) lost(why FeedLoss) {
 	d.flushed.Add(1)
 }
 
-// follow hears the feed until ctx ends.
+// Follow hears the feed until ctx ends.
 //
 // It begins at the end of the feed and drops all verdicts then: what was denied
 // before is in the answers to later questions. After a break it goes on where
 // it was, and drops all verdicts as well, since nobody knows whether the server
 // that answers now has all that the other one had.
-func (d *Denylist) follow(ctx context.Context) {
+func (d *Denylist) Follow(ctx context.Context) {
 	var at FeedPosition
 	unheard, started := true, false
 	wait := feedPause
@@ -173,7 +174,7 @@ func (d *Denylist) follow(ctx context.Context) {
 				d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: "feed", Cause: err})
 			}
 			unheard = true
-			pause(ctx, wait)
+			background.Pause(ctx, wait)
 			wait = min(2*wait, feedPauseMax)
 			continue
 		}

@@ -21,12 +21,12 @@ func (d *testDenylist) following(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { defer close(done); d.follow(ctx) }()
+	go func() { defer close(done); d.Follow(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
 	until(t, "the feed is read", func() bool { return d.flushed.Load() > 0 && d.clients.Load().before != nil })
 }
 
-func (d *testDenylist) mustHold(t *testing.T, c *Claims) {
+func (d *testDenylist) mustHold(t *testing.T, c *Token) {
 	t.Helper()
 	if err := d.Check(t.Context(), c); err != nil {
 		t.Fatal(err)

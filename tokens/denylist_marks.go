@@ -5,21 +5,10 @@ import (
 	"time"
 )
 
-// Everyone is the client whose watermark holds for all: an operator's "all that
-// was begun or issued until now is over". See Denials.EndClient.
-var Everyone ClientTag
-
 // mark returns the time at or before which everything of a client is ended:
 // its own watermark, everyone's, or the store's birth, whichever is latest.
 func (d *Denylist) mark(held *clientWatermarks, client ClientTag) time.Time {
 	return later(held.before[client], later(held.before[Everyone], time.Unix(d.floor.Load()-1, 0)))
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // refuseBefore refuses all that was issued before the second of the store's

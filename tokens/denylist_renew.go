@@ -3,6 +3,8 @@ package tokens
 import (
 	"context"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 // renew asks for a fresh verdict in the background. When the queue is full the
@@ -18,8 +20,8 @@ func (d *Denylist) renew(v *verdict) {
 	}
 }
 
-// run renews verdicts and client watermarks until ctx ends.
-func (d *Denylist) run(ctx context.Context) {
+// Run renews verdicts and client watermarks until ctx ends.
+func (d *Denylist) Run(ctx context.Context) {
 	tick := time.NewTimer(d.limits.Load().maxLag / 4)
 	defer tick.Stop()
 	for {
@@ -28,7 +30,7 @@ func (d *Denylist) run(ctx context.Context) {
 			return
 		case v := <-d.renewals:
 			if !d.renewBatch(ctx, d.collect(v)) {
-				pause(ctx, time.Second)
+				background.Pause(ctx, time.Second)
 			}
 		case <-tick.C:
 			lag := d.limits.Load().maxLag
@@ -52,16 +54,6 @@ func (d *Denylist) collect(first *verdict) []*verdict {
 		}
 	}
 	return batch
-}
-
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }
 
 // renewBatch asks about many users in one call, and reports whether it could.

@@ -24,9 +24,9 @@ func (d *Denylist) stamp(v *verdict) uint64 {
 // stamped reports whether the stamp of some claims says that nothing is denied,
 // by the same rules as a verdict in the cache. A token in use asks the cache twice
 // in MaxLag.
-func (d *Denylist) stamped(c *Claims, now time.Time, limits *denylistLimits) bool {
-	s := c.stamp.Load()
-	if s == 0 || s&(1<<stampEpoch-1) != d.epoch(c.User).bits() {
+func (d *Denylist) stamped(t *Token, now time.Time, limits *denylistLimits) bool {
+	s := t.stamp.Load()
+	if s == 0 || s&(1<<stampEpoch-1) != d.epoch(t.User).bits() {
 		return false
 	}
 	age := now.Sub(d.made) - time.Duration(s>>stampEpoch)*stampTick

@@ -134,7 +134,10 @@ func newTestDenylist(t *testing.T, limits denylistLimits) *testDenylist {
 	t.Helper()
 	d := &testDenylist{store: &denials{users: map[UserTag]UserDenials{}, clients: map[ClientTag]time.Time{}}}
 	var err error
-	d.Denylist, err = newDenylist(d.store, 1000, NopObserver{}, func() time.Time { return epoch.Add(time.Duration(d.now.Load())) })
+	d.Denylist, err = NewDenylist(DenylistConfig{
+		Store: d.store, Entries: 1000, Observer: NopObserver{}, KeysChanged: func() {},
+		Clock: func() time.Time { return epoch.Add(time.Duration(d.now.Load())) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,8 +146,8 @@ func newTestDenylist(t *testing.T, limits denylistLimits) *testDenylist {
 	return d
 }
 
-func aliceToken() *Claims {
-	return &Claims{
+func aliceToken() *Token {
+	return &Token{
 		User: TagSubject("local|alice"), Client: TagClient("spa"), IssuedAt: epoch,
 		TokenID: TokenID{1}, HasTokenID: true, Family: FamilyID{2}, HasFamily: true,
 	}
@@ -220,15 +223,15 @@ func TestDenylistRemembered(t *testing.T) {
 	limits := denylistLimits{maxLag: 10 * time.Second}
 	tests := []struct {
 		name   string
-		happen func(d *testDenylist, c *Claims)
+		happen func(d *testDenylist, c *Token)
 		denied bool // by the store
 		asked  int64
 	}{
-		{"nothing", func(*testDenylist, *Claims) {}, false, 1},
-		{"nothing is heard within half of MaxLag", func(*testDenylist, *Claims) {}, true, 1},
-		{"half of MaxLag", func(d *testDenylist, _ *Claims) { d.pass(limits.maxLag/2 + 1) }, true, 2},
-		{"a revocation", func(d *testDenylist, c *Claims) { d.Changed(c.User) }, true, 2},
-		{"a flush", func(d *testDenylist, _ *Claims) { d.flushed.Add(1) }, true, 2},
+		{"nothing", func(*testDenylist, *Token) {}, false, 1},
+		{"nothing is heard within half of MaxLag", func(*testDenylist, *Token) {}, true, 1},
+		{"half of MaxLag", func(d *testDenylist, _ *Token) { d.pass(limits.maxLag/2 + 1) }, true, 2},
+		{"a revocation", func(d *testDenylist, c *Token) { d.Changed(c.User) }, true, 2},
+		{"a flush", func(d *testDenylist, _ *Token) { d.flushed.Add(1) }, true, 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -327,7 +330,7 @@ func TestDenylistRenewal(t *testing.T) {
 	d := newTestDenylist(t, denylistLimits{maxLag: 10 * time.Second})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { defer close(done); d.run(ctx) }()
+	go func() { defer close(done); d.Run(ctx) }()
 	defer func() { cancel(); <-done }()
 	c := aliceToken()
 	if err := d.Check(ctx, c); err != nil {

@@ -27,15 +27,15 @@ func BenchmarkVerdict(b *testing.B) {
 		b.Fatal(err)
 	}
 	var users atomic.Uint64
-	fresh := func(c *tokens.Claims) {
+	fresh := func(c *tokens.Token) {
 		binary.BigEndian.PutUint64(c.User[:], users.Add(1)*0x9e3779b97f4a7c15)
 	}
-	check := func(b *testing.B, c *tokens.Claims) {
+	check := func(b *testing.B, c *tokens.Token) {
 		if err := state.Denylist.Check(context.Background(), c); err != nil {
 			b.Fatal(err)
 		}
 	}
-	claims := tokens.Claims{IssuedAt: time.Now()}
+	claims := tokens.Token{IssuedAt: time.Now()}
 	check(b, &claims) // loads the watermarks
 	b.Run("fresh", func(b *testing.B) {
 		b.ReportAllocs()
@@ -46,7 +46,7 @@ func BenchmarkVerdict(b *testing.B) {
 	})
 	b.Run("fresh parallel", func(b *testing.B) {
 		b.RunParallel(func(pb *testing.PB) {
-			claims := tokens.Claims{IssuedAt: time.Now()}
+			claims := tokens.Token{IssuedAt: time.Now()}
 			for pb.Next() {
 				fresh(&claims)
 				check(b, &claims)

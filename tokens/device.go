@@ -63,7 +63,7 @@ func (i *Issuer) AuthorizeDevice(ctx context.Context, c *Client, scope string, a
 		return nil, err
 	}
 	targets = i.orDefault(c, targets)
-	code := deviceCode{client: c.tag}
+	code := deviceCode{client: c.Tag()}
 	code.key, err = i.drawCode(func(key [16]byte) CodeKey { return deviceCode{key: key}.codeKey() })
 	if err != nil {
 		return nil, err
@@ -156,14 +156,10 @@ func (i *Issuer) DenyDevice(ctx context.Context, d *DeviceRequest, l *Login) err
 // decideDevice lets the store decide whose decision counts. ExpiredToken when
 // somebody was faster, or nobody waits any more.
 func (i *Issuer) decideDevice(ctx context.Context, d *DeviceRequest, l *Login, approved bool) error {
-	attempt, err := i.attempt()
-	if err != nil {
-		return err
-	}
 	ctx, done := decisive(ctx)
 	defer done()
 	decided, err := i.state.Store.DecideDevice(ctx, DeviceDecision{
-		ID: d.ID, Code: d.Code, User: l.Session.User, Approved: approved, Grace: deviceGrace, Attempt: attempt,
+		ID: d.ID, Code: d.Code, User: l.Session.User, Approved: approved, Grace: deviceGrace, Attempt: i.state.NewAttempt(),
 	})
 	if err != nil {
 		return unavailable(err)
@@ -195,7 +191,7 @@ func (i *Issuer) exchangeDeviceCode(ctx context.Context, c *Client, r TokenReque
 		return nil, refuse(InvalidGrant, ReasonBadMAC, badDeviceCode)
 	}
 	i.noteSecret(ctx, secret)
-	if code.client != c.tag {
+	if code.client != c.Tag() {
 		return nil, refuse(InvalidGrant, ReasonClientMismatch, badDeviceCode)
 	}
 	keys, err := i.signers(c, true)
@@ -225,12 +221,8 @@ func (i *Issuer) exchangeDeviceCode(ctx context.Context, c *Client, r TokenReque
 }
 
 func (i *Issuer) pollDevice(ctx context.Context, code deviceCode) (DeviceState, error) {
-	attempt, err := i.attempt()
-	if err != nil {
-		return DeviceState{}, err
-	}
 	state, err := i.state.Store.PollDevice(ctx, DevicePoll{
-		ID: code.id, Code: code.codeKey().ID(), Slack: deviceSlack, Step: deviceStep, Most: deviceMost, Attempt: attempt,
+		ID: code.id, Code: code.codeKey().ID(), Slack: deviceSlack, Step: deviceStep, Most: deviceMost, Attempt: i.state.NewAttempt(),
 	})
 	if err != nil {
 		return state, unavailable(err)
@@ -290,7 +282,7 @@ func (i *Issuer) redeemDeviceCode(ctx context.Context, c *Client, r TokenRequest
 	}
 	// A device may come a quarter of an hour after the approval: when all of the
 	// client was ended meanwhile, this was meant, too.
-	if body.Approved <= i.state.Denylist.marksSince(c.tag).client.Unix() {
+	if body.Approved <= i.state.Denylist.marksSince(c.Tag()).client.Unix() {
 		return mint{}, refuse(InvalidGrant, ReasonRevoked, badCode)
 	}
 	return i.redeem(ctx, c, r, ref, body, res, attempt)
@@ -309,12 +301,6 @@ const deviceCodeSize = 16 + 16 + 8
 // codeKey returns the key of the code that an approval puts. Who approves
 // knows only its ID.
 func (d deviceCode) codeKey() CodeKey { return CodeKey(hash16("device-code", d.key[:])) }
-
-// session names the session that begins with a device's code.
-func (c CodeID) session() SessionID {
-	h := hash16("device-session", c[:])
-	return SessionID(h[:8])
-}
 
 // text writes the device code under the minting secret.
 func (d deviceCode) text(s *Secrets) string {

@@ -105,7 +105,7 @@ func (p *proof) fits(r ProofRequest, now time.Time) error {
 	case !proofURLMatches(p.url, r.URLs):
 		return errProofURL
 	case p.issued.After(now.Add(proofAhead)), now.Sub(p.issued) > proofAge,
-		p.notBefore.After(now.Add(proofAhead)), over(p.expiry, now.Add(-DefaultLeeway)):
+		p.notBefore.After(now.Add(proofAhead)), !p.expiry.IsZero() && !now.Before(p.expiry.Add(DefaultLeeway)):
 		return errProofTime
 	case r.AccessToken != "" && !hashes(p.tokenHash, r.AccessToken):
 		return errProofToken
@@ -119,4 +119,13 @@ func hashes(text, token string) bool {
 	var want [43]byte
 	base64.RawURLEncoding.Encode(want[:], sum[:])
 	return subtle.ConstantTimeCompare(want[:], []byte(text)) == 1
+}
+
+// ProofChecker checks DPoP proofs. See RFC 9449 §4.3.
+type ProofChecker interface {
+	// CheckProof returns the thumbprint of the key that made the proof. Errors: a
+	// shared *Error with InvalidDPoPProof or UseDPoPNonce, or TemporarilyUnavailable.
+	CheckProof(r ProofRequest) (Thumbprint, error)
+	// ProofNonce is what the next proof has to bring, "" where none is demanded.
+	ProofNonce() string
 }

@@ -14,28 +14,36 @@ const (
 	nonceSize  = 8 + MACSize
 )
 
-// CheckProof checks a DPoP proof as Proofs.CheckProof does, and its nonce where
-// the configuration demands one: UseDPoPNonce asks for a proof with ProofNonce.
-func (i *Issuer) CheckProof(r ProofRequest) (Thumbprint, error) {
-	if !i.cfg.ProofNonces {
-		return i.cfg.Proofs.check(r, nil)
-	}
-	set := i.state.settings.Load()
-	if set == nil {
-		return Thumbprint{}, unavailable(errors.New("checking nonce: the secret is not known yet"))
-	}
-	now := i.cfg.Clock()
-	return i.cfg.Proofs.check(r, func(nonce string) bool { return goodNonce(set.Secrets, nonce, now) })
+// Nonces checks DPoP proofs as its Proofs does, and demands that each brings a
+// nonce of this gateway's. Safe for concurrent use.
+type Nonces struct {
+	proofs  *Proofs
+	secrets func() *Secrets
 }
 
-// ProofNonce returns what the next proof has to bring as its nonce, "" where
-// none is demanded.
-func (i *Issuer) ProofNonce() string {
-	set := i.state.settings.Load()
-	if !i.cfg.ProofNonces || set == nil {
+// NewNonces makes a Nonces. The nonces are under what secrets returns, which is
+// nil as long as the secret is not known.
+func NewNonces(proofs *Proofs, secrets func() *Secrets) *Nonces { return &Nonces{proofs, secrets} }
+
+// CheckProof checks a DPoP proof as Proofs.CheckProof does, and its nonce:
+// UseDPoPNonce asks for a proof with ProofNonce.
+func (n *Nonces) CheckProof(r ProofRequest) (Thumbprint, error) {
+	s := n.secrets()
+	if s == nil {
+		return Thumbprint{}, unavailable(errors.New("checking nonce: the secret is not known yet"))
+	}
+	now := n.proofs.clock()
+	return n.proofs.check(r, func(nonce string) bool { return goodNonce(s, nonce, now) })
+}
+
+// ProofNonce returns what the next proof has to bring as its nonce, "" as long
+// as the secret is not known.
+func (n *Nonces) ProofNonce() string {
+	s := n.secrets()
+	if s == nil {
 		return ""
 	}
-	return nonceOf(set.Secrets, i.cfg.Clock())
+	return nonceOf(s, n.proofs.clock())
 }
 
 func nonceOf(s *Secrets, now time.Time) string {

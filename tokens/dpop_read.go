@@ -1,7 +1,6 @@
 package tokens
 
 import (
-	"bytes"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
@@ -120,18 +119,6 @@ func (p *proof) readHeader(object []byte) (h joseHeader, err error) {
 		}
 	}
 	return h, r.end()
-}
-
-// rawObject reads an object as text.
-func (r *jsonReader) rawObject() ([]byte, error) {
-	if r.decoder.PeekKind() != '{' {
-		return nil, errJSON
-	}
-	raw, err := r.decoder.ReadValue() // refuses repeated members on any level
-	if err != nil {
-		return nil, errJSON
-	}
-	return bytes.Clone(raw), nil
 }
 
 // readPayload reads the claims of a proof. See RFC 9449 §4.2.

@@ -166,3 +166,7 @@ func unavailable(cause error) *Error {
 		RetryAfter:  2 * time.Second,
 	}
 }
+
+func badToken(reason Reason) *Error {
+	return refuse(InvalidToken, reason, "The access token is invalid or has expired.")
+}

@@ -43,46 +43,46 @@ type Explanation struct {
 // Explain returns what happened to a family lately, by its id or by the id of a
 // request about it, as the log shows both. found is false when nothing is known.
 // A family that lives and has no history is looked for among all users.
-func (i *Issuer) Explain(ctx context.Context, id string) (e Explanation, found bool, err error) {
-	family, found, err := i.familyOf(ctx, id)
+func (o *Operator) Explain(ctx context.Context, id string) (e Explanation, found bool, err error) {
+	family, found, err := o.familyOf(ctx, id)
 	if err != nil || !found {
 		return e, false, err
 	}
-	histories, err := i.History(ctx, family)
+	histories, err := o.state.History.Of(ctx, family)
 	if err != nil {
 		return e, false, err
 	}
 	e = Explanation{Family: family, History: histories[0]}
 	if len(e.History) > 0 {
-		return e, true, i.lookUp(ctx, &e)
+		return e, true, o.lookUp(ctx, &e)
 	}
-	g, found, err := i.FindGrant(ctx, family)
+	g, found, err := o.FindGrant(ctx, family)
 	if err != nil || !found {
 		return e, false, err
 	}
-	e.Live, e.Subject, e.Client, e.Verdict = &g.Families[0], g.Subject, i.ClientOf(g.Families[0]), VerdictAlive
+	e.Live, e.Subject, e.Client, e.Verdict = &g.Families[0], g.Subject, o.issuer.ClientOf(g.Families[0]), VerdictAlive
 	return e, true, nil
 }
 
 // familyOf returns the family that an id of the log is about: its own id, or that
 // of a request which stands in a history, or which this node has served lately.
-func (i *Issuer) familyOf(ctx context.Context, id string) (family FamilyID, found bool, err error) {
+func (o *Operator) familyOf(ctx context.Context, id string) (family FamilyID, found bool, err error) {
 	if family, found = ParseFamilyID(id); found {
 		return family, true, nil
 	}
 	request := TagRequest(id)
-	family, found, err = i.state.Store.FamilyOfRequest(ctx, request)
+	family, found, err = o.state.Store.FamilyOfRequest(ctx, request)
 	if err != nil {
 		return family, false, unavailable(err)
 	}
 	if !found {
-		family, found = i.state.history.served.family(request)
+		family, found = o.state.History.Served(request)
 	}
 	return family, found, nil
 }
 
 // lookUp adds what the store knows now, and the verdict.
-func (i *Issuer) lookUp(ctx context.Context, e *Explanation) error {
+func (o *Operator) lookUp(ctx context.Context, e *Explanation) error {
 	user := e.History[len(e.History)-1].User
 	for _, h := range e.History {
 		if h.Client != "" {
@@ -91,29 +91,29 @@ func (i *Issuer) lookUp(ctx context.Context, e *Explanation) error {
 	}
 	if e.Client != "" {
 		var err error
-		if e.ClientEnded, err = i.state.Denylist.ClientWatermark(ctx, TagClient(e.Client)); err != nil {
+		if e.ClientEnded, err = o.state.Denylist.ClientWatermark(ctx, TagClient(e.Client)); err != nil {
 			return err
 		}
 	}
-	text, err := i.state.Store.Profile(ctx, user)
+	text, err := o.state.Store.Profile(ctx, user)
 	if err != nil {
 		return unavailable(err)
 	}
 	e.Subject = subjectOf(text)
-	families, err := i.state.Store.ListFamilies(ctx, user)
+	families, err := o.state.Store.ListFamilies(ctx, user)
 	if err != nil {
 		return unavailable(err)
 	}
 	families = slices.DeleteFunc(families, func(f Family) bool { return f.ID != e.Family })
 	over := len(families) > 0 // by what a reload has shortened, unless it lives
-	if families, err = i.live(ctx, families); err != nil {
+	if families, err = o.issuer.live(ctx, families); err != nil {
 		return err
 	}
 	if len(families) > 0 {
 		e.Live = &families[0]
 	}
 	e.Verdict = verdictOf(e.History, e.Live != nil, e.ClientEnded)
-	if e.Verdict == VerdictUnknown && (over || i.outlived(e)) {
+	if e.Verdict == VerdictUnknown && (over || o.outlived(e)) {
 		e.Verdict = VerdictExpired
 	}
 	return nil
@@ -123,12 +123,12 @@ func (i *Issuer) lookUp(ctx context.Context, e *Explanation) error {
 // absolute end when it was refused, or now: the store removes it then, and who
 // comes later is told of a token that is unknown. Of the idle end no history can
 // tell, since not every use is noted.
-func (i *Issuer) outlived(e *Explanation) bool {
-	c, ok := i.Client(e.Client)
+func (o *Operator) outlived(e *Explanation) bool {
+	c, ok := o.issuer.Client(e.Client)
 	if !ok {
 		return false
 	}
-	at := i.cfg.Clock()
+	at := o.cfg.Clock()
 	for _, h := range slices.Backward(e.History) {
 		if h.Kind != HistoryRefused {
 			break

@@ -20,7 +20,7 @@ func from(t *testing.T, address, device, request string) context.Context {
 func (g *gateway) history(id tokens.FamilyID, entries int) []tokens.HistoryEntry {
 	g.t.Helper()
 	for begun := time.Now(); ; time.Sleep(time.Millisecond) {
-		all, err := g.History(g.t.Context(), id)
+		all, err := g.state.History.Of(g.t.Context(), id)
 		if err != nil {
 			g.t.Fatal(err)
 		}

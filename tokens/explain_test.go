@@ -80,14 +80,15 @@ func TestOutlived(t *testing.T) {
 		{"refused after the end", policy, []HistoryEntry{after(0, HistoryBegun), after(30*day, HistoryRefused)}, 60 * day, true},
 		{"no absolute end", RefreshPolicy{IdleLifetime: day}, []HistoryEntry{after(0, HistoryBegun)}, 60 * day, false},
 	} {
-		i := &Issuer{
-			cfg:     Config{Clock: func() time.Time { return start.Add(tt.now) }},
-			clients: map[string]*Client{"app": {Refresh: tt.policy}},
+		clients, err := NewDirectory([]*Client{{ID: "app", Refresh: tt.policy}})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if got := i.outlived(&Explanation{Client: "app", History: tt.history}); got != tt.want {
+		o := &Operator{cfg: Config{Clock: func() time.Time { return start.Add(tt.now) }}, issuer: &Issuer{clients: clients}}
+		if got := o.outlived(&Explanation{Client: "app", History: tt.history}); got != tt.want {
 			t.Errorf("%s: %t", tt.name, got)
 		}
-		if i.outlived(&Explanation{Client: "another", History: tt.history}) {
+		if o.outlived(&Explanation{Client: "another", History: tt.history}) {
 			t.Errorf("%s: of a client that is not configured", tt.name)
 		}
 	}

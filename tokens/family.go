@@ -269,3 +269,21 @@ func readSeconds(b []byte) time.Time {
 	}
 	return time.Unix(int64(s), 0)
 }
+
+// loginAfter reports whether the login that a family came from was after a time.
+// The family knows only its own beginning and what the tokens say: neither is
+// earlier, or later, than the login, so that an end reaches too much rather than
+// too little.
+func (f Family) loginAfter(t time.Time) bool {
+	return f.Created.After(t) && (f.AuthTime.IsZero() || f.AuthTime.After(t))
+}
+
+// ends returns when a family ends unless it is used before; zero for never.
+func (f Family) ends() time.Time { return earlier(f.Expires, f.IdleExpires) }
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -75,7 +75,7 @@ func (f *Foreign) readClaims(payload []byte, typed bool) (*Claims, error) {
 		Scope:        m.scope(f.cfg.ScopeClaims),
 		ID:           m.text("jti"),
 		Expiry:       m.date("exp"),
-		IssuedAt:     m.date("iat"),
+		Token:        Token{IssuedAt: m.date("iat")},
 		NotBefore:    m.date("nbf"),
 		Confirmation: m.confirmation(),
 	}
@@ -231,4 +231,20 @@ func (m *foreignMembers) put(name, value string) {
 		return
 	}
 	m.members[name] = value
+}
+
+// confirmation reads cnf, as readConfirmation does.
+func (m *foreignMembers) confirmation() *Confirmation {
+	v, ok := m.members["cnf"]
+	if !ok {
+		return nil
+	}
+	members, _ := v.(map[string]any)
+	c := new(Confirmation)
+	for name, value := range members {
+		text, _ := value.(string)
+		m.bad = c.set(name, text) != nil || m.bad
+	}
+	m.bad = m.bad || !c.bound()
+	return c
 }

@@ -9,30 +9,18 @@ import (
 // Gate checks the access tokens of a route that takes those of other issuers
 // beside this gateway's. Safe for concurrent use.
 type Gate struct {
-	issuer   *Issuer
 	verifier *Verifier
+	denylist *Denylist
 	ready    func(context.Context) error
 }
 
 // NewGate makes a Gate. Ready opens what the tokens of this gateway need; those
-// of other issuers do not wait for it.
-func NewGate(issuer *Issuer, ready func(context.Context) error, others ...*Foreign) (*Gate, error) {
-	if err := eachOnce(others, issuer.cfg.Issuer); err != nil {
+// of other issuers do not wait for it. An issuer that is there twice is an error.
+func NewGate(cfg VerifierConfig, denylist *Denylist, ready func(context.Context) error) (*Gate, error) {
+	if err := eachOnce(cfg.Others, cfg.Issuer); err != nil {
 		return nil, err
 	}
-	return &Gate{
-		issuer: issuer,
-		ready:  ready,
-		verifier: NewVerifier(VerifierConfig{
-			Issuer: issuer.cfg.Issuer,
-			Keys:   issuer.state.Keys,
-			Cache:  issuer.state.Cache,
-			Clock:  issuer.cfg.Clock,
-			Own:    issuer.state.storeTime(issuer.cfg.Clock),
-			Leeway: DefaultLeeway,
-			Others: others,
-		}),
-	}, nil
+	return &Gate{verifier: NewVerifier(cfg), denylist: denylist, ready: ready}, nil
 }
 
 // eachOnce makes sure that an issuer is there once.
@@ -43,7 +31,7 @@ func eachOnce(others []*Foreign, own ...string) error {
 	}
 	for _, f := range others {
 		if seen[f.Issuer()] {
-			return fmt.Errorf("making gate: the issuer %s is there twice", f.Issuer())
+			return fmt.Errorf("making gate: duplicate issuer %s", f.Issuer())
 		}
 		seen[f.Issuer()] = true
 	}
@@ -78,7 +66,7 @@ func (g *Gate) CheckAccess(ctx context.Context, token string) (*Claims, error) {
 			return nil, err
 		}
 	}
-	if err := g.issuer.state.Denylist.Check(ctx, claims); err != nil {
+	if err := g.denylist.Check(ctx, &claims.Token); err != nil {
 		return nil, err
 	}
 	return claims, nil

@@ -59,7 +59,7 @@ func (g *gateway) other(claims map[string]any) (*tokens.Foreign, string) {
 
 func (g *gateway) gate(ready error, others ...*tokens.Foreign) *tokens.Gate {
 	g.t.Helper()
-	gate, err := tokens.NewGate(g.Issuer, func(context.Context) error { return ready }, others...)
+	gate, err := g.Issuer.Gate(func(context.Context) error { return ready }, others...)
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestNewGateRefuses(t *testing.T) {
 		"the same twice": {twice, twice},
 		"ourselves":      {tokens.NewForeign(tokens.ForeignConfig{Issuer: issuerURL})},
 	} {
-		if _, err := tokens.NewGate(g.Issuer, nil, others...); err == nil || !strings.Contains(err.Error(), "is there twice") {
+		if _, err := g.Issuer.Gate(nil, others...); err == nil || !strings.Contains(err.Error(), "duplicate issuer") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -29,6 +29,7 @@ const (
 // gateway is a whole core over a real store, with a clock that the test moves.
 type gateway struct {
 	*tokens.Issuer
+	*tokens.Operator
 	t      *testing.T
 	state  *tokens.State
 	store  *boltstore.Store
@@ -141,6 +142,7 @@ func (g *gateway) reload() {
 	if g.Issuer, err = tokens.NewIssuer(g.cfg, g.state); err != nil {
 		g.t.Fatal(err)
 	}
+	g.Operator = tokens.NewOperator(g.Issuer, g.state)
 }
 
 func (g *gateway) secrets(names ...string) *tokens.Secrets {

@@ -9,50 +9,9 @@ import (
 	"time"
 )
 
-// Grant is what a person agreed to, and how they proved who they are. It never changes in
-// a family, so a refresh token carries its content hash under the MAC, and the
-// store keeps each distinct text once, as long as a family may have it. The ACR
-// is one of those that logins are configured with, never a text that somebody chose.
-type Grant struct {
-	Scopes    []string `json:"scopes"`
-	Audiences []string `json:"audiences,omitempty"`
-	ACR       string   `json:"acr,omitempty"`
-}
-
-// text returns the canonical text and its hash.
-func (g Grant) text() ([]byte, GrantID, error) {
-	b, err := json.Marshal(g)
-	if err != nil {
-		return nil, GrantID{}, fmt.Errorf("encoding grant: %w", err)
-	}
-	return b, grantID(b), nil
-}
-
-func grantID(text []byte) GrantID {
-	h := hash16("grant", text)
-	return GrantID(h[:12])
-}
-
 // maxGrantsHeld bounds the grants a node keeps in memory. Distinct grants are
 // few: they are combinations of configured scopes.
 const maxGrantsHeld = 10_000
-
-// grantSlack is how much longer than a family may live its grant is kept: a code
-// may come late, and clocks differ.
-const grantSlack = time.Hour
-
-// keepsGrants is how long the grant of a family must be kept from a login or
-// refresh on: until the family ends if it is not used again, 0 for good. Every
-// use of it keeps the grant longer.
-func (p RefreshPolicy) keepsGrants() time.Duration {
-	switch {
-	case p.Lifetime <= 0 && p.IdleLifetime <= 0:
-		return 0
-	case p.Lifetime <= 0 || p.IdleLifetime > 0 && p.IdleLifetime < p.Lifetime:
-		return p.IdleLifetime + grantSlack
-	}
-	return p.Lifetime + grantSlack
-}
 
 // grantCache holds grants by content hash, and until when the store keeps them, as
 // far as this node knows: so the store is asked when a grant is new here, and once

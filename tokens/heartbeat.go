@@ -8,10 +8,6 @@ import (
 	"time"
 )
 
-// beatEvery is how often a node asks how the store is. Together with the time
-// that an answer takes it bounds how long an emptied store goes unnoticed.
-const beatEvery = time.Second
-
 // heartbeat is the background work that watches over the store: whether it
 // answers, is still the same, and agrees with our clock. One goroutine runs it.
 type heartbeat struct {

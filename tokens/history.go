@@ -99,10 +99,11 @@ func clipText(s string) string {
 	}, s)
 }
 
-// historian writes histories behind the answers: a refresh does not wait for
+// HistoryRecorder writes histories behind the answers: a refresh does not wait for
 // it, and what it can't write is lost and counted.
-type historian struct {
+type HistoryRecorder struct {
 	store   Histories
+	clock   func() time.Time
 	queue   chan Note
 	dropped atomic.Uint64
 	mu      sync.Mutex
@@ -128,12 +129,14 @@ const (
 	historyRenew = 7 * 24 * time.Hour
 )
 
-func newHistorian(store Histories) *historian {
-	return &historian{store: store, queue: make(chan Note, historyQueue), used: make(map[FamilyID]lastUse)}
+// NewHistoryRecorder makes a recorder over a store. It writes nothing until Run.
+func NewHistoryRecorder(store Histories, clock func() time.Time) *HistoryRecorder {
+	return &HistoryRecorder{store: store, clock: clock, queue: make(chan Note, historyQueue), used: make(map[FamilyID]lastUse)}
 }
 
-// note queues an entry about a family, by the request in ctx.
-func (h *historian) note(ctx context.Context, family FamilyID, e HistoryEntry) {
+// Note adds an entry about a family, as of now, by the request in ctx.
+func (h *HistoryRecorder) Note(ctx context.Context, family FamilyID, e HistoryEntry) {
+	e.Time = h.clock()
 	o := originFrom(ctx)
 	if e.Address == "" && e.Device == "" {
 		e.Address, e.Device = o.Address, o.device()
@@ -162,7 +165,7 @@ func (h *historian) note(ctx context.Context, family FamilyID, e HistoryEntry) {
 }
 
 // add queues an entry.
-func (h *historian) add(family FamilyID, e HistoryEntry) {
+func (h *HistoryRecorder) add(family FamilyID, e HistoryEntry) {
 	text, err := e.encode()
 	if err != nil {
 		h.dropped.Add(1)
@@ -175,7 +178,7 @@ func (h *historian) add(family FamilyID, e HistoryEntry) {
 	h.enqueue(n)
 }
 
-func (h *historian) enqueue(n Note) {
+func (h *HistoryRecorder) enqueue(n Note) {
 	select {
 	case h.queue <- n:
 	default:
@@ -194,7 +197,7 @@ const (
 
 // worthOf says what a use is worth. It goes by what this node remembers, which is
 // bounded: then there is a note too many.
-func (h *historian) worthOf(family FamilyID, e HistoryEntry) worth {
+func (h *HistoryRecorder) worthOf(family FamilyID, e HistoryEntry) worth {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	was, known := h.used[family]
@@ -213,8 +216,8 @@ func (h *historian) worthOf(family FamilyID, e HistoryEntry) worth {
 	return worthNote
 }
 
-// run writes until ctx ends, and then what is still queued, for a moment.
-func (h *historian) run(ctx context.Context) {
+// Run writes until ctx ends, and then what is still queued, for a moment.
+func (h *HistoryRecorder) Run(ctx context.Context) {
 	// A write that is under way at the end is not lost.
 	writing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -235,7 +238,7 @@ func (h *historian) run(ctx context.Context) {
 }
 
 // write writes a note and those that wait behind it.
-func (h *historian) write(ctx context.Context, first Note) {
+func (h *HistoryRecorder) write(ctx context.Context, first Note) {
 	notes := []Note{first}
 	for len(notes) < historyBatch && len(h.queue) > 0 {
 		notes = append(notes, <-h.queue)
@@ -245,12 +248,13 @@ func (h *historian) write(ctx context.Context, first Note) {
 	}
 }
 
-// HistoryDropped returns how many notes were lost since the process began.
-func (s *State) HistoryDropped() uint64 { return s.history.dropped.Load() }
+// Dropped returns how many notes were lost since the process began.
+func (h *HistoryRecorder) Dropped() uint64 { return h.dropped.Load() }
 
-// History returns what happened to some families lately, each the oldest first.
-func (i *Issuer) History(ctx context.Context, families ...FamilyID) ([][]HistoryEntry, error) {
-	notes, err := i.state.Store.History(ctx, families)
+// Of returns what happened to some families lately, each the oldest first. The
+// error is TemporarilyUnavailable.
+func (h *HistoryRecorder) Of(ctx context.Context, families ...FamilyID) ([][]HistoryEntry, error) {
+	notes, err := h.store.History(ctx, families)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -270,8 +274,7 @@ func (i *Issuer) History(ctx context.Context, families ...FamilyID) ([][]History
 	return all, nil
 }
 
-// note adds to the history of a family.
-func (i *Issuer) note(ctx context.Context, family FamilyID, e HistoryEntry) {
-	e.Time = i.cfg.Clock()
-	i.state.history.note(ctx, family, e)
+// Served returns the family that this node has served a request about lately.
+func (h *HistoryRecorder) Served(request RequestTag) (FamilyID, bool) {
+	return h.served.family(request)
 }

@@ -45,14 +45,14 @@ func noteNumber(i int) (FamilyID, HistoryEntry) {
 func TestHistoryOfASlowStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &slowHistories{let: make(chan struct{})}
-		h := newHistorian(store)
+		h := NewHistoryRecorder(store, time.Now)
 		ctx, stop := context.WithCancel(t.Context())
 		var done sync.WaitGroup
-		done.Go(func() { h.run(ctx) })
+		done.Go(func() { h.Run(ctx) })
 		const notes = 3 * historyQueue
 		for i := range notes {
 			family, e := noteNumber(i)
-			h.note(ctx, family, e) // would hang here
+			h.Note(ctx, family, e) // would hang here
 		}
 		lost := h.dropped.Load()
 		if lost < historyQueue {
@@ -73,13 +73,13 @@ func TestHistoryOfABrokenStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &slowHistories{let: make(chan struct{}), err: errors.New("broken")}
 		close(store.let)
-		h := newHistorian(store)
+		h := NewHistoryRecorder(store, time.Now)
 		ctx, stop := context.WithCancel(t.Context())
 		var done sync.WaitGroup
-		done.Go(func() { h.run(ctx) })
+		done.Go(func() { h.Run(ctx) })
 		for i := range 10 {
 			family, e := noteNumber(i)
-			h.note(ctx, family, e)
+			h.Note(ctx, family, e)
 		}
 		synctest.Wait()
 		stop()
@@ -103,15 +103,15 @@ func TestHistoryAtTheEnd(t *testing.T) {
 				if !tt.hangs {
 					close(store.let)
 				}
-				h := newHistorian(store)
+				h := NewHistoryRecorder(store, time.Now)
 				for i := range 500 {
 					family, e := noteNumber(i)
-					h.note(t.Context(), family, e)
+					h.Note(t.Context(), family, e)
 				}
 				ctx, stop := context.WithCancel(t.Context())
 				stop()
 				begun := time.Now()
-				h.run(ctx)
+				h.Run(ctx)
 				if len(store.notes) != tt.want || time.Since(begun) > historyDrain {
 					t.Errorf("%d written in %v", len(store.notes), time.Since(begun))
 				}

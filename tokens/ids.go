@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"strings"
 )
 
 // UserTag names a person or machine: the first 128 bits of SHA-256 of the
@@ -208,3 +209,18 @@ func TagRequest(id string) RequestTag { return RequestTag(hash16("request", []by
 
 // String returns the tag as base64url, as it stands in key names.
 func (r RequestTag) String() string { return b64(r[:]) }
+
+// decode reads base64url of exactly size bytes, in its one canonical spelling.
+func decode(text string, size int) ([]byte, bool) {
+	if len(text) != base64.RawURLEncoding.EncodedLen(size) || strings.ContainsAny(text, "\r\n") {
+		return nil, false
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	return b, err == nil
+}
+
+// session names the session that begins with a device's code.
+func (c CodeID) session() SessionID {
+	h := hash16("device-session", c[:])
+	return SessionID(h[:8])
+}

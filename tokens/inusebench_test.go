@@ -24,14 +24,14 @@ func (nothingDenied) ClientWatermarks(context.Context) (map[ClientTag]time.Time,
 func BenchmarkInUse(b *testing.B) {
 	for _, n := range []int{1, 10_000} {
 		f := newTokenBench(b)
-		d, err := newDenylist(nothingDenied{}, 1_000_000, NopObserver{}, time.Now)
+		d, err := NewDenylist(DenylistConfig{Store: nothingDenied{}, Entries: 1_000_000, Observer: NopObserver{}, Clock: time.Now})
 		if err != nil {
 			b.Fatal(err)
 		}
 		check := func(token string) {
 			c, err := f.verifier.Verify(token)
 			if err == nil {
-				err = d.Check(b.Context(), c)
+				err = d.Check(b.Context(), &c.Token)
 			}
 			if err != nil {
 				b.Fatal(err)

@@ -25,8 +25,8 @@ type Config struct {
 	SessionIdleLifetime   time.Duration
 	// CompareHash compares a secret with a bcrypt or argon2id hash.
 	CompareHash func(hash, plaintext []byte) (bool, error)
-	// Proofs checks DPoP proofs. Configurations of one node share it, so that a
-	// reload forgets no proof; nil makes one.
+	// Proofs checks DPoP proofs, by Clock. Configurations of one node share it, so
+	// that a reload forgets no proof; nil makes one.
 	Proofs *Proofs
 	// ProofNonces demands that a DPoP proof brings a nonce of this gateway's.
 	ProofNonces bool
@@ -47,9 +47,10 @@ type Issuer struct {
 	cfg      Config
 	state    *State
 	verifier *Verifier
-	clients  map[string]*Client
+	clients  *Directory
 	apis     map[string]*API
-	secrets  *secretChecker
+	auth     *Authenticator
+	proofs   ProofChecker
 }
 
 // NewIssuer makes an Issuer over shared state. Two clients with one tag are an
@@ -58,41 +59,65 @@ func NewIssuer(cfg Config, state *State) (*Issuer, error) {
 	if cfg.Proofs == nil {
 		cfg.Proofs = NewProofs(cfg.Clock)
 	}
-	i := &Issuer{
-		cfg:     cfg,
-		state:   state,
-		clients: make(map[string]*Client, len(cfg.Clients)),
-		apis:    make(map[string]*API, len(cfg.APIs)),
-		secrets: newSecretChecker(cfg.Clients, cfg.CompareHash, cfg.Clock, state.secretWork),
-		verifier: NewVerifier(VerifierConfig{
-			Issuer: cfg.Issuer,
-			Keys:   state.Keys,
-			Cache:  state.Cache,
-			Clock:  cfg.Clock,
-			Own:    state.storeTime(cfg.Clock),
-			Leeway: DefaultLeeway,
-		}),
+	clients, err := NewDirectory(cfg.Clients)
+	if err != nil {
+		return nil, err
 	}
+	i := &Issuer{cfg: cfg, state: state, clients: clients, apis: make(map[string]*API, len(cfg.APIs))}
+	i.verifier = NewVerifier(i.ownTokens())
+	i.proofs = cfg.Proofs
+	if cfg.ProofNonces {
+		i.proofs = NewNonces(cfg.Proofs, state.secrets)
+	}
+	i.auth = NewAuthenticator(AuthenticatorConfig{
+		Issuer:      cfg.Issuer,
+		Clients:     clients,
+		Secrets:     state.Secrets,
+		Assertions:  state.Store,
+		NewAttempt:  state.NewAttempt,
+		CompareHash: cfg.CompareHash,
+		Observer:    cfg.Observer,
+		Clock:       cfg.Clock,
+	})
 	for _, a := range cfg.APIs {
 		i.apis[a.Identifier] = a
-	}
-	tags := make(map[ClientTag]string, len(cfg.Clients))
-	for _, c := range cfg.Clients {
-		c.tag = TagClient(c.ID)
-		if other, taken := tags[c.tag]; taken {
-			return nil, fmt.Errorf("clients %q and %q have the same 64-bit tag: rename one of them", other, c.ID)
-		}
-		tags[c.tag] = c.ID
-		i.clients[c.ID] = c
 	}
 	return i, nil
 }
 
-// Client returns a registered client.
-func (i *Issuer) Client(id string) (*Client, bool) {
-	c, ok := i.clients[id]
-	return c, ok
+// ownTokens says how tokens of this gateway are verified, and whose others are.
+func (i *Issuer) ownTokens(others ...*Foreign) VerifierConfig {
+	return VerifierConfig{
+		Issuer: i.cfg.Issuer,
+		Keys:   i.state.Keys,
+		Cache:  i.state.Cache,
+		Clock:  i.cfg.Clock,
+		Own:    i.state.storeTime(i.cfg.Clock),
+		Leeway: DefaultLeeway,
+		Others: others,
+	}
 }
+
+// Gate makes what a guarded route checks access tokens with, of this gateway and
+// of others. Ready opens what this gateway's need, see NewGate.
+func (i *Issuer) Gate(ready func(context.Context) error, others ...*Foreign) (*Gate, error) {
+	return NewGate(i.ownTokens(others...), i.state.Denylist, ready)
+}
+
+// Config returns what the Issuer was made of.
+func (i *Issuer) Config() Config { return i.cfg }
+
+// Verifier verifies tokens of this gateway.
+func (i *Issuer) Verifier() *Verifier { return i.verifier }
+
+// Client returns a registered client.
+func (i *Issuer) Client(id string) (*Client, bool) { return i.clients.Client(id) }
+
+// Proofs checks the DPoP proofs of this configuration, with a nonce where it demands one.
+func (i *Issuer) Proofs() ProofChecker { return i.proofs }
+
+// Authenticator finds out which client sends a request.
+func (i *Issuer) Authenticator() *Authenticator { return i.auth }
 
 // API returns a configured API by its identifier.
 func (i *Issuer) API(identifier string) (*API, bool) {
@@ -101,7 +126,7 @@ func (i *Issuer) API(identifier string) (*API, bool) {
 }
 
 // Clients returns all clients, in the order of the configuration.
-func (i *Issuer) Clients() []*Client { return i.cfg.Clients }
+func (i *Issuer) Clients() []*Client { return i.clients.All() }
 
 // APIs returns all APIs, in the order of the configuration.
 func (i *Issuer) APIs() []*API { return i.cfg.APIs }
@@ -115,7 +140,7 @@ func (i *Issuer) CheckAccess(ctx context.Context, token string) (*Claims, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := i.state.Denylist.Check(ctx, claims); err != nil {
+	if err := i.state.Denylist.Check(ctx, &claims.Token); err != nil {
 		return nil, err
 	}
 	return claims, nil
@@ -129,23 +154,6 @@ func (i *Issuer) random16() (b [16]byte, err error) {
 		return b, fmt.Errorf("reading randomness: %w", err)
 	}
 	return b, nil
-}
-
-// attempt draws the mark by which a store knows a call that is sent again.
-func (i *Issuer) attempt() (Attempt, error) {
-	b, err := i.random16()
-	copy(b[:], i.state.node[:])
-	return Attempt(b[:8]), err
-}
-
-// decisionTime bounds a store call that decides.
-const decisionTime = 10 * time.Second
-
-// decisive returns the context of a store call that decides. It does not end
-// with the request: what the store has decided must be acted upon and reported,
-// also when the one who asked has hung up.
-func decisive(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), decisionTime)
 }
 
 // noteSecret counts what was made under another secret than the minting one.

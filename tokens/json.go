@@ -281,3 +281,15 @@ func (r *jsonReader) object() (map[string]any, error) {
 		}
 	}
 }
+
+// rawObject reads an object as text.
+func (r *jsonReader) rawObject() ([]byte, error) {
+	if r.decoder.PeekKind() != '{' {
+		return nil, errJSON
+	}
+	raw, err := r.decoder.ReadValue() // refuses repeated members on any level
+	if err != nil {
+		return nil, errJSON
+	}
+	return bytes.Clone(raw), nil
+}

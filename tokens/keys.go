@@ -78,7 +78,8 @@ func NewKeyRing(store KeyStore, observer Observer, clock func() time.Time) *KeyR
 
 // Configure applies settings; the latest win. It does no I/O: call it before
 // Load, and Tick after it when keys for new algorithms must be there at once.
-func (r *KeyRing) Configure(set KeySettings) {
+// It returns the settings before.
+func (r *KeyRing) Configure(set KeySettings) (before KeySettings) {
 	if set.RotateEvery <= 0 {
 		set.RotateEvery = DefaultRotateEvery
 	}
@@ -88,11 +89,12 @@ func (r *KeyRing) Configure(set KeySettings) {
 	// The next key is published within the life of the present one.
 	set.PublishBefore = min(set.PublishBefore, set.RotateEvery/2)
 	set.Algorithms = slices.Clone(set.Algorithms)
-	r.settings.Store(&set)
+	before = *r.settings.Swap(&set)
 	select {
 	case r.configured <- struct{}{}:
 	default:
 	}
+	return before
 }
 
 // Signer returns the key that signs with alg now.
@@ -106,6 +108,10 @@ func (r *KeyRing) Signer(alg jose.Algorithm) (*jose.PrivateKey, error) {
 // now is the store's time, as all nodes on it see it.
 func (r *KeyRing) now() time.Time { return r.clock().Add(time.Duration(r.ahead.Load())) }
 
+// Ahead returns by how much the store's clock is ahead of this node's, as the
+// last Load has found.
+func (r *KeyRing) Ahead() time.Duration { return time.Duration(r.ahead.Load()) }
+
 // wakeEvery bounds how often unknown key IDs, which anybody can send, make the
 // ring ask the store.
 const wakeEvery = 5 * time.Second
@@ -118,13 +124,13 @@ func (r *KeyRing) Verifier(kid string) *jose.PublicKey {
 	}
 	now, last := r.clock().UnixNano(), r.woken.Load()
 	if now-last >= int64(wakeEvery) && r.woken.CompareAndSwap(last, now) {
-		r.look()
+		r.Look()
 	}
 	return nil
 }
 
-// look makes Run ask the store soon.
-func (r *KeyRing) look() {
+// Look makes Run ask the store soon: another node may have changed the keys.
+func (r *KeyRing) Look() {
 	select {
 	case r.wake <- struct{}{}:
 	default:

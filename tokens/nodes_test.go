@@ -361,9 +361,9 @@ func TestMissesShareRoundTrips(t *testing.T) {
 	options := onServer(server, t)
 	options.PoolSize = 100
 	a := newNode(t, options, neverLag)
-	claims := make([]*tokens.Claims, 2000)
+	claims := make([]*tokens.Token, 2000)
 	for i := range claims {
-		claims[i] = &tokens.Claims{User: tokens.TagSubject(fmt.Sprint("local|", i)), IssuedAt: time.Now()}
+		claims[i] = &tokens.Token{User: tokens.TagSubject(fmt.Sprint("local|", i)), IssuedAt: time.Now()}
 	}
 	before := commands(server)["evalsha"]
 	calls := a.called()["denials"]

@@ -47,3 +47,6 @@ func CheckParams(params map[string][]string) error {
 
 // fits reports whether a parameter is not longer than it may be.
 func fits(name, value string) bool { return len(value) <= paramLimits[name] }
+
+// MaxTokenBytes is the longest token that is looked at.
+const MaxTokenBytes = 8 << 10

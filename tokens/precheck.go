@@ -5,9 +5,6 @@ import (
 	"strings"
 )
 
-// MaxTokenBytes is the longest token that is looked at.
-const MaxTokenBytes = 8 << 10
-
 // compact is a compact JWS whose form has been checked, and nothing else.
 type compact struct {
 	header    joseHeader
@@ -20,6 +17,9 @@ type compact struct {
 type joseHeader struct {
 	alg, kid, typ string
 }
+
+// errMalformed refuses what has not the form of a token. It is shared, and not to be changed.
+var errMalformed = badToken(ReasonMalformed)
 
 // strict refuses non-zero trailing bits, so that a token has one spelling.
 var strict = base64.RawURLEncoding.Strict()

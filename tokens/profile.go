@@ -103,3 +103,15 @@ func parseProfile(record []byte) (*Profile, error) {
 	}
 	return p, nil
 }
+
+// subjectOf returns whom a profile is about, "" for none that can be read.
+func subjectOf(profile []byte) string {
+	if profile == nil {
+		return ""
+	}
+	p, err := parseProfile(profile)
+	if err != nil {
+		return ""
+	}
+	return p.Subject
+}

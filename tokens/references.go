@@ -1,7 +1,6 @@
 package tokens
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"strings"
 )
@@ -145,13 +144,4 @@ func readBound(b []byte) (c Confirmation, ok bool) {
 	}
 	whole := len(rest) == 0 && flags&^(boundToKey|boundToCertificate) == 0
 	return c, whole && (flags&boundToKey != 0) == !c.Key.IsZero() && (flags&boundToCertificate != 0) == !c.Certificate.IsZero()
-}
-
-// decode reads base64url of exactly size bytes, in its one canonical spelling.
-func decode(text string, size int) ([]byte, bool) {
-	if len(text) != base64.RawURLEncoding.EncodedLen(size) || strings.ContainsAny(text, "\r\n") {
-		return nil, false
-	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	return b, err == nil
 }

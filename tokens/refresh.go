@@ -18,7 +18,7 @@ func (i *Issuer) refresh(ctx context.Context, c *Client, r TokenRequest) (*Token
 	switch {
 	case !ok:
 		return nil, refuse(InvalidGrant, ReasonBadMAC, deadRefreshToken)
-	case t.client != c.tag:
+	case t.client != c.Tag():
 		return nil, refuse(InvalidGrant, ReasonClientMismatch, deadRefreshToken)
 	}
 	i.noteSecret(ctx, secret)
@@ -137,14 +137,11 @@ func (i *Issuer) refreshable(c *Client, audience string) bool {
 
 // rotate lets the store decide about the presented generation.
 func (i *Issuer) rotate(ctx context.Context, c *Client, t refreshToken, p *UnansweredRequest) (RotateResult, error) {
-	marks, err := i.state.Denylist.marksOf(ctx, c.tag)
+	marks, err := i.state.Denylist.marksOf(ctx, c.Tag())
 	if err != nil {
 		return RotateResult{}, err
 	}
-	attempt, err := i.attempt()
-	if err != nil {
-		return RotateResult{}, err
-	}
+	attempt := i.state.NewAttempt()
 	call, done := decisive(ctx)
 	defer done()
 	if err := i.state.owed.settle(call, presentation{p.Family, p.Presented}); err != nil {
@@ -152,7 +149,7 @@ func (i *Issuer) rotate(ctx context.Context, c *Client, t refreshToken, p *Unans
 	}
 	p.Attempts = []Attempt{attempt}
 	res, err := i.state.Store.Rotate(call, RotateRequest{
-		User: t.user, Family: t.family.ID(), Client: c.tag, Grant: t.grant, Presented: t.generation,
+		User: t.user, Family: t.family.ID(), Client: c.Tag(), Grant: t.grant, Presented: t.generation,
 		Rotation: c.Refresh.Rotation, Leeway: c.Refresh.Leeway, Settle: c.Refresh.settle(),
 		Lifetime: c.Refresh.Lifetime, IdleLifetime: c.Refresh.IdleLifetime,
 		BegunAfter: marks.client, Fingerprint: i.cfg.Accounts.Fingerprint(t.user),
@@ -222,11 +219,11 @@ func (i *Issuer) noteRefresh(ctx context.Context, e Event, res RotateResult, rea
 	case res.Outcome == RotateHealed:
 		h.Kind = HistoryHealed
 	}
-	i.note(ctx, e.Family, h)
+	i.state.History.Note(ctx, e.Family, h)
 }
 
 // refreshText writes the current refresh token of a family.
 func (i *Issuer) refreshText(c *Client, user UserTag, key FamilyKey, f Family, bound Confirmation) string {
-	t := refreshToken{user: user, family: key, client: c.tag, grant: f.Grant, generation: f.Generation, bound: bound}
+	t := refreshToken{user: user, family: key, client: c.Tag(), grant: f.Grant, generation: f.Generation, bound: bound}
 	return t.text(i.state.secrets())
 }

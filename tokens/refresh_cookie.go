@@ -45,7 +45,7 @@ func (i *Issuer) RefreshByCookie(ctx context.Context, c *Client, r TokenRequest)
 // other users are left alone.
 func (i *Issuer) EndCookie(ctx context.Context, c *Client, value string, only *UserTag) (ours bool, err error) {
 	t, _, ok := parseRefreshToken(i.state.secrets(), value)
-	if !ok || t.client != c.tag || only != nil && t.user != *only {
+	if !ok || t.client != c.Tag() || only != nil && t.user != *only {
 		return false, nil
 	}
 	return true, i.EndGrant(ctx, t.user, t.family.ID(), c.ID)
@@ -55,19 +55,8 @@ func (i *Issuer) EndCookie(ctx context.Context, c *Client, value string, only *U
 // browser. A cookie that is not this client's is left alone.
 func (i *Issuer) ReplaceCookie(ctx context.Context, c *Client, value string) error {
 	t, _, ok := parseRefreshToken(i.state.secrets(), value)
-	if !ok || t.client != c.tag {
+	if !ok || t.client != c.Tag() {
 		return nil
 	}
 	return i.endGrant(ctx, t.user, t.family.ID(), c.ID, EndedByNext)
-}
-
-// ends returns when a family ends unless it is used before; zero for never.
-func (f Family) ends() time.Time { return earlier(f.Expires, f.IdleExpires) }
-
-// settle returns how old a client's refresh token must be to be rotated.
-func (p RefreshPolicy) settle() time.Duration {
-	if p.Cookie {
-		return p.Leeway
-	}
-	return 0
 }

@@ -207,7 +207,7 @@ func TestSlowHashesAreComputedOnce(t *testing.T) {
 	})
 	cost := func(id, secret string) int64 {
 		before := computed.Load()
-		_, _ = g.AuthenticateClient(t.Context(), tokens.Credentials{ClientID: id, Secret: secret, Method: tokens.AuthPost})
+		_, _ = g.Authenticator().Authenticate(t.Context(), tokens.Credentials{ClientID: id, Secret: secret, Method: tokens.AuthPost})
 		return computed.Load() - before
 	}
 	cost("web", "new")

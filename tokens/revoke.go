@@ -13,7 +13,7 @@ import (
 func (i *Issuer) Revoke(ctx context.Context, c *Client, token string) error {
 	if t, secret, ok := parseRefreshToken(i.state.secrets(), token); ok {
 		i.noteSecret(ctx, secret)
-		if t.client != c.tag {
+		if t.client != c.Tag() {
 			return nil
 		}
 		return i.EndGrant(ctx, t.user, t.family.ID(), c.ID)
@@ -22,7 +22,7 @@ func (i *Issuer) Revoke(ctx context.Context, c *Client, token string) error {
 	if err != nil || claims.ClientID != c.ID || !claims.HasTokenID {
 		return nil //nolint:nilerr // an invalid token is as good as revoked (RFC 7009 §2.2)
 	}
-	isNew, err := i.denyToken(ctx, claims.User, claims.TokenID, claims.Expiry.Add(DefaultLeeway))
+	isNew, err := i.state.DenyToken(ctx, claims.User, claims.TokenID, claims.Expiry.Add(DefaultLeeway))
 	if isNew {
 		i.observe(ctx, Event{Kind: EventRevoked, Outcome: "access_token", Client: c.ID, Subject: claims.Subject, User: claims.User})
 	}
@@ -50,7 +50,7 @@ type Introspection struct {
 // its APIs. It asks the store, not a cache. See RFC 7662 §2 and §4.
 func (i *Issuer) Introspect(ctx context.Context, c *Client, token string) (*Introspection, error) {
 	if !c.Confidential() {
-		return nil, i.badClient(ctx, c, ReasonBadMethod, nil)
+		return nil, i.auth.Refuse(ctx, c, ReasonBadMethod, nil)
 	}
 	if t, _, ok := parseRefreshToken(i.state.secrets(), token); ok {
 		return i.introspectRefresh(ctx, c, t)
@@ -64,7 +64,7 @@ func (i *Issuer) Introspect(ctx context.Context, c *Client, token string) (*Intr
 	if !theirs {
 		return &Introspection{}, nil
 	}
-	if err := i.state.Denylist.CheckStore(ctx, claims); err != nil {
+	if err := i.state.Denylist.CheckStore(ctx, &claims.Token); err != nil {
 		if AsError(err).Code == InvalidToken {
 			return &Introspection{}, nil
 		}
@@ -87,14 +87,14 @@ func (i *Issuer) Introspect(ctx context.Context, c *Client, token string) (*Intr
 
 // introspectRefresh tells a client about its own refresh token.
 func (i *Issuer) introspectRefresh(ctx context.Context, c *Client, t refreshToken) (*Introspection, error) {
-	if t.client != c.tag {
+	if t.client != c.Tag() {
 		return &Introspection{}, nil
 	}
 	f, lives, err := i.state.Store.LiveFamily(ctx, t.user, t.family.ID())
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	watermark, err := i.state.Denylist.ClientWatermark(ctx, c.tag)
+	watermark, err := i.state.Denylist.ClientWatermark(ctx, c.Tag())
 	if err != nil {
 		return nil, err
 	}
@@ -120,4 +120,22 @@ func unixOrZero(t time.Time) int64 {
 		return 0
 	}
 	return t.Unix()
+}
+
+// EndGrant ends one family of a user and denies its access tokens. by says who
+// ends it: a client_id, or "" for the operator.
+func (i *Issuer) EndGrant(ctx context.Context, user UserTag, id FamilyID, by string) error {
+	who := EndedByOperator
+	if by != "" {
+		who = EndedByClient
+	}
+	return i.endGrant(ctx, user, id, by, who)
+}
+
+func (i *Issuer) endGrant(ctx context.Context, user UserTag, id FamilyID, client, who string) error {
+	res, err := i.state.End(ctx, EndRequest{User: user, Scope: EndFamily, Family: id}, who)
+	if err == nil && res.New {
+		i.observe(ctx, Event{Kind: EventRevoked, Outcome: "refresh_token", Client: client, User: user, Family: id})
+	}
+	return err
 }

@@ -19,12 +19,12 @@ type secretChecker struct {
 	decoy   string // a slow hash of the configuration, if it has one
 	most    int    // slow hashes of one client
 	clock   func() time.Time
-	shared  *secretWork
+	shared  *SecretMemory
 }
 
-// secretWork is what the configurations over one State share: a reload neither
+// SecretMemory is what the configurations over one State share: a reload neither
 // forgets what matched nor opens another queue.
-type secretWork struct {
+type SecretMemory struct {
 	limit  *secretLimit
 	hashes *HashQueue
 	key    [32]byte
@@ -33,13 +33,14 @@ type secretWork struct {
 	matched map[string][sha256.Size]byte // by hash
 }
 
-func newSecretWork(hashes *HashQueue) *secretWork {
-	w := &secretWork{limit: newSecretLimit(), hashes: hashes, matched: make(map[string][sha256.Size]byte)}
+// NewSecretMemory makes one whose slow hashes wait in a queue.
+func NewSecretMemory(hashes *HashQueue) *SecretMemory {
+	w := &SecretMemory{limit: newSecretLimit(), hashes: hashes, matched: make(map[string][sha256.Size]byte)}
 	_, _ = rand.Read(w.key[:]) // never fails
 	return w
 }
 
-func newSecretChecker(clients []*Client, compare func(hash, plaintext []byte) (bool, error), clock func() time.Time, shared *secretWork) *secretChecker {
+func newSecretChecker(clients []*Client, compare func(hash, plaintext []byte) (bool, error), clock func() time.Time, shared *SecretMemory) *secretChecker {
 	s := &secretChecker{compare: compare, clock: clock, shared: shared}
 	for _, c := range clients {
 		slow := 0
@@ -141,20 +142,20 @@ func (s *secretChecker) compareSlow(ctx context.Context, hash string, shown show
 	return ok, err
 }
 
-func (w *secretWork) digest(secret string) [sha256.Size]byte {
+func (w *SecretMemory) digest(secret string) [sha256.Size]byte {
 	m := hmac.New(sha256.New, w.key[:])
 	m.Write([]byte(secret))
 	return [sha256.Size]byte(m.Sum(nil))
 }
 
-func (w *secretWork) remembers(hash string, digest [sha256.Size]byte) bool {
+func (w *SecretMemory) remembers(hash string, digest [sha256.Size]byte) bool {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	held, ok := w.matched[hash]
 	return ok && hmac.Equal(held[:], digest[:])
 }
 
-func (w *secretWork) remember(hash string, digest [sha256.Size]byte) {
+func (w *SecretMemory) remember(hash string, digest [sha256.Size]byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.matched[hash] = digest

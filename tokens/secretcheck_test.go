@@ -22,7 +22,7 @@ func TestSecretsShareTheQueue(t *testing.T) {
 			time.Sleep(time.Second)
 			computed.Add(1)
 			return string(secret) == "right", nil
-		}, time.Now, newSecretWork(NewHashQueue(1)))
+		}, time.Now, NewSecretMemory(NewHashQueue(1)))
 		var wg sync.WaitGroup
 		var busy, refused, ok atomic.Int64
 		for i := range 100 {

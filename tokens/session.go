@@ -74,7 +74,7 @@ func (i *Issuer) endReplaced(ctx context.Context, cookie string, user UserTag) (
 	if ref.user == user {
 		return id, nil
 	}
-	_, err := i.end(ctx, EndRequest{User: ref.user, Scope: EndSessionOnly, Session: id}, EndedBySignOut)
+	_, err := i.state.End(ctx, EndRequest{User: ref.user, Scope: EndSessionOnly, Session: id}, EndedBySignOut)
 	return SessionID{}, err
 }
 
@@ -147,55 +147,9 @@ func (i *Issuer) SignOutHint(ctx context.Context, h *LogoutHint) error {
 }
 
 func (i *Issuer) signOut(ctx context.Context, user UserTag, session SessionID) error {
-	res, err := i.end(ctx, EndRequest{User: user, Scope: EndSession, Session: session}, EndedBySignOut)
+	res, err := i.state.End(ctx, EndRequest{User: user, Scope: EndSession, Session: session}, EndedBySignOut)
 	if err == nil && res.New {
 		i.observe(ctx, Event{Kind: EventLogout, Outcome: "ok", User: user})
 	}
 	return err
-}
-
-// end asks the store to end something of a user and tells all nodes. by goes
-// into the histories of the families that end. What this node has ended and told
-// within the last second is not ended once more: the result is not New then.
-func (i *Issuer) end(ctx context.Context, r EndRequest, by string) (EndResult, error) {
-	key, lasts := endKeyOf(r)
-	if lasts && i.state.ends.recently(key, i.cfg.Clock()) {
-		return EndResult{}, nil
-	}
-	attempt, err := i.attempt()
-	if err != nil {
-		return EndResult{}, err
-	}
-	r.Attempt = attempt
-	r.DenyFor = i.state.DenyFor()
-	ctx, done := decisive(ctx)
-	defer done()
-	res, err := i.state.Store.End(ctx, r)
-	for _, id := range res.Families {
-		i.note(ctx, id, HistoryEntry{Kind: HistoryEnded, By: by, User: r.User})
-	}
-	if err := i.state.Denylist.Settle(ctx, r.User, r.Scope != EndSessionOnly, err); err != nil {
-		return res, err
-	}
-	if lasts {
-		i.state.ends.add(key, i.cfg.Clock())
-	}
-	return res, nil
-}
-
-// denyToken denies one access token and tells all nodes, unless this one has done
-// so within the last second. New is false then.
-func (i *Issuer) denyToken(ctx context.Context, user UserTag, id TokenID, until time.Time) (isNew bool, err error) {
-	key := endKey{user: user, kind: DenyToken, id: id}
-	if i.state.ends.recently(key, i.cfg.Clock()) {
-		return false, nil
-	}
-	ctx, done := decisive(ctx)
-	defer done()
-	err = i.state.Store.DenyToken(ctx, user, id, until)
-	if err := i.state.Denylist.Settle(ctx, user, true, err); err != nil {
-		return false, err
-	}
-	i.state.ends.add(key, i.cfg.Clock())
-	return true, nil
 }

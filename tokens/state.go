@@ -22,28 +22,28 @@ type State struct {
 	Denylist *Denylist
 	Cache    *Cache
 	Hashes   *HashQueue
+	History  *HistoryRecorder // of families
+	Secrets  *SecretMemory    // of clients
 
-	grants     *grantCache
-	ends       recentEnds
-	history    *historian
-	secretWork *secretWork
-	node       NodeMark
-	owed       *owedAnswers
-	attempts   keptAttempts
-	settings   atomic.Pointer[Settings]
-	observer   Observer
-	clock      func() time.Time
-	opened     atomic.Bool
-	lost       atomic.Pointer[error] // why the store, which was open, can't be used any more; nil for no reason
-	bornAt     atomic.Int64          // milliseconds since 1970; 0 while not known
-	health     atomic.Pointer[Health]
-	skew       atomic.Int64 // nanoseconds that our clock is ahead of the store's; 0 for little
-	tries      singleflight.Group
-	opening    sync.Mutex
-	closed     bool
-	denyFor    atomic.Int64 // nanoseconds
-	stop       context.CancelFunc
-	running    sync.WaitGroup
+	grants   *grantCache
+	ends     recentEnds
+	node     NodeMark
+	owed     *owedAnswers
+	attempts keptAttempts
+	settings atomic.Pointer[Settings]
+	observer Observer
+	clock    func() time.Time
+	opened   atomic.Bool
+	lost     atomic.Pointer[error] // why the store, which was open, can't be used any more; nil for no reason
+	bornAt   atomic.Int64          // milliseconds since 1970; 0 while not known
+	health   atomic.Pointer[Health]
+	skew     atomic.Int64 // nanoseconds that our clock is ahead of the store's; 0 for little
+	tries    singleflight.Group
+	opening  sync.Mutex
+	closed   bool
+	denyFor  atomic.Int64 // nanoseconds
+	stop     context.CancelFunc
+	running  sync.WaitGroup
 }
 
 // Settings are the parts of a configuration that act on the shared State. The
@@ -77,7 +77,10 @@ func NewState(c StateConfig) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	denylist, err := newDenylist(c.Store, c.DenylistEntries, c.Observer, c.Clock)
+	keys := NewKeyRing(c.Store, c.Observer, c.Clock)
+	denylist, err := NewDenylist(DenylistConfig{
+		Store: c.Store, Entries: c.DenylistEntries, Observer: c.Observer, Clock: c.Clock, KeysChanged: keys.Look,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -85,22 +88,20 @@ func NewState(c StateConfig) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys := NewKeyRing(c.Store, c.Observer, c.Clock)
-	denylist.keysChanged = keys.look
 	hashes := NewHashQueue(0)
 	s := &State{
-		Store:      c.Store,
-		Keys:       keys,
-		Denylist:   denylist,
-		Cache:      cache,
-		Hashes:     hashes,
-		grants:     newGrantCache(c.Store, c.Clock),
-		history:    newHistorian(c.Store),
-		secretWork: newSecretWork(hashes),
-		node:       node,
-		owed:       newOwedAnswers(c.Store),
-		observer:   c.Observer,
-		clock:      c.Clock,
+		Store:    c.Store,
+		Keys:     keys,
+		Denylist: denylist,
+		Cache:    cache,
+		Hashes:   hashes,
+		History:  NewHistoryRecorder(c.Store, c.Clock),
+		Secrets:  NewSecretMemory(hashes),
+		grants:   newGrantCache(c.Store, c.Clock),
+		node:     node,
+		owed:     newOwedAnswers(c.Store),
+		observer: c.Observer,
+		clock:    c.Clock,
 	}
 	s.health.Store(&Health{Trouble: TroubleStore, Cause: errNotOpened, Since: c.Clock()})
 	return s, nil
@@ -124,7 +125,7 @@ func (s *State) Configure(ctx context.Context, set Settings) error {
 		}
 	}
 	s.settings.Store(&set)
-	s.Denylist.limits.Store(&denylistLimits{maxLag: set.MaxLag, allowStale: set.AllowStale})
+	s.Denylist.Configure(set.MaxLag, set.AllowStale)
 	return nil
 }
 
@@ -173,9 +174,9 @@ func (s *State) open(ctx context.Context) error {
 	watch := &heartbeat{state: s}
 	living, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
-	s.begin(living, "denylist", s.Denylist.run)
-	s.begin(living, "feed", s.Denylist.follow)
-	s.begin(living, "history", s.history.run)
+	s.begin(living, "denylist", s.Denylist.Run)
+	s.begin(living, "feed", s.Denylist.Follow)
+	s.begin(living, "history", s.History.Run)
 	s.begin(living, "heartbeat", watch.run)
 	s.begin(living, "unanswered", s.owed.run)
 	s.begin(living, "signing_keys", s.Keys.Run)
@@ -197,13 +198,12 @@ func (s *State) load(ctx context.Context, set *Settings) error {
 	keys.Secrets = set.Secrets
 	keys.KeepFor = max(keys.KeepFor, denyFor) // ID tokens may live longer
 	keys.LookEvery = set.MaxLag / 2
-	before := s.Keys.settings.Load()
-	s.Keys.Configure(keys)
+	before := s.Keys.Configure(keys)
 	if err := s.Keys.Load(ctx); err != nil {
-		s.Keys.settings.Store(before)
+		s.Keys.Configure(before)
 		return errors.Join(err, s.takeBack(ctx, res))
 	}
-	s.correct(-time.Duration(s.Keys.ahead.Load()))
+	s.correct(-s.Keys.Ahead())
 	s.denyFor.Store(int64(denyFor))
 	s.adoptBirth(ctx, res.Born)
 	if res.New && set.StoreExpected && !s.opened.Load() {
@@ -231,13 +231,6 @@ func (s *State) begin(ctx context.Context, name string, work func(context.Contex
 // recovered reports the panics of some work.
 func (s *State) recovered(work string) background.Report { return reportRecovered(s.observer, work) }
 
-// reportRecovered reports panics that were caught in background work.
-func reportRecovered(o Observer, work string) background.Report {
-	return func(err error) {
-		o.Happened(context.Background(), Event{Kind: EventBackgroundRecovered, Outcome: work, Cause: err})
-	}
-}
-
 // Close stops the background work and closes the store.
 func (s *State) Close() error {
 	s.opening.Lock()
@@ -249,7 +242,7 @@ func (s *State) Close() error {
 		s.running.Wait() // not under the lock, which the heartbeat may want
 		s.leave()
 	}
-	s.Denylist.cache.Close()
+	s.Denylist.Close()
 	s.Cache.Close()
 	return s.Store.Close()
 }
@@ -268,8 +261,13 @@ func (s *State) storeNow() time.Time {
 	return s.clock().Add(-s.health.Load().ClockSkew).Truncate(time.Millisecond)
 }
 
-// secrets returns the configured secrets.
-func (s *State) secrets() *Secrets { return s.settings.Load().Secrets }
+// secrets returns the configured secrets, nil before Configure.
+func (s *State) secrets() *Secrets {
+	if set := s.settings.Load(); set != nil {
+		return set.Secrets
+	}
+	return nil
+}
 
 // DenyFor returns how long a denylist entry must live: as long as the longest
 // access token ever issued over this store, and the clocks' leeway.

@@ -101,3 +101,10 @@ type ClientEnd struct {
 	// end, a second one reaches it.
 	Late time.Duration
 }
+
+// Everyone is the client whose watermark holds for all: an operator's "all that
+// was begun or issued until now is over". See Denials.EndClient.
+var Everyone ClientTag
+
+// none reports whether nothing is denied.
+func (u *UserDenials) none() bool { return u.Before.IsZero() && len(u.Entries) == 0 }

@@ -45,3 +45,7 @@ type Beat struct {
 	// no reason. It names the fix.
 	Unsafe error
 }
+
+// beatEvery is how often a node asks how the store is. Together with the time
+// that an answer takes it bounds how long an emptied store goes unnoticed.
+const beatEvery = time.Second

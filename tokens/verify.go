@@ -6,13 +6,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
-// DefaultLeeway is how far clocks may differ. RFC 7519 §4.1.4 allows "no more
-// than a few minutes"; the FAPI 2.0 conformance suite wants tokens from 10 s ahead accepted.
-const DefaultLeeway = 10 * time.Second
-
-// MaxLeeway is the most that NewVerifier takes.
-const MaxLeeway = time.Minute
-
 // The typ of an access token (RFC 9068 §2.1) and of an ID token.
 const (
 	TypeAccessToken = "at+jwt"
@@ -22,7 +15,6 @@ const (
 // The refusals of a Verifier, made once: they are on the hot path. The public
 // text is the same for all, so that nobody learns which check failed.
 var (
-	errMalformed    = badToken(ReasonMalformed)
 	errWrongType    = badToken(ReasonWrongType)
 	errUnknownKey   = badToken(ReasonUnknownKey)
 	errBadSignature = badToken(ReasonBadSignature)
@@ -31,10 +23,6 @@ var (
 	errExpired      = badToken(ReasonExpired)
 	errNotYetValid  = badToken(ReasonNotYetValid)
 )
-
-func badToken(reason Reason) *Error {
-	return refuse(InvalidToken, reason, "The access token is invalid or has expired.")
-}
 
 // keySource finds the key of one issuer, or nil. It gives the same pointer as
 // long as the key is the same.

@@ -30,6 +30,7 @@ const (
 // client that has users. Its configuration can be changed, as a reload does.
 type core struct {
 	*tokens.Issuer
+	*tokens.Operator
 	t      *testing.T
 	h      Harness
 	state  *tokens.State
@@ -118,6 +119,7 @@ func (c *core) reload(change ...func(*tokens.RefreshPolicy)) {
 	apply(&client.Refresh, change)
 	c.cfg.Clients = []*tokens.Client{&client}
 	c.Issuer = must(tokens.NewIssuer(c.cfg, c.state))(c.t)
+	c.Operator = tokens.NewOperator(c.Issuer, c.state)
 }
 
 func (c *core) client() *tokens.Client {

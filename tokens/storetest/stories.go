@@ -42,7 +42,7 @@ func (c *core) story(id tokens.FamilyID, lines ...string) []tokens.HistoryEntry 
 	var entries []tokens.HistoryEntry
 	var got string
 	for begun := time.Now(); time.Since(begun) < 10*time.Second; {
-		entries = must(c.History(c.t.Context(), id))(c.t)[0]
+		entries = must(c.state.History.Of(c.t.Context(), id))(c.t)[0]
 		read := make([]string, len(entries))
 		for i, e := range entries {
 			read[i] = strings.TrimSpace(fmt.Sprint(e.Kind, " ", e.By, " ", e.Address, " ", e.Device, " ", e.Request))
@@ -182,7 +182,7 @@ func storyOfStrangers(c *core) {
 		c.t.Error("bob has signed alice out")
 	}
 	c.refresh(access.RefreshToken)
-	for _, e := range must(c.History(ctx, id))(c.t)[0] {
+	for _, e := range must(c.state.History.Of(ctx, id))(c.t)[0] {
 		if e.Kind == tokens.HistoryEnded {
 			c.t.Errorf("alice's history says %+v", e)
 		}
