@@ -337,3 +337,31 @@ func (i *Issuer) createFamily(ctx context.Context, c *Client, user UserTag, key 
 	i.state.History.Note(ctx, key.ID(), HistoryEntry{Kind: HistoryBegun, Client: c.ID, User: user, Address: body.Address, Device: body.Device})
 	return res, nil
 }
+
+// waited is the key in a context of how long an exchange has waited for another one.
+type waited struct{}
+
+// waitedFor returns how long an exchange of a code has waited for another one of it.
+func waitedFor(ctx context.Context) time.Duration {
+	d, _ := ctx.Value(waited{}).(time.Duration)
+	return d
+}
+
+// tryCode runs one exchange of a code, all of it by one attempt: the one before,
+// where that was not answered.
+func (i *Issuer) tryCode(ctx context.Context, ref reference, exchange func(context.Context, Attempt) (*TokenResponse, error)) (*TokenResponse, error) {
+	id, came := CodeKey(ref.key).ID(), i.cfg.Clock()
+	attempt, again, err := i.state.attempts.begin(ctx, id)
+	if err != nil {
+		return nil, unavailable(fmt.Errorf("waiting for another exchange of the code: %w", err))
+	}
+	defer i.state.attempts.end(id)
+	if !again {
+		attempt = i.state.NewAttempt()
+	}
+	res, err := exchange(context.WithValue(ctx, waited{}, i.cfg.Clock().Sub(came)), attempt)
+	if withoutAnswer(ctx, err) {
+		i.state.attempts.keep(id, attempt, i.cfg.Clock())
+	}
+	return res, err
+}

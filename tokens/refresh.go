@@ -144,7 +144,7 @@ func (i *Issuer) rotate(ctx context.Context, c *Client, t refreshToken, p *Unans
 	attempt := i.state.NewAttempt()
 	call, done := decisive(ctx)
 	defer done()
-	if err := i.state.owed.settle(call, presentation{p.Family, p.Presented}); err != nil {
+	if err := i.state.owed.settle(call, p.Family, p.Presented); err != nil {
 		return RotateResult{}, unavailable(err)
 	}
 	p.Attempts = []Attempt{attempt}

@@ -69,7 +69,8 @@ func (o *owedAnswers) add(r UnansweredRequest) {
 
 // settle tells the store of one presentation, if there is something to tell.
 // Whoever presents the same again waits for that.
-func (o *owedAnswers) settle(ctx context.Context, key presentation) error {
+func (o *owedAnswers) settle(ctx context.Context, family FamilyID, presented uint32) error {
+	key := presentation{family, presented}
 	o.mu.Lock()
 	owed := o.owed[key]
 	if owed == nil {
@@ -145,7 +146,7 @@ func (o *owedAnswers) settleAll(ctx context.Context) bool {
 	failed := 0
 	for _, key := range o.keys() {
 		call, cancel := context.WithTimeout(ctx, settleTime)
-		err := o.settle(call, key)
+		err := o.settle(call, key.family, key.generation)
 		cancel()
 		if err == nil {
 			failed = 0

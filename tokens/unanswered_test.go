@@ -123,14 +123,14 @@ func TestOwedAnswers(t *testing.T) {
 	ask := func(family, attempt byte) UnansweredRequest {
 		return UnansweredRequest{Family: FamilyID{family}, Presented: 1, Attempts: []Attempt{{attempt}}, Asked: now}
 	}
-	if err := o.settle(t.Context(), presentation{FamilyID{1}, 1}); err != nil || !o.settled() {
+	if err := o.settle(t.Context(), FamilyID{1}, 1); err != nil || !o.settled() {
 		t.Fatalf("nothing is owed: %v", err)
 	}
 	o.add(ask(1, 1))
 	now = now.Add(time.Second)
 	o.add(ask(1, 2))
 	o.add(ask(2, 3))
-	if err := o.settle(t.Context(), presentation{FamilyID{1}, 1}); err == nil || o.settleAll(t.Context()) {
+	if err := o.settle(t.Context(), FamilyID{1}, 1); err == nil || o.settleAll(t.Context()) {
 		t.Error("a store that is away was told")
 	}
 	if o.settled() {
