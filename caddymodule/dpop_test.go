@@ -13,11 +13,11 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/tokens/dpoptest"
+	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
 // tokenWith posts to the token endpoint with a proof, and with its nonce when one is asked for.
-func (g *gateway) tokenWith(key *dpoptest.Key, form url.Values) tokenAnswer {
+func (g *gateway) tokenWith(key *tokenstest.DPoPKey, form url.Values) tokenAnswer {
 	g.t.Helper()
 	target := g.url("/oauth/token")
 	resp, body := g.do(g.request(target, form, "Dpop", key.Proof("POST", target, "")))
@@ -28,7 +28,7 @@ func (g *gateway) tokenWith(key *dpoptest.Key, form url.Values) tokenAnswer {
 }
 
 // machineWith returns a bound access token of the machine client.
-func (g *gateway) machineWith(key *dpoptest.Key) string {
+func (g *gateway) machineWith(key *tokenstest.DPoPKey) string {
 	g.t.Helper()
 	answer := g.tokenWith(key, url.Values{
 		"grant_type": {"client_credentials"}, "client_id": {"worker"}, "client_secret": {g.Machine}, "audience": {testAPI},
@@ -40,7 +40,7 @@ func (g *gateway) machineWith(key *dpoptest.Key) string {
 }
 
 // callWith calls the guarded API with a bound token and a proof for target.
-func (g *gateway) callWith(key *dpoptest.Key, token, path, target string, headers ...string) reply {
+func (g *gateway) callWith(key *tokenstest.DPoPKey, token, path, target string, headers ...string) reply {
 	g.t.Helper()
 	resp, _ := g.do(g.request(g.API+path, nil, append([]string{"Authorization", "DPoP " + token, "Dpop", key.Proof("GET", target, token)}, headers...)...))
 	return resp
@@ -49,7 +49,7 @@ func (g *gateway) callWith(key *dpoptest.Key, token, path, target string, header
 // JWT-53, JWT-54 through a real Caddy: the URL of a request is the one that
 // the client has sent it to.
 func TestDPoPThroughCaddy(t *testing.T) {
-	key, thief := dpoptest.New(t, time.Now), dpoptest.New(t, time.Now)
+	key, thief := tokenstest.NewDPoPKey(t, time.Now), tokenstest.NewDPoPKey(t, time.Now)
 	guard := func(options string) string {
 		return "rewrite /old/* /new{uri}\nbearer_auth {\n\taudience https://api.example.com\n\t" + options + "\n}\nreverse_proxy UPSTREAM"
 	}
@@ -113,7 +113,7 @@ func TestDPoPThroughCaddy(t *testing.T) {
 // TOK-27 through a real Caddy, at both places.
 func TestDPoPNonceThroughCaddy(t *testing.T) {
 	g := startGateway(t, gatewayOptions{OAuth: "dpop {\n\trequire_nonce\n}", Client: "dpop required"})
-	key := dpoptest.New(t, time.Now)
+	key := tokenstest.NewDPoPKey(t, time.Now)
 	token := g.machineWith(key)
 	resp := g.callWith(key, token, "/orders", g.API+"/orders")
 	nonce := resp.Header.Get("DPoP-Nonce")
@@ -135,7 +135,7 @@ func TestDPoPThroughTwoGuards(t *testing.T) {
 	const guards = "bearer_auth {\n\taudience https://api.example.com\n}\nbearer_auth /admin/* {\n\taudience https://api.example.com\n\tdpop required\n}\nreverse_proxy UPSTREAM"
 	for name, options := range map[string]string{"plain": "", "nonces": "dpop {\n\trequire_nonce\n}"} {
 		t.Run(name, func(t *testing.T) {
-			g, key := startGateway(t, gatewayOptions{OAuth: options, API: guards}), dpoptest.New(t, time.Now)
+			g, key := startGateway(t, gatewayOptions{OAuth: options, API: guards}), tokenstest.NewDPoPKey(t, time.Now)
 			token, target := g.machineWith(key), g.API+"/admin/users"
 			resp := g.callWith(key, token, "/admin/users", target)
 			if nonce := resp.Header.Get("DPoP-Nonce"); nonce != "" {
@@ -159,7 +159,7 @@ func TestDPoPThroughTwoGuards(t *testing.T) {
 
 // Tokens of other issuers are bound by the same rules, with an app or without.
 func TestDPoPForOtherIssuers(t *testing.T) {
-	other, key := newOtherIssuer(t), dpoptest.New(t, time.Now)
+	other, key := newOtherIssuer(t), tokenstest.NewDPoPKey(t, time.Now)
 	g := startGateway(t, gatewayOptions{API: "bearer_auth {\n\taudience https://api.example.com\n\t" + other.block() + "}\nreverse_proxy UPSTREAM"})
 	token := other.mint(map[string]any{"aud": testAPI, "cnf": map[string]any{"jkt": key.Thumbprint()}})
 	g.eventuallyPasses(other.mint(nil))

@@ -10,19 +10,19 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
-	"github.com/gatehouse-auth/gatehouse/tokens/dpoptest"
+	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
 // boundBench is a guard of tokens that are bound to a key, to a certificate, or to both.
 type boundBench struct {
-	key, thief *dpoptest.Key
+	key, thief *tokenstest.DPoPKey
 	guard      *Guard
 }
 
 func newBoundBench(t testing.TB, change ...func(*GuardConfig)) *boundBench {
 	t.Helper()
-	key := dpoptest.New(t, time.Now)
-	b := &boundBench{key: key, thief: dpoptest.New(t, time.Now)}
+	key := tokenstest.NewDPoPKey(t, time.Now)
+	b := &boundBench{key: key, thief: tokenstest.NewDPoPKey(t, time.Now)}
 	jkt, x5t := `"jkt":"`+key.Thumbprint()+`"`, `"x5t#S256":"`+certificatePrint("mine")+`"`
 	b.guard = newTestGuard(t, checker{
 		"bound":    claimsOf(t, `{"cnf":{`+jkt+`}}`),

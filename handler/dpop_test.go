@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
-	"github.com/gatehouse-auth/gatehouse/tokens/dpoptest"
+	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
 // somebodysKey is the thumbprint of RFC 9449 §6.1, whose key nobody here has.
@@ -24,7 +24,7 @@ const (
 )
 
 // redeem gets the tokens of a fresh login with a proof.
-func (g *gateway) redeem(k *dpoptest.Key, change ...string) map[string]any {
+func (g *gateway) redeem(k *tokenstest.DPoPKey, change ...string) map[string]any {
 	g.t.Helper()
 	return jsonOf(g.t, g.exchange(g.codeFor(change...), "Dpop", k.Proof("POST", tokenURL, "")))
 }
@@ -49,7 +49,7 @@ func (g *gateway) cnf(access any) tokens.Confirmation {
 
 func TestDPoPLogin(t *testing.T) {
 	g := newGateway(t)
-	key, thief := dpoptest.New(t, g.clock), dpoptest.New(t, g.clock)
+	key, thief := tokenstest.NewDPoPKey(t, g.clock), tokenstest.NewDPoPKey(t, g.clock)
 	first := g.redeem(key)
 	if first["token_type"] != "DPoP" || g.cnf(first["access_token"]).Key.String() != key.Thumbprint() {
 		t.Fatalf("answer %v", first)
@@ -95,7 +95,7 @@ func TestDPoPLogin(t *testing.T) {
 // A client that begins to send proofs has its refresh token bound from then on.
 func TestDPoPBeginsLate(t *testing.T) {
 	g := newGateway(t)
-	key := dpoptest.New(t, g.clock)
+	key := tokenstest.NewDPoPKey(t, g.clock)
 	plain, _ := jsonOf(t, g.exchange(g.codeFor()))["refresh_token"].(string)
 	bound := jsonOf(t, g.refreshWith(plain, "Dpop", key.Proof("POST", tokenURL, "")))
 	if bound["token_type"] != "DPoP" {
@@ -107,7 +107,7 @@ func TestDPoPBeginsLate(t *testing.T) {
 // What a request was sent to is the issuer's URL, whatever its Host says.
 func TestDPoPTokenURL(t *testing.T) {
 	g := newGateway(t)
-	key := dpoptest.New(t, g.clock)
+	key := tokenstest.NewDPoPKey(t, g.clock)
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {"machine"}, "client_secret": {webSecret}}
 	for _, tc := range []struct {
 		name, target, htu string
@@ -131,7 +131,7 @@ func TestDPoPTokenURL(t *testing.T) {
 
 func TestDPoPConfidentialClients(t *testing.T) {
 	g := newGateway(t, func(c *tokens.Config, _ *Config) { c.Clients[2].RedirectURIs = []string{spaRedirect} })
-	key, other := dpoptest.New(t, g.clock), dpoptest.New(t, g.clock)
+	key, other := tokenstest.NewDPoPKey(t, g.clock), tokenstest.NewDPoPKey(t, g.clock)
 	redeem := url.Values{
 		"grant_type": {"authorization_code"}, "client_id": {"web"}, "client_secret": {webSecret}, "redirect_uri": {spaRedirect},
 		"code": {g.codeFor("client_id", "web")}, "code_verifier": {testVerifier},
@@ -154,7 +154,7 @@ func TestDPoPConfidentialClients(t *testing.T) {
 
 func TestDPoPCodeBinding(t *testing.T) {
 	g := newGateway(t)
-	key, thief := dpoptest.New(t, g.clock), dpoptest.New(t, g.clock)
+	key, thief := tokenstest.NewDPoPKey(t, g.clock), tokenstest.NewDPoPKey(t, g.clock)
 	code := func() string { return g.codeFor("dpop_jkt", key.Thumbprint()) }
 	if tok := jsonOf(t, g.exchange(code(), "Dpop", key.Proof("POST", tokenURL, ""))); tok["token_type"] != "DPoP" {
 		t.Errorf("the right key: %v", tok)
@@ -174,7 +174,7 @@ func TestDPoPRequiredByClient(t *testing.T) {
 			client.DPoPRequired = true
 		}
 	})
-	key := dpoptest.New(t, g.clock)
+	key := tokenstest.NewDPoPKey(t, g.clock)
 	machine := url.Values{"grant_type": {"client_credentials"}, "client_id": {"machine"}, "client_secret": {webSecret}}
 	wantOAuthError(t, g.post("/oauth/token", machine), 400, "invalid_dpop_proof")
 	if tok := jsonOf(t, g.post("/oauth/token", machine, "Dpop", key.Proof("POST", tokenURL, ""))); tok["token_type"] != "DPoP" {
@@ -189,7 +189,7 @@ func TestDPoPRequiredByClient(t *testing.T) {
 
 func TestHardeningTOK27(t *testing.T) {
 	g := newGateway(t, func(c *tokens.Config, _ *Config) { c.ProofNonces = true })
-	key := dpoptest.New(t, g.clock)
+	key := tokenstest.NewDPoPKey(t, g.clock)
 	code := g.codeFor()
 	res := g.exchange(code, "Dpop", key.Proof("POST", tokenURL, ""), "Origin", spaOrigin)
 	wantOAuthError(t, res, 400, "use_dpop_nonce")
@@ -218,7 +218,7 @@ func TestHardeningTOK27(t *testing.T) {
 
 func TestDPoPUserinfo(t *testing.T) {
 	g := newGateway(t)
-	key, thief := dpoptest.New(t, g.clock), dpoptest.New(t, g.clock)
+	key, thief := tokenstest.NewDPoPKey(t, g.clock), tokenstest.NewDPoPKey(t, g.clock)
 	access := g.redeem(key)["access_token"].(string)
 	plain := jsonOf(t, g.exchange(g.codeFor()))["access_token"].(string)
 	for _, tc := range []struct {
@@ -248,7 +248,7 @@ func TestDPoPUserinfo(t *testing.T) {
 
 func TestDPoPIntrospection(t *testing.T) {
 	g := newGateway(t)
-	key := dpoptest.New(t, g.clock)
+	key := tokenstest.NewDPoPKey(t, g.clock)
 	tok := g.redeem(key)
 	res := jsonOf(t, g.post("/oauth/introspect", url.Values{"client_id": {"machine"}, "client_secret": {webSecret}, "token": {tok["access_token"].(string)}}))
 	cnf, _ := res["cnf"].(map[string]any)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
 func TestScopeIsSplitAtSpacesOnly(t *testing.T) {
@@ -183,7 +184,7 @@ func FuzzHeader(f *testing.F) {
 }
 
 func FuzzPrecheck(f *testing.F) {
-	good := seg(`{"alg":"ES256","kid":"k","typ":"at+jwt"}`) + "." + seg(`{"sub":"a"}`) + "." + seg(strings.Repeat("x", 64))
+	good := tokenstest.Segment(`{"alg":"ES256","kid":"k","typ":"at+jwt"}`) + "." + tokenstest.Segment(`{"sub":"a"}`) + "." + tokenstest.Segment(strings.Repeat("x", 64))
 	for _, s := range []string{good, good + ".", "." + good, good + "=", good + "\n", "..", strings.Repeat(".", 100), "a.b.c", "{}"} {
 		f.Add(s)
 	}

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
 // The examples of RFC 9449, typed in.
@@ -74,13 +76,13 @@ func TestAttackJWT54(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := publicJWK(t, b.key)
+	own := tokenstest.PublicJWK(t, b.key)
 	jwk := func(change ...any) map[string]any {
-		m := publicJWK(t, b.key)
+		m := tokenstest.PublicJWK(t, b.key)
 		for i := 0; i < len(change); i += 2 {
 			m[change[i].(string)] = change[i+1]
 		}
-		return map[string]any{"jwk": merge(m, nil)}
+		return map[string]any{"jwk": tokenstest.Merge(m, nil)}
 	}
 	claim := func(name string, value any) string { return b.proof(nil, map[string]any{name: value}) }
 	header := func(name string, value any) string { return b.proof(map[string]any{name: value}, nil) }
@@ -119,11 +121,11 @@ func TestAttackJWT54(t *testing.T) {
 		{"jwk for encryption", b.proof(jwk("use", "enc"), nil), errProofKey},
 		{"jwk of another alg", b.proof(jwk("alg", "ES384"), nil), errProofKey},
 		{"jwk off the curve", b.proof(jwk("y", own["x"]), nil), errProofKey},
-		{"jwk of a weak RSA key", signProof(t, small, seg(mustJSON(t, map[string]any{"typ": TypeProof, "alg": "RS256", "jwk": publicJWK(t, small)}))+"."+seg(mustJSON(t, b.claims(nil)))), errProofKey},
-		{"jwk of P-384, alg ES256", b.proof(map[string]any{"jwk": publicJWK(t, p384)}, nil), errProofKey},
-		{"jwk of somebody else", b.proof(map[string]any{"jwk": publicJWK(t, other)}, nil), errProofSignature},
-		{"jwk twice", b.sign(`{"typ":"dpop+jwt","alg":"ES256","jwk":`+mustJSON(t, own)+`,"jwk":`+mustJSON(t, own)+`}`, mustJSON(t, b.claims(nil))), errProofForm},
-		{"jwk with a member twice", b.sign(`{"typ":"dpop+jwt","alg":"ES256","jwk":{"kty":"EC",`+mustJSON(t, own)[1:]+`}`, mustJSON(t, b.claims(nil))), errProofForm},
+		{"jwk of a weak RSA key", tokenstest.SignInput(t, small, tokenstest.Segment(tokenstest.JSON(t, map[string]any{"typ": TypeProof, "alg": "RS256", "jwk": tokenstest.PublicJWK(t, small)}))+"."+tokenstest.Segment(tokenstest.JSON(t, b.claims(nil)))), errProofKey},
+		{"jwk of P-384, alg ES256", b.proof(map[string]any{"jwk": tokenstest.PublicJWK(t, p384)}, nil), errProofKey},
+		{"jwk of somebody else", b.proof(map[string]any{"jwk": tokenstest.PublicJWK(t, other)}, nil), errProofSignature},
+		{"jwk twice", b.sign(`{"typ":"dpop+jwt","alg":"ES256","jwk":`+tokenstest.JSON(t, own)+`,"jwk":`+tokenstest.JSON(t, own)+`}`, tokenstest.JSON(t, b.claims(nil))), errProofForm},
+		{"jwk with a member twice", b.sign(`{"typ":"dpop+jwt","alg":"ES256","jwk":{"kty":"EC",`+tokenstest.JSON(t, own)[1:]+`}`, tokenstest.JSON(t, b.claims(nil))), errProofForm},
 		{"crit", header("crit", []string{"exp"}), errProofForm},
 		{"jku", header("jku", "https://evil.example/"), errProofForm},
 		{"x5c", header("x5c", []string{"AA"}), errProofForm},
@@ -162,8 +164,8 @@ func TestAttackJWT54(t *testing.T) {
 		{"jti empty", claim("jti", ""), errProofForm},
 		{"jti too long", claim("jti", strings.Repeat("x", maxProofID+1)), errProofForm},
 		{"jti a number", claim("jti", 1), errProofForm},
-		{"claim twice", b.sign(mustJSON(t, b.header(nil)), `{"htm":"GET",`+mustJSON(t, b.claims(nil))[1:]), errProofForm},
-		{"trailing", b.sign(mustJSON(t, b.header(nil)), mustJSON(t, b.claims(nil))+"{}"), errProofForm},
+		{"claim twice", b.sign(tokenstest.JSON(t, b.header(nil)), `{"htm":"GET",`+tokenstest.JSON(t, b.claims(nil))[1:]), errProofForm},
+		{"trailing", b.sign(tokenstest.JSON(t, b.header(nil)), tokenstest.JSON(t, b.claims(nil))+"{}"), errProofForm},
 		{"claims of the token endpoint with an ath", claim("ath", "x"), nil},
 		{"signature of another text", good[:strings.LastIndexByte(good, '.')+1] + strings.Split(b.proof(nil, nil), ".")[2], errProofSignature},
 	} {
@@ -224,7 +226,7 @@ func TestProofAlgorithms(t *testing.T) {
 				t.Fatal(err)
 			}
 			// The key as text may differ; the thumbprint is that of the key.
-			jwk := publicJWK(t, key)
+			jwk := tokenstest.PublicJWK(t, key)
 			jwk["use"], jwk["ext"], jwk["key_ops"] = "sig", true, []string{"verify"}
 			second, err := b.proofs.CheckProof(b.request(b.proof(map[string]any{"alg": alg, "jwk": jwk}, nil)))
 			if err != nil || first != second || first.IsZero() {

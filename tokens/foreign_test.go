@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
 // What the access tokens of well-known issuers look like.
@@ -193,8 +194,8 @@ func TestForeignEd25519(t *testing.T) {
 	sign := func(alg string) string {
 		header := fmt.Sprintf(`{"typ":"at+jwt","alg":%q,"kid":"ed"}`, alg)
 		claims := fmt.Sprintf(`{"iss":%q,"sub":"alice","aud":%q,"exp":%d,"iat":%d}`, bench.a.url, testAudience, bench.clock().Add(time.Minute).Unix(), bench.clock().Unix())
-		input := seg(header) + "." + seg(claims)
-		return input + "." + seg(string(ed25519.Sign(private, []byte(input))))
+		input := tokenstest.Segment(header) + "." + tokenstest.Segment(claims)
+		return input + "." + tokenstest.Segment(string(ed25519.Sign(private, []byte(input))))
 	}
 	for _, named := range []string{``, `,"alg":"EdDSA"`, `,"alg":"Ed25519"`} {
 		bench.a.set(jwkSet(fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","kid":"ed","x":%q%s}`, base64.RawURLEncoding.EncodeToString(public), named), bench.a.jwk("")), nil)

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
 const testAudience = "https://api.example.com"
@@ -93,8 +95,8 @@ func (f *foreignIssuer) keys(observer Observer) *RemoteKeys {
 
 // mint makes a token as real issuers do, with changes.
 func (f *foreignIssuer) mint(header, claims map[string]any) string {
-	h := merge(map[string]any{"typ": TypeAccessToken, "alg": "ES256", "kid": f.kid}, header)
-	c := merge(map[string]any{
+	h := tokenstest.Merge(map[string]any{"typ": TypeAccessToken, "alg": "ES256", "kid": f.kid}, header)
+	c := tokenstest.Merge(map[string]any{
 		"iss": f.url, "sub": "alice", "aud": testAudience, "azp": "app", "scope": "orders:read",
 		"exp": f.now().Add(10 * time.Minute).Unix(), "iat": f.now().Unix(),
 	}, claims)
@@ -108,10 +110,10 @@ func (f *foreignIssuer) seal(header, claims any) string {
 		if err != nil {
 			f.tb.Fatal(err)
 		}
-		return seg(string(b))
+		return tokenstest.Segment(string(b))
 	}
 	input := text(header) + "." + text(claims)
-	return input + "." + seg(string(signES256(f.tb, f.key, input)))
+	return input + "." + tokenstest.Segment(string(tokenstest.SignES256(f.tb, f.key, input)))
 }
 
 // foreignBench is a verifier of tokens of this gateway and two other issuers.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
 // The examples of the RFCs about whole tokens, typed in, and what follows for
@@ -138,11 +139,11 @@ func TestGoldenRFC9068(t *testing.T) {
 
 func signRS256(t *testing.T, key *rsa.PrivateKey, header, claims string) string {
 	t.Helper()
-	input := seg(header) + "." + seg(claims)
+	input := tokenstest.Segment(header) + "." + tokenstest.Segment(claims)
 	sum := sha256.Sum256([]byte(input))
 	signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
 	if err != nil {
 		t.Fatal(err)
 	}
-	return input + "." + seg(string(signature))
+	return input + "." + tokenstest.Segment(string(signature))
 }

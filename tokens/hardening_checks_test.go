@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
 func TestAttackJWT32Leeway(t *testing.T) {
@@ -53,11 +55,11 @@ func TestAttackJWT44And45OnTheCache(t *testing.T) {
 	b.cache.entries.Wait()
 	parts := strings.Split(good, ".")
 	payload := b.json(b.claims(map[string]any{"padding": strings.Repeat("a", 200)}))
-	admin := seg(strings.Replace(payload, "local|alice", "local|admin", 1))
+	admin := tokenstest.Segment(strings.Replace(payload, "local|alice", "local|admin", 1))
 	other := b.mint(nil, map[string]any{"padding": strings.Repeat("a", 200), "sub": "local|bob"})
 	runAttacks(t, b, []attack{
 		{"JWT-44 same first and last letters and jti, other payload", parts[0] + "." + admin + "." + parts[2], ReasonBadSignature},
-		{"JWT-45 one byte changed after caching", parts[0] + "." + seg(strings.Replace(payload, "aaa", "aba", 1)) + "." + parts[2], ReasonBadSignature},
+		{"JWT-45 one byte changed after caching", parts[0] + "." + tokenstest.Segment(strings.Replace(payload, "aaa", "aba", 1)) + "." + parts[2], ReasonBadSignature},
 		{"JWT-45 signature changed after caching", good[:len(good)-10] + nextLetter(good[:len(good)-9]) + good[len(good)-9:], ReasonBadSignature},
 	})
 	c, err := b.verifier.Verify(other)
@@ -78,7 +80,7 @@ func TestAttackJWT56OnTheSignature(t *testing.T) {
 	n := elliptic.P256().Params().N
 	r, s := new(big.Int).SetBytes(rs[:32]), new(big.Int).SetBytes(rs[32:])
 	form := func(r, s *big.Int) string {
-		return input + "." + seg(string(r.FillBytes(make([]byte, 32)))+string(s.FillBytes(make([]byte, 32))))
+		return input + "." + tokenstest.Segment(string(r.FillBytes(make([]byte, 32)))+string(s.FillBytes(make([]byte, 32))))
 	}
 	zero, below := new(big.Int), new(big.Int).Sub(n, big.NewInt(1))
 	runAttacks(t, b, []attack{
@@ -90,9 +92,9 @@ func TestAttackJWT56OnTheSignature(t *testing.T) {
 		{"JWT-56 s n", form(r, n), ReasonBadSignature},
 		{"JWT-56 r n-1", form(below, s), ReasonBadSignature},
 		{"JWT-56 s n-1", form(r, below), ReasonBadSignature},
-		{"JWT-56 DER", input + "." + seg("\x30\x44\x02\x20"+string(rs[:32])+"\x02\x20"+string(rs[32:])), ReasonBadSignature},
-		{"JWT-56 63 bytes", input + "." + seg(string(rs[:63])), ReasonBadSignature},
-		{"JWT-56 65 bytes", input + "." + seg(string(rs)+"\x00"), ReasonBadSignature},
+		{"JWT-56 DER", input + "." + tokenstest.Segment("\x30\x44\x02\x20"+string(rs[:32])+"\x02\x20"+string(rs[32:])), ReasonBadSignature},
+		{"JWT-56 63 bytes", input + "." + tokenstest.Segment(string(rs[:63])), ReasonBadSignature},
+		{"JWT-56 65 bytes", input + "." + tokenstest.Segment(string(rs)+"\x00"), ReasonBadSignature},
 		{"JWT-56 1 byte", input + ".AA", ReasonBadSignature},
 	})
 }
@@ -102,7 +104,7 @@ func TestAttacksAreRefusedCheaply(t *testing.T) {
 	b := newTokenBench(t)
 	header := b.json(b.header(nil))
 	fill := func(unit, end string) string {
-		room := (MaxTokenBytes - len(seg(header)) - 100) * 3 / 4
+		room := (MaxTokenBytes - len(tokenstest.Segment(header)) - 100) * 3 / 4
 		return b.sign(header, `{"x":`+strings.Repeat(unit, (room-8)/len(unit))+end)
 	}
 	var members strings.Builder
@@ -112,8 +114,8 @@ func TestAttacksAreRefusedCheaply(t *testing.T) {
 	for name, token := range map[string]string{
 		"JWT-22 dots":            strings.Repeat(".", MaxTokenBytes),
 		"JWT-22 many megabytes":  strings.Repeat("A.", 8<<20),
-		"JWT-24 PBES2":           seg(`{"alg":"PBES2-HS256+A128KW","p2c":2000000000,"p2s":"AAAA","enc":"A128GCM"}`) + ".AAAA.AAAA.AAAA.AAAA",
-		"JWT-25 zip":             seg(`{"alg":"dir","enc":"A256GCM","zip":"DEF"}`) + ".." + strings.Repeat("A", 6000) + ".A.A",
+		"JWT-24 PBES2":           tokenstest.Segment(`{"alg":"PBES2-HS256+A128KW","p2c":2000000000,"p2s":"AAAA","enc":"A128GCM"}`) + ".AAAA.AAAA.AAAA.AAAA",
+		"JWT-25 zip":             tokenstest.Segment(`{"alg":"dir","enc":"A256GCM","zip":"DEF"}`) + ".." + strings.Repeat("A", 6000) + ".A.A",
 		"JWT-30 open arrays":     fill("[", ""),
 		"JWT-30 open objects":    fill(`{"":`, ""),
 		"JWT-30 members":         b.sign(header, "{"+members.String()+`"x":0}`),

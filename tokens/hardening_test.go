@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
 // attack is one token that a verifier is shown, and the reason why it is
@@ -45,12 +46,12 @@ func TestAttacksOnTheAlgorithm(t *testing.T) {
 	b := newTokenBench(t)
 	payload := b.json(b.claims(nil))
 	kid := b.signer(jose.ES256).ID()
-	head := func(change map[string]any) string { return seg(b.json(b.header(change))) }
+	head := func(change map[string]any) string { return tokenstest.Segment(b.json(b.header(change))) }
 	hs256 := func(key string) string {
-		input := head(map[string]any{"alg": "HS256"}) + "." + seg(payload)
+		input := head(map[string]any{"alg": "HS256"}) + "." + tokenstest.Segment(payload)
 		mac := hmac.New(sha256.New, []byte(key))
 		mac.Write([]byte(input))
-		return input + "." + seg(string(mac.Sum(nil)))
+		return input + "." + tokenstest.Segment(string(mac.Sum(nil)))
 	}
 	good := b.mint(nil, nil)
 	signature := good[strings.LastIndexByte(good, '.')+1:]
@@ -59,16 +60,16 @@ func TestAttacksOnTheAlgorithm(t *testing.T) {
 		t.Fatal(err)
 	}
 	forge := func(header string) string {
-		input := seg(header) + "." + seg(payload)
-		return input + "." + seg(string(signES256(t, attacker, input)))
+		input := tokenstest.Segment(header) + "." + tokenstest.Segment(payload)
+		return input + "." + tokenstest.Segment(string(tokenstest.SignES256(t, attacker, input)))
 	}
 	x, y := attacker.X.FillBytes(make([]byte, 32)), attacker.Y.FillBytes(make([]byte, 32))
-	jwk := map[string]any{"kty": "EC", "crv": "P-256", "x": seg(string(x)), "y": seg(string(y)), "kid": kid}
+	jwk := map[string]any{"kty": "EC", "crv": "P-256", "x": tokenstest.Segment(string(x)), "y": tokenstest.Segment(string(y)), "kid": kid}
 
 	attacks := []attack{
 		{"base token", good, ""},
-		{"JWT-01 alg none without signature", head(map[string]any{"alg": "none"}) + "." + seg(payload) + ".", ReasonMalformed},
-		{"JWT-01 alg none with a signature", head(map[string]any{"alg": "none"}) + "." + seg(payload) + "." + signature, ReasonBadSignature},
+		{"JWT-01 alg none without signature", head(map[string]any{"alg": "none"}) + "." + tokenstest.Segment(payload) + ".", ReasonMalformed},
+		{"JWT-01 alg none with a signature", head(map[string]any{"alg": "none"}) + "." + tokenstest.Segment(payload) + "." + signature, ReasonBadSignature},
 		{"JWT-03 no signature", good[:strings.LastIndexByte(good, '.')+1], ReasonMalformed},
 		{"JWT-06 HS256 with an empty key", hs256(""), ReasonBadSignature},
 		{"JWT-06 HS256 with the public keys", hs256(string(b.keys.JWKS())), ReasonBadSignature},
@@ -110,10 +111,10 @@ func TestAttacksOnTheForm(t *testing.T) {
 	for len(loose)%3 != 1 {
 		loose = strings.Replace(loose, "{", "{ ", 1)
 	}
-	bits := b.seal(seg(header) + "." + seg(loose)[:len(seg(loose))-1] + nextLetter(seg(loose)))
+	bits := b.seal(tokenstest.Segment(header) + "." + tokenstest.Segment(loose)[:len(tokenstest.Segment(loose))-1] + nextLetter(tokenstest.Segment(loose)))
 	flat := fmt.Sprintf(`{"protected":%q,"payload":%q,"signature":%q}`, parts[0], parts[1], parts[2])
 	crit := func(change map[string]any) string { return b.mint(change, nil) }
-	jwe := func(header string) string { return seg(header) + ".AAAA.AAAA.AAAA.AAAA" }
+	jwe := func(header string) string { return tokenstest.Segment(header) + ".AAAA.AAAA.AAAA.AAAA" }
 
 	attacks := []attack{
 		{"JWT-19 crit exp", crit(map[string]any{"crit": []string{"exp"}}), ReasonMalformed},
@@ -151,11 +152,11 @@ func TestAttacksOnTheForm(t *testing.T) {
 		{"JWT-24 PBES2 header on three segments", b.mint(map[string]any{"alg": "PBES2-HS256+A128KW", "p2c": 2000000000, "p2s": "AAAA"}, nil), ReasonMalformed},
 		{"JWT-25 compressed", jwe(`{"alg":"dir","enc":"A256GCM","zip":"DEF"}`), ReasonMalformed},
 		{"JWT-25 compressed, three segments", b.mint(map[string]any{"zip": "DEF"}, nil), ReasonMalformed},
-		{"JWT-25 empty encrypted key", seg(`{"alg":"A128KW","enc":"A128GCM"}`) + "..AAAA.AAAA.AAAA", ReasonMalformed},
+		{"JWT-25 empty encrypted key", tokenstest.Segment(`{"alg":"A128KW","enc":"A128GCM"}`) + "..AAAA.AAAA.AAAA", ReasonMalformed},
 		{"JWT-26 JWE around an unsigned token", jwe(`{"alg":"RSA-OAEP","enc":"A256GCM","cty":"JWT"}`), ReasonMalformed},
-		{"JWT-26 JWS around an unsigned token", b.sign(b.json(b.header(map[string]any{"cty": "JWT"})), seg(`{"alg":"none"}`)+"."+seg(payload)+"."), ReasonMalformed},
-		{"JWT-39 refresh token", "rt1." + seg(strings.Repeat("x", 80)), ReasonMalformed},
-		{"JWT-39 authorization code", seg(strings.Repeat("x", 32)), ReasonMalformed},
+		{"JWT-26 JWS around an unsigned token", b.sign(b.json(b.header(map[string]any{"cty": "JWT"})), tokenstest.Segment(`{"alg":"none"}`)+"."+tokenstest.Segment(payload)+"."), ReasonMalformed},
+		{"JWT-39 refresh token", "rt1." + tokenstest.Segment(strings.Repeat("x", 80)), ReasonMalformed},
+		{"JWT-39 authorization code", tokenstest.Segment(strings.Repeat("x", 32)), ReasonMalformed},
 	}
 	runAttacks(t, b, attacks)
 }

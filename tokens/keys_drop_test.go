@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
 func TestKeyRingDrop(t *testing.T) {
@@ -40,7 +41,7 @@ func TestKeyRingDrop(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := newRing(&keyCell{clock: time.Now}, secretsOf(t, "a"), nil, jose.EdDSA)
+			r := newRing(&tokenstest.KeyCell{Clock: time.Now}, secretsOf(t, "a"), nil, jose.EdDSA)
 			mustLoad(t, r)
 			kid := tt.prepare(t, r)
 			signer := signerID(t, r, jose.EdDSA)
@@ -70,7 +71,7 @@ func TestKeyRingDrop(t *testing.T) {
 // TestKeyRingHearsOfADrop: another node finds out by itself within LookEvery.
 func TestKeyRingHearsOfADrop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cell := &keyCell{clock: time.Now}
+		cell := &tokenstest.KeyCell{Clock: time.Now}
 		a, b := newRing(cell, secretsOf(t, "a"), nil, jose.EdDSA), newRing(cell, secretsOf(t, "a"), nil, jose.EdDSA)
 		const look = 5 * time.Second
 		set := *b.settings.Load()

@@ -13,10 +13,11 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
 func TestKeyRingMakesOneKeyPerAlgorithm(t *testing.T) {
-	cell := &keyCell{clock: time.Now}
+	cell := &tokenstest.KeyCell{Clock: time.Now}
 	log := &eventLog{}
 	r := newRing(cell, secretsOf(t, "a"), log, jose.ES256, jose.EdDSA)
 	if _, err := r.Signer(jose.ES256); err == nil {
@@ -48,7 +49,7 @@ func TestKeyRingMakesOneKeyPerAlgorithm(t *testing.T) {
 	if err != nil || strings.Contains(string(info)+string(r.JWKS()), `"d"`) {
 		t.Errorf("private parts are shown: %s, %v", info, err)
 	}
-	if strings.Contains(string(cell.value), "pkcs8") {
+	if strings.Contains(string(cell.Value), "pkcs8") {
 		t.Error("the stored keys are not sealed")
 	}
 }
@@ -57,7 +58,7 @@ func TestKeyRingMakesOneKeyPerAlgorithm(t *testing.T) {
 // lives: who keeps the key set for minutes never meets an unknown one.
 func TestKeyRingPublishesBeforeUseAndKeepsUntilDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cell := &keyCell{clock: time.Now}
+		cell := &tokenstest.KeyCell{Clock: time.Now}
 		r := newRing(cell, secretsOf(t, "a"), nil, jose.EdDSA)
 		mustLoad(t, r)
 		first, epoch := signerID(t, r, jose.EdDSA), r.Epoch()
@@ -111,7 +112,7 @@ func TestKeyRingPublishesBeforeUseAndKeepsUntilDead(t *testing.T) {
 
 func TestKeyRingAfterALongPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cell := &keyCell{clock: time.Now}
+		cell := &tokenstest.KeyCell{Clock: time.Now}
 		r := newRing(cell, secretsOf(t, "a"), nil, jose.EdDSA)
 		mustLoad(t, r)
 		first := signerID(t, r, jose.EdDSA)
@@ -129,7 +130,7 @@ func TestKeyRingTwoNodesRotateAtOnce(t *testing.T) {
 	for _, immediate := range []bool{false, true} {
 		t.Run(map[bool]string{false: "published first", true: "immediate"}[immediate], func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cell := &keyCell{clock: time.Now}
+				cell := &tokenstest.KeyCell{Clock: time.Now}
 				a, b := newRing(cell, secretsOf(t, "a"), nil, jose.EdDSA), newRing(cell, secretsOf(t, "a"), nil, jose.EdDSA)
 				mustLoad(t, a, b)
 				first := signerID(t, a, jose.EdDSA)
@@ -139,7 +140,7 @@ func TestKeyRingTwoNodesRotateAtOnce(t *testing.T) {
 				var gate sync.WaitGroup
 				gate.Add(2)
 				var reads atomic.Int64
-				cell.onRead = func() {
+				cell.OnRead = func() {
 					if reads.Add(1) <= 2 {
 						gate.Done()
 						gate.Wait()
@@ -177,7 +178,7 @@ func TestKeyRingTwoNodesRotateAtOnce(t *testing.T) {
 }
 
 func TestKeyRingCreatesOnceWhenNodesStartTogether(t *testing.T) {
-	cell := &keyCell{clock: time.Now}
+	cell := &tokenstest.KeyCell{Clock: time.Now}
 	rings := make([]*KeyRing, 4)
 	var done sync.WaitGroup
 	for i := range rings {
@@ -197,7 +198,7 @@ func TestKeyRingCreatesOnceWhenNodesStartTogether(t *testing.T) {
 }
 
 func TestKeyRingSecretIsChangedInThreeDeploys(t *testing.T) {
-	cell := &keyCell{clock: time.Now}
+	cell := &tokenstest.KeyCell{Clock: time.Now}
 	log := &eventLog{}
 	var id string
 	for _, deploy := range [][]string{{"o"}, {"o", "n"}, {"n", "o"}, {"n"}} {
@@ -219,14 +220,14 @@ func TestKeyRingSecretIsChangedInThreeDeploys(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if log.count(EventSecretFallback) != 1 || cell.swaps.Load() != 2 {
-		t.Errorf("sealed again %d times, %d writes", log.count(EventSecretFallback), cell.swaps.Load())
+	if log.count(EventSecretFallback) != 1 || cell.Swaps.Load() != 2 {
+		t.Errorf("sealed again %d times, %d writes", log.count(EventSecretFallback), cell.Swaps.Load())
 	}
 	r := newRing(cell, secretsOf(t, "o"), nil, jose.EdDSA)
 	if err := r.Load(t.Context()); !errors.Is(err, ErrWrongSecret) {
 		t.Errorf("got %v, want ErrWrongSecret", err)
 	}
-	if cell.swaps.Load() != 2 {
+	if cell.Swaps.Load() != 2 {
 		t.Error("a node with another secret did damage")
 	}
 	if err := newRing(cell, nil, nil, jose.EdDSA).Load(t.Context()); err == nil {
@@ -244,9 +245,9 @@ func TestKeyRingRefusesANewerFormatAndDamage(t *testing.T) {
 		"no value": ``,
 	} {
 		t.Run(name, func(t *testing.T) {
-			cell := &keyCell{clock: time.Now, value: secrets.Seal(PurposeSealKeys, []byte(plain), keysAAD), version: 1}
-			if err := newRing(cell, secrets, nil, jose.EdDSA).Load(t.Context()); err == nil || cell.swaps.Load() > 0 {
-				t.Errorf("got %v after %d writes", err, cell.swaps.Load())
+			cell := &tokenstest.KeyCell{Clock: time.Now, Value: secrets.Seal(PurposeSealKeys, []byte(plain), keysAAD), Version: 1}
+			if err := newRing(cell, secrets, nil, jose.EdDSA).Load(t.Context()); err == nil || cell.Swaps.Load() > 0 {
+				t.Errorf("got %v after %d writes", err, cell.Swaps.Load())
 			}
 		})
 	}
@@ -254,7 +255,7 @@ func TestKeyRingRefusesANewerFormatAndDamage(t *testing.T) {
 
 func TestKeyRingAlgorithmsComeAndGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cell := &keyCell{clock: time.Now}
+		cell := &tokenstest.KeyCell{Clock: time.Now}
 		secrets := secretsOf(t, "a")
 		r := newRing(cell, secrets, nil, jose.EdDSA, jose.ES256)
 		mustLoad(t, r)
@@ -275,7 +276,7 @@ func TestKeyRingAlgorithmsComeAndGo(t *testing.T) {
 
 func TestKeyRingRunAdoptsAndOutlivesTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cell := &keyCell{clock: time.Now}
+		cell := &tokenstest.KeyCell{Clock: time.Now}
 		log := &eventLog{}
 		a, b := newRing(cell, secretsOf(t, "a"), log, jose.EdDSA), newRing(cell, secretsOf(t, "a"), nil, jose.EdDSA)
 		mustLoad(t, a, b)
@@ -294,31 +295,31 @@ func TestKeyRingRunAdoptsAndOutlivesTrouble(t *testing.T) {
 		if a.Verifier(fresh) == nil {
 			t.Error("a key that another node uses at once is not found at once")
 		}
-		swaps := cell.swaps.Load()
+		swaps := cell.Swaps.Load()
 		for range 100 {
 			a.Verifier("unknown")
 			synctest.Wait()
 		}
 
-		cell.fail.Store(true)
+		cell.Fail.Store(true)
 		time.Sleep(10 * time.Minute)
 		if log.count(EventStoreTrouble) == 0 || a.Verifier(fresh) == nil || len(a.JWKS()) == 0 {
 			t.Error("an outage is silent, or takes the keys")
 		}
-		cell.fail.Store(false)
-		cell.panics.Store(true)
+		cell.Fail.Store(false)
+		cell.Panics.Store(true)
 		time.Sleep(10 * time.Minute)
 		if log.count(EventBackgroundRecovered) == 0 {
 			t.Error("a panic is silent")
 		}
-		cell.panics.Store(false)
+		cell.Panics.Store(false)
 		time.Sleep(5 * time.Minute)
 		if err := b.Rotate(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(maxTick)
 		synctest.Wait()
-		if !slices.Equal(jwksIDs(t, a), jwksIDs(t, b)) || cell.swaps.Load() != swaps+1 {
+		if !slices.Equal(jwksIDs(t, a), jwksIDs(t, b)) || cell.Swaps.Load() != swaps+1 {
 			t.Error("Run does not go on after trouble")
 		}
 		cancel()
@@ -328,11 +329,11 @@ func TestKeyRingRunAdoptsAndOutlivesTrouble(t *testing.T) {
 
 func TestKeyRingUnknownKeysAskTheStoreRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cell := &keyCell{clock: time.Now}
+		cell := &tokenstest.KeyCell{Clock: time.Now}
 		r := newRing(cell, secretsOf(t, "a"), nil, jose.EdDSA)
 		mustLoad(t, r)
 		var reads atomic.Int64
-		cell.onRead = func() { reads.Add(1) }
+		cell.OnRead = func() { reads.Add(1) }
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go r.Run(ctx)
@@ -348,7 +349,7 @@ func TestKeyRingUnknownKeysAskTheStoreRarely(t *testing.T) {
 
 func TestKeyRingFollowsTheStoresClock(t *testing.T) {
 	skew := time.Duration(0)
-	cell := &keyCell{clock: func() time.Time { return time.Now().Add(skew) }}
+	cell := &tokenstest.KeyCell{Clock: func() time.Time { return time.Now().Add(skew) }}
 	r := NewKeyRing(cell, nil, nil)
 	skew = 2 * time.Hour // the store is ahead
 	r.Configure(KeySettings{Secrets: secretsOf(t, "a"), Algorithms: []jose.Algorithm{jose.EdDSA}})

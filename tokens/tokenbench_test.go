@@ -2,19 +2,14 @@ package tokens
 
 import (
 	"crypto"
-	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/asn1"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"maps"
-	"math/big"
 	"testing"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
 const testIssuer = "https://auth.example.com/"
@@ -22,7 +17,7 @@ const testIssuer = "https://auth.example.com/"
 // tokenBench is a verifier with its keys, and a pen that signs anything with them.
 type tokenBench struct {
 	tb       testing.TB
-	cell     *keyCell
+	cell     *tokenstest.KeyCell
 	keys     *KeyRing
 	cache    *Cache
 	verifier *Verifier
@@ -35,7 +30,7 @@ func newTokenBench(tb testing.TB, algs ...jose.Algorithm) *tokenBench {
 		algs = []jose.Algorithm{jose.ES256}
 	}
 	b := &tokenBench{tb: tb, now: time.Now().Truncate(time.Second)}
-	b.cell = &keyCell{clock: b.clock}
+	b.cell = &tokenstest.KeyCell{Clock: b.clock}
 	b.keys = newRing(b.cell, secretsOf(tb, "a"), nil, algs...)
 	mustLoad(tb, b.keys)
 	var err error
@@ -64,18 +59,12 @@ func (b *tokenBench) claims(change map[string]any) map[string]any {
 		"iss": testIssuer, "sub": "local|alice", "aud": "https://api.example.com", "client_id": "my-spa",
 		"exp": b.now.Add(10 * time.Minute).Unix(), "iat": b.now.Unix(), "jti": TokenID{1}.String(), "scope": "orders:read orders:write",
 	}
-	return merge(c, change)
+	return tokenstest.Merge(c, change)
 }
 
 // header is that of the base token, with changes.
 func (b *tokenBench) header(change map[string]any) map[string]any {
-	return merge(map[string]any{"typ": TypeAccessToken, "alg": "ES256", "kid": b.signer(jose.ES256).ID()}, change)
-}
-
-func merge(m, change map[string]any) map[string]any {
-	maps.Copy(m, change)
-	maps.DeleteFunc(m, func(_ string, v any) bool { return v == nil })
-	return m
+	return tokenstest.Merge(map[string]any{"typ": TypeAccessToken, "alg": "ES256", "kid": b.signer(jose.ES256).ID()}, change)
 }
 
 // mint makes the base token with changes, signed by our ES256 key.
@@ -96,7 +85,7 @@ func (b *tokenBench) json(v any) string {
 // sign signs any text as header and payload with our ES256 key.
 func (b *tokenBench) sign(header, payload string) string {
 	b.tb.Helper()
-	return b.seal(seg(header) + "." + seg(payload))
+	return b.seal(tokenstest.Segment(header) + "." + tokenstest.Segment(payload))
 }
 
 // seal signs any signing input with our ES256 key.
@@ -110,24 +99,8 @@ func (b *tokenBench) seal(input string) string {
 	if err != nil {
 		b.tb.Fatal(err)
 	}
-	return input + "." + seg(string(signES256(b.tb, key.(crypto.Signer), input)))
+	return input + "." + tokenstest.Segment(string(tokenstest.SignES256(b.tb, key.(crypto.Signer), input)))
 }
-
-func signES256(tb testing.TB, key crypto.Signer, input string) []byte {
-	tb.Helper()
-	sum := sha256.Sum256([]byte(input))
-	der, err := key.Sign(rand.Reader, sum[:], crypto.SHA256)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	var rs struct{ R, S *big.Int }
-	if _, err := asn1.Unmarshal(der, &rs); err != nil {
-		tb.Fatal(err)
-	}
-	return append(rs.R.FillBytes(make([]byte, 32)), rs.S.FillBytes(make([]byte, 32))...)
-}
-
-func seg(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
 // reasonOf returns the private reason of a refusal, "" for none, and checks its public part.
 func reasonOf(tb testing.TB, err error) Reason {

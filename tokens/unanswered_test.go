@@ -1,10 +1,7 @@
 package tokens
 
 import (
-	"context"
-	"errors"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -96,86 +93,5 @@ func TestUnansweredDoesNotPutOffDetection(t *testing.T) {
 	}
 	if outcome, _ := Decide(f, r, now.Add(10*time.Second)); outcome != RotateReused {
 		t.Errorf("after the leeway: outcome %d", outcome)
-	}
-}
-
-// tellable is a store that can be told, or not.
-type tellable struct {
-	Families
-	err   error
-	told  []UnansweredRequest
-	tried int
-}
-
-func (s *tellable) Unanswered(_ context.Context, r UnansweredRequest) error {
-	s.tried++
-	if s.err == nil {
-		s.told = append(s.told, r)
-	}
-	return s.err
-}
-
-// TestOwedAnswers: what a node owes is kept until the store was told of all of it.
-func TestOwedAnswers(t *testing.T) {
-	store := &tellable{err: errors.New("away")}
-	o := newOwedAnswers(store)
-	now := epoch
-	ask := func(family, attempt byte) UnansweredRequest {
-		return UnansweredRequest{Family: FamilyID{family}, Presented: 1, Attempts: []Attempt{{attempt}}, Asked: now}
-	}
-	if err := o.settle(t.Context(), FamilyID{1}, 1); err != nil || !o.settled() {
-		t.Fatalf("nothing is owed: %v", err)
-	}
-	o.add(ask(1, 1))
-	now = now.Add(time.Second)
-	o.add(ask(1, 2))
-	o.add(ask(2, 3))
-	if err := o.settle(t.Context(), FamilyID{1}, 1); err == nil || o.settleAll(t.Context()) {
-		t.Error("a store that is away was told")
-	}
-	if o.settled() {
-		t.Error("a node vouches for itself that could not tell what it owes")
-	}
-	store.err = nil
-	if !o.settleAll(t.Context()) || !o.settled() || len(store.told) != 2 {
-		t.Errorf("told of %d", len(store.told))
-	}
-	for _, r := range store.told {
-		if r.Family == (FamilyID{1}) && (len(r.Attempts) != 2 || !r.Asked.Equal(epoch)) {
-			t.Errorf("told %+v", r)
-		}
-	}
-	// What a store can't be told that answers everything else is tried for ever,
-	// and keeps nobody from finding reuse for longer than some minutes.
-	synctest.Test(t, func(t *testing.T) {
-		store := &tellable{err: errors.New("damaged")}
-		o := newOwedAnswers(store)
-		o.add(ask(1, 1))
-		o.beaten(false)
-		o.settleAll(t.Context())
-		time.Sleep(time.Hour) // an outage, which ends
-		o.beaten(true)
-		o.settleAll(t.Context())
-		time.Sleep(stuckAfter - time.Second)
-		if o.settled() {
-			t.Error("a node vouches for itself that owes an answer")
-		}
-		time.Sleep(time.Second)
-		if !o.settled() || o.settleAll(t.Context()) {
-			t.Error("one record keeps the node from vouching for itself, or was forgotten")
-		}
-		for n := range 100 {
-			o.add(ask(byte(2+n), 1))
-		}
-		store.tried = 0
-		if o.settleAll(t.Context()); store.tried != settleFailures {
-			t.Errorf("a store that is away was asked %d times at once", store.tried)
-		}
-	})
-	for n := range maxOwedAnswers + 10 {
-		o.add(UnansweredRequest{Family: FamilyID{byte(n), byte(n >> 8), byte(n >> 16)}, Presented: 1})
-	}
-	if n := len(o.keys()); n != maxOwedAnswers {
-		t.Errorf("%d are remembered", n)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
 func TestVerify(t *testing.T) {
@@ -68,7 +69,7 @@ func TestVerifyAllAlgorithms(t *testing.T) {
 				continue
 			}
 			h := b.json(map[string]any{"typ": TypeAccessToken, "alg": other, "kid": b.signer(alg).ID()})
-			forged := seg(h) + token[strings.IndexByte(token, '.'):]
+			forged := tokenstest.Segment(h) + token[strings.IndexByte(token, '.'):]
 			if _, err := b.verifier.Verify(forged); reasonOf(t, err) != ReasonBadSignature {
 				t.Errorf("%s under %s: %v", other, alg, err)
 			}
@@ -97,7 +98,7 @@ func TestVerifyIDToken(t *testing.T) {
 		{"other issuer", id(nil, map[string]any{"iss": "https://evil.example.com/"}), ReasonWrongIssuer},
 		{"no subject", id(nil, map[string]any{"sub": nil}), ReasonClaim},
 		{"no audience", id(nil, map[string]any{"aud": nil}), ReasonClaim},
-		{"alg none", seg(`{"typ":"JWT","alg":"none"}`) + "." + seg(b.json(b.claims(nil))) + ".", ReasonMalformed},
+		{"alg none", tokenstest.Segment(`{"typ":"JWT","alg":"none"}`) + "." + tokenstest.Segment(b.json(b.claims(nil))) + ".", ReasonMalformed},
 		{"unknown key", id(map[string]any{"kid": "x"}, nil), ReasonUnknownKey},
 	}
 	for _, tt := range tests {
@@ -163,7 +164,7 @@ func TestVerifyChecksTheCachedAgain(t *testing.T) {
 
 	// The key is dropped: what it verified is worth nothing, and what another
 	// ring holds under the same ID is not the same key.
-	b.cell.value, b.cell.version = nil, b.cell.version+1
+	b.cell.Value, b.cell.Version = nil, b.cell.Version+1
 	mustLoad(t, b.keys)
 	if _, err := b.verifier.Verify(token); !seen() || reasonOf(t, err) != ReasonUnknownKey {
 		t.Errorf("after its key is gone: %v", err)

@@ -1,5 +1,4 @@
-// Package dpoptest is a DPoP client for tests: a key that makes proofs.
-package dpoptest
+package tokenstest
 
 import (
 	"crypto/ecdsa"
@@ -10,28 +9,26 @@ import (
 	"encoding/json"
 	"testing"
 	"time"
-
-	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// Key is a client's key. See RFC 9449 §4.
-type Key struct {
+// DPoPKey is the key of a DPoP client, which makes proofs. See RFC 9449 §4.
+type DPoPKey struct {
 	t     testing.TB
 	key   *ecdsa.PrivateKey
 	clock func() time.Time
 }
 
-// New makes a P-256 key; the clock dates its proofs.
-func New(t testing.TB, clock func() time.Time) *Key {
+// NewDPoPKey makes a P-256 key; the clock dates its proofs.
+func NewDPoPKey(t testing.TB, clock func() time.Time) *DPoPKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Key{t: t, key: key, clock: clock}
+	return &DPoPKey{t: t, key: key, clock: clock}
 }
 
-func (k *Key) jwk() map[string]string {
+func (k *DPoPKey) jwk() map[string]string {
 	k.t.Helper()
 	point, err := k.key.PublicKey.Bytes()
 	if err != nil {
@@ -42,18 +39,19 @@ func (k *Key) jwk() map[string]string {
 }
 
 // Thumbprint is that of RFC 7638 §3.
-func (k *Key) Thumbprint() string {
+func (k *DPoPKey) Thumbprint() string {
 	k.t.Helper()
 	b, err := json.Marshal(k.jwk()) // whose members are sorted
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	return tokens.Thumbprint(sha256.Sum256(b)).String()
+	sum := sha256.Sum256(b)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // Proof makes a proof for a request, and for an access token where there is
 // one; more claims in pairs.
-func (k *Key) Proof(method, url, token string, more ...string) string {
+func (k *DPoPKey) Proof(method, url, token string, more ...string) string {
 	k.t.Helper()
 	claims := map[string]any{"jti": rand.Text(), "htm": method, "htu": url, "iat": k.clock().Unix()}
 	if token != "" {
@@ -73,7 +71,7 @@ func (k *Key) Proof(method, url, token string, more ...string) string {
 	return input + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-func (k *Key) segment(v any) string {
+func (k *DPoPKey) segment(v any) string {
 	k.t.Helper()
 	b, err := json.Marshal(v)
 	if err != nil {
