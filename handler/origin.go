@@ -13,7 +13,7 @@ import (
 // withOrigin puts into the request's context where it came from, for the
 // histories that people and operators read.
 func (s *Server) withOrigin(r *http.Request) *http.Request {
-	return r.WithContext(tokens.WithOrigin(r.Context(), tokens.Origin{
+	return r.WithContext(tokens.WithRequester(r.Context(), tokens.Requester{
 		Address:   s.ClientIP(r),
 		RequestID: func() string { return s.RequestID(r) },
 		Device:    func() string { return s.deviceNames.of(r.UserAgent()) },

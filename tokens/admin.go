@@ -67,7 +67,7 @@ func (o *Operator) endClient(ctx context.Context, client ClientTag) (time.Time, 
 	if err != nil || end.Late == 0 {
 		return end.Before, err
 	}
-	background.Pause(ctx, o.state.Denylist.marksBelieved(end.Late))
+	background.Pause(ctx, o.state.Denylist.MarksBelieved(end.Late))
 	if ctx.Err() != nil {
 		return time.Time{}, unavailable(fmt.Errorf("waiting until every gateway must have heard of the end, which is to be repeated: %w", ctx.Err()))
 	}

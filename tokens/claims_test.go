@@ -244,3 +244,13 @@ func TestSizeCountsValues(t *testing.T) {
 		}
 	}
 }
+
+// TestRFC9449Binding: the binding in an access token, RFC 9449 §6.1 figure 9.
+func TestRFC9449Binding(t *testing.T) {
+	const thumbprint = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+	c, err := parseClaims([]byte(`{"sub":"someone@example.com","iss":"https://server.example.com","nbf":1562262611,"exp":1562266216,` +
+		`"cnf":{"jkt":"` + thumbprint + `"}}`))
+	if err != nil || c.Confirmation == nil || c.Confirmation.Key.String() != thumbprint || c.bound().tokenType() != "DPoP" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}

@@ -44,7 +44,7 @@ func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (str
 	if err := i.keepGrant(ctx, a.ClientID, grant); err != nil {
 		return "", err
 	}
-	from := originFrom(ctx)
+	from := requesterFrom(ctx)
 	body, err := json.Marshal(codeBody{
 		Client:        a.ClientID,
 		RedirectURI:   a.RedirectURI,
@@ -93,12 +93,12 @@ func (i *Issuer) drawCode(derive func([16]byte) CodeKey) ([16]byte, error) {
 
 // putCode keeps a code of a login, if that has not ended.
 func (i *Issuer) putCode(ctx context.Context, l *Login, r PutRequest) error {
-	marks, err := i.state.Denylist.marksOf(ctx, Everyone)
+	marks, err := i.state.Denylist.MarksOf(ctx, Everyone)
 	if err != nil {
 		return err
 	}
 	kept := false
-	if l.Session.Begun.After(marks.everyone) {
+	if l.Session.Begun.After(marks.Everyone) {
 		r.User, r.Session = l.Session.User, l.Session.ID
 		if kept, err = i.state.Store.PutCode(ctx, r); err != nil {
 			return unavailable(err)
@@ -158,14 +158,14 @@ func (i *Issuer) exchangeBy(ctx context.Context, c *Client, r TokenRequest, ref 
 
 // takeCode lets the store decide who gets the code.
 func (i *Issuer) takeCode(ctx context.Context, c *Client, ref reference, attempt Attempt) (TakeResult, error) {
-	marks, err := i.state.Denylist.marksOf(ctx, c.Tag())
+	marks, err := i.state.Denylist.MarksOf(ctx, c.Tag())
 	if err != nil {
 		return TakeResult{}, err
 	}
 	ctx, done := decisive(ctx)
 	defer done()
 	res, err := i.state.Store.TakeCode(ctx, TakeRequest{
-		User: ref.user, ID: CodeKey(ref.key).ID(), Client: c.Tag(), BegunAfter: marks.client, DenyFor: i.state.DenyFor(), Attempt: attempt,
+		User: ref.user, ID: CodeKey(ref.key).ID(), Client: c.Tag(), BegunAfter: marks.Client, DenyFor: i.state.DenyFor(), Attempt: attempt,
 	})
 	if err != nil {
 		return res, unavailable(err)
@@ -254,7 +254,7 @@ func (i *Issuer) codeForgotten(ctx context.Context, c *Client, grant GrantType, 
 
 // redeem begins what a code that is ours was made for.
 func (i *Issuer) redeem(ctx context.Context, c *Client, r TokenRequest, ref reference, body codeBody, res TakeResult, attempt Attempt) (mint, error) {
-	if body.Begun <= later(res.Ended, i.state.Denylist.marksSince(c.Tag()).everyone).Unix() {
+	if body.Begun <= later(res.Ended, i.state.Denylist.MarksSince(c.Tag()).Everyone).Unix() {
 		return mint{}, refuse(InvalidGrant, ReasonRevoked, badCode)
 	}
 	profile, err := parseProfile(res.Profile)
@@ -322,7 +322,7 @@ func (i *Issuer) createFamily(ctx context.Context, c *Client, user UserTag, key 
 		User: user, ID: key.ID(), Client: c.Tag(), Grant: grant,
 		Session: body.Session, Begun: time.Unix(body.Begun, 0), AuthTime: timeOrZero(body.AuthTime), Taken: taken,
 		Lifetime: c.Refresh.Lifetime, IdleLifetime: c.Refresh.IdleLifetime, MaxActive: c.Refresh.MaxActive,
-		BegunAfter: i.state.Denylist.marksSince(c.Tag()).client, DenyFor: i.state.DenyFor(), Attempt: attempt,
+		BegunAfter: i.state.Denylist.MarksSince(c.Tag()).Client, DenyFor: i.state.DenyFor(), Attempt: attempt,
 	})
 	if err := i.state.Denylist.Settle(ctx, user, len(res.Evicted) > 0, err); err != nil {
 		return res, err

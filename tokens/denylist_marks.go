@@ -16,40 +16,40 @@ func (d *Denylist) mark(held *clientWatermarks, client ClientTag) time.Time {
 // key that the new one does not have.
 func (d *Denylist) refuseBefore(birth time.Time) { d.floor.Store(birth.Unix()) }
 
-// marks are the watermarks that decisions about a client's grants go by.
-type marks struct {
-	client   time.Time // as ClientWatermark
-	everyone time.Time // nothing comes of a login at or before it
+// Marks are the watermarks that decisions about a client's grants go by.
+type Marks struct {
+	Client   time.Time // as ClientWatermark
+	Everyone time.Time // nothing comes of a login at or before it
 }
 
-// marksOf returns those of a client, at most MaxLag old: who ends a client in a
+// MarksOf returns those of a client, at most MaxLag old: who ends a client in a
 // store that can't look at them itself counts on that (ClientEnd.Late). So it
 // is asked for before anything is spent, and fails where they are older,
 // whatever is allowed to guarded routes.
-func (d *Denylist) marksOf(ctx context.Context, client ClientTag) (marks, error) {
+func (d *Denylist) MarksOf(ctx context.Context, client ClientTag) (Marks, error) {
 	held, err := d.recentMarks(ctx, d.clock(), d.limits.Load())
 	if err != nil {
-		return marks{}, err
+		return Marks{}, err
 	}
-	return marks{client: d.mark(held, client), everyone: held.before[Everyone]}, nil
+	return Marks{Client: d.mark(held, client), Everyone: held.before[Everyone]}, nil
 }
 
-// marksSince returns what has been heard since marksOf succeeded, for a
+// MarksSince returns what has been heard since MarksOf succeeded, for a
 // decision that follows from one before: it never fails.
-func (d *Denylist) marksSince(client ClientTag) marks {
+func (d *Denylist) MarksSince(client ClientTag) Marks {
 	held := d.clients.Load()
-	return marks{client: d.mark(held, client), everyone: held.before[Everyone]}
+	return Marks{Client: d.mark(held, client), Everyone: held.before[Everyone]}
 }
 
 // ClientWatermark returns the time at or before which everything of a client
 // is ended; zero for never.
 func (d *Denylist) ClientWatermark(ctx context.Context, client ClientTag) (time.Time, error) {
-	m, err := d.marksOf(ctx, client)
-	return m.client, err
+	m, err := d.MarksOf(ctx, client)
+	return m.Client, err
 }
 
-// wasEnded reports whether a client has been ended by itself, ever.
-func (d *Denylist) wasEnded(ctx context.Context, client ClientTag) (bool, error) {
+// WasEnded reports whether a client has been ended by itself, ever.
+func (d *Denylist) WasEnded(ctx context.Context, client ClientTag) (bool, error) {
 	held, err := d.recentMarks(ctx, d.clock(), d.limits.Load())
 	if err != nil {
 		return false, err
@@ -92,10 +92,10 @@ func (w *clientWatermarks) age(now time.Time) time.Duration {
 	return max(now.Sub(w.asked), now.Round(0).Sub(w.asked.Round(0)))
 }
 
-// marksBelieved is for how long after the end of a client somebody may still
+// MarksBelieved is for how long after the end of a client somebody may still
 // decide without knowing it: by watermarks of MaxLag, in as many calls as one
 // look at them serves.
-func (d *Denylist) marksBelieved(late time.Duration) time.Duration {
+func (d *Denylist) MarksBelieved(late time.Duration) time.Duration {
 	return d.limits.Load().maxLag + callsByOneLook*late
 }
 

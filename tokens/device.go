@@ -282,7 +282,7 @@ func (i *Issuer) redeemDeviceCode(ctx context.Context, c *Client, r TokenRequest
 	}
 	// A device may come a quarter of an hour after the approval: when all of the
 	// client was ended meanwhile, this was meant, too.
-	if body.Approved <= i.state.Denylist.marksSince(c.Tag()).client.Unix() {
+	if body.Approved <= i.state.Denylist.MarksSince(c.Tag()).Client.Unix() {
 		return mint{}, refuse(InvalidGrant, ReasonRevoked, badCode)
 	}
 	return i.redeem(ctx, c, r, ref, body, res, attempt)

@@ -144,10 +144,6 @@ const (
 	ReasonBadCertificate   Reason = "bad_certificate"
 )
 
-// deadRefreshToken is the one answer for every refresh token that is dead,
-// whatever killed it; the true reason stays private.
-const deadRefreshToken = "Unknown or invalid refresh token."
-
 func refuse(code ErrorCode, reason Reason, description string) *Error {
 	return &Error{Code: code, Reason: reason, Description: description}
 }

@@ -113,7 +113,10 @@ func (o *Operator) lookUp(ctx context.Context, e *Explanation) error {
 		e.Live = &families[0]
 	}
 	e.Verdict = verdictOf(e.History, e.Live != nil, e.ClientEnded)
-	if e.Verdict == VerdictUnknown && (over || o.outlived(e)) {
+	if c, ok := o.issuer.Client(e.Client); ok && e.Verdict == VerdictUnknown {
+		over = over || outlived(e.History, c.Refresh.Lifetime, o.cfg.Clock())
+	}
+	if e.Verdict == VerdictUnknown && over {
 		e.Verdict = VerdictExpired
 	}
 	return nil
@@ -123,20 +126,16 @@ func (o *Operator) lookUp(ctx context.Context, e *Explanation) error {
 // absolute end when it was refused, or now: the store removes it then, and who
 // comes later is told of a token that is unknown. Of the idle end no history can
 // tell, since not every use is noted.
-func (o *Operator) outlived(e *Explanation) bool {
-	c, ok := o.issuer.Client(e.Client)
-	if !ok {
-		return false
-	}
-	at := o.cfg.Clock()
-	for _, h := range slices.Backward(e.History) {
+func outlived(history []HistoryEntry, lifetime time.Duration, now time.Time) bool {
+	at := now
+	for _, h := range slices.Backward(history) {
 		if h.Kind != HistoryRefused {
 			break
 		}
 		at = h.Time
 	}
-	f := Family{Created: e.History[0].Time} // or before
-	return f.Limited(c.Refresh.Lifetime, 0).Dead(at)
+	f := Family{Created: history[0].Time} // or before
+	return f.Limited(lifetime, 0).Dead(at)
 }
 
 // refusedBy are the verdicts of refusals that are themselves the end.

@@ -10,7 +10,7 @@ import (
 
 // from is the context of a request.
 func from(t *testing.T, address, device, request string) context.Context {
-	return tokens.WithOrigin(t.Context(), tokens.Origin{
+	return tokens.WithRequester(t.Context(), tokens.Requester{
 		Address: address, Device: func() string { return device }, RequestID: func() string { return request },
 	})
 }

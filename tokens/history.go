@@ -137,7 +137,7 @@ func NewHistoryRecorder(store Histories, clock func() time.Time) *HistoryRecorde
 // Note adds an entry about a family, as of now, by the request in ctx.
 func (h *HistoryRecorder) Note(ctx context.Context, family FamilyID, e HistoryEntry) {
 	e.Time = h.clock()
-	o := originFrom(ctx)
+	o := requesterFrom(ctx)
 	if e.Address == "" && e.Device == "" {
 		e.Address, e.Device = o.Address, o.device()
 	}

@@ -51,6 +51,6 @@ func BenchmarkInUse(b *testing.B) {
 				check(tokens[i%n])
 			}
 		})
-		d.cache.Close()
+		d.Close()
 	}
 }

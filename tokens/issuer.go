@@ -72,7 +72,7 @@ func NewIssuer(cfg Config, state *State) (*Issuer, error) {
 	i.auth = NewAuthenticator(AuthenticatorConfig{
 		Issuer:      cfg.Issuer,
 		Clients:     clients,
-		Secrets:     state.Secrets,
+		Secrets:     state.ClientSecrets,
 		Assertions:  state.Store,
 		NewAttempt:  state.NewAttempt,
 		CompareHash: cfg.CompareHash,

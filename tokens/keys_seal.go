@@ -82,3 +82,10 @@ func openKeys(secrets *Secrets, sealed []byte, last *keySnapshot) (keys []ringKe
 	slices.SortStableFunc(keys, compareKeys)
 	return keys, secret, nil
 }
+
+// CheckSealedKeys reports whether the secrets open what a store keeps of the
+// keys: ErrWrongSecret where they do not.
+func CheckSealedKeys(secrets *Secrets, sealed []byte) error {
+	_, _, err := openKeys(secrets, sealed, &keySnapshot{})
+	return err
+}

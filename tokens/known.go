@@ -43,7 +43,7 @@ func (o *Operator) KnowsClient(ctx context.Context, id string) (bool, error) {
 		return true, nil
 	}
 	tag := TagClient(id)
-	if ended, err := o.state.Denylist.wasEnded(ctx, tag); ended || err != nil {
+	if ended, err := o.state.Denylist.WasEnded(ctx, tag); ended || err != nil {
 		return ended, err
 	}
 	err := o.state.Store.ScanUsers(ctx, PartHeld, func(r Record) error {

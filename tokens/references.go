@@ -145,3 +145,7 @@ func readBound(b []byte) (c Confirmation, ok bool) {
 	whole := len(rest) == 0 && flags&^(boundToKey|boundToCertificate) == 0
 	return c, whole && (flags&boundToKey != 0) == !c.Key.IsZero() && (flags&boundToCertificate != 0) == !c.Certificate.IsZero()
 }
+
+// deadRefreshToken is the one answer for every refresh token that is dead,
+// whatever killed it; the true reason stays private.
+const deadRefreshToken = "Unknown or invalid refresh token."

@@ -137,7 +137,7 @@ func (i *Issuer) refreshable(c *Client, audience string) bool {
 
 // rotate lets the store decide about the presented generation.
 func (i *Issuer) rotate(ctx context.Context, c *Client, t refreshToken, p *UnansweredRequest) (RotateResult, error) {
-	marks, err := i.state.Denylist.marksOf(ctx, c.Tag())
+	marks, err := i.state.Denylist.MarksOf(ctx, c.Tag())
 	if err != nil {
 		return RotateResult{}, err
 	}
@@ -152,7 +152,7 @@ func (i *Issuer) rotate(ctx context.Context, c *Client, t refreshToken, p *Unans
 		User: t.user, Family: t.family.ID(), Client: c.Tag(), Grant: t.grant, Presented: t.generation,
 		Rotation: c.Refresh.Rotation, Leeway: c.Refresh.Leeway, Settle: c.Refresh.settle(),
 		Lifetime: c.Refresh.Lifetime, IdleLifetime: c.Refresh.IdleLifetime,
-		BegunAfter: marks.client, Fingerprint: i.cfg.Accounts.Fingerprint(t.user),
+		BegunAfter: marks.Client, Fingerprint: i.cfg.Accounts.Fingerprint(t.user),
 		DenyFor: i.state.DenyFor(), Attempt: attempt,
 	})
 	if err != nil && res.Outcome == RotateReused { // it is ended all the same: whoever can be told is

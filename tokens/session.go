@@ -35,7 +35,7 @@ func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login
 	if err != nil {
 		return nil, "", err
 	}
-	marks, err := i.state.Denylist.marksOf(ctx, Everyone)
+	marks, err := i.state.Denylist.MarksOf(ctx, Everyone)
 	if err != nil {
 		return nil, "", err
 	}
@@ -47,7 +47,7 @@ func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login
 		Fingerprint: p.Fingerprint,
 		Replaces:    replaced,
 		AuthTime:    AtLogin,
-		BegunAfter:  marks.everyone,
+		BegunAfter:  marks.Everyone,
 		ACR:         acr,
 		DenyFor:     i.state.DenyFor(),
 	})
@@ -94,11 +94,11 @@ func (i *Issuer) CurrentLogin(ctx context.Context, cookie string) (*Login, error
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	marks, err := i.state.Denylist.marksOf(ctx, Everyone)
+	marks, err := i.state.Denylist.MarksOf(ctx, Everyone)
 	if err != nil {
 		return nil, err
 	}
-	if !found || !session.Begun.After(marks.everyone) {
+	if !found || !session.Begun.After(marks.Everyone) {
 		return nil, nil //nolint:nilnil // as above
 	}
 	profile, err := parseProfile(text)

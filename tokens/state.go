@@ -17,13 +17,13 @@ import (
 // reload: the store, the key ring, the denylist, the verified tokens and the
 // queue of slow hashes.
 type State struct {
-	Store    Store
-	Keys     *KeyRing
-	Denylist *Denylist
-	Cache    *Cache
-	Hashes   *HashQueue
-	History  *HistoryRecorder // of families
-	Secrets  *SecretMemory    // of clients
+	Store         Store
+	Keys          *KeyRing
+	Denylist      *Denylist
+	Cache         *Cache
+	Hashes        *HashQueue
+	History       *HistoryRecorder // of families
+	ClientSecrets *SecretMemory
 
 	grants   *grantCache
 	ends     recentEnds
@@ -90,18 +90,18 @@ func NewState(c StateConfig) (*State, error) {
 	}
 	hashes := NewHashQueue(0)
 	s := &State{
-		Store:    c.Store,
-		Keys:     keys,
-		Denylist: denylist,
-		Cache:    cache,
-		Hashes:   hashes,
-		History:  NewHistoryRecorder(c.Store, c.Clock),
-		Secrets:  NewSecretMemory(hashes),
-		grants:   newGrantCache(c.Store, c.Clock),
-		node:     node,
-		owed:     newOwedAnswers(c.Store),
-		observer: c.Observer,
-		clock:    c.Clock,
+		Store:         c.Store,
+		Keys:          keys,
+		Denylist:      denylist,
+		Cache:         cache,
+		Hashes:        hashes,
+		History:       NewHistoryRecorder(c.Store, c.Clock),
+		ClientSecrets: NewSecretMemory(hashes),
+		grants:        newGrantCache(c.Store, c.Clock),
+		node:          node,
+		owed:          newOwedAnswers(c.Store),
+		observer:      c.Observer,
+		clock:         c.Clock,
 	}
 	s.health.Store(&Health{Trouble: TroubleStore, Cause: errNotOpened, Since: c.Clock()})
 	return s, nil

@@ -176,7 +176,7 @@ func checkStoreRecord(s *StoreRecord, secrets *Secrets) error {
 	if !known {
 		return errOtherSecret
 	}
-	if _, _, err := openKeys(secrets, s.Keys, &keySnapshot{}); err != nil {
+	if err := CheckSealedKeys(secrets, s.Keys); err != nil {
 		if errors.Is(err, ErrWrongSecret) {
 			return errOtherSecret
 		}

@@ -14,7 +14,7 @@ import (
 
 // from is a request's context: who asks, and by which name the log knows it.
 func (c *core) from(address, device, request string) context.Context {
-	return tokens.WithOrigin(c.t.Context(), tokens.Origin{
+	return tokens.WithRequester(c.t.Context(), tokens.Requester{
 		Address: address, Device: func() string { return device }, RequestID: func() string { return request },
 	})
 }
