@@ -385,3 +385,37 @@ func TestDenylistRace(t *testing.T) {
 		}
 	}
 }
+
+// brokenStore is a store that panics.
+type brokenStore struct{ denialStore }
+
+func (brokenStore) ClientWatermarks(context.Context) (map[ClientTag]time.Time, error) {
+	panic("broken store")
+}
+
+// recoveries counts the panics that it is told of.
+type recoveries struct {
+	NopObserver
+	told atomic.Int64
+}
+
+func (r *recoveries) Happened(_ context.Context, e Event) {
+	if e.Kind == EventBackgroundRecovered {
+		r.told.Add(1)
+	}
+}
+
+// Where a load of the watermarks is not waited for, nobody hears of its panic but
+// the operator.
+func TestPanicOfALoad(t *testing.T) {
+	heard := new(recoveries)
+	d, err := NewDenylist(DenylistConfig{Store: brokenStore{}, Entries: 1, Observer: heard, Clock: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	<-d.load()
+	if heard.told.Load() != 1 {
+		t.Errorf("told %d times", heard.told.Load())
+	}
+}
