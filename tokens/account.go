@@ -39,16 +39,16 @@ func (i *Issuer) SignedIn(ctx context.Context, l *Login) ([]SignedIn, error) {
 	if err != nil {
 		return nil, err
 	}
-	for n, history := range histories {
-		live[n].cameFrom(history)
+	for n, entries := range histories {
+		live[n].cameFrom(entries)
 	}
 	return live, nil
 }
 
 // cameFrom reads from a history where the person is. The backend of a confidential
 // client refreshes from its own place: only the login itself came from the person's.
-func (s *SignedIn) cameFrom(history []HistoryEntry) {
-	for _, h := range history {
+func (s *SignedIn) cameFrom(entries []HistoryEntry) {
+	for _, h := range entries {
 		if s.Client != nil && s.Client.Confidential() && h.Kind != HistoryBegun {
 			continue
 		}

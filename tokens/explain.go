@@ -126,15 +126,15 @@ func (o *Operator) lookUp(ctx context.Context, e *Explanation) error {
 // absolute end when it was refused, or now: the store removes it then, and who
 // comes later is told of a token that is unknown. Of the idle end no history can
 // tell, since not every use is noted.
-func outlived(history []HistoryEntry, lifetime time.Duration, now time.Time) bool {
+func outlived(entries []HistoryEntry, lifetime time.Duration, now time.Time) bool {
 	at := now
-	for _, h := range slices.Backward(history) {
+	for _, h := range slices.Backward(entries) {
 		if h.Kind != HistoryRefused {
 			break
 		}
 		at = h.Time
 	}
-	f := Family{Created: history[0].Time} // or before
+	f := Family{Created: entries[0].Time} // or before
 	return f.Limited(lifetime, 0).Dead(at)
 }
 
@@ -142,11 +142,11 @@ func outlived(history []HistoryEntry, lifetime time.Duration, now time.Time) boo
 var refusedBy = map[Reason]Verdict{ReasonExpired: VerdictExpired, ReasonUserChanged: VerdictUserChanged, ReasonUserDisabled: VerdictUserChanged}
 
 // verdictOf reads a history from its end.
-func verdictOf(history []HistoryEntry, live bool, clientEnded time.Time) Verdict {
-	for n, h := range slices.Backward(history) {
+func verdictOf(entries []HistoryEntry, live bool, clientEnded time.Time) Verdict {
+	for n, h := range slices.Backward(entries) {
 		switch h.Kind {
 		case HistoryReused:
-			return verdictOnReuse(history[:n], h)
+			return verdictOnReuse(entries[:n], h)
 		case HistoryEvicted:
 			return VerdictEvicted
 		case HistoryEnded:
@@ -173,7 +173,7 @@ func verdictOf(history []HistoryEntry, live bool, clientEnded time.Time) Verdict
 	switch {
 	case live:
 		return VerdictAlive
-	case len(history) > 0 && !history[0].Time.Truncate(time.Second).After(clientEnded): // which is in whole seconds
+	case len(entries) > 0 && !entries[0].Time.Truncate(time.Second).After(clientEnded): // which is in whole seconds
 		return VerdictClientEnded
 	}
 	return VerdictUnknown

@@ -59,11 +59,11 @@ func NewIssuer(cfg Config, state *State) (*Issuer, error) {
 	if cfg.Proofs == nil {
 		cfg.Proofs = NewProofs(cfg.Clock)
 	}
-	clients, err := NewDirectory(cfg.Clients)
+	directory, err := NewDirectory(cfg.Clients)
 	if err != nil {
 		return nil, err
 	}
-	i := &Issuer{cfg: cfg, state: state, clients: clients, apis: make(map[string]*API, len(cfg.APIs))}
+	i := &Issuer{cfg: cfg, state: state, clients: directory, apis: make(map[string]*API, len(cfg.APIs))}
 	i.verifier = NewVerifier(i.ownTokens())
 	i.proofs = cfg.Proofs
 	if cfg.ProofNonces {
@@ -71,7 +71,7 @@ func NewIssuer(cfg Config, state *State) (*Issuer, error) {
 	}
 	i.auth = NewAuthenticator(AuthenticatorConfig{
 		Issuer:      cfg.Issuer,
-		Clients:     clients,
+		Clients:     directory,
 		Secrets:     state.ClientSecrets,
 		Assertions:  state.Store,
 		NewAttempt:  state.NewAttempt,

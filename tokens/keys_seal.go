@@ -29,7 +29,7 @@ type storedKey struct {
 	Lasts     int64          `json:"lasts"`    // ms
 }
 
-func sealKeys(secrets *Secrets, keys []ringKey) ([]byte, error) {
+func sealKeys(under *Secrets, keys []ringKey) ([]byte, error) {
 	value := storedKeys{Format: keysFormat, Keys: make([]storedKey, len(keys))}
 	for i, k := range keys {
 		der, err := k.private.MarshalPKCS8()
@@ -45,16 +45,16 @@ func sealKeys(secrets *Secrets, keys []ringKey) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding signing keys: %w", err)
 	}
-	return secrets.Seal(PurposeSealKeys, plain, keysAAD), nil
+	return under.Seal(PurposeSealKeys, plain, keysAAD), nil
 }
 
 // openKeys reads what sealKeys wrote, sorted, and says under which secret. Keys
 // that the ring already holds keep their pointers, by which the verified cache knows them.
-func openKeys(secrets *Secrets, sealed []byte, last *keySnapshot) (keys []ringKey, secret int, err error) {
+func openKeys(under *Secrets, sealed []byte, last *keySnapshot) (keys []ringKey, secret int, err error) {
 	if len(sealed) == 0 {
 		return nil, 0, nil
 	}
-	plain, secret, err := secrets.Open(PurposeSealKeys, sealed, keysAAD)
+	plain, secret, err := under.Open(PurposeSealKeys, sealed, keysAAD)
 	if err != nil {
 		return nil, 0, fmt.Errorf("opening signing keys: %w", ErrWrongSecret)
 	}
@@ -85,7 +85,7 @@ func openKeys(secrets *Secrets, sealed []byte, last *keySnapshot) (keys []ringKe
 
 // CheckSealedKeys reports whether the secrets open what a store keeps of the
 // keys: ErrWrongSecret where they do not.
-func CheckSealedKeys(secrets *Secrets, sealed []byte) error {
-	_, _, err := openKeys(secrets, sealed, &keySnapshot{})
+func CheckSealedKeys(under *Secrets, sealed []byte) error {
+	_, _, err := openKeys(under, sealed, &keySnapshot{})
 	return err
 }

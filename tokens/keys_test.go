@@ -236,7 +236,7 @@ func TestKeyRingSecretIsChangedInThreeDeploys(t *testing.T) {
 }
 
 func TestKeyRingRefusesANewerFormatAndDamage(t *testing.T) {
-	secrets := secretsOf(t, "a")
+	under := secretsOf(t, "a")
 	for name, plain := range map[string]string{
 		"newer":    `{"v":2,"keys":[]}`,
 		"damaged":  `{`,
@@ -245,8 +245,8 @@ func TestKeyRingRefusesANewerFormatAndDamage(t *testing.T) {
 		"no value": ``,
 	} {
 		t.Run(name, func(t *testing.T) {
-			cell := &tokenstest.KeyCell{Clock: time.Now, Value: secrets.Seal(PurposeSealKeys, []byte(plain), keysAAD), Version: 1}
-			if err := newRing(cell, secrets, nil, jose.EdDSA).Load(t.Context()); err == nil || cell.Swaps.Load() > 0 {
+			cell := &tokenstest.KeyCell{Clock: time.Now, Value: under.Seal(PurposeSealKeys, []byte(plain), keysAAD), Version: 1}
+			if err := newRing(cell, under, nil, jose.EdDSA).Load(t.Context()); err == nil || cell.Swaps.Load() > 0 {
 				t.Errorf("got %v after %d writes", err, cell.Swaps.Load())
 			}
 		})
