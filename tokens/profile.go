@@ -115,3 +115,18 @@ func subjectOf(profile []byte) string {
 	}
 	return p.Subject
 }
+
+// timeOrZero reads what unixOrZero wrote.
+func timeOrZero(seconds int64) (t time.Time) {
+	if seconds != 0 {
+		t = time.Unix(seconds, 0)
+	}
+	return t
+}
+
+func unixOrZero(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
