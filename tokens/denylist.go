@@ -88,9 +88,6 @@ type clientWatermarks struct {
 	asked  time.Time
 }
 
-// DefaultMaxLag is how old a verdict may be where nothing else is configured.
-const DefaultMaxLag = 10 * time.Second
-
 // renewalBatch is how many verdicts one background question asks for.
 const renewalBatch = 256
 

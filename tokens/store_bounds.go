@@ -28,3 +28,6 @@ const (
 // so that there is room for who signs in after the end of a client. Whoever signs
 // out more often within a second gets a login that is over at once.
 const MostAhead = 3 * time.Second
+
+// DefaultMaxLag is how old a verdict may be where nothing else is configured.
+const DefaultMaxLag = 10 * time.Second

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 const (
@@ -13,7 +11,7 @@ const (
 	// a decision that is made after another is not dated before it.
 	maxStepBack = 2 * time.Second
 	// maxStep is how far the machine's clock may be set at once without a doubt.
-	maxStep = tokens.DefaultLeeway
+	maxStep = 10 * time.Second
 	// believeAfter is how long the machine's clock must have stayed where it has
 	// jumped to until the store follows.
 	believeAfter = 10 * time.Minute
@@ -148,9 +146,9 @@ func (c *clock) doubted() error {
 	if c.doubt == nil {
 		return nil
 	}
-	word, off := tokens.ClockAhead, c.doubt.off
+	word, off := "ahead", c.doubt.off
 	if off < 0 {
-		word = tokens.ClockBehind
+		word = "behind"
 	}
 	return fmt.Errorf("the clock of this machine is %s %s of where the store's was, and the store goes on by its own; set it by NTP, "+
 		"or if it is right, wait: the store follows in %s", off.Abs().Round(100*time.Millisecond), word,
