@@ -2,7 +2,7 @@
 // gateways share: one server, one with replicas under Sentinel, or a Cluster.
 //
 // Each method of tokens.Store is one Lua script, which Redis runs as a whole
-// (lua/). All keys of one user are in one hash slot. Time is Redis's. go-redis
+// (lua/, of which flatten makes flat/). All keys of one user are in one hash slot. Time is Redis's. go-redis
 // sends a script again when the reply is lost; by the request's Attempt the
 // second run gives the first one's answer.
 //
