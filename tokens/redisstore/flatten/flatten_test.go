@@ -129,7 +129,7 @@ func TestHiddenNames(t *testing.T) {
 		"of a part":          "local ONE = 2\nlocal a = next(1)\nreturn a\n",
 		"of a part, inside":  "if ARGV[1] then\n  local ONE = 2\nend\n",
 		"of the decision":    "local a = 1\n\nlocal function b()\n  local a = 2\n  return a\nend\n\nlocal c = b()\nreturn c\n",
-		"of a loop's own":    "local a = 1\nif a then\n  for a = 1, 2 do next(a) end\nend\n",
+		"of a loop's own":    "local a = 1\nif a then\n  for a = 1, 2 do next(a) end\n" + "end\n",
 		"of a function":      "local next = 1\nreturn next\n",
 		"of a parameter, so": "local a = 1\n\nlocal function b(a)\n  return a\nend\n\nlocal c = b(2)\nreturn c\n",
 	} {
