@@ -135,24 +135,24 @@ func (s *Store) readAny(ctx context.Context, c *connection, keys []string) ([]to
 	if err != nil {
 		return nil, err
 	}
-	more, err := s.readAssertions(ctx, c, assertions)
-	if err != nil {
-		return nil, err
-	}
-	texts, err := s.readGrants(ctx, c, grants)
-	return slices.Concat(records, more, texts), err
-}
-
-// readGrants reads the texts of grants.
-func (s *Store) readGrants(ctx context.Context, c *connection, keys []string) ([]tokens.Record, error) {
-	if len(keys) == 0 {
-		return nil, nil
+	if len(assertions)+len(grants) == 0 {
+		return records, nil
 	}
 	a, err := s.eval(ctx, c, s.scripts().born, []string{s.common("store")})
 	if err != nil {
 		return nil, err
 	}
 	now := a.millis()
+	more, err := s.readAssertions(ctx, c, assertions, now)
+	if err != nil {
+		return nil, err
+	}
+	texts, err := s.readGrants(ctx, c, grants, now)
+	return slices.Concat(records, more, texts), err
+}
+
+// readGrants reads the texts of grants that have not ended by the store's time.
+func (s *Store) readGrants(ctx context.Context, c *connection, keys []string, now time.Time) ([]tokens.Record, error) {
 	pipe := c.client.Pipeline()
 	texts := make([]*redis.StringCmd, len(keys))
 	for i, key := range keys {
@@ -186,15 +186,9 @@ func (s *Store) readGrants(ctx context.Context, c *connection, keys []string) ([
 // grantVersion leads the text of a grant (lua/put_grant.lua).
 const grantVersion = 2
 
-func (s *Store) readAssertions(ctx context.Context, c *connection, keys []string) ([]tokens.Record, error) {
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	a, err := s.eval(ctx, c, s.scripts().born, []string{s.common("store")})
-	if err != nil {
-		return nil, err
-	}
-	now := a.millis()
+// readAssertions reads which assertions were used, and until when that is remembered, from
+// the store's time on.
+func (s *Store) readAssertions(ctx context.Context, c *connection, keys []string, now time.Time) ([]tokens.Record, error) {
 	pipe := c.client.Pipeline()
 	left := make([]*redis.DurationCmd, len(keys))
 	for i, key := range keys {
