@@ -129,8 +129,7 @@ func TestOldVersion(t *testing.T) {
 	for version, want := range map[string]bool{
 		"6.2.0": true, "6.1.9": false, "5.0.14": false, "7.0.15": true, "8.2": true, "10.0.0": true, "": false, "x.y": false,
 	} {
-		s := New(Options{})
-		err := s.checkInfo(&s.options, map[string]string{"redis_version": version, "maxmemory_policy": "noeviction", "role": "master"})
+		err := checkInfo(&Options{}, map[string]string{"redis_version": version, "maxmemory_policy": "noeviction", "role": "master"})
 		if (err == nil) != want {
 			t.Errorf("version %q: %v", version, err)
 		}

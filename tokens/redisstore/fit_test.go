@@ -71,10 +71,10 @@ func TestSettingsChangedWhileRunning(t *testing.T) {
 func TestInfoWithoutAPolicy(t *testing.T) {
 	info := map[string]string{"redis_version": "7.0.15", "role": "master"}
 	s := New(Options{Addresses: []string{"127.0.0.1:1"}})
-	if err := s.checkInfo(s.wanted, info); err == nil || !strings.Contains(err.Error(), "`allow_eviction`") {
+	if err := checkInfo(s.wanted, info); err == nil || !strings.Contains(err.Error(), "`allow_eviction`") {
 		t.Errorf("no policy: %v", err)
 	}
-	if err := s.checkInfo(&Options{AllowEviction: true}, info); err != nil {
+	if err := checkInfo(&Options{AllowEviction: true}, info); err != nil {
 		t.Errorf("no policy, and accepted: %v", err)
 	}
 }
