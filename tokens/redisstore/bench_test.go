@@ -92,6 +92,27 @@ func BenchmarkRotate(b *testing.B) {
 	}
 }
 
+// BenchmarkRotateScript lets Redis do nothing but rotate: many scripts come at once, so
+// that it neither waits nor reads and writes little.
+func BenchmarkRotateScript(b *testing.B) {
+	const many = 300
+	s := openStore(b, redistest.Start(b))
+	c := newChain(b, s, "local|alice")
+	c.request.Rotation = false // the generation stays, and all else is done
+	keys, args := s.decidingKeys(c.request.User, held, denied), append([]any{"1"}, s.rotateArgs(c.request, "?", time.Time{})...)
+	mustDo(b, s.scripts().rotate.Load(b.Context(), s.conn.client).Err())
+	before := redisWork(b, s)
+	for left := b.N; left > 0; left -= many {
+		pipe := s.conn.client.Pipeline()
+		for range min(left, many) {
+			s.scripts().rotate.EvalSha(b.Context(), pipe, keys, args...)
+		}
+		_, err := pipe.Exec(b.Context())
+		mustDo(b, err)
+	}
+	redisWork(b, s).report(b, before)
+}
+
 // work is what a Redis server says that it has done.
 type work struct {
 	cpu     float64 // seconds

@@ -29,9 +29,12 @@ func unsafeWithin(t *testing.T, s *Store, want string) {
 
 // R8: what the start demands of Redis is demanded while it runs.
 func TestSettingsChangedWhileRunning(t *testing.T) {
+	t.Parallel()
+	soon := func(o *Options) { o.fitEvery = 2 * unfitEvery }
 	t.Run("R8: eviction policy", func(t *testing.T) {
+		t.Parallel()
 		server := redistest.Start(t)
-		s, lax := openStore(t, server), openStore(t, server, func(o *Options) { o.AllowEviction = true })
+		s, lax := openStore(t, server, soon), openStore(t, server, soon, func(o *Options) { o.AllowEviction = true })
 		c := newChain(t, s, "local|alice")
 		server.Do("CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
 		unsafeWithin(t, s, "Redis's maxmemory-policy is volatile-ttl, so it may throw")
@@ -47,8 +50,9 @@ func TestSettingsChangedWhileRunning(t *testing.T) {
 		unsafeWithin(t, s, "")
 	})
 	t.Run("R8: a replica that takes writes", func(t *testing.T) {
+		t.Parallel()
 		primary, server := redistest.Start(t), redistest.Start(t)
-		s := openStore(t, server)
+		s := openStore(t, server, soon)
 		c := newChain(t, s, "local|alice")
 		server.Do("CONFIG", "SET", "replica-read-only", "no")
 		host, port, _ := strings.Cut(primary.Addr, ":")

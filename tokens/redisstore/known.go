@@ -26,12 +26,12 @@ type fitness struct {
 	never bool  // nothing may be decided there
 }
 
-// pause is after how long the servers are asked again.
-func (f *fitness) pause() time.Duration {
+// pause is after how long the servers are asked again: `while` as long as they are fit.
+func (f *fitness) pause(while time.Duration) time.Duration {
 	if f != nil && f.err != nil {
 		return unfitEvery
 	}
-	return fitEvery
+	return while
 }
 
 // leaseFor is for how long a node relies on what it has last seen: that the

@@ -62,6 +62,8 @@ type Options struct {
 	// Logf, if not nil, gets what go-redis has to say. Its logger belongs to
 	// the whole process: the newest store's Logf gets it all.
 	Logf func(format string, args ...any)
+
+	fitEvery time.Duration // see known.go; tests set a shorter one
 }
 
 // The defaults of Options.
@@ -86,6 +88,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
+	}
+	if o.fitEvery == 0 {
+		o.fitEvery = fitEvery
 	}
 	if o.WaitReplicas.Timeout == 0 {
 		o.WaitReplicas.Timeout = DefaultWaitTimeout

@@ -12,7 +12,7 @@ type script = redis.Script
 
 // scripts are all of them, one for each decision: the comment at the head of its file in
 // lua/ tells its keys, arguments and result. What Redis runs is in flat/, which
-// go generate writes.
+// go generate writes: a new decision is a file in lua/, that command, and a field here.
 type scripts struct {
 	open, born, vouched             *script
 	rotate, reuse, unanswered       *script // reuse is rotate, when that has found one

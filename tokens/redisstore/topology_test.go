@@ -134,10 +134,11 @@ func codeRace(ctx context.Context, t *testing.T, s *Store) (codes int) {
 }
 
 // TestSentinel runs over a primary with two replicas and three sentinels.
-func TestSentinel(t *testing.T) {
+func TestSentinel(t *testing.T) { //nolint:tparallel // one step after the other, on the same servers
 	if testing.Short() {
 		t.Skip("starts six processes")
 	}
+	t.Parallel()
 	sentinels := redistest.StartSentinels(t)
 	options := func(prefix string) Options {
 		return Options{Mode: Sentinel, MasterName: redistest.MasterName, Addresses: sentinels.Addrs, KeyPrefix: prefix}
@@ -199,10 +200,11 @@ func testFailover(t *testing.T, sentinels *redistest.Sentinels, o Options) {
 }
 
 // TestCluster runs over three primaries, each with a replica.
-func TestCluster(t *testing.T) {
+func TestCluster(t *testing.T) { //nolint:tparallel // one step after the other, on the same servers
 	if testing.Short() {
 		t.Skip("starts six processes")
 	}
+	t.Parallel()
 	nodes := redistest.StartCluster(t)
 	options := func(prefix string) Options {
 		return Options{Mode: Cluster, Addresses: nodes.Addrs(), KeyPrefix: prefix}
@@ -244,10 +246,11 @@ func TestCluster(t *testing.T) {
 
 // TestSlowResharding: the keys of a user are apart for longer than it takes to be
 // sent elsewhere a few times, and for less than a call may take.
-func TestSlowResharding(t *testing.T) {
+func TestSlowResharding(t *testing.T) { //nolint:tparallel // one step after the other, on the same servers
 	if testing.Short() {
 		t.Skip("starts six processes")
 	}
+	t.Parallel()
 	nodes := redistest.StartCluster(t)
 	for _, number := range []int{0, 1} {
 		t.Run(fmt.Sprint(number, " replicas"), func(t *testing.T) {
@@ -292,6 +295,7 @@ func TestReshardingToANewServer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts seven processes")
 	}
+	t.Parallel()
 	nodes := redistest.StartCluster(t)
 	s := New(Options{
 		Mode: Cluster, Addresses: nodes.Addrs(), KeyPrefix: prefix(), Timeout: 10 * time.Second,

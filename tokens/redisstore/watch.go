@@ -42,7 +42,7 @@ func (s *Store) watch(ctx context.Context, c *connection) {
 					asked = now
 					s.checkMoved(ctx, c)
 				}
-				if now.Sub(fit) >= s.fitness.Load().pause() {
+				if now.Sub(fit) >= s.fitness.Load().pause(s.options.fitEvery) {
 					fit = now
 					s.checkFitness(ctx, c)
 				}
