@@ -134,7 +134,7 @@ func codeRace(ctx context.Context, t *testing.T, s *Store) (codes int) {
 }
 
 // TestSentinel runs over a primary with two replicas and three sentinels.
-func TestSentinel(t *testing.T) { //nolint:tparallel // one step after the other, on the same servers
+func TestSentinel(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts six processes")
 	}
@@ -200,7 +200,7 @@ func testFailover(t *testing.T, sentinels *redistest.Sentinels, o Options) {
 }
 
 // TestCluster runs over three primaries, each with a replica.
-func TestCluster(t *testing.T) { //nolint:tparallel // one step after the other, on the same servers
+func TestCluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts six processes")
 	}
@@ -246,7 +246,7 @@ func TestCluster(t *testing.T) { //nolint:tparallel // one step after the other,
 
 // TestSlowResharding: the keys of a user are apart for longer than it takes to be
 // sent elsewhere a few times, and for less than a call may take.
-func TestSlowResharding(t *testing.T) { //nolint:tparallel // one step after the other, on the same servers
+func TestSlowResharding(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts six processes")
 	}
