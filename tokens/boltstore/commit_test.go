@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -202,7 +203,14 @@ func TestCallerMayLeave(t *testing.T) {
 // TestUnreadablePages shows that a file that is cut under the store, as by a
 // failing disk, is an error of the calls and not the end of the process.
 func TestUnreadablePages(t *testing.T) {
-	s := openStore(t)
+	s := New(Options{Path: filepath.Join(inMemory(t), "gatehouse.db")})
+	s.watchEvery = time.Hour
+	mustOpen(t, s)
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil && !errors.Is(err, errDamaged) {
+			t.Errorf("Close: %v", err)
+		}
+	})
 	for i := range 200 {
 		if err := s.PutGrant(t.Context(), tokens.GrantID{byte(i)}, make([]byte, 4096), time.Hour); err != nil {
 			t.Fatal(err)

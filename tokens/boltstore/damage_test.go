@@ -23,7 +23,7 @@ const damageUsers = 150
 // wholeStore returns the bytes of a store with something of everything.
 func wholeStore(t *testing.T) []byte {
 	t.Helper()
-	s := openStore(t)
+	s := openStore(t, func(o *Options) { o.Path = filepath.Join(inMemory(t), "whole.db") })
 	for i := range damageUsers {
 		name := "local|" + strconv.Itoa(i)
 		c := newChain(t, s, name)
@@ -162,7 +162,7 @@ func TestR6DamagedFile(t *testing.T) {
 		b[at] ^= 1 << random.IntN(8)
 		broken["byte "+strconv.Itoa(at)] = b
 	}
-	path := filepath.Join(t.TempDir(), "broken.db")
+	path := filepath.Join(inMemory(t), "broken.db")
 	found, fine, free := 0, 0, freePages(t, path, data)
 	for name, b := range broken {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
@@ -199,7 +199,7 @@ func TestR6DamagedFile(t *testing.T) {
 // R6: the same while the store is open.
 func TestR6DamagedWhileOpen(t *testing.T) {
 	data := wholeStore(t)
-	path := filepath.Join(t.TempDir(), "gatehouse.db")
+	path := filepath.Join(inMemory(t), "gatehouse.db")
 	random := rand.New(rand.NewPCG(7, 7)) // the same each time
 	for n := range 40 {
 		if err := os.WriteFile(path, data, 0o600); err != nil {

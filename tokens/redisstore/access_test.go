@@ -72,6 +72,7 @@ func TestAccess(t *testing.T) {
 
 // TestWrongKind opens what is something else than configured: each error names the fix.
 func TestWrongKind(t *testing.T) {
+	t.Parallel()
 	sentinels, plain := redistest.StartSentinels(t), redistest.Start(t)
 	encrypted := func(o *Options) {
 		o.TLS = func() (*tls.Config, error) { return &tls.Config{MinVersion: tls.VersionTLS12}, nil }
@@ -90,6 +91,7 @@ func TestWrongKind(t *testing.T) {
 		{"no TLS at a sentinel", with(Options{Mode: Sentinel, MasterName: "gate", Addresses: sentinels.Addrs, Timeout: 4 * time.Second}, encrypted), "remove `tls`", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			s := New(c.options)
 			defer s.Close()
 			for range 2 {
@@ -129,8 +131,7 @@ func TestOldVersion(t *testing.T) {
 	for version, want := range map[string]bool{
 		"6.2.0": true, "6.1.9": false, "5.0.14": false, "7.0.15": true, "8.2": true, "10.0.0": true, "": false, "x.y": false,
 	} {
-		s := New(Options{})
-		err := s.checkInfo(&s.options, map[string]string{"redis_version": version, "maxmemory_policy": "noeviction", "role": "master"})
+		err := checkInfo(&Options{}, map[string]string{"redis_version": version, "maxmemory_policy": "noeviction", "role": "master"})
 		if (err == nil) != want {
 			t.Errorf("version %q: %v", version, err)
 		}

@@ -144,3 +144,11 @@ func seconds(v string) (t time.Time) {
 	}
 	return t
 }
+
+// appendSeconds writes a time as seconds reads it.
+func appendSeconds(b []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return append(b, 0, 0, 0, 0)
+	}
+	return binary.BigEndian.AppendUint32(b, uint32(t.Unix()))
+}

@@ -3,6 +3,8 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -83,9 +85,66 @@ func BenchmarkRotate(b *testing.B) {
 			for i := range chains {
 				chains[i] = newChain(b, s, fmt.Sprint("local|", i))
 			}
+			before := redisWork(b, s)
 			inWorkers(b, workers, func(worker, _ int) error { return chains[worker].rotate(s) })
+			redisWork(b, s).report(b, before)
 		})
 	}
+}
+
+// BenchmarkRotateScript lets Redis do nothing but rotate: many scripts come at once, so
+// that it neither waits nor reads and writes little.
+func BenchmarkRotateScript(b *testing.B) {
+	const many = 300
+	s := openStore(b, redistest.Start(b))
+	c := newChain(b, s, "local|alice")
+	c.request.Rotation = false // the generation stays, and all else is done
+	keys, args := s.decidingKeys(c.request.User, held, denied), append([]any{"1"}, s.rotateArgs(c.request, "?", time.Time{})...)
+	mustDo(b, s.scripts().rotate.Load(b.Context(), s.conn.client).Err())
+	before := redisWork(b, s)
+	for left := b.N; left > 0; left -= many {
+		pipe := s.conn.client.Pipeline()
+		for range min(left, many) {
+			s.scripts().rotate.EvalSha(b.Context(), pipe, keys, args...)
+		}
+		_, err := pipe.Exec(b.Context())
+		mustDo(b, err)
+	}
+	redisWork(b, s).report(b, before)
+}
+
+// work is what a Redis server says that it has done.
+type work struct {
+	cpu     float64 // seconds
+	scripts float64 // microseconds in scripts that were sent by their hash
+}
+
+// redisWork asks the server of a store.
+func redisWork(b *testing.B, s *Store) (w work) {
+	b.Helper()
+	client := s.conn.client
+	stats := readInfo(client.Info(b.Context(), "commandstats").Val())["cmdstat_evalsha"]
+	for field := range strings.SplitSeq(stats, ",") {
+		if usec, is := strings.CutPrefix(field, "usec="); is {
+			w.scripts, _ = strconv.ParseFloat(usec, 64)
+		}
+	}
+	cpu := readInfo(client.Info(b.Context(), "cpu").Val())
+	for _, name := range []string{"used_cpu_user", "used_cpu_sys"} {
+		seconds, err := strconv.ParseFloat(cpu[name], 64)
+		if err != nil {
+			b.Fatalf("reading %s: %v", name, err)
+		}
+		w.cpu += seconds
+	}
+	return w
+}
+
+// report tells what each call of a benchmark has cost the server.
+func (w work) report(b *testing.B, before work) {
+	b.Helper()
+	b.ReportMetric((w.scripts-before.scripts)/float64(b.N), "script-µs/call")
+	b.ReportMetric((w.cpu-before.cpu)*1e6/float64(b.N), "redis-µs/call")
 }
 
 // BenchmarkDenials asks for users of whom nothing is denied: one at a time, as

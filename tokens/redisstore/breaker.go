@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"sync"
@@ -25,6 +26,16 @@ type breaker struct {
 	failures atomic.Int32
 	answered atomic.Int64                    // when the last answer came, in nanoseconds since begun
 	open     atomic.Pointer[unansweredError] // nil while it is closed
+}
+
+// unansweredError is the answer of a breaker. It does not unwrap to what broke the
+// connection: go-redis would try again.
+type unansweredError struct {
+	address, cause string
+}
+
+func (e *unansweredError) Error() string {
+	return fmt.Sprintf("%s did not answer and is not asked until it does: %s", e.address, e.cause)
 }
 
 // begun is where breaker.answered counts from, on the monotonic clock.

@@ -87,6 +87,7 @@ func TestPasswordChanges(t *testing.T) {
 
 // R13: likewise where Sentinel or a Cluster says who is asked.
 func TestPasswordChangesElsewhere(t *testing.T) {
+	t.Parallel()
 	topologies := map[string]func(t *testing.T) (Options, []*redistest.Server){
 		"sentinel": func(t *testing.T) (Options, []*redistest.Server) {
 			sentinels := redistest.StartSentinels(t)
@@ -99,6 +100,7 @@ func TestPasswordChangesElsewhere(t *testing.T) {
 	}
 	for name, start := range topologies {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			o, servers := start(t)
 			var known atomic.Value
 			o.Username, o.Password, o.Timeout = "gate", "first", 4*time.Second

@@ -48,7 +48,7 @@ func (s *Store) Denials(ctx context.Context, users []tokens.UserTag) ([]tokens.U
 			if errs[i] != nil {
 				failed++
 				for range groups[i] {
-					answers = append(answers, tokens.UserDenials{Err: s.explain(ctx, errs[i])})
+					answers = append(answers, tokens.UserDenials{Err: c.options.explain(ctx, errs[i])})
 				}
 			}
 		}

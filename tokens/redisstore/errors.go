@@ -18,6 +18,14 @@ import (
 // replica). Any other error is one that an operator must fix.
 var ErrUnreachable = errors.New("Redis is out of reach") //nolint:staticcheck // a name begins it
 
+// unfitError is an error of checkInfo, which names the fix.
+type unfitError string
+
+func (e unfitError) Error() string { return string(e) }
+
+// errUnsure passes by itself: within a second, or within tokens.SilentAfter.
+var errUnsure = fmt.Errorf("%w: whether a refresh was answered is for another node to say, which has not said so yet", ErrUnreachable)
+
 // passing are the answers of servers that will serve, or be replaced, in a while.
 var passing = []string{"LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "READONLY", "BUSY", "NOREPLICAS", "ERR max number of clients"}
 
@@ -27,7 +35,7 @@ var redirects = []string{"MOVED", "ASK"}
 
 // explain makes a caller's error of one of go-redis. ctx is the caller's: the
 // end of a context of ours means that Redis did not answer in time.
-func (s *Store) explain(ctx context.Context, err error) error {
+func (o *Options) explain(ctx context.Context, err error) error {
 	var (
 		answered redis.Error
 		unfit    unfitError
@@ -50,8 +58,8 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	case !errors.As(err, &answered):
 		return fmt.Errorf("calling Redis: %w: %w", ErrUnreachable, err)
 	}
-	if errors.Is(err, redis.Nil) && s.options.Mode == Sentinel {
-		return fmt.Errorf("calling Redis: the sentinels know no primary of the name %q: configure `sentinel` with the name that their `sentinel monitor` has", s.options.MasterName)
+	if errors.Is(err, redis.Nil) && o.Mode == Sentinel {
+		return fmt.Errorf("calling Redis: the sentinels know no primary of the name %q: configure `sentinel` with the name that their `sentinel monitor` has", o.MasterName)
 	}
 	text := err.Error()
 	switch {
@@ -61,7 +69,7 @@ func (s *Store) explain(ctx context.Context, err error) error {
 		return errBadRecord
 	}
 	temporary := passing
-	if s.options.Mode == Cluster {
+	if o.Mode == Cluster {
 		temporary = slices.Concat(passing, redirects)
 	}
 	for _, prefix := range temporary {
@@ -69,15 +77,15 @@ func (s *Store) explain(ctx context.Context, err error) error {
 			return fmt.Errorf("calling Redis: %w: %w", ErrUnreachable, err)
 		}
 	}
-	if mend := mendOf(answered); mend != "" {
-		return fmt.Errorf("calling Redis: %s: %w", mend, err)
+	if fix := fixOf(answered); fix != "" {
+		return fmt.Errorf("calling Redis: %s: %w", fix, err)
 	}
 	return fmt.Errorf("calling Redis: %w", err)
 }
 
-// mendOf says what an operator can do about an answer.
-func mendOf(err error) string {
-	for prefix, mend := range map[string]string{
+// fixOf says what an operator can do about an answer.
+func fixOf(err error) string {
+	for prefix, fix := range map[string]string{
 		"WRONGPASS": "it refuses the username or the password",
 		"NOAUTH":    "it demands a password: configure `password`, and `username` for an ACL user",
 		"NOPERM":    "its ACL forbids this user a command or our keys: allow it `+@all -@dangerous +info` and the keys `~<key_prefix>*`",
@@ -94,7 +102,7 @@ func mendOf(err error) string {
 		"ERR SELECT is not allowed in cluster mode":      "a Redis Cluster has no databases: remove `database`",
 	} {
 		if redis.HasErrorPrefix(err, prefix) || redis.HasErrorPrefix(err, strings.TrimPrefix(prefix, "ERR ")) {
-			return mend
+			return fix
 		}
 	}
 	return ""

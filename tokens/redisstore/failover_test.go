@@ -129,6 +129,7 @@ func TestStaleReplicaPromoted(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts six processes")
 	}
+	t.Parallel()
 	sentinels := redistest.StartSentinels(t)
 	o := Options{Mode: Sentinel, MasterName: redistest.MasterName, Addresses: sentinels.Addrs}
 	f := &fate{s: New(o)}

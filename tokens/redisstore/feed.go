@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -35,18 +34,6 @@ func (s *Store) Announce(ctx context.Context, l tokens.FeedLine) error {
 	return s.lasting(ctx, "announce", s.scripts().feedAppend, s.feedKeys(), line, feedKept)
 }
 
-// feedReader is the one connection over which a node reads the feed. It stands
-// outside the pool, since it waits nearly always, and nobody puts another in
-// its place: a connection that broke is an error, never silently a new one.
-type feedReader struct {
-	reading sync.Mutex // held by a read
-
-	mu     sync.Mutex
-	client *redis.Client // of one connection
-	conn   *redis.Conn   // nil while there is none
-	closed bool
-}
-
 // ReadFeed implements tokens.Feed.
 func (s *Store) ReadFeed(ctx context.Context, after tokens.FeedPosition, wait time.Duration) (tokens.FeedPage, error) {
 	s.mu.RLock()
@@ -66,7 +53,7 @@ func (s *Store) ReadFeed(ctx context.Context, after tokens.FeedPosition, wait ti
 	if err != nil {
 		c.feed.drop()
 		reloadCluster(ctx, c.client) // the feed may have moved
-		return tokens.FeedPage{}, s.explain(ctx, err)
+		return tokens.FeedPage{}, c.options.explain(ctx, err)
 	}
 	return page, nil
 }
@@ -253,23 +240,4 @@ func feedServer(ctx context.Context, client redis.UniversalClient, key string) (
 		return client.MasterForKey(ctx, key)
 	}
 	return nil, fmt.Errorf("reading the feed: unknown client %T", client)
-}
-
-// drop closes the connection, which ends a read that waits.
-func (f *feedReader) drop() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.conn == nil {
-		return
-	}
-	_ = f.client.Close()
-	f.client, f.conn = nil, nil
-}
-
-// close ends reading for good.
-func (f *feedReader) close() {
-	f.mu.Lock()
-	f.closed = true
-	f.mu.Unlock()
-	f.drop()
 }

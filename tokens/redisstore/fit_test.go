@@ -29,9 +29,12 @@ func unsafeWithin(t *testing.T, s *Store, want string) {
 
 // R8: what the start demands of Redis is demanded while it runs.
 func TestSettingsChangedWhileRunning(t *testing.T) {
+	t.Parallel()
+	soon := func(o *Options) { o.fitEvery = 2 * unfitEvery }
 	t.Run("R8: eviction policy", func(t *testing.T) {
+		t.Parallel()
 		server := redistest.Start(t)
-		s, lax := openStore(t, server), openStore(t, server, func(o *Options) { o.AllowEviction = true })
+		s, lax := openStore(t, server, soon), openStore(t, server, soon, func(o *Options) { o.AllowEviction = true })
 		c := newChain(t, s, "local|alice")
 		server.Do("CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
 		unsafeWithin(t, s, "Redis's maxmemory-policy is volatile-ttl, so it may throw")
@@ -47,8 +50,9 @@ func TestSettingsChangedWhileRunning(t *testing.T) {
 		unsafeWithin(t, s, "")
 	})
 	t.Run("R8: a replica that takes writes", func(t *testing.T) {
+		t.Parallel()
 		primary, server := redistest.Start(t), redistest.Start(t)
-		s := openStore(t, server)
+		s := openStore(t, server, soon)
 		c := newChain(t, s, "local|alice")
 		server.Do("CONFIG", "SET", "replica-read-only", "no")
 		host, port, _ := strings.Cut(primary.Addr, ":")
@@ -71,10 +75,10 @@ func TestSettingsChangedWhileRunning(t *testing.T) {
 func TestInfoWithoutAPolicy(t *testing.T) {
 	info := map[string]string{"redis_version": "7.0.15", "role": "master"}
 	s := New(Options{Addresses: []string{"127.0.0.1:1"}})
-	if err := s.checkInfo(s.wanted, info); err == nil || !strings.Contains(err.Error(), "`allow_eviction`") {
+	if err := checkInfo(s.wanted, info); err == nil || !strings.Contains(err.Error(), "`allow_eviction`") {
 		t.Errorf("no policy: %v", err)
 	}
-	if err := s.checkInfo(&Options{AllowEviction: true}, info); err != nil {
+	if err := checkInfo(&Options{AllowEviction: true}, info); err != nil {
 		t.Errorf("no policy, and accepted: %v", err)
 	}
 }

@@ -296,14 +296,6 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// appendSeconds writes a time as seconds reads it.
-func appendSeconds(b []byte, t time.Time) []byte {
-	if t.IsZero() {
-		return append(b, 0, 0, 0, 0)
-	}
-	return binary.BigEndian.AppendUint32(b, uint32(t.Unix()))
-}
-
 // appendMillis6 writes a time as millis6 reads it.
 func appendMillis6(b []byte, t time.Time) []byte {
 	var ms [8]byte

@@ -6,9 +6,6 @@ import (
 	"time"
 )
 
-// clockReading is what the clock of the server said, and when by ours.
-type clockReading struct{ at, server time.Time }
-
 // spends says which scripts take something that the caller then no longer has.
 // A server that stood still, in a fork or while its machine was paused, finds them
 // in its sockets when the caller has long been told 503, and must not run them: the

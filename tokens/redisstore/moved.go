@@ -7,33 +7,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// leaseFor is for how long a node relies on what it has last seen: that the
-// store was not exported, or that it was. An export marks the store and waits
-// for longer than this before it reads, so that no node decides anything
-// behind its back. In a Cluster the mark is on another node than the users, so
-// that the scripts themselves can't look at it, and as long as this its node may
-// be out of reach without a loss to users elsewhere: as long as watermarks are
-// believed by default.
-const leaseFor = tokens.DefaultMaxLag
-
-// stopsWithin is after how long the last call has ended that a node made before
-// it saw the mark of an export: one begins when the lease is all but over, and
-// takes as long as it may. As long again is for clocks and busy machines. The
-// other nodes' settings are taken to be ours.
-func (s *Store) stopsWithin(o *Options) time.Duration { return s.leaseFor + 2*o.longestCall() }
-
-// sighting is what a node knows of the mark.
-type sighting struct {
-	moved bool
-	asked time.Time // before the question was sent
-}
-
-// age is how old a sighting is. A process that was suspended, or a clock that
-// was set, must not make it look younger: of two clocks the later counts.
-func (g *sighting) age(now time.Time) time.Duration {
-	return max(now.Sub(g.asked), now.Round(0).Sub(g.asked.Round(0)))
-}
-
 // readers are the calls that a store answers, too, that was exported.
 var readers = map[string]bool{
 	"list_families": true, "live_family": true, "profile": true, "grant": true, "keys": true, "now": true, "denials": true, "client_watermarks": true,

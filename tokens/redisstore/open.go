@@ -6,17 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
-
-// oldest is the oldest version of Redis that does.
-var oldest = [2]int{6, 2}
 
 var errNoAddress = errors.New("no address of a Redis server is configured")
 
@@ -67,7 +61,7 @@ func (s *Store) connected(ctx context.Context) (*connection, error) {
 	if s.opening.Load() != nil {
 		return s.conn, nil
 	}
-	return s.conn, s.within(ctx, s.conn, s.checkServers)
+	return s.conn, s.within(ctx, s.conn, checkServers)
 }
 
 // opened names the servers in an error. Nil stays nil.
@@ -135,74 +129,4 @@ func slicesOf(all [][16]byte) [][]byte {
 		parts[i] = all[i][:]
 	}
 	return parts
-}
-
-// checkServers looks at the version and the settings of each server that takes writes.
-func (s *Store) checkServers(ctx context.Context, c *connection) error {
-	check := func(ctx context.Context, client *redis.Client) error {
-		info, err := client.Info(ctx).Result()
-		if err != nil {
-			return err
-		}
-		return s.checkInfo(c.options, readInfo(info))
-	}
-	if cluster, ok := c.client.(*redis.ClusterClient); ok {
-		return cluster.ForEachMaster(ctx, check)
-	}
-	return check(ctx, c.client.(*redis.Client))
-}
-
-// readInfo reads the answer to INFO.
-func readInfo(text string) map[string]string {
-	info := map[string]string{}
-	for line := range strings.Lines(text) {
-		if name, value, found := strings.Cut(strings.TrimSpace(line), ":"); found {
-			info[name] = value
-		}
-	}
-	return info
-}
-
-// unfitError is an error of checkInfo, which names the fix.
-type unfitError string
-
-func (e unfitError) Error() string { return string(e) }
-
-func (s *Store) checkInfo(o *Options, info map[string]string) error {
-	if v := info["redis_version"]; !newEnough(v) {
-		return unfitError(fmt.Sprintf("Redis %s is too old: Gatehouse needs %d.%d or newer", v, oldest[0], oldest[1]))
-	}
-	if info["redis_mode"] == "sentinel" {
-		return unfitError("it is a sentinel: configure `sentinel <master-name>`, or the address of the server itself")
-	}
-	if clustered := info["cluster_enabled"] == "1"; clustered && o.Mode != Cluster {
-		return unfitError("it is a Redis Cluster: configure `cluster`")
-	}
-	policy := info["maxmemory_policy"]
-	if policy == "" && !o.AllowEviction {
-		return unfitError("Redis does not say its maxmemory-policy (INFO), and may throw sessions and revocations away when memory is short: " +
-			"make sure that it never does, and set `allow_eviction`")
-	}
-	if policy != "noeviction" && !o.AllowEviction {
-		return unfitError(fmt.Sprintf("Redis's maxmemory-policy is %s, so it may throw sessions and revocations away when memory is short: "+
-			"set `maxmemory-policy noeviction`, or `allow_eviction` if you accept that", policy))
-	}
-	if info["role"] == "slave" && info["slave_read_only"] == "0" {
-		return errWritableReplica
-	}
-	if info["role"] == "slave" {
-		return fmt.Errorf("%w: the server is a replica and takes no writes", ErrUnreachable)
-	}
-	return nil
-}
-
-func newEnough(version string) bool {
-	major, rest, _ := strings.Cut(version, ".")
-	minor, _, _ := strings.Cut(rest, ".")
-	a, err := strconv.Atoi(major)
-	b, err2 := strconv.Atoi(minor)
-	if err != nil || err2 != nil {
-		return false
-	}
-	return slices.Compare([]int{a, b}, oldest[:]) >= 0
 }

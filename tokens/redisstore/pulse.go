@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -42,9 +41,6 @@ func (s *Store) Beat(ctx context.Context, r tokens.BeatRequest) (tokens.Beat, er
 	}
 	return b, a.err
 }
-
-// errUnsure passes by itself: within a second, or within tokens.SilentAfter.
-var errUnsure = fmt.Errorf("%w: whether a refresh was answered is for another node to say, which has not said so yet", ErrUnreachable)
 
 // silence returns the node that made the current generation of a family, and
 // since when it is silent, where it is; "" where it is not. A node that nobody

@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -65,7 +64,7 @@ func changed(o *Options, err error) error {
 
 // tryServers looks at the servers, and whether they hold the store that is open.
 func (s *Store) tryServers(ctx context.Context, c *connection) error {
-	if err := s.checkServers(ctx, c); err != nil {
+	if err := checkServers(ctx, c); err != nil {
 		return err
 	}
 	a, err := s.eval(ctx, c, s.scripts().born, []string{s.common("store")})
@@ -77,24 +76,4 @@ func (s *Store) tryServers(ctx context.Context, c *connection) error {
 		return unfitError("other data than those of the store that is open: restart Caddy to change to them")
 	}
 	return a.err
-}
-
-// differs reports whether a connection by other settings is another one. Files
-// of TLS may have changed though their names did not.
-func (o *Options) differs(from *Options) bool {
-	if o.TLS != nil || from.TLS != nil {
-		return true
-	}
-	return o.Username != from.Username || o.Password != from.Password || o.PasswordFrom != from.PasswordFrom ||
-		o.SentinelUsername != from.SentinelUsername || o.SentinelPassword != from.SentinelPassword ||
-		o.PoolSize != from.PoolSize || o.Timeout != from.Timeout ||
-		o.AllowEviction != from.AllowEviction || o.WaitReplicas != from.WaitReplicas
-}
-
-// encryption returns how connections are encrypted, nil for not at all.
-func (o *Options) encryption() (*tls.Config, error) {
-	if o.TLS == nil {
-		return nil, nil
-	}
-	return o.TLS()
 }

@@ -9,32 +9,6 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// WaitReplicas says that an answer waits until replicas have what it tells.
-type WaitReplicas struct {
-	Number  int           // of replicas; 0 waits for none
-	Timeout time.Duration // how long; 0 for DefaultWaitTimeout
-	Strict  bool          // whether too few of them are an error
-}
-
-// DefaultWaitTimeout is how long an answer waits for replicas unless configured.
-const DefaultWaitTimeout = 100 * time.Millisecond
-
-// waitFor is how long a call may take longer than Timeout.
-func (o *Options) waitFor() time.Duration {
-	if o.WaitReplicas.Number == 0 {
-		return 0
-	}
-	return o.WaitReplicas.Timeout
-}
-
-// mayWait is how many calls wait for replicas of a server at once. They leave a
-// quarter of the connections to those who only ask; and whoever comes when others
-// wait in vain does not wait after them.
-func (o *Options) mayWait() int { return o.poolSize() - o.poolSize()/4 }
-
-// longestCall is how long a call takes at most.
-func (o *Options) longestCall() time.Duration { return o.Timeout + o.waitFor() }
-
 // unreplicatedError is a write that too few replicas have.
 type unreplicatedError struct {
 	got, want int

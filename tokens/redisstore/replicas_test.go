@@ -15,6 +15,7 @@ func TestWaitReplicasUnderSentinel(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts six processes")
 	}
+	t.Parallel()
 	sentinels := redistest.StartSentinels(t)
 	s := waiting(t, Options{Mode: Sentinel, MasterName: redistest.MasterName, Addresses: sentinels.Addrs}, 2)
 	wantKept(t, s, func() { sentinels.Primary().Kill() })
@@ -25,6 +26,7 @@ func TestWaitReplicasInACluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts six processes")
 	}
+	t.Parallel()
 	nodes := redistest.StartCluster(t)
 	s := waiting(t, Options{Mode: Cluster, Addresses: nodes.Addrs()}, 1)
 	wantKept(t, s, func() { nodes.Servers[nodes.Owner(nodes.Slot(s.userKey(user, held)))].Kill() })

@@ -19,6 +19,17 @@ type route struct {
 	asking bool // its slot is on the way there, and the server before has said so (ASK)
 }
 
+// redirections is how often a call may be sent elsewhere or again in a Cluster:
+// while a slot moves, each attempt can be two. What is moving by then is sent again
+// for as long as the call has time.
+const redirections = 8
+
+// Between two attempts is reconnectPause at first, and never more than longestPause.
+const (
+	reconnectPause = 5 * time.Millisecond
+	longestPause   = 10 * reconnectPause
+)
+
 // moving reports whether a script was not run since its slot is on the way: its keys
 // lie on two servers, or each says that the other one has them. How long that lasts
 // is up to who moves them.
@@ -112,4 +123,12 @@ func (c *connection) serverAt(named string, by *redis.Client) *redis.Client {
 	made := c.newNode(&o)
 	c.made = append(c.made, made)
 	return made
+}
+
+// reloadCluster looks who serves which slots: another node may have taken over
+// from the one that is gone.
+func reloadCluster(ctx context.Context, client redis.UniversalClient) {
+	if cluster, ok := client.(*redis.ClusterClient); ok {
+		cluster.ReloadState(ctx)
+	}
 }

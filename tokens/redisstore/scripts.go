@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"embed"
-	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -11,8 +10,9 @@ import (
 // does not know it (any more).
 type script = redis.Script
 
-// scripts are all of them; the comment at the head of each file in lua/ tells
-// its keys, arguments and result.
+// scripts are all of them, one for each decision: the comment at the head of its file in
+// lua/ tells its keys, arguments and result. What Redis runs is in flat/, which
+// go generate writes: a new decision is a file in lua/, that command, and a field here.
 type scripts struct {
 	open, born, vouched             *script
 	rotate, reuse, unanswered       *script // reuse is rotate, when that has found one
@@ -35,65 +35,63 @@ type scripts struct {
 	importHeld, importFields        *script
 }
 
-//go:embed lua/*.lua
-var lua embed.FS
+//go:generate go run ./flatten
+
+//go:embed flat/*.lua
+var flat embed.FS
 
 var theScripts = loadScripts(func(text string) string { return text })
 
-// loadScripts puts each script together with the preludes that it uses. change
-// may rewrite the text.
+// loadScripts reads each script, as flatten has put it together of the sources in
+// lua/. change may rewrite the text.
 func loadScripts(change func(string) string) *scripts {
-	load := func(names ...string) *script {
-		var text strings.Builder
-		for _, name := range names {
-			part, err := lua.ReadFile("lua/" + name + ".lua")
-			if err != nil {
-				panic(err) // it is part of the program
-			}
-			text.Write(part)
+	load := func(name string) *script {
+		text, err := flat.ReadFile("flat/" + name + ".lua")
+		if err != nil {
+			panic(err) // it is part of the program
 		}
-		return redis.NewScript(change(text.String()))
+		return redis.NewScript(change(string(text)))
 	}
 	return &scripts{
-		open:            load("clock", "open"),
-		born:            load("clock", "born"),
-		vouched:         load("clock", "vouched"),
-		rotate:          load("clock", "family", "grants", "watermark", "denylist", "rotate"),
-		reuse:           load("clock", "family", "grants", "watermark", "denylist", "rotate"),
-		unanswered:      load("clock", "family", "unanswered"),
-		createFamily:    load("clock", "family", "grants", "watermark", "denylist", "create_family"),
-		end:             load("clock", "family", "grants", "watermark", "denylist", "end_all", "end"),
-		families:        load("clock", "list_families"),
-		liveFamily:      load("clock", "live_family"),
-		createSession:   load("clock", "family", "grants", "watermark", "denylist", "end_all", "create_session"),
-		session:         load("clock", "family", "grants", "watermark", "session"),
-		profile:         load("clock", "family", "grants", "profile"),
-		putCode:         load("clock", "family", "grants", "watermark", "code", "put_code"),
-		takeCode:        load("clock", "family", "grants", "watermark", "denylist", "code", "take_code"),
-		putDevice:       load("clock", "device", "put_device"),
-		getDevice:       load("clock", "device", "get_device"),
-		decideDevice:    load("clock", "device", "decide_device"),
-		pollDevice:      load("clock", "device", "poll_device"),
-		denyToken:       load("clock", "watermark", "denylist", "deny_token"),
-		denials:         load("clock", "denials"),
-		endClient:       load("clock", "watermark", "end_client"),
-		watermarks:      load("clock", "watermarks"),
-		putGrant:        load("clock", "put_grant"),
-		grant:           load("clock", "grant"),
-		keys:            load("clock", "keys"),
-		swapKeys:        load("clock", "swap_keys"),
-		useAssertion:    load("clock", "use_assertion"),
-		feedAppend:      load("clock", "feed_append"),
-		feedEnd:         load("clock", "feed_end"),
+		open:            load("open"),
+		born:            load("born"),
+		vouched:         load("vouched"),
+		rotate:          load("rotate"),
+		reuse:           load("rotate"),
+		unanswered:      load("unanswered"),
+		createFamily:    load("create_family"),
+		end:             load("end"),
+		families:        load("list_families"),
+		liveFamily:      load("live_family"),
+		createSession:   load("create_session"),
+		session:         load("session"),
+		profile:         load("profile"),
+		putCode:         load("put_code"),
+		takeCode:        load("take_code"),
+		putDevice:       load("put_device"),
+		getDevice:       load("get_device"),
+		decideDevice:    load("decide_device"),
+		pollDevice:      load("poll_device"),
+		denyToken:       load("deny_token"),
+		denials:         load("denials"),
+		endClient:       load("end_client"),
+		watermarks:      load("watermarks"),
+		putGrant:        load("put_grant"),
+		grant:           load("grant"),
+		keys:            load("keys"),
+		swapKeys:        load("swap_keys"),
+		useAssertion:    load("use_assertion"),
+		feedAppend:      load("feed_append"),
+		feedEnd:         load("feed_end"),
 		appendHistory:   load("append_history"),
-		history:         load("clock", "history"),
-		familyOfRequest: load("clock", "family_of_request"),
-		scanHeld:        load("clock", "family", "grants", "scan_held"),
-		enable:          load("clock", "watermark", "denylist", "enable"),
-		moved:           load("clock", "moved"),
-		importBegin:     load("clock", "import_begin"),
-		importFinish:    load("clock", "import_finish"),
-		importHeld:      load("clock", "family", "grants", "import_held"),
-		importFields:    load("clock", "import_fields"),
+		history:         load("history"),
+		familyOfRequest: load("family_of_request"),
+		scanHeld:        load("scan_held"),
+		enable:          load("enable"),
+		moved:           load("moved"),
+		importBegin:     load("import_begin"),
+		importFinish:    load("import_finish"),
+		importHeld:      load("import_held"),
+		importFields:    load("import_fields"),
 	}
 }

@@ -48,7 +48,7 @@ func (s *Store) Session(ctx context.Context, user tokens.UserTag, id tokens.Sess
 	return session, profile, true, nil
 }
 
-// readSession reads what lua/grants.lua packs.
+// readSession reads what lua/session_record.lua packs.
 func readSession(record string, user tokens.UserTag, id tokens.SessionID) (tokens.Session, error) {
 	const rooted = sessionVersion + 16
 	root, length := id, 17

@@ -8,8 +8,6 @@ import (
 	"net"
 	"sync/atomic"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // tlsDialer makes connections by TLS. go-redis tells of a handshake that nobody
@@ -72,30 +70,15 @@ type handshakeError struct {
 }
 
 func (e *handshakeError) Error() string {
-	mend := ""
+	fix := ""
 	late := errors.Is(e.cause, context.DeadlineExceeded)
 	if record := (tls.RecordHeaderError{}); late || errors.As(e.cause, &record) {
-		mend = ": name the port where Redis speaks TLS, or remove `tls` if it speaks none"
+		fix = ": name the port where Redis speaks TLS, or remove `tls` if it speaks none"
 	}
 	if late {
-		mend += "; if it is only far away, raise `timeout`"
+		fix += "; if it is only far away, raise `timeout`"
 	}
-	return fmt.Sprintf("the TLS handshake with %s has failed (%v)%s", e.address, e.cause, mend)
+	return fmt.Sprintf("the TLS handshake with %s has failed (%v)%s", e.address, e.cause, fix)
 }
 
 func (e *handshakeError) Unwrap() error { return e.cause }
-
-// named adds to an error of a call that no handshake succeeds, unless a server has answered.
-func (c *connection) named(err error) error {
-	var (
-		answered redis.Error
-		itself   *handshakeError
-	)
-	if err == nil || c.tls == nil || errors.As(err, &answered) || errors.As(err, &itself) {
-		return err
-	}
-	if failed := c.tls.failed.Load(); failed != nil {
-		return fmt.Errorf("%w: %w", failed, err)
-	}
-	return err
-}

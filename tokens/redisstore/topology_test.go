@@ -138,6 +138,7 @@ func TestSentinel(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts six processes")
 	}
+	t.Parallel()
 	sentinels := redistest.StartSentinels(t)
 	options := func(prefix string) Options {
 		return Options{Mode: Sentinel, MasterName: redistest.MasterName, Addresses: sentinels.Addrs, KeyPrefix: prefix}
@@ -203,6 +204,7 @@ func TestCluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts six processes")
 	}
+	t.Parallel()
 	nodes := redistest.StartCluster(t)
 	options := func(prefix string) Options {
 		return Options{Mode: Cluster, Addresses: nodes.Addrs(), KeyPrefix: prefix}
@@ -248,6 +250,7 @@ func TestSlowResharding(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts six processes")
 	}
+	t.Parallel()
 	nodes := redistest.StartCluster(t)
 	for _, number := range []int{0, 1} {
 		t.Run(fmt.Sprint(number, " replicas"), func(t *testing.T) {
@@ -292,6 +295,7 @@ func TestReshardingToANewServer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts seven processes")
 	}
+	t.Parallel()
 	nodes := redistest.StartCluster(t)
 	s := New(Options{
 		Mode: Cluster, Addresses: nodes.Addrs(), KeyPrefix: prefix(), Timeout: 10 * time.Second,

@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -105,10 +106,32 @@ func (s *Store) storeRecord(ctx context.Context, c *connection) (*tokens.StoreRe
 	return r, err
 }
 
-// readAny reads whatever the keys hold. What a later version keeps, this one
-// can't move, and leaving it out could revive what was ended.
+// readAny reads whatever the keys hold.
 func (s *Store) readAny(ctx context.Context, c *connection, keys []string) ([]tokens.Record, error) {
-	var users, assertions, grants []string
+	users, assertions, grants, err := s.kindsOf(keys)
+	if err != nil {
+		return nil, err
+	}
+	records, err := s.readUsers(ctx, c, tokens.AllParts, users)
+	if err != nil || len(assertions)+len(grants) == 0 {
+		return records, err
+	}
+	a, err := s.eval(ctx, c, s.scripts().born, []string{s.common("store")})
+	if err != nil {
+		return nil, err
+	}
+	now := a.millis()
+	more, err := s.readAssertions(ctx, c, assertions, now)
+	if err != nil {
+		return nil, err
+	}
+	texts, err := s.readGrants(ctx, c, grants, now)
+	return slices.Concat(records, more, texts), cmp.Or(err, a.err)
+}
+
+// kindsOf returns which of the keys are of users, used assertions and grants. What a later
+// version keeps, this one can't move, and leaving it out could revive what was ended.
+func (s *Store) kindsOf(keys []string) (users, assertions, grants []string, err error) {
 	for _, key := range keys {
 		_, kind, ok := s.keyKind(key)
 		name := strings.TrimPrefix(key, s.options.KeyPrefix)
@@ -128,31 +151,14 @@ func (s *Store) readAny(ctx context.Context, c *connection, keys []string) ([]to
 			grants = append(grants, key)
 		case slices.Contains([]string{s.key("clients"), s.common("keys"), s.common("store")}, key), strings.HasPrefix(name, "{feed}"):
 		default:
-			return nil, unfitError(fmt.Sprintf("exporting the store: it keeps %q, which this version can't move", key))
+			return nil, nil, nil, unfitError(fmt.Sprintf("exporting the store: it keeps %q, which this version can't move", key))
 		}
 	}
-	records, err := s.readUsers(ctx, c, tokens.AllParts, users)
-	if err != nil {
-		return nil, err
-	}
-	more, err := s.readAssertions(ctx, c, assertions)
-	if err != nil {
-		return nil, err
-	}
-	texts, err := s.readGrants(ctx, c, grants)
-	return slices.Concat(records, more, texts), err
+	return users, assertions, grants, nil
 }
 
-// readGrants reads the texts of grants.
-func (s *Store) readGrants(ctx context.Context, c *connection, keys []string) ([]tokens.Record, error) {
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	a, err := s.eval(ctx, c, s.scripts().born, []string{s.common("store")})
-	if err != nil {
-		return nil, err
-	}
-	now := a.millis()
+// readGrants reads the texts of grants that have not ended by the store's time.
+func (s *Store) readGrants(ctx context.Context, c *connection, keys []string, now time.Time) ([]tokens.Record, error) {
 	pipe := c.client.Pipeline()
 	texts := make([]*redis.StringCmd, len(keys))
 	for i, key := range keys {
@@ -186,15 +192,9 @@ func (s *Store) readGrants(ctx context.Context, c *connection, keys []string) ([
 // grantVersion leads the text of a grant (lua/put_grant.lua).
 const grantVersion = 2
 
-func (s *Store) readAssertions(ctx context.Context, c *connection, keys []string) ([]tokens.Record, error) {
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	a, err := s.eval(ctx, c, s.scripts().born, []string{s.common("store")})
-	if err != nil {
-		return nil, err
-	}
-	now := a.millis()
+// readAssertions reads which assertions were used, and until when that is remembered, from
+// the store's time on.
+func (s *Store) readAssertions(ctx context.Context, c *connection, keys []string, now time.Time) ([]tokens.Record, error) {
 	pipe := c.client.Pipeline()
 	left := make([]*redis.DurationCmd, len(keys))
 	for i, key := range keys {

@@ -16,6 +16,7 @@ import (
 
 // TestMoveBetweenKinds moves everything from an embedded database to Redis, and back.
 func TestMoveBetweenKinds(t *testing.T) {
+	t.Parallel()
 	server, cluster := redistest.Start(t), redistest.StartCluster(t)
 	// mover makes stores of each kind with one clock.
 	type mover struct {
@@ -42,6 +43,7 @@ func TestMoveBetweenKinds(t *testing.T) {
 	}
 	for _, way := range [][2]string{{"bolt", "standalone"}, {"standalone", "bolt"}, {"bolt", "cluster"}, {"cluster", "standalone"}} {
 		t.Run(way[0]+" to "+way[1], func(t *testing.T) {
+			t.Parallel()
 			storetest.RunTransfers(t, func(t *testing.T) storetest.Harness {
 				m := &mover{now: time.Date(2030, 1, 2, 3, 4, 5, 678_000_000, time.UTC)}
 				source := kinds[way[0]](t, m)
@@ -81,6 +83,7 @@ func atOnce(*Options) time.Duration { return 0 }
 // TestExportWaitsForWaiters: a call that may wait for replicas takes longer, and
 // what it ends is in the export all the same.
 func TestExportWaitsForWaiters(t *testing.T) {
+	t.Parallel()
 	primary, _ := replicated(t)
 	node := func() *Store {
 		return openStore(t, primary, func(o *Options) {
@@ -120,9 +123,11 @@ func TestExportWaitsForWaiters(t *testing.T) {
 // TestExportStopsOtherNodes: a node that knows nothing of the export decides
 // nothing once the export reads.
 func TestExportStopsOtherNodes(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	brief := func(o *Options) { o.Timeout = 3 * time.Second }
 	exporter, other := openStore(t, server, brief), openStore(t, server, brief)
+	exporter.leaseFor, other.leaseFor = time.Second, time.Second
 	chain := newChain(t, other, "local|alice")
 	rotations := make(chan int, 1)
 	stopped := make(chan struct{})
@@ -186,6 +191,7 @@ func TestExportRefusesWhatItDoesNotKnow(t *testing.T) {
 
 // TestScanOfACluster while slots move: it may have missed keys, and says so.
 func TestScanOfACluster(t *testing.T) {
+	t.Parallel()
 	nodes := redistest.StartCluster(t)
 	s := New(Options{Addresses: nodes.Addrs(), Mode: Cluster})
 	t.Cleanup(func() { _ = s.Close() })

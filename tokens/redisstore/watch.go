@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
@@ -44,7 +42,7 @@ func (s *Store) watch(ctx context.Context, c *connection) {
 					asked = now
 					s.checkMoved(ctx, c)
 				}
-				if now.Sub(fit) >= s.fitness.Load().pause() {
+				if now.Sub(fit) >= s.fitness.Load().pause(s.options.fitEvery) {
 					fit = now
 					s.checkFitness(ctx, c)
 				}
@@ -56,16 +54,3 @@ func (s *Store) watch(ctx context.Context, c *connection) {
 // guarded keeps a panic of the work, which may be one of go-redis or of a
 // callback, from ending the watch.
 func (s *Store) guarded(work func()) { background.Safely(s.recovered, work)() }
-
-// recovered reports a panic that was caught in the background.
-func (s *Store) recovered(err error) { s.options.recovered(err) }
-
-func (o *Options) recovered(err error) { o.OnCall("watch", 0, err) }
-
-// reloadCluster looks who serves which slots: another node may have taken over
-// from the one that is gone.
-func reloadCluster(ctx context.Context, client redis.UniversalClient) {
-	if cluster, ok := client.(*redis.ClusterClient); ok {
-		cluster.ReloadState(ctx)
-	}
-}

@@ -33,9 +33,6 @@ var rotateCases = []testCase{
 	{"survives reopening", rotateReopen},
 }
 
-func strict(r *tokens.RotateRequest)     { r.Leeway = 0 }
-func noRotation(r *tokens.RotateRequest) { r.Rotation = false }
-
 func rotateCurrent(t *testing.T, f *fixture) {
 	family := f.family()
 	for generation := uint32(1); generation < 20; generation++ {

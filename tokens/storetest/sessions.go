@@ -25,21 +25,6 @@ var sessionCases = []testCase{
 	{"C4: two times", sessionTimes},
 }
 
-// findSession asks for a session.
-func (f *fixture) findSession(id tokens.SessionID, idle time.Duration) (tokens.Session, []byte, bool) {
-	f.t.Helper()
-	session, profile, found, err := f.s.Session(f.ctx(), f.user, id, idle)
-	noError(f.t, err)
-	return session, profile, found
-}
-
-func (f *fixture) wantSession(id tokens.SessionID, want bool) {
-	f.t.Helper()
-	if _, _, found := f.findSession(id, 0); found != want {
-		f.t.Errorf("session found %v, want %v", found, want)
-	}
-}
-
 func sessionFound(t *testing.T, f *fixture) {
 	made := f.session
 	if made.User != f.user || made.AuthTime.IsZero() || !made.Expires.Equal(made.Begun.Add(2*f.lifetime)) {

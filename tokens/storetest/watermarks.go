@@ -35,20 +35,8 @@ func (f *fixture) endForGood(client tokens.ClientTag) time.Time {
 	return f.endClient(client)
 }
 
-// begunAfter is the watermark that the fixture's calls about a client go by.
-func (f *fixture) begunAfter(client tokens.ClientTag) time.Time {
-	return newest(f.known[client], f.known[tokens.Everyone])
-}
-
 // loginOver reports whether the fixture's login is over as far as its caller knows.
 func (f *fixture) loginOver() bool { return !f.session.Begun.After(f.known[tokens.Everyone]) }
-
-func newest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
 
 // endClientUnheard: who has not heard of the end asks for a decision. Either
 // the store knows better, or it says that it does not, and all that comes of it

@@ -1,22 +1,23 @@
--- Prelude: the store's time, and how long keys live.
+-- Part: the store's time, and how long keys live.
 -- Times are milliseconds; ends in records are seconds, 0 for none.
 
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-
--- Behind the number of the call may stand until when its caller waits. A server that
--- stood still finds calls in its sockets whose callers were told 503 long ago: what
--- they hold must not be spent behind their backs.
-local number, till = ARGV[1]:match('^(%d+)@(%d+)$')
-if number then
-  ARGV[1] = number
-  if now > tonumber(till) then return { number, 'late', now } end
-end
-
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
 
-local NONE = string.rep('\0', 8) -- no attempt, no session
+local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
+
+-- Behind the number of the call may stand until when its caller waits. A server that
+-- stood still finds calls in its sockets whose callers were told 503 long ago: what
+-- they hold must not be spent behind their backs. Then this is the answer.
+local function come_too_late()
+  local number, deadline = ARGV[1]:match('^(%d+)@(%d+)$')
+  if not number then return nil end
+  ARGV[1] = number
+  if now - SHIFT <= tonumber(deadline) then return nil end
+  return { number, 'late', now - SHIFT }
+end
 
 -- end_of is tokens.EndOf: the start plus a lifetime, rounded up to seconds.
 local function end_of(start, lifetime)
@@ -24,15 +25,10 @@ local function end_of(start, lifetime)
   return math.ceil((start + lifetime) / 1000)
 end
 
--- left is how long a key lives: -1 for ever, -2 if it isn't there. Ask before
--- writing to it: a key that a write creates lives for ever until lengthen.
-local function left(key)
-  return redis.call('PTTL', key)
-end
-
--- lengthen makes a key, which had `had` left before it was written, live until
--- `till` at least (0 for ever). It gives a little more, so that not every
--- rotation has to move the end.
+-- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
+-- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a
+-- write creates lives for ever until then. It gives a little more, so that not
+-- every rotation has to move the end.
 local function lengthen(key, had, till)
   if till == 0 then
     if had >= 0 then redis.call('PERSIST', key) end
@@ -43,7 +39,7 @@ local function lengthen(key, had, till)
 end
 
 -- own_refusal ends the script on a replica. That refuses only writes, and a
--- refusal by what it does not know yet would be final: so these write nothing.
+-- refusal by what it does not know yet would be final: so this writes nothing.
 local function own_refusal(hash)
   redis.call('HDEL', hash, '')
 end
@@ -53,9 +49,6 @@ local function own_refusal_of(value)
 end
 
 -- unreadable ends the script, before it has written what it decides about.
-local function unreadable(v, version)
-  if v:byte(1) ~= version then
-    error('gatehouse: record of a newer version')
-  end
-  error('gatehouse: damaged record')
+local function unreadable(record, version)
+  error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
 end

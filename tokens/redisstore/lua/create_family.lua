@@ -11,46 +11,48 @@
 local MOST_FAMILIES = 500 -- tokens.MaxFamilies
 
 local id, client, session, attempt = ARGV[3], ARGV[4], ARGV[6], ARGV[13]
-local lifetime, idle_lifetime = tonumber(ARGV[8]), tonumber(ARGV[9])
-
-local function refused()
-  own_refusal(KEYS[1])
-  return { ARGV[1], 0, 0, '', {} }
-end
+local login_begun, lifetime, idle_lifetime = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local taken = math.floor(tonumber(ARGV[15]) / 1000)
 
 local m = marks()
 local begun = begun_after(tonumber(ARGV[11]), KEYS[3], client)
+local all_ended = everyone(KEYS[3])
 local g = read_grants()
 
-local all_ended = everyone(KEYS[3])
-if all_ended ~= 0 and tonumber(ARGV[7]) <= all_ended * 1000 then return refused() end
-local was = g.families[id]
-if was then
-  was = read_family(was)
-  if was.attempt ~= attempt or was.generation ~= 1 or was.created * 1000 <= begun then return refused() end
-  -- The same call sent again.
-  redis.call('HSET', KEYS[1], id, write_family(was)) -- so that a caller who waits for replicas waits for it
-  return { ARGV[1], 1, issue_at(m, begun, KEYS[4]), write_family(was), ended_by(attempt) }
+local refused = all_ended ~= 0 and login_begun <= all_ended * 1000
+local there = g.families[id]
+if there and not refused then
+  local _, _, _, generation, since, _, _, _, _, maker = read_family(there)
+  if maker == attempt and generation == 1 and since * 1000 > begun then -- the same call sent again
+    redis.call('HSET', KEYS[1], id, there) -- so that a caller who waits for replicas waits for it
+    local at = issue_at(m, begun, KEYS[4])
+    local ended = ended_by(attempt)
+    return { ARGV[1], 1, at, there, ended }
+  end
+  refused = true
 end
-if m.before ~= 0 and tonumber(ARGV[7]) <= m.before * 1000 then return refused() end
-if entry(DISABLED) or entry(FAMILY_ENDED .. id) then return refused() end
-local taken = math.floor(tonumber(ARGV[15]) / 1000)
-if taken ~= 0 and taken <= m.folded then return refused() end
-if session_ended(session) then return refused() end
+local disabled = entry(DISABLED)
+local ended_before = entry(FAMILY_ENDED .. id)
+local session_over = session_ended(session)
+refused = refused or m.before ~= 0 and login_begun <= m.before * 1000 or taken ~= 0 and taken <= m.folded
+if refused or disabled or ended_before or session_over then
+  own_refusal(KEYS[1])
+  return { ARGV[1], 0, 0, '', {} }
+end
 
 local evicted, out = {}, {}
 
 -- bound evicts the oldest of the living, so that with one more they are `most`:
 -- nearly always one.
 local function bound(living, most)
-  local function before(a, b) return older(g.families[a], a, g.families[b], b) end
   local excess = #living + 1 - most
   if excess == 1 then
     for i = 2, #living do
-      if before(living[i], living[1]) then living[1] = living[i] end
+      local first = older(g.families[living[i]], living[i], g.families[living[1]], living[1])
+      if first then living[1] = living[i] end
     end
   elseif excess > 1 then
-    table.sort(living, before)
+    table.sort(living, function(a, b) return older(g.families[a], a, g.families[b], b) end)
   end
   for i = 1, excess do
     table.insert(evicted, living[i])
@@ -61,33 +63,36 @@ end
 local same, all = {}, {}
 for other, v in pairs(g.families) do
   if v:sub(CLIENT_AT, CLIENT_AT + 7) == client then
-    local f = limit(read_family(v), lifetime, idle_lifetime)
-    g.ends[other] = family_end(f)
-    if not dead(f) and f.created * 1000 > begun then table.insert(same, other) end
+    local _, _, _, _, since, _, expires, idle, rotated = read_family(v)
+    local expires_by, idle_by = limited(since, rotated, expires, idle, lifetime, idle_lifetime)
+    local till = earlier(expires_by, idle_by)
+    g.ends[other] = till * 1000
+    local dead = over(till * 1000)
+    if not dead and since * 1000 > begun then table.insert(same, other) end
   end
 end
 bound(same, math.max(1, tonumber(ARGV[10])))
-for other in pairs(g.families) do
-  if lives(g, other) and not out[other] then table.insert(all, other) end
+for other, till in pairs(g.ends) do
+  local dead = over(till)
+  if not dead and not out[other] then table.insert(all, other) end
 end
 bound(all, MOST_FAMILIES)
 table.sort(evicted)
 
 forget(g, g.expired)
 forget(g, evicted)
-local had = left(KEYS[1])
+local had = redis.call('PTTL', KEYS[1])
+local denied_till = end_of(now, tonumber(ARGV[12]))
 for _, other in ipairs(evicted) do
-  deny(FAMILY_ENDED .. other, end_of(now, tonumber(ARGV[12])), attempt, LIVED)
+  deny(FAMILY_ENDED .. other, denied_till, attempt, LIVED)
 end
-local at = issue_at(m, begun, KEYS[4])
-local created = math.floor(at / 1000)
-local f = {
-  client = client, grant = ARGV[5], session = session, generation = 1, created = created,
-  auth = tonumber(ARGV[14]), expires = end_of(created * 1000, lifetime),
-  idle = end_of(now, idle_lifetime), rotated = now, attempt = attempt,
-}
-local record = write_family(f)
+local issued = issue_at(m, begun, KEYS[4])
+local created = math.floor(issued / 1000)
+local lives_till = end_of(created * 1000, lifetime)
+local unused_till = end_of(now, idle_lifetime)
+local family_till = earlier(lives_till, unused_till)
+local record = struct.pack(FAMILY, 1, client, ARGV[5], session, 1, created, tonumber(ARGV[14]), lives_till, unused_till, now, attempt)
 redis.call('HSET', KEYS[1], id, record)
-g.families[id], g.ends[id] = record, family_end(f)
+g.families[id], g.ends[id] = record, family_till * 1000
 settle(g, had)
-return { ARGV[1], 1, at, record, evicted }
+return { ARGV[1], 1, issued, record, evicted }

@@ -13,28 +13,32 @@
 local MOST_SESSIONS = 50 -- tokens.MaxSessions
 
 local id = ARGV[3]
-if entry(DISABLED) then
+local disabled = entry(DISABLED)
+if disabled then
   own_refusal(KEYS[1])
   return { ARGV[1], '', 0 }
 end
-local g, all = { families = {}, ends = {}, sessions = {}, expired = {} }, {}
-local was = read_profile(redis.call('HGET', KEYS[1], 'p'))
+local g = { families = {}, ends = {}, sessions = {}, profile = {}, expired = {} }
+local held = redis.call('HGET', KEYS[1], 'p')
+local was, fingerprint, pieces = read_profile(held)
 local m = marks()
 
-if was and was.fingerprint ~= ARGV[6] then
+if was and fingerprint ~= ARGV[6] then
   -- What was begun under the old password would be good again from now on.
   g = read_grants()
   m = end_all(g, m, tonumber(ARGV[8]), id, KEYS[3], KEYS[4], KEYS[5])
 else
   -- The families are not asked: there may be many, and a login ends none of them.
+  local ids = {}
   for _, other in ipairs(redis.call('HKEYS', KEYS[1])) do
-    if #other == 8 then table.insert(all, other) end
+    if #other == 8 then table.insert(ids, other) end
   end
-  local records = #all > 0 and redis.call('HMGET', KEYS[1], unpack(all)) or {}
-  for i, other in ipairs(all) do
-    local s = read_session(records[i])
-    g.sessions[other] = s
-    if session_over(s) then table.insert(g.expired, other) end
+  local records = #ids > 0 and redis.call('HMGET', KEYS[1], unpack(ids)) or {}
+  for i, other in ipairs(ids) do
+    local session = read_session(records[i])
+    g.sessions[other] = session
+    local dead = over(session.expires * 1000)
+    if dead then table.insert(g.expired, other) end
   end
   forget(g, g.expired)
 end
@@ -43,15 +47,15 @@ if ARGV[7] ~= id and before then
   root = before.root or ARGV[7]
   forget(g, { ARGV[7] })
 end
-local had = left(KEYS[1])
+local had = redis.call('PTTL', KEYS[1])
 
 local s = g.sessions[id] -- the same call sent again
 if not s then
-  local begun = math.floor(issue_at(m, math.max(tonumber(ARGV[10]), everyone(KEYS[6]) * 1000), KEYS[7]) / 1000)
-  s = {
-    begun = begun, auth = math.min(begun, tonumber(ARGV[11])), expires = end_of(begun * 1000, tonumber(ARGV[4])),
-    used = begun, root = root, acr = ARGV[9],
-  }
+  local all_ended = everyone(KEYS[6])
+  local at = issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[7])
+  local begun = math.floor(at / 1000)
+  local till = end_of(begun * 1000, tonumber(ARGV[4]))
+  s = { begun = begun, auth = math.min(begun, tonumber(ARGV[11])), expires = till, used = begun, root = root, acr = ARGV[9] }
   g.sessions[id] = s
 end
 
@@ -72,11 +76,8 @@ if #others >= MOST_SESSIONS then
   forget(g, excess)
 end
 local record = write_session(s)
-write_profile(was, ARGV[6], ARGV[5])
+write_profile(pieces or 0, ARGV[6], ARGV[5])
 redis.call('HSET', KEYS[1], id, record)
-if had == -1 then
-  settle(read_grants(), had)
-else
-  settle(g, had)
-end
+if had == -1 then g = read_grants() end
+settle(g, had)
 return { ARGV[1], record, m.before ~= 0 and m.attempt == id and 1 or 0 }

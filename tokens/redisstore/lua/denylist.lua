@@ -1,4 +1,4 @@
--- Prelude: what is denied of a user, in the hash KEYS[2]. Fields:
+-- Part: what is denied of a user, in the hash KEYS[2]. Fields:
 --   kind 1 (token) or 2 (family), id 16 -> entry
 --   kind 3 (session), id 8              -> entry; nothing may begin in this session any more, too
 --   kind 4 (the user is disabled)       -> entry; nothing may begin at all
@@ -16,32 +16,34 @@ local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that en
 local MARKS, MARKS_SIZE = '>BI4I4I4I4c8I6', 31
 
 local function read_entry(v)
-  if #v ~= 14 or v:byte(1) ~= 1 then unreadable(v, 1) end
-  local d, flags, _ = {}
-  _, d.till, d.attempt, flags = struct.unpack(ENTRY, v)
-  d.lived, d.reused = flags % 2 == 1, flags >= REUSED
-  return d
+  if #v ~= 14 then unreadable(v, 1) end
+  local version, till, attempt, flags = struct.unpack(ENTRY, v)
+  if version ~= 1 then unreadable(v, 1) end
+  return { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
 end
 
 -- entry returns a live entry, or nil.
 local function entry(id)
   local v = redis.call('HGET', KEYS[2], id)
-  local d = v and read_entry(v)
-  if d and now < d.till * 1000 then return d end
-  return nil
+  if not v then return nil end
+  local d = read_entry(v)
+  if now >= d.till * 1000 then return nil end
+  return d
 end
 
 -- session_ended reports whether a session was ended so that nothing may begin in it any more.
 local function session_ended(id)
-  return id ~= NONE and entry(SESSION_ENDED .. id) ~= nil
+  if id == NONE then return false end
+  local d = entry(SESSION_ENDED .. id)
+  return d ~= nil
 end
 
 local function read_marks(v)
-  if #v ~= MARKS_SIZE or v:byte(1) ~= 2 then unreadable(v, 2) end
-  local m, _ = {}
-  _, m.before, m.till, m.issued, m.folded, m.attempt, m.now = struct.unpack(MARKS, v)
-  m.gone = now >= m.till * 1000 and math.floor(now / 1000) > math.max(m.issued, m.folded + FOLD_AFTER)
-  return m
+  if #v ~= MARKS_SIZE then unreadable(v, 2) end
+  local version, before, till, issued, folded, attempt, answered = struct.unpack(MARKS, v)
+  if version ~= 2 then unreadable(v, 2) end
+  local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+  return { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
 end
 
 -- marks returns the marks of the user:
@@ -50,28 +52,38 @@ end
 --   folded   nothing begins of a code that was put or taken until then
 local function marks()
   local v = redis.call('HGET', KEYS[2], '\0')
-  local m = v and read_marks(v)
-  if m and not m.gone then return m end
+  return marks_in(v)
+end
+
+-- marks_in returns the marks in a record, which may not be there.
+local function marks_in(v)
+  if v then
+    local m = read_marks(v)
+    if not m.gone then return m end
+  end
   return { before = 0, till = 0, issued = 0, folded = 0, attempt = NONE, now = 0 }
 end
 
 local function write_marks(m)
-  local had = left(KEYS[2])
+  local had = redis.call('PTTL', KEYS[2])
   redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-  lengthen(KEYS[2], had, math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000)
+  local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
+  lengthen(KEYS[2], had, till)
 end
 
 -- purge removes what is over; deny calls it whenever the entries have doubled.
 local function purge()
   local all = redis.call('HGETALL', KEYS[2])
   for i = 1, #all, 2 do
-    local over
+    local gone
     if all[i] == '\0' then
-      over = read_marks(all[i + 1]).gone
+      local m = read_marks(all[i + 1])
+      gone = m.gone
     else
-      over = now >= read_entry(all[i + 1]).till * 1000
+      local d = read_entry(all[i + 1])
+      gone = now >= d.till * 1000
     end
-    if over then redis.call('HDEL', KEYS[2], all[i]) end
+    if gone then redis.call('HDEL', KEYS[2], all[i]) end
   end
 end
 
@@ -96,7 +108,8 @@ local function fold()
     local single = kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused
     table.insert((single or d.till <= newest - FOLD_AFTER) and gone or stay, d)
   end
-  local m, second = marks(), math.floor(now / 1000)
+  local m = marks()
+  local second = math.floor(now / 1000)
   if #stay > KEPT then
     table.sort(stay, function(a, b)
       if a.till ~= b.till then return a.till > b.till end
@@ -125,14 +138,15 @@ local function deny(id, till, attempt, flags)
     till, attempt = math.max(till, was.till), was.attempt
     flags = (was.lived and LIVED or 0) + (was.reused and REUSED or 0)
   end
-  local had = left(KEYS[2])
+  local had = redis.call('PTTL', KEYS[2])
   redis.call('HSET', KEYS[2], id, struct.pack(ENTRY, 1, till, attempt, flags))
   lengthen(KEYS[2], had, till * 1000)
   if was then return end
   local n = redis.call('HLEN', KEYS[2])
+  local purges = doubled(n)
   if n > MOST then
     fold()
-  elseif doubled(n) then
+  elseif purges then
     purge()
   end
 end
@@ -158,15 +172,25 @@ end
 -- in a cluster, where that lies on another node. There a client is ended twice,
 -- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
 -- Nothing is dated farther ahead (tokens.MostAhead).
-local function issue_at(m, begun_after, ahead)
-  local second, mark = math.floor(now / 1000), math.floor(begun_after / 1000)
+local function issue_at(m, after, ahead)
+  local second, mark = math.floor(now / 1000), math.floor(after / 1000)
   if second > math.max(m.before, mark) then return now end
   local at = math.max(math.min(m.before + 1, second + MOST_AHEAD - 1), math.min(mark + 1, second + MOST_AHEAD))
   if at > m.issued then
     m.issued = at
-    m.folded = math.max(m.folded, marks().folded) -- this call may have folded meanwhile
+    local current = marks() -- this call may have folded meanwhile
+    m.folded = math.max(m.folded, current.folded)
     write_marks(m)
   end
   if ahead then dated_ahead(ahead, at) end
   return at * 1000
+end
+
+-- issued_now is issue_at with the marks of the user. Nearly always nothing was ended
+-- lately: then there is little to do.
+local function issued_now(after, ahead)
+  local v = redis.call('HGET', KEYS[2], '\0')
+  if not v and now - now % 1000 > after then return now end
+  local m = marks_in(v)
+  return issue_at(m, after, ahead)
 end

@@ -1,8 +1,9 @@
--- Prelude: the request of a device, the value KEYS[1].
+-- Part: the request of a device, the value KEYS[1].
 
 -- version; expires, polled (0 before the first poll), in milliseconds; interval in seconds; state; 1 if the last
 -- poll came too soon; that poll; the decision; who has approved; code. The body follows
 local DEVICE = '>BI6I6I4BBc8c8c16c16'
+
 local PENDING, TOO_FAST, APPROVED, DENIED = 1, 2, 3, 4 -- tokens.DeviceOutcome
 
 -- read_device returns the request, or nil when there is none or it has ended.
@@ -10,11 +11,12 @@ local function read_device()
   local v = redis.call('GET', KEYS[1])
   if not v then return nil end
   if #v < 67 or v:byte(1) ~= 1 then unreadable(v, 1) end
-  local d, _ = {}
-  _, d.expires, d.polled, d.interval, d.state, d.fast, d.polled_by, d.decision, d.user, d.code = struct.unpack(DEVICE, v)
-  d.body = v:sub(68)
-  if now >= d.expires then return nil end
-  return d
+  local _, expires, polled, interval, state, fast, polled_by, decision, user, code = struct.unpack(DEVICE, v)
+  if now >= expires then return nil end
+  return {
+    expires = expires, polled = polled, interval = interval, state = state, fast = fast, polled_by = polled_by,
+    decision = decision, user = user, code = code, body = v:sub(68),
+  }
 end
 
 local function write_device(d)

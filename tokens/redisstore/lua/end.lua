@@ -7,24 +7,36 @@
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before}
 
 local scope, id, session, deny_for, attempt = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
-local till = end_of(now, deny_for)
+local denied_till = end_of(now, deny_for)
 
 -- The family is denied whether it is there or not, so that it can't begin late.
-local function family()
-  local v, d = redis.call('HGET', KEYS[1], id), entry(FAMILY_ENDED .. id)
-  local lived = v and not dead(read_family(v))
-  if v then forget_family(id) end
-  deny(FAMILY_ENDED .. id, till, attempt, lived and LIVED or 0)
-  local new = v or not d or d.attempt == attempt
-  if lived or d and d.lived and d.attempt == attempt then return { id }, new end
-  return {}, new
+local function end_family()
+  local v = redis.call('HGET', KEYS[1], id)
+  local d = entry(FAMILY_ENDED .. id)
+  local lived = false
+  if v then
+    local till = end_in(v)
+    local dead = over(till)
+    lived = not dead
+    local had = redis.call('PTTL', KEYS[1])
+    redis.call('HDEL', KEYS[1], id)
+    if had == -1 then
+      local g = read_grants()
+      settle(g, had)
+    end
+  end
+  deny(FAMILY_ENDED .. id, denied_till, attempt, lived and LIVED or 0)
+  local news = v or not d or d.attempt == attempt
+  if lived or d and d.lived and d.attempt == attempt then return { id }, news end
+  return {}, news
 end
 
 -- The session is denied as long as access tokens live: some came without a
 -- refresh token, and a code of it may be on its way to become a family.
-local function whole_session()
-  local g, ended = read_grants(), ended_by(attempt) -- by this very call, when it was first sent
-  local had, gone, signed_in = left(KEYS[1]), {}, {}
+local function end_session()
+  local g = read_grants()
+  local ids = ended_by(attempt) -- by this very call, when it was first sent
+  local had, gone, signed_in = redis.call('PTTL', KEYS[1]), {}, {}
   local root = g.sessions[session] and g.sessions[session].root or session
   for other, v in pairs(g.families) do
     if v:sub(SESSION_AT, SESSION_AT + 7) == root then table.insert(gone, other) end
@@ -35,28 +47,42 @@ local function whole_session()
   table.sort(gone)
   local lived = {}
   for _, other in ipairs(gone) do
-    if lives(g, other) then
+    local dead = over(g.ends[other])
+    if not dead then
       lived[other] = true
-      table.insert(ended, other)
+      table.insert(ids, other)
     end
   end
   local d = entry(SESSION_ENDED .. root)
-  local new = #gone > 0 or #signed_in > 0 or not d or d.attempt == attempt
+  local news = #gone > 0 or #signed_in > 0 or not d or d.attempt == attempt
   forget(g, signed_in)
   forget(g, gone)
   if had == -1 then settle(g, had) end
   for _, other in ipairs(gone) do
-    deny(FAMILY_ENDED .. other, till, attempt, lived[other] and LIVED or 0)
+    deny(FAMILY_ENDED .. other, denied_till, attempt, lived[other] and LIVED or 0)
   end
-  deny(SESSION_ENDED .. root, till, attempt, 0)
-  return ended, new
+  deny(SESSION_ENDED .. root, denied_till, attempt, 0)
+  return ids, news
+end
+
+-- Of a sign-in that is nothing but signed out.
+local function sign_out()
+  local had = redis.call('PTTL', KEYS[1])
+  local removed = redis.call('HDEL', KEYS[1], session)
+  if had == -1 then
+    local g = read_grants()
+    settle(g, had)
+  end
+  return removed == 1
 end
 
 -- The sign-out of a user, after a replica was promoted that may not know it.
-local function user_again(at)
-  local m, before = marks(), math.floor(at / 1000)
+local function end_user_again(at)
+  local m = marks()
+  local before = math.floor(at / 1000)
   if m.before >= before then return end
-  local g, had, gone = read_grants(), left(KEYS[1]), {}
+  local g = read_grants()
+  local had, gone = redis.call('PTTL', KEYS[1]), {}
   for other, v in pairs(g.families) do
     if struct.unpack('>I4', v, CREATED_AT) <= before then table.insert(gone, other) end
   end
@@ -66,33 +92,35 @@ local function user_again(at)
   forget(g, gone)
   if had == -1 then settle(g, had) end
   redis.call('UNLINK', KEYS[3], KEYS[4])
-  m.before, m.now, m.till, m.attempt = before, at, math.max(m.till, end_of(at, deny_for)), attempt
+  local till = end_of(at, deny_for)
+  m.before, m.now, m.till, m.attempt = before, at, math.max(m.till, till), attempt
   write_marks(m)
 end
 
-local function user()
+local function end_user()
   local m = marks()
-  if m.before == 0 or m.attempt ~= attempt then
-    local lived
-    m, lived = end_all(read_grants(), m, deny_for, attempt, KEYS[3], KEYS[4], KEYS[5])
+  if m.before ~= 0 and m.attempt == attempt then -- the same call sent again; a login in between stays
     now = m.now
-    return lived
+    return redis.call('LRANGE', KEYS[5], 0, -1)
   end
-  now = m.now -- the same call sent again; a login in between stays
-  return redis.call('LRANGE', KEYS[5], 0, -1)
+  local g = read_grants()
+  local lived
+  m, lived = end_all(g, m, deny_for, attempt, KEYS[3], KEYS[4], KEYS[5])
+  now = m.now
+  return lived
 end
 
 local ended, new = {}, true
 if scope == 1 then
-  ended, new = family()
+  ended, new = end_family()
 elseif scope == 2 then
-  ended, new = whole_session()
+  ended, new = end_session()
 elseif scope == 3 then
-  local had = left(KEYS[1])
-  new = redis.call('HDEL', KEYS[1], session) == 1
-  if had == -1 then settle(read_grants(), had) end
+  new = sign_out()
+elseif ARGV[8] then
+  end_user_again(tonumber(ARGV[8]))
 else
-  if ARGV[8] then user_again(tonumber(ARGV[8])) else ended = user() end
-  if scope == 5 then deny(DISABLED, FOREVER, attempt, 0) end
+  ended = end_user()
 end
+if scope == 5 then deny(DISABLED, FOREVER, attempt, 0) end
 return { ARGV[1], now, ended, new and 1 or 0 }

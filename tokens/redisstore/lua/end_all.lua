@@ -1,4 +1,4 @@
--- Prelude: the end of all that a user has.
+-- Part: the end of all that a user has.
 
 -- end_all removes grants and codes and marks everything until now as ended. It
 -- returns the marks, and the families that lived, which it keeps in `list` for
@@ -6,8 +6,9 @@
 -- tokens, and no login until then begins another one.
 local function end_all(g, m, deny_for, attempt, codes, bodies, list)
   local lived = {}
-  for id in pairs(g.families) do
-    if lives(g, id) then table.insert(lived, id) end
+  for id, till in pairs(g.ends) do
+    local dead = over(till)
+    if not dead then table.insert(lived, id) end
   end
   table.sort(lived)
   redis.call('UNLINK', codes, bodies, list)
@@ -15,7 +16,8 @@ local function end_all(g, m, deny_for, attempt, codes, bodies, list)
   -- A token that is dated ahead of the clock is reached as well.
   m.before = math.max(math.floor(now / 1000), m.before, m.issued)
   m.now = math.max(now, m.before * 1000)
-  m.till = math.max(m.till, end_of(m.now, deny_for))
+  local till = end_of(m.now, deny_for)
+  m.till = math.max(m.till, till)
   m.attempt = attempt
   write_marks(m)
   for i = 1, #lived, 1000 do

@@ -8,15 +8,18 @@
 -- Result {number of the call, watermark in seconds}
 
 local client = ARGV[2]
-local before, was = math.floor(now / 1000), watermark(KEYS[1], client)
+local before, record = math.floor(now / 1000), redis.call('HGET', KEYS[1], client)
+local was = read_watermark(record)
 if ARGV[3] then
   before = math.max(was, tonumber(ARGV[3]))
 else
-  was = math.max(was, everyone(KEYS[1]))
+  local all_ended = everyone(KEYS[1])
+  was = math.max(was, all_ended)
   if client == NONE then -- the others' have dated tokens, too
-    for _, other in ipairs(redis.call('HKEYS', KEYS[1])) do
-      local mark = watermark(KEYS[1], other)
-      if mark == 0 then redis.call('HDEL', KEYS[1], other) end -- it holds no more
+    local all = redis.call('HGETALL', KEYS[1])
+    for i = 1, #all, 2 do
+      local mark = read_watermark(all[i + 1])
+      if mark == 0 then redis.call('HDEL', KEYS[1], all[i]) end -- it holds no more
       was = math.max(was, mark)
     end
   end

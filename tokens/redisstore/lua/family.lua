@@ -1,20 +1,15 @@
--- Prelude: refresh token families, one packed record each (tokens.Family.MarshalBinary).
+-- Part: refresh token families, one packed record each (tokens.Family.MarshalBinary).
 
-local FAMILY = '>Bc8c12c8I4I4I4I4I4I6c8'
-local FAMILY_SIZE = 63
-local UNANSWERED = string.rep('\255', 8) -- in the place of an attempt that was never answered
+local FAMILY, FAMILY_SIZE = '>Bc8c12c8I4I4I4I4I4I6c8', 63
 
+local UNANSWERED = '\255\255\255\255\255\255\255\255' -- in the place of an attempt that was never answered
+
+-- read_family returns what a record says, in its order.
 local function read_family(v)
-  if #v ~= FAMILY_SIZE or v:byte(1) ~= 1 then unreadable(v, 1) end
-  local f, _ = {}
-  _, f.client, f.grant, f.session, f.generation, f.created, f.auth, f.expires, f.idle, f.rotated, f.attempt =
-    struct.unpack(FAMILY, v)
-  return f
-end
-
-local function write_family(f)
-  return struct.pack(FAMILY, 1, f.client, f.grant, f.session, f.generation, f.created, f.auth,
-    f.expires, f.idle, f.rotated, f.attempt)
+  if #v ~= FAMILY_SIZE then unreadable(v, 1) end
+  local version, client, grant, session, generation, created, auth, expires, idle, rotated, attempt = struct.unpack(FAMILY, v)
+  if version ~= 1 then unreadable(v, 1) end
+  return client, grant, session, generation, created, auth, expires, idle, rotated, attempt
 end
 
 -- earlier returns the first of two ends in seconds, of which 0 is none.
@@ -23,31 +18,29 @@ local function earlier(a, b)
   return a
 end
 
--- limit applies lifetimes that the configuration has shortened (tokens.Family.Limited).
-local function limit(f, lifetime, idle_lifetime)
-  f.expires = earlier(f.expires, end_of(f.created * 1000, lifetime))
-  f.idle = earlier(f.idle, end_of(f.rotated, idle_lifetime))
-  return f
+-- limited returns the ends by lifetimes that the configuration may have shortened (tokens.Family.Limited).
+local function limited(created, rotated, expires, idle, lifetime, idle_lifetime)
+  local by_lifetime = end_of(created * 1000, lifetime)
+  local by_idle_lifetime = end_of(rotated, idle_lifetime)
+  local expires_by = earlier(expires, by_lifetime)
+  local idle_by = earlier(idle, by_idle_lifetime)
+  return expires_by, idle_by
 end
 
--- family_end is when a family is dead, in milliseconds, 0 for never.
-local function family_end(f)
-  return earlier(f.expires, f.idle) * 1000
-end
-
-local function dead(f)
-  local e = family_end(f)
-  return e ~= 0 and now >= e
+-- over reports whether an end in milliseconds has passed, of which 0 is none.
+local function over(till)
+  return till ~= 0 and now >= till
 end
 
 -- Where things stand in a record: of a user's many families only these are read.
 local CLIENT_AT, SESSION_AT, CREATED_AT, ENDS_AT, ROTATED_AT = 2, 22, 34, 42, 50
 
--- end_in is family_end of a record.
+-- end_in is when the family of a record is dead, in milliseconds, 0 for never.
 local function end_in(v)
   if #v ~= FAMILY_SIZE or v:byte(1) ~= 1 then unreadable(v, 1) end
   local expires, idle = struct.unpack('>I4I4', v, ENDS_AT)
-  return earlier(expires, idle) * 1000
+  local first = earlier(expires, idle)
+  return first * 1000
 end
 
 -- older orders the records of families by created, rotated and id.

@@ -7,9 +7,10 @@
 -- Result {number of the call}
 
 redis.call('DEL', KEYS[1])
-if ARGV[3] == '1' then write_profile(nil, ARGV[4], ARGV[5]) end
+if ARGV[3] == '1' then write_profile(0, ARGV[4], ARGV[5]) end
 for i = 6, #ARGV, 2 do
   redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
 end
-settle(read_grants(), -2)
+local g = read_grants()
+settle(g, -2)
 return { ARGV[1] }

@@ -7,15 +7,6 @@
 
 local CODES, BODIES, id = KEYS[2], KEYS[3], ARGV[3]
 
--- by_time orders codes: spent before good, then by the time when they were taken or end.
-local function by_time(a, b)
-  local x, y = a.taken ~= 0, b.taken ~= 0
-  if x ~= y then return x end
-  local s, t = x and a.taken or a.expires, y and b.taken or b.expires
-  if s ~= t then return s < t end
-  return a.id < b.id
-end
-
 -- make_room removes what has expired, and where that is not enough, the bodies of
 -- spent codes, then good codes, then spent ones, the oldest first, down to three
 -- quarters of what there may be: so that it is not needed for every code. It
@@ -49,7 +40,14 @@ local function make_room()
     end
   end
   for other in pairs(left_over) do drop_body(other) end
-  table.sort(codes, by_time)
+  -- Spent before good, then by the time when they were taken or end.
+  table.sort(codes, function(a, b)
+    local x, y = a.taken ~= 0, b.taken ~= 0
+    if x ~= y then return x end
+    local s, t = x and a.taken or a.expires, y and b.taken or b.expires
+    if s ~= t then return s < t end
+    return a.id < b.id
+  end)
   local n = #codes
   if count >= MOST_BODIES then
     for _, c in ipairs(codes) do
@@ -72,20 +70,30 @@ local function make_room()
 end
 
 local v = redis.call('HGET', KEYS[1], ARGV[5])
-local session = v and read_session(v)
-if not session or session_over(session) or session.begun <= everyone(KEYS[4]) then
+local gone = not v
+if v then
+  local session = read_session(v)
+  local dead = over(session.expires * 1000)
+  local all_ended = everyone(KEYS[4])
+  gone = dead or session.begun <= all_ended
+end
+if gone then
   own_refusal(KEYS[1])
   return { ARGV[1], 0 }
 end
 v = redis.call('HGET', CODES, id)
-if v and now < read_code(v).expires then return { ARGV[1], 1 } end
-local n = redis.call('HLEN', CODES)
-if n % 16 == 15 or n >= MOST_CODES or redis.call('HLEN', BODIES) >= MOST_BODIES then make_room() end
+if v then
+  local was = read_code(v)
+  if now < was.expires then return { ARGV[1], 1 } end
+end
+local there = redis.call('HLEN', CODES)
+if there % 16 == 15 or there >= MOST_CODES or redis.call('HLEN', BODIES) >= MOST_BODIES then make_room() end
 local code = {
   put = math.floor(now / 1000), expires = now + tonumber(ARGV[4]), taken = 0, attempt = NONE, session = ARGV[7], owner = ARGV[8],
 }
-for key, value in pairs({ [CODES] = write_code(code), [BODIES] = ARGV[6] }) do
-  local had = left(key)
+local record = write_code(code)
+for key, value in pairs({ [CODES] = record, [BODIES] = ARGV[6] }) do
+  local had = redis.call('PTTL', key)
   redis.call('HSET', key, id, value)
   lengthen(key, had, code.expires)
 end

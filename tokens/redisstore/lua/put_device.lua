@@ -6,8 +6,9 @@
 
 local was = read_device()
 if was then return { ARGV[1], was.code == ARGV[2] and 1 or 0 } end
-write_device({
+local request = {
   expires = now + tonumber(ARGV[4]), polled = 0, interval = tonumber(ARGV[3]), state = PENDING, fast = 0,
   polled_by = NONE, decision = NONE, user = NONE .. NONE, code = ARGV[2], body = ARGV[5],
-})
+}
+write_device(request)
 return { ARGV[1], 1 }

@@ -13,94 +13,109 @@
 --       17 since when it is silent, ms
 -- Result {number of the call, tokens.RotateOutcome, issue at ms, family record or '', profile or ''}
 
-local UNKNOWN, ROTATED, REPLAYED, KEPT, HEALED, REUSED_NOW, EXPIRED, USER_CHANGED, MISMATCH, YOUNG = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+local UNKNOWN, ROTATED, REPLAYED, UNCHANGED, HEALED, REUSED_NOW, EXPIRED, USER_CHANGED, MISMATCH, YOUNG = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 local UNSURE = 255 -- a reuse, unless its maker is silent
 
-local id, client, grant = ARGV[3], ARGV[4], ARGV[5]
-local presented, rotation, leeway = tonumber(ARGV[6]), ARGV[7] == '1', tonumber(ARGV[8])
-local idle_lifetime, attempt, settle_for, silent = tonumber(ARGV[10]), ARGV[14], tonumber(ARGV[15]), ARGV[16]
+local late = come_too_late()
+if late then return late end
 
-local function answer(outcome, at, record, profile)
-  if not profile then own_refusal(KEYS[1]) end
-  return { ARGV[1], outcome, at or 0, record or '', profile or '' }
-end
+local _, _, id, client, grant, presented, rotation, leeway, lifetime, idle_lifetime, begun_before, fingerprint, deny_for, attempt,
+  settling, silent, silent_since = unpack(ARGV)
+presented, rotation, lifetime, idle_lifetime = tonumber(presented), rotation == '1', tonumber(lifetime), tonumber(idle_lifetime)
 
+-- Without a family, or a user who has the password of then, there is nothing to decide.
 local held = redis.call('HMGET', KEYS[1], id, 'p')
 if not held[1] then
   local d = entry(FAMILY_ENDED .. id)
-  if d and d.reused and d.attempt == attempt then
-    return answer(REUSED_NOW) -- the same call sent again
-  end
-  return answer(UNKNOWN)
+  own_refusal(KEYS[1])
+  local again = d and d.reused and d.attempt == attempt -- the same call sent again
+  return { ARGV[1], again and REUSED_NOW or UNKNOWN, 0, '', '' }
 end
-local profile = read_profile(held[2])
-if not profile or profile.fingerprint ~= ARGV[12] then
-  return answer(USER_CHANGED, 0, held[1])
-end
-
-local begun = begun_after(tonumber(ARGV[11]), KEYS[3], client)
-local f = read_family(held[1])
-local was_endless = family_end(f) == 0
-limit(f, tonumber(ARGV[9]), idle_lifetime)
-
--- advance makes the next generation. Without rotation the last use counts as
--- Rotated, and no attempt marks it: else each use would open the leeway again.
-local function advance()
-  f.generation = (rotation and presented + 1 or presented) % 4294967296
-  f.rotated = now
-  f.attempt = rotation and attempt or NONE
-  f.idle = end_of(now, idle_lifetime)
+local profile, current = read_profile(held[2])
+if current ~= fingerprint then
+  own_refusal(KEYS[1])
+  return { ARGV[1], USER_CHANGED, 0, held[1], '' }
 end
 
--- again answers with what is there, and writes it, so that a caller who waits for
--- replicas waits for it.
-local function again(outcome)
-  redis.call('HSET', KEYS[1], id, held[1])
-  return answer(outcome, issue_at(marks(), begun, KEYS[4]), write_family(f), profile.text)
-end
+local begun = begun_after(tonumber(begun_before), KEYS[3], client)
+local of_client, of_grant, session, generation, created, auth, expires, idle, rotated, maker = read_family(held[1])
+local was_endless = expires == 0 and idle == 0
+expires, idle = limited(created, rotated, expires, idle, lifetime, idle_lifetime)
+local till = earlier(expires, idle)
+local dead = over(till * 1000)
 
-local outcome
-local parent = (presented + 1) % 4294967296 == f.generation
-local age = now - f.rotated -- negative when the clock was set back
-local anew = parent and (f.attempt == UNANSWERED or f.attempt:sub(1, 3) == silent and f.rotated >= tonumber(ARGV[17]))
-if f.client ~= client or f.grant ~= grant then
-  return answer(MISMATCH, 0, write_family(f))
-elseif f.created * 1000 <= begun then
-  return answer(UNKNOWN)
-elseif dead(f) then
-  return answer(EXPIRED)
-elseif presented > f.generation then
-  outcome = HEALED
-  advance()
-elseif presented == f.generation and rotation and f.attempt ~= NONE and age < settle_for and age > -settle_for then
-  return again(YOUNG)
-elseif presented == f.generation then
-  outcome = rotation and ROTATED or KEPT
-  advance()
-elseif parent and f.attempt == attempt then
-  return again(ROTATED) -- the same call sent again
-elseif parent and f.attempt ~= UNANSWERED and f.attempt ~= NONE and age < leeway and age > -leeway then
-  return again(REPLAYED)
-elseif anew and not rotation then
-  return again(REPLAYED)
+-- What is it? Where it is granted, `advances` tells whether there is a next generation:
+-- if not, what is there is written as it is, so that a caller who waits for replicas
+-- waits for it.
+local parent = (presented + 1) % 4294967296 == generation
+local age = now - rotated -- negative when the clock was set back
+local anew = parent and (maker == UNANSWERED or maker:sub(1, 3) == silent and rotated >= tonumber(silent_since))
+local outcome, advances
+if of_client ~= client or of_grant ~= grant then
+  outcome = MISMATCH
+elseif created * 1000 <= begun then
+  outcome = UNKNOWN
+elseif dead then
+  outcome = EXPIRED
+elseif presented > generation then
+  outcome, advances = HEALED, true
+elseif presented == generation and rotation and maker ~= NONE and math.abs(age) < tonumber(settling) then
+  outcome, advances = YOUNG, false
+elseif presented == generation then
+  outcome, advances = rotation and ROTATED or UNCHANGED, true
+elseif parent and maker == attempt then
+  outcome, advances = ROTATED, false -- the same call sent again
+elseif parent and maker ~= UNANSWERED and maker ~= NONE and math.abs(age) < tonumber(leeway) then
+  outcome, advances = REPLAYED, false
 elseif anew then
-  outcome = ROTATED
-  advance()
+  outcome, advances = rotation and ROTATED or REPLAYED, rotation
 elseif silent == '?' then
-  return answer(UNSURE, 0, held[1])
+  outcome = UNSURE
 else
-  forget_family(id)
-  deny(FAMILY_ENDED .. id, end_of(now, tonumber(ARGV[13])), attempt, LIVED + REUSED)
-  return answer(REUSED_NOW)
+  outcome = REUSED_NOW
 end
 
-local m, had = marks(), left(KEYS[1])
-local record = write_family(f)
-redis.call('HSET', KEYS[1], id, record)
-local till = family_end(f)
-if had == -1 and was_endless and till ~= 0 then
-  settle(read_grants(), had)
-else
-  lengthen(KEYS[1], had, till == 0 and 0 or till + GRACE)
+-- What is refused, and ends nothing.
+if advances == nil and outcome ~= REUSED_NOW then
+  own_refusal(KEYS[1])
+  local shown = ''
+  if outcome == MISMATCH then
+    shown = struct.pack(FAMILY, 1, of_client, of_grant, session, generation, created, auth, expires, idle, rotated, maker)
+  elseif outcome == UNSURE then
+    shown = held[1]
+  end
+  return { ARGV[1], outcome, 0, shown, '' }
 end
-return answer(outcome, issue_at(m, begun, KEYS[4]), record, profile.text)
+
+-- The next generation. Without rotation the last use counts as Rotated, and no attempt
+-- marks it: else each use would open the leeway again.
+if advances then
+  generation = (rotation and presented + 1 or presented) % 4294967296
+  rotated = now
+  maker = rotation and attempt or NONE
+  idle = end_of(now, idle_lifetime)
+  till = earlier(expires, idle)
+end
+local record = struct.pack(FAMILY, 1, of_client, of_grant, session, generation, created, auth, expires, idle, rotated, maker)
+
+-- What the user holds lives as long as what is in it.
+local had = redis.call('PTTL', KEYS[1])
+if outcome == REUSED_NOW then
+  redis.call('HDEL', KEYS[1], id)
+else
+  redis.call('HSET', KEYS[1], id, advances and record or held[1])
+end
+if had == -1 and (outcome == REUSED_NOW or advances and was_endless and till ~= 0) then
+  local g = read_grants()
+  settle(g, had)
+elseif advances then
+  lengthen(KEYS[1], had, till == 0 and 0 or till * 1000 + GRACE)
+end
+
+if outcome == REUSED_NOW then
+  local denied_till = end_of(now, tonumber(deny_for))
+  deny(FAMILY_ENDED .. id, denied_till, attempt, LIVED + REUSED)
+  return { ARGV[1], outcome, 0, '', '' }
+end
+local at = issued_now(begun, KEYS[4])
+return { ARGV[1], outcome, at, record, profile }

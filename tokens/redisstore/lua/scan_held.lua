@@ -6,13 +6,13 @@
 --         {id of a family or session, record, id, record, ...}}
 
 local all, records = redis.call('HGETALL', KEYS[1]), {}
-local profile
+local profile, fingerprint
 for i = 1, #all, 2 do
   if all[i] == 'p' then
-    profile = read_profile(all[i + 1])
+    profile, fingerprint = read_profile(all[i + 1])
   elseif #all[i] ~= 2 or all[i]:sub(1, 1) ~= 'p' then
     table.insert(records, all[i])
     table.insert(records, all[i + 1])
   end
 end
-return { ARGV[1], now, profile and profile.text or false, profile and profile.fingerprint or NONE, records }
+return { ARGV[1], now, profile or false, fingerprint or NONE, records }

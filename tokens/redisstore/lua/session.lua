@@ -8,21 +8,24 @@
 local id, idle = ARGV[3], tonumber(ARGV[4])
 local held = redis.call('HMGET', KEYS[1], id, 'p')
 
-local function none()
+local s, unused
+local gone = not held[1]
+if not gone then
+  s = read_session(held[1])
+  unused = now - s.used * 1000
+  local all_ended = everyone(KEYS[2])
+  local dead = over(s.expires * 1000)
+  gone = dead or s.begun <= all_ended or idle > 0 and unused >= idle
+end
+if gone then
   own_refusal(KEYS[1])
   return { ARGV[1], '', '' }
 end
-
-if not held[1] then return none() end
-local s = read_session(held[1])
-local unused = now - s.used * 1000
-if session_over(s) or s.begun <= everyone(KEYS[2]) or idle > 0 and unused >= idle then
-  return none()
-end
 local profile = read_profile(held[2])
+local record = held[1]
 if unused >= (idle > 0 and math.min(60000, idle / 2) or 60000) then
   s.used = math.floor(now / 1000)
-  held[1] = write_session(s)
-  redis.call('HSET', KEYS[1], id, held[1])
+  record = write_session(s)
+  redis.call('HSET', KEYS[1], id, record)
 end
-return { ARGV[1], held[1], profile and profile.text or '' }
+return { ARGV[1], record, profile or '' }

@@ -8,10 +8,18 @@
 
 local UNKNOWN, TAKEN, SPENT = 0, 1, 2
 
+local late = come_too_late()
+if late then return late end
+
 local CODES, BODIES, id, attempt = KEYS[3], KEYS[4], ARGV[3], ARGV[5]
 local v = redis.call('HGET', CODES, id)
-local code, m = v and read_code(v), marks()
-if not code or now >= code.expires or code.put <= m.folded or session_ended(code.session) then
+local m = marks()
+local code, ended
+if v then
+  code = read_code(v)
+  ended = session_ended(code.session)
+end
+if not code or now >= code.expires or code.put <= m.folded or ended then
   own_refusal(KEYS[1])
   return { ARGV[1], UNKNOWN, now, 0, 0, '', '', 0, '', 0 }
 end
@@ -21,16 +29,18 @@ if code.taken ~= 0 and (code.attempt ~= attempt or not body) then
   return { ARGV[1], SPENT, now, code.taken, 0, '', '', 0, code.owner, code.attempt == attempt and 1 or 0 }
 end
 if not body then error('gatehouse: damaged record') end
-local profile = read_profile(redis.call('HGET', KEYS[1], 'p'))
+local held = redis.call('HGET', KEYS[1], 'p')
+local profile = read_profile(held)
 local begun = begun_after(tonumber(ARGV[7]), KEYS[5], ARGV[6])
+local all_ended = everyone(KEYS[5])
 if code.taken ~= 0 then
   redis.call('HSET', CODES, id, v) -- so that a caller who waits for replicas waits for it
 else
-  local had = left(CODES)
+  local had = redis.call('PTTL', CODES)
   code.taken, code.attempt, code.expires = now, attempt, now + tonumber(ARGV[4])
-  redis.call('HSET', CODES, id, write_code(code))
+  local record = write_code(code)
+  redis.call('HSET', CODES, id, record)
   lengthen(CODES, had, code.expires)
 end
-return {
-  ARGV[1], TAKEN, now, code.taken, issue_at(m, begun, KEYS[6]), body, profile and profile.text or '', everyone(KEYS[5]), '', 0,
-}
+local at = issue_at(m, begun, KEYS[6])
+return { ARGV[1], TAKEN, now, code.taken, at, body, profile or '', all_ended, '', 0 }

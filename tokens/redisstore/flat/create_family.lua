@@ -1,0 +1,822 @@
+-- Code generated from lua/create_family.lua by flatten; DO NOT EDIT.
+--
+-- Begins a family and ends the oldest of the same client beyond the cap, and the
+-- oldest of the user beyond the cap for all clients.
+--
+-- KEYS   1 what the user holds   2 what is denied of the user   3 watermarks of the clients (not in a cluster, and so the next)
+--        4 the latest date ahead of the clock
+-- ARGV   1 number of the call    2 grace ms    3 family         4 client       5 grant       6 session
+--        7 login begun at ms     8 lifetime ms 9 idle lifetime ms              10 max active 11 begun after ms
+--       12 deny for ms          13 attempt    14 authenticated at s, 0 for not known   15 code taken at ms, 0 for none
+-- Result {number of the call, 1 or 0 for created, issue at ms, family record or '', {evicted ids}}
+
+-- Where things stand in a record: of a user's many families only these are read.
+local CLIENT_AT, SESSION_AT, CREATED_AT, ENDS_AT, ROTATED_AT = 2, 22, 34, 42, 50
+
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- tokens.DenialKind
+local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- tokens.MaxDenials; MaxKeptByFold; FoldAfter in seconds
+local MOST_AHEAD = 3 -- tokens.MostAhead in seconds; no more than clocksApart makes of tokens.ClientEnd.Late
+local FOREVER = 4294967295 -- tokens.Forever
+local LIVED, REUSED = 1, 2
+
+local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that ended it; flags
+-- version; before, till, issued, folded, in seconds; attempt of the sign-out; its answer
+local MARKS, MARKS_SIZE = '>BI4I4I4I4c8I6', 31
+
+local FAMILY, FAMILY_SIZE = '>Bc8c12c8I4I4I4I4I4I6c8', 63
+
+local GRACE = tonumber(ARGV[2])
+
+local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
+
+local SESSION = '>BI4I4I4I4'
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local SHIFT = 0 -- tests move the clock
+now = now + SHIFT
+
+local WATERMARK, WATERMARK_SIZE = '>BI4I4', 9 -- version; before; till when it holds, 0 for ever, in seconds
+
+-- issue_at dates a token or login: now, or one second after a sign-out or the
+-- client's watermark in this very second, since "issued at or before" is
+-- denied. A date ahead of the clock is remembered, so that the next sign-out
+-- in that second reaches it, and in `ahead`, for the next end of a client: nil
+-- in a cluster, where that lies on another node. There a client is ended twice,
+-- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
+-- Nothing is dated farther ahead (tokens.MostAhead).
+local function issue_at(m, after, ahead)
+  local second, mark = math.floor(now / 1000), math.floor(after / 1000)
+  if second > math.max(m.before, mark) then return now end
+  local at = math.max(math.min(m.before + 1, second + MOST_AHEAD - 1), math.min(mark + 1, second + MOST_AHEAD))
+  if at > m.issued then
+    m.issued = at
+    local current do -- marks(), this call may have folded meanwhile
+      local v = redis.call('HGET', KEYS[2], '\0')
+      repeat -- marks_in(v)
+        if v then
+          local m do -- read_marks(v)
+            if #v ~= MARKS_SIZE then
+              do -- unreadable(v, 2)
+                local record, version = v, 2
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local version, before, till, issued, folded, attempt, answered = struct.unpack(MARKS, v)
+            if version ~= 2 then
+              do -- unreadable(v, 2)
+                local record, version = v, 2
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+            m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
+          end
+          if not m.gone then current = m break end
+        end
+        current = { before = 0, till = 0, issued = 0, folded = 0, attempt = NONE, now = 0 }
+      until true
+    end
+    m.folded = math.max(m.folded, current.folded)
+    do -- write_marks(m)
+      local had = redis.call('PTTL', KEYS[2])
+      redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
+      local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
+      do -- lengthen(KEYS[2], had, till)
+        local key = KEYS[2]
+        if till == 0 then
+          if had >= 0 then redis.call('PERSIST', key) end
+        elseif had == -2 or had >= 0 and now + had < till then
+          local more = math.min(math.max(till - now, 0) / 16, 86400000)
+          redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+        end
+      end
+    end
+  end
+  if ahead then
+    -- dated_ahead remembers that something is dated ahead of the clock, by `at`
+    -- (s), until the clock is there and a minute longer: it may be set back.
+    do -- dated_ahead(ahead, at)
+      local key = ahead
+      if at * 1000 > now and at > tonumber(redis.call('GET', key) or 0) then
+        redis.call('SET', key, at, 'PX', at * 1000 - now + 60000)
+      end
+    end
+  end
+  return at * 1000
+end
+
+-- older orders the records of families by created, rotated and id.
+local function older(v, id, w, other)
+  local a, b = struct.unpack('>I4', v, CREATED_AT), struct.unpack('>I4', w, CREATED_AT)
+  if a == b then
+    a, b = struct.unpack('>I6', v, ROTATED_AT), struct.unpack('>I6', w, ROTATED_AT)
+  end
+  if a ~= b then return a < b end
+  return id < other
+end
+
+local MOST_FAMILIES = 500 -- tokens.MaxFamilies
+
+local id, client, session, attempt = ARGV[3], ARGV[4], ARGV[6], ARGV[13]
+local login_begun, lifetime, idle_lifetime = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local taken = math.floor(tonumber(ARGV[15]) / 1000)
+
+-- marks returns the marks of the user:
+--   before   the last sign-out everywhere, and till when it must be remembered
+--   issued   the latest time ahead of the clock that a token was dated by
+--   folded   nothing begins of a code that was put or taken until then
+local m do -- marks()
+  local v = redis.call('HGET', KEYS[2], '\0')
+  -- marks_in returns the marks in a record, which may not be there.
+  local marks_in_result repeat -- marks_in(v)
+    if v then
+      local m do -- read_marks(v)
+        if #v ~= MARKS_SIZE then
+          -- unreadable ends the script, before it has written what it decides about.
+          do -- unreadable(v, 2)
+            local record, version = v, 2
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local version, before, till, issued, folded, attempt, answered = struct.unpack(MARKS, v)
+        if version ~= 2 then
+          do -- unreadable(v, 2)
+            local record, version = v, 2
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+        m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
+      end
+      if not m.gone then marks_in_result = m break end
+    end
+    marks_in_result = { before = 0, till = 0, issued = 0, folded = 0, attempt = NONE, now = 0 }
+  until true
+  m = marks_in_result
+end
+-- begun_after returns the client's watermark (ms): the caller's, the stored one
+-- or everyone's.
+local begun repeat -- begun_after(tonumber(ARGV[11]), KEYS[3], client)
+  local callers, key, of = tonumber(ARGV[11]), KEYS[3], client
+  if not key then begun = callers break end
+  local stored = redis.call('HMGET', key, of, NONE)
+  if not stored[1] and not stored[2] then begun = callers break end
+  -- read_watermark returns the watermark (s) in a record; 0 for none, or for one that holds no more.
+  local clients repeat -- read_watermark(stored[1])
+    local v = stored[1]
+    if not v then clients = 0 break end
+    if #v ~= WATERMARK_SIZE then
+      do -- unreadable(v, 2)
+        local record, version = v, 2
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local version, seconds, till = struct.unpack(WATERMARK, v)
+    if version ~= 2 then
+      do -- unreadable(v, 2)
+        local record, version = v, 2
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    if till ~= 0 and now >= till * 1000 then clients = 0 break end
+    clients = seconds
+  until true
+  local everyones repeat -- read_watermark(stored[2])
+    local v = stored[2]
+    if not v then everyones = 0 break end
+    if #v ~= WATERMARK_SIZE then
+      do -- unreadable(v, 2)
+        local record, version = v, 2
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local version, seconds, till = struct.unpack(WATERMARK, v)
+    if version ~= 2 then
+      do -- unreadable(v, 2)
+        local record, version = v, 2
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    if till ~= 0 and now >= till * 1000 then everyones = 0 break end
+    everyones = seconds
+  until true
+  begun = math.max(callers, clients * 1000, everyones * 1000)
+until true
+-- everyone returns the watermark (s) that holds for all clients (tokens.Everyone), from
+-- the hash `key`. That is nil in a cluster: there it lies on another node, and what
+-- the caller knows of it counts.
+local all_ended repeat -- everyone(KEYS[3])
+  local key = KEYS[3]
+  if not key then all_ended = 0 break end
+  local v = redis.call('HGET', key, NONE)
+  repeat -- read_watermark(v)
+    if not v then all_ended = 0 break end
+    if #v ~= WATERMARK_SIZE then
+      do -- unreadable(v, 2)
+        local record, version = v, 2
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local version, seconds, till = struct.unpack(WATERMARK, v)
+    if version ~= 2 then
+      do -- unreadable(v, 2)
+        local record, version = v, 2
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    if till ~= 0 and now >= till * 1000 then all_ended = 0 break end
+    all_ended = seconds
+  until true
+until true
+-- read_grants reads everything: the records of families and when those end,
+-- sessions by id, the fields of the profile with their values, and the ids of what
+-- has expired. There are no more than tokens.MaxFamilies and MaxSessions allow.
+local g do -- read_grants()
+  local all = redis.call('HGETALL', KEYS[1])
+  local families, ends, sessions, profile, expired = {}, {}, {}, {}, {}
+  for i = 1, #all, 2 do
+    local field, v = all[i], all[i + 1]
+    if #field == 16 then
+      -- end_in is when the family of a record is dead, in milliseconds, 0 for never.
+      local till do -- end_in(v)
+        if #v ~= FAMILY_SIZE or v:byte(1) ~= 1 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local expires, idle = struct.unpack('>I4I4', v, ENDS_AT)
+        -- earlier returns the first of two ends in seconds, of which 0 is none.
+        local first repeat -- earlier(expires, idle)
+          local a, b = expires, idle
+          if a == 0 or b ~= 0 and b < a then first = b break end
+          first = a
+        until true
+        till = first * 1000
+      end
+      families[field], ends[field] = v, till
+      -- over reports whether an end in milliseconds has passed, of which 0 is none.
+      local dead do -- over(till)
+        dead = till ~= 0 and now >= till
+      end
+      if dead then table.insert(expired, field) end
+    elseif #field == 8 then
+      -- read_session reads a session. Its root is nil where that is the session itself.
+      local s do -- read_session(v)
+        if #v < 17 then
+          do -- unreadable(v, 2)
+            local record, version = v, 2
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local version, begun, auth, expires, used, at = struct.unpack(SESSION, v)
+        local root
+        if version == 18 and #v >= 25 then
+          root, at = v:sub(18, 25), 26
+        elseif version ~= 2 then
+          do -- unreadable(v, version == 18 and 18 or 2)
+            local record, version = v, version == 18 and 18 or 2
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        s = { begun = begun, auth = auth, expires = expires, used = used, root = root, acr = v:sub(at) }
+      end
+      sessions[field] = s
+      local dead do -- over(s.expires * 1000)
+        local till = s.expires * 1000
+        dead = till ~= 0 and now >= till
+      end
+      if dead then table.insert(expired, field) end
+    else
+      table.insert(profile, field)
+      table.insert(profile, v)
+    end
+  end
+  g = { families = families, ends = ends, sessions = sessions, profile = profile, expired = expired }
+end
+
+local refused = all_ended ~= 0 and login_begun <= all_ended * 1000
+local there = g.families[id]
+if there and not refused then
+  -- read_family returns what a record says, in its order.
+  local read_family_result, _read_family_result, __read_family_result, ___read_family_result, ____read_family_result, _____read_family_result, ______read_family_result, _______read_family_result, ________read_family_result, _________read_family_result do -- read_family(there)
+    local v = there
+    if #v ~= FAMILY_SIZE then
+      do -- unreadable(v, 1)
+        local record, version = v, 1
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local version, client, grant, session, generation, created, auth, expires, idle, rotated, attempt = struct.unpack(FAMILY, v)
+    if version ~= 1 then
+      do -- unreadable(v, 1)
+        local record, version = v, 1
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    read_family_result, _read_family_result, __read_family_result, ___read_family_result, ____read_family_result, _____read_family_result, ______read_family_result, _______read_family_result, ________read_family_result, _________read_family_result = client, grant, session, generation, created, auth, expires, idle, rotated, attempt
+  end
+  local _, _, _, generation, since, _, _, _, _, maker = read_family_result, _read_family_result, __read_family_result, ___read_family_result, ____read_family_result, _____read_family_result, ______read_family_result, _______read_family_result, ________read_family_result, _________read_family_result
+  if maker == attempt and generation == 1 and since * 1000 > begun then -- the same call sent again
+    redis.call('HSET', KEYS[1], id, there) -- so that a caller who waits for replicas waits for it
+    local at = issue_at(m, begun, KEYS[4])
+    -- ended_by returns the families that an attempt has ended, by id.
+    local ended do -- ended_by(attempt)
+      local ids = {}
+      local all = redis.call('HGETALL', KEYS[2])
+      for i = 1, #all, 2 do
+        if all[i]:sub(1, 1) == FAMILY_ENDED then
+          local d do -- read_entry(all[i + 1])
+            local v = all[i + 1]
+            if #v ~= 14 then
+              do -- unreadable(v, 1)
+                local record, version = v, 1
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local version, till, attempt, flags = struct.unpack(ENTRY, v)
+            if version ~= 1 then
+              do -- unreadable(v, 1)
+                local record, version = v, 1
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+          end
+          if d.lived and d.attempt == attempt and now < d.till * 1000 then table.insert(ids, all[i]:sub(2)) end
+        end
+      end
+      table.sort(ids)
+      ended = ids
+    end
+    return { ARGV[1], 1, at, there, ended }
+  end
+  refused = true
+end
+-- entry returns a live entry, or nil.
+local disabled repeat -- entry(DISABLED)
+  local id = DISABLED
+  local v = redis.call('HGET', KEYS[2], id)
+  if not v then disabled = nil break end
+  local d do -- read_entry(v)
+    if #v ~= 14 then
+      do -- unreadable(v, 1)
+        local record, version = v, 1
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local version, till, attempt, flags = struct.unpack(ENTRY, v)
+    if version ~= 1 then
+      do -- unreadable(v, 1)
+        local record, version = v, 1
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+  end
+  if now >= d.till * 1000 then disabled = nil break end
+  disabled = d
+until true
+local ended_before repeat -- entry(FAMILY_ENDED .. id)
+  local id = FAMILY_ENDED .. id
+  local v = redis.call('HGET', KEYS[2], id)
+  if not v then ended_before = nil break end
+  local d do -- read_entry(v)
+    if #v ~= 14 then
+      do -- unreadable(v, 1)
+        local record, version = v, 1
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local version, till, attempt, flags = struct.unpack(ENTRY, v)
+    if version ~= 1 then
+      do -- unreadable(v, 1)
+        local record, version = v, 1
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+  end
+  if now >= d.till * 1000 then ended_before = nil break end
+  ended_before = d
+until true
+-- session_ended reports whether a session was ended so that nothing may begin in it any more.
+local session_over repeat -- session_ended(session)
+  local id = session
+  if id == NONE then session_over = false break end
+  local entry_result repeat -- entry(SESSION_ENDED .. id)
+    local id = SESSION_ENDED .. id
+    local v = redis.call('HGET', KEYS[2], id)
+    if not v then entry_result = nil break end
+    local d do -- read_entry(v)
+      if #v ~= 14 then
+        do -- unreadable(v, 1)
+          local record, version = v, 1
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      local version, till, attempt, flags = struct.unpack(ENTRY, v)
+      if version ~= 1 then
+        do -- unreadable(v, 1)
+          local record, version = v, 1
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+    end
+    if now >= d.till * 1000 then entry_result = nil break end
+    entry_result = d
+  until true
+  local d = entry_result
+  session_over = d ~= nil
+until true
+refused = refused or m.before ~= 0 and login_begun <= m.before * 1000 or taken ~= 0 and taken <= m.folded
+if refused or disabled or ended_before or session_over then
+  -- own_refusal ends the script on a replica. That refuses only writes, and a
+  -- refusal by what it does not know yet would be final: so this writes nothing.
+  do -- own_refusal(KEYS[1])
+    local hash = KEYS[1]
+    redis.call('HDEL', hash, '')
+  end
+  return { ARGV[1], 0, 0, '', {} }
+end
+
+local evicted, out = {}, {}
+
+local same, all = {}, {}
+for other, v in pairs(g.families) do
+  if v:sub(CLIENT_AT, CLIENT_AT + 7) == client then
+    local read_family_result, _read_family_result, __read_family_result, ___read_family_result, ____read_family_result, _____read_family_result, ______read_family_result, _______read_family_result, ________read_family_result do -- read_family(v)
+      if #v ~= FAMILY_SIZE then
+        do -- unreadable(v, 1)
+          local record, version = v, 1
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      local version, client, grant, session, generation, created, auth, expires, idle, rotated, attempt = struct.unpack(FAMILY, v)
+      if version ~= 1 then
+        do -- unreadable(v, 1)
+          local record, version = v, 1
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      read_family_result, _read_family_result, __read_family_result, ___read_family_result, ____read_family_result, _____read_family_result, ______read_family_result, _______read_family_result, ________read_family_result = client, grant, session, generation, created, auth, expires, idle, rotated, attempt
+    end
+    local _, _, _, _, since, _, expires, idle, rotated = read_family_result, _read_family_result, __read_family_result, ___read_family_result, ____read_family_result, _____read_family_result, ______read_family_result, _______read_family_result, ________read_family_result
+    -- limited returns the ends by lifetimes that the configuration may have shortened (tokens.Family.Limited).
+    local limited_result, _limited_result do -- limited(since, rotated, expires, idle, lifetime, idle_lifetime)
+      local created = since
+      -- end_of is tokens.EndOf: the start plus a lifetime, rounded up to seconds.
+      local by_lifetime repeat -- end_of(created * 1000, lifetime)
+        local start = created * 1000
+        if lifetime <= 0 then by_lifetime = 0 break end
+        by_lifetime = math.ceil((start + lifetime) / 1000)
+      until true
+      local by_idle_lifetime repeat -- end_of(rotated, idle_lifetime)
+        local start, lifetime = rotated, idle_lifetime
+        if lifetime <= 0 then by_idle_lifetime = 0 break end
+        by_idle_lifetime = math.ceil((start + lifetime) / 1000)
+      until true
+      local expires_by repeat -- earlier(expires, by_lifetime)
+        local a, b = expires, by_lifetime
+        if a == 0 or b ~= 0 and b < a then expires_by = b break end
+        expires_by = a
+      until true
+      local idle_by repeat -- earlier(idle, by_idle_lifetime)
+        local a, b = idle, by_idle_lifetime
+        if a == 0 or b ~= 0 and b < a then idle_by = b break end
+        idle_by = a
+      until true
+      limited_result, _limited_result = expires_by, idle_by
+    end
+    local expires_by, idle_by = limited_result, _limited_result
+    local till repeat -- earlier(expires_by, idle_by)
+      local a, b = expires_by, idle_by
+      if a == 0 or b ~= 0 and b < a then till = b break end
+      till = a
+    until true
+    g.ends[other] = till * 1000
+    local dead do -- over(till * 1000)
+      local till = till * 1000
+      dead = till ~= 0 and now >= till
+    end
+    if not dead and since * 1000 > begun then table.insert(same, other) end
+  end
+end
+-- bound evicts the oldest of the living, so that with one more they are `most`:
+-- nearly always one.
+repeat -- bound(same, math.max(1, tonumber(ARGV[10])))
+  local living, most = same, math.max(1, tonumber(ARGV[10]))
+  local excess = #living + 1 - most
+  if excess == 1 then
+    for i = 2, #living do
+      local first = older(g.families[living[i]], living[i], g.families[living[1]], living[1])
+      if first then living[1] = living[i] end
+    end
+  elseif excess > 1 then
+    table.sort(living, function(a, b) return older(g.families[a], a, g.families[b], b) end)
+  end
+  for i = 1, excess do
+    table.insert(evicted, living[i])
+    out[living[i]] = true
+  end
+until true
+for other, till in pairs(g.ends) do
+  local dead do -- over(till)
+    dead = till ~= 0 and now >= till
+  end
+  if not dead and not out[other] then table.insert(all, other) end
+end
+repeat -- bound(all, MOST_FAMILIES)
+  local living, most = all, MOST_FAMILIES
+  local excess = #living + 1 - most
+  if excess == 1 then
+    for i = 2, #living do
+      local first = older(g.families[living[i]], living[i], g.families[living[1]], living[1])
+      if first then living[1] = living[i] end
+    end
+  elseif excess > 1 then
+    table.sort(living, function(a, b) return older(g.families[a], a, g.families[b], b) end)
+  end
+  for i = 1, excess do
+    table.insert(evicted, living[i])
+    out[living[i]] = true
+  end
+until true
+table.sort(evicted)
+
+-- forget removes fields and what was read of them.
+do -- forget(g, g.expired)
+  local ids = g.expired
+  for i = 1, #ids, 1000 do
+    redis.call('HDEL', KEYS[1], unpack(ids, i, math.min(i + 999, #ids)))
+  end
+  for _, gone in ipairs(ids) do
+    g.families[gone], g.ends[gone], g.sessions[gone] = nil, nil, nil
+  end
+end
+do -- forget(g, evicted)
+  local ids = evicted
+  for i = 1, #ids, 1000 do
+    redis.call('HDEL', KEYS[1], unpack(ids, i, math.min(i + 999, #ids)))
+  end
+  for _, gone in ipairs(ids) do
+    g.families[gone], g.ends[gone], g.sessions[gone] = nil, nil, nil
+  end
+end
+local had = redis.call('PTTL', KEYS[1])
+local denied_till repeat -- end_of(now, tonumber(ARGV[12]))
+  local start, lifetime = now, tonumber(ARGV[12])
+  if lifetime <= 0 then denied_till = 0 break end
+  denied_till = math.ceil((start + lifetime) / 1000)
+until true
+for _, other in ipairs(evicted) do
+  -- deny writes an entry until `till` (s). One that is there is only prolonged:
+  -- who ended the family first stays written.
+  repeat -- deny(FAMILY_ENDED .. other, denied_till, attempt, LIVED)
+    local id, till, attempt, flags = FAMILY_ENDED .. other, denied_till, attempt, LIVED
+    local was repeat -- entry(id)
+      local v = redis.call('HGET', KEYS[2], id)
+      if not v then was = nil break end
+      local d do -- read_entry(v)
+        if #v ~= 14 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local version, till, attempt, flags = struct.unpack(ENTRY, v)
+        if version ~= 1 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+      end
+      if now >= d.till * 1000 then was = nil break end
+      was = d
+    until true
+    if was then
+      till, attempt = math.max(till, was.till), was.attempt
+      flags = (was.lived and LIVED or 0) + (was.reused and REUSED or 0)
+    end
+    local had = redis.call('PTTL', KEYS[2])
+    redis.call('HSET', KEYS[2], id, struct.pack(ENTRY, 1, till, attempt, flags))
+    -- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
+    -- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a
+    -- write creates lives for ever until then. It gives a little more, so that not
+    -- every rotation has to move the end.
+    do -- lengthen(KEYS[2], had, till * 1000)
+      local key, till = KEYS[2], till * 1000
+      if till == 0 then
+        if had >= 0 then redis.call('PERSIST', key) end
+      elseif had == -2 or had >= 0 and now + had < till then
+        local more = math.min(math.max(till - now, 0) / 16, 86400000)
+        redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+      end
+    end
+    if was then
+      break
+    end
+    local n = redis.call('HLEN', KEYS[2])
+    -- doubled reports whether there are 16 entries, or 32, 64 and so on: what is done
+    -- only then costs each entry little, however many there are.
+    local purges do -- doubled(n)
+      local n = n
+      while n > 16 and n % 2 == 0 do n = n / 2 end
+      purges = n == 16
+    end
+    if n > MOST then
+      -- fold replaces entries by one that denies all that was issued until now. Those
+      -- that may still keep something from beginning, or answer a call that is sent
+      -- again, stay for a while; only the newest, so that the next fold is far away,
+      -- and in the place of the others nothing begins of a code from before. All live
+      -- about equally long, so that the end of an entry tells its age.
+      do -- fold()
+        local all, newest, entries = redis.call('HGETALL', KEYS[2]), 0, {}
+        for i = 1, #all, 2 do
+          if all[i] ~= '\0' and all[i] ~= DISABLED then
+            local d do -- read_entry(all[i + 1])
+              local v = all[i + 1]
+              if #v ~= 14 then
+                do -- unreadable(v, 1)
+                  local record, version = v, 1
+                  error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+                end
+              end
+              local version, till, attempt, flags = struct.unpack(ENTRY, v)
+              if version ~= 1 then
+                do -- unreadable(v, 1)
+                  local record, version = v, 1
+                  error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+                end
+              end
+              d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+            end
+            d.id = all[i]
+            newest = math.max(newest, d.till)
+            table.insert(entries, d)
+          end
+        end
+        local gone, stay = {}, {}
+        for _, d in ipairs(entries) do
+          local kind = d.id:sub(1, 1)
+          local single = kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused
+          table.insert((single or d.till <= newest - FOLD_AFTER) and gone or stay, d)
+        end
+        local m do -- marks()
+          local v = redis.call('HGET', KEYS[2], '\0')
+          local marks_in_result repeat -- marks_in(v)
+            if v then
+              local m do -- read_marks(v)
+                if #v ~= MARKS_SIZE then
+                  do -- unreadable(v, 2)
+                    local record, version = v, 2
+                    error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+                  end
+                end
+                local version, before, till, issued, folded, attempt, answered = struct.unpack(MARKS, v)
+                if version ~= 2 then
+                  do -- unreadable(v, 2)
+                    local record, version = v, 2
+                    error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+                  end
+                end
+                local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+                m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
+              end
+              if not m.gone then marks_in_result = m break end
+            end
+            marks_in_result = { before = 0, till = 0, issued = 0, folded = 0, attempt = NONE, now = 0 }
+          until true
+          m = marks_in_result
+        end
+        local second = math.floor(now / 1000)
+        if #stay > KEPT then
+          table.sort(stay, function(a, b)
+            if a.till ~= b.till then return a.till > b.till end
+            return a.id < b.id
+          end)
+          for i = KEPT + 1, #stay do table.insert(gone, stay[i]) end
+          m.folded = second
+          do -- write_marks(m)
+            local had = redis.call('PTTL', KEYS[2])
+            redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
+            local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
+            do -- lengthen(KEYS[2], had, till)
+              local key = KEYS[2]
+              if till == 0 then
+                if had >= 0 then redis.call('PERSIST', key) end
+              elseif had == -2 or had >= 0 and now + had < till then
+                local more = math.min(math.max(till - now, 0) / 16, 86400000)
+                redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+              end
+            end
+          end
+        end
+        for _, d in ipairs(gone) do redis.call('HDEL', KEYS[2], d.id) end
+        redis.call('HSET', KEYS[2], ISSUED .. struct.pack('>I4', math.max(second, m.issued)), struct.pack(ENTRY, 1, newest, NONE, 0))
+      end
+    elseif purges then
+      -- purge removes what is over; deny calls it whenever the entries have doubled.
+      do -- purge()
+        local all = redis.call('HGETALL', KEYS[2])
+        for i = 1, #all, 2 do
+          local gone
+          if all[i] == '\0' then
+            local m do -- read_marks(all[i + 1])
+              local v = all[i + 1]
+              if #v ~= MARKS_SIZE then
+                do -- unreadable(v, 2)
+                  local record, version = v, 2
+                  error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+                end
+              end
+              local version, before, till, issued, folded, attempt, answered = struct.unpack(MARKS, v)
+              if version ~= 2 then
+                do -- unreadable(v, 2)
+                  local record, version = v, 2
+                  error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+                end
+              end
+              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+              m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
+            end
+            gone = m.gone
+          else
+            local d do -- read_entry(all[i + 1])
+              local v = all[i + 1]
+              if #v ~= 14 then
+                do -- unreadable(v, 1)
+                  local record, version = v, 1
+                  error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+                end
+              end
+              local version, till, attempt, flags = struct.unpack(ENTRY, v)
+              if version ~= 1 then
+                do -- unreadable(v, 1)
+                  local record, version = v, 1
+                  error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+                end
+              end
+              d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+            end
+            gone = now >= d.till * 1000
+          end
+          if gone then redis.call('HDEL', KEYS[2], all[i]) end
+        end
+      end
+    end
+  until true
+end
+local issued = issue_at(m, begun, KEYS[4])
+local created = math.floor(issued / 1000)
+local lives_till repeat -- end_of(created * 1000, lifetime)
+  local start = created * 1000
+  if lifetime <= 0 then lives_till = 0 break end
+  lives_till = math.ceil((start + lifetime) / 1000)
+until true
+local unused_till repeat -- end_of(now, idle_lifetime)
+  local start, lifetime = now, idle_lifetime
+  if lifetime <= 0 then unused_till = 0 break end
+  unused_till = math.ceil((start + lifetime) / 1000)
+until true
+local family_till repeat -- earlier(lives_till, unused_till)
+  local a, b = lives_till, unused_till
+  if a == 0 or b ~= 0 and b < a then family_till = b break end
+  family_till = a
+until true
+local record = struct.pack(FAMILY, 1, client, ARGV[5], session, 1, created, tonumber(ARGV[14]), lives_till, unused_till, now, attempt)
+redis.call('HSET', KEYS[1], id, record)
+g.families[id], g.ends[id] = record, family_till * 1000
+-- settle makes the hash, which had `had` left, live as long as what is in g.
+do -- settle(g, had)
+  local had = had
+  local till, endless = now, false
+  for _, family_till in pairs(g.ends) do
+    endless = endless or family_till == 0
+    till = math.max(till, family_till)
+  end
+  for _, s in pairs(g.sessions) do
+    endless = endless or s.expires == 0
+    till = math.max(till, s.expires * 1000)
+  end
+  if endless then
+    till = 0
+  else
+    till = till + GRACE
+    if had == -1 then had = -2 end -- it lived for ever, for the sake of something that is gone
+  end
+  do -- lengthen(KEYS[1], had, till)
+    local key = KEYS[1]
+    if till == 0 then
+      if had >= 0 then redis.call('PERSIST', key) end
+    elseif had == -2 or had >= 0 and now + had < till then
+      local more = math.min(math.max(till - now, 0) / 16, 86400000)
+      redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+    end
+  end
+end
+return { ARGV[1], 1, issued, record, evicted }

@@ -1,0 +1,785 @@
+-- Code generated from lua/end.lua by flatten; DO NOT EDIT.
+--
+-- Ends grants of one user and denies their access tokens.
+--
+-- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user   4 their bodies
+--        5 the families that the last sign-out everywhere has ended
+-- ARGV   1 number of the call    2 grace ms    3 tokens.EndScope  4 family   5 session   6 deny for ms   7 attempt
+--        8 when it was answered ms, when it is repeated after a failover: what was begun since does not end
+-- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before}
+
+-- Where things stand in a record: of a user's many families only these are read.
+local CLIENT_AT, SESSION_AT, CREATED_AT, ENDS_AT, ROTATED_AT = 2, 22, 34, 42, 50
+
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- tokens.DenialKind
+local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- tokens.MaxDenials; MaxKeptByFold; FoldAfter in seconds
+local MOST_AHEAD = 3 -- tokens.MostAhead in seconds; no more than clocksApart makes of tokens.ClientEnd.Late
+local FOREVER = 4294967295 -- tokens.Forever
+local LIVED, REUSED = 1, 2
+
+local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that ended it; flags
+-- version; before, till, issued, folded, in seconds; attempt of the sign-out; its answer
+local MARKS, MARKS_SIZE = '>BI4I4I4I4c8I6', 31
+
+local FAMILY, FAMILY_SIZE = '>Bc8c12c8I4I4I4I4I4I6c8', 63
+
+local GRACE = tonumber(ARGV[2])
+
+local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local SHIFT = 0 -- tests move the clock
+now = now + SHIFT
+
+-- deny writes an entry until `till` (s). One that is there is only prolonged:
+-- who ended the family first stays written.
+local function deny(id, till, attempt, flags)
+  local was repeat -- entry(id)
+    local v = redis.call('HGET', KEYS[2], id)
+    if not v then was = nil break end
+    local d do -- read_entry(v)
+      if #v ~= 14 then
+        do -- unreadable(v, 1)
+          local record, version = v, 1
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      local version, till, attempt, flags = struct.unpack(ENTRY, v)
+      if version ~= 1 then
+        do -- unreadable(v, 1)
+          local record, version = v, 1
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+    end
+    if now >= d.till * 1000 then was = nil break end
+    was = d
+  until true
+  if was then
+    till, attempt = math.max(till, was.till), was.attempt
+    flags = (was.lived and LIVED or 0) + (was.reused and REUSED or 0)
+  end
+  local had = redis.call('PTTL', KEYS[2])
+  redis.call('HSET', KEYS[2], id, struct.pack(ENTRY, 1, till, attempt, flags))
+  do -- lengthen(KEYS[2], had, till * 1000)
+    local key, till = KEYS[2], till * 1000
+    if till == 0 then
+      if had >= 0 then redis.call('PERSIST', key) end
+    elseif had == -2 or had >= 0 and now + had < till then
+      local more = math.min(math.max(till - now, 0) / 16, 86400000)
+      redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+    end
+  end
+  if was then return end
+  local n = redis.call('HLEN', KEYS[2])
+  -- doubled reports whether there are 16 entries, or 32, 64 and so on: what is done
+  -- only then costs each entry little, however many there are.
+  local purges do -- doubled(n)
+    local n = n
+    while n > 16 and n % 2 == 0 do n = n / 2 end
+    purges = n == 16
+  end
+  if n > MOST then
+    -- fold replaces entries by one that denies all that was issued until now. Those
+    -- that may still keep something from beginning, or answer a call that is sent
+    -- again, stay for a while; only the newest, so that the next fold is far away,
+    -- and in the place of the others nothing begins of a code from before. All live
+    -- about equally long, so that the end of an entry tells its age.
+    do -- fold()
+      local all, newest, entries = redis.call('HGETALL', KEYS[2]), 0, {}
+      for i = 1, #all, 2 do
+        if all[i] ~= '\0' and all[i] ~= DISABLED then
+          local d do -- read_entry(all[i + 1])
+            local v = all[i + 1]
+            if #v ~= 14 then
+              do -- unreadable(v, 1)
+                local record, version = v, 1
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local version, till, attempt, flags = struct.unpack(ENTRY, v)
+            if version ~= 1 then
+              do -- unreadable(v, 1)
+                local record, version = v, 1
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+          end
+          d.id = all[i]
+          newest = math.max(newest, d.till)
+          table.insert(entries, d)
+        end
+      end
+      local gone, stay = {}, {}
+      for _, d in ipairs(entries) do
+        local kind = d.id:sub(1, 1)
+        local single = kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused
+        table.insert((single or d.till <= newest - FOLD_AFTER) and gone or stay, d)
+      end
+      local m do -- marks()
+        local v = redis.call('HGET', KEYS[2], '\0')
+        local marks_in_result repeat -- marks_in(v)
+          if v then
+            local m do -- read_marks(v)
+              if #v ~= MARKS_SIZE then
+                do -- unreadable(v, 2)
+                  local record, version = v, 2
+                  error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+                end
+              end
+              local version, before, till, issued, folded, attempt, answered = struct.unpack(MARKS, v)
+              if version ~= 2 then
+                do -- unreadable(v, 2)
+                  local record, version = v, 2
+                  error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+                end
+              end
+              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+              m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
+            end
+            if not m.gone then marks_in_result = m break end
+          end
+          marks_in_result = { before = 0, till = 0, issued = 0, folded = 0, attempt = NONE, now = 0 }
+        until true
+        m = marks_in_result
+      end
+      local second = math.floor(now / 1000)
+      if #stay > KEPT then
+        table.sort(stay, function(a, b)
+          if a.till ~= b.till then return a.till > b.till end
+          return a.id < b.id
+        end)
+        for i = KEPT + 1, #stay do table.insert(gone, stay[i]) end
+        m.folded = second
+        do -- write_marks(m)
+          local had = redis.call('PTTL', KEYS[2])
+          redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
+          local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
+          do -- lengthen(KEYS[2], had, till)
+            local key = KEYS[2]
+            if till == 0 then
+              if had >= 0 then redis.call('PERSIST', key) end
+            elseif had == -2 or had >= 0 and now + had < till then
+              local more = math.min(math.max(till - now, 0) / 16, 86400000)
+              redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+            end
+          end
+        end
+      end
+      for _, d in ipairs(gone) do redis.call('HDEL', KEYS[2], d.id) end
+      redis.call('HSET', KEYS[2], ISSUED .. struct.pack('>I4', math.max(second, m.issued)), struct.pack(ENTRY, 1, newest, NONE, 0))
+    end
+  elseif purges then
+    -- purge removes what is over; deny calls it whenever the entries have doubled.
+    do -- purge()
+      local all = redis.call('HGETALL', KEYS[2])
+      for i = 1, #all, 2 do
+        local gone
+        if all[i] == '\0' then
+          local m do -- read_marks(all[i + 1])
+            local v = all[i + 1]
+            if #v ~= MARKS_SIZE then
+              do -- unreadable(v, 2)
+                local record, version = v, 2
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local version, before, till, issued, folded, attempt, answered = struct.unpack(MARKS, v)
+            if version ~= 2 then
+              do -- unreadable(v, 2)
+                local record, version = v, 2
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+            m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
+          end
+          gone = m.gone
+        else
+          local d do -- read_entry(all[i + 1])
+            local v = all[i + 1]
+            if #v ~= 14 then
+              do -- unreadable(v, 1)
+                local record, version = v, 1
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local version, till, attempt, flags = struct.unpack(ENTRY, v)
+            if version ~= 1 then
+              do -- unreadable(v, 1)
+                local record, version = v, 1
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+          end
+          gone = now >= d.till * 1000
+        end
+        if gone then redis.call('HDEL', KEYS[2], all[i]) end
+      end
+    end
+  end
+end
+
+local SESSION = '>BI4I4I4I4'
+
+-- read_grants reads everything: the records of families and when those end,
+-- sessions by id, the fields of the profile with their values, and the ids of what
+-- has expired. There are no more than tokens.MaxFamilies and MaxSessions allow.
+local function read_grants()
+  local all = redis.call('HGETALL', KEYS[1])
+  local families, ends, sessions, profile, expired = {}, {}, {}, {}, {}
+  for i = 1, #all, 2 do
+    local field, v = all[i], all[i + 1]
+    if #field == 16 then
+      local till do -- end_in(v)
+        if #v ~= FAMILY_SIZE or v:byte(1) ~= 1 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local expires, idle = struct.unpack('>I4I4', v, ENDS_AT)
+        local first repeat -- earlier(expires, idle)
+          local a, b = expires, idle
+          if a == 0 or b ~= 0 and b < a then first = b break end
+          first = a
+        until true
+        till = first * 1000
+      end
+      families[field], ends[field] = v, till
+      local dead do -- over(till)
+        dead = till ~= 0 and now >= till
+      end
+      if dead then table.insert(expired, field) end
+    elseif #field == 8 then
+      -- read_session reads a session. Its root is nil where that is the session itself.
+      local s do -- read_session(v)
+        if #v < 17 then
+          do -- unreadable(v, 2)
+            local record, version = v, 2
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local version, begun, auth, expires, used, at = struct.unpack(SESSION, v)
+        local root
+        if version == 18 and #v >= 25 then
+          root, at = v:sub(18, 25), 26
+        elseif version ~= 2 then
+          do -- unreadable(v, version == 18 and 18 or 2)
+            local record, version = v, version == 18 and 18 or 2
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        s = { begun = begun, auth = auth, expires = expires, used = used, root = root, acr = v:sub(at) }
+      end
+      sessions[field] = s
+      local dead do -- over(s.expires * 1000)
+        local till = s.expires * 1000
+        dead = till ~= 0 and now >= till
+      end
+      if dead then table.insert(expired, field) end
+    else
+      table.insert(profile, field)
+      table.insert(profile, v)
+    end
+  end
+  return { families = families, ends = ends, sessions = sessions, profile = profile, expired = expired }
+end
+
+local scope, id, session, deny_for, attempt = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
+-- end_of is tokens.EndOf: the start plus a lifetime, rounded up to seconds.
+local denied_till repeat -- end_of(now, deny_for)
+  local start, lifetime = now, deny_for
+  if lifetime <= 0 then denied_till = 0 break end
+  denied_till = math.ceil((start + lifetime) / 1000)
+until true
+
+local ended, new = {}, true
+if scope == 1 then
+  -- The family is denied whether it is there or not, so that it can't begin late.
+  repeat -- end_family()
+    local v = redis.call('HGET', KEYS[1], id)
+    -- entry returns a live entry, or nil.
+    local entry_result repeat -- entry(FAMILY_ENDED .. id)
+      local id = FAMILY_ENDED .. id
+      local v = redis.call('HGET', KEYS[2], id)
+      if not v then entry_result = nil break end
+      local d do -- read_entry(v)
+        if #v ~= 14 then
+          -- unreadable ends the script, before it has written what it decides about.
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local version, till, attempt, flags = struct.unpack(ENTRY, v)
+        if version ~= 1 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+      end
+      if now >= d.till * 1000 then entry_result = nil break end
+      entry_result = d
+    until true
+    local d = entry_result
+    local lived = false
+    if v then
+      -- end_in is when the family of a record is dead, in milliseconds, 0 for never.
+      local till do -- end_in(v)
+        if #v ~= FAMILY_SIZE or v:byte(1) ~= 1 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local expires, idle = struct.unpack('>I4I4', v, ENDS_AT)
+        -- earlier returns the first of two ends in seconds, of which 0 is none.
+        local first repeat -- earlier(expires, idle)
+          local a, b = expires, idle
+          if a == 0 or b ~= 0 and b < a then first = b break end
+          first = a
+        until true
+        till = first * 1000
+      end
+      -- over reports whether an end in milliseconds has passed, of which 0 is none.
+      local dead do -- over(till)
+        dead = till ~= 0 and now >= till
+      end
+      lived = not dead
+      local had = redis.call('PTTL', KEYS[1])
+      redis.call('HDEL', KEYS[1], id)
+      if had == -1 then
+        local g = read_grants()
+        -- settle makes the hash, which had `had` left, live as long as what is in g.
+        do -- settle(g, had)
+          local had = had
+          local till, endless = now, false
+          for _, family_till in pairs(g.ends) do
+            endless = endless or family_till == 0
+            till = math.max(till, family_till)
+          end
+          for _, s in pairs(g.sessions) do
+            endless = endless or s.expires == 0
+            till = math.max(till, s.expires * 1000)
+          end
+          if endless then
+            till = 0
+          else
+            till = till + GRACE
+            if had == -1 then had = -2 end -- it lived for ever, for the sake of something that is gone
+          end
+          -- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
+          -- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a
+          -- write creates lives for ever until then. It gives a little more, so that not
+          -- every rotation has to move the end.
+          do -- lengthen(KEYS[1], had, till)
+            local key = KEYS[1]
+            if till == 0 then
+              if had >= 0 then redis.call('PERSIST', key) end
+            elseif had == -2 or had >= 0 and now + had < till then
+              local more = math.min(math.max(till - now, 0) / 16, 86400000)
+              redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+            end
+          end
+        end
+      end
+    end
+    deny(FAMILY_ENDED .. id, denied_till, attempt, lived and LIVED or 0)
+    local news = v or not d or d.attempt == attempt
+    if lived or d and d.lived and d.attempt == attempt then ended, new = { id }, news break end
+    ended, new = {}, news
+  until true
+elseif scope == 2 then
+  -- The session is denied as long as access tokens live: some came without a
+  -- refresh token, and a code of it may be on its way to become a family.
+  do -- end_session()
+    local g = read_grants()
+    -- ended_by returns the families that an attempt has ended, by id.
+    local ended_by_result do -- ended_by(attempt), by this very call, when it was first sent
+      local ids = {}
+      local all = redis.call('HGETALL', KEYS[2])
+      for i = 1, #all, 2 do
+        if all[i]:sub(1, 1) == FAMILY_ENDED then
+          local d do -- read_entry(all[i + 1])
+            local v = all[i + 1]
+            if #v ~= 14 then
+              do -- unreadable(v, 1)
+                local record, version = v, 1
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local version, till, attempt, flags = struct.unpack(ENTRY, v)
+            if version ~= 1 then
+              do -- unreadable(v, 1)
+                local record, version = v, 1
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+          end
+          if d.lived and d.attempt == attempt and now < d.till * 1000 then table.insert(ids, all[i]:sub(2)) end
+        end
+      end
+      table.sort(ids)
+      ended_by_result = ids
+    end
+    local ids = ended_by_result
+    local had, gone, signed_in = redis.call('PTTL', KEYS[1]), {}, {}
+    local root = g.sessions[session] and g.sessions[session].root or session
+    for other, v in pairs(g.families) do
+      if v:sub(SESSION_AT, SESSION_AT + 7) == root then table.insert(gone, other) end
+    end
+    for other, s in pairs(g.sessions) do
+      if (s.root or other) == root then table.insert(signed_in, other) end
+    end
+    table.sort(gone)
+    local lived = {}
+    for _, other in ipairs(gone) do
+      local dead do -- over(g.ends[other])
+        local till = g.ends[other]
+        dead = till ~= 0 and now >= till
+      end
+      if not dead then
+        lived[other] = true
+        table.insert(ids, other)
+      end
+    end
+    local entry_result repeat -- entry(SESSION_ENDED .. root)
+      local id = SESSION_ENDED .. root
+      local v = redis.call('HGET', KEYS[2], id)
+      if not v then entry_result = nil break end
+      local d do -- read_entry(v)
+        if #v ~= 14 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local version, till, attempt, flags = struct.unpack(ENTRY, v)
+        if version ~= 1 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+      end
+      if now >= d.till * 1000 then entry_result = nil break end
+      entry_result = d
+    until true
+    local d = entry_result
+    local news = #gone > 0 or #signed_in > 0 or not d or d.attempt == attempt
+    -- forget removes fields and what was read of them.
+    do -- forget(g, signed_in)
+      local ids = signed_in
+      for i = 1, #ids, 1000 do
+        redis.call('HDEL', KEYS[1], unpack(ids, i, math.min(i + 999, #ids)))
+      end
+      for _, gone in ipairs(ids) do
+        g.families[gone], g.ends[gone], g.sessions[gone] = nil, nil, nil
+      end
+    end
+    do -- forget(g, gone)
+      local ids = gone
+      for i = 1, #ids, 1000 do
+        redis.call('HDEL', KEYS[1], unpack(ids, i, math.min(i + 999, #ids)))
+      end
+      for _, gone in ipairs(ids) do
+        g.families[gone], g.ends[gone], g.sessions[gone] = nil, nil, nil
+      end
+    end
+    if had == -1 then
+      do -- settle(g, had)
+        local had = had
+        local till, endless = now, false
+        for _, family_till in pairs(g.ends) do
+          endless = endless or family_till == 0
+          till = math.max(till, family_till)
+        end
+        for _, s in pairs(g.sessions) do
+          endless = endless or s.expires == 0
+          till = math.max(till, s.expires * 1000)
+        end
+        if endless then
+          till = 0
+        else
+          till = till + GRACE
+          if had == -1 then had = -2 end -- it lived for ever, for the sake of something that is gone
+        end
+        do -- lengthen(KEYS[1], had, till)
+          local key = KEYS[1]
+          if till == 0 then
+            if had >= 0 then redis.call('PERSIST', key) end
+          elseif had == -2 or had >= 0 and now + had < till then
+            local more = math.min(math.max(till - now, 0) / 16, 86400000)
+            redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+          end
+        end
+      end
+    end
+    for _, other in ipairs(gone) do
+      deny(FAMILY_ENDED .. other, denied_till, attempt, lived[other] and LIVED or 0)
+    end
+    deny(SESSION_ENDED .. root, denied_till, attempt, 0)
+    ended, new = ids, news
+  end
+elseif scope == 3 then
+  -- Of a sign-in that is nothing but signed out.
+  do -- sign_out()
+    local had = redis.call('PTTL', KEYS[1])
+    local removed = redis.call('HDEL', KEYS[1], session)
+    if had == -1 then
+      local g = read_grants()
+      do -- settle(g, had)
+        local had = had
+        local till, endless = now, false
+        for _, family_till in pairs(g.ends) do
+          endless = endless or family_till == 0
+          till = math.max(till, family_till)
+        end
+        for _, s in pairs(g.sessions) do
+          endless = endless or s.expires == 0
+          till = math.max(till, s.expires * 1000)
+        end
+        if endless then
+          till = 0
+        else
+          till = till + GRACE
+          if had == -1 then had = -2 end -- it lived for ever, for the sake of something that is gone
+        end
+        do -- lengthen(KEYS[1], had, till)
+          local key = KEYS[1]
+          if till == 0 then
+            if had >= 0 then redis.call('PERSIST', key) end
+          elseif had == -2 or had >= 0 and now + had < till then
+            local more = math.min(math.max(till - now, 0) / 16, 86400000)
+            redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+          end
+        end
+      end
+    end
+    new = removed == 1
+  end
+elseif ARGV[8] then
+  -- The sign-out of a user, after a replica was promoted that may not know it.
+  repeat -- end_user_again(tonumber(ARGV[8]))
+    local at = tonumber(ARGV[8])
+    -- marks returns the marks of the user:
+    --   before   the last sign-out everywhere, and till when it must be remembered
+    --   issued   the latest time ahead of the clock that a token was dated by
+    --   folded   nothing begins of a code that was put or taken until then
+    local m do -- marks()
+      local v = redis.call('HGET', KEYS[2], '\0')
+      -- marks_in returns the marks in a record, which may not be there.
+      local marks_in_result repeat -- marks_in(v)
+        if v then
+          local m do -- read_marks(v)
+            if #v ~= MARKS_SIZE then
+              do -- unreadable(v, 2)
+                local record, version = v, 2
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local version, before, till, issued, folded, attempt, answered = struct.unpack(MARKS, v)
+            if version ~= 2 then
+              do -- unreadable(v, 2)
+                local record, version = v, 2
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+            m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
+          end
+          if not m.gone then marks_in_result = m break end
+        end
+        marks_in_result = { before = 0, till = 0, issued = 0, folded = 0, attempt = NONE, now = 0 }
+      until true
+      m = marks_in_result
+    end
+    local before = math.floor(at / 1000)
+    if m.before >= before then
+      break
+    end
+    local g = read_grants()
+    local had, gone = redis.call('PTTL', KEYS[1]), {}
+    for other, v in pairs(g.families) do
+      if struct.unpack('>I4', v, CREATED_AT) <= before then table.insert(gone, other) end
+    end
+    for other, s in pairs(g.sessions) do
+      if s.begun <= before then table.insert(gone, other) end
+    end
+    do -- forget(g, gone)
+      local ids = gone
+      for i = 1, #ids, 1000 do
+        redis.call('HDEL', KEYS[1], unpack(ids, i, math.min(i + 999, #ids)))
+      end
+      for _, gone in ipairs(ids) do
+        g.families[gone], g.ends[gone], g.sessions[gone] = nil, nil, nil
+      end
+    end
+    if had == -1 then
+      do -- settle(g, had)
+        local had = had
+        local till, endless = now, false
+        for _, family_till in pairs(g.ends) do
+          endless = endless or family_till == 0
+          till = math.max(till, family_till)
+        end
+        for _, s in pairs(g.sessions) do
+          endless = endless or s.expires == 0
+          till = math.max(till, s.expires * 1000)
+        end
+        if endless then
+          till = 0
+        else
+          till = till + GRACE
+          if had == -1 then had = -2 end -- it lived for ever, for the sake of something that is gone
+        end
+        do -- lengthen(KEYS[1], had, till)
+          local key = KEYS[1]
+          if till == 0 then
+            if had >= 0 then redis.call('PERSIST', key) end
+          elseif had == -2 or had >= 0 and now + had < till then
+            local more = math.min(math.max(till - now, 0) / 16, 86400000)
+            redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+          end
+        end
+      end
+    end
+    redis.call('UNLINK', KEYS[3], KEYS[4])
+    local till repeat -- end_of(at, deny_for)
+      local start, lifetime = at, deny_for
+      if lifetime <= 0 then till = 0 break end
+      till = math.ceil((start + lifetime) / 1000)
+    until true
+    m.before, m.now, m.till, m.attempt = before, at, math.max(m.till, till), attempt
+    do -- write_marks(m)
+      local had = redis.call('PTTL', KEYS[2])
+      redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
+      local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
+      do -- lengthen(KEYS[2], had, till)
+        local key = KEYS[2]
+        if till == 0 then
+          if had >= 0 then redis.call('PERSIST', key) end
+        elseif had == -2 or had >= 0 and now + had < till then
+          local more = math.min(math.max(till - now, 0) / 16, 86400000)
+          redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+        end
+      end
+    end
+  until true
+else
+  repeat -- end_user()
+    local m do -- marks()
+      local v = redis.call('HGET', KEYS[2], '\0')
+      local marks_in_result repeat -- marks_in(v)
+        if v then
+          local m do -- read_marks(v)
+            if #v ~= MARKS_SIZE then
+              do -- unreadable(v, 2)
+                local record, version = v, 2
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local version, before, till, issued, folded, attempt, answered = struct.unpack(MARKS, v)
+            if version ~= 2 then
+              do -- unreadable(v, 2)
+                local record, version = v, 2
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+            m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
+          end
+          if not m.gone then marks_in_result = m break end
+        end
+        marks_in_result = { before = 0, till = 0, issued = 0, folded = 0, attempt = NONE, now = 0 }
+      until true
+      m = marks_in_result
+    end
+    if m.before ~= 0 and m.attempt == attempt then -- the same call sent again; a login in between stays
+      now = m.now
+      ended = redis.call('LRANGE', KEYS[5], 0, -1)
+      break
+    end
+    local g = read_grants()
+    local lived
+    -- end_all removes grants and codes and marks everything until now as ended. It
+    -- returns the marks, and the families that lived, which it keeps in `list` for
+    -- the same call sent again. They need no entry each: `before` denies all their
+    -- tokens, and no login until then begins another one.
+    local end_all_result, _end_all_result do -- end_all(g, m, deny_for, attempt, KEYS[3], KEYS[4], KEYS[5])
+      local codes, bodies, list = KEYS[3], KEYS[4], KEYS[5]
+      local lived = {}
+      for id, till in pairs(g.ends) do
+        local dead do -- over(till)
+          dead = till ~= 0 and now >= till
+        end
+        if not dead then table.insert(lived, id) end
+      end
+      table.sort(lived)
+      redis.call('UNLINK', codes, bodies, list)
+      -- forget_all removes everything but the profile.
+      do -- forget_all(g)
+        local had = redis.call('PTTL', KEYS[1])
+        redis.call('UNLINK', KEYS[1]) -- what is written anew is compact again
+        g.families, g.ends, g.sessions = {}, {}, {}
+        if #g.profile > 0 then
+          redis.call('HSET', KEYS[1], unpack(g.profile))
+          redis.call('PEXPIREAT', KEYS[1], (had >= 0 and now + had or now + GRACE) - SHIFT)
+        end
+      end
+      -- A token that is dated ahead of the clock is reached as well.
+      m.before = math.max(math.floor(now / 1000), m.before, m.issued)
+      m.now = math.max(now, m.before * 1000)
+      local till repeat -- end_of(m.now, deny_for)
+        local start, lifetime = m.now, deny_for
+        if lifetime <= 0 then till = 0 break end
+        till = math.ceil((start + lifetime) / 1000)
+      until true
+      m.till = math.max(m.till, till)
+      m.attempt = attempt
+      do -- write_marks(m)
+        local had = redis.call('PTTL', KEYS[2])
+        redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
+        local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
+        do -- lengthen(KEYS[2], had, till)
+          local key = KEYS[2]
+          if till == 0 then
+            if had >= 0 then redis.call('PERSIST', key) end
+          elseif had == -2 or had >= 0 and now + had < till then
+            local more = math.min(math.max(till - now, 0) / 16, 86400000)
+            redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+          end
+        end
+      end
+      for i = 1, #lived, 1000 do
+        redis.call('RPUSH', list, unpack(lived, i, math.min(i + 999, #lived)))
+      end
+      if #lived > 0 then
+        do -- lengthen(list, -2, m.till * 1000)
+          local key, had, till = list, -2, m.till * 1000
+          if till == 0 then
+            if had >= 0 then redis.call('PERSIST', key) end
+          elseif had == -2 or had >= 0 and now + had < till then
+            local more = math.min(math.max(till - now, 0) / 16, 86400000)
+            redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+          end
+        end
+      end
+      end_all_result, _end_all_result = m, lived
+    end
+    m, lived = end_all_result, _end_all_result
+    now = m.now
+    ended = lived
+  until true
+end
+if scope == 5 then deny(DISABLED, FOREVER, attempt, 0) end
+return { ARGV[1], now, ended, new and 1 or 0 }

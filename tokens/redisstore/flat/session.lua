@@ -1,0 +1,132 @@
+-- Code generated from lua/session.lua by flatten; DO NOT EDIT.
+--
+-- Finds a live session and marks it used. Only a use that is a minute after the
+-- last one, or half of a shorter idle limit, is written.
+--
+-- KEYS   1 what the user holds   2 watermarks of the clients (not in a cluster)
+-- ARGV   1 number of the call   2 grace ms   3 session   4 idle limit ms, 0 for none
+-- Result {number of the call, session record or '', profile or ''}
+
+local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
+
+local SESSION = '>BI4I4I4I4'
+
+local WATERMARK, WATERMARK_SIZE = '>BI4I4', 9 -- version; before; till when it holds, 0 for ever, in seconds
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local SHIFT = 0 -- tests move the clock
+now = now + SHIFT
+
+local id, idle = ARGV[3], tonumber(ARGV[4])
+local held = redis.call('HMGET', KEYS[1], id, 'p')
+
+local s, unused
+local gone = not held[1]
+if not gone then
+  -- read_session reads a session. Its root is nil where that is the session itself.
+  do -- read_session(held[1])
+    local v = held[1]
+    if #v < 17 then
+      -- unreadable ends the script, before it has written what it decides about.
+      do -- unreadable(v, 2)
+        local record, version = v, 2
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local version, begun, auth, expires, used, at = struct.unpack(SESSION, v)
+    local root
+    if version == 18 and #v >= 25 then
+      root, at = v:sub(18, 25), 26
+    elseif version ~= 2 then
+      do -- unreadable(v, version == 18 and 18 or 2)
+        local record, version = v, version == 18 and 18 or 2
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    s = { begun = begun, auth = auth, expires = expires, used = used, root = root, acr = v:sub(at) }
+  end
+  unused = now - s.used * 1000
+  -- everyone returns the watermark (s) that holds for all clients (tokens.Everyone), from
+  -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
+  -- the caller knows of it counts.
+  local all_ended repeat -- everyone(KEYS[2])
+    local key = KEYS[2]
+    if not key then all_ended = 0 break end
+    local v = redis.call('HGET', key, NONE)
+    -- read_watermark returns the watermark (s) in a record; 0 for none, or for one that holds no more.
+    repeat -- read_watermark(v)
+      if not v then all_ended = 0 break end
+      if #v ~= WATERMARK_SIZE then
+        do -- unreadable(v, 2)
+          local record, version = v, 2
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      local version, seconds, till = struct.unpack(WATERMARK, v)
+      if version ~= 2 then
+        do -- unreadable(v, 2)
+          local record, version = v, 2
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      if till ~= 0 and now >= till * 1000 then all_ended = 0 break end
+      all_ended = seconds
+    until true
+  until true
+  -- over reports whether an end in milliseconds has passed, of which 0 is none.
+  local dead do -- over(s.expires * 1000)
+    local till = s.expires * 1000
+    dead = till ~= 0 and now >= till
+  end
+  gone = dead or s.begun <= all_ended or idle > 0 and unused >= idle
+end
+if gone then
+  -- own_refusal ends the script on a replica. That refuses only writes, and a
+  -- refusal by what it does not know yet would be final: so this writes nothing.
+  do -- own_refusal(KEYS[1])
+    local hash = KEYS[1]
+    redis.call('HDEL', hash, '')
+  end
+  return { ARGV[1], '', '' }
+end
+-- read_profile returns of the value of 'p' the text of the profile, the fingerprint and how many
+-- further pieces there are; nil where there is none.
+local profile repeat -- read_profile(held[2])
+  local v = held[2]
+  if not v then profile = nil break end
+  local head, at = v:byte(1), 2
+  if head % 16 ~= 1 or head >= 64 then
+    do -- unreadable(v, 1)
+      local record, version = v, 1
+      error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+    end
+  end
+  local fingerprint, pieces = NONE, 0
+  if head % 32 >= 16 then
+    fingerprint, at = v:sub(2, 9), 10
+  end
+  if head >= 32 then
+    pieces, at = v:byte(at), at + 1
+  end
+  local text = v:sub(at)
+  if pieces > 0 then
+    local fields = {}
+    for i = 1, pieces do fields[i] = 'p' .. string.char(i) end
+    local rest = redis.call('HMGET', KEYS[1], unpack(fields))
+    for i = 1, pieces do
+      if not rest[i] then error('gatehouse: damaged record') end
+    end
+    text = text .. table.concat(rest)
+  end
+  profile = text, fingerprint, pieces
+until true
+local record = held[1]
+if unused >= (idle > 0 and math.min(60000, idle / 2) or 60000) then
+  s.used = math.floor(now / 1000)
+  do -- write_session(s)
+    record = struct.pack(SESSION, s.root and 18 or 2, s.begun, s.auth, s.expires, s.used) .. (s.root or '') .. s.acr
+  end
+  redis.call('HSET', KEYS[1], id, record)
+end
+return { ARGV[1], record, profile or '' }

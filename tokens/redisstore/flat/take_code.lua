@@ -1,0 +1,349 @@
+-- Code generated from lua/take_code.lua by flatten; DO NOT EDIT.
+--
+-- Takes an authorization code: of any number of calls one gets TAKEN.
+--
+-- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user   4 their bodies
+--        5 watermarks of the clients (not in a cluster, and so the next)   6 the latest date ahead of the clock
+-- ARGV   1 number of the call    2 grace ms (not used)   3 code   4 deny for ms   5 attempt   6 client   7 begun after ms
+-- Result {number of the call, tokens.CodeOutcome, now ms, taken at ms, issue at ms, body or '', profile or '',
+--         everyone's watermark s, owner or '', 1 or 0 for spent by this very attempt}
+
+-- version; put, in seconds; expires, taken (0 while it is good), in milliseconds; attempt; session; owner
+local CODE, CODE_SIZE = '>BI4I6I6c8c8c16', 49
+
+local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that ended it; flags
+-- version; before, till, issued, folded, in seconds; attempt of the sign-out; its answer
+local MARKS, MARKS_SIZE = '>BI4I4I4I4c8I6', 31
+
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- tokens.DenialKind
+local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- tokens.MaxDenials; MaxKeptByFold; FoldAfter in seconds
+local MOST_AHEAD = 3 -- tokens.MostAhead in seconds; no more than clocksApart makes of tokens.ClientEnd.Late
+local FOREVER = 4294967295 -- tokens.Forever
+local LIVED, REUSED = 1, 2
+
+local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local SHIFT = 0 -- tests move the clock
+now = now + SHIFT
+
+local WATERMARK, WATERMARK_SIZE = '>BI4I4', 9 -- version; before; till when it holds, 0 for ever, in seconds
+
+local UNKNOWN, TAKEN, SPENT = 0, 1, 2
+
+-- Behind the number of the call may stand until when its caller waits. A server that
+-- stood still finds calls in its sockets whose callers were told 503 long ago: what
+-- they hold must not be spent behind their backs. Then this is the answer.
+local late repeat -- come_too_late()
+  local number, deadline = ARGV[1]:match('^(%d+)@(%d+)$')
+  if not number then late = nil break end
+  ARGV[1] = number
+  if now - SHIFT <= tonumber(deadline) then late = nil break end
+  late = { number, 'late', now - SHIFT }
+until true
+if late then return late end
+
+local CODES, BODIES, id, attempt = KEYS[3], KEYS[4], ARGV[3], ARGV[5]
+local v = redis.call('HGET', CODES, id)
+-- marks returns the marks of the user:
+--   before   the last sign-out everywhere, and till when it must be remembered
+--   issued   the latest time ahead of the clock that a token was dated by
+--   folded   nothing begins of a code that was put or taken until then
+local m do -- marks()
+  local v = redis.call('HGET', KEYS[2], '\0')
+  -- marks_in returns the marks in a record, which may not be there.
+  local marks_in_result repeat -- marks_in(v)
+    if v then
+      local m do -- read_marks(v)
+        if #v ~= MARKS_SIZE then
+          -- unreadable ends the script, before it has written what it decides about.
+          do -- unreadable(v, 2)
+            local record, version = v, 2
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local version, before, till, issued, folded, attempt, answered = struct.unpack(MARKS, v)
+        if version ~= 2 then
+          do -- unreadable(v, 2)
+            local record, version = v, 2
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+        m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
+      end
+      if not m.gone then marks_in_result = m break end
+    end
+    marks_in_result = { before = 0, till = 0, issued = 0, folded = 0, attempt = NONE, now = 0 }
+  until true
+  m = marks_in_result
+end
+local code, ended
+if v then
+  do -- read_code(v)
+    if #v ~= CODE_SIZE then
+      do -- unreadable(v, 2)
+        local record, version = v, 2
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local version, put, expires, taken, attempt, session, owner = struct.unpack(CODE, v)
+    if version ~= 2 then
+      do -- unreadable(v, 2)
+        local record, version = v, 2
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    code = { put = put, expires = expires, taken = taken, attempt = attempt, session = session, owner = owner }
+  end
+  -- session_ended reports whether a session was ended so that nothing may begin in it any more.
+  repeat -- session_ended(code.session)
+    local id = code.session
+    if id == NONE then ended = false break end
+    -- entry returns a live entry, or nil.
+    local entry_result repeat -- entry(SESSION_ENDED .. id)
+      local id = SESSION_ENDED .. id
+      local v = redis.call('HGET', KEYS[2], id)
+      if not v then entry_result = nil break end
+      local d do -- read_entry(v)
+        if #v ~= 14 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local version, till, attempt, flags = struct.unpack(ENTRY, v)
+        if version ~= 1 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+      end
+      if now >= d.till * 1000 then entry_result = nil break end
+      entry_result = d
+    until true
+    local d = entry_result
+    ended = d ~= nil
+  until true
+end
+if not code or now >= code.expires or code.put <= m.folded or ended then
+  -- own_refusal ends the script on a replica. That refuses only writes, and a
+  -- refusal by what it does not know yet would be final: so this writes nothing.
+  do -- own_refusal(KEYS[1])
+    local hash = KEYS[1]
+    redis.call('HDEL', hash, '')
+  end
+  return { ARGV[1], UNKNOWN, now, 0, 0, '', '', 0, '', 0 }
+end
+local body = redis.call('HGET', BODIES, id)
+if code.taken ~= 0 and (code.attempt ~= attempt or not body) then
+  do -- own_refusal(KEYS[1])
+    local hash = KEYS[1]
+    redis.call('HDEL', hash, '')
+  end
+  return { ARGV[1], SPENT, now, code.taken, 0, '', '', 0, code.owner, code.attempt == attempt and 1 or 0 }
+end
+if not body then error('gatehouse: damaged record') end
+local held = redis.call('HGET', KEYS[1], 'p')
+-- read_profile returns of the value of 'p' the text of the profile, the fingerprint and how many
+-- further pieces there are; nil where there is none.
+local profile repeat -- read_profile(held)
+  local v = held
+  if not v then profile = nil break end
+  local head, at = v:byte(1), 2
+  if head % 16 ~= 1 or head >= 64 then
+    do -- unreadable(v, 1)
+      local record, version = v, 1
+      error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+    end
+  end
+  local fingerprint, pieces = NONE, 0
+  if head % 32 >= 16 then
+    fingerprint, at = v:sub(2, 9), 10
+  end
+  if head >= 32 then
+    pieces, at = v:byte(at), at + 1
+  end
+  local text = v:sub(at)
+  if pieces > 0 then
+    local fields = {}
+    for i = 1, pieces do fields[i] = 'p' .. string.char(i) end
+    local rest = redis.call('HMGET', KEYS[1], unpack(fields))
+    for i = 1, pieces do
+      if not rest[i] then error('gatehouse: damaged record') end
+    end
+    text = text .. table.concat(rest)
+  end
+  profile = text, fingerprint, pieces
+until true
+-- begun_after returns the client's watermark (ms): the caller's, the stored one
+-- or everyone's.
+local begun repeat -- begun_after(tonumber(ARGV[7]), KEYS[5], ARGV[6])
+  local callers, key, of = tonumber(ARGV[7]), KEYS[5], ARGV[6]
+  if not key then begun = callers break end
+  local stored = redis.call('HMGET', key, of, NONE)
+  if not stored[1] and not stored[2] then begun = callers break end
+  -- read_watermark returns the watermark (s) in a record; 0 for none, or for one that holds no more.
+  local clients repeat -- read_watermark(stored[1])
+    local v = stored[1]
+    if not v then clients = 0 break end
+    if #v ~= WATERMARK_SIZE then
+      do -- unreadable(v, 2)
+        local record, version = v, 2
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local version, seconds, till = struct.unpack(WATERMARK, v)
+    if version ~= 2 then
+      do -- unreadable(v, 2)
+        local record, version = v, 2
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    if till ~= 0 and now >= till * 1000 then clients = 0 break end
+    clients = seconds
+  until true
+  local everyones repeat -- read_watermark(stored[2])
+    local v = stored[2]
+    if not v then everyones = 0 break end
+    if #v ~= WATERMARK_SIZE then
+      do -- unreadable(v, 2)
+        local record, version = v, 2
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local version, seconds, till = struct.unpack(WATERMARK, v)
+    if version ~= 2 then
+      do -- unreadable(v, 2)
+        local record, version = v, 2
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    if till ~= 0 and now >= till * 1000 then everyones = 0 break end
+    everyones = seconds
+  until true
+  begun = math.max(callers, clients * 1000, everyones * 1000)
+until true
+-- everyone returns the watermark (s) that holds for all clients (tokens.Everyone), from
+-- the hash `key`. That is nil in a cluster: there it lies on another node, and what
+-- the caller knows of it counts.
+local all_ended repeat -- everyone(KEYS[5])
+  local key = KEYS[5]
+  if not key then all_ended = 0 break end
+  local v = redis.call('HGET', key, NONE)
+  repeat -- read_watermark(v)
+    if not v then all_ended = 0 break end
+    if #v ~= WATERMARK_SIZE then
+      do -- unreadable(v, 2)
+        local record, version = v, 2
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local version, seconds, till = struct.unpack(WATERMARK, v)
+    if version ~= 2 then
+      do -- unreadable(v, 2)
+        local record, version = v, 2
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    if till ~= 0 and now >= till * 1000 then all_ended = 0 break end
+    all_ended = seconds
+  until true
+until true
+if code.taken ~= 0 then
+  redis.call('HSET', CODES, id, v) -- so that a caller who waits for replicas waits for it
+else
+  local had = redis.call('PTTL', CODES)
+  code.taken, code.attempt, code.expires = now, attempt, now + tonumber(ARGV[4])
+  local record do -- write_code(code)
+    local c = code
+    record = struct.pack(CODE, 2, c.put, c.expires, c.taken, c.attempt, c.session, c.owner)
+  end
+  redis.call('HSET', CODES, id, record)
+  -- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
+  -- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a
+  -- write creates lives for ever until then. It gives a little more, so that not
+  -- every rotation has to move the end.
+  do -- lengthen(CODES, had, code.expires)
+    local key, till = CODES, code.expires
+    if till == 0 then
+      if had >= 0 then redis.call('PERSIST', key) end
+    elseif had == -2 or had >= 0 and now + had < till then
+      local more = math.min(math.max(till - now, 0) / 16, 86400000)
+      redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+    end
+  end
+end
+-- issue_at dates a token or login: now, or one second after a sign-out or the
+-- client's watermark in this very second, since "issued at or before" is
+-- denied. A date ahead of the clock is remembered, so that the next sign-out
+-- in that second reaches it, and in `ahead`, for the next end of a client: nil
+-- in a cluster, where that lies on another node. There a client is ended twice,
+-- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
+-- Nothing is dated farther ahead (tokens.MostAhead).
+local issue_at_result repeat -- issue_at(m, begun, KEYS[6])
+  local after, ahead = begun, KEYS[6]
+  local second, mark = math.floor(now / 1000), math.floor(after / 1000)
+  if second > math.max(m.before, mark) then issue_at_result = now break end
+  local at = math.max(math.min(m.before + 1, second + MOST_AHEAD - 1), math.min(mark + 1, second + MOST_AHEAD))
+  if at > m.issued then
+    m.issued = at
+    local current do -- marks(), this call may have folded meanwhile
+      local v = redis.call('HGET', KEYS[2], '\0')
+      repeat -- marks_in(v)
+        if v then
+          local m do -- read_marks(v)
+            if #v ~= MARKS_SIZE then
+              do -- unreadable(v, 2)
+                local record, version = v, 2
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local version, before, till, issued, folded, attempt, answered = struct.unpack(MARKS, v)
+            if version ~= 2 then
+              do -- unreadable(v, 2)
+                local record, version = v, 2
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+            m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
+          end
+          if not m.gone then current = m break end
+        end
+        current = { before = 0, till = 0, issued = 0, folded = 0, attempt = NONE, now = 0 }
+      until true
+    end
+    m.folded = math.max(m.folded, current.folded)
+    do -- write_marks(m)
+      local had = redis.call('PTTL', KEYS[2])
+      redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
+      local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
+      do -- lengthen(KEYS[2], had, till)
+        local key = KEYS[2]
+        if till == 0 then
+          if had >= 0 then redis.call('PERSIST', key) end
+        elseif had == -2 or had >= 0 and now + had < till then
+          local more = math.min(math.max(till - now, 0) / 16, 86400000)
+          redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+        end
+      end
+    end
+  end
+  if ahead then
+    -- dated_ahead remembers that something is dated ahead of the clock, by `at`
+    -- (s), until the clock is there and a minute longer: it may be set back.
+    do -- dated_ahead(ahead, at)
+      local key = ahead
+      if at * 1000 > now and at > tonumber(redis.call('GET', key) or 0) then
+        redis.call('SET', key, at, 'PX', at * 1000 - now + 60000)
+      end
+    end
+  end
+  issue_at_result = at * 1000
+until true
+local at = issue_at_result
+return { ARGV[1], TAKEN, now, code.taken, at, body, profile or '', all_ended, '', 0 }

@@ -1,0 +1,36 @@
+-- Code generated from lua/use_assertion.lua by flatten; DO NOT EDIT.
+--
+-- Uses up an assertion of a client: of any number of calls one gets FIRST.
+--
+-- KEYS   1 the assertion: version, attempt
+-- ARGV   1 number of the call   2 until ms   3 attempt
+-- Result {number of the call, tokens.AssertionOutcome}
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local SHIFT = 0 -- tests move the clock
+now = now + SHIFT
+
+local USED, FIRST, OVER = 0, 1, 2
+
+local till, attempt = tonumber(ARGV[2]), ARGV[3]
+if now >= till then
+  return { ARGV[1], OVER }
+end
+local v = redis.call('GET', KEYS[1])
+if not v then
+  redis.call('SET', KEYS[1], '\1' .. attempt, 'PX', till - now)
+  return { ARGV[1], FIRST }
+end
+if v:byte(1) ~= 1 or #v ~= 9 then
+  -- unreadable ends the script, before it has written what it decides about.
+  do -- unreadable(v, 1)
+    local record, version = v, 1
+    error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+  end
+end
+do -- own_refusal_of(KEYS[1])
+  local value = KEYS[1]
+  redis.call('SETRANGE', value, 0, '')
+end
+return { ARGV[1], v:sub(2) == attempt and FIRST or USED }

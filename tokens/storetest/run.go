@@ -1,0 +1,40 @@
+package storetest
+
+import "testing"
+
+// Run runs the suite. open is called once per case.
+func Run(t *testing.T, open func(t *testing.T) Harness) {
+	for _, group := range []struct {
+		name  string
+		cases []testCase
+	}{
+		{"Rotate", rotateCases},
+		{"Expiry", expiryCases},
+		{"CreateFamily", createCases},
+		{"End", endCases},
+		{"Codes", codeCases},
+		{"Devices", deviceCases},
+		{"Sessions", sessionCases},
+		{"Denials", denialCases},
+		{"Fold", foldCases},
+		{"Everyone", everyoneCases},
+		{"Feed", feedCases},
+		{"Assertions", assertionCases},
+		{"Open", openCases},
+		{"Users", userCases},
+		{"Transfer", transferCases},
+		{"History", historyCases},
+		{"Pulse", pulseCases},
+		{"Bounds", boundCases},
+		{"Unanswered", unansweredCases},
+	} {
+		t.Run(group.name, func(t *testing.T) {
+			for _, c := range group.cases {
+				t.Run(c.name, func(t *testing.T) {
+					t.Parallel()
+					c.run(t, newFixture(t, open(t)))
+				})
+			}
+		})
+	}
+}
