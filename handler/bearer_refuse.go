@@ -79,9 +79,3 @@ func (g *Guard) wanted(r *http.Request) string {
 	}
 	return `, scope="` + quotable(g.scope) + `"` + g.documentParameter(r)
 }
-
-// addChallenges puts challenges beside those of others who would let the
-// request pass. See RFC 9110 §11.6.1.
-func addChallenges(h http.Header, lines ...string) {
-	h[challengeHeader] = append(h[challengeHeader], lines...)
-}

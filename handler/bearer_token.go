@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/net/http/httpguts"
-
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -41,56 +39,12 @@ func (g *Guard) readToken(r *http.Request) (string, tokenSource, error) {
 }
 
 var (
-	errTwoTokens = malformed("The access token must be given once, in the Authorization header.")
-	errNotBearer = malformed("The Authorization header is malformed.")
-	errCookie    = malformed("The cookie with the access token must be given once, and well formed.")
-	errForged    = &tokens.Error{
+	errCookie = malformed("The cookie with the access token must be given once, and well formed.")
+	errForged = &tokens.Error{
 		Code: tokens.InvalidToken, Reason: tokens.ReasonBadOrigin,
 		Description: "The cookie with the access token counts for nothing in a request that another site may have sent.",
 	}
 )
-
-// presentedToken reads the Authorization header, and whether its scheme is DPoP
-// and not Bearer. Any other scheme is no token; a header that could be read in
-// two ways is refused. See RFC 6750 §2.1, RFC 9449 §7.1, RFC 9110 §11.4.
-func presentedToken(r *http.Request) (token string, dpop bool, err error) {
-	lines := r.Header["Authorization"]
-	if len(lines) == 0 {
-		return "", false, errNoToken
-	}
-	if len(lines) > 1 {
-		return "", false, errTwoTokens
-	}
-	ours, dpop, rest := ourScheme(lines[0])
-	if !ours {
-		return "", false, errNoToken
-	}
-	token = strings.Trim(rest, " ")
-	switch {
-	case token == "" || rest[0] != ' ' || lines[0][0] <= ' ':
-		return "", dpop, errNotBearer
-	case token[0] != '{' && strings.IndexByte(token, ',') >= 0:
-		return "", dpop, errTwoTokens // joined by a proxy
-	case strings.IndexByte(token, ' ') >= 0 && strings.IndexByte(token, '.') < 0:
-		return "", dpop, errNotBearer
-	case queryToken(r.URL.RawQuery):
-		return "", dpop, errTwoTokens
-	}
-	return token, dpop, nil
-}
-
-// ourScheme reports whether an Authorization header begins with one of our
-// schemes, also where it goes on as no scheme does, such as with a tab: the
-// upstream may be less strict. What follows the name is rest. See RFC 9110 §11.1.
-func ourScheme(line string) (ours, dpop bool, rest string) {
-	line = strings.TrimLeft(line, " \t")
-	end := strings.IndexFunc(line, func(c rune) bool { return !httpguts.IsTokenRune(c) })
-	if end < 0 {
-		end = len(line)
-	}
-	dpop = strings.EqualFold(line[:end], "DPoP")
-	return dpop || strings.EqualFold(line[:end], "Bearer"), dpop, line[end:]
-}
 
 // presentedCookie reads the token of a cookie. An empty one is none. One that
 // net/http drops, or would choose among, is an error: others may read it.
@@ -112,15 +66,6 @@ func presentedCookie(r *http.Request, name string) (string, error) {
 		return "", errCookie
 	}
 	return value, nil
-}
-
-// queryToken reports whether a query has an access_token.
-func queryToken(rawQuery string) bool {
-	if !strings.Contains(rawQuery, "access_token") {
-		return false
-	}
-	q, err := url.ParseQuery(rawQuery)
-	return err != nil || q.Has("access_token")
 }
 
 // forged reports whether another site may have made the browser send this

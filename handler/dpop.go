@@ -39,6 +39,15 @@ func readProof(r *http.Request) (string, error) {
 	return "", errTwoProofs
 }
 
+// requireProof is readProof where a proof must be there.
+func requireProof(r *http.Request) (string, error) {
+	proof, err := readProof(r)
+	if err == nil && proof == "" {
+		err = errNoProof
+	}
+	return proof, err
+}
+
 // offerNonce gives a client the nonce of its next proof, where one is demanded.
 // See RFC 9449 §8.
 func offerNonce(w http.ResponseWriter, proofs ProofChecker) {

@@ -7,7 +7,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
@@ -18,9 +17,6 @@ import (
 // the authorization server (the guard's are in bearer_refuse.go). There are three
 // kinds: OAuth JSON for programs (RFC 6749 §5.2), a Bearer challenge
 // (RFC 6750 §3), a page for people. None repeats anything of the request.
-
-// challengeHeader is the header of a challenge, WWW-Authenticate, in Go's spelling.
-const challengeHeader = "Www-Authenticate"
 
 // errMethod is a method that the endpoint does not serve; Allow is already set.
 var errMethod = errors.New("serving request: method not allowed")
@@ -168,36 +164,10 @@ func writeLater(w http.ResponseWriter, e *tokens.Error, status int) bool {
 	return true
 }
 
-// challengeError returns the parameters of a Bearer challenge that say what is
-// wrong. See RFC 6750 §3.
-func challengeError(e *tokens.Error) string {
-	s := `, error="` + string(e.Code) + `"`
-	if d := describable(e.Description); d != "" {
-		s += `, error_description="` + d + `"`
-	}
-	if e.Scope != "" {
-		s += `, scope="` + quotable(e.Scope) + `"`
-	}
-	return s
-}
-
 // retryAfter writes a delay in whole seconds, at least one. See RFC 9110 §10.2.3.
 func retryAfter(d time.Duration) string {
 	return strconv.Itoa(max(1, int(math.Ceil(d.Seconds()))))
 }
-
-// describable drops what an error_description must not hold. See RFC 6749 §5.2.
-func describable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' {
-			return -1
-		}
-		return r
-	}, s)
-}
-
-// quotable drops what would end or escape a quoted-string. See RFC 9110 §5.6.4.
-func quotable(s string) string { return describable(s) }
 
 // basicTried reports whether the client tried HTTP authentication, and so
 // wants a challenge. See RFC 6749 §5.2 invalid_client.
