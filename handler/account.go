@@ -25,7 +25,7 @@ func (s *Server) account(w http.ResponseWriter, r *http.Request) error {
 // showAccount shows the page, or first asks who the person is.
 func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, l *tokens.Login, texts *pages.Texts, done string) error {
 	if l == nil {
-		return s.showLogin(w, r, visit{page: &ownPage{Path: s.pathOf("account"), Purpose: texts.ToAccount, UILocales: texts.Lang}}, loginProblem{})
+		return s.showLogin(w, r, loginRequest{page: &ownPage{Path: s.pathOf("account"), Purpose: texts.ToAccount, UILocales: texts.Lang}}, loginProblem{})
 	}
 	apps, err := s.Issuer.SignedIn(r.Context(), l)
 	if err != nil {

@@ -112,15 +112,3 @@ func appendQuery(uri string, fields []pages.Field) string {
 
 // silent reports whether the request must be answered without a page to click on.
 func silent(a *tokens.Authorization) bool { return slices.Contains(a.Prompt, tokens.PromptNone) }
-
-// clientName returns what people call an application.
-func (s *Server) clientName(id string) string {
-	c, ok := s.Issuer.Client(id)
-	switch {
-	case !ok:
-		return ""
-	case c.Name != "":
-		return c.Name
-	}
-	return c.ID
-}

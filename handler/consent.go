@@ -3,7 +3,6 @@ package handler
 import (
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -56,30 +55,6 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, a *tokens.A
 	})
 	s.writePage(w, http.StatusOK, html, err, pageOptions{form: true, leaves: answersByRedirect(a)})
 	return nil
-}
-
-// accessTexts says in words what scopes allow.
-func accessTexts(t *pages.Texts, scopes []string) []string {
-	out := make([]string, len(scopes))
-	for i, scope := range scopes {
-		text, ok := t.Scopes[scope]
-		if !ok {
-			text = t.OtherScope + " " + scope
-		}
-		out[i] = text
-	}
-	return out
-}
-
-// personName returns what to call a person who is signed in.
-func personName(p tokens.Profile) string {
-	for _, claim := range []string{"name", "email", "nickname"} {
-		if s, ok := p.Claims[claim].(string); ok && s != "" {
-			return s
-		}
-	}
-	_, id, _ := strings.Cut(p.Subject, "|")
-	return id
 }
 
 // destinationOf names where a redirect URI leads: a host, or an app's private scheme.

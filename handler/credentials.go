@@ -111,10 +111,6 @@ func parseBasic(header string) (tokens.Credentials, error) {
 	return tokens.Credentials{ClientID: id, Secret: secret, Method: tokens.AuthBasic}, nil
 }
 
-func malformed(description string) *tokens.Error {
-	return &tokens.Error{Code: tokens.InvalidRequest, Reason: tokens.ReasonMalformed, Description: description}
-}
-
 func unauthenticated(cause error) *tokens.Error {
 	return &tokens.Error{
 		Code: tokens.InvalidClient, Reason: tokens.ReasonBadMethod,

@@ -101,7 +101,7 @@ func (s *Server) showActivate(w http.ResponseWriter, r *http.Request, l *tokens.
 		if ok {
 			page.Path += "?" + userCodeQuery(a.code)
 		}
-		return s.showLogin(w, r, visit{page: page}, loginProblem{})
+		return s.showLogin(w, r, loginRequest{page: page}, loginProblem{})
 	}
 	sealed, err := s.sealTicket(w, r, ticketCode, ticket{Session: l.Session.ID, Page: &ownPage{UILocales: a.locales}})
 	if err != nil {

@@ -4,8 +4,6 @@ import (
 	"io"
 	"net/http"
 	"time"
-
-	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // healthRetry is when it is worth asking again: background work looks each second.
@@ -29,6 +27,3 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 	_, _ = io.WriteString(w, text+"\n")
 	return nil
 }
-
-// wellAlways is the health of a Server that nobody tells of troubles.
-func wellAlways() tokens.Trouble { return "" }

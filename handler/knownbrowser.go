@@ -29,7 +29,6 @@ type knownMark struct {
 }
 
 const (
-	knownCookie = "gatehouse_known"
 	// knownMarks is how many accounts one browser is known for.
 	knownMarks = 5
 	// knownFor is how long, in days: what browsers keep a cookie for at most

@@ -1,21 +1,12 @@
 package handler
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
-
-// logoutRequest is a request to sign a person out and then to go on somewhere.
-type logoutRequest struct {
-	ClientID string `json:"c,omitempty"` // a registered client, or ""
-	To       string `json:"t,omitempty"` // validated; "" for none
-	State    string `json:"s,omitempty"`
-	Stray    bool   `json:"x,omitempty"` // an address was asked for that is not registered
-}
 
 // logout is the end session endpoint. See OpenID Connect RP-Initiated Logout §2.
 //
@@ -66,30 +57,6 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	// An old hint may come from anywhere: it ends nothing of anybody else.
 	only := tokens.TagSubject(hint.Subject)
 	return s.signOut(w, r, q.Get("ui_locales"), req, &only)
-}
-
-// readLogout validates who asks and where they want the person to go. The
-// address must be registered (§3).
-func (s *Server) readLogout(q url.Values, hint *tokens.LogoutHint) (*logoutRequest, error) {
-	req := &logoutRequest{ClientID: q.Get("client_id"), State: q.Get("state")}
-	if hint != nil {
-		if req.ClientID != "" && req.ClientID != hint.ClientID {
-			return nil, malformed("The client_id is not that of the id_token_hint.")
-		}
-		req.ClientID = hint.ClientID
-	}
-	client, ok := s.Issuer.Client(req.ClientID)
-	if !ok {
-		req.ClientID = ""
-	}
-	if to := q.Get("post_logout_redirect_uri"); to != "" {
-		if ok && tokens.MatchLogout(client.LogoutURIs, to) {
-			req.To = to
-		} else {
-			req.Stray = true
-		}
-	}
-	return req, nil
 }
 
 // auth0Logout is Auth0's logout endpoint, where its SDKs send the browser with
@@ -204,12 +171,4 @@ func (s *Server) endLogout(w http.ResponseWriter, locales string, req *logoutReq
 	html, err := s.pages.Message(t, m)
 	s.writePage(w, http.StatusOK, html, err, pageOptions{})
 	return nil
-}
-
-// expiredIsForbidden is for forms that only begin again at the application.
-func expiredIsForbidden(err error) error {
-	if errors.Is(err, errTicketExpired) {
-		return errForbidden
-	}
-	return err
 }

@@ -3,6 +3,8 @@ package handler
 import (
 	"crypto/rand"
 	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/handler/pages"
 )
 
 // pageOptions are what differs between the security headers of our pages.
@@ -73,3 +75,11 @@ func (s *Server) policy(o pageOptions) string {
 
 // nonce returns a fresh value for a script of a page.
 func nonce() string { return rand.Text() }
+
+// showStart answers somebody who came to a form's address by themselves.
+func (s *Server) showStart(w http.ResponseWriter, r *http.Request) error {
+	t := pages.In(r.URL.Query().Get("ui_locales"))
+	html, err := s.pages.Message(t, pages.Message{Title: t.StartTitle, Text: t.Start})
+	s.writePage(w, http.StatusOK, html, err, pageOptions{})
+	return nil
+}

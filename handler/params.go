@@ -254,3 +254,12 @@ func textOf(value json.Token) (text string, present, ok bool) {
 	}
 	return "", false, false
 }
+
+// authorizeParams reads the request's parameters from where the method puts
+// them. See OpenID Connect Core §3.1.2.1: GET and POST work alike.
+func authorizeParams(r *http.Request) (url.Values, error) {
+	if r.Method == http.MethodPost {
+		return readAnyForm(r)
+	}
+	return readQuery(r)
+}

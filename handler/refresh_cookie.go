@@ -1,17 +1,11 @@
 package handler
 
 import (
-	"encoding/hex"
 	"net/http"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
-
-// refreshCookie begins the name of the cookie that holds a client's refresh
-// token. The client's tag follows, so that the clients of one browser do not
-// overwrite each other's.
-const refreshCookie = "gatehouse_refresh_"
 
 // maxCookieAge is the longest that browsers keep a cookie (RFC 6265bis §5.5),
 // for tokens without an end.
@@ -77,7 +71,7 @@ var (
 // the request. Browsers write both headers, and scripts cannot.
 // See Fetch Metadata Request Headers §2.
 func fromOwnPage(r *http.Request, c *tokens.Client) bool {
-	origin, one := originOf(r)
+	origin, one := requestOrigin(r)
 	if !one || !c.HasOrigin(origin) {
 		return false
 	}
@@ -150,16 +144,6 @@ func (s *Server) anyRefreshSent(r *http.Request) bool {
 		}
 	}
 	return false
-}
-
-// refresh returns the name of a client's cookie.
-func (n cookieNames) refresh(c *tokens.Client) string {
-	tag := c.Tag()
-	name := refreshCookie + hex.EncodeToString(tag[:])
-	if n.secure {
-		return hostPrefix + name
-	}
-	return name
 }
 
 // setRefresh gives the browser a refresh token. It lives as long as the token.

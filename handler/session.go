@@ -4,62 +4,9 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"net"
 	"net/http"
-	"strings"
 	"time"
 )
-
-// cookieNames are the names of our cookies. The __Host- prefix makes browsers
-// refuse them from any other host, a subdomain included (RFC 6265bis §4.1.3.2);
-// it needs https, so that an http issuer on loopback goes without.
-type cookieNames struct {
-	session string // the login, single sign-on
-	browser string // names the browser from before the login on; forms are bound to it
-	known   string // says which accounts were signed in to in this browser
-	secure  bool
-}
-
-const (
-	sessionCookie = "gatehouse_session"
-	browserCookie = "gatehouse_browser"
-	hostPrefix    = "__Host-"
-)
-
-// ownCookie reports whether a cookie of this name can be ours.
-func ownCookie(name string) bool {
-	name = strings.TrimPrefix(name, hostPrefix)
-	return name == sessionCookie || name == browserCookie || name == knownCookie || strings.HasPrefix(name, refreshCookie)
-}
-
-// StripCookies takes our cookies from a request that goes on to an upstream.
-func StripCookies(h http.Header) {
-	for _, line := range h["Cookie"] {
-		if strings.Contains(line, "gatehouse_") {
-			dropCookies(h, ownCookie)
-			return
-		}
-	}
-}
-
-func namesOf(secure bool) cookieNames {
-	if !secure {
-		return cookieNames{session: sessionCookie, browser: browserCookie, known: knownCookie}
-	}
-	return cookieNames{
-		session: hostPrefix + sessionCookie, browser: hostPrefix + browserCookie, known: hostPrefix + knownCookie, secure: true,
-	}
-}
-
-// cookie returns the value of a cookie that stands in the request exactly
-// once. Two of one name mean that somebody else has planted one.
-func cookie(r *http.Request, name string) string {
-	found := r.CookiesNamed(name)
-	if len(found) != 1 {
-		return ""
-	}
-	return found[0].Value
-}
 
 // session returns the value of the session cookie, or "".
 func (s *Server) session(r *http.Request) string { return cookie(r, s.cookies.session) }
@@ -109,19 +56,4 @@ func browserIDOf(value string) browserID {
 func validBrowser(value string) bool {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(value)
 	return err == nil && len(b) == 16
-}
-
-func (n cookieNames) cookie(name, value string) *http.Cookie {
-	return &http.Cookie{ //nolint:gosec // Secure but on loopback, where the issuer is http
-		Name: name, Value: value, Path: "/", Secure: n.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	}
-}
-
-// peer returns the address at the other end of the connection.
-func peer(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }

@@ -7,14 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
-
-// ticketLifetime is how long a person may look at a form.
-const ticketLifetime = 15 * time.Minute
 
 // ticketKind is the form that a ticket is for. A ticket for one is worth
 // nothing in another.
@@ -108,36 +103,13 @@ func (s *Server) sameOrigin(r *http.Request) bool {
 		return false
 	}
 	origin := r.Header.Get("Origin")
-	return origin == "" || origin == s.origin
+	return origin == "" || origin == s.issuerOrigin
 }
 
-// usedTickets remembers tickets that work once, until they have expired, in
-// bounded memory: two maps, of which the older is dropped in turn.
-type usedTickets struct {
-	mu           sync.Mutex
-	recent, past map[[16]byte]struct{}
-	since        time.Time // when recent was begun
-}
-
-// maxUsedTickets bounds each of the maps. Only people who are signed in use
-// such tickets.
-const maxUsedTickets = 1 << 16
-
-func newUsedTickets() *usedTickets {
-	return &usedTickets{recent: make(map[[16]byte]struct{}), past: make(map[[16]byte]struct{})}
-}
-
-// take reports whether the ticket is used for the first time.
-func (u *usedTickets) take(id [16]byte, now time.Time) bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if len(u.recent) >= maxUsedTickets || now.Sub(u.since) > ticketLifetime {
-		u.past, u.recent, u.since = u.recent, make(map[[16]byte]struct{}), now
+// expiredIsForbidden is for forms that only begin again at the application.
+func expiredIsForbidden(err error) error {
+	if errors.Is(err, errTicketExpired) {
+		return errForbidden
 	}
-	_, used := u.recent[id]
-	if _, before := u.past[id]; used || before {
-		return false
-	}
-	u.recent[id] = struct{}{}
-	return true
+	return err
 }

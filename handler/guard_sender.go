@@ -26,14 +26,6 @@ func (g *Guard) checkSender(w http.ResponseWriter, r *http.Request, token string
 	return nil
 }
 
-// proved is what the guards of one request know of its proof: a client sends
-// one proof with a request, however many guards stand in its way. The zero
-// value is none.
-type proved struct {
-	what [sha256.Size]byte // of the proof and the token that it came with
-	key  tokens.Thumbprint
-}
-
 // checkProof checks the proof that a request brings beside a token, unless an
 // earlier guard of this very request has done so: in another one it would be a replay.
 func (g *Guard) checkProof(r *http.Request, token string) (tokens.Thumbprint, error) {
@@ -52,6 +44,3 @@ func (g *Guard) checkProof(r *http.Request, token string) (tokens.Thumbprint, er
 	}
 	return key, err
 }
-
-// requestURLs is what a request was sent to, as far as net/http knows.
-func requestURLs(r *http.Request) []string { return []string{sameHost(r) + r.URL.EscapedPath()} }

@@ -81,51 +81,11 @@ func (g *Guard) forged(r *http.Request) bool {
 			return false
 		}
 	}
-	if origin, one := originOf(r); one && (g.cfg.CORS && g.cfg.Origins(origin) || sameOrigin(origin, g.cfg.ClientOrigin(r))) {
+	if origin, one := requestOrigin(r); one && (g.cfg.CORS && g.cfg.Origins(origin) || sameOrigin(origin, g.cfg.ClientOrigin(r))) {
 		return false
 	}
 	return r.Header.Get("Sec-Fetch-Site") != "same-origin"
 }
-
-// sameOrigin reports whether two texts name one origin. What names none is the
-// same as nothing.
-func sameOrigin(a, b string) bool {
-	origin := tokens.OriginOf(a)
-	return origin != "" && origin == tokens.OriginOf(b)
-}
-
-// sameHost returns the origin that the request itself was sent to.
-func sameHost(r *http.Request) string {
-	scheme := "http"
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	return tokens.OriginOf(scheme + "://" + r.Host)
-}
-
-// barePreflight reports whether r is a preflight as browsers send it, and can be
-// nothing else to an upstream that judges it: one Origin, one method asked for,
-// no body, no token, no upgrade, and no header that makes it another method.
-// See the Fetch standard, CORS-preflight fetch.
-func (g *Guard) barePreflight(r *http.Request) bool {
-	if !preflight(r) || len(r.Header["Origin"]) != 1 || len(r.Header["Access-Control-Request-Method"]) != 1 || r.ContentLength != 0 {
-		return false
-	}
-	for name := range r.Header {
-		if notOfPreflights.has(name) {
-			return false
-		}
-	}
-	if g.cfg.Cookie == "" {
-		return true
-	}
-	_, err := presentedCookie(r, g.cfg.Cookie)
-	return errors.Is(err, errNoToken)
-}
-
-// notOfPreflights are headers that no browser sends with a preflight, and that
-// could make another request of it for an upstream.
-var notOfPreflights = namesOfHeaders("Authorization", proofHeader, "Upgrade", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
 
 // stripToken takes every token out of a request that passes, where StripToken
 // says so, whichever of them was used: the others were not looked at, and the

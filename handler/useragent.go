@@ -1,24 +1,11 @@
 package handler
 
 import (
-	"net/http"
 	"strings"
 	"sync"
 
 	"github.com/mileusna/useragent"
-
-	"github.com/gatehouse-auth/gatehouse/tokens"
 )
-
-// withOrigin puts into the request's context where it came from, for the
-// histories that people and operators read.
-func (s *Server) withOrigin(r *http.Request) *http.Request {
-	return r.WithContext(tokens.WithOrigin(r.Context(), tokens.Origin{
-		Address:   s.ClientIP(r),
-		RequestID: func() string { return s.RequestID(r) },
-		Device:    func() string { return s.deviceNames.of(r.UserAgent()) },
-	}))
-}
 
 // maxUserAgent bounds what is read of a User-Agent header, which may be anything.
 const maxUserAgent = 512

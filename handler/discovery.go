@@ -11,9 +11,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
-// publicCache is how long others may keep the public documents and keys.
-const publicCache = "public, max-age=300"
-
 // discoveryDocument says what this server does: all of it, and nothing else.
 // One document answers OpenID Connect Discovery §3 and RFC 8414 §2.
 type discoveryDocument struct {
@@ -51,8 +48,8 @@ type discoveryDocument struct {
 	RequestURIParameter   bool     `json:"request_uri_parameter_supported"` // its default is true
 }
 
-// discovery writes the document once.
-func (s *Server) discovery() ([]byte, error) {
+// writeDiscovery writes the document once.
+func (s *Server) writeDiscovery() ([]byte, error) {
 	confidential := []string{string(tokens.AuthBasic), string(tokens.AuthPost), string(tokens.AuthPrivateKeyJWT)}
 	for _, method := range []tokens.AuthMethod{tokens.AuthTLS, tokens.AuthSelfSigned} {
 		if slices.ContainsFunc(s.Issuer.Clients(), func(c *tokens.Client) bool { return slices.Contains(c.TLS.Methods(), method) }) {
@@ -128,22 +125,6 @@ func (s *Server) scopes() []string {
 
 // document serves both discovery documents. See OpenID Connect Discovery §4, RFC 8414 §3.
 func (s *Server) document(w http.ResponseWriter, _ *http.Request) error {
-	writePublic(w, s.metadata)
+	writePublic(w, s.discovery)
 	return nil
-}
-
-// jwks serves the public signing keys. See RFC 7517 §5.
-func (s *Server) jwks(w http.ResponseWriter, _ *http.Request) error {
-	writePublic(w, s.JWKS())
-	return nil
-}
-
-// writePublic sends a JSON document that anyone may keep for a while.
-func writePublic(w http.ResponseWriter, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Cache-Control", publicCache)
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(body)
 }

@@ -44,6 +44,7 @@ type headerNames struct {
 	lengths uint64 // a bit for the length of each: most headers of a request need no other look
 }
 
+// namesOfHeaders makes the set of the names.
 func namesOfHeaders(names ...string) (n headerNames) {
 	for _, name := range names {
 		n.add(name)
@@ -56,6 +57,10 @@ func (n *headerNames) add(name string) {
 	n.lengths |= 1 << (len(name) % 64)
 }
 
+// none reports whether there are no names.
+func (n *headerNames) none() bool { return len(n.names) == 0 }
+
+// has reports whether a name is one of them, in any spelling.
 func (n *headerNames) has(name string) bool {
 	if n.lengths&(1<<(len(name)%64)) == 0 {
 		return false
@@ -71,6 +76,11 @@ func (n *headerNames) has(name string) bool {
 // without returns the names that are not among others.
 func (n *headerNames) without(others *headerNames) headerNames {
 	return namesOfHeaders(slices.DeleteFunc(slices.Clone(n.names), others.has)...)
+}
+
+// overlaps reports whether a name of the others is one of these.
+func (n *headerNames) overlaps(others *headerNames) bool {
+	return slices.ContainsFunc(others.names, n.has)
 }
 
 // takeOut deletes the names from a request: from its header and its trailers, and
@@ -147,66 +157,4 @@ func (b *trailerBody) Read(p []byte) (int, error) {
 		b.names.copyOthers(b.to, b.from)
 	}
 	return n, err
-}
-
-// Passage is what the guards of one request share: a request may pass several.
-// The zero value is that of a request that has met none. It holds neither proof
-// nor token.
-type Passage struct {
-	proved proved
-	taken  []*Guard  // whose headers have been taken out of it, and may be set
-	room   [2]*Guard // where taken lies, as far as it has room
-}
-
-// passage returns what the guards of a request share, nil where nothing does.
-func (g *Guard) passage(r *http.Request) *Passage {
-	if g.cfg.Passage == nil {
-		return nil
-	}
-	return g.cfg.Passage(r)
-}
-
-// TakeOut takes out of a request what only this guard may tell the upstream: the
-// headers that it sets, in every spelling. What an earlier guard of the same
-// request has taken out stays as that one left it: it may have set it. Check
-// does this; requests that are not for this guard to check need it as well, where
-// they reach an upstream that believes those headers.
-func (g *Guard) TakeOut(r *http.Request) {
-	if len(g.headers) == 0 {
-		return
-	}
-	p := g.passage(r)
-	if p == nil || len(p.taken) == 0 {
-		g.names.takeOut(r)
-	} else {
-		if slices.Contains(p.taken, g) {
-			return
-		}
-		left := g.names
-		for _, earlier := range p.taken {
-			left = left.without(&earlier.names)
-		}
-		left.takeOut(r)
-	}
-	if p != nil {
-		if p.taken == nil {
-			p.taken = p.room[:0]
-		}
-		p.taken = append(p.taken, g)
-	}
-}
-
-// replaceOthers takes out what earlier guards have set under the names of this
-// one: it has accepted a token, and says what they mean from here on.
-func (g *Guard) replaceOthers(r *http.Request) {
-	p := g.passage(r)
-	if p == nil {
-		return
-	}
-	for _, earlier := range p.taken {
-		if earlier != g && slices.ContainsFunc(earlier.names.names, g.names.has) {
-			g.names.takeOut(r)
-			return
-		}
-	}
 }

@@ -8,6 +8,19 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
+// Refusal is the error of Check. The challenge headers are already set on the
+// ResponseWriter; the caller writes the status.
+type Refusal struct { //nolint:errname // it is a verdict, and a name of the package's interface
+	Status int
+	Err    *tokens.Error
+}
+
+// Error names the refusal for logs. It holds no token.
+func (r *Refusal) Error() string { return r.Err.Error() }
+
+// Unwrap returns the *tokens.Error.
+func (r *Refusal) Unwrap() error { return r.Err }
+
 // refuse sets the headers of a refusal, by RFC 6750 §3 and RFC 9449 §7.1:
 //
 //	no token           401, bare challenges

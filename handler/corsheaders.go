@@ -1,0 +1,39 @@
+package handler
+
+import "net/http"
+
+const (
+	corsAllowHeaders  = "Authorization, Content-Type, Auth0-Client, DPoP, MCP-Protocol-Version"
+	corsExposeHeaders = "WWW-Authenticate, Retry-After, DPoP-Nonce"
+	// corsMaxAge is how long a browser may keep a preflight's answer, in
+	// seconds. Browsers cut it to their own limit (2 to 24 hours).
+	corsMaxAge = "86400"
+	// corsCredentials lets a page read answers to requests that carry cookies.
+	corsCredentials = "Access-Control-Allow-Credentials"
+)
+
+// writePreflight adds what a browser asks before a request, where the origin is allowed.
+func writePreflight(h http.Header, methods string) {
+	if h.Get("Access-Control-Allow-Origin") == "" {
+		return
+	}
+	h.Set("Access-Control-Allow-Methods", methods)
+	h.Set("Access-Control-Allow-Headers", corsAllowHeaders)
+	h.Set("Access-Control-Max-Age", corsMaxAge)
+}
+
+// isPreflight reports whether r is a browser's question and not the request
+// itself. See the Fetch standard, CORS-preflight request.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+}
+
+// requestOrigin returns the request's origin, and whether it has exactly one that
+// can be registered: never the opaque "null", which any page can have.
+func requestOrigin(r *http.Request) (string, bool) {
+	values := r.Header["Origin"]
+	if len(values) != 1 || values[0] == "null" || values[0] == "" {
+		return "", false
+	}
+	return values[0], true
+}

@@ -1,0 +1,57 @@
+package handler
+
+import (
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// The headers of DPoP, in Go's spelling. See RFC 9449 §4.1 and §8.
+const (
+	proofHeader = "Dpop"
+	nonceHeader = "Dpop-Nonce"
+)
+
+// ProofChecker checks DPoP proofs. *tokens.Issuer is one, which may demand
+// nonces; *tokens.Proofs is one that does not.
+type ProofChecker interface {
+	CheckProof(r tokens.ProofRequest) (tokens.Thumbprint, error)
+	// ProofNonce is what the next proof has to bring, "" where none is demanded.
+	ProofNonce() string
+}
+
+var (
+	errTwoProofs = &tokens.Error{Code: tokens.InvalidDPoPProof, Reason: tokens.ReasonProof, Description: "The DPoP header must be given once."}
+	errNoProof   = &tokens.Error{Code: tokens.InvalidDPoPProof, Reason: tokens.ReasonProofMissing, Description: "The DPoP header with a proof is missing."}
+)
+
+// readProof reads the DPoP header, "" for none. See RFC 9449 §4.3 item 1.
+func readProof(r *http.Request) (string, error) {
+	switch lines := r.Header[proofHeader]; len(lines) {
+	case 0:
+		return "", nil
+	case 1:
+		if lines[0] == "" {
+			return "", errNoProof
+		}
+		return lines[0], nil
+	}
+	return "", errTwoProofs
+}
+
+// requireProof is readProof where a proof must be there.
+func requireProof(r *http.Request) (string, error) {
+	proof, err := readProof(r)
+	if err == nil && proof == "" {
+		err = errNoProof
+	}
+	return proof, err
+}
+
+// offerNonce gives a client the nonce of its next proof, where one is demanded.
+// See RFC 9449 §8.
+func offerNonce(w http.ResponseWriter, proofs ProofChecker) {
+	if nonce := proofs.ProofNonce(); nonce != "" {
+		w.Header()[nonceHeader] = []string{nonce}
+	}
+}
