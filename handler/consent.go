@@ -33,7 +33,7 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) error {
 		return errForbidden
 	}
 	if form.Get("action") != "allow" {
-		return s.answerError(w, t.Auth, &tokens.Error{Code: tokens.AccessDenied, Description: "The person did not agree."})
+		return s.answerError(w, t.Auth, &tokens.Error{Code: tokens.AccessDenied, Description: "The user did not consent."})
 	}
 	return s.proceed(w, r, t.Auth, progress{login: login, fresh: t.Fresh, consented: true})
 }

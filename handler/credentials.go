@@ -51,7 +51,7 @@ func readCredentials(r *http.Request, p params) (tokens.Credentials, error) {
 	case err != nil:
 		return basic, unauthenticated(err)
 	case body.ClientID != "" && body.ClientID != basic.ClientID:
-		return basic, malformed("The client_id of the body is not that of the Authorization header.")
+		return basic, malformed("The client_id in the body does not match the Authorization header.")
 	}
 	return basic, nil
 }
@@ -65,7 +65,7 @@ func bodyCredentials(p params) (tokens.Credentials, error) {
 	switch {
 	case assertion == "" && kind == "":
 	case assertion == "" || kind == "":
-		return c, malformed("client_assertion and client_assertion_type go together.")
+		return c, malformed("client_assertion and client_assertion_type must be sent together.")
 	case secret != "":
 		return c, errTwoMethods
 	case kind != tokens.AssertionTypeJWT:
@@ -79,7 +79,7 @@ func bodyCredentials(p params) (tokens.Credentials, error) {
 	return c, nil
 }
 
-var errAssertionType = errors.New("reading client_assertion_type: it is not that of a JWT (RFC 7523 §2.2)")
+var errAssertionType = errors.New("reading client_assertion_type: it is not the JWT type (RFC 7523 §2.2)")
 
 var errBasic = errors.New("reading Authorization header: not the Basic scheme of RFC 6749 §2.3.1")
 

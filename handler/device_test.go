@@ -154,7 +154,7 @@ func TestDeviceTypedAndDenied(t *testing.T) {
 	d, other := g.device(), g.signedIn("bob")
 	first, second := b.typeCode(d.user), other.typeCode(d.user)
 	b.decide(first, "allow")
-	if late := other.decide(second, "allow"); late.StatusCode != http.StatusBadRequest || !strings.Contains(late.body, "answered before") {
+	if late := other.decide(second, "allow"); late.StatusCode != http.StatusBadRequest || !strings.Contains(late.body, "already answered") {
 		t.Errorf("the second answer: %d %s", late.StatusCode, late.body)
 	}
 	if info := jsonOf(t, d.poll()); info["access_token"] == nil {
@@ -290,7 +290,7 @@ func TestUserCodesAreNotGuessed(t *testing.T) {
 	g := newDeviceGateway(t)
 	d, b := g.device(), g.signedIn("alice")
 	for i := range 5 {
-		if res := b.typeCode("BBBB-BBBB"); res.StatusCode != http.StatusBadRequest || !strings.Contains(res.body, "No device waits") {
+		if res := b.typeCode("BBBB-BBBB"); res.StatusCode != http.StatusBadRequest || !strings.Contains(res.body, "No device is waiting") {
 			t.Fatalf("guess %d: %d %s", i, res.StatusCode, res.body)
 		}
 	}
@@ -317,7 +317,7 @@ func TestA5MistypedUserCodes(t *testing.T) {
 	g := newDeviceGateway(t)
 	d, b := g.device(), g.signedIn("alice")
 	for range 30 {
-		if res := b.typeCode(d.user[:5]); res.StatusCode != http.StatusBadRequest || !strings.Contains(res.body, "No device waits") {
+		if res := b.typeCode(d.user[:5]); res.StatusCode != http.StatusBadRequest || !strings.Contains(res.body, "No device is waiting") {
 			t.Fatalf("mistyped: %d %s", res.StatusCode, res.body)
 		}
 	}

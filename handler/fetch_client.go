@@ -45,7 +45,7 @@ func sameOriginRedirect(r *http.Request, via []*http.Request) error {
 		return fmt.Errorf("following redirect: it leads from %s to another host", origin(first))
 	}
 	if len(via) > maxRedirects {
-		return errors.New("following redirect: there are too many")
+		return errors.New("following redirect: too many redirects")
 	}
 	return nil
 }

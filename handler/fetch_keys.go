@@ -113,7 +113,7 @@ func (f *KeyFetcher) readMetadata(document []byte) (string, error) {
 		return "", errors.New("the document is not JSON")
 	}
 	if metadata.Issuer != f.source.Issuer {
-		return "", fmt.Errorf("the document is of the issuer %q", metadata.Issuer)
+		return "", fmt.Errorf("the document names the issuer %q", metadata.Issuer)
 	}
 	return metadata.JWKSURI, nil
 }
@@ -143,7 +143,7 @@ func (f *KeyFetcher) get(ctx context.Context, address string) ([]byte, http.Head
 		return nil, nil, err
 	}
 	if len(document) > jose.MaxSetBytes {
-		return nil, nil, errors.New("the answer has more than 1 MiB")
+		return nil, nil, errors.New("the response is larger than 1 MiB")
 	}
 	return document, res.Header, nil
 }

@@ -95,8 +95,8 @@ func TestKeyFetcherDiscovers(t *testing.T) {
 		{"OpenID Connect behind a path with a slash", "/tenant/v2.0/", "/tenant/v2.0/.well-known/openid-configuration", metadata, ""},
 		{"KEY-16 RFC 8414", "/tenant/a", "/.well-known/oauth-authorization-server/tenant/a", metadata, ""},
 		{"RFC 8414 without a path", "", "/.well-known/oauth-authorization-server", metadata, ""},
-		{"of another issuer", "/", "/.well-known/openid-configuration", func(issuer, keys string) string { return metadata(issuer+"x", keys) }, "the document is of the issuer"},
-		{"of an issuer without the slash", "/", "/.well-known/openid-configuration", func(issuer, keys string) string { return metadata(strings.TrimSuffix(issuer, "/"), keys) }, "the document is of the issuer"},
+		{"of another issuer", "/", "/.well-known/openid-configuration", func(issuer, keys string) string { return metadata(issuer+"x", keys) }, "the document names the issuer"},
+		{"of an issuer without the slash", "/", "/.well-known/openid-configuration", func(issuer, keys string) string { return metadata(strings.TrimSuffix(issuer, "/"), keys) }, "the document names the issuer"},
 		{"no document", "/", "/nowhere", metadata, "404"},
 		{"not JSON", "/", "/.well-known/openid-configuration", func(_, _ string) string { return "<html>" }, "not JSON"},
 		{"no keys", "/", "/.well-known/openid-configuration", func(issuer, _ string) string { return metadata(issuer, "") }, "is not an https URL"},
@@ -177,8 +177,8 @@ func TestHardeningKEY04(t *testing.T) {
 		_, _ = w.Write([]byte("{}"))
 	})
 	for _, tt := range []struct{ path, want string }{
-		{"/large", "more than 1 MiB"},
-		{"/bomb", "more than 1 MiB"},
+		{"/large", "larger than 1 MiB"},
+		{"/bomb", "larger than 1 MiB"},
 		{"/slow", ""}, // its time is up
 		{"/other", "another host"},
 		{"/metadata", "another host"},

@@ -39,10 +39,10 @@ func (g *Guard) readToken(r *http.Request) (string, tokenSource, error) {
 }
 
 var (
-	errCookie = malformed("The cookie with the access token must be given once, and well formed.")
+	errCookie = malformed("The access token cookie must be given once and be well formed.")
 	errForged = &tokens.Error{
 		Code: tokens.InvalidToken, Reason: tokens.ReasonBadOrigin,
-		Description: "The cookie with the access token counts for nothing in a request that another site may have sent.",
+		Description: "The access token cookie is not accepted in a request that another site may have sent.",
 	}
 )
 

@@ -156,7 +156,7 @@ func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, req loginReque
 // notSignedIn answers a person who does not want to sign in.
 func (s *Server) notSignedIn(w http.ResponseWriter, req loginRequest) error {
 	if req.page == nil {
-		return s.answerError(w, req.auth, &tokens.Error{Code: tokens.AccessDenied, Description: "The person did not sign in."})
+		return s.answerError(w, req.auth, &tokens.Error{Code: tokens.AccessDenied, Description: "The user did not sign in."})
 	}
 	t := req.texts()
 	html, err := s.pages.Message(t, pages.Message{Title: t.NotSignedInTitle, Text: t.NothingChanged})

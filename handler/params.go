@@ -137,7 +137,7 @@ func readBody[T any](r *http.Request, parse func([]byte) (T, error)) (T, error) 
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return none, errSlowBody
 		}
-		return none, &tokens.Error{Code: tokens.InvalidRequest, Reason: tokens.ReasonMalformed, Description: "The body ended early.", Cause: err}
+		return none, &tokens.Error{Code: tokens.InvalidRequest, Reason: tokens.ReasonMalformed, Description: "The body is incomplete.", Cause: err}
 	}
 	return parse(body)
 }

@@ -63,7 +63,7 @@ var (
 	}
 	errNoCookie = &tokens.Error{
 		Code:        tokens.LoginRequired,
-		Description: "There is no refresh cookie of this client: sign in. Calls must be made with credentials, from the same site.",
+		Description: "This client has no refresh cookie: sign in. Requests must be made with credentials, from the same site.",
 	}
 )
 

@@ -19,7 +19,7 @@ var (
 		Code: tokens.InvalidToken, Reason: tokens.ReasonBinding, Description: "Invalid DPoP key binding",
 	}
 	errCertificate = &tokens.Error{
-		Code: tokens.InvalidToken, Reason: tokens.ReasonBinding, Description: "The access token is bound to another client certificate than that of this connection.",
+		Code: tokens.InvalidToken, Reason: tokens.ReasonBinding, Description: "The access token is bound to a different client certificate than the one of this connection.",
 	}
 )
 

@@ -75,7 +75,7 @@ func (s *Server) openTicket(r *http.Request, kind ticketKind, text string) (*tic
 		return nil, errTicketBad
 	}
 	if t.Auth != nil && !s.stillValid(t.Auth) {
-		return nil, malformed("The application or its redirect_uri is not registered any more.")
+		return nil, malformed("The application or its redirect_uri is no longer registered.")
 	}
 	if s.Clock().Unix() >= t.Expires {
 		return &t, errTicketExpired

@@ -47,7 +47,7 @@ for (const { name, options } of views) {
 		await page.keyboard.type("a wrong password");
 		await page.keyboard.press("Enter");
 		await page.getByText("not right").waitFor();
-		assert.equal(await page.getByLabel("User name").inputValue(), alice.username);
+		assert.equal(await page.getByLabel("Username").inputValue(), alice.username);
 		await shoot(page, `login-wrong-${name}`);
 
 		await signIn(page);
