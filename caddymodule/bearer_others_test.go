@@ -65,8 +65,8 @@ func TestOtherIssuers(t *testing.T) {
 			if tt.email == "" {
 				want = want[1:]
 			}
-			if len(seen) == 1 && !slices.Equal(identity(seen[0].Header), want) {
-				t.Errorf("%s, %s: the upstream sees %v, want %v", tt.name, round, identity(seen[0].Header), want)
+			if len(seen) == 1 && !slices.Equal(identityHeaders(seen[0].Header), want) {
+				t.Errorf("%s, %s: the upstream sees %v, want %v", tt.name, round, identityHeaders(seen[0].Header), want)
 			}
 		}
 	}
@@ -105,8 +105,8 @@ func TestSubjectOfOneIssuer(t *testing.T) {
 		})
 		g.upstream.take()
 		ra, _ := g.call("/", a.mint(nil))
-		if seen := g.upstream.take(); len(seen) == 1 && !slices.Equal(identity(seen[0].Header), tt.want) {
-			t.Errorf("%s: the upstream sees %v, want %v", tt.name, identity(seen[0].Header), tt.want)
+		if seen := g.upstream.take(); len(seen) == 1 && !slices.Equal(identityHeaders(seen[0].Header), tt.want) {
+			t.Errorf("%s: the upstream sees %v, want %v", tt.name, identityHeaders(seen[0].Header), tt.want)
 		}
 		rb, _ := g.call("/", b.mint(nil))
 		if (ra.StatusCode == 200) != tt.passesA || (rb.StatusCode == 200) != tt.passes {

@@ -10,7 +10,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+const (
+	gIssuer = "https://auth.example.com/"
+	gAPI    = "https://api.example.com"
+	gOrigin = "https://app.example.com"
+	gOrders = "https://api.example.com/orders"
+	// gKey is the thumbprint of RFC 9449 §6.1, whose key nobody here has.
+	gKey = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
 )
 
 // checker accepts the tokens that it knows.
@@ -30,7 +40,7 @@ func (c checker) CheckAccess(_ context.Context, token string) (*tokens.Claims, e
 func claimsOf(t testing.TB, extra string) *tokens.Claims {
 	t.Helper()
 	payload := map[string]any{
-		"iss": testIssuer, "sub": "local|bob", "aud": []string{testAPI}, "client_id": "spa", "scope": "orders:read profile",
+		"iss": gIssuer, "sub": "local|bob", "aud": []string{gAPI}, "client_id": "spa", "scope": "orders:read profile",
 		"jti": "AAAAAAAAAAAAAAAAAAAAAA", "exp": 4e9, "iat": 1,
 	}
 	if extra != "" {
@@ -58,8 +68,8 @@ func newTestGuard(t testing.TB, known checker, change ...func(*GuardConfig)) *Gu
 		known["good"] = claimsOf(t, "")
 	}
 	cfg := GuardConfig{
-		Issuer: known, Audience: []string{testAPI}, IssuerURL: testIssuer,
-		CORS: true, Origins: func(o string) bool { return o == spaOrigin },
+		Issuer: known, Audience: []string{gAPI}, IssuerURL: gIssuer,
+		CORS: true, Origins: func(o string) bool { return o == gOrigin },
 	}
 	for _, c := range change {
 		c(&cfg)
@@ -72,7 +82,7 @@ func newTestGuard(t testing.TB, known checker, change ...func(*GuardConfig)) *Gu
 }
 
 // guarded sends a request through the guard to an upstream that notes what it sees.
-func guarded(t *testing.T, g *Guard, r *http.Request, upstream http.HandlerFunc) (res *answer, seen *http.Request) {
+func guarded(t *testing.T, g *Guard, r *http.Request, upstream http.HandlerFunc) (res *wiretest.Answer, seen *http.Request) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	result, err := g.Check(w, r)
@@ -89,7 +99,7 @@ func guarded(t *testing.T, g *Guard, r *http.Request, upstream http.HandlerFunc)
 		}
 		upstream(result.Writer, r)
 	}
-	return answerOf(t, w), seen
+	return wiretest.AnswerOf(t, w), seen
 }
 
 func request(t *testing.T, method, target string, headers ...string) *http.Request {
@@ -242,7 +252,7 @@ func TestResourceMetadata(t *testing.T) {
 		resource string
 		url      string
 	}{
-		{"origin", func(*GuardConfig) {}, "/.well-known/oauth-protected-resource", testAPI, "https://api.example.com/.well-known/oauth-protected-resource"},
+		{"origin", func(*GuardConfig) {}, "/.well-known/oauth-protected-resource", gAPI, "https://api.example.com/.well-known/oauth-protected-resource"},
 		{
 			"path", func(c *GuardConfig) { c.Audience = []string{"https://api.example.com/v1/"} },
 			"/.well-known/oauth-protected-resource/v1", "https://api.example.com/v1/", "https://api.example.com/.well-known/oauth-protected-resource/v1",
@@ -253,14 +263,17 @@ func TestResourceMetadata(t *testing.T) {
 		},
 		{
 			"elsewhere", func(c *GuardConfig) { c.MetadataURL = "https://meta.example.com/x" },
-			"/.well-known/oauth-protected-resource", testAPI, "https://meta.example.com/x",
+			"/.well-known/oauth-protected-resource", gAPI, "https://meta.example.com/x",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g := newTestGuard(t, nil, tc.change, func(c *GuardConfig) { c.Scopes = []string{"orders:read"} })
 			res, seen := guarded(t, g, request(t, http.MethodGet, tc.path, "Origin", "https://any.example"), nil)
-			doc := jsonOf(t, res)
-			if seen != nil || doc["resource"] != tc.resource || fmt.Sprint(doc["authorization_servers"]) != "["+testIssuer+"]" || fmt.Sprint(doc["scopes_supported"]) != "[orders:read]" {
+			var doc map[string]any
+			if err := json.Unmarshal([]byte(res.Body), &doc); err != nil {
+				t.Fatalf("%d %q: %v", res.StatusCode, res.Body, err)
+			}
+			if seen != nil || doc["resource"] != tc.resource || fmt.Sprint(doc["authorization_servers"]) != "["+gIssuer+"]" || fmt.Sprint(doc["scopes_supported"]) != "[orders:read]" {
 				t.Errorf("document %v", doc)
 			}
 			if res.Header.Get("Access-Control-Allow-Origin") != "*" {
@@ -283,7 +296,7 @@ func TestResourceMetadata(t *testing.T) {
 }
 
 func TestNewGuardErrors(t *testing.T) {
-	good := GuardConfig{Issuer: checker{}, Audience: []string{"a"}, IssuerURL: testIssuer}
+	good := GuardConfig{Issuer: checker{}, Audience: []string{"a"}, IssuerURL: gIssuer}
 	for name, change := range map[string]func(*GuardConfig){
 		"no audience":         func(c *GuardConfig) { c.Audience = nil },
 		"no issuer":           func(c *GuardConfig) { c.Issuer = nil },

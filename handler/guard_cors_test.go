@@ -13,9 +13,9 @@ import (
 func TestHardeningHDR18(t *testing.T) {
 	g := newTestGuard(t, nil)
 	ask := []string{"Access-Control-Request-Method", "PATCH", "Access-Control-Request-Headers", "authorization,x-custom"}
-	res, seen := guarded(t, g, request(t, http.MethodOptions, "/", append(ask, "Origin", spaOrigin)...), nil)
+	res, seen := guarded(t, g, request(t, http.MethodOptions, "/", append(ask, "Origin", gOrigin)...), nil)
 	h := res.Header
-	if res.StatusCode != 204 || seen != nil || h.Get("Access-Control-Allow-Origin") != spaOrigin || h.Get("Access-Control-Allow-Methods") != "PATCH" ||
+	if res.StatusCode != 204 || seen != nil || h.Get("Access-Control-Allow-Origin") != gOrigin || h.Get("Access-Control-Allow-Methods") != "PATCH" ||
 		h.Get("Access-Control-Allow-Headers") != "authorization,x-custom" || h.Get("Vary") != "Origin" {
 		t.Errorf("%d %v", res.StatusCode, h)
 	}
@@ -44,7 +44,7 @@ func TestHardeningHDR18CORSOff(t *testing.T) {
 		{"OPTIONS", http.MethodOptions, "", nil, false},
 		{"no method asked for", http.MethodOptions, "", []string{"Origin", "https://any.example"}, false},
 		{"no origin", http.MethodOptions, "", []string{"Access-Control-Request-Method", "GET"}, false},
-		{"two origins", http.MethodOptions, "", ask("Origin", spaOrigin), false},
+		{"two origins", http.MethodOptions, "", ask("Origin", gOrigin), false},
 		{"two methods asked for", http.MethodOptions, "", ask("Access-Control-Request-Method", "PUT"), false},
 		{"GET", http.MethodGet, "", ask(), false},
 		{"POST", http.MethodPost, "", ask("X-Http-Method-Override", "OPTIONS"), false},
@@ -79,12 +79,12 @@ func TestHardeningHDR18CORSOff(t *testing.T) {
 func TestHardeningWEB07(t *testing.T) {
 	g := newTestGuard(t, nil)
 	for _, auth := range []string{"", "Bearer x", "Bearer store-down", "Bearer a,b"} {
-		r := request(t, http.MethodGet, "/", "Origin", spaOrigin)
+		r := request(t, http.MethodGet, "/", "Origin", gOrigin)
 		if auth != "" {
 			r.Header.Set("Authorization", auth)
 		}
 		res, _ := guarded(t, g, r, nil)
-		if res.Header.Get("Access-Control-Allow-Origin") != spaOrigin || !strings.Contains(res.Header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate") {
+		if res.Header.Get("Access-Control-Allow-Origin") != gOrigin || !strings.Contains(res.Header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate") {
 			t.Errorf("%q: %d %v", auth, res.StatusCode, res.Header)
 		}
 	}
@@ -123,8 +123,8 @@ func TestCORSOnSuccess(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			res, _ := guarded(t, g, request(t, http.MethodGet, "/", "Origin", spaOrigin, "Authorization", "Bearer good"), upstream)
-			if got := res.Header.Values("Access-Control-Allow-Origin"); !slices.Equal(got, []string{spaOrigin}) {
+			res, _ := guarded(t, g, request(t, http.MethodGet, "/", "Origin", gOrigin, "Authorization", "Bearer good"), upstream)
+			if got := res.Header.Values("Access-Control-Allow-Origin"); !slices.Equal(got, []string{gOrigin}) {
 				t.Errorf("Access-Control-Allow-Origin %q", got)
 			}
 			if n := strings.Count(strings.ToLower(strings.Join(res.Header.Values("Vary"), ",")), "origin"); n != 1 {

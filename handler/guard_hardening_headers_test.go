@@ -123,7 +123,7 @@ func TestTokenInCookie(t *testing.T) {
 		{"WebSocket of another site", "GET", []string{"Cookie", "tok=good", "Upgrade", "websocket", "Origin", "https://evil.example"}, 401, ""},
 		{"WebSocket of a program", "GET", []string{"Cookie", "tok=good", "Upgrade", "websocket"}, 401, ""},
 		{"WebSocket of this origin", "GET", []string{"Cookie", "tok=good", "Upgrade", "websocket", "Origin", "http://example.com"}, 200, ""},
-		{"post from a registered origin", "POST", []string{"Cookie", "tok=good", "Sec-Fetch-Site", "cross-site", "Origin", spaOrigin}, 200, ""},
+		{"post from a registered origin", "POST", []string{"Cookie", "tok=good", "Sec-Fetch-Site", "cross-site", "Origin", gOrigin}, 200, ""},
 		{"forged post", "POST", []string{"Cookie", "tok=good", "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"}, 401, ""},
 		{"forged post without an origin", "POST", []string{"Cookie", "tok=good", "Sec-Fetch-Site", "cross-site"}, 401, ""},
 		{"forged post of an old browser", "POST", []string{"Cookie", "tok=good", "Origin", "https://evil.example"}, 401, ""},

@@ -22,7 +22,7 @@ func FuzzClaimsToHeaders(f *testing.F) {
 		if !json.Valid([]byte(value)) {
 			return
 		}
-		claims, err := tokens.ParseClaims([]byte(`{"iss":"`+testIssuer+`","sub":"local|bob","aud":"`+testAPI+`","client_id":"spa","scope":"a",`+
+		claims, err := tokens.ParseClaims([]byte(`{"iss":"`+gIssuer+`","sub":"local|bob","aud":"`+gAPI+`","client_id":"spa","scope":"a",`+
 			`"jti":"AAAAAAAAAAAAAAAAAAAAAA","exp":4000000000,"iat":1,"org":`+value+`}`), nil)
 		if err != nil {
 			return

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/dpoptest"
 )
@@ -23,7 +24,7 @@ func newBoundBench(t testing.TB, change ...func(*GuardConfig)) *boundBench {
 	t.Helper()
 	key := dpoptest.New(t, time.Now)
 	b := &boundBench{key: key, thief: dpoptest.New(t, time.Now)}
-	jkt, x5t := `"jkt":"`+key.Thumbprint()+`"`, `"x5t#S256":"`+certificatePrint("mine")+`"`
+	jkt, x5t := `"jkt":"`+key.Thumbprint()+`"`, `"x5t#S256":"`+wiretest.CertificatePrint("mine")+`"`
 	b.guard = newTestGuard(t, checker{
 		"bound":    claimsOf(t, `{"cnf":{`+jkt+`}}`),
 		"mtls":     claimsOf(t, `{"cnf":{`+x5t+`}}`),
@@ -35,19 +36,19 @@ func newBoundBench(t testing.TB, change ...func(*GuardConfig)) *boundBench {
 
 // request is one for the orders, with a proof for a token where there is one.
 func (b *boundBench) request(t *testing.T, scheme, token string, proofs ...string) *http.Request {
-	r := request(t, http.MethodGet, ordersURL+"?page=2", "Authorization", scheme+" "+token)
+	r := request(t, http.MethodGet, gOrders+"?page=2", "Authorization", scheme+" "+token)
 	r.Header[proofHeader] = proofs
 	if len(proofs) == 0 {
 		delete(r.Header, proofHeader)
 	}
-	return withCertificate(r, "another")
+	return wiretest.WithCertificate(r, "another")
 }
 
 func TestGuardDPoP(t *testing.T) {
 	b := newBoundBench(t)
-	good := func(token string) string { return b.key.Proof("GET", ordersURL, token) }
+	good := func(token string) string { return b.key.Proof("GET", gOrders, token) }
 	used := good("bound")
-	mine := func(r *http.Request) *http.Request { return withCertificate(r, "mine") }
+	mine := func(r *http.Request) *http.Request { return wiretest.WithCertificate(r, "mine") }
 	none := func(r *http.Request) *http.Request { r.TLS = nil; return r }
 	for _, tc := range []struct {
 		name    string
@@ -63,13 +64,13 @@ func TestGuardDPoP(t *testing.T) {
 		{"JWT-54 empty proof", b.request(t, "DPoP", "bound", ""), 401, `DPoP error="invalid_dpop_proof"`},
 		{"JWT-54 reused jti", b.request(t, "DPoP", "bound", used), 401, `DPoP error="invalid_dpop_proof"`},
 		{"JWT-54 two headers", b.request(t, "DPoP", "bound", good("bound"), good("bound")), 401, `DPoP error="invalid_dpop_proof"`},
-		{"JWT-54 wrong htm", b.request(t, "DPoP", "bound", b.key.Proof("POST", ordersURL, "bound")), 401, `DPoP error="invalid_dpop_proof"`},
-		{"JWT-54 wrong htu", b.request(t, "DPoP", "bound", b.key.Proof("GET", ordersURL+"/1", "bound")), 401, `DPoP error="invalid_dpop_proof"`},
-		{"P1 htu with query", b.request(t, "DPoP", "bound", b.key.Proof("GET", ordersURL+"?page=2", "bound")), 200, ""},
-		{"P1 htu with fragment", b.request(t, "DPoP", "bound", b.key.Proof("GET", ordersURL+"#top", "bound")), 200, ""},
+		{"JWT-54 wrong htm", b.request(t, "DPoP", "bound", b.key.Proof("POST", gOrders, "bound")), 401, `DPoP error="invalid_dpop_proof"`},
+		{"JWT-54 wrong htu", b.request(t, "DPoP", "bound", b.key.Proof("GET", gOrders+"/1", "bound")), 401, `DPoP error="invalid_dpop_proof"`},
+		{"P1 htu with query", b.request(t, "DPoP", "bound", b.key.Proof("GET", gOrders+"?page=2", "bound")), 200, ""},
+		{"P1 htu with fragment", b.request(t, "DPoP", "bound", b.key.Proof("GET", gOrders+"#top", "bound")), 200, ""},
 		{"JWT-54 wrong ath", b.request(t, "DPoP", "bound", good("good")), 401, `DPoP error="invalid_dpop_proof"`},
 		{"JWT-54 without ath", b.request(t, "DPoP", "bound", good("")), 401, `DPoP error="invalid_dpop_proof"`},
-		{"another's key", b.request(t, "DPoP", "bound", b.thief.Proof("GET", ordersURL, "bound")), 401, `DPoP error="invalid_token"`},
+		{"another's key", b.request(t, "DPoP", "bound", b.thief.Proof("GET", gOrders, "bound")), 401, `DPoP error="invalid_token"`},
 		{"too little scope", b.request(t, "DPoP", "noscopes", good("noscopes")), 403, `DPoP error="insufficient_scope"`},
 		{"not bound, as DPoP", b.request(t, "DPoP", "good", good("good")), 401, `DPoP error="invalid_token"`},
 		{"not bound", b.request(t, "Bearer", "good"), 200, ""},
@@ -129,7 +130,7 @@ func TestGuardChallengesOfBothSchemes(t *testing.T) {
 		{"required, bound to a certificate alone", required, "Bearer mtls", []string{`DPoP error="invalid_token", ` + algs + `, error_description="The access token is not bound to a key."`}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r := withCertificate(request(t, http.MethodGet, "/x"), "mine")
+			r := wiretest.WithCertificate(request(t, http.MethodGet, "/x"), "mine")
 			if tc.auth != "" {
 				r.Header.Set("Authorization", tc.auth)
 			}
@@ -157,7 +158,7 @@ func TestGuardRequestURLs(t *testing.T) {
 		c.RequestURLs = func(r *http.Request) []string { return []string{"https://outside.example.com" + r.URL.EscapedPath()} }
 		c.StripToken = true
 	})
-	r := b.request(t, "DPoP", "bound", b.key.Proof("GET", ordersURL, "bound"))
+	r := b.request(t, "DPoP", "bound", b.key.Proof("GET", gOrders, "bound"))
 	if res, _ := guarded(t, b.guard, r, nil); res.StatusCode != 401 {
 		t.Errorf("the URL inside: %d", res.StatusCode)
 	}
@@ -183,7 +184,7 @@ func TestGuardsOfOneRequest(t *testing.T) {
 			return shared[r]
 		}
 	})
-	proof := b.key.Proof("GET", ordersURL, "bound")
+	proof := b.key.Proof("GET", gOrders, "bound")
 	first, second := b.request(t, "DPoP", "bound", proof), b.request(t, "DPoP", "bound", proof)
 	for range 3 {
 		if res, _ := guarded(t, b.guard, first, nil); res.StatusCode != 200 {
@@ -197,7 +198,7 @@ func TestGuardsOfOneRequest(t *testing.T) {
 		}
 	}
 	first.Header.Set("Authorization", "DPoP bound")
-	first.Header[proofHeader] = []string{b.thief.Proof("GET", ordersURL, "bound")}
+	first.Header[proofHeader] = []string{b.thief.Proof("GET", gOrders, "bound")}
 	if res, _ := guarded(t, b.guard, first, nil); res.StatusCode != 401 {
 		t.Errorf("another key: %d", res.StatusCode)
 	}
@@ -214,8 +215,8 @@ func (nonces) CheckProof(tokens.ProofRequest) (tokens.Thumbprint, error) {
 
 func TestGuardNonce(t *testing.T) {
 	b := newBoundBench(t, func(c *GuardConfig) { c.Proofs = nonces{} })
-	r := b.request(t, "DPoP", "bound", b.key.Proof("GET", ordersURL, "bound"))
-	r.Header.Set("Origin", spaOrigin)
+	r := b.request(t, "DPoP", "bound", b.key.Proof("GET", gOrders, "bound"))
+	r.Header.Set("Origin", gOrigin)
 	res, _ := guarded(t, b.guard, r, nil)
 	if res.StatusCode != 401 || !strings.HasPrefix(res.Header.Get("WWW-Authenticate"), `DPoP error="use_dpop_nonce"`) || res.Header.Get("DPoP-Nonce") != "n1" {
 		t.Errorf("%d %v", res.StatusCode, res.Header)
@@ -226,12 +227,12 @@ func TestGuardNonce(t *testing.T) {
 }
 
 func TestNewGuardNeedsProofs(t *testing.T) {
-	_, err := NewGuard(GuardConfig{Issuer: checker{}, Audience: []string{"a"}, IssuerURL: testIssuer, DPoPRequired: true})
+	_, err := NewGuard(GuardConfig{Issuer: checker{}, Audience: []string{"a"}, IssuerURL: gIssuer, DPoPRequired: true})
 	if err == nil {
 		t.Error("no error")
 	}
 	refusal := new(Refusal)
-	g := newTestGuard(t, checker{"bound": claimsOf(t, `{"cnf":{"jkt":"`+somebodysKey+`"}}`)})
+	g := newTestGuard(t, checker{"bound": claimsOf(t, `{"cnf":{"jkt":"`+gKey+`"}}`)})
 	_, err = g.Authenticate(httptest.NewRecorder(), request(t, http.MethodGet, "/", "Authorization", "DPoP bound"))
 	if !errors.As(err, &refusal) || refusal.Status != 401 {
 		t.Errorf("without Proofs: %v", err)
@@ -242,9 +243,9 @@ func BenchmarkGuardDPoP(b *testing.B) {
 	bench := newBoundBench(b)
 	requests := make([]*http.Request, 10_000)
 	for i := range requests {
-		requests[i] = httptest.NewRequestWithContext(b.Context(), http.MethodGet, ordersURL, nil)
+		requests[i] = httptest.NewRequestWithContext(b.Context(), http.MethodGet, gOrders, nil)
 		requests[i].Header["Authorization"] = []string{"DPoP bound"}
-		requests[i].Header[proofHeader] = []string{bench.key.Proof("GET", ordersURL, "bound")}
+		requests[i].Header[proofHeader] = []string{bench.key.Proof("GET", gOrders, "bound")}
 	}
 	w := httptest.NewRecorder()
 	b.ReportAllocs()

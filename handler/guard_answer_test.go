@@ -19,18 +19,18 @@ func TestG9CookiesOfAllowedOrigins(t *testing.T) {
 		status               int
 		want                 string // of the answer
 	}{
-		{"preflight", "OPTIONS", spaOrigin, nil, []string{"Access-Control-Request-Method", "POST"}, "", 204, "true"},
+		{"preflight", "OPTIONS", gOrigin, nil, []string{"Access-Control-Request-Method", "POST"}, "", 204, "true"},
 		{"preflight of a stranger", "OPTIONS", "https://evil.example", nil, []string{"Access-Control-Request-Method", "POST"}, "", 204, ""},
-		{"good", "GET", spaOrigin, nil, []string{"Cookie", "tok=good"}, "", 200, "true"},
-		{"good, POST", "POST", spaOrigin, nil, []string{"Cookie", "tok=good"}, "", 200, "true"},
-		{"refused", "GET", spaOrigin, nil, []string{"Cookie", "tok=bad"}, "", 401, "true"},
-		{"no cookie", "GET", spaOrigin, nil, nil, "", 401, "true"},
+		{"good", "GET", gOrigin, nil, []string{"Cookie", "tok=good"}, "", 200, "true"},
+		{"good, POST", "POST", gOrigin, nil, []string{"Cookie", "tok=good"}, "", 200, "true"},
+		{"refused", "GET", gOrigin, nil, []string{"Cookie", "tok=bad"}, "", 401, "true"},
+		{"no cookie", "GET", gOrigin, nil, nil, "", 401, "true"},
 		{"upstream says so to everybody", "GET", "https://evil.example", nil, []string{"Cookie", "tok=good"}, "true", 200, ""},
 		{"upstream says so, opaque origin", "GET", "null", nil, []string{"Cookie", "tok=good"}, "true", 200, ""},
 		{"forged", "POST", "https://evil.example", nil, []string{"Cookie", "tok=good"}, "true", 401, ""},
-		{"no cookie is configured", "GET", spaOrigin, func(c *GuardConfig) { c.Cookie = "" }, []string{"Authorization", "Bearer good"}, "", 200, ""},
-		{"CORS is the upstream's", "GET", spaOrigin, func(c *GuardConfig) { c.CORS = false }, []string{"Cookie", "tok=good"}, "true", 200, "true"},
-		{"CORS is the upstream's, which says nothing", "GET", spaOrigin, func(c *GuardConfig) { c.CORS = false }, []string{"Cookie", "tok=good"}, "", 200, ""},
+		{"no cookie is configured", "GET", gOrigin, func(c *GuardConfig) { c.Cookie = "" }, []string{"Authorization", "Bearer good"}, "", 200, ""},
+		{"CORS is the upstream's", "GET", gOrigin, func(c *GuardConfig) { c.CORS = false }, []string{"Cookie", "tok=good"}, "true", 200, "true"},
+		{"CORS is the upstream's, which says nothing", "GET", gOrigin, func(c *GuardConfig) { c.CORS = false }, []string{"Cookie", "tok=good"}, "", 200, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			change := func(c *GuardConfig) {
@@ -89,7 +89,7 @@ func TestG9CookieAnswersStayPrivate(t *testing.T) {
 				if source == "Authorization" {
 					token = "Bearer good"
 				}
-				res, _ := guarded(t, g, request(t, http.MethodGet, "/", source, token, "Origin", spaOrigin), func(w http.ResponseWriter, _ *http.Request) {
+				res, _ := guarded(t, g, request(t, http.MethodGet, "/", source, token, "Origin", gOrigin), func(w http.ResponseWriter, _ *http.Request) {
 					h := w.Header()
 					for i := 0; i < len(tt.upstream); i += 2 { // as net/http/httputil and static files do: they replace what is there
 						h.Del(tt.upstream[i])
