@@ -207,7 +207,7 @@ func (b *BearerAuth) takeOwn(app *App, cfg *handler.GuardConfig) error {
 		return err
 	}
 	app.countGuard(b.Audience)
-	cfg.Issuer = app.runtime.issuer
+	cfg.Access = app.runtime.issuer
 	cfg.Proofs = app.runtime.issuer
 	cfg.Ready = func(context.Context) error { return app.runtime.readyToCheck() }
 	cfg.Origins = originsOf(app.runtime.issuer, b.Audience)

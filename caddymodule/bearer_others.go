@@ -95,14 +95,14 @@ func (b *BearerAuth) addGate(app *App, cfg *handler.GuardConfig) error {
 		if err != nil {
 			return fmt.Errorf("bearer_auth: %w", err)
 		}
-		cfg.Issuer = gate
+		cfg.Access = gate
 		return nil
 	}
 	gate, err := tokens.NewGate(app.runtime.issuer, cfg.Ready, others...)
 	if err != nil {
 		return fmt.Errorf("bearer_auth: %w", err)
 	}
-	cfg.Issuer = gate
+	cfg.Access = gate
 	cfg.Ready = nil // the gate asks, for our own tokens
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 // errNoToken is a request that carries no access token at all.
 var errNoToken = errors.New("reading access token: there is none")
 
+// The refusals of Authorization headers. They are shared: nothing changes them.
 var (
 	errTwoTokens = malformed("The access token must be given once, in the Authorization header.")
 	errNotBearer = malformed("The Authorization header is malformed.")

@@ -7,6 +7,28 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
+// challengeHeader is the header of a challenge, WWW-Authenticate, in Go's spelling.
+const challengeHeader = "Www-Authenticate"
+
+// addChallenges puts challenges beside those of others who would let the
+// request pass. See RFC 9110 §11.6.1.
+func addChallenges(h http.Header, lines ...string) {
+	h[challengeHeader] = append(h[challengeHeader], lines...)
+}
+
+// challengeError returns the parameters of a Bearer challenge that say what is
+// wrong. See RFC 6750 §3.
+func challengeError(e *tokens.Error) string {
+	s := `, error="` + string(e.Code) + `"`
+	if d := quotable(e.Description); d != "" {
+		s += `, error_description="` + d + `"`
+	}
+	if e.Scope != "" {
+		s += `, scope="` + quotable(e.Scope) + `"`
+	}
+	return s
+}
+
 // proofAlgs is the parameter of a DPoP challenge that says what proofs may be
 // signed with. See RFC 9449 §7.1.
 var proofAlgs = `algs="` + strings.Join(tokens.ProofAlgorithms(), " ") + `"`
@@ -24,30 +46,9 @@ func dpopError(parameters string) string {
 	return "DPoP " + code + ", " + proofAlgs + rest
 }
 
-// addChallenges puts challenges beside those of others who would let the
-// request pass. See RFC 9110 §11.6.1.
-func addChallenges(h http.Header, lines ...string) {
-	h[challengeHeader] = append(h[challengeHeader], lines...)
-}
-
-// challengeHeader is the header of a challenge, WWW-Authenticate, in Go's spelling.
-const challengeHeader = "Www-Authenticate"
-
-// challengeError returns the parameters of a Bearer challenge that say what is
-// wrong. See RFC 6750 §3.
-func challengeError(e *tokens.Error) string {
-	s := `, error="` + string(e.Code) + `"`
-	if d := describable(e.Description); d != "" {
-		s += `, error_description="` + d + `"`
-	}
-	if e.Scope != "" {
-		s += `, scope="` + quotable(e.Scope) + `"`
-	}
-	return s
-}
-
-// describable drops what an error_description must not hold. See RFC 6749 §5.2.
-func describable(s string) string {
+// quotable drops what would end or escape a quoted-string, and what an
+// error_description must not hold. See RFC 9110 §5.6.4, RFC 6749 §5.2.
+func quotable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' {
 			return -1
@@ -55,6 +56,3 @@ func describable(s string) string {
 		return r
 	}, s)
 }
-
-// quotable drops what would end or escape a quoted-string. See RFC 9110 §5.6.4.
-func quotable(s string) string { return describable(s) }

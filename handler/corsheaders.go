@@ -2,6 +2,7 @@ package handler
 
 import "net/http"
 
+// The headers of CORS and what they say.
 const (
 	corsAllowHeaders  = "Authorization, Content-Type, Auth0-Client, DPoP, MCP-Protocol-Version"
 	corsExposeHeaders = "WWW-Authenticate, Retry-After, DPoP-Nonce"

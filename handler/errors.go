@@ -42,7 +42,7 @@ func (s *Server) failJSON(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusUnauthorized && basicTried(r) {
 		h.Set(challengeHeader, `Basic realm="`+quotable(s.IssuerURL)+`", charset="UTF-8"`)
 	}
-	writeJSON(w, status, oauthError{e.Code, describable(e.Description)})
+	writeJSON(w, status, oauthError{e.Code, quotable(e.Description)})
 }
 
 // failBearer answers a program that presented, or should have presented, an access token.
@@ -68,7 +68,7 @@ func (s *Server) failBearer(w http.ResponseWriter, r *http.Request, err error) {
 		status, challenge = http.StatusUnauthorized, dpopError(challengeError(e))
 	}
 	w.Header().Set(challengeHeader, challenge)
-	writeJSON(w, status, oauthError{e.Code, describable(e.Description)})
+	writeJSON(w, status, oauthError{e.Code, quotable(e.Description)})
 }
 
 // failPage answers a person.

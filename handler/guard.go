@@ -24,8 +24,8 @@ type Guard struct {
 // NewGuard makes a Guard. Errors name the setting and the fix. It does no I/O.
 func NewGuard(cfg GuardConfig) (*Guard, error) {
 	switch {
-	case cfg.Issuer == nil || cfg.IssuerURL == "":
-		return nil, errors.New("making guard: Issuer and IssuerURL are required")
+	case cfg.Access == nil || cfg.IssuerURL == "":
+		return nil, errors.New("making guard: Access and IssuerURL are required")
 	case len(cfg.Audience) == 0:
 		return nil, errors.New("making guard: at least one audience is required; a token for any other API would pass")
 	case cfg.CORS && cfg.Origins == nil:

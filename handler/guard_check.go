@@ -68,7 +68,7 @@ func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*tokens.Cl
 	if err != nil {
 		return nil, source, g.refuse(w, r, source, err)
 	}
-	claims, err := g.cfg.Issuer.CheckAccess(r.Context(), token)
+	claims, err := g.cfg.Access.CheckAccess(r.Context(), token)
 	if err == nil && (claims.Confirmation != nil || source.dpop || g.cfg.DPoPRequired) {
 		err = g.checkSender(w, r, token, source, claims)
 	}

@@ -14,7 +14,7 @@ type AccessChecker interface {
 
 // GuardConfig is what a Guard checks. Every field without a note may be zero.
 type GuardConfig struct {
-	Issuer AccessChecker // required
+	Access AccessChecker // required
 	// Ready opens shared state on first use; an error is answered with 503.
 	Ready    func(context.Context) error
 	Audience []string // one of them must be in `aud`; required

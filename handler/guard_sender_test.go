@@ -227,7 +227,7 @@ func TestGuardNonce(t *testing.T) {
 }
 
 func TestNewGuardNeedsProofs(t *testing.T) {
-	_, err := NewGuard(GuardConfig{Issuer: checker{}, Audience: []string{"a"}, IssuerURL: gIssuer, DPoPRequired: true})
+	_, err := NewGuard(GuardConfig{Access: checker{}, Audience: []string{"a"}, IssuerURL: gIssuer, DPoPRequired: true})
 	if err == nil {
 		t.Error("no error")
 	}

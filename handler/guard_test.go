@@ -68,7 +68,7 @@ func newTestGuard(t testing.TB, known checker, change ...func(*GuardConfig)) *Gu
 		known["good"] = claimsOf(t, "")
 	}
 	cfg := GuardConfig{
-		Issuer: known, Audience: []string{gAPI}, IssuerURL: gIssuer,
+		Access: known, Audience: []string{gAPI}, IssuerURL: gIssuer,
 		CORS: true, Origins: func(o string) bool { return o == gOrigin },
 	}
 	for _, c := range change {
@@ -296,10 +296,10 @@ func TestResourceMetadata(t *testing.T) {
 }
 
 func TestNewGuardErrors(t *testing.T) {
-	good := GuardConfig{Issuer: checker{}, Audience: []string{"a"}, IssuerURL: gIssuer}
+	good := GuardConfig{Access: checker{}, Audience: []string{"a"}, IssuerURL: gIssuer}
 	for name, change := range map[string]func(*GuardConfig){
 		"no audience":         func(c *GuardConfig) { c.Audience = nil },
-		"no issuer":           func(c *GuardConfig) { c.Issuer = nil },
+		"no checker":          func(c *GuardConfig) { c.Access = nil },
 		"CORS, no origins":    func(c *GuardConfig) { c.CORS = true },
 		"header is no name":   mapping("X Y", "sub"),
 		"no claim":            mapping("X-Y", ""),

@@ -69,6 +69,8 @@ func retryAfter(d time.Duration) string {
 	return strconv.Itoa(max(1, int(math.Ceil(d.Seconds()))))
 }
 
+// malformed is the refusal of a request that cannot be read. The description
+// goes to the client.
 func malformed(description string) *tokens.Error {
 	return &tokens.Error{Code: tokens.InvalidRequest, Reason: tokens.ReasonMalformed, Description: description}
 }
