@@ -1,4 +1,5 @@
-package handler
+// Package fetch gets documents and keys of other issuers over HTTP.
+package fetch
 
 import (
 	"context"
