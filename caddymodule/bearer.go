@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -261,7 +262,7 @@ func originsOf(issuer *tokens.Issuer, audiences []string) func(string) bool {
 // ServeHTTP checks the request's token.
 func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if g := b.document(r); g != nil {
-		handler.BoundBody(w, r, 0)
+		wire.BoundBody(w, r, 0)
 		forgetAnswer(w.Header())
 		g.Metadata(w, r)
 		return nil

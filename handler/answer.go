@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -19,7 +20,7 @@ func (s *Server) answerCode(w http.ResponseWriter, a *tokens.Authorization, code
 // answerError sends an error to the client. See RFC 6749 §4.1.2.1.
 func (s *Server) answerError(w http.ResponseWriter, a *tokens.Authorization, e *tokens.Error) error {
 	fields := []pages.Field{{Name: "error", Value: string(e.Code)}}
-	if d := quotable(e.Description); d != "" {
+	if d := wire.Quotable(e.Description); d != "" {
 		fields = append(fields, pages.Field{Name: "error_description", Value: d})
 	}
 	return s.answer(w, a, fields)

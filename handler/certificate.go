@@ -4,13 +4,14 @@ import (
 	"crypto/sha256"
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // peerOf returns what the client certificate of the connection says, nil for
 // none. It counts as verified only where the TLS stack has built a chain.
 func peerOf(r *http.Request) *tokens.PeerCertificate {
-	leaf := leafOf(r)
+	leaf := wire.ClientCertificate(r)
 	if leaf == nil {
 		return nil
 	}

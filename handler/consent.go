@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -15,7 +16,7 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) error {
 		return s.showStart(w, r)
 	}
 	if !s.sameOrigin(r) {
-		return errForbidden
+		return wire.ErrForbidden
 	}
 	form, err := readForm(r)
 	if err != nil {
@@ -30,7 +31,7 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if login == nil || login.Session.ID != t.Session || !s.Limits.used.take(t.ID, s.Clock()) {
-		return errForbidden
+		return wire.ErrForbidden
 	}
 	if form.Get("action") != "allow" {
 		return s.answerError(w, t.Auth, &tokens.Error{Code: tokens.AccessDenied, Description: "The user did not consent."})

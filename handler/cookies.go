@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -19,10 +20,10 @@ type cookieNames struct {
 
 func cookieNamesOf(secure bool) cookieNames {
 	if !secure {
-		return cookieNames{session: sessionCookie, browser: browserCookie, known: knownCookie}
+		return cookieNames{session: wire.SessionCookie, browser: wire.BrowserCookie, known: wire.KnownCookie}
 	}
 	return cookieNames{
-		session: hostPrefix + sessionCookie, browser: hostPrefix + browserCookie, known: hostPrefix + knownCookie, secure: true,
+		session: wire.HostPrefix + wire.SessionCookie, browser: wire.HostPrefix + wire.BrowserCookie, known: wire.HostPrefix + wire.KnownCookie, secure: true,
 	}
 }
 
@@ -35,9 +36,9 @@ func (n cookieNames) cookie(name, value string) *http.Cookie {
 // refresh returns the name of a client's cookie.
 func (n cookieNames) refresh(c *tokens.Client) string {
 	tag := c.Tag()
-	name := refreshCookie + hex.EncodeToString(tag[:])
+	name := wire.RefreshCookie + hex.EncodeToString(tag[:])
 	if n.secure {
-		return hostPrefix + name
+		return wire.HostPrefix + name
 	}
 	return name
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -15,23 +16,23 @@ import (
 // like a broken network. narrowOrigin then keeps the client's own.
 func (s *Server) cors(w http.ResponseWriter, r *http.Request, e *endpoint) bool {
 	h := w.Header()
-	origin, one := requestOrigin(r)
+	origin, one := wire.RequestOrigin(r)
 	if e.cors == corsAny {
 		h.Set("Access-Control-Allow-Origin", "*")
 	} else {
 		h.Add("Vary", "Origin")
 		if one && s.origins[origin] {
 			h.Set("Access-Control-Allow-Origin", origin)
-			h.Set("Access-Control-Expose-Headers", corsExposeHeaders)
+			h.Set("Access-Control-Expose-Headers", wire.ExposeHeaders)
 			if e.cors == corsCookie && s.cookieOrigins[origin] {
-				h.Set(corsCredentials, "true")
+				h.Set(wire.AllowCredentials, "true")
 			}
 		}
 	}
-	if !isPreflight(r) {
+	if !wire.IsPreflight(r) {
 		return false
 	}
-	writePreflight(h, strings.Join(e.methods, ", "))
+	wire.WritePreflight(h, strings.Join(e.methods, ", "))
 	w.WriteHeader(http.StatusNoContent)
 	return true
 }
@@ -41,11 +42,11 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request, e *endpoint) bool 
 func narrowOrigin(w http.ResponseWriter, c *tokens.Client) {
 	h := w.Header()
 	if !c.Refresh.Cookie {
-		h.Del(corsCredentials)
+		h.Del(wire.AllowCredentials)
 	}
 	if origin := h.Get("Access-Control-Allow-Origin"); origin != "" && !c.HasOrigin(origin) {
 		h.Del("Access-Control-Allow-Origin")
 		h.Del("Access-Control-Expose-Headers")
-		h.Del(corsCredentials)
+		h.Del(wire.AllowCredentials)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
@@ -125,6 +126,6 @@ func (s *Server) scopes() []string {
 
 // document serves both discovery documents. See OpenID Connect Discovery §4, RFC 8414 §3.
 func (s *Server) document(w http.ResponseWriter, _ *http.Request) error {
-	writePublic(w, s.discovery)
+	wire.WritePublic(w, s.discovery)
 	return nil
 }

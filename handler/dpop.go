@@ -3,15 +3,16 @@ package handler
 import (
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // sender returns what a client has proved to hold: the key of a DPoP proof, the
 // certificate of its connection. A proof that is there must be good.
 func (s *Server) sender(w http.ResponseWriter, r *http.Request, client *tokens.Client, endpoint string) (tokens.Confirmation, error) {
-	offerNonce(w, s.Issuer)
-	sender := tokens.Confirmation{Certificate: certificateOf(r)}
-	proof, err := readProof(r)
+	wire.OfferNonce(w, s.Issuer)
+	sender := tokens.Confirmation{Certificate: wire.CertificateThumbprint(r)}
+	proof, err := wire.ReadProof(r)
 	if err == nil && proof != "" {
 		sender.Key, err = s.Issuer.CheckProof(tokens.ProofRequest{Proof: proof, Method: r.Method, URLs: s.urlsOf(endpoint, r)})
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -17,10 +18,10 @@ import (
 // report tells the observer of a fault, once. The token endpoint needs none:
 // the core reports every refused token request itself.
 func (s *Server) report(ctx context.Context, endpoint string, err error) {
-	if errors.Is(err, errNoToken) || ctx.Err() != nil {
+	if errors.Is(err, wire.ErrNoToken) || ctx.Err() != nil {
 		return // who hangs up, or shows nothing, is no trouble of the store's
 	}
-	if e := refusalOf(err); e.Code == tokens.TemporarilyUnavailable && e.Cause != nil && endpoint != "token" {
+	if e := wire.RefusalOf(err); e.Code == tokens.TemporarilyUnavailable && e.Cause != nil && endpoint != "token" {
 		s.Observer.Happened(ctx, tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: endpoint, Cause: e.Cause})
 	}
 }
@@ -33,55 +34,55 @@ type oauthError struct {
 
 // failJSON answers a program.
 func (s *Server) failJSON(w http.ResponseWriter, r *http.Request, err error) {
-	e := refusalOf(err)
-	status := statusOf(err, e)
+	e := wire.RefusalOf(err)
+	status := wire.StatusOf(err, e)
 	h := w.Header()
 	if writeLater(w, e, status) {
 		return
 	}
 	if status == http.StatusUnauthorized && basicTried(r) {
-		h.Set(challengeHeader, `Basic realm="`+quotable(s.IssuerURL)+`", charset="UTF-8"`)
+		h.Set(wire.ChallengeHeader, `Basic realm="`+wire.Quotable(s.IssuerURL)+`", charset="UTF-8"`)
 	}
-	writeJSON(w, status, oauthError{e.Code, quotable(e.Description)})
+	wire.WriteJSON(w, status, oauthError{e.Code, wire.Quotable(e.Description)})
 }
 
 // failBearer answers a program that presented, or should have presented, an access token.
 func (s *Server) failBearer(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, errMethod) {
+	if errors.Is(err, wire.ErrMethod) {
 		s.failJSON(w, r, err)
 		return
 	}
-	challenge := `Bearer realm="` + quotable(s.IssuerURL) + `"`
-	if errors.Is(err, errNoToken) { // no error code then (RFC 6750 §3.1)
-		w.Header().Set(challengeHeader, challenge)
-		noStore(w.Header())
+	challenge := `Bearer realm="` + wire.Quotable(s.IssuerURL) + `"`
+	if errors.Is(err, wire.ErrNoToken) { // no error code then (RFC 6750 §3.1)
+		w.Header().Set(wire.ChallengeHeader, challenge)
+		wire.NoStore(w.Header())
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	e := refusalOf(err)
-	status := statusOf(err, e)
+	e := wire.RefusalOf(err)
+	status := wire.StatusOf(err, e)
 	if writeLater(w, e, status) {
 		return
 	}
-	challenge += challengeError(e)
-	if aboutSender(e) {
-		status, challenge = http.StatusUnauthorized, dpopError(challengeError(e))
+	challenge += wire.ErrorParameters(e)
+	if wire.AboutSender(e) {
+		status, challenge = http.StatusUnauthorized, wire.DPoPChallenge(wire.ErrorParameters(e))
 	}
-	w.Header().Set(challengeHeader, challenge)
-	writeJSON(w, status, oauthError{e.Code, quotable(e.Description)})
+	w.Header().Set(wire.ChallengeHeader, challenge)
+	wire.WriteJSON(w, status, oauthError{e.Code, wire.Quotable(e.Description)})
 }
 
 // failPage answers a person.
 func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
-	e := refusalOf(err)
-	status := statusOf(err, e)
+	e := wire.RefusalOf(err)
+	status := wire.StatusOf(err, e)
 	t := pages.In(r.URL.Query().Get("ui_locales"))
 	m := pages.Message{Title: t.ErrorTitle, Text: t.ErrorText, Failed: true, Detail: e.Description, Code: string(e.Code)}
 	switch status {
 	case http.StatusForbidden:
 		m = pages.Message{Title: t.ForbiddenTitle, Text: t.Forbidden, Failed: true}
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		w.Header().Set("Retry-After", retryAfter(e.RetryAfter))
+		w.Header().Set("Retry-After", wire.RetryAfter(e.RetryAfter))
 		m = pages.Message{Title: t.UnavailableTitle, Text: t.Unavailable, Failed: true}
 	}
 	html, err := s.pages.Message(t, m)
@@ -97,10 +98,10 @@ func writeLater(w http.ResponseWriter, e *tokens.Error, status int) bool {
 		return false
 	}
 	h := w.Header()
-	h.Set("Retry-After", retryAfter(e.RetryAfter))
+	h.Set("Retry-After", wire.RetryAfter(e.RetryAfter))
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
-	noStore(h)
+	wire.NoStore(h)
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(http.StatusText(status) + "\n"))
 	return true

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -57,7 +58,7 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 		cfg:     cfg,
 		headers: headers,
 		anySub:  !slices.ContainsFunc(cfg.Claims, func(r ClaimRule) bool { return r.Claim == "iss" }),
-		realm:   `Bearer realm="` + quotable(cfg.Realm) + `"`,
+		realm:   `Bearer realm="` + wire.Quotable(cfg.Realm) + `"`,
 		scope:   strings.Join(slices.Concat(cfg.Scopes, cfg.ScopeAny[:min(1, len(cfg.ScopeAny))]), " "),
 	}
 	g.resource, err = newResource(cfg)

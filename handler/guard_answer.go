@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 )
 
 // answerWriter finishes the header of an answer when the handler behind the
@@ -72,7 +74,7 @@ func (w *answerWriter) apply() {
 		allowOrigin(h, w.origin, w.credentials)
 	}
 	if w.foreign {
-		h.Del(corsCredentials)
+		h.Del(wire.AllowCredentials)
 	}
 	if w.cookie {
 		keepPrivate(h)
@@ -83,10 +85,10 @@ func (w *answerWriter) apply() {
 func allowOrigin(h http.Header, origin string, credentials bool) {
 	h.Set("Access-Control-Allow-Origin", origin)
 	if credentials {
-		h.Set(corsCredentials, "true")
+		h.Set(wire.AllowCredentials, "true")
 	}
 	if exposed := h.Get("Access-Control-Expose-Headers"); exposed == "" || credentials && exposed == "*" { // which means "*" alone then
-		h.Set("Access-Control-Expose-Headers", corsExposeHeaders)
+		h.Set("Access-Control-Expose-Headers", wire.ExposeHeaders)
 	}
 	vary(h, "Origin")
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -61,7 +62,7 @@ func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*tokens.Cl
 		return nil, tokenSource{}, g.refuse(w, r, tokenSource{}, err)
 	}
 	token, source, err := g.readToken(r)
-	if errors.Is(err, errNoToken) && g.cfg.Optional {
+	if errors.Is(err, wire.ErrNoToken) && g.cfg.Optional {
 		g.stripToken(r)
 		return nil, tokenSource{}, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -30,7 +31,7 @@ type GuardConfig struct {
 	// StripToken takes every token out of the request before it goes upstream.
 	StripToken bool
 	// Proofs checks the proofs of tokens that are bound to a DPoP key; nil refuses such tokens.
-	Proofs ProofChecker
+	Proofs wire.ProofChecker
 	// Passage returns what the guards of a request share, the same for all of
 	// them; nil where there is one guard at most.
 	Passage func(*http.Request) *Passage

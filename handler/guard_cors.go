@@ -3,6 +3,8 @@ package handler
 import (
 	"errors"
 	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 )
 
 // cors sets the CORS headers, and answers a preflight itself, reporting true.
@@ -18,16 +20,16 @@ func (g *Guard) cors(answer *answerWriter, r *http.Request) (answered bool) {
 		return false
 	}
 	credentials := g.cfg.Cookie != ""
-	origin, one := requestOrigin(r)
+	origin, one := wire.RequestOrigin(r)
 	allowed := one && g.cfg.Origins(origin)
 	if allowed {
 		allowOrigin(h, origin, credentials)
 	}
-	if isPreflight(r) {
+	if wire.IsPreflight(r) {
 		if allowed {
 			// The browser names what it wants: any method and header is the
 			// upstream's to judge, behind the token.
-			writePreflight(h, r.Header.Get("Access-Control-Request-Method"))
+			wire.WritePreflight(h, r.Header.Get("Access-Control-Request-Method"))
 			if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
 				h.Set("Access-Control-Allow-Headers", asked)
 			}
@@ -47,7 +49,7 @@ func (g *Guard) cors(answer *answerWriter, r *http.Request) (answered bool) {
 // no body, no token, no upgrade, and no header that makes it another method.
 // See the Fetch standard, CORS-preflight fetch.
 func (g *Guard) browserPreflight(r *http.Request) bool {
-	if !isPreflight(r) || len(r.Header["Origin"]) != 1 || len(r.Header["Access-Control-Request-Method"]) != 1 || r.ContentLength != 0 {
+	if !wire.IsPreflight(r) || len(r.Header["Origin"]) != 1 || len(r.Header["Access-Control-Request-Method"]) != 1 || r.ContentLength != 0 {
 		return false
 	}
 	for name := range r.Header {
@@ -59,9 +61,9 @@ func (g *Guard) browserPreflight(r *http.Request) bool {
 		return true
 	}
 	_, err := presentedCookie(r, g.cfg.Cookie)
-	return errors.Is(err, errNoToken)
+	return errors.Is(err, wire.ErrNoToken)
 }
 
 // notOfPreflights are headers that no browser sends with a preflight, and that
 // could make another request of it for an upstream.
-var notOfPreflights = namesOfHeaders("Authorization", proofHeader, "Upgrade", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
+var notOfPreflights = namesOfHeaders("Authorization", wire.ProofHeader, "Upgrade", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")

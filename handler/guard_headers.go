@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -57,7 +58,7 @@ func (g *Guard) replaceOthers(r *http.Request) {
 // way past the guard keeps them.
 func (g *Guard) cleanRequest(r *http.Request) {
 	g.TakeOut(r)
-	StripCookies(r.Header)
+	wire.StripCookies(r.Header)
 }
 
 // setHeaders writes the mapped claims, or none of them.

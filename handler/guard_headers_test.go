@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 )
 
 // Whatever a client sends, cleanRequest leaves no spelling of a mapped header.
@@ -35,7 +37,7 @@ func FuzzCleanRequest(f *testing.F) {
 		}
 		for _, line := range r.Header["Cookie"] {
 			for part := range strings.SplitSeq(line, ";") {
-				if key, _, _ := strings.Cut(strings.TrimSpace(part), "="); strings.TrimSpace(key) == sessionCookie {
+				if key, _, _ := strings.Cut(strings.TrimSpace(part), "="); strings.TrimSpace(key) == wire.SessionCookie {
 					t.Errorf("Cookie %q", line)
 				}
 			}

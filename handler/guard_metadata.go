@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -13,7 +14,7 @@ func (g *Guard) documentParameter(r *http.Request) string {
 	if u == "" {
 		u = tokens.OriginOf(g.cfg.ClientOrigin(r)) + g.resource.path
 	}
-	return `, resource_metadata="` + quotable(u) + `"`
+	return `, resource_metadata="` + wire.Quotable(u) + `"`
 }
 
 // ServesMetadata reports whether Metadata belongs at a request path.
@@ -35,13 +36,13 @@ func (g *Guard) Metadata(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
 	switch {
-	case isPreflight(r):
-		writePreflight(h, http.MethodGet+", "+http.MethodHead)
+	case wire.IsPreflight(r):
+		wire.WritePreflight(h, http.MethodGet+", "+http.MethodHead)
 		w.WriteHeader(http.StatusNoContent)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		h.Set("Allow", http.MethodGet+", "+http.MethodHead)
 		w.WriteHeader(http.StatusMethodNotAllowed)
 	default:
-		writePublic(w, g.resource.document)
+		wire.WritePublic(w, g.resource.document)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -35,38 +36,38 @@ func (r *Refusal) Unwrap() error { return r.Err }
 // insufficient_scope the resource metadata (RFC 9728 §5.1).
 func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, source tokenSource, err error) error {
 	h := w.Header()
-	if errors.Is(err, errNoToken) {
+	if errors.Is(err, wire.ErrNoToken) {
 		g.cfg.Observer.Checked(tokens.ReasonUnknown)
 		g.challenge(h, r, "", "")
-		noStore(h)
+		wire.NoStore(h)
 		return &Refusal{http.StatusUnauthorized, &tokens.Error{Code: tokens.InvalidToken, Description: "There is no access token in the request."}}
 	}
-	e := refusalOf(err)
-	status := statusOf(err, e)
+	e := wire.RefusalOf(err)
+	status := wire.StatusOf(err, e)
 	g.cfg.Observer.Checked(cmp.Or(e.Reason, tokens.ReasonUnknown))
-	noStore(h)
-	problem := challengeError(e)
+	wire.NoStore(h)
+	problem := wire.ErrorParameters(e)
 	if errors.Is(err, errStepUp) {
 		problem += g.cfg.StepUp.parameters()
 	}
 	switch {
 	case status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests:
-		h.Set("Retry-After", retryAfter(e.RetryAfter))
-	case aboutSender(e): // there is no other way to present this token
+		h.Set("Retry-After", wire.RetryAfter(e.RetryAfter))
+	case wire.AboutSender(e): // there is no other way to present this token
 		status = http.StatusUnauthorized
-		addChallenges(h, dpopError(problem)+g.wanted(r))
+		wire.AddChallenges(h, wire.DPoPChallenge(problem)+g.wanted(r))
 	case status == http.StatusUnauthorized && source.dpop:
 		g.challenge(h, r, "", problem)
 	case status == http.StatusUnauthorized:
 		g.challenge(h, r, problem, "")
 	case status == http.StatusForbidden && source.dpop:
-		addChallenges(h, dpopError(problem)+g.documentParameter(r))
+		wire.AddChallenges(h, wire.DPoPChallenge(problem)+g.documentParameter(r))
 	case status == http.StatusForbidden:
-		addChallenges(h, g.realm+problem+g.documentParameter(r))
+		wire.AddChallenges(h, g.realm+problem+g.documentParameter(r))
 	case source.dpop:
-		addChallenges(h, dpopError(problem))
+		wire.AddChallenges(h, wire.DPoPChallenge(problem))
 	default:
-		addChallenges(h, g.realm+problem)
+		wire.AddChallenges(h, g.realm+problem)
 	}
 	return &Refusal{status, e}
 }
@@ -80,9 +81,9 @@ func (g *Guard) challenge(h http.Header, r *http.Request, bearer, dpop string) {
 		lines = append(lines, g.realm+bearer+wanted)
 	}
 	if g.cfg.Proofs != nil {
-		lines = append(lines, dpopError(dpop)+wanted)
+		lines = append(lines, wire.DPoPChallenge(dpop)+wanted)
 	}
-	addChallenges(h, lines...)
+	wire.AddChallenges(h, lines...)
 }
 
 // wanted are the parameters that tell a client what to ask for, and where.
@@ -90,5 +91,5 @@ func (g *Guard) wanted(r *http.Request) string {
 	if g.scope == "" {
 		return g.documentParameter(r)
 	}
-	return `, scope="` + quotable(g.scope) + `"` + g.documentParameter(r)
+	return `, scope="` + wire.Quotable(g.scope) + `"` + g.documentParameter(r)
 }

@@ -4,24 +4,25 @@ import (
 	"crypto/sha256"
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// checkSender makes sure that a token comes from whom it is bound to, with the
+// CheckSender makes sure that a token comes from whom it is bound to, with the
 // guard's own say in whether it must be bound to a key.
 func (g *Guard) checkSender(w http.ResponseWriter, r *http.Request, token string, source tokenSource, c *tokens.Claims) error {
 	var prove func() (tokens.Thumbprint, error)
 	if g.cfg.Proofs != nil {
 		prove = func() (tokens.Thumbprint, error) {
-			offerNonce(w, g.cfg.Proofs)
+			wire.OfferNonce(w, g.cfg.Proofs)
 			return g.checkProof(r, token)
 		}
 	}
-	if err := checkSender(r, c.Confirmation, source.dpop, prove); err != nil {
+	if err := wire.CheckSender(r, c.Confirmation, source.dpop, prove); err != nil {
 		return err
 	}
 	if g.cfg.DPoPRequired && (c.Confirmation == nil || c.Confirmation.Key.IsZero()) {
-		return errUnbound
+		return wire.ErrUnbound
 	}
 	return nil
 }
@@ -29,7 +30,7 @@ func (g *Guard) checkSender(w http.ResponseWriter, r *http.Request, token string
 // checkProof checks the proof that a request brings beside a token, unless an
 // earlier guard of this very request has done so: in another one it would be a replay.
 func (g *Guard) checkProof(r *http.Request, token string) (tokens.Thumbprint, error) {
-	proof, err := requireProof(r)
+	proof, err := wire.RequireProof(r)
 	if err != nil {
 		return tokens.Thumbprint{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/dpoptest"
@@ -37,9 +38,9 @@ func newBoundBench(t testing.TB, change ...func(*GuardConfig)) *boundBench {
 // request is one for the orders, with a proof for a token where there is one.
 func (b *boundBench) request(t *testing.T, scheme, token string, proofs ...string) *http.Request {
 	r := request(t, http.MethodGet, gOrders+"?page=2", "Authorization", scheme+" "+token)
-	r.Header[proofHeader] = proofs
+	r.Header[wire.ProofHeader] = proofs
 	if len(proofs) == 0 {
-		delete(r.Header, proofHeader)
+		delete(r.Header, wire.ProofHeader)
 	}
 	return wiretest.WithCertificate(r, "another")
 }
@@ -138,7 +139,7 @@ func TestGuardChallengesOfBothSchemes(t *testing.T) {
 			for i := range tc.want {
 				tc.want[i] += `, scope="orders:read"` + metadataParameter
 			}
-			if got := res.Header[challengeHeader]; res.StatusCode != 401 || !slices.Equal(got, tc.want) {
+			if got := res.Header[wire.ChallengeHeader]; res.StatusCode != 401 || !slices.Equal(got, tc.want) {
 				t.Errorf("%d\n%q, want\n%q", res.StatusCode, got, tc.want)
 			}
 		})
@@ -198,7 +199,7 @@ func TestGuardsOfOneRequest(t *testing.T) {
 		}
 	}
 	first.Header.Set("Authorization", "DPoP bound")
-	first.Header[proofHeader] = []string{b.thief.Proof("GET", gOrders, "bound")}
+	first.Header[wire.ProofHeader] = []string{b.thief.Proof("GET", gOrders, "bound")}
 	if res, _ := guarded(t, b.guard, first, nil); res.StatusCode != 401 {
 		t.Errorf("another key: %d", res.StatusCode)
 	}
@@ -245,7 +246,7 @@ func BenchmarkGuardDPoP(b *testing.B) {
 	for i := range requests {
 		requests[i] = httptest.NewRequestWithContext(b.Context(), http.MethodGet, gOrders, nil)
 		requests[i].Header["Authorization"] = []string{"DPoP bound"}
-		requests[i].Header[proofHeader] = []string{bench.key.Proof("GET", gOrders, "bound")}
+		requests[i].Header[wire.ProofHeader] = []string{bench.key.Proof("GET", gOrders, "bound")}
 	}
 	w := httptest.NewRecorder()
 	b.ReportAllocs()

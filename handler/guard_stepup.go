@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -44,7 +45,7 @@ func (s StepUp) check(c *tokens.Claims) error {
 func (s StepUp) parameters() string {
 	var b strings.Builder
 	if len(s.ACR) > 0 {
-		b.WriteString(`, acr_values="` + quotable(strings.Join(s.ACR, " ")) + `"`)
+		b.WriteString(`, acr_values="` + wire.Quotable(strings.Join(s.ACR, " ")) + `"`)
 	}
 	if s.MaxAge > 0 {
 		b.WriteString(`, max_age="` + strconv.Itoa(int(s.MaxAge/time.Second)) + `"`)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -18,12 +19,12 @@ type tokenSource struct {
 
 // readToken finds the access token: in the Authorization header, else in the
 // cookie where one is configured. Never in the URL, where logs and histories
-// keep it, nor in the body. errNoToken means that there is none: what is there
+// keep it, nor in the body. ErrNoToken means that there is none: what is there
 // and cannot be used is another error, which Optional does not forgive.
 // See RFC 6750 §2 and RFC 9700 §4.3.2.
 func (g *Guard) readToken(r *http.Request) (string, tokenSource, error) {
-	token, dpop, err := presentedToken(r)
-	if g.cfg.Cookie == "" || !errors.Is(err, errNoToken) {
+	token, dpop, err := wire.PresentedToken(r)
+	if g.cfg.Cookie == "" || !errors.Is(err, wire.ErrNoToken) {
 		return token, tokenSource{dpop: dpop}, err
 	}
 	token, err = presentedCookie(r, g.cfg.Cookie)
@@ -31,7 +32,7 @@ func (g *Guard) readToken(r *http.Request) (string, tokenSource, error) {
 	case err != nil:
 		return "", tokenSource{}, err
 	case len(r.Header["Authorization"]) > 0: // of another scheme: who is it to be?
-		return "", tokenSource{}, errTwoTokens
+		return "", tokenSource{}, wire.ErrTwoTokens
 	case g.forged(r):
 		return "", tokenSource{}, errForged
 	}
@@ -39,7 +40,7 @@ func (g *Guard) readToken(r *http.Request) (string, tokenSource, error) {
 }
 
 var (
-	errCookie = malformed("The access token cookie must be given once and be well formed.")
+	errCookie = wire.Malformed("The access token cookie must be given once and be well formed.")
 	errForged = &tokens.Error{
 		Code: tokens.InvalidToken, Reason: tokens.ReasonBadOrigin,
 		Description: "The access token cookie is not accepted in a request that another site may have sent.",
@@ -59,9 +60,9 @@ func presentedCookie(r *http.Request, name string) (string, error) {
 		}
 	}
 	if found == 0 {
-		return "", errNoToken
+		return "", wire.ErrNoToken
 	}
-	value := cookie(r, name)
+	value := wire.Cookie(r, name)
 	if found > 1 || value == "" {
 		return "", errCookie
 	}
@@ -81,7 +82,7 @@ func (g *Guard) forged(r *http.Request) bool {
 			return false
 		}
 	}
-	if origin, one := requestOrigin(r); one && (g.cfg.CORS && g.cfg.Origins(origin) || sameOrigin(origin, g.cfg.ClientOrigin(r))) {
+	if origin, one := wire.RequestOrigin(r); one && (g.cfg.CORS && g.cfg.Origins(origin) || sameOrigin(origin, g.cfg.ClientOrigin(r))) {
 		return false
 	}
 	return r.Header.Get("Sec-Fetch-Site") != "same-origin"
@@ -95,15 +96,15 @@ func (g *Guard) stripToken(r *http.Request) {
 		return
 	}
 	r.Header["Authorization"] = slices.DeleteFunc(r.Header["Authorization"], func(line string) bool {
-		ours, _, _ := ourScheme(line)
+		ours, _, _ := wire.Scheme(line)
 		return ours
 	})
 	if len(r.Header["Authorization"]) == 0 {
 		delete(r.Header, "Authorization")
 	}
-	delete(r.Header, proofHeader)
+	delete(r.Header, wire.ProofHeader)
 	if g.cfg.Cookie != "" {
-		dropCookies(r.Header, func(name string) bool { return name == g.cfg.Cookie })
+		wire.DropCookies(r.Header, func(name string) bool { return name == g.cfg.Cookie })
 	}
 	if q := r.URL.RawQuery; strings.Contains(q, "access_token") || strings.Contains(q, "%") {
 		r.URL.RawQuery = dropQuery(r.URL.RawQuery, "access_token")

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 )
 
@@ -265,11 +266,11 @@ func TestHardeningDOS01(t *testing.T) {
 		w := httptest.NewRecorder()
 		g.ServeHTTP(w, r)
 		wantOAuthError(t, wiretest.AnswerOf(t, w), http.StatusRequestEntityTooLarge, "invalid_request")
-		if read.n > 2*maxBody {
+		if read.n > 2*wire.MaxBody {
 			t.Errorf("%s: %d bytes were read", target, read.n)
 		}
 	}
-	res := g.do(http.MethodPost, "/login", strings.Repeat("a", maxBody+1), "Content-Type", formType)
+	res := g.do(http.MethodPost, "/login", strings.Repeat("a", wire.MaxBody+1), "Content-Type", formType)
 	if res.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("login: %d", res.StatusCode)
 	}

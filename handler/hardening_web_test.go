@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 )
 
@@ -53,7 +54,7 @@ func TestCORSOfErrorsAndPreflights(t *testing.T) {
 	g := newGateway(t)
 	for name, res := range map[string]*wiretest.Answer{
 		"malformed": g.do(http.MethodPost, "/oauth/token", "{", "Content-Type", "application/json", "Origin", spaOrigin),
-		"too large": g.do(http.MethodPost, "/oauth/token", strings.Repeat("a", maxBody+1), "Content-Type", formType, "Origin", spaOrigin),
+		"too large": g.do(http.MethodPost, "/oauth/token", strings.Repeat("a", wire.MaxBody+1), "Content-Type", formType, "Origin", spaOrigin),
 		"method":    g.do(http.MethodGet, "/oauth/token", "", "Origin", spaOrigin),
 		"unknown":   g.post("/oauth/token", url.Values{"client_id": {"nobody"}}, "Origin", spaOrigin),
 		"userinfo":  g.do(http.MethodGet, "/userinfo", "", "Origin", spaOrigin),

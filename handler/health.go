@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 )
 
 // healthRetry is when it is worth asking again: background work looks each second.
@@ -17,11 +19,11 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
-	noStore(h)
+	wire.NoStore(h)
 	status, text := http.StatusOK, "ok"
 	if trouble := s.Health(); trouble != "" {
 		status, text = http.StatusServiceUnavailable, string(trouble)
-		h.Set("Retry-After", retryAfter(healthRetry))
+		h.Set("Retry-After", wire.RetryAfter(healthRetry))
 	}
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, text+"\n")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -21,7 +22,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return s.showStart(w, r)
 	}
 	if !s.sameOrigin(r) {
-		return errForbidden
+		return wire.ErrForbidden
 	}
 	form, err := readForm(r)
 	if err != nil {
@@ -71,7 +72,7 @@ func (s *Server) checkPassword(r *http.Request, tried loginProblem, password str
 			})
 		}
 	}
-	return tokens.Profile{}, errForbidden // our form names only logins that exist
+	return tokens.Profile{}, wire.ErrForbidden // our form names only logins that exist
 }
 
 // showLoginError tells a person why they are not signed in. An unknown name and
@@ -138,7 +139,7 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, req loginRequ
 	}
 	html, err := s.pages.Login(texts, page)
 	if p.after > 0 {
-		w.Header().Set("Retry-After", retryAfter(p.after))
+		w.Header().Set("Retry-After", wire.RetryAfter(p.after))
 	}
 	s.writePage(w, max(p.status, http.StatusOK), html, err, options)
 	return nil

@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -26,7 +27,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, name := range []string{"id_token_hint", "post_logout_redirect_uri", "client_id", "state"} {
 		if len(q[name]) > 1 {
-			return malformed(name + " must be given once.")
+			return wire.Malformed(name + " must be given once.")
 		}
 	}
 	var hint *tokens.LogoutHint
@@ -73,17 +74,17 @@ func (s *Server) auth0Logout(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, name := range []string{"client_id", "returnTo"} {
 		if len(q[name]) > 1 {
-			return malformed("client_id and returnTo must be given once.")
+			return wire.Malformed("client_id and returnTo must be given once.")
 		}
 	}
 	req := &logoutRequest{ClientID: q.Get("client_id")}
 	client, known := s.Issuer.Client(req.ClientID)
 	if !known && req.ClientID != "" {
-		return malformed("The client_id is not registered.")
+		return wire.Malformed("The client_id is not registered.")
 	}
 	if to := q.Get("returnTo"); to != "" {
 		if !known || !tokens.MatchLogout(client.LogoutURIs, to) {
-			return malformed("The returnTo address is not one of the logout addresses that the application has registered.")
+			return wire.Malformed("The returnTo address is not one of the logout addresses that the application has registered.")
 		}
 		req.To = to
 	}
@@ -125,7 +126,7 @@ func (s *Server) askLogout(w http.ResponseWriter, r *http.Request, locales strin
 // confirmedLogout takes the form of askLogout.
 func (s *Server) confirmedLogout(w http.ResponseWriter, r *http.Request, form url.Values) error {
 	if !s.sameOrigin(r) {
-		return errForbidden
+		return wire.ErrForbidden
 	}
 	t, err := s.openTicket(r, ticketLogout, form.Get("request"))
 	if err != nil {

@@ -3,6 +3,7 @@ package handler
 import (
 	"net/url"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -20,7 +21,7 @@ func (s *Server) readLogout(q url.Values, hint *tokens.LogoutHint) (*logoutReque
 	req := &logoutRequest{ClientID: q.Get("client_id"), State: q.Get("state")}
 	if hint != nil {
 		if req.ClientID != "" && req.ClientID != hint.ClientID {
-			return nil, malformed("The client_id does not match the id_token_hint.")
+			return nil, wire.Malformed("The client_id does not match the id_token_hint.")
 		}
 		req.ClientID = hint.ClientID
 	}

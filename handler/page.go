@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 )
 
 // pageOptions are what differs between the security headers of our pages.
@@ -39,7 +40,7 @@ func (s *Server) writePage(w http.ResponseWriter, status int, html []byte, err e
 // Cross-Origin-Opener-Policy: a popup's answer must reach its opener.
 // See RFC 9700 §4.2.4 and §4.16.
 func (s *Server) protect(h http.Header, o pageOptions) {
-	noStore(h)
+	wire.NoStore(h)
 	h.Set("Content-Security-Policy", s.policy(o))
 	h.Set("X-Content-Type-Options", "nosniff")
 	if o.framedBy == "" {

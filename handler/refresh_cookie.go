@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -33,7 +34,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	if !fromOwnPage(r, client) {
 		return errOrigin
 	}
-	value := cookie(r, s.cookies.refresh(client))
+	value := wire.Cookie(r, s.cookies.refresh(client))
 	if value == "" {
 		return errNoCookie
 	}
@@ -52,7 +53,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	if res.Cookie != nil {
 		s.setRefresh(w, client, res.Cookie)
 	}
-	writeJSON(w, http.StatusOK, res)
+	wire.WriteJSON(w, http.StatusOK, res)
 	return nil
 }
 
@@ -71,7 +72,7 @@ var (
 // the request. Browsers write both headers, and scripts cannot.
 // See Fetch Metadata Request Headers §2.
 func fromOwnPage(r *http.Request, c *tokens.Client) bool {
-	origin, one := requestOrigin(r)
+	origin, one := wire.RequestOrigin(r)
 	if !one || !c.HasOrigin(origin) {
 		return false
 	}
@@ -86,7 +87,7 @@ func fromOwnPage(r *http.Request, c *tokens.Client) bool {
 // succeeded. It takes the place of the one before, which nobody honest can use
 // any more: that ends, and so it does where this sign-in brought none.
 func (s *Server) keepRefresh(w http.ResponseWriter, r *http.Request, c *tokens.Client, fresh *tokens.RefreshCookie) {
-	before := cookie(r, s.cookies.refresh(c))
+	before := wire.Cookie(r, s.cookies.refresh(c))
 	switch {
 	case fresh != nil:
 		s.setRefresh(w, c, fresh)
@@ -133,7 +134,7 @@ func (s *Server) refreshSent(r *http.Request, c *tokens.Client) string {
 	if !c.Refresh.Cookie {
 		return ""
 	}
-	return cookie(r, s.cookies.refresh(c))
+	return wire.Cookie(r, s.cookies.refresh(c))
 }
 
 // anyRefreshSent reports whether the browser keeps a refresh token for any client.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -209,7 +210,7 @@ func TestHardeningRefreshByCookie(t *testing.T) {
 		{"unknown client", "POST", "client_id=nobody", []string{"Content-Type", formType, "Origin", cookieOrigin}, 401, "invalid_client", cookieOrigin},
 		{"client without cookie", "POST", "client_id=spa", []string{"Content-Type", formType, "Origin", spaOrigin}, 400, "unauthorized_client", spaOrigin},
 		{"client with a secret", "POST", "client_id=web&client_secret=" + webSecret, []string{"Content-Type", formType, "Origin", cookieOrigin}, 400, "unauthorized_client", ""},
-		{"too large", "POST", body + "&x=" + strings.Repeat("a", maxBody), []string{"Content-Type", formType, "Origin", cookieOrigin}, 413, "invalid_request", cookieOrigin},
+		{"too large", "POST", body + "&x=" + strings.Repeat("a", wire.MaxBody), []string{"Content-Type", formType, "Origin", cookieOrigin}, 413, "invalid_request", cookieOrigin},
 		{"token in the body", "POST", body + "&refresh_token=" + before, []string{"Content-Type", formType}, 403, "access_denied", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -442,7 +443,7 @@ func TestStripCookies(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := http.Header{"Cookie": {tc.in}}
-			StripCookies(h)
+			wire.StripCookies(h)
 			if got := h.Get("Cookie"); got != tc.want {
 				t.Errorf("%q, want %q", got, tc.want)
 			}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -17,13 +18,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	BoundBody(w, r, s.BodyTime)
+	wire.BoundBody(w, r, s.BodyTime)
 	if e.cors != corsNone && s.cors(w, r, e) {
 		return // it was a preflight
 	}
 	if !slices.Contains(e.methods, r.Method) {
 		w.Header().Set("Allow", strings.Join(e.methods, ", "))
-		e.fail(s, w, r, errMethod)
+		e.fail(s, w, r, wire.ErrMethod)
 		return
 	}
 	if len(r.URL.RawQuery) > maxQuery {

@@ -6,10 +6,12 @@ import (
 	"encoding/base64"
 	"net/http"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 )
 
 // session returns the value of the session cookie, or "".
-func (s *Server) session(r *http.Request) string { return cookie(r, s.cookies.session) }
+func (s *Server) session(r *http.Request) string { return wire.Cookie(r, s.cookies.session) }
 
 // setSession gives the browser its session. It expires with the session itself.
 func (s *Server) setSession(w http.ResponseWriter, value string, expires time.Time) {
@@ -29,7 +31,7 @@ func (s *Server) clearSession(w http.ResponseWriter) {
 // browser returns the hash of the value that names this browser, for the forms
 // of pages to be bound to, and gives the browser one where it has none yet.
 func (s *Server) browser(w http.ResponseWriter, r *http.Request) browserID {
-	value := cookie(r, s.cookies.browser)
+	value := wire.Cookie(r, s.cookies.browser)
 	if !validBrowser(value) {
 		var b [16]byte
 		_, _ = rand.Read(b[:]) // never fails
@@ -41,7 +43,7 @@ func (s *Server) browser(w http.ResponseWriter, r *http.Request) browserID {
 
 // sentBrowser returns the browser that a request names, and whether it names one.
 func (s *Server) sentBrowser(r *http.Request) (browserID, bool) {
-	value := cookie(r, s.cookies.browser)
+	value := wire.Cookie(r, s.cookies.browser)
 	return browserIDOf(value), validBrowser(value)
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -41,7 +42,7 @@ type ticket struct {
 
 var (
 	errTicketExpired = errors.New("opening ticket: it has expired")
-	errTicketBad     = fmt.Errorf("opening ticket: %w", errForbidden)
+	errTicketBad     = fmt.Errorf("opening ticket: %w", wire.ErrForbidden)
 )
 
 // sealTicket completes a ticket and seals it for a form.
@@ -75,7 +76,7 @@ func (s *Server) openTicket(r *http.Request, kind ticketKind, text string) (*tic
 		return nil, errTicketBad
 	}
 	if t.Auth != nil && !s.stillValid(t.Auth) {
-		return nil, malformed("The application or its redirect_uri is no longer registered.")
+		return nil, wire.Malformed("The application or its redirect_uri is no longer registered.")
 	}
 	if s.Clock().Unix() >= t.Expires {
 		return &t, errTicketExpired
@@ -109,7 +110,7 @@ func (s *Server) sameOrigin(r *http.Request) bool {
 // expiredIsForbidden is for forms that only begin again at the application.
 func expiredIsForbidden(err error) error {
 	if errors.Is(err, errTicketExpired) {
-		return errForbidden
+		return wire.ErrForbidden
 	}
 	return err
 }

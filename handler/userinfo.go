@@ -3,13 +3,14 @@ package handler
 import (
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // userinfo takes any access token of ours with scope openid, whatever its
 // audience, in the Authorization header only. See OpenID Connect Core §5.3.
 func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) error {
-	token, dpop, err := presentedToken(r)
+	token, dpop, err := wire.PresentedToken(r)
 	if err != nil {
 		return err
 	}
@@ -20,9 +21,9 @@ func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) error {
 	if client, ok := s.Issuer.Client(claims.ClientID); ok {
 		narrowOrigin(w, client)
 	}
-	err = checkSender(r, claims.Confirmation, dpop, func() (tokens.Thumbprint, error) {
-		offerNonce(w, s.Issuer)
-		proof, err := requireProof(r)
+	err = wire.CheckSender(r, claims.Confirmation, dpop, func() (tokens.Thumbprint, error) {
+		wire.OfferNonce(w, s.Issuer)
+		proof, err := wire.RequireProof(r)
 		if err != nil {
 			return tokens.Thumbprint{}, err
 		}
@@ -35,6 +36,6 @@ func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, info)
+	wire.WriteJSON(w, http.StatusOK, info)
 	return nil
 }

@@ -1,4 +1,4 @@
-package handler
+package wire
 
 import (
 	"net/http"
@@ -13,7 +13,7 @@ func FuzzBearerToken(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, header, query string) {
 		r := &http.Request{Header: http.Header{"Authorization": {header}}, URL: &url.URL{RawQuery: query}}
-		token, _, err := presentedToken(r)
+		token, _, err := PresentedToken(r)
 		if err == nil && (token == "" || strings.HasPrefix(token, " ") || !strings.Contains(header, token)) {
 			t.Errorf("%q reads as %q", header, token)
 		}

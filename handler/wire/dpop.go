@@ -1,4 +1,4 @@
-package handler
+package wire
 
 import (
 	"net/http"
@@ -8,7 +8,7 @@ import (
 
 // The headers of DPoP, in Go's spelling. See RFC 9449 §4.1 and §8.
 const (
-	proofHeader = "Dpop"
+	ProofHeader = "Dpop"
 	nonceHeader = "Dpop-Nonce"
 )
 
@@ -25,9 +25,9 @@ var (
 	errNoProof   = &tokens.Error{Code: tokens.InvalidDPoPProof, Reason: tokens.ReasonProofMissing, Description: "The DPoP header with a proof is missing."}
 )
 
-// readProof reads the DPoP header, "" for none. See RFC 9449 §4.3 item 1.
-func readProof(r *http.Request) (string, error) {
-	switch lines := r.Header[proofHeader]; len(lines) {
+// ReadProof reads the DPoP header, "" for none. See RFC 9449 §4.3 item 1.
+func ReadProof(r *http.Request) (string, error) {
+	switch lines := r.Header[ProofHeader]; len(lines) {
 	case 0:
 		return "", nil
 	case 1:
@@ -39,18 +39,18 @@ func readProof(r *http.Request) (string, error) {
 	return "", errTwoProofs
 }
 
-// requireProof is readProof where a proof must be there.
-func requireProof(r *http.Request) (string, error) {
-	proof, err := readProof(r)
+// RequireProof is ReadProof where a proof must be there.
+func RequireProof(r *http.Request) (string, error) {
+	proof, err := ReadProof(r)
 	if err == nil && proof == "" {
 		err = errNoProof
 	}
 	return proof, err
 }
 
-// offerNonce gives a client the nonce of its next proof, where one is demanded.
+// OfferNonce gives a client the nonce of its next proof, where one is demanded.
 // See RFC 9449 §8.
-func offerNonce(w http.ResponseWriter, proofs ProofChecker) {
+func OfferNonce(w http.ResponseWriter, proofs ProofChecker) {
 	if nonce := proofs.ProofNonce(); nonce != "" {
 		w.Header()[nonceHeader] = []string{nonce}
 	}

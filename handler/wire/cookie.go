@@ -1,4 +1,4 @@
-package handler
+package wire
 
 import (
 	"net/http"
@@ -7,36 +7,36 @@ import (
 
 // The names of our cookies.
 const (
-	sessionCookie = "gatehouse_session"
-	browserCookie = "gatehouse_browser"
-	knownCookie   = "gatehouse_known"
-	// refreshCookie begins the name of the cookie that holds a client's refresh
+	SessionCookie = "gatehouse_session"
+	BrowserCookie = "gatehouse_browser"
+	KnownCookie   = "gatehouse_known"
+	// RefreshCookie begins the name of the cookie that holds a client's refresh
 	// token. The client's tag follows, so that the clients of one browser do not
 	// overwrite each other's.
-	refreshCookie = "gatehouse_refresh_"
-	// hostPrefix stands before them where the issuer is https.
-	hostPrefix = "__Host-"
+	RefreshCookie = "gatehouse_refresh_"
+	// HostPrefix stands before them where the issuer is https.
+	HostPrefix = "__Host-"
 )
 
 // ownCookie reports whether a cookie of this name can be ours.
 func ownCookie(name string) bool {
-	name = strings.TrimPrefix(name, hostPrefix)
-	return name == sessionCookie || name == browserCookie || name == knownCookie || strings.HasPrefix(name, refreshCookie)
+	name = strings.TrimPrefix(name, HostPrefix)
+	return name == SessionCookie || name == BrowserCookie || name == KnownCookie || strings.HasPrefix(name, RefreshCookie)
 }
 
 // StripCookies takes our cookies from a request that goes on to an upstream.
 func StripCookies(h http.Header) {
 	for _, line := range h["Cookie"] {
 		if strings.Contains(line, "gatehouse_") {
-			dropCookies(h, ownCookie)
+			DropCookies(h, ownCookie)
 			return
 		}
 	}
 }
 
-// cookie returns the value of a cookie that stands in the request exactly
+// Cookie returns the value of a cookie that stands in the request exactly
 // once. Two of one name mean that somebody else has planted one.
-func cookie(r *http.Request, name string) string {
+func Cookie(r *http.Request, name string) string {
 	found := r.CookiesNamed(name)
 	if len(found) != 1 {
 		return ""
@@ -44,8 +44,8 @@ func cookie(r *http.Request, name string) string {
 	return found[0].Value
 }
 
-// dropCookies takes cookies out of the Cookie header and leaves the others as they stand.
-func dropCookies(h http.Header, drop func(name string) bool) {
+// DropCookies takes cookies out of the Cookie header and leaves the others as they stand.
+func DropCookies(h http.Header, drop func(name string) bool) {
 	var lines []string
 	for _, line := range h["Cookie"] {
 		var kept []string

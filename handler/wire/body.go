@@ -1,4 +1,4 @@
-package handler
+package wire
 
 import (
 	"errors"
@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// maxBody is the most that a request body may hold, in bytes.
-const maxBody = 64 << 10
+// MaxBody is the most that a request body may hold, in bytes.
+const MaxBody = 64 << 10
 
-// bodyTime is how long a request body may take to arrive: 3 KB a second, and
+// BodyTime is how long a request body may take to arrive: 3 KB a second, and
 // ordinary ones are smaller than that.
-const bodyTime = 20 * time.Second
+const BodyTime = 20 * time.Second
 
-// errSlowBody is a body that did not arrive in time.
-var errSlowBody = errors.New("reading body: it took too long to arrive")
+// ErrSlowBody is a body that did not arrive in time.
+var ErrSlowBody = errors.New("reading body: it took too long to arrive")
 
 // BoundBody bounds the size of a request's body and the time that it may take
 // to arrive, 0 for 20 s, from now on: also where nobody reads it, since the
@@ -28,7 +28,7 @@ func BoundBody(w http.ResponseWriter, r *http.Request, within time.Duration) {
 		return
 	}
 	if within <= 0 {
-		within = bodyTime
+		within = BodyTime
 	}
 	if server, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && server.ReadTimeout > 0 {
 		within = min(within, server.ReadTimeout) // the operator's own, which our deadline takes the place of
@@ -36,7 +36,7 @@ func BoundBody(w http.ResponseWriter, r *http.Request, within time.Duration) {
 	b := &boundBody{control: http.NewResponseController(w), until: time.Now().Add(within)}
 	// A writer that cannot set it leaves the clock of Read.
 	_ = b.control.SetReadDeadline(b.until)
-	b.ReadCloser = http.MaxBytesReader(w, r.Body, maxBody)
+	b.ReadCloser = http.MaxBytesReader(w, r.Body, MaxBody)
 	r.Body = b
 }
 

@@ -1,4 +1,4 @@
-package handler
+package wire
 
 import (
 	"net/http"
@@ -7,24 +7,24 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// challengeHeader is the header of a challenge, WWW-Authenticate, in Go's spelling.
-const challengeHeader = "Www-Authenticate"
+// ChallengeHeader is the header of a challenge, WWW-Authenticate, in Go's spelling.
+const ChallengeHeader = "Www-Authenticate"
 
-// addChallenges puts challenges beside those of others who would let the
+// AddChallenges puts challenges beside those of others who would let the
 // request pass. See RFC 9110 §11.6.1.
-func addChallenges(h http.Header, lines ...string) {
-	h[challengeHeader] = append(h[challengeHeader], lines...)
+func AddChallenges(h http.Header, lines ...string) {
+	h[ChallengeHeader] = append(h[ChallengeHeader], lines...)
 }
 
-// challengeError returns the parameters of a Bearer challenge that say what is
+// ErrorParameters returns the parameters of a Bearer challenge that say what is
 // wrong. See RFC 6750 §3.
-func challengeError(e *tokens.Error) string {
+func ErrorParameters(e *tokens.Error) string {
 	s := `, error="` + string(e.Code) + `"`
-	if d := quotable(e.Description); d != "" {
+	if d := Quotable(e.Description); d != "" {
 		s += `, error_description="` + d + `"`
 	}
 	if e.Scope != "" {
-		s += `, scope="` + quotable(e.Scope) + `"`
+		s += `, scope="` + Quotable(e.Scope) + `"`
 	}
 	return s
 }
@@ -33,9 +33,9 @@ func challengeError(e *tokens.Error) string {
 // signed with. See RFC 9449 §7.1.
 var proofAlgs = `algs="` + strings.Join(tokens.ProofAlgorithms(), " ") + `"`
 
-// dpopError is a DPoP challenge with the parameters that say what is wrong, if
+// DPoPChallenge is a DPoP challenge with the parameters that say what is wrong, if
 // anything is: the error, the algorithms, and then the rest.
-func dpopError(parameters string) string {
+func DPoPChallenge(parameters string) string {
 	code, rest, more := strings.Cut(strings.TrimPrefix(parameters, ", "), ", ")
 	if code == "" {
 		return "DPoP " + proofAlgs
@@ -46,9 +46,9 @@ func dpopError(parameters string) string {
 	return "DPoP " + code + ", " + proofAlgs + rest
 }
 
-// quotable drops what would end or escape a quoted-string, and what an
+// Quotable drops what would end or escape a quoted-string, and what an
 // error_description must not hold. See RFC 9110 §5.6.4, RFC 6749 §5.2.
-func quotable(s string) string {
+func Quotable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < 0x20 || r > 0x7e || r == '"' || r == '\\' {
 			return -1

@@ -1,4 +1,4 @@
-package handler
+package wire
 
 import (
 	"crypto/sha256"
@@ -8,20 +8,20 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// leafOf returns the client certificate of the connection, nil for none. What a
+// ClientCertificate returns the client certificate of the connection, nil for none. What a
 // header says of a certificate is what anybody can write, and counts for
 // nothing. See RFC 8705 §6.5.
-func leafOf(r *http.Request) *x509.Certificate {
+func ClientCertificate(r *http.Request) *x509.Certificate {
 	if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
 		return nil
 	}
 	return r.TLS.PeerCertificates[0]
 }
 
-// certificateOf returns the thumbprint of the client certificate of the
+// CertificateThumbprint returns the thumbprint of the client certificate of the
 // connection, zero for none. See RFC 8705 §3.1.
-func certificateOf(r *http.Request) tokens.Thumbprint {
-	leaf := leafOf(r)
+func CertificateThumbprint(r *http.Request) tokens.Thumbprint {
+	leaf := ClientCertificate(r)
 	if leaf == nil {
 		return tokens.Thumbprint{}
 	}

@@ -1,4 +1,4 @@
-package handler
+package wire
 
 import (
 	"net/http"
@@ -12,7 +12,7 @@ var (
 	errBound = &tokens.Error{
 		Code: tokens.InvalidToken, Reason: tokens.ReasonBinding, Description: "The access token is bound to a key: send it with a DPoP proof.",
 	}
-	errUnbound = &tokens.Error{
+	ErrUnbound = &tokens.Error{
 		Code: tokens.InvalidToken, Reason: tokens.ReasonBinding, Description: "The access token is not bound to a key.",
 	}
 	errWrongKey = &tokens.Error{
@@ -23,21 +23,21 @@ var (
 	}
 )
 
-// checkSender makes sure that a token comes from whom it is bound to, and as
+// CheckSender makes sure that a token comes from whom it is bound to, and as
 // what it is: one that is bound to a key is no Bearer token, and one that is not
 // gains nothing by a proof. dpop says that the request presents it by the DPoP
 // scheme. prove checks the proof of the request and returns its key; nil where
 // no proofs are taken. See RFC 9449 §7.1 and §7.2, RFC 8705 §3.
-func checkSender(r *http.Request, binding *tokens.Confirmation, dpop bool, prove func() (tokens.Thumbprint, error)) error {
+func CheckSender(r *http.Request, binding *tokens.Confirmation, dpop bool, prove func() (tokens.Thumbprint, error)) error {
 	var bound tokens.Confirmation
 	if binding != nil {
 		bound = *binding
 	}
 	switch {
-	case !bound.Certificate.IsZero() && bound.Certificate != certificateOf(r):
+	case !bound.Certificate.IsZero() && bound.Certificate != CertificateThumbprint(r):
 		return errCertificate
 	case bound.Key.IsZero() && dpop:
-		return errUnbound
+		return ErrUnbound
 	case bound.Key.IsZero():
 		return nil
 	case !dpop || prove == nil:
@@ -53,8 +53,8 @@ func checkSender(r *http.Request, binding *tokens.Confirmation, dpop bool, prove
 	return nil
 }
 
-// aboutSender reports whether a refusal is one that a DPoP client has to fix,
+// AboutSender reports whether a refusal is one that a DPoP client has to fix,
 // however the token was presented.
-func aboutSender(e *tokens.Error) bool {
-	return e.Code == tokens.InvalidDPoPProof || e.Code == tokens.UseDPoPNonce || e == errBound || e == errUnbound || e == errWrongKey
+func AboutSender(e *tokens.Error) bool {
+	return e.Code == tokens.InvalidDPoPProof || e.Code == tokens.UseDPoPNonce || e == errBound || e == ErrUnbound || e == errWrongKey
 }
