@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -240,7 +241,7 @@ func (b *BearerAuth) guardConfig() handler.GuardConfig {
 		cfg.Claims = append(cfg.Claims, handler.ClaimRule{Claim: rule.Claim, Values: rule.Values})
 	}
 	for _, h := range b.Headers {
-		cfg.Headers = append(cfg.Headers, handler.HeaderMapping{Header: h.Header, Claim: h.Claim})
+		cfg.Headers = append(cfg.Headers, identity.Mapping{Header: h.Header, Claim: h.Claim})
 	}
 	return cfg
 }

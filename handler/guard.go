@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -15,7 +16,7 @@ import (
 // Safe for concurrent use.
 type Guard struct {
 	cfg      GuardConfig
-	headers  IdentityHeaders
+	headers  identity.Headers
 	anySub   bool   // no rule on `iss` says whose `sub` another rule means
 	scope    string // that a token needs, for challenges
 	realm    string // Bearer realm="…"
@@ -50,7 +51,7 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 		cfg.Realm = cfg.Audience[0]
 	}
 	cfg.Audience, cfg.Scopes, cfg.ScopeAny = shared(cfg.Audience), shared(cfg.Scopes), shared(cfg.ScopeAny)
-	headers, err := NewIdentityHeaders(cfg.Headers)
+	headers, err := identity.New(cfg.Headers)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package handler
 import (
 	"slices"
 
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -33,6 +34,6 @@ func (rule ClaimRule) accepts(value any) bool {
 }
 
 func (rule ClaimRule) acceptsOne(value any) bool {
-	text, ok := scalarText(value)
+	text, ok := identity.ScalarText(value)
 	return ok && slices.Contains(rule.Values, text)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -24,7 +25,7 @@ type GuardConfig struct {
 	Scopes    []string // all of them
 	ScopeAny  []string // one of them
 	Claims    []ClaimRule
-	Headers   []HeaderMapping
+	Headers   []identity.Mapping
 	StepUp    StepUp
 	Optional  bool   // an absent token passes, a bad one does not
 	Cookie    string // a cookie that may carry the token where no Authorization header does

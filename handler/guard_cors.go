@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 )
 
@@ -53,7 +54,7 @@ func (g *Guard) browserPreflight(r *http.Request) bool {
 		return false
 	}
 	for name := range r.Header {
-		if notOfPreflights.has(name) {
+		if notOfPreflights.Has(name) {
 			return false
 		}
 	}
@@ -66,4 +67,4 @@ func (g *Guard) browserPreflight(r *http.Request) bool {
 
 // notOfPreflights are headers that no browser sends with a preflight, and that
 // could make another request of it for an upstream.
-var notOfPreflights = namesOfHeaders("Authorization", wire.ProofHeader, "Upgrade", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
+var notOfPreflights = identity.NamesOf("Authorization", wire.ProofHeader, "Upgrade", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
 )
 
 func TestHardeningHDR01To07(t *testing.T) {
@@ -26,7 +28,7 @@ func TestHardeningHDR01To07(t *testing.T) {
 			}
 			var names []string
 			for name, values := range seen.Header {
-				if SameHeader(name, "X-Auth-Subject") || SameHeader(name, "X-Auth-Email") {
+				if identity.SameHeader(name, "X-Auth-Subject") || identity.SameHeader(name, "X-Auth-Email") {
 					names = append(names, name)
 					if name != "X-Auth-Subject" || !slices.Equal(values, []string{tc.want}) {
 						t.Errorf("the upstream sees %s: %v", name, values)

@@ -14,21 +14,21 @@ import (
 // does this; requests that are not for this guard to check need it as well, where
 // they reach an upstream that believes those headers.
 func (g *Guard) TakeOut(r *http.Request) {
-	if g.headers.none() {
+	if g.headers.None() {
 		return
 	}
 	p := g.passage(r)
 	if p == nil || len(p.taken) == 0 {
-		g.headers.takeOut(r)
+		g.headers.TakeOut(r)
 	} else {
 		if slices.Contains(p.taken, &g.headers) {
 			return
 		}
-		left := g.headers.headerNames
+		left := g.headers.Names
 		for _, earlier := range p.taken {
-			left = left.without(&earlier.headerNames)
+			left = left.Without(&earlier.Names)
 		}
-		left.takeOut(r)
+		left.TakeOut(r)
 	}
 	if p != nil {
 		if p.taken == nil {
@@ -46,8 +46,8 @@ func (g *Guard) replaceOthers(r *http.Request) {
 		return
 	}
 	for _, earlier := range p.taken {
-		if earlier != &g.headers && g.headers.overlaps(&earlier.headerNames) {
-			g.headers.takeOut(r)
+		if earlier != &g.headers && g.headers.Overlaps(&earlier.Names) {
+			g.headers.TakeOut(r)
 			return
 		}
 	}
@@ -63,7 +63,7 @@ func (g *Guard) cleanRequest(r *http.Request) {
 
 // setHeaders writes the mapped claims, or none of them.
 func (g *Guard) setHeaders(r *http.Request, c *tokens.Claims) error {
-	if !g.headers.none() {
+	if !g.headers.None() {
 		g.replaceOthers(r)
 	}
 	return g.headers.Set(r.Header, c)

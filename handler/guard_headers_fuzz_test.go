@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -28,7 +29,7 @@ func FuzzClaimsToHeaders(f *testing.F) {
 			return
 		}
 		g := newTestGuard(t, nil, func(c *GuardConfig) {
-			c.Headers = []HeaderMapping{{Header: "X-User", Claim: "sub"}, {Header: "X-Org", Claim: "org"}}
+			c.Headers = []identity.Mapping{{Header: "X-User", Claim: "sub"}, {Header: "X-Org", Claim: "org"}}
 		})
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		err = g.setHeaders(r, claims)

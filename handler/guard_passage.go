@@ -3,6 +3,7 @@ package handler
 import (
 	"crypto/sha256"
 
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -19,6 +20,6 @@ type proved struct {
 // nor token.
 type Passage struct {
 	proved proved
-	taken  []*IdentityHeaders  // which guards have taken out of it, and may have set
-	room   [2]*IdentityHeaders // where taken lies, as far as it has room
+	taken  []*identity.Headers  // which guards have taken out of it, and may have set
+	room   [2]*identity.Headers // where taken lies, as far as it has room
 }

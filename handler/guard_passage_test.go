@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
 )
 
 // headerSigns are all bytes but letters, digits and the hyphen that a header's
@@ -37,7 +39,7 @@ func TestG2HeaderSpellings(t *testing.T) {
 			}
 			got := make(map[string]string)
 			for name, values := range seen.Header {
-				if SameHeader(name, "X-User-Id") {
+				if identity.SameHeader(name, "X-User-Id") {
 					got[name] = strings.Join(values, "|")
 				}
 			}
@@ -152,7 +154,7 @@ func TestG16GuardsOfOneRequest(t *testing.T) {
 			tt.pass(a, b, r)
 			got := make(map[string]string)
 			for name, values := range r.Header {
-				if SameHeader(name, "X-User-Id") || SameHeader(name, "X-Org") {
+				if identity.SameHeader(name, "X-User-Id") || identity.SameHeader(name, "X-Org") {
 					got[name] = strings.Join(values, "|")
 				}
 			}

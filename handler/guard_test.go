@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -199,7 +200,7 @@ func rule(claim string, values ...string) func(*GuardConfig) {
 func mapping(pairs ...string) func(*GuardConfig) {
 	return func(c *GuardConfig) {
 		for i := 0; i < len(pairs); i += 2 {
-			c.Headers = append(c.Headers, HeaderMapping{Header: pairs[i], Claim: pairs[i+1]})
+			c.Headers = append(c.Headers, identity.Mapping{Header: pairs[i], Claim: pairs[i+1]})
 		}
 	}
 }

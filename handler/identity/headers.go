@@ -1,4 +1,6 @@
-package handler
+// Package identity writes the headers that tell an upstream who sends a request,
+// and takes out of requests what their senders wrote in their place.
+package identity
 
 import (
 	"fmt"
@@ -10,44 +12,44 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// HeaderMapping copies a claim into a request header for the upstream.
+// Mapping copies a claim into a request header for the upstream.
 // Whatever the client sent under that name, in any spelling, is deleted first.
 // A list is joined by commas; `scope` stays space-separated. A missing or
 // empty claim leaves the header absent. A value that no header can carry
 // refuses the token. `sub` is tokens.Claims.Identity unless `iss` is mapped as
 // well, so that the upstream never takes one issuer's user for another's.
-type HeaderMapping struct {
+type Mapping struct {
 	Header string
 	Claim  string
 }
 
-// headerRule is a HeaderMapping, ready for use.
-type headerRule struct {
+// rule is a Mapping, ready for use.
+type rule struct {
 	name     string // canonical
 	claim    string
 	identity bool // the claim is sub, and iss is not beside it
 }
 
-// IdentityHeaders are the headers that tell an upstream who sends a request.
-type IdentityHeaders struct {
-	headerNames
+// Headers are the headers that tell an upstream who sends a request.
+type Headers struct {
+	Names
 
-	rules []headerRule
+	rules []rule
 }
 
-// NewIdentityHeaders makes the headers of the mappings. Errors name the mapping.
-func NewIdentityHeaders(mappings []HeaderMapping) (h IdentityHeaders, err error) {
-	issuer := slices.ContainsFunc(mappings, func(m HeaderMapping) bool { return m.Claim == "iss" })
+// New makes the headers of the mappings. Errors name the mapping.
+func New(mappings []Mapping) (h Headers, err error) {
+	issuer := slices.ContainsFunc(mappings, func(m Mapping) bool { return m.Claim == "iss" })
 	for _, m := range mappings {
 		if m.Claim == "" || !httpguts.ValidHeaderFieldName(m.Header) {
 			return h, fmt.Errorf("reading header mapping: %q and claim %q: both must be names", m.Header, m.Claim)
 		}
-		if h.has(m.Header) {
+		if h.Has(m.Header) {
 			return h, fmt.Errorf("reading header mapping: %s is mapped twice", m.Header)
 		}
 		name := http.CanonicalHeaderKey(m.Header)
 		h.add(name)
-		h.rules = append(h.rules, headerRule{name: name, claim: m.Claim, identity: m.Claim == "sub" && !issuer})
+		h.rules = append(h.rules, rule{name: name, claim: m.Claim, identity: m.Claim == "sub" && !issuer})
 	}
 	return h, nil
 }
@@ -60,7 +62,7 @@ var errHeaderValue = &tokens.Error{
 // Set writes the mapped claims. Nothing is set unless all can be: a value that
 // a header cannot carry as it is refuses the token, since an upstream that reads
 // half an identity reads another one.
-func (h *IdentityHeaders) Set(header http.Header, c *tokens.Claims) error {
+func (h *Headers) Set(header http.Header, c *tokens.Claims) error {
 	for i := range h.rules {
 		value, ok := h.rules[i].text(c)
 		if !ok {
@@ -77,7 +79,7 @@ func (h *IdentityHeaders) Set(header http.Header, c *tokens.Claims) error {
 }
 
 // text writes the header's value, as claimText does.
-func (rule *headerRule) text(c *tokens.Claims) (string, bool) {
+func (rule *rule) text(c *tokens.Claims) (string, bool) {
 	if rule.identity {
 		text := c.Identity()
 		return text, carriable(text)

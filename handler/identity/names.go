@@ -1,4 +1,4 @@
-package handler
+package identity
 
 import (
 	"io"
@@ -38,30 +38,30 @@ func SameHeader(a, b string) bool {
 	return true
 }
 
-// headerNames are names of headers, each in any spelling.
-type headerNames struct {
+// Names are names of headers, each in any spelling.
+type Names struct {
 	names   []string
 	lengths uint64 // a bit for the length of each: most headers of a request need no other look
 }
 
-// namesOfHeaders makes the set of the names.
-func namesOfHeaders(names ...string) (n headerNames) {
+// NamesOf makes the set of the names.
+func NamesOf(names ...string) (n Names) {
 	for _, name := range names {
 		n.add(name)
 	}
 	return n
 }
 
-func (n *headerNames) add(name string) {
+func (n *Names) add(name string) {
 	n.names = append(n.names, name)
 	n.lengths |= 1 << (len(name) % 64)
 }
 
-// none reports whether there are no names.
-func (n *headerNames) none() bool { return len(n.names) == 0 }
+// None reports whether there are no names.
+func (n *Names) None() bool { return len(n.names) == 0 }
 
-// has reports whether a name is one of them, in any spelling.
-func (n *headerNames) has(name string) bool {
+// Has reports whether a name is one of them, in any spelling.
+func (n *Names) Has(name string) bool {
 	if n.lengths&(1<<(len(name)%64)) == 0 {
 		return false
 	}
@@ -73,25 +73,25 @@ func (n *headerNames) has(name string) bool {
 	return false
 }
 
-// without returns the names that are not among others.
-func (n *headerNames) without(others *headerNames) headerNames {
-	return namesOfHeaders(slices.DeleteFunc(slices.Clone(n.names), others.has)...)
+// Without returns the names that are not among others.
+func (n *Names) Without(others *Names) Names {
+	return NamesOf(slices.DeleteFunc(slices.Clone(n.names), others.Has)...)
 }
 
-// overlaps reports whether a name of the others is one of these.
-func (n *headerNames) overlaps(others *headerNames) bool {
-	return slices.ContainsFunc(others.names, n.has)
+// Overlaps reports whether a name of the others is one of these.
+func (n *Names) Overlaps(others *Names) bool {
+	return slices.ContainsFunc(others.names, n.Has)
 }
 
-// takeOut deletes the names from a request: from its header and its trailers, and
+// TakeOut deletes the names from a request: from its header and its trailers, and
 // from `Connection`. A proxy drops what the client's Connection header names
 // (RFC 9110 §7.6.1): it must not name what we set.
-func (n *headerNames) takeOut(r *http.Request) {
+func (n *Names) TakeOut(r *http.Request) {
 	if len(n.names) == 0 {
 		return
 	}
 	for name := range r.Header {
-		if n.has(name) {
+		if n.Has(name) {
 			delete(r.Header, name)
 		}
 	}
@@ -99,7 +99,7 @@ func (n *headerNames) takeOut(r *http.Request) {
 	n.cleanConnection(r.Header)
 }
 
-func (n *headerNames) cleanConnection(h http.Header) {
+func (n *Names) cleanConnection(h http.Header) {
 	lines := h["Connection"]
 	if len(lines) == 0 || len(lines) == 1 && strings.EqualFold(lines[0], "keep-alive") {
 		return
@@ -107,7 +107,7 @@ func (n *headerNames) cleanConnection(h http.Header) {
 	var kept []string
 	for _, line := range lines {
 		for option := range strings.SplitSeq(line, ",") {
-			if option = strings.TrimSpace(option); option != "" && !n.has(option) {
+			if option = strings.TrimSpace(option); option != "" && !n.Has(option) {
 				kept = append(kept, option)
 			}
 		}
@@ -122,7 +122,7 @@ func (n *headerNames) cleanConnection(h http.Header) {
 // guardTrailers keeps the names out of the trailers, also those that come
 // without having been announced: net/http puts them into the map that it has
 // made of the announced ones. They arrive with the end of the body.
-func (n *headerNames) guardTrailers(r *http.Request) {
+func (n *Names) guardTrailers(r *http.Request) {
 	if r.Trailer == nil {
 		return
 	}
@@ -134,9 +134,9 @@ func (n *headerNames) guardTrailers(r *http.Request) {
 	}
 }
 
-func (n *headerNames) copyOthers(to, from http.Header) {
+func (n *Names) copyOthers(to, from http.Header) {
 	for name, values := range from {
-		if !n.has(name) {
+		if !n.Has(name) {
 			to[name] = values
 		}
 	}
@@ -146,7 +146,7 @@ func (n *headerNames) copyOthers(to, from http.Header) {
 type trailerBody struct {
 	io.ReadCloser
 
-	names    *headerNames
+	names    *Names
 	from, to http.Header
 }
 

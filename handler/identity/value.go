@@ -1,4 +1,4 @@
-package handler
+package identity
 
 import (
 	"encoding/json"
@@ -36,19 +36,19 @@ func claimText(c *tokens.Claims, name string) (string, bool) {
 func valueText(v any) (string, bool) {
 	list, ok := v.([]any)
 	if !ok {
-		return scalarText(v)
+		return ScalarText(v)
 	}
 	parts := make([]string, len(list))
 	for i, e := range list {
-		if parts[i], ok = scalarText(e); !ok || strings.Contains(parts[i], ",") {
+		if parts[i], ok = ScalarText(e); !ok || strings.Contains(parts[i], ",") {
 			return "", false
 		}
 	}
 	return strings.Join(parts, ","), true
 }
 
-// scalarText writes a string, number or boolean.
-func scalarText(v any) (string, bool) {
+// ScalarText writes a string, number or boolean.
+func ScalarText(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
 		return v, true
