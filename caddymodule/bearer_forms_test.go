@@ -12,7 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/guard"
 )
 
 // guardPlace is a place in a Caddyfile in which a guard can stand.
@@ -141,7 +141,7 @@ func TestGuardForms(t *testing.T) {
 		if resp, body := call(f, "/1/x", token); resp.StatusCode != http.StatusOK || body != "SECRET" {
 			t.Errorf("%s: with a token: %d %q", f.form, resp.StatusCode, body)
 		}
-		resp, body := call(f, handler.ResourceMetadataPath, "")
+		resp, body := call(f, guard.MetadataPath, "")
 		if served := strings.Contains(body, `"resource": "https://api.example.com"`) && resp.StatusCode == http.StatusOK; served == f.inner {
 			t.Errorf("%s: the document is served: %t: %d %q", f.form, served, resp.StatusCode, body)
 		}
@@ -252,7 +252,7 @@ func TestGuardFormsInJSON(t *testing.T) {
 			if strings.Contains(tt.name, "provider") {
 				return
 			}
-			if resp, body := g.call(handler.ResourceMetadataPath, ""); resp.StatusCode != http.StatusOK || !strings.Contains(body, `"resource"`) {
+			if resp, body := g.call(guard.MetadataPath, ""); resp.StatusCode != http.StatusOK || !strings.Contains(body, `"resource"`) {
 				t.Errorf("the document: %d %q", resp.StatusCode, body)
 			}
 		})

@@ -8,7 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/guard"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -52,7 +52,7 @@ func (b *BearerAuth) takesOwn(issuer *tokens.Issuer) bool {
 }
 
 // addIssuers makes a guard take the tokens of the other issuers as well.
-func (b *BearerAuth) addIssuers(app *App, cfg *handler.GuardConfig) error {
+func (b *BearerAuth) addIssuers(app *App, cfg *guard.Config) error {
 	if len(b.Issuers) == 0 {
 		return nil
 	}
@@ -80,7 +80,7 @@ func (b *BearerAuth) addIssuers(app *App, cfg *handler.GuardConfig) error {
 }
 
 // addGate makes what verifies the tokens of several issuers.
-func (b *BearerAuth) addGate(app *App, cfg *handler.GuardConfig) error {
+func (b *BearerAuth) addGate(app *App, cfg *guard.Config) error {
 	var others []*tokens.Foreign
 	for _, issuer := range b.Issuers {
 		_, rsa := issuer.algorithms()

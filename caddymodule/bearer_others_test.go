@@ -9,7 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/guard"
 )
 
 // guardOf is a guard in front of the upstream.
@@ -131,7 +131,7 @@ func TestAudienceOfOtherIssuers(t *testing.T) {
 	if resp, _ := g.call("/", g.login().AccessToken); resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a token of ours for another API: %d", resp.StatusCode)
 	}
-	_, body := g.call(handler.ResourceMetadataPath, "")
+	_, body := g.call(guard.MetadataPath, "")
 	var document struct {
 		Servers []string `json:"authorization_servers"`
 	}
@@ -211,7 +211,7 @@ func TestGuardWithoutOwnIssuer(t *testing.T) {
 			}
 		}
 	}
-	if _, body := g.call(handler.ResourceMetadataPath, ""); !strings.Contains(body, `"`+a.URL()+`"`) {
+	if _, body := g.call(guard.MetadataPath, ""); !strings.Contains(body, `"`+a.URL()+`"`) {
 		t.Errorf("document %s", body)
 	}
 	if _, metrics := g.admin(http.MethodGet, "/metrics"); !strings.Contains(metrics, `caddy_oauth_issuer_keys_age_seconds{issuer="`+a.URL()) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/guard"
 )
 
 func TestHandlersNeedTheApp(t *testing.T) {
@@ -210,7 +210,7 @@ func TestMetadataDocumentIsThereForTheWholeSite(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			g := startGateway(t, gatewayOptions{API: tt.site})
-			resp, body := g.call(handler.ResourceMetadataPath, "")
+			resp, body := g.call(guard.MetadataPath, "")
 			var document struct {
 				Resource string   `json:"resource"`
 				Servers  []string `json:"authorization_servers"`
@@ -236,7 +236,7 @@ func TestMetadataRouteIsNoWayAround(t *testing.T) {
 			audience https://api.example.com
 		}
 		reverse_proxy UPSTREAM`})
-	for _, path := range []string{"/x", handler.ResourceMetadataPath + "/x", handler.ResourceMetadataPath} {
+	for _, path := range []string{"/x", guard.MetadataPath + "/x", guard.MetadataPath} {
 		g.call(path, "")
 	}
 	if seen := g.upstream.take(); len(seen) != 0 {

@@ -1,7 +1,7 @@
 // Package handler speaks HTTP for the OAuth core: it turns requests into calls
-// of package tokens and their outcomes into answers. Server is the
-// authorization server; Guard is the bearer token check in front of an API. It
-// knows no Caddy, so that both can be served and tested with net/http alone.
+// of package tokens and their outcomes into answers. Server is the authorization
+// server; the check of tokens in front of an API is package guard. Both know no
+// Caddy, so that they can be served and tested with net/http alone.
 package handler
 
 import (

@@ -1,4 +1,4 @@
-package handler
+package guard
 
 import (
 	"fmt"
@@ -12,19 +12,19 @@ import (
 func TestStepUp(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	login := func(ago time.Duration) string { return fmt.Sprintf(`"auth_time":%d`, now.Add(-ago).Unix()) }
-	strong := func(c *GuardConfig) { c.StepUp.ACR = []string{"phr", "urn:mfa"} }
-	recent := func(c *GuardConfig) { c.StepUp.MaxAge = 5 * time.Minute }
-	both := func(c *GuardConfig) { strong(c); recent(c) }
+	strong := func(c *Config) { c.StepUp.ACR = []string{"phr", "urn:mfa"} }
+	recent := func(c *Config) { c.StepUp.MaxAge = 5 * time.Minute }
+	both := func(c *Config) { strong(c); recent(c) }
 	const (
 		wantsACR = `, acr_values="phr urn:mfa"`
 		wantsAge = `, max_age="300"`
 	)
 	for _, tc := range []struct {
 		name, claims string
-		change       func(*GuardConfig)
+		change       func(*Config)
 		want         string // parameters of the challenge
 	}{
-		{"no rule", "{}", func(*GuardConfig) {}, ""},
+		{"no rule", "{}", func(*Config) {}, ""},
 		{"strong", `{"acr":"urn:mfa"}`, strong, ""},
 		{"weak", `{"acr":"pwd"}`, strong, wantsACR},
 		{"no acr", `{}`, strong, wantsACR},
@@ -37,7 +37,7 @@ func TestStepUp(t *testing.T) {
 		{"strong and recent", `{"acr":"phr",` + login(0) + "}", both, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			g := newTestGuard(t, checker{"token": claimsOf(t, tc.claims)}, func(c *GuardConfig) { c.StepUp.Clock = func() time.Time { return now } }, tc.change)
+			g := newTestGuard(t, checker{"token": claimsOf(t, tc.claims)}, func(c *Config) { c.StepUp.Clock = func() time.Time { return now } }, tc.change)
 			res, seen := guarded(t, g, request(t, http.MethodGet, "/", "Authorization", "Bearer token"), nil)
 			if tc.want == "" {
 				if res.StatusCode != http.StatusOK {
@@ -56,7 +56,7 @@ func TestStepUp(t *testing.T) {
 
 // A token that lacks a scope is told so first: a stronger login would not fix that.
 func TestStepUpIsLast(t *testing.T) {
-	g := newTestGuard(t, nil, func(c *GuardConfig) { c.StepUp.ACR, c.Scopes = []string{"phr"}, []string{"admin"} })
+	g := newTestGuard(t, nil, func(c *Config) { c.StepUp.ACR, c.Scopes = []string{"phr"}, []string{"admin"} })
 	res, _ := guarded(t, g, request(t, http.MethodGet, "/", "Authorization", "Bearer good"), nil)
 	if got := res.Header.Get("WWW-Authenticate"); res.StatusCode != http.StatusForbidden || !strings.Contains(got, "insufficient_scope") {
 		t.Errorf("%d %s", res.StatusCode, got)

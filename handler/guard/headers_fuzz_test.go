@@ -1,4 +1,4 @@
-package handler
+package guard
 
 import (
 	"encoding/json"
@@ -23,12 +23,12 @@ func FuzzClaimsToHeaders(f *testing.F) {
 		if !json.Valid([]byte(value)) {
 			return
 		}
-		claims, err := tokens.ParseClaims([]byte(`{"iss":"`+gIssuer+`","sub":"local|bob","aud":"`+gAPI+`","client_id":"spa","scope":"a",`+
+		claims, err := tokens.ParseClaims([]byte(`{"iss":"`+testIssuer+`","sub":"local|bob","aud":"`+testAPI+`","client_id":"spa","scope":"a",`+
 			`"jti":"AAAAAAAAAAAAAAAAAAAAAA","exp":4000000000,"iat":1,"org":`+value+`}`), nil)
 		if err != nil {
 			return
 		}
-		g := newTestGuard(t, nil, func(c *GuardConfig) {
+		g := newTestGuard(t, nil, func(c *Config) {
 			c.Headers = []identity.Mapping{{Header: "X-User", Claim: "sub"}, {Header: "X-Org", Claim: "org"}}
 		})
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)

@@ -1,4 +1,4 @@
-package handler
+package guard
 
 import (
 	"net/http"
@@ -13,27 +13,27 @@ func TestG9CookiesOfAllowedOrigins(t *testing.T) {
 	const allow = "Access-Control-Allow-Credentials"
 	for _, tt := range []struct {
 		name, method, origin string
-		change               func(*GuardConfig)
+		change               func(*Config)
 		headers              []string
 		upstream             string // what it says of credentials
 		status               int
 		want                 string // of the answer
 	}{
-		{"preflight", "OPTIONS", gOrigin, nil, []string{"Access-Control-Request-Method", "POST"}, "", 204, "true"},
+		{"preflight", "OPTIONS", appOrigin, nil, []string{"Access-Control-Request-Method", "POST"}, "", 204, "true"},
 		{"preflight of a stranger", "OPTIONS", "https://evil.example", nil, []string{"Access-Control-Request-Method", "POST"}, "", 204, ""},
-		{"good", "GET", gOrigin, nil, []string{"Cookie", "tok=good"}, "", 200, "true"},
-		{"good, POST", "POST", gOrigin, nil, []string{"Cookie", "tok=good"}, "", 200, "true"},
-		{"refused", "GET", gOrigin, nil, []string{"Cookie", "tok=bad"}, "", 401, "true"},
-		{"no cookie", "GET", gOrigin, nil, nil, "", 401, "true"},
+		{"good", "GET", appOrigin, nil, []string{"Cookie", "tok=good"}, "", 200, "true"},
+		{"good, POST", "POST", appOrigin, nil, []string{"Cookie", "tok=good"}, "", 200, "true"},
+		{"refused", "GET", appOrigin, nil, []string{"Cookie", "tok=bad"}, "", 401, "true"},
+		{"no cookie", "GET", appOrigin, nil, nil, "", 401, "true"},
 		{"upstream says so to everybody", "GET", "https://evil.example", nil, []string{"Cookie", "tok=good"}, "true", 200, ""},
 		{"upstream says so, opaque origin", "GET", "null", nil, []string{"Cookie", "tok=good"}, "true", 200, ""},
 		{"forged", "POST", "https://evil.example", nil, []string{"Cookie", "tok=good"}, "true", 401, ""},
-		{"no cookie is configured", "GET", gOrigin, func(c *GuardConfig) { c.Cookie = "" }, []string{"Authorization", "Bearer good"}, "", 200, ""},
-		{"CORS is the upstream's", "GET", gOrigin, func(c *GuardConfig) { c.CORS = false }, []string{"Cookie", "tok=good"}, "true", 200, "true"},
-		{"CORS is the upstream's, which says nothing", "GET", gOrigin, func(c *GuardConfig) { c.CORS = false }, []string{"Cookie", "tok=good"}, "", 200, ""},
+		{"no cookie is configured", "GET", appOrigin, func(c *Config) { c.Cookie = "" }, []string{"Authorization", "Bearer good"}, "", 200, ""},
+		{"CORS is the upstream's", "GET", appOrigin, func(c *Config) { c.CORS = false }, []string{"Cookie", "tok=good"}, "true", 200, "true"},
+		{"CORS is the upstream's, which says nothing", "GET", appOrigin, func(c *Config) { c.CORS = false }, []string{"Cookie", "tok=good"}, "", 200, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			change := func(c *GuardConfig) {
+			change := func(c *Config) {
 				c.Cookie = "tok"
 				if tt.change != nil {
 					tt.change(c)
@@ -63,7 +63,7 @@ func TestG9CookiesOfAllowedOrigins(t *testing.T) {
 
 // G9: an answer that a cookie has opened is for nobody else.
 func TestG9CookieAnswersStayPrivate(t *testing.T) {
-	g := newTestGuard(t, nil, func(c *GuardConfig) { c.Cookie = "tok" })
+	g := newTestGuard(t, nil, func(c *Config) { c.Cookie = "tok" })
 	for _, tt := range []struct {
 		name     string
 		upstream []string // headers
@@ -89,7 +89,7 @@ func TestG9CookieAnswersStayPrivate(t *testing.T) {
 				if source == "Authorization" {
 					token = "Bearer good"
 				}
-				res, _ := guarded(t, g, request(t, http.MethodGet, "/", source, token, "Origin", gOrigin), func(w http.ResponseWriter, _ *http.Request) {
+				res, _ := guarded(t, g, request(t, http.MethodGet, "/", source, token, "Origin", appOrigin), func(w http.ResponseWriter, _ *http.Request) {
 					h := w.Header()
 					for i := 0; i < len(tt.upstream); i += 2 { // as net/http/httputil and static files do: they replace what is there
 						h.Del(tt.upstream[i])
@@ -123,7 +123,7 @@ func TestG9CookieAnswersStayPrivate(t *testing.T) {
 
 // G9: streams and connections that change hands go through the writer.
 func TestG9CookieAnswersStream(t *testing.T) {
-	g := newTestGuard(t, nil, func(c *GuardConfig) { c.Cookie = "tok" })
+	g := newTestGuard(t, nil, func(c *Config) { c.Cookie = "tok" })
 	next := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		res, err := g.Check(w, r)

@@ -1,4 +1,4 @@
-package handler
+package guard
 
 import (
 	"encoding/json"
@@ -10,9 +10,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// ResourceMetadataPath is where a Guard's metadata document is; for an
+// MetadataPath is where a Guard's metadata document is; for an
 // audience with a path, that path follows. See RFC 9728 §3.1.
-const ResourceMetadataPath = "/.well-known/oauth-protected-resource"
+const MetadataPath = "/.well-known/oauth-protected-resource"
 
 // resource is a protected resource as others see it.
 type resource struct {
@@ -31,8 +31,8 @@ type resourceDocument struct {
 	DPoPRequired         bool     `json:"dpop_bound_access_tokens_required,omitempty"`
 }
 
-func newResource(cfg GuardConfig) (resource, error) {
-	res := resource{path: ResourceMetadataPath, url: cfg.MetadataURL}
+func newResource(cfg Config) (resource, error) {
+	res := resource{path: MetadataPath, url: cfg.MetadataURL}
 	if origin := tokens.OriginOf(cfg.Audience[0]); origin != "" {
 		u, err := url.Parse(cfg.Audience[0])
 		if err != nil {

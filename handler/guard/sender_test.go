@@ -1,4 +1,4 @@
-package handler
+package guard
 
 import (
 	"errors"
@@ -21,7 +21,7 @@ type boundBench struct {
 	guard      *Guard
 }
 
-func newBoundBench(t testing.TB, change ...func(*GuardConfig)) *boundBench {
+func newBoundBench(t testing.TB, change ...func(*Config)) *boundBench {
 	t.Helper()
 	key := dpoptest.New(t, time.Now)
 	b := &boundBench{key: key, thief: dpoptest.New(t, time.Now)}
@@ -31,13 +31,13 @@ func newBoundBench(t testing.TB, change ...func(*GuardConfig)) *boundBench {
 		"mtls":     claimsOf(t, `{"cnf":{`+x5t+`}}`),
 		"both":     claimsOf(t, `{"cnf":{`+jkt+`,`+x5t+`}}`),
 		"noscopes": claimsOf(t, `{"scope":"","cnf":{`+jkt+`}}`),
-	}, append([]func(*GuardConfig){func(c *GuardConfig) { c.Proofs, c.Scopes = tokens.NewProofs(nil), []string{"orders:read"} }}, change...)...)
+	}, append([]func(*Config){func(c *Config) { c.Proofs, c.Scopes = tokens.NewProofs(nil), []string{"orders:read"} }}, change...)...)
 	return b
 }
 
 // request is one for the orders, with a proof for a token where there is one.
 func (b *boundBench) request(t *testing.T, scheme, token string, proofs ...string) *http.Request {
-	r := request(t, http.MethodGet, gOrders+"?page=2", "Authorization", scheme+" "+token)
+	r := request(t, http.MethodGet, ordersURL+"?page=2", "Authorization", scheme+" "+token)
 	r.Header[wire.ProofHeader] = proofs
 	if len(proofs) == 0 {
 		delete(r.Header, wire.ProofHeader)
@@ -47,7 +47,7 @@ func (b *boundBench) request(t *testing.T, scheme, token string, proofs ...strin
 
 func TestGuardDPoP(t *testing.T) {
 	b := newBoundBench(t)
-	good := func(token string) string { return b.key.Proof("GET", gOrders, token) }
+	good := func(token string) string { return b.key.Proof("GET", ordersURL, token) }
 	used := good("bound")
 	mine := func(r *http.Request) *http.Request { return wiretest.WithCertificate(r, "mine") }
 	none := func(r *http.Request) *http.Request { r.TLS = nil; return r }
@@ -65,13 +65,13 @@ func TestGuardDPoP(t *testing.T) {
 		{"JWT-54 empty proof", b.request(t, "DPoP", "bound", ""), 401, `DPoP error="invalid_dpop_proof"`},
 		{"JWT-54 reused jti", b.request(t, "DPoP", "bound", used), 401, `DPoP error="invalid_dpop_proof"`},
 		{"JWT-54 two headers", b.request(t, "DPoP", "bound", good("bound"), good("bound")), 401, `DPoP error="invalid_dpop_proof"`},
-		{"JWT-54 wrong htm", b.request(t, "DPoP", "bound", b.key.Proof("POST", gOrders, "bound")), 401, `DPoP error="invalid_dpop_proof"`},
-		{"JWT-54 wrong htu", b.request(t, "DPoP", "bound", b.key.Proof("GET", gOrders+"/1", "bound")), 401, `DPoP error="invalid_dpop_proof"`},
-		{"P1 htu with query", b.request(t, "DPoP", "bound", b.key.Proof("GET", gOrders+"?page=2", "bound")), 200, ""},
-		{"P1 htu with fragment", b.request(t, "DPoP", "bound", b.key.Proof("GET", gOrders+"#top", "bound")), 200, ""},
+		{"JWT-54 wrong htm", b.request(t, "DPoP", "bound", b.key.Proof("POST", ordersURL, "bound")), 401, `DPoP error="invalid_dpop_proof"`},
+		{"JWT-54 wrong htu", b.request(t, "DPoP", "bound", b.key.Proof("GET", ordersURL+"/1", "bound")), 401, `DPoP error="invalid_dpop_proof"`},
+		{"P1 htu with query", b.request(t, "DPoP", "bound", b.key.Proof("GET", ordersURL+"?page=2", "bound")), 200, ""},
+		{"P1 htu with fragment", b.request(t, "DPoP", "bound", b.key.Proof("GET", ordersURL+"#top", "bound")), 200, ""},
 		{"JWT-54 wrong ath", b.request(t, "DPoP", "bound", good("good")), 401, `DPoP error="invalid_dpop_proof"`},
 		{"JWT-54 without ath", b.request(t, "DPoP", "bound", good("")), 401, `DPoP error="invalid_dpop_proof"`},
-		{"another's key", b.request(t, "DPoP", "bound", b.thief.Proof("GET", gOrders, "bound")), 401, `DPoP error="invalid_token"`},
+		{"another's key", b.request(t, "DPoP", "bound", b.thief.Proof("GET", ordersURL, "bound")), 401, `DPoP error="invalid_token"`},
 		{"too little scope", b.request(t, "DPoP", "noscopes", good("noscopes")), 403, `DPoP error="insufficient_scope"`},
 		{"not bound, as DPoP", b.request(t, "DPoP", "good", good("good")), 401, `DPoP error="invalid_token"`},
 		{"not bound", b.request(t, "Bearer", "good"), 200, ""},
@@ -114,7 +114,7 @@ func TestHardeningCLI17(t *testing.T) {
 
 // Challenges name every scheme that would do, and the error stands by the one that was used.
 func TestGuardChallengesOfBothSchemes(t *testing.T) {
-	both, required := newBoundBench(t), newBoundBench(t, func(c *GuardConfig) { c.DPoPRequired = true })
+	both, required := newBoundBench(t), newBoundBench(t, func(c *Config) { c.DPoPRequired = true })
 	algs := `algs="ES256 EdDSA Ed25519 ES384 ES512 PS256 PS384 PS512 RS256 RS384 RS512"`
 	bad := `error="invalid_token", error_description="The access token is invalid."`
 	for _, tc := range []struct {
@@ -155,11 +155,11 @@ func TestGuardChallengesOfBothSchemes(t *testing.T) {
 
 // What a client sent its request to is for the configuration to know.
 func TestGuardRequestURLs(t *testing.T) {
-	b := newBoundBench(t, func(c *GuardConfig) {
+	b := newBoundBench(t, func(c *Config) {
 		c.RequestURLs = func(r *http.Request) []string { return []string{"https://outside.example.com" + r.URL.EscapedPath()} }
 		c.StripToken = true
 	})
-	r := b.request(t, "DPoP", "bound", b.key.Proof("GET", gOrders, "bound"))
+	r := b.request(t, "DPoP", "bound", b.key.Proof("GET", ordersURL, "bound"))
 	if res, _ := guarded(t, b.guard, r, nil); res.StatusCode != 401 {
 		t.Errorf("the URL inside: %d", res.StatusCode)
 	}
@@ -177,7 +177,7 @@ func TestGuardRequestURLs(t *testing.T) {
 // it; in another request, or beside another token, the proof is a replay.
 func TestGuardsOfOneRequest(t *testing.T) {
 	shared := make(map[*http.Request]*Passage)
-	b := newBoundBench(t, func(c *GuardConfig) {
+	b := newBoundBench(t, func(c *Config) {
 		c.Passage = func(r *http.Request) *Passage {
 			if shared[r] == nil {
 				shared[r] = new(Passage)
@@ -185,7 +185,7 @@ func TestGuardsOfOneRequest(t *testing.T) {
 			return shared[r]
 		}
 	})
-	proof := b.key.Proof("GET", gOrders, "bound")
+	proof := b.key.Proof("GET", ordersURL, "bound")
 	first, second := b.request(t, "DPoP", "bound", proof), b.request(t, "DPoP", "bound", proof)
 	for range 3 {
 		if res, _ := guarded(t, b.guard, first, nil); res.StatusCode != 200 {
@@ -199,7 +199,7 @@ func TestGuardsOfOneRequest(t *testing.T) {
 		}
 	}
 	first.Header.Set("Authorization", "DPoP bound")
-	first.Header[wire.ProofHeader] = []string{b.thief.Proof("GET", gOrders, "bound")}
+	first.Header[wire.ProofHeader] = []string{b.thief.Proof("GET", ordersURL, "bound")}
 	if res, _ := guarded(t, b.guard, first, nil); res.StatusCode != 401 {
 		t.Errorf("another key: %d", res.StatusCode)
 	}
@@ -215,9 +215,9 @@ func (nonces) CheckProof(tokens.ProofRequest) (tokens.Thumbprint, error) {
 }
 
 func TestGuardNonce(t *testing.T) {
-	b := newBoundBench(t, func(c *GuardConfig) { c.Proofs = nonces{} })
-	r := b.request(t, "DPoP", "bound", b.key.Proof("GET", gOrders, "bound"))
-	r.Header.Set("Origin", gOrigin)
+	b := newBoundBench(t, func(c *Config) { c.Proofs = nonces{} })
+	r := b.request(t, "DPoP", "bound", b.key.Proof("GET", ordersURL, "bound"))
+	r.Header.Set("Origin", appOrigin)
 	res, _ := guarded(t, b.guard, r, nil)
 	if res.StatusCode != 401 || !strings.HasPrefix(res.Header.Get("WWW-Authenticate"), `DPoP error="use_dpop_nonce"`) || res.Header.Get("DPoP-Nonce") != "n1" {
 		t.Errorf("%d %v", res.StatusCode, res.Header)
@@ -228,12 +228,12 @@ func TestGuardNonce(t *testing.T) {
 }
 
 func TestNewGuardNeedsProofs(t *testing.T) {
-	_, err := NewGuard(GuardConfig{Access: checker{}, Audience: []string{"a"}, IssuerURL: gIssuer, DPoPRequired: true})
+	_, err := New(Config{Access: checker{}, Audience: []string{"a"}, IssuerURL: testIssuer, DPoPRequired: true})
 	if err == nil {
 		t.Error("no error")
 	}
 	refusal := new(Refusal)
-	g := newTestGuard(t, checker{"bound": claimsOf(t, `{"cnf":{"jkt":"`+gKey+`"}}`)})
+	g := newTestGuard(t, checker{"bound": claimsOf(t, `{"cnf":{"jkt":"`+somebodysKey+`"}}`)})
 	_, err = g.Authenticate(httptest.NewRecorder(), request(t, http.MethodGet, "/", "Authorization", "DPoP bound"))
 	if !errors.As(err, &refusal) || refusal.Status != 401 {
 		t.Errorf("without Proofs: %v", err)
@@ -244,9 +244,9 @@ func BenchmarkGuardDPoP(b *testing.B) {
 	bench := newBoundBench(b)
 	requests := make([]*http.Request, 10_000)
 	for i := range requests {
-		requests[i] = httptest.NewRequestWithContext(b.Context(), http.MethodGet, gOrders, nil)
+		requests[i] = httptest.NewRequestWithContext(b.Context(), http.MethodGet, ordersURL, nil)
 		requests[i].Header["Authorization"] = []string{"DPoP bound"}
-		requests[i].Header[wire.ProofHeader] = []string{bench.key.Proof("GET", gOrders, "bound")}
+		requests[i].Header[wire.ProofHeader] = []string{bench.key.Proof("GET", ordersURL, "bound")}
 	}
 	w := httptest.NewRecorder()
 	b.ReportAllocs()

@@ -1,4 +1,4 @@
-package handler
+package guard
 
 import (
 	"net/http"
@@ -9,7 +9,7 @@ import (
 )
 
 func TestHardeningHDR01To07(t *testing.T) {
-	g := newTestGuard(t, nil, mapping("X-Auth-Subject", "sub", "X-Auth-Email", "email"), func(c *GuardConfig) { c.Optional = true })
+	g := newTestGuard(t, nil, mapping("X-Auth-Subject", "sub", "X-Auth-Email", "email"), func(c *Config) { c.Optional = true })
 	forged := []string{
 		"X-Auth-Subject", "admin", "X-Auth-Subject", "root", "X.Auth.Subject", "admin", "X_Auth_Subject", "admin",
 		"x-auth_subject", "admin", "X-Auth-Email", "admin@x", "x_auth.email", "admin@x", "X-Auth-Subject2", "stays",
@@ -104,7 +104,7 @@ func TestScopeAndAudienceInHeaders(t *testing.T) {
 }
 
 func TestTokenInCookie(t *testing.T) {
-	g := newTestGuard(t, nil, func(c *GuardConfig) { c.Cookie = "tok"; c.StripToken = true })
+	g := newTestGuard(t, nil, func(c *Config) { c.Cookie = "tok"; c.StripToken = true })
 	for _, tc := range []struct {
 		name, method string
 		headers      []string
@@ -125,7 +125,7 @@ func TestTokenInCookie(t *testing.T) {
 		{"WebSocket of another site", "GET", []string{"Cookie", "tok=good", "Upgrade", "websocket", "Origin", "https://evil.example"}, 401, ""},
 		{"WebSocket of a program", "GET", []string{"Cookie", "tok=good", "Upgrade", "websocket"}, 401, ""},
 		{"WebSocket of this origin", "GET", []string{"Cookie", "tok=good", "Upgrade", "websocket", "Origin", "http://example.com"}, 200, ""},
-		{"post from a registered origin", "POST", []string{"Cookie", "tok=good", "Sec-Fetch-Site", "cross-site", "Origin", gOrigin}, 200, ""},
+		{"post from a registered origin", "POST", []string{"Cookie", "tok=good", "Sec-Fetch-Site", "cross-site", "Origin", appOrigin}, 200, ""},
 		{"forged post", "POST", []string{"Cookie", "tok=good", "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"}, 401, ""},
 		{"forged post without an origin", "POST", []string{"Cookie", "tok=good", "Sec-Fetch-Site", "cross-site"}, 401, ""},
 		{"forged post of an old browser", "POST", []string{"Cookie", "tok=good", "Origin", "https://evil.example"}, 401, ""},
@@ -147,7 +147,7 @@ func TestTokenInCookie(t *testing.T) {
 func TestHardeningHDR25(t *testing.T) {
 	cookies := []string{"Cookie", "a=b; __Host-gatehouse_session=secret; gatehouse_browser=x", "Cookie", "gatehouse_session=secret"}
 	for _, strip := range []bool{true, false} {
-		g := newTestGuard(t, nil, func(c *GuardConfig) { c.StripToken = strip })
+		g := newTestGuard(t, nil, func(c *Config) { c.StripToken = strip })
 		r := request(t, http.MethodGet, "/?a=b&q=access_token", append(cookies, "Authorization", "Bearer good")...)
 		_, seen := guarded(t, g, r, nil)
 		if got := seen.Header.Get("Authorization"); (got == "") != strip {
@@ -161,7 +161,7 @@ func TestHardeningHDR25(t *testing.T) {
 		}
 	}
 	// Whatever was used, and where nothing was.
-	g := newTestGuard(t, nil, func(c *GuardConfig) { c.StripToken, c.Optional, c.Cookie = true, true, "tok" })
+	g := newTestGuard(t, nil, func(c *Config) { c.StripToken, c.Optional, c.Cookie = true, true, "tok" })
 	for name, tc := range map[string]struct {
 		target  string
 		headers []string

@@ -1,4 +1,4 @@
-package handler
+package guard
 
 import (
 	"crypto/sha256"

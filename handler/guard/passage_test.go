@@ -1,4 +1,4 @@
-package handler
+package guard
 
 import (
 	"fmt"
@@ -20,7 +20,7 @@ const headerSigns = "!#$%&'*+.^_`|~"
 // HDR-05, G2: `X~User~Id` reached a CGI upstream as HTTP_X_USER_ID. Every sign is
 // like any other, in headers, trailers and Connection, with a token and without.
 func TestG2HeaderSpellings(t *testing.T) {
-	g := newTestGuard(t, nil, mapping("X-User-Id", "sub"), func(c *GuardConfig) { c.Optional = true })
+	g := newTestGuard(t, nil, mapping("X-User-Id", "sub"), func(c *Config) { c.Optional = true })
 	other := "X~Other" // which net/http leaves as it is
 	spellings := []string{"x-user-id", "X_User-Id", "x~USER-iD", "X-User!Id"}
 	for _, sign := range headerSigns {
@@ -105,7 +105,7 @@ func (b *lateTrailers) Read(p []byte) (int, error) {
 
 // HDR-18 and G2: a preflight is none when an upstream may read another method in it.
 func TestG2PreflightsThatAreOthers(t *testing.T) {
-	g := newTestGuard(t, nil, func(c *GuardConfig) { c.CORS = false })
+	g := newTestGuard(t, nil, func(c *Config) { c.CORS = false })
 	for _, name := range []string{"X-Http-Method-Override", "X_HTTP_METHOD_OVERRIDE", "X~Http~Method", "X.Method.Override", "dpop", "Upgrade"} {
 		r := request(t, http.MethodOptions, "/", "Origin", "https://any.example", "Access-Control-Request-Method", "GET", name, "DELETE")
 		if res, seen := guarded(t, g, r, nil); seen != nil || res.StatusCode != http.StatusUnauthorized {
@@ -118,10 +118,10 @@ func TestG2PreflightsThatAreOthers(t *testing.T) {
 // a token itself. What the client has sent is gone after the first.
 func TestG16GuardsOfOneRequest(t *testing.T) {
 	known := checker{"good": claimsOf(t, `{"email":"bob@example.com"}`)}
-	make1 := func(p *Passage, change ...func(*GuardConfig)) *Guard {
-		return newTestGuard(t, known, append(change, func(c *GuardConfig) { c.Passage = func(*http.Request) *Passage { return p } })...)
+	make1 := func(p *Passage, change ...func(*Config)) *Guard {
+		return newTestGuard(t, known, append(change, func(c *Config) { c.Passage = func(*http.Request) *Passage { return p } })...)
 	}
-	optional := func(c *GuardConfig) { c.Optional = true }
+	optional := func(c *Config) { c.Optional = true }
 	check := func(g *Guard, r *http.Request) {
 		t.Helper()
 		if _, err := g.Check(httptest.NewRecorder(), r); err != nil {

@@ -1,4 +1,6 @@
-package handler
+// Package guard checks the access token of every request to an API: the resource
+// server of RFC 6750, with the metadata of RFC 9728.
+package guard
 
 import (
 	"context"
@@ -15,7 +17,7 @@ import (
 // Guard checks the access token of every request to a protected resource.
 // Safe for concurrent use.
 type Guard struct {
-	cfg      GuardConfig
+	cfg      Config
 	headers  identity.Headers
 	anySub   bool   // no rule on `iss` says whose `sub` another rule means
 	scope    string // that a token needs, for challenges
@@ -23,8 +25,8 @@ type Guard struct {
 	resource resource
 }
 
-// NewGuard makes a Guard. Errors name the setting and the fix. It does no I/O.
-func NewGuard(cfg GuardConfig) (*Guard, error) {
+// New makes a Guard. Errors name the setting and the fix. It does no I/O.
+func New(cfg Config) (*Guard, error) {
 	switch {
 	case cfg.Access == nil || cfg.IssuerURL == "":
 		return nil, errors.New("making guard: Access and IssuerURL are required")

@@ -1,4 +1,4 @@
-package handler
+package guard
 
 import (
 	"context"
@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	gIssuer = "https://auth.example.com/"
-	gAPI    = "https://api.example.com"
-	gOrigin = "https://app.example.com"
-	gOrders = "https://api.example.com/orders"
-	// gKey is the thumbprint of RFC 9449 §6.1, whose key nobody here has.
-	gKey = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+	testIssuer = "https://auth.example.com/"
+	testAPI    = "https://api.example.com"
+	appOrigin  = "https://app.example.com"
+	ordersURL  = "https://api.example.com/orders"
+	// somebodysKey is the thumbprint of RFC 9449 §6.1, whose key nobody here has.
+	somebodysKey = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
 )
 
 // checker accepts the tokens that it knows.
@@ -41,7 +41,7 @@ func (c checker) CheckAccess(_ context.Context, token string) (*tokens.Claims, e
 func claimsOf(t testing.TB, extra string) *tokens.Claims {
 	t.Helper()
 	payload := map[string]any{
-		"iss": gIssuer, "sub": "local|bob", "aud": []string{gAPI}, "client_id": "spa", "scope": "orders:read profile",
+		"iss": testIssuer, "sub": "local|bob", "aud": []string{testAPI}, "client_id": "spa", "scope": "orders:read profile",
 		"jti": "AAAAAAAAAAAAAAAAAAAAAA", "exp": 4e9, "iat": 1,
 	}
 	if extra != "" {
@@ -60,7 +60,7 @@ func claimsOf(t testing.TB, extra string) *tokens.Claims {
 	return c
 }
 
-func newTestGuard(t testing.TB, known checker, change ...func(*GuardConfig)) *Guard {
+func newTestGuard(t testing.TB, known checker, change ...func(*Config)) *Guard {
 	t.Helper()
 	if known == nil {
 		known = make(checker)
@@ -68,14 +68,14 @@ func newTestGuard(t testing.TB, known checker, change ...func(*GuardConfig)) *Gu
 	if known["good"] == nil {
 		known["good"] = claimsOf(t, "")
 	}
-	cfg := GuardConfig{
-		Access: known, Audience: []string{gAPI}, IssuerURL: gIssuer,
-		CORS: true, Origins: func(o string) bool { return o == gOrigin },
+	cfg := Config{
+		Access: known, Audience: []string{testAPI}, IssuerURL: testIssuer,
+		CORS: true, Origins: func(o string) bool { return o == appOrigin },
 	}
 	for _, c := range change {
 		c(&cfg)
 	}
-	g, err := NewGuard(cfg)
+	g, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,20 +118,20 @@ const metadataParameter = `, resource_metadata="https://api.example.com/.well-kn
 func TestGuardRules(t *testing.T) {
 	for _, tc := range []struct {
 		name, claims string
-		change       func(*GuardConfig)
+		change       func(*Config)
 		status       int
 	}{
-		{"no rules", ``, func(*GuardConfig) {}, 200},
-		{"audience of another API", `{"aud":"https://other.example.com"}`, func(*GuardConfig) {}, 401},
-		{"audience that begins so", `{"aud":"https://api.example.com.evil.com"}`, func(*GuardConfig) {}, 401},
-		{"one of the audiences", `{"aud":["x","https://api.example.com"]}`, func(*GuardConfig) {}, 200},
-		{"all scopes", ``, func(c *GuardConfig) { c.Scopes = []string{"orders:read", "profile"} }, 200},
-		{"a scope lacks", ``, func(c *GuardConfig) { c.Scopes = []string{"orders:read", "orders:write"} }, 403},
-		{"scope that begins so", `{"scope":"orders:read2"}`, func(c *GuardConfig) { c.Scopes = []string{"orders:read"} }, 403},
-		{"scope of another case", `{"scope":"ORDERS:READ"}`, func(c *GuardConfig) { c.Scopes = []string{"orders:read"} }, 403},
-		{"scopes joined by a tab", `{"scope":"orders:read\torders:write"}`, func(c *GuardConfig) { c.Scopes = []string{"orders:read"} }, 403},
-		{"one of the scopes", ``, func(c *GuardConfig) { c.ScopeAny = []string{"x", "profile"} }, 200},
-		{"none of the scopes", ``, func(c *GuardConfig) { c.ScopeAny = []string{"x", "y"} }, 403},
+		{"no rules", ``, func(*Config) {}, 200},
+		{"audience of another API", `{"aud":"https://other.example.com"}`, func(*Config) {}, 401},
+		{"audience that begins so", `{"aud":"https://api.example.com.evil.com"}`, func(*Config) {}, 401},
+		{"one of the audiences", `{"aud":["x","https://api.example.com"]}`, func(*Config) {}, 200},
+		{"all scopes", ``, func(c *Config) { c.Scopes = []string{"orders:read", "profile"} }, 200},
+		{"a scope lacks", ``, func(c *Config) { c.Scopes = []string{"orders:read", "orders:write"} }, 403},
+		{"scope that begins so", `{"scope":"orders:read2"}`, func(c *Config) { c.Scopes = []string{"orders:read"} }, 403},
+		{"scope of another case", `{"scope":"ORDERS:READ"}`, func(c *Config) { c.Scopes = []string{"orders:read"} }, 403},
+		{"scopes joined by a tab", `{"scope":"orders:read\torders:write"}`, func(c *Config) { c.Scopes = []string{"orders:read"} }, 403},
+		{"one of the scopes", ``, func(c *Config) { c.ScopeAny = []string{"x", "profile"} }, 200},
+		{"none of the scopes", ``, func(c *Config) { c.ScopeAny = []string{"x", "y"} }, 403},
 		{"claim", `{"org":"acme"}`, rule("org", "acme"), 200},
 		{"claim, one of", `{"org":"acme"}`, rule("org", "x", "acme"), 200},
 		{"claim in a list", `{"org":["x","acme"]}`, rule("org", "acme"), 200},
@@ -167,18 +167,18 @@ func TestGuardRules(t *testing.T) {
 func TestChallengeNamesTheScope(t *testing.T) {
 	for _, tc := range []struct {
 		name, auth string
-		change     func(*GuardConfig)
+		change     func(*Config)
 		want       string
 	}{
-		{"no token", "", func(c *GuardConfig) { c.Scopes = []string{"orders:read", "orders:write"} }, `, scope="orders:read orders:write"` + metadataParameter},
-		{"one of", "", func(c *GuardConfig) { c.ScopeAny = []string{"a", "b"} }, `, scope="a"` + metadataParameter},
-		{"no scope", "", func(*GuardConfig) {}, metadataParameter},
+		{"no token", "", func(c *Config) { c.Scopes = []string{"orders:read", "orders:write"} }, `, scope="orders:read orders:write"` + metadataParameter},
+		{"one of", "", func(c *Config) { c.ScopeAny = []string{"a", "b"} }, `, scope="a"` + metadataParameter},
+		{"no scope", "", func(*Config) {}, metadataParameter},
 		{
-			"bad token", "Bearer bad", func(c *GuardConfig) { c.Scopes = []string{"orders:read"} },
+			"bad token", "Bearer bad", func(c *Config) { c.Scopes = []string{"orders:read"} },
 			`, error="invalid_token", error_description="The access token is invalid.", scope="orders:read"` + metadataParameter,
 		},
 		{
-			"too little", "Bearer good", func(c *GuardConfig) { c.Scopes = []string{"orders:write"} },
+			"too little", "Bearer good", func(c *Config) { c.Scopes = []string{"orders:write"} },
 			`, error="insufficient_scope", error_description="The access token lacks a scope that this request needs.", scope="orders:write"` + metadataParameter,
 		},
 	} {
@@ -193,12 +193,12 @@ func TestChallengeNamesTheScope(t *testing.T) {
 	}
 }
 
-func rule(claim string, values ...string) func(*GuardConfig) {
-	return func(c *GuardConfig) { c.Claims = []ClaimRule{{Claim: claim, Values: values}} }
+func rule(claim string, values ...string) func(*Config) {
+	return func(c *Config) { c.Claims = []ClaimRule{{Claim: claim, Values: values}} }
 }
 
-func mapping(pairs ...string) func(*GuardConfig) {
-	return func(c *GuardConfig) {
+func mapping(pairs ...string) func(*Config) {
+	return func(c *Config) {
 		for i := 0; i < len(pairs); i += 2 {
 			c.Headers = append(c.Headers, identity.Mapping{Header: pairs[i], Claim: pairs[i+1]})
 		}
@@ -208,7 +208,7 @@ func mapping(pairs ...string) func(*GuardConfig) {
 // An absent token is forgiven, and nothing else: neither a bad one, nor one that
 // cannot be told, nor one that another site may have made the browser send.
 func TestOptional(t *testing.T) {
-	g := newTestGuard(t, nil, func(c *GuardConfig) { c.Optional, c.Cookie = true, "tok" })
+	g := newTestGuard(t, nil, func(c *Config) { c.Optional, c.Cookie = true, "tok" })
 	for _, tc := range []struct {
 		name, method string
 		headers      []string
@@ -248,33 +248,33 @@ func TestOptional(t *testing.T) {
 func TestResourceMetadata(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
-		change   func(*GuardConfig)
+		change   func(*Config)
 		path     string
 		resource string
 		url      string
 	}{
-		{"origin", func(*GuardConfig) {}, "/.well-known/oauth-protected-resource", gAPI, "https://api.example.com/.well-known/oauth-protected-resource"},
+		{"origin", func(*Config) {}, "/.well-known/oauth-protected-resource", testAPI, "https://api.example.com/.well-known/oauth-protected-resource"},
 		{
-			"path", func(c *GuardConfig) { c.Audience = []string{"https://api.example.com/v1/"} },
+			"path", func(c *Config) { c.Audience = []string{"https://api.example.com/v1/"} },
 			"/.well-known/oauth-protected-resource/v1", "https://api.example.com/v1/", "https://api.example.com/.well-known/oauth-protected-resource/v1",
 		},
 		{
-			"no URL", func(c *GuardConfig) { c.Audience = []string{"urn:orders"} },
+			"no URL", func(c *Config) { c.Audience = []string{"urn:orders"} },
 			"/.well-known/oauth-protected-resource", "urn:orders", "http://example.com/.well-known/oauth-protected-resource",
 		},
 		{
-			"elsewhere", func(c *GuardConfig) { c.MetadataURL = "https://meta.example.com/x" },
-			"/.well-known/oauth-protected-resource", gAPI, "https://meta.example.com/x",
+			"elsewhere", func(c *Config) { c.MetadataURL = "https://meta.example.com/x" },
+			"/.well-known/oauth-protected-resource", testAPI, "https://meta.example.com/x",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			g := newTestGuard(t, nil, tc.change, func(c *GuardConfig) { c.Scopes = []string{"orders:read"} })
+			g := newTestGuard(t, nil, tc.change, func(c *Config) { c.Scopes = []string{"orders:read"} })
 			res, seen := guarded(t, g, request(t, http.MethodGet, tc.path, "Origin", "https://any.example"), nil)
 			var doc map[string]any
 			if err := json.Unmarshal([]byte(res.Body), &doc); err != nil {
 				t.Fatalf("%d %q: %v", res.StatusCode, res.Body, err)
 			}
-			if seen != nil || doc["resource"] != tc.resource || fmt.Sprint(doc["authorization_servers"]) != "["+gIssuer+"]" || fmt.Sprint(doc["scopes_supported"]) != "[orders:read]" {
+			if seen != nil || doc["resource"] != tc.resource || fmt.Sprint(doc["authorization_servers"]) != "["+testIssuer+"]" || fmt.Sprint(doc["scopes_supported"]) != "[orders:read]" {
 				t.Errorf("document %v", doc)
 			}
 			if res.Header.Get("Access-Control-Allow-Origin") != "*" {
@@ -297,11 +297,11 @@ func TestResourceMetadata(t *testing.T) {
 }
 
 func TestNewGuardErrors(t *testing.T) {
-	good := GuardConfig{Access: checker{}, Audience: []string{"a"}, IssuerURL: gIssuer}
-	for name, change := range map[string]func(*GuardConfig){
-		"no audience":         func(c *GuardConfig) { c.Audience = nil },
-		"no checker":          func(c *GuardConfig) { c.Access = nil },
-		"CORS, no origins":    func(c *GuardConfig) { c.CORS = true },
+	good := Config{Access: checker{}, Audience: []string{"a"}, IssuerURL: testIssuer}
+	for name, change := range map[string]func(*Config){
+		"no audience":         func(c *Config) { c.Audience = nil },
+		"no checker":          func(c *Config) { c.Access = nil },
+		"CORS, no origins":    func(c *Config) { c.CORS = true },
 		"header is no name":   mapping("X Y", "sub"),
 		"no claim":            mapping("X-Y", ""),
 		"header twice":        mapping("X-Y", "sub", "x_y", "email"),
@@ -309,7 +309,7 @@ func TestNewGuardErrors(t *testing.T) {
 	} {
 		cfg := good
 		change(&cfg)
-		if _, err := NewGuard(cfg); err == nil {
+		if _, err := New(cfg); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -317,7 +317,7 @@ func TestNewGuardErrors(t *testing.T) {
 
 // The path of a repeated valid token must not allocate more than the guard must.
 func TestGuardAllocations(t *testing.T) {
-	g := newTestGuard(t, nil, mapping("X-User-Id", "sub"), func(c *GuardConfig) { c.Scopes = []string{"orders:read"}; c.CORS = false })
+	g := newTestGuard(t, nil, mapping("X-User-Id", "sub"), func(c *Config) { c.Scopes = []string{"orders:read"}; c.CORS = false })
 	r := request(t, http.MethodGet, "/x?a=b", "Authorization", "Bearer good", "User-Agent", "x", "Accept", "*/*")
 	w := httptest.NewRecorder()
 	n := testing.AllocsPerRun(1000, func() {
@@ -331,7 +331,7 @@ func TestGuardAllocations(t *testing.T) {
 }
 
 func BenchmarkGuard(b *testing.B) {
-	g := newTestGuard(b, nil, mapping("X-User-Id", "sub"), func(c *GuardConfig) { c.Scopes = []string{"orders:read"} })
+	g := newTestGuard(b, nil, mapping("X-User-Id", "sub"), func(c *Config) { c.Scopes = []string{"orders:read"} })
 	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/x?a=b", nil)
 	r.Header.Set("Authorization", "Bearer good")
 	w := httptest.NewRecorder()

@@ -1,4 +1,4 @@
-package handler
+package guard
 
 import (
 	"net/http"
@@ -58,7 +58,7 @@ func TestHardeningJWT48To51(t *testing.T) {
 }
 
 func TestHardeningJWT53(t *testing.T) {
-	g := newTestGuard(t, checker{"bound": claimsOf(t, `{"cnf":{"jkt":"`+gKey+`"}}`)})
+	g := newTestGuard(t, checker{"bound": claimsOf(t, `{"cnf":{"jkt":"`+somebodysKey+`"}}`)})
 	res, seen := guarded(t, g, request(t, http.MethodGet, "/", "Authorization", "Bearer bound"), nil)
 	if res.StatusCode != 401 || !strings.HasPrefix(res.Header.Get("WWW-Authenticate"), `DPoP error="invalid_token", algs="ES256 EdDSA `) || seen != nil {
 		t.Errorf("%d %v", res.StatusCode, res.Header)
@@ -81,7 +81,7 @@ func TestHardeningHDR12To17(t *testing.T) {
 		{"HDR-17 override", http.MethodPost, []string{"X-Http-Method-Override", "OPTIONS"}},
 		{"HDR-17 WebSocket", http.MethodGet, []string{"Connection", "Upgrade", "Upgrade", "websocket"}},
 		{"HDR-18 OPTIONS", http.MethodOptions, nil},
-		{"HDR-18 OPTIONS with an origin", http.MethodOptions, []string{"Origin", gOrigin}},
+		{"HDR-18 OPTIONS with an origin", http.MethodOptions, []string{"Origin", appOrigin}},
 		{"HDR-18 OPTIONS without an origin", http.MethodOptions, []string{"Access-Control-Request-Method", "GET"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -1,4 +1,4 @@
-package handler
+package guard
 
 import (
 	"context"
@@ -14,8 +14,8 @@ type AccessChecker interface {
 	CheckAccess(ctx context.Context, token string) (*tokens.Claims, error)
 }
 
-// GuardConfig is what a Guard checks. Every field without a note may be zero.
-type GuardConfig struct {
+// Config is what a Guard checks. Every field without a note may be zero.
+type Config struct {
 	Access AccessChecker // required
 	// Ready opens shared state on first use; an error is answered with 503.
 	Ready    func(context.Context) error

@@ -1,4 +1,4 @@
-package handler
+package guard
 
 import (
 	"fmt"
@@ -13,9 +13,9 @@ import (
 func TestHardeningHDR18(t *testing.T) {
 	g := newTestGuard(t, nil)
 	ask := []string{"Access-Control-Request-Method", "PATCH", "Access-Control-Request-Headers", "authorization,x-custom"}
-	res, seen := guarded(t, g, request(t, http.MethodOptions, "/", append(ask, "Origin", gOrigin)...), nil)
+	res, seen := guarded(t, g, request(t, http.MethodOptions, "/", append(ask, "Origin", appOrigin)...), nil)
 	h := res.Header
-	if res.StatusCode != 204 || seen != nil || h.Get("Access-Control-Allow-Origin") != gOrigin || h.Get("Access-Control-Allow-Methods") != "PATCH" ||
+	if res.StatusCode != 204 || seen != nil || h.Get("Access-Control-Allow-Origin") != appOrigin || h.Get("Access-Control-Allow-Methods") != "PATCH" ||
 		h.Get("Access-Control-Allow-Headers") != "authorization,x-custom" || h.Get("Vary") != "Origin" {
 		t.Errorf("%d %v", res.StatusCode, h)
 	}
@@ -28,7 +28,7 @@ func TestHardeningHDR18(t *testing.T) {
 // HDR-18 where CORS is the upstream's: a preflight as browsers send it passes
 // without a token, cleaned; what only looks like one does not.
 func TestHardeningHDR18CORSOff(t *testing.T) {
-	g := newTestGuard(t, nil, mapping("X-User-Id", "sub"), func(c *GuardConfig) { c.CORS, c.Cookie = false, "tok" })
+	g := newTestGuard(t, nil, mapping("X-User-Id", "sub"), func(c *Config) { c.CORS, c.Cookie = false, "tok" })
 	ask := func(more ...string) []string {
 		return append([]string{"Origin", "https://any.example", "Access-Control-Request-Method", "GET"}, more...)
 	}
@@ -44,7 +44,7 @@ func TestHardeningHDR18CORSOff(t *testing.T) {
 		{"OPTIONS", http.MethodOptions, "", nil, false},
 		{"no method asked for", http.MethodOptions, "", []string{"Origin", "https://any.example"}, false},
 		{"no origin", http.MethodOptions, "", []string{"Access-Control-Request-Method", "GET"}, false},
-		{"two origins", http.MethodOptions, "", ask("Origin", gOrigin), false},
+		{"two origins", http.MethodOptions, "", ask("Origin", appOrigin), false},
 		{"two methods asked for", http.MethodOptions, "", ask("Access-Control-Request-Method", "PUT"), false},
 		{"GET", http.MethodGet, "", ask(), false},
 		{"POST", http.MethodPost, "", ask("X-Http-Method-Override", "OPTIONS"), false},
@@ -79,12 +79,12 @@ func TestHardeningHDR18CORSOff(t *testing.T) {
 func TestHardeningWEB07(t *testing.T) {
 	g := newTestGuard(t, nil)
 	for _, auth := range []string{"", "Bearer x", "Bearer store-down", "Bearer a,b"} {
-		r := request(t, http.MethodGet, "/", "Origin", gOrigin)
+		r := request(t, http.MethodGet, "/", "Origin", appOrigin)
 		if auth != "" {
 			r.Header.Set("Authorization", auth)
 		}
 		res, _ := guarded(t, g, r, nil)
-		if res.Header.Get("Access-Control-Allow-Origin") != gOrigin || !strings.Contains(res.Header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate") {
+		if res.Header.Get("Access-Control-Allow-Origin") != appOrigin || !strings.Contains(res.Header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate") {
 			t.Errorf("%q: %d %v", auth, res.StatusCode, res.Header)
 		}
 	}
@@ -123,8 +123,8 @@ func TestCORSOnSuccess(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			res, _ := guarded(t, g, request(t, http.MethodGet, "/", "Origin", gOrigin, "Authorization", "Bearer good"), upstream)
-			if got := res.Header.Values("Access-Control-Allow-Origin"); !slices.Equal(got, []string{gOrigin}) {
+			res, _ := guarded(t, g, request(t, http.MethodGet, "/", "Origin", appOrigin, "Authorization", "Bearer good"), upstream)
+			if got := res.Header.Values("Access-Control-Allow-Origin"); !slices.Equal(got, []string{appOrigin}) {
 				t.Errorf("Access-Control-Allow-Origin %q", got)
 			}
 			if n := strings.Count(strings.ToLower(strings.Join(res.Header.Values("Vary"), ",")), "origin"); n != 1 {
