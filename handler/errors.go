@@ -11,7 +11,7 @@ import (
 )
 
 // This file is the only place where an error of the core becomes an answer of
-// the authorization server (the guard's are in bearer_refuse.go). There are three
+// the authorization server (the guard's are in guard/refusal.go). There are three
 // kinds: OAuth JSON for programs (RFC 6749 §5.2), a Bearer challenge
 // (RFC 6750 §3), a page for people. None repeats anything of the request.
 
