@@ -12,9 +12,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/dpoptest"
 )
 
-// somebodysKey is the thumbprint of RFC 9449 §6.1, whose key nobody here has.
-const somebodysKey = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
-
 const (
 	tokenURL    = "https://auth.example.com/oauth/token"
 	userinfoURL = "https://auth.example.com/userinfo"

@@ -42,7 +42,7 @@ const maxRedirects = 3
 // sameOriginRedirect follows a redirect within one scheme, host and port only.
 func sameOriginRedirect(r *http.Request, via []*http.Request) error {
 	if first := via[0].URL; r.URL.Scheme != first.Scheme || r.URL.Host != first.Host {
-		return fmt.Errorf("following redirect: it leads from %s to another host", origin(first))
+		return fmt.Errorf("following redirect: it leads from %s to another host", serverOf(first))
 	}
 	if len(via) > maxRedirects {
 		return errors.New("following redirect: too many redirects")
@@ -50,7 +50,8 @@ func sameOriginRedirect(r *http.Request, via []*http.Request) error {
 	return nil
 }
 
-func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }
+// serverOf returns the scheme and host of a URL.
+func serverOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
 // publicOnly is a net.Dialer's Control: it sees the address itself.
 func publicOnly(_, address string, _ syscall.RawConn) error {

@@ -98,8 +98,8 @@ func metadataPlaces(issuer string) ([]string, error) {
 	}
 	path := strings.TrimSuffix(u.EscapedPath(), "/")
 	return []string{
-		origin(u) + path + "/.well-known/openid-configuration",
-		origin(u) + "/.well-known/oauth-authorization-server" + path,
+		serverOf(u) + path + "/.well-known/openid-configuration",
+		serverOf(u) + "/.well-known/oauth-authorization-server" + path,
 	}, nil
 }
 
