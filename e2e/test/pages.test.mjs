@@ -46,7 +46,7 @@ for (const { name, options } of views) {
 		await page.keyboard.press("Tab");
 		await page.keyboard.type("a wrong password");
 		await page.keyboard.press("Enter");
-		await page.getByText("not right").waitFor();
+		await page.getByText("Incorrect username or password").waitFor();
 		assert.equal(await page.getByLabel("Username").inputValue(), alice.username);
 		await shoot(page, `login-wrong-${name}`);
 
