@@ -37,7 +37,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	r = s.withSource(r)
+	r = s.withRequester(r)
 	if err := e.serve(s, w, r); err != nil {
 		s.report(r.Context(), e.name, err)
 		e.fail(s, w, r, err)
@@ -64,9 +64,9 @@ func (s *Server) Endpoint(requestPath string) (name string, ok bool) {
 // that ends in a slash.
 func cleanPath(p string) string { return path.Clean("/" + p) }
 
-// withSource puts into the request's context where it came from, for the
+// withRequester puts into the request's context where it came from, for the
 // histories that people and operators read.
-func (s *Server) withSource(r *http.Request) *http.Request {
+func (s *Server) withRequester(r *http.Request) *http.Request {
 	return r.WithContext(tokens.WithOrigin(r.Context(), tokens.Origin{
 		Address:   s.ClientIP(r),
 		RequestID: func() string { return s.RequestID(r) },
