@@ -13,7 +13,7 @@ import (
 
 // outsideOfCaddy are folders whose goroutines do not run inside of Caddy: tests,
 // tools and examples, where a panic may end the process.
-var outsideOfCaddy = []string{".cache", ".ci", ".git", "bench", "e2e", "examples", "tokens/background", "tokens/storetest", "tokens/redisstore/redistest", "tokens/dpoptest"}
+var outsideOfCaddy = []string{".cache", ".ci", ".git", "bench", "e2e", "examples", "tokens/background", "tokens/storetest", "tokens/redisstore/redistest", "tokens/tokenstest"}
 
 // startedUnsafely are the places where something runs that no request waits for,
 // without tokens/background, each with the reason.

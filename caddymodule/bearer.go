@@ -11,7 +11,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/guard"
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -112,7 +114,7 @@ type BearerAuth struct {
 	// has the same options, the configuration is refused. Default: false
 	SiteOnly bool `json:"site_only,omitempty"`
 
-	guard     *handler.Guard
+	guard     *guard.Guard
 	observer  *observer
 	documents *documents // of all guards
 }
@@ -181,7 +183,7 @@ func (b *BearerAuth) provision(ctx caddy.Context) (*App, error) {
 }
 
 // newGuard makes the guard.
-func (b *BearerAuth) newGuard(app *App) (*handler.Guard, error) {
+func (b *BearerAuth) newGuard(app *App) (*guard.Guard, error) {
 	cfg := b.guardConfig()
 	cfg.Observer = app.observer
 	b.observer = app.observer
@@ -194,20 +196,20 @@ func (b *BearerAuth) newGuard(app *App) (*handler.Guard, error) {
 	if err := b.addIssuers(app, &cfg); err != nil {
 		return nil, err
 	}
-	guard, err := handler.NewGuard(cfg)
+	g, err := guard.New(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("bearer_auth: %w", err)
 	}
-	return guard, nil
+	return g, nil
 }
 
 // takeOwn makes a guard take the tokens of the app.
-func (b *BearerAuth) takeOwn(app *App, cfg *handler.GuardConfig) error {
+func (b *BearerAuth) takeOwn(app *App, cfg *guard.Config) error {
 	if err := b.checkAudience(app.runtime.issuer); err != nil {
 		return err
 	}
 	app.countGuard(b.Audience)
-	cfg.Issuer = app.runtime.issuer
+	cfg.Access = app.runtime.issuer
 	cfg.Proofs = app.runtime.issuer.Proofs()
 	cfg.Ready = func(context.Context) error { return app.runtime.readyToCheck() }
 	cfg.Origins = originsOf(app.runtime.issuer, b.Audience)
@@ -216,12 +218,12 @@ func (b *BearerAuth) takeOwn(app *App, cfg *handler.GuardConfig) error {
 }
 
 // guardConfig is what the options alone say.
-func (b *BearerAuth) guardConfig() handler.GuardConfig {
-	cfg := handler.GuardConfig{
+func (b *BearerAuth) guardConfig() guard.Config {
+	cfg := guard.Config{
 		Audience:   b.Audience,
 		Scopes:     b.Scopes,
 		ScopeAny:   b.ScopeAny,
-		StepUp:     handler.StepUp{ACR: b.ACR, MaxAge: time.Duration(b.MaxAge)},
+		StepUp:     guard.StepUp{ACR: b.ACR, MaxAge: time.Duration(b.MaxAge)},
 		Optional:   b.Optional,
 		Cookie:     b.Cookie,
 		StripToken: b.StripToken,
@@ -236,10 +238,10 @@ func (b *BearerAuth) guardConfig() handler.GuardConfig {
 		Realm:       b.Realm,
 	}
 	for _, rule := range b.Claims {
-		cfg.Claims = append(cfg.Claims, handler.ClaimRule{Claim: rule.Claim, Values: rule.Values})
+		cfg.Claims = append(cfg.Claims, guard.ClaimRule{Claim: rule.Claim, Values: rule.Values})
 	}
 	for _, h := range b.Headers {
-		cfg.Headers = append(cfg.Headers, handler.HeaderMapping{Header: h.Header, Claim: h.Claim})
+		cfg.Headers = append(cfg.Headers, identity.Mapping{Header: h.Header, Claim: h.Claim})
 	}
 	return cfg
 }
@@ -261,7 +263,7 @@ func originsOf(issuer *tokens.Issuer, audiences []string) func(string) bool {
 // ServeHTTP checks the request's token.
 func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if g := b.document(r); g != nil {
-		handler.BoundBody(w, r, 0)
+		wire.BoundBody(w, r, 0)
 		forgetAnswer(w.Header())
 		g.Metadata(w, r)
 		return nil
@@ -273,7 +275,7 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	result, err := b.guard.Check(w, r)
 	if err != nil {
 		status := http.StatusInternalServerError
-		if refusal, ok := errors.AsType[*handler.Refusal](err); ok {
+		if refusal, ok := errors.AsType[*guard.Refusal](err); ok {
 			status = refusal.Status
 		}
 		if status == http.StatusServiceUnavailable {

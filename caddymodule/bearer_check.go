@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
-	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -165,7 +165,7 @@ func (h ClaimHeader) check() error {
 	if !httpguts.ValidHeaderFieldName(h.Header) {
 		return fmt.Errorf("header: %q is not the name of a header", h.Header)
 	}
-	if slices.ContainsFunc(takenHeaders, func(taken string) bool { return handler.SameHeader(taken, h.Header) }) {
+	if slices.ContainsFunc(takenHeaders, func(taken string) bool { return identity.SameHeader(taken, h.Header) }) {
 		return fmt.Errorf("header: %s means something else to HTTP: choose a name of your own, such as X-User-Id", h.Header)
 	}
 	return nil

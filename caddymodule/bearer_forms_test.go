@@ -12,7 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/guard"
 )
 
 // guardPlace is a place in a Caddyfile in which a guard can stand.
@@ -141,7 +141,7 @@ func TestGuardForms(t *testing.T) {
 		if resp, body := call(f, "/1/x", token); resp.StatusCode != http.StatusOK || body != "SECRET" {
 			t.Errorf("%s: with a token: %d %q", f.form, resp.StatusCode, body)
 		}
-		resp, body := call(f, handler.ResourceMetadataPath, "")
+		resp, body := call(f, guard.MetadataPath, "")
 		if served := strings.Contains(body, `"resource": "https://api.example.com"`) && resp.StatusCode == http.StatusOK; served == f.inner {
 			t.Errorf("%s: the document is served: %t: %d %q", f.form, served, resp.StatusCode, body)
 		}
@@ -211,23 +211,23 @@ func holdsRoutes(t reflect.Type, depth int) bool {
 
 // G1 in JSON: by hand, and what is only half of what the directive makes.
 func TestGuardFormsInJSON(t *testing.T) {
-	const guard, secret = `{"handler":"bearer_auth","audience":["https://api.example.com"]}`, `{"handler":"static_response","body":"SECRET"}`
+	const own, secret = `{"handler":"bearer_auth","audience":["https://api.example.com"]}`, `{"handler":"static_response","body":"SECRET"}`
 	const site = `{"handler":"bearer_auth","audience":["https://api.example.com"],"site_only":true}`
 	const other = `{"handler":"bearer_auth","audience":["https://api.example.com"],"scopes":["orders:read"]}`
 	route := func(handlers string) string { return `{"handler":"subroute","routes":[{"handle":[` + handlers + `]}]}` }
 	provider := `{"handler":"authentication","providers":{"bearer":{"audience":["https://api.example.com"]}}}`
 	const lost = "the guard that it belongs to is not ahead of it"
 	for _, tt := range []struct{ name, handlers, refused string }{
-		{"beside", guard + "," + secret, ""},
-		{"in a subroute", route(guard + "," + secret), ""},
-		{"in a subroute of its own", route(route(guard)) + "," + secret, ""},
-		{"in errors of a subroute", `{"handler":"subroute","routes":[{"handle":[{"handler":"error","status_code":"418"}]}],"errors":{"routes":[{"handle":[` + guard + "," + strings.Replace(secret, "}", `,"status_code":"200"}`, 1) + `]}]}}`, ""},
-		{"with the handler for the site", guard + "," + site + "," + secret, ""},
+		{"beside", own + "," + secret, ""},
+		{"in a subroute", route(own + "," + secret), ""},
+		{"in a subroute of its own", route(route(own)) + "," + secret, ""},
+		{"in errors of a subroute", `{"handler":"subroute","routes":[{"handle":[{"handler":"error","status_code":"418"}]}],"errors":{"routes":[{"handle":[` + own + "," + strings.Replace(secret, "}", `,"status_code":"200"}`, 1) + `]}]}}`, ""},
+		{"with the handler for the site", own + "," + site + "," + secret, ""},
 		{"as a provider", provider + "," + secret, ""},
 		{"G1: the handler for the site alone", site + "," + secret, lost},
-		{"G1: ahead of its guard", site + "," + guard + "," + secret, lost},
+		{"G1: ahead of its guard", site + "," + own + "," + secret, lost},
 		{"G1: with another guard", other + "," + site + "," + secret, lost},
-		{"G1: twice, with one guard", guard + "," + site + "," + site + "," + secret, lost},
+		{"G1: twice, with one guard", own + "," + site + "," + site + "," + secret, lost},
 		{"G1: with a provider", provider + "," + site + "," + secret, lost},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -252,7 +252,7 @@ func TestGuardFormsInJSON(t *testing.T) {
 			if strings.Contains(tt.name, "provider") {
 				return
 			}
-			if resp, body := g.call(handler.ResourceMetadataPath, ""); resp.StatusCode != http.StatusOK || !strings.Contains(body, `"resource"`) {
+			if resp, body := g.call(guard.MetadataPath, ""); resp.StatusCode != http.StatusOK || !strings.Contains(body, `"resource"`) {
 				t.Errorf("the document: %d %q", resp.StatusCode, body)
 			}
 		})

@@ -9,7 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/fetch"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
@@ -170,8 +170,8 @@ func plainText(value string) error {
 }
 
 // source says where the keys are.
-func (i *BearerIssuer) source() handler.KeySource {
-	return handler.KeySource{Issuer: i.Issuer, JWKSURI: i.JWKSURI, AllowPrivate: i.AllowPrivate}
+func (i *BearerIssuer) source() fetch.KeySource {
+	return fetch.KeySource{Issuer: i.Issuer, JWKSURI: i.JWKSURI, AllowPrivate: i.AllowPrivate}
 }
 
 // algorithms are the configured ones, and the one of RSA keys that name none.

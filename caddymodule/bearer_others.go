@@ -8,7 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/guard"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -52,7 +52,7 @@ func (b *BearerAuth) takesOwn(issuer *tokens.Issuer) bool {
 }
 
 // addIssuers makes a guard take the tokens of the other issuers as well.
-func (b *BearerAuth) addIssuers(app *App, cfg *handler.GuardConfig) error {
+func (b *BearerAuth) addIssuers(app *App, cfg *guard.Config) error {
 	if len(b.Issuers) == 0 {
 		return nil
 	}
@@ -80,7 +80,7 @@ func (b *BearerAuth) addIssuers(app *App, cfg *handler.GuardConfig) error {
 }
 
 // addGate makes what verifies the tokens of several issuers.
-func (b *BearerAuth) addGate(app *App, cfg *handler.GuardConfig) error {
+func (b *BearerAuth) addGate(app *App, cfg *guard.Config) error {
 	var others []*tokens.Foreign
 	for _, issuer := range b.Issuers {
 		_, rsa := issuer.algorithms()
@@ -95,14 +95,14 @@ func (b *BearerAuth) addGate(app *App, cfg *handler.GuardConfig) error {
 		if err != nil {
 			return fmt.Errorf("bearer_auth: %w", err)
 		}
-		cfg.Issuer = gate
+		cfg.Access = gate
 		return nil
 	}
 	gate, err := app.runtime.issuer.Gate(cfg.Ready, others...)
 	if err != nil {
 		return fmt.Errorf("bearer_auth: %w", err)
 	}
-	cfg.Issuer = gate
+	cfg.Access = gate
 	cfg.Ready = nil // the gate asks, for our own tokens
 	return nil
 }

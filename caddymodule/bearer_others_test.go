@@ -9,7 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/guard"
 )
 
 // guardOf is a guard in front of the upstream.
@@ -65,8 +65,8 @@ func TestOtherIssuers(t *testing.T) {
 			if tt.email == "" {
 				want = want[1:]
 			}
-			if len(seen) == 1 && !slices.Equal(identity(seen[0].Header), want) {
-				t.Errorf("%s, %s: the upstream sees %v, want %v", tt.name, round, identity(seen[0].Header), want)
+			if len(seen) == 1 && !slices.Equal(identityHeaders(seen[0].Header), want) {
+				t.Errorf("%s, %s: the upstream sees %v, want %v", tt.name, round, identityHeaders(seen[0].Header), want)
 			}
 		}
 	}
@@ -105,8 +105,8 @@ func TestSubjectOfOneIssuer(t *testing.T) {
 		})
 		g.upstream.take()
 		ra, _ := g.call("/", a.mint(nil))
-		if seen := g.upstream.take(); len(seen) == 1 && !slices.Equal(identity(seen[0].Header), tt.want) {
-			t.Errorf("%s: the upstream sees %v, want %v", tt.name, identity(seen[0].Header), tt.want)
+		if seen := g.upstream.take(); len(seen) == 1 && !slices.Equal(identityHeaders(seen[0].Header), tt.want) {
+			t.Errorf("%s: the upstream sees %v, want %v", tt.name, identityHeaders(seen[0].Header), tt.want)
 		}
 		rb, _ := g.call("/", b.mint(nil))
 		if (ra.StatusCode == 200) != tt.passesA || (rb.StatusCode == 200) != tt.passes {
@@ -131,7 +131,7 @@ func TestAudienceOfOtherIssuers(t *testing.T) {
 	if resp, _ := g.call("/", g.login().AccessToken); resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a token of ours for another API: %d", resp.StatusCode)
 	}
-	_, body := g.call(handler.ResourceMetadataPath, "")
+	_, body := g.call(guard.MetadataPath, "")
 	var document struct {
 		Servers []string `json:"authorization_servers"`
 	}
@@ -211,7 +211,7 @@ func TestGuardWithoutOwnIssuer(t *testing.T) {
 			}
 		}
 	}
-	if _, body := g.call(handler.ResourceMetadataPath, ""); !strings.Contains(body, `"`+a.URL()+`"`) {
+	if _, body := g.call(guard.MetadataPath, ""); !strings.Contains(body, `"`+a.URL()+`"`) {
 		t.Errorf("document %s", body)
 	}
 	if _, metrics := g.admin(http.MethodGet, "/metrics"); !strings.Contains(metrics, `caddy_oauth_issuer_keys_age_seconds{issuer="`+a.URL()) {

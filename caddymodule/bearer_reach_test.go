@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
 )
 
 const mappedGuard = "{\naudience https://api.example.com\nheader X-User-Id sub\n}\n"
@@ -85,7 +85,7 @@ func TestIdentityHeadersBesideTheGuard(t *testing.T) {
 				}
 				got := make(map[string]string)
 				for name, values := range seen[0].Header {
-					if handler.SameHeader(name, "X-User-Id") && values[0] != "" {
+					if identity.SameHeader(name, "X-User-Id") && values[0] != "" {
 						got[name] = strings.Join(values, "|")
 					}
 				}

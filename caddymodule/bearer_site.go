@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/guard"
 )
 
 // routesOf returns the routes of a guard.
@@ -48,7 +48,7 @@ func (b *BearerAuth) siteOnly() *BearerAuth {
 type siteParts map[string]*sitePart
 
 type sitePart struct {
-	guard  *handler.Guard
+	guard  *guard.Guard
 	guards int // how many have been provisioned
 	sites  int // and how many handlers for the rest of the site
 }
@@ -81,7 +81,7 @@ func (s *siteParts) addGuard(b *BearerAuth) error {
 // guardBeside returns the guard that a handler for the rest of a site belongs to.
 // Caddy provisions it first, since it stands first: where it is not there it was
 // lost, and the site would be open.
-func (s *siteParts) guardBeside(b *BearerAuth) (*handler.Guard, error) {
+func (s *siteParts) guardBeside(b *BearerAuth) (*guard.Guard, error) {
 	key, err := b.siteKey()
 	if err != nil {
 		return nil, err

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/fetch"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
@@ -159,7 +159,7 @@ func (a *App) takeClientKeys(heard *observer) (err error) {
 		if alg := jose.Algorithm(c.AssertionAlgorithm); alg.RSA() {
 			rsa = alg
 		}
-		source := handler.KeySource{Issuer: c.ID, JWKSURI: c.JWKSURI, AllowPrivate: c.JWKSAllowPrivate}
+		source := fetch.KeySource{Issuer: c.ID, JWKSURI: c.JWKSURI, AllowPrivate: c.JWKSAllowPrivate}
 		if c.keys.Remote, err = a.issuerKeys.take(source, rsa, heard); err != nil {
 			return err
 		}

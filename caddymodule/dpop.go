@@ -7,7 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/guard"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -83,11 +83,11 @@ func (b *BearerAuth) requestURLs(r *http.Request) []string {
 const passageVar = "gatehouse.passage"
 
 // passageOf returns what the guards of a request share.
-func passageOf(r *http.Request) *handler.Passage {
-	if passage, ok := caddyhttp.GetVar(r.Context(), passageVar).(*handler.Passage); ok {
+func passageOf(r *http.Request) *guard.Passage {
+	if passage, ok := caddyhttp.GetVar(r.Context(), passageVar).(*guard.Passage); ok {
 		return passage
 	}
-	passage := new(handler.Passage)
+	passage := new(guard.Passage)
 	caddyhttp.SetVar(r.Context(), passageVar, passage)
 	return passage
 }

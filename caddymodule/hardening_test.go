@@ -63,9 +63,9 @@ func sendRaw(address, request string) (reply, string, error) {
 	return reply{resp.StatusCode, resp.Header}, string(body), err
 }
 
-// identity returns all that an upstream may take for the subject or the email:
+// identityHeaders returns all that an upstream may take for the subject or the email:
 // CGI and its heirs know no case and write every sign as "_".
-func identity(h http.Header) []string {
+func identityHeaders(h http.Header) []string {
 	var found []string
 	for name, values := range h {
 		folded := strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToLower(name))
@@ -111,7 +111,7 @@ func TestIdentityHeaders(t *testing.T) {
 			if resp.StatusCode != http.StatusOK || len(seen) != 1 {
 				t.Fatalf("status %d %s, %d requests at the upstream", resp.StatusCode, body, len(seen))
 			}
-			if got := identity(seen[0].Header); !slices.Equal(got, tt.want) {
+			if got := identityHeaders(seen[0].Header); !slices.Equal(got, tt.want) {
 				t.Errorf("the upstream sees %v, want %v", got, tt.want)
 			}
 		})

@@ -11,7 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/fetch"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
@@ -23,7 +23,7 @@ var remoteKeys = caddy.NewUsagePool()
 // keysPoolKey names what is fetched and how it is read, and nothing else of the
 // settings of a route.
 type keysPoolKey struct {
-	source handler.KeySource
+	source fetch.KeySource
 	rsa    jose.Algorithm
 }
 
@@ -69,7 +69,7 @@ type issuerKeys struct {
 }
 
 // take finds the keys in the pool or makes them, and fetches nothing.
-func (k *issuerKeys) take(source handler.KeySource, rsa jose.Algorithm, heard *observer) (*tokens.RemoteKeys, error) {
+func (k *issuerKeys) take(source fetch.KeySource, rsa jose.Algorithm, heard *observer) (*tokens.RemoteKeys, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	key := keysPoolKey{source, rsa}
@@ -80,7 +80,7 @@ func (k *issuerKeys) take(source handler.KeySource, rsa jose.Algorithm, heard *o
 		observer := new(sharedObserver)
 		return &sharedKeys{observer: observer, RemoteKeys: tokens.NewRemoteKeys(tokens.RemoteKeysConfig{
 			Issuer:   source.Issuer,
-			Fetch:    handler.NewKeyFetcher(source).Fetch,
+			Fetch:    fetch.NewKeyFetcher(source).Fetch,
 			RSA:      rsa,
 			Observer: observer,
 			Clock:    time.Now,

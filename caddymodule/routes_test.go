@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/guard"
 )
 
 func TestHandlersNeedTheApp(t *testing.T) {
@@ -194,7 +194,7 @@ func TestGuardIsBehindRewrites(t *testing.T) {
 }
 
 func TestMetadataDocumentIsThereForTheWholeSite(t *testing.T) {
-	guard := `bearer_auth /api/* {
+	block := `bearer_auth /api/* {
 			audience https://api.example.com
 			scope orders:read
 		}`
@@ -202,15 +202,15 @@ func TestMetadataDocumentIsThereForTheWholeSite(t *testing.T) {
 		name, site string
 		status     int // of the API without a token
 	}{
-		{"guard with a matcher", guard + "\nrespond app", http.StatusUnauthorized},
-		{"guard without a matcher", strings.Replace(guard, "/api/* ", "", 1) + "\nrespond app", http.StatusUnauthorized},
+		{"guard with a matcher", block + "\nrespond app", http.StatusUnauthorized},
+		{"guard without a matcher", strings.Replace(block, "/api/* ", "", 1) + "\nrespond app", http.StatusUnauthorized},
 		// Every path that is no file is the app's then, /api too.
-		{"behind try_files", "root * " + siteFiles(t) + "\ntry_files {path} /index.html\n" + guard + "\nfile_server", http.StatusOK},
+		{"behind try_files", "root * " + siteFiles(t) + "\ntry_files {path} /index.html\n" + block + "\nfile_server", http.StatusOK},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			g := startGateway(t, gatewayOptions{API: tt.site})
-			resp, body := g.call(handler.ResourceMetadataPath, "")
+			resp, body := g.call(guard.MetadataPath, "")
 			var document struct {
 				Resource string   `json:"resource"`
 				Servers  []string `json:"authorization_servers"`
@@ -236,7 +236,7 @@ func TestMetadataRouteIsNoWayAround(t *testing.T) {
 			audience https://api.example.com
 		}
 		reverse_proxy UPSTREAM`})
-	for _, path := range []string{"/x", handler.ResourceMetadataPath + "/x", handler.ResourceMetadataPath} {
+	for _, path := range []string{"/x", guard.MetadataPath + "/x", guard.MetadataPath} {
 		g.call(path, "")
 	}
 	if seen := g.upstream.take(); len(seen) != 0 {

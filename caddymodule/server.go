@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -95,13 +96,13 @@ func (s *OAuthServer) Check() error { return handler.CheckPaths(s.Paths) }
 func (s *OAuthServer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	endpoint, ok := s.server.Endpoint(r.URL.Path)
 	if !ok {
-		handler.StripCookies(r.Header)
+		wire.StripCookies(r.Header)
 		return next.ServeHTTP(w, r)
 	}
 	defer s.begin()()
 	start := time.Now()
 	recorder := caddyhttp.NewResponseRecorder(w, nil, nil)
-	handler.BoundBody(recorder, r, 0)
+	wire.BoundBody(recorder, r, 0)
 	if !s.clear.refused(recorder, r) {
 		s.server.ServeHTTP(recorder, r)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -25,7 +26,7 @@ func (s *Server) account(w http.ResponseWriter, r *http.Request) error {
 // showAccount shows the page, or first asks who the person is.
 func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, l *tokens.Login, texts *pages.Texts, done string) error {
 	if l == nil {
-		return s.showLogin(w, r, visit{page: &ownPage{Path: s.pathOf("account"), Purpose: texts.ToAccount, UILocales: texts.Lang}}, loginProblem{})
+		return s.showLogin(w, r, loginRequest{page: &ownPage{Path: s.pathOf("account"), Purpose: texts.ToAccount, UILocales: texts.Lang}}, loginProblem{})
 	}
 	apps, err := s.Issuer.SignedIn(r.Context(), l)
 	if err != nil {
@@ -63,7 +64,7 @@ func (s *Server) describe(a tokens.SignedIn, texts *pages.Texts) pages.Applicati
 // changeAccount takes the page's form, from the session and the browser that it was shown to.
 func (s *Server) changeAccount(w http.ResponseWriter, r *http.Request, l *tokens.Login) error {
 	if !s.sameOrigin(r) {
-		return errForbidden
+		return wire.ErrForbidden
 	}
 	form, err := readForm(r)
 	if err != nil {
@@ -85,7 +86,7 @@ func (s *Server) changeAccount(w http.ResponseWriter, r *http.Request, l *tokens
 	}
 	id, ok := tokens.ParseFamilyID(form.Get("end"))
 	if !ok {
-		return malformed("The form does not say which application to sign out.")
+		return wire.Malformed("The form does not say which application to sign out.")
 	}
 	if err := s.Issuer.SignOutOf(r.Context(), l, id); err != nil {
 		return err

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 )
 
 const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -22,7 +24,7 @@ func applications(page string) (ids []string) {
 	return ids
 }
 
-func (g *gateway) refresh(token any) *answer {
+func (g *gateway) refresh(token any) *wiretest.Answer {
 	g.t.Helper()
 	return g.post("/oauth/token", url.Values{"grant_type": {"refresh_token"}, "client_id": {"spa"}, "refresh_token": {token.(string)}})
 }
@@ -33,7 +35,7 @@ func (b *browser) eventuallyShows(text string) string {
 	b.g.t.Helper()
 	var page string
 	for begun := time.Now(); time.Since(begun) < 10*time.Second; {
-		if page = b.get("/account").body; strings.Contains(page, text) {
+		if page = b.get("/account").Body; strings.Contains(page, text) {
 			return page
 		}
 	}
@@ -58,27 +60,27 @@ func TestAccountShowsAndSignsOut(t *testing.T) {
 	action, fields := form(t, page)
 	fields.Set("end", ids[0])
 	res := b.post(action, fields)
-	if got := applications(res.body); len(got) != 1 || got[0] != ids[1] || !strings.Contains(res.body, "Signed out.") {
-		t.Errorf("after signing one out:\n%s", res.body)
+	if got := applications(res.Body); len(got) != 1 || got[0] != ids[1] || !strings.Contains(res.Body, "Signed out.") {
+		t.Errorf("after signing one out:\n%s", res.Body)
 	}
 	if res := g.refresh(second["refresh_token"]); res.StatusCode != http.StatusBadRequest || jsonOf(t, res)["error"] != "invalid_grant" {
-		t.Errorf("its refresh token: %d %s", res.StatusCode, res.body)
+		t.Errorf("its refresh token: %d %s", res.StatusCode, res.Body)
 	}
 	if res := g.do(http.MethodGet, "/userinfo", "", "Authorization", "Bearer "+second["access_token"].(string)); res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("its access token: %d", res.StatusCode)
 	}
 	if res := g.refresh(first["refresh_token"]); res.StatusCode != http.StatusOK {
-		t.Errorf("the other application: %d %s", res.StatusCode, res.body)
+		t.Errorf("the other application: %d %s", res.StatusCode, res.Body)
 	}
 
-	action, fields = form(t, b.get("/account").body)
+	action, fields = form(t, b.get("/account").Body)
 	fields.Set("action", "everywhere")
 	other := g.signedIn("alice")
-	if res := b.post(action, fields); !strings.Contains(res.body, "You are signed out") {
-		t.Errorf("sign out everywhere: %d\n%s", res.StatusCode, res.body)
+	if res := b.post(action, fields); !strings.Contains(res.Body, "You are signed out") {
+		t.Errorf("sign out everywhere: %d\n%s", res.StatusCode, res.Body)
 	}
 	for name, b := range map[string]*browser{"this": b, "the other": other} {
-		if page := b.get("/account").body; !strings.Contains(page, "to see where you are signed in") {
+		if page := b.get("/account").Body; !strings.Contains(page, "to see where you are signed in") {
 			t.Errorf("%s browser is still signed in:\n%s", name, page)
 		}
 	}
@@ -93,7 +95,7 @@ func TestAccountAfterAnotherLogin(t *testing.T) {
 	b := g.browser()
 	b.tokensOf()
 	b.tokensOf("prompt", "login")
-	page := b.get("/account").body
+	page := b.get("/account").Body
 	if got := strings.Count(page, "Signed in from this browser"); got != 2 {
 		t.Errorf("%d of two are this browser's:\n%s", got, page)
 	}
@@ -106,7 +108,7 @@ func TestAccountAsksWhoIsThere(t *testing.T) {
 	if to, _ := location(t, res); to != "/account" {
 		t.Fatalf("the login leads to %s", to)
 	}
-	if page := b.get("/account").body; !strings.Contains(page, "No application keeps you signed in") || !strings.Contains(page, "Alice") {
+	if page := b.get("/account").Body; !strings.Contains(page, "No application keeps you signed in") || !strings.Contains(page, "Alice") {
 		t.Errorf("page\n%s", page)
 	}
 }
@@ -119,31 +121,31 @@ func TestAttackAccountForms(t *testing.T) {
 	mallory := g.browser()
 	_, q := location(t, mallory.signIn(authorizeURL(), "bob", testPassword))
 	if res := g.exchange(q.Get("code")); res.StatusCode != http.StatusOK {
-		t.Fatal(res.body)
+		t.Fatal(res.Body)
 	}
-	page := b.get("/account").body
+	page := b.get("/account").Body
 	action, fields := form(t, page)
 	fields.Set("end", applications(page)[0])
-	_, theirs := form(t, mallory.get("/account").body)
+	_, theirs := form(t, mallory.get("/account").Body)
 	theirs.Set("end", applications(page)[0])
 
 	for _, tt := range []struct {
 		name    string
-		send    func() *answer
+		send    func() *wiretest.Answer
 		refused bool
 	}{
-		{"no ticket", func() *answer { return b.post(action, url.Values{"end": fields["end"]}) }, true},
-		{"no ticket, everywhere", func() *answer { return b.post(action, url.Values{"action": {"everywhere"}}) }, true},
-		{"another browser's ticket", func() *answer {
+		{"no ticket", func() *wiretest.Answer { return b.post(action, url.Values{"end": fields["end"]}) }, true},
+		{"no ticket, everywhere", func() *wiretest.Answer { return b.post(action, url.Values{"action": {"everywhere"}}) }, true},
+		{"another browser's ticket", func() *wiretest.Answer {
 			f := url.Values{"request": theirs["request"], "end": fields["end"]}
 			return b.post(action, f)
 		}, true},
-		{"another site", func() *answer { return b.post(action, fields, "Sec-Fetch-Site", "cross-site") }, true},
-		{"another origin", func() *answer { return b.post(action, fields, "Origin", "https://evil.example") }, true},
-		{"nothing named", func() *answer { return b.post(action, url.Values{"request": fields["request"]}) }, true},
-		{"by address", func() *answer { return b.get("/account?end=" + fields.Get("end") + "&action=everywhere") }, false},
-		{"another person's form", func() *answer { return mallory.post(action, theirs) }, false},
-		{"a copied form without the session", func() *answer { return g.browser().post(action, fields) }, true},
+		{"another site", func() *wiretest.Answer { return b.post(action, fields, "Sec-Fetch-Site", "cross-site") }, true},
+		{"another origin", func() *wiretest.Answer { return b.post(action, fields, "Origin", "https://evil.example") }, true},
+		{"nothing named", func() *wiretest.Answer { return b.post(action, url.Values{"request": fields["request"]}) }, true},
+		{"by address", func() *wiretest.Answer { return b.get("/account?end=" + fields.Get("end") + "&action=everywhere") }, false},
+		{"another person's form", func() *wiretest.Answer { return mallory.post(action, theirs) }, false},
+		{"a copied form without the session", func() *wiretest.Answer { return g.browser().post(action, fields) }, true},
 	} {
 		res := tt.send()
 		if refused := res.StatusCode == http.StatusForbidden || res.StatusCode == http.StatusBadRequest; refused != tt.refused {
@@ -152,7 +154,7 @@ func TestAttackAccountForms(t *testing.T) {
 	}
 	res := g.refresh(mine["refresh_token"])
 	if res.StatusCode != http.StatusOK {
-		t.Errorf("alice's application was signed out: %s", res.body)
+		t.Errorf("alice's application was signed out: %s", res.Body)
 	}
 	page2 := b.get("/account")
 	for _, header := range []string{"Content-Security-Policy", "X-Frame-Options", "Cache-Control"} {

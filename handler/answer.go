@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -19,7 +20,7 @@ func (s *Server) answerCode(w http.ResponseWriter, a *tokens.Authorization, code
 // answerError sends an error to the client. See RFC 6749 §4.1.2.1.
 func (s *Server) answerError(w http.ResponseWriter, a *tokens.Authorization, e *tokens.Error) error {
 	fields := []pages.Field{{Name: "error", Value: string(e.Code)}}
-	if d := describable(e.Description); d != "" {
+	if d := wire.Quotable(e.Description); d != "" {
 		fields = append(fields, pages.Field{Name: "error_description", Value: d})
 	}
 	return s.answer(w, a, fields)
@@ -112,15 +113,3 @@ func appendQuery(uri string, fields []pages.Field) string {
 
 // silent reports whether the request must be answered without a page to click on.
 func silent(a *tokens.Authorization) bool { return slices.Contains(a.Prompt, tokens.PromptNone) }
-
-// clientName returns what people call an application.
-func (s *Server) clientName(id string) string {
-	c, ok := s.Issuer.Client(id)
-	switch {
-	case !ok:
-		return ""
-	case c.Name != "":
-		return c.Name
-	}
-	return c.ID
-}

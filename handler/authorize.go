@@ -2,7 +2,6 @@ package handler
 
 import (
 	"net/http"
-	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -28,15 +27,6 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	return s.proceed(w, r, a, progress{login: login})
 }
 
-// authorizeParams reads the request's parameters from where the method puts
-// them. See OpenID Connect Core §3.1.2.1: GET and POST work alike.
-func authorizeParams(r *http.Request) (url.Values, error) {
-	if r.Method == http.MethodPost {
-		return readAnyForm(r)
-	}
-	return readQuery(r)
-}
-
 // progress is how far a person has come with one authorization request.
 type progress struct {
 	login     *tokens.Login // nil while nobody is signed in
@@ -53,7 +43,7 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 	}
 	switch step {
 	case tokens.StepLogin:
-		return s.showLogin(w, r, visit{auth: a}, loginProblem{})
+		return s.showLogin(w, r, loginRequest{auth: a}, loginProblem{})
 	case tokens.StepConsent:
 		return s.showConsent(w, r, a, p)
 	case tokens.StepIssue:

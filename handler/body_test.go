@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -135,7 +136,7 @@ func TestR9OtherClocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = res.Body.Close()
-	if took := time.Since(began); res.StatusCode != http.StatusRequestTimeout || took > bodyTime/2 {
+	if took := time.Since(began); res.StatusCode != http.StatusRequestTimeout || took > wire.BodyTime/2 {
 		t.Errorf("%d after %s", res.StatusCode, took)
 	}
 }

@@ -5,13 +5,13 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"html"
-	"io"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 )
 
 const (
@@ -24,28 +24,9 @@ const (
 	testPassword = "correct horse"
 )
 
-// answer is a response with its body read.
-type answer struct {
-	StatusCode int
-	Header     http.Header
-	Cookies    []*http.Cookie
-	body       string
-}
-
-func answerOf(t *testing.T, w *httptest.ResponseRecorder) *answer {
+func jsonOf(t *testing.T, res *wiretest.Answer) map[string]any {
 	t.Helper()
-	res := w.Result()
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &answer{StatusCode: res.StatusCode, Header: res.Header, Cookies: res.Cookies(), body: string(b)}
-}
-
-func jsonOf(t *testing.T, res *answer) map[string]any {
-	t.Helper()
-	text := res.body
+	text := res.Body
 	m := make(map[string]any)
 	if err := json.Unmarshal([]byte(text), &m); err != nil {
 		t.Fatalf("status %d: not a JSON object: %q", res.StatusCode, text)
@@ -64,7 +45,7 @@ func (g *gateway) browser() *browser { return &browser{g: g, cookies: make(map[s
 // clone is a copy of the browser's state, as a thief of cookies has it.
 func (b *browser) clone() *browser { return &browser{g: b.g, cookies: maps.Clone(b.cookies)} }
 
-func (b *browser) send(method, target, body string, headers ...string) *answer {
+func (b *browser) send(method, target, body string, headers ...string) *wiretest.Answer {
 	b.g.t.Helper()
 	for _, c := range b.cookies {
 		headers = append(headers, "Cookie", c.Name+"="+c.Value)
@@ -80,7 +61,7 @@ func (b *browser) send(method, target, body string, headers ...string) *answer {
 	return res
 }
 
-func (b *browser) get(target string, headers ...string) *answer {
+func (b *browser) get(target string, headers ...string) *wiretest.Answer {
 	b.g.t.Helper()
 	return b.send(http.MethodGet, target, "", headers...)
 }
@@ -124,13 +105,13 @@ func authorizeURL(change ...string) string {
 }
 
 // signIn answers an authorization request by the login page.
-func (b *browser) signIn(target, user, password string, headers ...string) *answer {
+func (b *browser) signIn(target, user, password string, headers ...string) *wiretest.Answer {
 	b.g.t.Helper()
 	res := b.get(target)
 	if res.StatusCode != http.StatusOK {
-		b.g.t.Fatalf("GET %s: status %d, want the login page\n%s", target, res.StatusCode, res.body)
+		b.g.t.Fatalf("GET %s: status %d, want the login page\n%s", target, res.StatusCode, res.Body)
 	}
-	action, fields := form(b.g.t, res.body)
+	action, fields := form(b.g.t, res.Body)
 	fields.Set("username", user)
 	fields.Set("password", password)
 	fields.Set("action", "login")
@@ -138,10 +119,10 @@ func (b *browser) signIn(target, user, password string, headers ...string) *answ
 }
 
 // location returns where a 303 leads and the parameters of its query.
-func location(t *testing.T, res *answer) (string, url.Values) {
+func location(t *testing.T, res *wiretest.Answer) (string, url.Values) {
 	t.Helper()
 	if res.StatusCode != http.StatusSeeOther {
-		t.Fatalf("status %d, want 303\n%s", res.StatusCode, res.body)
+		t.Fatalf("status %d, want 303\n%s", res.StatusCode, res.Body)
 	}
 	u, err := url.Parse(res.Header.Get("Location"))
 	if err != nil {
@@ -153,7 +134,7 @@ func location(t *testing.T, res *answer) (string, url.Values) {
 }
 
 // exchange redeems a code at the token endpoint.
-func (g *gateway) exchange(code string, headers ...string) *answer {
+func (g *gateway) exchange(code string, headers ...string) *wiretest.Answer {
 	g.t.Helper()
 	return g.post("/oauth/token", url.Values{
 		"grant_type": {"authorization_code"}, "client_id": {"spa"}, "code": {code}, "redirect_uri": {spaRedirect}, "code_verifier": {testVerifier},
@@ -166,7 +147,7 @@ func (b *browser) tokensOf(change ...string) map[string]any {
 	_, q := location(b.g.t, b.signIn(authorizeURL(change...), "alice", testPassword))
 	res := b.g.exchange(q.Get("code"))
 	if res.StatusCode != http.StatusOK {
-		b.g.t.Fatalf("token: status %d %s", res.StatusCode, res.body)
+		b.g.t.Fatalf("token: status %d %s", res.StatusCode, res.Body)
 	}
 	return jsonOf(b.g.t, res)
 }

@@ -3,9 +3,9 @@ package handler
 import (
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -16,7 +16,7 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) error {
 		return s.showStart(w, r)
 	}
 	if !s.sameOrigin(r) {
-		return errForbidden
+		return wire.ErrForbidden
 	}
 	form, err := readForm(r)
 	if err != nil {
@@ -31,10 +31,10 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if login == nil || login.Session.ID != t.Session || !s.Limits.used.take(t.ID, s.Clock()) {
-		return errForbidden
+		return wire.ErrForbidden
 	}
 	if form.Get("action") != "allow" {
-		return s.answerError(w, t.Auth, &tokens.Error{Code: tokens.AccessDenied, Description: "The person did not agree."})
+		return s.answerError(w, t.Auth, &tokens.Error{Code: tokens.AccessDenied, Description: "The user did not consent."})
 	}
 	return s.proceed(w, r, t.Auth, progress{login: login, fresh: t.Fresh, consented: true})
 }
@@ -56,30 +56,6 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, a *tokens.A
 	})
 	s.writePage(w, http.StatusOK, html, err, pageOptions{form: true, leaves: answersByRedirect(a)})
 	return nil
-}
-
-// accessTexts says in words what scopes allow.
-func accessTexts(t *pages.Texts, scopes []string) []string {
-	out := make([]string, len(scopes))
-	for i, scope := range scopes {
-		text, ok := t.Scopes[scope]
-		if !ok {
-			text = t.OtherScope + " " + scope
-		}
-		out[i] = text
-	}
-	return out
-}
-
-// personName returns what to call a person who is signed in.
-func personName(p tokens.Profile) string {
-	for _, claim := range []string{"name", "email", "nickname"} {
-		if s, ok := p.Claims[claim].(string); ok && s != "" {
-			return s
-		}
-	}
-	_, id, _ := strings.Cut(p.Subject, "|")
-	return id
 }
 
 // destinationOf names where a redirect URI leads: a host, or an app's private scheme.

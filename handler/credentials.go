@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -42,7 +43,7 @@ func readCredentials(r *http.Request, p params) (tokens.Credentials, error) {
 	case len(lines) == 0:
 		return body, nil
 	case len(lines) > 1:
-		return body, malformed("The Authorization header must be given once.")
+		return body, wire.Malformed("The Authorization header must be given once.")
 	case body.Method != tokens.AuthNone:
 		return body, errTwoMethods
 	}
@@ -51,12 +52,12 @@ func readCredentials(r *http.Request, p params) (tokens.Credentials, error) {
 	case err != nil:
 		return basic, unauthenticated(err)
 	case body.ClientID != "" && body.ClientID != basic.ClientID:
-		return basic, malformed("The client_id of the body is not that of the Authorization header.")
+		return basic, wire.Malformed("The client_id in the body does not match the Authorization header.")
 	}
 	return basic, nil
 }
 
-var errTwoMethods = malformed("Use one method of client authentication, not two.")
+var errTwoMethods = wire.Malformed("Use one method of client authentication, not two.")
 
 // bodyCredentials reads what the body says of the client. See RFC 6749 §2.3.1, RFC 7521 §4.2.
 func bodyCredentials(p params) (tokens.Credentials, error) {
@@ -65,7 +66,7 @@ func bodyCredentials(p params) (tokens.Credentials, error) {
 	switch {
 	case assertion == "" && kind == "":
 	case assertion == "" || kind == "":
-		return c, malformed("client_assertion and client_assertion_type go together.")
+		return c, wire.Malformed("client_assertion and client_assertion_type must be sent together.")
 	case secret != "":
 		return c, errTwoMethods
 	case kind != tokens.AssertionTypeJWT:
@@ -79,7 +80,7 @@ func bodyCredentials(p params) (tokens.Credentials, error) {
 	return c, nil
 }
 
-var errAssertionType = errors.New("reading client_assertion_type: it is not that of a JWT (RFC 7523 §2.2)")
+var errAssertionType = errors.New("reading client_assertion_type: it is not the JWT type (RFC 7523 §2.2)")
 
 var errBasic = errors.New("reading Authorization header: not the Basic scheme of RFC 6749 §2.3.1")
 
@@ -109,10 +110,6 @@ func parseBasic(header string) (tokens.Credentials, error) {
 		return tokens.Credentials{}, errBasic
 	}
 	return tokens.Credentials{ClientID: id, Secret: secret, Method: tokens.AuthBasic}, nil
-}
-
-func malformed(description string) *tokens.Error {
-	return &tokens.Error{Code: tokens.InvalidRequest, Reason: tokens.ReasonMalformed, Description: description}
 }
 
 func unauthenticated(cause error) *tokens.Error {

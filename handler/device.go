@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -38,7 +39,7 @@ func (s *Server) deviceCode(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	at := s.urlOf("activate")
-	writeJSON(w, http.StatusOK, deviceAnswer{
+	wire.WriteJSON(w, http.StatusOK, deviceAnswer{
 		DeviceCode: d.DeviceCode, UserCode: d.UserCode, VerificationURI: at, Complete: at + "?" + userCodeQuery(d.UserCode),
 		ExpiresIn: int64(d.Lifetime.Seconds()), Interval: int64(d.Interval.Seconds()),
 	})
@@ -67,7 +68,7 @@ func (s *Server) activate(w http.ResponseWriter, r *http.Request) error {
 		return s.showActivate(w, r, l, activation{code: q.Get("user_code"), locales: pages.In(q.Get("ui_locales")).Lang, status: http.StatusOK})
 	}
 	if !s.sameOrigin(r) {
-		return errForbidden
+		return wire.ErrForbidden
 	}
 	form, err := readForm(r)
 	if err != nil {
@@ -101,7 +102,7 @@ func (s *Server) showActivate(w http.ResponseWriter, r *http.Request, l *tokens.
 		if ok {
 			page.Path += "?" + userCodeQuery(a.code)
 		}
-		return s.showLogin(w, r, visit{page: page}, loginProblem{})
+		return s.showLogin(w, r, loginRequest{page: page}, loginProblem{})
 	}
 	sealed, err := s.sealTicket(w, r, ticketCode, ticket{Session: l.Session.ID, Page: &ownPage{UILocales: a.locales}})
 	if err != nil {
@@ -132,7 +133,7 @@ func (s *Server) findDevice(w http.ResponseWriter, r *http.Request, l *tokens.Lo
 	undo, err := s.Limits.guesses.Begin(l.Session.User, s.ClientIP(r), s.Clock())
 	if wait := new(login.WaitError); errors.As(err, &wait) {
 		s.observeGuess(r, l, "delayed")
-		w.Header().Set("Retry-After", retryAfter(wait.After))
+		w.Header().Set("Retry-After", wire.RetryAfter(wait.After))
 		a.problem, a.status = texts.TryAfter(wait.After), http.StatusTooManyRequests
 		return s.showActivate(w, r, l, a)
 	}
@@ -184,7 +185,7 @@ func (s *Server) decideDevice(w http.ResponseWriter, r *http.Request, l *tokens.
 		return expiredIsForbidden(err)
 	}
 	if l == nil || l.Session.ID != t.Session || !s.Limits.used.take(t.ID, s.Clock()) {
-		return errForbidden
+		return wire.ErrForbidden
 	}
 	texts := pages.In(t.Page.UILocales)
 	message := pages.Message{Title: texts.DeniedTitle, Text: texts.Denied}

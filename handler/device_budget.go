@@ -29,7 +29,7 @@ const (
 
 var errTooManyDevices = &tokens.Error{
 	Code: tokens.TooManyRequests, Reason: tokens.ReasonRateLimited, RetryAfter: 5 * time.Second,
-	Description: "Too many devices ask at once. Try again shortly.",
+	Description: "Too many devices are asking at once. Try again shortly.",
 }
 
 func newDeviceBudget() *deviceBudget {

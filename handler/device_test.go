@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -41,13 +42,13 @@ func (g *gateway) device() *device {
 	g.t.Helper()
 	res := g.post("/oauth/device/code", url.Values{"client_id": {"tv"}, "scope": {"openid offline_access orders:read"}, "audience": {testAPI}})
 	if res.StatusCode != http.StatusOK || res.Header.Get("Cache-Control") != "no-store" {
-		g.t.Fatalf("status %d %v: %s", res.StatusCode, res.Header, res.body)
+		g.t.Fatalf("status %d %v: %s", res.StatusCode, res.Header, res.Body)
 	}
 	a := jsonOf(g.t, res)
 	return &device{g: g, code: a["device_code"].(string), user: a["user_code"].(string), answer: a}
 }
 
-func (d *device) poll() *answer {
+func (d *device) poll() *wiretest.Answer {
 	d.g.t.Helper()
 	return d.g.post("/oauth/token", url.Values{"grant_type": {deviceGrant}, "client_id": {"tv"}, "device_code": {d.code}})
 }
@@ -70,18 +71,18 @@ func (g *gateway) signedIn(user string) *browser {
 }
 
 // typeCode fills in the form that asks for a code.
-func (b *browser) typeCode(code string) *answer {
+func (b *browser) typeCode(code string) *wiretest.Answer {
 	b.g.t.Helper()
-	action, fields := form(b.g.t, b.get("/activate").body)
+	action, fields := form(b.g.t, b.get("/activate").Body)
 	fields.Set("user_code", code)
 	fields.Set("action", "continue")
 	return b.post(action, fields)
 }
 
 // decide presses a button of the page that asks about the device.
-func (b *browser) decide(page *answer, button string) *answer {
+func (b *browser) decide(page *wiretest.Answer, button string) *wiretest.Answer {
 	b.g.t.Helper()
-	action, fields := form(b.g.t, page.body)
+	action, fields := form(b.g.t, page.Body)
 	fields.Set("action", button)
 	return b.post(action, fields)
 }
@@ -104,21 +105,21 @@ func TestDeviceFlow(t *testing.T) {
 		t.Fatalf("after the login: %d %v", page.StatusCode, page.Header)
 	}
 	page = b.get(page.Header.Get("Location"))
-	if !strings.Contains(page.body, `value="`+d.user+`"`) {
-		t.Fatalf("the code is not filled in:\n%s", page.body)
+	if !strings.Contains(page.Body, `value="`+d.user+`"`) {
+		t.Fatalf("the code is not filled in:\n%s", page.Body)
 	}
-	action, fields := form(t, page.body)
+	action, fields := form(t, page.Body)
 	fields.Set("user_code", d.user)
 	fields.Set("action", "continue")
 	page = b.post(action, fields)
 	for _, part := range []string{"Orders &lt;TV&gt;", d.user, "Alice", "Use orders:read", "choose Deny"} {
-		if !strings.Contains(page.body, part) {
-			t.Errorf("the page does not show %q:\n%s", part, page.body)
+		if !strings.Contains(page.Body, part) {
+			t.Errorf("the page does not show %q:\n%s", part, page.Body)
 		}
 	}
 	done := b.decide(page, "allow")
-	if done.StatusCode != http.StatusOK || !strings.Contains(done.body, "The device is connected") {
-		t.Fatalf("allowed: %d %s", done.StatusCode, done.body)
+	if done.StatusCode != http.StatusOK || !strings.Contains(done.Body, "The device is connected") {
+		t.Fatalf("allowed: %d %s", done.StatusCode, done.Body)
 	}
 	if again := b.decide(page, "allow"); again.StatusCode != http.StatusForbidden {
 		t.Errorf("the form works twice: %d", again.StatusCode)
@@ -142,8 +143,8 @@ func TestDeviceTypedAndDenied(t *testing.T) {
 	g := newDeviceGateway(t)
 	d, b := g.device(), g.signedIn("alice")
 	page := b.typeCode(" " + strings.ToLower(strings.ReplaceAll(d.user, "-", " ")))
-	if done := b.decide(page, "cancel"); done.StatusCode != http.StatusOK || !strings.Contains(done.body, "was not connected") {
-		t.Fatalf("denied: %d %s", done.StatusCode, done.body)
+	if done := b.decide(page, "cancel"); done.StatusCode != http.StatusOK || !strings.Contains(done.Body, "was not connected") {
+		t.Fatalf("denied: %d %s", done.StatusCode, done.Body)
 	}
 	d.wantError("access_denied")
 	d.wantError("access_denied")
@@ -154,8 +155,8 @@ func TestDeviceTypedAndDenied(t *testing.T) {
 	d, other := g.device(), g.signedIn("bob")
 	first, second := b.typeCode(d.user), other.typeCode(d.user)
 	b.decide(first, "allow")
-	if late := other.decide(second, "allow"); late.StatusCode != http.StatusBadRequest || !strings.Contains(late.body, "answered before") {
-		t.Errorf("the second answer: %d %s", late.StatusCode, late.body)
+	if late := other.decide(second, "allow"); late.StatusCode != http.StatusBadRequest || !strings.Contains(late.Body, "already answered") {
+		t.Errorf("the second answer: %d %s", late.StatusCode, late.Body)
 	}
 	if info := jsonOf(t, d.poll()); info["access_token"] == nil {
 		t.Errorf("token response %v", info)
@@ -166,11 +167,11 @@ func TestDeviceEndpoint(t *testing.T) {
 	g := newDeviceGateway(t)
 	body, _ := json.Marshal(map[string]string{"client_id": "tv", "scope": "openid"})
 	if res := g.do(http.MethodPost, "/oauth/device/code", string(body), "Content-Type", "application/json"); res.StatusCode != http.StatusOK {
-		t.Errorf("JSON: %d %s", res.StatusCode, res.body)
+		t.Errorf("JSON: %d %s", res.StatusCode, res.Body)
 	}
 	web := url.Values{"client_id": {"web"}, "client_secret": {webSecret}}
 	if res := g.post("/oauth/device/code", web); res.StatusCode != http.StatusOK {
-		t.Errorf("a client with a secret: %d %s", res.StatusCode, res.body)
+		t.Errorf("a client with a secret: %d %s", res.StatusCode, res.Body)
 	}
 	for _, tc := range []struct {
 		name   string
@@ -218,25 +219,25 @@ func TestActivateIsGuarded(t *testing.T) {
 	g := newDeviceGateway(t)
 	d, b := g.device(), g.signedIn("alice")
 	asked := b.typeCode(d.user)
-	action, fields := form(t, asked.body)
+	action, fields := form(t, asked.Body)
 	fields.Set("action", "allow")
 
 	for _, tc := range []struct {
 		name string
-		send func() *answer
+		send func() *wiretest.Answer
 	}{
-		{"another site", func() *answer { return b.clone().post(action, fields, "Origin", "https://evil.example") }},
-		{"another site, as the browser says", func() *answer { return b.clone().post(action, fields, "Sec-Fetch-Site", "cross-site") }},
-		{"another browser", func() *answer { return g.signedIn("alice").post(action, fields) }},
-		{"another person", func() *answer { return g.signedIn("bob").post(action, fields) }},
-		{"no cookies", func() *answer { return g.post(action, fields) }},
-		{"no ticket", func() *answer { return b.clone().post(action, url.Values{"action": {"allow"}}) }},
-		{"the ticket of the form before", func() *answer {
-			_, before := form(t, b.get("/activate").body)
+		{"another site", func() *wiretest.Answer { return b.clone().post(action, fields, "Origin", "https://evil.example") }},
+		{"another site, as the browser says", func() *wiretest.Answer { return b.clone().post(action, fields, "Sec-Fetch-Site", "cross-site") }},
+		{"another browser", func() *wiretest.Answer { return g.signedIn("alice").post(action, fields) }},
+		{"another person", func() *wiretest.Answer { return g.signedIn("bob").post(action, fields) }},
+		{"no cookies", func() *wiretest.Answer { return g.post(action, fields) }},
+		{"no ticket", func() *wiretest.Answer { return b.clone().post(action, url.Values{"action": {"allow"}}) }},
+		{"the ticket of the form before", func() *wiretest.Answer {
+			_, before := form(t, b.get("/activate").Body)
 			before.Set("action", "allow")
 			return b.clone().post(action, before)
 		}},
-		{"signed in anew", func() *answer {
+		{"signed in anew", func() *wiretest.Answer {
 			c := b.clone()
 			location(t, c.signIn(authorizeURL("prompt", "login"), "bob", testPassword))
 			return c.post(action, fields)
@@ -244,14 +245,14 @@ func TestActivateIsGuarded(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if res := tc.send(); res.StatusCode != http.StatusForbidden {
-				t.Errorf("status %d, want 403\n%s", res.StatusCode, res.body)
+				t.Errorf("status %d, want 403\n%s", res.StatusCode, res.Body)
 			}
 		})
 	}
 	g.pass(20 * time.Second)
 	d.wantError("authorization_pending")
 
-	for _, page := range []*answer{b.get("/activate"), asked, b.get("/activate?user_code=" + d.user)} {
+	for _, page := range []*wiretest.Answer{b.get("/activate"), asked, b.get("/activate?user_code=" + d.user)} {
 		h := page.Header
 		if csp := h.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-ancestors 'none'") || !strings.Contains(csp, "form-action 'self';") || !strings.Contains(csp, "default-src 'none'") {
 			t.Errorf("policy %q", csp)
@@ -268,8 +269,8 @@ func TestActivateAddress(t *testing.T) {
 	b := g.signedIn("alice")
 	for _, evil := range []string{`"><script>alert(1)</script>`, "//evil.example", strings.Repeat("B", 9), "%0d%0aX: y"} {
 		res := b.get("/activate?user_code=" + url.QueryEscape(evil))
-		if res.StatusCode != http.StatusOK || strings.Contains(res.body, "evil.example") || strings.Contains(res.body, "<script") || !strings.Contains(res.body, `name="user_code" class="code-field" type="text" value=""`) {
-			t.Errorf("%q: %d\n%s", evil, res.StatusCode, res.body)
+		if res.StatusCode != http.StatusOK || strings.Contains(res.Body, "evil.example") || strings.Contains(res.Body, "<script") || !strings.Contains(res.Body, `name="user_code" class="code-field" type="text" value=""`) {
+			t.Errorf("%q: %d\n%s", evil, res.StatusCode, res.Body)
 		}
 		login := g.browser().signIn("/activate?user_code="+url.QueryEscape(evil), "alice", testPassword)
 		if to := login.Header.Get("Location"); to != "/activate" {
@@ -278,10 +279,10 @@ func TestActivateAddress(t *testing.T) {
 	}
 	// A person who does not want to sign in.
 	stranger := g.browser()
-	action, fields := form(t, stranger.get("/activate").body)
+	action, fields := form(t, stranger.get("/activate").Body)
 	fields.Set("action", "cancel")
-	if res := stranger.post(action, fields); res.StatusCode != http.StatusOK || !strings.Contains(res.body, "Nothing was changed") {
-		t.Errorf("cancelled: %d %s", res.StatusCode, res.body)
+	if res := stranger.post(action, fields); res.StatusCode != http.StatusOK || !strings.Contains(res.Body, "Nothing was changed") {
+		t.Errorf("cancelled: %d %s", res.StatusCode, res.Body)
 	}
 }
 
@@ -290,24 +291,24 @@ func TestUserCodesAreNotGuessed(t *testing.T) {
 	g := newDeviceGateway(t)
 	d, b := g.device(), g.signedIn("alice")
 	for i := range 5 {
-		if res := b.typeCode("BBBB-BBBB"); res.StatusCode != http.StatusBadRequest || !strings.Contains(res.body, "No device waits") {
-			t.Fatalf("guess %d: %d %s", i, res.StatusCode, res.body)
+		if res := b.typeCode("BBBB-BBBB"); res.StatusCode != http.StatusBadRequest || !strings.Contains(res.Body, "No device is waiting") {
+			t.Fatalf("guess %d: %d %s", i, res.StatusCode, res.Body)
 		}
 	}
-	if res := b.typeCode(d.user); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" || !strings.Contains(res.body, "Too many attempts. Wait ") || !strings.Contains(res.body, " second") {
+	if res := b.typeCode(d.user); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" || !strings.Contains(res.Body, "Too many attempts. Wait ") || !strings.Contains(res.Body, " second") {
 		t.Fatalf("after that: %d %v", res.StatusCode, res.Header)
 	}
 	if !g.heard.has(tokens.EventDevice, "wrong_code") || !g.heard.has(tokens.EventDevice, "delayed") {
 		t.Error("guesses are not reported")
 	}
 	g.pass(2 * time.Second)
-	if res := b.typeCode(d.user); !strings.Contains(res.body, "Connect this device?") {
+	if res := b.typeCode(d.user); !strings.Contains(res.Body, "Connect this device?") {
 		t.Errorf("after the delay: %d", res.StatusCode)
 	}
 	other := g.signedIn("bob")
 	for range 20 { // whoever is right is not held up
-		if res := other.typeCode(d.user); !strings.Contains(res.body, "Connect this device?") {
-			t.Fatalf("a right code: %d %s", res.StatusCode, res.body)
+		if res := other.typeCode(d.user); !strings.Contains(res.Body, "Connect this device?") {
+			t.Fatalf("a right code: %d %s", res.StatusCode, res.Body)
 		}
 	}
 }
@@ -317,11 +318,11 @@ func TestA5MistypedUserCodes(t *testing.T) {
 	g := newDeviceGateway(t)
 	d, b := g.device(), g.signedIn("alice")
 	for range 30 {
-		if res := b.typeCode(d.user[:5]); res.StatusCode != http.StatusBadRequest || !strings.Contains(res.body, "No device waits") {
-			t.Fatalf("mistyped: %d %s", res.StatusCode, res.body)
+		if res := b.typeCode(d.user[:5]); res.StatusCode != http.StatusBadRequest || !strings.Contains(res.Body, "No device is waiting") {
+			t.Fatalf("mistyped: %d %s", res.StatusCode, res.Body)
 		}
 	}
-	if res := b.typeCode(d.user); !strings.Contains(res.body, "Connect this device?") {
+	if res := b.typeCode(d.user); !strings.Contains(res.Body, "Connect this device?") {
 		t.Errorf("the right code after these: %d", res.StatusCode)
 	}
 }
@@ -332,7 +333,7 @@ func TestDeviceStoreDown(t *testing.T) {
 	d, b := g.device(), g.signedIn("alice")
 	asked := b.typeCode(d.user)
 	g.store.down.Store(true)
-	for name, res := range map[string]*answer{
+	for name, res := range map[string]*wiretest.Answer{
 		"poll":        d.poll(),
 		"device code": g.post("/oauth/device/code", url.Values{"client_id": {"tv"}}),
 	} {
@@ -346,7 +347,7 @@ func TestDeviceStoreDown(t *testing.T) {
 	g.store.down.Store(false)
 	b.decide(b.typeCode(d.user), "allow")
 	if res := d.poll(); res.StatusCode != http.StatusOK {
-		t.Errorf("afterwards: %d %s", res.StatusCode, res.body)
+		t.Errorf("afterwards: %d %s", res.StatusCode, res.Body)
 	}
 }
 
@@ -355,7 +356,7 @@ func TestDeviceBudget(t *testing.T) {
 	g := newDeviceGateway(t, func(_ *tokens.Config, cfg *Config) {
 		cfg.ClientIP = func(r *http.Request) string { return r.Header.Get("X-Test-Address") }
 	})
-	ask := func(address string) *answer {
+	ask := func(address string) *wiretest.Answer {
 		return g.post("/oauth/device/code", url.Values{"client_id": {"tv"}}, "X-Test-Address", address)
 	}
 	refused := 0

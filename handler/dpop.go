@@ -3,48 +3,16 @@ package handler
 import (
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
-
-// The headers of DPoP, in Go's spelling. See RFC 9449 §4.1 and §8.
-const (
-	proofHeader = "Dpop"
-	nonceHeader = "Dpop-Nonce"
-)
-
-var (
-	errTwoProofs = &tokens.Error{Code: tokens.InvalidDPoPProof, Reason: tokens.ReasonProof, Description: "The DPoP header must be given once."}
-	errNoProof   = &tokens.Error{Code: tokens.InvalidDPoPProof, Reason: tokens.ReasonProofMissing, Description: "The DPoP header with a proof is missing."}
-)
-
-// readProof reads the DPoP header, "" for none. See RFC 9449 §4.3 item 1.
-func readProof(r *http.Request) (string, error) {
-	switch lines := r.Header[proofHeader]; len(lines) {
-	case 0:
-		return "", nil
-	case 1:
-		if lines[0] == "" {
-			return "", errNoProof
-		}
-		return lines[0], nil
-	}
-	return "", errTwoProofs
-}
-
-// offerNonce gives a client the nonce of its next proof, where one is demanded.
-// See RFC 9449 §8.
-func offerNonce(w http.ResponseWriter, proofs tokens.ProofChecker) {
-	if nonce := proofs.ProofNonce(); nonce != "" {
-		w.Header()[nonceHeader] = []string{nonce}
-	}
-}
 
 // sender returns what a client has proved to hold: the key of a DPoP proof, the
 // certificate of its connection. A proof that is there must be good.
 func (s *Server) sender(w http.ResponseWriter, r *http.Request, client *tokens.Client, endpoint string) (tokens.Confirmation, error) {
-	offerNonce(w, s.Issuer.Proofs())
-	sender := tokens.Confirmation{Certificate: certificateOf(r)}
-	proof, err := readProof(r)
+	wire.OfferNonce(w, s.Issuer.Proofs())
+	sender := tokens.Confirmation{Certificate: wire.CertificateThumbprint(r)}
+	proof, err := wire.ReadProof(r)
 	if err == nil && proof != "" {
 		sender.Key, err = s.Issuer.Proofs().CheckProof(tokens.ProofRequest{Proof: proof, Method: r.Method, URLs: s.urlsOf(endpoint, r)})
 	}
@@ -61,5 +29,5 @@ func (s *Server) sender(w http.ResponseWriter, r *http.Request, client *tokens.C
 // of the issuer and nothing that the request says; the path is the endpoint's, or
 // the spelling or alias of it that the request has.
 func (s *Server) urlsOf(endpoint string, r *http.Request) []string {
-	return []string{s.urlOf(endpoint), s.origin + r.URL.EscapedPath()}
+	return []string{s.urlOf(endpoint), s.issuerOrigin + r.URL.EscapedPath()}
 }

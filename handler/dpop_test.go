@@ -1,26 +1,20 @@
 package handler
 
 import (
-	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
-// somebodysKey is the thumbprint of RFC 9449 §6.1, whose key nobody here has.
-const somebodysKey = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
-
 const (
 	tokenURL    = "https://auth.example.com/oauth/token"
 	userinfoURL = "https://auth.example.com/userinfo"
-	ordersURL   = "https://api.example.com/orders"
 )
 
 // redeem gets the tokens of a fresh login with a proof.
@@ -29,7 +23,7 @@ func (g *gateway) redeem(k *tokenstest.DPoPKey, change ...string) map[string]any
 	return jsonOf(g.t, g.exchange(g.codeFor(change...), "Dpop", k.Proof("POST", tokenURL, "")))
 }
 
-func (g *gateway) refreshWith(refreshToken string, headers ...string) *answer {
+func (g *gateway) refreshWith(refreshToken string, headers ...string) *wiretest.Answer {
 	g.t.Helper()
 	return g.post("/oauth/token", url.Values{"grant_type": {"refresh_token"}, "client_id": {"spa"}, "refresh_token": {refreshToken}}, headers...)
 }
@@ -123,7 +117,7 @@ func TestDPoPTokenURL(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			res := g.post(tc.target, form, "Dpop", key.Proof("POST", tc.htu, ""), "X-Forwarded-Host", "evil.example")
 			if res.StatusCode != tc.status {
-				t.Errorf("%d %s", res.StatusCode, res.body)
+				t.Errorf("%d %s", res.StatusCode, res.Body)
 			}
 		})
 	}
@@ -255,14 +249,4 @@ func TestDPoPIntrospection(t *testing.T) {
 	if res["active"] != true || res["token_type"] != "DPoP" || cnf["jkt"] != key.Thumbprint() || len(cnf) != 1 {
 		t.Errorf("answer %v", res)
 	}
-}
-
-// withCertificate pretends a connection with a client certificate.
-func withCertificate(r *http.Request, raw string) *http.Request {
-	r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{Raw: []byte(raw)}}}
-	return r
-}
-
-func certificatePrint(raw string) string {
-	return tokens.Thumbprint(sha256.Sum256([]byte(raw))).String()
 }

@@ -8,29 +8,6 @@ import (
 	"strings"
 )
 
-// corsKind says which origins may read an endpoint's answers.
-type corsKind uint8
-
-const (
-	corsNone   corsKind = iota // pages: no origin (RFC 9700 §2.6)
-	corsClient                 // the origins of the client concerned
-	corsCookie                 // as corsClient, with credentials where the client keeps its refresh token in a cookie
-	corsAny                    // public documents
-)
-
-// endpoint is one row of the route table.
-type endpoint struct {
-	name    string // for Config.Paths, and for metrics
-	path    string // below the issuer's own
-	alias   string // another path that works too, unless the endpoint was moved
-	fixed   bool   // the path is a standard's and cannot be moved
-	early   bool   // answered before shared state is open
-	methods []string
-	cors    corsKind
-	fail    func(*Server, http.ResponseWriter, *http.Request, error)
-	serve   func(*Server, http.ResponseWriter, *http.Request) error
-}
-
 var (
 	onlyPost = []string{http.MethodPost}
 	onlyGet  = []string{http.MethodGet, http.MethodHead}
@@ -107,90 +84,23 @@ func (e endpoint) pathsIn(moved map[string]string) []string {
 	return []string{e.path}
 }
 
-// routeTable makes the map from whole paths to endpoints.
-func (s *Server) routeTable() (map[string]*endpoint, error) {
+// route fills in the map from whole paths to endpoints, and where each of them is.
+func (s *Server) route() error {
 	if err := CheckPaths(s.Paths); err != nil {
-		return nil, err
+		return err
 	}
-	routes := make(map[string]*endpoint)
+	s.routes, s.paths = make(map[string]*endpoint), make(map[string]string)
 	for _, e := range endpoints() {
-		for _, p := range e.pathsIn(s.Paths) {
-			routes[s.base+p] = &e
+		paths := e.pathsIn(s.Paths)
+		s.paths[e.name] = s.base + paths[0]
+		for _, p := range paths {
+			s.routes[s.base+p] = &e
 		}
 		if e.fixed {
 			// An issuer with a path has its documents behind it (OpenID
 			// Connect Discovery §4) and before it (RFC 8414 §3.1).
-			routes[e.path+s.base] = &e
+			s.routes[e.path+s.base] = &e
 		}
 	}
-	return routes, nil
+	return nil
 }
-
-// pathOf returns the path of an endpoint on our origin.
-func (s *Server) pathOf(name string) string {
-	for _, e := range endpoints() {
-		if e.name == name {
-			return s.base + e.pathsIn(s.Paths)[0]
-		}
-	}
-	panic("no endpoint " + name)
-}
-
-// urlOf returns the URL of an endpoint. It derives from the issuer, never from a request.
-func (s *Server) urlOf(name string) string {
-	return s.root + strings.TrimPrefix(s.pathOf(name), s.base)
-}
-
-// ServeHTTP answers a request to one of the endpoints: body limits, CORS, method
-// and shared state are decided here, by the table, for all of them.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e, ok := s.routes[cleanPath(r.URL.Path)]
-	if !ok {
-		http.NotFound(w, r)
-		return
-	}
-	BoundBody(w, r, s.BodyTime)
-	if e.cors != corsNone && s.cors(w, r, e) {
-		return // it was a preflight
-	}
-	if !slices.Contains(e.methods, r.Method) {
-		w.Header().Set("Allow", strings.Join(e.methods, ", "))
-		e.fail(s, w, r, errMethod)
-		return
-	}
-	if len(r.URL.RawQuery) > maxQuery {
-		e.fail(s, w, r, errQuery)
-		return
-	}
-	if !e.early {
-		if err := s.Ready(r.Context()); err != nil {
-			e.fail(s, w, r, err)
-			return
-		}
-	}
-	r = s.withOrigin(r)
-	if err := e.serve(s, w, r); err != nil {
-		s.report(r.Context(), e.name, err)
-		e.fail(s, w, r, err)
-	}
-}
-
-// Handles reports whether a request path is one of the Server's endpoints.
-func (s *Server) Handles(requestPath string) bool {
-	_, ok := s.routes[cleanPath(requestPath)]
-	return ok
-}
-
-// Endpoint returns the name of the endpoint at a request path, which is of a
-// closed set and good for a metric.
-func (s *Server) Endpoint(requestPath string) (name string, ok bool) {
-	e, ok := s.routes[cleanPath(requestPath)]
-	if !ok {
-		return "", false
-	}
-	return e.name, true
-}
-
-// cleanPath folds repeated slashes and dots: SDKs append paths to an issuer
-// that ends in a slash.
-func cleanPath(p string) string { return path.Clean("/" + p) }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
@@ -168,7 +169,7 @@ func newGateway(t *testing.T, change ...func(*tokens.Config, *Config)) *gateway 
 }
 
 // do sends one request with the headers given in pairs.
-func (g *gateway) do(method, target, body string, headers ...string) *answer {
+func (g *gateway) do(method, target, body string, headers ...string) *wiretest.Answer {
 	g.t.Helper()
 	r := httptest.NewRequestWithContext(g.t.Context(), method, target, strings.NewReader(body))
 	for i := 0; i < len(headers); i += 2 {
@@ -176,18 +177,18 @@ func (g *gateway) do(method, target, body string, headers ...string) *answer {
 	}
 	w := httptest.NewRecorder()
 	g.ServeHTTP(w, r)
-	return answerOf(g.t, w)
+	return wiretest.AnswerOf(g.t, w)
 }
 
 const formType = "application/x-www-form-urlencoded"
 
 // post sends a form.
-func (g *gateway) post(target string, form url.Values, headers ...string) *answer {
+func (g *gateway) post(target string, form url.Values, headers ...string) *wiretest.Answer {
 	g.t.Helper()
 	return g.do(http.MethodPost, target, form.Encode(), append([]string{"Content-Type", formType}, headers...)...)
 }
 
-func (b *browser) post(target string, form url.Values, headers ...string) *answer {
+func (b *browser) post(target string, form url.Values, headers ...string) *wiretest.Answer {
 	b.g.t.Helper()
 	return b.send(http.MethodPost, target, form.Encode(), append([]string{"Content-Type", formType}, headers...)...)
 }

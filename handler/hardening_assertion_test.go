@@ -106,8 +106,8 @@ func TestPrivateKeyJWT(t *testing.T) {
 			{"introspect the revoked", "/oauth/introspect", `{"active":false}`},
 		} {
 			res := g.post(tc.path, asserting(s.assertion(s.claims(nil)), "token", access, "client_id", s.id))
-			if res.StatusCode != http.StatusOK || !strings.Contains(res.body, tc.want) {
-				t.Errorf("%s: %s: %d %s", s.id, tc.name, res.StatusCode, res.body)
+			if res.StatusCode != http.StatusOK || !strings.Contains(res.Body, tc.want) {
+				t.Errorf("%s: %s: %d %s", s.id, tc.name, res.StatusCode, res.Body)
 			}
 		}
 	}
@@ -132,7 +132,7 @@ func TestHardeningCLI10And11(t *testing.T) {
 	g, service, changing := newSigners(t)
 	once := asserting(service.assertion(service.claims(map[string]any{"jti": "one"})))
 	if res := g.post("/oauth/token", once); res.StatusCode != http.StatusOK {
-		t.Fatalf("first use: %d %s", res.StatusCode, res.body)
+		t.Fatalf("first use: %d %s", res.StatusCode, res.Body)
 	}
 	wantOAuthError(t, g.post("/oauth/token", once), http.StatusUnauthorized, "invalid_client")
 	again := asserting(service.assertion(service.claims(map[string]any{"jti": "one", "x": "another text"})))
@@ -141,10 +141,10 @@ func TestHardeningCLI10And11(t *testing.T) {
 		t.Error("the replay was not reported as one")
 	}
 	if res := g.post("/oauth/token", asserting(changing.assertion(changing.claims(map[string]any{"jti": "one"})))); res.StatusCode != http.StatusOK {
-		t.Errorf("the same jti of another client: %d %s", res.StatusCode, res.body)
+		t.Errorf("the same jti of another client: %d %s", res.StatusCode, res.Body)
 	}
 	if res := g.post("/oauth/token", asserting(service.assertion(service.claims(map[string]any{"jti": strings.Repeat("j", 4<<10)})))); res.StatusCode != http.StatusOK {
-		t.Errorf("a jti of 4 KiB: %d %s", res.StatusCode, res.body)
+		t.Errorf("a jti of 4 KiB: %d %s", res.StatusCode, res.Body)
 	}
 	same := asserting(service.assertion(service.claims(nil)))
 	var ok, refused atomic.Int32
@@ -209,7 +209,7 @@ func TestHardeningCLI12(t *testing.T) {
 			res := g.post("/oauth/token", asserting(s.assertion(s.claims(tc.claims))))
 			if tc.ok {
 				if res.StatusCode != http.StatusOK {
-					t.Errorf("%d %s", res.StatusCode, res.body)
+					t.Errorf("%d %s", res.StatusCode, res.Body)
 				}
 				return
 			}
@@ -271,7 +271,7 @@ func TestHardeningCLI13(t *testing.T) {
 	for _, typ := range []string{"JWT", "client-authentication+jwt"} {
 		payload, _ = json.Marshal(s.claims(nil))
 		if res := g.post("/oauth/token", asserting(typed(s.key, typ))); res.StatusCode != http.StatusOK {
-			t.Errorf("typ %s: %d %s", typ, res.StatusCode, res.body)
+			t.Errorf("typ %s: %d %s", typ, res.StatusCode, res.Body)
 		}
 	}
 }
@@ -340,7 +340,7 @@ func TestAssertionWithoutStore(t *testing.T) {
 	}
 	g.store.down.Store(false)
 	if res := g.post("/oauth/token", f); res.StatusCode != http.StatusOK {
-		t.Errorf("after the outage: %d %s", res.StatusCode, res.body)
+		t.Errorf("after the outage: %d %s", res.StatusCode, res.Body)
 	}
 }
 
@@ -364,7 +364,7 @@ func TestCredentialsOverlap(t *testing.T) {
 				t.Fatal("it was told already")
 			}
 			if res := g.post("/oauth/token", f); res.StatusCode != http.StatusOK {
-				t.Fatalf("%d %s", res.StatusCode, res.body)
+				t.Fatalf("%d %s", res.StatusCode, res.Body)
 			}
 			if !g.heard.has(tokens.EventClientCredential, tc.want) {
 				t.Errorf("nothing told that %s was used", tc.want)

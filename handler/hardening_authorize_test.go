@@ -8,13 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // wantPage checks that an error stays on our own page.
-func wantPage(t *testing.T, res *answer, status int) string {
+func wantPage(t *testing.T, res *wiretest.Answer, status int) string {
 	t.Helper()
-	body := res.body
+	body := res.Body
 	if res.StatusCode != status || res.Header.Get("Location") != "" || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
 		t.Errorf("answer %d, Location %q, %q; want a page with %d", res.StatusCode, res.Header.Get("Location"), res.Header.Get("Content-Type"), status)
 	}
@@ -23,7 +24,7 @@ func wantPage(t *testing.T, res *answer, status int) string {
 }
 
 // wantProtected checks AUZ-25 and WEB-16 on a page or redirect.
-func wantProtected(t *testing.T, res *answer) {
+func wantProtected(t *testing.T, res *wiretest.Answer) {
 	t.Helper()
 	h := res.Header
 	if p := h.Get("Referrer-Policy"); p != "no-referrer" && p != "same-origin" {
@@ -41,7 +42,7 @@ func wantProtected(t *testing.T, res *answer) {
 }
 
 // wantRedirectError checks R(code): to the registered URI, with state and iss.
-func wantRedirectError(t *testing.T, res *answer, code string) {
+func wantRedirectError(t *testing.T, res *wiretest.Answer, code string) {
 	t.Helper()
 	to, q := location(t, res)
 	if to != spaRedirect || q.Get("error") != code || q.Get("state") != "st" || q.Get("iss") != testIssuer || q.Has("code") {
@@ -143,7 +144,7 @@ func TestStateByteForByte(t *testing.T) {
 	}
 	g.pass(time.Minute)
 	res := g.browser().signIn(authorizeURL("state", state, "response_mode", "form_post"), "alice", testPassword)
-	if _, fields := form(t, res.body); fields.Get("state") != state {
+	if _, fields := form(t, res.Body); fields.Get("state") != state {
 		t.Errorf("state by form_post %q", fields.Get("state"))
 	}
 }
@@ -153,7 +154,7 @@ func TestHardeningAUZ24And26(t *testing.T) {
 	g := newGateway(t)
 	b := g.browser()
 	res := b.get(authorizeURL())
-	action, fields := form(t, res.body)
+	action, fields := form(t, res.Body)
 	fields.Set("action", "cancel")
 	wantRedirectError(t, b.post(action, fields), "access_denied")
 	res = b.signIn(authorizeURL(), "alice", testPassword)
@@ -205,7 +206,7 @@ func TestHardeningWEB11(t *testing.T) {
 	location(t, b.signIn(authorizeURL(), "alice", testPassword))
 	location(t, thief.signIn(authorizeURL(), "bob", testPassword))
 	target := authorizeURL("prompt", "consent")
-	action, fields := form(t, b.get(target).body)
+	action, fields := form(t, b.get(target).Body)
 	fields.Set("action", "allow")
 	wantPage(t, thief.post(action, fields), http.StatusForbidden)
 	mixed := b.clone() // alice's browser cookie with bob's session
@@ -215,10 +216,10 @@ func TestHardeningWEB11(t *testing.T) {
 		t.Errorf("the first post: %v", q)
 	}
 	wantPage(t, b.post(action, fields), http.StatusForbidden)
-	action, fields = form(t, b.get(target).body)
+	action, fields = form(t, b.get(target).Body)
 	g.pass(ticketLifetime)
 	wantPage(t, b.post(action, fields), http.StatusForbidden)
-	action, fields = form(t, b.get(target).body)
+	action, fields = form(t, b.get(target).Body)
 	fields.Set("action", "cancel")
 	wantRedirectError(t, b.post(action, fields), "access_denied")
 }
@@ -227,7 +228,7 @@ func TestResponseModes(t *testing.T) {
 	g := newGateway(t)
 	b := g.browser()
 	res := b.signIn(authorizeURL("response_mode", "form_post"), "alice", testPassword)
-	page := res.body
+	page := res.Body
 	action, fields := form(t, page)
 	if action != spaRedirect || fields.Get("code") == "" || fields.Get("iss") != testIssuer || fields.Get("state") != "st" {
 		t.Errorf("form_post to %s with %v", action, fields)
@@ -253,7 +254,7 @@ func TestResponseModes(t *testing.T) {
 			t.Errorf("policy %q, X-Frame-Options %q", csp, res.Header.Get("X-Frame-Options"))
 		}
 	}
-	if page = res.body; !strings.Contains(page, `"error":"login_required"`) {
+	if page = res.Body; !strings.Contains(page, `"error":"login_required"`) {
 		t.Errorf("without a session:\n%s", page)
 	}
 	// A registered redirect URI keeps its own query.
@@ -270,7 +271,7 @@ func TestS1FormAction(t *testing.T) {
 	g := newGateway(t)
 	b := g.browser()
 	logout := "/oidc/logout?client_id=spa&post_logout_redirect_uri=" + url.QueryEscape(spaOrigin+"/")
-	policyOf := func(res *answer) string {
+	policyOf := func(res *wiretest.Answer) string {
 		_, directive, _ := strings.Cut(res.Header.Get("Content-Security-Policy"), "form-action ")
 		directive, _, _ = strings.Cut(directive, ";")
 		return directive

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 )
 
 // KEY-14: caches may keep the key set, and know what it is.
@@ -32,7 +34,7 @@ func TestHardeningWEB20(t *testing.T) {
 	tok := jsonOf(t, code)
 	bearer := "Bearer " + tok["access_token"].(string)
 	machine := url.Values{"client_id": {"machine"}, "client_secret": {webSecret}, "token": {tok["access_token"].(string)}}
-	answers := map[string]*answer{
+	answers := map[string]*wiretest.Answer{
 		"login page":      login,
 		"login":           g.browser().signIn(authorizeURL(), "alice", testPassword),
 		"login refused":   g.browser().signIn(authorizeURL(), "alice", "wrong"),
@@ -73,7 +75,7 @@ func TestHardeningSEC10(t *testing.T) {
 	g := newGateway(t)
 	b := g.browser()
 	location(t, b.signIn(authorizeURL(), "alice", testPassword))
-	for name, res := range map[string]*answer{
+	for name, res := range map[string]*wiretest.Answer{
 		"login":   g.browser().get(authorizeURL()),
 		"refused": g.browser().signIn(authorizeURL(), "alice", "wrong"),
 		"consent": b.get(authorizeURL("prompt", "consent")),
@@ -82,12 +84,12 @@ func TestHardeningSEC10(t *testing.T) {
 		"error":   g.do(http.MethodGet, "/authorize", ""),
 		"lost":    g.do(http.MethodGet, "/login", ""),
 	} {
-		if found := elsewhere.FindAllString(res.body, -1); found != nil {
+		if found := elsewhere.FindAllString(res.Body, -1); found != nil {
 			t.Errorf("%s: the page names %q", name, found)
 		}
 		h := res.Header
 		want := "no-referrer"
-		if strings.Contains(res.body, "<form") {
+		if strings.Contains(res.Body, "<form") {
 			want = "same-origin" // without it a browser posts with Origin: null
 		}
 		if got := h.Get("Referrer-Policy"); got != want {

@@ -28,7 +28,7 @@ func TestHardeningCLI01(t *testing.T) {
 		if res.StatusCode != http.StatusUnauthorized || res.Header.Get("WWW-Authenticate") != "" {
 			t.Errorf("%v: %d %q", f, res.StatusCode, res.Header.Get("WWW-Authenticate"))
 		}
-		bodies = append(bodies, res.body)
+		bodies = append(bodies, res.Body)
 	}
 	for _, b := range bodies {
 		if b != bodies[0] {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -14,8 +15,8 @@ import (
 func TestHardeningWEB08And09(t *testing.T) {
 	g := newGateway(t)
 	b, attacker := g.browser(), g.browser()
-	action, fields := form(t, b.get(authorizeURL()).body)
-	_, theirs := form(t, attacker.get(authorizeURL()).body)
+	action, fields := form(t, b.get(authorizeURL()).Body)
+	_, theirs := form(t, attacker.get(authorizeURL()).Body)
 	fill := func(f url.Values) url.Values {
 		f.Set("username", "alice")
 		f.Set("password", testPassword)
@@ -36,7 +37,7 @@ func TestHardeningWEB08And09(t *testing.T) {
 		t.Errorf("%d writes to the store", n)
 	}
 	location(t, b.post(action, fields, "Origin", "https://auth.example.com", "Sec-Fetch-Site", "same-origin"))
-	_, logout := form(t, b.get("/oidc/logout").body)
+	_, logout := form(t, b.get("/oidc/logout").Body)
 	fields.Set("request", logout.Get("request")) // another form's ticket
 	wantPage(t, b.post(action, fields), http.StatusForbidden)
 }
@@ -104,7 +105,7 @@ func TestHardeningBrokenCookies(t *testing.T) {
 func TestHardeningLOG01And03(t *testing.T) {
 	g := newGateway(t)
 	evil := `"><img src=x onerror=alert(1)>{{7*7}}{env.HOME}`
-	page := g.browser().signIn(authorizeURL(), evil, evil).body
+	page := g.browser().signIn(authorizeURL(), evil, evil).Body
 	if strings.Contains(page, "<img src=x") || !strings.Contains(page, "{{7*7}}{env.HOME}") {
 		t.Errorf("not escaped:\n%s", page)
 	}
@@ -114,7 +115,7 @@ func TestHardeningLOG01And03(t *testing.T) {
 		if res.StatusCode != http.StatusForbidden {
 			t.Errorf("%s: %d", user, res.StatusCode)
 		}
-		page := hiddenField.ReplaceAllString(res.body, "")
+		page := hiddenField.ReplaceAllString(res.Body, "")
 		pages = append(pages, strings.ReplaceAll(page, user, "NAME"))
 		if strings.Contains(page, "wrong\"") {
 			t.Error("the password comes back")
@@ -131,12 +132,12 @@ func TestHardeningLOG01And03(t *testing.T) {
 // LOG-07: the address is what ClientIP says, whatever X-Forwarded-For claims.
 func TestHardeningLOG07(t *testing.T) {
 	g := newGateway(t)
-	var last *answer
+	var last *wiretest.Answer
 	for i := range 6 {
 		last = g.browser().signIn(authorizeURL(), "alice", "wrong", "X-Forwarded-For", "192.0.2."+string(rune('0'+i)))
 	}
 	after := last.Header.Get("Retry-After")
-	if last.StatusCode != http.StatusTooManyRequests || after == "" || !strings.Contains(last.body, "Wait "+after+" second") { // H5: in words
+	if last.StatusCode != http.StatusTooManyRequests || after == "" || !strings.Contains(last.Body, "Wait "+after+" second") { // H5: in words
 		t.Errorf("the sixth try: %d %v", last.StatusCode, last.Header)
 	}
 	if !g.heard.has(tokens.EventLogin, "delayed") {
@@ -159,7 +160,7 @@ func TestHardeningRED18(t *testing.T) {
 func TestLoginPageTooOld(t *testing.T) {
 	g := newGateway(t)
 	b := g.browser()
-	action, fields := form(t, b.get(authorizeURL()).body)
+	action, fields := form(t, b.get(authorizeURL()).Body)
 	fields.Set("username", "alice")
 	fields.Set("password", testPassword)
 	g.pass(ticketLifetime + time.Second)

@@ -40,7 +40,7 @@ func TestHardeningWEB10(t *testing.T) {
 			}
 		})
 	}
-	action, fields := form(t, b.get("/oidc/logout").body)
+	action, fields := form(t, b.get("/oidc/logout").Body)
 	fields.Set("action", "logout")
 	wantPage(t, g.browser().post(action, fields), http.StatusForbidden)
 	fields.Set("action", "cancel")

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 )
 
 func TestHardeningREV(t *testing.T) {
@@ -26,7 +28,7 @@ func TestHardeningREV(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if res := g.post("/oauth/revoke", tc.f); res.StatusCode != tc.status {
-				t.Errorf("%d %s", res.StatusCode, res.body)
+				t.Errorf("%d %s", res.StatusCode, res.Body)
 			}
 		})
 	}
@@ -54,21 +56,21 @@ func TestHardeningREV07(t *testing.T) {
 	g.store.down.Store(false)
 	res := g.post("/oauth/token", url.Values{"client_id": {"spa"}, "grant_type": {"refresh_token"}, "refresh_token": {tok["refresh_token"].(string)}})
 	if res.StatusCode != http.StatusOK {
-		t.Errorf("after the outage: %d %s", res.StatusCode, res.body)
+		t.Errorf("after the outage: %d %s", res.StatusCode, res.Body)
 	}
 }
 
 func TestHardeningREV10To12(t *testing.T) {
 	g := newGateway(t)
 	tok := g.browser().tokensOf()
-	ask := func(token string) *answer {
+	ask := func(token string) *wiretest.Answer {
 		return g.post("/oauth/introspect", url.Values{"token": {token}}, "Authorization", basic("machine", webSecret))
 	}
 	if got := jsonOf(t, ask(tok["access_token"].(string))); got["active"] != true || got["sub"] != "local|alice" {
 		t.Errorf("introspection: %v", got)
 	}
 	for _, token := range []string{"x", tok["refresh_token"].(string), tok["id_token"].(string), "a.b.c"} {
-		if body := strings.TrimSpace(ask(token).body); body != `{"active":false}` {
+		if body := strings.TrimSpace(ask(token).Body); body != `{"active":false}` {
 			t.Errorf("inactive: %s", body)
 		}
 	}
@@ -100,19 +102,19 @@ func TestA5GarbageTokens(t *testing.T) {
 	check := func(name, token string) {
 		t.Helper()
 		res := g.post("/oauth/introspect", url.Values{"token": {token}}, "Authorization", machine)
-		if body := strings.TrimSpace(res.body); res.StatusCode != http.StatusOK || body != `{"active":false}` {
+		if body := strings.TrimSpace(res.Body); res.StatusCode != http.StatusOK || body != `{"active":false}` {
 			t.Fatalf("%s: introspection: %d %s", name, res.StatusCode, body)
 		}
 		if res := g.post("/oauth/revoke", url.Values{"token": {token}, "client_id": {"spa"}}); res.StatusCode != http.StatusOK {
-			t.Fatalf("%s: revocation: %d %s", name, res.StatusCode, res.body)
+			t.Fatalf("%s: revocation: %d %s", name, res.StatusCode, res.Body)
 		}
 		if res := g.do(http.MethodGet, "/userinfo", "", "Authorization", "Bearer "+token); res.StatusCode != http.StatusUnauthorized {
-			t.Fatalf("%s: userinfo: %d %s", name, res.StatusCode, res.body)
+			t.Fatalf("%s: userinfo: %d %s", name, res.StatusCode, res.Body)
 		}
 		for grant, parameter := range map[string]string{"refresh_token": "refresh_token", "authorization_code": "code"} {
 			f := url.Values{"grant_type": {grant}, parameter: {token}, "client_id": {"spa"}, "redirect_uri": {spaRedirect}, "code_verifier": {testVerifier}}
 			if res := g.post("/oauth/token", f); res.StatusCode != http.StatusBadRequest {
-				t.Fatalf("%s: %s: %d %s", name, grant, res.StatusCode, res.body)
+				t.Fatalf("%s: %s: %d %s", name, grant, res.StatusCode, res.Body)
 			}
 		}
 	}
@@ -131,8 +133,8 @@ func TestA5GarbageTokens(t *testing.T) {
 	// Nor does a token count that was good once: whoever has one may send it again and again.
 	g.post("/oauth/revoke", url.Values{"token": {access}, "client_id": {"spa"}})
 	for range 1500 {
-		if res := g.post("/oauth/introspect", url.Values{"token": {access}}, "Authorization", machine); strings.TrimSpace(res.body) != `{"active":false}` {
-			t.Fatalf("a revoked token: %d %s", res.StatusCode, res.body)
+		if res := g.post("/oauth/introspect", url.Values{"token": {access}}, "Authorization", machine); strings.TrimSpace(res.Body) != `{"active":false}` {
+			t.Fatalf("a revoked token: %d %s", res.StatusCode, res.Body)
 		}
 	}
 	good := g.browser().tokensOf()["access_token"].(string)

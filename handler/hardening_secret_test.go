@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -28,7 +29,7 @@ func TestA13WrongSecretsFromOneAddress(t *testing.T) {
 		}
 		cfg.ClientIP = func(r *http.Request) string { return r.Header.Get("From") }
 	})
-	ask := func(address, client, secret string) *answer {
+	ask := func(address, client, secret string) *wiretest.Answer {
 		return g.post("/oauth/revoke", url.Values{"token": {"x"}, "client_id": {client}, "client_secret": {secret}}, "From", address)
 	}
 	flood := func(address, client string) (refused int) {
@@ -37,7 +38,7 @@ func TestA13WrongSecretsFromOneAddress(t *testing.T) {
 			case res.StatusCode == http.StatusTooManyRequests && res.Header.Get("Retry-After") != "":
 				refused++
 			case res.StatusCode != http.StatusUnauthorized:
-				t.Fatalf("%s: %d %s", client, res.StatusCode, res.body)
+				t.Fatalf("%s: %d %s", client, res.StatusCode, res.Body)
 			}
 		}
 		return refused
@@ -50,19 +51,19 @@ func TestA13WrongSecretsFromOneAddress(t *testing.T) {
 	}
 	// An honest client there has its own tries, and one elsewhere notices nothing.
 	if res := ask("2001:db8::3", "machine", "right"); res.StatusCode != http.StatusOK {
-		t.Errorf("an honest client at the same network: %d %s", res.StatusCode, res.body)
+		t.Errorf("an honest client at the same network: %d %s", res.StatusCode, res.Body)
 	}
 	if n := flood("2001:db8::1", "web"); n != 180 {
 		t.Errorf("a client that there is: %d refused", n)
 	}
 	if res := ask("192.0.2.1", "web", "right"); res.StatusCode != http.StatusOK {
-		t.Errorf("elsewhere: %d %s", res.StatusCode, res.body)
+		t.Errorf("elsewhere: %d %s", res.StatusCode, res.Body)
 	}
 	// What has matched once costs nothing and is never refused, wherever it comes from.
 	flood("2001:db8::1", "machine")
 	for range 50 {
 		if res := ask("2001:db8::1", "web", "right"); res.StatusCode != http.StatusOK {
-			t.Fatalf("a secret that is remembered: %d %s", res.StatusCode, res.body)
+			t.Fatalf("a secret that is remembered: %d %s", res.StatusCode, res.Body)
 		}
 	}
 	before := computed.Load()

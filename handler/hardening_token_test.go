@@ -9,6 +9,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
+	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 )
 
 // codeFor signs alice in at the SPA and returns a fresh code.
@@ -19,7 +22,7 @@ func (g *gateway) codeFor(change ...string) string {
 }
 
 // wantOAuthError checks an error answer of an endpoint for programs.
-func wantOAuthError(t *testing.T, res *answer, status int, code string) {
+func wantOAuthError(t *testing.T, res *wiretest.Answer, status int, code string) {
 	t.Helper()
 	body := jsonOf(t, res)
 	if res.StatusCode != status || body["error"] != code {
@@ -91,7 +94,7 @@ func TestHardeningTOK02(t *testing.T) {
 			res := g.do(http.MethodPost, "/oauth/token", tc.body, "Content-Type", tc.contentType)
 			if tc.status == http.StatusOK {
 				if res.StatusCode != http.StatusOK {
-					t.Errorf("%d %s", res.StatusCode, res.body)
+					t.Errorf("%d %s", res.StatusCode, res.Body)
 				}
 				return
 			}
@@ -117,7 +120,7 @@ func TestHardeningTOK04And05(t *testing.T) {
 	empty := strings.Replace(good, "code_verifier="+testVerifier, "code_verifier=", 1)
 	wantOAuthError(t, g.do(http.MethodPost, "/oauth/token", empty, "Content-Type", formType), http.StatusBadRequest, "invalid_grant")
 	if res := g.do(http.MethodPost, "/oauth/token", good+"&scope=&client_secret=", "Content-Type", formType); res.StatusCode != http.StatusOK {
-		t.Errorf("an empty parameter is not omitted: %d %s", res.StatusCode, res.body)
+		t.Errorf("an empty parameter is not omitted: %d %s", res.StatusCode, res.Body)
 	}
 }
 
@@ -234,7 +237,7 @@ func TestHardeningTOK25And26(t *testing.T) {
 		{evil: {"a", "b"}},
 	} {
 		res := g.post("/oauth/token", f, "Accept", "text/html", "X-Requested-With", "XMLHttpRequest")
-		body := res.body
+		body := res.Body
 		if res.Header.Get("Content-Type") != "application/json" || strings.Contains(body, "alert") || strings.Contains(body, "goroutine") {
 			t.Errorf("%v: %q %s", f, res.Header.Get("Content-Type"), body)
 		}
@@ -262,12 +265,12 @@ func TestHardeningDOS01(t *testing.T) {
 		r.Header.Set("Content-Type", formType)
 		w := httptest.NewRecorder()
 		g.ServeHTTP(w, r)
-		wantOAuthError(t, answerOf(t, w), http.StatusRequestEntityTooLarge, "invalid_request")
-		if read.n > 2*maxBody {
+		wantOAuthError(t, wiretest.AnswerOf(t, w), http.StatusRequestEntityTooLarge, "invalid_request")
+		if read.n > 2*wire.MaxBody {
 			t.Errorf("%s: %d bytes were read", target, read.n)
 		}
 	}
-	res := g.do(http.MethodPost, "/login", strings.Repeat("a", maxBody+1), "Content-Type", formType)
+	res := g.do(http.MethodPost, "/login", strings.Repeat("a", wire.MaxBody+1), "Content-Type", formType)
 	if res.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("login: %d", res.StatusCode)
 	}

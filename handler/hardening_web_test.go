@@ -5,6 +5,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
+	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 )
 
 // WEB-03: origins are compared whole; null is none.
@@ -49,9 +52,9 @@ func TestHardeningWEB03(t *testing.T) {
 // asks for the union of all clients' origins.
 func TestCORSOfErrorsAndPreflights(t *testing.T) {
 	g := newGateway(t)
-	for name, res := range map[string]*answer{
+	for name, res := range map[string]*wiretest.Answer{
 		"malformed": g.do(http.MethodPost, "/oauth/token", "{", "Content-Type", "application/json", "Origin", spaOrigin),
-		"too large": g.do(http.MethodPost, "/oauth/token", strings.Repeat("a", maxBody+1), "Content-Type", formType, "Origin", spaOrigin),
+		"too large": g.do(http.MethodPost, "/oauth/token", strings.Repeat("a", wire.MaxBody+1), "Content-Type", formType, "Origin", spaOrigin),
 		"method":    g.do(http.MethodGet, "/oauth/token", "", "Origin", spaOrigin),
 		"unknown":   g.post("/oauth/token", url.Values{"client_id": {"nobody"}}, "Origin", spaOrigin),
 		"userinfo":  g.do(http.MethodGet, "/userinfo", "", "Origin", spaOrigin),
@@ -106,7 +109,7 @@ func TestHardeningHDR10And11(t *testing.T) {
 	b := g.browser()
 	for _, target := range []string{"http://evil.example/.well-known/openid-configuration", "http://evil.example" + authorizeURL()} {
 		res := b.get(target, evil...)
-		if body := hiddenField.ReplaceAllString(res.body, ""); strings.Contains(body, "evil") { // a ticket may say anything
+		if body := hiddenField.ReplaceAllString(res.Body, ""); strings.Contains(body, "evil") { // a ticket may say anything
 			t.Errorf("%s: a header shows in\n%s", target, body)
 		}
 	}

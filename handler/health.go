@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 )
 
 // healthRetry is when it is worth asking again: background work looks each second.
@@ -19,16 +19,13 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
-	noStore(h)
+	wire.NoStore(h)
 	status, text := http.StatusOK, "ok"
 	if trouble := s.Health(); trouble != "" {
 		status, text = http.StatusServiceUnavailable, string(trouble)
-		h.Set("Retry-After", retryAfter(healthRetry))
+		h.Set("Retry-After", wire.RetryAfter(healthRetry))
 	}
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, text+"\n")
 	return nil
 }
-
-// wellAlways is the health of a Server that nobody tells of troubles.
-func wellAlways() tokens.Trouble { return "" }

@@ -38,8 +38,8 @@ func TestHealth(t *testing.T) {
 			if w.StatusCode != c.status || w.Header.Get("Retry-After") != c.retry {
 				t.Errorf("status %d, Retry-After %q", w.StatusCode, w.Header.Get("Retry-After"))
 			}
-			if c.body != "" && (w.body != c.body || w.Header.Get("Content-Type") != "text/plain; charset=utf-8" || w.Header.Get("Cache-Control") != "no-store") {
-				t.Errorf("answer %q, %v", w.body, w.Header)
+			if c.body != "" && (w.Body != c.body || w.Header.Get("Content-Type") != "text/plain; charset=utf-8" || w.Header.Get("Cache-Control") != "no-store") {
+				t.Errorf("answer %q, %v", w.Body, w.Header)
 			}
 		})
 	}

@@ -1,6 +1,10 @@
 package handler
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
+)
 
 // introspect is the introspection endpoint, for confidential clients.
 // See RFC 7662 §2.
@@ -21,12 +25,12 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) error {
 	}
 	token := p.get("token")
 	if token == "" {
-		return malformed("token is missing.")
+		return wire.Malformed("token is missing.")
 	}
 	res, err := s.Issuer.Introspect(r.Context(), client, token)
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, res)
+	wire.WriteJSON(w, http.StatusOK, res)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -29,7 +30,6 @@ type knownMark struct {
 }
 
 const (
-	knownCookie = "gatehouse_known"
 	// knownMarks is how many accounts one browser is known for.
 	knownMarks = 5
 	// knownFor is how long, in days: what browsers keep a cookie for at most
@@ -82,7 +82,7 @@ func (s *Server) markFor(marks []knownMark, subject string, f tokens.Fingerprint
 // marks reads the cookie. What is no mark, or is too old, is left out.
 func (s *Server) marks(r *http.Request) []knownMark {
 	var marks []knownMark
-	texts := strings.Split(cookie(r, s.cookies.known), ".")
+	texts := strings.Split(wire.Cookie(r, s.cookies.known), ".")
 	for _, text := range texts[:min(len(texts), knownMarks)] {
 		b, err := base64.RawURLEncoding.Strict().DecodeString(text)
 		if err != nil || len(b) != knownMarkLen {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -21,7 +22,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return s.showStart(w, r)
 	}
 	if !s.sameOrigin(r) {
-		return errForbidden
+		return wire.ErrForbidden
 	}
 	form, err := readForm(r)
 	if err != nil {
@@ -31,34 +32,34 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && !errors.Is(err, errTicketExpired) {
 		return err
 	}
-	v := visit{auth: t.Auth, page: t.Page}
+	req := loginRequest{auth: t.Auth, page: t.Page}
 	if form.Get("action") == actionCancel {
-		return s.notSignedIn(w, v)
+		return s.notSignedIn(w, req)
 	}
 	tried := loginProblem{username: form.Get("username"), login: form.Get("login"), status: http.StatusForbidden}
 	if err != nil {
-		tried.text = v.texts().TookTooLong
-		return s.showLogin(w, r, v, tried)
+		tried.text = req.texts().TookTooLong
+		return s.showLogin(w, r, req, tried)
 	}
 	profile, err := s.checkPassword(r, tried, form.Get("password"))
 	if err != nil {
-		return s.showLoginError(w, r, v, tried, err)
+		return s.showLoginError(w, r, req, tried, err)
 	}
-	return s.signIn(w, r, v, profile)
+	return s.signIn(w, r, req, profile)
 }
 
 // signIn begins the session and takes the person on.
-func (s *Server) signIn(w http.ResponseWriter, r *http.Request, v visit, profile tokens.Profile) error {
+func (s *Server) signIn(w http.ResponseWriter, r *http.Request, req loginRequest, profile tokens.Profile) error {
 	l, value, err := s.Issuer.SignIn(r.Context(), profile, s.session(r))
 	if tokens.IsReason(err, tokens.ReasonUserDisabled) {
-		return s.showLogin(w, r, v, loginProblem{text: v.texts().Disabled, status: http.StatusForbidden})
+		return s.showLogin(w, r, req, loginProblem{text: req.texts().Disabled, status: http.StatusForbidden})
 	}
 	if err != nil {
 		return err
 	}
 	s.setSession(w, value, l.Session.Expires)
 	s.rememberBrowser(w, r, profile)
-	return s.signedIn(w, r, v, l)
+	return s.signedIn(w, r, req, l)
 }
 
 // checkPassword asks the login that the form names.
@@ -71,13 +72,13 @@ func (s *Server) checkPassword(r *http.Request, tried loginProblem, password str
 			})
 		}
 	}
-	return tokens.Profile{}, errForbidden // our form names only logins that exist
+	return tokens.Profile{}, wire.ErrForbidden // our form names only logins that exist
 }
 
 // showLoginError tells a person why they are not signed in. An unknown name and
 // a wrong password look alike.
-func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, v visit, tried loginProblem, err error) error {
-	texts := v.texts()
+func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, req loginRequest, tried loginProblem, err error) error {
+	texts := req.texts()
 	wait := new(login.WaitError)
 	outcome := "failed"
 	switch {
@@ -91,8 +92,8 @@ func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, v visit,
 	default:
 		return err
 	}
-	s.Observer.Happened(r.Context(), tokens.Event{Kind: tokens.EventLogin, Outcome: outcome, Client: v.client(), About: tried.login + " " + tried.username})
-	return s.showLogin(w, r, v, tried)
+	s.Observer.Happened(r.Context(), tokens.Event{Kind: tokens.EventLogin, Outcome: outcome, Client: req.client(), About: tried.login + " " + tried.username})
+	return s.showLogin(w, r, req, tried)
 }
 
 // loginProblem is what the login page says about the last try.
@@ -105,32 +106,32 @@ type loginProblem struct {
 }
 
 // showLogin shows the login page.
-func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, v visit, p loginProblem) error {
-	texts := v.texts()
+func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, req loginRequest, p loginProblem) error {
+	texts := req.texts()
 	if len(s.Logins) == 0 {
 		html, err := s.pages.Message(texts, pages.Message{Title: texts.ErrorTitle, Text: texts.NoLogin, Failed: true})
 		s.writePage(w, http.StatusServiceUnavailable, html, err, pageOptions{})
 		return nil
 	}
-	sealed, err := s.sealTicket(w, r, ticketLogin, ticket{Auth: v.auth, Page: v.page})
+	sealed, err := s.sealTicket(w, r, ticketLogin, ticket{Auth: req.auth, Page: req.page})
 	if err != nil {
 		return err
 	}
 	page := pages.Login{
 		Action:        s.pathOf("login"),
 		Ticket:        sealed,
-		Client:        s.clientName(v.client()),
+		Client:        s.clientName(req.client()),
 		Username:      p.username,
 		Problem:       p.text,
 		WrongPassword: p.wrong,
 	}
 	options := pageOptions{form: true}
-	if v.page != nil {
-		page.Purpose = v.page.Purpose
+	if req.page != nil {
+		page.Purpose = req.page.Purpose
 	} else {
-		options.leaves = answersByRedirect(v.auth)
+		options.leaves = answersByRedirect(req.auth)
 		if p.text == "" {
-			page.Username = v.auth.LoginHint
+			page.Username = req.auth.LoginHint
 		}
 	}
 	for _, l := range s.Logins {
@@ -138,16 +139,28 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, v visit, p lo
 	}
 	html, err := s.pages.Login(texts, page)
 	if p.after > 0 {
-		w.Header().Set("Retry-After", retryAfter(p.after))
+		w.Header().Set("Retry-After", wire.RetryAfter(p.after))
 	}
 	s.writePage(w, max(p.status, http.StatusOK), html, err, options)
 	return nil
 }
 
-// showStart answers somebody who came to a form's address by themselves.
-func (s *Server) showStart(w http.ResponseWriter, r *http.Request) error {
-	t := pages.In(r.URL.Query().Get("ui_locales"))
-	html, err := s.pages.Message(t, pages.Message{Title: t.StartTitle, Text: t.Start})
+// signedIn takes a person who has just signed in on to what they came for.
+func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, req loginRequest, l *tokens.Login) error {
+	if req.page != nil {
+		s.redirect(w, req.page.Path)
+		return nil
+	}
+	return s.proceed(w, r, req.auth, progress{login: l, fresh: true})
+}
+
+// notSignedIn answers a person who does not want to sign in.
+func (s *Server) notSignedIn(w http.ResponseWriter, req loginRequest) error {
+	if req.page == nil {
+		return s.answerError(w, req.auth, &tokens.Error{Code: tokens.AccessDenied, Description: "The user did not sign in."})
+	}
+	t := req.texts()
+	html, err := s.pages.Message(t, pages.Message{Title: t.NotSignedInTitle, Text: t.NothingChanged})
 	s.writePage(w, http.StatusOK, html, err, pageOptions{})
 	return nil
 }

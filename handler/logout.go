@@ -1,21 +1,13 @@
 package handler
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
-
-// logoutRequest is a request to sign a person out and then to go on somewhere.
-type logoutRequest struct {
-	ClientID string `json:"c,omitempty"` // a registered client, or ""
-	To       string `json:"t,omitempty"` // validated; "" for none
-	State    string `json:"s,omitempty"`
-	Stray    bool   `json:"x,omitempty"` // an address was asked for that is not registered
-}
 
 // logout is the end session endpoint. See OpenID Connect RP-Initiated Logout §2.
 //
@@ -35,7 +27,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, name := range []string{"id_token_hint", "post_logout_redirect_uri", "client_id", "state"} {
 		if len(q[name]) > 1 {
-			return malformed(name + " must be given once.")
+			return wire.Malformed(name + " must be given once.")
 		}
 	}
 	var hint *tokens.LogoutHint
@@ -68,30 +60,6 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	return s.signOut(w, r, q.Get("ui_locales"), req, &only)
 }
 
-// readLogout validates who asks and where they want the person to go. The
-// address must be registered (§3).
-func (s *Server) readLogout(q url.Values, hint *tokens.LogoutHint) (*logoutRequest, error) {
-	req := &logoutRequest{ClientID: q.Get("client_id"), State: q.Get("state")}
-	if hint != nil {
-		if req.ClientID != "" && req.ClientID != hint.ClientID {
-			return nil, malformed("The client_id is not that of the id_token_hint.")
-		}
-		req.ClientID = hint.ClientID
-	}
-	client, ok := s.Issuer.Client(req.ClientID)
-	if !ok {
-		req.ClientID = ""
-	}
-	if to := q.Get("post_logout_redirect_uri"); to != "" {
-		if ok && tokens.MatchLogout(client.LogoutURIs, to) {
-			req.To = to
-		} else {
-			req.Stray = true
-		}
-	}
-	return req, nil
-}
-
 // auth0Logout is Auth0's logout endpoint, where its SDKs send the browser with
 // client_id and returnTo and expect no question. It is answered so for a
 // registered address, and for a page that the person sees: an image or a frame
@@ -106,17 +74,17 @@ func (s *Server) auth0Logout(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, name := range []string{"client_id", "returnTo"} {
 		if len(q[name]) > 1 {
-			return malformed("client_id and returnTo must be given once.")
+			return wire.Malformed("client_id and returnTo must be given once.")
 		}
 	}
 	req := &logoutRequest{ClientID: q.Get("client_id")}
 	client, known := s.Issuer.Client(req.ClientID)
 	if !known && req.ClientID != "" {
-		return malformed("The client_id is not registered.")
+		return wire.Malformed("The client_id is not registered.")
 	}
 	if to := q.Get("returnTo"); to != "" {
 		if !known || !tokens.MatchLogout(client.LogoutURIs, to) {
-			return malformed("The returnTo address is not one of the logout addresses that the application has registered.")
+			return wire.Malformed("The returnTo address is not one of the logout addresses that the application has registered.")
 		}
 		req.To = to
 	}
@@ -158,7 +126,7 @@ func (s *Server) askLogout(w http.ResponseWriter, r *http.Request, locales strin
 // confirmedLogout takes the form of askLogout.
 func (s *Server) confirmedLogout(w http.ResponseWriter, r *http.Request, form url.Values) error {
 	if !s.sameOrigin(r) {
-		return errForbidden
+		return wire.ErrForbidden
 	}
 	t, err := s.openTicket(r, ticketLogout, form.Get("request"))
 	if err != nil {
@@ -204,12 +172,4 @@ func (s *Server) endLogout(w http.ResponseWriter, locales string, req *logoutReq
 	html, err := s.pages.Message(t, m)
 	s.writePage(w, http.StatusOK, html, err, pageOptions{})
 	return nil
-}
-
-// expiredIsForbidden is for forms that only begin again at the application.
-func expiredIsForbidden(err error) error {
-	if errors.Is(err, errTicketExpired) {
-		return errForbidden
-	}
-	return err
 }

@@ -3,6 +3,9 @@ package handler
 import (
 	"crypto/rand"
 	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 )
 
 // pageOptions are what differs between the security headers of our pages.
@@ -37,7 +40,7 @@ func (s *Server) writePage(w http.ResponseWriter, status int, html []byte, err e
 // Cross-Origin-Opener-Policy: a popup's answer must reach its opener.
 // See RFC 9700 §4.2.4 and §4.16.
 func (s *Server) protect(h http.Header, o pageOptions) {
-	noStore(h)
+	wire.NoStore(h)
 	h.Set("Content-Security-Policy", s.policy(o))
 	h.Set("X-Content-Type-Options", "nosniff")
 	if o.framedBy == "" {
@@ -73,3 +76,11 @@ func (s *Server) policy(o pageOptions) string {
 
 // nonce returns a fresh value for a script of a page.
 func nonce() string { return rand.Text() }
+
+// showStart answers somebody who came to a form's address by themselves.
+func (s *Server) showStart(w http.ResponseWriter, r *http.Request) error {
+	t := pages.In(r.URL.Query().Get("ui_locales"))
+	html, err := s.pages.Message(t, pages.Message{Title: t.StartTitle, Text: t.Start})
+	s.writePage(w, http.StatusOK, html, err, pageOptions{})
+	return nil
+}

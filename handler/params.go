@@ -14,6 +14,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -63,11 +64,11 @@ func readParams(r *http.Request) (params, error) {
 	if r.URL.RawQuery != "" {
 		query, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil {
-			return nil, malformed("The query string is malformed. Send parameters in the body.")
+			return nil, wire.Malformed("The query string is malformed. Send parameters in the body.")
 		}
 		for name := range query {
 			if bodyOnly[name] {
-				return nil, malformed("Send parameters in the body, not in the URL.")
+				return nil, wire.Malformed("Send parameters in the body, not in the URL.")
 			}
 		}
 	}
@@ -94,7 +95,7 @@ func readParams(r *http.Request) (params, error) {
 	return p, tokens.CheckParams(p)
 }
 
-var errContentType = malformed("Send the parameters as application/x-www-form-urlencoded, or as a JSON object with the Content-Type application/json.")
+var errContentType = wire.Malformed("Send the parameters as application/x-www-form-urlencoded, or as a JSON object with the Content-Type application/json.")
 
 // onlyUTF8 reports whether a media type has no attribute that changes how the body reads.
 func onlyUTF8(attributes map[string]string) bool {
@@ -120,13 +121,13 @@ func readForm(r *http.Request) (url.Values, error) {
 func readAnyForm(r *http.Request) (url.Values, error) {
 	kind, attributes, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" || !onlyUTF8(attributes) {
-		return nil, malformed("The form must be sent as application/x-www-form-urlencoded.")
+		return nil, wire.Malformed("The form must be sent as application/x-www-form-urlencoded.")
 	}
 	return readBody(r, parseValues)
 }
 
 // readBody reads all of the body and parses it. A body over the limit is an
-// *http.MaxBytesError, one that takes too long errSlowBody.
+// *http.MaxBytesError, one that takes too long ErrSlowBody.
 func readBody[T any](r *http.Request, parse func([]byte) (T, error)) (T, error) {
 	var none T
 	body, err := io.ReadAll(r.Body)
@@ -135,9 +136,9 @@ func readBody[T any](r *http.Request, parse func([]byte) (T, error)) (T, error) 
 			return none, fmt.Errorf("reading body: %w", err)
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return none, errSlowBody
+			return none, wire.ErrSlowBody
 		}
-		return none, &tokens.Error{Code: tokens.InvalidRequest, Reason: tokens.ReasonMalformed, Description: "The body ended early.", Cause: err}
+		return none, &tokens.Error{Code: tokens.InvalidRequest, Reason: tokens.ReasonMalformed, Description: "The body is incomplete.", Cause: err}
 	}
 	return parse(body)
 }
@@ -146,17 +147,17 @@ func readBody[T any](r *http.Request, parse func([]byte) (T, error)) (T, error) 
 // and all that stands beside them.
 const maxQuery = 32 << 10
 
-var errQuery = malformed("The query of the URL is longer than 32 KiB.")
+var errQuery = wire.Malformed("The query of the URL is longer than 32 KiB.")
 
 // readQuery reads the parameters in a URL. Every one may repeat and be of any
 // length; the caller decides.
 func readQuery(r *http.Request) (url.Values, error) {
 	if strings.Count(r.URL.RawQuery, "&") >= maxParams {
-		return nil, malformed("The query has too many parameters.")
+		return nil, wire.Malformed("The query has too many parameters.")
 	}
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, malformed("The query string is malformed.")
+		return nil, wire.Malformed("The query string is malformed.")
 	}
 	return q, nil
 }
@@ -164,11 +165,11 @@ func readQuery(r *http.Request) (url.Values, error) {
 // parseValues reads a form.
 func parseValues(body []byte) (url.Values, error) {
 	if bytes.Count(body, []byte{'&'}) >= maxParams {
-		return nil, malformed("The body has too many parameters.")
+		return nil, wire.Malformed("The body has too many parameters.")
 	}
 	values, err := url.ParseQuery(string(body))
 	if err != nil {
-		return nil, malformed("The body is not a well-formed form.")
+		return nil, wire.Malformed("The body is not a well-formed form.")
 	}
 	return values, nil
 }
@@ -188,8 +189,8 @@ func parseForm(body []byte) (params, error) {
 }
 
 var (
-	errRepeated = malformed("A parameter is given more than once.")
-	errObject   = malformed("The body is not one flat JSON object of strings, numbers and booleans.")
+	errRepeated = wire.Malformed("A parameter is given more than once.")
+	errObject   = wire.Malformed("The body is not one flat JSON object of strings, numbers and booleans.")
 )
 
 // parseObject reads a flat JSON object without repeated members. A number or a
@@ -223,7 +224,7 @@ func parseObject(body []byte) (params, error) {
 			return nil, errRepeated
 		}
 		if len(p) == maxParams {
-			return nil, malformed("The body has too many parameters.")
+			return nil, wire.Malformed("The body has too many parameters.")
 		}
 		p[key] = nil // null is seen, too: a second member of that name is a repetition
 		if present {
@@ -253,4 +254,13 @@ func textOf(value json.Token) (text string, present, ok bool) {
 		return strconv.FormatBool(v), true, true
 	}
 	return "", false, false
+}
+
+// authorizeParams reads the request's parameters from where the method puts
+// them. See OpenID Connect Core §3.1.2.1: GET and POST work alike.
+func authorizeParams(r *http.Request) (url.Values, error) {
+	if r.Method == http.MethodPost {
+		return readAnyForm(r)
+	}
+	return readQuery(r)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -27,7 +28,7 @@ func TestA1ParameterBounds(t *testing.T) {
 		} {
 			target := authorizeURL(name, long(name))
 			post := b.send(http.MethodPost, "/authorize", strings.TrimPrefix(target, "/authorize?"), "Content-Type", formType)
-			for method, res := range map[string]*answer{"GET": b.get(target), "POST": post} {
+			for method, res := range map[string]*wiretest.Answer{"GET": b.get(target), "POST": post} {
 				to, q := location(t, res)
 				if to != spaRedirect || q.Get("error") != "invalid_request" || q.Has("code") {
 					t.Errorf("%s %s: to %s with %v", method, name, to, q)
@@ -83,7 +84,7 @@ func TestA1ParameterBounds(t *testing.T) {
 				for kind, text := range map[string]string{formType: form.Encode(), "application/json": string(body)} {
 					res := g.do(http.MethodPost, path, text, "Content-Type", kind, "Origin", spaOrigin)
 					wantOAuthError(t, res, http.StatusBadRequest, "invalid_request")
-					if e := res.body; !strings.Contains(e, "parameter "+name+" is longer") {
+					if e := res.Body; !strings.Contains(e, "parameter "+name+" is longer") {
 						t.Errorf("%s %s as %s: %q", path, name, kind, e)
 					}
 				}

@@ -1,17 +1,12 @@
 package handler
 
 import (
-	"encoding/hex"
 	"net/http"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
-
-// refreshCookie begins the name of the cookie that holds a client's refresh
-// token. The client's tag follows, so that the clients of one browser do not
-// overwrite each other's.
-const refreshCookie = "gatehouse_refresh_"
 
 // maxCookieAge is the longest that browsers keep a cookie (RFC 6265bis §5.5),
 // for tokens without an end.
@@ -39,7 +34,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	if !fromOwnPage(r, client) {
 		return errOrigin
 	}
-	value := cookie(r, s.cookies.refresh(client))
+	value := wire.Cookie(r, s.cookies.refresh(client))
 	if value == "" {
 		return errNoCookie
 	}
@@ -58,7 +53,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	if res.Cookie != nil {
 		s.setRefresh(w, client, res.Cookie)
 	}
-	writeJSON(w, http.StatusOK, res)
+	wire.WriteJSON(w, http.StatusOK, res)
 	return nil
 }
 
@@ -69,7 +64,7 @@ var (
 	}
 	errNoCookie = &tokens.Error{
 		Code:        tokens.LoginRequired,
-		Description: "There is no refresh cookie of this client: sign in. Calls must be made with credentials, from the same site.",
+		Description: "This client has no refresh cookie: sign in. Requests must be made with credentials, from the same site.",
 	}
 )
 
@@ -77,7 +72,7 @@ var (
 // the request. Browsers write both headers, and scripts cannot.
 // See Fetch Metadata Request Headers §2.
 func fromOwnPage(r *http.Request, c *tokens.Client) bool {
-	origin, one := originOf(r)
+	origin, one := wire.RequestOrigin(r)
 	if !one || !c.HasOrigin(origin) {
 		return false
 	}
@@ -92,7 +87,7 @@ func fromOwnPage(r *http.Request, c *tokens.Client) bool {
 // succeeded. It takes the place of the one before, which nobody honest can use
 // any more: that ends, and so it does where this sign-in brought none.
 func (s *Server) keepRefresh(w http.ResponseWriter, r *http.Request, c *tokens.Client, fresh *tokens.RefreshCookie) {
-	before := cookie(r, s.cookies.refresh(c))
+	before := wire.Cookie(r, s.cookies.refresh(c))
 	switch {
 	case fresh != nil:
 		s.setRefresh(w, c, fresh)
@@ -139,7 +134,7 @@ func (s *Server) refreshSent(r *http.Request, c *tokens.Client) string {
 	if !c.Refresh.Cookie {
 		return ""
 	}
-	return cookie(r, s.cookies.refresh(c))
+	return wire.Cookie(r, s.cookies.refresh(c))
 }
 
 // anyRefreshSent reports whether the browser keeps a refresh token for any client.
@@ -150,16 +145,6 @@ func (s *Server) anyRefreshSent(r *http.Request) bool {
 		}
 	}
 	return false
-}
-
-// refresh returns the name of a client's cookie.
-func (n cookieNames) refresh(c *tokens.Client) string {
-	tag := c.Tag()
-	name := refreshCookie + hex.EncodeToString(tag[:])
-	if n.secure {
-		return hostPrefix + name
-	}
-	return name
 }
 
 // setRefresh gives the browser a refresh token. It lives as long as the token.

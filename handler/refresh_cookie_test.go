@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
+	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -41,7 +43,7 @@ func (b *browser) code(client, origin string, change ...string) string {
 }
 
 // redeem redeems a code as a page does, with credentials.
-func (b *browser) redeem(client, origin, code string, headers ...string) *answer {
+func (b *browser) redeem(client, origin, code string, headers ...string) *wiretest.Answer {
 	b.g.t.Helper()
 	return b.post("/oauth/token", url.Values{
 		"grant_type": {"authorization_code"}, "client_id": {client}, "code": {code}, "redirect_uri": {origin + "/cb"}, "code_verifier": {testVerifier},
@@ -52,13 +54,13 @@ func (b *browser) open(client, origin string, change ...string) map[string]any {
 	b.g.t.Helper()
 	res := b.redeem(client, origin, b.code(client, origin, change...))
 	if res.StatusCode != http.StatusOK {
-		b.g.t.Fatalf("token: status %d %s", res.StatusCode, res.body)
+		b.g.t.Fatalf("token: status %d %s", res.StatusCode, res.Body)
 	}
 	return jsonOf(b.g.t, res)
 }
 
 // renew asks for an access token by the cookie.
-func (b *browser) renew(client, origin string, change ...string) *answer {
+func (b *browser) renew(client, origin string, change ...string) *wiretest.Answer {
 	b.g.t.Helper()
 	form := url.Values{"client_id": {client}}
 	for i := 0; i < len(change); i += 2 {
@@ -80,17 +82,17 @@ func (b *browser) held(client string) string {
 	return ""
 }
 
-func (b *browser) wantRenewed(client, origin string) *answer {
+func (b *browser) wantRenewed(client, origin string) *wiretest.Answer {
 	b.g.t.Helper()
 	res := b.renew(client, origin)
 	body := jsonOf(b.g.t, res)
 	if res.StatusCode != http.StatusOK || body["access_token"] == nil || body["id_token"] == nil || body["refresh_token"] != nil {
-		b.g.t.Fatalf("refresh: %d %s", res.StatusCode, res.body)
+		b.g.t.Fatalf("refresh: %d %s", res.StatusCode, res.Body)
 	}
 	return res
 }
 
-func wantSet(t *testing.T, res *answer, want int) {
+func wantSet(t *testing.T, res *wiretest.Answer, want int) {
 	t.Helper()
 	if n := len(res.Header.Values("Set-Cookie")); n != want {
 		t.Errorf("%d cookies are set, want %d: %v", n, want, res.Header.Values("Set-Cookie"))
@@ -101,8 +103,8 @@ func TestRefreshByCookie(t *testing.T) {
 	g := newGateway(t, withCookieClients)
 	b := g.browser()
 	res := b.redeem("cookie", cookieOrigin, b.code("cookie", cookieOrigin))
-	if body := jsonOf(t, res); body["refresh_token"] != nil || body["access_token"] == nil || strings.Contains(res.body, "rt1.") {
-		t.Fatalf("token response: %s", res.body)
+	if body := jsonOf(t, res); body["refresh_token"] != nil || body["access_token"] == nil || strings.Contains(res.Body, "rt1.") {
+		t.Fatalf("token response: %s", res.Body)
 	}
 	wantSet(t, res, 1)
 	set := res.Cookies[0]
@@ -169,7 +171,7 @@ func TestRefreshByCookieParameters(t *testing.T) {
 	}
 	asJSON := b.send(http.MethodPost, "/oauth/refresh", `{"client_id":"cookie"}`, "Content-Type", "application/json", "Origin", cookieOrigin)
 	if asJSON.StatusCode != http.StatusOK {
-		t.Errorf("JSON body: %d %s", asJSON.StatusCode, asJSON.body)
+		t.Errorf("JSON body: %d %s", asJSON.StatusCode, asJSON.Body)
 	}
 }
 
@@ -208,7 +210,7 @@ func TestHardeningRefreshByCookie(t *testing.T) {
 		{"unknown client", "POST", "client_id=nobody", []string{"Content-Type", formType, "Origin", cookieOrigin}, 401, "invalid_client", cookieOrigin},
 		{"client without cookie", "POST", "client_id=spa", []string{"Content-Type", formType, "Origin", spaOrigin}, 400, "unauthorized_client", spaOrigin},
 		{"client with a secret", "POST", "client_id=web&client_secret=" + webSecret, []string{"Content-Type", formType, "Origin", cookieOrigin}, 400, "unauthorized_client", ""},
-		{"too large", "POST", body + "&x=" + strings.Repeat("a", maxBody), []string{"Content-Type", formType, "Origin", cookieOrigin}, 413, "invalid_request", cookieOrigin},
+		{"too large", "POST", body + "&x=" + strings.Repeat("a", wire.MaxBody), []string{"Content-Type", formType, "Origin", cookieOrigin}, 413, "invalid_request", cookieOrigin},
 		{"token in the body", "POST", body + "&refresh_token=" + before, []string{"Content-Type", formType}, 403, "access_denied", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -262,7 +264,7 @@ func TestCookieCodeNeedsOrigin(t *testing.T) {
 		}
 	}
 	if res := b.redeem("cookie", cookieOrigin, code); res.StatusCode != http.StatusOK {
-		t.Errorf("after refusals: %d %s", res.StatusCode, res.body)
+		t.Errorf("after refusals: %d %s", res.StatusCode, res.Body)
 	}
 }
 
@@ -309,30 +311,30 @@ func TestCookiesOfTwoClients(t *testing.T) {
 func TestCookieLogout(t *testing.T) {
 	for _, tc := range []struct {
 		name string
-		out  func(b *browser, tok map[string]any) *answer
+		out  func(b *browser, tok map[string]any) *wiretest.Answer
 		shop bool // the other app is signed out, too
 	}{
-		{"Auth0's", func(b *browser, _ map[string]any) *answer {
+		{"Auth0's", func(b *browser, _ map[string]any) *wiretest.Answer {
 			return b.get("/v2/logout?client_id=cookie&returnTo=" + url.QueryEscape(cookieOrigin+"/"))
 		}, true},
-		{"with a hint", func(b *browser, tok map[string]any) *answer {
+		{"with a hint", func(b *browser, tok map[string]any) *wiretest.Answer {
 			return b.get("/oidc/logout?id_token_hint=" + tok["id_token"].(string))
 		}, true},
-		{"asked", func(b *browser, _ map[string]any) *answer {
-			action, fields := form(b.g.t, b.get("/oidc/logout").body)
+		{"asked", func(b *browser, _ map[string]any) *wiretest.Answer {
+			action, fields := form(b.g.t, b.get("/oidc/logout").Body)
 			fields.Set("action", "logout")
 			return b.post(action, fields)
 		}, true},
-		{"asked when only the cookies are left", func(b *browser, _ map[string]any) *answer {
+		{"asked when only the cookies are left", func(b *browser, _ map[string]any) *wiretest.Answer {
 			delete(b.cookies, b.g.cookies.session)
-			action, fields := form(b.g.t, b.get("/oidc/logout").body)
+			action, fields := form(b.g.t, b.get("/oidc/logout").Body)
 			fields.Set("action", "logout")
 			return b.post(action, fields)
 		}, true},
-		{"revoked by the page", func(b *browser, _ map[string]any) *answer {
+		{"revoked by the page", func(b *browser, _ map[string]any) *wiretest.Answer {
 			return b.post("/oauth/revoke", url.Values{"client_id": {"cookie"}}, "Origin", cookieOrigin)
 		}, false},
-		{"revoked with its access token", func(b *browser, tok map[string]any) *answer {
+		{"revoked with its access token", func(b *browser, tok map[string]any) *wiretest.Answer {
 			return b.post("/oauth/revoke", url.Values{"client_id": {"cookie"}, "token": {tok["access_token"].(string)}}, "Origin", cookieOrigin)
 		}, false},
 	} {
@@ -343,7 +345,7 @@ func TestCookieLogout(t *testing.T) {
 			tok := b.open("cookie", cookieOrigin)
 			copied := b.clone()
 			if res := tc.out(b, tok); res.StatusCode >= http.StatusBadRequest {
-				t.Fatalf("status %d %s", res.StatusCode, res.body)
+				t.Fatalf("status %d %s", res.StatusCode, res.Body)
 			}
 			if b.held("cookie") != "" || (b.held("shop") == "") != tc.shop {
 				t.Error("the wrong cookies are left")
@@ -441,7 +443,7 @@ func TestStripCookies(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			h := http.Header{"Cookie": {tc.in}}
-			StripCookies(h)
+			wire.StripCookies(h)
 			if got := h.Get("Cookie"); got != tc.want {
 				t.Errorf("%q, want %q", got, tc.want)
 			}

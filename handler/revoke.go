@@ -1,6 +1,10 @@
 package handler
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
+)
 
 // revoke is the revocation endpoint. A token that is not good any more, or
 // never was, is as good as revoked: 200. See RFC 7009 §2.
@@ -19,7 +23,7 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) error {
 	token := p.get("token")
 	cookie := s.refreshSent(r, client) != "" && fromOwnPage(r, client)
 	if token == "" && !cookie {
-		return malformed("token is missing.")
+		return wire.Malformed("token is missing.")
 	}
 	if token != "" {
 		// token_type_hint is only a hint (§2.1): the token says itself what it is.
@@ -32,6 +36,6 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	writeJSON(w, http.StatusOK, struct{}{})
+	wire.WriteJSON(w, http.StatusOK, struct{}{})
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
@@ -166,16 +167,16 @@ func plain(s string) string { return s }
 func (p *replay) page(r recordedRequest) {
 	target := p.fill(r.URL, url.QueryEscape)
 	res := p.browser.get(target)
-	if res.StatusCode == http.StatusOK && strings.Contains(res.body, `name="password"`) {
+	if res.StatusCode == http.StatusOK && strings.Contains(res.Body, `name="password"`) {
 		res = p.browser.signIn(target, "alice", testPassword)
 	}
 	var to string
 	var got url.Values
 	if r.Answer.Mode == "form_post" {
-		to, got = form(p.t, res.body)
+		to, got = form(p.t, res.Body)
 	} else {
 		if res.StatusCode != http.StatusSeeOther && res.StatusCode != http.StatusFound {
-			p.t.Fatalf("status %d\n%s", res.StatusCode, res.body)
+			p.t.Fatalf("status %d\n%s", res.StatusCode, res.Body)
 		}
 		var query string
 		to, query, _ = strings.Cut(res.Header.Get("Location"), "?")
@@ -207,7 +208,7 @@ func (p *replay) call(r recordedRequest) {
 	}
 	res := p.g.do(r.Method, p.fill(r.URL, url.QueryEscape), p.fill(r.Body, escape), headers...)
 	if res.StatusCode != r.Answer.Status || res.Header.Get("Content-Type") != r.Answer.Type {
-		p.t.Fatalf("%d %s, want %d %s\n%s", res.StatusCode, res.Header.Get("Content-Type"), r.Answer.Status, r.Answer.Type, res.body)
+		p.t.Fatalf("%d %s, want %d %s\n%s", res.StatusCode, res.Header.Get("Content-Type"), r.Answer.Status, r.Answer.Type, res.Body)
 	}
 	members := jsonOf(p.t, res)
 	p.compare(r, members)
@@ -255,7 +256,7 @@ func (p *replay) checkIDToken(token string) {
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		return jsonOf(p.t, &answer{body: string(raw)})
+		return jsonOf(p.t, &wiretest.Answer{Body: string(raw)})
 	}
 	header, claims := part(0), part(1)
 	if header["alg"] != "RS256" || header["kid"] == nil {

@@ -1,15 +1,12 @@
 // Package handler speaks HTTP for the OAuth core: it turns requests into calls
-// of package tokens and their outcomes into answers. Server is the
-// authorization server; Guard is the bearer token check in front of an API. It
-// knows no Caddy, so that both can be served and tested with net/http alone.
+// of package tokens and their outcomes into answers. Server is the authorization
+// server; the check of tokens in front of an API is package guard. Both know no
+// Caddy, so that they can be served and tested with net/http alone.
 package handler
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -59,78 +56,53 @@ type Config struct {
 type Server struct {
 	Config
 
-	origin   string // of the issuer
-	base     string // the issuer's path without a slash at the end, "" for none
-	root     string // the issuer's URL without a slash at the end
-	routes   map[string]*endpoint
-	pages    *pages.Set
-	cookies  cookieNames
-	metadata []byte
-	origins  map[string]bool // of all clients
-	// deviceNames are what User-Agent headers say.
-	deviceNames deviceNames
+	issuerOrigin string
+	base         string               // the issuer's path without a slash at the end, "" for none
+	root         string               // the issuer's URL without a slash at the end
+	routes       map[string]*endpoint // by whole path
+	paths        map[string]string    // the whole path of each endpoint
+	pages        *pages.Set
+	cookies      cookieNames
+	discovery    []byte          // the document
+	origins      map[string]bool // of all clients
 	// cookieOrigins are those of clients that keep their refresh token in a cookie.
 	cookieOrigins map[string]bool
+	devices       deviceNames // what User-Agent headers say
 }
 
-// NewServer makes a Server. Errors name the setting and the fix. It does no I/O.
-func NewServer(cfg Config) (*Server, error) {
-	u, err := url.Parse(cfg.IssuerURL)
-	if err != nil || tokens.OriginOf(cfg.IssuerURL) == "" {
-		return nil, fmt.Errorf("reading issuer URL: %q is not an http or https URL", cfg.IssuerURL)
-	}
-	if cfg.Issuer == nil || cfg.Ready == nil || cfg.JWKS == nil || cfg.Secrets == nil {
-		return nil, errors.New("making server: Issuer, Ready, JWKS and Secrets are required")
-	}
-	cfg = cfg.withDefaults()
-	set, err := pages.New(cfg.Theme)
-	if err != nil {
-		return nil, err
-	}
-	s := &Server{
-		Config:  cfg,
-		origin:  tokens.OriginOf(cfg.IssuerURL),
-		base:    strings.TrimRight(u.EscapedPath(), "/"),
-		root:    strings.TrimRight(cfg.IssuerURL, "/"),
-		pages:   set,
-		cookies: namesOf(u.Scheme == "https"),
-		origins: make(map[string]bool),
+// corsKind says which origins may read an endpoint's answers.
+type corsKind uint8
 
-		cookieOrigins: make(map[string]bool),
-	}
-	for _, c := range cfg.Issuer.Clients() {
-		for _, o := range c.Origins {
-			s.origins[o] = true
-			if c.Refresh.Cookie {
-				s.cookieOrigins[o] = true
-			}
-		}
-	}
-	if s.routes, err = s.routeTable(); err != nil {
-		return nil, err
-	}
-	s.metadata, err = s.discovery()
-	return s, err
+const (
+	corsNone   corsKind = iota // pages: no origin (RFC 9700 §2.6)
+	corsClient                 // the origins of the client concerned
+	corsCookie                 // as corsClient, with credentials where the client keeps its refresh token in a cookie
+	corsAny                    // public documents
+)
+
+// endpoint is one row of the route table.
+type endpoint struct {
+	name    string // for Config.Paths, and for metrics
+	path    string // below the issuer's own
+	alias   string // another path that works too, unless the endpoint was moved
+	fixed   bool   // the path is a standard's and cannot be moved
+	early   bool   // answered before shared state is open
+	methods []string
+	cors    corsKind
+	fail    func(*Server, http.ResponseWriter, *http.Request, error)
+	serve   func(*Server, http.ResponseWriter, *http.Request) error
 }
 
-func (c Config) withDefaults() Config {
-	if c.Observer == nil {
-		c.Observer = tokens.NopObserver{}
+// pathOf returns the path of an endpoint on our origin.
+func (s *Server) pathOf(name string) string {
+	p, ok := s.paths[name]
+	if !ok {
+		panic("no endpoint " + name)
 	}
-	if c.RequestID == nil {
-		c.RequestID = func(*http.Request) string { return "" }
-	}
-	if c.Clock == nil {
-		c.Clock = time.Now
-	}
-	if c.Limits == nil {
-		c.Limits = NewLimits(nil)
-	}
-	if c.Health == nil {
-		c.Health = wellAlways
-	}
-	if c.ClientIP == nil {
-		c.ClientIP = peer
-	}
-	return c
+	return p
+}
+
+// urlOf returns the URL of an endpoint. It derives from the issuer, never from a request.
+func (s *Server) urlOf(name string) string {
+	return s.root + strings.TrimPrefix(s.pathOf(name), s.base)
 }

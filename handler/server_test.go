@@ -37,7 +37,7 @@ func TestLoginTokenRefreshRevoke(t *testing.T) {
 		t.Fatalf("refresh response: %v", next)
 	}
 	res = g.post("/oauth/revoke", url.Values{"client_id": {"spa"}, "token": {next["refresh_token"].(string)}})
-	if body := res.body; res.StatusCode != http.StatusOK || strings.TrimSpace(body) != "{}" || res.Header.Get("Content-Type") != "application/json" {
+	if body := res.Body; res.StatusCode != http.StatusOK || strings.TrimSpace(body) != "{}" || res.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("revoke: %d %q %q", res.StatusCode, res.Header.Get("Content-Type"), body)
 	}
 	refresh.Set("refresh_token", next["refresh_token"].(string))
@@ -58,11 +58,11 @@ func TestSingleSignOn(t *testing.T) {
 	if _, q := location(t, b.get(authorizeURL("prompt", "none"))); q.Get("code") == "" {
 		t.Errorf("with a session: %v", q)
 	}
-	if res := b.get(authorizeURL("prompt", "login")); !strings.Contains(res.body, `name="password"`) {
+	if res := b.get(authorizeURL("prompt", "login")); !strings.Contains(res.Body, `name="password"`) {
 		t.Error("prompt=login shows no login page")
 	}
 	g.pass(10 * time.Second)
-	if res := b.get(authorizeURL("max_age", "5")); !strings.Contains(res.body, `name="password"`) {
+	if res := b.get(authorizeURL("max_age", "5")); !strings.Contains(res.Body, `name="password"`) {
 		t.Error("max_age shows no login page")
 	}
 	if _, q := location(t, b.signIn(authorizeURL("max_age", "5"), "alice", testPassword)); q.Get("code") == "" {

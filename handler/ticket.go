@@ -7,14 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"sync"
-	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
-
-// ticketLifetime is how long a person may look at a form.
-const ticketLifetime = 15 * time.Minute
 
 // ticketKind is the form that a ticket is for. A ticket for one is worth
 // nothing in another.
@@ -46,7 +42,7 @@ type ticket struct {
 
 var (
 	errTicketExpired = errors.New("opening ticket: it has expired")
-	errTicketBad     = fmt.Errorf("opening ticket: %w", errForbidden)
+	errTicketBad     = fmt.Errorf("opening ticket: %w", wire.ErrForbidden)
 )
 
 // sealTicket completes a ticket and seals it for a form.
@@ -80,7 +76,7 @@ func (s *Server) openTicket(r *http.Request, kind ticketKind, text string) (*tic
 		return nil, errTicketBad
 	}
 	if t.Auth != nil && !s.stillValid(t.Auth) {
-		return nil, malformed("The application or its redirect_uri is not registered any more.")
+		return nil, wire.Malformed("The application or its redirect_uri is no longer registered.")
 	}
 	if s.Clock().Unix() >= t.Expires {
 		return &t, errTicketExpired
@@ -101,43 +97,20 @@ func (s *Server) stillValid(a *tokens.Authorization) bool {
 	return ok && tokens.MatchRedirect(c.RedirectURIs, a.RedirectURI)
 }
 
-// sameOrigin reports whether a browser sends this form from our own pages, as
+// SameOrigin reports whether a browser sends this form from our own pages, as
 // far as it tells: the ticket decides, this only refuses early.
 func (s *Server) sameOrigin(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {
 		return false
 	}
 	origin := r.Header.Get("Origin")
-	return origin == "" || origin == s.origin
+	return origin == "" || origin == s.issuerOrigin
 }
 
-// usedTickets remembers tickets that work once, until they have expired, in
-// bounded memory: two maps, of which the older is dropped in turn.
-type usedTickets struct {
-	mu           sync.Mutex
-	recent, past map[[16]byte]struct{}
-	since        time.Time // when recent was begun
-}
-
-// maxUsedTickets bounds each of the maps. Only people who are signed in use
-// such tickets.
-const maxUsedTickets = 1 << 16
-
-func newUsedTickets() *usedTickets {
-	return &usedTickets{recent: make(map[[16]byte]struct{}), past: make(map[[16]byte]struct{})}
-}
-
-// take reports whether the ticket is used for the first time.
-func (u *usedTickets) take(id [16]byte, now time.Time) bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if len(u.recent) >= maxUsedTickets || now.Sub(u.since) > ticketLifetime {
-		u.past, u.recent, u.since = u.recent, make(map[[16]byte]struct{}), now
+// expiredIsForbidden is for forms that only begin again at the application.
+func expiredIsForbidden(err error) error {
+	if errors.Is(err, errTicketExpired) {
+		return wire.ErrForbidden
 	}
-	_, used := u.recent[id]
-	if _, before := u.past[id]; used || before {
-		return false
-	}
-	u.recent[id] = struct{}{}
-	return true
+	return err
 }

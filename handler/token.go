@@ -3,6 +3,7 @@ package handler
 import (
 	"net/http"
 
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -43,6 +44,6 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) error {
 	if keeps {
 		s.keepRefresh(w, r, client, res.Cookie)
 	}
-	writeJSON(w, http.StatusOK, res)
+	wire.WriteJSON(w, http.StatusOK, res)
 	return nil
 }

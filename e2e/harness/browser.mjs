@@ -22,7 +22,7 @@ export async function profile(browser, options = {}) {
 
 // signIn fills in the login page that the page or popup shows.
 export async function signIn(page) {
-	await page.getByLabel("User name").fill(alice.username);
+	await page.getByLabel("Username").fill(alice.username);
 	await page.getByLabel("Password").fill(alice.password);
 	await page.getByRole("button", { name: "Sign in", exact: true }).click();
 }

@@ -185,7 +185,7 @@ for (const { name, options } of views) {
 		await shoot(page, `activate-${name}`);
 		await page.keyboard.type("bcdf-ghjk");
 		await page.keyboard.press("Enter");
-		await page.getByText("No device waits with this code").waitFor();
+		await page.getByText("No device is waiting for this code").waitFor();
 		await shoot(page, `activate-wrong-${name}`);
 
 		const waiting = await device();

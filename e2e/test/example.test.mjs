@@ -30,7 +30,7 @@ test("a newcomer sees rotation and reuse detection", async () => {
 	await page.goto(gateway.app);
 	await shoot(page, "spa-signed-out");
 	await press("Log in");
-	await page.getByLabel("User name").waitFor(); // there is no picture of a page that is going away
+	await page.getByLabel("Username").waitFor(); // there is no picture of a page that is going away
 	await shoot(page, "login-example");
 	await signIn(page);
 	await says("Logged in.");

@@ -46,8 +46,8 @@ for (const { name, options } of views) {
 		await page.keyboard.press("Tab");
 		await page.keyboard.type("a wrong password");
 		await page.keyboard.press("Enter");
-		await page.getByText("not right").waitFor();
-		assert.equal(await page.getByLabel("User name").inputValue(), alice.username);
+		await page.getByText("Incorrect username or password").waitFor();
+		assert.equal(await page.getByLabel("Username").inputValue(), alice.username);
 		await shoot(page, `login-wrong-${name}`);
 
 		await signIn(page);

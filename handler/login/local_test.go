@@ -352,9 +352,9 @@ func TestUsersFileErrors(t *testing.T) {
 		{"no colon", "# a\nbob\n", ":2: the line is not name:hash"},
 		{"md5", "bob:$apr1$x$y\n", ":1: the hash is neither bcrypt nor argon2id"},
 		{"sha1", "bob:{SHA}abc\n", ":1: the hash is neither"},
-		{"cut bcrypt", "bob:" + good[:40] + "\n", ":1: the bcrypt hash is not whole"},
-		{"twice", "bob:" + good + "\nbob:" + good + "\n", ":2: there is a user of this name already"},
-		{"as configured", "alice:" + good + "\n", ":1: there is a user of this name already"},
+		{"cut bcrypt", "bob:" + good[:40] + "\n", ":1: the bcrypt hash is incomplete"},
+		{"twice", "bob:" + good + "\nbob:" + good + "\n", ":2: duplicate user: remove one"},
+		{"as configured", "alice:" + good + "\n", ":1: duplicate user: remove one"},
 		{"space in name", "bob smith:" + good + "\n", ":1: the name must be"},
 		{"missing", "", "no such file"},
 	} {

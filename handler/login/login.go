@@ -43,7 +43,7 @@ type Attempt struct {
 }
 
 // ErrWrong is the one answer to an unknown name and to a wrong password.
-var ErrWrong = errors.New("checking password: unknown name or wrong password")
+var ErrWrong = errors.New("checking password: incorrect username or password")
 
 // WaitError refuses a try without looking at the password: too many failed or
 // succeeded before it, or too many are to be checked at this moment (Busy).

@@ -57,7 +57,7 @@ func newUserSet(login string, configured []User, fromFile ...User) (*userSet, er
 				return nil, fmt.Errorf("reading user %s: %w", u.place(), err)
 			}
 			if _, twice := s.byName[u.Name]; twice {
-				return nil, fmt.Errorf("reading user %s: there is a user of this name already: leave one out", u.place())
+				return nil, fmt.Errorf("reading user %s: duplicate user: remove one", u.place())
 			}
 			entry := &user{name: u.Name, hash: u.Hash, claims: u.allClaims()}
 			s.byName[u.Name] = entry
@@ -87,7 +87,7 @@ func (u *User) check() error {
 		return errors.New("the hash is missing: make one with `caddy hash-password`")
 	case strings.HasPrefix(u.Hash, "$2a$"), strings.HasPrefix(u.Hash, "$2b$"), strings.HasPrefix(u.Hash, "$2y$"):
 		if len(u.Hash) != 60 {
-			return errors.New("the bcrypt hash is not whole: it has 60 characters")
+			return errors.New("the bcrypt hash is incomplete: it must have 60 characters")
 		}
 		return nil
 	case strings.HasPrefix(u.Hash, "$argon2id$"):

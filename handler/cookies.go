@@ -1,0 +1,44 @@
+package handler
+
+import (
+	"encoding/hex"
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// cookieNames are the names of our cookies. The __Host- prefix makes browsers
+// refuse them from any other host, a subdomain included (RFC 6265bis §4.1.3.2);
+// it needs https, so that an http issuer on loopback goes without.
+type cookieNames struct {
+	session string // the login, single sign-on
+	browser string // names the browser from before the login on; forms are bound to it
+	known   string // says which accounts were signed in to in this browser
+	secure  bool
+}
+
+func cookieNamesOf(secure bool) cookieNames {
+	if !secure {
+		return cookieNames{session: wire.SessionCookie, browser: wire.BrowserCookie, known: wire.KnownCookie}
+	}
+	return cookieNames{
+		session: wire.HostPrefix + wire.SessionCookie, browser: wire.HostPrefix + wire.BrowserCookie, known: wire.HostPrefix + wire.KnownCookie, secure: true,
+	}
+}
+
+func (n cookieNames) cookie(name, value string) *http.Cookie {
+	return &http.Cookie{ //nolint:gosec // Secure but on loopback, where the issuer is http
+		Name: name, Value: value, Path: "/", Secure: n.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+// refresh returns the name of a client's cookie.
+func (n cookieNames) refresh(c *tokens.Client) string {
+	tag := c.Tag()
+	name := wire.RefreshCookie + hex.EncodeToString(tag[:])
+	if n.secure {
+		return wire.HostPrefix + name
+	}
+	return name
+}

@@ -1,0 +1,131 @@
+package handler
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+)
+
+// discoveryDocument says what this server does: all of it, and nothing else.
+// One document answers OpenID Connect Discovery §3 and RFC 8414 §2.
+type discoveryDocument struct {
+	Issuer                string   `json:"issuer"`
+	AuthorizationEndpoint string   `json:"authorization_endpoint"`
+	TokenEndpoint         string   `json:"token_endpoint"`
+	DeviceEndpoint        string   `json:"device_authorization_endpoint"` // RFC 8628 §4
+	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
+	JWKSURI               string   `json:"jwks_uri"`
+	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	IntrospectionEndpoint string   `json:"introspection_endpoint"`
+	EndSessionEndpoint    string   `json:"end_session_endpoint"`
+	Scopes                []string `json:"scopes_supported"`
+	ResponseTypes         []string `json:"response_types_supported"`
+	ResponseModes         []string `json:"response_modes_supported"`
+	GrantTypes            []string `json:"grant_types_supported"`
+	SubjectTypes          []string `json:"subject_types_supported"`
+	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported"`
+	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgs         []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAuthAlgs    []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
+	IntrospectAuthMethods []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectAuthAlgs    []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
+	ProofAlgs             []string `json:"dpop_signing_alg_values_supported"`
+	CertificateBound      bool     `json:"tls_client_certificate_bound_access_tokens,omitempty"`
+	Prompts               []string `json:"prompt_values_supported"`
+	Claims                []string `json:"claims_supported"`
+	ClaimTypes            []string `json:"claim_types_supported"`
+	UILocales             []string `json:"ui_locales_supported"`
+	IssInResponse         bool     `json:"authorization_response_iss_parameter_supported"`
+	ClaimsParameter       bool     `json:"claims_parameter_supported"`
+	RequestParameter      bool     `json:"request_parameter_supported"`
+	RequestURIParameter   bool     `json:"request_uri_parameter_supported"` // its default is true
+}
+
+// writeDiscovery writes the document once.
+func (s *Server) writeDiscovery() ([]byte, error) {
+	confidential := []string{string(tokens.AuthBasic), string(tokens.AuthPost), string(tokens.AuthPrivateKeyJWT)}
+	for _, method := range []tokens.AuthMethod{tokens.AuthTLS, tokens.AuthSelfSigned} {
+		if slices.ContainsFunc(s.Issuer.Clients(), func(c *tokens.Client) bool { return slices.Contains(c.TLS.Methods(), method) }) {
+			confidential = append(confidential, string(method))
+		}
+	}
+	// Some clients take the first method that they know, so `none` comes last,
+	// and only where a client is public.
+	all := slices.Clone(confidential)
+	if slices.ContainsFunc(s.Issuer.Clients(), func(c *tokens.Client) bool { return !c.Confidential() }) {
+		all = append(all, string(tokens.AuthNone))
+	}
+	b, err := json.MarshalIndent(discoveryDocument{
+		Issuer:                s.IssuerURL,
+		AuthorizationEndpoint: s.urlOf("authorize"),
+		TokenEndpoint:         s.urlOf("token"),
+		DeviceEndpoint:        s.urlOf("device_code"),
+		UserinfoEndpoint:      s.urlOf("userinfo"),
+		JWKSURI:               s.urlOf("jwks"),
+		RevocationEndpoint:    s.urlOf("revoke"),
+		IntrospectionEndpoint: s.urlOf("introspect"),
+		EndSessionEndpoint:    s.urlOf("logout"),
+		Scopes:                s.scopes(),
+		ResponseTypes:         []string{"code"},
+		ResponseModes:         []string{string(tokens.ModeQuery), string(tokens.ModeFormPost), string(tokens.ModeWebMessage)},
+		GrantTypes:            []string{string(tokens.GrantAuthorizationCode), string(tokens.GrantRefreshToken), string(tokens.GrantClientCredentials), string(tokens.GrantDeviceCode)},
+		SubjectTypes:          []string{"public"},
+		IDTokenAlgs:           s.IDTokenAlgs,
+		TokenAuthMethods:      all,
+		TokenAuthAlgs:         assertionAlgs(),
+		RevocationAuthMethods: all,
+		RevocationAuthAlgs:    assertionAlgs(),
+		IntrospectAuthMethods: confidential,
+		IntrospectAuthAlgs:    assertionAlgs(),
+		ChallengeMethods:      []string{"S256"},
+		ProofAlgs:             tokens.ProofAlgorithms(),
+		CertificateBound:      slices.ContainsFunc(s.Issuer.Clients(), func(c *tokens.Client) bool { return c.CertificateBound }),
+		Prompts:               []string{tokens.PromptNone, tokens.PromptLogin, tokens.PromptConsent, tokens.PromptSelectAccount},
+		Claims: []string{
+			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "sid",
+			"name", "given_name", "family_name", "nickname", "preferred_username", "picture", "updated_at", "email", "email_verified",
+		},
+		ClaimTypes:    []string{"normal"},
+		UILocales:     pages.Languages(),
+		IssInResponse: true,
+	}, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("writing discovery document: %w", err)
+	}
+	return append(b, '\n'), nil
+}
+
+// assertionAlgs are the algorithms that clients may sign their assertions with.
+func assertionAlgs() []string {
+	algs := jose.Algorithms()
+	names := make([]string, len(algs))
+	for i, a := range algs {
+		names[i] = string(a)
+	}
+	return names
+}
+
+// scopes returns the gateway's own scopes and those of the APIs.
+func (s *Server) scopes() []string {
+	all := slices.Clone(tokens.ReservedScopes)
+	for _, scope := range s.APIScopes {
+		if !slices.Contains(all, scope) {
+			all = append(all, scope)
+		}
+	}
+	return all
+}
+
+// document serves both discovery documents. See OpenID Connect Discovery §4, RFC 8414 §3.
+func (s *Server) document(w http.ResponseWriter, _ *http.Request) error {
+	wire.WritePublic(w, s.discovery)
+	return nil
+}

@@ -1,0 +1,91 @@
+package guard
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// Result is what Check found.
+type Result struct {
+	// Claims of the token; nil where it is optional and absent, where Answered, and
+	// for a preflight that is the next handler's to answer.
+	Claims *tokens.Claims
+	// Answered says that the answer is written (a CORS preflight, the metadata
+	// document) and nothing may follow.
+	Answered bool
+	// Writer is what the next handler must write to.
+	Writer http.ResponseWriter
+}
+
+// Check verifies the request's token and the rules, applies the header
+// mappings to r, and sets challenge and CORS headers on w. The error is a *Refusal.
+func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
+	if g.resource.serves(r.URL.Path) {
+		g.Metadata(w, r)
+		return Result{Answered: true}, nil
+	}
+	answer := answerWriter{ResponseWriter: w}
+	switch {
+	case g.cfg.CORS:
+		if g.cors(&answer, r) {
+			return Result{Answered: true, Writer: w}, nil
+		}
+	case g.browserPreflight(r):
+		g.cleanRequest(r)
+		g.stripToken(r)
+		return Result{Writer: w}, nil
+	}
+	claims, source, err := g.authenticate(w, r)
+	if err != nil {
+		return Result{Writer: w}, err
+	}
+	answer.cookie = source.cookie
+	return Result{Claims: claims, Writer: answer.orWriter()}, nil
+}
+
+// Authenticate is Check without what the guard answers itself: the metadata
+// document and CORS. The claims are nil where the token is optional and absent.
+func (g *Guard) Authenticate(w http.ResponseWriter, r *http.Request) (*tokens.Claims, error) {
+	claims, _, err := g.authenticate(w, r)
+	return claims, err
+}
+
+func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*tokens.Claims, tokenSource, error) {
+	g.cleanRequest(r)
+	if g.cfg.Cookie != "" {
+		vary(w.Header(), "Cookie")
+	}
+	if err := g.cfg.Ready(r.Context()); err != nil {
+		return nil, tokenSource{}, g.refuse(w, r, tokenSource{}, err)
+	}
+	token, source, err := g.readToken(r)
+	if errors.Is(err, wire.ErrNoToken) && g.cfg.Optional {
+		g.stripToken(r)
+		return nil, tokenSource{}, nil
+	}
+	if err != nil {
+		return nil, source, g.refuse(w, r, source, err)
+	}
+	claims, err := g.cfg.Access.CheckAccess(r.Context(), token)
+	if err == nil && (claims.Confirmation != nil || source.dpop || g.cfg.DPoPRequired) {
+		err = g.checkSender(w, r, token, source, claims)
+	}
+	if err == nil {
+		err = g.checkRules(claims)
+	}
+	if err == nil {
+		err = g.setHeaders(r, claims)
+	}
+	if err != nil {
+		return nil, source, g.refuse(w, r, source, err)
+	}
+	g.stripToken(r)
+	if source.cookie { // for those answers, too, that do not pass the answerWriter
+		keepPrivate(w.Header())
+	}
+	g.cfg.Observer.Checked("")
+	return claims, source, nil
+}

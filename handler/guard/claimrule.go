@@ -1,0 +1,39 @@
+package guard
+
+import (
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// ClaimRule demands that a claim is one of the values, or a list that holds one
+// of them. A rule on `sub` means tokens.Claims.Identity unless there is one on `iss`.
+type ClaimRule struct {
+	Claim  string
+	Values []string
+}
+
+// passes reports whether the claims are what the rule wants. The sub of another
+// issuer is compared as tokens.Claims.Identity, unless a rule on iss stands
+// beside it: its issuer gives out any sub that it likes.
+func (rule *ClaimRule) passes(c *tokens.Claims, anySub bool) bool {
+	if rule.Claim == "sub" && anySub {
+		return rule.acceptsOne(c.Identity())
+	}
+	v, ok := c.Lookup(rule.Claim)
+	return ok && rule.accepts(v)
+}
+
+// accepts reports whether a claim's value is what the rule wants.
+func (rule ClaimRule) accepts(value any) bool {
+	if list, ok := value.([]any); ok {
+		return slices.ContainsFunc(list, rule.acceptsOne)
+	}
+	return rule.acceptsOne(value)
+}
+
+func (rule ClaimRule) acceptsOne(value any) bool {
+	text, ok := identity.ScalarText(value)
+	return ok && slices.Contains(rule.Values, text)
+}

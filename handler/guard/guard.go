@@ -1,0 +1,86 @@
+// Package guard checks the access token of every request to an API: the resource
+// server of RFC 6750, with the metadata of RFC 9728.
+package guard
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// Guard checks the access token of every request to a protected resource.
+// Safe for concurrent use.
+type Guard struct {
+	cfg      Config
+	headers  identity.Headers
+	anySub   bool   // no rule on `iss` says whose `sub` another rule means
+	scope    string // that a token needs, for challenges
+	realm    string // Bearer realm="…"
+	resource resource
+}
+
+// New makes a Guard. Errors name the setting and the fix. It does no I/O.
+func New(cfg Config) (*Guard, error) {
+	switch {
+	case cfg.Access == nil || cfg.IssuerURL == "":
+		return nil, errors.New("making guard: Access and IssuerURL are required")
+	case len(cfg.Audience) == 0:
+		return nil, errors.New("making guard: at least one audience is required; a token for any other API would pass")
+	case cfg.CORS && cfg.Origins == nil:
+		return nil, errors.New("making guard: CORS needs Origins")
+	case cfg.DPoPRequired && cfg.Proofs == nil:
+		return nil, errors.New("making guard: DPoPRequired needs Proofs")
+	}
+	if cfg.Observer == nil {
+		cfg.Observer = tokens.NopObserver{}
+	}
+	if cfg.Ready == nil {
+		cfg.Ready = func(context.Context) error { return nil }
+	}
+	if cfg.RequestURLs == nil {
+		cfg.RequestURLs = requestURLs
+	}
+	if cfg.ClientOrigin == nil {
+		cfg.ClientOrigin = hostOrigin
+	}
+	if cfg.Realm == "" {
+		cfg.Realm = cfg.Audience[0]
+	}
+	cfg.Audience, cfg.Scopes, cfg.ScopeAny = shared(cfg.Audience), shared(cfg.Scopes), shared(cfg.ScopeAny)
+	headers, err := identity.New(cfg.Headers)
+	if err != nil {
+		return nil, err
+	}
+	g := &Guard{
+		cfg:     cfg,
+		headers: headers,
+		anySub:  !slices.ContainsFunc(cfg.Claims, func(r ClaimRule) bool { return r.Claim == "iss" }),
+		realm:   `Bearer realm="` + wire.Quotable(cfg.Realm) + `"`,
+		scope:   strings.Join(slices.Concat(cfg.Scopes, cfg.ScopeAny[:min(1, len(cfg.ScopeAny))]), " "),
+	}
+	g.resource, err = newResource(cfg)
+	return g, err
+}
+
+// shared returns the texts where tokens keep theirs.
+func shared(list []string) []string {
+	list = slices.Clone(list)
+	for i, text := range list {
+		list[i] = tokens.Shared(text)
+	}
+	return list
+}
+
+// passage returns what the guards of a request share, nil where nothing does.
+func (g *Guard) passage(r *http.Request) *Passage {
+	if g.cfg.Passage == nil {
+		return nil
+	}
+	return g.cfg.Passage(r)
+}

@@ -1,0 +1,25 @@
+package guard
+
+import (
+	"crypto/sha256"
+
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// proved is what the guards of one request know of its proof: a client sends
+// one proof with a request, however many guards stand in its way. The zero
+// value is none.
+type proved struct {
+	what [sha256.Size]byte // of the proof and the token that it came with
+	key  tokens.Thumbprint
+}
+
+// Passage is what the guards of one request share: a request may pass several.
+// The zero value is that of a request that has met none. It holds neither proof
+// nor token.
+type Passage struct {
+	proved proved
+	taken  []*identity.Headers  // which guards have taken out of it, and may have set
+	room   [2]*identity.Headers // where taken lies, as far as it has room
+}

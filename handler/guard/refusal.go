@@ -1,0 +1,95 @@
+package guard
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// Refusal is the error of Check. The challenge headers are already set on the
+// ResponseWriter; the caller writes the status.
+type Refusal struct { //nolint:errname // it is a verdict, and a name of the package's interface
+	Status int
+	Err    *tokens.Error
+}
+
+// Error names the refusal for logs. It holds no token.
+func (r *Refusal) Error() string { return r.Err.Error() }
+
+// Unwrap returns the *tokens.Error.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// refuse sets the headers of a refusal, by RFC 6750 §3 and RFC 9449 §7.1:
+//
+//	no token           401, bare challenges
+//	malformed, two     400 invalid_request
+//	bad token          401 invalid_token
+//	bad DPoP proof     401 invalid_dpop_proof, use_dpop_nonce with the nonce
+//	too little scope   403 insufficient_scope, with the scope
+//	weak or old login  401 insufficient_user_authentication, with what is wanted
+//	store trouble      503, Retry-After, no challenge
+//
+// Every 401 names the scope that the guard wants (RFC 6750 §3), and every 401 and
+// insufficient_scope the resource metadata (RFC 9728 §5.1).
+func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, source tokenSource, err error) error {
+	h := w.Header()
+	if errors.Is(err, wire.ErrNoToken) {
+		g.cfg.Observer.Checked(tokens.ReasonUnknown)
+		g.challenge(h, r, "", "")
+		wire.NoStore(h)
+		return &Refusal{http.StatusUnauthorized, &tokens.Error{Code: tokens.InvalidToken, Description: "There is no access token in the request."}}
+	}
+	e := wire.RefusalOf(err)
+	status := wire.StatusOf(err, e)
+	g.cfg.Observer.Checked(cmp.Or(e.Reason, tokens.ReasonUnknown))
+	wire.NoStore(h)
+	problem := wire.ErrorParameters(e)
+	if errors.Is(err, errStepUp) {
+		problem += g.cfg.StepUp.parameters()
+	}
+	switch {
+	case status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests:
+		h.Set("Retry-After", wire.RetryAfter(e.RetryAfter))
+	case wire.AboutSender(e): // there is no other way to present this token
+		status = http.StatusUnauthorized
+		wire.AddChallenges(h, wire.DPoPChallenge(problem)+g.wanted(r))
+	case status == http.StatusUnauthorized && source.dpop:
+		g.challenge(h, r, "", problem)
+	case status == http.StatusUnauthorized:
+		g.challenge(h, r, problem, "")
+	case status == http.StatusForbidden && source.dpop:
+		wire.AddChallenges(h, wire.DPoPChallenge(problem)+g.documentParameter(r))
+	case status == http.StatusForbidden:
+		wire.AddChallenges(h, g.realm+problem+g.documentParameter(r))
+	case source.dpop:
+		wire.AddChallenges(h, wire.DPoPChallenge(problem))
+	default:
+		wire.AddChallenges(h, g.realm+problem)
+	}
+	return &Refusal{status, e}
+}
+
+// challenge asks for a token by each scheme that would do, with what was wrong
+// by the one that was used. See RFC 9449 §7.1.
+func (g *Guard) challenge(h http.Header, r *http.Request, bearer, dpop string) {
+	wanted := g.wanted(r)
+	var lines []string
+	if !g.cfg.DPoPRequired {
+		lines = append(lines, g.realm+bearer+wanted)
+	}
+	if g.cfg.Proofs != nil {
+		lines = append(lines, wire.DPoPChallenge(dpop)+wanted)
+	}
+	wire.AddChallenges(h, lines...)
+}
+
+// wanted are the parameters that tell a client what to ask for, and where.
+func (g *Guard) wanted(r *http.Request) string {
+	if g.scope == "" {
+		return g.documentParameter(r)
+	}
+	return `, scope="` + wire.Quotable(g.scope) + `"` + g.documentParameter(r)
+}

@@ -1,0 +1,71 @@
+package guard
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// MetadataPath is where a Guard's metadata document is; for an
+// audience with a path, that path follows. See RFC 9728 §3.1.
+const MetadataPath = "/.well-known/oauth-protected-resource"
+
+// resource is a protected resource as others see it.
+type resource struct {
+	path     string // of its document
+	url      string // of its document; "" is path at the request's host
+	document []byte
+}
+
+// resourceDocument is the metadata of RFC 9728 §2.
+type resourceDocument struct {
+	Resource             string   `json:"resource"`
+	AuthorizationServers []string `json:"authorization_servers"`
+	BearerMethods        []string `json:"bearer_methods_supported"`
+	Scopes               []string `json:"scopes_supported,omitempty"`
+	ProofAlgs            []string `json:"dpop_signing_alg_values_supported,omitempty"`
+	DPoPRequired         bool     `json:"dpop_bound_access_tokens_required,omitempty"`
+}
+
+func newResource(cfg Config) (resource, error) {
+	res := resource{path: MetadataPath, url: cfg.MetadataURL}
+	if origin := tokens.OriginOf(cfg.Audience[0]); origin != "" {
+		u, err := url.Parse(cfg.Audience[0])
+		if err != nil {
+			return res, fmt.Errorf("reading audience: %w", err)
+		}
+		// Between host and path, without a slash at the end (§3.1).
+		res.path += strings.TrimSuffix(u.EscapedPath(), "/")
+		if res.url == "" {
+			res.url = origin + res.path
+		}
+	}
+	servers := cfg.Servers
+	if len(servers) == 0 {
+		servers = []string{cfg.IssuerURL}
+	}
+	var algs []string
+	if cfg.Proofs != nil {
+		algs = tokens.ProofAlgorithms()
+	}
+	b, err := json.MarshalIndent(resourceDocument{
+		Resource:             cfg.Audience[0],
+		AuthorizationServers: servers,
+		BearerMethods:        []string{"header"},
+		Scopes:               slices.Concat(cfg.Scopes, cfg.ScopeAny),
+		ProofAlgs:            algs,
+		DPoPRequired:         cfg.DPoPRequired,
+	}, "", "  ")
+	res.document = append(b, '\n')
+	return res, err
+}
+
+// serves reports whether a request path is that of the document, as it derives
+// from the audience: the path without anything behind it belongs to an audience
+// without a path, or that is no URL. Another's document there would name a
+// resource that clients have to refuse (RFC 9728 §3.3).
+func (res *resource) serves(path string) bool { return path == res.path }

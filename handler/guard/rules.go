@@ -1,0 +1,46 @@
+package guard
+
+import (
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// The refusals of the rules. They are shared: nothing changes them.
+var (
+	errAudience = &tokens.Error{Code: tokens.InvalidToken, Reason: tokens.ReasonWrongAudience, Description: "The access token is not for this API."}
+	errRule     = &tokens.Error{Code: tokens.InvalidToken, Reason: tokens.ReasonClaim, Description: "The access token does not allow this."}
+)
+
+// checkRules applies what this guard wants to claims that are verified. It
+// runs on every request, whether the verification was cached or not.
+func (g *Guard) checkRules(c *tokens.Claims) error {
+	audience := g.cfg.Audience
+	if own, ok := g.cfg.Audiences[c.Issuer]; ok {
+		audience = own
+	}
+	if !slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(c.Audience, a) }) {
+		return errAudience
+	}
+	for i := range g.cfg.Claims {
+		if !g.cfg.Claims[i].passes(c, g.anySub) {
+			return errRule
+		}
+	}
+	for _, scope := range g.cfg.Scopes {
+		if !slices.Contains(c.Scope, scope) {
+			return g.insufficientScope()
+		}
+	}
+	if len(g.cfg.ScopeAny) > 0 && !slices.ContainsFunc(g.cfg.ScopeAny, func(s string) bool { return slices.Contains(c.Scope, s) }) {
+		return g.insufficientScope()
+	}
+	return g.cfg.StepUp.check(c)
+}
+
+func (g *Guard) insufficientScope() error {
+	return &tokens.Error{
+		Code: tokens.InsufficientScope, Reason: tokens.ReasonScope, Scope: g.scope,
+		Description: "The access token lacks a scope that this request needs.",
+	}
+}

@@ -1,0 +1,26 @@
+package guard
+
+import (
+	"net/http"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// requestURLs is what a request was sent to, as far as net/http knows.
+func requestURLs(r *http.Request) []string { return []string{hostOrigin(r) + r.URL.EscapedPath()} }
+
+// hostOrigin returns the origin that the request itself was sent to.
+func hostOrigin(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return tokens.OriginOf(scheme + "://" + r.Host)
+}
+
+// sameOrigin reports whether two texts name one origin. What names none is the
+// same as nothing.
+func sameOrigin(a, b string) bool {
+	origin := tokens.OriginOf(a)
+	return origin != "" && origin == tokens.OriginOf(b)
+}

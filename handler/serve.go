@@ -1,0 +1,75 @@
+package handler
+
+import (
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// ServeHTTP answers a request to one of the endpoints: body limits, CORS, method
+// and shared state are decided here, by the table, for all of them.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e, ok := s.routes[cleanPath(r.URL.Path)]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	wire.BoundBody(w, r, s.BodyTime)
+	if e.cors != corsNone && s.cors(w, r, e) {
+		return // it was a preflight
+	}
+	if !slices.Contains(e.methods, r.Method) {
+		w.Header().Set("Allow", strings.Join(e.methods, ", "))
+		e.fail(s, w, r, wire.ErrMethod)
+		return
+	}
+	if len(r.URL.RawQuery) > maxQuery {
+		e.fail(s, w, r, errQuery)
+		return
+	}
+	if !e.early {
+		if err := s.Ready(r.Context()); err != nil {
+			e.fail(s, w, r, err)
+			return
+		}
+	}
+	r = s.withRequester(r)
+	if err := e.serve(s, w, r); err != nil {
+		s.report(r.Context(), e.name, err)
+		e.fail(s, w, r, err)
+	}
+}
+
+// Handles reports whether a request path is one of the Server's endpoints.
+func (s *Server) Handles(requestPath string) bool {
+	_, ok := s.routes[cleanPath(requestPath)]
+	return ok
+}
+
+// Endpoint returns the name of the endpoint at a request path, which is of a
+// closed set and good for a metric.
+func (s *Server) Endpoint(requestPath string) (name string, ok bool) {
+	e, ok := s.routes[cleanPath(requestPath)]
+	if !ok {
+		return "", false
+	}
+	return e.name, true
+}
+
+// cleanPath folds repeated slashes and dots: SDKs append paths to an issuer
+// that ends in a slash.
+func cleanPath(p string) string { return path.Clean("/" + p) }
+
+// withRequester puts into the request's context where it came from, for the
+// histories that people and operators read.
+func (s *Server) withRequester(r *http.Request) *http.Request {
+	return r.WithContext(tokens.WithRequester(r.Context(), tokens.Requester{
+		Address:   s.ClientIP(r),
+		RequestID: func() string { return s.RequestID(r) },
+		Device:    func() string { return s.devices.of(r.UserAgent()) },
+	}))
+}

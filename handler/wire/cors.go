@@ -1,0 +1,40 @@
+package wire
+
+import "net/http"
+
+// The headers of CORS and what they say.
+const (
+	allowHeaders  = "Authorization, Content-Type, Auth0-Client, DPoP, MCP-Protocol-Version"
+	ExposeHeaders = "WWW-Authenticate, Retry-After, DPoP-Nonce"
+	// preflightMaxAge is how long a browser may keep a preflight's answer, in
+	// seconds. Browsers cut it to their own limit (2 to 24 hours).
+	preflightMaxAge = "86400"
+	// AllowCredentials lets a page read answers to requests that carry cookies.
+	AllowCredentials = "Access-Control-Allow-Credentials"
+)
+
+// WritePreflight adds what a browser asks before a request, where the origin is allowed.
+func WritePreflight(h http.Header, methods string) {
+	if h.Get("Access-Control-Allow-Origin") == "" {
+		return
+	}
+	h.Set("Access-Control-Allow-Methods", methods)
+	h.Set("Access-Control-Allow-Headers", allowHeaders)
+	h.Set("Access-Control-Max-Age", preflightMaxAge)
+}
+
+// IsPreflight reports whether r is a browser's question and not the request
+// itself. See the Fetch standard, CORS-preflight request.
+func IsPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+}
+
+// RequestOrigin returns the request's origin, and whether it has exactly one that
+// can be registered: never the opaque "null", which any page can have.
+func RequestOrigin(r *http.Request) (string, bool) {
+	values := r.Header["Origin"]
+	if len(values) != 1 || values[0] == "null" || values[0] == "" {
+		return "", false
+	}
+	return values[0], true
+}
