@@ -32,7 +32,7 @@ func (*adminRouter) Provision(ctx caddy.Context) error {
 	if serving.app() == nil {
 		return nil
 	}
-	if err := processMetrics.register(ctx.GetMetricsRegistry()); err != nil {
+	if err := processMetrics.register(ctx.GetMetricsRegistry(), newGaugeCollector(serving.app)); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	return nil

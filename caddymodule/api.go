@@ -42,6 +42,15 @@ type API struct {
 // block names the API in errors.
 func (a *API) block() string { return title("api", a.Identifier) }
 
+func (a *API) options() options {
+	return options{
+		"scopes":                listOption(&a.Scopes),
+		"default":               flagOption(&a.Default),
+		"allow_offline_access":  flagOption(&a.AllowOfflineAccess),
+		"access_token_lifetime": durationOption(&a.AccessTokenLifetime),
+	}
+}
+
 // Check finds what the text shows to be wrong.
 func (a *API) Check() error {
 	if err := checkIdentifier(a.Identifier); err != nil {

@@ -28,7 +28,7 @@ func (b *BearerAuth) Check() error {
 		return err
 	}
 	if len(b.Audience) == 0 {
-		return errors.New("audience: name at least one, the identifier of an `api`: a guard without it would accept tokens made for other services")
+		return wrong("audience", "name at least one, the identifier of an `api`: a guard without it would accept tokens made for other services")
 	}
 	return nil
 }
@@ -36,7 +36,7 @@ func (b *BearerAuth) Check() error {
 // checkTogether finds options that undo each other.
 func (b *BearerAuth) checkTogether() error {
 	if b.Cookie != "" && b.DPoPRequired {
-		return errors.New("from cookie: with `dpop required` the token of a cookie never passes, since no proof comes with it: leave one of them out")
+		return wrong("from", "with `dpop required` the token of a cookie never passes, since no proof comes with it: leave one of them out")
 	}
 	for _, issuer := range b.Issuers {
 		var err error
@@ -60,11 +60,11 @@ func (b *BearerAuth) checkTogether() error {
 func (b *BearerAuth) checkOptions() error {
 	for _, scope := range slices.Concat(b.Scopes, b.ScopeAny) {
 		if !tokens.ValidScope(scope) {
-			return fmt.Errorf("scope: %q is not one scope (RFC 6749 §3.3)", scope)
+			return wrongValue("scope", scope, "is not a scope (RFC 6749 §3.3): write each for itself")
 		}
 	}
 	if slices.ContainsFunc(b.ACR, func(v string) bool { return v == "" || strings.ContainsAny(v, " \"\\") }) {
-		return errors.New("acr: one is empty or has a space or quote: write each way to log in for itself")
+		return wrong("acr", "one is empty or has a space or quote: write each way to log in for itself")
 	}
 	return firstOf(
 		b.checkAudiences,
@@ -76,11 +76,11 @@ func (b *BearerAuth) checkOptions() error {
 		func() error {
 			switch {
 			case b.Cookie != "" && !httpguts.ValidHeaderFieldName(b.Cookie):
-				return fmt.Errorf("from cookie: %q is not the name of a cookie", b.Cookie)
+				return wrongValue("from", b.Cookie, "is not the name of a cookie")
 			case b.MaxAge < 0:
-				return errors.New("max_age: it is less than no time: leave it out for any time")
+				return wrong("max_age", "it is less than zero: leave it out for any time")
 			case b.MaxAge > 0 && time.Duration(b.MaxAge) < time.Second:
-				return errors.New("max_age: it is less than a second, and clients are told whole ones: write it as 10m, 12h or 30d")
+				return wrong("max_age", "it is less than a second, and clients are told whole ones: write it as 10m, 12h or 30d")
 			}
 			return nil
 		},
@@ -89,7 +89,7 @@ func (b *BearerAuth) checkOptions() error {
 
 func (b *BearerAuth) checkAudiences() error {
 	if slices.Contains(b.Audience, "") {
-		return errors.New("audience: one is empty: write the identifier of an `api`")
+		return wrong("audience", "one is empty: write the identifier of an `api`")
 	}
 	return nil
 }
@@ -97,7 +97,7 @@ func (b *BearerAuth) checkAudiences() error {
 func (b *BearerAuth) checkClaims() error {
 	for _, rule := range b.Claims {
 		if rule.Claim == "" || len(rule.Values) == 0 {
-			return errors.New("claim: name a claim and at least one value: claim org acme")
+			return wrong("claim", "name a claim and at least one value: claim org acme")
 		}
 	}
 	for _, h := range b.Headers {
@@ -142,7 +142,7 @@ func writtenOut(text string) error {
 // checkRealm makes sure that the challenge says what was written. See RFC 9110 §5.6.4.
 func checkRealm(realm string) error {
 	if strings.ContainsFunc(realm, func(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }) {
-		return fmt.Errorf("realm: %q has a character that a challenge cannot carry: write printable ASCII, without quotes and backslashes", realm)
+		return wrongValue("realm", realm, "has a character that a challenge cannot carry: write printable ASCII, without quotes and backslashes")
 	}
 	return nil
 }
@@ -153,20 +153,20 @@ func checkMetadataURL(text string) error {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Fragment != "" {
-		return fmt.Errorf("metadata_url: %q is not an http or https URL", text)
+		return wrongValue("metadata_url", text, "is not an http or https URL")
 	}
 	return nil
 }
 
 func (h ClaimHeader) check() error {
 	if h.Header == "" || h.Claim == "" {
-		return errors.New("header: name a header and the claim that fills it: header X-User-Id sub")
+		return wrong("header", "name a header and the claim that fills it: header X-User-Id sub")
 	}
 	if !httpguts.ValidHeaderFieldName(h.Header) {
-		return fmt.Errorf("header: %q is not the name of a header", h.Header)
+		return wrongValue("header", h.Header, "is not the name of a header")
 	}
 	if slices.ContainsFunc(takenHeaders, func(taken string) bool { return handler.SameHeader(taken, h.Header) }) {
-		return fmt.Errorf("header: %s means something else to HTTP: choose a name of your own, such as X-User-Id", h.Header)
+		return wrongValue("header", h.Header, "means something else to HTTP: choose a name of your own, such as X-User-Id")
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ func (b *BearerAuth) checkIssuers() error {
 			return within("issuers", wrong("", "there is a null in the list: leave it out"))
 		}
 		if seen[issuer.Issuer] {
-			return within(issuer.block(), wrong("", "this issuer is there twice: put its options in one block"))
+			return within(issuer.block(), wrong("", "duplicate issuer: put all of its options in one block"))
 		}
 		seen[issuer.Issuer] = true
 		if err := issuer.Check(); err != nil {

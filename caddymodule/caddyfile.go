@@ -19,7 +19,7 @@ func init() {
 func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 	if existing != nil {
 		d.Next()
-		return nil, d.Err("oauth is there twice: put all options in one block")
+		return nil, d.Err("duplicate option oauth: put all options in one block")
 	}
 	a := new(App)
 	if err := a.UnmarshalCaddyfile(d); err != nil {
@@ -111,12 +111,7 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	g := newGrammar(d)
 	g.Next() // oauth
-	g.name = g.Val()
-	g.places[placeKey(nil, "", "")] = g.Token()
-	if err := g.end(); err != nil {
-		return err
-	}
-	if err := g.read(a.options()); err != nil {
+	if err := g.directive(a.options()); err != nil {
 		return err
 	}
 	return g.located(a.Check())
@@ -126,35 +121,17 @@ func (a *App) options() options {
 	return options{
 		"issuer":          stringOption(&a.Issuer),
 		"previous_issuer": stringOption(&a.PreviousIssuer),
-		"secret": {read: func(g *grammar) (err error) {
-			a.Secrets, err = g.words()
-			return err
-		}},
-		"store": {read: a.readStore},
-		"denylist": blockOption(func() options {
-			a.Denylist = new(Denylist)
-			return a.Denylist.options()
-		}),
-		"token_cache": sizeOption(&a.TokenCache),
-		"dpop": blockOption(func() options {
-			a.DPoP = new(DPoP)
-			return a.DPoP.options()
-		}),
-		"signing": blockOption(func() options {
-			a.Signing = new(Signing)
-			return a.Signing.options()
-		}),
-		"session": blockOption(func() options {
-			a.Session = new(Session)
-			return a.Session.options()
-		}),
-		"theme": blockOption(func() options {
-			a.Theme = new(Theme)
-			return a.Theme.options()
-		}),
-		"login":  {read: a.readLogin, many: true},
-		"api":    {read: a.readAPI, many: true},
-		"client": {read: a.readClient, many: true},
+		"secret":          {read: func(g *grammar) (err error) { a.Secrets, err = g.words(); return err }},
+		"store":           {read: a.readStore},
+		"denylist":        blockOption(&a.Denylist, (*Denylist).options),
+		"token_cache":     sizeOption(&a.TokenCache),
+		"dpop":            blockOption(&a.DPoP, (*DPoP).options),
+		"signing":         blockOption(&a.Signing, (*Signing).options),
+		"session":         blockOption(&a.Session, (*Session).options),
+		"theme":           blockOption(&a.Theme, (*Theme).options),
+		"login":           {read: a.readLogin, many: true},
+		"api":             {read: a.readAPI, many: true},
+		"client":          {read: a.readClient, many: true},
 	}
 }
 
@@ -210,7 +187,7 @@ func (g *grammar) module(namespace string) (json.RawMessage, error) {
 		known = append(known, m.ID.Name())
 	}
 	if !slices.Contains(known, name) {
-		return nil, g.Errf("%s: there is no module %q in this build of Caddy: write one of %s", g.name, name, strings.Join(known, ", "))
+		return nil, g.errorf(": there is no module %q in this build of Caddy: write one of %s", name, strings.Join(known, ", "))
 	}
 	guest, err := caddyfile.UnmarshalModule(g.Dispenser, namespace+"."+name)
 	if err != nil {

@@ -17,20 +17,16 @@ func (l *LocalLogin) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	g := newGrammar(d)
 	g.Next() // local
 	g.name = "login " + g.Val()
-	if g.NextArg() {
-		l.Name = g.Val()
-		if l.Name == "" {
-			return g.Errf("%s: the name is empty: leave it out for %q", g.name, defaultLoginName)
-		}
+	if err := g.optional(&l.Name, "name", defaultLoginName); err != nil {
+		return err
 	}
 	if err := g.needBlock(); err != nil {
 		return err
 	}
-	err := g.block(l.block(), options{
+	if err := g.block(l.block(), options{
 		"user":       {read: l.readUser, many: true},
 		"users_file": stringOption(&l.UsersFile),
-	})
-	if err != nil {
+	}); err != nil {
 		return err
 	}
 	return g.located(within(l.block(), l.Check()))

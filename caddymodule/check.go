@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -53,7 +55,7 @@ func (a *App) checkLogins() error {
 			return within("login "+name, err)
 		}
 		if seen[name] {
-			return within("login "+name, wrong("", "this name is used twice: give each login its own, as in `login local staff`; it is part of its users' subjects"))
+			return within("login "+name, wrong("", "duplicate name: give each login its own, as in `login local staff`; it is part of its users' subjects"))
 		}
 		seen[name] = true
 	}
@@ -79,7 +81,7 @@ func (a *App) checkAPIs() error {
 			return within("apis", wrong("", "there is a null in the list: leave it out"))
 		}
 		if seen[api.Identifier] {
-			return within(api.block(), wrong("", "this API is there twice: put its options in one block"))
+			return within(api.block(), wrong("", "duplicate API: put all of its options in one block"))
 		}
 		seen[api.Identifier] = true
 	}
@@ -109,7 +111,7 @@ func (a *App) checkClients(tag func(string) tokens.ClientTag) error {
 		}
 		switch other, taken := seen[tag(c.ID)]; {
 		case taken && other == c.ID:
-			return within(c.block(), wrong("", "this client is there twice: put its options in one block"))
+			return within(c.block(), wrong("", "duplicate client: put all of its options in one block"))
 		case taken:
 			return within(c.block(), wrong("", "its client_id has the same 64-bit hash as %s: change one of them", other))
 		}
@@ -131,6 +133,25 @@ func (a *App) checkClients(tag func(string) tokens.ClientTag) error {
 		if c.kind() != tokens.ClientMachine && len(a.LoginsRaw) == 0 {
 			return within(c.block(), wrong("", "`type %s` has users, and nobody can log in: add a login, such as `login local { … }`", c.Type))
 		}
+	}
+	return nil
+}
+
+// minTokenCache is the least that is of use: some hundred tokens.
+const minTokenCache = 1 << 20
+
+// maxTokenCache is more than any gateway has tokens for. A slip of a unit beyond
+// it would end Caddy at once: the cache's counters are made at the start.
+const maxTokenCache = 64 << 30
+
+// checkTokenCache checks the option token_cache.
+func (a *App) checkTokenCache() error {
+	if a.TokenCache != 0 && a.TokenCache < minTokenCache {
+		return wrong("token_cache", "%d bytes hold too few tokens to be of use: take at least 1MiB, or leave it out for %s",
+			a.TokenCache, humanize.IBytes(tokens.DefaultCacheBytes))
+	}
+	if a.TokenCache > maxTokenCache {
+		return wrong("token_cache", "%d bytes are more than it can be given: take at most 64GiB", a.TokenCache)
 	}
 	return nil
 }

@@ -20,9 +20,9 @@ var jsonErrors = []struct{ name, config, want string }{
 	{"rotate_every below nothing", `{"signing":{"rotate_every":"-90d"}}`, "signing: rotate_every: -90d is too short: "},
 	{"session below nothing", `{"session":{"lifetime":"-1h"}}`, "session: lifetime: -1h is out of range: "},
 	{"null API", `{"apis":[null]}`, "apis: there is a null in the list: "},
-	{"API twice", `{"apis":[{"identifier":"a"},{"identifier":"a"}]}`, "api a: this API is there twice: "},
+	{"API twice", `{"apis":[{"identifier":"a"},{"identifier":"a"}]}`, "api a: duplicate API: "},
 	{"null client", `{"clients":[null]}`, "clients: there is a null in the list: "},
-	{"client twice", `{"clients":[{"id":"a"},{"id":"a"}]}`, "client a: this client is there twice: "},
+	{"client twice", `{"clients":[{"id":"a"},{"id":"a"}]}`, "client a: duplicate client: "},
 	{
 		"lifetime below nothing", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://a.example.com/"],"refresh_token":{"lifetime":"-30d"}}]}`,
 		"client a: refresh_token: lifetime: -30d is too short: ",
@@ -35,7 +35,7 @@ var jsonErrors = []struct{ name, config, want string }{
 		"max_active below nothing", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://a.example.com/"],"refresh_token":{"max_active":-1}}]}`,
 		"client a: refresh_token: max_active: -1 is less than one login: ",
 	},
-	{"login twice by default name", `{"logins":[{"module":"local"},{"module":"other","name":"local"}]}`, "login local: this name is used twice: "},
+	{"login twice by default name", `{"logins":[{"module":"local"},{"module":"other","name":"local"}]}`, "login local: duplicate name: "},
 	{
 		"password in a URL", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://me:hunter2@a.example.com/"]}]}`,
 		`client a: redirect_uris: "https://me:xxxxx@a.example.com/" has a user name: `,

@@ -6,18 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
-
-// confidential reports whether the client authenticates.
-func (c *Client) confidential() bool {
-	return c.kind() == tokens.ClientWeb || c.kind() == tokens.ClientMachine
-}
-
-// hasKeys reports whether it can authenticate by private_key_jwt.
-func (c *Client) hasKeys() bool { return len(c.PublicKeys) > 0 || c.JWKSURI != "" }
 
 // checkSecrets checks that exactly the clients that can keep a secret have one, or a key.
 func (c *Client) checkSecrets() error {
@@ -30,7 +21,7 @@ func (c *Client) checkSecrets() error {
 	for i, hash := range c.SecretHashes {
 		err := checkHashText(hash, checkSecretHash)
 		if err == nil && slices.Contains(c.SecretHashes[:i], hash) {
-			err = errors.New("is there twice: leave one out")
+			err = errors.New("is a duplicate: leave one out")
 		}
 		if err != nil {
 			return &problem{option: "secret_hash", value: hash, text: fmt.Sprintf("number %d %s", i+1, err)}
@@ -144,25 +135,6 @@ func (c *Client) resolve() error {
 			return fmt.Errorf("%s: public_key: %s %w", c.block(), key, err)
 		}
 		c.keys.Fixed = append(c.keys.Fixed, keys...)
-	}
-	return nil
-}
-
-// takeClientKeys finds the keys of the clients that publish them at a jwks_uri,
-// and fetches nothing. The issuer of an assertion is its client.
-func (a *App) takeClientKeys(heard *observer) (err error) {
-	for _, c := range a.Clients {
-		if c.JWKSURI == "" {
-			continue
-		}
-		rsa := jose.RS256
-		if alg := jose.Algorithm(c.AssertionAlgorithm); alg.RSA() {
-			rsa = alg
-		}
-		source := handler.KeySource{Issuer: c.ID, JWKSURI: c.JWKSURI, AllowPrivate: c.JWKSAllowPrivate}
-		if c.keys.Remote, err = a.issuerKeys.take(source, rsa, heard); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -37,6 +37,30 @@ type Denylist struct {
 	AllowStale caddy.Duration `json:"allow_stale,omitempty"`
 }
 
+func (l *Denylist) options() options {
+	return options{
+		"cache_entries":    countOption(&l.CacheEntries),
+		"max_lag":          durationOption(&l.MaxLag),
+		"on_store_failure": {read: l.readOnStoreFailure},
+	}
+}
+
+func (l *Denylist) readOnStoreFailure(g *grammar) error {
+	if !g.NextArg() {
+		return g.missing()
+	}
+	switch g.Val() {
+	case "deny":
+		return g.end()
+	case "allow_stale":
+		g.name = "on_store_failure allow_stale"
+		d, err := g.duration()
+		l.AllowStale = caddy.Duration(d)
+		return err
+	}
+	return g.errorf(": %q is not known: write deny, or allow_stale with a duration", g.Val())
+}
+
 // Check finds what the text shows to be wrong.
 func (l *Denylist) Check() error {
 	if l == nil {

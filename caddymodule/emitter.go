@@ -71,6 +71,9 @@ func (m *emitter) Handle(context.Context, caddy.Event) error {
 	return nil
 }
 
+// delivers reports whether Caddy has started all apps.
+func (m *emitter) delivers() bool { return m.started.Load() }
+
 // recovered tells of a panic of our own.
 func (m *emitter) recovered(err error) { m.metrics.recovered(m.log, "events", err) }
 

@@ -68,6 +68,9 @@ func (o *observer) logLine(e tokens.Event, where request, leftOut int) {
 	}
 }
 
+// close tells what was held back.
+func (o *observer) close() { o.flood.flush() }
+
 // Checked counts one verdict of a guarded route.
 func (o *observer) Checked(reason tokens.Reason) { o.metrics.checked(reason) }
 
@@ -132,6 +135,9 @@ func requestInfo(ctx context.Context) request {
 	return info
 }
 
+// requestID returns the ID of the HTTP request, "" where there is none.
+func requestID(ctx context.Context) string { return requestInfo(ctx).id }
+
 // eventFields are the fields of the log line. Subjects are in it on purpose:
 // it is the audit log. `user` is the hash of the subject, which decisions carry
 // that know no more. Secrets, codes and tokens never reach an Event.
@@ -173,6 +179,9 @@ func clip(s string) string {
 // sharedObserver is the observer of shared state: it passes on to that of the
 // newest configuration.
 type sharedObserver struct{ to atomic.Pointer[observer] }
+
+// swap makes to hear what follows, and returns who has heard it before.
+func (s *sharedObserver) swap(to *observer) (before *observer) { return s.to.Swap(to) }
 
 // Happened passes on a decision.
 func (s *sharedObserver) Happened(ctx context.Context, e tokens.Event) {

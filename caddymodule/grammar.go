@@ -2,25 +2,13 @@ package caddymodule
 
 import (
 	"errors"
-	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
-
-// options are the words that a block knows, each with what reads the rest of its line.
-type options map[string]option
-
-// option reads the rest of an option's line. Where many is false the option
-// stands once in its block.
-type option struct {
-	read func(g *grammar) error
-	many bool
-}
 
 // grammar reads a block of options and remembers where each stands, so that
 // what Check finds is reported at its line.
@@ -34,6 +22,17 @@ type grammar struct {
 
 func newGrammar(d *caddyfile.Dispenser) *grammar {
 	return &grammar{Dispenser: d, places: make(map[string]caddyfile.Token)}
+}
+
+// directive reads the options of a directive, whose name stands where g is. It
+// takes no arguments.
+func (g *grammar) directive(known options) error {
+	g.name = g.Val()
+	g.places[placeKey(nil, "", "")] = g.Token()
+	if err := g.end(); err != nil {
+		return err
+	}
+	return g.read(known)
 }
 
 // block reads the options of a block that Check knows by its title.
@@ -57,10 +56,10 @@ func (g *grammar) read(known options) error {
 		}
 		opt, ok := known[word]
 		if !ok {
-			return g.Errf("%sunknown option %q: write one of %s", g.prefix(), word, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+			return g.Errf("%sunknown option %q: %s", g.prefix(), word, known.hint())
 		}
 		if seen[word] && !opt.many {
-			return g.Errf("%s%s is there twice: keep one, with all that belongs to it", g.prefix(), word)
+			return g.Errf("%sduplicate option %s: keep one, with all that belongs to it", g.prefix(), word)
 		}
 		seen[word] = true
 		g.name = word
@@ -103,6 +102,12 @@ func (g *grammar) located(err error) error {
 	return g.WrapErr(p)
 }
 
+// errorf reports what is wrong with the option that is being read, at its line.
+// The format begins behind the option's name.
+func (g *grammar) errorf(format string, args ...any) error {
+	return g.Errf("%s%s"+format, append([]any{g.prefix(), g.name}, args...)...)
+}
+
 // words reads at least one argument.
 func (g *grammar) words() ([]string, error) {
 	var words []string
@@ -118,7 +123,7 @@ func (g *grammar) words() ([]string, error) {
 
 // missing reports an option without its argument.
 func (g *grammar) missing() error {
-	return g.Errf("%s%s has no value: write one (a {$NAME} that is not set leaves none)", g.prefix(), g.name)
+	return g.errorf(" has no value: write one (a {$NAME} that is not set leaves none)")
 }
 
 // word reads exactly one argument, which is not empty.
@@ -128,17 +133,33 @@ func (g *grammar) word() (string, error) {
 	}
 	word := g.Val()
 	if word == "" {
-		return "", g.Errf("%s%s is empty: write a value, or leave the line out", g.prefix(), g.name)
+		return "", g.errorf(" is empty: write a value, or leave the line out")
 	}
 	return word, g.end()
+}
+
+// optional reads at most one argument, which is not empty. The target keeps its
+// value where there is none; usual says what that means.
+func (g *grammar) optional(target *string, what, usual string) error {
+	if !g.NextArg() {
+		return nil
+	}
+	if *target = g.Val(); *target == "" {
+		return g.errorf(": the %s is empty: leave it out for %s", what, usual)
+	}
+	return g.end()
 }
 
 // end makes sure that the line has no more arguments.
 func (g *grammar) end() error {
 	if g.NextArg() {
-		return g.Errf("%s%s has one argument too many, %q: remove it, or put a text with spaces in quotes", g.prefix(), g.name, g.Val())
+		return g.tooMany(g.Val())
 	}
 	return nil
+}
+
+func (g *grammar) tooMany(first string) error {
+	return g.errorf(" has one argument too many, %q: remove it, or put a text with spaces in quotes", first)
 }
 
 // duration reads a duration, with d for days, that is more than zero.
@@ -149,7 +170,7 @@ func (g *grammar) duration() (time.Duration, error) {
 	}
 	d, err := g.parseDuration(word)
 	if err == nil && d <= 0 {
-		err = g.Errf("%s%s is %s, which is no time at all: write more, such as 10m", g.prefix(), g.name, word)
+		err = g.errorf(" is %s and must be greater than zero: write it as 10s, 15m, 12h or 30d", word)
 	}
 	return d, err
 }
@@ -157,94 +178,9 @@ func (g *grammar) duration() (time.Duration, error) {
 func (g *grammar) parseDuration(word string) (time.Duration, error) {
 	d, err := caddy.ParseDuration(word)
 	if err != nil {
-		return 0, g.Errf("%s%s: %q is not a duration: write it as 10s, 15m, 12h or 30d", g.prefix(), g.name, word)
+		return 0, g.errorf(": %q is not a duration: write it as 10s, 15m, 12h or 30d", word)
 	}
 	return d, nil
-}
-
-// stringOption is an option with one argument.
-func stringOption(target *string) option {
-	return option{read: func(g *grammar) (err error) {
-		*target, err = g.word()
-		return err
-	}}
-}
-
-// listOption is an option with one or more arguments that may be repeated.
-func listOption(target *[]string) option {
-	return option{many: true, read: func(g *grammar) error {
-		words, err := g.words()
-		*target = append(*target, words...)
-		return err
-	}}
-}
-
-// durationOption is an option with a duration.
-func durationOption(target *caddy.Duration) option {
-	return option{read: func(g *grammar) error {
-		d, err := g.duration()
-		*target = caddy.Duration(d)
-		return err
-	}}
-}
-
-// lifetimeOption is an option with a duration or `infinite`.
-func lifetimeOption(target *Lifetime) option {
-	return option{read: func(g *grammar) error {
-		word, err := g.word()
-		if err != nil {
-			return err
-		}
-		if word == infiniteWord {
-			*target = Infinite
-			return nil
-		}
-		d, err := g.parseDuration(word)
-		if err == nil && d <= 0 {
-			err = g.Errf("%s%s is %s, which is no time at all: write more, such as 30d, or `infinite`", g.prefix(), g.name, word)
-		}
-		*target = Lifetime(d)
-		return err
-	}}
-}
-
-// switchOption is an option with `on` or `off`.
-func switchOption(target **bool) option {
-	return option{read: func(g *grammar) error {
-		word, err := g.word()
-		if err != nil {
-			return err
-		}
-		if word != "on" && word != "off" {
-			return g.Errf("%s%s: %q is not known: write on or off", g.prefix(), g.name, word)
-		}
-		*target = new(word == "on")
-		return nil
-	}}
-}
-
-// flagOption is an option without arguments.
-func flagOption(target *bool) option {
-	return option{read: func(g *grammar) error {
-		*target = true
-		return g.end()
-	}}
-}
-
-// countOption is an option with a whole number above zero.
-func countOption[N int | int64](target *N) option {
-	return option{read: func(g *grammar) error {
-		word, err := g.word()
-		if err != nil {
-			return err
-		}
-		n, err := strconv.ParseInt(word, 10, 32)
-		if err != nil || n < 1 {
-			return g.Errf("%s%s: %q is not a number of 1 or more: write one such as 100", g.prefix(), g.name, word)
-		}
-		*target = N(n)
-		return nil
-	}}
 }
 
 // needBlock makes sure that options follow in a block.
@@ -254,17 +190,7 @@ func (g *grammar) needBlock() error {
 	}
 	ahead := *g.Dispenser
 	if !ahead.NextBlock(ahead.Nesting()) {
-		return g.Errf("%s%s has no options: write them in braces, or leave the line out", g.prefix(), g.name)
+		return g.errorf(" has no options: write them in braces, or leave the line out")
 	}
 	return nil
-}
-
-// blockOption is an option that is a block of options.
-func blockOption(known func() options) option {
-	return option{read: func(g *grammar) error {
-		if err := g.needBlock(); err != nil {
-			return err
-		}
-		return g.block(g.name, known())
-	}}
 }

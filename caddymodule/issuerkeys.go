@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -47,7 +46,7 @@ func (s *sharedKeys) enter(o *observer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.live = append(s.live, o)
-	s.observer.to.Store(o)
+	s.observer.swap(o)
 }
 
 func (s *sharedKeys) leave(o *observer) {
@@ -57,7 +56,7 @@ func (s *sharedKeys) leave(o *observer) {
 		s.live = slices.Delete(s.live, i, i+1)
 	}
 	if n := len(s.live); n > 0 {
-		s.observer.to.Store(s.live[n-1])
+		s.observer.swap(s.live[n-1])
 	}
 }
 
@@ -156,17 +155,11 @@ func (k *issuerKeys) purge(issuer string) (known bool) {
 	return known
 }
 
-// issuerKeyAge reports how old the keys of the other issuers are.
-var issuerKeyAge = prometheus.NewDesc("caddy_oauth_issuer_keys_age_seconds",
-	"Time since a configured other issuer last showed its keys.", []string{"issuer"}, nil)
-
-// Describe implements prometheus.Collector.
-func (k *issuerKeys) Describe(ch chan<- *prometheus.Desc) { ch <- issuerKeyAge }
-
-// Collect implements prometheus.Collector. Of several key sets of one issuer
-// the oldest counts; those that were never fetched have no age.
-func (k *issuerKeys) Collect(ch chan<- prometheus.Metric) {
+// lastSeen returns when each issuer last showed its keys: of several key sets the
+// oldest counts, and those that were never fetched are left out.
+func (k *issuerKeys) lastSeen() map[string]time.Time {
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	oldest := make(map[string]time.Time)
 	for key, shared := range k.taken {
 		issuer, seen := key.source.Issuer, shared.LastSeen()
@@ -174,8 +167,5 @@ func (k *issuerKeys) Collect(ch chan<- prometheus.Metric) {
 			oldest[issuer] = seen
 		}
 	}
-	k.mu.Unlock()
-	for issuer, seen := range oldest {
-		ch <- prometheus.MustNewConstMetric(issuerKeyAge, prometheus.GaugeValue, time.Since(seen).Seconds(), issuer)
-	}
+	return oldest
 }

@@ -101,7 +101,7 @@ func (l *LocalLogin) Check() error {
 			return wrong("", "it has a null among its users: leave it out")
 		}
 		if seen[u.ID] {
-			return within(u.block(), wrong("", "this user is there twice: leave one out"))
+			return within(u.block(), wrong("", "duplicate user: leave one out"))
 		}
 		seen[u.ID] = true
 	}

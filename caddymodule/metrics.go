@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,57 +48,42 @@ var latencyBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .02
 
 func newMetrics() *metrics {
 	m := new(metrics)
-	events := m.counter("events_total", "Decisions of the authorization server by kind and outcome.", "event", "outcome")
+	events := m.counters("caddy_oauth_events_total", "Decisions of the authorization server, by kind and outcome.", "event", "outcome")
 	m.events = make(map[tokens.EventKind]map[string]prometheus.Counter, len(eventKinds))
 	for _, kind := range eventKinds {
 		m.events[kind] = preset(events.MustCurryWith(prometheus.Labels{"event": string(kind)}), append([]string{other}, outcomes[kind]...))
 	}
-	refreshes := m.counter("refreshes_total", "Refresh token requests by outcome.", "outcome")
+	refreshes := m.counters("caddy_oauth_refreshes_total", "Refresh token requests, by outcome.", "outcome")
 	m.refreshes = preset(refreshes, refreshOutcomes)
-	issued := m.counter("tokens_issued_total", "Access tokens issued by grant type.", "grant_type")
+	issued := m.counters("caddy_oauth_tokens_issued_total", "Access tokens issued, by grant type.", "grant_type")
 	m.issued = preset(issued, grantTypes)
-	refused := m.counter("tokens_refused_total", "Token requests refused by reason.", "reason")
+	refused := m.counters("caddy_oauth_tokens_refused_total", "Token requests refused, by reason.", "reason")
 	m.refused = preset(refused, reasons)
 	m.otherRefusal = refused.WithLabelValues(other)
-	checks := m.counter("token_checks_total", "Access tokens checked on guarded routes by verdict.", "verdict")
+	checks := m.counters("caddy_oauth_token_checks_total", "Access tokens checked on guarded routes, by verdict.", "verdict")
 	m.checks = preset(checks, reasons)
 	m.checks[""] = checks.WithLabelValues(verdictOK)
 	m.otherCheck = checks.WithLabelValues(other)
-
-	fetches := m.counter("issuer_key_fetches_total", "Fetches of the keys of other issuers by outcome.", "outcome")
+	fetches := m.counters("caddy_oauth_issuer_key_fetches_total", "Fetches of the keys of other issuers, by outcome.", "outcome")
 	m.keyFetches = preset(fetches, tokens.KeyOutcomes)
-
-	m.credentials = m.counter("client_credentials_used_total",
-		"Authentications of clients that have several secrets or keys, by option and number in the configuration.", "client", "credential")
-
-	m.dropped = prometheus.NewCounter(prometheus.CounterOpts{
-		Namespace: "caddy", Subsystem: "oauth", Name: "events_dropped_total",
-		Help: "Caddy events not emitted because their subscribers were too slow.",
-	})
-	m.unreplicated = prometheus.NewCounter(prometheus.CounterOpts{
-		Namespace: "caddy", Subsystem: "oauth", Name: "store_unreplicated_total",
-		Help: "Writes that too few replicas of the store had confirmed in time.",
-	})
-	m.collectors = append(m.collectors, m.dropped, m.unreplicated)
-	m.store = m.histogram("store_duration_seconds", "Duration of store operations.", "op")
-	m.storeFails = m.counter("store_errors_total", "Store operations that failed.", "op")
-	m.endpoints = m.histogram("endpoint_duration_seconds", "Duration of requests to the endpoints.", "endpoint", "code")
-	m.collectors = append(m.collectors, servingCollector{})
+	m.credentials = m.counters("caddy_oauth_client_credentials_used_total",
+		"Authentications of clients with several secrets or keys, by option and position in the configuration.", "client", "credential")
+	m.dropped = m.counters("caddy_oauth_events_dropped_total", "Caddy events dropped because their subscribers were too slow.").WithLabelValues()
+	m.unreplicated = m.counters("caddy_oauth_store_unreplicated_total", "Writes not confirmed in time by enough replicas of the store.").WithLabelValues()
+	m.store = m.histograms("caddy_oauth_store_duration_seconds", "Duration of store operations.", "op")
+	m.storeFails = m.counters("caddy_oauth_store_errors_total", "Store operations that failed.", "op")
+	m.endpoints = m.histograms("caddy_oauth_endpoint_duration_seconds", "Duration of requests to the endpoints.", "endpoint", "code")
 	return m
 }
 
-func (m *metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
-	c := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: "caddy", Subsystem: "oauth", Name: name, Help: help,
-	}, labels)
+func (m *metrics) counters(name, help string, labels ...string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	m.collectors = append(m.collectors, c)
 	return c
 }
 
-func (m *metrics) histogram(name, help string, labels ...string) *prometheus.HistogramVec {
-	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: "caddy", Subsystem: "oauth", Name: name, Help: help, Buckets: latencyBuckets,
-	}, labels)
+func (m *metrics) histograms(name, help string, labels ...string) *prometheus.HistogramVec {
+	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: latencyBuckets}, labels)
 	m.collectors = append(m.collectors, h)
 	return h
 }
@@ -112,10 +98,10 @@ func preset[L ~string](vec *prometheus.CounterVec, labels []L) map[L]prometheus.
 	return counters
 }
 
-// register adds the process's metrics to the registry of a configuration.
-func (m *metrics) register(registry *prometheus.Registry) error {
+// register adds the process's metrics and others to the registry of a configuration.
+func (m *metrics) register(registry *prometheus.Registry, others ...prometheus.Collector) error {
 	var already prometheus.AlreadyRegisteredError
-	for _, c := range m.collectors {
+	for _, c := range append(slices.Clone(m.collectors), others...) {
 		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
 			return err
 		}

@@ -47,6 +47,8 @@ const (
 	// The pause before the second try, then four times the one before, at most.
 	webhookPause    = time.Second
 	longestHookStop = time.Minute
+	// webhookLogEvery is how often failures are logged, at most.
+	webhookLogEvery = time.Second
 	// outboxEnd is how long after the end of its configuration alarms are tried.
 	outboxEnd = 30 * time.Second
 )
@@ -160,7 +162,7 @@ func (o *outbox) try(ctx context.Context, l *letter) {
 	defer o.mu.Unlock()
 	now := time.Now()
 	pause := min(webhookPause<<min(2*(l.tries-1), 10), longestHookStop)
-	if now.Sub(o.failed) >= floodEvery {
+	if now.Sub(o.failed) >= webhookLogEvery {
 		o.failed = now
 		o.log.Error("posting an event failed", zap.String("event", l.name), zap.Int("try", l.tries), zap.Int("of", most), zap.Error(err),
 			zap.Int("waiting", len(o.letters[0])+len(o.letters[1])))

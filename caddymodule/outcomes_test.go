@@ -259,7 +259,7 @@ var descOf = regexp.MustCompile(`fqName: "([^"]+)".*variableLabels: \{([^}]*)\}`
 func described(t *testing.T) map[string][]string {
 	t.Helper()
 	collectors := append(slices.Clone(processMetrics.collectors),
-		servingCollector{})
+		newGaugeCollector(serving.app))
 	found := make(map[string][]string)
 	for _, c := range collectors {
 		ch := make(chan *prometheus.Desc)

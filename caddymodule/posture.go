@@ -16,46 +16,9 @@ type posture struct {
 	apis    map[string]bool
 }
 
-// countGuard notes a guard, while the configuration is provisioned.
-func (a *App) countGuard(audiences []string) {
-	if a.guards == nil {
-		a.guards = make(map[string]int)
-	}
-	for _, audience := range audiences {
-		a.guards[audience]++
-	}
-}
-
-// tellLosses compares with the configuration before this one on the same store.
-func (a *App) tellLosses() {
-	if !a.runtime.entered.Load() {
-		return
-	}
-	p, t, s := a.posture(), a.runtime.tenant, a.runtime.shared
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if i := slices.Index(s.live, t); i > 0 && s.live[i-1].posture != nil {
-		p.logLosses(a.log, *s.live[i-1].posture)
-	}
-	t.posture = &p
-}
-
-// posture returns what the configuration protects. All of its guards have been
-// provisioned when the first app starts.
-func (a *App) posture() posture {
-	p := posture{guards: maps.Clone(a.guards), clients: make(map[string]bool), apis: make(map[string]bool)}
-	for _, c := range a.Clients {
-		p.clients[c.ID] = true
-	}
-	for _, api := range a.APIs {
-		p.apis[api.Identifier] = true
-	}
-	return p
-}
-
 // logLosses writes what an earlier configuration had and this one has not: at
 // most a line each for guards, APIs and clients. The values are the operator's own.
-func (p posture) logLosses(log *zap.Logger, before posture) {
+func (p *posture) logLosses(log *zap.Logger, before *posture) {
 	var fewer []string
 	for _, audience := range slices.Sorted(maps.Keys(before.guards)) {
 		if p.guards[audience] < before.guards[audience] {

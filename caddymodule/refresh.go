@@ -54,6 +54,25 @@ type RefreshToken struct {
 	Cookie bool `json:"cookie,omitempty"`
 }
 
+func (r *RefreshToken) options() options {
+	return options{
+		"rotation": switchOption(&r.Rotation),
+		"leeway": {read: func(g *grammar) error {
+			word, err := g.word()
+			if err != nil {
+				return err
+			}
+			d, err := g.parseDuration(word)
+			r.Leeway = new(caddy.Duration(d))
+			return err
+		}},
+		"lifetime":      lifetimeOption(&r.Lifetime),
+		"idle_lifetime": lifetimeOption(&r.IdleLifetime),
+		"max_active":    countOption(&r.MaxActive),
+		"cookie":        flagOption(&r.Cookie),
+	}
+}
+
 // Check finds what the text shows to be wrong.
 func (r *RefreshToken) Check() error {
 	lifetime, idle, leeway := r.lifetime(), r.idleLifetime(), r.leeway()

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -45,52 +44,15 @@ type runtime struct {
 	hold     *hold // of shared
 }
 
-// provisionRuntime makes the parts that serve, and takes the shared state.
-func (a *App) provisionRuntime(ctx caddy.Context) error {
-	store := a.store
-	if len(a.secrets) == 0 && store.SecretFile() == "" {
-		return fmt.Errorf("%s needs `secret`: other gateways share this store, so none can be generated; "+
-			"make one with `caddy oauth secret` and configure it on each", store.CaddyModule().ID)
-	}
-	shared, err := shareState(store, a.stateLimits(), processMetrics)
-	if err != nil {
-		return err
-	}
-	if shared.limits != a.stateLimits() {
-		a.log.Warn("token_cache and cache_entries of denylist stay as they were until Caddy restarts: the caches are shared with the configuration before")
-	}
-	r := &runtime{
-		shared:     shared,
-		store:      store,
-		poolKey:    store.PoolKey(),
-		issuerURL:  a.Issuer,
-		ctx:        ctx,
-		log:        a.log,
-		observer:   a.observer,
-		secrets:    a.secrets,
-		secretFile: store.SecretFile(),
-		settings:   a.coreSettings(),
-	}
-	r.hold = newHold(r.giveBack, func(err error) {
-		r.observer.Happened(context.WithoutCancel(r.ctx), tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: "close", Cause: err})
-	})
-	a.runtime = r // from here on Cleanup releases it
-	if err := a.takeClientKeys(r.observer); err != nil {
-		return err
-	}
-	r.issuer, err = tokens.NewIssuer(a.coreConfig(r.observer), shared.state)
-	return err
-}
-
-// startRuntime opens the store, so that what an operator must fix stops the
+// start opens the store, so that what an operator must fix stops the
 // start and not the first user. A store that is out of reach does not: it may be
 // back before anybody comes, and every request tries again, as the background does.
-func (a *App) startRuntime() error {
-	err := a.runtime.ready()
+func (r *runtime) start() error {
+	err := r.ready()
 	if errors.Is(err, redisstore.ErrUnreachable) {
-		a.log.Warn("the store is out of reach; until it is back, tokens can neither be issued nor refreshed", zap.Error(err))
-		a.runtime.waiting.Store(true)
-		go background.Keep(a.runtime.ctx, a.runtime.recovered, a.runtime.awaitStore)
+		r.log.Warn("the store is out of reach; until it is back, tokens can neither be issued nor refreshed", zap.Error(err))
+		r.waiting.Store(true)
+		go background.Keep(r.ctx, r.recovered, r.awaitStore)
 		return nil
 	}
 	return err
@@ -116,14 +78,6 @@ func (r *runtime) awaitStore(context.Context) {
 // recovered reports a panic that was caught while the store was being opened.
 func (r *runtime) recovered(err error) {
 	r.observer.Happened(r.ctx, tokens.Event{Kind: tokens.EventBackgroundRecovered, Outcome: "open", Cause: err})
-}
-
-// cleanupRuntime releases the shared state, once. Caddy calls it after a failed Provision too.
-func (a *App) cleanupRuntime() error {
-	if a.runtime == nil {
-		return nil
-	}
-	return a.runtime.release()
 }
 
 var errEnded = errors.New("this configuration has ended")
@@ -242,9 +196,13 @@ func (r *runtime) loadSecrets() (secrets *tokens.Secrets, old bool, err error) {
 	return secrets, old, err
 }
 
-// release gives the shared state back, or leaves that to the last request that
-// is under way. The configuration before this one, if it lives, gets its settings back.
+// release gives the shared state back, once, or leaves that to the last request that
+// is under way. The configuration before this one, if it lives, gets its settings
+// back. Caddy calls it after a failed Provision too; a nil r has nothing.
 func (r *runtime) release() error {
+	if r == nil {
+		return nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.released {

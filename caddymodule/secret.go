@@ -58,7 +58,7 @@ func checkSecrets(secrets []string) error {
 		case !isPlaceholder(secret) && len(secret) < tokens.SecretSize:
 			return wrong("secret", "number %d has %d bytes and needs at least %d: %s", i+1, len(secret), tokens.SecretSize, makeSecret)
 		case slices.Contains(secrets[:i], secret):
-			return wrong("secret", "number %d is there already: name each secret once, the one that mints first", i+1)
+			return wrong("secret", "number %d is a duplicate: name each secret once, the one that mints first", i+1)
 		}
 	}
 	return nil

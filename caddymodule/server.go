@@ -81,7 +81,7 @@ func (s *OAuthServer) serverConfig(app *App) handler.Config {
 		Limits:      app.runtime.shared.requests,
 		Paths:       s.Paths,
 		ClientIP:    clientIP,
-		RequestID:   func(r *http.Request) string { return requestInfo(r.Context()).id },
+		RequestID:   func(r *http.Request) string { return requestID(r.Context()) },
 		Observer:    app.runtime.observer,
 		IDTokenAlgs: app.idTokenAlgorithms(),
 		APIScopes:   app.apiScopes(),
@@ -123,13 +123,6 @@ func oauthApp(ctx caddy.Context, directive string) (*App, error) {
 	return app.(*App), nil
 }
 
-// clientIP returns the address of the person's browser as Caddy knows it,
-// trusted proxies considered.
-func clientIP(r *http.Request) string {
-	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	return ip
-}
-
 // parseOAuthServer sets up the handler from Caddyfile tokens.
 func parseOAuthServer(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	s := new(OAuthServer)
@@ -145,30 +138,20 @@ func parseOAuthServer(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, erro
 //	    path <endpoint> <path>
 //	}
 func (s *OAuthServer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // the name of the directive
-	if d.NextArg() {
-		return d.Errf("oauth_server: unexpected argument %q: it takes a block only", d.Val())
+	g := newGrammar(d)
+	g.Next() // oauth_server
+	return g.directive(options{"path": argsOption("<endpoint> <path>", s.setPath).repeated()})
+}
+
+func (s *OAuthServer) setPath(args []string) error {
+	if _, taken := s.Paths[args[0]]; taken {
+		return fmt.Errorf("duplicate path of the endpoint %s: keep one", args[0])
 	}
-	for d.NextBlock(0) {
-		if d.Val() != "path" {
-			return d.Errf("unrecognized option of oauth_server: %q (there is: path)", d.Val())
-		}
-		args := d.RemainingArgs()
-		if len(args) != 2 {
-			return d.Errf("path: write the name of one endpoint and its path: path token /oauth/token")
-		}
-		if _, twice := s.Paths[args[0]]; twice {
-			return d.Errf("path: the endpoint %s has one already", args[0])
-		}
-		if s.Paths == nil {
-			s.Paths = make(map[string]string)
-		}
-		s.Paths[args[0]] = args[1]
-		if err := s.Check(); err != nil {
-			return d.WrapErr(err)
-		}
+	if s.Paths == nil {
+		s.Paths = make(map[string]string)
 	}
-	return nil
+	s.Paths[args[0]] = args[1]
+	return s.Check()
 }
 
 // Interface guards

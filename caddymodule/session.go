@@ -29,6 +29,13 @@ type Session struct {
 	IdleLifetime caddy.Duration `json:"idle_lifetime,omitempty"`
 }
 
+func (s *Session) options() options {
+	return options{
+		"lifetime":      durationOption(&s.Lifetime),
+		"idle_lifetime": durationOption(&s.IdleLifetime),
+	}
+}
+
 // Check finds what the text shows to be wrong.
 func (s *Session) Check() error {
 	lifetime, idle := s.lifetime(), s.idleLifetime()

@@ -43,6 +43,15 @@ const (
 	maxIDTokenLifetime = 7 * 24 * time.Hour
 )
 
+func (s *Signing) options() options {
+	return options{
+		"access_token_algorithm": stringOption(&s.AccessTokenAlgorithm),
+		"id_token_algorithm":     stringOption(&s.IDTokenAlgorithm),
+		"id_token_lifetime":      durationOption(&s.IDTokenLifetime),
+		"rotate_every":           durationOption(&s.RotateEvery),
+	}
+}
+
 // Check finds what the text shows to be wrong.
 func (s *Signing) Check() error {
 	if s == nil {

@@ -91,9 +91,9 @@ func (s *sharedState) Destruct() error { return s.state.Close() }
 func (s *sharedState) enter(ctx context.Context, t *tenant) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := s.observer.to.Swap(t.observer)
+	before := s.observer.swap(t.observer)
 	if err := t.apply(ctx, s.state); err != nil {
-		s.observer.to.Store(before)
+		s.observer.swap(before)
 		if len(s.live) > 0 {
 			err = errors.Join(err, s.live[len(s.live)-1].store.Apply(ctx, s.state.Store))
 		}
@@ -133,9 +133,21 @@ func (s *sharedState) restore(ctx context.Context) error {
 		return nil
 	}
 	t := s.live[len(s.live)-1]
-	s.observer.to.Store(t.observer)
+	s.observer.swap(t.observer)
 	if err := t.apply(ctx, s.state); err != nil {
 		return fmt.Errorf("restoring the settings of the configuration before: %w", err)
 	}
 	return nil
+}
+
+// protect notes what a configuration protects, and returns what the one before it
+// did, nil for none.
+func (s *sharedState) protect(t *tenant, p *posture) (before *posture) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.live, t); i > 0 {
+		before = s.live[i-1].posture
+	}
+	t.posture = p
+	return before
 }

@@ -76,20 +76,13 @@ func (b *BoltStore) Provision(caddy.Context) error {
 //
 //	store bolt [<path>]
 func (b *BoltStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // the name of the store
-	if d.NextArg() {
-		b.Path = d.Val()
-		if b.Path == "" {
-			return d.Err("store bolt: the path is empty: leave it out for gatehouse.db in Caddy's data directory")
-		}
+	g := newGrammar(d)
+	g.Next() // bolt
+	g.name = "store bolt"
+	if err := g.optional(&b.Path, "path", "gatehouse.db in Caddy's data directory"); err != nil {
+		return err
 	}
-	if d.NextArg() {
-		return d.Errf("store bolt: unexpected argument %q: it takes one path", d.Val())
-	}
-	if d.NextBlock(d.Nesting()) {
-		return d.Errf("unrecognized option of store bolt: %q", d.Val())
-	}
-	return nil
+	return g.block(g.name, nil)
 }
 
 // boltPool leads the pool keys of embedded stores.

@@ -136,7 +136,7 @@ func (r *RedisStore) checkAddresses() error {
 	}
 	for i, address := range r.Addresses {
 		if slices.Contains(r.Addresses[:i], address) {
-			return wrongValue("address", address, "is there twice: name each server once")
+			return wrongValue("address", address, "is a duplicate: name each server once")
 		}
 		if isPlaceholder(address) {
 			continue

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -53,26 +54,19 @@ func (r *RedisStore) grammar() options {
 		"password":          stringOption(&r.Password),
 		"sentinel_username": stringOption(&r.SentinelUsername),
 		"sentinel_password": stringOption(&r.SentinelPassword),
-		"database":          {read: r.readDatabase},
-		"tls":               {read: r.readTLS},
-		"key_prefix":        stringOption(&r.KeyPrefix),
-		"pool_size":         countOption(&r.PoolSize),
-		"timeout":           durationOption(&r.Timeout),
-		"wait_replicas":     {read: r.readWait},
-		"allow_eviction":    flagOption(&r.AllowEviction),
+		"database": argsOption("<number>", func(args []string) (err error) {
+			if r.Database, err = strconv.Atoi(args[0]); err != nil {
+				return fmt.Errorf("%q is not the number of a database: write 0 or more", args[0])
+			}
+			return nil
+		}),
+		"tls":            {read: r.readTLS},
+		"key_prefix":     stringOption(&r.KeyPrefix),
+		"pool_size":      countOption(&r.PoolSize),
+		"timeout":        durationOption(&r.Timeout),
+		"wait_replicas":  argsOption("<number> <timeout> [strict]", r.setWait),
+		"allow_eviction": flagOption(&r.AllowEviction),
 	}
-}
-
-func (r *RedisStore) readDatabase(g *grammar) error {
-	word, err := g.word()
-	if err != nil {
-		return err
-	}
-	r.Database, err = strconv.Atoi(word)
-	if err != nil {
-		return g.Errf("%s%s: %q is no number of a database: write 0 or more", g.prefix(), g.name, word)
-	}
-	return nil
 }
 
 func (r *RedisStore) readTLS(g *grammar) error {

@@ -28,6 +28,20 @@ var hexColor = regexp.MustCompile(`^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$`)
 // maxThemeName bounds the name, in bytes: it is a heading.
 const maxThemeName = 100
 
+func (t *Theme) options() options {
+	return options{
+		"name": stringOption(&t.Name),
+		"logo": stringOption(&t.Logo),
+		"color": {read: func(g *grammar) (err error) {
+			if g.CountRemainingArgs() == 0 {
+				return g.errorf(" has no value: write it in quotes, as in `color \"#1a56db\"`: a # outside of quotes begins a comment")
+			}
+			t.Color, err = g.word()
+			return err
+		}},
+	}
+}
+
 // Check finds what the text shows to be wrong.
 func (t *Theme) Check() error {
 	if t == nil {

@@ -147,7 +147,7 @@ func checkEach(option string, values []string, check func(string) error) error {
 	for i, value := range values {
 		err := check(value)
 		if err == nil && slices.Contains(values[:i], value) {
-			err = errors.New("is there twice: leave one out")
+			err = errors.New("is a duplicate: leave one out")
 		}
 		if err != nil {
 			return wrongValue(option, value, "%s", err)

@@ -164,11 +164,8 @@ func (h *Webhook) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	g := newGrammar(d)
 	g.Next() // oauth_webhook
 	g.name = webhookBlock
-	if !g.NextArg() {
-		return g.missing()
-	}
-	h.URL = g.Val()
-	if err := g.end(); err != nil {
+	var err error
+	if h.URL, err = g.word(); err != nil {
 		return err
 	}
 	if err := g.block(webhookBlock, options{

@@ -46,37 +46,13 @@ type ClientMTLS struct {
 	Fingerprints []string `json:"fingerprints,omitempty"`
 }
 
-// readDPoP reads `dpop required`.
-func (c *Client) readDPoP(g *grammar) error {
-	word, err := g.word()
-	if err != nil {
-		return err
-	}
-	if word != "required" {
-		return g.Errf("%s%s: %q is not known: write `dpop required`, or leave it out: every client may use it", g.prefix(), g.name, word)
-	}
-	c.DPoPRequired = true
-	return nil
-}
-
 // readMTLS reads `mtls bound`, or a block.
 func (c *Client) readMTLS(g *grammar) error {
-	c.MTLS = new(ClientMTLS)
 	if g.CountRemainingArgs() == 0 {
-		if err := g.needBlock(); err != nil {
-			return err
-		}
-		return g.block(g.name, c.MTLS.options())
+		return blockOption(&c.MTLS, (*ClientMTLS).options).read(g)
 	}
-	word, err := g.word()
-	if err != nil {
-		return err
-	}
-	if word != "bound" {
-		return g.Errf("%s%s: %q is not known: write `mtls bound`, or a block", g.prefix(), g.name, word)
-	}
-	c.MTLS.Bound = true
-	return nil
+	c.MTLS = new(ClientMTLS)
+	return keywordOption("bound", &c.MTLS.Bound).read(g)
 }
 
 func (m *ClientMTLS) options() options {

@@ -1,0 +1,129 @@
+package caddymodule
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// Provision finds the app and builds the guard on it.
+func (b *BearerAuth) Provision(ctx caddy.Context) error {
+	app, err := b.provision(ctx)
+	if err != nil {
+		return err
+	}
+	app.warnProxies(ctx)
+	key, err := b.siteKey()
+	if err != nil {
+		return err
+	}
+	if b.SiteOnly {
+		b.guard, err = app.guards.beside(key)
+		return err
+	}
+	app.guards.addSite(key, b.guard)
+	return nil
+}
+
+func (b *BearerAuth) provision(ctx caddy.Context) (*App, error) {
+	if err := b.Check(); err != nil {
+		return nil, fmt.Errorf("bearer_auth: %w", err)
+	}
+	app, err := b.oauthApp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b.guards = app.guards
+	if b.SiteOnly {
+		return app, nil
+	}
+	if b.guard, err = b.newGuard(app); err != nil {
+		return nil, err
+	}
+	app.guards.addDocument(b.guard)
+	return app, nil
+}
+
+// newGuard makes the guard.
+func (b *BearerAuth) newGuard(app *App) (*handler.Guard, error) {
+	cfg := b.guardConfig()
+	cfg.Observer = app.observer
+	b.observer = app.observer
+	cfg.Proofs = app.proofs
+	if !app.bare() {
+		if err := b.takeOwn(app, &cfg); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.addIssuers(app, &cfg); err != nil {
+		return nil, err
+	}
+	guard, err := handler.NewGuard(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("bearer_auth: %w", err)
+	}
+	return guard, nil
+}
+
+// takeOwn makes a guard take the tokens of the app.
+func (b *BearerAuth) takeOwn(app *App, cfg *handler.GuardConfig) error {
+	if err := b.checkAudience(app.runtime.issuer); err != nil {
+		return err
+	}
+	app.guards.counted(b.Audience)
+	cfg.Issuer = app.runtime.issuer
+	cfg.Proofs = app.runtime.issuer
+	cfg.Ready = func(context.Context) error { return app.runtime.readyToCheck() }
+	cfg.Origins = originsOf(app.runtime.issuer, b.Audience)
+	cfg.IssuerURL = app.Issuer
+	return nil
+}
+
+// guardConfig is what the options alone say.
+func (b *BearerAuth) guardConfig() handler.GuardConfig {
+	cfg := handler.GuardConfig{
+		Audience:   b.Audience,
+		Scopes:     b.Scopes,
+		ScopeAny:   b.ScopeAny,
+		StepUp:     handler.StepUp{ACR: b.ACR, MaxAge: time.Duration(b.MaxAge)},
+		Optional:   b.Optional,
+		Cookie:     b.Cookie,
+		StripToken: b.StripToken,
+
+		DPoPRequired: b.DPoPRequired,
+		ClientOrigin: clientOrigin,
+		RequestURLs:  b.requestURLs,
+		Passage:      passageOf,
+
+		CORS:        !b.NoCORS,
+		MetadataURL: b.MetadataURL,
+		Realm:       b.Realm,
+	}
+	for _, rule := range b.Claims {
+		cfg.Claims = append(cfg.Claims, handler.ClaimRule{Claim: rule.Claim, Values: rule.Values})
+	}
+	for _, h := range b.Headers {
+		cfg.Headers = append(cfg.Headers, handler.HeaderMapping{Header: h.Header, Claim: h.Claim})
+	}
+	return cfg
+}
+
+// originsOf accepts the origins of the clients that may use one of the APIs.
+func originsOf(issuer *tokens.Issuer, audiences []string) func(string) bool {
+	allowed := make(map[string]bool)
+	for _, c := range issuer.Clients() {
+		if !slices.ContainsFunc(c.APIs, func(api string) bool { return slices.Contains(audiences, api) }) {
+			continue
+		}
+		for _, origin := range c.Origins {
+			allowed[origin] = true
+		}
+	}
+	return func(origin string) bool { return allowed[origin] }
+}
