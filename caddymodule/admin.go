@@ -120,7 +120,7 @@ func (a *adminAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	c := &adminCall{Request: r.WithContext(adminContext(r)), name: name, w: w}
 	answer, err := action.run(c)
 	if action.audit != "" {
-		c.event.Kind, c.event.Outcome, c.event.Cause = tokens.EventAdmin, action.audit, err
+		c.event.Kind, c.event.Outcome, c.event.Cause = tokens.EventAdmin, tokens.Outcome(action.audit), err
 		a.app.observer.Happened(c.Context(), c.event)
 	}
 	switch {

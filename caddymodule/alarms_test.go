@@ -216,7 +216,7 @@ func TestAlarmsAreDocumented(t *testing.T) {
 	if !ok {
 		t.Fatal("docs/events.md has no list of alarms")
 	}
-	for _, kind := range eventKinds {
+	for _, kind := range tokens.EventKinds() {
 		if got := strings.Contains(list, "`"+string(kind)+"`"); got != isAlarm(kind) {
 			t.Errorf("%s: in the list of alarms in docs/events.md: %v, want %v", kind, got, isAlarm(kind))
 		}

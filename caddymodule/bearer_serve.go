@@ -89,13 +89,10 @@ func (b *BearerAuth) requestURLs(r *http.Request) []string {
 	return urls
 }
 
-// guardTrouble is the outcome of EventStoreTrouble where a guard could not be sure.
-const guardTrouble = "guard"
-
 // unavailable tells that a guard could not be sure about a token.
 func (b *BearerAuth) unavailable(ctx context.Context, err error) {
 	if e, ok := errors.AsType[*tokens.Error](err); ok && e.Reason == tokens.ReasonStore && ctx.Err() == nil {
-		b.observer.Happened(ctx, tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: guardTrouble, Cause: e.Cause})
+		b.observer.Happened(ctx, tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: tokens.OutcomeGuard, Cause: e.Cause})
 	}
 }
 

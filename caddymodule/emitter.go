@@ -75,7 +75,7 @@ func (m *emitter) Handle(context.Context, caddy.Event) error {
 func (m *emitter) delivers() bool { return m.started.Load() }
 
 // recovered tells of a panic of our own.
-func (m *emitter) recovered(err error) { m.metrics.recovered(m.log, "events", err) }
+func (m *emitter) recovered(err error) { m.metrics.recovered(m.log, tokens.OutcomeEvents, err) }
 
 // close stops delivering; what is still queued is dropped with the configuration.
 func (m *emitter) close() { m.stop.Do(func() { close(m.done) }) }
@@ -135,14 +135,14 @@ func (m *emitter) deliver(e queuedEvent) {
 	}
 	err := background.Try(func() error { m.app.Emit(m.ctx, e.name, e.data); return nil })
 	if err != nil {
-		m.metrics.recovered(m.log, "subscriber", fmt.Errorf("panic in a subscriber of %s: %w", e.name, err))
+		m.metrics.recovered(m.log, tokens.OutcomeSubscriber, fmt.Errorf("panic in a subscriber of %s: %w", e.name, err))
 	}
 }
 
 // eventData is what subscribers see as {event.data.*}.
 func eventData(e tokens.Event, where request) map[string]any {
 	data := map[string]any{
-		"outcome":    e.Outcome,
+		"outcome":    string(e.Outcome),
 		"grant_type": string(e.GrantType),
 		"client":     e.Client,
 		"subject":    e.Subject,

@@ -33,7 +33,7 @@ func newObserver(log *zap.Logger, m *metrics, events eventSink) *observer {
 	return &observer{
 		metrics: m,
 		log:     log,
-		flood:   newFlood(func(err error) { m.recovered(log, "events", err) }),
+		flood:   newFlood(func(err error) { m.recovered(log, tokens.OutcomeEvents, err) }),
 		events:  events,
 	}
 }
@@ -82,7 +82,7 @@ func logLevel(e tokens.Event) zapcore.Level {
 	case tokens.EventRefreshReuse, tokens.EventCodeReuse, tokens.EventStoreFailover:
 		return zapcore.WarnLevel
 	case tokens.EventTokenRefused:
-		if e.Outcome == string(tokens.ReasonStore) {
+		if e.Outcome == tokens.Outcome(tokens.ReasonStore) {
 			return zapcore.ErrorLevel
 		}
 	case tokens.EventIssuerKeys:
@@ -101,7 +101,7 @@ func logLevel(e tokens.Event) zapcore.Level {
 }
 
 // keysLogLevel says how much an operator should care about the keys of another issuer.
-func keysLogLevel(outcome string) zapcore.Level {
+func keysLogLevel(outcome tokens.Outcome) zapcore.Level {
 	switch outcome {
 	case tokens.KeysUnchanged:
 		return zapcore.DebugLevel
@@ -148,7 +148,7 @@ func eventFields(e tokens.Event, where request) []zap.Field {
 			fields = append(fields, zap.String(name, clip(value)))
 		}
 	}
-	text("outcome", e.Outcome)
+	text("outcome", string(e.Outcome))
 	text("grant_type", string(e.GrantType))
 	text("client", e.Client)
 	text("subject", e.Subject)

@@ -28,7 +28,7 @@ func TestEveryKindHasALevelAndAName(t *testing.T) {
 		tokens.EventCodeReuse:           zapcore.WarnLevel,
 		tokens.EventClientCredential:    zapcore.DebugLevel,
 	}
-	for _, kind := range eventKinds {
+	for _, kind := range tokens.EventKinds() {
 		want, ok := levels[kind]
 		if !ok {
 			want = zapcore.InfoLevel

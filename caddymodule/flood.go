@@ -31,7 +31,7 @@ type flood struct {
 // are about.
 type floodKey struct {
 	kind    tokens.EventKind
-	outcome string
+	outcome tokens.Outcome
 	who     uint64
 }
 
@@ -65,7 +65,7 @@ func limitOf(e tokens.Event) floodLimit {
 	case tokens.EventCodeIssued, tokens.EventLogout, tokens.EventFamilyEvicted, tokens.EventRevoked:
 		return floodLimit{allowance: 10, rows: 4096}
 	case tokens.EventLogin:
-		if e.Outcome == "ok" {
+		if e.Outcome == tokens.OutcomeOK {
 			return floodLimit{allowance: 10, rows: 4096}
 		}
 	case tokens.EventRefresh:
@@ -81,7 +81,9 @@ func limitOf(e tokens.Event) floodLimit {
 }
 
 // refreshed are the outcomes of refreshes that brought tokens.
-var refreshed = map[string]bool{"rotated": true, "replayed": true, "kept": true, "young": true, "healed": true}
+var refreshed = map[tokens.Outcome]bool{
+	tokens.OutcomeRotated: true, tokens.OutcomeReplayed: true, tokens.OutcomeKept: true, tokens.OutcomeYoung: true, tokens.OutcomeHealed: true,
+}
 
 // keyOf says what a decision has to share to be the same.
 func (f *flood) keyOf(e tokens.Event) floodKey {

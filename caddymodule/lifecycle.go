@@ -179,7 +179,7 @@ func (a *App) provisionRuntime(ctx caddy.Context) error {
 		settings:   a.coreSettings(),
 	}
 	r.hold = newHold(r.giveBack, func(err error) {
-		r.observer.Happened(context.WithoutCancel(r.ctx), tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: "close", Cause: err})
+		r.observer.Happened(context.WithoutCancel(r.ctx), tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: tokens.OutcomeClose, Cause: err})
 	})
 	a.runtime = r // from here on Cleanup releases it
 	if err := a.takeClientKeys(r.observer); err != nil {

@@ -16,14 +16,14 @@ import (
 // reload does not reset them. Labels come from closed sets only: never a
 // subject, token, address or anything else that a request chose.
 type metrics struct {
-	events       map[tokens.EventKind]map[string]prometheus.Counter // by outcome
-	refreshes    map[string]prometheus.Counter
+	events       map[tokens.EventKind]map[tokens.Outcome]prometheus.Counter
+	refreshes    map[tokens.Outcome]prometheus.Counter
 	issued       map[tokens.GrantType]prometheus.Counter
 	checks       map[tokens.Reason]prometheus.Counter
 	otherCheck   prometheus.Counter
 	refused      map[tokens.Reason]prometheus.Counter
 	otherRefusal prometheus.Counter
-	keyFetches   map[string]prometheus.Counter
+	keyFetches   map[tokens.Outcome]prometheus.Counter
 	credentials  *prometheus.CounterVec
 	dropped      prometheus.Counter
 	unreplicated prometheus.Counter
@@ -32,6 +32,11 @@ type metrics struct {
 	endpoints    *prometheus.HistogramVec
 
 	collectors []prometheus.Collector
+}
+
+// grantTypes are labels.
+var grantTypes = []tokens.GrantType{
+	tokens.GrantAuthorizationCode, tokens.GrantRefreshToken, tokens.GrantClientCredentials, tokens.GrantDeviceCode,
 }
 
 // other is the label of a value outside the closed set.
@@ -49,23 +54,23 @@ var latencyBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .02
 func newMetrics() *metrics {
 	m := new(metrics)
 	events := m.counters("caddy_oauth_events_total", "Decisions of the authorization server, by kind and outcome.", "event", "outcome")
-	m.events = make(map[tokens.EventKind]map[string]prometheus.Counter, len(eventKinds))
-	for _, kind := range eventKinds {
-		m.events[kind] = preset(events.MustCurryWith(prometheus.Labels{"event": string(kind)}), append([]string{other}, outcomes[kind]...))
+	m.events = make(map[tokens.EventKind]map[tokens.Outcome]prometheus.Counter)
+	for _, kind := range tokens.EventKinds() {
+		m.events[kind] = preset(events.MustCurryWith(prometheus.Labels{"event": string(kind)}), withOther(kind.Outcomes()))
 	}
 	refreshes := m.counters("caddy_oauth_refreshes_total", "Refresh token requests, by outcome.", "outcome")
-	m.refreshes = preset(refreshes, refreshOutcomes)
+	m.refreshes = preset(refreshes, withOther(tokens.EventRefresh.Outcomes()))
 	issued := m.counters("caddy_oauth_tokens_issued_total", "Access tokens issued, by grant type.", "grant_type")
 	m.issued = preset(issued, grantTypes)
 	refused := m.counters("caddy_oauth_tokens_refused_total", "Token requests refused, by reason.", "reason")
-	m.refused = preset(refused, reasons)
+	m.refused = preset(refused, tokens.Reasons)
 	m.otherRefusal = refused.WithLabelValues(other)
 	checks := m.counters("caddy_oauth_token_checks_total", "Access tokens checked on guarded routes, by verdict.", "verdict")
-	m.checks = preset(checks, reasons)
+	m.checks = preset(checks, tokens.Reasons)
 	m.checks[""] = checks.WithLabelValues(verdictOK)
 	m.otherCheck = checks.WithLabelValues(other)
 	fetches := m.counters("caddy_oauth_issuer_key_fetches_total", "Fetches of the keys of other issuers, by outcome.", "outcome")
-	m.keyFetches = preset(fetches, tokens.KeyOutcomes)
+	m.keyFetches = preset(fetches, tokens.EventIssuerKeys.Outcomes())
 	m.credentials = m.counters("caddy_oauth_client_credentials_used_total",
 		"Authentications of clients with several secrets or keys, by option and position in the configuration.", "client", "credential")
 	m.dropped = m.counters("caddy_oauth_events_dropped_total", "Caddy events dropped because their subscribers were too slow.").WithLabelValues()
@@ -86,6 +91,10 @@ func (m *metrics) histograms(name, help string, labels ...string) *prometheus.Hi
 	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: latencyBuckets}, labels)
 	m.collectors = append(m.collectors, h)
 	return h
+}
+
+func withOther(outcomes []tokens.Outcome) []tokens.Outcome {
+	return append(slices.Clone(outcomes), other)
 }
 
 // preset finds the counters of a closed set once, so that counting neither
@@ -140,16 +149,16 @@ func (m *metrics) happened(e tokens.Event) {
 			c.Inc()
 		}
 	case tokens.EventClientCredential: // both are words of the configuration
-		m.credentials.WithLabelValues(e.Client, e.Outcome).Inc()
+		m.credentials.WithLabelValues(e.Client, string(e.Outcome)).Inc()
 	default: // counted by kind only
 	}
 }
 
 // recovered counts and logs a panic that was caught where events are told: it
 // cannot be told as one.
-func (m *metrics) recovered(log *zap.Logger, work string, err error) {
+func (m *metrics) recovered(log *zap.Logger, work tokens.Outcome, err error) {
 	m.happened(tokens.Event{Kind: tokens.EventBackgroundRecovered, Outcome: work})
-	log.Error(string(tokens.EventBackgroundRecovered), zap.String("outcome", work), zap.Error(err))
+	log.Error(string(tokens.EventBackgroundRecovered), zap.String("outcome", string(work)), zap.Error(err))
 }
 
 // checked counts a verdict of a guarded route. It does not allocate.

@@ -1,10 +1,10 @@
 package caddymodule
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
-	"go/parser"
-	"go/token"
+	"io/fs"
 	"maps"
 	"net/http"
 	"os"
@@ -17,15 +17,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
-// TestMain fails when any test has brought about an outcome that is in none of
-// the closed sets: it would be counted, and nobody would know as what.
+// TestMain fails when any test has brought about an outcome that its kind does not
+// have: it would be counted, and nobody would know as what.
 func TestMain(m *testing.M) {
 	code := m.Run()
 	for kind, counters := range processMetrics.events {
-		if _, closed := outcomes[kind]; closed && countOf(counters[other]) > 0 {
+		if kind.Outcomes() != nil && countOf(counters[other]) > 0 {
 			fmt.Fprintf(os.Stderr, "the event %s had an outcome that is not in its closed set\n", kind)
 			code = 1
 		}
@@ -35,32 +37,28 @@ func TestMain(m *testing.M) {
 
 func countOf(c prometheus.Counter) float64 { return counts(map[string]prometheus.Counter{"": c})[""] }
 
-// TestOutcomesAreClosed holds the sets to the sources: every kind has one, and
-// every outcome that stands in the sources as a text is in it.
+// TestOutcomesAreClosed holds the sources to the outcomes of each kind: every event
+// that is made has a constant of its kind, or what it is converted from is a closed
+// set itself, which is the same.
 func TestOutcomesAreClosed(t *testing.T) {
-	for _, kind := range eventKinds {
-		if outcomes[kind] == nil && kind != tokens.EventClientCredential {
-			t.Errorf("%s has no set of outcomes", kind)
+	kinds, constants := eventConstants(t, "EventKind"), eventConstants(t, "Outcome")
+	if got := slices.Sorted(maps.Values(kinds)); !slices.Equal(got, texts(tokens.EventKinds())) {
+		t.Errorf("the kinds are %v, the constants %v", tokens.EventKinds(), got)
+	}
+	var all []tokens.Outcome
+	for _, kind := range tokens.EventKinds() {
+		if kind.Outcomes() == nil && kind != tokens.EventClientCredential {
+			t.Errorf("%s has no outcomes", kind)
 		}
+		all = append(all, kind.Outcomes()...)
 	}
-	if len(outcomes) != len(eventKinds)-1 {
-		t.Errorf("%d sets for %d kinds", len(outcomes), len(eventKinds))
-	}
-	var audits []string
-	for _, a := range new(adminAPI).actions() {
-		if a.audit != "" {
-			audits = append(audits, a.audit)
+	for name, outcome := range constants {
+		if !slices.Contains(all, tokens.Outcome(outcome)) {
+			t.Errorf("%s is an outcome of no kind", name)
 		}
-	}
-	if got := outcomes[tokens.EventAdmin]; !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(audits))) {
-		t.Errorf("the outcomes of admin are %v, the actions %v", got, audits)
-	}
-	kinds := eventConstants(t)
-	if got := slices.Sorted(maps.Values(kinds)); !slices.Equal(got, slices.Sorted(slices.Values(eventKinds))) {
-		t.Errorf("eventKinds are %v, the constants %v", eventKinds, got)
 	}
 	found := 0
-	for _, e := range eventLiterals(t) {
+	for _, e := range eventLiterals(t, constants) {
 		found++
 		kind, ok := kinds[e.kind]
 		if !ok {
@@ -69,8 +67,8 @@ func TestOutcomesAreClosed(t *testing.T) {
 		}
 		if e.outcome == "" {
 			t.Errorf("%s: %s without an outcome", e.file, kind)
-		} else if !strings.Contains(e.outcome, "%s") && !slices.Contains(outcomes[kind], e.outcome) {
-			t.Errorf("%s: %s with the outcome %q, which is not in its set", e.file, kind, e.outcome)
+		} else if e.outcome != "%s" && !slices.Contains(tokens.EventKind(kind).Outcomes(), tokens.Outcome(e.outcome)) {
+			t.Errorf("%s: %s with the outcome %q, which its kind does not have", e.file, kind, e.outcome)
 		}
 	}
 	if found < 30 {
@@ -78,54 +76,83 @@ func TestOutcomesAreClosed(t *testing.T) {
 	}
 }
 
-// eventConstants returns the kinds by the names of their constants.
-func eventConstants(t *testing.T) map[string]tokens.EventKind {
+// TestOutcomesOfOthers holds outcomes to the closed sets that other packages have.
+func TestOutcomesOfOthers(t *testing.T) {
+	var audits []string
+	for _, a := range new(adminAPI).actions() {
+		if a.audit != "" {
+			audits = append(audits, a.audit)
+		}
+	}
+	if got := tokens.EventAdmin.Outcomes(); !slices.Equal(texts(got), texts(audits)) {
+		t.Errorf("the outcomes of admin are %v, the actions %v", got, audits)
+	}
+	if got := tokens.EventKeyRotated.Outcomes(); !slices.Equal(texts(got), texts(jose.Algorithms())) {
+		t.Errorf("the outcomes of key_rotated are %v, the algorithms %v", got, jose.Algorithms())
+	}
+	for _, name := range append(handler.EndpointNames(), "openid_configuration", "authorization_server") {
+		if reports := slices.Contains(tokens.EventStoreTrouble.Outcomes(), tokens.Outcome(name)); reports == (name == "token") {
+			t.Errorf("the endpoint %s is an outcome of store_trouble: %t", name, reports)
+		}
+	}
+}
+
+// texts returns words as texts, in order.
+func texts[W ~string](words []W) []string {
+	found := make([]string, len(words))
+	for i, w := range words {
+		found[i] = string(w)
+	}
+	slices.Sort(found)
+	return found
+}
+
+// eventConstants returns the constants of a type by their names.
+func eventConstants(t *testing.T, typed string) map[string]string {
 	t.Helper()
-	kinds := make(map[string]tokens.EventKind)
-	ast.Inspect(sources(t, "../tokens/observer.go")["../tokens/observer.go"], func(n ast.Node) bool {
-		if spec, ok := n.(*ast.ValueSpec); ok && strings.HasPrefix(spec.Names[0].Name, "Event") {
-			kinds[spec.Names[0].Name] = tokens.EventKind(text(spec.Values[0]))
+	found := make(map[string]string)
+	ast.Inspect(sources(t, "../tokens/events.go")["../tokens/events.go"], func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 {
+			if of, ok := spec.Type.(*ast.Ident); ok && of.Name == typed {
+				found[spec.Names[0].Name] = text(spec.Values[0])
+			}
 		}
 		return true
 	})
-	return kinds
+	return found
 }
 
 // eventLiteral is an Event that is made in the sources. The outcome is "" where it
-// has none, and %s where it is not a text.
+// has none, and %s where it is neither a constant nor a text.
 type eventLiteral struct{ file, kind, outcome string }
 
-func eventLiterals(t *testing.T) (found []eventLiteral) {
+func eventLiterals(t *testing.T, constants map[string]string) (found []eventLiteral) {
 	t.Helper()
-	for _, dir := range []string{"../tokens", "../handler", "."} {
-		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range files {
-			if strings.HasSuffix(name, "_test.go") {
-				continue
+	for _, root := range []string{"../tokens", "../handler", "."} {
+		err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+				return err
 			}
-			file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ast.Inspect(file, func(n ast.Node) bool {
+			ast.Inspect(sources(t, name)[name], func(n ast.Node) bool {
 				if made, ok := n.(*ast.CompositeLit); ok {
-					if e, ok := eventOf(made); ok {
+					if e, ok := eventOf(made, constants); ok {
 						e.file = name
 						found = append(found, e)
 					}
 				}
 				return true
 			})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 	return found
 }
 
 // eventOf reads a literal with a Kind that is one of the constants Event….
-func eventOf(made *ast.CompositeLit) (e eventLiteral, ok bool) {
+func eventOf(made *ast.CompositeLit, constants map[string]string) (e eventLiteral, ok bool) {
 	for _, element := range made.Elts {
 		pair, isPair := element.(*ast.KeyValueExpr)
 		if !isPair {
@@ -134,21 +161,28 @@ func eventOf(made *ast.CompositeLit) (e eventLiteral, ok bool) {
 		switch key, _ := pair.Key.(*ast.Ident); {
 		case key == nil:
 		case key.Name == "Kind":
-			value := pair.Value
-			if s, ok := value.(*ast.SelectorExpr); ok {
-				value = s.Sel
-			}
-			if id, isName := value.(*ast.Ident); isName && strings.HasPrefix(id.Name, "Event") {
-				e.kind, ok = id.Name, true
+			if name := nameIn(pair.Value); strings.HasPrefix(name, "Event") {
+				e.kind, ok = name, true
 			}
 		case key.Name == "Outcome":
-			e.outcome = text(pair.Value)
+			e.outcome = cmp.Or(constants[nameIn(pair.Value)], text(pair.Value))
 		}
 	}
 	if e.kind == "EventRefresh" {
 		e.outcome = "%s" // it is decided later
 	}
 	return e, ok
+}
+
+// nameIn returns the name that an expression is, its package aside.
+func nameIn(e ast.Expr) string {
+	if s, ok := e.(*ast.SelectorExpr); ok {
+		e = s.Sel
+	}
+	if id, ok := e.(*ast.Ident); ok {
+		return id.Name
+	}
+	return ""
 }
 
 // page reads a page of the documentation.
@@ -194,20 +228,20 @@ func TestEventsAreDocumented(t *testing.T) {
 		documented[kind] = true
 		names := allQuoted(row[1])
 		if strings.Contains(row[1], "*reason*") {
-			names = append(names, reasonNames()...)
+			names = append(names, texts(tokens.Reasons)...)
 		}
-		want := outcomes[kind]
-		if got := slices.Sorted(slices.Values(names)); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+		want := kind.Outcomes()
+		if !slices.Equal(texts(names), texts(want)) {
 			t.Errorf("%s: the page has the outcomes %v, the code %v", kind, names, want)
 		}
 		for _, outcome := range append(slices.Clone(want), "other") {
 			e := tokens.Event{Kind: kind, Outcome: outcome}
-			if level := levelOn(row[2], outcome); outcome != "other" && logLevel(withCause(e)) != level {
+			if level := levelOn(row[2], string(outcome)); outcome != "other" && logLevel(withCause(e)) != level {
 				t.Errorf("%s, %s: logged at %s, the page has %s", kind, outcome, logLevel(withCause(e)), level)
 			}
 		}
 	}
-	for _, kind := range eventKinds {
+	for _, kind := range tokens.EventKinds() {
 		if !documented[kind] {
 			t.Errorf("%s is not documented", kind)
 		}
@@ -222,8 +256,8 @@ func TestEventsAreDocumented(t *testing.T) {
 	for _, row := range rows(list, "`") {
 		explained = append(explained, allQuoted(row[0])...)
 	}
-	if slices.Sort(explained); !slices.Equal(explained, slices.Sorted(slices.Values(reasonNames()))) {
-		t.Errorf("the page explains the reasons %v, there are %v", explained, reasonNames())
+	if !slices.Equal(texts(explained), texts(tokens.Reasons)) {
+		t.Errorf("the page explains the reasons %v, there are %v", explained, tokens.Reasons)
 	}
 }
 

@@ -77,7 +77,7 @@ func (r *runtime) awaitStore(context.Context) {
 
 // recovered reports a panic that was caught while the store was being opened.
 func (r *runtime) recovered(err error) {
-	r.observer.Happened(r.ctx, tokens.Event{Kind: tokens.EventBackgroundRecovered, Outcome: "open", Cause: err})
+	r.observer.Happened(r.ctx, tokens.Event{Kind: tokens.EventBackgroundRecovered, Outcome: tokens.OutcomeOpen, Cause: err})
 }
 
 var errEnded = errors.New("this configuration has ended")
@@ -139,7 +139,7 @@ func (r *runtime) open() error {
 
 // trouble reports why the store cannot be used: whoever asked learns only that it cannot.
 func (r *runtime) trouble(err error) error {
-	r.observer.Happened(r.ctx, tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: "open", Cause: err})
+	r.observer.Happened(r.ctx, tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: tokens.OutcomeOpen, Cause: err})
 	return err
 }
 

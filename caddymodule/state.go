@@ -78,7 +78,7 @@ func onStoreCall(m *metrics, observer tokens.Observer) func(op string, took time
 		m.stored(op, took, err)
 		if _, panicked := errors.AsType[*background.PanicError](err); panicked {
 			observer.Happened(context.Background(), tokens.Event{
-				Kind: tokens.EventBackgroundRecovered, Outcome: "store", Cause: fmt.Errorf("calling the store, %s: %w", op, err),
+				Kind: tokens.EventBackgroundRecovered, Outcome: tokens.OutcomeStore, Cause: fmt.Errorf("calling the store, %s: %w", op, err),
 			})
 		}
 	}

@@ -49,7 +49,7 @@ func (r *runtime) stats() stats {
 }
 
 // eventCounts reads the counters of events and adds up the outcomes of each kind.
-func eventCounts(events map[tokens.EventKind]map[string]prometheus.Counter) map[string]float64 {
+func eventCounts(events map[tokens.EventKind]map[tokens.Outcome]prometheus.Counter) map[string]float64 {
 	sums := make(map[string]float64)
 	for kind, counters := range events {
 		for _, n := range counts(counters) {

@@ -19,7 +19,7 @@ func checkSubscriptions(subscriptions []*caddyevents.Subscription) error {
 		}
 		for _, name := range s.Events {
 			kind, ours := strings.CutPrefix(name, "oauth.")
-			if ours && !slices.Contains(eventKinds, tokens.EventKind(kind)) {
+			if ours && !slices.Contains(tokens.EventKinds(), tokens.EventKind(kind)) {
 				return fmt.Errorf("events: on %s: there is no such event: write one of %s", name, eventNames())
 			}
 		}
@@ -29,10 +29,9 @@ func checkSubscriptions(subscriptions []*caddyevents.Subscription) error {
 
 // eventNames lists all events as operators write them.
 func eventNames() string {
-	names := make([]string, len(eventKinds))
-	for i, kind := range eventKinds {
-		names[i] = "oauth." + string(kind)
+	var names []string
+	for _, kind := range tokens.EventKinds() {
+		names = append(names, "oauth."+string(kind))
 	}
-	slices.Sort(names)
 	return strings.Join(names, ", ")
 }

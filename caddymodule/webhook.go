@@ -106,7 +106,7 @@ func (h *Webhook) Provision(ctx caddy.Context) error {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	log := ctx.Logger()
-	h.outbox = newOutbox(h.post, log, func(err error) { processMetrics.recovered(log, "events", err) }, processMetrics.dropped.Inc)
+	h.outbox = newOutbox(h.post, log, func(err error) { processMetrics.recovered(log, tokens.OutcomeEvents, err) }, processMetrics.dropped.Inc)
 	return nil
 }
 

@@ -21,7 +21,7 @@ func (i *Issuer) EndGrant(ctx context.Context, user UserTag, id FamilyID, by str
 func (i *Issuer) endGrant(ctx context.Context, user UserTag, id FamilyID, client, who string) error {
 	res, err := i.end(ctx, EndRequest{User: user, Scope: EndFamily, Family: id}, who)
 	if err == nil && res.New {
-		i.observe(ctx, Event{Kind: EventRevoked, Outcome: "refresh_token", Client: client, User: user, Family: id})
+		i.observe(ctx, Event{Kind: EventRevoked, Outcome: OutcomeRefreshToken, Client: client, User: user, Family: id})
 	}
 	return err
 }
@@ -33,7 +33,7 @@ func (i *Issuer) EndUser(ctx context.Context, subject string) (EndResult, error)
 	if err != nil {
 		return res, err
 	}
-	i.observe(ctx, Event{Kind: EventRevoked, Outcome: "user", Subject: subject, User: user})
+	i.observe(ctx, Event{Kind: EventRevoked, Outcome: OutcomeUser, Subject: subject, User: user})
 	return res, nil
 }
 
@@ -43,7 +43,7 @@ func (i *Issuer) EndClient(ctx context.Context, clientID string) error {
 	if _, err := i.endClient(ctx, TagClient(clientID)); err != nil {
 		return err
 	}
-	i.observe(ctx, Event{Kind: EventRevoked, Outcome: "client", Client: clientID})
+	i.observe(ctx, Event{Kind: EventRevoked, Outcome: OutcomeClient, Client: clientID})
 	return nil
 }
 
@@ -55,7 +55,7 @@ func (i *Issuer) EndEveryone(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	i.observe(ctx, Event{Kind: EventRevoked, Outcome: "everyone"})
+	i.observe(ctx, Event{Kind: EventRevoked, Outcome: OutcomeEveryone})
 	return until, nil
 }
 
@@ -99,7 +99,7 @@ func (i *Issuer) DisableUser(ctx context.Context, user UserTag, subject string) 
 	if err != nil {
 		return res, err
 	}
-	i.observe(ctx, Event{Kind: EventRevoked, Outcome: "user_disabled", Subject: subject, User: user})
+	i.observe(ctx, Event{Kind: EventRevoked, Outcome: OutcomeUserDisabled, Subject: subject, User: user})
 	return res, nil
 }
 
@@ -186,7 +186,7 @@ func (i *Issuer) DenyAccessToken(ctx context.Context, token string) (*Claims, er
 		return nil, err
 	}
 	if isNew {
-		i.observe(ctx, Event{Kind: EventRevoked, Outcome: "access_token", Subject: claims.Subject, User: claims.User})
+		i.observe(ctx, Event{Kind: EventRevoked, Outcome: OutcomeAccessToken, Subject: claims.Subject, User: claims.User})
 	}
 	return claims, nil
 }
@@ -204,7 +204,7 @@ func (i *Issuer) DenyTokenID(ctx context.Context, subject string, id TokenID) er
 	if err := i.state.Denylist.Settle(ctx, user, true, err); err != nil {
 		return err
 	}
-	i.observe(ctx, Event{Kind: EventRevoked, Outcome: "access_token", Subject: subject, User: user})
+	i.observe(ctx, Event{Kind: EventRevoked, Outcome: OutcomeAccessToken, Subject: subject, User: user})
 	return nil
 }
 

@@ -81,7 +81,7 @@ func (i *Issuer) secretUnchecked(ctx context.Context, c *Client, err error) erro
 	} else if !errors.Is(err, errTooManySecrets) {
 		return unavailable(fmt.Errorf("checking client secret: %w", err))
 	}
-	e := Event{Kind: EventClientAuth, Outcome: string(ReasonRateLimited), Cause: err}
+	e := Event{Kind: EventClientAuth, Outcome: Outcome(ReasonRateLimited), Cause: err}
 	if c != nil {
 		e.Client = c.ID
 	}
@@ -111,14 +111,14 @@ func (i *Issuer) noteCredential(ctx context.Context, c *Client, option string, n
 		several++
 	}
 	if several > 1 {
-		i.observe(ctx, Event{Kind: EventClientCredential, Outcome: option + " " + strconv.Itoa(number), Client: c.ID})
+		i.observe(ctx, Event{Kind: EventClientCredential, Outcome: Outcome(option + " " + strconv.Itoa(number)), Client: c.ID})
 	}
 }
 
 // badClient is the one answer for every client that did not authenticate. The
 // cause is for the log alone.
 func (i *Issuer) badClient(ctx context.Context, c *Client, reason Reason, cause error) error {
-	e := Event{Kind: EventClientAuth, Outcome: string(reason), Cause: cause}
+	e := Event{Kind: EventClientAuth, Outcome: Outcome(reason), Cause: cause}
 	if c != nil {
 		e.Client = c.ID
 	}

@@ -170,7 +170,7 @@ func (d *Denylist) follow(ctx context.Context) {
 		}
 		if err != nil {
 			if !unheard || !started && wait == feedPause {
-				d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: "feed", Cause: err})
+				d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: OutcomeFeed, Cause: err})
 			}
 			unheard = true
 			pause(ctx, wait)
@@ -180,7 +180,7 @@ func (d *Denylist) follow(ctx context.Context) {
 		d.feed.read.Store(d.clock().UnixNano())
 		switch {
 		case page.Loss != FeedWhole:
-			d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: "feed_" + string(page.Loss), Cause: errFeedLoss})
+			d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: Outcome("feed_" + page.Loss), Cause: errFeedLoss})
 			d.lost(page.Loss)
 		case !started:
 			d.lost(FeedWhole)
@@ -219,6 +219,6 @@ func (d *Denylist) hear(ctx context.Context, page FeedPage, clients bool) {
 		return
 	}
 	if err := d.ClientChanged(ctx); err != nil && ctx.Err() == nil {
-		d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: "watermarks", Cause: err})
+		d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: OutcomeWatermarks, Cause: err})
 	}
 }

@@ -151,6 +151,6 @@ func decisive(ctx context.Context) (context.Context, context.CancelFunc) {
 // noteSecret counts what was made under another secret than the minting one.
 func (i *Issuer) noteSecret(ctx context.Context, number int) {
 	if number > 0 {
-		i.observe(ctx, Event{Kind: EventSecretFallback, Outcome: "presented"})
+		i.observe(ctx, Event{Kind: EventSecretFallback, Outcome: OutcomePresented})
 	}
 }
