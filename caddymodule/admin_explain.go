@@ -1,8 +1,10 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -46,7 +48,7 @@ var meanings = map[tokens.Verdict]string{
 }
 
 func (a *adminAPI) explain(c *adminCall) (any, error) {
-	e, found, err := a.issuer().Explain(c.Context(), c.name)
+	e, found, err := a.Issuer.Explain(c.Context(), c.name)
 	if err != nil {
 		return nil, coreError(err)
 	}
@@ -71,4 +73,22 @@ func (a *adminAPI) explain(c *adminCall) (any, error) {
 		answer.Events = append(answer.Events, one)
 	}
 	return answer, nil
+}
+
+func showExplanation(p *printer, _ url.Values, e explanation) {
+	rows := [][]string{{"family", e.Family}, {"subject", cmp.Or(e.Subject, "forgotten")}, {"client", cmp.Or(e.Client, "unknown")}}
+	if e.Grant != nil {
+		rows = append(rows, []string{"last used", stamp(e.Grant.LastUsed)}, []string{"ends unused", stamp(e.Grant.IdleExpires)}, []string{"ends", stamp(e.Grant.Expires)})
+	}
+	p.Table(rows)
+	p.Printf("\n%s: %s\n\n", e.Verdict, e.Meaning)
+	if len(e.Events) == 0 {
+		p.Printf("no event is known any more: a history is kept for 30 days after the last use\n")
+		return
+	}
+	rows = [][]string{{"TIME", "EVENT", "BY", "FROM", "DEVICE", "REQUEST"}}
+	for _, h := range e.Events {
+		rows = append(rows, []string{stamp(h.Time), string(h.Event), cmp.Or(h.By, h.Late, "-"), cmp.Or(h.Address, "-"), cmp.Or(h.Device, "-"), h.RequestID})
+	}
+	p.Table(rows)
 }

@@ -1,9 +1,12 @@
 package caddymodule
 
 import (
+	"cmp"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -12,28 +15,21 @@ import (
 
 // grantInfo is one family as operators see it.
 type grantInfo struct {
-	Family      string     `json:"family"`
-	Subject     string     `json:"subject,omitempty"` // where it is not said for the whole list
-	Client      string     `json:"client"`
-	Created     time.Time  `json:"created"`
-	AuthTime    *time.Time `json:"auth_time,omitempty"`
-	LastUsed    time.Time  `json:"last_used"`
-	Expires     *time.Time `json:"expires,omitempty"`
-	IdleExpires *time.Time `json:"idle_expires,omitempty"`
-	Generation  uint32     `json:"generation"`
+	Family      string    `json:"family"`
+	Subject     string    `json:"subject,omitempty"` // where it is not said for the whole list
+	Client      string    `json:"client"`
+	Created     time.Time `json:"created"`
+	AuthTime    time.Time `json:"auth_time,omitzero"`
+	LastUsed    time.Time `json:"last_used"`
+	Expires     time.Time `json:"expires,omitzero"`
+	IdleExpires time.Time `json:"idle_expires,omitzero"`
+	Generation  uint32    `json:"generation"`
 }
 
 // grantList answers GET /oauth/grants, but for a client.
 type grantList struct {
 	Subject string      `json:"subject"`
 	Grants  []grantInfo `json:"grants"`
-}
-
-// ended answers what ends grants.
-type ended struct {
-	Ended    int `json:"ended"`              // refresh token families that lived until now
-	Sessions int `json:"sessions,omitempty"` // with `before`
-	Users    int `json:"users,omitempty"`    // who were looked at, with `before`
 }
 
 // scanned is how far a stream is.
@@ -58,7 +54,7 @@ func (a *adminAPI) listGrants(c *adminCall) (any, error) {
 	if err := a.checkUser(c, subject); err != nil {
 		return nil, err
 	}
-	families, err := a.issuer().Grants(c.Context(), subject)
+	families, err := a.Issuer.Grants(c.Context(), subject)
 	if err != nil {
 		return nil, coreError(err)
 	}
@@ -79,8 +75,8 @@ func (a *adminAPI) list(subject string, families []tokens.Family) grantList {
 func (a *adminAPI) streamGrants(c *adminCall, client string) (any, error) {
 	stream := c.begin()
 	var n scanned
-	_, n.Configured = a.issuer().Client(client)
-	err := a.issuer().ScanGrants(c.Context(), client, func(users int) {
+	_, n.Configured = a.Issuer.Client(client)
+	err := a.Issuer.ScanGrants(c.Context(), client, func(users int) {
 		n.Users = users
 		stream.progress(n)
 	}, func(g tokens.UserGrants) error {
@@ -126,13 +122,13 @@ func (a *adminAPI) lookUp(c *adminCall, subject, family string) (g tokens.UserGr
 		return g, false, badRequest("family: not a family id as GET /oauth/grants lists them")
 	}
 	if subject == "" {
-		g, found, err = a.issuer().FindGrant(c.Context(), id)
+		g, found, err = a.Issuer.FindGrant(c.Context(), id)
 		return g, found, coreError(err)
 	}
 	if err := a.checkUser(c, subject); err != nil {
 		return g, false, err
 	}
-	all, err := a.issuer().Grants(c.Context(), subject)
+	all, err := a.Issuer.Grants(c.Context(), subject)
 	i := slices.IndexFunc(all, func(f tokens.Family) bool { return f.ID == id })
 	if err != nil || i < 0 {
 		return g, false, coreError(err)
@@ -141,7 +137,7 @@ func (a *adminAPI) lookUp(c *adminCall, subject, family string) (g tokens.UserGr
 }
 
 func (a *adminAPI) describe(f tokens.Family) grantInfo {
-	client := a.issuer().ClientOf(f)
+	client := a.Issuer.ClientOf(f)
 	if client == "" {
 		client = "(removed) " + hex.EncodeToString(f.Client[:])
 	}
@@ -149,124 +145,60 @@ func (a *adminAPI) describe(f tokens.Family) grantInfo {
 		Family:      f.ID.String(),
 		Client:      client,
 		Created:     f.Created.UTC(),
-		AuthTime:    optionalTime(f.AuthTime),
+		AuthTime:    f.AuthTime.UTC(),
 		LastUsed:    f.Rotated.UTC(),
-		Expires:     optionalTime(f.Expires),
-		IdleExpires: optionalTime(f.IdleExpires),
+		Expires:     f.Expires.UTC(),
+		IdleExpires: f.IdleExpires.UTC(),
 		Generation:  f.Generation,
 	}
 }
 
-func optionalTime(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
+// checkList demands a subject or a client.
+func checkList(asked url.Values) error {
+	if asked.Has("subject") == asked.Has("client") {
+		return errors.New("name a subject, such as 'local|alice', or a --client")
 	}
-	t = t.UTC()
-	return &t
+	return nil
 }
 
-func (a *adminAPI) endGrants(c *adminCall) (any, error) {
-	subject, query := c.get("subject"), c.URL.Query()
-	c.event.Subject = subject
-	switch {
-	case query.Has("before"):
-		return a.endBegun(c, subject)
-	case query.Has("client"), query.Has("everyone"):
-		return nil, badRequest("before: missing; to end all that a client holds, POST to /oauth/clients/<id>/end")
-	case query.Has("family"):
-		return a.endFamily(c, subject)
-	case subject == "":
-		return nil, errNoSubject
+func showGrants(p *printer, _ url.Values, list grantList) {
+	if len(list.Grants) == 0 {
+		p.Printf("%s is not signed in anywhere\n", list.Subject)
+		return
 	}
-	if err := a.checkUser(c, subject); err != nil {
-		return nil, err
+	rows := [][]string{{"FAMILY", "CLIENT", "SIGNED IN", "LAST USED", "ENDS UNUSED", "ENDS", "GENERATION"}}
+	for _, g := range list.Grants {
+		rows = append(rows, []string{
+			g.Family, g.Client, stamp(cmp.Or(g.AuthTime, g.Created)), stamp(g.LastUsed), stamp(g.IdleExpires), stamp(g.Expires), fmt.Sprint(g.Generation),
+		})
 	}
-	result, err := a.issuer().EndUser(c.Context(), subject)
-	if err != nil {
-		return nil, coreError(err)
-	}
-	return ended{Ended: len(result.Families)}, nil
+	p.Table(rows)
 }
 
-func (a *adminAPI) endFamily(c *adminCall, subject string) (any, error) {
-	g, found, err := a.lookUp(c, subject, c.get("family"))
-	if err != nil {
-		return nil, err
-	}
-	c.event.Family, _ = tokens.ParseFamilyID(c.get("family"))
-	if subject != "" {
-		g.User = tokens.TagSubject(subject)
-	}
-	c.event.User = g.User
-	if err := a.checkFamily(c, g.User, found); err != nil {
-		return nil, err
-	}
-	if !found && subject == "" {
-		return ended{}, nil // nobody has it any more
-	}
-	if err := a.issuer().EndGrant(c.Context(), g.User, c.event.Family, ""); err != nil {
-		return nil, coreError(err)
-	}
-	if !found {
-		return ended{}, nil
-	}
-	return ended{Ended: 1}, nil
+func showGrant(p *printer, asked url.Values, list grantList) {
+	p.Printf("%s\n", list.Subject)
+	showGrants(p, asked, list)
 }
 
-// endBegun ends what comes from logins until a time.
-func (a *adminAPI) endBegun(c *adminCall, subject string) (any, error) {
-	client, everyone, family := c.get("client"), c.get("everyone"), c.get("family")
-	before, err := time.Parse(time.RFC3339, c.get("before"))
-	switch {
-	case err != nil:
-		return nil, badRequest("before: not a time; write it as 2026-11-01T00:00:00Z")
-	case before.After(time.Now()):
-		return nil, badRequest("before: %s has not come yet", before.Format(time.RFC3339))
-	case everyone != "" && everyone != "true":
-		return nil, badRequest("everyone: write true, or leave it out")
-	case family != "":
-		return nil, badRequest("family: it is one; end it without `before`")
-	case everyone == "true" && (subject != "" || client != ""):
-		return nil, badRequest("everyone: leaves nobody out, so name neither a subject nor a client")
-	case everyone == "" && subject == "" && client == "":
-		return nil, badRequest("subject: missing; name a subject, a client, or everyone=true")
+// showStreamedGrant prints a row of a table whose end is not known yet: the
+// columns have fixed widths, and the last one has none.
+func showStreamedGrant(p *printer, before int, line streamedLine) {
+	const row = "%-22s  %-19s  %-19s  %-19s  %-19s  %s\n"
+	if before == 0 {
+		p.Printf(row, "FAMILY", "SIGNED IN", "LAST USED", "ENDS UNUSED", "ENDS", "SUBJECT")
 	}
-	c.event.Client = client
-	if subject != "" {
-		err = a.checkUser(c, subject)
-	}
-	if err == nil && client != "" {
-		err = a.checkClient(c, client)
-	}
-	if err != nil {
-		return nil, err
-	}
-	stream := c.begin()
-	done, err := a.issuer().EndBegun(c.Context(), tokens.Ends{Subject: subject, Client: client, Before: before}, func(e tokens.Ended) {
-		stream.progress(endedInfo(e))
-	})
-	return endedInfo(done), coreError(err)
+	g := line.Grant
+	p.Printf(row, g.Family, stamp(cmp.Or(g.AuthTime, g.Created)), stamp(g.LastUsed), stamp(g.IdleExpires), stamp(g.Expires), g.Subject)
 }
 
-func endedInfo(e tokens.Ended) ended {
-	return ended{Ended: e.Families, Sessions: e.Sessions, Users: e.Users}
+func scanProgress(at scanned) string {
+	return fmt.Sprintf("%s looked at, %s found", users(at.Users), number(at.Grants, "grant", "grants"))
 }
 
-// endedClient answers POST /oauth/clients/<id>/end.
-type endedClient struct {
-	Client     string `json:"client"`
-	Configured bool   `json:"configured"` // it may have been, or is elsewhere
-}
-
-func (a *adminAPI) endClient(c *adminCall) (any, error) {
-	c.event.Client = c.name
-	c.patient()
-	if err := a.checkClient(c, c.name); err != nil {
-		return nil, err
+func showScanned(p *printer, asked url.Values, end scanned) {
+	if end.Grants == 0 {
+		p.Printf("nobody is signed in at %s\n", asked.Get("client"))
+		return
 	}
-	if err := a.issuer().EndClient(c.Context(), c.name); err != nil {
-		return nil, coreError(err)
-	}
-	_, configured := a.issuer().Client(c.name)
-	return endedClient{Client: c.name, Configured: configured}, nil
+	p.Printf("%s; %s looked at\n", number(end.Grants, "grant", "grants"), users(end.Users))
 }

@@ -1,7 +1,10 @@
 package caddymodule
 
 import (
+	"cmp"
+	"errors"
 	"net/http"
+	"net/url"
 )
 
 // issuerInfo is another issuer whose tokens guards take.
@@ -17,7 +20,7 @@ type issuerList struct {
 }
 
 func (a *adminAPI) listIssuers(*adminCall) (any, error) {
-	return issuerList{a.app.issuerKeys.list()}, nil
+	return issuerList{a.Others.List()}, nil
 }
 
 // purgeIssuer forgets the keys of an issuer that has lost one, on this node.
@@ -26,8 +29,26 @@ func (a *adminAPI) purgeIssuer(c *adminCall) (any, error) {
 	if c.event.Issuer == "" {
 		return nil, badRequest("issuer: missing; it is the `iss` of its tokens, as configured at bearer_auth")
 	}
-	if !a.app.issuerKeys.purge(c.event.Issuer) {
+	if !a.Others.Purge(c.event.Issuer) {
 		return nil, adminError(http.StatusNotFound, errNoSuchIssuer)
 	}
-	return issuerList{a.app.issuerKeys.list()}, nil
+	return issuerList{a.Others.List()}, nil
+}
+
+var errNoSuchIssuer = errors.New("no bearer_auth takes tokens of this issuer; `caddy oauth issuers list` shows those that are known")
+
+func showIssuers(p *printer, _ url.Values, l issuerList) {
+	if len(l.Issuers) == 0 {
+		p.Printf("no bearer_auth takes tokens of other issuers\n")
+		return
+	}
+	rows := [][]string{{"ISSUER", "KEYS", "LAST SEEN"}}
+	for _, i := range l.Issuers {
+		rows = append(rows, []string{i.Issuer, i.Keys, cmp.Or(i.LastSeen, "never")})
+	}
+	p.Table(rows)
+}
+
+func showPurged(p *printer, asked url.Values, _ issuerList) {
+	p.Printf("forgotten: the keys of %s; its tokens pass again when the new ones are here\n", asked.Get("issuer"))
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -14,7 +15,7 @@ type keyList struct {
 	Keys []tokens.KeyInfo `json:"keys"`
 }
 
-func (a *adminAPI) keys() keyList { return keyList{Keys: a.app.runtime.shared.state.Keys.Keys()} }
+func (a *adminAPI) keys() keyList { return keyList{Keys: a.State.Keys.Keys()} }
 
 func (a *adminAPI) listKeys(*adminCall) (any, error) { return a.keys(), nil }
 
@@ -27,14 +28,14 @@ func (a *adminAPI) rotateKeys(c *adminCall) (any, error) {
 	default:
 		return nil, badRequest("immediate: write true or false")
 	}
-	if err := a.issuer().RotateKeys(c.Context(), immediate); err != nil {
+	if err := a.Issuer.RotateKeys(c.Context(), immediate); err != nil {
 		return nil, coreError(err)
 	}
 	return a.keys(), nil
 }
 
 func (a *adminAPI) dropKey(c *adminCall) (any, error) {
-	err := a.issuer().DropKey(c.Context(), c.name)
+	err := a.Issuer.DropKey(c.Context(), c.name)
 	if errors.Is(err, tokens.ErrNoKey) {
 		ids := make([]string, 0, len(a.keys().Keys))
 		for _, k := range a.keys().Keys {
@@ -46,4 +47,12 @@ func (a *adminAPI) dropKey(c *adminCall) (any, error) {
 		return nil, coreError(err)
 	}
 	return a.keys(), nil
+}
+
+func showKeys(p *printer, _ url.Values, list keyList) {
+	rows := [][]string{{"KEY", "ALGORITHM", "STATE", "CREATED", "SIGNS FROM"}}
+	for _, k := range list.Keys {
+		rows = append(rows, []string{k.ID, string(k.Algorithm), string(k.State), stamp(k.Created), stamp(k.UseFrom)})
+	}
+	p.Table(rows)
 }

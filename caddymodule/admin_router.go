@@ -45,10 +45,35 @@ func (*adminRouter) Routes() []caddy.AdminRoute {
 
 func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 	app := serving.app()
-	if app == nil || app.bare() && !strings.HasPrefix(r.URL.Path, adminBase+"issuers") {
-		return adminError(http.StatusNotFound, errors.New("no authorization server is running: add the global option `oauth`, or wait until it has started"))
+	if app == nil {
+		return ErrNoServer
 	}
-	return (&adminAPI{app: app, log: app.log}).serve(w, r)
+	return app.adminAPI().Serve(w, r)
+}
+
+// adminAPI returns the admin API of this app.
+func (a *App) adminAPI() *adminAPI {
+	api := &adminAPI{Log: a.log, Observer: a.observer, Others: a.issuerKeys}
+	if r := a.runtime; r != nil {
+		api.Issuer, api.State, api.Logins = r.issuer, r.shared.state, a.logins
+		api.Open, api.Begin = r.ready, r.hold.begin
+		api.Database, api.Secret = strings.TrimPrefix(r.poolKey, boltPool), r.secretToBackUp
+		api.Stats = r.stats
+	}
+	return api
+}
+
+// secretToBackUp returns the generated secret, nil where the configuration has
+// one. It is the one in use: its file may be gone with the database's.
+func (r *runtime) secretToBackUp() ([]byte, error) {
+	if len(r.secrets) > 0 {
+		return nil, nil
+	}
+	inUse := r.shared.generated.Load()
+	if inUse == nil {
+		return nil, errors.New("the store has not been opened yet: see the health in `caddy oauth stats`")
+	}
+	return []byte(*inUse + "\n"), nil
 }
 
 // Interface guards

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"io"
+	"net/url"
 
 	"go.uber.org/zap"
 
@@ -13,13 +14,13 @@ import (
 func (a *adminAPI) export(c *adminCall) (any, error) {
 	c.prepare()
 	out := &countingWriter{to: c.w}
-	counts, err := tokens.WriteExport(c.Context(), a.app.runtime.shared.state.Store, out, nil)
+	counts, err := tokens.WriteExport(c.Context(), a.State.Store, out, nil)
 	if err != nil && out.written == 0 {
 		return nil, coreError(err)
 	}
 	c.sent = true
 	if err != nil {
-		a.log.Error("the export has broken off", zap.Error(err))
+		a.Log.Error("the export has broken off", zap.Error(err))
 	}
 	return counts, err
 }
@@ -43,9 +44,17 @@ type resumed struct {
 }
 
 func (a *adminAPI) undoExport(c *adminCall) (any, error) {
-	was, err := a.app.runtime.shared.state.Store.Resume(c.Context())
+	was, err := a.State.Store.Resume(c.Context())
 	if err != nil {
 		return nil, coreError(err)
 	}
 	return resumed{was}, nil
+}
+
+func showResumed(p *printer, _ url.Values, r resumed) {
+	if r.Stopped {
+		p.Printf("the store goes on; throw the export away\n")
+		return
+	}
+	p.Printf("the store had not been stopped\n")
 }

@@ -1,9 +1,8 @@
 package caddymodule
 
 import (
-	"encoding/json"
-	"errors"
-	"io"
+	"fmt"
+	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -27,6 +26,11 @@ type changedUser struct {
 	Ended    int    `json:"ended"`    // refresh token families that lived until now
 }
 
+// countedUsers ends the list of those who are disabled.
+type countedUsers struct {
+	Users int `json:"users"`
+}
+
 func describeUser(u tokens.UserState) userInfo {
 	info := userInfo{Subject: u.Subject, User: u.User.String(), Known: u.Known, Disabled: u.Disabled, Grants: u.Families, Sessions: u.Sessions}
 	if info.Subject == "" {
@@ -43,7 +47,7 @@ func (a *adminAPI) findUser(c *adminCall) (tokens.UserState, error) {
 	if !isHash {
 		user = tokens.TagSubject(c.name)
 	}
-	u, err := a.issuer().User(c.Context(), user)
+	u, err := a.Issuer.User(c.Context(), user)
 	if !isHash {
 		u.Subject = c.name
 	}
@@ -64,13 +68,11 @@ func (a *adminAPI) listUsers(c *adminCall) (any, error) {
 		return nil, badRequest("disabled: missing; only those who are disabled can be listed: write disabled=true")
 	}
 	stream, n := c.begin(), 0
-	err := a.issuer().ScanDisabled(c.Context(), func(u tokens.UserState) error {
+	err := a.Issuer.ScanDisabled(c.Context(), func(u tokens.UserState) error {
 		n++
 		return stream.line("user", describeUser(u))
 	})
-	return struct {
-		Users int `json:"users"`
-	}{n}, coreError(err)
+	return countedUsers{n}, coreError(err)
 }
 
 func (a *adminAPI) disableUser(c *adminCall) (any, error) {
@@ -78,7 +80,7 @@ func (a *adminAPI) disableUser(c *adminCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	result, err := a.issuer().DisableUser(c.Context(), u.User, u.Subject)
+	result, err := a.Issuer.DisableUser(c.Context(), u.User, u.Subject)
 	if err != nil {
 		return nil, coreError(err)
 	}
@@ -90,65 +92,40 @@ func (a *adminAPI) enableUser(c *adminCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	was, err := a.issuer().EnableUser(c.Context(), u.User)
+	was, err := a.Issuer.EnableUser(c.Context(), u.User)
 	if err != nil {
 		return nil, coreError(err)
 	}
 	return changedUser{Subject: describeUser(u).Subject, Changed: was, Known: u.Known}, nil
 }
 
-// tokenToDeny is the body of POST /oauth/tokens/deny. It is no query, so that
-// the token is in no log.
-type tokenToDeny struct {
-	Token   string `json:"token,omitempty"`
-	Subject string `json:"subject,omitempty"`
-	ID      string `json:"jti,omitempty"`
+func showUser(p *printer, _ url.Values, u userInfo) {
+	p.Table([][]string{
+		{"subject", u.Subject},
+		{"hash in the log", u.User},
+		{"has logged in", yesNo(u.Known)},
+		{"disabled", yesNo(u.Disabled)},
+		{"grants", fmt.Sprint(u.Grants)},
+		{"sessions", fmt.Sprint(u.Sessions)},
+	})
 }
 
-// deniedToken answers it.
-type deniedToken struct {
-	Subject string `json:"subject"`
-	ID      string `json:"jti"`
-	Client  string `json:"client,omitempty"`
+func showDisabled(p *printer, _ url.Values, u changedUser) {
+	p.Printf("%s is disabled; ended: %s, the sessions, and every access token\n", u.Subject, families(u.Ended))
 }
 
-func (a *adminAPI) denyToken(c *adminCall) (any, error) {
-	var body tokenToDeny
-	decoder := json.NewDecoder(io.LimitReader(c.Body, 64<<10))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&body); err != nil {
-		return nil, badRequest(`the body is no JSON with "token", or with "subject" and "jti"`) // err may quote the token
+func showEnabled(p *printer, _ url.Values, u changedUser) {
+	if u.Changed {
+		p.Printf("%s may log in again\n", u.Subject)
+		return
 	}
-	switch {
-	case body.Token != "" && (body.Subject != "" || body.ID != ""):
-		return nil, badRequest("token: alone, or subject and jti without it")
-	case body.Token != "":
-		return a.denyText(c, body.Token)
-	case body.Subject == "":
-		return nil, errNoSubject
-	}
-	id, ok := tokens.ParseTokenID(body.ID)
-	if !ok {
-		return nil, badRequest("jti: not one of an access token of this server")
-	}
-	c.event.Subject = body.Subject
-	if err := a.checkUser(c, body.Subject); err != nil {
-		return nil, err
-	}
-	if err := a.issuer().DenyTokenID(c.Context(), body.Subject, id); err != nil {
-		return nil, coreError(err)
-	}
-	return deniedToken{Subject: body.Subject, ID: body.ID}, nil
+	p.Printf("%s was not disabled\n", u.Subject)
 }
 
-func (a *adminAPI) denyText(c *adminCall, token string) (any, error) {
-	claims, err := a.issuer().DenyAccessToken(c.Context(), token)
-	if errors.Is(err, tokens.ErrNotOurs) {
-		return nil, badRequest("token: %w", err)
+func showSubject(p *printer, _ int, line streamedLine) { p.Printf("%s\n", line.User.Subject) }
+
+func showUsersEnd(p *printer, _ url.Values, end countedUsers) {
+	if end.Users == 0 {
+		p.Printf("nobody is disabled\n")
 	}
-	if err != nil {
-		return nil, coreError(err)
-	}
-	c.event.Subject, c.event.Client = claims.Subject, claims.ClientID
-	return deniedToken{Subject: claims.Subject, ID: claims.ID, Client: claims.ClientID}, nil
 }

@@ -125,10 +125,8 @@ func (k *issuerKeys) release() error {
 	return errors.Join(failures...)
 }
 
-var errNoSuchIssuer = errors.New("no bearer_auth takes tokens of this issuer; `caddy oauth issuers list` shows those that are known")
-
-// list returns the issuers, in order.
-func (k *issuerKeys) list() []issuerInfo {
+// List returns the issuers, in order.
+func (k *issuerKeys) List() []issuerInfo {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	infos := make([]issuerInfo, 0, len(k.taken))
@@ -143,8 +141,8 @@ func (k *issuerKeys) list() []issuerInfo {
 	return infos
 }
 
-// purge forgets the keys of an issuer, and reports whether it is known.
-func (k *issuerKeys) purge(issuer string) (known bool) {
+// Purge forgets the keys of an issuer, and reports whether it is known.
+func (k *issuerKeys) Purge(issuer string) (known bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for key, shared := range k.taken {

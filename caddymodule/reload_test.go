@@ -25,7 +25,7 @@ func TestReloadWithAWrongSecretChangesNothing(t *testing.T) {
 	// the refused configuration before it is taken back. It is told to come again.
 	stop, failures := g.keepRefreshing(session.RefreshToken, http.StatusServiceUnavailable)
 	for range 20 {
-		err := g.load(gatewayOptions{Secret: newGatewaySecret()})
+		err := g.load(gatewayOptions{Secret: NewGatewaySecret()})
 		if err == nil {
 			t.Fatal("a reload with another secret succeeded")
 		}
@@ -243,7 +243,7 @@ func TestFailedReloadRestoresTheSettings(t *testing.T) {
 	defer func() { _ = busy.Close() }()
 	for i := range 10 { // apps start in no order
 		err := g.load(gatewayOptions{
-			Secret: g.Secret + " " + newGatewaySecret(),
+			Secret: g.Secret + " " + NewGatewaySecret(),
 			API:    "respond ok\n}\nhttp://" + busy.Addr().String() + " {\n respond busy",
 		})
 		if err == nil {
