@@ -7,13 +7,15 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 )
 
 func TestAdminEndsGrants(t *testing.T) {
 	g := startGateway(t, gatewayOptions{})
 	one, two := g.login(), g.login()
 	status, body := g.admin(http.MethodGet, "/oauth/grants?subject=local%7Calice")
-	var list grantList
+	var list adminapi.GrantList
 	if err := json.Unmarshal([]byte(body), &list); err != nil || status != http.StatusOK || len(list.Grants) != 2 {
 		t.Fatalf("listing: %d %s", status, body)
 	}
@@ -60,7 +62,7 @@ func TestAdminRotatesKeys(t *testing.T) {
 	g := startGateway(t, gatewayOptions{})
 	token := g.machineToken()
 	status, body := g.admin(http.MethodPost, "/oauth/keys/rotate?immediate=true")
-	var keys keyList
+	var keys adminapi.KeyList
 	if err := json.Unmarshal([]byte(body), &keys); err != nil || status != http.StatusOK || len(keys.Keys) < 4 {
 		t.Fatalf("rotating: %d %s", status, body)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -203,7 +204,7 @@ func TestGrantsOfAClient(t *testing.T) {
 	}
 	lines, _ := g.ok("grants", "list", "--client", "my-spa", "--json")
 	var line struct {
-		Grant grantInfo `json:"grant"`
+		Grant adminapi.Grant `json:"grant"`
 	}
 	if err := json.Unmarshal([]byte(strings.SplitN(lines, "\n", 2)[0]), &line); err != nil || line.Grant.Subject != "local|alice" || line.Grant.IdleExpires.IsZero() {
 		t.Fatalf("%v:\n%s", err, lines)

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
@@ -126,18 +127,20 @@ func (k *issuerKeys) release() error {
 }
 
 // List returns the issuers, in order.
-func (k *issuerKeys) List() []issuerInfo {
+func (k *issuerKeys) List() []adminapi.OtherIssuer {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	infos := make([]issuerInfo, 0, len(k.taken))
+	infos := make([]adminapi.OtherIssuer, 0, len(k.taken))
 	for key, shared := range k.taken {
-		info := issuerInfo{Issuer: key.source.Issuer, Keys: cmp.Or(key.source.JWKSURI, "as its metadata says")}
+		info := adminapi.OtherIssuer{Issuer: key.source.Issuer, Keys: cmp.Or(key.source.JWKSURI, "as its metadata says")}
 		if seen := shared.LastSeen(); !seen.IsZero() {
 			info.LastSeen = seen.UTC().Format(time.RFC3339)
 		}
 		infos = append(infos, info)
 	}
-	slices.SortFunc(infos, func(a, b issuerInfo) int { return cmp.Or(cmp.Compare(a.Issuer, b.Issuer), cmp.Compare(a.Keys, b.Keys)) })
+	slices.SortFunc(infos, func(a, b adminapi.OtherIssuer) int {
+		return cmp.Or(cmp.Compare(a.Issuer, b.Issuer), cmp.Compare(a.Keys, b.Keys))
+	})
 	return infos
 }
 

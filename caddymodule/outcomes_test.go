@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -47,7 +48,7 @@ func TestOutcomesAreClosed(t *testing.T) {
 		t.Errorf("%d sets for %d kinds", len(outcomes), len(eventKinds))
 	}
 	var audits []string
-	for _, a := range adminActions {
+	for _, a := range adminapi.Actions {
 		if a.Audit != "" {
 			audits = append(audits, a.Audit)
 		}

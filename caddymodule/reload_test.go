@@ -16,6 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 )
 
 func TestReloadWithAWrongSecretChangesNothing(t *testing.T) {
@@ -130,7 +132,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 	}
 	eventually(t, "the old configurations to end", func() bool { return references(g.Store) == 1 })
 	status, body := g.admin(http.MethodGet, "/oauth/grants?subject=local%7Calice")
-	var list grantList
+	var list adminapi.GrantList
 	if err := json.Unmarshal([]byte(body), &list); err != nil || status != http.StatusOK {
 		t.Fatalf("listing grants: %d %s", status, body)
 	}
