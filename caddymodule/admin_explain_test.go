@@ -9,20 +9,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // explained waits until a history tells of an event, which is written behind
 // the answers, and returns what it says.
-func (g *gateway) explained(id string, event tokens.HistoryKind) explanation {
+func (g *gateway) explained(id string, event tokens.HistoryKind) adminapi.Explanation {
 	g.t.Helper()
-	var e explanation
+	var e adminapi.Explanation
 	eventually(g.t, "an explanation with "+string(event), func() bool {
 		status, body := g.admin(http.MethodGet, "/oauth/explain/"+url.PathEscape(id))
 		if status != http.StatusOK {
 			return false
 		}
-		e = explanation{}
+		e = adminapi.Explanation{}
 		if err := json.Unmarshal([]byte(body), &e); err != nil {
 			g.t.Fatal(err)
 		}
@@ -35,7 +36,7 @@ func (g *gateway) explained(id string, event tokens.HistoryKind) explanation {
 func (g *gateway) family() string {
 	g.t.Helper()
 	_, body := g.admin(http.MethodGet, "/oauth/grants?subject="+url.QueryEscape("local|alice"))
-	var list grantList
+	var list adminapi.GrantList
 	if err := json.Unmarshal([]byte(body), &list); err != nil || len(list.Grants) != 1 {
 		g.t.Fatalf("grants %s: %v", body, err)
 	}

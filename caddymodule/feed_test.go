@@ -31,7 +31,7 @@ func TestFeedInfo(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var rows []string
-			for _, row := range describeFeed(tt.stats, now).rows() {
+			for _, row := range describeFeed(tt.stats, now).Rows() {
 				rows = append(rows, strings.Join(row, " "))
 			}
 			for _, want := range tt.want {

@@ -9,6 +9,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
+// feedLosses are why the denylist in memory is dropped, as a closed set of metric labels.
+var feedLosses = []tokens.FeedLoss{tokens.FeedCut, tokens.FeedGap, tokens.FeedReplaced, tokens.FeedFailover}
+
 // gauge is a metric that is read when it is scraped.
 type gauge struct {
 	name, help string

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
@@ -124,26 +125,26 @@ func (k *issuerKeys) release() error {
 	return errors.Join(failures...)
 }
 
-var errNoSuchIssuer = errors.New("no bearer_auth takes tokens of this issuer; `caddy oauth issuers list` shows those that are known")
-
-// list returns the issuers, in order.
-func (k *issuerKeys) list() []issuerInfo {
+// List returns the issuers, in order.
+func (k *issuerKeys) List() []adminapi.OtherIssuer {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	infos := make([]issuerInfo, 0, len(k.taken))
+	infos := make([]adminapi.OtherIssuer, 0, len(k.taken))
 	for key, shared := range k.taken {
-		info := issuerInfo{Issuer: key.source.Issuer, Keys: cmp.Or(key.source.JWKSURI, "as its metadata says")}
+		info := adminapi.OtherIssuer{Issuer: key.source.Issuer, Keys: cmp.Or(key.source.JWKSURI, "as its metadata says")}
 		if seen := shared.LastSeen(); !seen.IsZero() {
 			info.LastSeen = seen.UTC().Format(time.RFC3339)
 		}
 		infos = append(infos, info)
 	}
-	slices.SortFunc(infos, func(a, b issuerInfo) int { return cmp.Or(cmp.Compare(a.Issuer, b.Issuer), cmp.Compare(a.Keys, b.Keys)) })
+	slices.SortFunc(infos, func(a, b adminapi.OtherIssuer) int {
+		return cmp.Or(cmp.Compare(a.Issuer, b.Issuer), cmp.Compare(a.Keys, b.Keys))
+	})
 	return infos
 }
 
-// purge forgets the keys of an issuer, and reports whether it is known.
-func (k *issuerKeys) purge(issuer string) (known bool) {
+// Purge forgets the keys of an issuer, and reports whether it is known.
+func (k *issuerKeys) Purge(issuer string) (known bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for key, shared := range k.taken {

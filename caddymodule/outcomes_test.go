@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
@@ -79,9 +80,9 @@ func TestOutcomesAreClosed(t *testing.T) {
 // TestOutcomesOfOthers holds outcomes to the closed sets that other packages have.
 func TestOutcomesOfOthers(t *testing.T) {
 	var audits []string
-	for _, a := range new(adminAPI).actions() {
-		if a.audit != "" {
-			audits = append(audits, a.audit)
+	for _, a := range adminapi.Actions {
+		if a.Audit != "" {
+			audits = append(audits, a.Audit)
 		}
 	}
 	if got := tokens.EventAdmin.Outcomes(); !slices.Equal(texts(got), texts(audits)) {
@@ -264,7 +265,7 @@ func TestEventsAreDocumented(t *testing.T) {
 // withCause adds the cause that such an outcome has.
 func withCause(e tokens.Event) tokens.Event {
 	switch e.Outcome {
-	case healthOK, tokens.ClockAgrees:
+	case tokens.OutcomeOK, tokens.ClockAgrees:
 	default:
 		e.Cause = http.ErrAbortHandler
 	}

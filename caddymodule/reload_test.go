@@ -16,6 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 )
 
 func TestReloadWithAWrongSecretChangesNothing(t *testing.T) {
@@ -25,7 +27,7 @@ func TestReloadWithAWrongSecretChangesNothing(t *testing.T) {
 	// the refused configuration before it is taken back. It is told to come again.
 	stop, failures := g.keepRefreshing(session.RefreshToken, http.StatusServiceUnavailable)
 	for range 20 {
-		err := g.load(gatewayOptions{Secret: newGatewaySecret()})
+		err := g.load(gatewayOptions{Secret: NewGatewaySecret()})
 		if err == nil {
 			t.Fatal("a reload with another secret succeeded")
 		}
@@ -130,7 +132,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 	}
 	eventually(t, "the old configurations to end", func() bool { return references(g.Store) == 1 })
 	status, body := g.admin(http.MethodGet, "/oauth/grants?subject=local%7Calice")
-	var list grantList
+	var list adminapi.GrantList
 	if err := json.Unmarshal([]byte(body), &list); err != nil || status != http.StatusOK {
 		t.Fatalf("listing grants: %d %s", status, body)
 	}
@@ -243,7 +245,7 @@ func TestFailedReloadRestoresTheSettings(t *testing.T) {
 	defer func() { _ = busy.Close() }()
 	for i := range 10 { // apps start in no order
 		err := g.load(gatewayOptions{
-			Secret: g.Secret + " " + newGatewaySecret(),
+			Secret: g.Secret + " " + NewGatewaySecret(),
 			API:    "respond ok\n}\nhttp://" + busy.Addr().String() + " {\n respond busy",
 		})
 		if err == nil {

@@ -96,7 +96,7 @@ func (r *runtime) ready() error {
 type strangeSecretError struct{ secretFile string }
 
 func (e *strangeSecretError) Error() string {
-	database := strings.TrimSuffix(e.secretFile, secretSuffix)
+	database := strings.TrimSuffix(e.secretFile, SecretSuffix)
 	return fmt.Sprintf("%s is not the secret that %s was written under: restore both from the same backup, "+
 		"or move both away to begin anew", e.secretFile, database)
 }

@@ -59,9 +59,9 @@ func TestSettingsFollowTheNewestConfiguration(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	secret := newGatewaySecret()
+	secret := NewGatewaySecret()
 	a, b, c := testTenant(t, 1*time.Minute, secret), testTenant(t, 2*time.Minute, secret), testTenant(t, 3*time.Minute, secret)
-	stranger := testTenant(t, 4*time.Minute, newGatewaySecret())
+	stranger := testTenant(t, 4*time.Minute, NewGatewaySecret())
 	ctx := t.Context()
 	steps := []struct {
 		name  string

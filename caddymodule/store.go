@@ -91,11 +91,11 @@ const boltPool = "bolt:"
 // PoolKey returns the path of the database file.
 func (b *BoltStore) PoolKey() string { return boltPool + b.file }
 
-// secretSuffix makes of the name of a database that of its generated secret.
-const secretSuffix = ".secret"
+// SecretSuffix makes of the name of a database that of its generated secret.
+const SecretSuffix = ".secret"
 
 // SecretFile returns the path of the generated secret.
-func (b *BoltStore) SecretFile() string { return b.file + secretSuffix }
+func (b *BoltStore) SecretFile() string { return b.file + SecretSuffix }
 
 // NewStore makes the store over the database file.
 func (b *BoltStore) NewStore(onCall func(op string, took time.Duration, err error)) tokens.Store {

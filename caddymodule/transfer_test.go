@@ -220,7 +220,7 @@ func TestExportErrors(t *testing.T) {
 		o    gatewayOptions
 		want string
 	}{
-		"another secret": {gatewayOptions{Store: file("target.db"), Secret: newGatewaySecret()}, "another secret"},
+		"another secret": {gatewayOptions{Store: file("target.db"), Secret: NewGatewaySecret()}, "another secret"},
 		"no secret":      {gatewayOptions{Store: file("target.db"), Secret: "none"}, "there is no secret"},
 		"not empty":      {gatewayOptions{}, "pid"}, // the server has it
 	} {

@@ -1,4 +1,4 @@
-package caddymodule
+package command
 
 import (
 	"cmp"
@@ -7,47 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
-
-func init() {
-	caddycmd.RegisterCommand(caddycmd.Command{
-		Name:  "oauth",
-		Usage: "<command>",
-		Short: "Works with the OAuth server: grants, users, clients, tokens, keys, its store",
-		Long: `
-Works with the OAuth server of a running Caddy, through its admin API at
-'` + caddy.DefaultAdminListen + `' or the --address given; or, with --config, at the
-address that the config names. 'secret' needs no server, and 'export' and
-'import' open the store of a --config themselves.
-
-Each command prints a table, or with --json what the admin API answered.
-Warnings and the progress of long work are on the standard error.
-
-Exit codes: 0 it is done; 1 it failed; 2 it was asked for in a wrong way, and
-nothing was done.`,
-		CobraFunc: oauthCommand,
-	})
-}
-
-// oauthCommand adds flags and subcommands.
-func oauthCommand(cmd *cobra.Command) {
-	cmd.PersistentFlags().Bool("json", false, "Print JSON")
-	cmd.PersistentFlags().String("address", "", "Address of the admin API (if --config is not used)")
-	cmd.PersistentFlags().StringP("config", "c", "", "Configuration file (if --address is not used)")
-	cmd.PersistentFlags().StringP("adapter", "a", "", "Name of config adapter to apply (if --config is used)")
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		if _, unknown := errors.AsType[*pflag.NotExistError](err); unknown {
-			err = fmt.Errorf("%w; %s", err, dashHint)
-		}
-		return usageError(cmd, err)
-	})
-	asGroup(cmd, secretCommand(), grantsCommand(), usersCommand(), clientsCommand(), everyoneCommand(), tokensCommand(), keysCommand(),
-		issuersCommand(), explainCommand(), backupCommand(), exportCommand(), importCommand(), statsCommand())
-}
 
 // dashHint is for who has taken an id from the log that looks like flags.
 const dashHint = "an id that begins with - needs -- before it, as in: caddy oauth explain -- -YaL1gOij6LtAJgvMow1A"
@@ -98,13 +61,6 @@ func checkValues(cmd *cobra.Command, args []string) (err error) {
 	return nil
 }
 
-// group makes a subcommand that has subcommands of its own.
-func group(use, short string, commands ...*cobra.Command) *cobra.Command {
-	g := &cobra.Command{Use: use, Short: short}
-	asGroup(g, commands...)
-	return g
-}
-
 // asGroup gives a command subcommands. Without one, or with an unknown one, it
 // is used in a wrong way; cobra alone would print the help and succeed.
 func asGroup(g *cobra.Command, commands ...*cobra.Command) {
@@ -127,11 +83,9 @@ func asGroup(g *cobra.Command, commands ...*cobra.Command) {
 }
 
 // useError is what a command returns that was asked for in a wrong way.
-type useError struct{ text string }
+type useError struct{ error }
 
-func (e *useError) Error() string { return e.text }
-
-func wrongUsef(format string, args ...any) error { return &useError{fmt.Sprintf(format, args...)} }
+func wrongUsef(format string, args ...any) error { return &useError{fmt.Errorf(format, args...)} }
 
 // exitUsage is the exit code for a command that was asked for in a wrong way.
 const exitUsage = 2
@@ -143,9 +97,4 @@ func usageError(cmd *cobra.Command, err error) error {
 	cmd.SilenceErrors = true
 	cmd.Root().SilenceErrors = true
 	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return exitUsage, nil })(cmd, nil)
-}
-
-// warn tells something on the standard error that is no failure.
-func warn(cmd *cobra.Command, format string, args ...any) {
-	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "Note: "+format+"\n", args...)
 }

@@ -1,4 +1,4 @@
-package caddymodule
+package adminapi
 
 import (
 	"archive/tar"
@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -39,47 +38,33 @@ var errBackupRedis = errors.New("this gateway keeps its state in Redis: back up 
 
 // backup sends a copy of an embedded store. It works on as long as the process
 // does, also when the file was removed or its disk takes no writes.
-func (a *adminAPI) backup(c *adminCall) (any, error) {
-	runtime := a.app.runtime
-	store, ok := runtime.shared.state.Store.(*boltstore.Store)
+func (a *API) backup(c *call) (any, error) {
+	store, ok := a.State.Store.(*boltstore.Store)
 	if !ok {
 		return nil, badRequest("%w", errBackupRedis)
 	}
-	secret, err := runtime.secretToBackUp()
+	secret, err := a.Secret()
 	if err != nil {
-		return nil, adminError(http.StatusServiceUnavailable, err)
+		return nil, refusal(http.StatusServiceUnavailable, err)
 	}
 	c.patient()
 	backup, err := store.Backup(c.Context())
 	switch {
 	case errors.Is(err, boltstore.ErrBackupUnderWay):
-		return nil, adminError(http.StatusConflict, err)
+		return nil, refusal(http.StatusConflict, err)
 	case err != nil:
-		return nil, adminError(http.StatusServiceUnavailable, err)
+		return nil, refusal(http.StatusServiceUnavailable, err)
 	}
 	defer backup.Close()
-	summary := backupSummary{Taken: backup.Taken.UTC(), Store: strings.TrimPrefix(runtime.poolKey, boltPool), Generated: secret != nil}
+	summary := backupSummary{Taken: backup.Taken.UTC(), Store: a.Database, Generated: secret != nil}
 	c.w.Header().Set("Content-Type", "application/x-tar")
 	c.w.Header().Set("Cache-Control", "no-store")
 	c.sent = true
 	if err := writeBackup(c.w, backup, backup.Size, secret, summary); err != nil {
-		a.log.Error("the backup has broken off", zap.Error(err))
+		a.Log.Error("the backup has broken off", zap.Error(err))
 		return nil, err
 	}
 	return summary, nil
-}
-
-// secretToBackUp returns the generated secret, nil where the configuration has
-// one. It is the one in use: its file may be gone with the database's.
-func (r *runtime) secretToBackUp() ([]byte, error) {
-	if len(r.secrets) > 0 {
-		return nil, nil
-	}
-	inUse := r.shared.generated.Load()
-	if inUse == nil {
-		return nil, errors.New("the store has not been opened yet: see the health in `caddy oauth stats`")
-	}
-	return []byte(*inUse + "\n"), nil
 }
 
 func writeBackup(w io.Writer, database io.Reader, size int64, secret []byte, summary backupSummary) error {
@@ -115,4 +100,51 @@ func writeBackup(w io.Writer, database io.Reader, size int64, secret []byte, sum
 		return fmt.Errorf("sending the backup: %w", err)
 	}
 	return nil
+}
+
+// ReceivedBackup is a backup that has come whole.
+type ReceivedBackup struct {
+	Size    int64  // of the database
+	Secret  string // that was generated for it, "" where the configuration has one
+	Summary backupSummary
+}
+
+// ReadBackup reads a backup as it is sent, and writes the database. Whatever is
+// missing or changed is an error.
+func ReadBackup(from io.Reader, database io.Writer) (ReceivedBackup, error) {
+	var got ReceivedBackup
+	sum := sha256.New()
+	parts := make(map[string]bool)
+	for archive := tar.NewReader(from); !parts[backupEnd]; {
+		part, err := archive.Next()
+		if err == io.EOF { //nolint:errorlint // as archive/tar documents it
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return got, err
+		}
+		small := io.LimitReader(archive, 64<<10)
+		switch parts[part.Name] = true; part.Name {
+		case backupDatabase:
+			got.Size, err = io.CopyN(io.MultiWriter(database, sum), archive, part.Size)
+		case backupSecret:
+			var b []byte
+			b, err = io.ReadAll(small)
+			got.Secret = string(b)
+		case backupEnd:
+			err = json.NewDecoder(small).Decode(&got.Summary)
+		default:
+			err = fmt.Errorf("unknown part %q: use the command of the server's version", part.Name)
+		}
+		if err != nil {
+			return got, err
+		}
+	}
+	switch {
+	case !parts[backupDatabase] || got.Summary.SHA256 != hex.EncodeToString(sum.Sum(nil)):
+		return got, errors.New("the database has not come as it was sent: try again")
+	case got.Summary.Generated != parts[backupSecret]:
+		return got, errors.New("the secret is missing: try again")
+	}
+	return got, nil
 }

@@ -1,21 +1,23 @@
-package caddymodule
+package adminapi
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// explanation is what became of a family, and why.
-type explanation struct {
+// Explanation is what became of a family, and why.
+type Explanation struct {
 	Family  string         `json:"family"`
 	Subject string         `json:"subject,omitempty"`
 	Client  string         `json:"client,omitempty"`
 	Verdict tokens.Verdict `json:"verdict"`
 	Meaning string         `json:"meaning"`
-	Grant   *grantInfo     `json:"grant,omitempty"` // while it lives
+	Grant   *Grant         `json:"grant,omitempty"` // while it lives
 	Events  []happening    `json:"events"`
 }
 
@@ -45,17 +47,17 @@ var meanings = map[tokens.Verdict]string{
 	tokens.VerdictUnknown:       "it is gone, and no event says why: perhaps it expired unused",
 }
 
-func (a *adminAPI) explain(c *adminCall) (any, error) {
-	e, found, err := a.issuer().Explain(c.Context(), c.name)
+func (a *API) explain(c *call) (any, error) {
+	e, found, err := a.Issuer.Explain(c.Context(), c.name)
 	if err != nil {
 		return nil, coreError(err)
 	}
 	if !found {
-		return nil, adminError(http.StatusNotFound, errors.New("nothing is known of this id. By a `request_id` of the log this node finds "+
+		return nil, refusal(http.StatusNotFound, errors.New("nothing is known of this id. By a `request_id` of the log this node finds "+
 			"what is in a history, and what it has served lately; the log line of the request names its `family`, which works as long as that "+
 			"lives, and for 30 days after its end"))
 	}
-	answer := explanation{
+	answer := Explanation{
 		Family: e.Family.String(), Subject: e.Subject, Client: e.Client, Verdict: e.Verdict, Meaning: meanings[e.Verdict],
 		Events: make([]happening, 0, len(e.History)),
 	}
@@ -71,4 +73,22 @@ func (a *adminAPI) explain(c *adminCall) (any, error) {
 		answer.Events = append(answer.Events, one)
 	}
 	return answer, nil
+}
+
+func showExplanation(p *Printer, _ url.Values, e Explanation) {
+	rows := [][]string{{"family", e.Family}, {"subject", cmp.Or(e.Subject, "forgotten")}, {"client", cmp.Or(e.Client, "unknown")}}
+	if e.Grant != nil {
+		rows = append(rows, []string{"last used", stamp(e.Grant.LastUsed)}, []string{"ends unused", stamp(e.Grant.IdleExpires)}, []string{"ends", stamp(e.Grant.Expires)})
+	}
+	p.Table(rows)
+	p.Printf("\n%s: %s\n\n", e.Verdict, e.Meaning)
+	if len(e.Events) == 0 {
+		p.Printf("no event is known any more: a history is kept for 30 days after the last use\n")
+		return
+	}
+	rows = [][]string{{"TIME", "EVENT", "BY", "FROM", "DEVICE", "REQUEST"}}
+	for _, h := range e.Events {
+		rows = append(rows, []string{stamp(h.Time), string(h.Event), cmp.Or(h.By, h.Late, "-"), cmp.Or(h.Address, "-"), cmp.Or(h.Device, "-"), h.RequestID})
+	}
+	p.Table(rows)
 }

@@ -1,4 +1,4 @@
-package caddymodule
+package command
 
 import (
 	"crypto/rand"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -22,10 +23,10 @@ func secretCommand() *cobra.Command {
 		func(cmd *cobra.Command, _ []string) error {
 			b := make([]byte, 32)
 			_, _ = rand.Read(b) // never fails: crypto/rand ends the process instead
-			s := generatedSecrets{ClientSecret: base64.RawURLEncoding.EncodeToString(b), GatewaySecret: newGatewaySecret()}
+			s := generatedSecrets{ClientSecret: base64.RawURLEncoding.EncodeToString(b), GatewaySecret: caddymodule.NewGatewaySecret()}
 			s.SecretHash = tokens.HashSecret(s.ClientSecret)
 			if asJSON(cmd) {
-				return printJSON(cmd.OutOrStdout(), s)
+				return printJSON(cmd, s)
 			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), `For a web or machine client:
   give to the client       %s

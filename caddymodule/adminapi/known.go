@@ -1,10 +1,9 @@
-package caddymodule
+package adminapi
 
 import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
@@ -17,17 +16,17 @@ import (
 // configured elsewhere.
 
 // checkUser refuses a subject that nobody knows, with the one that was likely meant.
-func (a *adminAPI) checkUser(c *adminCall, subject string) error {
+func (a *API) checkUser(c *call, subject string) error {
 	return a.checkTag(c, tokens.TagSubject(subject), subject)
 }
 
 // checkTag is checkUser for a subject or the hash of one, as it was written.
-func (a *adminAPI) checkTag(c *adminCall, user tokens.UserTag, written string) error {
+func (a *API) checkTag(c *call, user tokens.UserTag, written string) error {
 	forced, err := c.forced()
 	if forced || err != nil {
 		return err
 	}
-	known, err := a.issuer().KnowsUser(c.Context(), user)
+	known, err := a.Issuer.KnowsUser(c.Context(), user)
 	if known || err != nil {
 		return coreError(err)
 	}
@@ -46,7 +45,7 @@ func (a *adminAPI) checkTag(c *adminCall, user tokens.UserTag, written string) e
 // likelySubject returns a subject that is known and differs from what was
 // written in a way that is easily got wrong: without its login, with another
 // login, in capitals, a machine without its ending.
-func (a *adminAPI) likelySubject(c *adminCall, written string) (string, error) {
+func (a *API) likelySubject(c *call, written string) (string, error) {
 	var candidates []string
 	if client, ok := strings.CutSuffix(written, tokens.MachineSubject("")); ok {
 		if near := a.nearClient(client); near != "" {
@@ -58,13 +57,13 @@ func (a *adminAPI) likelySubject(c *adminCall, written string) (string, error) {
 		name = written
 	}
 	for _, id := range []string{name, strings.ToLower(name), strings.TrimSpace(name)} {
-		for _, l := range a.app.logins {
+		for _, l := range a.Logins {
 			candidates = append(candidates, l.Name()+"|"+id)
 		}
 	}
 	candidates = append(candidates, tokens.MachineSubject(name))
 	for _, candidate := range candidates {
-		known, err := a.issuer().KnowsUser(c.Context(), tokens.TagSubject(candidate))
+		known, err := a.Issuer.KnowsUser(c.Context(), tokens.TagSubject(candidate))
 		if err != nil {
 			return "", coreError(err)
 		}
@@ -77,8 +76,8 @@ func (a *adminAPI) likelySubject(c *adminCall, written string) (string, error) {
 
 // nearSubject returns the subject of the user whose name a mistyped one most
 // likely means, "" for none. Only logins that list their users can tell.
-func (a *adminAPI) nearSubject(name string) string {
-	for _, l := range a.app.logins {
+func (a *API) nearSubject(name string) string {
+	for _, l := range a.Logins {
 		if lister, ok := l.(login.Lister); ok {
 			if near := nearest(name, lister.Users()); near != "" {
 				return l.Subject(near)
@@ -89,8 +88,8 @@ func (a *adminAPI) nearSubject(name string) string {
 }
 
 // someSubject is an example of a subject for an error, of a user that there is.
-func (a *adminAPI) someSubject() string {
-	for _, l := range a.app.logins {
+func (a *API) someSubject() string {
+	for _, l := range a.Logins {
 		if lister, ok := l.(login.Lister); ok {
 			if users := lister.Users(); len(users) > 0 {
 				return ", such as " + l.Subject(users[0])
@@ -101,12 +100,12 @@ func (a *adminAPI) someSubject() string {
 }
 
 // checkFamily refuses a family that nobody knows, unless it was found.
-func (a *adminAPI) checkFamily(c *adminCall, user tokens.UserTag, found bool) error {
+func (a *API) checkFamily(c *call, user tokens.UserTag, found bool) error {
 	forced, err := c.forced()
 	if found || forced || err != nil {
 		return err
 	}
-	known, err := a.issuer().KnowsFamily(c.Context(), user, c.event.Family)
+	known, err := a.Issuer.KnowsFamily(c.Context(), user, c.event.Family)
 	if known || err != nil {
 		return coreError(err)
 	}
@@ -114,20 +113,20 @@ func (a *adminAPI) checkFamily(c *adminCall, user tokens.UserTag, found bool) er
 }
 
 // checkClient refuses a client that nobody knows.
-func (a *adminAPI) checkClient(c *adminCall, id string) error {
+func (a *API) checkClient(c *call, id string) error {
 	forced, err := c.forced()
 	if forced || err != nil {
 		return err
 	}
 	c.patient()
-	known, err := a.issuer().KnowsClient(c.Context(), id)
+	known, err := a.Issuer.KnowsClient(c.Context(), id)
 	if known || err != nil {
 		return coreError(err)
 	}
 	return a.unknownClient(c, id)
 }
 
-func (a *adminAPI) unknownClient(c *adminCall, id string) error {
+func (a *API) unknownClient(c *call, id string) error {
 	if near := a.nearClient(id); near != "" {
 		return c.unknownf("no client %q is known: did you mean %s?", id, near)
 	}
@@ -135,8 +134,8 @@ func (a *adminAPI) unknownClient(c *adminCall, id string) error {
 }
 
 // nearClient returns the configured client that a mistyped id most likely means, "" for none.
-func (a *adminAPI) nearClient(id string) string {
-	clients := a.issuer().Clients()
+func (a *API) nearClient(id string) string {
+	clients := a.Issuer.Clients()
 	ids := make([]string, len(clients))
 	for i, c := range clients {
 		ids[i] = c.ID
@@ -144,72 +143,20 @@ func (a *adminAPI) nearClient(id string) string {
 	return nearest(id, ids)
 }
 
-// nearest returns the name with the fewest slips between it and what was
-// written, "" where all of them are other words.
-func nearest(written string, names []string) string {
-	near, least := "", 3 // as many slips are another word
-	for _, name := range names {
-		if slips := slipsBetween(strings.ToLower(written), strings.ToLower(name)); slips < least && slips < len(name) {
-			near, least = name, slips
-		}
-	}
-	return near
-}
+const forceName = "force"
 
-// slipsBetween counts the letters that are missing, too many, wrong, or have
-// changed places, from one word to another.
-func slipsBetween(a, b string) int {
-	if len(a) > 256 || len(b) > 256 {
-		return 256
-	}
-	var before, last []int // the rows before
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before, last = last, slices.Clone(row)
-		row[0] = i + 1
-		for j := range len(b) {
-			wrong := last[j]
-			if a[i] != b[j] {
-				wrong++
-			}
-			row[j+1] = min(last[j+1]+1, row[j]+1, wrong)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-	}
-	return row[len(b)]
-}
-
-// forced reports whether the caller means what was written, known or not.
-func (c *adminCall) forced() (bool, error) {
-	switch c.get("force") {
-	case "":
-		return false, nil
-	case "true":
-		return true, nil
-	}
-	return false, badRequest("force: write true, or leave it out")
-}
-
-// How an error names what goes on all the same: the admin API by its parameter,
-// the command line by its flag.
-const (
-	forceParameter = "force=true"
-	forceDoes      = " does it all the same"
-)
+// ForceHint ends the error of an action that may be forced. On the command line it
+// is a flag.
+const ForceHint = forceName + "=true does it all the same"
 
 // unknownf is the answer to an action about something that nobody knows.
-func (c *adminCall) unknownf(format string, args ...any) error {
+func (c *call) unknownf(format string, args ...any) error {
 	text := fmt.Sprintf(format, args...)
 	if c.Method != http.MethodGet {
 		if !strings.HasSuffix(text, "?") && !strings.HasSuffix(text, ".") {
 			text += "."
 		}
-		text += " Nothing was done; " + forceParameter + forceDoes
+		text += " Nothing was done; " + ForceHint
 	}
-	return adminError(http.StatusNotFound, errors.New(text))
+	return refusal(http.StatusNotFound, errors.New(text))
 }

@@ -1,4 +1,4 @@
-package caddymodule
+package command
 
 import (
 	"context"
@@ -6,31 +6,32 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
 func exportCommand() *cobra.Command {
+	var to string
+	var undo bool
 	export := command("export {--to <file> | --undo}", "Stops the store and writes all that it keeps into a file, to move it to another store", cobra.NoArgs,
 		func(cmd *cobra.Command, _ []string) error {
-			to, offline := textFlag(cmd, "to"), textFlag(cmd, "config") != ""
-			undo, _ := cmd.Flags().GetBool("undo")
+			offline := cmd.Flags().Changed("config")
 			switch {
 			case undo == (to != ""):
 				return wrongUsef("name the file to write with --to (- is the standard output), or take an export back with --undo")
 			case undo && offline:
 				return undoExport(cmd)
 			case undo:
-				return call(cmd, http.MethodDelete, "export", nil, printResumed)
+				return perform(cmd, adminapi.UndoExport, nil)
 			}
 			return writeExport(cmd, to, func(ctx context.Context, w io.Writer) error {
 				if offline {
@@ -39,8 +40,8 @@ func exportCommand() *cobra.Command {
 				return exportRunning(cmd, w)
 			})
 		})
-	export.Flags().String("to", "", "The file to write; it must not be there yet. - is the standard output")
-	export.Flags().Bool("undo", false, "Let the store go on: the move is called off")
+	export.Flags().StringVar(&to, "to", "", "The file to write; it must not be there yet. - is the standard output")
+	export.Flags().BoolVar(&undo, "undo", false, "Let the store go on: the move is called off")
 	export.Long = `
 Stops the store and writes all that it keeps into a file. The store stays
 stopped: gateways on it answer 503 to logins and refreshes, and go on guarding
@@ -52,21 +53,11 @@ has it open, Redis at any time. See docs/moving.md.`
 	return export
 }
 
-// printResumed tells what became of an export that is taken back.
-func printResumed(w io.Writer, r resumed) error {
-	text := "the store had not been stopped\n"
-	if r.Stopped {
-		text = "the store goes on; throw the export away\n"
-	}
-	_, err := io.WriteString(w, text)
-	return err
-}
-
 // writeExport writes a file that nobody else can read, whole or not at all.
 func writeExport(cmd *cobra.Command, to string, export func(context.Context, io.Writer) error) (err error) {
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 	defer stop()
-	out, name := cmd.OutOrStdout(), "-"
+	out := cmd.OutOrStdout()
 	if to != "-" {
 		f, failed := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if errors.Is(failed, fs.ErrExist) {
@@ -76,7 +67,7 @@ func writeExport(cmd *cobra.Command, to string, export func(context.Context, io.
 			return fmt.Errorf("making the export: %w", failed)
 		}
 		defer func() { err = finishFile(f, err) }()
-		out, name = f, to
+		out = f
 	}
 	// What is written is read at once, so that the export is known to be whole.
 	pipe, copied := io.Pipe()
@@ -100,38 +91,29 @@ func writeExport(cmd *cobra.Command, to string, export func(context.Context, io.
 	if err != nil {
 		return err
 	}
-	warn(cmd, "the store is stopped from now on: import this export, or take it back with `caddy oauth export --undo`")
-	if name == "-" {
+	printerOf(cmd).Note("the store is stopped from now on: import this export, or take it back with `caddy oauth export --undo`")
+	if to == "-" {
 		return nil
 	}
-	if asJSON(cmd) {
-		return printJSON(cmd.OutOrStdout(), counts)
-	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "exported: %s\n", countsText(counts))
-	return err
-}
-
-func finishFile(f *os.File, err error) error {
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		return syncDir(filepath.Dir(f.Name()))
-	}
-	_ = os.Remove(f.Name())
-	return err
+	return printCounts(cmd, "exported", counts)
 }
 
 func countsText(c tokens.TransferCounts) string {
-	return fmt.Sprintf("%s with %s and %s; %d records in all", users(c.Users), sessions(c.Sessions), families(c.Families), c.Records)
+	return fmt.Sprintf("%s with %s and %s; %d records in all", adminapi.Users(c.Users), adminapi.Sessions(c.Sessions), adminapi.Families(c.Families), c.Records)
+}
+
+func printCounts(cmd *cobra.Command, done string, counts tokens.TransferCounts) error {
+	if asJSON(cmd) {
+		return printJSON(cmd, counts)
+	}
+	p := printerOf(cmd)
+	p.Printf("%s: %s\n", done, countsText(counts))
+	return p.Err
 }
 
 // exportRunning lets the running server write.
 func exportRunning(cmd *cobra.Command, w io.Writer) error {
-	resp, err := adminCallTo(cmd, http.MethodPost, "export", nil, nil)
+	resp, err := ask(cmd, adminapi.Export, nil)
 	if err != nil {
 		return err
 	}
@@ -144,43 +126,40 @@ func exportRunning(cmd *cobra.Command, w io.Writer) error {
 
 // exportConfigured opens the store of a configuration and writes.
 func exportConfigured(ctx context.Context, cmd *cobra.Command, w io.Writer) error {
-	return withStore(cmd, func(s *transferStore) error {
-		if err := s.open(ctx); err != nil {
+	return withStore(cmd, func(s *caddymodule.ConfiguredStore) error {
+		if err := s.Open(ctx); err != nil {
 			return err
 		}
 		meter := newMeter(cmd)
 		defer meter.clear()
-		_, err := tokens.WriteExport(ctx, s.store, w, func(c tokens.TransferCounts) { meter.show(countsText(c)) })
+		_, err := tokens.WriteExport(ctx, s.Store, w, func(c tokens.TransferCounts) { meter.show(countsText(c)) })
 		return err
 	})
 }
 
 func undoExport(cmd *cobra.Command) error {
-	return withStore(cmd, func(s *transferStore) error {
-		if err := s.open(cmd.Context()); err != nil {
+	return withStore(cmd, func(s *caddymodule.ConfiguredStore) error {
+		if err := s.Open(cmd.Context()); err != nil {
 			return err
 		}
-		was, err := s.store.Resume(cmd.Context())
+		was, err := s.Store.Resume(cmd.Context())
 		if err != nil {
 			return err
 		}
-		if asJSON(cmd) {
-			return printJSON(cmd.OutOrStdout(), resumed{was})
-		}
-		return printResumed(cmd.OutOrStdout(), resumed{was})
+		return printAnswer(cmd, adminapi.UndoExport, nil, adminapi.Resumed{Stopped: was})
 	})
 }
 
 func importCommand() *cobra.Command {
+	var from string
 	imports := command("import --config <file> --from <file>", "Fills the empty store of a configuration from an export", cobra.NoArgs,
 		func(cmd *cobra.Command, _ []string) error {
-			from := textFlag(cmd, "from")
-			if from == "" || textFlag(cmd, "config") == "" {
+			if from == "" || !cmd.Flags().Changed("config") {
 				return wrongUsef("name the configuration whose store is to be filled with --config, and the export with --from (- is the standard input)")
 			}
-			return withStore(cmd, func(s *transferStore) error { return importFile(cmd, s, from) })
+			return withStore(cmd, func(s *caddymodule.ConfiguredStore) error { return importFile(cmd, s, from) })
 		})
-	imports.Flags().String("from", "", "The export to read. - is the standard input")
+	imports.Flags().StringVar(&from, "from", "", "The export to read. - is the standard input")
 	imports.Long = `
 Fills the store that a configuration names, which must be empty, from an export.
 The configuration needs the secret of the gateways that the export comes from.
@@ -189,7 +168,7 @@ finished, no gateway can open the store. See docs/moving.md.`
 	return imports
 }
 
-func importFile(cmd *cobra.Command, s *transferStore, from string) error {
+func importFile(cmd *cobra.Command, s *caddymodule.ConfiguredStore, from string) error {
 	in := cmd.InOrStdin()
 	if from != "-" {
 		f, err := os.Open(from)
@@ -209,57 +188,37 @@ func importFile(cmd *cobra.Command, s *transferStore, from string) error {
 	defer stop()
 	meter := newMeter(cmd)
 	defer meter.clear()
-	source, counts, err := tokens.ReadExport(ctx, s.store, s.secrets, s.issuers, in, func(c tokens.TransferCounts) { meter.show(countsText(c)) })
+	source, counts, err := tokens.ReadExport(ctx, s.Store, s.Secrets, s.Issuers, in, func(c tokens.TransferCounts) { meter.show(countsText(c)) })
 	if err != nil {
 		return err
 	}
 	meter.clear()
-	if err := s.open(ctx); err != nil {
+	if err := s.Open(ctx); err != nil {
 		return fmt.Errorf("opening what was imported: %w", err)
 	}
-	now, err := s.store.Now(ctx)
+	now, err := s.Store.Now(ctx)
 	if err != nil {
 		return err
 	}
 	if behind := source.Now.Sub(now); behind > clockTolerance {
-		warn(cmd, "the clock of this store is %s behind the one that the export comes from: set the clock right before a gateway starts", behind.Round(time.Second))
+		printerOf(cmd).Note("the clock of this store is %s behind the one that the export comes from: set the clock right before a gateway starts", behind.Round(time.Second))
 	}
-	if asJSON(cmd) {
-		return printJSON(cmd.OutOrStdout(), counts)
-	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "imported: %s\n", countsText(counts))
-	return err
+	return printCounts(cmd, "imported", counts)
 }
 
 // clockTolerance is how far two stores' clocks may differ without a word.
 const clockTolerance = 5 * time.Second
 
-// transferStore is the store of a configuration that no server of this process runs.
-type transferStore struct {
-	store   tokens.Store
-	secrets *tokens.Secrets
-	issuers []string
-}
-
-// open opens a store that is there, stopped or not.
-func (s *transferStore) open(ctx context.Context) error {
-	_, err := s.store.Open(ctx, tokens.OpenRequest{Secrets: s.secrets.IDs(), Issuers: s.issuers, Transfer: true})
-	return err
-}
-
-// withStore makes the store that the configuration of --config names.
-func withStore(cmd *cobra.Command, run func(*transferStore) error) (err error) {
+// withStore runs something on the store that the configuration of --config names.
+func withStore(cmd *cobra.Command, run func(*caddymodule.ConfiguredStore) error) error {
 	flags := caddycmd.Flags{FlagSet: cmd.Flags()}
-	app, err := loadApp(flags.String("config"), flags.String("adapter"))
+	config, _, _, err := caddycmd.LoadConfig(flags.String("config"), flags.String("adapter"))
+	if err != nil {
+		return fmt.Errorf("loading the configuration: %w", err)
+	}
+	s, err := caddymodule.LoadStore(config)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, app.Cleanup()) }()
-	s := &transferStore{issuers: app.issuers()}
-	if s.secrets, err = app.existingSecrets(); err != nil {
-		return err
-	}
-	s.store = app.store.NewStore(func(string, time.Duration, error) {})
-	defer func() { err = errors.Join(err, s.store.Close()) }()
-	return run(s)
+	return errors.Join(run(s), s.Close())
 }

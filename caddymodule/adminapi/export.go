@@ -1,7 +1,8 @@
-package caddymodule
+package adminapi
 
 import (
 	"io"
+	"net/url"
 
 	"go.uber.org/zap"
 
@@ -10,16 +11,16 @@ import (
 
 // export writes the export as the answer. When it breaks off, its last line is
 // missing, without which nothing reads it.
-func (a *adminAPI) export(c *adminCall) (any, error) {
+func (a *API) export(c *call) (any, error) {
 	c.prepare()
 	out := &countingWriter{to: c.w}
-	counts, err := tokens.WriteExport(c.Context(), a.app.runtime.shared.state.Store, out, nil)
+	counts, err := tokens.WriteExport(c.Context(), a.State.Store, out, nil)
 	if err != nil && out.written == 0 {
 		return nil, coreError(err)
 	}
 	c.sent = true
 	if err != nil {
-		a.log.Error("the export has broken off", zap.Error(err))
+		a.Log.Error("the export has broken off", zap.Error(err))
 	}
 	return counts, err
 }
@@ -37,15 +38,23 @@ func (w *countingWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// resumed answers DELETE /oauth/export.
-type resumed struct {
+// Resumed answers DELETE /oauth/export.
+type Resumed struct {
 	Stopped bool `json:"stopped"` // it was until now
 }
 
-func (a *adminAPI) undoExport(c *adminCall) (any, error) {
-	was, err := a.app.runtime.shared.state.Store.Resume(c.Context())
+func (a *API) undoExport(c *call) (any, error) {
+	was, err := a.State.Store.Resume(c.Context())
 	if err != nil {
 		return nil, coreError(err)
 	}
-	return resumed{was}, nil
+	return Resumed{was}, nil
+}
+
+func showResumed(p *Printer, _ url.Values, r Resumed) {
+	if r.Stopped {
+		p.Printf("the store goes on; throw the export away\n")
+		return
+	}
+	p.Printf("the store had not been stopped\n")
 }

@@ -1,16 +1,10 @@
-package caddymodule
+package command
 
 import (
-	"archive/tar"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -20,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
@@ -58,7 +54,7 @@ func writeBackupFiles(cmd *cobra.Command, path string) error {
 	if info, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
 		return wrongUsef("there is no folder %s: make it, or name a file elsewhere", filepath.Dir(path))
 	}
-	secretPath := path + secretSuffix
+	secretPath := path + caddymodule.SecretSuffix
 	for _, name := range []string{path, secretPath} {
 		if _, err := os.Lstat(name); err == nil {
 			return wrongUsef("%s is there already: name another file, such as gatehouse-%s.db", name, time.Now().Format(time.DateOnly))
@@ -74,23 +70,23 @@ func writeBackupFiles(cmd *cobra.Command, path string) error {
 		_ = partial.Close()
 		_ = os.Remove(partial.Name())
 	}()
-	resp, err := adminCallTo(cmd, http.MethodPost, "backup", nil, nil)
+	resp, err := ask(cmd, adminapi.Backup, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	defer context.AfterFunc(ctx, background.Safely(nil, func() { _ = resp.Body.Close() }))() // Ctrl-C removes what is partial
-	got, err := readBackup(resp.Body, partial)
+	got, err := adminapi.ReadBackup(resp.Body, partial)
 	if err != nil {
 		return fmt.Errorf("reading the backup: %w", err)
 	}
-	done, err := got.check(partial)
+	done, err := checkBackup(got, partial)
 	if err != nil {
 		return err
 	}
-	if got.secret != "" {
+	if got.Secret != "" {
 		// The database comes last: where it is, its secret is.
-		if err := writeWhole(secretPath, got.secret); err != nil {
+		if err := writeWhole(secretPath, got.Secret); err != nil {
 			return fmt.Errorf("writing %s: %w", secretPath, err)
 		}
 		done.Secret = secretPath
@@ -105,54 +101,8 @@ func writeBackupFiles(cmd *cobra.Command, path string) error {
 	return done.print(cmd)
 }
 
-// receivedBackup is a backup that has come whole.
-type receivedBackup struct {
-	size    int64
-	secret  string
-	summary backupSummary
-}
-
-// readBackup writes the database to a file, durably. Whatever is missing is an error.
-func readBackup(from io.Reader, database io.Writer) (receivedBackup, error) {
-	var got receivedBackup
-	sum := sha256.New()
-	parts := make(map[string]bool)
-	for archive := tar.NewReader(from); !parts[backupEnd]; {
-		part, err := archive.Next()
-		if err == io.EOF { //nolint:errorlint // as archive/tar documents it
-			err = io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return got, err
-		}
-		small := io.LimitReader(archive, 64<<10)
-		switch parts[part.Name] = true; part.Name {
-		case backupDatabase:
-			got.size, err = io.CopyN(io.MultiWriter(database, sum), archive, part.Size)
-		case backupSecret:
-			var b []byte
-			b, err = io.ReadAll(small)
-			got.secret = string(b)
-		case backupEnd:
-			err = json.NewDecoder(small).Decode(&got.summary)
-		default:
-			err = fmt.Errorf("unknown part %q: use the command of the server's version", part.Name)
-		}
-		if err != nil {
-			return got, err
-		}
-	}
-	switch {
-	case !parts[backupDatabase] || got.summary.SHA256 != hex.EncodeToString(sum.Sum(nil)):
-		return got, errors.New("the database has not come as it was sent: try again")
-	case got.summary.Generated != parts[backupSecret]:
-		return got, errors.New("the secret is missing: try again")
-	}
-	return got, nil
-}
-
-// check reads all of the copy and demands that the secret opens it.
-func (b receivedBackup) check(database *os.File) (backedUp, error) {
+// checkBackup reads all of the copy and demands that the secret opens it.
+func checkBackup(b adminapi.ReceivedBackup, database *os.File) (backedUp, error) {
 	if err := database.Sync(); err != nil {
 		return backedUp{}, fmt.Errorf("writing the backup: %w", err)
 	}
@@ -160,8 +110,8 @@ func (b receivedBackup) check(database *os.File) (backedUp, error) {
 	if err != nil {
 		return backedUp{}, fmt.Errorf("the backup is of no use, and was removed: %w", err)
 	}
-	if b.secret != "" {
-		secrets, err := tokens.NewSecrets([]byte(strings.TrimSpace(b.secret)))
+	if b.Secret != "" {
+		secrets, err := tokens.NewSecrets([]byte(strings.TrimSpace(b.Secret)))
 		if err != nil {
 			return backedUp{}, fmt.Errorf("reading the generated secret: %w", err)
 		}
@@ -169,48 +119,23 @@ func (b receivedBackup) check(database *os.File) (backedUp, error) {
 			return backedUp{}, errors.New("the generated secret does not open the database; the backup was removed")
 		}
 	}
-	return backedUp{Bytes: b.size, Families: contents.Families, Taken: b.summary.Taken, Store: b.summary.Store}, nil
-}
-
-// writeWhole writes a small file that nobody else can read, durably.
-func writeWhole(path, content string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".partial-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	_, err = f.WriteString(content)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return publish(f.Name(), path)
-}
-
-// publish gives a whole file its name, which must be free.
-func publish(partial, path string) error {
-	err := os.Link(partial, path)
-	if err != nil && !errors.Is(err, os.ErrExist) {
-		err = os.Rename(partial, path) // a file system without hard links
-	}
-	if err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return backedUp{Bytes: b.Size, Families: contents.Families, Taken: b.Summary.Taken, Store: b.Summary.Store}, nil
 }
 
 func (d backedUp) print(cmd *cobra.Command) error {
+	p := printerOf(cmd)
 	if d.Secret == "" {
-		warn(cmd, "the configuration's `secret` is not in the backup, and nothing opens the backup without it: keep it, too")
+		p.Note("the configuration's `secret` is not in the backup, and nothing opens the backup without it: keep it, too")
 	}
 	if asJSON(cmd) {
-		return printJSON(cmd.OutOrStdout(), d)
+		return printJSON(cmd, d)
 	}
 	files, targets := d.Database, d.Database+" to "+d.Store
 	if d.Secret != "" {
 		files += " and " + d.Secret
-		targets += " and " + d.Secret + " to " + d.Store + secretSuffix
+		targets += " and " + d.Secret + " to " + d.Store + caddymodule.SecretSuffix
 	}
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), "backed up and checked: %s, %s, %d bytes, as of %s\nto restore: stop Caddy, copy %s, start it: docs/operations.md\n",
-		files, families(d.Families), d.Bytes, d.Taken.Format(time.RFC3339), targets)
-	return err
+	p.Printf("backed up and checked: %s, %s, %d bytes, as of %s\nto restore: stop Caddy, copy %s, start it: docs/operations.md\n",
+		files, adminapi.Families(d.Families), d.Bytes, d.Taken.Format(time.RFC3339), targets)
+	return p.Err
 }

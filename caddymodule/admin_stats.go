@@ -6,29 +6,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// stats is what an operator may want to know at a glance. Counts are those of
-// the process since it started; what is zero is left out.
-type stats struct {
-	Issuer         string             `json:"issuer"`
-	Store          string             `json:"store"`
-	Health         healthInfo         `json:"health"`
-	Feed           feedInfo           `json:"feed"`
-	Configurations int                `json:"configurations"` // that use the store now, old ones included
-	Keys           []tokens.KeyInfo   `json:"keys"`
-	Events         map[string]float64 `json:"events"`
-	Refreshes      map[string]float64 `json:"refreshes"`
-	TokensIssued   map[string]float64 `json:"tokens_issued"`
-	TokensRefused  map[string]float64 `json:"tokens_refused"`
-	TokenChecks    map[string]float64 `json:"token_checks"`
-}
-
-func (r *runtime) stats() stats {
+// stats reads the counters, and asks the store for nothing.
+func (r *runtime) stats() adminapi.Stats {
 	users, _ := states.References(r.poolKey)
 	m := processMetrics
-	s := stats{
+	s := adminapi.Stats{
 		Issuer:         r.issuerURL,
 		Store:          r.poolKey,
 		Health:         describeHealth(r.shared.state.Health()),
@@ -69,4 +55,29 @@ func counts[L ~string](counters map[L]prometheus.Counter) map[string]float64 {
 		}
 	}
 	return values
+}
+
+func describeHealth(h tokens.Health) adminapi.Health {
+	info := adminapi.Health{
+		Status: string(tokens.OutcomeOK), Since: h.Since.UTC(), Checked: h.Checked.UTC(),
+		ClockSkew: h.ClockSkew.Seconds(), Born: h.Born.UTC(), Failovers: h.Failovers,
+	}
+	if h.Trouble != "" {
+		info.Status = string(h.Trouble)
+	}
+	if h.Cause != nil {
+		info.Cause = h.Cause.Error()
+	}
+	return info
+}
+
+func describeFeed(s tokens.FeedStats, now time.Time) adminapi.Feed {
+	info := adminapi.Feed{Lines: s.Lines, Flushes: make(map[string]uint64, len(feedLosses)), Silent: -1, Newest: s.Newest.UTC()}
+	for _, loss := range feedLosses {
+		info.Flushes[string(loss)] = s.Flushes[loss]
+	}
+	if !s.Read.IsZero() {
+		info.Silent = now.Sub(s.Read).Seconds()
+	}
+	return info
 }
