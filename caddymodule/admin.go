@@ -56,9 +56,9 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 // API returns the admin API of this app.
 func (a *App) adminAPI() *adminapi.API {
 	api := &adminapi.API{Log: a.log, Observer: a.observer, Others: a.issuerKeys}
-	if r := a.runtime; r != nil {
+	if r := a.backend; r != nil {
 		api.Issuer, api.State, api.Logins = r.issuer, r.shared.state, a.logins
-		api.Open, api.Begin = r.ready, r.hold.begin
+		api.Open, api.Begin = r.ready, r.reference.begin
 		api.Database, api.Secret = strings.TrimPrefix(r.poolKey, boltPool), r.secretToBackUp
 		api.Stats = r.stats
 	}
@@ -67,7 +67,7 @@ func (a *App) adminAPI() *adminapi.API {
 
 // secretToBackUp returns the generated secret, nil where the configuration has
 // one. It is the one in use: its file may be gone with the database's.
-func (r *runtime) secretToBackUp() ([]byte, error) {
+func (r *backend) secretToBackUp() ([]byte, error) {
 	if len(r.secrets) > 0 {
 		return nil, nil
 	}

@@ -8,7 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	goruntime "runtime"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -189,7 +189,7 @@ func TestRefusedReloadsLeak(t *testing.T) {
 	settle := func() (goroutines, files int) {
 		g.client.CloseIdleConnections()
 		eventually(t, "one configuration to be left", func() bool { return references(g.Store) == 1 })
-		return goruntime.NumGoroutine(), openFiles(t)
+		return runtime.NumGoroutine(), openFiles(t)
 	}
 	for _, reload := range refusals { // whatever is made once is made
 		_ = reload()

@@ -11,7 +11,7 @@ import (
 )
 
 // stats reads the counters, and asks the store for nothing.
-func (r *runtime) stats() adminapi.Stats {
+func (r *backend) stats() adminapi.Stats {
 	users, _ := states.References(r.poolKey)
 	m := processMetrics
 	s := adminapi.Stats{

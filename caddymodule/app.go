@@ -90,9 +90,9 @@ type App struct {
 	loginModules []LoginModule
 	emitter      *emitter
 	observer     *observer
-	runtime      *runtime // see runtime.go; nil for a bare app
+	backend      *backend // see backend.go; nil for an unconfigured app
 	issuerKeys   *issuerKeys
-	verified     *tokens.Cache // of a bare app
+	verified     *tokens.Cache // of an unconfigured app
 	proofs       *tokens.Proofs
 	guards       *guards
 	servers      map[*caddyhttp.Server]bool // that have a handler of ours; see warnProxies
@@ -106,6 +106,6 @@ func (App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// bare reports whether nobody has configured the app. Caddy makes such a one for
+// unconfigured reports whether nobody has configured the app. Caddy makes such a one for
 // guards that take the tokens of other issuers alone: it issues no tokens and has no store.
-func (a *App) bare() bool { return a.runtime == nil }
+func (a *App) unconfigured() bool { return a.backend == nil }

@@ -56,7 +56,7 @@ func (b *BearerAuth) newGuard(app *App) (*handler.Guard, error) {
 	cfg.Observer = app.observer
 	b.observer = app.observer
 	cfg.Proofs = app.proofs
-	if !app.bare() {
+	if !app.unconfigured() {
 		if err := b.takeOwn(app, &cfg); err != nil {
 			return nil, err
 		}
@@ -73,14 +73,14 @@ func (b *BearerAuth) newGuard(app *App) (*handler.Guard, error) {
 
 // takeOwn makes a guard take the tokens of the app.
 func (b *BearerAuth) takeOwn(app *App, cfg *handler.GuardConfig) error {
-	if err := b.checkAudience(app.runtime.issuer); err != nil {
+	if err := b.checkAudience(app.backend.issuer); err != nil {
 		return err
 	}
 	app.guards.counted(b.Audience)
-	cfg.Issuer = app.runtime.issuer
-	cfg.Proofs = app.runtime.issuer
-	cfg.Ready = func(context.Context) error { return app.runtime.readyToCheck() }
-	cfg.Origins = originsOf(app.runtime.issuer, b.Audience)
+	cfg.Issuer = app.backend.issuer
+	cfg.Proofs = app.backend.issuer
+	cfg.Ready = func(context.Context) error { return app.backend.readyToCheck() }
+	cfg.Origins = originsOf(app.backend.issuer, b.Audience)
 	cfg.IssuerURL = app.Issuer
 	return nil
 }

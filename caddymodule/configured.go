@@ -85,6 +85,6 @@ func (a *App) existingSecrets() (*tokens.Secrets, error) {
 				"or copy their file to %s (mode 0600)", a.store.SecretFile())
 		}
 	}
-	secrets, _, err := a.runtime.loadSecrets()
+	secrets, _, err := a.backend.loadSecrets()
 	return secrets, err
 }

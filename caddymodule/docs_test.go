@@ -97,8 +97,8 @@ func TestEveryErrorIsTested(t *testing.T) {
 	all := wanted.String()
 
 	messages := 0
-	for name, file := range sources(t, "api.go", "bearer_caddyfile.go", "bearer_issuer.go", "caddyfile.go", "caddyfile_login.go", "check.go", "client.go", "client_auth.go", "client_check.go",
-		"client_mtls.go", "dpop.go", "denylist.go", "grammar.go", "grammar_options.go", "hash.go", "login.go", "refresh.go", "secret.go", "session.go", "signing.go", "theme.go", "urls.go") {
+	for name, file := range sources(t, "api.go", "bearer_caddyfile.go", "bearer_issuer.go", "caddyfile.go", "check.go", "client.go", "client_auth.go", "client_check.go",
+		"client_mtls.go", "dpop.go", "denylist.go", "grammar.go", "grammar_options.go", "hash.go", "login.go", "login_caddyfile.go", "refresh.go", "secret.go", "session.go", "signing.go", "theme.go", "urls.go") {
 		ast.Inspect(file, func(n ast.Node) bool {
 			format, ok := message(n)
 			if !ok || slices.Contains(untested, format) {

@@ -54,7 +54,7 @@ func TestFeedMetrics(t *testing.T) {
 	defer state.Close()
 	registry := prometheus.NewPedanticRegistry()
 	if err := registry.Register(newGaugeCollector(func() *App {
-		return &App{runtime: &runtime{shared: &sharedState{state: state}}, issuerKeys: new(issuerKeys)}
+		return &App{backend: &backend{shared: &sharedState{state: state}}, issuerKeys: new(issuerKeys)}
 	})); err != nil {
 		t.Fatal(err)
 	}

@@ -70,8 +70,8 @@ var gauges = []gauge{
 // ofState reads shared state, which an app that nobody has configured lacks.
 func ofState(read func(s *tokens.State, report reporter)) func(*App, reporter) {
 	return func(a *App, report reporter) {
-		if !a.bare() {
-			read(a.runtime.shared.state, report)
+		if !a.unconfigured() {
+			read(a.backend.shared.state, report)
 		}
 	}
 }

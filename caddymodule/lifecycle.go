@@ -19,7 +19,7 @@ import (
 // modules. It opens no store and no connection.
 func (a *App) Provision(ctx caddy.Context) error {
 	if reflect.ValueOf(*a).IsZero() {
-		return a.provisionBare(ctx)
+		return a.provisionUnconfigured(ctx)
 	}
 	a.log = ctx.Logger()
 	if err := a.Check(); err != nil {
@@ -44,12 +44,12 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionObserver(ctx); err != nil {
 		return err
 	}
-	return a.provisionRuntime(ctx)
+	return a.provisionBackend(ctx)
 }
 
 // Start opens what serving needs.
 func (a *App) Start() error {
-	if err := a.checkReach(); err != nil {
+	if err := a.checkRoutes(); err != nil {
 		return err
 	}
 	for _, l := range a.loginModules {
@@ -57,8 +57,8 @@ func (a *App) Start() error {
 			return err
 		}
 	}
-	if !a.bare() {
-		if err := a.runtime.start(); err != nil {
+	if !a.unconfigured() {
+		if err := a.backend.start(); err != nil {
 			return err
 		}
 		a.warnRemoved()
@@ -90,7 +90,7 @@ func (a *App) Cleanup() error {
 	if a.proofs != nil {
 		proofs = releaseProofs()
 	}
-	return errors.Join(a.runtime.release(), a.issuerKeys.release(), proofs)
+	return errors.Join(a.backend.release(), a.issuerKeys.release(), proofs)
 }
 
 func (a *App) loadGuests(ctx caddy.Context) error {
@@ -125,9 +125,9 @@ func (a *App) loadGuests(ctx caddy.Context) error {
 	return nil
 }
 
-// provisionBare makes an app that nobody has configured. Caddy makes one for
+// provisionUnconfigured makes an app that nobody has configured. Caddy makes one for
 // guards that take the tokens of other issuers alone. It issues no tokens and has no store.
-func (a *App) provisionBare(ctx caddy.Context) (err error) {
+func (a *App) provisionUnconfigured(ctx caddy.Context) (err error) {
 	a.log = ctx.Logger()
 	if a.verified, err = tokens.NewCache(a.tokenCache()); err != nil {
 		return err
@@ -152,8 +152,8 @@ func (a *App) provisionObserver(ctx caddy.Context) (err error) {
 	return nil
 }
 
-// provisionRuntime makes the parts that serve, and takes the shared state.
-func (a *App) provisionRuntime(ctx caddy.Context) error {
+// provisionBackend makes the parts that serve, and takes the shared state.
+func (a *App) provisionBackend(ctx caddy.Context) error {
 	store := a.store
 	if len(a.secrets) == 0 && store.SecretFile() == "" {
 		return fmt.Errorf("%s needs `secret`: other gateways share this store, so none can be generated; "+
@@ -166,7 +166,7 @@ func (a *App) provisionRuntime(ctx caddy.Context) error {
 	if shared.limits != a.stateLimits() {
 		a.log.Warn("token_cache and cache_entries of denylist stay as they were until Caddy restarts: the caches are shared with the configuration before")
 	}
-	r := &runtime{
+	r := &backend{
 		shared:     shared,
 		store:      store,
 		poolKey:    store.PoolKey(),
@@ -178,10 +178,10 @@ func (a *App) provisionRuntime(ctx caddy.Context) error {
 		secretFile: store.SecretFile(),
 		settings:   a.coreSettings(),
 	}
-	r.hold = newHold(r.giveBack, func(err error) {
+	r.reference = newReference(r.giveBack, func(err error) {
 		r.observer.Happened(context.WithoutCancel(r.ctx), tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: tokens.OutcomeClose, Cause: err})
 	})
-	a.runtime = r // from here on Cleanup releases it
+	a.backend = r // from here on Cleanup releases it
 	if err := a.takeClientKeys(r.observer); err != nil {
 		return err
 	}
@@ -211,18 +211,18 @@ func (a *App) takeClientKeys(heard *observer) (err error) {
 // warnRemoved compares with the configuration before this one on the same store.
 // All of its guards have been provisioned when the first app starts.
 func (a *App) warnRemoved() {
-	if !a.runtime.entered.Load() {
+	if !a.backend.entered.Load() {
 		return
 	}
-	p := &posture{guards: a.guards.count, clients: make(map[string]bool), apis: make(map[string]bool)}
+	p := &protection{guards: a.guards.count, clients: make(map[string]bool), apis: make(map[string]bool)}
 	for _, c := range a.Clients {
 		p.clients[c.ID] = true
 	}
 	for _, api := range a.APIs {
 		p.apis[api.Identifier] = true
 	}
-	if before := a.runtime.shared.protect(a.runtime.tenant, p); before != nil {
-		p.logLosses(a.log, before)
+	if before := a.backend.shared.protect(a.backend.configuration, p); before != nil {
+		p.warnRemoved(a.log, before)
 	}
 }
 

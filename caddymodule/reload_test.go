@@ -10,7 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	goruntime "runtime"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -160,7 +160,7 @@ func TestReloadsLeakNothing(t *testing.T) {
 	settle := func() (goroutines, files int) {
 		g.client.CloseIdleConnections()
 		eventually(t, "one configuration to be left", func() bool { return references(g.Store) == 1 })
-		return goruntime.NumGoroutine(), openFiles(t)
+		return runtime.NumGoroutine(), openFiles(t)
 	}
 	goroutines, files := settle()
 	for range reloads {

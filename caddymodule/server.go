@@ -64,25 +64,25 @@ func (s *OAuthServer) Provision(ctx caddy.Context) error {
 	}
 	app.warnProxies(ctx)
 	s.clear = &clearText{issuer: app.Issuer, log: ctx.Logger()}
-	s.begin = app.runtime.hold.begin
+	s.begin = app.backend.reference.begin
 	return nil
 }
 
 func (s *OAuthServer) serverConfig(app *App) handler.Config {
 	return handler.Config{
-		Issuer:      app.runtime.issuer,
+		Issuer:      app.backend.issuer,
 		IssuerURL:   app.Issuer,
-		Ready:       func(context.Context) error { return app.runtime.ready() },
-		Health:      func() tokens.Trouble { return app.runtime.shared.state.Health().Trouble },
-		JWKS:        app.runtime.shared.state.Keys.JWKS,
-		Secrets:     app.runtime.secretsInUse,
+		Ready:       func(context.Context) error { return app.backend.ready() },
+		Health:      func() tokens.Trouble { return app.backend.shared.state.Health().Trouble },
+		JWKS:        app.backend.shared.state.Keys.JWKS,
+		Secrets:     app.backend.secretsInUse,
 		Logins:      app.logins,
 		Theme:       app.Theme.pages(),
-		Limits:      app.runtime.shared.requests,
+		Limits:      app.backend.shared.requests,
 		Paths:       s.Paths,
 		ClientIP:    clientIP,
 		RequestID:   func(r *http.Request) string { return requestID(r.Context()) },
-		Observer:    app.runtime.observer,
+		Observer:    app.backend.observer,
 		IDTokenAlgs: app.idTokenAlgorithms(),
 		APIScopes:   app.apiScopes(),
 	}
@@ -113,7 +113,7 @@ func (s *OAuthServer) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 // configuration means nothing without one, so an empty app is never made up.
 func oauthApp(ctx caddy.Context, directive string) (*App, error) {
 	app, err := ctx.AppIfConfigured("oauth")
-	if errors.Is(err, caddy.ErrNotConfigured) || err == nil && app.(*App).bare() {
+	if errors.Is(err, caddy.ErrNotConfigured) || err == nil && app.(*App).unconfigured() {
 		return nil, fmt.Errorf("%s: no authorization server is configured: add the global option `oauth { … }` "+
 			"(in JSON the app `oauth`)", directive)
 	}

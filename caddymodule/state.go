@@ -33,15 +33,15 @@ type sharedState struct {
 	generated atomic.Pointer[string] // the generated secret in use, if there is one
 
 	mu   sync.Mutex
-	live []*tenant
+	live []*configuration
 }
 
-// tenant is one configuration's claim on shared state.
-type tenant struct {
-	store    StoreModule // as this configuration has it
-	settings tokens.Settings
-	observer *observer
-	posture  *posture // once its app has started
+// configuration is what one configuration wants of shared state.
+type configuration struct {
+	store      StoreModule // as this configuration has it
+	settings   tokens.Settings
+	observer   *observer
+	protection *protection // once its app has started
 }
 
 // stateLimits are the bounds of the caches of shared state, fixed while it lives.
@@ -88,34 +88,34 @@ func onStoreCall(m *metrics, observer tokens.Observer) func(op string, took time
 func (s *sharedState) Destruct() error { return s.state.Close() }
 
 // enter makes t the newest configuration. With an error nothing has changed.
-func (s *sharedState) enter(ctx context.Context, t *tenant) error {
+func (s *sharedState) enter(ctx context.Context, c *configuration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := s.observer.swap(t.observer)
-	if err := t.apply(ctx, s.state); err != nil {
+	before := s.observer.swap(c.observer)
+	if err := c.apply(ctx, s.state); err != nil {
 		s.observer.swap(before)
 		if len(s.live) > 0 {
 			err = errors.Join(err, s.live[len(s.live)-1].store.Apply(ctx, s.state.Store))
 		}
 		return err
 	}
-	s.live = append(s.live, t)
+	s.live = append(s.live, c)
 	return nil
 }
 
 // apply brings shared state in line with a configuration.
-func (t *tenant) apply(ctx context.Context, state *tokens.State) error {
-	if err := t.store.Apply(ctx, state.Store); err != nil {
+func (c *configuration) apply(ctx context.Context, state *tokens.State) error {
+	if err := c.store.Apply(ctx, state.Store); err != nil {
 		return err
 	}
-	return state.Configure(ctx, t.settings)
+	return state.Configure(ctx, c.settings)
 }
 
 // leave takes a configuration back.
-func (s *sharedState) leave(ctx context.Context, t *tenant) error {
+func (s *sharedState) leave(ctx context.Context, c *configuration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.Index(s.live, t)
+	i := slices.Index(s.live, c)
 	if i < 0 {
 		return nil
 	}
@@ -132,9 +132,9 @@ func (s *sharedState) restore(ctx context.Context) error {
 	if len(s.live) == 0 {
 		return nil
 	}
-	t := s.live[len(s.live)-1]
-	s.observer.swap(t.observer)
-	if err := t.apply(ctx, s.state); err != nil {
+	c := s.live[len(s.live)-1]
+	s.observer.swap(c.observer)
+	if err := c.apply(ctx, s.state); err != nil {
 		return fmt.Errorf("restoring the settings of the configuration before: %w", err)
 	}
 	return nil
@@ -142,12 +142,12 @@ func (s *sharedState) restore(ctx context.Context) error {
 
 // protect notes what a configuration protects, and returns what the one before it
 // did, nil for none.
-func (s *sharedState) protect(t *tenant, p *posture) (before *posture) {
+func (s *sharedState) protect(c *configuration, p *protection) (before *protection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i := slices.Index(s.live, t); i > 0 {
-		before = s.live[i-1].posture
+	if i := slices.Index(s.live, c); i > 0 {
+		before = s.live[i-1].protection
 	}
-	t.posture = p
+	c.protection = p
 	return before
 }

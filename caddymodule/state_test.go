@@ -32,13 +32,13 @@ func (r *recordingStore) Open(ctx context.Context, o tokens.OpenRequest) (tokens
 	return r.Store.Open(ctx, o)
 }
 
-func testTenant(t *testing.T, lifetime time.Duration, secret string) *tenant {
+func testConfiguration(t *testing.T, lifetime time.Duration, secret string) *configuration {
 	t.Helper()
 	secrets, err := tokens.NewSecrets([]byte(secret))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &tenant{
+	return &configuration{
 		store:    new(BoltStore),
 		observer: newObserver(zap.NewNop(), newMetrics(), nobodyListens{}),
 		settings: tokens.Settings{
@@ -60,8 +60,8 @@ func TestSettingsFollowTheNewestConfiguration(t *testing.T) {
 		}
 	}()
 	secret := NewGatewaySecret()
-	a, b, c := testTenant(t, 1*time.Minute, secret), testTenant(t, 2*time.Minute, secret), testTenant(t, 3*time.Minute, secret)
-	stranger := testTenant(t, 4*time.Minute, NewGatewaySecret())
+	a, b, c := testConfiguration(t, 1*time.Minute, secret), testConfiguration(t, 2*time.Minute, secret), testConfiguration(t, 3*time.Minute, secret)
+	stranger := testConfiguration(t, 4*time.Minute, NewGatewaySecret())
 	ctx := t.Context()
 	steps := []struct {
 		name  string

@@ -56,7 +56,7 @@ func (b *BearerAuth) addIssuers(app *App, cfg *handler.GuardConfig) error {
 	if len(b.Issuers) == 0 {
 		return nil
 	}
-	if !app.bare() && b.takesOwn(app.runtime.issuer) {
+	if !app.unconfigured() && b.takesOwn(app.backend.issuer) {
 		cfg.Servers = []string{app.Issuer}
 	}
 	cfg.Audiences = make(map[string][]string)
@@ -90,7 +90,7 @@ func (b *BearerAuth) addGate(app *App, cfg *handler.GuardConfig) error {
 		}
 		others = append(others, issuer.core(keys))
 	}
-	if app.bare() {
+	if app.unconfigured() {
 		gate, err := tokens.NewForeignGate(app.verified, time.Now, others...)
 		if err != nil {
 			return fmt.Errorf("bearer_auth: %w", err)
@@ -98,7 +98,7 @@ func (b *BearerAuth) addGate(app *App, cfg *handler.GuardConfig) error {
 		cfg.Issuer = gate
 		return nil
 	}
-	gate, err := tokens.NewGate(app.runtime.issuer, cfg.Ready, others...)
+	gate, err := tokens.NewGate(app.backend.issuer, cfg.Ready, others...)
 	if err != nil {
 		return fmt.Errorf("bearer_auth: %w", err)
 	}

@@ -7,18 +7,18 @@ import (
 	"go.uber.org/zap"
 )
 
-// posture is what a configuration protects, for telling an operator at a reload
-// what the new one does not protect any more. Such a reload is as valid as any:
-// whether it was meant, only the log's reader knows.
-type posture struct {
+// protection is what a configuration protects, so that an operator is warned of a
+// reload after which something is not protected any more. Such a reload is as valid
+// as any: only the reader of the log knows whether it was intended.
+type protection struct {
 	guards  map[string]int // by audience
 	clients map[string]bool
 	apis    map[string]bool
 }
 
-// logLosses writes what an earlier configuration had and this one has not: at
+// warnRemoved logs what an earlier configuration had and this one lacks: at
 // most a line each for guards, APIs and clients. The values are the operator's own.
-func (p *posture) logLosses(log *zap.Logger, before *posture) {
+func (p *protection) warnRemoved(log *zap.Logger, before *protection) {
 	var fewer []string
 	for _, audience := range slices.Sorted(maps.Keys(before.guards)) {
 		if p.guards[audience] < before.guards[audience] {

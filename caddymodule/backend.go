@@ -16,11 +16,12 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore"
 )
 
-// runtime is what an App runs on. It is made by Provision without touching a
-// disk or a network, so that `caddy validate` works beside a live server. It
-// becomes ready when the app starts or the first request comes, whichever is
+// backend is what a configuration serves from: its issuer, over the state that it
+// shares with the configurations before and after it. Provision makes it without
+// touching a disk or a network, so that `caddy validate` works beside a live server.
+// It becomes ready when the app starts or the first request comes, whichever is
 // first: apps start in no order.
-type runtime struct {
+type backend struct {
 	issuer    *tokens.Issuer
 	shared    *sharedState
 	store     StoreModule
@@ -35,19 +36,19 @@ type runtime struct {
 	generated  string   // what it held; "" before it was read
 	settings   tokens.Settings
 
-	entered  atomic.Bool
-	waiting  atomic.Bool                    // the background tries to enter: the store is out of reach
-	derived  atomic.Pointer[tokens.Secrets] // of the secrets, once they were read
-	mu       sync.Mutex
-	tenant   *tenant
-	released bool
-	hold     *hold // of shared
+	entered       atomic.Bool
+	waiting       atomic.Bool                    // the background tries to enter: the store is out of reach
+	derived       atomic.Pointer[tokens.Secrets] // of the secrets, once they were read
+	mu            sync.Mutex
+	configuration *configuration
+	released      bool
+	reference     *reference // of shared
 }
 
 // start opens the store, so that what an operator must fix stops the
 // start and not the first user. A store that is out of reach does not: it may be
 // back before anybody comes, and every request tries again, as the background does.
-func (r *runtime) start() error {
+func (r *backend) start() error {
 	err := r.ready()
 	if errors.Is(err, redisstore.ErrUnreachable) {
 		r.log.Warn("the store is out of reach; until it is back, tokens can neither be issued nor refreshed", zap.Error(err))
@@ -63,7 +64,7 @@ const awaitEvery = 500 * time.Millisecond
 
 // awaitStore tries until the store is open or the configuration has ended, so
 // that a gateway without requests gets well, too. Its health tells how it goes.
-func (r *runtime) awaitStore(context.Context) {
+func (r *backend) awaitStore(context.Context) {
 	tick := time.NewTicker(awaitEvery)
 	defer tick.Stop()
 	for r.open() != nil {
@@ -76,7 +77,7 @@ func (r *runtime) awaitStore(context.Context) {
 }
 
 // recovered reports a panic that was caught while the store was being opened.
-func (r *runtime) recovered(err error) {
+func (r *backend) recovered(err error) {
 	r.observer.Happened(r.ctx, tokens.Event{Kind: tokens.EventBackgroundRecovered, Outcome: tokens.OutcomeOpen, Cause: err})
 }
 
@@ -84,7 +85,7 @@ var errEnded = errors.New("this configuration has ended")
 
 // ready makes sure that the settings are applied and the store is open. Once
 // it has succeeded, it costs two atomic reads.
-func (r *runtime) ready() error {
+func (r *backend) ready() error {
 	if err := r.open(); err != nil {
 		return r.trouble(err)
 	}
@@ -106,7 +107,7 @@ func (*strangeSecretError) Unwrap() error { return tokens.ErrWrongSecret }
 // readyToCheck is ready for guarded routes. While the store is out of reach, what
 // the configuration before has opened will do: its keys, its verdicts, and its
 // settings of the denylist, until those of this one can be applied.
-func (r *runtime) readyToCheck() error {
+func (r *backend) readyToCheck() error {
 	if r.waiting.Load() && !r.entered.Load() && r.openBefore() {
 		return nil
 	}
@@ -118,12 +119,12 @@ func (r *runtime) readyToCheck() error {
 }
 
 // openBefore reports whether the state was opened already, under the same secret.
-func (r *runtime) openBefore() bool {
+func (r *backend) openBefore() bool {
 	secrets := r.derived.Load()
 	return secrets != nil && r.shared.state.OpenUnder(secrets)
 }
 
-func (r *runtime) open() error {
+func (r *backend) open() error {
 	var err error
 	if !r.entered.Load() {
 		err = r.enter()
@@ -138,16 +139,16 @@ func (r *runtime) open() error {
 }
 
 // trouble reports why the store cannot be used: whoever asked learns only that it cannot.
-func (r *runtime) trouble(err error) error {
+func (r *backend) trouble(err error) error {
 	r.observer.Happened(r.ctx, tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: tokens.OutcomeOpen, Cause: err})
 	return err
 }
 
-// secretsInUse returns the derived keys, once the runtime is ready.
-func (r *runtime) secretsInUse() *tokens.Secrets { return r.tenant.settings.Secrets }
+// secretsInUse returns the derived keys, once the backend is ready.
+func (r *backend) secretsInUse() *tokens.Secrets { return r.configuration.settings.Secrets }
 
 // enter applies the settings, reading or generating the secret first.
-func (r *runtime) enter() error {
+func (r *backend) enter() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -161,16 +162,16 @@ func (r *runtime) enter() error {
 		return err
 	}
 	r.derived.Store(secrets)
-	t := &tenant{store: r.store, settings: r.settings, observer: r.observer}
-	t.settings.Secrets = secrets
-	t.settings.StoreExpected = old
-	if err := r.shared.enter(r.ctx, t); err != nil {
+	c := &configuration{store: r.store, settings: r.settings, observer: r.observer}
+	c.settings.Secrets = secrets
+	c.settings.StoreExpected = old
+	if err := r.shared.enter(r.ctx, c); err != nil {
 		return err
 	}
 	if r.generated != "" {
 		r.shared.generated.Store(&r.generated)
 	}
-	r.tenant = t
+	r.configuration = c
 	r.entered.Store(true)
 	return nil
 }
@@ -178,7 +179,7 @@ func (r *runtime) enter() error {
 // loadSecrets derives the keys of the configured secrets or the generated one; old
 // reports that this one was generated earlier, for a store that must be there. What
 // this process runs on already is not read again: its file may be gone.
-func (r *runtime) loadSecrets() (secrets *tokens.Secrets, old bool, err error) {
+func (r *backend) loadSecrets() (secrets *tokens.Secrets, old bool, err error) {
 	values := r.secrets
 	if len(values) == 0 {
 		if inUse := r.shared.generated.Load(); inUse != nil {
@@ -199,7 +200,7 @@ func (r *runtime) loadSecrets() (secrets *tokens.Secrets, old bool, err error) {
 // release gives the shared state back, once, or leaves that to the last request that
 // is under way. The configuration before this one, if it lives, gets its settings
 // back. Caddy calls it after a failed Provision too; a nil r has nothing.
-func (r *runtime) release() error {
+func (r *backend) release() error {
 	if r == nil {
 		return nil
 	}
@@ -210,14 +211,14 @@ func (r *runtime) release() error {
 	}
 	r.released = true
 	var restored error
-	if r.tenant != nil {
-		restored = r.shared.leave(context.WithoutCancel(r.ctx), r.tenant)
+	if r.configuration != nil {
+		restored = r.shared.leave(context.WithoutCancel(r.ctx), r.configuration)
 	}
-	return errors.Join(restored, r.hold.release())
+	return errors.Join(restored, r.reference.release())
 }
 
 // giveBack gives the shared state back to the pool, which closes it when nobody else has it.
-func (r *runtime) giveBack() error {
+func (r *backend) giveBack() error {
 	if _, err := states.Delete(r.poolKey); err != nil {
 		return fmt.Errorf("closing the store: %w", err)
 	}

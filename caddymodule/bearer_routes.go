@@ -14,14 +14,14 @@ import (
 	"go.uber.org/zap"
 )
 
-// checkReach walks all routes. It refuses a configuration with a guard in a named
+// checkRoutes walks all routes. It refuses a configuration with a guard in a named
 // route that nothing invokes: Caddy attaches a named route to a server only for an
 // `invoke`, so that it has lost it (see checkInNamedRoute). And it tells of upstreams that hear from a guard who somebody is, and
 // that can be reached with the client's own word in the same header as well: by a
 // route that no guard stands in, such as the `handle` beside that of the guard.
 // It sees what a configuration says in so many words: `reverse_proxy` with static
 // upstreams, in the handlers that Caddy itself brings.
-func (a *App) checkReach() error {
+func (a *App) checkRoutes() error {
 	app, err := a.ctx.AppIfConfigured("http")
 	if err != nil {
 		return nil //nolint:nilerr // it is not configured
@@ -30,19 +30,19 @@ func (a *App) checkReach() error {
 	if !ok {
 		return nil
 	}
-	found := make(reach)
+	found := make(upstreams)
 	for _, server := range web.Servers {
-		w := reachWalk{server: server, found: found, invoked: make(map[string]bool)}
-		w.routes(server.Routes, newReachState())
+		w := routeWalk{server: server, found: found, invoked: make(map[string]bool)}
+		w.routes(server.Routes, newHeaderState())
 		if server.Errors != nil {
-			w.routes(server.Errors.Routes, newReachState()) // an error may come ahead of every guard
+			w.routes(server.Errors.Routes, newHeaderState()) // an error may come ahead of every guard
 		}
 		for _, name := range slices.Sorted(maps.Keys(server.NamedRoutes)) {
 			if w.invoked[name] {
 				continue
 			}
 			w.guards = 0
-			w.invoke(name, newReachState())
+			w.invoke(name, newHeaderState())
 			if w.guards > 0 {
 				return fmt.Errorf("bearer_auth: named route %s: it holds a guard, and nothing invokes it. %s that invokes it, or leave it out", name, lostInNamedRoute)
 			}
@@ -70,24 +70,24 @@ func foldSign(c rune) rune {
 	return '-'
 }
 
-// reach is what requests may carry when they reach an upstream, by its address.
-type reach map[string]*reached
+// upstreams are what requests may carry when they reach an upstream, by its address.
+type upstreams map[string]*upstreamHeaders
 
-type reached struct {
+type upstreamHeaders struct {
 	set nameSet   // what guards may have set, by one route or another
 	out []nameSet // by each route, what is surely not the client's own
 }
 
-func (r reach) note(upstream string, s reachState) {
+func (r upstreams) note(upstream string, s headerState) {
 	if r[upstream] == nil {
-		r[upstream] = &reached{set: make(nameSet)}
+		r[upstream] = &upstreamHeaders{set: make(nameSet)}
 	}
 	maps.Copy(r[upstream].set, s.set)
 	r[upstream].out = append(r[upstream].out, s.out)
 }
 
 // open returns the headers that are set on one route, and left to the client on another.
-func (r *reached) open() (names []string) {
+func (r *upstreamHeaders) open() (names []string) {
 	for _, fold := range slices.Sorted(maps.Keys(r.set)) {
 		if slices.ContainsFunc(r.out, func(out nameSet) bool { return out[fold] == "" }) {
 			names = append(names, r.set[fold])
@@ -96,20 +96,20 @@ func (r *reached) open() (names []string) {
 	return names
 }
 
-// reachState is what is known of a request somewhere on its way.
-type reachState struct {
+// headerState is what is known of a request somewhere on its way.
+type headerState struct {
 	set nameSet // what guards may have set
 	out nameSet // what was surely taken out, or set anew
 }
 
-func newReachState() reachState { return reachState{make(nameSet), make(nameSet)} }
+func newHeaderState() headerState { return headerState{make(nameSet), make(nameSet)} }
 
-func (s reachState) clone() reachState { return reachState{maps.Clone(s.set), maps.Clone(s.out)} }
+func (s headerState) clone() headerState { return headerState{maps.Clone(s.set), maps.Clone(s.out)} }
 
-// reachWalk walks the routes of one server.
-type reachWalk struct {
+// routeWalk walks the routes of one server.
+type routeWalk struct {
 	server *caddyhttp.Server
-	found  reach
+	found  upstreams
 	named  []string // the named routes that it is in
 
 	invoked map[string]bool // the named routes that it has been in
@@ -118,7 +118,7 @@ type reachWalk struct {
 
 // routes walks routes in their order, changes the state as they change a request
 // for certain, and reports whether none goes on behind them.
-func (w *reachWalk) routes(routes caddyhttp.RouteList, s reachState) (ends bool) {
+func (w *routeWalk) routes(routes caddyhttp.RouteList, s headerState) (ends bool) {
 	before := make(map[string]nameSet) // what was set ahead of the first of a group: only one of them runs
 	for i := range routes {
 		route := &routes[i]
@@ -144,7 +144,7 @@ func (w *reachWalk) routes(routes caddyhttp.RouteList, s reachState) (ends bool)
 	return false
 }
 
-func (w *reachWalk) handlers(list []caddyhttp.MiddlewareHandler, s reachState) (ends bool) {
+func (w *routeWalk) handlers(list []caddyhttp.MiddlewareHandler, s headerState) (ends bool) {
 	for _, h := range list {
 		if w.handler(h, s) {
 			return true
@@ -153,7 +153,7 @@ func (w *reachWalk) handlers(list []caddyhttp.MiddlewareHandler, s reachState) (
 	return false
 }
 
-func (w *reachWalk) handler(h caddyhttp.MiddlewareHandler, s reachState) (ends bool) {
+func (w *routeWalk) handler(h caddyhttp.MiddlewareHandler, s headerState) (ends bool) {
 	switch h := h.(type) {
 	case *BearerAuth:
 		w.guards++
@@ -183,7 +183,7 @@ func (w *reachWalk) handler(h caddyhttp.MiddlewareHandler, s reachState) (ends b
 	return false
 }
 
-func (w *reachWalk) invoke(name string, s reachState) (ends bool) {
+func (w *routeWalk) invoke(name string, s headerState) (ends bool) {
 	route := w.server.NamedRoutes[name]
 	if route == nil || slices.Contains(w.named, name) {
 		return true
@@ -193,13 +193,13 @@ func (w *reachWalk) invoke(name string, s reachState) (ends bool) {
 	return w.routes(caddyhttp.RouteList{*route}, s)
 }
 
-func (w *reachWalk) responses(list []caddyhttp.ResponseHandler, s reachState) {
+func (w *routeWalk) responses(list []caddyhttp.ResponseHandler, s headerState) {
 	for _, response := range list {
 		w.routes(response.Routes, s.clone())
 	}
 }
 
-func (w *reachWalk) proxy(h *reverseproxy.Handler, s reachState) {
+func (w *routeWalk) proxy(h *reverseproxy.Handler, s headerState) {
 	in := s.clone()
 	in.rewritten(h.Headers)
 	for _, upstream := range h.Upstreams {
@@ -209,7 +209,7 @@ func (w *reachWalk) proxy(h *reverseproxy.Handler, s reachState) {
 }
 
 // rewritten notes what the configuration itself deletes or sets.
-func (s reachState) rewritten(h *headers.Handler) {
+func (s headerState) rewritten(h *headers.Handler) {
 	if h == nil || h.Request == nil {
 		return
 	}
