@@ -66,8 +66,7 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 //
 // audience, scope, scope_any, claim, header, acr, issuer and dpop_origin may be repeated.
 func (b *BearerAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	g := newGrammar(d)
-	g.Next() // bearer_auth
+	g := newGrammar(d, "bearer_auth")
 	if err := g.directive(b.options()); err != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func (i *BearerIssuer) checkPlaces() error {
 	if i.Issuer == "" {
 		return wrong("issuer", "it is required: the `iss` of the tokens, such as `issuer https://tenant.auth0.com/`")
 	}
-	if err := checkIssuer(i.Issuer); err != nil {
+	if err := checkIssuer("issuer", i.Issuer); err != nil {
 		return err
 	}
 	if strings.Contains(i.Issuer, "|") {

@@ -2,10 +2,7 @@ package caddymodule
 
 import (
 	"encoding/json"
-	"slices"
-	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -109,8 +106,7 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 // Options with several values, `login`, `api`, `client`, `secret_hash` and `public_key` may be
 // repeated. What they mean and their defaults stand at the fields of App.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	g := newGrammar(d)
-	g.Next() // oauth
+	g := newGrammar(d, "oauth")
 	if err := g.directive(a.options()); err != nil {
 		return err
 	}
@@ -136,19 +132,14 @@ func (a *App) options() options {
 }
 
 func (a *App) readStore(g *grammar) (err error) {
-	a.StoreRaw, err = g.module("oauth.stores")
+	a.StoreRaw, err = g.module("oauth.stores", func(json.RawMessage) string { return "store" })
 	return err
 }
 
 func (a *App) readLogin(g *grammar) error {
-	start := *g.Dispenser
-	raw, err := g.module("oauth.logins")
-	if err != nil {
-		return err
-	}
+	raw, err := g.module("oauth.logins", func(raw json.RawMessage) string { return "login " + nameOfLogin(raw) })
 	a.LoginsRaw = append(a.LoginsRaw, raw)
-	g.places[placeKey([]string{"login " + nameOfLogin(raw)}, "", "")] = start.Token()
-	return nil
+	return err
 }
 
 func (a *App) readAPI(g *grammar) error {
@@ -173,27 +164,6 @@ func (a *App) readClient(g *grammar) error {
 		return err
 	}
 	return g.block(c.block(), c.options())
-}
-
-// module reads a guest module of a namespace, which reads the rest of the line
-// and its block by itself.
-func (g *grammar) module(namespace string) (json.RawMessage, error) {
-	if !g.NextArg() {
-		return nil, g.missing()
-	}
-	name := g.Val()
-	var known []string
-	for _, m := range caddy.GetModules(namespace) {
-		known = append(known, m.ID.Name())
-	}
-	if !slices.Contains(known, name) {
-		return nil, g.errorf(": there is no module %q in this build of Caddy: write one of %s", name, strings.Join(known, ", "))
-	}
-	guest, err := caddyfile.UnmarshalModule(g.Dispenser, namespace+"."+name)
-	if err != nil {
-		return nil, err
-	}
-	return caddyconfig.JSONModuleObject(guest, "module", name, nil), nil
 }
 
 // Interface guard

@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -14,7 +13,7 @@ import (
 // Check finds what the text of the configuration shows to be wrong.
 func (a *App) Check() error {
 	return firstOf(
-		func() error { return checkIssuer(a.Issuer) },
+		func() error { return checkIssuer("issuer", a.Issuer) },
 		a.checkPreviousIssuer,
 		func() error { return checkSecrets(a.Secrets) },
 		func() error { return within("denylist", a.Denylist.Check()) },
@@ -36,11 +35,7 @@ func (a *App) checkPreviousIssuer() error {
 	if a.PreviousIssuer == a.Issuer {
 		return wrong("previous_issuer", "it is the issuer itself: remove the line, or write the URL that it had before")
 	}
-	if bad, ok := errors.AsType[*problem](checkIssuer(a.PreviousIssuer)); ok {
-		bad.option = "previous_issuer"
-		return bad
-	}
-	return nil
+	return checkIssuer("previous_issuer", a.PreviousIssuer)
 }
 
 // checkLogins checks what is common to all login modules. Each checks the rest itself.

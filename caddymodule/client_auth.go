@@ -24,7 +24,7 @@ func (c *Client) checkSecrets() error {
 			err = errors.New("is a duplicate: leave one out")
 		}
 		if err != nil {
-			return &problem{option: "secret_hash", value: hash, text: fmt.Sprintf("number %d %s", i+1, err)}
+			return wrongNumber("secret_hash", i+1, hash, err)
 		}
 	}
 	return nil
@@ -67,7 +67,7 @@ func (c *Client) checkKeys() error {
 			continue
 		}
 		if _, err := c.parseKeys(key); err != nil {
-			return &problem{option: "public_key", value: key, text: fmt.Sprintf("number %d %s", i+1, err)}
+			return wrongNumber("public_key", i+1, key, err)
 		}
 	}
 	return nil

@@ -80,27 +80,29 @@ func (m *emitter) recovered(err error) { m.metrics.recovered(m.log, tokens.Outco
 // close stops delivering; what is still queued is dropped with the configuration.
 func (m *emitter) close() { m.stop.Do(func() { close(m.done) }) }
 
-// wants reports whether anybody listens, or may yet.
-func (m *emitter) wants(name string) bool { return !m.started.Load() || m.app.ShouldEmit(name) }
+// wants reports whether anybody listens, or may yet. A nil m has no listeners.
+func (m *emitter) wants(name string) bool {
+	return m != nil && (!m.started.Load() || m.app.ShouldEmit(name))
+}
 
 // emit queues an event.
 func (m *emitter) emit(key floodKey, e queuedEvent) {
 	select {
 	case <-m.done: // a request has outlived its configuration
-		m.metrics.dropped.Inc()
+		m.metrics.droppedEvent()
 		return
 	default:
 	}
 	if isAlarm(key.kind) {
 		if !m.alarms.put(key, e) {
-			m.metrics.dropped.Inc()
+			m.metrics.droppedEvent()
 		}
 		return
 	}
 	select {
 	case m.queue <- e:
 	default:
-		m.metrics.dropped.Inc()
+		m.metrics.droppedEvent()
 	}
 }
 

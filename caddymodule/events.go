@@ -2,6 +2,8 @@ package caddymodule
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
@@ -19,22 +21,17 @@ type observer struct {
 	metrics *metrics
 	log     *zap.Logger
 	flood   *flood
-	events  eventSink
+	emitter *emitter
 }
 
-// eventSink takes the events of an observer.
-type eventSink interface {
-	wants(name string) bool
-	emit(key floodKey, e queuedEvent)
-}
-
-// newObserver writes to the logger of the app, which carries its name.
-func newObserver(log *zap.Logger, m *metrics, events eventSink) *observer {
+// newObserver makes an observer that writes to the logger of the app, which carries
+// its name. Without an emitter it makes no Caddy events.
+func newObserver(log *zap.Logger, m *metrics, emitter *emitter) *observer {
 	return &observer{
 		metrics: m,
 		log:     log,
 		flood:   newFlood(func(err error) { m.recovered(log, tokens.OutcomeEvents, err) }),
-		events:  events,
+		emitter: emitter,
 	}
 }
 
@@ -42,7 +39,7 @@ func newObserver(log *zap.Logger, m *metrics, events eventSink) *observer {
 func (o *observer) Happened(ctx context.Context, e tokens.Event) {
 	o.metrics.happened(e)
 	level, name := logLevel(e), "oauth."+string(e.Kind)
-	if !o.log.Core().Enabled(level) && !o.events.wants(name) {
+	if !o.log.Core().Enabled(level) && !o.emitter.wants(name) {
 		return
 	}
 	key := o.flood.keyOf(e)
@@ -50,8 +47,8 @@ func (o *observer) Happened(ctx context.Context, e tokens.Event) {
 		where := requestInfo(ctx) // now: the request may be over by then
 		return func(leftOut int) {
 			o.logLine(e, where, leftOut)
-			if o.events.wants(name) {
-				o.events.emit(key, queuedEvent{name: name, data: eventData(e, where), leftOut: leftOut})
+			if o.emitter.wants(name) {
+				o.emitter.emit(key, queuedEvent{name: name, data: eventData(e, where), leftOut: leftOut})
 			}
 		}
 	})
@@ -178,10 +175,31 @@ func clip(s string) string {
 
 // sharedObserver is the observer of shared state: it passes on to that of the
 // newest configuration.
-type sharedObserver struct{ to atomic.Pointer[observer] }
+type sharedObserver struct {
+	to   atomic.Pointer[observer]
+	mu   sync.Mutex
+	live []*observer // of the configurations, the newest last
+}
 
-// swap makes to hear what follows, and returns who has heard it before.
-func (s *sharedObserver) swap(to *observer) (before *observer) { return s.to.Swap(to) }
+// enter makes the observer of a configuration the newest.
+func (s *sharedObserver) enter(o *observer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live = append(s.live, o)
+	s.to.Store(o)
+}
+
+// leave takes it back. Where none is left, the last goes on hearing.
+func (s *sharedObserver) leave(o *observer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.live, o); i >= 0 {
+		s.live = slices.Delete(s.live, i, i+1)
+	}
+	if n := len(s.live); n > 0 {
+		s.to.Store(s.live[n-1])
+	}
+}
 
 // Happened passes on a decision.
 func (s *sharedObserver) Happened(ctx context.Context, e tokens.Event) {

@@ -20,7 +20,7 @@ import (
 func floodedObserver() (*observer, *logtest.ObservedLogs, *metrics) {
 	core, logs := logtest.New(zapcore.DebugLevel)
 	m := newMetrics()
-	return newObserver(zap.New(core), m, nobodyListens{}), logs, m
+	return newObserver(zap.New(core), m, nil), logs, m
 }
 
 // leftOut adds up what lines stand for, themselves included.

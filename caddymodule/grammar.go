@@ -1,12 +1,14 @@
 package caddymodule
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
@@ -20,14 +22,14 @@ type grammar struct {
 	name   string // of the option that is being read
 }
 
-func newGrammar(d *caddyfile.Dispenser) *grammar {
-	return &grammar{Dispenser: d, places: make(map[string]caddyfile.Token)}
+// newGrammar begins at the name of a directive or module; errors call it name.
+func newGrammar(d *caddyfile.Dispenser, name string) *grammar {
+	d.Next()
+	return &grammar{Dispenser: d, name: name, places: make(map[string]caddyfile.Token)}
 }
 
-// directive reads the options of a directive, whose name stands where g is. It
-// takes no arguments.
+// directive reads the options of a directive that takes no arguments.
 func (g *grammar) directive(known options) error {
-	g.name = g.Val()
 	g.places[placeKey(nil, "", "")] = g.Token()
 	if err := g.end(); err != nil {
 		return err
@@ -100,6 +102,31 @@ func (g *grammar) located(err error) error {
 		}
 	}
 	return g.WrapErr(p)
+}
+
+// module reads a guest module of a namespace, which reads the rest of the line and
+// its block by itself. What a Check says of the block that called returns is then
+// reported at the module's line.
+func (g *grammar) module(namespace string, called func(json.RawMessage) string) (json.RawMessage, error) {
+	line := g.Token()
+	if !g.NextArg() {
+		return nil, g.missing()
+	}
+	name := g.Val()
+	var known []string
+	for _, m := range caddy.GetModules(namespace) {
+		known = append(known, m.ID.Name())
+	}
+	if !slices.Contains(known, name) {
+		return nil, g.errorf(": there is no module %q in this build of Caddy: write one of %s", name, strings.Join(known, ", "))
+	}
+	guest, err := caddyfile.UnmarshalModule(g.Dispenser, namespace+"."+name)
+	if err != nil {
+		return nil, err
+	}
+	raw := caddyconfig.JSONModuleObject(guest, "module", name, nil)
+	g.places[placeKey([]string{called(raw)}, "", "")] = line
+	return raw, nil
 }
 
 // errorf reports what is wrong with the option that is being read, at its line.

@@ -100,26 +100,6 @@ func durationOption(target *caddy.Duration) option {
 	}}
 }
 
-// lifetimeOption is an option with a duration or `infinite`.
-func lifetimeOption(target *Lifetime) option {
-	return option{read: func(g *grammar) error {
-		word, err := g.word()
-		if err != nil {
-			return err
-		}
-		if word == infiniteWord {
-			*target = Infinite
-			return nil
-		}
-		d, err := g.parseDuration(word)
-		if err == nil && d <= 0 {
-			err = g.errorf(" is %s and must be greater than zero: write it as 12h or 30d, or `infinite`", word)
-		}
-		*target = Lifetime(d)
-		return err
-	}}
-}
-
 // switchOption is an option with `on` or `off`.
 func switchOption(target **bool) option {
 	return option{read: func(g *grammar) error {

@@ -33,32 +33,12 @@ type sharedKeys struct {
 	*tokens.RemoteKeys
 
 	observer *sharedObserver
-	mu       sync.Mutex
-	live     []*observer
 }
 
 // Destruct ends the fetching when the last configuration is gone.
 func (s *sharedKeys) Destruct() error {
 	s.Close()
 	return nil
-}
-
-func (s *sharedKeys) enter(o *observer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.live = append(s.live, o)
-	s.observer.swap(o)
-}
-
-func (s *sharedKeys) leave(o *observer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if i := slices.Index(s.live, o); i >= 0 {
-		s.live = slices.Delete(s.live, i, i+1)
-	}
-	if n := len(s.live); n > 0 {
-		s.observer.swap(s.live[n-1])
-	}
 }
 
 // issuerKeys are the keys of other issuers that one configuration uses.
@@ -90,7 +70,7 @@ func (k *issuerKeys) take(source handler.KeySource, rsa jose.Algorithm, heard *o
 		return nil, fmt.Errorf("taking the keys of %s: %w", source.Issuer, err)
 	}
 	shared := value.(*sharedKeys)
-	shared.enter(heard)
+	shared.observer.enter(heard)
 	if k.taken == nil {
 		k.taken = make(map[keysPoolKey]*sharedKeys)
 	}
@@ -117,7 +97,7 @@ func (k *issuerKeys) release() error {
 	defer k.mu.Unlock()
 	var failures []error
 	for key, shared := range k.taken {
-		shared.leave(k.heard)
+		shared.observer.leave(k.heard)
 		_, err := remoteKeys.Delete(key)
 		failures = append(failures, err)
 	}

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -59,18 +57,22 @@ func (l Lifetime) String() string {
 	return show(time.Duration(l))
 }
 
-// show writes a duration as an operator would: 30d, 90m, 10s.
-func show(d time.Duration) string {
-	const day = 24 * time.Hour
-	if d != 0 && d%day == 0 {
-		return strconv.FormatInt(int64(d/day), 10) + "d"
-	}
-	s := d.String()
-	if rest, ok := strings.CutSuffix(s, "m0s"); ok {
-		s = rest + "m"
-	}
-	if rest, ok := strings.CutSuffix(s, "h0m"); ok {
-		s = rest + "h"
-	}
-	return s
+// lifetimeOption is an option with a duration or `infinite`.
+func lifetimeOption(target *Lifetime) option {
+	return option{read: func(g *grammar) error {
+		word, err := g.word()
+		if err != nil {
+			return err
+		}
+		if word == infiniteWord {
+			*target = Infinite
+			return nil
+		}
+		d, err := g.parseDuration(word)
+		if err == nil && d <= 0 {
+			err = g.errorf(" is %s and must be greater than zero: write it as 12h or 30d, or `infinite`", word)
+		}
+		*target = Lifetime(d)
+		return err
+	}}
 }

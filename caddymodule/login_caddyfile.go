@@ -14,9 +14,7 @@ import "github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 //
 // `user` may be repeated, and needs no block.
 func (l *LocalLogin) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	g := newGrammar(d)
-	g.Next() // local
-	g.name = "login " + g.Val()
+	g := newGrammar(d, "login local")
 	if err := g.optional(&l.Name, "name", defaultLoginName); err != nil {
 		return err
 	}
@@ -38,12 +36,13 @@ func (l *LocalLogin) readUser(g *grammar) error {
 	}
 	u := &LocalUser{ID: g.Val()}
 	l.Users = append(l.Users, u)
+	g.name = u.block()
 	if !g.NextArg() {
-		return g.Errf("%s%s has no hash: %s (a {$NAME} that is not set leaves none)", g.prefix(), u.block(), makeHash)
+		return g.errorf(" has no hash: %s (a {$NAME} that is not set leaves none)", makeHash)
 	}
 	u.Hash = g.Val()
 	if g.NextArg() { // which may be part of a password: not to be shown
-		return g.Errf("%s%s has one argument too many: write its name and its hash, and the rest in a block", g.prefix(), u.block())
+		return g.errorf(" has one argument too many: write its name and its hash, and the rest in a block")
 	}
 	return g.block(u.block(), options{
 		"email": stringOption(&u.Email),

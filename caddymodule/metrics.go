@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"go.uber.org/zap"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -110,12 +111,47 @@ func preset[L ~string](vec *prometheus.CounterVec, labels []L) map[L]prometheus.
 // register adds the process's metrics and others to the registry of a configuration.
 func (m *metrics) register(registry *prometheus.Registry, others ...prometheus.Collector) error {
 	var already prometheus.AlreadyRegisteredError
-	for _, c := range append(slices.Clone(m.collectors), others...) {
+	for _, c := range append(m.all(), others...) {
 		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
 			return err
 		}
 	}
 	return nil
+}
+
+// all returns what collects them.
+func (m *metrics) all() []prometheus.Collector { return slices.Clone(m.collectors) }
+
+// metricCounts are counts of the process since it started, by label; those at zero
+// are left out.
+type metricCounts struct{ events, refreshes, issued, refused, checks map[string]float64 }
+
+func (m *metrics) counts() metricCounts {
+	c := metricCounts{
+		events: make(map[string]float64), refreshes: countsOf(m.refreshes), issued: countsOf(m.issued),
+		refused: countsOf(m.refused), checks: countsOf(m.checks),
+	}
+	for kind, counters := range m.events {
+		for _, n := range countsOf(counters) {
+			c.events[string(kind)] += n
+		}
+	}
+	if passed, ok := c.checks[""]; ok {
+		delete(c.checks, "")
+		c.checks[verdictOK] = passed
+	}
+	return c
+}
+
+func countsOf[L ~string](counters map[L]prometheus.Counter) map[string]float64 {
+	values := make(map[string]float64)
+	for label, c := range counters {
+		var m dto.Metric
+		if err := c.Write(&m); err == nil && m.GetCounter().GetValue() != 0 {
+			values[string(label)] = m.GetCounter().GetValue()
+		}
+	}
+	return values
 }
 
 // happened counts a decision.
@@ -169,6 +205,12 @@ func (m *metrics) checked(reason tokens.Reason) {
 	}
 	c.Inc()
 }
+
+// droppedEvent counts an event that no subscriber will get.
+func (m *metrics) droppedEvent() { m.dropped.Inc() }
+
+// unreplicatedWrite counts a write that too few replicas of the store have confirmed.
+func (m *metrics) unreplicatedWrite() { m.unreplicated.Inc() }
 
 // stored measures a store operation; op comes from the store's closed set.
 func (m *metrics) stored(op string, took time.Duration, err error) {

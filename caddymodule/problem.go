@@ -37,6 +37,12 @@ func wrongValue(option, value, format string, args ...any) error {
 	return &problem{option: option, value: value, text: fmt.Sprintf("%q ", redact(value)) + fmt.Sprintf(format, args...)}
 }
 
+// wrongNumber reports a problem with one of an option's values by its number, since
+// the value may be a secret.
+func wrongNumber(option string, number int, value string, err error) error {
+	return &problem{option: option, value: value, text: fmt.Sprintf("number %d %s", number, err)}
+}
+
 // redact hides the password of a URL that has one by mistake.
 func redact(value string) string {
 	if u, err := url.Parse(value); err == nil && u.User != nil {

@@ -2,48 +2,16 @@ package caddymodule
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// placeholder matches a value that stands outside of the configuration.
-var placeholder = regexp.MustCompile(`^\{(env|file)\.[^{}]+\}$`)
-
 // makeSecret tells an operator how to come by a secret.
 const makeSecret = "make one with `openssl rand -base64 48` or `caddy oauth secret`"
-
-// isPlaceholder reports whether a secret value is {env.NAME} or {file.PATH}.
-// Anything else is the value itself, braces included.
-func isPlaceholder(value string) bool { return placeholder.MatchString(value) }
-
-// halfPlaceholder reports whether a value holds a placeholder among other
-// text, which is not replaced and most likely not meant so.
-func halfPlaceholder(value string) bool {
-	return !isPlaceholder(value) && (strings.Contains(value, "{env.") || strings.Contains(value, "{file."))
-}
-
-// resolve returns what an {env.NAME} or {file.PATH} stands for, and any other
-// value as it is. Errors name the placeholder, never the value.
-func resolve(value string) (string, error) {
-	if !isPlaceholder(value) {
-		return value, nil
-	}
-	resolved, err := caddy.NewReplacer().ReplaceOrErr(value, true, true)
-	resolved = strings.TrimSpace(resolved)
-	if err == nil && resolved != "" {
-		return resolved, nil
-	}
-	if strings.HasPrefix(value, "{env.") {
-		return "", fmt.Errorf("%s is not set, or empty: set the environment variable for the process of Caddy", value)
-	}
-	return "", fmt.Errorf("%s is empty or cannot be read: check the path and who may read the file", value)
-}
 
 // checkSecrets finds what the text alone shows about the gateway's secrets.
 func checkSecrets(secrets []string) error {

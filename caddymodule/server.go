@@ -138,9 +138,7 @@ func parseOAuthServer(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, erro
 //	    path <endpoint> <path>
 //	}
 func (s *OAuthServer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	g := newGrammar(d)
-	g.Next() // oauth_server
-	return g.directive(options{"path": argsOption("<endpoint> <path>", s.setPath).repeated()})
+	return newGrammar(d, "oauth_server").directive(options{"path": argsOption("<endpoint> <path>", s.setPath).repeated()})
 }
 
 func (s *OAuthServer) setPath(args []string) error {

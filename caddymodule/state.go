@@ -87,13 +87,13 @@ func onStoreCall(m *metrics, observer tokens.Observer) func(op string, took time
 // Destruct closes the store when the last configuration is gone.
 func (s *sharedState) Destruct() error { return s.state.Close() }
 
-// enter makes t the newest configuration. With an error nothing has changed.
+// enter makes c the newest configuration. With an error nothing has changed.
 func (s *sharedState) enter(ctx context.Context, c *configuration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := s.observer.swap(c.observer)
+	s.observer.enter(c.observer)
 	if err := c.apply(ctx, s.state); err != nil {
-		s.observer.swap(before)
+		s.observer.leave(c.observer)
 		if len(s.live) > 0 {
 			err = errors.Join(err, s.live[len(s.live)-1].store.Apply(ctx, s.state.Store))
 		}
@@ -119,6 +119,7 @@ func (s *sharedState) leave(ctx context.Context, c *configuration) error {
 	if i < 0 {
 		return nil
 	}
+	s.observer.leave(c.observer)
 	newest := i == len(s.live)-1
 	s.live = slices.Delete(s.live, i, i+1)
 	if !newest {
@@ -133,7 +134,6 @@ func (s *sharedState) restore(ctx context.Context) error {
 		return nil
 	}
 	c := s.live[len(s.live)-1]
-	s.observer.swap(c.observer)
 	if err := c.apply(ctx, s.state); err != nil {
 		return fmt.Errorf("restoring the settings of the configuration before: %w", err)
 	}

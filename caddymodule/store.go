@@ -76,13 +76,11 @@ func (b *BoltStore) Provision(caddy.Context) error {
 //
 //	store bolt [<path>]
 func (b *BoltStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	g := newGrammar(d)
-	g.Next() // bolt
-	g.name = "store bolt"
+	g := newGrammar(d, "store bolt")
 	if err := g.optional(&b.Path, "path", "gatehouse.db in Caddy's data directory"); err != nil {
 		return err
 	}
-	return g.block(g.name, nil)
+	return g.block("store bolt", nil)
 }
 
 // boltPool leads the pool keys of embedded stores.

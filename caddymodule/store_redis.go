@@ -307,7 +307,7 @@ func (*RedisStore) SecretFile() string { return "" }
 func (r *RedisStore) NewStore(onCall func(op string, took time.Duration, err error)) tokens.Store {
 	o := r.options
 	o.OnCall = onCall
-	o.OnUnreplicated = processMetrics.unreplicated.Inc
+	o.OnUnreplicated = processMetrics.unreplicatedWrite
 	o.Logf = r.log.Sugar().Debugf
 	return redisstore.New(o)
 }

@@ -33,9 +33,7 @@ import (
 //
 // `tls` needs no block.
 func (r *RedisStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	g := newGrammar(d)
-	g.Next() // redis
-	g.name = redisBlock
+	g := newGrammar(d, redisBlock)
 	if err := g.needBlock(); err != nil {
 		return err
 	}

@@ -71,10 +71,10 @@ func checkWeb(u *url.URL) error {
 	return nil
 }
 
-// checkIssuer checks the issuer identifier. See RFC 8414 §2.
-func checkIssuer(issuer string) error {
+// checkIssuer checks the issuer identifier that is the value of an option. See RFC 8414 §2.
+func checkIssuer(option, issuer string) error {
 	if issuer == "" {
-		return wrong("issuer", "it is required: the https URL of this server, such as `issuer https://auth.example.com/`")
+		return wrong(option, "it is required: the https URL of this server, such as `issuer https://auth.example.com/`")
 	}
 	u, err := parseURL(issuer)
 	if err == nil {
@@ -88,7 +88,7 @@ func checkIssuer(issuer string) error {
 		err = errors.New("has a double slash in its path: write one")
 	}
 	if err != nil {
-		return wrongValue("issuer", issuer, "%s", err)
+		return wrongValue(option, issuer, "%s", err)
 	}
 	return nil
 }

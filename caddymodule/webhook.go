@@ -106,7 +106,7 @@ func (h *Webhook) Provision(ctx caddy.Context) error {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	log := ctx.Logger()
-	h.outbox = newOutbox(h.post, log, func(err error) { processMetrics.recovered(log, tokens.OutcomeEvents, err) }, processMetrics.dropped.Inc)
+	h.outbox = newOutbox(h.post, log, func(err error) { processMetrics.recovered(log, tokens.OutcomeEvents, err) }, processMetrics.droppedEvent)
 	return nil
 }
 
@@ -161,9 +161,7 @@ func (h *Webhook) post(ctx context.Context, body []byte) error {
 //	    }
 //	}
 func (h *Webhook) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	g := newGrammar(d)
-	g.Next() // oauth_webhook
-	g.name = webhookBlock
+	g := newGrammar(d, webhookBlock)
 	var err error
 	if h.URL, err = g.word(); err != nil {
 		return err
