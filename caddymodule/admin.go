@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 )
 
 func init() {
@@ -34,7 +35,7 @@ func (*adminRouter) Provision(ctx caddy.Context) error {
 	if serving.app() == nil {
 		return nil
 	}
-	if err := processMetrics.register(ctx.GetMetricsRegistry(), newGaugeCollector(serving.app)); err != nil {
+	if err := events.Process.Register(ctx.GetMetricsRegistry(), newGaugeCollector(serving.app)); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
 	return nil

@@ -4,13 +4,14 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // stats reads the counters, and asks the store for nothing.
 func (r *backend) stats() adminapi.Stats {
 	users, _ := states.References(r.poolKey)
-	counts := processMetrics.counts()
+	counts := events.Process.Counts()
 	return adminapi.Stats{
 		Issuer:         r.issuerURL,
 		Store:          r.poolKey,
@@ -18,11 +19,11 @@ func (r *backend) stats() adminapi.Stats {
 		Feed:           describeFeed(r.shared.state.Denylist.FeedStats(), time.Now()),
 		Configurations: users,
 		Keys:           r.shared.state.Keys.Keys(),
-		Events:         counts.events,
-		Refreshes:      counts.refreshes,
-		TokensIssued:   counts.issued,
-		TokensRefused:  counts.refused,
-		TokenChecks:    counts.checks,
+		Events:         counts.Events,
+		Refreshes:      counts.Refreshes,
+		TokensIssued:   counts.Issued,
+		TokensRefused:  counts.Refused,
+		TokenChecks:    counts.Checks,
 	}
 }
 

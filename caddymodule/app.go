@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
+	_ "github.com/gatehouse-auth/gatehouse/caddymodule/webhook" // registers it
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -88,8 +90,8 @@ type App struct {
 	store        StoreModule   // guest of oauth.stores
 	logins       []login.Login // of the guests of oauth.logins
 	loginModules []LoginModule
-	emitter      *emitter
-	observer     *observer
+	emitter      *events.Emitter
+	observer     *events.Observer
 	backend      *backend // see backend.go; nil for an unconfigured app
 	issuerKeys   *issuerKeys
 	verified     *tokens.Cache // of an unconfigured app

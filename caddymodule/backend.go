@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore"
@@ -30,7 +31,7 @@ type backend struct {
 
 	ctx        context.Context // ends with the configuration
 	log        *zap.Logger
-	observer   *observer
+	observer   *events.Observer
 	secrets    []string // configured ones
 	secretFile string   // of the generated one otherwise
 	generated  string   // what it held; "" before it was read

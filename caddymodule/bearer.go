@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/handler"
 )
 
@@ -104,7 +105,7 @@ type BearerAuth struct {
 	SiteOnly bool `json:"site_only,omitempty"`
 
 	guard    *handler.Guard
-	observer *observer
+	observer *events.Observer
 	guards   *guards // all of the configuration
 }
 

@@ -5,6 +5,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 )
 
 func init() {
@@ -26,7 +28,7 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 	if err := guard.UnmarshalCaddyfile(h.Dispenser); err != nil {
 		return nil, err
 	}
-	if err := firstOf(func() error { return checkInNamedRoute(h) }, func() error { return checkInvokes(h) }); err != nil {
+	if err := grammar.FirstOf(func() error { return checkInNamedRoute(h) }, func() error { return checkInvokes(h) }); err != nil {
 		return nil, err
 	}
 	return guard.routesOf(h, matcher), nil
@@ -66,31 +68,31 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 //
 // audience, scope, scope_any, claim, header, acr, issuer and dpop_origin may be repeated.
 func (b *BearerAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	g := newGrammar(d, "bearer_auth")
-	if err := g.directive(b.options()); err != nil {
+	g := grammar.NewReader(d, "bearer_auth")
+	if err := g.ReadDirective(b.options()); err != nil {
 		return err
 	}
-	return g.located(b.Check())
+	return g.Located(b.Check())
 }
 
-func (b *BearerAuth) options() options {
-	return options{
-		"audience":     listOption(&b.Audience),
-		"scope":        listOption(&b.Scopes),
-		"scope_any":    listOption(&b.ScopeAny),
-		"claim":        argsOption("<claim> <value...>", b.addClaim).repeated(),
-		"header":       argsOption("<name> <claim>", b.addHeader).repeated(),
-		"acr":          listOption(&b.ACR),
-		"max_age":      durationOption(&b.MaxAge),
-		"issuer":       {read: b.readIssuer, many: true},
-		"optional":     flagOption(&b.Optional),
-		"from":         argsOption("cookie <name>", b.setCookie),
-		"strip_token":  flagOption(&b.StripToken),
-		"dpop":         keywordOption("required", &b.DPoPRequired),
-		"dpop_origin":  listOption(&b.DPoPOrigins),
-		"cors":         keywordOption("off", &b.NoCORS),
-		"metadata_url": stringOption(&b.MetadataURL),
-		"realm":        stringOption(&b.Realm),
+func (b *BearerAuth) options() grammar.Options {
+	return grammar.Options{
+		"audience":     grammar.List(&b.Audience),
+		"scope":        grammar.List(&b.Scopes),
+		"scope_any":    grammar.List(&b.ScopeAny),
+		"claim":        grammar.Args("<claim> <value...>", b.addClaim).Repeated(),
+		"header":       grammar.Args("<name> <claim>", b.addHeader).Repeated(),
+		"acr":          grammar.List(&b.ACR),
+		"max_age":      grammar.Duration(&b.MaxAge),
+		"issuer":       {Read: b.readIssuer, Many: true},
+		"optional":     grammar.Flag(&b.Optional),
+		"from":         grammar.Args("cookie <name>", b.setCookie),
+		"strip_token":  grammar.Flag(&b.StripToken),
+		"dpop":         grammar.Keyword("required", &b.DPoPRequired),
+		"dpop_origin":  grammar.List(&b.DPoPOrigins),
+		"cors":         grammar.Keyword("off", &b.NoCORS),
+		"metadata_url": grammar.String(&b.MetadataURL),
+		"realm":        grammar.String(&b.Realm),
 	}
 }
 
@@ -113,14 +115,14 @@ func (b *BearerAuth) setCookie(args []string) error {
 }
 
 // readIssuer reads the block of another issuer, or its line alone.
-func (b *BearerAuth) readIssuer(g *grammar) error {
-	url, err := g.word()
+func (b *BearerAuth) readIssuer(g *grammar.Reader) error {
+	url, err := g.Word()
 	if err != nil {
 		return err
 	}
 	issuer := &BearerIssuer{Issuer: url}
 	b.Issuers = append(b.Issuers, issuer)
-	return g.block(issuer.block(), issuer.options())
+	return g.ReadBlock(issuer.block(), issuer.options())
 }
 
 // Interface guards

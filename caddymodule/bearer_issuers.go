@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -17,14 +18,14 @@ func (b *BearerAuth) checkIssuers() error {
 	seen := make(map[string]bool)
 	for _, issuer := range b.Issuers {
 		if issuer == nil {
-			return within("issuers", wrong("", "there is a null in the list: leave it out"))
+			return grammar.Within("issuers", grammar.Wrong("", "there is a null in the list: leave it out"))
 		}
 		if seen[issuer.Issuer] {
-			return within(issuer.block(), wrong("", "duplicate issuer: put all of its options in one block"))
+			return grammar.Within(issuer.block(), grammar.Wrong("", "duplicate issuer: put all of its options in one block"))
 		}
 		seen[issuer.Issuer] = true
 		if err := issuer.Check(); err != nil {
-			return within(issuer.block(), err)
+			return grammar.Within(issuer.block(), err)
 		}
 	}
 	return nil

@@ -6,6 +6,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 )
 
 func init() {
@@ -106,64 +108,64 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 // Options with several values, `login`, `api`, `client`, `secret_hash` and `public_key` may be
 // repeated. What they mean and their defaults stand at the fields of App.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	g := newGrammar(d, "oauth")
-	if err := g.directive(a.options()); err != nil {
+	g := grammar.NewReader(d, "oauth")
+	if err := g.ReadDirective(a.options()); err != nil {
 		return err
 	}
-	return g.located(a.Check())
+	return g.Located(a.Check())
 }
 
-func (a *App) options() options {
-	return options{
-		"issuer":          stringOption(&a.Issuer),
-		"previous_issuer": stringOption(&a.PreviousIssuer),
-		"secret":          {read: func(g *grammar) (err error) { a.Secrets, err = g.words(); return err }},
-		"store":           {read: a.readStore},
-		"denylist":        blockOption(&a.Denylist, (*Denylist).options),
-		"token_cache":     sizeOption(&a.TokenCache),
-		"dpop":            blockOption(&a.DPoP, (*DPoP).options),
-		"signing":         blockOption(&a.Signing, (*Signing).options),
-		"session":         blockOption(&a.Session, (*Session).options),
-		"theme":           blockOption(&a.Theme, (*Theme).options),
-		"login":           {read: a.readLogin, many: true},
-		"api":             {read: a.readAPI, many: true},
-		"client":          {read: a.readClient, many: true},
+func (a *App) options() grammar.Options {
+	return grammar.Options{
+		"issuer":          grammar.String(&a.Issuer),
+		"previous_issuer": grammar.String(&a.PreviousIssuer),
+		"secret":          {Read: func(g *grammar.Reader) (err error) { a.Secrets, err = g.Words(); return err }},
+		"store":           {Read: a.readStore},
+		"denylist":        grammar.Block(&a.Denylist, (*Denylist).options),
+		"token_cache":     grammar.Size(&a.TokenCache),
+		"dpop":            grammar.Block(&a.DPoP, (*DPoP).options),
+		"signing":         grammar.Block(&a.Signing, (*Signing).options),
+		"session":         grammar.Block(&a.Session, (*Session).options),
+		"theme":           grammar.Block(&a.Theme, (*Theme).options),
+		"login":           {Read: a.readLogin, Many: true},
+		"api":             {Read: a.readAPI, Many: true},
+		"client":          {Read: a.readClient, Many: true},
 	}
 }
 
-func (a *App) readStore(g *grammar) (err error) {
-	a.StoreRaw, err = g.module("oauth.stores", func(json.RawMessage) string { return "store" })
+func (a *App) readStore(g *grammar.Reader) (err error) {
+	a.StoreRaw, err = g.Module("oauth.stores", func(json.RawMessage) string { return "store" })
 	return err
 }
 
-func (a *App) readLogin(g *grammar) error {
-	raw, err := g.module("oauth.logins", func(raw json.RawMessage) string { return "login " + nameOfLogin(raw) })
+func (a *App) readLogin(g *grammar.Reader) error {
+	raw, err := g.Module("oauth.logins", func(raw json.RawMessage) string { return "login " + nameOfLogin(raw) })
 	a.LoginsRaw = append(a.LoginsRaw, raw)
 	return err
 }
 
-func (a *App) readAPI(g *grammar) error {
+func (a *App) readAPI(g *grammar.Reader) error {
 	if !g.NextArg() {
-		return g.missing()
+		return g.Missing()
 	}
 	api := &API{Identifier: g.Val()}
 	a.APIs = append(a.APIs, api)
-	if err := g.end(); err != nil {
+	if err := g.End(); err != nil {
 		return err
 	}
-	return g.block(api.block(), api.options())
+	return g.ReadBlock(api.block(), api.options())
 }
 
-func (a *App) readClient(g *grammar) error {
+func (a *App) readClient(g *grammar.Reader) error {
 	if !g.NextArg() {
-		return g.missing()
+		return g.Missing()
 	}
 	c := &Client{ID: g.Val()}
 	a.Clients = append(a.Clients, c)
-	if err := g.needBlock(); err != nil {
+	if err := g.NeedBlock(); err != nil {
 		return err
 	}
-	return g.block(c.block(), c.options())
+	return g.ReadBlock(c.block(), c.options())
 }
 
 // Interface guard

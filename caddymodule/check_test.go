@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -186,7 +187,7 @@ func TestShow(t *testing.T) {
 		0: "0s", 10 * time.Second: "10s", 90 * time.Minute: "1h30m", 24 * time.Hour: "1d", 36 * time.Hour: "36h", -48 * time.Hour: "-2d",
 		time.Millisecond: "1ms", time.Hour + time.Second: "1h0m1s",
 	} {
-		if got := show(d); got != want {
+		if got := grammar.ShowDuration(d); got != want {
 			t.Errorf("show(%v) = %s, want %s", int64(d), got, want)
 		}
 	}

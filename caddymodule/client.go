@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"slices"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -104,30 +105,30 @@ type Client struct {
 const consentAuto = "auto"
 
 // block names the client in errors.
-func (c *Client) block() string { return title("client", c.ID) }
+func (c *Client) block() string { return grammar.Title("client", c.ID) }
 
-func (c *Client) options() options {
-	return options{
-		"type":                stringOption(&c.Type),
-		"name":                stringOption(&c.Name),
-		"redirect_uris":       listOption(&c.RedirectURIs),
-		"logout_uris":         listOption(&c.LogoutURIs),
-		"device_code":         flagOption(&c.DeviceCode),
-		"origins":             listOption(&c.Origins),
-		"apis":                listOption(&c.APIs),
-		"scopes":              listOption(&c.Scopes),
-		"secret_hash":         listOption(&c.SecretHashes),
-		"public_key":          listOption(&c.PublicKeys),
-		"jwks_uri":            stringOption(&c.JWKSURI),
-		"jwks_allow_private":  flagOption(&c.JWKSAllowPrivate),
-		"assertion_algorithm": stringOption(&c.AssertionAlgorithm),
-		"consent":             stringOption(&c.Consent),
-		"pkce":                switchOption(&c.PKCE),
-		"oidc_conformant":     switchOption(&c.OIDCConformant),
-		"id_token_algorithm":  stringOption(&c.IDTokenAlgorithm),
-		"dpop":                keywordOption("required", &c.DPoPRequired),
-		"mtls":                {read: c.readMTLS},
-		"refresh_token":       blockOption(&c.RefreshToken, (*RefreshToken).options),
+func (c *Client) options() grammar.Options {
+	return grammar.Options{
+		"type":                grammar.String(&c.Type),
+		"name":                grammar.String(&c.Name),
+		"redirect_uris":       grammar.List(&c.RedirectURIs),
+		"logout_uris":         grammar.List(&c.LogoutURIs),
+		"device_code":         grammar.Flag(&c.DeviceCode),
+		"origins":             grammar.List(&c.Origins),
+		"apis":                grammar.List(&c.APIs),
+		"scopes":              grammar.List(&c.Scopes),
+		"secret_hash":         grammar.List(&c.SecretHashes),
+		"public_key":          grammar.List(&c.PublicKeys),
+		"jwks_uri":            grammar.String(&c.JWKSURI),
+		"jwks_allow_private":  grammar.Flag(&c.JWKSAllowPrivate),
+		"assertion_algorithm": grammar.String(&c.AssertionAlgorithm),
+		"consent":             grammar.String(&c.Consent),
+		"pkce":                grammar.Switch(&c.PKCE),
+		"oidc_conformant":     grammar.Switch(&c.OIDCConformant),
+		"id_token_algorithm":  grammar.String(&c.IDTokenAlgorithm),
+		"dpop":                grammar.Keyword("required", &c.DPoPRequired),
+		"mtls":                {Read: c.readMTLS},
+		"refresh_token":       grammar.Block(&c.RefreshToken, (*RefreshToken).options),
 	}
 }
 

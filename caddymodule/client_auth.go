@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
@@ -14,9 +15,9 @@ import (
 func (c *Client) checkSecrets() error {
 	switch {
 	case c.confidential() && len(c.SecretHashes) == 0 && !c.hasKeys() && !c.authenticatesByTLS():
-		return wrong("", "`type %s` needs a secret_hash: `caddy oauth secret` makes a secret with its hash; or a public_key", c.Type)
+		return grammar.Wrong("", "`type %s` needs a secret_hash: `caddy oauth secret` makes a secret with its hash; or a public_key", c.Type)
 	case !c.confidential() && len(c.SecretHashes) > 0:
-		return wrong("secret_hash", "`type %s` runs where everybody can read its secret: leave it out, or write `type web`", c.Type)
+		return grammar.Wrong("secret_hash", "`type %s` runs where everybody can read its secret: leave it out, or write `type web`", c.Type)
 	}
 	for i, hash := range c.SecretHashes {
 		err := checkHashText(hash, checkSecretHash)
@@ -24,7 +25,7 @@ func (c *Client) checkSecrets() error {
 			err = errors.New("is a duplicate: leave one out")
 		}
 		if err != nil {
-			return wrongNumber("secret_hash", i+1, hash, err)
+			return grammar.WrongNumber("secret_hash", i+1, hash, err)
 		}
 	}
 	return nil
@@ -45,16 +46,16 @@ func (c *Client) checkKeys() error {
 	}
 	for _, u := range unfit {
 		if u.given && !c.confidential() {
-			return wrong(u.option, "`type %s` runs where everybody can read its private key: leave it out, or write `type web`", c.Type)
+			return grammar.Wrong(u.option, "`type %s` runs where everybody can read its private key: leave it out, or write `type web`", c.Type)
 		}
 	}
 	switch {
 	case !c.hasKeys() && c.AssertionAlgorithm != "":
-		return wrong("assertion_algorithm", "it is about the public_key or jwks_uri of a client, and this one has neither: leave it out, or add one")
+		return grammar.Wrong("assertion_algorithm", "it is about the public_key or jwks_uri of a client, and this one has neither: leave it out, or add one")
 	case c.JWKSURI == "" && c.JWKSAllowPrivate:
-		return wrong("jwks_allow_private", "there is no jwks_uri: leave it out, or add one")
+		return grammar.Wrong("jwks_allow_private", "there is no jwks_uri: leave it out, or add one")
 	case len(c.PublicKeys) > maxPublicKeys:
-		return wrong("public_key", "there are more than %d: leave out those that are not used any more", maxPublicKeys)
+		return grammar.Wrong("public_key", "there are more than %d: leave out those that are not used any more", maxPublicKeys)
 	}
 	if err := checkAlgorithm("assertion_algorithm", c.AssertionAlgorithm); err != nil {
 		return err
@@ -63,11 +64,11 @@ func (c *Client) checkKeys() error {
 		return err
 	}
 	for i, key := range c.PublicKeys {
-		if isPlaceholder(key) {
+		if grammar.IsPlaceholder(key) {
 			continue
 		}
 		if _, err := c.parseKeys(key); err != nil {
-			return wrongNumber("public_key", i+1, key, err)
+			return grammar.WrongNumber("public_key", i+1, key, err)
 		}
 	}
 	return nil
@@ -82,10 +83,10 @@ func (c *Client) checkJWKSURI() error {
 		err = checkWeb(u)
 	}
 	if err != nil {
-		return wrongValue("jwks_uri", c.JWKSURI, "%s", err)
+		return grammar.WrongValue("jwks_uri", c.JWKSURI, "%s", err)
 	}
 	if strings.HasPrefix(c.JWKSURI, "http:") && !c.JWKSAllowPrivate {
-		return wrong("jwks_uri", "%s is on this machine: add `jwks_allow_private`", c.JWKSURI)
+		return grammar.Wrong("jwks_uri", "%s is on this machine: add `jwks_allow_private`", c.JWKSURI)
 	}
 	return nil
 }
@@ -126,7 +127,7 @@ func (c *Client) resolve() error {
 	}
 	c.keys = tokens.ClientKeys{Algorithm: jose.Algorithm(c.AssertionAlgorithm)}
 	for _, key := range c.PublicKeys {
-		text, err := resolve(key)
+		text, err := grammar.Resolve(key)
 		if err != nil {
 			return fmt.Errorf("%s: public_key: %w", c.block(), err)
 		}

@@ -6,15 +6,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // Check finds what the text shows to be wrong, as far as the client alone goes.
 func (c *Client) Check() error {
 	if err := checkClientID(c.ID); err != nil {
-		return wrong("", "%s", err)
+		return grammar.Wrong("", "%s", err)
 	}
-	return firstOf(c.checkType, c.checkURIs, c.checkMTLS, c.checkSecrets, c.checkKeys, c.checkWords, c.checkRefresh)
+	return grammar.FirstOf(c.checkType, c.checkURIs, c.checkMTLS, c.checkSecrets, c.checkKeys, c.checkWords, c.checkRefresh)
 }
 
 // checkClientID checks a client_id. A bar would let a machine's subject,
@@ -40,18 +41,18 @@ func (c *Client) checkType() error {
 	switch c.kind() {
 	case tokens.ClientSPA, tokens.ClientNative, tokens.ClientWeb:
 		if c.DeviceCode && c.kind() == tokens.ClientSPA {
-			return wrong("device_code", "`type spa` runs in a browser, where people can sign in at once: leave it out, or write `type native`")
+			return grammar.Wrong("device_code", "`type spa` runs in a browser, where people can sign in at once: leave it out, or write `type native`")
 		}
 		if len(c.RedirectURIs) == 0 && !c.DeviceCode {
-			return wrong("", "`type %s` needs redirect_uris: write where it takes its answers, such as `redirect_uris https://app.example.com/callback`", c.Type)
+			return grammar.Wrong("", "`type %s` needs redirect_uris: write where it takes its answers, such as `redirect_uris https://app.example.com/callback`", c.Type)
 		}
 		return nil
 	case tokens.ClientMachine:
 		return c.checkMachine()
 	case "":
-		return wrong("", "it needs a type: write `type spa`, `native`, `web` or `machine`")
+		return grammar.Wrong("", "it needs a type: write `type spa`, `native`, `web` or `machine`")
 	}
-	return wrong("type", "%q is not known: write spa (in a browser), native (on a device), web (on a server) or machine (without users)", c.Type)
+	return grammar.Wrong("type", "%q is not known: write spa (in a browser), native (on a device), web (on a server) or machine (without users)", c.Type)
 }
 
 // checkMachine refuses what needs users.
@@ -72,11 +73,11 @@ func (c *Client) checkMachine() error {
 	}
 	for _, u := range unfit {
 		if u.given {
-			return wrong(u.option, "`type machine` has no users: leave it out, or write `type web`")
+			return grammar.Wrong(u.option, "`type machine` has no users: leave it out, or write `type web`")
 		}
 	}
 	if len(c.APIs) == 0 {
-		return wrong("", "`type machine` needs apis: without one there is nothing it could ask for")
+		return grammar.Wrong("", "`type machine` needs apis: without one there is nothing it could ask for")
 	}
 	return nil
 }
@@ -96,13 +97,13 @@ func (c *Client) checkWords() error {
 	switch c.Consent {
 	case "", consentAuto, string(tokens.ConsentAlways), string(tokens.ConsentNever):
 	default:
-		return wrong("consent", "%q is not known: write always, never or auto", c.Consent)
+		return grammar.Wrong("consent", "%q is not known: write always, never or auto", c.Consent)
 	}
 	if err := checkAlgorithm("id_token_algorithm", c.IDTokenAlgorithm); err != nil {
 		return err
 	}
 	if c.PKCE != nil && !*c.PKCE && c.kind() != tokens.ClientWeb {
-		return wrong("pkce", "`type %s` has no secret to protect its codes, so it needs PKCE (RFC 9700 §2.1.1): leave it on", c.Type)
+		return grammar.Wrong("pkce", "`type %s` has no secret to protect its codes, so it needs PKCE (RFC 9700 §2.1.1): leave it on", c.Type)
 	}
 	noCheck := func(string) error { return nil }
 	if err := checkEach("apis", c.APIs, noCheck); err != nil {
@@ -118,12 +119,12 @@ func (c *Client) checkWords() error {
 
 func (c *Client) checkRefresh() error {
 	if !c.RefreshToken.rotation() && c.kind() != tokens.ClientWeb {
-		return within("refresh_token", wrong("rotation", "`type %s` can keep no secret, so its refresh tokens have to rotate (RFC 9700 §4.14.2): leave it on", c.Type))
+		return grammar.Within("refresh_token", grammar.Wrong("rotation", "`type %s` can keep no secret, so its refresh tokens have to rotate (RFC 9700 §4.14.2): leave it on", c.Type))
 	}
 	if err := c.RefreshToken.Check(); err != nil {
-		return within("refresh_token", err)
+		return grammar.Within("refresh_token", err)
 	}
-	return within("refresh_token", c.checkCookieClient())
+	return grammar.Within("refresh_token", c.checkCookieClient())
 }
 
 // checkAPIs checks what the client may ask for against the APIs there are.
@@ -132,13 +133,13 @@ func (c *Client) checkAPIs(apis []*API) error {
 	for _, id := range c.APIs {
 		i := slices.IndexFunc(apis, func(a *API) bool { return a.Identifier == id })
 		if i < 0 {
-			return wrongValue("apis", id, "is not configured: %s", knownAPIs(apis))
+			return grammar.WrongValue("apis", id, "is not configured: %s", knownAPIs(apis))
 		}
 		scopes = append(scopes, apis[i].Scopes...)
 	}
 	for _, scope := range c.Scopes {
 		if !slices.Contains(scopes, scope) {
-			return wrongValue("scopes", scope, "is no scope of the client's apis: add it to one of them, or leave it out")
+			return grammar.WrongValue("scopes", scope, "is no scope of the client's apis: add it to one of them, or leave it out")
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -26,7 +27,7 @@ func (c *Client) checkCookie(issuer string) error {
 			return err
 		}
 		if site != gateway {
-			return wrong("cookie", "the pages at %s are of the site %s and the issuer is of %s: browsers send a SameSite=Strict cookie to its own site only; "+
+			return grammar.Wrong("cookie", "the pages at %s are of the site %s and the issuer is of %s: browsers send a SameSite=Strict cookie to its own site only; "+
 				"serve both under one domain and scheme, such as https://app.example.com and https://auth.example.com, or leave `cookie` out", origin, site, gateway)
 		}
 	}
@@ -57,10 +58,10 @@ func (c *Client) checkCookieClient() error {
 	case !c.RefreshToken.cookie():
 		return nil
 	case c.kind() != tokens.ClientSPA:
-		return wrong("cookie", "`type %s` runs in no browser that would keep the cookie: leave it out, or write `type spa`", c.Type)
+		return grammar.Wrong("cookie", "`type %s` runs in no browser that would keep the cookie: leave it out, or write `type spa`", c.Type)
 	case c.RefreshToken.leeway() < minCookieLeeway:
-		return wrong("leeway", "%s is too short with `cookie`: all tabs of a browser share the token and may use it at once; take at least %s",
-			show(c.RefreshToken.leeway()), show(minCookieLeeway))
+		return grammar.Wrong("leeway", "%s is too short with `cookie`: all tabs of a browser share the token and may use it at once; take at least %s",
+			grammar.ShowDuration(c.RefreshToken.leeway()), grammar.ShowDuration(minCookieLeeway))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -47,23 +48,23 @@ type ClientMTLS struct {
 }
 
 // readMTLS reads `mtls bound`, or a block.
-func (c *Client) readMTLS(g *grammar) error {
+func (c *Client) readMTLS(g *grammar.Reader) error {
 	if g.CountRemainingArgs() == 0 {
-		return blockOption(&c.MTLS, (*ClientMTLS).options).read(g)
+		return grammar.Block(&c.MTLS, (*ClientMTLS).options).Read(g)
 	}
 	c.MTLS = new(ClientMTLS)
-	return keywordOption("bound", &c.MTLS.Bound).read(g)
+	return grammar.Keyword("bound", &c.MTLS.Bound).Read(g)
 }
 
-func (m *ClientMTLS) options() options {
-	return options{
-		"bound":       flagOption(&m.Bound),
-		"subject":     stringOption(&m.Subject),
-		"san_dns":     stringOption(&m.SANDNS),
-		"san_uri":     stringOption(&m.SANURI),
-		"san_ip":      stringOption(&m.SANIP),
-		"san_email":   stringOption(&m.SANEmail),
-		"fingerprint": listOption(&m.Fingerprints),
+func (m *ClientMTLS) options() grammar.Options {
+	return grammar.Options{
+		"bound":       grammar.Flag(&m.Bound),
+		"subject":     grammar.String(&m.Subject),
+		"san_dns":     grammar.String(&m.SANDNS),
+		"san_uri":     grammar.String(&m.SANURI),
+		"san_ip":      grammar.String(&m.SANIP),
+		"san_email":   grammar.String(&m.SANEmail),
+		"fingerprint": grammar.List(&m.Fingerprints),
 	}
 }
 
@@ -72,11 +73,11 @@ func (c *Client) checkMTLS() error {
 	if c.MTLS == nil {
 		return nil
 	}
-	if err := within("mtls", c.MTLS.check()); err != nil {
+	if err := grammar.Within("mtls", c.MTLS.check()); err != nil {
 		return err
 	}
 	if !c.confidential() && c.authenticatesByTLS() {
-		return within("mtls", wrong("", "`type %s` runs on the machines of its users, who have no certificate of their application: write `bound` alone, or `type web`", c.Type))
+		return grammar.Within("mtls", grammar.Wrong("", "`type %s` runs on the machines of its users, who have no certificate of their application: write `bound` alone, or `type web`", c.Type))
 	}
 	return nil
 }
@@ -84,12 +85,12 @@ func (c *Client) checkMTLS() error {
 func (m *ClientMTLS) check() error {
 	if m.Subject != "" {
 		if _, err := tokens.ParseSubjectName(m.Subject); err != nil {
-			return wrong("subject", "%q is no name (%s): take what `openssl x509 -noout -subject -nameopt RFC2253` prints behind the =", m.Subject, err)
+			return grammar.Wrong("subject", "%q is no name (%s): take what `openssl x509 -noout -subject -nameopt RFC2253` prints behind the =", m.Subject, err)
 		}
 	}
 	if m.SANIP != "" {
 		if _, err := netip.ParseAddr(m.SANIP); err != nil {
-			return wrong("san_ip", "%q is not an IP address: write one such as 10.0.0.7", m.SANIP)
+			return grammar.Wrong("san_ip", "%q is not an IP address: write one such as 10.0.0.7", m.SANIP)
 		}
 	}
 	return checkEach("fingerprint", m.Fingerprints, func(text string) error {

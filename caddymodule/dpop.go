@@ -5,6 +5,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -18,8 +19,8 @@ type DPoP struct {
 	RequireNonce bool `json:"require_nonce,omitempty"`
 }
 
-func (d *DPoP) options() options {
-	return options{"require_nonce": flagOption(&d.RequireNonce)}
+func (d *DPoP) options() grammar.Options {
+	return grammar.Options{"require_nonce": grammar.Flag(&d.RequireNonce)}
 }
 
 func (d *DPoP) requireNonce() bool { return d != nil && d.RequireNonce }

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap/zapcore"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -30,8 +31,8 @@ func TestEventsAreDocumented(t *testing.T) {
 		}
 		for _, outcome := range append(slices.Clone(want), "other") {
 			e := tokens.Event{Kind: kind, Outcome: outcome}
-			if level := levelOn(row[2], string(outcome)); outcome != "other" && logLevel(withCause(e)) != level {
-				t.Errorf("%s, %s: logged at %s, the page has %s", kind, outcome, logLevel(withCause(e)), level)
+			if level := levelOn(row[2], string(outcome)); outcome != "other" && events.LogLevel(withCause(e)) != level {
+				t.Errorf("%s, %s: logged at %s, the page has %s", kind, outcome, events.LogLevel(withCause(e)), level)
 			}
 		}
 	}
@@ -93,8 +94,8 @@ func TestAlarmsAreDocumented(t *testing.T) {
 		t.Fatal("docs/events.md has no list of alarms")
 	}
 	for _, kind := range tokens.EventKinds() {
-		if got := strings.Contains(list, "`"+string(kind)+"`"); got != isAlarm(kind) {
-			t.Errorf("%s: in the list of alarms in docs/events.md: %v, want %v", kind, got, isAlarm(kind))
+		if got := strings.Contains(list, "`"+string(kind)+"`"); got != events.IsAlarm(kind) {
+			t.Errorf("%s: in the list of alarms in docs/events.md: %v, want %v", kind, got, events.IsAlarm(kind))
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
@@ -32,7 +33,7 @@ type keysPoolKey struct {
 type sharedKeys struct {
 	*tokens.RemoteKeys
 
-	observer *sharedObserver
+	observer *events.SharedObserver
 }
 
 // Destruct ends the fetching when the last configuration is gone.
@@ -45,11 +46,11 @@ func (s *sharedKeys) Destruct() error {
 type issuerKeys struct {
 	mu    sync.Mutex
 	taken map[keysPoolKey]*sharedKeys
-	heard *observer
+	heard *events.Observer
 }
 
 // take finds the keys in the pool or makes them, and fetches nothing.
-func (k *issuerKeys) take(source handler.KeySource, rsa jose.Algorithm, heard *observer) (*tokens.RemoteKeys, error) {
+func (k *issuerKeys) take(source handler.KeySource, rsa jose.Algorithm, heard *events.Observer) (*tokens.RemoteKeys, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	key := keysPoolKey{source, rsa}
@@ -57,7 +58,7 @@ func (k *issuerKeys) take(source handler.KeySource, rsa jose.Algorithm, heard *o
 		return shared.RemoteKeys, nil
 	}
 	value, _, err := remoteKeys.LoadOrNew(key, func() (caddy.Destructor, error) {
-		observer := new(sharedObserver)
+		observer := new(events.SharedObserver)
 		return &sharedKeys{observer: observer, RemoteKeys: tokens.NewRemoteKeys(tokens.RemoteKeysConfig{
 			Issuer:   source.Issuer,
 			Fetch:    handler.NewKeyFetcher(source).Fetch,
@@ -70,7 +71,7 @@ func (k *issuerKeys) take(source handler.KeySource, rsa jose.Algorithm, heard *o
 		return nil, fmt.Errorf("taking the keys of %s: %w", source.Issuer, err)
 	}
 	shared := value.(*sharedKeys)
-	shared.observer.enter(heard)
+	shared.observer.Enter(heard)
 	if k.taken == nil {
 		k.taken = make(map[keysPoolKey]*sharedKeys)
 	}
@@ -97,7 +98,7 @@ func (k *issuerKeys) release() error {
 	defer k.mu.Unlock()
 	var failures []error
 	for key, shared := range k.taken {
-		shared.observer.leave(k.heard)
+		shared.observer.Leave(k.heard)
 		_, err := remoteKeys.Delete(key)
 		failures = append(failures, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
@@ -77,11 +78,11 @@ func (a *App) Stop() error {
 // Cleanup releases what Provision took.
 func (a *App) Cleanup() error {
 	if a.observer != nil {
-		a.observer.close()
+		a.observer.Close()
 	}
 	serving.end(a) // a configuration that Caddy has refused after its start is not stopped
 	if a.emitter != nil {
-		a.emitter.close()
+		a.emitter.Close()
 	}
 	if a.verified != nil {
 		a.verified.Close()
@@ -138,13 +139,13 @@ func (a *App) provisionUnconfigured(ctx caddy.Context) (err error) {
 // provisionObserver makes what hears of decisions, and the place for the keys of other issuers.
 func (a *App) provisionObserver(ctx caddy.Context) (err error) {
 	a.ctx, a.guards = ctx, newGuards()
-	if err := processMetrics.register(ctx.GetMetricsRegistry(), newGaugeCollector(serving.app)); err != nil {
+	if err := events.Process.Register(ctx.GetMetricsRegistry(), newGaugeCollector(serving.app)); err != nil {
 		return fmt.Errorf("registering metrics: %w", err)
 	}
-	if a.emitter, err = newEmitter(ctx, processMetrics, a.log); err != nil {
+	if a.emitter, err = events.NewEmitter(ctx, events.Process, a.log); err != nil {
 		return err
 	}
-	a.observer = newObserver(a.log, processMetrics, a.emitter)
+	a.observer = events.NewObserver(a.log, events.Process, a.emitter)
 	if a.proofs, err = takeProofs(); err != nil {
 		return err
 	}
@@ -159,7 +160,7 @@ func (a *App) provisionBackend(ctx caddy.Context) error {
 		return fmt.Errorf("%s needs `secret`: other gateways share this store, so none can be generated; "+
 			"make one with `caddy oauth secret` and configure it on each", store.CaddyModule().ID)
 	}
-	shared, err := shareState(store, a.stateLimits(), processMetrics)
+	shared, err := shareState(store, a.stateLimits(), events.Process)
 	if err != nil {
 		return err
 	}
@@ -191,7 +192,7 @@ func (a *App) provisionBackend(ctx caddy.Context) error {
 
 // takeClientKeys finds the keys of the clients that publish them at a jwks_uri,
 // and fetches nothing. The issuer of an assertion is its client.
-func (a *App) takeClientKeys(heard *observer) (err error) {
+func (a *App) takeClientKeys(heard *events.Observer) (err error) {
 	for _, c := range a.Clients {
 		if c.JWKSURI == "" {
 			continue

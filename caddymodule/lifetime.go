@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 )
 
 // Lifetime is a duration, written as any duration of Caddy, or "infinite".
@@ -54,13 +56,13 @@ func (l Lifetime) String() string {
 	if l == Infinite {
 		return infiniteWord
 	}
-	return show(time.Duration(l))
+	return grammar.ShowDuration(time.Duration(l))
 }
 
 // lifetimeOption is an option with a duration or `infinite`.
-func lifetimeOption(target *Lifetime) option {
-	return option{read: func(g *grammar) error {
-		word, err := g.word()
+func lifetimeOption(target *Lifetime) grammar.Option {
+	return grammar.Option{Read: func(g *grammar.Reader) error {
+		word, err := g.Word()
 		if err != nil {
 			return err
 		}
@@ -68,9 +70,9 @@ func lifetimeOption(target *Lifetime) option {
 			*target = Infinite
 			return nil
 		}
-		d, err := g.parseDuration(word)
+		d, err := g.ParseDuration(word)
 		if err == nil && d <= 0 {
-			err = g.errorf(" is %s and must be greater than zero: write it as 12h or 30d, or `infinite`", word)
+			err = g.Errorf(" is %s and must be greater than zero: write it as 12h or 30d, or `infinite`", word)
 		}
 		*target = Lifetime(d)
 		return err

@@ -1,6 +1,10 @@
 package caddymodule
 
-import "github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
+)
 
 // UnmarshalCaddyfile sets up the login from Caddyfile tokens and checks it. Syntax:
 //
@@ -14,39 +18,39 @@ import "github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 //
 // `user` may be repeated, and needs no block.
 func (l *LocalLogin) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	g := newGrammar(d, "login local")
-	if err := g.optional(&l.Name, "name", defaultLoginName); err != nil {
+	g := grammar.NewReader(d, "login local")
+	if err := g.Optional(&l.Name, "name", defaultLoginName); err != nil {
 		return err
 	}
-	if err := g.needBlock(); err != nil {
+	if err := g.NeedBlock(); err != nil {
 		return err
 	}
-	if err := g.block(l.block(), options{
-		"user":       {read: l.readUser, many: true},
-		"users_file": stringOption(&l.UsersFile),
+	if err := g.ReadBlock(l.block(), grammar.Options{
+		"user":       {Read: l.readUser, Many: true},
+		"users_file": grammar.String(&l.UsersFile),
 	}); err != nil {
 		return err
 	}
-	return g.located(within(l.block(), l.Check()))
+	return g.Located(grammar.Within(l.block(), l.Check()))
 }
 
-func (l *LocalLogin) readUser(g *grammar) error {
+func (l *LocalLogin) readUser(g *grammar.Reader) error {
 	if !g.NextArg() {
-		return g.missing()
+		return g.Missing()
 	}
 	u := &LocalUser{ID: g.Val()}
 	l.Users = append(l.Users, u)
-	g.name = u.block()
+	g.Name = u.block()
 	if !g.NextArg() {
-		return g.errorf(" has no hash: %s (a {$NAME} that is not set leaves none)", makeHash)
+		return g.Errorf(" has no hash: %s (a {$NAME} that is not set leaves none)", makeHash)
 	}
 	u.Hash = g.Val()
 	if g.NextArg() { // which may be part of a password: not to be shown
-		return g.errorf(" has one argument too many: write its name and its hash, and the rest in a block")
+		return g.Errorf(" has one argument too many: write its name and its hash, and the rest in a block")
 	}
-	return g.block(u.block(), options{
-		"email": stringOption(&u.Email),
-		"name":  stringOption(&u.Name),
+	return g.ReadBlock(u.block(), grammar.Options{
+		"email": grammar.String(&u.Email),
+		"name":  grammar.String(&u.Name),
 	})
 }
 

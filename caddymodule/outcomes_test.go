@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
@@ -26,7 +27,7 @@ import (
 func TestMain(m *testing.M) {
 	code := m.Run()
 	registry := prometheus.NewRegistry()
-	if err := processMetrics.register(registry); err != nil {
+	if err := events.Process.Register(registry); err != nil {
 		panic(err)
 	}
 	families, err := registry.Gather()
@@ -235,7 +236,7 @@ var descOf = regexp.MustCompile(`fqName: "([^"]+)".*variableLabels: \{([^}]*)\}`
 // described returns the labels of every metric by its name.
 func described(t *testing.T) map[string][]string {
 	t.Helper()
-	collectors := append(processMetrics.all(), newGaugeCollector(serving.app))
+	collectors := append(events.Process.All(), newGaugeCollector(serving.app))
 	found := make(map[string][]string)
 	for _, c := range collectors {
 		ch := make(chan *prometheus.Desc)

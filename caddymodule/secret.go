@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -18,15 +19,15 @@ func checkSecrets(secrets []string) error {
 	for i, secret := range secrets {
 		switch {
 		case secret == "":
-			return wrong("secret", "number %d is empty: %s", i+1, makeSecret)
-		case strings.HasPrefix(secret, "{") && strings.HasSuffix(secret, "}") && !isPlaceholder(secret):
-			return wrong("secret", "number %d looks like a placeholder but is none of {env.NAME} and {file.PATH}: it would itself be the secret", i+1)
-		case halfPlaceholder(secret):
-			return wrong("secret", "number %d holds a placeholder among other text: write {env.NAME} or {file.PATH} alone", i+1)
-		case !isPlaceholder(secret) && len(secret) < tokens.SecretSize:
-			return wrong("secret", "number %d has %d bytes and needs at least %d: %s", i+1, len(secret), tokens.SecretSize, makeSecret)
+			return grammar.Wrong("secret", "number %d is empty: %s", i+1, makeSecret)
+		case strings.HasPrefix(secret, "{") && strings.HasSuffix(secret, "}") && !grammar.IsPlaceholder(secret):
+			return grammar.Wrong("secret", "number %d looks like a placeholder but is none of {env.NAME} and {file.PATH}: it would itself be the secret", i+1)
+		case grammar.HasPlaceholder(secret):
+			return grammar.Wrong("secret", "number %d holds a placeholder among other text: write {env.NAME} or {file.PATH} alone", i+1)
+		case !grammar.IsPlaceholder(secret) && len(secret) < tokens.SecretSize:
+			return grammar.Wrong("secret", "number %d has %d bytes and needs at least %d: %s", i+1, len(secret), tokens.SecretSize, makeSecret)
 		case slices.Contains(secrets[:i], secret):
-			return wrong("secret", "number %d is a duplicate: name each secret once, the one that mints first", i+1)
+			return grammar.Wrong("secret", "number %d is a duplicate: name each secret once, the one that mints first", i+1)
 		}
 	}
 	return nil
@@ -36,11 +37,11 @@ func checkSecrets(secrets []string) error {
 func resolveSecrets(log *zap.Logger, secrets []string) ([]string, error) {
 	resolved := make([]string, len(secrets))
 	for i, secret := range secrets {
-		if !isPlaceholder(secret) {
+		if !grammar.IsPlaceholder(secret) {
 			log.Warn("a secret is written out in the configuration and in what it is adapted to: use {env.NAME} or {file.PATH}",
 				zap.Int("number", i+1))
 		}
-		value, err := resolve(secret)
+		value, err := grammar.Resolve(secret)
 		if err != nil {
 			return nil, fmt.Errorf("secret: %w", err)
 		}

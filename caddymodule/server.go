@@ -12,6 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -81,7 +83,7 @@ func (s *OAuthServer) serverConfig(app *App) handler.Config {
 		Limits:      app.backend.shared.requests,
 		Paths:       s.Paths,
 		ClientIP:    clientIP,
-		RequestID:   func(r *http.Request) string { return requestID(r.Context()) },
+		RequestID:   func(r *http.Request) string { return events.RequestID(r.Context()) },
 		Observer:    app.backend.observer,
 		IDTokenAlgs: app.idTokenAlgorithms(),
 		APIScopes:   app.apiScopes(),
@@ -105,7 +107,7 @@ func (s *OAuthServer) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	if !s.clear.refused(recorder, r) {
 		s.server.ServeHTTP(recorder, r)
 	}
-	processMetrics.served(endpoint, recorder.Status(), time.Since(start))
+	events.Process.Served(endpoint, recorder.Status(), time.Since(start))
 	return nil
 }
 
@@ -138,7 +140,7 @@ func parseOAuthServer(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, erro
 //	    path <endpoint> <path>
 //	}
 func (s *OAuthServer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return newGrammar(d, "oauth_server").directive(options{"path": argsOption("<endpoint> <path>", s.setPath).repeated()})
+	return grammar.NewReader(d, "oauth_server").ReadDirective(grammar.Options{"path": grammar.Args("<endpoint> <path>", s.setPath).Repeated()})
 }
 
 func (s *OAuthServer) setPath(args []string) error {

@@ -39,7 +39,7 @@ func (s *servingApps) app() *App {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, a := range slices.Backward(s.apps) {
-		if a.emitter.delivers() {
+		if a.emitter.Delivers() {
 			return a
 		}
 	}

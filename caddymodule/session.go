@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 )
 
 // The defaults of Session.
@@ -29,10 +31,10 @@ type Session struct {
 	IdleLifetime caddy.Duration `json:"idle_lifetime,omitempty"`
 }
 
-func (s *Session) options() options {
-	return options{
-		"lifetime":      durationOption(&s.Lifetime),
-		"idle_lifetime": durationOption(&s.IdleLifetime),
+func (s *Session) options() grammar.Options {
+	return grammar.Options{
+		"lifetime":      grammar.Duration(&s.Lifetime),
+		"idle_lifetime": grammar.Duration(&s.IdleLifetime),
 	}
 }
 
@@ -41,11 +43,11 @@ func (s *Session) Check() error {
 	lifetime, idle := s.lifetime(), s.idleLifetime()
 	switch {
 	case lifetime < minSession || lifetime > maxSession:
-		return wrong("lifetime", "%s is out of range: take %s to %s", show(lifetime), show(minSession), show(maxSession))
+		return grammar.Wrong("lifetime", "%s is out of range: take %s to %s", grammar.ShowDuration(lifetime), grammar.ShowDuration(minSession), grammar.ShowDuration(maxSession))
 	case idle < minSession:
-		return wrong("idle_lifetime", "%s is too short: take at least %s", show(idle), show(minSession))
+		return grammar.Wrong("idle_lifetime", "%s is too short: take at least %s", grammar.ShowDuration(idle), grammar.ShowDuration(minSession))
 	case idle > lifetime:
-		return wrong("idle_lifetime", "%s is longer than the lifetime of %s: shorten it, or raise the lifetime", show(idle), show(lifetime))
+		return grammar.Wrong("idle_lifetime", "%s is longer than the lifetime of %s: shorten it, or raise the lifetime", grammar.ShowDuration(idle), grammar.ShowDuration(lifetime))
 	}
 	return nil
 }

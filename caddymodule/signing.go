@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
@@ -43,12 +44,12 @@ const (
 	maxIDTokenLifetime = 7 * 24 * time.Hour
 )
 
-func (s *Signing) options() options {
-	return options{
-		"access_token_algorithm": stringOption(&s.AccessTokenAlgorithm),
-		"id_token_algorithm":     stringOption(&s.IDTokenAlgorithm),
-		"id_token_lifetime":      durationOption(&s.IDTokenLifetime),
-		"rotate_every":           durationOption(&s.RotateEvery),
+func (s *Signing) options() grammar.Options {
+	return grammar.Options{
+		"access_token_algorithm": grammar.String(&s.AccessTokenAlgorithm),
+		"id_token_algorithm":     grammar.String(&s.IDTokenAlgorithm),
+		"id_token_lifetime":      grammar.Duration(&s.IDTokenLifetime),
+		"rotate_every":           grammar.Duration(&s.RotateEvery),
 	}
 }
 
@@ -64,10 +65,10 @@ func (s *Signing) Check() error {
 		return err
 	}
 	if every := s.rotateEvery(); every < minRotateEvery {
-		return wrong("rotate_every", "%s is too short: a key is published an hour before it signs; take at least %s", show(every), show(minRotateEvery))
+		return grammar.Wrong("rotate_every", "%s is too short: a key is published an hour before it signs; take at least %s", grammar.ShowDuration(every), grammar.ShowDuration(minRotateEvery))
 	}
 	if l := s.idTokenLifetime(); l < minIDTokenLifetime || l > maxIDTokenLifetime {
-		return wrong("id_token_lifetime", "%s is out of range: take %s to %s", show(l), show(minIDTokenLifetime), show(maxIDTokenLifetime))
+		return grammar.Wrong("id_token_lifetime", "%s is out of range: take %s to %s", grammar.ShowDuration(l), grammar.ShowDuration(minIDTokenLifetime), grammar.ShowDuration(maxIDTokenLifetime))
 	}
 	return nil
 }
@@ -85,13 +86,13 @@ func checkAlgorithm(option, name string) error {
 	spelt := slices.IndexFunc(algorithms, func(a string) bool { return strings.EqualFold(a, name) })
 	switch {
 	case spelt >= 0:
-		return wrong(option, "%q is not spelt as RFC 7518 does: write %s", name, algorithms[spelt])
+		return grammar.Wrong(option, "%q is not spelt as RFC 7518 does: write %s", name, algorithms[spelt])
 	case upper == "NONE":
 		reason = "signs nothing"
 	case strings.HasPrefix(upper, "HS"):
 		reason = "needs a key that every API would have to share"
 	}
-	return wrong(option, "%q %s: take one of %s", name, reason, strings.Join(algorithms, ", "))
+	return grammar.Wrong(option, "%q %s: take one of %s", name, reason, strings.Join(algorithms, ", "))
 }
 
 func (s *Signing) accessTokenAlgorithm() string {

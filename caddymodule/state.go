@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
@@ -26,7 +27,7 @@ var states = caddy.NewUsagePool()
 // taken back, because another of its apps failed to start, those of the one before.
 type sharedState struct {
 	state    *tokens.State
-	observer *sharedObserver
+	observer *events.SharedObserver
 	requests *handler.Limits // what is counted of requests
 	limits   stateLimits     // of the configuration that made it
 
@@ -40,7 +41,7 @@ type sharedState struct {
 type configuration struct {
 	store      StoreModule // as this configuration has it
 	settings   tokens.Settings
-	observer   *observer
+	observer   *events.Observer
 	protection *protection // once its app has started
 }
 
@@ -51,9 +52,9 @@ type stateLimits struct {
 }
 
 // shareState finds the state of a store in the pool or makes it. It opens nothing.
-func shareState(store StoreModule, limits stateLimits, m *metrics) (*sharedState, error) {
+func shareState(store StoreModule, limits stateLimits, m *events.Metrics) (*sharedState, error) {
 	value, _, err := states.LoadOrNew(store.PoolKey(), func() (caddy.Destructor, error) {
-		observer := new(sharedObserver)
+		observer := new(events.SharedObserver)
 		state, err := tokens.NewState(tokens.StateConfig{
 			Store:           store.NewStore(onStoreCall(m, observer)),
 			Observer:        observer,
@@ -73,9 +74,9 @@ func shareState(store StoreModule, limits stateLimits, m *metrics) (*sharedState
 }
 
 // onStoreCall measures the calls of a store, and tells of panics that it has caught.
-func onStoreCall(m *metrics, observer tokens.Observer) func(op string, took time.Duration, err error) {
+func onStoreCall(m *events.Metrics, observer tokens.Observer) func(op string, took time.Duration, err error) {
 	return func(op string, took time.Duration, err error) {
-		m.stored(op, took, err)
+		m.Stored(op, took, err)
 		if _, panicked := errors.AsType[*background.PanicError](err); panicked {
 			observer.Happened(context.Background(), tokens.Event{
 				Kind: tokens.EventBackgroundRecovered, Outcome: tokens.OutcomeStore, Cause: fmt.Errorf("calling the store, %s: %w", op, err),
@@ -91,9 +92,9 @@ func (s *sharedState) Destruct() error { return s.state.Close() }
 func (s *sharedState) enter(ctx context.Context, c *configuration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.observer.enter(c.observer)
+	s.observer.Enter(c.observer)
 	if err := c.apply(ctx, s.state); err != nil {
-		s.observer.leave(c.observer)
+		s.observer.Leave(c.observer)
 		if len(s.live) > 0 {
 			err = errors.Join(err, s.live[len(s.live)-1].store.Apply(ctx, s.state.Store))
 		}
@@ -119,7 +120,7 @@ func (s *sharedState) leave(ctx context.Context, c *configuration) error {
 	if i < 0 {
 		return nil
 	}
-	s.observer.leave(c.observer)
+	s.observer.Leave(c.observer)
 	newest := i == len(s.live)-1
 	s.live = slices.Delete(s.live, i, i+1)
 	if !newest {

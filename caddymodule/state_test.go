@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 	logtest "go.uber.org/zap/zaptest/observer"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
@@ -42,7 +43,7 @@ func testConfiguration(t *testing.T, lifetime time.Duration, secret string) (*co
 	}
 	return &configuration{
 		store:    new(BoltStore),
-		observer: newObserver(zap.New(core), newMetrics(), nil),
+		observer: events.NewObserver(zap.New(core), events.NewMetrics(), nil),
 		settings: tokens.Settings{
 			Secrets: secrets, TokenLifetime: lifetime, Keys: tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256}},
 		},
@@ -52,7 +53,7 @@ func testConfiguration(t *testing.T, lifetime time.Duration, secret string) (*co
 func TestSettingsFollowTheNewestConfiguration(t *testing.T) {
 	store := &recordingStore{BoltStore: BoltStore{file: filepath.Join(t.TempDir(), "gatehouse.db")}}
 	limits := stateLimits{cacheBytes: 1 << 20, denylistEntries: 1000}
-	shared, err := shareState(store, limits, newMetrics())
+	shared, err := shareState(store, limits, events.NewMetrics())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +108,7 @@ func TestOneStateForOneFile(t *testing.T) {
 	limits := stateLimits{cacheBytes: 1 << 20, denylistEntries: 1000}
 	open := func(name string) *sharedState {
 		store := &BoltStore{file: filepath.Join(dir, name)}
-		shared, err := shareState(store, limits, newMetrics())
+		shared, err := shareState(store, limits, events.NewMetrics())
 		if err != nil {
 			t.Fatal(err)
 		}

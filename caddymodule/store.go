@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
 )
@@ -76,11 +77,11 @@ func (b *BoltStore) Provision(caddy.Context) error {
 //
 //	store bolt [<path>]
 func (b *BoltStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	g := newGrammar(d, "store bolt")
-	if err := g.optional(&b.Path, "path", "gatehouse.db in Caddy's data directory"); err != nil {
+	g := grammar.NewReader(d, "store bolt")
+	if err := g.Optional(&b.Path, "path", "gatehouse.db in Caddy's data directory"); err != nil {
 		return err
 	}
-	return g.block("store bolt", nil)
+	return g.ReadBlock("store bolt", nil)
 }
 
 // boltPool leads the pool keys of embedded stores.

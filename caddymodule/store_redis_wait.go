@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore"
 )
 
@@ -45,9 +46,9 @@ func (w *RedisWait) Check() error {
 	}
 	switch timeout := time.Duration(w.Timeout); {
 	case w.Number < 1 || w.Number > maxWaitReplicas:
-		return wrong("wait_replicas", "%d is out of range: take 1 to %d", w.Number, maxWaitReplicas)
+		return grammar.Wrong("wait_replicas", "%d is out of range: take 1 to %d", w.Number, maxWaitReplicas)
 	case timeout < minWaitTimeout || timeout > maxWaitTimeout:
-		return wrong("wait_replicas", "%s is out of range: take %s to %s", show(timeout), show(minWaitTimeout), show(maxWaitTimeout))
+		return grammar.Wrong("wait_replicas", "%s is out of range: take %s to %s", grammar.ShowDuration(timeout), grammar.ShowDuration(minWaitTimeout), grammar.ShowDuration(maxWaitTimeout))
 	}
 	return nil
 }

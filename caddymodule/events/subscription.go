@@ -1,4 +1,4 @@
-package caddymodule
+package events
 
 import (
 	"fmt"
@@ -20,15 +20,15 @@ func checkSubscriptions(subscriptions []*caddyevents.Subscription) error {
 		for _, name := range s.Events {
 			kind, ours := strings.CutPrefix(name, "oauth.")
 			if ours && !slices.Contains(tokens.EventKinds(), tokens.EventKind(kind)) {
-				return fmt.Errorf("events: on %s: there is no such event: write one of %s", name, eventNames())
+				return fmt.Errorf("events: on %s: there is no such event: write one of %s", name, EventNames())
 			}
 		}
 	}
 	return nil
 }
 
-// eventNames lists all events as operators write them.
-func eventNames() string {
+// EventNames lists all events as operators write them.
+func EventNames() string {
 	var names []string
 	for _, kind := range tokens.EventKinds() {
 		names = append(names, "oauth."+string(kind))

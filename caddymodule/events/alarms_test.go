@@ -1,4 +1,4 @@
-package caddymodule
+package events
 
 import (
 	"encoding/json"

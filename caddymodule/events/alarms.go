@@ -1,4 +1,4 @@
-package caddymodule
+package events
 
 import (
 	"slices"
@@ -22,7 +22,7 @@ var alarms = []tokens.EventKind{
 	tokens.EventAdmin,
 }
 
-func isAlarm(kind tokens.EventKind) bool { return slices.Contains(alarms, kind) }
+func IsAlarm(kind tokens.EventKind) bool { return slices.Contains(alarms, kind) }
 
 // alarmQueue holds the alarms that wait for their subscribers. The same alarm waits
 // once, and says how many it stands for, so that one account cannot fill the queue.

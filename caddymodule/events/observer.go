@@ -1,4 +1,4 @@
-package caddymodule
+package events
 
 import (
 	"context"
@@ -14,31 +14,31 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// observer is how one configuration tells of the core's decisions: each is a
+// Observer is how one configuration tells of the core's decisions: each is a
 // count, and a log line and a Caddy event named `oauth.` and the kind, as far as
 // the flood lets it.
-type observer struct {
-	metrics *metrics
+type Observer struct {
+	metrics *Metrics
 	log     *zap.Logger
 	flood   *flood
-	emitter *emitter
+	emitter *Emitter
 }
 
-// newObserver makes an observer that writes to the logger of the app, which carries
+// NewObserver makes an observer that writes to the logger of the app, which carries
 // its name. Without an emitter it makes no Caddy events.
-func newObserver(log *zap.Logger, m *metrics, emitter *emitter) *observer {
-	return &observer{
+func NewObserver(log *zap.Logger, m *Metrics, emitter *Emitter) *Observer {
+	return &Observer{
 		metrics: m,
 		log:     log,
-		flood:   newFlood(func(err error) { m.recovered(log, tokens.OutcomeEvents, err) }),
+		flood:   newFlood(func(err error) { m.Recovered(log, tokens.OutcomeEvents, err) }),
 		emitter: emitter,
 	}
 }
 
 // Happened counts, logs and emits one decision.
-func (o *observer) Happened(ctx context.Context, e tokens.Event) {
+func (o *Observer) Happened(ctx context.Context, e tokens.Event) {
 	o.metrics.happened(e)
-	level, name := logLevel(e), "oauth."+string(e.Kind)
+	level, name := LogLevel(e), "oauth."+string(e.Kind)
 	if !o.log.Core().Enabled(level) && !o.emitter.wants(name) {
 		return
 	}
@@ -55,8 +55,8 @@ func (o *observer) Happened(ctx context.Context, e tokens.Event) {
 }
 
 // logLine writes the log line.
-func (o *observer) logLine(e tokens.Event, where request, leftOut int) {
-	if entry := o.log.Check(logLevel(e), string(e.Kind)); entry != nil {
+func (o *Observer) logLine(e tokens.Event, where request, leftOut int) {
+	if entry := o.log.Check(LogLevel(e), string(e.Kind)); entry != nil {
 		fields := eventFields(e, where)
 		if leftOut > 0 {
 			fields = append(fields, zap.Int("left_out", leftOut))
@@ -65,14 +65,14 @@ func (o *observer) logLine(e tokens.Event, where request, leftOut int) {
 	}
 }
 
-// close tells what was held back.
-func (o *observer) close() { o.flood.flush() }
+// Close tells what was held back.
+func (o *Observer) Close() { o.flood.flush() }
 
 // Checked counts one verdict of a guarded route.
-func (o *observer) Checked(reason tokens.Reason) { o.metrics.checked(reason) }
+func (o *Observer) Checked(reason tokens.Reason) { o.metrics.checked(reason) }
 
-// logLevel says how much an operator should care.
-func logLevel(e tokens.Event) zapcore.Level {
+// LogLevel says how much an operator should care.
+func LogLevel(e tokens.Event) zapcore.Level {
 	switch e.Kind {
 	case tokens.EventStoreTrouble, tokens.EventBackgroundRecovered, tokens.EventStoreRollback, tokens.EventStoreNew:
 		return zapcore.ErrorLevel
@@ -132,8 +132,8 @@ func requestInfo(ctx context.Context) request {
 	return info
 }
 
-// requestID returns the ID of the HTTP request, "" where there is none.
-func requestID(ctx context.Context) string { return requestInfo(ctx).id }
+// RequestID returns the ID of the HTTP request, "" where there is none.
+func RequestID(ctx context.Context) string { return requestInfo(ctx).id }
 
 // eventFields are the fields of the log line. Subjects are in it on purpose:
 // it is the audit log. `user` is the hash of the subject, which decisions carry
@@ -173,24 +173,24 @@ func clip(s string) string {
 	return s[:limit] + "…"
 }
 
-// sharedObserver is the observer of shared state: it passes on to that of the
+// SharedObserver is the observer of shared state: it passes on to that of the
 // newest configuration.
-type sharedObserver struct {
-	to   atomic.Pointer[observer]
+type SharedObserver struct {
+	to   atomic.Pointer[Observer]
 	mu   sync.Mutex
-	live []*observer // of the configurations, the newest last
+	live []*Observer // of the configurations, the newest last
 }
 
-// enter makes the observer of a configuration the newest.
-func (s *sharedObserver) enter(o *observer) {
+// Enter makes the observer of a configuration the newest.
+func (s *SharedObserver) Enter(o *Observer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.live = append(s.live, o)
 	s.to.Store(o)
 }
 
-// leave takes it back. Where none is left, the last goes on hearing.
-func (s *sharedObserver) leave(o *observer) {
+// Leave takes it back. Where none is left, the last goes on hearing.
+func (s *SharedObserver) Leave(o *Observer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i := slices.Index(s.live, o); i >= 0 {
@@ -202,14 +202,14 @@ func (s *sharedObserver) leave(o *observer) {
 }
 
 // Happened passes on a decision.
-func (s *sharedObserver) Happened(ctx context.Context, e tokens.Event) {
+func (s *SharedObserver) Happened(ctx context.Context, e tokens.Event) {
 	if o := s.to.Load(); o != nil {
 		o.Happened(ctx, e)
 	}
 }
 
 // Checked passes on a verdict.
-func (s *sharedObserver) Checked(reason tokens.Reason) {
+func (s *SharedObserver) Checked(reason tokens.Reason) {
 	if o := s.to.Load(); o != nil {
 		o.Checked(reason)
 	}
@@ -217,6 +217,6 @@ func (s *sharedObserver) Checked(reason tokens.Reason) {
 
 // Interface guards
 var (
-	_ tokens.Observer = (*observer)(nil)
-	_ tokens.Observer = (*sharedObserver)(nil)
+	_ tokens.Observer = (*Observer)(nil)
+	_ tokens.Observer = (*SharedObserver)(nil)
 )

@@ -1,4 +1,4 @@
-package caddymodule
+package webhook
 
 import (
 	"bytes"
@@ -15,6 +15,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -57,18 +59,18 @@ func (Webhook) CaddyModule() caddy.ModuleInfo {
 // Check finds what the text of the configuration shows to be wrong.
 func (h *Webhook) Check() error {
 	if h.URL == "" {
-		return wrong("", "it is missing: write where to post, such as `oauth_webhook {env.ALERT_URL}`")
+		return grammar.Wrong("", "it is missing: write where to post, such as `oauth_webhook {env.ALERT_URL}`")
 	}
-	if !isPlaceholder(h.URL) {
+	if !grammar.IsPlaceholder(h.URL) {
 		if err := checkWebhookURL(h.URL); err != nil {
 			return err
 		}
 	}
-	if halfPlaceholder(h.Authorization) {
-		return wrong("authorization", "it holds a placeholder among other text: write {env.NAME} or {file.PATH} alone, with all of the header's value in it")
+	if grammar.HasPlaceholder(h.Authorization) {
+		return grammar.Wrong("authorization", "it holds a placeholder among other text: write {env.NAME} or {file.PATH} alone, with all of the header's value in it")
 	}
 	if h.Timeout < 0 {
-		return wrong("timeout", "%s is less than no time: leave it out for %s", show(time.Duration(h.Timeout)), show(defaultWebhookTimeout))
+		return grammar.Wrong("timeout", "%s is less than no time: leave it out for %s", grammar.ShowDuration(time.Duration(h.Timeout)), grammar.ShowDuration(defaultWebhookTimeout))
 	}
 	return nil
 }
@@ -77,7 +79,7 @@ func (h *Webhook) Check() error {
 func checkWebhookURL(text string) error {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !tokens.IsLoopbackHost(u.Hostname())) {
-		return wrong("", "it is no https URL: write one, or {env.NAME} or {file.PATH} with one; http is good for localhost only")
+		return grammar.Wrong("", "it is no https URL: write one, or {env.NAME} or {file.PATH} with one; http is good for localhost only")
 	}
 	return nil
 }
@@ -86,13 +88,13 @@ func checkWebhookURL(text string) error {
 func (h *Webhook) Provision(ctx caddy.Context) error {
 	err := h.Check()
 	if err == nil {
-		h.target, err = resolve(h.URL)
+		h.target, err = grammar.Resolve(h.URL)
 	}
 	if err == nil {
 		err = checkWebhookURL(h.target)
 	}
 	if err == nil {
-		h.authorization, err = resolve(h.Authorization)
+		h.authorization, err = grammar.Resolve(h.Authorization)
 	}
 	if err != nil {
 		return fmt.Errorf("oauth_webhook: %w", err)
@@ -106,7 +108,7 @@ func (h *Webhook) Provision(ctx caddy.Context) error {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	log := ctx.Logger()
-	h.outbox = newOutbox(h.post, log, func(err error) { processMetrics.recovered(log, tokens.OutcomeEvents, err) }, processMetrics.droppedEvent)
+	h.outbox = newOutbox(h.post, log, func(err error) { events.Process.Recovered(log, tokens.OutcomeEvents, err) }, events.Process.EventDropped)
 	return nil
 }
 
@@ -117,7 +119,7 @@ func (h *Webhook) Handle(_ context.Context, e caddy.Event) error {
 		return fmt.Errorf("writing event: %w", err)
 	}
 	kind, ours := strings.CutPrefix(e.Name(), "oauth.")
-	h.outbox.send(e.Name(), body, ours && isAlarm(tokens.EventKind(kind)))
+	h.outbox.send(e.Name(), body, ours && events.IsAlarm(tokens.EventKind(kind)))
 	return nil
 }
 
@@ -161,18 +163,18 @@ func (h *Webhook) post(ctx context.Context, body []byte) error {
 //	    }
 //	}
 func (h *Webhook) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	g := newGrammar(d, webhookBlock)
+	g := grammar.NewReader(d, webhookBlock)
 	var err error
-	if h.URL, err = g.word(); err != nil {
+	if h.URL, err = g.Word(); err != nil {
 		return err
 	}
-	if err := g.block(webhookBlock, options{
-		"authorization": stringOption(&h.Authorization),
-		"timeout":       durationOption(&h.Timeout),
+	if err := g.ReadBlock(webhookBlock, grammar.Options{
+		"authorization": grammar.String(&h.Authorization),
+		"timeout":       grammar.Duration(&h.Timeout),
 	}); err != nil {
 		return err
 	}
-	return g.located(within(webhookBlock, h.Check()))
+	return g.Located(grammar.Within(webhookBlock, h.Check()))
 }
 
 // webhookBlock names the block in errors.

@@ -1,4 +1,4 @@
-package caddymodule
+package events
 
 import (
 	"context"
@@ -14,17 +14,17 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
 )
 
-// emitter hands decisions to Caddy's events app, which runs subscribers in the
+// Emitter hands decisions to Caddy's events app, which runs subscribers in the
 // goroutine that emits. Here those are two of their own, one for alarms and one for
 // all else: a slow subscriber holds up no token request, and no flood an alarm.
 // What finds its queue full is dropped and counted.
 //
 // Until all apps have started, subscriptions may still be added, unguarded, so
 // the events app is not asked before Caddy says `started`.
-type emitter struct {
+type Emitter struct {
 	ctx     caddy.Context // of the app, which is the origin of the events
 	app     *caddyevents.App
-	metrics *metrics
+	metrics *Metrics
 	log     *zap.Logger
 	alarms  *alarmQueue
 	queue   chan queuedEvent // all else
@@ -41,7 +41,7 @@ type queuedEvent struct {
 
 const eventQueue = 1024
 
-func newEmitter(ctx caddy.Context, metrics *metrics, log *zap.Logger) (*emitter, error) {
+func NewEmitter(ctx caddy.Context, metrics *Metrics, log *zap.Logger) (*Emitter, error) {
 	app, err := ctx.App("events")
 	if err != nil {
 		return nil, fmt.Errorf("getting events app: %w", err)
@@ -50,7 +50,7 @@ func newEmitter(ctx caddy.Context, metrics *metrics, log *zap.Logger) (*emitter,
 	if err := checkSubscriptions(events.Subscriptions); err != nil {
 		return nil, err
 	}
-	m := &emitter{
+	m := &Emitter{
 		ctx:     ctx,
 		app:     events,
 		metrics: metrics,
@@ -63,7 +63,7 @@ func newEmitter(ctx caddy.Context, metrics *metrics, log *zap.Logger) (*emitter,
 }
 
 // Handle begins to deliver when Caddy has started all apps.
-func (m *emitter) Handle(context.Context, caddy.Event) error {
+func (m *Emitter) Handle(context.Context, caddy.Event) error {
 	if m.started.CompareAndSwap(false, true) {
 		go background.Keep(m.ctx, m.recovered, m.runAlarms)
 		go background.Keep(m.ctx, m.recovered, m.run)
@@ -71,42 +71,42 @@ func (m *emitter) Handle(context.Context, caddy.Event) error {
 	return nil
 }
 
-// delivers reports whether Caddy has started all apps.
-func (m *emitter) delivers() bool { return m.started.Load() }
+// Delivers reports whether Caddy has started all apps.
+func (m *Emitter) Delivers() bool { return m.started.Load() }
 
 // recovered tells of a panic of our own.
-func (m *emitter) recovered(err error) { m.metrics.recovered(m.log, tokens.OutcomeEvents, err) }
+func (m *Emitter) recovered(err error) { m.metrics.Recovered(m.log, tokens.OutcomeEvents, err) }
 
-// close stops delivering; what is still queued is dropped with the configuration.
-func (m *emitter) close() { m.stop.Do(func() { close(m.done) }) }
+// Close stops delivering; what is still queued is dropped with the configuration.
+func (m *Emitter) Close() { m.stop.Do(func() { close(m.done) }) }
 
 // wants reports whether anybody listens, or may yet. A nil m has no listeners.
-func (m *emitter) wants(name string) bool {
+func (m *Emitter) wants(name string) bool {
 	return m != nil && (!m.started.Load() || m.app.ShouldEmit(name))
 }
 
 // emit queues an event.
-func (m *emitter) emit(key floodKey, e queuedEvent) {
+func (m *Emitter) emit(key floodKey, e queuedEvent) {
 	select {
 	case <-m.done: // a request has outlived its configuration
-		m.metrics.droppedEvent()
+		m.metrics.EventDropped()
 		return
 	default:
 	}
-	if isAlarm(key.kind) {
+	if IsAlarm(key.kind) {
 		if !m.alarms.put(key, e) {
-			m.metrics.droppedEvent()
+			m.metrics.EventDropped()
 		}
 		return
 	}
 	select {
 	case m.queue <- e:
 	default:
-		m.metrics.droppedEvent()
+		m.metrics.EventDropped()
 	}
 }
 
-func (m *emitter) run(context.Context) {
+func (m *Emitter) run(context.Context) {
 	for {
 		select {
 		case <-m.done:
@@ -117,7 +117,7 @@ func (m *emitter) run(context.Context) {
 	}
 }
 
-func (m *emitter) runAlarms(context.Context) {
+func (m *Emitter) runAlarms(context.Context) {
 	for {
 		select {
 		case <-m.done:
@@ -131,13 +131,13 @@ func (m *emitter) runAlarms(context.Context) {
 }
 
 // deliver runs the subscribers, whose panics end here.
-func (m *emitter) deliver(e queuedEvent) {
+func (m *Emitter) deliver(e queuedEvent) {
 	if e.leftOut > 0 {
 		e.data["left_out"] = e.leftOut
 	}
 	err := background.Try(func() error { m.app.Emit(m.ctx, e.name, e.data); return nil })
 	if err != nil {
-		m.metrics.recovered(m.log, tokens.OutcomeSubscriber, fmt.Errorf("panic in a subscriber of %s: %w", e.name, err))
+		m.metrics.Recovered(m.log, tokens.OutcomeSubscriber, fmt.Errorf("panic in a subscriber of %s: %w", e.name, err))
 	}
 }
 
@@ -167,4 +167,4 @@ func eventData(e tokens.Event, where request) map[string]any {
 }
 
 // Interface guards
-var _ caddyevents.Handler = (*emitter)(nil)
+var _ caddyevents.Handler = (*Emitter)(nil)

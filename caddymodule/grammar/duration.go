@@ -1,4 +1,4 @@
-package caddymodule
+package grammar
 
 import (
 	"strconv"
@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// show writes a duration as an operator would: 30d, 90m, 10s.
-func show(d time.Duration) string {
+// ShowDuration writes a duration as an operator would: 30d, 90m, 10s.
+func ShowDuration(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d != 0 && d%day == 0 {
 		return strconv.FormatInt(int64(d/day), 10) + "d"

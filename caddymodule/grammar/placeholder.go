@@ -1,4 +1,4 @@
-package caddymodule
+package grammar
 
 import (
 	"fmt"
@@ -11,20 +11,20 @@ import (
 // placeholder matches a value that stands outside of the configuration.
 var placeholder = regexp.MustCompile(`^\{(env|file)\.[^{}]+\}$`)
 
-// isPlaceholder reports whether a secret value is {env.NAME} or {file.PATH}.
+// IsPlaceholder reports whether a secret value is {env.NAME} or {file.PATH}.
 // Anything else is the value itself, braces included.
-func isPlaceholder(value string) bool { return placeholder.MatchString(value) }
+func IsPlaceholder(value string) bool { return placeholder.MatchString(value) }
 
-// halfPlaceholder reports whether a value holds a placeholder among other
+// HasPlaceholder reports whether a value holds a placeholder among other
 // text, which is not replaced and most likely not meant so.
-func halfPlaceholder(value string) bool {
-	return !isPlaceholder(value) && (strings.Contains(value, "{env.") || strings.Contains(value, "{file."))
+func HasPlaceholder(value string) bool {
+	return !IsPlaceholder(value) && (strings.Contains(value, "{env.") || strings.Contains(value, "{file."))
 }
 
-// resolve returns what an {env.NAME} or {file.PATH} stands for, and any other
+// Resolve returns what an {env.NAME} or {file.PATH} stands for, and any other
 // value as it is. Errors name the placeholder, never the value.
-func resolve(value string) (string, error) {
-	if !isPlaceholder(value) {
+func Resolve(value string) (string, error) {
+	if !IsPlaceholder(value) {
 		return value, nil
 	}
 	resolved, err := caddy.NewReplacer().ReplaceOrErr(value, true, true)

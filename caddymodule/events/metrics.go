@@ -1,4 +1,4 @@
-package caddymodule
+package events
 
 import (
 	"errors"
@@ -12,11 +12,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// metrics are the counters of the process. They live as long as it does and
+// Metrics are the counters of the process. They live as long as it does and
 // are registered anew with the registry of each configuration, so that a
 // reload does not reset them. Labels come from closed sets only: never a
 // subject, token, address or anything else that a request chose.
-type metrics struct {
+type Metrics struct {
 	events       map[tokens.EventKind]map[tokens.Outcome]prometheus.Counter
 	refreshes    map[tokens.Outcome]prometheus.Counter
 	issued       map[tokens.GrantType]prometheus.Counter
@@ -46,14 +46,14 @@ const other = "other"
 // verdictOK is the label of a token that passed.
 const verdictOK = "ok"
 
-// processMetrics are shared by all configurations of the process.
-var processMetrics = newMetrics()
+// Process are shared by all configurations of the process.
+var Process = NewMetrics()
 
 // latencyBuckets reach from a cache hit to a store that is about to time out, in seconds.
 var latencyBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
-func newMetrics() *metrics {
-	m := new(metrics)
+func NewMetrics() *Metrics {
+	m := new(Metrics)
 	events := m.counters("caddy_oauth_events_total", "Decisions of the authorization server, by kind and outcome.", "event", "outcome")
 	m.events = make(map[tokens.EventKind]map[tokens.Outcome]prometheus.Counter)
 	for _, kind := range tokens.EventKinds() {
@@ -82,13 +82,13 @@ func newMetrics() *metrics {
 	return m
 }
 
-func (m *metrics) counters(name, help string, labels ...string) *prometheus.CounterVec {
+func (m *Metrics) counters(name, help string, labels ...string) *prometheus.CounterVec {
 	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	m.collectors = append(m.collectors, c)
 	return c
 }
 
-func (m *metrics) histograms(name, help string, labels ...string) *prometheus.HistogramVec {
+func (m *Metrics) histograms(name, help string, labels ...string) *prometheus.HistogramVec {
 	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: latencyBuckets}, labels)
 	m.collectors = append(m.collectors, h)
 	return h
@@ -108,10 +108,10 @@ func preset[L ~string](vec *prometheus.CounterVec, labels []L) map[L]prometheus.
 	return counters
 }
 
-// register adds the process's metrics and others to the registry of a configuration.
-func (m *metrics) register(registry *prometheus.Registry, others ...prometheus.Collector) error {
+// Register adds the process's metrics and others to the registry of a configuration.
+func (m *Metrics) Register(registry *prometheus.Registry, others ...prometheus.Collector) error {
 	var already prometheus.AlreadyRegisteredError
-	for _, c := range append(m.all(), others...) {
+	for _, c := range append(m.All(), others...) {
 		if err := registry.Register(c); err != nil && !errors.As(err, &already) {
 			return err
 		}
@@ -119,26 +119,26 @@ func (m *metrics) register(registry *prometheus.Registry, others ...prometheus.C
 	return nil
 }
 
-// all returns what collects them.
-func (m *metrics) all() []prometheus.Collector { return slices.Clone(m.collectors) }
+// All returns what collects them.
+func (m *Metrics) All() []prometheus.Collector { return slices.Clone(m.collectors) }
 
-// metricCounts are counts of the process since it started, by label; those at zero
+// Counts are counts of the process since it started, by label; those at zero
 // are left out.
-type metricCounts struct{ events, refreshes, issued, refused, checks map[string]float64 }
+type Counts struct{ Events, Refreshes, Issued, Refused, Checks map[string]float64 }
 
-func (m *metrics) counts() metricCounts {
-	c := metricCounts{
-		events: make(map[string]float64), refreshes: countsOf(m.refreshes), issued: countsOf(m.issued),
-		refused: countsOf(m.refused), checks: countsOf(m.checks),
+func (m *Metrics) Counts() Counts {
+	c := Counts{
+		Events: make(map[string]float64), Refreshes: countsOf(m.refreshes), Issued: countsOf(m.issued),
+		Refused: countsOf(m.refused), Checks: countsOf(m.checks),
 	}
 	for kind, counters := range m.events {
 		for _, n := range countsOf(counters) {
-			c.events[string(kind)] += n
+			c.Events[string(kind)] += n
 		}
 	}
-	if passed, ok := c.checks[""]; ok {
-		delete(c.checks, "")
-		c.checks[verdictOK] = passed
+	if passed, ok := c.Checks[""]; ok {
+		delete(c.Checks, "")
+		c.Checks[verdictOK] = passed
 	}
 	return c
 }
@@ -155,7 +155,7 @@ func countsOf[L ~string](counters map[L]prometheus.Counter) map[string]float64 {
 }
 
 // happened counts a decision.
-func (m *metrics) happened(e tokens.Event) {
+func (m *Metrics) happened(e tokens.Event) {
 	if counters, ok := m.events[e.Kind]; ok {
 		c, ok := counters[e.Outcome]
 		if !ok {
@@ -190,15 +190,15 @@ func (m *metrics) happened(e tokens.Event) {
 	}
 }
 
-// recovered counts and logs a panic that was caught where events are told: it
+// Recovered counts and logs a panic that was caught where events are told: it
 // cannot be told as one.
-func (m *metrics) recovered(log *zap.Logger, work tokens.Outcome, err error) {
+func (m *Metrics) Recovered(log *zap.Logger, work tokens.Outcome, err error) {
 	m.happened(tokens.Event{Kind: tokens.EventBackgroundRecovered, Outcome: work})
 	log.Error(string(tokens.EventBackgroundRecovered), zap.String("outcome", string(work)), zap.Error(err))
 }
 
 // checked counts a verdict of a guarded route. It does not allocate.
-func (m *metrics) checked(reason tokens.Reason) {
+func (m *Metrics) checked(reason tokens.Reason) {
 	c, ok := m.checks[reason]
 	if !ok {
 		c = m.otherCheck
@@ -206,22 +206,22 @@ func (m *metrics) checked(reason tokens.Reason) {
 	c.Inc()
 }
 
-// droppedEvent counts an event that no subscriber will get.
-func (m *metrics) droppedEvent() { m.dropped.Inc() }
+// EventDropped counts an event that no subscriber will get.
+func (m *Metrics) EventDropped() { m.dropped.Inc() }
 
-// unreplicatedWrite counts a write that too few replicas of the store have confirmed.
-func (m *metrics) unreplicatedWrite() { m.unreplicated.Inc() }
+// WriteUnreplicated counts a write that too few replicas of the store have confirmed.
+func (m *Metrics) WriteUnreplicated() { m.unreplicated.Inc() }
 
-// stored measures a store operation; op comes from the store's closed set.
-func (m *metrics) stored(op string, took time.Duration, err error) {
+// Stored measures a store operation; op comes from the store's closed set.
+func (m *Metrics) Stored(op string, took time.Duration, err error) {
 	m.store.WithLabelValues(op).Observe(took.Seconds())
 	if err != nil {
 		m.storeFails.WithLabelValues(op).Inc()
 	}
 }
 
-// served measures a request; endpoint is a name from the route table.
-func (m *metrics) served(endpoint string, status int, took time.Duration) {
+// Served measures a request; endpoint is a name from the route table.
+func (m *Metrics) Served(endpoint string, status int, took time.Duration) {
 	m.endpoints.WithLabelValues(endpoint, statusClass(status)).Observe(took.Seconds())
 }
 

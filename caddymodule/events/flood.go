@@ -1,4 +1,4 @@
-package caddymodule
+package events
 
 import (
 	"hash/maphash"
@@ -74,7 +74,7 @@ func limitOf(e tokens.Event) floodLimit {
 		}
 	default:
 	}
-	if isAlarm(e.Kind) {
+	if IsAlarm(e.Kind) {
 		return floodLimit{allowance: 1, rows: 1024}
 	}
 	return floodLimit{allowance: 1, rows: 64}

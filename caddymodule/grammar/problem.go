@@ -1,4 +1,4 @@
-package caddymodule
+package grammar
 
 import (
 	"errors"
@@ -27,19 +27,19 @@ func (p *problem) Error() string {
 	return strings.Join(append(where, p.text), ": ")
 }
 
-// wrong reports a problem with an option, or with the whole block when option is "".
-func wrong(option, format string, args ...any) error {
+// Wrong reports a problem with an option, or with the whole block when option is "".
+func Wrong(option, format string, args ...any) error {
 	return &problem{option: option, text: fmt.Sprintf(format, args...)}
 }
 
-// wrongValue reports a problem with one value of an option.
-func wrongValue(option, value, format string, args ...any) error {
+// WrongValue reports a problem with one value of an option.
+func WrongValue(option, value, format string, args ...any) error {
 	return &problem{option: option, value: value, text: fmt.Sprintf("%q ", redact(value)) + fmt.Sprintf(format, args...)}
 }
 
-// wrongNumber reports a problem with one of an option's values by its number, since
+// WrongNumber reports a problem with one of an option's values by its number, since
 // the value may be a secret.
-func wrongNumber(option string, number int, value string, err error) error {
+func WrongNumber(option string, number int, value string, err error) error {
 	return &problem{option: option, value: value, text: fmt.Sprintf("number %d %s", number, err)}
 }
 
@@ -51,8 +51,8 @@ func redact(value string) string {
 	return value
 }
 
-// within says in which block a problem was found.
-func within(block string, err error) error {
+// Within says in which block a problem was found.
+func Within(block string, err error) error {
 	var p *problem
 	if !errors.As(err, &p) {
 		return err
@@ -62,8 +62,8 @@ func within(block string, err error) error {
 	return &moved
 }
 
-// firstOf returns the first error of a list of checks.
-func firstOf(checks ...func() error) error {
+// FirstOf returns the first error of a list of checks.
+func FirstOf(checks ...func() error) error {
 	for _, check := range checks {
 		if err := check(); err != nil {
 			return err
@@ -72,8 +72,8 @@ func firstOf(checks ...func() error) error {
 	return nil
 }
 
-// title names a block of a kind, such as "client my-spa".
-func title(kind, name string) string {
+// Title names a block of a kind, such as "client my-spa".
+func Title(kind, name string) string {
 	if name == "" {
 		name = `""`
 	}

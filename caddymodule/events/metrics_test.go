@@ -1,4 +1,4 @@
-package caddymodule
+package events
 
 import (
 	"testing"
@@ -11,15 +11,15 @@ import (
 )
 
 func TestMetricsSurviveAReload(t *testing.T) {
-	m := newMetrics()
+	m := NewMetrics()
 	first := prometheus.NewPedanticRegistry()
-	if err := m.register(first); err != nil {
+	if err := m.Register(first); err != nil {
 		t.Fatal(err)
 	}
 	m.happened(tokens.Event{Kind: tokens.EventRefresh, Outcome: "rotated"})
-	m.stored("rotate", time.Millisecond, nil)
+	m.Stored("rotate", time.Millisecond, nil)
 	second := prometheus.NewPedanticRegistry()
-	if err := m.register(second); err != nil {
+	if err := m.Register(second); err != nil {
 		t.Fatal(err)
 	}
 	m.happened(tokens.Event{Kind: tokens.EventRefresh, Outcome: "rotated"})
@@ -31,13 +31,13 @@ func TestMetricsSurviveAReload(t *testing.T) {
 	if n := counterValue(t, m.refreshes["rotated"]); n != 2 {
 		t.Errorf("rotated = %v, want 2", n)
 	}
-	if err := m.register(second); err != nil {
+	if err := m.Register(second); err != nil {
 		t.Errorf("registering twice: %v", err)
 	}
 }
 
 func TestMetricsLabelsAreClosed(t *testing.T) {
-	m := newMetrics()
+	m := NewMetrics()
 	before := countSeries(t, m)
 	m.happened(tokens.Event{Kind: "made_up"})
 	m.happened(tokens.Event{Kind: tokens.EventRefresh, Outcome: "made up"})
@@ -54,7 +54,7 @@ func TestMetricsLabelsAreClosed(t *testing.T) {
 }
 
 func TestCheckedDoesNotAllocate(t *testing.T) {
-	o := &observer{metrics: newMetrics()}
+	o := &Observer{metrics: NewMetrics()}
 	for _, reason := range []tokens.Reason{"", tokens.ReasonExpired, "made_up"} {
 		if n := testing.AllocsPerRun(100, func() { o.Checked(reason) }); n != 0 {
 			t.Errorf("Checked(%q) allocates %v times", reason, n)
@@ -79,10 +79,10 @@ func counterValue(t *testing.T, c prometheus.Counter) float64 {
 	return m.GetCounter().GetValue()
 }
 
-func countSeries(t *testing.T, m *metrics) int {
+func countSeries(t *testing.T, m *Metrics) int {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	if err := m.register(registry); err != nil {
+	if err := m.Register(registry); err != nil {
 		t.Fatal(err)
 	}
 	families, err := registry.Gather()

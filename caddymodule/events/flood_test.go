@@ -1,4 +1,4 @@
-package caddymodule
+package events
 
 import (
 	"context"
@@ -17,10 +17,10 @@ import (
 )
 
 // floodedObserver is an observer whose lines are kept.
-func floodedObserver() (*observer, *logtest.ObservedLogs, *metrics) {
+func floodedObserver() (*Observer, *logtest.ObservedLogs, *Metrics) {
 	core, logs := logtest.New(zapcore.DebugLevel)
-	m := newMetrics()
-	return newObserver(zap.New(core), m, nil), logs, m
+	m := NewMetrics()
+	return NewObserver(zap.New(core), m, nil), logs, m
 }
 
 // leftOut adds up what lines stand for, themselves included.

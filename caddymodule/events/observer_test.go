@@ -1,4 +1,4 @@
-package caddymodule
+package events
 
 import (
 	"errors"
@@ -29,7 +29,7 @@ func TestEveryKindHasALevelAndAName(t *testing.T) {
 		if !ok {
 			want = zapcore.InfoLevel
 		}
-		if got := logLevel(tokens.Event{Kind: kind}); got != want {
+		if got := LogLevel(tokens.Event{Kind: kind}); got != want {
 			t.Errorf("%s is logged at %s, want %s", kind, got, want)
 		}
 		if name := string(kind); name != strings.ToLower(name) || strings.ContainsAny(name, " .-") {
@@ -40,7 +40,7 @@ func TestEveryKindHasALevelAndAName(t *testing.T) {
 
 func TestLogLineOfADecision(t *testing.T) {
 	core, logs := logtest.New(zapcore.DebugLevel)
-	o := newObserver(zap.New(core), newMetrics(), nil)
+	o := NewObserver(zap.New(core), NewMetrics(), nil)
 	family := tokens.FamilyKey{1}.ID()
 	o.logLine(tokens.Event{
 		Kind: tokens.EventRefreshReuse, Outcome: "reuse", Client: "my-spa", Subject: "local|alice",
@@ -77,10 +77,10 @@ func TestClip(t *testing.T) {
 // TestEventsAfterTheEnd: a request may outlive its configuration, whose
 // subscribers are gone: what it did is counted.
 func TestEventsAfterTheEnd(t *testing.T) {
-	m := newMetrics()
-	e := &emitter{metrics: m, alarms: newAlarmQueue(), queue: make(chan queuedEvent, 2), done: make(chan struct{})}
+	m := NewMetrics()
+	e := &Emitter{metrics: m, alarms: newAlarmQueue(), queue: make(chan queuedEvent, 2), done: make(chan struct{})}
 	e.emit(floodKey{kind: tokens.EventLogin}, queuedEvent{})
-	e.close()
+	e.Close()
 	e.emit(floodKey{kind: tokens.EventLogin}, queuedEvent{})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m.dropped)
