@@ -36,6 +36,9 @@ var layers = []layer{
 	{folder: "tokens/redisstore", deny: []string{"net/http", caddyItself, bbolt, jwx, modulePath + "/handler", modulePath + "/caddymodule"}},
 	{folder: "handler", deny: append([]string{caddyItself, bbolt, redis, jwx, modulePath + "/caddymodule"}, stores...)},
 	{folder: "caddymodule", deny: []string{bbolt, redis, jwx}},
+	{folder: "caddymodule/grammar", deny: []string{modulePath}},
+	{folder: "caddymodule/events", deny: append([]string{modulePath + "/handler", modulePath + "/caddymodule"}, stores...)},
+	{folder: "caddymodule/webhook", deny: append([]string{modulePath + "/handler", modulePath + "/caddymodule/adminapi", modulePath + "/caddymodule/command"}, stores...)},
 }
 
 // TestLayers holds every package to the import rule. Test files are free.

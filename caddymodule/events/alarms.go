@@ -28,8 +28,8 @@ func IsAlarm(kind tokens.EventKind) bool { return slices.Contains(alarms, kind) 
 // once, and says how many it stands for, so that one account cannot fill the queue.
 type alarmQueue struct {
 	mu      sync.Mutex
-	waiting []floodKey // in the order of their arrival
-	events  map[floodKey]queuedEvent
+	waiting []eventKey // in the order of their arrival
+	events  map[eventKey]queuedEvent
 	arrived chan struct{}
 }
 
@@ -37,11 +37,11 @@ type alarmQueue struct {
 const alarmsWaiting = 1024
 
 func newAlarmQueue() *alarmQueue {
-	return &alarmQueue{events: make(map[floodKey]queuedEvent), arrived: make(chan struct{}, 1)}
+	return &alarmQueue{events: make(map[eventKey]queuedEvent), arrived: make(chan struct{}, 1)}
 }
 
 // put reports whether there was room.
-func (q *alarmQueue) put(key floodKey, e queuedEvent) bool {
+func (q *alarmQueue) put(key eventKey, e queuedEvent) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if waiting, ok := q.events[key]; ok {

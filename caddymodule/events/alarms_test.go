@@ -11,13 +11,13 @@ import (
 // A6: the same alarm waits once and says how often it came; other alarms have room.
 func TestAlarmsOfOneFillNoQueue(t *testing.T) {
 	q := newAlarmQueue()
-	bob := floodKey{kind: tokens.EventRefreshReuse, outcome: "reuse", who: 1}
+	bob := eventKey{kind: tokens.EventRefreshReuse, outcome: "reuse", who: 1}
 	for range 100_000 {
 		if !q.put(bob, queuedEvent{name: "bob", leftOut: 1}) {
 			t.Fatal("no room")
 		}
 	}
-	if !q.put(floodKey{kind: tokens.EventRefreshReuse, outcome: "reuse", who: 2}, queuedEvent{name: "alice"}) {
+	if !q.put(eventKey{kind: tokens.EventRefreshReuse, outcome: "reuse", who: 2}, queuedEvent{name: "alice"}) {
 		t.Fatal("no room for alice")
 	}
 	first, _ := q.take()
@@ -29,7 +29,7 @@ func TestAlarmsOfOneFillNoQueue(t *testing.T) {
 		t.Error("more waits")
 	}
 	for n := range 2 * alarmsWaiting {
-		if ok := q.put(floodKey{who: uint64(n) + 3}, queuedEvent{}); ok != (n < alarmsWaiting) {
+		if ok := q.put(eventKey{who: uint64(n) + 3}, queuedEvent{}); ok != (n < alarmsWaiting) {
 			t.Fatalf("alarm %d: room %v", n, ok)
 		}
 	}

@@ -86,7 +86,7 @@ func (m *Emitter) wants(name string) bool {
 }
 
 // emit queues an event.
-func (m *Emitter) emit(key floodKey, e queuedEvent) {
+func (m *Emitter) emit(key eventKey, e queuedEvent) {
 	select {
 	case <-m.done: // a request has outlived its configuration
 		m.metrics.EventDropped()

@@ -1,3 +1,6 @@
+// Package events tells of the decisions of the authorization server: each is a
+// count, and, as far as the rate limiter lets it, a log line and an event for the
+// subscribers of Caddy's events app, alarms first.
 package events
 
 import (
@@ -16,11 +19,11 @@ import (
 
 // Observer is how one configuration tells of the core's decisions: each is a
 // count, and a log line and a Caddy event named `oauth.` and the kind, as far as
-// the flood lets it.
+// the rate limiter lets it.
 type Observer struct {
 	metrics *Metrics
 	log     *zap.Logger
-	flood   *flood
+	limiter *limiter
 	emitter *Emitter
 }
 
@@ -30,7 +33,7 @@ func NewObserver(log *zap.Logger, m *Metrics, emitter *Emitter) *Observer {
 	return &Observer{
 		metrics: m,
 		log:     log,
-		flood:   newFlood(func(err error) { m.Recovered(log, tokens.OutcomeEvents, err) }),
+		limiter: newLimiter(func(err error) { m.Recovered(log, tokens.OutcomeEvents, err) }),
 		emitter: emitter,
 	}
 }
@@ -42,8 +45,8 @@ func (o *Observer) Happened(ctx context.Context, e tokens.Event) {
 	if !o.log.Core().Enabled(level) && !o.emitter.wants(name) {
 		return
 	}
-	key := o.flood.keyOf(e)
-	o.flood.tell(key, limitOf(e), func() func(int) {
+	key := o.limiter.keyOf(e)
+	o.limiter.tell(key, limitOf(e), func() func(int) {
 		where := requestInfo(ctx) // now: the request may be over by then
 		return func(leftOut int) {
 			o.logLine(e, where, leftOut)
@@ -66,7 +69,7 @@ func (o *Observer) logLine(e tokens.Event, where request, leftOut int) {
 }
 
 // Close tells what was held back.
-func (o *Observer) Close() { o.flood.flush() }
+func (o *Observer) Close() { o.limiter.flush() }
 
 // Checked counts one verdict of a guarded route.
 func (o *Observer) Checked(reason tokens.Reason) { o.metrics.checked(reason) }

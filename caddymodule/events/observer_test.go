@@ -79,9 +79,9 @@ func TestClip(t *testing.T) {
 func TestEventsAfterTheEnd(t *testing.T) {
 	m := NewMetrics()
 	e := &Emitter{metrics: m, alarms: newAlarmQueue(), queue: make(chan queuedEvent, 2), done: make(chan struct{})}
-	e.emit(floodKey{kind: tokens.EventLogin}, queuedEvent{})
+	e.emit(eventKey{kind: tokens.EventLogin}, queuedEvent{})
 	e.Close()
-	e.emit(floodKey{kind: tokens.EventLogin}, queuedEvent{})
+	e.emit(eventKey{kind: tokens.EventLogin}, queuedEvent{})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m.dropped)
 	families, err := registry.Gather()

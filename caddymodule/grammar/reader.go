@@ -1,3 +1,6 @@
+// Package grammar reads the options of directives, modules and their blocks from
+// Caddyfile tokens. It alone says what is unknown, a duplicate, missing or too much,
+// and at which line stands what a check of the values has found.
 package grammar
 
 import (
@@ -17,7 +20,7 @@ import (
 type Reader struct {
 	*caddyfile.Dispenser
 
-	blocks []string // as in problem
+	blocks []string // as in Problem
 	places map[string]caddyfile.Token
 	Name   string // of the option that is being read
 }

@@ -1,3 +1,4 @@
+// Package webhook posts events to a URL: the events handler `oauth_webhook`.
 package webhook
 
 import (

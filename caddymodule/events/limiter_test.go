@@ -65,7 +65,7 @@ func TestFloodOfLines(t *testing.T) {
 				if logs.Len() == 0 || toldOf(logs.All()[:1]) != 1 {
 					t.Error("the first is not told at once")
 				}
-				time.Sleep(2 * floodEvery)
+				time.Sleep(2 * limiterPeriod)
 				synctest.Wait()
 				if n := logs.Len(); n < seconds || n > 2*seconds+2 {
 					t.Errorf("%d lines in %d seconds, want about one a second", n, seconds)
@@ -82,7 +82,7 @@ func TestFloodOfLines(t *testing.T) {
 				if logs.Len() != before+1 {
 					t.Error("the first after the flood is not told at once")
 				}
-				time.Sleep(2 * floodEvery)
+				time.Sleep(2 * limiterPeriod)
 			})
 		})
 	}
@@ -108,7 +108,7 @@ func TestFloodAboutOneHidesNoOther(t *testing.T) {
 				t.Errorf("a name that was typed is in the log: %s", text)
 			}
 		}
-		time.Sleep(3 * floodEvery)
+		time.Sleep(3 * limiterPeriod)
 	})
 }
 
@@ -120,18 +120,18 @@ func TestFloodOfNames(t *testing.T) {
 		for n := range names {
 			o.Happened(t.Context(), tokens.Event{Kind: tokens.EventLogin, Outcome: "failed", About: fmt.Sprint(n)})
 		}
-		o.flood.mu.Lock()
-		rows := len(o.flood.rows)
-		o.flood.mu.Unlock()
+		o.limiter.mu.Lock()
+		rows := len(o.limiter.rows)
+		o.limiter.mu.Unlock()
 		if rows > 65 {
 			t.Errorf("%d rows", rows)
 		}
-		time.Sleep(3 * floodEvery)
+		time.Sleep(3 * limiterPeriod)
 		synctest.Wait()
 		if n := logs.Len(); n > 70 || toldOf(logs.All()) != names {
 			t.Errorf("%d lines that stand for %d, want few, for %d", n, toldOf(logs.All()), names)
 		}
-		if len(o.flood.rows) != 0 || len(o.flood.crowds) != 0 || o.flood.ticking {
+		if len(o.limiter.rows) != 0 || len(o.limiter.crowds) != 0 || o.limiter.ticking {
 			t.Error("rows are left after the flood")
 		}
 	})
@@ -149,7 +149,7 @@ func TestFloodLeavesTheAuditLogWhole(t *testing.T) {
 		if n := logs.Len(); n != 2*people {
 			t.Errorf("%d lines, want %d", n, 2*people)
 		}
-		time.Sleep(2 * floodEvery)
+		time.Sleep(2 * limiterPeriod)
 	})
 }
 
@@ -159,7 +159,7 @@ func TestFloodAtTheEnd(t *testing.T) {
 	for range 5 {
 		o.Happened(t.Context(), tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: "open"})
 	}
-	o.flood.flush()
+	o.limiter.flush()
 	if got := toldOf(logs.All()); got != 5 {
 		t.Errorf("%d are told, want 5", got)
 	}
@@ -176,7 +176,7 @@ func TestFloodInParallel(t *testing.T) {
 		})
 	}
 	running.Wait()
-	o.flood.flush()
+	o.limiter.flush()
 	if got := toldOf(logs.All()); got != 8000 {
 		t.Errorf("%d are told, want 8000", got)
 	}
