@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -101,10 +102,7 @@ func checkAPIScope(scope string) error {
 var reservedScopes = append(slices.Clone(tokens.ReservedScopes), "address", "phone")
 
 func (a *API) accessTokenLifetime() time.Duration {
-	if a.AccessTokenLifetime == 0 {
-		return defaultAccessTokenLifetime
-	}
-	return time.Duration(a.AccessTokenLifetime)
+	return cmp.Or(time.Duration(a.AccessTokenLifetime), defaultAccessTokenLifetime)
 }
 
 // core returns the API as the core has it.

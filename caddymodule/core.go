@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"crypto/rand"
 	"slices"
 	"time"
@@ -141,9 +142,12 @@ func (c *Client) core() *tokens.Client {
 }
 
 // tokenCache returns the bound in bytes.
-func (a *App) tokenCache() int64 {
-	if a.TokenCache == 0 {
-		return tokens.DefaultCacheBytes
+func (a *App) tokenCache() int64 { return cmp.Or(a.TokenCache, tokens.DefaultCacheBytes) }
+
+// orZero returns what p points to, or the zero value where a block is left out.
+func orZero[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
 	}
-	return a.TokenCache
+	return v
 }

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -88,22 +89,11 @@ func (l *Denylist) Check() error {
 }
 
 func (l *Denylist) cacheEntries() int64 {
-	if l == nil || l.CacheEntries == 0 {
-		return defaultCacheEntries
-	}
-	return l.CacheEntries
+	return cmp.Or(orZero(l).CacheEntries, defaultCacheEntries)
 }
 
 func (l *Denylist) maxLag() time.Duration {
-	if l == nil || l.MaxLag == 0 {
-		return defaultMaxLag
-	}
-	return time.Duration(l.MaxLag)
+	return cmp.Or(time.Duration(orZero(l).MaxLag), defaultMaxLag)
 }
 
-func (l *Denylist) allowStale() time.Duration {
-	if l == nil {
-		return 0
-	}
-	return time.Duration(l.AllowStale)
-}
+func (l *Denylist) allowStale() time.Duration { return time.Duration(orZero(l).AllowStale) }

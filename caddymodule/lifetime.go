@@ -36,14 +36,6 @@ func (l Lifetime) MarshalJSON() ([]byte, error) {
 	return json.Marshal(int64(l))
 }
 
-// or returns the lifetime, or a default where none is given.
-func (l Lifetime) or(def time.Duration) Lifetime {
-	if l == 0 {
-		return Lifetime(def)
-	}
-	return l
-}
-
 // duration returns the lifetime as the core has it, where 0 is infinite.
 func (l Lifetime) duration() time.Duration {
 	if l == Infinite {

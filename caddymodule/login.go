@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/mail"
@@ -78,12 +79,7 @@ const defaultLoginName = "local"
 // loginName is what stands in subjects and in paths.
 var loginName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
 
-func (l *LocalLogin) name() string {
-	if l.Name == "" {
-		return defaultLoginName
-	}
-	return l.Name
-}
+func (l *LocalLogin) name() string { return cmp.Or(l.Name, defaultLoginName) }
 
 // block names the login in errors.
 func (l *LocalLogin) block() string { return "login " + l.name() }

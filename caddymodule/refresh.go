@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -108,25 +109,14 @@ func (r *RefreshToken) leeway() time.Duration {
 }
 
 func (r *RefreshToken) lifetime() Lifetime {
-	if r == nil {
-		return Lifetime(defaultRefreshLifetime)
-	}
-	return r.Lifetime.or(defaultRefreshLifetime)
+	return cmp.Or(orZero(r).Lifetime, Lifetime(defaultRefreshLifetime))
 }
 
 func (r *RefreshToken) idleLifetime() Lifetime {
-	if r == nil || r.IdleLifetime == 0 {
-		return min(Lifetime(defaultRefreshIdleLifetime), r.lifetime())
-	}
-	return r.IdleLifetime
+	return cmp.Or(orZero(r).IdleLifetime, min(Lifetime(defaultRefreshIdleLifetime), r.lifetime()))
 }
 
-func (r *RefreshToken) maxActive() int {
-	if r == nil || r.MaxActive == 0 {
-		return defaultMaxActive
-	}
-	return r.MaxActive
-}
+func (r *RefreshToken) maxActive() int { return cmp.Or(orZero(r).MaxActive, defaultMaxActive) }
 
 // core returns the policy as the core has it.
 func (r *RefreshToken) core() tokens.RefreshPolicy {

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -53,15 +54,9 @@ func (s *Session) Check() error {
 }
 
 func (s *Session) lifetime() time.Duration {
-	if s == nil || s.Lifetime == 0 {
-		return defaultSessionLifetime
-	}
-	return time.Duration(s.Lifetime)
+	return cmp.Or(time.Duration(orZero(s).Lifetime), defaultSessionLifetime)
 }
 
 func (s *Session) idleLifetime() time.Duration {
-	if s == nil || s.IdleLifetime == 0 {
-		return min(defaultSessionIdleLifetime, s.lifetime())
-	}
-	return time.Duration(s.IdleLifetime)
+	return cmp.Or(time.Duration(orZero(s).IdleLifetime), min(defaultSessionIdleLifetime, s.lifetime()))
 }

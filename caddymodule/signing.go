@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -96,29 +97,17 @@ func checkAlgorithm(option, name string) error {
 }
 
 func (s *Signing) accessTokenAlgorithm() string {
-	if s == nil || s.AccessTokenAlgorithm == "" {
-		return defaultAccessTokenAlgorithm
-	}
-	return s.AccessTokenAlgorithm
+	return cmp.Or(orZero(s).AccessTokenAlgorithm, defaultAccessTokenAlgorithm)
 }
 
 func (s *Signing) idTokenAlgorithm() string {
-	if s == nil || s.IDTokenAlgorithm == "" {
-		return defaultIDTokenAlgorithm
-	}
-	return s.IDTokenAlgorithm
+	return cmp.Or(orZero(s).IDTokenAlgorithm, defaultIDTokenAlgorithm)
 }
 
 func (s *Signing) rotateEvery() time.Duration {
-	if s == nil || s.RotateEvery == 0 {
-		return defaultRotateEvery
-	}
-	return time.Duration(s.RotateEvery)
+	return cmp.Or(time.Duration(orZero(s).RotateEvery), defaultRotateEvery)
 }
 
 func (s *Signing) idTokenLifetime() time.Duration {
-	if s == nil || s.IDTokenLifetime == 0 {
-		return defaultIDTokenLifetime
-	}
-	return time.Duration(s.IDTokenLifetime)
+	return cmp.Or(time.Duration(orZero(s).IDTokenLifetime), defaultIDTokenLifetime)
 }

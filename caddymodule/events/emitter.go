@@ -141,30 +141,5 @@ func (m *Emitter) deliver(e queuedEvent) {
 	}
 }
 
-// eventData is what subscribers see as {event.data.*}.
-func eventData(e tokens.Event, where request) map[string]any {
-	data := map[string]any{
-		"outcome":    string(e.Outcome),
-		"grant_type": string(e.GrantType),
-		"client":     e.Client,
-		"subject":    e.Subject,
-		"client_ip":  where.clientIP,
-		"request_id": where.id,
-	}
-	if e.User != (tokens.UserTag{}) {
-		data["user"] = e.User.String()
-	}
-	if e.Family != (tokens.FamilyID{}) {
-		data["family"] = e.Family.String()
-	}
-	if e.Issuer != "" {
-		data["issuer"] = e.Issuer
-	}
-	if e.Cause != nil {
-		data["error"] = e.Cause.Error()
-	}
-	return data
-}
-
 // Interface guards
 var _ caddyevents.Handler = (*Emitter)(nil)

@@ -138,33 +138,51 @@ func requestInfo(ctx context.Context) request {
 // RequestID returns the ID of the HTTP request, "" where there is none.
 func RequestID(ctx context.Context) string { return requestInfo(ctx).id }
 
-// eventFields are the fields of the log line. Subjects are in it on purpose:
-// it is the audit log. `user` is the hash of the subject, which decisions carry
-// that know no more. Secrets, codes and tokens never reach an Event.
-func eventFields(e tokens.Event, where request) []zap.Field {
-	fields := make([]zap.Field, 0, 10)
-	text := func(name, value string) {
-		if value != "" {
-			fields = append(fields, zap.String(name, clip(value)))
-		}
-	}
-	text("outcome", string(e.Outcome))
-	text("grant_type", string(e.GrantType))
-	text("client", e.Client)
-	text("subject", e.Subject)
+// eventTexts are what is told of a decision, in the log and to subscribers. Subjects
+// are in it on purpose: it is the audit log. `user` is the hash of the subject, which
+// decisions carry that know no more. Secrets, codes and tokens never reach an Event.
+func eventTexts(e tokens.Event, where request) [][2]string {
+	var user, family, cause string
 	if e.User != (tokens.UserTag{}) {
-		text("user", e.User.String())
+		user = e.User.String()
 	}
 	if e.Family != (tokens.FamilyID{}) {
-		text("family", e.Family.String())
+		family = e.Family.String()
 	}
-	text("issuer", e.Issuer)
-	text("client_ip", where.clientIP)
-	text("request_id", where.id)
 	if e.Cause != nil {
-		text("error", e.Cause.Error())
+		cause = e.Cause.Error()
+	}
+	return [][2]string{
+		{"outcome", string(e.Outcome)}, {"grant_type", string(e.GrantType)}, {"client", e.Client}, {"subject", e.Subject},
+		{"user", user}, {"family", family}, {"issuer", e.Issuer}, {"client_ip", where.clientIP}, {"request_id", where.id}, {"error", cause},
+	}
+}
+
+// eventFields are the fields of the log line.
+func eventFields(e tokens.Event, where request) []zap.Field {
+	fields := make([]zap.Field, 0, 10)
+	for _, text := range eventTexts(e, where) {
+		if text[1] != "" {
+			fields = append(fields, zap.String(text[0], clip(text[1])))
+		}
 	}
 	return fields
+}
+
+// eventData is what subscribers see as {event.data.*}. What most events have is
+// always there.
+func eventData(e tokens.Event, where request) map[string]any {
+	data := make(map[string]any)
+	for _, text := range eventTexts(e, where) {
+		switch text[0] {
+		case "user", "family", "issuer", "error":
+			if text[1] == "" {
+				continue
+			}
+		}
+		data[text[0]] = text[1]
+	}
+	return data
 }
 
 // clip bounds a value in the log. Logs are JSON, so nothing in it can forge a line.
