@@ -24,7 +24,7 @@ var Actions = []*Action{
 	},
 	{
 		Use:   "grants end {<subject> [<family>] | --family <id> | [<subject> | --client <id> | --everyone] --before <time>}",
-		Short: "Ends all that a person has, sessions too, or one login; or all logins until a time",
+		Short: "Ends all that a person has, sessions too, or one login, or all logins up to a time",
 		Args:  []string{"subject", "family"}, Optional: true, Check: checkEnd,
 		Flags: []Flag{
 			{Name: "family", Help: "End this family, whoever has it"},
@@ -105,7 +105,7 @@ var Actions = []*Action{
 		Show: shows(showKeys),
 	},
 	{
-		Use: "issuers list", Short: "Lists the other issuers whose tokens are taken",
+		Use: "issuers list", Short: "Lists the other issuers whose tokens are accepted",
 		Method: http.MethodGet, Path: "issuers", GuardsToo: true, answer: (*API).listIssuers,
 		Show: shows(showIssuers),
 	},
@@ -116,7 +116,7 @@ var Actions = []*Action{
 		Show: shows(showPurged),
 	},
 	{
-		Use: "explain <family or request id>", Short: "Says what became of a refresh token family, and why, by an id of the log",
+		Use: "explain <family or request id>", Short: "Says what became of a refresh token family, and why, by an id from the log",
 		Args:   []string{"id"},
 		Method: http.MethodGet, Path: "explain/{id}", answer: (*API).explain,
 		Show: shows(showExplanation),

@@ -72,11 +72,11 @@ func (a *API) endBegun(c *call, subject string) (any, error) {
 	case err != nil:
 		return nil, badRequest("before: not a time; write it as 2026-11-01T00:00:00Z")
 	case before.After(time.Now()):
-		return nil, badRequest("before: %s has not come yet", before.Format(time.RFC3339))
+		return nil, badRequest("before: %s is in the future", before.Format(time.RFC3339))
 	case everyone != "" && everyone != "true":
 		return nil, badRequest("everyone: write true, or leave it out")
 	case family != "":
-		return nil, badRequest("family: it is one; end it without `before`")
+		return nil, badRequest("family: names one login; end it without `before`")
 	case everyone == "true" && (subject != "" || client != ""):
 		return nil, badRequest("everyone: leaves nobody out, so name neither a subject nor a client")
 	case everyone == "" && subject == "" && client == "":
@@ -165,7 +165,7 @@ func showEndedBegun(p *Printer, _ url.Values, end ended) {
 
 func showEndedClient(p *Printer, _ url.Values, answer endedClient) {
 	if !answer.Configured {
-		p.Note("no client %q is configured here; what it held has ended all the same", answer.Client)
+		p.Note("no client %q is configured here; what it held has ended anyway", answer.Client)
 	}
 	p.Printf("ended: everything that %s held\n", answer.Client)
 }
@@ -189,8 +189,8 @@ func checkEveryone(asked url.Values) error {
 	if asked.Has("yes") {
 		return nil
 	}
-	return errors.New("this signs everybody out, on all nodes and for good: every session, code, refresh token and access token, " +
-		"those of machines too, that was begun or issued until now. Nothing was done; say --yes to do it")
+	return errors.New("this signs everybody out, on all nodes and for good: it ends every session, code, refresh token and access token " +
+		"that was begun or issued until now, those of machines too. Nothing was done; add --yes to do it")
 }
 
 func showEndedEveryone(p *Printer, _ url.Values, answer endedEveryone) {

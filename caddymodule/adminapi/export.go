@@ -20,7 +20,7 @@ func (a *API) export(c *call) (any, error) {
 	}
 	c.sent = true
 	if err != nil {
-		a.Log.Error("the export has broken off", zap.Error(err))
+		a.Log.Error("the export was cut short", zap.Error(err))
 	}
 	return counts, err
 }
@@ -53,7 +53,7 @@ func (a *API) undoExport(c *call) (any, error) {
 
 func showResumed(p *Printer, _ url.Values, r Resumed) {
 	if r.Stopped {
-		p.Printf("the store goes on; throw the export away\n")
+		p.Printf("the store is in use again; discard the export\n")
 		return
 	}
 	p.Printf("the store had not been stopped\n")

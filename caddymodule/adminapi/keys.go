@@ -50,7 +50,8 @@ func (a *API) dropKey(c *call) (any, error) {
 }
 
 func showKeys(p *Printer, _ url.Values, list KeyList) {
-	rows := [][]string{{"KEY", "ALGORITHM", "STATE", "CREATED", "SIGNS FROM"}}
+	rows := make([][]string, 1, 1+len(list.Keys))
+	rows[0] = []string{"KEY", "ALGORITHM", "STATE", "CREATED", "SIGNS FROM"}
 	for _, k := range list.Keys {
 		rows = append(rows, []string{k.ID, string(k.Algorithm), string(k.State), stamp(k.Created), stamp(k.UseFrom)})
 	}

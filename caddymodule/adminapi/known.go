@@ -147,7 +147,7 @@ const forceName = "force"
 
 // ForceHint ends the error of an action that may be forced. On the command line it
 // is a flag.
-const ForceHint = forceName + "=true does it all the same"
+const ForceHint = forceName + "=true does it anyway"
 
 // unknownf is the answer to an action about something that nobody knows.
 func (c *call) unknownf(format string, args ...any) error {

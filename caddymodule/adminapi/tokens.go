@@ -29,7 +29,7 @@ func (a *API) denyToken(c *call) (any, error) {
 	decoder := json.NewDecoder(io.LimitReader(c.Body, 64<<10))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&body); err != nil {
-		return nil, badRequest(`the body is no JSON with "token", or with "subject" and "jti"`) // err may quote the token
+		return nil, badRequest(`the body is not JSON with "token", or with "subject" and "jti"`) // err may quote the token
 	}
 	switch {
 	case body.Token != "" && (body.Subject != "" || body.ID != ""):
@@ -41,7 +41,7 @@ func (a *API) denyToken(c *call) (any, error) {
 	}
 	id, ok := tokens.ParseTokenID(body.ID)
 	if !ok {
-		return nil, badRequest("jti: not one of an access token of this server")
+		return nil, badRequest("jti: not that of an access token of this server")
 	}
 	c.event.Subject = body.Subject
 	if err := a.checkUser(c, body.Subject); err != nil {

@@ -56,7 +56,7 @@ func parameters(cmd *cobra.Command, a *adminapi.Action, args []string) (url.Valu
 		case value == "" || f.Switch && value == "false":
 			continue
 		case asked.Has(f.Name):
-			return nil, wrongUsef("name the %s once", f.Name)
+			return nil, wrongUsef("give the %s only once", f.Name)
 		}
 		asked.Set(f.Name, value)
 	}
@@ -90,7 +90,7 @@ func readToken(cmd *cobra.Command) (string, error) {
 	}
 	text := strings.TrimPrefix(strings.TrimSpace(string(b)), "Bearer ")
 	if text == "" {
-		return "", wrongUsef("write the token to the standard input, or name --subject and --jti")
+		return "", wrongUsef("pass the token on the standard input, or give --subject and --jti")
 	}
 	return text, nil
 }
@@ -142,7 +142,7 @@ func printStream(cmd *cobra.Command, a *adminapi.Action, asked url.Values, body 
 		}
 		switch {
 		case err != nil:
-			return fmt.Errorf("the answer of the admin API has broken off: %w", err)
+			return fmt.Errorf("the admin API's answer was cut short: %w", err)
 		case line.Error != "":
 			return errors.New(line.Error)
 		case line.Progress != nil:
