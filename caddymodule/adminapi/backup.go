@@ -62,7 +62,7 @@ func (a *API) backup(c *call) (any, error) {
 	c.sent = true
 	if err := writeBackup(c.w, backup, backup.Size, secret, summary); err != nil {
 		a.Log.Error("the backup was cut short", zap.Error(err))
-		return nil, err
+		return nil, fmt.Errorf("sending the backup: %w", err)
 	}
 	return summary, nil
 }
@@ -81,11 +81,11 @@ func writeBackup(w io.Writer, database io.Reader, size int64, secret []byte, sum
 	}
 	sum := sha256.New()
 	if err := part(backupDatabase, size, io.TeeReader(database, sum)); err != nil {
-		return fmt.Errorf("sending the backup: %w", err)
+		return err
 	}
 	if secret != nil {
 		if err := part(backupSecret, int64(len(secret)), bytes.NewReader(secret)); err != nil {
-			return fmt.Errorf("sending the backup: %w", err)
+			return err
 		}
 	}
 	summary.SHA256 = hex.EncodeToString(sum.Sum(nil))
@@ -93,13 +93,10 @@ func writeBackup(w io.Writer, database io.Reader, size int64, secret []byte, sum
 	if err == nil {
 		err = part(backupEnd, int64(len(end)), bytes.NewReader(end))
 	}
-	if err == nil {
-		err = archive.Close()
-	}
 	if err != nil {
-		return fmt.Errorf("sending the backup: %w", err)
+		return err
 	}
-	return nil
+	return archive.Close()
 }
 
 // ReceivedBackup is a backup that has come whole.

@@ -16,7 +16,7 @@ func (a *API) export(c *call) (any, error) {
 	out := &countingWriter{to: c.w}
 	counts, err := tokens.WriteExport(c.Context(), a.State.Store, out, nil)
 	if err != nil && out.written == 0 {
-		return nil, coreError(err)
+		return nil, err
 	}
 	c.sent = true
 	if err != nil {
@@ -45,10 +45,7 @@ type Resumed struct {
 
 func (a *API) undoExport(c *call) (any, error) {
 	was, err := a.State.Store.Resume(c.Context())
-	if err != nil {
-		return nil, coreError(err)
-	}
-	return Resumed{was}, nil
+	return Resumed{was}, err
 }
 
 func showResumed(p *Printer, _ url.Values, r Resumed) {

@@ -47,10 +47,7 @@ func (a *API) denyToken(c *call) (any, error) {
 	if err := a.checkUser(c, body.Subject); err != nil {
 		return nil, err
 	}
-	if err := a.Issuer.DenyTokenID(c.Context(), body.Subject, id); err != nil {
-		return nil, coreError(err)
-	}
-	return deniedToken{Subject: body.Subject, ID: body.ID}, nil
+	return deniedToken{Subject: body.Subject, ID: body.ID}, a.Issuer.DenyTokenID(c.Context(), body.Subject, id)
 }
 
 func (a *API) denyText(c *call, token string) (any, error) {
@@ -59,7 +56,7 @@ func (a *API) denyText(c *call, token string) (any, error) {
 		return nil, badRequest("token: %w", err)
 	}
 	if err != nil {
-		return nil, coreError(err)
+		return nil, err
 	}
 	c.event.Subject, c.event.Client = claims.Subject, claims.ClientID
 	return deniedToken{Subject: claims.Subject, ID: claims.ID, Client: claims.ClientID}, nil

@@ -122,6 +122,42 @@ func checkBackup(b adminapi.ReceivedBackup, database *os.File) (backedUp, error)
 	return backedUp{Bytes: b.Size, Families: contents.Families, Taken: b.Summary.Taken, Store: b.Summary.Store}, nil
 }
 
+// writeWhole writes a small file that nobody else can read, durably.
+func writeWhole(path, content string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".partial-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	_, err = f.WriteString(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return publish(f.Name(), path)
+}
+
+// publish gives a whole file its name, which must be free.
+func publish(partial, path string) error {
+	err := os.Link(partial, path)
+	if err != nil && !errors.Is(err, os.ErrExist) {
+		err = os.Rename(partial, path) // a file system without hard links
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }()
+	return d.Sync()
+}
+
 func (d backedUp) print(cmd *cobra.Command) error {
 	p := printerOf(cmd)
 	if d.Secret == "" {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -96,6 +97,21 @@ func writeExport(cmd *cobra.Command, to string, export func(context.Context, io.
 		return nil
 	}
 	return printCounts(cmd, "exported", counts)
+}
+
+// finishFile makes a file that was written durable, or removes what an error has left of it.
+func finishFile(f *os.File, err error) error {
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		return syncDir(filepath.Dir(f.Name()))
+	}
+	_ = os.Remove(f.Name())
+	return err
 }
 
 func countsText(c tokens.TransferCounts) string {
