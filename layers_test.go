@@ -22,10 +22,13 @@ var (
 	bbolt       = "go.etcd.io/bbolt"
 	redis       = "github.com/redis"
 	jwx         = "github.com/lestrrat-go"
+	cobra       = "github.com/spf13"
+	commandLine = modulePath + "/caddymodule/command"
 	stores      = []string{modulePath + "/tokens/boltstore", modulePath + "/tokens/redisstore", modulePath + "/tokens/storetest"}
 )
 
-// layers is the import rule: caddymodule -> handler -> tokens <- its stores.
+// layers is the import rule: caddymodule -> handler -> tokens <- its stores, and
+// caddymodule/command -> caddymodule -> caddymodule/adminapi.
 var layers = []layer{
 	{
 		folder: "tokens", except: []string{"tokens/jose", "tokens/boltstore", "tokens/redisstore"},
@@ -35,7 +38,9 @@ var layers = []layer{
 	{folder: "tokens/boltstore", deny: []string{"net/http", caddyItself, redis, jwx, modulePath + "/handler", modulePath + "/caddymodule"}},
 	{folder: "tokens/redisstore", deny: []string{"net/http", caddyItself, bbolt, jwx, modulePath + "/handler", modulePath + "/caddymodule"}},
 	{folder: "handler", deny: append([]string{caddyItself, bbolt, redis, jwx, modulePath + "/caddymodule"}, stores...)},
-	{folder: "caddymodule", deny: []string{bbolt, redis, jwx}},
+	{folder: "caddymodule", except: []string{"caddymodule/adminapi", "caddymodule/command"}, deny: []string{bbolt, redis, jwx, cobra, commandLine}},
+	{folder: "caddymodule/adminapi", deny: []string{bbolt, redis, jwx, cobra, modulePath + "/caddymodule", modulePath + "/handler/pages"}},
+	{folder: "caddymodule/command", deny: []string{bbolt, redis, jwx, modulePath + "/handler"}},
 	{folder: "caddymodule/grammar", deny: []string{modulePath}},
 	{folder: "caddymodule/events", deny: append([]string{modulePath + "/handler", modulePath + "/caddymodule"}, stores...)},
 	{folder: "caddymodule/webhook", deny: append([]string{modulePath + "/handler", modulePath + "/caddymodule/adminapi", modulePath + "/caddymodule/command"}, stores...)},
@@ -68,7 +73,7 @@ func TestLayers(t *testing.T) {
 			}
 		}
 	}
-	for _, folder := range []string{"tokens", "tokens/jose", "tokens/boltstore", "handler", "caddymodule"} {
+	for _, folder := range []string{"tokens", "tokens/jose", "tokens/boltstore", "handler", "caddymodule", "caddymodule/adminapi", "caddymodule/command"} {
 		if !checked[folder] {
 			t.Errorf("no package in %s was found", folder)
 		}

@@ -51,7 +51,7 @@ var (
 // TestDocumentedTestsExist holds the pages to the tests that they name.
 func TestDocumentedTestsExist(t *testing.T) {
 	there := make(map[string]bool)
-	for _, dir := range []string{"handler", "handler/login", "handler/pages", "tokens", "tokens/jose", "tokens/boltstore", "tokens/redisstore", "caddymodule"} {
+	for _, dir := range []string{"handler", "handler/login", "handler/pages", "tokens", "tokens/jose", "tokens/boltstore", "tokens/redisstore", "caddymodule", "caddymodule/adminapi", "caddymodule/command"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)

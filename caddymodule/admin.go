@@ -54,7 +54,7 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 	return app.adminAPI().Serve(w, r)
 }
 
-// API returns the admin API of this app.
+// adminAPI returns the admin API of this app.
 func (a *App) adminAPI() *adminapi.API {
 	api := &adminapi.API{Log: a.log, Observer: a.observer, Others: a.issuerKeys}
 	if r := a.backend; r != nil {

@@ -141,7 +141,7 @@ func TestPurgeIssuer(t *testing.T) {
 	if !strings.Contains(g.logs(), `"outcome":"purge_issuer"`) {
 		t.Error("the log does not tell of the purge")
 	}
-	if _, _, err := g.runWith("", "issuers", "purge", "https://nobody.example/", "--address", g.AdminAddr); err == nil || !strings.Contains(err.Error(), "no bearer_auth takes tokens") {
+	if _, _, err := g.runWith("", "issuers", "purge", "https://nobody.example/", "--address", g.AdminAddr); err == nil || !strings.Contains(err.Error(), "no bearer_auth accepts tokens") {
 		t.Errorf("an unknown issuer: %v", err)
 	}
 }

@@ -1,6 +1,6 @@
 // Package caddymodule is the Caddy side of Gatehouse: the configuration and its
-// grammar, the lifecycle, metrics, events, the admin API and the command. It
-// knows no protocol rules: those are in handler and tokens.
+// grammar, the lifecycle, metrics and events. It knows no protocol rules: those
+// are in handler and tokens. The admin API is in adminapi, the command in command.
 package caddymodule
 
 import (

@@ -147,11 +147,11 @@ func TestR2BackupErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"good.db", "other.db"} {
-		if _, warnings, err := g.runWith("", "backup", file(name), "--address", g.AdminAddr); err == nil || !strings.Contains(warnings, "is there already") {
+		if _, warnings, err := g.runWith("", "backup", file(name), "--address", g.AdminAddr); err == nil || !strings.Contains(warnings, "already exists") {
 			t.Errorf("over %s: %v %s", name, err, warnings)
 		}
 	}
-	if _, warnings, err := g.runWith("", "backup", file("none/x.db"), "--address", g.AdminAddr); err == nil || !strings.Contains(warnings, "there is no folder "+file("none")) {
+	if _, warnings, err := g.runWith("", "backup", file("none/x.db"), "--address", g.AdminAddr); err == nil || !strings.Contains(warnings, "the folder "+file("none")+" does not exist") {
 		t.Errorf("into nowhere: %v %s", err, warnings)
 	}
 	if _, warnings, err := g.runWith("", "backup", "-", "--address", g.AdminAddr); err == nil || !strings.Contains(warnings, "not written to the standard output") {

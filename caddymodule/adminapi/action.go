@@ -21,6 +21,7 @@ type Action struct {
 	Always     url.Values                   // the parameters that it always sends
 	Stdin      string                       // the parameter that it reads from its standard input if no other is given; no parameter is in the URL then
 	Check      func(asked url.Values) error // finds parameters that make no sense
+	Confirm    string                       // what it does, if that needs the flag --yes
 	Slow       string                       // what it waits for when it takes more than a second
 
 	// The endpoint. One that changes something has the outcome of its event.
@@ -30,19 +31,17 @@ type Action struct {
 	StoreOptional bool // it answers while the store cannot be opened, too
 	answer        func(*API, *call) (any, error)
 
-	// How the command prints an answer for people: one value, or a stream of items
-	// with its progress and its end.
+	// How the command prints an answer for people.
 	Show     func(*Printer, url.Values, json.RawMessage) error
-	Item     func(p *Printer, before int, line Line) // with the number of items before this one
+	Item     func(p *Printer, before int, line Line) // of a stream, with the number of items before this one
 	Progress func(json.RawMessage) string
-	End      func(*Printer, url.Values, json.RawMessage) error
+	End      func(*Printer, url.Values, json.RawMessage) error // of a stream, if it is none that Show prints
 }
 
 // Flag is a flag of a subcommand and a parameter of the same name.
 type Flag struct {
 	Name, Help string
 	Switch     bool // it takes no value; the parameter is true
-	Local      bool // it is for the command alone, and is not sent
 }
 
 // forceFlag lets an action be about what nobody knows.
@@ -56,11 +55,6 @@ func (a *Action) Request(asked url.Values) (uri string, body any) {
 	for _, parameters := range []url.Values{asked, a.Always} {
 		for name := range parameters {
 			query.Set(name, parameters.Get(name))
-		}
-	}
-	for _, f := range a.Flags {
-		if f.Local {
-			query.Del(f.Name)
 		}
 	}
 	path := strings.Split(a.Path, "/")

@@ -1,3 +1,6 @@
+// Package adminapi is the admin API of Gatehouse at Caddy's admin endpoint: what it
+// can do, one Action each, and how it does it. The command line is made of the
+// same Actions.
 package adminapi
 
 import (
@@ -12,7 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// API is the admin API of one configuration.
+// API acts on one configuration.
 type API struct {
 	Log      *zap.Logger
 	Observer tokens.Observer

@@ -21,11 +21,11 @@ import (
 const (
 	backupDatabase = "database"
 	backupSecret   = "secret" // where one was generated
-	backupEnd      = "end"    // backupSummary as JSON
+	backupEnd      = "end"    // BackupSummary as JSON
 )
 
-// backupSummary is the last part of a backup.
-type backupSummary struct {
+// BackupSummary is the last part of a backup.
+type BackupSummary struct {
 	SHA256    string    `json:"sha256"`    // of the database
 	Taken     time.Time `json:"taken"`     // the moment that the backup shows
 	Store     string    `json:"store"`     // where the database is, and has to be again
@@ -56,18 +56,18 @@ func (a *API) backup(c *call) (any, error) {
 		return nil, refusal(http.StatusServiceUnavailable, err)
 	}
 	defer backup.Close()
-	summary := backupSummary{Taken: backup.Taken.UTC(), Store: a.Database, Generated: secret != nil}
+	summary := BackupSummary{Taken: backup.Taken.UTC(), Store: a.Database, Generated: secret != nil}
 	c.w.Header().Set("Content-Type", "application/x-tar")
 	c.w.Header().Set("Cache-Control", "no-store")
 	c.sent = true
 	if err := writeBackup(c.w, backup, backup.Size, secret, summary); err != nil {
-		a.Log.Error("the backup has broken off", zap.Error(err))
-		return nil, err
+		a.Log.Error("the backup was cut short", zap.Error(err))
+		return nil, fmt.Errorf("sending the backup: %w", err)
 	}
 	return summary, nil
 }
 
-func writeBackup(w io.Writer, database io.Reader, size int64, secret []byte, summary backupSummary) error {
+func writeBackup(w io.Writer, database io.Reader, size int64, secret []byte, summary BackupSummary) error {
 	archive := tar.NewWriter(w)
 	part := func(name string, size int64, from io.Reader) error {
 		header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o600, Size: size, ModTime: summary.Taken}
@@ -81,11 +81,11 @@ func writeBackup(w io.Writer, database io.Reader, size int64, secret []byte, sum
 	}
 	sum := sha256.New()
 	if err := part(backupDatabase, size, io.TeeReader(database, sum)); err != nil {
-		return fmt.Errorf("sending the backup: %w", err)
+		return err
 	}
 	if secret != nil {
 		if err := part(backupSecret, int64(len(secret)), bytes.NewReader(secret)); err != nil {
-			return fmt.Errorf("sending the backup: %w", err)
+			return err
 		}
 	}
 	summary.SHA256 = hex.EncodeToString(sum.Sum(nil))
@@ -93,20 +93,17 @@ func writeBackup(w io.Writer, database io.Reader, size int64, secret []byte, sum
 	if err == nil {
 		err = part(backupEnd, int64(len(end)), bytes.NewReader(end))
 	}
-	if err == nil {
-		err = archive.Close()
-	}
 	if err != nil {
-		return fmt.Errorf("sending the backup: %w", err)
+		return err
 	}
-	return nil
+	return archive.Close()
 }
 
 // ReceivedBackup is a backup that has come whole.
 type ReceivedBackup struct {
 	Size    int64  // of the database
 	Secret  string // that was generated for it, "" where the configuration has one
-	Summary backupSummary
+	Summary BackupSummary
 }
 
 // ReadBackup reads a backup as it is sent, and writes the database. Whatever is
@@ -142,7 +139,7 @@ func ReadBackup(from io.Reader, database io.Writer) (ReceivedBackup, error) {
 	}
 	switch {
 	case !parts[backupDatabase] || got.Summary.SHA256 != hex.EncodeToString(sum.Sum(nil)):
-		return got, errors.New("the database has not come as it was sent: try again")
+		return got, errors.New("the database was damaged on the way: try again")
 	case got.Summary.Generated != parts[backupSecret]:
 		return got, errors.New("the secret is missing: try again")
 	}

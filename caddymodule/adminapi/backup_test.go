@@ -12,7 +12,7 @@ import (
 func TestR2BackupBreaksOff(t *testing.T) {
 	var whole bytes.Buffer
 	database := bytes.Repeat([]byte("page"), 1000)
-	if err := writeBackup(&whole, bytes.NewReader(database), 4000, []byte("secret\n"), backupSummary{Generated: true}); err != nil {
+	if err := writeBackup(&whole, bytes.NewReader(database), 4000, []byte("secret\n"), BackupSummary{Generated: true}); err != nil {
 		t.Fatal(err)
 	}
 	var got bytes.Buffer

@@ -26,15 +26,13 @@ type call struct {
 // get returns a parameter of the query.
 func (c *call) get(name string) string { return c.URL.Query().Get(name) }
 
-// forced reports whether the caller means what was written, known or not.
-func (c *call) forced() (bool, error) {
-	switch c.get(forceName) {
-	case "":
-		return false, nil
-	case "true":
-		return true, nil
+// yes reports whether a parameter says true.
+func (c *call) yes(name string) (bool, error) {
+	value := c.get(name)
+	if value != "" && value != "true" {
+		return false, badRequest("%s: write true, or leave it out", name)
 	}
-	return false, badRequest("force: write true, or leave it out")
+	return value == "true", nil
 }
 
 // auditContext tells the audit who asks: as far as that is known, an address.

@@ -33,10 +33,7 @@ func (a *API) endGrants(c *call) (any, error) {
 		return nil, err
 	}
 	result, err := a.Issuer.EndUser(c.Context(), subject)
-	if err != nil {
-		return nil, coreError(err)
-	}
-	return ended{Ended: len(result.Families)}, nil
+	return ended{Ended: len(result.Families)}, err
 }
 
 func (a *API) endFamily(c *call, subject string) (any, error) {
@@ -55,31 +52,26 @@ func (a *API) endFamily(c *call, subject string) (any, error) {
 	if !found && subject == "" {
 		return ended{}, nil // nobody has it any more
 	}
-	if err := a.Issuer.EndGrant(c.Context(), g.User, c.event.Family, ""); err != nil {
-		return nil, coreError(err)
-	}
-	if !found {
-		return ended{}, nil
-	}
-	return ended{Ended: 1}, nil
+	return ended{Ended: len(g.Families)}, a.Issuer.EndGrant(c.Context(), g.User, c.event.Family, "")
 }
 
 // endBegun ends what comes from logins until a time.
 func (a *API) endBegun(c *call, subject string) (any, error) {
-	client, everyone, family := c.get("client"), c.get("everyone"), c.get("family")
+	client, family := c.get("client"), c.get("family")
+	everyone, wrong := c.yes("everyone")
 	before, err := time.Parse(time.RFC3339, c.get("before"))
 	switch {
 	case err != nil:
 		return nil, badRequest("before: not a time; write it as 2026-11-01T00:00:00Z")
 	case before.After(time.Now()):
-		return nil, badRequest("before: %s has not come yet", before.Format(time.RFC3339))
-	case everyone != "" && everyone != "true":
-		return nil, badRequest("everyone: write true, or leave it out")
+		return nil, badRequest("before: %s is in the future", before.Format(time.RFC3339))
+	case wrong != nil:
+		return nil, wrong
 	case family != "":
-		return nil, badRequest("family: it is one; end it without `before`")
-	case everyone == "true" && (subject != "" || client != ""):
+		return nil, badRequest("family: names one login; end it without `before`")
+	case everyone && (subject != "" || client != ""):
 		return nil, badRequest("everyone: leaves nobody out, so name neither a subject nor a client")
-	case everyone == "" && subject == "" && client == "":
+	case !everyone && subject == "" && client == "":
 		return nil, badRequest("subject: missing; name a subject, a client, or everyone=true")
 	}
 	c.event.Client = client
@@ -96,7 +88,7 @@ func (a *API) endBegun(c *call, subject string) (any, error) {
 	done, err := a.Issuer.EndBegun(c.Context(), tokens.Ends{Subject: subject, Client: client, Before: before}, func(e tokens.Ended) {
 		stream.progress(endedInfo(e))
 	})
-	return endedInfo(done), coreError(err)
+	return endedInfo(done), err
 }
 
 func endedInfo(e tokens.Ended) ended {
@@ -115,11 +107,8 @@ func (a *API) endClient(c *call) (any, error) {
 	if err := a.checkClient(c, c.name); err != nil {
 		return nil, err
 	}
-	if err := a.Issuer.EndClient(c.Context(), c.name); err != nil {
-		return nil, coreError(err)
-	}
 	_, configured := a.Issuer.Client(c.name)
-	return endedClient{Client: c.name, Configured: configured}, nil
+	return endedClient{Client: c.name, Configured: configured}, a.Issuer.EndClient(c.Context(), c.name)
 }
 
 const slowEnd = "waiting until every gateway must have heard of the end: over a Redis Cluster that takes some seconds longer than max_lag. " +
@@ -140,10 +129,12 @@ func checkEnd(asked url.Values) error {
 	return nil
 }
 
-// showEnded says what became of a request to end a subject's grants, or a family.
+// showEnded says what became of a request to end logins until a time, a subject's grants, or a family.
 func showEnded(p *Printer, asked url.Values, answer ended) {
 	family := asked.Get("family")
 	switch {
+	case asked.Has("before"):
+		p.Printf("ended: %s and %s; %s looked at\n", Sessions(answer.Sessions), Families(answer.Ended), Users(answer.Users))
 	case family == "":
 		p.Printf("ended: %s, the sessions, and every access token\n", Families(answer.Ended))
 	case answer.Ended > 0:
@@ -159,13 +150,9 @@ func endProgress(at ended) string {
 	return fmt.Sprintf("%s looked at, %s and %s ended", Users(at.Users), Sessions(at.Sessions), Families(at.Ended))
 }
 
-func showEndedBegun(p *Printer, _ url.Values, end ended) {
-	p.Printf("ended: %s and %s; %s looked at\n", Sessions(end.Sessions), Families(end.Ended), Users(end.Users))
-}
-
 func showEndedClient(p *Printer, _ url.Values, answer endedClient) {
 	if !answer.Configured {
-		p.Note("no client %q is configured here; what it held has ended all the same", answer.Client)
+		p.Note("no client %q is configured here; what it held has ended anyway", answer.Client)
 	}
 	p.Printf("ended: everything that %s held\n", answer.Client)
 }
@@ -178,20 +165,11 @@ type endedEveryone struct {
 func (a *API) endEveryone(c *call) (any, error) {
 	c.patient()
 	until, err := a.Issuer.EndEveryone(c.Context())
-	if err != nil {
-		return nil, coreError(err)
-	}
-	return endedEveryone{Until: until.UTC()}, nil
+	return endedEveryone{Until: until.UTC()}, err
 }
 
-// checkEveryone demands a word that it is meant.
-func checkEveryone(asked url.Values) error {
-	if asked.Has("yes") {
-		return nil
-	}
-	return errors.New("this signs everybody out, on all nodes and for good: every session, code, refresh token and access token, " +
-		"those of machines too, that was begun or issued until now. Nothing was done; say --yes to do it")
-}
+const confirmEveryone = "this signs everybody out, on all nodes and for good: it ends every session, code, refresh token and access token " +
+	"that was begun or issued until now, those of machines too"
 
 func showEndedEveryone(p *Printer, _ url.Values, answer endedEveryone) {
 	p.Printf("ended: everything that anybody had until %s\n", answer.Until.Format(time.RFC3339))

@@ -50,7 +50,7 @@ var meanings = map[tokens.Verdict]string{
 func (a *API) explain(c *call) (any, error) {
 	e, found, err := a.Issuer.Explain(c.Context(), c.name)
 	if err != nil {
-		return nil, coreError(err)
+		return nil, err
 	}
 	if !found {
 		return nil, refusal(http.StatusNotFound, errors.New("nothing is known of this id. By a `request_id` of the log this node finds "+

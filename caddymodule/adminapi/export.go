@@ -16,11 +16,11 @@ func (a *API) export(c *call) (any, error) {
 	out := &countingWriter{to: c.w}
 	counts, err := tokens.WriteExport(c.Context(), a.State.Store, out, nil)
 	if err != nil && out.written == 0 {
-		return nil, coreError(err)
+		return nil, err
 	}
 	c.sent = true
 	if err != nil {
-		a.Log.Error("the export has broken off", zap.Error(err))
+		a.Log.Error("the export was cut short", zap.Error(err))
 	}
 	return counts, err
 }
@@ -45,15 +45,12 @@ type Resumed struct {
 
 func (a *API) undoExport(c *call) (any, error) {
 	was, err := a.State.Store.Resume(c.Context())
-	if err != nil {
-		return nil, coreError(err)
-	}
-	return Resumed{was}, nil
+	return Resumed{was}, err
 }
 
 func showResumed(p *Printer, _ url.Values, r Resumed) {
 	if r.Stopped {
-		p.Printf("the store goes on; throw the export away\n")
+		p.Printf("the store is in use again; discard the export\n")
 		return
 	}
 	p.Printf("the store had not been stopped\n")

@@ -55,10 +55,7 @@ func (a *API) listGrants(c *call) (any, error) {
 		return nil, err
 	}
 	families, err := a.Issuer.Grants(c.Context(), subject)
-	if err != nil {
-		return nil, coreError(err)
-	}
-	return a.list(subject, families), nil
+	return a.list(subject, families), err
 }
 
 var errNoSubject = badRequest("subject: missing; it is the `sub` of the tokens, such as local|alice")
@@ -82,10 +79,8 @@ func (a *API) streamGrants(c *call, client string) (any, error) {
 	}, func(g tokens.UserGrants) error {
 		for _, f := range g.Families {
 			info := a.describe(f)
-			info.Subject = g.Subject
-			if n.Grants++; info.Subject == "" {
-				info.Subject = unnamed(g.User)
-			}
+			info.Subject = named(g.Subject, g.User)
+			n.Grants++
 			if err := stream.line("grant", info); err != nil {
 				return err
 			}
@@ -95,11 +90,13 @@ func (a *API) streamGrants(c *call, client string) (any, error) {
 	if err == nil && n.Grants == 0 && !n.Configured {
 		return nil, a.unknownClient(c, client)
 	}
-	return n, coreError(err)
+	return n, err
 }
 
-// unnamed is what stands for a subject whose profile is gone.
-func unnamed(user tokens.UserTag) string { return "(user " + user.String() + ")" }
+// named returns a subject, or what stands for one whose profile is gone.
+func named(subject string, user tokens.UserTag) string {
+	return cmp.Or(subject, "(user "+user.String()+")")
+}
 
 // findGrant finds one family, with a scan when nobody says whose it is.
 func (a *API) findGrant(c *call, subject, family string) (any, error) {
@@ -110,10 +107,7 @@ func (a *API) findGrant(c *call, subject, family string) (any, error) {
 	case !found:
 		return nil, refusal(http.StatusNotFound, fmt.Errorf("no grant with the family %s lives; `explain` tells what became of it", family))
 	}
-	if g.Subject == "" {
-		g.Subject = unnamed(g.User)
-	}
-	return a.list(g.Subject, g.Families), nil
+	return a.list(named(g.Subject, g.User), g.Families), nil
 }
 
 func (a *API) lookUp(c *call, subject, family string) (g tokens.UserGrants, found bool, err error) {
@@ -123,7 +117,7 @@ func (a *API) lookUp(c *call, subject, family string) (g tokens.UserGrants, foun
 	}
 	if subject == "" {
 		g, found, err = a.Issuer.FindGrant(c.Context(), id)
-		return g, found, coreError(err)
+		return g, found, err
 	}
 	if err := a.checkUser(c, subject); err != nil {
 		return g, false, err
@@ -131,7 +125,7 @@ func (a *API) lookUp(c *call, subject, family string) (g tokens.UserGrants, foun
 	all, err := a.Issuer.Grants(c.Context(), subject)
 	i := slices.IndexFunc(all, func(f tokens.Family) bool { return f.ID == id })
 	if err != nil || i < 0 {
-		return g, false, coreError(err)
+		return g, false, err
 	}
 	return tokens.UserGrants{User: tokens.TagSubject(subject), Subject: subject, Families: all[i : i+1]}, true, nil
 }

@@ -35,11 +35,11 @@ func (a *API) purgeIssuer(c *call) (any, error) {
 	return issuerList{a.Others.List()}, nil
 }
 
-var errNoSuchIssuer = errors.New("no bearer_auth takes tokens of this issuer; `caddy oauth issuers list` shows those that are known")
+var errNoSuchIssuer = errors.New("no bearer_auth accepts tokens of this issuer; `caddy oauth issuers list` shows those that are known")
 
 func showIssuers(p *Printer, _ url.Values, l issuerList) {
 	if len(l.Issuers) == 0 {
-		p.Printf("no bearer_auth takes tokens of other issuers\n")
+		p.Printf("no bearer_auth accepts tokens of other issuers\n")
 		return
 	}
 	rows := [][]string{{"ISSUER", "KEYS", "LAST SEEN"}}
@@ -50,5 +50,5 @@ func showIssuers(p *Printer, _ url.Values, l issuerList) {
 }
 
 func showPurged(p *Printer, asked url.Values, _ issuerList) {
-	p.Printf("forgotten: the keys of %s; its tokens pass again when the new ones are here\n", asked.Get("issuer"))
+	p.Printf("forgot the keys of %s; its tokens pass again once its new keys have been fetched\n", asked.Get("issuer"))
 }

@@ -28,10 +28,8 @@ func (a *API) rotateKeys(c *call) (any, error) {
 	default:
 		return nil, badRequest("immediate: write true or false")
 	}
-	if err := a.Issuer.RotateKeys(c.Context(), immediate); err != nil {
-		return nil, coreError(err)
-	}
-	return a.keys(), nil
+	err := a.Issuer.RotateKeys(c.Context(), immediate)
+	return a.keys(), err
 }
 
 func (a *API) dropKey(c *call) (any, error) {
@@ -43,14 +41,12 @@ func (a *API) dropKey(c *call) (any, error) {
 		}
 		return nil, refusal(http.StatusNotFound, fmt.Errorf("%w; there are: %s", err, strings.Join(ids, ", ")))
 	}
-	if err != nil {
-		return nil, coreError(err)
-	}
-	return a.keys(), nil
+	return a.keys(), err
 }
 
 func showKeys(p *Printer, _ url.Values, list KeyList) {
-	rows := [][]string{{"KEY", "ALGORITHM", "STATE", "CREATED", "SIGNS FROM"}}
+	rows := make([][]string, 1, 1+len(list.Keys))
+	rows[0] = []string{"KEY", "ALGORITHM", "STATE", "CREATED", "SIGNS FROM"}
 	for _, k := range list.Keys {
 		rows = append(rows, []string{k.ID, string(k.Algorithm), string(k.State), stamp(k.Created), stamp(k.UseFrom)})
 	}

@@ -22,13 +22,13 @@ func (a *API) checkUser(c *call, subject string) error {
 
 // checkTag is checkUser for a subject or the hash of one, as it was written.
 func (a *API) checkTag(c *call, user tokens.UserTag, written string) error {
-	forced, err := c.forced()
+	forced, err := c.yes(forceName)
 	if forced || err != nil {
 		return err
 	}
 	known, err := a.Issuer.KnowsUser(c.Context(), user)
 	if known || err != nil {
-		return coreError(err)
+		return err
 	}
 	meant, err := a.likelySubject(c, written)
 	switch {
@@ -39,7 +39,11 @@ func (a *API) checkTag(c *call, user tokens.UserTag, written string) error {
 	case strings.Contains(written, "|") || strings.HasSuffix(written, tokens.MachineSubject("")):
 		return c.unknownf("no user %q is known: nobody of that subject is configured, or has signed in lately", written)
 	}
-	return c.unknownf("no user %q is known: the subjects of people are <login>|<id>%s, those of machines %s", written, a.someSubject(), tokens.MachineSubject("<client_id>"))
+	example := a.listedSubject(func(names []string) string { return strings.Join(names[:min(len(names), 1)], "") })
+	if example != "" {
+		example = ", such as " + example
+	}
+	return c.unknownf("no user %q is known: the subjects of people are <login>|<id>%s, those of machines %s", written, example, tokens.MachineSubject("<client_id>"))
 }
 
 // likelySubject returns a subject that is known and differs from what was
@@ -65,34 +69,21 @@ func (a *API) likelySubject(c *call, written string) (string, error) {
 	for _, candidate := range candidates {
 		known, err := a.Issuer.KnowsUser(c.Context(), tokens.TagSubject(candidate))
 		if err != nil {
-			return "", coreError(err)
+			return "", err
 		}
 		if known {
 			return candidate, nil
 		}
 	}
-	return a.nearSubject(strings.TrimSpace(name)), nil
+	return a.listedSubject(func(names []string) string { return nearest(strings.TrimSpace(name), names) }), nil
 }
 
-// nearSubject returns the subject of the user whose name a mistyped one most
-// likely means, "" for none. Only logins that list their users can tell.
-func (a *API) nearSubject(name string) string {
+// listedSubject returns the subject of a user whom some login lists, "" for none.
+func (a *API) listedSubject(choose func(names []string) string) string {
 	for _, l := range a.Logins {
 		if lister, ok := l.(login.Lister); ok {
-			if near := nearest(name, lister.Users()); near != "" {
-				return l.Subject(near)
-			}
-		}
-	}
-	return ""
-}
-
-// someSubject is an example of a subject for an error, of a user that there is.
-func (a *API) someSubject() string {
-	for _, l := range a.Logins {
-		if lister, ok := l.(login.Lister); ok {
-			if users := lister.Users(); len(users) > 0 {
-				return ", such as " + l.Subject(users[0])
+			if name := choose(lister.Users()); name != "" {
+				return l.Subject(name)
 			}
 		}
 	}
@@ -101,27 +92,27 @@ func (a *API) someSubject() string {
 
 // checkFamily refuses a family that nobody knows, unless it was found.
 func (a *API) checkFamily(c *call, user tokens.UserTag, found bool) error {
-	forced, err := c.forced()
+	forced, err := c.yes(forceName)
 	if found || forced || err != nil {
 		return err
 	}
 	known, err := a.Issuer.KnowsFamily(c.Context(), user, c.event.Family)
 	if known || err != nil {
-		return coreError(err)
+		return err
 	}
 	return c.unknownf("no family %s is known: `caddy oauth grants list` shows those that live, and `explain` what became of one.", c.event.Family)
 }
 
 // checkClient refuses a client that nobody knows.
 func (a *API) checkClient(c *call, id string) error {
-	forced, err := c.forced()
+	forced, err := c.yes(forceName)
 	if forced || err != nil {
 		return err
 	}
 	c.patient()
 	known, err := a.Issuer.KnowsClient(c.Context(), id)
 	if known || err != nil {
-		return coreError(err)
+		return err
 	}
 	return a.unknownClient(c, id)
 }
@@ -147,7 +138,7 @@ const forceName = "force"
 
 // ForceHint ends the error of an action that may be forced. On the command line it
 // is a flag.
-const ForceHint = forceName + "=true does it all the same"
+const ForceHint = forceName + "=true does it anyway"
 
 // unknownf is the answer to an action about something that nobody knows.
 func (c *call) unknownf(format string, args ...any) error {

@@ -70,10 +70,13 @@ func number(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
+// Families writes a number of refresh token families.
 func Families(n int) string { return number(n, "refresh token family", "refresh token families") }
 
+// Users writes a number of users.
 func Users(n int) string { return number(n, "user", "users") }
 
+// Sessions writes a number of sessions.
 func Sessions(n int) string { return number(n, "session", "sessions") }
 
 func yesNo(b bool) string {

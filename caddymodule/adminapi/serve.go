@@ -16,10 +16,13 @@ import (
 // ErrNoServer is the answer where nothing issues tokens.
 var ErrNoServer = refusal(http.StatusNotFound, errors.New("no authorization server is running: add the global option `oauth`, or wait until it has started"))
 
-// Serve answers a request. What changes something is logged and counted as the
-// event `oauth.admin`. Answers are JSON. Those that read the whole store are a stream
-// of lines, one JSON object each: items as they are found, `progress`, and at the
-// end `done` or `error`.
+// Serve answers a request, whose parameters are in the path and the query. A
+// subject, client or family that nobody knows is answered 404, with the likely one;
+// for what changes something, `force=true` does it anyway. What changes something is
+// logged and counted as the event `oauth.admin`.
+//
+// Answers are JSON. Those that read the whole store are a stream of lines, one JSON
+// object each: items as they are found, `progress`, and at the end `done` or `error`.
 func (a *API) Serve(w http.ResponseWriter, r *http.Request) error {
 	action, name, err := route(r)
 	if err != nil {
@@ -35,6 +38,7 @@ func (a *API) Serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	c := &call{Request: r.WithContext(auditContext(r)), name: name, w: w}
 	answer, err := action.answer(a, c)
+	err = coreError(err)
 	if action.Audit != "" {
 		c.event.Kind, c.event.Outcome, c.event.Cause = tokens.EventAdmin, tokens.Outcome(action.Audit), err
 		a.Observer.Happened(c.Context(), c.event)

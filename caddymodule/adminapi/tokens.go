@@ -29,7 +29,7 @@ func (a *API) denyToken(c *call) (any, error) {
 	decoder := json.NewDecoder(io.LimitReader(c.Body, 64<<10))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&body); err != nil {
-		return nil, badRequest(`the body is no JSON with "token", or with "subject" and "jti"`) // err may quote the token
+		return nil, badRequest(`the body is not JSON with "token", or with "subject" and "jti"`) // err may quote the token
 	}
 	switch {
 	case body.Token != "" && (body.Subject != "" || body.ID != ""):
@@ -41,16 +41,13 @@ func (a *API) denyToken(c *call) (any, error) {
 	}
 	id, ok := tokens.ParseTokenID(body.ID)
 	if !ok {
-		return nil, badRequest("jti: not one of an access token of this server")
+		return nil, badRequest("jti: not that of an access token of this server")
 	}
 	c.event.Subject = body.Subject
 	if err := a.checkUser(c, body.Subject); err != nil {
 		return nil, err
 	}
-	if err := a.Issuer.DenyTokenID(c.Context(), body.Subject, id); err != nil {
-		return nil, coreError(err)
-	}
-	return deniedToken{Subject: body.Subject, ID: body.ID}, nil
+	return deniedToken{Subject: body.Subject, ID: body.ID}, a.Issuer.DenyTokenID(c.Context(), body.Subject, id)
 }
 
 func (a *API) denyText(c *call, token string) (any, error) {
@@ -59,7 +56,7 @@ func (a *API) denyText(c *call, token string) (any, error) {
 		return nil, badRequest("token: %w", err)
 	}
 	if err != nil {
-		return nil, coreError(err)
+		return nil, err
 	}
 	c.event.Subject, c.event.Client = claims.Subject, claims.ClientID
 	return deniedToken{Subject: claims.Subject, ID: claims.ID, Client: claims.ClientID}, nil

@@ -32,11 +32,9 @@ type countedUsers struct {
 }
 
 func describeUser(u tokens.UserState) User {
-	info := User{Subject: u.Subject, User: u.User.String(), Known: u.Known, Disabled: u.Disabled, Grants: u.Families, Sessions: u.Sessions}
-	if info.Subject == "" {
-		info.Subject = unnamed(u.User)
+	return User{
+		Subject: named(u.Subject, u.User), User: u.User.String(), Known: u.Known, Disabled: u.Disabled, Grants: u.Families, Sessions: u.Sessions,
 	}
-	return info
 }
 
 // findUser returns what is known of a subject, or of the hash of one as the log
@@ -53,7 +51,7 @@ func (a *API) findUser(c *call) (tokens.UserState, error) {
 	}
 	c.event.Subject, c.event.User = u.Subject, user
 	if err != nil {
-		return u, coreError(err)
+		return u, err
 	}
 	return u, a.checkTag(c, user, c.name)
 }
@@ -72,7 +70,7 @@ func (a *API) listUsers(c *call) (any, error) {
 		n++
 		return stream.line("user", describeUser(u))
 	})
-	return countedUsers{n}, coreError(err)
+	return countedUsers{n}, err
 }
 
 func (a *API) disableUser(c *call) (any, error) {
@@ -81,10 +79,7 @@ func (a *API) disableUser(c *call) (any, error) {
 		return nil, err
 	}
 	result, err := a.Issuer.DisableUser(c.Context(), u.User, u.Subject)
-	if err != nil {
-		return nil, coreError(err)
-	}
-	return changedUser{Subject: describeUser(u).Subject, Disabled: true, Changed: !u.Disabled, Known: u.Known, Ended: len(result.Families)}, nil
+	return changedUser{Subject: named(u.Subject, u.User), Disabled: true, Changed: !u.Disabled, Known: u.Known, Ended: len(result.Families)}, err
 }
 
 func (a *API) enableUser(c *call) (any, error) {
@@ -93,10 +88,7 @@ func (a *API) enableUser(c *call) (any, error) {
 		return nil, err
 	}
 	was, err := a.Issuer.EnableUser(c.Context(), u.User)
-	if err != nil {
-		return nil, coreError(err)
-	}
-	return changedUser{Subject: describeUser(u).Subject, Changed: was, Known: u.Known}, nil
+	return changedUser{Subject: named(u.Subject, u.User), Changed: was, Known: u.Known}, err
 }
 
 func showUser(p *Printer, _ url.Values, u User) {

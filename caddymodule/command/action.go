@@ -34,6 +34,9 @@ func actionCommand(a *adminapi.Action, use string) *cobra.Command {
 		}
 		return perform(cmd, a, asked)
 	})
+	if a.Confirm != "" {
+		cmd.Flags().Bool("yes", false, "Do it: without it nothing is done")
+	}
 	for _, f := range a.Flags {
 		if f.Switch {
 			cmd.Flags().Bool(f.Name, false, f.Help)
@@ -46,6 +49,9 @@ func actionCommand(a *adminapi.Action, use string) *cobra.Command {
 
 // parameters are what the arguments and the flags say.
 func parameters(cmd *cobra.Command, a *adminapi.Action, args []string) (url.Values, error) {
+	if yes, _ := cmd.Flags().GetBool("yes"); a.Confirm != "" && !yes {
+		return nil, wrongUsef("%s. Nothing was done; add --yes to do it", a.Confirm)
+	}
 	asked := make(url.Values)
 	for i, arg := range args {
 		asked.Set(a.Args[i], arg)
@@ -56,7 +62,7 @@ func parameters(cmd *cobra.Command, a *adminapi.Action, args []string) (url.Valu
 		case value == "" || f.Switch && value == "false":
 			continue
 		case asked.Has(f.Name):
-			return nil, wrongUsef("name the %s once", f.Name)
+			return nil, wrongUsef("give the %s only once", f.Name)
 		}
 		asked.Set(f.Name, value)
 	}
@@ -79,10 +85,8 @@ func parameters(cmd *cobra.Command, a *adminapi.Action, args []string) (url.Valu
 // of a shell and in no list of processes.
 func readToken(cmd *cobra.Command) (string, error) {
 	in := cmd.InOrStdin()
-	if f, ok := in.(*os.File); ok {
-		if term.IsTerminal(int(f.Fd())) {
-			_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "Paste the access token, then press Enter and Ctrl-D:")
-		}
+	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "Paste the access token, then press Enter and Ctrl-D:")
 	}
 	b, err := io.ReadAll(io.LimitReader(in, 64<<10))
 	if err != nil {
@@ -90,7 +94,7 @@ func readToken(cmd *cobra.Command) (string, error) {
 	}
 	text := strings.TrimPrefix(strings.TrimSpace(string(b)), "Bearer ")
 	if text == "" {
-		return "", wrongUsef("write the token to the standard input, or name --subject and --jti")
+		return "", wrongUsef("pass the token on the standard input, or give --subject and --jti")
 	}
 	return text, nil
 }
@@ -142,7 +146,7 @@ func printStream(cmd *cobra.Command, a *adminapi.Action, asked url.Values, body 
 		}
 		switch {
 		case err != nil:
-			return fmt.Errorf("the answer of the admin API has broken off: %w", err)
+			return fmt.Errorf("the admin API's answer was cut short: %w", err)
 		case line.Error != "":
 			return errors.New(line.Error)
 		case line.Progress != nil:
@@ -155,8 +159,10 @@ func printStream(cmd *cobra.Command, a *adminapi.Action, asked url.Values, body 
 		switch {
 		case asJSON(cmd):
 			p.Printf("%s\n", raw)
-		case line.Done != nil:
+		case line.Done != nil && a.End != nil:
 			return a.End(p, asked, line.Done)
+		case line.Done != nil:
+			return a.Show(p, asked, line.Done)
 		case a.Item != nil:
 			a.Item(p, items, line)
 			items++

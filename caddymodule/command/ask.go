@@ -44,7 +44,7 @@ func ask(cmd *cobra.Command, a *adminapi.Action, asked url.Values) (*http.Respon
 var refusal = regexp.MustCompile(`HTTP (\d+): (\{.*\})`)
 
 // explainCall makes the error of a call to the admin API one for people. What
-// the server calls a bad request was asked for in a wrong way.
+// the server calls a bad request was used incorrectly.
 func explainCall(address string, err error) error {
 	if found := refusal.FindStringSubmatch(err.Error()); found != nil {
 		var answer struct {
@@ -56,7 +56,7 @@ func explainCall(address string, err error) error {
 			}
 			text, forcible := strings.CutSuffix(answer.Error, adminapi.ForceHint)
 			if forcible {
-				text += "--force does it all the same"
+				text += "--force does it anyway"
 			}
 			return errors.New(text)
 		}

@@ -27,7 +27,7 @@ func backupCommand() *cobra.Command {
 	backup.Long = `
 Writes a copy of the embedded database, as it is at one moment, while the server
 goes on: <file>, and <file>.secret with the secret that was generated for it.
-Neither may be there yet: name it after the day. Both appear only when they are
+Neither may exist yet: name it after the day. Both appear only when they are
 whole and were read from one end to the other.
 
 To restore, stop Caddy, copy both over the database and its secret, and start
@@ -52,12 +52,12 @@ func writeBackupFiles(cmd *cobra.Command, path string) error {
 			time.Now().Format(time.DateOnly))
 	}
 	if info, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
-		return wrongUsef("there is no folder %s: make it, or name a file elsewhere", filepath.Dir(path))
+		return wrongUsef("the folder %s does not exist: create it, or name a file elsewhere", filepath.Dir(path))
 	}
 	secretPath := path + caddymodule.SecretSuffix
 	for _, name := range []string{path, secretPath} {
 		if _, err := os.Lstat(name); err == nil {
-			return wrongUsef("%s is there already: name another file, such as gatehouse-%s.db", name, time.Now().Format(time.DateOnly))
+			return wrongUsef("%s already exists: name another file, such as gatehouse-%s.db", name, time.Now().Format(time.DateOnly))
 		}
 	}
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
@@ -108,7 +108,7 @@ func checkBackup(b adminapi.ReceivedBackup, database *os.File) (backedUp, error)
 	}
 	contents, err := boltstore.Check(database.Name())
 	if err != nil {
-		return backedUp{}, fmt.Errorf("the backup is of no use, and was removed: %w", err)
+		return backedUp{}, fmt.Errorf("the backup is unusable, and was removed: %w", err)
 	}
 	if b.Secret != "" {
 		secrets, err := tokens.NewSecrets([]byte(strings.TrimSpace(b.Secret)))
@@ -120,6 +120,42 @@ func checkBackup(b adminapi.ReceivedBackup, database *os.File) (backedUp, error)
 		}
 	}
 	return backedUp{Bytes: b.Size, Families: contents.Families, Taken: b.Summary.Taken, Store: b.Summary.Store}, nil
+}
+
+// writeWhole writes a small file that nobody else can read, durably.
+func writeWhole(path, content string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".partial-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	_, err = f.WriteString(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return publish(f.Name(), path)
+}
+
+// publish gives a whole file its name, which must be free.
+func publish(partial, path string) error {
+	err := os.Link(partial, path)
+	if err != nil && !errors.Is(err, os.ErrExist) {
+		err = os.Rename(partial, path) // a file system without hard links
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }()
+	return d.Sync()
 }
 
 func (d backedUp) print(cmd *cobra.Command) error {

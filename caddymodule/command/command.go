@@ -1,3 +1,5 @@
+// Package command is `caddy oauth`. Its subcommands are made of the Actions of the
+// admin API, but for those that work with files: secret, backup, export and import.
 package command
 
 import (
@@ -27,8 +29,8 @@ address that the config names. 'secret' needs no server, and 'export' and
 Each command prints a table, or with --json what the admin API answered.
 Warnings and the progress of long work are on the standard error.
 
-Exit codes: 0 it is done; 1 it failed; 2 it was asked for in a wrong way, and
-nothing was done.`,
+Exit codes: 0 it is done; 1 it failed; 2 it was used incorrectly, and nothing was
+done.`,
 		CobraFunc: oauthCommand,
 	})
 }

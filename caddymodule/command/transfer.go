@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -40,7 +41,7 @@ func exportCommand() *cobra.Command {
 				return exportRunning(cmd, w)
 			})
 		})
-	export.Flags().StringVar(&to, "to", "", "The file to write; it must not be there yet. - is the standard output")
+	export.Flags().StringVar(&to, "to", "", "The file to write, which must not exist yet; - is the standard output")
 	export.Flags().BoolVar(&undo, "undo", false, "Let the store go on: the move is called off")
 	export.Long = `
 Stops the store and writes all that it keeps into a file. The store stays
@@ -61,7 +62,7 @@ func writeExport(cmd *cobra.Command, to string, export func(context.Context, io.
 	if to != "-" {
 		f, failed := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if errors.Is(failed, fs.ErrExist) {
-			return wrongUsef("%s is there already: name another file", to)
+			return wrongUsef("%s already exists: name another file", to)
 		}
 		if failed != nil {
 			return fmt.Errorf("making the export: %w", failed)
@@ -91,11 +92,26 @@ func writeExport(cmd *cobra.Command, to string, export func(context.Context, io.
 	if err != nil {
 		return err
 	}
-	printerOf(cmd).Note("the store is stopped from now on: import this export, or take it back with `caddy oauth export --undo`")
+	printerOf(cmd).Note("the store is stopped now: import this export, or call it off with `caddy oauth export --undo`")
 	if to == "-" {
 		return nil
 	}
 	return printCounts(cmd, "exported", counts)
+}
+
+// finishFile makes a file that was written durable, or removes what an error has left of it.
+func finishFile(f *os.File, err error) error {
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		return syncDir(filepath.Dir(f.Name()))
+	}
+	_ = os.Remove(f.Name())
+	return err
 }
 
 func countsText(c tokens.TransferCounts) string {
@@ -159,7 +175,7 @@ func importCommand() *cobra.Command {
 			}
 			return withStore(cmd, func(s *caddymodule.ConfiguredStore) error { return importFile(cmd, s, from) })
 		})
-	imports.Flags().StringVar(&from, "from", "", "The export to read. - is the standard input")
+	imports.Flags().StringVar(&from, "from", "", "The export to read; - is the standard input")
 	imports.Long = `
 Fills the store that a configuration names, which must be empty, from an export.
 The configuration needs the secret of the gateways that the export comes from.

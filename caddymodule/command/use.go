@@ -22,7 +22,7 @@ func command(use, short string, args cobra.PositionalArgs, f func(*cobra.Command
 		Use: use, Short: short,
 		Args: func(cmd *cobra.Command, given []string) error {
 			if err := cmp.Or(checkValues(cmd, given), args(cmd, given)); err != nil {
-				return usageError(cmd, fmt.Errorf("%w; it is used as: %s", err, cmd.UseLine()))
+				return usageError(cmd, fmt.Errorf("%w; usage: %s", err, cmd.UseLine()))
 			}
 			return nil
 		},
@@ -41,12 +41,12 @@ func command(use, short string, args cobra.PositionalArgs, f func(*cobra.Command
 func checkValues(cmd *cobra.Command, args []string) (err error) {
 	for n, arg := range args {
 		if strings.TrimSpace(arg) == "" {
-			return fmt.Errorf("argument %d is empty: is a variable of the shell not set?", n+1)
+			return fmt.Errorf("argument %d is empty: is a shell variable unset?", n+1)
 		}
 	}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if strings.TrimSpace(f.Value.String()) == "" {
-			err = fmt.Errorf("--%s is empty: is a variable of the shell not set? Give it a value, or leave it out", f.Name)
+			err = fmt.Errorf("--%s is empty: is a shell variable unset? Give it a value, or leave it out", f.Name)
 		}
 	})
 	given := cmd.Flags().Changed
@@ -62,7 +62,7 @@ func checkValues(cmd *cobra.Command, args []string) (err error) {
 }
 
 // asGroup gives a command subcommands. Without one, or with an unknown one, it
-// is used in a wrong way; cobra alone would print the help and succeed.
+// is used incorrectly; cobra alone would print the help and succeed.
 func asGroup(g *cobra.Command, commands ...*cobra.Command) {
 	g.AddCommand(commands...)
 	names := make([]string, len(commands))
@@ -75,19 +75,19 @@ func asGroup(g *cobra.Command, commands ...*cobra.Command) {
 		if len(args) == 0 {
 			return nil
 		}
-		return usageError(cmd, fmt.Errorf("unknown command %q of %q; there are: %s", args[0], cmd.CommandPath(), list))
+		return usageError(cmd, fmt.Errorf("unknown command %q for %q; available: %s", args[0], cmd.CommandPath(), list))
 	}
 	g.RunE = func(cmd *cobra.Command, _ []string) error {
-		return usageError(cmd, fmt.Errorf("%q needs one of: %s", cmd.CommandPath(), list))
+		return usageError(cmd, fmt.Errorf("%q needs a subcommand: %s", cmd.CommandPath(), list))
 	}
 }
 
-// useError is what a command returns that was asked for in a wrong way.
+// useError is what a command returns that was used incorrectly.
 type useError struct{ error }
 
 func wrongUsef(format string, args ...any) error { return &useError{fmt.Errorf(format, args...)} }
 
-// exitUsage is the exit code for a command that was asked for in a wrong way.
+// exitUsage is the exit code for a command that was used incorrectly.
 const exitUsage = 2
 
 // usageError prints what is wrong and returns the error that makes Caddy exit
