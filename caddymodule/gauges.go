@@ -26,45 +26,74 @@ type reporter func(value float64, labels ...string)
 // _total count up. What has never been is left out.
 var gauges = []gauge{
 	{"caddy_oauth_healthy", "Whether the health endpoint answers 200: 1, or 0 with the reason.", []string{"reason"}, ofState(readHealth)},
-	{"caddy_oauth_clock_skew_seconds", "How far this node's clock is ahead of the store's; negative if it is behind.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(s.Health().ClockSkew.Seconds()) })},
+	{
+		"caddy_oauth_clock_skew_seconds", "How far this node's clock is ahead of the store's; negative if it is behind.", nil,
+		ofState(func(s *tokens.State, report reporter) { report(s.Health().ClockSkew.Seconds()) }),
+	},
 
 	{"caddy_oauth_signing_key_age_seconds", "Time since the signing key was created.", []string{"algorithm", "state"}, ofState(readKeyAges)},
 	{"caddy_oauth_issuer_keys_age_seconds", "Time since the keys of another configured issuer were last fetched.", []string{"issuer"}, readIssuerKeyAges},
 
-	{"caddy_oauth_denylist_entries", "Users whose denylist entries are held in memory.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(float64(s.Denylist.Entries())) })},
-	{"caddy_oauth_denylist_store_reads_total", "Token checks that had to ask the store, because the entry in memory was missing or too old.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(float64(s.Denylist.Asked())) })},
-	{"caddy_oauth_denylist_lag_seconds", "Age of the denylist in memory; if it exceeds max_lag, the store is not answering.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(s.Denylist.Lag().Seconds()) })},
-	{"caddy_oauth_denylist_flushes_total", "How often the denylist in memory was dropped, because lines of the feed may have been lost.", []string{"cause"},
+	{
+		"caddy_oauth_denylist_entries", "Users whose denylist entries are held in memory.", nil,
+		ofState(func(s *tokens.State, report reporter) { report(float64(s.Denylist.Entries())) }),
+	},
+	{
+		"caddy_oauth_denylist_store_reads_total", "Token checks that had to ask the store, because the entry in memory was missing or too old.", nil,
+		ofState(func(s *tokens.State, report reporter) { report(float64(s.Denylist.Asked())) }),
+	},
+	{
+		"caddy_oauth_denylist_lag_seconds", "Age of the denylist in memory; if it exceeds max_lag, the store is not answering.", nil,
+		ofState(func(s *tokens.State, report reporter) { report(s.Denylist.Lag().Seconds()) }),
+	},
+	{
+		"caddy_oauth_denylist_flushes_total", "How often the denylist in memory was dropped, because lines of the feed may have been lost.",
+		[]string{"cause"},
 		ofState(func(s *tokens.State, report reporter) {
 			stats := s.Denylist.FeedStats()
 			for _, loss := range feedLosses {
 				report(float64(stats.Flushes[loss]), string(loss))
 			}
-		})},
-	{"caddy_oauth_feed_lines_total", "Lines of the revocation feed that this node has received.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(float64(s.Denylist.FeedStats().Lines)) })},
-	{"caddy_oauth_feed_lag_seconds", "Time since the feed last answered. It answers every two seconds: above five it is cut off, " +
-		"and revocations made on other nodes arrive only within max_lag.", nil,
-		ofState(func(s *tokens.State, report reporter) { reportAge(report, s.Denylist.FeedStats().Read) })},
-	{"caddy_oauth_feed_newest_line_age_seconds", "Time since the newest line received from the feed was written.", nil,
-		ofState(func(s *tokens.State, report reporter) { reportAge(report, s.Denylist.FeedStats().Newest) })},
+		}),
+	},
+	{
+		"caddy_oauth_feed_lines_total", "Lines of the revocation feed that this node has received.", nil,
+		ofState(func(s *tokens.State, report reporter) { report(float64(s.Denylist.FeedStats().Lines)) }),
+	},
+	{
+		"caddy_oauth_feed_lag_seconds", "Time since the feed last answered. It answers every two seconds: above five it is cut off, " +
+			"and revocations made on other nodes arrive only within max_lag.", nil,
+		ofState(func(s *tokens.State, report reporter) { reportAge(report, s.Denylist.FeedStats().Read) }),
+	},
+	{
+		"caddy_oauth_feed_newest_line_age_seconds", "Time since the newest line received from the feed was written.", nil,
+		ofState(func(s *tokens.State, report reporter) { reportAge(report, s.Denylist.FeedStats().Newest) }),
+	},
 
-	{"caddy_oauth_token_cache_bytes", "Approximate memory used by verified tokens, bounded by token_cache.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(float64(s.Cache.Bytes())) })},
-	{"caddy_oauth_token_cache_misses_total", "Tokens not found in the cache, whose signatures had to be checked.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(float64(s.Cache.Misses())) })},
-	{"caddy_oauth_history_dropped_total", "Entries for `caddy oauth explain` and the account page that were lost, because the store was too slow or rejected them.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(float64(s.HistoryDropped())) })},
-	{"caddy_oauth_hashes_waiting", "Passwords and client secrets waiting to be compared with a slow hash.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(float64(s.Hashes.Stats().Waiting)) })},
-	{"caddy_oauth_hashes_total", "Slow hashes (bcrypt, argon2id) computed for passwords and client secrets.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(float64(s.Hashes.Stats().Computed)) })},
-	{"caddy_oauth_hash_seconds_total", "Time spent computing slow hashes.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(s.Hashes.Stats().Took.Seconds()) })},
+	{
+		"caddy_oauth_token_cache_bytes", "Approximate memory used by verified tokens, bounded by token_cache.", nil,
+		ofState(func(s *tokens.State, report reporter) { report(float64(s.Cache.Bytes())) }),
+	},
+	{
+		"caddy_oauth_token_cache_misses_total", "Tokens not found in the cache, whose signatures had to be checked.", nil,
+		ofState(func(s *tokens.State, report reporter) { report(float64(s.Cache.Misses())) }),
+	},
+	{
+		"caddy_oauth_history_dropped_total", "Entries for `caddy oauth explain` and the account page that were lost, because the store was too slow or rejected them.", nil,
+		ofState(func(s *tokens.State, report reporter) { report(float64(s.HistoryDropped())) }),
+	},
+	{
+		"caddy_oauth_hashes_waiting", "Passwords and client secrets waiting to be compared with a slow hash.", nil,
+		ofState(func(s *tokens.State, report reporter) { report(float64(s.Hashes.Stats().Waiting)) }),
+	},
+	{
+		"caddy_oauth_hashes_total", "Slow hashes (bcrypt, argon2id) computed for passwords and client secrets.", nil,
+		ofState(func(s *tokens.State, report reporter) { report(float64(s.Hashes.Stats().Computed)) }),
+	},
+	{
+		"caddy_oauth_hash_seconds_total", "Time spent computing slow hashes.", nil,
+		ofState(func(s *tokens.State, report reporter) { report(s.Hashes.Stats().Took.Seconds()) }),
+	},
 }
 
 // ofState reads shared state, which an app that nobody has configured lacks.

@@ -52,7 +52,7 @@ const (
 	OutcomeHealed   Outcome = "healed"   // the store had lost a rotation
 )
 
-// The outcome of EventFamilyEvicted.
+// OutcomeMaxActive is that of EventFamilyEvicted: one login more than `max_active`.
 const OutcomeMaxActive Outcome = "max_active"
 
 // The outcomes of EventDevice.
@@ -106,7 +106,7 @@ const (
 	StoreReplaced Outcome = "replaced" // another file is in its place
 )
 
-// The outcome of EventStoreFailover.
+// OutcomeOtherPrimary is that of EventStoreFailover.
 const OutcomeOtherPrimary Outcome = "other_primary"
 
 // The outcomes of EventClockSkew.

@@ -22,6 +22,7 @@ var alarms = []tokens.EventKind{
 	tokens.EventAdmin,
 }
 
+// IsAlarm reports whether somebody should be woken for such an event.
 func IsAlarm(kind tokens.EventKind) bool { return slices.Contains(alarms, kind) }
 
 // alarmQueue holds the alarms that wait for their subscribers. The same alarm waits

@@ -41,6 +41,8 @@ type queuedEvent struct {
 
 const eventQueue = 1024
 
+// NewEmitter makes the emitter of one configuration, whose context ctx is. It
+// refuses subscriptions to events of ours that there are not.
 func NewEmitter(ctx caddy.Context, metrics *Metrics, log *zap.Logger) (*Emitter, error) {
 	app, err := ctx.App("events")
 	if err != nil {

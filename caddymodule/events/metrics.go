@@ -52,6 +52,7 @@ var Process = NewMetrics()
 // latencyBuckets reach from a cache hit to a store that is about to time out, in seconds.
 var latencyBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
+// NewMetrics makes counters that are all at zero. Apart from tests there is Process.
 func NewMetrics() *Metrics {
 	m := new(Metrics)
 	events := m.counters("caddy_oauth_events_total", "Decisions of the authorization server, by kind and outcome.", "event", "outcome")
@@ -126,6 +127,7 @@ func (m *Metrics) All() []prometheus.Collector { return slices.Clone(m.collector
 // are left out.
 type Counts struct{ Events, Refreshes, Issued, Refused, Checks map[string]float64 }
 
+// Counts reads the counters.
 func (m *Metrics) Counts() Counts {
 	c := Counts{
 		Events: make(map[string]float64), Refreshes: countsOf(m.refreshes), Issued: countsOf(m.issued),

@@ -109,8 +109,9 @@ func keysLogLevel(outcome tokens.Outcome) zapcore.Level {
 		return zapcore.WarnLevel
 	case tokens.KeysStale:
 		return zapcore.ErrorLevel
+	default:
+		return zapcore.InfoLevel
 	}
-	return zapcore.InfoLevel
 }
 
 // request is where a decision was made.
@@ -153,8 +154,16 @@ func eventTexts(e tokens.Event, where request) [][2]string {
 		cause = e.Cause.Error()
 	}
 	return [][2]string{
-		{"outcome", string(e.Outcome)}, {"grant_type", string(e.GrantType)}, {"client", e.Client}, {"subject", e.Subject},
-		{"user", user}, {"family", family}, {"issuer", e.Issuer}, {"client_ip", where.clientIP}, {"request_id", where.id}, {"error", cause},
+		{"outcome", string(e.Outcome)},
+		{"grant_type", string(e.GrantType)},
+		{"client", e.Client},
+		{"subject", e.Subject},
+		{"user", user},
+		{"family", family},
+		{"issuer", e.Issuer},
+		{"client_ip", where.clientIP},
+		{"request_id", where.id},
+		{"error", cause},
 	}
 }
 

@@ -29,7 +29,7 @@ func checkSubscriptions(subscriptions []*caddyevents.Subscription) error {
 
 // EventNames lists all events as operators write them.
 func EventNames() string {
-	var names []string
+	names := make([]string, 0, len(tokens.EventKinds()))
 	for _, kind := range tokens.EventKinds() {
 		names = append(names, "oauth."+string(kind))
 	}

@@ -33,7 +33,7 @@ func NewReader(d *caddyfile.Dispenser, name string) *Reader {
 
 // ReadDirective reads the options of a directive that takes no arguments.
 func (g *Reader) ReadDirective(known Options) error {
-	g.places[PlaceKey(nil, "", "")] = g.Token()
+	g.places[placeKey(nil, "", "")] = g.Token()
 	if err := g.End(); err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (g *Reader) ReadDirective(known Options) error {
 // ReadBlock reads the options of a block that Check knows by its title.
 func (g *Reader) ReadBlock(title string, known Options) error {
 	g.blocks = append(g.blocks, title)
-	g.places[PlaceKey(g.blocks, "", "")] = g.Token()
+	g.places[placeKey(g.blocks, "", "")] = g.Token()
 	defer func() { g.blocks = g.blocks[:len(g.blocks)-1] }()
 	return g.read(known)
 }
@@ -68,7 +68,7 @@ func (g *Reader) read(known Options) error {
 		}
 		seen[word] = true
 		g.Name = word
-		g.places[PlaceKey(g.blocks, g.Name, "")] = g.Token()
+		g.places[placeKey(g.blocks, g.Name, "")] = g.Token()
 		if err := opt.Read(g); err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func (g *Reader) prefix() string {
 	return strings.Join(g.blocks, ": ") + ": "
 }
 
-func PlaceKey(blocks []string, option, value string) string {
+func placeKey(blocks []string, option, value string) string {
 	return strings.Join(append(slices.Clone(blocks), option, value), "\x00")
 }
 
@@ -96,7 +96,7 @@ func (g *Reader) Located(err error) error {
 		return err
 	}
 	for _, key := range []string{
-		PlaceKey(p.blocks, p.option, p.value), PlaceKey(p.blocks, p.option, ""), PlaceKey(p.blocks, "", ""),
+		placeKey(p.blocks, p.option, p.value), placeKey(p.blocks, p.option, ""), placeKey(p.blocks, "", ""),
 	} {
 		if token, ok := g.places[key]; ok {
 			at := caddyfile.NewDispenser([]caddyfile.Token{token})
@@ -128,7 +128,7 @@ func (g *Reader) Module(namespace string, called func(json.RawMessage) string) (
 		return nil, err
 	}
 	raw := caddyconfig.JSONModuleObject(guest, "module", name, nil)
-	g.places[PlaceKey([]string{called(raw)}, "", "")] = line
+	g.places[placeKey([]string{called(raw)}, "", "")] = line
 	return raw, nil
 }
 
@@ -143,7 +143,7 @@ func (g *Reader) Words() ([]string, error) {
 	var words []string
 	for g.NextArg() {
 		words = append(words, g.Val())
-		g.places[PlaceKey(g.blocks, g.Name, g.Val())] = g.Token()
+		g.places[placeKey(g.blocks, g.Name, g.Val())] = g.Token()
 	}
 	if len(words) == 0 {
 		return nil, g.Missing()
@@ -205,6 +205,7 @@ func (g *Reader) duration() (time.Duration, error) {
 	return d, err
 }
 
+// ParseDuration reads a word as a duration, with d for days; it may be zero.
 func (g *Reader) ParseDuration(word string) (time.Duration, error) {
 	d, err := caddy.ParseDuration(word)
 	if err != nil {
