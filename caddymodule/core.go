@@ -143,11 +143,3 @@ func (c *Client) core() *tokens.Client {
 
 // tokenCache returns the bound in bytes.
 func (a *App) tokenCache() int64 { return cmp.Or(a.TokenCache, tokens.DefaultCacheBytes) }
-
-// orZero returns what p points to, or the zero value where a block is left out.
-func orZero[T any](p *T) (v T) {
-	if p != nil {
-		v = *p
-	}
-	return v
-}

@@ -70,3 +70,11 @@ func lifetimeOption(target *Lifetime) grammar.Option {
 		return err
 	}}
 }
+
+// orZero returns what p points to, or the zero value where a block is left out.
+func orZero[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
