@@ -32,7 +32,7 @@ func (b *BearerAuth) checkIssuers() error {
 }
 
 // oauthApp returns the app that a guard works for. One that names other issuers
-// needs none to be configured: Caddy makes a bare one then.
+// needs none to be configured: Caddy makes an unconfigured one then.
 func (b *BearerAuth) oauthApp(ctx caddy.Context) (*App, error) {
 	if len(b.Issuers) == 0 {
 		return oauthApp(ctx, "bearer_auth")
