@@ -7,7 +7,11 @@
 //
 //	xcaddy build --with github.com/gatehouse-auth/gatehouse
 //
-// The modules are in caddymodule, the HTTP endpoints in handler, the protocol in tokens.
+// The modules are in caddymodule, the command in caddymodule/command, the HTTP
+// endpoints in handler, the protocol in tokens.
 package gatehouse
 
-import _ "github.com/gatehouse-auth/gatehouse/caddymodule" // registers the modules
+import (
+	_ "github.com/gatehouse-auth/gatehouse/caddymodule"         // registers the modules
+	_ "github.com/gatehouse-auth/gatehouse/caddymodule/command" // registers `caddy oauth`
+)

@@ -24,10 +24,13 @@ var (
 	redis       = "github.com/redis"
 	jwx         = "github.com/lestrrat-go"
 	handlers    = modulePath + "/handler"
+	cobra       = "github.com/spf13"
+	commandLine = modulePath + "/caddymodule/command"
 	stores      = []string{modulePath + "/tokens/boltstore", modulePath + "/tokens/redisstore", modulePath + "/tokens/storetest"}
 )
 
-// layers is the import rule: caddymodule -> handler -> tokens <- its stores.
+// layers is the import rule: caddymodule -> handler -> tokens <- its stores, and
+// caddymodule/command -> caddymodule -> caddymodule/adminapi.
 var layers = []layer{
 	{
 		folder: "tokens", except: []string{"tokens/jose", "tokens/boltstore", "tokens/redisstore"},
@@ -45,7 +48,12 @@ var layers = []layer{
 	{folder: "handler/pages", deny: []string{handlers}},
 	{folder: "handler/guard", deny: []string{handlers}, allow: []string{handlers + "/wire", handlers + "/identity"}},
 	{folder: "handler", except: []string{"handler/guard"}, deny: []string{handlers + "/guard", handlers + "/identity"}},
-	{folder: "caddymodule", deny: []string{bbolt, redis, jwx}},
+	{folder: "caddymodule", except: []string{"caddymodule/adminapi", "caddymodule/command"}, deny: []string{bbolt, redis, jwx, cobra, commandLine}},
+	{folder: "caddymodule/adminapi", deny: []string{bbolt, redis, jwx, cobra, modulePath + "/caddymodule", modulePath + "/handler/pages"}},
+	{folder: "caddymodule/command", deny: []string{bbolt, redis, jwx, modulePath + "/handler"}},
+	{folder: "caddymodule/grammar", deny: []string{modulePath}},
+	{folder: "caddymodule/events", deny: append([]string{modulePath + "/handler", modulePath + "/caddymodule"}, stores...)},
+	{folder: "caddymodule/webhook", deny: append([]string{modulePath + "/handler", modulePath + "/caddymodule/adminapi", modulePath + "/caddymodule/command"}, stores...)},
 }
 
 // TestLayers holds every package to the import rule. Test files are free.

@@ -9,20 +9,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // explained waits until a history tells of an event, which is written behind
 // the answers, and returns what it says.
-func (g *gateway) explained(id string, event tokens.HistoryKind) explanation {
+func (g *gateway) explained(id string, event tokens.HistoryKind) adminapi.Explanation {
 	g.t.Helper()
-	var e explanation
+	var e adminapi.Explanation
 	eventually(g.t, "an explanation with "+string(event), func() bool {
 		status, body := g.admin(http.MethodGet, "/oauth/explain/"+url.PathEscape(id))
 		if status != http.StatusOK {
 			return false
 		}
-		e = explanation{}
+		e = adminapi.Explanation{}
 		if err := json.Unmarshal([]byte(body), &e); err != nil {
 			g.t.Fatal(err)
 		}
@@ -35,7 +36,7 @@ func (g *gateway) explained(id string, event tokens.HistoryKind) explanation {
 func (g *gateway) family() string {
 	g.t.Helper()
 	_, body := g.admin(http.MethodGet, "/oauth/grants?subject="+url.QueryEscape("local|alice"))
-	var list grantList
+	var list adminapi.GrantList
 	if err := json.Unmarshal([]byte(body), &list); err != nil || len(list.Grants) != 1 {
 		g.t.Fatalf("grants %s: %v", body, err)
 	}
@@ -130,7 +131,7 @@ func TestPurgeIssuer(t *testing.T) {
 	if resp, _ := g.call("/orders", stolen); resp.StatusCode != http.StatusOK {
 		t.Fatalf("before the purge: %d", resp.StatusCode)
 	}
-	if out, _ := g.ok("issuers", "purge", a.URL()); !strings.Contains(out, "forgotten") {
+	if out, _ := g.ok("issuers", "purge", a.URL()); !strings.Contains(out, "forgot the keys") {
 		t.Errorf("purge:\n%s", out)
 	}
 	if resp, _ := g.call("/orders", stolen); resp.StatusCode == http.StatusOK {
@@ -140,7 +141,7 @@ func TestPurgeIssuer(t *testing.T) {
 	if !strings.Contains(g.logs(), `"outcome":"purge_issuer"`) {
 		t.Error("the log does not tell of the purge")
 	}
-	if _, _, err := g.runWith("", "issuers", "purge", "https://nobody.example/", "--address", g.AdminAddr); err == nil || !strings.Contains(err.Error(), "no bearer_auth takes tokens") {
+	if _, _, err := g.runWith("", "issuers", "purge", "https://nobody.example/", "--address", g.AdminAddr); err == nil || !strings.Contains(err.Error(), "no bearer_auth accepts tokens") {
 		t.Errorf("an unknown issuer: %v", err)
 	}
 }

@@ -32,7 +32,7 @@ func TestUnknownNamesAreErrors(t *testing.T) {
 				{[]string{"users", "disable", "google|alice"}, "local|alice"},
 				{[]string{"users", "disable", "worker"}, "worker@clients"},
 				{[]string{"users", "disable", "woker@clients"}, "worker@clients"},
-				{[]string{"users", "disable", "mallory"}, "<login>|<id>, such as local|alice, those of machines <client_id>@clients. Nothing was done; --force does it all the same"},
+				{[]string{"users", "disable", "mallory"}, "<login>|<id>, such as local|alice, those of machines <client_id>@clients. Nothing was done; --force does it anyway"},
 				{[]string{"users", "disable", "local|mallory"}, "has signed in lately. Nothing was done; --force does"},
 				{[]string{"users", "disable", "alise"}, `no user "alise" is known: did you mean local|alice? Nothing was done; --force does`}, // H3
 				{[]string{"users", "disable", "local|aliec"}, "did you mean local|alice?"},
@@ -53,7 +53,7 @@ func TestUnknownNamesAreErrors(t *testing.T) {
 				{[]string{"tokens", "deny", "--subject", "alice", "--jti", claim(t, session.AccessToken, "jti")}, "local|alice"},
 				{[]string{"keys", "drop", "nope"}, "there are: "},
 				{[]string{"explain", nobody}, "nothing is known"},
-				{[]string{"issuers", "purge", "https://nope.example/"}, "no bearer_auth takes tokens"},
+				{[]string{"issuers", "purge", "https://nope.example/"}, "no bearer_auth accepts tokens"},
 			} {
 				out, warnings, err := g.runWith("", append(tt.args, "--address", g.AdminAddr)...)
 				if err == nil || strings.Contains(err.Error(), "status 2") || !strings.Contains(err.Error(), tt.want) || out != "" {
@@ -70,7 +70,7 @@ func TestUnknownNamesAreErrors(t *testing.T) {
 			var failure struct {
 				Error string `json:"error"`
 			}
-			if err := json.Unmarshal([]byte(body), &failure); err != nil || status != http.StatusNotFound || !strings.Contains(failure.Error, "local|alice? Nothing was done; force=true does it all the same") {
+			if err := json.Unmarshal([]byte(body), &failure); err != nil || status != http.StatusNotFound || !strings.Contains(failure.Error, "local|alice? Nothing was done; force=true does it anyway") {
 				t.Errorf("the admin API: %d %s", status, body)
 			}
 			if status, _ := g.admin(http.MethodPost, "/oauth/users/alice/disable?force=perhaps"); status != http.StatusBadRequest {
@@ -143,16 +143,5 @@ func TestNamesThatWereConfigured(t *testing.T) {
 				t.Errorf("somebody unknown: %d %s", status, body)
 			}
 		})
-	}
-}
-
-func TestSlipsBetween(t *testing.T) {
-	for _, tt := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"my-spa", "my-spa", 0}, {"my-sap", "my-spa", 1}, {"myspa", "my-spa", 1}, {"my-spaa", "my-spa", 1}, {"mz-spa", "my-spa", 1}, {"ca", "abc", 3}, {"", "abc", 3}, {"abc", "", 3}} {
-		if got := slipsBetween(tt.a, tt.b); got != tt.want {
-			t.Errorf("%q, %q: %d, want %d", tt.a, tt.b, got, tt.want)
-		}
 	}
 }

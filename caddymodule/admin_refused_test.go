@@ -8,7 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	goruntime "runtime"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +75,7 @@ func (g *gateway) refusals() map[string]func() error {
 		"a taken port":                 func() error { return g.load(gatewayOptions{API: onBusy}) },
 		"a taken port, another store":  func() error { return g.load(gatewayOptions{API: onBusy, Store: elsewhere}) },
 		"an unknown module":            func() error { return g.loadWith(gatewayOptions{}, "test_unknown") },
-		"a store of another secret":    func() error { return g.load(gatewayOptions{Secret: newGatewaySecret()}) },
+		"a store of another secret":    func() error { return g.load(gatewayOptions{Secret: NewGatewaySecret()}) },
 		"another app that fails":       func() error { return g.loadWith(gatewayOptions{}, "test_failing") },
 		"no oauth, and one that fails": func() error { return g.loadBare("test_failing") },
 	}
@@ -167,7 +167,7 @@ func TestToolsWhereARefusedReloadHasMovedTheAdminEndpoint(t *testing.T) {
 	g := startGateway(t, gatewayOptions{})
 	session := g.login()
 	moved := *newGateway(t)
-	file := bytes.ReplaceAll(g.caddyfile(gatewayOptions{Secret: newGatewaySecret()}), []byte("admin "+g.AdminAddr), []byte("admin "+moved.AdminAddr))
+	file := bytes.ReplaceAll(g.caddyfile(gatewayOptions{Secret: NewGatewaySecret()}), []byte("admin "+g.AdminAddr), []byte("admin "+moved.AdminAddr))
 	if err := g.loadCaddyfile(file); err == nil {
 		t.Fatal("the reload was not refused")
 	}
@@ -189,7 +189,7 @@ func TestRefusedReloadsLeak(t *testing.T) {
 	settle := func() (goroutines, files int) {
 		g.client.CloseIdleConnections()
 		eventually(t, "one configuration to be left", func() bool { return references(g.Store) == 1 })
-		return goruntime.NumGoroutine(), openFiles(t)
+		return runtime.NumGoroutine(), openFiles(t)
 	}
 	for _, reload := range refusals { // whatever is made once is made
 		_ = reload()

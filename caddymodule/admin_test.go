@@ -1,27 +1,25 @@
 package caddymodule
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 )
 
 func TestAdminEndsGrants(t *testing.T) {
 	g := startGateway(t, gatewayOptions{})
 	one, two := g.login(), g.login()
 	status, body := g.admin(http.MethodGet, "/oauth/grants?subject=local%7Calice")
-	var list grantList
+	var list adminapi.GrantList
 	if err := json.Unmarshal([]byte(body), &list); err != nil || status != http.StatusOK || len(list.Grants) != 2 {
 		t.Fatalf("listing: %d %s", status, body)
 	}
-	if grant := list.Grants[0]; grant.Client != "my-spa" || grant.Generation != 1 || grant.Expires == nil || grant.AuthTime == nil {
+	if grant := list.Grants[0]; grant.Client != "my-spa" || grant.Generation != 1 || grant.Expires.IsZero() || grant.AuthTime.IsZero() {
 		t.Errorf("grant %+v", grant)
 	}
 	status, body = g.admin(http.MethodDelete, "/oauth/grants?subject=local%7Calice&family="+list.Grants[0].Family)
@@ -64,7 +62,7 @@ func TestAdminRotatesKeys(t *testing.T) {
 	g := startGateway(t, gatewayOptions{})
 	token := g.machineToken()
 	status, body := g.admin(http.MethodPost, "/oauth/keys/rotate?immediate=true")
-	var keys keyList
+	var keys adminapi.KeyList
 	if err := json.Unmarshal([]byte(body), &keys); err != nil || status != http.StatusOK || len(keys.Keys) < 4 {
 		t.Fatalf("rotating: %d %s", status, body)
 	}
@@ -128,119 +126,5 @@ func TestAdminWithoutTheApp(t *testing.T) {
 	}
 	if status, body := g.admin(http.MethodGet, "/oauth/stats"); status != http.StatusNotFound || !strings.Contains(body, "global option") {
 		t.Errorf("%d %s", status, body)
-	}
-}
-
-// run runs `caddy oauth …` against the gateway.
-func (g *gateway) run(args ...string) (string, error) {
-	var out bytes.Buffer
-	cmd := &cobra.Command{Use: "oauth", SilenceUsage: true, SilenceErrors: true}
-	oauthCommand(cmd)
-	cmd.SetOut(&out)
-	cmd.SetErr(&out)
-	cmd.SetArgs(append([]string{"--address", g.AdminAddr}, args...)) // first: behind -- there are no flags
-	err := cmd.Execute()
-	return out.String(), err
-}
-
-func TestCommands(t *testing.T) {
-	g := startGateway(t, gatewayOptions{})
-	g.login()
-	g.call("/orders", g.machineToken())
-	tests := []struct {
-		name string
-		args []string
-		want []string
-	}{
-		{"grants list", []string{"grants", "list", "local|alice"}, []string{"FAMILY", "my-spa"}},
-		{"grants list as JSON", []string{"grants", "list", "local|alice", "--json"}, []string{`"client": "my-spa"`, `"generation": 1`}},
-		{"stats", []string{"stats"}, []string{"issuer", g.Issuer, "token checks: ok", "ES256", "RS256"}},
-		{"stats as JSON", []string{"stats", "--json"}, []string{`"token_checks"`, `"configurations": 1`}},
-		{"keys rotate", []string{"keys", "rotate"}, []string{"ES256", "next", "current"}},
-		{"grants end", []string{"grants", "end", "local|alice"}, []string{"ended: 1 refresh token family, the sessions, and every access token"}},
-		{"grants end again", []string{"grants", "end", "local|alice"}, []string{"ended: 0 refresh token families"}},
-		{"grants list when there are none", []string{"grants", "list", "local|alice"}, []string{"local|alice is not signed in anywhere"}},
-		{"clients end", []string{"clients", "end", "my-spa"}, []string{"ended: everything that my-spa held"}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			out, err := g.run(tt.args...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, want := range tt.want {
-				if !strings.Contains(out, want) {
-					t.Errorf("the output has no %q:\n%s", want, out)
-				}
-			}
-		})
-	}
-	for _, args := range [][]string{
-		{"grants", "list"},
-		{"grants", "end", "a", "b", "c"},
-		{"grants", "end", "a", "b"},
-		{"stats", "more"},
-		{"nonsense"},
-		{"grants", "nonsense"},
-		{"grants"},
-		{},
-		{"grants", "list", "a", "--client", "b"},
-		{"grants", "end"},
-		{"grants", "end", "--client", "my-spa"},
-		{"grants", "end", "--everyone"},
-		{"grants", "end", "a", "b", "--family", "c"},
-		{"grants", "end", "a", "--before", "yesterday"},
-		{"stats", "--nonsense"},
-		{"tokens", "deny", "--jti", "x"},
-		{"tokens", "deny"},
-		{"export"},
-		{"export", "--to", "x", "--undo"},
-		{"import"},
-		{"import", "--from", "x"},
-	} {
-		out, err := g.run(args...)
-		if err == nil || !strings.Contains(err.Error(), "status 2") {
-			t.Errorf("caddy oauth %s: %v, want exit code 2:\n%s", strings.Join(args, " "), err, out)
-		}
-		if len(out) < 20 {
-			t.Errorf("caddy oauth %s does not say what is wrong: %q", strings.Join(args, " "), out)
-		}
-	}
-}
-
-func TestCommandWithoutAServer(t *testing.T) {
-	g := newGateway(t)
-	if _, err := g.run("stats"); err == nil || !strings.Contains(err.Error(), g.AdminAddr) {
-		t.Errorf("error %v, want the address in it", err)
-	}
-}
-
-func TestSecretCommand(t *testing.T) {
-	g := newGateway(t)
-	out, err := g.run("secret", "--json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var made generatedSecrets
-	if err := json.Unmarshal([]byte(out), &made); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	if made.SecretHash != tokens.HashSecret(made.ClientSecret) || checkSecretHash(made.SecretHash) != nil {
-		t.Errorf("%s is not a good hash of the client secret", made.SecretHash)
-	}
-	if err := checkSecrets([]string{made.GatewaySecret}); err != nil {
-		t.Errorf("the gateway secret: %v", err)
-	}
-	again, err := g.run("secret")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"sha256:", "secret_hash", "GATEHOUSE_SECRET"} {
-		if !strings.Contains(again, want) {
-			t.Errorf("the output has no %q:\n%s", want, again)
-		}
-	}
-	if strings.Contains(again, made.ClientSecret) || strings.Contains(again, made.GatewaySecret) {
-		t.Error("the same secret twice")
 	}
 }

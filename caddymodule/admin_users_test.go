@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -11,33 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
-
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
-
-// runWith is run with something on the standard input, and the two outputs apart.
-func (g *gateway) runWith(in string, args ...string) (out, warnings string, err error) {
-	var o, e bytes.Buffer
-	cmd := &cobra.Command{Use: "oauth", SilenceUsage: true}
-	oauthCommand(cmd)
-	cmd.SetIn(strings.NewReader(in))
-	cmd.SetOut(&o)
-	cmd.SetErr(&e)
-	cmd.SetArgs(args)
-	err = cmd.ExecuteContext(g.t.Context())
-	return o.String(), e.String(), err
-}
-
-// ok runs a command against the server; it must succeed.
-func (g *gateway) ok(args ...string) (out, warnings string) {
-	g.t.Helper()
-	out, warnings, err := g.runWith("", append([]string{"--address", g.AdminAddr}, args...)...) // behind -- there are no flags
-	if err != nil {
-		g.t.Fatalf("caddy oauth %s: %v\n%s", strings.Join(args, " "), err, warnings)
-	}
-	return out, warnings
-}
 
 // tryLogin signs alice in, and returns the page that she gets when it fails.
 func (g *gateway) tryLogin() string {
@@ -229,9 +204,9 @@ func TestGrantsOfAClient(t *testing.T) {
 	}
 	lines, _ := g.ok("grants", "list", "--client", "my-spa", "--json")
 	var line struct {
-		Grant grantInfo `json:"grant"`
+		Grant adminapi.Grant `json:"grant"`
 	}
-	if err := json.Unmarshal([]byte(strings.SplitN(lines, "\n", 2)[0]), &line); err != nil || line.Grant.Subject != "local|alice" || line.Grant.IdleExpires == nil {
+	if err := json.Unmarshal([]byte(strings.SplitN(lines, "\n", 2)[0]), &line); err != nil || line.Grant.Subject != "local|alice" || line.Grant.IdleExpires.IsZero() {
 		t.Fatalf("%v:\n%s", err, lines)
 	}
 	for _, args := range [][]string{{"grants", "show", line.Grant.Family}, {"grants", "show", line.Grant.Family, "--subject", "local|alice"}} {

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -40,18 +42,27 @@ type API struct {
 }
 
 // block names the API in errors.
-func (a *API) block() string { return title("api", a.Identifier) }
+func (a *API) block() string { return grammar.Title("api", a.Identifier) }
+
+func (a *API) options() grammar.Options {
+	return grammar.Options{
+		"scopes":                grammar.List(&a.Scopes),
+		"default":               grammar.Flag(&a.Default),
+		"allow_offline_access":  grammar.Flag(&a.AllowOfflineAccess),
+		"access_token_lifetime": grammar.Duration(&a.AccessTokenLifetime),
+	}
+}
 
 // Check finds what the text shows to be wrong.
 func (a *API) Check() error {
 	if err := checkIdentifier(a.Identifier); err != nil {
-		return wrong("", "%s", err)
+		return grammar.Wrong("", "%s", err)
 	}
 	if err := checkEach("scopes", a.Scopes, checkAPIScope); err != nil {
 		return err
 	}
 	if l := a.accessTokenLifetime(); l < minAccessTokenLifetime || l > maxAccessTokenLifetime {
-		return wrong("access_token_lifetime", "%s is out of range: take %s to %s", show(l), show(minAccessTokenLifetime), show(maxAccessTokenLifetime))
+		return grammar.Wrong("access_token_lifetime", "%s is out of range: take %s to %s", grammar.ShowDuration(l), grammar.ShowDuration(minAccessTokenLifetime), grammar.ShowDuration(maxAccessTokenLifetime))
 	}
 	return nil
 }
@@ -91,10 +102,7 @@ func checkAPIScope(scope string) error {
 var reservedScopes = append(slices.Clone(tokens.ReservedScopes), "address", "phone")
 
 func (a *API) accessTokenLifetime() time.Duration {
-	if a.AccessTokenLifetime == 0 {
-		return defaultAccessTokenLifetime
-	}
-	return time.Duration(a.AccessTokenLifetime)
+	return cmp.Or(time.Duration(a.AccessTokenLifetime), defaultAccessTokenLifetime)
 }
 
 // core returns the API as the core has it.

@@ -1,18 +1,17 @@
 // Package caddymodule is the Caddy side of Gatehouse: the configuration and its
-// grammar, the lifecycle, metrics, events, the admin API and the command. It
-// knows no protocol rules: those are in handler and tokens.
+// grammar, the lifecycle, metrics and events. It knows no protocol rules: those
+// are in handler and tokens. The admin API is in adminapi, the command in command.
 package caddymodule
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
-	"reflect"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
+	_ "github.com/gatehouse-auth/gatehouse/caddymodule/webhook" // registers it
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -91,16 +90,14 @@ type App struct {
 	store        StoreModule   // guest of oauth.stores
 	logins       []login.Login // of the guests of oauth.logins
 	loginModules []LoginModule
-	emitter      *emitter
-	observer     *observer
-	runtime      *runtime // see runtime.go; nil for a bare app
+	emitter      *events.Emitter
+	observer     *events.Observer
+	backend      *backend // see backend.go; nil for an unconfigured app
 	issuerKeys   *issuerKeys
-	verified     *tokens.Cache // of a bare app
+	verified     *tokens.Cache // of an unconfigured app
 	proofs       *tokens.Proofs
-	guards       map[string]int             // how many guards there are, by audience
-	documents    documents                  // of the guards
+	guards       *guards
 	servers      map[*caddyhttp.Server]bool // that have a handler of ours; see warnProxies
-	siteParts    siteParts                  // of the guards
 }
 
 // CaddyModule returns the Caddy module information.
@@ -111,119 +108,6 @@ func (App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the configuration, reads the secrets and loads the guest
-// modules. It opens no store and no connection.
-func (a *App) Provision(ctx caddy.Context) error {
-	if reflect.ValueOf(*a).IsZero() {
-		return a.provisionBare(ctx)
-	}
-	a.log = ctx.Logger()
-	if err := a.Check(); err != nil {
-		return err
-	}
-	secrets, err := resolveSecrets(a.log, a.Secrets)
-	if err != nil {
-		return err
-	}
-	a.secrets = secrets
-	for _, c := range a.Clients {
-		for _, w := range c.warnings(a.APIs) {
-			a.log.Warn(w, zap.String("client", c.ID))
-		}
-		if err := c.resolve(); err != nil {
-			return err
-		}
-	}
-	if err := a.loadGuests(ctx); err != nil {
-		return err
-	}
-	if err := a.provisionObserver(ctx); err != nil {
-		return err
-	}
-	return a.provisionRuntime(ctx)
-}
-
-// Start opens what serving needs.
-func (a *App) Start() error {
-	if err := a.checkReach(); err != nil {
-		return err
-	}
-	for _, l := range a.loginModules {
-		if err := l.Start(); err != nil {
-			return err
-		}
-	}
-	if !a.bare() {
-		if err := a.startRuntime(); err != nil {
-			return err
-		}
-		a.tellLosses()
-	}
-	a.issuerKeys.start()
-	serving.begin(a)
-	return nil
-}
-
-// Stop closes nothing: an older configuration's requests may still run.
-func (a *App) Stop() error {
-	serving.end(a)
-	return nil
-}
-
-// Cleanup releases what Provision took.
-func (a *App) Cleanup() error {
-	if a.observer != nil {
-		a.observer.flood.flush()
-	}
-	serving.end(a) // a configuration that Caddy has refused after its start is not stopped
-	if a.emitter != nil {
-		a.emitter.close()
-	}
-	if a.verified != nil {
-		a.verified.Close()
-	}
-	var proofs error
-	if a.proofs != nil {
-		proofs = releaseProofs()
-	}
-	return errors.Join(a.cleanupRuntime(), a.issuerKeys.release(), proofs)
-}
-
-func (a *App) loadGuests(ctx caddy.Context) error {
-	if a.StoreRaw == nil {
-		a.StoreRaw = json.RawMessage(`{"module":"bolt"}`)
-	}
-	store, err := ctx.LoadModule(a, "StoreRaw")
-	if err != nil {
-		return fmt.Errorf("loading the store: %w", err)
-	}
-	guest, ok := store.(StoreModule)
-	if !ok {
-		return fmt.Errorf("loading the store: %T is not a store module", store)
-	}
-	a.store = guest
-
-	if len(a.LoginsRaw) == 0 {
-		return nil
-	}
-	logins, err := ctx.LoadModule(a, "LoginsRaw")
-	if err != nil {
-		return fmt.Errorf("loading a login: %w", err)
-	}
-	for _, guest := range logins.([]any) {
-		module, ok := guest.(LoginModule)
-		if !ok {
-			return fmt.Errorf("loading a login: %T is not a login module", guest)
-		}
-		a.logins = append(a.logins, module.Login())
-		a.loginModules = append(a.loginModules, module)
-	}
-	return nil
-}
-
-// Interface guards
-var (
-	_ caddy.App          = (*App)(nil)
-	_ caddy.Provisioner  = (*App)(nil)
-	_ caddy.CleanerUpper = (*App)(nil)
-)
+// unconfigured reports whether nobody has configured the app. Caddy makes such a one for
+// guards that take the tokens of other issuers alone: it issues no tokens and has no store.
+func (a *App) unconfigured() bool { return a.backend == nil }

@@ -1,20 +1,10 @@
 package caddymodule
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"net/http"
-	"slices"
-	"time"
-
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/handler/guard"
-	"github.com/gatehouse-auth/gatehouse/handler/identity"
-	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 func init() {
@@ -114,9 +104,9 @@ type BearerAuth struct {
 	// has the same options, the configuration is refused. Default: false
 	SiteOnly bool `json:"site_only,omitempty"`
 
-	guard     *guard.Guard
-	observer  *observer
-	documents *documents // of all guards
+	guard    *guard.Guard
+	observer *events.Observer
+	guards   *guards // all of the configuration
 }
 
 // ClaimRule is what one claim of the token must say.
@@ -148,198 +138,3 @@ func (BearerAuth) CaddyModule() caddy.ModuleInfo {
 		New: func() caddy.Module { return new(BearerAuth) },
 	}
 }
-
-// Provision finds the app and builds the guard on it.
-func (b *BearerAuth) Provision(ctx caddy.Context) error {
-	app, err := b.provision(ctx)
-	if err != nil {
-		return err
-	}
-	app.warnProxies(ctx)
-	if b.SiteOnly {
-		b.guard, err = app.siteParts.guardBeside(b)
-		return err
-	}
-	return app.siteParts.addGuard(b)
-}
-
-func (b *BearerAuth) provision(ctx caddy.Context) (*App, error) {
-	if err := b.Check(); err != nil {
-		return nil, fmt.Errorf("bearer_auth: %w", err)
-	}
-	app, err := b.oauthApp(ctx)
-	if err != nil {
-		return nil, err
-	}
-	b.documents = &app.documents
-	if b.SiteOnly {
-		return app, nil
-	}
-	if b.guard, err = b.newGuard(app); err != nil {
-		return nil, err
-	}
-	app.documents.add(b.guard)
-	return app, nil
-}
-
-// newGuard makes the guard.
-func (b *BearerAuth) newGuard(app *App) (*guard.Guard, error) {
-	cfg := b.guardConfig()
-	cfg.Observer = app.observer
-	b.observer = app.observer
-	cfg.Proofs = app.proofs
-	if !app.bare() {
-		if err := b.takeOwn(app, &cfg); err != nil {
-			return nil, err
-		}
-	}
-	if err := b.addIssuers(app, &cfg); err != nil {
-		return nil, err
-	}
-	g, err := guard.New(cfg)
-	if err != nil {
-		return nil, fmt.Errorf("bearer_auth: %w", err)
-	}
-	return g, nil
-}
-
-// takeOwn makes a guard take the tokens of the app.
-func (b *BearerAuth) takeOwn(app *App, cfg *guard.Config) error {
-	if err := b.checkAudience(app.runtime.issuer); err != nil {
-		return err
-	}
-	app.countGuard(b.Audience)
-	cfg.Access = app.runtime.issuer
-	cfg.Proofs = app.runtime.issuer.Proofs()
-	cfg.Ready = func(context.Context) error { return app.runtime.readyToCheck() }
-	cfg.Origins = originsOf(app.runtime.issuer, b.Audience)
-	cfg.IssuerURL = app.Issuer
-	return nil
-}
-
-// guardConfig is what the options alone say.
-func (b *BearerAuth) guardConfig() guard.Config {
-	cfg := guard.Config{
-		Audience:   b.Audience,
-		Scopes:     b.Scopes,
-		ScopeAny:   b.ScopeAny,
-		StepUp:     guard.StepUp{ACR: b.ACR, MaxAge: time.Duration(b.MaxAge)},
-		Optional:   b.Optional,
-		Cookie:     b.Cookie,
-		StripToken: b.StripToken,
-
-		DPoPRequired: b.DPoPRequired,
-		ClientOrigin: clientOrigin,
-		RequestURLs:  b.requestURLs,
-		Passage:      passageOf,
-
-		CORS:        !b.NoCORS,
-		MetadataURL: b.MetadataURL,
-		Realm:       b.Realm,
-	}
-	for _, rule := range b.Claims {
-		cfg.Claims = append(cfg.Claims, guard.ClaimRule{Claim: rule.Claim, Values: rule.Values})
-	}
-	for _, h := range b.Headers {
-		cfg.Headers = append(cfg.Headers, identity.Mapping{Header: h.Header, Claim: h.Claim})
-	}
-	return cfg
-}
-
-// originsOf accepts the origins of the clients that may use one of the APIs.
-func originsOf(issuer *tokens.Issuer, audiences []string) func(string) bool {
-	allowed := make(map[string]bool)
-	for _, c := range issuer.Clients() {
-		if !slices.ContainsFunc(c.APIs, func(api string) bool { return slices.Contains(audiences, api) }) {
-			continue
-		}
-		for _, origin := range c.Origins {
-			allowed[origin] = true
-		}
-	}
-	return func(origin string) bool { return allowed[origin] }
-}
-
-// ServeHTTP checks the request's token.
-func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if g := b.document(r); g != nil {
-		wire.BoundBody(w, r, 0)
-		forgetAnswer(w.Header())
-		g.Metadata(w, r)
-		return nil
-	}
-	if b.SiteOnly {
-		b.guard.TakeOut(r)
-		return next.ServeHTTP(w, r)
-	}
-	result, err := b.guard.Check(w, r)
-	if err != nil {
-		status := http.StatusInternalServerError
-		if refusal, ok := errors.AsType[*guard.Refusal](err); ok {
-			status = refusal.Status
-		}
-		if status == http.StatusServiceUnavailable {
-			b.observer.unavailable(r.Context(), err)
-		}
-		forgetAnswer(w.Header())
-		sayPlainText(w, r, status)
-		if answersItself(r, status) {
-			w.WriteHeader(status)
-			return nil
-		}
-		return caddyhttp.Error(status, err)
-	}
-	if result.Answered {
-		return nil
-	}
-	setUser(r, result.Claims)
-	return next.ServeHTTP(result.Writer, r)
-}
-
-// guardTrouble is the outcome of EventStoreTrouble where a guard could not be sure.
-const guardTrouble = "guard"
-
-// unavailable tells that a guard could not be sure about a token.
-func (o *observer) unavailable(ctx context.Context, err error) {
-	if e, ok := errors.AsType[*tokens.Error](err); ok && e.Reason == tokens.ReasonStore && ctx.Err() == nil {
-		o.Happened(ctx, tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: guardTrouble, Cause: e.Cause})
-	}
-}
-
-// answersItself reports whether the guard writes the status of a refusal, and
-// does not hand an error to Caddy. In `handle_errors` Caddy would answer with the
-// status of the first error. A 503 that no `handle_errors` answers would be a line
-// in Caddy's log, and an outage would make one of each request; the observer's are
-// sampled.
-func answersItself(r *http.Request, status int) bool {
-	if r.Context().Value(caddyhttp.ErrorCtxKey) != nil {
-		return true
-	}
-	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	return status == http.StatusServiceUnavailable && ok && (server.Errors == nil || len(server.Errors.Routes) == 0)
-}
-
-// forgetAnswer takes back what another answer has said of its body: in
-// `handle_response` there may be one already. net/http.Error does the same.
-func forgetAnswer(h http.Header) {
-	for _, name := range []string{"Content-Length", "Content-Encoding", "Etag", "Last-Modified"} {
-		delete(h, name)
-	}
-}
-
-// sayPlainText labels a "come back later" that no `handle_errors` gives a body
-// to: SDKs throw tokens away on errors that may be JSON.
-func sayPlainText(w http.ResponseWriter, r *http.Request, status int) {
-	if status != http.StatusServiceUnavailable && status != http.StatusTooManyRequests {
-		return
-	}
-	if server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server.Errors == nil {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	}
-}
-
-// Interface guards
-var (
-	_ caddy.Provisioner           = (*BearerAuth)(nil)
-	_ caddyhttp.MiddlewareHandler = (*BearerAuth)(nil)
-)

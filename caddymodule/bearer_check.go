@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -28,7 +29,7 @@ func (b *BearerAuth) Check() error {
 		return err
 	}
 	if len(b.Audience) == 0 {
-		return errors.New("audience: name at least one, the identifier of an `api`: a guard without it would accept tokens made for other services")
+		return grammar.Wrong("audience", "name at least one, the identifier of an `api`: a guard without it would accept tokens made for other services")
 	}
 	return nil
 }
@@ -36,21 +37,21 @@ func (b *BearerAuth) Check() error {
 // checkTogether finds options that undo each other.
 func (b *BearerAuth) checkTogether() error {
 	if b.Cookie != "" && b.DPoPRequired {
-		return errors.New("from cookie: with `dpop required` the token of a cookie never passes, since no proof comes with it: leave one of them out")
+		return grammar.Wrong("from", "with `dpop required` the token of a cookie never passes, since no proof comes with it: leave one of them out")
 	}
 	for _, issuer := range b.Issuers {
 		var err error
 		switch {
 		case b.NoCORS && len(issuer.Origins) > 0:
-			err = wrong("origins", "they do nothing where CORS is left to others: leave them out, or `cors off`")
+			err = grammar.Wrong("origins", "they do nothing where CORS is left to others: leave them out, or `cors off`")
 		case len(issuer.Claims) == 0:
 		case len(b.ACR) > 0 && !slices.Contains(issuer.Claims, "acr"):
-			err = wrong("claims", "acr is not among them, so that no token of this issuer would pass `acr`: add it")
+			err = grammar.Wrong("claims", "acr is not among them, so that no token of this issuer would pass `acr`: add it")
 		case b.MaxAge > 0 && !slices.Contains(issuer.Claims, "auth_time"):
-			err = wrong("claims", "auth_time is not among them, so that no token of this issuer would pass `max_age`: add it")
+			err = grammar.Wrong("claims", "auth_time is not among them, so that no token of this issuer would pass `max_age`: add it")
 		}
 		if err != nil {
-			return within(issuer.block(), err)
+			return grammar.Within(issuer.block(), err)
 		}
 	}
 	return nil
@@ -60,13 +61,13 @@ func (b *BearerAuth) checkTogether() error {
 func (b *BearerAuth) checkOptions() error {
 	for _, scope := range slices.Concat(b.Scopes, b.ScopeAny) {
 		if !tokens.ValidScope(scope) {
-			return fmt.Errorf("scope: %q is not one scope (RFC 6749 §3.3)", scope)
+			return grammar.WrongValue("scope", scope, "is not a scope (RFC 6749 §3.3): write each for itself")
 		}
 	}
 	if slices.ContainsFunc(b.ACR, func(v string) bool { return v == "" || strings.ContainsAny(v, " \"\\") }) {
-		return errors.New("acr: one is empty or has a space or quote: write each way to log in for itself")
+		return grammar.Wrong("acr", "one is empty or has a space or quote: write each way to log in for itself")
 	}
-	return firstOf(
+	return grammar.FirstOf(
 		b.checkAudiences,
 		b.checkClaims,
 		b.checkWritten,
@@ -76,11 +77,11 @@ func (b *BearerAuth) checkOptions() error {
 		func() error {
 			switch {
 			case b.Cookie != "" && !httpguts.ValidHeaderFieldName(b.Cookie):
-				return fmt.Errorf("from cookie: %q is not the name of a cookie", b.Cookie)
+				return grammar.WrongValue("from", b.Cookie, "is not the name of a cookie")
 			case b.MaxAge < 0:
-				return errors.New("max_age: it is less than no time: leave it out for any time")
+				return grammar.Wrong("max_age", "it is less than zero: leave it out for any time")
 			case b.MaxAge > 0 && time.Duration(b.MaxAge) < time.Second:
-				return errors.New("max_age: it is less than a second, and clients are told whole ones: write it as 10m, 12h or 30d")
+				return grammar.Wrong("max_age", "it is less than a second, and clients are told whole ones: write it as 10m, 12h or 30d")
 			}
 			return nil
 		},
@@ -89,7 +90,7 @@ func (b *BearerAuth) checkOptions() error {
 
 func (b *BearerAuth) checkAudiences() error {
 	if slices.Contains(b.Audience, "") {
-		return errors.New("audience: one is empty: write the identifier of an `api`")
+		return grammar.Wrong("audience", "one is empty: write the identifier of an `api`")
 	}
 	return nil
 }
@@ -97,7 +98,7 @@ func (b *BearerAuth) checkAudiences() error {
 func (b *BearerAuth) checkClaims() error {
 	for _, rule := range b.Claims {
 		if rule.Claim == "" || len(rule.Values) == 0 {
-			return errors.New("claim: name a claim and at least one value: claim org acme")
+			return grammar.Wrong("claim", "name a claim and at least one value: claim org acme")
 		}
 	}
 	for _, h := range b.Headers {
@@ -120,7 +121,7 @@ func (b *BearerAuth) checkWritten() error {
 	for _, option := range slices.Sorted(maps.Keys(texts)) {
 		for _, text := range texts[option] {
 			if err := writtenOut(text); err != nil {
-				return wrongValue(option, text, "%s", err)
+				return grammar.WrongValue(option, text, "%s", err)
 			}
 		}
 	}
@@ -142,7 +143,7 @@ func writtenOut(text string) error {
 // checkRealm makes sure that the challenge says what was written. See RFC 9110 §5.6.4.
 func checkRealm(realm string) error {
 	if strings.ContainsFunc(realm, func(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }) {
-		return fmt.Errorf("realm: %q has a character that a challenge cannot carry: write printable ASCII, without quotes and backslashes", realm)
+		return grammar.WrongValue("realm", realm, "has a character that a challenge cannot carry: write printable ASCII, without quotes and backslashes")
 	}
 	return nil
 }
@@ -153,20 +154,20 @@ func checkMetadataURL(text string) error {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Fragment != "" {
-		return fmt.Errorf("metadata_url: %q is not an http or https URL", text)
+		return grammar.WrongValue("metadata_url", text, "is not an http or https URL")
 	}
 	return nil
 }
 
 func (h ClaimHeader) check() error {
 	if h.Header == "" || h.Claim == "" {
-		return errors.New("header: name a header and the claim that fills it: header X-User-Id sub")
+		return grammar.Wrong("header", "name a header and the claim that fills it: header X-User-Id sub")
 	}
 	if !httpguts.ValidHeaderFieldName(h.Header) {
-		return fmt.Errorf("header: %q is not the name of a header", h.Header)
+		return grammar.WrongValue("header", h.Header, "is not the name of a header")
 	}
 	if slices.ContainsFunc(takenHeaders, func(taken string) bool { return identity.SameHeader(taken, h.Header) }) {
-		return fmt.Errorf("header: %s means something else to HTTP: choose a name of your own, such as X-User-Id", h.Header)
+		return grammar.WrongValue("header", h.Header, "means something else to HTTP: choose a name of your own, such as X-User-Id")
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/handler/fetch"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
@@ -86,11 +87,11 @@ type BearerIssuer struct {
 }
 
 // block names the issuer in errors.
-func (i *BearerIssuer) block() string { return title("issuer", i.Issuer) }
+func (i *BearerIssuer) block() string { return grammar.Title("issuer", i.Issuer) }
 
 // Check finds what the text of the configuration shows to be wrong.
 func (i *BearerIssuer) Check() error {
-	return firstOf(
+	return grammar.FirstOf(
 		i.checkPlaces,
 		i.checkAlgorithms,
 		func() error { return checkEach("audience", i.Audience, plainText) },
@@ -98,17 +99,17 @@ func (i *BearerIssuer) Check() error {
 		func() error { return checkEach("claims", i.Claims, plainText) },
 		func() error {
 			if err := writtenOut(i.SubjectClaim); err != nil {
-				return wrongValue("subject_claim", i.SubjectClaim, "%s", err)
+				return grammar.WrongValue("subject_claim", i.SubjectClaim, "%s", err)
 			}
 			return nil
 		},
 		func() error { return checkEach("origins", i.Origins, checkOrigin) },
 		func() error {
 			if i.Type != "" && i.Type != "JWT" {
-				return wrongValue("typ", i.Type, "is no type of access tokens: write `typ JWT`, or leave it out for at+jwt alone")
+				return grammar.WrongValue("typ", i.Type, "is no type of access tokens: write `typ JWT`, or leave it out for at+jwt alone")
 			}
 			if i.MaxTokenAge < 0 {
-				return wrong("max_token_age", "%s is less than no time: leave it out for no bound", show(time.Duration(i.MaxTokenAge)))
+				return grammar.Wrong("max_token_age", "%s is less than no time: leave it out for no bound", grammar.ShowDuration(time.Duration(i.MaxTokenAge)))
 			}
 			return nil
 		},
@@ -118,13 +119,13 @@ func (i *BearerIssuer) Check() error {
 // checkPlaces checks where the issuer and its keys are.
 func (i *BearerIssuer) checkPlaces() error {
 	if i.Issuer == "" {
-		return wrong("issuer", "it is required: the `iss` of the tokens, such as `issuer https://tenant.auth0.com/`")
+		return grammar.Wrong("issuer", "it is required: the `iss` of the tokens, such as `issuer https://tenant.auth0.com/`")
 	}
-	if err := checkIssuer(i.Issuer); err != nil {
+	if err := checkIssuer("issuer", i.Issuer); err != nil {
 		return err
 	}
 	if strings.Contains(i.Issuer, "|") {
-		return wrongValue("issuer", i.Issuer, "has a |, which stands between issuer and subject in `{http.auth.user.id}`")
+		return grammar.WrongValue("issuer", i.Issuer, "has a |, which stands between issuer and subject in `{http.auth.user.id}`")
 	}
 	if i.JWKSURI != "" {
 		u, err := parseURL(i.JWKSURI)
@@ -132,11 +133,11 @@ func (i *BearerIssuer) checkPlaces() error {
 			err = checkWeb(u)
 		}
 		if err != nil {
-			return wrongValue("jwks_uri", i.JWKSURI, "%s", err)
+			return grammar.WrongValue("jwks_uri", i.JWKSURI, "%s", err)
 		}
 	}
 	if at := i.keysAt(); strings.HasPrefix(at, "http:") && !i.AllowPrivate {
-		return wrong("", "%s is on this machine: add `allow_private`", at)
+		return grammar.Wrong("", "%s is on this machine: add `allow_private`", at)
 	}
 	return nil
 }
@@ -202,17 +203,17 @@ func (i *BearerIssuer) core(keys *tokens.RemoteKeys) *tokens.Foreign {
 }
 
 // options are the words of the issuer's block.
-func (i *BearerIssuer) options() options {
-	return options{
-		"jwks_uri":      stringOption(&i.JWKSURI),
-		"algorithms":    listOption(&i.Algorithms),
-		"audience":      listOption(&i.Audience),
-		"typ":           stringOption(&i.Type),
-		"allow_private": flagOption(&i.AllowPrivate),
-		"scope_claim":   listOption(&i.ScopeClaims),
-		"subject_claim": stringOption(&i.SubjectClaim),
-		"claims":        listOption(&i.Claims),
-		"max_token_age": durationOption(&i.MaxTokenAge),
-		"origins":       listOption(&i.Origins),
+func (i *BearerIssuer) options() grammar.Options {
+	return grammar.Options{
+		"jwks_uri":      grammar.String(&i.JWKSURI),
+		"algorithms":    grammar.List(&i.Algorithms),
+		"audience":      grammar.List(&i.Audience),
+		"typ":           grammar.String(&i.Type),
+		"allow_private": grammar.Flag(&i.AllowPrivate),
+		"scope_claim":   grammar.List(&i.ScopeClaims),
+		"subject_claim": grammar.String(&i.SubjectClaim),
+		"claims":        grammar.List(&i.Claims),
+		"max_token_age": grammar.Duration(&i.MaxTokenAge),
+		"origins":       grammar.List(&i.Origins),
 	}
 }

@@ -16,7 +16,7 @@ var issuerErrors = []struct{ name, config, want string }{
 		"max_token_age below nothing", `{"audience":["a"],"issuers":[{"issuer":"https://a.example.com/","max_token_age":"-1h"}]}`,
 		"issuer https://a.example.com/: max_token_age: -1h is less than no time: ",
 	},
-	{"max_age below nothing", `{"audience":["a"],"max_age":"-1h"}`, "max_age: it is less than no time: "},
+	{"max_age below nothing", `{"audience":["a"],"max_age":"-1h"}`, "max_age: it is less than zero: "},
 	{"no audience", `{"issuers":[{"issuer":"https://a.example.com/","audience":["b"]}]}`, "audience: name at least one, "},
 }
 

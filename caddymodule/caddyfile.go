@@ -2,13 +2,12 @@ package caddymodule
 
 import (
 	"encoding/json"
-	"slices"
-	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 )
 
 func init() {
@@ -19,7 +18,7 @@ func init() {
 func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 	if existing != nil {
 		d.Next()
-		return nil, d.Err("oauth is there twice: put all options in one block")
+		return nil, d.Err("duplicate option oauth: put all options in one block")
 	}
 	a := new(App)
 	if err := a.UnmarshalCaddyfile(d); err != nil {
@@ -109,114 +108,64 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 // Options with several values, `login`, `api`, `client`, `secret_hash` and `public_key` may be
 // repeated. What they mean and their defaults stand at the fields of App.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	g := newGrammar(d)
-	g.Next() // oauth
-	g.name = g.Val()
-	g.places[placeKey(nil, "", "")] = g.Token()
-	if err := g.end(); err != nil {
+	g := grammar.NewReader(d, "oauth")
+	if err := g.ReadDirective(a.options()); err != nil {
 		return err
 	}
-	if err := g.read(a.options()); err != nil {
-		return err
-	}
-	return g.located(a.Check())
+	return g.Located(a.Check())
 }
 
-func (a *App) options() options {
-	return options{
-		"issuer":          stringOption(&a.Issuer),
-		"previous_issuer": stringOption(&a.PreviousIssuer),
-		"secret": {read: func(g *grammar) (err error) {
-			a.Secrets, err = g.words()
-			return err
-		}},
-		"store": {read: a.readStore},
-		"denylist": blockOption(func() options {
-			a.Denylist = new(Denylist)
-			return a.Denylist.options()
-		}),
-		"token_cache": sizeOption(&a.TokenCache),
-		"dpop": blockOption(func() options {
-			a.DPoP = new(DPoP)
-			return a.DPoP.options()
-		}),
-		"signing": blockOption(func() options {
-			a.Signing = new(Signing)
-			return a.Signing.options()
-		}),
-		"session": blockOption(func() options {
-			a.Session = new(Session)
-			return a.Session.options()
-		}),
-		"theme": blockOption(func() options {
-			a.Theme = new(Theme)
-			return a.Theme.options()
-		}),
-		"login":  {read: a.readLogin, many: true},
-		"api":    {read: a.readAPI, many: true},
-		"client": {read: a.readClient, many: true},
+func (a *App) options() grammar.Options {
+	return grammar.Options{
+		"issuer":          grammar.String(&a.Issuer),
+		"previous_issuer": grammar.String(&a.PreviousIssuer),
+		"secret":          {Read: func(g *grammar.Reader) (err error) { a.Secrets, err = g.Words(); return err }},
+		"store":           {Read: a.readStore},
+		"denylist":        grammar.Block(&a.Denylist, (*Denylist).options),
+		"token_cache":     grammar.Size(&a.TokenCache),
+		"dpop":            grammar.Block(&a.DPoP, (*DPoP).options),
+		"signing":         grammar.Block(&a.Signing, (*Signing).options),
+		"session":         grammar.Block(&a.Session, (*Session).options),
+		"theme":           grammar.Block(&a.Theme, (*Theme).options),
+		"login":           {Read: a.readLogin, Many: true},
+		"api":             {Read: a.readAPI, Many: true},
+		"client":          {Read: a.readClient, Many: true},
 	}
 }
 
-func (a *App) readStore(g *grammar) (err error) {
-	a.StoreRaw, err = g.module("oauth.stores")
+func (a *App) readStore(g *grammar.Reader) (err error) {
+	a.StoreRaw, err = g.Module("oauth.stores", func(json.RawMessage) string { return "store" })
 	return err
 }
 
-func (a *App) readLogin(g *grammar) error {
-	start := *g.Dispenser
-	raw, err := g.module("oauth.logins")
-	if err != nil {
-		return err
-	}
+func (a *App) readLogin(g *grammar.Reader) error {
+	raw, err := g.Module("oauth.logins", func(raw json.RawMessage) string { return "login " + nameOfLogin(raw) })
 	a.LoginsRaw = append(a.LoginsRaw, raw)
-	g.places[placeKey([]string{"login " + nameOfLogin(raw)}, "", "")] = start.Token()
-	return nil
+	return err
 }
 
-func (a *App) readAPI(g *grammar) error {
+func (a *App) readAPI(g *grammar.Reader) error {
 	if !g.NextArg() {
-		return g.missing()
+		return g.Missing()
 	}
 	api := &API{Identifier: g.Val()}
 	a.APIs = append(a.APIs, api)
-	if err := g.end(); err != nil {
+	if err := g.End(); err != nil {
 		return err
 	}
-	return g.block(api.block(), api.options())
+	return g.ReadBlock(api.block(), api.options())
 }
 
-func (a *App) readClient(g *grammar) error {
+func (a *App) readClient(g *grammar.Reader) error {
 	if !g.NextArg() {
-		return g.missing()
+		return g.Missing()
 	}
 	c := &Client{ID: g.Val()}
 	a.Clients = append(a.Clients, c)
-	if err := g.needBlock(); err != nil {
+	if err := g.NeedBlock(); err != nil {
 		return err
 	}
-	return g.block(c.block(), c.options())
-}
-
-// module reads a guest module of a namespace, which reads the rest of the line
-// and its block by itself.
-func (g *grammar) module(namespace string) (json.RawMessage, error) {
-	if !g.NextArg() {
-		return nil, g.missing()
-	}
-	name := g.Val()
-	var known []string
-	for _, m := range caddy.GetModules(namespace) {
-		known = append(known, m.ID.Name())
-	}
-	if !slices.Contains(known, name) {
-		return nil, g.Errf("%s: there is no module %q in this build of Caddy: write one of %s", g.name, name, strings.Join(known, ", "))
-	}
-	guest, err := caddyfile.UnmarshalModule(g.Dispenser, namespace+"."+name)
-	if err != nil {
-		return nil, err
-	}
-	return caddyconfig.JSONModuleObject(guest, "module", name, nil), nil
+	return g.ReadBlock(c.block(), c.options())
 }
 
 // Interface guard

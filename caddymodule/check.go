@@ -3,23 +3,25 @@ package caddymodule
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // Check finds what the text of the configuration shows to be wrong.
 func (a *App) Check() error {
-	return firstOf(
-		func() error { return checkIssuer(a.Issuer) },
+	return grammar.FirstOf(
+		func() error { return checkIssuer("issuer", a.Issuer) },
 		a.checkPreviousIssuer,
 		func() error { return checkSecrets(a.Secrets) },
-		func() error { return within("denylist", a.Denylist.Check()) },
+		func() error { return grammar.Within("denylist", a.Denylist.Check()) },
 		a.checkTokenCache,
-		func() error { return within("signing", a.Signing.Check()) },
-		func() error { return within("session", a.Session.Check()) },
-		func() error { return within("theme", a.Theme.Check()) },
+		func() error { return grammar.Within("signing", a.Signing.Check()) },
+		func() error { return grammar.Within("session", a.Session.Check()) },
+		func() error { return grammar.Within("theme", a.Theme.Check()) },
 		a.checkLogins,
 		a.checkAPIs,
 		func() error { return a.checkClients(tokens.TagClient) },
@@ -32,13 +34,9 @@ func (a *App) checkPreviousIssuer() error {
 		return nil
 	}
 	if a.PreviousIssuer == a.Issuer {
-		return wrong("previous_issuer", "it is the issuer itself: remove the line, or write the URL that it had before")
+		return grammar.Wrong("previous_issuer", "it is the issuer itself: remove the line, or write the URL that it had before")
 	}
-	if bad, ok := errors.AsType[*problem](checkIssuer(a.PreviousIssuer)); ok {
-		bad.option = "previous_issuer"
-		return bad
-	}
-	return nil
+	return checkIssuer("previous_issuer", a.PreviousIssuer)
 }
 
 // checkLogins checks what is common to all login modules. Each checks the rest itself.
@@ -50,10 +48,10 @@ func (a *App) checkLogins() error {
 			continue // LoadModule will say what is wrong with it
 		}
 		if err := checkLoginName(name); err != nil {
-			return within("login "+name, err)
+			return grammar.Within("login "+name, err)
 		}
 		if seen[name] {
-			return within("login "+name, wrong("", "this name is used twice: give each login its own, as in `login local staff`; it is part of its users' subjects"))
+			return grammar.Within("login "+name, grammar.Wrong("", "duplicate name: give each login its own, as in `login local staff`; it is part of its users' subjects"))
 		}
 		seen[name] = true
 	}
@@ -76,23 +74,23 @@ func (a *App) checkAPIs() error {
 	seen := make(map[string]bool)
 	for _, api := range a.APIs {
 		if api == nil {
-			return within("apis", wrong("", "there is a null in the list: leave it out"))
+			return grammar.Within("apis", grammar.Wrong("", "there is a null in the list: leave it out"))
 		}
 		if seen[api.Identifier] {
-			return within(api.block(), wrong("", "this API is there twice: put its options in one block"))
+			return grammar.Within(api.block(), grammar.Wrong("", "duplicate API: put all of its options in one block"))
 		}
 		seen[api.Identifier] = true
 	}
 	usual := ""
 	for _, api := range a.APIs {
 		if err := api.Check(); err != nil {
-			return within(api.block(), err)
+			return grammar.Within(api.block(), err)
 		}
 		switch {
 		case api.Identifier == tokens.UserinfoAudience(a.Issuer):
-			return within(api.block(), wrong("", "this is the audience of tokens that are for no API, which would pass its guard: choose another identifier"))
+			return grammar.Within(api.block(), grammar.Wrong("", "this is the audience of tokens that are for no API, which would pass its guard: choose another identifier"))
 		case api.Default && usual != "":
-			return within(api.block(), wrong("default", "%s is the default already: keep one", usual))
+			return grammar.Within(api.block(), grammar.Wrong("default", "%s is the default already: keep one", usual))
 		case api.Default:
 			usual = api.Identifier
 		}
@@ -105,32 +103,51 @@ func (a *App) checkClients(tag func(string) tokens.ClientTag) error {
 	seen := make(map[tokens.ClientTag]string)
 	for _, c := range a.Clients {
 		if c == nil {
-			return within("clients", wrong("", "there is a null in the list: leave it out"))
+			return grammar.Within("clients", grammar.Wrong("", "there is a null in the list: leave it out"))
 		}
 		switch other, taken := seen[tag(c.ID)]; {
 		case taken && other == c.ID:
-			return within(c.block(), wrong("", "this client is there twice: put its options in one block"))
+			return grammar.Within(c.block(), grammar.Wrong("", "duplicate client: put all of its options in one block"))
 		case taken:
-			return within(c.block(), wrong("", "its client_id has the same 64-bit hash as %s: change one of them", other))
+			return grammar.Within(c.block(), grammar.Wrong("", "its client_id has the same 64-bit hash as %s: change one of them", other))
 		}
 		seen[tag(c.ID)] = c.ID
 	}
 	for _, c := range a.Clients {
 		if err := c.Check(); err != nil {
-			return within(c.block(), err)
+			return grammar.Within(c.block(), err)
 		}
 		if err := c.checkAPIs(a.APIs); err != nil {
-			return within(c.block(), err)
+			return grammar.Within(c.block(), err)
 		}
 		if err := c.checkCookie(a.Issuer); err != nil {
-			return within(c.block(), within("refresh_token", err))
+			return grammar.Within(c.block(), grammar.Within("refresh_token", err))
 		}
 		if c.MTLS != nil && strings.HasPrefix(a.Issuer, "http:") {
-			return within(c.block(), within("mtls", wrong("", "an http issuer sees no certificates: use an https one, or leave mtls out")))
+			return grammar.Within(c.block(), grammar.Within("mtls", grammar.Wrong("", "an http issuer sees no certificates: use an https one, or leave mtls out")))
 		}
 		if c.kind() != tokens.ClientMachine && len(a.LoginsRaw) == 0 {
-			return within(c.block(), wrong("", "`type %s` has users, and nobody can log in: add a login, such as `login local { … }`", c.Type))
+			return grammar.Within(c.block(), grammar.Wrong("", "`type %s` has users, and nobody can log in: add a login, such as `login local { … }`", c.Type))
 		}
+	}
+	return nil
+}
+
+// minTokenCache is the least that is of use: some hundred tokens.
+const minTokenCache = 1 << 20
+
+// maxTokenCache is more than any gateway has tokens for. A slip of a unit beyond
+// it would end Caddy at once: the cache's counters are made at the start.
+const maxTokenCache = 64 << 30
+
+// checkTokenCache checks the option token_cache.
+func (a *App) checkTokenCache() error {
+	if a.TokenCache != 0 && a.TokenCache < minTokenCache {
+		return grammar.Wrong("token_cache", "%d bytes hold too few tokens to be of use: take at least 1MiB, or leave it out for %s",
+			a.TokenCache, humanize.IBytes(tokens.DefaultCacheBytes))
+	}
+	if a.TokenCache > maxTokenCache {
+		return grammar.Wrong("token_cache", "%d bytes are more than it can be given: take at most 64GiB", a.TokenCache)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -20,9 +21,9 @@ var jsonErrors = []struct{ name, config, want string }{
 	{"rotate_every below nothing", `{"signing":{"rotate_every":"-90d"}}`, "signing: rotate_every: -90d is too short: "},
 	{"session below nothing", `{"session":{"lifetime":"-1h"}}`, "session: lifetime: -1h is out of range: "},
 	{"null API", `{"apis":[null]}`, "apis: there is a null in the list: "},
-	{"API twice", `{"apis":[{"identifier":"a"},{"identifier":"a"}]}`, "api a: this API is there twice: "},
+	{"API twice", `{"apis":[{"identifier":"a"},{"identifier":"a"}]}`, "api a: duplicate API: "},
 	{"null client", `{"clients":[null]}`, "clients: there is a null in the list: "},
-	{"client twice", `{"clients":[{"id":"a"},{"id":"a"}]}`, "client a: this client is there twice: "},
+	{"client twice", `{"clients":[{"id":"a"},{"id":"a"}]}`, "client a: duplicate client: "},
 	{
 		"lifetime below nothing", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://a.example.com/"],"refresh_token":{"lifetime":"-30d"}}]}`,
 		"client a: refresh_token: lifetime: -30d is too short: ",
@@ -35,7 +36,7 @@ var jsonErrors = []struct{ name, config, want string }{
 		"max_active below nothing", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://a.example.com/"],"refresh_token":{"max_active":-1}}]}`,
 		"client a: refresh_token: max_active: -1 is less than one login: ",
 	},
-	{"login twice by default name", `{"logins":[{"module":"local"},{"module":"other","name":"local"}]}`, "login local: this name is used twice: "},
+	{"login twice by default name", `{"logins":[{"module":"local"},{"module":"other","name":"local"}]}`, "login local: duplicate name: "},
 	{
 		"password in a URL", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://me:hunter2@a.example.com/"]}]}`,
 		`client a: redirect_uris: "https://me:xxxxx@a.example.com/" has a user name: `,
@@ -186,7 +187,7 @@ func TestShow(t *testing.T) {
 		0: "0s", 10 * time.Second: "10s", 90 * time.Minute: "1h30m", 24 * time.Hour: "1d", 36 * time.Hour: "36h", -48 * time.Hour: "-2d",
 		time.Millisecond: "1ms", time.Hour + time.Second: "1h0m1s",
 	} {
-		if got := show(d); got != want {
+		if got := grammar.ShowDuration(d); got != want {
 			t.Errorf("show(%v) = %s, want %s", int64(d), got, want)
 		}
 	}

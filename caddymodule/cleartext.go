@@ -38,9 +38,3 @@ func (c *clearText) refused(w http.ResponseWriter, r *http.Request) bool {
 		"If this one was encrypted, a proxy on the way has not said so. The server's log tells its operator what to do.\n")
 	return true
 }
-
-// encrypted reports whether the client's connection is encrypted: ours is, or a
-// proxy that Caddy trusts says so.
-func encrypted(r *http.Request) bool {
-	return r.TLS != nil || forwardedProto(r) == "https"
-}

@@ -1,10 +1,9 @@
 package caddymodule
 
 import (
-	"errors"
 	"slices"
-	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -106,155 +105,42 @@ type Client struct {
 const consentAuto = "auto"
 
 // block names the client in errors.
-func (c *Client) block() string { return title("client", c.ID) }
+func (c *Client) block() string { return grammar.Title("client", c.ID) }
 
-// Check finds what the text shows to be wrong, as far as the client alone goes.
-func (c *Client) Check() error {
-	if err := checkClientID(c.ID); err != nil {
-		return wrong("", "%s", err)
+func (c *Client) options() grammar.Options {
+	return grammar.Options{
+		"type":                grammar.String(&c.Type),
+		"name":                grammar.String(&c.Name),
+		"redirect_uris":       grammar.List(&c.RedirectURIs),
+		"logout_uris":         grammar.List(&c.LogoutURIs),
+		"device_code":         grammar.Flag(&c.DeviceCode),
+		"origins":             grammar.List(&c.Origins),
+		"apis":                grammar.List(&c.APIs),
+		"scopes":              grammar.List(&c.Scopes),
+		"secret_hash":         grammar.List(&c.SecretHashes),
+		"public_key":          grammar.List(&c.PublicKeys),
+		"jwks_uri":            grammar.String(&c.JWKSURI),
+		"jwks_allow_private":  grammar.Flag(&c.JWKSAllowPrivate),
+		"assertion_algorithm": grammar.String(&c.AssertionAlgorithm),
+		"consent":             grammar.String(&c.Consent),
+		"pkce":                grammar.Switch(&c.PKCE),
+		"oidc_conformant":     grammar.Switch(&c.OIDCConformant),
+		"id_token_algorithm":  grammar.String(&c.IDTokenAlgorithm),
+		"dpop":                grammar.Keyword("required", &c.DPoPRequired),
+		"mtls":                {Read: c.readMTLS},
+		"refresh_token":       grammar.Block(&c.RefreshToken, (*RefreshToken).options),
 	}
-	return firstOf(c.checkType, c.checkURIs, c.checkMTLS, c.checkSecrets, c.checkKeys, c.checkWords, c.checkRefresh)
-}
-
-// checkClientID checks a client_id. A bar would let a machine's subject,
-// `<client_id>@clients`, be a user's, `<login>|<id>`.
-func checkClientID(id string) error {
-	switch {
-	case id == "":
-		return errors.New("the client_id is empty: write one, such as my-app")
-	case strings.ContainsAny(id, "{}"):
-		return errors.New("the client_id holds a placeholder, which is not replaced here: write it out")
-	case strings.Contains(id, "*"):
-		return errors.New("the client_id has a wildcard: write one client for each")
-	case strings.Contains(id, "|"):
-		return errors.New("the client_id has a bar, which separates the parts of a user's name: leave it out")
-	case !tokens.ValidScope(id):
-		return errors.New("the client_id may have neither spaces nor quotes, only printable ASCII (RFC 6749 appendix A.1): write one, such as my-app")
-	}
-	return nil
 }
 
 func (c *Client) kind() tokens.ClientType { return tokens.ClientType(c.Type) }
 
-// checkType checks the type and the options that do not go with it.
-func (c *Client) checkType() error {
-	switch c.kind() {
-	case tokens.ClientSPA, tokens.ClientNative, tokens.ClientWeb:
-		if c.DeviceCode && c.kind() == tokens.ClientSPA {
-			return wrong("device_code", "`type spa` runs in a browser, where people can sign in at once: leave it out, or write `type native`")
-		}
-		if len(c.RedirectURIs) == 0 && !c.DeviceCode {
-			return wrong("", "`type %s` needs redirect_uris: write where it takes its answers, such as `redirect_uris https://app.example.com/callback`", c.Type)
-		}
-		return nil
-	case tokens.ClientMachine:
-		return c.checkMachine()
-	case "":
-		return wrong("", "it needs a type: write `type spa`, `native`, `web` or `machine`")
-	}
-	return wrong("type", "%q is not known: write spa (in a browser), native (on a device), web (on a server) or machine (without users)", c.Type)
+// confidential reports whether the client authenticates.
+func (c *Client) confidential() bool {
+	return c.kind() == tokens.ClientWeb || c.kind() == tokens.ClientMachine
 }
 
-// checkMachine refuses what needs users.
-func (c *Client) checkMachine() error {
-	unfit := []struct {
-		option string
-		given  bool
-	}{
-		{"redirect_uris", len(c.RedirectURIs) > 0},
-		{"logout_uris", len(c.LogoutURIs) > 0},
-		{"device_code", c.DeviceCode},
-		{"origins", len(c.Origins) > 0},
-		{"consent", c.Consent != ""},
-		{"oidc_conformant", c.OIDCConformant != nil},
-		{"pkce", c.PKCE != nil},
-		{"id_token_algorithm", c.IDTokenAlgorithm != ""},
-		{"refresh_token", c.RefreshToken != nil},
-	}
-	for _, u := range unfit {
-		if u.given {
-			return wrong(u.option, "`type machine` has no users: leave it out, or write `type web`")
-		}
-	}
-	if len(c.APIs) == 0 {
-		return wrong("", "`type machine` needs apis: without one there is nothing it could ask for")
-	}
-	return nil
-}
-
-func (c *Client) checkURIs() error {
-	check := func(uri string) error { return checkRedirect(uri, c.kind()) }
-	if err := checkEach("redirect_uris", c.RedirectURIs, check); err != nil {
-		return err
-	}
-	if err := checkEach("logout_uris", c.LogoutURIs, check); err != nil {
-		return err
-	}
-	return checkEach("origins", c.Origins, checkOrigin)
-}
-
-func (c *Client) checkWords() error {
-	switch c.Consent {
-	case "", consentAuto, string(tokens.ConsentAlways), string(tokens.ConsentNever):
-	default:
-		return wrong("consent", "%q is not known: write always, never or auto", c.Consent)
-	}
-	if err := checkAlgorithm("id_token_algorithm", c.IDTokenAlgorithm); err != nil {
-		return err
-	}
-	if c.PKCE != nil && !*c.PKCE && c.kind() != tokens.ClientWeb {
-		return wrong("pkce", "`type %s` has no secret to protect its codes, so it needs PKCE (RFC 9700 §2.1.1): leave it on", c.Type)
-	}
-	noCheck := func(string) error { return nil }
-	if err := checkEach("apis", c.APIs, noCheck); err != nil {
-		return err
-	}
-	return checkEach("scopes", c.Scopes, func(scope string) error {
-		if slices.Contains(tokens.ReservedScopes, scope) {
-			return errors.New("may be asked for by every client: leave it out; only the scopes of APIs are limited here")
-		}
-		return checkAPIScope(scope)
-	})
-}
-
-func (c *Client) checkRefresh() error {
-	if !c.RefreshToken.rotation() && c.kind() != tokens.ClientWeb {
-		return within("refresh_token", wrong("rotation", "`type %s` can keep no secret, so its refresh tokens have to rotate (RFC 9700 §4.14.2): leave it on", c.Type))
-	}
-	if err := c.RefreshToken.Check(); err != nil {
-		return within("refresh_token", err)
-	}
-	return within("refresh_token", c.checkCookieClient())
-}
-
-// checkAPIs checks what the client may ask for against the APIs there are.
-func (c *Client) checkAPIs(apis []*API) error {
-	var scopes []string
-	for _, id := range c.APIs {
-		i := slices.IndexFunc(apis, func(a *API) bool { return a.Identifier == id })
-		if i < 0 {
-			return wrongValue("apis", id, "is not configured: %s", knownAPIs(apis))
-		}
-		scopes = append(scopes, apis[i].Scopes...)
-	}
-	for _, scope := range c.Scopes {
-		if !slices.Contains(scopes, scope) {
-			return wrongValue("scopes", scope, "is no scope of the client's apis: add it to one of them, or leave it out")
-		}
-	}
-	return nil
-}
-
-func knownAPIs(apis []*API) string {
-	if len(apis) == 0 {
-		return "there is no api block yet; add one"
-	}
-	ids := make([]string, len(apis))
-	for i, a := range apis {
-		ids[i] = a.Identifier
-	}
-	return "write an api block for it, or one of " + strings.Join(ids, ", ")
-}
+// hasKeys reports whether it can authenticate by private_key_jwt.
+func (c *Client) hasKeys() bool { return len(c.PublicKeys) > 0 || c.JWKSURI != "" }
 
 // origins returns the browser origins of the client.
 func (c *Client) origins() []string {
@@ -268,37 +154,4 @@ func (c *Client) origins() []string {
 		}
 	}
 	return origins
-}
-
-// core returns the client as the core has it.
-func (c *Client) core() *tokens.Client {
-	name, consent := c.Name, tokens.ConsentMode(c.Consent)
-	if name == "" {
-		name = c.ID
-	}
-	if consent == consentAuto {
-		consent = tokens.ConsentAuto
-	}
-	return &tokens.Client{
-		ID:             c.ID,
-		Name:           name,
-		Type:           c.kind(),
-		RedirectURIs:   c.RedirectURIs,
-		DeviceCode:     c.DeviceCode,
-		LogoutURIs:     c.LogoutURIs,
-		Origins:        c.origins(),
-		APIs:           c.APIs,
-		Scopes:         c.Scopes,
-		SecretHashes:   c.hashes,
-		Keys:           c.keys,
-		WithoutPKCE:    c.PKCE != nil && !*c.PKCE,
-		OIDCConformant: c.OIDCConformant == nil || *c.OIDCConformant,
-		Consent:        consent,
-		IDTokenAlg:     c.IDTokenAlgorithm,
-		Refresh:        c.RefreshToken.core(),
-
-		TLS:              c.coreTLS(),
-		DPoPRequired:     c.DPoPRequired,
-		CertificateBound: c.certificateBound(),
-	}
 }

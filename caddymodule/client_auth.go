@@ -6,34 +6,26 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-auth/gatehouse/handler/fetch"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
-
-// confidential reports whether the client authenticates.
-func (c *Client) confidential() bool {
-	return c.kind() == tokens.ClientWeb || c.kind() == tokens.ClientMachine
-}
-
-// hasKeys reports whether it can authenticate by private_key_jwt.
-func (c *Client) hasKeys() bool { return len(c.PublicKeys) > 0 || c.JWKSURI != "" }
 
 // checkSecrets checks that exactly the clients that can keep a secret have one, or a key.
 func (c *Client) checkSecrets() error {
 	switch {
 	case c.confidential() && len(c.SecretHashes) == 0 && !c.hasKeys() && !c.authenticatesByTLS():
-		return wrong("", "`type %s` needs a secret_hash: `caddy oauth secret` makes a secret with its hash; or a public_key", c.Type)
+		return grammar.Wrong("", "`type %s` needs a secret_hash: `caddy oauth secret` makes a secret with its hash; or a public_key", c.Type)
 	case !c.confidential() && len(c.SecretHashes) > 0:
-		return wrong("secret_hash", "`type %s` runs where everybody can read its secret: leave it out, or write `type web`", c.Type)
+		return grammar.Wrong("secret_hash", "`type %s` runs where everybody can read its secret: leave it out, or write `type web`", c.Type)
 	}
 	for i, hash := range c.SecretHashes {
 		err := checkHashText(hash, checkSecretHash)
 		if err == nil && slices.Contains(c.SecretHashes[:i], hash) {
-			err = errors.New("is there twice: leave one out")
+			err = errors.New("is a duplicate: leave one out")
 		}
 		if err != nil {
-			return &problem{option: "secret_hash", value: hash, text: fmt.Sprintf("number %d %s", i+1, err)}
+			return grammar.WrongNumber("secret_hash", i+1, hash, err)
 		}
 	}
 	return nil
@@ -54,16 +46,16 @@ func (c *Client) checkKeys() error {
 	}
 	for _, u := range unfit {
 		if u.given && !c.confidential() {
-			return wrong(u.option, "`type %s` runs where everybody can read its private key: leave it out, or write `type web`", c.Type)
+			return grammar.Wrong(u.option, "`type %s` runs where everybody can read its private key: leave it out, or write `type web`", c.Type)
 		}
 	}
 	switch {
 	case !c.hasKeys() && c.AssertionAlgorithm != "":
-		return wrong("assertion_algorithm", "it is about the public_key or jwks_uri of a client, and this one has neither: leave it out, or add one")
+		return grammar.Wrong("assertion_algorithm", "it is about the public_key or jwks_uri of a client, and this one has neither: leave it out, or add one")
 	case c.JWKSURI == "" && c.JWKSAllowPrivate:
-		return wrong("jwks_allow_private", "there is no jwks_uri: leave it out, or add one")
+		return grammar.Wrong("jwks_allow_private", "there is no jwks_uri: leave it out, or add one")
 	case len(c.PublicKeys) > maxPublicKeys:
-		return wrong("public_key", "there are more than %d: leave out those that are not used any more", maxPublicKeys)
+		return grammar.Wrong("public_key", "there are more than %d: leave out those that are not used any more", maxPublicKeys)
 	}
 	if err := checkAlgorithm("assertion_algorithm", c.AssertionAlgorithm); err != nil {
 		return err
@@ -72,11 +64,11 @@ func (c *Client) checkKeys() error {
 		return err
 	}
 	for i, key := range c.PublicKeys {
-		if isPlaceholder(key) {
+		if grammar.IsPlaceholder(key) {
 			continue
 		}
 		if _, err := c.parseKeys(key); err != nil {
-			return &problem{option: "public_key", value: key, text: fmt.Sprintf("number %d %s", i+1, err)}
+			return grammar.WrongNumber("public_key", i+1, key, err)
 		}
 	}
 	return nil
@@ -91,10 +83,10 @@ func (c *Client) checkJWKSURI() error {
 		err = checkWeb(u)
 	}
 	if err != nil {
-		return wrongValue("jwks_uri", c.JWKSURI, "%s", err)
+		return grammar.WrongValue("jwks_uri", c.JWKSURI, "%s", err)
 	}
 	if strings.HasPrefix(c.JWKSURI, "http:") && !c.JWKSAllowPrivate {
-		return wrong("jwks_uri", "%s is on this machine: add `jwks_allow_private`", c.JWKSURI)
+		return grammar.Wrong("jwks_uri", "%s is on this machine: add `jwks_allow_private`", c.JWKSURI)
 	}
 	return nil
 }
@@ -135,7 +127,7 @@ func (c *Client) resolve() error {
 	}
 	c.keys = tokens.ClientKeys{Algorithm: jose.Algorithm(c.AssertionAlgorithm)}
 	for _, key := range c.PublicKeys {
-		text, err := resolve(key)
+		text, err := grammar.Resolve(key)
 		if err != nil {
 			return fmt.Errorf("%s: public_key: %w", c.block(), err)
 		}
@@ -144,25 +136,6 @@ func (c *Client) resolve() error {
 			return fmt.Errorf("%s: public_key: %s %w", c.block(), key, err)
 		}
 		c.keys.Fixed = append(c.keys.Fixed, keys...)
-	}
-	return nil
-}
-
-// takeClientKeys finds the keys of the clients that publish them at a jwks_uri,
-// and fetches nothing. The issuer of an assertion is its client.
-func (a *App) takeClientKeys(heard *observer) (err error) {
-	for _, c := range a.Clients {
-		if c.JWKSURI == "" {
-			continue
-		}
-		rsa := jose.RS256
-		if alg := jose.Algorithm(c.AssertionAlgorithm); alg.RSA() {
-			rsa = alg
-		}
-		source := fetch.KeySource{Issuer: c.ID, JWKSURI: c.JWKSURI, AllowPrivate: c.JWKSAllowPrivate}
-		if c.keys.Remote, err = a.issuerKeys.take(source, rsa, heard); err != nil {
-			return err
-		}
 	}
 	return nil
 }

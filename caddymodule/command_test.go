@@ -2,15 +2,44 @@ package caddymodule
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
+	"encoding/json"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
 )
+
+// runWith runs `caddy oauth ...` with something on the standard input.
+func (g *gateway) runWith(in string, args ...string) (out, warnings string, err error) {
+	var o, e bytes.Buffer
+	cmd := &cobra.Command{Use: "oauth", SilenceUsage: true}
+	caddycmd.Commands()["oauth"].CobraFunc(cmd)
+	cmd.SetIn(strings.NewReader(in))
+	cmd.SetOut(&o)
+	cmd.SetErr(&e)
+	cmd.SetArgs(args)
+	err = cmd.ExecuteContext(g.t.Context())
+	return o.String(), e.String(), err
+}
+
+// run runs it against the gateway, and returns both outputs.
+func (g *gateway) run(args ...string) (string, error) {
+	out, warnings, err := g.runWith("", append([]string{"--address", g.AdminAddr}, args...)...) // first: behind -- there are no flags
+	return out + warnings, err
+}
+
+// ok runs it against the gateway; it must succeed.
+func (g *gateway) ok(args ...string) (out, warnings string) {
+	g.t.Helper()
+	out, warnings, err := g.runWith("", append([]string{"--address", g.AdminAddr}, args...)...)
+	if err != nil {
+		g.t.Fatalf("caddy oauth %s: %v\n%s", strings.Join(args, " "), err, warnings)
+	}
+	return out, warnings
+}
 
 // TestCommandRefusesEmptyValues: a variable of the shell that is not set must
 // not make a command about more than it was meant for.
@@ -75,74 +104,108 @@ func TestCommandIDsWithADash(t *testing.T) {
 	}
 }
 
-// TestMeterWritesToATerminal and nowhere else: a log of a job, or a pipe, has no
-// use for what is overwritten.
-func TestMeterWritesToATerminal(t *testing.T) {
-	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
-	if err != nil {
-		t.Fatal(err)
+func TestCommands(t *testing.T) {
+	g := startGateway(t, gatewayOptions{})
+	g.login()
+	g.call("/orders", g.machineToken())
+	tests := []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"grants list", []string{"grants", "list", "local|alice"}, []string{"FAMILY", "my-spa"}},
+		{"grants list as JSON", []string{"grants", "list", "local|alice", "--json"}, []string{`"client": "my-spa"`, `"generation": 1`}},
+		{"stats", []string{"stats"}, []string{"issuer", g.Issuer, "token checks: ok", "ES256", "RS256"}},
+		{"stats as JSON", []string{"stats", "--json"}, []string{`"token_checks"`, `"configurations": 1`}},
+		{"keys rotate", []string{"keys", "rotate"}, []string{"ES256", "next", "current"}},
+		{"grants end", []string{"grants", "end", "local|alice"}, []string{"ended: 1 refresh token family, the sessions, and every access token"}},
+		{"grants end again", []string{"grants", "end", "local|alice"}, []string{"ended: 0 refresh token families"}},
+		{"grants list when there are none", []string{"grants", "list", "local|alice"}, []string{"local|alice is not signed in anywhere"}},
+		{"clients end", []string{"clients", "end", "my-spa"}, []string{"ended: everything that my-spa held"}},
 	}
-	defer file.Close()
-	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0) // a character device, as a terminal is
-	if err != nil {
-		t.Fatal(err)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			out, err := g.run(tt.args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("the output has no %q:\n%s", want, out)
+				}
+			}
+		})
 	}
-	defer null.Close()
-	var cmd cobra.Command
-	cmd.SetErr(file)
-	m := newMeter(&cmd)
-	m.show("1 user looked at")
-	m.clear()
-	if info, err := file.Stat(); err != nil || info.Size() != 0 {
-		t.Errorf("%d bytes in a file, %v", info.Size(), err)
-	}
-	cmd.SetErr(null)
-	if newMeter(&cmd).to != nil {
-		t.Error("progress goes to /dev/null")
-	}
-	if terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0); err == nil { // where there are any
-		defer terminal.Close()
-		cmd.SetErr(terminal)
-		if newMeter(&cmd).to == nil {
-			t.Error("nothing is shown on a terminal")
+	for _, args := range [][]string{
+		{"grants", "list"},
+		{"grants", "end", "a", "b", "c"},
+		{"grants", "end", "a", "b"},
+		{"stats", "more"},
+		{"nonsense"},
+		{"grants", "nonsense"},
+		{"grants"},
+		{},
+		{"grants", "list", "a", "--client", "b"},
+		{"grants", "end"},
+		{"grants", "end", "--client", "my-spa"},
+		{"grants", "end", "--everyone"},
+		{"grants", "end", "a", "b", "--family", "c"},
+		{"grants", "end", "a", "--before", "yesterday"},
+		{"stats", "--nonsense"},
+		{"tokens", "deny", "--jti", "x"},
+		{"tokens", "deny"},
+		{"export"},
+		{"export", "--to", "x", "--undo"},
+		{"import"},
+		{"import", "--from", "x"},
+	} {
+		out, err := g.run(args...)
+		if err == nil || !strings.Contains(err.Error(), "status 2") {
+			t.Errorf("caddy oauth %s: %v, want exit code 2:\n%s", strings.Join(args, " "), err, out)
 		}
-	}
-	cmd.SetErr(new(bytes.Buffer))
-	if newMeter(&cmd).to != nil {
-		t.Error("progress goes to a buffer")
+		if len(out) < 20 {
+			t.Errorf("caddy oauth %s does not say what is wrong: %q", strings.Join(args, " "), out)
+		}
 	}
 }
 
-func TestMeter(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
-		m := &meter{to: &out}
-		m.clear()
-		for _, text := range []string{"1 user", "2 users, too soon to be shown", "10 users"} {
-			m.show(text)
-			time.Sleep(flushEvery * 2 / 3)
-		}
-		time.Sleep(flushEvery)
-		m.show("3") // covers what was there
-		m.clear()
-		if want := "\r1 user\r10 users\r3       \r \r"; out.String() != want {
-			t.Errorf("%q, want %q", out.String(), want)
-		}
-	})
+func TestCommandWithoutAServer(t *testing.T) {
+	g := newGateway(t)
+	if _, err := g.run("stats"); err == nil || !strings.Contains(err.Error(), g.AdminAddr) {
+		t.Errorf("error %v, want the address in it", err)
+	}
 }
 
-// H5: /dev/null was taken for a terminal, and its reader asked to paste something.
-func TestDevNullIsNoTerminal(t *testing.T) {
-	null, err := os.Open(os.DevNull)
+func TestSecretCommand(t *testing.T) {
+	g := newGateway(t)
+	out, err := g.run("secret", "--json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = null.Close() }()
-	var said bytes.Buffer
-	cmd := new(cobra.Command)
-	cmd.SetIn(null)
-	cmd.SetErr(&said)
-	if _, err := readToken(cmd); err == nil || said.Len() > 0 {
-		t.Errorf("%v, and it asks: %s", err, said.String())
+	var made struct {
+		ClientSecret  string `json:"client_secret"`
+		SecretHash    string `json:"secret_hash"`
+		GatewaySecret string `json:"gateway_secret"`
+	}
+	if err := json.Unmarshal([]byte(out), &made); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if made.SecretHash != tokens.HashSecret(made.ClientSecret) || checkSecretHash(made.SecretHash) != nil {
+		t.Errorf("%s is not a good hash of the client secret", made.SecretHash)
+	}
+	if err := checkSecrets([]string{made.GatewaySecret}); err != nil {
+		t.Errorf("the gateway secret: %v", err)
+	}
+	again, err := g.run("secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"sha256:", "secret_hash", "GATEHOUSE_SECRET"} {
+		if !strings.Contains(again, want) {
+			t.Errorf("the output has no %q:\n%s", want, again)
+		}
+	}
+	if strings.Contains(again, made.ClientSecret) || strings.Contains(again, made.GatewaySecret) {
+		t.Error("the same secret twice")
 	}
 }

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"crypto/rand"
 	"slices"
 	"time"
@@ -106,3 +107,39 @@ func (a *App) apiScopes() []string {
 func (a *App) stateLimits() stateLimits {
 	return stateLimits{cacheBytes: a.tokenCache(), denylistEntries: a.Denylist.cacheEntries()}
 }
+
+// core returns the client as the core has it.
+func (c *Client) core() *tokens.Client {
+	name, consent := c.Name, tokens.ConsentMode(c.Consent)
+	if name == "" {
+		name = c.ID
+	}
+	if consent == consentAuto {
+		consent = tokens.ConsentAuto
+	}
+	return &tokens.Client{
+		ID:             c.ID,
+		Name:           name,
+		Type:           c.kind(),
+		RedirectURIs:   c.RedirectURIs,
+		DeviceCode:     c.DeviceCode,
+		LogoutURIs:     c.LogoutURIs,
+		Origins:        c.origins(),
+		APIs:           c.APIs,
+		Scopes:         c.Scopes,
+		SecretHashes:   c.hashes,
+		Keys:           c.keys,
+		WithoutPKCE:    c.PKCE != nil && !*c.PKCE,
+		OIDCConformant: c.OIDCConformant == nil || *c.OIDCConformant,
+		Consent:        consent,
+		IDTokenAlg:     c.IDTokenAlgorithm,
+		Refresh:        c.RefreshToken.core(),
+
+		TLS:              c.coreTLS(),
+		DPoPRequired:     c.DPoPRequired,
+		CertificateBound: c.certificateBound(),
+	}
+}
+
+// tokenCache returns the bound in bytes.
+func (a *App) tokenCache() int64 { return cmp.Or(a.TokenCache, tokens.DefaultCacheBytes) }

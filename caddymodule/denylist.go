@@ -1,9 +1,12 @@
 package caddymodule
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 )
 
 // The defaults of Denylist.
@@ -37,6 +40,28 @@ type Denylist struct {
 	AllowStale caddy.Duration `json:"allow_stale,omitempty"`
 }
 
+func (l *Denylist) options() grammar.Options {
+	return grammar.Options{
+		"cache_entries":    grammar.Count(&l.CacheEntries),
+		"max_lag":          grammar.Duration(&l.MaxLag),
+		"on_store_failure": {Read: l.readOnStoreFailure},
+	}
+}
+
+func (l *Denylist) readOnStoreFailure(g *grammar.Reader) error {
+	if !g.NextArg() {
+		return g.Missing()
+	}
+	switch g.Val() {
+	case "deny":
+		return g.End()
+	case "allow_stale":
+		g.Name = "on_store_failure allow_stale"
+		return grammar.Duration(&l.AllowStale).Read(g)
+	}
+	return g.Errorf(": %q is not known: write deny, or allow_stale with a duration", g.Val())
+}
+
 // Check finds what the text shows to be wrong.
 func (l *Denylist) Check() error {
 	if l == nil {
@@ -46,40 +71,29 @@ func (l *Denylist) Check() error {
 	stale := time.Duration(l.AllowStale)
 	switch {
 	case l.CacheEntries < 0:
-		return wrong("cache_entries", "%d is less than nothing: leave it out for %d", l.CacheEntries, defaultCacheEntries)
+		return grammar.Wrong("cache_entries", "%d is less than nothing: leave it out for %d", l.CacheEntries, defaultCacheEntries)
 	case l.CacheEntries > 0 && l.CacheEntries < minCacheEntries:
-		return wrong("cache_entries", "%d is too few to be of use: take at least %d", l.CacheEntries, minCacheEntries)
+		return grammar.Wrong("cache_entries", "%d is too few to be of use: take at least %d", l.CacheEntries, minCacheEntries)
 	case l.CacheEntries > maxCacheEntries:
-		return wrong("cache_entries", "%d is more than memory can be given for: take at most %d", l.CacheEntries, maxCacheEntries)
+		return grammar.Wrong("cache_entries", "%d is more than memory can be given for: take at most %d", l.CacheEntries, maxCacheEntries)
 	case maxLag < minMaxLag || maxLag > maxMaxLag:
-		return wrong("max_lag", "%s is out of range: take %s to %s", show(maxLag), show(minMaxLag), show(maxMaxLag))
+		return grammar.Wrong("max_lag", "%s is out of range: take %s to %s", grammar.ShowDuration(maxLag), grammar.ShowDuration(minMaxLag), grammar.ShowDuration(maxMaxLag))
 	case stale < 0 || stale > maxStale:
-		return wrong("on_store_failure", "allow_stale %s is out of range: take max_lag (%s) to %s, or `on_store_failure deny`",
-			show(stale), show(maxLag), show(maxStale))
+		return grammar.Wrong("on_store_failure", "allow_stale %s is out of range: take max_lag (%s) to %s, or `on_store_failure deny`",
+			grammar.ShowDuration(stale), grammar.ShowDuration(maxLag), grammar.ShowDuration(maxStale))
 	case stale > 0 && stale < maxLag:
-		return wrong("on_store_failure", "allow_stale %s is less than max_lag %s, which is trusted in any case: take more, or `on_store_failure deny`",
-			show(stale), show(maxLag))
+		return grammar.Wrong("on_store_failure", "allow_stale %s is less than max_lag %s, which is trusted in any case: take more, or `on_store_failure deny`",
+			grammar.ShowDuration(stale), grammar.ShowDuration(maxLag))
 	}
 	return nil
 }
 
 func (l *Denylist) cacheEntries() int64 {
-	if l == nil || l.CacheEntries == 0 {
-		return defaultCacheEntries
-	}
-	return l.CacheEntries
+	return cmp.Or(orZero(l).CacheEntries, defaultCacheEntries)
 }
 
 func (l *Denylist) maxLag() time.Duration {
-	if l == nil || l.MaxLag == 0 {
-		return defaultMaxLag
-	}
-	return time.Duration(l.MaxLag)
+	return cmp.Or(time.Duration(orZero(l).MaxLag), defaultMaxLag)
 }
 
-func (l *Denylist) allowStale() time.Duration {
-	if l == nil {
-		return 0
-	}
-	return time.Duration(l.AllowStale)
-}
+func (l *Denylist) allowStale() time.Duration { return time.Duration(orZero(l).AllowStale) }

@@ -97,8 +97,8 @@ func TestEveryErrorIsTested(t *testing.T) {
 	all := wanted.String()
 
 	messages := 0
-	for name, file := range sources(t, "api.go", "app.go", "bearer_issuer.go", "caddyfile.go", "caddyfile_blocks.go", "caddyfile_login.go", "check.go", "client.go", "client_auth.go", "client_sender.go", "dpop.go",
-		"denylist.go", "grammar.go", "hash.go", "login.go", "refresh.go", "secret.go", "session.go", "signing.go", "theme.go", "tokencache.go", "urls.go") {
+	for name, file := range sources(t, "api.go", "bearer_caddyfile.go", "bearer_issuer.go", "caddyfile.go", "check.go", "client.go", "client_auth.go", "client_check.go",
+		"client_mtls.go", "dpop.go", "denylist.go", "grammar/reader.go", "grammar/options.go", "grammar/placeholder.go", "hash.go", "login.go", "login_caddyfile.go", "refresh.go", "secret.go", "session.go", "signing.go", "theme.go", "urls.go") {
 		ast.Inspect(file, func(n ast.Node) bool {
 			format, ok := message(n)
 			if !ok || slices.Contains(untested, format) {
@@ -132,7 +132,7 @@ func message(n ast.Node) (string, bool) {
 			callee = x.Name + "." + callee
 		}
 	}
-	at, ok := map[string]int{"wrong": 1, "wrongValue": 2, "Errf": 0, "Err": 0, "errors.New": 0, "fmt.Errorf": 0}[callee]
+	at, ok := map[string]int{"Wrong": 1, "WrongValue": 2, "Errf": 0, "errorf": 0, "Errorf": 0, "Err": 0, "errors.New": 0, "fmt.Errorf": 0}[callee]
 	if !ok || len(call.Args) <= at {
 		return "", false
 	}

@@ -1,13 +1,11 @@
 package caddymodule
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/handler/guard"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -21,8 +19,8 @@ type DPoP struct {
 	RequireNonce bool `json:"require_nonce,omitempty"`
 }
 
-func (d *DPoP) options() options {
-	return options{"require_nonce": flagOption(&d.RequireNonce)}
+func (d *DPoP) options() grammar.Options {
+	return grammar.Options{"require_nonce": grammar.Flag(&d.RequireNonce)}
 }
 
 func (d *DPoP) requireNonce() bool { return d != nil && d.RequireNonce }
@@ -54,56 +52,4 @@ func takeProofs() (*tokens.Proofs, error) {
 func releaseProofs() error {
 	_, err := proofsPool.Delete(proofsKey)
 	return err
-}
-
-// requestURLs returns what the client has sent a request to, as its proof must
-// name it: before rewrites, and as the outermost proxy that Caddy trusts saw it.
-//
-// The Host is the client's own word, and that is safe where the site has a
-// name: Caddy would not have brought a request for another one here. Where a
-// site answers to any name, somebody who has caught a proof that was made for
-// another server, and its token, could send both here under that server's name;
-// dpop_origin is for such sites.
-func (b *BearerAuth) requestURLs(r *http.Request) []string {
-	path := r.URL.EscapedPath()
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		path = original.URL.EscapedPath()
-	}
-	if len(b.DPoPOrigins) == 0 {
-		return []string{clientOrigin(r) + path}
-	}
-	urls := make([]string, len(b.DPoPOrigins))
-	for i, origin := range b.DPoPOrigins {
-		urls[i] = origin + path
-	}
-	return urls
-}
-
-// passageVar is the request's variable that its guards share.
-const passageVar = "gatehouse.passage"
-
-// passageOf returns what the guards of a request share.
-func passageOf(r *http.Request) *guard.Passage {
-	if passage, ok := caddyhttp.GetVar(r.Context(), passageVar).(*guard.Passage); ok {
-		return passage
-	}
-	passage := new(guard.Passage)
-	caddyhttp.SetVar(r.Context(), passageVar, passage)
-	return passage
-}
-
-// clientOrigin returns scheme, host and port as the client sees them. Only a
-// proxy in the server's `trusted_proxies` is believed.
-func clientOrigin(r *http.Request) string {
-	scheme, host := "http", r.Host
-	if r.TLS != nil {
-		scheme = "https"
-	}
-	if proto := forwardedProto(r); proto != "" {
-		scheme = proto
-	}
-	if name := forwardedHost(r); name != "" {
-		host = name
-	}
-	return scheme + "://" + host
 }

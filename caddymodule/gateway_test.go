@@ -67,9 +67,9 @@ func newGateway(t *testing.T) *gateway {
 		API:       fmt.Sprintf("http://localhost:%d", redistest.FreePort(t)),
 		AdminAddr: fmt.Sprintf("localhost:%d", redistest.FreePort(t)),
 		Store:     filepath.Join(dir, "gatehouse.db"),
-		Secret:    newGatewaySecret(),
+		Secret:    NewGatewaySecret(),
 		Hash:      string(hash),
-		Machine:   "canary-client-secret-" + newGatewaySecret()[:20],
+		Machine:   "canary-client-secret-" + NewGatewaySecret()[:20],
 		upstream:  newUpstream(t),
 		client: &http.Client{
 			Jar:           jar,

@@ -8,7 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	goruntime "runtime"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -46,9 +46,9 @@ func TestHugeBodiesInParallel(t *testing.T) {
 	g := startGateway(t, gatewayOptions{})
 	const clients, limit = 100, 64 << 10
 	var sent atomic.Int64
-	var before, after goruntime.MemStats
-	goruntime.GC()
-	goruntime.ReadMemStats(&before)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
 	var wg sync.WaitGroup
 	for range clients {
 		wg.Go(func() {
@@ -70,7 +70,7 @@ func TestHugeBodiesInParallel(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	goruntime.ReadMemStats(&after)
+	runtime.ReadMemStats(&after)
 	// net/http reads on for 256 KiB, so that the client hears the answer; the rest is in the sockets' buffers.
 	if per := sent.Load() / clients; per > 16<<20 {
 		t.Errorf("%d MiB of each body were sent", per>>20)
@@ -117,10 +117,10 @@ func TestIdleConnections(t *testing.T) {
 			_ = c.Close()
 		}
 	}()
-	goruntime.GC()
-	goroutines := goruntime.NumGoroutine()
-	var before, after goruntime.MemStats
-	goruntime.ReadMemStats(&before)
+	runtime.GC()
+	goroutines := runtime.NumGoroutine()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	answer := make([]byte, 4096)
 	for range connections {
 		c, err := net.Dial("tcp", strings.TrimPrefix(g.API, "http://"))
@@ -135,16 +135,16 @@ func TestIdleConnections(t *testing.T) {
 			t.Fatalf("connection %d: %q, %v", len(open), answer[:n], err)
 		}
 	}
-	goruntime.GC()
-	goruntime.ReadMemStats(&after)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
 	perConnection := (int64(after.HeapInuse+after.StackInuse) - int64(before.HeapInuse+before.StackInuse)) / int64(connections)
 	t.Logf("%d idle connections: %d bytes and %.2f goroutines for each", connections, perConnection,
-		float64(goruntime.NumGoroutine()-goroutines)/float64(connections))
+		float64(runtime.NumGoroutine()-goroutines)/float64(connections))
 	if perConnection > 64<<10 {
 		t.Errorf("an idle connection costs %d bytes", perConnection)
 	}
 	// net/http has one for each connection, and one that waits for its next byte.
-	if n := goruntime.NumGoroutine() - goroutines; n > 2*connections+100 {
+	if n := runtime.NumGoroutine() - goroutines; n > 2*connections+100 {
 		t.Errorf("%d goroutines for %d connections", n, connections)
 	}
 	if resp, _ := g.call("/orders", token); resp.StatusCode != http.StatusOK {
@@ -156,7 +156,7 @@ func TestIdleConnections(t *testing.T) {
 	open = nil
 	eventually(t, "the goroutines to end", func() bool {
 		g.client.CloseIdleConnections()
-		return goruntime.NumGoroutine() <= goroutines+50
+		return runtime.NumGoroutine() <= goroutines+50
 	})
 }
 

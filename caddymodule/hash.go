@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -68,7 +69,7 @@ func checkHashText(hash string, check func(string) error) error {
 	if hash == "" {
 		return errors.New("is empty: " + makeHash)
 	}
-	if isPlaceholder(hash) {
+	if grammar.IsPlaceholder(hash) {
 		return nil
 	}
 	return check(hash)
@@ -76,12 +77,12 @@ func checkHashText(hash string, check func(string) error) error {
 
 // resolveHash reads a hash from where it is kept and checks it.
 func resolveHash(hash string, check func(string) error) (string, error) {
-	resolved, err := resolve(hash)
+	resolved, err := grammar.Resolve(hash)
 	if err != nil {
 		return "", err
 	}
 	if err := check(resolved); err != nil {
-		if isPlaceholder(hash) {
+		if grammar.IsPlaceholder(hash) {
 			return "", errors.New(hash + " " + err.Error())
 		}
 		return "", err

@@ -9,8 +9,9 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/handler/fetch"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
@@ -32,9 +33,7 @@ type keysPoolKey struct {
 type sharedKeys struct {
 	*tokens.RemoteKeys
 
-	observer *sharedObserver
-	mu       sync.Mutex
-	live     []*observer
+	observer *events.SharedObserver
 }
 
 // Destruct ends the fetching when the last configuration is gone.
@@ -43,33 +42,15 @@ func (s *sharedKeys) Destruct() error {
 	return nil
 }
 
-func (s *sharedKeys) enter(o *observer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.live = append(s.live, o)
-	s.observer.to.Store(o)
-}
-
-func (s *sharedKeys) leave(o *observer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if i := slices.Index(s.live, o); i >= 0 {
-		s.live = slices.Delete(s.live, i, i+1)
-	}
-	if n := len(s.live); n > 0 {
-		s.observer.to.Store(s.live[n-1])
-	}
-}
-
 // issuerKeys are the keys of other issuers that one configuration uses.
 type issuerKeys struct {
 	mu    sync.Mutex
 	taken map[keysPoolKey]*sharedKeys
-	heard *observer
+	heard *events.Observer
 }
 
 // take finds the keys in the pool or makes them, and fetches nothing.
-func (k *issuerKeys) take(source fetch.KeySource, rsa jose.Algorithm, heard *observer) (*tokens.RemoteKeys, error) {
+func (k *issuerKeys) take(source fetch.KeySource, rsa jose.Algorithm, heard *events.Observer) (*tokens.RemoteKeys, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	key := keysPoolKey{source, rsa}
@@ -77,7 +58,7 @@ func (k *issuerKeys) take(source fetch.KeySource, rsa jose.Algorithm, heard *obs
 		return shared.RemoteKeys, nil
 	}
 	value, _, err := remoteKeys.LoadOrNew(key, func() (caddy.Destructor, error) {
-		observer := new(sharedObserver)
+		observer := new(events.SharedObserver)
 		return &sharedKeys{observer: observer, RemoteKeys: tokens.NewRemoteKeys(tokens.RemoteKeysConfig{
 			Issuer:   source.Issuer,
 			Fetch:    fetch.NewKeyFetcher(source).Fetch,
@@ -90,7 +71,7 @@ func (k *issuerKeys) take(source fetch.KeySource, rsa jose.Algorithm, heard *obs
 		return nil, fmt.Errorf("taking the keys of %s: %w", source.Issuer, err)
 	}
 	shared := value.(*sharedKeys)
-	shared.enter(heard)
+	shared.observer.Enter(heard)
 	if k.taken == nil {
 		k.taken = make(map[keysPoolKey]*sharedKeys)
 	}
@@ -117,7 +98,7 @@ func (k *issuerKeys) release() error {
 	defer k.mu.Unlock()
 	var failures []error
 	for key, shared := range k.taken {
-		shared.leave(k.heard)
+		shared.observer.Leave(k.heard)
 		_, err := remoteKeys.Delete(key)
 		failures = append(failures, err)
 	}
@@ -125,26 +106,26 @@ func (k *issuerKeys) release() error {
 	return errors.Join(failures...)
 }
 
-var errNoSuchIssuer = errors.New("no bearer_auth takes tokens of this issuer; `caddy oauth issuers list` shows those that are known")
-
-// list returns the issuers, in order.
-func (k *issuerKeys) list() []issuerInfo {
+// List returns the issuers, in order.
+func (k *issuerKeys) List() []adminapi.OtherIssuer {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	infos := make([]issuerInfo, 0, len(k.taken))
+	infos := make([]adminapi.OtherIssuer, 0, len(k.taken))
 	for key, shared := range k.taken {
-		info := issuerInfo{Issuer: key.source.Issuer, Keys: cmp.Or(key.source.JWKSURI, "as its metadata says")}
+		info := adminapi.OtherIssuer{Issuer: key.source.Issuer, Keys: cmp.Or(key.source.JWKSURI, "as its metadata says")}
 		if seen := shared.LastSeen(); !seen.IsZero() {
 			info.LastSeen = seen.UTC().Format(time.RFC3339)
 		}
 		infos = append(infos, info)
 	}
-	slices.SortFunc(infos, func(a, b issuerInfo) int { return cmp.Or(cmp.Compare(a.Issuer, b.Issuer), cmp.Compare(a.Keys, b.Keys)) })
+	slices.SortFunc(infos, func(a, b adminapi.OtherIssuer) int {
+		return cmp.Or(cmp.Compare(a.Issuer, b.Issuer), cmp.Compare(a.Keys, b.Keys))
+	})
 	return infos
 }
 
-// purge forgets the keys of an issuer, and reports whether it is known.
-func (k *issuerKeys) purge(issuer string) (known bool) {
+// Purge forgets the keys of an issuer, and reports whether it is known.
+func (k *issuerKeys) Purge(issuer string) (known bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for key, shared := range k.taken {
@@ -156,17 +137,11 @@ func (k *issuerKeys) purge(issuer string) (known bool) {
 	return known
 }
 
-// issuerKeyAge reports how old the keys of the other issuers are.
-var issuerKeyAge = prometheus.NewDesc("caddy_oauth_issuer_keys_age_seconds",
-	"Time since a configured other issuer last showed its keys.", []string{"issuer"}, nil)
-
-// Describe implements prometheus.Collector.
-func (k *issuerKeys) Describe(ch chan<- *prometheus.Desc) { ch <- issuerKeyAge }
-
-// Collect implements prometheus.Collector. Of several key sets of one issuer
-// the oldest counts; those that were never fetched have no age.
-func (k *issuerKeys) Collect(ch chan<- prometheus.Metric) {
+// lastSeen returns when each issuer last showed its keys: of several key sets the
+// oldest counts, and those that were never fetched are left out.
+func (k *issuerKeys) lastSeen() map[string]time.Time {
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	oldest := make(map[string]time.Time)
 	for key, shared := range k.taken {
 		issuer, seen := key.source.Issuer, shared.LastSeen()
@@ -174,8 +149,5 @@ func (k *issuerKeys) Collect(ch chan<- prometheus.Metric) {
 			oldest[issuer] = seen
 		}
 	}
-	k.mu.Unlock()
-	for issuer, seen := range oldest {
-		ch <- prometheus.MustNewConstMetric(issuerKeyAge, prometheus.GaugeValue, time.Since(seen).Seconds(), issuer)
-	}
+	return oldest
 }

@@ -2,7 +2,7 @@ package caddymodule
 
 import (
 	"net/http"
-	goruntime "runtime"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -92,7 +92,7 @@ func TestIssuerKeysLeakNothing(t *testing.T) {
 	}
 	stacks := make([]byte, 1<<20)
 	eventually(t, "the end of the goroutines", func() bool { // a moment after they have said so
-		return !strings.Contains(string(stacks[:goruntime.Stack(stacks, true)]), "RemoteKeys")
+		return !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "RemoteKeys")
 	})
 }
 

@@ -3,7 +3,7 @@ package caddymodule
 import (
 	"os"
 	"path/filepath"
-	goruntime "runtime"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -69,7 +69,7 @@ func TestValidateLeavesNoFile(t *testing.T) {
 func TestValidateBesideALiveServer(t *testing.T) {
 	g := startGateway(t, gatewayOptions{})
 	session := g.login()
-	other := gatewayOptions{Secret: newGatewaySecret(), OAuth: "denylist {\n max_lag 1s\n}"}
+	other := gatewayOptions{Secret: NewGatewaySecret(), OAuth: "denylist {\n max_lag 1s\n}"}
 	if err := validateConfig(t, g.config(other)); err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestOpensWithTheFirstRequestOrTheStart(t *testing.T) {
 	if files := storeFiles(t, g); len(files) != 0 {
 		t.Fatalf("Provision made %v", files)
 	}
-	if err := app.runtime.ready(); err != nil { // as a request does whose app has not started
+	if err := app.backend.ready(); err != nil { // as a request does whose app has not started
 		t.Fatal(err)
 	}
 	if files := storeFiles(t, g); len(files) != 1 {
@@ -116,7 +116,7 @@ func TestOpensWithTheFirstRequestOrTheStart(t *testing.T) {
 	if n := references(g.Store); n != 0 {
 		t.Errorf("%d references are left", n)
 	}
-	if _, err := app.runtime.issuer.Grants(t.Context(), "local|alice"); err == nil {
+	if _, err := app.backend.issuer.Grants(t.Context(), "local|alice"); err == nil {
 		t.Error("a request after the end found the store open")
 	}
 	if err := app.Stop(); err != nil {
@@ -139,7 +139,7 @@ func TestStartNamesWhoHoldsTheFile(t *testing.T) {
 		t.Fatal("started on a locked file")
 	}
 	wants := []string{"oauth app module: start", g.Store}
-	if goruntime.GOOS == "linux" {
+	if runtime.GOOS == "linux" {
 		wants = append(wants, strconv.Itoa(os.Getpid()))
 	}
 	for _, want := range wants {

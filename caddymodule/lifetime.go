@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 )
 
 // Lifetime is a duration, written as any duration of Caddy, or "infinite".
@@ -36,14 +36,6 @@ func (l Lifetime) MarshalJSON() ([]byte, error) {
 	return json.Marshal(int64(l))
 }
 
-// or returns the lifetime, or a default where none is given.
-func (l Lifetime) or(def time.Duration) Lifetime {
-	if l == 0 {
-		return Lifetime(def)
-	}
-	return l
-}
-
 // duration returns the lifetime as the core has it, where 0 is infinite.
 func (l Lifetime) duration() time.Duration {
 	if l == Infinite {
@@ -56,21 +48,33 @@ func (l Lifetime) String() string {
 	if l == Infinite {
 		return infiniteWord
 	}
-	return show(time.Duration(l))
+	return grammar.ShowDuration(time.Duration(l))
 }
 
-// show writes a duration as an operator would: 30d, 90m, 10s.
-func show(d time.Duration) string {
-	const day = 24 * time.Hour
-	if d != 0 && d%day == 0 {
-		return strconv.FormatInt(int64(d/day), 10) + "d"
+// lifetimeOption is an option with a duration or `infinite`.
+func lifetimeOption(target *Lifetime) grammar.Option {
+	return grammar.Option{Read: func(g *grammar.Reader) error {
+		word, err := g.Word()
+		if err != nil {
+			return err
+		}
+		if word == infiniteWord {
+			*target = Infinite
+			return nil
+		}
+		d, err := g.ParseDuration(word)
+		if err == nil && d <= 0 {
+			err = g.Errorf(" is %s and must be greater than zero: write it as 12h or 30d, or `infinite`", word)
+		}
+		*target = Lifetime(d)
+		return err
+	}}
+}
+
+// orZero returns what p points to, or the zero value where a block is left out.
+func orZero[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
 	}
-	s := d.String()
-	if rest, ok := strings.CutSuffix(s, "m0s"); ok {
-		s = rest + "m"
-	}
-	if rest, ok := strings.CutSuffix(s, "h0m"); ok {
-		s = rest + "h"
-	}
-	return s
+	return v
 }

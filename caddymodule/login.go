@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/mail"
@@ -10,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -77,12 +79,7 @@ const defaultLoginName = "local"
 // loginName is what stands in subjects and in paths.
 var loginName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
 
-func (l *LocalLogin) name() string {
-	if l.Name == "" {
-		return defaultLoginName
-	}
-	return l.Name
-}
+func (l *LocalLogin) name() string { return cmp.Or(l.Name, defaultLoginName) }
 
 // block names the login in errors.
 func (l *LocalLogin) block() string { return "login " + l.name() }
@@ -93,21 +90,21 @@ func (l *LocalLogin) Check() error {
 		return err
 	}
 	if len(l.Users) == 0 && l.UsersFile == "" {
-		return wrong("", "it has no users: write `user <name> <hash>` or `users_file <path>`")
+		return grammar.Wrong("", "it has no users: write `user <name> <hash>` or `users_file <path>`")
 	}
 	seen := make(map[string]bool)
 	for _, u := range l.Users {
 		if u == nil {
-			return wrong("", "it has a null among its users: leave it out")
+			return grammar.Wrong("", "it has a null among its users: leave it out")
 		}
 		if seen[u.ID] {
-			return within(u.block(), wrong("", "this user is there twice: leave one out"))
+			return grammar.Within(u.block(), grammar.Wrong("", "duplicate user: leave one out"))
 		}
 		seen[u.ID] = true
 	}
 	for _, u := range l.Users {
 		if err := u.Check(); err != nil {
-			return within(u.block(), err)
+			return grammar.Within(u.block(), err)
 		}
 	}
 	return nil
@@ -116,7 +113,7 @@ func (l *LocalLogin) Check() error {
 // checkLoginName checks the name of a login of any module.
 func checkLoginName(name string) error {
 	if !loginName.MatchString(name) {
-		return wrong("", "the name %q is not fit for subjects and paths: take up to 32 of a-z, 0-9, - and _", name)
+		return grammar.Wrong("", "the name %q is not fit for subjects and paths: take up to 32 of a-z, 0-9, - and _", name)
 	}
 	return nil
 }
@@ -125,24 +122,24 @@ func checkLoginName(name string) error {
 const maxUserID = 200
 
 // block names the user in errors.
-func (u *LocalUser) block() string { return title("user", u.ID) }
+func (u *LocalUser) block() string { return grammar.Title("user", u.ID) }
 
 // Check finds what the text shows to be wrong.
 func (u *LocalUser) Check() error {
 	switch {
 	case u.ID == "":
-		return wrong("", "the name is empty: write `user <name> <hash>`")
+		return grammar.Wrong("", "the name is empty: write `user <name> <hash>`")
 	case strings.ContainsAny(u.ID, "{}*"):
-		return wrong("", "the name holds a placeholder or a wildcard: write it out")
+		return grammar.Wrong("", "the name holds a placeholder or a wildcard: write it out")
 	case len(u.ID) > maxUserID || !tokens.ValidScope(u.ID) || strings.Contains(u.ID, ":"):
-		return wrong("", "the name is not fit for the subject of a token: take up to %d printable ASCII characters without spaces, quotes and colons", maxUserID)
+		return grammar.Wrong("", "the name is not fit for the subject of a token: take up to %d printable ASCII characters without spaces, quotes and colons", maxUserID)
 	}
 	if err := checkHashText(u.Hash, checkPasswordHash); err != nil {
-		return wrong("", "the hash %s", err)
+		return grammar.Wrong("", "the hash %s", err)
 	}
 	if u.Email != "" {
 		if addr, err := mail.ParseAddress(u.Email); err != nil || addr.Address != u.Email {
-			return wrong("email", "%q is not an address: write it as alice@example.com", u.Email)
+			return grammar.Wrong("email", "%q is not an address: write it as alice@example.com", u.Email)
 		}
 	}
 	return nil
@@ -150,7 +147,7 @@ func (u *LocalUser) Check() error {
 
 // Provision reads the hashes.
 func (l *LocalLogin) Provision(ctx caddy.Context) error {
-	if err := within(l.block(), l.Check()); err != nil {
+	if err := grammar.Within(l.block(), l.Check()); err != nil {
 		return err
 	}
 	file, err := resolvePath(l.UsersFile)

@@ -155,7 +155,7 @@ func TestH2DatabaseWithoutItsSecret(t *testing.T) {
 	if _, err := os.Stat(path); err == nil {
 		t.Error("another secret was written")
 	}
-	if err := os.WriteFile(path, []byte(newGatewaySecret()+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(NewGatewaySecret()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	err = g.load(o)

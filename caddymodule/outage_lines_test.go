@@ -95,7 +95,7 @@ func TestR10LinesOfAnOutage(t *testing.T) {
 	const each = 150
 	took := g.flood(each*len(requests), func(i int) *http.Request { return requests[i%len(requests)](i) })
 	seconds := int(took/time.Second) + 2
-	time.Sleep(2 * floodEvery) // what was held back
+	time.Sleep(2 * time.Second) // what was held back
 	for kind, n := range g.linesByKind() {
 		t.Logf("%4d %s", n-before[kind], kind)
 		if n -= before[kind]; n > 2*(seconds+2) {

@@ -1,12 +1,11 @@
 package caddymodule
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
-	"go/parser"
-	"go/token"
+	"io/fs"
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,52 +14,64 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/zap/zapcore"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
+	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
-// TestMain fails when any test has brought about an outcome that is in none of
-// the closed sets: it would be counted, and nobody would know as what.
+// TestMain fails when any test has brought about an outcome that its kind does not
+// have: it would be counted, and nobody would know as what.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	for kind, counters := range processMetrics.events {
-		if _, closed := outcomes[kind]; closed && countOf(counters[other]) > 0 {
-			fmt.Fprintf(os.Stderr, "the event %s had an outcome that is not in its closed set\n", kind)
-			code = 1
+	registry := prometheus.NewRegistry()
+	if err := events.Process.Register(registry); err != nil {
+		panic(err)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		panic(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			labels := make(map[string]string)
+			for _, l := range m.GetLabel() {
+				labels[l.GetName()] = l.GetValue()
+			}
+			kind := tokens.EventKind(labels["event"])
+			if f.GetName() == "caddy_oauth_events_total" && labels["outcome"] == "other" && kind.Outcomes() != nil && m.GetCounter().GetValue() > 0 {
+				fmt.Fprintf(os.Stderr, "the event %s had an outcome that is not in its closed set\n", kind)
+				code = 1
+			}
 		}
 	}
 	os.Exit(code)
 }
 
-func countOf(c prometheus.Counter) float64 { return counts(map[string]prometheus.Counter{"": c})[""] }
-
-// TestOutcomesAreClosed holds the sets to the sources: every kind has one, and
-// every outcome that stands in the sources as a text is in it.
+// TestOutcomesAreClosed holds the sources to the outcomes of each kind: every event
+// that is made has a constant of its kind, or what it is converted from is a closed
+// set itself, which is the same.
 func TestOutcomesAreClosed(t *testing.T) {
-	for _, kind := range eventKinds {
-		if outcomes[kind] == nil && kind != tokens.EventClientCredential {
-			t.Errorf("%s has no set of outcomes", kind)
+	kinds, constants := eventConstants(t, "EventKind"), eventConstants(t, "Outcome")
+	if got := slices.Sorted(maps.Values(kinds)); !slices.Equal(got, texts(tokens.EventKinds())) {
+		t.Errorf("the kinds are %v, the constants %v", tokens.EventKinds(), got)
+	}
+	var all []tokens.Outcome
+	for _, kind := range tokens.EventKinds() {
+		if kind.Outcomes() == nil && kind != tokens.EventClientCredential {
+			t.Errorf("%s has no outcomes", kind)
 		}
+		all = append(all, kind.Outcomes()...)
 	}
-	if len(outcomes) != len(eventKinds)-1 {
-		t.Errorf("%d sets for %d kinds", len(outcomes), len(eventKinds))
-	}
-	var audits []string
-	for _, a := range new(adminAPI).actions() {
-		if a.audit != "" {
-			audits = append(audits, a.audit)
+	for name, outcome := range constants {
+		if !slices.Contains(all, tokens.Outcome(outcome)) {
+			t.Errorf("%s is an outcome of no kind", name)
 		}
-	}
-	if got := outcomes[tokens.EventAdmin]; !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(audits))) {
-		t.Errorf("the outcomes of admin are %v, the actions %v", got, audits)
-	}
-	kinds := eventConstants(t)
-	if got := slices.Sorted(maps.Values(kinds)); !slices.Equal(got, slices.Sorted(slices.Values(eventKinds))) {
-		t.Errorf("eventKinds are %v, the constants %v", eventKinds, got)
 	}
 	found := 0
-	for _, e := range eventLiterals(t) {
+	for _, e := range eventLiterals(t, constants) {
 		found++
 		kind, ok := kinds[e.kind]
 		if !ok {
@@ -69,8 +80,8 @@ func TestOutcomesAreClosed(t *testing.T) {
 		}
 		if e.outcome == "" {
 			t.Errorf("%s: %s without an outcome", e.file, kind)
-		} else if !strings.Contains(e.outcome, "%s") && !slices.Contains(outcomes[kind], e.outcome) {
-			t.Errorf("%s: %s with the outcome %q, which is not in its set", e.file, kind, e.outcome)
+		} else if e.outcome != "%s" && !slices.Contains(tokens.EventKind(kind).Outcomes(), tokens.Outcome(e.outcome)) {
+			t.Errorf("%s: %s with the outcome %q, which its kind does not have", e.file, kind, e.outcome)
 		}
 	}
 	if found < 30 {
@@ -78,54 +89,83 @@ func TestOutcomesAreClosed(t *testing.T) {
 	}
 }
 
-// eventConstants returns the kinds by the names of their constants.
-func eventConstants(t *testing.T) map[string]tokens.EventKind {
+// TestOutcomesOfOthers holds outcomes to the closed sets that other packages have.
+func TestOutcomesOfOthers(t *testing.T) {
+	var audits []string
+	for _, a := range adminapi.Actions {
+		if a.Audit != "" {
+			audits = append(audits, a.Audit)
+		}
+	}
+	if got := tokens.EventAdmin.Outcomes(); !slices.Equal(texts(got), texts(audits)) {
+		t.Errorf("the outcomes of admin are %v, the actions %v", got, audits)
+	}
+	if got := tokens.EventKeyRotated.Outcomes(); !slices.Equal(texts(got), texts(jose.Algorithms())) {
+		t.Errorf("the outcomes of key_rotated are %v, the algorithms %v", got, jose.Algorithms())
+	}
+	for _, name := range append(handler.EndpointNames(), "openid_configuration", "authorization_server") {
+		if reports := slices.Contains(tokens.EventStoreTrouble.Outcomes(), tokens.Outcome(name)); reports == (name == "token") {
+			t.Errorf("the endpoint %s is an outcome of store_trouble: %t", name, reports)
+		}
+	}
+}
+
+// texts returns words as texts, in order.
+func texts[W ~string](words []W) []string {
+	found := make([]string, len(words))
+	for i, w := range words {
+		found[i] = string(w)
+	}
+	slices.Sort(found)
+	return found
+}
+
+// eventConstants returns the constants of a type by their names.
+func eventConstants(t *testing.T, typed string) map[string]string {
 	t.Helper()
-	kinds := make(map[string]tokens.EventKind)
-	ast.Inspect(sources(t, "../tokens/observer.go")["../tokens/observer.go"], func(n ast.Node) bool {
-		if spec, ok := n.(*ast.ValueSpec); ok && strings.HasPrefix(spec.Names[0].Name, "Event") {
-			kinds[spec.Names[0].Name] = tokens.EventKind(text(spec.Values[0]))
+	found := make(map[string]string)
+	ast.Inspect(sources(t, "../tokens/events.go")["../tokens/events.go"], func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 {
+			if of, ok := spec.Type.(*ast.Ident); ok && of.Name == typed {
+				found[spec.Names[0].Name] = text(spec.Values[0])
+			}
 		}
 		return true
 	})
-	return kinds
+	return found
 }
 
 // eventLiteral is an Event that is made in the sources. The outcome is "" where it
-// has none, and %s where it is not a text.
+// has none, and %s where it is neither a constant nor a text.
 type eventLiteral struct{ file, kind, outcome string }
 
-func eventLiterals(t *testing.T) (found []eventLiteral) {
+func eventLiterals(t *testing.T, constants map[string]string) (found []eventLiteral) {
 	t.Helper()
-	for _, dir := range []string{"../tokens", "../handler", "."} {
-		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range files {
-			if strings.HasSuffix(name, "_test.go") {
-				continue
+	for _, root := range []string{"../tokens", "../handler", "."} {
+		err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+				return err
 			}
-			file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ast.Inspect(file, func(n ast.Node) bool {
+			ast.Inspect(sources(t, name)[name], func(n ast.Node) bool {
 				if made, ok := n.(*ast.CompositeLit); ok {
-					if e, ok := eventOf(made); ok {
+					if e, ok := eventOf(made, constants); ok {
 						e.file = name
 						found = append(found, e)
 					}
 				}
 				return true
 			})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
 	return found
 }
 
 // eventOf reads a literal with a Kind that is one of the constants Event….
-func eventOf(made *ast.CompositeLit) (e eventLiteral, ok bool) {
+func eventOf(made *ast.CompositeLit, constants map[string]string) (e eventLiteral, ok bool) {
 	for _, element := range made.Elts {
 		pair, isPair := element.(*ast.KeyValueExpr)
 		if !isPair {
@@ -134,21 +174,28 @@ func eventOf(made *ast.CompositeLit) (e eventLiteral, ok bool) {
 		switch key, _ := pair.Key.(*ast.Ident); {
 		case key == nil:
 		case key.Name == "Kind":
-			value := pair.Value
-			if s, ok := value.(*ast.SelectorExpr); ok {
-				value = s.Sel
-			}
-			if id, isName := value.(*ast.Ident); isName && strings.HasPrefix(id.Name, "Event") {
-				e.kind, ok = id.Name, true
+			if name := nameIn(pair.Value); strings.HasPrefix(name, "Event") {
+				e.kind, ok = name, true
 			}
 		case key.Name == "Outcome":
-			e.outcome = text(pair.Value)
+			e.outcome = cmp.Or(constants[nameIn(pair.Value)], text(pair.Value))
 		}
 	}
 	if e.kind == "EventRefresh" {
 		e.outcome = "%s" // it is decided later
 	}
 	return e, ok
+}
+
+// nameIn returns the name that an expression is, its package aside.
+func nameIn(e ast.Expr) string {
+	if s, ok := e.(*ast.SelectorExpr); ok {
+		e = s.Sel
+	}
+	if id, ok := e.(*ast.Ident); ok {
+		return id.Name
+	}
+	return ""
 }
 
 // page reads a page of the documentation.
@@ -184,82 +231,12 @@ func rows(page, begin string) (found [][]string) {
 	return found
 }
 
-// TestEventsAreDocumented holds docs/events.md to the code: every kind with its
-// outcomes and its level, every reason, and nothing else.
-func TestEventsAreDocumented(t *testing.T) {
-	text := page(t, "events.md")
-	documented := make(map[tokens.EventKind]bool)
-	for _, row := range rows(text, "`oauth.") {
-		kind := tokens.EventKind(strings.TrimPrefix(allQuoted(row[0])[0], "oauth."))
-		documented[kind] = true
-		names := allQuoted(row[1])
-		if strings.Contains(row[1], "*reason*") {
-			names = append(names, reasonNames()...)
-		}
-		want := outcomes[kind]
-		if got := slices.Sorted(slices.Values(names)); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
-			t.Errorf("%s: the page has the outcomes %v, the code %v", kind, names, want)
-		}
-		for _, outcome := range append(slices.Clone(want), "other") {
-			e := tokens.Event{Kind: kind, Outcome: outcome}
-			if level := levelOn(row[2], outcome); outcome != "other" && logLevel(withCause(e)) != level {
-				t.Errorf("%s, %s: logged at %s, the page has %s", kind, outcome, logLevel(withCause(e)), level)
-			}
-		}
-	}
-	for _, kind := range eventKinds {
-		if !documented[kind] {
-			t.Errorf("%s is not documented", kind)
-		}
-		delete(documented, kind)
-	}
-	for kind := range documented {
-		t.Errorf("%s is documented, but no event", kind)
-	}
-	_, list, _ := strings.Cut(text, "\n### Reasons\n")
-	list, _, _ = strings.Cut(list, "\n## ")
-	var explained []string
-	for _, row := range rows(list, "`") {
-		explained = append(explained, allQuoted(row[0])...)
-	}
-	if slices.Sort(explained); !slices.Equal(explained, slices.Sorted(slices.Values(reasonNames()))) {
-		t.Errorf("the page explains the reasons %v, there are %v", explained, reasonNames())
-	}
-}
-
-// withCause adds the cause that such an outcome has.
-func withCause(e tokens.Event) tokens.Event {
-	switch e.Outcome {
-	case healthOK, tokens.ClockAgrees:
-	default:
-		e.Cause = http.ErrAbortHandler
-	}
-	return e
-}
-
-// levelOn reads a cell such as "error; info for `ok`".
-func levelOn(cell, outcome string) zapcore.Level {
-	level, rest, _ := strings.Cut(strings.ReplaceAll(cell, ",", ";"), ";")
-	for part := range strings.SplitSeq(level+";"+rest, ";") {
-		name, which, some := strings.Cut(strings.TrimSpace(part), " for ")
-		if some && slices.Contains(allQuoted(which), outcome) || !some && level == part {
-			level = name
-		}
-	}
-	parsed, err := zapcore.ParseLevel(strings.TrimSpace(level))
-	if err != nil {
-		return zapcore.InvalidLevel
-	}
-	return parsed
-}
-
 var descOf = regexp.MustCompile(`fqName: "([^"]+)".*variableLabels: \{([^}]*)\}`)
 
 // described returns the labels of every metric by its name.
 func described(t *testing.T) map[string][]string {
 	t.Helper()
-	collectors := append(slices.Clone(processMetrics.collectors),
-		servingCollector{})
+	collectors := append(events.Process.All(), newGaugeCollector(serving.app))
 	found := make(map[string][]string)
 	for _, c := range collectors {
 		ch := make(chan *prometheus.Desc)

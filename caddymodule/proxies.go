@@ -1,9 +1,7 @@
 package caddymodule
 
 import (
-	"net/http"
 	"reflect"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -38,46 +36,4 @@ func trustsProxies(server *caddyhttp.Server) bool {
 	}
 	loaded := reflect.ValueOf(server).Elem().FieldByName("trustedProxies")
 	return loaded.IsValid() && loaded.Kind() == reflect.Interface && !loaded.IsNil()
-}
-
-// fromTrustedProxy reports whether the other end of the connection is a proxy
-// in the server's `trusted_proxies`.
-func fromTrustedProxy(r *http.Request) bool {
-	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
-	return trusted
-}
-
-// forwardedProto returns the scheme that a trusted proxy says the client came
-// by, "" for none. It is the first of several: that of the outermost proxy. A
-// client that lies about it exposes nobody but itself.
-func forwardedProto(r *http.Request) string {
-	if !fromTrustedProxy(r) {
-		return ""
-	}
-	proto := strings.ToLower(valueOf(r, "X-Forwarded-Proto", false))
-	if proto != "http" && proto != "https" {
-		return ""
-	}
-	return proto
-}
-
-// forwardedHost returns the host that a trusted proxy says the client asked
-// for, "" for none. Of several it is the first, which may be the client's own
-// text, or with `trusted_proxies_strict` the last: that of the proxy which Caddy
-// knows. So Caddy reads X-Forwarded-For.
-func forwardedHost(r *http.Request) string {
-	if !fromTrustedProxy(r) {
-		return ""
-	}
-	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	return valueOf(r, "X-Forwarded-Host", ok && server.TrustedProxiesStrict > 0)
-}
-
-// valueOf returns the first or last value of a header that is a list, over all its lines.
-func valueOf(r *http.Request, header string, last bool) string {
-	values := strings.Split(strings.Join(r.Header.Values(header), ","), ",")
-	if last {
-		return strings.TrimSpace(values[len(values)-1])
-	}
-	return strings.TrimSpace(values[0])
 }

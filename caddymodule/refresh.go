@@ -1,10 +1,12 @@
 package caddymodule
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -54,24 +56,43 @@ type RefreshToken struct {
 	Cookie bool `json:"cookie,omitempty"`
 }
 
+func (r *RefreshToken) options() grammar.Options {
+	return grammar.Options{
+		"rotation": grammar.Switch(&r.Rotation),
+		"leeway": {Read: func(g *grammar.Reader) error {
+			word, err := g.Word()
+			if err != nil {
+				return err
+			}
+			d, err := g.ParseDuration(word)
+			r.Leeway = new(caddy.Duration(d))
+			return err
+		}},
+		"lifetime":      lifetimeOption(&r.Lifetime),
+		"idle_lifetime": lifetimeOption(&r.IdleLifetime),
+		"max_active":    grammar.Count(&r.MaxActive),
+		"cookie":        grammar.Flag(&r.Cookie),
+	}
+}
+
 // Check finds what the text shows to be wrong.
 func (r *RefreshToken) Check() error {
 	lifetime, idle, leeway := r.lifetime(), r.idleLifetime(), r.leeway()
 	switch {
 	case leeway < 0 || leeway > maxLeeway:
-		return wrong("leeway", "%s is out of range: take 0s (strict) to %s; longer gives a thief time", show(leeway), show(maxLeeway))
+		return grammar.Wrong("leeway", "%s is out of range: take 0s (strict) to %s; longer gives a thief time", grammar.ShowDuration(leeway), grammar.ShowDuration(maxLeeway))
 	case lifetime < Lifetime(minRefresh):
-		return wrong("lifetime", "%s is too short: take at least %s, or `infinite`", lifetime, show(minRefresh))
+		return grammar.Wrong("lifetime", "%s is too short: take at least %s, or `infinite`", lifetime, grammar.ShowDuration(minRefresh))
 	case idle < Lifetime(minRefresh):
-		return wrong("idle_lifetime", "%s is too short: take at least %s, or `infinite`", idle, show(minRefresh))
+		return grammar.Wrong("idle_lifetime", "%s is too short: take at least %s, or `infinite`", idle, grammar.ShowDuration(minRefresh))
 	case idle > lifetime && idle != Infinite:
-		return wrong("idle_lifetime", "%s is longer than the lifetime of %s: shorten it, or raise the lifetime", idle, lifetime)
+		return grammar.Wrong("idle_lifetime", "%s is longer than the lifetime of %s: shorten it, or raise the lifetime", idle, lifetime)
 	case leeway >= time.Duration(min(idle, lifetime)):
-		return wrong("leeway", "%s is not shorter than the life of the token, %s: shorten it", show(leeway), min(idle, lifetime))
+		return grammar.Wrong("leeway", "%s is not shorter than the life of the token, %s: shorten it", grammar.ShowDuration(leeway), min(idle, lifetime))
 	case r != nil && r.MaxActive > tokens.MaxFamilies:
-		return wrong("max_active", "%d is more logins than one user may have in all: take %d or less", r.MaxActive, tokens.MaxFamilies)
+		return grammar.Wrong("max_active", "%d is more logins than one user may have in all: take %d or less", r.MaxActive, tokens.MaxFamilies)
 	case r != nil && r.MaxActive < 0:
-		return wrong("max_active", "%d is less than one login: take 1 or more", r.MaxActive)
+		return grammar.Wrong("max_active", "%d is less than one login: take 1 or more", r.MaxActive)
 	}
 	return nil
 }
@@ -88,25 +109,14 @@ func (r *RefreshToken) leeway() time.Duration {
 }
 
 func (r *RefreshToken) lifetime() Lifetime {
-	if r == nil {
-		return Lifetime(defaultRefreshLifetime)
-	}
-	return r.Lifetime.or(defaultRefreshLifetime)
+	return cmp.Or(orZero(r).Lifetime, Lifetime(defaultRefreshLifetime))
 }
 
 func (r *RefreshToken) idleLifetime() Lifetime {
-	if r == nil || r.IdleLifetime == 0 {
-		return min(Lifetime(defaultRefreshIdleLifetime), r.lifetime())
-	}
-	return r.IdleLifetime
+	return cmp.Or(orZero(r).IdleLifetime, min(Lifetime(defaultRefreshIdleLifetime), r.lifetime()))
 }
 
-func (r *RefreshToken) maxActive() int {
-	if r == nil || r.MaxActive == 0 {
-		return defaultMaxActive
-	}
-	return r.MaxActive
-}
+func (r *RefreshToken) maxActive() int { return cmp.Or(orZero(r).MaxActive, defaultMaxActive) }
 
 // core returns the policy as the core has it.
 func (r *RefreshToken) core() tokens.RefreshPolicy {

@@ -10,12 +10,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	goruntime "runtime"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 )
 
 func TestReloadWithAWrongSecretChangesNothing(t *testing.T) {
@@ -25,7 +27,7 @@ func TestReloadWithAWrongSecretChangesNothing(t *testing.T) {
 	// the refused configuration before it is taken back. It is told to come again.
 	stop, failures := g.keepRefreshing(session.RefreshToken, http.StatusServiceUnavailable)
 	for range 20 {
-		err := g.load(gatewayOptions{Secret: newGatewaySecret()})
+		err := g.load(gatewayOptions{Secret: NewGatewaySecret()})
 		if err == nil {
 			t.Fatal("a reload with another secret succeeded")
 		}
@@ -130,7 +132,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 	}
 	eventually(t, "the old configurations to end", func() bool { return references(g.Store) == 1 })
 	status, body := g.admin(http.MethodGet, "/oauth/grants?subject=local%7Calice")
-	var list grantList
+	var list adminapi.GrantList
 	if err := json.Unmarshal([]byte(body), &list); err != nil || status != http.StatusOK {
 		t.Fatalf("listing grants: %d %s", status, body)
 	}
@@ -158,7 +160,7 @@ func TestReloadsLeakNothing(t *testing.T) {
 	settle := func() (goroutines, files int) {
 		g.client.CloseIdleConnections()
 		eventually(t, "one configuration to be left", func() bool { return references(g.Store) == 1 })
-		return goruntime.NumGoroutine(), openFiles(t)
+		return runtime.NumGoroutine(), openFiles(t)
 	}
 	goroutines, files := settle()
 	for range reloads {
@@ -243,7 +245,7 @@ func TestFailedReloadRestoresTheSettings(t *testing.T) {
 	defer func() { _ = busy.Close() }()
 	for i := range 10 { // apps start in no order
 		err := g.load(gatewayOptions{
-			Secret: g.Secret + " " + newGatewaySecret(),
+			Secret: g.Secret + " " + NewGatewaySecret(),
 			API:    "respond ok\n}\nhttp://" + busy.Addr().String() + " {\n respond busy",
 		})
 		if err == nil {

@@ -2,63 +2,32 @@ package caddymodule
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
-// placeholder matches a value that stands outside of the configuration.
-var placeholder = regexp.MustCompile(`^\{(env|file)\.[^{}]+\}$`)
-
 // makeSecret tells an operator how to come by a secret.
 const makeSecret = "make one with `openssl rand -base64 48` or `caddy oauth secret`"
-
-// isPlaceholder reports whether a secret value is {env.NAME} or {file.PATH}.
-// Anything else is the value itself, braces included.
-func isPlaceholder(value string) bool { return placeholder.MatchString(value) }
-
-// halfPlaceholder reports whether a value holds a placeholder among other
-// text, which is not replaced and most likely not meant so.
-func halfPlaceholder(value string) bool {
-	return !isPlaceholder(value) && (strings.Contains(value, "{env.") || strings.Contains(value, "{file."))
-}
-
-// resolve returns what an {env.NAME} or {file.PATH} stands for, and any other
-// value as it is. Errors name the placeholder, never the value.
-func resolve(value string) (string, error) {
-	if !isPlaceholder(value) {
-		return value, nil
-	}
-	resolved, err := caddy.NewReplacer().ReplaceOrErr(value, true, true)
-	resolved = strings.TrimSpace(resolved)
-	if err == nil && resolved != "" {
-		return resolved, nil
-	}
-	if strings.HasPrefix(value, "{env.") {
-		return "", fmt.Errorf("%s is not set, or empty: set the environment variable for the process of Caddy", value)
-	}
-	return "", fmt.Errorf("%s is empty or cannot be read: check the path and who may read the file", value)
-}
 
 // checkSecrets finds what the text alone shows about the gateway's secrets.
 func checkSecrets(secrets []string) error {
 	for i, secret := range secrets {
 		switch {
 		case secret == "":
-			return wrong("secret", "number %d is empty: %s", i+1, makeSecret)
-		case strings.HasPrefix(secret, "{") && strings.HasSuffix(secret, "}") && !isPlaceholder(secret):
-			return wrong("secret", "number %d looks like a placeholder but is none of {env.NAME} and {file.PATH}: it would itself be the secret", i+1)
-		case halfPlaceholder(secret):
-			return wrong("secret", "number %d holds a placeholder among other text: write {env.NAME} or {file.PATH} alone", i+1)
-		case !isPlaceholder(secret) && len(secret) < tokens.SecretSize:
-			return wrong("secret", "number %d has %d bytes and needs at least %d: %s", i+1, len(secret), tokens.SecretSize, makeSecret)
+			return grammar.Wrong("secret", "number %d is empty: %s", i+1, makeSecret)
+		case strings.HasPrefix(secret, "{") && strings.HasSuffix(secret, "}") && !grammar.IsPlaceholder(secret):
+			return grammar.Wrong("secret", "number %d looks like a placeholder but is none of {env.NAME} and {file.PATH}: it would itself be the secret", i+1)
+		case grammar.HasPlaceholder(secret):
+			return grammar.Wrong("secret", "number %d holds a placeholder among other text: write {env.NAME} or {file.PATH} alone", i+1)
+		case !grammar.IsPlaceholder(secret) && len(secret) < tokens.SecretSize:
+			return grammar.Wrong("secret", "number %d has %d bytes and needs at least %d: %s", i+1, len(secret), tokens.SecretSize, makeSecret)
 		case slices.Contains(secrets[:i], secret):
-			return wrong("secret", "number %d is there already: name each secret once, the one that mints first", i+1)
+			return grammar.Wrong("secret", "number %d is a duplicate: name each secret once, the one that mints first", i+1)
 		}
 	}
 	return nil
@@ -68,11 +37,11 @@ func checkSecrets(secrets []string) error {
 func resolveSecrets(log *zap.Logger, secrets []string) ([]string, error) {
 	resolved := make([]string, len(secrets))
 	for i, secret := range secrets {
-		if !isPlaceholder(secret) {
+		if !grammar.IsPlaceholder(secret) {
 			log.Warn("a secret is written out in the configuration and in what it is adapted to: use {env.NAME} or {file.PATH}",
 				zap.Int("number", i+1))
 		}
-		value, err := resolve(secret)
+		value, err := grammar.Resolve(secret)
 		if err != nil {
 			return nil, fmt.Errorf("secret: %w", err)
 		}

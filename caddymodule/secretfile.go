@@ -14,8 +14,8 @@ import (
 // generatedSecretBytes is the strength of a generated gateway secret.
 const generatedSecretBytes = 64
 
-// newGatewaySecret makes a secret for the `secret` option.
-func newGatewaySecret() string {
+// NewGatewaySecret makes a secret for the `secret` option.
+func NewGatewaySecret() string {
 	b := make([]byte, generatedSecretBytes)
 	_, _ = rand.Read(b) // never fails: crypto/rand ends the process instead
 	return base64.StdEncoding.EncodeToString(b)
@@ -26,7 +26,7 @@ func newGatewaySecret() string {
 // make it at once, one wins and all return its secret. A new one would be of no use
 // to a database that is there. No error holds any part of it.
 func generatedSecret(path string) (secret string, old bool, err error) {
-	database := strings.TrimSuffix(path, secretSuffix)
+	database := strings.TrimSuffix(path, SecretSuffix)
 	data, noData := os.Stat(database) // before the secret, which is written first
 	secret, err = readSecret(path)
 	switch {
@@ -36,7 +36,7 @@ func generatedSecret(path string) (secret string, old bool, err error) {
 		return "", false, fmt.Errorf("%s is missing: restore it from the same backup as %s, or configure the `secret` that the database was written under, "+
 			"or move the database away to begin anew", path, database)
 	}
-	if err := writeSecret(path, newGatewaySecret()); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := writeSecret(path, NewGatewaySecret()); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", false, fmt.Errorf("writing generated secret: %w", err)
 	}
 	secret, err = readSecret(path)

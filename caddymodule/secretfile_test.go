@@ -52,9 +52,9 @@ func TestGeneratedSecretRefusesBadFiles(t *testing.T) {
 		mode          os.FileMode
 		want          string
 	}{
-		{name: "readable by others", content: newGatewaySecret(), mode: 0o640, want: "chmod 600"},
+		{name: "readable by others", content: NewGatewaySecret(), mode: 0o640, want: "chmod 600"},
 		{name: "empty", mode: 0o600, want: "reading generated secret"},
-		{name: "cut short", content: newGatewaySecret()[:40], mode: 0o600, want: "is damaged"},
+		{name: "cut short", content: NewGatewaySecret()[:40], mode: 0o600, want: "is damaged"},
 		{name: "not base64", content: strings.Repeat("canary!", 20), mode: 0o600, want: "is damaged"},
 	}
 	for _, tt := range tests {

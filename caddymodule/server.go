@@ -12,6 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -65,25 +67,25 @@ func (s *OAuthServer) Provision(ctx caddy.Context) error {
 	}
 	app.warnProxies(ctx)
 	s.clear = &clearText{issuer: app.Issuer, log: ctx.Logger()}
-	s.begin = app.runtime.hold.begin
+	s.begin = app.backend.reference.begin
 	return nil
 }
 
 func (s *OAuthServer) serverConfig(app *App) handler.Config {
 	return handler.Config{
-		Issuer:      app.runtime.issuer,
+		Issuer:      app.backend.issuer,
 		IssuerURL:   app.Issuer,
-		Ready:       func(context.Context) error { return app.runtime.ready() },
-		Health:      func() tokens.Trouble { return app.runtime.shared.state.Health().Trouble },
-		JWKS:        app.runtime.shared.state.Keys.JWKS,
-		Secrets:     app.runtime.secretsInUse,
+		Ready:       func(context.Context) error { return app.backend.ready() },
+		Health:      func() tokens.Trouble { return app.backend.shared.state.Health().Trouble },
+		JWKS:        app.backend.shared.state.Keys.JWKS,
+		Secrets:     app.backend.secretsInUse,
 		Logins:      app.logins,
 		Theme:       app.Theme.pages(),
-		Limits:      app.runtime.shared.requests,
+		Limits:      app.backend.shared.requests,
 		Paths:       s.Paths,
 		ClientIP:    clientIP,
-		RequestID:   func(r *http.Request) string { return requestInfo(r.Context()).id },
-		Observer:    app.runtime.observer,
+		RequestID:   func(r *http.Request) string { return events.RequestID(r.Context()) },
+		Observer:    app.backend.observer,
 		IDTokenAlgs: app.idTokenAlgorithms(),
 		APIScopes:   app.apiScopes(),
 	}
@@ -106,7 +108,7 @@ func (s *OAuthServer) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	if !s.clear.refused(recorder, r) {
 		s.server.ServeHTTP(recorder, r)
 	}
-	processMetrics.served(endpoint, recorder.Status(), time.Since(start))
+	events.Process.Served(endpoint, recorder.Status(), time.Since(start))
 	return nil
 }
 
@@ -114,7 +116,7 @@ func (s *OAuthServer) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 // configuration means nothing without one, so an empty app is never made up.
 func oauthApp(ctx caddy.Context, directive string) (*App, error) {
 	app, err := ctx.AppIfConfigured("oauth")
-	if errors.Is(err, caddy.ErrNotConfigured) || err == nil && app.(*App).bare() {
+	if errors.Is(err, caddy.ErrNotConfigured) || err == nil && app.(*App).unconfigured() {
 		return nil, fmt.Errorf("%s: no authorization server is configured: add the global option `oauth { … }` "+
 			"(in JSON the app `oauth`)", directive)
 	}
@@ -122,13 +124,6 @@ func oauthApp(ctx caddy.Context, directive string) (*App, error) {
 		return nil, fmt.Errorf("%s: %w", directive, err)
 	}
 	return app.(*App), nil
-}
-
-// clientIP returns the address of the person's browser as Caddy knows it,
-// trusted proxies considered.
-func clientIP(r *http.Request) string {
-	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	return ip
 }
 
 // parseOAuthServer sets up the handler from Caddyfile tokens.
@@ -146,30 +141,18 @@ func parseOAuthServer(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, erro
 //	    path <endpoint> <path>
 //	}
 func (s *OAuthServer) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // the name of the directive
-	if d.NextArg() {
-		return d.Errf("oauth_server: unexpected argument %q: it takes a block only", d.Val())
+	return grammar.NewReader(d, "oauth_server").ReadDirective(grammar.Options{"path": grammar.Args("<endpoint> <path>", s.setPath).Repeated()})
+}
+
+func (s *OAuthServer) setPath(args []string) error {
+	if _, taken := s.Paths[args[0]]; taken {
+		return fmt.Errorf("duplicate path of the endpoint %s: keep one", args[0])
 	}
-	for d.NextBlock(0) {
-		if d.Val() != "path" {
-			return d.Errf("unrecognized option of oauth_server: %q (there is: path)", d.Val())
-		}
-		args := d.RemainingArgs()
-		if len(args) != 2 {
-			return d.Errf("path: write the name of one endpoint and its path: path token /oauth/token")
-		}
-		if _, twice := s.Paths[args[0]]; twice {
-			return d.Errf("path: the endpoint %s has one already", args[0])
-		}
-		if s.Paths == nil {
-			s.Paths = make(map[string]string)
-		}
-		s.Paths[args[0]] = args[1]
-		if err := s.Check(); err != nil {
-			return d.WrapErr(err)
-		}
+	if s.Paths == nil {
+		s.Paths = make(map[string]string)
 	}
-	return nil
+	s.Paths[args[0]] = args[1]
+	return s.Check()
 }
 
 // Interface guards

@@ -3,8 +3,6 @@ package caddymodule
 import (
 	"slices"
 	"sync"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // serving are the apps of the process between Start and Stop. Caddy replaces its
@@ -41,7 +39,7 @@ func (s *servingApps) app() *App {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, a := range slices.Backward(s.apps) {
-		if a.emitter.started.Load() {
+		if a.emitter.Delivers() {
 			return a
 		}
 	}
@@ -50,37 +48,3 @@ func (s *servingApps) app() *App {
 	}
 	return nil
 }
-
-// servingCollector reports what the app that serves holds, read when it is
-// scraped. It is the same in every registry.
-type servingCollector struct{}
-
-// collectors are what is reported of an app.
-func (a *App) collectors() []prometheus.Collector {
-	all := []prometheus.Collector{a.issuerKeys}
-	if !a.bare() {
-		all = append(all, stateCollectors(a.runtime.shared.state)...)
-	}
-	return all
-}
-
-// Describe implements prometheus.Collector.
-func (servingCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, c := range append(stateCollectors(nil), new(issuerKeys)) {
-		c.Describe(ch)
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (servingCollector) Collect(ch chan<- prometheus.Metric) {
-	a := serving.app()
-	if a == nil {
-		return
-	}
-	for _, c := range a.collectors() {
-		c.Collect(ch)
-	}
-}
-
-// Interface guard
-var _ prometheus.Collector = servingCollector{}

@@ -1,9 +1,12 @@
 package caddymodule
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 )
 
 // The defaults of Session.
@@ -29,30 +32,31 @@ type Session struct {
 	IdleLifetime caddy.Duration `json:"idle_lifetime,omitempty"`
 }
 
+func (s *Session) options() grammar.Options {
+	return grammar.Options{
+		"lifetime":      grammar.Duration(&s.Lifetime),
+		"idle_lifetime": grammar.Duration(&s.IdleLifetime),
+	}
+}
+
 // Check finds what the text shows to be wrong.
 func (s *Session) Check() error {
 	lifetime, idle := s.lifetime(), s.idleLifetime()
 	switch {
 	case lifetime < minSession || lifetime > maxSession:
-		return wrong("lifetime", "%s is out of range: take %s to %s", show(lifetime), show(minSession), show(maxSession))
+		return grammar.Wrong("lifetime", "%s is out of range: take %s to %s", grammar.ShowDuration(lifetime), grammar.ShowDuration(minSession), grammar.ShowDuration(maxSession))
 	case idle < minSession:
-		return wrong("idle_lifetime", "%s is too short: take at least %s", show(idle), show(minSession))
+		return grammar.Wrong("idle_lifetime", "%s is too short: take at least %s", grammar.ShowDuration(idle), grammar.ShowDuration(minSession))
 	case idle > lifetime:
-		return wrong("idle_lifetime", "%s is longer than the lifetime of %s: shorten it, or raise the lifetime", show(idle), show(lifetime))
+		return grammar.Wrong("idle_lifetime", "%s is longer than the lifetime of %s: shorten it, or raise the lifetime", grammar.ShowDuration(idle), grammar.ShowDuration(lifetime))
 	}
 	return nil
 }
 
 func (s *Session) lifetime() time.Duration {
-	if s == nil || s.Lifetime == 0 {
-		return defaultSessionLifetime
-	}
-	return time.Duration(s.Lifetime)
+	return cmp.Or(time.Duration(orZero(s).Lifetime), defaultSessionLifetime)
 }
 
 func (s *Session) idleLifetime() time.Duration {
-	if s == nil || s.IdleLifetime == 0 {
-		return min(defaultSessionIdleLifetime, s.lifetime())
-	}
-	return time.Duration(s.IdleLifetime)
+	return cmp.Or(time.Duration(orZero(s).IdleLifetime), min(defaultSessionIdleLifetime, s.lifetime()))
 }

@@ -1,12 +1,14 @@
 package caddymodule
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
@@ -43,6 +45,15 @@ const (
 	maxIDTokenLifetime = 7 * 24 * time.Hour
 )
 
+func (s *Signing) options() grammar.Options {
+	return grammar.Options{
+		"access_token_algorithm": grammar.String(&s.AccessTokenAlgorithm),
+		"id_token_algorithm":     grammar.String(&s.IDTokenAlgorithm),
+		"id_token_lifetime":      grammar.Duration(&s.IDTokenLifetime),
+		"rotate_every":           grammar.Duration(&s.RotateEvery),
+	}
+}
+
 // Check finds what the text shows to be wrong.
 func (s *Signing) Check() error {
 	if s == nil {
@@ -55,10 +66,10 @@ func (s *Signing) Check() error {
 		return err
 	}
 	if every := s.rotateEvery(); every < minRotateEvery {
-		return wrong("rotate_every", "%s is too short: a key is published an hour before it signs; take at least %s", show(every), show(minRotateEvery))
+		return grammar.Wrong("rotate_every", "%s is too short: a key is published an hour before it signs; take at least %s", grammar.ShowDuration(every), grammar.ShowDuration(minRotateEvery))
 	}
 	if l := s.idTokenLifetime(); l < minIDTokenLifetime || l > maxIDTokenLifetime {
-		return wrong("id_token_lifetime", "%s is out of range: take %s to %s", show(l), show(minIDTokenLifetime), show(maxIDTokenLifetime))
+		return grammar.Wrong("id_token_lifetime", "%s is out of range: take %s to %s", grammar.ShowDuration(l), grammar.ShowDuration(minIDTokenLifetime), grammar.ShowDuration(maxIDTokenLifetime))
 	}
 	return nil
 }
@@ -76,39 +87,27 @@ func checkAlgorithm(option, name string) error {
 	spelt := slices.IndexFunc(algorithms, func(a string) bool { return strings.EqualFold(a, name) })
 	switch {
 	case spelt >= 0:
-		return wrong(option, "%q is not spelt as RFC 7518 does: write %s", name, algorithms[spelt])
+		return grammar.Wrong(option, "%q is not spelt as RFC 7518 does: write %s", name, algorithms[spelt])
 	case upper == "NONE":
 		reason = "signs nothing"
 	case strings.HasPrefix(upper, "HS"):
 		reason = "needs a key that every API would have to share"
 	}
-	return wrong(option, "%q %s: take one of %s", name, reason, strings.Join(algorithms, ", "))
+	return grammar.Wrong(option, "%q %s: take one of %s", name, reason, strings.Join(algorithms, ", "))
 }
 
 func (s *Signing) accessTokenAlgorithm() string {
-	if s == nil || s.AccessTokenAlgorithm == "" {
-		return defaultAccessTokenAlgorithm
-	}
-	return s.AccessTokenAlgorithm
+	return cmp.Or(orZero(s).AccessTokenAlgorithm, defaultAccessTokenAlgorithm)
 }
 
 func (s *Signing) idTokenAlgorithm() string {
-	if s == nil || s.IDTokenAlgorithm == "" {
-		return defaultIDTokenAlgorithm
-	}
-	return s.IDTokenAlgorithm
+	return cmp.Or(orZero(s).IDTokenAlgorithm, defaultIDTokenAlgorithm)
 }
 
 func (s *Signing) rotateEvery() time.Duration {
-	if s == nil || s.RotateEvery == 0 {
-		return defaultRotateEvery
-	}
-	return time.Duration(s.RotateEvery)
+	return cmp.Or(time.Duration(orZero(s).RotateEvery), defaultRotateEvery)
 }
 
 func (s *Signing) idTokenLifetime() time.Duration {
-	if s == nil || s.IDTokenLifetime == 0 {
-		return defaultIDTokenLifetime
-	}
-	return time.Duration(s.IDTokenLifetime)
+	return cmp.Or(time.Duration(orZero(s).IDTokenLifetime), defaultIDTokenLifetime)
 }

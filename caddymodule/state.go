@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
@@ -26,22 +27,22 @@ var states = caddy.NewUsagePool()
 // taken back, because another of its apps failed to start, those of the one before.
 type sharedState struct {
 	state    *tokens.State
-	observer *sharedObserver
+	observer *events.SharedObserver
 	requests *handler.Limits // what is counted of requests
 	limits   stateLimits     // of the configuration that made it
 
 	generated atomic.Pointer[string] // the generated secret in use, if there is one
 
 	mu   sync.Mutex
-	live []*tenant
+	live []*configuration
 }
 
-// tenant is one configuration's claim on shared state.
-type tenant struct {
-	store    StoreModule // as this configuration has it
-	settings tokens.Settings
-	observer *observer
-	posture  *posture // once its app has started
+// configuration is what one configuration wants of shared state.
+type configuration struct {
+	store      StoreModule // as this configuration has it
+	settings   tokens.Settings
+	observer   *events.Observer
+	protection *protection // once its app has started
 }
 
 // stateLimits are the bounds of the caches of shared state, fixed while it lives.
@@ -51,9 +52,9 @@ type stateLimits struct {
 }
 
 // shareState finds the state of a store in the pool or makes it. It opens nothing.
-func shareState(store StoreModule, limits stateLimits, m *metrics) (*sharedState, error) {
+func shareState(store StoreModule, limits stateLimits, m *events.Metrics) (*sharedState, error) {
 	value, _, err := states.LoadOrNew(store.PoolKey(), func() (caddy.Destructor, error) {
-		observer := new(sharedObserver)
+		observer := new(events.SharedObserver)
 		state, err := tokens.NewState(tokens.StateConfig{
 			Store:           store.NewStore(onStoreCall(m, observer)),
 			Observer:        observer,
@@ -73,12 +74,12 @@ func shareState(store StoreModule, limits stateLimits, m *metrics) (*sharedState
 }
 
 // onStoreCall measures the calls of a store, and tells of panics that it has caught.
-func onStoreCall(m *metrics, observer tokens.Observer) func(op string, took time.Duration, err error) {
+func onStoreCall(m *events.Metrics, observer tokens.Observer) func(op string, took time.Duration, err error) {
 	return func(op string, took time.Duration, err error) {
-		m.stored(op, took, err)
+		m.Stored(op, took, err)
 		if _, panicked := errors.AsType[*background.PanicError](err); panicked {
 			observer.Happened(context.Background(), tokens.Event{
-				Kind: tokens.EventBackgroundRecovered, Outcome: "store", Cause: fmt.Errorf("calling the store, %s: %w", op, err),
+				Kind: tokens.EventBackgroundRecovered, Outcome: tokens.OutcomeStore, Cause: fmt.Errorf("calling the store, %s: %w", op, err),
 			})
 		}
 	}
@@ -87,38 +88,39 @@ func onStoreCall(m *metrics, observer tokens.Observer) func(op string, took time
 // Destruct closes the store when the last configuration is gone.
 func (s *sharedState) Destruct() error { return s.state.Close() }
 
-// enter makes t the newest configuration. With an error nothing has changed.
-func (s *sharedState) enter(ctx context.Context, t *tenant) error {
+// enter makes c the newest configuration. With an error nothing has changed.
+func (s *sharedState) enter(ctx context.Context, c *configuration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := s.observer.to.Swap(t.observer)
-	if err := t.apply(ctx, s.state); err != nil {
-		s.observer.to.Store(before)
+	s.observer.Enter(c.observer)
+	if err := c.apply(ctx, s.state); err != nil {
+		s.observer.Leave(c.observer)
 		if len(s.live) > 0 {
 			err = errors.Join(err, s.live[len(s.live)-1].store.Apply(ctx, s.state.Store))
 		}
 		return err
 	}
-	s.live = append(s.live, t)
+	s.live = append(s.live, c)
 	return nil
 }
 
 // apply brings shared state in line with a configuration.
-func (t *tenant) apply(ctx context.Context, state *tokens.State) error {
-	if err := t.store.Apply(ctx, state.Store); err != nil {
+func (c *configuration) apply(ctx context.Context, state *tokens.State) error {
+	if err := c.store.Apply(ctx, state.Store); err != nil {
 		return err
 	}
-	return state.Configure(ctx, t.settings)
+	return state.Configure(ctx, c.settings)
 }
 
 // leave takes a configuration back.
-func (s *sharedState) leave(ctx context.Context, t *tenant) error {
+func (s *sharedState) leave(ctx context.Context, c *configuration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.Index(s.live, t)
+	i := slices.Index(s.live, c)
 	if i < 0 {
 		return nil
 	}
+	s.observer.Leave(c.observer)
 	newest := i == len(s.live)-1
 	s.live = slices.Delete(s.live, i, i+1)
 	if !newest {
@@ -132,10 +134,21 @@ func (s *sharedState) restore(ctx context.Context) error {
 	if len(s.live) == 0 {
 		return nil
 	}
-	t := s.live[len(s.live)-1]
-	s.observer.to.Store(t.observer)
-	if err := t.apply(ctx, s.state); err != nil {
+	c := s.live[len(s.live)-1]
+	if err := c.apply(ctx, s.state); err != nil {
 		return fmt.Errorf("restoring the settings of the configuration before: %w", err)
 	}
 	return nil
+}
+
+// protect notes what a configuration protects, and returns what the one before it
+// did, nil for none.
+func (s *sharedState) protect(c *configuration, p *protection) (before *protection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.live, c); i > 0 {
+		before = s.live[i-1].protection
+	}
+	c.protection = p
+	return before
 }

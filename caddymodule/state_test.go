@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	logtest "go.uber.org/zap/zaptest/observer"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
@@ -32,25 +34,26 @@ func (r *recordingStore) Open(ctx context.Context, o tokens.OpenRequest) (tokens
 	return r.Store.Open(ctx, o)
 }
 
-func testTenant(t *testing.T, lifetime time.Duration, secret string) *tenant {
+func testConfiguration(t *testing.T, lifetime time.Duration, secret string) (*configuration, *logtest.ObservedLogs) {
 	t.Helper()
+	core, logs := logtest.New(zap.InfoLevel)
 	secrets, err := tokens.NewSecrets([]byte(secret))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &tenant{
+	return &configuration{
 		store:    new(BoltStore),
-		observer: newObserver(zap.NewNop(), newMetrics(), nobodyListens{}),
+		observer: events.NewObserver(zap.New(core), events.NewMetrics(), nil),
 		settings: tokens.Settings{
 			Secrets: secrets, TokenLifetime: lifetime, Keys: tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256}},
 		},
-	}
+	}, logs
 }
 
 func TestSettingsFollowTheNewestConfiguration(t *testing.T) {
 	store := &recordingStore{BoltStore: BoltStore{file: filepath.Join(t.TempDir(), "gatehouse.db")}}
 	limits := stateLimits{cacheBytes: 1 << 20, denylistEntries: 1000}
-	shared, err := shareState(store, limits, newMetrics())
+	shared, err := shareState(store, limits, events.NewMetrics())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,26 +62,28 @@ func TestSettingsFollowTheNewestConfiguration(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	secret := newGatewaySecret()
-	a, b, c := testTenant(t, 1*time.Minute, secret), testTenant(t, 2*time.Minute, secret), testTenant(t, 3*time.Minute, secret)
-	stranger := testTenant(t, 4*time.Minute, newGatewaySecret())
+	secret := NewGatewaySecret()
+	a, logsOfA := testConfiguration(t, 1*time.Minute, secret)
+	b, logsOfB := testConfiguration(t, 2*time.Minute, secret)
+	c, logsOfC := testConfiguration(t, 3*time.Minute, secret)
+	stranger, logsOfStranger := testConfiguration(t, 4*time.Minute, NewGatewaySecret())
 	ctx := t.Context()
 	steps := []struct {
 		name  string
 		do    func() error
-		opens []time.Duration // what the store is opened with
-		heard *observer       // who hears of it then
+		opens []time.Duration       // what the store is opened with
+		heard *logtest.ObservedLogs // who hears of it then
 		fails bool
 	}{
-		{"the first starts", func() error { return shared.enter(ctx, a) }, nil, a.observer, false},
-		{"and opens", func() error { return shared.state.Open(ctx) }, []time.Duration{time.Minute}, a.observer, false},
-		{"a second starts", func() error { return shared.enter(ctx, b) }, []time.Duration{2 * time.Minute}, b.observer, false},
-		{"one with another secret does not", func() error { return shared.enter(ctx, stranger) }, []time.Duration{4 * time.Minute}, b.observer, true},
-		{"and leaves", func() error { return shared.leave(ctx, stranger) }, nil, b.observer, false},
-		{"a third starts", func() error { return shared.enter(ctx, c) }, []time.Duration{3 * time.Minute}, c.observer, false},
-		{"the first, which is not the newest, leaves", func() error { return shared.leave(ctx, a) }, nil, c.observer, false},
-		{"the newest is taken back", func() error { return shared.leave(ctx, c) }, []time.Duration{2 * time.Minute}, b.observer, false},
-		{"the last leaves", func() error { return shared.leave(ctx, b) }, nil, b.observer, false},
+		{"the first starts", func() error { return shared.enter(ctx, a) }, nil, logsOfA, false},
+		{"and opens", func() error { return shared.state.Open(ctx) }, []time.Duration{time.Minute}, logsOfA, false},
+		{"a second starts", func() error { return shared.enter(ctx, b) }, []time.Duration{2 * time.Minute}, logsOfB, false},
+		{"one with another secret does not", func() error { return shared.enter(ctx, stranger) }, []time.Duration{4 * time.Minute}, logsOfB, true},
+		{"and leaves", func() error { return shared.leave(ctx, stranger) }, nil, logsOfB, false},
+		{"a third starts", func() error { return shared.enter(ctx, c) }, []time.Duration{3 * time.Minute}, logsOfC, false},
+		{"the first, which is not the newest, leaves", func() error { return shared.leave(ctx, a) }, nil, logsOfC, false},
+		{"the newest is taken back", func() error { return shared.leave(ctx, c) }, []time.Duration{2 * time.Minute}, logsOfB, false},
+		{"the last leaves", func() error { return shared.leave(ctx, b) }, nil, logsOfB, false},
 	}
 	for _, step := range steps {
 		store.opened = nil
@@ -88,8 +93,12 @@ func TestSettingsFollowTheNewestConfiguration(t *testing.T) {
 		if !slices.Equal(store.opened, step.opens) {
 			t.Errorf("%s: opened with %v, want %v", step.name, store.opened, step.opens)
 		}
-		if shared.observer.to.Load() != step.heard {
-			t.Errorf("%s: the wrong configuration hears of it", step.name)
+		shared.observer.Happened(ctx, tokens.Event{Kind: tokens.EventAdmin, Outcome: "backup"})
+		for _, logs := range []*logtest.ObservedLogs{logsOfA, logsOfB, logsOfC, logsOfStranger} {
+			if heard := logs.FilterMessage("admin").Len() > 0; heard != (logs == step.heard) {
+				t.Errorf("%s: the wrong configuration hears of it", step.name)
+			}
+			logs.TakeAll()
 		}
 	}
 }
@@ -99,7 +108,7 @@ func TestOneStateForOneFile(t *testing.T) {
 	limits := stateLimits{cacheBytes: 1 << 20, denylistEntries: 1000}
 	open := func(name string) *sharedState {
 		store := &BoltStore{file: filepath.Join(dir, name)}
-		shared, err := shareState(store, limits, newMetrics())
+		shared, err := shareState(store, limits, events.NewMetrics())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
 )
@@ -76,20 +77,11 @@ func (b *BoltStore) Provision(caddy.Context) error {
 //
 //	store bolt [<path>]
 func (b *BoltStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // the name of the store
-	if d.NextArg() {
-		b.Path = d.Val()
-		if b.Path == "" {
-			return d.Err("store bolt: the path is empty: leave it out for gatehouse.db in Caddy's data directory")
-		}
+	g := grammar.NewReader(d, "store bolt")
+	if err := g.Optional(&b.Path, "path", "gatehouse.db in Caddy's data directory"); err != nil {
+		return err
 	}
-	if d.NextArg() {
-		return d.Errf("store bolt: unexpected argument %q: it takes one path", d.Val())
-	}
-	if d.NextBlock(d.Nesting()) {
-		return d.Errf("unrecognized option of store bolt: %q", d.Val())
-	}
-	return nil
+	return g.ReadBlock("store bolt", nil)
 }
 
 // boltPool leads the pool keys of embedded stores.
@@ -98,11 +90,11 @@ const boltPool = "bolt:"
 // PoolKey returns the path of the database file.
 func (b *BoltStore) PoolKey() string { return boltPool + b.file }
 
-// secretSuffix makes of the name of a database that of its generated secret.
-const secretSuffix = ".secret"
+// SecretSuffix makes of the name of a database that of its generated secret.
+const SecretSuffix = ".secret"
 
 // SecretFile returns the path of the generated secret.
-func (b *BoltStore) SecretFile() string { return b.file + secretSuffix }
+func (b *BoltStore) SecretFile() string { return b.file + SecretSuffix }
 
 // NewStore makes the store over the database file.
 func (b *BoltStore) NewStore(onCall func(op string, took time.Duration, err error)) tokens.Store {

@@ -3,12 +3,8 @@ package caddymodule
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore"
 )
@@ -85,22 +83,6 @@ type RedisStore struct {
 	options   redisstore.Options
 }
 
-// RedisTLS is how connections to Redis are encrypted.
-type RedisTLS struct {
-	// A PEM file of the authorities that may have signed the server's
-	// certificate. Default: the system's authorities.
-	CA string `json:"ca,omitempty"`
-
-	// A PEM file of the certificate that the gateway shows. Default: none.
-	Certificate string `json:"certificate,omitempty"`
-
-	// The PEM file of its key. Default: none.
-	Key string `json:"key,omitempty"`
-
-	// The name that the server's certificate is for. Default: the host of the address.
-	ServerName string `json:"server_name,omitempty"`
-}
-
 // CaddyModule returns the Caddy module information.
 func (*RedisStore) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
@@ -113,7 +95,7 @@ func (*RedisStore) CaddyModule() caddy.ModuleInfo {
 // opens no file of TLS.
 func (r *RedisStore) Provision(ctx caddy.Context) error {
 	r.log = ctx.Logger()
-	if err := within(redisBlock, r.Check()); err != nil {
+	if err := grammar.Within(redisBlock, r.Check()); err != nil {
 		return err
 	}
 	if err := r.resolve(); err != nil {
@@ -127,18 +109,18 @@ const redisBlock = "store redis"
 
 // Check finds what the text shows to be wrong.
 func (r *RedisStore) Check() error {
-	return firstOf(r.checkAddresses, r.checkMode, r.checkAccess, r.checkLimits, r.WaitReplicas.Check)
+	return grammar.FirstOf(r.checkAddresses, r.checkMode, r.checkAccess, r.checkLimits, r.WaitReplicas.Check)
 }
 
 func (r *RedisStore) checkAddresses() error {
 	if len(r.Addresses) == 0 {
-		return wrong("", "it has no address: write `address <host>:<port>`")
+		return grammar.Wrong("", "it has no address: write `address <host>:<port>`")
 	}
 	for i, address := range r.Addresses {
 		if slices.Contains(r.Addresses[:i], address) {
-			return wrongValue("address", address, "is there twice: name each server once")
+			return grammar.WrongValue("address", address, "is a duplicate: name each server once")
 		}
-		if isPlaceholder(address) {
+		if grammar.IsPlaceholder(address) {
 			continue
 		}
 		if err := checkRedisAddress(address); err != nil {
@@ -146,18 +128,18 @@ func (r *RedisStore) checkAddresses() error {
 		}
 	}
 	if len(r.Addresses) > 1 && !r.Cluster && r.Sentinel == "" {
-		return wrong("address", "there are several: add `cluster`, or `sentinel <master-name>`, or keep one")
+		return grammar.Wrong("address", "there are several: add `cluster`, or `sentinel <master-name>`, or keep one")
 	}
 	return nil
 }
 
 func checkRedisAddress(address string) error {
 	if strings.Contains(address, "://") {
-		return wrongValue("address", address, "is a URL: write <host>:<port>, and `tls`, `username`, `password` and `database` as options")
+		return grammar.WrongValue("address", address, "is a URL: write <host>:<port>, and `tls`, `username`, `password` and `database` as options")
 	}
 	host, port, err := net.SplitHostPort(address)
 	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || host == "" || bad != nil || n == 0 {
-		return wrongValue("address", address, "is not an address: write <host>:<port>, such as 10.0.0.1:6379")
+		return grammar.WrongValue("address", address, "is not an address: write <host>:<port>, such as 10.0.0.1:6379")
 	}
 	return nil
 }
@@ -165,11 +147,11 @@ func checkRedisAddress(address string) error {
 func (r *RedisStore) checkMode() error {
 	switch {
 	case r.Cluster && r.Sentinel != "":
-		return wrong("sentinel", "a Cluster has no sentinels: keep one of `cluster` and `sentinel`")
+		return grammar.Wrong("sentinel", "a Cluster has no sentinels: keep one of `cluster` and `sentinel`")
 	case r.Cluster && r.Database != 0:
-		return wrong("database", "a Cluster has only database 0: remove the line, and use `key_prefix` to share it")
+		return grammar.Wrong("database", "a Cluster has only database 0: remove the line, and use `key_prefix` to share it")
 	case r.Database < 0:
-		return wrong("database", "%d is no number of a database: write 0 or more", r.Database)
+		return grammar.Wrong("database", "%d is no number of a database: write 0 or more", r.Database)
 	}
 	return nil
 }
@@ -180,15 +162,15 @@ func (r *RedisStore) checkAccess() error {
 	} {
 		switch {
 		case access.username != "" && access.password == "":
-			return wrong(access.option+"username", "it has no password: write `%spassword {env.NAME}`", access.option)
-		case halfPlaceholder(access.password):
-			return wrong(access.option+"password", "it holds a placeholder among other text: write {env.NAME} or {file.PATH} alone")
+			return grammar.Wrong(access.option+"username", "it has no password: write `%spassword {env.NAME}`", access.option)
+		case grammar.HasPlaceholder(access.password):
+			return grammar.Wrong(access.option+"password", "it holds a placeholder among other text: write {env.NAME} or {file.PATH} alone")
 		case access.option != "" && access.password != "" && r.Sentinel == "":
-			return wrong(access.option+"password", "there are no sentinels: add `sentinel <master-name>`, or remove the line")
+			return grammar.Wrong(access.option+"password", "there are no sentinels: add `sentinel <master-name>`, or remove the line")
 		}
 	}
 	if t := r.TLS; t != nil && (t.Certificate == "") != (t.Key == "") {
-		return within("tls", wrong("", "a certificate needs its key: write both `certificate` and `key`, or none"))
+		return grammar.Within("tls", grammar.Wrong("", "a certificate needs its key: write both `certificate` and `key`, or none"))
 	}
 	return nil
 }
@@ -205,13 +187,13 @@ func (r *RedisStore) checkLimits() error {
 	odd := func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune(`{}*?[]\`, c) }
 	switch timeout := time.Duration(r.Timeout); {
 	case strings.ContainsFunc(r.KeyPrefix, odd):
-		return wrong("key_prefix", "%q has a character that means something in keys and patterns: take letters, digits, and : - _ .", r.KeyPrefix)
+		return grammar.Wrong("key_prefix", "%q has a character that means something in keys and patterns: take letters, digits, and : - _ .", r.KeyPrefix)
 	case len(r.KeyPrefix) > maxKeyPrefix:
-		return wrong("key_prefix", "it has %d bytes, and each user costs as many: take at most %d", len(r.KeyPrefix), maxKeyPrefix)
+		return grammar.Wrong("key_prefix", "it has %d bytes, and each user costs as many: take at most %d", len(r.KeyPrefix), maxKeyPrefix)
 	case r.PoolSize < 0 || r.PoolSize > maxPoolSize:
-		return wrong("pool_size", "%d is out of range: take 1 to %d", r.PoolSize, maxPoolSize)
+		return grammar.Wrong("pool_size", "%d is out of range: take 1 to %d", r.PoolSize, maxPoolSize)
 	case timeout != 0 && (timeout < minRedisTimeout || timeout > maxRedisTimeout):
-		return wrong("timeout", "%s is out of range: take %s to %s", show(timeout), show(minRedisTimeout), show(maxRedisTimeout))
+		return grammar.Wrong("timeout", "%s is out of range: take %s to %s", grammar.ShowDuration(timeout), grammar.ShowDuration(minRedisTimeout), grammar.ShowDuration(maxRedisTimeout))
 	}
 	return nil
 }
@@ -220,7 +202,7 @@ func (r *RedisStore) checkLimits() error {
 func (r *RedisStore) resolve() error {
 	r.addresses = make([]string, len(r.Addresses))
 	for i, address := range r.Addresses {
-		resolved, err := resolve(address)
+		resolved, err := grammar.Resolve(address)
 		if err != nil {
 			return fmt.Errorf("address: %w", err)
 		}
@@ -244,10 +226,10 @@ func (r *RedisStore) resolve() error {
 		option, value string
 		target        *string
 	}{{"password", r.Password, &r.options.Password}, {"sentinel_password", r.SentinelPassword, &r.options.SentinelPassword}} {
-		if secret.value != "" && !isPlaceholder(secret.value) {
+		if secret.value != "" && !grammar.IsPlaceholder(secret.value) {
 			r.log.Warn("store redis: a password is written out in the configuration and in what it is adapted to: use {env.NAME} or {file.PATH}")
 		}
-		value, err := resolve(secret.value)
+		value, err := grammar.Resolve(secret.value)
 		if err != nil {
 			return fmt.Errorf("%s: %w", secret.option, err)
 		}
@@ -255,7 +237,7 @@ func (r *RedisStore) resolve() error {
 	}
 	if strings.HasPrefix(r.Password, "{file.") {
 		r.options.ReadPassword = func() (string, error) {
-			password, err := resolve(r.Password)
+			password, err := grammar.Resolve(r.Password)
 			if err != nil {
 				return "", fmt.Errorf("`password`: %w", err)
 			}
@@ -267,30 +249,6 @@ func (r *RedisStore) resolve() error {
 		r.options.TLS = r.TLS.config
 	}
 	return nil
-}
-
-// config reads the files, for each connection: they are renewed, and `caddy
-// validate` may run where they are not.
-func (t *RedisTLS) config() (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
-	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, fmt.Errorf("reading tls ca: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("reading tls ca: " + t.CA + " holds no certificate: write the path of a PEM file")
-		}
-	}
-	if t.Certificate != "" {
-		pair, err := tls.LoadX509KeyPair(t.Certificate, t.Key)
-		if err != nil {
-			return nil, fmt.Errorf("reading tls certificate: %w", err)
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
 }
 
 // PoolKey names the data: the servers, whatever their order, the database and the prefix.
@@ -307,7 +265,7 @@ func (*RedisStore) SecretFile() string { return "" }
 func (r *RedisStore) NewStore(onCall func(op string, took time.Duration, err error)) tokens.Store {
 	o := r.options
 	o.OnCall = onCall
-	o.OnUnreplicated = processMetrics.unreplicated.Inc
+	o.OnUnreplicated = events.Process.WriteUnreplicated
 	o.Logf = r.log.Sugar().Debugf
 	return redisstore.New(o)
 }

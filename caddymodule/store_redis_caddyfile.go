@@ -1,9 +1,12 @@
 package caddymodule
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 )
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens and checks it. Syntax:
@@ -32,59 +35,50 @@ import (
 //
 // `tls` needs no block.
 func (r *RedisStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	g := newGrammar(d)
-	g.Next() // redis
-	g.name = redisBlock
-	if err := g.needBlock(); err != nil {
+	g := grammar.NewReader(d, redisBlock)
+	if err := g.NeedBlock(); err != nil {
 		return err
 	}
-	if err := g.block(redisBlock, r.grammar()); err != nil {
+	if err := g.ReadBlock(redisBlock, r.grammar()); err != nil {
 		return err
 	}
-	return g.located(within(redisBlock, r.Check()))
+	return g.Located(grammar.Within(redisBlock, r.Check()))
 }
 
-func (r *RedisStore) grammar() options {
-	return options{
-		"address":           listOption(&r.Addresses),
-		"cluster":           flagOption(&r.Cluster),
-		"sentinel":          stringOption(&r.Sentinel),
-		"username":          stringOption(&r.Username),
-		"password":          stringOption(&r.Password),
-		"sentinel_username": stringOption(&r.SentinelUsername),
-		"sentinel_password": stringOption(&r.SentinelPassword),
-		"database":          {read: r.readDatabase},
-		"tls":               {read: r.readTLS},
-		"key_prefix":        stringOption(&r.KeyPrefix),
-		"pool_size":         countOption(&r.PoolSize),
-		"timeout":           durationOption(&r.Timeout),
-		"wait_replicas":     {read: r.readWait},
-		"allow_eviction":    flagOption(&r.AllowEviction),
+func (r *RedisStore) grammar() grammar.Options {
+	return grammar.Options{
+		"address":           grammar.List(&r.Addresses),
+		"cluster":           grammar.Flag(&r.Cluster),
+		"sentinel":          grammar.String(&r.Sentinel),
+		"username":          grammar.String(&r.Username),
+		"password":          grammar.String(&r.Password),
+		"sentinel_username": grammar.String(&r.SentinelUsername),
+		"sentinel_password": grammar.String(&r.SentinelPassword),
+		"database": grammar.Args("<number>", func(args []string) (err error) {
+			if r.Database, err = strconv.Atoi(args[0]); err != nil {
+				return fmt.Errorf("%q is not the number of a database: write 0 or more", args[0])
+			}
+			return nil
+		}),
+		"tls":            {Read: r.readTLS},
+		"key_prefix":     grammar.String(&r.KeyPrefix),
+		"pool_size":      grammar.Count(&r.PoolSize),
+		"timeout":        grammar.Duration(&r.Timeout),
+		"wait_replicas":  grammar.Args("<number> <timeout> [strict]", r.setWait),
+		"allow_eviction": grammar.Flag(&r.AllowEviction),
 	}
 }
 
-func (r *RedisStore) readDatabase(g *grammar) error {
-	word, err := g.word()
-	if err != nil {
-		return err
-	}
-	r.Database, err = strconv.Atoi(word)
-	if err != nil {
-		return g.Errf("%s%s: %q is no number of a database: write 0 or more", g.prefix(), g.name, word)
-	}
-	return nil
-}
-
-func (r *RedisStore) readTLS(g *grammar) error {
+func (r *RedisStore) readTLS(g *grammar.Reader) error {
 	r.TLS = new(RedisTLS)
-	if err := g.end(); err != nil {
+	if err := g.End(); err != nil {
 		return err
 	}
-	return g.block("tls", options{
-		"ca":          stringOption(&r.TLS.CA),
-		"certificate": stringOption(&r.TLS.Certificate),
-		"key":         stringOption(&r.TLS.Key),
-		"server_name": stringOption(&r.TLS.ServerName),
+	return g.ReadBlock("tls", grammar.Options{
+		"ca":          grammar.String(&r.TLS.CA),
+		"certificate": grammar.String(&r.TLS.Certificate),
+		"key":         grammar.String(&r.TLS.Key),
+		"server_name": grammar.String(&r.TLS.ServerName),
 	})
 }
 

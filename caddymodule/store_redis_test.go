@@ -256,7 +256,7 @@ func TestRedisStartFails(t *testing.T) {
 		"evicting":       {gatewayOptions{StoreIn: redisAt(evicting.Addr)}, "maxmemory-policy noeviction"},
 		"no password":    {gatewayOptions{StoreIn: redisAt(locked.Addr)}, "configure `password`"},
 		"no secret":      {gatewayOptions{StoreIn: redisAt(shared.Addr), Secret: "none"}, "oauth.stores.redis needs `secret`"},
-		"wrong secret":   {gatewayOptions{StoreIn: redisAt(shared.Addr), Secret: newGatewaySecret()}, "another secret"},
+		"wrong secret":   {gatewayOptions{StoreIn: redisAt(shared.Addr), Secret: NewGatewaySecret()}, "another secret"},
 		"no authorities": {gatewayOptions{StoreIn: "redis {\n address " + shared.Addr + "\n tls {\n ca /none.pem\n }\n}"}, "reading tls ca"},
 	} {
 		err := newGateway(t).load(c.o)

@@ -1,11 +1,13 @@
 package caddymodule
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore"
 )
 
@@ -44,9 +46,9 @@ func (w *RedisWait) Check() error {
 	}
 	switch timeout := time.Duration(w.Timeout); {
 	case w.Number < 1 || w.Number > maxWaitReplicas:
-		return wrong("wait_replicas", "%d is out of range: take 1 to %d", w.Number, maxWaitReplicas)
+		return grammar.Wrong("wait_replicas", "%d is out of range: take 1 to %d", w.Number, maxWaitReplicas)
 	case timeout < minWaitTimeout || timeout > maxWaitTimeout:
-		return wrong("wait_replicas", "%s is out of range: take %s to %s", show(timeout), show(minWaitTimeout), show(maxWaitTimeout))
+		return grammar.Wrong("wait_replicas", "%s is out of range: take %s to %s", grammar.ShowDuration(timeout), grammar.ShowDuration(minWaitTimeout), grammar.ShowDuration(maxWaitTimeout))
 	}
 	return nil
 }
@@ -58,23 +60,19 @@ func (w *RedisWait) core() redisstore.WaitReplicas {
 	return redisstore.WaitReplicas{Number: w.Number, Timeout: time.Duration(w.Timeout), Strict: w.Strict}
 }
 
-// readWait reads `wait_replicas <number> <timeout> [strict]`.
-func (r *RedisStore) readWait(g *grammar) error {
-	words, err := g.words()
+// setWait takes the arguments of `wait_replicas`.
+func (r *RedisStore) setWait(args []string) error {
+	number, err := strconv.Atoi(args[0])
 	if err != nil {
-		return err
+		return fmt.Errorf("%q is not a number of replicas", args[0])
 	}
-	r.WaitReplicas = new(RedisWait)
-	number, bad := strconv.Atoi(words[0])
-	switch {
-	case bad != nil:
-		return g.Errf("%s%s: %q is no number of replicas: write wait_replicas <number> <timeout> [strict]", g.prefix(), g.name, words[0])
-	case len(words) == 1:
-		return g.Errf("%s%s: it has no timeout: write wait_replicas %d 100ms", g.prefix(), g.name, number)
-	case len(words) > 3 || len(words) == 3 && words[2] != "strict":
-		return g.Errf("%s%s: unexpected argument %q: write wait_replicas <number> <timeout> [strict]", g.prefix(), g.name, words[len(words)-1])
+	timeout, err := caddy.ParseDuration(args[1])
+	if err != nil {
+		return fmt.Errorf("%q is not a duration: write it as 100ms or 1s", args[1])
 	}
-	timeout, err := g.parseDuration(words[1])
-	r.WaitReplicas.Number, r.WaitReplicas.Timeout, r.WaitReplicas.Strict = number, caddy.Duration(timeout), len(words) == 3
-	return err
+	if len(args) == 3 && args[2] != "strict" {
+		return fmt.Errorf("%q is not known: write `strict`, or leave it out", args[2])
+	}
+	r.WaitReplicas = &RedisWait{Number: number, Timeout: caddy.Duration(timeout), Strict: len(args) == 3}
+	return nil
 }

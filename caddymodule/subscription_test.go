@@ -3,6 +3,8 @@ package caddymodule
 import (
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 )
 
 // An alarm with a slip in its name is refused; every event there is, and those of others, are good.
@@ -15,7 +17,7 @@ func TestSubscriptions(t *testing.T) {
 		}
 		return gatewayOptions{Global: block + "}"}
 	}
-	if err := validateConfig(t, g.config(global(append(strings.Split(eventNames(), ", "), "cert_obtained", "oauth2.x")...))); err != nil {
+	if err := validateConfig(t, g.config(global(append(strings.Split(events.EventNames(), ", "), "cert_obtained", "oauth2.x")...))); err != nil {
 		t.Error(err)
 	}
 	err := validateConfig(t, g.config(global("oauth.refresh_reused")))

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 )
 
@@ -28,19 +29,33 @@ var hexColor = regexp.MustCompile(`^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$`)
 // maxThemeName bounds the name, in bytes: it is a heading.
 const maxThemeName = 100
 
+func (t *Theme) options() grammar.Options {
+	return grammar.Options{
+		"name": grammar.String(&t.Name),
+		"logo": grammar.String(&t.Logo),
+		"color": {Read: func(g *grammar.Reader) (err error) {
+			if g.CountRemainingArgs() == 0 {
+				return g.Errorf(" has no value: write it in quotes, as in `color \"#1a56db\"`: a # outside of quotes begins a comment")
+			}
+			t.Color, err = g.Word()
+			return err
+		}},
+	}
+}
+
 // Check finds what the text shows to be wrong.
 func (t *Theme) Check() error {
 	if t == nil {
 		return nil
 	}
 	if len(t.Name) > maxThemeName {
-		return wrong("name", "it has %d bytes: take at most %d", len(t.Name), maxThemeName)
+		return grammar.Wrong("name", "it has %d bytes: take at most %d", len(t.Name), maxThemeName)
 	}
 	if t.Color != "" && !hexColor.MatchString(t.Color) {
-		return wrongValue("color", t.Color, "is not a colour: write it as #rgb or #rrggbb, such as #1a56db")
+		return grammar.WrongValue("color", t.Color, "is not a colour: write it as #rgb or #rrggbb, such as #1a56db")
 	}
 	if err := checkLogo(t.Logo); err != nil {
-		return wrongValue("logo", t.Logo, "%s", err)
+		return grammar.WrongValue("logo", t.Logo, "%s", err)
 	}
 	return nil
 }

@@ -105,7 +105,7 @@ func TestMove(t *testing.T) {
 	if err := caddy.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if out, _, err := g.runWith("", "export", "--config", config("embedded.caddyfile", embedded), "--undo"); err != nil || !strings.Contains(out, "goes on") {
+	if out, _, err := g.runWith("", "export", "--config", config("embedded.caddyfile", embedded), "--undo"); err != nil || !strings.Contains(out, "in use again") {
 		t.Errorf("undo: %v\n%s", err, out)
 	}
 	if err := g.load(embedded); err != nil {
@@ -172,7 +172,7 @@ func TestExportErrors(t *testing.T) {
 	if err := os.WriteFile(file("taken"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, warnings, err := g.runWith("", "export", "--to", file("taken"), "--address", g.AdminAddr); err == nil || !strings.Contains(warnings, "is there already") {
+	if _, warnings, err := g.runWith("", "export", "--to", file("taken"), "--address", g.AdminAddr); err == nil || !strings.Contains(warnings, "already exists") {
 		t.Errorf("over a file: %v %s", err, warnings)
 	}
 	if _, _, err := g.runWith("", "export", "--to", "/dev/full/x", "--address", g.AdminAddr); err == nil {
@@ -182,7 +182,7 @@ func TestExportErrors(t *testing.T) {
 		t.Fatalf("an export that failed has stopped the store: %d %s", alice.status, alice.body)
 	}
 	g.ok("export", "--to", file("good"))
-	if out, _ := g.ok("export", "--undo"); !strings.Contains(out, "goes on") {
+	if out, _ := g.ok("export", "--undo"); !strings.Contains(out, "in use again") {
 		t.Errorf("undo:\n%s", out)
 	}
 	if alice = g.refresh(alice.RefreshToken); alice.AccessToken == "" {
@@ -220,7 +220,7 @@ func TestExportErrors(t *testing.T) {
 		o    gatewayOptions
 		want string
 	}{
-		"another secret": {gatewayOptions{Store: file("target.db"), Secret: newGatewaySecret()}, "another secret"},
+		"another secret": {gatewayOptions{Store: file("target.db"), Secret: NewGatewaySecret()}, "another secret"},
 		"no secret":      {gatewayOptions{Store: file("target.db"), Secret: "none"}, "there is no secret"},
 		"not empty":      {gatewayOptions{}, "pid"}, // the server has it
 	} {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
@@ -71,10 +72,10 @@ func checkWeb(u *url.URL) error {
 	return nil
 }
 
-// checkIssuer checks the issuer identifier. See RFC 8414 §2.
-func checkIssuer(issuer string) error {
+// checkIssuer checks the issuer identifier that is the value of an option. See RFC 8414 §2.
+func checkIssuer(option, issuer string) error {
 	if issuer == "" {
-		return wrong("issuer", "it is required: the https URL of this server, such as `issuer https://auth.example.com/`")
+		return grammar.Wrong(option, "it is required: the https URL of this server, such as `issuer https://auth.example.com/`")
 	}
 	u, err := parseURL(issuer)
 	if err == nil {
@@ -88,7 +89,7 @@ func checkIssuer(issuer string) error {
 		err = errors.New("has a double slash in its path: write one")
 	}
 	if err != nil {
-		return wrongValue("issuer", issuer, "%s", err)
+		return grammar.WrongValue(option, issuer, "%s", err)
 	}
 	return nil
 }
@@ -147,10 +148,10 @@ func checkEach(option string, values []string, check func(string) error) error {
 	for i, value := range values {
 		err := check(value)
 		if err == nil && slices.Contains(values[:i], value) {
-			err = errors.New("is there twice: leave one out")
+			err = errors.New("is a duplicate: leave one out")
 		}
 		if err != nil {
-			return wrongValue(option, value, "%s", err)
+			return grammar.WrongValue(option, value, "%s", err)
 		}
 	}
 	return nil

@@ -1,7 +1,9 @@
 package caddymodule
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +11,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // hooked is what a webhook was sent.
@@ -126,4 +132,45 @@ func TestWebhookNeedsItsPlaceholders(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "{env.GATEHOUSE_TEST_UNSET} is not set") {
 		t.Errorf("error %v", err)
 	}
+}
+
+// A6: a thousand wrong logins a second while a stolen refresh token is replayed:
+// the alarm reaches the webhook, which is slow.
+func TestA6AlarmInAFlood(t *testing.T) {
+	h := newHook(t)
+	h.pause = 200 * time.Millisecond
+	g := startGateway(t, gatewayOptions{Global: `events {
+		on oauth.login oauth_webhook ` + h.URL + `
+		on oauth.token_refused oauth_webhook ` + h.URL + `
+		on oauth.refresh_reuse_detected oauth_webhook ` + h.URL + `
+	}`})
+	oauth, err := caddy.ActiveContext().AppIfConfigured("oauth")
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := oauth.(*App)
+	flooding, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	for range 2 {
+		running.Go(func() {
+			for n := 0; flooding.Err() == nil; n++ { // faster than any login
+				app.observer.Happened(flooding, tokens.Event{Kind: tokens.EventLogin, Outcome: "failed", About: fmt.Sprint(n)})
+				app.observer.Happened(flooding, tokens.Event{Kind: tokens.EventTokenRefused, Outcome: "bad_mac", Client: "my-spa"})
+				if n%100 == 0 {
+					time.Sleep(time.Millisecond)
+				}
+			}
+		})
+	}
+	g.reuse()
+	eventually(t, "the alarm", func() bool {
+		for _, got := range h.received() {
+			if got.event.Type == "oauth.refresh_reuse_detected" {
+				return true
+			}
+		}
+		return false
+	})
+	stop()
+	running.Wait()
 }

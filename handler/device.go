@@ -151,7 +151,7 @@ func (s *Server) findDevice(w http.ResponseWriter, r *http.Request, l *tokens.Lo
 	return s.showDevice(w, r, l, d, a)
 }
 
-func (s *Server) observeGuess(r *http.Request, l *tokens.Login, outcome string) {
+func (s *Server) observeGuess(r *http.Request, l *tokens.Login, outcome tokens.Outcome) {
 	s.Observer.Happened(r.Context(), tokens.Event{
 		Kind: tokens.EventDevice, Outcome: outcome, Subject: l.Profile.Subject, User: l.Session.User,
 	})

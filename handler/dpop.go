@@ -20,7 +20,7 @@ func (s *Server) sender(w http.ResponseWriter, r *http.Request, client *tokens.C
 		return sender, nil
 	}
 	if e := tokens.AsError(err); e.Code != tokens.UseDPoPNonce { // which is how a nonce is asked for, and no fault
-		s.Observer.Happened(r.Context(), tokens.Event{Kind: tokens.EventTokenRefused, Outcome: string(e.Reason), Client: client.ID, Cause: e.Cause})
+		s.Observer.Happened(r.Context(), tokens.Event{Kind: tokens.EventTokenRefused, Outcome: tokens.Outcome(e.Reason), Client: client.ID, Cause: e.Cause})
 	}
 	return sender, err
 }

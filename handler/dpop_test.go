@@ -61,7 +61,7 @@ func TestDPoPLogin(t *testing.T) {
 		t.Fatalf("refresh: %v", second)
 	}
 	wantOAuthError(t, g.refreshWith(old, "Dpop", proof), 400, "invalid_dpop_proof") // used before
-	if !g.heard.has(tokens.EventTokenRefused, string(tokens.ReasonProofReplayed)) {
+	if !g.heard.has(tokens.EventTokenRefused, tokens.Outcome(tokens.ReasonProofReplayed)) {
 		t.Error("nobody has heard of the replay")
 	}
 

@@ -22,7 +22,7 @@ func (s *Server) report(ctx context.Context, endpoint string, err error) {
 		return // who hangs up, or shows nothing, is no trouble of the store's
 	}
 	if e := wire.RefusalOf(err); e.Code == tokens.TemporarilyUnavailable && e.Cause != nil && endpoint != "token" {
-		s.Observer.Happened(ctx, tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: endpoint, Cause: e.Cause})
+		s.Observer.Happened(ctx, tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: tokens.Outcome(endpoint), Cause: e.Cause})
 	}
 }
 

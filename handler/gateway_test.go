@@ -54,7 +54,7 @@ func (o *observer) Happened(_ context.Context, e tokens.Event) {
 
 func (o *observer) Checked(tokens.Reason) {}
 
-func (o *observer) has(kind tokens.EventKind, outcome string) bool {
+func (o *observer) has(kind tokens.EventKind, outcome tokens.Outcome) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, e := range o.events {

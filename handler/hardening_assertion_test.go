@@ -137,7 +137,7 @@ func TestHardeningCLI10And11(t *testing.T) {
 	wantOAuthError(t, g.post("/oauth/token", once), http.StatusUnauthorized, "invalid_client")
 	again := asserting(service.assertion(service.claims(map[string]any{"jti": "one", "x": "another text"})))
 	wantOAuthError(t, g.post("/oauth/token", again), http.StatusUnauthorized, "invalid_client")
-	if !g.heard.has(tokens.EventClientAuth, string(tokens.ReasonReplayed)) {
+	if !g.heard.has(tokens.EventClientAuth, tokens.Outcome(tokens.ReasonReplayed)) {
 		t.Error("the replay was not reported as one")
 	}
 	if res := g.post("/oauth/token", asserting(changing.assertion(changing.claims(map[string]any{"jti": "one"})))); res.StatusCode != http.StatusOK {
@@ -360,13 +360,13 @@ func TestCredentialsOverlap(t *testing.T) {
 			if tc.secret == "" {
 				f = asserting(changing.assertion(changing.claims(nil)))
 			}
-			if g.heard.has(tokens.EventClientCredential, tc.want) {
+			if g.heard.has(tokens.EventClientCredential, tokens.Outcome(tc.want)) {
 				t.Fatal("it was told already")
 			}
 			if res := g.post("/oauth/token", f); res.StatusCode != http.StatusOK {
 				t.Fatalf("%d %s", res.StatusCode, res.Body)
 			}
-			if !g.heard.has(tokens.EventClientCredential, tc.want) {
+			if !g.heard.has(tokens.EventClientCredential, tokens.Outcome(tc.want)) {
 				t.Errorf("nothing told that %s was used", tc.want)
 			}
 		})

@@ -75,7 +75,7 @@ func TestA13WrongSecretsFromOneAddress(t *testing.T) {
 	if res := ask("2001:db8::1", "nobody", "wrong"); res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a few seconds later: %d", res.StatusCode)
 	}
-	if !g.heard.has(tokens.EventClientAuth, string(tokens.ReasonRateLimited)) {
+	if !g.heard.has(tokens.EventClientAuth, tokens.Outcome(tokens.ReasonRateLimited)) {
 		t.Error("nothing is told")
 	}
 }

@@ -80,14 +80,14 @@ func (s *Server) checkPassword(r *http.Request, tried loginProblem, password str
 func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, req loginRequest, tried loginProblem, err error) error {
 	texts := req.texts()
 	wait := new(login.WaitError)
-	outcome := "failed"
+	outcome := tokens.OutcomeFailed
 	switch {
 	case errors.Is(err, login.ErrWrong):
 		tried.text, tried.wrong = texts.WrongPassword, true
 	case errors.As(err, &wait):
-		tried.text, tried.status, tried.after, outcome = texts.TryAfter(wait.After), http.StatusTooManyRequests, wait.After, "delayed"
+		tried.text, tried.status, tried.after, outcome = texts.TryAfter(wait.After), http.StatusTooManyRequests, wait.After, tokens.OutcomeDelayed
 		if wait.Busy {
-			tried.text, tried.status, outcome = texts.Busy, http.StatusServiceUnavailable, "busy"
+			tried.text, tried.status, outcome = texts.Busy, http.StatusServiceUnavailable, tokens.OutcomeBusy
 		}
 	default:
 		return err

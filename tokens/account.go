@@ -71,7 +71,7 @@ func (i *Issuer) SignOutOf(ctx context.Context, l *Login, id FamilyID) error {
 	}
 	res, err := i.state.End(ctx, EndRequest{User: user, Scope: EndFamily, Family: id}, EndedByPerson)
 	if err == nil && res.New {
-		i.observe(ctx, Event{Kind: EventRevoked, Outcome: "account", Subject: l.Profile.Subject, User: user, Family: id})
+		i.observe(ctx, Event{Kind: EventRevoked, Outcome: OutcomeAccount, Subject: l.Profile.Subject, User: user, Family: id})
 	}
 	return err
 }
@@ -102,6 +102,6 @@ func (i *Issuer) SignOutEverywhere(ctx context.Context, l *Login) error {
 	if _, err := i.state.End(ctx, EndRequest{User: user, Scope: EndUser}, EndedByPerson); err != nil {
 		return err
 	}
-	i.observe(ctx, Event{Kind: EventLogout, Outcome: "everywhere", Subject: l.Profile.Subject, User: user})
+	i.observe(ctx, Event{Kind: EventLogout, Outcome: OutcomeEverywhere, Subject: l.Profile.Subject, User: user})
 	return nil
 }

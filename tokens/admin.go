@@ -31,7 +31,7 @@ func (o *Operator) EndUser(ctx context.Context, subject string) (EndResult, erro
 	if err != nil {
 		return res, err
 	}
-	o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: "user", Subject: subject, User: user})
+	o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: OutcomeUser, Subject: subject, User: user})
 	return res, nil
 }
 
@@ -41,7 +41,7 @@ func (o *Operator) EndClient(ctx context.Context, clientID string) error {
 	if _, err := o.endClient(ctx, TagClient(clientID)); err != nil {
 		return err
 	}
-	o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: "client", Client: clientID})
+	o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: OutcomeClient, Client: clientID})
 	return nil
 }
 
@@ -53,7 +53,7 @@ func (o *Operator) EndEveryone(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: "everyone"})
+	o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: OutcomeEveryone})
 	return until, nil
 }
 
@@ -97,7 +97,7 @@ func (o *Operator) DisableUser(ctx context.Context, user UserTag, subject string
 	if err != nil {
 		return res, err
 	}
-	o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: "user_disabled", Subject: subject, User: user})
+	o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: OutcomeUserDisabled, Subject: subject, User: user})
 	return res, nil
 }
 
@@ -180,7 +180,7 @@ func (o *Operator) DenyAccessToken(ctx context.Context, token string) (*Claims, 
 		return nil, err
 	}
 	if isNew {
-		o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: "access_token", Subject: claims.Subject, User: claims.User})
+		o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: OutcomeAccessToken, Subject: claims.Subject, User: claims.User})
 	}
 	return claims, nil
 }
@@ -198,7 +198,7 @@ func (o *Operator) DenyTokenID(ctx context.Context, subject string, id TokenID) 
 	if err := o.state.Denylist.Settle(ctx, user, true, err); err != nil {
 		return err
 	}
-	o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: "access_token", Subject: subject, User: user})
+	o.cfg.Observer.Happened(ctx, Event{Kind: EventRevoked, Outcome: OutcomeAccessToken, Subject: subject, User: user})
 	return nil
 }
 

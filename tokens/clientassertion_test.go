@@ -38,7 +38,7 @@ func newKey(t *testing.T, alg jose.Algorithm) *jose.PrivateKey {
 }
 
 // fetches hears what became of fetches of keys.
-type fetches chan string
+type fetches chan tokens.Outcome
 
 func (f fetches) Happened(_ context.Context, e tokens.Event) {
 	if e.Kind == tokens.EventIssuerKeys {

@@ -107,7 +107,7 @@ func (a *Authenticator) secretUnchecked(ctx context.Context, c *Client, err erro
 	} else if !errors.Is(err, errTooManySecrets) {
 		return unavailable(fmt.Errorf("checking client secret: %w", err))
 	}
-	e := Event{Kind: EventClientAuth, Outcome: string(ReasonRateLimited), Cause: err}
+	e := Event{Kind: EventClientAuth, Outcome: Outcome(ReasonRateLimited), Cause: err}
 	if c != nil {
 		e.Client = c.ID
 	}
@@ -137,14 +137,14 @@ func (a *Authenticator) noteCredential(ctx context.Context, c *Client, option st
 		several++
 	}
 	if several > 1 {
-		a.cfg.Observer.Happened(ctx, Event{Kind: EventClientCredential, Outcome: option + " " + strconv.Itoa(number), Client: c.ID})
+		a.cfg.Observer.Happened(ctx, Event{Kind: EventClientCredential, Outcome: Outcome(option + " " + strconv.Itoa(number)), Client: c.ID})
 	}
 }
 
 // Refuse returns the one answer for every client that did not authenticate, and
 // reports it. The cause is for the log alone.
 func (a *Authenticator) Refuse(ctx context.Context, c *Client, reason Reason, cause error) error {
-	e := Event{Kind: EventClientAuth, Outcome: string(reason), Cause: cause}
+	e := Event{Kind: EventClientAuth, Outcome: Outcome(reason), Cause: cause}
 	if c != nil {
 		e.Client = c.ID
 	}

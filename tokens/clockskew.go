@@ -14,14 +14,6 @@ const (
 	MaxClockSkew   = DefaultLeeway   // Health reports TroubleClock: others take its tokens for expired, or for not yet valid
 )
 
-// Outcomes of EventClockSkew.
-const (
-	ClockAhead  = "ahead"
-	ClockBehind = "behind"
-	ClockAgrees = "agrees" // again
-	ClockSet    = "set"    // the store's own time has jumped
-)
-
 // skewOf returns how far our clock is ahead of the store's, given when the
 // store was asked and when it answered. The answer was made in between, so the
 // error is at most half of what it took.

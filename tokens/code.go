@@ -69,7 +69,7 @@ func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (str
 	if err != nil {
 		return "", err
 	}
-	i.observe(ctx, Event{Kind: EventCodeIssued, Outcome: "ok", Client: a.ClientID, Subject: l.Profile.Subject, User: ref.user})
+	i.observe(ctx, Event{Kind: EventCodeIssued, Outcome: OutcomeOK, Client: a.ClientID, Subject: l.Profile.Subject, User: ref.user})
 	return ref.text(i.state.secrets(), PurposeCode), nil
 }
 
@@ -231,7 +231,7 @@ func (i *Issuer) codeReused(ctx context.Context, c *Client, grant GrantType, ref
 			return err
 		}
 		i.observe(ctx, Event{
-			Kind: EventCodeReuse, Outcome: string(ReasonCodeSpent), GrantType: grant,
+			Kind: EventCodeReuse, Outcome: Outcome(ReasonCodeSpent), GrantType: grant,
 			Client: c.ID, User: ref.user, Family: family,
 		})
 	}
@@ -329,7 +329,7 @@ func (i *Issuer) createFamily(ctx context.Context, c *Client, user UserTag, key 
 	}
 	for _, id := range res.Evicted {
 		i.state.History.Note(ctx, id, HistoryEntry{Kind: HistoryEvicted, Client: c.ID, User: user})
-		i.observe(ctx, Event{Kind: EventFamilyEvicted, Outcome: "max_active", Client: c.ID, User: user, Family: id})
+		i.observe(ctx, Event{Kind: EventFamilyEvicted, Outcome: OutcomeMaxActive, Client: c.ID, User: user, Family: id})
 	}
 	if !res.Created {
 		return res, refuse(InvalidGrant, ReasonCodeSpent, badCode)

@@ -177,4 +177,4 @@ func (d *Denylist) answered(q *inquiry, answers []UserDenials, i int, asked time
 }
 
 // recovered reports a panic that was caught in work of the denylist.
-func (d *Denylist) recovered(err error) { reportRecovered(d.observer, "denylist")(err) }
+func (d *Denylist) recovered(err error) { reportRecovered(d.observer, OutcomeDenylist)(err) }

@@ -171,7 +171,7 @@ func (d *Denylist) Follow(ctx context.Context) {
 		}
 		if err != nil {
 			if !unheard || !started && wait == feedPause {
-				d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: "feed", Cause: err})
+				d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: OutcomeFeed, Cause: err})
 			}
 			unheard = true
 			background.Pause(ctx, wait)
@@ -181,7 +181,7 @@ func (d *Denylist) Follow(ctx context.Context) {
 		d.feed.read.Store(d.clock().UnixNano())
 		switch {
 		case page.Loss != FeedWhole:
-			d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: "feed_" + string(page.Loss), Cause: errFeedLoss})
+			d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: Outcome("feed_" + page.Loss), Cause: errFeedLoss})
 			d.lost(page.Loss)
 		case !started:
 			d.lost(FeedWhole)
@@ -220,6 +220,6 @@ func (d *Denylist) hear(ctx context.Context, page FeedPage, clients bool) {
 		return
 	}
 	if err := d.ClientChanged(ctx); err != nil && ctx.Err() == nil {
-		d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: "watermarks", Cause: err})
+		d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: OutcomeWatermarks, Cause: err})
 	}
 }

@@ -35,7 +35,7 @@ func (d *Denylist) Run(ctx context.Context) {
 		case <-tick.C:
 			lag := d.limits.Load().maxLag
 			if err := d.loadClients(ctx); err != nil && ctx.Err() == nil {
-				d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: "watermarks", Cause: err})
+				d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: OutcomeWatermarks, Cause: err})
 			}
 			tick.Reset(lag / 4)
 		}
@@ -74,7 +74,7 @@ func (d *Denylist) renewBatch(ctx context.Context, batch []*verdict) bool {
 			v.renewing.Store(false)
 		}
 		if ctx.Err() == nil {
-			d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: "renewal", Cause: err})
+			d.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: OutcomeRenewal, Cause: err})
 		}
 		return false
 	}

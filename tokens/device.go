@@ -88,7 +88,7 @@ func (i *Issuer) AuthorizeDevice(ctx context.Context, c *Client, scope string, a
 			return nil, unavailable(err)
 		}
 		if kept {
-			i.observe(ctx, Event{Kind: EventDevice, Outcome: "requested", Client: c.ID})
+			i.observe(ctx, Event{Kind: EventDevice, Outcome: OutcomeRequested, Client: c.ID})
 			return &DeviceAuthorization{
 				DeviceCode: code.text(i.state.secrets()), UserCode: FormatUserCode(userCode), Lifetime: deviceLifetime, Interval: deviceInterval,
 			}, nil
@@ -167,9 +167,9 @@ func (i *Issuer) decideDevice(ctx context.Context, d *DeviceRequest, l *Login, a
 	if !decided {
 		return refuse(ExpiredToken, ReasonExpired, "The code has expired, or it was answered before.")
 	}
-	outcome := "denied"
+	outcome := OutcomeDenied
 	if approved {
-		outcome = "approved"
+		outcome = OutcomeApproved
 	}
 	i.observe(ctx, Event{Kind: EventDevice, Outcome: outcome, Client: d.ClientID, Subject: l.Profile.Subject, User: l.Session.User})
 	return nil

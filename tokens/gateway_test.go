@@ -66,7 +66,7 @@ func (e *events) Happened(_ context.Context, ev tokens.Event) {
 
 func (e *events) Checked(tokens.Reason) {}
 
-func (e *events) count(kind tokens.EventKind, outcome string) int {
+func (e *events) count(kind tokens.EventKind, outcome tokens.Outcome) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	n := 0

@@ -47,7 +47,7 @@ func (i *Issuer) refused(ctx context.Context, c *Client, r TokenRequest, err err
 	if refusal.Code == AuthorizationPending {
 		return refusal // nothing has happened
 	}
-	e := Event{Kind: EventTokenRefused, Outcome: string(refusal.Reason), Client: c.ID, Cause: refusal.Cause}
+	e := Event{Kind: EventTokenRefused, Outcome: Outcome(refusal.Reason), Client: c.ID, Cause: refusal.Cause}
 	switch r.GrantType {
 	case GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantDeviceCode:
 		e.GrantType = r.GrantType

@@ -16,7 +16,7 @@ type heartbeat struct {
 	clockAlarmed bool
 	heard        time.Time // when the store has answered last
 	store        time.Time // what its clock said then
-	lost         string    // how the store's data was lost, "" if it was not
+	lost         Outcome   // how the store's data was lost, "" if it was not
 }
 
 // run asks until ctx ends.
@@ -99,7 +99,7 @@ func (b *heartbeat) noticeFailover(ctx context.Context, failovers uint64) {
 	}
 	b.failovers = failovers
 	b.state.forgetDenials(ctx)
-	b.state.observer.Happened(ctx, Event{Kind: EventStoreFailover, Outcome: "other_primary", Cause: errFailedOver})
+	b.state.observer.Happened(ctx, Event{Kind: EventStoreFailover, Outcome: OutcomeOtherPrimary, Cause: errFailedOver})
 }
 
 var (
@@ -136,14 +136,6 @@ func (b *heartbeat) noticeBirth(ctx context.Context, answer Beat) error {
 	return nil
 }
 
-// Outcomes of EventStoreNew.
-const (
-	StoreEmptied  = "emptied"  // a store that was open has lost its birth mark
-	StoreBegun    = "begun"    // one that must have been there was not
-	StoreRemoved  = "removed"  // its file was removed while it was open
-	StoreReplaced = "replaced" // another file is in its place
-)
-
 // adoptBirth notes when the store was born and tells if that has changed.
 func (s *State) adoptBirth(ctx context.Context, born time.Time) {
 	before := s.bornAt.Swap(born.UnixMilli())
@@ -177,9 +169,9 @@ func (s *State) setHealth(ctx context.Context, h Health) {
 }
 
 // healthOutcome is the outcome of EventHealth: the trouble, or "ok".
-func healthOutcome(t Trouble) string {
+func healthOutcome(t Trouble) Outcome {
 	if t == "" {
-		return "ok"
+		return OutcomeOK
 	}
-	return string(t)
+	return Outcome(t)
 }

@@ -12,7 +12,7 @@ import (
 func TestR5LossIsToldOnce(t *testing.T) {
 	inBubble(t, func(w *watched) {
 		for n := range 2 {
-			for outcome, lost := range map[string]error{tokens.StoreRemoved: tokens.ErrStoreRemoved, tokens.StoreReplaced: tokens.ErrStoreReplaced} {
+			for outcome, lost := range map[tokens.Outcome]error{tokens.StoreRemoved: tokens.ErrStoreRemoved, tokens.StoreReplaced: tokens.ErrStoreReplaced} {
 				w.store.feel(func(b tokens.Beat) (tokens.Beat, error) { return b, fmt.Errorf("the store x.db: %w", lost) })
 				w.beat()
 				w.beat()

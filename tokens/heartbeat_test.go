@@ -106,7 +106,7 @@ func (w *watched) wantHealth(trouble tokens.Trouble) tokens.Health {
 	return h
 }
 
-func (w *watched) wantEvents(kind tokens.EventKind, outcome string, want int) {
+func (w *watched) wantEvents(kind tokens.EventKind, outcome tokens.Outcome, want int) {
 	w.t.Helper()
 	if got := w.events.count(kind, outcome); got != want {
 		w.t.Errorf("%d events %s %q, want %d", got, kind, outcome, want)
@@ -124,7 +124,7 @@ func TestHealthOfTheStore(t *testing.T) {
 			w.t.Errorf("trouble since %v, began at %v", h.Since, began)
 		}
 		w.beat()
-		w.wantEvents(tokens.EventHealth, string(tokens.TroubleStore), 1)
+		w.wantEvents(tokens.EventHealth, tokens.Outcome(tokens.TroubleStore), 1)
 		w.store.feel(nil)
 		w.beat()
 		w.wantHealth("")
@@ -149,7 +149,7 @@ func TestClockSkew(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		skew    time.Duration
-		alarm   string
+		alarm   tokens.Outcome
 		trouble tokens.Trouble
 	}{
 		{"a little ahead", 4 * time.Second, "", ""},

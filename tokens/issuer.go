@@ -159,6 +159,6 @@ func (i *Issuer) random16() (b [16]byte, err error) {
 // noteSecret counts what was made under another secret than the minting one.
 func (i *Issuer) noteSecret(ctx context.Context, number int) {
 	if number > 0 {
-		i.observe(ctx, Event{Kind: EventSecretFallback, Outcome: "presented"})
+		i.observe(ctx, Event{Kind: EventSecretFallback, Outcome: OutcomePresented})
 	}
 }

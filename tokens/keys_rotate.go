@@ -177,11 +177,11 @@ func (r *KeyRing) adopt(keys []ringKey) error {
 
 func (r *KeyRing) report(ctx context.Context, have, want []ringKey, secret int) {
 	if secret > 0 {
-		r.observer.Happened(ctx, Event{Kind: EventSecretFallback, Outcome: "signing_keys"})
+		r.observer.Happened(ctx, Event{Kind: EventSecretFallback, Outcome: OutcomeSigningKeys})
 	}
 	for _, k := range want {
 		if !slices.ContainsFunc(have, func(h ringKey) bool { return h.private == k.private }) {
-			r.observer.Happened(ctx, Event{Kind: EventKeyRotated, Outcome: string(k.private.Algorithm())})
+			r.observer.Happened(ctx, Event{Kind: EventKeyRotated, Outcome: Outcome(k.private.Algorithm())})
 		}
 	}
 }
@@ -304,7 +304,7 @@ func (r *KeyRing) tickSafely(ctx context.Context) (ok bool) {
 		if _, panicked := errors.AsType[*background.PanicError](err); panicked {
 			reportRecovered(r.observer, "signing_keys")(err)
 		} else if ctx.Err() == nil {
-			r.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: "signing_keys", Cause: err})
+			r.observer.Happened(ctx, Event{Kind: EventStoreTrouble, Outcome: OutcomeSigningKeys, Cause: err})
 		}
 		return false
 	}

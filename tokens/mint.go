@@ -112,7 +112,7 @@ func (i *Issuer) mint(ctx context.Context, m mint) (*TokenResponse, error) {
 		}
 	}
 	i.observe(ctx, Event{
-		Kind: EventTokenIssued, Outcome: "ok", GrantType: m.grant, Client: m.client.ID,
+		Kind: EventTokenIssued, Outcome: OutcomeOK, GrantType: m.grant, Client: m.client.ID,
 		Subject: m.subject(), User: TagSubject(m.subject()), Family: m.family,
 	})
 	return res, nil

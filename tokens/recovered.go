@@ -7,7 +7,7 @@ import (
 )
 
 // reportRecovered reports panics that were caught in background work.
-func reportRecovered(o Observer, work string) background.Report {
+func reportRecovered(o Observer, work Outcome) background.Report {
 	return func(err error) {
 		o.Happened(context.Background(), Event{Kind: EventBackgroundRecovered, Outcome: work, Cause: err})
 	}

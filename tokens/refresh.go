@@ -47,7 +47,7 @@ func (i *Issuer) refreshOnce(ctx context.Context, c *Client, r TokenRequest, t r
 		return nil, unavailable(err)
 	}
 	if !known { // the store has lost it: ours are kept as long as a family may have them
-		i.observe(ctx, Event{Kind: EventStoreRollback, Outcome: string(ReasonGrantUnknown), Client: c.ID, User: t.user, Family: t.family.ID()})
+		i.observe(ctx, Event{Kind: EventStoreRollback, Outcome: Outcome(ReasonGrantUnknown), Client: c.ID, User: t.user, Family: t.family.ID()})
 		return nil, refuse(InvalidGrant, ReasonGrantUnknown, deadRefreshToken)
 	}
 	m, err := i.checkRefresh(c, grant, r)
@@ -173,18 +173,18 @@ func (i *Issuer) rotateOutcome(ctx context.Context, c *Client, t refreshToken, r
 	var reason Reason
 	switch res.Outcome {
 	case Rotated:
-		e.Outcome = "rotated"
+		e.Outcome = OutcomeRotated
 	case RotateReplayed:
-		e.Outcome = "replayed"
+		e.Outcome = OutcomeReplayed
 	case RotateKept:
-		e.Outcome = "kept"
+		e.Outcome = OutcomeKept
 	case RotateYoung:
-		e.Outcome = "young"
+		e.Outcome = OutcomeYoung
 	case RotateHealed:
-		e.Outcome = "healed"
-		i.observe(ctx, Event{Kind: EventStoreRollback, Outcome: "healed", Client: c.ID, User: t.user, Family: e.Family})
+		e.Outcome = OutcomeHealed
+		i.observe(ctx, Event{Kind: EventStoreRollback, Outcome: OutcomeHealed, Client: c.ID, User: t.user, Family: e.Family})
 	case RotateReused:
-		i.observe(ctx, Event{Kind: EventRefreshReuse, Outcome: string(ReasonReuse), Client: c.ID, User: t.user, Family: e.Family})
+		i.observe(ctx, Event{Kind: EventRefreshReuse, Outcome: Outcome(ReasonReuse), Client: c.ID, User: t.user, Family: e.Family})
 		reason = ReasonReuse
 	case RotateExpired:
 		reason = ReasonExpired
@@ -196,7 +196,7 @@ func (i *Issuer) rotateOutcome(ctx context.Context, c *Client, t refreshToken, r
 		reason = ReasonUnknown
 	}
 	if reason != "" {
-		e.Outcome = string(reason)
+		e.Outcome = Outcome(reason)
 	}
 	i.observe(ctx, e)
 	i.noteRefresh(ctx, e, res, reason)

@@ -27,18 +27,6 @@ const (
 	maxKeyAge     = time.Hour
 )
 
-// What became of a fetch of another issuer's keys: the outcomes of EventIssuerKeys.
-const (
-	KeysUnchanged   = "unchanged"
-	KeysChanged     = "changed"     // there is a new set
-	KeysUnreachable = "unreachable" // the set before is kept
-	KeysRefused     = "refused"     // what came is no set to trust; the one before is kept
-	KeysStale       = "stale"       // the set before is too old to be trusted any more
-)
-
-// KeyOutcomes are all outcomes of EventIssuerKeys. The set is closed.
-var KeyOutcomes = []string{KeysUnchanged, KeysChanged, KeysUnreachable, KeysRefused, KeysStale}
-
 // KeyFetch gets a JWK set document and how long its server says that it may be
 // kept, negative where it says nothing. It obeys ctx and reads no more than
 // jose.MaxSetBytes and one byte.
@@ -105,7 +93,7 @@ func (k *RemoteKeys) Start() {
 
 // recovered reports a panic that was caught while keys were fetched.
 func (k *RemoteKeys) recovered(err error) {
-	k.cfg.Observer.Happened(context.Background(), Event{Kind: EventBackgroundRecovered, Outcome: "issuer_keys", Issuer: k.cfg.Issuer, Cause: err})
+	k.cfg.Observer.Happened(context.Background(), Event{Kind: EventBackgroundRecovered, Outcome: OutcomeIssuerKeys, Issuer: k.cfg.Issuer, Cause: err})
 }
 
 // Close ends the background work and waits for it. What is held goes on
@@ -295,13 +283,13 @@ func (k *RemoteKeys) purgesNow() int {
 
 // failed reports a fetch that brought nothing, and whether the keys before it
 // are still trusted.
-func (k *RemoteKeys) failed(ctx context.Context, outcome string, err error) {
+func (k *RemoteKeys) failed(ctx context.Context, outcome Outcome, err error) {
 	k.tell(ctx, outcome, err)
 	if k.held.Load() != nil && k.trusted(k.cfg.Clock()) == nil {
 		k.tell(ctx, KeysStale, err)
 	}
 }
 
-func (k *RemoteKeys) tell(ctx context.Context, outcome string, cause error) {
+func (k *RemoteKeys) tell(ctx context.Context, outcome Outcome, cause error) {
 	k.cfg.Observer.Happened(ctx, Event{Kind: EventIssuerKeys, Outcome: outcome, Issuer: k.cfg.Issuer, Cause: cause})
 }

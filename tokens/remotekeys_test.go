@@ -27,7 +27,7 @@ type heard struct {
 func (h *heard) Happened(_ context.Context, e Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.outcomes = append(h.outcomes, e.Outcome)
+	h.outcomes = append(h.outcomes, string(e.Outcome))
 }
 
 func (h *heard) Checked(Reason) {}
@@ -161,14 +161,14 @@ func TestRemoteKeysKeepTheLastGoodSet(t *testing.T) {
 		if err := verify(); err != nil {
 			t.Errorf("after a day's outage: %v", err)
 		}
-		if got := heard.take(); !strings.HasPrefix(got, "changed unreachable ") || strings.Contains(got, KeysStale) {
+		if got := heard.take(); !strings.HasPrefix(got, "changed unreachable ") || strings.Contains(got, string(KeysStale)) {
 			t.Errorf("heard %q", got)
 		}
 		pass(2 * time.Hour)
 		if err := verify(); refusal(t, err) != ReasonIssuerKeys {
 			t.Errorf("after more than a day: %v", err)
 		}
-		if got := heard.take(); !strings.Contains(got, KeysStale) {
+		if got := heard.take(); !strings.Contains(got, string(KeysStale)) {
 			t.Errorf("heard %q", got)
 		}
 		issuer.set("", nil)
@@ -211,7 +211,7 @@ func TestAttackKEY04BadSets(t *testing.T) {
 	for _, tt := range []struct {
 		name, answer string
 		fail         error
-		want         string
+		want         Outcome
 	}{
 		{"HTML", "<html>", nil, KeysRefused},
 		{"empty", " ", nil, KeysRefused},
@@ -237,7 +237,7 @@ func TestAttackKEY04BadSets(t *testing.T) {
 			if _, err := keys.refresh(t.Context()); err == nil {
 				t.Error("it is taken")
 			}
-			if got := heard.take(); got != "changed "+tt.want {
+			if got := heard.take(); got != "changed "+string(tt.want) {
 				t.Errorf("heard %q", got)
 			}
 			if !keys.LastSeen().Equal(seen) {
@@ -316,7 +316,7 @@ func TestRemoteKeysTimeout(t *testing.T) {
 		defer keys.Close()
 		keys.Start()
 		pass(KeyFetchTimeout)
-		if got := heard.take(); got != KeysUnreachable {
+		if got := heard.take(); got != string(KeysUnreachable) {
 			t.Errorf("heard %q", got)
 		}
 	})

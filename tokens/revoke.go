@@ -21,7 +21,7 @@ func (i *Issuer) Revoke(ctx context.Context, c *Client, token string) error {
 	}
 	isNew, err := i.state.DenyToken(ctx, claims.User, claims.TokenID, claims.Expiry.Add(DefaultLeeway))
 	if isNew {
-		i.observe(ctx, Event{Kind: EventRevoked, Outcome: "access_token", Client: c.ID, Subject: claims.Subject, User: claims.User})
+		i.observe(ctx, Event{Kind: EventRevoked, Outcome: OutcomeAccessToken, Client: c.ID, Subject: claims.Subject, User: claims.User})
 	}
 	return err
 }

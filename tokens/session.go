@@ -55,10 +55,10 @@ func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login
 		return nil, "", err
 	}
 	if session.ID == (SessionID{}) {
-		i.observe(ctx, Event{Kind: EventLogin, Outcome: "disabled", Subject: p.Subject, User: ref.user})
+		i.observe(ctx, Event{Kind: EventLogin, Outcome: OutcomeDisabled, Subject: p.Subject, User: ref.user})
 		return nil, "", refuse(AccessDenied, ReasonUserDisabled, "The account is disabled.")
 	}
-	i.observe(ctx, Event{Kind: EventLogin, Outcome: "ok", Subject: p.Subject, User: ref.user})
+	i.observe(ctx, Event{Kind: EventLogin, Outcome: OutcomeOK, Subject: p.Subject, User: ref.user})
 	return &Login{Session: session, Profile: p}, ref.text(i.state.secrets(), PurposeSession), nil
 }
 
@@ -149,7 +149,7 @@ func (i *Issuer) SignOutHint(ctx context.Context, h *LogoutHint) error {
 func (i *Issuer) signOut(ctx context.Context, user UserTag, session SessionID) error {
 	res, err := i.state.End(ctx, EndRequest{User: user, Scope: EndSession, Session: session}, EndedBySignOut)
 	if err == nil && res.New {
-		i.observe(ctx, Event{Kind: EventLogout, Outcome: "ok", User: user})
+		i.observe(ctx, Event{Kind: EventLogout, Outcome: OutcomeOK, User: user})
 	}
 	return err
 }

@@ -140,7 +140,7 @@ func (s *State) Open(ctx context.Context) error {
 		}
 		return nil
 	}
-	try := s.tries.DoChan("open", background.Shared(s.recovered("open"), func() (any, error) { return nil, s.open(context.WithoutCancel(ctx)) }))
+	try := s.tries.DoChan("open", background.Shared(s.recovered(OutcomeOpen), func() (any, error) { return nil, s.open(context.WithoutCancel(ctx)) }))
 	select {
 	case res := <-try:
 		return res.Err
@@ -174,12 +174,12 @@ func (s *State) open(ctx context.Context) error {
 	watch := &heartbeat{state: s}
 	living, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
-	s.begin(living, "denylist", s.Denylist.Run)
-	s.begin(living, "feed", s.Denylist.Follow)
-	s.begin(living, "history", s.History.Run)
-	s.begin(living, "heartbeat", watch.run)
-	s.begin(living, "unanswered", s.owed.run)
-	s.begin(living, "signing_keys", s.Keys.Run)
+	s.begin(living, OutcomeDenylist, s.Denylist.Run)
+	s.begin(living, OutcomeFeed, s.Denylist.Follow)
+	s.begin(living, OutcomeHistory, s.History.Run)
+	s.begin(living, OutcomeHeartbeat, watch.run)
+	s.begin(living, OutcomeUnanswered, s.owed.run)
+	s.begin(living, OutcomeSigningKeys, s.Keys.Run)
 	s.opened.Store(true)
 	return nil
 }
@@ -223,13 +223,13 @@ func (s *State) takeBack(ctx context.Context, was OpenResult) error {
 }
 
 // begin runs background work until it returns or ctx ends, and again after a panic.
-func (s *State) begin(ctx context.Context, name string, work func(context.Context)) {
+func (s *State) begin(ctx context.Context, name Outcome, work func(context.Context)) {
 	report := s.recovered(name)
 	s.running.Go(background.Safely(report, func() { background.Keep(ctx, report, work) }))
 }
 
 // recovered reports the panics of some work.
-func (s *State) recovered(work string) background.Report { return reportRecovered(s.observer, work) }
+func (s *State) recovered(work Outcome) background.Report { return reportRecovered(s.observer, work) }
 
 // Close stops the background work and closes the store.
 func (s *State) Close() error {

@@ -1,0 +1,116 @@
+package adminapi
+
+import (
+	"net/http"
+	"net/url"
+)
+
+// Actions are all of them, a row each. Of several at one endpoint, which takes other
+// parameters for each, the first answers.
+var Actions = []*Action{
+	{
+		Use: "grants list {<subject> | --client <client_id>}", Short: "Lists where a person is signed in, or who is signed in at a client",
+		Args: []string{"subject"}, Optional: true, Check: checkList,
+		Flags:  []Flag{{Name: "client", Help: "List all who are signed in at this client; it looks through the whole store"}},
+		Method: http.MethodGet, Path: "grants", answer: (*API).listGrants,
+		Show: shows(showGrants), Item: showStreamedGrant, Progress: reports(scanProgress), End: shows(showScanned), // of a client it is a stream
+	},
+	{
+		Use: "grants show <family>", Short: "Shows one login by its family id, as the log and access tokens (gh_fam) tell it",
+		Args: []string{"family"}, Flags: []Flag{{Name: "subject", Help: "Whose it is; without it the whole store is looked through"}},
+		Method: http.MethodGet, Path: "grants", answer: (*API).listGrants, Show: shows(showGrant),
+	},
+	{
+		Use:   "grants end {<subject> [<family>] | --family <id> | [<subject> | --client <id> | --everyone] --before <time>}",
+		Short: "Ends all that a person has, sessions too, or one login, or all logins up to a time",
+		Args:  []string{"subject", "family"}, Optional: true, Check: checkEnd,
+		Flags: []Flag{
+			{Name: "family", Help: "End this family, whoever has it"},
+			{Name: "before", Help: "End what comes from logins at or before this time, such as 2026-11-01T00:00:00Z"},
+			{Name: "client", Help: "With --before: at this client"},
+			{Name: "everyone", Help: "With --before: of all users, their sessions too", Switch: true},
+			forceFlag("Take a subject, client or family that nobody knows"),
+		},
+		Method: http.MethodDelete, Path: "grants", Audit: "end_grants", answer: (*API).endGrants,
+		Show: shows(showEnded), Progress: reports(endProgress), // with before it is a stream
+	},
+	{
+		Use: "clients end <client_id>", Short: "Ends every refresh token and access token that a client holds until now",
+		Args: []string{"client"}, Flags: []Flag{forceFlag("End a client that nobody knows")}, Slow: slowEnd,
+		Method: http.MethodPost, Path: "clients/{client}/end", Audit: "end_client", answer: (*API).endClient, Show: shows(showEndedClient),
+	},
+	{
+		Use: "everyone end --yes", Short: "Ends every session, code, refresh token and access token of everybody until now",
+		Confirm: confirmEveryone, Slow: slowEnd,
+		Method: http.MethodPost, Path: "everyone/end", Audit: "end_everyone", answer: (*API).endEveryone, Show: shows(showEndedEveryone),
+	},
+	{
+		Use: "users show {<subject> | <hash>}", Short: "Shows what is known of a subject, such as 'local|alice', or of its hash in the log",
+		Args: []string{"subject"}, Method: http.MethodGet, Path: "users/{subject}", answer: (*API).showUser, Show: shows(showUser),
+	},
+	{
+		Use: "users disable {<subject> | <hash>}", Short: "Ends all that a subject has and refuses it on every node, until it is enabled",
+		Args: []string{"subject"}, Flags: []Flag{forceFlag("Refuse a subject that nobody knows yet")},
+		Method: http.MethodPost, Path: "users/{subject}/disable", Audit: "disable_user", answer: (*API).disableUser, Show: shows(showDisabled),
+	},
+	{
+		Use: "users enable {<subject> | <hash>}", Short: "Lets a disabled subject log in again", Args: []string{"subject"},
+		Method: http.MethodPost, Path: "users/{subject}/enable", Audit: "enable_user", answer: (*API).enableUser, Show: shows(showEnabled),
+	},
+	{
+		Use: "users disabled", Short: "Lists everybody who is disabled; it looks through the whole store", Always: url.Values{"disabled": {"true"}},
+		Method: http.MethodGet, Path: "users", answer: (*API).listUsers, Item: showSubject, Show: shows(showUsersEnd),
+	},
+	{
+		Use: "tokens deny [--subject <subject> --jti <jti>]", Short: "Denies one access token, which it reads from the standard input, or finds by subject and jti",
+		Stdin: "token", Check: checkDeny,
+		Flags: []Flag{
+			{Name: "subject", Help: "The token's sub"}, {Name: "jti", Help: "The token's jti"},
+			forceFlag("Take a subject that nobody knows"),
+		},
+		Method: http.MethodPost, Path: "tokens/deny", Audit: "deny_token", answer: (*API).denyToken, Show: shows(showDenied),
+	},
+	{
+		Use: "keys list", Short: "Lists the signing keys",
+		Method: http.MethodGet, Path: "keys", answer: (*API).listKeys, Show: shows(showKeys),
+	},
+	{
+		Use: "keys rotate", Short: "Makes new signing keys; they are published first and sign later",
+		Flags: []Flag{{
+			Name: "immediate", Switch: true,
+			Help: "Sign with them at once: services that cache the old key set will refuse tokens until they fetch it again",
+		}},
+		Method: http.MethodPost, Path: "keys/rotate", Audit: "rotate_keys", answer: (*API).rotateKeys, Show: shows(showKeys),
+	},
+	{
+		Use: "keys drop <kid>", Short: "Forgets a signing key that others know: what it has signed is refused at once, on all nodes", Args: []string{"kid"},
+		Method: http.MethodDelete, Path: "keys/{kid}", Audit: "drop_key", answer: (*API).dropKey, Show: shows(showKeys),
+	},
+	{
+		Use: "issuers list", Short: "Lists the other issuers whose tokens are accepted",
+		Method: http.MethodGet, Path: "issuers", GuardsToo: true, answer: (*API).listIssuers, Show: shows(showIssuers),
+	},
+	{
+		Use: "issuers purge <issuer>", Short: "Forgets the keys of an issuer that has lost one, on this node, and fetches them anew", Args: []string{"issuer"},
+		Method: http.MethodPost, Path: "issuers/purge", Audit: "purge_issuer", GuardsToo: true, answer: (*API).purgeIssuer, Show: shows(showPurged),
+	},
+	{
+		Use: "explain <family or request id>", Short: "Says what became of a refresh token family, and why, by an id from the log", Args: []string{"id"},
+		Method: http.MethodGet, Path: "explain/{id}", answer: (*API).explain, Show: shows(showExplanation),
+	},
+	{
+		Use: "stats", Short: "Prints counts, keys and the state of the store",
+		Method: http.MethodGet, Path: "stats", StoreOptional: true, answer: (*API).stats, Show: shows(showStats),
+	},
+	Backup, Export, UndoExport,
+}
+
+// What the command makes into files, or undoes.
+var (
+	// Backup sends what ReadBackup reads.
+	Backup = &Action{Method: http.MethodPost, Path: "backup", Audit: "backup", answer: (*API).backup}
+	// Export stops the store and sends all that it keeps: docs/moving.md.
+	Export = &Action{Method: http.MethodPost, Path: "export", Audit: "export", answer: (*API).export}
+	// UndoExport lets the store go on.
+	UndoExport = &Action{Method: http.MethodDelete, Path: "export", Audit: "undo_export", answer: (*API).undoExport, Show: shows(showResumed)}
+)

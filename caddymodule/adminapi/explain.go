@@ -1,0 +1,94 @@
+package adminapi
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+)
+
+// Explanation is what became of a family, and why.
+type Explanation struct {
+	Family  string         `json:"family"`
+	Subject string         `json:"subject,omitempty"`
+	Client  string         `json:"client,omitempty"`
+	Verdict tokens.Verdict `json:"verdict"`
+	Meaning string         `json:"meaning"`
+	Grant   *Grant         `json:"grant,omitempty"` // while it lives
+	Events  []happening    `json:"events"`
+}
+
+// happening is one line of a family's history.
+type happening struct {
+	Time      time.Time          `json:"time"`
+	Event     tokens.HistoryKind `json:"event"`
+	By        string             `json:"by,omitempty"`
+	Address   string             `json:"address,omitempty"`
+	Device    string             `json:"device,omitempty"`
+	RequestID string             `json:"request_id,omitempty"`
+	Late      string             `json:"late,omitempty"` // how long after the token that came was replaced
+}
+
+// meanings says in words what a verdict is.
+var meanings = map[tokens.Verdict]string{
+	tokens.VerdictAlive:         "it lives, and nothing unusual has happened",
+	tokens.VerdictTabRace:       "it lives; two callers, such as two tabs, refreshed at the same moment, and both were answered",
+	tokens.VerdictLostResponse:  "an answer to a refresh was lost, so the application came with the token before; within the leeway it was answered again, later the family was ended",
+	tokens.VerdictTheft:         "a token that was already used came from another place or device than the last one: one of the two is not the owner, and the family was ended",
+	tokens.VerdictStoreRollback: "it lives; the store had lost a write, most likely in a failover, and was brought forward",
+	tokens.VerdictExpired:       "it had reached its idle or absolute end",
+	tokens.VerdictEvicted:       "the user signed in once more than max_active allows, and this was the oldest",
+	tokens.VerdictEnded:         "it was ended; the last event says by whom, or that the browser's next sign-in has replaced it",
+	tokens.VerdictUserChanged:   "the user was removed or disabled, or has a new password",
+	tokens.VerdictClientEnded:   "everything of its client was ended",
+	tokens.VerdictUnknown:       "it is gone, and no event says why: perhaps it expired unused",
+}
+
+func (a *API) explain(c *call) (any, error) {
+	e, found, err := a.Operator.Explain(c.Context(), c.name)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, refusal(http.StatusNotFound, errors.New("nothing is known of this id. By a `request_id` of the log this node finds "+
+			"what is in a history, and what it has served lately; the log line of the request names its `family`, which works as long as that "+
+			"lives, and for 30 days after its end"))
+	}
+	answer := Explanation{
+		Family: e.Family.String(), Subject: e.Subject, Client: e.Client, Verdict: e.Verdict, Meaning: meanings[e.Verdict],
+		Events: make([]happening, 0, len(e.History)),
+	}
+	if e.Live != nil {
+		grant := a.describe(*e.Live)
+		answer.Grant = &grant
+	}
+	for _, h := range e.History {
+		one := happening{Time: h.Time.UTC(), Event: h.Kind, By: h.By, Address: h.Address, Device: h.Device, RequestID: h.Request}
+		if h.Kind == tokens.HistoryReplayed {
+			one.Late = h.Age.String()
+		}
+		answer.Events = append(answer.Events, one)
+	}
+	return answer, nil
+}
+
+func showExplanation(p *Printer, _ url.Values, e Explanation) {
+	rows := [][]string{{"family", e.Family}, {"subject", cmp.Or(e.Subject, "forgotten")}, {"client", cmp.Or(e.Client, "unknown")}}
+	if e.Grant != nil {
+		rows = append(rows, []string{"last used", stamp(e.Grant.LastUsed)}, []string{"ends unused", stamp(e.Grant.IdleExpires)}, []string{"ends", stamp(e.Grant.Expires)})
+	}
+	p.Table(rows)
+	p.Printf("\n%s: %s\n\n", e.Verdict, e.Meaning)
+	if len(e.Events) == 0 {
+		p.Printf("no event is known any more: a history is kept for 30 days after the last use\n")
+		return
+	}
+	rows = [][]string{{"TIME", "EVENT", "BY", "FROM", "DEVICE", "REQUEST"}}
+	for _, h := range e.Events {
+		rows = append(rows, []string{stamp(h.Time), string(h.Event), cmp.Or(h.By, h.Late, "-"), cmp.Or(h.Address, "-"), cmp.Or(h.Device, "-"), h.RequestID})
+	}
+	p.Table(rows)
+}

@@ -1,0 +1,79 @@
+// Package command is `caddy oauth`. Its subcommands are made of the Actions of the
+// admin API, but for those that work with files: secret, backup, export and import.
+package command
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "oauth",
+		Usage: "<command>",
+		Short: "Works with the OAuth server: grants, users, clients, tokens, keys, its store",
+		Long: `
+Works with the OAuth server of a running Caddy, through its admin API at
+'` + caddy.DefaultAdminListen + `' or the --address given; or, with --config, at the
+address that the config names. 'secret' needs no server, and 'export' and
+'import' open the store of a --config themselves.
+
+Each command prints a table, or with --json what the admin API answered.
+Warnings and the progress of long work are on the standard error.
+
+Exit codes: 0 it is done; 1 it failed; 2 it was used incorrectly, and nothing was
+done.`,
+		CobraFunc: oauthCommand,
+	})
+}
+
+// oauthCommand adds flags and subcommands.
+func oauthCommand(cmd *cobra.Command) {
+	cmd.PersistentFlags().Bool("json", false, "Print JSON")
+	cmd.PersistentFlags().String("address", "", "Address of the admin API (if --config is not used)")
+	cmd.PersistentFlags().StringP("config", "c", "", "Configuration file (if --address is not used)")
+	cmd.PersistentFlags().StringP("adapter", "a", "", "Name of config adapter to apply (if --config is used)")
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if _, unknown := errors.AsType[*pflag.NotExistError](err); unknown {
+			err = fmt.Errorf("%w; %s", err, dashHint)
+		}
+		return usageError(cmd, err)
+	})
+	commands := []*cobra.Command{secretCommand(), backupCommand(), exportCommand(), importCommand()}
+	members := make(map[string][]*cobra.Command)
+	for _, a := range adminapi.Actions {
+		name, use, _ := strings.Cut(a.Use, " ")
+		switch {
+		case a.Use == "":
+		case groups[name] != "":
+			members[name] = append(members[name], actionCommand(a, use))
+		default:
+			commands = append(commands, actionCommand(a, a.Use))
+		}
+	}
+	for name, short := range groups {
+		g := &cobra.Command{Use: name, Short: short}
+		asGroup(g, members[name]...)
+		commands = append(commands, g)
+	}
+	asGroup(cmd, commands...)
+}
+
+// groups are the commands that have subcommands, and their help.
+var groups = map[string]string{
+	"clients":  "Ends what a client holds",
+	"everyone": "Ends what everybody has",
+	"grants":   "Lists and ends logins of users at clients",
+	"issuers":  "Shows other issuers and forgets their keys",
+	"keys":     "Lists, rotates and drops the signing keys",
+	"tokens":   "Denies access tokens",
+	"users":    "Shows, disables and enables users",
+}
