@@ -131,7 +131,7 @@ func TestPurgeIssuer(t *testing.T) {
 	if resp, _ := g.call("/orders", stolen); resp.StatusCode != http.StatusOK {
 		t.Fatalf("before the purge: %d", resp.StatusCode)
 	}
-	if out, _ := g.ok("issuers", "purge", a.URL()); !strings.Contains(out, "forgotten") {
+	if out, _ := g.ok("issuers", "purge", a.URL()); !strings.Contains(out, "forgot the keys") {
 		t.Errorf("purge:\n%s", out)
 	}
 	if resp, _ := g.call("/orders", stolen); resp.StatusCode == http.StatusOK {
