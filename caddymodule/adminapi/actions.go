@@ -65,7 +65,8 @@ var Actions = []*Action{
 		Use: "tokens deny [--subject <subject> --jti <jti>]", Short: "Denies one access token, which it reads from the standard input, or finds by subject and jti",
 		Stdin: "token", Check: checkDeny,
 		Flags: []Flag{
-			{Name: "subject", Help: "The token's sub"}, {Name: "jti", Help: "The token's jti"},
+			{Name: "subject", Help: "The token's sub"},
+			{Name: "jti", Help: "The token's jti"},
 			forceFlag("Take a subject that nobody knows"),
 		},
 		Method: http.MethodPost, Path: "tokens/deny", Audit: "deny_token", answer: (*API).denyToken, Show: shows(showDenied),
