@@ -97,9 +97,12 @@ func BenchmarkRotate(b *testing.B) {
 func BenchmarkRotateScript(b *testing.B) {
 	const many = 300
 	s := openStore(b, redistest.Start(b))
-	c := newChain(b, s, "local|alice")
-	c.request.Rotation = false // the generation stays, and all else is done
-	keys, args := s.decidingKeys(c.request.User, held, denied), append([]any{"1"}, s.rotateArgs(c.request, "?", time.Time{})...)
+	r := newChain(b, s, "local|alice").request
+	keys := s.decidingKeys(r.User, held, denied)
+	args := []any{ // without rotation the generation stays, and all else is done
+		"1", s.grace(), r.Family[:], r.Client[:], r.Grant[:], 1, flag(false), 0, millis(r.Lifetime), millis(r.IdleLifetime), 0,
+		r.Fingerprint[:], 0, r.Attempt[:], 0, "?", 0,
+	}
 	mustDo(b, s.scripts().rotate.Load(b.Context(), s.conn.client).Err())
 	before := redisWork(b, s)
 	for left := b.N; left > 0; left -= many {

@@ -70,7 +70,10 @@ func (s *Store) Rotate(ctx context.Context, r tokens.RotateRequest) (tokens.Rota
 
 // rotate runs one of the scripts. The result may come beside an error that is committed.
 func (s *Store) rotate(ctx context.Context, c *connection, sc *script, r tokens.RotateRequest, silent string, since time.Time) (tokens.RotateResult, error) {
-	a, err := s.eval(ctx, c, sc, s.decidingKeys(r.User, held, denied), s.rotateArgs(r, silent, since)...)
+	a, err := s.eval(ctx, c, sc, s.decidingKeys(r.User, held, denied),
+		s.grace(), r.Family[:], r.Client[:], r.Grant[:], r.Presented, flag(r.Rotation), millis(r.Leeway),
+		millis(r.Lifetime), millis(r.IdleLifetime), unixMillis(r.BegunAfter),
+		r.Fingerprint[:], millis(r.DenyFor), r.Attempt[:], millis(r.Settle), silent, unixMillis(since))
 	if !committed(err) {
 		return tokens.RotateResult{}, err
 	}
@@ -79,14 +82,6 @@ func (s *Store) rotate(ctx context.Context, c *connection, sc *script, r tokens.
 	res.Family, unread = readFamily(&a, r.Family)
 	res.Profile = a.bytes()
 	return res, cmp.Or(unread, a.err, err)
-}
-
-func (s *Store) rotateArgs(r tokens.RotateRequest, silent string, since time.Time) []any {
-	return []any{
-		s.grace(), r.Family[:], r.Client[:], r.Grant[:], r.Presented, flag(r.Rotation), millis(r.Leeway),
-		millis(r.Lifetime), millis(r.IdleLifetime), unixMillis(r.BegunAfter),
-		r.Fingerprint[:], millis(r.DenyFor), r.Attempt[:], millis(r.Settle), silent, unixMillis(since),
-	}
 }
 
 // Unanswered implements tokens.Families.
