@@ -180,7 +180,7 @@ func (r *backend) enter() error {
 // loadSecrets derives the keys of the configured secrets or the generated one; old
 // reports that this one was generated earlier, for a store that must be there. What
 // this process runs on already is not read again: its file may be gone.
-func (r *backend) loadSecrets() (secrets *tokens.Secrets, old bool, err error) {
+func (r *backend) loadSecrets() (derived *tokens.Secrets, old bool, err error) {
 	values := r.secrets
 	if len(values) == 0 {
 		if inUse := r.shared.generated.Load(); inUse != nil {
@@ -194,8 +194,8 @@ func (r *backend) loadSecrets() (secrets *tokens.Secrets, old bool, err error) {
 	for i, v := range values {
 		raw[i] = []byte(v)
 	}
-	secrets, err = tokens.NewSecrets(raw...)
-	return secrets, old, err
+	derived, err = tokens.NewSecrets(raw...)
+	return derived, old, err
 }
 
 // release gives the shared state back, once, or leaves that to the last request that

@@ -15,8 +15,8 @@ import (
 const makeSecret = "make one with `openssl rand -base64 48` or `caddy oauth secret`"
 
 // checkSecrets finds what the text alone shows about the gateway's secrets.
-func checkSecrets(secrets []string) error {
-	for i, secret := range secrets {
+func checkSecrets(values []string) error {
+	for i, secret := range values {
 		switch {
 		case secret == "":
 			return grammar.Wrong("secret", "number %d is empty: %s", i+1, makeSecret)
@@ -26,7 +26,7 @@ func checkSecrets(secrets []string) error {
 			return grammar.Wrong("secret", "number %d holds a placeholder among other text: write {env.NAME} or {file.PATH} alone", i+1)
 		case !grammar.IsPlaceholder(secret) && len(secret) < tokens.SecretSize:
 			return grammar.Wrong("secret", "number %d has %d bytes and needs at least %d: %s", i+1, len(secret), tokens.SecretSize, makeSecret)
-		case slices.Contains(secrets[:i], secret):
+		case slices.Contains(values[:i], secret):
 			return grammar.Wrong("secret", "number %d is a duplicate: name each secret once, the one that mints first", i+1)
 		}
 	}
@@ -34,9 +34,9 @@ func checkSecrets(secrets []string) error {
 }
 
 // resolveSecrets reads the gateway's secrets from where they are kept.
-func resolveSecrets(log *zap.Logger, secrets []string) ([]string, error) {
-	resolved := make([]string, len(secrets))
-	for i, secret := range secrets {
+func resolveSecrets(log *zap.Logger, values []string) ([]string, error) {
+	resolved := make([]string, len(values))
+	for i, secret := range values {
 		if !grammar.IsPlaceholder(secret) {
 			log.Warn("a secret is written out in the configuration and in what it is adapted to: use {env.NAME} or {file.PATH}",
 				zap.Int("number", i+1))

@@ -144,11 +144,11 @@ func TestA6AlarmInAFlood(t *testing.T) {
 		on oauth.token_refused oauth_webhook ` + h.URL + `
 		on oauth.refresh_reuse_detected oauth_webhook ` + h.URL + `
 	}`})
-	oauth, err := caddy.ActiveContext().AppIfConfigured("oauth")
+	active, err := caddy.ActiveContext().AppIfConfigured("oauth")
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := oauth.(*App)
+	app := active.(*App)
 	flooding, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	for range 2 {

@@ -101,7 +101,7 @@ func newGateway(t *testing.T, change ...func(*tokens.Config, *Config)) *gateway 
 	g := &gateway{t: t, heard: &observer{}}
 	g.now.Store(time.Now().Truncate(time.Second).UnixNano())
 	g.store = &switchStore{Store: boltstore.New(boltstore.Options{Path: filepath.Join(t.TempDir(), "test.db"), Clock: g.clock})}
-	secrets, err := tokens.NewSecrets(bytes.Repeat([]byte("s"), 32))
+	derived, err := tokens.NewSecrets(bytes.Repeat([]byte("s"), 32))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func newGateway(t *testing.T, change ...func(*tokens.Config, *Config)) *gateway 
 		t.Fatal(err)
 	}
 	err = g.state.Configure(t.Context(), tokens.Settings{
-		Secrets: secrets, TokenLifetime: 10 * time.Minute, Keys: tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256, jose.RS256}},
+		Secrets: derived, TokenLifetime: 10 * time.Minute, Keys: tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256, jose.RS256}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func newGateway(t *testing.T, change ...func(*tokens.Config, *Config)) *gateway 
 		Observer:    g.heard, Clock: g.clock, Rand: rand.Reader,
 	}
 	cfg := Config{
-		IssuerURL: testIssuer, Ready: g.state.Open, JWKS: g.state.Keys.JWKS, Secrets: func() *tokens.Secrets { return secrets },
+		IssuerURL: testIssuer, Ready: g.state.Open, JWKS: g.state.Keys.JWKS, Secrets: func() *tokens.Secrets { return derived },
 		Logins: []login.Login{local}, Theme: pages.Theme{Name: "Example"}, Observer: g.heard, Clock: g.clock,
 		IDTokenAlgs: []string{"RS256"}, APIScopes: []string{"orders:read", "orders:write"},
 	}

@@ -10,7 +10,7 @@ import (
 // userinfo takes any access token of ours with scope openid, whatever its
 // audience, in the Authorization header only. See OpenID Connect Core §5.3.
 func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) error {
-	token, dpop, err := wire.PresentedToken(r)
+	token, byDPoP, err := wire.PresentedToken(r)
 	if err != nil {
 		return err
 	}
@@ -21,7 +21,7 @@ func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) error {
 	if client, ok := s.Issuer.Client(claims.ClientID); ok {
 		narrowOrigin(w, client)
 	}
-	err = wire.CheckSender(r, claims.Confirmation, dpop, func() (tokens.Thumbprint, error) {
+	err = wire.CheckSender(r, claims.Confirmation, byDPoP, func() (tokens.Thumbprint, error) {
 		wire.OfferNonce(w, s.Issuer.Proofs())
 		proof, err := wire.RequireProof(r)
 		if err != nil {
