@@ -9,7 +9,7 @@ import (
 	"strings"
 	"text/template"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 )
 
 const (
@@ -22,7 +22,7 @@ const (
 // abuseSite is the configuration for benchAbuse. Alice's hash has bcrypt's usual
 // cost of 10; bob's has the least, so that his own logins cost little beside what
 // they make the gateway do. The bench says by X-Forwarded-For who comes from where.
-var abuseSite = template.Must(template.New("abuse").Funcs(template.FuncMap{"hash": tokens.HashSecret}).Parse(`{
+var abuseSite = template.Must(template.New("abuse").Funcs(template.FuncMap{"hash": clients.HashSecret}).Parse(`{
 	admin localhost:{{.AdminPort}}
 	auto_https off
 	persist_config off

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // benchMemory sends a million different tokens to a guarded route and prints
@@ -56,7 +56,7 @@ func benchMemory(ctx context.Context, o options) error {
 	fmt.Printf("### Memory of the server after %d different tokens\n\n", many)
 	fmt.Println("| before, MiB | after, MiB | highest, MiB | grown, MiB | bound of the cache, MiB |")
 	fmt.Println("|---|---|---|---|---|")
-	fmt.Printf("| %d | %d | %d | %d | %d |\n\n", before, after, peak, after-before, tokens.DefaultCacheBytes>>20)
+	fmt.Printf("| %d | %d | %d | %d | %d |\n\n", before, after, peak, after-before, verify.DefaultCacheBytes>>20)
 	return nil
 }
 

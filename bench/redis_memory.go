@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // families is how many are in Redis when its memory is measured.
@@ -39,7 +40,7 @@ func bytesPerFamily(ctx context.Context, o options, perPerson int) (float64, err
 		return 0, err
 	}
 	store := redisstore.New(redisstore.Options{Addresses: []string{r.addr}, Timeout: 5 * time.Second})
-	if _, err := store.Open(ctx, tokens.OpenRequest{Secrets: [][16]byte{{1}}, TokenLifetime: time.Hour}); err != nil {
+	if _, err := store.Open(ctx, storage.OpenRequest{Secrets: [][16]byte{{1}}, TokenLifetime: time.Hour}); err != nil {
 		return 0, err
 	}
 	client := redis.NewClient(&redis.Options{Addr: r.addr, Protocol: 2, DisableIdentity: true})
@@ -78,29 +79,29 @@ func bytesPerFamily(ctx context.Context, o options, perPerson int) (float64, err
 
 // fill gives a person some families, of which the last session is over.
 func fill(ctx context.Context, store *redisstore.Store, subject string, n int) error {
-	user := tokens.TagSubject(subject)
+	user := storage.TagSubject(subject)
 	profile, err := tokens.Profile{
-		Subject: subject, Login: "local", UpdatedAt: time.Unix(1_800_000_000, 0).UTC(), Fingerprint: tokens.Fingerprint{1},
+		Subject: subject, Login: "local", UpdatedAt: time.Unix(1_800_000_000, 0).UTC(), Fingerprint: storage.Fingerprint{1},
 	}.MarshalBinary()
 	if err != nil {
 		return err
 	}
-	session, err := store.CreateSession(ctx, tokens.SessionRequest{
-		User: user, ID: tokens.SessionID{1}, Lifetime: time.Hour, Profile: profile, Fingerprint: tokens.Fingerprint{1},
+	session, err := store.CreateSession(ctx, storage.SessionRequest{
+		User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: profile, Fingerprint: storage.Fingerprint{1},
 	})
 	if err != nil {
 		return err
 	}
 	for i := range n {
-		res, err := store.CreateFamily(ctx, tokens.CreateRequest{
-			User: user, ID: tokens.FamilyID{byte(i), 1}, Begun: session.Begun, Session: session.ID, Client: tokens.ClientTag{1}, Grant: tokens.GrantID{1},
-			Lifetime: 30 * 24 * time.Hour, IdleLifetime: 15 * 24 * time.Hour, MaxActive: 200, Attempt: tokens.Attempt{byte(i), 1},
+		res, err := store.CreateFamily(ctx, storage.CreateRequest{
+			User: user, ID: storage.FamilyID{byte(i), 1}, Begun: session.Begun, Session: session.ID, Client: storage.ClientTag{1}, Grant: storage.GrantID{1},
+			Lifetime: 30 * 24 * time.Hour, IdleLifetime: 15 * 24 * time.Hour, MaxActive: 200, Attempt: storage.Attempt{byte(i), 1},
 		})
 		if err != nil || !res.Created {
 			return fmt.Errorf("beginning a family: created %v, %w", res.Created, err)
 		}
 	}
-	_, err = store.End(ctx, tokens.EndRequest{User: user, Scope: tokens.EndSessionOnly, Session: session.ID, Attempt: tokens.Attempt{2}})
+	_, err = store.End(ctx, storage.EndRequest{User: user, Scope: storage.EndSessionOnly, Session: session.ID, Attempt: storage.Attempt{2}})
 	return err
 }
 

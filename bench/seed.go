@@ -15,7 +15,13 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/keyring"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 const (
@@ -27,7 +33,7 @@ const (
 // seed writes into a store, before the server opens it, what a measurement
 // needs: so the server has never seen these tokens.
 type seed struct {
-	state  *tokens.State
+	state  *state.State
 	issuer *tokens.Issuer
 	people atomic.Int64 // of logins, so that each is of another
 }
@@ -35,28 +41,28 @@ type seed struct {
 // noAccounts stands for people who are not local users.
 type noAccounts struct{}
 
-func (noAccounts) Fingerprint(tokens.UserTag) tokens.Fingerprint { return tokens.Fingerprint{} }
+func (noAccounts) Fingerprint(storage.UserTag) storage.Fingerprint { return storage.Fingerprint{} }
 
 func openSeed(ctx context.Context, path, issuerURL, alg string) (*seed, error) {
 	return seedStore(ctx, boltstore.New(boltstore.Options{Path: path}), issuerURL, alg)
 }
 
 // seedStore is openSeed for any store.
-func seedStore(ctx context.Context, store tokens.Store, issuerURL, alg string) (*seed, error) {
+func seedStore(ctx context.Context, store storage.Store, issuerURL, alg string) (*seed, error) {
 	s := new(seed)
 	var err error
-	s.state, err = tokens.NewState(tokens.StateConfig{
-		Store: store, Observer: tokens.NopObserver{}, Clock: time.Now, CacheBytes: 1 << 20, DenylistEntries: 1000,
+	s.state, err = state.New(state.Config{
+		Store: store, Observer: oauth.NopObserver{}, Clock: time.Now, CacheBytes: 1 << 20, DenylistEntries: 1000,
 	})
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := tokens.NewSecrets([]byte(secret))
+	secrets, err := secrets.NewSecrets([]byte(secret))
 	if err != nil {
 		return nil, err
 	}
-	err = s.state.Configure(ctx, tokens.Settings{
-		Secrets: secrets, Keys: tokens.KeySettings{Algorithms: []jose.Algorithm{jose.Algorithm(alg), jose.RS256}}, TokenLifetime: time.Hour,
+	err = s.state.Configure(ctx, state.Settings{
+		Secrets: secrets, Keys: keyring.Settings{Algorithms: []jose.Algorithm{jose.Algorithm(alg), jose.RS256}}, TokenLifetime: time.Hour,
 	})
 	if err != nil {
 		return nil, err
@@ -66,23 +72,23 @@ func seedStore(ctx context.Context, store tokens.Store, issuerURL, alg string) (
 	}
 	s.issuer, err = tokens.NewIssuer(tokens.Config{
 		Issuer:         issuerURL,
-		APIs:           []*tokens.API{{Identifier: audience, Scopes: []string{"read"}, AllowOfflineAccess: true, AccessTokenLifetime: time.Hour}},
+		APIs:           []*clients.API{{Identifier: audience, Scopes: []string{"read"}, AllowOfflineAccess: true, AccessTokenLifetime: time.Hour}},
 		Clients:        benchClients(),
 		Accounts:       noAccounts{},
 		AccessTokenAlg: alg, IDTokenAlg: "RS256",
 		IDTokenLifetime: time.Hour, UserinfoTokenLifetime: time.Hour, SessionLifetime: time.Hour, SessionIdleLifetime: time.Hour,
-		Observer: tokens.NopObserver{}, Clock: time.Now, Rand: rand.Reader,
+		Observer: oauth.NopObserver{}, Clock: time.Now, Rand: rand.Reader,
 	}, s.state)
 	return s, err
 }
 
-func benchClients() []*tokens.Client {
-	return []*tokens.Client{
+func benchClients() []*clients.Client {
+	return []*clients.Client{
 		{
-			ID: "spa", Type: tokens.ClientSPA, RedirectURIs: []string{redirect}, APIs: []string{audience}, OIDCConformant: true,
-			Refresh: tokens.RefreshPolicy{Rotation: true, Leeway: 10 * time.Second, Lifetime: 24 * time.Hour, IdleLifetime: 24 * time.Hour, MaxActive: 200},
+			ID: "spa", Type: clients.SPA, RedirectURIs: []string{redirect}, APIs: []string{audience}, OIDCConformant: true,
+			Refresh: clients.RefreshPolicy{Rotation: true, Leeway: 10 * time.Second, Lifetime: 24 * time.Hour, IdleLifetime: 24 * time.Hour, MaxActive: 200},
 		},
-		{ID: "machine", Type: tokens.ClientMachine, APIs: []string{audience}},
+		{ID: "machine", Type: clients.Machine, APIs: []string{audience}},
 	}
 }
 
@@ -92,7 +98,7 @@ func (s *seed) close() error { return s.state.Close() }
 func (s *seed) accessTokens(ctx context.Context, n int) ([]string, error) {
 	client, _ := s.issuer.Client("machine")
 	return each(n, runtime.GOMAXPROCS(0), func() (string, error) {
-		res, err := s.issuer.Token(ctx, client, tokens.TokenRequest{GrantType: tokens.GrantClientCredentials})
+		res, err := s.issuer.Token(ctx, client, tokens.TokenRequest{GrantType: oauth.GrantClientCredentials})
 		if err != nil {
 			return "", err
 		}
@@ -165,6 +171,6 @@ func (s *seed) login(ctx context.Context, subject, scope string) (*tokens.TokenR
 		return nil, err
 	}
 	return s.issuer.Token(ctx, client, tokens.TokenRequest{
-		GrantType: tokens.GrantAuthorizationCode, Code: code, RedirectURI: redirect, CodeVerifier: verifier,
+		GrantType: oauth.GrantAuthorizationCode, Code: code, RedirectURI: redirect, CodeVerifier: verifier,
 	})
 }

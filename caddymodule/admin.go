@@ -10,7 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/admin"
 )
 
 func init() {
@@ -60,7 +60,7 @@ func (a *App) adminAPI() *adminapi.API {
 	api := &adminapi.API{Log: a.log, Observer: a.observer, Others: a.issuerKeys}
 	if r := a.backend; r != nil {
 		api.Issuer, api.State, api.Logins = r.issuer, r.shared.state, a.logins
-		api.Operator = tokens.NewOperator(api.Issuer, api.State)
+		api.Operator = admin.New(api.Issuer, api.State)
 		api.Open, api.Begin = r.ready, r.reference.begin
 		api.Database, api.Secret = strings.TrimPrefix(r.poolKey, boltPool), r.secretToBackUp
 		api.Stats = r.stats

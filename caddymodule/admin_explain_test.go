@@ -10,12 +10,13 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/admin"
+	"github.com/gatehouse-auth/gatehouse/tokens/history"
 )
 
 // explained waits until a history tells of an event, which is written behind
 // the answers, and returns what it says.
-func (g *gateway) explained(id string, event tokens.HistoryKind) adminapi.Explanation {
+func (g *gateway) explained(id string, event history.Kind) adminapi.Explanation {
 	g.t.Helper()
 	var e adminapi.Explanation
 	eventually(g.t, "an explanation with "+string(event), func() bool {
@@ -51,36 +52,36 @@ func TestExplainReuse(t *testing.T) {
 	g := startGateway(t, gatewayOptions{})
 	stale := g.login().RefreshToken
 	family := g.family()
-	if e := g.explained(family, tokens.HistoryBegun); e.Verdict != tokens.VerdictAlive || e.Grant == nil || e.Subject != "local|alice" || e.Client != "my-spa" {
+	if e := g.explained(family, history.Begun); e.Verdict != admin.VerdictAlive || e.Grant == nil || e.Subject != "local|alice" || e.Client != "my-spa" {
 		t.Errorf("after the login: %+v", e)
 	}
 	next := g.refresh(stale)
 	if g.refresh(stale).RefreshToken != next.RefreshToken {
 		t.Fatal("no replay within the leeway")
 	}
-	if e := g.explained(family, tokens.HistoryReplayed); !slices.Contains([]tokens.Verdict{tokens.VerdictTabRace, tokens.VerdictLostResponse}, e.Verdict) || e.Events[len(e.Events)-1].Late == "" {
+	if e := g.explained(family, history.Replayed); !slices.Contains([]admin.Verdict{admin.VerdictTabRace, admin.VerdictLostResponse}, e.Verdict) || e.Events[len(e.Events)-1].Late == "" {
 		t.Errorf("after a replay: %+v", e)
 	}
 	g.refresh(next.RefreshToken)
 	if answer := g.refresh(stale); answer.status != http.StatusBadRequest {
 		t.Fatalf("an old token: %d %s", answer.status, answer.body)
 	}
-	e := g.explained(family, tokens.HistoryReused)
-	if e.Verdict != tokens.VerdictLostResponse || e.Grant != nil || e.Events[len(e.Events)-1].Address == "" {
+	e := g.explained(family, history.Reused)
+	if e.Verdict != admin.VerdictLostResponse || e.Grant != nil || e.Events[len(e.Events)-1].Address == "" {
 		t.Errorf("after the reuse, from the same place: %+v", e)
 	}
 	request := reuseRequest.FindStringSubmatch(g.logs())
 	if request == nil {
 		t.Fatal("the log does not name the request")
 	}
-	if byRequest := g.explained(request[1], tokens.HistoryReused); byRequest.Family != family {
+	if byRequest := g.explained(request[1], history.Reused); byRequest.Family != family {
 		t.Errorf("by the request: %+v", byRequest)
 	}
 	login := loginRequest.FindStringSubmatch(g.logs())
 	if login == nil {
 		t.Fatal("the log does not name the request of the login")
 	}
-	if byLogin := g.explained(login[1], tokens.HistoryReused); byLogin.Family != family {
+	if byLogin := g.explained(login[1], history.Reused); byLogin.Family != family {
 		t.Errorf("by the request of the login, which no history keeps: %+v", byLogin)
 	}
 	out, _ := g.ok("explain", family)
@@ -99,19 +100,19 @@ func TestExplainEnds(t *testing.T) {
 	g.login()
 	evicted := g.family()
 	g.login()
-	if e := g.explained(evicted, tokens.HistoryEvicted); e.Verdict != tokens.VerdictEvicted {
+	if e := g.explained(evicted, history.Evicted); e.Verdict != admin.VerdictEvicted {
 		t.Errorf("evicted: %+v", e)
 	}
 	client := g.family()
-	g.explained(client, tokens.HistoryBegun)
+	g.explained(client, history.Begun)
 	g.ok("clients", "end", "my-spa")
-	if e := g.explained(client, tokens.HistoryBegun); e.Verdict != tokens.VerdictClientEnded || e.Grant != nil {
+	if e := g.explained(client, history.Begun); e.Verdict != admin.VerdictClientEnded || e.Grant != nil {
 		t.Errorf("the client was ended: %+v", e)
 	}
 	g.login()
 	ended := g.family()
 	g.ok("grants", "end", "local|alice")
-	if e := g.explained(ended, tokens.HistoryEnded); e.Verdict != tokens.VerdictEnded || e.Events[len(e.Events)-1].By != tokens.EndedByOperator {
+	if e := g.explained(ended, history.Ended); e.Verdict != admin.VerdictEnded || e.Events[len(e.Events)-1].By != history.EndedByOperator {
 		t.Errorf("ended: %+v", e)
 	}
 	if _, _, err := g.runWith("", "explain", "no-such-id", "--address", g.AdminAddr); err == nil || !strings.Contains(err.Error(), "names its `family`") {

@@ -5,7 +5,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/denylist"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
 )
 
 // stats reads the counters, and asks the store for nothing.
@@ -27,9 +29,9 @@ func (r *backend) stats() adminapi.Stats {
 	}
 }
 
-func describeHealth(h tokens.Health) adminapi.Health {
+func describeHealth(h state.Health) adminapi.Health {
 	info := adminapi.Health{
-		Status: string(tokens.OutcomeOK), Since: h.Since.UTC(), Checked: h.Checked.UTC(),
+		Status: string(oauth.OutcomeOK), Since: h.Since.UTC(), Checked: h.Checked.UTC(),
 		ClockSkew: h.ClockSkew.Seconds(), Born: h.Born.UTC(), Failovers: h.Failovers,
 	}
 	if h.Trouble != "" {
@@ -41,7 +43,7 @@ func describeHealth(h tokens.Health) adminapi.Health {
 	return info
 }
 
-func describeFeed(s tokens.FeedStats, now time.Time) adminapi.Feed {
+func describeFeed(s denylist.FeedStats, now time.Time) adminapi.Feed {
 	info := adminapi.Feed{Lines: s.Lines, Flushes: make(map[string]uint64, len(feedLosses)), Silent: -1, Newest: s.Newest.UTC()}
 	for _, loss := range feedLosses {
 		info.Flushes[string(loss)] = s.Flushes[loss]

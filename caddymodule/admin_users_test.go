@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // tryLogin signs alice in, and returns the page that she gets when it fails.
@@ -101,7 +101,7 @@ func TestDisabledMachine(t *testing.T) {
 func TestDisabledWithoutProfile(t *testing.T) {
 	g := startGateway(t, gatewayOptions{})
 	g.ok("users", "disable", "google|1234", "--force")
-	hash := tokens.TagSubject("google|1234").String()
+	hash := storage.TagSubject("google|1234").String()
 	if out, _ := g.ok("users", "disabled"); out != "(user "+hash+")\n" {
 		t.Errorf("disabled users:\n%s", out)
 	}
@@ -125,7 +125,7 @@ func TestDisabledWithoutProfile(t *testing.T) {
 		t.Error("the audit does not name the user")
 	}
 	g.login()
-	hash = tokens.TagSubject("local|alice").String()
+	hash = storage.TagSubject("local|alice").String()
 	if out := of("show"); !strings.Contains(out, "subject          local|alice") || !strings.Contains(out, "grants           1") {
 		t.Errorf("a hash of somebody known:\n%s", out)
 	}

@@ -10,7 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 const (
@@ -78,7 +79,7 @@ func checkIdentifier(id string) error {
 		return errors.New("the identifier holds a placeholder, which is not replaced here: write it out")
 	case strings.Contains(id, "#"):
 		return errors.New("the identifier has a fragment: leave out everything from the # on (RFC 8707 §2)")
-	case !tokens.ValidScope(id):
+	case !oauth.ValidScope(id):
 		return errors.New("the identifier may have neither spaces nor quotes, only printable ASCII: write it as https://api.example.com")
 	}
 	return nil
@@ -87,7 +88,7 @@ func checkIdentifier(id string) error {
 // checkAPIScope checks a scope that an API defines. See RFC 6749 §3.3.
 func checkAPIScope(scope string) error {
 	switch {
-	case !tokens.ValidScope(scope):
+	case !oauth.ValidScope(scope):
 		return errors.New("is not a scope: it may have neither spaces nor quotes, only printable ASCII")
 	case slices.Contains(reservedScopes, scope):
 		return errors.New("belongs to OpenID Connect, and every client may ask for it: leave it out")
@@ -99,15 +100,15 @@ func checkAPIScope(scope string) error {
 
 // reservedScopes are the scopes that an API cannot define: those of the
 // gateway, and the others of OpenID Connect Core §5.4.
-var reservedScopes = append(slices.Clone(tokens.ReservedScopes), "address", "phone")
+var reservedScopes = append(slices.Clone(oauth.ReservedScopes), "address", "phone")
 
 func (a *API) accessTokenLifetime() time.Duration {
 	return cmp.Or(time.Duration(a.AccessTokenLifetime), defaultAccessTokenLifetime)
 }
 
 // core returns the API as the core has it.
-func (a *API) core() *tokens.API {
-	return &tokens.API{
+func (a *API) core() *clients.API {
+	return &clients.API{
 		Identifier:          a.Identifier,
 		Scopes:              a.Scopes,
 		Default:             a.Default,

@@ -13,7 +13,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	_ "github.com/gatehouse-auth/gatehouse/caddymodule/webhook" // registers it
 	"github.com/gatehouse-auth/gatehouse/handler/login"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 func init() {
@@ -94,8 +95,8 @@ type App struct {
 	observer     *events.Observer
 	backend      *backend // see backend.go; nil for an unconfigured app
 	issuerKeys   *issuerKeys
-	verified     *tokens.Cache // of an unconfigured app
-	proofs       *tokens.Proofs
+	verified     *verify.Cache // of an unconfigured app
+	proofs       *dpop.Proofs
 	guards       *guards
 	servers      map[*caddyhttp.Server]bool // that have a handler of ours; see warnProxies
 }

@@ -14,7 +14,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // backend is what a configuration serves from: its issuer, over the state that it
@@ -35,11 +39,11 @@ type backend struct {
 	secrets    []string // configured ones
 	secretFile string   // of the generated one otherwise
 	generated  string   // what it held; "" before it was read
-	settings   tokens.Settings
+	settings   state.Settings
 
 	entered       atomic.Bool
-	waiting       atomic.Bool                    // the background tries to enter: the store is out of reach
-	derived       atomic.Pointer[tokens.Secrets] // of the secrets, once they were read
+	waiting       atomic.Bool                     // the background tries to enter: the store is out of reach
+	derived       atomic.Pointer[secrets.Secrets] // of the secrets, once they were read
 	mu            sync.Mutex
 	configuration *configuration
 	released      bool
@@ -79,7 +83,7 @@ func (r *backend) awaitStore(context.Context) {
 
 // recovered reports a panic that was caught while the store was being opened.
 func (r *backend) recovered(err error) {
-	r.observer.Happened(r.ctx, tokens.Event{Kind: tokens.EventBackgroundRecovered, Outcome: tokens.OutcomeOpen, Cause: err})
+	r.observer.Happened(r.ctx, oauth.Event{Kind: oauth.EventBackgroundRecovered, Outcome: oauth.OutcomeOpen, Cause: err})
 }
 
 var errEnded = errors.New("this configuration has ended")
@@ -103,7 +107,7 @@ func (e *strangeSecretError) Error() string {
 		"or move both away to begin anew", e.secretFile, database)
 }
 
-func (*strangeSecretError) Unwrap() error { return tokens.ErrWrongSecret }
+func (*strangeSecretError) Unwrap() error { return storage.ErrWrongSecret }
 
 // readyToCheck is ready for guarded routes. While the store is out of reach, what
 // the configuration before has opened will do: its keys, its verdicts, and its
@@ -133,7 +137,7 @@ func (r *backend) open() error {
 	if err == nil {
 		err = r.shared.state.Open(r.ctx)
 	}
-	if len(r.secrets) == 0 && errors.Is(err, tokens.ErrWrongSecret) {
+	if len(r.secrets) == 0 && errors.Is(err, storage.ErrWrongSecret) {
 		return &strangeSecretError{r.secretFile}
 	}
 	return err
@@ -141,12 +145,12 @@ func (r *backend) open() error {
 
 // trouble reports why the store cannot be used: whoever asked learns only that it cannot.
 func (r *backend) trouble(err error) error {
-	r.observer.Happened(r.ctx, tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: tokens.OutcomeOpen, Cause: err})
+	r.observer.Happened(r.ctx, oauth.Event{Kind: oauth.EventStoreTrouble, Outcome: oauth.OutcomeOpen, Cause: err})
 	return err
 }
 
 // secretsInUse returns the derived keys, once the backend is ready.
-func (r *backend) secretsInUse() *tokens.Secrets { return r.configuration.settings.Secrets }
+func (r *backend) secretsInUse() *secrets.Secrets { return r.configuration.settings.Secrets }
 
 // enter applies the settings, reading or generating the secret first.
 func (r *backend) enter() error {
@@ -180,7 +184,7 @@ func (r *backend) enter() error {
 // loadSecrets derives the keys of the configured secrets or the generated one; old
 // reports that this one was generated earlier, for a store that must be there. What
 // this process runs on already is not read again: its file may be gone.
-func (r *backend) loadSecrets() (derived *tokens.Secrets, old bool, err error) {
+func (r *backend) loadSecrets() (derived *secrets.Secrets, old bool, err error) {
 	values := r.secrets
 	if len(values) == 0 {
 		if inUse := r.shared.generated.Load(); inUse != nil {
@@ -194,7 +198,7 @@ func (r *backend) loadSecrets() (derived *tokens.Secrets, old bool, err error) {
 	for i, v := range values {
 		raw[i] = []byte(v)
 	}
-	derived, err = tokens.NewSecrets(raw...)
+	derived, err = secrets.NewSecrets(raw...)
 	return derived, old, err
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // Check finds what the text of the configuration shows to be wrong.
@@ -60,7 +61,7 @@ func (b *BearerAuth) checkTogether() error {
 // checkOptions checks each option for itself.
 func (b *BearerAuth) checkOptions() error {
 	for _, scope := range slices.Concat(b.Scopes, b.ScopeAny) {
-		if !tokens.ValidScope(scope) {
+		if !oauth.ValidScope(scope) {
 			return grammar.WrongValue("scope", scope, "is not a scope (RFC 6749 §3.3): write each for itself")
 		}
 	}
@@ -207,7 +208,7 @@ func (b *BearerAuth) checkAudience(issuer *tokens.Issuer) error {
 // checkScopes makes sure that a token for the audiences can have the scopes: a
 // mistyped one would shut everybody out.
 func (b *BearerAuth) checkScopes(issuer *tokens.Issuer) error {
-	there := slices.Clone(tokens.ReservedScopes)
+	there := slices.Clone(oauth.ReservedScopes)
 	for _, audience := range b.Audience {
 		if api, ok := issuer.API(audience); ok {
 			there = append(there, api.Scopes...)

@@ -11,8 +11,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/handler/fetch"
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/jwks"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // BearerIssuer is another issuer whose access tokens a guard takes beside those
@@ -188,9 +189,9 @@ func (i *BearerIssuer) algorithms() (all []jose.Algorithm, rsa jose.Algorithm) {
 }
 
 // core returns the issuer as the core has it, over its keys.
-func (i *BearerIssuer) core(keys *tokens.RemoteKeys) *tokens.Foreign {
+func (i *BearerIssuer) core(keys *jwks.Remote) *verify.Foreign {
 	algorithms, _ := i.algorithms()
-	return tokens.NewForeign(tokens.ForeignConfig{
+	return verify.NewForeign(verify.ForeignConfig{
 		Issuer:       i.Issuer,
 		Keys:         keys,
 		Algorithms:   algorithms,

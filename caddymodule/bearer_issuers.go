@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/handler/guard"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // checkIssuers checks the other issuers, one by one and beside each other.
@@ -82,7 +83,7 @@ func (b *BearerAuth) addIssuers(app *App, cfg *guard.Config) error {
 
 // addGate makes what verifies the tokens of several issuers.
 func (b *BearerAuth) addGate(app *App, cfg *guard.Config) error {
-	var others []*tokens.Foreign
+	var others []*verify.Foreign
 	for _, issuer := range b.Issuers {
 		_, rsa := issuer.algorithms()
 		keys, err := app.issuerKeys.take(issuer.source(), rsa, app.observer)
@@ -92,7 +93,7 @@ func (b *BearerAuth) addGate(app *App, cfg *guard.Config) error {
 		others = append(others, issuer.core(keys))
 	}
 	if app.unconfigured() {
-		gate, err := tokens.NewForeignGate(app.verified, time.Now, others...)
+		gate, err := verify.NewForeignGate(app.verified, time.Now, others...)
 		if err != nil {
 			return fmt.Errorf("bearer_auth: %w", err)
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 
 	"github.com/gatehouse-auth/gatehouse/handler/guard"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 func init() {
@@ -63,7 +63,7 @@ func (p *BearerProvider) Provision(ctx caddy.Context) error {
 // Authenticate checks the request's token.
 func (p *BearerProvider) Authenticate(w http.ResponseWriter, r *http.Request) (caddyauth.User, bool, error) {
 	claims, err := p.guard.Authenticate(w, r)
-	if refusal, ok := errors.AsType[*guard.Refusal](err); ok && refusal.Err.Code != tokens.TemporarilyUnavailable {
+	if refusal, ok := errors.AsType[*guard.Refusal](err); ok && refusal.Err.Code != oauth.TemporarilyUnavailable {
 		return caddyauth.User{}, false, nil // the challenge is set
 	}
 	if err != nil {

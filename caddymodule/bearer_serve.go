@@ -11,7 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/guard"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // ServeHTTP checks the request's token.
@@ -57,7 +57,7 @@ func (b *BearerAuth) document(r *http.Request) *guard.Guard {
 	if !strings.HasPrefix(path, guard.MetadataPath) {
 		return nil
 	}
-	_, host, _ := strings.Cut(tokens.OriginOf(clientOrigin(r)), "://")
+	_, host, _ := strings.Cut(oauth.OriginOf(clientOrigin(r)), "://")
 	if g := b.guards.documents[host+path]; g != nil {
 		return g
 	}
@@ -92,8 +92,8 @@ func (b *BearerAuth) requestURLs(r *http.Request) []string {
 
 // unavailable tells that a guard could not be sure about a token.
 func (b *BearerAuth) unavailable(ctx context.Context, err error) {
-	if e, ok := errors.AsType[*tokens.Error](err); ok && e.Reason == tokens.ReasonStore && ctx.Err() == nil {
-		b.observer.Happened(ctx, tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: tokens.OutcomeGuard, Cause: e.Cause})
+	if e, ok := errors.AsType[*oauth.Error](err); ok && e.Reason == oauth.ReasonStore && ctx.Err() == nil {
+		b.observer.Happened(ctx, oauth.Event{Kind: oauth.EventStoreTrouble, Outcome: oauth.OutcomeGuard, Cause: e.Cause})
 	}
 }
 

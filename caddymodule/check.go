@@ -9,6 +9,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // Check finds what the text of the configuration shows to be wrong.
@@ -24,7 +27,7 @@ func (a *App) Check() error {
 		func() error { return grammar.Within("theme", a.Theme.Check()) },
 		a.checkLogins,
 		a.checkAPIs,
-		func() error { return a.checkClients(tokens.TagClient) },
+		func() error { return a.checkClients(storage.TagClient) },
 	)
 }
 
@@ -99,8 +102,8 @@ func (a *App) checkAPIs() error {
 }
 
 // checkClients checks each client and that no two share an ID or a tag.
-func (a *App) checkClients(tag func(string) tokens.ClientTag) error {
-	seen := make(map[tokens.ClientTag]string)
+func (a *App) checkClients(tag func(string) storage.ClientTag) error {
+	seen := make(map[storage.ClientTag]string)
 	for _, c := range a.Clients {
 		if c == nil {
 			return grammar.Within("clients", grammar.Wrong("", "there is a null in the list: leave it out"))
@@ -126,7 +129,7 @@ func (a *App) checkClients(tag func(string) tokens.ClientTag) error {
 		if c.MTLS != nil && strings.HasPrefix(a.Issuer, "http:") {
 			return grammar.Within(c.block(), grammar.Within("mtls", grammar.Wrong("", "an http issuer sees no certificates: use an https one, or leave mtls out")))
 		}
-		if c.kind() != tokens.ClientMachine && len(a.LoginsRaw) == 0 {
+		if c.kind() != clients.Machine && len(a.LoginsRaw) == 0 {
 			return grammar.Within(c.block(), grammar.Wrong("", "`type %s` has users, and nobody can log in: add a login, such as `login local { … }`", c.Type))
 		}
 	}
@@ -144,7 +147,7 @@ const maxTokenCache = 64 << 30
 func (a *App) checkTokenCache() error {
 	if a.TokenCache != 0 && a.TokenCache < minTokenCache {
 		return grammar.Wrong("token_cache", "%d bytes hold too few tokens to be of use: take at least 1MiB, or leave it out for %s",
-			a.TokenCache, humanize.IBytes(tokens.DefaultCacheBytes))
+			a.TokenCache, humanize.IBytes(verify.DefaultCacheBytes))
 	}
 	if a.TokenCache > maxTokenCache {
 		return grammar.Wrong("token_cache", "%d bytes are more than it can be given: take at most 64GiB", a.TokenCache)

@@ -8,7 +8,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // jsonErrors are what only JSON can get wrong; the Caddyfile's errors are in testdata.
@@ -86,7 +87,7 @@ const tagCollision = "client b: its client_id has the same 64-bit hash as a: cha
 
 func TestClientTagCollision(t *testing.T) {
 	a := App{Clients: []*Client{{ID: "a"}, {ID: "b"}}}
-	err := a.checkClients(func(string) tokens.ClientTag { return tokens.ClientTag{1} })
+	err := a.checkClients(func(string) storage.ClientTag { return storage.ClientTag{1} })
 	if err == nil || err.Error() != tagCollision {
 		t.Errorf("checkClients() = %v, want %s", err, tagCollision)
 	}
@@ -104,7 +105,7 @@ func TestDangerousRedirects(t *testing.T) {
 		"http://10.0.0.1/", "https://a@evil.example/", "https://a:b@evil.example/", "https://a.example.com/x/../y", "https://a.example.com/./y",
 		"https://a.example.com/%2e%2e/y", "https://a．example.com/", "https://a.example.com:/", "https://[::1/", "https://:443/",
 	} {
-		for _, kind := range []tokens.ClientType{tokens.ClientSPA, tokens.ClientNative, tokens.ClientWeb} {
+		for _, kind := range []clients.Type{clients.SPA, clients.Native, clients.Web} {
 			if err := checkRedirect(uri, kind); err == nil {
 				t.Errorf("checkRedirect(%q, %s) passes", uri, kind)
 			}
@@ -113,11 +114,11 @@ func TestDangerousRedirects(t *testing.T) {
 }
 
 func TestGoodRedirects(t *testing.T) {
-	all := []tokens.ClientType{tokens.ClientSPA, tokens.ClientNative, tokens.ClientWeb}
-	native := []tokens.ClientType{tokens.ClientNative}
+	all := []clients.Type{clients.SPA, clients.Native, clients.Web}
+	native := []clients.Type{clients.Native}
 	tests := []struct {
 		uri   string
-		kinds []tokens.ClientType
+		kinds []clients.Type
 	}{
 		{"https://a.example.com", all},
 		{"https://a.example.com/cb?x=1&y=%2F", all},

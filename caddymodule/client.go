@@ -4,7 +4,8 @@ import (
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // Client is an application that asks for tokens.
@@ -97,8 +98,8 @@ type Client struct {
 	// What its TLS client certificate is for (RFC 8705). Default: nothing
 	MTLS *ClientMTLS `json:"mtls,omitempty"`
 
-	hashes []string          // SecretHashes, resolved
-	keys   tokens.ClientKeys // PublicKeys, resolved, and those at JWKSURI
+	hashes []string     // SecretHashes, resolved
+	keys   clients.Keys // PublicKeys, resolved, and those at JWKSURI
 }
 
 // The word of ConsentAuto in a configuration.
@@ -132,11 +133,11 @@ func (c *Client) options() grammar.Options {
 	}
 }
 
-func (c *Client) kind() tokens.ClientType { return tokens.ClientType(c.Type) }
+func (c *Client) kind() clients.Type { return clients.Type(c.Type) }
 
 // confidential reports whether the client authenticates.
 func (c *Client) confidential() bool {
-	return c.kind() == tokens.ClientWeb || c.kind() == tokens.ClientMachine
+	return c.kind() == clients.Web || c.kind() == clients.Machine
 }
 
 // hasKeys reports whether it can authenticate by private_key_jwt.
@@ -144,12 +145,12 @@ func (c *Client) hasKeys() bool { return len(c.PublicKeys) > 0 || c.JWKSURI != "
 
 // origins returns the browser origins of the client.
 func (c *Client) origins() []string {
-	if len(c.Origins) > 0 || c.kind() != tokens.ClientSPA {
+	if len(c.Origins) > 0 || c.kind() != clients.SPA {
 		return c.Origins
 	}
 	var origins []string
 	for _, uri := range c.RedirectURIs {
-		if origin := tokens.OriginOf(uri); !slices.Contains(origins, origin) {
+		if origin := oauth.OriginOf(uri); !slices.Contains(origins, origin) {
 			origins = append(origins, origin)
 		}
 	}

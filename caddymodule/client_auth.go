@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
@@ -125,7 +125,7 @@ func (c *Client) resolve() error {
 		}
 		c.hashes[i] = resolved
 	}
-	c.keys = tokens.ClientKeys{Algorithm: jose.Algorithm(c.AssertionAlgorithm)}
+	c.keys = clients.Keys{Algorithm: jose.Algorithm(c.AssertionAlgorithm)}
 	for _, key := range c.PublicKeys {
 		text, err := grammar.Resolve(key)
 		if err != nil {

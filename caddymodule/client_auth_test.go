@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
@@ -25,7 +25,7 @@ func TestClientKeysInCaddy(t *testing.T) {
 			jwks_uri %skeys
 			jwks_allow_private
 			secret_hash %s %s
-		}`, testAPI, publisher.URL(), tokens.HashSecret("older"), tokens.HashSecret("newer"))})
+		}`, testAPI, publisher.URL(), clients.HashSecret("older"), clients.HashSecret("newer"))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestClientKeysInCaddy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return url.Values{"client_assertion_type": {tokens.AssertionTypeJWT}, "client_assertion": {text}}
+		return url.Values{"client_assertion_type": {clients.AssertionTypeJWT}, "client_assertion": {text}}
 	}
 	status, n := 0, 0
 	for deadline := time.Now().Add(10 * time.Second); status != http.StatusOK && time.Now().Before(deadline); n++ {

@@ -7,7 +7,8 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // Check finds what the text shows to be wrong, as far as the client alone goes.
@@ -30,7 +31,7 @@ func checkClientID(id string) error {
 		return errors.New("the client_id has a wildcard: write one client for each")
 	case strings.Contains(id, "|"):
 		return errors.New("the client_id has a bar, which separates the parts of a user's name: leave it out")
-	case !tokens.ValidScope(id):
+	case !oauth.ValidScope(id):
 		return errors.New("the client_id may have neither spaces nor quotes, only printable ASCII (RFC 6749 appendix A.1): write one, such as my-app")
 	}
 	return nil
@@ -39,15 +40,15 @@ func checkClientID(id string) error {
 // checkType checks the type and the options that do not go with it.
 func (c *Client) checkType() error {
 	switch c.kind() {
-	case tokens.ClientSPA, tokens.ClientNative, tokens.ClientWeb:
-		if c.DeviceCode && c.kind() == tokens.ClientSPA {
+	case clients.SPA, clients.Native, clients.Web:
+		if c.DeviceCode && c.kind() == clients.SPA {
 			return grammar.Wrong("device_code", "`type spa` runs in a browser, where people can sign in at once: leave it out, or write `type native`")
 		}
 		if len(c.RedirectURIs) == 0 && !c.DeviceCode {
 			return grammar.Wrong("", "`type %s` needs redirect_uris: write where it takes its answers, such as `redirect_uris https://app.example.com/callback`", c.Type)
 		}
 		return nil
-	case tokens.ClientMachine:
+	case clients.Machine:
 		return c.checkMachine()
 	case "":
 		return grammar.Wrong("", "it needs a type: write `type spa`, `native`, `web` or `machine`")
@@ -95,14 +96,14 @@ func (c *Client) checkURIs() error {
 
 func (c *Client) checkWords() error {
 	switch c.Consent {
-	case "", consentAuto, string(tokens.ConsentAlways), string(tokens.ConsentNever):
+	case "", consentAuto, string(clients.ConsentAlways), string(clients.ConsentNever):
 	default:
 		return grammar.Wrong("consent", "%q is not known: write always, never or auto", c.Consent)
 	}
 	if err := checkAlgorithm("id_token_algorithm", c.IDTokenAlgorithm); err != nil {
 		return err
 	}
-	if c.PKCE != nil && !*c.PKCE && c.kind() != tokens.ClientWeb {
+	if c.PKCE != nil && !*c.PKCE && c.kind() != clients.Web {
 		return grammar.Wrong("pkce", "`type %s` has no secret to protect its codes, so it needs PKCE (RFC 9700 §2.1.1): leave it on", c.Type)
 	}
 	noCheck := func(string) error { return nil }
@@ -110,7 +111,7 @@ func (c *Client) checkWords() error {
 		return err
 	}
 	return checkEach("scopes", c.Scopes, func(scope string) error {
-		if slices.Contains(tokens.ReservedScopes, scope) {
+		if slices.Contains(oauth.ReservedScopes, scope) {
 			return errors.New("may be asked for by every client: leave it out; only the scopes of APIs are limited here")
 		}
 		return checkAPIScope(scope)
@@ -118,7 +119,7 @@ func (c *Client) checkWords() error {
 }
 
 func (c *Client) checkRefresh() error {
-	if !c.RefreshToken.rotation() && c.kind() != tokens.ClientWeb {
+	if !c.RefreshToken.rotation() && c.kind() != clients.Web {
 		return grammar.Within("refresh_token", grammar.Wrong("rotation", "`type %s` can keep no secret, so its refresh tokens have to rotate (RFC 9700 §4.14.2): leave it on", c.Type))
 	}
 	if err := c.RefreshToken.Check(); err != nil {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/net/publicsuffix"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 )
 
 // checkCookie checks that a browser would send a client's refresh cookie from
@@ -57,7 +57,7 @@ func (c *Client) checkCookieClient() error {
 	switch {
 	case !c.RefreshToken.cookie():
 		return nil
-	case c.kind() != tokens.ClientSPA:
+	case c.kind() != clients.SPA:
 		return grammar.Wrong("cookie", "`type %s` runs in no browser that would keep the cookie: leave it out, or write `type spa`", c.Type)
 	case c.RefreshToken.leeway() < minCookieLeeway:
 		return grammar.Wrong("leeway", "%s is too short with `cookie`: all tabs of a browser share the token and may use it at once; take at least %s",

@@ -7,7 +7,8 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
 // ClientMTLS is what a client's TLS client certificate is for (RFC 8705). The
@@ -84,7 +85,7 @@ func (c *Client) checkMTLS() error {
 
 func (m *ClientMTLS) check() error {
 	if m.Subject != "" {
-		if _, err := tokens.ParseSubjectName(m.Subject); err != nil {
+		if _, err := clients.ParseSubjectName(m.Subject); err != nil {
 			return grammar.Wrong("subject", "%q is no name (%s): take what `openssl x509 -noout -subject -nameopt RFC2253` prints behind the =", m.Subject, err)
 		}
 	}
@@ -100,12 +101,12 @@ func (m *ClientMTLS) check() error {
 }
 
 // parseFingerprint reads a SHA-256 in hex, with or without colons.
-func parseFingerprint(text string) (tokens.Thumbprint, error) {
+func parseFingerprint(text string) (jose.Thumbprint, error) {
 	b, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
-	if err != nil || len(b) != len(tokens.Thumbprint{}) {
-		return tokens.Thumbprint{}, errors.New("is not a SHA-256 fingerprint: take what `openssl x509 -noout -fingerprint -sha256` prints behind the =")
+	if err != nil || len(b) != len(jose.Thumbprint{}) {
+		return jose.Thumbprint{}, errors.New("is not a SHA-256 fingerprint: take what `openssl x509 -noout -fingerprint -sha256` prints behind the =")
 	}
-	return tokens.Thumbprint(b), nil
+	return jose.Thumbprint(b), nil
 }
 
 // certificateBound reports whether its tokens are bound to its certificate.
@@ -116,13 +117,13 @@ func (c *Client) authenticatesByTLS() bool { return len(c.coreTLS().Methods()) >
 
 // coreTLS returns how it authenticates by certificate, as the core has it. What
 // Check would refuse is left out.
-func (c *Client) coreTLS() tokens.ClientTLS {
+func (c *Client) coreTLS() clients.TLS {
 	if c.MTLS == nil {
-		return tokens.ClientTLS{}
+		return clients.TLS{}
 	}
-	core := tokens.ClientTLS{DNS: c.MTLS.SANDNS, URI: c.MTLS.SANURI, Email: c.MTLS.SANEmail}
+	core := clients.TLS{DNS: c.MTLS.SANDNS, URI: c.MTLS.SANURI, Email: c.MTLS.SANEmail}
 	if c.MTLS.Subject != "" {
-		core.Subject, _ = tokens.ParseSubjectName(c.MTLS.Subject)
+		core.Subject, _ = clients.ParseSubjectName(c.MTLS.Subject)
 	}
 	if addr, err := netip.ParseAddr(c.MTLS.SANIP); err == nil {
 		core.IP = addr.String()

@@ -9,7 +9,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 )
 
 // runWith runs `caddy oauth ...` with something on the standard input.
@@ -190,7 +190,7 @@ func TestSecretCommand(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &made); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if made.SecretHash != tokens.HashSecret(made.ClientSecret) || checkSecretHash(made.SecretHash) != nil {
+	if made.SecretHash != clients.HashSecret(made.ClientSecret) || checkSecretHash(made.SecretHash) != nil {
 		t.Errorf("%s is not a good hash of the client secret", made.SecretHash)
 	}
 	if err := checkSecrets([]string{made.GatewaySecret}); err != nil {

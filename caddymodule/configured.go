@@ -12,15 +12,16 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // ConfiguredStore is the store that a configuration names, for a command that
 // works on it without a server.
 type ConfiguredStore struct {
-	Store   tokens.Store
-	Secrets *tokens.Secrets // of the gateways whose store it is
-	Issuers []string        // whose store it is
+	Store   storage.Store
+	Secrets *secrets.Secrets // of the gateways whose store it is
+	Issuers []string         // whose store it is
 
 	app *App
 }
@@ -43,7 +44,7 @@ func LoadStore(config []byte) (*ConfiguredStore, error) {
 
 // Open opens the store, which has to exist, stopped for an export or not.
 func (s *ConfiguredStore) Open(ctx context.Context) error {
-	_, err := s.Store.Open(ctx, tokens.OpenRequest{Secrets: s.Secrets.IDs(), Issuers: s.Issuers, Transfer: true})
+	_, err := s.Store.Open(ctx, storage.OpenRequest{Secrets: s.Secrets.IDs(), Issuers: s.Issuers, Transfer: true})
 	return err
 }
 
@@ -78,7 +79,7 @@ func loadApp(config []byte) (*App, error) {
 
 // existingSecrets derives the keys of the configured secrets, or of the one that
 // was generated before.
-func (a *App) existingSecrets() (*tokens.Secrets, error) {
+func (a *App) existingSecrets() (*secrets.Secrets, error) {
 	if len(a.secrets) == 0 {
 		if _, err := os.Stat(a.store.SecretFile()); errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("there is no secret: configure `secret` with the one of the gateways whose state it is, "+

@@ -8,11 +8,16 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/keyring"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // coreConfig returns the configuration as the core has it.
-func (a *App) coreConfig(observer tokens.Observer) tokens.Config {
+func (a *App) coreConfig(observer oauth.Observer) tokens.Config {
 	cfg := tokens.Config{
 		Issuer:                a.Issuer,
 		Accounts:              login.Accounts(a.logins),
@@ -40,14 +45,14 @@ func (a *App) coreConfig(observer tokens.Observer) tokens.Config {
 
 // coreSettings returns what acts on the state that configurations share, but
 // for the secrets.
-func (a *App) coreSettings() tokens.Settings {
+func (a *App) coreSettings() state.Settings {
 	longest := defaultAccessTokenLifetime
 	for _, api := range a.APIs {
 		longest = max(longest, api.accessTokenLifetime())
 	}
-	return tokens.Settings{
+	return state.Settings{
 		Issuers: a.issuers(),
-		Keys: tokens.KeySettings{
+		Keys: keyring.Settings{
 			Algorithms:  a.algorithms(),
 			RotateEvery: a.Signing.rotateEvery(),
 			KeepFor:     max(longest, a.Signing.idTokenLifetime()) + keepLeeway,
@@ -109,15 +114,15 @@ func (a *App) stateLimits() stateLimits {
 }
 
 // core returns the client as the core has it.
-func (c *Client) core() *tokens.Client {
-	name, consent := c.Name, tokens.ConsentMode(c.Consent)
+func (c *Client) core() *clients.Client {
+	name, consent := c.Name, clients.ConsentMode(c.Consent)
 	if name == "" {
 		name = c.ID
 	}
 	if consent == consentAuto {
-		consent = tokens.ConsentAuto
+		consent = clients.ConsentAuto
 	}
-	return &tokens.Client{
+	return &clients.Client{
 		ID:             c.ID,
 		Name:           name,
 		Type:           c.kind(),
@@ -142,4 +147,4 @@ func (c *Client) core() *tokens.Client {
 }
 
 // tokenCache returns the bound in bytes.
-func (a *App) tokenCache() int64 { return cmp.Or(a.TokenCache, tokens.DefaultCacheBytes) }
+func (a *App) tokenCache() int64 { return cmp.Or(a.TokenCache, verify.DefaultCacheBytes) }

@@ -8,8 +8,12 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/keyring"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 const day = 24 * time.Hour
@@ -24,15 +28,15 @@ func TestDefaults(t *testing.T) {
 			{ID: "native", Type: "native", RedirectURIs: []string{"https://a.example.com/cb"}},
 		},
 	}
-	cfg := a.coreConfig(tokens.NopObserver{})
-	refresh := tokens.RefreshPolicy{Rotation: true, Leeway: 10 * time.Second, Lifetime: 30 * day, IdleLifetime: 15 * day, MaxActive: 200}
-	equal(t, "API", *cfg.APIs[0], tokens.API{Identifier: "https://api.example.com", Scopes: []string{"b", "a"}, AccessTokenLifetime: 10 * time.Minute})
-	equal(t, "spa", *cfg.Clients[0], tokens.Client{
-		ID: "spa", Name: "spa", Type: tokens.ClientSPA, RedirectURIs: a.Clients[0].RedirectURIs,
+	cfg := a.coreConfig(oauth.NopObserver{})
+	refresh := clients.RefreshPolicy{Rotation: true, Leeway: 10 * time.Second, Lifetime: 30 * day, IdleLifetime: 15 * day, MaxActive: 200}
+	equal(t, "API", *cfg.APIs[0], clients.API{Identifier: "https://api.example.com", Scopes: []string{"b", "a"}, AccessTokenLifetime: 10 * time.Minute})
+	equal(t, "spa", *cfg.Clients[0], clients.Client{
+		ID: "spa", Name: "spa", Type: clients.SPA, RedirectURIs: a.Clients[0].RedirectURIs,
 		Origins: []string{"https://a.example.com", "http://localhost:3000"}, OIDCConformant: true, Refresh: refresh,
 	})
-	equal(t, "native", *cfg.Clients[1], tokens.Client{
-		ID: "native", Name: "native", Type: tokens.ClientNative, RedirectURIs: a.Clients[1].RedirectURIs, OIDCConformant: true, Refresh: refresh,
+	equal(t, "native", *cfg.Clients[1], clients.Client{
+		ID: "native", Name: "native", Type: clients.Native, RedirectURIs: a.Clients[1].RedirectURIs, OIDCConformant: true, Refresh: refresh,
 	})
 	equal(t, "issuer", cfg.Issuer, "https://auth.example.com/")
 	equal(t, "access token algorithm", cfg.AccessTokenAlg, "ES256")
@@ -40,15 +44,15 @@ func TestDefaults(t *testing.T) {
 	equal(t, "ID token lifetime", cfg.IDTokenLifetime, 10*time.Hour)
 	equal(t, "session", cfg.SessionLifetime, 7*day)
 	equal(t, "idle session", cfg.SessionIdleLifetime, 3*day)
-	equal(t, "settings", a.coreSettings(), tokens.Settings{
+	equal(t, "settings", a.coreSettings(), state.Settings{
 		Issuers: []string{"https://auth.example.com/"},
-		Keys: tokens.KeySettings{
+		Keys: keyring.Settings{
 			Algorithms:  []jose.Algorithm{jose.ES256, jose.RS256},
 			RotateEvery: 90 * day, KeepFor: 10*time.Hour + time.Minute,
 		},
 		TokenLifetime: 10 * time.Minute, MaxLag: 10 * time.Second,
 	})
-	equal(t, "limits", a.stateLimits(), stateLimits{cacheBytes: tokens.DefaultCacheBytes, denylistEntries: 1_000_000})
+	equal(t, "limits", a.stateLimits(), stateLimits{cacheBytes: verify.DefaultCacheBytes, denylistEntries: 1_000_000})
 	equal(t, "theme", a.Theme.pages(), pages.Theme{})
 	equal(t, "API scopes", a.apiScopes(), []string{"a", "b"})
 }
@@ -73,22 +77,22 @@ func TestCore(t *testing.T) {
 			RefreshToken: &RefreshToken{Lifetime: Lifetime(day)},
 		}},
 	}
-	cfg := a.coreConfig(tokens.NopObserver{})
-	equal(t, "web", *cfg.Clients[0], tokens.Client{
-		ID: "web", Name: "The Web", Type: tokens.ClientWeb, RedirectURIs: []string{"https://a.example.com/cb"}, LogoutURIs: []string{"https://a.example.com/"},
+	cfg := a.coreConfig(oauth.NopObserver{})
+	equal(t, "web", *cfg.Clients[0], clients.Client{
+		ID: "web", Name: "The Web", Type: clients.Web, RedirectURIs: []string{"https://a.example.com/cb"}, LogoutURIs: []string{"https://a.example.com/"},
 		APIs: []string{"a"}, Scopes: []string{"x"}, SecretHashes: []string{"h"}, IDTokenAlg: "RS256",
-		Refresh: tokens.RefreshPolicy{IdleLifetime: day, MaxActive: 1},
+		Refresh: clients.RefreshPolicy{IdleLifetime: day, MaxActive: 1},
 	})
-	equal(t, "spa", *cfg.Clients[1], tokens.Client{
-		ID: "spa", Name: "spa", Type: tokens.ClientSPA, RedirectURIs: []string{"https://a.example.com/cb"}, Origins: []string{"https://b.example.com"},
-		Consent: tokens.ConsentAlways, OIDCConformant: true,
-		Refresh: tokens.RefreshPolicy{Rotation: true, Leeway: 10 * time.Second, Lifetime: day, IdleLifetime: day, MaxActive: 200},
+	equal(t, "spa", *cfg.Clients[1], clients.Client{
+		ID: "spa", Name: "spa", Type: clients.SPA, RedirectURIs: []string{"https://a.example.com/cb"}, Origins: []string{"https://b.example.com"},
+		Consent: clients.ConsentAlways, OIDCConformant: true,
+		Refresh: clients.RefreshPolicy{Rotation: true, Leeway: 10 * time.Second, Lifetime: day, IdleLifetime: day, MaxActive: 200},
 	})
-	equal(t, "API", *cfg.APIs[0], tokens.API{Identifier: "a", AllowOfflineAccess: true, AccessTokenLifetime: time.Hour})
+	equal(t, "API", *cfg.APIs[0], clients.API{Identifier: "a", AllowOfflineAccess: true, AccessTokenLifetime: time.Hour})
 	equal(t, "idle session", cfg.SessionIdleLifetime, day)
-	equal(t, "settings", a.coreSettings(), tokens.Settings{
+	equal(t, "settings", a.coreSettings(), state.Settings{
 		Issuers: []string{a.Issuer},
-		Keys: tokens.KeySettings{
+		Keys: keyring.Settings{
 			Algorithms:  []jose.Algorithm{jose.EdDSA, jose.RS256},
 			RotateEvery: 30 * day, KeepFor: time.Hour + time.Minute,
 		},

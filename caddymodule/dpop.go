@@ -6,7 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
 )
 
 // DPoP is how clients prove that they hold the key that their tokens are bound
@@ -32,15 +32,15 @@ var proofsPool = caddy.NewUsagePool()
 const proofsKey = "dpop"
 
 // sharedProofs is what the pool holds.
-type sharedProofs struct{ *tokens.Proofs }
+type sharedProofs struct{ *dpop.Proofs }
 
 // Destruct has nothing to close.
 func (sharedProofs) Destruct() error { return nil }
 
 // takeProofs takes the memory of proofs, or makes it.
-func takeProofs() (*tokens.Proofs, error) {
+func takeProofs() (*dpop.Proofs, error) {
 	value, _, err := proofsPool.LoadOrNew(proofsKey, func() (caddy.Destructor, error) {
-		return sharedProofs{tokens.NewProofs(time.Now)}, nil
+		return sharedProofs{dpop.NewProofs(time.Now)}, nil
 	})
 	if err != nil {
 		return nil, err

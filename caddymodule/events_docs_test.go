@@ -10,33 +10,33 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // TestEventsAreDocumented holds docs/events.md to the code: every kind with its
 // outcomes and its level, every reason, and nothing else.
 func TestEventsAreDocumented(t *testing.T) {
 	text := page(t, "events.md")
-	documented := make(map[tokens.EventKind]bool)
+	documented := make(map[oauth.EventKind]bool)
 	for _, row := range rows(text, "`oauth.") {
-		kind := tokens.EventKind(strings.TrimPrefix(allQuoted(row[0])[0], "oauth."))
+		kind := oauth.EventKind(strings.TrimPrefix(allQuoted(row[0])[0], "oauth."))
 		documented[kind] = true
 		names := allQuoted(row[1])
 		if strings.Contains(row[1], "*reason*") {
-			names = append(names, texts(tokens.Reasons)...)
+			names = append(names, texts(oauth.Reasons)...)
 		}
 		want := kind.Outcomes()
 		if !slices.Equal(texts(names), texts(want)) {
 			t.Errorf("%s: the page has the outcomes %v, the code %v", kind, names, want)
 		}
 		for _, outcome := range append(slices.Clone(want), "other") {
-			e := tokens.Event{Kind: kind, Outcome: outcome}
+			e := oauth.Event{Kind: kind, Outcome: outcome}
 			if level := levelOn(row[2], string(outcome)); outcome != "other" && events.LogLevel(withCause(e)) != level {
 				t.Errorf("%s, %s: logged at %s, the page has %s", kind, outcome, events.LogLevel(withCause(e)), level)
 			}
 		}
 	}
-	for _, kind := range tokens.EventKinds() {
+	for _, kind := range oauth.EventKinds() {
 		if !documented[kind] {
 			t.Errorf("%s is not documented", kind)
 		}
@@ -51,15 +51,15 @@ func TestEventsAreDocumented(t *testing.T) {
 	for _, row := range rows(list, "`") {
 		explained = append(explained, allQuoted(row[0])...)
 	}
-	if !slices.Equal(texts(explained), texts(tokens.Reasons)) {
-		t.Errorf("the page explains the reasons %v, there are %v", explained, tokens.Reasons)
+	if !slices.Equal(texts(explained), texts(oauth.Reasons)) {
+		t.Errorf("the page explains the reasons %v, there are %v", explained, oauth.Reasons)
 	}
 }
 
 // withCause adds the cause that such an outcome has.
-func withCause(e tokens.Event) tokens.Event {
+func withCause(e oauth.Event) oauth.Event {
 	switch e.Outcome {
-	case tokens.OutcomeOK, tokens.ClockAgrees:
+	case oauth.OutcomeOK, oauth.ClockAgrees:
 	default:
 		e.Cause = http.ErrAbortHandler
 	}
@@ -93,7 +93,7 @@ func TestAlarmsAreDocumented(t *testing.T) {
 	if !ok {
 		t.Fatal("docs/events.md has no list of alarms")
 	}
-	for _, kind := range tokens.EventKinds() {
+	for _, kind := range oauth.EventKinds() {
 		if got := strings.Contains(list, "`"+string(kind)+"`"); got != events.IsAlarm(kind) {
 			t.Errorf("%s: in the list of alarms in docs/events.md: %v, want %v", kind, got, events.IsAlarm(kind))
 		}

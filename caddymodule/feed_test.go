@@ -8,23 +8,26 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
+	"github.com/gatehouse-auth/gatehouse/tokens/denylist"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 func TestFeedInfo(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	for _, tt := range []struct {
 		name  string
-		stats tokens.FeedStats
+		stats denylist.FeedStats
 		want  []string
 	}{
-		{"never", tokens.FeedStats{}, []string{"feed never answered", "feed: lines 0"}},
+		{"never", denylist.FeedStats{}, []string{"feed never answered", "feed: lines 0"}},
 		{
 			"read",
-			tokens.FeedStats{
+			denylist.FeedStats{
 				Lines: 7, Read: now.Add(-1500 * time.Millisecond), Newest: now.Add(-time.Minute),
-				Flushes: map[tokens.FeedLoss]uint64{tokens.FeedGap: 2, tokens.FeedCut: 1},
+				Flushes: map[storage.FeedLoss]uint64{storage.FeedGap: 2, storage.FeedCut: 1},
 			},
 			[]string{"feed answered 1.5 s ago", "feed: lines 7", "feed: flushes, cut 1", "feed: flushes, gap 2"},
 		},
@@ -45,8 +48,8 @@ func TestFeedInfo(t *testing.T) {
 
 // TestFeedMetrics: each cause is there from the start, and none comes later.
 func TestFeedMetrics(t *testing.T) {
-	state, err := tokens.NewState(tokens.StateConfig{
-		Store: boltstore.New(boltstore.Options{}), Observer: tokens.NopObserver{}, Clock: time.Now, CacheBytes: 1 << 20, DenylistEntries: 1000,
+	state, err := state.New(state.Config{
+		Store: boltstore.New(boltstore.Options{}), Observer: oauth.NopObserver{}, Clock: time.Now, CacheBytes: 1 << 20, DenylistEntries: 1000,
 	})
 	if err != nil {
 		t.Fatal(err)

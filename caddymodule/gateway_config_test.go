@@ -15,7 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 )
 
 // gatewayOptions change the Caddyfile of a gateway.
@@ -205,7 +205,7 @@ func (g *gateway) caddyfile(o gatewayOptions) []byte {
 	var b bytes.Buffer
 	err := gatewayFile.Execute(&b, map[string]any{
 		"G": g, "O": o, "Dir": g.dir, "Secret": secret, "Store": store, "Upstream": upstreamHost,
-		"IssuerSite": strings.TrimSuffix(g.Issuer, "/"), "MachineHash": tokens.HashSecret(g.Machine),
+		"IssuerSite": strings.TrimSuffix(g.Issuer, "/"), "MachineHash": clients.HashSecret(g.Machine),
 	})
 	if err != nil {
 		g.t.Fatal(err)

@@ -6,11 +6,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // feedLosses are why the denylist in memory is dropped, as a closed set of metric labels.
-var feedLosses = []tokens.FeedLoss{tokens.FeedCut, tokens.FeedGap, tokens.FeedReplaced, tokens.FeedFailover}
+var feedLosses = []storage.FeedLoss{storage.FeedCut, storage.FeedGap, storage.FeedReplaced, storage.FeedFailover}
 
 // gauge is a metric that is read when it is scraped.
 type gauge struct {
@@ -28,7 +29,7 @@ var gauges = []gauge{
 	{"caddy_oauth_healthy", "Whether the health endpoint answers 200: 1, or 0 with the reason.", []string{"reason"}, ofState(readHealth)},
 	{
 		"caddy_oauth_clock_skew_seconds", "How far this node's clock is ahead of the store's; negative if it is behind.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(s.Health().ClockSkew.Seconds()) }),
+		ofState(func(s *state.State, report reporter) { report(s.Health().ClockSkew.Seconds()) }),
 	},
 
 	{"caddy_oauth_signing_key_age_seconds", "Time since the signing key was created.", []string{"algorithm", "state"}, ofState(readKeyAges)},
@@ -36,20 +37,20 @@ var gauges = []gauge{
 
 	{
 		"caddy_oauth_denylist_entries", "Users whose denylist entries are held in memory.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(float64(s.Denylist.Entries())) }),
+		ofState(func(s *state.State, report reporter) { report(float64(s.Denylist.Entries())) }),
 	},
 	{
 		"caddy_oauth_denylist_store_reads_total", "Token checks that had to ask the store, because the entry in memory was missing or too old.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(float64(s.Denylist.Asked())) }),
+		ofState(func(s *state.State, report reporter) { report(float64(s.Denylist.Asked())) }),
 	},
 	{
 		"caddy_oauth_denylist_lag_seconds", "Age of the denylist in memory; if it exceeds max_lag, the store is not answering.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(s.Denylist.Lag().Seconds()) }),
+		ofState(func(s *state.State, report reporter) { report(s.Denylist.Lag().Seconds()) }),
 	},
 	{
 		"caddy_oauth_denylist_flushes_total", "How often the denylist in memory was dropped, because lines of the feed may have been lost.",
 		[]string{"cause"},
-		ofState(func(s *tokens.State, report reporter) {
+		ofState(func(s *state.State, report reporter) {
 			stats := s.Denylist.FeedStats()
 			for _, loss := range feedLosses {
 				report(float64(stats.Flushes[loss]), string(loss))
@@ -58,46 +59,46 @@ var gauges = []gauge{
 	},
 	{
 		"caddy_oauth_feed_lines_total", "Lines of the revocation feed that this node has received.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(float64(s.Denylist.FeedStats().Lines)) }),
+		ofState(func(s *state.State, report reporter) { report(float64(s.Denylist.FeedStats().Lines)) }),
 	},
 	{
 		"caddy_oauth_feed_lag_seconds", "Time since the feed last answered. It answers every two seconds: above five it is cut off, " +
 			"and revocations made on other nodes arrive only within max_lag.", nil,
-		ofState(func(s *tokens.State, report reporter) { reportAge(report, s.Denylist.FeedStats().Read) }),
+		ofState(func(s *state.State, report reporter) { reportAge(report, s.Denylist.FeedStats().Read) }),
 	},
 	{
 		"caddy_oauth_feed_newest_line_age_seconds", "Time since the newest line received from the feed was written.", nil,
-		ofState(func(s *tokens.State, report reporter) { reportAge(report, s.Denylist.FeedStats().Newest) }),
+		ofState(func(s *state.State, report reporter) { reportAge(report, s.Denylist.FeedStats().Newest) }),
 	},
 
 	{
 		"caddy_oauth_token_cache_bytes", "Approximate memory used by verified tokens, bounded by token_cache.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(float64(s.Cache.Bytes())) }),
+		ofState(func(s *state.State, report reporter) { report(float64(s.Cache.Bytes())) }),
 	},
 	{
 		"caddy_oauth_token_cache_misses_total", "Tokens not found in the cache, whose signatures had to be checked.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(float64(s.Cache.Misses())) }),
+		ofState(func(s *state.State, report reporter) { report(float64(s.Cache.Misses())) }),
 	},
 	{
 		"caddy_oauth_history_dropped_total", "Entries for `caddy oauth explain` and the account page that were lost, because the store was too slow or rejected them.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(float64(s.History.Dropped())) }),
+		ofState(func(s *state.State, report reporter) { report(float64(s.History.Dropped())) }),
 	},
 	{
 		"caddy_oauth_hashes_waiting", "Passwords and client secrets waiting to be compared with a slow hash.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(float64(s.Hashes.Stats().Waiting)) }),
+		ofState(func(s *state.State, report reporter) { report(float64(s.Hashes.Stats().Waiting)) }),
 	},
 	{
 		"caddy_oauth_hashes_total", "Slow hashes (bcrypt, argon2id) computed for passwords and client secrets.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(float64(s.Hashes.Stats().Computed)) }),
+		ofState(func(s *state.State, report reporter) { report(float64(s.Hashes.Stats().Computed)) }),
 	},
 	{
 		"caddy_oauth_hash_seconds_total", "Time spent computing slow hashes.", nil,
-		ofState(func(s *tokens.State, report reporter) { report(s.Hashes.Stats().Took.Seconds()) }),
+		ofState(func(s *state.State, report reporter) { report(s.Hashes.Stats().Took.Seconds()) }),
 	},
 }
 
 // ofState reads shared state, which an app that nobody has configured lacks.
-func ofState(read func(s *tokens.State, report reporter)) func(*App, reporter) {
+func ofState(read func(s *state.State, report reporter)) func(*App, reporter) {
 	return func(a *App, report reporter) {
 		if !a.unconfigured() {
 			read(a.backend.shared.state, report)
@@ -105,7 +106,7 @@ func ofState(read func(s *tokens.State, report reporter)) func(*App, reporter) {
 	}
 }
 
-func readHealth(s *tokens.State, report reporter) {
+func readHealth(s *state.State, report reporter) {
 	value, trouble := 1.0, s.Health().Trouble
 	if trouble != "" {
 		value = 0
@@ -114,7 +115,7 @@ func readHealth(s *tokens.State, report reporter) {
 }
 
 // readKeyAges reports the oldest of several keys with one algorithm and state.
-func readKeyAges(s *tokens.State, report reporter) {
+func readKeyAges(s *state.State, report reporter) {
 	type group struct{ algorithm, state string }
 	oldest := make(map[group]time.Time)
 	for _, k := range s.Keys.Keys() {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // dashboard is what the test reads of docs/grafana.json.
@@ -117,8 +117,8 @@ func checkLabels(t *testing.T, panel, metric string, labels []string, matchers, 
 		}
 		for value := range strings.SplitSeq(m[3], "|") {
 			switch {
-			case m[1] == "event" && !slices.Contains(tokens.EventKinds(), tokens.EventKind(value)),
-				m[1] == "outcome" && value != "other" && !slices.Contains(tokens.EventRefresh.Outcomes(), tokens.Outcome(value)):
+			case m[1] == "event" && !slices.Contains(oauth.EventKinds(), oauth.EventKind(value)),
+				m[1] == "outcome" && value != "other" && !slices.Contains(oauth.EventRefresh.Outcomes(), oauth.Outcome(value)):
 				t.Errorf("panel %q: %s is never %q", panel, m[1], value)
 			}
 		}

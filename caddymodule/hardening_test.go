@@ -18,7 +18,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // The attacks of group HDR: whatever a client sends beside a token, the
@@ -288,7 +288,7 @@ func (claimsHandler) CaddyModule() caddy.ModuleInfo {
 }
 
 func (c *claimsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	claims, err := tokens.ParseClaims([]byte(c.Payload), nil)
+	claims, err := verify.ParseClaims([]byte(c.Payload), nil)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 )
 
 // argon2Params are the parameters of an argon2id hash. The library that
@@ -57,7 +57,7 @@ func checkSecretHash(hash string) error {
 	if strings.HasPrefix(hash, "$") {
 		return checkPasswordHash(hash)
 	}
-	if err := tokens.CheckSecretHash(hash); err != nil {
+	if err := clients.CheckSecretHash(hash); err != nil {
 		return errors.New("is " + err.Error())
 	}
 	return nil

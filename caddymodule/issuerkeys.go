@@ -13,8 +13,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/handler/fetch"
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/jwks"
 )
 
 // remoteKeys are the keys of other issuers that the process fetches, by
@@ -31,7 +31,7 @@ type keysPoolKey struct {
 // sharedKeys are the keys of an issuer with the configurations that use them.
 // What happens to the keys is told to the newest of these.
 type sharedKeys struct {
-	*tokens.RemoteKeys
+	*jwks.Remote
 
 	observer *events.SharedObserver
 }
@@ -50,16 +50,16 @@ type issuerKeys struct {
 }
 
 // take finds the keys in the pool or makes them, and fetches nothing.
-func (k *issuerKeys) take(source fetch.KeySource, rsa jose.Algorithm, heard *events.Observer) (*tokens.RemoteKeys, error) {
+func (k *issuerKeys) take(source fetch.KeySource, rsa jose.Algorithm, heard *events.Observer) (*jwks.Remote, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	key := keysPoolKey{source, rsa}
 	if shared, ok := k.taken[key]; ok {
-		return shared.RemoteKeys, nil
+		return shared.Remote, nil
 	}
 	value, _, err := remoteKeys.LoadOrNew(key, func() (caddy.Destructor, error) {
 		observer := new(events.SharedObserver)
-		return &sharedKeys{observer: observer, RemoteKeys: tokens.NewRemoteKeys(tokens.RemoteKeysConfig{
+		return &sharedKeys{observer: observer, Remote: jwks.NewRemote(jwks.RemoteConfig{
 			Issuer:   source.Issuer,
 			Fetch:    fetch.NewKeyFetcher(source).Fetch,
 			RSA:      rsa,
@@ -76,7 +76,7 @@ func (k *issuerKeys) take(source fetch.KeySource, rsa jose.Algorithm, heard *eve
 		k.taken = make(map[keysPoolKey]*sharedKeys)
 	}
 	k.taken[key], k.heard = shared, heard
-	return shared.RemoteKeys, nil
+	return shared.Remote, nil
 }
 
 // start begins to fetch what is not fetched yet.

@@ -14,6 +14,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/fetch"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // Provision checks the configuration, reads the secrets and loads the guest
@@ -130,7 +132,7 @@ func (a *App) loadGuests(ctx caddy.Context) error {
 // guards that take the tokens of other issuers alone. It issues no tokens and has no store.
 func (a *App) provisionUnconfigured(ctx caddy.Context) (err error) {
 	a.log = ctx.Logger()
-	if a.verified, err = tokens.NewCache(a.tokenCache()); err != nil {
+	if a.verified, err = verify.NewCache(a.tokenCache()); err != nil {
 		return err
 	}
 	return a.provisionObserver(ctx)
@@ -180,7 +182,7 @@ func (a *App) provisionBackend(ctx caddy.Context) error {
 		settings:   a.coreSettings(),
 	}
 	r.reference = newReference(r.giveBack, func(err error) {
-		r.observer.Happened(context.WithoutCancel(r.ctx), tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: tokens.OutcomeClose, Cause: err})
+		r.observer.Happened(context.WithoutCancel(r.ctx), oauth.Event{Kind: oauth.EventStoreTrouble, Outcome: oauth.OutcomeClose, Cause: err})
 	})
 	a.backend = r // from here on Cleanup releases it
 	if err := a.takeClientKeys(r.observer); err != nil {

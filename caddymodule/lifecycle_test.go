@@ -11,8 +11,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // eventually waits for what happens in the background of Caddy.
@@ -130,7 +130,7 @@ func TestStartNamesWhoHoldsTheFile(t *testing.T) {
 	}
 	g := newGateway(t)
 	holder := boltstore.New(boltstore.Options{Path: g.Store})
-	if _, err := holder.Open(t.Context(), tokens.OpenRequest{}); err != nil {
+	if _, err := holder.Open(t.Context(), storage.OpenRequest{}); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = holder.Close() }()

@@ -13,7 +13,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/handler/login"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 func init() {
@@ -131,7 +131,7 @@ func (u *LocalUser) Check() error {
 		return grammar.Wrong("", "the name is empty: write `user <name> <hash>`")
 	case strings.ContainsAny(u.ID, "{}*"):
 		return grammar.Wrong("", "the name holds a placeholder or a wildcard: write it out")
-	case len(u.ID) > maxUserID || !tokens.ValidScope(u.ID) || strings.Contains(u.ID, ":"):
+	case len(u.ID) > maxUserID || !oauth.ValidScope(u.ID) || strings.Contains(u.ID, ":"):
 		return grammar.Wrong("", "the name is not fit for the subject of a token: take up to %d printable ASCII characters without spaces, quotes and colons", maxUserID)
 	}
 	if err := checkHashText(u.Hash, checkPasswordHash); err != nil {

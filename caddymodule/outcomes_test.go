@@ -18,8 +18,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/handler"
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // TestMain fails when any test has brought about an outcome that its kind does not
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 			for _, l := range m.GetLabel() {
 				labels[l.GetName()] = l.GetValue()
 			}
-			kind := tokens.EventKind(labels["event"])
+			kind := oauth.EventKind(labels["event"])
 			if f.GetName() == "caddy_oauth_events_total" && labels["outcome"] == "other" && kind.Outcomes() != nil && m.GetCounter().GetValue() > 0 {
 				fmt.Fprintf(os.Stderr, "the event %s had an outcome that is not in its closed set\n", kind)
 				code = 1
@@ -55,18 +55,18 @@ func TestMain(m *testing.M) {
 // set itself, which is the same.
 func TestOutcomesAreClosed(t *testing.T) {
 	kinds, constants := eventConstants(t, "EventKind"), eventConstants(t, "Outcome")
-	if got := slices.Sorted(maps.Values(kinds)); !slices.Equal(got, texts(tokens.EventKinds())) {
-		t.Errorf("the kinds are %v, the constants %v", tokens.EventKinds(), got)
+	if got := slices.Sorted(maps.Values(kinds)); !slices.Equal(got, texts(oauth.EventKinds())) {
+		t.Errorf("the kinds are %v, the constants %v", oauth.EventKinds(), got)
 	}
-	var all []tokens.Outcome
-	for _, kind := range tokens.EventKinds() {
-		if kind.Outcomes() == nil && kind != tokens.EventClientCredential {
+	var all []oauth.Outcome
+	for _, kind := range oauth.EventKinds() {
+		if kind.Outcomes() == nil && kind != oauth.EventClientCredential {
 			t.Errorf("%s has no outcomes", kind)
 		}
 		all = append(all, kind.Outcomes()...)
 	}
 	for name, outcome := range constants {
-		if !slices.Contains(all, tokens.Outcome(outcome)) {
+		if !slices.Contains(all, oauth.Outcome(outcome)) {
 			t.Errorf("%s is an outcome of no kind", name)
 		}
 	}
@@ -80,7 +80,7 @@ func TestOutcomesAreClosed(t *testing.T) {
 		}
 		if e.outcome == "" {
 			t.Errorf("%s: %s without an outcome", e.file, kind)
-		} else if e.outcome != "%s" && !slices.Contains(tokens.EventKind(kind).Outcomes(), tokens.Outcome(e.outcome)) {
+		} else if e.outcome != "%s" && !slices.Contains(oauth.EventKind(kind).Outcomes(), oauth.Outcome(e.outcome)) {
 			t.Errorf("%s: %s with the outcome %q, which its kind does not have", e.file, kind, e.outcome)
 		}
 	}
@@ -97,14 +97,14 @@ func TestOutcomesOfOthers(t *testing.T) {
 			audits = append(audits, a.Audit)
 		}
 	}
-	if got := tokens.EventAdmin.Outcomes(); !slices.Equal(texts(got), texts(audits)) {
+	if got := oauth.EventAdmin.Outcomes(); !slices.Equal(texts(got), texts(audits)) {
 		t.Errorf("the outcomes of admin are %v, the actions %v", got, audits)
 	}
-	if got := tokens.EventKeyRotated.Outcomes(); !slices.Equal(texts(got), texts(jose.Algorithms())) {
+	if got := oauth.EventKeyRotated.Outcomes(); !slices.Equal(texts(got), texts(jose.Algorithms())) {
 		t.Errorf("the outcomes of key_rotated are %v, the algorithms %v", got, jose.Algorithms())
 	}
 	for _, name := range append(handler.EndpointNames(), "openid_configuration", "authorization_server") {
-		if reports := slices.Contains(tokens.EventStoreTrouble.Outcomes(), tokens.Outcome(name)); reports == (name == "token") {
+		if reports := slices.Contains(oauth.EventStoreTrouble.Outcomes(), oauth.Outcome(name)); reports == (name == "token") {
 			t.Errorf("the endpoint %s is an outcome of store_trouble: %t", name, reports)
 		}
 	}
@@ -124,7 +124,7 @@ func texts[W ~string](words []W) []string {
 func eventConstants(t *testing.T, typed string) map[string]string {
 	t.Helper()
 	found := make(map[string]string)
-	ast.Inspect(sources(t, "../tokens/events.go")["../tokens/events.go"], func(n ast.Node) bool {
+	ast.Inspect(sources(t, "../tokens/oauth/events.go")["../tokens/oauth/events.go"], func(n ast.Node) bool {
 		if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 {
 			if of, ok := spec.Type.(*ast.Ident); ok && of.Name == typed {
 				found[spec.Names[0].Name] = text(spec.Values[0])

@@ -7,7 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // userPrefix is where Caddy's own authentication puts what it knows about a person.
@@ -17,7 +17,7 @@ const userPrefix = "http.auth.user."
 // lacks empty; claims are nil where there is no token. They are looked up when
 // they are used: most routes use none. Their text is final: Caddy does not look
 // for placeholders in the value of a placeholder.
-func setUser(r *http.Request, claims *tokens.Claims) {
+func setUser(r *http.Request, claims *verify.Claims) {
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
 		return

@@ -7,7 +7,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // The defaults of RefreshToken.
@@ -89,8 +90,8 @@ func (r *RefreshToken) Check() error {
 		return grammar.Wrong("idle_lifetime", "%s is longer than the lifetime of %s: shorten it, or raise the lifetime", idle, lifetime)
 	case leeway >= time.Duration(min(idle, lifetime)):
 		return grammar.Wrong("leeway", "%s is not shorter than the life of the token, %s: shorten it", grammar.ShowDuration(leeway), min(idle, lifetime))
-	case r != nil && r.MaxActive > tokens.MaxFamilies:
-		return grammar.Wrong("max_active", "%d is more logins than one user may have in all: take %d or less", r.MaxActive, tokens.MaxFamilies)
+	case r != nil && r.MaxActive > storage.MaxFamilies:
+		return grammar.Wrong("max_active", "%d is more logins than one user may have in all: take %d or less", r.MaxActive, storage.MaxFamilies)
 	case r != nil && r.MaxActive < 0:
 		return grammar.Wrong("max_active", "%d is less than one login: take 1 or more", r.MaxActive)
 	}
@@ -119,8 +120,8 @@ func (r *RefreshToken) idleLifetime() Lifetime {
 func (r *RefreshToken) maxActive() int { return cmp.Or(orZero(r).MaxActive, defaultMaxActive) }
 
 // core returns the policy as the core has it.
-func (r *RefreshToken) core() tokens.RefreshPolicy {
-	return tokens.RefreshPolicy{
+func (r *RefreshToken) core() clients.RefreshPolicy {
+	return clients.RefreshPolicy{
 		Rotation:     r.rotation(),
 		Leeway:       r.leeway(),
 		Lifetime:     r.lifetime().duration(),

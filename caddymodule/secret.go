@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
 )
 
 // makeSecret tells an operator how to come by a secret.
@@ -24,8 +24,8 @@ func checkSecrets(values []string) error {
 			return grammar.Wrong("secret", "number %d looks like a placeholder but is none of {env.NAME} and {file.PATH}: it would itself be the secret", i+1)
 		case grammar.HasPlaceholder(secret):
 			return grammar.Wrong("secret", "number %d holds a placeholder among other text: write {env.NAME} or {file.PATH} alone", i+1)
-		case !grammar.IsPlaceholder(secret) && len(secret) < tokens.SecretSize:
-			return grammar.Wrong("secret", "number %d has %d bytes and needs at least %d: %s", i+1, len(secret), tokens.SecretSize, makeSecret)
+		case !grammar.IsPlaceholder(secret) && len(secret) < secrets.SecretSize:
+			return grammar.Wrong("secret", "number %d has %d bytes and needs at least %d: %s", i+1, len(secret), secrets.SecretSize, makeSecret)
 		case slices.Contains(values[:i], secret):
 			return grammar.Wrong("secret", "number %d is a duplicate: name each secret once, the one that mints first", i+1)
 		}
@@ -45,8 +45,8 @@ func resolveSecrets(log *zap.Logger, values []string) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("secret: %w", err)
 		}
-		if len(value) < tokens.SecretSize {
-			return nil, fmt.Errorf("secret: %s has %d bytes and needs at least %d: %s", secret, len(value), tokens.SecretSize, makeSecret)
+		if len(value) < secrets.SecretSize {
+			return nil, fmt.Errorf("secret: %s has %d bytes and needs at least %d: %s", secret, len(value), secrets.SecretSize, makeSecret)
 		}
 		resolved[i] = value
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/handler"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 func init() {
@@ -76,7 +76,7 @@ func (s *OAuthServer) serverConfig(app *App) handler.Config {
 		Issuer:      app.backend.issuer,
 		IssuerURL:   app.Issuer,
 		Ready:       func(context.Context) error { return app.backend.ready() },
-		Health:      func() tokens.Trouble { return app.backend.shared.state.Health().Trouble },
+		Health:      func() oauth.Trouble { return app.backend.shared.state.Health().Trouble },
 		JWKS:        app.backend.shared.state.Keys.JWKS,
 		Secrets:     app.backend.secretsInUse,
 		Logins:      app.logins,

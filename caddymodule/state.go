@@ -13,8 +13,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/handler"
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
 )
 
 // states are the open stores of the process by StoreModule.PoolKey. A reload
@@ -26,7 +27,7 @@ var states = caddy.NewUsagePool()
 // and the observer are those of the newest that has started; when that one is
 // taken back, because another of its apps failed to start, those of the one before.
 type sharedState struct {
-	state    *tokens.State
+	state    *state.State
 	observer *events.SharedObserver
 	requests *handler.Limits // what is counted of requests
 	limits   stateLimits     // of the configuration that made it
@@ -40,7 +41,7 @@ type sharedState struct {
 // configuration is what one configuration wants of shared state.
 type configuration struct {
 	store      StoreModule // as this configuration has it
-	settings   tokens.Settings
+	settings   state.Settings
 	observer   *events.Observer
 	protection *protection // once its app has started
 }
@@ -55,7 +56,7 @@ type stateLimits struct {
 func shareState(store StoreModule, limits stateLimits, m *events.Metrics) (*sharedState, error) {
 	value, _, err := states.LoadOrNew(store.PoolKey(), func() (caddy.Destructor, error) {
 		observer := new(events.SharedObserver)
-		state, err := tokens.NewState(tokens.StateConfig{
+		state, err := state.New(state.Config{
 			Store:           store.NewStore(onStoreCall(m, observer)),
 			Observer:        observer,
 			Clock:           time.Now,
@@ -74,12 +75,12 @@ func shareState(store StoreModule, limits stateLimits, m *events.Metrics) (*shar
 }
 
 // onStoreCall measures the calls of a store, and tells of panics that it has caught.
-func onStoreCall(m *events.Metrics, observer tokens.Observer) func(op string, took time.Duration, err error) {
+func onStoreCall(m *events.Metrics, observer oauth.Observer) func(op string, took time.Duration, err error) {
 	return func(op string, took time.Duration, err error) {
 		m.Stored(op, took, err)
 		if _, panicked := errors.AsType[*background.PanicError](err); panicked {
-			observer.Happened(context.Background(), tokens.Event{
-				Kind: tokens.EventBackgroundRecovered, Outcome: tokens.OutcomeStore, Cause: fmt.Errorf("calling the store, %s: %w", op, err),
+			observer.Happened(context.Background(), oauth.Event{
+				Kind: oauth.EventBackgroundRecovered, Outcome: oauth.OutcomeStore, Cause: fmt.Errorf("calling the store, %s: %w", op, err),
 			})
 		}
 	}
@@ -105,7 +106,7 @@ func (s *sharedState) enter(ctx context.Context, c *configuration) error {
 }
 
 // apply brings shared state in line with a configuration.
-func (c *configuration) apply(ctx context.Context, state *tokens.State) error {
+func (c *configuration) apply(ctx context.Context, state *state.State) error {
 	if err := c.store.Apply(ctx, state.Store); err != nil {
 		return err
 	}

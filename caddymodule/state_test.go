@@ -11,25 +11,29 @@ import (
 	logtest "go.uber.org/zap/zaptest/observer"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/keyring"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // recordingStore is a bolt store that notes under which lifetime it is opened,
 // which stands for the settings.
 type recordingStore struct {
 	BoltStore
-	tokens.Store
+	storage.Store
 
 	opened []time.Duration
 }
 
-func (r *recordingStore) NewStore(onCall func(string, time.Duration, error)) tokens.Store {
+func (r *recordingStore) NewStore(onCall func(string, time.Duration, error)) storage.Store {
 	r.Store = r.BoltStore.NewStore(onCall)
 	return r
 }
 
-func (r *recordingStore) Open(ctx context.Context, o tokens.OpenRequest) (tokens.OpenResult, error) {
+func (r *recordingStore) Open(ctx context.Context, o storage.OpenRequest) (storage.OpenResult, error) {
 	r.opened = append(r.opened, o.TokenLifetime)
 	return r.Store.Open(ctx, o)
 }
@@ -37,15 +41,15 @@ func (r *recordingStore) Open(ctx context.Context, o tokens.OpenRequest) (tokens
 func testConfiguration(t *testing.T, lifetime time.Duration, secret string) (*configuration, *logtest.ObservedLogs) {
 	t.Helper()
 	core, logs := logtest.New(zap.InfoLevel)
-	secrets, err := tokens.NewSecrets([]byte(secret))
+	secrets, err := secrets.NewSecrets([]byte(secret))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &configuration{
 		store:    new(BoltStore),
 		observer: events.NewObserver(zap.New(core), events.NewMetrics(), nil),
-		settings: tokens.Settings{
-			Secrets: secrets, TokenLifetime: lifetime, Keys: tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256}},
+		settings: state.Settings{
+			Secrets: secrets, TokenLifetime: lifetime, Keys: keyring.Settings{Algorithms: []jose.Algorithm{jose.ES256}},
 		},
 	}, logs
 }
@@ -93,7 +97,7 @@ func TestSettingsFollowTheNewestConfiguration(t *testing.T) {
 		if !slices.Equal(store.opened, step.opens) {
 			t.Errorf("%s: opened with %v, want %v", step.name, store.opened, step.opens)
 		}
-		shared.observer.Happened(ctx, tokens.Event{Kind: tokens.EventAdmin, Outcome: "backup"})
+		shared.observer.Happened(ctx, oauth.Event{Kind: oauth.EventAdmin, Outcome: "backup"})
 		for _, logs := range []*logtest.ObservedLogs{logsOfA, logsOfB, logsOfC, logsOfStranger} {
 			if heard := logs.FilterMessage("admin").Len() > 0; heard != (logs == step.heard) {
 				t.Errorf("%s: the wrong configuration hears of it", step.name)

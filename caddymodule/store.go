@@ -10,8 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 func init() {
@@ -27,11 +27,11 @@ type StoreModule interface {
 	PoolKey() string
 	// NewStore makes the store, not open yet. It calls onCall after each
 	// operation; op is of a closed set.
-	NewStore(onCall func(op string, took time.Duration, err error)) tokens.Store
+	NewStore(onCall func(op string, took time.Duration, err error)) storage.Store
 	// Apply brings a store that another configuration with the same key has
 	// made in line with the settings, while it is in use. With an error it is
 	// as it was.
-	Apply(ctx context.Context, store tokens.Store) error
+	Apply(ctx context.Context, store storage.Store) error
 	// SecretFile is where a secret is generated when none is configured: the path of
 	// the data and ".secret". None is generated where the data are there already. It
 	// is "" when other gateways share the data, so that the operator has to give one.
@@ -97,12 +97,12 @@ const SecretSuffix = ".secret"
 func (b *BoltStore) SecretFile() string { return b.file + SecretSuffix }
 
 // NewStore makes the store over the database file.
-func (b *BoltStore) NewStore(onCall func(op string, took time.Duration, err error)) tokens.Store {
+func (b *BoltStore) NewStore(onCall func(op string, took time.Duration, err error)) storage.Store {
 	return boltstore.New(boltstore.Options{Path: b.file, OnCall: onCall})
 }
 
 // Apply has nothing to change: the path is all there is.
-func (*BoltStore) Apply(context.Context, tokens.Store) error { return nil }
+func (*BoltStore) Apply(context.Context, storage.Store) error { return nil }
 
 // Interface guards
 var (

@@ -15,8 +15,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 func init() {
@@ -262,7 +262,7 @@ func (r *RedisStore) PoolKey() string {
 func (*RedisStore) SecretFile() string { return "" }
 
 // NewStore makes the store over the servers.
-func (r *RedisStore) NewStore(onCall func(op string, took time.Duration, err error)) tokens.Store {
+func (r *RedisStore) NewStore(onCall func(op string, took time.Duration, err error)) storage.Store {
 	o := r.options
 	o.OnCall = onCall
 	o.OnUnreplicated = events.Process.WriteUnreplicated
@@ -271,7 +271,7 @@ func (r *RedisStore) NewStore(onCall func(op string, took time.Duration, err err
 }
 
 // Apply changes how a store is reached that another configuration has made.
-func (r *RedisStore) Apply(ctx context.Context, store tokens.Store) error {
+func (r *RedisStore) Apply(ctx context.Context, store storage.Store) error {
 	redis, ok := store.(*redisstore.Store)
 	if !ok {
 		return fmt.Errorf("%s: the store in use is a %T", redisBlock, store)

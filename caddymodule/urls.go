@@ -8,7 +8,8 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // parseURL checks what every configured URL has to keep to. URLs are emitted
@@ -66,7 +67,7 @@ func checkWeb(u *url.URL) error {
 		return fmt.Errorf("has no valid host: %s", u.Host)
 	case strings.HasSuffix(u.Host, ":"):
 		return errors.New("ends its host with a colon: add the port or leave the colon out")
-	case u.Scheme == "http" && !tokens.IsLoopbackHost(host):
+	case u.Scheme == "http" && !oauth.IsLoopbackHost(host):
 		return errors.New("is not encrypted: use https; http is for localhost only")
 	}
 	return nil
@@ -103,7 +104,7 @@ var foreignSchemes = []string{
 
 // checkRedirect checks a URI that people are sent to at a client of the given type.
 // See RFC 9700 §2.1, RFC 8252 §7.
-func checkRedirect(uri string, kind tokens.ClientType) error {
+func checkRedirect(uri string, kind clients.Type) error {
 	u, err := parseURL(uri)
 	switch {
 	case err != nil:
@@ -112,7 +113,7 @@ func checkRedirect(uri string, kind tokens.ClientType) error {
 		return checkWeb(u)
 	case slices.Contains(foreignSchemes, u.Scheme):
 		return fmt.Errorf("has the scheme %s:, which leads out of the application: use https", u.Scheme)
-	case kind != tokens.ClientNative:
+	case kind != clients.Native:
 		return fmt.Errorf("has the scheme %s:, which only `type native` may use: use https", u.Scheme)
 	}
 	return nil
@@ -137,7 +138,7 @@ func checkOrigin(origin string) error {
 	if err != nil {
 		return err
 	}
-	if want := tokens.OriginOf(origin); origin != want {
+	if want := oauth.OriginOf(origin); origin != want {
 		return fmt.Errorf("is more than an origin: write %s", want)
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // hooked is what a webhook was sent.
@@ -154,8 +154,8 @@ func TestA6AlarmInAFlood(t *testing.T) {
 	for range 2 {
 		running.Go(func() {
 			for n := 0; flooding.Err() == nil; n++ { // faster than any login
-				app.observer.Happened(flooding, tokens.Event{Kind: tokens.EventLogin, Outcome: "failed", About: fmt.Sprint(n)})
-				app.observer.Happened(flooding, tokens.Event{Kind: tokens.EventTokenRefused, Outcome: "bad_mac", Client: "my-spa"})
+				app.observer.Happened(flooding, oauth.Event{Kind: oauth.EventLogin, Outcome: "failed", About: fmt.Sprint(n)})
+				app.observer.Happened(flooding, oauth.Event{Kind: oauth.EventTokenRefused, Outcome: "bad_mac", Client: "my-spa"})
 				if n%100 == 0 {
 					time.Sleep(time.Millisecond)
 				}

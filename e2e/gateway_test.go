@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
 )
 
@@ -109,7 +109,7 @@ func (g *gateway) config(folder string) string {
 	}
 	respond `+"`"+`{"user": "{http.auth.user.id}"}`+"`"+`
 }
-`, folder, g.issuer, g.api, aliceHash, tokens.HashSecret(machineSecret),
+`, folder, g.issuer, g.api, aliceHash, clients.HashSecret(machineSecret),
 		strings.TrimSuffix(g.issuer, "/"), strings.TrimSuffix(g.api, "/"))
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // account is the page where a person sees which applications are signed in for
@@ -84,7 +85,7 @@ func (s *Server) changeAccount(w http.ResponseWriter, r *http.Request, l *tokens
 		}
 		return s.signOut(w, r, texts.Lang, &logoutRequest{}, nil)
 	}
-	id, ok := tokens.ParseFamilyID(form.Get("end"))
+	id, ok := storage.ParseFamilyID(form.Get("end"))
 	if !ok {
 		return wire.Malformed("The form does not say which application to sign out.")
 	}

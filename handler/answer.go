@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // answerCode sends the authorization code to the client. See RFC 6749 §4.1.2.
@@ -18,7 +19,7 @@ func (s *Server) answerCode(w http.ResponseWriter, a *tokens.Authorization, code
 }
 
 // answerError sends an error to the client. See RFC 6749 §4.1.2.1.
-func (s *Server) answerError(w http.ResponseWriter, a *tokens.Authorization, e *tokens.Error) error {
+func (s *Server) answerError(w http.ResponseWriter, a *tokens.Authorization, e *oauth.Error) error {
 	fields := []pages.Field{{Name: "error", Value: string(e.Code)}}
 	if d := wire.Quotable(e.Description); d != "" {
 		fields = append(fields, pages.Field{Name: "error_description", Value: d})
@@ -80,7 +81,7 @@ func (s *Server) answerFormPost(w http.ResponseWriter, a *tokens.Authorization, 
 // that. Only an answer to prompt=none may be framed, and only by that origin.
 func (s *Server) answerWebMessage(w http.ResponseWriter, a *tokens.Authorization, fields []pages.Field) {
 	o := pageOptions{script: nonce()}
-	origin := tokens.OriginOf(a.RedirectURI)
+	origin := oauth.OriginOf(a.RedirectURI)
 	if silent(a) {
 		o.framedBy = origin
 	}

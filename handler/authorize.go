@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // authorize is the authorization endpoint.
@@ -18,7 +19,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 		if a == nil {
 			return err // nowhere to send it that can be trusted
 		}
-		return s.answerError(w, a, tokens.AsError(err))
+		return s.answerError(w, a, oauth.AsError(err))
 	}
 	login, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
 	if err != nil {
@@ -59,8 +60,8 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 // shown to the person instead, who can try again at once; without a page to
 // show (prompt=none) the client hears of that too.
 func (s *Server) refuseRequest(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, err error) error {
-	e := tokens.AsError(err)
-	if e.Code == tokens.TemporarilyUnavailable && !silent(a) {
+	e := oauth.AsError(err)
+	if e.Code == oauth.TemporarilyUnavailable && !silent(a) {
 		return err
 	}
 	s.report(r.Context(), "authorize", err)

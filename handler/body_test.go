@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // shortBody is how long a body may take in these tests.
@@ -86,7 +87,7 @@ func TestR9SlowBodies(t *testing.T) {
 					}
 				}
 			}
-			if g.heard.has(tokens.EventStoreTrouble, "introspect") {
+			if g.heard.has(oauth.EventStoreTrouble, "introspect") {
 				t.Error("a slow body is told as trouble of the store")
 			}
 		})

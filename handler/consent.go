@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // consent takes the consent form: once, from the session and the browser that
@@ -34,7 +35,7 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) error {
 		return wire.ErrForbidden
 	}
 	if form.Get("action") != "allow" {
-		return s.answerError(w, t.Auth, &tokens.Error{Code: tokens.AccessDenied, Description: "The user did not consent."})
+		return s.answerError(w, t.Auth, &oauth.Error{Code: oauth.AccessDenied, Description: "The user did not consent."})
 	}
 	return s.proceed(w, r, t.Auth, progress{login: login, fresh: t.Fresh, consented: true})
 }

@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 )
 
 // cookieNames are the names of our cookies. The __Host- prefix makes browsers
@@ -34,7 +34,7 @@ func (n cookieNames) cookie(name, value string) *http.Cookie {
 }
 
 // refresh returns the name of a client's cookie.
-func (n cookieNames) refresh(c *tokens.Client) string {
+func (n cookieNames) refresh(c *clients.Client) string {
 	tag := c.Tag()
 	name := wire.RefreshCookie + hex.EncodeToString(tag[:])
 	if n.secure {

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 )
 
 // cors sets the headers by which browsers let other origins read an answer,
@@ -39,7 +39,7 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request, e *endpoint) bool 
 
 // narrowOrigin takes the permission back where the origin is another client's,
 // and that for cookies where this client has none.
-func narrowOrigin(w http.ResponseWriter, c *tokens.Client) {
+func narrowOrigin(w http.ResponseWriter, c *clients.Client) {
 	h := w.Header()
 	if !c.Refresh.Cookie {
 		h.Del(wire.AllowCredentials)

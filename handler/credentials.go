@@ -10,19 +10,20 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // authenticate finds out which client sends a request, and keeps the CORS
 // headers to that client's own origins. See RFC 6749 §2.3 and §3.2.1.
-func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, p params) (*tokens.Client, error) {
+func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, p params) (*clients.Client, error) {
 	c, err := readCredentials(r, p)
 	if err != nil {
 		return nil, err
 	}
 	id := c.ClientID
 	if id == "" && c.Assertion != "" {
-		id = tokens.AssertionClient(c.Assertion)
+		id = clients.AssertionClient(c.Assertion)
 	}
 	if known, ok := s.Issuer.Client(id); ok {
 		narrowOrigin(w, known)
@@ -33,7 +34,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, p params) 
 
 // readCredentials reads client_secret_basic, client_secret_post, private_key_jwt
 // or the bare client_id of a public client; never two at once (RFC 6749 §2.3).
-func readCredentials(r *http.Request, p params) (tokens.Credentials, error) {
+func readCredentials(r *http.Request, p params) (clients.Credentials, error) {
 	body, err := bodyCredentials(p)
 	if err != nil {
 		return body, err
@@ -44,7 +45,7 @@ func readCredentials(r *http.Request, p params) (tokens.Credentials, error) {
 		return body, nil
 	case len(lines) > 1:
 		return body, wire.Malformed("The Authorization header must be given once.")
-	case body.Method != tokens.AuthNone:
+	case body.Method != clients.AuthNone:
 		return body, errTwoMethods
 	}
 	basic, err := parseBasic(lines[0])
@@ -60,8 +61,8 @@ func readCredentials(r *http.Request, p params) (tokens.Credentials, error) {
 var errTwoMethods = wire.Malformed("Use one method of client authentication, not two.")
 
 // bodyCredentials reads what the body says of the client. See RFC 6749 §2.3.1, RFC 7521 §4.2.
-func bodyCredentials(p params) (tokens.Credentials, error) {
-	c := tokens.Credentials{ClientID: p.get("client_id"), Method: tokens.AuthNone}
+func bodyCredentials(p params) (clients.Credentials, error) {
+	c := clients.Credentials{ClientID: p.get("client_id"), Method: clients.AuthNone}
 	secret, assertion, kind := p.get("client_secret"), p.get("client_assertion"), p.get("client_assertion_type")
 	switch {
 	case assertion == "" && kind == "":
@@ -69,13 +70,13 @@ func bodyCredentials(p params) (tokens.Credentials, error) {
 		return c, wire.Malformed("client_assertion and client_assertion_type must be sent together.")
 	case secret != "":
 		return c, errTwoMethods
-	case kind != tokens.AssertionTypeJWT:
+	case kind != clients.AssertionTypeJWT:
 		return c, unauthenticated(errAssertionType)
 	default:
-		c.Method, c.Assertion = tokens.AuthPrivateKeyJWT, assertion
+		c.Method, c.Assertion = clients.AuthPrivateKeyJWT, assertion
 	}
 	if secret != "" {
-		c.Method, c.Secret = tokens.AuthPost, secret
+		c.Method, c.Secret = clients.AuthPost, secret
 	}
 	return c, nil
 }
@@ -87,34 +88,34 @@ var errBasic = errors.New("reading Authorization header: not the Basic scheme of
 // parseBasic reads HTTP Basic credentials. Both parts are form-urlencoded
 // before they are joined, and decoded here exactly once.
 // See RFC 6749 §2.3.1 and Appendix B, RFC 7617 §2.
-func parseBasic(header string) (tokens.Credentials, error) {
+func parseBasic(header string) (clients.Credentials, error) {
 	scheme, encoded, ok := strings.Cut(header, " ")
 	if !ok || !strings.EqualFold(scheme, "Basic") || strings.ContainsAny(encoded, "\r\n") {
-		return tokens.Credentials{}, errBasic
+		return clients.Credentials{}, errBasic
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(strings.TrimLeft(encoded, " "))
 	if err != nil {
-		return tokens.Credentials{}, errBasic
+		return clients.Credentials{}, errBasic
 	}
 	id, secret, ok := strings.Cut(string(raw), ":")
 	if !ok {
-		return tokens.Credentials{}, errBasic
+		return clients.Credentials{}, errBasic
 	}
 	if id, err = url.QueryUnescape(id); err != nil {
-		return tokens.Credentials{}, errBasic
+		return clients.Credentials{}, errBasic
 	}
 	if secret, err = url.QueryUnescape(secret); err != nil {
-		return tokens.Credentials{}, errBasic
+		return clients.Credentials{}, errBasic
 	}
 	if id == "" || secret == "" || !utf8.ValidString(id) || !utf8.ValidString(secret) {
-		return tokens.Credentials{}, errBasic
+		return clients.Credentials{}, errBasic
 	}
-	return tokens.Credentials{ClientID: id, Secret: secret, Method: tokens.AuthBasic}, nil
+	return clients.Credentials{ClientID: id, Secret: secret, Method: clients.AuthBasic}, nil
 }
 
-func unauthenticated(cause error) *tokens.Error {
-	return &tokens.Error{
-		Code: tokens.InvalidClient, Reason: tokens.ReasonBadMethod,
+func unauthenticated(cause error) *oauth.Error {
+	return &oauth.Error{
+		Code: oauth.InvalidClient, Reason: oauth.ReasonBadMethod,
 		Description: "Client authentication failed.", Cause: cause,
 	}
 }

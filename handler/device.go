@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // deviceAnswer is what a device shows and polls with. See RFC 8628 §3.2.
@@ -60,7 +61,7 @@ func (s *Server) activate(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		q, err := readQuery(r)
 		if err == nil {
-			err = tokens.CheckParams(q)
+			err = oauth.CheckParams(q)
 		}
 		if err != nil {
 			return err
@@ -151,9 +152,9 @@ func (s *Server) findDevice(w http.ResponseWriter, r *http.Request, l *tokens.Lo
 	return s.showDevice(w, r, l, d, a)
 }
 
-func (s *Server) observeGuess(r *http.Request, l *tokens.Login, outcome tokens.Outcome) {
-	s.Observer.Happened(r.Context(), tokens.Event{
-		Kind: tokens.EventDevice, Outcome: outcome, Subject: l.Profile.Subject, User: l.Session.User,
+func (s *Server) observeGuess(r *http.Request, l *tokens.Login, outcome oauth.Outcome) {
+	s.Observer.Happened(r.Context(), oauth.Event{
+		Kind: oauth.EventDevice, Outcome: outcome, Subject: l.Profile.Subject, User: l.Session.User,
 	})
 }
 
@@ -196,7 +197,7 @@ func (s *Server) decideDevice(w http.ResponseWriter, r *http.Request, l *tokens.
 		err = s.Issuer.DenyDevice(r.Context(), t.Device, l)
 	}
 	status := http.StatusOK
-	if refusal, ok := errors.AsType[*tokens.Error](err); ok && refusal.Code == tokens.ExpiredToken {
+	if refusal, ok := errors.AsType[*oauth.Error](err); ok && refusal.Code == oauth.ExpiredToken {
 		message, status, err = pages.Message{Title: texts.DeniedTitle, Text: texts.TooLate, Failed: true}, http.StatusBadRequest, nil
 	}
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // deviceBudget bounds how many requests of devices one node writes to the
@@ -27,8 +27,8 @@ const (
 	nodeBurst       = 1000
 )
 
-var errTooManyDevices = &tokens.Error{
-	Code: tokens.TooManyRequests, Reason: tokens.ReasonRateLimited, RetryAfter: 5 * time.Second,
+var errTooManyDevices = &oauth.Error{
+	Code: oauth.TooManyRequests, Reason: oauth.ReasonRateLimited, RetryAfter: 5 * time.Second,
 	Description: "Too many devices are asking at once. Try again shortly.",
 }
 

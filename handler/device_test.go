@@ -11,6 +11,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code"
@@ -20,9 +22,9 @@ const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code"
 func newDeviceGateway(t *testing.T, change ...func(*tokens.Config, *Config)) *gateway {
 	t.Helper()
 	return newGateway(t, append([]func(*tokens.Config, *Config){func(core *tokens.Config, _ *Config) {
-		core.Clients = append(core.Clients, &tokens.Client{
-			ID: "tv", Name: "Orders <TV>", Type: tokens.ClientNative, APIs: []string{testAPI}, OIDCConformant: true, DeviceCode: true,
-			Refresh: tokens.RefreshPolicy{Rotation: true, Leeway: 10 * time.Second, Lifetime: 24 * time.Hour, IdleLifetime: time.Hour, MaxActive: 10},
+		core.Clients = append(core.Clients, &clients.Client{
+			ID: "tv", Name: "Orders <TV>", Type: clients.Native, APIs: []string{testAPI}, OIDCConformant: true, DeviceCode: true,
+			Refresh: clients.RefreshPolicy{Rotation: true, Leeway: 10 * time.Second, Lifetime: 24 * time.Hour, IdleLifetime: time.Hour, MaxActive: 10},
 		})
 		for _, c := range core.Clients {
 			c.DeviceCode = c.DeviceCode || c.ID == "web"
@@ -298,7 +300,7 @@ func TestUserCodesAreNotGuessed(t *testing.T) {
 	if res := b.typeCode(d.user); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" || !strings.Contains(res.Body, "Too many attempts. Wait ") || !strings.Contains(res.Body, " second") {
 		t.Fatalf("after that: %d %v", res.StatusCode, res.Header)
 	}
-	if !g.heard.has(tokens.EventDevice, "wrong_code") || !g.heard.has(tokens.EventDevice, "delayed") {
+	if !g.heard.has(oauth.EventDevice, "wrong_code") || !g.heard.has(oauth.EventDevice, "delayed") {
 		t.Error("guesses are not reported")
 	}
 	g.pass(2 * time.Second)

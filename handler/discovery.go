@@ -9,7 +9,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // discoveryDocument says what this server does: all of it, and nothing else.
@@ -51,17 +54,17 @@ type discoveryDocument struct {
 
 // writeDiscovery writes the document once.
 func (s *Server) writeDiscovery() ([]byte, error) {
-	confidential := []string{string(tokens.AuthBasic), string(tokens.AuthPost), string(tokens.AuthPrivateKeyJWT)}
-	for _, method := range []tokens.AuthMethod{tokens.AuthTLS, tokens.AuthSelfSigned} {
-		if slices.ContainsFunc(s.Issuer.Clients(), func(c *tokens.Client) bool { return slices.Contains(c.TLS.Methods(), method) }) {
+	confidential := []string{string(clients.AuthBasic), string(clients.AuthPost), string(clients.AuthPrivateKeyJWT)}
+	for _, method := range []clients.AuthMethod{clients.AuthTLS, clients.AuthSelfSigned} {
+		if slices.ContainsFunc(s.Issuer.Clients(), func(c *clients.Client) bool { return slices.Contains(c.TLS.Methods(), method) }) {
 			confidential = append(confidential, string(method))
 		}
 	}
 	// Some clients take the first method that they know, so `none` comes last,
 	// and only where a client is public.
 	all := slices.Clone(confidential)
-	if slices.ContainsFunc(s.Issuer.Clients(), func(c *tokens.Client) bool { return !c.Confidential() }) {
-		all = append(all, string(tokens.AuthNone))
+	if slices.ContainsFunc(s.Issuer.Clients(), func(c *clients.Client) bool { return !c.Confidential() }) {
+		all = append(all, string(clients.AuthNone))
 	}
 	b, err := json.MarshalIndent(discoveryDocument{
 		Issuer:                s.IssuerURL,
@@ -76,7 +79,7 @@ func (s *Server) writeDiscovery() ([]byte, error) {
 		Scopes:                s.scopes(),
 		ResponseTypes:         []string{"code"},
 		ResponseModes:         []string{string(tokens.ModeQuery), string(tokens.ModeFormPost), string(tokens.ModeWebMessage)},
-		GrantTypes:            []string{string(tokens.GrantAuthorizationCode), string(tokens.GrantRefreshToken), string(tokens.GrantClientCredentials), string(tokens.GrantDeviceCode)},
+		GrantTypes:            []string{string(oauth.GrantAuthorizationCode), string(oauth.GrantRefreshToken), string(oauth.GrantClientCredentials), string(oauth.GrantDeviceCode)},
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgs:           s.IDTokenAlgs,
 		TokenAuthMethods:      all,
@@ -86,8 +89,8 @@ func (s *Server) writeDiscovery() ([]byte, error) {
 		IntrospectAuthMethods: confidential,
 		IntrospectAuthAlgs:    assertionAlgs(),
 		ChallengeMethods:      []string{"S256"},
-		ProofAlgs:             tokens.ProofAlgorithms(),
-		CertificateBound:      slices.ContainsFunc(s.Issuer.Clients(), func(c *tokens.Client) bool { return c.CertificateBound }),
+		ProofAlgs:             dpop.Algorithms(),
+		CertificateBound:      slices.ContainsFunc(s.Issuer.Clients(), func(c *clients.Client) bool { return c.CertificateBound }),
 		Prompts:               []string{tokens.PromptNone, tokens.PromptLogin, tokens.PromptConsent, tokens.PromptSelectAccount},
 		Claims: []string{
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "sid",
@@ -115,7 +118,7 @@ func assertionAlgs() []string {
 
 // scopes returns the gateway's own scopes and those of the APIs.
 func (s *Server) scopes() []string {
-	all := slices.Clone(tokens.ReservedScopes)
+	all := slices.Clone(oauth.ReservedScopes)
 	for _, scope := range s.APIScopes {
 		if !slices.Contains(all, scope) {
 			all = append(all, scope)

@@ -4,23 +4,26 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // sender returns what a client has proved to hold: the key of a DPoP proof, the
 // certificate of its connection. A proof that is there must be good.
-func (s *Server) sender(w http.ResponseWriter, r *http.Request, client *tokens.Client, endpoint string) (tokens.Confirmation, error) {
+func (s *Server) sender(w http.ResponseWriter, r *http.Request, client *clients.Client, endpoint string) (jose.Confirmation, error) {
 	wire.OfferNonce(w, s.Issuer.Proofs())
-	sender := tokens.Confirmation{Certificate: wire.CertificateThumbprint(r)}
+	sender := jose.Confirmation{Certificate: wire.CertificateThumbprint(r)}
 	proof, err := wire.ReadProof(r)
 	if err == nil && proof != "" {
-		sender.Key, err = s.Issuer.Proofs().CheckProof(tokens.ProofRequest{Proof: proof, Method: r.Method, URLs: s.urlsOf(endpoint, r)})
+		sender.Key, err = s.Issuer.Proofs().CheckProof(dpop.Request{Proof: proof, Method: r.Method, URLs: s.urlsOf(endpoint, r)})
 	}
 	if err == nil {
 		return sender, nil
 	}
-	if e := tokens.AsError(err); e.Code != tokens.UseDPoPNonce { // which is how a nonce is asked for, and no fault
-		s.Observer.Happened(r.Context(), tokens.Event{Kind: tokens.EventTokenRefused, Outcome: tokens.Outcome(e.Reason), Client: client.ID, Cause: e.Cause})
+	if e := oauth.AsError(err); e.Code != oauth.UseDPoPNonce { // which is how a nonce is asked for, and no fault
+		s.Observer.Happened(r.Context(), oauth.Event{Kind: oauth.EventTokenRefused, Outcome: oauth.Outcome(e.Reason), Client: client.ID, Cause: e.Cause})
 	}
 	return sender, err
 }

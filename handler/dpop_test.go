@@ -9,6 +9,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
@@ -29,14 +31,14 @@ func (g *gateway) refreshWith(refreshToken string, headers ...string) *wiretest.
 }
 
 // cnf reads the binding of one of our access tokens.
-func (g *gateway) cnf(access any) tokens.Confirmation {
+func (g *gateway) cnf(access any) jose.Confirmation {
 	g.t.Helper()
 	c, err := g.Issuer.CheckAccess(g.t.Context(), access.(string))
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	if c.Confirmation == nil {
-		return tokens.Confirmation{}
+		return jose.Confirmation{}
 	}
 	return *c.Confirmation
 }
@@ -61,7 +63,7 @@ func TestDPoPLogin(t *testing.T) {
 		t.Fatalf("refresh: %v", second)
 	}
 	wantOAuthError(t, g.refreshWith(old, "Dpop", proof), 400, "invalid_dpop_proof") // used before
-	if !g.heard.has(tokens.EventTokenRefused, tokens.Outcome(tokens.ReasonProofReplayed)) {
+	if !g.heard.has(oauth.EventTokenRefused, oauth.Outcome(oauth.ReasonProofReplayed)) {
 		t.Error("nobody has heard of the replay")
 	}
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // This file is the only place where an error of the core becomes an answer of
@@ -21,15 +21,15 @@ func (s *Server) report(ctx context.Context, endpoint string, err error) {
 	if errors.Is(err, wire.ErrNoToken) || ctx.Err() != nil {
 		return // who hangs up, or shows nothing, is no trouble of the store's
 	}
-	if e := wire.RefusalOf(err); e.Code == tokens.TemporarilyUnavailable && e.Cause != nil && endpoint != "token" {
-		s.Observer.Happened(ctx, tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: tokens.Outcome(endpoint), Cause: e.Cause})
+	if e := wire.RefusalOf(err); e.Code == oauth.TemporarilyUnavailable && e.Cause != nil && endpoint != "token" {
+		s.Observer.Happened(ctx, oauth.Event{Kind: oauth.EventStoreTrouble, Outcome: oauth.Outcome(endpoint), Cause: e.Cause})
 	}
 }
 
 // oauthError is the body of an error answer. See RFC 6749 §5.2.
 type oauthError struct {
-	Error       tokens.ErrorCode `json:"error"`
-	Description string           `json:"error_description,omitempty"`
+	Error       oauth.ErrorCode `json:"error"`
+	Description string          `json:"error_description,omitempty"`
 }
 
 // failJSON answers a program.
@@ -91,7 +91,7 @@ func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 
 // writeLater answers what the client should send again: in plain text, since
 // SDKs throw their refresh token away on any JSON error and keep it on these.
-func writeLater(w http.ResponseWriter, e *tokens.Error, status int) bool {
+func writeLater(w http.ResponseWriter, e *oauth.Error, status int) bool {
 	switch status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusRequestTimeout:
 	default:

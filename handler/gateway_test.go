@@ -22,7 +22,12 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/keyring"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
 )
 
 // gateway is a Server over a whole core with a real store, and a clock that
@@ -30,7 +35,7 @@ import (
 type gateway struct {
 	*Server
 	t     *testing.T
-	state *tokens.State
+	state *state.State
 	store *switchStore
 	heard *observer
 	now   atomic.Int64
@@ -43,18 +48,18 @@ func (g *gateway) pass(d time.Duration) { g.now.Add(int64(d)) }
 // observer collects what the core and the handlers say.
 type observer struct {
 	mu     sync.Mutex
-	events []tokens.Event
+	events []oauth.Event
 }
 
-func (o *observer) Happened(_ context.Context, e tokens.Event) {
+func (o *observer) Happened(_ context.Context, e oauth.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.events = append(o.events, e)
 }
 
-func (o *observer) Checked(tokens.Reason) {}
+func (o *observer) Checked(oauth.Reason) {}
 
-func (o *observer) has(kind tokens.EventKind, outcome tokens.Outcome) bool {
+func (o *observer) has(kind oauth.EventKind, outcome oauth.Outcome) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, e := range o.events {
@@ -65,33 +70,33 @@ func (o *observer) has(kind tokens.EventKind, outcome tokens.Outcome) bool {
 	return false
 }
 
-func testClients() []*tokens.Client {
-	refresh := tokens.RefreshPolicy{Rotation: true, Leeway: 10 * time.Second, Lifetime: 24 * time.Hour, IdleLifetime: time.Hour, MaxActive: 10}
-	return []*tokens.Client{
+func testClients() []*clients.Client {
+	refresh := clients.RefreshPolicy{Rotation: true, Leeway: 10 * time.Second, Lifetime: 24 * time.Hour, IdleLifetime: time.Hour, MaxActive: 10}
+	return []*clients.Client{
 		{
-			ID: "spa", Name: "Orders", Type: tokens.ClientSPA, RedirectURIs: []string{spaRedirect, spaOrigin},
+			ID: "spa", Name: "Orders", Type: clients.SPA, RedirectURIs: []string{spaRedirect, spaOrigin},
 			LogoutURIs: []string{spaOrigin + "/", spaOrigin + "/bye?x=1"}, Origins: []string{spaOrigin}, APIs: []string{testAPI},
 			OIDCConformant: true, Refresh: refresh,
 		},
 		{
-			ID: "other-spa", Type: tokens.ClientSPA, RedirectURIs: []string{"https://other.example.com/cb"},
+			ID: "other-spa", Type: clients.SPA, RedirectURIs: []string{"https://other.example.com/cb"},
 			Origins: []string{"https://other.example.com"}, OIDCConformant: true, Refresh: refresh,
 		},
 		{
-			ID: "web", Type: tokens.ClientWeb, RedirectURIs: []string{"https://web.example.com/cb?keep=1"},
-			APIs: []string{testAPI}, SecretHashes: []string{tokens.HashSecret(webSecret)}, OIDCConformant: true, Refresh: refresh,
+			ID: "web", Type: clients.Web, RedirectURIs: []string{"https://web.example.com/cb?keep=1"},
+			APIs: []string{testAPI}, SecretHashes: []string{clients.HashSecret(webSecret)}, OIDCConformant: true, Refresh: refresh,
 		},
 		{
-			ID: "web 2:%+é", Type: tokens.ClientWeb, RedirectURIs: []string{"https://web2.example.com/cb"},
-			SecretHashes: []string{tokens.HashSecret("p:%+ é")}, OIDCConformant: true, Refresh: refresh,
+			ID: "web 2:%+é", Type: clients.Web, RedirectURIs: []string{"https://web2.example.com/cb"},
+			SecretHashes: []string{clients.HashSecret("p:%+ é")}, OIDCConformant: true, Refresh: refresh,
 		},
 		{
-			ID: "native", Name: "Phone <b>", Type: tokens.ClientNative, RedirectURIs: []string{"com.example.app:/cb", "http://127.0.0.1/cb", "http://[::1]/cb"},
+			ID: "native", Name: "Phone <b>", Type: clients.Native, RedirectURIs: []string{"com.example.app:/cb", "http://127.0.0.1/cb", "http://[::1]/cb"},
 			OIDCConformant: true, Refresh: refresh,
 		},
 		{
-			ID: "machine", Type: tokens.ClientMachine, APIs: []string{testAPI},
-			SecretHashes: []string{tokens.HashSecret(webSecret)},
+			ID: "machine", Type: clients.Machine, APIs: []string{testAPI},
+			SecretHashes: []string{clients.HashSecret(webSecret)},
 		},
 	}
 }
@@ -101,18 +106,18 @@ func newGateway(t *testing.T, change ...func(*tokens.Config, *Config)) *gateway 
 	g := &gateway{t: t, heard: &observer{}}
 	g.now.Store(time.Now().Truncate(time.Second).UnixNano())
 	g.store = &switchStore{Store: boltstore.New(boltstore.Options{Path: filepath.Join(t.TempDir(), "test.db"), Clock: g.clock})}
-	derived, err := tokens.NewSecrets(bytes.Repeat([]byte("s"), 32))
+	derived, err := secrets.NewSecrets(bytes.Repeat([]byte("s"), 32))
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.state, err = tokens.NewState(tokens.StateConfig{
+	g.state, err = state.New(state.Config{
 		Store: g.store, Observer: g.heard, Clock: g.clock, CacheBytes: 1 << 20, DenylistEntries: 1000,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = g.state.Configure(t.Context(), tokens.Settings{
-		Secrets: derived, TokenLifetime: 10 * time.Minute, Keys: tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256, jose.RS256}},
+	err = g.state.Configure(t.Context(), state.Settings{
+		Secrets: derived, TokenLifetime: 10 * time.Minute, Keys: keyring.Settings{Algorithms: []jose.Algorithm{jose.ES256, jose.RS256}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +147,7 @@ func newGateway(t *testing.T, change ...func(*tokens.Config, *Config)) *gateway 
 	}
 	core := tokens.Config{
 		Issuer: testIssuer,
-		APIs: []*tokens.API{{
+		APIs: []*clients.API{{
 			Identifier: testAPI, Scopes: []string{"orders:read", "orders:write"}, AllowOfflineAccess: true, AccessTokenLifetime: 10 * time.Minute,
 		}},
 		Clients: testClients(), Accounts: login.Accounts([]login.Login{local}),
@@ -152,7 +157,7 @@ func newGateway(t *testing.T, change ...func(*tokens.Config, *Config)) *gateway 
 		Observer:    g.heard, Clock: g.clock, Rand: rand.Reader,
 	}
 	cfg := Config{
-		IssuerURL: testIssuer, Ready: g.state.Open, JWKS: g.state.Keys.JWKS, Secrets: func() *tokens.Secrets { return derived },
+		IssuerURL: testIssuer, Ready: g.state.Open, JWKS: g.state.Keys.JWKS, Secrets: func() *secrets.Secrets { return derived },
 		Logins: []login.Login{local}, Theme: pages.Theme{Name: "Example"}, Observer: g.heard, Clock: g.clock,
 		IDTokenAlgs: []string{"RS256"}, APIScopes: []string{"orders:read", "orders:write"},
 	}

@@ -12,7 +12,10 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // signer is a client that authenticates by private_key_jwt.
@@ -35,14 +38,14 @@ func newSigners(t *testing.T) (g *gateway, service, changing signer) {
 	}
 	g = newGateway(t, func(core *tokens.Config, _ *Config) {
 		core.Clients = append(core.Clients,
-			&tokens.Client{
-				ID: "service", Type: tokens.ClientMachine, APIs: []string{testAPI},
-				Keys: tokens.ClientKeys{Fixed: []*jose.PublicKey{keys[0].Public()}},
+			&clients.Client{
+				ID: "service", Type: clients.Machine, APIs: []string{testAPI},
+				Keys: clients.Keys{Fixed: []*jose.PublicKey{keys[0].Public()}},
 			},
-			&tokens.Client{
-				ID: "changing", Type: tokens.ClientMachine, APIs: []string{testAPI},
-				SecretHashes: []string{tokens.HashSecret("older"), tokens.HashSecret(webSecret)},
-				Keys:         tokens.ClientKeys{Fixed: []*jose.PublicKey{keys[1].Public(), keys[2].Public()}},
+			&clients.Client{
+				ID: "changing", Type: clients.Machine, APIs: []string{testAPI},
+				SecretHashes: []string{clients.HashSecret("older"), clients.HashSecret(webSecret)},
+				Keys:         clients.Keys{Fixed: []*jose.PublicKey{keys[1].Public(), keys[2].Public()}},
 			})
 	})
 	return g, signer{g, "service", keys[0]}, signer{g, "changing", keys[2]}
@@ -83,7 +86,7 @@ func (s signer) assertion(claims map[string]any) string {
 // asserting is a client_credentials request with an assertion.
 func asserting(assertion string, more ...string) url.Values {
 	f := url.Values{
-		"grant_type": {"client_credentials"}, "client_assertion_type": {tokens.AssertionTypeJWT}, "client_assertion": {assertion},
+		"grant_type": {"client_credentials"}, "client_assertion_type": {clients.AssertionTypeJWT}, "client_assertion": {assertion},
 	}
 	for i := 0; i < len(more); i += 2 {
 		f.Set(more[i], more[i+1])
@@ -137,7 +140,7 @@ func TestHardeningCLI10And11(t *testing.T) {
 	wantOAuthError(t, g.post("/oauth/token", once), http.StatusUnauthorized, "invalid_client")
 	again := asserting(service.assertion(service.claims(map[string]any{"jti": "one", "x": "another text"})))
 	wantOAuthError(t, g.post("/oauth/token", again), http.StatusUnauthorized, "invalid_client")
-	if !g.heard.has(tokens.EventClientAuth, tokens.Outcome(tokens.ReasonReplayed)) {
+	if !g.heard.has(oauth.EventClientAuth, oauth.Outcome(oauth.ReasonReplayed)) {
 		t.Error("the replay was not reported as one")
 	}
 	if res := g.post("/oauth/token", asserting(changing.assertion(changing.claims(map[string]any{"jti": "one"})))); res.StatusCode != http.StatusOK {
@@ -257,7 +260,7 @@ func TestHardeningCLI13(t *testing.T) {
 		{"CLI-14 header a list", raw(`[]`)},
 		{"key of a stranger", typed(stranger, "JWT")},
 		{"key of another client", typed(other.key, "JWT")},
-		{"access token", typed(s.key, tokens.TypeAccessToken)},
+		{"access token", typed(s.key, verify.TypeAccessToken)},
 		{"proof", typed(s.key, "dpop+jwt")},
 		{"ID token of ours", idToken},
 		{"changed", good[:len(good)-4] + "AAAA"},
@@ -360,19 +363,19 @@ func TestCredentialsOverlap(t *testing.T) {
 			if tc.secret == "" {
 				f = asserting(changing.assertion(changing.claims(nil)))
 			}
-			if g.heard.has(tokens.EventClientCredential, tokens.Outcome(tc.want)) {
+			if g.heard.has(oauth.EventClientCredential, oauth.Outcome(tc.want)) {
 				t.Fatal("it was told already")
 			}
 			if res := g.post("/oauth/token", f); res.StatusCode != http.StatusOK {
 				t.Fatalf("%d %s", res.StatusCode, res.Body)
 			}
-			if !g.heard.has(tokens.EventClientCredential, tokens.Outcome(tc.want)) {
+			if !g.heard.has(oauth.EventClientCredential, oauth.Outcome(tc.want)) {
 				t.Errorf("nothing told that %s was used", tc.want)
 			}
 		})
 	}
 	g.post("/oauth/token", asserting(service.assertion(service.claims(nil))))
-	if g.heard.has(tokens.EventClientCredential, "public_key 1") {
+	if g.heard.has(oauth.EventClientCredential, "public_key 1") {
 		t.Error("told of a client that has one key only")
 	}
 }

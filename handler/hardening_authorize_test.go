@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // wantPage checks that an error stays on our own page.
@@ -315,7 +315,7 @@ func TestAuthorizeWithoutStore(t *testing.T) {
 		t.Error("no Retry-After")
 	}
 	wantRedirectError(t, b.get(authorizeURL("prompt", "none")), "temporarily_unavailable")
-	if !g.heard.has(tokens.EventStoreTrouble, "authorize") {
+	if !g.heard.has(oauth.EventStoreTrouble, "authorize") {
 		t.Error("no event")
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 )
 
 // CLI-01: an unknown client and a wrong secret get the same answer.
@@ -70,7 +70,7 @@ func TestHardeningCLI04To06(t *testing.T) {
 		{"other scheme", "Bearer x", url.Values{"client_id": {"spa"}}, 401, "invalid_client"},
 		{"scheme only", "Basic", nil, 401, "invalid_client"},
 		{"empty", "", url.Values{"client_id": {"spa"}}, 401, "invalid_client"},
-		{"an assertion too", basic("web", webSecret), url.Values{"client_assertion": {"x"}, "client_assertion_type": {tokens.AssertionTypeJWT}}, 400, "invalid_request"},
+		{"an assertion too", basic("web", webSecret), url.Values{"client_assertion": {"x"}, "client_assertion_type": {clients.AssertionTypeJWT}}, 400, "invalid_request"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"x"}}

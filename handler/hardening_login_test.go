@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // WEB-08, WEB-09: a login form works in the browser that it was made for, and posted by its own page.
@@ -124,7 +125,7 @@ func TestHardeningLOG01And03(t *testing.T) {
 	if pages[0] != pages[1] {
 		t.Error("the pages of a known and an unknown name differ")
 	}
-	if !g.heard.has(tokens.EventLogin, "failed") {
+	if !g.heard.has(oauth.EventLogin, "failed") {
 		t.Error("no event")
 	}
 }
@@ -140,7 +141,7 @@ func TestHardeningLOG07(t *testing.T) {
 	if last.StatusCode != http.StatusTooManyRequests || after == "" || !strings.Contains(last.Body, "Wait "+after+" second") { // H5: in words
 		t.Errorf("the sixth try: %d %v", last.StatusCode, last.Header)
 	}
-	if !g.heard.has(tokens.EventLogin, "delayed") {
+	if !g.heard.has(oauth.EventLogin, "delayed") {
 		t.Error("no event")
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // A13: whoever sends wrong secrets, for clients that there are or not, kept the
@@ -75,7 +76,7 @@ func TestA13WrongSecretsFromOneAddress(t *testing.T) {
 	if res := ask("2001:db8::1", "nobody", "wrong"); res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a few seconds later: %d", res.StatusCode)
 	}
-	if !g.heard.has(tokens.EventClientAuth, tokens.Outcome(tokens.ReasonRateLimited)) {
+	if !g.heard.has(oauth.EventClientAuth, oauth.Outcome(oauth.ReasonRateLimited)) {
 		t.Error("nothing is told")
 	}
 }

@@ -6,29 +6,29 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 func TestHealth(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		method  string
-		trouble tokens.Trouble
+		trouble oauth.Trouble
 		status  int
 		body    string
 		retry   string
 	}{
 		{"well", http.MethodGet, "", 200, "ok\n", ""},
-		{"store", http.MethodGet, tokens.TroubleStore, 503, "store_unavailable\n", "2"},
-		{"secret", http.MethodGet, tokens.TroubleSecret, 503, "wrong_secret\n", "2"},
-		{"A10: issuer", http.MethodGet, tokens.TroubleIssuer, 503, "other_issuer\n", "2"},
-		{"R8: store that may lose", http.MethodGet, tokens.TroubleUnsafe, 503, "store_unsafe\n", "2"},
-		{"clock", http.MethodHead, tokens.TroubleClock, 503, "clock_skew\n", "2"},
+		{"store", http.MethodGet, oauth.TroubleStore, 503, "store_unavailable\n", "2"},
+		{"secret", http.MethodGet, oauth.TroubleSecret, 503, "wrong_secret\n", "2"},
+		{"A10: issuer", http.MethodGet, oauth.TroubleIssuer, 503, "other_issuer\n", "2"},
+		{"R8: store that may lose", http.MethodGet, oauth.TroubleUnsafe, 503, "store_unsafe\n", "2"},
+		{"clock", http.MethodHead, oauth.TroubleClock, 503, "clock_skew\n", "2"},
 		{"other method", http.MethodPost, "", 405, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := newGateway(t)
-			g.Health = func() tokens.Trouble { return c.trouble }
+			g.Health = func() oauth.Trouble { return c.trouble }
 			// Even before the store is open, and without trying to open it.
 			g.Ready = func(context.Context) error {
 				t.Error("the request opens the store")

@@ -11,6 +11,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // A known browser is one in which somebody has signed in before: its tries to
@@ -26,7 +28,7 @@ import (
 type knownMark struct {
 	id   [16]byte
 	made uint32 // days since 1970
-	mac  [tokens.MACSize]byte
+	mac  [secrets.MACSize]byte
 }
 
 const (
@@ -35,13 +37,13 @@ const (
 	// knownFor is how long, in days: what browsers keep a cookie for at most
 	// (RFC 6265bis §5.5). Each sign-in begins it anew.
 	knownFor     = 400
-	knownMarkLen = 16 + 4 + tokens.MACSize
+	knownMarkLen = 16 + 4 + secrets.MACSize
 )
 
 // knownAs names the browser that a request comes from if it is known for the
 // account, "" otherwise. It takes as long for an account that does not exist.
 func (s *Server) knownAs(r *http.Request, l login.Login, subject string) string {
-	mark, ok := s.markFor(s.marks(r), subject, l.Fingerprint(tokens.TagSubject(subject)))
+	mark, ok := s.markFor(s.marks(r), subject, l.Fingerprint(storage.TagSubject(subject)))
 	if !ok {
 		return ""
 	}
@@ -57,7 +59,7 @@ func (s *Server) rememberBrowser(w http.ResponseWriter, r *http.Request, profile
 		_, _ = rand.Read(mark.id[:]) // never fails
 	}
 	mark.made = s.today()
-	mark.mac = s.Secrets().MAC(tokens.PurposeBrowser, mark.parts(profile.Subject, profile.Fingerprint)...)
+	mark.mac = s.Secrets().MAC(secrets.PurposeBrowser, mark.parts(profile.Subject, profile.Fingerprint)...)
 	texts := []string{mark.text()}
 	for _, other := range marks {
 		if other.id != mark.id && len(texts) < knownMarks {
@@ -70,9 +72,9 @@ func (s *Server) rememberBrowser(w http.ResponseWriter, r *http.Request, profile
 }
 
 // markFor returns the mark that is for the account.
-func (s *Server) markFor(marks []knownMark, subject string, f tokens.Fingerprint) (found knownMark, ok bool) {
+func (s *Server) markFor(marks []knownMark, subject string, f storage.Fingerprint) (found knownMark, ok bool) {
 	for _, m := range marks {
-		if _, fits := s.Secrets().CheckMAC(tokens.PurposeBrowser, m.mac[:], m.parts(subject, f)...); fits && f != (tokens.Fingerprint{}) {
+		if _, fits := s.Secrets().CheckMAC(secrets.PurposeBrowser, m.mac[:], m.parts(subject, f)...); fits && f != (storage.Fingerprint{}) {
 			found, ok = m, true
 		}
 	}
@@ -88,7 +90,7 @@ func (s *Server) marks(r *http.Request) []knownMark {
 		if err != nil || len(b) != knownMarkLen {
 			continue
 		}
-		m := knownMark{id: [16]byte(b), made: binary.BigEndian.Uint32(b[16:]), mac: [tokens.MACSize]byte(b[20:])}
+		m := knownMark{id: [16]byte(b), made: binary.BigEndian.Uint32(b[16:]), mac: [secrets.MACSize]byte(b[20:])}
 		if s.today() < m.made+knownFor {
 			marks = append(marks, m)
 		}
@@ -101,7 +103,7 @@ func (s *Server) today() uint32 {
 }
 
 // parts are what the MAC is over.
-func (m *knownMark) parts(subject string, f tokens.Fingerprint) [][]byte {
+func (m *knownMark) parts(subject string, f storage.Fingerprint) [][]byte {
 	return [][]byte{m.id[:], binary.BigEndian.AppendUint32(nil, m.made), []byte(subject), f[:]}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
 )
 
 // fromTestAddress takes the person's address from a header.
@@ -122,11 +123,11 @@ func TestA8Marks(t *testing.T) {
 	}{
 		"old new": {[][]byte{first, second}, true}, "new old": {[][]byte{second, first}, true}, "others": {[][]byte{second, third}, false},
 	} {
-		derived, err := tokens.NewSecrets(tc.values...)
+		derived, err := secrets.NewSecrets(tc.values...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		g.Server.Secrets = func() *tokens.Secrets { return derived } // another node, or after a restart
+		g.Server.Secrets = func() *secrets.Secrets { return derived } // another node, or after a restart
 		if got := knownAs(g.Server, mark, "alice"); got != tc.want {
 			t.Errorf("secrets %s: known %v, want %v", name, got, tc.want)
 		}

@@ -2,7 +2,7 @@ package handler
 
 import (
 	"github.com/gatehouse-auth/gatehouse/handler/login"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 )
 
 // Limits are what a Server counts about requests, and the tickets that were
@@ -18,7 +18,7 @@ type Limits struct {
 
 // NewLimits makes Limits. Passwords are compared as the queue says; nil makes
 // one of their own.
-func NewLimits(hashes *tokens.HashQueue) *Limits {
+func NewLimits(hashes *clients.HashQueue) *Limits {
 	return &Limits{
 		logins:  login.NewLimits(hashes),
 		guesses: login.NewGuesses(),

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // actionCancel is the value of the button that says no, on every form.
@@ -51,7 +52,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 // signIn begins the session and takes the person on.
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request, req loginRequest, profile tokens.Profile) error {
 	l, value, err := s.Issuer.SignIn(r.Context(), profile, s.session(r))
-	if tokens.IsReason(err, tokens.ReasonUserDisabled) {
+	if oauth.IsReason(err, oauth.ReasonUserDisabled) {
 		return s.showLogin(w, r, req, loginProblem{text: req.texts().Disabled, status: http.StatusForbidden})
 	}
 	if err != nil {
@@ -80,19 +81,19 @@ func (s *Server) checkPassword(r *http.Request, tried loginProblem, password str
 func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, req loginRequest, tried loginProblem, err error) error {
 	texts := req.texts()
 	wait := new(login.WaitError)
-	outcome := tokens.OutcomeFailed
+	outcome := oauth.OutcomeFailed
 	switch {
 	case errors.Is(err, login.ErrWrong):
 		tried.text, tried.wrong = texts.WrongPassword, true
 	case errors.As(err, &wait):
-		tried.text, tried.status, tried.after, outcome = texts.TryAfter(wait.After), http.StatusTooManyRequests, wait.After, tokens.OutcomeDelayed
+		tried.text, tried.status, tried.after, outcome = texts.TryAfter(wait.After), http.StatusTooManyRequests, wait.After, oauth.OutcomeDelayed
 		if wait.Busy {
-			tried.text, tried.status, outcome = texts.Busy, http.StatusServiceUnavailable, tokens.OutcomeBusy
+			tried.text, tried.status, outcome = texts.Busy, http.StatusServiceUnavailable, oauth.OutcomeBusy
 		}
 	default:
 		return err
 	}
-	s.Observer.Happened(r.Context(), tokens.Event{Kind: tokens.EventLogin, Outcome: outcome, Client: req.client(), About: tried.login + " " + tried.username})
+	s.Observer.Happened(r.Context(), oauth.Event{Kind: oauth.EventLogin, Outcome: outcome, Client: req.client(), About: tried.login + " " + tried.username})
 	return s.showLogin(w, r, req, tried)
 }
 
@@ -157,7 +158,7 @@ func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, req loginReque
 // notSignedIn answers a person who does not want to sign in.
 func (s *Server) notSignedIn(w http.ResponseWriter, req loginRequest) error {
 	if req.page == nil {
-		return s.answerError(w, req.auth, &tokens.Error{Code: tokens.AccessDenied, Description: "The user did not sign in."})
+		return s.answerError(w, req.auth, &oauth.Error{Code: oauth.AccessDenied, Description: "The user did not sign in."})
 	}
 	t := req.texts()
 	html, err := s.pages.Message(t, pages.Message{Title: t.NotSignedInTitle, Text: t.NothingChanged})

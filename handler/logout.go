@@ -7,6 +7,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // logout is the end session endpoint. See OpenID Connect RP-Initiated Logout §2.
@@ -19,7 +21,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := tokens.CheckParams(q); err != nil {
+	if err := oauth.CheckParams(q); err != nil {
 		return err
 	}
 	if q.Has("request") && r.Method == http.MethodPost {
@@ -56,7 +58,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// An old hint may come from anywhere: it ends nothing of anybody else.
-	only := tokens.TagSubject(hint.Subject)
+	only := storage.TagSubject(hint.Subject)
 	return s.signOut(w, r, q.Get("ui_locales"), req, &only)
 }
 
@@ -69,7 +71,7 @@ func (s *Server) auth0Logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := tokens.CheckParams(q); err != nil {
+	if err := oauth.CheckParams(q); err != nil {
 		return err
 	}
 	for _, name := range []string{"client_id", "returnTo"} {
@@ -83,7 +85,7 @@ func (s *Server) auth0Logout(w http.ResponseWriter, r *http.Request) error {
 		return wire.Malformed("The client_id is not registered.")
 	}
 	if to := q.Get("returnTo"); to != "" {
-		if !known || !tokens.MatchLogout(client.LogoutURIs, to) {
+		if !known || !oauth.MatchLogout(client.LogoutURIs, to) {
 			return wire.Malformed("The returnTo address is not one of the logout addresses that the application has registered.")
 		}
 		req.To = to
@@ -143,7 +145,7 @@ func (s *Server) confirmedLogout(w http.ResponseWriter, r *http.Request, form ur
 
 // signOut ends the session of this browser, on the server and in the browser,
 // and the refresh tokens that it keeps in cookies; with only, just that user's.
-func (s *Server) signOut(w http.ResponseWriter, r *http.Request, locales string, req *logoutRequest, only *tokens.UserTag) error {
+func (s *Server) signOut(w http.ResponseWriter, r *http.Request, locales string, req *logoutRequest, only *storage.UserTag) error {
 	if err := s.Issuer.SignOut(r.Context(), s.session(r)); err != nil {
 		return err
 	}
@@ -156,7 +158,7 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request, locales string,
 
 // endLogout goes on where the request says, or says that it is done.
 func (s *Server) endLogout(w http.ResponseWriter, locales string, req *logoutRequest) error {
-	if client, ok := s.Issuer.Client(req.ClientID); req.To != "" && ok && tokens.MatchLogout(client.LogoutURIs, req.To) {
+	if client, ok := s.Issuer.Client(req.ClientID); req.To != "" && ok && oauth.MatchLogout(client.LogoutURIs, req.To) {
 		to := req.To
 		if req.State != "" {
 			to = appendQuery(to, []pages.Field{{Name: "state", Value: req.State}})

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // logoutRequest is a request to sign a person out and then to go on somewhere.
@@ -30,7 +31,7 @@ func (s *Server) readLogout(q url.Values, hint *tokens.LogoutHint) (*logoutReque
 		req.ClientID = ""
 	}
 	if to := q.Get("post_logout_redirect_uri"); to != "" {
-		if ok && tokens.MatchLogout(client.LogoutURIs, to) {
+		if ok && oauth.MatchLogout(client.LogoutURIs, to) {
 			req.To = to
 		} else {
 			req.Stray = true

@@ -10,13 +10,13 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // NewServer makes a Server. Errors name the setting and the fix. It does no I/O.
 func NewServer(cfg Config) (*Server, error) {
 	u, err := url.Parse(cfg.IssuerURL)
-	if err != nil || tokens.OriginOf(cfg.IssuerURL) == "" {
+	if err != nil || oauth.OriginOf(cfg.IssuerURL) == "" {
 		return nil, fmt.Errorf("reading issuer URL: %q is not an http or https URL", cfg.IssuerURL)
 	}
 	if cfg.Issuer == nil || cfg.Ready == nil || cfg.JWKS == nil || cfg.Secrets == nil {
@@ -29,7 +29,7 @@ func NewServer(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		Config:        cfg,
-		issuerOrigin:  tokens.OriginOf(cfg.IssuerURL),
+		issuerOrigin:  oauth.OriginOf(cfg.IssuerURL),
 		base:          strings.TrimRight(u.EscapedPath(), "/"),
 		root:          strings.TrimRight(cfg.IssuerURL, "/"),
 		pages:         set,
@@ -54,7 +54,7 @@ func NewServer(cfg Config) (*Server, error) {
 
 func (c Config) withDefaults() Config {
 	if c.Observer == nil {
-		c.Observer = tokens.NopObserver{}
+		c.Observer = oauth.NopObserver{}
 	}
 	if c.RequestID == nil {
 		c.RequestID = func(*http.Request) string { return "" }
@@ -84,4 +84,4 @@ func peer(r *http.Request) string {
 }
 
 // wellAlways is the health of a Server that nobody tells of troubles.
-func wellAlways() tokens.Trouble { return "" }
+func wellAlways() oauth.Trouble { return "" }

@@ -15,7 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // maxParams is how many parameters a body may have. No request needs a tenth of them.
@@ -92,7 +92,7 @@ func readParams(r *http.Request) (params, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, tokens.CheckParams(p)
+	return p, oauth.CheckParams(p)
 }
 
 var errContentType = wire.Malformed("Send the parameters as application/x-www-form-urlencoded, or as a JSON object with the Content-Type application/json.")
@@ -113,7 +113,7 @@ func readForm(r *http.Request) (url.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	return form, tokens.CheckParams(form)
+	return form, oauth.CheckParams(form)
 }
 
 // readAnyForm reads the body of a form that any page may post. Every parameter may
@@ -138,7 +138,7 @@ func readBody[T any](r *http.Request, parse func([]byte) (T, error)) (T, error) 
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return none, wire.ErrSlowBody
 		}
-		return none, &tokens.Error{Code: tokens.InvalidRequest, Reason: tokens.ReasonMalformed, Description: "The body is incomplete.", Cause: err}
+		return none, &oauth.Error{Code: oauth.InvalidRequest, Reason: oauth.ReasonMalformed, Description: "The body is incomplete.", Cause: err}
 	}
 	return parse(body)
 }

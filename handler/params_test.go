@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // TestA1ParameterBounds: every parameter has a bound, at every endpoint, however it
@@ -18,7 +18,7 @@ func TestA1ParameterBounds(t *testing.T) {
 	g := newGateway(t)
 	b := g.browser()
 	location(t, b.signIn(authorizeURL(), "alice", testPassword))
-	limits := tokens.ParamLimits()
+	limits := oauth.ParamLimits()
 	long := func(name string) string { return strings.Repeat("a", limits[name]+1) }
 
 	t.Run("authorize redirects", func(t *testing.T) {

@@ -6,6 +6,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // maxCookieAge is the longest that browsers keep a cookie (RFC 6265bis §5.5),
@@ -26,8 +29,8 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !client.Refresh.Cookie {
-		return &tokens.Error{
-			Code: tokens.UnauthorizedClient, Reason: tokens.ReasonUnsupportedGrant,
+		return &oauth.Error{
+			Code: oauth.UnauthorizedClient, Reason: oauth.ReasonUnsupportedGrant,
 			Description: "The client does not keep its refresh token in a cookie.",
 		}
 	}
@@ -58,12 +61,12 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 }
 
 var (
-	errOrigin = &tokens.Error{
-		Code: tokens.AccessDenied, Reason: tokens.ReasonBadOrigin,
+	errOrigin = &oauth.Error{
+		Code: oauth.AccessDenied, Reason: oauth.ReasonBadOrigin,
 		Description: "Call this from a page of an origin that the client has registered.",
 	}
-	errNoCookie = &tokens.Error{
-		Code:        tokens.LoginRequired,
+	errNoCookie = &oauth.Error{
+		Code:        oauth.LoginRequired,
 		Description: "This client has no refresh cookie: sign in. Requests must be made with credentials, from the same site.",
 	}
 )
@@ -71,7 +74,7 @@ var (
 // fromOwnPage reports whether a script of one of the client's own pages sends
 // the request. Browsers write both headers, and scripts cannot.
 // See Fetch Metadata Request Headers §2.
-func fromOwnPage(r *http.Request, c *tokens.Client) bool {
+func fromOwnPage(r *http.Request, c *clients.Client) bool {
 	origin, one := wire.RequestOrigin(r)
 	if !one || !c.HasOrigin(origin) {
 		return false
@@ -86,7 +89,7 @@ func fromOwnPage(r *http.Request, c *tokens.Client) bool {
 // keepRefresh gives the browser the refresh token of a sign-in that has just
 // succeeded. It takes the place of the one before, which nobody honest can use
 // any more: that ends, and so it does where this sign-in brought none.
-func (s *Server) keepRefresh(w http.ResponseWriter, r *http.Request, c *tokens.Client, fresh *tokens.RefreshCookie) {
+func (s *Server) keepRefresh(w http.ResponseWriter, r *http.Request, c *clients.Client, fresh *tokens.RefreshCookie) {
 	before := wire.Cookie(r, s.cookies.refresh(c))
 	switch {
 	case fresh != nil:
@@ -104,7 +107,7 @@ func (s *Server) keepRefresh(w http.ResponseWriter, r *http.Request, c *tokens.C
 
 // endRefresh ends the refresh tokens that this browser has sent, of all
 // clients, and takes the cookies from it. With only, those of other users stay.
-func (s *Server) endRefresh(w http.ResponseWriter, r *http.Request, only *tokens.UserTag) error {
+func (s *Server) endRefresh(w http.ResponseWriter, r *http.Request, only *storage.UserTag) error {
 	for _, c := range s.Issuer.Clients() {
 		if err := s.endRefreshOf(w, r, c, only); err != nil {
 			return err
@@ -114,7 +117,7 @@ func (s *Server) endRefresh(w http.ResponseWriter, r *http.Request, only *tokens
 }
 
 // endRefreshOf is endRefresh for one client.
-func (s *Server) endRefreshOf(w http.ResponseWriter, r *http.Request, c *tokens.Client, only *tokens.UserTag) error {
+func (s *Server) endRefreshOf(w http.ResponseWriter, r *http.Request, c *clients.Client, only *storage.UserTag) error {
 	value := s.refreshSent(r, c)
 	if value == "" {
 		return nil
@@ -130,7 +133,7 @@ func (s *Server) endRefreshOf(w http.ResponseWriter, r *http.Request, c *tokens.
 }
 
 // refreshSent returns the refresh token that the browser keeps for a client, or "".
-func (s *Server) refreshSent(r *http.Request, c *tokens.Client) string {
+func (s *Server) refreshSent(r *http.Request, c *clients.Client) string {
 	if !c.Refresh.Cookie {
 		return ""
 	}
@@ -148,7 +151,7 @@ func (s *Server) anyRefreshSent(r *http.Request) bool {
 }
 
 // setRefresh gives the browser a refresh token. It lives as long as the token.
-func (s *Server) setRefresh(w http.ResponseWriter, c *tokens.Client, t *tokens.RefreshCookie) {
+func (s *Server) setRefresh(w http.ResponseWriter, c *clients.Client, t *tokens.RefreshCookie) {
 	age := maxCookieAge
 	if !t.Expires.IsZero() {
 		age = min(age, t.Expires.Sub(s.Clock()))
@@ -157,9 +160,9 @@ func (s *Server) setRefresh(w http.ResponseWriter, c *tokens.Client, t *tokens.R
 }
 
 // clearRefresh takes the refresh token from the browser.
-func (s *Server) clearRefresh(w http.ResponseWriter, c *tokens.Client) { s.writeRefresh(w, c, "", -1) }
+func (s *Server) clearRefresh(w http.ResponseWriter, c *clients.Client) { s.writeRefresh(w, c, "", -1) }
 
-func (s *Server) writeRefresh(w http.ResponseWriter, c *tokens.Client, value string, maxAge int) {
+func (s *Server) writeRefresh(w http.ResponseWriter, c *clients.Client, value string, maxAge int) {
 	cookie := s.cookies.cookie(s.cookies.refresh(c), value) //nolint:gosec // it sets the attributes
 	cookie.SameSite, cookie.MaxAge = http.SameSiteStrictMode, maxAge
 	http.SetCookie(w, cookie)

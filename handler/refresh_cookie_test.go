@@ -10,6 +10,11 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/admin"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/history"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // cookieSPA and cookieShop are two apps that keep their refresh tokens in cookies.
@@ -19,12 +24,12 @@ const (
 )
 
 func withCookieClients(core *tokens.Config, _ *Config) {
-	refresh := tokens.RefreshPolicy{
+	refresh := clients.RefreshPolicy{
 		Rotation: true, Leeway: 10 * time.Second, Lifetime: 24 * time.Hour, IdleLifetime: time.Hour, MaxActive: 10, Cookie: true,
 	}
 	for id, origin := range map[string]string{"cookie": cookieOrigin, "shop": shopOrigin} {
-		core.Clients = append(core.Clients, &tokens.Client{
-			ID: id, Type: tokens.ClientSPA, RedirectURIs: []string{origin + "/cb"}, LogoutURIs: []string{origin + "/"}, Origins: []string{origin},
+		core.Clients = append(core.Clients, &clients.Client{
+			ID: id, Type: clients.SPA, RedirectURIs: []string{origin + "/cb"}, LogoutURIs: []string{origin + "/"}, Origins: []string{origin},
 			APIs: []string{testAPI}, OIDCConformant: true, Refresh: refresh,
 		})
 	}
@@ -119,7 +124,7 @@ func TestRefreshByCookie(t *testing.T) {
 	first := b.held("cookie")
 
 	wantSet(t, b.wantRenewed("cookie", cookieOrigin), 0) // young: nothing rotates
-	if !g.heard.has(tokens.EventRefresh, "young") {
+	if !g.heard.has(oauth.EventRefresh, "young") {
 		t.Error("no event says that the token was young")
 	}
 	g.pass(11 * time.Second)
@@ -387,7 +392,7 @@ func TestCookieReplaced(t *testing.T) {
 	}
 	before := b.clone()
 	b.open("cookie", cookieOrigin)
-	wantEnded(t, g, grants[0].ID, tokens.EndedByNext)
+	wantEnded(t, g, grants[0].ID, history.EndedByNext)
 	if b.held("cookie") == before.held("cookie") {
 		t.Fatal("the cookie was not replaced")
 	}
@@ -402,15 +407,15 @@ func TestCookieReplaced(t *testing.T) {
 
 // wantEnded waits until a history, which is written behind the answers, says who
 // has ended a family.
-func wantEnded(t *testing.T, g *gateway, id tokens.FamilyID, by string) {
+func wantEnded(t *testing.T, g *gateway, id storage.FamilyID, by string) {
 	t.Helper()
-	var e tokens.Explanation
+	var e admin.Explanation
 	for begun := time.Now(); time.Since(begun) < 10*time.Second; {
 		var err error
-		if e, _, err = tokens.NewOperator(g.Issuer, g.state).Explain(t.Context(), id.String()); err != nil {
+		if e, _, err = admin.New(g.Issuer, g.state).Explain(t.Context(), id.String()); err != nil {
 			t.Fatal(err)
 		}
-		if n := len(e.History); n > 0 && e.Verdict == tokens.VerdictEnded && e.History[n-1].By == by {
+		if n := len(e.History); n > 0 && e.Verdict == admin.VerdictEnded && e.History[n-1].By == by {
 			return
 		}
 	}
@@ -434,7 +439,7 @@ func TestCookieWithoutEncryption(t *testing.T) {
 }
 
 func TestStripCookies(t *testing.T) {
-	ours := cookieNames{secure: true}.refresh(&tokens.Client{ID: "cookie"})
+	ours := cookieNames{secure: true}.refresh(&clients.Client{ID: "cookie"})
 	for _, tc := range []struct{ name, in, want string }{
 		{"refresh", ours + "=rt1.x", ""},
 		{"refresh without encryption", "a=b; gatehouse_refresh_0011223344556677=rt1.x; c=d", "a=b; c=d"},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
@@ -26,14 +27,14 @@ type recording struct {
 	Version string   `json:"version"` // the commits that were read
 	Seen    []string `json:"seen"`    // repository: files
 	Client  struct {
-		ID           string            `json:"id"`
-		Type         tokens.ClientType `json:"type"`
-		RedirectURIs []string          `json:"redirect_uris"`
-		LogoutURIs   []string          `json:"logout_uris"`
-		WithoutPKCE  bool              `json:"without_pkce"`
-		Secret       bool              `json:"secret"`
-		Key          jose.Algorithm    `json:"key"`           // signs assertions
-		AssertionNBF bool              `json:"assertion_nbf"` // which have an nbf
+		ID           string         `json:"id"`
+		Type         clients.Type   `json:"type"`
+		RedirectURIs []string       `json:"redirect_uris"`
+		LogoutURIs   []string       `json:"logout_uris"`
+		WithoutPKCE  bool           `json:"without_pkce"`
+		Secret       bool           `json:"secret"`
+		Key          jose.Algorithm `json:"key"`           // signs assertions
+		AssertionNBF bool           `json:"assertion_nbf"` // which have an nbf
 	} `json:"client"`
 	Verifier string            `json:"verifier"`
 	Nonce    string            `json:"nonce"`
@@ -97,13 +98,13 @@ func newReplay(t *testing.T, r recording) *replay {
 	p := &replay{recording: r, t: t, values: map[string]string{"secret": webSecret, "verifier": r.Verifier}}
 	sum := sha256.Sum256([]byte(r.Verifier))
 	p.values["challenge"] = base64.RawURLEncoding.EncodeToString(sum[:])
-	client := &tokens.Client{
+	client := &clients.Client{
 		ID: r.Client.ID, Type: r.Client.Type, RedirectURIs: r.Client.RedirectURIs, LogoutURIs: r.Client.LogoutURIs,
 		APIs: []string{testAPI}, OIDCConformant: true, WithoutPKCE: r.Client.WithoutPKCE,
-		Refresh: tokens.RefreshPolicy{Rotation: true, Leeway: 10 * time.Second, Lifetime: 24 * time.Hour, MaxActive: 10},
+		Refresh: clients.RefreshPolicy{Rotation: true, Leeway: 10 * time.Second, Lifetime: 24 * time.Hour, MaxActive: 10},
 	}
 	if r.Client.Secret {
-		client.SecretHashes = []string{tokens.HashSecret(webSecret)}
+		client.SecretHashes = []string{clients.HashSecret(webSecret)}
 	}
 	if r.Client.Key != "" {
 		key, err := jose.GenerateKey(r.Client.Key)

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // ServeHTTP answers a request to one of the endpoints: body limits, CORS, method
@@ -67,7 +67,7 @@ func cleanPath(p string) string { return path.Clean("/" + p) }
 // withRequester puts into the request's context where it came from, for the
 // histories that people and operators read.
 func (s *Server) withRequester(r *http.Request) *http.Request {
-	return r.WithContext(tokens.WithRequester(r.Context(), tokens.Requester{
+	return r.WithContext(oauth.WithRequester(r.Context(), oauth.Requester{
 		Address:   s.ClientIP(r),
 		RequestID: func() string { return s.RequestID(r) },
 		Device:    func() string { return s.devices.of(r.UserAgent()) },

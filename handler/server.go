@@ -13,6 +13,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
 )
 
 // Config is what a Server needs. Every field without a note is required.
@@ -24,11 +26,11 @@ type Config struct {
 	Ready func(context.Context) error
 	// Health returns why this gateway should get no requests, "" while it
 	// should. It asks nobody. Nil is always well.
-	Health func() tokens.Trouble
+	Health func() oauth.Trouble
 	// JWKS returns the public signing keys as a JSON Web Key Set.
 	JWKS func() []byte
 	// Secrets seals what pages carry through the browser.
-	Secrets func() *tokens.Secrets
+	Secrets func() *secrets.Secrets
 	// Logins are the ways to sign in, in the order of the page. May be empty
 	// where only machines get tokens.
 	Logins []login.Login
@@ -44,7 +46,7 @@ type Config struct {
 	BodyTime time.Duration
 	// RequestID returns the id by which the log names a request. Nil for none.
 	RequestID func(*http.Request) string
-	Observer  tokens.Observer  // nil observes nothing
+	Observer  oauth.Observer   // nil observes nothing
 	Clock     func() time.Time // nil is time.Now
 	// IDTokenAlgs are the JWA names that ID tokens are signed with, the usual one first.
 	IDTokenAlgs []string

@@ -6,12 +6,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // switchStore is a store that can be cut off, and that counts writes.
 type switchStore struct {
-	tokens.Store
+	storage.Store
 	down   atomic.Bool
 	writes atomic.Int64
 }
@@ -30,77 +30,77 @@ func (s *switchStore) read() error {
 	return nil
 }
 
-func (s *switchStore) Rotate(ctx context.Context, r tokens.RotateRequest) (tokens.RotateResult, error) {
+func (s *switchStore) Rotate(ctx context.Context, r storage.RotateRequest) (storage.RotateResult, error) {
 	if err := s.write(); err != nil {
-		return tokens.RotateResult{}, err
+		return storage.RotateResult{}, err
 	}
 	return s.Store.Rotate(ctx, r)
 }
 
-func (s *switchStore) CreateFamily(ctx context.Context, r tokens.CreateRequest) (tokens.CreateResult, error) {
+func (s *switchStore) CreateFamily(ctx context.Context, r storage.CreateRequest) (storage.CreateResult, error) {
 	if err := s.write(); err != nil {
-		return tokens.CreateResult{}, err
+		return storage.CreateResult{}, err
 	}
 	return s.Store.CreateFamily(ctx, r)
 }
 
-func (s *switchStore) End(ctx context.Context, r tokens.EndRequest) (tokens.EndResult, error) {
+func (s *switchStore) End(ctx context.Context, r storage.EndRequest) (storage.EndResult, error) {
 	if err := s.write(); err != nil {
-		return tokens.EndResult{}, err
+		return storage.EndResult{}, err
 	}
 	return s.Store.End(ctx, r)
 }
 
-func (s *switchStore) CreateSession(ctx context.Context, r tokens.SessionRequest) (tokens.Session, error) {
+func (s *switchStore) CreateSession(ctx context.Context, r storage.SessionRequest) (storage.Session, error) {
 	if err := s.write(); err != nil {
-		return tokens.Session{}, err
+		return storage.Session{}, err
 	}
 	return s.Store.CreateSession(ctx, r)
 }
 
-func (s *switchStore) PutCode(ctx context.Context, r tokens.PutRequest) (bool, error) {
+func (s *switchStore) PutCode(ctx context.Context, r storage.PutRequest) (bool, error) {
 	if err := s.write(); err != nil {
 		return false, err
 	}
 	return s.Store.PutCode(ctx, r)
 }
 
-func (s *switchStore) TakeCode(ctx context.Context, r tokens.TakeRequest) (tokens.TakeResult, error) {
+func (s *switchStore) TakeCode(ctx context.Context, r storage.TakeRequest) (storage.TakeResult, error) {
 	if err := s.write(); err != nil {
-		return tokens.TakeResult{}, err
+		return storage.TakeResult{}, err
 	}
 	return s.Store.TakeCode(ctx, r)
 }
 
-func (s *switchStore) UseAssertion(ctx context.Context, r tokens.AssertionRequest) (tokens.AssertionOutcome, error) {
+func (s *switchStore) UseAssertion(ctx context.Context, r storage.AssertionRequest) (storage.AssertionOutcome, error) {
 	if err := s.write(); err != nil {
-		return tokens.AssertionUsed, err
+		return storage.AssertionUsed, err
 	}
 	return s.Store.UseAssertion(ctx, r)
 }
 
-func (s *switchStore) Session(ctx context.Context, u tokens.UserTag, id tokens.SessionID, idle time.Duration) (tokens.Session, []byte, bool, error) {
+func (s *switchStore) Session(ctx context.Context, u storage.UserTag, id storage.SessionID, idle time.Duration) (storage.Session, []byte, bool, error) {
 	if err := s.read(); err != nil {
-		return tokens.Session{}, nil, false, err
+		return storage.Session{}, nil, false, err
 	}
 	return s.Store.Session(ctx, u, id, idle)
 }
 
-func (s *switchStore) PutDevice(ctx context.Context, r tokens.DevicePut) (bool, error) {
+func (s *switchStore) PutDevice(ctx context.Context, r storage.DevicePut) (bool, error) {
 	if err := s.write(); err != nil {
 		return false, err
 	}
 	return s.Store.PutDevice(ctx, r)
 }
 
-func (s *switchStore) PollDevice(ctx context.Context, r tokens.DevicePoll) (tokens.DeviceState, error) {
+func (s *switchStore) PollDevice(ctx context.Context, r storage.DevicePoll) (storage.DeviceState, error) {
 	if err := s.write(); err != nil {
-		return tokens.DeviceState{}, err
+		return storage.DeviceState{}, err
 	}
 	return s.Store.PollDevice(ctx, r)
 }
 
-func (s *switchStore) DecideDevice(ctx context.Context, d tokens.DeviceDecision) (bool, error) {
+func (s *switchStore) DecideDevice(ctx context.Context, d storage.DeviceDecision) (bool, error) {
 	if err := s.write(); err != nil {
 		return false, err
 	}

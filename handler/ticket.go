@@ -10,6 +10,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // ticketKind is the form that a ticket is for. A ticket for one is worth
@@ -33,7 +36,7 @@ type ticket struct {
 	Browser browserID             `json:"b"`
 	Expires int64                 `json:"e"`           // Unix seconds
 	Auth    *tokens.Authorization `json:"a,omitempty"` // login, consent
-	Session tokens.SessionID      `json:"s,omitzero"`  // consent, activate, device, account
+	Session storage.SessionID     `json:"s,omitzero"`  // consent, activate, device, account
 	Fresh   bool                  `json:"f,omitempty"` // consent: the person has signed in for this request
 	Logout  *logoutRequest        `json:"o,omitempty"` // logout
 	Page    *ownPage              `json:"p,omitempty"` // login, where there is no Auth
@@ -54,7 +57,7 @@ func (s *Server) sealTicket(w http.ResponseWriter, r *http.Request, kind ticketK
 	if err != nil {
 		return "", fmt.Errorf("sealing ticket: %w", err)
 	}
-	return base64.RawURLEncoding.EncodeToString(s.Secrets().Seal(tokens.PurposeSealPage, b, s.sealedFor(kind))), nil
+	return base64.RawURLEncoding.EncodeToString(s.Secrets().Seal(secrets.PurposeSealPage, b, s.sealedFor(kind))), nil
 }
 
 // openTicket reads the ticket of a form that came back in the browser that got
@@ -64,7 +67,7 @@ func (s *Server) openTicket(r *http.Request, kind ticketKind, text string) (*tic
 	if err != nil {
 		return nil, errTicketBad
 	}
-	b, _, err := s.Secrets().Open(tokens.PurposeSealPage, sealed, s.sealedFor(kind))
+	b, _, err := s.Secrets().Open(secrets.PurposeSealPage, sealed, s.sealedFor(kind))
 	if err != nil {
 		return nil, errTicketBad
 	}
@@ -94,7 +97,7 @@ func (s *Server) sealedFor(kind ticketKind) []byte {
 // made is still one that may be answered.
 func (s *Server) stillValid(a *tokens.Authorization) bool {
 	c, ok := s.Issuer.Client(a.ClientID)
-	return ok && tokens.MatchRedirect(c.RedirectURIs, a.RedirectURI)
+	return ok && oauth.MatchRedirect(c.RedirectURIs, a.RedirectURI)
 }
 
 // SameOrigin reports whether a browser sends this form from our own pages, as

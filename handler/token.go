@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // token is the token endpoint: who is the client, what does it want, what does
@@ -22,8 +23,8 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	grant := tokens.GrantType(p.get("grant_type"))
-	keeps := client.Refresh.Cookie && grant == tokens.GrantAuthorizationCode
+	grant := oauth.GrantType(p.get("grant_type"))
+	keeps := client.Refresh.Cookie && grant == oauth.GrantAuthorizationCode
 	if keeps && !fromOwnPage(r, client) {
 		return errOrigin // before the code is spent
 	}

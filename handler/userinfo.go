@@ -4,7 +4,8 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
 // userinfo takes any access token of ours with scope openid, whatever its
@@ -21,13 +22,13 @@ func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) error {
 	if client, ok := s.Issuer.Client(claims.ClientID); ok {
 		narrowOrigin(w, client)
 	}
-	err = wire.CheckSender(r, claims.Confirmation, byDPoP, func() (tokens.Thumbprint, error) {
+	err = wire.CheckSender(r, claims.Confirmation, byDPoP, func() (jose.Thumbprint, error) {
 		wire.OfferNonce(w, s.Issuer.Proofs())
 		proof, err := wire.RequireProof(r)
 		if err != nil {
-			return tokens.Thumbprint{}, err
+			return jose.Thumbprint{}, err
 		}
-		return s.Issuer.Proofs().CheckProof(tokens.ProofRequest{Proof: proof, Method: r.Method, URLs: s.urlsOf("userinfo", r), AccessToken: token})
+		return s.Issuer.Proofs().CheckProof(dpop.Request{Proof: proof, Method: r.Method, URLs: s.urlsOf("userinfo", r), AccessToken: token})
 	})
 	if err != nil {
 		return err

@@ -3,16 +3,21 @@ package tokens
 import (
 	"context"
 	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/history"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // SignedIn is one application that a person is signed in with, by a refresh
 // token of its own.
 type SignedIn struct {
-	Family  Family
-	Client  *Client // nil for one that is not configured any more
-	Device  string  // where the login came from, such as "Firefox on Linux"; "" if that is forgotten
-	Address string  // where the last use came from that the history knows of; of a confidential client the login
-	Here    bool    // it began in the browser that asks, in this session or one that it replaced
+	Family  storage.Family
+	Client  *clients.Client // nil for one that is not configured any more
+	Device  string          // where the login came from, such as "Firefox on Linux"; "" if that is forgotten
+	Address string          // where the last use came from that the history knows of; of a confidential client the login
+	Here    bool            // it began in the browser that asks, in this session or one that it replaced
 }
 
 // SignedIn returns where a person is signed in, the newest login first.
@@ -22,7 +27,7 @@ func (i *Issuer) SignedIn(ctx context.Context, l *Login) ([]SignedIn, error) {
 		return nil, err
 	}
 	live := make([]SignedIn, 0, len(families))
-	ids := make([]FamilyID, 0, len(families))
+	ids := make([]storage.FamilyID, 0, len(families))
 	for _, f := range slices.Backward(families) {
 		ended, err := i.state.Denylist.ClientWatermark(ctx, f.Client)
 		if err != nil {
@@ -47,9 +52,9 @@ func (i *Issuer) SignedIn(ctx context.Context, l *Login) ([]SignedIn, error) {
 
 // cameFrom reads from a history where the person is. The backend of a confidential
 // client refreshes from its own place: only the login itself came from the person's.
-func (s *SignedIn) cameFrom(entries []HistoryEntry) {
+func (s *SignedIn) cameFrom(entries []history.Entry) {
 	for _, h := range entries {
-		if s.Client != nil && s.Client.Confidential() && h.Kind != HistoryBegun {
+		if s.Client != nil && s.Client.Confidential() && h.Kind != history.Begun {
 			continue
 		}
 		if s.Device == "" {
@@ -64,44 +69,44 @@ func (s *SignedIn) cameFrom(entries []HistoryEntry) {
 // SignOutOf ends what one application holds of a person, who asked for it. An id
 // that was never theirs ends nothing: it would stay in the denylist, which all
 // that is asked about this person has to read.
-func (i *Issuer) SignOutOf(ctx context.Context, l *Login, id FamilyID) error {
+func (i *Issuer) SignOutOf(ctx context.Context, l *Login, id storage.FamilyID) error {
 	user := l.Session.User
-	if theirs, err := i.hasOrHad(ctx, user, id); err != nil || !theirs {
+	if theirs, err := i.HasOrHad(ctx, user, id); err != nil || !theirs {
 		return err
 	}
-	res, err := i.state.End(ctx, EndRequest{User: user, Scope: EndFamily, Family: id}, EndedByPerson)
+	res, err := i.state.End(ctx, storage.EndRequest{User: user, Scope: storage.EndFamily, Family: id}, history.EndedByPerson)
 	if err == nil && res.New {
-		i.observe(ctx, Event{Kind: EventRevoked, Outcome: OutcomeAccount, Subject: l.Profile.Subject, User: user, Family: id})
+		i.observe(ctx, oauth.Event{Kind: oauth.EventRevoked, Outcome: oauth.OutcomeAccount, Subject: l.Profile.Subject, User: user, Family: id})
 	}
 	return err
 }
 
-// hasOrHad reports whether a family is a user's, or one that has ended a while ago.
-func (i *Issuer) hasOrHad(ctx context.Context, user UserTag, id FamilyID) (bool, error) {
+// HasOrHad reports whether a family is a user's, or one that has ended a while ago.
+func (i *Issuer) HasOrHad(ctx context.Context, user storage.UserTag, id storage.FamilyID) (bool, error) {
 	_, lives, err := i.state.Store.LiveFamily(ctx, user, id)
 	if err != nil {
-		return false, unavailable(err)
+		return false, oauth.Unavailable(err)
 	}
 	if lives {
 		return true, nil
 	}
-	denied, err := i.state.Store.Denials(ctx, []UserTag{user})
+	denied, err := i.state.Store.Denials(ctx, []storage.UserTag{user})
 	if err == nil {
 		err = denied[0].Err
 	}
 	if err != nil {
-		return false, unavailable(err)
+		return false, oauth.Unavailable(err)
 	}
-	return slices.ContainsFunc(denied[0].Entries, func(d Denial) bool { return d.Kind == DenyFamily && FamilyID(d.ID) == id }), nil
+	return slices.ContainsFunc(denied[0].Entries, func(d storage.Denial) bool { return d.Kind == storage.DenyFamily && storage.FamilyID(d.ID) == id }), nil
 }
 
 // SignOutEverywhere ends all that a person has: sessions, this one too, and
 // what applications hold.
 func (i *Issuer) SignOutEverywhere(ctx context.Context, l *Login) error {
 	user := l.Session.User
-	if _, err := i.state.End(ctx, EndRequest{User: user, Scope: EndUser}, EndedByPerson); err != nil {
+	if _, err := i.state.End(ctx, storage.EndRequest{User: user, Scope: storage.EndUser}, history.EndedByPerson); err != nil {
 		return err
 	}
-	i.observe(ctx, Event{Kind: EventLogout, Outcome: OutcomeEverywhere, Subject: l.Profile.Subject, User: user})
+	i.observe(ctx, oauth.Event{Kind: oauth.EventLogout, Outcome: oauth.OutcomeEverywhere, Subject: l.Profile.Subject, User: user})
 	return nil
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestSignOutOfStrangeFamilies: nobody fills a denylist with ids that were
@@ -14,14 +14,14 @@ func TestSignOutOfStrangeFamilies(t *testing.T) {
 	l, _ := g.signIn(alice)
 	res := g.mustToken("spa", codeRequest(g.codeFor(l)))
 	entries := func() int {
-		denied, err := g.store.Denials(t.Context(), []tokens.UserTag{l.Session.User})
+		denied, err := g.store.Denials(t.Context(), []storage.UserTag{l.Session.User})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return len(denied[0].Entries)
 	}
 	for n := range byte(50) {
-		if err := g.SignOutOf(t.Context(), l, tokens.FamilyID{n, 1}); err != nil {
+		if err := g.SignOutOf(t.Context(), l, storage.FamilyID{n, 1}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -58,7 +58,7 @@ func TestSignedInAtABackend(t *testing.T) {
 		}
 		return code
 	}
-	lastPlace := fmt.Sprint("192.0.2.", 2*tokens.HistoryLength+1)
+	lastPlace := fmt.Sprint("192.0.2.", 2*storage.HistoryLength+1)
 	for _, tt := range []struct{ client, redirect, address string }{
 		{"web", "https://web.example.com/cb", "192.0.2.1"},
 		{"spa", spaRedirect, lastPlace},
@@ -67,7 +67,7 @@ func TestSignedInAtABackend(t *testing.T) {
 		r.RedirectURI = tt.redirect
 		token := g.mustToken(tt.client, r).RefreshToken
 		id := g.family()
-		for n := range 2 * tokens.HistoryLength { // each from another place
+		for n := range 2 * storage.HistoryLength { // each from another place
 			ctx := from(t, fmt.Sprint("192.0.2.", n+2), "Go-http-client", "")
 			res, err := g.Token(ctx, g.client(tt.client), refreshRequest(token))
 			if err != nil {
@@ -75,8 +75,8 @@ func TestSignedInAtABackend(t *testing.T) {
 			}
 			token = res.RefreshToken
 		}
-		for last := g.history(id, tokens.HistoryLength); last[tokens.HistoryLength-1].Address != lastPlace; {
-			last = g.history(id, tokens.HistoryLength)
+		for last := g.history(id, storage.HistoryLength); last[storage.HistoryLength-1].Address != lastPlace; {
+			last = g.history(id, storage.HistoryLength)
 		}
 		apps, err := g.SignedIn(t.Context(), l)
 		if err != nil || len(apps) != 1 || apps[0].Device != "Firefox on Linux" || apps[0].Address != tt.address {

@@ -4,8 +4,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/admin"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestNodesAdmin: what an operator does on one node holds on the other.
@@ -26,19 +28,19 @@ func TestNodesAdmin(t *testing.T) {
 	a.until("the new key is known", func() bool { return a.passes(res.AccessToken) })
 
 	b.hold(res.AccessToken)
-	_, err := a.DisableUser(t.Context(), tokens.TagSubject(alice.Subject), alice.Subject)
+	_, err := a.DisableUser(t.Context(), storage.TagSubject(alice.Subject), alice.Subject)
 	a.must(err)
 	b.refusesSoon(res.AccessToken)
-	b.refusedRefresh(res.RefreshToken, tokens.ReasonUnknown)
-	if _, _, err := b.SignIn(t.Context(), alice, ""); !tokens.IsReason(err, tokens.ReasonUserDisabled) {
+	b.refusedRefresh(res.RefreshToken, oauth.ReasonUnknown)
+	if _, _, err := b.SignIn(t.Context(), alice, ""); !oauth.IsReason(err, oauth.ReasonUserDisabled) {
 		t.Errorf("a login of the disabled user on the other node: %v", err)
 	}
-	u, err := b.User(t.Context(), tokens.TagSubject(alice.Subject))
+	u, err := b.User(t.Context(), storage.TagSubject(alice.Subject))
 	a.must(err)
 	if !u.Disabled || !u.Known || u.Families != 0 {
 		t.Errorf("the user as the other node sees it: %+v", u)
 	}
-	was, err := b.EnableUser(t.Context(), tokens.TagSubject(alice.Subject))
+	was, err := b.EnableUser(t.Context(), storage.TagSubject(alice.Subject))
 	b.must(err)
 	if !was {
 		t.Error("the user is said not to have been disabled")
@@ -51,10 +53,10 @@ func TestNodesAdmin(t *testing.T) {
 	a.refusesSoon(res.AccessToken)
 
 	now := time.Now() // a login in the second of a sign-out is dated by the next one
-	done, err := a.EndBegun(t.Context(), tokens.Ends{Before: now.Add(2 * time.Second)}, nil)
+	done, err := a.EndBegun(t.Context(), admin.Ends{Before: now.Add(2 * time.Second)}, nil)
 	a.must(err)
 	if done.Families != 1 || done.Sessions != 1 || done.Users != 1 {
 		t.Errorf("ended %+v", done)
 	}
-	b.refusedRefresh(res.RefreshToken, tokens.ReasonUnknown)
+	b.refusedRefresh(res.RefreshToken, oauth.ReasonUnknown)
 }

@@ -7,6 +7,10 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // Authorization is a validated authorization request. It is plain JSON, so
@@ -62,7 +66,7 @@ func (i *Issuer) ParseAuthorization(params url.Values) (*Authorization, error) {
 	if err := a.parseMode(client, params.Get("response_mode")); err != nil {
 		return a, err
 	}
-	for _, step := range []func(*Client, *Authorization, url.Values) error{
+	for _, step := range []func(*clients.Client, *Authorization, url.Values) error{
 		parseSupported, parseProof, parsePrompt, i.parseHint, i.parseAccess,
 	} {
 		if err := step(client, a, params); err != nil {
@@ -74,35 +78,35 @@ func (i *Issuer) ParseAuthorization(params url.Values) (*Authorization, error) {
 
 // parseDestination finds out to whom and where the answer may go. Until it
 // has, nothing is sent anywhere. See RFC 6749 §4.1.2.1 and RFC 9700 §4.11.2.
-func (i *Issuer) parseDestination(params url.Values) (*Client, *Authorization, error) {
+func (i *Issuer) parseDestination(params url.Values) (*clients.Client, *Authorization, error) {
 	if len(params["client_id"]) > 1 || len(params["redirect_uri"]) > 1 {
-		return nil, nil, invalidRequest("client_id and redirect_uri must be given once.")
+		return nil, nil, oauth.BadRequest("client_id and redirect_uri must be given once.")
 	}
 	for _, name := range []string{"client_id", "redirect_uri"} {
-		if err := CheckParams(url.Values{name: params[name]}); err != nil {
+		if err := oauth.CheckParams(url.Values{name: params[name]}); err != nil {
 			return nil, nil, err
 		}
 	}
 	client, ok := i.Client(params.Get("client_id"))
 	if !ok {
-		return nil, nil, refuse(InvalidRequest, ReasonUnknownClient, "The application is not known here: its client_id is missing or not registered.")
+		return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, "The application is not known here: its client_id is missing or not registered.")
 	}
-	if !client.MayUse(GrantAuthorizationCode) {
-		return nil, nil, refuse(UnauthorizedClient, ReasonUnsupportedGrant, "This application cannot sign people in.")
+	if !client.MayUse(oauth.GrantAuthorizationCode) {
+		return nil, nil, oauth.Refuse(oauth.UnauthorizedClient, oauth.ReasonUnsupportedGrant, "This application cannot sign people in.")
 	}
 	a := &Authorization{ClientID: client.ID, RedirectURI: params.Get("redirect_uri"), ResponseMode: ModeQuery, MaxAge: -1}
 	switch {
 	case a.RedirectURI != "":
 		a.RedirectGiven = true
-		if !MatchRedirect(client.RedirectURIs, a.RedirectURI) {
-			return nil, nil, refuse(InvalidRequest, ReasonBadRedirect, "The redirect_uri is not one that the application has registered.")
+		if !oauth.MatchRedirect(client.RedirectURIs, a.RedirectURI) {
+			return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadRedirect, "The redirect_uri is not one that the application has registered.")
 		}
-	case len(client.RedirectURIs) == 1 && !slices.Contains(strings.Fields(params.Get("scope")), ScopeOpenID):
+	case len(client.RedirectURIs) == 1 && !slices.Contains(strings.Fields(params.Get("scope")), oauth.ScopeOpenID):
 		a.RedirectURI = client.RedirectURIs[0]
 	default:
-		return nil, nil, refuse(InvalidRequest, ReasonBadRedirect, "The redirect_uri is missing.")
+		return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadRedirect, "The redirect_uri is missing.")
 	}
-	if s := params["state"]; len(s) == 1 && utf8.ValidString(s[0]) && fits("state", s[0]) {
+	if s := params["state"]; len(s) == 1 && utf8.ValidString(s[0]) && oauth.ParamFits("state", s[0]) {
 		a.State = s[0]
 	}
 	return client, a, nil
@@ -110,7 +114,7 @@ func (i *Issuer) parseDestination(params url.Values) (*Client, *Authorization, e
 
 // parseMode reads response_mode. An answer by web_message goes to the origin
 // of the redirect URI, which must be a registered one.
-func (a *Authorization) parseMode(c *Client, mode string) error {
+func (a *Authorization) parseMode(c *clients.Client, mode string) error {
 	switch m := ResponseMode(mode); m {
 	case "", ModeQuery:
 		return nil
@@ -118,42 +122,42 @@ func (a *Authorization) parseMode(c *Client, mode string) error {
 		a.ResponseMode = m
 		return nil
 	case ModeWebMessage:
-		if !c.HasOrigin(OriginOf(a.RedirectURI)) {
-			return invalidRequest("response_mode web_message needs a redirect_uri on a registered origin.")
+		if !c.HasOrigin(oauth.OriginOf(a.RedirectURI)) {
+			return oauth.BadRequest("response_mode web_message needs a redirect_uri on a registered origin.")
 		}
 		a.ResponseMode = m
 		return nil
 	}
-	return invalidRequest("This response_mode is not supported. Use query, form_post or web_message.")
+	return oauth.BadRequest("This response_mode is not supported. Use query, form_post or web_message.")
 }
 
 // parseSupported refuses what is repeated or too long, and what we do not do.
-func parseSupported(_ *Client, _ *Authorization, params url.Values) error {
-	if err := CheckParams(params); err != nil {
+func parseSupported(_ *clients.Client, _ *Authorization, params url.Values) error {
+	if err := oauth.CheckParams(params); err != nil {
 		return err
 	}
 	for name, values := range params {
 		if len(values) > 1 && name != "resource" && known[name] {
-			return invalidRequest("The parameter %s must be given once.", name)
+			return oauth.BadRequest("The parameter %s must be given once.", name)
 		}
 	}
 	if !utf8.ValidString(params.Get("state")) || !utf8.ValidString(params.Get("nonce")) {
-		return invalidRequest("state and nonce must be valid UTF-8.")
+		return oauth.BadRequest("state and nonce must be valid UTF-8.")
 	}
 	switch {
 	case params.Get("request") != "":
-		return refuse(RequestNotSupported, ReasonMalformed, "Request objects are not supported.")
+		return oauth.Refuse(oauth.RequestNotSupported, oauth.ReasonMalformed, "Request objects are not supported.")
 	case params.Get("request_uri") != "":
-		return refuse(RequestURINotSupported, ReasonMalformed, "request_uri is not supported.")
+		return oauth.Refuse(oauth.RequestURINotSupported, oauth.ReasonMalformed, "request_uri is not supported.")
 	case params.Get("registration") != "":
-		return refuse(RegistrationUnsupported, ReasonMalformed, "The registration parameter is not supported.")
+		return oauth.Refuse(oauth.RegistrationUnsupported, oauth.ReasonMalformed, "The registration parameter is not supported.")
 	case params.Get("response_type") == "":
-		return invalidRequest("response_type is missing. Use code.")
+		return oauth.BadRequest("response_type is missing. Use code.")
 	case params.Get("response_type") != "code":
-		return refuse(UnsupportedResponseType, ReasonMalformed, "Only response_type code is supported.")
+		return oauth.Refuse(oauth.UnsupportedResponseType, oauth.ReasonMalformed, "Only response_type code is supported.")
 	}
 	if c := params.Get("claims"); c != "" && !isJSONObject(c) {
-		return invalidRequest("The claims parameter is not a JSON object.")
+		return oauth.BadRequest("The claims parameter is not a JSON object.")
 	}
 	return nil
 }
@@ -172,46 +176,46 @@ var known = func() map[string]bool {
 
 // parseProof reads PKCE, which every client must use, and with S256; only a
 // confidential one may be excused. See RFC 7636 §4.3 and RFC 9700 §2.1.1.
-func parseProof(c *Client, a *Authorization, params url.Values) error {
+func parseProof(c *clients.Client, a *Authorization, params url.Values) error {
 	a.Nonce = params.Get("nonce")
 	a.Challenge = params.Get("code_challenge")
 	switch {
 	case a.Challenge == "" && c.WithoutPKCE: // which excuses from nothing else
 	case a.Challenge == "":
-		return invalidRequest("code challenge required: send code_challenge with code_challenge_method S256.")
+		return oauth.BadRequest("code challenge required: send code_challenge with code_challenge_method S256.")
 	case params.Get("code_challenge_method") != "S256":
-		return invalidRequest("code_challenge_method must be S256.")
+		return oauth.BadRequest("code_challenge_method must be S256.")
 	case !validChallenge(a.Challenge):
-		return invalidRequest("code_challenge must be 43 characters of base64url.")
+		return oauth.BadRequest("code_challenge must be 43 characters of base64url.")
 	}
 	return a.parseProofKey(params.Get("dpop_jkt"))
 }
 
 // parseProofKey reads dpop_jkt, which binds the code to a DPoP key. See RFC 9449 §10.
 func (a *Authorization) parseProofKey(text string) error {
-	if _, ok := ParseThumbprint(text); !ok && text != "" {
-		return invalidRequest("dpop_jkt must be the base64url of a SHA-256 thumbprint.")
+	if _, ok := jose.ParseThumbprint(text); !ok && text != "" {
+		return oauth.BadRequest("dpop_jkt must be the base64url of a SHA-256 thumbprint.")
 	}
 	a.ProofKey = text
 	return nil
 }
 
-func parsePrompt(_ *Client, a *Authorization, params url.Values) error {
+func parsePrompt(_ *clients.Client, a *Authorization, params url.Values) error {
 	a.Prompt = strings.Fields(params.Get("prompt"))
 	for _, p := range a.Prompt {
 		switch p {
 		case PromptNone, PromptLogin, PromptConsent, PromptSelectAccount:
 		default:
-			return invalidRequest("prompt has an unknown value.")
+			return oauth.BadRequest("prompt has an unknown value.")
 		}
 	}
 	if slices.Contains(a.Prompt, PromptNone) && len(a.Prompt) > 1 {
-		return invalidRequest("prompt none cannot stand with other values.")
+		return oauth.BadRequest("prompt none cannot stand with other values.")
 	}
 	if s := params.Get("max_age"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 31)
 		if err != nil {
-			return invalidRequest("max_age must be a number of seconds, 0 or more.")
+			return oauth.BadRequest("max_age must be a number of seconds, 0 or more.")
 		}
 		a.MaxAge = int64(n)
 	}
@@ -221,24 +225,24 @@ func parsePrompt(_ *Client, a *Authorization, params url.Values) error {
 }
 
 // parseHint reads id_token_hint: an ID token of ours for this client, expired or not.
-func (i *Issuer) parseHint(c *Client, a *Authorization, params url.Values) error {
+func (i *Issuer) parseHint(c *clients.Client, a *Authorization, params url.Values) error {
 	hint := params.Get("id_token_hint")
 	if hint == "" {
 		return nil
 	}
 	claims, err := i.verifier.VerifyIDToken(hint)
 	if err != nil || !slices.Contains(claims.Audience, c.ID) {
-		return invalidRequest("id_token_hint is not an ID token of this application.")
+		return oauth.BadRequest("id_token_hint is not an ID token of this application.")
 	}
 	a.HintSubject = claims.Subject
 	return nil
 }
 
 // parseAccess reads what the client wants access to.
-func (i *Issuer) parseAccess(c *Client, a *Authorization, params url.Values) error {
-	asked, ok := ParseScope(params.Get("scope"))
+func (i *Issuer) parseAccess(c *clients.Client, a *Authorization, params url.Values) error {
+	asked, ok := oauth.ParseScope(params.Get("scope"))
 	if !ok {
-		return refuse(InvalidScope, ReasonScope, "The scope parameter is malformed.")
+		return oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope parameter is malformed.")
 	}
 	audiences, err := i.targets(c, append([]string{params.Get("audience")}, params["resource"]...))
 	if err != nil {

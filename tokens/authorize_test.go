@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // TestAuthorizationRefused covers the AUZ and RED rows that need no browser.
@@ -16,52 +18,52 @@ func TestAuthorizationRefused(t *testing.T) {
 	tests := []struct {
 		id     string
 		change func(url.Values)
-		code   tokens.ErrorCode
+		code   oauth.ErrorCode
 		page   bool
 	}{
-		{"AUZ-01 missing client", set("client_id", ""), tokens.InvalidRequest, true},
-		{"AUZ-01 unknown client", set("client_id", "nobody"), tokens.InvalidRequest, true},
-		{"AUZ-01 repeated client", add("client_id", "spa"), tokens.InvalidRequest, true},
-		{"machine client", set("client_id", "machine"), tokens.UnauthorizedClient, true},
-		{"AUZ-03 missing redirect with openid", set("redirect_uri", ""), tokens.InvalidRequest, true},
-		{"AUZ-03 missing of two", func(v url.Values) { v.Set("client_id", "native"); v.Del("redirect_uri"); v.Set("scope", "orders:read") }, tokens.InvalidRequest, true},
-		{"RED-02 query added", set("redirect_uri", spaRedirect+"?x=1"), tokens.InvalidRequest, true},
-		{"RED-14 bad scope and evil redirect", func(v url.Values) { v.Set("scope", `"`); v.Set("redirect_uri", "https://evil.example/") }, tokens.InvalidRequest, true},
-		{"AUZ-10 repeated redirect_uri", add("redirect_uri", spaRedirect), tokens.InvalidRequest, true},
-		{"AUZ-10 repeated state", add("state", "other"), tokens.InvalidRequest, false},
-		{"AUZ-10 repeated scope", add("scope", "openid"), tokens.InvalidRequest, false},
-		{"AUZ-10 repeated code_challenge", add("code_challenge", "x"), tokens.InvalidRequest, false},
-		{"AUZ-04 response_type missing", set("response_type", ""), tokens.InvalidRequest, false},
-		{"response_type token", set("response_type", "token"), tokens.UnsupportedResponseType, false},
-		{"response_type hybrid", set("response_type", "code id_token"), tokens.UnsupportedResponseType, false},
-		{"AUZ-06 query.jwt", set("response_mode", "query.jwt"), tokens.InvalidRequest, false},
-		{"AUZ-06 form_post.jwt", set("response_mode", "form_post.jwt"), tokens.InvalidRequest, false},
-		{"AUZ-06 fragment", set("response_mode", "fragment"), tokens.InvalidRequest, false},
-		{"WEB-17 web_message off the origins", func(v url.Values) { v.Set("client_id", "legacy"); v.Set("response_mode", "web_message") }, tokens.InvalidRequest, false},
-		{"AUZ-07 no challenge", set("code_challenge", ""), tokens.InvalidRequest, false},
-		{"AUZ-08 method missing", set("code_challenge_method", ""), tokens.InvalidRequest, false},
-		{"AUZ-08 plain", set("code_challenge_method", "plain"), tokens.InvalidRequest, false},
-		{"AUZ-08 s256", set("code_challenge_method", "s256"), tokens.InvalidRequest, false},
-		{"AUZ-08 S512", set("code_challenge_method", "S512"), tokens.InvalidRequest, false},
-		{"AUZ-09 challenge of 42", set("code_challenge", strings.Repeat("a", 42)), tokens.InvalidRequest, false},
-		{"AUZ-09 challenge of 129", set("code_challenge", strings.Repeat("a", 129)), tokens.InvalidRequest, false},
-		{"AUZ-09 padding", set("code_challenge", strings.Repeat("a", 43)+"="), tokens.InvalidRequest, false},
-		{"AUZ-09 illegal", set("code_challenge", strings.Repeat("a", 42)+"+"), tokens.InvalidRequest, false},
-		{"AUZ-17 max_age -1", set("max_age", "-1"), tokens.InvalidRequest, false},
-		{"AUZ-17 max_age abc", set("max_age", "abc"), tokens.InvalidRequest, false},
-		{"prompt none login", set("prompt", "none login"), tokens.InvalidRequest, false},
-		{"prompt unknown", set("prompt", "maybe"), tokens.InvalidRequest, false},
-		{"AUZ-18 forged hint", set("id_token_hint", "a.b.c"), tokens.InvalidRequest, false},
-		{"AUZ-19 request", set("request", "x"), tokens.RequestNotSupported, false},
-		{"AUZ-19 request_uri", set("request_uri", "http://169.254.169.254/"), tokens.RequestURINotSupported, false},
-		{"registration", set("registration", "{}"), tokens.RegistrationUnsupported, false},
-		{"AUZ-21 claims malformed", set("claims", "{"), tokens.InvalidRequest, false},
-		{"AUZ-21 claims not an object", set("claims", "null"), tokens.InvalidRequest, false},
-		{"AUZ-21 claims 100 KiB", set("claims", `{"a":"`+strings.Repeat("x", 100<<10)+`"}`), tokens.InvalidRequest, false},
-		{"scope malformed", set("scope", "openid \"profile\""), tokens.InvalidScope, false},
-		{"unknown audience", set("audience", "https://other.example"), tokens.InvalidTarget, false},
-		{"unknown resource", set("resource", "https://other.example"), tokens.InvalidTarget, false},
-		{"state not UTF-8", set("state", "\xff"), tokens.InvalidRequest, false},
+		{"AUZ-01 missing client", set("client_id", ""), oauth.InvalidRequest, true},
+		{"AUZ-01 unknown client", set("client_id", "nobody"), oauth.InvalidRequest, true},
+		{"AUZ-01 repeated client", add("client_id", "spa"), oauth.InvalidRequest, true},
+		{"machine client", set("client_id", "machine"), oauth.UnauthorizedClient, true},
+		{"AUZ-03 missing redirect with openid", set("redirect_uri", ""), oauth.InvalidRequest, true},
+		{"AUZ-03 missing of two", func(v url.Values) { v.Set("client_id", "native"); v.Del("redirect_uri"); v.Set("scope", "orders:read") }, oauth.InvalidRequest, true},
+		{"RED-02 query added", set("redirect_uri", spaRedirect+"?x=1"), oauth.InvalidRequest, true},
+		{"RED-14 bad scope and evil redirect", func(v url.Values) { v.Set("scope", `"`); v.Set("redirect_uri", "https://evil.example/") }, oauth.InvalidRequest, true},
+		{"AUZ-10 repeated redirect_uri", add("redirect_uri", spaRedirect), oauth.InvalidRequest, true},
+		{"AUZ-10 repeated state", add("state", "other"), oauth.InvalidRequest, false},
+		{"AUZ-10 repeated scope", add("scope", "openid"), oauth.InvalidRequest, false},
+		{"AUZ-10 repeated code_challenge", add("code_challenge", "x"), oauth.InvalidRequest, false},
+		{"AUZ-04 response_type missing", set("response_type", ""), oauth.InvalidRequest, false},
+		{"response_type token", set("response_type", "token"), oauth.UnsupportedResponseType, false},
+		{"response_type hybrid", set("response_type", "code id_token"), oauth.UnsupportedResponseType, false},
+		{"AUZ-06 query.jwt", set("response_mode", "query.jwt"), oauth.InvalidRequest, false},
+		{"AUZ-06 form_post.jwt", set("response_mode", "form_post.jwt"), oauth.InvalidRequest, false},
+		{"AUZ-06 fragment", set("response_mode", "fragment"), oauth.InvalidRequest, false},
+		{"WEB-17 web_message off the origins", func(v url.Values) { v.Set("client_id", "legacy"); v.Set("response_mode", "web_message") }, oauth.InvalidRequest, false},
+		{"AUZ-07 no challenge", set("code_challenge", ""), oauth.InvalidRequest, false},
+		{"AUZ-08 method missing", set("code_challenge_method", ""), oauth.InvalidRequest, false},
+		{"AUZ-08 plain", set("code_challenge_method", "plain"), oauth.InvalidRequest, false},
+		{"AUZ-08 s256", set("code_challenge_method", "s256"), oauth.InvalidRequest, false},
+		{"AUZ-08 S512", set("code_challenge_method", "S512"), oauth.InvalidRequest, false},
+		{"AUZ-09 challenge of 42", set("code_challenge", strings.Repeat("a", 42)), oauth.InvalidRequest, false},
+		{"AUZ-09 challenge of 129", set("code_challenge", strings.Repeat("a", 129)), oauth.InvalidRequest, false},
+		{"AUZ-09 padding", set("code_challenge", strings.Repeat("a", 43)+"="), oauth.InvalidRequest, false},
+		{"AUZ-09 illegal", set("code_challenge", strings.Repeat("a", 42)+"+"), oauth.InvalidRequest, false},
+		{"AUZ-17 max_age -1", set("max_age", "-1"), oauth.InvalidRequest, false},
+		{"AUZ-17 max_age abc", set("max_age", "abc"), oauth.InvalidRequest, false},
+		{"prompt none login", set("prompt", "none login"), oauth.InvalidRequest, false},
+		{"prompt unknown", set("prompt", "maybe"), oauth.InvalidRequest, false},
+		{"AUZ-18 forged hint", set("id_token_hint", "a.b.c"), oauth.InvalidRequest, false},
+		{"AUZ-19 request", set("request", "x"), oauth.RequestNotSupported, false},
+		{"AUZ-19 request_uri", set("request_uri", "http://169.254.169.254/"), oauth.RequestURINotSupported, false},
+		{"registration", set("registration", "{}"), oauth.RegistrationUnsupported, false},
+		{"AUZ-21 claims malformed", set("claims", "{"), oauth.InvalidRequest, false},
+		{"AUZ-21 claims not an object", set("claims", "null"), oauth.InvalidRequest, false},
+		{"AUZ-21 claims 100 KiB", set("claims", `{"a":"`+strings.Repeat("x", 100<<10)+`"}`), oauth.InvalidRequest, false},
+		{"scope malformed", set("scope", "openid \"profile\""), oauth.InvalidScope, false},
+		{"unknown audience", set("audience", "https://other.example"), oauth.InvalidTarget, false},
+		{"unknown resource", set("resource", "https://other.example"), oauth.InvalidTarget, false},
+		{"state not UTF-8", set("state", "\xff"), oauth.InvalidRequest, false},
 	}
 	g := newGateway(t)
 	for _, tt := range tests {
@@ -140,19 +142,19 @@ func TestAuthorizationHint(t *testing.T) {
 	bob, _ := g.signIn(tokens.Profile{Subject: "local|bob", Login: "local"})
 	a.Prompt = []string{tokens.PromptNone}
 	_, err = g.NextStep(a, bob, false, false)
-	refused(t, err, tokens.LoginRequired, "")
+	refused(t, err, oauth.LoginRequired, "")
 	_, err = g.ParseAuthorization(request("client_id", "legacy", "id_token_hint", res.IDToken))
-	refused(t, err, tokens.InvalidRequest, "")
+	refused(t, err, oauth.InvalidRequest, "")
 	_, err = g.ParseAuthorization(request("id_token_hint", res.AccessToken))
-	refused(t, err, tokens.InvalidRequest, "")
+	refused(t, err, oauth.InvalidRequest, "")
 }
 
 func TestNextStep(t *testing.T) {
 	g := newGateway(t, func(c *tokens.Config) {
 		third := *c.Clients[0]
-		third.ID, third.Consent = "third", tokens.ConsentAlways
+		third.ID, third.Consent = "third", clients.ConsentAlways
 		trusted := *c.Clients[2]
-		trusted.ID, trusted.Consent = "trusted", tokens.ConsentNever
+		trusted.ID, trusted.Consent = "trusted", clients.ConsentNever
 		c.Clients = append(c.Clients, &third, &trusted)
 	})
 	l, _ := g.signIn(alice)
@@ -163,10 +165,10 @@ func TestNextStep(t *testing.T) {
 		login            bool
 		fresh, consented bool
 		want             tokens.Step
-		code             tokens.ErrorCode
+		code             oauth.ErrorCode
 	}{
 		{name: "no session", want: tokens.StepLogin},
-		{name: "AUZ-15 no session, none", overrides: []string{"prompt", "none"}, code: tokens.LoginRequired},
+		{name: "AUZ-15 no session, none", overrides: []string{"prompt", "none"}, code: oauth.LoginRequired},
 		{name: "session", login: true, want: tokens.StepIssue},
 		{name: "session, none", login: true, overrides: []string{"prompt", "none"}, want: tokens.StepIssue},
 		{name: "prompt login", login: true, overrides: []string{"prompt", "login"}, want: tokens.StepLogin},
@@ -177,12 +179,12 @@ func TestNextStep(t *testing.T) {
 		{name: "max_age not reached", login: true, overrides: []string{"max_age", "100"}, want: tokens.StepIssue},
 		{name: "prompt consent", login: true, fresh: true, overrides: []string{"prompt", "consent"}, want: tokens.StepConsent},
 		{name: "prompt consent, given", login: true, consented: true, overrides: []string{"prompt", "consent"}, want: tokens.StepIssue},
-		{name: "AUZ-29 native, none", login: true, overrides: append(native, "prompt", "none"), code: tokens.ConsentRequired},
+		{name: "AUZ-29 native, none", login: true, overrides: append(native, "prompt", "none"), code: oauth.ConsentRequired},
 		{name: "native with a session", login: true, overrides: native, want: tokens.StepConsent},
 		{name: "native, just signed in", login: true, fresh: true, overrides: native, want: tokens.StepIssue},
 		{name: "trusted native, none", login: true, overrides: append(native, "client_id", "trusted", "prompt", "none"), want: tokens.StepIssue},
 		{name: "third party", login: true, fresh: true, overrides: []string{"client_id", "third"}, want: tokens.StepConsent},
-		{name: "third party, none", login: true, overrides: []string{"client_id", "third", "prompt", "none"}, code: tokens.ConsentRequired},
+		{name: "third party, none", login: true, overrides: []string{"client_id", "third", "prompt", "none"}, code: oauth.ConsentRequired},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -10,11 +10,13 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // countingStore counts the calls that repeats must not make.
 type countingStore struct {
-	tokens.Store
+	storage.Store
 	lines  atomic.Int32 // of the feed
 	ends   atomic.Int32 // End and DenyToken
 	grants atomic.Int32 // PutGrant
@@ -22,7 +24,7 @@ type countingStore struct {
 	away   atomic.Bool // grants are out of reach
 }
 
-func (s *countingStore) Announce(ctx context.Context, l tokens.FeedLine) error {
+func (s *countingStore) Announce(ctx context.Context, l storage.FeedLine) error {
 	if s.deaf.Load() {
 		return errors.New("the feed is out of reach")
 	}
@@ -30,17 +32,17 @@ func (s *countingStore) Announce(ctx context.Context, l tokens.FeedLine) error {
 	return s.Store.Announce(ctx, l)
 }
 
-func (s *countingStore) End(ctx context.Context, r tokens.EndRequest) (tokens.EndResult, error) {
+func (s *countingStore) End(ctx context.Context, r storage.EndRequest) (storage.EndResult, error) {
 	s.ends.Add(1)
 	return s.Store.End(ctx, r)
 }
 
-func (s *countingStore) DenyToken(ctx context.Context, user tokens.UserTag, id tokens.TokenID, until time.Time) error {
+func (s *countingStore) DenyToken(ctx context.Context, user storage.UserTag, id storage.TokenID, until time.Time) error {
 	s.ends.Add(1)
 	return s.Store.DenyToken(ctx, user, id, until)
 }
 
-func (s *countingStore) PutGrant(ctx context.Context, id tokens.GrantID, text []byte, keep time.Duration) error {
+func (s *countingStore) PutGrant(ctx context.Context, id storage.GrantID, text []byte, keep time.Duration) error {
 	s.grants.Add(1)
 	if s.away.Load() {
 		return errors.New("grants are out of reach")
@@ -59,29 +61,29 @@ func countingGateway(t *testing.T, change ...func(*tokens.Config)) (*gateway, *c
 // TestA7AnnouncedOnce: whoever has a dead token sends it again and again. Each time
 // it was ended once more in the store, and told to every node, in an event and a line.
 func TestA7AnnouncedOnce(t *testing.T) {
-	var family tokens.FamilyID
+	var family storage.FamilyID
 	for _, tt := range []struct {
 		name   string
-		kind   tokens.EventKind
+		kind   oauth.EventKind
 		repeat func(g *gateway, res *tokens.TokenResponse, l *tokens.Login, cookie string) error
 	}{
-		{"refresh token", tokens.EventRevoked, func(g *gateway, res *tokens.TokenResponse, _ *tokens.Login, _ string) error {
+		{"refresh token", oauth.EventRevoked, func(g *gateway, res *tokens.TokenResponse, _ *tokens.Login, _ string) error {
 			return g.Revoke(g.t.Context(), g.client("spa"), res.RefreshToken)
 		}},
-		{"access token", tokens.EventRevoked, func(g *gateway, res *tokens.TokenResponse, _ *tokens.Login, _ string) error {
+		{"access token", oauth.EventRevoked, func(g *gateway, res *tokens.TokenResponse, _ *tokens.Login, _ string) error {
 			return g.Revoke(g.t.Context(), g.client("spa"), res.AccessToken)
 		}},
-		{"sign out", tokens.EventLogout, func(g *gateway, _ *tokens.TokenResponse, _ *tokens.Login, cookie string) error {
+		{"sign out", oauth.EventLogout, func(g *gateway, _ *tokens.TokenResponse, _ *tokens.Login, cookie string) error {
 			return g.SignOut(g.t.Context(), cookie)
 		}},
-		{"sign out one", tokens.EventRevoked, func(g *gateway, res *tokens.TokenResponse, l *tokens.Login, _ string) error {
+		{"sign out one", oauth.EventRevoked, func(g *gateway, res *tokens.TokenResponse, l *tokens.Login, _ string) error {
 			c, err := g.CheckAccess(g.t.Context(), res.AccessToken)
 			if err == nil {
 				family = c.Family
 			}
 			return g.SignOutOf(g.t.Context(), l, family)
 		}},
-		{"code used again", tokens.EventCodeReuse, nil},
+		{"code used again", oauth.EventCodeReuse, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g, store := countingGateway(t)
@@ -91,7 +93,7 @@ func TestA7AnnouncedOnce(t *testing.T) {
 			if tt.repeat == nil {
 				tt.repeat = func(g *gateway, _ *tokens.TokenResponse, _ *tokens.Login, _ string) error {
 					_, err := g.token("spa", codeRequest(code))
-					refused(g.t, err, tokens.InvalidGrant, tokens.ReasonCodeSpent)
+					refused(g.t, err, oauth.InvalidGrant, oauth.ReasonCodeSpent)
 					return nil
 				}
 			}
@@ -128,7 +130,7 @@ func TestA7UntoldIsToldAgain(t *testing.T) {
 	res := g.login()
 	store.deaf.Store(true)
 	for range 3 {
-		if err := g.Revoke(t.Context(), g.client("spa"), res.RefreshToken); tokens.AsError(err).Code != tokens.TemporarilyUnavailable {
+		if err := g.Revoke(t.Context(), g.client("spa"), res.RefreshToken); oauth.AsError(err).Code != oauth.TemporarilyUnavailable {
 			t.Fatalf("answered %v", err)
 		}
 	}
@@ -235,14 +237,14 @@ func TestA2Machines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ahead := until.Sub(g.clock()); ahead > tokens.MostAhead {
+	if ahead := until.Sub(g.clock()); ahead > storage.MostAhead {
 		t.Errorf("everyone is ended until %v from now", ahead)
 	}
-	machine := tokens.TokenRequest{GrantType: tokens.GrantClientCredentials}
-	if _, err := g.token("machine", machine); err != nil && tokens.AsError(err).Code != tokens.TemporarilyUnavailable {
+	machine := tokens.TokenRequest{GrantType: oauth.GrantClientCredentials}
+	if _, err := g.token("machine", machine); err != nil && oauth.AsError(err).Code != oauth.TemporarilyUnavailable {
 		t.Errorf("a machine hears %v", err)
 	}
-	g.pass(tokens.MostAhead + time.Second)
+	g.pass(storage.MostAhead + time.Second)
 	g.mustToken("machine", machine)
 	g.refreshOK(g.login().RefreshToken)
 }

@@ -10,11 +10,14 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/jwks"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // signedBy is an assertion of the machine under a key.
-func (g *gateway) signedBy(key *jose.PrivateKey, jti string) tokens.Credentials {
+func (g *gateway) signedBy(key *jose.PrivateKey, jti string) clients.Credentials {
 	g.t.Helper()
 	now := g.clock().Unix()
 	payload, err := json.Marshal(map[string]any{"iss": "machine", "sub": "machine", "aud": issuerURL, "jti": jti, "exp": now + 60})
@@ -25,7 +28,7 @@ func (g *gateway) signedBy(key *jose.PrivateKey, jti string) tokens.Credentials 
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	return tokens.Credentials{Assertion: text, Method: tokens.AuthPrivateKeyJWT}
+	return clients.Credentials{Assertion: text, Method: clients.AuthPrivateKeyJWT}
 }
 
 func newKey(t *testing.T, alg jose.Algorithm) *jose.PrivateKey {
@@ -38,15 +41,15 @@ func newKey(t *testing.T, alg jose.Algorithm) *jose.PrivateKey {
 }
 
 // fetches hears what became of fetches of keys.
-type fetches chan tokens.Outcome
+type fetches chan oauth.Outcome
 
-func (f fetches) Happened(_ context.Context, e tokens.Event) {
-	if e.Kind == tokens.EventIssuerKeys {
+func (f fetches) Happened(_ context.Context, e oauth.Event) {
+	if e.Kind == oauth.EventIssuerKeys {
 		f <- e.Outcome
 	}
 }
 
-func (f fetches) Checked(tokens.Reason) {}
+func (f fetches) Checked(oauth.Reason) {}
 
 // TestClientKeysAtJWKSURI: a client's published keys are fetched in the
 // background. Until they have come the client is told to come back, and no key
@@ -55,7 +58,7 @@ func TestClientKeysAtJWKSURI(t *testing.T) {
 	old, next, stranger := newKey(t, jose.ES256), newKey(t, jose.EdDSA), newKey(t, jose.ES256)
 	var published atomic.Pointer[[]*jose.PublicKey]
 	heard := make(fetches, 100)
-	remote := tokens.NewRemoteKeys(tokens.RemoteKeysConfig{
+	remote := jwks.NewRemote(jwks.RemoteConfig{
 		Issuer: "machine", Observer: heard,
 		Fetch: func(context.Context) ([]byte, time.Duration, error) {
 			keys := published.Load()
@@ -74,25 +77,25 @@ func TestClientKeysAtJWKSURI(t *testing.T) {
 		_, err := g.Authenticator().Authenticate(t.Context(), g.signedBy(key, fmt.Sprint(n)))
 		return err
 	}
-	refused(t, try(old), tokens.TemporarilyUnavailable, tokens.ReasonIssuerKeys)
-	if outcome := <-heard; outcome != tokens.KeysUnreachable { // the fetch that the request has begun
+	refused(t, try(old), oauth.TemporarilyUnavailable, oauth.ReasonIssuerKeys)
+	if outcome := <-heard; outcome != oauth.KeysUnreachable { // the fetch that the request has begun
 		t.Fatal(outcome)
 	}
 	published.Store(&[]*jose.PublicKey{old.Public()})
 	for outcome := range heard { // 2 s later, or 4 if that was too early
-		if outcome == tokens.KeysChanged {
+		if outcome == oauth.KeysChanged {
 			break
 		}
 	}
 	if err := try(old); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, try(next), tokens.InvalidClient, tokens.ReasonBadSignature)
-	refused(t, try(stranger), tokens.InvalidClient, tokens.ReasonBadSignature)
-	if n := g.events.count(tokens.EventClientCredential, "jwks_uri 1"); n != 1 {
+	refused(t, try(next), oauth.InvalidClient, oauth.ReasonBadSignature)
+	refused(t, try(stranger), oauth.InvalidClient, oauth.ReasonBadSignature)
+	if n := g.events.count(oauth.EventClientCredential, "jwks_uri 1"); n != 1 {
 		t.Errorf("%d uses of the published key were told", n)
 	}
-	if _, err := g.Authenticator().Authenticate(t.Context(), tokens.Credentials{ClientID: "machine", Secret: "machine-secret", Method: tokens.AuthPost}); err != nil {
+	if _, err := g.Authenticator().Authenticate(t.Context(), clients.Credentials{ClientID: "machine", Secret: "machine-secret", Method: clients.AuthPost}); err != nil {
 		t.Errorf("a secret beside the keys: %v", err)
 	}
 }
@@ -101,11 +104,11 @@ func TestClientKeysAtJWKSURI(t *testing.T) {
 func TestClientKeyAlgorithm(t *testing.T) {
 	ec, ed := newKey(t, jose.ES256), newKey(t, jose.EdDSA)
 	g := newGateway(t, func(c *tokens.Config) {
-		c.Clients[4].Keys = tokens.ClientKeys{Fixed: []*jose.PublicKey{ec.Public(), ed.Public()}, Algorithm: jose.EdDSA}
+		c.Clients[4].Keys = clients.Keys{Fixed: []*jose.PublicKey{ec.Public(), ed.Public()}, Algorithm: jose.EdDSA}
 	})
 	if _, err := g.Authenticator().Authenticate(t.Context(), g.signedBy(ed, "1")); err != nil {
 		t.Error(err)
 	}
 	_, err := g.Authenticator().Authenticate(t.Context(), g.signedBy(ec, "2"))
-	refused(t, err, tokens.InvalidClient, tokens.ReasonBadSignature)
+	refused(t, err, oauth.InvalidClient, oauth.ReasonBadSignature)
 }

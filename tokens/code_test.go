@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/keyring"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 func TestCodeExchange(t *testing.T) {
 	g := newGateway(t, func(c *tokens.Config) { c.IDTokenAlg = "RS256" })
-	g.configure(g.secrets("a"), tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256, jose.RS256}})
+	g.configure(g.secrets("a"), keyring.Settings{Algorithms: []jose.Algorithm{jose.ES256, jose.RS256}})
 	res := g.login()
 	if res.TokenType != "Bearer" || res.ExpiresIn != 600 || res.RefreshToken == "" || res.IDToken == "" {
 		t.Errorf("answer %+v", res)
@@ -45,23 +48,23 @@ func TestCodeRefused(t *testing.T) {
 		name   string
 		client string
 		change func(*tokens.TokenRequest)
-		code   tokens.ErrorCode
-		reason tokens.Reason
+		code   oauth.ErrorCode
+		reason oauth.Reason
 		burns  bool
 	}{
-		{"missing", "spa", func(r *tokens.TokenRequest) { r.Code = "" }, tokens.InvalidRequest, "", false},
-		{"garbage", "spa", func(r *tokens.TokenRequest) { r.Code = "garbage" }, tokens.InvalidGrant, tokens.ReasonBadMAC, false},
-		{"64 KiB", "spa", func(r *tokens.TokenRequest) { r.Code = strings.Repeat("A", 64<<10) }, tokens.InvalidGrant, tokens.ReasonBadMAC, false},
-		{"NUL", "spa", func(r *tokens.TokenRequest) { r.Code += "\x00" }, tokens.InvalidGrant, tokens.ReasonBadMAC, false},
-		{"verifier missing", "spa", func(r *tokens.TokenRequest) { r.CodeVerifier = "" }, tokens.InvalidGrant, tokens.ReasonBadVerifier, false},
-		{"verifier of 42", "spa", func(r *tokens.TokenRequest) { r.CodeVerifier = verifier[:42] }, tokens.InvalidRequest, tokens.ReasonBadVerifier, false},
-		{"verifier of 129", "spa", func(r *tokens.TokenRequest) { r.CodeVerifier = strings.Repeat("a", 129) }, tokens.InvalidRequest, tokens.ReasonBadVerifier, false},
-		{"verifier illegal", "spa", func(r *tokens.TokenRequest) { r.CodeVerifier = verifier + "!" }, tokens.InvalidRequest, tokens.ReasonBadVerifier, false},
-		{"verifier wrong", "spa", func(r *tokens.TokenRequest) { r.CodeVerifier = strings.Repeat("a", 43) }, tokens.InvalidGrant, tokens.ReasonBadVerifier, true},
-		{"verifier is challenge", "spa", func(r *tokens.TokenRequest) { r.CodeVerifier = request().Get("code_challenge") }, tokens.InvalidGrant, tokens.ReasonBadVerifier, true},
-		{"another client", "legacy", func(*tokens.TokenRequest) {}, tokens.InvalidGrant, tokens.ReasonClientMismatch, true},
-		{"another redirect_uri", "spa", func(r *tokens.TokenRequest) { r.RedirectURI += "/" }, tokens.InvalidGrant, tokens.ReasonCodeMismatch, true},
-		{"redirect_uri missing", "spa", func(r *tokens.TokenRequest) { r.RedirectURI = "" }, tokens.InvalidGrant, tokens.ReasonCodeMismatch, true},
+		{"missing", "spa", func(r *tokens.TokenRequest) { r.Code = "" }, oauth.InvalidRequest, "", false},
+		{"garbage", "spa", func(r *tokens.TokenRequest) { r.Code = "garbage" }, oauth.InvalidGrant, oauth.ReasonBadMAC, false},
+		{"64 KiB", "spa", func(r *tokens.TokenRequest) { r.Code = strings.Repeat("A", 64<<10) }, oauth.InvalidGrant, oauth.ReasonBadMAC, false},
+		{"NUL", "spa", func(r *tokens.TokenRequest) { r.Code += "\x00" }, oauth.InvalidGrant, oauth.ReasonBadMAC, false},
+		{"verifier missing", "spa", func(r *tokens.TokenRequest) { r.CodeVerifier = "" }, oauth.InvalidGrant, oauth.ReasonBadVerifier, false},
+		{"verifier of 42", "spa", func(r *tokens.TokenRequest) { r.CodeVerifier = verifier[:42] }, oauth.InvalidRequest, oauth.ReasonBadVerifier, false},
+		{"verifier of 129", "spa", func(r *tokens.TokenRequest) { r.CodeVerifier = strings.Repeat("a", 129) }, oauth.InvalidRequest, oauth.ReasonBadVerifier, false},
+		{"verifier illegal", "spa", func(r *tokens.TokenRequest) { r.CodeVerifier = verifier + "!" }, oauth.InvalidRequest, oauth.ReasonBadVerifier, false},
+		{"verifier wrong", "spa", func(r *tokens.TokenRequest) { r.CodeVerifier = strings.Repeat("a", 43) }, oauth.InvalidGrant, oauth.ReasonBadVerifier, true},
+		{"verifier is challenge", "spa", func(r *tokens.TokenRequest) { r.CodeVerifier = request().Get("code_challenge") }, oauth.InvalidGrant, oauth.ReasonBadVerifier, true},
+		{"another client", "legacy", func(*tokens.TokenRequest) {}, oauth.InvalidGrant, oauth.ReasonClientMismatch, true},
+		{"another redirect_uri", "spa", func(r *tokens.TokenRequest) { r.RedirectURI += "/" }, oauth.InvalidGrant, oauth.ReasonCodeMismatch, true},
+		{"redirect_uri missing", "spa", func(r *tokens.TokenRequest) { r.RedirectURI = "" }, oauth.InvalidGrant, oauth.ReasonCodeMismatch, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -73,7 +76,7 @@ func TestCodeRefused(t *testing.T) {
 			refused(t, err, tt.code, tt.reason)
 			_, err = g.token("spa", good)
 			if tt.burns {
-				refused(t, err, tokens.InvalidGrant, tokens.ReasonCodeSpent)
+				refused(t, err, oauth.InvalidGrant, oauth.ReasonCodeSpent)
 			} else if err != nil {
 				t.Errorf("the code was burned by a refusal: %v", err)
 			}
@@ -89,11 +92,11 @@ func TestCodeReuse(t *testing.T) {
 	res := g.mustToken("spa", codeRequest(code))
 	g.pass(2 * time.Second)
 	_, err := g.token("spa", codeRequest(code))
-	refused(t, err, tokens.InvalidGrant, tokens.ReasonCodeSpent)
+	refused(t, err, oauth.InvalidGrant, oauth.ReasonCodeSpent)
 	if g.passes(res.AccessToken) {
 		t.Error("the access token of a code that came twice passes")
 	}
-	g.refusedRefresh(res.RefreshToken, tokens.ReasonUnknown)
+	g.refusedRefresh(res.RefreshToken, oauth.ReasonUnknown)
 }
 
 // TestCodeReuseWithoutRefreshToken: also an access token without a refresh
@@ -104,7 +107,7 @@ func TestCodeReuseWithoutRefreshToken(t *testing.T) {
 	res := g.mustToken("spa", codeRequest(code))
 	g.pass(2 * time.Second)
 	_, err := g.token("spa", codeRequest(code))
-	refused(t, err, tokens.InvalidGrant, tokens.ReasonCodeSpent)
+	refused(t, err, oauth.InvalidGrant, oauth.ReasonCodeSpent)
 	if g.passes(res.AccessToken) {
 		t.Error("the access token passes")
 	}
@@ -119,12 +122,12 @@ func TestCodeRetry(t *testing.T) {
 	res := g.mustToken("spa", codeRequest(code))
 	g.pass(500 * time.Millisecond)
 	_, err := g.token("spa", codeRequest(code))
-	refused(t, err, tokens.InvalidGrant, tokens.ReasonCodeSpent)
+	refused(t, err, oauth.InvalidGrant, oauth.ReasonCodeSpent)
 	g.refreshOK(res.RefreshToken)
 	thief := codeRequest(code)
 	thief.CodeVerifier = strings.Repeat("a", 43)
 	_, err = g.token("spa", thief)
-	refused(t, err, tokens.InvalidGrant, tokens.ReasonCodeSpent)
+	refused(t, err, oauth.InvalidGrant, oauth.ReasonCodeSpent)
 	if g.passes(res.AccessToken) {
 		t.Error("the access token passes after a thief showed the code")
 	}
@@ -144,7 +147,7 @@ func TestCodeParallel(t *testing.T) {
 			case err == nil:
 				ok.Add(1)
 				refresh.Store(res.RefreshToken)
-			case tokens.AsError(err).Code == tokens.InvalidGrant:
+			case oauth.AsError(err).Code == oauth.InvalidGrant:
 				invalid.Add(1)
 			default:
 				t.Error(err)
@@ -163,7 +166,7 @@ func TestCodeExpires(t *testing.T) {
 	code := g.code()
 	g.pass(61 * time.Second)
 	_, err := g.token("spa", codeRequest(code))
-	refused(t, err, tokens.InvalidGrant, tokens.ReasonCodeUnknown)
+	refused(t, err, oauth.InvalidGrant, oauth.ReasonCodeUnknown)
 }
 
 // TestCodeUserChanged covers TOK-23: the user is gone, or signed out, between
@@ -175,7 +178,7 @@ func TestCodeUserChanged(t *testing.T) {
 		g.cfg.Accounts = accounts{}
 		g.reload()
 		_, err := g.token("spa", codeRequest(code))
-		refused(t, err, tokens.InvalidGrant, tokens.ReasonUserChanged)
+		refused(t, err, oauth.InvalidGrant, oauth.ReasonUserChanged)
 	})
 	t.Run("signed out", func(t *testing.T) {
 		g := newGateway(t)
@@ -184,7 +187,7 @@ func TestCodeUserChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := g.token("spa", codeRequest(code))
-		refused(t, err, tokens.InvalidGrant, "")
+		refused(t, err, oauth.InvalidGrant, "")
 	})
 }
 
@@ -199,7 +202,7 @@ func TestCodeAudience(t *testing.T) {
 	r = codeRequest(g.code())
 	r.Audiences = []string{billingAPI}
 	_, err = g.token("spa", r)
-	refused(t, err, tokens.InvalidTarget, "")
+	refused(t, err, oauth.InvalidTarget, "")
 	res := g.mustToken("spa", codeRequest(g.code("audience", "")))
 	c, err = g.CheckAccess(t.Context(), res.AccessToken)
 	if err != nil || c.Audience[0] != issuerURL+"userinfo" {
@@ -210,7 +213,7 @@ func TestCodeAudience(t *testing.T) {
 	g.cfg.Clients[0].APIs = []string{billingAPI}
 	g.reload()
 	_, err = g.token("spa", codeRequest(code)) // and not one for the other API
-	refused(t, err, tokens.InvalidGrant, tokens.ReasonWrongAudience)
+	refused(t, err, oauth.InvalidGrant, oauth.ReasonWrongAudience)
 }
 
 // TestScopeIsSaid: an answer whose scope is not the one asked for says which it
@@ -226,7 +229,7 @@ func TestScopeIsSaid(t *testing.T) {
 // TestClientCredentials covers TOK-20 and TOK-21.
 func TestClientCredentials(t *testing.T) {
 	g := newGateway(t)
-	r := tokens.TokenRequest{GrantType: tokens.GrantClientCredentials}
+	r := tokens.TokenRequest{GrantType: oauth.GrantClientCredentials}
 	res := g.mustToken("machine", r)
 	if res.RefreshToken != "" || res.IDToken != "" || res.Scope != "orders:read" {
 		t.Errorf("answer %+v", res)
@@ -238,11 +241,11 @@ func TestClientCredentials(t *testing.T) {
 	for _, scope := range []string{"orders:write", "openid", "offline_access", "nonsense"} {
 		r.Scope = scope
 		_, err := g.token("machine", r)
-		refused(t, err, tokens.InvalidScope, "")
+		refused(t, err, oauth.InvalidScope, "")
 	}
 	r.Scope, r.Audiences = "", []string{billingAPI}
 	_, err = g.token("machine", r)
-	refused(t, err, tokens.InvalidTarget, "")
+	refused(t, err, oauth.InvalidTarget, "")
 }
 
 // TestGrantTypes covers TOK-07 and TOK-08.
@@ -250,22 +253,22 @@ func TestGrantTypes(t *testing.T) {
 	g := newGateway(t)
 	tests := []struct {
 		client string
-		grant  tokens.GrantType
-		want   tokens.ErrorCode
+		grant  oauth.GrantType
+		want   oauth.ErrorCode
 	}{
-		{"spa", "", tokens.InvalidRequest},
-		{"spa", "password", tokens.UnsupportedGrantType},
-		{"spa", "implicit", tokens.UnsupportedGrantType},
-		{"spa", "AUTHORIZATION_CODE", tokens.UnsupportedGrantType},
-		{"spa", "urn:ietf:params:oauth:grant-type:token-exchange", tokens.UnsupportedGrantType},
-		{"spa", tokens.GrantClientCredentials, tokens.UnauthorizedClient},
-		{"web", tokens.GrantClientCredentials, tokens.UnauthorizedClient},
-		{"machine", tokens.GrantAuthorizationCode, tokens.UnauthorizedClient},
-		{"machine", tokens.GrantRefreshToken, tokens.UnauthorizedClient},
+		{"spa", "", oauth.InvalidRequest},
+		{"spa", "password", oauth.UnsupportedGrantType},
+		{"spa", "implicit", oauth.UnsupportedGrantType},
+		{"spa", "AUTHORIZATION_CODE", oauth.UnsupportedGrantType},
+		{"spa", "urn:ietf:params:oauth:grant-type:token-exchange", oauth.UnsupportedGrantType},
+		{"spa", oauth.GrantClientCredentials, oauth.UnauthorizedClient},
+		{"web", oauth.GrantClientCredentials, oauth.UnauthorizedClient},
+		{"machine", oauth.GrantAuthorizationCode, oauth.UnauthorizedClient},
+		{"machine", oauth.GrantRefreshToken, oauth.UnauthorizedClient},
 	}
 	for _, tt := range tests {
 		_, err := g.token(tt.client, tokens.TokenRequest{GrantType: tt.grant})
-		if tokens.AsError(err).Code != tt.want {
+		if oauth.AsError(err).Code != tt.want {
 			t.Errorf("%s, %q: %v, want %s", tt.client, tt.grant, err, tt.want)
 		}
 	}
@@ -276,20 +279,20 @@ func TestAuthenticateClient(t *testing.T) {
 	g := newGateway(t)
 	tests := []struct {
 		name string
-		cred tokens.Credentials
+		cred clients.Credentials
 		ok   bool
 	}{
-		{"public", tokens.Credentials{ClientID: "spa", Method: tokens.AuthNone}, true},
-		{"public with a secret", tokens.Credentials{ClientID: "spa", Secret: "x", Method: tokens.AuthPost}, false},
-		{"confidential without a secret", tokens.Credentials{ClientID: "web", Method: tokens.AuthNone}, false},
-		{"basic", tokens.Credentials{ClientID: "web", Secret: "web-secret", Method: tokens.AuthBasic}, true},
-		{"post", tokens.Credentials{ClientID: "web", Secret: "web-secret", Method: tokens.AuthPost}, true},
-		{"wrong secret", tokens.Credentials{ClientID: "web", Secret: "web-secre", Method: tokens.AuthPost}, false},
-		{"empty secret", tokens.Credentials{ClientID: "web", Method: tokens.AuthPost}, false},
-		{"older of two secrets", tokens.Credentials{ClientID: "machine", Secret: "old-secret", Method: tokens.AuthBasic}, true},
-		{"newer of two secrets", tokens.Credentials{ClientID: "machine", Secret: "machine-secret", Method: tokens.AuthBasic}, true},
-		{"unknown client", tokens.Credentials{ClientID: "nobody", Secret: "x", Method: tokens.AuthBasic}, false},
-		{"no client", tokens.Credentials{Method: tokens.AuthNone}, false},
+		{"public", clients.Credentials{ClientID: "spa", Method: clients.AuthNone}, true},
+		{"public with a secret", clients.Credentials{ClientID: "spa", Secret: "x", Method: clients.AuthPost}, false},
+		{"confidential without a secret", clients.Credentials{ClientID: "web", Method: clients.AuthNone}, false},
+		{"basic", clients.Credentials{ClientID: "web", Secret: "web-secret", Method: clients.AuthBasic}, true},
+		{"post", clients.Credentials{ClientID: "web", Secret: "web-secret", Method: clients.AuthPost}, true},
+		{"wrong secret", clients.Credentials{ClientID: "web", Secret: "web-secre", Method: clients.AuthPost}, false},
+		{"empty secret", clients.Credentials{ClientID: "web", Method: clients.AuthPost}, false},
+		{"older of two secrets", clients.Credentials{ClientID: "machine", Secret: "old-secret", Method: clients.AuthBasic}, true},
+		{"newer of two secrets", clients.Credentials{ClientID: "machine", Secret: "machine-secret", Method: clients.AuthBasic}, true},
+		{"unknown client", clients.Credentials{ClientID: "nobody", Secret: "x", Method: clients.AuthBasic}, false},
+		{"no client", clients.Credentials{Method: clients.AuthNone}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -298,7 +301,7 @@ func TestAuthenticateClient(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !tt.ok {
-				refused(t, err, tokens.InvalidClient, "")
+				refused(t, err, oauth.InvalidClient, "")
 			}
 		})
 	}

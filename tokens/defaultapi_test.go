@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // TestDefaultAPI: a request that names no API is for the default one, if its
@@ -61,11 +62,11 @@ func TestDefaultAPI(t *testing.T) {
 		g := newGateway(t, func(c *tokens.Config) {
 			c.Clients[4].APIs = []string{billingAPI, ordersAPI}
 		})
-		_, err := g.token("machine", tokens.TokenRequest{GrantType: tokens.GrantClientCredentials})
-		refused(t, err, tokens.InvalidRequest, "")
+		_, err := g.token("machine", tokens.TokenRequest{GrantType: oauth.GrantClientCredentials})
+		refused(t, err, oauth.InvalidRequest, "")
 		g.cfg.APIs[0].Default = true
 		g.reload()
-		res := g.mustToken("machine", tokens.TokenRequest{GrantType: tokens.GrantClientCredentials})
+		res := g.mustToken("machine", tokens.TokenRequest{GrantType: oauth.GrantClientCredentials})
 		if res.Scope != "orders:read" {
 			t.Errorf("scope %q", res.Scope)
 		}

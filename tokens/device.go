@@ -6,6 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // How devices wait. See RFC 8628 §3.2 and §3.5.
@@ -32,17 +37,17 @@ type DeviceAuthorization struct {
 // DeviceRequest is the request of a device, as a person is asked about it. It
 // is plain JSON, so that a page can carry it sealed.
 type DeviceRequest struct {
-	ID       DeviceID `json:"id"`
-	Code     CodeID   `json:"code"`
-	ClientID string   `json:"client_id"`
-	Grant    Grant    `json:"grant"`
+	ID       storage.DeviceID `json:"id"`
+	Code     storage.CodeID   `json:"code"`
+	ClientID string           `json:"client_id"`
+	Grant    storage.Grant    `json:"grant"`
 }
 
 // deviceBody is what the store keeps of a request.
 type deviceBody struct {
-	Client string `json:"client"`
-	Code   []byte `json:"code"`
-	Grant  Grant  `json:"grant"`
+	Client string        `json:"client"`
+	Code   []byte        `json:"code"`
+	Grant  storage.Grant `json:"grant"`
 }
 
 // deviceTries bounds the search for a user code that is not in use.
@@ -50,13 +55,13 @@ const deviceTries = 5
 
 // AuthorizeDevice answers the request of a device that has no browser.
 // See RFC 8628 §3.1 and §3.2.
-func (i *Issuer) AuthorizeDevice(ctx context.Context, c *Client, scope string, audiences []string) (*DeviceAuthorization, error) {
-	if !c.MayUse(GrantDeviceCode) {
-		return nil, refuse(UnauthorizedClient, ReasonUnsupportedGrant, "The client is not registered for the device code grant.")
+func (i *Issuer) AuthorizeDevice(ctx context.Context, c *clients.Client, scope string, audiences []string) (*DeviceAuthorization, error) {
+	if !c.MayUse(oauth.GrantDeviceCode) {
+		return nil, oauth.Refuse(oauth.UnauthorizedClient, oauth.ReasonUnsupportedGrant, "The client is not registered for the device code grant.")
 	}
-	asked, ok := ParseScope(scope)
+	asked, ok := oauth.ParseScope(scope)
 	if !ok {
-		return nil, refuse(InvalidScope, ReasonScope, "The scope parameter is malformed.")
+		return nil, oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope parameter is malformed.")
 	}
 	targets, err := i.targets(c, audiences)
 	if err != nil {
@@ -64,13 +69,13 @@ func (i *Issuer) AuthorizeDevice(ctx context.Context, c *Client, scope string, a
 	}
 	targets = i.orDefault(c, targets)
 	code := deviceCode{client: c.Tag()}
-	code.key, err = i.drawCode(func(key [16]byte) CodeKey { return deviceCode{key: key}.codeKey() })
+	code.key, err = i.drawCode(func(key [16]byte) storage.CodeKey { return deviceCode{key: key}.codeKey() })
 	if err != nil {
 		return nil, err
 	}
 	codeID := code.codeKey().ID()
 	body, err := json.Marshal(deviceBody{
-		Client: c.ID, Code: codeID[:], Grant: Grant{Scopes: i.grantable(c, asked, targets), Audiences: targets},
+		Client: c.ID, Code: codeID[:], Grant: storage.Grant{Scopes: i.grantable(c, asked, targets), Audiences: targets},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encoding device request: %w", err)
@@ -80,21 +85,21 @@ func (i *Issuer) AuthorizeDevice(ctx context.Context, c *Client, scope string, a
 		if err != nil {
 			return nil, err
 		}
-		code.id = userCodeIDs(i.state.secrets(), userCode)[0]
-		kept, err := i.state.Store.PutDevice(ctx, DevicePut{
+		code.id = userCodeIDs(i.state.Secrets(), userCode)[0]
+		kept, err := i.state.Store.PutDevice(ctx, storage.DevicePut{
 			ID: code.id, Code: codeID, Interval: deviceInterval, Lifetime: deviceLifetime, Body: body,
 		})
 		if err != nil {
-			return nil, unavailable(err)
+			return nil, oauth.Unavailable(err)
 		}
 		if kept {
-			i.observe(ctx, Event{Kind: EventDevice, Outcome: OutcomeRequested, Client: c.ID})
+			i.observe(ctx, oauth.Event{Kind: oauth.EventDevice, Outcome: oauth.OutcomeRequested, Client: c.ID})
 			return &DeviceAuthorization{
-				DeviceCode: code.text(i.state.secrets()), UserCode: FormatUserCode(userCode), Lifetime: deviceLifetime, Interval: deviceInterval,
+				DeviceCode: code.text(i.state.Secrets()), UserCode: FormatUserCode(userCode), Lifetime: deviceLifetime, Interval: deviceInterval,
 			}, nil
 		}
 	}
-	return nil, unavailable(errors.New("finding a free user code: all that were drawn are in use"))
+	return nil, oauth.Unavailable(errors.New("finding a free user code: all that were drawn are in use"))
 }
 
 // FindDevice returns the request that a typed user code names, or nil when
@@ -105,20 +110,20 @@ func (i *Issuer) FindDevice(ctx context.Context, typed string) (*DeviceRequest, 
 	if !ok {
 		return nil, nil //nolint:nilnil // no request is no error
 	}
-	for _, id := range userCodeIDs(i.state.secrets(), userCode) {
+	for _, id := range userCodeIDs(i.state.Secrets(), userCode) {
 		text, found, err := i.state.Store.Device(ctx, id)
 		if err != nil {
-			return nil, unavailable(err)
+			return nil, oauth.Unavailable(err)
 		}
 		if !found {
 			continue
 		}
 		var body deviceBody
-		if err := json.Unmarshal(text, &body); err != nil || len(body.Code) != len(CodeID{}) {
-			return nil, unavailable(fmt.Errorf("reading device request: %w", err))
+		if err := json.Unmarshal(text, &body); err != nil || len(body.Code) != len(storage.CodeID{}) {
+			return nil, oauth.Unavailable(fmt.Errorf("reading device request: %w", err))
 		}
-		if c, ok := i.Client(body.Client); ok && c.MayUse(GrantDeviceCode) {
-			return &DeviceRequest{ID: id, Code: CodeID(body.Code), ClientID: c.ID, Grant: body.Grant}, nil
+		if c, ok := i.Client(body.Client); ok && c.MayUse(oauth.GrantDeviceCode) {
+			return &DeviceRequest{ID: id, Code: storage.CodeID(body.Code), ClientID: c.ID, Grant: body.Grant}, nil
 		}
 	}
 	return nil, nil //nolint:nilnil // as above
@@ -129,7 +134,7 @@ func (i *Issuer) FindDevice(ctx context.Context, typed string) (*DeviceRequest, 
 // browser session: it begins one of its own, which goes on when they sign out
 // here. See RFC 8628 §3.3.
 func (i *Issuer) ApproveDevice(ctx context.Context, d *DeviceRequest, l *Login) error {
-	session := d.Code.session()
+	session := d.Code.SessionID()
 	grant := d.Grant
 	grant.ACR = l.Session.ACR
 	if err := i.keepGrant(ctx, d.ClientID, grant); err != nil {
@@ -142,7 +147,7 @@ func (i *Issuer) ApproveDevice(ctx context.Context, d *DeviceRequest, l *Login) 
 		return fmt.Errorf("encoding code: %w", err)
 	}
 	// The code first: until the request is approved, nobody can ask for it.
-	if err := i.putCode(ctx, l, PutRequest{ID: d.Code, Begins: session, Body: body, Lifetime: deviceLifetime + deviceGrace}); err != nil {
+	if err := i.putCode(ctx, l, storage.PutRequest{ID: d.Code, Begins: session, Body: body, Lifetime: deviceLifetime + deviceGrace}); err != nil {
 		return err
 	}
 	return i.decideDevice(ctx, d, l, true)
@@ -156,22 +161,22 @@ func (i *Issuer) DenyDevice(ctx context.Context, d *DeviceRequest, l *Login) err
 // decideDevice lets the store decide whose decision counts. ExpiredToken when
 // somebody was faster, or nobody waits any more.
 func (i *Issuer) decideDevice(ctx context.Context, d *DeviceRequest, l *Login, approved bool) error {
-	ctx, done := decisive(ctx)
+	ctx, done := storage.Decisive(ctx)
 	defer done()
-	decided, err := i.state.Store.DecideDevice(ctx, DeviceDecision{
+	decided, err := i.state.Store.DecideDevice(ctx, storage.DeviceDecision{
 		ID: d.ID, Code: d.Code, User: l.Session.User, Approved: approved, Grace: deviceGrace, Attempt: i.state.NewAttempt(),
 	})
 	if err != nil {
-		return unavailable(err)
+		return oauth.Unavailable(err)
 	}
 	if !decided {
-		return refuse(ExpiredToken, ReasonExpired, "The code has expired, or it was answered before.")
+		return oauth.Refuse(oauth.ExpiredToken, oauth.ReasonExpired, "The code has expired, or it was answered before.")
 	}
-	outcome := OutcomeDenied
+	outcome := oauth.OutcomeDenied
 	if approved {
-		outcome = OutcomeApproved
+		outcome = oauth.OutcomeApproved
 	}
-	i.observe(ctx, Event{Kind: EventDevice, Outcome: outcome, Client: d.ClientID, Subject: l.Profile.Subject, User: l.Session.User})
+	i.observe(ctx, oauth.Event{Kind: oauth.EventDevice, Outcome: outcome, Client: d.ClientID, Subject: l.Profile.Subject, User: l.Session.User})
 	return nil
 }
 
@@ -179,20 +184,20 @@ const badDeviceCode = "The device code is unknown or already used, or does not b
 
 // exchangeDeviceCode is the device code grant: it tells the device to wait, or
 // takes the code that the approval has put for it. See RFC 8628 §3.4 and §3.5.
-func (i *Issuer) exchangeDeviceCode(ctx context.Context, c *Client, r TokenRequest) (*TokenResponse, error) {
+func (i *Issuer) exchangeDeviceCode(ctx context.Context, c *clients.Client, r TokenRequest) (*TokenResponse, error) {
 	if _, err := i.targets(c, r.Audiences); err != nil {
 		return nil, err
 	}
 	if r.DeviceCode == "" {
-		return nil, invalidRequest("device_code is missing.")
+		return nil, oauth.BadRequest("device_code is missing.")
 	}
-	code, secret, ok := parseDeviceCode(i.state.secrets(), r.DeviceCode)
+	code, secret, ok := parseDeviceCode(i.state.Secrets(), r.DeviceCode)
 	if !ok {
-		return nil, refuse(InvalidGrant, ReasonBadMAC, badDeviceCode)
+		return nil, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonBadMAC, badDeviceCode)
 	}
 	i.noteSecret(ctx, secret)
 	if code.client != c.Tag() {
-		return nil, refuse(InvalidGrant, ReasonClientMismatch, badDeviceCode)
+		return nil, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonClientMismatch, badDeviceCode)
 	}
 	keys, err := i.signers(c, true)
 	if err != nil {
@@ -203,39 +208,39 @@ func (i *Issuer) exchangeDeviceCode(ctx context.Context, c *Client, r TokenReque
 		return nil, err
 	}
 	switch state.Outcome {
-	case DevicePending:
-		return nil, refuse(AuthorizationPending, ReasonPending, "The person has not answered yet.")
-	case DeviceTooFast:
-		return nil, refuse(SlowDown, ReasonTooFast, fmt.Sprintf("Wait %d seconds before you ask again.", int(state.Interval.Seconds())))
-	case DeviceDenied:
-		return nil, refuse(AccessDenied, ReasonPersonDenied, "The person did not agree.")
-	case DeviceApproved:
+	case storage.DevicePending:
+		return nil, oauth.Refuse(oauth.AuthorizationPending, oauth.ReasonPending, "The person has not answered yet.")
+	case storage.DeviceTooFast:
+		return nil, oauth.Refuse(oauth.SlowDown, oauth.ReasonTooFast, fmt.Sprintf("Wait %d seconds before you ask again.", int(state.Interval.Seconds())))
+	case storage.DeviceDenied:
+		return nil, oauth.Refuse(oauth.AccessDenied, oauth.ReasonPersonDenied, "The person did not agree.")
+	case storage.DeviceApproved:
 		if err := i.checkDeviceTarget(c, state, r); err != nil {
 			return nil, err
 		}
 		return i.takeDeviceCode(ctx, c, r, reference{user: state.User, key: code.codeKey()}, keys)
-	case DeviceUnknown:
+	case storage.DeviceUnknown:
 	}
 	// We made this code, so it is one that has ended.
-	return nil, refuse(ExpiredToken, ReasonExpired, "The device code has expired. Ask for a new one.")
+	return nil, oauth.Refuse(oauth.ExpiredToken, oauth.ReasonExpired, "The device code has expired. Ask for a new one.")
 }
 
-func (i *Issuer) pollDevice(ctx context.Context, code deviceCode) (DeviceState, error) {
-	state, err := i.state.Store.PollDevice(ctx, DevicePoll{
+func (i *Issuer) pollDevice(ctx context.Context, code deviceCode) (storage.DeviceState, error) {
+	state, err := i.state.Store.PollDevice(ctx, storage.DevicePoll{
 		ID: code.id, Code: code.codeKey().ID(), Slack: deviceSlack, Step: deviceStep, Most: deviceMost, Attempt: i.state.NewAttempt(),
 	})
 	if err != nil {
-		return state, unavailable(err)
+		return state, oauth.Unavailable(err)
 	}
 	return state, nil
 }
 
 // checkDeviceTarget refuses an API that was not granted before the person's
 // approval is spent: the device may ask again with a better one.
-func (i *Issuer) checkDeviceTarget(c *Client, state DeviceState, r TokenRequest) error {
+func (i *Issuer) checkDeviceTarget(c *clients.Client, state storage.DeviceState, r TokenRequest) error {
 	var body deviceBody
 	if err := json.Unmarshal(state.Body, &body); err != nil {
-		return unavailable(fmt.Errorf("reading device request: %w", err))
+		return oauth.Unavailable(fmt.Errorf("reading device request: %w", err))
 	}
 	_, err := i.codeAudience(c, body.Grant, r.Audiences)
 	return deviceError(err)
@@ -243,7 +248,7 @@ func (i *Issuer) checkDeviceTarget(c *Client, state DeviceState, r TokenRequest)
 
 // deviceError makes what is said of codes be said of device codes.
 func deviceError(err error) error {
-	if e, ok := errors.AsType[*Error](err); ok && e.Description == badCode {
+	if e, ok := errors.AsType[*oauth.Error](err); ok && e.Description == badCode {
 		e.Description = badDeviceCode
 	}
 	return err
@@ -251,8 +256,8 @@ func deviceError(err error) error {
 
 // takeDeviceCode redeems what an approval has put, as any code is redeemed:
 // once, and not after a sign-out everywhere or a change of password.
-func (i *Issuer) takeDeviceCode(ctx context.Context, c *Client, r TokenRequest, ref reference, keys signers) (*TokenResponse, error) {
-	return i.tryCode(ctx, ref, func(ctx context.Context, attempt Attempt) (*TokenResponse, error) {
+func (i *Issuer) takeDeviceCode(ctx context.Context, c *clients.Client, r TokenRequest, ref reference, keys signers) (*TokenResponse, error) {
+	return i.tryCode(ctx, ref, func(ctx context.Context, attempt storage.Attempt) (*TokenResponse, error) {
 		m, err := i.redeemDeviceCode(ctx, c, r, ref, attempt)
 		if err != nil {
 			return nil, deviceError(err)
@@ -262,28 +267,28 @@ func (i *Issuer) takeDeviceCode(ctx context.Context, c *Client, r TokenRequest, 
 	})
 }
 
-func (i *Issuer) redeemDeviceCode(ctx context.Context, c *Client, r TokenRequest, ref reference, attempt Attempt) (mint, error) {
+func (i *Issuer) redeemDeviceCode(ctx context.Context, c *clients.Client, r TokenRequest, ref reference, attempt storage.Attempt) (mint, error) {
 	res, err := i.takeCode(ctx, c, ref, attempt)
 	if err != nil {
 		return mint{}, err
 	}
-	if res.Outcome == CodeUnknown {
-		return mint{}, refuse(InvalidGrant, ReasonRevoked, badCode)
+	if res.Outcome == storage.CodeUnknown {
+		return mint{}, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonRevoked, badCode)
 	}
-	if res.Outcome == CodeSpent && res.Mine { // its exchange was not answered in time
-		return mint{}, refuse(InvalidGrant, ReasonCodeSpent, badCode)
+	if res.Outcome == storage.CodeSpent && res.Mine { // its exchange was not answered in time
+		return mint{}, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonCodeSpent, badCode)
 	}
-	if res.Outcome == CodeSpent { // the device code names its client
+	if res.Outcome == storage.CodeSpent { // the device code names its client
 		return mint{}, i.codeReused(ctx, c, r.GrantType, ref, res.Now.Sub(res.TakenAt)-waitedFor(ctx) < retryWindow)
 	}
 	var body codeBody
 	if err := json.Unmarshal(res.Body, &body); err != nil {
-		return mint{}, unavailable(fmt.Errorf("reading code: %w", err))
+		return mint{}, oauth.Unavailable(fmt.Errorf("reading code: %w", err))
 	}
 	// A device may come a quarter of an hour after the approval: when all of the
 	// client was ended meanwhile, this was meant, too.
 	if body.Approved <= i.state.Denylist.MarksSince(c.Tag()).Client.Unix() {
-		return mint{}, refuse(InvalidGrant, ReasonRevoked, badCode)
+		return mint{}, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonRevoked, badCode)
 	}
 	return i.redeem(ctx, c, r, ref, body, res, attempt)
 }
@@ -291,36 +296,38 @@ func (i *Issuer) redeemDeviceCode(ctx context.Context, c *Client, r TokenRequest
 // deviceCode is what a device polls with. It names the request and the client,
 // and carries a key of which the store knows only a hash.
 type deviceCode struct {
-	id     DeviceID
+	id     storage.DeviceID
 	key    [16]byte
-	client ClientTag
+	client storage.ClientTag
 }
 
 const deviceCodeSize = 16 + 16 + 8
 
 // codeKey returns the key of the code that an approval puts. Who approves
 // knows only its ID.
-func (d deviceCode) codeKey() CodeKey { return CodeKey(hash16("device-code", d.key[:])) }
+func (d deviceCode) codeKey() storage.CodeKey {
+	return storage.CodeKey(storage.Hash16("device-code", d.key[:]))
+}
 
 // text writes the device code under the minting secret.
-func (d deviceCode) text(s *Secrets) string {
-	b := make([]byte, 0, deviceCodeSize+MACSize)
+func (d deviceCode) text(s *secrets.Secrets) string {
+	b := make([]byte, 0, deviceCodeSize+secrets.MACSize)
 	b = append(b, d.id[:]...)
 	b = append(b, d.key[:]...)
 	b = append(b, d.client[:]...)
-	mac := s.MAC(PurposeDevice, b)
-	return b64(append(b, mac[:]...))
+	mac := s.MAC(secrets.PurposeDevice, b)
+	return storage.Encode(append(b, mac[:]...))
 }
 
 // parseDeviceCode reads a device code and checks its MAC, as parseReference does.
-func parseDeviceCode(s *Secrets, text string) (d deviceCode, secret int, ok bool) {
-	b, ok := decode(text, deviceCodeSize+MACSize)
+func parseDeviceCode(s *secrets.Secrets, text string) (d deviceCode, secret int, ok bool) {
+	b, ok := storage.Decode(text, deviceCodeSize+secrets.MACSize)
 	if !ok {
 		return d, 0, false
 	}
-	secret, ok = s.CheckMAC(PurposeDevice, b[deviceCodeSize:], b[:deviceCodeSize])
+	secret, ok = s.CheckMAC(secrets.PurposeDevice, b[deviceCodeSize:], b[:deviceCodeSize])
 	if !ok {
 		return d, 0, false
 	}
-	return deviceCode{id: DeviceID(b[:16]), key: [16]byte(b[16:32]), client: ClientTag(b[32:40])}, secret, true
+	return deviceCode{id: storage.DeviceID(b[:16]), key: [16]byte(b[16:32]), client: storage.ClientTag(b[32:40])}, secret, true
 }

@@ -8,14 +8,17 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // withTV adds clients that may use the device code grant.
 func withTV(c *tokens.Config) {
-	policy := tokens.RefreshPolicy{Rotation: true, Leeway: 10 * time.Second, Lifetime: 30 * 24 * time.Hour, IdleLifetime: 15 * 24 * time.Hour, MaxActive: 200}
+	policy := clients.RefreshPolicy{Rotation: true, Leeway: 10 * time.Second, Lifetime: 30 * 24 * time.Hour, IdleLifetime: 15 * 24 * time.Hour, MaxActive: 200}
 	for _, id := range []string{"tv", "cli"} {
-		c.Clients = append(c.Clients, &tokens.Client{
-			ID: id, Type: tokens.ClientNative, APIs: []string{ordersAPI}, OIDCConformant: true, DeviceCode: true, Refresh: policy,
+		c.Clients = append(c.Clients, &clients.Client{
+			ID: id, Type: clients.Native, APIs: []string{ordersAPI}, OIDCConformant: true, DeviceCode: true, Refresh: policy,
 		})
 	}
 }
@@ -33,7 +36,7 @@ func (g *gateway) device() *tokens.DeviceAuthorization {
 }
 
 func (g *gateway) poll(d *tokens.DeviceAuthorization) (*tokens.TokenResponse, error) {
-	return g.token("tv", tokens.TokenRequest{GrantType: tokens.GrantDeviceCode, DeviceCode: d.DeviceCode})
+	return g.token("tv", tokens.TokenRequest{GrantType: oauth.GrantDeviceCode, DeviceCode: d.DeviceCode})
 }
 
 // find types a user code.
@@ -60,7 +63,7 @@ func TestDevice(t *testing.T) {
 		t.Errorf("the device got %+v", d)
 	}
 	_, err := g.poll(d)
-	refused(t, err, tokens.AuthorizationPending, "")
+	refused(t, err, oauth.AuthorizationPending, "")
 	r := g.find(" " + strings.ToLower(strings.ReplaceAll(d.UserCode, "-", " . ")))
 	if r == nil || r.ClientID != "tv" || strings.Join(r.Grant.Scopes, " ") != "openid profile offline_access orders:read" {
 		t.Fatalf("the person is asked about %+v", r)
@@ -81,13 +84,13 @@ func TestDevice(t *testing.T) {
 	if c.Subject != alice.Subject || c.ClientID != "tv" || !c.HasFamily || c.SessionID == l.Session.ID.String() {
 		t.Errorf("claims %+v", c)
 	}
-	if _, err := g.token("tv", tokens.TokenRequest{GrantType: tokens.GrantRefreshToken, RefreshToken: res.RefreshToken}); err != nil {
+	if _, err := g.token("tv", tokens.TokenRequest{GrantType: oauth.GrantRefreshToken, RefreshToken: res.RefreshToken}); err != nil {
 		t.Errorf("refreshing: %v", err)
 	}
 	if g.find(d.UserCode) != nil {
 		t.Error("the user code can be answered again")
 	}
-	if g.events.count(tokens.EventDevice, "requested") != 1 || g.events.count(tokens.EventDevice, "approved") != 1 || g.events.count(tokens.EventTokenRefused, "") != 0 {
+	if g.events.count(oauth.EventDevice, "requested") != 1 || g.events.count(oauth.EventDevice, "approved") != 1 || g.events.count(oauth.EventTokenRefused, "") != 0 {
 		t.Errorf("events %+v", g.events.all)
 	}
 }
@@ -100,8 +103,8 @@ func TestDeviceTarget(t *testing.T) {
 	l, _ := g.signIn(alice)
 	g.approve(d, l)
 	for _, audiences := range [][]string{{billingAPI}, {ordersAPI, billingAPI}} {
-		_, err := g.token("tv", tokens.TokenRequest{GrantType: tokens.GrantDeviceCode, DeviceCode: d.DeviceCode, Audiences: audiences})
-		refused(t, err, tokens.InvalidTarget, tokens.ReasonWrongAudience)
+		_, err := g.token("tv", tokens.TokenRequest{GrantType: oauth.GrantDeviceCode, DeviceCode: d.DeviceCode, Audiences: audiences})
+		refused(t, err, oauth.InvalidTarget, oauth.ReasonWrongAudience)
 	}
 	if _, err := g.poll(d); err != nil {
 		t.Errorf("the approval was spent by a refusal: %v", err)
@@ -116,10 +119,10 @@ func TestDeviceDenied(t *testing.T) {
 	if err := g.DenyDevice(t.Context(), r, l); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, g.ApproveDevice(t.Context(), r, l), tokens.ExpiredToken, tokens.ReasonExpired)
+	refused(t, g.ApproveDevice(t.Context(), r, l), oauth.ExpiredToken, oauth.ReasonExpired)
 	for range 2 {
 		_, err := g.poll(d)
-		refused(t, err, tokens.AccessDenied, tokens.ReasonPersonDenied)
+		refused(t, err, oauth.AccessDenied, oauth.ReasonPersonDenied)
 	}
 }
 
@@ -128,16 +131,16 @@ func TestDeviceSlowDown(t *testing.T) {
 	d := g.device()
 	for _, step := range []struct {
 		after time.Duration
-		want  tokens.ErrorCode
+		want  oauth.ErrorCode
 	}{
-		{0, tokens.AuthorizationPending},
-		{time.Second, tokens.SlowDown},                  // 10 s from now on
-		{9 * time.Second, tokens.AuthorizationPending},  // a little early
-		{8 * time.Second, tokens.SlowDown},              // 15 s
-		{15 * time.Second, tokens.AuthorizationPending}, // as told
-		{15 * time.Minute, tokens.ExpiredToken},         // and after that
-		{time.Millisecond, tokens.ExpiredToken},         // there is nothing to slow down
-		{24 * time.Hour, tokens.ExpiredToken},           // however late
+		{0, oauth.AuthorizationPending},
+		{time.Second, oauth.SlowDown},                  // 10 s from now on
+		{9 * time.Second, oauth.AuthorizationPending},  // a little early
+		{8 * time.Second, oauth.SlowDown},              // 15 s
+		{15 * time.Second, oauth.AuthorizationPending}, // as told
+		{15 * time.Minute, oauth.ExpiredToken},         // and after that
+		{time.Millisecond, oauth.ExpiredToken},         // there is nothing to slow down
+		{24 * time.Hour, oauth.ExpiredToken},           // however late
 	} {
 		g.pass(step.after)
 		_, err := g.poll(d)
@@ -154,24 +157,24 @@ func TestDeviceRefused(t *testing.T) {
 		name   string
 		client string
 		change func(*tokens.TokenRequest)
-		code   tokens.ErrorCode
+		code   oauth.ErrorCode
 	}{
-		{"missing", "tv", func(r *tokens.TokenRequest) { r.DeviceCode = "" }, tokens.InvalidRequest},
-		{"garbage", "tv", func(r *tokens.TokenRequest) { r.DeviceCode = "garbage" }, tokens.InvalidGrant},
-		{"64 KiB", "tv", func(r *tokens.TokenRequest) { r.DeviceCode = strings.Repeat("A", 64<<10) }, tokens.InvalidGrant},
-		{"another client", "cli", func(*tokens.TokenRequest) {}, tokens.InvalidGrant},
-		{"a client without the grant", "native", func(*tokens.TokenRequest) {}, tokens.UnauthorizedClient},
+		{"missing", "tv", func(r *tokens.TokenRequest) { r.DeviceCode = "" }, oauth.InvalidRequest},
+		{"garbage", "tv", func(r *tokens.TokenRequest) { r.DeviceCode = "garbage" }, oauth.InvalidGrant},
+		{"64 KiB", "tv", func(r *tokens.TokenRequest) { r.DeviceCode = strings.Repeat("A", 64<<10) }, oauth.InvalidGrant},
+		{"another client", "cli", func(*tokens.TokenRequest) {}, oauth.InvalidGrant},
+		{"a client without the grant", "native", func(*tokens.TokenRequest) {}, oauth.UnauthorizedClient},
 		{"an authorization code", "tv", func(r *tokens.TokenRequest) {
-			r.GrantType, r.Code, r.CodeVerifier = tokens.GrantAuthorizationCode, r.DeviceCode, verifier
-		}, tokens.InvalidGrant},
-		{"another API", "tv", func(r *tokens.TokenRequest) { r.Audiences = []string{billingAPI} }, tokens.InvalidTarget},
+			r.GrantType, r.Code, r.CodeVerifier = oauth.GrantAuthorizationCode, r.DeviceCode, verifier
+		}, oauth.InvalidGrant},
+		{"another API", "tv", func(r *tokens.TokenRequest) { r.Audiences = []string{billingAPI} }, oauth.InvalidTarget},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g := newGateway(t, withTV)
 			d := g.device()
 			l, _ := g.signIn(alice)
 			g.approve(d, l)
-			r := tokens.TokenRequest{GrantType: tokens.GrantDeviceCode, DeviceCode: d.DeviceCode}
+			r := tokens.TokenRequest{GrantType: oauth.GrantDeviceCode, DeviceCode: d.DeviceCode}
 			tt.change(&r)
 			_, err := g.token(tt.client, r)
 			refused(t, err, tt.code, "")
@@ -187,12 +190,12 @@ func TestDeviceAuthorizationRefused(t *testing.T) {
 	for _, tt := range []struct {
 		name, client, scope string
 		audiences           []string
-		code                tokens.ErrorCode
+		code                oauth.ErrorCode
 	}{
-		{"without the grant", "spa", "openid", nil, tokens.UnauthorizedClient},
-		{"machine", "machine", "orders:read", nil, tokens.UnauthorizedClient},
-		{"malformed scope", "tv", "open\"id", nil, tokens.InvalidScope},
-		{"another API", "tv", "openid", []string{billingAPI}, tokens.InvalidTarget},
+		{"without the grant", "spa", "openid", nil, oauth.UnauthorizedClient},
+		{"machine", "machine", "orders:read", nil, oauth.UnauthorizedClient},
+		{"malformed scope", "tv", "open\"id", nil, oauth.InvalidScope},
+		{"another API", "tv", "openid", []string{billingAPI}, oauth.InvalidTarget},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := g.AuthorizeDevice(t.Context(), g.client(tt.client), tt.scope, tt.audiences)
@@ -214,16 +217,16 @@ func TestDeviceCodeReuse(t *testing.T) {
 	}
 	g.pass(500 * time.Millisecond)
 	_, err = g.poll(d)
-	refused(t, err, tokens.InvalidGrant, tokens.ReasonCodeSpent)
-	if strings.Contains(tokens.AsError(err).Description, "authorization code") {
-		t.Errorf("the device is told %q", tokens.AsError(err).Description)
+	refused(t, err, oauth.InvalidGrant, oauth.ReasonCodeSpent)
+	if strings.Contains(oauth.AsError(err).Description, "authorization code") {
+		t.Errorf("the device is told %q", oauth.AsError(err).Description)
 	}
 	if !g.passes(res.AccessToken) {
 		t.Error("a quick retry has ended the tokens")
 	}
 	g.pass(time.Second)
 	_, err = g.poll(d)
-	refused(t, err, tokens.InvalidGrant, tokens.ReasonCodeSpent)
+	refused(t, err, oauth.InvalidGrant, oauth.ReasonCodeSpent)
 	if g.passes(res.AccessToken) {
 		t.Error("the access token of a device code that came twice passes")
 	}
@@ -241,7 +244,7 @@ func TestDeviceParallel(t *testing.T) {
 			switch _, err := g.poll(d); {
 			case err == nil:
 				ok.Add(1)
-			case tokens.AsError(err).Code == tokens.InvalidGrant:
+			case oauth.AsError(err).Code == oauth.InvalidGrant:
 				invalid.Add(1)
 			default:
 				t.Error(err)
@@ -259,39 +262,39 @@ func TestDeviceUserChanged(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(*gateway)
-		reason tokens.Reason
+		reason oauth.Reason
 	}{
-		{"removed", func(g *gateway) { g.cfg.Accounts = accounts{}; g.reload() }, tokens.ReasonUserChanged},
+		{"removed", func(g *gateway) { g.cfg.Accounts = accounts{}; g.reload() }, oauth.ReasonUserChanged},
 		{"signed out everywhere", func(g *gateway) {
 			if _, err := g.EndUser(t.Context(), alice.Subject); err != nil {
 				t.Fatal(err)
 			}
-		}, tokens.ReasonRevoked},
+		}, oauth.ReasonRevoked},
 		{"disabled", func(g *gateway) {
-			if _, err := g.DisableUser(t.Context(), tokens.TagSubject(alice.Subject), alice.Subject); err != nil {
+			if _, err := g.DisableUser(t.Context(), storage.TagSubject(alice.Subject), alice.Subject); err != nil {
 				t.Fatal(err)
 			}
-		}, tokens.ReasonRevoked},
+		}, oauth.ReasonRevoked},
 		{"disabled and enabled again", func(g *gateway) {
-			if _, err := g.DisableUser(t.Context(), tokens.TagSubject(alice.Subject), alice.Subject); err != nil {
+			if _, err := g.DisableUser(t.Context(), storage.TagSubject(alice.Subject), alice.Subject); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := g.EnableUser(t.Context(), tokens.TagSubject(alice.Subject)); err != nil {
+			if _, err := g.EnableUser(t.Context(), storage.TagSubject(alice.Subject)); err != nil {
 				t.Fatal(err)
 			}
-		}, tokens.ReasonRevoked},
+		}, oauth.ReasonRevoked},
 		{"all of the client ended", func(g *gateway) {
 			if err := g.EndClient(t.Context(), "tv"); err != nil {
 				t.Fatal(err)
 			}
-		}, tokens.ReasonRevoked},
+		}, oauth.ReasonRevoked},
 		{"another password", func(g *gateway) {
 			changed := alice
-			changed.Fingerprint = tokens.FingerprintOf("$2a$changed")
-			g.cfg.Accounts = accounts{tokens.TagSubject(alice.Subject): changed.Fingerprint}
+			changed.Fingerprint = storage.FingerprintOf("$2a$changed")
+			g.cfg.Accounts = accounts{storage.TagSubject(alice.Subject): changed.Fingerprint}
 			g.reload()
 			g.signIn(changed)
-		}, tokens.ReasonRevoked},
+		}, oauth.ReasonRevoked},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g := newGateway(t, withTV)
@@ -300,7 +303,7 @@ func TestDeviceUserChanged(t *testing.T) {
 			g.approve(d, l)
 			tt.change(g)
 			_, err := g.poll(d)
-			refused(t, err, tokens.InvalidGrant, tt.reason)
+			refused(t, err, oauth.InvalidGrant, tt.reason)
 		})
 	}
 }
@@ -344,9 +347,9 @@ func TestDeviceSession(t *testing.T) {
 		t.Error("the access token of a device passes after a sign-out everywhere")
 	}
 	stale := g.device()
-	refused(t, g.ApproveDevice(t.Context(), g.find(stale.UserCode), l), tokens.LoginRequired, "")
+	refused(t, g.ApproveDevice(t.Context(), g.find(stale.UserCode), l), oauth.LoginRequired, "")
 	_, err = g.poll(stale)
-	refused(t, err, tokens.AuthorizationPending, "")
+	refused(t, err, oauth.AuthorizationPending, "")
 }
 
 // TestDeviceSecretChanges: a person and a device whose codes are of the secret

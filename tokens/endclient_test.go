@@ -13,6 +13,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // late is how long after it was asked for a decision of an apartStore may be made.
@@ -21,30 +24,30 @@ const late = 2 * time.Second
 // watermarks are those of an apartStore, for all nodes.
 type watermarks struct {
 	mu   sync.Mutex
-	all  map[tokens.ClientTag]time.Time
+	all  map[storage.ClientTag]time.Time
 	ends int // how often a client was ended
 }
 
 // apartStore keeps the watermarks apart from all else, as a Redis Cluster does:
 // what is decided goes by what the request knows of them.
 type apartStore struct {
-	tokens.Store
+	storage.Store
 	marks *watermarks
 	deaf  atomic.Bool // what everybody shares is out of this node's reach: watermarks, grants and the feed
 }
 
-func (s *apartStore) EndClient(ctx context.Context, client tokens.ClientTag) (tokens.ClientEnd, error) {
+func (s *apartStore) EndClient(ctx context.Context, client storage.ClientTag) (storage.ClientEnd, error) {
 	now, err := s.Now(ctx)
 	s.marks.mu.Lock()
 	defer s.marks.mu.Unlock()
 	s.marks.ends++
 	s.marks.all[client] = now.Truncate(time.Second)
-	return tokens.ClientEnd{Before: s.marks.all[client], Late: late}, err
+	return storage.ClientEnd{Before: s.marks.all[client], Late: late}, err
 }
 
 var errDeaf = errors.New("this node does not hear")
 
-func (s *apartStore) ClientWatermarks(context.Context) (map[tokens.ClientTag]time.Time, error) {
+func (s *apartStore) ClientWatermarks(context.Context) (map[storage.ClientTag]time.Time, error) {
 	if s.deaf.Load() {
 		return nil, errDeaf
 	}
@@ -53,23 +56,23 @@ func (s *apartStore) ClientWatermarks(context.Context) (map[tokens.ClientTag]tim
 	return maps.Clone(s.marks.all), nil
 }
 
-func (s *apartStore) PutGrant(ctx context.Context, id tokens.GrantID, text []byte, keep time.Duration) error {
+func (s *apartStore) PutGrant(ctx context.Context, id storage.GrantID, text []byte, keep time.Duration) error {
 	if s.deaf.Load() {
 		return errDeaf
 	}
 	return s.Store.PutGrant(ctx, id, text, keep)
 }
 
-func (s *apartStore) ReadFeed(ctx context.Context, after tokens.FeedPosition, wait time.Duration) (tokens.FeedPage, error) {
+func (s *apartStore) ReadFeed(ctx context.Context, after storage.FeedPosition, wait time.Duration) (storage.FeedPage, error) {
 	page, err := s.Store.ReadFeed(ctx, after, wait)
 	if s.deaf.Load() {
-		return tokens.FeedPage{}, errDeaf
+		return storage.FeedPage{}, errDeaf
 	}
 	return page, err
 }
 
 // borrowed is a store that another node closes.
-type borrowed struct{ tokens.Store }
+type borrowed struct{ storage.Store }
 
 func (borrowed) Close() error { return nil }
 
@@ -77,7 +80,7 @@ func (borrowed) Close() error { return nil }
 func apartNodes(t *testing.T) (a, b *gateway, ofA, ofB *apartStore) {
 	t.Helper()
 	file := boltstore.New(boltstore.Options{Path: filepath.Join(t.TempDir(), "test.db")})
-	marks := &watermarks{all: map[tokens.ClientTag]time.Time{}}
+	marks := &watermarks{all: map[storage.ClientTag]time.Time{}}
 	ofA, ofB = &apartStore{Store: file, marks: marks}, &apartStore{Store: borrowed{file}, marks: marks}
 	a, b = &gateway{t: t, events: &events{}}, &gateway{t: t, events: &events{}}
 	a.start(ofA, time.Now)
@@ -110,24 +113,24 @@ func TestEndIsFinalWhereDecisionsCannotLook(t *testing.T) {
 					took = time.Since(start)
 					ended <- err
 				}()
-				time.Sleep(tokens.DefaultMaxLag / 2)
+				time.Sleep(storage.DefaultMaxLag / 2)
 				slipped := []*tokens.TokenResponse{b.refreshOK(before.RefreshToken), b.mustToken("spa", codeRequest(code))}
-				time.Sleep(time.Until(heard.Add(tokens.DefaultMaxLag + time.Second)))
+				time.Sleep(time.Until(heard.Add(storage.DefaultMaxLag + time.Second)))
 				_, err := b.token("spa", refreshRequest(slipped[0].RefreshToken))
-				refused(t, err, tokens.TemporarilyUnavailable, "")
+				refused(t, err, oauth.TemporarilyUnavailable, "")
 				if err := <-ended; err != nil {
 					t.Fatal(err)
 				}
-				if want := tokens.DefaultMaxLag + 3*late; took != want {
+				if want := storage.DefaultMaxLag + 3*late; took != want {
 					t.Errorf("the end was confirmed after %v, want %v", took, want)
 				}
 				ofB.deaf.Store(false)
-				time.Sleep(tokens.DefaultMaxLag) // the guarantee, without the feed
+				time.Sleep(storage.DefaultMaxLag) // the guarantee, without the feed
 				for _, res := range slipped {
 					if a.passes(res.AccessToken) || b.passes(res.AccessToken) {
 						t.Error("an access token that slipped past the end passes")
 					}
-					b.refusedRefresh(res.RefreshToken, tokens.ReasonUnknown)
+					b.refusedRefresh(res.RefreshToken, oauth.ReasonUnknown)
 				}
 				again := b.login()
 				if a.refreshOK(again.RefreshToken); !a.passes(again.AccessToken) {
@@ -145,11 +148,11 @@ func TestEndIsNotConfirmedToWhoLeaves(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		err := a.EndClient(ctx, "spa")
-		refused(t, err, tokens.TemporarilyUnavailable, "")
+		refused(t, err, oauth.TemporarilyUnavailable, "")
 		if ofA.marks.ends != 1 {
 			t.Errorf("ended %d times", ofA.marks.ends)
 		}
-		if a.events.count(tokens.EventRevoked, "client") != 0 {
+		if a.events.count(oauth.EventRevoked, "client") != 0 {
 			t.Error("the end is told of")
 		}
 	})
@@ -161,7 +164,7 @@ func TestEndIsNotConfirmedToWhoLeaves(t *testing.T) {
 func TestDecisionsWithoutWatermarks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, b, _, ofB := apartNodes(t)
-		settings := tokens.Settings{Secrets: b.secrets("a"), TokenLifetime: time.Hour, AllowStale: time.Hour}
+		settings := state.Settings{Secrets: b.secrets("a"), TokenLifetime: time.Hour, AllowStale: time.Hour}
 		if err := b.state.Configure(t.Context(), settings); err != nil {
 			t.Fatal(err)
 		}
@@ -172,22 +175,22 @@ func TestDecisionsWithoutWatermarks(t *testing.T) {
 			t.Fatal("the token is not good")
 		}
 		ofB.deaf.Store(true)
-		time.Sleep(2 * tokens.DefaultMaxLag)
+		time.Sleep(2 * storage.DefaultMaxLag)
 		if !b.passes(res.AccessToken) {
 			t.Error("a guarded route does not go on")
 		}
 		_, err := b.token("spa", refreshRequest(res.RefreshToken))
-		refused(t, err, tokens.TemporarilyUnavailable, "")
+		refused(t, err, oauth.TemporarilyUnavailable, "")
 		_, err = b.token("spa", codeRequest(code))
-		refused(t, err, tokens.TemporarilyUnavailable, "")
+		refused(t, err, oauth.TemporarilyUnavailable, "")
 		authorization, err := b.ParseAuthorization(request())
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = b.IssueCode(t.Context(), authorization, l)
-		refused(t, err, tokens.TemporarilyUnavailable, "")
+		refused(t, err, oauth.TemporarilyUnavailable, "")
 		_, _, err = b.SignIn(t.Context(), alice, "")
-		refused(t, err, tokens.TemporarilyUnavailable, "")
+		refused(t, err, oauth.TemporarilyUnavailable, "")
 		ofB.deaf.Store(false)
 		b.refreshOK(res.RefreshToken)
 		b.mustToken("spa", codeRequest(code))

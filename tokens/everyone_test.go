@@ -3,8 +3,9 @@ package tokens_test
 import (
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestNodesEndEveryone: what one node ends is over on the other.
@@ -20,7 +21,7 @@ func TestNodesEndEveryone(t *testing.T) {
 		t.Error("an access token passes where everyone was ended")
 	}
 	b.refusesSoon(res.AccessToken)
-	b.refusedRefresh(res.RefreshToken, tokens.ReasonUnknown)
+	b.refusedRefresh(res.RefreshToken, oauth.ReasonUnknown)
 	res = b.login()
 	a.until("a new login is good", func() bool { return a.passes(res.AccessToken) })
 	a.refreshOK(res.RefreshToken)
@@ -34,13 +35,13 @@ func TestEndEveryoneUnheard(t *testing.T) {
 	res := b.login()
 	l, cookie := b.signIn(alice)
 	offline, short := b.codeFor(l), b.codeFor(l, "scope", "openid")
-	if _, err := a.state.Store.EndClient(t.Context(), tokens.Everyone); err != nil {
+	if _, err := a.state.Store.EndClient(t.Context(), storage.Everyone); err != nil {
 		t.Fatal(err)
 	}
-	b.refusedRefresh(res.RefreshToken, tokens.ReasonUnknown)
+	b.refusedRefresh(res.RefreshToken, oauth.ReasonUnknown)
 	for _, code := range []string{offline, short} {
 		_, err := b.token("spa", codeRequest(code))
-		refused(t, err, tokens.InvalidGrant, tokens.ReasonRevoked)
+		refused(t, err, oauth.InvalidGrant, oauth.ReasonRevoked)
 	}
 	if l, err := b.CurrentLogin(t.Context(), cookie); err != nil || l != nil {
 		t.Errorf("the session goes on: %+v, %v", l, err)
@@ -50,5 +51,5 @@ func TestEndEveryoneUnheard(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = b.IssueCode(t.Context(), authorization, l)
-	refused(t, err, tokens.LoginRequired, tokens.ReasonRevoked)
+	refused(t, err, oauth.LoginRequired, oauth.ReasonRevoked)
 }

@@ -6,18 +6,22 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/admin"
+	"github.com/gatehouse-auth/gatehouse/tokens/history"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // from is the context of a request.
 func from(t *testing.T, address, device, request string) context.Context {
-	return tokens.WithRequester(t.Context(), tokens.Requester{
+	return oauth.WithRequester(t.Context(), oauth.Requester{
 		Address: address, Device: func() string { return device }, RequestID: func() string { return request },
 	})
 }
 
 // history waits until the history of a family has so many entries: it is written
 // behind the answers.
-func (g *gateway) history(id tokens.FamilyID, entries int) []tokens.HistoryEntry {
+func (g *gateway) history(id storage.FamilyID, entries int) []history.Entry {
 	g.t.Helper()
 	for begun := time.Now(); ; time.Sleep(time.Millisecond) {
 		all, err := g.state.History.Of(g.t.Context(), id)
@@ -34,7 +38,7 @@ func (g *gateway) history(id tokens.FamilyID, entries int) []tokens.HistoryEntry
 }
 
 // family is the one live family of alice.
-func (g *gateway) family() tokens.FamilyID {
+func (g *gateway) family() storage.FamilyID {
 	g.t.Helper()
 	families, err := g.Grants(g.t.Context(), alice.Subject)
 	if err != nil || len(families) != 1 {
@@ -43,7 +47,7 @@ func (g *gateway) family() tokens.FamilyID {
 	return families[0].ID
 }
 
-func (g *gateway) explain(id string) tokens.Explanation {
+func (g *gateway) explain(id string) admin.Explanation {
 	g.t.Helper()
 	e, found, err := g.Explain(g.t.Context(), id)
 	if err != nil || !found {
@@ -63,11 +67,11 @@ func TestExplainShorterLifetimes(t *testing.T) {
 	g.cfg.Clients = testClients()
 	g.cfg.Clients[0].Refresh.Lifetime = 2 * time.Hour
 	g.reload()
-	if e := g.explain(id.String()); e.Verdict != tokens.VerdictAlive || e.Live == nil || e.Live.Expires.Sub(g.clock()) > time.Hour {
+	if e := g.explain(id.String()); e.Verdict != admin.VerdictAlive || e.Live == nil || e.Live.Expires.Sub(g.clock()) > time.Hour {
 		t.Errorf("before the shorter end: %+v", e)
 	}
 	g.pass(time.Hour + time.Second)
-	if e := g.explain(id.String()); e.Verdict != tokens.VerdictExpired || e.Live != nil {
+	if e := g.explain(id.String()); e.Verdict != admin.VerdictExpired || e.Live != nil {
 		t.Errorf("past it: %+v", e)
 	}
 }
@@ -87,7 +91,7 @@ func TestExplainAnyRequest(t *testing.T) {
 	}
 	g.history(id, 1)
 	for _, request := range []string{"login", "r1", "r2", "r3"} {
-		if e := g.explain(request); e.Family != id || e.Verdict != tokens.VerdictAlive {
+		if e := g.explain(request); e.Family != id || e.Verdict != admin.VerdictAlive {
 			t.Errorf("%s: %+v", request, e)
 		}
 	}
@@ -116,16 +120,16 @@ func TestHistoryOfALongUse(t *testing.T) {
 		}
 		g.history(id, 1)
 	}
-	g.pass(tokens.HistoryAge)
+	g.pass(storage.HistoryAge)
 	e := g.explain(id.String())
-	if e.Verdict != tokens.VerdictAlive || e.Live == nil || e.Subject != alice.Subject || e.Client != "spa" || len(e.History) != 0 {
+	if e.Verdict != admin.VerdictAlive || e.Live == nil || e.Subject != alice.Subject || e.Client != "spa" || len(e.History) != 0 {
 		t.Errorf("without a history: %+v", e)
 	}
 	if _, err := g.EndUser(t.Context(), alice.Subject); err != nil {
 		t.Fatal(err)
 	}
 	g.history(id, 1)
-	if e := g.explain(id.String()); e.Verdict != tokens.VerdictEnded {
+	if e := g.explain(id.String()); e.Verdict != admin.VerdictEnded {
 		t.Errorf("ended: %+v", e)
 	}
 }

@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/jwks"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 const otherIssuer = "https://other.example.com/"
@@ -18,16 +20,16 @@ const otherIssuer = "https://other.example.com/"
 // fetched waits for a new set of another issuer's keys.
 type fetched chan struct{}
 
-func (f fetched) Happened(_ context.Context, e tokens.Event) {
-	if e.Kind == tokens.EventIssuerKeys && e.Outcome == tokens.KeysChanged {
+func (f fetched) Happened(_ context.Context, e oauth.Event) {
+	if e.Kind == oauth.EventIssuerKeys && e.Outcome == oauth.KeysChanged {
 		close(f)
 	}
 }
 
-func (f fetched) Checked(tokens.Reason) {}
+func (f fetched) Checked(oauth.Reason) {}
 
 // other returns another issuer whose keys are there, and a token of it.
-func (g *gateway) other(claims map[string]any) (*tokens.Foreign, string) {
+func (g *gateway) other(claims map[string]any) (*verify.Foreign, string) {
 	g.t.Helper()
 	key, err := jose.GenerateKey(jose.ES256)
 	if err != nil {
@@ -38,7 +40,7 @@ func (g *gateway) other(claims map[string]any) (*tokens.Foreign, string) {
 		g.t.Fatal(err)
 	}
 	there := make(fetched)
-	keys := tokens.NewRemoteKeys(tokens.RemoteKeysConfig{
+	keys := jwks.NewRemote(jwks.RemoteConfig{
 		Issuer: otherIssuer, Observer: there, Clock: g.clock,
 		Fetch: func(context.Context) ([]byte, time.Duration, error) { return set, -1, nil },
 	})
@@ -50,14 +52,14 @@ func (g *gateway) other(claims map[string]any) (*tokens.Foreign, string) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	token, err := jose.Sign(key, tokens.TypeAccessToken, payload)
+	token, err := jose.Sign(key, verify.TypeAccessToken, payload)
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	return tokens.NewForeign(tokens.ForeignConfig{Issuer: otherIssuer, Keys: keys}), token
+	return verify.NewForeign(verify.ForeignConfig{Issuer: otherIssuer, Keys: keys}), token
 }
 
-func (g *gateway) gate(ready error, others ...*tokens.Foreign) *tokens.Gate {
+func (g *gateway) gate(ready error, others ...*verify.Foreign) *verify.Gate {
 	g.t.Helper()
 	gate, err := g.Issuer.Gate(func(context.Context) error { return ready }, others...)
 	if err != nil {
@@ -86,14 +88,14 @@ func TestGateDenies(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = gate.CheckAccess(t.Context(), session.AccessToken)
-	refused(t, err, tokens.InvalidToken, tokens.ReasonDenied)
+	refused(t, err, oauth.InvalidToken, oauth.ReasonDenied)
 	c, err := gate.CheckAccess(t.Context(), token)
 	if err != nil || !c.Foreign() || c.Identity() != otherIssuer+"|"+claims.Subject {
 		t.Errorf("the other issuer's token: %v, %+v", err, c)
 	}
 	// A route without the other issuer takes nothing that the gate has cached.
 	_, err = g.CheckAccess(t.Context(), token)
-	refused(t, err, tokens.InvalidToken, tokens.ReasonWrongIssuer)
+	refused(t, err, oauth.InvalidToken, oauth.ReasonWrongIssuer)
 }
 
 // Tokens of other issuers need no store.
@@ -106,17 +108,17 @@ func TestGateWhileTheStoreIsDown(t *testing.T) {
 		t.Errorf("the other issuer's token: %v", err)
 	}
 	_, err := gate.CheckAccess(t.Context(), own)
-	refused(t, err, tokens.TemporarilyUnavailable, tokens.ReasonStore)
+	refused(t, err, oauth.TemporarilyUnavailable, oauth.ReasonStore)
 	_, err = gate.CheckAccess(t.Context(), "a.b.c")
-	refused(t, err, tokens.InvalidToken, tokens.ReasonMalformed)
+	refused(t, err, oauth.InvalidToken, oauth.ReasonMalformed)
 }
 
 func TestNewGateRefuses(t *testing.T) {
 	g := newGateway(t)
-	twice := tokens.NewForeign(tokens.ForeignConfig{Issuer: otherIssuer})
-	for name, others := range map[string][]*tokens.Foreign{
+	twice := verify.NewForeign(verify.ForeignConfig{Issuer: otherIssuer})
+	for name, others := range map[string][]*verify.Foreign{
 		"the same twice": {twice, twice},
-		"ourselves":      {tokens.NewForeign(tokens.ForeignConfig{Issuer: issuerURL})},
+		"ourselves":      {verify.NewForeign(verify.ForeignConfig{Issuer: issuerURL})},
 	} {
 		if _, err := g.Issuer.Gate(nil, others...); err == nil || !strings.Contains(err.Error(), "duplicate issuer") {
 			t.Errorf("%s: %v", name, err)

@@ -14,8 +14,15 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/admin"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/keyring"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 const (
@@ -29,9 +36,9 @@ const (
 // gateway is a whole core over a real store, with a clock that the test moves.
 type gateway struct {
 	*tokens.Issuer
-	*tokens.Operator
+	*admin.Operator
 	t      *testing.T
-	state  *tokens.State
+	state  *state.State
 	store  *boltstore.Store
 	cfg    tokens.Config
 	events *events
@@ -55,18 +62,18 @@ func (g *gateway) pass(d time.Duration) {
 // events collects what the core says.
 type events struct {
 	mu  sync.Mutex
-	all []tokens.Event
+	all []oauth.Event
 }
 
-func (e *events) Happened(_ context.Context, ev tokens.Event) {
+func (e *events) Happened(_ context.Context, ev oauth.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.all = append(e.all, ev)
 }
 
-func (e *events) Checked(tokens.Reason) {}
+func (e *events) Checked(oauth.Reason) {}
 
-func (e *events) count(kind tokens.EventKind, outcome tokens.Outcome) int {
+func (e *events) count(kind oauth.EventKind, outcome oauth.Outcome) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	n := 0
@@ -79,12 +86,12 @@ func (e *events) count(kind tokens.EventKind, outcome tokens.Outcome) int {
 }
 
 // accounts are the local users of a test.
-type accounts map[tokens.UserTag]tokens.Fingerprint
+type accounts map[storage.UserTag]storage.Fingerprint
 
-func (a accounts) Fingerprint(u tokens.UserTag) tokens.Fingerprint { return a[u] }
+func (a accounts) Fingerprint(u storage.UserTag) storage.Fingerprint { return a[u] }
 
 var alice = tokens.Profile{
-	Subject: "local|alice", Login: "local", ACR: "pwd", Fingerprint: tokens.FingerprintOf("$2a$alice"),
+	Subject: "local|alice", Login: "local", ACR: "pwd", Fingerprint: storage.FingerprintOf("$2a$alice"),
 	Claims: map[string]any{"name": "Alice", "email": "alice@example.com", "email_verified": true},
 }
 
@@ -97,11 +104,11 @@ func newGateway(t *testing.T, change ...func(*tokens.Config)) *gateway {
 }
 
 // start opens the core over a store.
-func (g *gateway) start(store tokens.Store, clock func() time.Time, change ...func(*tokens.Config)) {
+func (g *gateway) start(store storage.Store, clock func() time.Time, change ...func(*tokens.Config)) {
 	t := g.t
 	t.Helper()
 	var err error
-	g.state, err = tokens.NewState(tokens.StateConfig{
+	g.state, err = state.New(state.Config{
 		Store: store, Observer: g.events, Clock: clock, CacheBytes: 1 << 20, DenylistEntries: 1000,
 	})
 	if err != nil {
@@ -118,12 +125,12 @@ func (g *gateway) start(store tokens.Store, clock func() time.Time, change ...fu
 	})
 	g.cfg = tokens.Config{
 		Issuer: issuerURL,
-		APIs: []*tokens.API{
+		APIs: []*clients.API{
 			{Identifier: ordersAPI, Scopes: []string{"orders:read", "orders:write"}, AllowOfflineAccess: true, AccessTokenLifetime: 10 * time.Minute},
 			{Identifier: billingAPI, Scopes: []string{"billing:read"}, AccessTokenLifetime: 5 * time.Minute},
 		},
 		Clients:        testClients(),
-		Accounts:       accounts{tokens.TagSubject(alice.Subject): alice.Fingerprint},
+		Accounts:       accounts{storage.TagSubject(alice.Subject): alice.Fingerprint},
 		AccessTokenAlg: "ES256", IDTokenAlg: "ES256",
 		IDTokenLifetime: 10 * time.Hour, UserinfoTokenLifetime: time.Hour, SessionLifetime: 7 * 24 * time.Hour, SessionIdleLifetime: 3 * 24 * time.Hour,
 		CompareHash: func(_, _ []byte) (bool, error) { return false, errors.New("no slow hash in these tests") },
@@ -142,16 +149,16 @@ func (g *gateway) reload() {
 	if g.Issuer, err = tokens.NewIssuer(g.cfg, g.state); err != nil {
 		g.t.Fatal(err)
 	}
-	g.Operator = tokens.NewOperator(g.Issuer, g.state)
+	g.Operator = admin.New(g.Issuer, g.state)
 }
 
-func (g *gateway) secrets(names ...string) *tokens.Secrets {
+func (g *gateway) secrets(names ...string) *secrets.Secrets {
 	g.t.Helper()
 	var values [][]byte
 	for _, n := range names {
 		values = append(values, []byte(strings.Repeat(n, 32)))
 	}
-	secrets, err := tokens.NewSecrets(values...)
+	secrets, err := secrets.NewSecrets(values...)
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -160,47 +167,47 @@ func (g *gateway) secrets(names ...string) *tokens.Secrets {
 
 func (g *gateway) configureSecrets(names ...string) {
 	g.t.Helper()
-	g.configure(g.secrets(names...), tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256}})
+	g.configure(g.secrets(names...), keyring.Settings{Algorithms: []jose.Algorithm{jose.ES256}})
 }
 
-func (g *gateway) configure(secrets *tokens.Secrets, keys tokens.KeySettings) {
+func (g *gateway) configure(secrets *secrets.Secrets, keys keyring.Settings) {
 	g.t.Helper()
-	if err := g.state.Configure(g.t.Context(), tokens.Settings{Secrets: secrets, TokenLifetime: time.Hour, Keys: keys}); err != nil {
+	if err := g.state.Configure(g.t.Context(), state.Settings{Secrets: secrets, TokenLifetime: time.Hour, Keys: keys}); err != nil {
 		g.t.Fatal(err)
 	}
 }
 
-func testClients() []*tokens.Client {
-	policy := tokens.RefreshPolicy{
+func testClients() []*clients.Client {
+	policy := clients.RefreshPolicy{
 		Rotation: true, Leeway: 10 * time.Second, Lifetime: 30 * 24 * time.Hour, IdleLifetime: 15 * 24 * time.Hour, MaxActive: 200,
 	}
 	kept := policy
 	kept.Rotation = false
-	return []*tokens.Client{
+	return []*clients.Client{
 		{
-			ID: "spa", Type: tokens.ClientSPA, RedirectURIs: []string{spaRedirect}, Origins: []string{"https://app.example.com"},
+			ID: "spa", Type: clients.SPA, RedirectURIs: []string{spaRedirect}, Origins: []string{"https://app.example.com"},
 			APIs: []string{ordersAPI, billingAPI}, OIDCConformant: true, Refresh: policy,
 		},
 		{
-			ID: "legacy", Type: tokens.ClientSPA, RedirectURIs: []string{spaRedirect}, APIs: []string{ordersAPI}, Refresh: policy,
+			ID: "legacy", Type: clients.SPA, RedirectURIs: []string{spaRedirect}, APIs: []string{ordersAPI}, Refresh: policy,
 		},
 		{
-			ID: "native", Type: tokens.ClientNative, RedirectURIs: []string{"http://127.0.0.1/cb", "com.example.app:/cb"},
+			ID: "native", Type: clients.Native, RedirectURIs: []string{"http://127.0.0.1/cb", "com.example.app:/cb"},
 			APIs: []string{ordersAPI}, OIDCConformant: true, Refresh: policy,
 		},
 		{
-			ID: "web", Type: tokens.ClientWeb, RedirectURIs: []string{"https://web.example.com/cb"}, APIs: []string{ordersAPI},
-			SecretHashes: []string{tokens.HashSecret("web-secret")}, OIDCConformant: true, Refresh: kept,
+			ID: "web", Type: clients.Web, RedirectURIs: []string{"https://web.example.com/cb"}, APIs: []string{ordersAPI},
+			SecretHashes: []string{clients.HashSecret("web-secret")}, OIDCConformant: true, Refresh: kept,
 		},
 		{
-			ID: "machine", Type: tokens.ClientMachine, APIs: []string{ordersAPI}, Scopes: []string{"orders:read"},
-			SecretHashes: []string{tokens.HashSecret("old-secret"), tokens.HashSecret("machine-secret")},
+			ID: "machine", Type: clients.Machine, APIs: []string{ordersAPI}, Scopes: []string{"orders:read"},
+			SecretHashes: []string{clients.HashSecret("old-secret"), clients.HashSecret("machine-secret")},
 		},
-		{ID: "auditor", Type: tokens.ClientMachine, APIs: []string{billingAPI}, SecretHashes: []string{tokens.HashSecret("auditor-secret")}},
+		{ID: "auditor", Type: clients.Machine, APIs: []string{billingAPI}, SecretHashes: []string{clients.HashSecret("auditor-secret")}},
 	}
 }
 
-func (g *gateway) client(id string) *tokens.Client {
+func (g *gateway) client(id string) *clients.Client {
 	g.t.Helper()
 	c, ok := g.Client(id)
 	if !ok {
@@ -259,7 +266,7 @@ func (g *gateway) codeFor(l *tokens.Login, overrides ...string) string {
 }
 
 func codeRequest(code string) tokens.TokenRequest {
-	return tokens.TokenRequest{GrantType: tokens.GrantAuthorizationCode, Code: code, RedirectURI: spaRedirect, CodeVerifier: verifier}
+	return tokens.TokenRequest{GrantType: oauth.GrantAuthorizationCode, Code: code, RedirectURI: spaRedirect, CodeVerifier: verifier}
 }
 
 // login is a whole login at the SPA.
@@ -283,7 +290,7 @@ func (g *gateway) mustToken(client string, r tokens.TokenRequest) *tokens.TokenR
 }
 
 func refreshRequest(token string) tokens.TokenRequest {
-	return tokens.TokenRequest{GrantType: tokens.GrantRefreshToken, RefreshToken: token}
+	return tokens.TokenRequest{GrantType: oauth.GrantRefreshToken, RefreshToken: token}
 }
 
 // refreshOK refreshes at the SPA.
@@ -293,9 +300,9 @@ func (g *gateway) refreshOK(token string) *tokens.TokenResponse {
 }
 
 // refused fails the test unless err is a refusal with this code and reason.
-func refused(t *testing.T, err error, code tokens.ErrorCode, reason tokens.Reason) {
+func refused(t *testing.T, err error, code oauth.ErrorCode, reason oauth.Reason) {
 	t.Helper()
-	var e *tokens.Error
+	var e *oauth.Error
 	if !errors.As(err, &e) {
 		t.Fatalf("error %v, want %s (%s)", err, code, reason)
 	}
@@ -305,11 +312,11 @@ func refused(t *testing.T, err error, code tokens.ErrorCode, reason tokens.Reaso
 }
 
 // refusedRefresh fails the test unless the refresh is refused for this reason.
-func (g *gateway) refusedRefresh(token string, reason tokens.Reason) {
+func (g *gateway) refusedRefresh(token string, reason oauth.Reason) {
 	g.t.Helper()
 	_, err := g.token("spa", refreshRequest(token))
-	refused(g.t, err, tokens.InvalidGrant, reason)
-	if e := tokens.AsError(err); e.Description != "Unknown or invalid refresh token." {
+	refused(g.t, err, oauth.InvalidGrant, reason)
+	if e := oauth.AsError(err); e.Description != "Unknown or invalid refresh token." {
 		g.t.Errorf("description %q tells dead tokens apart", e.Description)
 	}
 }
@@ -318,7 +325,7 @@ func (g *gateway) refusedRefresh(token string, reason tokens.Reason) {
 func (g *gateway) passes(token string) bool {
 	g.t.Helper()
 	_, err := g.CheckAccess(g.t.Context(), token)
-	if err != nil && tokens.AsError(err).Code != tokens.InvalidToken {
+	if err != nil && oauth.AsError(err).Code != oauth.InvalidToken {
 		g.t.Fatal(err)
 	}
 	return err == nil

@@ -5,19 +5,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // R5: a file that is gone is one alarm, and again one when it happens again.
 func TestR5LossIsToldOnce(t *testing.T) {
 	inBubble(t, func(w *watched) {
 		for n := range 2 {
-			for outcome, lost := range map[tokens.Outcome]error{tokens.StoreRemoved: tokens.ErrStoreRemoved, tokens.StoreReplaced: tokens.ErrStoreReplaced} {
-				w.store.feel(func(b tokens.Beat) (tokens.Beat, error) { return b, fmt.Errorf("the store x.db: %w", lost) })
+			for outcome, lost := range map[oauth.Outcome]error{oauth.StoreRemoved: storage.ErrStoreRemoved, oauth.StoreReplaced: storage.ErrStoreReplaced} {
+				w.store.feel(func(b storage.Beat) (storage.Beat, error) { return b, fmt.Errorf("the store x.db: %w", lost) })
 				w.beat()
 				w.beat()
-				w.wantHealth(tokens.TroubleStore)
-				w.wantEvents(tokens.EventStoreNew, outcome, n+1)
+				w.wantHealth(oauth.TroubleStore)
+				w.wantEvents(oauth.EventStoreNew, outcome, n+1)
 				w.store.feel(nil)
 				w.beat()
 				w.wantHealth("")
@@ -31,15 +32,15 @@ func TestR7StoreTimeJumps(t *testing.T) {
 	inBubble(t, func(w *watched) {
 		w.beat()
 		w.beat()
-		w.wantEvents(tokens.EventClockSkew, "", 0)
-		w.store.feel(func(b tokens.Beat) (tokens.Beat, error) { b.Now = b.Now.Add(40 * 24 * time.Hour); return b, nil })
+		w.wantEvents(oauth.EventClockSkew, "", 0)
+		w.store.feel(func(b storage.Beat) (storage.Beat, error) { b.Now = b.Now.Add(40 * 24 * time.Hour); return b, nil })
 		w.beat()
 		w.beat()
-		w.wantEvents(tokens.EventClockSkew, tokens.ClockSet, 1)
-		w.wantHealth(tokens.TroubleClock)
+		w.wantEvents(oauth.EventClockSkew, oauth.ClockSet, 1)
+		w.wantHealth(oauth.TroubleClock)
 		w.store.feel(nil)
 		w.beat()
-		w.wantEvents(tokens.EventClockSkew, tokens.ClockSet, 2)
+		w.wantEvents(oauth.EventClockSkew, oauth.ClockSet, 2)
 		w.wantHealth("")
 	})
 }

@@ -10,20 +10,24 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/keyring"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // moodyStore is a real store that says of itself what a test wants.
 type moodyStore struct {
-	tokens.Store
+	storage.Store
 
-	beats atomic.Pointer[func(tokens.Beat) (tokens.Beat, error)]
+	beats atomic.Pointer[func(storage.Beat) (storage.Beat, error)]
 	open  atomic.Pointer[error] // what Open answers, if not nil
 }
 
-func (m *moodyStore) Beat(ctx context.Context, r tokens.BeatRequest) (tokens.Beat, error) {
+func (m *moodyStore) Beat(ctx context.Context, r storage.BeatRequest) (storage.Beat, error) {
 	b, err := m.Store.Beat(ctx, r)
 	if f := m.beats.Load(); f != nil && err == nil {
 		return (*f)(b)
@@ -31,15 +35,15 @@ func (m *moodyStore) Beat(ctx context.Context, r tokens.BeatRequest) (tokens.Bea
 	return b, err
 }
 
-func (m *moodyStore) Open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResult, error) {
+func (m *moodyStore) Open(ctx context.Context, r storage.OpenRequest) (storage.OpenResult, error) {
 	if err := m.open.Load(); err != nil {
-		return tokens.OpenResult{}, *err
+		return storage.OpenResult{}, *err
 	}
 	return m.Store.Open(ctx, r)
 }
 
 // feel sets what the store says; nil is the truth.
-func (m *moodyStore) feel(f func(tokens.Beat) (tokens.Beat, error)) {
+func (m *moodyStore) feel(f func(storage.Beat) (storage.Beat, error)) {
 	if f == nil {
 		m.beats.Store(nil)
 		return
@@ -51,7 +55,7 @@ func (m *moodyStore) feel(f func(tokens.Beat) (tokens.Beat, error)) {
 type watched struct {
 	t      *testing.T
 	store  *moodyStore
-	state  *tokens.State
+	state  *state.State
 	events *events
 	skew   atomic.Int64 // by how much the node's clock is ahead
 }
@@ -74,17 +78,17 @@ func inBubble(t *testing.T, run func(w *watched)) {
 func (w *watched) start(clock func() time.Time) {
 	w.t.Helper()
 	var err error
-	if w.state, err = tokens.NewState(tokens.StateConfig{
+	if w.state, err = state.New(state.Config{
 		Store: w.store, Observer: w.events, Clock: clock, CacheBytes: 1 << 20, DenylistEntries: 1000,
 	}); err != nil {
 		w.t.Fatal(err)
 	}
-	w.wantHealth(tokens.TroubleStore) // it is not open
-	secrets, err := tokens.NewSecrets([]byte("0123456789012345678901234567890123456789"))
+	w.wantHealth(oauth.TroubleStore) // it is not open
+	secrets, err := secrets.NewSecrets([]byte("0123456789012345678901234567890123456789"))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	set := tokens.Settings{Secrets: secrets, TokenLifetime: time.Hour, Keys: tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256}}}
+	set := state.Settings{Secrets: secrets, TokenLifetime: time.Hour, Keys: keyring.Settings{Algorithms: []jose.Algorithm{jose.ES256}}}
 	if err := errors.Join(w.state.Configure(w.t.Context(), set), w.state.Open(w.t.Context())); err != nil {
 		w.t.Fatal(err)
 	}
@@ -97,7 +101,7 @@ func (w *watched) beat() {
 	synctest.Wait()
 }
 
-func (w *watched) wantHealth(trouble tokens.Trouble) tokens.Health {
+func (w *watched) wantHealth(trouble oauth.Trouble) state.Health {
 	w.t.Helper()
 	h := w.state.Health()
 	if h.Trouble != trouble || (h.Cause != nil) != (trouble != "") {
@@ -106,7 +110,7 @@ func (w *watched) wantHealth(trouble tokens.Trouble) tokens.Health {
 	return h
 }
 
-func (w *watched) wantEvents(kind tokens.EventKind, outcome tokens.Outcome, want int) {
+func (w *watched) wantEvents(kind oauth.EventKind, outcome oauth.Outcome, want int) {
 	w.t.Helper()
 	if got := w.events.count(kind, outcome); got != want {
 		w.t.Errorf("%d events %s %q, want %d", got, kind, outcome, want)
@@ -116,19 +120,19 @@ func (w *watched) wantEvents(kind tokens.EventKind, outcome tokens.Outcome, want
 func TestHealthOfTheStore(t *testing.T) {
 	inBubble(t, func(w *watched) {
 		w.beat()
-		w.wantEvents(tokens.EventHealth, "", 0) // to be well is no news
+		w.wantEvents(oauth.EventHealth, "", 0) // to be well is no news
 		began := time.Now()
-		w.store.feel(func(b tokens.Beat) (tokens.Beat, error) { return b, errors.New("no answer") })
+		w.store.feel(func(b storage.Beat) (storage.Beat, error) { return b, errors.New("no answer") })
 		w.beat()
-		if h := w.wantHealth(tokens.TroubleStore); h.Since.Before(began) || h.Since.After(began.Add(time.Second)) {
+		if h := w.wantHealth(oauth.TroubleStore); h.Since.Before(began) || h.Since.After(began.Add(time.Second)) {
 			w.t.Errorf("trouble since %v, began at %v", h.Since, began)
 		}
 		w.beat()
-		w.wantEvents(tokens.EventHealth, tokens.Outcome(tokens.TroubleStore), 1)
+		w.wantEvents(oauth.EventHealth, oauth.Outcome(oauth.TroubleStore), 1)
 		w.store.feel(nil)
 		w.beat()
 		w.wantHealth("")
-		w.wantEvents(tokens.EventHealth, "ok", 1)
+		w.wantEvents(oauth.EventHealth, "ok", 1)
 	})
 }
 
@@ -138,7 +142,7 @@ func TestHealthIsStale(t *testing.T) {
 	inBubble(t, func(w *watched) {
 		w.beat()
 		w.skew.Add(int64(2 * time.Minute)) // as a resumed process sees its clock jump
-		w.wantHealth(tokens.TroubleStore)
+		w.wantHealth(oauth.TroubleStore)
 		w.skew.Store(0)
 		w.wantHealth("")
 	})
@@ -149,16 +153,16 @@ func TestClockSkew(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		skew    time.Duration
-		alarm   tokens.Outcome
-		trouble tokens.Trouble
+		alarm   oauth.Outcome
+		trouble oauth.Trouble
 	}{
 		{"a little ahead", 4 * time.Second, "", ""},
-		{"ahead, within the leeway of tokens", 9 * time.Second, tokens.ClockAhead, ""},
-		{"R7: ahead", 30 * time.Second, tokens.ClockAhead, tokens.TroubleClock},
-		{"an hour ahead", time.Hour, tokens.ClockAhead, tokens.TroubleClock},
-		{"behind, within the leeway of tokens", -9 * time.Second, tokens.ClockBehind, ""},
-		{"R7: behind", -30 * time.Second, tokens.ClockBehind, tokens.TroubleClock},
-		{"an hour behind", -time.Hour, tokens.ClockBehind, tokens.TroubleClock},
+		{"ahead, within the leeway of tokens", 9 * time.Second, oauth.ClockAhead, ""},
+		{"R7: ahead", 30 * time.Second, oauth.ClockAhead, oauth.TroubleClock},
+		{"an hour ahead", time.Hour, oauth.ClockAhead, oauth.TroubleClock},
+		{"behind, within the leeway of tokens", -9 * time.Second, oauth.ClockBehind, ""},
+		{"R7: behind", -30 * time.Second, oauth.ClockBehind, oauth.TroubleClock},
+		{"an hour behind", -time.Hour, oauth.ClockBehind, oauth.TroubleClock},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(w *watched) {
@@ -171,13 +175,13 @@ func TestClockSkew(t *testing.T) {
 				want := 0
 				if c.alarm != "" {
 					want = 1
-					w.wantEvents(tokens.EventClockSkew, c.alarm, 1)
+					w.wantEvents(oauth.EventClockSkew, c.alarm, 1)
 				}
 				w.skew.Store(0)
 				w.beat()
 				w.wantHealth("")
-				w.wantEvents(tokens.EventClockSkew, tokens.ClockAgrees, want)
-				w.wantEvents(tokens.EventClockSkew, "", 2*want)
+				w.wantEvents(oauth.EventClockSkew, oauth.ClockAgrees, want)
+				w.wantEvents(oauth.EventClockSkew, "", 2*want)
 			})
 		})
 	}
@@ -185,10 +189,10 @@ func TestClockSkew(t *testing.T) {
 
 func TestFailoverIsToldOnce(t *testing.T) {
 	inBubble(t, func(w *watched) {
-		w.store.feel(func(b tokens.Beat) (tokens.Beat, error) { b.Failovers = 3; return b, nil })
+		w.store.feel(func(b storage.Beat) (storage.Beat, error) { b.Failovers = 3; return b, nil })
 		w.beat()
 		w.beat()
-		w.wantEvents(tokens.EventStoreFailover, "", 1)
+		w.wantEvents(oauth.EventStoreFailover, "", 1)
 		if h := w.wantHealth(""); h.Failovers != 3 {
 			w.t.Errorf("%d failovers, want 3", h.Failovers)
 		}
@@ -199,12 +203,12 @@ func TestFailoverIsToldOnce(t *testing.T) {
 // nothing is decided by it.
 func TestLostStore(t *testing.T) {
 	inBubble(t, func(w *watched) {
-		wrong := tokens.ErrWrongSecret
+		wrong := storage.ErrWrongSecret
 		w.store.open.Store(&wrong)
-		w.store.feel(func(b tokens.Beat) (tokens.Beat, error) { b.Born = time.Time{}; return b, nil })
+		w.store.feel(func(b storage.Beat) (storage.Beat, error) { b.Born = time.Time{}; return b, nil })
 		w.beat()
-		w.wantHealth(tokens.TroubleSecret)
-		if err := w.state.Open(w.t.Context()); !errors.Is(err, tokens.ErrWrongSecret) {
+		w.wantHealth(oauth.TroubleSecret)
+		if err := w.state.Open(w.t.Context()); !errors.Is(err, storage.ErrWrongSecret) {
 			w.t.Errorf("a store of others may be used: %v", err)
 		}
 		w.store.open.Store(nil)
@@ -214,7 +218,7 @@ func TestLostStore(t *testing.T) {
 		if err := w.state.Open(w.t.Context()); err != nil {
 			w.t.Errorf("the store is back: %v", err)
 		}
-		w.wantEvents(tokens.EventStoreNew, "", 0)
+		w.wantEvents(oauth.EventStoreNew, "", 0)
 	})
 }
 
@@ -224,7 +228,7 @@ func (g *gateway) useDatabase(path string) {
 	err := g.state.Close()
 	g.store = boltstore.New(boltstore.Options{Path: path, Clock: g.clock})
 	if err == nil {
-		g.state, err = tokens.NewState(tokens.StateConfig{
+		g.state, err = state.New(state.Config{
 			Store: g.store, Observer: g.events, Clock: g.clock, CacheBytes: 1 << 20, DenylistEntries: 1000,
 		})
 	}
@@ -256,7 +260,7 @@ func TestDatabaseDeleted(t *testing.T) {
 	if g.passes(issued.AccessToken) {
 		t.Error("a token from before the database was deleted passes")
 	}
-	g.refusedRefresh(issued.RefreshToken, tokens.ReasonGrantUnknown)
+	g.refusedRefresh(issued.RefreshToken, oauth.ReasonGrantUnknown)
 	again := g.login()
 	if !g.passes(again.AccessToken) {
 		t.Error("a token of the new database does not pass")
@@ -279,7 +283,7 @@ func TestCloseWhileTheStoreIsNew(t *testing.T) {
 			}
 			return time.Now()
 		})
-		w.store.feel(func(b tokens.Beat) (tokens.Beat, error) {
+		w.store.feel(func(b storage.Beat) (storage.Beat, error) {
 			b.Born = b.Born.Add(time.Hour)
 			found.Store(true)
 			return b, nil

@@ -4,6 +4,11 @@ import (
 	"context"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Introspection is the answer of RFC 7662 §2.2. An inactive one holds nothing else.
@@ -19,30 +24,30 @@ type Introspection struct {
 	Expiry    int64    `json:"exp,omitempty"`
 	IssuedAt  int64    `json:"iat,omitempty"`
 
-	Bound *Confirmation `json:"cnf,omitempty"` // RFC 9449 §6.2, RFC 8705 §3.2
+	Bound *jose.Confirmation `json:"cnf,omitempty"` // RFC 9449 §6.2, RFC 8705 §3.2
 }
 
 // Introspect tells a confidential client about a token that was issued to it,
 // and a machine client, which is what a resource server is, about tokens for
 // its APIs. It asks the store, not a cache. See RFC 7662 §2 and §4.
-func (i *Issuer) Introspect(ctx context.Context, c *Client, token string) (*Introspection, error) {
+func (i *Issuer) Introspect(ctx context.Context, c *clients.Client, token string) (*Introspection, error) {
 	if !c.Confidential() {
-		return nil, i.auth.Refuse(ctx, c, ReasonBadMethod, nil)
+		return nil, i.auth.Refuse(ctx, c, oauth.ReasonBadMethod, nil)
 	}
-	if t, _, ok := parseRefreshToken(i.state.secrets(), token); ok {
+	if t, _, ok := parseRefreshToken(i.state.Secrets(), token); ok {
 		return i.introspectRefresh(ctx, c, t)
 	}
 	claims, err := i.verifier.Verify(token)
 	if err != nil {
 		return &Introspection{}, nil //nolint:nilerr // inactive (RFC 7662 §2.2)
 	}
-	theirs := claims.ClientID == c.ID || c.Type == ClientMachine &&
+	theirs := claims.ClientID == c.ID || c.Type == clients.Machine &&
 		slices.ContainsFunc(claims.Audience, func(a string) bool { return slices.Contains(c.APIs, a) })
 	if !theirs {
 		return &Introspection{}, nil
 	}
 	if err := i.state.Denylist.CheckStore(ctx, &claims.Token); err != nil {
-		if AsError(err).Code == InvalidToken {
+		if oauth.AsError(err).Code == oauth.InvalidToken {
 			return &Introspection{}, nil
 		}
 		return nil, err
@@ -51,7 +56,7 @@ func (i *Issuer) Introspect(ctx context.Context, c *Client, token string) (*Intr
 		Active:    true,
 		Scope:     strings.Join(claims.Scope, " "),
 		ClientID:  claims.ClientID,
-		TokenType: claims.bound().tokenType(),
+		TokenType: claims.Binding().TokenType(),
 		Bound:     claims.Confirmation,
 		Subject:   claims.Subject,
 		Audience:  claims.Audience,
@@ -63,13 +68,13 @@ func (i *Issuer) Introspect(ctx context.Context, c *Client, token string) (*Intr
 }
 
 // introspectRefresh tells a client about its own refresh token.
-func (i *Issuer) introspectRefresh(ctx context.Context, c *Client, t refreshToken) (*Introspection, error) {
+func (i *Issuer) introspectRefresh(ctx context.Context, c *clients.Client, t refreshToken) (*Introspection, error) {
 	if t.client != c.Tag() {
 		return &Introspection{}, nil
 	}
 	f, lives, err := i.state.Store.LiveFamily(ctx, t.user, t.family.ID())
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, oauth.Unavailable(err)
 	}
 	watermark, err := i.state.Denylist.ClientWatermark(ctx, c.Tag())
 	if err != nil {
@@ -80,6 +85,6 @@ func (i *Issuer) introspectRefresh(ctx context.Context, c *Client, t refreshToke
 		return &Introspection{}, nil
 	}
 	return &Introspection{
-		Active: true, ClientID: c.ID, TokenType: string(GrantRefreshToken), Bound: t.bound.claim(), Expiry: unixOrZero(earlier(f.Expires, f.IdleExpires)),
+		Active: true, ClientID: c.ID, TokenType: string(oauth.GrantRefreshToken), Bound: t.bound.Claim(), Expiry: unixOrZero(storage.Earlier(f.Expires, f.IdleExpires)),
 	}, nil
 }

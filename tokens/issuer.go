@@ -5,14 +5,21 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // Config is one configuration of the authorization server. It is immutable;
 // a reload makes a new Issuer over the same State.
 type Config struct {
 	Issuer   string // exactly as it is emitted; an https URL, http on loopback only
-	APIs     []*API
-	Clients  []*Client
+	APIs     []*clients.API
+	Clients  []*clients.Client
 	Accounts Accounts
 	// AccessTokenAlg and IDTokenAlg are JWA names. A client may have its own IDTokenAlg.
 	AccessTokenAlg string
@@ -27,10 +34,10 @@ type Config struct {
 	CompareHash func(hash, plaintext []byte) (bool, error)
 	// Proofs checks DPoP proofs, by Clock. Configurations of one node share it, so
 	// that a reload forgets no proof; nil makes one.
-	Proofs *Proofs
+	Proofs *dpop.Proofs
 	// ProofNonces demands that a DPoP proof brings a nonce of this gateway's.
 	ProofNonces bool
-	Observer    Observer
+	Observer    oauth.Observer
 	Clock       func() time.Time
 	Rand        io.Reader
 }
@@ -39,37 +46,37 @@ type Config struct {
 type Accounts interface {
 	// Fingerprint returns the fingerprint of the user's password hash as
 	// configured now, or zero for a user who is not local (any more).
-	Fingerprint(user UserTag) Fingerprint
+	Fingerprint(user storage.UserTag) storage.Fingerprint
 }
 
 // Issuer is the authorization server of one configuration.
 type Issuer struct {
 	cfg      Config
-	state    *State
-	verifier *Verifier
-	clients  *Directory
-	apis     map[string]*API
-	auth     *Authenticator
-	proofs   ProofChecker
+	state    *state.State
+	verifier *verify.Verifier
+	clients  *clients.Directory
+	apis     map[string]*clients.API
+	auth     *clients.Authenticator
+	proofs   dpop.Checker
 }
 
 // NewIssuer makes an Issuer over shared state. Two clients with one tag are an
 // error; all else in Config comes checked.
-func NewIssuer(cfg Config, state *State) (*Issuer, error) {
+func NewIssuer(cfg Config, state *state.State) (*Issuer, error) {
 	if cfg.Proofs == nil {
-		cfg.Proofs = NewProofs(cfg.Clock)
+		cfg.Proofs = dpop.NewProofs(cfg.Clock)
 	}
-	directory, err := NewDirectory(cfg.Clients)
+	directory, err := clients.NewDirectory(cfg.Clients)
 	if err != nil {
 		return nil, err
 	}
-	i := &Issuer{cfg: cfg, state: state, clients: directory, apis: make(map[string]*API, len(cfg.APIs))}
-	i.verifier = NewVerifier(i.ownTokens())
+	i := &Issuer{cfg: cfg, state: state, clients: directory, apis: make(map[string]*clients.API, len(cfg.APIs))}
+	i.verifier = verify.New(i.ownTokens())
 	i.proofs = cfg.Proofs
 	if cfg.ProofNonces {
-		i.proofs = NewNonces(cfg.Proofs, state.secrets)
+		i.proofs = dpop.NewNonces(cfg.Proofs, state.Secrets)
 	}
-	i.auth = NewAuthenticator(AuthenticatorConfig{
+	i.auth = clients.NewAuthenticator(clients.AuthenticatorConfig{
 		Issuer:      cfg.Issuer,
 		Clients:     directory,
 		Secrets:     state.ClientSecrets,
@@ -86,56 +93,56 @@ func NewIssuer(cfg Config, state *State) (*Issuer, error) {
 }
 
 // ownTokens says how tokens of this gateway are verified, and whose others are.
-func (i *Issuer) ownTokens(others ...*Foreign) VerifierConfig {
-	return VerifierConfig{
+func (i *Issuer) ownTokens(others ...*verify.Foreign) verify.Config {
+	return verify.Config{
 		Issuer: i.cfg.Issuer,
 		Keys:   i.state.Keys,
 		Cache:  i.state.Cache,
 		Clock:  i.cfg.Clock,
-		Own:    i.state.storeTime(i.cfg.Clock),
-		Leeway: DefaultLeeway,
+		Own:    i.state.StoreTime(i.cfg.Clock),
+		Leeway: oauth.DefaultLeeway,
 		Others: others,
 	}
 }
 
 // Gate makes what a guarded route checks access tokens with, of this gateway and
 // of others. Ready opens what this gateway's need, see NewGate.
-func (i *Issuer) Gate(ready func(context.Context) error, others ...*Foreign) (*Gate, error) {
-	return NewGate(i.ownTokens(others...), i.state.Denylist, ready)
+func (i *Issuer) Gate(ready func(context.Context) error, others ...*verify.Foreign) (*verify.Gate, error) {
+	return verify.NewGate(i.ownTokens(others...), i.state.Denylist, ready)
 }
 
 // Config returns what the Issuer was made of.
 func (i *Issuer) Config() Config { return i.cfg }
 
 // Verifier verifies tokens of this gateway.
-func (i *Issuer) Verifier() *Verifier { return i.verifier }
+func (i *Issuer) Verifier() *verify.Verifier { return i.verifier }
 
 // Client returns a registered client.
-func (i *Issuer) Client(id string) (*Client, bool) { return i.clients.Client(id) }
+func (i *Issuer) Client(id string) (*clients.Client, bool) { return i.clients.Client(id) }
 
 // Proofs checks the DPoP proofs of this configuration, with a nonce where it demands one.
-func (i *Issuer) Proofs() ProofChecker { return i.proofs }
+func (i *Issuer) Proofs() dpop.Checker { return i.proofs }
 
 // Authenticator finds out which client sends a request.
-func (i *Issuer) Authenticator() *Authenticator { return i.auth }
+func (i *Issuer) Authenticator() *clients.Authenticator { return i.auth }
 
 // API returns a configured API by its identifier.
-func (i *Issuer) API(identifier string) (*API, bool) {
+func (i *Issuer) API(identifier string) (*clients.API, bool) {
 	a, ok := i.apis[identifier]
 	return a, ok
 }
 
 // Clients returns all clients, in the order of the configuration.
-func (i *Issuer) Clients() []*Client { return i.clients.All() }
+func (i *Issuer) Clients() []*clients.Client { return i.clients.All() }
 
 // APIs returns all APIs, in the order of the configuration.
-func (i *Issuer) APIs() []*API { return i.cfg.APIs }
+func (i *Issuer) APIs() []*clients.API { return i.cfg.APIs }
 
 // CheckAccess verifies an access token of this gateway and asks the denylist.
 // It is what a guarded route calls; audience, scope and claims are the
 // caller's rules. Errors: InvalidToken, or TemporarilyUnavailable when the
 // denylist cannot answer.
-func (i *Issuer) CheckAccess(ctx context.Context, token string) (*Claims, error) {
+func (i *Issuer) CheckAccess(ctx context.Context, token string) (*verify.Claims, error) {
 	claims, err := i.verifier.Verify(token)
 	if err != nil {
 		return nil, err
@@ -146,7 +153,7 @@ func (i *Issuer) CheckAccess(ctx context.Context, token string) (*Claims, error)
 	return claims, nil
 }
 
-func (i *Issuer) observe(ctx context.Context, e Event) { i.cfg.Observer.Happened(ctx, e) }
+func (i *Issuer) observe(ctx context.Context, e oauth.Event) { i.cfg.Observer.Happened(ctx, e) }
 
 // random16 returns 128 random bits.
 func (i *Issuer) random16() (b [16]byte, err error) {
@@ -159,6 +166,6 @@ func (i *Issuer) random16() (b [16]byte, err error) {
 // noteSecret counts what was made under another secret than the minting one.
 func (i *Issuer) noteSecret(ctx context.Context, number int) {
 	if number > 0 {
-		i.observe(ctx, Event{Kind: EventSecretFallback, Outcome: OutcomePresented})
+		i.observe(ctx, oauth.Event{Kind: oauth.EventSecretFallback, Outcome: oauth.OutcomePresented})
 	}
 }

@@ -4,6 +4,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // Step is what an authorization request needs next.
@@ -26,14 +29,14 @@ func (i *Issuer) NextStep(a *Authorization, l *Login, fresh, consented bool) (St
 	switch {
 	case i.needsLogin(a, l, fresh):
 		if silent {
-			return 0, refuse(LoginRequired, "", "The person is not signed in.")
+			return 0, oauth.Refuse(oauth.LoginRequired, "", "The person is not signed in.")
 		}
 		return StepLogin, nil
 	case a.HintSubject != "" && l.Profile.Subject != a.HintSubject:
-		return 0, refuse(LoginRequired, "", "Another person is signed in than the application expects.")
+		return 0, oauth.Refuse(oauth.LoginRequired, "", "Another person is signed in than the application expects.")
 	case !consented && i.needsConsent(a, fresh):
 		if silent {
-			return 0, refuse(ConsentRequired, "", "The person must agree first.")
+			return 0, oauth.Refuse(oauth.ConsentRequired, "", "The person must agree first.")
 		}
 		return StepConsent, nil
 	}
@@ -66,17 +69,17 @@ func (i *Issuer) needsLogin(a *Authorization, l *Login, fresh bool) bool {
 func (i *Issuer) needsConsent(a *Authorization, fresh bool) bool {
 	c, ok := i.Client(a.ClientID)
 	switch {
-	case !ok || slices.Contains(a.Prompt, PromptConsent) || c.Consent == ConsentAlways:
+	case !ok || slices.Contains(a.Prompt, PromptConsent) || c.Consent == clients.ConsentAlways:
 		return true
-	case c.Consent == ConsentNever || fresh:
+	case c.Consent == clients.ConsentNever || fresh:
 		return false
 	}
-	return claimable(a.RedirectURI) && !i.developing(c, a.RedirectURI)
+	return oauth.ClaimableRedirect(a.RedirectURI) && !i.developing(c, a.RedirectURI)
 }
 
 // developing reports whether a browser app is being developed: gateway and app
 // are both plain http on this machine, and the address is registered with its
 // port. There is nobody to deceive yet, and SDKs renew silently there, too.
-func (i *Issuer) developing(c *Client, redirectURI string) bool {
-	return strings.HasPrefix(i.cfg.Issuer, "http://") && c.Type != ClientNative && slices.Contains(c.RedirectURIs, redirectURI)
+func (i *Issuer) developing(c *clients.Client, redirectURI string) bool {
+	return strings.HasPrefix(i.cfg.Issuer, "http://") && c.Type != clients.Native && slices.Contains(c.RedirectURIs, redirectURI)
 }

@@ -9,23 +9,27 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // mint is what an answer of the token endpoint is made of. By the time there
 // is one, everything has been decided.
 type mint struct {
-	grant    GrantType
-	client   *Client
-	sender   Confirmation // what the access token is bound to, as far as the client's configuration says
-	profile  *Profile     // nil for a client that acts for itself
-	audience string       // "" for the gateway's own userinfo
-	scopes   []string     // of the access token
+	grant    oauth.GrantType
+	client   *clients.Client
+	sender   jose.Confirmation // what the access token is bound to, as far as the client's configuration says
+	profile  *Profile          // nil for a client that acts for itself
+	audience string            // "" for the gateway's own userinfo
+	scopes   []string          // of the access token
 	issueAt  time.Time
 	authTime time.Time
 	acr      string
-	session  SessionID
-	family   FamilyID
+	session  storage.SessionID
+	family   storage.FamilyID
 	nonce    string
 	refresh  string // the refresh token, or ""
 	// refreshEnds is the end of the refresh token, zero for none, and presented
@@ -43,9 +47,9 @@ type signers struct {
 }
 
 // signers returns the keys for a client's answer.
-func (i *Issuer) signers(c *Client, idToken bool) (s signers, err error) {
+func (i *Issuer) signers(c *clients.Client, idToken bool) (s signers, err error) {
 	if s.access, err = i.state.Keys.Signer(jose.Algorithm(i.cfg.AccessTokenAlg)); err != nil {
-		return s, unavailable(err)
+		return s, oauth.Unavailable(err)
 	}
 	if !idToken {
 		return s, nil
@@ -55,7 +59,7 @@ func (i *Issuer) signers(c *Client, idToken bool) (s signers, err error) {
 		alg = c.IDTokenAlg
 	}
 	if s.id, err = i.state.Keys.Signer(jose.Algorithm(alg)); err != nil {
-		return s, unavailable(err)
+		return s, oauth.Unavailable(err)
 	}
 	return s, nil
 }
@@ -75,7 +79,7 @@ type accessClaims struct {
 	Session  string `json:"sid,omitempty"`
 	Family   string `json:"gh_fam,omitempty"`
 
-	Bound *Confirmation `json:"cnf,omitempty"`
+	Bound *jose.Confirmation `json:"cnf,omitempty"`
 }
 
 // subject returns whom the tokens are about.
@@ -98,7 +102,7 @@ func (i *Issuer) mint(ctx context.Context, m mint) (*TokenResponse, error) {
 	}
 	res := &TokenResponse{
 		AccessToken:  access,
-		TokenType:    m.client.bind(m.sender).tokenType(),
+		TokenType:    m.client.Bind(m.sender).TokenType(),
 		ExpiresIn:    int64(lifetime / time.Second),
 		RefreshToken: m.refresh,
 		Scope:        strings.Join(m.scopes, " "),
@@ -111,9 +115,9 @@ func (i *Issuer) mint(ctx context.Context, m mint) (*TokenResponse, error) {
 			return nil, err
 		}
 	}
-	i.observe(ctx, Event{
-		Kind: EventTokenIssued, Outcome: OutcomeOK, GrantType: m.grant, Client: m.client.ID,
-		Subject: m.subject(), User: TagSubject(m.subject()), Family: m.family,
+	i.observe(ctx, oauth.Event{
+		Kind: oauth.EventTokenIssued, Outcome: oauth.OutcomeOK, GrantType: m.grant, Client: m.client.ID,
+		Subject: m.subject(), User: storage.TagSubject(m.subject()), Family: m.family,
 	})
 	return res, nil
 }
@@ -133,8 +137,8 @@ func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
 		Scope:    strings.Join(m.scopes, " "),
 		IssuedAt: m.issueAt.Unix(),
 		Expiry:   m.issueAt.Unix() + int64(lifetime/time.Second),
-		ID:       TokenID(id).String(),
-		Bound:    m.client.bind(m.sender).claim(),
+		ID:       storage.TokenID(id).String(),
+		Bound:    m.client.Bind(m.sender).Claim(),
 	}
 	if m.audience == "" {
 		claims.Audience = UserinfoAudience(i.cfg.Issuer)
@@ -145,11 +149,11 @@ func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
 		claims.Session = m.session.String()
 		claims.Family = m.family.String()
 	}
-	token, payload, err := sign(m.keys.access, TypeAccessToken, claims)
+	token, payload, err := sign(m.keys.access, verify.TypeAccessToken, claims)
 	if err != nil {
 		return "", err
 	}
-	if c, err := ParseClaims(payload, m.keys.access.Public()); err == nil {
+	if c, err := verify.ParseClaims(payload, m.keys.access.Public()); err == nil {
 		i.state.Cache.Put(token, c)
 	}
 	return token, nil
@@ -175,7 +179,7 @@ func (i *Issuer) mintID(m mint) (string, error) {
 	if m.nonce != "" {
 		claims["nonce"] = m.nonce
 	}
-	token, _, err := sign(m.keys.id, TypeIDToken, claims)
+	token, _, err := sign(m.keys.id, verify.TypeIDToken, claims)
 	return token, err
 }
 
@@ -186,7 +190,7 @@ func sign(key *jose.PrivateKey, typ string, claims any) (token string, payload [
 	}
 	token, err = jose.Sign(key, typ, payload)
 	if err != nil {
-		return "", nil, unavailable(fmt.Errorf("signing token: %w", err))
+		return "", nil, oauth.Unavailable(fmt.Errorf("signing token: %w", err))
 	}
 	return token, payload, nil
 }
@@ -211,11 +215,11 @@ func (p *Profile) claimsFor(scopes []string) map[string]any {
 			}
 		}
 	}
-	if slices.Contains(scopes, ScopeProfile) {
+	if slices.Contains(scopes, oauth.ScopeProfile) {
 		take(profileClaims...)
 		out["updated_at"] = p.UpdatedAt.Unix()
 	}
-	if slices.Contains(scopes, ScopeEmail) {
+	if slices.Contains(scopes, oauth.ScopeEmail) {
 		take("email", "email_verified")
 	}
 	return out

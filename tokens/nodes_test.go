@@ -11,9 +11,14 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/denylist"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/keyring"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // neverLag is a MaxLag so long that only the feed can have brought a revocation.
@@ -48,8 +53,8 @@ func newNode(t *testing.T, o redisstore.Options, maxLag time.Duration, change ..
 // lag configures MaxLag.
 func (n *node) lag(d time.Duration) {
 	n.t.Helper()
-	err := n.state.Configure(n.t.Context(), tokens.Settings{
-		Secrets: n.secrets("a"), TokenLifetime: time.Hour, Keys: tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256}}, MaxLag: d,
+	err := n.state.Configure(n.t.Context(), state.Settings{
+		Secrets: n.secrets("a"), TokenLifetime: time.Hour, Keys: keyring.Settings{Algorithms: []jose.Algorithm{jose.ES256}}, MaxLag: d,
 	})
 	if err != nil {
 		n.t.Fatal(err)
@@ -115,13 +120,13 @@ var denyings = []struct {
 	}},
 	{"refresh token reused", func(n *node, res *tokens.TokenResponse, _, _ string) {
 		n.refreshOK(res.RefreshToken)
-		n.refusedRefresh(res.RefreshToken, tokens.ReasonReuse)
+		n.refusedRefresh(res.RefreshToken, oauth.ReasonReuse)
 	}},
 	{"code used twice", func(n *node, _ *tokens.TokenResponse, code, _ string) {
 		r := codeRequest(code)
 		r.CodeVerifier = strings.Repeat("x", 43)
 		_, err := n.token("spa", r)
-		refused(n.t, err, tokens.InvalidGrant, tokens.ReasonCodeSpent)
+		refused(n.t, err, oauth.InvalidGrant, oauth.ReasonCodeSpent)
 	}},
 	{"signed out", func(n *node, _ *tokens.TokenResponse, _, cookie string) {
 		n.must(n.SignOut(n.t.Context(), cookie))
@@ -139,7 +144,7 @@ var denyings = []struct {
 	}},
 	{"password changed", func(n *node, _ *tokens.TokenResponse, _, _ string) {
 		changed := alice
-		changed.Fingerprint = tokens.FingerprintOf("$2a$another")
+		changed.Fingerprint = storage.FingerprintOf("$2a$another")
 		n.signIn(changed)
 	}},
 }
@@ -166,7 +171,7 @@ func TestNodesDeny(t *testing.T) {
 			l, cookie := a.signIn(alice)
 			code := a.codeFor(l)
 			res := a.mustToken("spa", codeRequest(code))
-			other, err := a.token("machine", tokens.TokenRequest{GrantType: tokens.GrantClientCredentials})
+			other, err := a.token("machine", tokens.TokenRequest{GrantType: oauth.GrantClientCredentials})
 			a.must(err)
 			for _, n := range []*node{a, b} {
 				n.hold(res.AccessToken)
@@ -197,7 +202,7 @@ func TestNodesWithoutFeed(t *testing.T) {
 	options.Username, options.Password = "deaf", "secret"
 	b := newNode(t, options, neverLag)
 	server.Do("ACL", "SETUSER", "deaf", "-xread")
-	b.until("the node has lost the feed", func() bool { return b.events.count(tokens.EventStoreTrouble, "feed") > 0 })
+	b.until("the node has lost the feed", func() bool { return b.events.count(oauth.EventStoreTrouble, "feed") > 0 })
 
 	const maxLag = time.Second
 	b.lag(maxLag)
@@ -207,11 +212,11 @@ func TestNodesWithoutFeed(t *testing.T) {
 		a.must(a.Revoke(t.Context(), a.client("spa"), res.RefreshToken))
 		b.refusesSoon(res.AccessToken)
 	}
-	if n := b.events.count(tokens.EventStoreTrouble, "feed"); n > 2 {
+	if n := b.events.count(oauth.EventStoreTrouble, "feed"); n > 2 {
 		t.Errorf("one outage of the feed was told %d times", n)
 	}
 	server.Do("ACL", "SETUSER", "deaf", "+xread")
-	b.until("the feed is back", func() bool { return b.state.Denylist.FeedStats().Flushes[tokens.FeedCut] > 0 })
+	b.until("the feed is back", func() bool { return b.state.Denylist.FeedStats().Flushes[storage.FeedCut] > 0 })
 	b.lag(neverLag)
 	res := a.login()
 	b.hold(res.AccessToken)
@@ -264,7 +269,7 @@ func TestNodesLostLines(t *testing.T) {
 				a.until("the revocation is answered", func() bool { return a.Revoke(t.Context(), a.client("spa"), res.RefreshToken) == nil })
 				took := a.until("the other node refuses the token", func() bool {
 					_, err := b.CheckAccess(t.Context(), res.AccessToken)
-					return err != nil && tokens.AsError(err).Code == tokens.InvalidToken
+					return err != nil && oauth.AsError(err).Code == oauth.InvalidToken
 				})
 				t.Logf("refused after %v", took.Round(10*time.Microsecond))
 			}
@@ -361,9 +366,9 @@ func TestMissesShareRoundTrips(t *testing.T) {
 	options := onServer(server, t)
 	options.PoolSize = 100
 	a := newNode(t, options, neverLag)
-	claims := make([]*tokens.Token, 2000)
+	claims := make([]*denylist.Token, 2000)
 	for i := range claims {
-		claims[i] = &tokens.Token{User: tokens.TagSubject(fmt.Sprint("local|", i)), IssuedAt: time.Now()}
+		claims[i] = &denylist.Token{User: storage.TagSubject(fmt.Sprint("local|", i)), IssuedAt: time.Now()}
 	}
 	before := commands(server)["evalsha"]
 	calls := a.called()["denials"]
@@ -397,7 +402,7 @@ func TestNodesRace(t *testing.T) {
 	for n := range 40 {
 		p := alice
 		p.Subject = fmt.Sprint("google|", n)
-		p.Fingerprint = tokens.Fingerprint{}
+		p.Fingerprint = storage.Fingerprint{}
 		l, _ := a.signIn(p)
 		res := a.mustToken("spa", codeRequest(a.codeFor(l)))
 		users.Go(func() {
@@ -411,7 +416,7 @@ func TestNodesRace(t *testing.T) {
 						_, err := b.CheckAccess(t.Context(), res.AccessToken)
 						at := time.Duration(revoked.Load())
 						switch {
-						case err != nil && tokens.AsError(err).Code != tokens.InvalidToken: // the store had no time
+						case err != nil && oauth.AsError(err).Code != oauth.InvalidToken: // the store had no time
 						case err != nil:
 							denied.CompareAndSwap(0, int64(time.Since(start)))
 							if at != 0 && time.Since(start) > at+time.Second {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // TestR1Code: the answer to the exchange of a code is lost, once where the code is
@@ -19,7 +19,7 @@ func TestR1Code(t *testing.T) {
 		broken.Store(true)
 		for range 2 {
 			_, err := g.token("spa", codeRequest(code))
-			refused(t, err, tokens.TemporarilyUnavailable, "")
+			refused(t, err, oauth.TemporarilyUnavailable, "")
 			g.pass(10 * time.Second)
 		}
 		broken.Store(false)
@@ -28,8 +28,8 @@ func TestR1Code(t *testing.T) {
 	next := g.refreshOK(res.RefreshToken)
 	g.pass(2 * time.Second)
 	_, err := g.token("spa", codeRequest(code))
-	refused(t, err, tokens.InvalidGrant, tokens.ReasonCodeSpent)
-	g.refusedRefresh(next.RefreshToken, tokens.ReasonUnknown)
+	refused(t, err, oauth.InvalidGrant, oauth.ReasonCodeSpent)
+	g.refusedRefresh(next.RefreshToken, oauth.ReasonUnknown)
 }
 
 // TestR1CodeTooLate: a client that comes again when its code has long expired may be
@@ -39,13 +39,13 @@ func TestR1CodeTooLate(t *testing.T) {
 	code := g.code()
 	store.lost.Store(true)
 	_, err := g.token("spa", codeRequest(code))
-	refused(t, err, tokens.TemporarilyUnavailable, "")
+	refused(t, err, oauth.TemporarilyUnavailable, "")
 	store.lost.Store(false)
 	g.pass(10 * time.Minute)
 	if _, err := g.token("spa", codeRequest(code)); err != nil {
-		refused(t, err, tokens.InvalidGrant, tokens.ReasonCodeSpent)
+		refused(t, err, oauth.InvalidGrant, oauth.ReasonCodeSpent)
 	}
-	if n := g.events.count(tokens.EventCodeReuse, ""); n != 0 {
+	if n := g.events.count(oauth.EventCodeReuse, ""); n != 0 {
 		t.Fatalf("%d alarms", n)
 	}
 }
@@ -56,7 +56,7 @@ func TestR1CodeAtOnce(t *testing.T) {
 	code := g.code()
 	store.lost.Store(true)
 	_, err := g.token("spa", codeRequest(code))
-	refused(t, err, tokens.TemporarilyUnavailable, "")
+	refused(t, err, oauth.TemporarilyUnavailable, "")
 	store.lost.Store(false)
 	var got atomic.Int32
 	var wg sync.WaitGroup
@@ -81,7 +81,7 @@ func TestR1Device(t *testing.T) {
 	g.approve(d, l)
 	store.lost.Store(true)
 	_, err := g.poll(d)
-	refused(t, err, tokens.TemporarilyUnavailable, "")
+	refused(t, err, oauth.TemporarilyUnavailable, "")
 	store.lost.Store(false)
 	g.pass(time.Minute)
 	if _, err := g.poll(d); err != nil {
@@ -89,5 +89,5 @@ func TestR1Device(t *testing.T) {
 	}
 	g.pass(time.Minute)
 	_, err = g.poll(d)
-	refused(t, err, tokens.InvalidGrant, tokens.ReasonCodeSpent)
+	refused(t, err, oauth.InvalidGrant, oauth.ReasonCodeSpent)
 }

@@ -13,13 +13,16 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 const (
 	outageLeeway = time.Second
-	outageLength = tokens.SilentAfter + time.Second
+	outageLength = storage.SilentAfter + time.Second
 )
 
 // withLeeway gives all clients one.
@@ -39,7 +42,7 @@ func (n *node) retry(token string) *tokens.TokenResponse {
 		if err == nil {
 			return res
 		}
-		if tokens.AsError(err).Code != tokens.TemporarilyUnavailable || time.Since(start) > 30*time.Second {
+		if oauth.AsError(err).Code != oauth.TemporarilyUnavailable || time.Since(start) > 30*time.Second {
 			n.t.Fatalf("an honest client, %v after it came back: %v", time.Since(start), err)
 		}
 	}
@@ -50,10 +53,10 @@ func (n *node) caught(token string) {
 	n.t.Helper()
 	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
 		_, err := n.token("spa", refreshRequest(token))
-		if err != nil && tokens.AsError(err).Code == tokens.TemporarilyUnavailable && time.Since(start) < 30*time.Second {
+		if err != nil && oauth.AsError(err).Code == oauth.TemporarilyUnavailable && time.Since(start) < 30*time.Second {
 			continue
 		}
-		if !tokens.IsReason(err, tokens.ReasonReuse) && !tokens.IsReason(err, tokens.ReasonUnknown) { // by a call whose answer came too late
+		if !oauth.IsReason(err, oauth.ReasonReuse) && !oauth.IsReason(err, oauth.ReasonUnknown) { // by a call whose answer came too late
 			n.t.Errorf("a thief: %v", err)
 		}
 		return
@@ -118,7 +121,7 @@ func TestR1Outage(t *testing.T) {
 			proxy := redistest.NewProxy(t, server.Addr)
 			at := func(addr string) *node {
 				o := redisstore.Options{Addresses: []string{addr}, Timeout: time.Second / 2}
-				return newNode(t, o, tokens.DefaultMaxLag, withLeeway(outageLeeway))
+				return newNode(t, o, storage.DefaultMaxLag, withLeeway(outageLeeway))
 			}
 			a, b := at(proxy.Addr), at(server.Addr)
 			cutOff := tt.name == "the node is cut off when the store has decided"
@@ -151,14 +154,14 @@ func TestR1Outage(t *testing.T) {
 					n.retry(next.RefreshToken)
 				}
 			}
-			if n := a.events.count(tokens.EventRefreshReuse, "") + b.events.count(tokens.EventRefreshReuse, ""); n > 0 {
+			if n := a.events.count(oauth.EventRefreshReuse, "") + b.events.count(oauth.EventRefreshReuse, ""); n > 0 {
 				t.Errorf("%d honest clients were taken for thieves", n)
 			}
 			if cutOff {
 				proxy.Arm(redistest.None, 0)
 				a.retry(a.retry(people[1]).RefreshToken)
 			}
-			time.Sleep(outageLeeway + tokens.SilentAfter) // until the nodes vouch for themselves again
+			time.Sleep(outageLeeway + storage.SilentAfter) // until the nodes vouch for themselves again
 			b.caught(people[1])
 			b.caught(stolen)
 			a.caught(people[2])
@@ -168,7 +171,7 @@ func TestR1Outage(t *testing.T) {
 
 // lossyStore is a real store that loses the answers to what it has decided.
 type lossyStore struct {
-	tokens.Store
+	storage.Store
 
 	lost, away atomic.Bool
 	decided    func() // runs when a refresh was decided; nil for nothing
@@ -188,8 +191,8 @@ func lossy[T any](s *lossyStore, call func() (T, error)) (T, error) {
 	return res, err
 }
 
-func (s *lossyStore) Rotate(ctx context.Context, r tokens.RotateRequest) (tokens.RotateResult, error) {
-	return lossy(s, func() (tokens.RotateResult, error) {
+func (s *lossyStore) Rotate(ctx context.Context, r storage.RotateRequest) (storage.RotateResult, error) {
+	return lossy(s, func() (storage.RotateResult, error) {
 		if s.decided != nil {
 			defer s.decided()
 		}
@@ -197,17 +200,17 @@ func (s *lossyStore) Rotate(ctx context.Context, r tokens.RotateRequest) (tokens
 	})
 }
 
-func (s *lossyStore) Unanswered(ctx context.Context, r tokens.UnansweredRequest) error {
+func (s *lossyStore) Unanswered(ctx context.Context, r storage.UnansweredRequest) error {
 	_, err := lossy(s, func() (int, error) { return 0, s.Store.Unanswered(ctx, r) })
 	return err
 }
 
-func (s *lossyStore) TakeCode(ctx context.Context, r tokens.TakeRequest) (tokens.TakeResult, error) {
-	return lossy(s, func() (tokens.TakeResult, error) { return s.Store.TakeCode(ctx, r) })
+func (s *lossyStore) TakeCode(ctx context.Context, r storage.TakeRequest) (storage.TakeResult, error) {
+	return lossy(s, func() (storage.TakeResult, error) { return s.Store.TakeCode(ctx, r) })
 }
 
-func (s *lossyStore) CreateFamily(ctx context.Context, r tokens.CreateRequest) (tokens.CreateResult, error) {
-	return lossy(s, func() (tokens.CreateResult, error) { return s.Store.CreateFamily(ctx, r) })
+func (s *lossyStore) CreateFamily(ctx context.Context, r storage.CreateRequest) (storage.CreateResult, error) {
+	return lossy(s, func() (storage.CreateResult, error) { return s.Store.CreateFamily(ctx, r) })
 }
 
 // onLossyFile is a gateway over a file whose answers can be lost.
@@ -234,7 +237,7 @@ func TestR1AnswersOfTheFile(t *testing.T) {
 				broken.Store(true)
 				for range 3 {
 					_, err := g.token("spa", refreshRequest(token))
-					refused(t, err, tokens.TemporarilyUnavailable, "")
+					refused(t, err, oauth.TemporarilyUnavailable, "")
 					g.pass(20 * time.Second)
 				}
 				broken.Store(false)
@@ -242,8 +245,8 @@ func TestR1AnswersOfTheFile(t *testing.T) {
 				g.pass(leeway)
 				again := g.refreshOK(next.RefreshToken)
 				g.pass(leeway)
-				g.refusedRefresh(token, tokens.ReasonReuse) // a thief
-				g.refusedRefresh(again.RefreshToken, tokens.ReasonUnknown)
+				g.refusedRefresh(token, oauth.ReasonReuse) // a thief
+				g.refusedRefresh(again.RefreshToken, oauth.ReasonUnknown)
 			})
 		}
 	}
@@ -256,12 +259,12 @@ func TestR1ThiefIsFoundOut(t *testing.T) {
 	token := g.login().RefreshToken
 	store.lost.Store(true)
 	_, err := g.token("spa", refreshRequest(token))
-	refused(t, err, tokens.TemporarilyUnavailable, "")
+	refused(t, err, oauth.TemporarilyUnavailable, "")
 	store.lost.Store(false)
 	g.pass(time.Hour)
 	g.refreshOK(token)
 	g.pass(11 * time.Second)
-	g.refusedRefresh(token, tokens.ReasonReuse)
+	g.refusedRefresh(token, oauth.ReasonReuse)
 }
 
 // TestR1HungUp: a client that hangs up while the store decides has got no answer.
@@ -285,7 +288,7 @@ func TestR1HungUp(t *testing.T) {
 	g.pass(9 * time.Second)
 	g.refreshOK(token)
 	g.pass(time.Minute)
-	g.refusedRefresh(token, tokens.ReasonReuse)
+	g.refusedRefresh(token, oauth.ReasonReuse)
 }
 
 // TestR1NextProcess: a process that has taken leave leaves no doubt behind, one
@@ -305,7 +308,7 @@ func TestR1NextProcess(t *testing.T) {
 			if owes {
 				store.lost.Store(true)
 				_, err := g.token("spa", refreshRequest(token))
-				refused(t, err, tokens.TemporarilyUnavailable, "")
+				refused(t, err, oauth.TemporarilyUnavailable, "")
 				store.away.Store(true) // for the process that ends, to the end
 			} else {
 				g.refreshOK(token)
@@ -319,7 +322,7 @@ func TestR1NextProcess(t *testing.T) {
 				g.refreshOK(token)
 				g.pass(time.Minute)
 			}
-			g.refusedRefresh(token, tokens.ReasonReuse)
+			g.refusedRefresh(token, oauth.ReasonReuse)
 		})
 	}
 }
@@ -332,8 +335,8 @@ func TestR3RefreshWhileTheStoreIsAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t)
-			n := newNode(t, redisstore.Options{Addresses: []string{server.Addr}, Timeout: time.Second / 2}, tokens.DefaultMaxLag)
-			settings := tokens.Settings{Secrets: n.secrets("a"), TokenLifetime: time.Hour, AllowStale: time.Hour}
+			n := newNode(t, redisstore.Options{Addresses: []string{server.Addr}, Timeout: time.Second / 2}, storage.DefaultMaxLag)
+			settings := state.Settings{Secrets: n.secrets("a"), TokenLifetime: time.Hour, AllowStale: time.Hour}
 			if err := n.state.Configure(t.Context(), settings); err != nil {
 				t.Fatal(err)
 			}
@@ -342,7 +345,7 @@ func TestR3RefreshWhileTheStoreIsAway(t *testing.T) {
 			breaks(server)
 			for range 8 { // by the breaker too, in the end
 				_, err := n.token("spa", refreshRequest(res.RefreshToken))
-				refused(t, err, tokens.TemporarilyUnavailable, "")
+				refused(t, err, oauth.TemporarilyUnavailable, "")
 				if !n.passes(res.AccessToken) {
 					t.Fatal("a guarded route does not go on")
 				}

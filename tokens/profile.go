@@ -7,16 +7,18 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Profile is what the gateway knows about a person, kept in the store.
 type Profile struct {
-	Subject     string         `json:"sub"`              // "<login>|<id>"
-	Login       string         `json:"login"`            // the name of the login module; always that of the subject
-	ACR         string         `json:"acr,omitempty"`    // how the person proved who they are; SignIn keeps it with the session
-	Claims      map[string]any `json:"claims,omitempty"` // name, nickname, email, email_verified, picture …
-	UpdatedAt   time.Time      `json:"updated_at"`       // seconds
-	Fingerprint Fingerprint    `json:"fingerprint,omitzero"`
+	Subject     string              `json:"sub"`              // "<login>|<id>"
+	Login       string              `json:"login"`            // the name of the login module; always that of the subject
+	ACR         string              `json:"acr,omitempty"`    // how the person proved who they are; SignIn keeps it with the session
+	Claims      map[string]any      `json:"claims,omitempty"` // name, nickname, email, email_verified, picture …
+	UpdatedAt   time.Time           `json:"updated_at"`       // seconds
+	Fingerprint storage.Fingerprint `json:"fingerprint,omitzero"`
 }
 
 // profileVersion is in the low half of a record's first byte. Records of the
@@ -32,8 +34,8 @@ const profileFingerprint = 16
 // and the claims as JSON where there are any. The login is the subject's.
 func (p Profile) MarshalBinary() ([]byte, error) {
 	b := []byte{profileVersion}
-	b = appendSeconds(b, p.UpdatedAt)
-	if p.Fingerprint != (Fingerprint{}) {
+	b = storage.AppendSeconds(b, p.UpdatedAt)
+	if p.Fingerprint != (storage.Fingerprint{}) {
 		b[0] += profileFingerprint
 		b = append(b, p.Fingerprint[:]...)
 	}
@@ -72,7 +74,7 @@ func (p *Profile) UnmarshalBinary(b []byte) error {
 	case len(b) < 5:
 		return errBadProfile
 	}
-	*p = Profile{UpdatedAt: readSeconds(b[1:])}
+	*p = Profile{UpdatedAt: storage.ReadSeconds(b[1:])}
 	marked, rest := b[0] > profileVersion, b[5:]
 	if marked {
 		if len(rest) < len(p.Fingerprint) {
@@ -104,8 +106,8 @@ func parseProfile(record []byte) (*Profile, error) {
 	return p, nil
 }
 
-// subjectOf returns whom a profile is about, "" for none that can be read.
-func subjectOf(profile []byte) string {
+// SubjectOf returns whom a profile is about, "" for none that can be read.
+func SubjectOf(profile []byte) string {
 	if profile == nil {
 		return ""
 	}

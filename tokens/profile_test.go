@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 func TestProfileRecord(t *testing.T) {
@@ -14,7 +16,7 @@ func TestProfileRecord(t *testing.T) {
 		name string
 		p    Profile
 	}{
-		{"local user", Profile{Subject: "local|alice", Login: "local", ACR: "pwd", UpdatedAt: updated, Fingerprint: Fingerprint{1, 2}}},
+		{"local user", Profile{Subject: "local|alice", Login: "local", ACR: "pwd", UpdatedAt: updated, Fingerprint: storage.Fingerprint{1, 2}}},
 		{"with claims", Profile{
 			Subject: "google|1234", Login: "google", UpdatedAt: updated,
 			Claims: map[string]any{"email": "a@example.com", "email_verified": true, "name": "Zoë |"},

@@ -3,6 +3,10 @@ package tokens
 import (
 	"encoding/binary"
 	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // A reference is text that we hand out and that comes back: a refresh token,
@@ -12,23 +16,23 @@ import (
 
 // reference is a code or a session cookie: user tag, key, MAC.
 type reference struct {
-	user UserTag
+	user storage.UserTag
 	key  [16]byte
 }
 
 // text writes the reference under the minting secret.
-func (r reference) text(s *Secrets, p Purpose) string {
-	b := make([]byte, 0, 32+MACSize)
+func (r reference) text(s *secrets.Secrets, p secrets.Purpose) string {
+	b := make([]byte, 0, 32+secrets.MACSize)
 	b = append(b, r.user[:]...)
 	b = append(b, r.key[:]...)
 	mac := s.MAC(p, b)
-	return b64(append(b, mac[:]...))
+	return storage.Encode(append(b, mac[:]...))
 }
 
 // parseReference reads a reference and checks its MAC. secret is the number of
 // the secret it was made under, 0 being the one that mints.
-func parseReference(s *Secrets, p Purpose, text string) (r reference, secret int, ok bool) {
-	b, ok := decode(text, 32+MACSize)
+func parseReference(s *secrets.Secrets, p secrets.Purpose, text string) (r reference, secret int, ok bool) {
+	b, ok := storage.Decode(text, 32+secrets.MACSize)
 	if !ok {
 		return r, 0, false
 	}
@@ -36,18 +40,18 @@ func parseReference(s *Secrets, p Purpose, text string) (r reference, secret int
 	if !ok {
 		return r, 0, false
 	}
-	return reference{user: UserTag(b[:16]), key: [16]byte(b[16:32])}, secret, true
+	return reference{user: storage.UserTag(b[:16]), key: [16]byte(b[16:32])}, secret, true
 }
 
 // refreshToken is what a refresh token says. All of it but the generation
 // never changes in a family.
 type refreshToken struct {
-	user       UserTag
-	family     FamilyKey
-	client     ClientTag
-	grant      GrantID
+	user       storage.UserTag
+	family     storage.FamilyKey
+	client     storage.ClientTag
+	grant      storage.GrantID
 	generation uint32
-	bound      Confirmation // who may use it; zero for anybody who has it
+	bound      jose.Confirmation // who may use it; zero for anybody who has it
 }
 
 // The form of a refresh token. One that is bound says to what: a byte of flags
@@ -58,25 +62,25 @@ const (
 
 	boundToKey         = 1
 	boundToCertificate = 2
-	thumbprintSize     = len(Thumbprint{})
+	thumbprintSize     = len(jose.Thumbprint{})
 )
 
 // text writes the refresh token. The same generation is always the same text
 // under the same secret: a successor is computed, not stored.
-func (t refreshToken) text(s *Secrets) string {
-	b := make([]byte, 0, refreshSize+1+2*thumbprintSize+MACSize)
+func (t refreshToken) text(s *secrets.Secrets) string {
+	b := make([]byte, 0, refreshSize+1+2*thumbprintSize+secrets.MACSize)
 	b = append(b, t.user[:]...)
 	b = append(b, t.family[:]...)
 	b = append(b, t.client[:]...)
 	b = append(b, t.grant[:]...)
 	b = binary.BigEndian.AppendUint32(b, t.generation)
 	b = appendBound(b, t.bound)
-	mac := s.MAC(PurposeRefresh, b)
-	return refreshPrefix + b64(append(b, mac[:]...))
+	mac := s.MAC(secrets.PurposeRefresh, b)
+	return refreshPrefix + storage.Encode(append(b, mac[:]...))
 }
 
 // parseRefreshToken reads a refresh token and checks its MAC.
-func parseRefreshToken(s *Secrets, text string) (t refreshToken, secret int, ok bool) {
+func parseRefreshToken(s *secrets.Secrets, text string) (t refreshToken, secret int, ok bool) {
 	rest, ok := strings.CutPrefix(text, refreshPrefix)
 	if !ok {
 		return t, 0, false
@@ -85,16 +89,16 @@ func parseRefreshToken(s *Secrets, text string) (t refreshToken, secret int, ok 
 	if !ok {
 		return t, 0, false
 	}
-	body, mac := b[:len(b)-MACSize], b[len(b)-MACSize:]
-	secret, ok = s.CheckMAC(PurposeRefresh, mac, body)
+	body, mac := b[:len(b)-secrets.MACSize], b[len(b)-secrets.MACSize:]
+	secret, ok = s.CheckMAC(secrets.PurposeRefresh, mac, body)
 	if !ok {
 		return t, 0, false
 	}
 	t = refreshToken{
-		user:       UserTag(b[:16]),
-		family:     FamilyKey(b[16:32]),
-		client:     ClientTag(b[32:40]),
-		grant:      GrantID(b[40:52]),
+		user:       storage.UserTag(b[:16]),
+		family:     storage.FamilyKey(b[16:32]),
+		client:     storage.ClientTag(b[32:40]),
+		grant:      storage.GrantID(b[40:52]),
 		generation: binary.BigEndian.Uint32(b[52:56]),
 	}
 	t.bound, ok = readBound(body[refreshSize:])
@@ -104,7 +108,7 @@ func parseRefreshToken(s *Secrets, text string) (t refreshToken, secret int, ok 
 // decodeRefresh decodes a text that has the length of a refresh token, bound or not.
 func decodeRefresh(text string) ([]byte, bool) {
 	for _, bound := range []int{0, 1 + thumbprintSize, 1 + 2*thumbprintSize} {
-		if b, ok := decode(text, refreshSize+bound+MACSize); ok {
+		if b, ok := storage.Decode(text, refreshSize+bound+secrets.MACSize); ok {
 			return b, true
 		}
 	}
@@ -112,8 +116,8 @@ func decodeRefresh(text string) ([]byte, bool) {
 }
 
 // appendBound writes what a refresh token is bound to, nothing for nothing.
-func appendBound(b []byte, c Confirmation) []byte {
-	if !c.bound() {
+func appendBound(b []byte, c jose.Confirmation) []byte {
+	if !c.Bound() {
 		return b
 	}
 	at := len(b)
@@ -131,16 +135,16 @@ func appendBound(b []byte, c Confirmation) []byte {
 
 // readBound reads what appendBound wrote. Flags of a newer version are refused:
 // a token must not pass as bound to less than it is.
-func readBound(b []byte) (c Confirmation, ok bool) {
+func readBound(b []byte) (c jose.Confirmation, ok bool) {
 	if len(b) == 0 {
 		return c, true
 	}
 	flags, rest := b[0], b[1:]
 	if flags&boundToKey != 0 && len(rest) >= thumbprintSize {
-		c.Key, rest = Thumbprint(rest[:thumbprintSize]), rest[thumbprintSize:]
+		c.Key, rest = jose.Thumbprint(rest[:thumbprintSize]), rest[thumbprintSize:]
 	}
 	if flags&boundToCertificate != 0 && len(rest) >= thumbprintSize {
-		c.Certificate, rest = Thumbprint(rest[:thumbprintSize]), rest[thumbprintSize:]
+		c.Certificate, rest = jose.Thumbprint(rest[:thumbprintSize]), rest[thumbprintSize:]
 	}
 	whole := len(rest) == 0 && flags&^(boundToKey|boundToCertificate) == 0
 	return c, whole && (flags&boundToKey != 0) == !c.Key.IsZero() && (flags&boundToCertificate != 0) == !c.Certificate.IsZero()

@@ -4,15 +4,18 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-func testSecrets(t testing.TB, values ...byte) *Secrets {
+func testSecrets(t testing.TB, values ...byte) *secrets.Secrets {
 	t.Helper()
 	var all [][]byte
 	for _, v := range values {
 		all = append(all, bytes.Repeat([]byte{v}, 32))
 	}
-	s, err := NewSecrets(all...)
+	s, err := secrets.NewSecrets(all...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,7 +24,7 @@ func testSecrets(t testing.TB, values ...byte) *Secrets {
 
 func testRefreshToken() refreshToken {
 	return refreshToken{
-		user: TagSubject("local|alice"), family: FamilyKey{1, 2, 3}, client: TagClient("spa"), grant: GrantID{4, 5}, generation: 7,
+		user: storage.TagSubject("local|alice"), family: storage.FamilyKey{1, 2, 3}, client: storage.TagClient("spa"), grant: storage.GrantID{4, 5}, generation: 7,
 	}
 }
 
@@ -59,18 +62,18 @@ func TestRefreshTokenText(t *testing.T) {
 // another secret, is worth nothing in another.
 func TestReferencesKeepApart(t *testing.T) {
 	s, other := testSecrets(t, 1), testSecrets(t, 2)
-	ref := reference{user: TagSubject("local|alice"), key: [16]byte{1}}
-	code, session := ref.text(s, PurposeCode), ref.text(s, PurposeSession)
-	if _, _, ok := parseReference(s, PurposeSession, code); ok {
+	ref := reference{user: storage.TagSubject("local|alice"), key: [16]byte{1}}
+	code, session := ref.text(s, secrets.PurposeCode), ref.text(s, secrets.PurposeSession)
+	if _, _, ok := parseReference(s, secrets.PurposeSession, code); ok {
 		t.Error("a code was taken for a session cookie")
 	}
-	if _, _, ok := parseReference(s, PurposeCode, session); ok {
+	if _, _, ok := parseReference(s, secrets.PurposeCode, session); ok {
 		t.Error("a session cookie was taken for a code")
 	}
-	if _, _, ok := parseReference(other, PurposeCode, code); ok {
+	if _, _, ok := parseReference(other, secrets.PurposeCode, code); ok {
 		t.Error("a code of another secret was taken")
 	}
-	if got, n, ok := parseReference(testSecrets(t, 2, 1), PurposeCode, code); !ok || n != 1 || got != ref {
+	if got, n, ok := parseReference(testSecrets(t, 2, 1), secrets.PurposeCode, code); !ok || n != 1 || got != ref {
 		t.Error("a code of the older secret was refused")
 	}
 }

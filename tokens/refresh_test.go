@@ -12,6 +12,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 func TestRefreshRotates(t *testing.T) {
@@ -52,14 +55,14 @@ func TestRefreshReuse(t *testing.T) {
 	first := g.login()
 	second := g.refreshOK(first.RefreshToken)
 	g.pass(11 * time.Second)
-	g.refusedRefresh(first.RefreshToken, tokens.ReasonReuse)
-	g.refusedRefresh(second.RefreshToken, tokens.ReasonUnknown)
+	g.refusedRefresh(first.RefreshToken, oauth.ReasonReuse)
+	g.refusedRefresh(second.RefreshToken, oauth.ReasonUnknown)
 	for name, token := range map[string]string{"first": first.AccessToken, "second": second.AccessToken} {
 		if g.passes(token) {
 			t.Errorf("the %s access token of a killed family passes", name)
 		}
 	}
-	if n := g.events.count(tokens.EventRefreshReuse, ""); n != 1 {
+	if n := g.events.count(oauth.EventRefreshReuse, ""); n != 1 {
 		t.Errorf("%d reuse events", n)
 	}
 	if !g.passes(g.login().AccessToken) {
@@ -69,18 +72,18 @@ func TestRefreshReuse(t *testing.T) {
 
 // unsureStore is a store that can't confirm what it has decided about a refresh token.
 type unsureStore struct {
-	tokens.Store
+	storage.Store
 
 	unsure bool
-	lines  []tokens.FeedLine
+	lines  []storage.FeedLine
 }
 
-func (u *unsureStore) Announce(ctx context.Context, l tokens.FeedLine) error {
+func (u *unsureStore) Announce(ctx context.Context, l storage.FeedLine) error {
 	u.lines = append(u.lines, l)
 	return u.Store.Announce(ctx, l)
 }
 
-func (u *unsureStore) Rotate(ctx context.Context, r tokens.RotateRequest) (tokens.RotateResult, error) {
+func (u *unsureStore) Rotate(ctx context.Context, r storage.RotateRequest) (storage.RotateResult, error) {
 	res, err := u.Store.Rotate(ctx, r)
 	if err == nil && u.unsure {
 		err = errors.New("no replica has confirmed it")
@@ -101,17 +104,17 @@ func TestRefreshReuseUnconfirmed(t *testing.T) {
 	}
 	g.pass(11 * time.Second)
 	store.unsure, store.lines = true, nil
-	_, err := g.token("spa", tokens.TokenRequest{GrantType: tokens.GrantRefreshToken, RefreshToken: first.RefreshToken})
-	if tokens.AsError(err).Code != tokens.TemporarilyUnavailable {
+	_, err := g.token("spa", tokens.TokenRequest{GrantType: oauth.GrantRefreshToken, RefreshToken: first.RefreshToken})
+	if oauth.AsError(err).Code != oauth.TemporarilyUnavailable {
 		t.Errorf("answered %v", err)
 	}
-	if n := g.events.count(tokens.EventRefreshReuse, ""); n != 1 {
+	if n := g.events.count(oauth.EventRefreshReuse, ""); n != 1 {
 		t.Errorf("%d reuse events", n)
 	}
 	if g.passes(second.AccessToken) {
 		t.Error("the access token of a killed family passes")
 	}
-	if want := []tokens.FeedLine{{Kind: tokens.FeedUser, User: tokens.TagSubject(alice.Subject)}}; !slices.Equal(store.lines, want) {
+	if want := []storage.FeedLine{{Kind: storage.FeedUser, User: storage.TagSubject(alice.Subject)}}; !slices.Equal(store.lines, want) {
 		t.Errorf("told the others %v", store.lines)
 	}
 }
@@ -122,8 +125,8 @@ func TestRefreshGrandparent(t *testing.T) {
 	first := g.login()
 	second := g.refreshOK(first.RefreshToken)
 	third := g.refreshOK(second.RefreshToken)
-	g.refusedRefresh(first.RefreshToken, tokens.ReasonReuse)
-	g.refusedRefresh(third.RefreshToken, tokens.ReasonUnknown)
+	g.refusedRefresh(first.RefreshToken, oauth.ReasonReuse)
+	g.refusedRefresh(third.RefreshToken, oauth.ReasonUnknown)
 }
 
 // TestRefreshLostAnswer covers the retry within the leeway: the same
@@ -139,7 +142,7 @@ func TestRefreshLostAnswer(t *testing.T) {
 		}
 	}
 	g.refreshOK(second.RefreshToken)
-	if n := g.events.count(tokens.EventRefresh, "replayed"); n != 9 {
+	if n := g.events.count(oauth.EventRefresh, "replayed"); n != 9 {
 		t.Errorf("%d replays reported", n)
 	}
 }
@@ -167,7 +170,7 @@ func TestRefreshParallel(t *testing.T) {
 	if len(successors) != 1 {
 		t.Errorf("%d different successors", len(successors))
 	}
-	if n := g.events.count(tokens.EventRefresh, "rotated"); n != 1 {
+	if n := g.events.count(oauth.EventRefresh, "rotated"); n != 1 {
 		t.Errorf("%d rotations", n)
 	}
 }
@@ -190,18 +193,18 @@ func TestRefreshRefusedDoesNotRotate(t *testing.T) {
 		name   string
 		client string
 		change func(*tokens.TokenRequest)
-		code   tokens.ErrorCode
+		code   oauth.ErrorCode
 	}{
-		{"wider scope", "spa", func(r *tokens.TokenRequest) { r.Scope = "orders:write" }, tokens.InvalidScope},
-		{"malformed scope", "spa", func(r *tokens.TokenRequest) { r.Scope = `a"b` }, tokens.InvalidScope},
-		{"unknown audience", "spa", func(r *tokens.TokenRequest) { r.Audiences = []string{"https://other.example"} }, tokens.InvalidTarget},
-		{"two audiences", "spa", func(r *tokens.TokenRequest) { r.Audiences = []string{ordersAPI, billingAPI} }, tokens.InvalidTarget},
-		{"granted API without offline access", "spa", func(r *tokens.TokenRequest) { r.Audiences = []string{billingAPI} }, tokens.InvalidGrant},
-		{"scope of the other API", "spa", func(r *tokens.TokenRequest) { r.Scope = "billing:read" }, tokens.InvalidScope},
-		{"another client", "native", func(*tokens.TokenRequest) {}, tokens.InvalidGrant},
-		{"changed MAC", "spa", func(r *tokens.TokenRequest) { r.RefreshToken = otherEnd(r.RefreshToken) }, tokens.InvalidGrant},
-		{"garbage", "spa", func(r *tokens.TokenRequest) { r.RefreshToken = "garbage" }, tokens.InvalidGrant},
-		{"missing", "spa", func(r *tokens.TokenRequest) { r.RefreshToken = "" }, tokens.InvalidRequest},
+		{"wider scope", "spa", func(r *tokens.TokenRequest) { r.Scope = "orders:write" }, oauth.InvalidScope},
+		{"malformed scope", "spa", func(r *tokens.TokenRequest) { r.Scope = `a"b` }, oauth.InvalidScope},
+		{"unknown audience", "spa", func(r *tokens.TokenRequest) { r.Audiences = []string{"https://other.example"} }, oauth.InvalidTarget},
+		{"two audiences", "spa", func(r *tokens.TokenRequest) { r.Audiences = []string{ordersAPI, billingAPI} }, oauth.InvalidTarget},
+		{"granted API without offline access", "spa", func(r *tokens.TokenRequest) { r.Audiences = []string{billingAPI} }, oauth.InvalidGrant},
+		{"scope of the other API", "spa", func(r *tokens.TokenRequest) { r.Scope = "billing:read" }, oauth.InvalidScope},
+		{"another client", "native", func(*tokens.TokenRequest) {}, oauth.InvalidGrant},
+		{"changed MAC", "spa", func(r *tokens.TokenRequest) { r.RefreshToken = otherEnd(r.RefreshToken) }, oauth.InvalidGrant},
+		{"garbage", "spa", func(r *tokens.TokenRequest) { r.RefreshToken = "garbage" }, oauth.InvalidGrant},
+		{"missing", "spa", func(r *tokens.TokenRequest) { r.RefreshToken = "" }, oauth.InvalidRequest},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -211,7 +214,7 @@ func TestRefreshRefusedDoesNotRotate(t *testing.T) {
 			refused(t, err, tt.code, "")
 		})
 	}
-	if n := g.events.count(tokens.EventRefresh, ""); n != 0 {
+	if n := g.events.count(oauth.EventRefresh, ""); n != 0 {
 		t.Errorf("%d decisions of the store for refusals", n)
 	}
 	g.refreshOK(token)
@@ -240,7 +243,7 @@ func TestRefreshEnds(t *testing.T) {
 		g := newGateway(t)
 		token := g.login().RefreshToken
 		g.pass(15*day + time.Second)
-		g.refusedRefresh(token, tokens.ReasonExpired)
+		g.refusedRefresh(token, oauth.ReasonExpired)
 	})
 	t.Run("absolute", func(t *testing.T) {
 		g := newGateway(t)
@@ -250,7 +253,7 @@ func TestRefreshEnds(t *testing.T) {
 			token = g.refreshOK(token).RefreshToken
 		}
 		g.pass(5*day + time.Second)
-		g.refusedRefresh(token, tokens.ReasonExpired)
+		g.refusedRefresh(token, oauth.ReasonExpired)
 	})
 }
 
@@ -260,43 +263,43 @@ func TestRefreshAfterChange(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(*gateway)
-		reason tokens.Reason
+		reason oauth.Reason
 	}{
 		{"password changed", func(g *gateway) {
-			g.cfg.Accounts = accounts{tokens.TagSubject(alice.Subject): tokens.FingerprintOf("$2a$new")}
-		}, tokens.ReasonUserChanged},
-		{"user removed", func(g *gateway) { g.cfg.Accounts = accounts{} }, tokens.ReasonUserChanged},
+			g.cfg.Accounts = accounts{storage.TagSubject(alice.Subject): storage.FingerprintOf("$2a$new")}
+		}, oauth.ReasonUserChanged},
+		{"user removed", func(g *gateway) { g.cfg.Accounts = accounts{} }, oauth.ReasonUserChanged},
 		{"offline access off", func(g *gateway) {
 			api := *g.cfg.APIs[0]
 			api.AllowOfflineAccess = false
-			g.cfg.APIs = []*tokens.API{&api, g.cfg.APIs[1]}
-		}, tokens.ReasonOfflineOff},
+			g.cfg.APIs = []*clients.API{&api, g.cfg.APIs[1]}
+		}, oauth.ReasonOfflineOff},
 		{"API taken from the client", func(g *gateway) {
 			g.cfg.Clients = testClients()
 			g.cfg.Clients[0].APIs = []string{billingAPI}
-		}, tokens.ReasonOfflineOff},
+		}, oauth.ReasonOfflineOff},
 		{"API taken from the client, which has another", func(g *gateway) {
 			api := *g.cfg.APIs[1]
 			api.AllowOfflineAccess = true
-			g.cfg.APIs = []*tokens.API{g.cfg.APIs[0], &api}
+			g.cfg.APIs = []*clients.API{g.cfg.APIs[0], &api}
 			g.cfg.Clients = testClients()
 			g.cfg.Clients[0].APIs = []string{billingAPI}
-		}, tokens.ReasonOfflineOff},
+		}, oauth.ReasonOfflineOff},
 		{"lifetime shortened", func(g *gateway) {
 			g.cfg.Clients = testClients()
 			g.cfg.Clients[0].Refresh.Lifetime = time.Second
 			g.pass(2 * time.Second)
-		}, tokens.ReasonExpired},
+		}, oauth.ReasonExpired},
 		{"signed out everywhere", func(g *gateway) {
 			if _, err := g.EndUser(g.t.Context(), alice.Subject); err != nil {
 				g.t.Fatal(err)
 			}
-		}, tokens.ReasonUnknown},
+		}, oauth.ReasonUnknown},
 		{"client ended", func(g *gateway) {
 			if err := g.EndClient(g.t.Context(), "spa"); err != nil {
 				g.t.Fatal(err)
 			}
-		}, tokens.ReasonUnknown},
+		}, oauth.ReasonUnknown},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -313,7 +316,7 @@ func TestRefreshStrict(t *testing.T) {
 	g := newGateway(t, func(c *tokens.Config) { c.Clients[0].Refresh.Leeway = 0 })
 	first := g.login()
 	g.refreshOK(first.RefreshToken)
-	g.refusedRefresh(first.RefreshToken, tokens.ReasonReuse)
+	g.refusedRefresh(first.RefreshToken, oauth.ReasonReuse)
 }
 
 func TestRefreshWithoutRotation(t *testing.T) {
@@ -340,7 +343,7 @@ func TestRefreshSecretChange(t *testing.T) {
 		g.configureSecrets(names...)
 		token = g.refreshOK(token).RefreshToken
 	}
-	if n := g.events.count(tokens.EventSecretFallback, ""); n == 0 {
+	if n := g.events.count(oauth.EventSecretFallback, ""); n == 0 {
 		t.Error("no use of the older secret was counted")
 	}
 	if l, err := g.CurrentLogin(t.Context(), cookie); err != nil || l == nil {
@@ -368,7 +371,7 @@ func TestMaxActive(t *testing.T) {
 	if err != nil || len(families) != 3 {
 		t.Errorf("%d live families, %v", len(families), err)
 	}
-	if n := g.events.count(tokens.EventFamilyEvicted, "max_active"); n != 2 {
+	if n := g.events.count(oauth.EventFamilyEvicted, "max_active"); n != 2 {
 		t.Errorf("%d evictions reported", n)
 	}
 }
@@ -395,7 +398,7 @@ func TestOfflineAccess(t *testing.T) {
 			if got := res.RefreshToken != ""; got != tt.want {
 				t.Errorf("refresh token issued: %v", got)
 			}
-			scopes, _ := tokens.ParseScope(res.Scope)
+			scopes, _ := oauth.ParseScope(res.Scope)
 			if slices.Contains(scopes, "offline_access") != tt.want {
 				t.Errorf("scope %q", res.Scope)
 			}

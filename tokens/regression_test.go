@@ -10,7 +10,12 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/keyring"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestScopeFlood: a 64 KiB scope is refused before it is looked through.
@@ -22,7 +27,7 @@ func TestScopeFlood(t *testing.T) {
 		b.WriteByte(byte('a' + n/26%26))
 		b.WriteByte(byte('a' + n/676%26))
 	}
-	if _, ok := tokens.ParseScope(b.String()[1:]); ok {
+	if _, ok := oauth.ParseScope(b.String()[1:]); ok {
 		t.Error("15,000 scopes were taken")
 	}
 }
@@ -46,7 +51,7 @@ func TestSignOutWithoutRefreshToken(t *testing.T) {
 // token that it signed, which may be longer than any access token lives.
 func TestKeysOutliveIDTokens(t *testing.T) {
 	g := newGateway(t)
-	g.configure(g.secrets("a"), tokens.KeySettings{Algorithms: []jose.Algorithm{jose.ES256}, KeepFor: 10 * time.Hour})
+	g.configure(g.secrets("a"), keyring.Settings{Algorithms: []jose.Algorithm{jose.ES256}, KeepFor: 10 * time.Hour})
 	res := g.login()
 	if err := g.state.Keys.Rotate(t.Context(), true); err != nil {
 		t.Fatal(err)
@@ -71,7 +76,7 @@ func TestReuseIsHeardWhenTheThiefHangsUp(t *testing.T) {
 	ctx, hangUp := context.WithCancel(t.Context())
 	hangUp()
 	_, _ = g.Token(ctx, g.client("spa"), refreshRequest(first.RefreshToken))
-	if n := g.events.count(tokens.EventRefreshReuse, ""); n != 1 {
+	if n := g.events.count(oauth.EventRefreshReuse, ""); n != 1 {
 		t.Errorf("%d reuse events", n)
 	}
 	if g.passes(second.AccessToken) {
@@ -95,8 +100,8 @@ func TestLateCode(t *testing.T) {
 		},
 		"password changed, and signed in again": func(g *gateway, _ string) {
 			changed := alice
-			changed.Fingerprint = tokens.FingerprintOf("$2a$new")
-			g.cfg.Accounts = accounts{tokens.TagSubject(alice.Subject): changed.Fingerprint}
+			changed.Fingerprint = storage.FingerprintOf("$2a$new")
+			g.cfg.Accounts = accounts{storage.TagSubject(alice.Subject): changed.Fingerprint}
 			g.reload()
 			g.signIn(changed)
 		},
@@ -112,9 +117,9 @@ func TestLateCode(t *testing.T) {
 			early := g.codeFor(l)
 			end(g, cookie)
 			_, err = g.IssueCode(t.Context(), a, l)
-			refused(t, err, tokens.LoginRequired, "")
+			refused(t, err, oauth.LoginRequired, "")
 			_, err = g.token("spa", codeRequest(early))
-			refused(t, err, tokens.InvalidGrant, "")
+			refused(t, err, oauth.InvalidGrant, "")
 		})
 	}
 }
@@ -125,15 +130,15 @@ func TestPasswordChangeEndsAccessTokens(t *testing.T) {
 	g := newGateway(t)
 	before := g.login()
 	changed := alice
-	changed.Fingerprint = tokens.FingerprintOf("$2a$new")
-	g.cfg.Accounts = accounts{tokens.TagSubject(alice.Subject): changed.Fingerprint}
+	changed.Fingerprint = storage.FingerprintOf("$2a$new")
+	g.cfg.Accounts = accounts{storage.TagSubject(alice.Subject): changed.Fingerprint}
 	g.reload()
 	l, _ := g.signIn(changed)
 	after := g.mustToken("spa", codeRequest(g.codeFor(l)))
 	if g.passes(before.AccessToken) {
 		t.Error("an access token from before passes")
 	}
-	g.refusedRefresh(before.RefreshToken, tokens.ReasonUnknown)
+	g.refusedRefresh(before.RefreshToken, oauth.ReasonUnknown)
 	if !g.passes(after.AccessToken) {
 		t.Error("the new login's access token is denied")
 	}
@@ -162,13 +167,13 @@ func TestRefusedSecretsDoNoDamage(t *testing.T) {
 	g := newGateway(t) // sealed under a
 	token := g.login().RefreshToken
 	g.configureSecrets("a", "b")
-	if err := g.state.Configure(t.Context(), tokens.Settings{Secrets: g.secrets("b"), TokenLifetime: time.Hour}); err == nil {
+	if err := g.state.Configure(t.Context(), state.Settings{Secrets: g.secrets("b"), TokenLifetime: time.Hour}); err == nil {
 		t.Fatal("b alone was taken, though the keys are sealed under a")
 	}
 	token = g.refreshOK(token).RefreshToken
 	g.configureSecrets("a")
 	token = g.refreshOK(token).RefreshToken
-	if _, err := g.store.Open(t.Context(), tokens.OpenRequest{Secrets: g.secrets("a").IDs()}); err != nil {
+	if _, err := g.store.Open(t.Context(), storage.OpenRequest{Secrets: g.secrets("a").IDs()}); err != nil {
 		t.Errorf("the store does not open under a any more: %v", err)
 	}
 	g.refreshOK(token)
@@ -207,7 +212,7 @@ func TestSlowHashesAreComputedOnce(t *testing.T) {
 	})
 	cost := func(id, secret string) int64 {
 		before := computed.Load()
-		_, _ = g.Authenticator().Authenticate(t.Context(), tokens.Credentials{ClientID: id, Secret: secret, Method: tokens.AuthPost})
+		_, _ = g.Authenticator().Authenticate(t.Context(), clients.Credentials{ClientID: id, Secret: secret, Method: clients.AuthPost})
 		return computed.Load() - before
 	}
 	cost("web", "new")
@@ -225,16 +230,16 @@ func TestSlowHashesAreComputedOnce(t *testing.T) {
 // clock is set back behind the last rotation.
 func TestClockSetBack(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	f := tokens.Family{Generation: 2, Created: now.Add(-time.Hour), Rotated: now, Attempt: tokens.Attempt{1}}
-	r := tokens.RotateRequest{Presented: 1, Rotation: true}
-	if got, _ := tokens.Decide(f, r, now.Add(-time.Second)); got != tokens.RotateReused {
+	f := storage.Family{Generation: 2, Created: now.Add(-time.Hour), Rotated: now, Attempt: storage.Attempt{1}}
+	r := storage.RotateRequest{Presented: 1, Rotation: true}
+	if got, _ := storage.Decide(f, r, now.Add(-time.Second)); got != storage.RotateReused {
 		t.Errorf("strict: outcome %d", got)
 	}
 	r.Leeway = 10 * time.Second
-	if got, _ := tokens.Decide(f, r, now.Add(-5*time.Second)); got != tokens.RotateReplayed {
+	if got, _ := storage.Decide(f, r, now.Add(-5*time.Second)); got != storage.RotateReplayed {
 		t.Errorf("5 s back: outcome %d", got)
 	}
-	if got, _ := tokens.Decide(f, r, now.Add(-time.Minute)); got != tokens.RotateReused {
+	if got, _ := storage.Decide(f, r, now.Add(-time.Minute)); got != storage.RotateReused {
 		t.Errorf("a minute back: outcome %d", got)
 	}
 }
@@ -242,7 +247,7 @@ func TestClockSetBack(t *testing.T) {
 // TestDevelopingSilently: an app in development on this machine is answered
 // silently by a gateway on this machine only.
 func TestDevelopingSilently(t *testing.T) {
-	for issuer, want := range map[string]tokens.ErrorCode{issuerURL: tokens.ConsentRequired, "http://localhost:8080/": ""} {
+	for issuer, want := range map[string]oauth.ErrorCode{issuerURL: oauth.ConsentRequired, "http://localhost:8080/": ""} {
 		g := newGateway(t, func(c *tokens.Config) {
 			c.Issuer = issuer
 			c.Clients[0].RedirectURIs = append(c.Clients[0].RedirectURIs, "http://localhost:8081/")
@@ -253,7 +258,7 @@ func TestDevelopingSilently(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = g.NextStep(a, l, false, false)
-		if want == "" && err != nil || want != "" && tokens.AsError(err).Code != want {
+		if want == "" && err != nil || want != "" && oauth.AsError(err).Code != want {
 			t.Errorf("issuer %s: %v, want %q", issuer, err, want)
 		}
 	}

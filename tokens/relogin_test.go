@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // TestSignOutAfterSigningInAgain: who has signed in again in a browser signs
@@ -46,10 +47,10 @@ func TestSignOutAfterSigningInAgain(t *testing.T) {
 					t.Error("an access token outlives the logout")
 				}
 			}
-			g.refusedRefresh(first.RefreshToken, tokens.ReasonUnknown)
-			g.refusedRefresh(second.RefreshToken, tokens.ReasonUnknown)
+			g.refusedRefresh(first.RefreshToken, oauth.ReasonUnknown)
+			g.refusedRefresh(second.RefreshToken, oauth.ReasonUnknown)
 			_, err = g.token("spa", codeRequest(pending))
-			refused(t, err, tokens.InvalidGrant, "")
+			refused(t, err, oauth.InvalidGrant, "")
 			if g.signedIn(again) {
 				t.Error("the session outlives the logout")
 			}
@@ -107,17 +108,17 @@ func TestLateSecondUseOfACode(t *testing.T) {
 		first, other = g.refreshOK(first.RefreshToken), g.refreshOK(other.RefreshToken)
 	}
 	_, err := g.token("spa", codeRequest(unused))
-	refused(t, err, tokens.InvalidGrant, tokens.ReasonCodeUnknown)
-	if n := g.events.count(tokens.EventCodeReuse, ""); n != 0 {
+	refused(t, err, oauth.InvalidGrant, oauth.ReasonCodeUnknown)
+	if n := g.events.count(oauth.EventCodeReuse, ""); n != 0 {
 		t.Errorf("%d alarms for a code that nobody used", n)
 	}
 	_, err = g.token("spa", codeRequest(code))
-	refused(t, err, tokens.InvalidGrant, tokens.ReasonCodeSpent)
-	g.refusedRefresh(first.RefreshToken, tokens.ReasonUnknown)
-	if g.passes(first.AccessToken) || g.events.count(tokens.EventCodeReuse, "") != 1 {
+	refused(t, err, oauth.InvalidGrant, oauth.ReasonCodeSpent)
+	g.refusedRefresh(first.RefreshToken, oauth.ReasonUnknown)
+	if g.passes(first.AccessToken) || g.events.count(oauth.EventCodeReuse, "") != 1 {
 		t.Error("the second use did not end what the first had begun")
 	}
 	g.refreshOK(other.RefreshToken)
 	_, err = g.token("spa", codeRequest(code))
-	refused(t, err, tokens.InvalidGrant, "")
+	refused(t, err, oauth.InvalidGrant, "")
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestRevoke covers REV-01 and REV-04.
@@ -33,7 +35,7 @@ func TestRevoke(t *testing.T) {
 	}
 	revoke("spa", first.RefreshToken) // any generation
 	revoke("spa", first.RefreshToken)
-	g.refusedRefresh(second.RefreshToken, tokens.ReasonUnknown)
+	g.refusedRefresh(second.RefreshToken, oauth.ReasonUnknown)
 	if g.passes(first.AccessToken) {
 		t.Error("an access token of a revoked family passes")
 	}
@@ -68,7 +70,7 @@ func TestIntrospect(t *testing.T) {
 			t.Errorf("%q is active", garbage)
 		}
 	}
-	if _, err := g.Introspect(t.Context(), g.client("spa"), res.AccessToken); tokens.AsError(err).Code != tokens.InvalidClient {
+	if _, err := g.Introspect(t.Context(), g.client("spa"), res.AccessToken); oauth.AsError(err).Code != oauth.InvalidClient {
 		t.Errorf("a public client introspects: %v", err)
 	}
 	if err := g.Revoke(t.Context(), g.client("spa"), res.RefreshToken); err != nil {
@@ -109,7 +111,7 @@ func TestUserInfoNeedsOpenID(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = g.UserInfo(t.Context(), c)
-	refused(t, err, tokens.InsufficientScope, "")
+	refused(t, err, oauth.InsufficientScope, "")
 }
 
 // TestStoreGone closes the store under the gateway: nothing may be answered as
@@ -124,20 +126,20 @@ func TestStoreGone(t *testing.T) {
 	}
 	_, refresh := g.token("spa", refreshRequest(res.RefreshToken))
 	_, exchange := g.token("spa", codeRequest(code))
-	_, machine := g.token("machine", tokens.TokenRequest{GrantType: tokens.GrantClientCredentials})
+	_, machine := g.token("machine", tokens.TokenRequest{GrantType: oauth.GrantClientCredentials})
 	_, session := g.CurrentLogin(t.Context(), cookie)
 	_, introspect := g.Introspect(t.Context(), g.client("machine"), res.AccessToken)
 	for name, err := range map[string]error{
 		"refresh": refresh, "code": exchange, "client credentials": machine, "session": session, "introspect": introspect,
 		"revoke": g.Revoke(t.Context(), g.client("spa"), res.RefreshToken), "sign out": g.SignOut(t.Context(), cookie),
 	} {
-		var e *tokens.Error
-		if !errors.As(err, &e) || e.Code != tokens.TemporarilyUnavailable || e.RetryAfter == 0 {
+		var e *oauth.Error
+		if !errors.As(err, &e) || e.Code != oauth.TemporarilyUnavailable || e.RetryAfter == 0 {
 			t.Errorf("%s: %v, want temporarily_unavailable with a time", name, err)
 		}
 	}
-	g.state.Denylist.Changed(tokens.TagSubject(alice.Subject)) // as a node that has not asked about alice yet
-	if _, err := g.CheckAccess(t.Context(), res.AccessToken); tokens.AsError(err).Code != tokens.TemporarilyUnavailable {
+	g.state.Denylist.Changed(storage.TagSubject(alice.Subject)) // as a node that has not asked about alice yet
+	if _, err := g.CheckAccess(t.Context(), res.AccessToken); oauth.AsError(err).Code != oauth.TemporarilyUnavailable {
 		t.Errorf("a token that was never checked: %v", err)
 	}
 }
@@ -146,7 +148,7 @@ func TestStoreGone(t *testing.T) {
 // good at once, and what it had before is not.
 func TestEndClientAndTokensInThatSecond(t *testing.T) {
 	g := newGateway(t)
-	machine := tokens.TokenRequest{GrantType: tokens.GrantClientCredentials}
+	machine := tokens.TokenRequest{GrantType: oauth.GrantClientCredentials}
 	short := func() string { return g.mustToken("spa", codeRequest(g.code("scope", "openid"))).AccessToken }
 	before := []string{g.mustToken("machine", machine).AccessToken, short(), g.login().AccessToken}
 	for _, id := range []string{"machine", "spa"} {

@@ -3,11 +3,16 @@ package tokens
 import (
 	"context"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/history"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Login is a person's session at the gateway.
 type Login struct {
-	Session Session
+	Session storage.Session
 	Profile Profile
 }
 
@@ -30,23 +35,23 @@ func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login
 	if err != nil {
 		return nil, "", err
 	}
-	ref := reference{user: TagSubject(p.Subject), key: key}
+	ref := reference{user: storage.TagSubject(p.Subject), key: key}
 	replaced, err := i.endReplaced(ctx, replaces, ref.user)
 	if err != nil {
 		return nil, "", err
 	}
-	marks, err := i.state.Denylist.MarksOf(ctx, Everyone)
+	marks, err := i.state.Denylist.MarksOf(ctx, storage.Everyone)
 	if err != nil {
 		return nil, "", err
 	}
-	session, err := i.state.Store.CreateSession(ctx, SessionRequest{
+	session, err := i.state.Store.CreateSession(ctx, storage.SessionRequest{
 		User:        ref.user,
-		ID:          SessionKey(key).ID(),
+		ID:          storage.SessionKey(key).ID(),
 		Lifetime:    i.cfg.SessionLifetime,
 		Profile:     profile,
 		Fingerprint: p.Fingerprint,
 		Replaces:    replaced,
-		AuthTime:    AtLogin,
+		AuthTime:    storage.AtLogin,
 		BegunAfter:  marks.Everyone,
 		ACR:         acr,
 		DenyFor:     i.state.DenyFor(),
@@ -54,28 +59,28 @@ func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login
 	if err := i.state.Denylist.Settle(ctx, ref.user, session.EndedOthers, err); err != nil {
 		return nil, "", err
 	}
-	if session.ID == (SessionID{}) {
-		i.observe(ctx, Event{Kind: EventLogin, Outcome: OutcomeDisabled, Subject: p.Subject, User: ref.user})
-		return nil, "", refuse(AccessDenied, ReasonUserDisabled, "The account is disabled.")
+	if session.ID == (storage.SessionID{}) {
+		i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeDisabled, Subject: p.Subject, User: ref.user})
+		return nil, "", oauth.Refuse(oauth.AccessDenied, oauth.ReasonUserDisabled, "The account is disabled.")
 	}
-	i.observe(ctx, Event{Kind: EventLogin, Outcome: OutcomeOK, Subject: p.Subject, User: ref.user})
-	return &Login{Session: session, Profile: p}, ref.text(i.state.secrets(), PurposeSession), nil
+	i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeOK, Subject: p.Subject, User: ref.user})
+	return &Login{Session: session, Profile: p}, ref.text(i.state.Secrets(), secrets.PurposeSession), nil
 }
 
 // endReplaced sees to the session that a browser had before a login: another
 // person's is ended here, the same person's is returned, to be replaced in the
 // same step as the new one begins. What applications hold by it goes on.
-func (i *Issuer) endReplaced(ctx context.Context, cookie string, user UserTag) (SessionID, error) {
-	ref, _, ok := parseReference(i.state.secrets(), PurposeSession, cookie)
+func (i *Issuer) endReplaced(ctx context.Context, cookie string, user storage.UserTag) (storage.SessionID, error) {
+	ref, _, ok := parseReference(i.state.Secrets(), secrets.PurposeSession, cookie)
 	if !ok {
-		return SessionID{}, nil
+		return storage.SessionID{}, nil
 	}
-	id := SessionKey(ref.key).ID()
+	id := storage.SessionKey(ref.key).ID()
 	if ref.user == user {
 		return id, nil
 	}
-	_, err := i.state.End(ctx, EndRequest{User: ref.user, Scope: EndSessionOnly, Session: id}, EndedBySignOut)
-	return SessionID{}, err
+	_, err := i.state.End(ctx, storage.EndRequest{User: ref.user, Scope: storage.EndSessionOnly, Session: id}, history.EndedBySignOut)
+	return storage.SessionID{}, err
 }
 
 // CurrentLogin returns the session that a cookie names, or nil when there is
@@ -85,16 +90,16 @@ func (i *Issuer) CurrentLogin(ctx context.Context, cookie string) (*Login, error
 	if cookie == "" {
 		return nil, nil //nolint:nilnil // no login is no error
 	}
-	ref, secret, ok := parseReference(i.state.secrets(), PurposeSession, cookie)
+	ref, secret, ok := parseReference(i.state.Secrets(), secrets.PurposeSession, cookie)
 	if !ok {
 		return nil, nil //nolint:nilnil // as above
 	}
 	i.noteSecret(ctx, secret)
-	session, text, found, err := i.state.Store.Session(ctx, ref.user, SessionKey(ref.key).ID(), i.cfg.SessionIdleLifetime)
+	session, text, found, err := i.state.Store.Session(ctx, ref.user, storage.SessionKey(ref.key).ID(), i.cfg.SessionIdleLifetime)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, oauth.Unavailable(err)
 	}
-	marks, err := i.state.Denylist.MarksOf(ctx, Everyone)
+	marks, err := i.state.Denylist.MarksOf(ctx, storage.Everyone)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +108,7 @@ func (i *Issuer) CurrentLogin(ctx context.Context, cookie string) (*Login, error
 	}
 	profile, err := parseProfile(text)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, oauth.Unavailable(err)
 	}
 	if profile.Fingerprint != i.cfg.Accounts.Fingerprint(ref.user) {
 		return nil, nil //nolint:nilnil // as above
@@ -114,18 +119,18 @@ func (i *Issuer) CurrentLogin(ctx context.Context, cookie string) (*Login, error
 // SignOut ends the session of a cookie, and the refresh tokens and access
 // tokens of the applications that were signed in by it.
 func (i *Issuer) SignOut(ctx context.Context, cookie string) error {
-	ref, _, ok := parseReference(i.state.secrets(), PurposeSession, cookie)
+	ref, _, ok := parseReference(i.state.Secrets(), secrets.PurposeSession, cookie)
 	if !ok {
 		return nil
 	}
-	return i.signOut(ctx, ref.user, SessionKey(ref.key).ID())
+	return i.signOut(ctx, ref.user, storage.SessionKey(ref.key).ID())
 }
 
 // LogoutHint is a verified id_token_hint.
 type LogoutHint struct {
 	ClientID  string // the audience of the ID token
 	Subject   string
-	SessionID SessionID
+	SessionID storage.SessionID
 }
 
 // ParseLogoutHint verifies an id_token_hint; an expired one is fine.
@@ -133,23 +138,23 @@ type LogoutHint struct {
 func (i *Issuer) ParseLogoutHint(idToken string) (*LogoutHint, error) {
 	c, err := i.verifier.VerifyIDToken(idToken)
 	if err != nil || len(c.Audience) != 1 {
-		return nil, invalidRequest("id_token_hint is not an ID token of this gateway.")
+		return nil, oauth.BadRequest("id_token_hint is not an ID token of this gateway.")
 	}
 	if !c.HasSession {
-		return nil, invalidRequest("id_token_hint names no session.")
+		return nil, oauth.BadRequest("id_token_hint names no session.")
 	}
 	return &LogoutHint{ClientID: c.Audience[0], Subject: c.Subject, SessionID: c.Session}, nil
 }
 
 // SignOutHint ends the session that a verified id_token_hint names.
 func (i *Issuer) SignOutHint(ctx context.Context, h *LogoutHint) error {
-	return i.signOut(ctx, TagSubject(h.Subject), h.SessionID)
+	return i.signOut(ctx, storage.TagSubject(h.Subject), h.SessionID)
 }
 
-func (i *Issuer) signOut(ctx context.Context, user UserTag, session SessionID) error {
-	res, err := i.state.End(ctx, EndRequest{User: user, Scope: EndSession, Session: session}, EndedBySignOut)
+func (i *Issuer) signOut(ctx context.Context, user storage.UserTag, session storage.SessionID) error {
+	res, err := i.state.End(ctx, storage.EndRequest{User: user, Scope: storage.EndSession, Session: session}, history.EndedBySignOut)
 	if err == nil && res.New {
-		i.observe(ctx, Event{Kind: EventLogout, Outcome: OutcomeOK, User: user})
+		i.observe(ctx, oauth.Event{Kind: oauth.EventLogout, Outcome: oauth.OutcomeOK, User: user})
 	}
 	return err
 }

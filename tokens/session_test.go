@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 func (g *gateway) signedIn(cookie string) bool {
@@ -42,7 +44,7 @@ func TestSession(t *testing.T) {
 			}
 		}, false},
 		{"LOG-09 password changed", func(g *gateway, _ string) {
-			g.cfg.Accounts = accounts{tokens.TagSubject(alice.Subject): tokens.FingerprintOf("$2a$new")}
+			g.cfg.Accounts = accounts{storage.TagSubject(alice.Subject): storage.FingerprintOf("$2a$new")}
 			g.reload()
 		}, false},
 		{"user ended", func(g *gateway, _ string) {
@@ -91,7 +93,7 @@ func TestSignOutEndsApplications(t *testing.T) {
 	if err := g.SignOut(t.Context(), cookie); err != nil {
 		t.Fatal(err)
 	}
-	g.refusedRefresh(mine.RefreshToken, tokens.ReasonUnknown)
+	g.refusedRefresh(mine.RefreshToken, oauth.ReasonUnknown)
 	if g.passes(mine.AccessToken) {
 		t.Error("the access token passes after logout")
 	}
@@ -123,7 +125,7 @@ func TestSignOutHint(t *testing.T) {
 	if err := g.SignOutHint(t.Context(), hint); err != nil {
 		t.Fatal(err)
 	}
-	g.refusedRefresh(res.RefreshToken, tokens.ReasonUnknown)
+	g.refusedRefresh(res.RefreshToken, oauth.ReasonUnknown)
 	for _, bad := range []string{"", "a.b.c", res.AccessToken, res.RefreshToken} {
 		if _, err := g.ParseLogoutHint(bad); err == nil {
 			t.Error("a token that is no ID token was taken as hint")

@@ -2,7 +2,7 @@
 // or a typed *Error out. It knows no HTTP, no Caddy and no database.
 //
 // An Issuer is one configuration of the authorization server over a State,
-// which reloads share: the Store, the signing keys (KeyRing), the Denylist and
+// which reloads share: the Store, the signing keys (Ring), the Denylist and
 // the Cache of verified tokens. Every grant goes the same way: authenticate
 // the client, validate what can be refused without the store, let one atomic
 // store call decide, then mint.

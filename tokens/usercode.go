@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // userCodeLetters are those of user codes: no vowels, so that no words come
@@ -53,11 +56,11 @@ func FormatUserCode(code string) string {
 
 // userCodeIDs returns the names of a request under each of the secrets, that
 // of the minting one first: nodes may change their secrets while a person types.
-func userCodeIDs(s *Secrets, code string) []DeviceID {
-	macs := s.MACs(PurposeUserCode, []byte(code))
-	ids := make([]DeviceID, len(macs))
+func userCodeIDs(s *secrets.Secrets, code string) []storage.DeviceID {
+	macs := s.MACs(secrets.PurposeUserCode, []byte(code))
+	ids := make([]storage.DeviceID, len(macs))
 	for i, mac := range macs {
-		ids[i] = DeviceID(mac)
+		ids[i] = storage.DeviceID(mac)
 	}
 	return ids
 }

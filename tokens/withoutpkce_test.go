@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // TestWithoutPKCE: a confidential client that is excused may leave PKCE away,
@@ -42,11 +44,11 @@ func TestWithoutPKCE(t *testing.T) {
 				}
 				return
 			}
-			refused(t, err, tokens.InvalidGrant, "")
+			refused(t, err, oauth.InvalidGrant, "")
 			if r.CodeVerifier == "" && tt.excused { // it was looked at, so it is burned
 				r.CodeVerifier = verifier
 				_, err = g.token("web", r)
-				refused(t, err, tokens.InvalidGrant, tokens.ReasonCodeSpent)
+				refused(t, err, oauth.InvalidGrant, oauth.ReasonCodeSpent)
 			}
 		})
 	}
@@ -54,7 +56,7 @@ func TestWithoutPKCE(t *testing.T) {
 	for _, id := range []string{"web", "spa"} {
 		v := request("client_id", id, "redirect_uri", map[string]string{"web": redirect, "spa": spaRedirect}[id])
 		_, err := g.ParseAuthorization(withoutProof(v))
-		refused(t, err, tokens.InvalidRequest, "")
+		refused(t, err, oauth.InvalidRequest, "")
 	}
 }
 
@@ -62,7 +64,7 @@ func TestWithoutPKCE(t *testing.T) {
 func TestWithoutPKCEBindsTheCode(t *testing.T) {
 	const redirect = "https://web.example.com/cb"
 	g := newGateway(t, func(c *tokens.Config) { c.Clients[3].WithoutPKCE = true })
-	key := tokens.Thumbprint{1}
+	key := jose.Thumbprint{1}
 	ask := []string{
 		"client_id", "web", "redirect_uri", redirect, "code_challenge", "", "code_challenge_method", "", "dpop_jkt", key.String(),
 	}
@@ -70,14 +72,14 @@ func TestWithoutPKCEBindsTheCode(t *testing.T) {
 	r := codeRequest(g.codeFor(l, ask...))
 	r.RedirectURI, r.CodeVerifier = redirect, ""
 	_, err := g.token("web", r)
-	refused(t, err, tokens.InvalidGrant, tokens.ReasonBinding)
+	refused(t, err, oauth.InvalidGrant, oauth.ReasonBinding)
 	r = codeRequest(g.codeFor(l, ask...))
 	r.RedirectURI, r.CodeVerifier, r.Sender.Key = redirect, "", key
 	if _, err := g.token("web", r); err != nil {
 		t.Error(err)
 	}
 	_, err = g.ParseAuthorization(withoutProof(request("client_id", "web", "redirect_uri", redirect, "dpop_jkt", "no")))
-	refused(t, err, tokens.InvalidRequest, "")
+	refused(t, err, oauth.InvalidRequest, "")
 }
 
 func withoutProof(v url.Values) url.Values {

@@ -13,18 +13,21 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/admin"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/state"
 )
 
 // API acts on one configuration.
 type API struct {
 	Log      *zap.Logger
-	Observer tokens.Observer
+	Observer oauth.Observer
 	Others   OtherIssuers
 
 	// What an authorization server has; without one all of it is nil.
 	Issuer   *tokens.Issuer
-	Operator *tokens.Operator
-	State    *tokens.State
+	Operator *admin.Operator
+	State    *state.State
 	Logins   []login.Login
 	Open     func() error           // opens the store, if it is not open
 	Begin    func() (end func())    // keeps the store open until end
@@ -47,7 +50,7 @@ func coreError(err error) error {
 	if err == nil || errors.As(err, &answered) {
 		return err
 	}
-	if e := tokens.AsError(err); e.Code != tokens.TemporarilyUnavailable {
+	if e := oauth.AsError(err); e.Code != oauth.TemporarilyUnavailable {
 		return refusal(http.StatusBadRequest, err)
 	}
 	return refusal(http.StatusServiceUnavailable, err)

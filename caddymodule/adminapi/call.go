@@ -10,14 +10,14 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // call is one request.
 type call struct {
 	*http.Request
-	name   string       // the parameter in the path
-	event  tokens.Event // what the audit says beside the action
+	name   string      // the parameter in the path
+	event  oauth.Event // what the audit says beside the action
 	w      http.ResponseWriter
 	stream *lineStream // nil until the answer is one
 	sent   bool        // the answer is written

@@ -6,7 +6,8 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/admin"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // ended answers what ends grants.
@@ -41,9 +42,9 @@ func (a *API) endFamily(c *call, subject string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.event.Family, _ = tokens.ParseFamilyID(c.get("family"))
+	c.event.Family, _ = storage.ParseFamilyID(c.get("family"))
 	if subject != "" {
-		g.User = tokens.TagSubject(subject)
+		g.User = storage.TagSubject(subject)
 	}
 	c.event.User = g.User
 	if err := a.checkFamily(c, g.User, found); err != nil {
@@ -85,13 +86,13 @@ func (a *API) endBegun(c *call, subject string) (any, error) {
 		return nil, err
 	}
 	stream := c.begin()
-	done, err := a.Operator.EndBegun(c.Context(), tokens.Ends{Subject: subject, Client: client, Before: before}, func(e tokens.Ended) {
+	done, err := a.Operator.EndBegun(c.Context(), admin.Ends{Subject: subject, Client: client, Before: before}, func(e admin.Ended) {
 		stream.progress(endedInfo(e))
 	})
 	return endedInfo(done), err
 }
 
-func endedInfo(e tokens.Ended) ended {
+func endedInfo(e admin.Ended) ended {
 	return ended{Ended: e.Families, Sessions: e.Sessions, Users: e.Users}
 }
 

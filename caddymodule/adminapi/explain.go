@@ -7,44 +7,45 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/admin"
+	"github.com/gatehouse-auth/gatehouse/tokens/history"
 )
 
 // Explanation is what became of a family, and why.
 type Explanation struct {
-	Family  string         `json:"family"`
-	Subject string         `json:"subject,omitempty"`
-	Client  string         `json:"client,omitempty"`
-	Verdict tokens.Verdict `json:"verdict"`
-	Meaning string         `json:"meaning"`
-	Grant   *Grant         `json:"grant,omitempty"` // while it lives
-	Events  []happening    `json:"events"`
+	Family  string        `json:"family"`
+	Subject string        `json:"subject,omitempty"`
+	Client  string        `json:"client,omitempty"`
+	Verdict admin.Verdict `json:"verdict"`
+	Meaning string        `json:"meaning"`
+	Grant   *Grant        `json:"grant,omitempty"` // while it lives
+	Events  []happening   `json:"events"`
 }
 
 // happening is one line of a family's history.
 type happening struct {
-	Time      time.Time          `json:"time"`
-	Event     tokens.HistoryKind `json:"event"`
-	By        string             `json:"by,omitempty"`
-	Address   string             `json:"address,omitempty"`
-	Device    string             `json:"device,omitempty"`
-	RequestID string             `json:"request_id,omitempty"`
-	Late      string             `json:"late,omitempty"` // how long after the token that came was replaced
+	Time      time.Time    `json:"time"`
+	Event     history.Kind `json:"event"`
+	By        string       `json:"by,omitempty"`
+	Address   string       `json:"address,omitempty"`
+	Device    string       `json:"device,omitempty"`
+	RequestID string       `json:"request_id,omitempty"`
+	Late      string       `json:"late,omitempty"` // how long after the token that came was replaced
 }
 
 // meanings says in words what a verdict is.
-var meanings = map[tokens.Verdict]string{
-	tokens.VerdictAlive:         "it lives, and nothing unusual has happened",
-	tokens.VerdictTabRace:       "it lives; two callers, such as two tabs, refreshed at the same moment, and both were answered",
-	tokens.VerdictLostResponse:  "an answer to a refresh was lost, so the application came with the token before; within the leeway it was answered again, later the family was ended",
-	tokens.VerdictTheft:         "a token that was already used came from another place or device than the last one: one of the two is not the owner, and the family was ended",
-	tokens.VerdictStoreRollback: "it lives; the store had lost a write, most likely in a failover, and was brought forward",
-	tokens.VerdictExpired:       "it had reached its idle or absolute end",
-	tokens.VerdictEvicted:       "the user signed in once more than max_active allows, and this was the oldest",
-	tokens.VerdictEnded:         "it was ended; the last event says by whom, or that the browser's next sign-in has replaced it",
-	tokens.VerdictUserChanged:   "the user was removed or disabled, or has a new password",
-	tokens.VerdictClientEnded:   "everything of its client was ended",
-	tokens.VerdictUnknown:       "it is gone, and no event says why: perhaps it expired unused",
+var meanings = map[admin.Verdict]string{
+	admin.VerdictAlive:         "it lives, and nothing unusual has happened",
+	admin.VerdictTabRace:       "it lives; two callers, such as two tabs, refreshed at the same moment, and both were answered",
+	admin.VerdictLostResponse:  "an answer to a refresh was lost, so the application came with the token before; within the leeway it was answered again, later the family was ended",
+	admin.VerdictTheft:         "a token that was already used came from another place or device than the last one: one of the two is not the owner, and the family was ended",
+	admin.VerdictStoreRollback: "it lives; the store had lost a write, most likely in a failover, and was brought forward",
+	admin.VerdictExpired:       "it had reached its idle or absolute end",
+	admin.VerdictEvicted:       "the user signed in once more than max_active allows, and this was the oldest",
+	admin.VerdictEnded:         "it was ended; the last event says by whom, or that the browser's next sign-in has replaced it",
+	admin.VerdictUserChanged:   "the user was removed or disabled, or has a new password",
+	admin.VerdictClientEnded:   "everything of its client was ended",
+	admin.VerdictUnknown:       "it is gone, and no event says why: perhaps it expired unused",
 }
 
 func (a *API) explain(c *call) (any, error) {
@@ -67,7 +68,7 @@ func (a *API) explain(c *call) (any, error) {
 	}
 	for _, h := range e.History {
 		one := happening{Time: h.Time.UTC(), Event: h.Kind, By: h.By, Address: h.Address, Device: h.Device, RequestID: h.Request}
-		if h.Kind == tokens.HistoryReplayed {
+		if h.Kind == history.Replayed {
 			one.Late = h.Age.String()
 		}
 		answer.Events = append(answer.Events, one)

@@ -6,7 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/transfer"
 )
 
 // export writes the export as the answer. When it breaks off, its last line is
@@ -14,7 +14,7 @@ import (
 func (a *API) export(c *call) (any, error) {
 	c.prepare()
 	out := &countingWriter{to: c.w}
-	counts, err := tokens.WriteExport(c.Context(), a.State.Store, out, nil)
+	counts, err := transfer.WriteExport(c.Context(), a.State.Store, out, nil)
 	if err != nil && out.written == 0 {
 		return nil, err
 	}

@@ -10,7 +10,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/admin"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Grant is one family as operators see it.
@@ -60,7 +61,7 @@ func (a *API) listGrants(c *call) (any, error) {
 
 var errNoSubject = badRequest("subject: missing; it is the `sub` of the tokens, such as local|alice")
 
-func (a *API) list(subject string, families []tokens.Family) GrantList {
+func (a *API) list(subject string, families []storage.Family) GrantList {
 	list := GrantList{Subject: subject, Grants: make([]Grant, 0, len(families))}
 	for _, f := range families {
 		list.Grants = append(list.Grants, a.describe(f))
@@ -76,7 +77,7 @@ func (a *API) streamGrants(c *call, client string) (any, error) {
 	err := a.Operator.ScanGrants(c.Context(), client, func(users int) {
 		n.Users = users
 		stream.progress(n)
-	}, func(g tokens.UserGrants) error {
+	}, func(g admin.UserGrants) error {
 		for _, f := range g.Families {
 			info := a.describe(f)
 			info.Subject = named(g.Subject, g.User)
@@ -94,7 +95,7 @@ func (a *API) streamGrants(c *call, client string) (any, error) {
 }
 
 // named returns a subject, or what stands for one whose profile is gone.
-func named(subject string, user tokens.UserTag) string {
+func named(subject string, user storage.UserTag) string {
 	return cmp.Or(subject, "(user "+user.String()+")")
 }
 
@@ -110,8 +111,8 @@ func (a *API) findGrant(c *call, subject, family string) (any, error) {
 	return a.list(named(g.Subject, g.User), g.Families), nil
 }
 
-func (a *API) lookUp(c *call, subject, family string) (g tokens.UserGrants, found bool, err error) {
-	id, ok := tokens.ParseFamilyID(family)
+func (a *API) lookUp(c *call, subject, family string) (g admin.UserGrants, found bool, err error) {
+	id, ok := storage.ParseFamilyID(family)
 	if !ok {
 		return g, false, badRequest("family: not a family id as GET /oauth/grants lists them")
 	}
@@ -123,14 +124,14 @@ func (a *API) lookUp(c *call, subject, family string) (g tokens.UserGrants, foun
 		return g, false, err
 	}
 	all, err := a.Issuer.Grants(c.Context(), subject)
-	i := slices.IndexFunc(all, func(f tokens.Family) bool { return f.ID == id })
+	i := slices.IndexFunc(all, func(f storage.Family) bool { return f.ID == id })
 	if err != nil || i < 0 {
 		return g, false, err
 	}
-	return tokens.UserGrants{User: tokens.TagSubject(subject), Subject: subject, Families: all[i : i+1]}, true, nil
+	return admin.UserGrants{User: storage.TagSubject(subject), Subject: subject, Families: all[i : i+1]}, true, nil
 }
 
-func (a *API) describe(f tokens.Family) Grant {
+func (a *API) describe(f storage.Family) Grant {
 	client := a.Issuer.ClientOf(f)
 	if client == "" {
 		client = "(removed) " + hex.EncodeToString(f.Client[:])

@@ -7,12 +7,12 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/keyring"
 )
 
 // KeyList answers what is about the signing keys.
 type KeyList struct {
-	Keys []tokens.KeyInfo `json:"keys"`
+	Keys []keyring.KeyInfo `json:"keys"`
 }
 
 func (a *API) keys() KeyList { return KeyList{Keys: a.State.Keys.Keys()} }
@@ -34,7 +34,7 @@ func (a *API) rotateKeys(c *call) (any, error) {
 
 func (a *API) dropKey(c *call) (any, error) {
 	err := a.Operator.DropKey(c.Context(), c.name)
-	if errors.Is(err, tokens.ErrNoKey) {
+	if errors.Is(err, keyring.ErrNoKey) {
 		ids := make([]string, 0, len(a.keys().Keys))
 		for _, k := range a.keys().Keys {
 			ids = append(ids, k.ID)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // A mistyped name must not look like work that was done. So what an action is
@@ -17,11 +18,11 @@ import (
 
 // checkUser refuses a subject that nobody knows, with the one that was likely meant.
 func (a *API) checkUser(c *call, subject string) error {
-	return a.checkTag(c, tokens.TagSubject(subject), subject)
+	return a.checkTag(c, storage.TagSubject(subject), subject)
 }
 
 // checkTag is checkUser for a subject or the hash of one, as it was written.
-func (a *API) checkTag(c *call, user tokens.UserTag, written string) error {
+func (a *API) checkTag(c *call, user storage.UserTag, written string) error {
 	forced, err := c.yes(forceName)
 	if forced || err != nil {
 		return err
@@ -67,7 +68,7 @@ func (a *API) likelySubject(c *call, written string) (string, error) {
 	}
 	candidates = append(candidates, tokens.MachineSubject(name))
 	for _, candidate := range candidates {
-		known, err := a.Operator.KnowsUser(c.Context(), tokens.TagSubject(candidate))
+		known, err := a.Operator.KnowsUser(c.Context(), storage.TagSubject(candidate))
 		if err != nil {
 			return "", err
 		}
@@ -91,7 +92,7 @@ func (a *API) listedSubject(choose func(names []string) string) string {
 }
 
 // checkFamily refuses a family that nobody knows, unless it was found.
-func (a *API) checkFamily(c *call, user tokens.UserTag, found bool) error {
+func (a *API) checkFamily(c *call, user storage.UserTag, found bool) error {
 	forced, err := c.yes(forceName)
 	if found || forced || err != nil {
 		return err

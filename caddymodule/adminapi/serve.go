@@ -10,7 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // ErrNoServer is the answer where nothing issues tokens.
@@ -40,7 +40,7 @@ func (a *API) Serve(w http.ResponseWriter, r *http.Request) error {
 	answer, err := action.answer(a, c)
 	err = coreError(err)
 	if action.Audit != "" {
-		c.event.Kind, c.event.Outcome, c.event.Cause = tokens.EventAdmin, tokens.Outcome(action.Audit), err
+		c.event.Kind, c.event.Outcome, c.event.Cause = oauth.EventAdmin, oauth.Outcome(action.Audit), err
 		a.Observer.Happened(c.Context(), c.event)
 	}
 	switch {

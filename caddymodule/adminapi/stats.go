@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/keyring"
 )
 
 // Stats is what an operator may want to know at a glance. Counts are those of
@@ -18,7 +18,7 @@ type Stats struct {
 	Health         Health             `json:"health"`
 	Feed           Feed               `json:"feed"`
 	Configurations int                `json:"configurations"` // that use the store now, old ones included
-	Keys           []tokens.KeyInfo   `json:"keys"`
+	Keys           []keyring.KeyInfo  `json:"keys"`
 	Events         map[string]float64 `json:"events"`
 	Refreshes      map[string]float64 `json:"refreshes"`
 	TokensIssued   map[string]float64 `json:"tokens_issued"`

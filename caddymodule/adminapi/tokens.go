@@ -6,7 +6,8 @@ import (
 	"io"
 	"net/url"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/admin"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // tokenToDeny is the body of POST /oauth/tokens/deny. It is no query, so that
@@ -39,7 +40,7 @@ func (a *API) denyToken(c *call) (any, error) {
 	case body.Subject == "":
 		return nil, errNoSubject
 	}
-	id, ok := tokens.ParseTokenID(body.ID)
+	id, ok := storage.ParseTokenID(body.ID)
 	if !ok {
 		return nil, badRequest("jti: not that of an access token of this server")
 	}
@@ -52,7 +53,7 @@ func (a *API) denyToken(c *call) (any, error) {
 
 func (a *API) denyText(c *call, token string) (any, error) {
 	claims, err := a.Operator.DenyAccessToken(c.Context(), token)
-	if errors.Is(err, tokens.ErrNotOurs) {
+	if errors.Is(err, admin.ErrNotOurs) {
 		return nil, badRequest("token: %w", err)
 	}
 	if err != nil {

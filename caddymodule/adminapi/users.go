@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"net/url"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/admin"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // User is a user as operators see them.
@@ -31,7 +32,7 @@ type countedUsers struct {
 	Users int `json:"users"`
 }
 
-func describeUser(u tokens.UserState) User {
+func describeUser(u admin.UserState) User {
 	return User{
 		Subject: named(u.Subject, u.User), User: u.User.String(), Known: u.Known, Disabled: u.Disabled, Grants: u.Families, Sessions: u.Sessions,
 	}
@@ -40,10 +41,10 @@ func describeUser(u tokens.UserState) User {
 // findUser returns what is known of a subject, or of the hash of one as the log
 // and the list of those who are disabled show it. No subject looks like a hash:
 // each has a | or an @.
-func (a *API) findUser(c *call) (tokens.UserState, error) {
-	user, isHash := tokens.ParseUserTag(c.name)
+func (a *API) findUser(c *call) (admin.UserState, error) {
+	user, isHash := storage.ParseUserTag(c.name)
 	if !isHash {
-		user = tokens.TagSubject(c.name)
+		user = storage.TagSubject(c.name)
 	}
 	u, err := a.Operator.User(c.Context(), user)
 	if !isHash {
@@ -66,7 +67,7 @@ func (a *API) listUsers(c *call) (any, error) {
 		return nil, badRequest("disabled: missing; only those who are disabled can be listed: write disabled=true")
 	}
 	stream, n := c.begin(), 0
-	err := a.Operator.ScanDisabled(c.Context(), func(u tokens.UserState) error {
+	err := a.Operator.ScanDisabled(c.Context(), func(u admin.UserState) error {
 		n++
 		return stream.line("user", describeUser(u))
 	})

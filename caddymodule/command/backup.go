@@ -16,9 +16,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
 )
 
 func backupCommand() *cobra.Command {
@@ -111,7 +111,7 @@ func checkBackup(b adminapi.ReceivedBackup, database *os.File) (backedUp, error)
 		return backedUp{}, fmt.Errorf("the backup is unusable, and was removed: %w", err)
 	}
 	if b.Secret != "" {
-		secrets, err := tokens.NewSecrets([]byte(strings.TrimSpace(b.Secret)))
+		secrets, err := secrets.NewSecrets([]byte(strings.TrimSpace(b.Secret)))
 		if err != nil {
 			return backedUp{}, fmt.Errorf("reading the generated secret: %w", err)
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 )
 
 // generatedSecrets is what `caddy oauth secret` prints.
@@ -24,7 +24,7 @@ func secretCommand() *cobra.Command {
 			b := make([]byte, 32)
 			_, _ = rand.Read(b) // never fails: crypto/rand ends the process instead
 			s := generatedSecrets{ClientSecret: base64.RawURLEncoding.EncodeToString(b), GatewaySecret: caddymodule.NewGatewaySecret()}
-			s.SecretHash = tokens.HashSecret(s.ClientSecret)
+			s.SecretHash = clients.HashSecret(s.ClientSecret)
 			if asJSON(cmd) {
 				return printJSON(cmd, s)
 			}

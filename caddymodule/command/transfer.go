@@ -16,8 +16,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
+	"github.com/gatehouse-auth/gatehouse/tokens/transfer"
 )
 
 func exportCommand() *cobra.Command {
@@ -73,14 +73,14 @@ func writeExport(cmd *cobra.Command, to string, export func(context.Context, io.
 	// What is written is read at once, so that the export is known to be whole.
 	pipe, copied := io.Pipe()
 	checked := make(chan error, 1)
-	var counts tokens.TransferCounts
+	var counts transfer.TransferCounts
 	broken := func(err error) {
 		pipe.CloseWithError(err)
 		checked <- err
 	}
 	go background.Safely(broken, func() {
 		var err error
-		counts, err = tokens.CheckExport(pipe)
+		counts, err = transfer.CheckExport(pipe)
 		_, _ = io.Copy(io.Discard, pipe)
 		checked <- err
 	})()
@@ -114,11 +114,11 @@ func finishFile(f *os.File, err error) error {
 	return err
 }
 
-func countsText(c tokens.TransferCounts) string {
+func countsText(c transfer.TransferCounts) string {
 	return fmt.Sprintf("%s with %s and %s; %d records in all", adminapi.Users(c.Users), adminapi.Sessions(c.Sessions), adminapi.Families(c.Families), c.Records)
 }
 
-func printCounts(cmd *cobra.Command, done string, counts tokens.TransferCounts) error {
+func printCounts(cmd *cobra.Command, done string, counts transfer.TransferCounts) error {
 	if asJSON(cmd) {
 		return printJSON(cmd, counts)
 	}
@@ -148,7 +148,7 @@ func exportConfigured(ctx context.Context, cmd *cobra.Command, w io.Writer) erro
 		}
 		meter := newMeter(cmd)
 		defer meter.clear()
-		_, err := tokens.WriteExport(ctx, s.Store, w, func(c tokens.TransferCounts) { meter.show(countsText(c)) })
+		_, err := transfer.WriteExport(ctx, s.Store, w, func(c transfer.TransferCounts) { meter.show(countsText(c)) })
 		return err
 	})
 }
@@ -192,7 +192,7 @@ func importFile(cmd *cobra.Command, s *caddymodule.ConfiguredStore, from string)
 			return fmt.Errorf("reading the export: %w", err)
 		}
 		defer func() { _ = f.Close() }()
-		if _, err := tokens.CheckExport(f); err != nil { // before anything is written
+		if _, err := transfer.CheckExport(f); err != nil { // before anything is written
 			return err
 		}
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
@@ -204,7 +204,7 @@ func importFile(cmd *cobra.Command, s *caddymodule.ConfiguredStore, from string)
 	defer stop()
 	meter := newMeter(cmd)
 	defer meter.clear()
-	source, counts, err := tokens.ReadExport(ctx, s.Store, s.Secrets, s.Issuers, in, func(c tokens.TransferCounts) { meter.show(countsText(c)) })
+	source, counts, err := transfer.ReadExport(ctx, s.Store, s.Secrets, s.Issuers, in, func(c transfer.TransferCounts) { meter.show(countsText(c)) })
 	if err != nil {
 		return err
 	}

@@ -4,26 +4,26 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // alarms are the kinds of event that somebody should be woken for, or that change
 // who is let in. They have a queue of their own, are sent first, and a webhook
 // tries them for longer. The set is closed; docs/events.md lists it.
-var alarms = []tokens.EventKind{
-	tokens.EventRefreshReuse,
-	tokens.EventCodeReuse,
-	tokens.EventStoreNew,
-	tokens.EventStoreRollback,
-	tokens.EventStoreFailover,
-	tokens.EventClockSkew,
-	tokens.EventHealth,
-	tokens.EventBackgroundRecovered,
-	tokens.EventAdmin,
+var alarms = []oauth.EventKind{
+	oauth.EventRefreshReuse,
+	oauth.EventCodeReuse,
+	oauth.EventStoreNew,
+	oauth.EventStoreRollback,
+	oauth.EventStoreFailover,
+	oauth.EventClockSkew,
+	oauth.EventHealth,
+	oauth.EventBackgroundRecovered,
+	oauth.EventAdmin,
 }
 
 // IsAlarm reports whether somebody should be woken for such an event.
-func IsAlarm(kind tokens.EventKind) bool { return slices.Contains(alarms, kind) }
+func IsAlarm(kind oauth.EventKind) bool { return slices.Contains(alarms, kind) }
 
 // alarmQueue holds the alarms that wait for their subscribers. The same alarm waits
 // once, and says how many it stands for, so that one account cannot fill the queue.

@@ -5,19 +5,19 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // A6: the same alarm waits once and says how often it came; other alarms have room.
 func TestAlarmsOfOneFillNoQueue(t *testing.T) {
 	q := newAlarmQueue()
-	bob := eventKey{kind: tokens.EventRefreshReuse, outcome: "reuse", who: 1}
+	bob := eventKey{kind: oauth.EventRefreshReuse, outcome: "reuse", who: 1}
 	for range 100_000 {
 		if !q.put(bob, queuedEvent{name: "bob", leftOut: 1}) {
 			t.Fatal("no room")
 		}
 	}
-	if !q.put(eventKey{kind: tokens.EventRefreshReuse, outcome: "reuse", who: 2}, queuedEvent{name: "alice"}) {
+	if !q.put(eventKey{kind: oauth.EventRefreshReuse, outcome: "reuse", who: 2}, queuedEvent{name: "alice"}) {
 		t.Fatal("no room for alice")
 	}
 	first, _ := q.take()
@@ -37,7 +37,7 @@ func TestAlarmsOfOneFillNoQueue(t *testing.T) {
 
 // counted fields are numbers in the event, too.
 func TestLeftOutIsInTheEvent(t *testing.T) {
-	data := eventData(tokens.Event{Kind: tokens.EventLogin, About: "local canary"}, request{})
+	data := eventData(oauth.Event{Kind: oauth.EventLogin, About: "local canary"}, request{})
 	if text, err := json.Marshal(data); err != nil || strings.Contains(string(text), "canary") {
 		t.Errorf("%s, %v", text, err)
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // Emitter hands decisions to Caddy's events app, which runs subscribers in the
@@ -77,7 +77,7 @@ func (m *Emitter) Handle(context.Context, caddy.Event) error {
 func (m *Emitter) Delivers() bool { return m.started.Load() }
 
 // recovered tells of a panic of our own.
-func (m *Emitter) recovered(err error) { m.metrics.Recovered(m.log, tokens.OutcomeEvents, err) }
+func (m *Emitter) recovered(err error) { m.metrics.Recovered(m.log, oauth.OutcomeEvents, err) }
 
 // Close stops delivering; what is still queued is dropped with the configuration.
 func (m *Emitter) Close() { m.stop.Do(func() { close(m.done) }) }
@@ -139,7 +139,7 @@ func (m *Emitter) deliver(e queuedEvent) {
 	}
 	err := background.Try(func() error { m.app.Emit(m.ctx, e.name, e.data); return nil })
 	if err != nil {
-		m.metrics.Recovered(m.log, tokens.OutcomeSubscriber, fmt.Errorf("panic in a subscriber of %s: %w", e.name, err))
+		m.metrics.Recovered(m.log, oauth.OutcomeSubscriber, fmt.Errorf("panic in a subscriber of %s: %w", e.name, err))
 	}
 }
 

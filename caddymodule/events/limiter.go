@@ -5,8 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // limiter decides which decisions are told in a log line and an event, so that
@@ -30,8 +30,8 @@ type limiter struct {
 // eventKey is what makes decisions the same: the kind, the outcome, and whom they
 // are about.
 type eventKey struct {
-	kind    tokens.EventKind
-	outcome tokens.Outcome
+	kind    oauth.EventKind
+	outcome oauth.Outcome
 	who     uint64
 }
 
@@ -58,17 +58,17 @@ func newLimiter(report background.Report) *limiter {
 // limitOf says how much is told. What its maker needs an account or the operator's
 // rights for is the audit log: it is told whole, unless a program makes it. Refusals,
 // failures and alarms are what strangers and outages can repeat.
-func limitOf(e tokens.Event) allowance {
+func limitOf(e oauth.Event) allowance {
 	switch e.Kind {
-	case tokens.EventTokenIssued, tokens.EventAdmin, tokens.EventKeyRotated:
+	case oauth.EventTokenIssued, oauth.EventAdmin, oauth.EventKeyRotated:
 		return allowance{}
-	case tokens.EventCodeIssued, tokens.EventLogout, tokens.EventFamilyEvicted, tokens.EventRevoked:
+	case oauth.EventCodeIssued, oauth.EventLogout, oauth.EventFamilyEvicted, oauth.EventRevoked:
 		return allowance{atOnce: 10, rows: 4096}
-	case tokens.EventLogin:
-		if e.Outcome == tokens.OutcomeOK {
+	case oauth.EventLogin:
+		if e.Outcome == oauth.OutcomeOK {
 			return allowance{atOnce: 10, rows: 4096}
 		}
-	case tokens.EventRefresh:
+	case oauth.EventRefresh:
 		if refreshed[e.Outcome] {
 			return allowance{atOnce: 10, rows: 4096}
 		}
@@ -81,12 +81,12 @@ func limitOf(e tokens.Event) allowance {
 }
 
 // refreshed are the outcomes of refreshes that brought tokens.
-var refreshed = map[tokens.Outcome]bool{
-	tokens.OutcomeRotated: true, tokens.OutcomeReplayed: true, tokens.OutcomeKept: true, tokens.OutcomeYoung: true, tokens.OutcomeHealed: true,
+var refreshed = map[oauth.Outcome]bool{
+	oauth.OutcomeRotated: true, oauth.OutcomeReplayed: true, oauth.OutcomeKept: true, oauth.OutcomeYoung: true, oauth.OutcomeHealed: true,
 }
 
 // keyOf says what a decision has to share to be the same.
-func (f *limiter) keyOf(e tokens.Event) eventKey {
+func (f *limiter) keyOf(e oauth.Event) eventKey {
 	var h maphash.Hash
 	h.SetSeed(f.seed)
 	for _, part := range []string{e.Client, e.Subject, e.Issuer, e.About} {

@@ -13,7 +13,8 @@ import (
 	"go.uber.org/zap/zapcore"
 	logtest "go.uber.org/zap/zaptest/observer"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // floodedObserver is an observer whose lines are kept.
@@ -35,24 +36,24 @@ func toldOf(logs []logtest.LoggedEntry) (told int) {
 // A6, R10: what strangers and outages can repeat wrote a line for each request.
 // Ten seconds of it at 600 a second are a dozen lines, which say how many they stand for.
 func TestFloodOfLines(t *testing.T) {
-	user := tokens.TagSubject("local|alice")
-	family := tokens.FamilyKey{1}.ID()
-	for name, e := range map[string]tokens.Event{
-		"A6: wrong logins":             {Kind: tokens.EventLogin, Outcome: "failed", Client: "my-spa", About: "local alice"},
-		"A6: delayed logins":           {Kind: tokens.EventLogin, Outcome: "delayed", Client: "my-spa", About: "local alice"},
-		"A6: a dead refresh token":     {Kind: tokens.EventRefresh, Outcome: tokens.Outcome(tokens.ReasonRevoked), Client: "my-spa", User: user, Family: family},
-		"A6: a refused refresh":        {Kind: tokens.EventTokenRefused, Outcome: tokens.Outcome(tokens.ReasonUserChanged), Client: "my-spa"},
-		"A6: repeated revocations":     {Kind: tokens.EventRevoked, Outcome: "refresh_token", Client: "my-spa", User: user, Family: family},
-		"A6: a reuse again and again":  {Kind: tokens.EventRefreshReuse, Outcome: "reuse", Client: "my-spa", User: user, Family: family},
-		"A6: a spent code":             {Kind: tokens.EventCodeReuse, Outcome: "code_spent", Client: "my-spa", User: user},
-		"A6: repeated logouts":         {Kind: tokens.EventLogout, Outcome: "ok", Subject: "local|alice"},
-		"R10: the store is away":       {Kind: tokens.EventStoreTrouble, Outcome: tokens.OutcomeGuard},
-		"R10: the store will not open": {Kind: tokens.EventStoreTrouble, Outcome: "open"},
-		"R10: clients":                 {Kind: tokens.EventClientAuth, Outcome: tokens.Outcome(tokens.ReasonUnknownClient)},
-		"R10: codes of devices":        {Kind: tokens.EventDevice, Outcome: "wrong_code", Subject: "local|bob"},
-		"R10: DPoP":                    {Kind: tokens.EventTokenRefused, Outcome: tokens.Outcome(tokens.ReasonProof), Client: "my-spa"},
-		"R10: keys of an issuer":       {Kind: tokens.EventIssuerKeys, Outcome: tokens.KeysStale, Issuer: "https://idp.example/"},
-		"R10: an old secret":           {Kind: tokens.EventSecretFallback, Outcome: "presented"},
+	user := storage.TagSubject("local|alice")
+	family := storage.FamilyKey{1}.ID()
+	for name, e := range map[string]oauth.Event{
+		"A6: wrong logins":             {Kind: oauth.EventLogin, Outcome: "failed", Client: "my-spa", About: "local alice"},
+		"A6: delayed logins":           {Kind: oauth.EventLogin, Outcome: "delayed", Client: "my-spa", About: "local alice"},
+		"A6: a dead refresh token":     {Kind: oauth.EventRefresh, Outcome: oauth.Outcome(oauth.ReasonRevoked), Client: "my-spa", User: user, Family: family},
+		"A6: a refused refresh":        {Kind: oauth.EventTokenRefused, Outcome: oauth.Outcome(oauth.ReasonUserChanged), Client: "my-spa"},
+		"A6: repeated revocations":     {Kind: oauth.EventRevoked, Outcome: "refresh_token", Client: "my-spa", User: user, Family: family},
+		"A6: a reuse again and again":  {Kind: oauth.EventRefreshReuse, Outcome: "reuse", Client: "my-spa", User: user, Family: family},
+		"A6: a spent code":             {Kind: oauth.EventCodeReuse, Outcome: "code_spent", Client: "my-spa", User: user},
+		"A6: repeated logouts":         {Kind: oauth.EventLogout, Outcome: "ok", Subject: "local|alice"},
+		"R10: the store is away":       {Kind: oauth.EventStoreTrouble, Outcome: oauth.OutcomeGuard},
+		"R10: the store will not open": {Kind: oauth.EventStoreTrouble, Outcome: "open"},
+		"R10: clients":                 {Kind: oauth.EventClientAuth, Outcome: oauth.Outcome(oauth.ReasonUnknownClient)},
+		"R10: codes of devices":        {Kind: oauth.EventDevice, Outcome: "wrong_code", Subject: "local|bob"},
+		"R10: DPoP":                    {Kind: oauth.EventTokenRefused, Outcome: oauth.Outcome(oauth.ReasonProof), Client: "my-spa"},
+		"R10: keys of an issuer":       {Kind: oauth.EventIssuerKeys, Outcome: oauth.KeysStale, Issuer: "https://idp.example/"},
+		"R10: an old secret":           {Kind: oauth.EventSecretFallback, Outcome: "presented"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -93,7 +94,7 @@ func TestFloodAboutOneHidesNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, logs, _ := floodedObserver()
 		wrong := func(name string) {
-			o.Happened(t.Context(), tokens.Event{Kind: tokens.EventLogin, Outcome: "failed", Client: "my-spa", About: "local " + name})
+			o.Happened(t.Context(), oauth.Event{Kind: oauth.EventLogin, Outcome: "failed", Client: "my-spa", About: "local " + name})
 		}
 		for range 1000 {
 			wrong("alice")
@@ -118,7 +119,7 @@ func TestFloodOfNames(t *testing.T) {
 		o, logs, _ := floodedObserver()
 		const names = 100_000
 		for n := range names {
-			o.Happened(t.Context(), tokens.Event{Kind: tokens.EventLogin, Outcome: "failed", About: fmt.Sprint(n)})
+			o.Happened(t.Context(), oauth.Event{Kind: oauth.EventLogin, Outcome: "failed", About: fmt.Sprint(n)})
 		}
 		o.limiter.mu.Lock()
 		rows := len(o.limiter.rows)
@@ -143,8 +144,8 @@ func TestFloodLeavesTheAuditLogWhole(t *testing.T) {
 		o, logs, _ := floodedObserver()
 		const people = 500
 		for n := range people {
-			o.Happened(t.Context(), tokens.Event{Kind: tokens.EventLogin, Outcome: "ok", Subject: fmt.Sprint("local|", n)})
-			o.Happened(t.Context(), tokens.Event{Kind: tokens.EventTokenIssued, Outcome: "ok", Client: "machine"})
+			o.Happened(t.Context(), oauth.Event{Kind: oauth.EventLogin, Outcome: "ok", Subject: fmt.Sprint("local|", n)})
+			o.Happened(t.Context(), oauth.Event{Kind: oauth.EventTokenIssued, Outcome: "ok", Client: "machine"})
 		}
 		if n := logs.Len(); n != 2*people {
 			t.Errorf("%d lines, want %d", n, 2*people)
@@ -157,7 +158,7 @@ func TestFloodLeavesTheAuditLogWhole(t *testing.T) {
 func TestFloodAtTheEnd(t *testing.T) {
 	o, logs, _ := floodedObserver()
 	for range 5 {
-		o.Happened(t.Context(), tokens.Event{Kind: tokens.EventStoreTrouble, Outcome: "open"})
+		o.Happened(t.Context(), oauth.Event{Kind: oauth.EventStoreTrouble, Outcome: "open"})
 	}
 	o.limiter.flush()
 	if got := toldOf(logs.All()); got != 5 {
@@ -171,7 +172,7 @@ func TestFloodInParallel(t *testing.T) {
 	for range 8 {
 		running.Go(func() {
 			for range 1000 {
-				o.Happened(context.Background(), tokens.Event{Kind: tokens.EventClientAuth, Outcome: "bad_secret"})
+				o.Happened(context.Background(), oauth.Event{Kind: oauth.EventClientAuth, Outcome: "bad_secret"})
 			}
 		})
 	}

@@ -9,7 +9,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"go.uber.org/zap"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // Metrics are the counters of the process. They live as long as it does and
@@ -17,14 +17,14 @@ import (
 // reload does not reset them. Labels come from closed sets only: never a
 // subject, token, address or anything else that a request chose.
 type Metrics struct {
-	events       map[tokens.EventKind]map[tokens.Outcome]prometheus.Counter
-	refreshes    map[tokens.Outcome]prometheus.Counter
-	issued       map[tokens.GrantType]prometheus.Counter
-	checks       map[tokens.Reason]prometheus.Counter
+	events       map[oauth.EventKind]map[oauth.Outcome]prometheus.Counter
+	refreshes    map[oauth.Outcome]prometheus.Counter
+	issued       map[oauth.GrantType]prometheus.Counter
+	checks       map[oauth.Reason]prometheus.Counter
 	otherCheck   prometheus.Counter
-	refused      map[tokens.Reason]prometheus.Counter
+	refused      map[oauth.Reason]prometheus.Counter
 	otherRefusal prometheus.Counter
-	keyFetches   map[tokens.Outcome]prometheus.Counter
+	keyFetches   map[oauth.Outcome]prometheus.Counter
 	credentials  *prometheus.CounterVec
 	dropped      prometheus.Counter
 	unreplicated prometheus.Counter
@@ -36,8 +36,8 @@ type Metrics struct {
 }
 
 // grantTypes are labels.
-var grantTypes = []tokens.GrantType{
-	tokens.GrantAuthorizationCode, tokens.GrantRefreshToken, tokens.GrantClientCredentials, tokens.GrantDeviceCode,
+var grantTypes = []oauth.GrantType{
+	oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantDeviceCode,
 }
 
 // other is the label of a value outside the closed set.
@@ -56,23 +56,23 @@ var latencyBuckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .02
 func NewMetrics() *Metrics {
 	m := new(Metrics)
 	events := m.counters("caddy_oauth_events_total", "Decisions of the authorization server, by kind and outcome.", "event", "outcome")
-	m.events = make(map[tokens.EventKind]map[tokens.Outcome]prometheus.Counter)
-	for _, kind := range tokens.EventKinds() {
+	m.events = make(map[oauth.EventKind]map[oauth.Outcome]prometheus.Counter)
+	for _, kind := range oauth.EventKinds() {
 		m.events[kind] = preset(events.MustCurryWith(prometheus.Labels{"event": string(kind)}), withOther(kind.Outcomes()))
 	}
 	refreshes := m.counters("caddy_oauth_refreshes_total", "Refresh token requests, by outcome.", "outcome")
-	m.refreshes = preset(refreshes, withOther(tokens.EventRefresh.Outcomes()))
+	m.refreshes = preset(refreshes, withOther(oauth.EventRefresh.Outcomes()))
 	issued := m.counters("caddy_oauth_tokens_issued_total", "Access tokens issued, by grant type.", "grant_type")
 	m.issued = preset(issued, grantTypes)
 	refused := m.counters("caddy_oauth_tokens_refused_total", "Token requests refused, by reason.", "reason")
-	m.refused = preset(refused, tokens.Reasons)
+	m.refused = preset(refused, oauth.Reasons)
 	m.otherRefusal = refused.WithLabelValues(other)
 	checks := m.counters("caddy_oauth_token_checks_total", "Access tokens checked on guarded routes, by verdict.", "verdict")
-	m.checks = preset(checks, tokens.Reasons)
+	m.checks = preset(checks, oauth.Reasons)
 	m.checks[""] = checks.WithLabelValues(verdictOK)
 	m.otherCheck = checks.WithLabelValues(other)
 	fetches := m.counters("caddy_oauth_issuer_key_fetches_total", "Fetches of the keys of other issuers, by outcome.", "outcome")
-	m.keyFetches = preset(fetches, tokens.EventIssuerKeys.Outcomes())
+	m.keyFetches = preset(fetches, oauth.EventIssuerKeys.Outcomes())
 	m.credentials = m.counters("caddy_oauth_client_credentials_used_total",
 		"Authentications of clients with several secrets or keys, by option and position in the configuration.", "client", "credential")
 	m.dropped = m.counters("caddy_oauth_events_dropped_total", "Caddy events dropped because their subscribers were too slow.").WithLabelValues()
@@ -95,7 +95,7 @@ func (m *Metrics) histograms(name, help string, labels ...string) *prometheus.Hi
 	return h
 }
 
-func withOther(outcomes []tokens.Outcome) []tokens.Outcome {
+func withOther(outcomes []oauth.Outcome) []oauth.Outcome {
 	return append(slices.Clone(outcomes), other)
 }
 
@@ -157,7 +157,7 @@ func countsOf[L ~string](counters map[L]prometheus.Counter) map[string]float64 {
 }
 
 // happened counts a decision.
-func (m *Metrics) happened(e tokens.Event) {
+func (m *Metrics) happened(e oauth.Event) {
 	if counters, ok := m.events[e.Kind]; ok {
 		c, ok := counters[e.Outcome]
 		if !ok {
@@ -166,27 +166,27 @@ func (m *Metrics) happened(e tokens.Event) {
 		c.Inc()
 	}
 	switch e.Kind {
-	case tokens.EventRefresh:
+	case oauth.EventRefresh:
 		c, ok := m.refreshes[e.Outcome]
 		if !ok {
 			c = m.refreshes[other]
 		}
 		c.Inc()
-	case tokens.EventTokenRefused:
-		c, ok := m.refused[tokens.Reason(e.Outcome)]
+	case oauth.EventTokenRefused:
+		c, ok := m.refused[oauth.Reason(e.Outcome)]
 		if !ok {
 			c = m.otherRefusal
 		}
 		c.Inc()
-	case tokens.EventTokenIssued:
+	case oauth.EventTokenIssued:
 		if c, ok := m.issued[e.GrantType]; ok {
 			c.Inc()
 		}
-	case tokens.EventIssuerKeys:
+	case oauth.EventIssuerKeys:
 		if c, ok := m.keyFetches[e.Outcome]; ok {
 			c.Inc()
 		}
-	case tokens.EventClientCredential: // both are words of the configuration
+	case oauth.EventClientCredential: // both are words of the configuration
 		m.credentials.WithLabelValues(e.Client, string(e.Outcome)).Inc()
 	default: // counted by kind only
 	}
@@ -194,13 +194,13 @@ func (m *Metrics) happened(e tokens.Event) {
 
 // Recovered counts and logs a panic that was caught where events are told: it
 // cannot be told as one.
-func (m *Metrics) Recovered(log *zap.Logger, work tokens.Outcome, err error) {
-	m.happened(tokens.Event{Kind: tokens.EventBackgroundRecovered, Outcome: work})
-	log.Error(string(tokens.EventBackgroundRecovered), zap.String("outcome", string(work)), zap.Error(err))
+func (m *Metrics) Recovered(log *zap.Logger, work oauth.Outcome, err error) {
+	m.happened(oauth.Event{Kind: oauth.EventBackgroundRecovered, Outcome: work})
+	log.Error(string(oauth.EventBackgroundRecovered), zap.String("outcome", string(work)), zap.Error(err))
 }
 
 // checked counts a verdict of a guarded route. It does not allocate.
-func (m *Metrics) checked(reason tokens.Reason) {
+func (m *Metrics) checked(reason oauth.Reason) {
 	c, ok := m.checks[reason]
 	if !ok {
 		c = m.otherCheck

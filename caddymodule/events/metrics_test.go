@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 func TestMetricsSurviveAReload(t *testing.T) {
@@ -16,13 +16,13 @@ func TestMetricsSurviveAReload(t *testing.T) {
 	if err := m.Register(first); err != nil {
 		t.Fatal(err)
 	}
-	m.happened(tokens.Event{Kind: tokens.EventRefresh, Outcome: "rotated"})
+	m.happened(oauth.Event{Kind: oauth.EventRefresh, Outcome: "rotated"})
 	m.Stored("rotate", time.Millisecond, nil)
 	second := prometheus.NewPedanticRegistry()
 	if err := m.Register(second); err != nil {
 		t.Fatal(err)
 	}
-	m.happened(tokens.Event{Kind: tokens.EventRefresh, Outcome: "rotated"})
+	m.happened(oauth.Event{Kind: oauth.EventRefresh, Outcome: "rotated"})
 	for name, registry := range map[string]*prometheus.Registry{"old": first, "new": second} {
 		if _, err := registry.Gather(); err != nil {
 			t.Errorf("%s registry: %v", name, err)
@@ -39,8 +39,8 @@ func TestMetricsSurviveAReload(t *testing.T) {
 func TestMetricsLabelsAreClosed(t *testing.T) {
 	m := NewMetrics()
 	before := countSeries(t, m)
-	m.happened(tokens.Event{Kind: "made_up"})
-	m.happened(tokens.Event{Kind: tokens.EventRefresh, Outcome: "made up"})
+	m.happened(oauth.Event{Kind: "made_up"})
+	m.happened(oauth.Event{Kind: oauth.EventRefresh, Outcome: "made up"})
 	m.checked("made_up")
 	if after := countSeries(t, m); after != before {
 		t.Errorf("an unknown value made a new series: %d, was %d", after, before)
@@ -55,7 +55,7 @@ func TestMetricsLabelsAreClosed(t *testing.T) {
 
 func TestCheckedDoesNotAllocate(t *testing.T) {
 	o := &Observer{metrics: NewMetrics()}
-	for _, reason := range []tokens.Reason{"", tokens.ReasonExpired, "made_up"} {
+	for _, reason := range []oauth.Reason{"", oauth.ReasonExpired, "made_up"} {
 		if n := testing.AllocsPerRun(100, func() { o.Checked(reason) }); n != 0 {
 			t.Errorf("Checked(%q) allocates %v times", reason, n)
 		}

@@ -14,7 +14,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Observer is how one configuration tells of the core's decisions: each is a
@@ -33,13 +34,13 @@ func NewObserver(log *zap.Logger, m *Metrics, emitter *Emitter) *Observer {
 	return &Observer{
 		metrics: m,
 		log:     log,
-		limiter: newLimiter(func(err error) { m.Recovered(log, tokens.OutcomeEvents, err) }),
+		limiter: newLimiter(func(err error) { m.Recovered(log, oauth.OutcomeEvents, err) }),
 		emitter: emitter,
 	}
 }
 
 // Happened counts, logs and emits one decision.
-func (o *Observer) Happened(ctx context.Context, e tokens.Event) {
+func (o *Observer) Happened(ctx context.Context, e oauth.Event) {
 	o.metrics.happened(e)
 	level, name := LogLevel(e), "oauth."+string(e.Kind)
 	if !o.log.Core().Enabled(level) && !o.emitter.wants(name) {
@@ -58,7 +59,7 @@ func (o *Observer) Happened(ctx context.Context, e tokens.Event) {
 }
 
 // logLine writes the log line.
-func (o *Observer) logLine(e tokens.Event, where request, leftOut int) {
+func (o *Observer) logLine(e oauth.Event, where request, leftOut int) {
 	if entry := o.log.Check(LogLevel(e), string(e.Kind)); entry != nil {
 		fields := eventFields(e, where)
 		if leftOut > 0 {
@@ -72,42 +73,42 @@ func (o *Observer) logLine(e tokens.Event, where request, leftOut int) {
 func (o *Observer) Close() { o.limiter.flush() }
 
 // Checked counts one verdict of a guarded route.
-func (o *Observer) Checked(reason tokens.Reason) { o.metrics.checked(reason) }
+func (o *Observer) Checked(reason oauth.Reason) { o.metrics.checked(reason) }
 
 // LogLevel says how much an operator should care.
-func LogLevel(e tokens.Event) zapcore.Level {
+func LogLevel(e oauth.Event) zapcore.Level {
 	switch e.Kind {
-	case tokens.EventStoreTrouble, tokens.EventBackgroundRecovered, tokens.EventStoreRollback, tokens.EventStoreNew:
+	case oauth.EventStoreTrouble, oauth.EventBackgroundRecovered, oauth.EventStoreRollback, oauth.EventStoreNew:
 		return zapcore.ErrorLevel
-	case tokens.EventRefreshReuse, tokens.EventCodeReuse, tokens.EventStoreFailover:
+	case oauth.EventRefreshReuse, oauth.EventCodeReuse, oauth.EventStoreFailover:
 		return zapcore.WarnLevel
-	case tokens.EventTokenRefused:
-		if e.Outcome == tokens.Outcome(tokens.ReasonStore) {
+	case oauth.EventTokenRefused:
+		if e.Outcome == oauth.Outcome(oauth.ReasonStore) {
 			return zapcore.ErrorLevel
 		}
-	case tokens.EventIssuerKeys:
+	case oauth.EventIssuerKeys:
 		return keysLogLevel(e.Outcome)
-	case tokens.EventClientCredential:
+	case oauth.EventClientCredential:
 		return zapcore.DebugLevel // it is counted
-	case tokens.EventClockSkew, tokens.EventHealth: // and when it is over
+	case oauth.EventClockSkew, oauth.EventHealth: // and when it is over
 		if e.Cause != nil {
 			return zapcore.ErrorLevel
 		}
-	case tokens.EventTokenIssued, tokens.EventRefresh, tokens.EventFamilyEvicted,
-		tokens.EventCodeIssued, tokens.EventDevice, tokens.EventRevoked, tokens.EventLogin, tokens.EventLogout, tokens.EventClientAuth,
-		tokens.EventKeyRotated, tokens.EventSecretFallback, tokens.EventAdmin:
+	case oauth.EventTokenIssued, oauth.EventRefresh, oauth.EventFamilyEvicted,
+		oauth.EventCodeIssued, oauth.EventDevice, oauth.EventRevoked, oauth.EventLogin, oauth.EventLogout, oauth.EventClientAuth,
+		oauth.EventKeyRotated, oauth.EventSecretFallback, oauth.EventAdmin:
 	}
 	return zapcore.InfoLevel
 }
 
 // keysLogLevel says how much an operator should care about the keys of another issuer.
-func keysLogLevel(outcome tokens.Outcome) zapcore.Level {
+func keysLogLevel(outcome oauth.Outcome) zapcore.Level {
 	switch outcome {
-	case tokens.KeysUnchanged:
+	case oauth.KeysUnchanged:
 		return zapcore.DebugLevel
-	case tokens.KeysUnreachable, tokens.KeysRefused:
+	case oauth.KeysUnreachable, oauth.KeysRefused:
 		return zapcore.WarnLevel
-	case tokens.KeysStale:
+	case oauth.KeysStale:
 		return zapcore.ErrorLevel
 	default:
 		return zapcore.InfoLevel
@@ -142,12 +143,12 @@ func RequestID(ctx context.Context) string { return requestInfo(ctx).id }
 // eventTexts are what is told of a decision, in the log and to subscribers. Subjects
 // are in it on purpose: it is the audit log. `user` is the hash of the subject, which
 // decisions carry that know no more. Secrets, codes and tokens never reach an Event.
-func eventTexts(e tokens.Event, where request) [][2]string {
+func eventTexts(e oauth.Event, where request) [][2]string {
 	var user, family, cause string
-	if e.User != (tokens.UserTag{}) {
+	if e.User != (storage.UserTag{}) {
 		user = e.User.String()
 	}
-	if e.Family != (tokens.FamilyID{}) {
+	if e.Family != (storage.FamilyID{}) {
 		family = e.Family.String()
 	}
 	if e.Cause != nil {
@@ -168,7 +169,7 @@ func eventTexts(e tokens.Event, where request) [][2]string {
 }
 
 // eventFields are the fields of the log line.
-func eventFields(e tokens.Event, where request) []zap.Field {
+func eventFields(e oauth.Event, where request) []zap.Field {
 	fields := make([]zap.Field, 0, 10)
 	for _, text := range eventTexts(e, where) {
 		if text[1] != "" {
@@ -180,7 +181,7 @@ func eventFields(e tokens.Event, where request) []zap.Field {
 
 // eventData is what subscribers see as {event.data.*}. What most events have is
 // always there.
-func eventData(e tokens.Event, where request) map[string]any {
+func eventData(e oauth.Event, where request) map[string]any {
 	data := make(map[string]any)
 	for _, text := range eventTexts(e, where) {
 		switch text[0] {
@@ -232,14 +233,14 @@ func (s *SharedObserver) Leave(o *Observer) {
 }
 
 // Happened passes on a decision.
-func (s *SharedObserver) Happened(ctx context.Context, e tokens.Event) {
+func (s *SharedObserver) Happened(ctx context.Context, e oauth.Event) {
 	if o := s.to.Load(); o != nil {
 		o.Happened(ctx, e)
 	}
 }
 
 // Checked passes on a verdict.
-func (s *SharedObserver) Checked(reason tokens.Reason) {
+func (s *SharedObserver) Checked(reason oauth.Reason) {
 	if o := s.to.Load(); o != nil {
 		o.Checked(reason)
 	}
@@ -247,6 +248,6 @@ func (s *SharedObserver) Checked(reason tokens.Reason) {
 
 // Interface guards
 var (
-	_ tokens.Observer = (*Observer)(nil)
-	_ tokens.Observer = (*SharedObserver)(nil)
+	_ oauth.Observer = (*Observer)(nil)
+	_ oauth.Observer = (*SharedObserver)(nil)
 )

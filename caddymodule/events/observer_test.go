@@ -10,26 +10,27 @@ import (
 	"go.uber.org/zap/zapcore"
 	logtest "go.uber.org/zap/zaptest/observer"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 func TestEveryKindHasALevelAndAName(t *testing.T) {
-	levels := map[tokens.EventKind]zapcore.Level{
-		tokens.EventStoreTrouble:        zapcore.ErrorLevel,
-		tokens.EventStoreRollback:       zapcore.ErrorLevel,
-		tokens.EventStoreNew:            zapcore.ErrorLevel,
-		tokens.EventStoreFailover:       zapcore.WarnLevel,
-		tokens.EventBackgroundRecovered: zapcore.ErrorLevel,
-		tokens.EventRefreshReuse:        zapcore.WarnLevel,
-		tokens.EventCodeReuse:           zapcore.WarnLevel,
-		tokens.EventClientCredential:    zapcore.DebugLevel,
+	levels := map[oauth.EventKind]zapcore.Level{
+		oauth.EventStoreTrouble:        zapcore.ErrorLevel,
+		oauth.EventStoreRollback:       zapcore.ErrorLevel,
+		oauth.EventStoreNew:            zapcore.ErrorLevel,
+		oauth.EventStoreFailover:       zapcore.WarnLevel,
+		oauth.EventBackgroundRecovered: zapcore.ErrorLevel,
+		oauth.EventRefreshReuse:        zapcore.WarnLevel,
+		oauth.EventCodeReuse:           zapcore.WarnLevel,
+		oauth.EventClientCredential:    zapcore.DebugLevel,
 	}
-	for _, kind := range tokens.EventKinds() {
+	for _, kind := range oauth.EventKinds() {
 		want, ok := levels[kind]
 		if !ok {
 			want = zapcore.InfoLevel
 		}
-		if got := LogLevel(tokens.Event{Kind: kind}); got != want {
+		if got := LogLevel(oauth.Event{Kind: kind}); got != want {
 			t.Errorf("%s is logged at %s, want %s", kind, got, want)
 		}
 		if name := string(kind); name != strings.ToLower(name) || strings.ContainsAny(name, " .-") {
@@ -41,9 +42,9 @@ func TestEveryKindHasALevelAndAName(t *testing.T) {
 func TestLogLineOfADecision(t *testing.T) {
 	core, logs := logtest.New(zapcore.DebugLevel)
 	o := NewObserver(zap.New(core), NewMetrics(), nil)
-	family := tokens.FamilyKey{1}.ID()
-	o.logLine(tokens.Event{
-		Kind: tokens.EventRefreshReuse, Outcome: "reuse", Client: "my-spa", Subject: "local|alice",
+	family := storage.FamilyKey{1}.ID()
+	o.logLine(oauth.Event{
+		Kind: oauth.EventRefreshReuse, Outcome: "reuse", Client: "my-spa", Subject: "local|alice",
 		Family: family, Cause: errors.New("generation 3 of 5"),
 	}, request{}, 7)
 	entries := logs.All()
@@ -79,9 +80,9 @@ func TestClip(t *testing.T) {
 func TestEventsAfterTheEnd(t *testing.T) {
 	m := NewMetrics()
 	e := &Emitter{metrics: m, alarms: newAlarmQueue(), queue: make(chan queuedEvent, 2), done: make(chan struct{})}
-	e.emit(eventKey{kind: tokens.EventLogin}, queuedEvent{})
+	e.emit(eventKey{kind: oauth.EventLogin}, queuedEvent{})
 	e.Close()
-	e.emit(eventKey{kind: tokens.EventLogin}, queuedEvent{})
+	e.emit(eventKey{kind: oauth.EventLogin}, queuedEvent{})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m.dropped)
 	families, err := registry.Gather()

@@ -7,7 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // checkSubscriptions refuses an event of ours that there is not: an alarm with a
@@ -19,7 +19,7 @@ func checkSubscriptions(subscriptions []*caddyevents.Subscription) error {
 		}
 		for _, name := range s.Events {
 			kind, ours := strings.CutPrefix(name, "oauth.")
-			if ours && !slices.Contains(tokens.EventKinds(), tokens.EventKind(kind)) {
+			if ours && !slices.Contains(oauth.EventKinds(), oauth.EventKind(kind)) {
 				return fmt.Errorf("events: on %s: there is no such event: write one of %s", name, EventNames())
 			}
 		}
@@ -29,8 +29,8 @@ func checkSubscriptions(subscriptions []*caddyevents.Subscription) error {
 
 // EventNames lists all events as operators write them.
 func EventNames() string {
-	names := make([]string, 0, len(tokens.EventKinds()))
-	for _, kind := range tokens.EventKinds() {
+	names := make([]string, 0, len(oauth.EventKinds()))
+	for _, kind := range oauth.EventKinds() {
 		names = append(names, "oauth."+string(kind))
 	}
 	return strings.Join(names, ", ")

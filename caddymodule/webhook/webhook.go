@@ -18,7 +18,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 func init() {
@@ -79,7 +79,7 @@ func (h *Webhook) Check() error {
 // checkWebhookURL does not repeat the URL, which may be a secret.
 func checkWebhookURL(text string) error {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !tokens.IsLoopbackHost(u.Hostname())) {
+	if err != nil || u.Host == "" || u.Scheme != "https" && (u.Scheme != "http" || !oauth.IsLoopbackHost(u.Hostname())) {
 		return grammar.Wrong("", "it is no https URL: write one, or {env.NAME} or {file.PATH} with one; http is good for localhost only")
 	}
 	return nil
@@ -109,7 +109,7 @@ func (h *Webhook) Provision(ctx caddy.Context) error {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	log := ctx.Logger()
-	h.outbox = newOutbox(h.post, log, func(err error) { events.Process.Recovered(log, tokens.OutcomeEvents, err) }, events.Process.EventDropped)
+	h.outbox = newOutbox(h.post, log, func(err error) { events.Process.Recovered(log, oauth.OutcomeEvents, err) }, events.Process.EventDropped)
 	return nil
 }
 
@@ -120,7 +120,7 @@ func (h *Webhook) Handle(_ context.Context, e caddy.Event) error {
 		return fmt.Errorf("writing event: %w", err)
 	}
 	kind, ours := strings.CutPrefix(e.Name(), "oauth.")
-	h.outbox.send(e.Name(), body, ours && events.IsAlarm(tokens.EventKind(kind)))
+	h.outbox.send(e.Name(), body, ours && events.IsAlarm(oauth.EventKind(kind)))
 	return nil
 }
 

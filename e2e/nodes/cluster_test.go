@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/e2e/history"
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestClusterFaults: two gateways over a Redis Cluster. While honest clients use
@@ -72,7 +72,7 @@ func TestClusterFaults(t *testing.T) {
 func (s *site) moveSlots(t *testing.T, cluster *redistest.Nodes, logins []*login) {
 	t.Helper()
 	for _, l := range logins {
-		slot := cluster.Slot("gh:{" + tokens.TagSubject("local|"+l.person.user).String() + "}u")
+		slot := cluster.Slot("gh:{" + storage.TagSubject("local|"+l.person.user).String() + "}u")
 		from := cluster.Owner(slot)
 		cluster.Move(t, slot, from, (from+1)%3, func() { time.Sleep(20 * time.Millisecond) })
 		time.Sleep(100 * time.Millisecond)

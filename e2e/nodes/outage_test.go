@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/e2e/history"
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestServerRefusesWrites: Redis takes no writes for a while, since it is full or
@@ -148,7 +148,7 @@ func TestPartOfAClusterDown(t *testing.T) {
 	s := startSite(t, siteOptions{Nodes: 1, Store: "address " + strings.Join(cluster.Addrs()[:3], " ") + "\n\t\t\tcluster", MaxLag: time.Second})
 	n := s.nodes[0]
 	place := func(l *login) int {
-		return cluster.Owner(cluster.Slot(fmt.Sprintf("gh:{%s}u", tokens.TagSubject("local|"+l.person.user))))
+		return cluster.Owner(cluster.Slot(fmt.Sprintf("gh:{%s}u", storage.TagSubject("local|"+l.person.user))))
 	}
 	all := make([]*login, 12)
 	for i := range all {

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/e2e/history"
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // thirty are the people who refresh when something breaks.
@@ -83,7 +83,7 @@ func TestR1NodeLost(t *testing.T) {
 			time.Sleep(500 * time.Millisecond)
 			c.lose(a, proxy)
 			wg.Wait()
-			time.Sleep(s.options.Leeway + tokens.SilentAfter)
+			time.Sleep(s.options.Leeway + storage.SilentAfter)
 			s.comeBack(t, all, func(int) *node { return b })
 			if n := s.alarms(); n > 0 {
 				t.Errorf("%v alarms of reuse", n)
@@ -119,7 +119,7 @@ func TestR1StoreLost(t *testing.T) {
 			people.busy(2 * thirty)
 			repair := s.broke()
 			c.down(server)
-			time.Sleep(2*s.options.Leeway + tokens.SilentAfter)
+			time.Sleep(2*s.options.Leeway + storage.SilentAfter)
 			c.repairs(server)
 			people.busy(2 * thirty)
 			repair()

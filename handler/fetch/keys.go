@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // KeySource says where the keys of another issuer are.
@@ -156,7 +156,7 @@ func (f *KeyFetcher) checkAddress(address string) error {
 	case err != nil || u.Host == "" || u.User != nil:
 		return fmt.Errorf("%q is not an https URL", address)
 	case u.Scheme == "https":
-	case u.Scheme == "http" && f.source.AllowPrivate && tokens.IsLoopbackHost(u.Hostname()):
+	case u.Scheme == "http" && f.source.AllowPrivate && oauth.IsLoopbackHost(u.Hostname()):
 	default:
 		return fmt.Errorf("%q is not an https URL", address)
 	}

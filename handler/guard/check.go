@@ -5,14 +5,14 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // Result is what Check found.
 type Result struct {
 	// Claims of the token; nil where it is optional and absent, where Answered, and
 	// for a preflight that is the next handler's to answer.
-	Claims *tokens.Claims
+	Claims *verify.Claims
 	// Answered says that the answer is written (a CORS preflight, the metadata
 	// document) and nothing may follow.
 	Answered bool
@@ -48,12 +48,12 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 
 // Authenticate is Check without what the guard answers itself: the metadata
 // document and CORS. The claims are nil where the token is optional and absent.
-func (g *Guard) Authenticate(w http.ResponseWriter, r *http.Request) (*tokens.Claims, error) {
+func (g *Guard) Authenticate(w http.ResponseWriter, r *http.Request) (*verify.Claims, error) {
 	claims, _, err := g.authenticate(w, r)
 	return claims, err
 }
 
-func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*tokens.Claims, tokenSource, error) {
+func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*verify.Claims, tokenSource, error) {
 	g.cleanRequest(r)
 	if g.cfg.Cookie != "" {
 		vary(w.Header(), "Cookie")

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/handler/identity"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // ClaimRule demands that a claim is one of the values, or a list that holds one
@@ -17,7 +17,7 @@ type ClaimRule struct {
 // passes reports whether the claims are what the rule wants. The sub of another
 // issuer is compared as tokens.Claims.Identity, unless a rule on iss stands
 // beside it: its issuer gives out any sub that it likes.
-func (rule *ClaimRule) passes(c *tokens.Claims, anySub bool) bool {
+func (rule *ClaimRule) passes(c *verify.Claims, anySub bool) bool {
 	if rule.Claim == "sub" && anySub {
 		return rule.acceptsOne(c.Identity())
 	}

@@ -5,12 +5,14 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/handler/identity"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // AccessChecker verifies an access token and asks the denylist. *tokens.Issuer is one.
 type AccessChecker interface {
-	CheckAccess(ctx context.Context, token string) (*tokens.Claims, error)
+	CheckAccess(ctx context.Context, token string) (*verify.Claims, error)
 }
 
 // Config is what a Guard checks. Every field without a note may be zero.
@@ -31,7 +33,7 @@ type Config struct {
 	// StripToken takes every token out of the request before it goes upstream.
 	StripToken bool
 	// Proofs checks the proofs of tokens that are bound to a DPoP key; nil refuses such tokens.
-	Proofs tokens.ProofChecker
+	Proofs dpop.Checker
 	// Passage returns what the guards of a request share, the same for all of
 	// them; nil where there is one guard at most.
 	Passage func(*http.Request) *Passage
@@ -56,6 +58,6 @@ type Config struct {
 	// "" derives it from Audience[0] where that is an https or http URL;
 	// otherwise from the request's host.
 	MetadataURL string
-	Realm       string          // "" is the first audience
-	Observer    tokens.Observer // nil observes nothing
+	Realm       string         // "" is the first audience
+	Observer    oauth.Observer // nil observes nothing
 }

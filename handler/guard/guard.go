@@ -11,7 +11,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // Guard checks the access token of every request to a protected resource.
@@ -38,7 +39,7 @@ func New(cfg Config) (*Guard, error) {
 		return nil, errors.New("making guard: DPoPRequired needs Proofs")
 	}
 	if cfg.Observer == nil {
-		cfg.Observer = tokens.NopObserver{}
+		cfg.Observer = oauth.NopObserver{}
 	}
 	if cfg.Ready == nil {
 		cfg.Ready = func(context.Context) error { return nil }
@@ -72,7 +73,7 @@ func New(cfg Config) (*Guard, error) {
 func shared(list []string) []string {
 	list = slices.Clone(list)
 	for i, text := range list {
-		list[i] = tokens.Shared(text)
+		list[i] = verify.Shared(text)
 	}
 	return list
 }

@@ -12,7 +12,8 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 const (
@@ -25,20 +26,20 @@ const (
 )
 
 // checker accepts the tokens that it knows.
-type checker map[string]*tokens.Claims
+type checker map[string]*verify.Claims
 
-func (c checker) CheckAccess(_ context.Context, token string) (*tokens.Claims, error) {
+func (c checker) CheckAccess(_ context.Context, token string) (*verify.Claims, error) {
 	if token == "store-down" {
-		return nil, tokens.AsError(errors.New("store is down"))
+		return nil, oauth.AsError(errors.New("store is down"))
 	}
 	if claims, ok := c[token]; ok {
 		return claims, nil
 	}
-	return nil, &tokens.Error{Code: tokens.InvalidToken, Reason: tokens.ReasonBadSignature, Description: "The access token is invalid."}
+	return nil, &oauth.Error{Code: oauth.InvalidToken, Reason: oauth.ReasonBadSignature, Description: "The access token is invalid."}
 }
 
 // claimsOf makes claims of a JSON object, the required ones added.
-func claimsOf(t testing.TB, extra string) *tokens.Claims {
+func claimsOf(t testing.TB, extra string) *verify.Claims {
 	t.Helper()
 	payload := map[string]any{
 		"iss": testIssuer, "sub": "local|bob", "aud": []string{testAPI}, "client_id": "spa", "scope": "orders:read profile",
@@ -53,7 +54,7 @@ func claimsOf(t testing.TB, extra string) *tokens.Claims {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := tokens.ParseClaims(b, nil)
+	c, err := verify.ParseClaims(b, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

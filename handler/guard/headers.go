@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // TakeOut takes out of a request what only this guard may tell the upstream: the
@@ -62,7 +62,7 @@ func (g *Guard) cleanRequest(r *http.Request) {
 }
 
 // setHeaders writes the mapped claims, or none of them.
-func (g *Guard) setHeaders(r *http.Request, c *tokens.Claims) error {
+func (g *Guard) setHeaders(r *http.Request, c *verify.Claims) error {
 	if !g.headers.None() {
 		g.replaceOthers(r)
 	}

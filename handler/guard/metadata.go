@@ -5,14 +5,14 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // documentParameter returns the challenge parameter that names the document. See RFC 9728 §5.1.
 func (g *Guard) documentParameter(r *http.Request) string {
 	u := g.resource.url
 	if u == "" {
-		u = tokens.OriginOf(g.cfg.ClientOrigin(r)) + g.resource.path
+		u = oauth.OriginOf(g.cfg.ClientOrigin(r)) + g.resource.path
 	}
 	return `, resource_metadata="` + wire.Quotable(u) + `"`
 }
@@ -24,7 +24,7 @@ func (g *Guard) ServesMetadata(path string) bool { return g.resource.serves(path
 // document, as they derive them from the audience; "" for an audience that is no URL.
 // See RFC 9728 §3.1.
 func (g *Guard) DocumentPlace() string {
-	_, host, _ := strings.Cut(tokens.OriginOf(g.cfg.Audience[0]), "://")
+	_, host, _ := strings.Cut(oauth.OriginOf(g.cfg.Audience[0]), "://")
 	if host == "" {
 		return ""
 	}

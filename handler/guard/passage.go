@@ -4,7 +4,7 @@ import (
 	"crypto/sha256"
 
 	"github.com/gatehouse-auth/gatehouse/handler/identity"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
 // proved is what the guards of one request know of its proof: a client sends
@@ -12,7 +12,7 @@ import (
 // value is none.
 type proved struct {
 	what [sha256.Size]byte // of the proof and the token that it came with
-	key  tokens.Thumbprint
+	key  jose.Thumbprint
 }
 
 // Passage is what the guards of one request share: a request may pass several.

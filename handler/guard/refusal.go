@@ -6,14 +6,14 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // Refusal is the error of Check. The challenge headers are already set on the
 // ResponseWriter; the caller writes the status.
 type Refusal struct { //nolint:errname // it is a verdict, and a name of the package's interface
 	Status int
-	Err    *tokens.Error
+	Err    *oauth.Error
 }
 
 // Error names the refusal for logs. It holds no token.
@@ -37,14 +37,14 @@ func (r *Refusal) Unwrap() error { return r.Err }
 func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, source tokenSource, err error) error {
 	h := w.Header()
 	if errors.Is(err, wire.ErrNoToken) {
-		g.cfg.Observer.Checked(tokens.ReasonUnknown)
+		g.cfg.Observer.Checked(oauth.ReasonUnknown)
 		g.challenge(h, r, "", "")
 		wire.NoStore(h)
-		return &Refusal{http.StatusUnauthorized, &tokens.Error{Code: tokens.InvalidToken, Description: "There is no access token in the request."}}
+		return &Refusal{http.StatusUnauthorized, &oauth.Error{Code: oauth.InvalidToken, Description: "There is no access token in the request."}}
 	}
 	e := wire.RefusalOf(err)
 	status := wire.StatusOf(err, e)
-	g.cfg.Observer.Checked(cmp.Or(e.Reason, tokens.ReasonUnknown))
+	g.cfg.Observer.Checked(cmp.Or(e.Reason, oauth.ReasonUnknown))
 	wire.NoStore(h)
 	problem := wire.ErrorParameters(e)
 	if errors.Is(err, errStepUp) {

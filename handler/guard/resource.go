@@ -7,7 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // MetadataPath is where a Guard's metadata document is; for an
@@ -33,7 +34,7 @@ type resourceDocument struct {
 
 func newResource(cfg Config) (resource, error) {
 	res := resource{path: MetadataPath, url: cfg.MetadataURL}
-	if origin := tokens.OriginOf(cfg.Audience[0]); origin != "" {
+	if origin := oauth.OriginOf(cfg.Audience[0]); origin != "" {
 		u, err := url.Parse(cfg.Audience[0])
 		if err != nil {
 			return res, fmt.Errorf("reading audience: %w", err)
@@ -50,7 +51,7 @@ func newResource(cfg Config) (resource, error) {
 	}
 	var algs []string
 	if cfg.Proofs != nil {
-		algs = tokens.ProofAlgorithms()
+		algs = dpop.Algorithms()
 	}
 	b, err := json.MarshalIndent(resourceDocument{
 		Resource:             cfg.Audience[0],

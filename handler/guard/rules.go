@@ -3,18 +3,19 @@ package guard
 import (
 	"slices"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // The refusals of the rules. They are shared: nothing changes them.
 var (
-	errAudience = &tokens.Error{Code: tokens.InvalidToken, Reason: tokens.ReasonWrongAudience, Description: "The access token is not for this API."}
-	errRule     = &tokens.Error{Code: tokens.InvalidToken, Reason: tokens.ReasonClaim, Description: "The access token does not allow this."}
+	errAudience = &oauth.Error{Code: oauth.InvalidToken, Reason: oauth.ReasonWrongAudience, Description: "The access token is not for this API."}
+	errRule     = &oauth.Error{Code: oauth.InvalidToken, Reason: oauth.ReasonClaim, Description: "The access token does not allow this."}
 )
 
 // checkRules applies what this guard wants to claims that are verified. It
 // runs on every request, whether the verification was cached or not.
-func (g *Guard) checkRules(c *tokens.Claims) error {
+func (g *Guard) checkRules(c *verify.Claims) error {
 	audience := g.cfg.Audience
 	if own, ok := g.cfg.Audiences[c.Issuer]; ok {
 		audience = own
@@ -39,8 +40,8 @@ func (g *Guard) checkRules(c *tokens.Claims) error {
 }
 
 func (g *Guard) insufficientScope() error {
-	return &tokens.Error{
-		Code: tokens.InsufficientScope, Reason: tokens.ReasonScope, Scope: g.scope,
+	return &oauth.Error{
+		Code: oauth.InsufficientScope, Reason: oauth.ReasonScope, Scope: g.scope,
 		Description: "The access token lacks a scope that this request needs.",
 	}
 }

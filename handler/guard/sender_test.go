@@ -11,7 +11,9 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
@@ -31,7 +33,7 @@ func newBoundBench(t testing.TB, change ...func(*Config)) *boundBench {
 		"mtls":     claimsOf(t, `{"cnf":{`+x5t+`}}`),
 		"both":     claimsOf(t, `{"cnf":{`+jkt+`,`+x5t+`}}`),
 		"noscopes": claimsOf(t, `{"scope":"","cnf":{`+jkt+`}}`),
-	}, append([]func(*Config){func(c *Config) { c.Proofs, c.Scopes = tokens.NewProofs(nil), []string{"orders:read"} }}, change...)...)
+	}, append([]func(*Config){func(c *Config) { c.Proofs, c.Scopes = dpop.NewProofs(nil), []string{"orders:read"} }}, change...)...)
 	return b
 }
 
@@ -206,12 +208,12 @@ func TestGuardsOfOneRequest(t *testing.T) {
 }
 
 // nonces is a checker of proofs that demands one nonce.
-type nonces struct{ *tokens.Proofs }
+type nonces struct{ *dpop.Proofs }
 
 func (nonces) ProofNonce() string { return "n1" }
 
-func (nonces) CheckProof(tokens.ProofRequest) (tokens.Thumbprint, error) {
-	return tokens.Thumbprint{}, &tokens.Error{Code: tokens.UseDPoPNonce, Reason: tokens.ReasonProofNonce, Description: "x"}
+func (nonces) CheckProof(dpop.Request) (jose.Thumbprint, error) {
+	return jose.Thumbprint{}, &oauth.Error{Code: oauth.UseDPoPNonce, Reason: oauth.ReasonProofNonce, Description: "x"}
 }
 
 func TestGuardNonce(t *testing.T) {
@@ -253,7 +255,7 @@ func BenchmarkGuardDPoP(b *testing.B) {
 	i := 0
 	for b.Loop() {
 		if i%len(requests) == 0 {
-			bench.guard.cfg.Proofs = tokens.NewProofs(nil)
+			bench.guard.cfg.Proofs = dpop.NewProofs(nil)
 		}
 		if _, err := bench.guard.Check(w, requests[i%len(requests)]); err != nil {
 			b.Fatal(err)

@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // StepUp is how a person must have logged in for a request to pass. See RFC 9470.
@@ -17,14 +18,14 @@ type StepUp struct {
 	Clock  func() time.Time // nil is time.Now
 }
 
-var errStepUp = &tokens.Error{
-	Code: tokens.InsufficientUserAuthentication, Reason: tokens.ReasonStepUp,
+var errStepUp = &oauth.Error{
+	Code: oauth.InsufficientUserAuthentication, Reason: oauth.ReasonStepUp,
 	Description: "A stronger or more recent login is needed.",
 }
 
 // check compares the login behind a token with what is wanted. A token that
 // does not say how or when its user logged in is not enough.
-func (s StepUp) check(c *tokens.Claims) error {
+func (s StepUp) check(c *verify.Claims) error {
 	if len(s.ACR) > 0 && !slices.Contains(s.ACR, c.ACR) {
 		return errStepUp
 	}
@@ -35,7 +36,7 @@ func (s StepUp) check(c *tokens.Claims) error {
 	if s.Clock != nil {
 		now = s.Clock
 	}
-	if c.AuthTime.IsZero() || now().After(c.AuthTime.Add(s.MaxAge+tokens.DefaultLeeway)) {
+	if c.AuthTime.IsZero() || now().After(c.AuthTime.Add(s.MaxAge+oauth.DefaultLeeway)) {
 		return errStepUp
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // tokenSource says how a request presented its token.
@@ -41,8 +41,8 @@ func (g *Guard) readToken(r *http.Request) (string, tokenSource, error) {
 
 var (
 	errCookie = wire.Malformed("The access token cookie must be given once and be well formed.")
-	errForged = &tokens.Error{
-		Code: tokens.InvalidToken, Reason: tokens.ReasonBadOrigin,
+	errForged = &oauth.Error{
+		Code: oauth.InvalidToken, Reason: oauth.ReasonBadOrigin,
 		Description: "The access token cookie is not accepted in a request that another site may have sent.",
 	}
 )

@@ -3,7 +3,7 @@ package guard
 import (
 	"net/http"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // requestURLs is what a request was sent to, as far as net/http knows.
@@ -15,12 +15,12 @@ func hostOrigin(r *http.Request) string {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	return tokens.OriginOf(scheme + "://" + r.Host)
+	return oauth.OriginOf(scheme + "://" + r.Host)
 }
 
 // sameOrigin reports whether two texts name one origin. What names none is the
 // same as nothing.
 func sameOrigin(a, b string) bool {
-	origin := tokens.OriginOf(a)
-	return origin != "" && origin == tokens.OriginOf(b)
+	origin := oauth.OriginOf(a)
+	return origin != "" && origin == oauth.OriginOf(b)
 }

@@ -9,7 +9,8 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // Mapping copies a claim into a request header for the upstream.
@@ -54,15 +55,15 @@ func New(mappings []Mapping) (h Headers, err error) {
 	return h, nil
 }
 
-var errHeaderValue = &tokens.Error{
-	Code: tokens.InvalidToken, Reason: tokens.ReasonClaim,
+var errHeaderValue = &oauth.Error{
+	Code: oauth.InvalidToken, Reason: oauth.ReasonClaim,
 	Description: "A claim of the access token cannot be passed on in a header.",
 }
 
 // Set writes the mapped claims. Nothing is set unless all can be: a value that
 // a header cannot carry as it is refuses the token, since an upstream that reads
 // half an identity reads another one.
-func (h *Headers) Set(header http.Header, c *tokens.Claims) error {
+func (h *Headers) Set(header http.Header, c *verify.Claims) error {
 	for i := range h.rules {
 		value, ok := h.rules[i].text(c)
 		if !ok {
@@ -79,7 +80,7 @@ func (h *Headers) Set(header http.Header, c *tokens.Claims) error {
 }
 
 // text writes the header's value, as claimText does.
-func (rule *rule) text(c *tokens.Claims) (string, bool) {
+func (rule *rule) text(c *verify.Claims) (string, bool) {
 	if rule.identity {
 		text := c.Identity()
 		return text, carriable(text)

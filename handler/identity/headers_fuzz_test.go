@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // Whatever a claim holds, its header says just that, or the token is refused
@@ -21,7 +21,7 @@ func FuzzClaimsToHeaders(f *testing.F) {
 		if !json.Valid([]byte(value)) {
 			return
 		}
-		claims, err := tokens.ParseClaims([]byte(`{"iss":"https://auth.example.com/","sub":"local|bob","aud":"https://api.example.com","client_id":"spa","scope":"a",`+
+		claims, err := verify.ParseClaims([]byte(`{"iss":"https://auth.example.com/","sub":"local|bob","aud":"https://api.example.com","client_id":"spa","scope":"a",`+
 			`"jti":"AAAAAAAAAAAAAAAAAAAAAA","exp":4000000000,"iat":1,"org":`+value+`}`), nil)
 		if err != nil {
 			return

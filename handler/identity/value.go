@@ -5,12 +5,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // claimText writes a claim as a header's value: "" for none, false for one
 // that cannot be written without loss.
-func claimText(c *tokens.Claims, name string) (string, bool) {
+func claimText(c *verify.Claims, name string) (string, bool) {
 	var text string
 	switch name { // without reading the token again
 	case "sub":

@@ -3,7 +3,7 @@ package login
 import (
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Guesses slows down who guesses user codes of devices: each person, and each
@@ -17,7 +17,7 @@ func NewGuesses() *Guesses {
 
 // Begin asks for one try and counts it as wrong until undo says that it was
 // right. The error is a *WaitError.
-func (g *Guesses) Begin(person tokens.UserTag, address string, now time.Time) (undo func(), err error) {
+func (g *Guesses) Begin(person storage.UserTag, address string, now time.Time) (undo func(), err error) {
 	wait, place := g.places.begin(addressKey(address), now)
 	if wait > 0 {
 		return nil, &WaitError{After: wait}

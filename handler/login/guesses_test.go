@@ -6,16 +6,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 func TestGuesses(t *testing.T) {
-	alice, bob := tokens.TagSubject("local|alice"), tokens.TagSubject("local|bob")
+	alice, bob := storage.TagSubject("local|alice"), storage.TagSubject("local|bob")
 	now := time.Unix(1_800_000_000, 0)
 	g := NewGuesses()
 	apart(g.people, alice.String(), bob.String())
 	apart(g.places, addressKey("192.0.2.1"), addressKey("198.51.100.7"), addressKey("2001:db8::1"))
-	try := func(user tokens.UserTag, address string) func() {
+	try := func(user storage.UserTag, address string) func() {
 		t.Helper()
 		undo, err := g.Begin(user, address, now)
 		if wait := new(WaitError); err != nil && (!errors.As(err, &wait) || wait.After <= 0) {
@@ -39,7 +39,7 @@ func TestGuesses(t *testing.T) {
 	}
 	taken := 0
 	for i := 0; taken < freePerAddress && i < 2*freePerAddress; i++ { // a few may share a counter with alice
-		if try(tokens.TagSubject(fmt.Sprint(i)), "2001:db8::1") != nil {
+		if try(storage.TagSubject(fmt.Sprint(i)), "2001:db8::1") != nil {
 			taken++
 		}
 	}

@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 )
 
 // Limits bound how often people may fail to sign in, how often they may succeed,
@@ -21,7 +21,7 @@ type Limits struct {
 
 	signIns        *pace // by address and account, or by known browser
 	accountSignIns *pace // by account, apart for known browsers
-	hashes         *tokens.HashQueue
+	hashes         *clients.HashQueue
 }
 
 // How failures are limited: who fails so often waits, twice as long after each
@@ -48,9 +48,9 @@ const (
 const passwordWait = time.Minute
 
 // NewLimits makes Limits. Nil makes a queue of its own.
-func NewLimits(hashes *tokens.HashQueue) *Limits {
+func NewLimits(hashes *clients.HashQueue) *Limits {
 	if hashes == nil {
-		hashes = tokens.NewHashQueue(0)
+		hashes = clients.NewHashQueue(0)
 	}
 	return &Limits{
 		places: newLimiter(freePerAddress), pairs: newLimiter(freePerPair), accounts: newLimiter(freePerAccount), browsers: newLimiter(freePerBrowser),
@@ -64,7 +64,7 @@ type limited struct {
 	failures []counted // each of which may hold it up
 	own      counted   // forgotten by a success
 	signIns  []paced
-	job      tokens.HashJob
+	job      clients.HashJob
 }
 
 type counted struct {
@@ -85,9 +85,9 @@ type paced struct {
 // another.
 func (l *Limits) of(account string, a Attempt) limited {
 	place := addressKey(a.Address)
-	job := tokens.HashJob{Class: tokens.HashOfPerson, Account: account, Address: place, MaxWait: passwordWait}
+	job := clients.HashJob{Class: clients.HashOfPerson, Account: account, Address: place, MaxWait: passwordWait}
 	if a.Browser != "" {
-		job.Class = tokens.HashOfKnownBrowser
+		job.Class = clients.HashOfKnownBrowser
 		own := counted{l.browsers, a.Browser}
 		return limited{
 			failures: []counted{own}, own: own,

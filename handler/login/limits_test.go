@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 )
 
 // slowLocal has users alice, user0 … user199, whose hashes take a while each.
@@ -30,7 +30,7 @@ func slowLocal(t *testing.T, slots int, cost time.Duration) (l testLocal, most *
 			return string(password) == "correct", nil
 		}
 	})
-	l.limits = NewLimits(tokens.NewHashQueue(slots))
+	l.limits = NewLimits(clients.NewHashQueue(slots))
 	return l, most
 }
 

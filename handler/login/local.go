@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // LocalConfig configures a Local.
@@ -148,7 +150,7 @@ func (l *Local) verdict(u *user, hash string, a Attempt) error {
 
 // waitFor tells a person whose turn did not come when to come again, if they are there.
 func waitFor(err error) error {
-	if busy, ok := errors.AsType[*tokens.HashBusyError](err); ok {
+	if busy, ok := errors.AsType[*clients.HashBusyError](err); ok {
 		return &WaitError{After: busy.After, Busy: true}
 	}
 	return fmt.Errorf("waiting to check password: %w", err) // they have left
@@ -170,12 +172,12 @@ func (l *Local) decoy(set *userSet, name string) string {
 }
 
 // Fingerprint returns the fingerprint of a user's hash; see tokens.Accounts.
-func (l *Local) Fingerprint(tag tokens.UserTag) tokens.Fingerprint {
+func (l *Local) Fingerprint(tag storage.UserTag) storage.Fingerprint {
 	u, ok := l.current().byTag[tag]
 	if !ok {
-		return tokens.Fingerprint{}
+		return storage.Fingerprint{}
 	}
-	return tokens.FingerprintOf(u.hash)
+	return storage.FingerprintOf(u.hash)
 }
 
 // Load reads the users file. Errors name file:line. Without it the first

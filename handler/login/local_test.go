@@ -19,6 +19,8 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // hashOf returns a cheap bcrypt hash.
@@ -65,7 +67,7 @@ func newTestLocal(t *testing.T, change func(*LocalConfig)) testLocal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return testLocal{l, NewLimits(tokens.NewHashQueue(2))}
+	return testLocal{l, NewLimits(clients.NewHashQueue(2))}
 }
 
 func TestLocalSignsIn(t *testing.T) {
@@ -77,10 +79,10 @@ func TestLocalSignsIn(t *testing.T) {
 	if p.Subject != "local|alice" || p.Login != "local" || p.Claims["email"] != "alice@example.com" || p.Claims["name"] != "alice" {
 		t.Errorf("profile = %+v", p)
 	}
-	if got := l.Fingerprint(tokens.TagSubject("local|alice")); got != p.Fingerprint || got == (tokens.Fingerprint{}) {
+	if got := l.Fingerprint(storage.TagSubject("local|alice")); got != p.Fingerprint || got == (storage.Fingerprint{}) {
 		t.Errorf("fingerprint %x, profile's %x", got, p.Fingerprint)
 	}
-	if got := l.Fingerprint(tokens.TagSubject("local|bob")); got != (tokens.Fingerprint{}) {
+	if got := l.Fingerprint(storage.TagSubject("local|bob")); got != (storage.Fingerprint{}) {
 		t.Errorf("an unknown user has the fingerprint %x", got)
 	}
 }
@@ -271,7 +273,7 @@ func TestLimitCountsBeforeItCompares(t *testing.T) {
 		l := newTestLocal(t, func(cfg *LocalConfig) {
 			cfg.Compare = func(_, _ []byte) (bool, error) { compared.Add(1); return false, nil }
 		})
-		l.limits = NewLimits(tokens.NewHashQueue(100))
+		l.limits = NewLimits(clients.NewHashQueue(100))
 		var wg sync.WaitGroup
 		for range 100 {
 			wg.Go(func() {
@@ -322,12 +324,12 @@ func TestUsersFile(t *testing.T) {
 	if users := l.Users(); !slices.Equal(users, []string{"alice", "bob"}) {
 		t.Errorf("the users are %q", users)
 	}
-	before := l.Fingerprint(tokens.TagSubject("local|bob"))
+	before := l.Fingerprint(storage.TagSubject("local|bob"))
 	write("bob:"+hashOf(t, "second")+"\n", time.Minute)
 	if err := try("bob", "second"); err != nil {
 		t.Errorf("after a change: %v", err)
 	}
-	if after := l.Fingerprint(tokens.TagSubject("local|bob")); after == before {
+	if after := l.Fingerprint(storage.TagSubject("local|bob")); after == before {
 		t.Error("a new password has the old fingerprint")
 	}
 	write("bob:$apr1$oops\n", time.Second)
@@ -341,7 +343,7 @@ func TestUsersFile(t *testing.T) {
 	if err := try("bob", "second"); !errors.Is(err, ErrWrong) {
 		t.Errorf("a removed user: %v", err)
 	}
-	if got := l.Fingerprint(tokens.TagSubject("local|bob")); got != (tokens.Fingerprint{}) {
+	if got := l.Fingerprint(storage.TagSubject("local|bob")); got != (storage.Fingerprint{}) {
 		t.Error("a removed user has a fingerprint")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Login is a way to sign in with a name and a password.
@@ -23,7 +24,7 @@ type Login interface {
 	Authenticate(ctx context.Context, limits *Limits, a Attempt) (tokens.Profile, error)
 	// Fingerprint returns the fingerprint of the user's password hash as
 	// configured now, or zero for a user that this login does not know.
-	Fingerprint(user tokens.UserTag) tokens.Fingerprint
+	Fingerprint(user storage.UserTag) storage.Fingerprint
 }
 
 // Lister is a Login that can say whom it knows.
@@ -66,11 +67,11 @@ func Accounts(logins []Login) tokens.Accounts { return accounts(logins) }
 type accounts []Login
 
 // Fingerprint returns the fingerprint from the login that knows the user.
-func (a accounts) Fingerprint(user tokens.UserTag) tokens.Fingerprint {
+func (a accounts) Fingerprint(user storage.UserTag) storage.Fingerprint {
 	for _, l := range a {
-		if f := l.Fingerprint(user); f != (tokens.Fingerprint{}) {
+		if f := l.Fingerprint(user); f != (storage.Fingerprint{}) {
 			return f
 		}
 	}
-	return tokens.Fingerprint{}
+	return storage.Fingerprint{}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // User is a person in the configuration.
@@ -35,7 +37,7 @@ func (u *user) profile(login string) tokens.Profile {
 		Login:       login,
 		ACR:         "pwd",
 		Claims:      u.claims,
-		Fingerprint: tokens.FingerprintOf(u.hash),
+		Fingerprint: storage.FingerprintOf(u.hash),
 	}
 }
 
@@ -44,13 +46,13 @@ func subject(login, name string) string { return login + "|" + name }
 // userSet is all users at one time. It never changes.
 type userSet struct {
 	byName map[string]*user
-	byTag  map[tokens.UserTag]*user
+	byTag  map[storage.UserTag]*user
 	hashes []string // of all users
 }
 
 // newUserSet checks and joins the users of the configuration and of a file.
 func newUserSet(login string, configured []User, fromFile ...User) (*userSet, error) {
-	s := &userSet{byName: make(map[string]*user), byTag: make(map[tokens.UserTag]*user)}
+	s := &userSet{byName: make(map[string]*user), byTag: make(map[storage.UserTag]*user)}
 	for _, list := range [][]User{configured, fromFile} {
 		for _, u := range list {
 			if err := u.check(); err != nil {
@@ -61,7 +63,7 @@ func newUserSet(login string, configured []User, fromFile ...User) (*userSet, er
 			}
 			entry := &user{name: u.Name, hash: u.Hash, claims: u.allClaims()}
 			s.byName[u.Name] = entry
-			s.byTag[tokens.TagSubject(subject(login, u.Name))] = entry
+			s.byTag[storage.TagSubject(subject(login, u.Name))] = entry
 			s.hashes = append(s.hashes, u.Hash)
 		}
 	}
@@ -79,7 +81,7 @@ func (u *User) place() string {
 // check reports what is wrong with a user, and the fix. A name becomes part
 // of a subject, which has at most 255 ASCII characters (OpenID Connect Core §2).
 func (u *User) check() error {
-	if !tokens.ValidScope(u.Name) || strings.Contains(u.Name, ":") || len(u.Name) > 200 {
+	if !oauth.ValidScope(u.Name) || strings.Contains(u.Name, ":") || len(u.Name) > 200 {
 		return errors.New("the name must be up to 200 printable ASCII characters without spaces, quotes, backslashes and colons")
 	}
 	switch {

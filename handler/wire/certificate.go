@@ -5,7 +5,7 @@ import (
 	"crypto/x509"
 	"net/http"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
 // ClientCertificate returns the client certificate of the connection, nil for none. What a
@@ -20,10 +20,10 @@ func ClientCertificate(r *http.Request) *x509.Certificate {
 
 // CertificateThumbprint returns the thumbprint of the client certificate of the
 // connection, zero for none. See RFC 8705 §3.1.
-func CertificateThumbprint(r *http.Request) tokens.Thumbprint {
+func CertificateThumbprint(r *http.Request) jose.Thumbprint {
 	leaf := ClientCertificate(r)
 	if leaf == nil {
-		return tokens.Thumbprint{}
+		return jose.Thumbprint{}
 	}
 	return sha256.Sum256(leaf.Raw)
 }

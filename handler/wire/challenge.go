@@ -4,7 +4,8 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // ChallengeHeader is the header of a challenge, WWW-Authenticate, in Go's spelling.
@@ -18,7 +19,7 @@ func AddChallenges(h http.Header, lines ...string) {
 
 // ErrorParameters returns the parameters of a Bearer challenge that say what is
 // wrong. See RFC 6750 §3.
-func ErrorParameters(e *tokens.Error) string {
+func ErrorParameters(e *oauth.Error) string {
 	s := `, error="` + string(e.Code) + `"`
 	if d := Quotable(e.Description); d != "" {
 		s += `, error_description="` + d + `"`
@@ -31,7 +32,7 @@ func ErrorParameters(e *tokens.Error) string {
 
 // proofAlgs is the parameter of a DPoP challenge that says what proofs may be
 // signed with. See RFC 9449 §7.1.
-var proofAlgs = `algs="` + strings.Join(tokens.ProofAlgorithms(), " ") + `"`
+var proofAlgs = `algs="` + strings.Join(dpop.Algorithms(), " ") + `"`
 
 // DPoPChallenge is a DPoP challenge with the parameters that say what is wrong, if
 // anything is: the error, the algorithms, and then the rest.

@@ -3,7 +3,8 @@ package wire
 import (
 	"net/http"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // The headers of DPoP, in Go's spelling. See RFC 9449 §4.1 and §8.
@@ -13,8 +14,8 @@ const (
 )
 
 var (
-	errTwoProofs = &tokens.Error{Code: tokens.InvalidDPoPProof, Reason: tokens.ReasonProof, Description: "The DPoP header must be given once."}
-	errNoProof   = &tokens.Error{Code: tokens.InvalidDPoPProof, Reason: tokens.ReasonProofMissing, Description: "The DPoP header with a proof is missing."}
+	errTwoProofs = &oauth.Error{Code: oauth.InvalidDPoPProof, Reason: oauth.ReasonProof, Description: "The DPoP header must be given once."}
+	errNoProof   = &oauth.Error{Code: oauth.InvalidDPoPProof, Reason: oauth.ReasonProofMissing, Description: "The DPoP header with a proof is missing."}
 )
 
 // ReadProof reads the DPoP header, "" for none. See RFC 9449 §4.3 item 1.
@@ -42,7 +43,7 @@ func RequireProof(r *http.Request) (string, error) {
 
 // OfferNonce gives a client the nonce of its next proof, where one is demanded.
 // See RFC 9449 §8.
-func OfferNonce(w http.ResponseWriter, proofs tokens.ProofChecker) {
+func OfferNonce(w http.ResponseWriter, proofs dpop.Checker) {
 	if nonce := proofs.ProofNonce(); nonce != "" {
 		w.Header()[nonceHeader] = []string{nonce}
 	}

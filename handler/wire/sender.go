@@ -3,23 +3,24 @@ package wire
 import (
 	"net/http"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // The refusals of tokens that are not in the hands they are bound to. They are
 // shared: nothing changes them.
 var (
-	errBound = &tokens.Error{
-		Code: tokens.InvalidToken, Reason: tokens.ReasonBinding, Description: "The access token is bound to a key: send it with a DPoP proof.",
+	errBound = &oauth.Error{
+		Code: oauth.InvalidToken, Reason: oauth.ReasonBinding, Description: "The access token is bound to a key: send it with a DPoP proof.",
 	}
-	ErrUnbound = &tokens.Error{
-		Code: tokens.InvalidToken, Reason: tokens.ReasonBinding, Description: "The access token is not bound to a key.",
+	ErrUnbound = &oauth.Error{
+		Code: oauth.InvalidToken, Reason: oauth.ReasonBinding, Description: "The access token is not bound to a key.",
 	}
-	errWrongKey = &tokens.Error{
-		Code: tokens.InvalidToken, Reason: tokens.ReasonBinding, Description: "Invalid DPoP key binding",
+	errWrongKey = &oauth.Error{
+		Code: oauth.InvalidToken, Reason: oauth.ReasonBinding, Description: "Invalid DPoP key binding",
 	}
-	errCertificate = &tokens.Error{
-		Code: tokens.InvalidToken, Reason: tokens.ReasonBinding, Description: "The access token is bound to a different client certificate than the one of this connection.",
+	errCertificate = &oauth.Error{
+		Code: oauth.InvalidToken, Reason: oauth.ReasonBinding, Description: "The access token is bound to a different client certificate than the one of this connection.",
 	}
 )
 
@@ -28,8 +29,8 @@ var (
 // gains nothing by a proof. dpop says that the request presents it by the DPoP
 // scheme. prove checks the proof of the request and returns its key; nil where
 // no proofs are taken. See RFC 9449 §7.1 and §7.2, RFC 8705 §3.
-func CheckSender(r *http.Request, binding *tokens.Confirmation, dpop bool, prove func() (tokens.Thumbprint, error)) error {
-	var bound tokens.Confirmation
+func CheckSender(r *http.Request, binding *jose.Confirmation, dpop bool, prove func() (jose.Thumbprint, error)) error {
+	var bound jose.Confirmation
 	if binding != nil {
 		bound = *binding
 	}
@@ -55,6 +56,6 @@ func CheckSender(r *http.Request, binding *tokens.Confirmation, dpop bool, prove
 
 // AboutSender reports whether a refusal is one that a DPoP client has to fix,
 // however the token was presented.
-func AboutSender(e *tokens.Error) bool {
-	return e.Code == tokens.InvalidDPoPProof || e.Code == tokens.UseDPoPNonce || e == errBound || e == ErrUnbound || e == errWrongKey
+func AboutSender(e *oauth.Error) bool {
+	return e.Code == oauth.InvalidDPoPProof || e.Code == oauth.UseDPoPNonce || e == errBound || e == ErrUnbound || e == errWrongKey
 }

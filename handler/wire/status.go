@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // ErrMethod is a method that the endpoint does not serve; Allow is already set.
@@ -20,7 +20,7 @@ var ErrMethod = errors.New("serving request: method not allowed")
 var ErrForbidden = errors.New("serving form: not posted by our own page in this browser")
 
 // StatusOf is the table from outcome to status.
-func StatusOf(err error, e *tokens.Error) int {
+func StatusOf(err error, e *oauth.Error) int {
 	if errors.Is(err, ErrMethod) {
 		return http.StatusMethodNotAllowed
 	}
@@ -33,17 +33,17 @@ func StatusOf(err error, e *tokens.Error) int {
 	if errors.Is(err, ErrSlowBody) {
 		return http.StatusRequestTimeout
 	}
-	if e.Reason == tokens.ReasonPersonDenied { // which a device hears as RFC 6749 §5.2 has it
+	if e.Reason == oauth.ReasonPersonDenied { // which a device hears as RFC 6749 §5.2 has it
 		return http.StatusBadRequest
 	}
 	switch e.Code {
-	case tokens.InvalidClient, tokens.InvalidToken, tokens.InsufficientUserAuthentication:
+	case oauth.InvalidClient, oauth.InvalidToken, oauth.InsufficientUserAuthentication:
 		return http.StatusUnauthorized
-	case tokens.InsufficientScope, tokens.AccessDenied:
+	case oauth.InsufficientScope, oauth.AccessDenied:
 		return http.StatusForbidden
-	case tokens.TemporarilyUnavailable:
+	case oauth.TemporarilyUnavailable:
 		return http.StatusServiceUnavailable
-	case tokens.TooManyRequests:
+	case oauth.TooManyRequests:
 		return http.StatusTooManyRequests
 	default:
 		return http.StatusBadRequest
@@ -52,7 +52,7 @@ func StatusOf(err error, e *tokens.Error) int {
 
 // RefusalOf returns what err says in OAuth's terms. What is none of the core's
 // and none of ours is a fault: TemporarilyUnavailable.
-func RefusalOf(err error) *tokens.Error {
+func RefusalOf(err error) *oauth.Error {
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 		return Malformed("The body is larger than 64 KiB.")
 	}
@@ -62,9 +62,9 @@ func RefusalOf(err error) *tokens.Error {
 	case errors.Is(err, ErrMethod):
 		return Malformed("This method is not allowed here.")
 	case errors.Is(err, ErrForbidden):
-		return &tokens.Error{Code: tokens.AccessDenied, Reason: tokens.ReasonMalformed}
+		return &oauth.Error{Code: oauth.AccessDenied, Reason: oauth.ReasonMalformed}
 	}
-	return tokens.AsError(err)
+	return oauth.AsError(err)
 }
 
 // RetryAfter writes a delay in whole seconds, at least one. See RFC 9110 §10.2.3.
@@ -74,6 +74,6 @@ func RetryAfter(d time.Duration) string {
 
 // Malformed is the refusal of a request that cannot be read. The description
 // goes to the client.
-func Malformed(description string) *tokens.Error {
-	return &tokens.Error{Code: tokens.InvalidRequest, Reason: tokens.ReasonMalformed, Description: description}
+func Malformed(description string) *oauth.Error {
+	return &oauth.Error{Code: oauth.InvalidRequest, Reason: oauth.ReasonMalformed, Description: description}
 }

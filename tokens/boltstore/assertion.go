@@ -4,36 +4,36 @@ import (
 	"context"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // UseAssertion implements tokens.Assertions.
-func (s *Store) UseAssertion(ctx context.Context, r tokens.AssertionRequest) (tokens.AssertionOutcome, error) {
-	return decide(ctx, s, "use_assertion", func(t *txn) (tokens.AssertionOutcome, error) { return useAssertion(t, r) })
+func (s *Store) UseAssertion(ctx context.Context, r storage.AssertionRequest) (storage.AssertionOutcome, error) {
+	return decide(ctx, s, "use_assertion", func(t *txn) (storage.AssertionOutcome, error) { return useAssertion(t, r) })
 }
 
-func useAssertion(t *txn, r tokens.AssertionRequest) (tokens.AssertionOutcome, error) {
+func useAssertion(t *txn, r storage.AssertionRequest) (storage.AssertionOutcome, error) {
 	if !t.now.Before(r.Until) {
-		return tokens.AssertionOver, nil
+		return storage.AssertionOver, nil
 	}
 	var was assertionRecord
 	found, err := t.read(assertions, r.ID[:], &was)
 	switch {
 	case err != nil:
-		return tokens.AssertionUsed, err
+		return storage.AssertionUsed, err
 	case found && was.attempt == r.Attempt: // the same call sent again
-		return tokens.AssertionFirst, nil
+		return storage.AssertionFirst, nil
 	case found:
-		return tokens.AssertionUsed, nil
+		return storage.AssertionUsed, nil
 	}
 	t.put(assertions, r.ID[:], assertionRecord{until: r.Until, attempt: r.Attempt}.encode())
-	return tokens.AssertionFirst, nil
+	return storage.AssertionFirst, nil
 }
 
 // assertionRecord is a used assertion.
 type assertionRecord struct {
 	until   time.Time // milliseconds
-	attempt tokens.Attempt
+	attempt storage.Attempt
 }
 
 func (r assertionRecord) encode() []byte {

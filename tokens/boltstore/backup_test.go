@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // R2: who reads a backup slowly holds up nobody, and the file does not grow for
@@ -47,7 +47,7 @@ func TestR2SlowReaderOfABackup(t *testing.T) {
 	mustOpen(t, restored)
 	defer func() { _ = restored.Close() }()
 	res, err := restored.Rotate(t.Context(), c.request) // 300 generations newer than the copy knows
-	if err != nil || res.Outcome != tokens.RotateHealed {
+	if err != nil || res.Outcome != storage.RotateHealed {
 		t.Errorf("outcome %d, %v", res.Outcome, err)
 	}
 	if left, _ := filepath.Glob(s.path + ".backup*"); len(left) > 0 {

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 func BenchmarkRotate(b *testing.B) {
@@ -29,17 +29,17 @@ func BenchmarkTakeCode(b *testing.B) {
 		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
 			s := openStore(b)
 			inWorkers(b, workers, func(_, n int) error {
-				user, id := tokens.TagSubject(fmt.Sprint(n%1000)), tokens.CodeID(tokens.TagSubject(fmt.Sprint(n)))
-				session := tokens.SessionID(id[:8])
-				if _, err := s.CreateSession(context.Background(), tokens.SessionRequest{User: user, ID: session, Lifetime: time.Hour}); err != nil {
+				user, id := storage.TagSubject(fmt.Sprint(n%1000)), storage.CodeID(storage.TagSubject(fmt.Sprint(n)))
+				session := storage.SessionID(id[:8])
+				if _, err := s.CreateSession(context.Background(), storage.SessionRequest{User: user, ID: session, Lifetime: time.Hour}); err != nil {
 					return err
 				}
-				r := tokens.PutRequest{User: user, ID: id, Session: session, Body: []byte(`{"client":"app"}`), Lifetime: time.Minute}
+				r := storage.PutRequest{User: user, ID: id, Session: session, Body: []byte(`{"client":"app"}`), Lifetime: time.Minute}
 				if _, err := s.PutCode(context.Background(), r); err != nil {
 					return err
 				}
-				res, err := s.TakeCode(context.Background(), tokens.TakeRequest{User: user, ID: id, DenyFor: time.Minute, Attempt: tokens.Attempt{1}})
-				if err == nil && res.Outcome != tokens.CodeTaken {
+				res, err := s.TakeCode(context.Background(), storage.TakeRequest{User: user, ID: id, DenyFor: time.Minute, Attempt: storage.Attempt{1}})
+				if err == nil && res.Outcome != storage.CodeTaken {
 					err = fmt.Errorf("outcome %d", res.Outcome)
 				}
 				return err
@@ -54,20 +54,20 @@ func BenchmarkDenials(b *testing.B) {
 	for i := range 64 {
 		wg.Go(func() {
 			for n := range 100 {
-				user := tokens.TagSubject(fmt.Sprint("denied|", i, "|", n))
-				if err := s.DenyToken(context.Background(), user, tokens.TokenID{1}, time.Now().Add(time.Hour)); err != nil {
+				user := storage.TagSubject(fmt.Sprint("denied|", i, "|", n))
+				if err := s.DenyToken(context.Background(), user, storage.TokenID{1}, time.Now().Add(time.Hour)); err != nil {
 					b.Error(err)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	for name, user := range map[string]tokens.UserTag{
-		"miss": tokens.TagSubject("local|alice"), "hit": tokens.TagSubject("denied|1|1"),
+	for name, user := range map[string]storage.UserTag{
+		"miss": storage.TagSubject("local|alice"), "hit": storage.TagSubject("denied|1|1"),
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
-			users := []tokens.UserTag{user}
+			users := []storage.UserTag{user}
 			for b.Loop() {
 				d, err := s.Denials(context.Background(), users)
 				if err != nil || len(d[0].Entries) == 0 == (name == "hit") {

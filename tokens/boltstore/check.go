@@ -10,7 +10,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Contents is what Check has found in a file.
@@ -71,7 +71,7 @@ func (c *Contents) read(tx *bolt.Tx) error {
 	c.Families = tx.Bucket(bucketNames[families]).Stats().KeyN
 	var o openingRecord
 	if found, err := t.read(meta, metaOpening, &o); err != nil || !found {
-		return errors.Join(err, tokens.ErrNoStore)
+		return errors.Join(err, storage.ErrNoStore)
 	}
 	c.Born, c.secrets = o.born, o.secrets
 	var first error

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // machine is a machine whose clock can be set, unlike the time that passes.
@@ -145,7 +145,7 @@ func TestR7NobodyIsOutByTheClock(t *testing.T) {
 	rotate("at first")
 	m.Advance(400 * day)
 	rotate("while the clock is 400 days ahead")
-	if b, err := s.Beat(t.Context(), tokens.BeatRequest{}); err != nil || b.ClockDoubt == nil {
+	if b, err := s.Beat(t.Context(), storage.BeatRequest{}); err != nil || b.ClockDoubt == nil {
 		t.Errorf("no doubt: %+v, %v", b, err)
 	}
 	m.Advance(-400 * day)
@@ -190,15 +190,15 @@ func TestR7BornAhead(t *testing.T) {
 	}
 	m.Advance(-time.Hour)
 	s = m.on(t, path)
-	b, err := s.Beat(t.Context(), tokens.BeatRequest{})
+	b, err := s.Beat(t.Context(), storage.BeatRequest{})
 	if err != nil || b.ClockDoubt == nil || b.Now.Before(b.Born) {
 		t.Errorf("the store goes on before its birth: %+v, %v", b, err)
 	}
 	m.pass(&s.clock, believeAfter+2*time.Second)
-	if b, err = s.Beat(t.Context(), tokens.BeatRequest{}); err != nil || b.ClockDoubt != nil || b.Now.Sub(m.Now()).Abs() > time.Second {
+	if b, err = s.Beat(t.Context(), storage.BeatRequest{}); err != nil || b.ClockDoubt != nil || b.Now.Sub(m.Now()).Abs() > time.Second {
 		t.Errorf("the machine's clock is not followed: %+v, %v", b, err)
 	}
-	if _, err := s.Open(t.Context(), tokens.OpenRequest{Secrets: openRequest.Secrets}); err != nil {
+	if _, err := s.Open(t.Context(), storage.OpenRequest{Secrets: openRequest.Secrets}); err != nil {
 		t.Error(err)
 	}
 }

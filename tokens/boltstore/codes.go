@@ -6,16 +6,16 @@ import (
 	"context"
 	"slices"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // PutCode implements tokens.Codes.
-func (s *Store) PutCode(ctx context.Context, r tokens.PutRequest) (kept bool, err error) {
+func (s *Store) PutCode(ctx context.Context, r storage.PutRequest) (kept bool, err error) {
 	r.Body = bytes.Clone(r.Body) // the caller may leave before the commit
 	return decide(ctx, s, "put_code", func(t *txn) (bool, error) { return putCode(t, r) })
 }
 
-func putCode(t *txn, r tokens.PutRequest) (kept bool, err error) {
+func putCode(t *txn, r storage.PutRequest) (kept bool, err error) {
 	var session sessionRecord
 	live, err := t.read(sessions, userKey(r.User, r.Session[:]), &session)
 	if err != nil || !live || session.over(t.now, 0) {
@@ -42,7 +42,7 @@ func putCode(t *txn, r tokens.PutRequest) (kept bool, err error) {
 // heldCode is a code of a user who has too many.
 type heldCode struct {
 	codeRecord
-	id   tokens.CodeID
+	id   storage.CodeID
 	body bool // it is kept
 }
 
@@ -50,8 +50,8 @@ type heldCode struct {
 // does: when there is none, what has expired goes, and where that is not enough,
 // the bodies of spent codes, then good codes, then spent ones, the oldest first,
 // down to three quarters of what there may be.
-func (t *txn) makeRoom(user tokens.UserTag) error {
-	if t.countUp(codeBodies, user, tokens.MaxCodeBodies) < tokens.MaxCodeBodies && t.countUp(codes, user, tokens.MaxCodes) < tokens.MaxCodes {
+func (t *txn) makeRoom(user storage.UserTag) error {
+	if t.countUp(codeBodies, user, storage.MaxCodeBodies) < storage.MaxCodeBodies && t.countUp(codes, user, storage.MaxCodes) < storage.MaxCodes {
 		return nil
 	}
 	held, bodies, err := t.heldCodes(user)
@@ -67,9 +67,9 @@ func (t *txn) makeRoom(user tokens.UserTag) error {
 		}
 		return cmp.Or(a.taken.Compare(b.taken), bytes.Compare(a.id[:], b.id[:]))
 	})
-	n, dropBodies := len(held), bodies >= tokens.MaxCodeBodies
+	n, dropBodies := len(held), bodies >= storage.MaxCodeBodies
 	for _, c := range held {
-		if dropBodies && bodies > tokens.MaxCodeBodies*3/4 && c.body {
+		if dropBodies && bodies > storage.MaxCodeBodies*3/4 && c.body {
 			t.remove(codeBodies, userKey(user, c.id[:]))
 			bodies--
 			if c.taken.IsZero() {
@@ -78,9 +78,9 @@ func (t *txn) makeRoom(user tokens.UserTag) error {
 			}
 		}
 	}
-	dropCodes := n >= tokens.MaxCodes
+	dropCodes := n >= storage.MaxCodes
 	for _, c := range held {
-		if dropCodes && n > tokens.MaxCodes*3/4 && !c.taken.IsZero() {
+		if dropCodes && n > storage.MaxCodes*3/4 && !c.taken.IsZero() {
 			t.remove(codes, userKey(user, c.id[:]))
 			t.remove(codeBodies, userKey(user, c.id[:]))
 			n--
@@ -90,7 +90,7 @@ func (t *txn) makeRoom(user tokens.UserTag) error {
 }
 
 // countUp counts the keys of a user in a bucket, up to a limit.
-func (t *txn) countUp(bucket bucketID, user tokens.UserTag, limit int) (n int) {
+func (t *txn) countUp(bucket bucketID, user storage.UserTag, limit int) (n int) {
 	c := t.bucket(bucket).Cursor()
 	for k, _ := c.Seek(user[:]); bytes.HasPrefix(k, user[:]) && n < limit; k, _ = c.Next() {
 		n++
@@ -100,17 +100,17 @@ func (t *txn) countUp(bucket bucketID, user tokens.UserTag, limit int) (n int) {
 
 // heldCodes returns the codes of a user that have not expired, and how many of
 // them have a body. Everything else it removes.
-func (t *txn) heldCodes(user tokens.UserTag) (held []heldCode, bodies int, err error) {
-	kept := make(map[tokens.CodeID]bool)
+func (t *txn) heldCodes(user storage.UserTag) (held []heldCode, bodies int, err error) {
+	kept := make(map[storage.CodeID]bool)
 	err = t.scan(codeBodies, user[:], func(k, _ []byte) error {
-		kept[tokens.CodeID(k[len(user):])] = true
+		kept[storage.CodeID(k[len(user):])] = true
 		return nil
 	})
 	if err != nil {
 		return nil, 0, err
 	}
 	err = t.scan(codes, user[:], func(k, v []byte) error {
-		c := heldCode{id: tokens.CodeID(k[len(user):])}
+		c := heldCode{id: storage.CodeID(k[len(user):])}
 		if err := c.decode(v); err != nil {
 			return err
 		}
@@ -132,55 +132,55 @@ func (t *txn) heldCodes(user tokens.UserTag) (held []heldCode, bodies int, err e
 }
 
 // TakeCode implements tokens.Codes.
-func (s *Store) TakeCode(ctx context.Context, r tokens.TakeRequest) (tokens.TakeResult, error) {
-	return decide(ctx, s, "take_code", func(t *txn) (tokens.TakeResult, error) { return takeCode(t, r) })
+func (s *Store) TakeCode(ctx context.Context, r storage.TakeRequest) (storage.TakeResult, error) {
+	return decide(ctx, s, "take_code", func(t *txn) (storage.TakeResult, error) { return takeCode(t, r) })
 }
 
-func takeCode(t *txn, r tokens.TakeRequest) (tokens.TakeResult, error) {
+func takeCode(t *txn, r storage.TakeRequest) (storage.TakeResult, error) {
 	marks, err := t.marks(r.User)
 	if err != nil {
-		return tokens.TakeResult{}, err
+		return storage.TakeResult{}, err
 	}
 	key := userKey(r.User, r.ID[:])
 	c, found, err := t.code(r.User, r.ID, marks)
 	if err != nil || !found {
-		return tokens.TakeResult{Outcome: tokens.CodeUnknown, Now: t.now}, err
+		return storage.TakeResult{Outcome: storage.CodeUnknown, Now: t.now}, err
 	}
 	var text bodyRecord
 	kept, err := t.read(codeBodies, key, &text)
 	if err != nil {
-		return tokens.TakeResult{}, err
+		return storage.TakeResult{}, err
 	}
-	res := tokens.TakeResult{Outcome: tokens.CodeTaken, TakenAt: c.taken, Now: t.now}
+	res := storage.TakeResult{Outcome: storage.CodeTaken, TakenAt: c.taken, Now: t.now}
 	switch {
 	case c.taken.IsZero() && !kept:
-		return tokens.TakeResult{}, errBadRecord
+		return storage.TakeResult{}, errBadRecord
 	case c.taken.IsZero():
 		c.taken, c.attempt, c.expires = t.now, r.Attempt, t.now.Add(r.DenyFor)
 		t.put(codes, key, c.encode())
 		res.TakenAt = c.taken
 	case c.attempt == r.Attempt && kept: // the same call sent again
 	default:
-		res.Outcome, res.Owner, res.Mine = tokens.CodeSpent, c.owner, c.attempt == r.Attempt
+		res.Outcome, res.Owner, res.Mine = storage.CodeSpent, c.owner, c.attempt == r.Attempt
 		return res, nil
 	}
 	user, _, err := t.profile(r.User)
 	if err != nil {
-		return tokens.TakeResult{}, err
+		return storage.TakeResult{}, err
 	}
 	res.Body, res.Profile = bytes.Clone(text.body), bytes.Clone(user.profile)
 	begunAfter, err := t.begunAfter(r.Client, r.BegunAfter)
 	if err != nil {
-		return tokens.TakeResult{}, err
+		return storage.TakeResult{}, err
 	}
 	res.IssueAt = t.issueAt(r.User, marks, begunAfter)
-	res.Ended, err = t.watermark(tokens.Everyone)
+	res.Ended, err = t.watermark(storage.Everyone)
 	return res, err
 }
 
 // code reads a code, good or spent. One that has expired, whose session was
 // ended, or that a fold of the denylist stands against, is not found.
-func (t *txn) code(user tokens.UserTag, id tokens.CodeID, marks marksRecord) (c codeRecord, found bool, err error) {
+func (t *txn) code(user storage.UserTag, id storage.CodeID, marks marksRecord) (c codeRecord, found bool, err error) {
 	found, err = t.read(codes, userKey(user, id[:]), &c)
 	if err != nil || !found || !t.now.Before(c.expires) || !c.put.After(marks.folded) {
 		return c, false, err

@@ -11,8 +11,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // decision is one write transaction as its caller sees it.
@@ -166,7 +166,7 @@ func (m *committer) together(batch []*decision) (alone bool) {
 	ran := false
 	if broken := m.broken.Load(); broken != nil {
 		for _, d := range batch {
-			d.err = tokens.EndedNothing(*broken)
+			d.err = storage.EndedNothing(*broken)
 		}
 		return false
 	}

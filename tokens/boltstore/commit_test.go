@@ -13,8 +13,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // commits returns how many transactions were committed to the file.
@@ -48,7 +48,7 @@ func TestGroupCommit(t *testing.T) {
 	<-running
 	for i := range writers {
 		wg.Go(func() {
-			if err := s.DenyToken(t.Context(), tokens.UserTag{byte(i)}, tokens.TokenID{1}, time.Now().Add(time.Minute)); err != nil {
+			if err := s.DenyToken(t.Context(), storage.UserTag{byte(i)}, storage.TokenID{1}, time.Now().Add(time.Minute)); err != nil {
 				t.Errorf("DenyToken: %v", err)
 			}
 		})
@@ -66,7 +66,7 @@ func TestGroupCommit(t *testing.T) {
 
 	before = commits(t, s)
 	for n := range 10 {
-		if err := s.DenyToken(t.Context(), tokens.UserTag{99}, tokens.TokenID{byte(n)}, time.Now().Add(time.Minute)); err != nil {
+		if err := s.DenyToken(t.Context(), storage.UserTag{99}, storage.TokenID{byte(n)}, time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -79,10 +79,10 @@ func TestDecisionWithoutWritesDoesNotCommit(t *testing.T) {
 	s := openStore(t)
 	before := commits(t, s)
 	for range 5 {
-		if _, err := s.TakeCode(t.Context(), tokens.TakeRequest{}); err != nil {
+		if _, err := s.TakeCode(t.Context(), storage.TakeRequest{}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Rotate(t.Context(), tokens.RotateRequest{}); err != nil {
+		if _, err := s.Rotate(t.Context(), storage.RotateRequest{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -212,7 +212,7 @@ func TestUnreadablePages(t *testing.T) {
 		}
 	})
 	for i := range 200 {
-		if err := s.PutGrant(t.Context(), tokens.GrantID{byte(i)}, make([]byte, 4096), time.Hour); err != nil {
+		if err := s.PutGrant(t.Context(), storage.GrantID{byte(i)}, make([]byte, 4096), time.Hour); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -221,56 +221,56 @@ func TestUnreadablePages(t *testing.T) {
 	}
 	faults := 0
 	for i := range 200 {
-		if _, err := s.Grant(t.Context(), tokens.GrantID{byte(i)}); err != nil {
+		if _, err := s.Grant(t.Context(), storage.GrantID{byte(i)}); err != nil {
 			faults++
 		}
 	}
 	if faults == 0 {
 		t.Error("no call failed")
 	}
-	if err := s.DenyToken(t.Context(), tokens.UserTag{}, tokens.TokenID{}, time.Now().Add(time.Hour)); err == nil {
+	if err := s.DenyToken(t.Context(), storage.UserTag{}, storage.TokenID{}, time.Now().Add(time.Hour)); err == nil {
 		t.Log("a write still went through")
 	}
 }
 
 // chain is a family that a benchmark or test rotates.
 type chain struct {
-	request tokens.RotateRequest
+	request storage.RotateRequest
 }
 
 func newChain(t testing.TB, s *Store, name string) *chain {
 	t.Helper()
-	user := tokens.TagSubject(name)
-	if _, err := s.CreateSession(context.Background(), tokens.SessionRequest{User: user, Lifetime: time.Hour, Profile: []byte(`{"name":"Alice"}`)}); err != nil {
+	user := storage.TagSubject(name)
+	if _, err := s.CreateSession(context.Background(), storage.SessionRequest{User: user, Lifetime: time.Hour, Profile: []byte(`{"name":"Alice"}`)}); err != nil {
 		t.Fatal(err)
 	}
 	return &chain{newFamilyOf(t, s, user, name)}
 }
 
-func newFamilyOf(t testing.TB, s *Store, user tokens.UserTag, name string) tokens.RotateRequest {
+func newFamilyOf(t testing.TB, s *Store, user storage.UserTag, name string) storage.RotateRequest {
 	t.Helper()
-	id := tokens.FamilyID(tokens.TagSubject("family of " + name))
-	res, err := s.CreateFamily(context.Background(), tokens.CreateRequest{
-		User: user, ID: id, Client: tokens.TagClient("app"), Lifetime: time.Hour, IdleLifetime: time.Hour,
-		MaxActive: 1 << 20, DenyFor: time.Minute, Attempt: tokens.Attempt{1}, Begun: time.Now(),
+	id := storage.FamilyID(storage.TagSubject("family of " + name))
+	res, err := s.CreateFamily(context.Background(), storage.CreateRequest{
+		User: user, ID: id, Client: storage.TagClient("app"), Lifetime: time.Hour, IdleLifetime: time.Hour,
+		MaxActive: 1 << 20, DenyFor: time.Minute, Attempt: storage.Attempt{1}, Begun: time.Now(),
 	})
 	if err != nil || !res.Created {
 		t.Fatalf("CreateFamily: created %v, %v", res.Created, err)
 	}
-	return tokens.RotateRequest{
-		User: user, Family: id, Client: tokens.TagClient("app"), Presented: 1, Rotation: true, Leeway: 10 * time.Second,
+	return storage.RotateRequest{
+		User: user, Family: id, Client: storage.TagClient("app"), Presented: 1, Rotation: true, Leeway: 10 * time.Second,
 		Lifetime: time.Hour, IdleLifetime: time.Hour, DenyFor: time.Minute,
 	}
 }
 
 // rotate rotates the chain once.
 func (c *chain) rotate(s *Store) error {
-	c.request.Attempt = tokens.Attempt{byte(c.request.Presented), byte(c.request.Presented >> 8), byte(c.request.Presented >> 16), 1}
+	c.request.Attempt = storage.Attempt{byte(c.request.Presented), byte(c.request.Presented >> 8), byte(c.request.Presented >> 16), 1}
 	res, err := s.Rotate(context.Background(), c.request)
 	if err != nil {
 		return err
 	}
-	if res.Outcome != tokens.Rotated {
+	if res.Outcome != storage.Rotated {
 		return fmt.Errorf("outcome %d", res.Outcome)
 	}
 	c.request.Presented++

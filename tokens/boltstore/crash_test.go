@@ -17,7 +17,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 const (
@@ -79,7 +79,7 @@ func writeUntilKilled(path, round string) {
 	}
 	for worker := range crashWorkers {
 		go func() {
-			user := tokens.TagSubject(fmt.Sprint(round, "|", worker))
+			user := storage.TagSubject(fmt.Sprint(round, "|", worker))
 			w := &crashWriter{s: s, user: user}
 			w.login()
 			for {
@@ -93,7 +93,7 @@ func writeUntilKilled(path, round string) {
 // crashWriter is one worker of the process that is killed.
 type crashWriter struct {
 	s    *Store
-	user tokens.UserTag
+	user storage.UserTag
 	n    int
 }
 
@@ -108,17 +108,17 @@ func (w *crashWriter) say(what string, ids ...[16]byte) {
 }
 
 func (w *crashWriter) id(kind string) [16]byte {
-	return [16]byte(tokens.TagSubject(fmt.Sprint(kind, w.n, hex.EncodeToString(w.user[:]))))
+	return [16]byte(storage.TagSubject(fmt.Sprint(kind, w.n, hex.EncodeToString(w.user[:]))))
 }
 
-func (w *crashWriter) attempt() tokens.Attempt {
+func (w *crashWriter) attempt() storage.Attempt {
 	w.n++
 	id := w.id("attempt")
-	return tokens.Attempt(id[:8])
+	return storage.Attempt(id[:8])
 }
 
 func (w *crashWriter) login() {
-	_, err := w.s.CreateSession(context.Background(), tokens.SessionRequest{User: w.user, ID: tokens.SessionID{1}, Lifetime: time.Hour, Profile: []byte("profile")})
+	_, err := w.s.CreateSession(context.Background(), storage.SessionRequest{User: w.user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: []byte("profile")})
 	w.check(err)
 	w.say("session")
 }
@@ -133,18 +133,18 @@ func (w *crashWriter) check(err error) {
 func (w *crashWriter) step() {
 	ctx := context.Background()
 	code := w.id("code")
-	kept, err := w.s.PutCode(ctx, tokens.PutRequest{User: w.user, ID: code, Session: tokens.SessionID{1}, Body: []byte("body"), Lifetime: time.Hour})
+	kept, err := w.s.PutCode(ctx, storage.PutRequest{User: w.user, ID: code, Session: storage.SessionID{1}, Body: []byte("body"), Lifetime: time.Hour})
 	w.check(err)
 	if !kept {
 		panic("a live session got no code")
 	}
 	w.say("put", code)
-	_, err = w.s.TakeCode(ctx, tokens.TakeRequest{User: w.user, ID: code, DenyFor: time.Hour, Attempt: w.attempt()})
+	_, err = w.s.TakeCode(ctx, storage.TakeRequest{User: w.user, ID: code, DenyFor: time.Hour, Attempt: w.attempt()})
 	w.check(err)
 	w.say("taken", code)
 
 	family := w.id("family")
-	res, err := w.s.CreateFamily(ctx, tokens.CreateRequest{
+	res, err := w.s.CreateFamily(ctx, storage.CreateRequest{
 		User: w.user, ID: family, Begun: time.Now(), Lifetime: time.Hour,
 		MaxActive: crashCap, DenyFor: time.Hour, Attempt: w.attempt(),
 	})
@@ -155,7 +155,7 @@ func (w *crashWriter) step() {
 	}
 	w.say("created", created...)
 	for generation := range uint32(4) {
-		res, err := w.s.Rotate(ctx, tokens.RotateRequest{User: w.user, Family: family, Presented: generation + 1, Rotation: true, Lifetime: time.Hour, Attempt: w.attempt()})
+		res, err := w.s.Rotate(ctx, storage.RotateRequest{User: w.user, Family: family, Presented: generation + 1, Rotation: true, Lifetime: time.Hour, Attempt: w.attempt()})
 		w.check(err)
 		w.say("rotated", family, [16]byte{byte(res.Family.Generation)})
 	}
@@ -163,7 +163,7 @@ func (w *crashWriter) step() {
 	w.check(w.s.DenyToken(ctx, w.user, token, time.Now().Add(time.Hour)))
 	w.say("denied", token)
 	if w.n%3 == 0 {
-		_, err := w.s.End(ctx, tokens.EndRequest{User: w.user, Scope: tokens.EndFamily, Family: family, DenyFor: time.Hour, Attempt: w.attempt()})
+		_, err := w.s.End(ctx, storage.EndRequest{User: w.user, Scope: storage.EndFamily, Family: family, DenyFor: time.Hour, Attempt: w.attempt()})
 		w.check(err)
 		w.say("ended", family)
 	}
@@ -172,16 +172,16 @@ func (w *crashWriter) step() {
 // confirmedState is what the lines of one user say.
 type confirmedState struct {
 	session     bool
-	generations map[tokens.FamilyID]byte
-	ended       map[tokens.FamilyID]bool
-	put, taken  map[tokens.CodeID]bool
-	denied      map[tokens.TokenID]bool
+	generations map[storage.FamilyID]byte
+	ended       map[storage.FamilyID]bool
+	put, taken  map[storage.CodeID]bool
+	denied      map[storage.TokenID]bool
 }
 
 // readConfirmed reads the lines.
-func readConfirmed(t *testing.T, lines []string) map[tokens.UserTag]*confirmedState {
+func readConfirmed(t *testing.T, lines []string) map[storage.UserTag]*confirmedState {
 	t.Helper()
-	users := map[tokens.UserTag]*confirmedState{}
+	users := map[storage.UserTag]*confirmedState{}
 	for _, line := range lines {
 		fields := strings.Fields(line)
 		var ids [][16]byte
@@ -195,8 +195,8 @@ func readConfirmed(t *testing.T, lines []string) map[tokens.UserTag]*confirmedSt
 		u := users[ids[0]]
 		if u == nil {
 			u = &confirmedState{
-				generations: map[tokens.FamilyID]byte{}, ended: map[tokens.FamilyID]bool{},
-				put: map[tokens.CodeID]bool{}, taken: map[tokens.CodeID]bool{}, denied: map[tokens.TokenID]bool{},
+				generations: map[storage.FamilyID]byte{}, ended: map[storage.FamilyID]bool{},
+				put: map[storage.CodeID]bool{}, taken: map[storage.CodeID]bool{}, denied: map[storage.TokenID]bool{},
 			}
 			users[ids[0]] = u
 		}
@@ -242,34 +242,34 @@ func checkConfirmed(t *testing.T, path string, lines []string) {
 	}
 }
 
-func checkUser(t *testing.T, s *Store, user tokens.UserTag, want *confirmedState) {
+func checkUser(t *testing.T, s *Store, user storage.UserTag, want *confirmedState) {
 	t.Helper()
 	ctx := t.Context()
-	if _, p, found, err := s.Session(ctx, user, tokens.SessionID{1}, 0); want.session && (err != nil || !found || !bytes.Equal(p, []byte("profile"))) {
+	if _, p, found, err := s.Session(ctx, user, storage.SessionID{1}, 0); want.session && (err != nil || !found || !bytes.Equal(p, []byte("profile"))) {
 		t.Errorf("session lost (%v)", err)
 	}
 	live, err := s.ListFamilies(ctx, user)
 	if err != nil || len(live) > crashCap {
 		t.Errorf("%d live families (%v), the cap is %d", len(live), err, crashCap)
 	}
-	denials, err := s.Denials(ctx, []tokens.UserTag{user})
+	denials, err := s.Denials(ctx, []storage.UserTag{user})
 	if err != nil {
 		t.Fatal(err)
 	}
-	inDenylist := func(kind tokens.DenialKind, id [16]byte) bool {
-		return slices.ContainsFunc(denials[0].Entries, func(d tokens.Denial) bool { return d.Kind == kind && d.ID == id })
+	inDenylist := func(kind storage.DenialKind, id [16]byte) bool {
+		return slices.ContainsFunc(denials[0].Entries, func(d storage.Denial) bool { return d.Kind == kind && d.ID == id })
 	}
 	underWay := 0 // families that the unconfirmed call has ended
 	for id, generation := range want.generations {
-		i := slices.IndexFunc(live, func(f tokens.Family) bool { return f.ID == id })
+		i := slices.IndexFunc(live, func(f storage.Family) bool { return f.ID == id })
 		switch {
 		case want.ended[id]:
-			if i >= 0 || !inDenylist(tokens.DenyFamily, id) {
+			if i >= 0 || !inDenylist(storage.DenyFamily, id) {
 				t.Error("a family that was ended lives, or is not denied")
 			}
 		case i < 0:
 			underWay++
-			if !inDenylist(tokens.DenyFamily, id) {
+			if !inDenylist(storage.DenyFamily, id) {
 				t.Error("a family was lost, or ended without being denied")
 			}
 		case live[i].Generation != uint32(generation) && live[i].Generation != uint32(generation)+1:
@@ -280,19 +280,19 @@ func checkUser(t *testing.T, s *Store, user tokens.UserTag, want *confirmedState
 		t.Errorf("%d families were ended by one call", underWay)
 	}
 	for id := range want.denied {
-		if !inDenylist(tokens.DenyToken, id) {
+		if !inDenylist(storage.DenyToken, id) {
 			t.Error("a denial was lost")
 		}
 	}
 	unconfirmed := 0 // codes that the unconfirmed call has taken
 	for id := range want.put {
-		res, err := s.TakeCode(ctx, tokens.TakeRequest{User: user, ID: id, DenyFor: time.Hour, Attempt: tokens.Attempt{255}})
+		res, err := s.TakeCode(ctx, storage.TakeRequest{User: user, ID: id, DenyFor: time.Hour, Attempt: storage.Attempt{255}})
 		switch {
-		case err != nil || res.Outcome == tokens.CodeUnknown:
+		case err != nil || res.Outcome == storage.CodeUnknown:
 			t.Errorf("a code was lost (%v)", err)
-		case want.taken[id] && res.Outcome != tokens.CodeSpent:
+		case want.taken[id] && res.Outcome != storage.CodeSpent:
 			t.Error("a spent code is good again")
-		case !want.taken[id] && res.Outcome == tokens.CodeSpent:
+		case !want.taken[id] && res.Outcome == storage.CodeSpent:
 			unconfirmed++
 		}
 	}

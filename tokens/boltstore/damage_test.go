@@ -15,7 +15,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 const damageUsers = 150
@@ -30,8 +30,8 @@ func wholeStore(t *testing.T) []byte {
 		user := c.request.User
 		err := errors.Join(
 			c.rotate(s),
-			s.DenyToken(t.Context(), user, tokens.TokenID{1}, time.Now().Add(time.Hour)),
-			s.PutGrant(t.Context(), tokens.GrantID{byte(i), byte(i >> 8)}, []byte("grant"), time.Hour),
+			s.DenyToken(t.Context(), user, storage.TokenID{1}, time.Now().Add(time.Hour)),
+			s.PutGrant(t.Context(), storage.GrantID{byte(i), byte(i >> 8)}, []byte("grant"), time.Hour),
 		)
 		if err != nil {
 			t.Fatal(err)
@@ -89,24 +89,24 @@ func useAll(s *Store) []error {
 		}
 	}
 	for i := range damageUsers {
-		user := tokens.TagSubject("local|" + strconv.Itoa(i))
+		user := storage.TagSubject("local|" + strconv.Itoa(i))
 		_, err := s.Profile(ctx, user)
 		note(err)
 		_, err = s.ListFamilies(ctx, user)
 		note(err)
-		_, err = s.Denials(ctx, []tokens.UserTag{user})
+		_, err = s.Denials(ctx, []storage.UserTag{user})
 		note(err)
-		_, err = s.Grant(ctx, tokens.GrantID{byte(i), byte(i >> 8)})
+		_, err = s.Grant(ctx, storage.GrantID{byte(i), byte(i >> 8)})
 		note(err)
 		if i%50 == 0 {
-			note(s.DenyToken(ctx, user, tokens.TokenID{2}, time.Now().Add(time.Hour)))
-			_, err = s.End(ctx, tokens.EndRequest{User: user, Scope: tokens.EndUser, DenyFor: time.Minute, Attempt: tokens.Attempt{1}})
+			note(s.DenyToken(ctx, user, storage.TokenID{2}, time.Now().Add(time.Hour)))
+			_, err = s.End(ctx, storage.EndRequest{User: user, Scope: storage.EndUser, DenyFor: time.Minute, Attempt: storage.Attempt{1}})
 			note(err)
 		}
 	}
 	_, _, err := s.Keys(ctx)
 	note(err)
-	_, err = s.Beat(ctx, tokens.BeatRequest{})
+	_, err = s.Beat(ctx, storage.BeatRequest{})
 	note(err)
 	note(s.file.tell(s.path, s.file.sweeper.sweep(ctx)))
 	return all
@@ -118,7 +118,7 @@ func wantDamage(t *testing.T, what, path string, errs ...error) {
 	for _, err := range errs {
 		switch {
 		case err == nil:
-		case errors.Is(err, tokens.ErrWrongSecret), strings.Contains(err.Error(), "panic"):
+		case errors.Is(err, storage.ErrWrongSecret), strings.Contains(err.Error(), "panic"):
 			t.Errorf("%s: %v", what, err)
 		case !errors.Is(err, errDamaged), !strings.Contains(err.Error(), path), !strings.Contains(err.Error(), "restore a backup"):
 			t.Errorf("%s: %v", what, err)
@@ -221,7 +221,7 @@ func TestR6DamagedWhileOpen(t *testing.T) {
 		wantDamage(t, name, path, useAll(s)...)
 		begun := time.Now()
 		for err = nil; err == nil && time.Since(begun) < 20*time.Second; time.Sleep(time.Millisecond) {
-			_, err = s.Beat(t.Context(), tokens.BeatRequest{})
+			_, err = s.Beat(t.Context(), storage.BeatRequest{})
 		}
 		if err == nil {
 			t.Errorf("%s: the store says that it is well", name)

@@ -7,26 +7,26 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // DenyToken implements tokens.Denials.
-func (s *Store) DenyToken(ctx context.Context, user tokens.UserTag, id tokens.TokenID, until time.Time) error {
+func (s *Store) DenyToken(ctx context.Context, user storage.UserTag, id storage.TokenID, until time.Time) error {
 	_, err := decide(ctx, s, "deny_token", func(t *txn) (struct{}, error) {
-		d := denialRecord{until: tokens.EndOf(t.now, until.Sub(t.now))}
+		d := denialRecord{until: storage.EndOf(t.now, until.Sub(t.now))}
 		if !t.now.Before(d.until) {
 			return struct{}{}, nil // it is dead by itself
 		}
-		return struct{}{}, t.deny(denialKey(user, byte(tokens.DenyToken), id[:]), d)
+		return struct{}{}, t.deny(denialKey(user, byte(storage.DenyToken), id[:]), d)
 	})
 	return err
 }
 
 // Denials implements tokens.Denials. Guarded routes call it, so a user of whom
 // nothing is denied, nearly every one, costs one seek.
-func (s *Store) Denials(ctx context.Context, users []tokens.UserTag) ([]tokens.UserDenials, error) {
-	return view(ctx, s, "denials", func(t *txn) ([]tokens.UserDenials, error) {
-		answers := make([]tokens.UserDenials, len(users))
+func (s *Store) Denials(ctx context.Context, users []storage.UserTag) ([]storage.UserDenials, error) {
+	return view(ctx, s, "denials", func(t *txn) ([]storage.UserDenials, error) {
+		answers := make([]storage.UserDenials, len(users))
 		c := t.bucket(denials).Cursor()
 		for i := range users {
 			if err := readDenials(c, users[i][:], t.now, &answers[i]); err != nil {
@@ -37,7 +37,7 @@ func (s *Store) Denials(ctx context.Context, users []tokens.UserTag) ([]tokens.U
 	})
 }
 
-func readDenials(c *bolt.Cursor, user []byte, now time.Time, answer *tokens.UserDenials) error {
+func readDenials(c *bolt.Cursor, user []byte, now time.Time, answer *storage.UserDenials) error {
 	for k, v := c.Seek(user); bytes.HasPrefix(k, user); k, v = c.Next() {
 		v, err := unseal(denials, k, v)
 		if err != nil {
@@ -52,13 +52,13 @@ func readDenials(c *bolt.Cursor, user []byte, now time.Time, answer *tokens.User
 			if now.Before(m.until) {
 				answer.Before = m.before
 			}
-		case byte(tokens.DenyToken), byte(tokens.DenyFamily), byte(tokens.DenySession), byte(tokens.DenyUser), byte(tokens.DenyIssued):
+		case byte(storage.DenyToken), byte(storage.DenyFamily), byte(storage.DenySession), byte(storage.DenyUser), byte(storage.DenyIssued):
 			var d denialRecord
 			if err := d.decode(v); err != nil {
 				return err
 			}
 			if now.Before(d.until) {
-				entry := tokens.Denial{Kind: tokens.DenialKind(kind), Until: d.until}
+				entry := storage.Denial{Kind: storage.DenialKind(kind), Until: d.until}
 				copy(entry.ID[:], k[len(user)+1:])
 				answer.Entries = append(answer.Entries, entry)
 			}
@@ -71,17 +71,17 @@ func readDenials(c *bolt.Cursor, user []byte, now time.Time, answer *tokens.User
 }
 
 // clientMarks are the watermarks of all clients that have one.
-type clientMarks = map[tokens.ClientTag]time.Time
+type clientMarks = map[storage.ClientTag]time.Time
 
 // EndClient implements tokens.Denials. A second call within one second moves
 // the watermark one second ahead of the clock, since a machine's token in
 // between was dated by that second, but no further than anything is dated: a
 // script that repeats itself must not shut the next logins out.
-func (s *Store) EndClient(ctx context.Context, client tokens.ClientTag) (tokens.ClientEnd, error) {
-	return decide(ctx, s, "end_client", func(t *txn) (tokens.ClientEnd, error) {
+func (s *Store) EndClient(ctx context.Context, client storage.ClientTag) (storage.ClientEnd, error) {
+	return decide(ctx, s, "end_client", func(t *txn) (storage.ClientEnd, error) {
 		was, err := t.newestWatermark(client)
 		if err != nil {
-			return tokens.ClientEnd{}, err
+			return storage.ClientEnd{}, err
 		}
 		before := t.now.Truncate(time.Second)
 		if !was.Before(before) {
@@ -89,17 +89,17 @@ func (s *Store) EndClient(ctx context.Context, client tokens.ClientTag) (tokens.
 		}
 		ahead, err := t.datedAhead()
 		if err != nil {
-			return tokens.ClientEnd{}, err
+			return storage.ClientEnd{}, err
 		}
 		before = later(before, ahead)
 		t.put(clients, client[:], clientRecord{before: before}.encode())
-		return tokens.ClientEnd{Before: before}, nil
+		return storage.ClientEnd{Before: before}, nil
 	})
 }
 
 // newestWatermark returns the newest that may have dated what is the client's.
-func (t *txn) newestWatermark(client tokens.ClientTag) (time.Time, error) {
-	if client != tokens.Everyone {
+func (t *txn) newestWatermark(client storage.ClientTag) (time.Time, error) {
+	if client != storage.Everyone {
 		return t.begunAfter(client, time.Time{})
 	}
 	marks, err := readWatermarks(t)
@@ -116,7 +116,7 @@ func (t *txn) newestWatermark(client tokens.ClientTag) (time.Time, error) {
 func (t *txn) datedAhead() (time.Time, error) {
 	var latest time.Time
 	err := t.scan(denials, nil, func(k, v []byte) error {
-		if len(k) != len(marksKey(tokens.UserTag{})) || k[len(k)-1] != kindMarks {
+		if len(k) != len(marksKey(storage.UserTag{})) || k[len(k)-1] != kindMarks {
 			return nil
 		}
 		var m marksRecord
@@ -129,7 +129,7 @@ func (t *txn) datedAhead() (time.Time, error) {
 }
 
 // ClientWatermarks implements tokens.Denials.
-func (s *Store) ClientWatermarks(ctx context.Context) (map[tokens.ClientTag]time.Time, error) {
+func (s *Store) ClientWatermarks(ctx context.Context) (map[storage.ClientTag]time.Time, error) {
 	return view(ctx, s, "client_watermarks", readWatermarks)
 }
 
@@ -141,7 +141,7 @@ func readWatermarks(t *txn) (clientMarks, error) {
 			return err
 		}
 		if !r.over(t.now) {
-			marks[tokens.ClientTag(k)] = r.before
+			marks[storage.ClientTag(k)] = r.before
 		}
 		return nil
 	})

@@ -6,20 +6,20 @@ import (
 	"encoding/binary"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // deviceRecord is the request of a device.
 type deviceRecord struct {
-	expires  time.Time            // milliseconds
-	polled   time.Time            // milliseconds; zero before the first poll
-	interval time.Duration        // seconds
-	state    tokens.DeviceOutcome // DevicePending, DeviceApproved or DeviceDenied
-	polledBy tokens.Attempt       // the last poll
-	tooFast  bool                 // what it was told
-	decision tokens.Attempt
-	user     tokens.UserTag // who has approved
-	code     tokens.CodeID
+	expires  time.Time             // milliseconds
+	polled   time.Time             // milliseconds; zero before the first poll
+	interval time.Duration         // seconds
+	state    storage.DeviceOutcome // DevicePending, DeviceApproved or DeviceDenied
+	polledBy storage.Attempt       // the last poll
+	tooFast  bool                  // what it was told
+	decision storage.Attempt
+	user     storage.UserTag // who has approved
+	code     storage.CodeID
 	body     []byte
 }
 
@@ -48,7 +48,7 @@ func (r *deviceRecord) decode(b []byte) error {
 		r.interval = time.Duration(binary.BigEndian.Uint32(s)) * time.Second
 	}
 	if flags := d.bytes(1); flags != nil {
-		r.state, r.tooFast = tokens.DeviceOutcome(flags[0]>>1), flags[0]&1 != 0
+		r.state, r.tooFast = storage.DeviceOutcome(flags[0]>>1), flags[0]&1 != 0
 	}
 	copy(r.polledBy[:], d.bytes(len(r.polledBy)))
 	copy(r.decision[:], d.bytes(len(r.decision)))
@@ -59,27 +59,27 @@ func (r *deviceRecord) decode(b []byte) error {
 }
 
 // device reads a request that has not ended, whose body points into the file.
-func (t *txn) device(id tokens.DeviceID) (r deviceRecord, found bool, err error) {
+func (t *txn) device(id storage.DeviceID) (r deviceRecord, found bool, err error) {
 	found, err = t.read(devices, id[:], &r)
 	return r, found && t.now.Before(r.expires), err
 }
 
 // PutDevice implements tokens.Devices.
-func (s *Store) PutDevice(ctx context.Context, r tokens.DevicePut) (kept bool, err error) {
+func (s *Store) PutDevice(ctx context.Context, r storage.DevicePut) (kept bool, err error) {
 	r.Body = bytes.Clone(r.Body) // the caller may leave before the commit
 	return decide(ctx, s, "put_device", func(t *txn) (bool, error) {
 		was, found, err := t.device(r.ID)
 		if err != nil || found {
 			return found && was.code == r.Code, err
 		}
-		record := deviceRecord{expires: t.now.Add(r.Lifetime), interval: r.Interval, state: tokens.DevicePending, code: r.Code, body: r.Body}
+		record := deviceRecord{expires: t.now.Add(r.Lifetime), interval: r.Interval, state: storage.DevicePending, code: r.Code, body: r.Body}
 		t.put(devices, r.ID[:], record.encode())
 		return true, nil
 	})
 }
 
 // Device implements tokens.Devices.
-func (s *Store) Device(ctx context.Context, id tokens.DeviceID) (body []byte, found bool, err error) {
+func (s *Store) Device(ctx context.Context, id storage.DeviceID) (body []byte, found bool, err error) {
 	r, err := view(ctx, s, "device", func(t *txn) (deviceRecord, error) {
 		r, found, err := t.device(id)
 		if err != nil || !found {
@@ -88,25 +88,25 @@ func (s *Store) Device(ctx context.Context, id tokens.DeviceID) (body []byte, fo
 		r.body = bytes.Clone(r.body)
 		return r, nil
 	})
-	if err != nil || r.state != tokens.DevicePending {
+	if err != nil || r.state != storage.DevicePending {
 		return nil, false, err
 	}
 	return r.body, true, nil
 }
 
 // DecideDevice implements tokens.Devices.
-func (s *Store) DecideDevice(ctx context.Context, d tokens.DeviceDecision) (decided bool, err error) {
+func (s *Store) DecideDevice(ctx context.Context, d storage.DeviceDecision) (decided bool, err error) {
 	return decide(ctx, s, "decide_device", func(t *txn) (bool, error) {
 		r, found, err := t.device(d.ID)
 		if err != nil || !found || r.code != d.Code {
 			return false, err
 		}
-		if r.state != tokens.DevicePending {
+		if r.state != storage.DevicePending {
 			return r.decision == d.Attempt, nil // the same call sent again
 		}
-		r.state, r.user, r.decision = tokens.DeviceDenied, d.User, d.Attempt
+		r.state, r.user, r.decision = storage.DeviceDenied, d.User, d.Attempt
 		if d.Approved {
-			r.state, r.expires = tokens.DeviceApproved, later(r.expires, t.now.Add(d.Grace))
+			r.state, r.expires = storage.DeviceApproved, later(r.expires, t.now.Add(d.Grace))
 		}
 		t.put(devices, d.ID[:], r.encode())
 		return true, nil
@@ -114,18 +114,18 @@ func (s *Store) DecideDevice(ctx context.Context, d tokens.DeviceDecision) (deci
 }
 
 // PollDevice implements tokens.Devices.
-func (s *Store) PollDevice(ctx context.Context, p tokens.DevicePoll) (tokens.DeviceState, error) {
-	return decide(ctx, s, "poll_device", func(t *txn) (tokens.DeviceState, error) { return pollDevice(t, p) })
+func (s *Store) PollDevice(ctx context.Context, p storage.DevicePoll) (storage.DeviceState, error) {
+	return decide(ctx, s, "poll_device", func(t *txn) (storage.DeviceState, error) { return pollDevice(t, p) })
 }
 
-func pollDevice(t *txn, p tokens.DevicePoll) (tokens.DeviceState, error) {
+func pollDevice(t *txn, p storage.DevicePoll) (storage.DeviceState, error) {
 	r, found, err := t.device(p.ID)
 	if err != nil || !found || r.code != p.Code {
-		return tokens.DeviceState{}, err
+		return storage.DeviceState{}, err
 	}
-	if r.state != tokens.DevicePending {
-		state := tokens.DeviceState{Outcome: r.state, User: r.user, Interval: r.interval}
-		if r.state == tokens.DeviceApproved {
+	if r.state != storage.DevicePending {
+		state := storage.DeviceState{Outcome: r.state, User: r.user, Interval: r.interval}
+		if r.state == storage.DeviceApproved {
 			state.Body = bytes.Clone(r.body)
 		}
 		return state, nil
@@ -138,9 +138,9 @@ func pollDevice(t *txn, p tokens.DevicePoll) (tokens.DeviceState, error) {
 		r.polled, r.polledBy = t.now, p.Attempt
 		t.put(devices, p.ID[:], r.encode())
 	}
-	state := tokens.DeviceState{Outcome: tokens.DevicePending, Interval: r.interval}
+	state := storage.DeviceState{Outcome: storage.DevicePending, Interval: r.interval}
 	if r.tooFast {
-		state.Outcome = tokens.DeviceTooFast
+		state.Outcome = storage.DeviceTooFast
 	}
 	return state, nil
 }

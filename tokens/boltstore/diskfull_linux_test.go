@@ -10,7 +10,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // smallDisk returns a directory on a file system of 4 MiB.
@@ -46,7 +46,7 @@ func TestDiskFull(t *testing.T) {
 
 	// Confirmed grants until the disk is full.
 	put := func(n uint32) error {
-		var id tokens.GrantID
+		var id storage.GrantID
 		binary.BigEndian.PutUint32(id[:], n)
 		return s.PutGrant(t.Context(), id, append(make([]byte, 20_000), id[:]...), time.Hour)
 	}
@@ -65,10 +65,10 @@ func TestDiskFull(t *testing.T) {
 	wantConfirmed := func() {
 		t.Helper()
 		for n := range confirmed {
-			var id tokens.GrantID
+			var id storage.GrantID
 			binary.BigEndian.PutUint32(id[:], n)
 			text, err := s.Grant(t.Context(), id)
-			if err != nil || len(text) != 20_000+len(id) || tokens.GrantID(text[20_000:]) != id {
+			if err != nil || len(text) != 20_000+len(id) || storage.GrantID(text[20_000:]) != id {
 				t.Fatalf("grant %d: %d bytes, %v", n, len(text), err)
 			}
 		}
@@ -86,7 +86,7 @@ func TestDiskFull(t *testing.T) {
 		t.Error("no write fails on a full disk")
 	}
 	wantConfirmed()
-	if _, err := s.Denials(t.Context(), []tokens.UserTag{c.request.User}); err != nil {
+	if _, err := s.Denials(t.Context(), []storage.UserTag{c.request.User}); err != nil {
 		t.Errorf("Denials on a full disk: %v", err)
 	}
 
@@ -101,10 +101,10 @@ func TestDiskFull(t *testing.T) {
 		confirmed++
 	}
 	res, err := s.Rotate(t.Context(), c.request)
-	if err != nil || res.Outcome != tokens.Rotated && res.Outcome != tokens.RotateReplayed {
+	if err != nil || res.Outcome != storage.Rotated && res.Outcome != storage.RotateReplayed {
 		t.Errorf("Rotate: outcome %d, %v", res.Outcome, err)
 	}
-	if err := s.DenyToken(t.Context(), c.request.User, tokens.TokenID{1}, time.Now().Add(time.Hour)); err != nil {
+	if err := s.DenyToken(t.Context(), c.request.User, storage.TokenID{1}, time.Now().Add(time.Hour)); err != nil {
 		t.Error(err)
 	}
 	wantConfirmed()

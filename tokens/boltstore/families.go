@@ -8,62 +8,62 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // CreateFamily implements tokens.Families.
-func (s *Store) CreateFamily(ctx context.Context, r tokens.CreateRequest) (tokens.CreateResult, error) {
-	return decide(ctx, s, "create_family", func(t *txn) (tokens.CreateResult, error) { return createFamily(t, r) })
+func (s *Store) CreateFamily(ctx context.Context, r storage.CreateRequest) (storage.CreateResult, error) {
+	return decide(ctx, s, "create_family", func(t *txn) (storage.CreateResult, error) { return createFamily(t, r) })
 }
 
-func createFamily(t *txn, r tokens.CreateRequest) (tokens.CreateResult, error) {
+func createFamily(t *txn, r storage.CreateRequest) (storage.CreateResult, error) {
 	marks, err := t.marks(r.User)
 	if err != nil {
-		return tokens.CreateResult{}, err
+		return storage.CreateResult{}, err
 	}
 	r.BegunAfter, err = t.begunAfter(r.Client, r.BegunAfter)
 	if err != nil {
-		return tokens.CreateResult{}, err
+		return storage.CreateResult{}, err
 	}
 	if ended, err := t.everyoneEnded(r.Begun); err != nil || ended {
-		return tokens.CreateResult{}, err
+		return storage.CreateResult{}, err
 	}
 	if f, found, err := t.family(r.User, r.ID); err != nil {
-		return tokens.CreateResult{}, err
+		return storage.CreateResult{}, err
 	} else if found {
 		return createdBefore(t, r, f, marks)
 	}
 	if may, err := mayBegin(t, r, marks); err != nil || !may {
-		return tokens.CreateResult{}, err
+		return storage.CreateResult{}, err
 	}
 	evicted, err := evict(t, r)
 	if err != nil {
-		return tokens.CreateResult{}, err
+		return storage.CreateResult{}, err
 	}
 	at := t.issueAt(r.User, marks, r.BegunAfter)
-	f := tokens.Begin(r, t.now, at)
+	f := storage.Begin(r, t.now, at)
 	if err := t.putFamily(r.User, f); err != nil {
-		return tokens.CreateResult{}, err
+		return storage.CreateResult{}, err
 	}
-	return tokens.CreateResult{Created: true, Family: f, Evicted: evicted, IssueAt: at}, nil
+	return storage.CreateResult{Created: true, Family: f, Evicted: evicted, IssueAt: at}, nil
 }
 
 // createdBefore answers for a family that is there already: the same call sent
 // again gets the same answer, anybody else nothing.
-func createdBefore(t *txn, r tokens.CreateRequest, f tokens.Family, marks marksRecord) (tokens.CreateResult, error) {
+func createdBefore(t *txn, r storage.CreateRequest, f storage.Family, marks marksRecord) (storage.CreateResult, error) {
 	if f.Attempt != r.Attempt || f.Generation != 1 || !f.Created.After(r.BegunAfter) {
-		return tokens.CreateResult{}, nil
+		return storage.CreateResult{}, nil
 	}
 	evicted, err := t.endedBy(r.User, r.Attempt)
 	if err != nil {
-		return tokens.CreateResult{}, err
+		return storage.CreateResult{}, err
 	}
 	at := t.issueAt(r.User, marks, r.BegunAfter)
-	return tokens.CreateResult{Created: true, Family: f, Evicted: evicted, IssueAt: at}, nil
+	return storage.CreateResult{Created: true, Family: f, Evicted: evicted, IssueAt: at}, nil
 }
 
 // mayBegin reports whether neither the family nor what it comes from was ended.
-func mayBegin(t *txn, r tokens.CreateRequest, marks marksRecord) (bool, error) {
+func mayBegin(t *txn, r storage.CreateRequest, marks marksRecord) (bool, error) {
 	if !marks.before.IsZero() && !r.Begun.After(marks.before) {
 		return false, nil
 	}
@@ -73,7 +73,7 @@ func mayBegin(t *txn, r tokens.CreateRequest, marks marksRecord) (bool, error) {
 	if disabled, err := t.disabled(r.User); err != nil || disabled {
 		return false, err
 	}
-	_, ended, err := t.denial(denialKey(r.User, byte(tokens.DenyFamily), r.ID[:]))
+	_, ended, err := t.denial(denialKey(r.User, byte(storage.DenyFamily), r.ID[:]))
 	if err != nil || ended {
 		return false, err
 	}
@@ -83,20 +83,20 @@ func mayBegin(t *txn, r tokens.CreateRequest, marks marksRecord) (bool, error) {
 
 // sessionEnded reports whether a session was ended by EndSession, so that
 // nothing may begin in it any more.
-func (t *txn) sessionEnded(user tokens.UserTag, id tokens.SessionID) (bool, error) {
-	if id == (tokens.SessionID{}) {
+func (t *txn) sessionEnded(user storage.UserTag, id storage.SessionID) (bool, error) {
+	if id == (storage.SessionID{}) {
 		return false, nil
 	}
-	_, ended, err := t.denial(denialKey(user, byte(tokens.DenySession), id[:]))
+	_, ended, err := t.denial(denialKey(user, byte(storage.DenySession), id[:]))
 	return ended, err
 }
 
 // evict ends the oldest families of the same client, so that with the new one
 // at most MaxActive live, and then the oldest of all beyond MaxFamilies. What is
 // dead goes as well: the sweeper may be a minute behind somebody in a hurry.
-func evict(t *txn, r tokens.CreateRequest) ([]tokens.FamilyID, error) {
-	var same, others []tokens.Family
-	err := t.eachFamily(r.User, func(f tokens.Family) error {
+func evict(t *txn, r storage.CreateRequest) ([]storage.FamilyID, error) {
+	var same, others []storage.Family
+	err := t.eachFamily(r.User, func(f storage.Family) error {
 		switch limited := f.Limited(r.Lifetime, r.IdleLifetime); {
 		case f.Dead(t.now):
 			t.remove(families, userKey(r.User, f.ID[:]))
@@ -111,22 +111,22 @@ func evict(t *txn, r tokens.CreateRequest) ([]tokens.FamilyID, error) {
 		return nil, err
 	}
 	evicted, same := oldest(same, max(1, r.MaxActive))
-	more, _ := oldest(append(others, same...), tokens.MaxFamilies)
-	var ids []tokens.FamilyID
+	more, _ := oldest(append(others, same...), storage.MaxFamilies)
+	var ids []storage.FamilyID
 	for _, f := range append(evicted, more...) {
 		ids = append(ids, f.ID)
-		d := denialRecord{until: tokens.EndOf(t.now, r.DenyFor), attempt: r.Attempt, lived: true}
+		d := denialRecord{until: storage.EndOf(t.now, r.DenyFor), attempt: r.Attempt, lived: true}
 		if err := t.endFamily(r.User, f.ID, d); err != nil {
 			return nil, err
 		}
 	}
-	slices.SortFunc(ids, func(a, b tokens.FamilyID) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(ids, func(a, b storage.FamilyID) int { return bytes.Compare(a[:], b[:]) })
 	return ids, nil
 }
 
 // oldest splits families into the oldest, which have to go so that with one more
 // there are `most`, and the others.
-func oldest(live []tokens.Family, most int) (gone, stay []tokens.Family) {
+func oldest(live []storage.Family, most int) (gone, stay []storage.Family) {
 	if len(live) < most {
 		return nil, live
 	}
@@ -137,50 +137,50 @@ func oldest(live []tokens.Family, most int) (gone, stay []tokens.Family) {
 
 // byAge orders families by the second of their creation; within one, by the
 // time of their last rotation.
-func byAge(a, b tokens.Family) int {
+func byAge(a, b storage.Family) int {
 	return cmp.Or(a.Created.Compare(b.Created), a.Rotated.Compare(b.Rotated), bytes.Compare(a.ID[:], b.ID[:]))
 }
 
 // Rotate implements tokens.Families.
-func (s *Store) Rotate(ctx context.Context, r tokens.RotateRequest) (tokens.RotateResult, error) {
-	return decide(ctx, s, "rotate", func(t *txn) (tokens.RotateResult, error) { return rotate(t, r, s.nodes.silent) })
+func (s *Store) Rotate(ctx context.Context, r storage.RotateRequest) (storage.RotateResult, error) {
+	return decide(ctx, s, "rotate", func(t *txn) (storage.RotateResult, error) { return rotate(t, r, s.nodes.silent) })
 }
 
-func rotate(t *txn, r tokens.RotateRequest, silent []tokens.Silence) (tokens.RotateResult, error) {
+func rotate(t *txn, r storage.RotateRequest, silent []storage.Silence) (storage.RotateResult, error) {
 	f, found, err := t.family(r.User, r.Family)
 	if err != nil {
-		return tokens.RotateResult{}, err
+		return storage.RotateResult{}, err
 	}
 	if !found {
 		return notFound(t, r)
 	}
 	user, found, err := t.profile(r.User)
 	if err != nil {
-		return tokens.RotateResult{}, err
+		return storage.RotateResult{}, err
 	}
 	if !found || user.fingerprint != r.Fingerprint {
-		return tokens.RotateResult{Outcome: tokens.RotateUserChanged, Family: f}, nil
+		return storage.RotateResult{Outcome: storage.RotateUserChanged, Family: f}, nil
 	}
 	r.BegunAfter, err = t.begunAfter(r.Client, r.BegunAfter)
 	if err != nil {
-		return tokens.RotateResult{}, err
+		return storage.RotateResult{}, err
 	}
-	outcome, next := tokens.Decide(f, r, t.now, silent...)
+	outcome, next := storage.Decide(f, r, t.now, silent...)
 	if err := t.settle(r, f, outcome, next); err != nil {
-		return tokens.RotateResult{}, err
+		return storage.RotateResult{}, err
 	}
 	switch outcome {
-	case tokens.Rotated, tokens.RotateReplayed, tokens.RotateKept, tokens.RotateHealed, tokens.RotateYoung:
-	case tokens.RotateUnknown, tokens.RotateExpired, tokens.RotateReused:
-		return tokens.RotateResult{Outcome: outcome}, nil
+	case storage.Rotated, storage.RotateReplayed, storage.RotateKept, storage.RotateHealed, storage.RotateYoung:
+	case storage.RotateUnknown, storage.RotateExpired, storage.RotateReused:
+		return storage.RotateResult{Outcome: outcome}, nil
 	default:
-		return tokens.RotateResult{Outcome: outcome, Family: next}, nil
+		return storage.RotateResult{Outcome: outcome, Family: next}, nil
 	}
 	marks, err := t.marks(r.User)
 	if err != nil {
-		return tokens.RotateResult{}, err
+		return storage.RotateResult{}, err
 	}
-	return tokens.RotateResult{
+	return storage.RotateResult{
 		Outcome: outcome,
 		Family:  next,
 		Profile: bytes.Clone(user.profile),
@@ -189,17 +189,17 @@ func rotate(t *txn, r tokens.RotateRequest, silent []tokens.Silence) (tokens.Rot
 }
 
 // settle writes what the decision about a family changes.
-func (t *txn) settle(r tokens.RotateRequest, was tokens.Family, outcome tokens.RotateOutcome, next tokens.Family) error {
+func (t *txn) settle(r storage.RotateRequest, was storage.Family, outcome storage.RotateOutcome, next storage.Family) error {
 	switch outcome {
-	case tokens.RotateReused:
-		d := denialRecord{until: tokens.EndOf(t.now, r.DenyFor), attempt: r.Attempt, lived: true, reused: true}
+	case storage.RotateReused:
+		d := denialRecord{until: storage.EndOf(t.now, r.DenyFor), attempt: r.Attempt, lived: true, reused: true}
 		return t.endFamily(r.User, r.Family, d)
-	case tokens.Rotated:
+	case storage.Rotated:
 		if next.Generation == was.Generation && next.Attempt == was.Attempt {
 			return nil // the same call sent again
 		}
 		return t.putFamily(r.User, next)
-	case tokens.RotateKept, tokens.RotateHealed:
+	case storage.RotateKept, storage.RotateHealed:
 		return t.putFamily(r.User, next)
 	default:
 		return nil
@@ -208,19 +208,19 @@ func (t *txn) settle(r tokens.RotateRequest, was tokens.Family, outcome tokens.R
 
 // notFound answers for a family that isn't there; the attempt that has killed
 // it hears that again.
-func notFound(t *txn, r tokens.RotateRequest) (tokens.RotateResult, error) {
-	d, found, err := t.denial(denialKey(r.User, byte(tokens.DenyFamily), r.Family[:]))
+func notFound(t *txn, r storage.RotateRequest) (storage.RotateResult, error) {
+	d, found, err := t.denial(denialKey(r.User, byte(storage.DenyFamily), r.Family[:]))
 	if err == nil && found && d.reused && d.attempt == r.Attempt {
-		return tokens.RotateResult{Outcome: tokens.RotateReused}, nil
+		return storage.RotateResult{Outcome: storage.RotateReused}, nil
 	}
-	return tokens.RotateResult{Outcome: tokens.RotateUnknown}, err
+	return storage.RotateResult{Outcome: storage.RotateUnknown}, err
 }
 
 // ListFamilies implements tokens.Families.
-func (s *Store) ListFamilies(ctx context.Context, user tokens.UserTag) ([]tokens.Family, error) {
-	return view(ctx, s, "list_families", func(t *txn) ([]tokens.Family, error) {
-		var live []tokens.Family
-		err := t.eachFamily(user, func(f tokens.Family) error {
+func (s *Store) ListFamilies(ctx context.Context, user storage.UserTag) ([]storage.Family, error) {
+	return view(ctx, s, "list_families", func(t *txn) ([]storage.Family, error) {
+		var live []storage.Family
+		err := t.eachFamily(user, func(f storage.Family) error {
 			if !f.Dead(t.now) {
 				live = append(live, f)
 			}
@@ -232,8 +232,8 @@ func (s *Store) ListFamilies(ctx context.Context, user tokens.UserTag) ([]tokens
 }
 
 // LiveFamily implements tokens.Families.
-func (s *Store) LiveFamily(ctx context.Context, user tokens.UserTag, id tokens.FamilyID) (tokens.Family, bool, error) {
-	f, err := view(ctx, s, "live_family", func(t *txn) (*tokens.Family, error) {
+func (s *Store) LiveFamily(ctx context.Context, user storage.UserTag, id storage.FamilyID) (storage.Family, bool, error) {
+	f, err := view(ctx, s, "live_family", func(t *txn) (*storage.Family, error) {
 		f, found, err := t.family(user, id)
 		if err != nil || !found || f.Dead(t.now) {
 			return nil, err
@@ -241,13 +241,13 @@ func (s *Store) LiveFamily(ctx context.Context, user tokens.UserTag, id tokens.F
 		return &f, nil
 	})
 	if err != nil || f == nil {
-		return tokens.Family{}, false, err
+		return storage.Family{}, false, err
 	}
 	return *f, true, nil
 }
 
 // family reads one family.
-func (t *txn) family(user tokens.UserTag, id tokens.FamilyID) (f tokens.Family, found bool, err error) {
+func (t *txn) family(user storage.UserTag, id storage.FamilyID) (f storage.Family, found bool, err error) {
 	v, err := t.get(families, userKey(user, id[:]))
 	if v == nil {
 		return f, false, err
@@ -257,7 +257,7 @@ func (t *txn) family(user tokens.UserTag, id tokens.FamilyID) (f tokens.Family, 
 }
 
 // putFamily writes one family.
-func (t *txn) putFamily(user tokens.UserTag, f tokens.Family) error {
+func (t *txn) putFamily(user storage.UserTag, f storage.Family) error {
 	v, err := f.MarshalBinary()
 	if err != nil {
 		return fmt.Errorf("writing family record: %w", err)
@@ -267,9 +267,9 @@ func (t *txn) putFamily(user tokens.UserTag, f tokens.Family) error {
 }
 
 // eachFamily reads all families of a user, dead ones too, in the order of their ids.
-func (t *txn) eachFamily(user tokens.UserTag, each func(tokens.Family) error) error {
+func (t *txn) eachFamily(user storage.UserTag, each func(storage.Family) error) error {
 	return t.scan(families, user[:], func(k, v []byte) error {
-		f := tokens.Family{ID: tokens.FamilyID(k[len(user):])}
+		f := storage.Family{ID: storage.FamilyID(k[len(user):])}
 		if err := f.UnmarshalBinary(v); err != nil {
 			return err
 		}
@@ -278,22 +278,22 @@ func (t *txn) eachFamily(user tokens.UserTag, each func(tokens.Family) error) er
 }
 
 // endFamily forgets a family and denies its access tokens.
-func (t *txn) endFamily(user tokens.UserTag, id tokens.FamilyID, d denialRecord) error {
+func (t *txn) endFamily(user storage.UserTag, id storage.FamilyID, d denialRecord) error {
 	t.remove(families, userKey(user, id[:]))
-	return t.deny(denialKey(user, byte(tokens.DenyFamily), id[:]), d)
+	return t.deny(denialKey(user, byte(storage.DenyFamily), id[:]), d)
 }
 
 // endedBy returns the families that an attempt has ended, in the order of their ids.
-func (t *txn) endedBy(user tokens.UserTag, attempt tokens.Attempt) ([]tokens.FamilyID, error) {
-	var ended []tokens.FamilyID
-	prefix := append(user[:len(user):len(user)], byte(tokens.DenyFamily))
+func (t *txn) endedBy(user storage.UserTag, attempt storage.Attempt) ([]storage.FamilyID, error) {
+	var ended []storage.FamilyID
+	prefix := append(user[:len(user):len(user)], byte(storage.DenyFamily))
 	err := t.scan(denials, prefix, func(k, v []byte) error {
 		var d denialRecord
 		if err := d.decode(v); err != nil {
 			return err
 		}
 		if d.lived && d.attempt == attempt {
-			ended = append(ended, tokens.FamilyID(k[len(prefix):]))
+			ended = append(ended, storage.FamilyID(k[len(prefix):]))
 		}
 		return nil
 	})

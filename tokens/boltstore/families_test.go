@@ -8,7 +8,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // RT-23: TestManyFamilies shows that what a rotation reads and writes does not grow
@@ -18,9 +18,9 @@ func TestManyFamilies(t *testing.T) {
 	s := openStore(t)
 	rich, poor := newChain(t, s, "local|rich"), newChain(t, s, "local|poor")
 	fill(t, s, n, func(i int, tx *bolt.Tx) error {
-		var id tokens.FamilyID
+		var id storage.FamilyID
 		binary.BigEndian.PutUint32(id[:], uint32(i))
-		f := tokens.Begin(tokens.CreateRequest{ID: id, Client: tokens.ClientTag{1}, Lifetime: time.Hour}, time.Now(), time.Now())
+		f := storage.Begin(storage.CreateRequest{ID: id, Client: storage.ClientTag{1}, Lifetime: time.Hour}, time.Now(), time.Now())
 		v, err := f.MarshalBinary()
 		if err != nil {
 			return err
@@ -39,11 +39,11 @@ func TestManyFamilies(t *testing.T) {
 	if many > 2*few {
 		t.Errorf("a rotation of one of %d families makes %.0f allocations, of the only one %.0f", n, many, few)
 	}
-	res, err := s.End(context.Background(), tokens.EndRequest{User: rich.request.User, Scope: tokens.EndUser, DenyFor: time.Minute, Attempt: tokens.Attempt{1}})
+	res, err := s.End(context.Background(), storage.EndRequest{User: rich.request.User, Scope: storage.EndUser, DenyFor: time.Minute, Attempt: storage.Attempt{1}})
 	if err != nil || len(res.Families) != n+1 {
 		t.Fatalf("signed out of %d families (%v)", len(res.Families), err)
 	}
-	users := []tokens.UserTag{rich.request.User}
+	users := []storage.UserTag{rich.request.User}
 	read := testing.AllocsPerRun(20, func() {
 		if d, err := s.Denials(context.Background(), users); err != nil || d[0].Before.IsZero() || len(d[0].Entries) != 0 {
 			t.Fatal(d, err)

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // feedKept is how many lines the feed keeps.
@@ -16,7 +16,7 @@ const feedKept = 1024
 type feed struct {
 	mu     sync.Mutex
 	number uint64 // of the newest line
-	lines  []tokens.FeedLine
+	lines  []storage.FeedLine
 	newest time.Time
 	news   chan struct{} // closed and replaced at each line
 }
@@ -25,7 +25,7 @@ type feed struct {
 const feedBorn = 1
 
 // Announce implements tokens.Feed.
-func (s *Store) Announce(ctx context.Context, l tokens.FeedLine) error {
+func (s *Store) Announce(ctx context.Context, l storage.FeedLine) error {
 	return s.call(ctx, "announce", func(*file) error {
 		s.feed.append(l, s.clock.now())
 		return nil
@@ -33,9 +33,9 @@ func (s *Store) Announce(ctx context.Context, l tokens.FeedLine) error {
 }
 
 // ReadFeed implements tokens.Feed.
-func (s *Store) ReadFeed(ctx context.Context, after tokens.FeedPosition, wait time.Duration) (tokens.FeedPage, error) {
+func (s *Store) ReadFeed(ctx context.Context, after storage.FeedPosition, wait time.Duration) (storage.FeedPage, error) {
 	if err := s.run(ctx, func(*file) error { return nil }); err != nil {
-		return tokens.FeedPage{}, err
+		return storage.FeedPage{}, err
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -49,12 +49,12 @@ func (s *Store) ReadFeed(ctx context.Context, after tokens.FeedPosition, wait ti
 		case <-timer.C:
 			return page, nil
 		case <-ctx.Done():
-			return tokens.FeedPage{}, ctx.Err()
+			return storage.FeedPage{}, ctx.Err()
 		}
 	}
 }
 
-func (f *feed) append(l tokens.FeedLine, now time.Time) {
+func (f *feed) append(l storage.FeedLine, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.lines) == feedKept {
@@ -71,15 +71,15 @@ func (f *feed) append(l tokens.FeedLine, now time.Time) {
 
 // page returns the lines behind a position. While there are none, news is
 // closed when one comes.
-func (f *feed) page(after tokens.FeedPosition) (page tokens.FeedPage, news <-chan struct{}) {
+func (f *feed) page(after storage.FeedPosition) (page storage.FeedPage, news <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	page.Next = tokens.FeedPosition{Born: feedBorn, Number: f.number}
+	page.Next = storage.FeedPosition{Born: feedBorn, Number: f.number}
 	switch behind := f.number - after.Number; {
-	case after == tokens.FeedPosition{}:
+	case after == storage.FeedPosition{}:
 		return page, nil
 	case after.Number > f.number:
-		page.Loss = tokens.FeedReplaced
+		page.Loss = storage.FeedReplaced
 		return page, nil
 	case behind == 0:
 		if f.news == nil {
@@ -88,7 +88,7 @@ func (f *feed) page(after tokens.FeedPosition) (page tokens.FeedPage, news <-cha
 		return page, f.news
 	default:
 		if behind > uint64(len(f.lines)) {
-			page.Loss, behind = tokens.FeedGap, uint64(len(f.lines))
+			page.Loss, behind = storage.FeedGap, uint64(len(f.lines))
 		}
 		page.Lines = append(page.Lines, f.lines[uint64(len(f.lines))-behind:]...)
 		page.Newest = f.newest

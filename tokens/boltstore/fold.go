@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // boundDenials sees to it that a user's denylist stays short: see
@@ -14,10 +14,10 @@ import (
 func (t *txn) boundDenials(user []byte) error {
 	n := 1 // the one that is being written
 	c := t.bucket(denials).Cursor()
-	for k, _ := c.Seek(user); bytes.HasPrefix(k, user) && n <= tokens.MaxDenials; k, _ = c.Next() {
+	for k, _ := c.Seek(user); bytes.HasPrefix(k, user) && n <= storage.MaxDenials; k, _ = c.Next() {
 		n++
 	}
-	if n <= tokens.MaxDenials {
+	if n <= storage.MaxDenials {
 		return nil
 	}
 	return t.foldDenials(user)
@@ -29,7 +29,7 @@ func (t *txn) boundDenials(user []byte) error {
 // that the end of an entry tells its age.
 func (t *txn) foldDenials(user []byte) error {
 	newest := time.Time{}
-	err := t.eachDenial(user, func(_ tokens.DenialKind, _ []byte, d denialRecord) {
+	err := t.eachDenial(user, func(_ storage.DenialKind, _ []byte, d denialRecord) {
 		newest = later(newest, d.until)
 	})
 	if err != nil {
@@ -40,9 +40,9 @@ func (t *txn) foldDenials(user []byte) error {
 		until time.Time
 	}
 	var stay []kept
-	old := newest.Add(-tokens.FoldAfter)
-	err = t.eachDenial(user, func(kind tokens.DenialKind, key []byte, d denialRecord) {
-		single := kind == tokens.DenyToken || kind == tokens.DenyIssued || kind == tokens.DenyFamily && d.lived && !d.reused
+	old := newest.Add(-storage.FoldAfter)
+	err = t.eachDenial(user, func(kind storage.DenialKind, key []byte, d denialRecord) {
+		single := kind == storage.DenyToken || kind == storage.DenyIssued || kind == storage.DenyFamily && d.lived && !d.reused
 		if single || !d.until.After(old) {
 			t.remove(denials, key)
 		} else {
@@ -52,35 +52,35 @@ func (t *txn) foldDenials(user []byte) error {
 	if err != nil {
 		return err
 	}
-	m, err := t.marks(tokens.UserTag(user))
+	m, err := t.marks(storage.UserTag(user))
 	if err != nil {
 		return err
 	}
-	if len(stay) > tokens.MaxKeptByFold {
+	if len(stay) > storage.MaxKeptByFold {
 		slices.SortFunc(stay, func(a, b kept) int { return cmp.Or(b.until.Compare(a.until), bytes.Compare(a.key, b.key)) })
-		for _, k := range stay[tokens.MaxKeptByFold:] {
+		for _, k := range stay[storage.MaxKeptByFold:] {
 			t.remove(denials, k.key)
 		}
 		m.folded = t.now.Truncate(time.Second)
-		t.put(denials, marksKey(tokens.UserTag(user)), m.encode())
+		t.put(denials, marksKey(storage.UserTag(user)), m.encode())
 	}
-	folded := tokens.Denial{Kind: tokens.DenyIssued, ID: tokens.IssuedID(later(t.now, m.issued))}
-	t.put(denials, denialKey(tokens.UserTag(user), byte(folded.Kind), folded.Name()), denialRecord{until: newest}.encode())
+	folded := storage.Denial{Kind: storage.DenyIssued, ID: storage.IssuedID(later(t.now, m.issued))}
+	t.put(denials, denialKey(storage.UserTag(user), byte(folded.Kind), folded.Name()), denialRecord{until: newest}.encode())
 	return nil
 }
 
 // eachDenial reads the entries of a user but for the one that disables.
-func (t *txn) eachDenial(user []byte, f func(kind tokens.DenialKind, key []byte, d denialRecord)) error {
+func (t *txn) eachDenial(user []byte, f func(kind storage.DenialKind, key []byte, d denialRecord)) error {
 	return t.scan(denials, user, func(k, v []byte) error {
 		kind := k[len(user)]
-		if kind == kindMarks || kind == byte(tokens.DenyUser) {
+		if kind == kindMarks || kind == byte(storage.DenyUser) {
 			return nil
 		}
 		var d denialRecord
 		if err := d.decode(v); err != nil {
 			return err
 		}
-		f(tokens.DenialKind(kind), k, d)
+		f(storage.DenialKind(kind), k, d)
 		return nil
 	})
 }

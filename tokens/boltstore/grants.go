@@ -5,12 +5,12 @@ import (
 	"context"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // PutGrant implements tokens.Families. The id is the text's hash, so what is
 // there already is the same, and is only kept longer.
-func (s *Store) PutGrant(ctx context.Context, id tokens.GrantID, text []byte, keep time.Duration) error {
+func (s *Store) PutGrant(ctx context.Context, id storage.GrantID, text []byte, keep time.Duration) error {
 	text = bytes.Clone(text) // the caller may leave before the commit
 	return s.call(ctx, "put_grant", func(f *file) error {
 		kept, err := viewIn(s, f, func(t *txn) (bool, error) { return t.keepsGrant(id, keep) })
@@ -20,7 +20,7 @@ func (s *Store) PutGrant(ctx context.Context, id tokens.GrantID, text []byte, ke
 		_, err = decideIn(ctx, f, func(t *txn) (struct{}, error) {
 			kept, err := t.keepsGrant(id, keep)
 			if err == nil && !kept {
-				t.put(grants, id[:], grantRecord{until: tokens.EndOf(t.now, keep), text: text}.encode())
+				t.put(grants, id[:], grantRecord{until: storage.EndOf(t.now, keep), text: text}.encode())
 			}
 			return struct{}{}, err
 		})
@@ -29,17 +29,17 @@ func (s *Store) PutGrant(ctx context.Context, id tokens.GrantID, text []byte, ke
 }
 
 // keepsGrant reports whether a grant is kept as long as that.
-func (t *txn) keepsGrant(id tokens.GrantID, keep time.Duration) (bool, error) {
+func (t *txn) keepsGrant(id storage.GrantID, keep time.Duration) (bool, error) {
 	var g grantRecord
 	found, err := t.read(grants, id[:], &g)
 	if err != nil || !found {
 		return false, err
 	}
-	return g.until.IsZero() || keep > 0 && !g.until.Before(tokens.EndOf(t.now, keep)), nil
+	return g.until.IsZero() || keep > 0 && !g.until.Before(storage.EndOf(t.now, keep)), nil
 }
 
 // Grant implements tokens.Families.
-func (s *Store) Grant(ctx context.Context, id tokens.GrantID) ([]byte, error) {
+func (s *Store) Grant(ctx context.Context, id storage.GrantID) ([]byte, error) {
 	return view(ctx, s, "grant", func(t *txn) ([]byte, error) {
 		var g grantRecord
 		found, err := t.read(grants, id[:], &g)

@@ -7,18 +7,18 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // AppendHistory implements tokens.Histories.
-func (s *Store) AppendHistory(ctx context.Context, notes []tokens.Note) error {
+func (s *Store) AppendHistory(ctx context.Context, notes []storage.Note) error {
 	_, err := decide(ctx, s, "append_history", func(t *txn) (struct{}, error) { return struct{}{}, appendHistory(t, notes) })
 	return err
 }
 
-func appendHistory(t *txn, notes []tokens.Note) error {
-	until := t.now.Add(tokens.HistoryAge)
-	added := make(map[tokens.FamilyID]*historyRecord)
+func appendHistory(t *txn, notes []storage.Note) error {
+	until := t.now.Add(storage.HistoryAge)
+	added := make(map[storage.FamilyID]*historyRecord)
 	for _, n := range notes {
 		r := added[n.Family]
 		if r == nil {
@@ -35,7 +35,7 @@ func appendHistory(t *txn, notes []tokens.Note) error {
 			continue // there may be nothing to prolong
 		}
 		r.notes = append(r.notes, n.Text)
-		if n.Request != (tokens.RequestTag{}) {
+		if n.Request != (storage.RequestTag{}) {
 			t.put(requests, bytes.Clone(n.Request[:]), requestRecord{until: until, family: n.Family}.encode())
 		}
 	}
@@ -44,7 +44,7 @@ func appendHistory(t *txn, notes []tokens.Note) error {
 			continue
 		}
 		r.until = until
-		if more := len(r.notes) - tokens.HistoryLength; more > 0 {
+		if more := len(r.notes) - storage.HistoryLength; more > 0 {
 			r.notes = slices.Delete(r.notes, 1, 1+more) // the first stays
 		}
 		t.put(histories, bytes.Clone(id[:]), r.encode())
@@ -53,9 +53,9 @@ func appendHistory(t *txn, notes []tokens.Note) error {
 }
 
 // History implements tokens.Histories.
-func (s *Store) History(ctx context.Context, families []tokens.FamilyID) ([][]tokens.Note, error) {
-	return view(ctx, s, "history", func(t *txn) ([][]tokens.Note, error) {
-		all := make([][]tokens.Note, len(families))
+func (s *Store) History(ctx context.Context, families []storage.FamilyID) ([][]storage.Note, error) {
+	return view(ctx, s, "history", func(t *txn) ([][]storage.Note, error) {
+		all := make([][]storage.Note, len(families))
 		for i, id := range families {
 			var r historyRecord
 			found, err := t.read(histories, id[:], &r)
@@ -66,7 +66,7 @@ func (s *Store) History(ctx context.Context, families []tokens.FamilyID) ([][]to
 				continue
 			}
 			for _, text := range r.notes {
-				all[i] = append(all[i], tokens.Note{Family: id, Text: bytes.Clone(text)})
+				all[i] = append(all[i], storage.Note{Family: id, Text: bytes.Clone(text)})
 			}
 		}
 		return all, nil
@@ -74,7 +74,7 @@ func (s *Store) History(ctx context.Context, families []tokens.FamilyID) ([][]to
 }
 
 // FamilyOfRequest implements tokens.Histories.
-func (s *Store) FamilyOfRequest(ctx context.Context, request tokens.RequestTag) (id tokens.FamilyID, found bool, err error) {
+func (s *Store) FamilyOfRequest(ctx context.Context, request storage.RequestTag) (id storage.FamilyID, found bool, err error) {
 	r, err := view(ctx, s, "family_of_request", func(t *txn) (r requestRecord, err error) {
 		found, err = t.read(requests, request[:], &r)
 		found = found && t.now.Before(r.until)
@@ -122,7 +122,7 @@ func (r *historyRecord) decode(b []byte) error {
 // requestRecord is the family that a request was about.
 type requestRecord struct {
 	until  time.Time // milliseconds
-	family tokens.FamilyID
+	family storage.FamilyID
 }
 
 func (r requestRecord) encode() []byte {

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // A history is kept for HistoryAge after its last note, and then swept away.
@@ -13,20 +13,20 @@ func TestHistoryIsForgotten(t *testing.T) {
 	clock := newTestClock()
 	s := openStore(t, func(o *Options) { o.Clock = clock.Now })
 	ctx := context.Background()
-	id, request := tokens.FamilyID{1}, tokens.TagRequest("request")
-	add := func(n tokens.Note) {
+	id, request := storage.FamilyID{1}, storage.TagRequest("request")
+	add := func(n storage.Note) {
 		t.Helper()
-		if err := s.AppendHistory(ctx, []tokens.Note{n}); err != nil {
+		if err := s.AppendHistory(ctx, []storage.Note{n}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	append := func() {
 		t.Helper()
-		add(tokens.Note{Family: id, Request: request, Text: []byte("note")})
+		add(storage.Note{Family: id, Request: request, Text: []byte("note")})
 	}
 	want := func(notes int) {
 		t.Helper()
-		got, err := s.History(ctx, []tokens.FamilyID{id})
+		got, err := s.History(ctx, []storage.FamilyID{id})
 		if err != nil || len(got[0]) != notes {
 			t.Errorf("%d notes, want %d: %v", len(got[0]), notes, err)
 		}
@@ -35,22 +35,22 @@ func TestHistoryIsForgotten(t *testing.T) {
 		}
 	}
 	append()
-	clock.Advance(tokens.HistoryAge - time.Second)
+	clock.Advance(storage.HistoryAge - time.Second)
 	append()
 	want(2)
-	clock.Advance(tokens.HistoryAge - time.Second)
+	clock.Advance(storage.HistoryAge - time.Second)
 	want(2)
 	clock.Advance(time.Second)
 	want(0)
 	append() // what is over and not swept yet does not come back
 	want(1)
-	clock.Advance(tokens.HistoryAge - time.Second)
-	add(tokens.Note{Family: id})
+	clock.Advance(storage.HistoryAge - time.Second)
+	add(storage.Note{Family: id})
 	clock.Advance(2 * time.Second)
-	if got, err := s.History(ctx, []tokens.FamilyID{id}); err != nil || len(got[0]) != 1 {
+	if got, err := s.History(ctx, []storage.FamilyID{id}); err != nil || len(got[0]) != 1 {
 		t.Errorf("a history that was prolonged: %v %v", got, err)
 	}
-	clock.Advance(tokens.HistoryAge)
+	clock.Advance(storage.HistoryAge)
 	want(0)
 	if err := s.file.sweeper.sweep(ctx); err != nil {
 		t.Fatal(err)

@@ -1,7 +1,7 @@
 package boltstore
 
 import (
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // bucketID numbers the buckets of the file.
@@ -56,14 +56,14 @@ var (
 const kindMarks = 0
 
 // userKey names one thing of a user in a bucket.
-func userKey(user tokens.UserTag, id []byte) []byte {
+func userKey(user storage.UserTag, id []byte) []byte {
 	k := make([]byte, 0, 32)
 	k = append(k, user[:]...)
 	return append(k, id...)
 }
 
 // denialKey names one entry of a user's denylist.
-func denialKey(user tokens.UserTag, kind byte, id []byte) []byte {
+func denialKey(user storage.UserTag, kind byte, id []byte) []byte {
 	k := make([]byte, 0, 33)
 	k = append(k, user[:]...)
 	k = append(k, kind)
@@ -71,6 +71,6 @@ func denialKey(user tokens.UserTag, kind byte, id []byte) []byte {
 }
 
 // marksKey names the marks of a user.
-func marksKey(user tokens.UserTag) []byte {
+func marksKey(user storage.UserTag) []byte {
 	return append(user[:len(user):len(user)], kindMarks)
 }

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // metaNodes is the key in the meta bucket of the nodesRecord.
@@ -19,7 +19,7 @@ const (
 
 // nodeRecord is a process that has decided by the file, and has not taken leave.
 type nodeRecord struct {
-	mark    tokens.NodeMark
+	mark    storage.NodeMark
 	vouched time.Time // milliseconds; see tokens.BeatRequest
 }
 
@@ -51,12 +51,12 @@ func (r *nodesRecord) decode(b []byte) error {
 // life costs no commit of its own: it goes with what is committed anyway, since
 // after the last commit nothing was rotated either.
 type nodes struct {
-	silent []tokens.Silence // those that have died; of the time of Open
+	silent []storage.Silence // those that have died; of the time of Open
 
 	mu      sync.Mutex
-	own     tokens.NodeMark // zero before the first beat
-	record  nodesRecord     // as written
-	vouched time.Time       // by the newest beat
+	own     storage.NodeMark // zero before the first beat
+	record  nodesRecord      // as written
+	vouched time.Time        // by the newest beat
 }
 
 // load reads who has died. Nothing is decided before.
@@ -65,13 +65,13 @@ func (n *nodes) load(t *txn) error {
 	_, err := t.read(meta, metaNodes, &r)
 	n.silent = nil
 	for _, dead := range r {
-		n.silent = append(n.silent, tokens.Silence{Node: dead.mark, Since: dead.vouched.Add(-tokens.DoubtFor)})
+		n.silent = append(n.silent, storage.Silence{Node: dead.mark, Since: dead.vouched.Add(-storage.DoubtFor)})
 	}
 	return err
 }
 
 // known reports whether a node is in the file, and takes its sign of life.
-func (n *nodes) known(r tokens.BeatRequest, now time.Time) bool {
+func (n *nodes) known(r storage.BeatRequest, now time.Time) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.own != r.Node {
@@ -84,7 +84,7 @@ func (n *nodes) known(r tokens.BeatRequest, now time.Time) bool {
 }
 
 // enter writes a node into the file, or takes it out.
-func (n *nodes) enter(t *txn, r tokens.BeatRequest) error {
+func (n *nodes) enter(t *txn, r storage.BeatRequest) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var record nodesRecord
@@ -94,7 +94,7 @@ func (n *nodes) enter(t *txn, r tokens.BeatRequest) error {
 	record = slices.DeleteFunc(record, func(other nodeRecord) bool {
 		return other.mark == r.Node || t.now.Sub(other.vouched) > nodesKept
 	})
-	n.own = tokens.NodeMark{}
+	n.own = storage.NodeMark{}
 	if !r.Leaving {
 		record = append(record[max(0, len(record)-maxNodes+1):], nodeRecord{r.Node, t.now})
 		n.own, n.vouched = r.Node, t.now
@@ -109,7 +109,7 @@ func (n *nodes) enter(t *txn, r tokens.BeatRequest) error {
 func (n *nodes) alongside(t *txn) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.own == (tokens.NodeMark{}) {
+	if n.own == (storage.NodeMark{}) {
 		return
 	}
 	if last := &n.record[len(n.record)-1]; n.vouched.Sub(last.vouched) >= vouchedEvery {

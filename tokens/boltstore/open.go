@@ -16,32 +16,32 @@ import (
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Open implements tokens.Store. It makes the directory (0700) and the file
 // (0600) where they are missing, and waits for a process that still holds the file.
-func (s *Store) Open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResult, error) {
+func (s *Store) Open(ctx context.Context, r storage.OpenRequest) (storage.OpenResult, error) {
 	start := time.Now()
 	result, err := s.open(ctx, r)
 	s.onCall("open", time.Since(start), err)
 	return result, err
 }
 
-func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResult, error) {
+func (s *Store) open(ctx context.Context, r storage.OpenRequest) (storage.OpenResult, error) {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()
 	r.Secrets, r.Issuers = slices.Clone(r.Secrets), slices.Clone(r.Issuers) // the caller may leave before the commit
-	apply := func(t *txn) (tokens.OpenResult, error) { return s.applyOpening(t, r) }
+	apply := func(t *txn) (storage.OpenResult, error) { return s.applyOpening(t, r) }
 	if s.closed {
-		return tokens.OpenResult{}, errClosed
+		return storage.OpenResult{}, errClosed
 	}
 	if s.file != nil {
 		return commitIn(ctx, s.file, apply)
 	}
 	db, disk, err := s.openFile(ctx, r)
 	if err != nil {
-		return tokens.OpenResult{}, err
+		return storage.OpenResult{}, err
 	}
 	clockErr := s.beginClock(db)
 	f := &file{db: db, disk: disk, committer: newCommitter(db, &s.clock, s.nodes.alongside, s.recovered)}
@@ -52,7 +52,7 @@ func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResu
 		_, err = viewIn(s, f, func(t *txn) (struct{}, error) { return struct{}{}, s.nodes.load(t) })
 	}
 	if err = cmp.Or(clockErr, err); err != nil {
-		return tokens.OpenResult{}, errors.Join(f.tell(s.path, err), f.close())
+		return storage.OpenResult{}, errors.Join(f.tell(s.path, err), f.close())
 	}
 	s.mu.Lock()
 	s.file = f
@@ -74,13 +74,13 @@ func (s *Store) beginClock(db *bolt.DB) error {
 }
 
 // openFile opens the database and makes its buckets. The file is bbolt's.
-func (s *Store) openFile(ctx context.Context, r tokens.OpenRequest) (*bolt.DB, *os.File, error) {
+func (s *Store) openFile(ctx context.Context, r storage.OpenRequest) (*bolt.DB, *os.File, error) {
 	dir := filepath.Dir(s.path)
 	was, err := os.Lstat(s.path)
 	isNew := errors.Is(err, fs.ErrNotExist)
 	switch {
 	case isNew && r.Transfer:
-		return nil, nil, fmt.Errorf("opening the store %s: %w", s.path, tokens.ErrNoStore)
+		return nil, nil, fmt.Errorf("opening the store %s: %w", s.path, storage.ErrNoStore)
 	case err == nil && was.Size() == 0 && r.Expected:
 		return nil, nil, fmt.Errorf("opening the store %s: %w", s.path, errEmpty)
 	}
@@ -264,21 +264,21 @@ func syncDir(dir string) error {
 // is opened with. The store belongs to the gateways of its last opening: one that
 // has none of their secrets, or none of their issuers, is a stranger. So a secret changes in three steps,
 // (old new), (new old), (new), and an old one is no key for ever.
-func (s *Store) applyOpening(t *txn, r tokens.OpenRequest) (tokens.OpenResult, error) {
+func (s *Store) applyOpening(t *txn, r storage.OpenRequest) (storage.OpenResult, error) {
 	var o openingRecord
 	found, err := t.read(meta, metaOpening, &o)
 	switch {
 	case err != nil:
-		return tokens.OpenResult{}, err
+		return storage.OpenResult{}, err
 	case t.has(meta, metaImporting):
-		return tokens.OpenResult{}, tokens.ErrUnfinishedImport
+		return storage.OpenResult{}, storage.ErrUnfinishedImport
 	case r.Transfer && !found:
-		return tokens.OpenResult{}, tokens.ErrNoStore
+		return storage.OpenResult{}, storage.ErrNoStore
 	case !r.Transfer && t.has(meta, metaMoved):
-		return tokens.OpenResult{}, tokens.ErrMoved
+		return storage.OpenResult{}, storage.ErrMoved
 	}
 	if !found && !t.empty() {
-		return tokens.OpenResult{}, fmt.Errorf("it has lost its birth mark: %w", errDamaged)
+		return storage.OpenResult{}, fmt.Errorf("it has lost its birth mark: %w", errDamaged)
 	}
 	was, before := o.encode(), o.secrets
 	if !found {
@@ -286,10 +286,10 @@ func (s *Store) applyOpening(t *txn, r tokens.OpenRequest) (tokens.OpenResult, e
 	}
 	known := slices.ContainsFunc(r.Secrets, func(id [16]byte) bool { return slices.Contains(o.secrets, id) })
 	if len(o.secrets) > 0 && !known {
-		return tokens.OpenResult{}, tokens.ErrWrongSecret
+		return storage.OpenResult{}, storage.ErrWrongSecret
 	}
-	if err := tokens.CheckIssuers(o.issuers, r.Issuers); err != nil {
-		return tokens.OpenResult{}, fmt.Errorf("opening the store %s: %w", s.path, err)
+	if err := storage.CheckIssuers(o.issuers, r.Issuers); err != nil {
+		return storage.OpenResult{}, fmt.Errorf("opening the store %s: %w", s.path, err)
 	}
 	issuersBefore := o.issuers
 	o.secrets, o.issuers = r.Secrets, r.Issuers
@@ -297,5 +297,5 @@ func (s *Store) applyOpening(t *txn, r tokens.OpenRequest) (tokens.OpenResult, e
 	if now := o.encode(); !slices.Equal(now, was) {
 		t.put(meta, metaOpening, now)
 	}
-	return tokens.OpenResult{New: !found, Born: o.born, TokenLifetime: o.tokenLifetime, Secrets: before, Issuers: issuersBefore}, nil
+	return storage.OpenResult{New: !found, Born: o.born, TokenLifetime: o.tokenLifetime, Secrets: before, Issuers: issuersBefore}, nil
 }

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // childEnv makes the test binary play another process: its value is the part.
@@ -218,7 +218,7 @@ func TestWrongSecretReleasesTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	stranger := New(Options{Path: path})
-	if _, err := stranger.Open(t.Context(), tokens.OpenRequest{Secrets: [][16]byte{{9}}}); !errors.Is(err, tokens.ErrWrongSecret) {
+	if _, err := stranger.Open(t.Context(), storage.OpenRequest{Secrets: [][16]byte{{9}}}); !errors.Is(err, storage.ErrWrongSecret) {
 		t.Fatalf("Open: %v", err)
 	}
 	mustOpen(t, New(Options{Path: path, LockTimeout: 100 * time.Millisecond}))
@@ -237,12 +237,12 @@ func TestOnCall(t *testing.T) {
 			}
 		}
 	})
-	if _, err := s.Profile(t.Context(), tokens.UserTag{}); err != nil {
+	if _, err := s.Profile(t.Context(), storage.UserTag{}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, _ = s.Profile(ctx, tokens.UserTag{})
+	_, _ = s.Profile(ctx, storage.UserTag{})
 	if calls.Load() != 3 || faults.Load() != 1 {
 		t.Errorf("%d calls and %d faults, want 3 and 1", calls.Load(), faults.Load())
 	}
@@ -260,7 +260,7 @@ func TestCloseWaits(t *testing.T) {
 		go func() {
 			for n := 0; ; n++ {
 				started.Add(1)
-				if err := s.DenyToken(context.Background(), tokens.UserTag{}, tokens.TokenID{byte(n), byte(n >> 8)}, time.Now().Add(time.Hour)); err != nil {
+				if err := s.DenyToken(context.Background(), storage.UserTag{}, storage.TokenID{byte(n), byte(n >> 8)}, time.Now().Add(time.Hour)); err != nil {
 					if !errors.Is(err, errClosed) {
 						t.Errorf("DenyToken: %v", err)
 					}
@@ -281,7 +281,7 @@ func TestCloseWaits(t *testing.T) {
 		most = max(most, <-confirmed)
 	}
 	again := openStore(t, func(o *Options) { o.Path = path })
-	d, err := again.Denials(t.Context(), []tokens.UserTag{{}})
+	d, err := again.Denials(t.Context(), []storage.UserTag{{}})
 	if err != nil || len(d[0].Entries) != most {
 		t.Errorf("%d entries (%v), want %d", len(d[0].Entries), err, most)
 	}

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // stalled lets the committer stand still, as it does at a disk that does, until
@@ -40,25 +40,25 @@ func stalled(t *testing.T, s *Store) (goOn func()) {
 }
 
 // outageFamily begins a family, and returns how to present a generation of it.
-func outageFamily(t *testing.T, s *Store, id byte) func(generation uint32, change ...func(*tokens.RotateRequest)) tokens.RotateRequest {
+func outageFamily(t *testing.T, s *Store, id byte) func(generation uint32, change ...func(*storage.RotateRequest)) storage.RotateRequest {
 	t.Helper()
-	user := tokens.UserTag{id}
+	user := storage.UserTag{id}
 	ctx := t.Context()
-	session, err := s.CreateSession(ctx, tokens.SessionRequest{User: user, ID: tokens.SessionID{1}, Lifetime: time.Hour, Profile: []byte("profile")})
+	session, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: []byte("profile")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.CreateFamily(ctx, tokens.CreateRequest{
-		User: user, ID: tokens.FamilyID{id}, AuthTime: session.AuthTime, Lifetime: time.Hour, MaxActive: 9, DenyFor: time.Hour, Attempt: tokens.Attempt{id, 1},
+	if _, err := s.CreateFamily(ctx, storage.CreateRequest{
+		User: user, ID: storage.FamilyID{id}, AuthTime: session.AuthTime, Lifetime: time.Hour, MaxActive: 9, DenyFor: time.Hour, Attempt: storage.Attempt{id, 1},
 	}); err != nil {
 		t.Fatal(err)
 	}
 	attempt := byte(1)
-	return func(generation uint32, change ...func(*tokens.RotateRequest)) tokens.RotateRequest {
+	return func(generation uint32, change ...func(*storage.RotateRequest)) storage.RotateRequest {
 		attempt++
-		r := tokens.RotateRequest{
-			User: user, Family: tokens.FamilyID{id}, Presented: generation, Rotation: true, Lifetime: time.Hour, DenyFor: time.Hour,
-			Attempt: tokens.Attempt{id, 0, 0, attempt},
+		r := storage.RotateRequest{
+			User: user, Family: storage.FamilyID{id}, Presented: generation, Rotation: true, Lifetime: time.Hour, DenyFor: time.Hour,
+			Attempt: storage.Attempt{id, 0, 0, attempt},
 		}
 		for _, c := range change {
 			c(&r)
@@ -78,7 +78,7 @@ func TestR1CallerHasLeft(t *testing.T) {
 	defer cancel()
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if res, err := s.Rotate(t.Context(), stays(1)); err != nil || res.Outcome != tokens.Rotated {
+		if res, err := s.Rotate(t.Context(), stays(1)); err != nil || res.Outcome != storage.Rotated {
 			t.Errorf("who stays: %+v, %v", res, err)
 		}
 	})
@@ -90,8 +90,8 @@ func TestR1CallerHasLeft(t *testing.T) {
 	goOn()
 	wg.Wait()
 	again := left
-	again.Attempt = tokens.Attempt{9}
-	if res, err := s.Rotate(t.Context(), again); err != nil || res.Outcome != tokens.Rotated || res.Family.Generation != 2 {
+	again.Attempt = storage.Attempt{9}
+	if res, err := s.Rotate(t.Context(), again); err != nil || res.Outcome != storage.Rotated || res.Family.Generation != 2 {
 		t.Errorf("who comes again: %+v, %v", res, err)
 	}
 }
@@ -108,7 +108,7 @@ func TestR1CallerLeavesMeanwhile(t *testing.T) {
 		<-begun
 		cancel()
 	}()
-	_, err := decideIn(ctx, s.file, func(t *txn) (tokens.RotateResult, error) {
+	_, err := decideIn(ctx, s.file, func(t *txn) (storage.RotateResult, error) {
 		close(begun)
 		<-over
 		return rotate(t, r, nil)
@@ -117,13 +117,13 @@ func TestR1CallerLeavesMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	close(over)
-	if err := s.Unanswered(t.Context(), tokens.UnansweredRequest{User: r.User, Family: r.Family, Presented: 1, Attempts: []tokens.Attempt{r.Attempt}}); err != nil {
+	if err := s.Unanswered(t.Context(), storage.UnansweredRequest{User: r.User, Family: r.Family, Presented: 1, Attempts: []storage.Attempt{r.Attempt}}); err != nil {
 		t.Fatal(err)
 	}
-	if res, err := s.Rotate(t.Context(), present(1)); err != nil || res.Outcome != tokens.Rotated || res.Family.Generation != 2 {
+	if res, err := s.Rotate(t.Context(), present(1)); err != nil || res.Outcome != storage.Rotated || res.Family.Generation != 2 {
 		t.Errorf("who comes again: %+v, %v", res, err)
 	}
-	if res, err := s.Rotate(t.Context(), present(1)); err != nil || res.Outcome != tokens.RotateReused {
+	if res, err := s.Rotate(t.Context(), present(1)); err != nil || res.Outcome != storage.RotateReused {
 		t.Errorf("a thief: %+v, %v", res, err)
 	}
 }
@@ -136,7 +136,7 @@ func rotateUntilKilled(path string) {
 	if _, err := s.Open(ctx, openRequest); err != nil {
 		panic(err)
 	}
-	beat := tokens.BeatRequest{Node: tokens.NodeMark{7, 7, 7}, Settled: true}
+	beat := storage.BeatRequest{Node: storage.NodeMark{7, 7, 7}, Settled: true}
 	for n := byte(1); ; n++ {
 		if _, err := s.Beat(ctx, beat); err != nil {
 			panic(err)
@@ -145,15 +145,15 @@ func rotateUntilKilled(path string) {
 			os.Stdout.WriteString("done\n")
 			select {}
 		}
-		user := tokens.UserTag{n}
-		session, err := s.CreateSession(ctx, tokens.SessionRequest{User: user, ID: tokens.SessionID{1}, Lifetime: 24 * time.Hour, Profile: []byte("profile")})
+		user := storage.UserTag{n}
+		session, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: 24 * time.Hour, Profile: []byte("profile")})
 		if err == nil {
-			_, err = s.CreateFamily(ctx, tokens.CreateRequest{
-				User: user, ID: tokens.FamilyID{n}, AuthTime: session.AuthTime, Lifetime: 24 * time.Hour, MaxActive: 9, Attempt: tokens.Attempt{7, 7, 7, n},
+			_, err = s.CreateFamily(ctx, storage.CreateRequest{
+				User: user, ID: storage.FamilyID{n}, AuthTime: session.AuthTime, Lifetime: 24 * time.Hour, MaxActive: 9, Attempt: storage.Attempt{7, 7, 7, n},
 			})
 		}
 		if err == nil {
-			_, err = s.Rotate(ctx, tokens.RotateRequest{User: user, Family: tokens.FamilyID{n}, Presented: 1, Rotation: true, Attempt: tokens.Attempt{7, 7, 7, n, 1}})
+			_, err = s.Rotate(ctx, storage.RotateRequest{User: user, Family: storage.FamilyID{n}, Presented: 1, Rotation: true, Attempt: storage.Attempt{7, 7, 7, n, 1}})
 		}
 		if err != nil {
 			panic(err)
@@ -180,18 +180,18 @@ func TestR1KilledBeforeItAnswered(t *testing.T) {
 	s := New(Options{Path: path, Clock: func() time.Time { return later }})
 	mustOpen(t, s)
 	defer s.Close()
-	present := func(n byte, attempt tokens.Attempt) (tokens.RotateResult, error) {
-		return s.Rotate(t.Context(), tokens.RotateRequest{
-			User: tokens.UserTag{n}, Family: tokens.FamilyID{n}, Presented: 1, Rotation: true, Leeway: 10 * time.Second, DenyFor: time.Hour, Attempt: attempt,
+	present := func(n byte, attempt storage.Attempt) (storage.RotateResult, error) {
+		return s.Rotate(t.Context(), storage.RotateRequest{
+			User: storage.UserTag{n}, Family: storage.FamilyID{n}, Presented: 1, Rotation: true, Leeway: 10 * time.Second, DenyFor: time.Hour, Attempt: attempt,
 		})
 	}
 	for n := byte(1); n <= diedFamilies; n++ {
-		if res, err := present(n, tokens.Attempt{n}); err != nil || res.Outcome != tokens.Rotated || res.Family.Generation != 2 {
+		if res, err := present(n, storage.Attempt{n}); err != nil || res.Outcome != storage.Rotated || res.Family.Generation != 2 {
 			t.Errorf("family %d: %+v, %v", n, res, err)
 		}
 	}
 	later = later.Add(time.Minute)
-	if res, err := present(1, tokens.Attempt{99}); err != nil || res.Outcome != tokens.RotateReused {
+	if res, err := present(1, storage.Attempt{99}); err != nil || res.Outcome != storage.RotateReused {
 		t.Errorf("a thief: %+v, %v", res, err)
 	}
 }
@@ -218,14 +218,14 @@ func TestR1FrozenDisk(t *testing.T) {
 	mustOpen(t, s)
 	defer s.Close()
 	const many = 8
-	presents := make([]func(uint32, ...func(*tokens.RotateRequest)) tokens.RotateRequest, many)
+	presents := make([]func(uint32, ...func(*storage.RotateRequest)) storage.RotateRequest, many)
 	for i := range presents {
 		presents[i] = outageFamily(t, s, byte(i+1))
 	}
 	run("fsfreeze", "-f", mount)
 	thaw := sync.OnceFunc(func() { _ = exec.Command("fsfreeze", "-u", mount).Run() })
 	defer thaw()
-	asked := make([]tokens.RotateRequest, many)
+	asked := make([]storage.RotateRequest, many)
 	var wg sync.WaitGroup
 	for i := range presents {
 		asked[i] = presents[i](1)
@@ -240,10 +240,10 @@ func TestR1FrozenDisk(t *testing.T) {
 	wg.Wait()
 	thaw()
 	for i, r := range asked { // as the State of the process does
-		if err := s.Unanswered(t.Context(), tokens.UnansweredRequest{User: r.User, Family: r.Family, Presented: 1, Attempts: []tokens.Attempt{r.Attempt}}); err != nil {
+		if err := s.Unanswered(t.Context(), storage.UnansweredRequest{User: r.User, Family: r.Family, Presented: 1, Attempts: []storage.Attempt{r.Attempt}}); err != nil {
 			t.Fatal(err)
 		}
-		if res, err := s.Rotate(t.Context(), presents[i](1)); err != nil || res.Outcome != tokens.Rotated || res.Family.Generation != 2 {
+		if res, err := s.Rotate(t.Context(), presents[i](1)); err != nil || res.Outcome != storage.Rotated || res.Family.Generation != 2 {
 			t.Errorf("who comes again: %+v, %v", res, err)
 		}
 	}

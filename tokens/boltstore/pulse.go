@@ -3,21 +3,21 @@ package boltstore
 import (
 	"context"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Beat implements tokens.Pulse. It tells what background work has found out
 // about the file and its disk. A file has no other primary. Only the first beat
 // of a node and the last one write.
-func (s *Store) Beat(ctx context.Context, r tokens.BeatRequest) (tokens.Beat, error) {
-	var b tokens.Beat
+func (s *Store) Beat(ctx context.Context, r storage.BeatRequest) (storage.Beat, error) {
+	var b storage.Beat
 	err := s.call(ctx, "beat", func(f *file) (err error) {
 		// The sign of life counts in trouble, too: it says what was answered.
 		known := s.nodes.known(r, s.clock.now())
 		if err := f.trouble(); err != nil {
 			return err
 		}
-		if r.Node != (tokens.NodeMark{}) && (r.Leaving || !known) {
+		if r.Node != (storage.NodeMark{}) && (r.Leaving || !known) {
 			enter := func(t *txn) (struct{}, error) { return struct{}{}, s.nodes.enter(t, r) }
 			if _, err := commitIn(ctx, f, enter); err != nil {
 				return err
@@ -30,8 +30,8 @@ func (s *Store) Beat(ctx context.Context, r tokens.BeatRequest) (tokens.Beat, er
 	return b, err
 }
 
-func beat(t *txn) (tokens.Beat, error) {
+func beat(t *txn) (storage.Beat, error) {
 	var o openingRecord
 	_, err := t.read(meta, metaOpening, &o)
-	return tokens.Beat{Now: t.now, Born: o.born}, err
+	return storage.Beat{Now: t.now, Born: o.born}, err
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // recordVersion leads every record but those that have a second form. An older
@@ -35,9 +35,9 @@ func (r *clockRecord) decode(b []byte) error {
 
 // sessionRecord is a login session.
 type sessionRecord struct {
-	begun, expires, used time.Time        // seconds
-	authTime             time.Time        // seconds; zero where it is not known
-	root                 tokens.SessionID // zero where it is the session itself
+	begun, expires, used time.Time         // seconds
+	authTime             time.Time         // seconds; zero where it is not known
+	root                 storage.SessionID // zero where it is the session itself
 	acr                  string
 }
 
@@ -47,7 +47,7 @@ func (r sessionRecord) encode() []byte {
 	b = appendSeconds(b, r.authTime)
 	b = appendSeconds(b, r.expires)
 	b = appendSeconds(b, r.used)
-	if r.root == (tokens.SessionID{}) && r.acr == "" {
+	if r.root == (storage.SessionID{}) && r.acr == "" {
 		return b
 	}
 	return append(append(b, r.root[:]...), r.acr...)
@@ -56,13 +56,13 @@ func (r sessionRecord) encode() []byte {
 func (r *sessionRecord) decode(b []byte) error {
 	d := newDecoderOf(b, secondVersion)
 	r.begun, r.authTime, r.expires, r.used = d.seconds(), d.seconds(), d.seconds(), d.seconds()
-	r.root, r.acr = tokens.SessionID{}, ""
+	r.root, r.acr = storage.SessionID{}, ""
 	if d.err != nil || len(d.b) == 0 {
 		return d.end()
 	}
 	copy(r.root[:], d.bytes(len(r.root)))
 	r.acr = string(d.rest())
-	if r.root == (tokens.SessionID{}) && r.acr == "" {
+	if r.root == (storage.SessionID{}) && r.acr == "" {
 		return errBadRecord
 	}
 	return d.end()
@@ -70,11 +70,11 @@ func (r *sessionRecord) decode(b []byte) error {
 
 // codeRecord is an authorization code, taken or not.
 type codeRecord struct {
-	put     time.Time      // seconds
-	expires time.Time      // milliseconds; of a spent code, when it is forgotten
-	taken   time.Time      // milliseconds; zero while it is good
-	attempt tokens.Attempt // that took it
-	session tokens.SessionID
+	put     time.Time       // seconds
+	expires time.Time       // milliseconds; of a spent code, when it is forgotten
+	taken   time.Time       // milliseconds; zero while it is good
+	attempt storage.Attempt // that took it
+	session storage.SessionID
 	owner   [16]byte
 }
 
@@ -141,7 +141,7 @@ func (r grantRecord) over(now time.Time) bool { return !r.until.IsZero() && !now
 
 // profileRecord is what is known of a user.
 type profileRecord struct {
-	fingerprint tokens.Fingerprint
+	fingerprint storage.Fingerprint
 	profile     []byte
 }
 
@@ -161,10 +161,10 @@ func (r *profileRecord) decode(b []byte) error {
 
 // denialRecord is one entry of a user's denylist, or an ended session.
 type denialRecord struct {
-	until   time.Time      // seconds
-	attempt tokens.Attempt // the call that ended the family
-	lived   bool           // the family lived until then
-	reused  bool           // it was ended because an old token was presented
+	until   time.Time       // seconds
+	attempt storage.Attempt // the call that ended the family
+	lived   bool            // the family lived until then
+	reused  bool            // it was ended because an old token was presented
 }
 
 func (r denialRecord) encode() []byte {
@@ -193,13 +193,13 @@ func (r *denialRecord) decode(b []byte) error {
 
 // marksRecord holds for a whole user.
 type marksRecord struct {
-	before  time.Time         // seconds; the last sign-out everywhere, zero for none
-	until   time.Time         // seconds; how long before must be remembered
-	issued  time.Time         // seconds; the latest time ahead of the clock that a token was dated by
-	folded  time.Time         // seconds; nothing begins of a code that was put or taken until then
-	attempt tokens.Attempt    // the sign-out
-	now     time.Time         // milliseconds; the answer to the sign-out
-	ended   []tokens.FamilyID // the families it ended
+	before  time.Time          // seconds; the last sign-out everywhere, zero for none
+	until   time.Time          // seconds; how long before must be remembered
+	issued  time.Time          // seconds; the latest time ahead of the clock that a token was dated by
+	folded  time.Time          // seconds; nothing begins of a code that was put or taken until then
+	attempt storage.Attempt    // the sign-out
+	now     time.Time          // milliseconds; the answer to the sign-out
+	ended   []storage.FamilyID // the families it ended
 }
 
 func (r marksRecord) encode() []byte {
@@ -226,7 +226,7 @@ func (r *marksRecord) decode(b []byte) error {
 	r.now = d.millis()
 	r.ended = nil
 	for len(d.b) >= 16 {
-		r.ended = append(r.ended, tokens.FamilyID(d.bytes(16)))
+		r.ended = append(r.ended, storage.FamilyID(d.bytes(16)))
 	}
 	if len(d.b) != 0 {
 		return errBadRecord
@@ -245,7 +245,7 @@ func (r *marksRecord) decodeTimes(b []byte) (rest []byte, err error) {
 
 // gone reports whether nothing of the marks counts any more.
 func (r marksRecord) gone(now time.Time) bool {
-	return !now.Before(r.until) && now.Unix() > r.issued.Unix() && (r.folded.IsZero() || now.After(r.folded.Add(tokens.FoldAfter)))
+	return !now.Before(r.until) && now.Unix() > r.issued.Unix() && (r.folded.IsZero() || now.After(r.folded.Add(storage.FoldAfter)))
 }
 
 // clientRecord is the watermark of a client.

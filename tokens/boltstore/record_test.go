@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // record is what every kind of record can do.
@@ -21,13 +21,13 @@ func someRecords() []record {
 	s, ms := time.Unix(1_900_000_000, 0), time.UnixMilli(1_900_000_000_123)
 	return []record{
 		&sessionRecord{begun: s, authTime: s, expires: s.Add(time.Hour), used: s}, &sessionRecord{},
-		&sessionRecord{begun: s, expires: s, used: s, root: tokens.SessionID{1}, acr: "pwd"}, &sessionRecord{authTime: s, acr: "mfa"},
-		&codeRecord{put: s, expires: ms, taken: ms, attempt: tokens.Attempt{1}, session: tokens.SessionID{2}, owner: [16]byte{3}}, &codeRecord{},
+		&sessionRecord{begun: s, expires: s, used: s, root: storage.SessionID{1}, acr: "pwd"}, &sessionRecord{authTime: s, acr: "mfa"},
+		&codeRecord{put: s, expires: ms, taken: ms, attempt: storage.Attempt{1}, session: storage.SessionID{2}, owner: [16]byte{3}}, &codeRecord{},
 		&bodyRecord{expires: ms, body: []byte("body")}, &bodyRecord{},
 		&grantRecord{until: s, text: []byte("text")}, &grantRecord{},
-		&profileRecord{fingerprint: tokens.Fingerprint{1}, profile: []byte("profile")}, &profileRecord{},
-		&denialRecord{until: s, attempt: tokens.Attempt{1}, lived: true, reused: true}, &denialRecord{},
-		&marksRecord{before: s, until: s, issued: s, folded: s, attempt: tokens.Attempt{1}, now: ms, ended: []tokens.FamilyID{{1}, {2}}}, &marksRecord{},
+		&profileRecord{fingerprint: storage.Fingerprint{1}, profile: []byte("profile")}, &profileRecord{},
+		&denialRecord{until: s, attempt: storage.Attempt{1}, lived: true, reused: true}, &denialRecord{},
+		&marksRecord{before: s, until: s, issued: s, folded: s, attempt: storage.Attempt{1}, now: ms, ended: []storage.FamilyID{{1}, {2}}}, &marksRecord{},
 		&clientRecord{before: s, until: s}, &clientRecord{},
 		&openingRecord{born: ms, tokenLifetime: time.Hour, secrets: [][16]byte{{1}, {2}}, issuers: []string{"https://a.example/", "https://b.example/"}}, &openingRecord{},
 		&keysRecord{version: math.MaxUint64, sealed: []byte("sealed")}, &keysRecord{},

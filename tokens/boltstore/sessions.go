@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // over reports whether the session has ended, absolutely or unused for idle (0: no such limit).
@@ -16,66 +16,66 @@ func (r sessionRecord) over(now time.Time, idle time.Duration) bool {
 }
 
 // CreateSession implements tokens.Sessions.
-func (s *Store) CreateSession(ctx context.Context, r tokens.SessionRequest) (tokens.Session, error) {
+func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (storage.Session, error) {
 	r.Profile = bytes.Clone(r.Profile) // the caller may leave before the commit
-	return decide(ctx, s, "create_session", func(t *txn) (tokens.Session, error) { return createSession(t, r) })
+	return decide(ctx, s, "create_session", func(t *txn) (storage.Session, error) { return createSession(t, r) })
 }
 
-func createSession(t *txn, r tokens.SessionRequest) (tokens.Session, error) {
+func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 	if disabled, err := t.disabled(r.User); err != nil || disabled {
-		return tokens.Session{}, err
+		return storage.Session{}, err
 	}
 	marks, err := t.marks(r.User)
 	if err != nil {
-		return tokens.Session{}, err
+		return storage.Session{}, err
 	}
 	was, found, err := t.profile(r.User)
 	if err != nil {
-		return tokens.Session{}, err
+		return storage.Session{}, err
 	}
 	changed := found && was.fingerprint != r.Fingerprint
-	root := tokens.SessionID{}
+	root := storage.SessionID{}
 	if changed {
 		// What was begun under the old password would pass Rotate's comparison
 		// again from now on.
-		if marks, err = endAll(t, r.User, marks, r.DenyFor, tokens.Attempt(r.ID)); err != nil {
-			return tokens.Session{}, err
+		if marks, err = endAll(t, r.User, marks, r.DenyFor, storage.Attempt(r.ID)); err != nil {
+			return storage.Session{}, err
 		}
 	} else if root, err = t.rootOf(r.User, r.Replaces); err != nil {
-		return tokens.Session{}, err
+		return storage.Session{}, err
 	}
-	everyone, err := t.watermark(tokens.Everyone)
+	everyone, err := t.watermark(storage.Everyone)
 	if err != nil {
-		return tokens.Session{}, err
+		return storage.Session{}, err
 	}
 	begun := t.issueAt(r.User, marks, later(everyone, r.BegunAfter)).Truncate(time.Second)
 	session := sessionRecord{
-		begun: begun, authTime: earlier(begun, r.AuthTime.Truncate(time.Second)), expires: tokens.EndOf(begun, r.Lifetime),
+		begun: begun, authTime: earlier(begun, r.AuthTime.Truncate(time.Second)), expires: storage.EndOf(begun, r.Lifetime),
 		used: begun, root: root, acr: r.ACR,
 	}
 	var again sessionRecord
 	if there, err := t.read(sessions, userKey(r.User, r.ID[:]), &again); err != nil {
-		return tokens.Session{}, err
+		return storage.Session{}, err
 	} else if there {
 		session = again // the same call sent again
 	}
-	if r.Replaces != (tokens.SessionID{}) && r.Replaces != r.ID {
+	if r.Replaces != (storage.SessionID{}) && r.Replaces != r.ID {
 		t.remove(sessions, userKey(r.User, r.Replaces[:]))
 	}
 	if !changed { // else all were ended
 		if err := t.boundSessions(r); err != nil {
-			return tokens.Session{}, err
+			return storage.Session{}, err
 		}
 	}
 	t.put(sessions, userKey(r.User, r.ID[:]), session.encode())
 	t.put(profiles, r.User[:], profileRecord{fingerprint: r.Fingerprint, profile: r.Profile}.encode())
 	result := session.session(r.User, r.ID)
-	result.EndedOthers = !marks.before.IsZero() && marks.attempt == tokens.Attempt(r.ID)
+	result.EndedOthers = !marks.before.IsZero() && marks.attempt == storage.Attempt(r.ID)
 	return result, nil
 }
 
-func (r sessionRecord) session(user tokens.UserTag, id tokens.SessionID) tokens.Session {
-	return tokens.Session{
+func (r sessionRecord) session(user storage.UserTag, id storage.SessionID) storage.Session {
+	return storage.Session{
 		ID: id, User: user, Root: cmp.Or(r.root, id), ACR: r.acr,
 		Begun: r.begun, AuthTime: r.authTime, Expires: r.expires, Used: r.used,
 	}
@@ -83,10 +83,10 @@ func (r sessionRecord) session(user tokens.UserTag, id tokens.SessionID) tokens.
 
 // boundSessions ends the least used sessions, so that with the new one there are
 // at most MaxSessions, and removes those that are over.
-func (t *txn) boundSessions(r tokens.SessionRequest) error {
-	var others []tokens.Session
+func (t *txn) boundSessions(r storage.SessionRequest) error {
+	var others []storage.Session
 	err := t.scan(sessions, r.User[:], func(k, v []byte) error {
-		id := tokens.SessionID(k[len(r.User):])
+		id := storage.SessionID(k[len(r.User):])
 		var s sessionRecord
 		switch err := s.decode(v); {
 		case err != nil:
@@ -99,34 +99,34 @@ func (t *txn) boundSessions(r tokens.SessionRequest) error {
 		}
 		return nil
 	})
-	if err != nil || len(others) < tokens.MaxSessions {
+	if err != nil || len(others) < storage.MaxSessions {
 		return err
 	}
-	slices.SortFunc(others, func(a, b tokens.Session) int {
+	slices.SortFunc(others, func(a, b storage.Session) int {
 		return cmp.Or(a.Used.Compare(b.Used), a.Begun.Compare(b.Begun), bytes.Compare(a.ID[:], b.ID[:]))
 	})
-	for _, s := range others[:len(others)+1-tokens.MaxSessions] {
+	for _, s := range others[:len(others)+1-storage.MaxSessions] {
 		t.remove(sessions, userKey(r.User, s.ID[:]))
 	}
 	return nil
 }
 
 // recordOf is the reverse of session.
-func recordOf(s tokens.Session) sessionRecord {
+func recordOf(s storage.Session) sessionRecord {
 	r := sessionRecord{begun: s.Begun, authTime: s.AuthTime, expires: s.Expires, used: s.Used, root: s.Root, acr: s.ACR}
 	if s.Root == s.ID {
-		r.root = tokens.SessionID{}
+		r.root = storage.SessionID{}
 	}
 	return r
 }
 
 // rootOf returns the root of a session that a new one replaces; zero where it
 // does not live any more.
-func (t *txn) rootOf(user tokens.UserTag, id tokens.SessionID) (tokens.SessionID, error) {
+func (t *txn) rootOf(user storage.UserTag, id storage.SessionID) (storage.SessionID, error) {
 	var r sessionRecord
 	found, err := t.read(sessions, userKey(user, id[:]), &r)
 	if err != nil || !found || r.over(t.now, 0) {
-		return tokens.SessionID{}, err
+		return storage.SessionID{}, err
 	}
 	return cmp.Or(r.root, id), nil
 }
@@ -140,7 +140,7 @@ type usedSession struct {
 
 // Session implements tokens.Sessions. Only a use that is a minute after the
 // last one, or half of a shorter idle limit, is written.
-func (s *Store) Session(ctx context.Context, user tokens.UserTag, id tokens.SessionID, idle time.Duration) (tokens.Session, []byte, bool, error) {
+func (s *Store) Session(ctx context.Context, user storage.UserTag, id storage.SessionID, idle time.Duration) (storage.Session, []byte, bool, error) {
 	var u usedSession
 	err := s.call(ctx, "session", func(f *file) (err error) {
 		due := false
@@ -163,7 +163,7 @@ func (s *Store) Session(ctx context.Context, user tokens.UserTag, id tokens.Sess
 		return err
 	})
 	if err != nil || !u.found {
-		return tokens.Session{}, nil, false, err
+		return storage.Session{}, nil, false, err
 	}
 	return u.record.session(user, id), u.profile, true, nil
 }
@@ -175,7 +175,7 @@ func touchAfter(idle time.Duration) time.Duration {
 	return time.Minute
 }
 
-func findSession(t *txn, user tokens.UserTag, id tokens.SessionID, idle time.Duration) (usedSession, error) {
+func findSession(t *txn, user storage.UserTag, id storage.SessionID, idle time.Duration) (usedSession, error) {
 	var u usedSession
 	found, err := t.read(sessions, userKey(user, id[:]), &u.record)
 	if err != nil || !found || u.record.over(t.now, idle) {
@@ -193,7 +193,7 @@ func findSession(t *txn, user tokens.UserTag, id tokens.SessionID, idle time.Dur
 }
 
 // Profile implements tokens.Sessions.
-func (s *Store) Profile(ctx context.Context, user tokens.UserTag) ([]byte, error) {
+func (s *Store) Profile(ctx context.Context, user storage.UserTag) ([]byte, error) {
 	return view(ctx, s, "profile", func(t *txn) ([]byte, error) {
 		p, _, err := t.profile(user)
 		return bytes.Clone(p.profile), err
@@ -201,7 +201,7 @@ func (s *Store) Profile(ctx context.Context, user tokens.UserTag) ([]byte, error
 }
 
 // profile reads a user's profile, which points into the file.
-func (t *txn) profile(user tokens.UserTag) (p profileRecord, found bool, err error) {
+func (t *txn) profile(user storage.UserTag) (p profileRecord, found bool, err error) {
 	found, err = t.read(profiles, user[:], &p)
 	return p, found, err
 }

@@ -19,7 +19,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Options configure a Store.
@@ -57,7 +57,7 @@ type Store struct {
 	closed    bool
 }
 
-var _ tokens.Store = (*Store)(nil)
+var _ storage.Store = (*Store)(nil)
 
 // file is an open database with its goroutines.
 type file struct {
@@ -184,14 +184,14 @@ func decide[T any](ctx context.Context, s *Store, op string, run func(*txn) (T, 
 func decideIn[T any](ctx context.Context, f *file, run func(*txn) (T, error)) (T, error) {
 	if err := f.unfit(); err != nil {
 		var none T
-		return none, tokens.EndedNothing(err)
+		return none, storage.EndedNothing(err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, commitWithin, errStalled)
 	defer cancel()
 	return commitIn(ctx, f, func(t *txn) (T, error) {
 		if f.moved.Load() {
 			var none T
-			return none, tokens.ErrMoved
+			return none, storage.ErrMoved
 		}
 		return run(t)
 	})
@@ -212,7 +212,7 @@ func commitIn[T any](ctx context.Context, f *file, run func(*txn) (T, error)) (T
 		// result still belongs to the committer.
 		err := fmt.Errorf("waiting for the store to commit: %w", context.Cause(ctx))
 		if d.drop() {
-			err = tokens.EndedNothing(err)
+			err = storage.EndedNothing(err)
 		}
 		return none, err
 	}

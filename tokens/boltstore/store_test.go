@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/issuertest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 	"github.com/gatehouse-auth/gatehouse/tokens/storetest"
 )
 
@@ -40,13 +41,13 @@ func (c *testClock) Advance(d time.Duration) {
 func TestConformance(t *testing.T) { storetest.Run(t, moved) }
 
 // TestTraps runs a whole Issuer over the store.
-func TestTraps(t *testing.T) { storetest.RunTraps(t, moved) }
+func TestTraps(t *testing.T) { issuertest.RunTraps(t, moved) }
 
 // moved is a new store with a clock that is moved.
 func moved(t *testing.T) storetest.Harness {
 	clock := newTestClock()
 	path := filepath.Join(inMemory(t), "gatehouse.db")
-	open := func(*testing.T) tokens.Store {
+	open := func(*testing.T) storage.Store {
 		s := New(Options{Path: path, Clock: clock.Now, OnCall: func(op string, _ time.Duration, err error) {
 			if op == "sweep" && err != nil {
 				t.Errorf("sweeping: %v", err)
@@ -55,7 +56,7 @@ func moved(t *testing.T) storetest.Harness {
 		s.sweepEvery = time.Millisecond // expired records vanish at any time
 		return s
 	}
-	empty := func(t *testing.T) tokens.Store {
+	empty := func(t *testing.T) storage.Store {
 		path = filepath.Join(inMemory(t), "gatehouse.db")
 		return open(t)
 	}
@@ -82,7 +83,7 @@ func TestConformanceRealTime(t *testing.T) {
 	}
 	storetest.Run(t, func(t *testing.T) storetest.Harness {
 		path := filepath.Join(t.TempDir(), "gatehouse.db")
-		open := func(*testing.T) tokens.Store { return New(Options{Path: path}) }
+		open := func(*testing.T) storage.Store { return New(Options{Path: path}) }
 		return storetest.Harness{Store: open(t), Reopen: open}
 	})
 }
@@ -112,4 +113,4 @@ func mustOpen(t testing.TB, s *Store) {
 	}
 }
 
-var openRequest = tokens.OpenRequest{Secrets: [][16]byte{{1}}, TokenLifetime: 10 * time.Minute}
+var openRequest = storage.OpenRequest{Secrets: [][16]byte{{1}}, TokenLifetime: 10 * time.Minute}

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 const (
@@ -165,9 +165,9 @@ func (w *sweeper) remove(ctx context.Context, bucket bucketID, keys [][]byte, no
 func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks) (bool, error) {
 	switch bucket {
 	case families:
-		var f tokens.Family
+		var f storage.Family
 		err := f.UnmarshalBinary(v)
-		return f.Dead(now) || !f.Created.After(later(watermarks[f.Client], watermarks[tokens.Everyone])), err
+		return f.Dead(now) || !f.Created.After(later(watermarks[f.Client], watermarks[storage.Everyone])), err
 	case sessions:
 		var r sessionRecord
 		err := r.decode(v)
@@ -205,7 +205,7 @@ func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks
 		err := r.decode(v)
 		return !now.Before(r.until), err
 	case denials:
-		return expiredDenial(k[len(tokens.UserTag{})], v, now)
+		return expiredDenial(k[len(storage.UserTag{})], v, now)
 	default:
 		return false, nil
 	}
@@ -219,8 +219,8 @@ func expiredDenial(kind byte, v []byte, now time.Time) (bool, error) {
 	}
 	var r denialRecord
 	err := r.decode(v)
-	if kind == byte(tokens.DenyUser) {
-		now = now.Add(-tokens.FoldAfter) // it tells who has enabled the user
+	if kind == byte(storage.DenyUser) {
+		now = now.Add(-storage.FoldAfter) // it tells who has enabled the user
 	}
 	return !now.Before(r.until), err
 }

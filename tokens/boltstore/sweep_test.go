@@ -13,7 +13,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // count returns how many records a bucket holds.
@@ -49,9 +49,9 @@ func TestSweep(t *testing.T) {
 	clock := newTestClock()
 	s := openStore(t, func(o *Options) { o.Clock = clock.Now })
 	ctx := context.Background()
-	user := tokens.TagSubject("local|alice")
+	user := storage.TagSubject("local|alice")
 	session := func(id byte, lifetime time.Duration) {
-		_, err := s.CreateSession(ctx, tokens.SessionRequest{User: user, ID: tokens.SessionID{id}, Lifetime: lifetime})
+		_, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID{id}, Lifetime: lifetime})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,31 +59,31 @@ func TestSweep(t *testing.T) {
 	session(1, time.Minute)
 	session(2, time.Hour)
 	for i, lifetime := range []time.Duration{time.Minute, time.Hour, 0} {
-		client := tokens.ClientTag{byte(i / 2)}
-		if _, err := s.CreateFamily(ctx, tokens.CreateRequest{User: user, ID: tokens.FamilyID{byte(i)}, Client: client, Begun: clock.Now(), Lifetime: lifetime, MaxActive: 9, Attempt: tokens.Attempt{1}}); err != nil {
+		client := storage.ClientTag{byte(i / 2)}
+		if _, err := s.CreateFamily(ctx, storage.CreateRequest{User: user, ID: storage.FamilyID{byte(i)}, Client: client, Begun: clock.Now(), Lifetime: lifetime, MaxActive: 9, Attempt: storage.Attempt{1}}); err != nil {
 			t.Fatal(err)
 		}
-		r := tokens.PutRequest{User: user, ID: tokens.CodeID{byte(i)}, Session: tokens.SessionID{2}, Lifetime: max(lifetime, time.Second)}
+		r := storage.PutRequest{User: user, ID: storage.CodeID{byte(i)}, Session: storage.SessionID{2}, Lifetime: max(lifetime, time.Second)}
 		if kept, err := s.PutCode(ctx, r); err != nil || !kept {
 			t.Fatal(kept, err)
 		}
-		if err := s.DenyToken(ctx, user, tokens.TokenID{byte(i)}, clock.Now().Add(lifetime)); err != nil {
+		if err := s.DenyToken(ctx, user, storage.TokenID{byte(i)}, clock.Now().Add(lifetime)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.End(ctx, tokens.EndRequest{User: tokens.TagSubject("local|bob"), Scope: tokens.EndUser, DenyFor: time.Minute}); err != nil {
+	if _, err := s.End(ctx, storage.EndRequest{User: storage.TagSubject("local|bob"), Scope: storage.EndUser, DenyFor: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.End(ctx, tokens.EndRequest{User: tokens.TagSubject("local|bob"), Scope: tokens.EndSession, DenyFor: time.Minute}); err != nil {
+	if _, err := s.End(ctx, storage.EndRequest{User: storage.TagSubject("local|bob"), Scope: storage.EndSession, DenyFor: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
 	for i, lifetime := range []time.Duration{time.Minute, time.Hour} {
-		if _, err := s.UseAssertion(ctx, tokens.AssertionRequest{ID: tokens.AssertionID{byte(i)}, Until: clock.Now().Add(lifetime)}); err != nil {
+		if _, err := s.UseAssertion(ctx, storage.AssertionRequest{ID: storage.AssertionID{byte(i)}, Until: clock.Now().Add(lifetime)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	clock.Advance(2 * time.Minute)
-	if _, err := s.EndClient(ctx, tokens.ClientTag{1}); err != nil {
+	if _, err := s.EndClient(ctx, storage.ClientTag{1}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.file.sweeper.sweep(ctx); err != nil {
@@ -133,7 +133,7 @@ func TestSweepLeavesWhatItCannotRead(t *testing.T) {
 	if count(t, s, codes) != 1 {
 		t.Error("a record of a newer version was removed")
 	}
-	if _, err := s.TakeCode(t.Context(), tokens.TakeRequest{}); !errors.Is(err, errNewerRecord) {
+	if _, err := s.TakeCode(t.Context(), storage.TakeRequest{}); !errors.Is(err, errNewerRecord) {
 		t.Errorf("TakeCode of a newer record: %v", err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Keys of the meta bucket that a transfer writes.
@@ -26,7 +26,7 @@ var (
 var metaStanding = [][]byte{metaOpening, metaKeys, metaMoved, metaImporting, metaClock, metaNodes}
 
 // Export implements tokens.Transfers.
-func (s *Store) Export(ctx context.Context, each func(tokens.Record) error) error {
+func (s *Store) Export(ctx context.Context, each func(storage.Record) error) error {
 	var before bool
 	err := s.call(ctx, "export", func(f *file) (err error) {
 		before, err = commitIn(ctx, f, func(t *txn) (bool, error) {
@@ -52,7 +52,7 @@ func (s *Store) Export(ctx context.Context, each func(tokens.Record) error) erro
 	return err
 }
 
-func (s *Store) exportAll(ctx context.Context, each func(tokens.Record) error) error {
+func (s *Store) exportAll(ctx context.Context, each func(storage.Record) error) error {
 	records, err := view(ctx, s, "export", readStanding)
 	if err != nil {
 		return err
@@ -62,21 +62,21 @@ func (s *Store) exportAll(ctx context.Context, each func(tokens.Record) error) e
 			return err
 		}
 	}
-	return s.ScanUsers(ctx, tokens.AllParts, each)
+	return s.ScanUsers(ctx, storage.AllParts, each)
 }
 
 // readStanding reads what belongs to no user. Grants, clients and assertions are few.
-func readStanding(t *txn) ([]tokens.Record, error) {
+func readStanding(t *txn) ([]storage.Record, error) {
 	store, err := readStoreRecord(t)
 	if err != nil {
 		return nil, err
 	}
-	records := []tokens.Record{{Store: store}}
+	records := []storage.Record{{Store: store}}
 	err = t.scan(grants, nil, func(k, v []byte) error {
 		var r grantRecord
 		err := r.decode(v)
 		if err == nil && !r.over(t.now) {
-			records = append(records, tokens.Record{Grant: &tokens.GrantRecord{ID: tokens.GrantID(k), Text: bytes.Clone(r.text), Until: r.until}})
+			records = append(records, storage.Record{Grant: &storage.GrantRecord{ID: storage.GrantID(k), Text: bytes.Clone(r.text), Until: r.until}})
 		}
 		return err
 	})
@@ -87,7 +87,7 @@ func readStanding(t *txn) ([]tokens.Record, error) {
 		var r clientRecord
 		err := r.decode(v)
 		if err == nil && !r.over(t.now) {
-			records = append(records, tokens.Record{Client: &tokens.ClientRecord{Client: tokens.ClientTag(k), Before: r.before, Until: r.until}})
+			records = append(records, storage.Record{Client: &storage.ClientRecord{Client: storage.ClientTag(k), Before: r.before, Until: r.until}})
 		}
 		return err
 	})
@@ -98,14 +98,14 @@ func readStanding(t *txn) ([]tokens.Record, error) {
 		var r assertionRecord
 		err := r.decode(v)
 		if err == nil && t.now.Before(r.until) {
-			records = append(records, tokens.Record{Assertion: &tokens.AssertionRecord{ID: tokens.AssertionID(k), Until: r.until}})
+			records = append(records, storage.Record{Assertion: &storage.AssertionRecord{ID: storage.AssertionID(k), Until: r.until}})
 		}
 		return err
 	})
 	return records, err
 }
 
-func readStoreRecord(t *txn) (*tokens.StoreRecord, error) {
+func readStoreRecord(t *txn) (*storage.StoreRecord, error) {
 	err := t.scan(meta, nil, func(k, _ []byte) error {
 		if !slices.ContainsFunc(metaStanding, func(known []byte) bool { return bytes.Equal(k, known) }) {
 			return fmt.Errorf("exporting the store: it keeps %q, which this version can't move", k)
@@ -123,7 +123,7 @@ func readStoreRecord(t *txn) (*tokens.StoreRecord, error) {
 	if _, err := t.read(meta, metaKeys, &k); err != nil {
 		return nil, err
 	}
-	return &tokens.StoreRecord{
+	return &storage.StoreRecord{
 		Born: o.born, Now: t.now, TokenLifetime: o.tokenLifetime, Secrets: o.secrets, Issuers: o.issuers,
 		KeysVersion: k.version, Keys: bytes.Clone(k.sealed),
 	}, nil
@@ -150,14 +150,14 @@ func (s *Store) Resume(ctx context.Context) (bool, error) {
 const importBatch = 1024
 
 // Import implements tokens.Transfers.
-func (s *Store) Import(ctx context.Context, id [16]byte, records iter.Seq2[tokens.Record, error]) error {
+func (s *Store) Import(ctx context.Context, id [16]byte, records iter.Seq2[storage.Record, error]) error {
 	start := time.Now()
 	err := s.importAll(ctx, id, records)
 	s.onCall("import", time.Since(start), err)
 	return err
 }
 
-func (s *Store) importAll(ctx context.Context, id [16]byte, records iter.Seq2[tokens.Record, error]) (err error) {
+func (s *Store) importAll(ctx context.Context, id [16]byte, records iter.Seq2[storage.Record, error]) (err error) {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()
 	switch {
@@ -166,7 +166,7 @@ func (s *Store) importAll(ctx context.Context, id [16]byte, records iter.Seq2[to
 	case s.file != nil:
 		return errors.New("importing into the store: it is open")
 	}
-	db, _, err := s.openFile(ctx, tokens.OpenRequest{})
+	db, _, err := s.openFile(ctx, storage.OpenRequest{})
 	if err != nil {
 		return err
 	}
@@ -174,8 +174,8 @@ func (s *Store) importAll(ctx context.Context, id [16]byte, records iter.Seq2[to
 	if err := s.write(db, func(t *txn) error { return beginImport(t, id) }); err != nil {
 		return err
 	}
-	var store *tokens.StoreRecord
-	var batch []tokens.Record
+	var store *storage.StoreRecord
+	var batch []storage.Record
 	flush := func() error {
 		err := s.write(db, func(t *txn) error {
 			for _, r := range batch {
@@ -240,10 +240,10 @@ func beginImport(t *txn, id [16]byte) error {
 		if bytes.Equal(was, mark) {
 			return nil
 		}
-		return tokens.ErrUnfinishedImport
+		return storage.ErrUnfinishedImport
 	}
 	if !t.empty() {
-		return tokens.ErrNotEmpty
+		return storage.ErrNotEmpty
 	}
 	t.put(meta, metaImporting, mark)
 	return nil
@@ -260,7 +260,7 @@ func (t *txn) empty() bool {
 }
 
 // finishImport makes the store one that can be opened.
-func finishImport(t *txn, r *tokens.StoreRecord) error {
+func finishImport(t *txn, r *storage.StoreRecord) error {
 	if len(r.Keys) > 0 || r.KeysVersion > 0 {
 		t.put(meta, metaKeys, keysRecord{version: r.KeysVersion, sealed: r.Keys}.encode())
 	}
@@ -270,7 +270,7 @@ func finishImport(t *txn, r *tokens.StoreRecord) error {
 }
 
 // putRecord writes what a record says, over what an import has written before.
-func (t *txn) putRecord(r tokens.Record) error {
+func (t *txn) putRecord(r storage.Record) error {
 	switch {
 	case r.Grant != nil:
 		t.put(grants, r.Grant.ID[:], grantRecord{until: r.Grant.Until, text: r.Grant.Text}.encode())
@@ -292,7 +292,7 @@ func (t *txn) putRecord(r tokens.Record) error {
 	return nil
 }
 
-func (t *txn) putHeld(h *tokens.HeldRecord) error {
+func (t *txn) putHeld(h *storage.HeldRecord) error {
 	if h.Profile != nil {
 		t.put(profiles, h.User[:], profileRecord{fingerprint: h.Fingerprint, profile: h.Profile}.encode())
 	}
@@ -307,7 +307,7 @@ func (t *txn) putHeld(h *tokens.HeldRecord) error {
 	return nil
 }
 
-func (t *txn) putCode(user tokens.UserTag, c tokens.CodeEntry) {
+func (t *txn) putCode(user storage.UserTag, c storage.CodeEntry) {
 	record := codeRecord{put: c.Put, expires: c.Expires, taken: c.Taken, attempt: c.Attempt, session: c.Session, owner: c.Owner}
 	t.put(codes, userKey(user, c.ID[:]), record.encode())
 	if c.Body != nil {
@@ -315,7 +315,7 @@ func (t *txn) putCode(user tokens.UserTag, c tokens.CodeEntry) {
 	}
 }
 
-func (t *txn) putDenied(d *tokens.DeniedRecord) {
+func (t *txn) putDenied(d *storage.DeniedRecord) {
 	if !d.Before.IsZero() || !d.Issued.IsZero() || !d.Folded.IsZero() {
 		t.put(denials, marksKey(d.User), marksRecord{before: d.Before, until: d.Until, issued: d.Issued, folded: d.Folded}.encode())
 	}

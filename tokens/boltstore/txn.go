@@ -7,7 +7,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // txn is a transaction as a decision sees it: it reads what earlier decisions
@@ -108,7 +108,7 @@ func (t *txn) read(id bucketID, key []byte, r decoded) (found bool, err error) {
 }
 
 // marks returns the marks of a user; the zero value when nothing of them counts.
-func (t *txn) marks(user tokens.UserTag) (marksRecord, error) {
+func (t *txn) marks(user storage.UserTag) (marksRecord, error) {
 	var m marksRecord
 	key := marksKey(user)
 	v, err := t.get(denials, key)
@@ -153,7 +153,7 @@ func (t *txn) deny(key []byte, d denialRecord) error {
 	if found {
 		return nil
 	}
-	return t.boundDenials(key[:len(tokens.UserTag{})])
+	return t.boundDenials(key[:len(storage.UserTag{})])
 }
 
 // issueAt returns the time that dates a token or login of the user: now, or one
@@ -161,14 +161,14 @@ func (t *txn) deny(key []byte, d denialRecord) error {
 // second, since "issued at or before" is denied. It remembers a date ahead of
 // the clock, so that the next sign-out in that second reaches it. None lies
 // farther ahead than tokens.MostAhead.
-func (t *txn) issueAt(user tokens.UserTag, m marksRecord, begunAfter time.Time) time.Time {
+func (t *txn) issueAt(user storage.UserTag, m marksRecord, begunAfter time.Time) time.Time {
 	second, mark := t.now.Truncate(time.Second), begunAfter.Truncate(time.Second)
 	if second.After(m.before) && second.After(mark) {
 		return t.now
 	}
 	at := later(
-		earlier(m.before.Add(time.Second), second.Add(tokens.MostAhead-time.Second)),
-		earlier(mark.Add(time.Second), second.Add(tokens.MostAhead)),
+		earlier(m.before.Add(time.Second), second.Add(storage.MostAhead-time.Second)),
+		earlier(mark.Add(time.Second), second.Add(storage.MostAhead)),
 	)
 	if at.After(m.issued) {
 		m.issued = at
@@ -181,8 +181,8 @@ func (t *txn) issueAt(user tokens.UserTag, m marksRecord, begunAfter time.Time) 
 }
 
 // begunAfter returns the client's watermark, everyone's, or the caller's.
-func (t *txn) begunAfter(client tokens.ClientTag, callers time.Time) (time.Time, error) {
-	everyone, err := t.watermark(tokens.Everyone)
+func (t *txn) begunAfter(client storage.ClientTag, callers time.Time) (time.Time, error) {
+	everyone, err := t.watermark(storage.Everyone)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -191,7 +191,7 @@ func (t *txn) begunAfter(client tokens.ClientTag, callers time.Time) (time.Time,
 }
 
 // watermark returns a client's own; zero for none.
-func (t *txn) watermark(client tokens.ClientTag) (time.Time, error) {
+func (t *txn) watermark(client storage.ClientTag) (time.Time, error) {
 	var c clientRecord
 	_, err := t.read(clients, client[:], &c)
 	if c.over(t.now) {
@@ -202,7 +202,7 @@ func (t *txn) watermark(client tokens.ClientTag) (time.Time, error) {
 
 // everyoneEnded reports whether a login was at or before the end of everyone.
 func (t *txn) everyoneEnded(login time.Time) (bool, error) {
-	mark, err := t.watermark(tokens.Everyone)
+	mark, err := t.watermark(storage.Everyone)
 	return !mark.IsZero() && !login.After(mark), err
 }
 

@@ -3,11 +3,11 @@ package boltstore
 import (
 	"context"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Unanswered implements tokens.Families.
-func (s *Store) Unanswered(ctx context.Context, r tokens.UnansweredRequest) error {
+func (s *Store) Unanswered(ctx context.Context, r storage.UnansweredRequest) error {
 	_, err := decide(ctx, s, "unanswered", func(t *txn) (struct{}, error) {
 		f, found, err := t.family(r.User, r.Family)
 		if err != nil || !found {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // scanUsers is how many users one reading transaction of a scan looks at: a
@@ -15,22 +15,22 @@ const scanUsers = 512
 
 // userParts are the parts of a user and the buckets that they lie in.
 var userParts = []struct {
-	part    tokens.UserParts
+	part    storage.UserParts
 	buckets []bucketID
-	read    func(t *txn, user tokens.UserTag) (tokens.Record, error)
+	read    func(t *txn, user storage.UserTag) (storage.Record, error)
 }{
-	{tokens.PartHeld, []bucketID{profiles, sessions, families}, readHeld},
-	{tokens.PartDenied, []bucketID{denials}, readDenied},
-	{tokens.PartCodes, []bucketID{codes}, readCodes},
+	{storage.PartHeld, []bucketID{profiles, sessions, families}, readHeld},
+	{storage.PartDenied, []bucketID{denials}, readDenied},
+	{storage.PartCodes, []bucketID{codes}, readCodes},
 }
 
 // ScanUsers implements tokens.Users.
-func (s *Store) ScanUsers(ctx context.Context, parts tokens.UserParts, each func(tokens.Record) error) error {
+func (s *Store) ScanUsers(ctx context.Context, parts storage.UserParts, each func(storage.Record) error) error {
 	for _, p := range userParts {
 		if parts&p.part == 0 {
 			continue
 		}
-		for from := (tokens.UserTag{}); ; {
+		for from := (storage.UserTag{}); ; {
 			page, err := view(ctx, s, "scan_users", func(t *txn) (userPage, error) { return readUsers(t, p.buckets, from, p.read) })
 			if err != nil {
 				return err
@@ -51,12 +51,12 @@ func (s *Store) ScanUsers(ctx context.Context, parts tokens.UserParts, each func
 
 // userPage is what one reading transaction of a scan has found.
 type userPage struct {
-	records []tokens.Record
-	next    tokens.UserTag // where to go on
+	records []storage.Record
+	next    storage.UserTag // where to go on
 	more    bool
 }
 
-func readUsers(t *txn, buckets []bucketID, from tokens.UserTag, read func(*txn, tokens.UserTag) (tokens.Record, error)) (userPage, error) {
+func readUsers(t *txn, buckets []bucketID, from storage.UserTag, read func(*txn, storage.UserTag) (storage.Record, error)) (userPage, error) {
 	var page userPage
 	for range scanUsers {
 		user, found := t.firstUser(buckets, from)
@@ -67,7 +67,7 @@ func readUsers(t *txn, buckets []bucketID, from tokens.UserTag, read func(*txn, 
 		if err != nil {
 			return page, err
 		}
-		if r != (tokens.Record{}) {
+		if r != (storage.Record{}) {
 			page.records = append(page.records, r)
 		}
 		if from, found = after(user); !found {
@@ -79,13 +79,13 @@ func readUsers(t *txn, buckets []bucketID, from tokens.UserTag, read func(*txn, 
 }
 
 // firstUser returns the first user, from a tag on, who has something in one of the buckets.
-func (t *txn) firstUser(buckets []bucketID, from tokens.UserTag) (first tokens.UserTag, found bool) {
+func (t *txn) firstUser(buckets []bucketID, from storage.UserTag) (first storage.UserTag, found bool) {
 	for _, b := range buckets {
 		k, _ := t.bucket(b).Cursor().Seek(from[:])
 		if len(k) < len(first) {
 			continue
 		}
-		if user := tokens.UserTag(k[:len(first)]); !found || bytes.Compare(user[:], first[:]) < 0 {
+		if user := storage.UserTag(k[:len(first)]); !found || bytes.Compare(user[:], first[:]) < 0 {
 			first, found = user, true
 		}
 	}
@@ -93,7 +93,7 @@ func (t *txn) firstUser(buckets []bucketID, from tokens.UserTag) (first tokens.U
 }
 
 // after returns the tag that follows; false for the last one.
-func after(user tokens.UserTag) (tokens.UserTag, bool) {
+func after(user storage.UserTag) (storage.UserTag, bool) {
 	for i := len(user) - 1; i >= 0; i-- {
 		user[i]++
 		if user[i] != 0 {
@@ -103,21 +103,21 @@ func after(user tokens.UserTag) (tokens.UserTag, bool) {
 	return user, false
 }
 
-func readHeld(t *txn, user tokens.UserTag) (tokens.Record, error) {
-	h := &tokens.HeldRecord{User: user}
+func readHeld(t *txn, user storage.UserTag) (storage.Record, error) {
+	h := &storage.HeldRecord{User: user}
 	p, found, err := t.profile(user)
 	if err != nil {
-		return tokens.Record{}, err
+		return storage.Record{}, err
 	}
 	h.Profile, h.Fingerprint = bytes.Clone(p.profile), p.fingerprint
-	err = t.eachFamily(user, func(f tokens.Family) error {
+	err = t.eachFamily(user, func(f storage.Family) error {
 		if !f.Dead(t.now) {
 			h.Families = append(h.Families, f)
 		}
 		return nil
 	})
 	if err != nil {
-		return tokens.Record{}, err
+		return storage.Record{}, err
 	}
 	slices.SortFunc(h.Families, byAge)
 	err = t.scan(sessions, user[:], func(k, v []byte) error {
@@ -126,22 +126,22 @@ func readHeld(t *txn, user tokens.UserTag) (tokens.Record, error) {
 			return err
 		}
 		if !r.over(t.now, 0) {
-			h.Sessions = append(h.Sessions, r.session(user, tokens.SessionID(k[len(user):])))
+			h.Sessions = append(h.Sessions, r.session(user, storage.SessionID(k[len(user):])))
 		}
 		return nil
 	})
 	if err != nil || !found && len(h.Families)+len(h.Sessions) == 0 {
-		return tokens.Record{}, err
+		return storage.Record{}, err
 	}
-	return tokens.Record{Held: h}, nil
+	return storage.Record{Held: h}, nil
 }
 
-func readDenied(t *txn, user tokens.UserTag) (tokens.Record, error) {
+func readDenied(t *txn, user storage.UserTag) (storage.Record, error) {
 	m, err := t.marks(user)
 	if err != nil {
-		return tokens.Record{}, err
+		return storage.Record{}, err
 	}
-	d := &tokens.DeniedRecord{User: user, Before: m.before, Until: m.until, Issued: m.issued, Folded: m.folded}
+	d := &storage.DeniedRecord{User: user, Before: m.before, Until: m.until, Issued: m.issued, Folded: m.folded}
 	err = t.scan(denials, user[:], func(k, v []byte) error {
 		kind := k[len(user)]
 		if kind == kindMarks {
@@ -154,11 +154,11 @@ func readDenied(t *txn, user tokens.UserTag) (tokens.Record, error) {
 		if !t.now.Before(r.until) {
 			return nil
 		}
-		if kind > byte(tokens.DenyIssued) {
+		if kind > byte(storage.DenyIssued) {
 			return errNewerRecord
 		}
-		entry := tokens.DenialEntry{
-			Denial:  tokens.Denial{Kind: tokens.DenialKind(kind), Until: r.until},
+		entry := storage.DenialEntry{
+			Denial:  storage.Denial{Kind: storage.DenialKind(kind), Until: r.until},
 			Attempt: r.attempt, Lived: r.lived, Reused: r.reused,
 		}
 		copy(entry.ID[:], k[len(user)+1:])
@@ -166,13 +166,13 @@ func readDenied(t *txn, user tokens.UserTag) (tokens.Record, error) {
 		return nil
 	})
 	if err != nil || len(d.Entries) == 0 && d.Before.IsZero() && d.Issued.IsZero() && d.Folded.IsZero() {
-		return tokens.Record{}, err
+		return storage.Record{}, err
 	}
-	return tokens.Record{Denied: d}, nil
+	return storage.Record{Denied: d}, nil
 }
 
-func readCodes(t *txn, user tokens.UserTag) (tokens.Record, error) {
-	c := &tokens.CodesRecord{User: user}
+func readCodes(t *txn, user storage.UserTag) (storage.Record, error) {
+	c := &storage.CodesRecord{User: user}
 	err := t.scan(codes, user[:], func(k, v []byte) error {
 		var r codeRecord
 		if err := r.decode(v); err != nil {
@@ -185,50 +185,50 @@ func readCodes(t *txn, user tokens.UserTag) (tokens.Record, error) {
 		if _, err := t.read(codeBodies, k, &text); err != nil {
 			return err
 		}
-		c.Codes = append(c.Codes, tokens.CodeEntry{
-			ID: tokens.CodeID(k[len(user):]), Session: r.session, Owner: r.owner, Body: bytes.Clone(text.body),
+		c.Codes = append(c.Codes, storage.CodeEntry{
+			ID: storage.CodeID(k[len(user):]), Session: r.session, Owner: r.owner, Body: bytes.Clone(text.body),
 			Put: r.put, Expires: r.expires, Taken: r.taken, Attempt: r.attempt,
 		})
 		return nil
 	})
 	if err != nil || len(c.Codes) == 0 {
-		return tokens.Record{}, err
+		return storage.Record{}, err
 	}
-	return tokens.Record{Codes: c}, nil
+	return storage.Record{Codes: c}, nil
 }
 
 // Held implements tokens.Users.
-func (s *Store) Held(ctx context.Context, user tokens.UserTag) (tokens.HeldRecord, error) {
-	return view(ctx, s, "held", func(t *txn) (tokens.HeldRecord, error) {
+func (s *Store) Held(ctx context.Context, user storage.UserTag) (storage.HeldRecord, error) {
+	return view(ctx, s, "held", func(t *txn) (storage.HeldRecord, error) {
 		r, err := readHeld(t, user)
 		if err != nil || r.Held == nil {
-			return tokens.HeldRecord{User: user}, err
+			return storage.HeldRecord{User: user}, err
 		}
 		return *r.Held, nil
 	})
 }
 
 // disabledKey names the entry of a user who is disabled.
-func disabledKey(user tokens.UserTag) []byte { return denialKey(user, byte(tokens.DenyUser), nil) }
+func disabledKey(user storage.UserTag) []byte { return denialKey(user, byte(storage.DenyUser), nil) }
 
 // disabled reports whether a user is.
-func (t *txn) disabled(user tokens.UserTag) (bool, error) {
+func (t *txn) disabled(user storage.UserTag) (bool, error) {
 	_, disabled, err := t.denial(disabledKey(user))
 	return disabled, err
 }
 
 // disableUser ends all that the user has and refuses all that would begin.
-func disableUser(t *txn, r tokens.EndRequest) (tokens.EndResult, error) {
+func disableUser(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 	res, err := endUser(t, r)
 	if err != nil {
 		return res, err
 	}
-	return res, t.deny(disabledKey(r.User), denialRecord{until: tokens.Forever, attempt: r.Attempt})
+	return res, t.deny(disabledKey(r.User), denialRecord{until: storage.Forever, attempt: r.Attempt})
 }
 
 // Enable implements tokens.Users. The entry is over from now on, and tells who
 // has ended it until it is swept.
-func (s *Store) Enable(ctx context.Context, user tokens.UserTag, attempt tokens.Attempt) (bool, error) {
+func (s *Store) Enable(ctx context.Context, user storage.UserTag, attempt storage.Attempt) (bool, error) {
 	return decide(ctx, s, "enable", func(t *txn) (bool, error) {
 		var d denialRecord
 		found, err := t.read(denials, disabledKey(user), &d)

@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 const (
@@ -99,7 +99,7 @@ func (w *watch) whyLost() error {
 	info, err := os.Lstat(w.store.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return tokens.ErrStoreRemoved
+		return storage.ErrStoreRemoved
 	case err != nil:
 		return err
 	}
@@ -108,7 +108,7 @@ func (w *watch) whyLost() error {
 		return err
 	}
 	if !os.SameFile(info, open) {
-		return tokens.ErrStoreReplaced
+		return storage.ErrStoreReplaced
 	}
 	if info.Size() < used {
 		return errTruncated

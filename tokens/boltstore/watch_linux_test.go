@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // watched is an open store whose watch looks often.
@@ -31,7 +31,7 @@ func wantBeat(t *testing.T, s *Store, want string) error {
 	t.Helper()
 	var err error
 	for begun := time.Now(); time.Since(begun) < 30*time.Second; time.Sleep(10 * time.Millisecond) {
-		_, err = s.Beat(t.Context(), tokens.BeatRequest{})
+		_, err = s.Beat(t.Context(), storage.BeatRequest{})
 		if (err == nil) == (want == "") && (err == nil || strings.Contains(err.Error(), want)) {
 			return err
 		}
@@ -43,7 +43,7 @@ func wantBeat(t *testing.T, s *Store, want string) error {
 // denyOne makes something durable.
 func denyOne(t *testing.T, s *Store, n byte) error {
 	t.Helper()
-	return s.DenyToken(t.Context(), tokens.UserTag{n}, tokens.TokenID{n}, time.Now().Add(time.Hour))
+	return s.DenyToken(t.Context(), storage.UserTag{n}, storage.TokenID{n}, time.Now().Add(time.Hour))
 }
 
 // R4: on a disk that stalls, decisions fail in about a second, and the next at
@@ -74,7 +74,7 @@ func TestR4DiskStalls(t *testing.T) {
 	if err := wantBeat(t, s, "does not confirm what is written since"); !strings.Contains(err.Error(), s.path) {
 		t.Errorf("the message does not name the file: %v", err)
 	}
-	if _, err := s.Denials(t.Context(), []tokens.UserTag{{1}}); err != nil {
+	if _, err := s.Denials(t.Context(), []storage.UserTag{{1}}); err != nil {
 		t.Errorf("reading meanwhile: %v", err)
 	}
 	close(goOn)
@@ -108,7 +108,7 @@ func withoutWrites(path string) {
 	}
 	await := func(well bool) time.Duration {
 		for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-			_, err := s.Beat(context.Background(), tokens.BeatRequest{})
+			_, err := s.Beat(context.Background(), storage.BeatRequest{})
 			switch {
 			case (err == nil) == well:
 				return time.Since(begun)
@@ -128,12 +128,12 @@ func withoutWrites(path string) {
 	if took := await(false); took > 20*time.Second { // 4 s on a quiet machine
 		fail("it took %s", took)
 	}
-	if _, err := s.Denials(context.Background(), []tokens.UserTag{{1}}); err != nil {
+	if _, err := s.Denials(context.Background(), []storage.UserTag{{1}}); err != nil {
 		fail("reading meanwhile: %v", err)
 	}
 	limit(1 << 40)
 	await(true)
-	if err := s.DenyToken(context.Background(), tokens.UserTag{1}, tokens.TokenID{1}, time.Now().Add(time.Hour)); err != nil {
+	if err := s.DenyToken(context.Background(), storage.UserTag{1}, storage.TokenID{1}, time.Now().Add(time.Hour)); err != nil {
 		fail("writing again: %v", err)
 	}
 	if err := s.Close(); err != nil {
@@ -151,12 +151,12 @@ func TestR5FileRemovedOrReplaced(t *testing.T) {
 		disturb func(t *testing.T, path string)
 		want    error
 	}{
-		"removed": {func(*testing.T, string) {}, tokens.ErrStoreRemoved},
+		"removed": {func(*testing.T, string) {}, storage.ErrStoreRemoved},
 		"replaced": {func(t *testing.T, path string) {
 			if err := os.WriteFile(path, []byte("another"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, tokens.ErrStoreReplaced},
+		}, storage.ErrStoreReplaced},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "gatehouse.db")

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestWorstUser does what one user can do without end, and counts what a decision
@@ -20,47 +20,47 @@ func TestWorstUser(t *testing.T) {
 		copy(id[:], fmt.Sprintf("%016d", n.Add(1)))
 		return id
 	}
-	attempt := func() tokens.Attempt { id := id(); return tokens.Attempt(id[8:]) }
-	calls := func(user tokens.UserTag) []func() error {
+	attempt := func() storage.Attempt { id := id(); return storage.Attempt(id[8:]) }
+	calls := func(user storage.UserTag) []func() error {
 		ctx := t.Context()
 		first := id()
-		session, err := s.CreateSession(ctx, tokens.SessionRequest{User: user, ID: tokens.SessionID(first[8:]), Lifetime: time.Hour, DenyFor: time.Hour})
+		session, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID(first[8:]), Lifetime: time.Hour, DenyFor: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return []func() error{
 			func() error {
 				id := id()
-				_, err := s.CreateSession(ctx, tokens.SessionRequest{User: user, ID: tokens.SessionID(id[8:]), Lifetime: time.Hour, DenyFor: time.Hour})
+				_, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID(id[8:]), Lifetime: time.Hour, DenyFor: time.Hour})
 				return err
 			},
 			func() error {
-				_, err := s.CreateFamily(ctx, tokens.CreateRequest{
-					User: user, ID: id(), Client: tokens.ClientTag{byte(n.Load() % 6)}, Begun: session.Begun,
+				_, err := s.CreateFamily(ctx, storage.CreateRequest{
+					User: user, ID: id(), Client: storage.ClientTag{byte(n.Load() % 6)}, Begun: session.Begun,
 					Lifetime: time.Hour, MaxActive: 200, DenyFor: time.Hour, Attempt: attempt(),
 				})
 				return err
 			},
 			func() error {
-				_, err := s.End(ctx, tokens.EndRequest{User: user, Scope: tokens.EndFamily, Family: id(), DenyFor: time.Hour, Attempt: attempt()})
+				_, err := s.End(ctx, storage.EndRequest{User: user, Scope: storage.EndFamily, Family: id(), DenyFor: time.Hour, Attempt: attempt()})
 				return err
 			},
 			func() error {
 				id := id() // the session may have been the least used
-				fresh, err := s.CreateSession(ctx, tokens.SessionRequest{User: user, ID: tokens.SessionID(id[8:]), Lifetime: time.Hour, DenyFor: time.Hour})
+				fresh, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID(id[8:]), Lifetime: time.Hour, DenyFor: time.Hour})
 				if err == nil {
-					_, err = s.PutCode(ctx, tokens.PutRequest{User: user, ID: id, Session: fresh.ID, Body: make([]byte, 5<<10), Lifetime: time.Minute})
+					_, err = s.PutCode(ctx, storage.PutRequest{User: user, ID: id, Session: fresh.ID, Body: make([]byte, 5<<10), Lifetime: time.Minute})
 				}
 				if err == nil && id[15]%2 == 0 {
-					_, err = s.TakeCode(ctx, tokens.TakeRequest{User: user, ID: id, DenyFor: time.Hour, Attempt: attempt()})
+					_, err = s.TakeCode(ctx, storage.TakeRequest{User: user, ID: id, DenyFor: time.Hour, Attempt: attempt()})
 				}
 				return err
 			},
 		}
 	}
-	bob, quiet := tokens.TagSubject("local|bob"), tokens.TagSubject("local|quiet")
+	bob, quiet := storage.TagSubject("local|bob"), storage.TagSubject("local|quiet")
 	ofBob, ofQuiet := calls(bob), calls(quiet)
-	for i, most := range []int{tokens.MaxSessions, tokens.MaxFamilies, tokens.MaxDenials, 2 * tokens.MaxCodes} {
+	for i, most := range []int{storage.MaxSessions, storage.MaxFamilies, storage.MaxDenials, 2 * storage.MaxCodes} {
 		var wg sync.WaitGroup
 		for range 16 {
 			wg.Go(func() {
@@ -74,7 +74,7 @@ func TestWorstUser(t *testing.T) {
 		wg.Wait()
 	}
 	for bucket, most := range map[bucketID]int{
-		sessions: tokens.MaxSessions, families: tokens.MaxFamilies, denials: tokens.MaxDenials + 1, codes: tokens.MaxCodes, codeBodies: tokens.MaxCodeBodies,
+		sessions: storage.MaxSessions, families: storage.MaxFamilies, denials: storage.MaxDenials + 1, codes: storage.MaxCodes, codeBodies: storage.MaxCodeBodies,
 	} {
 		got, err := viewIn(s, s.file, func(txn *txn) (n int, err error) {
 			err = txn.scan(bucket, bob[:], func(k, _ []byte) error {

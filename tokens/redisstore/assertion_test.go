@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestAssertionOnTwoNodes covers CLI-10: of a hundred calls on two gateways one
@@ -18,7 +18,7 @@ func TestAssertionOnTwoNodes(t *testing.T) {
 	nodes := []*Store{openStore(t, server, unhurried), openStore(t, server, unhurried)}
 	now, err := nodes[0].Now(t.Context())
 	mustDo(t, err)
-	r := tokens.AssertionRequest{ID: tokens.AssertionID{1}, Until: now.Add(time.Minute)}
+	r := storage.AssertionRequest{ID: storage.AssertionID{1}, Until: now.Add(time.Minute)}
 	var first, used atomic.Int32
 	var wg sync.WaitGroup
 	for i := range 100 {
@@ -29,9 +29,9 @@ func TestAssertionOnTwoNodes(t *testing.T) {
 			switch {
 			case err != nil:
 				t.Error(err)
-			case outcome == tokens.AssertionFirst:
+			case outcome == storage.AssertionFirst:
 				first.Add(1)
-			case outcome == tokens.AssertionUsed:
+			case outcome == storage.AssertionUsed:
 				used.Add(1)
 			}
 		})

@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // chain is a family whose refresh tokens are used in turn.
 type chain struct {
-	request tokens.RotateRequest
+	request storage.RotateRequest
 }
 
 // newChain begins a family of a user who is logged in.
@@ -31,15 +31,15 @@ func newChain(t testing.TB, s *Store, subject string) *chain {
 
 func beginChain(s *Store, subject string, number uint64) (*chain, error) {
 	ctx := context.Background()
-	user := tokens.TagSubject(subject)
-	session, err := s.CreateSession(ctx, tokens.SessionRequest{
-		User: user, ID: tokens.SessionID{1}, Lifetime: time.Hour, Profile: []byte(`{"sub":"` + subject + `"}`), Fingerprint: tokens.Fingerprint{1},
+	user := storage.TagSubject(subject)
+	session, err := s.CreateSession(ctx, storage.SessionRequest{
+		User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: []byte(`{"sub":"` + subject + `"}`), Fingerprint: storage.Fingerprint{1},
 	})
 	if err != nil {
 		return nil, err
 	}
-	r := tokens.CreateRequest{
-		User: user, ID: tokens.FamilyID{byte(number), byte(number >> 8)}, Client: tokens.ClientTag{1}, Grant: tokens.GrantID{1},
+	r := storage.CreateRequest{
+		User: user, ID: storage.FamilyID{byte(number), byte(number >> 8)}, Client: storage.ClientTag{1}, Grant: storage.GrantID{1},
 		Session: session.ID, Begun: session.Begun, Lifetime: 720 * time.Hour, IdleLifetime: 360 * time.Hour, MaxActive: 200,
 		DenyFor: time.Hour, Attempt: newAttempt(),
 	}
@@ -47,15 +47,15 @@ func beginChain(s *Store, subject string, number uint64) (*chain, error) {
 	if err != nil || !res.Created {
 		return nil, fmt.Errorf("CreateFamily: created %v, %w", res.Created, err)
 	}
-	return &chain{tokens.RotateRequest{
+	return &chain{storage.RotateRequest{
 		User: user, Family: r.ID, Client: r.Client, Grant: r.Grant, Presented: 1, Rotation: true, Leeway: 10 * time.Second,
-		Lifetime: r.Lifetime, IdleLifetime: r.IdleLifetime, Fingerprint: tokens.Fingerprint{1}, DenyFor: time.Hour,
+		Lifetime: r.Lifetime, IdleLifetime: r.IdleLifetime, Fingerprint: storage.Fingerprint{1}, DenyFor: time.Hour,
 	}}, nil
 }
 
 var attempts atomic.Uint64
 
-func newAttempt() (a tokens.Attempt) {
+func newAttempt() (a storage.Attempt) {
 	n := attempts.Add(1)
 	for i := range a {
 		a[i] = byte(n >> (8 * i))
@@ -70,7 +70,7 @@ func (c *chain) rotate(s *Store) error {
 	if err != nil {
 		return err
 	}
-	if res.Outcome != tokens.Rotated || res.Family.Generation != c.request.Presented+1 {
+	if res.Outcome != storage.Rotated || res.Family.Generation != c.request.Presented+1 {
 		return fmt.Errorf("presenting generation %d: outcome %d, generation %d", c.request.Presented, res.Outcome, res.Family.Generation)
 	}
 	c.request.Presented++
@@ -157,9 +157,9 @@ func BenchmarkDenials(b *testing.B) {
 	for _, batch := range []int{1, 256} {
 		for _, workers := range []int{1, 64} {
 			b.Run(fmt.Sprintf("users=%d/workers=%d", batch, workers), func(b *testing.B) {
-				users := make([]tokens.UserTag, batch)
+				users := make([]storage.UserTag, batch)
 				for i := range users {
-					users[i] = tokens.TagSubject(fmt.Sprint("local|", i))
+					users[i] = storage.TagSubject(fmt.Sprint("local|", i))
 				}
 				inWorkers(b, workers, func(int, int) error {
 					_, err := s.Denials(context.Background(), users)

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // call runs one method within the deadline.
@@ -45,7 +45,7 @@ func (s *Store) run(ctx context.Context, op string, run func(ctx context.Context
 func (s *Store) neverSent(err error) error {
 	var refused *unansweredError
 	if errors.As(err, &refused) && s.options.Mode != Cluster {
-		return tokens.EndedNothing(err)
+		return storage.EndedNothing(err)
 	}
 	return err
 }

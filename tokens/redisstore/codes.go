@@ -5,11 +5,11 @@ import (
 	"context"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // PutCode implements tokens.Codes.
-func (s *Store) PutCode(ctx context.Context, r tokens.PutRequest) (kept bool, err error) {
+func (s *Store) PutCode(ctx context.Context, r storage.PutRequest) (kept bool, err error) {
 	begins := cmp.Or(r.Begins, r.Session)
 	a, err := s.decide(ctx, "put_code", s.scripts().putCode, s.decidingKeys(r.User, held, codes, bodies),
 		0, r.ID[:], millis(r.Lifetime), r.Session[:], r.Body, begins[:], r.Owner[:])
@@ -21,15 +21,15 @@ func (s *Store) PutCode(ctx context.Context, r tokens.PutRequest) (kept bool, er
 }
 
 // TakeCode implements tokens.Codes.
-func (s *Store) TakeCode(ctx context.Context, r tokens.TakeRequest) (tokens.TakeResult, error) {
+func (s *Store) TakeCode(ctx context.Context, r storage.TakeRequest) (storage.TakeResult, error) {
 	keys := s.decidingKeys(r.User, held, denied, codes, bodies)
 	args := []any{0, r.ID[:], millis(r.DenyFor), r.Attempt[:], r.Client[:], unixMillis(r.BegunAfter)}
 	a, err := s.decide(ctx, "take_code", s.scripts().takeCode, keys, args...)
 	if err != nil {
-		return tokens.TakeResult{}, err
+		return storage.TakeResult{}, err
 	}
-	res := tokens.TakeResult{
-		Outcome: tokens.CodeOutcome(a.int()),
+	res := storage.TakeResult{
+		Outcome: storage.CodeOutcome(a.int()),
 		Now:     a.millis(),
 		TakenAt: a.millis(),
 		IssueAt: a.millis(),
@@ -41,9 +41,9 @@ func (s *Store) TakeCode(ctx context.Context, r tokens.TakeRequest) (tokens.Take
 	}
 	res.Owner, res.Mine = a.id16(), a.bool()
 	if a.err != nil {
-		return tokens.TakeResult{}, a.err
+		return storage.TakeResult{}, a.err
 	}
-	if res.Outcome == tokens.CodeTaken {
+	if res.Outcome == storage.CodeTaken {
 		s.journal.add(s.scripts().takeCode, keys, args...)
 	}
 	return res, nil

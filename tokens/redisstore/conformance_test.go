@@ -4,8 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/issuertest"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 	"github.com/gatehouse-auth/gatehouse/tokens/storetest"
 )
 
@@ -17,7 +18,7 @@ func TestConformance(t *testing.T) {
 // TestTraps runs a whole Issuer over the store.
 func TestTraps(t *testing.T) {
 	server := redistest.Start(t)
-	storetest.RunTraps(t, moved(func(keys string) Options { return Options{Addresses: []string{server.Addr}, KeyPrefix: keys} }))
+	issuertest.RunTraps(t, moved(func(keys string) Options { return Options{Addresses: []string{server.Addr}, KeyPrefix: keys} }))
 }
 
 // conform runs the suite with a clock that is moved.
@@ -30,13 +31,13 @@ func moved(options func(prefix string) Options) func(t *testing.T) storetest.Har
 		o.Timeout = 10 * time.Second // a hundred at once, on a machine that has other work
 		now := time.Date(2030, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
 		var newest *Store
-		open := func(*testing.T) tokens.Store {
+		open := func(*testing.T) storage.Store {
 			newest = New(o)
 			newest.loaded.Store(atTime(now))
 			newest.stopAfter = atOnce // there is no other node
 			return newest
 		}
-		empty := func(t *testing.T) tokens.Store {
+		empty := func(t *testing.T) storage.Store {
 			o.KeyPrefix = prefix()
 			return open(t)
 		}
@@ -56,7 +57,7 @@ func TestConformanceRealTime(t *testing.T) {
 	server := redistest.Start(t)
 	storetest.Run(t, func(t *testing.T) storetest.Harness {
 		o := Options{Addresses: []string{server.Addr}, KeyPrefix: prefix(), Timeout: 10 * time.Second}
-		open := func(*testing.T) tokens.Store { return New(o) }
+		open := func(*testing.T) storage.Store { return New(o) }
 		return storetest.Harness{Store: open(t), Reopen: open}
 	})
 }

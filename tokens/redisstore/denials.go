@@ -8,11 +8,11 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // DenyToken implements tokens.Denials.
-func (s *Store) DenyToken(ctx context.Context, user tokens.UserTag, id tokens.TokenID, until time.Time) error {
+func (s *Store) DenyToken(ctx context.Context, user storage.UserTag, id storage.TokenID, until time.Time) error {
 	return s.lasting(ctx, "deny_token", s.scripts().denyToken, s.userKeys(user, held, denied), id[:], ceilMillis(until))
 }
 
@@ -24,8 +24,8 @@ func ceilMillis(t time.Time) int64 { return t.Add(time.Millisecond - 1).UnixMill
 const denialsPerScript = 64
 
 // Denials implements tokens.Denials. All questions are sent at once.
-func (s *Store) Denials(ctx context.Context, users []tokens.UserTag) ([]tokens.UserDenials, error) {
-	answers := make([]tokens.UserDenials, 0, len(users))
+func (s *Store) Denials(ctx context.Context, users []storage.UserTag) ([]storage.UserDenials, error) {
+	answers := make([]storage.UserDenials, 0, len(users))
 	err := s.call(ctx, "denials", func(limited context.Context, c *connection) error {
 		per := denialsPerScript
 		if s.options.Mode == Cluster {
@@ -48,7 +48,7 @@ func (s *Store) Denials(ctx context.Context, users []tokens.UserTag) ([]tokens.U
 			if errs[i] != nil {
 				failed++
 				for range groups[i] {
-					answers = append(answers, tokens.UserDenials{Err: c.options.explain(ctx, errs[i])})
+					answers = append(answers, storage.UserDenials{Err: c.options.explain(ctx, errs[i])})
 				}
 			}
 		}
@@ -90,11 +90,11 @@ func (s *Store) evalAll(ctx context.Context, c *connection, sc *script, groups [
 }
 
 // readDenials adds the denylists of n users, or none of them.
-func readDenials(a *answer, n int, answers *[]tokens.UserDenials) error {
+func readDenials(a *answer, n int, answers *[]storage.UserDenials) error {
 	now := a.millis()
 	read := *answers
 	for range n {
-		var u tokens.UserDenials
+		var u storage.UserDenials
 		if list := a.list(); len(list) > 0 {
 			if err := pairs(list, func(name, value string) error { return addDenial(&u, name, value, now) }); err != nil {
 				return err
@@ -116,7 +116,7 @@ const kindMarks = 0
 const marksVersion, marksSize = 2, 31
 
 // addDenial adds one field of lua/denylist.lua, if it is live.
-func addDenial(u *tokens.UserDenials, name, value string, now time.Time) error {
+func addDenial(u *storage.UserDenials, name, value string, now time.Time) error {
 	switch kind := name[0]; kind {
 	case kindMarks:
 		if err := checkRecord(value, marksVersion, marksSize); err != nil {
@@ -125,12 +125,12 @@ func addDenial(u *tokens.UserDenials, name, value string, now time.Time) error {
 		if now.Before(seconds(value[5:])) {
 			u.Before = seconds(value[1:])
 		}
-	case byte(tokens.DenyToken), byte(tokens.DenyFamily), byte(tokens.DenySession), byte(tokens.DenyUser), byte(tokens.DenyIssued):
+	case byte(storage.DenyToken), byte(storage.DenyFamily), byte(storage.DenySession), byte(storage.DenyUser), byte(storage.DenyIssued):
 		if err := checkRecord(value, 1, 14); err != nil {
 			return err
 		}
 		if until := seconds(value[1:]); now.Before(until) {
-			entry := tokens.Denial{Kind: tokens.DenialKind(kind), Until: until}
+			entry := storage.Denial{Kind: storage.DenialKind(kind), Until: until}
 			copy(entry.ID[:], name[1:])
 			u.Entries = append(u.Entries, entry)
 		}

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // DOS-11: what a denied token costs Redis, in keys of at most 64 bytes: ten
@@ -23,7 +23,7 @@ func TestDenialsMemory(t *testing.T) {
 			onlyData(t, server)
 			prefixed := func(o *Options) { o.KeyPrefix = "gatehouse:" }
 			s := openStore(t, server, prefixed)
-			if err := s.DenyToken(t.Context(), tokens.TagSubject("local|first"), tokens.TokenID{1}, time.Now().Add(time.Hour)); err != nil {
+			if err := s.DenyToken(t.Context(), storage.TagSubject("local|first"), storage.TokenID{1}, time.Now().Add(time.Hour)); err != nil {
 				t.Fatal(err)
 			}
 			mustDo(t, s.Close())
@@ -34,9 +34,9 @@ func TestDenialsMemory(t *testing.T) {
 			for worker := range workers {
 				wg.Go(func() {
 					for i := worker; i < entries; i += workers {
-						var id tokens.TokenID
+						var id storage.TokenID
 						binary.BigEndian.PutUint32(id[:], uint32(i))
-						user := tokens.TagSubject(fmt.Sprint("local|", i/perUser))
+						user := storage.TagSubject(fmt.Sprint("local|", i/perUser))
 						if err := s.DenyToken(t.Context(), user, id, time.Now().Add(time.Hour)); err != nil {
 							t.Error(err)
 							return
@@ -51,7 +51,7 @@ func TestDenialsMemory(t *testing.T) {
 			if each > 300 {
 				t.Errorf("a denied token takes %.0f bytes", each)
 			}
-			if key := s.userKey(tokens.TagSubject("local|0"), denied); len(key) > 64 {
+			if key := s.userKey(storage.TagSubject("local|0"), denied); len(key) > 64 {
 				t.Errorf("the key %q has %d bytes", key, len(key))
 			}
 		})

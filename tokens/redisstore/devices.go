@@ -4,16 +4,16 @@ import (
 	"context"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // deviceKeys names the key of a device's request, which is in a slot of its own.
-func (s *Store) deviceKeys(id tokens.DeviceID) []string {
+func (s *Store) deviceKeys(id storage.DeviceID) []string {
 	return []string{s.options.KeyPrefix + "{" + id.String() + "}" + devices}
 }
 
 // PutDevice implements tokens.Devices.
-func (s *Store) PutDevice(ctx context.Context, r tokens.DevicePut) (kept bool, err error) {
+func (s *Store) PutDevice(ctx context.Context, r storage.DevicePut) (kept bool, err error) {
 	a, err := s.decide(ctx, "put_device", s.scripts().putDevice, s.deviceKeys(r.ID),
 		r.Code[:], wholeSeconds(r.Interval), millis(r.Lifetime), r.Body)
 	if err != nil {
@@ -24,7 +24,7 @@ func (s *Store) PutDevice(ctx context.Context, r tokens.DevicePut) (kept bool, e
 }
 
 // Device implements tokens.Devices.
-func (s *Store) Device(ctx context.Context, id tokens.DeviceID) (body []byte, found bool, err error) {
+func (s *Store) Device(ctx context.Context, id storage.DeviceID) (body []byte, found bool, err error) {
 	a, err := s.decide(ctx, "device", s.scripts().getDevice, s.deviceKeys(id))
 	if err != nil || !a.present() {
 		return nil, false, err
@@ -34,7 +34,7 @@ func (s *Store) Device(ctx context.Context, id tokens.DeviceID) (body []byte, fo
 }
 
 // DecideDevice implements tokens.Devices.
-func (s *Store) DecideDevice(ctx context.Context, d tokens.DeviceDecision) (decided bool, err error) {
+func (s *Store) DecideDevice(ctx context.Context, d storage.DeviceDecision) (decided bool, err error) {
 	a, err := s.decide(ctx, "decide_device", s.scripts().decideDevice, s.deviceKeys(d.ID),
 		d.Code[:], d.User[:], flag(d.Approved), millis(d.Grace), d.Attempt[:])
 	if err != nil {
@@ -45,14 +45,14 @@ func (s *Store) DecideDevice(ctx context.Context, d tokens.DeviceDecision) (deci
 }
 
 // PollDevice implements tokens.Devices.
-func (s *Store) PollDevice(ctx context.Context, p tokens.DevicePoll) (tokens.DeviceState, error) {
+func (s *Store) PollDevice(ctx context.Context, p storage.DevicePoll) (storage.DeviceState, error) {
 	a, err := s.decide(ctx, "poll_device", s.scripts().pollDevice, s.deviceKeys(p.ID),
 		p.Code[:], millis(p.Slack), wholeSeconds(p.Step), wholeSeconds(p.Most), p.Attempt[:])
 	if err != nil {
-		return tokens.DeviceState{}, err
+		return storage.DeviceState{}, err
 	}
-	state := tokens.DeviceState{
-		Outcome:  tokens.DeviceOutcome(a.int()),
+	state := storage.DeviceState{
+		Outcome:  storage.DeviceOutcome(a.int()),
 		Interval: time.Duration(a.int()) * time.Second,
 	}
 	if user := a.text(); len(user) == len(state.User) {
@@ -60,7 +60,7 @@ func (s *Store) PollDevice(ctx context.Context, p tokens.DevicePoll) (tokens.Dev
 	}
 	state.Body = a.bytes()
 	if a.err != nil {
-		return tokens.DeviceState{}, a.err
+		return storage.DeviceState{}, a.err
 	}
 	return state, nil
 }

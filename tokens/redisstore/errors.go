@@ -10,7 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // ErrUnreachable is in the chain of an error that passes by itself: no server
@@ -39,7 +39,7 @@ func (o *Options) explain(ctx context.Context, err error) error {
 	var (
 		answered redis.Error
 		unfit    unfitError
-		other    *tokens.OtherIssuerError
+		other    *storage.OtherIssuerError
 		record   tls.RecordHeaderError // it speaks no TLS
 	)
 	switch {
@@ -47,7 +47,7 @@ func (o *Options) explain(ctx context.Context, err error) error {
 		return nil
 	case errors.As(err, &unfit), errors.As(err, &other):
 		return err
-	case errors.Is(err, tokens.ErrWrongSecret), errors.Is(err, tokens.ErrMoved), errors.Is(err, tokens.ErrUnfinishedImport), errors.Is(err, tokens.ErrNoStore), errors.Is(err, tokens.ErrNotEmpty):
+	case errors.Is(err, storage.ErrWrongSecret), errors.Is(err, storage.ErrMoved), errors.Is(err, storage.ErrUnfinishedImport), errors.Is(err, storage.ErrNoStore), errors.Is(err, storage.ErrNotEmpty):
 		return err
 	case errors.Is(err, errNewerRecord), errors.Is(err, errBadRecord), errors.Is(err, errBadAnswer), errors.Is(err, errOtherAnswer), errors.Is(err, errUnsure):
 		return err

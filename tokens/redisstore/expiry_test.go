@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestKeysEnd: each key of a user ends when the last thing in it does, and
@@ -36,19 +36,19 @@ func TestKeysEnd(t *testing.T) {
 	}
 	grace := openRequest.TokenLifetime + time.Minute
 
-	session, err := s.CreateSession(ctx, tokens.SessionRequest{User: user, ID: tokens.SessionID{1}, Lifetime: time.Hour, Profile: []byte("alice")})
+	session, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: []byte("alice")})
 	mustDo(t, err)
 	want("session", held, time.Hour+grace)
-	create := func(id byte, lifetime, idle time.Duration) tokens.Family {
-		res, err := s.CreateFamily(ctx, tokens.CreateRequest{
-			User: user, ID: tokens.FamilyID{id}, Begun: session.Begun, Lifetime: lifetime,
+	create := func(id byte, lifetime, idle time.Duration) storage.Family {
+		res, err := s.CreateFamily(ctx, storage.CreateRequest{
+			User: user, ID: storage.FamilyID{id}, Begun: session.Begun, Lifetime: lifetime,
 			IdleLifetime: idle, MaxActive: 9, DenyFor: time.Hour, Attempt: newAttempt(),
 		})
 		mustDo(t, err)
 		return res.Family
 	}
-	rotate := func(f tokens.Family, generation uint32, lifetime, idle time.Duration) tokens.RotateOutcome {
-		res, err := s.Rotate(ctx, tokens.RotateRequest{
+	rotate := func(f storage.Family, generation uint32, lifetime, idle time.Duration) storage.RotateOutcome {
+		res, err := s.Rotate(ctx, storage.RotateRequest{
 			User: user, Family: f.ID, Presented: generation, Rotation: true, Lifetime: lifetime,
 			IdleLifetime: idle, DenyFor: time.Hour, Attempt: newAttempt(),
 		})
@@ -61,21 +61,21 @@ func TestKeysEnd(t *testing.T) {
 	want("absolute end", held, 10*time.Hour+grace)
 	endless := create(3, 0, 0)
 	wantExactly("a family without end", held, forever)
-	if rotate(endless, 1, 0, 7*time.Hour) != tokens.Rotated {
+	if rotate(endless, 1, 0, 7*time.Hour) != storage.Rotated {
 		t.Error("not rotated")
 	}
 	want("it has an end now", held, 10*time.Hour+grace)
-	if rotate(endless, 2, 0, 0) != tokens.Rotated {
+	if rotate(endless, 2, 0, 0) != storage.Rotated {
 		t.Error("not rotated")
 	}
 	wantExactly("without end again", held, forever)
-	if rotate(endless, 1, 0, 0) != tokens.RotateReused {
+	if rotate(endless, 1, 0, 0) != storage.RotateReused {
 		t.Error("not killed")
 	}
 	want("killed", held, 10*time.Hour+grace)
 	want("the kill's entry", denied, time.Hour)
 	create(4, 0, 0)
-	if _, err := s.End(ctx, tokens.EndRequest{User: user, Scope: tokens.EndFamily, Family: tokens.FamilyID{4}, DenyFor: 2 * time.Hour}); err != nil {
+	if _, err := s.End(ctx, storage.EndRequest{User: user, Scope: storage.EndFamily, Family: storage.FamilyID{4}, DenyFor: 2 * time.Hour}); err != nil {
 		t.Error(err)
 	}
 	want("ended", held, 10*time.Hour+grace)
@@ -83,11 +83,11 @@ func TestKeysEnd(t *testing.T) {
 
 	putCode(t, s, 1)
 	want("code", codes, time.Minute)
-	_, err = s.TakeCode(ctx, tokens.TakeRequest{User: user, ID: tokens.CodeID{1}, DenyFor: time.Hour})
+	_, err = s.TakeCode(ctx, storage.TakeRequest{User: user, ID: storage.CodeID{1}, DenyFor: time.Hour})
 	mustDo(t, err)
 	want("spent code", codes, time.Hour)
 
-	_, err = s.End(ctx, tokens.EndRequest{User: user, Scope: tokens.EndUser, DenyFor: 3 * time.Hour, Attempt: newAttempt()})
+	_, err = s.End(ctx, storage.EndRequest{User: user, Scope: storage.EndUser, DenyFor: 3 * time.Hour, Attempt: newAttempt()})
 	mustDo(t, err)
 	want("signed out, denied", denied, 3*time.Hour)
 	want("signed out, its answer", ended, 3*time.Hour)
@@ -95,7 +95,7 @@ func TestKeysEnd(t *testing.T) {
 	if left(held) < time.Minute {
 		t.Errorf("signed out: the profile lives for %v", left(held))
 	}
-	if rotate(f, 1, 0, 0) != tokens.RotateUnknown {
+	if rotate(f, 1, 0, 0) != storage.RotateUnknown {
 		t.Error("not ended")
 	}
 }
@@ -109,13 +109,13 @@ func TestExpiredAreRemoved(t *testing.T) {
 	for i := range 60 {
 		now = now.Add(time.Hour)
 		s.move(atTime(now))
-		session, err := s.CreateSession(t.Context(), tokens.SessionRequest{User: user, ID: tokens.SessionID{byte(i)}, Lifetime: time.Hour, Profile: []byte("alice")})
+		session, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{byte(i)}, Lifetime: time.Hour, Profile: []byte("alice")})
 		mustDo(t, err)
-		r := tokens.CreateRequest{User: user, ID: tokens.FamilyID{byte(i)}, Begun: session.Begun, Lifetime: 2 * time.Hour, MaxActive: 9, Attempt: newAttempt()}
+		r := storage.CreateRequest{User: user, ID: storage.FamilyID{byte(i)}, Begun: session.Begun, Lifetime: 2 * time.Hour, MaxActive: 9, Attempt: newAttempt()}
 		if res, err := s.CreateFamily(t.Context(), r); err != nil || !res.Created {
 			t.Fatal(res, err)
 		}
-		mustDo(t, s.DenyToken(t.Context(), user, tokens.TokenID{byte(i)}, now.Add(time.Minute)))
+		mustDo(t, s.DenyToken(t.Context(), user, storage.TokenID{byte(i)}, now.Add(time.Minute)))
 		putCode(t, s, byte(i))
 	}
 	for kind, most := range map[string]int{held: 6, denied: 17, codes: 17} {
@@ -131,12 +131,12 @@ func TestLongProfile(t *testing.T) {
 	server := redistest.Start(t)
 	s := openStore(t, server)
 	for i, n := range []int{0, 1, 52, 53, 54, 61, 62, 63, 64, 200, 5000, 100_000, 3000, 117, 116, 10} {
-		for _, fingerprint := range []tokens.Fingerprint{{}, {1}} {
+		for _, fingerprint := range []storage.Fingerprint{{}, {1}} {
 			profile := make([]byte, n)
 			for j := range profile {
 				profile[j] = byte(j*31 + n)
 			}
-			_, err := s.CreateSession(t.Context(), tokens.SessionRequest{User: user, ID: tokens.SessionID{1}, Lifetime: time.Hour, Profile: profile, Fingerprint: fingerprint})
+			_, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: profile, Fingerprint: fingerprint})
 			mustDo(t, err)
 			got, err := s.Profile(t.Context(), user)
 			if err != nil || string(got) != string(profile) {

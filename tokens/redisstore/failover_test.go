@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // cutReplication keeps the replicas as they are: the primary refuses theirs.
@@ -26,8 +26,8 @@ type fate struct {
 	ended  []*chain // each family ended
 	out    []*chain // users signed out
 	reused *chain
-	codes  []tokens.TakeRequest
-	client tokens.ClientTag
+	codes  []storage.TakeRequest
+	client storage.ClientTag
 	marked time.Time
 }
 
@@ -49,17 +49,17 @@ func (f *fate) prepare(t *testing.T) {
 	f.reused = newChain(t, f.s, "local|reused")
 	mustDo(t, f.reused.rotate(f.s))
 	mustDo(t, f.reused.rotate(f.s))
-	session, err := f.s.CreateSession(t.Context(), tokens.SessionRequest{User: user, ID: tokens.SessionID{7}, Lifetime: time.Hour, Profile: []byte("alice")})
+	session, err := f.s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{7}, Lifetime: time.Hour, Profile: []byte("alice")})
 	mustDo(t, err)
 	for i := range revokedFamilies {
-		id := tokens.CodeID{byte(i), 1}
-		kept, err := f.s.PutCode(t.Context(), tokens.PutRequest{User: user, ID: id, Session: session.ID, Body: []byte("code"), Lifetime: time.Minute})
+		id := storage.CodeID{byte(i), 1}
+		kept, err := f.s.PutCode(t.Context(), storage.PutRequest{User: user, ID: id, Session: session.ID, Body: []byte("code"), Lifetime: time.Minute})
 		if err != nil || !kept {
 			t.Fatal(kept, err)
 		}
-		f.codes = append(f.codes, tokens.TakeRequest{User: user, ID: id, DenyFor: time.Hour, Attempt: newAttempt()})
+		f.codes = append(f.codes, storage.TakeRequest{User: user, ID: id, DenyFor: time.Hour, Attempt: newAttempt()})
 	}
-	f.client = tokens.ClientTag{9}
+	f.client = storage.ClientTag{9}
 }
 
 // decide makes what they miss.
@@ -68,24 +68,24 @@ func (f *fate) decide(t *testing.T) {
 		mustDo(t, c.rotate(f.s))
 	}
 	for _, c := range f.ended {
-		_, err := f.s.End(t.Context(), tokens.EndRequest{User: c.request.User, Scope: tokens.EndFamily, Family: c.request.Family, DenyFor: time.Hour, Attempt: newAttempt()})
+		_, err := f.s.End(t.Context(), storage.EndRequest{User: c.request.User, Scope: storage.EndFamily, Family: c.request.Family, DenyFor: time.Hour, Attempt: newAttempt()})
 		mustDo(t, err)
 	}
 	for _, c := range f.out {
-		_, err := f.s.End(t.Context(), tokens.EndRequest{User: c.request.User, Scope: tokens.EndUser, DenyFor: time.Hour, Attempt: newAttempt()})
+		_, err := f.s.End(t.Context(), storage.EndRequest{User: c.request.User, Scope: storage.EndUser, DenyFor: time.Hour, Attempt: newAttempt()})
 		mustDo(t, err)
 	}
 	stolen := f.reused.request
 	stolen.Presented, stolen.Attempt = 1, newAttempt()
-	if res, err := f.s.Rotate(t.Context(), stolen); err != nil || res.Outcome != tokens.RotateReused {
+	if res, err := f.s.Rotate(t.Context(), stolen); err != nil || res.Outcome != storage.RotateReused {
 		t.Fatalf("reuse: %+v, %v", res, err)
 	}
 	for _, r := range f.codes {
-		if res, err := f.s.TakeCode(t.Context(), r); err != nil || res.Outcome != tokens.CodeTaken {
+		if res, err := f.s.TakeCode(t.Context(), r); err != nil || res.Outcome != storage.CodeTaken {
 			t.Fatalf("code: %+v, %v", res, err)
 		}
 	}
-	mustDo(t, f.s.DenyToken(t.Context(), user, tokens.TokenID{5}, time.Now().Add(time.Hour)))
+	mustDo(t, f.s.DenyToken(t.Context(), user, storage.TokenID{5}, time.Now().Add(time.Hour)))
 	end, err := f.s.EndClient(t.Context(), f.client)
 	mustDo(t, err)
 	f.marked = end.Before
@@ -97,10 +97,10 @@ func (f *fate) check(t *testing.T, s *Store) {
 	for _, c := range append(append(f.ended, f.out...), f.reused) {
 		r := c.request
 		r.Attempt = newAttempt()
-		if res, err := s.Rotate(t.Context(), r); err != nil || res.Outcome != tokens.RotateUnknown {
+		if res, err := s.Rotate(t.Context(), r); err != nil || res.Outcome != storage.RotateUnknown {
 			t.Errorf("a family that was ended: %+v, %v", res, err)
 		}
-		d, err := s.Denials(t.Context(), []tokens.UserTag{r.User})
+		d, err := s.Denials(t.Context(), []storage.UserTag{r.User})
 		mustDo(t, err)
 		if d[0].Before.IsZero() && len(d[0].Entries) == 0 {
 			t.Error("the access tokens of a family that was ended are not denied")
@@ -108,11 +108,11 @@ func (f *fate) check(t *testing.T, s *Store) {
 	}
 	for _, r := range f.codes {
 		r.Attempt = newAttempt()
-		if res, err := s.TakeCode(t.Context(), r); err != nil || res.Outcome != tokens.CodeSpent {
+		if res, err := s.TakeCode(t.Context(), r); err != nil || res.Outcome != storage.CodeSpent {
 			t.Errorf("a spent code: outcome %d, %v", res.Outcome, err)
 		}
 	}
-	d, err := s.Denials(t.Context(), []tokens.UserTag{user})
+	d, err := s.Denials(t.Context(), []storage.UserTag{user})
 	mustDo(t, err)
 	if len(d[0].Entries) == 0 {
 		t.Error("a token that was denied is not")
@@ -159,7 +159,7 @@ func TestStaleReplicaPromoted(t *testing.T) {
 		r := c.request
 		r.Attempt = newAttempt()
 		res, err := other.Rotate(t.Context(), r)
-		if err != nil || res.Outcome != tokens.RotateHealed || res.Family.Generation != r.Presented+1 {
+		if err != nil || res.Outcome != storage.RotateHealed || res.Family.Generation != r.Presented+1 {
 			t.Errorf("an honest client: %+v, %v", res, err)
 			continue
 		}
@@ -172,7 +172,7 @@ func TestStaleReplicaPromoted(t *testing.T) {
 func awaitBeat(t *testing.T, s *Store, failovers uint64) {
 	t.Helper()
 	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		beat, err := s.Beat(t.Context(), tokens.BeatRequest{})
+		beat, err := s.Beat(t.Context(), storage.BeatRequest{})
 		if err == nil && beat.Failovers == failovers {
 			return
 		}
@@ -191,7 +191,7 @@ func TestRepeatedSignOut(t *testing.T) {
 			s := openStore(t, server)
 			s.move(atTime(time.Unix(1_800_000_000, 0)))
 			before := newChain(t, s, "local|alice")
-			end := tokens.EndRequest{User: user, Scope: tokens.EndUser, DenyFor: time.Hour, Attempt: newAttempt()}
+			end := storage.EndRequest{User: user, Scope: storage.EndUser, DenyFor: time.Hour, Attempt: newAttempt()}
 			if lost { // the node believes that it was
 				s.ended(end, time.Unix(1_800_000_010, 0))
 			} else {
@@ -203,11 +203,11 @@ func TestRepeatedSignOut(t *testing.T) {
 			since, err := beginChain(s, "local|alice", 2)
 			mustDo(t, err)
 			mustDo(t, s.replay(t.Context(), s.conn.client, 0, func(uint64) {}))
-			if res, err := s.Rotate(t.Context(), before.request); err != nil || res.Outcome != tokens.RotateUnknown {
+			if res, err := s.Rotate(t.Context(), before.request); err != nil || res.Outcome != storage.RotateUnknown {
 				t.Errorf("what was signed out: %+v, %v", res, err)
 			}
 			mustDo(t, since.rotate(s))
-			d, err := s.Denials(t.Context(), []tokens.UserTag{user})
+			d, err := s.Denials(t.Context(), []storage.UserTag{user})
 			if err != nil || d[0].Before.Unix() != 1_800_000_010 {
 				t.Errorf("denied before %v, %v", d[0].Before, err)
 			}
@@ -221,13 +221,13 @@ func TestRepeatedDisabling(t *testing.T) {
 	server := redistest.Start(t)
 	s := openStore(t, server)
 	disable := func() {
-		_, err := s.End(t.Context(), tokens.EndRequest{User: user, Scope: tokens.DisableUser, DenyFor: time.Hour, Attempt: newAttempt()})
+		_, err := s.End(t.Context(), storage.EndRequest{User: user, Scope: storage.DisableUser, DenyFor: time.Hour, Attempt: newAttempt()})
 		mustDo(t, err)
 	}
 	disabled := func() bool {
-		d, err := s.Denials(t.Context(), []tokens.UserTag{user})
+		d, err := s.Denials(t.Context(), []storage.UserTag{user})
 		mustDo(t, err)
-		return slices.ContainsFunc(d[0].Entries, func(e tokens.Denial) bool { return e.Kind == tokens.DenyUser })
+		return slices.ContainsFunc(d[0].Entries, func(e storage.Denial) bool { return e.Kind == storage.DenyUser })
 	}
 	disable()
 	if was, err := s.Enable(t.Context(), user, newAttempt()); err != nil || !was {
@@ -290,14 +290,14 @@ func TestJournalIsBounded(t *testing.T) {
 func TestRestartedServer(t *testing.T) {
 	server := redistest.Start(t)
 	s := openStore(t, server)
-	mustDo(t, s.DenyToken(t.Context(), user, tokens.TokenID{5}, time.Now().Add(time.Hour)))
-	if beat, err := s.Beat(t.Context(), tokens.BeatRequest{}); err != nil || beat.Failovers != 0 {
+	mustDo(t, s.DenyToken(t.Context(), user, storage.TokenID{5}, time.Now().Add(time.Hour)))
+	if beat, err := s.Beat(t.Context(), storage.BeatRequest{}); err != nil || beat.Failovers != 0 {
 		t.Fatalf("%+v, %v", beat, err)
 	}
 	server.Kill()
 	server.Run()
 	awaitBeat(t, s, 1)
-	d, err := s.Denials(t.Context(), []tokens.UserTag{user})
+	d, err := s.Denials(t.Context(), []storage.UserTag{user})
 	if err != nil || len(d[0].Entries) != 1 {
 		t.Errorf("denied %+v, %v", d, err)
 	}
@@ -351,7 +351,7 @@ func TestWaitReplicas(t *testing.T) {
 	within(t, "the replica to be back", func() bool { return !strict.replication.behind(anywhere) })
 	retry.Attempt = newAttempt()
 	res, err := strict.Rotate(t.Context(), retry)
-	if err != nil || res.Outcome != tokens.RotateReplayed || res.Family.Generation != 2 {
+	if err != nil || res.Outcome != storage.RotateReplayed || res.Family.Generation != 2 {
 		t.Errorf("the retry: %+v, %v", res, err)
 	}
 }

@@ -8,36 +8,36 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // CreateFamily implements tokens.Families.
-func (s *Store) CreateFamily(ctx context.Context, r tokens.CreateRequest) (tokens.CreateResult, error) {
+func (s *Store) CreateFamily(ctx context.Context, r storage.CreateRequest) (storage.CreateResult, error) {
 	a, err := s.decide(ctx, "create_family", s.scripts().createFamily, s.decidingKeys(r.User, held, denied),
 		s.grace(), r.ID[:], r.Client[:], r.Grant[:], r.Session[:], unixMillis(r.Begun),
 		millis(r.Lifetime), millis(r.IdleLifetime), r.MaxActive, unixMillis(r.BegunAfter),
 		millis(r.DenyFor), r.Attempt[:], unixSeconds(r.AuthTime), unixMillis(r.Taken))
 	if err != nil {
-		return tokens.CreateResult{}, err
+		return storage.CreateResult{}, err
 	}
-	res := tokens.CreateResult{Created: a.bool(), IssueAt: a.millis()}
+	res := storage.CreateResult{Created: a.bool(), IssueAt: a.millis()}
 	res.Family, err = readFamily(&a, r.ID)
-	res.Evicted = ids[tokens.FamilyID](&a)
+	res.Evicted = ids[storage.FamilyID](&a)
 	if err = cmp.Or(err, a.err); err != nil {
-		return tokens.CreateResult{}, err
+		return storage.CreateResult{}, err
 	}
 	return res, nil
 }
 
 // unsure is the outcome of lua/rotate.lua that tokens does not know: it would be
 // a reuse, and it is not known yet whether the maker of the generation is silent.
-const unsure tokens.RotateOutcome = 255
+const unsure storage.RotateOutcome = 255
 
 // Rotate implements tokens.Families. It ends nothing by the first call: what
 // looks like a reuse is decided by a second one, after a look at whoever made the
 // current generation.
-func (s *Store) Rotate(ctx context.Context, r tokens.RotateRequest) (tokens.RotateResult, error) {
-	var res tokens.RotateResult
+func (s *Store) Rotate(ctx context.Context, r storage.RotateRequest) (storage.RotateResult, error) {
+	var res storage.RotateResult
 	sure := false
 	err := s.call(ctx, "rotate", func(ctx context.Context, c *connection) (err error) {
 		if res, err = s.rotate(ctx, c, s.scripts().rotate, r, "?", time.Time{}); res.Outcome != unsure {
@@ -53,31 +53,31 @@ func (s *Store) Rotate(ctx context.Context, r tokens.RotateRequest) (tokens.Rota
 		res, err = s.rotate(ctx, c, s.scripts().reuse, r, node, since)
 		return err
 	})
-	ended := committed(err) && res.Outcome == tokens.RotateReused
+	ended := committed(err) && res.Outcome == storage.RotateReused
 	if ended {
-		s.ended(tokens.EndRequest{User: r.User, Scope: tokens.EndFamily, Family: r.Family, DenyFor: r.DenyFor, Attempt: r.Attempt}, time.Time{})
+		s.ended(storage.EndRequest{User: r.User, Scope: storage.EndFamily, Family: r.Family, DenyFor: r.DenyFor, Attempt: r.Attempt}, time.Time{})
 	}
 	switch {
 	case err == nil:
 		return res, nil
 	case ended:
-		return tokens.RotateResult{Outcome: tokens.RotateReused}, err
+		return storage.RotateResult{Outcome: storage.RotateReused}, err
 	case !sure:
-		return tokens.RotateResult{}, tokens.EndedNothing(err)
+		return storage.RotateResult{}, storage.EndedNothing(err)
 	}
-	return tokens.RotateResult{}, err
+	return storage.RotateResult{}, err
 }
 
 // rotate runs one of the scripts. The result may come beside an error that is committed.
-func (s *Store) rotate(ctx context.Context, c *connection, sc *script, r tokens.RotateRequest, silent string, since time.Time) (tokens.RotateResult, error) {
+func (s *Store) rotate(ctx context.Context, c *connection, sc *script, r storage.RotateRequest, silent string, since time.Time) (storage.RotateResult, error) {
 	a, err := s.eval(ctx, c, sc, s.decidingKeys(r.User, held, denied),
 		s.grace(), r.Family[:], r.Client[:], r.Grant[:], r.Presented, flag(r.Rotation), millis(r.Leeway),
 		millis(r.Lifetime), millis(r.IdleLifetime), unixMillis(r.BegunAfter),
 		r.Fingerprint[:], millis(r.DenyFor), r.Attempt[:], millis(r.Settle), silent, unixMillis(since))
 	if !committed(err) {
-		return tokens.RotateResult{}, err
+		return storage.RotateResult{}, err
 	}
-	res := tokens.RotateResult{Outcome: tokens.RotateOutcome(a.int()), IssueAt: a.millis()}
+	res := storage.RotateResult{Outcome: storage.RotateOutcome(a.int()), IssueAt: a.millis()}
 	var unread error
 	res.Family, unread = readFamily(&a, r.Family)
 	res.Profile = a.bytes()
@@ -85,8 +85,8 @@ func (s *Store) rotate(ctx context.Context, c *connection, sc *script, r tokens.
 }
 
 // Unanswered implements tokens.Families.
-func (s *Store) Unanswered(ctx context.Context, r tokens.UnansweredRequest) error {
-	attempts := make([]byte, 0, len(tokens.Attempt{})*len(r.Attempts))
+func (s *Store) Unanswered(ctx context.Context, r storage.UnansweredRequest) error {
+	attempts := make([]byte, 0, len(storage.Attempt{})*len(r.Attempts))
 	for _, a := range r.Attempts {
 		attempts = append(attempts, a[:]...)
 	}
@@ -95,25 +95,25 @@ func (s *Store) Unanswered(ctx context.Context, r tokens.UnansweredRequest) erro
 }
 
 // readFamily takes a family's record; the zero family where there is none.
-func readFamily(a *answer, id tokens.FamilyID) (tokens.Family, error) {
+func readFamily(a *answer, id storage.FamilyID) (storage.Family, error) {
 	record := a.text()
 	if record == "" {
-		return tokens.Family{}, nil
+		return storage.Family{}, nil
 	}
-	f := tokens.Family{ID: id}
+	f := storage.Family{ID: id}
 	return f, f.UnmarshalBinary([]byte(record))
 }
 
 // ListFamilies implements tokens.Families.
-func (s *Store) ListFamilies(ctx context.Context, user tokens.UserTag) ([]tokens.Family, error) {
+func (s *Store) ListFamilies(ctx context.Context, user storage.UserTag) ([]storage.Family, error) {
 	a, err := s.decide(ctx, "list_families", s.scripts().families, s.userKeys(user, held))
 	if err != nil {
 		return nil, err
 	}
 	now, list := a.millis(), a.list()
-	var live []tokens.Family
+	var live []storage.Family
 	err = pairs(list, func(id, record string) error {
-		f := tokens.Family{ID: tokens.FamilyID([]byte(id))}
+		f := storage.Family{ID: storage.FamilyID([]byte(id))}
 		if err := f.UnmarshalBinary([]byte(record)); err != nil {
 			return err
 		}
@@ -130,63 +130,63 @@ func (s *Store) ListFamilies(ctx context.Context, user tokens.UserTag) ([]tokens
 }
 
 // LiveFamily implements tokens.Families.
-func (s *Store) LiveFamily(ctx context.Context, user tokens.UserTag, id tokens.FamilyID) (tokens.Family, bool, error) {
+func (s *Store) LiveFamily(ctx context.Context, user storage.UserTag, id storage.FamilyID) (storage.Family, bool, error) {
 	a, err := s.decide(ctx, "live_family", s.scripts().liveFamily, s.userKeys(user, held), id[:])
 	if err != nil {
-		return tokens.Family{}, false, err
+		return storage.Family{}, false, err
 	}
 	now := a.millis()
 	f, err := readFamily(&a, id)
 	if err = cmp.Or(err, a.err); err != nil || f.ID != id || f.Dead(now) {
-		return tokens.Family{}, false, err
+		return storage.Family{}, false, err
 	}
 	return f, true, nil
 }
 
 // byAge orders families by the second of their creation; within one, by the
 // time of their last rotation.
-func byAge(a, b tokens.Family) int {
+func byAge(a, b storage.Family) int {
 	return cmp.Or(a.Created.Compare(b.Created), a.Rotated.Compare(b.Rotated), bytes.Compare(a.ID[:], b.ID[:]))
 }
 
 // End implements tokens.Families.
-func (s *Store) End(ctx context.Context, r tokens.EndRequest) (tokens.EndResult, error) {
-	if r.Scope < tokens.EndFamily || r.Scope > tokens.DisableUser {
-		return tokens.EndResult{}, fmt.Errorf("ending a grant: unknown scope %d", r.Scope)
+func (s *Store) End(ctx context.Context, r storage.EndRequest) (storage.EndResult, error) {
+	if r.Scope < storage.EndFamily || r.Scope > storage.DisableUser {
+		return storage.EndResult{}, fmt.Errorf("ending a grant: unknown scope %d", r.Scope)
 	}
 	a, err := s.decide(ctx, "end", s.scripts().end, s.userKeys(r.User, held, denied, codes, bodies, ended), s.endArgs(r)...)
 	if !committed(err) {
-		return tokens.EndResult{}, err
+		return storage.EndResult{}, err
 	}
-	res := tokens.EndResult{Now: a.millis(), Families: ids[tokens.FamilyID](&a), New: a.bool()}
+	res := storage.EndResult{Now: a.millis(), Families: ids[storage.FamilyID](&a), New: a.bool()}
 	s.ended(r, res.Now)
 	if err != nil {
-		return tokens.EndResult{}, err
+		return storage.EndResult{}, err
 	}
 	return res, a.err
 }
 
-func (s *Store) endArgs(r tokens.EndRequest) []any {
+func (s *Store) endArgs(r storage.EndRequest) []any {
 	return []any{s.grace(), uint8(r.Scope), r.Family[:], r.Session[:], millis(r.DenyFor), r.Attempt[:]}
 }
 
 // ended keeps an end for the case of a failover. That of a user is repeated as
 // of the time when it was answered: a login since stays.
-func (s *Store) ended(r tokens.EndRequest, at time.Time) {
+func (s *Store) ended(r storage.EndRequest, at time.Time) {
 	args := s.endArgs(r)
-	if r.Scope == tokens.EndUser || r.Scope == tokens.DisableUser {
+	if r.Scope == storage.EndUser || r.Scope == storage.DisableUser {
 		args = append(args, unixMillis(at))
 	}
 	s.journal.add(s.scripts().end, s.userKeys(r.User, held, denied, codes, bodies, ended), args...)
 }
 
 // PutGrant implements tokens.Families.
-func (s *Store) PutGrant(ctx context.Context, id tokens.GrantID, text []byte, keep time.Duration) error {
+func (s *Store) PutGrant(ctx context.Context, id storage.GrantID, text []byte, keep time.Duration) error {
 	return s.lasting(ctx, "put_grant", s.scripts().putGrant, []string{s.grantKey(id)}, millis(keep), text)
 }
 
 // Grant implements tokens.Families.
-func (s *Store) Grant(ctx context.Context, id tokens.GrantID) ([]byte, error) {
+func (s *Store) Grant(ctx context.Context, id storage.GrantID) ([]byte, error) {
 	a, err := s.decide(ctx, "grant", s.scripts().grant, []string{s.grantKey(id)})
 	if err != nil || !a.present() {
 		return nil, err

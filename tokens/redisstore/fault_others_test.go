@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 type (
@@ -18,8 +18,8 @@ var otherDecisions = []decision{
 	{"create session", func(t *testing.T, s *Store) (callOf, checkOf) {
 		newChain(t, s, "local|alice")
 		// Another fingerprint than the chain's: all that was before ends, once.
-		r := tokens.SessionRequest{
-			User: user, ID: tokens.SessionID{8}, Lifetime: time.Hour, Profile: []byte("alice"), Fingerprint: tokens.Fingerprint{2}, Replaces: tokens.SessionID{1}, DenyFor: time.Hour,
+		r := storage.SessionRequest{
+			User: user, ID: storage.SessionID{8}, Lifetime: time.Hour, Profile: []byte("alice"), Fingerprint: storage.Fingerprint{2}, Replaces: storage.SessionID{1}, DenyFor: time.Hour,
 		}
 		call := func(s *Store) (any, error) { return s.CreateSession(t.Context(), r) }
 		return call, func(t *testing.T, s *Store) {
@@ -31,11 +31,11 @@ var otherDecisions = []decision{
 	}},
 	{"put code", func(t *testing.T, s *Store) (callOf, checkOf) {
 		putCode(t, s, 1)
-		r := tokens.PutRequest{User: user, ID: tokens.CodeID{2}, Session: tokens.SessionID{1, 1}, Body: []byte("body"), Lifetime: time.Minute}
+		r := storage.PutRequest{User: user, ID: storage.CodeID{2}, Session: storage.SessionID{1, 1}, Body: []byte("body"), Lifetime: time.Minute}
 		call := func(s *Store) (any, error) { return s.PutCode(t.Context(), r) }
 		return call, func(t *testing.T, s *Store) {
-			for _, want := range []tokens.CodeOutcome{tokens.CodeTaken, tokens.CodeSpent} {
-				res, err := s.TakeCode(t.Context(), tokens.TakeRequest{User: user, ID: r.ID, DenyFor: time.Hour, Attempt: newAttempt()})
+			for _, want := range []storage.CodeOutcome{storage.CodeTaken, storage.CodeSpent} {
+				res, err := s.TakeCode(t.Context(), storage.TakeRequest{User: user, ID: r.ID, DenyFor: time.Hour, Attempt: newAttempt()})
 				if err != nil || res.Outcome != want {
 					t.Errorf("taken: %+v, %v", res, err)
 				}
@@ -47,12 +47,12 @@ var otherDecisions = []decision{
 	}},
 	{"deny token", func(t *testing.T, _ *Store) (callOf, checkOf) {
 		until := time.Now().Add(time.Hour)
-		call := func(s *Store) (any, error) { return nil, s.DenyToken(t.Context(), user, tokens.TokenID{3}, until) }
-		return call, func(t *testing.T, s *Store) { wantDenials(t, s, tokens.DenyToken) }
+		call := func(s *Store) (any, error) { return nil, s.DenyToken(t.Context(), user, storage.TokenID{3}, until) }
+		return call, func(t *testing.T, s *Store) { wantDenials(t, s, storage.DenyToken) }
 	}},
 	{"end client", func(t *testing.T, s *Store) (callOf, checkOf) {
 		c := newChain(t, s, "local|alice")
-		var first tokens.ClientEnd
+		var first storage.ClientEnd
 		call := func(s *Store) (any, error) {
 			end, err := s.EndClient(t.Context(), c.request.Client)
 			if first.Before.IsZero() {
@@ -62,13 +62,13 @@ var otherDecisions = []decision{
 			return first.Before.IsZero() || end.Before.Sub(first.Before) > 2*time.Second, err
 		}
 		return call, func(t *testing.T, s *Store) {
-			if res, err := s.Rotate(t.Context(), c.request); err != nil || res.Outcome != tokens.RotateUnknown {
+			if res, err := s.Rotate(t.Context(), c.request); err != nil || res.Outcome != storage.RotateUnknown {
 				t.Errorf("rotate: %+v, %v", res, err)
 			}
 		}
 	}},
 	{"enable", func(t *testing.T, s *Store) (callOf, checkOf) {
-		_, err := s.End(t.Context(), tokens.EndRequest{User: user, Scope: tokens.DisableUser, DenyFor: time.Hour, Attempt: newAttempt()})
+		_, err := s.End(t.Context(), storage.EndRequest{User: user, Scope: storage.DisableUser, DenyFor: time.Hour, Attempt: newAttempt()})
 		mustDo(t, err)
 		attempt := newAttempt()
 		call := func(s *Store) (any, error) {
@@ -95,14 +95,14 @@ var otherDecisions = []decision{
 	}},
 	{"decide device", func(t *testing.T, s *Store) (callOf, checkOf) {
 		putDevice(t, s)
-		d := tokens.DeviceDecision{ID: devicePut.ID, Code: devicePut.Code, User: user, Approved: true, Grace: time.Minute, Attempt: newAttempt()}
+		d := storage.DeviceDecision{ID: devicePut.ID, Code: devicePut.Code, User: user, Approved: true, Grace: time.Minute, Attempt: newAttempt()}
 		call := func(s *Store) (any, error) { return s.DecideDevice(t.Context(), d) }
 		return call, func(t *testing.T, s *Store) {
 			d.Attempt, d.Approved = newAttempt(), false
 			if decided, err := s.DecideDevice(t.Context(), d); err != nil || decided {
 				t.Errorf("decided again: %v, %v", decided, err)
 			}
-			if state, err := s.PollDevice(t.Context(), devicePoll(newAttempt())); err != nil || state.Outcome != tokens.DeviceApproved {
+			if state, err := s.PollDevice(t.Context(), devicePoll(newAttempt())); err != nil || state.Outcome != storage.DeviceApproved {
 				t.Errorf("polled: %+v, %v", state, err)
 			}
 		}
@@ -110,46 +110,46 @@ var otherDecisions = []decision{
 	{"poll device", func(t *testing.T, s *Store) (callOf, checkOf) {
 		putDevice(t, s)
 		first, err := s.PollDevice(t.Context(), devicePoll(newAttempt()))
-		if err != nil || first.Outcome != tokens.DevicePending {
+		if err != nil || first.Outcome != storage.DevicePending {
 			t.Fatalf("polled: %+v, %v", first, err)
 		}
 		poll := devicePoll(newAttempt()) // too soon: the interval grows, once
 		call := func(s *Store) (any, error) { return s.PollDevice(t.Context(), poll) }
 		return call, func(t *testing.T, s *Store) {
-			if again, err := s.PollDevice(t.Context(), poll); err != nil || again.Outcome != tokens.DeviceTooFast || again.Interval != 10*time.Second {
+			if again, err := s.PollDevice(t.Context(), poll); err != nil || again.Outcome != storage.DeviceTooFast || again.Interval != 10*time.Second {
 				t.Errorf("polled: %+v, %v", again, err)
 			}
 		}
 	}},
 	{"use assertion", func(t *testing.T, _ *Store) (callOf, checkOf) {
-		r := tokens.AssertionRequest{ID: tokens.AssertionID{4}, Until: time.Now().Add(time.Hour), Attempt: newAttempt()}
+		r := storage.AssertionRequest{ID: storage.AssertionID{4}, Until: time.Now().Add(time.Hour), Attempt: newAttempt()}
 		call := func(s *Store) (any, error) {
 			outcome, err := s.UseAssertion(t.Context(), r)
-			if outcome != tokens.AssertionFirst {
+			if outcome != storage.AssertionFirst {
 				t.Errorf("outcome %d", outcome)
 			}
 			return outcome, err
 		}
 		return call, func(t *testing.T, s *Store) {
 			r.Attempt = newAttempt()
-			if outcome, err := s.UseAssertion(t.Context(), r); err != nil || outcome != tokens.AssertionUsed {
+			if outcome, err := s.UseAssertion(t.Context(), r); err != nil || outcome != storage.AssertionUsed {
 				t.Errorf("used again: %d, %v", outcome, err)
 			}
 		}
 	}},
 	{"put grant", func(t *testing.T, _ *Store) (callOf, checkOf) {
 		call := func(s *Store) (any, error) {
-			return nil, s.PutGrant(t.Context(), tokens.GrantID{5}, []byte("text"), time.Hour)
+			return nil, s.PutGrant(t.Context(), storage.GrantID{5}, []byte("text"), time.Hour)
 		}
 		return call, func(t *testing.T, s *Store) {
-			if text, err := s.Grant(t.Context(), tokens.GrantID{5}); err != nil || string(text) != "text" {
+			if text, err := s.Grant(t.Context(), storage.GrantID{5}); err != nil || string(text) != "text" {
 				t.Errorf("grant %q, %v", text, err)
 			}
 		}
 	}},
 }
 
-var devicePut = tokens.DevicePut{ID: tokens.DeviceID{6}, Code: tokens.CodeID{6}, Interval: 5 * time.Second, Lifetime: time.Hour, Body: []byte("body")}
+var devicePut = storage.DevicePut{ID: storage.DeviceID{6}, Code: storage.CodeID{6}, Interval: 5 * time.Second, Lifetime: time.Hour, Body: []byte("body")}
 
 func putDevice(t *testing.T, s *Store) {
 	t.Helper()
@@ -158,16 +158,16 @@ func putDevice(t *testing.T, s *Store) {
 	}
 }
 
-func devicePoll(attempt tokens.Attempt) tokens.DevicePoll {
-	return tokens.DevicePoll{ID: devicePut.ID, Code: devicePut.Code, Step: 5 * time.Second, Most: time.Minute, Attempt: attempt}
+func devicePoll(attempt storage.Attempt) storage.DevicePoll {
+	return storage.DevicePoll{ID: devicePut.ID, Code: devicePut.Code, Step: 5 * time.Second, Most: time.Minute, Attempt: attempt}
 }
 
 // wantDenials demands of which kinds the denylist of Alice is.
-func wantDenials(t *testing.T, s *Store, want ...tokens.DenialKind) {
+func wantDenials(t *testing.T, s *Store, want ...storage.DenialKind) {
 	t.Helper()
-	d, err := s.Denials(t.Context(), []tokens.UserTag{user})
+	d, err := s.Denials(t.Context(), []storage.UserTag{user})
 	mustDo(t, err)
-	var got []tokens.DenialKind
+	var got []storage.DenialKind
 	for _, e := range d[0].Entries {
 		got = append(got, e.Kind)
 	}

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // decision is one call with what it needs, and what it must have left behind.
@@ -18,7 +18,7 @@ type decision struct {
 	prepare func(t *testing.T, s *Store) (call func(*Store) (any, error), check func(*testing.T, *Store))
 }
 
-var user = tokens.TagSubject("local|alice")
+var user = storage.TagSubject("local|alice")
 
 // decisions are those that a client's fate hangs on.
 var decisions = []decision{
@@ -47,7 +47,7 @@ var decisions = []decision{
 		r.Presented, r.Attempt = 1, newAttempt()
 		call := func(s *Store) (any, error) { return s.Rotate(t.Context(), r) }
 		return call, func(t *testing.T, s *Store) {
-			d, err := s.Denials(t.Context(), []tokens.UserTag{user})
+			d, err := s.Denials(t.Context(), []storage.UserTag{user})
 			if err != nil || len(d[0].Entries) != 1 {
 				t.Errorf("denylist %+v, %v", d, err)
 			}
@@ -56,8 +56,8 @@ var decisions = []decision{
 	}},
 	{"create family", func(t *testing.T, s *Store) (func(*Store) (any, error), func(*testing.T, *Store)) {
 		newChain(t, s, "local|alice")
-		r := tokens.CreateRequest{
-			User: user, ID: tokens.FamilyID{9}, Client: tokens.ClientTag{1}, Begun: time.Now().Add(time.Hour),
+		r := storage.CreateRequest{
+			User: user, ID: storage.FamilyID{9}, Client: storage.ClientTag{1}, Begun: time.Now().Add(time.Hour),
 			Lifetime: time.Hour, MaxActive: 1, DenyFor: time.Hour, Attempt: newAttempt(),
 		}
 		call := func(s *Store) (any, error) {
@@ -69,7 +69,7 @@ var decisions = []decision{
 	}},
 	{"take code", func(t *testing.T, s *Store) (func(*Store) (any, error), func(*testing.T, *Store)) {
 		putCode(t, s, 1)
-		r := tokens.TakeRequest{User: user, ID: tokens.CodeID{1}, DenyFor: time.Hour, Attempt: newAttempt()}
+		r := storage.TakeRequest{User: user, ID: storage.CodeID{1}, DenyFor: time.Hour, Attempt: newAttempt()}
 		call := func(s *Store) (any, error) {
 			res, err := s.TakeCode(t.Context(), r)
 			res.IssueAt, res.Now = time.Time{}, time.Time{}
@@ -77,14 +77,14 @@ var decisions = []decision{
 		}
 		return call, func(t *testing.T, s *Store) {
 			r.Attempt = newAttempt()
-			if res, err := s.TakeCode(t.Context(), r); err != nil || res.Outcome != tokens.CodeSpent {
+			if res, err := s.TakeCode(t.Context(), r); err != nil || res.Outcome != storage.CodeSpent {
 				t.Errorf("taken again: %+v, %v", res, err)
 			}
 		}
 	}},
-	{"end family", endDecision(tokens.EndFamily)},
-	{"end session", endDecision(tokens.EndSession)},
-	{"end user", endDecision(tokens.EndUser)},
+	{"end family", endDecision(storage.EndFamily)},
+	{"end session", endDecision(storage.EndSession)},
+	{"end user", endDecision(storage.EndUser)},
 	{"swap keys", func(t *testing.T, _ *Store) (func(*Store) (any, error), func(*testing.T, *Store)) {
 		call := func(s *Store) (any, error) { return s.SwapKeys(t.Context(), 0, []byte("sealed")) }
 		return call, func(t *testing.T, s *Store) {
@@ -98,18 +98,18 @@ var decisions = []decision{
 // putCode keeps a code of a session of Alice.
 func putCode(t *testing.T, s *Store, id byte) {
 	t.Helper()
-	session, err := s.CreateSession(t.Context(), tokens.SessionRequest{User: user, ID: tokens.SessionID{id, 1}, Lifetime: time.Hour, Profile: []byte("alice")})
+	session, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{id, 1}, Lifetime: time.Hour, Profile: []byte("alice")})
 	mustDo(t, err)
-	kept, err := s.PutCode(t.Context(), tokens.PutRequest{User: user, ID: tokens.CodeID{id}, Session: session.ID, Body: []byte("body"), Lifetime: time.Minute})
+	kept, err := s.PutCode(t.Context(), storage.PutRequest{User: user, ID: storage.CodeID{id}, Session: session.ID, Body: []byte("body"), Lifetime: time.Minute})
 	if err != nil || !kept {
 		t.Fatalf("PutCode: kept %v, %v", kept, err)
 	}
 }
 
-func endDecision(scope tokens.EndScope) func(*testing.T, *Store) (func(*Store) (any, error), func(*testing.T, *Store)) {
+func endDecision(scope storage.EndScope) func(*testing.T, *Store) (func(*Store) (any, error), func(*testing.T, *Store)) {
 	return func(t *testing.T, s *Store) (func(*Store) (any, error), func(*testing.T, *Store)) {
 		c := newChain(t, s, "local|alice")
-		r := tokens.EndRequest{User: user, Scope: scope, Family: c.request.Family, Session: tokens.SessionID{1}, DenyFor: time.Hour, Attempt: newAttempt()}
+		r := storage.EndRequest{User: user, Scope: scope, Family: c.request.Family, Session: storage.SessionID{1}, DenyFor: time.Hour, Attempt: newAttempt()}
 		call := func(s *Store) (any, error) {
 			res, err := s.End(t.Context(), r)
 			return res.Families, err
@@ -209,7 +209,7 @@ func TestStaleAnswer(t *testing.T) {
 	mustDo(t, c.rotate(s))
 	quiet(s)
 	for name, call := range map[string]func() error{
-		"denials":  func() error { _, err := s.Denials(t.Context(), []tokens.UserTag{user}); return err },
+		"denials":  func() error { _, err := s.Denials(t.Context(), []storage.UserTag{user}); return err },
 		"profile":  func() error { _, err := s.Profile(t.Context(), user); return err },
 		"families": func() error { _, err := s.ListFamilies(t.Context(), user); return err },
 	} {
@@ -233,7 +233,7 @@ func TestScriptFlush(t *testing.T) {
 	server := redistest.Start(t)
 	s := openStore(t, server)
 	c := newChain(t, s, "local|alice")
-	users := make([]tokens.UserTag, 3*denialsPerScript)
+	users := make([]storage.UserTag, 3*denialsPerScript)
 	for range 3 {
 		server.Do("SCRIPT", "FLUSH")
 		mustDo(t, c.rotate(s))

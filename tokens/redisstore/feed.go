@@ -11,8 +11,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 const (
@@ -29,21 +29,21 @@ func (s *Store) feedKeys() []string { return []string{s.key("{feed}e"), s.key("{
 // Announce implements tokens.Feed. The feed lies in a slot of its own, so in a
 // Cluster it can't be written by the script that denies. It is a second call in
 // every topology, which only those pay for that deny something.
-func (s *Store) Announce(ctx context.Context, l tokens.FeedLine) error {
+func (s *Store) Announce(ctx context.Context, l storage.FeedLine) error {
 	line := append([]byte{byte(l.Kind)}, l.User[:]...)
 	return s.lasting(ctx, "announce", s.scripts().feedAppend, s.feedKeys(), line, feedKept)
 }
 
 // ReadFeed implements tokens.Feed.
-func (s *Store) ReadFeed(ctx context.Context, after tokens.FeedPosition, wait time.Duration) (tokens.FeedPage, error) {
+func (s *Store) ReadFeed(ctx context.Context, after storage.FeedPosition, wait time.Duration) (storage.FeedPage, error) {
 	s.mu.RLock()
 	c, sc, opened, closed := s.conn, s.scripts().feedEnd, s.opening.Load() != nil, s.closed
 	s.mu.RUnlock() // a read waits; Close must not wait for it
 	switch {
 	case closed:
-		return tokens.FeedPage{}, errClosed
+		return storage.FeedPage{}, errClosed
 	case !opened:
-		return tokens.FeedPage{}, errNotOpen
+		return storage.FeedPage{}, errNotOpen
 	}
 	c.feed.reading.Lock()
 	defer c.feed.reading.Unlock()
@@ -53,28 +53,28 @@ func (s *Store) ReadFeed(ctx context.Context, after tokens.FeedPosition, wait ti
 	if err != nil {
 		c.feed.drop()
 		reloadCluster(ctx, c.client) // the feed may have moved
-		return tokens.FeedPage{}, c.options.explain(ctx, err)
+		return storage.FeedPage{}, c.options.explain(ctx, err)
 	}
 	return page, nil
 }
 
-func (s *Store) readFeed(ctx context.Context, c *connection, sc *script, after tokens.FeedPosition, wait time.Duration) (tokens.FeedPage, error) {
+func (s *Store) readFeed(ctx context.Context, c *connection, sc *script, after storage.FeedPosition, wait time.Duration) (storage.FeedPage, error) {
 	conn, isNew, err := s.feedConn(ctx, c)
 	if err != nil {
-		return tokens.FeedPage{}, err
+		return storage.FeedPage{}, err
 	}
 	// go-redis does not end a read when its context is cancelled.
 	defer context.AfterFunc(ctx, background.Safely(s.recovered, c.feed.drop))()
-	if isNew || after == (tokens.FeedPosition{}) {
+	if isNew || after == (storage.FeedPosition{}) {
 		end, err := s.feedEnd(ctx, conn, sc)
 		if err != nil {
-			return tokens.FeedPage{}, err
+			return storage.FeedPage{}, err
 		}
 		page := resume(after, end)
 		lines, err := nextLines(ctx, conn, s.feedKeys()[1], page.Next, 0)
 		lines.Loss = cmp.Or(page.Loss, lines.Loss)
 		if err == nil && lines.Next.Number < end.Number { // they were deleted
-			lines.Next, lines.Loss = end, cmp.Or(lines.Loss, tokens.FeedGap)
+			lines.Next, lines.Loss = end, cmp.Or(lines.Loss, storage.FeedGap)
 		}
 		return lines, err
 	}
@@ -103,14 +103,14 @@ func (s *Store) readFeed(ctx context.Context, c *connection, sc *script, after t
 var errFeedElsewhere = errors.New("reading the feed: the server at the other end of this connection does not have the lines that the others see")
 
 // resume returns where to go on reading, from a position and the feed's end.
-func resume(after, end tokens.FeedPosition) tokens.FeedPage {
+func resume(after, end storage.FeedPosition) storage.FeedPage {
 	switch {
-	case after == (tokens.FeedPosition{}):
-		return tokens.FeedPage{Next: end}
+	case after == (storage.FeedPosition{}):
+		return storage.FeedPage{Next: end}
 	case after.Born != 0 && after.Born != end.Born, end.Number < after.Number, older(end.ID, after.ID):
-		return tokens.FeedPage{Next: end, Loss: tokens.FeedReplaced}
+		return storage.FeedPage{Next: end, Loss: storage.FeedReplaced}
 	}
-	return tokens.FeedPage{Next: after}
+	return storage.FeedPage{Next: after}
 }
 
 // older reports whether one id of a stream is before another.
@@ -128,17 +128,17 @@ func splitID(id string) (millis, number uint64) {
 }
 
 // feedEnd asks for the end of the feed over some connection.
-func (s *Store) feedEnd(ctx context.Context, over redis.Scripter, sc *script) (tokens.FeedPosition, error) {
+func (s *Store) feedEnd(ctx context.Context, over redis.Scripter, sc *script) (storage.FeedPosition, error) {
 	number := s.calls.Add(1)
 	v, err := sc.Run(ctx, over, s.feedKeys()[:1], number).Slice()
 	if err != nil {
-		return tokens.FeedPosition{}, err
+		return storage.FeedPosition{}, err
 	}
 	a, err := readAnswer(v, number)
 	if err != nil {
-		return tokens.FeedPosition{}, err
+		return storage.FeedPosition{}, err
 	}
-	end := tokens.FeedPosition{}
+	end := storage.FeedPosition{}
 	born, count := a.text(), a.text()
 	end.ID = a.text()
 	if a.err != nil {
@@ -155,13 +155,13 @@ func (s *Store) feedEnd(ctx context.Context, over redis.Scripter, sc *script) (t
 
 // nextLines waits for lines behind a position. A range that was trimmed reads
 // without an error: only the numbers tell.
-func nextLines(ctx context.Context, conn *redis.Conn, key string, at tokens.FeedPosition, wait time.Duration) (tokens.FeedPage, error) {
+func nextLines(ctx context.Context, conn *redis.Conn, key string, at storage.FeedPosition, wait time.Duration) (storage.FeedPage, error) {
 	block := wait
 	if block < time.Millisecond {
 		block = -1 // 0 is for ever
 	}
 	streams, err := conn.XRead(ctx, &redis.XReadArgs{Streams: []string{key, at.ID}, Count: feedRead, Block: block}).Result()
-	page := tokens.FeedPage{Next: at}
+	page := storage.FeedPage{Next: at}
 	switch {
 	case errors.Is(err, redis.Nil):
 		return page, nil
@@ -181,7 +181,7 @@ func nextLines(ctx context.Context, conn *redis.Conn, key string, at tokens.Feed
 }
 
 // addLine adds a line to a page and looks whether it follows the one before.
-func addLine(page *tokens.FeedPage, m redis.XMessage) error {
+func addLine(page *storage.FeedPage, m redis.XMessage) error {
 	text := func(name string) string { v, _ := m.Values[name].(string); return v }
 	born, err := strconv.ParseInt(text("b"), 10, 64)
 	if err != nil {
@@ -193,21 +193,21 @@ func addLine(page *tokens.FeedPage, m redis.XMessage) error {
 	}
 	switch before := page.Next; {
 	case before.Born != 0 && before.Born != born, number <= before.Number:
-		page.Loss = tokens.FeedReplaced
-	case number != before.Number+1 && page.Loss == tokens.FeedWhole:
-		page.Loss = tokens.FeedGap
+		page.Loss = storage.FeedReplaced
+	case number != before.Number+1 && page.Loss == storage.FeedWhole:
+		page.Loss = storage.FeedGap
 	}
-	page.Next = tokens.FeedPosition{Born: born, Number: number, ID: m.ID}
+	page.Next = storage.FeedPosition{Born: born, Number: number, ID: m.ID}
 	page.Lines = append(page.Lines, readLine(text("l")))
 	return nil
 }
 
 // readLine reads a line; one that is not understood may be about anything.
-func readLine(line string) tokens.FeedLine {
-	if len(line) < 1+len(tokens.UserTag{}) {
-		return tokens.FeedLine{Kind: tokens.FeedAll}
+func readLine(line string) storage.FeedLine {
+	if len(line) < 1+len(storage.UserTag{}) {
+		return storage.FeedLine{Kind: storage.FeedAll}
 	}
-	return tokens.FeedLine{Kind: tokens.FeedKind(line[0]), User: tokens.UserTag([]byte(line[1 : 1+len(tokens.UserTag{})]))}
+	return storage.FeedLine{Kind: storage.FeedKind(line[0]), User: storage.UserTag([]byte(line[1 : 1+len(storage.UserTag{})]))}
 }
 
 // feedConn returns the connection, and whether it is a new one.

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 const listening = 10 * time.Second
@@ -19,20 +19,20 @@ const listening = 10 * time.Second
 type listener struct {
 	t  *testing.T
 	s  *Store
-	at tokens.FeedPosition
+	at storage.FeedPosition
 }
 
 func listen(t *testing.T, s *Store) *listener {
 	t.Helper()
 	l := &listener{t: t, s: s}
-	if page := l.read(); len(page.Lines) != 0 || page.Loss != tokens.FeedWhole {
+	if page := l.read(); len(page.Lines) != 0 || page.Loss != storage.FeedWhole {
 		t.Fatalf("the end of the feed: %+v", page)
 	}
 	return l
 }
 
 // try reads once.
-func (l *listener) try() (tokens.FeedPage, error) {
+func (l *listener) try() (storage.FeedPage, error) {
 	page, err := l.s.ReadFeed(l.t.Context(), l.at, listening)
 	if err == nil {
 		l.at = page.Next
@@ -40,7 +40,7 @@ func (l *listener) try() (tokens.FeedPage, error) {
 	return page, err
 }
 
-func (l *listener) read() tokens.FeedPage {
+func (l *listener) read() storage.FeedPage {
 	l.t.Helper()
 	page, err := l.try()
 	if err != nil {
@@ -50,7 +50,7 @@ func (l *listener) read() tokens.FeedPage {
 }
 
 // again reads until the feed answers after a cut, which it must have noticed.
-func (l *listener) again() tokens.FeedPage {
+func (l *listener) again() storage.FeedPage {
 	l.t.Helper()
 	for noticed, start := false, time.Now(); ; time.Sleep(20 * time.Millisecond) {
 		page, err := l.try()
@@ -65,8 +65,8 @@ func (l *listener) again() tokens.FeedPage {
 }
 
 // lineOf is a line about the nth user.
-func lineOf(n int) tokens.FeedLine {
-	return tokens.FeedLine{Kind: tokens.FeedUser, User: tokens.TagSubject(fmt.Sprint("local|", n))}
+func lineOf(n int) storage.FeedLine {
+	return storage.FeedLine{Kind: storage.FeedUser, User: storage.TagSubject(fmt.Sprint("local|", n))}
 }
 
 func announce(t testing.TB, s *Store, from, to int) {
@@ -81,7 +81,7 @@ func (l *listener) wantLines(from, to int) {
 	l.t.Helper()
 	for n := from; n < to; {
 		page := l.read()
-		if page.Loss != tokens.FeedWhole || len(page.Lines) == 0 {
+		if page.Loss != storage.FeedWhole || len(page.Lines) == 0 {
 			l.t.Fatalf("at line %d: %+v", n, page)
 		}
 		for _, line := range page.Lines {
@@ -104,7 +104,7 @@ func TestFeedCut(t *testing.T) {
 
 	announce(t, a, 3, 4)
 	killReader(t, server)
-	if page := l.again(); page.Loss != tokens.FeedWhole || len(page.Lines) != 1 || page.Lines[0] != lineOf(3) {
+	if page := l.again(); page.Loss != storage.FeedWhole || len(page.Lines) != 1 || page.Lines[0] != lineOf(3) {
 		t.Errorf("the first page after a cut: %+v", page)
 	}
 	announce(t, a, 4, 6)
@@ -152,34 +152,34 @@ func TestFeedLost(t *testing.T) {
 	tests := []struct {
 		name string
 		lose func(t *testing.T, server *redistest.Server, writer *Store)
-		want tokens.FeedLoss
+		want storage.FeedLoss
 	}{
 		{"trimmed", func(t *testing.T, server *redistest.Server, a *Store) {
 			announce(t, a, 1, 5)
 			server.Do("XTRIM", lines, "MAXLEN", "2")
-		}, tokens.FeedGap},
+		}, storage.FeedGap},
 		{"lines deleted", func(t *testing.T, server *redistest.Server, a *Store) {
 			announce(t, a, 1, 5)
 			server.Do("DEL", lines)
 			time.Sleep(2 * time.Millisecond) // or the ids of the next lines may begin anew within one
 			announce(t, a, 5, 6)
-		}, tokens.FeedGap},
+		}, storage.FeedGap},
 		{"lines deleted, none after", func(t *testing.T, server *redistest.Server, _ *Store) {
 			server.Do("DEL", lines, end)
-		}, tokens.FeedReplaced},
+		}, storage.FeedReplaced},
 		{"emptied", func(t *testing.T, server *redistest.Server, a *Store) {
 			server.Do("FLUSHALL")
 			announce(t, a, 1, 4)
-		}, tokens.FeedReplaced},
-		{"emptied, none after", func(_ *testing.T, server *redistest.Server, _ *Store) { server.Do("FLUSHALL") }, tokens.FeedReplaced},
+		}, storage.FeedReplaced},
+		{"emptied, none after", func(_ *testing.T, server *redistest.Server, _ *Store) { server.Do("FLUSHALL") }, storage.FeedReplaced},
 		{"its end was deleted", func(t *testing.T, server *redistest.Server, a *Store) {
 			server.Do("DEL", end)
 			announce(t, a, 1, 2)
-		}, tokens.FeedReplaced},
+		}, storage.FeedReplaced},
 		{"an older state", func(t *testing.T, server *redistest.Server, a *Store) {
 			server.Do("HINCRBY", end, "number", "-1") // as on a replica that had not got the last line
 			announce(t, a, 1, 2)
-		}, tokens.FeedReplaced},
+		}, storage.FeedReplaced},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -214,7 +214,7 @@ func TestFeedWhileAway(t *testing.T) {
 	killReader(t, server)
 	announce(t, a, 1, 6)
 	server.Do("XTRIM", "gh:{feed}l", "MAXLEN", "1")
-	if page := l.again(); page.Loss != tokens.FeedGap || len(page.Lines) != 1 {
+	if page := l.again(); page.Loss != storage.FeedGap || len(page.Lines) != 1 {
 		t.Errorf("the page with the gap: %+v", page)
 	}
 }
@@ -228,7 +228,7 @@ func TestFeedElsewhere(t *testing.T) {
 	old.Do("REPLICAOF", "127.0.0.1", strconv.Itoa(new.Port))
 	l := &listener{t: t, s: b}
 	for start := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		l.at = tokens.FeedPosition{}
+		l.at = storage.FeedPosition{}
 		if page, err := l.try(); err == nil && page.Next.Number == 1 {
 			break
 		} else if time.Since(start) > 20*time.Second {
@@ -255,7 +255,7 @@ func TestFeedElsewhere(t *testing.T) {
 	l.wantLines(1, 2) // over a new connection
 }
 
-func errOf(_ tokens.FeedPage, err error) error { return err }
+func errOf(_ storage.FeedPage, err error) error { return err }
 
 // TestFeedBounded: the feed takes no more than its share of memory, and is
 // written when Redis is full.
@@ -307,7 +307,7 @@ func TestFeedClose(t *testing.T) {
 // TestFeedNewerVersion: a line that is not understood is about everything.
 func TestFeedNewerVersion(t *testing.T) {
 	for _, line := range []string{"", "\x01", "\x01short"} {
-		if l := readLine(line); l.Kind != tokens.FeedAll {
+		if l := readLine(line); l.Kind != storage.FeedAll {
 			t.Errorf("%q: %+v", line, l)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // follower reads the feed as a node does, whatever happens to the servers.
@@ -15,7 +15,7 @@ type follower struct {
 	writer *Store
 
 	mu     sync.Mutex
-	heard  map[tokens.FeedLine]time.Time
+	heard  map[storage.FeedLine]time.Time
 	cuts   int
 	losses int
 }
@@ -23,7 +23,7 @@ type follower struct {
 // follow begins at the end of the feed and reads until the test ends.
 func follow(t *testing.T, o Options) *follower {
 	t.Helper()
-	f := &follower{heard: map[tokens.FeedLine]time.Time{}}
+	f := &follower{heard: map[storage.FeedLine]time.Time{}}
 	var reader *Store
 	for _, s := range []**Store{&f.writer, &reader} {
 		*s = New(o)
@@ -31,7 +31,7 @@ func follow(t *testing.T, o Options) *follower {
 			t.Fatal(err)
 		}
 	}
-	first, err := reader.ReadFeed(t.Context(), tokens.FeedPosition{}, time.Second)
+	first, err := reader.ReadFeed(t.Context(), storage.FeedPosition{}, time.Second)
 	mustDo(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -45,7 +45,7 @@ func follow(t *testing.T, o Options) *follower {
 	return f
 }
 
-func (f *follower) run(ctx context.Context, s *Store, at tokens.FeedPosition) {
+func (f *follower) run(ctx context.Context, s *Store, at storage.FeedPosition) {
 	for ctx.Err() == nil {
 		page, err := s.ReadFeed(ctx, at, 500*time.Millisecond)
 		f.mu.Lock()
@@ -54,7 +54,7 @@ func (f *follower) run(ctx context.Context, s *Store, at tokens.FeedPosition) {
 			f.cuts++
 		default:
 			at = page.Next
-			if page.Loss != tokens.FeedWhole {
+			if page.Loss != storage.FeedWhole {
 				f.losses++
 			}
 			for _, l := range page.Lines {

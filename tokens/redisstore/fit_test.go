@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // unsafeWithin waits until a store says of itself that it is unsafe, or is not.
@@ -14,7 +14,7 @@ func unsafeWithin(t *testing.T, s *Store, want string) {
 	t.Helper()
 	begun := time.Now()
 	for {
-		b, err := s.Beat(t.Context(), tokens.BeatRequest{})
+		b, err := s.Beat(t.Context(), storage.BeatRequest{})
 		mustDo(t, err)
 		if want == "" && b.Unsafe == nil || want != "" && b.Unsafe != nil && strings.Contains(b.Unsafe.Error(), want) {
 			t.Logf("%q after %s", want, time.Since(begun).Round(time.Millisecond))
@@ -62,7 +62,7 @@ func TestSettingsChangedWhileRunning(t *testing.T) {
 		if err := c.rotate(s); err == nil || !strings.Contains(err.Error(), "replica-read-only yes") {
 			t.Errorf("a decision at a replica that loses it: %v", err)
 		}
-		if _, err := s.Denials(t.Context(), []tokens.UserTag{user}); err != nil {
+		if _, err := s.Denials(t.Context(), []storage.UserTag{user}); err != nil {
 			t.Errorf("reading: %v", err)
 		}
 		server.Do("REPLICAOF", "NO", "ONE")

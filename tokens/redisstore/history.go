@@ -7,27 +7,27 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // A history is a list of notes. Nothing is decided by it, so it is written in one
 // pipeline, whatever comes of a part of it, and has no slot with anything else.
-func (s *Store) historyKey(id tokens.FamilyID) string { return s.key("h:" + id.String()) }
+func (s *Store) historyKey(id storage.FamilyID) string { return s.key("h:" + id.String()) }
 
-func (s *Store) requestKey(request tokens.RequestTag) string { return s.key("q:" + request.String()) }
+func (s *Store) requestKey(request storage.RequestTag) string { return s.key("q:" + request.String()) }
 
 // AppendHistory implements tokens.Histories.
-func (s *Store) AppendHistory(ctx context.Context, notes []tokens.Note) error {
+func (s *Store) AppendHistory(ctx context.Context, notes []storage.Note) error {
 	return s.call(ctx, "append_history", func(ctx context.Context, c *connection) error {
 		pipe := c.client.Pipeline()
 		added := make([]*redis.Cmd, len(notes))
 		for i, n := range notes {
 			switch {
 			case len(n.Text) == 0:
-				pipe.PExpire(ctx, s.historyKey(n.Family), tokens.HistoryAge)
+				pipe.PExpire(ctx, s.historyKey(n.Family), storage.HistoryAge)
 				continue
-			case n.Request != (tokens.RequestTag{}):
-				pipe.Set(ctx, s.requestKey(n.Request), n.Family[:], tokens.HistoryAge)
+			case n.Request != (storage.RequestTag{}):
+				pipe.Set(ctx, s.requestKey(n.Request), n.Family[:], storage.HistoryAge)
 			}
 			added[i] = s.addNote(ctx, pipe, s.scripts().appendHistory.EvalSha, n)
 		}
@@ -50,16 +50,16 @@ func (s *Store) AppendHistory(ctx context.Context, notes []tokens.Note) error {
 // runScript is one of the ways to run a script.
 type runScript = func(ctx context.Context, c redis.Scripter, keys []string, args ...any) *redis.Cmd
 
-func (s *Store) addNote(ctx context.Context, pipe redis.Pipeliner, run runScript, n tokens.Note) *redis.Cmd {
-	return run(ctx, pipe, []string{s.historyKey(n.Family)}, n.Text, tokens.HistoryLength, millis(tokens.HistoryAge))
+func (s *Store) addNote(ctx context.Context, pipe redis.Pipeliner, run runScript, n storage.Note) *redis.Cmd {
+	return run(ctx, pipe, []string{s.historyKey(n.Family)}, n.Text, storage.HistoryLength, millis(storage.HistoryAge))
 }
 
 // historiesPerScript is how many families one run of the script answers for.
 const historiesPerScript = 64
 
 // History implements tokens.Histories.
-func (s *Store) History(ctx context.Context, families []tokens.FamilyID) ([][]tokens.Note, error) {
-	all := make([][]tokens.Note, 0, len(families))
+func (s *Store) History(ctx context.Context, families []storage.FamilyID) ([][]storage.Note, error) {
+	all := make([][]storage.Note, 0, len(families))
 	err := s.call(ctx, "history", func(ctx context.Context, c *connection) error {
 		per := historiesPerScript
 		if s.options.Mode == Cluster {
@@ -97,20 +97,20 @@ func (s *Store) History(ctx context.Context, families []tokens.FamilyID) ([][]to
 	return all, nil
 }
 
-func readNotes(id tokens.FamilyID, list []any) ([]tokens.Note, error) {
-	var notes []tokens.Note
+func readNotes(id storage.FamilyID, list []any) ([]storage.Note, error) {
+	var notes []storage.Note
 	for _, v := range list {
 		text, ok := v.(string)
 		if !ok {
 			return nil, errBadAnswer
 		}
-		notes = append(notes, tokens.Note{Family: id, Text: []byte(text)})
+		notes = append(notes, storage.Note{Family: id, Text: []byte(text)})
 	}
 	return notes, nil
 }
 
 // FamilyOfRequest implements tokens.Histories.
-func (s *Store) FamilyOfRequest(ctx context.Context, request tokens.RequestTag) (id tokens.FamilyID, found bool, err error) {
+func (s *Store) FamilyOfRequest(ctx context.Context, request storage.RequestTag) (id storage.FamilyID, found bool, err error) {
 	a, err := s.decide(ctx, "family_of_request", s.scripts().familyOfRequest, []string{s.requestKey(request)})
 	if err != nil {
 		return id, false, err
@@ -124,5 +124,5 @@ func (s *Store) FamilyOfRequest(ctx context.Context, request tokens.RequestTag) 
 	case len(text) != len(id):
 		return id, false, fmt.Errorf("finding the family of a request: %w", errBadRecord)
 	}
-	return tokens.FamilyID(text), true, nil
+	return storage.FamilyID(text), true, nil
 }

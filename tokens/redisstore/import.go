@@ -12,21 +12,21 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // importBatch is how many records of an import are sent at once.
 const importBatch = 256
 
 // Import implements tokens.Transfers.
-func (s *Store) Import(ctx context.Context, id [16]byte, records iter.Seq2[tokens.Record, error]) error {
+func (s *Store) Import(ctx context.Context, id [16]byte, records iter.Seq2[storage.Record, error]) error {
 	start := time.Now()
 	err := s.importAll(ctx, id, records)
 	s.options.OnCall("import", time.Since(start), err)
 	return err
 }
 
-func (s *Store) importAll(ctx context.Context, id [16]byte, records iter.Seq2[tokens.Record, error]) error {
+func (s *Store) importAll(ctx context.Context, id [16]byte, records iter.Seq2[storage.Record, error]) error {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()
 	if s.opening.Load() != nil {
@@ -39,7 +39,7 @@ func (s *Store) importAll(ctx context.Context, id [16]byte, records iter.Seq2[to
 	if err := s.beginImport(ctx, c, id); err != nil {
 		return s.opened(err)
 	}
-	m := &importer{store: s, conn: c, clients: map[tokens.ClientTag]tokens.ClientRecord{}}
+	m := &importer{store: s, conn: c, clients: map[storage.ClientTag]storage.ClientRecord{}}
 	for r, err := range records {
 		if err == nil {
 			err = m.add(ctx, r)
@@ -76,9 +76,9 @@ func (s *Store) beginImport(ctx context.Context, c *connection, id [16]byte) err
 	case err != nil:
 		return err
 	case marked == other:
-		return tokens.ErrUnfinishedImport
+		return storage.ErrUnfinishedImport
 	case marked == taken:
-		return tokens.ErrNotEmpty
+		return storage.ErrNotEmpty
 	case marked != isNew && marked != again:
 		return errBadAnswer
 	}
@@ -97,7 +97,7 @@ func (s *Store) mustBeEmpty(ctx context.Context, c *connection) error {
 			err = s.within(ctx, c, func(ctx context.Context, _ *connection) error {
 				keys, next, err := one.client.Scan(ctx, cursor, s.options.KeyPrefix+"*", 10*scanPage).Result()
 				if err == nil && len(keys) > 0 {
-					err = tokens.ErrNotEmpty
+					err = storage.ErrNotEmpty
 				}
 				cursor = next
 				return err
@@ -111,8 +111,8 @@ func (s *Store) mustBeEmpty(ctx context.Context, c *connection) error {
 type importer struct {
 	store   *Store
 	conn    *connection
-	about   *tokens.StoreRecord
-	clients map[tokens.ClientTag]tokens.ClientRecord
+	about   *storage.StoreRecord
+	clients map[storage.ClientTag]storage.ClientRecord
 	waiting []scriptCall
 }
 
@@ -123,7 +123,7 @@ type scriptCall struct {
 	args   []any
 }
 
-func (m *importer) add(ctx context.Context, r tokens.Record) error {
+func (m *importer) add(ctx context.Context, r storage.Record) error {
 	if m.about == nil && r.Store == nil {
 		return errors.New("importing into the store: the records of it do not begin with what it is")
 	}
@@ -164,7 +164,7 @@ func (m *importer) add(ctx context.Context, r tokens.Record) error {
 	return m.flush(ctx)
 }
 
-func (m *importer) held(h *tokens.HeldRecord) (scriptCall, error) {
+func (m *importer) held(h *storage.HeldRecord) (scriptCall, error) {
 	grace := millis(m.about.TokenLifetime + time.Minute)
 	args := []any{grace, flag(h.Profile != nil), h.Fingerprint[:], h.Profile}
 	for _, f := range h.Families {
@@ -180,7 +180,7 @@ func (m *importer) held(h *tokens.HeldRecord) (scriptCall, error) {
 	return scriptCall{m.store.scripts().importHeld, m.store.userKey(h.User, held), args}, nil
 }
 
-func (m *importer) denied(d *tokens.DeniedRecord) scriptCall {
+func (m *importer) denied(d *storage.DeniedRecord) scriptCall {
 	end, args := time.Time{}, []any{int64(0)}
 	if !d.Before.IsZero() || !d.Issued.IsZero() || !d.Folded.IsZero() {
 		record := []byte{marksVersion}
@@ -188,7 +188,7 @@ func (m *importer) denied(d *tokens.DeniedRecord) scriptCall {
 			record = appendSeconds(record, t)
 		}
 		args = append(args, []byte{kindMarks}, append(record, make([]byte, 8+6)...))
-		end = later(later(d.Until, d.Issued.Add(time.Second)), d.Folded.Add(tokens.FoldAfter+time.Second))
+		end = later(later(d.Until, d.Issued.Add(time.Second)), d.Folded.Add(storage.FoldAfter+time.Second))
 	}
 	for _, e := range d.Entries {
 		record := append(appendSeconds([]byte{1}, e.Until), e.Attempt[:]...)
@@ -206,7 +206,7 @@ func (m *importer) denied(d *tokens.DeniedRecord) scriptCall {
 	return scriptCall{m.store.scripts().importFields, m.store.userKey(d.User, denied), args}
 }
 
-func (m *importer) codes(c *tokens.CodesRecord) []scriptCall {
+func (m *importer) codes(c *storage.CodesRecord) []scriptCall {
 	end := time.Time{}
 	room := 1 + 2*len(c.Codes)
 	records, texts := append(make([]any, 0, room), int64(0)), append(make([]any, 0, room), int64(0))

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // A10: of gateways of two issuers that start at once on an empty store, one wins.
@@ -26,10 +26,10 @@ func TestBirthIsOneIssuers(t *testing.T) {
 			t.Cleanup(func() { _ = s.Close() })
 			wg.Go(func() {
 				issuer := fmt.Sprintf("https://%d.example/", n%2)
-				_, err := s.Open(context.Background(), tokens.OpenRequest{
+				_, err := s.Open(context.Background(), storage.OpenRequest{
 					Secrets: [][16]byte{{1}}, Issuers: []string{issuer}, TokenLifetime: time.Minute,
 				})
-				var other *tokens.OtherIssuerError
+				var other *storage.OtherIssuerError
 				switch {
 				case err == nil:
 					opened[n%2].Add(1)

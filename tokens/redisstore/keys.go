@@ -3,7 +3,7 @@ package redisstore
 import (
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // The keys of one user have the tag between braces, so that they are in one hash slot:
@@ -36,14 +36,14 @@ import (
 //	<prefix>h:<family> the history of a family, and
 //	<prefix>q:<tag>    the family that a request was about
 //	<prefix>r:{<n>}    what replicas are asked about, in a slot of each server (replication.go)
-func (s *Store) userKey(user tokens.UserTag, kind string) string {
+func (s *Store) userKey(user storage.UserTag, kind string) string {
 	return s.options.KeyPrefix + "{" + user.String() + "}" + kind
 }
 
 func (s *Store) key(name string) string { return s.options.KeyPrefix + name }
 
 // userKeys names keys of a user.
-func (s *Store) userKeys(user tokens.UserTag, kinds ...string) []string {
+func (s *Store) userKeys(user storage.UserTag, kinds ...string) []string {
 	base := s.userKey(user, "")
 	keys := make([]string, len(kinds), len(kinds)+2)
 	for i, kind := range kinds {
@@ -65,12 +65,12 @@ func (s *Store) common(name string) string { return s.key("{" + s.key("clients")
 const grantKeys = "g:"
 
 // grantKey names the text of a grant.
-func (s *Store) grantKey(id tokens.GrantID) string { return s.common(grantKeys + id.String()) }
+func (s *Store) grantKey(id storage.GrantID) string { return s.common(grantKeys + id.String()) }
 
 // decidingKeys names what a decision about a client's grants reads: keys of the
 // user, and markKeys. In a Cluster these lie on another node, and what the
 // request knows counts (tokens.ClientEnd).
-func (s *Store) decidingKeys(user tokens.UserTag, kinds ...string) []string {
+func (s *Store) decidingKeys(user storage.UserTag, kinds ...string) []string {
 	keys := s.userKeys(user, kinds...)
 	if s.options.Mode != Cluster {
 		keys = append(keys, s.markKeys()...)

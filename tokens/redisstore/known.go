@@ -3,13 +3,13 @@ package redisstore
 import (
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // opening is what the store was opened with, and the answer.
 type opening struct {
-	request tokens.OpenRequest
-	result  tokens.OpenResult
+	request storage.OpenRequest
+	result  storage.OpenResult
 }
 
 // fitEvery is how often the servers are asked whether they are still as they
@@ -41,7 +41,7 @@ func (f *fitness) pause(while time.Duration) time.Duration {
 // that the scripts themselves can't look at it, and as long as this its node may
 // be out of reach without a loss to users elsewhere: as long as watermarks are
 // believed by default.
-const leaseFor = tokens.DefaultMaxLag
+const leaseFor = storage.DefaultMaxLag
 
 // sighting is what a node knows of the mark.
 type sighting struct {

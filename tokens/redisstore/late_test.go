@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestLateCalls: what a server that stood still finds in its sockets, and nobody
@@ -19,14 +19,14 @@ func TestLateCalls(t *testing.T) {
 		call func(ctx context.Context, s *Store, id byte) (bool, error) // whether it was there to be had
 	}{
 		{"refresh token", func(ctx context.Context, s *Store, id byte) (bool, error) {
-			res, err := s.Rotate(ctx, tokens.RotateRequest{
-				User: user, Family: tokens.FamilyID{id}, Presented: 1, Rotation: true, Lifetime: time.Hour, DenyFor: time.Hour, Attempt: newAttempt(),
+			res, err := s.Rotate(ctx, storage.RotateRequest{
+				User: user, Family: storage.FamilyID{id}, Presented: 1, Rotation: true, Lifetime: time.Hour, DenyFor: time.Hour, Attempt: newAttempt(),
 			})
-			return res.Outcome == tokens.Rotated, err
+			return res.Outcome == storage.Rotated, err
 		}},
 		{"code", func(ctx context.Context, s *Store, id byte) (bool, error) {
-			res, err := s.TakeCode(ctx, tokens.TakeRequest{User: user, ID: tokens.CodeID{id}, DenyFor: time.Hour, Attempt: newAttempt()})
-			return res.Outcome == tokens.CodeTaken, err
+			res, err := s.TakeCode(ctx, storage.TakeRequest{User: user, ID: storage.CodeID{id}, DenyFor: time.Hour, Attempt: newAttempt()})
+			return res.Outcome == storage.CodeTaken, err
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -34,9 +34,9 @@ func TestLateCalls(t *testing.T) {
 			s := openStore(t, server, func(o *Options) { o.Timeout = timeout })
 			ctx := t.Context()
 			session := holdings(t, s)
-			_, err := s.PutCode(ctx, tokens.PutRequest{User: user, ID: tokens.CodeID{1}, Session: session, Body: []byte("{}"), Lifetime: time.Minute})
+			_, err := s.PutCode(ctx, storage.PutRequest{User: user, ID: storage.CodeID{1}, Session: session, Body: []byte("{}"), Lifetime: time.Minute})
 			mustDo(t, err)
-			_, err = s.Beat(ctx, tokens.BeatRequest{})
+			_, err = s.Beat(ctx, storage.BeatRequest{})
 			mustDo(t, err)
 			_, err = tt.call(ctx, s, 9) // the server knows the script from now on
 			mustDo(t, err)
@@ -65,24 +65,24 @@ func TestLateThoughSomebodyWaits(t *testing.T) {
 	holdings(t, s)
 	s.serverClock.Store(&clockReading{at: time.Now(), server: time.Now().Add(-time.Hour)})
 	for generation := uint32(1); generation < 3; generation++ {
-		res, err := s.Rotate(t.Context(), tokens.RotateRequest{
-			User: user, Family: tokens.FamilyID{1}, Presented: generation, Rotation: true, Lifetime: time.Hour, DenyFor: time.Hour, Attempt: newAttempt(),
+		res, err := s.Rotate(t.Context(), storage.RotateRequest{
+			User: user, Family: storage.FamilyID{1}, Presented: generation, Rotation: true, Lifetime: time.Hour, DenyFor: time.Hour, Attempt: newAttempt(),
 		})
 		mustDo(t, err)
-		if res.Outcome != tokens.Rotated {
+		if res.Outcome != storage.Rotated {
 			t.Errorf("generation %d: outcome %d", generation, res.Outcome)
 		}
 	}
 }
 
 // holdings gives the user a session and the family 1.
-func holdings(t *testing.T, s *Store) tokens.SessionID {
+func holdings(t *testing.T, s *Store) storage.SessionID {
 	t.Helper()
-	id := tokens.SessionID{1}
-	session, err := s.CreateSession(t.Context(), tokens.SessionRequest{User: user, ID: id, Lifetime: time.Hour, Profile: []byte("alice")})
+	id := storage.SessionID{1}
+	session, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: id, Lifetime: time.Hour, Profile: []byte("alice")})
 	mustDo(t, err)
-	_, err = s.CreateFamily(t.Context(), tokens.CreateRequest{
-		User: user, ID: tokens.FamilyID{1}, Begun: session.Begun, Lifetime: time.Hour, MaxActive: 9, DenyFor: time.Hour, Attempt: newAttempt(),
+	_, err = s.CreateFamily(t.Context(), storage.CreateRequest{
+		User: user, ID: storage.FamilyID{1}, Begun: session.Begun, Lifetime: time.Hour, MaxActive: 9, DenyFor: time.Hour, Attempt: newAttempt(),
 	})
 	mustDo(t, err)
 	return id

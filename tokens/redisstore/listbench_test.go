@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // BenchmarkListFamilies lists all grants of a user who has 200, as the admin API does.
@@ -16,7 +16,7 @@ func BenchmarkListFamilies(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	user := tokens.TagSubject("local|alice")
+	user := storage.TagSubject("local|alice")
 	for b.Loop() {
 		if list, err := s.ListFamilies(b.Context(), user); err != nil || len(list) != 200 {
 			b.Fatalf("%d grants, %v", len(list), err)
@@ -36,7 +36,7 @@ func BenchmarkScanUsers(b *testing.B) {
 	}
 	for b.Loop() {
 		found := 0
-		err := s.ScanUsers(b.Context(), tokens.PartHeld, func(tokens.Record) error { found++; return nil })
+		err := s.ScanUsers(b.Context(), storage.PartHeld, func(storage.Record) error { found++; return nil })
 		if err != nil || found < users {
 			b.Fatalf("%d users, %v", found, err)
 		}

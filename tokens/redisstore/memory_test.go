@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestMemory holds the store to its budget: bytes of Redis's memory for each
@@ -45,7 +46,7 @@ func profileOf(claims map[string]any) func(subject string) []byte {
 	return func(subject string) []byte {
 		p := tokens.Profile{
 			Subject: subject, Login: "local", ACR: "pwd", UpdatedAt: time.Unix(1_800_000_000, 0),
-			Fingerprint: tokens.FingerprintOf(subject), Claims: claims,
+			Fingerprint: storage.FingerprintOf(subject), Claims: claims,
 		}
 		record, _ := p.MarshalBinary() // claims of plain values never fail
 		return record
@@ -78,7 +79,7 @@ func bytesPerToken(t *testing.T, users, perUser int, profile func(subject string
 	wg.Wait()
 	mustDo(t, s.Close())
 	bytes := usedMemory(t, server) - before
-	user := s.userKey(tokens.TagSubject("local|user000001"), held)
+	user := s.userKey(storage.TagSubject("local|user000001"), held)
 	if encoding := server.Do("OBJECT", "ENCODING", user); encoding != "listpack" {
 		t.Errorf("what a user holds is a %s, want a listpack", encoding)
 	}
@@ -88,21 +89,21 @@ func bytesPerToken(t *testing.T, users, perUser int, profile func(subject string
 // fillUser gives a user some families. His session is over: it is not counted.
 func fillUser(s *Store, subject string, families int, profile func(string) []byte) error {
 	ctx := context.Background()
-	user := tokens.TagSubject(subject)
-	session, err := s.CreateSession(ctx, tokens.SessionRequest{User: user, ID: tokens.SessionID{1}, Lifetime: time.Hour, Profile: profile(subject), Fingerprint: tokens.FingerprintOf(subject)})
+	user := storage.TagSubject(subject)
+	session, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: profile(subject), Fingerprint: storage.FingerprintOf(subject)})
 	if err != nil {
 		return err
 	}
 	for i := range families {
-		r := tokens.CreateRequest{
-			User: user, ID: tokens.FamilyID{byte(i), 1}, Begun: session.Begun, Session: session.ID,
-			Lifetime: 30 * 24 * time.Hour, IdleLifetime: 15 * 24 * time.Hour, MaxActive: 200, Attempt: tokens.Attempt{1},
+		r := storage.CreateRequest{
+			User: user, ID: storage.FamilyID{byte(i), 1}, Begun: session.Begun, Session: session.ID,
+			Lifetime: 30 * 24 * time.Hour, IdleLifetime: 15 * 24 * time.Hour, MaxActive: 200, Attempt: storage.Attempt{1},
 		}
 		if res, err := s.CreateFamily(ctx, r); err != nil || !res.Created {
 			return fmt.Errorf("created %v: %w", res.Created, err)
 		}
 	}
-	_, err = s.End(ctx, tokens.EndRequest{User: user, Scope: tokens.EndSessionOnly, Session: session.ID, Attempt: tokens.Attempt{2}})
+	_, err = s.End(ctx, storage.EndRequest{User: user, Scope: storage.EndSessionOnly, Session: session.ID, Attempt: storage.Attempt{2}})
 	return err
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // readers are the calls that a store answers, too, that was exported.
@@ -25,7 +25,7 @@ func (s *Store) mayDecide(ctx context.Context, c *connection) error {
 		}
 	}
 	if g.moved {
-		return tokens.ErrMoved
+		return storage.ErrMoved
 	}
 	return nil
 }

@@ -9,31 +9,31 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 var errNoAddress = errors.New("no address of a Redis server is configured")
 
 // Open implements tokens.Store. An error with ErrUnreachable passes by itself,
 // and the next Open may succeed; any other names the fix.
-func (s *Store) Open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResult, error) {
+func (s *Store) Open(ctx context.Context, r storage.OpenRequest) (storage.OpenResult, error) {
 	start := time.Now()
 	result, err := s.open(ctx, r)
 	s.options.OnCall("open", time.Since(start), err)
 	return result, err
 }
 
-func (s *Store) open(ctx context.Context, r tokens.OpenRequest) (tokens.OpenResult, error) {
+func (s *Store) open(ctx context.Context, r storage.OpenRequest) (storage.OpenResult, error) {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()
 	c, err := s.connected(ctx)
 	if err != nil {
-		return tokens.OpenResult{}, s.opened(err)
+		return storage.OpenResult{}, s.opened(err)
 	}
 	r.Secrets, r.Issuers = slices.Clone(r.Secrets), slices.Clone(r.Issuers)
 	result, err := s.mark(ctx, c, r)
 	if err != nil {
-		return tokens.OpenResult{}, s.opened(err)
+		return storage.OpenResult{}, s.opened(err)
 	}
 	s.opening.Store(&opening{request: r, result: result})
 	return result, nil
@@ -66,14 +66,14 @@ func (s *Store) connected(ctx context.Context) (*connection, error) {
 
 // opened names the servers in an error. Nil stays nil.
 func (s *Store) opened(err error) error {
-	if err == nil || errors.Is(err, tokens.ErrWrongSecret) {
+	if err == nil || errors.Is(err, storage.ErrWrongSecret) {
 		return err
 	}
 	return fmt.Errorf("opening the store at %s: %w", strings.Join(s.options.Addresses, ", "), err)
 }
 
 // mark compares the secrets and the issuers, and writes what the store is opened with.
-func (s *Store) mark(ctx context.Context, c *connection, r tokens.OpenRequest) (result tokens.OpenResult, err error) {
+func (s *Store) mark(ctx context.Context, c *connection, r storage.OpenRequest) (result storage.OpenResult, err error) {
 	err = s.within(ctx, c, func(ctx context.Context, c *connection) error {
 		a, err := s.eval(ctx, c, s.scripts().open, []string{s.common("store")}, millis(r.TokenLifetime), slices.Concat(slicesOf(r.Secrets)...), flag(r.Transfer), issuerLines(r.Issuers))
 		if err != nil {
@@ -82,7 +82,7 @@ func (s *Store) mark(ctx context.Context, c *connection, r tokens.OpenRequest) (
 		born := a.int()
 		if born == otherIssuer {
 			_, _ = a.int(), a.bytes()
-			return cmp.Or(a.err, error(&tokens.OtherIssuerError{Issuers: linesOf(a.text())}))
+			return cmp.Or(a.err, error(&storage.OtherIssuerError{Issuers: linesOf(a.text())}))
 		}
 		if refused, ok := notOpened[born]; ok {
 			return refused
@@ -100,14 +100,14 @@ func (s *Store) mark(ctx context.Context, c *connection, r tokens.OpenRequest) (
 		return a.err
 	})
 	if err != nil {
-		return tokens.OpenResult{}, err
+		return storage.OpenResult{}, err
 	}
 	return result, nil
 }
 
 // notOpened is why lua/open.lua opens no store.
 var notOpened = map[int64]error{
-	0: tokens.ErrWrongSecret, -1: tokens.ErrMoved, -2: tokens.ErrUnfinishedImport, -3: tokens.ErrNoStore,
+	0: storage.ErrWrongSecret, -1: storage.ErrMoved, -2: storage.ErrUnfinishedImport, -3: storage.ErrNoStore,
 }
 
 // otherIssuer is why lua/open.lua opens no store of another issuer.

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestOutage takes Redis away under load, by kill -9 and by SIGSTOP: calls fail
@@ -36,7 +36,7 @@ func testOutage(t *testing.T, down, back func(*redistest.Server)) {
 	s := openStore(t, server, func(o *Options) { o.Timeout = timeout })
 	ask := func() (time.Duration, error) {
 		start := time.Now()
-		_, err := s.Denials(context.Background(), []tokens.UserTag{user})
+		_, err := s.Denials(context.Background(), []storage.UserTag{user})
 		return time.Since(start), err
 	}
 	for range 10 {
@@ -131,15 +131,15 @@ func TestOutOfMemory(t *testing.T) {
 		if _, err := beginChain(s, "local|bob", 1); err == nil {
 			t.Error("a login without memory was answered")
 		}
-		if _, err := s.Denials(t.Context(), []tokens.UserTag{user}); err != nil {
+		if _, err := s.Denials(t.Context(), []storage.UserTag{user}); err != nil {
 			t.Errorf("asking without memory: %v", err)
 		}
 		wantFamilies(t, s, 1)
 	}
-	if live, _ := s.ListFamilies(t.Context(), tokens.TagSubject("local|bob")); len(live) != 0 {
+	if live, _ := s.ListFamilies(t.Context(), storage.TagSubject("local|bob")); len(live) != 0 {
 		t.Error("a refused login left a family behind")
 	}
-	if res, err := s.End(t.Context(), tokens.EndRequest{User: user, Family: c.request.Family, Scope: tokens.EndFamily, DenyFor: time.Hour}); err != nil || len(res.Families) != 1 {
+	if res, err := s.End(t.Context(), storage.EndRequest{User: user, Family: c.request.Family, Scope: storage.EndFamily, DenyFor: time.Hour}); err != nil || len(res.Families) != 1 {
 		t.Errorf("ending without memory: %+v, %v", res, err)
 	}
 	server.Do("CONFIG", "SET", "maxmemory", "0")
@@ -157,26 +157,26 @@ func TestReplica(t *testing.T) {
 	host, port, _ := strings.Cut(primary.Addr, ":")
 	server.Do("REPLICAOF", host, port)
 	waitFor(t, "the replica has what its primary has, which is nothing", func() bool { return server.Do("DBSIZE") == "0" })
-	var session tokens.SessionID
+	var session storage.SessionID
 	for name, call := range map[string]func() error{
 		"rotate":        func() error { return c.rotate(s) },
 		"grant":         func() error { _, err := s.Grant(t.Context(), c.request.Grant); return err },
 		"create family": func() error { _, err := beginChain(s, "local|alice", 2); return err },
 		"take code": func() error {
-			_, err := s.TakeCode(t.Context(), tokens.TakeRequest{User: user, DenyFor: time.Hour, Attempt: newAttempt()})
+			_, err := s.TakeCode(t.Context(), storage.TakeRequest{User: user, DenyFor: time.Hour, Attempt: newAttempt()})
 			return err
 		},
 		"put code": func() error {
-			_, err := s.PutCode(t.Context(), tokens.PutRequest{User: user, Lifetime: time.Hour})
+			_, err := s.PutCode(t.Context(), storage.PutRequest{User: user, Lifetime: time.Hour})
 			return err
 		},
 		"session": func() error { _, _, _, err := s.Session(t.Context(), user, session, 0); return err },
 		"poll": func() error {
-			_, err := s.PollDevice(t.Context(), tokens.DevicePoll{Attempt: newAttempt()})
+			_, err := s.PollDevice(t.Context(), storage.DevicePoll{Attempt: newAttempt()})
 			return err
 		},
 		"decide": func() error {
-			_, err := s.DecideDevice(t.Context(), tokens.DeviceDecision{User: user, Attempt: newAttempt()})
+			_, err := s.DecideDevice(t.Context(), storage.DeviceDecision{User: user, Attempt: newAttempt()})
 			return err
 		},
 	} {
@@ -220,12 +220,12 @@ func TestBirth(t *testing.T) {
 	s := openStore(t, server)
 	first, err := s.Open(t.Context(), openRequest)
 	mustDo(t, err)
-	if beat, err := s.Beat(t.Context(), tokens.BeatRequest{}); err != nil || !beat.Born.Equal(first.Born) {
+	if beat, err := s.Beat(t.Context(), storage.BeatRequest{}); err != nil || !beat.Born.Equal(first.Born) {
 		t.Errorf("beat %+v, %v; born %v", beat, err, first.Born)
 	}
 	c := newChain(t, s, "local|alice")
 	server.Do("FLUSHALL")
-	if beat, err := s.Beat(t.Context(), tokens.BeatRequest{}); err != nil || !beat.Born.IsZero() || beat.Now.IsZero() {
+	if beat, err := s.Beat(t.Context(), storage.BeatRequest{}); err != nil || !beat.Born.IsZero() || beat.Now.IsZero() {
 		t.Errorf("beat of an emptied store: %+v, %v", beat, err)
 	}
 	again, err := s.Open(t.Context(), openRequest)
@@ -233,7 +233,7 @@ func TestBirth(t *testing.T) {
 		t.Errorf("opened %+v, %v; was %+v", again, err, first)
 	}
 	res, err := s.Rotate(t.Context(), c.request)
-	if err != nil || res.Outcome != tokens.RotateUnknown {
+	if err != nil || res.Outcome != storage.RotateUnknown {
 		t.Errorf("rotate after the store was emptied: %+v, %v", res, err)
 	}
 }

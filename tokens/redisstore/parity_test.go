@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // FuzzDecide holds lua/rotate.lua and tokens.Decide together: whatever sequence
@@ -33,13 +33,13 @@ func FuzzDecide(f *testing.F) {
 type parity struct {
 	rand    *rand.Rand
 	now     time.Time
-	family  tokens.Family
+	family  storage.Family
 	ended   bool
 	vouched time.Time // when parityNode last did
 }
 
 // parityNode is a node that may be silent.
-var parityNode = tokens.NodeMark{200, 200, 200}
+var parityNode = storage.NodeMark{200, 200, 200}
 
 // pick returns one of the choices.
 func pick[T any](r *rand.Rand, choices ...T) T { return choices[r.IntN(len(choices))] }
@@ -47,16 +47,16 @@ func pick[T any](r *rand.Rand, choices ...T) T { return choices[r.IntN(len(choic
 func (p *parity) begin(t *testing.T, s *Store) {
 	s.move(atTime(p.now))
 	c := newChain(t, s, "local|alice")
-	r := tokens.CreateRequest{
-		User: c.request.User, ID: tokens.FamilyID{7}, Client: tokens.ClientTag{1}, Grant: tokens.GrantID{1}, MaxActive: 9,
+	r := storage.CreateRequest{
+		User: c.request.User, ID: storage.FamilyID{7}, Client: storage.ClientTag{1}, Grant: storage.GrantID{1}, MaxActive: 9,
 		Begun: p.now, AuthTime: p.now, Lifetime: pick(p.rand, 0, time.Hour, 90*time.Second+1), IdleLifetime: pick(p.rand, 0, time.Minute, 1500*time.Millisecond),
-		Attempt: pick(p.rand, tokens.Attempt{1}, tokens.Attempt{}),
+		Attempt: pick(p.rand, storage.Attempt{1}, storage.Attempt{}),
 	}
 	res, err := s.CreateFamily(t.Context(), r)
 	if err != nil || !res.Created {
 		t.Fatalf("created %v, %v", res.Created, err)
 	}
-	if want := tokens.Begin(r, p.now, p.now); !same(res.Family, want) {
+	if want := storage.Begin(r, p.now, p.now); !same(res.Family, want) {
 		t.Fatalf("began %+v, want %+v", res.Family, want)
 	}
 	p.family = res.Family
@@ -66,29 +66,29 @@ func (p *parity) step(t *testing.T, s *Store) {
 	p.now = p.now.Add(pick(p.rand, 0, -time.Millisecond, -2*time.Second, time.Millisecond, 999*time.Millisecond, time.Second, 10*time.Second, 50*time.Second, 20*time.Minute/time.Duration(1+p.rand.IntN(100))).Truncate(time.Millisecond))
 	s.move(atTime(p.now))
 	p.speak(t, s)
-	r := tokens.RotateRequest{
-		User: tokens.TagSubject("local|alice"), Family: p.family.ID, Client: tokens.ClientTag{1}, Grant: tokens.GrantID{1}, Fingerprint: tokens.Fingerprint{1},
+	r := storage.RotateRequest{
+		User: storage.TagSubject("local|alice"), Family: p.family.ID, Client: storage.ClientTag{1}, Grant: storage.GrantID{1}, Fingerprint: storage.Fingerprint{1},
 		Presented: uint32(max(1, int64(p.family.Generation)+pick(p.rand, int64(0), 0, 0, -1, -1, -2, 1, 5, 1<<31))),
 		Rotation:  p.rand.IntN(4) > 0, Leeway: pick(p.rand, 0, -time.Millisecond, -2*time.Second, time.Millisecond, 1500*time.Microsecond, 10*time.Second),
 		Lifetime: pick(p.rand, 0, time.Hour, time.Hour, 30*time.Second), IdleLifetime: pick(p.rand, 0, time.Minute, time.Minute+1, 1500*time.Millisecond),
 		Settle:  pick(p.rand, 0, 0, -time.Millisecond, time.Millisecond, 1500*time.Microsecond, 10*time.Second),
-		Attempt: pick(p.rand, newAttempt(), newAttempt(), p.silentAttempt(), p.silentAttempt(), p.family.Attempt, tokens.Attempt{}),
+		Attempt: pick(p.rand, newAttempt(), newAttempt(), p.silentAttempt(), p.silentAttempt(), p.family.Attempt, storage.Attempt{}),
 	}
 	if p.rand.IntN(20) == 0 {
-		r.Client = tokens.ClientTag{2}
+		r.Client = storage.ClientTag{2}
 	}
 	if p.rand.IntN(20) == 0 {
-		r.Grant = tokens.GrantID{2}
+		r.Grant = storage.GrantID{2}
 	}
 	if p.rand.IntN(10) == 0 {
 		r.BegunAfter = p.family.Created.Add(pick(p.rand, -time.Second, -time.Nanosecond, 0, time.Nanosecond, time.Second))
 	}
-	want, next := tokens.Decide(p.family, r, p.now, p.silent()...)
+	want, next := storage.Decide(p.family, r, p.now, p.silent()...)
 	if p.ended {
-		want = tokens.RotateUnknown
+		want = storage.RotateUnknown
 	}
 	got, err := s.Rotate(t.Context(), r)
-	if errors.Is(err, errUnsure) && want == tokens.RotateReused && p.family.Rotated.After(p.vouched) && p.silent() == nil {
+	if errors.Is(err, errUnsure) && want == storage.RotateReused && p.family.Rotated.After(p.vouched) && p.silent() == nil {
 		return // the node has yet to say whether it has answered
 	}
 	if err != nil {
@@ -98,22 +98,22 @@ func (p *parity) step(t *testing.T, s *Store) {
 		t.Fatalf("%+v presented to %+v at %v: outcome %d, Decide says %d", r, p.family, p.now, got.Outcome, want)
 	}
 	switch want {
-	case tokens.Rotated, tokens.RotateReplayed, tokens.RotateKept, tokens.RotateHealed, tokens.RotateYoung:
+	case storage.Rotated, storage.RotateReplayed, storage.RotateKept, storage.RotateHealed, storage.RotateYoung:
 		if !same(got.Family, next) {
 			t.Fatalf("%+v presented to %+v: now %+v, Decide says %+v", r, p.family, got.Family, next)
 		}
-		if want == tokens.Rotated && next.Generation == p.family.Generation && next.Attempt == p.family.Attempt || want == tokens.RotateReplayed || want == tokens.RotateYoung {
+		if want == storage.Rotated && next.Generation == p.family.Generation && next.Attempt == p.family.Attempt || want == storage.RotateReplayed || want == storage.RotateYoung {
 			return // nothing is written
 		}
 		p.family = next
-	case tokens.RotateReused:
+	case storage.RotateReused:
 		p.ended = true
 	default:
 	}
 }
 
 // silentAttempt is one of the node that may be silent.
-func (p *parity) silentAttempt() tokens.Attempt {
+func (p *parity) silentAttempt() storage.Attempt {
 	a := newAttempt()
 	copy(a[3:], a[:5])
 	copy(a[:], parityNode[:])
@@ -124,15 +124,15 @@ func (p *parity) silentAttempt() tokens.Attempt {
 func (p *parity) speak(t *testing.T, s *Store) {
 	switch p.rand.IntN(6) {
 	case 0:
-		_, err := s.Beat(t.Context(), tokens.BeatRequest{Node: parityNode, Settled: true})
+		_, err := s.Beat(t.Context(), storage.BeatRequest{Node: parityNode, Settled: true})
 		mustDo(t, err)
-		s.self.Store(tokens.NodeMark{}) // else it would not be silent to this store
+		s.self.Store(storage.NodeMark{}) // else it would not be silent to this store
 		p.vouched = p.now
 	case 1, 2:
-		r := tokens.UnansweredRequest{
-			User: tokens.TagSubject("local|alice"), Family: p.family.ID,
+		r := storage.UnansweredRequest{
+			User: storage.TagSubject("local|alice"), Family: p.family.ID,
 			Presented: uint32(max(1, int64(p.family.Generation)+pick(p.rand, int64(0), -1, -1, -1, -2))),
-			Attempts:  pick(p.rand, nil, []tokens.Attempt{newAttempt()}, []tokens.Attempt{newAttempt(), p.family.Attempt}, []tokens.Attempt{{}}),
+			Attempts:  pick(p.rand, nil, []storage.Attempt{newAttempt()}, []storage.Attempt{newAttempt(), p.family.Attempt}, []storage.Attempt{{}}),
 			Asked:     p.family.Rotated.Add(pick(p.rand, 0, -time.Millisecond, time.Millisecond, 10*time.Second, 10*time.Second-time.Millisecond)),
 			Leeway:    pick(p.rand, 0, time.Millisecond, 10*time.Second),
 		}
@@ -144,15 +144,15 @@ func (p *parity) speak(t *testing.T, s *Store) {
 }
 
 // silent is what there is to know about the node.
-func (p *parity) silent() []tokens.Silence {
-	if silence, silent := tokens.SilenceOf(parityNode, p.vouched, p.now); silent && !p.vouched.IsZero() {
-		return []tokens.Silence{silence}
+func (p *parity) silent() []storage.Silence {
+	if silence, silent := storage.SilenceOf(parityNode, p.vouched, p.now); silent && !p.vouched.IsZero() {
+		return []storage.Silence{silence}
 	}
 	return nil
 }
 
 // same compares records.
-func same(a, b tokens.Family) bool {
+func same(a, b storage.Family) bool {
 	x, _ := a.MarshalBinary()
 	y, _ := b.MarshalBinary()
 	return a.ID == b.ID && string(x) == string(y)
@@ -161,12 +161,12 @@ func same(a, b tokens.Family) bool {
 // TestLuaBounds holds the bounds in the scripts to those of the core.
 func TestLuaBounds(t *testing.T) {
 	for file, lines := range map[string][]string{
-		"create_session": {fmt.Sprintf("local MOST_SESSIONS = %d ", tokens.MaxSessions)},
-		"create_family":  {fmt.Sprintf("local MOST_FAMILIES = %d ", tokens.MaxFamilies)},
-		"code":           {fmt.Sprintf("local MOST_CODES, MOST_BODIES = %d, %d ", tokens.MaxCodes, tokens.MaxCodeBodies)},
+		"create_session": {fmt.Sprintf("local MOST_SESSIONS = %d ", storage.MaxSessions)},
+		"create_family":  {fmt.Sprintf("local MOST_FAMILIES = %d ", storage.MaxFamilies)},
+		"code":           {fmt.Sprintf("local MOST_CODES, MOST_BODIES = %d, %d ", storage.MaxCodes, storage.MaxCodeBodies)},
 		"denylist": {
-			fmt.Sprintf("local MOST, KEPT, FOLD_AFTER = %d, %d, %d ", tokens.MaxDenials, tokens.MaxKeptByFold, int(tokens.FoldAfter.Seconds())),
-			fmt.Sprintf("local MOST_AHEAD = %d ", int(tokens.MostAhead.Seconds())),
+			fmt.Sprintf("local MOST, KEPT, FOLD_AFTER = %d, %d, %d ", storage.MaxDenials, storage.MaxKeptByFold, int(storage.FoldAfter.Seconds())),
+			fmt.Sprintf("local MOST_AHEAD = %d ", int(storage.MostAhead.Seconds())),
 		},
 	} {
 		text, err := lua.ReadFile("lua/" + file + ".lua")

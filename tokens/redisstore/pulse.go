@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 const (
@@ -16,13 +16,13 @@ const (
 func (s *Store) nodesKey() string { return s.common("nodes") }
 
 // Beat implements tokens.Pulse.
-func (s *Store) Beat(ctx context.Context, r tokens.BeatRequest) (tokens.Beat, error) {
+func (s *Store) Beat(ctx context.Context, r storage.BeatRequest) (storage.Beat, error) {
 	says := ""
-	if r.Node != (tokens.NodeMark{}) {
+	if r.Node != (storage.NodeMark{}) {
 		s.self.Store(r.Node)
 	}
 	switch {
-	case r.Node == tokens.NodeMark{}:
+	case r.Node == storage.NodeMark{}:
 	case r.Leaving:
 		says = "leave"
 	case r.Settled:
@@ -30,9 +30,9 @@ func (s *Store) Beat(ctx context.Context, r tokens.BeatRequest) (tokens.Beat, er
 	}
 	a, err := s.decide(ctx, "beat", s.scripts().born, []string{s.common("store"), s.nodesKey()}, r.Node[:], says, maxNodes, nodesKept.Milliseconds())
 	if err != nil {
-		return tokens.Beat{}, err
+		return storage.Beat{}, err
 	}
-	b := tokens.Beat{Now: a.millis(), Born: a.millis(), Failovers: s.failovers()}
+	b := storage.Beat{Now: a.millis(), Born: a.millis(), Failovers: s.failovers()}
 	if f := s.fitness.Load(); f != nil {
 		b.Unsafe = f.err
 	}
@@ -47,7 +47,7 @@ func (s *Store) Beat(ctx context.Context, r tokens.BeatRequest) (tokens.Beat, er
 // knows is not silent, and this one has told all that it owes about a family
 // before it asks about that. One that has said nothing since it made the
 // generation may have died just now: then nobody can tell yet.
-func (s *Store) silence(ctx context.Context, c *connection, f tokens.Family) (node string, since time.Time, err error) {
+func (s *Store) silence(ctx context.Context, c *connection, f storage.Family) (node string, since time.Time, err error) {
 	maker := f.Attempt.Node()
 	if s.self.Load() == maker {
 		return "", since, nil
@@ -57,7 +57,7 @@ func (s *Store) silence(ctx context.Context, c *connection, f tokens.Family) (no
 		return "", since, err
 	}
 	now, vouched := a.millis(), a.millis()
-	switch silence, silent := tokens.SilenceOf(maker, vouched, now); {
+	switch silence, silent := storage.SilenceOf(maker, vouched, now); {
 	case a.err != nil || vouched.IsZero():
 		return "", since, a.err
 	case silent:

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestReconfigure changes how a store is reached while it is busy.
@@ -60,7 +60,7 @@ func TestReconfigure(t *testing.T) {
 	mustDo(t, s.Reconfigure(t.Context(), as("after", func(o *Options) { o.PoolSize, o.Timeout = 3, 2*time.Second })))
 	server.Do("ACL", "DELUSER", "before")
 	for range 100 {
-		_, err := s.Denials(t.Context(), []tokens.UserTag{user})
+		_, err := s.Denials(t.Context(), []storage.UserTag{user})
 		mustDo(t, err)
 	}
 	done.Store(true)

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestWaitReplicasUnderSentinel: with `strict`, what was answered is on the
@@ -57,14 +57,14 @@ func waiting(t *testing.T, o Options, replicas int) *Store {
 // on the one that takes over, as a node sees it that has nothing to repeat.
 func wantKept(t *testing.T, s *Store, kill func()) {
 	t.Helper()
-	id := tokens.TokenID{5}
+	id := storage.TokenID{5}
 	mustDo(t, s.DenyToken(t.Context(), user, id, time.Now().Add(time.Hour)))
 	kill()
 	s.journal.mu.Lock()
 	s.journal.entries = nil
 	s.journal.mu.Unlock()
 	for start := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		d, err := s.Denials(t.Context(), []tokens.UserTag{user})
+		d, err := s.Denials(t.Context(), []storage.UserTag{user})
 		if err == nil && d[0].Err == nil {
 			if len(d[0].Entries) != 1 || d[0].Entries[0].ID != id {
 				t.Errorf("what was confirmed is gone: %+v", d[0])

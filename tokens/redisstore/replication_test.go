@@ -14,8 +14,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestReplicationNotes: what WAIT says of the newest write counts.
@@ -83,7 +83,7 @@ func TestStrictReplicaAway(t *testing.T) {
 		c.request.Leeway = leeway
 		return c
 	}
-	present := func(s *Store, c *chain, generation uint32) (tokens.RotateResult, error) {
+	present := func(s *Store, c *chain, generation uint32) (storage.RotateResult, error) {
 		r := c.request
 		r.Presented, r.Attempt = generation, newAttempt()
 		return s.Rotate(t.Context(), r)
@@ -98,12 +98,12 @@ func TestStrictReplicaAway(t *testing.T) {
 	replica.Stop()
 	left := time.Now()
 	answers := make(chan error, 3)
-	tell := func(c *chain, attempt tokens.Attempt) error { // as the State of the node does
-		return a.Unanswered(t.Context(), tokens.UnansweredRequest{
-			User: c.request.User, Family: c.request.Family, Presented: 1, Attempts: []tokens.Attempt{attempt}, Leeway: c.request.Leeway,
+	tell := func(c *chain, attempt storage.Attempt) error { // as the State of the node does
+		return a.Unanswered(t.Context(), storage.UnansweredRequest{
+			User: c.request.User, Family: c.request.Family, Presented: 1, Attempts: []storage.Attempt{attempt}, Leeway: c.request.Leeway,
 		})
 	}
-	owed := map[*chain]tokens.Attempt{edge: newAttempt(), strict: newAttempt(), late: newAttempt()}
+	owed := map[*chain]storage.Attempt{edge: newAttempt(), strict: newAttempt(), late: newAttempt()}
 	for c, attempt := range owed {
 		go func() {
 			r := c.request
@@ -114,7 +114,7 @@ func TestStrictReplicaAway(t *testing.T) {
 	}
 	// A thief at the edge is found out, whatever the answer.
 	res, err := present(a, stolen, 1)
-	if !errors.Is(err, ErrUnreachable) || res.Outcome != tokens.RotateReused {
+	if !errors.Is(err, ErrUnreachable) || res.Outcome != storage.RotateReused {
 		t.Errorf("reuse that no replica confirms: %+v, %v", res, err)
 	}
 	if n := slices.IndexFunc(a.journal.entries, func(e entry) bool { return e.script == a.scripts().end }); n < 0 {
@@ -148,7 +148,7 @@ func TestStrictReplicaAway(t *testing.T) {
 		t.Errorf("what was refused was done: %+v, %v", live, err)
 	}
 	// What ends something is run, and told to be not certain.
-	_, err = a.End(t.Context(), tokens.EndRequest{User: idle.request.User, Scope: tokens.EndFamily, Family: idle.request.Family, DenyFor: time.Hour, Attempt: newAttempt()})
+	_, err = a.End(t.Context(), storage.EndRequest{User: idle.request.User, Scope: storage.EndFamily, Family: idle.request.Family, DenyFor: time.Hour, Attempt: newAttempt()})
 	if !committed(err) || !isUnreplicated(err) {
 		t.Errorf("an end while the replica is away: %v", err)
 	}
@@ -164,13 +164,13 @@ func TestStrictReplicaAway(t *testing.T) {
 	for _, want := range []struct {
 		name    string
 		chain   *chain
-		outcome tokens.RotateOutcome
+		outcome storage.RotateOutcome
 	}{
-		{"rotated when it left", edge, tokens.Rotated},
-		{"the same again", edge, tokens.RotateReplayed},
-		{"rotated before", before, tokens.RotateReused},
-		{"rotated when it left, without a leeway", strict, tokens.Rotated},
-		{"the same again, without a leeway", strict, tokens.RotateReused},
+		{"rotated when it left", edge, storage.Rotated},
+		{"the same again", edge, storage.RotateReplayed},
+		{"rotated before", before, storage.RotateReused},
+		{"rotated when it left, without a leeway", strict, storage.Rotated},
+		{"the same again, without a leeway", strict, storage.RotateReused},
 	} {
 		if res, err := present(b, want.chain, 1); err != nil || res.Outcome != want.outcome {
 			t.Errorf("%s: outcome %d, want %d (%v)", want.name, res.Outcome, want.outcome, err)
@@ -178,10 +178,10 @@ func TestStrictReplicaAway(t *testing.T) {
 	}
 	mustDo(t, tell(late, owed[late])) // and now it is certain
 	time.Sleep(leeway)
-	if res, err := present(b, late, 1); err != nil || res.Outcome != tokens.Rotated || res.Family.Generation != 2 {
+	if res, err := present(b, late, 1); err != nil || res.Outcome != storage.Rotated || res.Family.Generation != 2 {
 		t.Errorf("rotated when it left, and presented long after: outcome %d, %v", res.Outcome, err)
 	}
-	if res, err := present(b, edge, 1); err != nil || res.Outcome != tokens.RotateReused {
+	if res, err := present(b, edge, 1); err != nil || res.Outcome != storage.RotateReused {
 		t.Errorf("presented again when it had been answered, after the leeway: outcome %d, %v", res.Outcome, err)
 	}
 }
@@ -230,7 +230,7 @@ func TestLaxReplicaAway(t *testing.T) {
 	}
 	for time.Since(left) < 4*time.Second {
 		start := time.Now()
-		if _, err := s.Denials(t.Context(), []tokens.UserTag{user}); err != nil || time.Since(start) > time.Second {
+		if _, err := s.Denials(t.Context(), []storage.UserTag{user}); err != nil || time.Since(start) > time.Second {
 			t.Errorf("asking the primary: %v after %v", err, time.Since(start))
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -4,52 +4,52 @@ import (
 	"context"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // CreateSession implements tokens.Sessions.
-func (s *Store) CreateSession(ctx context.Context, r tokens.SessionRequest) (tokens.Session, error) {
+func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (storage.Session, error) {
 	a, err := s.decide(ctx, "create_session", s.scripts().createSession, s.decidingKeys(r.User, held, denied, codes, bodies, ended),
 		s.grace(), r.ID[:], millis(r.Lifetime), r.Profile, r.Fingerprint[:], r.Replaces[:], millis(r.DenyFor), r.ACR, unixMillis(r.BegunAfter),
 		unixSeconds(r.AuthTime))
 	if err != nil {
-		return tokens.Session{}, err
+		return storage.Session{}, err
 	}
 	record, endedOthers := a.text(), a.bool()
 	if a.err != nil || record == "" {
-		return tokens.Session{}, a.err // disabled
+		return storage.Session{}, a.err // disabled
 	}
 	session, err := readSession(record, r.User, r.ID)
 	if err != nil {
-		return tokens.Session{}, err
+		return storage.Session{}, err
 	}
 	if session.EndedOthers = endedOthers; endedOthers {
 		// The login is dated by the second after what it has ended.
-		end := tokens.EndRequest{User: r.User, Scope: tokens.EndUser, DenyFor: r.DenyFor}
+		end := storage.EndRequest{User: r.User, Scope: storage.EndUser, DenyFor: r.DenyFor}
 		s.ended(end, session.Begun.Add(-time.Second))
 	}
 	return session, nil
 }
 
 // Session implements tokens.Sessions.
-func (s *Store) Session(ctx context.Context, user tokens.UserTag, id tokens.SessionID, idle time.Duration) (tokens.Session, []byte, bool, error) {
+func (s *Store) Session(ctx context.Context, user storage.UserTag, id storage.SessionID, idle time.Duration) (storage.Session, []byte, bool, error) {
 	a, err := s.decide(ctx, "session", s.scripts().session, s.decidingKeys(user, held), s.grace(), id[:], millis(idle))
 	if err != nil {
-		return tokens.Session{}, nil, false, err
+		return storage.Session{}, nil, false, err
 	}
 	record, profile := a.text(), a.bytes()
 	if a.err != nil || record == "" {
-		return tokens.Session{}, nil, false, a.err
+		return storage.Session{}, nil, false, a.err
 	}
 	session, err := readSession(record, user, id)
 	if err != nil {
-		return tokens.Session{}, nil, false, err
+		return storage.Session{}, nil, false, err
 	}
 	return session, profile, true, nil
 }
 
 // readSession reads what lua/session_record.lua packs.
-func readSession(record string, user tokens.UserTag, id tokens.SessionID) (tokens.Session, error) {
+func readSession(record string, user storage.UserTag, id storage.SessionID) (storage.Session, error) {
 	const rooted = sessionVersion + 16
 	root, length := id, 17
 	if record != "" && record[0] == rooted {
@@ -57,13 +57,13 @@ func readSession(record string, user tokens.UserTag, id tokens.SessionID) (token
 	}
 	switch {
 	case record != "" && record[0] != sessionVersion && record[0] != rooted:
-		return tokens.Session{}, errNewerRecord
+		return storage.Session{}, errNewerRecord
 	case len(record) < length:
-		return tokens.Session{}, errBadRecord
+		return storage.Session{}, errBadRecord
 	case record[0] == rooted:
 		copy(root[:], record[17:])
 	}
-	return tokens.Session{
+	return storage.Session{
 		ID: id, User: user, Root: root, ACR: record[length:], Begun: seconds(record[1:]),
 		AuthTime: seconds(record[5:]), Expires: seconds(record[9:]), Used: seconds(record[13:]),
 	}, nil
@@ -73,7 +73,7 @@ func readSession(record string, user tokens.UserTag, id tokens.SessionID) (token
 const sessionVersion = 2
 
 // packSession writes what readSession reads.
-func packSession(s tokens.Session) []byte {
+func packSession(s storage.Session) []byte {
 	record, root := []byte{sessionVersion}, []byte(nil)
 	if s.Root != s.ID {
 		record[0], root = sessionVersion+16, s.Root[:]
@@ -85,7 +85,7 @@ func packSession(s tokens.Session) []byte {
 }
 
 // Profile implements tokens.Sessions.
-func (s *Store) Profile(ctx context.Context, user tokens.UserTag) ([]byte, error) {
+func (s *Store) Profile(ctx context.Context, user storage.UserTag) ([]byte, error) {
 	a, err := s.decide(ctx, "profile", s.scripts().profile, s.userKeys(user, held), 0)
 	if err != nil || !a.present() {
 		return nil, err

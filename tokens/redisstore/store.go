@@ -20,7 +20,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Store is a tokens.Store in Redis. The methods are safe for concurrent use.
@@ -47,7 +47,7 @@ type Store struct {
 	self        atomic.Value                 // the tokens.NodeMark of this process
 }
 
-var _ tokens.Store = (*Store)(nil)
+var _ storage.Store = (*Store)(nil)
 
 var (
 	errNotOpen = errors.New("calling the store: it has not been opened")

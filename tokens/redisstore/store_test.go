@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // long is set for the runs that take minutes.
@@ -60,4 +60,4 @@ func openStore(t testing.TB, server *redistest.Server, change ...func(*Options))
 	return s
 }
 
-var openRequest = tokens.OpenRequest{Secrets: [][16]byte{{1}}, TokenLifetime: 10 * time.Minute}
+var openRequest = storage.OpenRequest{Secrets: [][16]byte{{1}}, TokenLifetime: 10 * time.Minute}

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // honest is a client that obeys the rules: it presents the newest token it has,
@@ -46,7 +46,7 @@ func (h *honest) run(ctx context.Context) {
 		h.outage = max(h.outage, time.Since(last))
 		last = time.Now()
 		switch res.Outcome {
-		case tokens.Rotated, tokens.RotateReplayed, tokens.RotateHealed:
+		case storage.Rotated, storage.RotateReplayed, storage.RotateHealed:
 		default:
 			h.t.Errorf("an honest client has lost its session: presented %d, outcome %d", h.chain.request.Presented, res.Outcome)
 			return
@@ -55,7 +55,7 @@ func (h *honest) run(ctx context.Context) {
 			h.t.Errorf("presented %d and got %d", h.chain.request.Presented, res.Family.Generation)
 			return
 		}
-		if res.Outcome == tokens.RotateHealed {
+		if res.Outcome == storage.RotateHealed {
 			h.healed++
 		}
 		h.rotated++
@@ -103,23 +103,23 @@ func worst(all []*honest) (outage time.Duration, rotated, healed int) {
 // codeRace has one code taken by many at once, over and over, and counts those
 // that got it (I1). A call that got no answer may have taken it.
 func codeRace(ctx context.Context, t *testing.T, s *Store) (codes int) {
-	user := tokens.TagSubject("local|codes")
+	user := storage.TagSubject("local|codes")
 	for n := 0; ctx.Err() == nil; n++ {
-		session, err := s.CreateSession(context.Background(), tokens.SessionRequest{User: user, ID: tokens.SessionID{1}, Lifetime: time.Hour})
+		session, err := s.CreateSession(context.Background(), storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: time.Hour})
 		if err != nil {
 			time.Sleep(20 * time.Millisecond)
 			continue
 		}
-		id := tokens.CodeID{byte(n), byte(n >> 8)}
-		if kept, err := s.PutCode(context.Background(), tokens.PutRequest{User: user, ID: id, Session: session.ID, Body: []byte("code"), Lifetime: time.Minute}); err != nil || !kept {
+		id := storage.CodeID{byte(n), byte(n >> 8)}
+		if kept, err := s.PutCode(context.Background(), storage.PutRequest{User: user, ID: id, Session: session.ID, Body: []byte("code"), Lifetime: time.Minute}); err != nil || !kept {
 			continue
 		}
 		var taken atomic.Int32
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				res, err := s.TakeCode(context.Background(), tokens.TakeRequest{User: user, ID: id, DenyFor: time.Hour, Attempt: newAttempt()})
-				if err == nil && res.Outcome == tokens.CodeTaken {
+				res, err := s.TakeCode(context.Background(), storage.TakeRequest{User: user, ID: id, DenyFor: time.Hour, Attempt: newAttempt()})
+				if err == nil && res.Outcome == storage.CodeTaken {
 					taken.Add(1)
 				}
 			})
@@ -164,7 +164,7 @@ func testFailover(t *testing.T, sentinels *redistest.Sentinels, o Options) {
 
 	// What was revoked and replicated stays revoked (I3).
 	ended := newChain(t, s, "local|ended")
-	_, err = s.End(t.Context(), tokens.EndRequest{User: ended.request.User, Scope: tokens.EndUser, DenyFor: time.Hour, Attempt: newAttempt()})
+	_, err = s.End(t.Context(), storage.EndRequest{User: ended.request.User, Scope: storage.EndUser, DenyFor: time.Hour, Attempt: newAttempt()})
 	mustDo(t, err)
 
 	ctx, stop := context.WithCancel(t.Context())
@@ -191,10 +191,10 @@ func testFailover(t *testing.T, sentinels *redistest.Sentinels, o Options) {
 	wg.Wait()
 	outage, rotated, healed := worst(all)
 	t.Logf("%d rotations, %d healed, %d codes; the longest outage of a client was %v", rotated, healed, codes, outage.Round(time.Millisecond))
-	if res, err := s.Rotate(t.Context(), ended.request); err != nil || res.Outcome != tokens.RotateUnknown {
+	if res, err := s.Rotate(t.Context(), ended.request); err != nil || res.Outcome != storage.RotateUnknown {
 		t.Errorf("a family that was ended before the failover: %+v, %v", res, err)
 	}
-	if d, err := s.Denials(t.Context(), []tokens.UserTag{ended.request.User}); err != nil || d[0].Before.IsZero() {
+	if d, err := s.Denials(t.Context(), []storage.UserTag{ended.request.User}); err != nil || d[0].Before.IsZero() {
 		t.Errorf("the sign-out before the failover: %+v, %v", d, err)
 	}
 }
@@ -271,7 +271,7 @@ func testResharding(t *testing.T, nodes *redistest.Nodes, s *Store, moves int, p
 	name := s.options.KeyPrefix
 	all := crowd(t, s, name, 10, func() {
 		for i := range moves {
-			slot := nodes.Slot(s.userKey(tokens.TagSubject(fmt.Sprint("local|", name, i)), held))
+			slot := nodes.Slot(s.userKey(storage.TagSubject(fmt.Sprint("local|", name, i)), held))
 			from := nodes.Owner(slot)
 			nodes.Move(t, slot, from, (from+1)%3, func() { time.Sleep(pause) })
 			time.Sleep(50 * time.Millisecond)
@@ -306,7 +306,7 @@ func TestReshardingToANewServer(t *testing.T) {
 	mustDo(t, err)
 	to := nodes.Add(t)
 	all := crowd(t, s, "new", 1, func() {
-		slot := nodes.Slot(s.userKey(tokens.TagSubject("local|new0"), held))
+		slot := nodes.Slot(s.userKey(storage.TagSubject("local|new0"), held))
 		nodes.Move(t, slot, nodes.Owner(slot), to, func() { time.Sleep(50 * time.Millisecond) })
 		time.Sleep(300 * time.Millisecond)
 	})
@@ -358,7 +358,7 @@ func testSlotsDown(t *testing.T, nodes *redistest.Nodes, s *Store) {
 			}
 		}
 	}
-	var users []tokens.UserTag
+	var users []storage.UserTag
 	for _, c := range slices.Concat(dead, live) {
 		users = append(users, c.request.User)
 	}

@@ -11,12 +11,12 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Export implements tokens.Transfers. Every node on the store stops within the
 // lease; the export begins when that is over and the last call has ended.
-func (s *Store) Export(ctx context.Context, each func(tokens.Record) error) error {
+func (s *Store) Export(ctx context.Context, each func(storage.Record) error) error {
 	var before bool
 	var stopped time.Duration
 	err := s.call(ctx, "export", func(ctx context.Context, c *connection) (err error) {
@@ -34,7 +34,7 @@ func (s *Store) Export(ctx context.Context, each func(tokens.Record) error) erro
 	return err
 }
 
-func (s *Store) exportAfter(ctx context.Context, stopped time.Duration, each func(tokens.Record) error) error {
+func (s *Store) exportAfter(ctx context.Context, stopped time.Duration, each func(storage.Record) error) error {
 	s.seen.Store(nil)
 	select {
 	case <-time.After(stopped):
@@ -57,20 +57,20 @@ func (s *Store) exportAfter(ctx context.Context, stopped time.Duration, each fun
 }
 
 // exportStanding brings what the store knows of itself, and the clients, which are few.
-func (s *Store) exportStanding(ctx context.Context, each func(tokens.Record) error) error {
-	var records []tokens.Record
+func (s *Store) exportStanding(ctx context.Context, each func(storage.Record) error) error {
+	var records []storage.Record
 	err := s.call(ctx, "export", func(ctx context.Context, c *connection) (err error) {
 		store, err := s.storeRecord(ctx, c)
 		if err != nil {
 			return err
 		}
-		records = append(records, tokens.Record{Store: store})
+		records = append(records, storage.Record{Store: store})
 		clients, err := s.watermarks(ctx, c)
 		if err != nil {
 			return err
 		}
 		for i := range clients {
-			records = append(records, tokens.Record{Client: &clients[i]})
+			records = append(records, storage.Record{Client: &clients[i]})
 		}
 		return nil
 	})
@@ -85,13 +85,13 @@ func (s *Store) exportStanding(ctx context.Context, each func(tokens.Record) err
 	return nil
 }
 
-func (s *Store) storeRecord(ctx context.Context, c *connection) (*tokens.StoreRecord, error) {
+func (s *Store) storeRecord(ctx context.Context, c *connection) (*storage.StoreRecord, error) {
 	o := s.opening.Load()
 	a, err := s.eval(ctx, c, s.scripts().born, []string{s.common("store")})
 	if err != nil {
 		return nil, err
 	}
-	r := &tokens.StoreRecord{Now: a.millis(), Born: a.millis(), TokenLifetime: o.result.TokenLifetime, Secrets: o.request.Secrets, Issuers: o.request.Issuers}
+	r := &storage.StoreRecord{Now: a.millis(), Born: a.millis(), TokenLifetime: o.result.TokenLifetime, Secrets: o.request.Secrets, Issuers: o.request.Issuers}
 	if err := a.err; err != nil {
 		return nil, err
 	}
@@ -107,12 +107,12 @@ func (s *Store) storeRecord(ctx context.Context, c *connection) (*tokens.StoreRe
 }
 
 // readAny reads whatever the keys hold.
-func (s *Store) readAny(ctx context.Context, c *connection, keys []string) ([]tokens.Record, error) {
+func (s *Store) readAny(ctx context.Context, c *connection, keys []string) ([]storage.Record, error) {
 	users, assertions, grants, err := s.kindsOf(keys)
 	if err != nil {
 		return nil, err
 	}
-	records, err := s.readUsers(ctx, c, tokens.AllParts, users)
+	records, err := s.readUsers(ctx, c, storage.AllParts, users)
 	if err != nil || len(assertions)+len(grants) == 0 {
 		return records, err
 	}
@@ -158,7 +158,7 @@ func (s *Store) kindsOf(keys []string) (users, assertions, grants []string, err 
 }
 
 // readGrants reads the texts of grants that have not ended by the store's time.
-func (s *Store) readGrants(ctx context.Context, c *connection, keys []string, now time.Time) ([]tokens.Record, error) {
+func (s *Store) readGrants(ctx context.Context, c *connection, keys []string, now time.Time) ([]storage.Record, error) {
 	pipe := c.client.Pipeline()
 	texts := make([]*redis.StringCmd, len(keys))
 	for i, key := range keys {
@@ -167,9 +167,9 @@ func (s *Store) readGrants(ctx context.Context, c *connection, keys []string, no
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return nil, err
 	}
-	var records []tokens.Record
+	var records []storage.Record
 	for i, key := range keys {
-		id, ok := tokens.ParseGrantID(strings.TrimPrefix(key, s.common(grantKeys)))
+		id, ok := storage.ParseGrantID(strings.TrimPrefix(key, s.common(grantKeys)))
 		text, err := texts[i].Result()
 		switch {
 		case errors.Is(err, redis.Nil):
@@ -181,9 +181,9 @@ func (s *Store) readGrants(ctx context.Context, c *connection, keys []string, no
 		case text[0] != grantVersion:
 			return nil, errNewerRecord
 		}
-		g := &tokens.GrantRecord{ID: id, Text: []byte(text[5:]), Until: seconds(text[1:])}
+		g := &storage.GrantRecord{ID: id, Text: []byte(text[5:]), Until: seconds(text[1:])}
 		if g.Until.IsZero() || now.Before(g.Until) {
-			records = append(records, tokens.Record{Grant: g})
+			records = append(records, storage.Record{Grant: g})
 		}
 	}
 	return records, nil
@@ -194,7 +194,7 @@ const grantVersion = 2
 
 // readAssertions reads which assertions were used, and until when that is remembered, from
 // the store's time on.
-func (s *Store) readAssertions(ctx context.Context, c *connection, keys []string, now time.Time) ([]tokens.Record, error) {
+func (s *Store) readAssertions(ctx context.Context, c *connection, keys []string, now time.Time) ([]storage.Record, error) {
 	pipe := c.client.Pipeline()
 	left := make([]*redis.DurationCmd, len(keys))
 	for i, key := range keys {
@@ -203,14 +203,14 @@ func (s *Store) readAssertions(ctx context.Context, c *connection, keys []string
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, err
 	}
-	var records []tokens.Record
+	var records []storage.Record
 	for i, key := range keys {
-		id, ok := tokens.ParseAssertionID(strings.TrimPrefix(key, s.key("a:")))
+		id, ok := storage.ParseAssertionID(strings.TrimPrefix(key, s.key("a:")))
 		if !ok {
 			return nil, errBadRecord
 		}
 		if d := left[i].Val(); d > 0 {
-			records = append(records, tokens.Record{Assertion: &tokens.AssertionRecord{ID: id, Until: now.Add(d)}})
+			records = append(records, storage.Record{Assertion: &storage.AssertionRecord{ID: id, Until: now.Add(d)}})
 		}
 	}
 	return records, nil

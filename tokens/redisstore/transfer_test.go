@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 	"github.com/gatehouse-auth/gatehouse/tokens/storetest"
 )
 
@@ -23,19 +23,19 @@ func TestMoveBetweenKinds(t *testing.T) {
 		now    time.Time
 		newest *Store
 	}
-	redis := func(m *mover, o Options) tokens.Store {
+	redis := func(m *mover, o Options) storage.Store {
 		o.KeyPrefix, o.Timeout = prefix(), 10*time.Second
 		m.newest = New(o)
 		m.newest.loaded.Store(atTime(m.now))
 		m.newest.stopAfter = atOnce
 		return m.newest
 	}
-	kinds := map[string]func(t *testing.T, m *mover) tokens.Store{
-		"standalone": func(_ *testing.T, m *mover) tokens.Store { return redis(m, Options{Addresses: []string{server.Addr}}) },
-		"cluster": func(_ *testing.T, m *mover) tokens.Store {
+	kinds := map[string]func(t *testing.T, m *mover) storage.Store{
+		"standalone": func(_ *testing.T, m *mover) storage.Store { return redis(m, Options{Addresses: []string{server.Addr}}) },
+		"cluster": func(_ *testing.T, m *mover) storage.Store {
 			return redis(m, Options{Addresses: cluster.Addrs(), Mode: Cluster})
 		},
-		"bolt": func(t *testing.T, m *mover) tokens.Store {
+		"bolt": func(t *testing.T, m *mover) storage.Store {
 			return boltstore.New(boltstore.Options{
 				Path: filepath.Join(t.TempDir(), "gatehouse.db"), Clock: func() time.Time { return m.now },
 			})
@@ -47,10 +47,10 @@ func TestMoveBetweenKinds(t *testing.T) {
 			storetest.RunTransfers(t, func(t *testing.T) storetest.Harness {
 				m := &mover{now: time.Date(2030, 1, 2, 3, 4, 5, 678_000_000, time.UTC)}
 				source := kinds[way[0]](t, m)
-				var again func(t *testing.T) tokens.Store
+				var again func(t *testing.T) storage.Store
 				switch s := source.(type) {
 				case *Store:
-					again = func(*testing.T) tokens.Store {
+					again = func(*testing.T) storage.Store {
 						o := s.options
 						next := New(o)
 						next.loaded.Store(atTime(m.now))
@@ -58,13 +58,13 @@ func TestMoveBetweenKinds(t *testing.T) {
 						return next
 					}
 				default:
-					again = func(t *testing.T) tokens.Store {
+					again = func(t *testing.T) storage.Store {
 						t.Skip("as bolt itself is tested")
 						return nil
 					}
 				}
 				return storetest.Harness{
-					Store: source, Reopen: again, Empty: func(t *testing.T) tokens.Store { return kinds[way[1]](t, m) },
+					Store: source, Reopen: again, Empty: func(t *testing.T) storage.Store { return kinds[way[1]](t, m) },
 					Advance: func(d time.Duration) {
 						m.now = m.now.Add(d)
 						if m.newest != nil {
@@ -100,7 +100,7 @@ func TestExportWaitsForWaiters(t *testing.T) {
 		busy = append(busy, done)
 	}
 	answer := make(chan error, 1)
-	go func() { answer <- other.DenyToken(t.Context(), user, tokens.TokenID{5}, time.Now().Add(time.Hour)) }()
+	go func() { answer <- other.DenyToken(t.Context(), user, storage.TokenID{5}, time.Now().Add(time.Hour)) }()
 	time.Sleep(200 * time.Millisecond) // it has seen no export
 	go func() {
 		time.Sleep(time.Second)
@@ -109,7 +109,7 @@ func TestExportWaitsForWaiters(t *testing.T) {
 		}
 	}()
 	exported := false
-	mustDo(t, exporter.Export(t.Context(), func(r tokens.Record) error {
+	mustDo(t, exporter.Export(t.Context(), func(r storage.Record) error {
 		exported = exported || r.Denied != nil
 		return nil
 	}))
@@ -135,7 +135,7 @@ func TestExportStopsOtherNodes(t *testing.T) {
 	go func() {
 		for n := 0; ; n++ {
 			if err := chain.rotate(other); err != nil {
-				if !errors.Is(err, tokens.ErrMoved) {
+				if !errors.Is(err, storage.ErrMoved) {
 					t.Error(err)
 				}
 				rotations <- n
@@ -144,7 +144,7 @@ func TestExportStopsOtherNodes(t *testing.T) {
 		}
 	}()
 	var generation uint32
-	err := exporter.Export(t.Context(), func(r tokens.Record) error {
+	err := exporter.Export(t.Context(), func(r storage.Record) error {
 		once.Do(func() { close(stopped) })
 		if r.Held != nil {
 			generation = r.Held.Families[0].Generation
@@ -173,16 +173,16 @@ func TestExportStopsOtherNodes(t *testing.T) {
 // TestExportRefusesWhatItDoesNotKnow: to leave it out could revive what was ended.
 func TestExportRefusesWhatItDoesNotKnow(t *testing.T) {
 	server := redistest.Start(t)
-	for i, key := range []string{"new", "{" + tokens.TagSubject("local|alice").String() + "}x"} {
+	for i, key := range []string{"new", "{" + storage.TagSubject("local|alice").String() + "}x"} {
 		t.Run(key, func(t *testing.T) {
 			s := openStore(t, server, func(o *Options) { o.KeyPrefix = fmt.Sprintf("unknown%d:", i) })
 			s.stopAfter = atOnce
 			server.Do("SET", s.key(key), "1")
-			err := s.Export(t.Context(), func(tokens.Record) error { return nil })
+			err := s.Export(t.Context(), func(storage.Record) error { return nil })
 			if err == nil || errors.Is(err, ErrUnreachable) {
 				t.Errorf("Export: %v", err)
 			}
-			if err := s.PutGrant(t.Context(), tokens.GrantID{1}, []byte("text"), time.Hour); err != nil {
+			if err := s.PutGrant(t.Context(), storage.GrantID{1}, []byte("text"), time.Hour); err != nil {
 				t.Errorf("the export has failed, and the store is stopped all the same: %v", err)
 			}
 		})
@@ -201,7 +201,7 @@ func TestScanOfACluster(t *testing.T) {
 	newChain(t, s, "local|alice")
 	scan := func(each func()) error {
 		found := 0
-		err := s.ScanUsers(t.Context(), tokens.PartHeld, func(tokens.Record) error {
+		err := s.ScanUsers(t.Context(), storage.PartHeld, func(storage.Record) error {
 			found++
 			each()
 			return nil
@@ -214,7 +214,7 @@ func TestScanOfACluster(t *testing.T) {
 	if err := scan(func() {}); err != nil {
 		t.Fatal(err)
 	}
-	slot := nodes.Slot(s.userKey(tokens.TagSubject("local|alice"), held))
+	slot := nodes.Slot(s.userKey(storage.TagSubject("local|alice"), held))
 	from := nodes.Owner(slot)
 	moved := false
 	err := scan(func() {

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestNodesAreBounded: of nodes that have died as many are remembered as are
@@ -16,9 +16,9 @@ func TestNodesAreBounded(t *testing.T) {
 	server := redistest.Start(t)
 	s := openStore(t, server)
 	now := time.Now()
-	beat := func(n int, says tokens.BeatRequest) {
+	beat := func(n int, says storage.BeatRequest) {
 		t.Helper()
-		says.Node = tokens.NodeMark{byte(n >> 8), byte(n), 1}
+		says.Node = storage.NodeMark{byte(n >> 8), byte(n), 1}
 		s.move(atTime(now.Add(time.Duration(n) * time.Second)))
 		_, err := s.Beat(t.Context(), says)
 		mustDo(t, err)
@@ -30,7 +30,7 @@ func TestNodesAreBounded(t *testing.T) {
 		a.millis()
 		return !a.millis().IsZero()
 	}
-	vouch := tokens.BeatRequest{Settled: true}
+	vouch := storage.BeatRequest{Settled: true}
 	const nobody = 2 * maxNodes
 	for n := range nobody {
 		beat(n, vouch)
@@ -41,8 +41,8 @@ func TestNodesAreBounded(t *testing.T) {
 	if n := server.Do("HLEN", s.nodesKey()); n != strconv.Itoa(maxNodes) {
 		t.Errorf("%s nodes are remembered", n)
 	}
-	beat(2*maxNodes-1, tokens.BeatRequest{Leaving: true})
-	beat(nobody, tokens.BeatRequest{}) // has nothing to say
+	beat(2*maxNodes-1, storage.BeatRequest{Leaving: true})
+	beat(nobody, storage.BeatRequest{}) // has nothing to say
 	if known(2*maxNodes-1) || known(nobody) {
 		t.Error("a node is remembered that has taken leave, or does not vouch for itself")
 	}
@@ -73,31 +73,31 @@ func TestStrictAndTheNodeDied(t *testing.T) {
 		}
 	}
 	pass(0)
-	node := tokens.NodeMark{1, 2, 3}
+	node := storage.NodeMark{1, 2, 3}
 	vouch := func() {
 		t.Helper()
-		_, err := maker.Beat(t.Context(), tokens.BeatRequest{Node: node, Settled: true})
+		_, err := maker.Beat(t.Context(), storage.BeatRequest{Node: node, Settled: true})
 		mustDo(t, err)
 	}
 	vouch()
 	for _, lives := range []bool{true, false} {
 		c := newChain(t, maker, map[bool]string{true: "local|alice", false: "local|bob"}[lives])
 		pass(time.Millisecond)
-		c.request.Leeway, c.request.Attempt = 0, tokens.Attempt{1, 2, 3, 4}
+		c.request.Leeway, c.request.Attempt = 0, storage.Attempt{1, 2, 3, 4}
 		res, err := maker.Rotate(t.Context(), c.request)
-		if err != nil || res.Outcome != tokens.Rotated {
+		if err != nil || res.Outcome != storage.Rotated {
 			t.Fatalf("rotate: %+v, %v", res, err)
 		}
 		c.request.Attempt = newAttempt()
 		if _, err := other.Rotate(t.Context(), c.request); !errors.Is(err, errUnsure) {
 			t.Errorf("before anybody can know: %v", err)
 		}
-		want := tokens.Rotated
+		want := storage.Rotated
 		if lives {
 			vouch()
-			want = tokens.RotateReused
+			want = storage.RotateReused
 		} else {
-			pass(tokens.SilentAfter + time.Second)
+			pass(storage.SilentAfter + time.Second)
 		}
 		if res, err := other.Rotate(t.Context(), c.request); err != nil || res.Outcome != want {
 			t.Errorf("lives %v: %+v, %v", lives, res, err)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // scanPage is about how many keys one step of a scan looks at.
@@ -22,7 +22,7 @@ const scanPage = 256
 // Enable implements tokens.Users. It goes into the journal, behind the disabling
 // that a failover would repeat. One that another node repeats later holds: a
 // user is shut out rather than let in, until enabled once more.
-func (s *Store) Enable(ctx context.Context, user tokens.UserTag, attempt tokens.Attempt) (bool, error) {
+func (s *Store) Enable(ctx context.Context, user storage.UserTag, attempt storage.Attempt) (bool, error) {
 	keys, args := s.userKeys(user, held, denied), []any{attempt[:]}
 	a, err := s.decide(ctx, "enable", s.scripts().enable, keys, args...)
 	if err != nil {
@@ -34,27 +34,27 @@ func (s *Store) Enable(ctx context.Context, user tokens.UserTag, attempt tokens.
 }
 
 // Held implements tokens.Users.
-func (s *Store) Held(ctx context.Context, user tokens.UserTag) (tokens.HeldRecord, error) {
+func (s *Store) Held(ctx context.Context, user storage.UserTag) (storage.HeldRecord, error) {
 	a, err := s.decide(ctx, "held", s.scripts().scanHeld, s.userKeys(user, held))
 	if err != nil {
-		return tokens.HeldRecord{User: user}, err
+		return storage.HeldRecord{User: user}, err
 	}
 	r, err := readHeld(user, &a)
 	if err = cmp.Or(err, a.err); err != nil || r.Held == nil {
-		return tokens.HeldRecord{User: user}, err
+		return storage.HeldRecord{User: user}, err
 	}
 	return *r.Held, nil
 }
 
 // ScanUsers implements tokens.Users.
-func (s *Store) ScanUsers(ctx context.Context, parts tokens.UserParts, each func(tokens.Record) error) error {
-	return s.scan(ctx, "{*}*", func(ctx context.Context, c *connection, keys []string) ([]tokens.Record, error) {
+func (s *Store) ScanUsers(ctx context.Context, parts storage.UserParts, each func(storage.Record) error) error {
+	return s.scan(ctx, "{*}*", func(ctx context.Context, c *connection, keys []string) ([]storage.Record, error) {
 		return s.readUsers(ctx, c, parts, keys)
 	}, each)
 }
 
 // scan walks through the keys that match, on one server after the other.
-func (s *Store) scan(ctx context.Context, pattern string, read func(context.Context, *connection, []string) ([]tokens.Record, error), each func(tokens.Record) error) error {
+func (s *Store) scan(ctx context.Context, pattern string, read func(context.Context, *connection, []string) ([]storage.Record, error), each func(storage.Record) error) error {
 	var servers []server
 	err := s.call(ctx, "scan_users", func(ctx context.Context, c *connection) (err error) {
 		servers, err = primaries(ctx, c)
@@ -65,7 +65,7 @@ func (s *Store) scan(ctx context.Context, pattern string, read func(context.Cont
 	}
 	for _, one := range servers {
 		for cursor, done := uint64(0), false; !done; done = cursor == 0 {
-			var records []tokens.Record
+			var records []storage.Record
 			err := s.call(ctx, "scan_users", func(ctx context.Context, c *connection) error {
 				keys, next, err := one.client.Scan(ctx, cursor, s.options.KeyPrefix+pattern, scanPage).Result()
 				if err != nil {
@@ -157,34 +157,34 @@ func ownSlots(nodes string) (string, error) {
 }
 
 // keyKind takes a user's key apart; false for any other key.
-func (s *Store) keyKind(key string) (user tokens.UserTag, kind string, ok bool) {
+func (s *Store) keyKind(key string) (user storage.UserTag, kind string, ok bool) {
 	rest, found := strings.CutPrefix(key, s.options.KeyPrefix+"{")
 	tag, kind, closed := strings.Cut(rest, "}")
 	if !found || !closed {
 		return user, "", false
 	}
-	user, ok = tokens.ParseUserTag(tag)
+	user, ok = storage.ParseUserTag(tag)
 	return user, kind, ok
 }
 
 // readUsers reads those of the keys that hold a part that is asked for.
-func (s *Store) readUsers(ctx context.Context, c *connection, parts tokens.UserParts, keys []string) ([]tokens.Record, error) {
-	var records []tokens.Record
+func (s *Store) readUsers(ctx context.Context, c *connection, parts storage.UserParts, keys []string) ([]storage.Record, error) {
+	var records []storage.Record
 	for _, p := range []struct {
-		part   tokens.UserParts
+		part   storage.UserParts
 		kind   string
 		beside []string // read with it
 		script *script
-		read   func(user tokens.UserTag, a *answer) (tokens.Record, error)
+		read   func(user storage.UserTag, a *answer) (storage.Record, error)
 	}{
-		{tokens.PartHeld, held, nil, s.scripts().scanHeld, readHeld},
-		{tokens.PartDenied, denied, nil, s.scripts().denials, readDenied},
-		{tokens.PartCodes, codes, []string{bodies}, s.scripts().denials, readCodes}, // which returns any hash
+		{storage.PartHeld, held, nil, s.scripts().scanHeld, readHeld},
+		{storage.PartDenied, denied, nil, s.scripts().denials, readDenied},
+		{storage.PartCodes, codes, []string{bodies}, s.scripts().denials, readCodes}, // which returns any hash
 	} {
 		if parts&p.part == 0 {
 			continue
 		}
-		var users []tokens.UserTag
+		var users []storage.UserTag
 		var groups [][]string
 		for _, key := range keys {
 			if user, kind, ok := s.keyKind(key); ok && kind == p.kind {
@@ -203,7 +203,7 @@ func (s *Store) readUsers(ctx context.Context, c *connection, parts tokens.UserP
 			if err = cmp.Or(err, answers[i].err); err != nil {
 				return nil, fmt.Errorf("reading what belongs to user %s: %w", users[i], err)
 			}
-			if r != (tokens.Record{}) {
+			if r != (storage.Record{}) {
 				records = append(records, r)
 			}
 		}
@@ -211,8 +211,8 @@ func (s *Store) readUsers(ctx context.Context, c *connection, parts tokens.UserP
 	return records, nil
 }
 
-func readHeld(user tokens.UserTag, a *answer) (tokens.Record, error) {
-	h := &tokens.HeldRecord{User: user}
+func readHeld(user storage.UserTag, a *answer) (storage.Record, error) {
+	h := &storage.HeldRecord{User: user}
 	now := a.millis()
 	if a.present() {
 		h.Profile = []byte(a.text())
@@ -220,16 +220,16 @@ func readHeld(user tokens.UserTag, a *answer) (tokens.Record, error) {
 	copy(h.Fingerprint[:], a.text())
 	err := pairs(a.list(), func(id, record string) error {
 		switch len(id) {
-		case len(tokens.FamilyID{}):
-			f := tokens.Family{ID: tokens.FamilyID([]byte(id))}
+		case len(storage.FamilyID{}):
+			f := storage.Family{ID: storage.FamilyID([]byte(id))}
 			if err := f.UnmarshalBinary([]byte(record)); err != nil {
 				return err
 			}
 			if !f.Dead(now) {
 				h.Families = append(h.Families, f)
 			}
-		case len(tokens.SessionID{}):
-			session, err := readSession(record, user, tokens.SessionID([]byte(id)))
+		case len(storage.SessionID{}):
+			session, err := readSession(record, user, storage.SessionID([]byte(id)))
 			if err != nil {
 				return err
 			}
@@ -242,15 +242,15 @@ func readHeld(user tokens.UserTag, a *answer) (tokens.Record, error) {
 		return nil
 	})
 	if err != nil || h.Profile == nil && len(h.Families)+len(h.Sessions) == 0 {
-		return tokens.Record{}, err
+		return storage.Record{}, err
 	}
 	slices.SortFunc(h.Families, byAge)
-	slices.SortFunc(h.Sessions, func(a, b tokens.Session) int { return bytes.Compare(a.ID[:], b.ID[:]) })
-	return tokens.Record{Held: h}, nil
+	slices.SortFunc(h.Sessions, func(a, b storage.Session) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	return storage.Record{Held: h}, nil
 }
 
-func readDenied(user tokens.UserTag, a *answer) (tokens.Record, error) {
-	d := &tokens.DeniedRecord{User: user}
+func readDenied(user storage.UserTag, a *answer) (storage.Record, error) {
+	d := &storage.DeniedRecord{User: user}
 	now := a.millis()
 	err := pairs(a.list(), func(name, value string) error {
 		if name[0] == kindMarks {
@@ -260,44 +260,44 @@ func readDenied(user tokens.UserTag, a *answer) (tokens.Record, error) {
 			d.Before, d.Until, d.Issued, d.Folded = seconds(value[1:]), seconds(value[5:]), seconds(value[9:]), seconds(value[13:])
 			return nil
 		}
-		var live tokens.UserDenials
+		var live storage.UserDenials
 		if err := addDenial(&live, name, value, now); err != nil || len(live.Entries) == 0 {
 			return err
 		}
-		d.Entries = append(d.Entries, tokens.DenialEntry{
-			Denial: live.Entries[0], Attempt: tokens.Attempt([]byte(value[5:13])), Lived: value[13]&1 != 0, Reused: value[13]&2 != 0,
+		d.Entries = append(d.Entries, storage.DenialEntry{
+			Denial: live.Entries[0], Attempt: storage.Attempt([]byte(value[5:13])), Lived: value[13]&1 != 0, Reused: value[13]&2 != 0,
 		})
 		return nil
 	})
 	if err != nil || len(d.Entries) == 0 && d.Before.IsZero() && d.Issued.IsZero() && d.Folded.IsZero() {
-		return tokens.Record{}, err
+		return storage.Record{}, err
 	}
-	slices.SortFunc(d.Entries, func(a, b tokens.DenialEntry) int {
+	slices.SortFunc(d.Entries, func(a, b storage.DenialEntry) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), bytes.Compare(a.ID[:], b.ID[:]))
 	})
-	return tokens.Record{Denied: d}, nil
+	return storage.Record{Denied: d}, nil
 }
 
-func readCodes(user tokens.UserTag, a *answer) (tokens.Record, error) {
-	c := &tokens.CodesRecord{User: user}
+func readCodes(user storage.UserTag, a *answer) (storage.Record, error) {
+	c := &storage.CodesRecord{User: user}
 	now, codes, texts := a.millis(), a.list(), map[string]string{}
 	err := pairs(a.list(), func(id, body string) error {
 		texts[id] = body
 		return nil
 	})
 	if err != nil {
-		return tokens.Record{}, err
+		return storage.Record{}, err
 	}
 	err = pairs(codes, func(id, value string) error {
 		if err := checkRecord(value, codeVersion, codeSize); err != nil {
 			return err
 		}
-		if len(id) != len(tokens.CodeID{}) {
+		if len(id) != len(storage.CodeID{}) {
 			return errBadRecord
 		}
-		code := tokens.CodeEntry{
-			ID: tokens.CodeID([]byte(id)), Put: seconds(value[1:]), Expires: millis6(value[5:]), Taken: millis6(value[11:]),
-			Attempt: tokens.Attempt([]byte(value[17:25])), Session: tokens.SessionID([]byte(value[25:33])), Owner: [16]byte([]byte(value[33:])),
+		code := storage.CodeEntry{
+			ID: storage.CodeID([]byte(id)), Put: seconds(value[1:]), Expires: millis6(value[5:]), Taken: millis6(value[11:]),
+			Attempt: storage.Attempt([]byte(value[17:25])), Session: storage.SessionID([]byte(value[25:33])), Owner: [16]byte([]byte(value[33:])),
 		}
 		if body, found := texts[id]; found {
 			code.Body = []byte(body)
@@ -308,10 +308,10 @@ func readCodes(user tokens.UserTag, a *answer) (tokens.Record, error) {
 		return nil
 	})
 	if err != nil || len(c.Codes) == 0 {
-		return tokens.Record{}, err
+		return storage.Record{}, err
 	}
-	slices.SortFunc(c.Codes, func(a, b tokens.CodeEntry) int { return bytes.Compare(a.ID[:], b.ID[:]) })
-	return tokens.Record{Codes: c}, nil
+	slices.SortFunc(c.Codes, func(a, b storage.CodeEntry) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	return storage.Record{Codes: c}, nil
 }
 
 // What the record of a code is (lua/code.lua).

@@ -4,11 +4,11 @@ import (
 	"context"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // EndClient implements tokens.Denials.
-func (s *Store) EndClient(ctx context.Context, client tokens.ClientTag) (end tokens.ClientEnd, err error) {
+func (s *Store) EndClient(ctx context.Context, client storage.ClientTag) (end storage.ClientEnd, err error) {
 	err = s.call(ctx, "end_client", func(ctx context.Context, c *connection) error {
 		a, err := s.eval(ctx, c, s.scripts().endClient, s.markKeys(), client[:])
 		if !committed(err) {
@@ -19,11 +19,11 @@ func (s *Store) EndClient(ctx context.Context, client tokens.ClientTag) (end tok
 			return a.err
 		}
 		s.journal.add(s.scripts().endClient, s.markKeys(), client[:], before)
-		end = tokens.ClientEnd{Before: time.Unix(before, 0), Late: c.options.late()}
+		end = storage.ClientEnd{Before: time.Unix(before, 0), Late: c.options.late()}
 		return err
 	})
 	if err != nil {
-		return tokens.ClientEnd{}, err
+		return storage.ClientEnd{}, err
 	}
 	return end, nil
 }
@@ -45,13 +45,13 @@ func (o *Options) late() time.Duration {
 }
 
 // ClientWatermarks implements tokens.Denials.
-func (s *Store) ClientWatermarks(ctx context.Context) (marks map[tokens.ClientTag]time.Time, err error) {
+func (s *Store) ClientWatermarks(ctx context.Context) (marks map[storage.ClientTag]time.Time, err error) {
 	err = s.call(ctx, "client_watermarks", func(ctx context.Context, c *connection) error {
 		all, err := s.watermarks(ctx, c)
 		if err != nil {
 			return err
 		}
-		marks = make(map[tokens.ClientTag]time.Time, len(all))
+		marks = make(map[storage.ClientTag]time.Time, len(all))
 		for _, m := range all {
 			marks[m.Client] = m.Before
 		}
@@ -61,21 +61,21 @@ func (s *Store) ClientWatermarks(ctx context.Context) (marks map[tokens.ClientTa
 }
 
 // watermarks returns those that hold.
-func (s *Store) watermarks(ctx context.Context, c *connection) ([]tokens.ClientRecord, error) {
+func (s *Store) watermarks(ctx context.Context, c *connection) ([]storage.ClientRecord, error) {
 	a, err := s.eval(ctx, c, s.scripts().watermarks, []string{s.key("clients")})
 	if err != nil {
 		return nil, err
 	}
 	now := a.millis()
-	var marks []tokens.ClientRecord
+	var marks []storage.ClientRecord
 	err = pairs(a.list(), func(client, record string) error {
 		if err := checkRecord(record, watermarkVersion, 9); err != nil {
 			return err
 		}
-		if len(client) != len(tokens.ClientTag{}) {
+		if len(client) != len(storage.ClientTag{}) {
 			return errBadRecord
 		}
-		m := tokens.ClientRecord{Client: tokens.ClientTag([]byte(client)), Before: seconds(record[1:]), Until: seconds(record[5:])}
+		m := storage.ClientRecord{Client: storage.ClientTag([]byte(client)), Before: seconds(record[1:]), Until: seconds(record[5:])}
 		if m.Until.IsZero() || now.Before(m.Until) {
 			marks = append(marks, m)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestWorstUser does what one user can do without end, and counts what the scripts
@@ -22,8 +23,8 @@ func TestWorstUser(t *testing.T) {
 	bob := newGreedy(t, s, server, "local|bob")
 	bob.fill(1.25)
 	for kind, most := range map[string]int{
-		held:   tokens.MaxFamilies + tokens.MaxSessions + 1 + (tokens.MaxProfile+62)/63,
-		denied: tokens.MaxDenials + 1, codes: tokens.MaxCodes, bodies: tokens.MaxCodeBodies,
+		held:   storage.MaxFamilies + storage.MaxSessions + 1 + (tokens.MaxProfile+62)/63,
+		denied: storage.MaxDenials + 1, codes: storage.MaxCodes, bodies: storage.MaxCodeBodies,
 	} {
 		if n, _ := strconv.Atoi(server.Do("HLEN", s.userKey(bob.user, kind))); n == 0 || n > most {
 			t.Errorf("%d things are under %q, want at most %d", n, kind, most)
@@ -36,8 +37,8 @@ func TestWorstUser(t *testing.T) {
 			t.Log(line)
 		}
 	}
-	if n, _ := strconv.Atoi(server.Do("LLEN", s.userKey(bob.user, ended))); n > tokens.MaxFamilies {
-		t.Errorf("%d families are listed as ended, want at most %d", n, tokens.MaxFamilies)
+	if n, _ := strconv.Atoi(server.Do("LLEN", s.userKey(bob.user, ended))); n > storage.MaxFamilies {
+		t.Errorf("%d families are listed as ended, want at most %d", n, storage.MaxFamilies)
 	}
 }
 
@@ -45,18 +46,18 @@ func TestWorstUser(t *testing.T) {
 type greedy struct {
 	t       *testing.T
 	s       *Store
-	user    tokens.UserTag
+	user    storage.UserTag
 	name    string
 	client  *redis.Client
-	session tokens.Session
-	last    tokens.Family
+	session storage.Session
+	last    storage.Family
 	n       uint64
 }
 
 func newGreedy(t *testing.T, s *Store, server *redistest.Server, subject string) *greedy {
 	client := onlyClient(server)
 	t.Cleanup(func() { _ = client.Close() })
-	w := &greedy{t: t, s: s, user: tokens.TagSubject(subject), name: subject, client: client}
+	w := &greedy{t: t, s: s, user: storage.TagSubject(subject), name: subject, client: client}
 	w.signIn()
 	return w
 }
@@ -69,39 +70,39 @@ func (w *greedy) id16() (id [16]byte) {
 
 func (w *greedy) signIn() {
 	id := w.id16()
-	session, err := w.s.CreateSession(w.t.Context(), tokens.SessionRequest{
-		User: w.user, ID: tokens.SessionID(id[8:]), Lifetime: time.Hour, Profile: []byte(strings.Repeat("p", 300)),
-		AuthTime: tokens.AtLogin, DenyFor: time.Hour, ACR: "pwd",
+	session, err := w.s.CreateSession(w.t.Context(), storage.SessionRequest{
+		User: w.user, ID: storage.SessionID(id[8:]), Lifetime: time.Hour, Profile: []byte(strings.Repeat("p", 300)),
+		AuthTime: storage.AtLogin, DenyFor: time.Hour, ACR: "pwd",
 	})
 	mustDo(w.t, err)
 	w.session = session
 }
 
 func (w *greedy) begin() {
-	res, err := w.s.CreateFamily(w.t.Context(), tokens.CreateRequest{
-		User: w.user, ID: w.id16(), Client: tokens.ClientTag{byte(w.n % 6)}, Session: w.session.ID, Begun: w.session.Begun,
+	res, err := w.s.CreateFamily(w.t.Context(), storage.CreateRequest{
+		User: w.user, ID: w.id16(), Client: storage.ClientTag{byte(w.n % 6)}, Session: w.session.ID, Begun: w.session.Begun,
 		Lifetime: 720 * time.Hour, MaxActive: 200, DenyFor: time.Hour, Attempt: newAttempt(),
 	})
 	mustDo(w.t, err)
 	w.last = res.Family
 }
 
-func (w *greedy) code() tokens.CodeID {
-	id := tokens.CodeID(w.id16())
-	_, err := w.s.PutCode(w.t.Context(), tokens.PutRequest{
+func (w *greedy) code() storage.CodeID {
+	id := storage.CodeID(w.id16())
+	_, err := w.s.PutCode(w.t.Context(), storage.PutRequest{
 		User: w.user, ID: id, Session: w.session.ID, Body: make([]byte, 5<<10), Lifetime: time.Minute,
 	})
 	mustDo(w.t, err)
 	return id
 }
 
-func (w *greedy) take(id tokens.CodeID) {
-	_, err := w.s.TakeCode(w.t.Context(), tokens.TakeRequest{User: w.user, ID: id, DenyFor: time.Hour, Attempt: newAttempt()})
+func (w *greedy) take(id storage.CodeID) {
+	_, err := w.s.TakeCode(w.t.Context(), storage.TakeRequest{User: w.user, ID: id, DenyFor: time.Hour, Attempt: newAttempt()})
 	mustDo(w.t, err)
 }
 
-func (w *greedy) end(scope tokens.EndScope, family tokens.FamilyID) {
-	_, err := w.s.End(w.t.Context(), tokens.EndRequest{
+func (w *greedy) end(scope storage.EndScope, family storage.FamilyID) {
+	_, err := w.s.End(w.t.Context(), storage.EndRequest{
 		User: w.user, Scope: scope, Family: family, Session: w.session.ID, DenyFor: time.Hour, Attempt: newAttempt(),
 	})
 	mustDo(w.t, err)
@@ -110,19 +111,19 @@ func (w *greedy) end(scope tokens.EndScope, family tokens.FamilyID) {
 // fill does it all, so much more often than the bounds are.
 func (w *greedy) fill(times float64) {
 	n := func(most int) int { return int(times * float64(most)) }
-	for range n(tokens.MaxSessions) {
+	for range n(storage.MaxSessions) {
 		w.signIn()
 	}
-	for range n(tokens.MaxFamilies) {
+	for range n(storage.MaxFamilies) {
 		w.begin()
 	}
-	for range n(tokens.MaxDenials) {
-		w.end(tokens.EndFamily, w.id16())
+	for range n(storage.MaxDenials) {
+		w.end(storage.EndFamily, w.id16())
 	}
-	for range n(tokens.MaxCodes) {
+	for range n(storage.MaxCodes) {
 		w.take(w.code())
 	}
-	for range n(tokens.MaxCodeBodies) {
+	for range n(storage.MaxCodeBodies) {
 		w.code()
 	}
 }
@@ -131,7 +132,7 @@ func (w *greedy) fill(times float64) {
 func (w *greedy) measure() (lines []string) {
 	rotations := uint32(0)
 	w.begin()
-	var ready []tokens.CodeID
+	var ready []storage.CodeID
 	for range 40 {
 		ready = append(ready, w.code())
 	}
@@ -155,19 +156,19 @@ func (w *greedy) measure() (lines []string) {
 			if rotations == 1 {
 				w.begin()
 			}
-			_, err := w.s.Rotate(w.t.Context(), tokens.RotateRequest{
+			_, err := w.s.Rotate(w.t.Context(), storage.RotateRequest{
 				User: w.user, Family: w.last.ID, Client: w.last.Client, Presented: rotations, Rotation: true,
 				Lifetime: 720 * time.Hour, DenyFor: time.Hour, Attempt: newAttempt(),
 			})
 			mustDo(w.t, err)
 		}},
 		{"denials", func() {
-			_, err := w.s.Denials(w.t.Context(), []tokens.UserTag{w.user})
+			_, err := w.s.Denials(w.t.Context(), []storage.UserTag{w.user})
 			mustDo(w.t, err)
 		}},
-		{"end a family", func() { w.end(tokens.EndFamily, w.id16()) }},
-		{"end a session", func() { w.end(tokens.EndSession, tokens.FamilyID{}); w.signIn() }},
-		{"end all", func() { w.end(tokens.EndUser, tokens.FamilyID{}) }},
+		{"end a family", func() { w.end(storage.EndFamily, w.id16()) }},
+		{"end a session", func() { w.end(storage.EndSession, storage.FamilyID{}); w.signIn() }},
+		{"end all", func() { w.end(storage.EndUser, storage.FamilyID{}) }},
 	} {
 		lines = append(lines, w.slowlog(call.name, call.run))
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 var assertionCases = []testCase{
@@ -17,34 +17,34 @@ var assertionCases = []testCase{
 }
 
 // assertion returns a request that is good for a minute.
-func (f *fixture) assertion() tokens.AssertionRequest {
+func (f *fixture) assertion() storage.AssertionRequest {
 	f.t.Helper()
-	return tokens.AssertionRequest{
-		ID: random[tokens.AssertionID](), Until: f.now().Add(time.Minute), Attempt: random8[tokens.Attempt](),
+	return storage.AssertionRequest{
+		ID: random[storage.AssertionID](), Until: f.now().Add(time.Minute), Attempt: random8[storage.Attempt](),
 	}
 }
 
-func (f *fixture) useAssertion(r tokens.AssertionRequest, want tokens.AssertionOutcome) {
+func (f *fixture) useAssertion(r storage.AssertionRequest, want storage.AssertionOutcome) {
 	f.t.Helper()
-	if got := must(f.s.UseAssertion(f.ctx(), r))(f.t); got != want {
+	if got := Must(f.s.UseAssertion(f.ctx(), r))(f.t); got != want {
 		f.t.Errorf("UseAssertion: outcome %d, want %d", got, want)
 	}
 }
 
 func assertionUsed(_ *testing.T, f *fixture) {
 	r, other := f.assertion(), f.assertion()
-	f.useAssertion(r, tokens.AssertionFirst)
+	f.useAssertion(r, storage.AssertionFirst)
 	for range 2 {
-		r.Attempt = random8[tokens.Attempt]()
-		f.useAssertion(r, tokens.AssertionUsed)
+		r.Attempt = random8[storage.Attempt]()
+		f.useAssertion(r, storage.AssertionUsed)
 	}
-	f.useAssertion(other, tokens.AssertionFirst)
+	f.useAssertion(other, storage.AssertionFirst)
 }
 
 func assertionAgain(_ *testing.T, f *fixture) {
 	r := f.assertion()
-	f.useAssertion(r, tokens.AssertionFirst)
-	f.useAssertion(r, tokens.AssertionFirst)
+	f.useAssertion(r, storage.AssertionFirst)
+	f.useAssertion(r, storage.AssertionFirst)
 }
 
 // assertionOver: until its end an assertion is remembered, and from then on it
@@ -52,32 +52,32 @@ func assertionAgain(_ *testing.T, f *fixture) {
 func assertionOver(_ *testing.T, f *fixture) {
 	r := f.assertion()
 	r.Until = f.now().Add(2 * time.Second)
-	f.useAssertion(r, tokens.AssertionFirst)
+	f.useAssertion(r, storage.AssertionFirst)
 	again := r
-	again.Attempt = random8[tokens.Attempt]()
+	again.Attempt = random8[storage.Attempt]()
 	f.pass(1500 * time.Millisecond)
-	f.useAssertion(again, tokens.AssertionUsed)
+	f.useAssertion(again, storage.AssertionUsed)
 	f.pass(600 * time.Millisecond)
-	f.useAssertion(again, tokens.AssertionOver)
-	f.useAssertion(r, tokens.AssertionOver)
+	f.useAssertion(again, storage.AssertionOver)
+	f.useAssertion(r, storage.AssertionOver)
 	late := f.assertion()
 	late.Until = f.now()
-	f.useAssertion(late, tokens.AssertionOver)
+	f.useAssertion(late, storage.AssertionOver)
 }
 
 func assertionConcurrently(t *testing.T, f *fixture) {
 	r := f.assertion()
 	var first, used atomic.Int32
-	concurrently(100, func(int) {
+	Concurrently(100, func(int) {
 		call := r
-		call.Attempt = random8[tokens.Attempt]()
+		call.Attempt = random8[storage.Attempt]()
 		outcome, err := f.s.UseAssertion(f.ctx(), call)
 		switch {
 		case err != nil:
 			t.Errorf("UseAssertion: %v", err)
-		case outcome == tokens.AssertionFirst:
+		case outcome == storage.AssertionFirst:
 			first.Add(1)
-		case outcome == tokens.AssertionUsed:
+		case outcome == storage.AssertionUsed:
 			used.Add(1)
 		}
 	})
@@ -88,9 +88,9 @@ func assertionConcurrently(t *testing.T, f *fixture) {
 
 func assertionReopen(_ *testing.T, f *fixture) {
 	r := f.assertion()
-	f.useAssertion(r, tokens.AssertionFirst)
+	f.useAssertion(r, storage.AssertionFirst)
 	f.reopen()
-	f.useAssertion(r, tokens.AssertionFirst)
-	r.Attempt = random8[tokens.Attempt]()
-	f.useAssertion(r, tokens.AssertionUsed)
+	f.useAssertion(r, storage.AssertionFirst)
+	r.Attempt = random8[storage.Attempt]()
+	f.useAssertion(r, storage.AssertionUsed)
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 var codeCases = []testCase{
@@ -28,44 +28,44 @@ var (
 )
 
 // code puts a code.
-func (f *fixture) code() tokens.CodeID {
+func (f *fixture) code() storage.CodeID {
 	f.t.Helper()
-	id := random[tokens.CodeID]()
+	id := random[storage.CodeID]()
 	f.putCode(id, f.session.ID, time.Minute)
 	return id
 }
 
 // putCode puts a code that a live session gets.
-func (f *fixture) putCode(id tokens.CodeID, session tokens.SessionID, lifetime time.Duration) {
+func (f *fixture) putCode(id storage.CodeID, session storage.SessionID, lifetime time.Duration) {
 	f.t.Helper()
-	r := tokens.PutRequest{User: f.user, ID: id, Session: session, Owner: codeOwner, Body: codeBody, Lifetime: lifetime}
-	if kept := must(f.s.PutCode(f.ctx(), r))(f.t); !kept {
+	r := storage.PutRequest{User: f.user, ID: id, Session: session, Owner: codeOwner, Body: codeBody, Lifetime: lifetime}
+	if kept := Must(f.s.PutCode(f.ctx(), r))(f.t); !kept {
 		f.t.Fatal("PutCode: a live session got no code")
 	}
 }
 
-func (f *fixture) takeRequest(id tokens.CodeID) tokens.TakeRequest {
-	return tokens.TakeRequest{User: f.user, ID: id, BegunAfter: f.begunAfter(app), DenyFor: denyFor, Attempt: random8[tokens.Attempt]()}
+func (f *fixture) takeRequest(id storage.CodeID) storage.TakeRequest {
+	return storage.TakeRequest{User: f.user, ID: id, BegunAfter: f.begunAfter(app), DenyFor: denyFor, Attempt: random8[storage.Attempt]()}
 }
 
-func (f *fixture) take(id tokens.CodeID, want tokens.CodeOutcome) tokens.TakeResult {
+func (f *fixture) take(id storage.CodeID, want storage.CodeOutcome) storage.TakeResult {
 	f.t.Helper()
 	return f.takeAs(f.takeRequest(id), want)
 }
 
-func (f *fixture) takeAs(r tokens.TakeRequest, want tokens.CodeOutcome) tokens.TakeResult {
+func (f *fixture) takeAs(r storage.TakeRequest, want storage.CodeOutcome) storage.TakeResult {
 	f.t.Helper()
-	res := must(f.s.TakeCode(f.ctx(), r))(f.t)
+	res := Must(f.s.TakeCode(f.ctx(), r))(f.t)
 	if res.Outcome != want {
 		f.t.Fatalf("TakeCode: outcome %d, want %d", res.Outcome, want)
 	}
-	if known := want != tokens.CodeUnknown; res.TakenAt.IsZero() == known || (res.Owner == codeOwner) != (want == tokens.CodeSpent) {
+	if known := want != storage.CodeUnknown; res.TakenAt.IsZero() == known || (res.Owner == codeOwner) != (want == storage.CodeSpent) {
 		f.t.Errorf("TakeCode: outcome %d, taken %v, owner %x", want, res.TakenAt, res.Owner)
 	}
-	if taken := want == tokens.CodeTaken; bytes.Equal(res.Body, codeBody) != taken {
+	if taken := want == storage.CodeTaken; bytes.Equal(res.Body, codeBody) != taken {
 		f.t.Errorf("TakeCode: outcome %d with body %q", want, res.Body)
 	}
-	if taken := want == tokens.CodeTaken; bytes.Equal(res.Profile, profile) != taken || res.IssueAt.IsZero() == taken {
+	if taken := want == storage.CodeTaken; bytes.Equal(res.Profile, profile) != taken || res.IssueAt.IsZero() == taken {
 		f.t.Errorf("TakeCode: outcome %d with profile %q, issued %v", want, res.Profile, res.IssueAt)
 	}
 	return res
@@ -74,99 +74,99 @@ func (f *fixture) takeAs(r tokens.TakeRequest, want tokens.CodeOutcome) tokens.T
 func codeTaken(t *testing.T, f *fixture) {
 	id, other := f.code(), f.code()
 	before := f.now()
-	first := f.take(id, tokens.CodeTaken)
+	first := f.take(id, storage.CodeTaken)
 	if first.TakenAt.Before(before) || first.TakenAt.After(first.Now) || first.Now.After(f.now()) {
 		t.Errorf("taken %v, now %v", first.TakenAt, first.Now)
 	}
 	f.pass(500 * time.Millisecond)
-	second := f.take(id, tokens.CodeSpent)
+	second := f.take(id, storage.CodeSpent)
 	if !second.TakenAt.Equal(first.TakenAt) || second.Now.Sub(second.TakenAt) < 500*time.Millisecond {
 		t.Errorf("spent: taken %v at %v, first %v", second.TakenAt, second.Now, first.TakenAt)
 	}
-	f.take(other, tokens.CodeTaken)
+	f.take(other, storage.CodeTaken)
 }
 
 func codeAgain(t *testing.T, f *fixture) {
 	r := f.takeRequest(f.code())
-	first := f.takeAs(r, tokens.CodeTaken)
+	first := f.takeAs(r, storage.CodeTaken)
 	f.pass(100 * time.Millisecond)
-	again := f.takeAs(r, tokens.CodeTaken)
+	again := f.takeAs(r, storage.CodeTaken)
 	if !again.TakenAt.Equal(first.TakenAt) {
 		t.Error("sending the call again moved the time")
 	}
-	f.take(r.ID, tokens.CodeSpent)
-	f.takeAs(r, tokens.CodeTaken)
+	f.take(r.ID, storage.CodeSpent)
+	f.takeAs(r, storage.CodeTaken)
 }
 
 // The body goes when the code would have ended. Who comes again by the attempt that
 // has taken it hears that, and is not taken for somebody else.
 func codeAgainLate(t *testing.T, f *fixture) {
 	r := f.takeRequest(f.code())
-	f.takeAs(r, tokens.CodeTaken)
+	f.takeAs(r, storage.CodeTaken)
 	f.pass(2 * time.Minute)
-	again := must(f.s.TakeCode(f.ctx(), r))(t)
-	if again.Outcome != tokens.CodeTaken && (again.Outcome != tokens.CodeSpent || !again.Mine) {
+	again := Must(f.s.TakeCode(f.ctx(), r))(t)
+	if again.Outcome != storage.CodeTaken && (again.Outcome != storage.CodeSpent || !again.Mine) {
 		t.Errorf("by the same attempt: %+v", again)
 	}
-	if other := f.take(r.ID, tokens.CodeSpent); other.Mine {
+	if other := f.take(r.ID, storage.CodeSpent); other.Mine {
 		t.Error("another attempt is taken for the first")
 	}
 }
 
 func codeUnknown(_ *testing.T, f *fixture) {
-	f.take(random[tokens.CodeID](), tokens.CodeUnknown)
+	f.take(random[storage.CodeID](), storage.CodeUnknown)
 	id := f.code()
 	alice := f.user
-	f.user = random[tokens.UserTag]()
-	f.take(id, tokens.CodeUnknown)
+	f.user = random[storage.UserTag]()
+	f.take(id, storage.CodeUnknown)
 	f.user = alice
-	f.take(id, tokens.CodeTaken)
+	f.take(id, storage.CodeTaken)
 }
 
 func codeExpires(t *testing.T, f *fixture) {
-	id := random[tokens.CodeID]()
+	id := random[storage.CodeID]()
 	f.putCode(id, f.session.ID, time.Second)
 	f.pass(1100 * time.Millisecond)
-	f.take(id, tokens.CodeUnknown)
+	f.take(id, storage.CodeUnknown)
 }
 
 func codeRemembered(_ *testing.T, f *fixture) {
 	f.needClock()
 	id := f.code()
-	f.take(id, tokens.CodeTaken)
+	f.take(id, storage.CodeTaken)
 	f.pass(denyFor - time.Second) // far beyond the code's own lifetime
-	f.take(id, tokens.CodeSpent)
+	f.take(id, storage.CodeSpent)
 	f.pass(3 * time.Second)
-	f.take(id, tokens.CodeUnknown)
+	f.take(id, storage.CodeUnknown)
 }
 
 func codePutAgain(t *testing.T, f *fixture) {
 	id := f.code()
-	f.take(id, tokens.CodeTaken)
+	f.take(id, storage.CodeTaken)
 	f.putCode(id, f.session.ID, time.Minute)
-	f.take(id, tokens.CodeSpent)
+	f.take(id, storage.CodeSpent)
 }
 
 // codeSessionEnded: a code on its way when its session is ended yields nothing,
 // and the session gets no other; a session that was only replaced keeps its codes.
 func codeSessionEnded(t *testing.T, f *fixture) {
 	gone, other, replaced := f.login().ID, f.login().ID, f.login().ID
-	ids := map[tokens.SessionID]tokens.CodeID{}
-	for _, session := range []tokens.SessionID{gone, other, replaced} {
-		ids[session] = random[tokens.CodeID]()
+	ids := map[storage.SessionID]storage.CodeID{}
+	for _, session := range []storage.SessionID{gone, other, replaced} {
+		ids[session] = random[storage.CodeID]()
 		f.putCode(ids[session], session, time.Minute)
 	}
-	end := func(scope tokens.EndScope, session tokens.SessionID) {
-		must(f.s.End(f.ctx(), tokens.EndRequest{User: f.user, Scope: scope, Session: session, DenyFor: denyFor, Attempt: random8[tokens.Attempt]()}))(t)
+	end := func(scope storage.EndScope, session storage.SessionID) {
+		Must(f.s.End(f.ctx(), storage.EndRequest{User: f.user, Scope: scope, Session: session, DenyFor: denyFor, Attempt: random8[storage.Attempt]()}))(t)
 	}
-	end(tokens.EndSession, gone)
-	end(tokens.EndSessionOnly, replaced)
-	f.take(ids[gone], tokens.CodeUnknown)
-	f.take(ids[other], tokens.CodeTaken)
-	f.take(ids[replaced], tokens.CodeTaken)
-	for _, session := range []tokens.SessionID{gone, replaced, random8[tokens.SessionID]()} {
-		r := tokens.PutRequest{User: f.user, ID: random[tokens.CodeID](), Session: session, Body: codeBody, Lifetime: time.Minute}
-		if kept := must(f.s.PutCode(f.ctx(), r))(t); kept {
+	end(storage.EndSession, gone)
+	end(storage.EndSessionOnly, replaced)
+	f.take(ids[gone], storage.CodeUnknown)
+	f.take(ids[other], storage.CodeTaken)
+	f.take(ids[replaced], storage.CodeTaken)
+	for _, session := range []storage.SessionID{gone, replaced, random8[storage.SessionID]()} {
+		r := storage.PutRequest{User: f.user, ID: random[storage.CodeID](), Session: session, Body: codeBody, Lifetime: time.Minute}
+		if kept := Must(f.s.PutCode(f.ctx(), r))(t); kept {
 			t.Error("PutCode: a session that is not there got a code")
 		}
 	}
@@ -175,14 +175,14 @@ func codeSessionEnded(t *testing.T, f *fixture) {
 func codeConcurrently(t *testing.T, f *fixture) {
 	id := f.code()
 	var taken, spent atomic.Int32
-	concurrently(100, func(int) {
+	Concurrently(100, func(int) {
 		res, err := f.s.TakeCode(f.ctx(), f.takeRequest(id))
 		switch {
 		case err != nil:
 			t.Errorf("TakeCode: %v", err)
-		case res.Outcome == tokens.CodeTaken:
+		case res.Outcome == storage.CodeTaken:
 			taken.Add(1)
-		case res.Outcome == tokens.CodeSpent:
+		case res.Outcome == storage.CodeSpent:
 			spent.Add(1)
 		}
 	})
@@ -193,9 +193,9 @@ func codeConcurrently(t *testing.T, f *fixture) {
 
 func codeReopen(_ *testing.T, f *fixture) {
 	good, spent := f.code(), f.takeRequest(f.code())
-	f.takeAs(spent, tokens.CodeTaken)
+	f.takeAs(spent, storage.CodeTaken)
 	f.reopen()
-	f.take(spent.ID, tokens.CodeSpent)
-	f.takeAs(spent, tokens.CodeTaken)
-	f.take(good, tokens.CodeTaken)
+	f.take(spent.ID, storage.CodeSpent)
+	f.takeAs(spent, storage.CodeTaken)
+	f.take(good, storage.CodeTaken)
 }

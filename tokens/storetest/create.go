@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 var createCases = []testCase{
@@ -24,8 +24,8 @@ var createCases = []testCase{
 	{"grants", grantsKept},
 }
 
-func maxActive(n int) func(*tokens.CreateRequest) {
-	return func(r *tokens.CreateRequest) { r.MaxActive = n }
+func maxActive(n int) func(*storage.CreateRequest) {
+	return func(r *storage.CreateRequest) { r.MaxActive = n }
 }
 
 func createRecord(t *testing.T, f *fixture) {
@@ -42,7 +42,7 @@ func createRecord(t *testing.T, f *fixture) {
 		got.Rotated.Before(before) || got.Rotated.After(after) || res.IssueAt.Before(before) || res.IssueAt.After(after) {
 		t.Errorf("created %v, rotated %v, issued %v; the time was %v to %v", got.Created, got.Rotated, res.IssueAt, before, after)
 	}
-	listed := must(f.s.ListFamilies(f.ctx(), f.user))(t)
+	listed := Must(f.s.ListFamilies(f.ctx(), f.user))(t)
 	if len(listed) != 1 || listed[0].ID != got.ID || !listed[0].Expires.Equal(got.Expires) || !listed[0].IdleExpires.Equal(got.IdleExpires) {
 		t.Errorf("listed %+v, want %+v", listed, got)
 	}
@@ -56,8 +56,8 @@ func createAgain(t *testing.T, f *fixture) {
 	if !again.Created || again.Family.ID != r.ID || again.Family.Generation != 1 {
 		t.Errorf("again: %+v", again)
 	}
-	for _, res := range []tokens.CreateResult{first, again} {
-		if !slices.Equal(res.Evicted, []tokens.FamilyID{old.ID}) {
+	for _, res := range []storage.CreateResult{first, again} {
+		if !slices.Equal(res.Evicted, []storage.FamilyID{old.ID}) {
 			t.Errorf("evicted %v, want the first family", res.Evicted)
 		}
 	}
@@ -66,16 +66,16 @@ func createAgain(t *testing.T, f *fixture) {
 
 func createOther(t *testing.T, f *fixture) {
 	family := f.family()
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
-	res := f.create(f.createRequest(func(r *tokens.CreateRequest) { r.ID = family.ID }))
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
+	res := f.create(f.createRequest(func(r *storage.CreateRequest) { r.ID = family.ID }))
 	if res.Created {
 		t.Error("a family was begun a second time")
 	}
-	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+	f.rotate(f.present(family, 2), storage.Rotated, 3)
 }
 
 func createCap(t *testing.T, f *fixture) {
-	var ids []tokens.FamilyID
+	var ids []storage.FamilyID
 	for range 5 {
 		since := f.now()
 		res := f.create(f.createRequest(maxActive(3)))
@@ -103,12 +103,12 @@ func createCap(t *testing.T, f *fixture) {
 	f.wantLive(res.Family.ID)
 }
 
-func compareIDs(a, b tokens.FamilyID) int { return slices.Compare(a[:], b[:]) }
+func compareIDs(a, b storage.FamilyID) int { return slices.Compare(a[:], b[:]) }
 
 func createCapLiving(t *testing.T, f *fixture) {
-	expiring := func(r *tokens.CreateRequest) { r.Lifetime = time.Second }
+	expiring := func(r *storage.CreateRequest) { r.Lifetime = time.Second }
 	ended := f.family()
-	f.end(tokens.EndRequest{Scope: tokens.EndFamily, Family: ended.ID})
+	f.end(storage.EndRequest{Scope: storage.EndFamily, Family: ended.ID})
 	f.family(expiring)
 	f.family(expiring)
 	f.pass(2100 * time.Millisecond)
@@ -124,10 +124,10 @@ func createCapLiving(t *testing.T, f *fixture) {
 func createCapClient(t *testing.T, f *fixture) {
 	mine := f.family(maxActive(1))
 	f.pass(1100 * time.Millisecond)
-	theirs := f.family(maxActive(1), func(r *tokens.CreateRequest) { r.Client = otherApp })
+	theirs := f.family(maxActive(1), func(r *storage.CreateRequest) { r.Client = otherApp })
 	f.wantLive(mine.ID, theirs.ID)
 	alice := f.user
-	f.user = random[tokens.UserTag]()
+	f.user = random[storage.UserTag]()
 	f.family(maxActive(1))
 	f.user = alice
 	f.wantLive(mine.ID, theirs.ID)
@@ -136,8 +136,8 @@ func createCapClient(t *testing.T, f *fixture) {
 func createCapConcurrently(t *testing.T, f *fixture) {
 	const atMost = 10
 	var mu sync.Mutex
-	evicted := map[tokens.FamilyID]bool{}
-	concurrently(100, func(int) {
+	evicted := map[storage.FamilyID]bool{}
+	Concurrently(100, func(int) {
 		res, err := f.s.CreateFamily(f.ctx(), f.createRequest(maxActive(atMost)))
 		if err != nil || !res.Created {
 			t.Errorf("CreateFamily: created %v, %v", res.Created, err)
@@ -151,7 +151,7 @@ func createCapConcurrently(t *testing.T, f *fixture) {
 			evicted[id] = true
 		}
 	})
-	live := must(f.s.ListFamilies(f.ctx(), f.user))(t)
+	live := Must(f.s.ListFamilies(f.ctx(), f.user))(t)
 	if len(live) != atMost || len(evicted) != 100-atMost {
 		t.Errorf("%d live and %d evicted, want %d and %d", len(live), len(evicted), atMost, 100-atMost)
 	}
@@ -165,12 +165,12 @@ func createCapConcurrently(t *testing.T, f *fixture) {
 func createWatermark(t *testing.T, f *fixture) {
 	f.toSecond(200 * time.Millisecond)
 	mark := f.now().Truncate(time.Second)
-	after := func(r *tokens.CreateRequest) { r.BegunAfter = mark }
+	after := func(r *storage.CreateRequest) { r.BegunAfter = mark }
 	res := f.create(f.createRequest(after))
 	if !res.Created || !res.Family.Created.After(mark) || !res.IssueAt.Truncate(time.Second).After(mark) {
 		t.Errorf("created %v, issued %v, want both after %v", res.Family.Created, res.IssueAt, mark)
 	}
-	rotated := f.rotate(f.present(res.Family, 1, func(r *tokens.RotateRequest) { r.BegunAfter = mark }), tokens.Rotated, 2)
+	rotated := f.rotate(f.present(res.Family, 1, func(r *storage.RotateRequest) { r.BegunAfter = mark }), storage.Rotated, 2)
 	if !rotated.IssueAt.Truncate(time.Second).After(mark) {
 		t.Errorf("rotated, issued %v, want after %v", rotated.IssueAt, mark)
 	}
@@ -179,7 +179,7 @@ func createWatermark(t *testing.T, f *fixture) {
 func createEnded(t *testing.T, f *fixture) {
 	r := f.createRequest()
 	since := f.now()
-	res := f.end(tokens.EndRequest{Scope: tokens.EndFamily, Family: r.ID})
+	res := f.end(storage.EndRequest{Scope: storage.EndFamily, Family: r.ID})
 	if len(res.Families) != 0 {
 		t.Error("a family that did not exist is said to have lived")
 	}
@@ -188,14 +188,14 @@ func createEnded(t *testing.T, f *fixture) {
 		t.Error("a family began after it was ended")
 	}
 	f.wantLive()
-	f.rotate(f.present(tokens.Family{ID: r.ID, Client: app, Grant: grant}, 1), tokens.RotateUnknown, 0)
+	f.rotate(f.present(storage.Family{ID: r.ID, Client: app, Grant: grant}, 1), storage.RotateUnknown, 0)
 }
 
 func createAfterSignOut(t *testing.T, f *fixture) {
 	// The code was taken, then the user signed out everywhere, then the
 	// exchange goes on.
 	r := f.createRequest()
-	f.end(tokens.EndRequest{Scope: tokens.EndUser})
+	f.end(storage.EndRequest{Scope: storage.EndUser})
 	if f.create(r).Created {
 		t.Error("a login before a sign-out began a family after it")
 	}
@@ -205,27 +205,27 @@ func createAfterSignOut(t *testing.T, f *fixture) {
 
 func createSessionEnded(t *testing.T, f *fixture) {
 	r := f.createRequest()
-	f.end(tokens.EndRequest{Scope: tokens.EndSession, Session: f.session.ID})
+	f.end(storage.EndRequest{Scope: storage.EndSession, Session: f.session.ID})
 	if f.create(r).Created {
 		t.Error("a family began in a session that had been ended")
 	}
 	f.session = f.login()
 	only := f.createRequest()
-	f.end(tokens.EndRequest{Scope: tokens.EndSessionOnly, Session: f.session.ID})
+	f.end(storage.EndRequest{Scope: storage.EndSessionOnly, Session: f.session.ID})
 	if !f.create(only).Created {
 		t.Error("ending the session only kept a family from beginning")
 	}
 }
 
 func grantsKept(t *testing.T, f *fixture) {
-	if got := must(f.s.Grant(f.ctx(), grant))(t); got != nil {
+	if got := Must(f.s.Grant(f.ctx(), grant))(t); got != nil {
 		t.Fatalf("grant %q, want none", got)
 	}
 	text := []byte("openid offline_access")
-	noError(t, f.s.PutGrant(f.ctx(), grant, text, time.Hour))
-	noError(t, f.s.PutGrant(f.ctx(), grant, text, time.Hour))
+	NoError(t, f.s.PutGrant(f.ctx(), grant, text, time.Hour))
+	NoError(t, f.s.PutGrant(f.ctx(), grant, text, time.Hour))
 	f.reopen()
-	if got := must(f.s.Grant(f.ctx(), grant))(t); string(got) != string(text) {
+	if got := Must(f.s.Grant(f.ctx(), grant))(t); string(got) != string(text) {
 		t.Errorf("grant %q, want %q", got, text)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 var denialCases = []testCase{
@@ -22,26 +22,26 @@ func denyToken(t *testing.T, f *fixture) {
 	if d := f.denials(); !d.Before.IsZero() || len(d.Entries) != 0 {
 		t.Fatalf("denylist of a new user: %+v", d)
 	}
-	id := random[tokens.TokenID]()
+	id := random[storage.TokenID]()
 	until := f.now().Add(time.Minute)
 	for range 2 {
-		noError(t, f.s.DenyToken(f.ctx(), f.user, id, until))
+		NoError(t, f.s.DenyToken(f.ctx(), f.user, id, until))
 	}
 	// A shorter one never takes back a longer one.
-	noError(t, f.s.DenyToken(f.ctx(), f.user, id, until.Add(-time.Second*30)))
+	NoError(t, f.s.DenyToken(f.ctx(), f.user, id, until.Add(-time.Second*30)))
 	d := f.denials().Entries
-	if len(d) != 1 || d[0].Kind != tokens.DenyToken || d[0].ID != id || d[0].Until.Before(until) || d[0].Until.After(until.Add(time.Second)) {
+	if len(d) != 1 || d[0].Kind != storage.DenyToken || d[0].ID != id || d[0].Until.Before(until) || d[0].Until.After(until.Add(time.Second)) {
 		t.Errorf("denylist %+v, want the token until %v", d, until)
 	}
 }
 
 func denyTokenUntil(t *testing.T, f *fixture) {
-	id := random[tokens.TokenID]()
-	noError(t, f.s.DenyToken(f.ctx(), f.user, id, f.now().Add(-time.Second)))
+	id := random[storage.TokenID]()
+	NoError(t, f.s.DenyToken(f.ctx(), f.user, id, f.now().Add(-time.Second)))
 	if d := f.denials().Entries; len(d) != 0 {
 		t.Errorf("a dead token is in the denylist: %+v", d)
 	}
-	noError(t, f.s.DenyToken(f.ctx(), f.user, id, f.now().Add(time.Second)))
+	NoError(t, f.s.DenyToken(f.ctx(), f.user, id, f.now().Add(time.Second)))
 	if d := f.denials().Entries; len(d) != 1 {
 		t.Errorf("denylist %+v", d)
 	}
@@ -52,18 +52,18 @@ func denyTokenUntil(t *testing.T, f *fixture) {
 }
 
 func denialsBatch(t *testing.T, f *fixture) {
-	var users []tokens.UserTag
-	denied := map[tokens.UserTag]tokens.TokenID{}
+	var users []storage.UserTag
+	denied := map[storage.UserTag]storage.TokenID{}
 	for i := range 20 {
-		user := random[tokens.UserTag]()
+		user := random[storage.UserTag]()
 		users = append(users, user)
 		if i%3 == 0 {
-			denied[user] = random[tokens.TokenID]()
-			noError(t, f.s.DenyToken(f.ctx(), user, denied[user], f.now().Add(time.Minute)))
+			denied[user] = random[storage.TokenID]()
+			NoError(t, f.s.DenyToken(f.ctx(), user, denied[user], f.now().Add(time.Minute)))
 		}
 	}
 	users = append(users, users[0]) // twice
-	got := must(f.s.Denials(f.ctx(), users))(t)
+	got := Must(f.s.Denials(f.ctx(), users))(t)
 	if len(got) != len(users) {
 		t.Fatalf("%d answers to %d users", len(got), len(users))
 	}
@@ -73,15 +73,15 @@ func denialsBatch(t *testing.T, f *fixture) {
 			t.Errorf("answer %d belongs to another user: %+v", i, got[i])
 		}
 	}
-	if got := must(f.s.Denials(f.ctx(), nil))(t); len(got) != 0 {
+	if got := Must(f.s.Denials(f.ctx(), nil))(t); len(got) != 0 {
 		t.Errorf("%d answers to no users", len(got))
 	}
 }
 
 func denialsReopen(t *testing.T, f *fixture) {
-	id := random[tokens.TokenID]()
-	noError(t, f.s.DenyToken(f.ctx(), f.user, id, f.now().Add(time.Minute)))
-	f.end(tokens.EndRequest{Scope: tokens.EndUser})
+	id := random[storage.TokenID]()
+	NoError(t, f.s.DenyToken(f.ctx(), f.user, id, f.now().Add(time.Minute)))
+	f.end(storage.EndRequest{Scope: storage.EndUser})
 	mark := f.endClient(app)
 	want := f.denials()
 	f.reopen()
@@ -89,13 +89,13 @@ func denialsReopen(t *testing.T, f *fixture) {
 	if !got.Before.Equal(want.Before) || got.Before.IsZero() || len(got.Entries) != 1 || got.Entries[0].ID != id {
 		t.Errorf("denylist %+v, want %+v", got, want)
 	}
-	if marks := must(f.s.ClientWatermarks(f.ctx()))(t); !marks[app].Equal(mark) {
+	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); !marks[app].Equal(mark) {
 		t.Errorf("watermark %v, want %v", marks[app], mark)
 	}
 }
 
 func endClient(t *testing.T, f *fixture) {
-	if marks := must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 0 {
+	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 0 {
 		t.Errorf("watermarks of a new store: %v", marks)
 	}
 	family := f.family()
@@ -105,13 +105,13 @@ func endClient(t *testing.T, f *fixture) {
 	if mark.Unix() != now.Unix() && mark.Unix() != f.now().Unix() {
 		t.Errorf("watermark %v at %v", mark, now)
 	}
-	if marks := must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[app].Equal(mark) {
+	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[app].Equal(mark) {
 		t.Errorf("watermarks %v, want %v", marks, mark)
 	}
-	after := func(r *tokens.RotateRequest) { r.BegunAfter = mark }
-	f.rotate(f.present(family, 1, after), tokens.RotateUnknown, 0)
-	fresh := f.family(func(r *tokens.CreateRequest) { r.BegunAfter = mark })
-	f.rotate(f.present(fresh, 1, after), tokens.Rotated, 2)
+	after := func(r *storage.RotateRequest) { r.BegunAfter = mark }
+	f.rotate(f.present(family, 1, after), storage.RotateUnknown, 0)
+	fresh := f.family(func(r *storage.CreateRequest) { r.BegunAfter = mark })
+	f.rotate(f.present(fresh, 1, after), storage.Rotated, 2)
 
 	f.pass(2 * time.Second)
 	later := f.endClient(app)
@@ -119,7 +119,7 @@ func endClient(t *testing.T, f *fixture) {
 	if !later.After(mark) {
 		t.Errorf("watermark %v after %v", later, mark)
 	}
-	if marks := must(f.s.ClientWatermarks(f.ctx()))(t); !marks[app].Equal(later) || !marks[otherApp].Equal(other) {
+	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); !marks[app].Equal(later) || !marks[otherApp].Equal(other) {
 		t.Errorf("watermarks %v", marks)
 	}
 }
@@ -127,7 +127,7 @@ func endClient(t *testing.T, f *fixture) {
 func endClientSecond(t *testing.T, f *fixture) {
 	f.toSecond(100 * time.Millisecond)
 	mark := f.endClient(app)
-	issued := f.create(f.createRequest(func(r *tokens.CreateRequest) { r.BegunAfter = mark })).IssueAt
+	issued := f.create(f.createRequest(func(r *storage.CreateRequest) { r.BegunAfter = mark })).IssueAt
 	second := f.endClient(app)
 	if second.Unix() < issued.Unix() {
 		t.Errorf("a token issued %v escapes the watermark set after it (%v)", issued, second)
@@ -141,7 +141,7 @@ func endClientSecond(t *testing.T, f *fixture) {
 }
 
 func endClientConcurrently(t *testing.T, f *fixture) {
-	concurrently(20, func(int) {
+	Concurrently(20, func(int) {
 		end, err := f.s.EndClient(f.ctx(), app)
 		if err != nil {
 			t.Errorf("EndClient: %v", err)

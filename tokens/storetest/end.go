@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 var endCases = []testCase{
@@ -24,27 +24,27 @@ var endCases = []testCase{
 func endFamily(t *testing.T, f *fixture) {
 	family, other := f.family(), f.family()
 	since := f.now()
-	r := tokens.EndRequest{Scope: tokens.EndFamily, Family: family.ID, Attempt: random8[tokens.Attempt]()}
+	r := storage.EndRequest{Scope: storage.EndFamily, Family: family.ID, Attempt: random8[storage.Attempt]()}
 	for range 2 {
 		res := f.end(r)
-		if !slices.Equal(res.Families, []tokens.FamilyID{family.ID}) || res.Now.Before(since) {
+		if !slices.Equal(res.Families, []storage.FamilyID{family.ID}) || res.Now.Before(since) {
 			t.Errorf("ended %v at %v", res.Families, res.Now)
 		}
 	}
 	f.wantDenied(family.ID, since)
 	f.wantLive(other.ID)
-	f.rotate(f.present(family, 1), tokens.RotateUnknown, 0)
-	if res := f.end(tokens.EndRequest{Scope: tokens.EndFamily, Family: family.ID}); len(res.Families) != 0 {
+	f.rotate(f.present(family, 1), storage.RotateUnknown, 0)
+	if res := f.end(storage.EndRequest{Scope: storage.EndFamily, Family: family.ID}); len(res.Families) != 0 {
 		t.Error("a family that had been ended is said to have lived")
 	}
-	f.rotate(f.present(other, 1), tokens.Rotated, 2)
+	f.rotate(f.present(other, 1), storage.Rotated, 2)
 }
 
 func endExpired(t *testing.T, f *fixture) {
-	family := f.family(func(r *tokens.CreateRequest) { r.Lifetime = time.Second })
+	family := f.family(func(r *storage.CreateRequest) { r.Lifetime = time.Second })
 	f.pass(2 * time.Second)
 	since := f.now()
-	if res := f.end(tokens.EndRequest{Scope: tokens.EndFamily, Family: family.ID}); len(res.Families) != 0 {
+	if res := f.end(storage.EndRequest{Scope: storage.EndFamily, Family: family.ID}); len(res.Families) != 0 {
 		t.Error("a family that had expired is said to have lived")
 	}
 	f.wantDenied(family.ID, since) // its last access token may outlive it
@@ -56,8 +56,8 @@ func endSession(t *testing.T, f *fixture) {
 	f.session = f.login()
 	other := f.family()
 	since := f.now()
-	r := tokens.EndRequest{Scope: tokens.EndSession, Session: first.ID, Attempt: random8[tokens.Attempt]()}
-	want := []tokens.FamilyID{mine.ID, too.ID}
+	r := storage.EndRequest{Scope: storage.EndSession, Session: first.ID, Attempt: random8[storage.Attempt]()}
+	want := []storage.FamilyID{mine.ID, too.ID}
 	slices.SortFunc(want, compareIDs)
 	for range 2 {
 		got := f.end(r).Families
@@ -70,38 +70,38 @@ func endSession(t *testing.T, f *fixture) {
 	f.wantDenied(too.ID, since)
 	var session [16]byte
 	copy(session[:], first.ID[:])
-	f.wantEntry(tokens.DenySession, session, since) // tokens that came without a family
+	f.wantEntry(storage.DenySession, session, since) // tokens that came without a family
 	f.wantLive(other.ID)
 	f.wantSession(first.ID, false)
 	f.wantSession(f.session.ID, true)
-	f.rotate(f.present(mine, 1), tokens.RotateUnknown, 0)
+	f.rotate(f.present(mine, 1), storage.RotateUnknown, 0)
 }
 
 func endSessionOnly(t *testing.T, f *fixture) {
 	family := f.family()
-	if res := f.end(tokens.EndRequest{Scope: tokens.EndSessionOnly, Session: f.session.ID}); len(res.Families) != 0 {
+	if res := f.end(storage.EndRequest{Scope: storage.EndSessionOnly, Session: f.session.ID}); len(res.Families) != 0 {
 		t.Error("families ended with the session only")
 	}
 	f.wantSession(f.session.ID, false)
 	f.wantLive(family.ID)
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
 }
 
 func endUser(t *testing.T, f *fixture) {
-	mine, too := f.family(), f.family(func(r *tokens.CreateRequest) { r.Client = otherApp })
+	mine, too := f.family(), f.family(func(r *storage.CreateRequest) { r.Client = otherApp })
 	second := f.login()
 	good, spent := f.code(), f.code()
-	f.take(spent, tokens.CodeTaken)
+	f.take(spent, storage.CodeTaken)
 	alice := f.user
-	f.user = random[tokens.UserTag]()
+	f.user = random[storage.UserTag]()
 	f.login()
 	bystander := f.family()
 	bob := f.user
 	f.user = alice
 
 	since := f.now()
-	r := tokens.EndRequest{Scope: tokens.EndUser, Attempt: random8[tokens.Attempt]()}
-	want := []tokens.FamilyID{mine.ID, too.ID}
+	r := storage.EndRequest{Scope: storage.EndUser, Attempt: random8[storage.Attempt]()}
+	want := []storage.FamilyID{mine.ID, too.ID}
 	slices.SortFunc(want, compareIDs)
 	for range 2 {
 		res := f.end(r)
@@ -117,10 +117,10 @@ func endUser(t *testing.T, f *fixture) {
 	f.wantLive()
 	f.wantSession(f.session.ID, false)
 	f.wantSession(second.ID, false)
-	f.take(good, tokens.CodeUnknown)
-	f.take(spent, tokens.CodeUnknown)
-	f.rotate(f.present(mine, 1), tokens.RotateUnknown, 0)
-	if p := must(f.s.Profile(f.ctx(), f.user))(t); string(p) != string(profile) {
+	f.take(good, storage.CodeUnknown)
+	f.take(spent, storage.CodeUnknown)
+	f.rotate(f.present(mine, 1), storage.RotateUnknown, 0)
+	if p := Must(f.s.Profile(f.ctx(), f.user))(t); string(p) != string(profile) {
 		t.Error("the sign-out removed the profile")
 	}
 
@@ -132,7 +132,7 @@ func endUser(t *testing.T, f *fixture) {
 }
 
 func endUserAgain(t *testing.T, f *fixture) {
-	r := tokens.EndRequest{Scope: tokens.EndUser, Attempt: random8[tokens.Attempt]()}
+	r := storage.EndRequest{Scope: storage.EndUser, Attempt: random8[storage.Attempt]()}
 	first := f.end(r)
 	before := f.denials().Before
 	f.pass(2 * time.Second)
@@ -148,16 +148,16 @@ func endUserAgain(t *testing.T, f *fixture) {
 
 // wantAllAfter demands that whatever the user gets now is dated after the
 // sign-out, in seconds, since that is how tokens are compared.
-func (f *fixture) wantAllAfter(before time.Time) tokens.Family {
+func (f *fixture) wantAllAfter(before time.Time) storage.Family {
 	f.t.Helper()
 	f.session = f.login()
 	code := f.code()
-	taken := f.take(code, tokens.CodeTaken)
+	taken := f.take(code, storage.CodeTaken)
 	created := f.create(f.createRequest())
 	if !created.Created {
 		f.t.Fatal("a login after a sign-out can't begin a family")
 	}
-	rotated := f.rotate(f.present(created.Family, 1), tokens.Rotated, 2)
+	rotated := f.rotate(f.present(created.Family, 1), storage.Rotated, 2)
 	for name, at := range map[string]time.Time{
 		"Begun": f.session.Begun, "TakeCode": taken.IssueAt, "CreateFamily": created.IssueAt,
 		"Created": created.Family.Created, "Rotate": rotated.IssueAt,
@@ -175,18 +175,18 @@ func (f *fixture) wantAllAfter(before time.Time) tokens.Family {
 func endUserSameSecond(t *testing.T, f *fixture) {
 	f.toSecond(100 * time.Millisecond)
 	f.family()
-	f.end(tokens.EndRequest{Scope: tokens.EndUser})
+	f.end(storage.EndRequest{Scope: storage.EndUser})
 	family := f.wantAllAfter(f.denials().Before)
 	f.wantLive(family.ID)
-	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+	f.rotate(f.present(family, 2), storage.Rotated, 3)
 }
 
 func endUserTwice(t *testing.T, f *fixture) {
 	f.toSecond(100 * time.Millisecond)
-	f.end(tokens.EndRequest{Scope: tokens.EndUser})
+	f.end(storage.EndRequest{Scope: storage.EndUser})
 	family := f.wantAllAfter(f.denials().Before)
-	issued := f.rotate(f.present(family, 2), tokens.Rotated, 3).IssueAt
-	res := f.end(tokens.EndRequest{Scope: tokens.EndUser})
+	issued := f.rotate(f.present(family, 2), storage.Rotated, 3).IssueAt
+	res := f.end(storage.EndRequest{Scope: storage.EndUser})
 	before := f.denials().Before
 	if before.Unix() < issued.Unix() {
 		t.Errorf("a token issued %v escapes the sign-out after it (%v)", issued, before)
@@ -200,7 +200,7 @@ func endUserTwice(t *testing.T, f *fixture) {
 
 func endUserForgotten(t *testing.T, f *fixture) {
 	f.needClock()
-	f.end(tokens.EndRequest{Scope: tokens.EndUser})
+	f.end(storage.EndRequest{Scope: storage.EndUser})
 	f.pass(denyFor - time.Second)
 	if f.denials().Before.IsZero() {
 		t.Error("the sign-out was forgotten while its tokens may live")
@@ -214,9 +214,9 @@ func endUserForgotten(t *testing.T, f *fixture) {
 func endUserRacing(t *testing.T, f *fixture) {
 	// Each worker exchanges a code of the session; in the middle the user
 	// signs out. What is left must be of no session that was before it.
-	concurrently(32, func(i int) {
+	Concurrently(32, func(i int) {
 		if i == 16 {
-			_, err := f.s.End(f.ctx(), tokens.EndRequest{User: f.user, Scope: tokens.EndUser, DenyFor: denyFor, Attempt: random8[tokens.Attempt]()})
+			_, err := f.s.End(f.ctx(), storage.EndRequest{User: f.user, Scope: storage.EndUser, DenyFor: denyFor, Attempt: random8[storage.Attempt]()})
 			if err != nil {
 				t.Errorf("End: %v", err)
 			}

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 var everyoneCases = []testCase{
@@ -18,10 +18,10 @@ var everyoneCases = []testCase{
 }
 
 // keeps reports whether a code is kept for the fixture's session, and names it.
-func (f *fixture) keeps() (id tokens.CodeID, kept bool) {
+func (f *fixture) keeps() (id storage.CodeID, kept bool) {
 	f.t.Helper()
-	id = random[tokens.CodeID]()
-	return id, !f.loginOver() && must(f.s.PutCode(f.ctx(), tokens.PutRequest{
+	id = random[storage.CodeID]()
+	return id, !f.loginOver() && Must(f.s.PutCode(f.ctx(), storage.PutRequest{
 		User: f.user, ID: id, Session: f.session.ID, Body: codeBody, Lifetime: time.Minute,
 	}))(f.t)
 }
@@ -30,13 +30,13 @@ func (f *fixture) keeps() (id tokens.CodeID, kept bool) {
 func (f *fixture) signedIn() bool {
 	f.t.Helper()
 	_, _, found, err := f.s.Session(f.ctx(), f.user, f.session.ID, 0)
-	noError(f.t, err)
+	NoError(f.t, err)
 	return found && !f.loginOver()
 }
 
 // wantOver demands that nothing comes of the fixture's login any more, though
 // no request knows the watermark, unless it must.
-func (f *fixture) wantOver(id tokens.CodeID, families ...tokens.Family) {
+func (f *fixture) wantOver(id storage.CodeID, families ...storage.Family) {
 	f.t.Helper()
 	if f.signedIn() {
 		f.t.Error("the session goes on")
@@ -44,24 +44,24 @@ func (f *fixture) wantOver(id tokens.CodeID, families ...tokens.Family) {
 	if _, kept := f.keeps(); kept {
 		f.t.Error("a code was kept for a session that is over")
 	}
-	if res := must(f.s.TakeCode(f.ctx(), f.takeRequest(id)))(f.t); res.Outcome == tokens.CodeTaken && !f.loginOver() && f.session.Begun.After(res.Ended) {
+	if res := Must(f.s.TakeCode(f.ctx(), f.takeRequest(id)))(f.t); res.Outcome == storage.CodeTaken && !f.loginOver() && f.session.Begun.After(res.Ended) {
 		f.t.Errorf("a code of a login %v is good, ended %v", f.session.Begun, res.Ended)
 	}
 	if !f.loginOver() && f.create(f.createRequest()).Created {
 		f.t.Error("a family began by a login that is over")
 	}
 	for _, family := range families {
-		f.rotate(f.present(family, 1, func(r *tokens.RotateRequest) { r.Client = family.Client }), tokens.RotateUnknown, 0)
+		f.rotate(f.present(family, 1, func(r *storage.RotateRequest) { r.Client = family.Client }), storage.RotateUnknown, 0)
 	}
 }
 
 func everyoneEnds(t *testing.T, f *fixture) {
-	mine, theirs := f.family(), f.family(func(r *tokens.CreateRequest) { r.Client = otherApp })
+	mine, theirs := f.family(), f.family(func(r *storage.CreateRequest) { r.Client = otherApp })
 	id, kept := f.keeps()
 	if !kept || !f.signedIn() {
 		t.Fatal("the login is not good")
 	}
-	if res := f.take(id, tokens.CodeTaken); !res.Ended.IsZero() {
+	if res := f.take(id, storage.CodeTaken); !res.Ended.IsZero() {
 		t.Errorf("before any end: %+v", res)
 	}
 	id = f.code()
@@ -71,11 +71,11 @@ func everyoneEnds(t *testing.T, f *fixture) {
 	if mark.Unix() != now.Unix() && mark.Unix() != f.now().Unix() {
 		t.Errorf("ended until %v at %v", mark, now)
 	}
-	if marks := must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[tokens.Everyone].Equal(mark) {
+	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[storage.Everyone].Equal(mark) {
 		t.Errorf("watermarks %v, want everyone's %v", marks, mark)
 	}
 	f.wantOver(id, mine, theirs)
-	if got := must(f.s.Profile(f.ctx(), f.user))(t); string(got) != string(profile) {
+	if got := Must(f.s.Profile(f.ctx(), f.user))(t); string(got) != string(profile) {
 		t.Errorf("profile %q", got)
 	}
 }
@@ -94,15 +94,15 @@ func everyoneSecond(t *testing.T, f *fixture) {
 	if !kept {
 		t.Error("a code was not kept after a new login")
 	}
-	if res := f.take(id, tokens.CodeTaken); !newest(res.Ended, f.known[tokens.Everyone]).Equal(mark) {
+	if res := f.take(id, storage.CodeTaken); !newest(res.Ended, f.known[storage.Everyone]).Equal(mark) {
 		t.Errorf("taken: %+v, want ended %v", res, mark)
 	}
-	know := func(r *tokens.CreateRequest) { r.BegunAfter = mark }
+	know := func(r *storage.CreateRequest) { r.BegunAfter = mark }
 	family := f.family(know)
 	if !family.Created.After(mark) {
 		t.Errorf("a family after %v is dated %v", mark, family.Created)
 	}
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
 	for range 10 { // a script that repeats itself does not shut the next logins out
 		if mark = f.endEveryone(); mark.After(f.now().Add(2 * time.Second)) {
 			t.Errorf("ended until %v at %v", mark, f.now())
@@ -114,26 +114,26 @@ func everyoneSecond(t *testing.T, f *fixture) {
 func everyoneAhead(_ *testing.T, f *fixture) {
 	f.toSecond(100 * time.Millisecond)
 	for range 2 {
-		f.end(tokens.EndRequest{Scope: tokens.EndUser})
+		f.end(storage.EndRequest{Scope: storage.EndUser})
 		f.session = f.login() // dated a second later, each time
 	}
 	id := f.code()
 	family := f.family()
-	f.endForGood(tokens.Everyone)
+	f.endForGood(storage.Everyone)
 	f.wantOver(id, family)
 }
 
 func endClientAhead(t *testing.T, f *fixture) {
 	f.toSecond(100 * time.Millisecond)
 	for range 2 {
-		f.end(tokens.EndRequest{Scope: tokens.EndUser})
+		f.end(storage.EndRequest{Scope: storage.EndUser})
 		f.session = f.login()
 	}
 	res := f.create(f.createRequest())
 	if mark := f.endForGood(app); mark.Before(res.IssueAt.Truncate(time.Second)) {
 		t.Errorf("a token issued %v escapes the watermark set after it (%v)", res.IssueAt, mark)
 	}
-	f.rotate(f.present(res.Family, 1), tokens.RotateUnknown, 0)
+	f.rotate(f.present(res.Family, 1), storage.RotateUnknown, 0)
 	if !f.signedIn() {
 		t.Error("the end of a client has ended the session")
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 var feedCases = []testCase{
@@ -21,22 +21,22 @@ var feedCases = []testCase{
 const feedWait = 5 * time.Second
 
 // feedEnd returns the end of the feed.
-func (f *fixture) feedEnd() tokens.FeedPosition {
+func (f *fixture) feedEnd() storage.FeedPosition {
 	f.t.Helper()
-	page := must(f.s.ReadFeed(f.ctx(), tokens.FeedPosition{}, feedWait))(f.t)
-	if len(page.Lines) != 0 || page.Loss != tokens.FeedWhole || page.Next == (tokens.FeedPosition{}) {
+	page := Must(f.s.ReadFeed(f.ctx(), storage.FeedPosition{}, feedWait))(f.t)
+	if len(page.Lines) != 0 || page.Loss != storage.FeedWhole || page.Next == (storage.FeedPosition{}) {
 		f.t.Fatalf("the end of the feed: %+v", page)
 	}
 	return page.Next
 }
 
 // hear reads n lines.
-func (f *fixture) hear(at tokens.FeedPosition, n int) ([]tokens.FeedLine, tokens.FeedPosition) {
+func (f *fixture) hear(at storage.FeedPosition, n int) ([]storage.FeedLine, storage.FeedPosition) {
 	f.t.Helper()
-	var lines []tokens.FeedLine
+	var lines []storage.FeedLine
 	for len(lines) < n {
-		page := must(f.s.ReadFeed(f.ctx(), at, feedWait))(f.t)
-		if page.Loss != tokens.FeedWhole || len(page.Lines) == 0 || page.Newest.IsZero() {
+		page := Must(f.s.ReadFeed(f.ctx(), at, feedWait))(f.t)
+		if page.Loss != storage.FeedWhole || len(page.Lines) == 0 || page.Newest.IsZero() {
 			f.t.Fatalf("after %d of %d lines: %+v", len(lines), n, page)
 		}
 		lines, at = append(lines, page.Lines...), page.Next
@@ -45,21 +45,21 @@ func (f *fixture) hear(at tokens.FeedPosition, n int) ([]tokens.FeedLine, tokens
 }
 
 func feedOrder(t *testing.T, f *fixture) {
-	noError(t, f.s.Announce(f.ctx(), tokens.FeedLine{Kind: tokens.FeedAll})) // before the end
+	NoError(t, f.s.Announce(f.ctx(), storage.FeedLine{Kind: storage.FeedAll})) // before the end
 	at := f.feedEnd()
-	want := []tokens.FeedLine{
-		{Kind: tokens.FeedUser, User: f.user},
-		{Kind: tokens.FeedClient},
-		{Kind: tokens.FeedAll},
-		{Kind: tokens.FeedUser, User: random[tokens.UserTag]()},
-		{Kind: tokens.FeedUser, User: f.user},
+	want := []storage.FeedLine{
+		{Kind: storage.FeedUser, User: f.user},
+		{Kind: storage.FeedClient},
+		{Kind: storage.FeedAll},
+		{Kind: storage.FeedUser, User: random[storage.UserTag]()},
+		{Kind: storage.FeedUser, User: f.user},
 	}
 	for _, l := range want[:3] {
-		noError(t, f.s.Announce(f.ctx(), l))
+		NoError(t, f.s.Announce(f.ctx(), l))
 	}
 	got, middle := f.hear(at, 3)
 	for _, l := range want[3:] {
-		noError(t, f.s.Announce(f.ctx(), l))
+		NoError(t, f.s.Announce(f.ctx(), l))
 	}
 	rest, _ := f.hear(middle, 2)
 	again, end := f.hear(at, 5) // a position can be read from again
@@ -76,7 +76,7 @@ func feedOrder(t *testing.T, f *fixture) {
 func feedWaits(t *testing.T, f *fixture) {
 	at := f.feedEnd()
 	reading := make(chan struct{})
-	heard := make(chan tokens.FeedPage, 1)
+	heard := make(chan storage.FeedPage, 1)
 	go func() {
 		close(reading)
 		page, err := f.s.ReadFeed(f.ctx(), at, feedWait)
@@ -86,8 +86,8 @@ func feedWaits(t *testing.T, f *fixture) {
 		heard <- page
 	}()
 	<-reading
-	noError(t, f.s.Announce(f.ctx(), tokens.FeedLine{Kind: tokens.FeedUser, User: f.user}))
-	if page := <-heard; len(page.Lines) != 1 || page.Lines[0].User != f.user || page.Loss != tokens.FeedWhole {
+	NoError(t, f.s.Announce(f.ctx(), storage.FeedLine{Kind: storage.FeedUser, User: f.user}))
+	if page := <-heard; len(page.Lines) != 1 || page.Lines[0].User != f.user || page.Loss != storage.FeedWhole {
 		t.Errorf("page %+v", page)
 	}
 }
@@ -95,8 +95,8 @@ func feedWaits(t *testing.T, f *fixture) {
 func feedQuiet(t *testing.T, f *fixture) {
 	at := f.feedEnd()
 	for range 2 {
-		page := must(f.s.ReadFeed(f.ctx(), at, 20*time.Millisecond))(t)
-		if len(page.Lines) != 0 || page.Next != at || page.Loss != tokens.FeedWhole {
+		page := Must(f.s.ReadFeed(f.ctx(), at, 20*time.Millisecond))(t)
+		if len(page.Lines) != 0 || page.Next != at || page.Loss != storage.FeedWhole {
 			t.Errorf("a page of nothing: %+v, want %+v", page, at)
 		}
 	}
@@ -128,14 +128,14 @@ func feedPassword(t *testing.T, f *fixture) {
 	if again := f.login(); again.EndedOthers {
 		t.Error("a login with the same password has ended the others")
 	}
-	id := random8[tokens.SessionID]()
+	id := random8[storage.SessionID]()
 	for range 2 {
-		changed := f.login(func(r *tokens.SessionRequest) { r.ID, r.Fingerprint = id, tokens.Fingerprint{9} })
+		changed := f.login(func(r *storage.SessionRequest) { r.ID, r.Fingerprint = id, storage.Fingerprint{9} })
 		if !changed.EndedOthers {
 			t.Error("a login with another password does not tell that it has ended the others")
 		}
 	}
-	if again := f.login(func(r *tokens.SessionRequest) { r.Fingerprint = tokens.Fingerprint{9} }); again.EndedOthers {
+	if again := f.login(func(r *storage.SessionRequest) { r.Fingerprint = storage.Fingerprint{9} }); again.EndedOthers {
 		t.Error("the login after it has ended the others")
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // testCase is one demand on a store.
@@ -18,32 +18,32 @@ type testCase struct {
 type fixture struct {
 	t       *testing.T
 	h       Harness
-	s       tokens.Store
-	user    tokens.UserTag
-	session tokens.Session
-	known   map[tokens.ClientTag]time.Time // watermarks: see endClient
+	s       storage.Store
+	user    storage.UserTag
+	session storage.Session
+	known   map[storage.ClientTag]time.Time // watermarks: see endClient
 	// lifetime is a short while on the store's clock: families and sessions of
 	// a fixture live for two of it and unused for one.
 	lifetime time.Duration
 }
 
 const (
-	leeway  = 10 * time.Second
+	Leeway  = 10 * time.Second
 	denyFor = 10 * time.Minute
 )
 
 var (
 	secret      = [16]byte{1}
-	app         = tokens.TagClient("app")
-	otherApp    = tokens.TagClient("other app")
-	grant       = tokens.GrantID{7}
-	fingerprint = tokens.Fingerprint{1, 2, 3}
+	app         = storage.TagClient("app")
+	otherApp    = storage.TagClient("other app")
+	grant       = storage.GrantID{7}
+	Fingerprint = storage.Fingerprint{1, 2, 3}
 	profile     = []byte(`{"name":"Alice"}`)
 )
 
 func newFixture(t *testing.T, h Harness) *fixture {
 	t.Helper()
-	f := &fixture{t: t, h: h, s: h.Store, user: random[tokens.UserTag](), lifetime: time.Hour, known: map[tokens.ClientTag]time.Time{}}
+	f := &fixture{t: t, h: h, s: h.Store, user: random[storage.UserTag](), lifetime: time.Hour, known: map[storage.ClientTag]time.Time{}}
 	if h.Advance == nil {
 		f.lifetime = 3 * time.Second
 	}
@@ -57,9 +57,9 @@ func newFixture(t *testing.T, h Harness) *fixture {
 	return f
 }
 
-func (f *fixture) open(secrets ...[16]byte) tokens.OpenResult {
+func (f *fixture) open(secrets ...[16]byte) storage.OpenResult {
 	f.t.Helper()
-	return must(f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: secrets, TokenLifetime: 10 * time.Minute}))(f.t)
+	return Must(f.s.Open(f.ctx(), storage.OpenRequest{Secrets: secrets, TokenLifetime: 10 * time.Minute}))(f.t)
 }
 
 // reopen closes the store and opens its state again.
@@ -81,7 +81,7 @@ func (f *fixture) ctx() context.Context { return f.t.Context() }
 
 func (f *fixture) now() time.Time {
 	f.t.Helper()
-	return must(f.s.Now(f.ctx()))(f.t)
+	return Must(f.s.Now(f.ctx()))(f.t)
 }
 
 // pass lets time pass.
@@ -108,31 +108,31 @@ func (f *fixture) toSecond(part time.Duration) {
 	f.pass(now.Truncate(time.Second).Add(time.Second + part).Sub(now))
 }
 
-func (f *fixture) login(change ...func(*tokens.SessionRequest)) tokens.Session {
+func (f *fixture) login(change ...func(*storage.SessionRequest)) storage.Session {
 	f.t.Helper()
-	r := tokens.SessionRequest{
-		User: f.user, ID: random8[tokens.SessionID](), Lifetime: 2 * f.lifetime,
-		Profile: profile, Fingerprint: fingerprint, AuthTime: tokens.AtLogin, DenyFor: denyFor, BegunAfter: f.known[tokens.Everyone],
+	r := storage.SessionRequest{
+		User: f.user, ID: random8[storage.SessionID](), Lifetime: 2 * f.lifetime,
+		Profile: profile, Fingerprint: Fingerprint, AuthTime: storage.AtLogin, DenyFor: denyFor, BegunAfter: f.known[storage.Everyone],
 	}
-	apply(&r, change)
-	return must(f.s.CreateSession(f.ctx(), r))(f.t)
+	Apply(&r, change)
+	return Must(f.s.CreateSession(f.ctx(), r))(f.t)
 }
 
 // createRequest returns a request for a family of the fixture's session.
-func (f *fixture) createRequest(change ...func(*tokens.CreateRequest)) tokens.CreateRequest {
-	r := tokens.CreateRequest{
-		User: f.user, ID: random[tokens.FamilyID](), Client: app, Grant: grant,
+func (f *fixture) createRequest(change ...func(*storage.CreateRequest)) storage.CreateRequest {
+	r := storage.CreateRequest{
+		User: f.user, ID: random[storage.FamilyID](), Client: app, Grant: grant,
 		Session: f.session.ID, Begun: f.session.Begun, AuthTime: f.session.AuthTime,
 		Lifetime: 2 * f.lifetime, IdleLifetime: f.lifetime, MaxActive: 200,
-		BegunAfter: f.begunAfter(app), DenyFor: denyFor, Attempt: random8[tokens.Attempt](),
+		BegunAfter: f.begunAfter(app), DenyFor: denyFor, Attempt: random8[storage.Attempt](),
 	}
-	apply(&r, change)
+	Apply(&r, change)
 	return r
 }
 
 // begunAfter is the watermark that the fixture's calls about a client go by.
-func (f *fixture) begunAfter(client tokens.ClientTag) time.Time {
-	return newest(f.known[client], f.known[tokens.Everyone])
+func (f *fixture) begunAfter(client storage.ClientTag) time.Time {
+	return newest(f.known[client], f.known[storage.Everyone])
 }
 
 func newest(a, b time.Time) time.Time {
@@ -143,7 +143,7 @@ func newest(a, b time.Time) time.Time {
 }
 
 // family makes a family that must be created.
-func (f *fixture) family(change ...func(*tokens.CreateRequest)) tokens.Family {
+func (f *fixture) family(change ...func(*storage.CreateRequest)) storage.Family {
 	f.t.Helper()
 	res := f.create(f.createRequest(change...))
 	if !res.Created {
@@ -152,30 +152,30 @@ func (f *fixture) family(change ...func(*tokens.CreateRequest)) tokens.Family {
 	return res.Family
 }
 
-func (f *fixture) create(r tokens.CreateRequest) tokens.CreateResult {
+func (f *fixture) create(r storage.CreateRequest) storage.CreateResult {
 	f.t.Helper()
-	return must(f.s.CreateFamily(f.ctx(), r))(f.t)
+	return Must(f.s.CreateFamily(f.ctx(), r))(f.t)
 }
 
 // present returns a request that presents a generation of a family.
-func (f *fixture) present(family tokens.Family, generation uint32, change ...func(*tokens.RotateRequest)) tokens.RotateRequest {
-	r := tokens.RotateRequest{
+func (f *fixture) present(family storage.Family, generation uint32, change ...func(*storage.RotateRequest)) storage.RotateRequest {
+	r := storage.RotateRequest{
 		User: f.user, Family: family.ID, Client: family.Client, Grant: family.Grant,
-		Presented: generation, Rotation: true, Leeway: leeway,
+		Presented: generation, Rotation: true, Leeway: Leeway,
 		Lifetime: 2 * f.lifetime, IdleLifetime: f.lifetime,
-		BegunAfter: f.begunAfter(family.Client), Fingerprint: fingerprint, DenyFor: denyFor, Attempt: random8[tokens.Attempt](),
+		BegunAfter: f.begunAfter(family.Client), Fingerprint: Fingerprint, DenyFor: denyFor, Attempt: random8[storage.Attempt](),
 	}
-	apply(&r, change)
+	Apply(&r, change)
 	return r
 }
 
-func strict(r *tokens.RotateRequest)     { r.Leeway = 0 }
-func noRotation(r *tokens.RotateRequest) { r.Rotation = false }
+func strict(r *storage.RotateRequest)     { r.Leeway = 0 }
+func noRotation(r *storage.RotateRequest) { r.Rotation = false }
 
 // rotate sends a request and demands an outcome and, if it is not 0, a generation.
-func (f *fixture) rotate(r tokens.RotateRequest, want tokens.RotateOutcome, generation uint32) tokens.RotateResult {
+func (f *fixture) rotate(r storage.RotateRequest, want storage.RotateOutcome, generation uint32) storage.RotateResult {
 	f.t.Helper()
-	res := must(f.s.Rotate(f.ctx(), r))(f.t)
+	res := Must(f.s.Rotate(f.ctx(), r))(f.t)
 	if res.Outcome != want {
 		f.t.Fatalf("Rotate(generation %d): outcome %d, want %d", r.Presented, res.Outcome, want)
 	}
@@ -185,28 +185,28 @@ func (f *fixture) rotate(r tokens.RotateRequest, want tokens.RotateOutcome, gene
 	return res
 }
 
-func (f *fixture) end(r tokens.EndRequest) tokens.EndResult {
+func (f *fixture) end(r storage.EndRequest) storage.EndResult {
 	f.t.Helper()
-	if r.Attempt == (tokens.Attempt{}) {
-		r.Attempt = random8[tokens.Attempt]()
+	if r.Attempt == (storage.Attempt{}) {
+		r.Attempt = random8[storage.Attempt]()
 	}
 	r.User, r.DenyFor = f.user, denyFor
-	return must(f.s.End(f.ctx(), r))(f.t)
+	return Must(f.s.End(f.ctx(), r))(f.t)
 }
 
-func (f *fixture) denials() tokens.UserDenials {
+func (f *fixture) denials() storage.UserDenials {
 	f.t.Helper()
-	return must(f.s.Denials(f.ctx(), []tokens.UserTag{f.user}))(f.t)[0]
+	return Must(f.s.Denials(f.ctx(), []storage.UserTag{f.user}))(f.t)[0]
 }
 
 // wantDenied demands that the access tokens of a family are denied long enough.
-func (f *fixture) wantDenied(id tokens.FamilyID, since time.Time) {
+func (f *fixture) wantDenied(id storage.FamilyID, since time.Time) {
 	f.t.Helper()
-	f.wantEntry(tokens.DenyFamily, id, since)
+	f.wantEntry(storage.DenyFamily, id, since)
 }
 
 // wantEntry demands an entry of the denylist that lives long enough.
-func (f *fixture) wantEntry(kind tokens.DenialKind, id [16]byte, since time.Time) {
+func (f *fixture) wantEntry(kind storage.DenialKind, id [16]byte, since time.Time) {
 	f.t.Helper()
 	for _, d := range f.denials().Entries {
 		if d.Kind == kind && d.ID == id {
@@ -220,9 +220,9 @@ func (f *fixture) wantEntry(kind tokens.DenialKind, id [16]byte, since time.Time
 }
 
 // wantLive demands which families live, in this order.
-func (f *fixture) wantLive(want ...tokens.FamilyID) {
+func (f *fixture) wantLive(want ...storage.FamilyID) {
 	f.t.Helper()
-	got := must(f.s.ListFamilies(f.ctx(), f.user))(f.t)
+	got := Must(f.s.ListFamilies(f.ctx(), f.user))(f.t)
 	if len(got) != len(want) {
 		f.t.Fatalf("%d families live, want %d", len(got), len(want))
 	}
@@ -234,14 +234,14 @@ func (f *fixture) wantLive(want ...tokens.FamilyID) {
 }
 
 // findSession asks for a session.
-func (f *fixture) findSession(id tokens.SessionID, idle time.Duration) (tokens.Session, []byte, bool) {
+func (f *fixture) findSession(id storage.SessionID, idle time.Duration) (storage.Session, []byte, bool) {
 	f.t.Helper()
 	session, profile, found, err := f.s.Session(f.ctx(), f.user, id, idle)
-	noError(f.t, err)
+	NoError(f.t, err)
 	return session, profile, found
 }
 
-func (f *fixture) wantSession(id tokens.SessionID, want bool) {
+func (f *fixture) wantSession(id storage.SessionID, want bool) {
 	f.t.Helper()
 	if _, _, found := f.findSession(id, 0); found != want {
 		f.t.Errorf("session found %v, want %v", found, want)

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 var foldCases = []testCase{
@@ -13,9 +13,9 @@ var foldCases = []testCase{
 }
 
 // denied reports whether a denylist denies a token that was issued at a time.
-func denied(d tokens.UserDenials, id tokens.TokenID, issued time.Time) bool {
+func denied(d storage.UserDenials, id storage.TokenID, issued time.Time) bool {
 	for _, e := range d.Entries {
-		if e.Kind == tokens.DenyToken && e.ID == id || e.Kind == tokens.DenyIssued && e.ID == tokens.IssuedID(issued) {
+		if e.Kind == storage.DenyToken && e.ID == id || e.Kind == storage.DenyIssued && e.ID == storage.IssuedID(issued) {
 			return true
 		}
 	}
@@ -28,8 +28,8 @@ func (f *fixture) denyTokens(n int) {
 	until := f.now().Add(denyFor)
 	const together = 50
 	for ; n > 0; n -= together {
-		concurrently(min(n, together), func(int) {
-			if err := f.s.DenyToken(f.ctx(), f.user, random[tokens.TokenID](), until); err != nil {
+		Concurrently(min(n, together), func(int) {
+			if err := f.s.DenyToken(f.ctx(), f.user, random[storage.TokenID](), until); err != nil {
 				f.t.Errorf("DenyToken: %v", err)
 			}
 		})
@@ -40,19 +40,19 @@ func foldTokens(t *testing.T, f *fixture) {
 	f.pass(time.Second)
 	begun := f.now().Truncate(time.Second)
 	longest := 0
-	first := random[tokens.TokenID]()
-	noError(t, f.s.DenyToken(f.ctx(), f.user, first, begun.Add(denyFor)))
-	for range (tokens.MaxDenials + 100) / 50 {
+	first := random[storage.TokenID]()
+	NoError(t, f.s.DenyToken(f.ctx(), f.user, first, begun.Add(denyFor)))
+	for range (storage.MaxDenials + 100) / 50 {
 		f.denyTokens(50)
 		longest = max(longest, len(f.denials().Entries))
 	}
 	d := f.denials()
-	if longest > tokens.MaxDenials || len(d.Entries) > 200 {
+	if longest > storage.MaxDenials || len(d.Entries) > 200 {
 		t.Errorf("%d entries, at most %d", len(d.Entries), longest)
 	}
-	var folded *tokens.Denial
+	var folded *storage.Denial
 	for i := range d.Entries {
-		if d.Entries[i].Kind == tokens.DenyIssued {
+		if d.Entries[i].Kind == storage.DenyIssued {
 			folded = &d.Entries[i]
 		}
 	}
@@ -70,7 +70,7 @@ func foldTokens(t *testing.T, f *fixture) {
 			t.Fatalf("the denylist says %v of what was issued since %v", folded.ID, begun)
 		}
 	}
-	if n := len(must(f.s.Denials(f.ctx(), []tokens.UserTag{random[tokens.UserTag]()}))(t)[0].Entries); n != 0 {
+	if n := len(Must(f.s.Denials(f.ctx(), []storage.UserTag{random[storage.UserTag]()}))(t)[0].Entries); n != 0 {
 		t.Errorf("another user has %d entries", n)
 	}
 }
@@ -79,21 +79,21 @@ func foldTokens(t *testing.T, f *fixture) {
 // began can't begin late.
 func foldKeeps(t *testing.T, f *fixture) {
 	late := f.createRequest()
-	f.end(tokens.EndRequest{Scope: tokens.EndFamily, Family: late.ID})
-	f.end(tokens.EndRequest{Scope: tokens.EndSession, Session: f.session.ID})
-	f.denyTokens(tokens.MaxDenials + 10)
-	late.Session = tokens.SessionID{}
+	f.end(storage.EndRequest{Scope: storage.EndFamily, Family: late.ID})
+	f.end(storage.EndRequest{Scope: storage.EndSession, Session: f.session.ID})
+	f.denyTokens(storage.MaxDenials + 10)
+	late.Session = storage.SessionID{}
 	if res := f.create(late); res.Created {
 		t.Error("a family that was ended has begun")
 	}
 	if res := f.create(f.createRequest()); res.Created {
 		t.Error("a family has begun in a session that was ended")
 	}
-	kinds := make(map[tokens.DenialKind]int)
+	kinds := make(map[storage.DenialKind]int)
 	for _, e := range f.denials().Entries {
 		kinds[e.Kind]++
 	}
-	if kinds[tokens.DenySession] != 1 || kinds[tokens.DenyFamily] != 1 || kinds[tokens.DenyIssued] != 1 {
+	if kinds[storage.DenySession] != 1 || kinds[storage.DenyFamily] != 1 || kinds[storage.DenyIssued] != 1 {
 		t.Errorf("entries by kind: %v", kinds)
 	}
 }

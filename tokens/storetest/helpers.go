@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// concurrently runs n functions at once and waits for them.
-func concurrently(n int, run func(i int)) {
+// Concurrently runs n functions at once and waits for them.
+func Concurrently(n int, run func(i int)) {
 	var wg sync.WaitGroup
 	start := make(chan struct{})
 	for i := range n {
@@ -34,14 +34,14 @@ func random8[T ~[8]byte]() T {
 	return T(b)
 }
 
-func apply[T any](r *T, changes []func(*T)) {
+func Apply[T any](r *T, changes []func(*T)) {
 	for _, change := range changes {
 		change(r)
 	}
 }
 
-// must turns a call's error into the end of the test.
-func must[T any](v T, err error) func(*testing.T) T {
+// Must turns a call's error into the end of the test.
+func Must[T any](v T, err error) func(*testing.T) T {
 	return func(t *testing.T) T {
 		t.Helper()
 		if err != nil {
@@ -51,8 +51,8 @@ func must[T any](v T, err error) func(*testing.T) T {
 	}
 }
 
-// noError ends the test at an error.
-func noError(t *testing.T, err error) {
+// NoError ends the test at an error.
+func NoError(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatalf("store: %v", err)

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 var historyCases = []testCase{
@@ -16,21 +16,21 @@ var historyCases = []testCase{
 	{"survives reopening", historyReopen},
 }
 
-func (f *fixture) note(id tokens.FamilyID, request, text string) {
+func (f *fixture) note(id storage.FamilyID, request, text string) {
 	f.t.Helper()
-	n := tokens.Note{Family: id, Text: []byte(text)}
+	n := storage.Note{Family: id, Text: []byte(text)}
 	if request != "" {
-		n.Request = tokens.TagRequest(request)
+		n.Request = storage.TagRequest(request)
 	}
-	if err := f.s.AppendHistory(f.ctx(), []tokens.Note{n}); err != nil {
+	if err := f.s.AppendHistory(f.ctx(), []storage.Note{n}); err != nil {
 		f.t.Fatalf("AppendHistory: %v", err)
 	}
 }
 
 // notes returns the texts of some histories.
-func (f *fixture) notes(families ...tokens.FamilyID) string {
+func (f *fixture) notes(families ...storage.FamilyID) string {
 	f.t.Helper()
-	all := must(f.s.History(f.ctx(), families))(f.t)
+	all := Must(f.s.History(f.ctx(), families))(f.t)
 	if len(all) != len(families) {
 		f.t.Fatalf("%d histories of %d families", len(all), len(families))
 	}
@@ -48,8 +48,8 @@ func (f *fixture) notes(families ...tokens.FamilyID) string {
 }
 
 func historyOrder(t *testing.T, f *fixture) {
-	a, b, none := random[tokens.FamilyID](), random[tokens.FamilyID](), random[tokens.FamilyID]()
-	err := f.s.AppendHistory(f.ctx(), []tokens.Note{
+	a, b, none := random[storage.FamilyID](), random[storage.FamilyID](), random[storage.FamilyID]()
+	err := f.s.AppendHistory(f.ctx(), []storage.Note{
 		{Family: a, Text: []byte("1")}, {Family: b, Text: []byte("2")}, {Family: a, Text: []byte("3")},
 	})
 	if err != nil {
@@ -65,24 +65,24 @@ func historyOrder(t *testing.T, f *fixture) {
 }
 
 func historyBound(t *testing.T, f *fixture) {
-	id := random[tokens.FamilyID]()
+	id := random[storage.FamilyID]()
 	var want strings.Builder
 	want.WriteString("/")
-	for i := range 3 * tokens.HistoryLength {
+	for i := range 3 * storage.HistoryLength {
 		f.note(id, "", fmt.Sprintf("%d,", i))
-		if i == 0 || i > 2*tokens.HistoryLength {
+		if i == 0 || i > 2*storage.HistoryLength {
 			fmt.Fprintf(&want, "%d,", i)
 		}
 	}
 	if got := f.notes(id); got != want.String() {
 		t.Errorf("history %s, want %s", got, want.String())
 	}
-	together := make([]tokens.Note, 3*tokens.HistoryLength)
-	other := random[tokens.FamilyID]()
+	together := make([]storage.Note, 3*storage.HistoryLength)
+	other := random[storage.FamilyID]()
 	for i := range together {
-		together[i] = tokens.Note{Family: other, Text: fmt.Appendf(nil, "%d,", i)}
+		together[i] = storage.Note{Family: other, Text: fmt.Appendf(nil, "%d,", i)}
 	}
-	noError(t, f.s.AppendHistory(f.ctx(), together))
+	NoError(t, f.s.AppendHistory(f.ctx(), together))
 	if got := f.notes(other); got != want.String() {
 		t.Errorf("history of notes that came together %s, want %s", got, want.String())
 	}
@@ -90,7 +90,7 @@ func historyBound(t *testing.T, f *fixture) {
 
 // historyProlonged: a note without a text only prolongs, and begins nothing.
 func historyProlonged(t *testing.T, f *fixture) {
-	a, b := random[tokens.FamilyID](), random[tokens.FamilyID]()
+	a, b := random[storage.FamilyID](), random[storage.FamilyID]()
 	f.note(a, "", "1")
 	f.note(a, "", "")
 	f.note(b, "", "")
@@ -101,23 +101,23 @@ func historyProlonged(t *testing.T, f *fixture) {
 }
 
 func historyRequest(t *testing.T, f *fixture) {
-	a, b := random[tokens.FamilyID](), random[tokens.FamilyID]()
+	a, b := random[storage.FamilyID](), random[storage.FamilyID]()
 	f.note(a, "first", "1")
 	f.note(b, "second", "2")
 	f.note(a, "second", "3")
-	for request, want := range map[string]tokens.FamilyID{"first": a, "second": a} {
-		id, found, err := f.s.FamilyOfRequest(f.ctx(), tokens.TagRequest(request))
+	for request, want := range map[string]storage.FamilyID{"first": a, "second": a} {
+		id, found, err := f.s.FamilyOfRequest(f.ctx(), storage.TagRequest(request))
 		if err != nil || !found || id != want {
 			t.Errorf("request %s: %v, found %t, %v", request, id, found, err)
 		}
 	}
-	if _, found, err := f.s.FamilyOfRequest(f.ctx(), tokens.TagRequest("third")); found || err != nil {
+	if _, found, err := f.s.FamilyOfRequest(f.ctx(), storage.TagRequest("third")); found || err != nil {
 		t.Errorf("an unknown request: found %t, %v", found, err)
 	}
 }
 
 func historyReopen(t *testing.T, f *fixture) {
-	id := random[tokens.FamilyID]()
+	id := random[storage.FamilyID]()
 	f.note(id, "", "1")
 	f.reopen()
 	f.note(id, "", "2")

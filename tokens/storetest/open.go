@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 var openCases = []testCase{
@@ -42,7 +42,7 @@ func openBorn(t *testing.T, f *fixture) {
 func openLifetime(t *testing.T, f *fixture) {
 	want := func(ask, want time.Duration) {
 		t.Helper()
-		res := must(f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: [][16]byte{secret}, TokenLifetime: ask}))(t)
+		res := Must(f.s.Open(f.ctx(), storage.OpenRequest{Secrets: [][16]byte{secret}, TokenLifetime: ask}))(t)
 		if res.TokenLifetime != want {
 			t.Errorf("token lifetime %v, want %v", res.TokenLifetime, want)
 		}
@@ -55,7 +55,7 @@ func openLifetime(t *testing.T, f *fixture) {
 
 // tryOpen opens the store with some secrets.
 func (f *fixture) tryOpen(secrets ...[16]byte) error {
-	_, err := f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: secrets, TokenLifetime: time.Minute})
+	_, err := f.s.Open(f.ctx(), storage.OpenRequest{Secrets: secrets, TokenLifetime: time.Minute})
 	return err
 }
 
@@ -63,16 +63,16 @@ func openWrongSecret(t *testing.T, f *fixture) {
 	stranger := [16]byte{99}
 	family := f.family()
 	// While it is open for others, and after a restart.
-	if err := f.tryOpen(stranger); !errors.Is(err, tokens.ErrWrongSecret) {
+	if err := f.tryOpen(stranger); !errors.Is(err, storage.ErrWrongSecret) {
 		t.Errorf("open with another secret: %v", err)
 	}
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
 	f.closeAndReplace()
-	if err := f.tryOpen(stranger, [16]byte{98}); !errors.Is(err, tokens.ErrWrongSecret) {
+	if err := f.tryOpen(stranger, [16]byte{98}); !errors.Is(err, storage.ErrWrongSecret) {
 		t.Errorf("open with other secrets: %v", err)
 	}
-	noError(t, f.tryOpen(secret)) // no damage
-	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+	NoError(t, f.tryOpen(secret)) // no damage
+	f.rotate(f.present(family, 2), storage.Rotated, 3)
 }
 
 func openChangedSecret(t *testing.T, f *fixture) {
@@ -84,14 +84,14 @@ func openChangedSecret(t *testing.T, f *fixture) {
 		}
 	}
 	// The old one is no key to the store any more.
-	if err := f.tryOpen(before); !errors.Is(err, tokens.ErrWrongSecret) {
+	if err := f.tryOpen(before); !errors.Is(err, storage.ErrWrongSecret) {
 		t.Errorf("open with the secret that was given up: %v", err)
 	}
 }
 
 // tryIssuers opens the store for some issuers.
 func (f *fixture) tryIssuers(issuers ...string) error {
-	_, err := f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: [][16]byte{secret}, Issuers: issuers, TokenLifetime: time.Minute})
+	_, err := f.s.Open(f.ctx(), storage.OpenRequest{Secrets: [][16]byte{secret}, Issuers: issuers, TokenLifetime: time.Minute})
 	return err
 }
 
@@ -99,42 +99,42 @@ const issuerA, issuerB, issuerC = "https://a.example/", "https://b.example/", "h
 
 // isOther reports whether an error says that the store is one of these issuers.
 func isOther(err error, owners ...string) bool {
-	var other *tokens.OtherIssuerError
+	var other *storage.OtherIssuerError
 	return errors.As(err, &other) && slices.Equal(other.Issuers, owners)
 }
 
 // Two issuers shared a store, and tokens and sessions of one were good at the other.
 func openOtherIssuer(t *testing.T, f *fixture) {
 	family := f.family()
-	noError(t, f.tryIssuers(issuerA)) // it was nobody's, and is A's from now on
+	NoError(t, f.tryIssuers(issuerA)) // it was nobody's, and is A's from now on
 	for _, strangers := range [][]string{{issuerB}, {"https://a.example"}, {issuerB, issuerC}, nil} {
 		if err := f.tryIssuers(strangers...); !isOther(err, issuerA) || !strings.Contains(err.Error(), "`previous_issuer "+issuerA+"`") {
 			t.Errorf("open for %v: %v", strangers, err)
 		}
 	}
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
 	f.closeAndReplace()
 	if err := f.tryIssuers(issuerB); !isOther(err, issuerA) {
 		t.Errorf("open for another issuer after a restart: %v", err)
 	}
-	noError(t, f.tryIssuers(issuerA)) // no damage
-	f.rotate(f.present(family, 2), tokens.Rotated, 3)
-	if err := f.tryOpen([16]byte{99}); !errors.Is(err, tokens.ErrWrongSecret) {
+	NoError(t, f.tryIssuers(issuerA)) // no damage
+	f.rotate(f.present(family, 2), storage.Rotated, 3)
+	if err := f.tryOpen([16]byte{99}); !errors.Is(err, storage.ErrWrongSecret) {
 		t.Errorf("the owner is named to somebody without the secret: %v", err)
 	}
 }
 
 func openChangedIssuer(t *testing.T, f *fixture) {
-	noError(t, f.tryIssuers(issuerA))
+	NoError(t, f.tryIssuers(issuerA))
 	// One gateway after the other, some started anew meanwhile, and back.
 	for _, issuers := range [][]string{{issuerB, issuerA}, {issuerA}, {issuerB, issuerA}, {issuerB, issuerA}} {
 		f.closeAndReplace()
-		res, err := f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: [][16]byte{secret}, Issuers: issuers, TokenLifetime: time.Minute})
+		res, err := f.s.Open(f.ctx(), storage.OpenRequest{Secrets: [][16]byte{secret}, Issuers: issuers, TokenLifetime: time.Minute})
 		if err != nil || !slices.Contains(res.Issuers, issuerA) {
 			t.Fatalf("open for %v: %v, %v", issuers, res.Issuers, err)
 		}
 	}
-	noError(t, f.tryIssuers(issuerB))
+	NoError(t, f.tryIssuers(issuerB))
 	if err := f.tryIssuers(issuerA); !isOther(err, issuerB) {
 		t.Errorf("open for the issuer that it was: %v", err)
 	}
@@ -143,19 +143,19 @@ func openChangedIssuer(t *testing.T, f *fixture) {
 func openClosed(t *testing.T, f *fixture) {
 	want := func() {
 		t.Helper()
-		if _, err := f.s.Rotate(f.ctx(), f.present(tokens.Family{}, 1)); err == nil {
+		if _, err := f.s.Rotate(f.ctx(), f.present(storage.Family{}, 1)); err == nil {
 			t.Error("Rotate on a store that is not open: no error")
 		}
-		if _, err := f.s.Denials(f.ctx(), []tokens.UserTag{f.user}); err == nil {
+		if _, err := f.s.Denials(f.ctx(), []storage.UserTag{f.user}); err == nil {
 			t.Error("Denials on a store that is not open: no error")
 		}
 		if _, _, _, err := f.s.Session(f.ctx(), f.user, f.session.ID, 0); err == nil {
 			t.Error("Session on a store that is not open: no error")
 		}
 	}
-	noError(t, f.s.Close())
+	NoError(t, f.s.Close())
 	want()
-	noError(t, f.s.Close()) // again is no error
+	NoError(t, f.s.Close()) // again is no error
 	f.s = f.h.Reopen(t)
 	want()
 }
@@ -167,7 +167,7 @@ func openCancelled(t *testing.T, f *fixture) {
 	if _, err := f.s.Rotate(ctx, f.present(family, 1)); !errors.Is(err, context.Canceled) {
 		t.Errorf("Rotate with a context that has ended: %v", err)
 	}
-	if _, err := f.s.Denials(ctx, []tokens.UserTag{f.user}); !errors.Is(err, context.Canceled) {
+	if _, err := f.s.Denials(ctx, []storage.UserTag{f.user}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Denials with a context that has ended: %v", err)
 	}
 }
@@ -176,7 +176,7 @@ func openTime(t *testing.T, f *fixture) {
 	if now := f.now(); now.Truncate(time.Millisecond) != now {
 		t.Errorf("time %v, want milliseconds", now)
 	}
-	concurrently(4, func(int) {
+	Concurrently(4, func(int) {
 		last, err := f.s.Now(f.ctx())
 		for range 100 {
 			now, again := f.s.Now(f.ctx())
@@ -199,7 +199,7 @@ func keysSwap(t *testing.T, f *fixture) {
 	}
 	swap := func(version uint64, value string, want bool) {
 		t.Helper()
-		if got := must(f.s.SwapKeys(f.ctx(), version, []byte(value)))(t); got != want {
+		if got := Must(f.s.SwapKeys(f.ctx(), version, []byte(value)))(t); got != want {
 			t.Errorf("swap of version %d: %v, want %v", version, got, want)
 		}
 	}
@@ -218,7 +218,7 @@ func keysSwap(t *testing.T, f *fixture) {
 func keysConcurrently(t *testing.T, f *fixture) {
 	for version := range uint64(5) {
 		var won atomic.Int32
-		concurrently(20, func(i int) {
+		Concurrently(20, func(i int) {
 			swapped, err := f.s.SwapKeys(f.ctx(), version, fmt.Appendf(nil, "%d by %d", version, i))
 			if err != nil {
 				t.Errorf("SwapKeys: %v", err)

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 var rotateCases = []testCase{
@@ -36,7 +36,7 @@ var rotateCases = []testCase{
 func rotateCurrent(t *testing.T, f *fixture) {
 	family := f.family()
 	for generation := uint32(1); generation < 20; generation++ {
-		res := f.rotate(f.present(family, generation), tokens.Rotated, generation+1)
+		res := f.rotate(f.present(family, generation), storage.Rotated, generation+1)
 		got := res.Family
 		if got.ID != family.ID || got.Client != family.Client || got.Grant != family.Grant || got.Session != family.Session ||
 			!got.Created.Equal(family.Created) || !got.AuthTime.Equal(family.AuthTime) || !got.Expires.Equal(family.Expires) {
@@ -55,105 +55,105 @@ func rotateCurrent(t *testing.T, f *fixture) {
 func rotateAgain(t *testing.T, f *fixture) {
 	family := f.family()
 	r := f.present(family, 1, strict)
-	first := f.rotate(r, tokens.Rotated, 2)
+	first := f.rotate(r, storage.Rotated, 2)
 	f.pass(time.Second)
-	again := f.rotate(r, tokens.Rotated, 2)
+	again := f.rotate(r, storage.Rotated, 2)
 	if !again.Family.Rotated.Equal(first.Family.Rotated) {
 		t.Error("sending a call again moved the time of the rotation")
 	}
-	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+	f.rotate(f.present(family, 2), storage.Rotated, 3)
 }
 
 func rotateReplay(t *testing.T, f *fixture) {
 	family := f.family()
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
 	for range 5 {
-		res := f.rotate(f.present(family, 1), tokens.RotateReplayed, 2)
+		res := f.rotate(f.present(family, 1), storage.RotateReplayed, 2)
 		if !bytes.Equal(res.Profile, profile) || res.IssueAt.IsZero() {
 			t.Fatal("a replay lacks the profile or the time")
 		}
 	}
-	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+	f.rotate(f.present(family, 2), storage.Rotated, 3)
 }
 
 func rotateLeewayBoundary(t *testing.T, f *fixture) {
 	f.needClock()
 	family := f.family()
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
-	f.pass(leeway - time.Millisecond)
-	f.rotate(f.present(family, 1), tokens.RotateReplayed, 2)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
+	f.pass(Leeway - time.Millisecond)
+	f.rotate(f.present(family, 1), storage.RotateReplayed, 2)
 	f.pass(time.Millisecond)
-	f.rotate(f.present(family, 1), tokens.RotateReused, 0)
+	f.rotate(f.present(family, 1), storage.RotateReused, 0)
 }
 
 func rotateLeewayRepeats(t *testing.T, f *fixture) {
 	const short = 2 * time.Second
-	within := func(r *tokens.RotateRequest) { r.Leeway = short }
+	within := func(r *storage.RotateRequest) { r.Leeway = short }
 	family := f.family()
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
-	f.rotate(f.present(family, 1, within), tokens.RotateReplayed, 2)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
+	f.rotate(f.present(family, 1, within), storage.RotateReplayed, 2)
 	f.pass(short / 2)
-	f.rotate(f.present(family, 1, within), tokens.RotateReplayed, 2)
+	f.rotate(f.present(family, 1, within), storage.RotateReplayed, 2)
 	f.pass(short / 2)
-	f.rotate(f.present(family, 1, within), tokens.RotateReused, 0)
+	f.rotate(f.present(family, 1, within), storage.RotateReused, 0)
 }
 
 func rotateStrict(t *testing.T, f *fixture) {
 	family := f.family()
-	f.rotate(f.present(family, 1, strict), tokens.Rotated, 2)
-	f.rotate(f.present(family, 1, strict), tokens.RotateReused, 0)
-	f.rotate(f.present(family, 2, strict), tokens.RotateUnknown, 0)
+	f.rotate(f.present(family, 1, strict), storage.Rotated, 2)
+	f.rotate(f.present(family, 1, strict), storage.RotateReused, 0)
+	f.rotate(f.present(family, 2, strict), storage.RotateUnknown, 0)
 }
 
 func rotateGrandparent(t *testing.T, f *fixture) {
 	family := f.family()
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
-	f.rotate(f.present(family, 2), tokens.Rotated, 3)
-	f.rotate(f.present(family, 1), tokens.RotateReused, 0)
-	f.rotate(f.present(family, 3), tokens.RotateUnknown, 0)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
+	f.rotate(f.present(family, 2), storage.Rotated, 3)
+	f.rotate(f.present(family, 1), storage.RotateReused, 0)
+	f.rotate(f.present(family, 3), storage.RotateUnknown, 0)
 }
 
 func rotateReuse(t *testing.T, f *fixture) {
 	family, other := f.family(), f.family()
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
-	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
+	f.rotate(f.present(family, 2), storage.Rotated, 3)
 	since := f.now()
 	kill := f.present(family, 1)
-	f.rotate(kill, tokens.RotateReused, 0)
+	f.rotate(kill, storage.RotateReused, 0)
 	f.wantDenied(family.ID, since) // by the same step
-	f.rotate(kill, tokens.RotateReused, 0)
-	f.rotate(f.present(family, 3), tokens.RotateUnknown, 0)
-	f.rotate(f.present(family, 1), tokens.RotateUnknown, 0)
+	f.rotate(kill, storage.RotateReused, 0)
+	f.rotate(f.present(family, 3), storage.RotateUnknown, 0)
+	f.rotate(f.present(family, 1), storage.RotateUnknown, 0)
 	f.wantLive(other.ID)
 	if n := len(f.denials().Entries); n != 1 {
 		t.Errorf("%d entries in the denylist, want 1", n)
 	}
-	f.rotate(f.present(other, 1), tokens.Rotated, 2)
+	f.rotate(f.present(other, 1), storage.Rotated, 2)
 }
 
 func rotateHeal(t *testing.T, f *fixture) {
 	family := f.family()
 	r := f.present(family, 5, strict)
-	f.rotate(r, tokens.RotateHealed, 6)
-	if res := must(f.s.Rotate(f.ctx(), r))(t); res.Family.Generation != 6 {
+	f.rotate(r, storage.RotateHealed, 6)
+	if res := Must(f.s.Rotate(f.ctx(), r))(t); res.Family.Generation != 6 {
 		t.Errorf("sending the call again: generation %d, want 6", res.Family.Generation)
 	}
-	f.rotate(f.present(family, 5), tokens.RotateReplayed, 6)
-	f.rotate(f.present(family, 6), tokens.Rotated, 7)
+	f.rotate(f.present(family, 5), storage.RotateReplayed, 6)
+	f.rotate(f.present(family, 6), storage.Rotated, 7)
 
 	kept := f.family()
-	f.rotate(f.present(kept, 4, noRotation), tokens.RotateHealed, 4)
-	f.rotate(f.present(kept, 4, noRotation), tokens.RotateKept, 4)
-	f.rotate(f.present(kept, 3, noRotation), tokens.RotateReused, 0)
+	f.rotate(f.present(kept, 4, noRotation), storage.RotateHealed, 4)
+	f.rotate(f.present(kept, 4, noRotation), storage.RotateKept, 4)
+	f.rotate(f.present(kept, 3, noRotation), storage.RotateReused, 0)
 }
 
 func rotateKept(t *testing.T, f *fixture) {
 	family := f.family()
 	r := f.present(family, 1, noRotation)
-	f.rotate(r, tokens.RotateKept, 1)
-	f.rotate(r, tokens.RotateKept, 1)
+	f.rotate(r, storage.RotateKept, 1)
+	f.rotate(r, storage.RotateKept, 1)
 	f.pass(2 * time.Second)
-	res := f.rotate(f.present(family, 1, noRotation), tokens.RotateKept, 1)
+	res := f.rotate(f.present(family, 1, noRotation), storage.RotateKept, 1)
 	if !res.Family.IdleExpires.After(family.IdleExpires) {
 		t.Error("use did not move the idle end")
 	}
@@ -163,75 +163,75 @@ func rotateKept(t *testing.T, f *fixture) {
 }
 
 func rotateKeptLeeway(t *testing.T, f *fixture) {
-	for _, last := range [](func(*tokens.RotateRequest)){noRotation, func(*tokens.RotateRequest) {}} {
+	for _, last := range [](func(*storage.RotateRequest)){noRotation, func(*storage.RotateRequest) {}} {
 		family := f.family()
-		f.rotate(f.present(family, 1), tokens.Rotated, 2)
+		f.rotate(f.present(family, 1), storage.Rotated, 2)
 		f.pass(2 * time.Second)
-		f.rotate(f.present(family, 2, noRotation), tokens.RotateKept, 2)
+		f.rotate(f.present(family, 2, noRotation), storage.RotateKept, 2)
 		// Generation 2 is 2 s old; that it was used just now is nothing to 1.
-		within := func(r *tokens.RotateRequest) { r.Leeway = 2 * time.Second }
-		f.rotate(f.present(family, 1, within, last), tokens.RotateReused, 0)
+		within := func(r *storage.RotateRequest) { r.Leeway = 2 * time.Second }
+		f.rotate(f.present(family, 1, within, last), storage.RotateReused, 0)
 	}
 }
 
 func rotateSwitch(t *testing.T, f *fixture) {
 	family := f.family()
-	f.rotate(f.present(family, 1, noRotation), tokens.RotateKept, 1)
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
-	f.rotate(f.present(family, 1), tokens.RotateReplayed, 2)
-	f.rotate(f.present(family, 1, noRotation), tokens.RotateReplayed, 2)
-	f.rotate(f.present(family, 2, noRotation), tokens.RotateKept, 2)
-	f.rotate(f.present(family, 2), tokens.Rotated, 3)
-	f.rotate(f.present(family, 2), tokens.RotateReplayed, 3)
+	f.rotate(f.present(family, 1, noRotation), storage.RotateKept, 1)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
+	f.rotate(f.present(family, 1), storage.RotateReplayed, 2)
+	f.rotate(f.present(family, 1, noRotation), storage.RotateReplayed, 2)
+	f.rotate(f.present(family, 2, noRotation), storage.RotateKept, 2)
+	f.rotate(f.present(family, 2), storage.Rotated, 3)
+	f.rotate(f.present(family, 2), storage.RotateReplayed, 3)
 }
 
 func rotateUnknown(t *testing.T, f *fixture) {
 	family := f.family()
-	f.rotate(f.present(tokens.Family{ID: random[tokens.FamilyID](), Client: app, Grant: grant}, 1), tokens.RotateUnknown, 0)
-	f.rotate(f.present(family, 1, func(r *tokens.RotateRequest) { r.User = random[tokens.UserTag]() }), tokens.RotateUnknown, 0)
+	f.rotate(f.present(storage.Family{ID: random[storage.FamilyID](), Client: app, Grant: grant}, 1), storage.RotateUnknown, 0)
+	f.rotate(f.present(family, 1, func(r *storage.RotateRequest) { r.User = random[storage.UserTag]() }), storage.RotateUnknown, 0)
 	f.wantLive(family.ID)
 }
 
 func rotateMismatch(t *testing.T, f *fixture) {
 	family := f.family()
-	f.rotate(f.present(family, 1, func(r *tokens.RotateRequest) { r.Client = otherApp }), tokens.RotateMismatch, 0)
-	f.rotate(f.present(family, 1, func(r *tokens.RotateRequest) { r.Grant = tokens.GrantID{8} }), tokens.RotateMismatch, 0)
-	f.rotate(f.present(family, 9, func(r *tokens.RotateRequest) { r.Client = otherApp }), tokens.RotateMismatch, 0)
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.rotate(f.present(family, 1, func(r *storage.RotateRequest) { r.Client = otherApp }), storage.RotateMismatch, 0)
+	f.rotate(f.present(family, 1, func(r *storage.RotateRequest) { r.Grant = storage.GrantID{8} }), storage.RotateMismatch, 0)
+	f.rotate(f.present(family, 9, func(r *storage.RotateRequest) { r.Client = otherApp }), storage.RotateMismatch, 0)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
 }
 
 func rotateUserChanged(t *testing.T, f *fixture) {
 	family := f.family()
-	changed := func(r *tokens.RotateRequest) { r.Fingerprint = tokens.Fingerprint{9} }
-	removed := func(r *tokens.RotateRequest) { r.Fingerprint = tokens.Fingerprint{} }
-	f.rotate(f.present(family, 1, changed), tokens.RotateUserChanged, 0)
-	f.rotate(f.present(family, 1, removed), tokens.RotateUserChanged, 0)
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	changed := func(r *storage.RotateRequest) { r.Fingerprint = storage.Fingerprint{9} }
+	removed := func(r *storage.RotateRequest) { r.Fingerprint = storage.Fingerprint{} }
+	f.rotate(f.present(family, 1, changed), storage.RotateUserChanged, 0)
+	f.rotate(f.present(family, 1, removed), storage.RotateUserChanged, 0)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
 
 	// A user without a profile has no fingerprint either.
-	f.user = random[tokens.UserTag]()
-	f.rotate(f.present(f.family(), 1, removed), tokens.RotateUserChanged, 0)
+	f.user = random[storage.UserTag]()
+	f.rotate(f.present(f.family(), 1, removed), storage.RotateUserChanged, 0)
 }
 
 func rotateWatermark(t *testing.T, f *fixture) {
 	family := f.family()
-	at := func(d time.Duration) func(*tokens.RotateRequest) {
-		return func(r *tokens.RotateRequest) { r.BegunAfter = family.Created.Add(d) }
+	at := func(d time.Duration) func(*storage.RotateRequest) {
+		return func(r *storage.RotateRequest) { r.BegunAfter = family.Created.Add(d) }
 	}
-	f.rotate(f.present(family, 1, at(-time.Second)), tokens.Rotated, 2)
-	f.rotate(f.present(family, 2, at(0)), tokens.RotateUnknown, 0)
-	f.rotate(f.present(family, 2, at(time.Second)), tokens.RotateUnknown, 0)
+	f.rotate(f.present(family, 1, at(-time.Second)), storage.Rotated, 2)
+	f.rotate(f.present(family, 2, at(0)), storage.RotateUnknown, 0)
+	f.rotate(f.present(family, 2, at(time.Second)), storage.RotateUnknown, 0)
 }
 
 func rotateReopen(t *testing.T, f *fixture) {
 	family, killed := f.family(), f.family()
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
-	f.rotate(f.present(killed, 1, strict), tokens.Rotated, 2)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
+	f.rotate(f.present(killed, 1, strict), storage.Rotated, 2)
 	kill := f.present(killed, 1, strict)
-	f.rotate(kill, tokens.RotateReused, 0)
+	f.rotate(kill, storage.RotateReused, 0)
 	f.reopen()
-	f.rotate(kill, tokens.RotateReused, 0)
+	f.rotate(kill, storage.RotateReused, 0)
 	f.wantDenied(killed.ID, time.Time{})
-	f.rotate(f.present(family, 2), tokens.Rotated, 3)
-	f.rotate(f.present(family, 1), tokens.RotateReused, 0)
+	f.rotate(f.present(family, 2), storage.Rotated, 3)
+	f.rotate(f.present(family, 1), storage.RotateReused, 0)
 }

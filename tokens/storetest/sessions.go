@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 var sessionCases = []testCase{
@@ -37,10 +37,10 @@ func sessionFound(t *testing.T, f *fixture) {
 	if !bytes.Equal(p, profile) {
 		t.Errorf("profile %q", p)
 	}
-	f.wantSession(random8[tokens.SessionID](), false)
-	f.user = random[tokens.UserTag]()
+	f.wantSession(random8[storage.SessionID](), false)
+	f.user = random[storage.UserTag]()
 	f.wantSession(made.ID, false)
-	if p := must(f.s.Profile(f.ctx(), f.user))(t); p != nil {
+	if p := Must(f.s.Profile(f.ctx(), f.user))(t); p != nil {
 		t.Errorf("profile of an unknown user: %q", p)
 	}
 }
@@ -97,24 +97,24 @@ func sessionTouch(t *testing.T, f *fixture) {
 
 func sessionReplaced(_ *testing.T, f *fixture) {
 	family := f.family()
-	fresh := f.login(func(r *tokens.SessionRequest) { r.Replaces = f.session.ID })
+	fresh := f.login(func(r *storage.SessionRequest) { r.Replaces = f.session.ID })
 	f.wantSession(f.session.ID, false)
 	f.wantSession(fresh.ID, true)
 	f.wantLive(family.ID)
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
 }
 
 func sessionProfile(t *testing.T, f *fixture) {
 	family := f.family()
 	fresh := []byte(`{"name":"Alice B."}`)
-	f.login(func(r *tokens.SessionRequest) { r.Profile = fresh })
-	if p := must(f.s.Profile(f.ctx(), f.user))(t); !bytes.Equal(p, fresh) {
+	f.login(func(r *storage.SessionRequest) { r.Profile = fresh })
+	if p := Must(f.s.Profile(f.ctx(), f.user))(t); !bytes.Equal(p, fresh) {
 		t.Errorf("profile %q", p)
 	}
 	if _, p, _ := f.findSession(f.session.ID, 0); !bytes.Equal(p, fresh) {
 		t.Errorf("profile of the older session %q", p)
 	}
-	if res := f.rotate(f.present(family, 1), tokens.Rotated, 2); !bytes.Equal(res.Profile, fresh) {
+	if res := f.rotate(f.present(family, 1), storage.Rotated, 2); !bytes.Equal(res.Profile, fresh) {
 		t.Errorf("profile of a rotation %q", res.Profile)
 	}
 }
@@ -123,27 +123,27 @@ func sessionPassword(_ *testing.T, f *fixture) {
 	// The password was changed. A login with the new one must not make good
 	// again what was begun with the old one.
 	family, code := f.family(), f.code()
-	changed := tokens.Fingerprint{9}
-	withNew := func(r *tokens.RotateRequest) { r.Fingerprint = changed }
-	f.rotate(f.present(family, 1, withNew), tokens.RotateUserChanged, 0)
+	changed := storage.Fingerprint{9}
+	withNew := func(r *storage.RotateRequest) { r.Fingerprint = changed }
+	f.rotate(f.present(family, 1, withNew), storage.RotateUserChanged, 0)
 	before := f.now()
-	fresh := f.login(func(r *tokens.SessionRequest) { r.Fingerprint = changed })
+	fresh := f.login(func(r *storage.SessionRequest) { r.Fingerprint = changed })
 	if got := f.denials().Before; got.Before(before.Truncate(time.Second)) || !fresh.Begun.After(got) {
 		f.t.Errorf("access tokens are denied up to %v; changed at %v, new login at %v", got, before, fresh.Begun)
 	}
-	f.rotate(f.present(family, 1, withNew), tokens.RotateUnknown, 0)
-	f.take(code, tokens.CodeUnknown)
+	f.rotate(f.present(family, 1, withNew), storage.RotateUnknown, 0)
+	f.take(code, storage.CodeUnknown)
 	f.wantSession(f.session.ID, false)
 	f.wantSession(fresh.ID, true)
 	f.session = fresh
-	f.rotate(f.present(f.family(), 1, withNew), tokens.Rotated, 2)
+	f.rotate(f.present(f.family(), 1, withNew), storage.Rotated, 2)
 }
 
 // sessionTimes: a provider says that the person signed in there long ago, or in
 // the future. Ends are compared with the session's own beginning: after a sign-out
 // everywhere the next login is good, and none escapes a later one.
 func sessionTimes(t *testing.T, f *fixture) {
-	f.end(tokens.EndRequest{Scope: tokens.EndUser})
+	f.end(storage.EndRequest{Scope: storage.EndUser})
 	f.endEveryone()
 	hour := time.Now().Add(-time.Hour).Truncate(time.Second)
 	if f.h.Advance != nil {
@@ -156,10 +156,10 @@ func sessionTimes(t *testing.T, f *fixture) {
 	}{
 		{"an hour ago", hour, func(time.Time) time.Time { return hour }},
 		{"in an hour", f.now().Add(time.Hour), func(begun time.Time) time.Time { return begun }},
-		{"here and now", tokens.AtLogin, func(begun time.Time) time.Time { return begun }},
+		{"here and now", storage.AtLogin, func(begun time.Time) time.Time { return begun }},
 		{"nothing", time.Time{}, func(time.Time) time.Time { return time.Time{} }},
 	} {
-		f.session = f.login(func(r *tokens.SessionRequest) { r.AuthTime = tt.says })
+		f.session = f.login(func(r *storage.SessionRequest) { r.AuthTime = tt.says })
 		f.reopen()
 		found, _, ok := f.findSession(f.session.ID, 0)
 		if want := tt.want(f.session.Begun); !ok || !found.AuthTime.Equal(want) || !f.session.AuthTime.Equal(want) || !found.Begun.Equal(f.session.Begun) {
@@ -169,8 +169,8 @@ func sessionTimes(t *testing.T, f *fixture) {
 		if !family.AuthTime.Equal(f.session.AuthTime) || family.Created.Before(f.session.Begun) {
 			t.Errorf("%s: the family says %v and %v", tt.name, family.AuthTime, family.Created)
 		}
-		f.take(f.code(), tokens.CodeTaken)
-		f.rotate(f.present(family, 1), tokens.Rotated, 2)
+		f.take(f.code(), storage.CodeTaken)
+		f.rotate(f.present(family, 1), storage.Rotated, 2)
 	}
 	last := f.session
 	f.pass(time.Second)
@@ -188,10 +188,10 @@ func sessionRacing(t *testing.T, f *fixture) {
 	for range 5 {
 		session := f.login()
 		f.pass(time.Second) // half of the idle limit: every use is written
-		concurrently(8, func(i int) {
+		Concurrently(8, func(i int) {
 			var err error
 			if i == 4 {
-				_, err = f.s.End(f.ctx(), tokens.EndRequest{User: f.user, Scope: tokens.EndSession, Session: session.ID, DenyFor: denyFor, Attempt: random8[tokens.Attempt]()})
+				_, err = f.s.End(f.ctx(), storage.EndRequest{User: f.user, Scope: storage.EndSession, Session: session.ID, DenyFor: denyFor, Attempt: random8[storage.Attempt]()})
 			} else {
 				_, _, _, err = f.s.Session(f.ctx(), f.user, session.ID, 2*time.Second)
 			}

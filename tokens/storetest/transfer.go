@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 var transferCases = []testCase{
@@ -33,27 +33,27 @@ func RunTransfers(t *testing.T, open func(t *testing.T) Harness) {
 }
 
 // export returns all records of the store.
-func (f *fixture) export() []tokens.Record {
+func (f *fixture) export() []storage.Record {
 	f.t.Helper()
-	var all []tokens.Record
+	var all []storage.Record
 	// A node that uses the store leaves a mark in it, with which nothing has to go.
-	must(f.s.Beat(f.ctx(), tokens.BeatRequest{Node: tokens.NodeMark{1, 2, 3}, Settled: true}))(f.t)
-	noError(f.t, f.s.Export(f.ctx(), func(r tokens.Record) error {
+	Must(f.s.Beat(f.ctx(), storage.BeatRequest{Node: storage.NodeMark{1, 2, 3}, Settled: true}))(f.t)
+	NoError(f.t, f.s.Export(f.ctx(), func(r storage.Record) error {
 		all = append(all, r)
 		return nil
 	}))
 	return all
 }
 
-func sequence(records []tokens.Record, broken error) iter.Seq2[tokens.Record, error] {
-	return func(yield func(tokens.Record, error) bool) {
+func sequence(records []storage.Record, broken error) iter.Seq2[storage.Record, error] {
+	return func(yield func(storage.Record, error) bool) {
 		for _, r := range records {
 			if !yield(r, nil) {
 				return
 			}
 		}
 		if broken != nil {
-			yield(tokens.Record{}, broken)
+			yield(storage.Record{}, broken)
 		}
 	}
 }
@@ -63,12 +63,12 @@ func (f *fixture) move() {
 	f.t.Helper()
 	records := f.export()
 	f.replace(f.empty())
-	noError(f.t, f.s.Import(f.ctx(), [16]byte{9}, sequence(records, nil)))
+	NoError(f.t, f.s.Import(f.ctx(), [16]byte{9}, sequence(records, nil)))
 	f.reimport()
 }
 
 // empty returns an empty store that is not open.
-func (f *fixture) empty() tokens.Store {
+func (f *fixture) empty() storage.Store {
 	f.t.Helper()
 	if f.h.Empty == nil {
 		f.t.Skip("there is no other store to move to")
@@ -76,14 +76,14 @@ func (f *fixture) empty() tokens.Store {
 	return f.h.Empty(f.t)
 }
 
-func (f *fixture) replace(s tokens.Store) {
+func (f *fixture) replace(s storage.Store) {
 	f.t.Helper()
-	noError(f.t, f.s.Close())
+	NoError(f.t, f.s.Close())
 	f.s = s
 }
 
 // reimport opens the store that an import has filled, as a gateway does.
-func (f *fixture) reimport() tokens.OpenResult {
+func (f *fixture) reimport() storage.OpenResult {
 	f.t.Helper()
 	return f.open(secret)
 }
@@ -91,78 +91,78 @@ func (f *fixture) reimport() tokens.OpenResult {
 func moveAll(t *testing.T, f *fixture) {
 	f.empty() // else skipped
 	text := []byte(`{"scopes":["openid"]}`)
-	noError(t, f.s.PutGrant(f.ctx(), grant, text, time.Hour))
-	if !must(f.s.SwapKeys(f.ctx(), 0, []byte("sealed")))(t) || !must(f.s.SwapKeys(f.ctx(), 1, []byte("sealed again")))(t) {
+	NoError(t, f.s.PutGrant(f.ctx(), grant, text, time.Hour))
+	if !Must(f.s.SwapKeys(f.ctx(), 0, []byte("sealed")))(t) || !Must(f.s.SwapKeys(f.ctx(), 1, []byte("sealed again")))(t) {
 		t.Fatal("the keys were not written")
 	}
-	used := tokens.AssertionRequest{ID: random[tokens.AssertionID](), Until: f.now().Add(f.lifetime), Attempt: random8[tokens.Attempt]()}
-	must(f.s.UseAssertion(f.ctx(), used))(t)
+	used := storage.AssertionRequest{ID: random[storage.AssertionID](), Until: f.now().Add(f.lifetime), Attempt: random8[storage.Attempt]()}
+	Must(f.s.UseAssertion(f.ctx(), used))(t)
 	born := f.open(secret).Born
 	watermark := f.endClient(otherApp)
 
 	family, stolen, ended := f.family(), f.family(), f.family()
 	good, spent := f.code(), f.code()
-	f.take(spent, tokens.CodeTaken)
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
-	f.rotate(f.present(stolen, 1), tokens.Rotated, 2)
-	f.rotate(f.present(stolen, 2), tokens.Rotated, 3)
+	f.take(spent, storage.CodeTaken)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
+	f.rotate(f.present(stolen, 1), storage.Rotated, 2)
+	f.rotate(f.present(stolen, 2), storage.Rotated, 3)
 	since := f.now()
-	f.end(tokens.EndRequest{Scope: tokens.EndFamily, Family: ended.ID})
+	f.end(storage.EndRequest{Scope: storage.EndFamily, Family: ended.ID})
 	other := f.login()
 	otherCode := f.code()
 	_ = otherCode
-	f.end(tokens.EndRequest{Scope: tokens.EndSession, Session: other.ID})
-	token := random[tokens.TokenID]()
-	noError(t, f.s.DenyToken(f.ctx(), f.user, token, f.now().Add(denyFor)))
+	f.end(storage.EndRequest{Scope: storage.EndSession, Session: other.ID})
+	token := random[storage.TokenID]()
+	NoError(t, f.s.DenyToken(f.ctx(), f.user, token, f.now().Add(denyFor)))
 	alice, session := f.user, f.session
 
-	f.user = random[tokens.UserTag]()
+	f.user = random[storage.UserTag]()
 	f.session = f.login()
 	f.family()
-	f.end(tokens.EndRequest{Scope: tokens.EndUser})
+	f.end(storage.EndRequest{Scope: storage.EndUser})
 	bob, before := f.user, f.denials().Before
-	f.user = random[tokens.UserTag]()
-	f.end(tokens.EndRequest{Scope: tokens.DisableUser})
+	f.user = random[storage.UserTag]()
+	f.end(storage.EndRequest{Scope: storage.DisableUser})
 	mallory := f.user
 	f.user, f.session = alice, session
-	want := must(f.s.ListFamilies(f.ctx(), alice))(t)
+	want := Must(f.s.ListFamilies(f.ctx(), alice))(t)
 
 	f.move()
 
 	if opened := f.open(secret); !opened.Born.Equal(born) || opened.TokenLifetime != 10*time.Minute {
 		t.Errorf("opened %+v, want born %v", opened, born)
 	}
-	if _, err := f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: [][16]byte{{77}}}); !errors.Is(err, tokens.ErrWrongSecret) {
+	if _, err := f.s.Open(f.ctx(), storage.OpenRequest{Secrets: [][16]byte{{77}}}); !errors.Is(err, storage.ErrWrongSecret) {
 		t.Errorf("opening under another secret: %v", err)
 	}
-	if got := must(f.s.Grant(f.ctx(), grant))(t); string(got) != string(text) {
+	if got := Must(f.s.Grant(f.ctx(), grant))(t); string(got) != string(text) {
 		t.Errorf("grant %q", got)
 	}
 	if sealed, version, err := f.s.Keys(f.ctx()); err != nil || version != 2 || string(sealed) != "sealed again" {
 		t.Errorf("keys %q, version %d, %v", sealed, version, err)
 	}
-	used.Attempt = random8[tokens.Attempt]()
-	if outcome := must(f.s.UseAssertion(f.ctx(), used))(t); outcome != tokens.AssertionUsed {
+	used.Attempt = random8[storage.Attempt]()
+	if outcome := Must(f.s.UseAssertion(f.ctx(), used))(t); outcome != storage.AssertionUsed {
 		t.Errorf("the used assertion: outcome %d", outcome)
 	}
-	if marks := must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[otherApp].Equal(watermark) {
+	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[otherApp].Equal(watermark) {
 		t.Errorf("watermarks %v", marks)
 	}
-	if got := must(f.s.ListFamilies(f.ctx(), alice))(t); len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+	if got := Must(f.s.ListFamilies(f.ctx(), alice))(t); len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
 		t.Errorf("families %+v, want %+v", got, want)
 	}
 	f.wantSession(session.ID, true)
 	f.wantSession(other.ID, false)
-	f.wantEntry(tokens.DenyToken, token, since)
+	f.wantEntry(storage.DenyToken, token, since)
 	f.wantDenied(ended.ID, since)
-	f.rotate(f.present(family, 1), tokens.RotateReplayed, 2)
-	f.rotate(f.present(family, 2), tokens.Rotated, 3)
-	f.rotate(f.present(ended, 1), tokens.RotateUnknown, 0)
-	f.rotate(f.present(stolen, 1), tokens.RotateReused, 0)
-	f.rotate(f.present(stolen, 3), tokens.RotateUnknown, 0)
-	f.take(good, tokens.CodeTaken)
-	f.take(spent, tokens.CodeSpent)
-	if res := f.create(f.createRequest(func(r *tokens.CreateRequest) { r.Session = other.ID })); res.Created {
+	f.rotate(f.present(family, 1), storage.RotateReplayed, 2)
+	f.rotate(f.present(family, 2), storage.Rotated, 3)
+	f.rotate(f.present(ended, 1), storage.RotateUnknown, 0)
+	f.rotate(f.present(stolen, 1), storage.RotateReused, 0)
+	f.rotate(f.present(stolen, 3), storage.RotateUnknown, 0)
+	f.take(good, storage.CodeTaken)
+	f.take(spent, storage.CodeSpent)
+	if res := f.create(f.createRequest(func(r *storage.CreateRequest) { r.Session = other.ID })); res.Created {
 		t.Error("a family began in a session that had been ended")
 	}
 	f.user = bob
@@ -178,24 +178,24 @@ func moveAll(t *testing.T, f *fixture) {
 func moveEnds(t *testing.T, f *fixture) {
 	f.needClock()
 	empty := f.empty()
-	noError(t, f.s.PutGrant(f.ctx(), grant, []byte("text"), f.lifetime))
-	noError(t, f.s.PutGrant(f.ctx(), tokens.GrantID{8}, []byte("for good"), 0))
+	NoError(t, f.s.PutGrant(f.ctx(), grant, []byte("text"), f.lifetime))
+	NoError(t, f.s.PutGrant(f.ctx(), storage.GrantID{8}, []byte("for good"), 0))
 	ago := f.now().Add(-time.Hour).Truncate(time.Second)
-	f.session = f.login(func(r *tokens.SessionRequest) { r.AuthTime = ago })
+	f.session = f.login(func(r *storage.SessionRequest) { r.AuthTime = ago })
 	records := f.export()
 	until := f.now().Add(f.lifetime).Truncate(time.Second)
 	mark := f.now().Add(-time.Minute).Truncate(time.Second)
-	for client, end := range map[tokens.ClientTag]time.Time{app: until, otherApp: {}} {
-		records = append(records, tokens.Record{Client: &tokens.ClientRecord{Client: client, Before: mark, Until: end}})
+	for client, end := range map[storage.ClientTag]time.Time{app: until, otherApp: {}} {
+		records = append(records, storage.Record{Client: &storage.ClientRecord{Client: client, Before: mark, Until: end}})
 	}
 	f.replace(empty)
-	noError(t, f.s.Import(f.ctx(), [16]byte{9}, sequence(records, nil)))
+	NoError(t, f.s.Import(f.ctx(), [16]byte{9}, sequence(records, nil)))
 	f.reimport()
 
 	if found, _, ok := f.findSession(f.session.ID, 0); !ok || !found.AuthTime.Equal(ago) || !found.Begun.Equal(f.session.Begun) {
 		t.Errorf("found %v %+v, want %+v", ok, found, f.session)
 	}
-	marks := must(f.s.ClientWatermarks(f.ctx()))(t)
+	marks := Must(f.s.ClientWatermarks(f.ctx()))(t)
 	if len(marks) != 2 || !marks[app].Equal(mark) {
 		t.Errorf("watermarks %v", marks)
 	}
@@ -204,15 +204,15 @@ func moveEnds(t *testing.T, f *fixture) {
 			t.Errorf("record %d: the watermark ends %v, want %v", i, r.Client.Until, until)
 		}
 	}
-	must(f.s.Resume(f.ctx()))(t)
+	Must(f.s.Resume(f.ctx()))(t)
 	f.pass(f.lifetime + f.lifetime/8) // stores keep a little longer
-	if marks := must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[otherApp].Equal(mark) {
+	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[otherApp].Equal(mark) {
 		t.Errorf("watermarks %v, want only that without an end", marks)
 	}
-	if got := must(f.s.Grant(f.ctx(), grant))(t); got != nil {
+	if got := Must(f.s.Grant(f.ctx(), grant))(t); got != nil {
 		t.Errorf("grant %q, want none any more", got)
 	}
-	if got := must(f.s.Grant(f.ctx(), tokens.GrantID{8}))(t); string(got) != "for good" {
+	if got := Must(f.s.Grant(f.ctx(), storage.GrantID{8}))(t); string(got) != "for good" {
 		t.Errorf("grant %q, want one for good", got)
 	}
 	f.endEveryone() // reads them all
@@ -221,15 +221,15 @@ func moveEnds(t *testing.T, f *fixture) {
 func moveMany(t *testing.T, f *fixture) {
 	f.empty()
 	const many = 1200
-	families := map[tokens.UserTag]tokens.Family{}
+	families := map[storage.UserTag]storage.Family{}
 	for range many {
-		f.user = random[tokens.UserTag]()
+		f.user = random[storage.UserTag]()
 		f.session = f.login()
 		families[f.user] = f.family()
 	}
 	f.move()
 	for user, want := range families {
-		if got := must(f.s.ListFamilies(f.ctx(), user))(t); len(got) != 1 || got[0] != want {
+		if got := Must(f.s.ListFamilies(f.ctx(), user))(t); len(got) != 1 || got[0] != want {
 			t.Fatalf("families %+v, want %+v", got, want)
 		}
 	}
@@ -237,22 +237,22 @@ func moveMany(t *testing.T, f *fixture) {
 
 func exportStops(t *testing.T, f *fixture) {
 	family := f.family()
-	f.end(tokens.EndRequest{Scope: tokens.EndFamily, Family: f.family().ID})
+	f.end(storage.EndRequest{Scope: storage.EndFamily, Family: f.family().ID})
 	f.export()
 	for name, call := range map[string]func() error{
 		"Rotate": func() error { _, err := f.s.Rotate(f.ctx(), f.present(family, 1)); return err },
 		"End": func() error {
-			_, err := f.s.End(f.ctx(), tokens.EndRequest{User: f.user, Scope: tokens.EndUser, DenyFor: denyFor})
+			_, err := f.s.End(f.ctx(), storage.EndRequest{User: f.user, Scope: storage.EndUser, DenyFor: denyFor})
 			return err
 		},
 		"CreateFamily": func() error { _, err := f.s.CreateFamily(f.ctx(), f.createRequest()); return err },
-		"DenyToken":    func() error { return f.s.DenyToken(f.ctx(), f.user, tokens.TokenID{}, f.now().Add(denyFor)) },
+		"DenyToken":    func() error { return f.s.DenyToken(f.ctx(), f.user, storage.TokenID{}, f.now().Add(denyFor)) },
 		"EndClient":    func() error { _, err := f.s.EndClient(f.ctx(), app); return err },
-		"PutGrant":     func() error { return f.s.PutGrant(f.ctx(), tokens.GrantID{3}, []byte("text"), time.Hour) },
+		"PutGrant":     func() error { return f.s.PutGrant(f.ctx(), storage.GrantID{3}, []byte("text"), time.Hour) },
 		"SwapKeys":     func() error { _, err := f.s.SwapKeys(f.ctx(), 0, []byte("sealed")); return err },
-		"Enable":       func() error { _, err := f.s.Enable(f.ctx(), f.user, random8[tokens.Attempt]()); return err },
+		"Enable":       func() error { _, err := f.s.Enable(f.ctx(), f.user, random8[storage.Attempt]()); return err },
 	} {
-		if err := call(); !errors.Is(err, tokens.ErrMoved) {
+		if err := call(); !errors.Is(err, storage.ErrMoved) {
 			t.Errorf("%s on a store that was exported: %v", name, err)
 		}
 	}
@@ -262,31 +262,31 @@ func exportStops(t *testing.T, f *fixture) {
 	f.wantLive(family.ID)
 
 	f.closeAndReplace()
-	if _, err := f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: [][16]byte{secret}}); !errors.Is(err, tokens.ErrMoved) {
+	if _, err := f.s.Open(f.ctx(), storage.OpenRequest{Secrets: [][16]byte{secret}}); !errors.Is(err, storage.ErrMoved) {
 		t.Errorf("opening a store that was exported: %v", err)
 	}
-	must(f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: [][16]byte{secret}, Transfer: true}))(t)
+	Must(f.s.Open(f.ctx(), storage.OpenRequest{Secrets: [][16]byte{secret}, Transfer: true}))(t)
 	f.export() // again, as after one whose file was lost
-	if !must(f.s.Resume(f.ctx()))(t) {
+	if !Must(f.s.Resume(f.ctx()))(t) {
 		t.Error("the store is said not to have been stopped")
 	}
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
 	f.reopen()
-	f.rotate(f.present(family, 2), tokens.Rotated, 3)
+	f.rotate(f.present(family, 2), storage.Rotated, 3)
 }
 
 func exportFails(t *testing.T, f *fixture) {
 	family := f.family()
 	full := errors.New("the disk is full")
-	if err := f.s.Export(f.ctx(), func(tokens.Record) error { return full }); !errors.Is(err, full) {
+	if err := f.s.Export(f.ctx(), func(storage.Record) error { return full }); !errors.Is(err, full) {
 		t.Errorf("error %v", err)
 	}
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
 	f.export()
-	if err := f.s.Export(f.ctx(), func(tokens.Record) error { return full }); !errors.Is(err, full) {
+	if err := f.s.Export(f.ctx(), func(storage.Record) error { return full }); !errors.Is(err, full) {
 		t.Errorf("error %v", err)
 	}
-	if _, err := f.s.Rotate(f.ctx(), f.present(family, 2)); !errors.Is(err, tokens.ErrMoved) {
+	if _, err := f.s.Rotate(f.ctx(), f.present(family, 2)); !errors.Is(err, storage.ErrMoved) {
 		t.Errorf("a second export that failed took back the first: %v", err)
 	}
 }
@@ -301,15 +301,15 @@ func importAgain(t *testing.T, f *fixture) {
 	if err := f.s.Import(f.ctx(), id, sequence(records, broken)); !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
-	if _, err := f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: [][16]byte{secret}}); !errors.Is(err, tokens.ErrUnfinishedImport) {
+	if _, err := f.s.Open(f.ctx(), storage.OpenRequest{Secrets: [][16]byte{secret}}); !errors.Is(err, storage.ErrUnfinishedImport) {
 		t.Errorf("opening what is half imported: %v", err)
 	}
-	if err := f.s.Import(f.ctx(), other, sequence(records, nil)); !errors.Is(err, tokens.ErrUnfinishedImport) {
+	if err := f.s.Import(f.ctx(), other, sequence(records, nil)); !errors.Is(err, storage.ErrUnfinishedImport) {
 		t.Errorf("importing something else: %v", err)
 	}
-	noError(t, f.s.Import(f.ctx(), id, sequence(append(records, records[1:]...), nil))) // a scan may bring things twice
+	NoError(t, f.s.Import(f.ctx(), id, sequence(append(records, records[1:]...), nil))) // a scan may bring things twice
 	f.reimport()
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
 }
 
 func importIntoSome(t *testing.T, f *fixture) {
@@ -320,12 +320,12 @@ func importIntoSome(t *testing.T, f *fixture) {
 		t.Error("an open store was imported into")
 	}
 	f.replace(empty)
-	noError(t, f.s.Import(f.ctx(), [16]byte{1}, sequence(records, nil)))
-	if err := f.s.Import(f.ctx(), [16]byte{1}, sequence(records, nil)); !errors.Is(err, tokens.ErrNotEmpty) {
+	NoError(t, f.s.Import(f.ctx(), [16]byte{1}, sequence(records, nil)))
+	if err := f.s.Import(f.ctx(), [16]byte{1}, sequence(records, nil)); !errors.Is(err, storage.ErrNotEmpty) {
 		t.Errorf("importing twice: %v", err)
 	}
 	f.reimport()
-	f.rotate(f.present(family, 1), tokens.Rotated, 2)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
 }
 
 func importNothing(t *testing.T, f *fixture) {
@@ -335,7 +335,7 @@ func importNothing(t *testing.T, f *fixture) {
 	if err := f.s.Import(f.ctx(), [16]byte{1}, sequence(nil, nil)); err == nil {
 		t.Error("nothing was imported, without an error")
 	}
-	if _, err := f.s.Open(f.ctx(), tokens.OpenRequest{Secrets: [][16]byte{secret}}); !errors.Is(err, tokens.ErrUnfinishedImport) {
+	if _, err := f.s.Open(f.ctx(), storage.OpenRequest{Secrets: [][16]byte{secret}}); !errors.Is(err, storage.ErrUnfinishedImport) {
 		t.Errorf("opening what was not imported: %v", err)
 	}
 }

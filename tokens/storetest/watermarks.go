@@ -4,15 +4,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // endClient ends a client and returns until when. In a store whose decisions
 // can't look at the watermarks (tokens.ClientEnd.Late), the fixture's calls know
 // of it from now on, as a core's do; else they never know, and need not.
-func (f *fixture) endClient(client tokens.ClientTag) time.Time {
+func (f *fixture) endClient(client storage.ClientTag) time.Time {
 	f.t.Helper()
-	end := must(f.s.EndClient(f.ctx(), client))(f.t)
+	end := Must(f.s.EndClient(f.ctx(), client))(f.t)
 	if end.Late > 0 {
 		f.known[client] = end.Before
 	}
@@ -21,14 +21,14 @@ func (f *fixture) endClient(client tokens.ClientTag) time.Time {
 
 func (f *fixture) endEveryone() time.Time {
 	f.t.Helper()
-	return f.endClient(tokens.Everyone)
+	return f.endClient(storage.Everyone)
 }
 
 // endForGood ends a client as a core does: where something may slip past the
 // end, once more when nobody can ask any more who does not know of it.
-func (f *fixture) endForGood(client tokens.ClientTag) time.Time {
+func (f *fixture) endForGood(client storage.ClientTag) time.Time {
 	f.t.Helper()
-	end := must(f.s.EndClient(f.ctx(), client))(f.t)
+	end := Must(f.s.EndClient(f.ctx(), client))(f.t)
 	if end.Late > 0 {
 		f.pass(3 * end.Late)
 	}
@@ -36,7 +36,7 @@ func (f *fixture) endForGood(client tokens.ClientTag) time.Time {
 }
 
 // loginOver reports whether the fixture's login is over as far as its caller knows.
-func (f *fixture) loginOver() bool { return !f.session.Begun.After(f.known[tokens.Everyone]) }
+func (f *fixture) loginOver() bool { return !f.session.Begun.After(f.known[storage.Everyone]) }
 
 // endClientUnheard: who has not heard of the end asks for a decision. Either
 // the store knows better, or it says that it does not, and all that comes of it
@@ -44,16 +44,16 @@ func (f *fixture) loginOver() bool { return !f.session.Begun.After(f.known[token
 func endClientUnheard(t *testing.T, f *fixture) {
 	family := f.family()
 	f.toSecond(100 * time.Millisecond)
-	for _, client := range []tokens.ClientTag{app, tokens.Everyone} {
+	for _, client := range []storage.ClientTag{app, storage.Everyone} {
 		unheard := f.present(family, 1)
 		begin := f.createRequest()
-		first := must(f.s.EndClient(f.ctx(), client))(t)
+		first := Must(f.s.EndClient(f.ctx(), client))(t)
 		if first.Late == 0 {
-			f.rotate(unheard, tokens.RotateUnknown, 0)
+			f.rotate(unheard, storage.RotateUnknown, 0)
 			continue
 		}
 		f.pass(first.Late)
-		slipped := f.rotate(unheard, tokens.Rotated, 2)
+		slipped := f.rotate(unheard, storage.Rotated, 2)
 		late := f.create(begin)
 		f.pass(2 * first.Late)
 		mark := f.endClient(client)
@@ -62,8 +62,8 @@ func endClientUnheard(t *testing.T, f *fixture) {
 				t.Errorf("what slipped past the end is dated %v, and escapes the second end (%v)", dated, mark)
 			}
 		}
-		f.rotate(f.present(family, 2), tokens.RotateUnknown, 0)
-		f.rotate(f.present(late.Family, 1), tokens.RotateUnknown, 0)
+		f.rotate(f.present(family, 2), storage.RotateUnknown, 0)
+		f.rotate(f.present(late.Family, 1), storage.RotateUnknown, 0)
 		f.session = f.login()
 		family = f.family()
 	}

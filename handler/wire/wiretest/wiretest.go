@@ -11,7 +11,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
 // Answer is a response with its body read.
@@ -42,5 +42,5 @@ func WithCertificate(r *http.Request, raw string) *http.Request {
 
 // CertificatePrint returns the `x5t#S256` of such a certificate. See RFC 8705 §3.1.
 func CertificatePrint(raw string) string {
-	return tokens.Thumbprint(sha256.Sum256([]byte(raw))).String()
+	return jose.Thumbprint(sha256.Sum256([]byte(raw))).String()
 }

@@ -1,0 +1,243 @@
+package clients
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/jwks"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+)
+
+// AssertionTypeJWT is the client_assertion_type of private_key_jwt. See RFC 7523 §2.2.
+const AssertionTypeJWT = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// maxAssertionLife is how far ahead an assertion may expire: as long as Auth0
+// allows, and so long is a used one remembered.
+const maxAssertionLife = 5 * time.Minute
+
+// maxAssertionKeys is how many keys are tried for one assertion.
+const maxAssertionKeys = 10
+
+// Keys are the public keys of a client that authenticates by assertions
+// that it signs: private_key_jwt of OpenID Connect Core §9.
+type Keys struct {
+	Fixed  []*jose.PublicKey // several overlap while a key is rotated
+	Remote *jwks.Remote      // at the client's jwks_uri; nil for none
+	// Algorithm is the one that its assertions are signed with; "" for that of each key.
+	Algorithm jose.Algorithm
+}
+
+// any reports whether the client has keys.
+func (k *Keys) any() bool { return len(k.Fixed) > 0 || k.Remote != nil }
+
+// assertion is what a client says of itself, as yet unverified.
+type assertion struct {
+	jws                           jose.Compact
+	issuer, subject, audience, id string
+	expiry, issuedAt, notBefore   time.Time
+}
+
+// AssertionClient returns the client that an assertion claims to be of, "" for
+// none. Nothing of it is verified.
+func AssertionClient(text string) string {
+	a, err := parseAssertion(text)
+	if err != nil {
+		return ""
+	}
+	return a.subject
+}
+
+// parseAssertion reads the form of an assertion and its claims, strictly. The
+// audience has to be one string: a list would let it be used elsewhere, too
+// (draft-ietf-oauth-rfc7523bis §4).
+func parseAssertion(text string) (a assertion, err error) {
+	if a.jws, err = jose.ParseCompact(text); err != nil {
+		return a, errors.New("it is no signed JWT of the strict form, or brings its own key")
+	}
+	r, err := jose.ReadJSON(a.jws.Payload)
+	if err != nil {
+		return a, errors.New("the payload is no JSON object")
+	}
+	defer r.Close()
+	for {
+		name, err := r.Next()
+		if err != nil {
+			return a, errors.New("the payload is malformed")
+		}
+		if name == nil {
+			break
+		}
+		if err := a.read(string(name), r); err != nil {
+			return a, errors.New("a claim has the wrong type, such as a list as aud")
+		}
+	}
+	if r.End() != nil {
+		return a, errors.New("the payload is malformed")
+	}
+	return a, nil
+}
+
+// read reads the value of one claim. See RFC 7523 §3.
+func (a *assertion) read(name string, r *jose.JSONReader) (err error) {
+	switch name {
+	case "iss":
+		a.issuer, err = r.String()
+	case "sub":
+		a.subject, err = r.String()
+	case "aud":
+		a.audience, err = r.String()
+	case "jti":
+		a.id, err = r.String()
+	case "exp":
+		a.expiry, err = r.NumericDate()
+	case "iat":
+		a.issuedAt, err = r.NumericDate()
+	case "nbf":
+		a.notBefore, err = r.NumericDate()
+	default:
+		err = r.Skip()
+	}
+	return err
+}
+
+// byAssertion finds the client that an assertion is of and checks it: the
+// signature by one of the client's own keys, what it says of itself, and last
+// that it was never used. See RFC 7521 §4.2, RFC 7523 §3.
+//
+// A repeated jti is refused whoever repeats it: SDKs sign a new assertion for
+// each request, so there is no honest retry that looks like a replay.
+func (a *Authenticator) byAssertion(ctx context.Context, cr Credentials) (*Client, error) {
+	shown, err := parseAssertion(cr.Assertion)
+	if err != nil {
+		return nil, a.Refuse(ctx, nil, oauth.ReasonBadAssertion, err)
+	}
+	c, known := a.cfg.Clients.Client(shown.subject)
+	switch {
+	case !known:
+		return nil, a.Refuse(ctx, nil, oauth.ReasonUnknownClient, nil)
+	case cr.ClientID != "" && cr.ClientID != c.ID:
+		return nil, a.Refuse(ctx, c, oauth.ReasonBadAssertion, errors.New("the client_id of the request is another than the sub of the assertion"))
+	case !c.Keys.any():
+		return nil, a.Refuse(ctx, c, oauth.ReasonBadMethod, nil)
+	}
+	now := a.cfg.Clock()
+	option, number, err := c.Keys.verify(shown.jws, now)
+	switch {
+	case errors.Is(err, errNoClientKeys):
+		return nil, err
+	case err != nil:
+		return nil, a.Refuse(ctx, c, oauth.ReasonBadSignature, err)
+	}
+	if err := shown.check(a.cfg.Issuer, now); err != nil {
+		return nil, a.Refuse(ctx, c, oauth.ReasonBadAssertion, err)
+	}
+	if err := a.useAssertion(ctx, c, shown); err != nil {
+		return nil, err
+	}
+	a.noteCredential(ctx, c, option, number)
+	return c, nil
+}
+
+// check holds the claims of an assertion against the issuer and the time. The
+// audience is the issuer and nothing else: an endpoint's URL as audience lets
+// one server use at another what it was given. See RFC 7523 §3,
+// draft-ietf-oauth-rfc7523bis §4 and RFC 9700 §4.
+func (a *assertion) check(issuer string, now time.Time) error {
+	ahead := now.Add(oauth.DefaultLeeway)
+	switch {
+	case !a.jws.Header.TypeIs("JWT") && !a.jws.Header.TypeIs("client-authentication+jwt") && a.jws.Header.Typ != "":
+		return errors.New("its typ is that of another kind of token")
+	case a.issuer != a.subject:
+		return errors.New("its iss is not its sub, the client_id")
+	case a.audience != issuer:
+		return errors.New("its aud is not the issuer of this gateway, exactly as configured")
+	case a.id == "":
+		return errors.New("it has no jti")
+	case a.expiry.IsZero():
+		return errors.New("it has no exp")
+	case !now.Before(a.expiry.Add(oauth.DefaultLeeway)):
+		return errors.New("it has expired")
+	case a.expiry.After(ahead.Add(maxAssertionLife)):
+		return fmt.Errorf("its exp is more than %s ahead", maxAssertionLife)
+	case a.issuedAt.After(ahead) || a.notBefore.After(ahead):
+		return errors.New("its iat or nbf lies in the future")
+	}
+	return nil
+}
+
+// useAssertion lets the store decide whether the assertion is used for the first time.
+func (a *Authenticator) useAssertion(ctx context.Context, c *Client, shown assertion) error {
+	call, done := storage.Decisive(ctx)
+	defer done()
+	outcome, err := a.cfg.Assertions.UseAssertion(call, storage.AssertionRequest{
+		ID: storage.AssertionIDOf(c.ID, shown.id), Until: shown.expiry.Add(oauth.DefaultLeeway), Attempt: a.cfg.NewAttempt(),
+	})
+	switch {
+	case err != nil:
+		return oauth.Unavailable(fmt.Errorf("using up a client assertion: %w", err))
+	case outcome == storage.AssertionUsed:
+		return a.Refuse(ctx, c, oauth.ReasonReplayed, errors.New("the jti was used before"))
+	case outcome == storage.AssertionOver:
+		return a.Refuse(ctx, c, oauth.ReasonBadAssertion, errors.New("it has expired by the clock of the store"))
+	}
+	return nil
+}
+
+// errNoClientKeys says that the assertion may be good, which nobody can know
+// until the client's jwks_uri has been fetched.
+var errNoClientKeys = &oauth.Error{
+	Code:        oauth.TemporarilyUnavailable,
+	Reason:      oauth.ReasonIssuerKeys,
+	Description: "The service is temporarily unavailable. Try again shortly.",
+	RetryAfter:  2 * time.Second,
+}
+
+var errNoKeyVerifies = errors.New("no key of the client verifies it")
+
+// verify finds the key that has signed, and says by which option and number of
+// the configuration it is known. The algorithm is the key's own; the header
+// only has to agree (RFC 8725 §3.1).
+func (k *Keys) verify(t jose.Compact, now time.Time) (option string, number int, err error) {
+	if n := k.tryKeys(k.Fixed, t); n > 0 {
+		return "public_key", n, nil
+	}
+	if k.Remote == nil {
+		return "", 0, errNoKeyVerifies
+	}
+	held := k.Remote.Trusted(now)
+	if held == nil {
+		k.Remote.Start()
+		return "", 0, errNoClientKeys
+	}
+	if k.tryKeys(held.Set.Keys(), t) > 0 {
+		return "jwks_uri", 1, nil
+	}
+	if t.Header.Kid != "" && held.Set.Key(t.Header.Kid) == nil {
+		k.Remote.Missing()
+	}
+	return "", 0, errNoKeyVerifies
+}
+
+// tryKeys returns the number of the key that verifies, from 1, or 0. A key
+// with an ID answers to this kid or to none, one without to any.
+func (k *Keys) tryKeys(keys []*jose.PublicKey, t jose.Compact) int {
+	tried := 0
+	for n, key := range keys {
+		switch {
+		case !key.Algorithm().Is(t.Header.Alg), k.Algorithm != "" && k.Algorithm != key.Algorithm():
+			continue
+		case key.ID() != "" && t.Header.Kid != "" && key.ID() != t.Header.Kid:
+			continue
+		case tried == maxAssertionKeys:
+			return 0
+		}
+		if tried++; key.VerifySignature([]byte(t.Signed), t.Signature) == nil {
+			return n + 1
+		}
+	}
+	return 0
+}

@@ -1,0 +1,156 @@
+package clients
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+)
+
+// AuthMethod is how a client authenticated. See RFC 6749 §2.3.1 and OpenID Connect Core §9.
+type AuthMethod string
+
+// The methods that Gatehouse takes.
+const (
+	AuthNone          AuthMethod = "none"
+	AuthBasic         AuthMethod = "client_secret_basic"
+	AuthPost          AuthMethod = "client_secret_post"
+	AuthPrivateKeyJWT AuthMethod = "private_key_jwt"
+	AuthTLS           AuthMethod = "tls_client_auth"             // RFC 8705 §2.1
+	AuthSelfSigned    AuthMethod = "self_signed_tls_client_auth" // RFC 8705 §2.2
+)
+
+// Credentials are what a request says about its client.
+type Credentials struct {
+	ClientID  string
+	Secret    string
+	Assertion string // with AuthPrivateKeyJWT, where ClientID may be ""
+	Method    AuthMethod
+	// Address is the network that the request comes from, "" if that is not
+	// known. Comparisons of slow hashes are shared and limited by it.
+	Address string
+	// Certificate is that of the connection, nil for none. It counts for clients
+	// that authenticate by one, where nothing else is shown.
+	Certificate *PeerCertificate
+}
+
+// AuthenticatorConfig says what an Authenticator is made of.
+type AuthenticatorConfig struct {
+	Issuer     string // the one audience of client assertions
+	Clients    *Directory
+	Secrets    *SecretMemory
+	Assertions storage.Assertions // remembers which were used
+	// NewAttempt draws the mark of a call to Assertions.
+	NewAttempt func() storage.Attempt
+	// CompareHash compares a secret with a bcrypt or argon2id hash.
+	CompareHash func(hash, plaintext []byte) (bool, error)
+	Observer    oauth.Observer
+	Clock       func() time.Time
+}
+
+// Authenticator finds out which client sends a request. Safe for concurrent use.
+type Authenticator struct {
+	cfg     AuthenticatorConfig
+	secrets *secretChecker
+}
+
+// NewAuthenticator makes an Authenticator.
+func NewAuthenticator(cfg AuthenticatorConfig) *Authenticator {
+	return &Authenticator{cfg: cfg, secrets: newSecretChecker(cfg.Clients.All(), cfg.CompareHash, cfg.Clock, cfg.Secrets)}
+}
+
+// Authenticate finds the client and checks what it shows. Every failure is
+// InvalidClient, alike in body and time. A public client shows nothing, a
+// confidential one must. See RFC 6749 §2.3 and §3.2.1.
+func (a *Authenticator) Authenticate(ctx context.Context, cr Credentials) (*Client, error) {
+	if cr.Method == AuthPrivateKeyJWT {
+		return a.byAssertion(ctx, cr)
+	}
+	c, known := a.cfg.Clients.Client(cr.ClientID)
+	reason := oauth.Reason("")
+	switch {
+	case !known:
+		reason = oauth.ReasonUnknownClient
+	case cr.Method == AuthNone && len(c.TLS.Methods()) > 0:
+		return a.byCertificate(ctx, c, cr.Certificate)
+	case c.Confidential() != (cr.Method != AuthNone):
+		reason = oauth.ReasonBadMethod
+	case !c.Confidential():
+		return c, nil
+	}
+	if reason != "" {
+		if cr.Method == AuthNone { // nothing was shown that could be compared
+			return nil, a.Refuse(ctx, c, reason, nil)
+		}
+		if err := a.secrets.delay(ctx, cr.shown()); err != nil {
+			return nil, a.secretUnchecked(ctx, c, err)
+		}
+		return nil, a.Refuse(ctx, c, reason, nil)
+	}
+	return a.bySecret(ctx, c, cr.shown())
+}
+
+func (c *Credentials) shown() shownSecret {
+	return shownSecret{client: c.ClientID, address: c.Address, secret: c.Secret}
+}
+
+// secretUnchecked is the answer where a secret could not be compared: come
+// again, where too many wait when there is likely to be room.
+func (a *Authenticator) secretUnchecked(ctx context.Context, c *Client, err error) error {
+	answer := errTooManySecrets
+	if busy, ok := errors.AsType[*HashBusyError](err); ok {
+		answer = &oauth.Error{
+			Code: oauth.TemporarilyUnavailable, Reason: oauth.ReasonRateLimited, RetryAfter: busy.After,
+			Description: "Too many secrets are to be compared at this moment. Try again shortly.",
+		}
+	} else if !errors.Is(err, errTooManySecrets) {
+		return oauth.Unavailable(fmt.Errorf("checking client secret: %w", err))
+	}
+	e := oauth.Event{Kind: oauth.EventClientAuth, Outcome: oauth.Outcome(oauth.ReasonRateLimited), Cause: err}
+	if c != nil {
+		e.Client = c.ID
+	}
+	a.cfg.Observer.Happened(ctx, e)
+	return answer
+}
+
+// bySecret checks the secret of a client. One that has only keys has none that fits.
+func (a *Authenticator) bySecret(ctx context.Context, c *Client, shown shownSecret) (*Client, error) {
+	number, err := a.secrets.check(ctx, c.SecretHashes, shown)
+	if err != nil {
+		return nil, a.secretUnchecked(ctx, c, err)
+	}
+	if number == 0 {
+		return nil, a.Refuse(ctx, c, oauth.ReasonBadSecret, nil)
+	}
+	a.noteCredential(ctx, c, "secret_hash", number)
+	return c, nil
+}
+
+// noteCredential says which credential a client has used, where it has several:
+// by the option and its number in the configuration. Who changes one wants to
+// see when the old one is not used any more.
+func (a *Authenticator) noteCredential(ctx context.Context, c *Client, option string, number int) {
+	several := len(c.SecretHashes) + len(c.Keys.Fixed)
+	if c.Keys.Remote != nil {
+		several++
+	}
+	if several > 1 {
+		a.cfg.Observer.Happened(ctx, oauth.Event{Kind: oauth.EventClientCredential, Outcome: oauth.Outcome(option + " " + strconv.Itoa(number)), Client: c.ID})
+	}
+}
+
+// Refuse returns the one answer for every client that did not authenticate, and
+// reports it. The cause is for the log alone.
+func (a *Authenticator) Refuse(ctx context.Context, c *Client, reason oauth.Reason, cause error) error {
+	e := oauth.Event{Kind: oauth.EventClientAuth, Outcome: oauth.Outcome(reason), Cause: cause}
+	if c != nil {
+		e.Client = c.ID
+	}
+	a.cfg.Observer.Happened(ctx, e)
+	return oauth.Refuse(oauth.InvalidClient, reason, "The client is unknown or did not authenticate.")
+}

@@ -1,0 +1,128 @@
+package clients
+
+import (
+	"slices"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+)
+
+// Type says how far a client can keep a secret and where its answers go.
+// See RFC 6749 §2.1, RFC 8252 §8.4 and RFC 9700 §2.
+type Type string
+
+// The types of client.
+const (
+	SPA     Type = "spa"     // public, in a browser
+	Native  Type = "native"  // public, on a device
+	Web     Type = "web"     // confidential, with users
+	Machine Type = "machine" // confidential, without users
+)
+
+// Client is a registered application. Values come checked from the configuration.
+type Client struct {
+	ID           string
+	Name         string // for people; the ID where none was given
+	Type         Type
+	RedirectURIs []string
+	LogoutURIs   []string
+	Origins      []string // scheme://host[:port], lower case
+	APIs         []string // identifiers of the APIs it may ask for
+	Scopes       []string // of those APIs; empty for all
+	// SecretHashes are bcrypt, argon2id or "sha256:" hashes. Several overlap while a secret is rotated.
+	SecretHashes   []string
+	Keys           Keys // instead of secrets, or beside them while the client changes over
+	OIDCConformant bool
+	WithoutPKCE    bool // a confidential client whose SDK cannot use PKCE
+	DeviceCode     bool // it may use the device code grant
+	Consent        ConsentMode
+	IDTokenAlg     string // JWA name; "" for the gateway's
+	Refresh        RefreshPolicy
+	TLS            TLS // how it may authenticate by certificate
+	// DPoPRequired refuses token requests without a DPoP proof. See RFC 9449 §5.2.
+	DPoPRequired bool
+	// CertificateBound binds its access tokens to the client certificate of the
+	// connection, which it has to have. See RFC 8705 §3.4.
+	CertificateBound bool
+
+	tag storage.ClientTag // set by NewDirectory
+}
+
+// ConsentMode says when a person is asked whether the client may go on.
+type ConsentMode string
+
+// The modes of consent.
+const (
+	// ConsentAuto asks when a session would otherwise answer silently for a
+	// client whose redirect URI anyone on the device can claim (RFC 8252 §8.6).
+	ConsentAuto   ConsentMode = ""
+	ConsentAlways ConsentMode = "always"
+	ConsentNever  ConsentMode = "never"
+)
+
+// RefreshPolicy is how a client's refresh tokens live.
+type RefreshPolicy struct {
+	Rotation     bool
+	Leeway       time.Duration // how long a lost or raced answer can be had again; 0 is strict
+	Lifetime     time.Duration // absolute, from login; 0 is infinite
+	IdleLifetime time.Duration // 0 is infinite
+	MaxActive    int           // live families per user and client
+	Cookie       bool          // the browser keeps the refresh token in a cookie; no body ever holds it
+}
+
+// Confidential reports whether the client authenticates, with a secret or a key.
+func (c *Client) Confidential() bool { return c.Type == Web || c.Type == Machine }
+
+// Tag returns the client's tag.
+func (c *Client) Tag() storage.ClientTag { return c.tag }
+
+// MayUse reports whether the client is registered for a grant. See RFC 6749 §5.2 unauthorized_client.
+func (c *Client) MayUse(g oauth.GrantType) bool {
+	switch g {
+	case oauth.GrantAuthorizationCode, oauth.GrantRefreshToken:
+		return c.Type != Machine
+	case oauth.GrantClientCredentials:
+		return c.Type == Machine
+	case oauth.GrantDeviceCode:
+		return c.DeviceCode
+	}
+	return false
+}
+
+// HasOrigin reports whether the client registered a browser origin.
+func (c *Client) HasOrigin(origin string) bool { return slices.Contains(c.Origins, origin) }
+
+// API is a resource server behind bearer_auth.
+type API struct {
+	Identifier          string // the audience
+	Scopes              []string
+	Default             bool // requests that name no API are for this one; at most one API has it
+	AllowOfflineAccess  bool
+	AccessTokenLifetime time.Duration
+}
+
+// grantSlack is how much longer than a family may live its grant is kept: a code
+// may come late, and clocks differ.
+const grantSlack = time.Hour
+
+// KeepsGrants is how long the grant of a family must be kept from a login or
+// refresh on: until the family ends if it is not used again, 0 for good. Every
+// use of it keeps the grant longer.
+func (p RefreshPolicy) KeepsGrants() time.Duration {
+	switch {
+	case p.Lifetime <= 0 && p.IdleLifetime <= 0:
+		return 0
+	case p.Lifetime <= 0 || p.IdleLifetime > 0 && p.IdleLifetime < p.Lifetime:
+		return p.IdleLifetime + grantSlack
+	}
+	return p.Lifetime + grantSlack
+}
+
+// Settle returns how old a client's refresh token must be to be rotated.
+func (p RefreshPolicy) Settle() time.Duration {
+	if p.Cookie {
+		return p.Leeway
+	}
+	return 0
+}

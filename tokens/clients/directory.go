@@ -1,0 +1,42 @@
+package clients
+
+import (
+	"fmt"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+)
+
+// Directory are the clients of one configuration.
+type Directory struct {
+	list  []*Client
+	byID  map[string]*Client
+	byTag map[storage.ClientTag]*Client
+}
+
+// NewDirectory makes a Directory. Two clients with one tag are an error.
+func NewDirectory(list []*Client) (*Directory, error) {
+	d := &Directory{list: list, byID: make(map[string]*Client, len(list)), byTag: make(map[storage.ClientTag]*Client, len(list))}
+	for _, c := range list {
+		c.tag = storage.TagClient(c.ID)
+		if other, taken := d.byTag[c.tag]; taken {
+			return nil, fmt.Errorf("clients %q and %q have the same 64-bit tag: rename one of them", other.ID, c.ID)
+		}
+		d.byTag[c.tag], d.byID[c.ID] = c, c
+	}
+	return d, nil
+}
+
+// Client returns the client with an id.
+func (d *Directory) Client(id string) (*Client, bool) {
+	c, ok := d.byID[id]
+	return c, ok
+}
+
+// Tagged returns the client with a tag.
+func (d *Directory) Tagged(tag storage.ClientTag) (*Client, bool) {
+	c, ok := d.byTag[tag]
+	return c, ok
+}
+
+// All returns the clients, in the order of the configuration.
+func (d *Directory) All() []*Client { return d.list }

@@ -1,0 +1,296 @@
+package jwks
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+)
+
+// The times of Remote.
+const (
+	// MaxKeyStale is how long a key set is trusted after its issuer last showed it.
+	MaxKeyStale = 24 * time.Hour
+	// KeyFetchTimeout is how long one fetch may take.
+	KeyFetchTimeout = 5 * time.Second
+	// UnknownKeyPause is the least time between two fetches that tokens with
+	// unknown keys bring about.
+	UnknownKeyPause = 30 * time.Second
+
+	defaultKeyAge = 10 * time.Minute // where the issuer does not say how long its set may be kept
+	minKeyAge     = time.Minute      // bounds of what it says
+	maxKeyAge     = time.Hour
+)
+
+// Fetch gets a JWK set document and how long its server says that it may be
+// kept, negative where it says nothing. It obeys ctx and reads no more than
+// jose.MaxSetBytes and one byte.
+type Fetch func(ctx context.Context) (document []byte, maxAge time.Duration, err error)
+
+// RemoteConfig is what Remote need.
+type RemoteConfig struct {
+	Issuer string // for events
+	Fetch  Fetch
+	// RSA is the algorithm of an RSA key that names none; "" is RS256.
+	RSA      jose.Algorithm
+	Observer oauth.Observer   // nil observes nothing
+	Clock    func() time.Time // nil is time.Now
+}
+
+// Remote are the keys of another issuer. They are fetched in the
+// background, and the last good set is kept: no request ever waits for a fetch.
+// Safe for concurrent use.
+type Remote struct {
+	cfg     RemoteConfig
+	held    atomic.Pointer[heldKeys]
+	wanted  atomic.Bool   // somebody has asked since the last fetch began
+	wake    chan struct{} // says so to run
+	purged  chan struct{} // says to run that Purge was called
+	mu      sync.Mutex
+	ended   bool
+	purges  int
+	cancel  context.CancelFunc // of the background work, once it has started
+	running sync.WaitGroup
+}
+
+// heldKeys are a good set and when its issuer last showed it.
+type heldKeys struct {
+	Set    jose.Set
+	digest [sha256.Size]byte
+	at     time.Time
+}
+
+// NewRemote makes keys that nothing is known of yet. It does no I/O.
+func NewRemote(cfg RemoteConfig) *Remote {
+	if cfg.Observer == nil {
+		cfg.Observer = oauth.NopObserver{}
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.RSA == "" {
+		cfg.RSA = jose.RS256
+	}
+	return &Remote{cfg: cfg, wake: make(chan struct{}, 1), purged: make(chan struct{}, 1)}
+}
+
+// Start begins to fetch, if that has not begun, and does not wait. After Close it does nothing.
+func (k *Remote) Start() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ended || k.cancel != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	k.cancel = cancel
+	k.running.Go(background.Safely(k.recovered, func() { background.Keep(ctx, k.recovered, k.run) }))
+}
+
+// recovered reports a panic that was caught while keys were fetched.
+func (k *Remote) recovered(err error) {
+	k.cfg.Observer.Happened(context.Background(), oauth.Event{Kind: oauth.EventBackgroundRecovered, Outcome: oauth.OutcomeIssuerKeys, Issuer: k.cfg.Issuer, Cause: err})
+}
+
+// Close ends the background work and waits for it. What is held goes on
+// verifying until it is too old: requests may outlive their configuration.
+func (k *Remote) Close() {
+	k.mu.Lock()
+	k.ended = true
+	cancel := k.cancel
+	k.mu.Unlock()
+	if cancel != nil {
+		cancel()
+		k.running.Wait()
+	}
+}
+
+// Issuer returns whose keys they are.
+func (k *Remote) Issuer() string { return k.cfg.Issuer }
+
+// LastSeen returns when the issuer last showed the set that is held; zero for never.
+func (k *Remote) LastSeen() time.Time {
+	if held := k.held.Load(); held != nil {
+		return held.at
+	}
+	return time.Time{}
+}
+
+// Purge forgets the keys and fetches them anew at once: the issuer has lost
+// one, and nobody may trust it for as long as the set may be kept. Until the
+// fetch has succeeded no token of the issuer passes.
+func (k *Remote) Purge() {
+	k.mu.Lock()
+	k.purges++ // what a fetch under way brings is from before
+	k.held.Store(nil)
+	k.mu.Unlock()
+	select {
+	case k.purged <- struct{}{}:
+	default: // a fetch that has not begun yet will do for both
+	}
+}
+
+// Trusted returns the set, or nil where there is none or it is too old.
+func (k *Remote) Trusted(now time.Time) *heldKeys {
+	held := k.held.Load()
+	if held == nil || now.Sub(held.at) > MaxKeyStale {
+		return nil
+	}
+	return held
+}
+
+// Missing says that a token came with a key that the set does not have. It
+// never waits: the token is refused, and a fetch follows, UnknownKeyPause after
+// the one before.
+func (k *Remote) Missing() {
+	if k.wanted.CompareAndSwap(false, true) {
+		k.wake <- struct{}{} // there is room: only who sets the flag sends, once per fetch
+	}
+}
+
+// run fetches for as long as ctx lives. One fetch is in flight at a time.
+func (k *Remote) run(ctx context.Context) {
+	failures := 0
+	for {
+		began := time.Now()
+		k.forgetWanted()
+		next, err := k.Refresh(ctx)
+		if err != nil {
+			next = retryKeys(failures, k.held.Load() != nil)
+			failures++
+		} else {
+			failures = 0
+		}
+		if !k.wait(ctx, began, next) {
+			return
+		}
+	}
+}
+
+// forgetWanted answers who has asked so far with the fetch that now begins.
+func (k *Remote) forgetWanted() {
+	select {
+	case <-k.wake:
+		k.wanted.Store(false)
+	default:
+	}
+}
+
+// wait waits for the next fetch: until it is due, or sooner when a token came
+// with an unknown key or the keys were purged. It returns false at the end of ctx.
+func (k *Remote) wait(ctx context.Context, began time.Time, next time.Duration) bool {
+	due := time.NewTimer(next)
+	defer due.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-due.C:
+		return true
+	case <-k.purged:
+		return true
+	case <-k.wake:
+	}
+	// From here on nobody wakes us: the flag is still set. It is cleared as the
+	// fetch begins.
+	defer k.wanted.Store(false)
+	pause := time.NewTimer(UnknownKeyPause - time.Since(began))
+	defer pause.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-due.C:
+	case <-k.purged:
+	case <-pause.C:
+	}
+	return true
+}
+
+// retryKeys is the pause after a failure. Without any keys every token is
+// refused, so the first tries follow quickly.
+func retryKeys(failures int, held bool) time.Duration {
+	first, last := 2*time.Second, time.Minute
+	if held {
+		first, last = UnknownKeyPause, 5*time.Minute
+	}
+	return min(first<<min(failures, 10), last)
+}
+
+// Refresh fetches once and returns how long what came may be kept.
+func (k *Remote) Refresh(ctx context.Context) (next time.Duration, err error) {
+	purges := k.purgesNow()
+	limited, cancel := context.WithTimeout(ctx, KeyFetchTimeout)
+	defer cancel()
+	document, maxAge, err := k.cfg.Fetch(limited)
+	if ctx.Err() != nil {
+		return 0, ctx.Err() // nobody wants to know any more
+	}
+	if err != nil {
+		k.failed(ctx, oauth.KeysUnreachable, err)
+		return 0, err
+	}
+	if err := k.accept(ctx, document, purges); err != nil {
+		k.failed(ctx, oauth.KeysRefused, err)
+		return 0, err
+	}
+	if maxAge < 0 {
+		maxAge = defaultKeyAge
+	}
+	return min(max(maxAge, minKeyAge), maxKeyAge), nil
+}
+
+// accept takes a document in the place of the one before, if all of it is good
+// and nobody has purged the keys since it was asked for.
+func (k *Remote) accept(ctx context.Context, document []byte, purges int) error {
+	next := &heldKeys{digest: sha256.Sum256(document), at: k.cfg.Clock()}
+	before := k.held.Load()
+	if before != nil && before.digest == next.digest {
+		next.Set = before.Set
+		k.hold(next, purges)
+		k.tell(ctx, oauth.KeysUnchanged, nil)
+		return nil
+	}
+	set, err := jose.ParseKeySet(document, append([]jose.Algorithm{k.cfg.RSA}, jose.Algorithms()...)...)
+	if err != nil {
+		return err
+	}
+	if before != nil {
+		set = set.Keep(before.Set)
+	}
+	next.Set = set
+	k.hold(next, purges)
+	k.tell(ctx, oauth.KeysChanged, errors.Join(set.Dropped()...))
+	return nil
+}
+
+// hold takes a set into use, unless the keys were purged since it was asked for.
+func (k *Remote) hold(next *heldKeys, purges int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.purges == purges {
+		k.held.Store(next)
+	}
+}
+
+func (k *Remote) purgesNow() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.purges
+}
+
+// failed reports a fetch that brought nothing, and whether the keys before it
+// are still trusted.
+func (k *Remote) failed(ctx context.Context, outcome oauth.Outcome, err error) {
+	k.tell(ctx, outcome, err)
+	if k.held.Load() != nil && k.Trusted(k.cfg.Clock()) == nil {
+		k.tell(ctx, oauth.KeysStale, err)
+	}
+}
+
+func (k *Remote) tell(ctx context.Context, outcome oauth.Outcome, cause error) {
+	k.cfg.Observer.Happened(ctx, oauth.Event{Kind: oauth.EventIssuerKeys, Outcome: outcome, Issuer: k.cfg.Issuer, Cause: cause})
+}

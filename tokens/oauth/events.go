@@ -1,0 +1,224 @@
+package oauth
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+)
+
+// EventKind is what happened: the part of a Caddy event's name behind "oauth.".
+type EventKind string
+
+// The kinds of event. The set is closed: each is a metric label and an event name.
+const (
+	EventTokenIssued         EventKind = "token_issued"
+	EventTokenRefused        EventKind = "token_refused"
+	EventRefresh             EventKind = "refresh"
+	EventRefreshReuse        EventKind = "refresh_reuse_detected"
+	EventStoreRollback       EventKind = "store_rollback"
+	EventFamilyEvicted       EventKind = "family_evicted"
+	EventCodeIssued          EventKind = "code_issued"
+	EventCodeReuse           EventKind = "code_reuse_detected"
+	EventDevice              EventKind = "device"
+	EventRevoked             EventKind = "revoked"
+	EventLogin               EventKind = "login"
+	EventLogout              EventKind = "logout"
+	EventClientAuth          EventKind = "client_auth"
+	EventClientCredential    EventKind = "client_credential_used"
+	EventKeyRotated          EventKind = "key_rotated"
+	EventIssuerKeys          EventKind = "issuer_keys"
+	EventSecretFallback      EventKind = "secret_fallback"
+	EventStoreNew            EventKind = "store_new"
+	EventStoreTrouble        EventKind = "store_trouble"
+	EventStoreFailover       EventKind = "store_failover"
+	EventClockSkew           EventKind = "clock_skew"
+	EventHealth              EventKind = "health"
+	EventBackgroundRecovered EventKind = "background_recovered"
+	EventAdmin               EventKind = "admin"
+)
+
+// Outcome is what came of it: one of those of its kind, see EventKind.Outcomes. A
+// refusal has a Reason for its outcome.
+type Outcome string
+
+// OutcomeOK is that of what has succeeded, and of a gateway that is healthy.
+const OutcomeOK Outcome = "ok"
+
+// The outcomes of EventRefresh, beside the reasons, and of EventStoreRollback.
+const (
+	OutcomeRotated  Outcome = "rotated"
+	OutcomeReplayed Outcome = "replayed" // the same answer again, within the leeway
+	OutcomeKept     Outcome = "kept"     // the client's tokens do not rotate
+	OutcomeYoung    Outcome = "young"    // too young to rotate once more
+	OutcomeHealed   Outcome = "healed"   // the store had lost a rotation
+)
+
+// OutcomeMaxActive is that of EventFamilyEvicted: one login more than `max_active`.
+const OutcomeMaxActive Outcome = "max_active"
+
+// The outcomes of EventDevice.
+const (
+	OutcomeRequested Outcome = "requested"
+	OutcomeApproved  Outcome = "approved"
+	OutcomeDenied    Outcome = "denied"
+	OutcomeDelayed   Outcome = "delayed" // of EventLogin, too
+	OutcomeWrongCode Outcome = "wrong_code"
+)
+
+// The outcomes of EventRevoked: what was revoked, or by whom.
+const (
+	OutcomeRefreshToken Outcome = "refresh_token"
+	OutcomeAccessToken  Outcome = "access_token"
+	OutcomeUser         Outcome = "user"
+	OutcomeUserDisabled Outcome = "user_disabled"
+	OutcomeClient       Outcome = "client"
+	OutcomeEveryone     Outcome = "everyone"
+	OutcomeAccount      Outcome = "account"
+)
+
+// The outcomes of EventLogin and EventLogout.
+const (
+	OutcomeFailed     Outcome = "failed"
+	OutcomeBusy       Outcome = "busy"
+	OutcomeDisabled   Outcome = "disabled"
+	OutcomeEverywhere Outcome = "everywhere"
+)
+
+// The outcomes of EventSecretFallback: what an older secret was needed for.
+const (
+	OutcomePresented   Outcome = "presented"
+	OutcomeSigningKeys Outcome = "signing_keys" // of EventStoreTrouble and EventBackgroundRecovered, too
+)
+
+// The outcomes of EventIssuerKeys: what became of a fetch of another issuer's keys.
+const (
+	KeysUnchanged   Outcome = "unchanged"
+	KeysChanged     Outcome = "changed"     // there is a new set
+	KeysUnreachable Outcome = "unreachable" // the set before is kept
+	KeysRefused     Outcome = "refused"     // what came is no set to trust; the one before is kept
+	KeysStale       Outcome = "stale"       // the set before is too old to be trusted any more
+)
+
+// The outcomes of EventStoreNew.
+const (
+	StoreEmptied  Outcome = "emptied"  // a store that was open has lost its birth mark
+	StoreBegun    Outcome = "begun"    // one that must have been there was not
+	StoreRemoved  Outcome = "removed"  // its file was removed while it was open
+	StoreReplaced Outcome = "replaced" // another file is in its place
+)
+
+// OutcomeOtherPrimary is that of EventStoreFailover.
+const OutcomeOtherPrimary Outcome = "other_primary"
+
+// The outcomes of EventClockSkew.
+const (
+	ClockAhead  Outcome = "ahead"
+	ClockBehind Outcome = "behind"
+	ClockAgrees Outcome = "agrees" // again
+	ClockSet    Outcome = "set"    // the store's own time has jumped
+)
+
+// The outcomes of EventStoreTrouble, which is also reported by the endpoints, under
+// their names, and of EventBackgroundRecovered: what was at work.
+const (
+	OutcomeOpen         Outcome = "open"
+	OutcomeClose        Outcome = "close"
+	OutcomeGuard        Outcome = "guard"
+	OutcomeWatermarks   Outcome = "watermarks"
+	OutcomeRenewal      Outcome = "renewal"
+	OutcomeFeed         Outcome = "feed"
+	OutcomeFeedGap      Outcome = "feed_gap"
+	OutcomeFeedReplaced Outcome = "feed_replaced"
+	OutcomeDenylist     Outcome = "denylist"
+	OutcomeHistory      Outcome = "history"
+	OutcomeHeartbeat    Outcome = "heartbeat"
+	OutcomeUnanswered   Outcome = "unanswered"
+	OutcomeIssuerKeys   Outcome = "issuer_keys"
+	OutcomeStore        Outcome = "store"
+	OutcomeEvents       Outcome = "events"
+	OutcomeSubscriber   Outcome = "subscriber"
+)
+
+// outcomes are those of each kind. Every pair is a metric label.
+var outcomes = map[EventKind][]Outcome{
+	EventTokenIssued:      {OutcomeOK},
+	EventTokenRefused:     outcomesOf(Reasons),
+	EventRefresh:          append([]Outcome{OutcomeRotated, OutcomeReplayed, OutcomeKept, OutcomeYoung, OutcomeHealed}, outcomesOf(Reasons)...),
+	EventRefreshReuse:     {Outcome(ReasonReuse)},
+	EventStoreRollback:    {OutcomeHealed, Outcome(ReasonGrantUnknown)},
+	EventFamilyEvicted:    {OutcomeMaxActive},
+	EventCodeIssued:       {OutcomeOK},
+	EventCodeReuse:        {Outcome(ReasonCodeSpent)},
+	EventDevice:           {OutcomeRequested, OutcomeApproved, OutcomeDenied, OutcomeDelayed, OutcomeWrongCode},
+	EventRevoked:          {OutcomeRefreshToken, OutcomeAccessToken, OutcomeUser, OutcomeUserDisabled, OutcomeClient, OutcomeEveryone, OutcomeAccount},
+	EventLogin:            {OutcomeOK, OutcomeFailed, OutcomeDelayed, OutcomeBusy, OutcomeDisabled},
+	EventLogout:           {OutcomeOK, OutcomeEverywhere},
+	EventClientAuth:       outcomesOf(Reasons),
+	EventClientCredential: nil,                                                                                        // a word of the configuration and a number
+	EventKeyRotated:       {"ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}, // jose.Algorithms
+	EventIssuerKeys:       {KeysUnchanged, KeysChanged, KeysUnreachable, KeysRefused, KeysStale},
+	EventSecretFallback:   {OutcomePresented, OutcomeSigningKeys},
+	EventStoreNew:         {StoreEmptied, StoreBegun, StoreRemoved, StoreReplaced},
+	EventStoreTrouble: {
+		OutcomeOpen, OutcomeClose, OutcomeSigningKeys, OutcomeWatermarks, OutcomeRenewal, OutcomeFeed, OutcomeFeedGap, OutcomeFeedReplaced, OutcomeGuard,
+		"authorize", "login", "consent", "activate", "device_code", "refresh", "revoke", "introspect", "userinfo", "logout", "auth0_logout",
+		"account", "health", "jwks", "openid_configuration", "authorization_server", // token requests are refused with a reason
+	},
+	EventStoreFailover: {OutcomeOtherPrimary},
+	EventClockSkew:     {ClockAhead, ClockBehind, ClockAgrees, ClockSet},
+	EventHealth:        append([]Outcome{OutcomeOK}, outcomesOf([]Trouble{TroubleStore, TroubleSecret, TroubleIssuer, TroubleUnsafe, TroubleClock})...),
+	EventBackgroundRecovered: {
+		OutcomeDenylist, OutcomeFeed, OutcomeHistory, OutcomeHeartbeat, OutcomeUnanswered, OutcomeSigningKeys, OutcomeIssuerKeys,
+		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber,
+	},
+	EventAdmin: {
+		"end_grants", "end_client", "end_everyone", "disable_user", "enable_user", "deny_token", "rotate_keys", "drop_key",
+		"backup", "export", "undo_export", "purge_issuer",
+	},
+}
+
+func outcomesOf[W ~string](words []W) []Outcome {
+	outcomes := make([]Outcome, len(words))
+	for i, w := range words {
+		outcomes[i] = Outcome(w)
+	}
+	return outcomes
+}
+
+// EventKinds returns all kinds, in order.
+func EventKinds() []EventKind { return slices.Sorted(maps.Keys(outcomes)) }
+
+// Outcomes returns what an event of this kind can come to: a closed set of metric
+// labels. It is nil for EventClientCredential, whose outcome names a credential
+// in the configuration.
+func (k EventKind) Outcomes() []Outcome { return outcomes[k] }
+
+// Reasons are all there are.
+var Reasons = []Reason{
+	ReasonMalformed, ReasonUnknownClient, ReasonBadSecret, ReasonBadMethod, ReasonBadAssertion, ReasonReplayed,
+	ReasonBadRedirect, ReasonBadOrigin, ReasonBadVerifier, ReasonCodeUnknown, ReasonCodeSpent,
+	ReasonCodeMismatch, ReasonClientMismatch, ReasonBadMAC, ReasonReuse,
+	ReasonExpired, ReasonUnknown, ReasonRevoked, ReasonUserChanged,
+	ReasonOfflineOff, ReasonGrantUnknown, ReasonStore, ReasonBadSignature,
+	ReasonUnknownKey, ReasonWrongIssuer, ReasonWrongAudience, ReasonWrongType,
+	ReasonNotYetValid, ReasonDenied, ReasonScope, ReasonClaim,
+	ReasonRateLimited, ReasonUnsupportedGrant, ReasonIssuerKeys, ReasonStepUp, ReasonUserDisabled, ReasonPending,
+	ReasonTooFast, ReasonPersonDenied,
+	ReasonProof, ReasonProofMissing, ReasonProofReplayed, ReasonProofNonce, ReasonBinding,
+	ReasonBadCertificate,
+}
+
+// Event is one decision of the core. It holds no secret, code or token.
+type Event struct {
+	Kind      EventKind
+	Outcome   Outcome
+	GrantType GrantType
+	Client    string // a configured client_id, or "" (never what a request claimed)
+	Subject   string
+	User      storage.UserTag
+	Family    storage.FamilyID
+	Issuer    string // a configured other issuer, with EventIssuerKeys
+	About     string // what else tells one from another in a flood, such as the name that was typed; it is never told
+	Cause     error
+}

@@ -1,0 +1,143 @@
+package oauth
+
+import "testing"
+
+// TestMatchLogout (P11): an empty path is "/", and nothing else is forgiven.
+func TestMatchLogout(t *testing.T) {
+	registered := []string{"https://app.example", "http://localhost:3000/", "https://app.example/bye", "com.example.app://bye"}
+	tests := []struct {
+		asked string
+		want  bool
+	}{
+		{"https://app.example", true},
+		{"https://app.example/", true},
+		{"http://localhost:3000", true},
+		{"http://localhost:3000/", true},
+		{"https://app.example/bye", true},
+		{"com.example.app://bye", true},
+		{"com.example.app://bye/", false},
+		{"https://app.example/bye/", false},
+		{"https://app.example//", false},
+		{"https://app.example?x=1", false},
+		{"https://app.example#x", false},
+		{"https://app.example.evil.com", false},
+		{`https://app.example\`, false},
+		{"HTTPS://app.example", false},
+		{"http://app.example", false},
+		{"https://", false},
+		{"", false},
+	}
+	for _, tt := range tests {
+		if got := MatchLogout(registered, tt.asked); got != tt.want {
+			t.Errorf("MatchLogout(%q) = %v, want %v", tt.asked, got, tt.want)
+		}
+	}
+}
+
+// TestMatchRedirect covers RED-01 to RED-08 and RED-11: the same string, or
+// another port of a literal loopback address.
+func TestMatchRedirect(t *testing.T) {
+	web := []string{"https://app.example/cb"}
+	native := []string{"http://127.0.0.1/cb", "com.example.app:/cb"}
+	both := []string{"http://127.0.0.1:7777/cb", "http://[::1]/cb"}
+	tests := []struct {
+		name       string
+		registered []string
+		asked      string
+		want       bool
+	}{
+		{"exact", web, "https://app.example/cb", true},
+		{"RED-01 path case", web, "https://app.example/CB", false},
+		{"RED-01 scheme case", web, "HTTPS://app.example/cb", false},
+		{"RED-02 query", web, "https://app.example/cb?x=1", false},
+		{"RED-02 empty query", web, "https://app.example/cb?", false},
+		{"RED-02 empty fragment", web, "https://app.example/cb#", false},
+		{"RED-02 fragment", web, "https://app.example/cb#frag", false},
+		{"RED-02 slash", web, "https://app.example/cb/", false},
+		{"RED-03 dots", web, "https://app.example/cb/../evil", false},
+		{"RED-03 encoded dots", web, "https://app.example/cb%2f..%2fx", false},
+		{"RED-03 backslash", web, `https://app.example/cb\..\x`, false},
+		{"RED-05 suffix host", web, "https://app.example.evil.com/cb", false},
+		{"RED-05 prefix host", web, "https://evilapp.example/cb", false},
+		{"RED-05 port", web, "https://app.example:444/cb", false},
+		{"RED-05 default port", web, "https://app.example:443/cb", false},
+		{"RED-05 http", web, "http://app.example/cb", false},
+		{"RED-07 userinfo", web, `https://app.example\@evil.com/cb`, false},
+		{"RED-07 scheme-relative", web, "//app.example/cb", false},
+		{"RED-07 no host", web, "https:app.example/cb", false},
+		{"RED-08 trailing dot", web, "https://app.example./cb", false},
+		{"RED-08 NUL", web, "https://app.example/cb%00", false},
+		{"RED-08 tab", web, "ht\ttps://app.example/cb", false},
+		{"RED-08 fullwidth slash", web, "https://app.example／cb", false},
+		{"RED-11 loopback port", native, "http://127.0.0.1:51004/cb", true},
+		{"RED-11 loopback without port", native, "http://127.0.0.1/cb", true},
+		{"RED-11 IPv6 unregistered", native, "http://[::1]:51004/cb", false},
+		{"RED-11 localhost", native, "http://localhost:51004/cb", false},
+		{"RED-11 suffix", native, "http://127.0.0.1.evil.com/cb", false},
+		{"RED-11 suffix after port", native, "http://127.0.0.1:80.evil.com/cb", false},
+		{"RED-11 userinfo port", native, "http://127.0.0.1:80@evil.com/cb", false},
+		{"RED-11 query", native, "http://127.0.0.1:51004/cb?bar=foo", false},
+		{"RED-11 path", native, "http://127.0.0.1:51004/other", false},
+		{"RED-11 https", native, "https://127.0.0.1:51004/cb", false},
+		{"RED-11 port of six digits", native, "http://127.0.0.1:510041/cb", false},
+		{"RED-11 empty port", native, "http://127.0.0.1:/cb", false},
+		{"registered with a port", both, "http://127.0.0.1:51004/cb", true},
+		{"IPv6 registered", both, "http://[::1]:51004/cb", true},
+		{"custom scheme", native, "com.example.app:/cb", true},
+		{"custom scheme path", native, "com.example.app:/cb/x", false},
+		{"empty", native, "", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := MatchRedirect(tt.registered, tt.asked); got != tt.want {
+				t.Errorf("MatchRedirect(%q) = %v, want %v", tt.asked, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestOriginOf(t *testing.T) {
+	for uri, want := range map[string]string{
+		"https://App.Example/cb":      "https://app.example",
+		"https://app.example:443/cb":  "https://app.example",
+		"https://app.example:8443/cb": "https://app.example:8443",
+		"http://localhost:80/":        "http://localhost",
+		"com.example.app:/cb":         "",
+		"/cb":                         "",
+		"https://:443/cb":             "",
+		"https:///cb":                 "",
+		"https://a%25zz/cb":           "",
+		"https://a%25c3/cb":           "",
+		"https://[fe80::1%25en0]/cb":  "",
+		"https://[fe80::1]/cb":        "https://[fe80::1]",
+	} {
+		if got := OriginOf(uri); got != want {
+			t.Errorf("OriginOf(%q) = %q, want %q", uri, got, want)
+		}
+	}
+}
+
+// FuzzMatchRedirect holds every accepted URI to the rule: registered, or a
+// registered loopback URI but for its port.
+func FuzzMatchRedirect(f *testing.F) {
+	f.Add("http://127.0.0.1:51004/cb")
+	f.Add("http://[::1]:1/cb")
+	f.Add("https://app.example/cb")
+	registered := []string{"https://app.example/cb", "http://127.0.0.1/cb", "http://[::1]:9/cb"}
+	f.Fuzz(func(t *testing.T, asked string) {
+		if !MatchRedirect(registered, asked) {
+			return
+		}
+		switch OriginOf(asked) {
+		case "https://app.example":
+			if asked != registered[0] {
+				t.Errorf("accepted %q", asked)
+			}
+		default:
+			base, ok := loopbackWithoutPort(asked)
+			if !ok || base != "http://127.0.0.1/cb" && base != "http://[::1]/cb" {
+				t.Errorf("accepted %q", asked)
+			}
+		}
+	})
+}

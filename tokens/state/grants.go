@@ -1,0 +1,125 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+)
+
+// maxGrantsHeld bounds the grants a node keeps in memory. Distinct grants are
+// few: they are combinations of configured scopes.
+const maxGrantsHeld = 10_000
+
+// Grants holds grants by content hash, and until when the store keeps them, as
+// far as this node knows: so the store is asked when a grant is new here, and once
+// in an eighth of the time that it is kept for.
+type Grants struct {
+	store storage.Families
+	clock func() time.Time
+	mu    sync.RWMutex
+	held  map[storage.GrantID]heldGrant
+}
+
+type heldGrant struct {
+	grant storage.Grant
+	kept  time.Time // until when the store has it; zero where that is not known
+	again time.Time // before then a use does not ask the store to keep it longer: it could not
+}
+
+// grantRetry is how long a use waits for nothing after the store could not keep a
+// grant longer: there is time, and where grants lie on a part of a Cluster that is
+// down, nobody else has to notice.
+const grantRetry = time.Minute
+
+func newGrantCache(store storage.Families, clock func() time.Time) *Grants {
+	return &Grants{store: store, clock: clock, held: make(map[storage.GrantID]heldGrant)}
+}
+
+// Get returns the grant of a family that is used, or false when neither memory nor
+// store knows it, and sees to it that the store has it as long as the family may
+// live from now on. Where it can't, a later use does.
+func (c *Grants) Get(ctx context.Context, id storage.GrantID, p clients.RefreshPolicy) (storage.Grant, bool, error) {
+	c.mu.RLock()
+	h, ok := c.held[id]
+	c.mu.RUnlock()
+	if !ok {
+		text, err := c.store.Grant(ctx, id)
+		if err != nil || text == nil {
+			return storage.Grant{}, false, err
+		}
+		if storage.GrantIDOf(text) != id {
+			return storage.Grant{}, false, errors.New("reading grant: its text has another hash")
+		}
+		if err := json.Unmarshal(text, &h.grant); err != nil {
+			return storage.Grant{}, false, fmt.Errorf("reading grant: %w", err)
+		}
+		c.keep(id, h)
+	}
+	if now := c.clock(); !now.Before(h.again) {
+		if err := c.Put(ctx, h.grant, p.KeepsGrants()); err != nil {
+			h.again = now.Add(grantRetry)
+			c.keep(id, h)
+		}
+	}
+	return h.grant, true, nil
+}
+
+// Put makes sure that the store has the grant for that long from now on, 0 for good.
+func (c *Grants) Put(ctx context.Context, g storage.Grant, need time.Duration) error {
+	text, id, err := g.Text()
+	if err != nil {
+		return err
+	}
+	c.mu.RLock()
+	held, known := c.held[id]
+	c.mu.RUnlock()
+	if known {
+		if err := held.agrees(text); err != nil {
+			return err
+		}
+	}
+	kept := held.kept
+	now, keep := c.clock(), need+need/8
+	until := now.Add(keep)
+	if need == 0 {
+		until = storage.Forever
+	}
+	if !kept.Before(storage.Forever) || need > 0 && kept.After(now.Add(need)) {
+		return nil
+	}
+	if err := c.store.PutGrant(ctx, id, text, keep); err != nil {
+		return err
+	}
+	if !known {
+		if err := c.agrees(ctx, id, text); err != nil {
+			return err
+		}
+	}
+	c.keep(id, heldGrant{grant: g, kept: until})
+	return nil
+}
+
+func (c *Grants) keep(id storage.GrantID, h heldGrant) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.held) >= maxGrantsHeld {
+		clear(c.held)
+	}
+	c.held[id] = h
+}
+
+// doubt makes the store be asked again about every grant: it may have lost some.
+func (c *Grants) doubt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, h := range c.held {
+		h.kept, h.again = time.Time{}, time.Time{}
+		c.held[id] = h
+	}
+}

@@ -1,0 +1,110 @@
+package storage
+
+import (
+	"context"
+	"encoding/binary"
+	"time"
+)
+
+// DenialKind says what a denylist entry denies.
+type DenialKind uint8
+
+// The kinds of denylist entry below a user.
+const (
+	DenyToken   DenialKind = iota + 1 // one access token, by jti
+	DenyFamily                        // the access tokens of a family
+	DenySession                       // the access tokens that came from a session, by sid
+	DenyUser                          // every access token of the user, who is disabled; its ID is zero
+	DenyIssued                        // every access token of the user issued at or before a second, which is its ID (IssuedID)
+)
+
+// MaxDenials is about how many entries a user's denylist has at most. Beyond it
+// a store replaces those of single tokens, families and sessions by one
+// DenyIssued, which denies more and never less: a denylist is read as a whole,
+// and nobody may make it long for everybody. What still has to keep something
+// from beginning stays, for FoldAfter.
+const MaxDenials = 1024
+
+// MaxKeptByFold is how many of those that still have to keep something from
+// beginning stay, the newest. In the place of the others, nothing begins of a code
+// that was put or taken until then.
+const MaxKeptByFold = 256
+
+// FoldAfter is how old an entry is at least that DenyIssued replaces, where a
+// code or a call that is sent again may still ask for it.
+const FoldAfter = 2 * time.Minute
+
+// Name is what tells the entry from the others of its kind: as much of the ID as counts.
+func (d *Denial) Name() []byte {
+	switch d.Kind {
+	case DenySession:
+		return d.ID[:len(SessionID{})]
+	case DenyUser:
+		return nil
+	case DenyIssued:
+		return d.ID[:4]
+	case DenyToken, DenyFamily:
+	}
+	return d.ID[:]
+}
+
+// IssuedID is the ID of a DenyIssued: the seconds of the time, big-endian, and zeros.
+func IssuedID(at time.Time) (id [16]byte) {
+	binary.BigEndian.PutUint32(id[:], uint32(at.Unix()))
+	return id
+}
+
+// Denial is one entry of a user's denylist.
+type Denial struct {
+	Kind  DenialKind
+	ID    [16]byte // TokenID or FamilyID; a SessionID and zeros; zero with DenyUser; see IssuedID
+	Until time.Time
+}
+
+// UserDenials is the whole denylist of one user, usually empty.
+type UserDenials struct {
+	// Before denies every access token issued at or before it (seconds); zero for none.
+	Before  time.Time
+	Entries []Denial
+	// Err is why this user could not be asked about, where others could (a part
+	// of a Cluster is down): then nothing is known.
+	Err error
+}
+
+// Denials is the authority on what is denied.
+type Denials interface {
+	// DenyToken denies one access token until the given time.
+	DenyToken(ctx context.Context, user UserTag, id TokenID, until time.Time) error
+	// Denials returns the live denylists of the users asked for, in their order.
+	Denials(ctx context.Context, users []UserTag) ([]UserDenials, error)
+	// EndClient sets the client's watermark to the store's time, or as far ahead
+	// of it as anything is dated: families begun and tokens issued at or before
+	// it are dead. It never expires and never moves back. That of Everyone
+	// holds for all clients, and ends sessions as well: nothing begins or goes
+	// on by a login at or before it. It lies MostAhead ahead of the clock at most,
+	// unless that was set back. See ClientEnd.Late.
+	EndClient(ctx context.Context, client ClientTag) (ClientEnd, error)
+	// ClientWatermarks returns all of them that hold.
+	ClientWatermarks(ctx context.Context) (map[ClientTag]time.Time, error)
+}
+
+// ClientEnd is the answer of EndClient.
+type ClientEnd struct {
+	Before time.Time // the watermark; seconds
+	// Late is zero where each decision looks at the watermarks itself. It is not
+	// where they lie apart from what is decided about (a Redis Cluster): there a
+	// decision goes by what its request knows of them, Everyone's is held against
+	// logins by the caller alone, and Late is how long after it was asked for a
+	// decision may still be made, and dated by another clock. So something can
+	// slip past the end. It is dated by the time of the decision, or a few
+	// seconds ahead of it: once nobody asks any more who has not heard of the
+	// end, a second one reaches it.
+	Late time.Duration
+}
+
+// Everyone is the client whose watermark holds for all: an operator's "all that
+// was begun or issued until now is over". See Denials.EndClient.
+var Everyone ClientTag
+
+// None reports whether nothing is denied.
+func (u *UserDenials) None() bool { return u.Before.IsZero() && len(u.Entries) == 0 }

@@ -1,0 +1,30 @@
+package storage
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Grant is what a person agreed to, and how they proved who they are. It never changes in
+// a family, so a refresh token carries its content hash under the MAC, and the
+// store keeps each distinct text once, as long as a family may have it. The ACR
+// is one of those that logins are configured with, never a text that somebody chose.
+type Grant struct {
+	Scopes    []string `json:"scopes"`
+	Audiences []string `json:"audiences,omitempty"`
+	ACR       string   `json:"acr,omitempty"`
+}
+
+// Text returns the canonical text and its hash.
+func (g Grant) Text() ([]byte, GrantID, error) {
+	b, err := json.Marshal(g)
+	if err != nil {
+		return nil, GrantID{}, fmt.Errorf("encoding grant: %w", err)
+	}
+	return b, GrantIDOf(b), nil
+}
+
+func GrantIDOf(text []byte) GrantID {
+	h := Hash16("grant", text)
+	return GrantID(h[:12])
+}

@@ -1,0 +1,99 @@
+package tokens
+
+import (
+	"slices"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+)
+
+// maxTargets bounds the APIs that one request names.
+const maxTargets = 20
+
+// targets checks `audience` and `resource` values against the client's APIs,
+// and drops empty and repeated ones. See RFC 8707 §2.
+func (i *Issuer) targets(c *clients.Client, asked []string) ([]string, error) {
+	if len(asked) > maxTargets {
+		return nil, oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "Too many values of resource.")
+	}
+	var out []string
+	for _, t := range asked {
+		if t == "" || slices.Contains(out, t) {
+			continue
+		}
+		if !i.registered(c, t) {
+			return nil, oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "The audience or resource is not an API of this application.")
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// orDefault returns the targets of a request, or where it has none the default
+// API, if the client may use that: Auth0's default audience.
+func (i *Issuer) orDefault(c *clients.Client, targets []string) []string {
+	if len(targets) > 0 {
+		return targets
+	}
+	for _, api := range i.cfg.APIs {
+		if api.Default && i.registered(c, api.Identifier) {
+			return []string{api.Identifier}
+		}
+	}
+	return nil
+}
+
+// apiScopes returns the scopes that a client may have at an API.
+func (i *Issuer) apiScopes(c *clients.Client, audience string) []string {
+	api, ok := i.API(audience)
+	if !ok {
+		return nil
+	}
+	if len(c.Scopes) == 0 {
+		return api.Scopes
+	}
+	return oauth.CommonScope(api.Scopes, c.Scopes)
+}
+
+// grantable returns those of the asked scopes that a person can grant to the
+// client. Unknown ones are dropped, as OpenID Connect Core §3.1.2.1 wishes, and
+// so is offline_access where no refresh token is to be had.
+func (i *Issuer) grantable(c *clients.Client, asked, audiences []string) []string {
+	allowed := []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail}
+	if i.mayRefresh(c, audiences) {
+		allowed = append(allowed, oauth.ScopeOfflineAccess)
+	}
+	for _, a := range audiences {
+		for _, scope := range i.apiScopes(c, a) {
+			if !slices.Contains(allowed, scope) {
+				allowed = append(allowed, scope)
+			}
+		}
+	}
+	return oauth.CommonScope(allowed, asked) // in one order, so that equal grants are one text
+}
+
+// mayRefresh reports whether the client can get a refresh token for these
+// audiences: it is OIDC-conformant or has named an audience, and an API among
+// them has offline access on.
+func (i *Issuer) mayRefresh(c *clients.Client, audiences []string) bool {
+	if !c.MayUse(oauth.GrantRefreshToken) {
+		return false
+	}
+	if len(audiences) == 0 {
+		return c.OIDCConformant
+	}
+	return slices.ContainsFunc(audiences, i.offlineAllowed)
+}
+
+func (i *Issuer) offlineAllowed(audience string) bool {
+	api, ok := i.API(audience)
+	return ok && api.AllowOfflineAccess
+}
+
+// scopesFor returns the part of the granted scopes that an access token for
+// one audience carries: the API's and the gateway's own.
+func (i *Issuer) scopesFor(c *clients.Client, granted []string, audience string) []string {
+	allowed := slices.Concat(oauth.ReservedScopes, i.apiScopes(c, audience))
+	return oauth.CommonScope(granted, allowed)
+}

@@ -1,0 +1,94 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/denylist"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+)
+
+// Gate checks the access tokens of a route that takes those of other issuers
+// beside this gateway's. Safe for concurrent use.
+type Gate struct {
+	verifier *Verifier
+	denylist *denylist.Denylist
+	ready    func(context.Context) error
+}
+
+// NewGate makes a Gate. Ready opens what the tokens of this gateway need; those
+// of other issuers do not wait for it. An issuer that is there twice is an error.
+func NewGate(cfg Config, denylist *denylist.Denylist, ready func(context.Context) error) (*Gate, error) {
+	if err := eachOnce(cfg.Others, cfg.Issuer); err != nil {
+		return nil, err
+	}
+	return &Gate{verifier: New(cfg), denylist: denylist, ready: ready}, nil
+}
+
+// eachOnce makes sure that an issuer is there once.
+func eachOnce(others []*Foreign, own ...string) error {
+	seen := make(map[string]bool)
+	for _, issuer := range own {
+		seen[issuer] = true
+	}
+	for _, f := range others {
+		if seen[f.Issuer()] {
+			return fmt.Errorf("making gate: duplicate issuer %s", f.Issuer())
+		}
+		seen[f.Issuer()] = true
+	}
+	return nil
+}
+
+// CheckAccess verifies an access token of this gateway or of one of the others.
+// Audience, scope and claims are the caller's rules. Errors: InvalidToken, or
+// TemporarilyUnavailable when the denylist cannot answer or an issuer's keys
+// are not known.
+//
+// The denylist is asked for tokens of this gateway only. It names tokens,
+// families, subjects and clients of ours, so it could say nothing true about
+// others: their issuer revokes them, and its access tokens end by themselves
+// (see ForeignConfig.MaxTokenAge). So they need no store either, and pass while
+// ours is down.
+func (g *Gate) CheckAccess(ctx context.Context, token string) (*Claims, error) {
+	claims, err := g.verifier.Verify(token)
+	if err == nil && claims.Foreign() {
+		return claims, nil
+	}
+	// Our keys come from the store: before it is open there are none.
+	unknown := err == errUnknownKey //nolint:errorlint // the one shared value, as Verify says
+	if err != nil && !unknown {
+		return nil, err
+	}
+	if err := g.ready(ctx); err != nil {
+		return nil, oauth.Unavailable(err)
+	}
+	if unknown {
+		if claims, err = g.verifier.Verify(token); err != nil {
+			return nil, err
+		}
+	}
+	if err := g.denylist.Check(ctx, &claims.Token); err != nil {
+		return nil, err
+	}
+	return claims, nil
+}
+
+// ForeignGate checks the access tokens of a route that takes those of other
+// issuers alone, where this gateway issues none. Safe for concurrent use.
+type ForeignGate struct{ verifier *Verifier }
+
+// NewForeignGate makes a ForeignGate. The cache may be shared by any number of
+// gates; a nil clock is time.Now.
+func NewForeignGate(cache *Cache, clock func() time.Time, others ...*Foreign) (*ForeignGate, error) {
+	if err := eachOnce(others); err != nil {
+		return nil, err
+	}
+	return &ForeignGate{New(Config{Cache: cache, Clock: clock, Leeway: oauth.DefaultLeeway, Others: others})}, nil
+}
+
+// CheckAccess verifies an access token of one of the issuers. Errors: as Gate.CheckAccess.
+func (g *ForeignGate) CheckAccess(_ context.Context, token string) (*Claims, error) {
+	return g.verifier.Verify(token)
+}

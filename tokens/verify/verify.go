@@ -1,0 +1,202 @@
+package verify
+
+import (
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/keyring"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+)
+
+// The typ of an access token (RFC 9068 §2.1) and of an ID token.
+const (
+	TypeAccessToken = "at+jwt"
+	TypeIDToken     = "JWT"
+)
+
+// The refusals of a Verifier, made once: they are on the hot path. The public
+// text is the same for all, so that nobody learns which check failed.
+var (
+	errWrongType    = oauth.BadToken(oauth.ReasonWrongType)
+	errUnknownKey   = oauth.BadToken(oauth.ReasonUnknownKey)
+	errBadSignature = oauth.BadToken(oauth.ReasonBadSignature)
+	errWrongIssuer  = oauth.BadToken(oauth.ReasonWrongIssuer)
+	errClaim        = oauth.BadToken(oauth.ReasonClaim)
+	errExpired      = oauth.BadToken(oauth.ReasonExpired)
+	errNotYetValid  = oauth.BadToken(oauth.ReasonNotYetValid)
+)
+
+// keySource finds the key of one issuer, or nil. It gives the same pointer as
+// long as the key is the same.
+type keySource interface {
+	Verifier(kid string) *jose.PublicKey
+}
+
+// Config is what a Verifier needs.
+type Config struct {
+	Issuer string           // compared byte for byte
+	Keys   *keyring.Ring    // of Issuer; nil takes tokens of Others alone
+	Cache  *Cache           // nil for none
+	Clock  func() time.Time // nil is time.Now
+	Own    func() time.Time // by which own tokens are dated; nil is Clock
+	Leeway time.Duration    // 0 is strict; at most MaxLeeway
+	Others []*Foreign       // whose access tokens are taken as well; none of them is Issuer
+}
+
+// Verifier checks tokens of this gateway, and of the other issuers that it is
+// told of. Safe for concurrent use.
+type Verifier struct {
+	issuer string
+	keys   keySource // nil for none
+	cache  *Cache
+	clock  func() time.Time
+	own    func() time.Time
+	leeway time.Duration
+	others map[string]*Foreign // by issuer; nil for none
+}
+
+// New makes a Verifier.
+func New(cfg Config) *Verifier {
+	v := &Verifier{
+		issuer: Shared(cfg.Issuer),
+		cache:  cfg.Cache,
+		clock:  cfg.Clock,
+		leeway: min(max(cfg.Leeway, 0), oauth.MaxLeeway),
+	}
+	if cfg.Keys != nil {
+		v.keys = cfg.Keys
+	}
+	if v.clock == nil {
+		v.clock = time.Now
+	}
+	if v.own = cfg.Own; v.own == nil {
+		v.own = v.clock
+	}
+	if len(cfg.Others) > 0 {
+		v.others = make(map[string]*Foreign, len(cfg.Others))
+	}
+	for _, f := range cfg.Others {
+		v.others[f.Issuer()] = f
+	}
+	return v
+}
+
+// Verify checks an access token: form, type, key, algorithm, signature,
+// issuer, required claims and time. Audience, scope and denylist are the
+// caller's. Every error is a shared *Error, not to be changed, with code
+// InvalidToken, or TemporarilyUnavailable while another issuer's keys are not
+// known. See RFC 9068 §4 and RFC 8725 §3.
+func (v *Verifier) Verify(token string) (*Claims, error) {
+	if v.cache != nil {
+		if c := v.cache.Get(token); c != nil && v.trusts(c) {
+			return v.inTime(c)
+		}
+	}
+	c, err := v.checkAccess(token)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := v.inTime(c); err != nil {
+		return nil, err
+	}
+	if v.cache != nil {
+		v.cache.Put(token, c)
+	}
+	return c, nil
+}
+
+// VerifyIDToken checks an ID token that comes back as a hint. It may have
+// expired. See OpenID Connect Core §3.1.2.1, RP-Initiated Logout §2.
+func (v *Verifier) VerifyIDToken(token string) (*Claims, error) {
+	t, err := jose.ParseCompact(token)
+	if err != nil {
+		return nil, err
+	}
+	c, err := v.check(t, TypeIDToken)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.requireIDToken(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// checkAccess does for an access token what does not change with time.
+func (v *Verifier) checkAccess(token string) (*Claims, error) {
+	t, err := jose.ParseCompact(token)
+	if err != nil {
+		return nil, err
+	}
+	if v.others != nil {
+		issuer, err := issuerOf(t.Payload)
+		if err != nil {
+			return nil, err
+		}
+		if f := v.others[issuer]; f != nil {
+			return f.check(t, v.clock())
+		}
+	}
+	c, err := v.check(t, TypeAccessToken)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.requireAccessToken(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// check does what is the same for all tokens of this gateway.
+func (v *Verifier) check(t jose.Compact, typ string) (*Claims, error) {
+	if !t.Header.TypeIs(typ) {
+		return nil, errWrongType
+	}
+	c, err := parseClaims(t.Payload)
+	if err != nil {
+		return nil, err
+	}
+	// The issuer that the token claims chooses the keys; the signature then
+	// proves the claim. A key of one issuer never verifies for another. The
+	// comparison is byte for byte (RFC 8725 §3.8).
+	if v.keys == nil || c.Issuer != v.issuer {
+		return nil, errWrongIssuer
+	}
+	key := v.keys.Verifier(t.Header.Kid)
+	if key == nil {
+		return nil, errUnknownKey
+	}
+	// The algorithm is the key's. The header only has to agree (RFC 8725 §3.1).
+	if t.Header.Alg != string(key.Algorithm()) || key.VerifySignature([]byte(t.Signed), t.Signature) != nil {
+		return nil, errBadSignature
+	}
+	c.key = key
+	c.share()
+	return c, nil
+}
+
+// trusts reports whether cached claims would still pass: the cache is shared
+// by configurations and routes with other issuers, and keys are dropped.
+func (v *Verifier) trusts(c *Claims) bool {
+	if c.Foreign() {
+		f := v.others[c.Issuer]
+		return f != nil && f.trusts(c, v.clock())
+	}
+	return v.keys != nil && c.Issuer == v.issuer && v.keys.Verifier(c.key.ID()) == c.key
+}
+
+// inTime checks what changes with time. See RFC 7519 §4.1.4 and §4.1.5.
+func (v *Verifier) inTime(c *Claims) (*Claims, error) {
+	now := v.own()
+	if c.Foreign() {
+		now = v.clock()
+	}
+	if !now.Before(c.Expiry.Add(v.leeway)) {
+		return nil, errExpired
+	}
+	ahead := now.Add(v.leeway)
+	if c.IssuedAt.After(ahead) || c.NotBefore.After(ahead) {
+		return nil, errNotYetValid
+	}
+	return c, nil
+}
