@@ -21,16 +21,6 @@ import (
 	"time"
 )
 
-// options are the command line.
-type options struct {
-	caddy   string
-	only    string
-	seconds int
-	rounds  int
-	dir     string
-	abuse   abuse
-}
-
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("bench: ")

@@ -74,7 +74,3 @@ func (i *Issuer) machineAudience(c *clients.Client, asked []string) (string, err
 	}
 	return "", oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "One access token is for one API.")
 }
-
-// MachineSubject returns the subject of a client that acts for itself. It
-// cannot be a person's, since a person's has a "|" and a client_id has none.
-func MachineSubject(clientID string) string { return clientID + "@clients" }

@@ -224,3 +224,12 @@ func (p *Profile) claimsFor(scopes []string) map[string]any {
 	}
 	return out
 }
+
+// keepInCookie takes the refresh token out of the answer's body. The browser is
+// given it where it has another one, or none.
+func (r *TokenResponse) keepInCookie(m mint) {
+	r.RefreshToken = ""
+	if m.refresh != "" && m.refresh != m.presented {
+		r.Cookie = &RefreshCookie{Value: m.refresh, Expires: m.refreshEnds}
+	}
+}

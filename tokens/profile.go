@@ -132,3 +132,7 @@ func unixOrZero(t time.Time) int64 {
 	}
 	return t.Unix()
 }
+
+// MachineSubject returns the subject of a client that acts for itself. It
+// cannot be a person's, since a person's has a "|" and a client_id has none.
+func MachineSubject(clientID string) string { return clientID + "@clients" }

@@ -130,12 +130,6 @@ func pickAudience(g storage.Grant, asked []string) (string, error) {
 	return audience, nil
 }
 
-// registered reports whether an API is (still) one of the client's.
-func (i *Issuer) registered(c *clients.Client, audience string) bool {
-	_, ok := i.API(audience)
-	return ok && slices.Contains(c.APIs, audience)
-}
-
 // refreshable reports whether it may also be refreshed for.
 func (i *Issuer) refreshable(c *clients.Client, audience string) bool {
 	return i.registered(c, audience) && i.offlineAllowed(audience)

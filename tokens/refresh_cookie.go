@@ -2,29 +2,12 @@ package tokens
 
 import (
 	"context"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
-
-// RefreshCookie is a refresh token that a browser keeps in a cookie, where no
-// script reads it.
-type RefreshCookie struct {
-	Value   string
-	Expires time.Time // the token's end unless it is used before; zero for none
-}
-
-// keepInCookie takes the refresh token out of the answer's body. The browser is
-// given it where it has another one, or none.
-func (r *TokenResponse) keepInCookie(m mint) {
-	r.RefreshToken = ""
-	if m.refresh != "" && m.refresh != m.presented {
-		r.Cookie = &RefreshCookie{Value: m.refresh, Expires: m.refreshEnds}
-	}
-}
 
 // RefreshByCookie is the refresh token grant for a client whose browser keeps
 // the token in a cookie: r.RefreshToken is the cookie's value. All tabs of the

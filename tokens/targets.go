@@ -97,3 +97,9 @@ func (i *Issuer) scopesFor(c *clients.Client, granted []string, audience string)
 	allowed := slices.Concat(oauth.ReservedScopes, i.apiScopes(c, audience))
 	return oauth.CommonScope(granted, allowed)
 }
+
+// registered reports whether an API is (still) one of the client's.
+func (i *Issuer) registered(c *clients.Client, audience string) bool {
+	_, ok := i.API(audience)
+	return ok && slices.Contains(c.APIs, audience)
+}

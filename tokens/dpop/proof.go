@@ -10,8 +10,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
-// TypeProof is the typ of a DPoP proof. See RFC 9449 §4.2.
-const TypeProof = "dpop+jwt"
+// typeProof is the typ of a DPoP proof. See RFC 9449 §4.2.
+const typeProof = "dpop+jwt"
 
 // How old a proof may be, by its own clock, and how far ahead. See RFC 9449 §11.1.
 const (

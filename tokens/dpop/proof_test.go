@@ -120,7 +120,7 @@ func TestAttackJWT54(t *testing.T) {
 		{"jwk for encryption", b.proof(jwk("use", "enc"), nil), errProofKey},
 		{"jwk of another alg", b.proof(jwk("alg", "ES384"), nil), errProofKey},
 		{"jwk off the curve", b.proof(jwk("y", own["x"]), nil), errProofKey},
-		{"jwk of a weak RSA key", tokenstest.SignInput(t, small, tokenstest.Segment(tokenstest.JSON(t, map[string]any{"typ": TypeProof, "alg": "RS256", "jwk": tokenstest.PublicJWK(t, small)}))+"."+tokenstest.Segment(tokenstest.JSON(t, b.claims(nil)))), errProofKey},
+		{"jwk of a weak RSA key", tokenstest.SignInput(t, small, tokenstest.Segment(tokenstest.JSON(t, map[string]any{"typ": typeProof, "alg": "RS256", "jwk": tokenstest.PublicJWK(t, small)}))+"."+tokenstest.Segment(tokenstest.JSON(t, b.claims(nil)))), errProofKey},
 		{"jwk of P-384, alg ES256", b.proof(map[string]any{"jwk": tokenstest.PublicJWK(t, p384)}, nil), errProofKey},
 		{"jwk of somebody else", b.proof(map[string]any{"jwk": tokenstest.PublicJWK(t, other)}, nil), errProofSignature},
 		{"jwk twice", b.sign(`{"typ":"dpop+jwt","alg":"ES256","jwk":`+tokenstest.JSON(t, own)+`,"jwk":`+tokenstest.JSON(t, own)+`}`, tokenstest.JSON(t, b.claims(nil))), errProofForm},

@@ -44,7 +44,7 @@ func (b *proofBench) request(proof string) Request {
 }
 
 func (b *proofBench) header(change map[string]any) map[string]any {
-	return tokenstest.Merge(map[string]any{"typ": TypeProof, "alg": "ES256", "jwk": tokenstest.PublicJWK(b.tb, b.key)}, change)
+	return tokenstest.Merge(map[string]any{"typ": typeProof, "alg": "ES256", "jwk": tokenstest.PublicJWK(b.tb, b.key)}, change)
 }
 
 func (b *proofBench) claims(change map[string]any) map[string]any {

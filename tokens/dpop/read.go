@@ -69,7 +69,7 @@ func readProof(text string) (*proof, error) {
 	if err != nil {
 		return nil, errProofForm
 	}
-	if !h.TypeIs(TypeProof) {
+	if !h.TypeIs(typeProof) {
 		return nil, errProofType
 	}
 	for _, a := range proofAlgorithms {

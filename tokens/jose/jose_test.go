@@ -255,7 +255,7 @@ func TestParseKeySet(t *testing.T) {
 
 func TestParseKeySetRefusesDocuments(t *testing.T) {
 	ec := string(mustJSON(t, publicJWK(t, ES256)))
-	many := strings.Repeat(`{"kty":"oct"},`, MaxKeys) + ec
+	many := strings.Repeat(`{"kty":"oct"},`, maxKeys) + ec
 	for name, doc := range map[string]string{
 		"empty":            ``,
 		"null":             `null`,

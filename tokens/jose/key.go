@@ -19,8 +19,8 @@ import (
 // rsaBits is the size of generated RSA keys. Signing costs eight times as much at 4096.
 const rsaBits = 2048
 
-// ErrSignature is what every failed verification returns.
-var ErrSignature = errors.New("verifying signature: it does not match")
+// errSignature is what every failed verification returns.
+var errSignature = errors.New("verifying signature: it does not match")
 
 // PublicKey verifies signatures of one algorithm. Immutable, safe for concurrent use.
 type PublicKey struct {
@@ -42,11 +42,11 @@ func (k *PublicKey) Algorithm() Algorithm { return k.alg }
 func (k *PublicKey) Verify(token string) error {
 	dot := strings.LastIndexByte(token, '.')
 	if dot < 0 || strings.ContainsAny(token, "\r\n") { // which Go's decoder skips
-		return ErrSignature
+		return errSignature
 	}
 	signature, err := base64.RawURLEncoding.Strict().DecodeString(token[dot+1:])
 	if err != nil {
-		return ErrSignature
+		return errSignature
 	}
 	return k.VerifySignature([]byte(token[:dot]), signature)
 }
@@ -55,7 +55,7 @@ func (k *PublicKey) Verify(token string) error {
 // ECDSA signatures are r and s at full length (RFC 7518 §3.4), never DER.
 func (k *PublicKey) VerifySignature(input, signature []byte) error {
 	if len(signature) != k.size || k.verifier.Verify(input, signature, k.key) != nil {
-		return ErrSignature
+		return errSignature
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ type pssVerifier struct{ hash crypto.Hash }
 func (v pssVerifier) Verify(input, signature []byte, key any) error {
 	public, ok := key.(*rsa.PublicKey)
 	if !ok {
-		return ErrSignature
+		return errSignature
 	}
 	h := v.hash.New()
 	h.Write(input)

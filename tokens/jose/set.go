@@ -13,7 +13,7 @@ import (
 
 // Bounds of a foreign key set.
 const (
-	MaxKeys     = 100
+	maxKeys     = 100
 	MaxSetBytes = 1 << 20
 )
 
@@ -62,8 +62,8 @@ func ParseKeySet(data []byte, allowed ...Algorithm) (Set, error) {
 	if err := strictjson.Unmarshal(data, &document); err != nil {
 		return Set{}, fmt.Errorf("reading key set: %w", err)
 	}
-	if len(document.Keys) > MaxKeys {
-		return Set{}, fmt.Errorf("reading key set: it has more than %d keys", MaxKeys)
+	if len(document.Keys) > maxKeys {
+		return Set{}, fmt.Errorf("reading key set: it has more than %d keys", maxKeys)
 	}
 	set := Set{byID: make(map[string]*PublicKey)}
 	for i, raw := range document.Keys {

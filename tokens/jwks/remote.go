@@ -15,13 +15,13 @@ import (
 
 // The times of Remote.
 const (
-	// MaxKeyStale is how long a key set is trusted after its issuer last showed it.
-	MaxKeyStale = 24 * time.Hour
+	// maxStale is how long a key set is trusted after its issuer last showed it.
+	maxStale = 24 * time.Hour
 	// KeyFetchTimeout is how long one fetch may take.
 	KeyFetchTimeout = 5 * time.Second
-	// UnknownKeyPause is the least time between two fetches that tokens with
+	// unknownKeyPause is the least time between two fetches that tokens with
 	// unknown keys bring about.
-	UnknownKeyPause = 30 * time.Second
+	unknownKeyPause = 30 * time.Second
 
 	defaultKeyAge = 10 * time.Minute // where the issuer does not say how long its set may be kept
 	minKeyAge     = time.Minute      // bounds of what it says
@@ -138,14 +138,14 @@ func (k *Remote) Purge() {
 // Trusted returns the set, or nil where there is none or it is too old.
 func (k *Remote) Trusted(now time.Time) *heldKeys {
 	held := k.held.Load()
-	if held == nil || now.Sub(held.at) > MaxKeyStale {
+	if held == nil || now.Sub(held.at) > maxStale {
 		return nil
 	}
 	return held
 }
 
 // Missing says that a token came with a key that the set does not have. It
-// never waits: the token is refused, and a fetch follows, UnknownKeyPause after
+// never waits: the token is refused, and a fetch follows, unknownKeyPause after
 // the one before.
 func (k *Remote) Missing() {
 	if k.wanted.CompareAndSwap(false, true) {
@@ -198,7 +198,7 @@ func (k *Remote) wait(ctx context.Context, began time.Time, next time.Duration) 
 	// From here on nobody wakes us: the flag is still set. It is cleared as the
 	// fetch begins.
 	defer k.wanted.Store(false)
-	pause := time.NewTimer(UnknownKeyPause - time.Since(began))
+	pause := time.NewTimer(unknownKeyPause - time.Since(began))
 	defer pause.Stop()
 	select {
 	case <-ctx.Done():
@@ -215,7 +215,7 @@ func (k *Remote) wait(ctx context.Context, began time.Time, next time.Duration) 
 func retryKeys(failures int, held bool) time.Duration {
 	first, last := 2*time.Second, time.Minute
 	if held {
-		first, last = UnknownKeyPause, 5*time.Minute
+		first, last = unknownKeyPause, 5*time.Minute
 	}
 	return min(first<<min(failures, 10), last)
 }

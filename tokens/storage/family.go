@@ -9,7 +9,7 @@ import (
 
 // A Family is one login of one user at one client: the chain of refresh tokens
 // of which only the newest generation counts. However often it rotates it
-// stays one record of FamilySize bytes.
+// stays one record of familySize bytes.
 type Family struct {
 	ID          FamilyID
 	Client      ClientTag
@@ -26,9 +26,9 @@ type Family struct {
 	Attempt Attempt
 }
 
-// FamilySize is the length of an encoded record. Redis keeps a hash compact
+// familySize is the length of an encoded record. Redis keeps a hash compact
 // (a listpack) while no value is longer than 64 bytes.
-const FamilySize = 63
+const familySize = 63
 
 const familyVersion = 1
 
@@ -36,7 +36,7 @@ const familyVersion = 1
 // big-endian: version 1, client 8, grant 12, session 8, generation 4, created
 // 4, auth time 4, expires 4, idle end 4, rotated 6 (ms), attempt 8.
 func (f Family) MarshalBinary() ([]byte, error) {
-	b := make([]byte, 0, FamilySize)
+	b := make([]byte, 0, familySize)
 	b = append(b, familyVersion)
 	b = append(b, f.Client[:]...)
 	b = append(b, f.Grant[:]...)
@@ -54,7 +54,7 @@ func (f Family) MarshalBinary() ([]byte, error) {
 // UnmarshalBinary reads what MarshalBinary wrote. A record of another version
 // is an error: an older program must not guess at a newer record.
 func (f *Family) UnmarshalBinary(b []byte) error {
-	if len(b) != FamilySize {
+	if len(b) != familySize {
 		return errors.New("reading family record: wrong length")
 	}
 	if b[0] != familyVersion {

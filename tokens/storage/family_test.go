@@ -151,7 +151,7 @@ func TestFamilyRecord(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(b) != FamilySize || len(b) > 64 {
+		if len(b) != familySize || len(b) > 64 {
 			t.Fatalf("record of %d bytes", len(b))
 		}
 		var back Family
@@ -162,7 +162,7 @@ func TestFamilyRecord(t *testing.T) {
 			t.Errorf("read back %+v, want %+v", back, f)
 		}
 	}
-	newer := make([]byte, FamilySize)
+	newer := make([]byte, familySize)
 	newer[0] = 2
 	if err := new(Family).UnmarshalBinary(newer); err == nil {
 		t.Error("a record of a newer version was read")

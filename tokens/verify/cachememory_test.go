@@ -62,7 +62,7 @@ func fillVerifiedCache(t *testing.T, more map[string]any, mode string, tokens in
 	payload := map[string]any{
 		"iss": "https://auth.example.com/", "aud": "https://api.example.com", "client_id": "my-spa",
 		"scope": "openid profile orders:read orders:write offline_access", "iat": now, "exp": now + 600,
-		"auth_time": now, "acr": "pwd", "sid": "0123456789abcdef", ClaimFamily: "0123456789abcdef0123456789abcdef",
+		"auth_time": now, "acr": "pwd", "sid": "0123456789abcdef", claimFamily: "0123456789abcdef0123456789abcdef",
 	}
 	maps.Copy(payload, more)
 	for i := range tokens {

@@ -12,8 +12,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// ClaimFamily is the private claim of our access tokens that names their family.
-const ClaimFamily = "gh_fam"
+// claimFamily is the private claim of our access tokens that names their family.
+const claimFamily = "gh_fam"
 
 // maxAudiences is how many audiences a token may have.
 const maxAudiences = 100
@@ -170,7 +170,7 @@ func (c *Claims) readLogin(name string, r *jose.JSONReader) (err error) {
 		c.Session, c.HasSession = storage.ParseSessionID(c.SessionID)
 	case "nonce":
 		c.Nonce, err = r.String()
-	case ClaimFamily:
+	case claimFamily:
 		var family string
 		family, err = r.String()
 		c.Family, c.HasFamily = storage.ParseFamilyID(family)

@@ -44,7 +44,7 @@ func BenchmarkInUse(b *testing.B) {
 		tokens := make([]string, n)
 		for i := range tokens {
 			tokens[i] = f.mint(nil, map[string]any{
-				"sub": fmt.Sprintf("local|%d", i), ClaimFamily: storage.FamilyID{1}.String(), "sid": storage.SessionID{2}.String(), "auth_time": f.now.Unix(),
+				"sub": fmt.Sprintf("local|%d", i), claimFamily: storage.FamilyID{1}.String(), "sid": storage.SessionID{2}.String(), "auth_time": f.now.Unix(),
 			})
 			check(tokens[i])
 		}

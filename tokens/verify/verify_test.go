@@ -20,7 +20,7 @@ func TestVerify(t *testing.T) {
 	family := storage.FamilyID{7}
 	token := b.mint(nil, map[string]any{
 		"aud": []string{"https://api.example.com", "https://other.example.com"}, "auth_time": b.now.Unix() - 60, "acr": "urn:x", "sid": "S",
-		"nbf": b.now.Unix(), ClaimFamily: family.String(), "cnf": map[string]any{"jkt": rfc9449Thumbprint}, "nonce": "N",
+		"nbf": b.now.Unix(), claimFamily: family.String(), "cnf": map[string]any{"jkt": rfc9449Thumbprint}, "nonce": "N",
 		"org": map[string]any{"id": json.Number("12345678901234567890"), "roles": []string{"a"}}, "https://example.com/roles": "x", "admin": true, "null": nil,
 	})
 	for _, round := range []string{"miss", "hit"} {
@@ -257,7 +257,7 @@ func BenchmarkVerify(b *testing.B) {
 	algs := []jose.Algorithm{jose.ES256, jose.EdDSA, jose.RS256}
 	f := newTokenBench(b, algs...)
 	for _, alg := range algs {
-		payload := []byte(f.json(f.claims(map[string]any{ClaimFamily: storage.FamilyID{1}.String(), "sid": storage.SessionID{2}.String(), "auth_time": f.now.Unix()})))
+		payload := []byte(f.json(f.claims(map[string]any{claimFamily: storage.FamilyID{1}.String(), "sid": storage.SessionID{2}.String(), "auth_time": f.now.Unix()})))
 		key := f.signer(alg)
 		token, err := jose.Sign(key, TypeAccessToken, payload)
 		if err != nil {
