@@ -2,6 +2,7 @@ package gatehouse_test
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -10,88 +11,160 @@ import (
 
 const modulePath = "github.com/gatehouse-auth/gatehouse"
 
-// layer is a folder, the packages below it included, and what its code must not import.
-type layer struct {
-	folder string
-	except []string // folders below it with a rule of their own
-	deny   []string // import paths, and all below them
-	allow  []string // import paths that deny covers and that are fine
+// arrow is a package, and the packages of this module that it imports: no others,
+// and each of them.
+type arrow struct{ folder, imports string }
+
+// arrows are the import rule, what lies lowest first. The same stands in
+// .golangci.yml, for editors.
+var arrows = []arrow{
+	{"tokens/background", ""},
+	{"tokens/storage", ""},
+	{"tokens/secrets", ""},
+	{"tokens/oauth", "tokens/background tokens/storage"},
+	{"tokens/jose", "tokens/oauth tokens/storage"},
+	{"tokens/jwks", "tokens/background tokens/jose tokens/oauth"},
+	{"tokens/keyring", "tokens/background tokens/jose tokens/oauth tokens/secrets tokens/storage"},
+	{"tokens/denylist", "tokens/background tokens/oauth tokens/storage"},
+	{"tokens/dpop", "tokens/jose tokens/oauth tokens/secrets tokens/storage"},
+	{"tokens/verify", "tokens/background tokens/denylist tokens/jose tokens/jwks tokens/keyring tokens/oauth tokens/storage"},
+	{"tokens/clients", "tokens/jose tokens/jwks tokens/oauth tokens/storage"},
+	{"tokens/history", "tokens/background tokens/oauth tokens/storage"},
+	{"tokens/state", "tokens/background tokens/clients tokens/denylist tokens/history tokens/keyring tokens/oauth tokens/secrets tokens/storage tokens/verify"},
+	{"tokens", "tokens/clients tokens/dpop tokens/history tokens/jose tokens/oauth tokens/secrets tokens/state tokens/storage tokens/verify"},
+	{"tokens/admin", "tokens tokens/background tokens/history tokens/keyring tokens/oauth tokens/state tokens/storage tokens/verify"},
+	{"tokens/transfer", "tokens/keyring tokens/secrets tokens/storage"},
+	{"tokens/boltstore", "tokens/background tokens/storage"},
+	{"tokens/redisstore", "tokens/background tokens/storage"},
+	{"tokens/redisstore/flatten", ""},
+	{"tokens/redisstore/redistest", ""},
+	{"tokens/storetest", "tokens/storage"},
+	{"tokens/issuertest", "tokens tokens/admin tokens/clients tokens/history tokens/jose tokens/keyring tokens/oauth tokens/secrets tokens/state tokens/storage tokens/storetest"},
+	{"tokens/tokenstest", "tokens/oauth tokens/secrets"},
+	{"handler/wire", "tokens/dpop tokens/jose tokens/oauth"},
+	{"handler/wire/wiretest", "tokens/jose"},
+	{"handler/identity", "tokens/oauth tokens/verify"},
+	{"handler/guard", "handler/identity handler/wire tokens/dpop tokens/jose tokens/oauth tokens/verify"},
+	{"handler/fetch", "tokens/jose tokens/oauth"},
+	{"handler/login", "tokens tokens/clients tokens/oauth tokens/storage"},
+	{"handler/pages", ""},
+	{"handler", "handler/login handler/pages handler/wire tokens tokens/clients tokens/dpop tokens/jose tokens/oauth tokens/secrets tokens/storage"},
+	{"caddymodule/grammar", ""},
+	{"caddymodule/events", "tokens/background tokens/oauth tokens/storage"},
+	{"caddymodule/webhook", "caddymodule/events caddymodule/grammar tokens/background tokens/oauth"},
+	{"caddymodule/adminapi", "handler/login tokens tokens/admin tokens/boltstore tokens/history tokens/keyring tokens/oauth tokens/state tokens/storage tokens/transfer"},
+	{"caddymodule", "caddymodule/adminapi caddymodule/events caddymodule/grammar caddymodule/webhook handler handler/fetch handler/guard handler/identity handler/login handler/pages handler/wire tokens tokens/admin tokens/background tokens/boltstore tokens/clients tokens/denylist tokens/dpop tokens/jose tokens/jwks tokens/keyring tokens/oauth tokens/redisstore tokens/secrets tokens/state tokens/storage tokens/verify"},
+	{"caddymodule/command", "caddymodule caddymodule/adminapi tokens/background tokens/boltstore tokens/clients tokens/secrets tokens/transfer"},
+	{".", "caddymodule caddymodule/command"},
+	{"bench", "tokens tokens/boltstore tokens/clients tokens/jose tokens/keyring tokens/oauth tokens/redisstore tokens/secrets tokens/state tokens/storage tokens/verify"},
 }
 
-var (
-	caddyItself = "github.com/caddyserver"
-	bbolt       = "go.etcd.io/bbolt"
-	redis       = "github.com/redis"
-	jwx         = "github.com/lestrrat-go"
-	handlers    = modulePath + "/handler"
-	cobra       = "github.com/spf13"
-	commandLine = modulePath + "/caddymodule/command"
-	stores      = []string{modulePath + "/tokens/boltstore", modulePath + "/tokens/redisstore", modulePath + "/tokens/storetest"}
-)
-
-// layers is the import rule: caddymodule -> handler -> tokens <- its stores, and
-// caddymodule/command -> caddymodule -> caddymodule/adminapi.
-var layers = []layer{
-	{
-		folder: "tokens", except: []string{"tokens/jose", "tokens/boltstore", "tokens/redisstore"},
-		deny: append([]string{"net/http", caddyItself, bbolt, redis, jwx, modulePath + "/handler", modulePath + "/caddymodule"}, stores...),
-	},
-	{folder: "tokens/jose", deny: []string{"net/http", caddyItself, bbolt, redis, modulePath}},
-	{folder: "tokens/boltstore", deny: []string{"net/http", caddyItself, redis, jwx, modulePath + "/handler", modulePath + "/caddymodule"}},
-	{folder: "tokens/redisstore", deny: []string{"net/http", caddyItself, bbolt, jwx, modulePath + "/handler", modulePath + "/caddymodule"}},
-	{folder: "handler", deny: append([]string{caddyItself, bbolt, redis, jwx, modulePath + "/caddymodule"}, stores...)},
-	// wire, identity <- guard; wire, login, pages, fetch <- handler.
-	{folder: "handler/wire", deny: []string{handlers}},
-	{folder: "handler/identity", deny: []string{handlers}},
-	{folder: "handler/fetch", deny: []string{handlers}},
-	{folder: "handler/login", deny: []string{handlers}},
-	{folder: "handler/pages", deny: []string{handlers}},
-	{folder: "handler/guard", deny: []string{handlers}, allow: []string{handlers + "/wire", handlers + "/identity"}},
-	{folder: "handler", except: []string{"handler/guard"}, deny: []string{handlers + "/guard", handlers + "/identity"}},
-	{folder: "caddymodule", except: []string{"caddymodule/adminapi", "caddymodule/command"}, deny: []string{bbolt, redis, jwx, cobra, commandLine}},
-	{folder: "caddymodule/adminapi", deny: []string{bbolt, redis, jwx, cobra, modulePath + "/caddymodule", modulePath + "/handler/pages"}},
-	{folder: "caddymodule/command", deny: []string{bbolt, redis, jwx, modulePath + "/handler"}},
-	{folder: "caddymodule/grammar", deny: []string{modulePath}},
-	{folder: "caddymodule/events", deny: append([]string{modulePath + "/handler", modulePath + "/caddymodule"}, stores...)},
-	{folder: "caddymodule/webhook", deny: append([]string{modulePath + "/handler", modulePath + "/caddymodule/adminapi", modulePath + "/caddymodule/command"}, stores...)},
+// only are the packages that may know a library, and all below them. Test files are free.
+var only = map[string][]string{
+	"github.com/caddyserver": {"caddymodule", "e2e", "."},
+	"github.com/lestrrat-go": {"tokens/jose"},
+	"github.com/redis":       {"tokens/redisstore", "bench"},
+	"github.com/spf13":       {"caddymodule/command"},
+	"go.etcd.io/bbolt":       {"tokens/boltstore"},
+	"math/rand":              {"tokens/verify", "bench", "e2e"}, // which cache entry goes, and load; all else is cryptographic, and injected
+	"net/http":               {"handler", "caddymodule", "bench", "e2e", "examples"},
 }
 
-// TestLayers holds every package to the import rule. Test files are free.
-func TestLayers(t *testing.T) {
+// listed is what `go list` says of a package.
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+// folder is where the package stands, "." for the root of the module.
+func (l listed) folder() string {
+	if l.ImportPath == modulePath {
+		return "."
+	}
+	return strings.TrimPrefix(l.ImportPath, modulePath+"/")
+}
+
+// own are the packages of this module that it imports.
+func (l listed) own() []string {
+	var own []string
+	for _, i := range l.Imports {
+		if name, ok := strings.CutPrefix(i, modulePath+"/"); ok {
+			own = append(own, name)
+		}
+	}
+	slices.Sort(own)
+	return own
+}
+
+func listPackages(t *testing.T) []listed {
+	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "./...").Output()
 	if err != nil {
 		t.Fatalf("listing packages: %v", err)
 	}
-	checked := make(map[string]bool)
+	var all []listed
 	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
-		var p struct {
-			ImportPath string
-			Imports    []string
-		}
+		var p listed
 		if err := dec.Decode(&p); err != nil {
 			t.Fatal(err)
 		}
-		for _, l := range layers {
-			if !l.holds(strings.TrimPrefix(p.ImportPath, modulePath+"/")) {
-				continue
-			}
-			checked[l.folder] = true
-			for _, i := range p.Imports {
-				if slices.ContainsFunc(l.deny, func(d string) bool { return below(i, d) }) && !slices.Contains(l.allow, i) {
-					t.Errorf("%s imports %s: the layers are caddymodule -> handler -> tokens <- its stores", p.ImportPath, i)
-				}
+		all = append(all, p)
+	}
+	return all
+}
+
+// TestLayers holds every package to its arrows, and to the libraries that it may know.
+func TestLayers(t *testing.T) {
+	drawn := make(map[string]string)
+	for _, a := range arrows {
+		drawn[a.folder] = a.imports
+	}
+	for _, p := range listPackages(t) {
+		want, ok := drawn[p.folder()]
+		delete(drawn, p.folder())
+		if below(p.folder(), "e2e") || below(p.folder(), "examples") {
+			want, ok = strings.Join(p.own(), " "), true
+		}
+		if got := strings.Join(p.own(), " "); !ok || got != want {
+			t.Errorf("%s imports %q, and is drawn with %q: see arrows", p.folder(), got, want)
+		}
+		for library, folders := range only {
+			if slices.ContainsFunc(p.Imports, func(i string) bool { return below(i, library) }) &&
+				!slices.ContainsFunc(folders, func(f string) bool { return below(p.folder(), f) }) {
+				t.Errorf("%s imports %s, which only %q may", p.folder(), library, folders)
 			}
 		}
 	}
-	for _, l := range layers {
-		if !checked[l.folder] {
-			t.Errorf("no package in %s was found", l.folder)
+	for folder := range drawn {
+		t.Errorf("arrows: there is no package %s", folder)
+	}
+}
+
+// TestLintDrawsTheArrows: the linter knows the same rule.
+func TestLintDrawsTheArrows(t *testing.T) {
+	text, err := os.ReadFile(".golangci.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range arrows {
+		if a.folder != "." && !strings.Contains(string(text), a.rule()) {
+			t.Errorf(".golangci.yml lacks the rule of %s:\n%s", a.folder, a.rule())
 		}
 	}
 }
 
-func (l layer) holds(folder string) bool {
-	return below(folder, l.folder) && !slices.ContainsFunc(l.except, func(e string) bool { return below(folder, e) })
+// rule is the arrow as a rule of depguard.
+func (a arrow) rule() string {
+	var s strings.Builder
+	s.WriteString("        " + a.folder + ":\n          files:\n            - \"**/" + a.folder + "/*.go\"\n            - \"!$test\"\n")
+	if a.imports != "" {
+		s.WriteString("          allow:\n")
+	}
+	for _, i := range strings.Fields(a.imports) {
+		s.WriteString("            - " + modulePath + "/" + i + "$\n")
+	}
+	s.WriteString("          deny:\n            - pkg: " + modulePath + "\n              desc: see arrows in layers_test.go\n")
+	return s.String()
 }
 
 // below reports whether path is root or lies below it.
