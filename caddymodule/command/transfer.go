@@ -73,7 +73,7 @@ func writeExport(cmd *cobra.Command, to string, export func(context.Context, io.
 	// What is written is read at once, so that the export is known to be whole.
 	pipe, copied := io.Pipe()
 	checked := make(chan error, 1)
-	var counts transfer.TransferCounts
+	var counts transfer.Counts
 	broken := func(err error) {
 		pipe.CloseWithError(err)
 		checked <- err
@@ -114,11 +114,11 @@ func finishFile(f *os.File, err error) error {
 	return err
 }
 
-func countsText(c transfer.TransferCounts) string {
+func countsText(c transfer.Counts) string {
 	return fmt.Sprintf("%s with %s and %s; %d records in all", adminapi.Users(c.Users), adminapi.Sessions(c.Sessions), adminapi.Families(c.Families), c.Records)
 }
 
-func printCounts(cmd *cobra.Command, done string, counts transfer.TransferCounts) error {
+func printCounts(cmd *cobra.Command, done string, counts transfer.Counts) error {
 	if asJSON(cmd) {
 		return printJSON(cmd, counts)
 	}
@@ -148,7 +148,7 @@ func exportConfigured(ctx context.Context, cmd *cobra.Command, w io.Writer) erro
 		}
 		meter := newMeter(cmd)
 		defer meter.clear()
-		_, err := transfer.WriteExport(ctx, s.Store, w, func(c transfer.TransferCounts) { meter.show(countsText(c)) })
+		_, err := transfer.WriteExport(ctx, s.Store, w, func(c transfer.Counts) { meter.show(countsText(c)) })
 		return err
 	})
 }
@@ -204,7 +204,7 @@ func importFile(cmd *cobra.Command, s *caddymodule.ConfiguredStore, from string)
 	defer stop()
 	meter := newMeter(cmd)
 	defer meter.clear()
-	source, counts, err := transfer.ReadExport(ctx, s.Store, s.Secrets, s.Issuers, in, func(c transfer.TransferCounts) { meter.show(countsText(c)) })
+	source, counts, err := transfer.ReadExport(ctx, s.Store, s.Secrets, s.Issuers, in, func(c transfer.Counts) { meter.show(countsText(c)) })
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func (c *core) family(subject string) storage.FamilyID {
 
 // story waits until a family's history reads as told, a line for each entry:
 // histories are written behind the answers.
-func (c *core) story(id storage.FamilyID, lines ...string) []history.Entry {
+func (c *core) story(id storage.FamilyID, lines ...string) {
 	c.t.Helper()
 	want := strings.Join(lines, "\n")
 	var entries []history.Entry
@@ -55,11 +55,10 @@ func (c *core) story(id storage.FamilyID, lines ...string) []history.Entry {
 			read[i] = strings.Join(strings.Fields(read[i]), " ")
 		}
 		if got = strings.Join(read, "\n"); got == want {
-			return entries
+			return
 		}
 	}
 	c.t.Fatalf("the history reads\n%s\nwant\n%s", got, want)
-	return nil
 }
 
 // storyOfTheft: a login, its use, a tab race, a thief, and the owner who is
@@ -184,7 +183,7 @@ func storyOfStrangers(c *core) {
 	}
 	storetest.NoError(c.t, c.SignOutOf(ctx, bob, id)) // as of one that has ended
 	storetest.NoError(c.t, c.SignOutEverywhere(ctx, bob))
-	if !c.passes(access.AccessToken) || c.live("local|alice") != 1 {
+	if !c.passes(access.AccessToken) || c.live() != 1 {
 		c.t.Error("bob has signed alice out")
 	}
 	c.refresh(access.RefreshToken)

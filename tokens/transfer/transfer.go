@@ -39,15 +39,15 @@ type wireEnd struct {
 	SHA256  string `json:"sha256"` // of all lines before
 }
 
-// TransferCounts says what was moved.
-type TransferCounts struct {
+// Counts says what was moved.
+type Counts struct {
 	Records  int `json:"records"`
 	Users    int `json:"users"` // who hold something
 	Families int `json:"families"`
 	Sessions int `json:"sessions"`
 }
 
-func (c *TransferCounts) add(r storage.Record) {
+func (c *Counts) add(r storage.Record) {
 	c.Records++
 	if r.Held != nil {
 		c.Users++
@@ -60,7 +60,7 @@ func (c *TransferCounts) add(r storage.Record) {
 // user, so that it needs little memory. It stops the store as Transfers.Export
 // does. What it writes holds no token and no open key, but the profiles of all
 // users. progress, if not nil, hears of every record.
-func WriteExport(ctx context.Context, store storage.Transfers, w io.Writer, progress func(TransferCounts)) (TransferCounts, error) {
+func WriteExport(ctx context.Context, store storage.Transfers, w io.Writer, progress func(Counts)) (Counts, error) {
 	x := &exportWriter{out: bufio.NewWriterSize(w, 1<<16), sum: sha256.New()}
 	id := make([]byte, 16)
 	_, _ = rand.Read(id) // never fails
@@ -101,7 +101,7 @@ func WriteExport(ctx context.Context, store storage.Transfers, w io.Writer, prog
 type exportWriter struct {
 	out    *bufio.Writer
 	sum    hash.Hash
-	counts TransferCounts
+	counts Counts
 }
 
 func (x *exportWriter) line(v any) error {
@@ -116,10 +116,10 @@ func (x *exportWriter) line(v any) error {
 }
 
 // CheckExport reads an export to its end and returns what is wrong with it.
-func CheckExport(r io.Reader) (TransferCounts, error) {
+func CheckExport(r io.Reader) (Counts, error) {
 	x, err := openExport(r)
 	if err != nil {
-		return TransferCounts{}, err
+		return Counts{}, err
 	}
 	for _, err := range x.records() {
 		if err != nil {
@@ -137,10 +137,10 @@ var errOtherSecret = errors.New("the export is of gateways with another secret: 
 // the gateways there: without them no refresh token, cookie or signing key in it
 // is of any use; and the issuers must share one with theirs. After an error the store can't be opened; the same export may
 // be read into it again.
-func ReadExport(ctx context.Context, store storage.Transfers, secrets *secrets.Secrets, issuers []string, r io.Reader, progress func(TransferCounts)) (*storage.StoreRecord, TransferCounts, error) {
+func ReadExport(ctx context.Context, store storage.Transfers, secrets *secrets.Secrets, issuers []string, r io.Reader, progress func(Counts)) (*storage.StoreRecord, Counts, error) {
 	x, err := openExport(r)
 	if err != nil {
-		return nil, TransferCounts{}, err
+		return nil, Counts{}, err
 	}
 	first, _, err := x.record()
 	if err == nil && first.Store == nil {
@@ -153,7 +153,7 @@ func ReadExport(ctx context.Context, store storage.Transfers, secrets *secrets.S
 		err = storage.CheckIssuers(first.Store.Issuers, issuers)
 	}
 	if err != nil {
-		return nil, TransferCounts{}, err
+		return nil, Counts{}, err
 	}
 	x.counts.add(first)
 	err = store.Import(ctx, x.id, func(yield func(storage.Record, error) bool) {
@@ -193,7 +193,7 @@ type exportReader struct {
 	in     *bufio.Scanner
 	sum    hash.Hash
 	id     [16]byte
-	counts TransferCounts
+	counts Counts
 }
 
 // openExport reads the first line.
