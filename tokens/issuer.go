@@ -1,3 +1,12 @@
+// Package tokens is the authorization server of one configuration: plain values in,
+// plain values or a typed *oauth.Error out. It knows no HTTP, no Caddy and no
+// database; what it shares with the resource server is in the packages below it.
+//
+// An Issuer is one configuration over a state.State, which reloads share. Every
+// grant works in the same order: authenticate the client, validate what can be
+// refused without the store, let one atomic store call decide, then mint.
+//
+// Begin reading at Issuer, then at the grant: code.go, refresh.go, device.go, clientcredentials.go.
 package tokens
 
 import (

@@ -27,7 +27,7 @@ type KeySource struct {
 	AllowPrivate bool
 }
 
-// KeyFetcher gets the JWK set of another issuer. Fetch is a tokens.KeyFetch;
+// KeyFetcher gets the JWK set of another issuer. Fetch is a jwks.Fetch;
 // it is called by one goroutine at a time.
 type KeyFetcher struct {
 	source KeySource

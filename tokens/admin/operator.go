@@ -1,3 +1,9 @@
+// Package admin is what the operator of an authorization server may ask for and
+// do: end what users, clients or everyone hold, disable users, rotate keys, and
+// explain a token. It knows no HTTP and no command line; caddymodule/adminapi makes
+// both of it.
+//
+// Begin reading at Operator.
 package admin
 
 import (

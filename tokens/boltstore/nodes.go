@@ -20,7 +20,7 @@ const (
 // nodeRecord is a process that has decided by the file, and has not taken leave.
 type nodeRecord struct {
 	mark    storage.NodeMark
-	vouched time.Time // milliseconds; see tokens.BeatRequest
+	vouched time.Time // milliseconds; see storage.BeatRequest
 }
 
 // nodesRecord are all of them. All but the last one have died.

@@ -19,7 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// Open implements tokens.Store. It makes the directory (0700) and the file
+// Open implements storage.Store. It makes the directory (0700) and the file
 // (0600) where they are missing, and waits for a process that still holds the file.
 func (s *Store) Open(ctx context.Context, r storage.OpenRequest) (storage.OpenResult, error) {
 	start := time.Now()

@@ -160,7 +160,7 @@ func (t *txn) deny(key []byte, d denialRecord) error {
 // second after a sign-out of the user or the client's watermark in this very
 // second, since "issued at or before" is denied. It remembers a date ahead of
 // the clock, so that the next sign-out in that second reaches it. None lies
-// farther ahead than tokens.MostAhead.
+// farther ahead than storage.MostAhead.
 func (t *txn) issueAt(user storage.UserTag, m marksRecord, begunAfter time.Time) time.Time {
 	second, mark := t.now.Truncate(time.Second), begunAfter.Truncate(time.Second)
 	if second.After(m.before) && second.After(mark) {

@@ -1,3 +1,9 @@
+// Package denylist answers whether a verified access token has been revoked, and
+// how old that answer may be. The store is the authority; the feed and the
+// watermarks of clients tell a node what other nodes have revoked. It knows of a
+// token only what Token says: verifying it is the work of package verify.
+//
+// Begin reading at Denylist. See RFC 7009 §2.1.
 package denylist
 
 import (

@@ -58,6 +58,9 @@ func (d *Denylist) ClientDenied(ctx context.Context) error {
 // changed unheard.
 func (d *Denylist) Flush() { d.lost(storage.FeedFailover) }
 
+// Announce tells the other nodes of a denial through the feed. A line that cannot be
+// written is kept, and sent by the background later: the error says that others
+// may not have heard yet.
 func (d *Denylist) Announce(ctx context.Context, l storage.FeedLine) error {
 	if err := d.store.Announce(ctx, l); err != nil {
 		d.owed.add(l)

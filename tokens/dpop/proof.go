@@ -1,3 +1,8 @@
+// Package dpop checks DPoP proofs: their form and signature, that each is used
+// once on this node, and the nonces that a gateway may demand. It does not know which key a
+// request needs: it returns the thumbprint, and the caller compares.
+//
+// Begin reading at Proofs. See RFC 9449.
 package dpop
 
 import (

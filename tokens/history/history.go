@@ -1,3 +1,7 @@
+// Package history records what has happened to a login, for the people and
+// operators who ask later. No decision depends on it, and no answer waits for it.
+//
+// Begin reading at Recorder.
 package history
 
 import (

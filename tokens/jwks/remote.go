@@ -1,3 +1,8 @@
+// Package jwks keeps the signing keys of other issuers fresh in the background. It
+// does not know how they are fetched (package fetch does it over HTTP), nor what
+// is verified with them.
+//
+// Begin reading at Remote. See RFC 7517 §5.
 package jwks
 
 import (

@@ -1,3 +1,8 @@
+// Package keyring holds this gateway's own signing keys, which all nodes on one
+// store share: they are rotated on time, published before they sign, and sealed in the
+// store. It knows no tokens.
+//
+// Begin reading at Ring.
 package keyring
 
 import (

@@ -23,7 +23,7 @@ type unfitError string
 
 func (e unfitError) Error() string { return string(e) }
 
-// errUnsure passes by itself: within a second, or within tokens.SilentAfter.
+// errUnsure passes by itself: within a second, or within storage.SilentAfter.
 var errUnsure = fmt.Errorf("%w: whether a refresh was answered is for another node to say, which has not said so yet", ErrUnreachable)
 
 // passing are the answers of servers that will serve, or be replaced, in a while.

@@ -18,7 +18,7 @@ import (
 // importBatch is how many records of an import are sent at once.
 const importBatch = 256
 
-// Import implements tokens.Transfers.
+// Import implements storage.Transfers.
 func (s *Store) Import(ctx context.Context, id [16]byte, records iter.Seq2[storage.Record, error]) error {
 	start := time.Now()
 	err := s.importAll(ctx, id, records)

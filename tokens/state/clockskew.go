@@ -10,7 +10,7 @@ import (
 
 // What is done about a clock that differs from the store's, which dates all
 // tokens. This node's routes take own tokens by the store's time, as far as it is
-// known (State.storeTime). Whatever else goes by this node's clock does not fit it.
+// known (State.StoreTime). Whatever else goes by this node's clock does not fit it.
 const (
 	AlarmClockSkew = 5 * time.Second     // an event and a line in the log
 	MaxClockSkew   = oauth.DefaultLeeway // Health reports TroubleClock: others take its tokens for expired, or for not yet valid

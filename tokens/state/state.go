@@ -1,3 +1,9 @@
+// Package state holds what survives a reload of the configuration: the store, the
+// signing keys, the denylist, the cache of verified tokens, and what one process
+// owes the others (its heartbeat, answers that were never given). It knows
+// no grants: package tokens puts an Issuer over it.
+//
+// Begin reading at State.
 package state
 
 import (

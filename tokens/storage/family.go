@@ -247,7 +247,7 @@ func EndOf(start time.Time, lifetime time.Duration) time.Time {
 	return start.Add(lifetime + time.Second - 1).Truncate(time.Second)
 }
 
-// Earlier returns the first of two ends, of which zero is none.
+// Earlier returns the earlier of two ends. The zero time means no end.
 func Earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -255,6 +255,8 @@ func Earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// AppendSeconds appends a time to a record: the seconds since 1970, big-endian in 4
+// bytes, and 0 for the zero time.
 func AppendSeconds(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(b, 0, 0, 0, 0)
@@ -262,6 +264,8 @@ func AppendSeconds(b []byte, t time.Time) []byte {
 	return binary.BigEndian.AppendUint32(b, uint32(t.Unix())) // until 2106
 }
 
+// ReadSeconds reads what AppendSeconds wrote. It needs 4 bytes, and returns the
+// zero time for 0.
 func ReadSeconds(b []byte) time.Time {
 	s := binary.BigEndian.Uint32(b)
 	if s == 0 {
@@ -281,6 +285,7 @@ func (f Family) LoginAfter(t time.Time) bool {
 // Ends returns when a family ends unless it is used before; zero for never.
 func (f Family) Ends() time.Time { return Earlier(f.Expires, f.IdleExpires) }
 
+// Later returns the later of two times, the zero time being earlier than any other.
 func Later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

@@ -24,6 +24,7 @@ func (g Grant) Text() ([]byte, GrantID, error) {
 	return b, GrantIDOf(b), nil
 }
 
+// GrantIDOf returns the id of a grant's canonical text, see Grant.Text.
 func GrantIDOf(text []byte) GrantID {
 	h := Hash16("grant", text)
 	return GrantID(h[:12])

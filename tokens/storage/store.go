@@ -1,3 +1,9 @@
+// Package storage is the language of the stores: what a Store must do, the records
+// and ids that it is given, and Decide, the decision table of refresh token
+// rotation. It uses the standard library alone and knows no protocol: a store
+// needs nothing else of Gatehouse, and storetest holds each store to it.
+//
+// Begin reading at Store, then Decide.
 package storage
 
 import (
@@ -49,6 +55,7 @@ type endedNothingError struct{ error }
 
 func (e endedNothingError) Unwrap() error { return e.error }
 
+// HasEndedNothing reports whether an error is marked by EndedNothing.
 func HasEndedNothing(err error) bool {
 	_, ok := errors.AsType[endedNothingError](err)
 	return ok

@@ -1,3 +1,7 @@
+// Package transfer moves all state from one store to another, as lines of JSON. It
+// knows only what storage.Transfers hands out, and no kind of store.
+//
+// Begin reading at WriteExport and ReadExport.
 package transfer
 
 import (

@@ -1,3 +1,10 @@
+// Package verify is the resource server's half of the core: it reads access tokens
+// of this gateway and of other issuers, strictly, and keeps what it has verified
+// in a Cache. It knows no grants, clients or sessions, and leaves audience, scope
+// and other rules to its caller.
+//
+// Begin reading at Verifier, then Gate, which asks the denylist too.
+// See RFC 8725 and RFC 9068 §4.
 package verify
 
 import (
