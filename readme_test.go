@@ -87,8 +87,8 @@ func TestDocumentedTestsExist(t *testing.T) {
 
 var (
 	quoted = regexp.MustCompile("`([^`]+)`")
-	// sourceName is a file, or a folder with a slash behind it, as pages name them.
-	sourceName = regexp.MustCompile(`^[\w.-]+(/[\w.-]+)*(\.go|\.mjs|\.lua|\.html|\.md|/)$`)
+	// sourceName is a file or folder, as pages name them.
+	sourceName = regexp.MustCompile(`^[\w.-]+(/[\w.-]+)*(\.go|\.mjs|\.lua|\.html|\.md|/)$|^(bench|caddymodule|docs|e2e|examples|handler|tokens)/[\w./-]+$`)
 )
 
 // TestDocumentedPathsExist holds the pages to the files and folders that they name. A

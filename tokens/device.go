@@ -170,7 +170,7 @@ func (i *Issuer) decideDevice(ctx context.Context, d *DeviceRequest, l *Login, a
 		return oauth.Unavailable(err)
 	}
 	if !decided {
-		return oauth.Refuse(oauth.ExpiredToken, oauth.ReasonExpired, "The code has expired, or it was answered before.")
+		return oauth.Refuse(oauth.ExpiredToken, oauth.ReasonExpired, "The code has expired or was already answered.")
 	}
 	outcome := oauth.OutcomeDenied
 	if approved {

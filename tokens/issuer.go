@@ -115,7 +115,7 @@ func (i *Issuer) ownTokens(others ...*verify.Foreign) verify.Config {
 }
 
 // Gate makes what a guarded route checks access tokens with, of this gateway and
-// of others. Ready opens what this gateway's need, see NewGate.
+// of others. Ready opens what this gateway's need, see verify.NewGate.
 func (i *Issuer) Gate(ready func(context.Context) error, others ...*verify.Foreign) (*verify.Gate, error) {
 	return verify.NewGate(i.ownTokens(others...), i.state.Denylist, ready)
 }

@@ -1,5 +1,7 @@
 // Package identity writes the headers that tell an upstream who sends a request,
-// and takes out of requests what their senders wrote in their place.
+// and takes out of requests what their senders wrote in their place. It checks no tokens.
+//
+// Begin reading at Headers.
 package identity
 
 import (

@@ -42,7 +42,7 @@ type Explanation struct {
 	Verdict Verdict
 	// ClientEnded is when everything of its client was ended; zero for never.
 	ClientEnded time.Time
-	History     []history.Entry // the oldest first; none for a family that lives and was not used for HistoryAge
+	History     []history.Entry // the oldest first; none for a family that lives and was not used for storage.HistoryAge
 }
 
 // Explain returns what happened to a family lately, by its id or by the id of a

@@ -47,7 +47,7 @@ func (o *Operator) ScanGrants(ctx context.Context, client string, scanned func(u
 var errFound = errors.New("found")
 
 // FindGrant looks for a family among all users; found is false when it does not
-// live. Whoever knows the subject finds it in Grants without a scan.
+// live. If the subject is known, tokens.Issuer.Grants finds it without a scan.
 func (o *Operator) FindGrant(ctx context.Context, id storage.FamilyID) (g UserGrants, found bool, err error) {
 	err = o.ScanGrants(ctx, "", nil, func(all UserGrants) error {
 		for _, f := range all.Families {

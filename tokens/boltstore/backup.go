@@ -65,7 +65,7 @@ func (s *Store) copyFile(ctx context.Context, f *file) (*Backup, error) {
 	_, err = viewIn(s, f, func(t *txn) (struct{}, error) {
 		b.Size, b.Taken = t.tx.Size(), t.now
 		if free, known := freeSpace(dir); known && free < uint64(b.Size)+spareSpace {
-			return struct{}{}, fmt.Errorf("the disk of %s has %d MB free, and the backup needs %d MB there for a moment: make room", dir, free>>20, (b.Size+spareSpace)>>20)
+			return struct{}{}, fmt.Errorf("the disk of %s has %d MB free, and the backup needs %d MB there for a moment: free some space", dir, free>>20, (b.Size+spareSpace)>>20)
 		}
 		_, err := t.tx.WriteTo(&gentleWriter{ctx: ctx, to: to})
 		return struct{}{}, err

@@ -107,7 +107,7 @@ func (s *Store) openFile(ctx context.Context, r storage.OpenRequest) (*bolt.DB, 
 }
 
 var errEmpty = errors.New("the file is empty, but the secret beside it is older: the data was lost; " +
-	"restore a backup of both files, or remove both to begin anew (everybody signs in again)")
+	"restore a backup of both files, or remove both to start over (everybody signs in again)")
 
 // makeBuckets makes the buckets of a new file, and demands them of any other.
 func makeBuckets(tx *bolt.Tx, path string) error {
@@ -227,7 +227,7 @@ func openPrivate(path string, flag int, mode os.FileMode) (*os.File, error) {
 		// What was opened must be what the name says, or it was exchanged in between.
 		var named os.FileInfo
 		if named, err = os.Lstat(path); err == nil && !os.SameFile(named, opened) {
-			err = errors.New("the file was exchanged while it was opened")
+			err = errors.New("the file was replaced while it was being opened")
 		}
 	}
 	if err != nil {

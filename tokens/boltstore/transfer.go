@@ -206,7 +206,7 @@ func (s *Store) importAll(ctx context.Context, id [16]byte, records iter.Seq2[st
 		return err
 	}
 	if store == nil {
-		return errors.New("importing into the store: the records are of no store")
+		return errors.New("importing into the store: the export has no record of the store")
 	}
 	return s.write(db, func(t *txn) error { return finishImport(t, store) })
 }

@@ -46,7 +46,7 @@ type Denylist struct {
 	feed        feedCounters
 }
 
-// Store is what a Denylist needs of a Store.
+// Store is what a Denylist needs of a storage.Store.
 type Store interface {
 	storage.Denials
 	storage.Feed
@@ -56,7 +56,7 @@ type Store interface {
 // process began.
 func (d *Denylist) Asked() uint64 { return d.asked.Load() }
 
-// Entries returns of about how many users a verdict is held.
+// Entries returns about how many users a verdict is held for.
 func (d *Denylist) Entries() int64 { return d.cache.MaxCost() - d.cache.RemainingCost() }
 
 // Lag returns the age of the client watermarks, which the background loads four

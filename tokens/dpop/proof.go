@@ -76,8 +76,8 @@ func badProof(reason oauth.Reason, description string) *oauth.Error {
 }
 
 // CheckProof checks a proof and returns the thumbprint of its key. Whether
-// that is the right one is the caller's to say. Errors: a shared *Error with
-// InvalidDPoPProof, or TemporarilyUnavailable while more proofs come than can
+// that is the right one is the caller's to say. Errors: a shared *oauth.Error with
+// oauth.InvalidDPoPProof, or oauth.TemporarilyUnavailable while more proofs come than can
 // be remembered. See RFC 9449 §4.3.
 func (p *Proofs) CheckProof(r Request) (jose.Thumbprint, error) { return p.check(r, nil) }
 
@@ -132,7 +132,7 @@ func hashes(text, token string) bool {
 // Checker checks DPoP proofs. See RFC 9449 §4.3.
 type Checker interface {
 	// CheckProof returns the thumbprint of the key that made the proof. Errors: a
-	// shared *Error with InvalidDPoPProof or UseDPoPNonce, or TemporarilyUnavailable.
+	// shared *oauth.Error with InvalidDPoPProof or UseDPoPNonce, or TemporarilyUnavailable.
 	CheckProof(r Request) (jose.Thumbprint, error)
 	// ProofNonce is what the next proof has to bring, "" where none is demanded.
 	ProofNonce() string

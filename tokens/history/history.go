@@ -258,7 +258,7 @@ func (h *Recorder) write(ctx context.Context, first storage.Note) {
 func (h *Recorder) Dropped() uint64 { return h.dropped.Load() }
 
 // Of returns what happened to some families lately, each the oldest first. The
-// error is TemporarilyUnavailable.
+// error is oauth.TemporarilyUnavailable.
 func (h *Recorder) Of(ctx context.Context, families ...storage.FamilyID) ([][]Entry, error) {
 	notes, err := h.store.History(ctx, families)
 	if err != nil {

@@ -53,7 +53,7 @@ const (
 )
 
 // Error is a refusal. Code and Description are safe for the wire; Reason is
-// for metrics, Cause for the log. Only handler/errors.go and the guard turn
+// for metrics, Cause for the log. Only handler/errors.go and handler/guard turn
 // an Error into an HTTP answer.
 type Error struct {
 	Code        ErrorCode

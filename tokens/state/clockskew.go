@@ -65,7 +65,7 @@ func (b *heartbeat) noticeStep(ctx context.Context, store time.Time) {
 	}
 	b.state.observer.Happened(ctx, oauth.Event{
 		Kind: oauth.EventClockSkew, Outcome: oauth.ClockSet,
-		Cause: fmt.Errorf("the store's clock was set by %s: it was wrong before, or is wrong now; what lasts until a time lasts so much shorter or longer", step.Round(100*time.Millisecond)),
+		Cause: fmt.Errorf("the store's clock was set by %s: it was wrong before, or is wrong now; what is stored until a certain time lasts that much shorter or longer", step.Round(100*time.Millisecond)),
 	})
 }
 

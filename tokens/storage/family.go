@@ -127,10 +127,10 @@ const (
 //	n-1 otherwise, or older          reuse
 //	n+1 or later                     the store has lost a write: Presented+1
 //
-// So a rotation that nobody was told of counts as one that has not happened: who
-// was told to come again, or heard nothing, holds n-1 and gets n by a rotation
-// of their own, from which the leeway counts. A thief among those who hold n-1
-// is found out by the next one to present it, as after any other rotation.
+// So a rotation that nobody was told of counts as one that has not happened: a
+// client that was told to come again, or heard nothing, holds n-1 and gets n by a
+// rotation of its own, from which the leeway counts. If a thief holds n-1 as well,
+// the next one to present it reveals the theft, as after any other rotation.
 //
 // The caller has already checked that the family exists and who the user is.
 // See RFC 9700 §4.14.2.

@@ -39,7 +39,7 @@ type FeedLine struct {
 
 // FeedPosition is a place between two lines of the feed.
 type FeedPosition struct {
-	Born   int64  // which feed it is; an emptied or replaced one is born anew
+	Born   int64  // which feed it is; an emptied or replaced store has a new one
 	Number uint64 // of the line before; lines are numbered without gaps
 	ID     string // what the store calls the line before, if it is not the number
 }

@@ -115,7 +115,7 @@ type CodeKey [16]byte
 func (k CodeKey) ID() CodeID { return CodeID(Hash16("code", k[:])) }
 
 // FamilyKey returns the key of the family that this code, and no other, can
-// begin. Whoever presents the code again names the family to end by it, and
+// begin. A request that presents the code again thereby names the family to end, and
 // the store, which knows only the code's hash, cannot compute it.
 func (k CodeKey) FamilyKey() FamilyKey { return FamilyKey(Hash16("code-family", k[:])) }
 

@@ -107,7 +107,7 @@ type Families interface {
 	// RotateReused may come beside an error: the family is ended, and it is not
 	// certain that this outlives the loss of a server.
 	Rotate(ctx context.Context, r RotateRequest) (RotateResult, error)
-	// Unanswered tells that whoever presented a generation has got no answer.
+	// Unanswered tells that the client that presented a generation got no answer.
 	// Where that was rotated, it counts as not answered from now on
 	// (Family.Unanswered). Once it returns nil, that is certain.
 	Unanswered(ctx context.Context, r UnansweredRequest) error

@@ -61,7 +61,7 @@ func (c *TransferCounts) add(r storage.Record) {
 }
 
 // WriteExport writes all state of an open store as lines of JSON, user after
-// user, so that it needs little memory. It stops the store as Transfers.Export
+// user, so that it needs little memory. It stops the store as storage.Transfers.Export
 // does. What it writes holds no token and no open key, but the profiles of all
 // users. progress, if not nil, hears of every record.
 func WriteExport(ctx context.Context, store storage.Transfers, w io.Writer, progress func(TransferCounts)) (TransferCounts, error) {
@@ -134,7 +134,7 @@ func CheckExport(r io.Reader) (TransferCounts, error) {
 }
 
 // errOtherSecret is an export that would be of no use to this gateway.
-var errOtherSecret = errors.New("the export is of gateways with another secret: configure the `secret` that they have")
+var errOtherSecret = errors.New("the export comes from gateways with another secret: configure their `secret`")
 
 // ReadExport fills an empty store, not open yet, from an export, and returns
 // what that says of the store that it comes from. The secrets must be those of
@@ -210,7 +210,7 @@ func openExport(r io.Reader) (*exportReader, error) {
 	}
 	var head wireHead
 	if err := json.Unmarshal(line, &head); err != nil || head.Gatehouse != "export" || len(head.ID) != len(x.id) {
-		return nil, errors.New("reading an export: this is none: name a file that `caddy oauth export` has written")
+		return nil, errors.New("reading an export: this is not one: name a file written by `caddy oauth export`")
 	}
 	if head.Version != exportFormat {
 		return nil, errNewerExport
