@@ -106,7 +106,7 @@ func parseProfile(record []byte) (*Profile, error) {
 	return p, nil
 }
 
-// SubjectOf returns whom a profile is about, "" for none that can be read.
+// SubjectOf returns the subject of a profile, "" if it cannot be read.
 func SubjectOf(profile []byte) string {
 	if profile == nil {
 		return ""

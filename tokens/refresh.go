@@ -39,8 +39,8 @@ func (i *Issuer) refresh(ctx context.Context, c *clients.Client, r TokenRequest)
 	return res, err
 }
 
-// withoutAnswer reports whether the one who asks is told to come again, or has
-// hung up, whatever was decided.
+// withoutAnswer reports whether the client is told to come again, or has hung up,
+// whatever was decided.
 func withoutAnswer(ctx context.Context, err error) bool {
 	return err != nil && oauth.AsError(err).Code == oauth.TemporarilyUnavailable || err == nil && ctx.Err() != nil
 }
@@ -173,7 +173,7 @@ func (i *Issuer) rotate(ctx context.Context, c *clients.Client, t refreshToken, 
 	return res, cmp.Or(untold, i.rotateOutcome(ctx, c, t, res))
 }
 
-// rotateOutcome tells what was decided, and turns it into the answer.
+// rotateOutcome reports what was decided, and turns it into the answer.
 func (i *Issuer) rotateOutcome(ctx context.Context, c *clients.Client, t refreshToken, res storage.RotateResult) error {
 	e := oauth.Event{Kind: oauth.EventRefresh, GrantType: oauth.GrantRefreshToken, Client: c.ID, User: t.user, Family: t.family.ID()}
 	var reason oauth.Reason

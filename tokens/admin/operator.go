@@ -162,7 +162,7 @@ func (o *Operator) User(ctx context.Context, user storage.UserTag) (UserState, e
 	return u, nil
 }
 
-// ScanDisabled calls each with everybody who is disabled. An error of each ends it.
+// ScanDisabled calls each with every disabled user. An error of each ends the scan.
 func (o *Operator) ScanDisabled(ctx context.Context, each func(UserState) error) error {
 	err := o.state.Store.ScanUsers(ctx, storage.PartDenied, func(r storage.Record) error {
 		if !r.Denied.Disabled() {
@@ -179,7 +179,7 @@ func (o *Operator) ScanDisabled(ctx context.Context, each func(UserState) error)
 	return o.scanError(err)
 }
 
-// ErrNotOurs is returned for a text that is no living access token of this gateway.
+// ErrNotOurs is returned for text that is not a valid access token of this gateway.
 var ErrNotOurs = errors.New("it is not an access token of this server, or it has expired")
 
 // DenyAccessToken denies one access token, and returns what it says.

@@ -313,12 +313,12 @@ func (d *Denylist) slice(user storage.UserTag) *atomic.Uint32 {
 func userKey(user storage.UserTag) uint64 { return binary.BigEndian.Uint64(user[:]) }
 
 // denies reports whether the token is among the user's denials.
-func (v *verdict) denies(t *Token) bool {
-	if !v.denials.Before.IsZero() && !t.IssuedAt.After(v.denials.Before) {
+func (held *verdict) denies(t *Token) bool {
+	if !held.denials.Before.IsZero() && !t.IssuedAt.After(held.denials.Before) {
 		return true
 	}
-	for i := range v.denials.Entries {
-		switch e := &v.denials.Entries[i]; e.Kind {
+	for i := range held.denials.Entries {
+		switch e := &held.denials.Entries[i]; e.Kind {
 		case storage.DenyToken:
 			if t.HasTokenID && storage.TokenID(e.ID) == t.TokenID {
 				return true

@@ -38,8 +38,8 @@ type Request struct {
 
 // Proofs checks DPoP proofs, and remembers them for as long as they are good,
 // so that each works once on this node: other nodes are not asked, and a proof
-// that somebody has caught may pass there for at most proofAge. Nonces shorten
-// nothing, TLS is what keeps proofs from being caught. Safe for concurrent use.
+// that was intercepted may pass there for at most proofAge. Nonces do not shorten
+// that; TLS is what keeps proofs from being intercepted. Safe for concurrent use.
 // See RFC 9449 §4.3 and §11.1.
 type Proofs struct {
 	clock func() time.Time

@@ -202,7 +202,7 @@ const (
 )
 
 // worthOf says what a use is worth. It goes by what this node remembers, which is
-// bounded: then there is a note too many.
+// bounded: beyond that there is a note too many.
 func (h *Recorder) worthOf(family storage.FamilyID, e Entry) worth {
 	h.mu.Lock()
 	defer h.mu.Unlock()

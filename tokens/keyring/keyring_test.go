@@ -19,8 +19,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/tokenstest"
 )
 
-var epoch = time.Unix(1_800_000_000, 0)
-
 func TestKeyRingMakesOneKeyPerAlgorithm(t *testing.T) {
 	cell := &tokenstest.KeyCell{Clock: time.Now}
 	log := &tokenstest.Events{}

@@ -133,14 +133,14 @@ func CheckExport(r io.Reader) (TransferCounts, error) {
 	return x.counts, nil
 }
 
-// errOtherSecret is an export that would be of no use to this gateway.
+// errOtherSecret refuses an export that would be of no use to this gateway.
 var errOtherSecret = errors.New("the export comes from gateways with another secret: configure their `secret`")
 
 // ReadExport fills an empty store, not open yet, from an export, and returns
-// what that says of the store that it comes from. The secrets must be those of
-// the gateways there: without them no refresh token, cookie or signing key in it
-// is of any use; and the issuers must share one with theirs. After an error the store can't be opened; the same export may
-// be read into it again.
+// the record of the store that it comes from. The secrets must be those of the
+// gateways there: without them no refresh token, cookie or signing key in it is of
+// any use; and the issuers must share one with theirs. After an error the store can't
+// be opened; the same export may be read into it again.
 func ReadExport(ctx context.Context, store storage.Transfers, secrets *secrets.Secrets, issuers []string, r io.Reader, progress func(TransferCounts)) (*storage.StoreRecord, TransferCounts, error) {
 	x, err := openExport(r)
 	if err != nil {
@@ -238,7 +238,7 @@ func (x *exportReader) next() ([]byte, error) {
 	return nil, errCutExport
 }
 
-// records returns the lines after the first, to the one that says that all came.
+// records returns the lines after the first, up to the end line.
 func (x *exportReader) records() iter.Seq2[storage.Record, error] {
 	return func(yield func(storage.Record, error) bool) {
 		for {
