@@ -90,7 +90,7 @@ func (b *Backup) Close() {
 }
 
 // gentleWriter writes a long file in parts that each go to the disk, so that
-// who makes something small durable meanwhile does not wait for all of it.
+// a small write that has to be durable meanwhile does not wait for all of it.
 type gentleWriter struct {
 	ctx     context.Context
 	to      *os.File

@@ -71,7 +71,7 @@ func protect(f func() error) error {
 	return err
 }
 
-// fileIsToBlame tells whether a panic is about the file: a fault at an address,
+// fileIsToBlame reports whether a panic is about the file: a fault at an address,
 // which only what is mapped can cause, or a panic within bbolt.
 func fileIsToBlame(p *background.PanicError) bool {
 	if fault, ok := p.Value.(interface{ Addr() uintptr }); ok && fault.Addr() != 0 {

@@ -91,8 +91,8 @@ func (t *txn) sessionEnded(user storage.UserTag, id storage.SessionID) (bool, er
 	return ended, err
 }
 
-// evict ends the oldest families of the same client, so that with the new one
-// at most MaxActive live, and then the oldest of all beyond MaxFamilies. What is
+// evict ends the oldest families of the same client, so that with the new one at most
+// MaxActive live, and then the oldest of all beyond storage.MaxFamilies. What is
 // dead goes as well: the sweeper may be a minute behind somebody in a hurry.
 func evict(t *txn, r storage.CreateRequest) ([]storage.FamilyID, error) {
 	var same, others []storage.Family

@@ -59,7 +59,7 @@ type nodes struct {
 	vouched time.Time        // by the newest beat
 }
 
-// load reads who has died. Nothing is decided before.
+// load reads which nodes have died. Nothing is decided before that.
 func (n *nodes) load(t *txn) error {
 	var r nodesRecord
 	_, err := t.read(meta, metaNodes, &r)

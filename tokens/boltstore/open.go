@@ -135,7 +135,7 @@ func makeBuckets(tx *bolt.Tx, path string) error {
 const lockPoll = 60 * time.Millisecond
 
 // mapAhead is how much address space is mapped for the file to grow into; it
-// takes no memory. A file that outgrows what is mapped is mapped anew, and for
+// takes no memory. A file that outgrows what is mapped is mapped again, and for
 // that bbolt stops all writers until the last reader is done: a Backup is a
 // long one. On Windows the file itself would become as large.
 var mapAhead = func() int {
@@ -262,8 +262,9 @@ func syncDir(dir string) error {
 
 // applyOpening compares the secrets and the issuers, and remembers what the store
 // is opened with. The store belongs to the gateways of its last opening: one that
-// has none of their secrets, or none of their issuers, is a stranger. So a secret changes in three steps,
-// (old new), (new old), (new), and an old one is no key for ever.
+// has none of their secrets, or none of their issuers, is a stranger. So a secret
+// changes in three steps, (old new), (new old), (new), and an old one does not stay a
+// key forever.
 func (s *Store) applyOpening(t *txn, r storage.OpenRequest) (storage.OpenResult, error) {
 	var o openingRecord
 	found, err := t.read(meta, metaOpening, &o)

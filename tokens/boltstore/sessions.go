@@ -82,7 +82,7 @@ func (r sessionRecord) session(user storage.UserTag, id storage.SessionID) stora
 }
 
 // boundSessions ends the least used sessions, so that with the new one there are
-// at most MaxSessions, and removes those that are over.
+// at most storage.MaxSessions, and removes those that are over.
 func (t *txn) boundSessions(r storage.SessionRequest) error {
 	var others []storage.Session
 	err := t.scan(sessions, r.User[:], func(k, v []byte) error {

@@ -138,8 +138,8 @@ func (t *txn) denial(key []byte) (d denialRecord, found bool, err error) {
 	return d, found && t.now.Before(d.until), err
 }
 
-// deny writes an entry. One that is there is only prolonged: who ended the
-// family first stays written.
+// deny writes an entry. One that exists is only prolonged, and keeps the
+// record of who ended the family first.
 func (t *txn) deny(key []byte, d denialRecord) error {
 	was, found, err := t.denial(key)
 	if err != nil {

@@ -226,8 +226,8 @@ func disableUser(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 	return res, t.deny(disabledKey(r.User), denialRecord{until: storage.Forever, attempt: r.Attempt})
 }
 
-// Enable implements storage.Users. The entry is over from now on, and tells who
-// has ended it until it is swept.
+// Enable implements storage.Users. The entry is over from now on, and records
+// who ended it until it is swept.
 func (s *Store) Enable(ctx context.Context, user storage.UserTag, attempt storage.Attempt) (bool, error) {
 	return decide(ctx, s, "enable", func(t *txn) (bool, error) {
 		var d denialRecord

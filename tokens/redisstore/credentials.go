@@ -79,7 +79,7 @@ func (c *credentials) again(number int, refused error, call func() error) error 
 	return fmt.Errorf("%w: %w", why, refused)
 }
 
-// refusesCredentials reports whether a server has refused who is asking.
+// refusesCredentials reports whether a server has refused the username or password.
 func refusesCredentials(err error) bool {
 	return err != nil && slices.ContainsFunc([]string{"WRONGPASS", "NOAUTH", "invalid password"}, func(prefix string) bool {
 		return redis.HasErrorPrefix(err, prefix)

@@ -14,8 +14,8 @@ import (
 const replayFor = 5 * time.Second
 
 // meet looks which data are behind a connection to a server, before anything is
-// decided over it. Where another server has taken over, or one has started
-// anew, it repeats the journal.
+// decided over it. If another server has taken over, or one has restarted,
+// it repeats the journal.
 func (s *Store) meet(ctx context.Context, place string, server redis.Cmdable) error {
 	ctx = context.WithValue(ctx, probing{}, true)
 	found, ok, err := historyOf(ctx, server)

@@ -34,7 +34,7 @@ func (s *Store) CreateFamily(ctx context.Context, r storage.CreateRequest) (stor
 const unsure storage.RotateOutcome = 255
 
 // Rotate implements storage.Families. It ends nothing by the first call: what
-// looks like a reuse is decided by a second one, after a look at whoever made the
+// looks like a reuse is decided by a second one, after a look at the node that made the
 // current generation.
 func (s *Store) Rotate(ctx context.Context, r storage.RotateRequest) (storage.RotateResult, error) {
 	var res storage.RotateResult

@@ -3,7 +3,7 @@ package storage
 import "time"
 
 // The bounds of what a Store keeps of one user: no call does work that grows with
-// what somebody has done before. Those of a denylist stand beside it (MaxDenials).
+// what somebody has done before. The bound of a denylist is MaxDenials.
 
 // MaxFamilies is how many families a user has at most, over all clients: what a
 // decision may have to read must not grow with what somebody has done before.

@@ -162,7 +162,7 @@ func Decide(f Family, r RotateRequest, now time.Time, silent ...Silence) (Rotate
 	}
 }
 
-// decidePredecessor is the part of the table about who presents n-1.
+// decidePredecessor is the part of the table for a client that presents n-1.
 func (f Family) decidePredecessor(r RotateRequest, now time.Time, silent []Silence) (RotateOutcome, Family) {
 	switch {
 	case f.Attempt == r.Attempt:
@@ -194,7 +194,7 @@ func (f Family) young(r RotateRequest, now time.Time) bool {
 }
 
 // Within reports whether a rotation is younger than the leeway. After a clock
-// was set back it may lie ahead: as far as the leeway, and no farther.
+// was set back it may lie ahead: as far as the leeway, and no further.
 func Within(age, leeway time.Duration) bool { return age < leeway && age > -leeway }
 
 // Begin returns the record of a new family: its first generation, made at now

@@ -238,8 +238,8 @@ type Session struct {
 	EndedOthers bool
 }
 
-// AtLogin is the AuthTime of a SessionRequest of a person who has proved who they
-// are here and now: the session's AuthTime is its Begun then.
+// AtLogin is the AuthTime of a SessionRequest for a person who has just proved who they
+// are, here: the session's AuthTime is its Begun then.
 var AtLogin = Forever
 
 // Sessions keeps login sessions and the profile that belongs to their user.
@@ -249,8 +249,8 @@ type Sessions interface {
 	// MaxSessions. It returns the session
 	// with Begun (one second after a sign-out or Everyone's end in that very second) and
 	// Expires set, and with the Root of the one that it replaces, where that
-	// lives: who signs in again in a browser can still sign out of all that
-	// came before. When the profile had another fingerprint (the password was
+	// lives: after signing in again in a browser, a person can still sign out of
+	// all that came before. When the profile had another fingerprint (the password was
 	// changed), all that the user had before ends, as by EndUser: else this
 	// login would make the old ones good again. A disabled user gets none: the
 	// zero Session.
