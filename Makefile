@@ -73,7 +73,7 @@ BENCH ?= -seconds 4 -rounds 3
 bench: need-go bin/caddy-dev ## measure guarded routes and rotations beside their baselines; keep the machine quiet
 	@.ci/need wrk
 	@go run ./bench -caddy bin/caddy-dev $(BENCH)
-	@go test -run '^$$' -bench 'Verify|Verdict|InUse|MAC|Rotate|Denials' -benchmem ./tokens ./tokens/boltstore
+	@go test -run '^$$' -bench 'Verify|Verdict|InUse|MAC|Rotate|Denials' -benchmem ./tokens ./tokens/verify ./tokens/secrets ./tokens/boltstore
 
 SOAK ?= 10m
 .PHONY: soak

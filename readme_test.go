@@ -84,3 +84,54 @@ func TestDocumentedTestsExist(t *testing.T) {
 		}
 	}
 }
+
+var (
+	quoted = regexp.MustCompile("`([^`]+)`")
+	// sourceName is a file or folder, as pages name them.
+	sourceName = regexp.MustCompile(`^[\w.-]+(/[\w.-]+)*(\.go|\.mjs|\.lua|\.html|\.md|/)$|^(bench|caddymodule|docs|e2e|examples|handler|tokens)/[\w./-]+$`)
+)
+
+// TestDocumentedPathsExist holds the pages to the files and folders that they name. A
+// name without a folder lies in that of the file named before it in the same cell.
+func TestDocumentedPathsExist(t *testing.T) {
+	pages, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range append(pages, "README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := namedPaths(string(text))
+		for _, name := range named {
+			if _, err := os.Stat(name); err != nil {
+				t.Errorf("%s names %s, which does not exist", page, name)
+			}
+		}
+		if page == "docs/standards.md" && len(named) < 50 {
+			t.Errorf("%s: found %d paths", page, len(named))
+		}
+	}
+}
+
+// namedPaths returns the files and folders that a page names between backticks.
+func namedPaths(page string) []string {
+	var paths []string
+	for cell := range strings.FieldsFuncSeq(page, func(r rune) bool { return r == '|' || r == '\n' }) {
+		folder := ""
+		for _, q := range quoted.FindAllStringSubmatch(cell, -1) {
+			name := q[1]
+			switch {
+			case !sourceName.MatchString(name):
+				continue
+			case strings.Contains(name, "/"):
+				folder = filepath.Dir(name)
+			default:
+				name = filepath.Join(folder, name)
+			}
+			paths = append(paths, name)
+		}
+	}
+	return paths
+}

@@ -31,7 +31,7 @@ const (
 // rest of a sign-in, and the usual one.
 var loginCosts = []int{bcrypt.MinCost, bcrypt.DefaultCost}
 
-// probeRates are how many guarded requests and refreshes a second are sent beside.
+// How often guarded requests and refreshes are sent beside the sign-ins.
 const (
 	guardedEvery   = 5 * time.Millisecond
 	refreshedEvery = 25 * time.Millisecond

@@ -97,7 +97,7 @@ func (r *backend) ready() error {
 	return nil
 }
 
-// strangeSecretError is tokens.ErrWrongSecret where the secret was generated,
+// strangeSecretError is storage.ErrWrongSecret where the secret was generated,
 // with the fix for that case.
 type strangeSecretError struct{ secretFile string }
 

@@ -335,7 +335,7 @@ func TestRedisPasswordInAFileChanges(t *testing.T) {
 	}
 	server.Do("ACL", "SETUSER", "gate", "on", "resetpass", ">canary-fifth")
 	server.Do("CLIENT", "KILL", "USER", "gate")
-	unread := "refuses the username or the password: reading it anew: `password`: {file." + file + "} is empty or cannot be read: check the path"
+	unread := "refuses the username or the password: reading it again: `password`: {file." + file + "} is empty or cannot be read: check the path"
 	says(unread)
 	if !strings.Contains(g.logs(), unread) {
 		t.Error("the log does not name the file")

@@ -14,7 +14,7 @@ const healthRetry = 2 * time.Second
 // health tells a load balancer whether this gateway should get requests. It
 // says what background work has last found out and asks nobody: anybody may
 // send this request as often as they like. So the reason is one of
-// tokens.Trouble and nothing more.
+// oauth.Trouble and nothing more.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")

@@ -17,7 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// cookieSPA and cookieShop are two apps that keep their refresh tokens in cookies.
+// The origins of two apps that keep their refresh tokens in cookies.
 const (
 	cookieOrigin = "https://cookie.example.com"
 	shopOrigin   = "https://shop.example.com"

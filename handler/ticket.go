@@ -100,7 +100,7 @@ func (s *Server) stillValid(a *tokens.Authorization) bool {
 	return ok && oauth.MatchRedirect(c.RedirectURIs, a.RedirectURI)
 }
 
-// SameOrigin reports whether a browser sends this form from our own pages, as
+// sameOrigin reports whether a browser sends this form from our own pages, as
 // far as it tells: the ticket decides, this only refuses early.
 func (s *Server) sameOrigin(r *http.Request) bool {
 	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {

@@ -66,9 +66,9 @@ func (s *SignedIn) cameFrom(entries []history.Entry) {
 	}
 }
 
-// SignOutOf ends what one application holds of a person, who asked for it. An id
-// that was never theirs ends nothing: it would stay in the denylist, which all
-// that is asked about this person has to read.
+// SignOutOf ends what one application holds of a person, at that person's request. An id
+// that was never theirs ends nothing: it would stay in the denylist, which every
+// question about this person has to read.
 func (i *Issuer) SignOutOf(ctx context.Context, l *Login, id storage.FamilyID) error {
 	user := l.Session.User
 	if theirs, err := i.HasOrHad(ctx, user, id); err != nil || !theirs {
@@ -81,7 +81,7 @@ func (i *Issuer) SignOutOf(ctx context.Context, l *Login, id storage.FamilyID) e
 	return err
 }
 
-// HasOrHad reports whether a family is a user's, or one that has ended a while ago.
+// HasOrHad reports whether a family is or was a user's: one that lives, or has ended a while ago.
 func (i *Issuer) HasOrHad(ctx context.Context, user storage.UserTag, id storage.FamilyID) (bool, error) {
 	_, lives, err := i.state.Store.LiveFamily(ctx, user, id)
 	if err != nil {

@@ -89,7 +89,7 @@ func (i *Issuer) parseDestination(params url.Values) (*clients.Client, *Authoriz
 	}
 	client, ok := i.Client(params.Get("client_id"))
 	if !ok {
-		return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, "The application is not known here: its client_id is missing or not registered.")
+		return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, "The application is unknown: its client_id is missing or not registered.")
 	}
 	if !client.MayUse(oauth.GrantAuthorizationCode) {
 		return nil, nil, oauth.Refuse(oauth.UnauthorizedClient, oauth.ReasonUnsupportedGrant, "This application cannot sign people in.")
@@ -210,7 +210,7 @@ func parsePrompt(_ *clients.Client, a *Authorization, params url.Values) error {
 		}
 	}
 	if slices.Contains(a.Prompt, PromptNone) && len(a.Prompt) > 1 {
-		return oauth.BadRequest("prompt none cannot stand with other values.")
+		return oauth.BadRequest("prompt none cannot be combined with other values.")
 	}
 	if s := params.Get("max_age"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 31)

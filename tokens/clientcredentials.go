@@ -56,7 +56,7 @@ func (i *Issuer) afterWatermark(ctx context.Context, c *clients.Client, at time.
 	return watermark.Add(time.Second), nil
 }
 
-var errJustEnded = errors.New("dating a token: all of the client was ended until a moment that lies ahead of the store's clock")
+var errJustEnded = errors.New("dating a token: everything of the client was ended as of a moment ahead of the store's clock")
 
 // machineAudience chooses the API: the one asked for, the default one, or the only one that the client has.
 func (i *Issuer) machineAudience(c *clients.Client, asked []string) (string, error) {
@@ -72,5 +72,5 @@ func (i *Issuer) machineAudience(c *clients.Client, asked []string) (string, err
 	case len(targets) == 0:
 		return "", oauth.BadRequest("Name the API by audience: the client has several.")
 	}
-	return "", oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "One access token is for one API.")
+	return "", oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "An access token is for a single API.")
 }

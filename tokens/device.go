@@ -102,8 +102,8 @@ func (i *Issuer) AuthorizeDevice(ctx context.Context, c *clients.Client, scope s
 	return nil, oauth.Unavailable(errors.New("finding a free user code: all that were drawn are in use"))
 }
 
-// FindDevice returns the request that a typed user code names, or nil when
-// nobody waits under it. The caller bounds how often a person may try.
+// FindDevice returns the request that a typed user code names, or nil if no
+// device is waiting for it. The caller bounds how often a person may try.
 // See RFC 8628 §5.1.
 func (i *Issuer) FindDevice(ctx context.Context, typed string) (*DeviceRequest, error) {
 	userCode, ok := ParseUserCode(typed)
@@ -129,8 +129,8 @@ func (i *Issuer) FindDevice(ctx context.Context, typed string) (*DeviceRequest, 
 	return nil, nil //nolint:nilnil // as above
 }
 
-// ApproveDevice lets a device have what it asked for, in the name of the
-// person who is signed in. What it gets does not belong to that person's
+// ApproveDevice grants a device what it asked for, in the name of the
+// person who is signed in. That does not belong to the person's
 // browser session: it begins one of its own, which goes on when they sign out
 // here. See RFC 8628 §3.3.
 func (i *Issuer) ApproveDevice(ctx context.Context, d *DeviceRequest, l *Login) error {
@@ -153,13 +153,13 @@ func (i *Issuer) ApproveDevice(ctx context.Context, d *DeviceRequest, l *Login) 
 	return i.decideDevice(ctx, d, l, true)
 }
 
-// DenyDevice refuses a device what it asked for.
+// DenyDevice refuses a device's request.
 func (i *Issuer) DenyDevice(ctx context.Context, d *DeviceRequest, l *Login) error {
 	return i.decideDevice(ctx, d, l, false)
 }
 
-// decideDevice lets the store decide whose decision counts. ExpiredToken when
-// somebody was faster, or nobody waits any more.
+// decideDevice lets the store decide whose decision counts. oauth.ExpiredToken if
+// another answer was first, or the device no longer waits.
 func (i *Issuer) decideDevice(ctx context.Context, d *DeviceRequest, l *Login, approved bool) error {
 	ctx, done := storage.Decisive(ctx)
 	defer done()
@@ -170,7 +170,7 @@ func (i *Issuer) decideDevice(ctx context.Context, d *DeviceRequest, l *Login, a
 		return oauth.Unavailable(err)
 	}
 	if !decided {
-		return oauth.Refuse(oauth.ExpiredToken, oauth.ReasonExpired, "The code has expired, or it was answered before.")
+		return oauth.Refuse(oauth.ExpiredToken, oauth.ReasonExpired, "The code has expired or was already answered.")
 	}
 	outcome := oauth.OutcomeDenied
 	if approved {
@@ -246,7 +246,7 @@ func (i *Issuer) checkDeviceTarget(c *clients.Client, state storage.DeviceState,
 	return deviceError(err)
 }
 
-// deviceError makes what is said of codes be said of device codes.
+// deviceError turns the description of a bad code into that of a bad device code.
 func deviceError(err error) error {
 	if e, ok := errors.AsType[*oauth.Error](err); ok && e.Description == badCode {
 		e.Description = badDeviceCode
@@ -303,8 +303,8 @@ type deviceCode struct {
 
 const deviceCodeSize = 16 + 16 + 8
 
-// codeKey returns the key of the code that an approval puts. Who approves
-// knows only its ID.
+// codeKey returns the key of the code that an approval puts. The approving side knows
+// only its ID.
 func (d deviceCode) codeKey() storage.CodeKey {
 	return storage.CodeKey(storage.Hash16("device-code", d.key[:]))
 }

@@ -1,3 +1,12 @@
+// Package tokens is the authorization server of one configuration: plain values in,
+// plain values or a typed *oauth.Error out. It knows no HTTP, no Caddy and no
+// database; what it shares with the resource server is in the packages below it.
+//
+// An Issuer is one configuration over a state.State, which reloads share. Every
+// grant works in the same order: authenticate the client, validate what can be
+// refused without the store, let one atomic store call decide, then mint.
+//
+// Begin reading at Issuer, then at the grant: code.go, refresh.go, device.go, clientcredentials.go.
 package tokens
 
 import (
@@ -106,7 +115,7 @@ func (i *Issuer) ownTokens(others ...*verify.Foreign) verify.Config {
 }
 
 // Gate makes what a guarded route checks access tokens with, of this gateway and
-// of others. Ready opens what this gateway's need, see NewGate.
+// of others. Ready opens what this gateway's need, see verify.NewGate.
 func (i *Issuer) Gate(ready func(context.Context) error, others ...*verify.Foreign) (*verify.Gate, error) {
 	return verify.NewGate(i.ownTokens(others...), i.state.Denylist, ready)
 }

@@ -33,7 +33,7 @@ func (i *Issuer) NextStep(a *Authorization, l *Login, fresh, consented bool) (St
 		}
 		return StepLogin, nil
 	case a.HintSubject != "" && l.Profile.Subject != a.HintSubject:
-		return 0, oauth.Refuse(oauth.LoginRequired, "", "Another person is signed in than the application expects.")
+		return 0, oauth.Refuse(oauth.LoginRequired, "", "A different person is signed in than the application expects.")
 	case !consented && i.needsConsent(a, fresh):
 		if silent {
 			return 0, oauth.Refuse(oauth.ConsentRequired, "", "The person must agree first.")

@@ -56,7 +56,7 @@ func (p Profile) MarshalBinary() ([]byte, error) {
 // MaxProfile is how long the record of a person may be, in bytes. Every refresh reads it.
 const MaxProfile = 4 << 10
 
-var errLongProfile = fmt.Errorf("keeping profile: what is known of the person takes more than %d bytes: let the login name fewer or shorter claims", MaxProfile)
+var errLongProfile = fmt.Errorf("keeping profile: the person's claims take more than %d bytes: let the login return fewer or shorter ones", MaxProfile)
 
 var errBadProfile = errors.New("reading profile: damaged")
 
@@ -106,7 +106,7 @@ func parseProfile(record []byte) (*Profile, error) {
 	return p, nil
 }
 
-// SubjectOf returns whom a profile is about, "" for none that can be read.
+// SubjectOf returns the subject of a profile, "" if it cannot be read.
 func SubjectOf(profile []byte) string {
 	if profile == nil {
 		return ""

@@ -39,8 +39,8 @@ func (i *Issuer) refresh(ctx context.Context, c *clients.Client, r TokenRequest)
 	return res, err
 }
 
-// withoutAnswer reports whether the one who asks is told to come again, or has
-// hung up, whatever was decided.
+// withoutAnswer reports whether the client is told to come again, or has hung up,
+// whatever was decided.
 func withoutAnswer(ctx context.Context, err error) bool {
 	return err != nil && oauth.AsError(err).Code == oauth.TemporarilyUnavailable || err == nil && ctx.Err() != nil
 }
@@ -100,7 +100,7 @@ func (i *Issuer) checkRefresh(c *clients.Client, g storage.Grant, r TokenRequest
 	}
 	if scopes = i.scopesFor(c, scopes, audience); len(asked) > 0 {
 		if scopes = oauth.CommonScope(scopes, asked); len(scopes) == 0 {
-			return mint{}, oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope has nothing that this token's API knows. Ask for that API's scopes, or name the other API as the audience.")
+			return mint{}, oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "None of the scopes belongs to this token's API. Ask for that API's scopes, or name the other API as the audience.")
 		}
 	}
 	return mint{
@@ -110,7 +110,7 @@ func (i *Issuer) checkRefresh(c *clients.Client, g storage.Grant, r TokenRequest
 }
 
 // pickAudience chooses the audience of one access token: the granted API that is
-// asked for, or else the first that was granted, and no other: whoever names
+// asked for, or else the first that was granted, and no other: a client that names
 // none expects that one. Empty means the gateway's own userinfo. Whether the API
 // is usable today is for the caller to say. See RFC 8707 §2.2.
 func pickAudience(g storage.Grant, asked []string) (string, error) {
@@ -119,7 +119,7 @@ func pickAudience(g storage.Grant, asked []string) (string, error) {
 		switch {
 		case a == "" || a == audience:
 		case audience != "" || !slices.Contains(g.Audiences, a):
-			return "", oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "One access token is for one of the APIs that were granted.")
+			return "", oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "An access token is for a single API, one of those that were granted.")
 		default:
 			audience = a
 		}
@@ -167,7 +167,7 @@ func (i *Issuer) rotate(ctx context.Context, c *clients.Client, t refreshToken, 
 	return res, cmp.Or(untold, i.rotateOutcome(ctx, c, t, res))
 }
 
-// rotateOutcome tells what was decided, and turns it into the answer.
+// rotateOutcome reports what was decided, and turns it into the answer.
 func (i *Issuer) rotateOutcome(ctx context.Context, c *clients.Client, t refreshToken, res storage.RotateResult) error {
 	e := oauth.Event{Kind: oauth.EventRefresh, GrantType: oauth.GrantRefreshToken, Client: c.ID, User: t.user, Family: t.family.ID()}
 	var reason oauth.Reason

@@ -38,7 +38,7 @@ type TokenResponse struct {
 	Cookie *RefreshCookie `json:"-"`
 }
 
-// refused tells why a token request gets no token.
+// refused reports why a token request gets no token.
 func (i *Issuer) refused(ctx context.Context, c *clients.Client, r TokenRequest, err error) *oauth.Error {
 	refusal := oauth.AsError(err)
 	if refusal.Code == oauth.AuthorizationPending {

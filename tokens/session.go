@@ -18,8 +18,8 @@ type Login struct {
 
 // SignIn begins a session for a person who has just proved who they are, and
 // ends the session of the cookie that the browser sent before, if any, so that
-// no session is fixed beforehand. What the same person's applications hold by
-// that one belongs to the new one, too. It returns the value of the session cookie.
+// no session is fixed beforehand. What the same person's applications hold through
+// the old one then belongs to the new one. It returns the value of the session cookie.
 func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login, string, error) {
 	key, err := i.random16()
 	if err != nil {

@@ -29,7 +29,7 @@ type Stats struct {
 // Health is what operators may see of a gateway's health; the endpoint
 // `health` tells the world the status alone.
 type Health struct {
-	Status    string    `json:"status"` // "ok", or a tokens.Trouble
+	Status    string    `json:"status"` // "ok", or an oauth.Trouble
 	Cause     string    `json:"cause,omitempty"`
 	Since     time.Time `json:"since"`
 	Checked   time.Time `json:"checked,omitzero"`    // when the store was last asked

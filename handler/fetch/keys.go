@@ -1,4 +1,8 @@
-// Package fetch gets documents and keys of other issuers over HTTP.
+// Package fetch gets documents and keys of other issuers over HTTP, within bounds of
+// time and size. It knows no tokens: package jwks says when to fetch, and keeps what
+// was good.
+//
+// Begin reading at KeyFetcher. See RFC 8414 §3 and RFC 7517 §5.
 package fetch
 
 import (
@@ -27,7 +31,7 @@ type KeySource struct {
 	AllowPrivate bool
 }
 
-// KeyFetcher gets the JWK set of another issuer. Fetch is a tokens.KeyFetch;
+// KeyFetcher gets the JWK set of another issuer. Fetch is a jwks.Fetch;
 // it is called by one goroutine at a time.
 type KeyFetcher struct {
 	source KeySource

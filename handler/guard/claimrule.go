@@ -8,14 +8,14 @@ import (
 )
 
 // ClaimRule demands that a claim is one of the values, or a list that holds one
-// of them. A rule on `sub` means tokens.Claims.Identity unless there is one on `iss`.
+// of them. A rule on `sub` means verify.Claims.Identity unless there is one on `iss`.
 type ClaimRule struct {
 	Claim  string
 	Values []string
 }
 
 // passes reports whether the claims are what the rule wants. The sub of another
-// issuer is compared as tokens.Claims.Identity, unless a rule on iss stands
+// issuer is compared as verify.Claims.Identity, unless a rule on iss stands
 // beside it: its issuer gives out any sub that it likes.
 func (rule *ClaimRule) passes(c *verify.Claims, anySub bool) bool {
 	if rule.Claim == "sub" && anySub {

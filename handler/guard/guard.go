@@ -1,5 +1,9 @@
 // Package guard checks the access token of every request to an API: the resource
-// server of RFC 6750, with the metadata of RFC 9728.
+// server of RFC 6750, with the metadata of RFC 9728. It knows nothing of the
+// authorization server: package verify reads the tokens, and the guard adds the
+// rules of a route.
+//
+// Begin reading at Guard and its Check.
 package guard
 
 import (

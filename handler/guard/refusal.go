@@ -19,7 +19,7 @@ type Refusal struct { //nolint:errname // it is a verdict, and a name of the pac
 // Error names the refusal for logs. It holds no token.
 func (r *Refusal) Error() string { return r.Err.Error() }
 
-// Unwrap returns the *tokens.Error.
+// Unwrap returns the *oauth.Error.
 func (r *Refusal) Unwrap() error { return r.Err }
 
 // refuse sets the headers of a refusal, by RFC 6750 §3 and RFC 9449 §7.1:

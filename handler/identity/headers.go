@@ -1,5 +1,7 @@
 // Package identity writes the headers that tell an upstream who sends a request,
-// and takes out of requests what their senders wrote in their place.
+// and takes out of requests what their senders wrote in their place. It checks no tokens.
+//
+// Begin reading at Headers.
 package identity
 
 import (
@@ -17,7 +19,7 @@ import (
 // Whatever the client sent under that name, in any spelling, is deleted first.
 // A list is joined by commas; `scope` stays space-separated. A missing or
 // empty claim leaves the header absent. A value that no header can carry
-// refuses the token. `sub` is tokens.Claims.Identity unless `iss` is mapped as
+// refuses the token. `sub` is verify.Claims.Identity unless `iss` is mapped as
 // well, so that the upstream never takes one issuer's user for another's.
 type Mapping struct {
 	Header string

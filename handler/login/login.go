@@ -1,4 +1,8 @@
-// Package login holds the ways in which a person proves who they are.
+// Package login holds the ways in which a person proves who they are, and the limits
+// on guessing. It knows no pages and no sessions: package handler shows the one and
+// begins the other.
+//
+// Begin reading at Login.
 package login
 
 import (

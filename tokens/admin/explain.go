@@ -42,7 +42,7 @@ type Explanation struct {
 	Verdict Verdict
 	// ClientEnded is when everything of its client was ended; zero for never.
 	ClientEnded time.Time
-	History     []history.Entry // the oldest first; none for a family that lives and was not used for HistoryAge
+	History     []history.Entry // the oldest first; none for a family that lives and was not used for storage.HistoryAge
 }
 
 // Explain returns what happened to a family lately, by its id or by the id of a
@@ -128,9 +128,9 @@ func (o *Operator) lookUp(ctx context.Context, e *Explanation) error {
 }
 
 // outlived reports whether a family that is gone without a word had reached its
-// absolute end when it was refused, or now: the store removes it then, and who
-// comes later is told of a token that is unknown. Of the idle end no history can
-// tell, since not every use is noted.
+// absolute end when it was refused, or now: the store removes it then, and a
+// later request hears of an unknown token. No history shows the idle end, since not
+// every use is noted.
 func outlived(entries []history.Entry, lifetime time.Duration, now time.Time) bool {
 	at := now
 	for _, h := range slices.Backward(entries) {
@@ -191,7 +191,7 @@ func verdictOnReplay(h history.Entry) Verdict {
 	return VerdictLostResponse
 }
 
-// verdictOnReuse compares who came with an old token with who refreshed last.
+// verdictOnReuse compares the sender of an old token with that of the last refresh.
 // The same device at the same address most likely never got the answer to its
 // last refresh, or went back to an older copy of its storage.
 func verdictOnReuse(before []history.Entry, reuse history.Entry) Verdict {

@@ -47,7 +47,7 @@ func (o *Operator) ScanGrants(ctx context.Context, client string, scanned func(u
 var errFound = errors.New("found")
 
 // FindGrant looks for a family among all users; found is false when it does not
-// live. Whoever knows the subject finds it in Grants without a scan.
+// live. If the subject is known, tokens.Issuer.Grants finds it without a scan.
 func (o *Operator) FindGrant(ctx context.Context, id storage.FamilyID) (g UserGrants, found bool, err error) {
 	err = o.ScanGrants(ctx, "", nil, func(all UserGrants) error {
 		for _, f := range all.Families {
@@ -64,8 +64,8 @@ func (o *Operator) FindGrant(ctx context.Context, id storage.FamilyID) (g UserGr
 	return g, found, err
 }
 
-// scanError is what a scan failed with. What its callback returned, and the end
-// of the caller's context, are no fault of the store.
+// scanError returns what a scan failed with. An error of its callback, and the end
+// of the caller's context, are not faults of the store.
 func (o *Operator) scanError(err error) error {
 	if err == nil || errors.Is(err, errFound) || errors.Is(err, errAnswer) || errors.Is(err, context.Canceled) {
 		return err
@@ -73,7 +73,7 @@ func (o *Operator) scanError(err error) error {
 	return oauth.Unavailable(err)
 }
 
-// errAnswer is wrapped by what the answer of a scan failed with.
+// errAnswer is wrapped by the errors of a scan's answer.
 var errAnswer = errors.New("answering")
 
 // Ends says what EndBegun is to end.
@@ -85,7 +85,7 @@ type Ends struct {
 
 // Ended says what has ended.
 type Ended struct {
-	Users    int // who were looked at
+	Users    int // that were looked at
 	Sessions int // as far as they were asked for
 	Families int
 }

@@ -12,7 +12,7 @@ import (
 // KnowsUser reports whether there is such a user: one that the configuration
 // names, a machine of a configured client, or one of whom the store keeps anything,
 // if only that the user is disabled or was signed out a while ago. Users of a
-// login that nobody can list are known once they have signed in.
+// login that cannot list them are known once they have signed in.
 func (o *Operator) KnowsUser(ctx context.Context, user storage.UserTag) (bool, error) {
 	if o.cfg.Accounts != nil && o.cfg.Accounts.Fingerprint(user) != (storage.Fingerprint{}) {
 		return true, nil
@@ -40,7 +40,7 @@ func (o *Operator) KnowsUser(ctx context.Context, user storage.UserTag) (bool, e
 }
 
 // KnowsClient reports whether there is such a client: one that is configured, or
-// was ended, or by which anybody is signed in. For one that is neither configured
+// was ended, or through which somebody is signed in. For one that is neither configured
 // nor ended it looks through the whole store.
 func (o *Operator) KnowsClient(ctx context.Context, id string) (bool, error) {
 	if _, ok := o.issuer.Client(id); ok {

@@ -1,3 +1,9 @@
+// Package admin is what the operator of an authorization server may ask for and
+// do: end what users, clients or everyone hold, disable users, rotate keys, and
+// explain a token. It knows no HTTP and no command line; caddymodule/adminapi makes
+// both of it.
+//
+// Begin reading at Operator.
 package admin
 
 import (
@@ -18,7 +24,7 @@ import (
 )
 
 // Operator is what the operator of an authorization server may ask for and do,
-// over the heads of clients and people. Every error is TemporarilyUnavailable
+// over the heads of clients and people. Every error is oauth.TemporarilyUnavailable
 // unless a method says otherwise. Safe for concurrent use.
 type Operator struct {
 	issuer *tokens.Issuer
@@ -65,10 +71,10 @@ func (o *Operator) EndEveryone(ctx context.Context) (time.Time, error) {
 }
 
 // endClient sets a watermark, and returns when nothing can slip past it any
-// more. Where decisions can't look at it themselves (ClientEnd.Late) that takes
+// more. Where decisions can't look at it themselves (storage.ClientEnd.Late) that takes
 // until every node must have heard of it; then a second end reaches what they
-// have decided meanwhile. A caller who leaves before is told of no end, and
-// what was ended stays ended.
+// have decided meanwhile. If ctx ends first, the error says that the call has to be
+// repeated; what was ended stays ended.
 func (o *Operator) endClient(ctx context.Context, client storage.ClientTag) (time.Time, error) {
 	end, err := o.setWatermark(ctx, client)
 	if err != nil || end.Late == 0 {
@@ -76,7 +82,7 @@ func (o *Operator) endClient(ctx context.Context, client storage.ClientTag) (tim
 	}
 	background.Pause(ctx, o.state.Denylist.MarksBelieved(end.Late))
 	if ctx.Err() != nil {
-		return time.Time{}, oauth.Unavailable(fmt.Errorf("waiting until every gateway must have heard of the end, which is to be repeated: %w", ctx.Err()))
+		return time.Time{}, oauth.Unavailable(fmt.Errorf("waiting until every gateway must have heard of the end: run it again: %w", ctx.Err()))
 	}
 	end, err = o.setWatermark(ctx, client)
 	return end.Before, err
@@ -156,7 +162,7 @@ func (o *Operator) User(ctx context.Context, user storage.UserTag) (UserState, e
 	return u, nil
 }
 
-// ScanDisabled calls each with everybody who is disabled. An error of each ends it.
+// ScanDisabled calls each with every disabled user. An error of each ends the scan.
 func (o *Operator) ScanDisabled(ctx context.Context, each func(UserState) error) error {
 	err := o.state.Store.ScanUsers(ctx, storage.PartDenied, func(r storage.Record) error {
 		if !r.Denied.Disabled() {
@@ -173,8 +179,8 @@ func (o *Operator) ScanDisabled(ctx context.Context, each func(UserState) error)
 	return o.scanError(err)
 }
 
-// ErrNotOurs is returned for a text that is no living access token of this gateway.
-var ErrNotOurs = errors.New("it is no access token of this server, or it has expired")
+// ErrNotOurs is returned for text that is not a valid access token of this gateway.
+var ErrNotOurs = errors.New("it is not an access token of this server, or it has expired")
 
 // DenyAccessToken denies one access token, and returns what it says.
 func (o *Operator) DenyAccessToken(ctx context.Context, token string) (*verify.Claims, error) {
@@ -210,12 +216,12 @@ func (o *Operator) DenyTokenID(ctx context.Context, subject string, id storage.T
 }
 
 // DropKey forgets a signing key, here at once and on the other nodes within
-// MaxLag, sooner by the feed. See Ring.Drop.
+// MaxLag, sooner by the feed. See keyring.Ring.Drop.
 func (o *Operator) DropKey(ctx context.Context, kid string) error {
 	return o.changeKeys(ctx, func() error { return o.state.Keys.Drop(ctx, kid) })
 }
 
-// RotateKeys makes new signing keys. See Ring.Rotate.
+// RotateKeys makes new signing keys. See keyring.Ring.Rotate.
 func (o *Operator) RotateKeys(ctx context.Context, immediate bool) error {
 	return o.changeKeys(ctx, func() error { return o.state.Keys.Rotate(ctx, immediate) })
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// UseAssertion implements tokens.Assertions.
+// UseAssertion implements storage.Assertions.
 func (s *Store) UseAssertion(ctx context.Context, r storage.AssertionRequest) (storage.AssertionOutcome, error) {
 	return decide(ctx, s, "use_assertion", func(t *txn) (storage.AssertionOutcome, error) { return useAssertion(t, r) })
 }

@@ -65,7 +65,7 @@ func (s *Store) copyFile(ctx context.Context, f *file) (*Backup, error) {
 	_, err = viewIn(s, f, func(t *txn) (struct{}, error) {
 		b.Size, b.Taken = t.tx.Size(), t.now
 		if free, known := freeSpace(dir); known && free < uint64(b.Size)+spareSpace {
-			return struct{}{}, fmt.Errorf("the disk of %s has %d MB free, and the backup needs %d MB there for a moment: make room", dir, free>>20, (b.Size+spareSpace)>>20)
+			return struct{}{}, fmt.Errorf("the disk of %s has %d MB free, and the backup needs %d MB there for a moment: free some space", dir, free>>20, (b.Size+spareSpace)>>20)
 		}
 		_, err := t.tx.WriteTo(&gentleWriter{ctx: ctx, to: to})
 		return struct{}{}, err
@@ -90,7 +90,7 @@ func (b *Backup) Close() {
 }
 
 // gentleWriter writes a long file in parts that each go to the disk, so that
-// who makes something small durable meanwhile does not wait for all of it.
+// a small write that has to be durable meanwhile does not wait for all of it.
 type gentleWriter struct {
 	ctx     context.Context
 	to      *os.File

@@ -57,7 +57,7 @@ func (c *Contents) read(tx *bolt.Tx) error {
 	t := &txn{tx: tx, now: time.Now()}
 	for id, name := range bucketNames {
 		if tx.Bucket(name) == nil {
-			return fmt.Errorf("it is no store of this version: it has no %s", name)
+			return fmt.Errorf("it is not a store of this version: it has no %s", name)
 		}
 		err := t.scan(bucketID(id), nil, func(k, v []byte) error {
 			c.Records++

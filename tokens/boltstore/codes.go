@@ -9,7 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// PutCode implements tokens.Codes.
+// PutCode implements storage.Codes.
 func (s *Store) PutCode(ctx context.Context, r storage.PutRequest) (kept bool, err error) {
 	r.Body = bytes.Clone(r.Body) // the caller may leave before the commit
 	return decide(ctx, s, "put_code", func(t *txn) (bool, error) { return putCode(t, r) })
@@ -131,7 +131,7 @@ func (t *txn) heldCodes(user storage.UserTag) (held []heldCode, bodies int, err 
 	return held, bodies, err
 }
 
-// TakeCode implements tokens.Codes.
+// TakeCode implements storage.Codes.
 func (s *Store) TakeCode(ctx context.Context, r storage.TakeRequest) (storage.TakeResult, error) {
 	return decide(ctx, s, "take_code", func(t *txn) (storage.TakeResult, error) { return takeCode(t, r) })
 }

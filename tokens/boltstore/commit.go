@@ -135,7 +135,7 @@ func (m *committer) failure() error {
 }
 
 // giveUp notes that bbolt has met a broken page outside of what a call reads or
-// writes. It may have left its locks taken, and whoever calls it again may wait for ever.
+// writes. It may have left its locks taken: the next call might wait forever.
 func (m *committer) giveUp(err error) {
 	if errors.As(err, new(*brokenPageError)) {
 		m.broken.CompareAndSwap(nil, &err)

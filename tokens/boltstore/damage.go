@@ -12,7 +12,7 @@ import (
 
 // errDamaged is a file whose bytes are not those that were written: a disk or a
 // copy has changed them. Store.run adds the path.
-var errDamaged = errors.New("the file is damaged: restore a backup, or move it away to begin anew")
+var errDamaged = errors.New("the file is damaged: restore a backup, or move it away to start over")
 
 // castagnoli is the polynomial that processors know.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -71,7 +71,7 @@ func protect(f func() error) error {
 	return err
 }
 
-// fileIsToBlame tells whether a panic is about the file: a fault at an address,
+// fileIsToBlame reports whether a panic is about the file: a fault at an address,
 // which only what is mapped can cause, or a panic within bbolt.
 func fileIsToBlame(p *background.PanicError) bool {
 	if fault, ok := p.Value.(interface{ Addr() uintptr }); ok && fault.Addr() != 0 {

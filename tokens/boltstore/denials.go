@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// DenyToken implements tokens.Denials.
+// DenyToken implements storage.Denials.
 func (s *Store) DenyToken(ctx context.Context, user storage.UserTag, id storage.TokenID, until time.Time) error {
 	_, err := decide(ctx, s, "deny_token", func(t *txn) (struct{}, error) {
 		d := denialRecord{until: storage.EndOf(t.now, until.Sub(t.now))}
@@ -22,7 +22,7 @@ func (s *Store) DenyToken(ctx context.Context, user storage.UserTag, id storage.
 	return err
 }
 
-// Denials implements tokens.Denials. Guarded routes call it, so a user of whom
+// Denials implements storage.Denials. Guarded routes call it, so a user of whom
 // nothing is denied, nearly every one, costs one seek.
 func (s *Store) Denials(ctx context.Context, users []storage.UserTag) ([]storage.UserDenials, error) {
 	return view(ctx, s, "denials", func(t *txn) ([]storage.UserDenials, error) {
@@ -73,7 +73,7 @@ func readDenials(c *bolt.Cursor, user []byte, now time.Time, answer *storage.Use
 // clientMarks are the watermarks of all clients that have one.
 type clientMarks = map[storage.ClientTag]time.Time
 
-// EndClient implements tokens.Denials. A second call within one second moves
+// EndClient implements storage.Denials. A second call within one second moves
 // the watermark one second ahead of the clock, since a machine's token in
 // between was dated by that second, but no further than anything is dated: a
 // script that repeats itself must not shut the next logins out.
@@ -128,7 +128,7 @@ func (t *txn) datedAhead() (time.Time, error) {
 	return latest, err
 }
 
-// ClientWatermarks implements tokens.Denials.
+// ClientWatermarks implements storage.Denials.
 func (s *Store) ClientWatermarks(ctx context.Context) (map[storage.ClientTag]time.Time, error) {
 	return view(ctx, s, "client_watermarks", readWatermarks)
 }

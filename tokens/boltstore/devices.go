@@ -64,7 +64,7 @@ func (t *txn) device(id storage.DeviceID) (r deviceRecord, found bool, err error
 	return r, found && t.now.Before(r.expires), err
 }
 
-// PutDevice implements tokens.Devices.
+// PutDevice implements storage.Devices.
 func (s *Store) PutDevice(ctx context.Context, r storage.DevicePut) (kept bool, err error) {
 	r.Body = bytes.Clone(r.Body) // the caller may leave before the commit
 	return decide(ctx, s, "put_device", func(t *txn) (bool, error) {
@@ -78,7 +78,7 @@ func (s *Store) PutDevice(ctx context.Context, r storage.DevicePut) (kept bool, 
 	})
 }
 
-// Device implements tokens.Devices.
+// Device implements storage.Devices.
 func (s *Store) Device(ctx context.Context, id storage.DeviceID) (body []byte, found bool, err error) {
 	r, err := view(ctx, s, "device", func(t *txn) (deviceRecord, error) {
 		r, found, err := t.device(id)
@@ -94,7 +94,7 @@ func (s *Store) Device(ctx context.Context, id storage.DeviceID) (body []byte, f
 	return r.body, true, nil
 }
 
-// DecideDevice implements tokens.Devices.
+// DecideDevice implements storage.Devices.
 func (s *Store) DecideDevice(ctx context.Context, d storage.DeviceDecision) (decided bool, err error) {
 	return decide(ctx, s, "decide_device", func(t *txn) (bool, error) {
 		r, found, err := t.device(d.ID)
@@ -113,7 +113,7 @@ func (s *Store) DecideDevice(ctx context.Context, d storage.DeviceDecision) (dec
 	})
 }
 
-// PollDevice implements tokens.Devices.
+// PollDevice implements storage.Devices.
 func (s *Store) PollDevice(ctx context.Context, p storage.DevicePoll) (storage.DeviceState, error) {
 	return decide(ctx, s, "poll_device", func(t *txn) (storage.DeviceState, error) { return pollDevice(t, p) })
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// End implements tokens.Families.
+// End implements storage.Families.
 func (s *Store) End(ctx context.Context, r storage.EndRequest) (storage.EndResult, error) {
 	return decide(ctx, s, "end", func(t *txn) (storage.EndResult, error) { return end(t, r) })
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// CreateFamily implements tokens.Families.
+// CreateFamily implements storage.Families.
 func (s *Store) CreateFamily(ctx context.Context, r storage.CreateRequest) (storage.CreateResult, error) {
 	return decide(ctx, s, "create_family", func(t *txn) (storage.CreateResult, error) { return createFamily(t, r) })
 }
@@ -91,8 +91,8 @@ func (t *txn) sessionEnded(user storage.UserTag, id storage.SessionID) (bool, er
 	return ended, err
 }
 
-// evict ends the oldest families of the same client, so that with the new one
-// at most MaxActive live, and then the oldest of all beyond MaxFamilies. What is
+// evict ends the oldest families of the same client, so that with the new one at most
+// MaxActive live, and then the oldest of all beyond storage.MaxFamilies. What is
 // dead goes as well: the sweeper may be a minute behind somebody in a hurry.
 func evict(t *txn, r storage.CreateRequest) ([]storage.FamilyID, error) {
 	var same, others []storage.Family
@@ -141,7 +141,7 @@ func byAge(a, b storage.Family) int {
 	return cmp.Or(a.Created.Compare(b.Created), a.Rotated.Compare(b.Rotated), bytes.Compare(a.ID[:], b.ID[:]))
 }
 
-// Rotate implements tokens.Families.
+// Rotate implements storage.Families.
 func (s *Store) Rotate(ctx context.Context, r storage.RotateRequest) (storage.RotateResult, error) {
 	return decide(ctx, s, "rotate", func(t *txn) (storage.RotateResult, error) { return rotate(t, r, s.nodes.silent) })
 }
@@ -216,7 +216,7 @@ func notFound(t *txn, r storage.RotateRequest) (storage.RotateResult, error) {
 	return storage.RotateResult{Outcome: storage.RotateUnknown}, err
 }
 
-// ListFamilies implements tokens.Families.
+// ListFamilies implements storage.Families.
 func (s *Store) ListFamilies(ctx context.Context, user storage.UserTag) ([]storage.Family, error) {
 	return view(ctx, s, "list_families", func(t *txn) ([]storage.Family, error) {
 		var live []storage.Family
@@ -231,7 +231,7 @@ func (s *Store) ListFamilies(ctx context.Context, user storage.UserTag) ([]stora
 	})
 }
 
-// LiveFamily implements tokens.Families.
+// LiveFamily implements storage.Families.
 func (s *Store) LiveFamily(ctx context.Context, user storage.UserTag, id storage.FamilyID) (storage.Family, bool, error) {
 	f, err := view(ctx, s, "live_family", func(t *txn) (*storage.Family, error) {
 		f, found, err := t.family(user, id)

@@ -24,7 +24,7 @@ type feed struct {
 // feedBorn marks positions of this feed; it dies with the process, as they do.
 const feedBorn = 1
 
-// Announce implements tokens.Feed.
+// Announce implements storage.Feed.
 func (s *Store) Announce(ctx context.Context, l storage.FeedLine) error {
 	return s.call(ctx, "announce", func(*file) error {
 		s.feed.append(l, s.clock.now())
@@ -32,7 +32,7 @@ func (s *Store) Announce(ctx context.Context, l storage.FeedLine) error {
 	})
 }
 
-// ReadFeed implements tokens.Feed.
+// ReadFeed implements storage.Feed.
 func (s *Store) ReadFeed(ctx context.Context, after storage.FeedPosition, wait time.Duration) (storage.FeedPage, error) {
 	if err := s.run(ctx, func(*file) error { return nil }); err != nil {
 		return storage.FeedPage{}, err

@@ -10,7 +10,7 @@ import (
 )
 
 // boundDenials sees to it that a user's denylist stays short: see
-// tokens.MaxDenials. It counts no further, and folds once in some hundred entries.
+// storage.MaxDenials. It counts no further, and folds once in some hundred entries.
 func (t *txn) boundDenials(user []byte) error {
 	n := 1 // the one that is being written
 	c := t.bucket(denials).Cursor()

@@ -8,7 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// PutGrant implements tokens.Families. The id is the text's hash, so what is
+// PutGrant implements storage.Families. The id is the text's hash, so what is
 // there already is the same, and is only kept longer.
 func (s *Store) PutGrant(ctx context.Context, id storage.GrantID, text []byte, keep time.Duration) error {
 	text = bytes.Clone(text) // the caller may leave before the commit
@@ -38,7 +38,7 @@ func (t *txn) keepsGrant(id storage.GrantID, keep time.Duration) (bool, error) {
 	return g.until.IsZero() || keep > 0 && !g.until.Before(storage.EndOf(t.now, keep)), nil
 }
 
-// Grant implements tokens.Families.
+// Grant implements storage.Families.
 func (s *Store) Grant(ctx context.Context, id storage.GrantID) ([]byte, error) {
 	return view(ctx, s, "grant", func(t *txn) ([]byte, error) {
 		var g grantRecord

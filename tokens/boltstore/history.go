@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// AppendHistory implements tokens.Histories.
+// AppendHistory implements storage.Histories.
 func (s *Store) AppendHistory(ctx context.Context, notes []storage.Note) error {
 	_, err := decide(ctx, s, "append_history", func(t *txn) (struct{}, error) { return struct{}{}, appendHistory(t, notes) })
 	return err
@@ -52,7 +52,7 @@ func appendHistory(t *txn, notes []storage.Note) error {
 	return nil
 }
 
-// History implements tokens.Histories.
+// History implements storage.Histories.
 func (s *Store) History(ctx context.Context, families []storage.FamilyID) ([][]storage.Note, error) {
 	return view(ctx, s, "history", func(t *txn) ([][]storage.Note, error) {
 		all := make([][]storage.Note, len(families))
@@ -73,7 +73,7 @@ func (s *Store) History(ctx context.Context, families []storage.FamilyID) ([][]s
 	})
 }
 
-// FamilyOfRequest implements tokens.Histories.
+// FamilyOfRequest implements storage.Histories.
 func (s *Store) FamilyOfRequest(ctx context.Context, request storage.RequestTag) (id storage.FamilyID, found bool, err error) {
 	r, err := view(ctx, s, "family_of_request", func(t *txn) (r requestRecord, err error) {
 		found, err = t.read(requests, request[:], &r)
@@ -89,7 +89,7 @@ func (s *Store) FamilyOfRequest(ctx context.Context, request storage.RequestTag)
 // historyRecord is the history of a family.
 type historyRecord struct {
 	until time.Time // milliseconds
-	notes [][]byte  // each of at most tokens.MaxNote bytes
+	notes [][]byte  // each of at most storage.MaxNote bytes
 }
 
 func (r historyRecord) encode() []byte {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Keys implements tokens.KeyStore.
+// Keys implements storage.KeyStore.
 func (s *Store) Keys(ctx context.Context) (sealed []byte, version uint64, err error) {
 	k, err := view(ctx, s, "keys", func(t *txn) (keysRecord, error) {
 		var k keysRecord
@@ -17,7 +17,7 @@ func (s *Store) Keys(ctx context.Context) (sealed []byte, version uint64, err er
 	return k.sealed, k.version, err
 }
 
-// SwapKeys implements tokens.KeyStore.
+// SwapKeys implements storage.KeyStore.
 func (s *Store) SwapKeys(ctx context.Context, version uint64, sealed []byte) (bool, error) {
 	sealed = bytes.Clone(sealed) // the caller may leave before the commit
 	return decide(ctx, s, "swap_keys", func(t *txn) (bool, error) {
@@ -34,7 +34,7 @@ func (s *Store) SwapKeys(ctx context.Context, version uint64, sealed []byte) (bo
 	})
 }
 
-// Now implements tokens.KeyStore.
+// Now implements storage.KeyStore.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	var now time.Time
 	err := s.call(ctx, "now", func(*file) error {

@@ -12,7 +12,7 @@ type bucketID uint8
 // decision about a user touches few pages. The denylist has a bucket of its
 // own because guarded routes read it: it is usually almost empty.
 const (
-	families   bucketID = iota // user 16, family 16: tokens.Family
+	families   bucketID = iota // user 16, family 16: storage.Family
 	sessions                   // user 16, session 8: sessionRecord
 	codes                      // user 16, code 16: codeRecord
 	profiles                   // user 16: profileRecord
@@ -52,7 +52,7 @@ var (
 )
 
 // kindMarks is the key in the denials bucket of what holds for the whole user;
-// it sorts first. The others are those of tokens.DenialKind.
+// it sorts first. The others are those of storage.DenialKind.
 const kindMarks = 0
 
 // userKey names one thing of a user in a bucket.

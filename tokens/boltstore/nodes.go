@@ -20,7 +20,7 @@ const (
 // nodeRecord is a process that has decided by the file, and has not taken leave.
 type nodeRecord struct {
 	mark    storage.NodeMark
-	vouched time.Time // milliseconds; see tokens.BeatRequest
+	vouched time.Time // milliseconds; see storage.BeatRequest
 }
 
 // nodesRecord are all of them. All but the last one have died.
@@ -59,7 +59,7 @@ type nodes struct {
 	vouched time.Time        // by the newest beat
 }
 
-// load reads who has died. Nothing is decided before.
+// load reads which nodes have died. Nothing is decided before that.
 func (n *nodes) load(t *txn) error {
 	var r nodesRecord
 	_, err := t.read(meta, metaNodes, &r)

@@ -19,7 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// Open implements tokens.Store. It makes the directory (0700) and the file
+// Open implements storage.Store. It makes the directory (0700) and the file
 // (0600) where they are missing, and waits for a process that still holds the file.
 func (s *Store) Open(ctx context.Context, r storage.OpenRequest) (storage.OpenResult, error) {
 	start := time.Now()
@@ -107,7 +107,7 @@ func (s *Store) openFile(ctx context.Context, r storage.OpenRequest) (*bolt.DB, 
 }
 
 var errEmpty = errors.New("the file is empty, but the secret beside it is older: the data was lost; " +
-	"restore a backup of both files, or remove both to begin anew (everybody signs in again)")
+	"restore a backup of both files, or remove both to start over (everybody signs in again)")
 
 // makeBuckets makes the buckets of a new file, and demands them of any other.
 func makeBuckets(tx *bolt.Tx, path string) error {
@@ -135,7 +135,7 @@ func makeBuckets(tx *bolt.Tx, path string) error {
 const lockPoll = 60 * time.Millisecond
 
 // mapAhead is how much address space is mapped for the file to grow into; it
-// takes no memory. A file that outgrows what is mapped is mapped anew, and for
+// takes no memory. A file that outgrows what is mapped is mapped again, and for
 // that bbolt stops all writers until the last reader is done: a Backup is a
 // long one. On Windows the file itself would become as large.
 var mapAhead = func() int {
@@ -227,7 +227,7 @@ func openPrivate(path string, flag int, mode os.FileMode) (*os.File, error) {
 		// What was opened must be what the name says, or it was exchanged in between.
 		var named os.FileInfo
 		if named, err = os.Lstat(path); err == nil && !os.SameFile(named, opened) {
-			err = errors.New("the file was exchanged while it was opened")
+			err = errors.New("the file was replaced while it was being opened")
 		}
 	}
 	if err != nil {
@@ -262,8 +262,9 @@ func syncDir(dir string) error {
 
 // applyOpening compares the secrets and the issuers, and remembers what the store
 // is opened with. The store belongs to the gateways of its last opening: one that
-// has none of their secrets, or none of their issuers, is a stranger. So a secret changes in three steps,
-// (old new), (new old), (new), and an old one is no key for ever.
+// has none of their secrets, or none of their issuers, is a stranger. So a secret
+// changes in three steps, (old new), (new old), (new), and an old one does not stay a
+// key forever.
 func (s *Store) applyOpening(t *txn, r storage.OpenRequest) (storage.OpenResult, error) {
 	var o openingRecord
 	found, err := t.read(meta, metaOpening, &o)

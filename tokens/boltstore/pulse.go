@@ -6,7 +6,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// Beat implements tokens.Pulse. It tells what background work has found out
+// Beat implements storage.Pulse. It tells what background work has found out
 // about the file and its disk. A file has no other primary. Only the first beat
 // of a node and the last one write.
 func (s *Store) Beat(ctx context.Context, r storage.BeatRequest) (storage.Beat, error) {

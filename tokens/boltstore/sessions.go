@@ -15,7 +15,7 @@ func (r sessionRecord) over(now time.Time, idle time.Duration) bool {
 	return !r.expires.IsZero() && !now.Before(r.expires) || idle > 0 && now.Sub(r.used) >= idle
 }
 
-// CreateSession implements tokens.Sessions.
+// CreateSession implements storage.Sessions.
 func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (storage.Session, error) {
 	r.Profile = bytes.Clone(r.Profile) // the caller may leave before the commit
 	return decide(ctx, s, "create_session", func(t *txn) (storage.Session, error) { return createSession(t, r) })
@@ -82,7 +82,7 @@ func (r sessionRecord) session(user storage.UserTag, id storage.SessionID) stora
 }
 
 // boundSessions ends the least used sessions, so that with the new one there are
-// at most MaxSessions, and removes those that are over.
+// at most storage.MaxSessions, and removes those that are over.
 func (t *txn) boundSessions(r storage.SessionRequest) error {
 	var others []storage.Session
 	err := t.scan(sessions, r.User[:], func(k, v []byte) error {
@@ -138,7 +138,7 @@ type usedSession struct {
 	found   bool
 }
 
-// Session implements tokens.Sessions. Only a use that is a minute after the
+// Session implements storage.Sessions. Only a use that is a minute after the
 // last one, or half of a shorter idle limit, is written.
 func (s *Store) Session(ctx context.Context, user storage.UserTag, id storage.SessionID, idle time.Duration) (storage.Session, []byte, bool, error) {
 	var u usedSession
@@ -192,7 +192,7 @@ func findSession(t *txn, user storage.UserTag, id storage.SessionID, idle time.D
 	return u, nil
 }
 
-// Profile implements tokens.Sessions.
+// Profile implements storage.Sessions.
 func (s *Store) Profile(ctx context.Context, user storage.UserTag) ([]byte, error) {
 	return view(ctx, s, "profile", func(t *txn) ([]byte, error) {
 		p, _, err := t.profile(user)

@@ -1,7 +1,7 @@
 // Package boltstore keeps Gatehouse's state in one bbolt file, for a gateway
 // that runs as one process.
 //
-// Each method of tokens.Store that changes something is one decision: a
+// Each method of storage.Store that changes something is one decision: a
 // function that reads, decides and writes within one write transaction and is
 // answered when the transaction is on the disk. Decisions that wait at the
 // same time share a transaction (committer). Methods that only read don't wait
@@ -40,7 +40,7 @@ type Options struct {
 	OnCall func(op string, d time.Duration, err error)
 }
 
-// Store is a tokens.Store in one file. The methods are safe for concurrent use.
+// Store is a storage.Store in one file. The methods are safe for concurrent use.
 type Store struct {
 	path        string
 	lockTimeout time.Duration
@@ -98,7 +98,7 @@ func New(o Options) *Store {
 	return s
 }
 
-// Close implements tokens.Store. A store that was closed can't be opened again.
+// Close implements storage.Store. A store that was closed can't be opened again.
 func (s *Store) Close() error {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()

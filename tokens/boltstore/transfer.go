@@ -25,7 +25,7 @@ var (
 // later version keeps there, it must learn to move first.
 var metaStanding = [][]byte{metaOpening, metaKeys, metaMoved, metaImporting, metaClock, metaNodes}
 
-// Export implements tokens.Transfers.
+// Export implements storage.Transfers.
 func (s *Store) Export(ctx context.Context, each func(storage.Record) error) error {
 	var before bool
 	err := s.call(ctx, "export", func(f *file) (err error) {
@@ -129,7 +129,7 @@ func readStoreRecord(t *txn) (*storage.StoreRecord, error) {
 	}, nil
 }
 
-// Resume implements tokens.Transfers.
+// Resume implements storage.Transfers.
 func (s *Store) Resume(ctx context.Context) (bool, error) {
 	var was bool
 	err := s.call(ctx, "resume", func(f *file) (err error) {
@@ -149,7 +149,7 @@ func (s *Store) Resume(ctx context.Context) (bool, error) {
 // importBatch is how many records one transaction of an import writes.
 const importBatch = 1024
 
-// Import implements tokens.Transfers.
+// Import implements storage.Transfers.
 func (s *Store) Import(ctx context.Context, id [16]byte, records iter.Seq2[storage.Record, error]) error {
 	start := time.Now()
 	err := s.importAll(ctx, id, records)
@@ -206,7 +206,7 @@ func (s *Store) importAll(ctx context.Context, id [16]byte, records iter.Seq2[st
 		return err
 	}
 	if store == nil {
-		return errors.New("importing into the store: the records are of no store")
+		return errors.New("importing into the store: the export has no record of the store")
 	}
 	return s.write(db, func(t *txn) error { return finishImport(t, store) })
 }

@@ -138,8 +138,8 @@ func (t *txn) denial(key []byte) (d denialRecord, found bool, err error) {
 	return d, found && t.now.Before(d.until), err
 }
 
-// deny writes an entry. One that is there is only prolonged: who ended the
-// family first stays written.
+// deny writes an entry. One that exists is only prolonged, and keeps the
+// record of who ended the family first.
 func (t *txn) deny(key []byte, d denialRecord) error {
 	was, found, err := t.denial(key)
 	if err != nil {
@@ -160,7 +160,7 @@ func (t *txn) deny(key []byte, d denialRecord) error {
 // second after a sign-out of the user or the client's watermark in this very
 // second, since "issued at or before" is denied. It remembers a date ahead of
 // the clock, so that the next sign-out in that second reaches it. None lies
-// farther ahead than tokens.MostAhead.
+// farther ahead than storage.MostAhead.
 func (t *txn) issueAt(user storage.UserTag, m marksRecord, begunAfter time.Time) time.Time {
 	second, mark := t.now.Truncate(time.Second), begunAfter.Truncate(time.Second)
 	if second.After(m.before) && second.After(mark) {

@@ -6,7 +6,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// Unanswered implements tokens.Families.
+// Unanswered implements storage.Families.
 func (s *Store) Unanswered(ctx context.Context, r storage.UnansweredRequest) error {
 	_, err := decide(ctx, s, "unanswered", func(t *txn) (struct{}, error) {
 		f, found, err := t.family(r.User, r.Family)

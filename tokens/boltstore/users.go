@@ -24,7 +24,7 @@ var userParts = []struct {
 	{storage.PartCodes, []bucketID{codes}, readCodes},
 }
 
-// ScanUsers implements tokens.Users.
+// ScanUsers implements storage.Users.
 func (s *Store) ScanUsers(ctx context.Context, parts storage.UserParts, each func(storage.Record) error) error {
 	for _, p := range userParts {
 		if parts&p.part == 0 {
@@ -197,7 +197,7 @@ func readCodes(t *txn, user storage.UserTag) (storage.Record, error) {
 	return storage.Record{Codes: c}, nil
 }
 
-// Held implements tokens.Users.
+// Held implements storage.Users.
 func (s *Store) Held(ctx context.Context, user storage.UserTag) (storage.HeldRecord, error) {
 	return view(ctx, s, "held", func(t *txn) (storage.HeldRecord, error) {
 		r, err := readHeld(t, user)
@@ -226,8 +226,8 @@ func disableUser(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 	return res, t.deny(disabledKey(r.User), denialRecord{until: storage.Forever, attempt: r.Attempt})
 }
 
-// Enable implements tokens.Users. The entry is over from now on, and tells who
-// has ended it until it is swept.
+// Enable implements storage.Users. The entry is over from now on, and records
+// who ended it until it is swept.
 func (s *Store) Enable(ctx context.Context, user storage.UserTag, attempt storage.Attempt) (bool, error) {
 	return decide(ctx, s, "enable", func(t *txn) (bool, error) {
 		var d denialRecord

@@ -27,7 +27,7 @@ const (
 
 var (
 	errStalled   = errors.New("the disk does not confirm what is written")
-	errTruncated = fmt.Errorf("it has become shorter while it was open: %w", errDamaged)
+	errTruncated = fmt.Errorf("it became shorter while it was open: %w", errDamaged)
 )
 
 // watch looks at the file while it is open, for what no decision would notice:
@@ -157,7 +157,7 @@ func (f *file) trouble() error {
 		return *lost
 	}
 	if takes := f.committer.takes(); takes > stalledAfter {
-		return fmt.Errorf("%w since %s: see to the disk of %s", errStalled, takes.Round(time.Second), f.db.Path())
+		return fmt.Errorf("%w since %s: check the disk of %s", errStalled, takes.Round(time.Second), f.db.Path())
 	}
 	if since := time.Since(f.watch.begun) - time.Duration(f.watch.looked.Load()); since > stalledAfter+f.watch.store.watchEvery {
 		return fmt.Errorf("the disk of %s has not answered for %s", f.db.Path(), since.Round(time.Second))

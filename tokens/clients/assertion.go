@@ -56,11 +56,11 @@ func AssertionClient(text string) string {
 // (draft-ietf-oauth-rfc7523bis §4).
 func parseAssertion(text string) (a assertion, err error) {
 	if a.jws, err = jose.ParseCompact(text); err != nil {
-		return a, errors.New("it is no signed JWT of the strict form, or brings its own key")
+		return a, errors.New("it is not a well-formed signed JWT, or it brings its own key")
 	}
 	r, err := jose.ReadJSON(a.jws.Payload)
 	if err != nil {
-		return a, errors.New("the payload is no JSON object")
+		return a, errors.New("the payload is not a JSON object")
 	}
 	defer r.Close()
 	for {
@@ -108,8 +108,8 @@ func (a *assertion) read(name string, r *jose.JSONReader) (err error) {
 // signature by one of the client's own keys, what it says of itself, and last
 // that it was never used. See RFC 7521 §4.2, RFC 7523 §3.
 //
-// A repeated jti is refused whoever repeats it: SDKs sign a new assertion for
-// each request, so there is no honest retry that looks like a replay.
+// A repeated jti is refused, even if the client itself repeats it: SDKs sign a new
+// assertion for each request, so no honest retry looks like a replay.
 func (a *Authenticator) byAssertion(ctx context.Context, cr Credentials) (*Client, error) {
 	shown, err := parseAssertion(cr.Assertion)
 	if err != nil {
@@ -120,7 +120,7 @@ func (a *Authenticator) byAssertion(ctx context.Context, cr Credentials) (*Clien
 	case !known:
 		return nil, a.Refuse(ctx, nil, oauth.ReasonUnknownClient, nil)
 	case cr.ClientID != "" && cr.ClientID != c.ID:
-		return nil, a.Refuse(ctx, c, oauth.ReasonBadAssertion, errors.New("the client_id of the request is another than the sub of the assertion"))
+		return nil, a.Refuse(ctx, c, oauth.ReasonBadAssertion, errors.New("the client_id of the request differs from the sub of the assertion"))
 	case !c.Keys.any():
 		return nil, a.Refuse(ctx, c, oauth.ReasonBadMethod, nil)
 	}
@@ -143,8 +143,8 @@ func (a *Authenticator) byAssertion(ctx context.Context, cr Credentials) (*Clien
 }
 
 // check holds the claims of an assertion against the issuer and the time. The
-// audience is the issuer and nothing else: an endpoint's URL as audience lets
-// one server use at another what it was given. See RFC 7523 §3,
+// audience is the issuer and nothing else: with an endpoint's URL as audience, one
+// server could use at another what it was given. See RFC 7523 §3,
 // draft-ietf-oauth-rfc7523bis §4 and RFC 9700 §4.
 func (a *assertion) check(issuer string, now time.Time) error {
 	ahead := now.Add(oauth.DefaultLeeway)
@@ -187,8 +187,8 @@ func (a *Authenticator) useAssertion(ctx context.Context, c *Client, shown asser
 	return nil
 }
 
-// errNoClientKeys says that the assertion may be good, which nobody can know
-// until the client's jwks_uri has been fetched.
+// errNoClientKeys says that nobody can know whether the assertion is good before the
+// client's jwks_uri has been fetched.
 var errNoClientKeys = &oauth.Error{
 	Code:        oauth.TemporarilyUnavailable,
 	Reason:      oauth.ReasonIssuerKeys,

@@ -98,8 +98,8 @@ func (c *Credentials) shown() shownSecret {
 	return shownSecret{client: c.ClientID, address: c.Address, secret: c.Secret}
 }
 
-// secretUnchecked is the answer where a secret could not be compared: come
-// again, where too many wait when there is likely to be room.
+// secretUnchecked is the answer where a secret could not be compared: come again, and
+// if too many are waiting, when there is likely to be room.
 func (a *Authenticator) secretUnchecked(ctx context.Context, c *Client, err error) error {
 	answer := errTooManySecrets
 	if busy, ok := errors.AsType[*HashBusyError](err); ok {
@@ -132,8 +132,8 @@ func (a *Authenticator) bySecret(ctx context.Context, c *Client, shown shownSecr
 }
 
 // noteCredential says which credential a client has used, where it has several:
-// by the option and its number in the configuration. Who changes one wants to
-// see when the old one is not used any more.
+// by the option and its number in the configuration. An operator who replaces one
+// wants to see when the old one is no longer used.
 func (a *Authenticator) noteCredential(ctx context.Context, c *Client, option string, number int) {
 	several := len(c.SecretHashes) + len(c.Keys.Fixed)
 	if c.Keys.Remote != nil {

@@ -1,3 +1,8 @@
+// Package clients holds the registered applications and finds out which of them
+// sends a request: by a secret, a signed assertion or a certificate. It knows no
+// grants and no tokens.
+//
+// Begin reading at Client, then Authenticator. See RFC 6749 §2.3, RFC 7523 and RFC 8705 §2.
 package clients
 
 import (

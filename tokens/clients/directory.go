@@ -6,14 +6,14 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// Directory are the clients of one configuration.
+// Directory holds the clients of one configuration.
 type Directory struct {
 	list  []*Client
 	byID  map[string]*Client
 	byTag map[storage.ClientTag]*Client
 }
 
-// NewDirectory makes a Directory. Two clients with one tag are an error.
+// NewDirectory makes a Directory. Two clients with the same tag are an error.
 func NewDirectory(list []*Client) (*Directory, error) {
 	d := &Directory{list: list, byID: make(map[string]*Client, len(list)), byTag: make(map[storage.ClientTag]*Client, len(list))}
 	for _, c := range list {

@@ -15,8 +15,8 @@ import (
 // processors, so that tokens and guarded routes have one to themselves; the
 // others wait for their turn, for a bounded time and in a bounded number. Turns
 // are shared fairly: between the classes, and within one between the accounts
-// and between the addresses, so that whoever sends many waits behind their own.
-// Who comes alone may use all of it. Safe for concurrent use.
+// and between the addresses, so that an address that sends many waits behind its own.
+// A single caller may use all of it. Safe for concurrent use.
 type HashQueue struct {
 	slots int
 	seed  maphash.Seed
@@ -49,13 +49,13 @@ type HashJob struct {
 	Account string // whose share it comes out of; "" for nobody's
 	Address string // likewise, the network that it came from
 	Hash    string // bcrypt or argon2id; its parameters say how much memory it takes
-	// MaxWait is how long it may have to wait for its turn, by what hashes have
-	// cost lately: a job that would wait longer is refused at once. One that has
-	// waited half as long again is given up.
+	// MaxWait is how long the job may have to wait for its turn, estimated from what
+	// hashes have cost lately: one that would wait longer is refused at once. After
+	// one and a half times MaxWait it is abandoned.
 	MaxWait time.Duration
 }
 
-// HashStats are counts since the process began, and what waits now.
+// HashStats counts since the process began, and what waits now.
 type HashStats struct {
 	Computed uint64
 	Took     time.Duration // all of them together
@@ -83,7 +83,7 @@ const (
 	hashCostGuess = 100 * time.Millisecond
 )
 
-// NewHashQueue makes a HashQueue that computes so many hashes at once; 0 leaves
+// NewHashQueue makes a HashQueue that computes this many hashes at once; 0 leaves
 // a quarter of the processors free, and at least one where there are two.
 func NewHashQueue(slots int) *HashQueue {
 	if slots <= 0 {
@@ -147,7 +147,7 @@ func (q *HashQueue) enter(job HashJob) (*hashWaiter, error) {
 	return w, nil
 }
 
-// estimate says when the turn of a job comes that has so many of its class before it.
+// estimate returns when a job gets its turn that has this many of its class ahead of it.
 func (q *HashQueue) estimate(class HashClass, ahead int) time.Duration {
 	jobs := ahead + q.running
 	for i := range q.classes {
@@ -203,7 +203,7 @@ func (q *HashQueue) leave(w *hashWaiter, computed bool, took time.Duration) {
 		q.cost += (took - q.cost) / 8
 	}
 	q.dispatch()
-	if q.running == 0 { // nobody waits either: whoever comes next owes nothing
+	if q.running == 0 { // nobody waits either: the next one owes nothing
 		for i := range q.classes {
 			q.classes[i].through, q.classes[i].virtual = nil, 0
 		}

@@ -33,7 +33,7 @@ type SecretMemory struct {
 	matched map[string][sha256.Size]byte // by hash
 }
 
-// NewSecretMemory makes one whose slow hashes wait in a queue.
+// NewSecretMemory makes a SecretMemory whose slow hashes wait in a queue.
 func NewSecretMemory(hashes *HashQueue) *SecretMemory {
 	w := &SecretMemory{limit: newSecretLimit(), hashes: hashes, matched: make(map[string][sha256.Size]byte)}
 	_, _ = rand.Read(w.key[:]) // never fails
@@ -55,7 +55,7 @@ func newSecretChecker(clients []*Client, compare func(hash, plaintext []byte) (b
 	return s
 }
 
-// shownSecret is a secret, and who shows it: the client that it claims to be and
+// shownSecret is a secret and its sender: the client that it claims to be and
 // the network that it comes from, by which turns are shared.
 type shownSecret struct{ client, address, secret string }
 
@@ -110,7 +110,7 @@ func (s *secretChecker) admit(shown shownSecret) error {
 }
 
 // spend computes as many slow hashes as a wrong secret costs at the client with
-// the most of them, of which so many were computed already.
+// the most of them, less those that were computed already.
 func (s *secretChecker) spend(ctx context.Context, shown shownSecret, computed int) error {
 	for range s.most - computed {
 		if _, err := s.compareSlow(ctx, s.decoy, shown); err != nil {

@@ -11,8 +11,8 @@ import (
 )
 
 // secretLimit bounds how many slow hashes of client secrets are computed for
-// one network. Who guesses would keep every processor and place in the queue
-// busy, and so keep out those whose secrets are not remembered yet, as all are
+// one network. Guessing would otherwise keep every processor and place in the queue
+// busy, and so keep out clients whose secrets are not remembered yet: all of them,
 // after a restart. It counts in a table of fixed size, by a keyed hash.
 type secretLimit struct {
 	seed              maphash.Seed
@@ -20,9 +20,9 @@ type secretLimit struct {
 	clients, networks [1 << 12]*rate.Limiter
 }
 
-// One network may try one client, or all that there are not, so often; and all
-// clients together so often: many honest ones may share an address, and each
-// is computed once.
+// How often one network may try one client (or all unknown ones together), and all
+// clients together: many honest ones may share an address, and each secret is
+// computed once.
 const (
 	triesPerClient  = 1 // each second
 	clientBurst     = 20
@@ -30,7 +30,7 @@ const (
 	networkBurst    = 60
 )
 
-// errTooManySecrets tells to come back. What is remembered passes all the while.
+// errTooManySecrets asks the client to come back. Remembered secrets pass all the while.
 var errTooManySecrets = &oauth.Error{
 	Code: oauth.TooManyRequests, Reason: oauth.ReasonRateLimited, RetryAfter: time.Second,
 	Description: "Too many failed attempts from this address. Try again shortly.",
@@ -38,7 +38,7 @@ var errTooManySecrets = &oauth.Error{
 
 func newSecretLimit() *secretLimit { return &secretLimit{seed: maphash.MakeSeed()} }
 
-// take asks for one try of a network at a client, "" for one that there is not.
+// take asks for one try of a network at a client, "" for an unknown one.
 func (l *secretLimit) take(network, client string, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

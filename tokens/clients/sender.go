@@ -12,8 +12,9 @@ import (
 // refresh, which binds it already (RFC 9449 §5, RFC 8705 §4).
 
 var (
+	// ErrProofMissing refuses a request without the DPoP proof that it needs. It is shared: nothing changes it.
 	ErrProofMissing       = oauth.Refuse(oauth.InvalidDPoPProof, oauth.ReasonProofMissing, "A DPoP proof is needed: the client or its refresh token is bound to a key.")
-	errCertificateMissing = oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBinding, "The client has to connect with its TLS client certificate.")
+	errCertificateMissing = oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBinding, "The client must connect with its TLS client certificate.")
 )
 
 // SenderFits refuses a request whose sender proves less than the client has to.

@@ -101,12 +101,12 @@ func parseAttribute(text string) (string, error) {
 	name, value, ok := strings.Cut(text, "=")
 	name = strings.TrimSpace(name)
 	if !ok || name == "" {
-		return "", fmt.Errorf("%q is no attribute such as CN=worker; a comma within a value is written \\,", text)
+		return "", fmt.Errorf("%q is not an attribute such as CN=worker; a comma within a value is written \\,", text)
 	}
 	oid, known := typeByName[strings.ToLower(name)]
 	if !known {
 		if strings.Trim(name, "0123456789.") != "" {
-			return "", fmt.Errorf("the attribute %q is not known here: write its OID, such as 2.5.4.3 for CN", name)
+			return "", fmt.Errorf("the attribute %q is unknown: write its OID, such as 2.5.4.3 for CN", name)
 		}
 		oid = name
 	}
@@ -121,7 +121,7 @@ func parseAttribute(text string) (string, error) {
 			}
 		}
 		if err != nil {
-			return "", fmt.Errorf("the value of %s begins with # and is no DER in hex: escape it as \\#, if it is a text", name)
+			return "", fmt.Errorf("the value of %s begins with # and is not DER in hex: escape it as \\#, if it is text", name)
 		}
 		return writeAttribute(oid, raw), nil
 	}

@@ -10,15 +10,15 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
-// TLS is how a client authenticates by the certificate of its
-// connection. The zero value is not at all. See RFC 8705 §2.
+// TLS is how a client authenticates by the certificate of its connection. With the
+// zero value it does not. See RFC 8705 §2.
 type TLS struct {
-	// What a certificate has to say that an authority has issued which the server
-	// trusts; "" for nothing. Subject is the whole name of the certificate, the
-	// others are alternative names. Each one that is given has to be there.
+	// What a certificate of an authority that the server trusts must say; "" for
+	// nothing. Subject is the whole name of the certificate, the others are
+	// alternative names. Each one given here must be there.
 	Subject             SubjectName
 	DNS, URI, IP, Email string
-	// Certificates are the client's own, whoever has issued them, if anybody.
+	// Certificates are the client's own, no matter who issued them.
 	Certificates []jose.Thumbprint
 }
 

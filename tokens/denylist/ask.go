@@ -20,10 +20,10 @@ const (
 	askedTogether = 256
 )
 
-// asker asks the store about users of whom nothing is held. Who comes alone
-// asks at once, in his own goroutine; who comes while all questions are under
-// way shares the next one with the others who do. Nobody's question waits for
-// another's context, and nobody leaves later than his own ends.
+// asker asks the store about users of whom nothing is held. A single caller asks at
+// once, in its own goroutine; callers that come while all questions are under way
+// share the next one. No question depends on another caller's context, and no
+// caller waits longer than its own context lasts.
 type asker struct {
 	denylist *Denylist
 
@@ -71,8 +71,8 @@ func (a *asker) ask(ctx context.Context, user storage.UserTag) (*verdict, error)
 	return q.verdict, q.err
 }
 
-// await waits for the answer. When the one who asked has left before there was
-// any, it is asked for again.
+// await waits for the answer. If the caller that asked has gone before there was
+// one, it asks again.
 func (a *asker) await(ctx context.Context, q *inquiry) (*verdict, error) {
 	select {
 	case <-q.done:
@@ -85,11 +85,11 @@ func (a *asker) await(ctx context.Context, q *inquiry) (*verdict, error) {
 	return q.verdict, q.err
 }
 
-// errAskerLeft is the answer to those who shared the question of somebody who
-// did not wait for it.
+// errAskerLeft is the answer to callers that shared the question of one that did not
+// wait for it.
 var errAskerLeft = fmt.Errorf("reading denylist: %w", context.Canceled)
 
-// askAlone asks in the caller's goroutine, under his context.
+// askAlone asks in the caller's goroutine, under its context.
 func (a *asker) askAlone(ctx context.Context, q *inquiry) {
 	// A panic of the store must not leave the others waiting.
 	defer a.release()
@@ -103,7 +103,7 @@ func (a *asker) askAlone(ctx context.Context, q *inquiry) {
 	}
 }
 
-var errUnanswered = errors.New("reading denylist: the question was given up")
+var errUnanswered = errors.New("reading denylist: the request was abandoned")
 
 // askTogether asks for all of a batch, in a goroutine of its own.
 func (a *asker) askTogether(batch []*inquiry) {

@@ -88,8 +88,8 @@ func TestAskTogether(t *testing.T) {
 	})
 }
 
-// TestAskOwnContext: who has part in another's question leaves when his own
-// context ends, and gets his answer when the other one leaves.
+// TestAskOwnContext: a caller that shares another's question leaves when its own
+// context ends, and gets its answer when the other one leaves.
 func TestAskOwnContext(t *testing.T) {
 	d := newTestDenylist(t, denylistLimits{maxLag: time.Hour})
 	release := d.held()

@@ -1,3 +1,9 @@
+// Package denylist answers whether a verified access token has been revoked, and
+// how old that answer may be. The store is the authority; the feed and the
+// watermarks of clients tell a node what other nodes have revoked. It knows of a
+// token only what Token says: verifying it is the work of package verify.
+//
+// Begin reading at Denylist. See RFC 7009 §2.1.
 package denylist
 
 import (
@@ -40,7 +46,7 @@ type Denylist struct {
 	feed        feedCounters
 }
 
-// Store is what a Denylist needs of a Store.
+// Store is what a Denylist needs of a storage.Store.
 type Store interface {
 	storage.Denials
 	storage.Feed
@@ -50,7 +56,7 @@ type Store interface {
 // process began.
 func (d *Denylist) Asked() uint64 { return d.asked.Load() }
 
-// Entries returns of about how many users a verdict is held.
+// Entries returns about how many users a verdict is held for.
 func (d *Denylist) Entries() int64 { return d.cache.MaxCost() - d.cache.RemainingCost() }
 
 // Lag returns the age of the client watermarks, which the background loads four
@@ -307,12 +313,12 @@ func (d *Denylist) slice(user storage.UserTag) *atomic.Uint32 {
 func userKey(user storage.UserTag) uint64 { return binary.BigEndian.Uint64(user[:]) }
 
 // denies reports whether the token is among the user's denials.
-func (v *verdict) denies(t *Token) bool {
-	if !v.denials.Before.IsZero() && !t.IssuedAt.After(v.denials.Before) {
+func (held *verdict) denies(t *Token) bool {
+	if !held.denials.Before.IsZero() && !t.IssuedAt.After(held.denials.Before) {
 		return true
 	}
-	for i := range v.denials.Entries {
-		switch e := &v.denials.Entries[i]; e.Kind {
+	for i := range held.denials.Entries {
+		switch e := &held.denials.Entries[i]; e.Kind {
 		case storage.DenyToken:
 			if t.HasTokenID && storage.TokenID(e.ID) == t.TokenID {
 				return true

@@ -27,10 +27,10 @@ const (
 // Settle is called after each store call that may deny something of a user, and
 // before its answer goes out. When it has denied something, this node drops
 // what it holds about the user and the feed tells the others. err is the
-// call's: unless it is one of EndedNothing, it has perhaps denied something all
-// the same, and whoever is told to try again writes the line by that.
+// call's: unless it is marked by storage.EndedNothing, the call may have denied
+// something all the same; the client's next try then writes the line.
 //
-// The error is TemporarilyUnavailable: the call has failed, or the others could
+// The error is oauth.TemporarilyUnavailable: the call has failed, or the others could
 // not be told. They will be, and find out by themselves within their MaxLag.
 func (d *Denylist) Settle(ctx context.Context, user storage.UserTag, denied bool, err error) error {
 	if (denied || err != nil) && !storage.HasEndedNothing(err) {
@@ -45,7 +45,8 @@ func (d *Denylist) Settle(ctx context.Context, user storage.UserTag, denied bool
 	return nil
 }
 
-// ClientDenied does so after a client's watermark was set.
+// ClientDenied is called after a client's watermark was set: this node loads it, and
+// the feed tells the others.
 func (d *Denylist) ClientDenied(ctx context.Context) error {
 	err := d.Announce(ctx, storage.FeedLine{Kind: storage.FeedClient})
 	if loading := d.ClientChanged(ctx); loading != nil {
@@ -54,10 +55,13 @@ func (d *Denylist) ClientDenied(ctx context.Context) error {
 	return err
 }
 
-// Flush drops all verdicts after a failover: what the store says may have
-// changed unheard.
+// Flush drops all verdicts after a failover: the store's answers may have changed
+// without a line in the feed.
 func (d *Denylist) Flush() { d.lost(storage.FeedFailover) }
 
+// Announce tells the other nodes of a denial through the feed. A line that cannot be
+// written is kept, and sent by the background later: the error says that others
+// may not have heard yet.
 func (d *Denylist) Announce(ctx context.Context, l storage.FeedLine) error {
 	if err := d.store.Announce(ctx, l); err != nil {
 		d.owed.add(l)
@@ -106,7 +110,7 @@ func (d *Denylist) payDebts(ctx context.Context) {
 	}
 }
 
-// FeedStats says how the feed does.
+// FeedStats are the feed's counters and times.
 type FeedStats struct {
 	Lines   uint64                      // heard since the process began
 	Flushes map[storage.FeedLoss]uint64 // how often all verdicts were dropped, and why
@@ -120,7 +124,7 @@ type feedCounters struct {
 	read, newest                           atomic.Int64 // nanoseconds; 0 for never
 }
 
-// FeedStats returns how the feed does.
+// FeedStats returns the feed's counters and times.
 func (d *Denylist) FeedStats() FeedStats {
 	f := &d.feed
 	return FeedStats{
@@ -197,7 +201,7 @@ func (d *Denylist) Follow(ctx context.Context) {
 	}
 }
 
-var errFeedLoss = errors.New("lines of the feed were lost before they were read: what this node held about denials is asked for again")
+var errFeedLoss = errors.New("lines of the feed were lost before they were read: this node asks the store again about every denial")
 
 // hear drops what the lines of a page are about.
 func (d *Denylist) hear(ctx context.Context, page storage.FeedPage, clients bool) {

@@ -25,10 +25,10 @@ type Marks struct {
 	Everyone time.Time // nothing comes of a login at or before it
 }
 
-// MarksOf returns those of a client, at most MaxLag old: who ends a client in a
-// store that can't look at them itself counts on that (ClientEnd.Late). So it
-// is asked for before anything is spent, and fails where they are older,
-// whatever is allowed to guarded routes.
+// MarksOf returns the marks of a client, at most MaxLag old: the end of a client in a
+// store that can't look at them itself relies on that (storage.ClientEnd.Late). So
+// they are read before anything is spent, and if they are older it fails, even where
+// guarded routes may go on without the store.
 func (d *Denylist) MarksOf(ctx context.Context, client storage.ClientTag) (Marks, error) {
 	held, err := d.recentMarks(ctx, d.clock(), d.limits.Load())
 	if err != nil {

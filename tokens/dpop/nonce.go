@@ -11,8 +11,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// A nonce shows that a proof was made a short while ago, and not stored up by
-// somebody who could once use the key. It is a slice of time under a MAC of the
+// A nonce shows that a proof was made a short while ago, and not stockpiled by
+// someone who could once use the key. It is a slice of time under a MAC of the
 // secret: nodes keep nothing, and accept each other's. See RFC 9449 §8 and §11.2.
 const (
 	nonceSlice = time.Minute // a nonce is good in its slice and in the ones beside it

@@ -1,3 +1,8 @@
+// Package dpop checks DPoP proofs: their form and signature, that each is used
+// once on this node, and the nonces that a gateway may demand. It does not know which key a
+// request needs: it returns the thumbprint, and the caller compares.
+//
+// Begin reading at Proofs. See RFC 9449.
 package dpop
 
 import (
@@ -33,8 +38,8 @@ type Request struct {
 
 // Proofs checks DPoP proofs, and remembers them for as long as they are good,
 // so that each works once on this node: other nodes are not asked, and a proof
-// that somebody has caught may pass there for at most proofAge. Nonces shorten
-// nothing, TLS is what keeps proofs from being caught. Safe for concurrent use.
+// that was intercepted may pass there for at most proofAge. Nonces do not shorten
+// that; TLS is what keeps proofs from being intercepted. Safe for concurrent use.
 // See RFC 9449 §4.3 and §11.1.
 type Proofs struct {
 	clock func() time.Time
@@ -71,8 +76,8 @@ func badProof(reason oauth.Reason, description string) *oauth.Error {
 }
 
 // CheckProof checks a proof and returns the thumbprint of its key. Whether
-// that is the right one is the caller's to say. Errors: a shared *Error with
-// InvalidDPoPProof, or TemporarilyUnavailable while more proofs come than can
+// that is the right one is the caller's to say. Errors: a shared *oauth.Error with
+// oauth.InvalidDPoPProof, or oauth.TemporarilyUnavailable while more proofs come than can
 // be remembered. See RFC 9449 §4.3.
 func (p *Proofs) CheckProof(r Request) (jose.Thumbprint, error) { return p.check(r, nil) }
 
@@ -127,7 +132,7 @@ func hashes(text, token string) bool {
 // Checker checks DPoP proofs. See RFC 9449 §4.3.
 type Checker interface {
 	// CheckProof returns the thumbprint of the key that made the proof. Errors: a
-	// shared *Error with InvalidDPoPProof or UseDPoPNonce, or TemporarilyUnavailable.
+	// shared *oauth.Error with InvalidDPoPProof or UseDPoPNonce, or TemporarilyUnavailable.
 	CheckProof(r Request) (jose.Thumbprint, error)
 	// ProofNonce is what the next proof has to bring, "" where none is demanded.
 	ProofNonce() string

@@ -1,3 +1,7 @@
+// Package history records what has happened to a login, for the people and
+// operators who ask later. No decision depends on it, and no answer waits for it.
+//
+// Begin reading at Recorder.
 package history
 
 import (
@@ -198,7 +202,7 @@ const (
 )
 
 // worthOf says what a use is worth. It goes by what this node remembers, which is
-// bounded: then there is a note too many.
+// bounded: beyond that there is a note too many.
 func (h *Recorder) worthOf(family storage.FamilyID, e Entry) worth {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -254,7 +258,7 @@ func (h *Recorder) write(ctx context.Context, first storage.Note) {
 func (h *Recorder) Dropped() uint64 { return h.dropped.Load() }
 
 // Of returns what happened to some families lately, each the oldest first. The
-// error is TemporarilyUnavailable.
+// error is oauth.TemporarilyUnavailable.
 func (h *Recorder) Of(ctx context.Context, families ...storage.FamilyID) ([][]Entry, error) {
 	notes, err := h.store.History(ctx, families)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // What a client can bring about again and again with one token is noted a few
-// times only: else whoever has a dead token could fill the store with it, and
+// times only: else anyone with a dead token could fill the store with it, and
 // push the reason of its end out of the history.
 const (
 	historyRepeats     = 3              // notes that say the same of one family

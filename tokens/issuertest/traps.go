@@ -1,3 +1,8 @@
+// Package issuertest runs a whole Issuer over the store under test: the promises
+// about refresh tokens, the mistakes of other servers, and what histories tell of
+// them. What a store alone must do is in storetest.
+//
+// Begin reading at RunTraps.
 package issuertest
 
 import (

@@ -1,6 +1,9 @@
-// Package jose signs and verifies compact JWS and reads key sets. It hides
-// the JOSE library behind own types: no other package imports it, so that a
-// move to another version or library stays in this folder.
+// Package jose reads and writes what is signed: compact JWS, key sets, thumbprints,
+// and the strict JSON in tokens (JSONReader). It hides the JOSE library behind its
+// own types: no other package imports it, so that a move to another version or
+// library stays in this folder. It knows no claim but `cnf`, which names a key.
+//
+// Begin reading at Algorithm, PrivateKey and PublicKey. See RFC 7515, 7517, 7518 and 7638.
 package jose
 
 import (

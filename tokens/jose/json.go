@@ -19,6 +19,8 @@ const (
 	maxJSONMembers = 256
 )
 
+// ErrJSON is every failure of a JSONReader: text that is no JSON, a value of
+// another type than was asked for, or one out of bounds.
 var ErrJSON = errors.New("reading JSON of a token: malformed, of the wrong type or too large")
 
 // JSONReader reads one JSON object of a token. It refuses what encoding/json
@@ -116,6 +118,7 @@ func (r *JSONReader) End() error {
 	return nil
 }
 
+// String reads a string. Errors: ErrJSON for any other value.
 func (r *JSONReader) String() (string, error) {
 	if r.decoder.PeekKind() != '"' {
 		return "", ErrJSON
@@ -171,6 +174,9 @@ func (r *JSONReader) NumericDate() (time.Time, error) {
 	return ParseNumericDate(string(raw))
 }
 
+// ParseNumericDate returns the time of a number of seconds since 1970, which may
+// have a fraction. It refuses times before 1970 and after the year 9999 with
+// ErrJSON. See RFC 7519 §2.
 func ParseNumericDate(number string) (time.Time, error) {
 	if n, err := strconv.ParseInt(number, 10, 64); err == nil {
 		if n < 0 || n > maxNumericDate {

@@ -85,7 +85,7 @@ func checkPublic(info algorithmInfo, key crypto.PublicKey) (signatureSize int, e
 	switch key := key.(type) {
 	case *ecdsa.PublicKey:
 		if info.family != familyEC || key.Curve != info.curve {
-			return 0, errors.New("the curve is another than the algorithm's")
+			return 0, errors.New("the curve does not match the algorithm")
 		}
 		if _, err := key.Bytes(); err != nil { // refuses a point that is not on the curve
 			return 0, errors.New("the point is not on the curve")
@@ -93,12 +93,12 @@ func checkPublic(info algorithmInfo, key crypto.PublicKey) (signatureSize int, e
 		return 2 * ((info.curve.Params().BitSize + 7) / 8), nil
 	case ed25519.PublicKey:
 		if info.family != familyOKP || len(key) != ed25519.PublicKeySize {
-			return 0, errors.New("an Ed25519 key serves EdDSA only")
+			return 0, errors.New("an Ed25519 key is for EdDSA only")
 		}
 		return ed25519.SignatureSize, nil
 	case *rsa.PublicKey:
 		if info.family != familyRSA {
-			return 0, errors.New("an RSA key serves RS* and PS* only")
+			return 0, errors.New("an RSA key is for RS* and PS* only")
 		}
 		return key.Size(), checkRSA(key)
 	}

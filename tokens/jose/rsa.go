@@ -18,7 +18,7 @@ const (
 func checkRSA(key *rsa.PublicKey) error {
 	switch bits := key.N.BitLen(); {
 	case bits < minRSABits:
-		return errors.New("the modulus has less than 2048 bits")
+		return errors.New("the modulus has fewer than 2048 bits")
 	case bits > maxRSABits:
 		return errors.New("the modulus has more than 8192 bits")
 	case key.N.Bit(0) == 0:

@@ -53,7 +53,7 @@ type jwkMembers struct {
 // is pinned to the first allowed one that fits, else RS256.
 func ParseKeySet(data []byte, allowed ...Algorithm) (Set, error) {
 	if len(data) > MaxSetBytes {
-		return Set{}, errors.New("reading key set: it has more than 1 MiB")
+		return Set{}, errors.New("reading key set: it is larger than 1 MiB")
 	}
 	var document struct {
 		Keys []jsontext.Value `json:"keys"`

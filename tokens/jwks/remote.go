@@ -1,3 +1,8 @@
+// Package jwks keeps the signing keys of other issuers fresh in the background. It
+// does not know how they are fetched (package fetch does it over HTTP), nor what
+// is verified with them.
+//
+// Begin reading at Remote. See RFC 7517 §5.
 package jwks
 
 import (
@@ -33,7 +38,7 @@ const (
 // jose.MaxSetBytes and one byte.
 type Fetch func(ctx context.Context) (document []byte, maxAge time.Duration, err error)
 
-// RemoteConfig is what Remote need.
+// RemoteConfig says what a Remote is made of.
 type RemoteConfig struct {
 	Issuer string // for events
 	Fetch  Fetch
@@ -43,8 +48,8 @@ type RemoteConfig struct {
 	Clock    func() time.Time // nil is time.Now
 }
 
-// Remote are the keys of another issuer. They are fetched in the
-// background, and the last good set is kept: no request ever waits for a fetch.
+// Remote keeps the keys of another issuer. It fetches them in the background and
+// holds the last good set: no request ever waits for a fetch.
 // Safe for concurrent use.
 type Remote struct {
 	cfg     RemoteConfig
@@ -66,7 +71,7 @@ type heldKeys struct {
 	at     time.Time
 }
 
-// NewRemote makes keys that nothing is known of yet. It does no I/O.
+// NewRemote makes a Remote that holds no keys yet. It does no I/O.
 func NewRemote(cfg RemoteConfig) *Remote {
 	if cfg.Observer == nil {
 		cfg.Observer = oauth.NopObserver{}
@@ -110,7 +115,7 @@ func (k *Remote) Close() {
 	}
 }
 
-// Issuer returns whose keys they are.
+// Issuer returns the issuer whose keys these are.
 func (k *Remote) Issuer() string { return k.cfg.Issuer }
 
 // LastSeen returns when the issuer last showed the set that is held; zero for never.
@@ -121,7 +126,7 @@ func (k *Remote) LastSeen() time.Time {
 	return time.Time{}
 }
 
-// Purge forgets the keys and fetches them anew at once: the issuer has lost
+// Purge forgets the keys and fetches them again at once: the issuer has lost
 // one, and nobody may trust it for as long as the set may be kept. Until the
 // fetch has succeeded no token of the issuer passes.
 func (k *Remote) Purge() {

@@ -1,3 +1,8 @@
+// Package keyring holds this gateway's own signing keys, which all nodes on one
+// store share: they are rotated on time, published before they sign, and sealed in the
+// store. It knows no tokens.
+//
+// Begin reading at Ring.
 package keyring
 
 import (
@@ -81,7 +86,7 @@ func New(store storage.KeyStore, observer oauth.Observer, clock func() time.Time
 
 // Configure applies settings; the latest win. It does no I/O: call it before
 // Load, and Tick after it when keys for new algorithms must be there at once.
-// It returns the settings before.
+// It returns the previous settings.
 func (r *Ring) Configure(set Settings) (before Settings) {
 	if set.RotateEvery <= 0 {
 		set.RotateEvery = DefaultRotateEvery

@@ -118,7 +118,7 @@ func replaceNow(set *Settings, keys []ringKey, alg jose.Algorithm, now time.Time
 type keyChange func(set *Settings, keys []ringKey, now time.Time) ([]ringKey, error)
 
 // update reads the keys, applies change, and writes until nothing is left to
-// change. Every write is read back, and a lost race begins anew with what the
+// change. Every write is read back, and a lost race starts over with what the
 // winner wrote, so change must be idempotent.
 func (r *Ring) update(ctx context.Context, change keyChange, reseal bool) error {
 	r.mu.Lock()

@@ -1,3 +1,9 @@
+// Package oauth is the vocabulary of the protocol, which all packages above it
+// share: the typed Error and its reasons, scopes, redirect URIs, the bounds of
+// parameters, and the events that an Observer hears. It decides nothing about a
+// grant or a token, and knows no HTTP.
+//
+// Begin reading at Error. See RFC 6749.
 package oauth
 
 import (
@@ -47,7 +53,7 @@ const (
 )
 
 // Error is a refusal. Code and Description are safe for the wire; Reason is
-// for metrics, Cause for the log. Only handler/errors.go and the guard turn
+// for metrics, Cause for the log. Only handler/errors.go and handler/guard turn
 // an Error into an HTTP answer.
 type Error struct {
 	Code        ErrorCode
@@ -144,15 +150,20 @@ const (
 	ReasonBadCertificate   Reason = "bad_certificate"
 )
 
+// Refuse returns an error whose description is safe for the wire. The reason goes to
+// metrics, events and logs alone.
 func Refuse(code ErrorCode, reason Reason, description string) *Error {
 	return &Error{Code: code, Reason: reason, Description: description}
 }
 
+// BadRequest returns InvalidRequest for a malformed request. The formatted
+// description goes on the wire: it must name parameters and bounds, not values.
 func BadRequest(format string, args ...any) *Error {
 	return Refuse(InvalidRequest, ReasonMalformed, fmt.Sprintf(format, args...))
 }
 
-// Unavailable wraps a store failure.
+// Unavailable returns TemporarilyUnavailable for a store failure, whose cause goes to
+// the log alone, and asks the client to come again after two seconds.
 func Unavailable(cause error) *Error {
 	return &Error{
 		Code:        TemporarilyUnavailable,
@@ -163,6 +174,8 @@ func Unavailable(cause error) *Error {
 	}
 }
 
+// BadToken returns InvalidToken. Its description is the same for every reason, so that
+// nobody learns which check failed. See RFC 6750 §3.1.
 func BadToken(reason Reason) *Error {
 	return Refuse(InvalidToken, reason, "The access token is invalid or has expired.")
 }

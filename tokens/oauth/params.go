@@ -45,7 +45,8 @@ func CheckParams(params map[string][]string) error {
 	return nil
 }
 
-// ParamFits reports whether a parameter is not longer than it may be.
+// ParamFits reports whether a value is within the bound of its parameter. No value of an
+// unknown parameter is, but the empty one.
 func ParamFits(name, value string) bool { return len(value) <= paramLimits[name] }
 
 // MaxTokenBytes is the longest token that is looked at.

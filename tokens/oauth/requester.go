@@ -26,7 +26,10 @@ func RequesterFrom(ctx context.Context) Requester {
 	return r
 }
 
-func (r Requester) ID() string         { return called(r.RequestID) }
+// ID returns the id by which the log names the request, or "".
+func (r Requester) ID() string { return called(r.RequestID) }
+
+// DeviceName returns the name of the device, such as "Firefox on Linux", or "".
 func (r Requester) DeviceName() string { return called(r.Device) }
 
 func called(f func() string) string {

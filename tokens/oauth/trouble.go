@@ -10,5 +10,5 @@ const (
 	TroubleSecret Trouble = "wrong_secret"      // the store belongs to gateways with another secret
 	TroubleIssuer Trouble = "other_issuer"      // the store belongs to another issuer
 	TroubleUnsafe Trouble = "store_unsafe"      // the store answers, and may lose what it holds
-	TroubleClock  Trouble = "clock_skew"        // this node's clock is off by more than MaxClockSkew
+	TroubleClock  Trouble = "clock_skew"        // this node's clock is off by more than state.MaxClockSkew
 )

@@ -1,7 +1,7 @@
 package oauth
 
 // Unreserved reports whether s holds only ALPHA, DIGIT, "-" and "_", and with
-// dots also "." and "~".
+// dots also "." and "~": the unreserved characters of RFC 3986 §2.3.
 func Unreserved(s string, dots bool) bool {
 	for i := range len(s) {
 		switch c := s[i]; {

@@ -6,7 +6,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// UseAssertion implements tokens.Assertions.
+// UseAssertion implements storage.Assertions.
 func (s *Store) UseAssertion(ctx context.Context, r storage.AssertionRequest) (storage.AssertionOutcome, error) {
 	keys, args := []string{s.key("a:" + r.ID.String())}, []any{unixMillis(r.Until), r.Attempt[:]}
 	a, err := s.decide(ctx, "use_assertion", s.scripts().useAssertion, keys, args...)

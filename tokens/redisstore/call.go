@@ -111,7 +111,7 @@ func (s *Store) send(ctx context.Context, c *connection, sc *script, keys []stri
 	return runAnywhere(ctx, c.client, sc, keys, args)
 }
 
-// grace is for how long a user's profile is kept when his last session and
+// grace is for how long a user's profile is kept when the last session and
 // family are over: access tokens may live longer, and userinfo answers to them.
 func (s *Store) grace() int64 {
 	o := s.opening.Load()

@@ -8,7 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// PutCode implements tokens.Codes.
+// PutCode implements storage.Codes.
 func (s *Store) PutCode(ctx context.Context, r storage.PutRequest) (kept bool, err error) {
 	begins := cmp.Or(r.Begins, r.Session)
 	a, err := s.decide(ctx, "put_code", s.scripts().putCode, s.decidingKeys(r.User, held, codes, bodies),
@@ -20,7 +20,7 @@ func (s *Store) PutCode(ctx context.Context, r storage.PutRequest) (kept bool, e
 	return kept, a.err
 }
 
-// TakeCode implements tokens.Codes.
+// TakeCode implements storage.Codes.
 func (s *Store) TakeCode(ctx context.Context, r storage.TakeRequest) (storage.TakeResult, error) {
 	keys := s.decidingKeys(r.User, held, denied, codes, bodies)
 	args := []any{0, r.ID[:], millis(r.DenyFor), r.Attempt[:], r.Client[:], unixMillis(r.BegunAfter)}

@@ -50,11 +50,11 @@ func (c *credentials) renew(number int) error {
 	}
 	switch password, err := c.read(); {
 	case err != nil:
-		return fmt.Errorf("reading it anew: %w", err)
+		return fmt.Errorf("reading it again: %w", err)
 	case password == "": // go-redis would come as Redis's default user
-		return fmt.Errorf("reading it anew: %s is empty", c.from)
+		return fmt.Errorf("reading it again: %s is empty", c.from)
 	case password == c.password:
-		return fmt.Errorf("%s holds the password that was refused: write there the one that Redis has now", c.from)
+		return fmt.Errorf("%s holds the password that was refused: write the one that Redis has now to it", c.from)
 	default:
 		c.password = password
 		c.number++
@@ -79,7 +79,7 @@ func (c *credentials) again(number int, refused error, call func() error) error 
 	return fmt.Errorf("%w: %w", why, refused)
 }
 
-// refusesCredentials reports whether a server has refused who is asking.
+// refusesCredentials reports whether a server has refused the username or password.
 func refusesCredentials(err error) bool {
 	return err != nil && slices.ContainsFunc([]string{"WRONGPASS", "NOAUTH", "invalid password"}, func(prefix string) bool {
 		return redis.HasErrorPrefix(err, prefix)

@@ -11,7 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// DenyToken implements tokens.Denials.
+// DenyToken implements storage.Denials.
 func (s *Store) DenyToken(ctx context.Context, user storage.UserTag, id storage.TokenID, until time.Time) error {
 	return s.lasting(ctx, "deny_token", s.scripts().denyToken, s.userKeys(user, held, denied), id[:], ceilMillis(until))
 }
@@ -23,7 +23,7 @@ func ceilMillis(t time.Time) int64 { return t.Add(time.Millisecond - 1).UnixMill
 // that the run stays far below a millisecond.
 const denialsPerScript = 64
 
-// Denials implements tokens.Denials. All questions are sent at once.
+// Denials implements storage.Denials. All questions are sent at once.
 func (s *Store) Denials(ctx context.Context, users []storage.UserTag) ([]storage.UserDenials, error) {
 	answers := make([]storage.UserDenials, 0, len(users))
 	err := s.call(ctx, "denials", func(limited context.Context, c *connection) error {
@@ -109,7 +109,7 @@ func readDenials(a *answer, n int, answers *[]storage.UserDenials) error {
 }
 
 // kindMarks is the field of a user's denylist that holds for the whole user;
-// the others are those of tokens.DenialKind.
+// the others are those of storage.DenialKind.
 const kindMarks = 0
 
 // What the record of kindMarks is (lua/denylist.lua).

@@ -12,7 +12,7 @@ func (s *Store) deviceKeys(id storage.DeviceID) []string {
 	return []string{s.options.KeyPrefix + "{" + id.String() + "}" + devices}
 }
 
-// PutDevice implements tokens.Devices.
+// PutDevice implements storage.Devices.
 func (s *Store) PutDevice(ctx context.Context, r storage.DevicePut) (kept bool, err error) {
 	a, err := s.decide(ctx, "put_device", s.scripts().putDevice, s.deviceKeys(r.ID),
 		r.Code[:], wholeSeconds(r.Interval), millis(r.Lifetime), r.Body)
@@ -23,7 +23,7 @@ func (s *Store) PutDevice(ctx context.Context, r storage.DevicePut) (kept bool, 
 	return kept, a.err
 }
 
-// Device implements tokens.Devices.
+// Device implements storage.Devices.
 func (s *Store) Device(ctx context.Context, id storage.DeviceID) (body []byte, found bool, err error) {
 	a, err := s.decide(ctx, "device", s.scripts().getDevice, s.deviceKeys(id))
 	if err != nil || !a.present() {
@@ -33,7 +33,7 @@ func (s *Store) Device(ctx context.Context, id storage.DeviceID) (body []byte, f
 	return body, a.err == nil, a.err
 }
 
-// DecideDevice implements tokens.Devices.
+// DecideDevice implements storage.Devices.
 func (s *Store) DecideDevice(ctx context.Context, d storage.DeviceDecision) (decided bool, err error) {
 	a, err := s.decide(ctx, "decide_device", s.scripts().decideDevice, s.deviceKeys(d.ID),
 		d.Code[:], d.User[:], flag(d.Approved), millis(d.Grace), d.Attempt[:])
@@ -44,7 +44,7 @@ func (s *Store) DecideDevice(ctx context.Context, d storage.DeviceDecision) (dec
 	return decided, a.err
 }
 
-// PollDevice implements tokens.Devices.
+// PollDevice implements storage.Devices.
 func (s *Store) PollDevice(ctx context.Context, p storage.DevicePoll) (storage.DeviceState, error) {
 	a, err := s.decide(ctx, "poll_device", s.scripts().pollDevice, s.deviceKeys(p.ID),
 		p.Code[:], millis(p.Slack), wholeSeconds(p.Step), wholeSeconds(p.Most), p.Attempt[:])

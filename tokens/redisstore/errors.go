@@ -23,8 +23,8 @@ type unfitError string
 
 func (e unfitError) Error() string { return string(e) }
 
-// errUnsure passes by itself: within a second, or within tokens.SilentAfter.
-var errUnsure = fmt.Errorf("%w: whether a refresh was answered is for another node to say, which has not said so yet", ErrUnreachable)
+// errUnsure passes by itself: within a second, or within storage.SilentAfter.
+var errUnsure = fmt.Errorf("%w: another node has not said yet whether a refresh was answered", ErrUnreachable)
 
 // passing are the answers of servers that will serve, or be replaced, in a while.
 var passing = []string{"LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "READONLY", "BUSY", "NOREPLICAS", "ERR max number of clients"}
@@ -59,7 +59,7 @@ func (o *Options) explain(ctx context.Context, err error) error {
 		return fmt.Errorf("calling Redis: %w: %w", ErrUnreachable, err)
 	}
 	if errors.Is(err, redis.Nil) && o.Mode == Sentinel {
-		return fmt.Errorf("calling Redis: the sentinels know no primary of the name %q: configure `sentinel` with the name that their `sentinel monitor` has", o.MasterName)
+		return fmt.Errorf("calling Redis: the sentinels know no primary named %q: configure `sentinel` with the name in their `sentinel monitor`", o.MasterName)
 	}
 	text := err.Error()
 	switch {

@@ -14,8 +14,8 @@ import (
 const replayFor = 5 * time.Second
 
 // meet looks which data are behind a connection to a server, before anything is
-// decided over it. Where another server has taken over, or one has started
-// anew, it repeats the journal.
+// decided over it. If another server has taken over, or one has restarted,
+// it repeats the journal.
 func (s *Store) meet(ctx context.Context, place string, server redis.Cmdable) error {
 	ctx = context.WithValue(ctx, probing{}, true)
 	found, ok, err := historyOf(ctx, server)
@@ -25,7 +25,7 @@ func (s *Store) meet(ctx context.Context, place string, server redis.Cmdable) er
 	p := &s.primaries
 	done, err := p.replays.take(ctx, place, 1)
 	if err != nil {
-		return fmt.Errorf("waiting until what was decided before a failover is repeated: %w", err)
+		return fmt.Errorf("waiting until decisions from before a failover are repeated: %w", err)
 	}
 	defer done()
 	n, late := p.found(place, found)
@@ -55,7 +55,7 @@ func (s *Store) replay(ctx context.Context, server redis.Cmdable, n uint64, reac
 		for _, e := range page {
 			if !loaded[e.script] {
 				if err := e.script.Load(ctx, server).Err(); err != nil {
-					return fmt.Errorf("repeating what was decided before a failover: %w", err)
+					return fmt.Errorf("repeating decisions from before a failover: %w", err)
 				}
 				loaded[e.script] = true
 			}
@@ -64,7 +64,7 @@ func (s *Store) replay(ctx context.Context, server redis.Cmdable, n uint64, reac
 		cmds, err := pipe.Exec(ctx)
 		if err != nil {
 			if err := replayed(cmds, err); err != nil {
-				return fmt.Errorf("repeating what was decided before a failover: %w", err)
+				return fmt.Errorf("repeating decisions from before a failover: %w", err)
 			}
 		}
 		n = next

@@ -11,7 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// CreateFamily implements tokens.Families.
+// CreateFamily implements storage.Families.
 func (s *Store) CreateFamily(ctx context.Context, r storage.CreateRequest) (storage.CreateResult, error) {
 	a, err := s.decide(ctx, "create_family", s.scripts().createFamily, s.decidingKeys(r.User, held, denied),
 		s.grace(), r.ID[:], r.Client[:], r.Grant[:], r.Session[:], unixMillis(r.Begun),
@@ -33,8 +33,8 @@ func (s *Store) CreateFamily(ctx context.Context, r storage.CreateRequest) (stor
 // a reuse, and it is not known yet whether the maker of the generation is silent.
 const unsure storage.RotateOutcome = 255
 
-// Rotate implements tokens.Families. It ends nothing by the first call: what
-// looks like a reuse is decided by a second one, after a look at whoever made the
+// Rotate implements storage.Families. It ends nothing by the first call: what
+// looks like a reuse is decided by a second one, after a look at the node that made the
 // current generation.
 func (s *Store) Rotate(ctx context.Context, r storage.RotateRequest) (storage.RotateResult, error) {
 	var res storage.RotateResult
@@ -84,7 +84,7 @@ func (s *Store) rotate(ctx context.Context, c *connection, sc *script, r storage
 	return res, cmp.Or(unread, a.err, err)
 }
 
-// Unanswered implements tokens.Families.
+// Unanswered implements storage.Families.
 func (s *Store) Unanswered(ctx context.Context, r storage.UnansweredRequest) error {
 	attempts := make([]byte, 0, len(storage.Attempt{})*len(r.Attempts))
 	for _, a := range r.Attempts {
@@ -104,7 +104,7 @@ func readFamily(a *answer, id storage.FamilyID) (storage.Family, error) {
 	return f, f.UnmarshalBinary([]byte(record))
 }
 
-// ListFamilies implements tokens.Families.
+// ListFamilies implements storage.Families.
 func (s *Store) ListFamilies(ctx context.Context, user storage.UserTag) ([]storage.Family, error) {
 	a, err := s.decide(ctx, "list_families", s.scripts().families, s.userKeys(user, held))
 	if err != nil {
@@ -129,7 +129,7 @@ func (s *Store) ListFamilies(ctx context.Context, user storage.UserTag) ([]stora
 	return live, nil
 }
 
-// LiveFamily implements tokens.Families.
+// LiveFamily implements storage.Families.
 func (s *Store) LiveFamily(ctx context.Context, user storage.UserTag, id storage.FamilyID) (storage.Family, bool, error) {
 	a, err := s.decide(ctx, "live_family", s.scripts().liveFamily, s.userKeys(user, held), id[:])
 	if err != nil {
@@ -149,7 +149,7 @@ func byAge(a, b storage.Family) int {
 	return cmp.Or(a.Created.Compare(b.Created), a.Rotated.Compare(b.Rotated), bytes.Compare(a.ID[:], b.ID[:]))
 }
 
-// End implements tokens.Families.
+// End implements storage.Families.
 func (s *Store) End(ctx context.Context, r storage.EndRequest) (storage.EndResult, error) {
 	if r.Scope < storage.EndFamily || r.Scope > storage.DisableUser {
 		return storage.EndResult{}, fmt.Errorf("ending a grant: unknown scope %d", r.Scope)
@@ -180,12 +180,12 @@ func (s *Store) ended(r storage.EndRequest, at time.Time) {
 	s.journal.add(s.scripts().end, s.userKeys(r.User, held, denied, codes, bodies, ended), args...)
 }
 
-// PutGrant implements tokens.Families.
+// PutGrant implements storage.Families.
 func (s *Store) PutGrant(ctx context.Context, id storage.GrantID, text []byte, keep time.Duration) error {
 	return s.lasting(ctx, "put_grant", s.scripts().putGrant, []string{s.grantKey(id)}, millis(keep), text)
 }
 
-// Grant implements tokens.Families.
+// Grant implements storage.Families.
 func (s *Store) Grant(ctx context.Context, id storage.GrantID) ([]byte, error) {
 	a, err := s.decide(ctx, "grant", s.scripts().grant, []string{s.grantKey(id)})
 	if err != nil || !a.present() {

@@ -26,7 +26,7 @@ const (
 // feedKeys are those of the feed, in one hash slot: its end and its lines.
 func (s *Store) feedKeys() []string { return []string{s.key("{feed}e"), s.key("{feed}l")} }
 
-// Announce implements tokens.Feed. The feed lies in a slot of its own, so in a
+// Announce implements storage.Feed. The feed lies in a slot of its own, so in a
 // Cluster it can't be written by the script that denies. It is a second call in
 // every topology, which only those pay for that deny something.
 func (s *Store) Announce(ctx context.Context, l storage.FeedLine) error {
@@ -34,7 +34,7 @@ func (s *Store) Announce(ctx context.Context, l storage.FeedLine) error {
 	return s.lasting(ctx, "announce", s.scripts().feedAppend, s.feedKeys(), line, feedKept)
 }
 
-// ReadFeed implements tokens.Feed.
+// ReadFeed implements storage.Feed.
 func (s *Store) ReadFeed(ctx context.Context, after storage.FeedPosition, wait time.Duration) (storage.FeedPage, error) {
 	s.mu.RLock()
 	c, sc, opened, closed := s.conn, s.scripts().feedEnd, s.opening.Load() != nil, s.closed

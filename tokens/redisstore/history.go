@@ -16,7 +16,7 @@ func (s *Store) historyKey(id storage.FamilyID) string { return s.key("h:" + id.
 
 func (s *Store) requestKey(request storage.RequestTag) string { return s.key("q:" + request.String()) }
 
-// AppendHistory implements tokens.Histories.
+// AppendHistory implements storage.Histories.
 func (s *Store) AppendHistory(ctx context.Context, notes []storage.Note) error {
 	return s.call(ctx, "append_history", func(ctx context.Context, c *connection) error {
 		pipe := c.client.Pipeline()
@@ -57,7 +57,7 @@ func (s *Store) addNote(ctx context.Context, pipe redis.Pipeliner, run runScript
 // historiesPerScript is how many families one run of the script answers for.
 const historiesPerScript = 64
 
-// History implements tokens.Histories.
+// History implements storage.Histories.
 func (s *Store) History(ctx context.Context, families []storage.FamilyID) ([][]storage.Note, error) {
 	all := make([][]storage.Note, 0, len(families))
 	err := s.call(ctx, "history", func(ctx context.Context, c *connection) error {
@@ -109,7 +109,7 @@ func readNotes(id storage.FamilyID, list []any) ([]storage.Note, error) {
 	return notes, nil
 }
 
-// FamilyOfRequest implements tokens.Histories.
+// FamilyOfRequest implements storage.Histories.
 func (s *Store) FamilyOfRequest(ctx context.Context, request storage.RequestTag) (id storage.FamilyID, found bool, err error) {
 	a, err := s.decide(ctx, "family_of_request", s.scripts().familyOfRequest, []string{s.requestKey(request)})
 	if err != nil {

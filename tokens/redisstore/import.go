@@ -18,7 +18,7 @@ import (
 // importBatch is how many records of an import are sent at once.
 const importBatch = 256
 
-// Import implements tokens.Transfers.
+// Import implements storage.Transfers.
 func (s *Store) Import(ctx context.Context, id [16]byte, records iter.Seq2[storage.Record, error]) error {
 	start := time.Now()
 	err := s.importAll(ctx, id, records)
@@ -125,7 +125,7 @@ type scriptCall struct {
 
 func (m *importer) add(ctx context.Context, r storage.Record) error {
 	if m.about == nil && r.Store == nil {
-		return errors.New("importing into the store: the records of it do not begin with what it is")
+		return errors.New("importing into the store: the first record does not describe the store")
 	}
 	s := m.store
 	switch {
@@ -262,7 +262,7 @@ func (m *importer) flush(ctx context.Context) error {
 func (m *importer) finish(ctx context.Context, id [16]byte) error {
 	s := m.store
 	if m.about == nil {
-		return errors.New("importing into the store: the records are of no store")
+		return errors.New("importing into the store: the export has no record of the store")
 	}
 	if len(m.clients) > 0 {
 		args := []any{int64(0)}

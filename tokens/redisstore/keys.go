@@ -69,7 +69,7 @@ func (s *Store) grantKey(id storage.GrantID) string { return s.common(grantKeys 
 
 // decidingKeys names what a decision about a client's grants reads: keys of the
 // user, and markKeys. In a Cluster these lie on another node, and what the
-// request knows counts (tokens.ClientEnd).
+// request knows counts (storage.ClientEnd).
 func (s *Store) decidingKeys(user storage.UserTag, kinds ...string) []string {
 	keys := s.userKeys(user, kinds...)
 	if s.options.Mode != Cluster {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Keys implements tokens.KeyStore.
+// Keys implements storage.KeyStore.
 func (s *Store) Keys(ctx context.Context) (sealed []byte, version uint64, err error) {
 	a, err := s.decide(ctx, "keys", s.scripts().keys, []string{s.common("keys")})
 	if err != nil {
@@ -30,7 +30,7 @@ func readKeys(a *answer) (version uint64, sealed []byte, err error) {
 	return version, sealed, nil
 }
 
-// SwapKeys implements tokens.KeyStore.
+// SwapKeys implements storage.KeyStore.
 func (s *Store) SwapKeys(ctx context.Context, version uint64, sealed []byte) (bool, error) {
 	a, err := s.decide(ctx, "swap_keys", s.scripts().swapKeys, []string{s.common("keys")}, version, version+1, sealed)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *Store) SwapKeys(ctx context.Context, version uint64, sealed []byte) (bo
 	return swapped, a.err
 }
 
-// Now implements tokens.KeyStore.
+// Now implements storage.KeyStore.
 func (s *Store) Now(ctx context.Context) (time.Time, error) {
 	a, err := s.decide(ctx, "now", s.scripts().born, []string{s.common("store")})
 	if err != nil {

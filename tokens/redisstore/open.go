@@ -14,7 +14,7 @@ import (
 
 var errNoAddress = errors.New("no address of a Redis server is configured")
 
-// Open implements tokens.Store. An error with ErrUnreachable passes by itself,
+// Open implements storage.Store. An error with ErrUnreachable passes by itself,
 // and the next Open may succeed; any other names the fix.
 func (s *Store) Open(ctx context.Context, r storage.OpenRequest) (storage.OpenResult, error) {
 	start := time.Now()

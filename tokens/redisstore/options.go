@@ -27,7 +27,7 @@ type Options struct {
 	MasterName string
 	// Username and Password of an ACL user; no Username is Redis's default user.
 	Username, Password string
-	// ReadPassword, if not nil, reads the Password anew. It is asked when a server
+	// ReadPassword, if not nil, reads the Password again. It is called when a server
 	// refuses the one that is known.
 	ReadPassword func() (string, error)
 	// PasswordFrom names the setting and the place that ReadPassword reads from, for
@@ -122,8 +122,8 @@ func (o *Options) waitFor() time.Duration {
 }
 
 // mayWait is how many calls wait for replicas of a server at once. They leave a
-// quarter of the connections to those who only ask; and whoever comes when others
-// wait in vain does not wait after them.
+// quarter of the connections to calls that only ask; and while some wait in vain, later
+// calls do not queue behind them.
 func (o *Options) mayWait() int { return o.poolSize() - o.poolSize()/4 }
 
 // longestCall is how long a call takes at most.

@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// FuzzDecide holds lua/rotate.lua and tokens.Decide together: whatever sequence
+// FuzzDecide holds lua/rotate.lua and storage.Decide together: whatever sequence
 // of requests, both tell the same outcome and leave the same record.
 func FuzzDecide(f *testing.F) {
 	for seed := range uint64(60) {

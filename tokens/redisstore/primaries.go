@@ -10,7 +10,7 @@ import (
 // primariesSeen are the servers that a store was found at, and how far the journal
 // has been repeated on those that took over.
 type primariesSeen struct {
-	replays turns // one at a place: whoever connects to it meanwhile waits
+	replays turns // one at a place: calls that connect to it meanwhile wait
 
 	mu        sync.Mutex
 	histories map[string]history // what a server was found with, by place

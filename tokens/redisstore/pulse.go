@@ -15,7 +15,7 @@ const (
 // nodesKey names the hash of the nodes.
 func (s *Store) nodesKey() string { return s.common("nodes") }
 
-// Beat implements tokens.Pulse.
+// Beat implements storage.Pulse.
 func (s *Store) Beat(ctx context.Context, r storage.BeatRequest) (storage.Beat, error) {
 	says := ""
 	if r.Node != (storage.NodeMark{}) {

@@ -48,7 +48,7 @@ func (s *Store) Reconfigure(ctx context.Context, o Options) error {
 	s.conn, s.wanted = next, &o
 	s.mu.Unlock()
 	if err := old.close(); err != nil {
-		return fmt.Errorf("closing the connection before: %w", err)
+		return fmt.Errorf("closing the previous connection: %w", err)
 	}
 	return nil
 }

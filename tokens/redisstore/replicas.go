@@ -50,8 +50,8 @@ func (s *scripts) lasting(sc *script) bool {
 	return false
 }
 
-// ends are those of them that end something, or tell of it, or of what was not
-// answered. The others begin something, or take it.
+// ends reports whether a script ends something, or reports an end or an unanswered
+// call. The others begin something, or take it.
 func (s *scripts) ends(sc *script) bool {
 	switch sc {
 	case s.reuse, s.unanswered, s.end, s.denyToken, s.endClient, s.feedAppend:
@@ -84,7 +84,7 @@ func (s *Store) sendLasting(ctx context.Context, c *connection, sc *script, keys
 }
 
 // runBehind runs a script where the replicas are behind, and waits for none:
-// that would take connections from those who ask the primary, which is well.
+// that would take connections from calls to the primary, which is healthy.
 //
 // With Strict the caller is told to come again. What would take something from
 // them, or begin something that they never hear of, is not run at all. What ends

@@ -34,7 +34,7 @@ func (r *replication) behind(place string) bool {
 }
 
 // note keeps whether enough replicas have confirmed a write, which was sent at
-// some time: what is told of an earlier one than the newest is out of date.
+// some time: what is known of a write before the newest is out of date.
 func (r *replication) note(place string, sent time.Time, enough bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -76,7 +76,7 @@ func (c *connection) placeOf(server *redis.Client) string {
 
 // reroute returns where a script goes next that was not run, in a Cluster: to the
 // server that was named, or, where none answers or the one that does has to pass,
-// to whoever serves the slot now. Each script can be sent twice. Any other client
+// to the server of the slot now. Each script can be sent twice. Any other client
 // has done what can be done.
 func (c *connection) reroute(ctx context.Context, from route, key string, err error) (to route, again bool) {
 	if c.options.Mode != Cluster || ctx.Err() != nil {
@@ -125,7 +125,7 @@ func (c *connection) serverAt(named string, by *redis.Client) *redis.Client {
 	return made
 }
 
-// reloadCluster looks who serves which slots: another node may have taken over
+// reloadCluster looks up which server has which slots: another node may have taken over
 // from the one that is gone.
 func reloadCluster(ctx context.Context, client redis.UniversalClient) {
 	if cluster, ok := client.(*redis.ClusterClient); ok {

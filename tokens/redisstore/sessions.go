@@ -7,7 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// CreateSession implements tokens.Sessions.
+// CreateSession implements storage.Sessions.
 func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (storage.Session, error) {
 	a, err := s.decide(ctx, "create_session", s.scripts().createSession, s.decidingKeys(r.User, held, denied, codes, bodies, ended),
 		s.grace(), r.ID[:], millis(r.Lifetime), r.Profile, r.Fingerprint[:], r.Replaces[:], millis(r.DenyFor), r.ACR, unixMillis(r.BegunAfter),
@@ -31,7 +31,7 @@ func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (st
 	return session, nil
 }
 
-// Session implements tokens.Sessions.
+// Session implements storage.Sessions.
 func (s *Store) Session(ctx context.Context, user storage.UserTag, id storage.SessionID, idle time.Duration) (storage.Session, []byte, bool, error) {
 	a, err := s.decide(ctx, "session", s.scripts().session, s.decidingKeys(user, held), s.grace(), id[:], millis(idle))
 	if err != nil {
@@ -84,7 +84,7 @@ func packSession(s storage.Session) []byte {
 	return append(append(record, root...), s.ACR...)
 }
 
-// Profile implements tokens.Sessions.
+// Profile implements storage.Sessions.
 func (s *Store) Profile(ctx context.Context, user storage.UserTag) ([]byte, error) {
 	a, err := s.decide(ctx, "profile", s.scripts().profile, s.userKeys(user, held), 0)
 	if err != nil || !a.present() {

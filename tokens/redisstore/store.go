@@ -1,7 +1,7 @@
 // Package redisstore keeps Gatehouse's state in Redis, which any number of
 // gateways share: one server, one with replicas under Sentinel, or a Cluster.
 //
-// Each method of tokens.Store is one Lua script, which Redis runs as a whole
+// Each method of storage.Store is one Lua script, which Redis runs as a whole
 // (lua/, of which flatten makes flat/). All keys of one user are in one hash slot. Time is Redis's. go-redis
 // sends a script again when the reply is lost; by the request's Attempt the
 // second run gives the first one's answer.
@@ -10,7 +10,7 @@
 // the store knows of itself: each key of a user ends with the last thing in it,
 // and what has ended before is removed by one of the next writes. Nothing relies on
 // that, since every decision looks at the ends itself. What a script reads of one
-// user has a bound (tokens/store_bounds.go).
+// user has a bound (tokens/storage/bounds.go).
 package redisstore
 
 import (
@@ -23,7 +23,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// Store is a tokens.Store in Redis. The methods are safe for concurrent use.
+// Store is a storage.Store in Redis. The methods are safe for concurrent use.
 type Store struct {
 	options Options                 // of New; what Reconfigure changes is in the connection's
 	loaded  atomic.Pointer[scripts] // theScripts; tests put others in their place, to move the clock
@@ -44,7 +44,7 @@ type Store struct {
 
 	replication *replication
 	serverClock atomic.Pointer[clockReading] // of the last beat: see late.go
-	self        atomic.Value                 // the tokens.NodeMark of this process
+	self        atomic.Value                 // the storage.NodeMark of this process
 }
 
 var _ storage.Store = (*Store)(nil)
@@ -70,7 +70,7 @@ func New(o Options) *Store {
 // scripts are those that the store runs.
 func (s *Store) scripts() *scripts { return s.loaded.Load() }
 
-// Close implements tokens.Store. A store that was closed can't be opened again.
+// Close implements storage.Store. A store that was closed can't be opened again.
 func (s *Store) Close() error {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()

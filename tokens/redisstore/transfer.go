@@ -14,7 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// Export implements tokens.Transfers. Every node on the store stops within the
+// Export implements storage.Transfers. Every node on the store stops within the
 // lease; the export begins when that is over and the last call has ended.
 func (s *Store) Export(ctx context.Context, each func(storage.Record) error) error {
 	var before bool
@@ -216,7 +216,7 @@ func (s *Store) readAssertions(ctx context.Context, c *connection, keys []string
 	return records, nil
 }
 
-// Resume implements tokens.Transfers.
+// Resume implements storage.Transfers.
 func (s *Store) Resume(ctx context.Context) (was bool, err error) {
 	err = s.call(ctx, "resume", func(ctx context.Context, c *connection) error {
 		was, err = s.markMoved(ctx, c, "0")

@@ -5,14 +5,14 @@ import (
 	"sync"
 )
 
-// turns let so many at once do something at a place, and the others wait for as
-// long as their contexts say.
+// turns let a number of callers do something at a place at once; the others wait for as
+// long as their contexts last.
 type turns struct {
 	mu    sync.Mutex
 	taken map[string]chan struct{}
 }
 
-// take waits for one of so many turns at a place. Whoever has one gives it back.
+// take waits for one of many turns at a place. The caller gives it back.
 func (t *turns) take(ctx context.Context, place string, many int) (giveBack func(), err error) {
 	t.mu.Lock()
 	taken := t.taken[place]

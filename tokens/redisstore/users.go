@@ -19,7 +19,7 @@ import (
 // scanPage is about how many keys one step of a scan looks at.
 const scanPage = 256
 
-// Enable implements tokens.Users. It goes into the journal, behind the disabling
+// Enable implements storage.Users. It goes into the journal, behind the disabling
 // that a failover would repeat. One that another node repeats later holds: a
 // user is shut out rather than let in, until enabled once more.
 func (s *Store) Enable(ctx context.Context, user storage.UserTag, attempt storage.Attempt) (bool, error) {
@@ -33,7 +33,7 @@ func (s *Store) Enable(ctx context.Context, user storage.UserTag, attempt storag
 	return was, a.err
 }
 
-// Held implements tokens.Users.
+// Held implements storage.Users.
 func (s *Store) Held(ctx context.Context, user storage.UserTag) (storage.HeldRecord, error) {
 	a, err := s.decide(ctx, "held", s.scripts().scanHeld, s.userKeys(user, held))
 	if err != nil {
@@ -46,7 +46,7 @@ func (s *Store) Held(ctx context.Context, user storage.UserTag) (storage.HeldRec
 	return *r.Held, nil
 }
 
-// ScanUsers implements tokens.Users.
+// ScanUsers implements storage.Users.
 func (s *Store) ScanUsers(ctx context.Context, parts storage.UserParts, each func(storage.Record) error) error {
 	return s.scan(ctx, "{*}*", func(ctx context.Context, c *connection, keys []string) ([]storage.Record, error) {
 		return s.readUsers(ctx, c, parts, keys)

@@ -7,7 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// EndClient implements tokens.Denials.
+// EndClient implements storage.Denials.
 func (s *Store) EndClient(ctx context.Context, client storage.ClientTag) (end storage.ClientEnd, err error) {
 	err = s.call(ctx, "end_client", func(ctx context.Context, c *connection) error {
 		a, err := s.eval(ctx, c, s.scripts().endClient, s.markKeys(), client[:])
@@ -34,7 +34,7 @@ const watermarkVersion = 2
 // clocksApart is how far the clocks of a Cluster's servers may be apart.
 const clocksApart = time.Second
 
-// late is tokens.ClientEnd.Late. In a Cluster the watermarks lie on another
+// late is storage.ClientEnd.Late. In a Cluster the watermarks lie on another
 // node than the user, and a decision asks no second one: it would have to spend
 // first, and could not tell the caller if the other one is out of reach.
 func (o *Options) late() time.Duration {
@@ -44,7 +44,7 @@ func (o *Options) late() time.Duration {
 	return o.longestCall() + clocksApart
 }
 
-// ClientWatermarks implements tokens.Denials.
+// ClientWatermarks implements storage.Denials.
 func (s *Store) ClientWatermarks(ctx context.Context) (marks map[storage.ClientTag]time.Time, err error) {
 	err = s.call(ctx, "client_watermarks", func(ctx context.Context, c *connection) error {
 		all, err := s.watermarks(ctx, c)

@@ -1,3 +1,8 @@
+// Package secrets derives keys from the configured secrets: MACs and sealing, a key
+// for each Purpose. The first secret makes what is new, and all of them verify. It
+// does not know what it protects.
+//
+// Begin reading at Secrets.
 package secrets
 
 import (

@@ -8,9 +8,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// errGrantTaken says that two grants have one hash. It has 96 bits, so somebody
+// errGrantTaken says that two grants have one hash. It has 96 bits, so an attacker
 // who can choose among very many combinations of scopes might look for two: a
-// refresh token of the one must never be worth the other.
+// refresh token of one must never be good for the other.
 var errGrantTaken = errors.New("keeping grant: the store has another one under its hash; sign in with other scopes")
 
 // agrees makes sure that what this node holds under a hash is the grant of this text.

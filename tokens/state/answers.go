@@ -27,8 +27,8 @@ type presentation struct {
 	generation uint32
 }
 
-// OwedAnswers are the presentations whose presenters this node has told to come
-// again, since it did not hear what the store has decided, or who have hung up.
+// OwedAnswers are the presentations whose clients were told to come again, because this
+// node did not hear what the store decided, or have hung up.
 // They are kept until the store has heard of them. Of more than maxOwedAnswers,
 // the first ones are kept: those that follow in an outage never reach the store.
 type OwedAnswers struct {
@@ -60,7 +60,7 @@ func (o *OwedAnswers) Add(r storage.UnansweredRequest) {
 	case owed == nil && len(o.owed) < maxOwedAnswers:
 		o.owed[key] = &owedAnswer{UnansweredRequest: r}
 	case owed != nil && len(owed.Attempts) < maxAttempts:
-		owed.Attempts = slices.Concat(owed.Attempts, r.Attempts) // whoever tells the store reads the old ones
+		owed.Attempts = slices.Concat(owed.Attempts, r.Attempts) // the goroutine that tells the store reads the old ones
 	}
 	select {
 	case o.woken <- struct{}{}:
@@ -69,7 +69,7 @@ func (o *OwedAnswers) Add(r storage.UnansweredRequest) {
 }
 
 // Settle tells the store of one presentation, if there is something to tell.
-// Whoever presents the same again waits for that.
+// A client that presents the same again waits for that.
 func (o *OwedAnswers) Settle(ctx context.Context, family storage.FamilyID, presented uint32) error {
 	key := presentation{family, presented}
 	o.mu.Lock()
@@ -90,7 +90,7 @@ func (o *OwedAnswers) Settle(ctx context.Context, family storage.FamilyID, prese
 		case owed.stuck.IsZero():
 			owed.stuck = time.Now()
 		}
-		return fmt.Errorf("telling the store that a refresh was not answered: %w", err)
+		return fmt.Errorf("telling the store of an unanswered refresh: %w", err)
 	}
 	if o.owed[key] == owed && len(owed.Attempts) == len(r.Attempts) {
 		delete(o.owed, key)
@@ -98,9 +98,9 @@ func (o *OwedAnswers) Settle(ctx context.Context, family storage.FamilyID, prese
 	return nil
 }
 
-// settled reports whether nothing is owed. What a store that answers everything
-// else can't be told for minutes does not count, such as a record that is damaged:
-// it is tried further, but must not keep the others from finding reuse of what
+// settled reports whether nothing is owed. It does not count what a store that answers
+// everything else can't be told for minutes, such as of a damaged record:
+// that is tried further, but must not keep the others from finding reuse of what
 // this node makes.
 func (o *OwedAnswers) settled() bool {
 	o.mu.Lock()

@@ -11,7 +11,7 @@ import (
 const (
 	// keepAttempt is for how long a client that comes again with a code whose
 	// exchange was not answered is known. It gets tokens while the code itself
-	// would be good (codeLifetime); after that it is refused, and nothing ends.
+	// would be good (tokens.codeLifetime); after that it is refused, and nothing ends.
 	keepAttempt = time.Hour
 	// maxKeptAttempts bounds what a node remembers, in about two megabytes.
 	maxKeptAttempts = 1 << 14
@@ -21,7 +21,7 @@ const (
 // come again, or have hung up, without knowing what the store has decided. The
 // same client is then served by the same attempt, so that the store takes the
 // call for the one before. Of several exchanges of one code at once, one is under
-// way: who comes again before the first is answered must not be taken for a thief.
+// way: a client that comes again before the first is answered is no thief.
 type CodeAttempts struct {
 	mu   sync.Mutex
 	kept map[storage.CodeID]keptTry
@@ -34,7 +34,7 @@ type keptTry struct {
 }
 
 // Begin waits until no other exchange of the code is under way, and takes the
-// attempt of the one before, if that was not answered. Whoever has begun ends.
+// attempt of the one before, if that was not answered. Each Begin needs its End.
 func (k *CodeAttempts) Begin(ctx context.Context, id storage.CodeID) (a storage.Attempt, again bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 
 // What is done about a clock that differs from the store's, which dates all
 // tokens. This node's routes take own tokens by the store's time, as far as it is
-// known (State.storeTime). Whatever else goes by this node's clock does not fit it.
+// known (State.StoreTime). Whatever else goes by this node's clock does not fit it.
 const (
 	AlarmClockSkew = 5 * time.Second     // an event and a line in the log
 	MaxClockSkew   = oauth.DefaultLeeway // Health reports TroubleClock: others take its tokens for expired, or for not yet valid
@@ -65,7 +65,7 @@ func (b *heartbeat) noticeStep(ctx context.Context, store time.Time) {
 	}
 	b.state.observer.Happened(ctx, oauth.Event{
 		Kind: oauth.EventClockSkew, Outcome: oauth.ClockSet,
-		Cause: fmt.Errorf("the store's clock was set by %s: it was wrong before, or is wrong now; what lasts until a time lasts so much shorter or longer", step.Round(100*time.Millisecond)),
+		Cause: fmt.Errorf("the store's clock was set by %s: it was wrong before, or is wrong now; what is stored until a certain time lasts that much shorter or longer", step.Round(100*time.Millisecond)),
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 // End asks the store to end something of a user and tells all nodes. by goes
 // into the histories of the families that end. What this node has ended and told
 // within the last second is not ended once more: the result is not New then. The
-// Attempt and DenyFor of the request are set here. The error is TemporarilyUnavailable.
+// Attempt and DenyFor of the request are set here. The error is oauth.TemporarilyUnavailable.
 func (s *State) End(ctx context.Context, r storage.EndRequest, by string) (storage.EndResult, error) {
 	key, lasts := endKeyOf(r)
 	if lasts && s.ends.recently(key, s.clock()) {

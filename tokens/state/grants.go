@@ -43,7 +43,7 @@ func newGrantCache(store storage.Families, clock func() time.Time) *Grants {
 
 // Get returns the grant of a family that is used, or false when neither memory nor
 // store knows it, and sees to it that the store has it as long as the family may
-// live from now on. Where it can't, a later use does.
+// live from now on. If that fails, a later use does it.
 func (c *Grants) Get(ctx context.Context, id storage.GrantID, p clients.RefreshPolicy) (storage.Grant, bool, error) {
 	c.mu.RLock()
 	h, ok := c.held[id]

@@ -28,7 +28,7 @@ var (
 	errNoBeat    = errors.New("the store has not been asked for a while: this process was suspended or is overloaded")
 )
 
-// Health returns what is known. It asks nobody, so that being asked often costs nothing.
+// Health returns what is known. It asks nobody, so calling it often costs nothing.
 func (s *State) Health() Health {
 	h := *s.health.Load()
 	if now := s.clock(); h.Trouble == "" && now.Sub(h.Checked) > healthStale {

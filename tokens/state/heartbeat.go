@@ -79,7 +79,7 @@ func (s *State) forgetDenials(ctx context.Context) {
 	_ = s.Denylist.ClientChanged(ctx)
 }
 
-// noticeLoss tells that the store's data is not where it was opened, once.
+// noticeLoss reports, once, that the store's data is no longer where it was opened.
 func (b *heartbeat) noticeLoss(ctx context.Context, err error) {
 	was := b.lost
 	switch {
@@ -95,7 +95,7 @@ func (b *heartbeat) noticeLoss(ctx context.Context, err error) {
 	}
 }
 
-// noticeFailover tells of a failover, once for any number between two beats.
+// noticeFailover reports a failover, once for any number between two beats.
 func (b *heartbeat) noticeFailover(ctx context.Context, failovers uint64) {
 	if failovers == b.failovers {
 		return
@@ -106,12 +106,12 @@ func (b *heartbeat) noticeFailover(ctx context.Context, failovers uint64) {
 }
 
 var (
-	errFailedOver = errors.New("another server has become the primary of the store, or it was started anew: its last writes may be lost; this node has repeated its own")
-	errBegun      = errors.New("the store was not there, but its secret was: its data was lost, and everybody has to sign in again; if there is a backup, stop Caddy and restore both files")
-	errEmptied    = errors.New("the store has lost its birth mark: it was emptied, or is another one; everybody has to log in again, and tokens from before are worth nothing")
+	errFailedOver = errors.New("another server has become the primary of the store, or it was restarted: its last writes may be lost; this node has repeated its own")
+	errBegun      = errors.New("the store was missing, but its secret was there: its data was lost, and everybody has to sign in again; if there is a backup, stop Caddy and restore both files")
+	errEmptied    = errors.New("the store has lost its birth mark: it was emptied or replaced; everybody has to sign in again, and earlier tokens are no longer valid")
 )
 
-// noticeBirth opens a store anew that is not the one that was opened. Access
+// noticeBirth opens the store again if it is not the one that was opened. Access
 // tokens from before are refused from this moment on, the keys that signed them
 // are gone with the store, and refresh tokens are unknown to it.
 func (b *heartbeat) noticeBirth(ctx context.Context, answer storage.Beat) error {
@@ -171,7 +171,7 @@ func (s *State) setHealth(ctx context.Context, h Health) {
 	s.health.Store(&h)
 }
 
-// healthOutcome is the outcome of EventHealth: the trouble, or "ok".
+// healthOutcome is the outcome of oauth.EventHealth: the trouble, or "ok".
 func healthOutcome(t oauth.Trouble) oauth.Outcome {
 	if t == "" {
 		return oauth.OutcomeOK

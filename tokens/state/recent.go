@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	// endsAgain is for how long what was ended is not ended once more: whoever has a
-	// dead token may send it as often as they like, and each time it would be
-	// written, and told to every node.
+	// endsAgain is for how long what was ended is not ended once more: a dead token may
+	// be sent as often as anyone likes, and each time it would be written, and told to
+	// every node.
 	endsAgain = time.Second
-	// endsHeld bounds what a node remembers of it: then something is told once too often.
+	// endsHeld bounds what a node remembers of it: beyond that something is told once too often.
 	endsHeld = 1 << 12
 )
 
@@ -29,7 +29,7 @@ type endKey struct {
 	id   [16]byte
 }
 
-// endKeyOf names what a request ends; false for what is ended anew each time.
+// endKeyOf names what a request ends; false for what is ended again each time.
 func endKeyOf(r storage.EndRequest) (endKey, bool) {
 	k := endKey{user: r.User}
 	switch r.Scope {

@@ -1,3 +1,9 @@
+// Package state holds what survives a reload of the configuration: the store, the
+// signing keys, the denylist, the cache of verified tokens, and what one process
+// owes the others (its heartbeat, answers that were never given). It knows
+// no grants: package tokens puts an Issuer over it.
+//
+// Begin reading at State.
 package state
 
 import (
@@ -58,12 +64,12 @@ type State struct {
 // latest configuration wins.
 type Settings struct {
 	Secrets       *secrets.Secrets
-	Issuers       []string // as OpenRequest.Issuers
+	Issuers       []string // as storage.OpenRequest.Issuers
 	Keys          keyring.Settings
 	TokenLifetime time.Duration // the longest access token lifetime of this configuration
 	MaxLag        time.Duration // how old a verdict of the denylist may be; 0 for DefaultMaxLag
 	AllowStale    time.Duration // how old while the store does not answer; 0 denies
-	StoreExpected bool          // as OpenRequest.Expected
+	StoreExpected bool          // as storage.OpenRequest.Expected
 }
 
 // Config says what a State is made of. Unlike Settings it stays as it is
@@ -140,7 +146,7 @@ func (s *State) Configure(ctx context.Context, set Settings) error {
 // Open opens the store and loads the keys, once; every request calls it, and
 // after the first success it costs one atomic read. Callers that come while one
 // try is under way share its outcome, and the next call tries again. An error
-// is what an operator must fix (see Store.Open).
+// is what an operator must fix (see storage.Store.Open).
 func (s *State) Open(ctx context.Context) error {
 	if s.opened.Load() {
 		if lost := s.lost.Load(); lost != nil {

@@ -3,7 +3,7 @@ package storage
 import "time"
 
 // The bounds of what a Store keeps of one user: no call does work that grows with
-// what somebody has done before. Those of a denylist stand beside it (MaxDenials).
+// what somebody has done before. The bound of a denylist is MaxDenials.
 
 // MaxFamilies is how many families a user has at most, over all clients: what a
 // decision may have to read must not grow with what somebody has done before.
@@ -13,8 +13,8 @@ const MaxFamilies = 500
 // was not used for the longest time, as EndSessionOnly does.
 const MaxSessions = 50
 
-// What a user may have of codes. Beyond it the oldest go, and never the newest:
-// whoever makes a person's browser ask for codes without end must not keep that
+// How many codes a user may have. Beyond that the oldest go, never the newest: an
+// attacker who makes a person's browser ask for codes without end must not keep the
 // person from the one that is redeemed within the second.
 const (
 	MaxCodes      = 128 // good and spent ones
@@ -23,11 +23,11 @@ const (
 
 // MostAhead is how far ahead of its clock a store dates anything. Each sign-out
 // of a user moves the next login a second ahead, and the end of a client has to
-// reach all that is dated: so whoever signs in and out in a loop must not move
-// that any farther. A user's own sign-outs move a date a second less than this,
-// so that there is room for who signs in after the end of a client. Whoever signs
-// out more often within a second gets a login that is over at once.
+// reach all that is dated: so signing in and out in a loop must not move it any
+// farther. A user's own sign-outs move a date a second less than this,
+// so that there is room for a login after the end of a client. A user who signs
+// out more often than that gets a login that is over at once.
 const MostAhead = 3 * time.Second
 
-// DefaultMaxLag is how old a verdict may be where nothing else is configured.
+// DefaultMaxLag is how old a verdict of the denylist may be unless configured.
 const DefaultMaxLag = 10 * time.Second

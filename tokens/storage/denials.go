@@ -21,20 +21,20 @@ const (
 // MaxDenials is about how many entries a user's denylist has at most. Beyond it
 // a store replaces those of single tokens, families and sessions by one
 // DenyIssued, which denies more and never less: a denylist is read as a whole,
-// and nobody may make it long for everybody. What still has to keep something
-// from beginning stays, for FoldAfter.
+// and must not become long by what one user does. Entries that still have to keep
+// something from beginning stay, for FoldAfter.
 const MaxDenials = 1024
 
-// MaxKeptByFold is how many of those that still have to keep something from
-// beginning stay, the newest. In the place of the others, nothing begins of a code
-// that was put or taken until then.
+// MaxKeptByFold is how many entries that still have to keep something from beginning
+// stay, the newest. In place of the others, nothing begins from a code that was put
+// or taken until then.
 const MaxKeptByFold = 256
 
-// FoldAfter is how old an entry is at least that DenyIssued replaces, where a
-// code or a call that is sent again may still ask for it.
+// FoldAfter is the least age of an entry that DenyIssued replaces, where a code or a
+// call that is sent again may still need it.
 const FoldAfter = 2 * time.Minute
 
-// Name is what tells the entry from the others of its kind: as much of the ID as counts.
+// Name distinguishes the entry from the others of its kind: the part of the ID that counts.
 func (d *Denial) Name() []byte {
 	switch d.Kind {
 	case DenySession:
@@ -97,8 +97,8 @@ type ClientEnd struct {
 	// logins by the caller alone, and Late is how long after it was asked for a
 	// decision may still be made, and dated by another clock. So something can
 	// slip past the end. It is dated by the time of the decision, or a few
-	// seconds ahead of it: once nobody asks any more who has not heard of the
-	// end, a second one reaches it.
+	// seconds ahead of it: a second end reaches it, once every caller has heard of
+	// the first.
 	Late time.Duration
 }
 

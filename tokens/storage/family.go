@@ -127,10 +127,10 @@ const (
 //	n-1 otherwise, or older          reuse
 //	n+1 or later                     the store has lost a write: Presented+1
 //
-// So a rotation that nobody was told of counts as one that has not happened: who
-// was told to come again, or heard nothing, holds n-1 and gets n by a rotation
-// of their own, from which the leeway counts. A thief among those who hold n-1
-// is found out by the next one to present it, as after any other rotation.
+// So a rotation that nobody was told of counts as one that has not happened: a
+// client that was told to come again, or heard nothing, holds n-1 and gets n by a
+// rotation of its own, from which the leeway counts. If a thief holds n-1 as well,
+// the next one to present it reveals the theft, as after any other rotation.
 //
 // The caller has already checked that the family exists and who the user is.
 // See RFC 9700 §4.14.2.
@@ -162,7 +162,7 @@ func Decide(f Family, r RotateRequest, now time.Time, silent ...Silence) (Rotate
 	}
 }
 
-// decidePredecessor is the part of the table about who presents n-1.
+// decidePredecessor is the part of the table for a client that presents n-1.
 func (f Family) decidePredecessor(r RotateRequest, now time.Time, silent []Silence) (RotateOutcome, Family) {
 	switch {
 	case f.Attempt == r.Attempt:
@@ -194,7 +194,7 @@ func (f Family) young(r RotateRequest, now time.Time) bool {
 }
 
 // Within reports whether a rotation is younger than the leeway. After a clock
-// was set back it may lie ahead: as far as the leeway, and no farther.
+// was set back it may lie ahead: as far as the leeway, and no further.
 func Within(age, leeway time.Duration) bool { return age < leeway && age > -leeway }
 
 // Begin returns the record of a new family: its first generation, made at now
@@ -247,7 +247,7 @@ func EndOf(start time.Time, lifetime time.Duration) time.Time {
 	return start.Add(lifetime + time.Second - 1).Truncate(time.Second)
 }
 
-// Earlier returns the first of two ends, of which zero is none.
+// Earlier returns the earlier of two ends. The zero time means no end.
 func Earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
@@ -255,6 +255,8 @@ func Earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// AppendSeconds appends a time to a record: the seconds since 1970, big-endian in 4
+// bytes, and 0 for the zero time.
 func AppendSeconds(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(b, 0, 0, 0, 0)
@@ -262,6 +264,8 @@ func AppendSeconds(b []byte, t time.Time) []byte {
 	return binary.BigEndian.AppendUint32(b, uint32(t.Unix())) // until 2106
 }
 
+// ReadSeconds reads what AppendSeconds wrote. It needs 4 bytes, and returns the
+// zero time for 0.
 func ReadSeconds(b []byte) time.Time {
 	s := binary.BigEndian.Uint32(b)
 	if s == 0 {
@@ -281,6 +285,7 @@ func (f Family) LoginAfter(t time.Time) bool {
 // Ends returns when a family ends unless it is used before; zero for never.
 func (f Family) Ends() time.Time { return Earlier(f.Expires, f.IdleExpires) }
 
+// Later returns the later of two times, the zero time being earlier than any other.
 func Later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

@@ -14,9 +14,9 @@ type Feed interface {
 	Announce(ctx context.Context, l FeedLine) error
 	// ReadFeed returns the lines after a position, and waits up to `wait` for
 	// the first one. The zero position is the end: its read returns at once.
-	// So does the first read over a new connection, perhaps without lines: who
-	// gets an answer after an error knows that the feed can be followed again,
-	// from Next on. One goroutine reads. It stops waiting when ctx ends.
+	// So does the first read over a new connection, perhaps without lines: an
+	// answer after an error means that the feed can be followed again, from Next
+	// on. One goroutine reads. It stops waiting when ctx ends.
 	ReadFeed(ctx context.Context, after FeedPosition, wait time.Duration) (FeedPage, error)
 }
 
@@ -39,7 +39,7 @@ type FeedLine struct {
 
 // FeedPosition is a place between two lines of the feed.
 type FeedPosition struct {
-	Born   int64  // which feed it is; an emptied or replaced one is born anew
+	Born   int64  // which feed it is; an emptied or replaced store has a new one
 	Number uint64 // of the line before; lines are numbered without gaps
 	ID     string // what the store calls the line before, if it is not the number
 }

@@ -8,7 +8,7 @@ import (
 // Grant is what a person agreed to, and how they proved who they are. It never changes in
 // a family, so a refresh token carries its content hash under the MAC, and the
 // store keeps each distinct text once, as long as a family may have it. The ACR
-// is one of those that logins are configured with, never a text that somebody chose.
+// is one of those that logins are configured with, never text from a request.
 type Grant struct {
 	Scopes    []string `json:"scopes"`
 	Audiences []string `json:"audiences,omitempty"`
@@ -24,6 +24,7 @@ func (g Grant) Text() ([]byte, GrantID, error) {
 	return b, GrantIDOf(b), nil
 }
 
+// GrantIDOf returns the id of a grant's canonical text, see Grant.Text.
 func GrantIDOf(text []byte) GrantID {
 	h := Hash16("grant", text)
 	return GrantID(h[:12])

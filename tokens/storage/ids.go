@@ -115,7 +115,7 @@ type CodeKey [16]byte
 func (k CodeKey) ID() CodeID { return CodeID(Hash16("code", k[:])) }
 
 // FamilyKey returns the key of the family that this code, and no other, can
-// begin. Whoever presents the code again names the family to end by it, and
+// begin. A request that presents the code again thereby names the family to end, and
 // the store, which knows only the code's hash, cannot compute it.
 func (k CodeKey) FamilyKey() FamilyKey { return FamilyKey(Hash16("code-family", k[:])) }
 
@@ -182,6 +182,8 @@ func (f *Fingerprint) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// Hash16 returns the first 128 bits of SHA-256 over domain and b. A domain for each kind
+// of id keeps one value from having the same hash as two of them.
 func Hash16(domain string, b []byte) [16]byte {
 	h := sha256.New()
 	h.Write([]byte(domain))
@@ -191,6 +193,7 @@ func Hash16(domain string, b []byte) [16]byte {
 	return [16]byte(sum[:16])
 }
 
+// Encode writes bytes as base64url without padding. See RFC 4648 §5.
 func Encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 func parse16(s string) ([16]byte, bool) {
@@ -210,7 +213,8 @@ func TagRequest(id string) RequestTag { return RequestTag(Hash16("request", []by
 // String returns the tag as base64url, as it stands in key names.
 func (r RequestTag) String() string { return Encode(r[:]) }
 
-// Decode reads base64url of exactly size bytes, in its one canonical spelling.
+// Decode reads base64url without padding of exactly size bytes, in its one canonical
+// spelling; false for any other text. See RFC 4648 §3.5.
 func Decode(text string, size int) ([]byte, bool) {
 	if len(text) != base64.RawURLEncoding.EncodedLen(size) || strings.ContainsAny(text, "\r\n") {
 		return nil, false

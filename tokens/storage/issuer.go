@@ -19,7 +19,7 @@ func (e *OtherIssuerError) Error() string {
 }
 
 // CheckIssuers returns an *OtherIssuerError unless a store of some issuers may be
-// opened for others. One that is of nobody yet may.
+// opened for others. A store that belongs to no issuer yet may be.
 func CheckIssuers(store, opener []string) error {
 	if len(store) == 0 || slices.ContainsFunc(opener, func(i string) bool { return slices.Contains(store, i) }) {
 		return nil

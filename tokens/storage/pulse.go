@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Errors of Pulse.Beat, by a store in a file, after which nothing that it is
-// told would stay. What it holds can still be read.
+// Errors of Pulse.Beat, by a store in a file that could keep nothing more. What it
+// holds can still be read.
 var (
 	ErrStoreRemoved  = errors.New("its file was removed while it was open, and a restart would begin with an empty one: save it with `caddy oauth backup`, then restore that")
 	ErrStoreReplaced = errors.New("its file was replaced while it was open: restart Caddy to go on with the one that is there now, or save what was open with `caddy oauth backup` first")
@@ -23,7 +23,7 @@ type Pulse interface {
 
 // BeatRequest is what a node says of itself.
 type BeatRequest struct {
-	Node NodeMark // zero for one who only asks
+	Node NodeMark // zero to ask only
 	// Settled vouches for the node: whatever it rotated more than DoubtFor ago
 	// was answered, or the store was told that it was not (Families.Unanswered).
 	Settled bool
@@ -36,9 +36,9 @@ type Beat struct {
 	Now  time.Time // the store's time; milliseconds
 	Born time.Time // as OpenResult.Born; zero for a store that has lost its birth mark: it was emptied
 	// Failovers counts how often the store was found with another primary than
-	// before, or with one that had started anew: the last writes may be lost.
+	// before, or with one that had restarted: the last writes may be lost.
 	Failovers uint64
-	// ClockDoubt is why the store does not go by its machine's clock, which has
+	// ClockDoubt is why the store does not follow its machine's clock, which has
 	// jumped; nil where it does.
 	ClockDoubt error
 	// Unsafe is why the store may lose what it holds, though it answers; nil for

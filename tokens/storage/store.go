@@ -1,3 +1,9 @@
+// Package storage is the language of the stores: what a Store must do, the records
+// and ids that it is given, and Decide, the decision table of refresh token
+// rotation. It uses the standard library alone and knows no protocol: a store
+// needs nothing else of Gatehouse, and storetest holds each store to it.
+//
+// Begin reading at Store, then Decide.
 package storage
 
 import (
@@ -49,6 +55,7 @@ type endedNothingError struct{ error }
 
 func (e endedNothingError) Unwrap() error { return e.error }
 
+// HasEndedNothing reports whether an error is marked by EndedNothing.
 func HasEndedNothing(err error) bool {
 	_, ok := errors.AsType[endedNothingError](err)
 	return ok
@@ -100,7 +107,7 @@ type Families interface {
 	// RotateReused may come beside an error: the family is ended, and it is not
 	// certain that this outlives the loss of a server.
 	Rotate(ctx context.Context, r RotateRequest) (RotateResult, error)
-	// Unanswered tells that whoever presented a generation has got no answer.
+	// Unanswered tells that the client that presented a generation got no answer.
 	// Where that was rotated, it counts as not answered from now on
 	// (Family.Unanswered). Once it returns nil, that is certain.
 	Unanswered(ctx context.Context, r UnansweredRequest) error
@@ -231,8 +238,8 @@ type Session struct {
 	EndedOthers bool
 }
 
-// AtLogin is the AuthTime of a SessionRequest of a person who has proved who they
-// are here and now: the session's AuthTime is its Begun then.
+// AtLogin is the AuthTime of a SessionRequest for a person who has just proved who they
+// are, here: the session's AuthTime is its Begun then.
 var AtLogin = Forever
 
 // Sessions keeps login sessions and the profile that belongs to their user.
@@ -242,8 +249,8 @@ type Sessions interface {
 	// MaxSessions. It returns the session
 	// with Begun (one second after a sign-out or Everyone's end in that very second) and
 	// Expires set, and with the Root of the one that it replaces, where that
-	// lives: who signs in again in a browser can still sign out of all that
-	// came before. When the profile had another fingerprint (the password was
+	// lives: after signing in again in a browser, a person can still sign out of
+	// all that came before. When the profile had another fingerprint (the password was
 	// changed), all that the user had before ends, as by EndUser: else this
 	// login would make the old ones good again. A disabled user gets none: the
 	// zero Session.

@@ -20,7 +20,7 @@ type Transfers interface {
 	Resume(ctx context.Context) (bool, error)
 	// Import fills an empty store, which must not be open, with the records of
 	// an Export. The birth mark is written last: until then Open returns
-	// ErrUnfinishedImport, and an Import with the same id begins anew over what is
+	// ErrUnfinishedImport, and an Import with the same id starts over on what is
 	// there. ErrNotEmpty for a store that holds anything else.
 	Import(ctx context.Context, id [16]byte, records iter.Seq2[Record, error]) error
 }

@@ -25,8 +25,8 @@ type Silence struct {
 	Since time.Time
 }
 
-// SilenceOf returns the silence of a node that has last vouched for itself at a
-// time; false where it is not silent.
+// SilenceOf returns the silence of a node that last vouched for itself at a given
+// time; false if it is not silent.
 func SilenceOf(node NodeMark, vouched, now time.Time) (Silence, bool) {
 	return Silence{Node: node, Since: vouched.Add(-DoubtFor)}, now.Sub(vouched) > SilentAfter
 }
@@ -48,8 +48,8 @@ type UnansweredRequest struct {
 }
 
 // Unanswered returns the record with the mark that its generation was not
-// answered; false where it was not made of the one that was presented, or was
-// made by somebody else outside of the leeway.
+// answered; false where it was not made from the one that was presented, or was
+// made by another attempt outside of the leeway.
 func (f Family) Unanswered(r UnansweredRequest) (Family, bool) {
 	owed := f.Attempt == unanswered || slices.Contains(r.Attempts, f.Attempt) ||
 		!f.Rotated.After(r.Asked) && r.Asked.Sub(f.Rotated) < r.Leeway

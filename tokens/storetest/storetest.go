@@ -1,4 +1,4 @@
-// Package storetest is the conformance suite of tokens.Store: what every store
+// Package storetest is the conformance suite of storage.Store: what every store
 // must do, concurrency and expiry included. A store runs it from its own test:
 //
 //	func TestStore(t *testing.T) {

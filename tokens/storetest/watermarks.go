@@ -8,7 +8,7 @@ import (
 )
 
 // endClient ends a client and returns until when. In a store whose decisions
-// can't look at the watermarks (tokens.ClientEnd.Late), the fixture's calls know
+// can't look at the watermarks (storage.ClientEnd.Late), the fixture's calls know
 // of it from now on, as a core's do; else they never know, and need not.
 func (f *fixture) endClient(client storage.ClientTag) time.Time {
 	f.t.Helper()

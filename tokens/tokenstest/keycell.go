@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// KeyCell is a KeyStore in memory (see Store).
+// KeyCell is a storage.KeyStore in memory.
 type KeyCell struct {
 	mu      sync.Mutex
 	Value   []byte

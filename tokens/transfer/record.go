@@ -227,7 +227,7 @@ type idReader struct{ err error }
 
 func (d *idReader) check(b []byte, n int) bool {
 	if len(b) != n && d.err == nil {
-		d.err = errors.New("reading an export: an id has a wrong length")
+		d.err = errors.New("reading an export: an ID has the wrong length")
 	}
 	return len(b) == n
 }

@@ -1,3 +1,7 @@
+// Package transfer moves all state from one store to another, as lines of JSON. It
+// knows only what storage.Transfers hands out, and no kind of store.
+//
+// Begin reading at WriteExport and ReadExport.
 package transfer
 
 import (
@@ -57,7 +61,7 @@ func (c *Counts) add(r storage.Record) {
 }
 
 // WriteExport writes all state of an open store as lines of JSON, user after
-// user, so that it needs little memory. It stops the store as Transfers.Export
+// user, so that it needs little memory. It stops the store as storage.Transfers.Export
 // does. What it writes holds no token and no open key, but the profiles of all
 // users. progress, if not nil, hears of every record.
 func WriteExport(ctx context.Context, store storage.Transfers, w io.Writer, progress func(Counts)) (Counts, error) {
@@ -129,14 +133,14 @@ func CheckExport(r io.Reader) (Counts, error) {
 	return x.counts, nil
 }
 
-// errOtherSecret is an export that would be of no use to this gateway.
-var errOtherSecret = errors.New("the export is of gateways with another secret: configure the `secret` that they have")
+// errOtherSecret refuses an export that would be of no use to this gateway.
+var errOtherSecret = errors.New("the export comes from gateways with another secret: configure their `secret`")
 
 // ReadExport fills an empty store, not open yet, from an export, and returns
-// what that says of the store that it comes from. The secrets must be those of
-// the gateways there: without them no refresh token, cookie or signing key in it
-// is of any use; and the issuers must share one with theirs. After an error the store can't be opened; the same export may
-// be read into it again.
+// the record of the store that it comes from. The secrets must be those of the
+// gateways there: without them no refresh token, cookie or signing key in it is of
+// any use; and the issuers must share one with theirs. After an error the store can't
+// be opened; the same export may be read into it again.
 func ReadExport(ctx context.Context, store storage.Transfers, secrets *secrets.Secrets, issuers []string, r io.Reader, progress func(Counts)) (*storage.StoreRecord, Counts, error) {
 	x, err := openExport(r)
 	if err != nil {
@@ -206,7 +210,7 @@ func openExport(r io.Reader) (*exportReader, error) {
 	}
 	var head wireHead
 	if err := json.Unmarshal(line, &head); err != nil || head.Gatehouse != "export" || len(head.ID) != len(x.id) {
-		return nil, errors.New("reading an export: this is none: name a file that `caddy oauth export` has written")
+		return nil, errors.New("reading an export: this is not one: name a file written by `caddy oauth export`")
 	}
 	if head.Version != exportFormat {
 		return nil, errNewerExport
@@ -234,7 +238,7 @@ func (x *exportReader) next() ([]byte, error) {
 	return nil, errCutExport
 }
 
-// records returns the lines after the first, to the one that says that all came.
+// records returns the lines after the first, up to the end line.
 func (x *exportReader) records() iter.Seq2[storage.Record, error] {
 	return func(yield func(storage.Record, error) bool) {
 		for {

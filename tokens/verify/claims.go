@@ -51,9 +51,8 @@ type Claims struct {
 	members map[string]any
 }
 
-// Shared returns a text in the one place where all tokens and configurations
-// keep it that have it: there it takes memory once, and comparing it with itself
-// reads none.
+// Shared returns the one copy of a text that all tokens and configurations hold: it
+// takes memory once, and comparing it with itself reads none.
 func Shared(text string) string { return unique.Make(text).Value() }
 
 // share lets the claims keep what many tokens say in one place. Only for tokens

@@ -50,8 +50,8 @@ func NewForeign(cfg ForeignConfig) *Foreign {
 // Issuer returns the issuer's identifier.
 func (f *Foreign) Issuer() string { return f.cfg.Issuer }
 
-// errNoIssuerKeys says that the token may be good, which nobody can know now:
-// the first fetch is under way, or none has succeeded for MaxKeyStale.
+// errNoIssuerKeys says that nobody can know now whether the token is good:
+// the first fetch is under way, or none has succeeded for jwks.MaxKeyStale.
 var errNoIssuerKeys = &oauth.Error{
 	Code:        oauth.TemporarilyUnavailable,
 	Reason:      oauth.ReasonIssuerKeys,

@@ -238,7 +238,7 @@ func (m *foreignMembers) put(name, value string) {
 	m.members[name] = value
 }
 
-// confirmation reads cnf, as ReadConfirmation does.
+// confirmation reads cnf, as jose.ReadConfirmation does.
 func (m *foreignMembers) confirmation() *jose.Confirmation {
 	v, ok := m.members["cnf"]
 	if !ok {

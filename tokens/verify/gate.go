@@ -18,7 +18,7 @@ type Gate struct {
 }
 
 // NewGate makes a Gate. Ready opens what the tokens of this gateway need; those
-// of other issuers do not wait for it. An issuer that is there twice is an error.
+// of other issuers do not wait for it. A duplicate issuer is an error.
 func NewGate(cfg Config, denylist *denylist.Denylist, ready func(context.Context) error) (*Gate, error) {
 	if err := eachOnce(cfg.Others, cfg.Issuer); err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ func NewGate(cfg Config, denylist *denylist.Denylist, ready func(context.Context
 	return &Gate{verifier: New(cfg), denylist: denylist, ready: ready}, nil
 }
 
-// eachOnce makes sure that an issuer is there once.
+// eachOnce refuses a duplicate issuer.
 func eachOnce(others []*Foreign, own ...string) error {
 	seen := make(map[string]bool)
 	for _, issuer := range own {
@@ -42,8 +42,8 @@ func eachOnce(others []*Foreign, own ...string) error {
 }
 
 // CheckAccess verifies an access token of this gateway or of one of the others.
-// Audience, scope and claims are the caller's rules. Errors: InvalidToken, or
-// TemporarilyUnavailable when the denylist cannot answer or an issuer's keys
+// Audience, scope and claims are the caller's rules. Errors: oauth.InvalidToken, or
+// oauth.TemporarilyUnavailable when the denylist cannot answer or an issuer's keys
 // are not known.
 //
 // The denylist is asked for tokens of this gateway only. It names tokens,

@@ -19,7 +19,7 @@ import (
 )
 
 // The examples of the RFCs about whole tokens, typed in, and what follows for
-// them from the texts. Those about signatures are in jose, proofs in dpop_test.go.
+// them from the texts. Those about signatures are in jose, proofs in dpop.
 
 const (
 	rfc7519Payload = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"

@@ -21,7 +21,7 @@ func refresh(tb testing.TB, k *jwks.Remote) {
 	}
 }
 
-// heard collects the outcomes of EventIssuerKeys.
+// heard collects the outcomes of oauth.EventIssuerKeys.
 type heard struct {
 	mu       sync.Mutex
 	outcomes []string

@@ -1,3 +1,10 @@
+// Package verify is the resource server's half of the core: it reads access tokens
+// of this gateway and of other issuers, strictly, and keeps what it has verified
+// in a Cache. It knows no grants, clients or sessions, and leaves audience, scope
+// and other rules to its caller.
+//
+// Begin reading at Verifier, then Gate, which asks the denylist too.
+// See RFC 8725 and RFC 9068 §4.
 package verify
 
 import (
@@ -83,8 +90,8 @@ func New(cfg Config) *Verifier {
 
 // Verify checks an access token: form, type, key, algorithm, signature,
 // issuer, required claims and time. Audience, scope and denylist are the
-// caller's. Every error is a shared *Error, not to be changed, with code
-// InvalidToken, or TemporarilyUnavailable while another issuer's keys are not
+// caller's. Every error is a shared *oauth.Error, not to be changed, with code
+// oauth.InvalidToken, or oauth.TemporarilyUnavailable while another issuer's keys are not
 // known. See RFC 9068 §4 and RFC 8725 §3.
 func (v *Verifier) Verify(token string) (*Claims, error) {
 	if v.cache != nil {

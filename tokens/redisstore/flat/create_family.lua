@@ -13,10 +13,10 @@
 -- Where things stand in a record: of a user's many families only these are read.
 local CLIENT_AT, SESSION_AT, CREATED_AT, ENDS_AT, ROTATED_AT = 2, 22, 34, 42, 50
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- tokens.DenialKind
-local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- tokens.MaxDenials; MaxKeptByFold; FoldAfter in seconds
-local MOST_AHEAD = 3 -- tokens.MostAhead in seconds; no more than clocksApart makes of tokens.ClientEnd.Late
-local FOREVER = 4294967295 -- tokens.Forever
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
+local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
+local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
+local FOREVER = 4294967295 -- storage.Forever
 local LIVED, REUSED = 1, 2
 
 local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that ended it; flags
@@ -44,7 +44,7 @@ local WATERMARK, WATERMARK_SIZE = '>BI4I4', 9 -- version; before; till when it h
 -- in that second reaches it, and in `ahead`, for the next end of a client: nil
 -- in a cluster, where that lies on another node. There a client is ended twice,
 -- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
--- Nothing is dated farther ahead (tokens.MostAhead).
+-- Nothing is dated farther ahead (storage.MostAhead).
 local function issue_at(m, after, ahead)
   local second, mark = math.floor(now / 1000), math.floor(after / 1000)
   if second > math.max(m.before, mark) then return now end
@@ -116,7 +116,7 @@ local function older(v, id, w, other)
   return id < other
 end
 
-local MOST_FAMILIES = 500 -- tokens.MaxFamilies
+local MOST_FAMILIES = 500 -- storage.MaxFamilies
 
 local id, client, session, attempt = ARGV[3], ARGV[4], ARGV[6], ARGV[13]
 local login_begun, lifetime, idle_lifetime = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
@@ -203,7 +203,7 @@ local begun repeat -- begun_after(tonumber(ARGV[11]), KEYS[3], client)
   until true
   begun = math.max(callers, clients * 1000, everyones * 1000)
 until true
--- everyone returns the watermark (s) that holds for all clients (tokens.Everyone), from
+-- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
 -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
 -- the caller knows of it counts.
 local all_ended repeat -- everyone(KEYS[3])
@@ -231,7 +231,7 @@ local all_ended repeat -- everyone(KEYS[3])
 until true
 -- read_grants reads everything: the records of families and when those end,
 -- sessions by id, the fields of the profile with their values, and the ids of what
--- has expired. There are no more than tokens.MaxFamilies and MaxSessions allow.
+-- has expired. There are no more than storage.MaxFamilies and MaxSessions allow.
 local g do -- read_grants()
   local all = redis.call('HGETALL', KEYS[1])
   local families, ends, sessions, profile, expired = {}, {}, {}, {}, {}
@@ -464,10 +464,10 @@ for other, v in pairs(g.families) do
       read_family_result, _read_family_result, __read_family_result, ___read_family_result, ____read_family_result, _____read_family_result, ______read_family_result, _______read_family_result, ________read_family_result = client, grant, session, generation, created, auth, expires, idle, rotated, attempt
     end
     local _, _, _, _, since, _, expires, idle, rotated = read_family_result, _read_family_result, __read_family_result, ___read_family_result, ____read_family_result, _____read_family_result, ______read_family_result, _______read_family_result, ________read_family_result
-    -- limited returns the ends by lifetimes that the configuration may have shortened (tokens.Family.Limited).
+    -- limited returns the ends by lifetimes that the configuration may have shortened (storage.Family.Limited).
     local limited_result, _limited_result do -- limited(since, rotated, expires, idle, lifetime, idle_lifetime)
       local created = since
-      -- end_of is tokens.EndOf: the start plus a lifetime, rounded up to seconds.
+      -- end_of is storage.EndOf: the start plus a lifetime, rounded up to seconds.
       local by_lifetime repeat -- end_of(created * 1000, lifetime)
         local start = created * 1000
         if lifetime <= 0 then by_lifetime = 0 break end

@@ -12,10 +12,10 @@
 --       11 authenticated at s, 0 for not known
 -- Result {number of the call, session record, or '' for a user who is disabled, 1 or 0 for all that was before has ended}
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- tokens.DenialKind
-local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- tokens.MaxDenials; MaxKeptByFold; FoldAfter in seconds
-local MOST_AHEAD = 3 -- tokens.MostAhead in seconds; no more than clocksApart makes of tokens.ClientEnd.Late
-local FOREVER = 4294967295 -- tokens.Forever
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
+local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
+local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
+local FOREVER = 4294967295 -- storage.Forever
 local LIVED, REUSED = 1, 2
 
 local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that ended it; flags
@@ -42,7 +42,7 @@ local FAMILY, FAMILY_SIZE = '>Bc8c12c8I4I4I4I4I4I6c8', 63
 
 -- read_grants reads everything: the records of families and when those end,
 -- sessions by id, the fields of the profile with their values, and the ids of what
--- has expired. There are no more than tokens.MaxFamilies and MaxSessions allow.
+-- has expired. There are no more than storage.MaxFamilies and MaxSessions allow.
 local function read_grants()
   local all = redis.call('HGETALL', KEYS[1])
   local families, ends, sessions, profile, expired = {}, {}, {}, {}, {}
@@ -105,7 +105,7 @@ local function read_grants()
   return { families = families, ends = ends, sessions = sessions, profile = profile, expired = expired }
 end
 
-local MOST_SESSIONS = 50 -- tokens.MaxSessions
+local MOST_SESSIONS = 50 -- storage.MaxSessions
 
 local id = ARGV[3]
 -- entry returns a live entry, or nil.
@@ -241,7 +241,7 @@ if was and fingerprint ~= ARGV[6] then
     -- A token that is dated ahead of the clock is reached as well.
     m.before = math.max(math.floor(now / 1000), m.before, m.issued)
     m.now = math.max(now, m.before * 1000)
-    -- end_of is tokens.EndOf: the start plus a lifetime, rounded up to seconds.
+    -- end_of is storage.EndOf: the start plus a lifetime, rounded up to seconds.
     local till repeat -- end_of(m.now, deny_for)
       local start, lifetime = m.now, deny_for
       if lifetime <= 0 then till = 0 break end
@@ -348,7 +348,7 @@ local had = redis.call('PTTL', KEYS[1])
 
 local s = g.sessions[id] -- the same call sent again
 if not s then
-  -- everyone returns the watermark (s) that holds for all clients (tokens.Everyone), from
+  -- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
   -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
   -- the caller knows of it counts.
   local all_ended repeat -- everyone(KEYS[6])
@@ -381,7 +381,7 @@ if not s then
   -- in that second reaches it, and in `ahead`, for the next end of a client: nil
   -- in a cluster, where that lies on another node. There a client is ended twice,
   -- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
-  -- Nothing is dated farther ahead (tokens.MostAhead).
+  -- Nothing is dated farther ahead (storage.MostAhead).
   local issue_at_result repeat -- issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[7])
     local after, ahead = math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[7]
     local second, mark = math.floor(now / 1000), math.floor(after / 1000)

@@ -6,7 +6,7 @@
 -- ARGV   1 number of the call   2 code   3 user   4 1 for approved   5 grace ms   6 attempt
 -- Result {number of the call, 1 or 0 for decided}
 
-local PENDING, TOO_FAST, APPROVED, DENIED = 1, 2, 3, 4 -- tokens.DeviceOutcome
+local PENDING, TOO_FAST, APPROVED, DENIED = 1, 2, 3, 4 -- storage.DeviceOutcome
 
 -- version; expires, polled (0 before the first poll), in milliseconds; interval in seconds; state; 1 if the last
 -- poll came too soon; that poll; the decision; who has approved; code. The body follows

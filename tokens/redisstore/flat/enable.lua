@@ -7,10 +7,10 @@
 -- ARGV   1 number of the call   2 attempt
 -- Result {number of the call, 1 or 0 for whether the user was disabled}
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- tokens.DenialKind
-local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- tokens.MaxDenials; MaxKeptByFold; FoldAfter in seconds
-local MOST_AHEAD = 3 -- tokens.MostAhead in seconds; no more than clocksApart makes of tokens.ClientEnd.Late
-local FOREVER = 4294967295 -- tokens.Forever
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
+local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
+local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
+local FOREVER = 4294967295 -- storage.Forever
 local LIVED, REUSED = 1, 2
 
 local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that ended it; flags

@@ -4,17 +4,17 @@
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user   4 their bodies
 --        5 the families that the last sign-out everywhere has ended
--- ARGV   1 number of the call    2 grace ms    3 tokens.EndScope  4 family   5 session   6 deny for ms   7 attempt
+-- ARGV   1 number of the call    2 grace ms    3 storage.EndScope  4 family   5 session   6 deny for ms   7 attempt
 --        8 when it was answered ms, when it is repeated after a failover: what was begun since does not end
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before}
 
 -- Where things stand in a record: of a user's many families only these are read.
 local CLIENT_AT, SESSION_AT, CREATED_AT, ENDS_AT, ROTATED_AT = 2, 22, 34, 42, 50
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- tokens.DenialKind
-local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- tokens.MaxDenials; MaxKeptByFold; FoldAfter in seconds
-local MOST_AHEAD = 3 -- tokens.MostAhead in seconds; no more than clocksApart makes of tokens.ClientEnd.Late
-local FOREVER = 4294967295 -- tokens.Forever
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
+local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
+local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
+local FOREVER = 4294967295 -- storage.Forever
 local LIVED, REUSED = 1, 2
 
 local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that ended it; flags
@@ -228,7 +228,7 @@ local SESSION = '>BI4I4I4I4'
 
 -- read_grants reads everything: the records of families and when those end,
 -- sessions by id, the fields of the profile with their values, and the ids of what
--- has expired. There are no more than tokens.MaxFamilies and MaxSessions allow.
+-- has expired. There are no more than storage.MaxFamilies and MaxSessions allow.
 local function read_grants()
   local all = redis.call('HGETALL', KEYS[1])
   local families, ends, sessions, profile, expired = {}, {}, {}, {}, {}
@@ -291,7 +291,7 @@ local function read_grants()
 end
 
 local scope, id, session, deny_for, attempt = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
--- end_of is tokens.EndOf: the start plus a lifetime, rounded up to seconds.
+-- end_of is storage.EndOf: the start plus a lifetime, rounded up to seconds.
 local denied_till repeat -- end_of(now, deny_for)
   local start, lifetime = now, deny_for
   if lifetime <= 0 then denied_till = 0 break end

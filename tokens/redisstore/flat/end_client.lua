@@ -44,7 +44,7 @@ until true
 if ARGV[3] then
   before = math.max(was, tonumber(ARGV[3]))
 else
-  -- everyone returns the watermark (s) that holds for all clients (tokens.Everyone), from
+  -- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
   -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
   -- the caller knows of it counts.
   local all_ended repeat -- everyone(KEYS[1])

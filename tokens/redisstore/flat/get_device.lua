@@ -10,7 +10,7 @@
 -- poll came too soon; that poll; the decision; who has approved; code. The body follows
 local DEVICE = '>BI6I6I4BBc8c8c16c16'
 
-local PENDING, TOO_FAST, APPROVED, DENIED = 1, 2, 3, 4 -- tokens.DeviceOutcome
+local PENDING, TOO_FAST, APPROVED, DENIED = 1, 2, 3, 4 -- storage.DeviceOutcome
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

@@ -54,7 +54,7 @@ for i = 6, #ARGV, 2 do
 end
 -- read_grants reads everything: the records of families and when those end,
 -- sessions by id, the fields of the profile with their values, and the ids of what
--- has expired. There are no more than tokens.MaxFamilies and MaxSessions allow.
+-- has expired. There are no more than storage.MaxFamilies and MaxSessions allow.
 local g do -- read_grants()
   local all = redis.call('HGETALL', KEYS[1])
   local families, ends, sessions, profile, expired = {}, {}, {}, {}, {}

@@ -4,9 +4,9 @@
 --
 -- KEYS   1 the request
 -- ARGV   1 number of the call   2 code   3 slack ms   4 step s   5 longest interval s   6 attempt
--- Result {number of the call, tokens.DeviceOutcome, interval s, user or '', body if approved, or ''}
+-- Result {number of the call, storage.DeviceOutcome, interval s, user or '', body if approved, or ''}
 
-local PENDING, TOO_FAST, APPROVED, DENIED = 1, 2, 3, 4 -- tokens.DeviceOutcome
+local PENDING, TOO_FAST, APPROVED, DENIED = 1, 2, 3, 4 -- storage.DeviceOutcome
 
 -- version; expires, polled (0 before the first poll), in milliseconds; interval in seconds; state; 1 if the last
 -- poll came too soon; that poll; the decision; who has approved; code. The body follows

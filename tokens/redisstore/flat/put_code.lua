@@ -10,7 +10,7 @@
 -- version; put, in seconds; expires, taken (0 while it is good), in milliseconds; attempt; session; owner
 local CODE, CODE_SIZE = '>BI4I6I6c8c8c16', 49
 
-local MOST_CODES, MOST_BODIES = 128, 64 -- tokens.MaxCodes, tokens.MaxCodeBodies
+local MOST_CODES, MOST_BODIES = 128, 64 -- storage.MaxCodes, storage.MaxCodeBodies
 
 local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
 
@@ -54,7 +54,7 @@ if v then
     local till = session.expires * 1000
     dead = till ~= 0 and now >= till
   end
-  -- everyone returns the watermark (s) that holds for all clients (tokens.Everyone), from
+  -- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
   -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
   -- the caller knows of it counts.
   local all_ended repeat -- everyone(KEYS[4])

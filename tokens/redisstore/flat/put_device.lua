@@ -12,7 +12,7 @@ local DEVICE = '>BI6I6I4BBc8c8c16c16'
 
 local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
 
-local PENDING, TOO_FAST, APPROVED, DENIED = 1, 2, 3, 4 -- tokens.DeviceOutcome
+local PENDING, TOO_FAST, APPROVED, DENIED = 1, 2, 3, 4 -- storage.DeviceOutcome
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

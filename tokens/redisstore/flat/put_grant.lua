@@ -12,7 +12,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
 
--- end_of is tokens.EndOf: the start plus a lifetime, rounded up to seconds.
+-- end_of is storage.EndOf: the start plus a lifetime, rounded up to seconds.
 local till repeat -- end_of(now, tonumber(ARGV[2]))
   local start, lifetime = now, tonumber(ARGV[2])
   if lifetime <= 0 then till = 0 break end

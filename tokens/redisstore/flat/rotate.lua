@@ -1,6 +1,6 @@
 -- Code generated from lua/rotate.lua by flatten; DO NOT EDIT.
 --
--- Decides about one presented refresh token: the table of tokens.Decide, with its writes.
+-- Decides about one presented refresh token: the table of storage.Decide, with its writes.
 --
 -- It ends nothing before it is known whether the node that made the current
 -- generation can say that it was answered: that is asked for elsewhere, and only
@@ -13,12 +13,12 @@
 --       11 begun after ms       12 fingerprint                 13 deny for ms  14 attempt         15 settle ms
 --       16 the node that made the current generation, where it is silent; '' where it is not; '?' where nobody has asked
 --       17 since when it is silent, ms
--- Result {number of the call, tokens.RotateOutcome, issue at ms, family record or '', profile or ''}
+-- Result {number of the call, storage.RotateOutcome, issue at ms, family record or '', profile or ''}
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- tokens.DenialKind
-local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- tokens.MaxDenials; MaxKeptByFold; FoldAfter in seconds
-local MOST_AHEAD = 3 -- tokens.MostAhead in seconds; no more than clocksApart makes of tokens.ClientEnd.Late
-local FOREVER = 4294967295 -- tokens.Forever
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
+local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
+local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
+local FOREVER = 4294967295 -- storage.Forever
 local LIVED, REUSED = 1, 2
 
 -- Where things stand in a record: of a user's many families only these are read.
@@ -209,9 +209,9 @@ local read_family_result, _read_family_result, __read_family_result, ___read_fam
 end
 local of_client, of_grant, session, generation, created, auth, expires, idle, rotated, maker = read_family_result, _read_family_result, __read_family_result, ___read_family_result, ____read_family_result, _____read_family_result, ______read_family_result, _______read_family_result, ________read_family_result, _________read_family_result
 local was_endless = expires == 0 and idle == 0
--- limited returns the ends by lifetimes that the configuration may have shortened (tokens.Family.Limited).
+-- limited returns the ends by lifetimes that the configuration may have shortened (storage.Family.Limited).
 local limited_result, _limited_result do -- limited(created, rotated, expires, idle, lifetime, idle_lifetime)
-  -- end_of is tokens.EndOf: the start plus a lifetime, rounded up to seconds.
+  -- end_of is storage.EndOf: the start plus a lifetime, rounded up to seconds.
   local by_lifetime repeat -- end_of(created * 1000, lifetime)
     local start = created * 1000
     if lifetime <= 0 then by_lifetime = 0 break end
@@ -322,7 +322,7 @@ end
 if had == -1 and (outcome == REUSED_NOW or advances and was_endless and till ~= 0) then
   -- read_grants reads everything: the records of families and when those end,
   -- sessions by id, the fields of the profile with their values, and the ids of what
-  -- has expired. There are no more than tokens.MaxFamilies and MaxSessions allow.
+  -- has expired. There are no more than storage.MaxFamilies and MaxSessions allow.
   local g do -- read_grants()
     local all = redis.call('HGETALL', KEYS[1])
     local families, ends, sessions, profile, expired = {}, {}, {}, {}, {}
@@ -671,7 +671,7 @@ local at repeat -- issued_now(begun, KEYS[4])
   -- in that second reaches it, and in `ahead`, for the next end of a client: nil
   -- in a cluster, where that lies on another node. There a client is ended twice,
   -- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
-  -- Nothing is dated farther ahead (tokens.MostAhead).
+  -- Nothing is dated farther ahead (storage.MostAhead).
   local issue_at_result repeat -- issue_at(m, after, ahead)
     local second, mark = math.floor(now / 1000), math.floor(after / 1000)
     if second > math.max(m.before, mark) then issue_at_result = now break end

@@ -47,7 +47,7 @@ if not gone then
     s = { begun = begun, auth = auth, expires = expires, used = used, root = root, acr = v:sub(at) }
   end
   unused = now - s.used * 1000
-  -- everyone returns the watermark (s) that holds for all clients (tokens.Everyone), from
+  -- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
   -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
   -- the caller knows of it counts.
   local all_ended repeat -- everyone(KEYS[2])

@@ -5,7 +5,7 @@
 -- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user   4 their bodies
 --        5 watermarks of the clients (not in a cluster, and so the next)   6 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms (not used)   3 code   4 deny for ms   5 attempt   6 client   7 begun after ms
--- Result {number of the call, tokens.CodeOutcome, now ms, taken at ms, issue at ms, body or '', profile or '',
+-- Result {number of the call, storage.CodeOutcome, now ms, taken at ms, issue at ms, body or '', profile or '',
 --         everyone's watermark s, owner or '', 1 or 0 for spent by this very attempt}
 
 -- version; put, in seconds; expires, taken (0 while it is good), in milliseconds; attempt; session; owner
@@ -15,10 +15,10 @@ local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that en
 -- version; before, till, issued, folded, in seconds; attempt of the sign-out; its answer
 local MARKS, MARKS_SIZE = '>BI4I4I4I4c8I6', 31
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- tokens.DenialKind
-local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- tokens.MaxDenials; MaxKeptByFold; FoldAfter in seconds
-local MOST_AHEAD = 3 -- tokens.MostAhead in seconds; no more than clocksApart makes of tokens.ClientEnd.Late
-local FOREVER = 4294967295 -- tokens.Forever
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
+local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
+local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
+local FOREVER = 4294967295 -- storage.Forever
 local LIVED, REUSED = 1, 2
 
 local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
@@ -227,7 +227,7 @@ local begun repeat -- begun_after(tonumber(ARGV[7]), KEYS[5], ARGV[6])
   until true
   begun = math.max(callers, clients * 1000, everyones * 1000)
 until true
--- everyone returns the watermark (s) that holds for all clients (tokens.Everyone), from
+-- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
 -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
 -- the caller knows of it counts.
 local all_ended repeat -- everyone(KEYS[5])
@@ -283,7 +283,7 @@ end
 -- in that second reaches it, and in `ahead`, for the next end of a client: nil
 -- in a cluster, where that lies on another node. There a client is ended twice,
 -- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
--- Nothing is dated farther ahead (tokens.MostAhead).
+-- Nothing is dated farther ahead (storage.MostAhead).
 local issue_at_result repeat -- issue_at(m, begun, KEYS[6])
   local after, ahead = begun, KEYS[6]
   local second, mark = math.floor(now / 1000), math.floor(after / 1000)

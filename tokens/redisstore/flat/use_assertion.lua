@@ -4,7 +4,7 @@
 --
 -- KEYS   1 the assertion: version, attempt
 -- ARGV   1 number of the call   2 until ms   3 attempt
--- Result {number of the call, tokens.AssertionOutcome}
+-- Result {number of the call, storage.AssertionOutcome}
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

@@ -1,5 +1,5 @@
 -- Returns when the store was born, as every node asks each second, and keeps
--- when the node has last vouched for itself (tokens.BeatRequest).
+-- when the node has last vouched for itself (storage.BeatRequest).
 --
 -- KEYS   1 what the store knows of itself   2 the nodes that have not taken leave
 -- ARGV   1 number of the call   2 node, or ''   3 'vouch', 'leave' or ''   4 how many nodes are kept   5 and for how long, ms

@@ -19,7 +19,7 @@ local function come_too_late()
   return { number, 'late', now - SHIFT }
 end
 
--- end_of is tokens.EndOf: the start plus a lifetime, rounded up to seconds.
+-- end_of is storage.EndOf: the start plus a lifetime, rounded up to seconds.
 local function end_of(start, lifetime)
   if lifetime <= 0 then return 0 end
   return math.ceil((start + lifetime) / 1000)

@@ -5,7 +5,7 @@
 -- version; put, in seconds; expires, taken (0 while it is good), in milliseconds; attempt; session; owner
 local CODE, CODE_SIZE = '>BI4I6I6c8c8c16', 49
 
-local MOST_CODES, MOST_BODIES = 128, 64 -- tokens.MaxCodes, tokens.MaxCodeBodies
+local MOST_CODES, MOST_BODIES = 128, 64 -- storage.MaxCodes, storage.MaxCodeBodies
 
 local function read_code(v)
   if #v ~= CODE_SIZE then unreadable(v, 2) end

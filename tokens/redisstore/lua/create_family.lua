@@ -8,7 +8,7 @@
 --       12 deny for ms          13 attempt    14 authenticated at s, 0 for not known   15 code taken at ms, 0 for none
 -- Result {number of the call, 1 or 0 for created, issue at ms, family record or '', {evicted ids}}
 
-local MOST_FAMILIES = 500 -- tokens.MaxFamilies
+local MOST_FAMILIES = 500 -- storage.MaxFamilies
 
 local id, client, session, attempt = ARGV[3], ARGV[4], ARGV[6], ARGV[13]
 local login_begun, lifetime, idle_lifetime = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])

@@ -10,7 +10,7 @@
 --       11 authenticated at s, 0 for not known
 -- Result {number of the call, session record, or '' for a user who is disabled, 1 or 0 for all that was before has ended}
 
-local MOST_SESSIONS = 50 -- tokens.MaxSessions
+local MOST_SESSIONS = 50 -- storage.MaxSessions
 
 local id = ARGV[3]
 local disabled = entry(DISABLED)

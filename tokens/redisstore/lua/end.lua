@@ -2,7 +2,7 @@
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user   4 their bodies
 --        5 the families that the last sign-out everywhere has ended
--- ARGV   1 number of the call    2 grace ms    3 tokens.EndScope  4 family   5 session   6 deny for ms   7 attempt
+-- ARGV   1 number of the call    2 grace ms    3 storage.EndScope  4 family   5 session   6 deny for ms   7 attempt
 --        8 when it was answered ms, when it is repeated after a failover: what was begun since does not end
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before}
 

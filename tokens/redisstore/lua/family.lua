@@ -1,4 +1,4 @@
--- Part: refresh token families, one packed record each (tokens.Family.MarshalBinary).
+-- Part: refresh token families, one packed record each (storage.Family.MarshalBinary).
 
 local FAMILY, FAMILY_SIZE = '>Bc8c12c8I4I4I4I4I4I6c8', 63
 
@@ -18,7 +18,7 @@ local function earlier(a, b)
   return a
 end
 
--- limited returns the ends by lifetimes that the configuration may have shortened (tokens.Family.Limited).
+-- limited returns the ends by lifetimes that the configuration may have shortened (storage.Family.Limited).
 local function limited(created, rotated, expires, idle, lifetime, idle_lifetime)
   local by_lifetime = end_of(created * 1000, lifetime)
   local by_idle_lifetime = end_of(rotated, idle_lifetime)

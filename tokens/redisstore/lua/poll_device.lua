@@ -2,7 +2,7 @@
 --
 -- KEYS   1 the request
 -- ARGV   1 number of the call   2 code   3 slack ms   4 step s   5 longest interval s   6 attempt
--- Result {number of the call, tokens.DeviceOutcome, interval s, user or '', body if approved, or ''}
+-- Result {number of the call, storage.DeviceOutcome, interval s, user or '', body if approved, or ''}
 
 local late = come_too_late()
 if late then return late end

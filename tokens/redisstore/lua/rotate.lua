@@ -1,4 +1,4 @@
--- Decides about one presented refresh token: the table of tokens.Decide, with its writes.
+-- Decides about one presented refresh token: the table of storage.Decide, with its writes.
 --
 -- It ends nothing before it is known whether the node that made the current
 -- generation can say that it was answered: that is asked for elsewhere, and only
@@ -11,7 +11,7 @@
 --       11 begun after ms       12 fingerprint                 13 deny for ms  14 attempt         15 settle ms
 --       16 the node that made the current generation, where it is silent; '' where it is not; '?' where nobody has asked
 --       17 since when it is silent, ms
--- Result {number of the call, tokens.RotateOutcome, issue at ms, family record or '', profile or ''}
+-- Result {number of the call, storage.RotateOutcome, issue at ms, family record or '', profile or ''}
 
 local UNKNOWN, ROTATED, REPLAYED, UNCHANGED, HEALED, REUSED_NOW, EXPIRED, USER_CHANGED, MISMATCH, YOUNG = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 local UNSURE = 255 -- a reuse, unless its maker is silent

@@ -3,7 +3,7 @@
 -- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user   4 their bodies
 --        5 watermarks of the clients (not in a cluster, and so the next)   6 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms (not used)   3 code   4 deny for ms   5 attempt   6 client   7 begun after ms
--- Result {number of the call, tokens.CodeOutcome, now ms, taken at ms, issue at ms, body or '', profile or '',
+-- Result {number of the call, storage.CodeOutcome, now ms, taken at ms, issue at ms, body or '', profile or '',
 --         everyone's watermark s, owner or '', 1 or 0 for spent by this very attempt}
 
 local UNKNOWN, TAKEN, SPENT = 0, 1, 2

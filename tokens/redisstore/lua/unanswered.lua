@@ -1,5 +1,5 @@
 -- Marks the current generation of a family as one that was not answered
--- (tokens.Family.Unanswered).
+-- (storage.Family.Unanswered).
 --
 -- KEYS   1 what the user holds
 -- ARGV   1 number of the call   2 family   3 presented generation   4 attempts, 8 bytes each   5 asked ms   6 leeway ms

@@ -2,7 +2,7 @@
 --
 -- KEYS   1 the assertion: version, attempt
 -- ARGV   1 number of the call   2 until ms   3 attempt
--- Result {number of the call, tokens.AssertionOutcome}
+-- Result {number of the call, storage.AssertionOutcome}
 
 local USED, FIRST, OVER = 0, 1, 2
 

@@ -12,7 +12,7 @@ local function read_watermark(v)
   return seconds
 end
 
--- everyone returns the watermark (s) that holds for all clients (tokens.Everyone), from
+-- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
 -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
 -- the caller knows of it counts.
 local function everyone(key)
