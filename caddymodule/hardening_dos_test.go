@@ -254,7 +254,7 @@ func (g *gateway) ownLines() (n int) {
 // and then one a second.
 func TestLogFlood(t *testing.T) {
 	g := startGateway(t, gatewayOptions{})
-	const requests = 2000
+	const requests = 500
 	before := g.ownLines()
 	g.flood(requests, func(i int) *http.Request {
 		return g.request(g.API+"/orders", nil, "Authorization", fmt.Sprintf("Bearer a.b%d.c", i))
