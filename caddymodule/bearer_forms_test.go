@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/handler/guard"
+	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
 )
 
 // guardPlace is a place in a Caddyfile in which a guard can stand.
@@ -79,14 +80,15 @@ type guardForm struct {
 	guardPlace
 	form string
 	host string
+	port int // a server for each place: one asks its sites in turn whether a host is theirs
 }
 
 // guardForms writes each place with each body and matcher, as a Caddyfile of sites.
 func guardForms(g *gateway) (forms []guardForm, caddyfile string) {
-	port := g.API[strings.LastIndex(g.API, ":"):]
 	upstream := strings.TrimPrefix(g.upstream.server.URL, "http://")
 	var snippets, named, sites strings.Builder
 	for _, place := range guardPlaces {
+		port := redistest.FreePort(g.t)
 		for _, body := range slices.Sorted(maps.Keys(guardBodies)) {
 			for _, matcher := range slices.Sorted(maps.Keys(guardMatchers)) {
 				rewritten := strings.Contains(place.site, "@own")
@@ -96,7 +98,7 @@ func guardForms(g *gateway) (forms []guardForm, caddyfile string) {
 				case rewritten && (!strings.HasPrefix(guardBodies[body], "GUARD") || strings.Contains(body, "another guard")):
 					continue // not together with the rewrite: its matcher is asked behind that, as any other there
 				}
-				f := guardForm{place, fmt.Sprintf("%s, guard %s, matcher %q", place.name, body, matcher), fmt.Sprintf("f%d.test", len(forms))}
+				f := guardForm{place, fmt.Sprintf("%s, guard %s, matcher %q", place.name, body, matcher), fmt.Sprintf("f%d.test", len(forms)), port}
 				text := strings.ReplaceAll(guardBodies[body], "GUARD", "bearer_auth "+matcher+" {\naudience https://api.example.com\nheader X-User-Id sub\n}")
 				text = guardMatchers[matcher] + text
 				if !place.ends {
@@ -107,7 +109,7 @@ func guardForms(g *gateway) (forms []guardForm, caddyfile string) {
 				if place.named != "" {
 					fmt.Fprintf(&named, "&(r%d) {\n%s\n}\n", len(forms), fill.Replace(place.named))
 				}
-				fmt.Fprintf(&sites, "http://%s%s {\n%s\n}\n", f.host, port, fill.Replace(place.site))
+				fmt.Fprintf(&sites, "http://%s:%d {\n%s\n}\n", f.host, port, fill.Replace(place.site))
 				forms = append(forms, f)
 			}
 		}
@@ -127,7 +129,7 @@ func TestGuardForms(t *testing.T) {
 	}
 	token := g.machineToken()
 	call := func(f guardForm, path, token string) (reply, string) {
-		r := g.request(g.API+path, nil)
+		r := g.request(fmt.Sprintf("http://localhost:%d%s", f.port, path), nil)
 		r.Host = f.host
 		if token != "" {
 			r.Header.Set("Authorization", "Bearer "+token)

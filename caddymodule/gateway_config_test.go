@@ -22,6 +22,7 @@ import (
 type gatewayOptions struct {
 	Global  string // more global options
 	OAuth   string // more options of oauth
+	Deny    string // more options of denylist
 	Client  string // more options of the client my-spa
 	Server  string // the issuer's site instead of `oauth_server`
 	API     string // the API's site instead of a guard in front of the upstream
@@ -73,6 +74,10 @@ var gatewayFile = template.Must(template.New("Caddyfile").Parse(`{
 			type machine
 			apis https://api.example.com
 			secret_hash {{.MachineHash}}
+		}
+		denylist {
+			cache_entries 1000 # to clear a million, as usual, takes the race detector half a second
+			{{.O.Deny}}
 		}
 		{{.O.OAuth}}
 	}

@@ -69,7 +69,7 @@ func TestValidateLeavesNoFile(t *testing.T) {
 func TestValidateBesideALiveServer(t *testing.T) {
 	g := startGateway(t, gatewayOptions{})
 	session := g.login()
-	other := gatewayOptions{Secret: NewGatewaySecret(), OAuth: "denylist {\n max_lag 1s\n}"}
+	other := gatewayOptions{Secret: NewGatewaySecret(), Deny: "max_lag 1s"}
 	if err := validateConfig(t, g.config(other)); err != nil {
 		t.Fatal(err)
 	}

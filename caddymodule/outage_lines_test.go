@@ -36,7 +36,7 @@ func TestR10LinesOfAnOutage(t *testing.T) {
 	server := redistest.Start(t)
 	g := startGateway(t, gatewayOptions{
 		StoreIn: "redis {\n address " + server.Addr + "\n timeout 500ms\n}",
-		OAuth:   "denylist {\n max_lag 1s\n }",
+		Deny:    "max_lag 1s",
 	})
 	session := g.login()
 	server.Stop()

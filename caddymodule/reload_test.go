@@ -118,7 +118,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 		stop, failed := g.keepRefreshing(g.login().RefreshToken)
 		stops, failures = append(stops, stop), append(failures, failed)
 	}
-	variants := []gatewayOptions{{}, {OAuth: "denylist {\n max_lag 5s\n}"}}
+	variants := []gatewayOptions{{}, {Deny: "max_lag 5s"}}
 	for i := range reloads {
 		if err := g.load(variants[i%len(variants)]); err != nil {
 			t.Fatalf("reload %d: %v", i, err)

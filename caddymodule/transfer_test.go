@@ -19,7 +19,7 @@ func TestMove(t *testing.T) {
 	g := newGateway(t)
 	const unhurried = "refresh_token {\n leeway 60s\n}" // the move may take longer than the usual leeway
 	embedded := gatewayOptions{Client: unhurried}
-	shared := gatewayOptions{Client: unhurried, StoreIn: redisAt(server.Addr)}
+	shared := gatewayOptions{Client: unhurried, StoreIn: "redis {\n address " + server.Addr + "\n timeout 2s\n}"} // an export waits for two of them
 	back := gatewayOptions{Client: unhurried, Store: filepath.Join(g.dir, "back.db")}
 	file := func(name string) string { return filepath.Join(g.dir, name) }
 	config := func(name string, o gatewayOptions) string {

@@ -10,19 +10,20 @@ import (
 )
 
 // heapGoal returns how far the heap may grow until it is collected, in bytes: the
-// memory of a process that is not overtaken by its garbage.
+// memory of a process that is not overtaken by its garbage. It is reckoned, for
+// the runtime's own goal is 4 MiB at least, which hides what a small heap grows by.
 func heapGoal() int64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int64(m.NextGC)
+	return 2 * int64(m.HeapAlloc) // GOGC=100
 }
 
 // DOS-10: however many tokens are verified, of whatever issuer and shape, the
 // process grows by the bound of the cache and no more than a fifth.
 func TestAttackDOS10VerifiedCacheMemory(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it fills caches of 32 MiB")
+		t.Skip("it fills caches of 8 MiB")
 	}
 	texts, numbers, objects := make([]string, 200), make([]int, 1000), make([]map[string]int, 200)
 	for i := range texts {
@@ -37,11 +38,11 @@ func TestAttackDOS10VerifiedCacheMemory(t *testing.T) {
 		claims map[string]any
 		tokens int
 	}{
-		{"usual", nil, 25_000},
-		{"roles", map[string]any{"roles": texts}, 4_000},
-		{"numbers", map[string]any{"n": numbers}, 2_000},
-		{"objects", map[string]any{"o": objects}, 1_500},
-		{"members", many, 4_000},
+		{"usual", nil, 6_250},
+		{"roles", map[string]any{"roles": texts}, 1_000},
+		{"numbers", map[string]any{"n": numbers}, 500},
+		{"objects", map[string]any{"o": objects}, 375},
+		{"members", many, 1_000},
 	} {
 		for _, mode := range []string{"own", "own, looked up", "foreign"} {
 			t.Run(tc.name+", "+mode, func(t *testing.T) { fillVerifiedCache(t, tc.claims, mode, tc.tokens) })
@@ -50,7 +51,7 @@ func TestAttackDOS10VerifiedCacheMemory(t *testing.T) {
 }
 
 func fillVerifiedCache(t *testing.T, more map[string]any, mode string, tokens int) {
-	const bound = 32 << 20
+	const bound = 8 << 20
 	cache, err := NewCache(bound)
 	if err != nil {
 		t.Fatal(err)
