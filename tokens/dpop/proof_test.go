@@ -309,33 +309,32 @@ func TestProofReplay(t *testing.T) {
 }
 
 func TestReplayWindowIsBounded(t *testing.T) {
-	w, now := newReplayWindow(), time.Unix(1_700_000_000, 0)
-	fill := func() (taken int) {
-		for i := range replayShards * maxShardProofs * 5 / 4 {
-			err := w.take(jose.Thumbprint{1}, fmt.Sprint(i), now)
-			if err == nil {
-				taken++
-			} else if oauth.AsError(err).Code != oauth.TemporarilyUnavailable {
-				t.Fatal(err)
-			}
+	w, key, now := newReplayWindow(), jose.Thumbprint{1}, time.Unix(1_700_000_000, 0)
+	taken := 0
+	for i := range replayShards * maxShardProofs * 5 / 4 {
+		err := w.take(key, fmt.Sprint(i), now)
+		if err == nil {
+			taken++
+		} else if oauth.AsError(err).Code != oauth.TemporarilyUnavailable {
+			t.Fatal(err)
 		}
-		return taken
 	}
-	if got := fill(); got != replayShards*maxShardProofs {
-		t.Errorf("%d proofs were taken", got)
+	if taken != replayShards*maxShardProofs {
+		t.Errorf("%d proofs were taken", taken)
 	}
 	// Nothing is forgotten to make room.
-	if err := w.take(jose.Thumbprint{1}, "0", now); !errors.Is(err, errProofReplayed) {
+	if err := w.take(key, "0", now); !errors.Is(err, errProofReplayed) {
 		t.Error(err)
 	}
-	now = now.Add(proofWindow)
-	if err := w.take(jose.Thumbprint{1}, "later", now); err != nil {
-		t.Error(err)
-	}
-	w = newReplayWindow()
-	fill()
-	if err := w.take(jose.Thumbprint{1}, "after the clock was set back", now.Add(-time.Hour)); err != nil {
-		t.Error(err)
+	// A shard that is full takes proofs again.
+	for name, when := range map[string]time.Time{"later": now.Add(proofWindow), "after the clock was set back": now.Add(-time.Hour)} {
+		full := 0
+		for w.take(key, fmt.Sprint(name, full), now) == nil { // the other one's shard has room
+			full++
+		}
+		if err := w.take(key, fmt.Sprint(name, full), when); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
