@@ -38,7 +38,7 @@ test: need-go bin/caddy-dev ## run all tests; installs what they need
 	@npm ci --silent --prefix e2e
 	@npm ci --silent --prefix examples/spa
 	$(call say,Go tests)
-	GATEHOUSE_CADDY=$(CURDIR)/bin/caddy-dev go test $(RACE) -timeout 20m ./...
+	GATEHOUSE_CADDY=$(CURDIR)/bin/caddy-dev go test $(RACE) -p 3 -timeout 20m ./...
 	$(call say,Browser and SDK tests)
 	GATEHOUSE_CADDY=$(CURDIR)/bin/caddy-dev npm test --silent --prefix e2e
 
