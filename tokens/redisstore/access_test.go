@@ -83,7 +83,7 @@ func TestWrongKind(t *testing.T) {
 		want    string
 		passes  bool // as far as anybody can know
 	}{
-		{"an unknown name", Options{Mode: Sentinel, MasterName: "other", Addresses: sentinels.Addrs}, `no primary of the name "other"`, false},
+		{"an unknown name", Options{Mode: Sentinel, MasterName: "other", Addresses: sentinels.Addrs}, `no primary named "other"`, false},
 		{"no sentinel", Options{Mode: Sentinel, MasterName: "gate", Addresses: []string{plain.Addr}}, "it is no sentinel", false},
 		{"a sentinel", Options{Addresses: sentinels.Addrs[:1]}, "it is a sentinel: configure `sentinel <master-name>`", false},
 		{"no TLS", with(Options{Addresses: []string{plain.Addr}}, encrypted), "remove `tls`", true},

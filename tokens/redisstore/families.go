@@ -29,7 +29,7 @@ func (s *Store) CreateFamily(ctx context.Context, r storage.CreateRequest) (stor
 	return res, nil
 }
 
-// unsure is the outcome of lua/rotate.lua that tokens does not know: it would be
+// unsure is the outcome of lua/rotate.lua that package storage does not know: it would be
 // a reuse, and it is not known yet whether the maker of the generation is silent.
 const unsure storage.RotateOutcome = 255
 

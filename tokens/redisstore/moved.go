@@ -14,7 +14,7 @@ var readers = map[string]bool{
 	"history": true, "family_of_request": true,
 }
 
-// mayDecide returns ErrMoved when the store was exported. It costs one atomic
+// mayDecide returns storage.ErrMoved when the store was exported. It costs one atomic
 // read: the watch keeps what was seen fresh, unless Redis was out of reach.
 func (s *Store) mayDecide(ctx context.Context, c *connection) error {
 	g := s.seen.Load()

@@ -2,11 +2,11 @@
 // gateways share: one server, one with replicas under Sentinel, or a Cluster.
 //
 // Each method of storage.Store is one Lua script, which Redis runs as a whole
-// (lua/, of which flatten makes flat/). All keys of one user are in one hash slot. Time is Redis's. go-redis
-// sends a script again when the reply is lost; by the request's Attempt the
-// second run gives the first one's answer.
+// (lua/, of which flatten makes flat/). All keys of one user are in one hash slot.
+// Time is Redis's. go-redis sends a script again when the reply is lost; by the
+// request's Attempt the second run gives the first one's answer.
 //
-// No key lives for ever but the watermarks of clients, the signing keys and what
+// No key lives forever but the watermarks of clients, the signing keys and what
 // the store knows of itself: each key of a user ends with the last thing in it,
 // and what has ended before is removed by one of the next writes. Nothing relies on
 // that, since every decision looks at the ends itself. What a script reads of one
