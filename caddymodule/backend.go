@@ -104,7 +104,7 @@ type strangeSecretError struct{ secretFile string }
 func (e *strangeSecretError) Error() string {
 	database := strings.TrimSuffix(e.secretFile, SecretSuffix)
 	return fmt.Sprintf("%s is not the secret that %s was written under: restore both from the same backup, "+
-		"or move both away to begin anew", e.secretFile, database)
+		"or move both away to start over", e.secretFile, database)
 }
 
 func (*strangeSecretError) Unwrap() error { return storage.ErrWrongSecret }

@@ -34,7 +34,7 @@ func generatedSecret(path string) (secret string, old bool, err error) {
 		return secret, err == nil, err
 	case noData == nil && data.Mode().IsRegular() && data.Size() > 0:
 		return "", false, fmt.Errorf("%s is missing: restore it from the same backup as %s, or configure the `secret` that the database was written under, "+
-			"or move the database away to begin anew", path, database)
+			"or move the database away to start over", path, database)
 	}
 	if err := writeSecret(path, NewGatewaySecret()); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", false, fmt.Errorf("writing generated secret: %w", err)
