@@ -58,7 +58,7 @@ type BearerAuth struct {
 	Issuers []*BearerIssuer `json:"issuers,omitempty"`
 
 	// Let requests without a token pass. Those with a bad one never do, nor those
-	// whose token cannot be told: a cookie that is there twice, or comes from
+	// whose token cannot be told: a cookie that was sent twice, or comes from
 	// another site. Default: false
 	Optional bool `json:"optional,omitempty"`
 

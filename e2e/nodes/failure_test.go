@@ -57,9 +57,9 @@ func (s *site) look(t *testing.T, n *node, l, spare *login) seen {
 func TestFailuresSeenFromOutside(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name        string
-		down, mends func(*redistest.Server)
-		want        seen
+		name          string
+		down, repairs func(*redistest.Server)
+		want          seen
 	}{
 		{"killed", (*redistest.Server).Kill, (*redistest.Server).Run, seen{503, 503, 503, 503, "store_trouble"}},
 		{"stopped", (*redistest.Server).Stop, (*redistest.Server).Continue, seen{503, 503, 503, 503, "store_trouble"}},
@@ -89,7 +89,7 @@ func TestFailuresSeenFromOutside(t *testing.T) {
 			if got.log = c.want.log; got != c.want || !n.logged(c.want.log) {
 				t.Errorf("seen %+v, want %+v; in the log: %v", got, c.want, n.logged(c.want.log))
 			}
-			c.mends(server)
+			c.repairs(server)
 			back := time.Now()
 			if c.name == "killed" {
 				return // it keeps nothing on disk: what follows is another test's

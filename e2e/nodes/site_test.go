@@ -121,7 +121,7 @@ func newSecret() string {
 }
 
 // broke remembers a time in which something was broken. It returns what ends it.
-func (s *site) broke() (mended func()) {
+func (s *site) broke() (repaired func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := len(s.faults)

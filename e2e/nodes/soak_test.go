@@ -181,7 +181,7 @@ func (k *soak) failovers(length time.Duration) {
 	for time.Until(end) > every {
 		time.Sleep(every)
 		old := k.sentinels.Primary()
-		mended := k.site.broke()
+		repaired := k.site.broke()
 		old.Kill()
 		start := time.Now()
 		within(k.site.t, "another primary", time.Minute, func() bool { return k.sentinels.Primary() != old })
@@ -191,7 +191,7 @@ func (k *soak) failovers(length time.Duration) {
 			return strings.Contains(k.sentinels.Primary().Do("INFO", "replication"), "state=online")
 		})
 		k.site.t.Logf("a replica of it after %v", time.Since(start).Round(time.Millisecond))
-		mended()
+		repaired()
 		k.failed++
 		time.Sleep(5 * time.Second)
 		old.Run()

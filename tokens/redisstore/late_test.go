@@ -33,7 +33,7 @@ func TestLateCalls(t *testing.T) {
 			server := redistest.Start(t)
 			s := openStore(t, server, func(o *Options) { o.Timeout = timeout })
 			ctx := t.Context()
-			session := holdings(t, s)
+			session := sessionWithGrants(t, s)
 			_, err := s.PutCode(ctx, storage.PutRequest{User: user, ID: storage.CodeID{1}, Session: session, Body: []byte("{}"), Lifetime: time.Minute})
 			mustDo(t, err)
 			_, err = s.Beat(ctx, storage.BeatRequest{})
@@ -62,7 +62,7 @@ func TestLateCalls(t *testing.T) {
 func TestLateThoughSomebodyWaits(t *testing.T) {
 	server := redistest.Start(t)
 	s := openStore(t, server)
-	holdings(t, s)
+	sessionWithGrants(t, s)
 	s.serverClock.Store(&clockReading{at: time.Now(), server: time.Now().Add(-time.Hour)})
 	for generation := uint32(1); generation < 3; generation++ {
 		res, err := s.Rotate(t.Context(), storage.RotateRequest{
@@ -75,8 +75,8 @@ func TestLateThoughSomebodyWaits(t *testing.T) {
 	}
 }
 
-// holdings gives the user a session and the family 1.
-func holdings(t *testing.T, s *Store) storage.SessionID {
+// sessionWithGrants gives the user a session and the family 1.
+func sessionWithGrants(t *testing.T, s *Store) storage.SessionID {
 	t.Helper()
 	id := storage.SessionID{1}
 	session, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: id, Lifetime: time.Hour, Profile: []byte("alice")})
