@@ -29,6 +29,19 @@ func (g *gateway) copyBack(from string) {
 	}
 }
 
+// restore puts a backup in the place of the store, starts the gateway on it, and
+// refreshes with a token from before.
+func (g *gateway) restore(o gatewayOptions, from, token string) {
+	g.t.Helper()
+	g.copyBack(from)
+	if err := g.load(o); err != nil {
+		g.t.Fatal(err)
+	}
+	if answer := g.refresh(token); answer.RefreshToken == "" {
+		g.t.Errorf("refresh after the restore: %d %s", answer.status, answer.body)
+	}
+}
+
 // R2, R-52: a copy of the live file under load was refused with a panic, or
 // everybody was out. A backup that is taken under load has all that was
 // answered before it, and who has gone on since goes on after the restore.

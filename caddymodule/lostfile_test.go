@@ -38,13 +38,7 @@ func TestR5FileOfARunningGateway(t *testing.T) {
 	if err := caddy.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	g.copyBack(saved)
-	if err := g.load(o); err != nil {
-		t.Fatal(err)
-	}
-	if session = g.refresh(session.RefreshToken); session.RefreshToken == "" {
-		t.Errorf("refresh after the restore: %d %s", session.status, session.body)
-	}
+	g.restore(o, saved, session.RefreshToken)
 	if strings.Contains(g.logs(), `"outcome":"begun"`) {
 		t.Error("a restored store is taken for a new one")
 	}
@@ -122,13 +116,7 @@ func TestH1FolderOfARunningGateway(t *testing.T) {
 	if err := os.Mkdir(filepath.Dir(g.Store), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	g.copyBack(saved)
-	if err := g.load(o); err != nil {
-		t.Fatal(err)
-	}
-	if session = g.refresh(session.RefreshToken); session.RefreshToken == "" {
-		t.Errorf("refresh after the restore: %d %s", session.status, session.body)
-	}
+	g.restore(o, saved, session.RefreshToken)
 }
 
 // H2: a start on a database without its secret wrote another secret beside it, and

@@ -145,17 +145,7 @@ func publish(partial, path string) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = d.Close() }()
-	return d.Sync()
+	return caddymodule.SyncDir(filepath.Dir(path))
 }
 
 func (d backedUp) print(cmd *cobra.Command) error {

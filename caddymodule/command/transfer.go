@@ -108,7 +108,7 @@ func finishFile(f *os.File, err error) error {
 		err = closed
 	}
 	if err == nil {
-		return syncDir(filepath.Dir(f.Name()))
+		return caddymodule.SyncDir(filepath.Dir(f.Name()))
 	}
 	_ = os.Remove(f.Name())
 	return err
