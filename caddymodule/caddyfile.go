@@ -81,7 +81,7 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        assertion_algorithm <name>
 //	        consent       always | never | auto
 //	        oidc_conformant    on | off
-//	        pkce               on | off
+//	        pkce               required
 //	        id_token_algorithm <name>
 //	        dpop          required
 //	        mtls          bound

@@ -134,7 +134,7 @@ func (c *Client) core() *clients.Client {
 		Scopes:         c.Scopes,
 		SecretHashes:   c.hashes,
 		Keys:           c.keys,
-		WithoutPKCE:    c.PKCE != nil && !*c.PKCE,
+		PKCERequired:   c.PKCERequired,
 		OIDCConformant: c.OIDCConformant == nil || *c.OIDCConformant,
 		Consent:        consent,
 		IDTokenAlg:     c.IDTokenAlgorithm,

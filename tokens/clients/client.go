@@ -39,7 +39,7 @@ type Client struct {
 	SecretHashes   []string
 	Keys           Keys // instead of secrets, or beside them while the client changes over
 	OIDCConformant bool
-	WithoutPKCE    bool // a confidential client whose SDK cannot use PKCE
+	PKCERequired   bool // of a Web client, which may otherwise go without; see NeedsPKCE
 	DeviceCode     bool // it may use the device code grant
 	Consent        ConsentMode
 	IDTokenAlg     string // JWA name; "" for the gateway's
@@ -78,6 +78,11 @@ type RefreshPolicy struct {
 
 // Confidential reports whether the client authenticates, with a secret or a key.
 func (c *Client) Confidential() bool { return c.Type == Web || c.Type == Machine }
+
+// NeedsPKCE reports whether the client has to send a code challenge: a public one
+// must, a confidential one should (RFC 9700 §2.1.1). Where a challenge was sent, its
+// verifier is demanded of every client.
+func (c *Client) NeedsPKCE() bool { return !c.Confidential() || c.PKCERequired }
 
 // Tag returns the client's tag.
 func (c *Client) Tag() storage.ClientTag { return c.tag }
