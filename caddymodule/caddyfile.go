@@ -64,6 +64,8 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        default
 //	        allow_offline_access
 //	        access_token_lifetime <duration>
+//	        token_profile     rfc9068 | auth0
+//	        signing_algorithm <name>
 //	    }
 //	    client <id> {
 //	        type          spa | native | web | machine

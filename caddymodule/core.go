@@ -85,6 +85,9 @@ func (a *App) algorithms() []jose.Algorithm {
 		names = append(names, c.IDTokenAlgorithm)
 	}
 	names = append(names, a.Signing.accessTokenAlgorithm(), string(jose.RS256))
+	for _, api := range a.APIs {
+		names = append(names, string(api.signingAlgorithm()))
+	}
 	var algorithms []jose.Algorithm
 	for _, name := range names {
 		if alg := jose.Algorithm(name); name != "" && !slices.Contains(algorithms, alg) {

@@ -101,7 +101,7 @@ func checkAlgorithm(option, name string) error {
 // warning is a finding that may be meant so, "" for none.
 func (s *Signing) warning() string {
 	if alg := s.idTokenAlgorithm(); alg != defaultIDTokenAlgorithm {
-		return fmt.Sprintf("id_token_algorithm %s is for all clients: libraries that know only RS256, which every one has to (OpenID Connect Core §15.1), "+
+		return fmt.Sprintf("id_token_algorithm %s is for all clients: libraries that expect RS256, the default of OpenID Connect (Core §3.1.3.7), "+
 			"refuse their ID tokens; leave the line out, and write it at the clients that can", alg)
 	}
 	return ""

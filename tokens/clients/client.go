@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
@@ -110,7 +111,18 @@ type API struct {
 	Default             bool // requests that name no API are for this one; at most one API has it
 	AllowOfflineAccess  bool
 	AccessTokenLifetime time.Duration
+	Profile             TokenProfile
+	SigningAlg          jose.Algorithm // of its access tokens; "" for the gateway's
 }
+
+// TokenProfile is the form of an API's access tokens, by Auth0's names.
+type TokenProfile string
+
+// The profiles.
+const (
+	ProfileRFC9068 TokenProfile = ""      // typ at+jwt, client_id
+	ProfileAuth0   TokenProfile = "auth0" // typ JWT, azp, and gty where a client acts for itself
+)
 
 // grantSlack is how much longer than a family may live its grant is kept: a code
 // may come late, and clocks differ.
