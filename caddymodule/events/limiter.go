@@ -91,7 +91,7 @@ var refreshed = map[oauth.Outcome]bool{
 func (f *limiter) keyOf(e oauth.Event) eventKey {
 	var h maphash.Hash
 	h.SetSeed(f.seed)
-	parts := []string{e.Client, e.Subject, e.Issuer, e.Endpoint, e.About}
+	parts := []string{e.Client, e.Subject, e.Issuer, e.API, e.Endpoint, e.About}
 	if e.Mismatch != nil {
 		parts = append(parts, e.Mismatch.Sent)
 	}

@@ -165,6 +165,7 @@ func eventTexts(e oauth.Event, where request) [][2]string {
 		{"issuer", e.Issuer},
 		{"client_ip", where.clientIP},
 		{"request_id", where.id},
+		{"api", e.API},
 		{"endpoint", e.Endpoint},
 		{"error", cause},
 	}
@@ -191,7 +192,7 @@ func eventData(e oauth.Event, where request) map[string]any {
 	data := make(map[string]any)
 	for _, text := range eventTexts(e, where) {
 		switch text[0] {
-		case "user", "family", "issuer", "endpoint", "error", "sent", "registered", "option":
+		case "user", "family", "issuer", "api", "endpoint", "error", "sent", "registered", "option":
 			if text[1] == "" {
 				continue
 			}

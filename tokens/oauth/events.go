@@ -223,6 +223,7 @@ type Event struct {
 	User      storage.UserTag
 	Family    storage.FamilyID
 	Issuer    string // a configured other issuer, with EventIssuerKeys
+	API       string // that a guarded route is for, with EventAccessRefused
 	Endpoint  string // by its name in the route table, with EventRequestRefused
 	About     string // what else tells one from another in a flood, such as the name that was typed; it is never told
 	Mismatch  *Mismatch
