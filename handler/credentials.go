@@ -29,7 +29,17 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, p params) 
 		narrowOrigin(w, known)
 	}
 	c.Certificate, c.Address = peerOf(r), login.Place(s.ClientIP(r))
+	if c.Method == clients.AuthPrivateKeyJWT {
+		c.Endpoints = s.assertionAudiences(r)
+	}
 	return s.Issuer.Authenticator().Authenticate(r.Context(), c)
+}
+
+// assertionAudiences are the URLs that an assertion may be for: of the endpoint that is
+// called, and of the token endpoint, which libraries name everywhere (RFC 9126 §2).
+func (s *Server) assertionAudiences(r *http.Request) []string {
+	name, _ := s.Endpoint(r.URL.Path)
+	return append(s.urlsOf(name, r), s.urlOf("token"))
 }
 
 // readCredentials reads client_secret_basic, client_secret_post, private_key_jwt

@@ -31,6 +31,9 @@ type Credentials struct {
 	Literal   *Literal // nil where it is the same
 	Assertion string   // with AuthPrivateKeyJWT, where ClientID may be ""
 	Method    AuthMethod
+	// Endpoints are the URLs of the endpoint that is called, which an assertion may name
+	// as its audience in place of the issuer.
+	Endpoints []string
 	// Address is the network that the request comes from, "" if that is not
 	// known. Comparisons of slow hashes are shared and limited by it.
 	Address string
@@ -45,7 +48,7 @@ type Literal struct{ ClientID, Secret string }
 
 // AuthenticatorConfig says what an Authenticator is made of.
 type AuthenticatorConfig struct {
-	Issuer     string // the one audience of client assertions
+	Issuer     string // the audience of client assertions
 	Clients    *Directory
 	Secrets    *SecretMemory
 	Assertions storage.Assertions // remembers which were used
