@@ -31,7 +31,9 @@ var refusedEvents = []oauth.EventKind{oauth.EventRequestRefused, oauth.EventToke
 func TestRefusalsAreTold(t *testing.T) {
 	g := newGateway(t)
 	basic := func(header string) func() { // the answer does not matter
-		return func() { g.post("/oauth/token", url.Values{"grant_type": {"client_credentials"}}, "Authorization", header) }
+		return func() {
+			g.post("/oauth/token", url.Values{"grant_type": {"client_credentials"}}, "Authorization", header)
+		}
 	}
 	get := func(target string, headers ...string) func() {
 		return func() { g.do(http.MethodGet, target, "", headers...) }

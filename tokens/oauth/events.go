@@ -157,7 +157,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventLogin:            {OutcomeOK, OutcomeFailed, OutcomeDelayed, OutcomeBusy, OutcomeDisabled},
 	EventLogout:           {OutcomeOK, OutcomeEverywhere},
 	EventClientAuth:       outcomesOf(Reasons),
-	EventClientCredential: nil,                                                                                        // a word of the configuration and a number
+	EventClientCredential: nil, // a word of the configuration and a number
 	EventRequestRefused:   outcomesOf(Reasons),
 	EventAccessRefused:    outcomesOf(Reasons),
 	EventKeyRotated:       {"ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}, // jose.Algorithms
