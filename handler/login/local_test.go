@@ -475,7 +475,7 @@ func FuzzParseUsers(f *testing.F) {
 		}
 		for _, u := range users {
 			if strings.ContainsAny(u.Name, ":\n") || strings.ContainsAny(u.Hash, ":\n") {
-				t.Errorf("parsed %q", u)
+				t.Errorf("parsed %q", u.Name)
 			}
 		}
 		_, _ = newUserSet("local", users)
