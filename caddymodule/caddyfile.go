@@ -73,6 +73,7 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        redirect_uris <uri...>
 //	        logout_uris   <uri...>
 //	        device_code
+//	        insecure_redirects
 //	        origins       <origin...>
 //	        apis          <identifier...>
 //	        scopes        <scope...>

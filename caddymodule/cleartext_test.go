@@ -43,6 +43,10 @@ func TestClearTextIsRefused(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			start(tt.servers)
+			// S6: a load balancer asks without encryption, and says nothing of it.
+			if resp, body := g.do(g.request(g.url("/oauth/health"), nil, tt.headers...)); resp.StatusCode != http.StatusOK || body != "ok\n" {
+				t.Errorf("/oauth/health: %d %s", resp.StatusCode, body)
+			}
 			for _, r := range []*http.Request{
 				g.request(login, nil, tt.headers...),
 				g.request(g.url("/oauth/token"), machine, tt.headers...),

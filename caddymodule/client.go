@@ -24,7 +24,7 @@ type Client struct {
 	// Where answers to authorization requests may go, compared byte for byte.
 	// They are https URLs; `web` and `spa` clients may use http on localhost, and
 	// `native` clients http on a loopback address (the port may then vary) or
-	// their own scheme. Default: none; all but `machine` clients and those with
+	// their own scheme, in the capitals that the application uses. Default: none; all but `machine` clients and those with
 	// `device_code` require one.
 	RedirectURIs []string `json:"redirect_uris,omitempty"`
 
@@ -36,7 +36,14 @@ type Client struct {
 	// `/activate` (RFC 8628). For `native` and `web` clients. Default: false
 	DeviceCode bool `json:"device_code,omitempty"`
 
-	// The browser origins whose scripts may call the token endpoint. Default: the
+	// Whether redirect and logout URIs and origins may be http at other machines than
+	// this one, such as a container of the same compose file or a host of the LAN.
+	// Whoever is on that network can read codes, so it is for tests. Default: false
+	InsecureRedirects bool `json:"insecure_redirects,omitempty"`
+
+	// The browser origins whose scripts may call the token endpoint; those of an
+	// app in a web view or of a browser's extension, too, such as
+	// `capacitor://localhost` and `chrome-extension://<id>`. Default: the
 	// origins of the redirect URIs for a `spa`, none for the others.
 	Origins []string `json:"origins,omitempty"`
 
@@ -120,6 +127,7 @@ func (c *Client) options() grammar.Options {
 		"redirect_uris":       grammar.List(&c.RedirectURIs),
 		"logout_uris":         grammar.List(&c.LogoutURIs),
 		"device_code":         grammar.Flag(&c.DeviceCode),
+		"insecure_redirects":  grammar.Flag(&c.InsecureRedirects),
 		"origins":             grammar.List(&c.Origins),
 		"apis":                grammar.List(&c.APIs),
 		"scopes":              grammar.List(&c.Scopes),

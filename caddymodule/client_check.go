@@ -66,6 +66,7 @@ func (c *Client) checkMachine() error {
 		{"logout_uris", len(c.LogoutURIs) > 0},
 		{"device_code", c.DeviceCode},
 		{"origins", len(c.Origins) > 0},
+		{"insecure_redirects", c.InsecureRedirects},
 		{"consent", c.Consent != ""},
 		{"oidc_conformant", c.OIDCConformant != nil},
 		{"pkce", c.PKCERequired},
@@ -84,14 +85,29 @@ func (c *Client) checkMachine() error {
 }
 
 func (c *Client) checkURIs() error {
-	check := func(uri string) error { return checkRedirect(uri, c.kind()) }
+	check := func(uri string) error { return checkRedirect(uri, c.kind(), c.InsecureRedirects) }
 	if err := checkEach("redirect_uris", c.RedirectURIs, check); err != nil {
 		return err
 	}
 	if err := checkEach("logout_uris", c.LogoutURIs, check); err != nil {
 		return err
 	}
-	return checkEach("origins", c.Origins, checkOrigin)
+	if err := checkEach("origins", c.Origins, c.checkOrigin); err != nil {
+		return err
+	}
+	if c.InsecureRedirects && !slices.ContainsFunc(slices.Concat(c.RedirectURIs, c.LogoutURIs, c.Origins), inClear) {
+		return grammar.Wrong("insecure_redirects", "none of its addresses is http at another machine: leave it out")
+	}
+	return nil
+}
+
+// checkOrigin checks an origin of the client.
+func (c *Client) checkOrigin(origin string) error {
+	err := checkOrigin(origin)
+	if c.InsecureRedirects && errors.Is(err, errInClear) {
+		return nil
+	}
+	return orInsecure(err)
 }
 
 func (c *Client) checkWords() error {
@@ -161,6 +177,11 @@ func (c *Client) warnings(apis []*API) []string {
 		if plainScheme(uri) {
 			found = append(found, fmt.Sprintf("%s has a scheme without a dot, which other applications on the device may claim: "+
 				"take a domain of yours in reverse, such as com.example.app (RFC 8252 §7.1)", uri))
+		}
+	}
+	for _, uri := range slices.Concat(c.RedirectURIs, c.LogoutURIs, c.Origins) {
+		if inClear(uri) {
+			found = append(found, uri+" is not encrypted: whoever is on the network can read the codes and take over logins; insecure_redirects allows it, take https outside of tests")
 		}
 	}
 	if c.RefreshToken != nil && !c.mayRefresh(apis) {
