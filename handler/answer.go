@@ -40,6 +40,8 @@ func (s *Server) answer(w http.ResponseWriter, a *tokens.Authorization, fields [
 		s.answerFormPost(w, a, fields)
 	case tokens.ModeWebMessage:
 		s.answerWebMessage(w, a, fields)
+	case tokens.ModeFragment:
+		s.redirect(w, appendFields(a.RedirectURI, '#', fields))
 	case tokens.ModeQuery:
 		fallthrough
 	default:
@@ -96,12 +98,16 @@ func (s *Server) answerWebMessage(w http.ResponseWriter, a *tokens.Authorization
 // appendQuery adds the fields to a URI's query as text, so that what was
 // registered stays as it is. A space is %20: apps do not all read "+".
 func appendQuery(uri string, fields []pages.Field) string {
+	if strings.Contains(uri, "?") {
+		return appendFields(uri, '&', fields)
+	}
+	return appendFields(uri, '?', fields)
+}
+
+// appendFields adds the fields to a URI, the first of them after sep.
+func appendFields(uri string, sep byte, fields []pages.Field) string {
 	var b strings.Builder
 	b.WriteString(uri)
-	sep := byte('?')
-	if strings.Contains(uri, "?") {
-		sep = '&'
-	}
 	for _, f := range fields {
 		b.WriteByte(sep)
 		b.WriteString(f.Name)

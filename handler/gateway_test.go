@@ -185,8 +185,6 @@ func (g *gateway) do(method, target, body string, headers ...string) *wiretest.A
 	return wiretest.AnswerOf(g.t, w)
 }
 
-const formType = "application/x-www-form-urlencoded"
-
 // post sends a form.
 func (g *gateway) post(target string, form url.Values, headers ...string) *wiretest.Answer {
 	g.t.Helper()

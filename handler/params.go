@@ -21,6 +21,9 @@ import (
 // maxParams is how many parameters a body may have. No request needs a tenth of them.
 const maxParams = 100
 
+// formType is the media type of forms.
+const formType = "application/x-www-form-urlencoded"
+
 // params are the parameters of a request body. Each stands there once; only
 // `resource` may repeat (RFC 8707 §2).
 type params map[string][]string
@@ -82,7 +85,7 @@ func readParams(r *http.Request) (params, error) {
 	}
 	var p params
 	switch kind {
-	case "application/x-www-form-urlencoded":
+	case formType:
 		p, err = readBody(r, parseForm)
 	case "application/json":
 		p, err = readBody(r, parseObject)
@@ -120,7 +123,7 @@ func readForm(r *http.Request) (url.Values, error) {
 // repeat and be of any length; the caller decides.
 func readAnyForm(r *http.Request) (url.Values, error) {
 	kind, attributes, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" || !onlyUTF8(attributes) {
+	if err != nil || kind != formType || !onlyUTF8(attributes) {
 		return nil, wire.Malformed("The form must be sent as application/x-www-form-urlencoded.")
 	}
 	return readBody(r, parseValues)

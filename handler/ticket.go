@@ -10,7 +10,6 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
-	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
@@ -97,7 +96,7 @@ func (s *Server) sealedFor(kind ticketKind) []byte {
 // made is still one that may be answered.
 func (s *Server) stillValid(a *tokens.Authorization) bool {
 	c, ok := s.Issuer.Client(a.ClientID)
-	return ok && oauth.MatchRedirect(c.RedirectURIs, a.RedirectURI)
+	return ok && c.MatchesRedirect(a.RedirectURI)
 }
 
 // sameOrigin reports whether a browser sends this form from our own pages, as
