@@ -13,18 +13,26 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
-// answerCode sends the authorization code to the client. See RFC 6749 §4.1.2.
+// answerCode sends the authorization code to the client.
 func (s *Server) answerCode(w http.ResponseWriter, a *tokens.Authorization, code string) error {
-	return s.answer(w, a, []pages.Field{{Name: "code", Value: code}})
+	return s.answer(w, a, codeFields(code))
 }
 
-// answerError sends an error to the client. See RFC 6749 §4.1.2.1.
+// codeFields are the parameters of a successful answer. See RFC 6749 §4.1.2.
+func codeFields(code string) []pages.Field { return []pages.Field{{Name: "code", Value: code}} }
+
+// answerError sends an error to the client.
 func (s *Server) answerError(w http.ResponseWriter, a *tokens.Authorization, e *oauth.Error) error {
+	return s.answer(w, a, errorFields(e))
+}
+
+// errorFields are the parameters of an error answer. See RFC 6749 §4.1.2.1.
+func errorFields(e *oauth.Error) []pages.Field {
 	fields := []pages.Field{{Name: "error", Value: string(e.Code)}}
 	if d := wire.Quotable(e.Description); d != "" {
 		fields = append(fields, pages.Field{Name: "error_description", Value: d})
 	}
-	return s.answer(w, a, fields)
+	return fields
 }
 
 // answer sends an authorization response to the validated redirect URI, in the

@@ -177,6 +177,9 @@ func newGateway(t *testing.T, change ...func(*tokens.Config, *Config)) *gateway 
 func (g *gateway) do(method, target, body string, headers ...string) *wiretest.Answer {
 	g.t.Helper()
 	r := httptest.NewRequestWithContext(g.t.Context(), method, target, strings.NewReader(body))
+	if strings.HasPrefix(target, "/") {
+		r.Host = g.issuerHost
+	}
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}

@@ -215,6 +215,8 @@ func TestHardeningWEB11(t *testing.T) {
 	if _, q := location(t, b.post(action, fields)); q.Get("code") == "" {
 		t.Errorf("the first post: %v", q)
 	}
+	wantPage(t, mixed.post(action, fields), http.StatusForbidden)
+	g.pass(repeatWindow + time.Nanosecond)
 	wantPage(t, b.post(action, fields), http.StatusForbidden)
 	action, fields = form(t, b.get(target).Body)
 	g.pass(ticketLifetime)
