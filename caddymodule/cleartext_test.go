@@ -48,7 +48,8 @@ func TestClearTextIsRefused(t *testing.T) {
 				t.Errorf("/oauth/health: %d %s", resp.StatusCode, body)
 			}
 			for _, r := range []*http.Request{
-				g.request(login, nil, tt.headers...),
+				// The browser is at the issuer's host; the proxy in front writes another.
+				g.request(login, nil, append([]string{"Cookie", "__Host-gatehouse_moved=1"}, tt.headers...)...),
 				g.request(g.url("/oauth/token"), machine, tt.headers...),
 				g.request(g.url("/.well-known/openid-configuration"), nil, tt.headers...),
 			} {

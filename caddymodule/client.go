@@ -23,8 +23,8 @@ type Client struct {
 
 	// Where answers to authorization requests may go, compared byte for byte.
 	// They are https URLs; `web` and `spa` clients may use http on localhost, and
-	// `native` clients http on a loopback address (the port may then vary) or
-	// their own scheme, in the capitals that the application uses. Default: none; all but `machine` clients and those with
+	// `native` clients http on localhost or a loopback address (the port may then
+	// vary) or their own scheme, in the capitals that the application uses. Default: none; all but `machine` clients and those with
 	// `device_code` require one.
 	RedirectURIs []string `json:"redirect_uris,omitempty"`
 

@@ -138,6 +138,10 @@ func (c *Client) checkRefresh() error {
 	if err := c.RefreshToken.Check(); err != nil {
 		return grammar.Within("refresh_token", err)
 	}
+	if orZero(c.RefreshToken).MultiResource && c.Consent == string(clients.ConsentAlways) {
+		return grammar.Within("refresh_token", grammar.Wrong("multi_resource", "with `consent always` people agree to what a sign-in asks for, "+
+			"and nobody is there to ask at a refresh: leave it out, and let the application ask for all of its APIs at sign-in"))
+	}
 	return grammar.Within("refresh_token", c.checkCookieClient())
 }
 

@@ -21,6 +21,9 @@ import (
 // maxParams is how many parameters a body may have. No request needs a tenth of them.
 const maxParams = 100
 
+// formType is the media type of forms.
+const formType = "application/x-www-form-urlencoded"
+
 // params are the parameters of a request body. Each stands there once; only
 // `resource` may repeat (RFC 8707 §2).
 type params map[string][]string
@@ -86,7 +89,7 @@ func readParams(r *http.Request) (params, error) {
 	}
 	var p params
 	switch kind {
-	case "application/x-www-form-urlencoded":
+	case formType:
 		p, err = readBody(r, ascii, parseForm)
 	case "application/json":
 		p, err = readBody(r, ascii, parseObject)
@@ -146,7 +149,7 @@ func readForm(r *http.Request) (url.Values, error) {
 func readAnyForm(r *http.Request) (url.Values, error) {
 	kind, attributes, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	ascii, ok := charset(attributes)
-	if err != nil || kind != "application/x-www-form-urlencoded" || !ok {
+	if err != nil || kind != formType || !ok {
 		return nil, wire.Malformed("The form must be sent as application/x-www-form-urlencoded.")
 	}
 	return readBody(r, ascii, parseValues)

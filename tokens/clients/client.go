@@ -74,7 +74,9 @@ type RefreshPolicy struct {
 	Lifetime     time.Duration // absolute, from login; 0 is infinite
 	IdleLifetime time.Duration // 0 is infinite
 	MaxActive    int           // live families per user and client
-	Cookie       bool          // the browser keeps the refresh token in a cookie; no body ever holds it
+	// MultiResource lets a refresh ask for an API of the client that was not asked for at sign-in.
+	MultiResource bool
+	Cookie        bool // the browser keeps the refresh token in a cookie; no body ever holds it
 }
 
 // Confidential reports whether the client authenticates, with a secret or a key.
@@ -99,6 +101,11 @@ func (c *Client) MayUse(g oauth.GrantType) bool {
 		return c.DeviceCode
 	}
 	return false
+}
+
+// MatchesRedirect reports whether answers may go to a redirect URI.
+func (c *Client) MatchesRedirect(uri string) bool {
+	return oauth.MatchRedirect(c.RedirectURIs, uri, c.Type == Native)
 }
 
 // HasOrigin reports whether the client registered a browser origin.
