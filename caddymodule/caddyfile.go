@@ -77,6 +77,8 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        origins       <origin...>
 //	        apis          <identifier...>
 //	        scopes        <scope...>
+//	        serves        <identifier...>
+//	        client_credentials
 //	        secret_hash   <hash>
 //	        public_key    <PEM | JWK>
 //	        jwks_uri      <url>

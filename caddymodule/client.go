@@ -53,6 +53,15 @@ type Client struct {
 	// The scopes, of those APIs, that it may ask for. Default: all of them.
 	Scopes []string `json:"scopes,omitempty"`
 
+	// The identifiers of the APIs that it serves, for `web` and `machine` clients that are
+	// resource servers: it may introspect their access tokens, whoever they were issued
+	// to. A `machine` client may do so for its apis, too. Default: none.
+	Serves []string `json:"serves,omitempty"`
+
+	// Let a `web` client ask for tokens for itself, without a person, by the client
+	// credentials grant, as every `machine` client may. Default: false
+	ClientCredentials bool `json:"client_credentials,omitempty"`
+
 	// Hashes of the client's secret, for `web` and `machine` clients; several
 	// while a secret is changed. They are bcrypt, argon2id, or the `sha256:` form that
 	// `caddy oauth secret` prints with a generated secret; or `{env.NAME}` or
@@ -131,6 +140,8 @@ func (c *Client) options() grammar.Options {
 		"origins":             grammar.List(&c.Origins),
 		"apis":                grammar.List(&c.APIs),
 		"scopes":              grammar.List(&c.Scopes),
+		"serves":              grammar.List(&c.Serves),
+		"client_credentials":  grammar.Flag(&c.ClientCredentials),
 		"secret_hash":         grammar.List(&c.SecretHashes),
 		"public_key":          grammar.List(&c.PublicKeys),
 		"jwks_uri":            grammar.String(&c.JWKSURI),

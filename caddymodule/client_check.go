@@ -16,7 +16,7 @@ func (c *Client) Check() error {
 	if err := checkClientID(c.ID); err != nil {
 		return grammar.Wrong("", "%s", err)
 	}
-	return grammar.FirstOf(c.checkType, c.checkURIs, c.checkMTLS, c.checkSecrets, c.checkKeys, c.checkWords, c.checkRefresh)
+	return grammar.FirstOf(c.checkType, c.checkURIs, c.checkMTLS, c.checkSecrets, c.checkKeys, c.checkGrants, c.checkWords, c.checkRefresh)
 }
 
 // checkClientID checks a client_id. A bar would let a machine's subject,
@@ -78,10 +78,23 @@ func (c *Client) checkMachine() error {
 			return grammar.Wrong(u.option, "`type machine` has no users: leave it out, or write `type web`")
 		}
 	}
-	if len(c.APIs) == 0 {
-		return grammar.Wrong("", "`type machine` needs apis: without one there is nothing it could ask for")
+	if len(c.APIs) == 0 && len(c.Serves) == 0 {
+		return grammar.Wrong("", "`type machine` needs apis: without one there is nothing it could ask for; or serves, if it only introspects")
 	}
 	return nil
+}
+
+// checkGrants checks what only a client that authenticates can do.
+func (c *Client) checkGrants() error {
+	switch {
+	case len(c.Serves) > 0 && !c.confidential():
+		return grammar.Wrong("serves", "`type %s` can keep no secret, so it cannot introspect: leave it out, or write `type web`", c.Type)
+	case c.ClientCredentials && !c.confidential():
+		return grammar.Wrong("client_credentials", "`type %s` can keep no secret, so it gets no tokens for itself: leave it out, or write `type web`", c.Type)
+	case c.ClientCredentials && len(c.APIs) == 0:
+		return grammar.Wrong("client_credentials", "there is nothing it could ask for: add apis, or leave it out")
+	}
+	return checkEach("serves", c.Serves, func(string) error { return nil })
 }
 
 func (c *Client) checkURIs() error {
@@ -154,6 +167,11 @@ func (c *Client) checkAPIs(apis []*API) error {
 			return grammar.WrongValue("apis", id, "is not configured: %s", knownAPIs(apis))
 		}
 		scopes = append(scopes, apis[i].Scopes...)
+	}
+	for _, id := range c.Serves {
+		if !slices.ContainsFunc(apis, func(a *API) bool { return a.Identifier == id }) {
+			return grammar.WrongValue("serves", id, "is not configured: %s", knownAPIs(apis))
+		}
 	}
 	for _, scope := range c.Scopes {
 		if !slices.Contains(scopes, scope) {
