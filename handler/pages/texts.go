@@ -35,7 +35,7 @@ type Texts struct {
 
 	ErrorTitle, ErrorText, UnavailableTitle, Unavailable, ForbiddenTitle, Forbidden string
 	OptionIs                                                                        string // before an option of the configuration
-	StartTitle, Start, NoLogin                                                      string
+	StartTitle, Start, NotFoundTitle, NotFound, NoLogin                             string
 
 	ReturningTitle, ReturningTo, GoingOnTitle, GoingOn, Continue, DoneTitle, CloseWindow string
 }
@@ -156,6 +156,8 @@ var english = &Texts{
 	Forbidden:        "This page is out of date, or was not opened in this browser. Go back to the application and start again. Your browser must accept cookies.",
 	StartTitle:       "Start at the application",
 	Start:            "There is nothing to sign in to here. Open the application that you want to use; it will bring you back.",
+	NotFoundTitle:    "Page not found",
+	NotFound:         "There is nothing at this address. Open the application that you want to use; it brings you here when you have to sign in.",
 	NoLogin:          "Nobody can sign in yet: no login is configured.",
 
 	ReturningTitle: "Signed in",
