@@ -13,10 +13,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Bounds of the JSON in a token. Real ones stay far below.
+// Bounds of the JSON in a token.
 const (
-	maxJSONDepth   = 16
-	maxJSONMembers = 256
+	maxJSONDepth = 16
+	// MaxJSONMembers is how many members a token has at most, on all levels
+	// together, unless its issuer is configured to make larger ones.
+	MaxJSONMembers = 256
 )
 
 // ErrJSON is every failure of a JSONReader: text that is no JSON, a value of
@@ -28,7 +30,9 @@ var ErrJSON = errors.New("reading JSON of a token: malformed, of the wrong type 
 // level, invalid UTF-8, names in another case (RFC 8725 §3.7, RFC 7519
 // §10.1.1), and beyond those depth, members and numbers out of bounds.
 type JSONReader struct {
-	Text    string // the object; strings without escapes are parts of it
+	Text       string // the object; strings without escapes are parts of it
+	MaxMembers int    // how many members are read, on all levels together; ReadJSON sets MaxJSONMembers
+
 	source  bytes.Buffer
 	decoder *jsontext.Decoder
 	members int
@@ -44,7 +48,7 @@ var jsonReaders = sync.Pool{New: func() any {
 // ReadJSON begins to read an object.
 func ReadJSON(object []byte) (*JSONReader, error) {
 	r := jsonReaders.Get().(*JSONReader) //nolint:forcetypeassert // the pool holds nothing else
-	r.Text = string(object)
+	r.Text, r.MaxMembers = string(object), MaxJSONMembers
 	r.source = *bytes.NewBuffer(object)
 	r.decoder.Reset(&r.source)
 	r.members, r.nodes, r.objects = 0, 0, 0
@@ -97,7 +101,7 @@ func (r *JSONReader) Next() ([]byte, error) {
 	}
 	raw, err := r.decoder.ReadValue()
 	r.nodes += 2 // the value comes next
-	if r.members++; err != nil || r.members > maxJSONMembers {
+	if r.members++; err != nil || r.members > r.MaxMembers {
 		return nil, ErrJSON
 	}
 	if bytes.IndexByte(raw, '\\') < 0 {
@@ -217,7 +221,7 @@ func (r *JSONReader) Skip() error {
 			r.nodes++
 		case kind == '{' && n%2 == 1:
 			r.nodes += 2
-			if r.members++; r.members > maxJSONMembers {
+			if r.members++; r.members > r.MaxMembers {
 				return ErrJSON
 			}
 		}

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -23,13 +22,14 @@ var clientClaims = []string{"client_id", "azp", "cid", "appid"}
 var ownForeignClaims = []string{"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "scope", "client_id"}
 
 // issuerOf reads the issuer that a payload claims, and holds all of it to the
-// bounds of parseClaims.
-func issuerOf(payload []byte) (issuer string, err error) {
+// bounds of parseClaims, but for the number of members.
+func issuerOf(payload []byte, maxMembers int) (issuer string, err error) {
 	r, err := jose.ReadJSON(payload)
 	if err != nil {
 		return "", jose.ErrMalformed
 	}
 	defer r.Close()
+	r.MaxMembers = maxMembers
 	for {
 		name, err := r.Next()
 		if err != nil {
@@ -62,25 +62,26 @@ func (f *Foreign) readClaims(payload []byte, typed bool) (*Claims, error) {
 		return nil, jose.ErrMalformed
 	}
 	defer r.Close()
+	r.MaxMembers = f.cfg.MaxTokenMembers
 	members, err := r.Object()
 	if err != nil {
 		return nil, jose.ErrMalformed
 	}
-	if !typed && otherToken(members) {
+	if !typed && (otherToken(members) || !f.cfg.AcceptIDTokens && idToken(members)) {
 		return nil, errWrongType
 	}
-	m := foreignMembers{members: members}
+	m := foreignMembers{members: members, maxList: f.cfg.MaxTokenMembers}
 	c := &Claims{
 		raw:          r.Text,
 		memory:       r.Memory(),
 		Issuer:       m.text("iss"),
-		Subject:      m.text(cmp.Or(f.cfg.SubjectClaim, "sub")),
-		Audience:     m.list("aud"),
-		ClientID:     m.client(),
+		Subject:      m.first(f.cfg.SubjectClaims, "sub"),
+		Audience:     m.audience(f.cfg.AudienceClaims),
+		ClientID:     m.first(clientClaims),
 		Scope:        m.scope(f.cfg.ScopeClaims),
 		ID:           m.text("jti"),
-		Expiry:       m.date("exp"),
-		Token:        denylist.Token{IssuedAt: m.date("iat")},
+		Expiry:       m.needed("exp"),
+		Token:        denylist.Token{IssuedAt: m.needed("iat")},
 		NotBefore:    m.date("nbf"),
 		Confirmation: m.confirmation(),
 	}
@@ -107,90 +108,137 @@ func (f *Foreign) readClaims(payload []byte, typed bool) (*Claims, error) {
 // "|", our own subjects never begin with a URL: no two pairs are one text.
 func qualified(issuer, name string) string { return issuer + "|" + name }
 
-// otherToken finds the marks of tokens that are not access tokens, where the
+// otherToken finds the marks of tokens that nobody presents to an API, where the
 // type does not tell. See RFC 8725 §3.12.
 func otherToken(members map[string]any) bool {
-	for _, mark := range []string{"at_hash", "c_hash", "s_hash", "events", "htm", "htu"} { // ID and logout tokens, DPoP proofs
-		if _, ok := members[mark]; ok {
-			return true
-		}
-	}
-	if members["token_use"] == "id" { // Cognito
+	_, method := members["htm"]
+	_, address := members["htu"]
+	if method && address { // a DPoP proof (RFC 9449 §4.2)
 		return true
 	}
-	kind, _ := members["typ"].(string) // Keycloak, whose access tokens may have a nonce
-	switch kind {
-	case "ID", "Refresh", "Offline", "Logout":
+	if events, ok := members["events"].(map[string]any); ok && isEvents(events) {
+		return true
+	}
+	switch members["typ"] { // of Keycloak
+	case "Refresh", "Offline", "Logout":
+		return true
+	}
+	return false
+}
+
+// isEvents reports whether an `events` claim is that of a security event, a logout
+// token among them: an object whose members are named by URIs. See RFC 8417 §2.2.
+func isEvents(events map[string]any) bool {
+	for name := range events {
+		if !strings.Contains(name, ":") {
+			return false
+		}
+	}
+	return true
+}
+
+// idToken finds the marks of ID tokens. Some issuers put them into access tokens: a
+// nonce (authentik), at_hash (Dex). See OpenID Connect Core §2.
+func idToken(members map[string]any) bool {
+	if members["token_use"] == "id" { // of Cognito
+		return true
+	}
+	switch members["typ"] { // of Keycloak
+	case "ID":
 		return true
 	case "Bearer":
 		return false
 	}
-	_, nonce := members["nonce"]
-	return nonce
+	for _, mark := range []string{"nonce", "at_hash", "c_hash", "s_hash"} {
+		if _, ok := members[mark]; ok {
+			return true
+		}
+	}
+	return false
 }
 
-// foreignMembers reads claims by type. As in parseClaims, one that is there
-// and cannot be understood is an error, never absent.
+// foreignMembers reads claims by type. An optional claim of another type says
+// nothing (RFC 7519 §4): a rule that needs it fails. Those that bound a token, exp,
+// iat and cnf, make it bad.
 type foreignMembers struct {
 	members map[string]any
+	maxList int // how many values a list may have
 	bad     bool
 }
 
+// text returns a text, "" for none.
 func (m *foreignMembers) text(name string) string {
-	v, ok := m.members[name]
-	if !ok {
-		return ""
-	}
-	s, ok := v.(string)
-	m.bad = m.bad || !ok
-	return s
+	text, _ := m.members[name].(string)
+	return text
 }
 
+// first returns the first of the claims that is a text, "" for none.
+func (m *foreignMembers) first(names []string, otherwise ...string) string {
+	if len(names) == 0 {
+		names = otherwise
+	}
+	for _, name := range names {
+		value, _ := lookup(m.members, name)
+		if text, ok := value.(string); ok && text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// date returns a time, zero for none.
 func (m *foreignMembers) date(name string) time.Time {
-	v, ok := m.members[name]
+	number, ok := m.members[name].(json.Number)
 	if !ok {
 		return time.Time{}
 	}
-	n, ok := v.(json.Number)
-	if !ok {
-		m.bad = true
+	t, err := jose.ParseNumericDate(number.String())
+	if err != nil {
 		return time.Time{}
 	}
-	t, err := jose.ParseNumericDate(n.String())
-	m.bad = m.bad || err != nil
 	return t
 }
 
-// list reads a text or a list of texts.
-func (m *foreignMembers) list(path string) []string {
-	v, ok := lookup(m.members, path)
-	if !ok {
-		return nil
+// needed returns a time that has to be there.
+func (m *foreignMembers) needed(name string) time.Time {
+	t := m.date(name)
+	m.bad = m.bad || t.IsZero()
+	return t
+}
+
+// audience returns the values of the first of the claims that has any.
+func (m *foreignMembers) audience(names []string) []string {
+	if len(names) == 0 {
+		names = []string{"aud"}
 	}
+	for _, name := range names {
+		if values := m.list(name); len(values) > 0 {
+			return values
+		}
+	}
+	return nil
+}
+
+// list reads a text or a list of texts. One that holds anything else, or too much,
+// says nothing.
+func (m *foreignMembers) list(path string) []string {
+	v, _ := lookup(m.members, path)
 	if s, ok := v.(string); ok {
 		return []string{s}
 	}
-	values, ok := v.([]any)
-	if !ok || len(values) > maxAudiences {
-		m.bad = true
+	values, _ := v.([]any)
+	if len(values) > m.maxList {
 		return nil
 	}
 	texts := make([]string, 0, len(values))
 	for _, v := range values {
 		s, ok := v.(string)
-		m.bad = m.bad || !ok
+		if !ok {
+			return nil
+		}
 		texts = append(texts, s)
 	}
 	return texts
-}
-
-func (m *foreignMembers) client() string {
-	for _, name := range clientClaims {
-		if client := m.text(name); client != "" {
-			return client
-		}
-	}
-	return ""
 }
 
 // scope reads the claims that hold the scope. Texts have spaces (RFC 6749 §3.3);
@@ -200,8 +248,8 @@ func (m *foreignMembers) client() string {
 // of the token, as rules and upstreams read it, it would be several.
 func (m *foreignMembers) scope(names []string) []string {
 	if len(names) == 0 {
-		if _, ok := m.members["scope"]; ok {
-			return strings.FieldsFunc(m.text("scope"), isSpace)
+		if text, ok := m.members["scope"].(string); ok {
+			return strings.FieldsFunc(text, isSpace)
 		}
 		names = []string{"scp"}
 	}
