@@ -53,6 +53,9 @@ func (i *BearerIssuer) checkName() error {
 		if strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
 			return grammar.WrongValue("issuer", i.Issuer, "has a space or a control character: write the `iss` of the tokens, to the letter")
 		}
+		if loginName.MatchString(name) { // which begins the subjects of our own people: <login>|<id>
+			return grammar.WrongValue("issuer", i.Issuer, "could be the name of a login, and %s|alice one of its people: an issuer needs a dot, colon or slash in its name", name)
+		}
 		if err := writtenOut(name); err != nil {
 			return grammar.WrongValue("issuer", i.Issuer, "%s", err)
 		}

@@ -246,6 +246,54 @@ func TestProvidersOfTheDocs(t *testing.T) {
 	}
 }
 
+// G12: the recipe of docs/issuers.md for EventSource: the token of a query, on one path,
+// and nothing of it goes upstream.
+func TestQueryTokensOfTheDocs(t *testing.T) {
+	page, err := os.ReadFile("../docs/issuers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, recipe, _ := strings.Cut(string(page), "\n## Tokens in other places\n")
+	_, recipe, _ = strings.Cut(recipe, "```caddyfile\napi.example.com {\n")
+	recipe, _, found := strings.Cut(recipe, "}\n```")
+	if !found {
+		t.Fatal("docs/issuers.md shows no recipe")
+	}
+	a, g := newOtherIssuer(t), newGateway(t)
+	t.Cleanup(func() {
+		if err := caddy.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	recipe = strings.NewReplacer("https://tenant.eu.auth0.com/ {", a.URL()+" {\nallow_private", "localhost:9000", strings.TrimPrefix(g.upstream.server.URL, "http://")).Replace(recipe)
+	if err := g.loadCaddyfile([]byte(g.siteAlone(recipe))); err != nil {
+		t.Fatal(err)
+	}
+	token := a.mint(nil)
+	for _, tt := range []struct {
+		name, target string
+		headers      []string
+		status       int
+	}{
+		{"in the query", "/events?a=b&access_token=" + token, nil, 200},
+		{"in the header", "/events?a=b", []string{"Authorization", "Bearer " + token}, 200},
+		{"nowhere", "/events?a=b", nil, 401},
+		{"a bad one", "/events?access_token=" + token + "x", nil, 401},
+		{"two of them", "/events?access_token=" + token + "&access_token=" + token, nil, 400},
+		{"on another path", "/orders?access_token=" + token, nil, 401},
+		{"on another path, beside the header", "/orders?access_token=" + token, []string{"Authorization", "Bearer " + token}, 400},
+	} {
+		resp, body := g.call(tt.target, "", tt.headers...)
+		seen := g.upstream.take()
+		if resp.StatusCode != tt.status || (len(seen) == 1) != (tt.status == http.StatusOK) {
+			t.Errorf("%s: %d %s, %d requests at the upstream", tt.name, resp.StatusCode, body, len(seen))
+		}
+		if len(seen) == 1 && (seen[0].URL.RawQuery != "a=b" || seen[0].Header.Get("Authorization") != "Bearer "+token) {
+			t.Errorf("%s: the upstream sees %s, %q", tt.name, seen[0].URL, seen[0].Header["Authorization"])
+		}
+	}
+}
+
 // siteAlone is a Caddyfile of a site, without an `oauth` app.
 func (g *gateway) siteAlone(site string) string {
 	return "{\n\tadmin " + g.AdminAddr + "\n\tpersist_config off\n\tauto_https off\n\tstorage file_system " + g.dir + "/caddy\n\tmetrics\n}\n" + g.API + " {\n" + site + "}\n"

@@ -104,8 +104,8 @@ func (f *Foreign) readClaims(payload []byte, typed bool) (*Claims, error) {
 	return c, nil
 }
 
-// qualified joins an issuer and a name of its own. Issuers are URLs without
-// "|", our own subjects never begin with a URL: no two pairs are one text.
+// qualified joins an issuer and a name of its own. Issuers have no "|", and none is
+// the name of a login, with which our own subjects begin: no two pairs are one text.
 func qualified(issuer, name string) string { return issuer + "|" + name }
 
 // otherToken finds the marks of tokens that nobody presents to an API, where the
