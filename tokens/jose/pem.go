@@ -61,7 +61,7 @@ func parsePEM(text []byte, rsa Algorithm) (Set, error) {
 		}
 		keys = append(keys, key)
 	}
-	return newSet(keys, nil)
+	return newSet(keys, nil, maxKeys)
 }
 
 // parseBlock reads the public key of a PEM block.

@@ -18,8 +18,8 @@ const (
 	MaxSetBytes = 1 << 20
 )
 
-// maxUnnamed is how many keys without an ID a set has for one algorithm: a token may
-// have each of them tried.
+// maxUnnamed is how many keys without an ID a foreign set has for one algorithm: a
+// token may have each of them tried.
 const maxUnnamed = 4
 
 // Set is an immutable set of public keys. No two have the same ID and algorithm.
@@ -68,14 +68,15 @@ func (s Set) Dropped() []error { return s.dropped }
 // newSet makes a set of the keys that were read, nil for each that was not. Of one
 // key that is there twice, once is enough. Two keys that differ and have one ID and
 // algorithm are both left out: nobody can say which of them is meant.
-func newSet(keys []*PublicKey, dropped []error) (Set, error) {
+// At most so many are without an ID.
+func newSet(keys []*PublicKey, dropped []error, unnamed int) (Set, error) {
 	set := Set{byID: make(map[string][]*PublicKey), dropped: dropped}
 	for i, key := range keys {
 		switch {
 		case key == nil:
 		case slices.ContainsFunc(keys[:i], key.equal):
-		case key.id == "" && len(suited(set.byID[""], string(key.alg))) == maxUnnamed:
-			set.dropped = append(set.dropped, fmt.Errorf("key %d: there are %d without an ID before it", i+1, maxUnnamed))
+		case key.id == "" && len(suited(set.byID[""], string(key.alg))) == unnamed:
+			set.dropped = append(set.dropped, fmt.Errorf("key %d: there are %d without an ID before it", i+1, unnamed))
 		case key.id != "" && slices.ContainsFunc(keys, key.conflicts):
 			set.dropped = append(set.dropped, fmt.Errorf("key %d: another key has the same ID and algorithm", i+1))
 		default:
@@ -138,7 +139,7 @@ func ParseKeySet(data []byte, allowed ...Algorithm) (Set, error) {
 			dropped = append(dropped, fmt.Errorf("key %d: %w", i+1, err))
 		}
 	}
-	return newSet(keys, dropped)
+	return newSet(keys, dropped, maxUnnamed)
 }
 
 // check says why a key is not one to verify signatures with.

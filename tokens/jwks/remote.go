@@ -110,6 +110,7 @@ func (k *Remote) Close() {
 	k.ended = true
 	cancel := k.cancel
 	k.mu.Unlock()
+	k.tried.Do(func() { close(k.first) })
 	if cancel != nil {
 		cancel()
 		k.running.Wait()

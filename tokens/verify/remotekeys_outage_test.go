@@ -114,6 +114,18 @@ func TestFirstRequestsWaitForKeys(t *testing.T) {
 	}
 }
 
+// Requests that outlive their configuration do not wait for what nobody fetches any more.
+func TestNobodyWaitsForClosedKeys(t *testing.T) {
+	inBubble(t, func(t *testing.T, issuer *foreignIssuer, keys *jwks.Remote, _ *heard) {
+		gate := foreignGate(t, issuer, keys)
+		keys.Close()
+		began := time.Now()
+		if _, err := gate.CheckAccess(t.Context(), issuer.mint(nil, nil)); refusal(t, err) != oauth.ReasonIssuerKeys || time.Since(began) != 0 {
+			t.Errorf("%v, after %s", err, time.Since(began))
+		}
+	})
+}
+
 // keptSet is a place where a key set outlasts a restart.
 type keptSet struct {
 	mu       sync.Mutex
