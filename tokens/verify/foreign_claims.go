@@ -150,7 +150,7 @@ func idToken(members map[string]any) bool {
 		return false
 	}
 	for _, mark := range []string{"nonce", "at_hash", "c_hash", "s_hash"} {
-		if _, ok := members[mark]; ok {
+		if _, ok := members[mark].(string); ok {
 			return true
 		}
 	}

@@ -48,6 +48,7 @@ func TestForeignShapes(t *testing.T) {
 		{"G5: a DPoP proof never", idTokens, jwt, map[string]any{"htm": "GET", "htu": "https://api.example.com/"}, oauth.ReasonWrongType},
 		{"G5: a refresh token of Keycloak never", idTokens, jwt, map[string]any{"typ": "Refresh"}, oauth.ReasonWrongType},
 		{"G5: an ID token of Keycloak", idTokens, jwt, map[string]any{"typ": "ID"}, ""},
+		{"G8: a nonce of another type", nil, jwt, map[string]any{"nonce": 7, "at_hash": []string{}}, ""},
 		{"G12: an audience elsewhere", audience("client_id"), nil, cognito, ""},
 		{"G12: the first that says something", audience("aud", "client_id"), nil, map[string]any{"aud": []string{}, "client_id": "app"}, ""},
 		{"G12: no audience anywhere", audience("aud", "resource"), nil, map[string]any{"aud": []string{}}, oauth.ReasonClaim},
