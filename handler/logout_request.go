@@ -13,7 +13,7 @@ type logoutRequest struct {
 	ClientID string `json:"c,omitempty"` // a registered client, or ""
 	To       string `json:"t,omitempty"` // validated; "" for none
 	State    string `json:"s,omitempty"`
-	Stray    bool   `json:"x,omitempty"` // an address was asked for that is not registered
+	Stray    bool   `json:"x,omitempty"` // an address was asked for that is not known to be the application's
 }
 
 // readLogout validates who asks and where they want the person to go. The
