@@ -64,6 +64,8 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        default
 //	        allow_offline_access
 //	        access_token_lifetime <duration>
+//	        token_profile     rfc9068 | auth0
+//	        signing_algorithm <name>
 //	    }
 //	    client <id> {
 //	        type          spa | native | web | machine
@@ -71,17 +73,21 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        redirect_uris <uri...>
 //	        logout_uris   <uri...>
 //	        device_code
+//	        insecure_redirects
 //	        origins       <origin...>
 //	        apis          <identifier...>
 //	        scopes        <scope...>
+//	        serves        <identifier...>
+//	        client_credentials
 //	        secret_hash   <hash>
 //	        public_key    <PEM | JWK>
 //	        jwks_uri      <url>
 //	        jwks_allow_private
 //	        assertion_algorithm <name>
+//	        assertion_audience issuer
 //	        consent       always | never | auto
 //	        oidc_conformant    on | off
-//	        pkce               on | off
+//	        pkce               required
 //	        id_token_algorithm <name>
 //	        dpop          required
 //	        mtls          bound

@@ -59,6 +59,19 @@ func (o *observer) Happened(_ context.Context, e oauth.Event) {
 
 func (o *observer) Checked(oauth.Reason) {}
 
+// of returns the events of a kind.
+func (o *observer) of(kind oauth.EventKind) []oauth.Event {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var found []oauth.Event
+	for _, e := range o.events {
+		if e.Kind == kind {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
 func (o *observer) has(kind oauth.EventKind, outcome oauth.Outcome) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -159,7 +172,7 @@ func newGateway(t *testing.T, change ...func(*tokens.Config, *Config)) *gateway 
 	cfg := Config{
 		IssuerURL: testIssuer, Ready: g.state.Open, JWKS: g.state.Keys.JWKS, Secrets: func() *secrets.Secrets { return derived },
 		Logins: []login.Login{local}, Theme: pages.Theme{Name: "Example"}, Observer: g.heard, Clock: g.clock,
-		IDTokenAlgs: []string{"RS256"}, APIScopes: []string{"orders:read", "orders:write"},
+		SigningAlgs: []jose.Algorithm{jose.RS256, jose.ES256}, APIScopes: []string{"orders:read", "orders:write"},
 	}
 	for _, c := range change {
 		c(&core, &cfg)
@@ -177,6 +190,9 @@ func newGateway(t *testing.T, change ...func(*tokens.Config, *Config)) *gateway 
 func (g *gateway) do(method, target, body string, headers ...string) *wiretest.Answer {
 	g.t.Helper()
 	r := httptest.NewRequestWithContext(g.t.Context(), method, target, strings.NewReader(body))
+	if strings.HasPrefix(target, "/") {
+		r.Host = g.issuerHost
+	}
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}
@@ -184,8 +200,6 @@ func (g *gateway) do(method, target, body string, headers ...string) *wiretest.A
 	g.ServeHTTP(w, r)
 	return wiretest.AnswerOf(g.t, w)
 }
-
-const formType = "application/x-www-form-urlencoded"
 
 // post sends a form.
 func (g *gateway) post(target string, form url.Values, headers ...string) *wiretest.Answer {

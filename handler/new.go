@@ -3,9 +3,11 @@ package handler
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +32,7 @@ func NewServer(cfg Config) (*Server, error) {
 	s := &Server{
 		Config:        cfg,
 		issuerOrigin:  oauth.OriginOf(cfg.IssuerURL),
+		issuerScheme:  u.Scheme,
 		base:          strings.TrimRight(u.EscapedPath(), "/"),
 		root:          strings.TrimRight(cfg.IssuerURL, "/"),
 		pages:         set,
@@ -37,6 +40,7 @@ func NewServer(cfg Config) (*Server, error) {
 		origins:       make(map[string]bool),
 		cookieOrigins: make(map[string]bool),
 	}
+	s.issuerHost = strings.TrimPrefix(s.issuerOrigin, u.Scheme+"://")
 	for _, c := range cfg.Issuer.Clients() {
 		for _, o := range c.Origins {
 			s.origins[o] = true
@@ -45,6 +49,7 @@ func NewServer(cfg Config) (*Server, error) {
 			}
 		}
 	}
+	s.originList = slices.Sorted(maps.Keys(s.origins))
 	if err := s.route(); err != nil {
 		return nil, err
 	}

@@ -34,12 +34,13 @@ type Authorization struct {
 }
 
 // ResponseMode is how the answer travels to the redirect URI.
-// See OAuth 2.0 Form Post Response Mode §2 and the web_message draft.
+// See OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode §2 and the web_message draft.
 type ResponseMode string
 
 // The response modes that Gatehouse serves.
 const (
 	ModeQuery      ResponseMode = "query"
+	ModeFragment   ResponseMode = "fragment"
 	ModeFormPost   ResponseMode = "form_post"
 	ModeWebMessage ResponseMode = "web_message"
 )
@@ -50,6 +51,7 @@ const (
 	PromptLogin         = "login"
 	PromptConsent       = "consent"
 	PromptSelectAccount = "select_account"
+	promptCreate        = "create" // of Initiating User Registration §4; nobody can register here
 )
 
 // ParseAuthorization validates the parameters of an authorization request.
@@ -89,22 +91,26 @@ func (i *Issuer) parseDestination(params url.Values) (*clients.Client, *Authoriz
 	}
 	client, ok := i.Client(params.Get("client_id"))
 	if !ok {
-		return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, "The application is unknown: its client_id is missing or not registered.")
+		return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, "The application is unknown: its client_id is missing or not registered.").
+			With(i.clients.Unknown(params.Get("client_id")))
 	}
 	if !client.MayUse(oauth.GrantAuthorizationCode) {
-		return nil, nil, oauth.Refuse(oauth.UnauthorizedClient, oauth.ReasonUnsupportedGrant, "This application cannot sign people in.")
+		return nil, nil, oauth.Refuse(oauth.UnauthorizedClient, oauth.ReasonUnsupportedGrant, "This application cannot sign people in.").
+			With(oauth.Mismatch{Sent: string(oauth.GrantAuthorizationCode), Registered: []string{string(client.Type)}, Option: "type"})
 	}
 	a := &Authorization{ClientID: client.ID, RedirectURI: params.Get("redirect_uri"), ResponseMode: ModeQuery, MaxAge: -1}
 	switch {
 	case a.RedirectURI != "":
 		a.RedirectGiven = true
-		if !oauth.MatchRedirect(client.RedirectURIs, a.RedirectURI) {
-			return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadRedirect, "The redirect_uri is not one that the application has registered.")
+		if !client.MatchesRedirect(a.RedirectURI) {
+			return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadRedirect, "The redirect_uri is not one that the application has registered.").
+				With(redirectMismatch(client, a.RedirectURI))
 		}
 	case len(client.RedirectURIs) == 1 && !slices.Contains(strings.Fields(params.Get("scope")), oauth.ScopeOpenID):
 		a.RedirectURI = client.RedirectURIs[0]
 	default:
-		return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadRedirect, "The redirect_uri is missing.")
+		return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadRedirect, "The redirect_uri is missing.").
+			With(redirectMismatch(client, ""))
 	}
 	if s := params["state"]; len(s) == 1 && utf8.ValidString(s[0]) && oauth.ParamFits("state", s[0]) {
 		a.State = s[0]
@@ -118,17 +124,19 @@ func (a *Authorization) parseMode(c *clients.Client, mode string) error {
 	switch m := ResponseMode(mode); m {
 	case "", ModeQuery:
 		return nil
-	case ModeFormPost:
+	case ModeFragment, ModeFormPost:
 		a.ResponseMode = m
 		return nil
 	case ModeWebMessage:
 		if !c.HasOrigin(oauth.OriginOf(a.RedirectURI)) {
-			return oauth.BadRequest("response_mode web_message needs a redirect_uri on a registered origin.")
+			return oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadOrigin, "response_mode web_message needs a redirect_uri on a registered origin.").
+				With(oauth.Mismatch{Sent: oauth.OriginOf(a.RedirectURI), Registered: c.Origins, Option: "origins"})
 		}
 		a.ResponseMode = m
 		return nil
 	}
-	return oauth.BadRequest("This response_mode is not supported. Use query, form_post or web_message.")
+	return oauth.BadRequest("This response_mode is not supported. Use query, fragment, form_post or web_message.").
+		With(oauth.Mismatch{Sent: mode, Registered: []string{string(ModeQuery), string(ModeFragment), string(ModeFormPost), string(ModeWebMessage)}})
 }
 
 // parseSupported refuses what is repeated or too long, and what we do not do.
@@ -154,7 +162,8 @@ func parseSupported(_ *clients.Client, _ *Authorization, params url.Values) erro
 	case params.Get("response_type") == "":
 		return oauth.BadRequest("response_type is missing. Use code.")
 	case params.Get("response_type") != "code":
-		return oauth.Refuse(oauth.UnsupportedResponseType, oauth.ReasonMalformed, "Only response_type code is supported.")
+		return oauth.Refuse(oauth.UnsupportedResponseType, oauth.ReasonMalformed, "Only response_type code is supported.").
+			With(oauth.Mismatch{Sent: params.Get("response_type"), Registered: []string{"code"}})
 	}
 	if c := params.Get("claims"); c != "" && !isJSONObject(c) {
 		return oauth.BadRequest("The claims parameter is not a JSON object.")
@@ -174,17 +183,19 @@ var known = func() map[string]bool {
 	return m
 }()
 
-// parseProof reads PKCE, which every client must use, and with S256; only a
-// confidential one may be excused. See RFC 7636 §4.3 and RFC 9700 §2.1.1.
+// parseProof reads PKCE, with S256 alone. A client that may go without it sends
+// nothing of it: half of a challenge is a mistake. See RFC 7636 §4.3 and RFC 9700 §2.1.1.
 func parseProof(c *clients.Client, a *Authorization, params url.Values) error {
 	a.Nonce = params.Get("nonce")
 	a.Challenge = params.Get("code_challenge")
 	switch {
-	case a.Challenge == "" && c.WithoutPKCE: // which excuses from nothing else
+	case a.Challenge == "" && !c.NeedsPKCE() && params.Get("code_challenge_method") == "":
 	case a.Challenge == "":
-		return oauth.BadRequest("code challenge required: send code_challenge with code_challenge_method S256.")
+		return oauth.Refuse(oauth.InvalidRequest, oauth.ReasonNoPKCE, "code challenge required: send code_challenge with code_challenge_method S256.").
+			With(pkceMismatch(c))
 	case params.Get("code_challenge_method") != "S256":
-		return oauth.BadRequest("code_challenge_method must be S256.")
+		return oauth.BadRequest("code_challenge_method must be S256.").
+			With(oauth.Mismatch{Sent: params.Get("code_challenge_method"), Registered: []string{"S256"}})
 	case !validChallenge(a.Challenge):
 		return oauth.BadRequest("code_challenge must be 43 characters of base64url.")
 	}
@@ -202,8 +213,10 @@ func (a *Authorization) parseProofKey(text string) error {
 
 func parsePrompt(_ *clients.Client, a *Authorization, params url.Values) error {
 	a.Prompt = strings.Fields(params.Get("prompt"))
-	for _, p := range a.Prompt {
+	for i, p := range a.Prompt {
 		switch p {
+		case promptCreate:
+			a.Prompt[i] = PromptLogin // who wants a new account does not want the one that is signed in
 		case PromptNone, PromptLogin, PromptConsent, PromptSelectAccount:
 		default:
 			return oauth.BadRequest("prompt has an unknown value.")
@@ -224,13 +237,21 @@ func parsePrompt(_ *clients.Client, a *Authorization, params url.Values) error {
 	return nil
 }
 
-// parseHint reads id_token_hint: an ID token of ours for this client, expired or not.
+// parseHint reads id_token_hint: an ID token of ours for this client, expired or
+// not. One whose key is gone names nobody: whether it is the person who is signed
+// in, nobody can say without asking.
 func (i *Issuer) parseHint(c *clients.Client, a *Authorization, params url.Values) error {
 	hint := params.Get("id_token_hint")
 	if hint == "" {
 		return nil
 	}
 	claims, err := i.verifier.VerifyIDToken(hint)
+	if oauth.IsReason(err, oauth.ReasonUnknownKey) {
+		if slices.Contains(a.Prompt, PromptNone) {
+			return oauth.Refuse(oauth.LoginRequired, oauth.ReasonUnknownKey, "The id_token_hint was signed with a key that is no longer in use.")
+		}
+		return nil
+	}
 	if err != nil || !slices.Contains(claims.Audience, c.ID) {
 		return oauth.BadRequest("id_token_hint is not an ID token of this application.")
 	}
@@ -242,7 +263,8 @@ func (i *Issuer) parseHint(c *clients.Client, a *Authorization, params url.Value
 func (i *Issuer) parseAccess(c *clients.Client, a *Authorization, params url.Values) error {
 	asked, ok := oauth.ParseScope(params.Get("scope"))
 	if !ok {
-		return oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope parameter is malformed.")
+		return oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope parameter is malformed.").
+			With(oauth.Mismatch{Sent: params.Get("scope")})
 	}
 	audiences, err := i.targets(c, append([]string{params.Get("audience")}, params["resource"]...))
 	if err != nil {
@@ -254,6 +276,20 @@ func (i *Issuer) parseAccess(c *clients.Client, a *Authorization, params url.Val
 	a.Audiences = i.orDefault(c, audiences)
 	a.Scopes = i.grantable(c, asked, a.Audiences)
 	return nil
+}
+
+// redirectMismatch is that of a redirect URI which the client has not registered.
+func redirectMismatch(c *clients.Client, sent string) oauth.Mismatch {
+	return oauth.Mismatch{Sent: oauth.PrintableURI(sent), Registered: c.RedirectURIs, Option: "redirect_uris"}
+}
+
+// pkceMismatch is that of a request without a code challenge. Only a web client can be excused.
+func pkceMismatch(c *clients.Client) oauth.Mismatch {
+	m := oauth.Mismatch{Registered: []string{"S256"}}
+	if c.Type == clients.Web {
+		m.Option = "pkce"
+	}
+	return m
 }
 
 func isJSONObject(s string) bool {

@@ -62,7 +62,7 @@ func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*verify.Cl
 		vary(w.Header(), g.cfg.TokenHeader)
 	}
 	if err := g.cfg.Ready(r.Context()); err != nil {
-		return nil, tokenSource{}, g.refuse(w, r, tokenSource{}, err)
+		return nil, tokenSource{}, g.refuse(w, r, tokenSource{}, nil, err)
 	}
 	token, source, err := g.readToken(r)
 	if errors.Is(err, wire.ErrNoToken) && g.cfg.Optional {
@@ -70,7 +70,7 @@ func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*verify.Cl
 		return nil, tokenSource{}, nil
 	}
 	if err != nil {
-		return nil, source, g.refuse(w, r, source, err)
+		return nil, source, g.refuse(w, r, source, nil, err)
 	}
 	claims, err := g.cfg.Access.CheckAccess(r.Context(), token)
 	if err == nil && (claims.Confirmation != nil || source.dpop || g.cfg.DPoPRequired) {
@@ -83,7 +83,7 @@ func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*verify.Cl
 		err = g.setHeaders(r, claims)
 	}
 	if err != nil {
-		return nil, source, g.refuse(w, r, source, err)
+		return nil, source, g.refuse(w, r, source, claims, err)
 	}
 	g.stripToken(r)
 	if source.carrier != "" { // for those answers, too, that do not pass the answerWriter

@@ -11,10 +11,12 @@ type Texts struct {
 	Lang string
 
 	SignInTitle, ToContinue, LoginWith, Username, Password, SignIn, Cancel string
-	WrongPassword, Busy, TookTooLong, Disabled                             string
+	WrongPassword, Busy, TookTooLong, SignInAgain, Disabled                string
 	TryLater, OneSecond, Seconds, Minutes                                  string // of TryAfter
 
 	ConsentTitle, WantsAccess, SignedInAs, AnswerGoesTo, Allow, Deny string
+	// AnswerAgain is said on a page whose form was out of date.
+	AnswerAgain string
 	// Scopes says what a scope of the gateway itself allows.
 	Scopes map[string]string
 	// OtherScope stands before a scope of an API.
@@ -32,9 +34,10 @@ type Texts struct {
 	SignedOutTitle, SignedOut, SignedOutStray, StillInTitle, StillIn  string
 
 	ErrorTitle, ErrorText, UnavailableTitle, Unavailable, ForbiddenTitle, Forbidden string
-	StartTitle, Start, NoLogin                                                      string
+	OptionIs                                                                        string // before an option of the configuration
+	StartTitle, Start, NotFoundTitle, NotFound, NoLogin                             string
 
-	ReturningTitle, ReturningTo, Continue, DoneTitle, CloseWindow string
+	ReturningTitle, ReturningTo, GoingOnTitle, GoingOn, Continue, DoneTitle, CloseWindow string
 }
 
 // locales is the fixed table in which ui_locales are looked up.
@@ -87,6 +90,7 @@ var english = &Texts{
 	Minutes:       "%d minutes",
 	Busy:          "Many people are signing in right now. Try again shortly.",
 	TookTooLong:   "This page was open for too long. Please sign in again.",
+	SignInAgain:   "This page was out of date. Please sign in again. If you see this each time, allow cookies for this site in your browser.",
 	Disabled:      "This account is disabled. Contact the people who run this service.",
 
 	ConsentTitle: "Allow access?",
@@ -95,6 +99,7 @@ var english = &Texts{
 	AnswerGoesTo: "You will return to",
 	Allow:        "Allow",
 	Deny:         "Deny",
+	AnswerAgain:  "This page was out of date. Please check it and answer again.",
 	Scopes: map[string]string{
 		"openid":         "Know who you are",
 		"profile":        "See your name and profile",
@@ -142,6 +147,7 @@ var english = &Texts{
 	StillInTitle:   "You are still signed in",
 	StillIn:        "Nothing was changed. You can close this window or go back to the application.",
 
+	OptionIs:         "For whoever runs this server, its log says more. The option to change:",
 	ErrorTitle:       "Something went wrong",
 	ErrorText:        "The application's request cannot be answered. Go back to the application and try again; if that does not help, contact the application's developers.",
 	UnavailableTitle: "Try again shortly",
@@ -150,10 +156,14 @@ var english = &Texts{
 	Forbidden:        "This page is out of date, or was not opened in this browser. Go back to the application and start again. Your browser must accept cookies.",
 	StartTitle:       "Start at the application",
 	Start:            "There is nothing to sign in to here. Open the application that you want to use; it will bring you back.",
+	NotFoundTitle:    "Page not found",
+	NotFound:         "There is nothing at this address. Open the application that you want to use; it brings you here when you have to sign in.",
 	NoLogin:          "Nobody can sign in yet: no login is configured.",
 
 	ReturningTitle: "Signed in",
 	ReturningTo:    "Returning to",
+	GoingOnTitle:   "One moment",
+	GoingOn:        "This page goes on by itself. If it does not, press Continue.",
 	Continue:       "Continue",
 	DoneTitle:      "All done",
 	CloseWindow:    "You can close this window.",

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
@@ -35,12 +36,14 @@ type Client struct {
 	Origins      []string // scheme://host[:port], lower case
 	APIs         []string // identifiers of the APIs it may ask for
 	Scopes       []string // of those APIs; empty for all
+	Serves       []string // identifiers of the APIs that it is a resource server of
 	// SecretHashes are bcrypt, argon2id or "sha256:" hashes. Several overlap while a secret is rotated.
 	SecretHashes   []string
 	Keys           Keys // instead of secrets, or beside them while the client changes over
 	OIDCConformant bool
-	WithoutPKCE    bool // a confidential client whose SDK cannot use PKCE
+	PKCERequired   bool // of a Web client, which may otherwise go without; see NeedsPKCE
 	DeviceCode     bool // it may use the device code grant
+	ForItself      bool // a Web client that may use the client credentials grant, as a Machine may
 	Consent        ConsentMode
 	IDTokenAlg     string // JWA name; "" for the gateway's
 	Refresh        RefreshPolicy
@@ -73,11 +76,24 @@ type RefreshPolicy struct {
 	Lifetime     time.Duration // absolute, from login; 0 is infinite
 	IdleLifetime time.Duration // 0 is infinite
 	MaxActive    int           // live families per user and client
-	Cookie       bool          // the browser keeps the refresh token in a cookie; no body ever holds it
+	// MultiResource lets a refresh ask for an API of the client that was not asked for at sign-in.
+	MultiResource bool
+	Cookie        bool // the browser keeps the refresh token in a cookie; no body ever holds it
 }
 
 // Confidential reports whether the client authenticates, with a secret or a key.
 func (c *Client) Confidential() bool { return c.Type == Web || c.Type == Machine }
+
+// MayIntrospect reports whether the client is a resource server of an API, and so may
+// ask about its access tokens: a machine is one of all its APIs. See RFC 7662 §4.
+func (c *Client) MayIntrospect(api string) bool {
+	return slices.Contains(c.Serves, api) || c.Type == Machine && slices.Contains(c.APIs, api)
+}
+
+// NeedsPKCE reports whether the client has to send a code challenge: a public one
+// must, a confidential one should (RFC 9700 §2.1.1). Where a challenge was sent, its
+// verifier is demanded of every client.
+func (c *Client) NeedsPKCE() bool { return !c.Confidential() || c.PKCERequired }
 
 // Tag returns the client's tag.
 func (c *Client) Tag() storage.ClientTag { return c.tag }
@@ -88,11 +104,16 @@ func (c *Client) MayUse(g oauth.GrantType) bool {
 	case oauth.GrantAuthorizationCode, oauth.GrantRefreshToken:
 		return c.Type != Machine
 	case oauth.GrantClientCredentials:
-		return c.Type == Machine
+		return c.Type == Machine || c.Type == Web && c.ForItself
 	case oauth.GrantDeviceCode:
 		return c.DeviceCode
 	}
 	return false
+}
+
+// MatchesRedirect reports whether answers may go to a redirect URI.
+func (c *Client) MatchesRedirect(uri string) bool {
+	return oauth.MatchRedirect(c.RedirectURIs, uri, c.Type == Native)
 }
 
 // HasOrigin reports whether the client registered a browser origin.
@@ -105,7 +126,18 @@ type API struct {
 	Default             bool // requests that name no API are for this one; at most one API has it
 	AllowOfflineAccess  bool
 	AccessTokenLifetime time.Duration
+	Profile             TokenProfile
+	SigningAlg          jose.Algorithm // of its access tokens; "" for the gateway's
 }
+
+// TokenProfile is the form of an API's access tokens, by Auth0's names.
+type TokenProfile string
+
+// The profiles.
+const (
+	ProfileRFC9068 TokenProfile = ""      // typ at+jwt, client_id
+	ProfileAuth0   TokenProfile = "auth0" // typ JWT, azp, and gty where a client acts for itself
+)
 
 // grantSlack is how much longer than a family may live its grant is kept: a code
 // may come late, and clocks differ.

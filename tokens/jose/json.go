@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"strconv"
@@ -24,6 +25,9 @@ const (
 // ErrJSON is every failure of a JSONReader: text that is no JSON, a value of
 // another type than was asked for, or one out of bounds.
 var ErrJSON = errors.New("reading JSON of a token: malformed, of the wrong type or too large")
+
+// ErrMembers is ErrJSON for an object with too many members.
+var ErrMembers = fmt.Errorf("%w: it has too many members", ErrJSON)
 
 // JSONReader reads one JSON object of a token. It refuses what encoding/json
 // lets pass and two parsers may read in two ways: duplicate members on any
@@ -101,8 +105,11 @@ func (r *JSONReader) Next() ([]byte, error) {
 	}
 	raw, err := r.decoder.ReadValue()
 	r.nodes += 2 // the value comes next
-	if r.members++; err != nil || r.members > r.MaxMembers {
+	if r.members++; err != nil {
 		return nil, ErrJSON
+	}
+	if r.members > r.MaxMembers {
+		return nil, ErrMembers
 	}
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return raw[1 : len(raw)-1], nil
@@ -141,6 +148,9 @@ func (r *JSONReader) String() (string, error) {
 	}
 	return string(s), nil
 }
+
+// IsString reports whether the value that comes next is a string.
+func (r *JSONReader) IsString() bool { return r.decoder.PeekKind() == '"' }
 
 // StringList appends a string or an array of at most limit strings to an empty list.
 func (r *JSONReader) StringList(list []string, limit int) ([]string, error) {
@@ -222,7 +232,7 @@ func (r *JSONReader) Skip() error {
 		case kind == '{' && n%2 == 1:
 			r.nodes += 2
 			if r.members++; r.members > r.MaxMembers {
-				return ErrJSON
+				return ErrMembers
 			}
 		}
 		if r.decoder.StackDepth() == start {

@@ -136,7 +136,7 @@ func TestForeignRefusals(t *testing.T) {
 		{"JWT-11 jku", nil, map[string]any{"jku": "https://evil.example/", "kid": "2"}, nil, oauth.ReasonUnknownKey},
 		{"JWT-10 jwk", nil, map[string]any{"jwk": map[string]any{}, "kid": "2"}, nil, oauth.ReasonUnknownKey},
 		{"G12: jku beside a good kid", nil, map[string]any{"jku": "https://evil.example/", "x5u": 1, "x5c": []string{"x"}, "jwk": nil}, nil, ""},
-		{"JWT-13 crit", nil, map[string]any{"crit": []string{"x"}}, nil, oauth.ReasonMalformed},
+		{"JWT-13 crit", nil, map[string]any{"crit": []string{"x"}}, nil, oauth.ReasonTokenHeader},
 		{"algorithm that is not allowed", func(c *ForeignConfig) { c.Algorithms = []jose.Algorithm{jose.RS256} }, nil, nil, oauth.ReasonBadSignature},
 		{"JWT-31 no exp", nil, nil, map[string]any{"exp": nil}, oauth.ReasonClaim},
 		{"JWT-31 exp as text", nil, nil, map[string]any{"exp": "9999999999"}, oauth.ReasonClaim},
@@ -145,9 +145,9 @@ func TestForeignRefusals(t *testing.T) {
 		{"no sub", nil, nil, map[string]any{"sub": nil}, oauth.ReasonClaim},
 		{"sub as number", nil, nil, map[string]any{"sub": 1}, oauth.ReasonClaim},
 		{"the claim of the subject is missing", func(c *ForeignConfig) { c.SubjectClaims = []string{"oid"} }, nil, nil, oauth.ReasonClaim},
-		{"JWT-37 no aud", nil, nil, map[string]any{"aud": nil}, oauth.ReasonClaim},
-		{"JWT-37 aud as object", nil, nil, map[string]any{"aud": map[string]any{"a": 1}}, oauth.ReasonClaim},
-		{"JWT-37 aud with a number", nil, nil, map[string]any{"aud": []any{testAudience, 1}}, oauth.ReasonClaim},
+		{"G10: JWT-37 no aud", nil, nil, map[string]any{"aud": nil}, oauth.ReasonWrongAudience},
+		{"JWT-37 aud as object", nil, nil, map[string]any{"aud": map[string]any{"a": 1}}, oauth.ReasonWrongAudience},
+		{"JWT-37 aud with a number", nil, nil, map[string]any{"aud": []any{testAudience, 1}}, oauth.ReasonWrongAudience},
 		{"JWT-47 scope as list", nil, nil, map[string]any{"scope": []string{"orders:read"}}, ""}, // a rule finds none
 		{"JWT-47 scope as list, by name", func(c *ForeignConfig) { c.ScopeClaims = []string{"scope"} }, nil, map[string]any{"scope": []string{"orders:read"}}, ""},
 		{"scp as number", nil, nil, map[string]any{"scope": nil, "scp": 7}, ""},
@@ -284,8 +284,8 @@ func TestForeignCacheIsOfOneProfile(t *testing.T) {
 		route *Verifier
 		want  oauth.Reason
 	}{
-		{"our own issuer alone", b.route(), oauth.ReasonWrongType},
-		{"another issuer alone", b.route(b.configB()), oauth.ReasonWrongType},
+		{"our own issuer alone", b.route(), oauth.ReasonWrongIssuer},
+		{"another issuer alone", b.route(b.configB()), oauth.ReasonWrongIssuer},
 		{"at+jwt alone", b.route(b.configA(func(c *ForeignConfig) { c.AcceptJWT = false })), oauth.ReasonWrongType},
 		{"another algorithm", b.route(b.configA(func(c *ForeignConfig) { c.Algorithms = []jose.Algorithm{jose.EdDSA} })), oauth.ReasonBadSignature},
 		{"a shorter life", b.route(b.configA(func(c *ForeignConfig) { c.MaxTokenAge = time.Minute })), oauth.ReasonClaim},

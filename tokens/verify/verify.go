@@ -15,11 +15,16 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
-// The typ of an access token (RFC 9068 §2.1) and of an ID token.
+// The typ of our tokens.
 const (
-	TypeAccessToken = "at+jwt"
-	TypeIDToken     = "JWT"
+	TypeAccessToken = "at+jwt" // RFC 9068 §2.1
+	TypeJWT         = "JWT"    // of an ID token, and of an access token in Auth0's form
 )
+
+// UseAccess is the claim token_use of access tokens whose type is TypeJWT. No other
+// token of this gateway has that claim, so none passes for an access token, and they
+// pass for none. See RFC 8725 §3.12.
+const UseAccess = "access"
 
 // The refusals of a Verifier, made once: they are on the hot path. The public
 // text is the same for all, so that nobody learns which check failed.
@@ -95,12 +100,12 @@ func New(cfg Config) *Verifier {
 
 // Verify checks an access token: form, type, key, algorithm, signature,
 // issuer, required claims and time. Audience, scope and denylist are the
-// caller's. Every error is a shared *oauth.Error, not to be changed, with code
+// caller's. Every error is an *oauth.Error, which may be shared and is not to be changed, with code
 // oauth.InvalidToken, or oauth.TemporarilyUnavailable while another issuer's keys are not
 // known. See RFC 9068 §4 and RFC 8725 §3.
 func (v *Verifier) Verify(token string) (*Claims, error) {
 	if len(token) > v.maxBytes {
-		return nil, jose.ErrMalformed
+		return nil, v.explain(token, jose.ErrMalformed)
 	}
 	if v.cache != nil {
 		if c := v.cache.Get(token); c != nil && v.trusts(c) {
@@ -109,7 +114,7 @@ func (v *Verifier) Verify(token string) (*Claims, error) {
 	}
 	c, err := v.checkAccess(token)
 	if err != nil {
-		return nil, err
+		return nil, v.explain(token, err)
 	}
 	if _, err := v.inTime(c); err != nil {
 		return nil, err
@@ -127,7 +132,7 @@ func (v *Verifier) VerifyIDToken(token string) (*Claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := v.check(t, TypeIDToken)
+	c, err := v.check(t, isIDToken)
 	if err != nil {
 		return nil, err
 	}
@@ -152,10 +157,10 @@ func (v *Verifier) checkAccess(token string) (*Claims, error) {
 			return f.check(t, v.clock())
 		}
 	}
-	if t.Header.NamesKey || len(token) > oauth.MaxTokenBytes { // which ours never do and are
-		return nil, jose.ErrMalformed
+	if len(token) > oauth.MaxTokenBytes { // ours never are
+		return nil, errTooLarge
 	}
-	c, err := v.check(t, TypeAccessToken)
+	c, err := v.check(t, isAccessToken)
 	if err != nil {
 		return nil, err
 	}
@@ -165,20 +170,34 @@ func (v *Verifier) checkAccess(token string) (*Claims, error) {
 	return c, nil
 }
 
+// isAccessToken tells an access token by its type, or where that is the one of any
+// JWT by the claim that only access tokens have.
+func isAccessToken(h jose.Header, c *Claims) bool {
+	return h.TypeIs(TypeAccessToken) || h.TypeIs(TypeJWT) && c.use == UseAccess
+}
+
+func isIDToken(h jose.Header, c *Claims) bool { return h.TypeIs(TypeJWT) && c.use == "" }
+
 // check does what is the same for all tokens of this gateway.
-func (v *Verifier) check(t jose.Compact, typ string) (*Claims, error) {
-	if !t.Header.TypeIs(typ) {
+func (v *Verifier) check(t jose.Compact, is func(jose.Header, *Claims) bool) (*Claims, error) {
+	if !t.Header.TypeIs(TypeAccessToken) && !t.Header.TypeIs(TypeJWT) {
 		return nil, errWrongType
 	}
 	c, err := parseClaims(t.Payload)
 	if err != nil {
 		return nil, err
 	}
+	if !is(t.Header, c) {
+		return nil, errWrongType
+	}
 	// The issuer that the token claims chooses the keys; the signature then
 	// proves the claim. A key of one issuer never verifies for another. The
 	// comparison is byte for byte (RFC 8725 §3.8).
 	if v.keys == nil || c.Issuer != v.issuer {
 		return nil, errWrongIssuer
+	}
+	if t.Header.NamesKey {
+		return nil, errNamesKey
 	}
 	key := v.keys.Verifier(t.Header.Kid)
 	if key == nil {
