@@ -6,11 +6,13 @@ import { Person } from "./person.mjs";
 
 export const secret = "gs_7mYw0Zr3Qk1bXc9vTn5LfA2hJd8sPe6u";
 
-// startFor runs a gateway that knows the clients. Each client gets a home of its own.
+// startFor runs a gateway that knows the clients. Each client gets a home of its own. The issuer of those in the browser is https,
+// by a certificate of Caddy's own: some of their libraries want that.
 export async function startFor(clients) {
-	const [issuer, app, api, auth0API, ...homes] = await freePlaces(4 + clients.length);
+	let [issuer, app, api, auth0API, ...homes] = await freePlaces(4 + clients.length);
+	if (clients.every((client) => client.kind === "spa")) issuer = issuer.replace("http:", "https:");
 	clients.forEach((client, i) => { client.home = client.kind === "spa" ? `${app}${client.name}/` : homes[i]; });
-	return serve({ issuer, app, api, auth0API }, (places) => config(places, clients));
+	return serve({ issuer, app, api, auth0API, answers: app + "gateway.json" }, (places) => config(places, clients));
 }
 
 // redirectURI is where the gateway sends the answer.
@@ -23,6 +25,8 @@ function config({ folder: state, issuer, app, api, auth0API }, clients) {
 	admin off
 	persist_config off
 	default_bind 127.0.0.1
+	skip_install_trust
+	auto_https disable_redirects
 	storage file_system ${state}/caddy
 	oauth {
 		issuer ${issuer}
@@ -39,7 +43,7 @@ function config({ folder: state, issuer, app, api, auth0API }, clients) {
 		}
 		api ${auth0API} {
 			${scopes}
-			# token_profile auth0
+			token_profile auth0
 		}
 		client person {
 			type web
@@ -50,6 +54,7 @@ function config({ folder: state, issuer, app, api, auth0API }, clients) {
 ${clients.filter((client) => client.kind !== "api").map((client) => block(client, api)).join("")}	}
 }
 ${place(issuer)} {
+	${issuer.startsWith("https:") ? "tls internal" : ""}
 	oauth_server
 }
 ${place(app)} {
@@ -76,8 +81,7 @@ function block(client, api) {
 			redirect_uris ${redirectURI(client)}
 			logout_uris ${client.home}
 			apis ${api}
-			${spa ? "" : "pkce off"}
-			${[...(spa ? [] : [`secret_hash ${sha256(secret)}`]), ...(client.gateway ?? [])].join("\n\t\t\t")}
+			${[...(spa ? [] : [`secret_hash ${sha256(secret)}`]), ...(client.gateway ?? []).map((line) => line.replace("{home}", client.home))].join("\n\t\t\t")}
 		}
 `;
 }
