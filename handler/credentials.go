@@ -19,17 +19,21 @@ import (
 func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, p params) (*clients.Client, error) {
 	c, err := readCredentials(r, p)
 	if err != nil {
-		return nil, err
+		return nil, s.about(c.ClientID, err)
 	}
 	id := c.ClientID
 	if id == "" && c.Assertion != "" {
 		id = clients.AssertionClient(c.Assertion)
 	}
 	if known, ok := s.Issuer.Client(id); ok {
-		narrowOrigin(w, known)
+		s.narrowOrigin(w, r, known)
 	}
 	c.Certificate, c.Address = peerOf(r), login.Place(s.ClientIP(r))
-	return s.Issuer.Authenticator().Authenticate(r.Context(), c)
+	client, err := s.Issuer.Authenticator().Authenticate(r.Context(), c)
+	if err != nil {
+		return nil, told{err}
+	}
+	return client, nil
 }
 
 // readCredentials reads client_secret_basic, client_secret_post, private_key_jwt
@@ -83,7 +87,14 @@ func bodyCredentials(p params) (clients.Credentials, error) {
 
 var errAssertionType = errors.New("reading client_assertion_type: it is not the JWT type (RFC 7523 §2.2)")
 
-var errBasic = errors.New("reading Authorization header: not the Basic scheme of RFC 6749 §2.3.1")
+// What is wrong with HTTP Basic credentials, for the log. See RFC 6749 §2.3.1.
+var (
+	errScheme       = errors.New("reading Authorization header: the scheme is not Basic")
+	errBase64       = errors.New("reading Authorization header: what follows Basic is not base64, of client_id and secret joined by a colon")
+	errColon        = errors.New("reading Authorization header: there is no colon between client_id and secret")
+	errEncoded      = errors.New("reading Authorization header: client_id and secret must each be form-urlencoded before they are joined")
+	errBasicMissing = errors.New("reading Authorization header: client_id or secret is empty, or not UTF-8")
+)
 
 // parseBasic reads HTTP Basic credentials. Both parts are form-urlencoded
 // before they are joined, and decoded here exactly once.
@@ -91,24 +102,24 @@ var errBasic = errors.New("reading Authorization header: not the Basic scheme of
 func parseBasic(header string) (clients.Credentials, error) {
 	scheme, encoded, ok := strings.Cut(header, " ")
 	if !ok || !strings.EqualFold(scheme, "Basic") || strings.ContainsAny(encoded, "\r\n") {
-		return clients.Credentials{}, errBasic
+		return clients.Credentials{}, errScheme
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(strings.TrimLeft(encoded, " "))
 	if err != nil {
-		return clients.Credentials{}, errBasic
+		return clients.Credentials{}, errBase64
 	}
 	id, secret, ok := strings.Cut(string(raw), ":")
 	if !ok {
-		return clients.Credentials{}, errBasic
+		return clients.Credentials{}, errColon
 	}
 	if id, err = url.QueryUnescape(id); err != nil {
-		return clients.Credentials{}, errBasic
+		return clients.Credentials{}, errEncoded
 	}
 	if secret, err = url.QueryUnescape(secret); err != nil {
-		return clients.Credentials{}, errBasic
+		return clients.Credentials{}, errEncoded
 	}
 	if id == "" || secret == "" || !utf8.ValidString(id) || !utf8.ValidString(secret) {
-		return clients.Credentials{}, errBasic
+		return clients.Credentials{}, errBasicMissing
 	}
 	return clients.Credentials{ClientID: id, Secret: secret, Method: clients.AuthBasic}, nil
 }

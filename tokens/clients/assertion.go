@@ -118,11 +118,11 @@ func (a *Authenticator) byAssertion(ctx context.Context, cr Credentials) (*Clien
 	c, known := a.cfg.Clients.Client(shown.subject)
 	switch {
 	case !known:
-		return nil, a.Refuse(ctx, nil, oauth.ReasonUnknownClient, nil)
+		return nil, a.refuseUnknown(ctx, shown.subject)
 	case cr.ClientID != "" && cr.ClientID != c.ID:
 		return nil, a.Refuse(ctx, c, oauth.ReasonBadAssertion, errors.New("the client_id of the request differs from the sub of the assertion"))
 	case !c.Keys.any():
-		return nil, a.Refuse(ctx, c, oauth.ReasonBadMethod, nil)
+		return nil, a.refuseMethod(ctx, c, cr.Method)
 	}
 	now := a.cfg.Clock()
 	option, number, err := c.Keys.verify(shown.jws, now)

@@ -26,6 +26,8 @@ const (
 	EventLogout              EventKind = "logout"
 	EventClientAuth          EventKind = "client_auth"
 	EventClientCredential    EventKind = "client_credential_used"
+	EventRequestRefused      EventKind = "request_refused"
+	EventAccessRefused       EventKind = "access_refused"
 	EventKeyRotated          EventKind = "key_rotated"
 	EventIssuerKeys          EventKind = "issuer_keys"
 	EventSecretFallback      EventKind = "secret_fallback"
@@ -53,6 +55,9 @@ const (
 	OutcomeYoung    Outcome = "young"    // too young to rotate once more
 	OutcomeHealed   Outcome = "healed"   // the store had lost a rotation
 )
+
+// OutcomeWithoutPKCE is that of EventCodeIssued where the client has sent no challenge.
+const OutcomeWithoutPKCE Outcome = "without_pkce"
 
 // OutcomeMaxActive is that of EventFamilyEvicted: one login more than `max_active`.
 const OutcomeMaxActive Outcome = "max_active"
@@ -148,7 +153,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventRefreshReuse:     {Outcome(ReasonReuse)},
 	EventStoreRollback:    {OutcomeHealed, Outcome(ReasonGrantUnknown)},
 	EventFamilyEvicted:    {OutcomeMaxActive},
-	EventCodeIssued:       {OutcomeOK},
+	EventCodeIssued:       {OutcomeOK, OutcomeWithoutPKCE},
 	EventCodeReuse:        {Outcome(ReasonCodeSpent)},
 	EventDevice:           {OutcomeRequested, OutcomeApproved, OutcomeDenied, OutcomeDelayed, OutcomeWrongCode},
 	EventRevoked:          {OutcomeRefreshToken, OutcomeAccessToken, OutcomeUser, OutcomeUserDisabled, OutcomeClient, OutcomeEveryone, OutcomeAccount},
@@ -156,6 +161,8 @@ var outcomes = map[EventKind][]Outcome{
 	EventLogout:           {OutcomeOK, OutcomeEverywhere},
 	EventClientAuth:       outcomesOf(Reasons),
 	EventClientCredential: nil,                                                                                        // a word of the configuration and a number
+	EventRequestRefused:   outcomesOf(Reasons),
+	EventAccessRefused:    outcomesOf(Reasons),
 	EventKeyRotated:       {"ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}, // jose.Algorithms
 	EventIssuerKeys:       {KeysUnchanged, KeysChanged, KeysUnreachable, KeysRefused, KeysStale},
 	EventSecretFallback:   {OutcomePresented, OutcomeSigningKeys},
@@ -206,7 +213,7 @@ var Reasons = []Reason{
 	ReasonRateLimited, ReasonUnsupportedGrant, ReasonIssuerKeys, ReasonStepUp, ReasonUserDisabled, ReasonPending,
 	ReasonTooFast, ReasonPersonDenied,
 	ReasonProof, ReasonProofMissing, ReasonProofReplayed, ReasonProofNonce, ReasonBinding,
-	ReasonBadCertificate,
+	ReasonBadCertificate, ReasonNoPKCE, ReasonNoToken, ReasonTokenHeader, ReasonTooLarge,
 }
 
 // Event is one decision of the core. It holds no secret, code or token.
@@ -219,6 +226,9 @@ type Event struct {
 	User      storage.UserTag
 	Family    storage.FamilyID
 	Issuer    string // a configured other issuer, with EventIssuerKeys
+	API       string // that a guarded route is for, with EventAccessRefused
+	Endpoint  string // by its name in the route table, with EventRequestRefused
 	About     string // what else tells one from another in a flood, such as the name that was typed; it is never told
+	Mismatch  *Mismatch
 	Cause     error
 }

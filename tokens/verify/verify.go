@@ -15,11 +15,16 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
-// The typ of an access token (RFC 9068 §2.1) and of an ID token.
+// The typ of our tokens.
 const (
-	TypeAccessToken = "at+jwt"
-	TypeIDToken     = "JWT"
+	TypeAccessToken = "at+jwt" // RFC 9068 §2.1
+	TypeJWT         = "JWT"    // of an ID token, and of an access token in Auth0's form
 )
+
+// UseAccess is the claim token_use of access tokens whose type is TypeJWT. No other
+// token of this gateway has that claim, so none passes for an access token, and they
+// pass for none. See RFC 8725 §3.12.
+const UseAccess = "access"
 
 // The refusals of a Verifier, made once: they are on the hot path. The public
 // text is the same for all, so that nobody learns which check failed.
@@ -90,7 +95,7 @@ func New(cfg Config) *Verifier {
 
 // Verify checks an access token: form, type, key, algorithm, signature,
 // issuer, required claims and time. Audience, scope and denylist are the
-// caller's. Every error is a shared *oauth.Error, not to be changed, with code
+// caller's. Every error is an *oauth.Error, which may be shared and is not to be changed, with code
 // oauth.InvalidToken, or oauth.TemporarilyUnavailable while another issuer's keys are not
 // known. See RFC 9068 §4 and RFC 8725 §3.
 func (v *Verifier) Verify(token string) (*Claims, error) {
@@ -101,7 +106,7 @@ func (v *Verifier) Verify(token string) (*Claims, error) {
 	}
 	c, err := v.checkAccess(token)
 	if err != nil {
-		return nil, err
+		return nil, v.explain(token, err)
 	}
 	if _, err := v.inTime(c); err != nil {
 		return nil, err
@@ -119,7 +124,7 @@ func (v *Verifier) VerifyIDToken(token string) (*Claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := v.check(t, TypeIDToken)
+	c, err := v.check(t, isIDToken)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +149,7 @@ func (v *Verifier) checkAccess(token string) (*Claims, error) {
 			return f.check(t, v.clock())
 		}
 	}
-	c, err := v.check(t, TypeAccessToken)
+	c, err := v.check(t, isAccessToken)
 	if err != nil {
 		return nil, err
 	}
@@ -154,14 +159,25 @@ func (v *Verifier) checkAccess(token string) (*Claims, error) {
 	return c, nil
 }
 
+// isAccessToken tells an access token by its type, or where that is the one of any
+// JWT by the claim that only access tokens have.
+func isAccessToken(h jose.Header, c *Claims) bool {
+	return h.TypeIs(TypeAccessToken) || h.TypeIs(TypeJWT) && c.use == UseAccess
+}
+
+func isIDToken(h jose.Header, c *Claims) bool { return h.TypeIs(TypeJWT) && c.use == "" }
+
 // check does what is the same for all tokens of this gateway.
-func (v *Verifier) check(t jose.Compact, typ string) (*Claims, error) {
-	if !t.Header.TypeIs(typ) {
+func (v *Verifier) check(t jose.Compact, is func(jose.Header, *Claims) bool) (*Claims, error) {
+	if !t.Header.TypeIs(TypeAccessToken) && !t.Header.TypeIs(TypeJWT) {
 		return nil, errWrongType
 	}
 	c, err := parseClaims(t.Payload)
 	if err != nil {
 		return nil, err
+	}
+	if !is(t.Header, c) {
+		return nil, errWrongType
 	}
 	// The issuer that the token claims chooses the keys; the signature then
 	// proves the claim. A key of one issuer never verifies for another. The
