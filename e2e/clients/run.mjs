@@ -6,7 +6,7 @@ import { drive } from "../harness/drive.mjs";
 
 const clients = await all(process.argv.slice(2));
 const lines = clients.map((client) => `${client.name} ${client.version}`.padEnd(40));
-const gateway = await startFor(clients);
+const gateways = await startFor(clients);
 let browser;
 let failed = 0;
 for (const [i, client] of clients.entries()) {
@@ -17,7 +17,7 @@ for (const [i, client] of clients.entries()) {
 	}
 	try {
 		await install(client);
-		await drive(client, gateway, () => (browser ??= launch()));
+		await drive(client, gateways.of(client), () => (browser ??= launch()));
 		console.log(`${lines[i]} ${client.does.join(", ")}`);
 	} catch (failure) {
 		failed++;
@@ -25,5 +25,5 @@ for (const [i, client] of clients.entries()) {
 	}
 }
 await (await browser)?.close();
-await gateway.stop();
+await gateways.stop();
 process.exitCode = failed > 0 ? 1 : 0;

@@ -6,11 +6,21 @@ import { Person } from "./person.mjs";
 
 export const secret = "gs_7mYw0Zr3Qk1bXc9vTn5LfA2hJd8sPe6u";
 
-// startFor runs a gateway that knows the clients. Each client gets a home of its own. The issuer of those in the browser is https,
-// by a certificate of Caddy's own: some of their libraries want that.
+// startFor runs a gateway for the clients, and one for those in the browser: some of their libraries want an https issuer.
 export async function startFor(clients) {
-	let [issuer, app, api, auth0API, ...homes] = await freePlaces(4 + clients.length);
-	if (clients.every((client) => client.kind === "spa")) issuer = issuer.replace("http:", "https:");
+	const inBrowser = (client) => client.kind === "spa";
+	const [spas, others] = [clients.filter(inBrowser), clients.filter((client) => !inBrowser(client))];
+	const [first, second] = await Promise.all([others.length > 0 && start("http:", others), spas.length > 0 && start("https:", spas)]);
+	return {
+		of: (client) => inBrowser(client) ? second : first,
+		stop: () => Promise.all([first, second].filter(Boolean).map((gateway) => gateway.stop())),
+	};
+}
+
+// start runs one that knows the clients. Each of them gets a home of its own. The certificate of an https issuer is Caddy's own.
+async function start(scheme, clients) {
+	const [place, app, api, auth0API, ...homes] = await freePlaces(4 + clients.length);
+	const issuer = place.replace("http:", scheme);
 	clients.forEach((client, i) => { client.home = client.kind === "spa" ? `${app}${client.name}/` : homes[i]; });
 	return serve({ issuer, app, api, auth0API, answers: app + "gateway.json" }, (places) => config(places, clients));
 }

@@ -26,7 +26,7 @@ export class Person {
 		return at;
 	}
 
-	// open goes to a URL as a browser does, through redirects and the gateway's forms, and returns where it ends and the page there.
+	// open goes to a URL as a browser does, through redirects, the gateway's forms and NextAuth's, and returns where it ends and the page there.
 	// It does not load a page that stop is true of.
 	async open(url, { stop = () => false, ...init } = {}) {
 		url = new URL(url);
@@ -40,8 +40,7 @@ export class Person {
 				continue;
 			}
 			const text = await answer.text();
-			const next = text.match(/<form[^>]* method="post"[^>]* action="([^"]*)"/);
-			if (!next || !text.includes('name="request"')) return { url, status: answer.status, text };
+			if (!/<form[^>]* method="post"/i.test(text) || !/name="(request|csrfToken)"/.test(text)) return { url, status: answer.status, text };
 			if (!answer.ok) throw new Error(`${answer.status} at ${url.pathname}: ${text.match(/<h1>(.*?)<\/h1>/)?.[1]}`);
 			[url, answer] = await this.#submit(text, url);
 		}
@@ -59,7 +58,8 @@ export class Person {
 			fields.set("username", alice.username);
 			fields.set("password", alice.password);
 		}
-		fields.set("action", page.match(/<button[^>]* name="action" value="([^"]*)"/)[1]);
+		const pressed = page.match(/<button[^>]* name="action" value="([^"]*)"/);
+		if (pressed) fields.set("action", pressed[1]);
 		return [action, await this.#fetch(action, { method: "POST", body: fields, headers: { origin: action.origin } })];
 	}
 }

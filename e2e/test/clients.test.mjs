@@ -6,20 +6,23 @@ import { startFor } from "../harness/clients-gateway.mjs";
 import { all, install } from "../harness/clients.mjs";
 import { drive } from "../harness/drive.mjs";
 
-const clients = await all(["jsonwebtoken", "passport-oauth2"]);
+const clients = await all([
+	"passport-oauth2", "grant", "hapi-bell", "client-oauth2", "fastify-oauth2", "goth", "zitadel-rp",
+	"express-oauth2-jwt-bearer", "fastify-jwt-jwks", "jsonwebtoken",
+]);
 
-let gateway;
+let gateways;
 let browser;
 before(async () => {
-	[gateway] = await Promise.all([startFor(clients), ...clients.map(install)]);
+	[gateways] = await Promise.all([startFor(clients), ...clients.map(install)]);
 });
 after(async () => {
 	await (await browser)?.close();
-	await gateway?.stop();
+	await gateways?.stop();
 });
 
 for (const client of clients) {
-	test(`${client.name}: ${client.does.join(", ")}`, () => drive(client, gateway, () => (browser ??= launch())));
+	test(`${client.name}: ${client.does.join(", ")}`, () => drive(client, gateways.of(client), () => (browser ??= launch())));
 }
 
 test("every program does something, and says where its authors show it", async () => {
