@@ -1,0 +1,111 @@
+// One gateway for the programs in e2e/clients: each has a client block with what it says of itself and nothing else.
+import { createHash, randomBytes } from "node:crypto";
+import { folder } from "./clients.mjs";
+import { alice, aliceHash, freePlaces, serve, sha256 } from "./gateway.mjs";
+import { Person } from "./person.mjs";
+
+export const secret = "gs_7mYw0Zr3Qk1bXc9vTn5LfA2hJd8sPe6u";
+
+// startFor runs a gateway that knows the clients. Each client gets a home of its own.
+export async function startFor(clients) {
+	const [issuer, app, api, auth0API, ...homes] = await freePlaces(4 + clients.length);
+	clients.forEach((client, i) => { client.home = client.kind === "spa" ? `${app}${client.name}/` : homes[i]; });
+	return serve({ issuer, app, api, auth0API }, (places) => config(places, clients));
+}
+
+// redirectURI is where the gateway sends the answer.
+export const redirectURI = (client) => client.home + (client.paths.callback ?? (client.kind === "spa" ? "" : "callback"));
+
+function config({ folder: state, issuer, app, api, auth0API }, clients) {
+	const place = (url) => url.replace(/\/$/, "");
+	const scopes = "scopes orders:read orders:write\n\t\t\tallow_offline_access";
+	return `{
+	admin off
+	persist_config off
+	default_bind 127.0.0.1
+	storage file_system ${state}/caddy
+	oauth {
+		issuer ${issuer}
+		store bolt ${state}/gatehouse.db
+		login local {
+			user ${alice.username} ${aliceHash} {
+				name "Alice Liddell"
+				email alice@example.com
+			}
+		}
+		api ${api} {
+			${scopes}
+			default
+		}
+		api ${auth0API} {
+			${scopes}
+			# token_profile auth0
+		}
+		client person {
+			type web
+			secret_hash ${sha256(secret)}
+			redirect_uris ${issuer}callback
+			apis ${api} ${auth0API}
+		}
+${clients.filter((client) => client.kind !== "api").map((client) => block(client, api)).join("")}	}
+}
+${place(issuer)} {
+	oauth_server
+}
+${place(app)} {
+	header Cache-Control no-store
+	respond /gateway.json \`{"issuer": "${issuer}", "api": "${api}"}\`
+	root * ${folder}
+	file_server
+}
+${[api, auth0API].map((audience) => `${place(audience)} {
+	bearer_auth {
+		audience ${audience}
+	}
+	header Content-Type application/json
+	respond \`{"user": "{http.auth.user.id}", "token": "{http.auth.user.jti}"}\`
+}
+`).join("")}`;
+}
+
+// block is what an operator writes for the client.
+function block(client, api) {
+	const spa = client.kind === "spa";
+	return `		client ${client.name} {
+			type ${spa ? "spa" : "web"}
+			redirect_uris ${redirectURI(client)}
+			logout_uris ${client.home}
+			apis ${api}
+			${spa ? "" : "pkce off"}
+			${[...(spa ? [] : [`secret_hash ${sha256(secret)}`]), ...(client.gateway ?? [])].join("\n\t\t\t")}
+		}
+`;
+}
+
+// environment is what a program is told: the issuer, its id, its secret, where it is sent back to, and the API that it calls or is.
+export function environment(client, gateway) {
+	const audience = client.profile === "auth0" ? gateway.auth0API : gateway.api;
+	return {
+		PORT: new URL(client.home).port, HOME_URL: client.home, ISSUER: gateway.issuer, AUDIENCE: audience,
+		CLIENT_ID: client.name, CLIENT_SECRET: secret, REDIRECT_URI: redirectURI(client),
+	};
+}
+
+// tokens signs alice in for an API, as a client that the verifiers have nothing to do with.
+export async function tokens(gateway, audience) {
+	const redirect = gateway.issuer + "callback";
+	const verifier = randomBytes(32).toString("base64url");
+	const asked = new URL(gateway.issuer + "authorize");
+	asked.search = new URLSearchParams({
+		client_id: "person", response_type: "code", redirect_uri: redirect, audience, scope: "openid profile email orders:read",
+		code_challenge: createHash("sha256").update(verifier).digest("base64url"), code_challenge_method: "S256",
+	});
+	const code = (await new Person().authorize(asked, redirect)).searchParams.get("code");
+	const answer = await fetch(gateway.issuer + "oauth/token", {
+		method: "POST",
+		headers: { Authorization: "Basic " + Buffer.from(`person:${secret}`).toString("base64") },
+		body: new URLSearchParams({ grant_type: "authorization_code", code, redirect_uri: redirect, code_verifier: verifier }),
+	});
+	if (!answer.ok) throw new Error(`no tokens for ${audience}: ${await answer.text()}`);
+	return answer.json();
+}
