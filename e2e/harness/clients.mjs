@@ -7,6 +7,9 @@
 //   start     a command that serves it at PORT
 //   paths     where a site does not have /login, /user, /orders, /refresh, /logout and /callback
 //   does      what must work, in words of e2e/harness/drive.mjs
+//   forms     true where a person presses buttons of its own pages to sign in and out
+//   https     true where it talks to issuers by https only
+//   signing   RS256 where it fails at a key of another kind, so that the whole gateway signs with that
 //   profile   auth0 where its API wants tokens as Auth0 signs them
 //   gateway   further lines of its client block in the gateway
 import { execFile, spawn } from "node:child_process";
@@ -52,7 +55,7 @@ export async function install(client) {
 	try {
 		await run(command, args, { cwd: client.place, maxBuffer: 1 << 26 });
 	} catch (failure) {
-		throw new Error(`installing ${client.name}: ${failure.stderr || failure.message}`);
+		throw new Error(`installing ${client.name}: ${failure.stderr + failure.stdout || failure.message}`);
 	}
 }
 

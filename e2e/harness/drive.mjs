@@ -26,7 +26,7 @@ async function site(client) {
 	const does = (step) => client.does.includes(step);
 	const person = new Person();
 	const open = async (step) => {
-		const page = await person.open(client.home + (client.paths[step] ?? step));
+		const page = await person.open(client.home + (client.paths[step] ?? step), { forms: client.forms });
 		return { ...page, seen: `${step}: ${page.status} at ${page.url}: ${page.text}` };
 	};
 
