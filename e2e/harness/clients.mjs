@@ -74,7 +74,7 @@ export async function start(client, env) {
 	const kill = () => { try { process.kill(-child.pid, "SIGKILL"); } catch { /* it has ended */ } };
 	process.once("exit", kill);
 	const program = { said: () => said, stop: async () => { kill(); await ended; process.off("exit", kill); } };
-	for (let i = 0; i < 600; i++) {
+	for (let i = 0; i < 1800; i++) {
 		if (child.exitCode !== null || child.pid === undefined) throw new Error(`${client.name} ended at once:\n${said}`);
 		if (await fetch(client.home, { redirect: "manual" }).then(() => true, () => false)) return program;
 		await pause(100);
