@@ -14,6 +14,7 @@ import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.handler.ContextHandler;
 import org.eclipse.jetty.session.SessionHandler;
 import org.eclipse.jetty.util.Callback;
 
@@ -25,7 +26,7 @@ public class App {
 
 		var security = new SecurityHandler.PathMapped();
 		security.setLoginService(new OpenIdLoginService(config));
-		security.setAuthenticator(new OpenIdAuthenticator(config, "/callback", "/error"));
+		security.setAuthenticator(new OpenIdAuthenticator(config, "/callback", "/error", "/"));
 		security.put("/*", Constraint.ALLOWED);
 		security.put("/login", Constraint.ANY_USER);
 		security.setHandler(new Handler.Abstract() {
@@ -38,7 +39,7 @@ public class App {
 		var sessions = new SessionHandler();
 		sessions.setHandler(security);
 		var server = new Server(Integer.parseInt(env.get("PORT")));
-		server.setHandler(sessions);
+		server.setHandler(new ContextHandler(sessions, "/"));
 		server.start();
 	}
 
