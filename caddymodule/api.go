@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
@@ -40,7 +41,23 @@ type API struct {
 
 	// How long an access token is good for, 10s to 24h. Default: 10m
 	AccessTokenLifetime caddy.Duration `json:"access_token_lifetime,omitempty"`
+
+	// The form of its access tokens, for APIs that verify by themselves: `rfc9068` has
+	// the type `at+jwt` and names the client in `client_id`; `auth0` is as Auth0's own are,
+	// with the type `JWT` and `azp`, which is what many libraries expect. `bearer_auth` and
+	// introspection take both. Default: rfc9068
+	TokenProfile string `json:"token_profile,omitempty"`
+
+	// The algorithm of its access tokens. Default: the access token algorithm of Signing,
+	// and RS256 with the profile `auth0`
+	SigningAlgorithm string `json:"signing_algorithm,omitempty"`
 }
+
+// The words of clients.TokenProfile in a configuration.
+const (
+	profileRFC9068 = "rfc9068"
+	profileAuth0   = string(clients.ProfileAuth0)
+)
 
 // block names the API in errors.
 func (a *API) block() string { return grammar.Title("api", a.Identifier) }
@@ -51,6 +68,8 @@ func (a *API) options() grammar.Options {
 		"default":               grammar.Flag(&a.Default),
 		"allow_offline_access":  grammar.Flag(&a.AllowOfflineAccess),
 		"access_token_lifetime": grammar.Duration(&a.AccessTokenLifetime),
+		"token_profile":         grammar.String(&a.TokenProfile),
+		"signing_algorithm":     grammar.String(&a.SigningAlgorithm),
 	}
 }
 
@@ -65,7 +84,12 @@ func (a *API) Check() error {
 	if l := a.accessTokenLifetime(); l < minAccessTokenLifetime || l > maxAccessTokenLifetime {
 		return grammar.Wrong("access_token_lifetime", "%s is out of range: take %s to %s", grammar.ShowDuration(l), grammar.ShowDuration(minAccessTokenLifetime), grammar.ShowDuration(maxAccessTokenLifetime))
 	}
-	return nil
+	switch a.TokenProfile {
+	case "", profileRFC9068, profileAuth0:
+	default:
+		return grammar.Wrong("token_profile", "%q is not known: write rfc9068 (type at+jwt) or auth0 (type JWT, RS256)", a.TokenProfile)
+	}
+	return checkAlgorithm("signing_algorithm", a.SigningAlgorithm)
 }
 
 // checkIdentifier checks the identifier of an API. See RFC 8707 §2.
@@ -106,13 +130,27 @@ func (a *API) accessTokenLifetime() time.Duration {
 	return cmp.Or(time.Duration(a.AccessTokenLifetime), defaultAccessTokenLifetime)
 }
 
+// signingAlgorithm returns that of its access tokens, "" for the one of Signing.
+func (a *API) signingAlgorithm() jose.Algorithm {
+	if a.SigningAlgorithm == "" && a.TokenProfile == profileAuth0 {
+		return jose.RS256
+	}
+	return jose.Algorithm(a.SigningAlgorithm)
+}
+
 // core returns the API as the core has it.
 func (a *API) core() *clients.API {
+	profile := clients.ProfileRFC9068
+	if a.TokenProfile == profileAuth0 {
+		profile = clients.ProfileAuth0
+	}
 	return &clients.API{
 		Identifier:          a.Identifier,
 		Scopes:              a.Scopes,
 		Default:             a.Default,
 		AllowOfflineAccess:  a.AllowOfflineAccess,
 		AccessTokenLifetime: a.accessTokenLifetime(),
+		Profile:             profile,
+		SigningAlg:          a.signingAlgorithm(),
 	}
 }

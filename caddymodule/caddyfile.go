@@ -64,6 +64,8 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        default
 //	        allow_offline_access
 //	        access_token_lifetime <duration>
+//	        token_profile     rfc9068 | auth0
+//	        signing_algorithm <name>
 //	    }
 //	    client <id> {
 //	        type          spa | native | web | machine
@@ -81,7 +83,7 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        assertion_algorithm <name>
 //	        consent       always | never | auto
 //	        oidc_conformant    on | off
-//	        pkce               on | off
+//	        pkce               required
 //	        id_token_algorithm <name>
 //	        dpop          required
 //	        mtls          bound

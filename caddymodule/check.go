@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -122,6 +123,9 @@ func (a *App) checkClients(tag func(string) storage.ClientTag) error {
 		}
 		if err := c.checkAPIs(a.APIs); err != nil {
 			return grammar.Within(c.block(), err)
+		}
+		if c.kind() != clients.Machine && slices.ContainsFunc(a.APIs, func(api *API) bool { return api.Identifier == c.ID }) {
+			return grammar.Within(c.block(), grammar.Wrong("", "its client_id is the identifier of an API, whose own check could take its ID tokens, which have the client_id as audience, for access tokens: change one of them"))
 		}
 		if err := c.checkCookie(a.Issuer); err != nil {
 			return grammar.Within(c.block(), grammar.Within("refresh_token", err))

@@ -80,10 +80,10 @@ type Client struct {
 	// older clients. Default: true
 	OIDCConformant *bool `json:"oidc_conformant,omitempty"`
 
-	// Whether the client must use PKCE. Only `web` clients may leave it away, and
-	// only for an SDK that cannot: Auth0's for Java servlets. What remains against a
-	// stolen code is the client's secret. Default: true
-	PKCE *bool `json:"pkce,omitempty"`
+	// Whether a `web` client has to use PKCE, as all others must. Without this it may
+	// go without, as many libraries for servers do by default: then its secret or key alone
+	// protects a stolen code. Where it sends a challenge, that is demanded. Default: false
+	PKCERequired bool `json:"pkce_required,omitempty"`
 
 	// The algorithm of this client's ID tokens. Default: the one of Signing
 	IDTokenAlgorithm string `json:"id_token_algorithm,omitempty"`
@@ -124,7 +124,7 @@ func (c *Client) options() grammar.Options {
 		"jwks_allow_private":  grammar.Flag(&c.JWKSAllowPrivate),
 		"assertion_algorithm": grammar.String(&c.AssertionAlgorithm),
 		"consent":             grammar.String(&c.Consent),
-		"pkce":                grammar.Switch(&c.PKCE),
+		"pkce":                grammar.Keyword("required", &c.PKCERequired),
 		"oidc_conformant":     grammar.Switch(&c.OIDCConformant),
 		"id_token_algorithm":  grammar.String(&c.IDTokenAlgorithm),
 		"dpop":                grammar.Keyword("required", &c.DPoPRequired),

@@ -68,7 +68,7 @@ func (c *Client) checkMachine() error {
 		{"origins", len(c.Origins) > 0},
 		{"consent", c.Consent != ""},
 		{"oidc_conformant", c.OIDCConformant != nil},
-		{"pkce", c.PKCE != nil},
+		{"pkce", c.PKCERequired},
 		{"id_token_algorithm", c.IDTokenAlgorithm != ""},
 		{"refresh_token", c.RefreshToken != nil},
 	}
@@ -102,9 +102,6 @@ func (c *Client) checkWords() error {
 	}
 	if err := checkAlgorithm("id_token_algorithm", c.IDTokenAlgorithm); err != nil {
 		return err
-	}
-	if c.PKCE != nil && !*c.PKCE && c.kind() != clients.Web {
-		return grammar.Wrong("pkce", "`type %s` has no secret to protect its codes, so it needs PKCE (RFC 9700 §2.1.1): leave it on", c.Type)
 	}
 	noCheck := func(string) error { return nil }
 	if err := checkEach("apis", c.APIs, noCheck); err != nil {
@@ -165,9 +162,6 @@ func (c *Client) warnings(apis []*API) []string {
 			found = append(found, fmt.Sprintf("%s has a scheme without a dot, which other applications on the device may claim: "+
 				"take a domain of yours in reverse, such as com.example.app (RFC 8252 §7.1)", uri))
 		}
-	}
-	if c.PKCE != nil && !*c.PKCE {
-		found = append(found, "pkce is off, so a stolen code is only protected by the client's secret (RFC 9700 §2.1.1): switch it on as soon as the application can")
 	}
 	if c.RefreshToken != nil && !c.mayRefresh(apis) {
 		found = append(found, "it has a refresh_token block and gets no refresh token for any API: add allow_offline_access to the block of one of its apis, or leave refresh_token out")

@@ -76,26 +76,25 @@ func (a *App) issuers() []string {
 // clocks that are slow and clients that check late.
 const keepLeeway = time.Minute
 
-// algorithms are those that a signing key is held for, the one of access tokens first.
+// algorithms are those that a signing key is held for, the usual one of ID tokens
+// first: discovery announces them in this order. RS256 is always among them, so that
+// a client may have it at any time (OpenID Connect Discovery §3).
 func (a *App) algorithms() []jose.Algorithm {
-	names := []jose.Algorithm{jose.Algorithm(a.Signing.accessTokenAlgorithm())}
-	for _, alg := range a.idTokenAlgorithms() {
-		if name := jose.Algorithm(alg); !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// idTokenAlgorithms are those of ID tokens, the usual one first.
-func (a *App) idTokenAlgorithms() []string {
 	names := []string{a.Signing.idTokenAlgorithm()}
 	for _, c := range a.Clients {
-		if c.IDTokenAlgorithm != "" && !slices.Contains(names, c.IDTokenAlgorithm) {
-			names = append(names, c.IDTokenAlgorithm)
+		names = append(names, c.IDTokenAlgorithm)
+	}
+	names = append(names, a.Signing.accessTokenAlgorithm(), string(jose.RS256))
+	for _, api := range a.APIs {
+		names = append(names, string(api.signingAlgorithm()))
+	}
+	var algorithms []jose.Algorithm
+	for _, name := range names {
+		if alg := jose.Algorithm(name); name != "" && !slices.Contains(algorithms, alg) {
+			algorithms = append(algorithms, alg)
 		}
 	}
-	return names
+	return algorithms
 }
 
 // apiScopes are the scopes of all APIs, for discovery.
@@ -134,7 +133,7 @@ func (c *Client) core() *clients.Client {
 		Scopes:         c.Scopes,
 		SecretHashes:   c.hashes,
 		Keys:           c.keys,
-		WithoutPKCE:    c.PKCE != nil && !*c.PKCE,
+		PKCERequired:   c.PKCERequired,
 		OIDCConformant: c.OIDCConformant == nil || *c.OIDCConformant,
 		Consent:        consent,
 		IDTokenAlg:     c.IDTokenAlgorithm,

@@ -47,7 +47,7 @@ func TestDefaults(t *testing.T) {
 	equal(t, "settings", a.coreSettings(), state.Settings{
 		Issuers: []string{"https://auth.example.com/"},
 		Keys: keyring.Settings{
-			Algorithms:  []jose.Algorithm{jose.ES256, jose.RS256},
+			Algorithms:  []jose.Algorithm{jose.RS256, jose.ES256},
 			RotateEvery: 90 * day, KeepFor: 10*time.Hour + time.Minute,
 		},
 		TokenLifetime: 10 * time.Minute, MaxLag: 10 * time.Second,

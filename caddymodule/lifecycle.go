@@ -33,6 +33,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	a.secrets = secrets
+	if w := a.Signing.warning(); w != "" {
+		a.log.Warn(w)
+	}
 	for _, c := range a.Clients {
 		for _, w := range c.warnings(a.APIs) {
 			a.log.Warn(w, zap.String("client", c.ID))

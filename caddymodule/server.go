@@ -86,7 +86,7 @@ func (s *OAuthServer) serverConfig(app *App) handler.Config {
 		ClientIP:    clientIP,
 		RequestID:   func(r *http.Request) string { return events.RequestID(r.Context()) },
 		Observer:    app.backend.observer,
-		IDTokenAlgs: app.idTokenAlgorithms(),
+		SigningAlgs: app.algorithms(),
 		APIScopes:   app.apiScopes(),
 	}
 }

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +27,8 @@ type Signing struct {
 	// The algorithm of access tokens. Default: ES256
 	AccessTokenAlgorithm string `json:"access_token_algorithm,omitempty"`
 
-	// The algorithm of ID tokens. Default: RS256, the one that every client library knows
+	// The algorithm of ID tokens. A client may have its own. RS256 is announced and has a
+	// key in any case. Default: RS256, the one that every client library knows
 	IDTokenAlgorithm string `json:"id_token_algorithm,omitempty"`
 
 	// How long a key signs. Default: 90d
@@ -94,6 +96,15 @@ func checkAlgorithm(option, name string) error {
 		reason = "needs a key that every API would have to share"
 	}
 	return grammar.Wrong(option, "%q %s: take one of %s", name, reason, strings.Join(algorithms, ", "))
+}
+
+// warning is a finding that may be meant so, "" for none.
+func (s *Signing) warning() string {
+	if alg := s.idTokenAlgorithm(); alg != defaultIDTokenAlgorithm {
+		return fmt.Sprintf("id_token_algorithm %s is for all clients: libraries that expect RS256, the default of OpenID Connect (Core §3.1.3.7), "+
+			"refuse their ID tokens; leave the line out, and write it at the clients that can", alg)
+	}
+	return ""
 }
 
 func (s *Signing) accessTokenAlgorithm() string {

@@ -32,7 +32,7 @@ type discoveryDocument struct {
 	ResponseModes         []string `json:"response_modes_supported"`
 	GrantTypes            []string `json:"grant_types_supported"`
 	SubjectTypes          []string `json:"subject_types_supported"`
-	IDTokenAlgs           []string `json:"id_token_signing_alg_values_supported"`
+	SigningAlgs           []string `json:"id_token_signing_alg_values_supported"` // of access tokens, too: their verifiers have no other member to read
 	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
 	TokenAuthAlgs         []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported"`
@@ -81,7 +81,7 @@ func (s *Server) writeDiscovery() ([]byte, error) {
 		ResponseModes:         []string{string(tokens.ModeQuery), string(tokens.ModeFormPost), string(tokens.ModeWebMessage)},
 		GrantTypes:            []string{string(oauth.GrantAuthorizationCode), string(oauth.GrantRefreshToken), string(oauth.GrantClientCredentials), string(oauth.GrantDeviceCode)},
 		SubjectTypes:          []string{"public"},
-		IDTokenAlgs:           s.IDTokenAlgs,
+		SigningAlgs:           namesOf(s.SigningAlgs),
 		TokenAuthMethods:      all,
 		TokenAuthAlgs:         assertionAlgs(),
 		RevocationAuthMethods: all,
@@ -107,8 +107,9 @@ func (s *Server) writeDiscovery() ([]byte, error) {
 }
 
 // assertionAlgs are the algorithms that clients may sign their assertions with.
-func assertionAlgs() []string {
-	algs := jose.Algorithms()
+func assertionAlgs() []string { return namesOf(jose.Algorithms()) }
+
+func namesOf(algs []jose.Algorithm) []string {
 	names := make([]string, len(algs))
 	for i, a := range algs {
 		names[i] = string(a)

@@ -159,7 +159,7 @@ func newGateway(t *testing.T, change ...func(*tokens.Config, *Config)) *gateway 
 	cfg := Config{
 		IssuerURL: testIssuer, Ready: g.state.Open, JWKS: g.state.Keys.JWKS, Secrets: func() *secrets.Secrets { return derived },
 		Logins: []login.Login{local}, Theme: pages.Theme{Name: "Example"}, Observer: g.heard, Clock: g.clock,
-		IDTokenAlgs: []string{"RS256"}, APIScopes: []string{"orders:read", "orders:write"},
+		SigningAlgs: []jose.Algorithm{jose.RS256, jose.ES256}, APIScopes: []string{"orders:read", "orders:write"},
 	}
 	for _, c := range change {
 		c(&core, &cfg)

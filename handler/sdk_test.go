@@ -31,7 +31,6 @@ type recording struct {
 		Type         clients.Type   `json:"type"`
 		RedirectURIs []string       `json:"redirect_uris"`
 		LogoutURIs   []string       `json:"logout_uris"`
-		WithoutPKCE  bool           `json:"without_pkce"`
 		Secret       bool           `json:"secret"`
 		Key          jose.Algorithm `json:"key"`           // signs assertions
 		AssertionNBF bool           `json:"assertion_nbf"` // which have an nbf
@@ -100,7 +99,7 @@ func newReplay(t *testing.T, r recording) *replay {
 	p.values["challenge"] = base64.RawURLEncoding.EncodeToString(sum[:])
 	client := &clients.Client{
 		ID: r.Client.ID, Type: r.Client.Type, RedirectURIs: r.Client.RedirectURIs, LogoutURIs: r.Client.LogoutURIs,
-		APIs: []string{testAPI}, OIDCConformant: true, WithoutPKCE: r.Client.WithoutPKCE,
+		APIs: []string{testAPI}, OIDCConformant: true,
 		Refresh: clients.RefreshPolicy{Rotation: true, Leeway: 10 * time.Second, Lifetime: 24 * time.Hour, MaxActive: 10},
 	}
 	if r.Client.Secret {

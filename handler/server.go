@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
 )
@@ -48,8 +49,8 @@ type Config struct {
 	RequestID func(*http.Request) string
 	Observer  oauth.Observer   // nil observes nothing
 	Clock     func() time.Time // nil is time.Now
-	// IDTokenAlgs are the JWA names that ID tokens are signed with, the usual one first.
-	IDTokenAlgs []string
+	// SigningAlgs are the algorithms that tokens are signed with, the usual one of ID tokens first.
+	SigningAlgs []jose.Algorithm
 	// APIScopes are the scopes of the configured APIs, for discovery. May be empty.
 	APIScopes []string
 }

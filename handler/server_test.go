@@ -146,13 +146,22 @@ func TestDiscoveryIsTrue(t *testing.T) {
 		t.Errorf("metadata: %v", doc)
 	}
 	keys := jsonOf(t, g.do(http.MethodGet, "/.well-known/jwks.json", ""))["keys"].([]any)
-	if len(keys) < 2 {
-		t.Errorf("jwks has %d keys", len(keys))
-	}
+	algs := make(map[any]bool)
 	for _, k := range keys {
-		if _, private := k.(map[string]any)["d"]; private {
+		key := k.(map[string]any)
+		algs[key["alg"]] = true
+		if _, private := key["d"]; private {
 			t.Error("a private key is in the JWKS")
 		}
+	}
+	announced := doc["id_token_signing_alg_values_supported"].([]any)
+	for _, alg := range announced { // S19: verifiers of access tokens read it there
+		if !algs[alg] {
+			t.Errorf("%s is announced, and there is no key for it", alg)
+		}
+	}
+	if len(announced) != len(algs) || len(algs) < 2 {
+		t.Errorf("announced are %v, the keys are for %v", announced, algs)
 	}
 }
 

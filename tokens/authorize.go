@@ -174,13 +174,13 @@ var known = func() map[string]bool {
 	return m
 }()
 
-// parseProof reads PKCE, which every client must use, and with S256; only a
-// confidential one may be excused. See RFC 7636 §4.3 and RFC 9700 §2.1.1.
+// parseProof reads PKCE, with S256 alone. A client that may go without it sends
+// nothing of it: half of a challenge is a mistake. See RFC 7636 §4.3 and RFC 9700 §2.1.1.
 func parseProof(c *clients.Client, a *Authorization, params url.Values) error {
 	a.Nonce = params.Get("nonce")
 	a.Challenge = params.Get("code_challenge")
 	switch {
-	case a.Challenge == "" && c.WithoutPKCE: // which excuses from nothing else
+	case a.Challenge == "" && !c.NeedsPKCE() && params.Get("code_challenge_method") == "":
 	case a.Challenge == "":
 		return oauth.BadRequest("code challenge required: send code_challenge with code_challenge_method S256.")
 	case params.Get("code_challenge_method") != "S256":

@@ -76,7 +76,11 @@ func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (str
 	if err != nil {
 		return "", err
 	}
-	i.observe(ctx, oauth.Event{Kind: oauth.EventCodeIssued, Outcome: oauth.OutcomeOK, Client: a.ClientID, Subject: l.Profile.Subject, User: ref.user})
+	issued := oauth.Event{Kind: oauth.EventCodeIssued, Outcome: oauth.OutcomeOK, Client: a.ClientID, Subject: l.Profile.Subject, User: ref.user}
+	if a.Challenge == "" {
+		issued.Outcome = oauth.OutcomeWithoutPKCE
+	}
+	i.observe(ctx, issued)
 	return ref.text(i.state.Secrets(), secrets.PurposeCode), nil
 }
 
@@ -188,7 +192,7 @@ func (i *Issuer) checkCodeRequest(ctx context.Context, c *clients.Client, r Toke
 	switch {
 	case r.Code == "":
 		return reference{}, oauth.BadRequest("code is missing.")
-	case r.CodeVerifier == "" && c.WithoutPKCE: // the code says whether it needs one
+	case r.CodeVerifier == "" && !c.NeedsPKCE(): // the code says whether it has a challenge
 	case r.CodeVerifier == "":
 		return reference{}, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonBadVerifier, "code_verifier is missing.")
 	case !validVerifier(r.CodeVerifier):
@@ -218,11 +222,11 @@ func (b *codeBody) boundTo(c *clients.Client, r TokenRequest) error {
 }
 
 // provedBy reports whether the verifier is that of the code's challenge. A code
-// without one takes none, and serves only a client that is excused today: else
-// leaving the challenge out would be a way around PKCE. See RFC 9700 §2.1.1 and §4.8.2.
+// without one takes none, and serves only a client that may go without PKCE today:
+// else leaving the challenge out would be a way around it. See RFC 9700 §2.1.1 and §4.8.2.
 func (b *codeBody) provedBy(c *clients.Client, verifier string) bool {
 	if b.Challenge == "" {
-		return c.WithoutPKCE && verifier == ""
+		return !c.NeedsPKCE() && verifier == ""
 	}
 	return verifies(verifier, b.Challenge)
 }

@@ -13,10 +13,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/state"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
@@ -30,7 +32,7 @@ type Config struct {
 	APIs     []*clients.API
 	Clients  []*clients.Client
 	Accounts Accounts
-	// AccessTokenAlg and IDTokenAlg are JWA names. A client may have its own IDTokenAlg.
+	// AccessTokenAlg and IDTokenAlg are JWA names. A client may have its own IDTokenAlg, an API its own SigningAlg.
 	AccessTokenAlg string
 	IDTokenAlg     string
 	// IDTokenLifetime is how long ID tokens are good for.
@@ -65,6 +67,7 @@ type Issuer struct {
 	verifier *verify.Verifier
 	clients  *clients.Directory
 	apis     map[string]*clients.API
+	algs     []jose.Algorithm // of access tokens: the gateway's and those of APIs
 	auth     *clients.Authenticator
 	proofs   dpop.Checker
 }
@@ -95,8 +98,12 @@ func NewIssuer(cfg Config, state *state.State) (*Issuer, error) {
 		Observer:    cfg.Observer,
 		Clock:       cfg.Clock,
 	})
+	i.algs = []jose.Algorithm{jose.Algorithm(cfg.AccessTokenAlg)}
 	for _, a := range cfg.APIs {
 		i.apis[a.Identifier] = a
+		if a.SigningAlg != "" && !slices.Contains(i.algs, a.SigningAlg) {
+			i.algs = append(i.algs, a.SigningAlg)
+		}
 	}
 	return i, nil
 }

@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/keyring"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 	"github.com/gatehouse-auth/gatehouse/tokens/verify"
@@ -43,13 +45,18 @@ type mint struct {
 // signers are the keys that sign the tokens of one answer. They are found
 // before the store decides: after that nothing may fail that need not.
 type signers struct {
-	access, id *jose.PrivateKey
+	keyring.Signers // of access tokens; for which API may be known later
+
+	id *jose.PrivateKey
 }
 
 // signers returns the keys for a client's answer.
-func (i *Issuer) signers(c *clients.Client, idToken bool) (s signers, err error) {
-	if s.access, err = i.state.Keys.Signer(jose.Algorithm(i.cfg.AccessTokenAlg)); err != nil {
-		return s, oauth.Unavailable(err)
+func (i *Issuer) signers(c *clients.Client, idToken bool) (signers, error) {
+	s := signers{Signers: i.state.Keys.Signers()}
+	for _, alg := range i.algs {
+		if _, err := s.Signer(alg); err != nil {
+			return s, oauth.Unavailable(err)
+		}
 	}
 	if !idToken {
 		return s, nil
@@ -58,18 +65,24 @@ func (i *Issuer) signers(c *clients.Client, idToken bool) (s signers, err error)
 	if c.IDTokenAlg != "" {
 		alg = c.IDTokenAlg
 	}
-	if s.id, err = i.state.Keys.Signer(jose.Algorithm(alg)); err != nil {
+	var err error
+	if s.id, err = s.Signer(jose.Algorithm(alg)); err != nil {
 		return s, oauth.Unavailable(err)
 	}
 	return s, nil
 }
 
-// accessClaims are the claims of an access token. See RFC 9068 §2.2.
+// accessClaims are the claims of an access token. See RFC 9068 §2.2. Those of the
+// profile auth0 have azp for client_id, as Auth0's do, and say by token_use what
+// they are, since their typ is that of an ID token.
 type accessClaims struct {
 	Issuer   string `json:"iss"`
 	Subject  string `json:"sub"`
 	Audience string `json:"aud"`
-	ClientID string `json:"client_id"`
+	ClientID string `json:"client_id,omitempty"`
+	AZP      string `json:"azp,omitempty"`
+	Use      string `json:"token_use,omitempty"`
+	Grant    string `json:"gty,omitempty"`
 	Scope    string `json:"scope"`
 	IssuedAt int64  `json:"iat"`
 	Expiry   int64  `json:"exp"`
@@ -129,6 +142,7 @@ func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	typ, alg := verify.TypeAccessToken, jose.Algorithm(i.cfg.AccessTokenAlg)
 	claims := accessClaims{
 		Issuer:   i.cfg.Issuer,
 		Subject:  m.subject(),
@@ -140,6 +154,13 @@ func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
 		ID:       storage.TokenID(id).String(),
 		Bound:    m.client.Bind(m.sender).Claim(),
 	}
+	if api, ok := i.API(m.audience); ok {
+		alg = cmp.Or(api.SigningAlg, alg)
+		if api.Profile == clients.ProfileAuth0 {
+			typ = verify.TypeJWT
+			claims.asAuth0(m.grant)
+		}
+	}
 	if m.audience == "" {
 		claims.Audience = UserinfoAudience(i.cfg.Issuer)
 	}
@@ -149,14 +170,26 @@ func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
 		claims.Session = m.session.String()
 		claims.Family = m.family.String()
 	}
-	token, payload, err := sign(m.keys.access, verify.TypeAccessToken, claims)
+	key, err := m.keys.Signer(alg)
+	if err != nil {
+		return "", oauth.Unavailable(err)
+	}
+	token, payload, err := sign(key, typ, claims)
 	if err != nil {
 		return "", err
 	}
-	if c, err := verify.ParseClaims(payload, m.keys.access.Public()); err == nil {
+	if c, err := verify.ParseClaims(payload, key.Public()); err == nil {
 		i.state.Cache.Put(token, c)
 	}
 	return token, nil
+}
+
+// asAuth0 gives the claims the form of Auth0's access tokens.
+func (c *accessClaims) asAuth0(grant oauth.GrantType) {
+	c.ClientID, c.AZP, c.Use = "", c.ClientID, verify.UseAccess
+	if grant == oauth.GrantClientCredentials {
+		c.Grant = "client-credentials"
+	}
 }
 
 // mintID signs an ID token. See OpenID Connect Core §2 and §12.2.
@@ -179,7 +212,7 @@ func (i *Issuer) mintID(m mint) (string, error) {
 	if m.nonce != "" {
 		claims["nonce"] = m.nonce
 	}
-	token, _, err := sign(m.keys.id, verify.TypeIDToken, claims)
+	token, _, err := sign(m.keys.id, verify.TypeJWT, claims)
 	return token, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
@@ -39,7 +40,7 @@ type Client struct {
 	SecretHashes   []string
 	Keys           Keys // instead of secrets, or beside them while the client changes over
 	OIDCConformant bool
-	WithoutPKCE    bool // a confidential client whose SDK cannot use PKCE
+	PKCERequired   bool // of a Web client, which may otherwise go without; see NeedsPKCE
 	DeviceCode     bool // it may use the device code grant
 	Consent        ConsentMode
 	IDTokenAlg     string // JWA name; "" for the gateway's
@@ -79,6 +80,11 @@ type RefreshPolicy struct {
 // Confidential reports whether the client authenticates, with a secret or a key.
 func (c *Client) Confidential() bool { return c.Type == Web || c.Type == Machine }
 
+// NeedsPKCE reports whether the client has to send a code challenge: a public one
+// must, a confidential one should (RFC 9700 §2.1.1). Where a challenge was sent, its
+// verifier is demanded of every client.
+func (c *Client) NeedsPKCE() bool { return !c.Confidential() || c.PKCERequired }
+
 // Tag returns the client's tag.
 func (c *Client) Tag() storage.ClientTag { return c.tag }
 
@@ -105,7 +111,18 @@ type API struct {
 	Default             bool // requests that name no API are for this one; at most one API has it
 	AllowOfflineAccess  bool
 	AccessTokenLifetime time.Duration
+	Profile             TokenProfile
+	SigningAlg          jose.Algorithm // of its access tokens; "" for the gateway's
 }
+
+// TokenProfile is the form of an API's access tokens, by Auth0's names.
+type TokenProfile string
+
+// The profiles.
+const (
+	ProfileRFC9068 TokenProfile = ""      // typ at+jwt, client_id
+	ProfileAuth0   TokenProfile = "auth0" // typ JWT, azp, and gty where a client acts for itself
+)
 
 // grantSlack is how much longer than a family may live its grant is kept: a code
 // may come late, and clocks differ.

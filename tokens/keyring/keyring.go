@@ -105,13 +105,25 @@ func (r *Ring) Configure(set Settings) (before Settings) {
 	return before
 }
 
-// Signer returns the key that signs with alg now.
-func (r *Ring) Signer(alg jose.Algorithm) (*jose.PrivateKey, error) {
-	if key := r.current.Load().signer(alg, r.now()); key != nil {
+// Signers are the keys that sign at one moment.
+type Signers struct {
+	snapshot *keySnapshot
+	now      time.Time
+}
+
+// Signers returns the keys that sign now: what there is stays, whatever becomes of the ring.
+func (r *Ring) Signers() Signers { return Signers{r.current.Load(), r.now()} }
+
+// Signer returns the key that signs with alg.
+func (s Signers) Signer(alg jose.Algorithm) (*jose.PrivateKey, error) {
+	if key := s.snapshot.signer(alg, s.now); key != nil {
 		return key, nil
 	}
 	return nil, fmt.Errorf("finding signing key: there is none for %s", alg)
 }
+
+// Signer returns the key that signs with alg now.
+func (r *Ring) Signer(alg jose.Algorithm) (*jose.PrivateKey, error) { return r.Signers().Signer(alg) }
 
 // now is the store's time, as all nodes on it see it.
 func (r *Ring) now() time.Time { return r.clock().Add(time.Duration(r.ahead.Load())) }

@@ -54,6 +54,9 @@ const (
 	OutcomeHealed   Outcome = "healed"   // the store had lost a rotation
 )
 
+// OutcomeWithoutPKCE is that of EventCodeIssued where the client has sent no challenge.
+const OutcomeWithoutPKCE Outcome = "without_pkce"
+
 // OutcomeMaxActive is that of EventFamilyEvicted: one login more than `max_active`.
 const OutcomeMaxActive Outcome = "max_active"
 
@@ -148,7 +151,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventRefreshReuse:     {Outcome(ReasonReuse)},
 	EventStoreRollback:    {OutcomeHealed, Outcome(ReasonGrantUnknown)},
 	EventFamilyEvicted:    {OutcomeMaxActive},
-	EventCodeIssued:       {OutcomeOK},
+	EventCodeIssued:       {OutcomeOK, OutcomeWithoutPKCE},
 	EventCodeReuse:        {Outcome(ReasonCodeSpent)},
 	EventDevice:           {OutcomeRequested, OutcomeApproved, OutcomeDenied, OutcomeDelayed, OutcomeWrongCode},
 	EventRevoked:          {OutcomeRefreshToken, OutcomeAccessToken, OutcomeUser, OutcomeUserDisabled, OutcomeClient, OutcomeEveryone, OutcomeAccount},

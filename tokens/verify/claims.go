@@ -15,6 +15,9 @@ import (
 // claimFamily is the private claim of our access tokens that names their family.
 const claimFamily = "gh_fam"
 
+// claimAZP names the client in access tokens of Auth0's form.
+const claimAZP = "azp"
+
 // maxAudiences is how many audiences a token may have.
 const maxAudiences = 100
 
@@ -44,6 +47,7 @@ type Claims struct {
 	ACR       string
 	SessionID string // sid
 	Nonce     string
+	use       string // token_use: UseAccess, or ""
 
 	raw     string
 	memory  int64     // of members, beside the texts in it, read or not
@@ -131,7 +135,7 @@ func (c *Claims) read(name string, r *jose.JSONReader) (err error) {
 		c.Subject, err = r.String()
 	case "aud":
 		c.Audience, err = r.StringList(c.audience[:0], maxAudiences)
-	case "client_id":
+	case "client_id", claimAZP:
 		c.ClientID, err = r.String()
 	case "scope":
 		var scope string
@@ -169,6 +173,8 @@ func (c *Claims) readLogin(name string, r *jose.JSONReader) (err error) {
 		c.Session, c.HasSession = storage.ParseSessionID(c.SessionID)
 	case "nonce":
 		c.Nonce, err = r.String()
+	case "token_use":
+		c.use, err = r.String()
 	case claimFamily:
 		var family string
 		family, err = r.String()
@@ -199,7 +205,8 @@ func (c *Claims) requireIDToken() error {
 
 // Lookup returns any claim: a string, bool, json.Number, []any,
 // map[string]any or nil. A dot steps into an object; a member whose own name
-// has dots ("https://example.com/roles") is found first. The value must not be changed.
+// has dots ("https://example.com/roles") is found first. client_id is there in every
+// form of our tokens. The value must not be changed.
 func (c *Claims) Lookup(path string) (any, bool) {
 	c.once.Do(func() {
 		r, err := jose.ReadJSON([]byte(c.raw))
@@ -208,6 +215,9 @@ func (c *Claims) Lookup(path string) (any, bool) {
 		}
 		defer r.Close()
 		c.members, _ = r.Object() // was read before, without an error
+		if _, named := c.members[claimAZP]; named {
+			c.members["client_id"] = c.ClientID
+		}
 	})
 	return lookup(c.members, path)
 }

@@ -15,11 +15,16 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
-// The typ of an access token (RFC 9068 §2.1) and of an ID token.
+// The typ of our tokens.
 const (
-	TypeAccessToken = "at+jwt"
-	TypeIDToken     = "JWT"
+	TypeAccessToken = "at+jwt" // RFC 9068 §2.1
+	TypeJWT         = "JWT"    // of an ID token, and of an access token in Auth0's form
 )
+
+// UseAccess is the claim token_use of access tokens whose type is TypeJWT. No other
+// token of this gateway has that claim, so none passes for an access token, and they
+// pass for none. See RFC 8725 §3.12.
+const UseAccess = "access"
 
 // The refusals of a Verifier, made once: they are on the hot path. The public
 // text is the same for all, so that nobody learns which check failed.
@@ -119,7 +124,7 @@ func (v *Verifier) VerifyIDToken(token string) (*Claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := v.check(t, TypeIDToken)
+	c, err := v.check(t, isIDToken)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +149,7 @@ func (v *Verifier) checkAccess(token string) (*Claims, error) {
 			return f.check(t, v.clock())
 		}
 	}
-	c, err := v.check(t, TypeAccessToken)
+	c, err := v.check(t, isAccessToken)
 	if err != nil {
 		return nil, err
 	}
@@ -154,14 +159,25 @@ func (v *Verifier) checkAccess(token string) (*Claims, error) {
 	return c, nil
 }
 
+// isAccessToken tells an access token by its type, or where that is the one of any
+// JWT by the claim that only access tokens have.
+func isAccessToken(h jose.Header, c *Claims) bool {
+	return h.TypeIs(TypeAccessToken) || h.TypeIs(TypeJWT) && c.use == UseAccess
+}
+
+func isIDToken(h jose.Header, c *Claims) bool { return h.TypeIs(TypeJWT) && c.use == "" }
+
 // check does what is the same for all tokens of this gateway.
-func (v *Verifier) check(t jose.Compact, typ string) (*Claims, error) {
-	if !t.Header.TypeIs(typ) {
+func (v *Verifier) check(t jose.Compact, is func(jose.Header, *Claims) bool) (*Claims, error) {
+	if !t.Header.TypeIs(TypeAccessToken) && !t.Header.TypeIs(TypeJWT) {
 		return nil, errWrongType
 	}
 	c, err := parseClaims(t.Payload)
 	if err != nil {
 		return nil, err
+	}
+	if !is(t.Header, c) {
+		return nil, errWrongType
 	}
 	// The issuer that the token claims chooses the keys; the signature then
 	// proves the claim. A key of one issuer never verifies for another. The

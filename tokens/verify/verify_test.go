@@ -95,6 +95,8 @@ func TestVerifyIDToken(t *testing.T) {
 		{"good", id(nil, nil), ""},
 		{"expired", id(nil, map[string]any{"exp": b.now.Unix() - 86400, "iat": b.now.Unix() - 90000}), ""},
 		{"access token", b.mint(nil, nil), oauth.ReasonWrongType},
+		{"P9: access token of Auth0's form", id(nil, map[string]any{"token_use": "access"}), oauth.ReasonWrongType},
+		{"P9: another use", id(nil, map[string]any{"token_use": "id"}), oauth.ReasonWrongType},
 		{"no type", id(map[string]any{"typ": nil}, nil), oauth.ReasonWrongType},
 		{"logout token", id(map[string]any{"typ": "logout+jwt"}, nil), oauth.ReasonWrongType},
 		{"other issuer", id(nil, map[string]any{"iss": "https://evil.example.com/"}), oauth.ReasonWrongIssuer},
@@ -114,6 +116,37 @@ func TestVerifyIDToken(t *testing.T) {
 	// An ID token must not open the door through the cache either.
 	if _, err := b.verifier.Verify(id(nil, nil)); reasonOf(t, err) != oauth.ReasonWrongType {
 		t.Errorf("as an access token: %v", err)
+	}
+}
+
+// P9: an access token of Auth0's form says what it is, and has what each must have.
+func TestVerifyAuth0Profile(t *testing.T) {
+	b := newTokenBench(t)
+	form := map[string]any{"client_id": nil, "azp": "my-spa", "token_use": "access"}
+	for _, tt := range []struct {
+		name   string
+		typ    any
+		change map[string]any
+		want   oauth.Reason
+	}{
+		{"good", "JWT", nil, ""},
+		{"spelt otherwise", "application/jwt", nil, ""},
+		{"another type", "logout+jwt", nil, oauth.ReasonWrongType},
+		{"no type", nil, nil, oauth.ReasonWrongType},
+		{"no use", "JWT", map[string]any{"token_use": nil}, oauth.ReasonWrongType},
+		{"another use", "JWT", map[string]any{"token_use": "id"}, oauth.ReasonWrongType},
+		{"use in another case", "JWT", map[string]any{"token_use": "Access"}, oauth.ReasonWrongType},
+		{"use is a list", "JWT", map[string]any{"token_use": []string{"access"}}, oauth.ReasonClaim},
+		{"no client", "JWT", map[string]any{"azp": nil}, oauth.ReasonClaim},
+		{"no jti", "JWT", map[string]any{"jti": nil}, oauth.ReasonClaim},
+	} {
+		t.Run("P9: "+tt.name, func(t *testing.T) {
+			token := b.mint(map[string]any{"typ": tt.typ}, tokenstest.Merge(form, tt.change))
+			c, err := b.verifier.Verify(token)
+			if got := reasonOf(t, err); got != tt.want || err == nil && c.ClientID != "my-spa" {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
 	}
 }
 
