@@ -53,7 +53,7 @@ function config({ folder: state, issuer, app, api, auth0API }, clients) {
 		}
 		api ${auth0API} {
 			${scopes}
-			# token_profile auth0
+			token_profile auth0
 		}
 		client person {
 			type web
@@ -91,7 +91,6 @@ function block(client, api) {
 			redirect_uris ${redirectURI(client)}
 			logout_uris ${client.home}
 			apis ${api}
-			${spa ? "" : "pkce off"}
 			${[...(spa ? [] : [`secret_hash ${sha256(secret)}`]), ...(client.gateway ?? [])].join("\n\t\t\t")}
 		}
 `;

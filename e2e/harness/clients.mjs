@@ -4,6 +4,7 @@
 //   page      where its authors show it
 //   kind      site: signs people in on a server; api: verifies access tokens by itself; spa: runs in the browser
 //   install   a command that installs what it needs, run in its folder
+//   needs     further commands, and files of the system, that have to be there
 //   start     a command that serves it at PORT
 //   paths     where a site does not have /login, /user, /orders, /refresh, /logout and /callback
 //   does      what must work, in words of e2e/harness/drive.mjs
@@ -40,15 +41,15 @@ async function read(name) {
 
 // missing tells which program a client needs and this machine has not.
 export async function missing(client) {
-	for (const [command] of [client.install, client.start].filter(Boolean)) {
-		if (command.includes("/")) continue;
-		const there = await run("sh", ["-c", `command -v ${command}`]).then(() => true, () => false);
-		if (!there) return command;
+	const commands = [client.install, client.start].filter(Boolean).map(([command]) => command).filter((command) => !command.includes("/"));
+	for (const need of [...commands, ...(client.needs ?? [])]) {
+		const there = await run("sh", ["-c", '[ -e "$0" ] || command -v "$0"', need]).then(() => true, () => false);
+		if (!there) return need;
 	}
 	return undefined;
 }
 
-// install makes a client ready to start. What npm installed from this lockfile before is left alone.
+// install makes a client ready to start. What npm or Maven installed from this lockfile or POM before is left alone.
 export async function install(client) {
 	if (!client.install || await installed(client)) return;
 	const [command, ...args] = client.install;
@@ -61,7 +62,8 @@ export async function install(client) {
 
 async function installed(client) {
 	const at = async (name) => (await stat(join(client.place, name)).catch(() => undefined))?.mtimeMs ?? 0;
-	return client.install[0] === "npm" && await at("node_modules/.package-lock.json") >= Math.max(1, await at("package-lock.json"));
+	const [made, from] = { npm: ["node_modules/.package-lock.json", "package-lock.json"], mvn: ["target/dependency", "pom.xml"] }[client.install[0]] ?? [];
+	return made !== undefined && await at(made) >= Math.max(1, await at(from));
 }
 
 // start runs a client's program until it serves; stop ends it.
