@@ -34,6 +34,7 @@ function config({ folder: state, issuer, app, api, auth0API }, clients) {
 	return `{
 	admin off
 	skip_install_trust
+	default_sni localhost
 	persist_config off
 	default_bind 127.0.0.1
 	storage file_system ${state}/caddy
