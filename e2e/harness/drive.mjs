@@ -12,7 +12,7 @@ export async function drive(client, gateway, launched) {
 	if (client.kind === "spa") return spa(client, await launched());
 	const program = await start(client, environment(client, gateway));
 	try {
-		await (client.kind === "api" ? api(client, gateway) : site(client));
+		await (client.kind === "api" ? api(client, gateway) : site(client, gateway));
 	} catch (failure) {
 		failure.message += `\n${client.name} said:\n${program.said()}`;
 		throw failure;
@@ -22,11 +22,13 @@ export async function drive(client, gateway, launched) {
 }
 
 // site signs in at a program on a server, as a browser without scripts.
-async function site(client) {
+async function site(client, gateway) {
 	const does = (step) => client.does.includes(step);
 	const person = new Person();
+	const endSession = encodeURIComponent(`${gateway.issuer}oidc/logout?${new URLSearchParams({ client_id: client.name, post_logout_redirect_uri: client.home })}`);
 	const open = async (step) => {
-		const page = await person.open(client.home + (client.paths[step] ?? step), { forms: client.forms });
+		const path = (client.paths[step] ?? step).replace("{end_session}", endSession);
+		const page = await person.open(client.home + path, { forms: client.forms });
 		return { ...page, seen: `${step}: ${page.status} at ${page.url}: ${page.text}` };
 	};
 
