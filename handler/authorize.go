@@ -16,9 +16,11 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	}
 	a, err := s.Issuer.ParseAuthorization(q)
 	if err != nil {
+		err = s.about(q.Get("client_id"), err)
 		if a == nil {
 			return err // nowhere to send it that can be trusted
 		}
+		s.report(r.Context(), "authorize", err)
 		return s.answerError(w, a, oauth.AsError(err))
 	}
 	login, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
@@ -64,6 +66,6 @@ func (s *Server) refuseRequest(w http.ResponseWriter, r *http.Request, a *tokens
 	if e.Code == oauth.TemporarilyUnavailable && !silent(a) {
 		return err
 	}
-	s.report(r.Context(), "authorize", err)
+	s.report(r.Context(), "authorize", s.about(a.ClientID, err))
 	return s.answerError(w, a, e)
 }

@@ -32,14 +32,20 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request, e *endpoint) bool 
 	if !wire.IsPreflight(r) {
 		return false
 	}
+	if h.Get("Access-Control-Allow-Origin") == "" {
+		s.originRefused(r, nil)
+	}
 	wire.WritePreflight(h, strings.Join(e.methods, ", "))
 	w.WriteHeader(http.StatusNoContent)
 	return true
 }
 
 // narrowOrigin takes the permission back where the origin is another client's.
-func narrowOrigin(w http.ResponseWriter, c *clients.Client) {
+func (s *Server) narrowOrigin(w http.ResponseWriter, r *http.Request, c *clients.Client) {
 	h := w.Header()
+	if origin := r.Header.Get("Origin"); origin != "" && !c.HasOrigin(origin) {
+		s.originRefused(r, c)
+	}
 	if origin := h.Get("Access-Control-Allow-Origin"); origin != "" && !c.HasOrigin(origin) {
 		h.Del("Access-Control-Allow-Origin")
 		h.Del("Access-Control-Expose-Headers")

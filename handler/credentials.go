@@ -19,27 +19,21 @@ import (
 func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, p params) (*clients.Client, error) {
 	c, err := readCredentials(r, p)
 	if err != nil {
-		return nil, err
+		return nil, s.about(c.ClientID, err)
 	}
 	id := c.ClientID
 	if id == "" && c.Assertion != "" {
 		id = clients.AssertionClient(c.Assertion)
 	}
 	if known, ok := s.Issuer.Client(id); ok {
-		narrowOrigin(w, known)
+		s.narrowOrigin(w, r, known)
 	}
 	c.Certificate, c.Address = peerOf(r), login.Place(s.ClientIP(r))
-	if c.Method == clients.AuthPrivateKeyJWT {
-		c.Endpoints = s.assertionAudiences(r)
+	client, err := s.Issuer.Authenticator().Authenticate(r.Context(), c)
+	if err != nil {
+		return nil, told{err}
 	}
-	return s.Issuer.Authenticator().Authenticate(r.Context(), c)
-}
-
-// assertionAudiences are the URLs that an assertion may be for: of the endpoint that is
-// called, and of the token endpoint, which libraries name everywhere (RFC 9126 §2).
-func (s *Server) assertionAudiences(r *http.Request) []string {
-	name, _ := s.Endpoint(r.URL.Path)
-	return append(s.urlsOf(name, r), s.urlOf("token"))
+	return client, nil
 }
 
 // readCredentials reads client_secret_basic, client_secret_post, private_key_jwt
@@ -62,7 +56,7 @@ func readCredentials(r *http.Request, p params) (clients.Credentials, error) {
 	switch {
 	case err != nil:
 		return basic, unauthenticated(err)
-	case body.ClientID != "" && body.ClientID != basic.ClientID && (basic.Literal == nil || body.ClientID != basic.Literal.ClientID):
+	case body.ClientID != "" && body.ClientID != basic.ClientID:
 		return basic, wire.Malformed("The client_id in the body does not match the Authorization header.")
 	}
 	return basic, nil
@@ -93,42 +87,41 @@ func bodyCredentials(p params) (clients.Credentials, error) {
 
 var errAssertionType = errors.New("reading client_assertion_type: it is not the JWT type (RFC 7523 §2.2)")
 
-var errBasic = errors.New("reading Authorization header: not the Basic scheme of RFC 6749 §2.3.1")
+// What is wrong with HTTP Basic credentials, for the log. See RFC 6749 §2.3.1.
+var (
+	errScheme       = errors.New("reading Authorization header: the scheme is not Basic")
+	errBase64       = errors.New("reading Authorization header: what follows Basic is not base64, of client_id and secret joined by a colon")
+	errColon        = errors.New("reading Authorization header: there is no colon between client_id and secret")
+	errEncoded      = errors.New("reading Authorization header: client_id and secret must each be form-urlencoded before they are joined")
+	errBasicMissing = errors.New("reading Authorization header: client_id or secret is empty, or not UTF-8")
+)
 
 // parseBasic reads HTTP Basic credentials. Both parts are form-urlencoded
-// before they are joined, and decoded here exactly once; what cannot be decoded, or
-// would read otherwise, may be from a library that does not encode. An empty secret is
-// that of a client which has none. See RFC 6749 §2.3.1 and Appendix B, RFC 7617 §2.
+// before they are joined, and decoded here exactly once.
+// See RFC 6749 §2.3.1 and Appendix B, RFC 7617 §2.
 func parseBasic(header string) (clients.Credentials, error) {
 	scheme, encoded, ok := strings.Cut(header, " ")
 	if !ok || !strings.EqualFold(scheme, "Basic") || strings.ContainsAny(encoded, "\r\n") {
-		return clients.Credentials{}, errBasic
+		return clients.Credentials{}, errScheme
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(strings.TrimLeft(encoded, " "))
 	if err != nil {
-		return clients.Credentials{}, errBasic
+		return clients.Credentials{}, errBase64
 	}
 	id, secret, ok := strings.Cut(string(raw), ":")
-	literal := clients.Literal{ClientID: id, Secret: secret}
-	if !ok || id == "" || !utf8.Valid(raw) {
-		return clients.Credentials{}, errBasic
+	if !ok {
+		return clients.Credentials{}, errColon
 	}
-	c := clients.Credentials{ClientID: id, Secret: secret, Method: clients.AuthBasic}
-	if secret == "" {
-		c.Method = clients.AuthNone
+	if id, err = url.QueryUnescape(id); err != nil {
+		return clients.Credentials{}, errEncoded
 	}
-	if decoded, ok := decodeBasic(literal); ok && decoded != literal {
-		c.ClientID, c.Secret, c.Literal = decoded.ClientID, decoded.Secret, &literal
+	if secret, err = url.QueryUnescape(secret); err != nil {
+		return clients.Credentials{}, errEncoded
 	}
-	return c, nil
-}
-
-// decodeBasic undoes the form-urlencoding of both parts.
-func decodeBasic(literal clients.Literal) (decoded clients.Literal, ok bool) {
-	id, errID := url.QueryUnescape(literal.ClientID)
-	secret, errSecret := url.QueryUnescape(literal.Secret)
-	ok = errID == nil && errSecret == nil && utf8.ValidString(id) && utf8.ValidString(secret)
-	return clients.Literal{ClientID: id, Secret: secret}, ok
+	if id == "" || secret == "" || !utf8.ValidString(id) || !utf8.ValidString(secret) {
+		return clients.Credentials{}, errBasicMissing
+	}
+	return clients.Credentials{ClientID: id, Secret: secret, Method: clients.AuthBasic}, nil
 }
 
 func unauthenticated(cause error) *oauth.Error {

@@ -37,7 +37,7 @@ func (s *Server) deviceCode(w http.ResponseWriter, r *http.Request) error {
 	}
 	d, err := s.Issuer.AuthorizeDevice(r.Context(), client, p.get("scope"), p.audiences())
 	if err != nil {
-		return err
+		return s.about(client.ID, err)
 	}
 	at := s.urlOf("activate")
 	wire.WriteJSON(w, http.StatusOK, deviceAnswer{

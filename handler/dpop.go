@@ -25,7 +25,7 @@ func (s *Server) sender(w http.ResponseWriter, r *http.Request, client *clients.
 	if e := oauth.AsError(err); e.Code != oauth.UseDPoPNonce { // which is how a nonce is asked for, and no fault
 		s.Observer.Happened(r.Context(), oauth.Event{Kind: oauth.EventTokenRefused, Outcome: oauth.Outcome(e.Reason), Client: client.ID, Cause: e.Cause})
 	}
-	return sender, err
+	return sender, told{err}
 }
 
 // urlsOf returns what a request to an endpoint was sent to. The origin is that

@@ -1,7 +1,6 @@
 package handler
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
@@ -13,18 +12,8 @@ import (
 // This file is the only place where an error of the core becomes an answer of
 // the authorization server (the guard's are in guard/refusal.go). There are three
 // kinds: OAuth JSON for programs (RFC 6749 §5.2), a Bearer challenge
-// (RFC 6750 §3), a page for people. None repeats anything of the request.
-
-// report tells the observer of a fault, once. The token endpoint needs none:
-// the core reports every refused token request itself.
-func (s *Server) report(ctx context.Context, endpoint string, err error) {
-	if errors.Is(err, wire.ErrNoToken) || ctx.Err() != nil {
-		return // who hangs up, or shows nothing, is no trouble of the store's
-	}
-	if e := wire.RefusalOf(err); e.Code == oauth.TemporarilyUnavailable && e.Cause != nil && endpoint != "token" {
-		s.Observer.Happened(ctx, oauth.Event{Kind: oauth.EventStoreTrouble, Outcome: oauth.Outcome(endpoint), Cause: e.Cause})
-	}
-}
+// (RFC 6750 §3), a page for people. None repeats anything of the request but an
+// address that the application has not registered, on a page, as text.
 
 // oauthError is the body of an error answer. See RFC 6749 §5.2.
 type oauthError struct {
@@ -78,6 +67,12 @@ func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 	status := wire.StatusOf(err, e)
 	t := pages.In(r.URL.Query().Get("ui_locales"))
 	m := pages.Message{Title: t.ErrorTitle, Text: t.ErrorText, Failed: true, Detail: e.Description, Code: string(e.Code)}
+	if e.Mismatch != nil {
+		m.Option = e.Mismatch.Option
+		if e.Reason == oauth.ReasonBadRedirect {
+			m.Address = oauth.Printable(e.Mismatch.Sent)
+		}
+	}
 	switch status {
 	case http.StatusForbidden:
 		m = pages.Message{Title: t.ForbiddenTitle, Text: t.Forbidden, Failed: true}

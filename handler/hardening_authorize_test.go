@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,9 @@ func wantRedirectError(t *testing.T, res *wiretest.Answer, code string) {
 	}
 }
 
+// withoutCode finds the texts that a page only shows.
+var withoutCode = regexp.MustCompile(`<code>[^<>]*</code>`)
+
 func TestHardeningAUZPage(t *testing.T) {
 	g := newGateway(t)
 	for _, tc := range []struct{ name, target string }{
@@ -84,8 +88,8 @@ func TestHardeningAUZPage(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			page := wantPage(t, g.do(http.MethodGet, tc.target, ""), http.StatusBadRequest)
-			if strings.Contains(page, "evil") {
-				t.Error("the page repeats what was asked")
+			if strings.Contains(withoutCode.ReplaceAllString(page, ""), "evil") {
+				t.Error("the page repeats what was asked, and not as mere text")
 			}
 		})
 	}

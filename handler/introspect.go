@@ -29,7 +29,7 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) error {
 	}
 	res, err := s.Issuer.Introspect(r.Context(), client, token)
 	if err != nil {
-		return err
+		return told{err}
 	}
 	wire.WriteJSON(w, http.StatusOK, res)
 	return nil

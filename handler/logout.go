@@ -38,7 +38,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	req, err := s.readLogout(q, hint)
+	req, err := s.readLogout(r, q, hint)
 	if err != nil {
 		return err
 	}
@@ -82,11 +82,11 @@ func (s *Server) auth0Logout(w http.ResponseWriter, r *http.Request) error {
 	req := &logoutRequest{ClientID: q.Get("client_id")}
 	client, known := s.Issuer.Client(req.ClientID)
 	if !known && req.ClientID != "" {
-		return wire.Malformed("The client_id is not registered.")
+		return s.logoutRefused("The client_id is not registered.", req.ClientID, nil, "")
 	}
 	if to := q.Get("returnTo"); to != "" {
 		if !known || !oauth.MatchLogout(client.LogoutURIs, to) {
-			return wire.Malformed("The returnTo address is not one of the logout addresses that the application has registered.")
+			return s.logoutRefused("The returnTo address is not one of the logout addresses that the application has registered.", req.ClientID, client, to)
 		}
 		req.To = to
 	}
@@ -168,8 +168,8 @@ func (s *Server) endLogout(w http.ResponseWriter, locales string, req *logoutReq
 	}
 	t := pages.In(locales)
 	m := pages.Message{Title: t.SignedOutTitle, Text: t.SignedOut}
-	if req.Stray {
-		m.Text = t.SignedOutStray
+	if req.Stray != "" {
+		m.Text, m.Address, m.Option = t.SignedOutStray, req.Stray, "logout_uris"
 	}
 	html, err := s.pages.Message(t, m)
 	s.writePage(w, http.StatusOK, html, err, pageOptions{})

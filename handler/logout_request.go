@@ -1,10 +1,12 @@
 package handler
 
 import (
+	"net/http"
 	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
@@ -13,16 +15,16 @@ type logoutRequest struct {
 	ClientID string `json:"c,omitempty"` // a registered client, or ""
 	To       string `json:"t,omitempty"` // validated; "" for none
 	State    string `json:"s,omitempty"`
-	Stray    bool   `json:"x,omitempty"` // an address was asked for that is not registered
+	Stray    string `json:"x,omitempty"` // the address that was asked for and is not registered, as it may be shown
 }
 
 // readLogout validates who asks and where they want the person to go. The
 // address must be registered (§3).
-func (s *Server) readLogout(q url.Values, hint *tokens.LogoutHint) (*logoutRequest, error) {
+func (s *Server) readLogout(r *http.Request, q url.Values, hint *tokens.LogoutHint) (*logoutRequest, error) {
 	req := &logoutRequest{ClientID: q.Get("client_id"), State: q.Get("state")}
 	if hint != nil {
 		if req.ClientID != "" && req.ClientID != hint.ClientID {
-			return nil, wire.Malformed("The client_id does not match the id_token_hint.")
+			return nil, s.about(req.ClientID, wire.Malformed("The client_id does not match the id_token_hint."))
 		}
 		req.ClientID = hint.ClientID
 	}
@@ -34,8 +36,19 @@ func (s *Server) readLogout(q url.Values, hint *tokens.LogoutHint) (*logoutReque
 		if ok && oauth.MatchLogout(client.LogoutURIs, to) {
 			req.To = to
 		} else {
-			req.Stray = true
+			req.Stray = oauth.PrintableURI(to)
+			s.report(r.Context(), "logout", s.logoutRefused("The post_logout_redirect_uri is not one that the application has registered.", q.Get("client_id"), client, to))
 		}
 	}
 	return req, nil
+}
+
+// logoutRefused is the refusal of an address to go on to, which nobody has registered.
+func (s *Server) logoutRefused(description, id string, client *clients.Client, to string) error {
+	if client == nil {
+		return oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, description).
+			With(oauth.Mismatch{Sent: id, Registered: s.Issuer.ClientIDs(), Option: "client"})
+	}
+	return s.about(client.ID, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadRedirect, description).
+		With(oauth.Mismatch{Sent: oauth.PrintableURI(to), Registered: client.LogoutURIs, Option: "logout_uris"}))
 }

@@ -3,9 +3,11 @@ package handler
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +47,7 @@ func NewServer(cfg Config) (*Server, error) {
 			}
 		}
 	}
+	s.originList = slices.Sorted(maps.Keys(s.origins))
 	if err := s.route(); err != nil {
 		return nil, err
 	}

@@ -29,13 +29,10 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !client.Refresh.Cookie {
-		return &oauth.Error{
-			Code: oauth.UnauthorizedClient, Reason: oauth.ReasonUnsupportedGrant,
-			Description: "The client does not keep its refresh token in a cookie.",
-		}
+		return s.about(client.ID, errNoCookieClient)
 	}
 	if !fromOwnPage(r, client) {
-		return errOrigin
+		return s.about(client.ID, errOrigin.With(originMismatch(r, client)))
 	}
 	value := wire.Cookie(r, s.cookies.refresh(client))
 	if value == "" {
@@ -51,7 +48,7 @@ func (s *Server) refresh(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		// A dead cookie stays in the browser: another tab may have signed in
 		// meanwhile, and to clear it would take the new one.
-		return err
+		return told{err}
 	}
 	if res.Cookie != nil {
 		s.setRefresh(w, client, res.Cookie)
@@ -65,6 +62,8 @@ var (
 		Code: oauth.AccessDenied, Reason: oauth.ReasonBadOrigin,
 		Description: "Call this from a page of an origin that the client has registered.",
 	}
+	errNoCookieClient = oauth.Refuse(oauth.UnauthorizedClient, oauth.ReasonUnsupportedGrant,
+		"The client does not keep its refresh token in a cookie.").With(oauth.Mismatch{Option: "cookie"})
 	errNoCookie = &oauth.Error{
 		Code:        oauth.LoginRequired,
 		Description: "This client has no refresh cookie: sign in. Requests must be made with credentials, from the same site.",
@@ -84,6 +83,11 @@ func fromOwnPage(r *http.Request, c *clients.Client) bool {
 		return true
 	}
 	return false
+}
+
+// originMismatch says from which page such a request came, and from which it may come.
+func originMismatch(r *http.Request, c *clients.Client) oauth.Mismatch {
+	return oauth.Mismatch{Sent: oauth.PrintableURI(r.Header.Get("Origin")), Registered: c.Origins, Option: "origins"}
 }
 
 // keepRefresh gives the browser the refresh token of a sign-in that has just

@@ -24,10 +24,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !slices.Contains(e.methods, r.Method) {
 		w.Header().Set("Allow", strings.Join(e.methods, ", "))
+		s.report(r.Context(), e.name, methodRefused(r, e))
 		e.fail(s, w, r, wire.ErrMethod)
 		return
 	}
 	if len(r.URL.RawQuery) > maxQuery {
+		s.report(r.Context(), e.name, errQuery)
 		e.fail(s, w, r, errQuery)
 		return
 	}

@@ -68,6 +68,7 @@ type Server struct {
 	cookies      cookieNames
 	discovery    []byte          // the document
 	origins      map[string]bool // of all clients
+	originList   []string        // the same, in order, for the log
 	// cookieOrigins are those of clients that keep their refresh token in a cookie.
 	cookieOrigins map[string]bool
 	devices       deviceNames // what User-Agent headers say

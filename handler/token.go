@@ -26,7 +26,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) error {
 	grant := oauth.GrantType(p.get("grant_type"))
 	keeps := client.Refresh.Cookie && grant == oauth.GrantAuthorizationCode
 	if keeps && !fromOwnPage(r, client) {
-		return errOrigin // before the code is spent
+		return s.about(client.ID, errOrigin.With(originMismatch(r, client))) // before the code is spent
 	}
 	res, err := s.Issuer.Token(r.Context(), client, tokens.TokenRequest{
 		GrantType:    grant,
@@ -40,7 +40,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) error {
 		Sender:       sender,
 	})
 	if err != nil {
-		return err
+		return told{err}
 	}
 	if keeps {
 		s.keepRefresh(w, r, client, res.Cookie)

@@ -20,7 +20,7 @@ func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if client, ok := s.Issuer.Client(claims.ClientID); ok {
-		narrowOrigin(w, client)
+		s.narrowOrigin(w, r, client)
 	}
 	err = wire.CheckSender(r, claims.Confirmation, byDPoP, func() (jose.Thumbprint, error) {
 		wire.OfferNonce(w, s.Issuer.Proofs())

@@ -89,22 +89,26 @@ func (i *Issuer) parseDestination(params url.Values) (*clients.Client, *Authoriz
 	}
 	client, ok := i.Client(params.Get("client_id"))
 	if !ok {
-		return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, "The application is unknown: its client_id is missing or not registered.")
+		return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, "The application is unknown: its client_id is missing or not registered.").
+			With(i.clients.Unknown(params.Get("client_id")))
 	}
 	if !client.MayUse(oauth.GrantAuthorizationCode) {
-		return nil, nil, oauth.Refuse(oauth.UnauthorizedClient, oauth.ReasonUnsupportedGrant, "This application cannot sign people in.")
+		return nil, nil, oauth.Refuse(oauth.UnauthorizedClient, oauth.ReasonUnsupportedGrant, "This application cannot sign people in.").
+			With(oauth.Mismatch{Sent: string(oauth.GrantAuthorizationCode), Registered: []string{string(client.Type)}, Option: "type"})
 	}
 	a := &Authorization{ClientID: client.ID, RedirectURI: params.Get("redirect_uri"), ResponseMode: ModeQuery, MaxAge: -1}
 	switch {
 	case a.RedirectURI != "":
 		a.RedirectGiven = true
 		if !oauth.MatchRedirect(client.RedirectURIs, a.RedirectURI) {
-			return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadRedirect, "The redirect_uri is not one that the application has registered.")
+			return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadRedirect, "The redirect_uri is not one that the application has registered.").
+				With(redirectMismatch(client, a.RedirectURI))
 		}
 	case len(client.RedirectURIs) == 1 && !slices.Contains(strings.Fields(params.Get("scope")), oauth.ScopeOpenID):
 		a.RedirectURI = client.RedirectURIs[0]
 	default:
-		return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadRedirect, "The redirect_uri is missing.")
+		return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadRedirect, "The redirect_uri is missing.").
+			With(redirectMismatch(client, ""))
 	}
 	if s := params["state"]; len(s) == 1 && utf8.ValidString(s[0]) && oauth.ParamFits("state", s[0]) {
 		a.State = s[0]
@@ -123,12 +127,14 @@ func (a *Authorization) parseMode(c *clients.Client, mode string) error {
 		return nil
 	case ModeWebMessage:
 		if !c.HasOrigin(oauth.OriginOf(a.RedirectURI)) {
-			return oauth.BadRequest("response_mode web_message needs a redirect_uri on a registered origin.")
+			return oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadOrigin, "response_mode web_message needs a redirect_uri on a registered origin.").
+				With(oauth.Mismatch{Sent: oauth.OriginOf(a.RedirectURI), Registered: c.Origins, Option: "origins"})
 		}
 		a.ResponseMode = m
 		return nil
 	}
-	return oauth.BadRequest("This response_mode is not supported. Use query, form_post or web_message.")
+	return oauth.BadRequest("This response_mode is not supported. Use query, form_post or web_message.").
+		With(oauth.Mismatch{Sent: mode, Registered: []string{string(ModeQuery), string(ModeFormPost), string(ModeWebMessage)}})
 }
 
 // parseSupported refuses what is repeated or too long, and what we do not do.
@@ -154,7 +160,8 @@ func parseSupported(_ *clients.Client, _ *Authorization, params url.Values) erro
 	case params.Get("response_type") == "":
 		return oauth.BadRequest("response_type is missing. Use code.")
 	case params.Get("response_type") != "code":
-		return oauth.Refuse(oauth.UnsupportedResponseType, oauth.ReasonMalformed, "Only response_type code is supported.")
+		return oauth.Refuse(oauth.UnsupportedResponseType, oauth.ReasonMalformed, "Only response_type code is supported.").
+			With(oauth.Mismatch{Sent: params.Get("response_type"), Registered: []string{"code"}})
 	}
 	if c := params.Get("claims"); c != "" && !isJSONObject(c) {
 		return oauth.BadRequest("The claims parameter is not a JSON object.")
@@ -182,9 +189,11 @@ func parseProof(c *clients.Client, a *Authorization, params url.Values) error {
 	switch {
 	case a.Challenge == "" && !c.NeedsPKCE() && params.Get("code_challenge_method") == "":
 	case a.Challenge == "":
-		return oauth.BadRequest("code challenge required: send code_challenge with code_challenge_method S256.")
+		return oauth.Refuse(oauth.InvalidRequest, oauth.ReasonNoPKCE, "code challenge required: send code_challenge with code_challenge_method S256.").
+			With(pkceMismatch(c))
 	case params.Get("code_challenge_method") != "S256":
-		return oauth.BadRequest("code_challenge_method must be S256.")
+		return oauth.BadRequest("code_challenge_method must be S256.").
+			With(oauth.Mismatch{Sent: params.Get("code_challenge_method"), Registered: []string{"S256"}})
 	case !validChallenge(a.Challenge):
 		return oauth.BadRequest("code_challenge must be 43 characters of base64url.")
 	}
@@ -242,7 +251,8 @@ func (i *Issuer) parseHint(c *clients.Client, a *Authorization, params url.Value
 func (i *Issuer) parseAccess(c *clients.Client, a *Authorization, params url.Values) error {
 	asked, ok := oauth.ParseScope(params.Get("scope"))
 	if !ok {
-		return oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope parameter is malformed.")
+		return oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope parameter is malformed.").
+			With(oauth.Mismatch{Sent: params.Get("scope")})
 	}
 	audiences, err := i.targets(c, append([]string{params.Get("audience")}, params["resource"]...))
 	if err != nil {
@@ -254,6 +264,20 @@ func (i *Issuer) parseAccess(c *clients.Client, a *Authorization, params url.Val
 	a.Audiences = i.orDefault(c, audiences)
 	a.Scopes = i.grantable(c, asked, a.Audiences)
 	return nil
+}
+
+// redirectMismatch is that of a redirect URI which the client has not registered.
+func redirectMismatch(c *clients.Client, sent string) oauth.Mismatch {
+	return oauth.Mismatch{Sent: oauth.PrintableURI(sent), Registered: c.RedirectURIs, Option: "redirect_uris"}
+}
+
+// pkceMismatch is that of a request without a code challenge. Only a web client can be excused.
+func pkceMismatch(c *clients.Client) oauth.Mismatch {
+	m := oauth.Mismatch{Registered: []string{"S256"}}
+	if c.Type == clients.Web {
+		m.Option = "pkce"
+	}
+	return m
 }
 
 func isJSONObject(s string) bool {

@@ -3,6 +3,7 @@ package tokens
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
@@ -19,7 +20,8 @@ func (i *Issuer) clientCredentials(ctx context.Context, c *clients.Client, r Tok
 	allowed := i.apiScopes(c, audience)
 	asked, ok := oauth.ParseScope(r.Scope)
 	if !ok || !oauth.IsSubset(asked, allowed) {
-		return nil, oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope is malformed, or not assigned to this client.")
+		return nil, oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope is malformed, or not assigned to this client.").
+			With(oauth.Mismatch{Sent: r.Scope, Registered: allowed, Option: "scopes"})
 	}
 	if len(asked) == 0 {
 		asked = allowed
@@ -72,5 +74,6 @@ func (i *Issuer) machineAudience(c *clients.Client, asked []string) (string, err
 	case len(targets) == 0:
 		return "", oauth.BadRequest("Name the API by audience: the client has several.")
 	}
-	return "", oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "An access token is for a single API.")
+	return "", oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "An access token is for a single API.").
+		With(oauth.Mismatch{Sent: strings.Join(targets, " "), Registered: c.APIs, Option: "apis"})
 }

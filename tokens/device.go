@@ -61,7 +61,8 @@ func (i *Issuer) AuthorizeDevice(ctx context.Context, c *clients.Client, scope s
 	}
 	asked, ok := oauth.ParseScope(scope)
 	if !ok {
-		return nil, oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope parameter is malformed.")
+		return nil, oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope parameter is malformed.").
+			With(oauth.Mismatch{Sent: scope})
 	}
 	targets, err := i.targets(c, audiences)
 	if err != nil {

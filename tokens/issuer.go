@@ -136,6 +136,9 @@ func (i *Issuer) Verifier() *verify.Verifier { return i.verifier }
 // Client returns a registered client.
 func (i *Issuer) Client(id string) (*clients.Client, bool) { return i.clients.Client(id) }
 
+// ClientIDs returns the ids of all clients, in the order of the configuration.
+func (i *Issuer) ClientIDs() []string { return i.clients.IDs() }
+
 // Proofs checks the DPoP proofs of this configuration, with a nonce where it demands one.
 func (i *Issuer) Proofs() dpop.Checker { return i.proofs }
 

@@ -96,7 +96,8 @@ func (i *Issuer) checkRefresh(c *clients.Client, g storage.Grant, r TokenRequest
 	}
 	asked, wellFormed := oauth.ParseScope(r.Scope)
 	if !wellFormed || !oauth.IsSubset(asked, g.Scopes) {
-		return mint{}, oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope is malformed or exceeds what was granted.")
+		return mint{}, oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope is malformed or exceeds what was granted.").
+			With(oauth.Mismatch{Sent: r.Scope, Registered: g.Scopes})
 	}
 	if scopes = i.scopesFor(c, scopes, audience); len(asked) > 0 {
 		if scopes = oauth.CommonScope(scopes, asked); len(scopes) == 0 {
@@ -119,7 +120,8 @@ func pickAudience(g storage.Grant, asked []string) (string, error) {
 		switch {
 		case a == "" || a == audience:
 		case audience != "" || !slices.Contains(g.Audiences, a):
-			return "", oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "An access token is for a single API, one of those that were granted.")
+			return "", oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "An access token is for a single API, one of those that were granted.").
+				With(oauth.Mismatch{Sent: oauth.PrintableURI(a), Registered: g.Audiences})
 		default:
 			audience = a
 		}

@@ -44,7 +44,7 @@ func (i *Issuer) refused(ctx context.Context, c *clients.Client, r TokenRequest,
 	if refusal.Code == oauth.AuthorizationPending {
 		return refusal // nothing has happened
 	}
-	e := oauth.Event{Kind: oauth.EventTokenRefused, Outcome: oauth.Outcome(refusal.Reason), Client: c.ID, Cause: refusal.Cause}
+	e := oauth.Event{Kind: oauth.EventTokenRefused, Outcome: oauth.Outcome(refusal.Reason), Client: c.ID, Mismatch: refusal.Mismatch, Cause: refusal.Why()}
 	switch r.GrantType {
 	case oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantDeviceCode:
 		e.GrantType = r.GrantType

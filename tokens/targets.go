@@ -22,7 +22,8 @@ func (i *Issuer) targets(c *clients.Client, asked []string) ([]string, error) {
 			continue
 		}
 		if !i.registered(c, t) {
-			return nil, oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "The audience or resource is not an API of this application.")
+			return nil, oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "The audience or resource is not an API of this application.").
+				With(oauth.Mismatch{Sent: oauth.PrintableURI(t), Registered: c.APIs, Option: "apis"})
 		}
 		out = append(out, t)
 	}

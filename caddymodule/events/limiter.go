@@ -72,6 +72,8 @@ func limitOf(e oauth.Event) allowance {
 		if refreshed[e.Outcome] {
 			return allowance{atOnce: 10, rows: 4096}
 		}
+	case oauth.EventRequestRefused, oauth.EventAccessRefused:
+		return allowance{atOnce: 1, rows: 16} // what came is a stranger's to choose
 	default:
 	}
 	if IsAlarm(e.Kind) {
@@ -89,7 +91,11 @@ var refreshed = map[oauth.Outcome]bool{
 func (f *limiter) keyOf(e oauth.Event) eventKey {
 	var h maphash.Hash
 	h.SetSeed(f.seed)
-	for _, part := range []string{e.Client, e.Subject, e.Issuer, e.About} {
+	parts := []string{e.Client, e.Subject, e.Issuer, e.API, e.Endpoint, e.About}
+	if e.Mismatch != nil {
+		parts = append(parts, e.Mismatch.Sent)
+	}
+	for _, part := range parts {
 		_, _ = h.WriteString(part)
 		_ = h.WriteByte(0)
 	}

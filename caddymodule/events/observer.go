@@ -6,6 +6,7 @@ package events
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -96,7 +97,7 @@ func LogLevel(e oauth.Event) zapcore.Level {
 		}
 	case oauth.EventTokenIssued, oauth.EventRefresh, oauth.EventFamilyEvicted,
 		oauth.EventCodeIssued, oauth.EventDevice, oauth.EventRevoked, oauth.EventLogin, oauth.EventLogout, oauth.EventClientAuth,
-		oauth.EventKeyRotated, oauth.EventSecretFallback, oauth.EventAdmin:
+		oauth.EventRequestRefused, oauth.EventAccessRefused, oauth.EventKeyRotated, oauth.EventSecretFallback, oauth.EventAdmin:
 	}
 	return zapcore.InfoLevel
 }
@@ -154,7 +155,7 @@ func eventTexts(e oauth.Event, where request) [][2]string {
 	if e.Cause != nil {
 		cause = e.Cause.Error()
 	}
-	return [][2]string{
+	texts := [][2]string{
 		{"outcome", string(e.Outcome)},
 		{"grant_type", string(e.GrantType)},
 		{"client", e.Client},
@@ -164,8 +165,14 @@ func eventTexts(e oauth.Event, where request) [][2]string {
 		{"issuer", e.Issuer},
 		{"client_ip", where.clientIP},
 		{"request_id", where.id},
+		{"api", e.API},
+		{"endpoint", e.Endpoint},
 		{"error", cause},
 	}
+	if m := e.Mismatch; m != nil {
+		texts = append(texts, [2]string{"sent", oauth.Printable(m.Sent)}, [2]string{"registered", clip(strings.Join(m.Registered, " "))}, [2]string{"option", m.Option})
+	}
+	return texts
 }
 
 // eventFields are the fields of the log line.
@@ -185,7 +192,7 @@ func eventData(e oauth.Event, where request) map[string]any {
 	data := make(map[string]any)
 	for _, text := range eventTexts(e, where) {
 		switch text[0] {
-		case "user", "family", "issuer", "error":
+		case "user", "family", "issuer", "api", "endpoint", "error", "sent", "registered", "option":
 			if text[1] == "" {
 				continue
 			}

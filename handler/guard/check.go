@@ -59,7 +59,7 @@ func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*verify.Cl
 		vary(w.Header(), "Cookie")
 	}
 	if err := g.cfg.Ready(r.Context()); err != nil {
-		return nil, tokenSource{}, g.refuse(w, r, tokenSource{}, err)
+		return nil, tokenSource{}, g.refuse(w, r, tokenSource{}, nil, err)
 	}
 	token, source, err := g.readToken(r)
 	if errors.Is(err, wire.ErrNoToken) && g.cfg.Optional {
@@ -67,7 +67,7 @@ func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*verify.Cl
 		return nil, tokenSource{}, nil
 	}
 	if err != nil {
-		return nil, source, g.refuse(w, r, source, err)
+		return nil, source, g.refuse(w, r, source, nil, err)
 	}
 	claims, err := g.cfg.Access.CheckAccess(r.Context(), token)
 	if err == nil && (claims.Confirmation != nil || source.dpop || g.cfg.DPoPRequired) {
@@ -80,7 +80,7 @@ func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*verify.Cl
 		err = g.setHeaders(r, claims)
 	}
 	if err != nil {
-		return nil, source, g.refuse(w, r, source, err)
+		return nil, source, g.refuse(w, r, source, claims, err)
 	}
 	g.stripToken(r)
 	if source.cookie { // for those answers, too, that do not pass the answerWriter

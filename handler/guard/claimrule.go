@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/handler/identity"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
@@ -23,6 +24,15 @@ func (rule *ClaimRule) passes(c *verify.Claims, anySub bool) bool {
 	}
 	v, ok := c.Lookup(rule.Claim)
 	return ok && rule.accepts(v)
+}
+
+// mismatch says what a token has in the place of what the rule wants.
+func (rule *ClaimRule) mismatch(c *verify.Claims) oauth.Mismatch {
+	m := oauth.Mismatch{Registered: rule.Values, Option: "claim " + rule.Claim}
+	if value, ok := c.Lookup(rule.Claim); ok {
+		m.Sent, _ = identity.ScalarText(value)
+	}
+	return m
 }
 
 // accepts reports whether a claim's value is what the rule wants.

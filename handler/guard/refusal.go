@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // Refusal is the error of Check. The challenge headers are already set on the
@@ -34,10 +35,12 @@ func (r *Refusal) Unwrap() error { return r.Err }
 //
 // Every 401 names the scope that the guard wants (RFC 6750 §3), and every 401 and
 // insufficient_scope the resource metadata (RFC 9728 §5.1).
-func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, source tokenSource, err error) error {
+//
+// The claims are those of a token that was verified and refused by a rule, else nil.
+func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, source tokenSource, claims *verify.Claims, err error) error {
 	h := w.Header()
 	if errors.Is(err, wire.ErrNoToken) {
-		g.cfg.Observer.Checked(oauth.ReasonUnknown)
+		g.cfg.Observer.Checked(oauth.ReasonNoToken)
 		g.challenge(h, r, "", "")
 		wire.NoStore(h)
 		return &Refusal{http.StatusUnauthorized, &oauth.Error{Code: oauth.InvalidToken, Description: "There is no access token in the request."}}
@@ -45,9 +48,10 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, source tokenSourc
 	e := wire.RefusalOf(err)
 	status := wire.StatusOf(err, e)
 	g.cfg.Observer.Checked(cmp.Or(e.Reason, oauth.ReasonUnknown))
+	g.tell(r, claims, e)
 	wire.NoStore(h)
 	problem := wire.ErrorParameters(e)
-	if errors.Is(err, errStepUp) {
+	if e.Reason == oauth.ReasonStepUp {
 		problem += g.cfg.StepUp.parameters()
 	}
 	switch {
@@ -70,6 +74,28 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, source tokenSourc
 		wire.AddChallenges(h, g.realm+problem)
 	}
 	return &Refusal{status, e}
+}
+
+// tell tells the observer why a token was refused. What only asks to come again is told elsewhere.
+func (g *Guard) tell(r *http.Request, claims *verify.Claims, e *oauth.Error) {
+	switch e.Code {
+	case oauth.TemporarilyUnavailable, oauth.TooManyRequests, oauth.UseDPoPNonce:
+		return
+	default:
+	}
+	event := oauth.Event{
+		Kind: oauth.EventAccessRefused, Outcome: oauth.Outcome(cmp.Or(e.Reason, oauth.ReasonUnknown)),
+		API: g.cfg.Audience[0], Mismatch: e.Mismatch, Cause: e.Why(),
+	}
+	if claims != nil {
+		event.Subject = claims.Subject
+		if claims.Foreign() {
+			event.Issuer = claims.Issuer
+		} else {
+			event.Client = claims.ClientID
+		}
+	}
+	g.cfg.Observer.Happened(r.Context(), event)
 }
 
 // challenge asks for a token by each scheme that would do, with what was wrong

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/verify"
@@ -21,27 +22,35 @@ func (g *Guard) checkRules(c *verify.Claims) error {
 		audience = own
 	}
 	if !slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(c.Audience, a) }) {
-		return errAudience
+		return errAudience.With(oauth.Mismatch{Sent: strings.Join(c.Audience, " "), Registered: audience, Option: "audience"})
 	}
 	for i := range g.cfg.Claims {
 		if !g.cfg.Claims[i].passes(c, g.anySub) {
-			return errRule
+			return errRule.With(g.cfg.Claims[i].mismatch(c))
 		}
 	}
 	for _, scope := range g.cfg.Scopes {
 		if !slices.Contains(c.Scope, scope) {
-			return g.insufficientScope()
+			return g.insufficientScope(c)
 		}
 	}
 	if len(g.cfg.ScopeAny) > 0 && !slices.ContainsFunc(g.cfg.ScopeAny, func(s string) bool { return slices.Contains(c.Scope, s) }) {
-		return g.insufficientScope()
+		return g.insufficientScope(c)
 	}
 	return g.cfg.StepUp.check(c)
 }
 
-func (g *Guard) insufficientScope() error {
+func (g *Guard) insufficientScope(c *verify.Claims) error {
 	return &oauth.Error{
 		Code: oauth.InsufficientScope, Reason: oauth.ReasonScope, Scope: g.scope,
 		Description: "The access token lacks a scope that this request needs.",
+		Mismatch:    &oauth.Mismatch{Sent: strings.Join(c.Scope, " "), Registered: slices.Concat(g.cfg.Scopes, g.cfg.ScopeAny), Option: g.scopeOption()},
 	}
+}
+
+func (g *Guard) scopeOption() string {
+	if len(g.cfg.Scopes) == 0 {
+		return "scope_any"
+	}
+	return "scope"
 }

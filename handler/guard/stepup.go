@@ -27,7 +27,7 @@ var errStepUp = &oauth.Error{
 // does not say how or when its user logged in is not enough.
 func (s StepUp) check(c *verify.Claims) error {
 	if len(s.ACR) > 0 && !slices.Contains(s.ACR, c.ACR) {
-		return errStepUp
+		return errStepUp.With(oauth.Mismatch{Sent: c.ACR, Registered: s.ACR, Option: "acr"})
 	}
 	if s.MaxAge == 0 {
 		return nil
@@ -37,9 +37,17 @@ func (s StepUp) check(c *verify.Claims) error {
 		now = s.Clock
 	}
 	if c.AuthTime.IsZero() || now().After(c.AuthTime.Add(s.MaxAge+oauth.DefaultLeeway)) {
-		return errStepUp
+		return errStepUp.With(oauth.Mismatch{Sent: loginTime(c), Registered: []string{s.MaxAge.String()}, Option: "max_age"})
 	}
 	return nil
+}
+
+// loginTime says when the login behind a token was, as far as the token says so.
+func loginTime(c *verify.Claims) string {
+	if c.AuthTime.IsZero() {
+		return ""
+	}
+	return c.AuthTime.UTC().Format(time.RFC3339)
 }
 
 // parameters tell the client what to ask the authorization server for. See RFC 9470 §3.

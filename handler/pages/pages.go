@@ -149,6 +149,8 @@ type Message struct {
 	Title, Text string
 	Detail      string // for developers, such as the description of an OAuth error
 	Code        string // the OAuth error
+	Address     string // one that came and is not registered
+	Option      string // of the configuration, that would change it
 	Failed      bool   // it is bad news
 }
 

@@ -32,6 +32,7 @@ type Texts struct {
 	SignedOutTitle, SignedOut, SignedOutStray, StillInTitle, StillIn  string
 
 	ErrorTitle, ErrorText, UnavailableTitle, Unavailable, ForbiddenTitle, Forbidden string
+	OptionIs                                                                        string // before an option of the configuration
 	StartTitle, Start, NoLogin                                                      string
 
 	ReturningTitle, ReturningTo, Continue, DoneTitle, CloseWindow string
@@ -142,6 +143,7 @@ var english = &Texts{
 	StillInTitle:   "You are still signed in",
 	StillIn:        "Nothing was changed. You can close this window or go back to the application.",
 
+	OptionIs:         "For whoever runs this server, its log says more. The option to change:",
 	ErrorTitle:       "Something went wrong",
 	ErrorText:        "The application's request cannot be answered. Go back to the application and try again; if that does not help, contact the application's developers.",
 	UnavailableTitle: "Try again shortly",

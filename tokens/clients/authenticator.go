@@ -28,12 +28,8 @@ const (
 type Credentials struct {
 	ClientID  string
 	Secret    string
-	Literal   *Literal // nil where it is the same
-	Assertion string   // with AuthPrivateKeyJWT, where ClientID may be ""
+	Assertion string // with AuthPrivateKeyJWT, where ClientID may be ""
 	Method    AuthMethod
-	// Endpoints are the URLs of the endpoint that is called, which an assertion may name
-	// as its audience in place of the issuer.
-	Endpoints []string
 	// Address is the network that the request comes from, "" if that is not
 	// known. Comparisons of slow hashes are shared and limited by it.
 	Address string
@@ -42,13 +38,9 @@ type Credentials struct {
 	Certificate *PeerCertificate
 }
 
-// Literal is what stood in an Authorization header before it was decoded as RFC 6749
-// §2.3.1 says. Many libraries do not encode, so it is tried where the decoded form fails.
-type Literal struct{ ClientID, Secret string }
-
 // AuthenticatorConfig says what an Authenticator is made of.
 type AuthenticatorConfig struct {
-	Issuer     string // the audience of client assertions
+	Issuer     string // the one audience of client assertions
 	Clients    *Directory
 	Secrets    *SecretMemory
 	Assertions storage.Assertions // remembers which were used
@@ -79,40 +71,31 @@ func (a *Authenticator) Authenticate(ctx context.Context, cr Credentials) (*Clie
 		return a.byAssertion(ctx, cr)
 	}
 	c, known := a.cfg.Clients.Client(cr.ClientID)
-	if !known && cr.Literal != nil {
-		c, known = a.cfg.Clients.Client(cr.Literal.ClientID)
-	}
-	reason := oauth.Reason("")
+	var refuse func() error
 	switch {
 	case !known:
-		reason = oauth.ReasonUnknownClient
+		refuse = func() error { return a.refuseUnknown(ctx, cr.ClientID) }
 	case cr.Method == AuthNone && len(c.TLS.Methods()) > 0:
 		return a.byCertificate(ctx, c, cr.Certificate)
 	case c.Confidential() != (cr.Method != AuthNone):
-		reason = oauth.ReasonBadMethod
+		refuse = func() error { return a.refuseMethod(ctx, c, cr.Method) }
 	case !c.Confidential():
 		return c, nil
 	}
-	if reason != "" {
+	if refuse != nil {
 		if cr.Method == AuthNone { // nothing was shown that could be compared
-			return nil, a.Refuse(ctx, c, reason, nil)
+			return nil, refuse()
 		}
 		if err := a.secrets.delay(ctx, cr.shown()); err != nil {
 			return nil, a.secretUnchecked(ctx, c, err)
 		}
-		return nil, a.Refuse(ctx, c, reason, nil)
+		return nil, refuse()
 	}
-	shown := cr.shown()
-	shown.client = c.ID // one client, however it was written
-	return a.bySecret(ctx, c, shown)
+	return a.bySecret(ctx, c, cr.shown())
 }
 
 func (c *Credentials) shown() shownSecret {
-	shown := shownSecret{client: c.ClientID, address: c.Address, secrets: []string{c.Secret}}
-	if c.Literal != nil && c.Literal.Secret != c.Secret {
-		shown.secrets = append(shown.secrets, c.Literal.Secret)
-	}
-	return shown
+	return shownSecret{client: c.ClientID, address: c.Address, secret: c.Secret}
 }
 
 // secretUnchecked is the answer where a secret could not be compared: come again, and
@@ -168,6 +151,50 @@ func (a *Authenticator) Refuse(ctx context.Context, c *Client, reason oauth.Reas
 	if c != nil {
 		e.Client = c.ID
 	}
+	return a.refuse(ctx, e)
+}
+
+func (a *Authenticator) refuse(ctx context.Context, e oauth.Event) error {
 	a.cfg.Observer.Happened(ctx, e)
-	return oauth.Refuse(oauth.InvalidClient, reason, "The client is unknown or did not authenticate.")
+	return oauth.Refuse(oauth.InvalidClient, oauth.Reason(e.Outcome), "The client is unknown or did not authenticate.")
+}
+
+// refuseUnknown is Refuse for a client that is not registered.
+func (a *Authenticator) refuseUnknown(ctx context.Context, id string) error {
+	m := a.cfg.Clients.Unknown(id)
+	return a.refuse(ctx, oauth.Event{Kind: oauth.EventClientAuth, Outcome: oauth.Outcome(oauth.ReasonUnknownClient), Mismatch: &m})
+}
+
+// refuseMethod is Refuse for a client that authenticates in a way that is not its own.
+func (a *Authenticator) refuseMethod(ctx context.Context, c *Client, method AuthMethod) error {
+	return a.refuse(ctx, oauth.Event{
+		Kind: oauth.EventClientAuth, Outcome: oauth.Outcome(oauth.ReasonBadMethod), Client: c.ID,
+		Mismatch: &oauth.Mismatch{Sent: string(method), Registered: c.methods(), Option: c.methodOption()},
+	})
+}
+
+// methods are the ways in which the client can authenticate.
+func (c *Client) methods() []string {
+	var methods []string
+	if len(c.SecretHashes) > 0 {
+		methods = append(methods, string(AuthBasic), string(AuthPost))
+	}
+	if c.Keys.any() {
+		methods = append(methods, string(AuthPrivateKeyJWT))
+	}
+	for _, m := range c.TLS.Methods() {
+		methods = append(methods, string(m))
+	}
+	if len(methods) == 0 {
+		methods = append(methods, string(AuthNone))
+	}
+	return methods
+}
+
+// methodOption names the option that says whether and how the client authenticates.
+func (c *Client) methodOption() string {
+	if c.Confidential() {
+		return "secret_hash"
+	}
+	return "type"
 }

@@ -3,12 +3,14 @@ package clients
 import (
 	"fmt"
 
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Directory holds the clients of one configuration.
 type Directory struct {
 	list  []*Client
+	ids   []string // in the same order
 	byID  map[string]*Client
 	byTag map[storage.ClientTag]*Client
 }
@@ -21,7 +23,7 @@ func NewDirectory(list []*Client) (*Directory, error) {
 		if other, taken := d.byTag[c.tag]; taken {
 			return nil, fmt.Errorf("clients %q and %q have the same 64-bit tag: rename one of them", other.ID, c.ID)
 		}
-		d.byTag[c.tag], d.byID[c.ID] = c, c
+		d.byTag[c.tag], d.byID[c.ID], d.ids = c, c, append(d.ids, c.ID)
 	}
 	return d, nil
 }
@@ -32,11 +34,19 @@ func (d *Directory) Client(id string) (*Client, bool) {
 	return c, ok
 }
 
+// Unknown says for the log which client_id came, and which there are.
+func (d *Directory) Unknown(id string) oauth.Mismatch {
+	return oauth.Mismatch{Sent: id, Registered: d.ids, Option: "client"}
+}
+
 // Tagged returns the client with a tag.
 func (d *Directory) Tagged(tag storage.ClientTag) (*Client, bool) {
 	c, ok := d.byTag[tag]
 	return c, ok
 }
+
+// IDs returns the ids of the clients, in the order of the configuration.
+func (d *Directory) IDs() []string { return d.ids }
 
 // All returns the clients, in the order of the configuration.
 func (d *Directory) All() []*Client { return d.list }

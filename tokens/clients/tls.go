@@ -70,7 +70,7 @@ func (p *PeerCertificate) describe() error {
 // byCertificate checks the certificate of a client's connection.
 func (a *Authenticator) byCertificate(ctx context.Context, c *Client, p *PeerCertificate) (*Client, error) {
 	if p == nil {
-		return nil, a.Refuse(ctx, c, oauth.ReasonBadMethod, nil)
+		return nil, a.refuseMethod(ctx, c, AuthNone)
 	}
 	if !c.TLS.accepts(p) {
 		return nil, a.Refuse(ctx, c, oauth.ReasonBadCertificate, p.describe())

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"strconv"
@@ -22,6 +23,9 @@ const (
 // ErrJSON is every failure of a JSONReader: text that is no JSON, a value of
 // another type than was asked for, or one out of bounds.
 var ErrJSON = errors.New("reading JSON of a token: malformed, of the wrong type or too large")
+
+// ErrMembers is ErrJSON for an object with too many members.
+var ErrMembers = fmt.Errorf("%w: more than %d members", ErrJSON, maxJSONMembers)
 
 // JSONReader reads one JSON object of a token. It refuses what encoding/json
 // lets pass and two parsers may read in two ways: duplicate members on any
@@ -97,8 +101,11 @@ func (r *JSONReader) Next() ([]byte, error) {
 	}
 	raw, err := r.decoder.ReadValue()
 	r.nodes += 2 // the value comes next
-	if r.members++; err != nil || r.members > maxJSONMembers {
+	if r.members++; err != nil {
 		return nil, ErrJSON
+	}
+	if r.members > maxJSONMembers {
+		return nil, ErrMembers
 	}
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return raw[1 : len(raw)-1], nil
@@ -137,9 +144,6 @@ func (r *JSONReader) String() (string, error) {
 	}
 	return string(s), nil
 }
-
-// IsString reports whether the value that comes next is a string.
-func (r *JSONReader) IsString() bool { return r.decoder.PeekKind() == '"' }
 
 // StringList appends a string or an array of at most limit strings to an empty list.
 func (r *JSONReader) StringList(list []string, limit int) ([]string, error) {
@@ -221,7 +225,7 @@ func (r *JSONReader) Skip() error {
 		case kind == '{' && n%2 == 1:
 			r.nodes += 2
 			if r.members++; r.members > maxJSONMembers {
-				return ErrJSON
+				return ErrMembers
 			}
 		}
 		if r.decoder.StackDepth() == start {

@@ -62,6 +62,7 @@ type Error struct {
 	Cause       error         // private; never holds a secret, code or token
 	Scope       string        // the scope needed, with InsufficientScope (RFC 6750 §3.1)
 	RetryAfter  time.Duration // with TemporarilyUnavailable and TooManyRequests
+	Mismatch    *Mismatch     // private; nil where none is known
 }
 
 // Error names the code, the reason and the cause. It is for logs, not for the wire.
@@ -148,6 +149,10 @@ const (
 	ReasonProofNonce       Reason = "dpop_nonce"
 	ReasonBinding          Reason = "binding"
 	ReasonBadCertificate   Reason = "bad_certificate"
+	ReasonNoPKCE           Reason = "no_pkce"
+	ReasonNoToken          Reason = "no_token"
+	ReasonTokenHeader      Reason = "token_header"
+	ReasonTooLarge         Reason = "too_large"
 )
 
 // Refuse returns an error whose description is safe for the wire. The reason goes to

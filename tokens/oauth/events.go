@@ -26,6 +26,8 @@ const (
 	EventLogout              EventKind = "logout"
 	EventClientAuth          EventKind = "client_auth"
 	EventClientCredential    EventKind = "client_credential_used"
+	EventRequestRefused      EventKind = "request_refused"
+	EventAccessRefused       EventKind = "access_refused"
 	EventKeyRotated          EventKind = "key_rotated"
 	EventIssuerKeys          EventKind = "issuer_keys"
 	EventSecretFallback      EventKind = "secret_fallback"
@@ -159,6 +161,8 @@ var outcomes = map[EventKind][]Outcome{
 	EventLogout:           {OutcomeOK, OutcomeEverywhere},
 	EventClientAuth:       outcomesOf(Reasons),
 	EventClientCredential: nil,                                                                                        // a word of the configuration and a number
+	EventRequestRefused:   outcomesOf(Reasons),
+	EventAccessRefused:    outcomesOf(Reasons),
 	EventKeyRotated:       {"ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}, // jose.Algorithms
 	EventIssuerKeys:       {KeysUnchanged, KeysChanged, KeysUnreachable, KeysRefused, KeysStale},
 	EventSecretFallback:   {OutcomePresented, OutcomeSigningKeys},
@@ -209,7 +213,7 @@ var Reasons = []Reason{
 	ReasonRateLimited, ReasonUnsupportedGrant, ReasonIssuerKeys, ReasonStepUp, ReasonUserDisabled, ReasonPending,
 	ReasonTooFast, ReasonPersonDenied,
 	ReasonProof, ReasonProofMissing, ReasonProofReplayed, ReasonProofNonce, ReasonBinding,
-	ReasonBadCertificate,
+	ReasonBadCertificate, ReasonNoPKCE, ReasonNoToken, ReasonTokenHeader, ReasonTooLarge,
 }
 
 // Event is one decision of the core. It holds no secret, code or token.
@@ -222,6 +226,9 @@ type Event struct {
 	User      storage.UserTag
 	Family    storage.FamilyID
 	Issuer    string // a configured other issuer, with EventIssuerKeys
+	API       string // that a guarded route is for, with EventAccessRefused
+	Endpoint  string // by its name in the route table, with EventRequestRefused
 	About     string // what else tells one from another in a flood, such as the name that was typed; it is never told
+	Mismatch  *Mismatch
 	Cause     error
 }

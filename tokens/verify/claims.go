@@ -108,13 +108,13 @@ func parseClaims(payload []byte) (*Claims, error) {
 	for {
 		name, err := r.Next()
 		if err != nil {
-			return nil, jose.ErrMalformed
+			return nil, unreadable(err, jose.ErrMalformed)
 		}
 		if name == nil {
 			break
 		}
 		if err := c.read(string(name), r); err != nil {
-			return nil, errClaim
+			return nil, unreadable(err, errClaim)
 		}
 	}
 	if r.End() != nil {

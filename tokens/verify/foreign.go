@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -63,6 +64,9 @@ var errNoIssuerKeys = &oauth.Error{
 // store cannot fix.
 var errUnknownForeignKey = oauth.BadToken(oauth.ReasonUnknownKey)
 
+// errLongLived refuses a token that is made to live for longer than is believed.
+var errLongLived = because(oauth.ReasonClaim, errors.New("from iat to exp it is longer than max_token_age"))
+
 // check verifies a token that names this issuer: type, key, algorithm,
 // signature, claims. See RFC 8725 §3 and RFC 9068 §4.
 func (f *Foreign) check(t jose.Compact, now time.Time) (*Claims, error) {
@@ -96,7 +100,7 @@ func (f *Foreign) check(t jose.Compact, now time.Time) (*Claims, error) {
 		return nil, err
 	}
 	if !f.shortLived(c) {
-		return nil, errClaim
+		return nil, errLongLived
 	}
 	c.share()
 	return c, nil

@@ -33,14 +33,14 @@ func issuerOf(payload []byte) (issuer string, err error) {
 	for {
 		name, err := r.Next()
 		if err != nil {
-			return "", jose.ErrMalformed
+			return "", unreadable(err, jose.ErrMalformed)
 		}
 		if name == nil {
 			break
 		}
 		if string(name) != "iss" {
-			if r.Skip() != nil {
-				return "", errClaim
+			if err := r.Skip(); err != nil {
+				return "", unreadable(err, errClaim)
 			}
 			continue
 		}

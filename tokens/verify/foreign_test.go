@@ -133,8 +133,8 @@ func TestForeignRefusals(t *testing.T) {
 		{"unknown kid", nil, map[string]any{"kid": "2"}, nil, oauth.ReasonUnknownKey},
 		{"JWT-02 none", nil, map[string]any{"alg": "none"}, nil, oauth.ReasonBadSignature},
 		{"another algorithm", nil, map[string]any{"alg": "RS256"}, nil, oauth.ReasonBadSignature},
-		{"JWT-11 jku", nil, map[string]any{"jku": "https://evil.example/"}, nil, oauth.ReasonMalformed},
-		{"JWT-10 jwk", nil, map[string]any{"jwk": map[string]any{}}, nil, oauth.ReasonMalformed},
+		{"JWT-11 jku", nil, map[string]any{"jku": "https://evil.example/"}, nil, oauth.ReasonTokenHeader},
+		{"JWT-10 jwk", nil, map[string]any{"jwk": map[string]any{}}, nil, oauth.ReasonTokenHeader},
 		{"algorithm that is not allowed", func(c *ForeignConfig) { c.Algorithms = []jose.Algorithm{jose.RS256} }, nil, nil, oauth.ReasonBadSignature},
 		{"JWT-31 no exp", nil, nil, map[string]any{"exp": nil}, oauth.ReasonClaim},
 		{"JWT-31 exp as text", nil, nil, map[string]any{"exp": "9999999999"}, oauth.ReasonClaim},
@@ -143,7 +143,7 @@ func TestForeignRefusals(t *testing.T) {
 		{"no sub", nil, nil, map[string]any{"sub": nil}, oauth.ReasonClaim},
 		{"sub as number", nil, nil, map[string]any{"sub": 1}, oauth.ReasonClaim},
 		{"the claim of the subject is missing", func(c *ForeignConfig) { c.SubjectClaim = "oid" }, nil, nil, oauth.ReasonClaim},
-		{"JWT-37 no aud", nil, nil, map[string]any{"aud": nil}, oauth.ReasonClaim},
+		{"G10: JWT-37 no aud", nil, nil, map[string]any{"aud": nil}, oauth.ReasonWrongAudience},
 		{"JWT-37 aud as object", nil, nil, map[string]any{"aud": map[string]any{"a": 1}}, oauth.ReasonClaim},
 		{"JWT-37 aud with a number", nil, nil, map[string]any{"aud": []any{testAudience, 1}}, oauth.ReasonClaim},
 		{"JWT-47 scope as list", nil, nil, map[string]any{"scope": []string{"orders:read"}}, oauth.ReasonClaim},
@@ -282,8 +282,8 @@ func TestForeignCacheIsOfOneProfile(t *testing.T) {
 		route *Verifier
 		want  oauth.Reason
 	}{
-		{"our own issuer alone", b.route(), oauth.ReasonWrongType},
-		{"another issuer alone", b.route(b.configB()), oauth.ReasonWrongType},
+		{"our own issuer alone", b.route(), oauth.ReasonWrongIssuer},
+		{"another issuer alone", b.route(b.configB()), oauth.ReasonWrongIssuer},
 		{"at+jwt alone", b.route(b.configA(func(c *ForeignConfig) { c.AcceptJWT = false })), oauth.ReasonWrongType},
 		{"another algorithm", b.route(b.configA(func(c *ForeignConfig) { c.Algorithms = []jose.Algorithm{jose.EdDSA} })), oauth.ReasonBadSignature},
 		{"a shorter life", b.route(b.configA(func(c *ForeignConfig) { c.MaxTokenAge = time.Minute })), oauth.ReasonClaim},

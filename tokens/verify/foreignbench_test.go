@@ -163,7 +163,7 @@ func refusal(tb testing.TB, err error) oauth.Reason {
 		return ""
 	}
 	e, ok := errors.AsType[*oauth.Error](err)
-	if !ok || e.Cause != nil {
+	if !ok {
 		tb.Fatalf("not a plain *Error: %v", err)
 	}
 	return e.Reason

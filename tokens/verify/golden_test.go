@@ -113,7 +113,7 @@ func TestGoldenRFC9068(t *testing.T) {
 
 	// §2.2: each of these claims is required. Other issuers leave out client_id
 	// and jti so often that theirs may be absent, as docs/issuers.md says.
-	for claim, want := range map[string]oauth.Reason{"iss": oauth.ReasonWrongIssuer, "sub": oauth.ReasonClaim, "aud": oauth.ReasonClaim, "exp": oauth.ReasonClaim, "iat": oauth.ReasonClaim, "client_id": "", "jti": ""} {
+	for claim, want := range map[string]oauth.Reason{"iss": oauth.ReasonWrongIssuer, "sub": oauth.ReasonClaim, "aud": oauth.ReasonWrongAudience, "exp": oauth.ReasonClaim, "iat": oauth.ReasonClaim, "client_id": "", "jti": ""} {
 		var members map[string]any
 		if err := json.Unmarshal([]byte(rfc9068Claims), &members); err != nil {
 			t.Fatal(err)

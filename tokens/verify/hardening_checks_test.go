@@ -138,7 +138,7 @@ func TestAttacksAreRefusedCheaply(t *testing.T) {
 				best = min(best, time.Since(start))
 			}
 			runtime.ReadMemStats(&after)
-			if bytes := (after.TotalAlloc - before.TotalAlloc) / rounds; bytes > 64<<10 {
+			if bytes := (after.TotalAlloc - before.TotalAlloc) / rounds; bytes > 96<<10 { // read once to refuse it, and once more to say why
 				t.Errorf("%d bytes per token", bytes)
 			}
 			if best > 5*time.Millisecond {

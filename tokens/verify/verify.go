@@ -95,7 +95,7 @@ func New(cfg Config) *Verifier {
 
 // Verify checks an access token: form, type, key, algorithm, signature,
 // issuer, required claims and time. Audience, scope and denylist are the
-// caller's. Every error is a shared *oauth.Error, not to be changed, with code
+// caller's. Every error is an *oauth.Error, which may be shared and is not to be changed, with code
 // oauth.InvalidToken, or oauth.TemporarilyUnavailable while another issuer's keys are not
 // known. See RFC 9068 §4 and RFC 8725 §3.
 func (v *Verifier) Verify(token string) (*Claims, error) {
@@ -106,7 +106,7 @@ func (v *Verifier) Verify(token string) (*Claims, error) {
 	}
 	c, err := v.checkAccess(token)
 	if err != nil {
-		return nil, err
+		return nil, v.explain(token, err)
 	}
 	if _, err := v.inTime(c); err != nil {
 		return nil, err

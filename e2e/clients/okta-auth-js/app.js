@@ -1,0 +1,30 @@
+const { issuer, api } = await (await fetch("/gateway.json")).json();
+
+const authClient = new OktaAuth({
+	issuer,
+	clientId: "okta-auth-js",
+	redirectUri: location.origin + location.pathname,
+	scopes: ["openid", "email", "offline_access"],
+});
+if (authClient.isLoginRedirect()) await authClient.handleRedirect(location.href);
+await authClient.start();
+if (await authClient.isAuthenticated()) document.querySelector("#user").textContent = (await authClient.getUser()).email;
+
+const output = document.querySelector("output");
+function on(id, act) {
+	document.querySelector(id).onclick = async () => {
+		delete output.dataset.ready;
+		output.textContent = await act();
+		output.dataset.ready = "";
+	};
+}
+
+on("#login", () => authClient.signInWithRedirect());
+on("#orders", async () => {
+	const accessToken = await authClient.getAccessToken();
+	return (await fetch(api, { headers: { Authorization: `Bearer ${accessToken}` } })).text();
+});
+on("#refresh", async () => {
+	await authClient.tokenManager.renew("accessToken");
+});
+on("#logout", () => authClient.signOut({ postLogoutRedirectUri: location.origin + location.pathname }));
