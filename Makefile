@@ -89,7 +89,7 @@ soak: need-go bin/caddy-dev ## two nodes, mixed load, reloads and failovers of R
 
 .PHONY: clean
 clean: ## remove what the other targets made, the demo's state too
-	rm -rf bin .cache .demo e2e/screenshots e2e/node_modules e2e/clients/*/node_modules e2e/clients/*/.built examples/spa/node_modules
+	rm -rf bin .cache .demo e2e/screenshots e2e/node_modules e2e/clients/*/node_modules e2e/clients/*/.built e2e/clients/*/.venv e2e/clients/*/target examples/spa/node_modules
 
 # Go knows best what is out of date. The flags are xcaddy's, so that both builds share their packages.
 .PHONY: bin/caddy-dev

@@ -1,29 +1,33 @@
 // Runs the programs of this folder against a gateway, all or those named, and says what worked: node run.mjs [name …]
 import { launch } from "../harness/browser.mjs";
-import { startFor } from "../harness/clients-gateway.mjs";
+import { gateways, startFor } from "../harness/clients-gateway.mjs";
 import { all, install, missing } from "../harness/clients.mjs";
 import { drive } from "../harness/drive.mjs";
 
 const clients = await all(process.argv.slice(2));
-const lines = clients.map((client) => `${client.name} ${client.version}`.padEnd(40));
-const gateways = await startFor(clients);
 let browser;
 let failed = 0;
-for (const [i, client] of clients.entries()) {
+for (const group of gateways(clients)) {
+	const gateway = await startFor(group);
+	for (const client of group) await run(client, gateway);
+	await gateway.stop();
+}
+await (await browser)?.close();
+process.exitCode = failed > 0 ? 1 : 0;
+
+async function run(client, gateway) {
+	const line = `${client.name} ${client.version}`.padEnd(40);
 	const lacks = await missing(client);
 	if (lacks) {
-		console.log(`${lines[i]} not run: ${lacks} is not installed`);
-		continue;
+		console.log(`${line} NOT RUN: ${lacks} is not installed`);
+		return;
 	}
 	try {
 		await install(client);
-		await drive(client, gateways.of(client), () => (browser ??= launch()));
-		console.log(`${lines[i]} ${client.does.join(", ")}`);
+		await drive(client, gateway, () => (browser ??= launch()));
+		console.log(`${line} ${client.does.join(", ")}`);
 	} catch (failure) {
 		failed++;
-		console.log(`${lines[i]} FAILED: ${failure.message}`);
+		console.log(`${line} FAILED: ${failure.message}`);
 	}
 }
-await (await browser)?.close();
-await gateways.stop();
-process.exitCode = failed > 0 ? 1 : 0;

@@ -1,26 +1,26 @@
 // One gateway for the programs in e2e/clients: each has a client block with what it says of itself and nothing else.
 import { createHash, randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { folder } from "./clients.mjs";
 import { alice, aliceHash, freePlaces, serve, sha256 } from "./gateway.mjs";
 import { Person } from "./person.mjs";
 
 export const secret = "gs_7mYw0Zr3Qk1bXc9vTn5LfA2hJd8sPe6u";
 
-// startFor runs a gateway for the clients, and one for those in the browser: some of their libraries want an https issuer.
-export async function startFor(clients) {
-	const inBrowser = (client) => client.kind === "spa";
-	const [spas, others] = [clients.filter(inBrowser), clients.filter((client) => !inBrowser(client))];
-	const [first, second] = await Promise.all([others.length > 0 && start("http:", others), spas.length > 0 && start("https:", spas)]);
-	return {
-		of: (client) => inBrowser(client) ? second : first,
-		stop: () => Promise.all([first, second].filter(Boolean).map((gateway) => gateway.stop())),
-	};
+// gateways groups the clients by what their gateway has to be like.
+export function gateways(clients) {
+	const groups = {};
+	for (const client of clients) (groups[`${client.https ? "https" : "http"} ${client.signing ?? ""}`] ??= []).push(client);
+	return Object.values(groups);
 }
 
-// start runs one that knows the clients. Each of them gets a home of its own. The certificate of an https issuer is Caddy's own.
-async function start(scheme, clients) {
-	const [place, app, api, auth0API, ...homes] = await freePlaces(4 + clients.length);
-	const issuer = place.replace("http:", scheme);
+// startFor runs a gateway that knows the clients, which are one group. Each client gets a home of its own.
+export async function startFor(clients) {
+	let [issuer, app, api, auth0API, ...homes] = await freePlaces(4 + clients.length);
+	if (clients[0].https) {
+		issuer = issuer.replace("http:", "https:");
+		process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0"; // of this process, the person; the programs check the certificate
+	}
 	clients.forEach((client, i) => { client.home = client.kind === "spa" ? `${app}${client.name}/` : homes[i]; });
 	return serve({ issuer, app, api, auth0API, answers: app + "gateway.json" }, (places) => config(places, clients));
 }
@@ -33,6 +33,7 @@ function config({ folder: state, issuer, app, api, auth0API }, clients) {
 	const scopes = "scopes orders:read orders:write\n\t\t\tallow_offline_access";
 	return `{
 	admin off
+	default_sni localhost
 	persist_config off
 	default_bind 127.0.0.1
 	skip_install_trust
@@ -41,6 +42,7 @@ function config({ folder: state, issuer, app, api, auth0API }, clients) {
 	oauth {
 		issuer ${issuer}
 		store bolt ${state}/gatehouse.db
+		${clients[0].signing ? `signing {\n\t\t\taccess_token_algorithm ${clients[0].signing}\n\t\t}` : ""}
 		login local {
 			user ${alice.username} ${aliceHash} {
 				name "Alice Liddell"
@@ -64,7 +66,7 @@ function config({ folder: state, issuer, app, api, auth0API }, clients) {
 ${clients.filter((client) => client.kind !== "api").map((client) => block(client, api)).join("")}	}
 }
 ${place(issuer)} {
-	${issuer.startsWith("https:") ? "tls internal" : ""}
+	${clients[0].https ? "tls internal" : ""}
 	oauth_server
 }
 ${place(app)} {
@@ -99,7 +101,9 @@ function block(client, api) {
 // environment is what a program is told: the issuer, its id, its secret, where it is sent back to, and the API that it calls or is.
 export function environment(client, gateway) {
 	const audience = client.profile === "auth0" ? gateway.auth0API : gateway.api;
+	const root = join(gateway.folder, "caddy/pki/authorities/local/root.crt");
 	return {
+		...(client.https && { SSL_CERT_FILE: root, REQUESTS_CA_BUNDLE: root, NODE_EXTRA_CA_CERTS: root, NODE_TLS_REJECT_UNAUTHORIZED: "1" }),
 		PORT: new URL(client.home).port, HOME_URL: client.home, ISSUER: gateway.issuer, AUDIENCE: audience,
 		CLIENT_ID: client.name, CLIENT_SECRET: secret, REDIRECT_URI: redirectURI(client),
 	};

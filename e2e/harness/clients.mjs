@@ -4,9 +4,13 @@
 //   page      where its authors show it
 //   kind      site: signs people in on a server; api: verifies access tokens by itself; spa: runs in the browser
 //   install   a command that installs what it needs, run in its folder
+//   needs     further commands, and files of the system, that have to be there
 //   start     a command that serves it at PORT
 //   paths     where a site does not have /login, /user, /orders, /refresh, /logout and /callback
 //   does      what must work, in words of e2e/harness/drive.mjs
+//   forms     true where a person presses buttons of its own pages to sign in and out
+//   https     true where it talks to issuers by https only
+//   signing   RS256 where it fails at a key of another kind, so that the whole gateway signs with that
 //   profile   auth0 where its API wants tokens as Auth0 signs them
 //   gateway   further lines of its client block in the gateway
 import { execFile, spawn } from "node:child_process";
@@ -37,28 +41,29 @@ async function read(name) {
 
 // missing tells which program a client needs and this machine has not.
 export async function missing(client) {
-	for (const [command] of [client.install, client.start].filter(Boolean)) {
-		if (command.includes("/")) continue;
-		const there = await run("sh", ["-c", `command -v ${command}`]).then(() => true, () => false);
-		if (!there) return command;
+	const commands = [client.install, client.start].filter(Boolean).map(([command]) => command).filter((command) => !command.includes("/"));
+	for (const need of [...commands, ...(client.needs ?? [])]) {
+		const there = await run("sh", ["-c", '[ -e "$0" ] || command -v "$0"', need]).then(() => true, () => false);
+		if (!there) return need;
 	}
 	return undefined;
 }
 
-// install makes a client ready to start. What npm installed from this lockfile before is left alone.
+// install makes a client ready to start. What npm or Maven installed from this lockfile or POM before is left alone.
 export async function install(client) {
 	if (!client.install || await installed(client)) return;
 	const [command, ...args] = client.install;
 	try {
 		await run(command, args, { cwd: client.place, maxBuffer: 1 << 26 });
 	} catch (failure) {
-		throw new Error(`installing ${client.name}: ${failure.stderr || failure.message}`);
+		throw new Error(`installing ${client.name}: ${failure.stderr + failure.stdout || failure.message}`);
 	}
 }
 
 async function installed(client) {
 	const at = async (name) => (await stat(join(client.place, name)).catch(() => undefined))?.mtimeMs ?? 0;
-	return client.install[0] === "npm" && await at("node_modules/.package-lock.json") >= Math.max(1, await at("package-lock.json"));
+	const [made, from] = { npm: ["node_modules/.package-lock.json", "package-lock.json"], mvn: ["target/dependency", "pom.xml"] }[client.install[0]] ?? [];
+	return made !== undefined && await at(made) >= Math.max(1, await at(from));
 }
 
 // start runs a client's program until it serves; stop ends it.
@@ -71,7 +76,7 @@ export async function start(client, env) {
 	const kill = () => { try { process.kill(-child.pid, "SIGKILL"); } catch { /* it has ended */ } };
 	process.once("exit", kill);
 	const program = { said: () => said, stop: async () => { kill(); await ended; process.off("exit", kill); } };
-	for (let i = 0; i < 600; i++) {
+	for (let i = 0; i < 1800; i++) {
 		if (child.exitCode !== null || child.pid === undefined) throw new Error(`${client.name} ended at once:\n${said}`);
 		if (await fetch(client.home, { redirect: "manual" }).then(() => true, () => false)) return program;
 		await pause(100);

@@ -28,7 +28,7 @@ async function site(client, gateway) {
 	const endSession = encodeURIComponent(`${gateway.issuer}oidc/logout?${new URLSearchParams({ client_id: client.name, post_logout_redirect_uri: client.home })}`);
 	const open = async (step) => {
 		const path = (client.paths[step] ?? step).replace("{end_session}", endSession);
-		const page = await person.open(client.home + path);
+		const page = await person.open(client.home + path, { forms: client.forms });
 		return { ...page, seen: `${step}: ${page.status} at ${page.url}: ${page.text}` };
 	};
 

@@ -26,9 +26,9 @@ export class Person {
 		return at;
 	}
 
-	// open goes to a URL as a browser does, through redirects, the gateway's forms and NextAuth's, and returns where it ends and the page there.
-	// It does not load a page that stop is true of.
-	async open(url, { stop = () => false, ...init } = {}) {
+	// open goes to a URL as a browser does, through redirects and the gateway's forms, and returns where it ends and the page there.
+	// It does not load a page that stop is true of. With forms, it presses the button of a page that is not the gateway's too.
+	async open(url, { stop = () => false, forms = false, ...init } = {}) {
 		url = new URL(url);
 		let answer = await this.#fetch(url, init);
 		for (let hop = 0; hop < 20; hop++) {
@@ -40,7 +40,8 @@ export class Person {
 				continue;
 			}
 			const text = await answer.text();
-			if (!/<form[^>]* method="post"/i.test(text) || !/name="(request|csrfToken)"/.test(text)) return { url, status: answer.status, text };
+			const next = text.match(/<form[^>]* method="post"/i);
+			if (!next || !(forms || text.includes('name="request"'))) return { url, status: answer.status, text };
 			if (!answer.ok) throw new Error(`${answer.status} at ${url.pathname}: ${text.match(/<h1>(.*?)<\/h1>/)?.[1]}`);
 			[url, answer] = await this.#submit(text, url);
 		}
@@ -48,7 +49,7 @@ export class Person {
 	}
 
 	async #submit(page, url) {
-		const action = new URL(unescapeHTML(page.match(/<form[^>]* action="([^"]*)"/)[1]), url);
+		const action = new URL(unescapeHTML(page.match(/<form[^>]* action="([^"]*)"/)?.[1] ?? ""), url);
 		const fields = new URLSearchParams();
 		for (const [tag] of page.matchAll(/<input [^>]*type="hidden"[^>]*>/g)) {
 			fields.set(tag.match(/name="([^"]*)"/)[1], unescapeHTML(tag.match(/value="([^"]*)"/)[1]));
@@ -58,8 +59,8 @@ export class Person {
 			fields.set("username", alice.username);
 			fields.set("password", alice.password);
 		}
-		const pressed = page.match(/<button[^>]* name="action" value="([^"]*)"/);
-		if (pressed) fields.set("action", pressed[1]);
+		const button = page.match(/<button[^>]* name="action" value="([^"]*)"/);
+		if (button) fields.set("action", button[1]);
 		return [action, await this.#fetch(action, { method: "POST", body: fields, headers: { origin: action.origin } })];
 	}
 }

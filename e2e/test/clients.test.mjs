@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch } from "../harness/browser.mjs";
-import { startFor } from "../harness/clients-gateway.mjs";
+import { gateways, startFor } from "../harness/clients-gateway.mjs";
 import { all, install } from "../harness/clients.mjs";
 import { drive } from "../harness/drive.mjs";
 
@@ -11,18 +11,22 @@ const clients = await all([
 	"express-oauth2-jwt-bearer", "fastify-jwt-jwks", "jsonwebtoken",
 ]);
 
-let gateways;
+let started;
 let browser;
 before(async () => {
-	[gateways] = await Promise.all([startFor(clients), ...clients.map(install)]);
+	started = new Map();
+	await Promise.all([...clients.map(install), ...gateways(clients).map(async (group) => {
+		const gateway = await startFor(group);
+		for (const client of group) started.set(client, gateway);
+	})]);
 });
 after(async () => {
 	await (await browser)?.close();
-	await gateways?.stop();
+	await Promise.all([...new Set(started.values())].map((gateway) => gateway.stop()));
 });
 
 for (const client of clients) {
-	test(`${client.name}: ${client.does.join(", ")}`, () => drive(client, gateways.of(client), () => (browser ??= launch())));
+	test(`${client.name}: ${client.does.join(", ")}`, () => drive(client, started.get(client), () => (browser ??= launch())));
 }
 
 test("every program does something, and says where its authors show it", async () => {
