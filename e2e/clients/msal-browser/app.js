@@ -36,3 +36,4 @@ on("#refresh", async () => {
 	await client.acquireTokenSilent({ scopes, account, forceRefresh: true });
 });
 on("#logout", () => client.logoutRedirect({ account }));
+document.body.dataset.ready = "";
