@@ -59,6 +59,19 @@ func (o *observer) Happened(_ context.Context, e oauth.Event) {
 
 func (o *observer) Checked(oauth.Reason) {}
 
+// of returns the events of a kind.
+func (o *observer) of(kind oauth.EventKind) []oauth.Event {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var found []oauth.Event
+	for _, e := range o.events {
+		if e.Kind == kind {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
 func (o *observer) has(kind oauth.EventKind, outcome oauth.Outcome) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -177,6 +190,9 @@ func newGateway(t *testing.T, change ...func(*tokens.Config, *Config)) *gateway 
 func (g *gateway) do(method, target, body string, headers ...string) *wiretest.Answer {
 	g.t.Helper()
 	r := httptest.NewRequestWithContext(g.t.Context(), method, target, strings.NewReader(body))
+	if strings.HasPrefix(target, "/") {
+		r.Host = g.issuerHost
+	}
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}
@@ -184,8 +200,6 @@ func (g *gateway) do(method, target, body string, headers ...string) *wiretest.A
 	g.ServeHTTP(w, r)
 	return wiretest.AnswerOf(g.t, w)
 }
-
-const formType = "application/x-www-form-urlencoded"
 
 // post sends a form.
 func (g *gateway) post(target string, form url.Values, headers ...string) *wiretest.Answer {
