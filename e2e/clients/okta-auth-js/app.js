@@ -33,5 +33,9 @@ on("#orders", async () => {
 on("#refresh", async () => {
 	await authClient.tokenManager.renew("accessToken");
 });
-on("#logout", () => authClient.signOut({ postLogoutRedirectUri: location.origin + location.pathname }));
+on("#logout", () => authClient.signOut({
+	postLogoutRedirectUri: location.origin + location.pathname,
+	revokeAccessToken: false, // its request has no colon in Basic (RFC 7617 §2), and is refused
+	revokeRefreshToken: false,
+}));
 document.body.dataset.ready = "";
