@@ -10,16 +10,17 @@ export const secret = "gs_7mYw0Zr3Qk1bXc9vTn5LfA2hJd8sPe6u";
 // gateways groups the clients by what their gateway has to be like.
 export function gateways(clients) {
 	const groups = {};
-	for (const client of clients) (groups[`${client.kind === "spa"} ${client.https} ${client.signing}`] ??= []).push(client);
+	for (const client of clients) (groups[`${client.https ? "https" : "http"} ${client.signing ?? ""}`] ??= []).push(client);
 	return Object.values(groups);
 }
 
-// startFor runs a gateway that knows the clients. Each client gets a home of its own. The issuer of those in the browser, and of
-// others that take no http, is https by a certificate of Caddy's own.
+// startFor runs a gateway that knows the clients, which are one group. Each client gets a home of its own.
 export async function startFor(clients) {
 	let [issuer, app, api, auth0API, ...homes] = await freePlaces(4 + clients.length);
-	if (clients.every((client) => client.kind === "spa" || client.https)) issuer = issuer.replace("http:", "https:");
-	if (clients[0].https) process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0"; // of this process, the person; the programs check the certificate
+	if (clients[0].https) {
+		issuer = issuer.replace("http:", "https:");
+		process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0"; // of this process, the person; the programs check the certificate
+	}
 	clients.forEach((client, i) => { client.home = client.kind === "spa" ? `${app}${client.name}/` : homes[i]; });
 	return serve({ issuer, app, api, auth0API, answers: app + "gateway.json" }, (places) => config(places, clients));
 }
@@ -32,10 +33,10 @@ function config({ folder: state, issuer, app, api, auth0API }, clients) {
 	const scopes = "scopes orders:read orders:write\n\t\t\tallow_offline_access";
 	return `{
 	admin off
+	default_sni localhost
 	persist_config off
 	default_bind 127.0.0.1
 	skip_install_trust
-	default_sni localhost
 	auto_https disable_redirects
 	storage file_system ${state}/caddy
 	oauth {
@@ -65,7 +66,7 @@ function config({ folder: state, issuer, app, api, auth0API }, clients) {
 ${clients.filter((client) => client.kind !== "api").map((client) => block(client, api)).join("")}	}
 }
 ${place(issuer)} {
-	${issuer.startsWith("https:") ? "tls internal" : ""}
+	${clients[0].https ? "tls internal" : ""}
 	oauth_server
 }
 ${place(app)} {
