@@ -76,20 +76,28 @@ func TestProvisionErrors(t *testing.T) {
 	}
 }
 
-// TestUsersFileIsReadAtStart: validating reads no users file, starting does.
-func TestUsersFileIsReadAtStart(t *testing.T) {
+// TestUsersFileIsReadByValidate: S27: `caddy validate` says that the users file is missing, or
+// that none of its lines can be used, before a start does.
+func TestUsersFileIsReadByValidate(t *testing.T) {
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
-	if err := validateApp(t, `"logins":[{"module":"local","users_file":"testdata/none"}]`); err != nil {
-		t.Errorf("Validate() = %v", err)
-	}
-	l := &LocalLogin{UsersFile: "testdata/none"}
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
-	defer cancel()
-	if err := l.Provision(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Start(); err == nil || !strings.HasPrefix(err.Error(), "login local: ") {
-		t.Errorf("Start() = %v", err)
+	file := filepath.Join(t.TempDir(), "users")
+	for text, want := range map[string]string{
+		"":                                   "no such file",
+		"bob\n":                              file + ":1: the line is not name:hash",
+		"bob\ncarol:" + testBcrypt + "\n":    "",
+		"# nobody yet\n":                     "",
+		"bob:$apr1$x$y\ncarol:{SHA}secret\n": file + ":1: the hash is neither",
+	} {
+		if text != "" {
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := validateApp(t, `"logins":[{"module":"local","users_file":"`+file+`"}]`)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: Validate() = %v, want %s", text, err, want)
+		}
+		_ = os.Remove(file)
 	}
 }
 

@@ -72,7 +72,7 @@ func (b *BearerAuth) checkOptions() error {
 		b.checkAudiences,
 		b.checkClaims,
 		b.checkWritten,
-		func() error { return checkEach("dpop_origin", b.DPoPOrigins, checkOrigin) },
+		func() error { return checkEach("dpop_origin", b.DPoPOrigins, checkWebOrigin) },
 		func() error { return checkMetadataURL(b.MetadataURL) },
 		func() error { return checkRealm(b.Realm) },
 		func() error {

@@ -8,31 +8,45 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"go.uber.org/zap"
 )
 
-// checkRoutes walks all routes. It refuses a configuration with a guard in a named
+// checkRoutes refuses routes that cannot be meant, and warns of those that hardly are.
+func (a *App) checkRoutes() error {
+	web := a.web()
+	if web == nil {
+		return nil
+	}
+	found, err := routeFindings(web)
+	if err != nil {
+		return err
+	}
+	if !a.unconfigured() {
+		found = append(found, a.siteFindings(web)...)
+	}
+	for _, f := range found {
+		a.log.Warn(f.Text, f.fields...)
+	}
+	return nil
+}
+
+// routeFindings walks all routes. It refuses a configuration with a guard in a named
 // route that nothing invokes: Caddy attaches a named route to a server only for an
-// `invoke`, so that it has lost it (see checkInNamedRoute). And it tells of upstreams that hear from a guard who somebody is, and
+// `invoke`, so that it has lost it (see checkInNamedRoute). It tells of guards behind a
+// handler that answers every request. And it tells of upstreams that hear from a guard who somebody is, and
 // that can be reached with the client's own word in the same header as well: by a
 // route that no guard stands in, such as the `handle` beside that of the guard.
 // It sees what a configuration says in so many words: `reverse_proxy` with static
 // upstreams, in the handlers that Caddy itself brings.
-func (a *App) checkRoutes() error {
-	app, err := a.ctx.AppIfConfigured("http")
-	if err != nil {
-		return nil //nolint:nilerr // it is not configured
-	}
-	web, ok := app.(*caddyhttp.App)
-	if !ok {
-		return nil
-	}
-	found := make(upstreams)
-	for _, server := range web.Servers {
-		w := routeWalk{server: server, found: found, invoked: make(map[string]bool)}
+func routeFindings(web *caddyhttp.App) (findings []Finding, err error) {
+	found, lost := make(upstreams), make(map[*BearerAuth]bool)
+	for _, name := range slices.Sorted(maps.Keys(web.Servers)) {
+		server := web.Servers[name]
+		w := routeWalk{server: server, found: found, lost: lost, invoked: make(map[string]bool)}
 		w.routes(server.Routes, newHeaderState())
 		if server.Errors != nil {
 			w.routes(server.Errors.Routes, newHeaderState()) // an error may come ahead of every guard
@@ -44,18 +58,26 @@ func (a *App) checkRoutes() error {
 			w.guards = 0
 			w.invoke(name, newHeaderState())
 			if w.guards > 0 {
-				return fmt.Errorf("bearer_auth: named route %s: it holds a guard, and nothing invokes it. %s that invokes it, or leave it out", name, lostInNamedRoute)
+				return nil, fmt.Errorf("bearer_auth: named route %s: it holds a guard, and nothing invokes it. %s that invokes it, or leave it out", name, lostInNamedRoute)
 			}
 		}
 	}
+	for _, guard := range slices.SortedFunc(maps.Keys(lost), func(a, b *BearerAuth) int { return slices.Compare(a.Audience, b.Audience) }) {
+		findings = append(findings, Finding{
+			SeverityWarning, "bearer_auth", "a guard stands behind a handler that answers every request, such as reverse_proxy in a `route`, so it checks none and the route is open: " +
+				"write bearer_auth ahead of it", "bearer_auth", []zap.Field{zap.Strings("audience", guard.Audience)},
+		})
+	}
 	for _, upstream := range slices.Sorted(maps.Keys(found)) {
 		if open := found[upstream].open(); len(open) > 0 {
-			a.log.Warn("clients can write an identity header themselves: a guard sets it for this upstream, which other routes lead to without one; "+
-				"put the guard, with its matcher, ahead of the blocks of the site, or write `request_header -<name>` ahead of the other routes",
-				zap.String("upstream", upstream), zap.Strings("headers", open))
+			findings = append(findings, Finding{
+				SeverityWarning, upstream, "clients can write an identity header themselves: a guard sets it for this upstream, which other routes lead to without one; " +
+					"put the guard, with its matcher, ahead of the blocks of the site, or write `request_header -<name>` ahead of the other routes",
+				"bearer_auth", []zap.Field{zap.String("upstream", upstream), zap.Strings("headers", open)},
+			})
 		}
 	}
-	return nil
+	return findings, nil
 }
 
 // nameSet are headers by their names, folded as a CGI would.
@@ -110,7 +132,8 @@ func (s headerState) clone() headerState { return headerState{maps.Clone(s.set),
 type routeWalk struct {
 	server *caddyhttp.Server
 	found  upstreams
-	named  []string // the named routes that it is in
+	lost   map[*BearerAuth]bool // that no request gets to
+	named  []string             // the named routes that it is in
 
 	invoked map[string]bool // the named routes that it has been in
 	guards  int             // how many it has met
@@ -132,6 +155,7 @@ func (w *routeWalk) routes(routes caddyhttp.RouteList, s headerState) (ends bool
 		sure := route.Group == "" && matchesAll(route.MatcherSets)
 		switch {
 		case sure && (ended || route.Terminal):
+			w.unreached(routes[i+1:])
 			return true
 		case ended || route.Terminal:
 		case sure:
@@ -145,12 +169,33 @@ func (w *routeWalk) routes(routes caddyhttp.RouteList, s headerState) (ends bool
 }
 
 func (w *routeWalk) handlers(list []caddyhttp.MiddlewareHandler, s headerState) (ends bool) {
-	for _, h := range list {
+	for i, h := range list {
 		if w.handler(h, s) {
+			w.unreachedOf(list[i+1:])
 			return true
 		}
 	}
 	return false
+}
+
+// unreached notes the guards in routes that no request gets to.
+func (w *routeWalk) unreached(routes caddyhttp.RouteList) {
+	for i := range routes {
+		w.unreachedOf(routes[i].Handlers)
+	}
+}
+
+func (w *routeWalk) unreachedOf(list []caddyhttp.MiddlewareHandler) {
+	for _, h := range list {
+		switch h := h.(type) {
+		case *BearerAuth:
+			if !h.SiteOnly {
+				w.lost[h] = true
+			}
+		case *caddyhttp.Subroute:
+			w.unreached(h.Routes)
+		}
+	}
 }
 
 func (w *routeWalk) handler(h caddyhttp.MiddlewareHandler, s headerState) (ends bool) {
@@ -179,6 +224,8 @@ func (w *routeWalk) handler(h caddyhttp.MiddlewareHandler, s headerState) (ends 
 		return len(h.HandleResponse) == 0
 	case *caddyhttp.StaticResponse:
 		return true
+	case *fileserver.FileServer:
+		return !h.PassThru
 	}
 	return false
 }

@@ -73,9 +73,12 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        redirect_uris <uri...>
 //	        logout_uris   <uri...>
 //	        device_code
+//	        insecure_redirects
 //	        origins       <origin...>
 //	        apis          <identifier...>
 //	        scopes        <scope...>
+//	        serves        <identifier...>
+//	        client_credentials
 //	        secret_hash   <hash>
 //	        public_key    <PEM | JWK>
 //	        jwks_uri      <url>

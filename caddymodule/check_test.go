@@ -106,7 +106,7 @@ func TestDangerousRedirects(t *testing.T) {
 		"https://a.example.com/%2e%2e/y", "https://a．example.com/", "https://a.example.com:/", "https://[::1/", "https://:443/",
 	} {
 		for _, kind := range []clients.Type{clients.SPA, clients.Native, clients.Web} {
-			if err := checkRedirect(uri, kind); err == nil {
+			if err := checkRedirect(uri, kind, false); err == nil {
 				t.Errorf("checkRedirect(%q, %s) passes", uri, kind)
 			}
 		}
@@ -132,14 +132,71 @@ func TestGoodRedirects(t *testing.T) {
 		{"http://[::1]:8080/cb", all},
 		{"com.example.app:/cb", native},
 		{"com.example.app://cb/x", native},
-		{"myapp:/cb", native}, // with a warning
+		{"myapp:/cb", native},                    // with a warning
+		{"com.MyCompany.App://callback", native}, // S10
 	}
 	for _, tt := range tests {
 		for _, kind := range tt.kinds {
-			if err := checkRedirect(tt.uri, kind); err != nil {
+			if err := checkRedirect(tt.uri, kind, false); err != nil {
 				t.Errorf("checkRedirect(%q, %s) = %v", tt.uri, kind, err)
 			}
 		}
+	}
+}
+
+// TestOrigins: S22: apps in a web view and browser extensions have origins of their own.
+func TestOrigins(t *testing.T) {
+	for _, origin := range []string{
+		"https://app.example.com", "http://localhost:3000", "http://tauri.localhost", "capacitor://localhost", "ionic://localhost", "tauri://localhost",
+		"chrome-extension://abcdefghijklmnopabcdefghijklmnop", "moz-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc", "app://localhost:3000",
+	} {
+		if err := new(Client).checkOrigin(origin); err != nil {
+			t.Errorf("checkOrigin(%q) = %v", origin, err)
+		}
+	}
+	for origin, want := range map[string]string{
+		"capacitor://localhost/":   "write capacitor://localhost",
+		"Capacitor://localhost":    "write capacitor://localhost",
+		"chrome-extension://ABC":   "write chrome-extension://abc",
+		"capacitor:localhost":      "is no origin",
+		"capacitor://":             "is no origin",
+		"capacitor://user@host":    "user name",
+		"file:///x":                "is no origin",
+		"javascript://localhost":   "is no origin",
+		"data://x":                 "is no origin",
+		"http://app:3000":          "insecure_redirects",
+		"https://app.example.com?": "is more than an origin",
+		"null":                     "is no origin",
+		"*":                        "is no origin",
+	} {
+		if err := new(Client).checkOrigin(origin); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("checkOrigin(%q) = %v, want %q", origin, err, want)
+		}
+	}
+}
+
+// TestInsecureRedirects: S22: http at a container or a host of the LAN, by an explicit word,
+// which warns; it makes nothing else pass.
+func TestInsecureRedirects(t *testing.T) {
+	c := Client{ID: "a", Type: "web", InsecureRedirects: true, Origins: []string{"http://app:3000"}, RedirectURIs: []string{"http://app:3000/cb", "http://nas.fritz.box/cb", "http://localhost/cb"}}
+	if err := c.checkURIs(); err != nil {
+		t.Errorf("checkURIs() = %v", err)
+	}
+	if got := c.warnings(nil); len(got) != 3 || !strings.Contains(got[0], "http://app:3000/cb is not encrypted") {
+		t.Errorf("warnings() = %q", got)
+	}
+	c.InsecureRedirects = false
+	if err := c.checkURIs(); err == nil || !strings.Contains(err.Error(), "insecure_redirects") {
+		t.Errorf("checkURIs() = %v", err)
+	}
+	for _, uri := range []string{"http://App:3000/cb", "http://app:/cb", "http:///cb", "javascript:alert(1)", "http://a@app/cb", "http://app/../cb"} {
+		if err := checkRedirect(uri, clients.Web, true); err == nil {
+			t.Errorf("checkRedirect(%q) passes", uri)
+		}
+	}
+	c = Client{ID: "a", Type: "web", InsecureRedirects: true, RedirectURIs: []string{"https://a.example.com/cb"}}
+	if err := c.checkURIs(); err == nil || !strings.Contains(err.Error(), "leave it out") {
+		t.Errorf("without an http address: %v", err)
 	}
 }
 

@@ -43,8 +43,13 @@ func TestClearTextIsRefused(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			start(tt.servers)
+			// S6: a load balancer asks without encryption, and says nothing of it.
+			if resp, body := g.do(g.request(g.url("/oauth/health"), nil, tt.headers...)); resp.StatusCode != http.StatusOK || body != "ok\n" {
+				t.Errorf("/oauth/health: %d %s", resp.StatusCode, body)
+			}
 			for _, r := range []*http.Request{
-				g.request(login, nil, tt.headers...),
+				// The browser is at the issuer's host; the proxy in front writes another.
+				g.request(login, nil, append([]string{"Cookie", "__Host-gatehouse_moved=1"}, tt.headers...)...),
 				g.request(g.url("/oauth/token"), machine, tt.headers...),
 				g.request(g.url("/.well-known/openid-configuration"), nil, tt.headers...),
 			} {

@@ -23,8 +23,8 @@ type Client struct {
 
 	// Where answers to authorization requests may go, compared byte for byte.
 	// They are https URLs; `web` and `spa` clients may use http on localhost, and
-	// `native` clients http on a loopback address (the port may then vary) or
-	// their own scheme. Default: none; all but `machine` clients and those with
+	// `native` clients http on localhost or a loopback address (the port may then
+	// vary) or their own scheme, in the capitals that the application uses. Default: none; all but `machine` clients and those with
 	// `device_code` require one.
 	RedirectURIs []string `json:"redirect_uris,omitempty"`
 
@@ -36,7 +36,14 @@ type Client struct {
 	// `/activate` (RFC 8628). For `native` and `web` clients. Default: false
 	DeviceCode bool `json:"device_code,omitempty"`
 
-	// The browser origins whose scripts may call the token endpoint. Default: the
+	// Whether redirect and logout URIs and origins may be http at other machines than
+	// this one, such as a container of the same compose file or a host of the LAN.
+	// Whoever is on that network can read codes, so it is for tests. Default: false
+	InsecureRedirects bool `json:"insecure_redirects,omitempty"`
+
+	// The browser origins whose scripts may call the token endpoint; those of an
+	// app in a web view or of a browser's extension, too, such as
+	// `capacitor://localhost` and `chrome-extension://<id>`. Default: the
 	// origins of the redirect URIs for a `spa`, none for the others.
 	Origins []string `json:"origins,omitempty"`
 
@@ -45,6 +52,15 @@ type Client struct {
 
 	// The scopes, of those APIs, that it may ask for. Default: all of them.
 	Scopes []string `json:"scopes,omitempty"`
+
+	// The identifiers of the APIs that it serves, for `web` and `machine` clients that are
+	// resource servers: it may introspect their access tokens, whoever they were issued
+	// to. A `machine` client may do so for its apis, too. Default: none.
+	Serves []string `json:"serves,omitempty"`
+
+	// Let a `web` client ask for tokens for itself, without a person, by the client
+	// credentials grant, as every `machine` client may. Default: false
+	ClientCredentials bool `json:"client_credentials,omitempty"`
 
 	// Hashes of the client's secret, for `web` and `machine` clients; several
 	// while a secret is changed. They are bcrypt, argon2id, or the `sha256:` form that
@@ -115,9 +131,12 @@ func (c *Client) options() grammar.Options {
 		"redirect_uris":       grammar.List(&c.RedirectURIs),
 		"logout_uris":         grammar.List(&c.LogoutURIs),
 		"device_code":         grammar.Flag(&c.DeviceCode),
+		"insecure_redirects":  grammar.Flag(&c.InsecureRedirects),
 		"origins":             grammar.List(&c.Origins),
 		"apis":                grammar.List(&c.APIs),
 		"scopes":              grammar.List(&c.Scopes),
+		"serves":              grammar.List(&c.Serves),
+		"client_credentials":  grammar.Flag(&c.ClientCredentials),
 		"secret_hash":         grammar.List(&c.SecretHashes),
 		"public_key":          grammar.List(&c.PublicKeys),
 		"jwks_uri":            grammar.String(&c.JWKSURI),

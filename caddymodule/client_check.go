@@ -16,7 +16,7 @@ func (c *Client) Check() error {
 	if err := checkClientID(c.ID); err != nil {
 		return grammar.Wrong("", "%s", err)
 	}
-	return grammar.FirstOf(c.checkType, c.checkURIs, c.checkMTLS, c.checkSecrets, c.checkKeys, c.checkWords, c.checkRefresh)
+	return grammar.FirstOf(c.checkType, c.checkURIs, c.checkMTLS, c.checkSecrets, c.checkKeys, c.checkGrants, c.checkWords, c.checkRefresh)
 }
 
 // checkClientID checks a client_id. A bar would let a machine's subject,
@@ -66,6 +66,7 @@ func (c *Client) checkMachine() error {
 		{"logout_uris", len(c.LogoutURIs) > 0},
 		{"device_code", c.DeviceCode},
 		{"origins", len(c.Origins) > 0},
+		{"insecure_redirects", c.InsecureRedirects},
 		{"consent", c.Consent != ""},
 		{"oidc_conformant", c.OIDCConformant != nil},
 		{"pkce", c.PKCERequired},
@@ -77,21 +78,49 @@ func (c *Client) checkMachine() error {
 			return grammar.Wrong(u.option, "`type machine` has no users: leave it out, or write `type web`")
 		}
 	}
-	if len(c.APIs) == 0 {
-		return grammar.Wrong("", "`type machine` needs apis: without one there is nothing it could ask for")
+	if len(c.APIs) == 0 && len(c.Serves) == 0 {
+		return grammar.Wrong("", "`type machine` needs apis: without one there is nothing it could ask for; or serves, if it only introspects")
 	}
 	return nil
 }
 
+// checkGrants checks what only a client that authenticates can do.
+func (c *Client) checkGrants() error {
+	switch {
+	case len(c.Serves) > 0 && !c.confidential():
+		return grammar.Wrong("serves", "`type %s` can keep no secret, so it cannot introspect: leave it out, or write `type web`", c.Type)
+	case c.ClientCredentials && !c.confidential():
+		return grammar.Wrong("client_credentials", "`type %s` can keep no secret, so it gets no tokens for itself: leave it out, or write `type web`", c.Type)
+	case c.ClientCredentials && len(c.APIs) == 0:
+		return grammar.Wrong("client_credentials", "there is nothing it could ask for: add apis, or leave it out")
+	}
+	return checkEach("serves", c.Serves, func(string) error { return nil })
+}
+
 func (c *Client) checkURIs() error {
-	check := func(uri string) error { return checkRedirect(uri, c.kind()) }
+	check := func(uri string) error { return checkRedirect(uri, c.kind(), c.InsecureRedirects) }
 	if err := checkEach("redirect_uris", c.RedirectURIs, check); err != nil {
 		return err
 	}
 	if err := checkEach("logout_uris", c.LogoutURIs, check); err != nil {
 		return err
 	}
-	return checkEach("origins", c.Origins, checkOrigin)
+	if err := checkEach("origins", c.Origins, c.checkOrigin); err != nil {
+		return err
+	}
+	if c.InsecureRedirects && !slices.ContainsFunc(slices.Concat(c.RedirectURIs, c.LogoutURIs, c.Origins), inClear) {
+		return grammar.Wrong("insecure_redirects", "none of its addresses is http at another machine: leave it out")
+	}
+	return nil
+}
+
+// checkOrigin checks an origin of the client.
+func (c *Client) checkOrigin(origin string) error {
+	err := checkOrigin(origin)
+	if c.InsecureRedirects && errors.Is(err, errInClear) {
+		return nil
+	}
+	return orInsecure(err)
 }
 
 func (c *Client) checkWords() error {
@@ -122,6 +151,10 @@ func (c *Client) checkRefresh() error {
 	if err := c.RefreshToken.Check(); err != nil {
 		return grammar.Within("refresh_token", err)
 	}
+	if orZero(c.RefreshToken).MultiResource && c.Consent == string(clients.ConsentAlways) {
+		return grammar.Within("refresh_token", grammar.Wrong("multi_resource", "with `consent always` people agree to what a sign-in asks for, "+
+			"and nobody is there to ask at a refresh: leave it out, and let the application ask for all of its APIs at sign-in"))
+	}
 	return grammar.Within("refresh_token", c.checkCookieClient())
 }
 
@@ -134,6 +167,11 @@ func (c *Client) checkAPIs(apis []*API) error {
 			return grammar.WrongValue("apis", id, "is not configured: %s", knownAPIs(apis))
 		}
 		scopes = append(scopes, apis[i].Scopes...)
+	}
+	for _, id := range c.Serves {
+		if !slices.ContainsFunc(apis, func(a *API) bool { return a.Identifier == id }) {
+			return grammar.WrongValue("serves", id, "is not configured: %s", knownAPIs(apis))
+		}
 	}
 	for _, scope := range c.Scopes {
 		if !slices.Contains(scopes, scope) {
@@ -161,6 +199,11 @@ func (c *Client) warnings(apis []*API) []string {
 		if plainScheme(uri) {
 			found = append(found, fmt.Sprintf("%s has a scheme without a dot, which other applications on the device may claim: "+
 				"take a domain of yours in reverse, such as com.example.app (RFC 8252 §7.1)", uri))
+		}
+	}
+	for _, uri := range slices.Concat(c.RedirectURIs, c.LogoutURIs, c.Origins) {
+		if inClear(uri) {
+			found = append(found, uri+" is not encrypted: whoever is on the network can read the codes and take over logins; insecure_redirects allows it, take https outside of tests")
 		}
 	}
 	if c.RefreshToken != nil && !c.mayRefresh(apis) {

@@ -131,6 +131,8 @@ func (c *Client) core() *clients.Client {
 		Origins:        c.origins(),
 		APIs:           c.APIs,
 		Scopes:         c.Scopes,
+		Serves:         c.Serves,
+		ForItself:      c.ClientCredentials,
 		SecretHashes:   c.hashes,
 		Keys:           c.keys,
 		PKCERequired:   c.PKCERequired,

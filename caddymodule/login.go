@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/mail"
 	"regexp"
 	"strings"
@@ -28,7 +29,7 @@ type LoginModule interface {
 	// the module's own, is unique among the logins: it is the first half of every
 	// subject, `<login>|<id>`.
 	Login() login.Login
-	// Start reads what Provision must not touch: files, networks. An error stops
+	// Start reads what Provision could not, or must not touch: files, networks. An error stops
 	// the start, and at a reload leaves the configuration before in place.
 	Start() error
 }
@@ -43,16 +44,19 @@ type LocalLogin struct {
 	Users []*LocalUser `json:"users,omitempty"`
 
 	// A file with a line `name:hash` for each user, read when the app starts and
-	// whenever it changes; a relative path is below Caddy's working directory.
-	// Default: none.
+	// whenever it changes, and by `caddy validate`; a relative path is below Caddy's
+	// working directory. A line that cannot be used is named in the log, and the
+	// other users can sign in. Default: none.
 	UsersFile string `json:"users_file,omitempty"`
 
-	local *login.Local
+	local  *login.Local
+	unread bool // the users file
 }
 
 // LocalUser is a person who logs in with a password.
 type LocalUser struct {
-	// The user name and second half of the subject. Default: none, it is required.
+	// The user name and second half of the subject. Who signs in may write it in
+	// other capitals and with spaces around it. Default: none, it is required.
 	ID string `json:"id,omitempty"`
 
 	// The hash of the password, bcrypt or argon2id, as from `caddy hash-password --algorithm argon2id`; or
@@ -92,15 +96,18 @@ func (l *LocalLogin) Check() error {
 	if len(l.Users) == 0 && l.UsersFile == "" {
 		return grammar.Wrong("", "it has no users: write `user <name> <hash>` or `users_file <path>`")
 	}
-	seen := make(map[string]bool)
+	seen := make(map[string]string)
 	for _, u := range l.Users {
 		if u == nil {
 			return grammar.Wrong("", "it has a null among its users: leave it out")
 		}
-		if seen[u.ID] {
+		switch other, taken := seen[strings.ToLower(u.ID)]; {
+		case taken && other == u.ID:
 			return grammar.Within(u.block(), grammar.Wrong("", "duplicate user: leave one out"))
+		case taken:
+			return grammar.Within(u.block(), grammar.Wrong("", "the name is that of user %s but for capitals, which do not count in sign-ins: rename one", other))
 		}
-		seen[u.ID] = true
+		seen[strings.ToLower(u.ID)] = u.ID
 	}
 	for _, u := range l.Users {
 		if err := u.Check(); err != nil {
@@ -145,7 +152,7 @@ func (u *LocalUser) Check() error {
 	return nil
 }
 
-// Provision reads the hashes.
+// Provision reads the hashes and the users file, so that `caddy validate` says what is wrong with it.
 func (l *LocalLogin) Provision(ctx caddy.Context) error {
 	if err := grammar.Within(l.block(), l.Check()); err != nil {
 		return err
@@ -167,15 +174,22 @@ func (l *LocalLogin) Provision(ctx caddy.Context) error {
 		FakeHash:  caddyauth.BcryptHash{}.FakeHash(),
 		Logger:    ctx.Slogger(),
 	})
+	if err == nil {
+		err = l.local.Load()
+	}
+	if l.unread = errors.Is(err, fs.ErrPermission); l.unread {
+		ctx.Logger().Warn(l.block() + ": the users file cannot be read by this user; whoever runs the server must be able to: " + err.Error())
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", l.block(), err)
 	}
 	return nil
 }
 
-// Start reads the users file.
+// Start reads the users file, where `caddy validate` may have been run by somebody who may not.
 func (l *LocalLogin) Start() error {
-	if l.UsersFile == "" {
+	if !l.unread {
 		return nil
 	}
 	if err := l.local.Load(); err != nil {

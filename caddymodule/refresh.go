@@ -55,6 +55,12 @@ type RefreshToken struct {
 	// read, instead of the app in its memory: for `spa` clients of the issuer's own
 	// site, which then refresh at `/oauth/refresh`. Default: false
 	Cookie bool `json:"cookie,omitempty"`
+
+	// Whether a refresh may ask for any of the client's `apis` that has
+	// `allow_offline_access`, also one that was not asked for at sign-in: Auth0's
+	// multi-resource refresh tokens (MRRT). Not for clients with `consent always`.
+	// Default: false
+	MultiResource bool `json:"multi_resource,omitempty"`
 }
 
 func (r *RefreshToken) options() grammar.Options {
@@ -69,10 +75,11 @@ func (r *RefreshToken) options() grammar.Options {
 			r.Leeway = new(caddy.Duration(d))
 			return err
 		}},
-		"lifetime":      lifetimeOption(&r.Lifetime),
-		"idle_lifetime": lifetimeOption(&r.IdleLifetime),
-		"max_active":    grammar.Count(&r.MaxActive),
-		"cookie":        grammar.Flag(&r.Cookie),
+		"lifetime":       lifetimeOption(&r.Lifetime),
+		"idle_lifetime":  lifetimeOption(&r.IdleLifetime),
+		"max_active":     grammar.Count(&r.MaxActive),
+		"cookie":         grammar.Flag(&r.Cookie),
+		"multi_resource": grammar.Flag(&r.MultiResource),
 	}
 }
 
@@ -122,11 +129,12 @@ func (r *RefreshToken) maxActive() int { return cmp.Or(orZero(r).MaxActive, defa
 // core returns the policy as the core has it.
 func (r *RefreshToken) core() clients.RefreshPolicy {
 	return clients.RefreshPolicy{
-		Rotation:     r.rotation(),
-		Leeway:       r.leeway(),
-		Lifetime:     r.lifetime().duration(),
-		IdleLifetime: r.idleLifetime().duration(),
-		MaxActive:    r.maxActive(),
-		Cookie:       r.cookie(),
+		Rotation:      r.rotation(),
+		Leeway:        r.leeway(),
+		Lifetime:      r.lifetime().duration(),
+		IdleLifetime:  r.idleLifetime().duration(),
+		MaxActive:     r.maxActive(),
+		Cookie:        r.cookie(),
+		MultiResource: orZero(r).MultiResource,
 	}
 }

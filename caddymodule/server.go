@@ -29,10 +29,12 @@ func init() {
 // OAuthServer serves the endpoints of the authorization server that the
 // `oauth` app configures: `/authorize`, `/oauth/token`, `/userinfo`, the login
 // pages, the discovery documents and so on. Requests for other paths go on to
-// the next handler, without the server's own cookies.
+// the next handler, without the server's own cookies. Where the site has nothing
+// to answer them, people read so: with 404, and with 200 at the issuer's own address.
 //
 // It belongs on the host of the issuer. Every URL that it emits derives from
-// the issuer and never from the request. Under an https issuer it refuses requests
+// the issuer and never from the request. People who come to its pages by another
+// name of that host are sent to the issuer's. Under an https issuer it refuses requests
 // that came without encryption, unless a proxy that Caddy trusts vouches for them.
 type OAuthServer struct {
 	// Endpoints that are to be at another path, by name: `authorize`, `token`,
@@ -99,13 +101,13 @@ func (s *OAuthServer) ServeHTTP(w http.ResponseWriter, r *http.Request, next cad
 	endpoint, ok := s.server.Endpoint(r.URL.Path)
 	if !ok {
 		wire.StripCookies(r.Header)
-		return next.ServeHTTP(w, r)
+		return s.passOn(w, r, next)
 	}
 	defer s.begin()()
 	start := time.Now()
 	recorder := caddyhttp.NewResponseRecorder(w, nil, nil)
 	wire.BoundBody(recorder, r, 0)
-	if !s.clear.refused(recorder, r) {
+	if endpoint == "health" || !s.clear.refused(recorder, r) { // a load balancer asks without encryption, and for no secret
 		s.server.ServeHTTP(recorder, r)
 	}
 	events.Process.Served(endpoint, recorder.Status(), time.Since(start))

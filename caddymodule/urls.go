@@ -26,7 +26,7 @@ func parseURL(raw string) (*url.URL, error) {
 	switch {
 	case u.Scheme == "":
 		return nil, errors.New("is not absolute: begin it with https://")
-	case !strings.HasPrefix(raw, u.Scheme+":"):
+	case isWeb(u) && !strings.HasPrefix(raw, u.Scheme+":"):
 		return nil, fmt.Errorf("has its scheme in capitals: write %s", u.Scheme)
 	case strings.Contains(raw, "#"):
 		return nil, errors.New("has a fragment: leave out everything from the # on (RFC 6749 §3.1.2)")
@@ -53,11 +53,26 @@ func checkCharacters(raw string) error {
 	return nil
 }
 
-// checkWeb checks the host of an http or https URL; http is for this machine only.
+func isWeb(u *url.URL) bool { return u.Scheme == "https" || u.Scheme == "http" }
+
+// checkWeb checks an http or https URL; http is for this machine only.
 func checkWeb(u *url.URL) error {
+	if err := checkHost(u); err != nil {
+		return err
+	}
+	if u.Scheme == "http" && !oauth.IsLoopbackHost(u.Hostname()) {
+		return errInClear
+	}
+	return nil
+}
+
+var errInClear = errors.New("is not encrypted: use https; http is for localhost only")
+
+// checkHost checks the host of an http or https URL.
+func checkHost(u *url.URL) error {
 	host := u.Hostname()
 	switch {
-	case u.Scheme != "https" && u.Scheme != "http":
+	case !isWeb(u):
 		return fmt.Errorf("is not a web address: use https, not %s", u.Scheme)
 	case u.Opaque != "" || host == "":
 		return fmt.Errorf("has no host: write %s://app.example.com/", u.Scheme)
@@ -67,8 +82,6 @@ func checkWeb(u *url.URL) error {
 		return fmt.Errorf("has no valid host: %s", u.Host)
 	case strings.HasSuffix(u.Host, ":"):
 		return errors.New("ends its host with a colon: add the port or leave the colon out")
-	case u.Scheme == "http" && !oauth.IsLoopbackHost(host):
-		return errors.New("is not encrypted: use https; http is for localhost only")
 	}
 	return nil
 }
@@ -103,14 +116,16 @@ var foreignSchemes = []string{
 }
 
 // checkRedirect checks a URI that people are sent to at a client of the given type.
-// See RFC 9700 §2.1, RFC 8252 §7.
-func checkRedirect(uri string, kind clients.Type) error {
+// See RFC 9700 §2.1, RFC 8252 §7. With insecure it may be http at another machine.
+func checkRedirect(uri string, kind clients.Type, insecure bool) error {
 	u, err := parseURL(uri)
 	switch {
 	case err != nil:
 		return err
-	case u.Scheme == "https" || u.Scheme == "http":
-		return checkWeb(u)
+	case isWeb(u) && insecure:
+		return checkHost(u)
+	case isWeb(u):
+		return orInsecure(checkWeb(u))
 	case slices.Contains(foreignSchemes, u.Scheme):
 		return fmt.Errorf("has the scheme %s:, which leads out of the application: use https", u.Scheme)
 	case kind != clients.Native:
@@ -126,19 +141,56 @@ func plainScheme(uri string) bool {
 	return scheme != "https" && scheme != "http" && !strings.Contains(scheme, ".")
 }
 
-// checkOrigin checks a browser origin: scheme, host and port, nothing else. See RFC 6454 §6.
+// orInsecure adds to the refusal of an http address how it can be had.
+func orInsecure(err error) error {
+	if errors.Is(err, errInClear) {
+		return fmt.Errorf("%w; on a network of your own write `insecure_redirects` beside it", err)
+	}
+	return err
+}
+
+// inClear reports whether answers to an address cross a network without encryption.
+func inClear(uri string) bool {
+	u, err := url.Parse(uri)
+	return err == nil && u.Scheme == "http" && !oauth.IsLoopbackHost(u.Hostname())
+}
+
+// checkOrigin checks the origin of pages: of a web site, or of an app in a web view or a
+// browser's extension, which has a scheme of its own, such as capacitor://localhost.
 func checkOrigin(origin string) error {
+	if u, err := url.Parse(origin); err == nil && u.Scheme != "" && !isWeb(u) {
+		if _, err := parseURL(origin); err != nil {
+			return err
+		}
+		return checkAppOrigin(origin, u)
+	}
+	return checkWebOrigin(origin)
+}
+
+// checkWebOrigin checks the origin of a web site: scheme, host and port, nothing else. See RFC 6454 §6.
+func checkWebOrigin(origin string) error {
 	if origin == "*" || origin == "null" {
 		return errors.New("is no origin: write out each one, such as https://app.example.com")
 	}
 	u, err := parseURL(origin)
 	if err == nil {
-		err = checkWeb(u)
+		err = checkHost(u)
 	}
 	if err != nil {
 		return err
 	}
 	if want := oauth.OriginOf(origin); origin != want {
+		return fmt.Errorf("is more than an origin: write %s", want)
+	}
+	return checkWeb(u)
+}
+
+// checkAppOrigin checks the origin of what has a scheme of its own, which browsers write in small letters.
+func checkAppOrigin(origin string, u *url.URL) error {
+	switch want := strings.ToLower(u.Scheme + "://" + u.Host); {
+	case slices.Contains(foreignSchemes, u.Scheme) || u.Host == "":
+		return fmt.Errorf("is no origin of pages: write one such as https://app.example.com, or capacitor://localhost for an app in a web view")
+	case origin != want:
 		return fmt.Errorf("is more than an origin: write %s", want)
 	}
 	return nil

@@ -21,13 +21,24 @@ func (s *Server) account(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodPost {
 		return s.changeAccount(w, r, l)
 	}
-	return s.showAccount(w, r, l, pages.In(r.URL.Query().Get("ui_locales")), "")
+	return s.showAccount(w, r, l, pages.In(r.URL.Query().Get("ui_locales")), accountNote{})
+}
+
+// accountNote is what the page says about the form that was sent.
+type accountNote struct {
+	done  string
+	again bool // it had gone stale, and did nothing
 }
 
 // showAccount shows the page, or first asks who the person is.
-func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, l *tokens.Login, texts *pages.Texts, done string) error {
+func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, l *tokens.Login, texts *pages.Texts, note accountNote) error {
+	problem, p, status := "", loginProblem{}, http.StatusOK
+	if note.again {
+		status = http.StatusForbidden
+		problem, p = texts.AnswerAgain, loginProblem{text: texts.SignInAgain, status: status}
+	}
 	if l == nil {
-		return s.showLogin(w, r, loginRequest{page: &ownPage{Path: s.pathOf("account"), Purpose: texts.ToAccount, UILocales: texts.Lang}}, loginProblem{})
+		return s.showLogin(w, r, loginRequest{page: &ownPage{Path: s.pathOf("account"), Purpose: texts.ToAccount, UILocales: texts.Lang}}, p)
 	}
 	apps, err := s.Issuer.SignedIn(r.Context(), l)
 	if err != nil {
@@ -37,12 +48,12 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, l *tokens.L
 	if err != nil {
 		return err
 	}
-	page := pages.Account{Action: s.pathOf("account"), Ticket: sealed, Person: personName(l.Profile), Done: done}
+	page := pages.Account{Action: s.pathOf("account"), Ticket: sealed, Person: personName(l.Profile), Done: note.done, Problem: problem}
 	for _, a := range apps {
 		page.Applications = append(page.Applications, s.describe(a, texts))
 	}
 	html, err := s.pages.Account(texts, page)
-	s.writePage(w, http.StatusOK, html, err, pageOptions{form: true})
+	s.writePage(w, status, html, err, pageOptions{form: true})
 	return nil
 }
 
@@ -72,12 +83,12 @@ func (s *Server) changeAccount(w http.ResponseWriter, r *http.Request, l *tokens
 		return err
 	}
 	t, err := s.openTicket(r, ticketAccount, form.Get("request"))
-	if err != nil && !errors.Is(err, errTicketExpired) {
+	if err != nil && !errors.Is(err, errTicketStale) {
 		return err
 	}
 	texts := pages.In(t.Page.UILocales)
 	if err != nil || l == nil || l.Session.ID != t.Session {
-		return s.showAccount(w, r, l, texts, "") // the page was open for long: once more
+		return s.showAccount(w, r, l, texts, accountNote{again: true})
 	}
 	if form.Get("action") == "everywhere" {
 		if err := s.Issuer.SignOutEverywhere(r.Context(), l); err != nil {
@@ -92,5 +103,5 @@ func (s *Server) changeAccount(w http.ResponseWriter, r *http.Request, l *tokens
 	if err := s.Issuer.SignOutOf(r.Context(), l, id); err != nil {
 		return err
 	}
-	return s.showAccount(w, r, l, texts, texts.SignedOutOne)
+	return s.showAccount(w, r, l, texts, accountNote{done: texts.SignedOutOne})
 }

@@ -13,18 +13,26 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
-// answerCode sends the authorization code to the client. See RFC 6749 §4.1.2.
+// answerCode sends the authorization code to the client.
 func (s *Server) answerCode(w http.ResponseWriter, a *tokens.Authorization, code string) error {
-	return s.answer(w, a, []pages.Field{{Name: "code", Value: code}})
+	return s.answer(w, a, codeFields(code))
 }
 
-// answerError sends an error to the client. See RFC 6749 §4.1.2.1.
+// codeFields are the parameters of a successful answer. See RFC 6749 §4.1.2.
+func codeFields(code string) []pages.Field { return []pages.Field{{Name: "code", Value: code}} }
+
+// answerError sends an error to the client.
 func (s *Server) answerError(w http.ResponseWriter, a *tokens.Authorization, e *oauth.Error) error {
+	return s.answer(w, a, errorFields(e))
+}
+
+// errorFields are the parameters of an error answer. See RFC 6749 §4.1.2.1.
+func errorFields(e *oauth.Error) []pages.Field {
 	fields := []pages.Field{{Name: "error", Value: string(e.Code)}}
 	if d := wire.Quotable(e.Description); d != "" {
 		fields = append(fields, pages.Field{Name: "error_description", Value: d})
 	}
-	return s.answer(w, a, fields)
+	return fields
 }
 
 // answer sends an authorization response to the validated redirect URI, in the
@@ -40,6 +48,8 @@ func (s *Server) answer(w http.ResponseWriter, a *tokens.Authorization, fields [
 		s.answerFormPost(w, a, fields)
 	case tokens.ModeWebMessage:
 		s.answerWebMessage(w, a, fields)
+	case tokens.ModeFragment:
+		s.redirect(w, appendFields(a.RedirectURI, '#', fields))
 	case tokens.ModeQuery:
 		fallthrough
 	default:
@@ -96,12 +106,16 @@ func (s *Server) answerWebMessage(w http.ResponseWriter, a *tokens.Authorization
 // appendQuery adds the fields to a URI's query as text, so that what was
 // registered stays as it is. A space is %20: apps do not all read "+".
 func appendQuery(uri string, fields []pages.Field) string {
+	if strings.Contains(uri, "?") {
+		return appendFields(uri, '&', fields)
+	}
+	return appendFields(uri, '?', fields)
+}
+
+// appendFields adds the fields to a URI, the first of them after sep.
+func appendFields(uri string, sep byte, fields []pages.Field) string {
 	var b strings.Builder
 	b.WriteString(uri)
-	sep := byte('?')
-	if strings.Contains(uri, "?") {
-		sep = '&'
-	}
 	for _, f := range fields {
 		b.WriteByte(sep)
 		b.WriteString(f.Name)

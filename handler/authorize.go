@@ -14,6 +14,9 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if s.withoutCookies(r) {
+		return s.sendOn(w, "authorize", q)
+	}
 	a, err := s.Issuer.ParseAuthorization(q)
 	if err != nil {
 		err = s.about(q.Get("client_id"), err)
@@ -32,21 +35,25 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 
 // progress is how far a person has come with one authorization request.
 type progress struct {
-	login     *tokens.Login // nil while nobody is signed in
-	fresh     bool          // signed in for this request
-	consented bool          // agreed to this request
+	login *tokens.Login // nil while nobody is signed in
+	fresh bool          // signed in for this request
+	again bool          // was asked before, on a page that had gone stale
 }
 
 // proceed takes an authorization request one step on: to the login page, to
 // the consent page, or back to the client with a code.
 func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, p progress) error {
-	step, err := s.Issuer.NextStep(a, p.login, p.fresh, p.consented)
+	step, err := s.Issuer.NextStep(a, p.login, p.fresh, false)
 	if err != nil {
 		return s.refuseRequest(w, r, a, err)
 	}
 	switch step {
 	case tokens.StepLogin:
-		return s.showLogin(w, r, loginRequest{auth: a}, loginProblem{})
+		req, problem := loginRequest{auth: a}, loginProblem{}
+		if p.again {
+			problem = loginProblem{text: req.texts().SignInAgain, status: http.StatusForbidden}
+		}
+		return s.showLogin(w, r, req, problem)
 	case tokens.StepConsent:
 		return s.showConsent(w, r, a, p)
 	case tokens.StepIssue:

@@ -1,20 +1,24 @@
 package handler
 
 import (
+	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // consent takes the consent form: once, from the session and the browser that
-// it was shown to, for the request that it was shown for.
+// it was shown to, for the request that it was shown for. Anybody else is asked again.
 func (s *Server) consent(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
-		return s.showStart(w, r)
+		return s.consentAgain(w, r)
 	}
 	if !s.sameOrigin(r) {
 		return wire.ErrForbidden
@@ -23,21 +27,69 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	t, err := s.openTicket(r, ticketConsent, form.Get("request"))
-	if err != nil {
-		return expiredIsForbidden(err)
+	t, stale := s.openTicket(r, ticketConsent, form.Get("request"))
+	if stale != nil && !errors.Is(stale, errTicketStale) {
+		return stale
 	}
 	login, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
 	if err != nil {
 		return err
 	}
-	if login == nil || login.Session.ID != t.Session || !s.Limits.used.take(t.ID, s.Clock()) {
-		return wire.ErrForbidden
+	if stale == nil && login != nil && login.Session.ID == t.Session {
+		err = s.answerConsent(w, r, t, login, form.Get("action") == "allow")
+		if !errors.Is(err, errTicketUsed) {
+			return err
+		}
 	}
-	if form.Get("action") != "allow" {
-		return s.answerError(w, t.Auth, &oauth.Error{Code: oauth.AccessDenied, Description: "The user did not consent."})
+	return s.proceed(w, r, t.Auth, progress{login: login, fresh: stale == nil && t.freshFor(login), again: true})
+}
+
+// consentAgain shows the form that was posted at another host.
+func (s *Server) consentAgain(w http.ResponseWriter, r *http.Request) error {
+	t, err := s.carriedTicket(r, ticketConsent)
+	switch {
+	case err != nil:
+		return err
+	case t == nil:
+		return s.showStart(w, r)
 	}
-	return s.proceed(w, r, t.Auth, progress{login: login, fresh: t.Fresh, consented: true})
+	login, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
+	if err != nil {
+		return err
+	}
+	return s.proceed(w, r, t.Auth, progress{login: login, again: true})
+}
+
+// freshFor reports whether a person has signed in for the request of a consent
+// form, or after it was shown.
+func (t *ticket) freshFor(l *tokens.Login) bool {
+	shown := time.Unix(t.Expires, 0).Add(-ticketLifetime)
+	return t.Fresh && l != nil && (l.Session.ID == t.Session || l.Session.AuthTime.After(shown))
+}
+
+// answerConsent sends what a person has decided to the client, and the same again
+// for a second click.
+func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, t *ticket, login *tokens.Login, allowed bool) error {
+	answer, err := s.Limits.used.once(r.Context(), t.ID, s.Clock, func() (formAnswer, error) {
+		if !allowed {
+			return formAnswer{fields: errorFields(&oauth.Error{Code: oauth.AccessDenied, Description: "The user did not consent."})}, nil
+		}
+		if step, err := s.Issuer.NextStep(t.Auth, login, t.Fresh, true); err != nil || step != tokens.StepIssue {
+			return formAnswer{}, cmp.Or(err, errTicketUsed) // max_age has passed, say
+		}
+		// A second click hangs up on the first one, which decides all the same.
+		ctx, done := storage.Decisive(r.Context())
+		defer done()
+		code, err := s.Issuer.IssueCode(ctx, t.Auth, login)
+		return formAnswer{fields: codeFields(code)}, err
+	})
+	switch {
+	case errors.Is(err, errTicketUsed):
+		return err
+	case err != nil:
+		return s.refuseRequest(w, r, t.Auth, err)
+	}
+	return s.answer(w, t.Auth, answer.fields)
 }
 
 // showConsent asks whether the client may go on.
@@ -47,7 +99,12 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, a *tokens.A
 		return err
 	}
 	texts := pages.In(a.UILocales)
+	problem, status := "", http.StatusOK
+	if p.again {
+		problem, status = texts.AnswerAgain, http.StatusForbidden
+	}
 	html, err := s.pages.Consent(texts, pages.Consent{
+		Problem:     problem,
 		Action:      s.pathOf("consent"),
 		Ticket:      sealed,
 		Client:      s.clientName(a.ClientID),
@@ -55,7 +112,7 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, a *tokens.A
 		Destination: destinationOf(a.RedirectURI),
 		Access:      accessTexts(texts, a.Scopes),
 	})
-	s.writePage(w, http.StatusOK, html, err, pageOptions{form: true, leaves: answersByRedirect(a)})
+	s.writePage(w, status, html, err, pageOptions{form: true, leaves: answersByRedirect(a)})
 	return nil
 }
 

@@ -15,15 +15,17 @@ type cookieNames struct {
 	session string // the login, single sign-on
 	browser string // names the browser from before the login on; forms are bound to it
 	known   string // says which accounts were signed in to in this browser
+	moved   string // says that the browser was sent to the issuer's origin just now
 	secure  bool
 }
 
 func cookieNamesOf(secure bool) cookieNames {
 	if !secure {
-		return cookieNames{session: wire.SessionCookie, browser: wire.BrowserCookie, known: wire.KnownCookie}
+		return cookieNames{session: wire.SessionCookie, browser: wire.BrowserCookie, known: wire.KnownCookie, moved: wire.MovedCookie}
 	}
 	return cookieNames{
-		session: wire.HostPrefix + wire.SessionCookie, browser: wire.HostPrefix + wire.BrowserCookie, known: wire.HostPrefix + wire.KnownCookie, secure: true,
+		session: wire.HostPrefix + wire.SessionCookie, browser: wire.HostPrefix + wire.BrowserCookie, known: wire.HostPrefix + wire.KnownCookie,
+		moved: wire.HostPrefix + wire.MovedCookie, secure: true,
 	}
 }
 

@@ -35,7 +35,7 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request, e *endpoint) bool 
 	if h.Get("Access-Control-Allow-Origin") == "" {
 		s.originRefused(r, nil)
 	}
-	wire.WritePreflight(h, strings.Join(e.methods, ", "))
+	wire.WritePreflight(h, r, strings.Join(e.methods, ", "))
 	w.WriteHeader(http.StatusNoContent)
 	return true
 }

@@ -29,11 +29,21 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, p params) 
 		s.narrowOrigin(w, r, known)
 	}
 	c.Certificate, c.Address = peerOf(r), login.Place(s.ClientIP(r))
+	if c.Method == clients.AuthPrivateKeyJWT {
+		c.Endpoints = s.assertionAudiences(r)
+	}
 	client, err := s.Issuer.Authenticator().Authenticate(r.Context(), c)
 	if err != nil {
 		return nil, told{err}
 	}
 	return client, nil
+}
+
+// assertionAudiences are the URLs that an assertion may be for: of the endpoint that is
+// called, and of the token endpoint, which libraries name everywhere (RFC 9126 §2).
+func (s *Server) assertionAudiences(r *http.Request) []string {
+	name, _ := s.Endpoint(r.URL.Path)
+	return append(s.urlsOf(name, r), s.urlOf("token"))
 }
 
 // readCredentials reads client_secret_basic, client_secret_post, private_key_jwt
@@ -56,7 +66,7 @@ func readCredentials(r *http.Request, p params) (clients.Credentials, error) {
 	switch {
 	case err != nil:
 		return basic, unauthenticated(err)
-	case body.ClientID != "" && body.ClientID != basic.ClientID:
+	case body.ClientID != "" && body.ClientID != basic.ClientID && (basic.Literal == nil || body.ClientID != basic.Literal.ClientID):
 		return basic, wire.Malformed("The client_id in the body does not match the Authorization header.")
 	}
 	return basic, nil
@@ -92,13 +102,13 @@ var (
 	errScheme       = errors.New("reading Authorization header: the scheme is not Basic")
 	errBase64       = errors.New("reading Authorization header: what follows Basic is not base64, of client_id and secret joined by a colon")
 	errColon        = errors.New("reading Authorization header: there is no colon between client_id and secret")
-	errEncoded      = errors.New("reading Authorization header: client_id and secret must each be form-urlencoded before they are joined")
-	errBasicMissing = errors.New("reading Authorization header: client_id or secret is empty, or not UTF-8")
+	errBasicMissing = errors.New("reading Authorization header: client_id is empty, or it is not UTF-8")
 )
 
 // parseBasic reads HTTP Basic credentials. Both parts are form-urlencoded
-// before they are joined, and decoded here exactly once.
-// See RFC 6749 §2.3.1 and Appendix B, RFC 7617 §2.
+// before they are joined, and decoded here exactly once; what cannot be decoded, or
+// would read otherwise, may be from a library that does not encode. An empty secret is
+// that of a client which has none. See RFC 6749 §2.3.1 and Appendix B, RFC 7617 §2.
 func parseBasic(header string) (clients.Credentials, error) {
 	scheme, encoded, ok := strings.Cut(header, " ")
 	if !ok || !strings.EqualFold(scheme, "Basic") || strings.ContainsAny(encoded, "\r\n") {
@@ -109,19 +119,29 @@ func parseBasic(header string) (clients.Credentials, error) {
 		return clients.Credentials{}, errBase64
 	}
 	id, secret, ok := strings.Cut(string(raw), ":")
-	if !ok {
+	literal := clients.Literal{ClientID: id, Secret: secret}
+	switch {
+	case !ok:
 		return clients.Credentials{}, errColon
-	}
-	if id, err = url.QueryUnescape(id); err != nil {
-		return clients.Credentials{}, errEncoded
-	}
-	if secret, err = url.QueryUnescape(secret); err != nil {
-		return clients.Credentials{}, errEncoded
-	}
-	if id == "" || secret == "" || !utf8.ValidString(id) || !utf8.ValidString(secret) {
+	case id == "" || !utf8.Valid(raw):
 		return clients.Credentials{}, errBasicMissing
 	}
-	return clients.Credentials{ClientID: id, Secret: secret, Method: clients.AuthBasic}, nil
+	c := clients.Credentials{ClientID: id, Secret: secret, Method: clients.AuthBasic}
+	if secret == "" {
+		c.Method = clients.AuthNone
+	}
+	if decoded, ok := decodeBasic(literal); ok && decoded != literal {
+		c.ClientID, c.Secret, c.Literal = decoded.ClientID, decoded.Secret, &literal
+	}
+	return c, nil
+}
+
+// decodeBasic undoes the form-urlencoding of both parts.
+func decodeBasic(literal clients.Literal) (decoded clients.Literal, ok bool) {
+	id, errID := url.QueryUnescape(literal.ClientID)
+	secret, errSecret := url.QueryUnescape(literal.Secret)
+	ok = errID == nil && errSecret == nil && utf8.ValidString(id) && utf8.ValidString(secret)
+	return clients.Literal{ClientID: id, Secret: secret}, ok
 }
 
 func unauthenticated(cause error) *oauth.Error {

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // deviceAnswer is what a device shows and polls with. See RFC 8628 §3.2.
@@ -103,7 +105,11 @@ func (s *Server) showActivate(w http.ResponseWriter, r *http.Request, l *tokens.
 		if ok {
 			page.Path += "?" + userCodeQuery(a.code)
 		}
-		return s.showLogin(w, r, loginRequest{page: page}, loginProblem{})
+		p := loginProblem{}
+		if a.problem != "" {
+			p = loginProblem{text: texts.SignInAgain, status: a.status}
+		}
+		return s.showLogin(w, r, loginRequest{page: page}, p)
 	}
 	sealed, err := s.sealTicket(w, r, ticketCode, ticket{Session: l.Session.ID, Page: &ownPage{UILocales: a.locales}})
 	if err != nil {
@@ -119,7 +125,7 @@ func (s *Server) showActivate(w http.ResponseWriter, r *http.Request, l *tokens.
 // findDevice takes the code that a person has typed, and shows who waits under it.
 func (s *Server) findDevice(w http.ResponseWriter, r *http.Request, l *tokens.Login, form url.Values) error {
 	t, err := s.openTicket(r, ticketCode, form.Get("request"))
-	if err != nil && !errors.Is(err, errTicketExpired) {
+	if err != nil && !errors.Is(err, errTicketStale) {
 		return err
 	}
 	a := activation{code: form.Get("user_code"), locales: t.Page.UILocales, status: http.StatusOK}
@@ -161,7 +167,7 @@ func (s *Server) observeGuess(r *http.Request, l *tokens.Login, outcome oauth.Ou
 // showDevice asks whether the device may have what it asked for.
 func (s *Server) showDevice(w http.ResponseWriter, r *http.Request, l *tokens.Login, d *tokens.DeviceRequest, a activation) error {
 	texts := pages.In(a.locales)
-	sealed, err := s.sealTicket(w, r, ticketDevice, ticket{Session: l.Session.ID, Device: d, Page: &ownPage{UILocales: a.locales}})
+	sealed, err := s.sealTicket(w, r, ticketDevice, ticket{Session: l.Session.ID, Device: d, Code: a.code, Page: &ownPage{UILocales: a.locales}})
 	if err != nil {
 		return err
 	}
@@ -179,31 +185,42 @@ func (s *Server) showDevice(w http.ResponseWriter, r *http.Request, l *tokens.Lo
 }
 
 // decideDevice takes the form that approves a device: once, from the session
-// and the browser that it was shown to.
+// and the browser that it was shown to. Anybody else begins again with the code.
 func (s *Server) decideDevice(w http.ResponseWriter, r *http.Request, l *tokens.Login, form url.Values) error {
-	t, err := s.openTicket(r, ticketDevice, form.Get("request"))
-	if err != nil {
-		return expiredIsForbidden(err)
-	}
-	if l == nil || l.Session.ID != t.Session || !s.Limits.used.take(t.ID, s.Clock()) {
-		return wire.ErrForbidden
+	t, stale := s.openTicket(r, ticketDevice, form.Get("request"))
+	if stale != nil && !errors.Is(stale, errTicketStale) {
+		return stale
 	}
 	texts := pages.In(t.Page.UILocales)
-	message := pages.Message{Title: texts.DeniedTitle, Text: texts.Denied}
-	if form.Get("action") == "allow" {
-		message = pages.Message{Title: texts.ConnectedTitle, Text: texts.Connected}
-		err = s.Issuer.ApproveDevice(r.Context(), t.Device, l)
-	} else {
-		err = s.Issuer.DenyDevice(r.Context(), t.Device, l)
+	if stale != nil || l == nil || l.Session.ID != t.Session {
+		return s.showActivate(w, r, l, activation{code: t.Code, locales: t.Page.UILocales, problem: texts.AnswerAgain, status: http.StatusForbidden})
 	}
-	status := http.StatusOK
-	if refusal, ok := errors.AsType[*oauth.Error](err); ok && refusal.Code == oauth.ExpiredToken {
-		message, status, err = pages.Message{Title: texts.DeniedTitle, Text: texts.TooLate, Failed: true}, http.StatusBadRequest, nil
+	answer, err := s.Limits.used.once(r.Context(), t.ID, s.Clock, func() (formAnswer, error) {
+		ctx, done := storage.Decisive(r.Context()) // a second click hangs up on the first one
+		defer done()
+		return s.answerDevice(ctx, t, l, texts, form.Get("action") == "allow")
+	})
+	if errors.Is(err, errTicketUsed) {
+		answer, err = formAnswer{message: pages.Message{Title: texts.DeniedTitle, Text: texts.TooLate, Failed: true}, status: http.StatusForbidden}, nil
 	}
 	if err != nil {
 		return err
 	}
-	html, err := s.pages.Message(texts, message)
-	s.writePage(w, status, html, err, pageOptions{})
+	html, err := s.pages.Message(texts, answer.message)
+	s.writePage(w, answer.status, html, err, pageOptions{})
 	return nil
+}
+
+// answerDevice does what a person has decided, and says so.
+func (s *Server) answerDevice(ctx context.Context, t *ticket, l *tokens.Login, texts *pages.Texts, allowed bool) (formAnswer, error) {
+	answer := formAnswer{message: pages.Message{Title: texts.DeniedTitle, Text: texts.Denied}, status: http.StatusOK}
+	decide := s.Issuer.DenyDevice
+	if allowed {
+		answer.message, decide = pages.Message{Title: texts.ConnectedTitle, Text: texts.Connected}, s.Issuer.ApproveDevice
+	}
+	err := decide(ctx, t.Device, l)
+	if refusal, ok := errors.AsType[*oauth.Error](err); ok && refusal.Code == oauth.ExpiredToken {
+		return formAnswer{message: pages.Message{Title: texts.DeniedTitle, Text: texts.TooLate, Failed: true}, status: http.StatusBadRequest}, nil
+	}
+	return answer, err
 }

@@ -123,6 +123,11 @@ func TestDeviceFlow(t *testing.T) {
 	if done.StatusCode != http.StatusOK || !strings.Contains(done.Body, "The device is connected") {
 		t.Fatalf("allowed: %d %s", done.StatusCode, done.Body)
 	}
+	// S3: a second click on Allow is told the same.
+	if again := b.decide(page, "cancel"); again.StatusCode != http.StatusOK || !strings.Contains(again.Body, "The device is connected") {
+		t.Errorf("the second click: %d %s", again.StatusCode, again.Body)
+	}
+	g.pass(repeatWindow + time.Nanosecond)
 	if again := b.decide(page, "allow"); again.StatusCode != http.StatusForbidden {
 		t.Errorf("the form works twice: %d", again.StatusCode)
 	}

@@ -78,7 +78,7 @@ func (s *Server) writeDiscovery() ([]byte, error) {
 		EndSessionEndpoint:    s.urlOf("logout"),
 		Scopes:                s.scopes(),
 		ResponseTypes:         []string{"code"},
-		ResponseModes:         []string{string(tokens.ModeQuery), string(tokens.ModeFormPost), string(tokens.ModeWebMessage)},
+		ResponseModes:         []string{string(tokens.ModeQuery), string(tokens.ModeFragment), string(tokens.ModeFormPost), string(tokens.ModeWebMessage)},
 		GrantTypes:            []string{string(oauth.GrantAuthorizationCode), string(oauth.GrantRefreshToken), string(oauth.GrantClientCredentials), string(oauth.GrantDeviceCode)},
 		SubjectTypes:          []string{"public"},
 		SigningAlgs:           namesOf(s.SigningAlgs),

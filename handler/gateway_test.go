@@ -177,6 +177,9 @@ func newGateway(t *testing.T, change ...func(*tokens.Config, *Config)) *gateway 
 func (g *gateway) do(method, target, body string, headers ...string) *wiretest.Answer {
 	g.t.Helper()
 	r := httptest.NewRequestWithContext(g.t.Context(), method, target, strings.NewReader(body))
+	if strings.HasPrefix(target, "/") {
+		r.Host = g.issuerHost
+	}
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}
@@ -184,8 +187,6 @@ func (g *gateway) do(method, target, body string, headers ...string) *wiretest.A
 	g.ServeHTTP(w, r)
 	return wiretest.AnswerOf(g.t, w)
 }
-
-const formType = "application/x-www-form-urlencoded"
 
 // post sends a form.
 func (g *gateway) post(target string, form url.Values, headers ...string) *wiretest.Answer {

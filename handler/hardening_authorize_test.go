@@ -100,7 +100,7 @@ func TestHardeningAUZRedirect(t *testing.T) {
 	for _, tc := range []struct{ name, target, code string }{
 		{"AUZ-04", authorizeURL("response_type", ""), "invalid_request"},
 		{"response_type token", authorizeURL("response_type", "token"), "unsupported_response_type"},
-		{"AUZ-06 fragment", authorizeURL("response_mode", "fragment"), "invalid_request"},
+		{"AUZ-06 fragment.jwt", authorizeURL("response_mode", "fragment.jwt"), "invalid_request"},
 		{"AUZ-06 jwt", authorizeURL("response_mode", "form_post.jwt"), "invalid_request"},
 		{"AUZ-07", authorizeURL("code_challenge", ""), "invalid_request"},
 		{"AUZ-08 plain", authorizeURL("code_challenge_method", "plain"), "invalid_request"},
@@ -219,6 +219,8 @@ func TestHardeningWEB11(t *testing.T) {
 	if _, q := location(t, b.post(action, fields)); q.Get("code") == "" {
 		t.Errorf("the first post: %v", q)
 	}
+	wantPage(t, mixed.post(action, fields), http.StatusForbidden)
+	g.pass(repeatWindow + time.Nanosecond)
 	wantPage(t, b.post(action, fields), http.StatusForbidden)
 	action, fields = form(t, b.get(target).Body)
 	g.pass(ticketLifetime)
@@ -240,6 +242,16 @@ func TestResponseModes(t *testing.T) {
 	csp := res.Header.Get("Content-Security-Policy")
 	if strings.Contains(csp, "form-action") || !strings.Contains(csp, "script-src 'nonce-") { // S1
 		t.Errorf("policy %q", csp)
+	}
+	// S20: fragment, for answers and for errors.
+	for parameter, target := range map[string]string{
+		"code":  authorizeURL("response_mode", "fragment"),
+		"error": authorizeURL("response_mode", "fragment", "scope", `"`),
+	} {
+		path, fragment, _ := strings.Cut(b.get(target).Header.Get("Location"), "#")
+		if q, err := url.ParseQuery(fragment); err != nil || path != spaRedirect || q.Get(parameter) == "" || q.Get("state") != "st" || q.Get("iss") != testIssuer {
+			t.Errorf("S20: fragment to %s with %s", path, fragment)
+		}
 	}
 	// A popup: not framed by anyone.
 	res = b.get(authorizeURL("response_mode", "web_message"))

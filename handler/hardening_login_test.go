@@ -33,7 +33,7 @@ func TestHardeningWEB08And09(t *testing.T) {
 	wantPage(t, b.post(action, fields, "Sec-Fetch-Site", "same-site"), http.StatusForbidden)
 	wantPage(t, b.post(action, fields, "Origin", "https://evil.example"), http.StatusForbidden)
 	wantPage(t, b.post(action, fields, "Origin", "null"), http.StatusForbidden)
-	wantPage(t, b.get("/login?"+fields.Encode()), http.StatusOK) // only says to start at the application
+	wantPage(t, b.get("/login?"+fields.Encode()), http.StatusOK) // shows the form, and does nothing
 	if n := g.store.writes.Load(); n != 0 {
 		t.Errorf("%d writes to the store", n)
 	}

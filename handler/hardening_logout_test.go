@@ -120,6 +120,30 @@ func TestAuth0Logout(t *testing.T) {
 	}
 }
 
+// S5: a hint whose key is gone, as of a store that was emptied, is as good as none:
+// the person is asked, and goes on where the client's registration allows.
+func TestHintWhoseKeyIsGone(t *testing.T) {
+	g := newGateway(t)
+	hint := newGateway(t).browser().tokensOf()["id_token"].(string)
+	b := g.browser()
+	location(t, b.signIn(authorizeURL("id_token_hint", hint), "alice", testPassword))
+	if _, q := location(t, b.get(authorizeURL("id_token_hint", hint))); q.Get("code") == "" {
+		t.Errorf("authorize: %v", q)
+	}
+	wantRedirectError(t, b.get(authorizeURL("id_token_hint", hint, "prompt", "none")), "login_required")
+
+	page := wantPage(t, b.get("/oidc/logout?client_id=spa&post_logout_redirect_uri="+url.QueryEscape(spaOrigin+"/")+"&id_token_hint="+hint), http.StatusOK)
+	if _, q := location(t, b.get(authorizeURL("prompt", "none"))); q.Get("code") == "" {
+		t.Fatal("signed out by a hint that proves nothing")
+	}
+	action, fields := form(t, page)
+	fields.Set("action", "logout")
+	if to, _ := location(t, b.post(action, fields)); to != spaOrigin+"/" {
+		t.Errorf("logout goes to %s", to)
+	}
+	wantRedirectError(t, b.get(authorizeURL("prompt", "none")), "login_required")
+}
+
 // A hint that names somebody else than who is signed in: they are asked.
 func TestLogoutOfSomebodyElse(t *testing.T) {
 	g := newGateway(t)

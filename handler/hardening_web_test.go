@@ -69,14 +69,15 @@ func TestCORSOfErrorsAndPreflights(t *testing.T) {
 	}
 	for _, target := range []string{"/oauth/token", "/oauth/revoke", "/userinfo"} {
 		res := g.do(http.MethodOptions, target, "", "Origin", "https://other.example.com",
-			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "auth0-client,content-type")
+			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "auth0-client,content-type,traceparent,sentry-trace,baggage,x-sdk")
 		h := res.Header
 		if res.StatusCode != http.StatusNoContent || h.Get("Access-Control-Allow-Origin") != "https://other.example.com" ||
-			!strings.Contains(h.Get("Access-Control-Allow-Headers"), "Auth0-Client") || h.Get("Access-Control-Max-Age") == "" {
+			h.Get("Access-Control-Allow-Headers") != "auth0-client,content-type,traceparent,sentry-trace,baggage,x-sdk" || // S9
+			h.Get("Access-Control-Max-Age") == "" {
 			t.Errorf("%s: %d %v", target, res.StatusCode, h)
 		}
 		res = g.do(http.MethodOptions, target, "", "Origin", "https://evil.example", "Access-Control-Request-Method", "POST")
-		if res.Header.Get("Access-Control-Allow-Origin") != "" || res.Header.Get("Access-Control-Allow-Methods") != "" {
+		if res.Header.Get("Access-Control-Allow-Origin") != "" || res.Header.Get("Access-Control-Allow-Methods") != "" || res.Header.Get("Access-Control-Allow-Headers") != "" {
 			t.Errorf("%s for a stranger: %v", target, res.Header)
 		}
 	}
@@ -97,6 +98,11 @@ func TestHardeningWEB05And06(t *testing.T) {
 		res := g.do(http.MethodGet, target, "", "Origin", "https://evil.example")
 		if res.Header.Get("Access-Control-Allow-Origin") != "*" || res.Header.Get("Access-Control-Allow-Credentials") != "" {
 			t.Errorf("%s: %v", target, res.Header)
+		}
+		// S9: a tracing SDK's headers, from anywhere.
+		res = g.do(http.MethodOptions, target, "", "Origin", "https://evil.example", "Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "traceparent,x-sdk")
+		if res.StatusCode != http.StatusNoContent || res.Header.Get("Access-Control-Allow-Headers") != "traceparent,x-sdk" || res.Header.Get("Access-Control-Allow-Origin") != "*" {
+			t.Errorf("preflight of %s: %d %v", target, res.StatusCode, res.Header)
 		}
 	}
 	for _, target := range []string{authorizeURL(), "/login", "/consent", "/oidc/logout", "/v2/logout"} {

@@ -20,7 +20,15 @@ const actionCancel = "cancel"
 // begin with here.
 func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
-		return s.showStart(w, r)
+		t, err := s.carriedTicket(r, ticketLogin)
+		switch {
+		case err != nil:
+			return err
+		case t == nil:
+			return s.showStart(w, r)
+		}
+		req := loginRequest{auth: t.Auth, page: t.Page}
+		return s.showLogin(w, r, req, loginProblem{text: req.texts().SignInAgain})
 	}
 	if !s.sameOrigin(r) {
 		return wire.ErrForbidden
@@ -30,7 +38,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	t, err := s.openTicket(r, ticketLogin, form.Get("request"))
-	if err != nil && !errors.Is(err, errTicketExpired) {
+	if err != nil && !errors.Is(err, errTicketStale) {
 		return err
 	}
 	req := loginRequest{auth: t.Auth, page: t.Page}
@@ -38,8 +46,12 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return s.notSignedIn(w, req)
 	}
 	tried := loginProblem{username: form.Get("username"), login: form.Get("login"), status: http.StatusForbidden}
-	if err != nil {
+	switch {
+	case errors.Is(err, errTicketExpired):
 		tried.text = req.texts().TookTooLong
+		return s.showLogin(w, r, req, tried)
+	case err != nil:
+		tried.text = req.texts().SignInAgain
 		return s.showLogin(w, r, req, tried)
 	}
 	profile, err := s.checkPassword(r, tried, form.Get("password"))

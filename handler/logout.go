@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -27,6 +28,9 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	if q.Has("request") && r.Method == http.MethodPost {
 		return s.confirmedLogout(w, r, q)
 	}
+	if s.withoutCookies(r) {
+		return s.sendOn(w, "logout", q)
+	}
 	for _, name := range []string{"id_token_hint", "post_logout_redirect_uri", "client_id", "state"} {
 		if len(q[name]) > 1 {
 			return wire.Malformed(name + " must be given once.")
@@ -52,7 +56,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 		// who wrote this, so it ends here and not at an address of theirs.
 		return s.endLogout(w, q.Get("ui_locales"), &logoutRequest{})
 	case hint == nil, current != nil && current.Profile.Subject != hint.Subject:
-		return s.askLogout(w, r, q.Get("ui_locales"), req, current)
+		return s.askLogout(w, r, q.Get("ui_locales"), req, current, "")
 	}
 	if err := s.Issuer.SignOutHint(r.Context(), hint); err != nil {
 		return err
@@ -100,7 +104,7 @@ func (s *Server) auth0Logout(w http.ResponseWriter, r *http.Request) error {
 	if current == nil && !s.anyRefreshSent(r) {
 		return s.endLogout(w, q.Get("ui_locales"), &logoutRequest{})
 	}
-	return s.askLogout(w, r, q.Get("ui_locales"), req, current)
+	return s.askLogout(w, r, q.Get("ui_locales"), req, current, "")
 }
 
 // topLevel reports whether a request loads a page into a window of its own, as
@@ -110,35 +114,47 @@ func topLevel(r *http.Request) bool {
 	return (dest == "" || dest == "document") && (mode == "" || mode == "navigate")
 }
 
-// askLogout shows the page that asks before it signs out.
-func (s *Server) askLogout(w http.ResponseWriter, r *http.Request, locales string, req *logoutRequest, current *tokens.Login) error {
+// askLogout shows the page that asks before it signs out; problem says why it asks again.
+func (s *Server) askLogout(w http.ResponseWriter, r *http.Request, locales string, req *logoutRequest, current *tokens.Login, problem string) error {
 	sealed, err := s.sealTicket(w, r, ticketLogout, ticket{Logout: req})
 	if err != nil {
 		return err
 	}
-	page := pages.Logout{Action: s.pathOf("logout"), Ticket: sealed, Client: s.clientName(req.ClientID)}
+	page := pages.Logout{Action: s.pathOf("logout"), Ticket: sealed, Client: s.clientName(req.ClientID), Problem: problem}
 	if current != nil {
 		page.Person = personName(current.Profile)
 	}
+	status := http.StatusOK
+	if problem != "" {
+		status = http.StatusForbidden
+	}
 	html, err := s.pages.Logout(pages.In(locales), page)
-	s.writePage(w, http.StatusOK, html, err, pageOptions{form: true, leaves: req.To != ""})
+	s.writePage(w, status, html, err, pageOptions{form: true, leaves: req.To != ""})
 	return nil
 }
 
-// confirmedLogout takes the form of askLogout.
+// confirmedLogout takes the form of askLogout. One that has gone stale proves
+// nothing any more: whoever is signed in is asked again.
 func (s *Server) confirmedLogout(w http.ResponseWriter, r *http.Request, form url.Values) error {
 	if !s.sameOrigin(r) {
 		return wire.ErrForbidden
 	}
-	t, err := s.openTicket(r, ticketLogout, form.Get("request"))
-	if err != nil {
-		return expiredIsForbidden(err)
+	t, stale := s.openTicket(r, ticketLogout, form.Get("request"))
+	if stale != nil && !errors.Is(stale, errTicketStale) {
+		return stale
 	}
+	texts := pages.In("")
 	if form.Get("action") != "logout" {
-		texts := pages.In("")
 		html, err := s.pages.Message(texts, pages.Message{Title: texts.StillInTitle, Text: texts.StillIn})
 		s.writePage(w, http.StatusOK, html, err, pageOptions{})
 		return nil
+	}
+	if stale != nil {
+		current, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
+		if err != nil {
+			return err
+		}
+		return s.askLogout(w, r, "", t.Logout, current, texts.AnswerAgain)
 	}
 	return s.signOut(w, r, "", t.Logout, nil)
 }

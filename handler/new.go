@@ -32,6 +32,7 @@ func NewServer(cfg Config) (*Server, error) {
 	s := &Server{
 		Config:        cfg,
 		issuerOrigin:  oauth.OriginOf(cfg.IssuerURL),
+		issuerScheme:  u.Scheme,
 		base:          strings.TrimRight(u.EscapedPath(), "/"),
 		root:          strings.TrimRight(cfg.IssuerURL, "/"),
 		pages:         set,
@@ -39,6 +40,7 @@ func NewServer(cfg Config) (*Server, error) {
 		origins:       make(map[string]bool),
 		cookieOrigins: make(map[string]bool),
 	}
+	s.issuerHost = strings.TrimPrefix(s.issuerOrigin, u.Scheme+"://")
 	for _, c := range cfg.Issuer.Clients() {
 		for _, o := range c.Origins {
 			s.origins[o] = true

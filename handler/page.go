@@ -77,6 +77,18 @@ func (s *Server) policy(o pageOptions) string {
 // nonce returns a fresh value for a script of a page.
 func nonce() string { return rand.Text() }
 
+// ServeNothing answers a request for a path that nobody serves: a person at the
+// issuer's own address reads where to begin, and elsewhere that nothing is there.
+func (s *Server) ServeNothing(w http.ResponseWriter, r *http.Request) {
+	t := pages.In("")
+	m, status := pages.Message{Title: t.NotFoundTitle, Text: t.NotFound, Failed: true}, http.StatusNotFound
+	if p := cleanPath(r.URL.Path); p == s.base || p == s.base+"/" {
+		m, status = pages.Message{Title: t.StartTitle, Text: t.Start}, http.StatusOK
+	}
+	html, err := s.pages.Message(t, m)
+	s.writePage(w, status, html, err, pageOptions{})
+}
+
 // showStart answers somebody who came to a form's address by themselves.
 func (s *Server) showStart(w http.ResponseWriter, r *http.Request) error {
 	t := pages.In(r.URL.Query().Get("ui_locales"))

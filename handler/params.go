@@ -21,6 +21,9 @@ import (
 // maxParams is how many parameters a body may have. No request needs a tenth of them.
 const maxParams = 100
 
+// formType is the media type of forms.
+const formType = "application/x-www-form-urlencoded"
+
 // params are the parameters of a request body. Each stands there once; only
 // `resource` may repeat (RFC 8707 §2).
 type params map[string][]string
@@ -77,15 +80,19 @@ func readParams(r *http.Request) (params, error) {
 		return nil, errContentType
 	}
 	kind, attributes, err := mime.ParseMediaType(lines[0])
-	if err != nil || !onlyUTF8(attributes) {
+	if err != nil {
+		return nil, errContentType
+	}
+	ascii, ok := charset(attributes)
+	if !ok {
 		return nil, errContentType
 	}
 	var p params
 	switch kind {
-	case "application/x-www-form-urlencoded":
-		p, err = readBody(r, parseForm)
+	case formType:
+		p, err = readBody(r, ascii, parseForm)
 	case "application/json":
-		p, err = readBody(r, parseObject)
+		p, err = readBody(r, ascii, parseObject)
 	default:
 		err = errContentType
 	}
@@ -97,14 +104,35 @@ func readParams(r *http.Request) (params, error) {
 
 var errContentType = wire.Malformed("Send the parameters as application/x-www-form-urlencoded, or as a JSON object with the Content-Type application/json.")
 
-// onlyUTF8 reports whether a media type has no attribute that changes how the body reads.
-func onlyUTF8(attributes map[string]string) bool {
+// charset reports whether a body with the attributes of its media type can be read: as
+// UTF-8, or as ASCII where a client names a charset that is the same up to there, as
+// older HTTP libraries do on their own.
+func charset(attributes map[string]string) (ascii, ok bool) {
 	for name, value := range attributes {
-		if name != "charset" || !strings.EqualFold(value, "utf-8") {
-			return false
+		if name != "charset" {
+			return false, false
+		}
+		switch strings.ToLower(value) {
+		case "utf-8", "utf8":
+		case "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252":
+			ascii = true
+		default:
+			return false, false
 		}
 	}
-	return true
+	return ascii, true
+}
+
+var errCharset = wire.Malformed("The body has characters outside ASCII and names a charset other than UTF-8. Send it as UTF-8, with charset=utf-8 or none.")
+
+// outsideASCII reports whether a body has a byte that is not ASCII, as it is or percent-encoded.
+func outsideASCII(body []byte) bool {
+	for i, c := range body {
+		if c > 0x7f || c == '%' && i+1 < len(body) && strings.IndexByte("89ABCDEFabcdef", body[i+1]) >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // readForm reads the body of a form that a page of ours posts.
@@ -120,15 +148,16 @@ func readForm(r *http.Request) (url.Values, error) {
 // repeat and be of any length; the caller decides.
 func readAnyForm(r *http.Request) (url.Values, error) {
 	kind, attributes, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" || !onlyUTF8(attributes) {
+	ascii, ok := charset(attributes)
+	if err != nil || kind != formType || !ok {
 		return nil, wire.Malformed("The form must be sent as application/x-www-form-urlencoded.")
 	}
-	return readBody(r, parseValues)
+	return readBody(r, ascii, parseValues)
 }
 
 // readBody reads all of the body and parses it. A body over the limit is an
 // *http.MaxBytesError, one that takes too long ErrSlowBody.
-func readBody[T any](r *http.Request, parse func([]byte) (T, error)) (T, error) {
+func readBody[T any](r *http.Request, ascii bool, parse func([]byte) (T, error)) (T, error) {
 	var none T
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -139,6 +168,9 @@ func readBody[T any](r *http.Request, parse func([]byte) (T, error)) (T, error) 
 			return none, wire.ErrSlowBody
 		}
 		return none, &oauth.Error{Code: oauth.InvalidRequest, Reason: oauth.ReasonMalformed, Description: "The body is incomplete.", Cause: err}
+	}
+	if ascii && outsideASCII(body) {
+		return none, errCharset
 	}
 	return parse(body)
 }

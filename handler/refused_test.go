@@ -31,7 +31,9 @@ var refusedEvents = []oauth.EventKind{oauth.EventRequestRefused, oauth.EventToke
 func TestRefusalsAreTold(t *testing.T) {
 	g := newGateway(t)
 	basic := func(header string) func() { // the answer does not matter
-		return func() { g.post("/oauth/token", url.Values{"grant_type": {"client_credentials"}}, "Authorization", header) }
+		return func() {
+			g.post("/oauth/token", url.Values{"grant_type": {"client_credentials"}}, "Authorization", header)
+		}
 	}
 	get := func(target string, headers ...string) func() {
 		return func() { g.do(http.MethodGet, target, "", headers...) }
@@ -73,7 +75,6 @@ func TestRefusalsAreTold(t *testing.T) {
 		{"query", get(authorizeURL() + "&x=%zz"), oauth.EventRequestRefused, oauth.ReasonMalformed, "", "authorize", "", "", "", "query"},
 		{"Basic without base64", basic("Basic machine:" + webSecret), oauth.EventRequestRefused, oauth.ReasonBadMethod, "", "token", "", "", "", "base64"},
 		{"Basic without colon", basic("Basic bWFjaGluZQ=="), oauth.EventRequestRefused, oauth.ReasonBadMethod, "", "token", "", "", "", "colon"},
-		{"Basic not form-urlencoded", basic("Basic bWFjaGluZTolenp6"), oauth.EventRequestRefused, oauth.ReasonBadMethod, "", "token", "", "", "", "form-urlencoded"},
 		{"another scheme", basic("Digest x"), oauth.EventRequestRefused, oauth.ReasonBadMethod, "", "token", "", "", "", "scheme"},
 		{"client without its secret", form("/oauth/token", "grant_type", "client_credentials", "client_id", "machine"), oauth.EventClientAuth, oauth.ReasonBadMethod, "machine", "", "none", "client_secret_basic", "secret_hash", ""},
 		{"unknown client with a secret", basic("Basic bm9ib2R5OnNlY3JldA=="), oauth.EventClientAuth, oauth.ReasonUnknownClient, "", "", "nobody", "spa", "client", ""},

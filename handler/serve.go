@@ -33,6 +33,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.fail(s, w, r, errQuery)
 		return
 	}
+	if e.page && s.elsewhere(r) {
+		if err := s.toIssuer(w, r, e.name); err != nil {
+			e.fail(s, w, r, err)
+		}
+		return
+	}
 	if !e.early {
 		if err := s.Ready(r.Context()); err != nil {
 			e.fail(s, w, r, err)

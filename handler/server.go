@@ -60,6 +60,8 @@ type Server struct {
 	Config
 
 	issuerOrigin string
+	issuerScheme string
+	issuerHost   string               // with its port, where that is not the scheme's
 	base         string               // the issuer's path without a slash at the end, "" for none
 	root         string               // the issuer's URL without a slash at the end
 	routes       map[string]*endpoint // by whole path
@@ -92,6 +94,7 @@ type endpoint struct {
 	alias   string // another path that works too, unless the endpoint was moved
 	fixed   bool   // the path is a standard's and cannot be moved
 	early   bool   // answered before shared state is open
+	page    bool   // for people, at the issuer's origin only
 	methods []string
 	cors    corsKind
 	fail    func(*Server, http.ResponseWriter, *http.Request, error)

@@ -28,15 +28,22 @@ func (s *Server) clearSession(w http.ResponseWriter) {
 	http.SetCookie(w, c)
 }
 
+// browserFor is how long the browser's cookie lives: what browsers keep a cookie
+// for at most (RFC 6265bis §5.5). Nearly every tab then begins with one.
+const browserFor = 400 * 24 * time.Hour
+
 // browser returns the hash of the value that names this browser, for the forms
-// of pages to be bound to, and gives the browser one where it has none yet.
+// of pages to be bound to, and gives the browser one where it has none yet. It is
+// one for all forms and nothing ends it, so that no tab breaks another's.
 func (s *Server) browser(w http.ResponseWriter, r *http.Request) browserID {
 	value := wire.Cookie(r, s.cookies.browser)
 	if !validBrowser(value) {
 		var b [16]byte
 		_, _ = rand.Read(b[:]) // never fails
 		value = base64.RawURLEncoding.EncodeToString(b[:])
-		http.SetCookie(w, s.cookies.cookie(s.cookies.browser, value))
+		c := s.cookies.cookie(s.cookies.browser, value) //nolint:gosec // it sets the attributes
+		c.MaxAge = int(browserFor.Seconds())
+		http.SetCookie(w, c)
 	}
 	return browserIDOf(value)
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
-	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
@@ -41,11 +40,16 @@ type ticket struct {
 	Logout  *logoutRequest        `json:"o,omitempty"` // logout
 	Page    *ownPage              `json:"p,omitempty"` // login, where there is no Auth
 	Device  *tokens.DeviceRequest `json:"d,omitempty"` // device
+	Code    string                `json:"u,omitempty"` // device: the user code
 }
 
 var (
-	errTicketExpired = errors.New("opening ticket: it has expired")
-	errTicketBad     = fmt.Errorf("opening ticket: %w", wire.ErrForbidden)
+	errTicketBad = fmt.Errorf("opening ticket: %w", wire.ErrForbidden)
+	// errTicketStale is a ticket of ours that decides nothing, only what is asked once more.
+	errTicketStale   = errors.New("opening ticket: it is stale")
+	errTicketExpired = fmt.Errorf("%w: it has expired", errTicketStale)
+	// errTicketStrange is also what a tab has whose cookie another tab replaced, or the person deleted.
+	errTicketStrange = fmt.Errorf("%w: it is of another browser", errTicketStale)
 )
 
 // sealTicket completes a ticket and seals it for a form.
@@ -61,7 +65,8 @@ func (s *Server) sealTicket(w http.ResponseWriter, r *http.Request, kind ticketK
 }
 
 // openTicket reads the ticket of a form that came back in the browser that got
-// it. errTicketExpired comes with the ticket: it is genuine, only old.
+// it. errTicketStale comes with the ticket: it is genuine, but too old or of
+// another browser, and its form is to be shown again.
 func (s *Server) openTicket(r *http.Request, kind ticketKind, text string) (*ticket, error) {
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil {
@@ -75,11 +80,11 @@ func (s *Server) openTicket(r *http.Request, kind ticketKind, text string) (*tic
 	if err := json.Unmarshal(b, &t); err != nil {
 		return nil, errTicketBad
 	}
-	if id, ok := s.sentBrowser(r); !ok || id != t.Browser {
-		return nil, errTicketBad
-	}
 	if t.Auth != nil && !s.stillValid(t.Auth) {
 		return nil, wire.Malformed("The application or its redirect_uri is no longer registered.")
+	}
+	if id, ok := s.sentBrowser(r); !ok || id != t.Browser {
+		return &t, errTicketStrange
 	}
 	if s.Clock().Unix() >= t.Expires {
 		return &t, errTicketExpired
@@ -97,7 +102,7 @@ func (s *Server) sealedFor(kind ticketKind) []byte {
 // made is still one that may be answered.
 func (s *Server) stillValid(a *tokens.Authorization) bool {
 	c, ok := s.Issuer.Client(a.ClientID)
-	return ok && oauth.MatchRedirect(c.RedirectURIs, a.RedirectURI)
+	return ok && c.MatchesRedirect(a.RedirectURI)
 }
 
 // sameOrigin reports whether a browser sends this form from our own pages, as
@@ -108,12 +113,4 @@ func (s *Server) sameOrigin(r *http.Request) bool {
 	}
 	origin := r.Header.Get("Origin")
 	return origin == "" || origin == s.issuerOrigin
-}
-
-// expiredIsForbidden is for forms that only begin again at the application.
-func expiredIsForbidden(err error) error {
-	if errors.Is(err, errTicketExpired) {
-		return wire.ErrForbidden
-	}
-	return err
 }

@@ -34,12 +34,13 @@ type Authorization struct {
 }
 
 // ResponseMode is how the answer travels to the redirect URI.
-// See OAuth 2.0 Form Post Response Mode §2 and the web_message draft.
+// See OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode §2 and the web_message draft.
 type ResponseMode string
 
 // The response modes that Gatehouse serves.
 const (
 	ModeQuery      ResponseMode = "query"
+	ModeFragment   ResponseMode = "fragment"
 	ModeFormPost   ResponseMode = "form_post"
 	ModeWebMessage ResponseMode = "web_message"
 )
@@ -50,6 +51,7 @@ const (
 	PromptLogin         = "login"
 	PromptConsent       = "consent"
 	PromptSelectAccount = "select_account"
+	promptCreate        = "create" // of Initiating User Registration §4; nobody can register here
 )
 
 // ParseAuthorization validates the parameters of an authorization request.
@@ -100,7 +102,7 @@ func (i *Issuer) parseDestination(params url.Values) (*clients.Client, *Authoriz
 	switch {
 	case a.RedirectURI != "":
 		a.RedirectGiven = true
-		if !oauth.MatchRedirect(client.RedirectURIs, a.RedirectURI) {
+		if !client.MatchesRedirect(a.RedirectURI) {
 			return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadRedirect, "The redirect_uri is not one that the application has registered.").
 				With(redirectMismatch(client, a.RedirectURI))
 		}
@@ -122,7 +124,7 @@ func (a *Authorization) parseMode(c *clients.Client, mode string) error {
 	switch m := ResponseMode(mode); m {
 	case "", ModeQuery:
 		return nil
-	case ModeFormPost:
+	case ModeFragment, ModeFormPost:
 		a.ResponseMode = m
 		return nil
 	case ModeWebMessage:
@@ -133,8 +135,8 @@ func (a *Authorization) parseMode(c *clients.Client, mode string) error {
 		a.ResponseMode = m
 		return nil
 	}
-	return oauth.BadRequest("This response_mode is not supported. Use query, form_post or web_message.").
-		With(oauth.Mismatch{Sent: mode, Registered: []string{string(ModeQuery), string(ModeFormPost), string(ModeWebMessage)}})
+	return oauth.BadRequest("This response_mode is not supported. Use query, fragment, form_post or web_message.").
+		With(oauth.Mismatch{Sent: mode, Registered: []string{string(ModeQuery), string(ModeFragment), string(ModeFormPost), string(ModeWebMessage)}})
 }
 
 // parseSupported refuses what is repeated or too long, and what we do not do.
@@ -211,8 +213,10 @@ func (a *Authorization) parseProofKey(text string) error {
 
 func parsePrompt(_ *clients.Client, a *Authorization, params url.Values) error {
 	a.Prompt = strings.Fields(params.Get("prompt"))
-	for _, p := range a.Prompt {
+	for i, p := range a.Prompt {
 		switch p {
+		case promptCreate:
+			a.Prompt[i] = PromptLogin // who wants a new account does not want the one that is signed in
 		case PromptNone, PromptLogin, PromptConsent, PromptSelectAccount:
 		default:
 			return oauth.BadRequest("prompt has an unknown value.")
@@ -233,13 +237,21 @@ func parsePrompt(_ *clients.Client, a *Authorization, params url.Values) error {
 	return nil
 }
 
-// parseHint reads id_token_hint: an ID token of ours for this client, expired or not.
+// parseHint reads id_token_hint: an ID token of ours for this client, expired or
+// not. One whose key is gone names nobody: whether it is the person who is signed
+// in, nobody can say without asking.
 func (i *Issuer) parseHint(c *clients.Client, a *Authorization, params url.Values) error {
 	hint := params.Get("id_token_hint")
 	if hint == "" {
 		return nil
 	}
 	claims, err := i.verifier.VerifyIDToken(hint)
+	if oauth.IsReason(err, oauth.ReasonUnknownKey) {
+		if slices.Contains(a.Prompt, PromptNone) {
+			return oauth.Refuse(oauth.LoginRequired, oauth.ReasonUnknownKey, "The id_token_hint was signed with a key that is no longer in use.")
+		}
+		return nil
+	}
 	if err != nil || !slices.Contains(claims.Audience, c.ID) {
 		return oauth.BadRequest("id_token_hint is not an ID token of this application.")
 	}

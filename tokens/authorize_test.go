@@ -38,7 +38,8 @@ func TestAuthorizationRefused(t *testing.T) {
 		{"response_type hybrid", set("response_type", "code id_token"), oauth.UnsupportedResponseType, false},
 		{"AUZ-06 query.jwt", set("response_mode", "query.jwt"), oauth.InvalidRequest, false},
 		{"AUZ-06 form_post.jwt", set("response_mode", "form_post.jwt"), oauth.InvalidRequest, false},
-		{"AUZ-06 fragment", set("response_mode", "fragment"), oauth.InvalidRequest, false},
+		{"AUZ-06 fragment.jwt", set("response_mode", "fragment.jwt"), oauth.InvalidRequest, false},
+		{"S20: prompt none create", set("prompt", "none create"), oauth.InvalidRequest, false},
 		{"WEB-17 web_message off the origins", func(v url.Values) { v.Set("client_id", "legacy"); v.Set("response_mode", "web_message") }, oauth.InvalidRequest, false},
 		{"AUZ-07 no challenge", set("code_challenge", ""), oauth.InvalidRequest, false},
 		{"AUZ-08 method missing", set("code_challenge_method", ""), oauth.InvalidRequest, false},
@@ -109,6 +110,9 @@ func TestAuthorizationTaken(t *testing.T) {
 		{"another API's scopes dropped", set("scope", "orders:read billing:read"), func(a *tokens.Authorization) bool { return slices.Equal(a.Scopes, []string{"orders:read"}) }},
 		{"resource and audience", set("resource", billingAPI), func(a *tokens.Authorization) bool { return slices.Equal(a.Audiences, []string{ordersAPI, billingAPI}) }},
 		{"web_message", set("response_mode", "web_message"), func(a *tokens.Authorization) bool { return a.ResponseMode == tokens.ModeWebMessage }},
+		{"S20: fragment", set("response_mode", "fragment"), func(a *tokens.Authorization) bool { return a.ResponseMode == tokens.ModeFragment }},
+		{"S20: prompt create", set("prompt", "create consent"), func(a *tokens.Authorization) bool { return slices.Equal(a.Prompt, []string{"login", "consent"}) }},
+		{"S12: resource with a slash", func(v url.Values) { v.Set("resource", ordersAPI+"/"); v.Del("audience") }, func(a *tokens.Authorization) bool { return slices.Equal(a.Audiences, []string{ordersAPI}) }},
 		{"form_post", set("response_mode", "form_post"), func(a *tokens.Authorization) bool { return a.ResponseMode == tokens.ModeFormPost }},
 		{"AUZ-03 only registered redirect", func(v url.Values) { v.Del("redirect_uri"); v.Set("scope", "orders:read") }, func(a *tokens.Authorization) bool { return a.RedirectURI == spaRedirect && !a.RedirectGiven }},
 		{"max_age 0", set("max_age", "0"), func(a *tokens.Authorization) bool { return a.MaxAge == 0 }},
@@ -143,6 +147,17 @@ func TestAuthorizationHint(t *testing.T) {
 	a.Prompt = []string{tokens.PromptNone}
 	_, err = g.NextStep(a, bob, false, false)
 	refused(t, err, oauth.LoginRequired, "")
+	// S5: the key is of a store that was emptied.
+	gone := newGateway(t).login().IDToken
+	a, err = g.ParseAuthorization(request("id_token_hint", gone))
+	if err != nil || a.HintSubject != "" {
+		t.Errorf("S5: a hint whose key is gone: %+v, %v", a, err)
+	}
+	_, err = g.ParseAuthorization(request("id_token_hint", gone, "prompt", "none"))
+	refused(t, err, oauth.LoginRequired, "")
+	if hint, err := g.ParseLogoutHint(gone); hint != nil || err != nil {
+		t.Errorf("S5: at logout: %v, %v", hint, err)
+	}
 	_, err = g.ParseAuthorization(request("client_id", "legacy", "id_token_hint", res.IDToken))
 	refused(t, err, oauth.InvalidRequest, "")
 	_, err = g.ParseAuthorization(request("id_token_hint", res.AccessToken))

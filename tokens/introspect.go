@@ -2,6 +2,8 @@ package tokens
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -27,9 +29,10 @@ type Introspection struct {
 	Bound *jose.Confirmation `json:"cnf,omitempty"` // RFC 9449 §6.2, RFC 8705 §3.2
 }
 
-// Introspect tells a confidential client about a token that was issued to it,
-// and a machine client, which is what a resource server is, about tokens for
-// its APIs. It asks the store, not a cache. See RFC 7662 §2 and §4.
+// Introspect tells a confidential client about a token that was issued to it, and
+// about tokens for the APIs that it is a resource server of. It asks the store, not a
+// cache. A good token that is none of its business is inactive, and reported. See RFC
+// 7662 §2 and §4.
 func (i *Issuer) Introspect(ctx context.Context, c *clients.Client, token string) (*Introspection, error) {
 	if !c.Confidential() {
 		return nil, i.auth.Refuse(ctx, c, oauth.ReasonBadMethod, nil)
@@ -41,9 +44,9 @@ func (i *Issuer) Introspect(ctx context.Context, c *clients.Client, token string
 	if err != nil {
 		return &Introspection{}, nil //nolint:nilerr // inactive (RFC 7662 §2.2)
 	}
-	theirs := claims.ClientID == c.ID || c.Type == clients.Machine &&
-		slices.ContainsFunc(claims.Audience, func(a string) bool { return slices.Contains(c.APIs, a) })
-	if !theirs {
+	if claims.ClientID != c.ID && !slices.ContainsFunc(claims.Audience, c.MayIntrospect) {
+		i.introspectionRefused(ctx, c, oauth.ReasonWrongAudience, fmt.Errorf("the token is for %q, and is not issued to the client: "+
+			"where the client is a resource server of that API, write `serves` with its identifier in the client's block", claims.Audience))
 		return &Introspection{}, nil
 	}
 	if err := i.state.Denylist.CheckStore(ctx, &claims.Token); err != nil {
@@ -67,9 +70,15 @@ func (i *Issuer) Introspect(ctx context.Context, c *clients.Client, token string
 	}, nil
 }
 
+// introspectionRefused reports why a client was told that a token is inactive which is not.
+func (i *Issuer) introspectionRefused(ctx context.Context, c *clients.Client, reason oauth.Reason, cause error) {
+	i.observe(ctx, oauth.Event{Kind: oauth.EventIntrospectionRefused, Outcome: oauth.Outcome(reason), Client: c.ID, Cause: cause})
+}
+
 // introspectRefresh tells a client about its own refresh token.
 func (i *Issuer) introspectRefresh(ctx context.Context, c *clients.Client, t refreshToken) (*Introspection, error) {
 	if t.client != c.Tag() {
+		i.introspectionRefused(ctx, c, oauth.ReasonClientMismatch, errors.New("it is the refresh token of another client"))
 		return &Introspection{}, nil
 	}
 	f, lives, err := i.state.Store.LiveFamily(ctx, t.user, t.family.ID())

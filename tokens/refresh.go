@@ -81,11 +81,15 @@ func (i *Issuer) refreshOnce(ctx context.Context, c *clients.Client, r TokenRequ
 
 // checkRefresh holds the request against what was granted, and the grant
 // against today's configuration. scope may narrow this access token only; the
-// grant stays as it is. See RFC 6749 §6 and RFC 8707 §2.2.
+// grant stays as it is. Scopes that an authorization request would drop are
+// dropped here, too, since clients send the same text again. See RFC 6749 §6 and RFC 8707 §2.2.
 func (i *Issuer) checkRefresh(c *clients.Client, g storage.Grant, r TokenRequest) (mint, error) {
 	scopes := i.grantable(c, g.Scopes, g.Audiences)
 	if !slices.Contains(scopes, oauth.ScopeOfflineAccess) {
 		return mint{}, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonOfflineOff, deadRefreshToken)
+	}
+	if c.Refresh.MultiResource {
+		g, scopes = i.beyondGrant(c, g, scopes, r.Audiences)
 	}
 	audience, err := pickAudience(g, r.Audiences)
 	if err != nil {
@@ -95,7 +99,7 @@ func (i *Issuer) checkRefresh(c *clients.Client, g storage.Grant, r TokenRequest
 		return mint{}, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonOfflineOff, deadRefreshToken)
 	}
 	asked, wellFormed := oauth.ParseScope(r.Scope)
-	if !wellFormed || !oauth.IsSubset(asked, g.Scopes) {
+	if !wellFormed || !oauth.IsSubset(asked, g.Scopes) && !oauth.IsSubset(i.grantable(c, asked, g.Audiences), g.Scopes) {
 		return mint{}, oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope is malformed or exceeds what was granted.").
 			With(oauth.Mismatch{Sent: r.Scope, Registered: g.Scopes})
 	}
@@ -110,6 +114,23 @@ func (i *Issuer) checkRefresh(c *clients.Client, g storage.Grant, r TokenRequest
 	}, nil
 }
 
+// beyondGrant returns a grant, and its scopes, with which a client whose refresh
+// tokens are multi-resource gets a token for an API of its own that was not asked
+// for at sign-in: all that the client may have there, and of the gateway's own
+// scopes those that were granted. Another API leaves both as they are.
+func (i *Issuer) beyondGrant(c *clients.Client, g storage.Grant, scopes, asked []string) (storage.Grant, []string) {
+	for _, a := range asked {
+		api, ok := identifierOf(c.APIs, a)
+		if !ok || slices.Contains(g.Audiences, api) || !i.refreshable(c, api) {
+			continue
+		}
+		own := oauth.CommonScope(scopes, oauth.ReservedScopes)
+		beyond := storage.Grant{Scopes: slices.Concat(own, i.apiScopes(c, api)), Audiences: []string{api}, ACR: g.ACR}
+		return beyond, beyond.Scopes
+	}
+	return g, scopes
+}
+
 // pickAudience chooses the audience of one access token: the granted API that is
 // asked for, or else the first that was granted, and no other: a client that names
 // none expects that one. Empty means the gateway's own userinfo. Whether the API
@@ -117,14 +138,15 @@ func (i *Issuer) checkRefresh(c *clients.Client, g storage.Grant, r TokenRequest
 func pickAudience(g storage.Grant, asked []string) (string, error) {
 	audience := ""
 	for _, a := range asked {
-		switch {
-		case a == "" || a == audience:
-		case audience != "" || !slices.Contains(g.Audiences, a):
+		if a == "" {
+			continue
+		}
+		api, ok := identifierOf(g.Audiences, a)
+		if !ok || audience != "" && audience != api {
 			return "", oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "An access token is for a single API, one of those that were granted.").
 				With(oauth.Mismatch{Sent: oauth.PrintableURI(a), Registered: g.Audiences})
-		default:
-			audience = a
 		}
+		audience = api
 	}
 	if audience == "" && len(g.Audiences) > 0 {
 		audience = g.Audiences[0]

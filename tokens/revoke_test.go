@@ -86,6 +86,74 @@ func TestIntrospect(t *testing.T) {
 	}
 }
 
+// S24, P13: a resource server of the audience may introspect, a web client too where it
+// is one by the configuration; whoever else asks about a good token is told of.
+func TestWhoMayIntrospect(t *testing.T) {
+	g := newGateway(t, func(c *tokens.Config) {
+		served := *c.Clients[3]
+		served.ID, served.APIs, served.Serves = "served", nil, []string{ordersAPI}
+		server := *c.Clients[5]
+		server.ID, server.APIs, server.Serves = "server", nil, []string{ordersAPI}
+		c.Clients = append(c.Clients, &served, &server)
+	})
+	res := g.login()
+	for _, tt := range []struct {
+		name, client, token string
+		active              bool
+		told                oauth.Outcome
+	}{
+		{"S24: a web client that serves the API", "served", res.AccessToken, true, ""},
+		{"S24: a machine that serves the API", "server", res.AccessToken, true, ""},
+		{"S24: a machine that may ask for the API", "machine", res.AccessToken, true, ""},
+		{"S24: a web client that may ask for the API", "web", res.AccessToken, false, "wrong_audience"},
+		{"S24: a machine of another API", "auditor", res.AccessToken, false, "wrong_audience"},
+		{"S24: another client's refresh token", "served", res.RefreshToken, false, "client_mismatch"},
+		{"S24: no token of ours", "web", "garbage", false, ""},
+		{"S24: an ID token", "served", res.IDToken, false, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			before := g.events.count(oauth.EventIntrospectionRefused, "")
+			in, err := g.Introspect(t.Context(), g.client(tt.client), tt.token)
+			if err != nil || in.Active != tt.active {
+				t.Errorf("%+v, %v", in, err)
+			}
+			told := g.events.count(oauth.EventIntrospectionRefused, "") - before
+			if told != min(1, len(tt.told)) || tt.told != "" && g.events.count(oauth.EventIntrospectionRefused, tt.told) == 0 {
+				t.Errorf("told %d times", told)
+			}
+		})
+	}
+	// who only serves an API may not ask for it
+	_, err := g.token("server", tokens.TokenRequest{GrantType: oauth.GrantClientCredentials, Audiences: []string{ordersAPI}})
+	refused(t, err, oauth.InvalidTarget, "")
+}
+
+// P12: a web client gets tokens for itself where its block says so.
+func TestWebClientForItself(t *testing.T) {
+	for _, allowed := range []bool{false, true} {
+		g := newGateway(t, func(c *tokens.Config) { c.Clients[3].ForItself = allowed })
+		res, err := g.token("web", tokens.TokenRequest{GrantType: oauth.GrantClientCredentials})
+		if !allowed {
+			refused(t, err, oauth.UnauthorizedClient, "")
+			continue
+		}
+		if err != nil {
+			t.Fatal("P12: ", err)
+		}
+		c, err := g.CheckAccess(t.Context(), res.AccessToken)
+		if err != nil || c.Subject != "web@clients" || res.RefreshToken != "" || res.IDToken != "" {
+			t.Errorf("P12: %+v, %v", c, err)
+		}
+		l, _ := g.signIn(alice) // and people still sign in to it
+		r := codeRequest(g.codeFor(l, "client_id", "web", "redirect_uri", webRedirect))
+		r.RedirectURI = webRedirect
+		g.mustToken("web", r)
+	}
+	g := newGateway(t, func(c *tokens.Config) { c.Clients[0].ForItself = true })
+	_, err := g.token("spa", tokens.TokenRequest{GrantType: oauth.GrantClientCredentials})
+	refused(t, err, oauth.UnauthorizedClient, "")
+}
+
 func TestIntrospectOwnRefreshToken(t *testing.T) {
 	g := newGateway(t)
 	l, _ := g.signIn(alice)

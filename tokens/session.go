@@ -133,10 +133,14 @@ type LogoutHint struct {
 	SessionID storage.SessionID
 }
 
-// ParseLogoutHint verifies an id_token_hint; an expired one is fine.
+// ParseLogoutHint verifies an id_token_hint; an expired one is fine. One whose key
+// is gone proves nothing any more and is as good as none: the hint is nil then.
 // See OpenID Connect RP-Initiated Logout §2.
 func (i *Issuer) ParseLogoutHint(idToken string) (*LogoutHint, error) {
 	c, err := i.verifier.VerifyIDToken(idToken)
+	if oauth.IsReason(err, oauth.ReasonUnknownKey) {
+		return nil, nil //nolint:nilnil // as good as none
+	}
 	if err != nil || len(c.Audience) != 1 {
 		return nil, oauth.BadRequest("id_token_hint is not an ID token of this gateway.")
 	}

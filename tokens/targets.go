@@ -18,16 +18,33 @@ func (i *Issuer) targets(c *clients.Client, asked []string) ([]string, error) {
 	}
 	var out []string
 	for _, t := range asked {
-		if t == "" || slices.Contains(out, t) {
+		if t == "" {
 			continue
 		}
-		if !i.registered(c, t) {
+		api, ok := identifierOf(c.APIs, t)
+		if !ok || !i.registered(c, api) {
 			return nil, oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "The audience or resource is not an API of this application.").
 				With(oauth.Mismatch{Sent: oauth.PrintableURI(t), Registered: c.APIs, Option: "apis"})
 		}
-		out = append(out, t)
+		if !slices.Contains(out, api) {
+			out = append(out, api)
+		}
 	}
 	return out, nil
+}
+
+// identifierOf returns which of the identifiers a client means, as it is
+// configured: the one with that very text, or else the same resource.
+func identifierOf(identifiers []string, asked string) (string, bool) {
+	if slices.Contains(identifiers, asked) {
+		return asked, true
+	}
+	for _, id := range identifiers {
+		if oauth.SameResource(id, asked) {
+			return id, true
+		}
+	}
+	return "", false
 }
 
 // orDefault returns the targets of a request, or where it has none the default

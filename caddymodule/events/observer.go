@@ -96,7 +96,7 @@ func LogLevel(e oauth.Event) zapcore.Level {
 			return zapcore.ErrorLevel
 		}
 	case oauth.EventTokenIssued, oauth.EventRefresh, oauth.EventFamilyEvicted,
-		oauth.EventCodeIssued, oauth.EventDevice, oauth.EventRevoked, oauth.EventLogin, oauth.EventLogout, oauth.EventClientAuth,
+		oauth.EventCodeIssued, oauth.EventDevice, oauth.EventRevoked, oauth.EventLogin, oauth.EventLogout, oauth.EventClientAuth, oauth.EventIntrospectionRefused,
 		oauth.EventRequestRefused, oauth.EventAccessRefused, oauth.EventKeyRotated, oauth.EventSecretFallback, oauth.EventAdmin:
 	}
 	return zapcore.InfoLevel

@@ -78,7 +78,7 @@ async function config({ folder, issuer, app, api, callback, oauth = "" }) {
 		${oauth}
 	}
 }
-${issuer} {
+${issuer.slice(0, -1)}, ${issuer.slice(0, -1).replace("localhost", "127.0.0.1")} {
 ${await filteredLog()}
 	oauth_server
 }

@@ -3,59 +3,27 @@
 // was the redirect URI's origin alone, which Chromium applies to every redirect
 // that follows a form: people stayed on our page, with their code spent.
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
 import { after, before, test } from "node:test";
+import { press, startApp } from "../harness/app.mjs";
 import { launch, profile, shoot, signIn } from "../harness/browser.mjs";
-import { sha256, start, webSecret } from "../harness/gateway.mjs";
+import { start } from "../harness/gateway.mjs";
 
-// The app is at 127.0.0.1 and takes people on to the last place, at localhost.
-let app, last, gateway, browser;
-const listen = (answer) => new Promise((done) => {
-	const server = createServer(answer).listen(0, "127.0.0.1", () => done(server));
-});
-const portOf = (server) => server.address().port;
-const seen = []; // what the app was sent
-
-const home = () => `http://localhost:${portOf(last)}/`;
-const callback = () => `http://127.0.0.1:${portOf(app)}/callback`;
-const bye = () => `http://127.0.0.1:${portOf(app)}/bye`;
+let app, gateway, browser;
 
 before(async () => {
-	last = await listen((_, answer) => answer.setHeader("Content-Type", "text/html").end("<h1>Arrived</h1>"));
-	app = await listen((request, answer) => {
-		const at = new URL(request.url, callback());
-		if (request.method === "GET") seen.push({ at, referrer: request.headers.referer });
-		let body = "";
-		request.setEncoding("utf8").on("data", (text) => { body += text; }).on("end", () => {
-			if (request.method === "POST") seen.push({ at, form: new URLSearchParams(body) });
-			const to = at.searchParams.get("app") === "private" ? "com.example.broker:/signed-in" : home() + at.pathname.slice(1);
-			answer.writeHead(request.method === "POST" ? 303 : 302, { Location: to }).end();
-		});
-	});
-	const client = (id, lines) => `client ${id} {\n${lines.join("\n")}\n}\n`;
-	const web = ["type web", `redirect_uris ${callback()} ${callback()}?app=private`, `logout_uris ${bye()}`, `secret_hash ${sha256(webSecret)}`];
+	app = await startApp();
 	[gateway, browser] = await Promise.all([
-		start(client("goes-on", web) + client("asks-first", [...web, 'name "Orders back office"', "consent always"]) +
-			client("phone", ["type native", 'name "Orders on the phone"', "redirect_uris com.example.orders:/cb"])),
+		start(app.clients + 'client phone {\ntype native\nname "Orders on the phone"\nredirect_uris com.example.orders:/cb\n}\n'),
 		launch(),
 	]);
 });
 after(async () => {
 	await browser?.close();
 	await gateway?.stop();
-	for (const server of [app, last]) server?.close();
+	app?.close();
 });
 
-const authorize = (parameters) => gateway.issuer + "authorize?" + new URLSearchParams({
-	client_id: "goes-on",
-	response_type: "code",
-	redirect_uri: callback(),
-	scope: "openid",
-	code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
-	code_challenge_method: "S256",
-	state: "a state",
-	...parameters,
-});
+const authorize = (parameters) => gateway.issuer + "authorize?" + new URLSearchParams(app.parameters(parameters));
 
 // visit opens a page in a browser of its own, with script or without.
 async function visit(t, url, options) {
@@ -65,7 +33,7 @@ async function visit(t, url, options) {
 	const refused = [];
 	page.on("console", (message) => { if (/Security Policy/.test(message.text())) refused.push(message.text()); });
 	t.after(() => assert.deepEqual(refused, []));
-	seen.length = 0;
+	app.seen.length = 0;
 	await page.goto(url);
 	return page;
 }
@@ -77,13 +45,11 @@ async function postsOn(page, { javaScriptEnabled = true }) {
 	await press(page, "Continue");
 }
 
-const press = (page, name) => page.getByRole("button", { name, exact: true }).click();
-
 // arrives waits for the last place, and returns what the app was sent.
 async function arrives(page, path) {
-	await page.waitForURL(home() + path);
+	await page.waitForURL(app.home + path);
 	await page.getByText("Arrived").waitFor();
-	const [{ at, form, referrer }, ...more] = seen.splice(0);
+	const [{ at, form, referrer }, ...more] = app.seen.splice(0);
 	assert.deepEqual(more, []);
 	assert.equal(referrer, undefined);
 	const answer = form ?? at.searchParams;
@@ -133,7 +99,7 @@ for (const [how, options] of [["script", {}], ["no script", { javaScriptEnabled:
 			assert.ok((await arrives(page, "callback")).get("code"));
 		});
 		await t.test("after logout", async () => {
-			await page.goto(gateway.issuer + "oidc/logout?" + new URLSearchParams({ client_id: "goes-on", post_logout_redirect_uri: bye(), state: "s" }));
+			await page.goto(gateway.issuer + "oidc/logout?" + new URLSearchParams({ client_id: "goes-on", post_logout_redirect_uri: app.bye, state: "s" }));
 			await shoot(page, "logout-asks");
 			await press(page, "Sign out");
 			assert.equal((await arrives(page, "bye")).get("state"), "s");
@@ -151,7 +117,7 @@ for (const [how, options] of [["script", {}], ["no script", { javaScriptEnabled:
 // asks for one, which it does not where a policy refuses.
 for (const [name, parameters, to] of [
 	["of the client's own", () => ({ client_id: "phone", redirect_uri: "com.example.orders:/cb" }), "com.example.orders:/cb"],
-	["that the app's callback leads to", () => ({ redirect_uri: callback() + "?app=private" }), "com.example.broker:/signed-in"],
+	["that the app's callback leads to", () => ({ redirect_uri: app.callback + "?app=private" }), "com.example.broker:/signed-in"],
 ]) {
 	test(`S1: to a private scheme ${name}`, async (t) => {
 		const page = await visit(t, authorize(parameters()));

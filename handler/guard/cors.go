@@ -30,10 +30,7 @@ func (g *Guard) cors(answer *answerWriter, r *http.Request) (answered bool) {
 		if allowed {
 			// The browser names what it wants: any method and header is the
 			// upstream's to judge, behind the token.
-			wire.WritePreflight(h, r.Header.Get("Access-Control-Request-Method"))
-			if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
-				h.Set("Access-Control-Allow-Headers", asked)
-			}
+			wire.WritePreflight(h, r, r.Header.Get("Access-Control-Request-Method"))
 		}
 		answer.ResponseWriter.WriteHeader(http.StatusNoContent)
 		return true

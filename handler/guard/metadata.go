@@ -37,7 +37,7 @@ func (g *Guard) Metadata(w http.ResponseWriter, r *http.Request) {
 	h.Set("Access-Control-Allow-Origin", "*")
 	switch {
 	case wire.IsPreflight(r):
-		wire.WritePreflight(h, http.MethodGet+", "+http.MethodHead)
+		wire.WritePreflight(h, r, http.MethodGet+", "+http.MethodHead)
 		w.WriteHeader(http.StatusNoContent)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		h.Set("Allow", http.MethodGet+", "+http.MethodHead)

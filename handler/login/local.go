@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -51,6 +50,9 @@ const (
 	maxPassword = 1024 // bytes; longer ones are not compared
 )
 
+// maxBadLines is how many lines of a users file are named in the log that cannot be used.
+const maxBadLines = 20
+
 // lookEvery is how often the users file is looked at, at most.
 const lookEvery = time.Second
 
@@ -88,11 +90,24 @@ func (l *Local) Label() string {
 	return l.cfg.Label
 }
 
-// Subject returns the subject of a user of this name.
-func (l *Local) Subject(name string) string { return subject(l.cfg.Name, name) }
+// Subject returns the subject of the user whom this name means: it is found without
+// regard to capitals and to spaces around it.
+func (l *Local) Subject(name string) string {
+	if u := l.current().named(name); u != nil {
+		return subject(l.cfg.Name, u.name)
+	}
+	return subject(l.cfg.Name, foldName(name))
+}
 
 // Users returns the names of all users, in order; see Lister.
-func (l *Local) Users() []string { return slices.Sorted(maps.Keys(l.current().byName)) }
+func (l *Local) Users() []string {
+	var names []string
+	for _, u := range l.current().byName {
+		names = append(names, u.name)
+	}
+	slices.Sort(names)
+	return names
+}
 
 // Authenticate checks a name and a password; see Login. An unknown name costs
 // the same time as a known one. A try is counted when its turn has come, so that
@@ -130,10 +145,10 @@ func (l *Local) Authenticate(ctx context.Context, limits *Limits, a Attempt) (to
 // find returns the user of a name and their hash, or nil and a decoy.
 func (l *Local) find(name string) (*user, string) {
 	set := l.current()
-	if u, known := set.byName[name]; known {
+	if u := set.named(name); u != nil {
 		return u, u.hash
 	}
-	return nil, l.decoy(set, name)
+	return nil, l.decoy(set, foldName(name))
 }
 
 // verdict compares the password with the hash.
@@ -180,8 +195,9 @@ func (l *Local) Fingerprint(tag storage.UserTag) storage.Fingerprint {
 	return storage.FingerprintOf(u.hash)
 }
 
-// Load reads the users file. Errors name file:line. Without it the first
-// sign-in does so.
+// Load reads the users file. A line that cannot be used is logged by its number, and
+// the other users can sign in; the error is that no line can, or the file. Without
+// Load the first sign-in does so.
 func (l *Local) Load() error {
 	if l.cfg.UsersFile == "" {
 		return nil
@@ -236,9 +252,21 @@ func (l *Local) read() error {
 	if err != nil {
 		return err
 	}
-	set, err := newUserSet(l.cfg.Name, l.cfg.Users, users...)
+	set, err := newUserSet(l.cfg.Name, l.cfg.Users)
 	if err != nil {
 		return err
+	}
+	var bad []error
+	for _, u := range users {
+		if err := set.add(l.cfg.Name, u); err != nil {
+			bad = append(bad, err)
+		}
+	}
+	if len(bad) > 0 && len(set.byName) == len(l.cfg.Users) {
+		return fmt.Errorf("no line of the users file can be used: %w", bad[0])
+	}
+	for _, err := range bad[:min(len(bad), maxBadLines)] {
+		l.cfg.Logger.Error("a line of the users file cannot be used; the other users can sign in", "login", l.cfg.Name, "bad_lines", len(bad), "error", err)
 	}
 	l.file = info
 	l.users.Store(set)

@@ -92,7 +92,6 @@ func TestLocalRefuses(t *testing.T) {
 	for _, tc := range []struct{ name, user, password string }{
 		{"wrong password", "alice", "wrong"},
 		{"unknown user", "mallory", "correct"},
-		{"other case", "Alice", "correct"},
 		{"empty password", "alice", ""},
 		{"empty name", "", "correct"},
 		{"password with a tail beyond the limit", "alice", "correct" + strings.Repeat("x", 5000)},
@@ -355,8 +354,8 @@ func TestUsersFileErrors(t *testing.T) {
 		{"md5", "bob:$apr1$x$y\n", ":1: the hash is neither bcrypt nor argon2id"},
 		{"sha1", "bob:{SHA}abc\n", ":1: the hash is neither"},
 		{"cut bcrypt", "bob:" + good[:40] + "\n", ":1: the bcrypt hash is incomplete"},
-		{"twice", "bob:" + good + "\nbob:" + good + "\n", ":2: duplicate user: remove one"},
 		{"as configured", "alice:" + good + "\n", ":1: duplicate user: remove one"},
+		{"as configured, in capitals", "Alice:" + good + "\n", ":1: duplicate user: it differs from another in capitals only"},
 		{"space in name", "bob smith:" + good + "\n", ":1: the name must be"},
 		{"missing", "", "no such file"},
 	} {
@@ -379,6 +378,68 @@ func TestUsersFileErrors(t *testing.T) {
 	}
 }
 
+// TestUsersFileWithBadLines: S27: a line that cannot be used keeps nobody else out, and
+// the log names it.
+func TestUsersFileWithBadLines(t *testing.T) {
+	good := hashOf(t, "x")
+	path := filepath.Join(t.TempDir(), "users")
+	text := "bob:" + good + "\nnobody\ncarol:$apr1$secret\nBOB:" + good + "\ndave:" + good + "\n" + strings.Repeat("odd\n", 100)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	l := newTestLocal(t, func(cfg *LocalConfig) { cfg.UsersFile, cfg.Logger = path, slog.New(slog.NewTextHandler(&log, nil)) })
+	if err := l.Load(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"alice", "bob", "dave"} {
+		password := map[bool]string{true: "correct", false: "x"}[name == "alice"]
+		if _, err := l.try(t, Attempt{Name: name, Password: password, Address: name}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, want := range []string{":2: the line is not name:hash", ":3: the hash is neither", ":4: duplicate user"} {
+		if !strings.Contains(log.String(), path+want) {
+			t.Errorf("the log lacks %s:\n%s", want, log.String())
+		}
+	}
+	if n := strings.Count(log.String(), "cannot be used"); n != maxBadLines || strings.Contains(log.String(), "$apr1$secret") {
+		t.Errorf("%d lines in the log, want %d and no hash:\n%s", n, maxBadLines, log.String())
+	}
+}
+
+// TestSpellingsOfAName: S16: spaces around a name and capitals do not count, the subject is
+// as configured, and all spellings share one count of failures.
+func TestSpellingsOfAName(t *testing.T) {
+	l := newTestLocal(t, func(cfg *LocalConfig) {
+		cfg.Users = append(cfg.Users, User{Name: "Bob.Smith@example.com", Hash: hashOf(t, "correct")})
+	})
+	for spelling, want := range map[string]string{
+		"alice ": "local|alice", "Alice": "local|alice", "\tALICE\u00a0": "local|alice",
+		"bob.smith@example.com": "local|Bob.Smith@example.com", "Bob.Smith@Example.com ": "local|Bob.Smith@example.com",
+	} {
+		p, err := l.try(t, Attempt{Name: spelling, Password: "correct", Address: spelling})
+		if err != nil || p.Subject != want || l.Subject(spelling) != want {
+			t.Errorf("%q: subject %q, %q, %v, want %s", spelling, p.Subject, l.Subject(spelling), err, want)
+		}
+	}
+	if users := l.Users(); !slices.Equal(users, []string{"Bob.Smith@example.com", "alice"}) {
+		t.Errorf("the users are %q", users)
+	}
+	for _, known := range []string{"alice", "mallory"} {
+		for i := range freePerPair {
+			spelling := []string{known, strings.ToUpper(known), known + " "}[i%3]
+			if _, err := l.try(t, Attempt{Name: spelling, Password: "wrong", Address: "one of " + known}); !errors.Is(err, ErrWrong) {
+				t.Fatalf("try %d as %q: %v", i, spelling, err)
+			}
+		}
+		wait := new(WaitError)
+		if _, err := l.try(t, Attempt{Name: " " + known, Password: "wrong", Address: "one of " + known}); !errors.As(err, &wait) {
+			t.Errorf("%s: %d failures in three spellings: %v, want a WaitError", known, freePerPair, err)
+		}
+	}
+}
+
 func TestNewLocalErrors(t *testing.T) {
 	hash := hashOf(t, "x")
 	for _, tc := range []struct {
@@ -386,6 +447,7 @@ func TestNewLocalErrors(t *testing.T) {
 		users []User
 	}{
 		{"twice", []User{{Name: "a", Hash: hash}, {Name: "a", Hash: hash}}},
+		{"S16: twice but for capitals", []User{{Name: "a", Hash: hash}, {Name: "A", Hash: hash}}},
 		{"no hash", []User{{Name: "a"}}},
 		{"password in the place of a hash", []User{{Name: "a", Hash: "hunter2"}}},
 		{"colon", []User{{Name: "a:b", Hash: hash}}},
@@ -413,7 +475,7 @@ func FuzzParseUsers(f *testing.F) {
 		}
 		for _, u := range users {
 			if strings.ContainsAny(u.Name, ":\n") || strings.ContainsAny(u.Hash, ":\n") {
-				t.Errorf("parsed %q", u)
+				t.Errorf("parsed %q", u.Name)
 			}
 		}
 		_, _ = newUserSet("local", users)

@@ -20,7 +20,8 @@ type User struct {
 	Hash   string         // bcrypt or argon2id, as from `caddy hash-password`
 	Claims map[string]any // name, email, …; `name` and `nickname` default to Name
 
-	where string // file:line, for errors
+	where    string // file:line, for errors
+	unusable error  // what is wrong with that line; nil for nothing
 }
 
 // user is a User, ready for use.
@@ -45,30 +46,47 @@ func subject(login, name string) string { return login + "|" + name }
 
 // userSet is all users at one time. It never changes.
 type userSet struct {
-	byName map[string]*user
+	byName map[string]*user // by foldName
 	byTag  map[storage.UserTag]*user
 	hashes []string // of all users
 }
 
-// newUserSet checks and joins the users of the configuration and of a file.
-func newUserSet(login string, configured []User, fromFile ...User) (*userSet, error) {
+// newUserSet checks the users of the configuration.
+func newUserSet(login string, configured []User) (*userSet, error) {
 	s := &userSet{byName: make(map[string]*user), byTag: make(map[storage.UserTag]*user)}
-	for _, list := range [][]User{configured, fromFile} {
-		for _, u := range list {
-			if err := u.check(); err != nil {
-				return nil, fmt.Errorf("reading user %s: %w", u.place(), err)
-			}
-			if _, twice := s.byName[u.Name]; twice {
-				return nil, fmt.Errorf("reading user %s: duplicate user: remove one", u.place())
-			}
-			entry := &user{name: u.Name, hash: u.Hash, claims: u.allClaims()}
-			s.byName[u.Name] = entry
-			s.byTag[storage.TagSubject(subject(login, u.Name))] = entry
-			s.hashes = append(s.hashes, u.Hash)
+	for _, u := range configured {
+		if err := s.add(login, u); err != nil {
+			return nil, err
 		}
 	}
 	return s, nil
 }
+
+// add checks a user and adds it.
+func (s *userSet) add(login string, u User) error {
+	if err := u.check(); err != nil {
+		return fmt.Errorf("reading user %s: %w", u.place(), err)
+	}
+	name := foldName(u.Name)
+	if other, twice := s.byName[name]; twice {
+		if other.name != u.Name {
+			return fmt.Errorf("reading user %s: duplicate user: it differs from another in capitals only, which do not count in sign-ins: rename one", u.place())
+		}
+		return fmt.Errorf("reading user %s: duplicate user: remove one", u.place())
+	}
+	entry := &user{name: u.Name, hash: u.Hash, claims: u.allClaims()}
+	s.byName[name] = entry
+	s.byTag[storage.TagSubject(subject(login, u.Name))] = entry
+	s.hashes = append(s.hashes, u.Hash)
+	return nil
+}
+
+// foldName is what of a name counts in a sign-in: capitals do not, nor spaces around it,
+// which keyboards and password managers add.
+func foldName(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
+
+// named returns the user whom a name means, nil for none.
+func (s *userSet) named(name string) *user { return s.byName[foldName(name)] }
 
 // place names the user in errors.
 func (u *User) place() string {
@@ -81,6 +99,9 @@ func (u *User) place() string {
 // check reports what is wrong with a user, and the fix. A name becomes part
 // of a subject, which has at most 255 ASCII characters (OpenID Connect Core §2).
 func (u *User) check() error {
+	if u.unusable != nil {
+		return u.unusable
+	}
 	if !oauth.ValidScope(u.Name) || strings.Contains(u.Name, ":") || len(u.Name) > 200 {
 		return errors.New("the name must be up to 200 printable ASCII characters without spaces, quotes, backslashes and colons")
 	}
@@ -105,11 +126,14 @@ func (u *User) allClaims() map[string]any {
 	return claims
 }
 
+var errLine = errors.New("the line is not name:hash")
+
 // maxUsersFile bounds a users file, in bytes: some 500,000 users.
 const maxUsersFile = 64 << 20
 
 // readUsersFile reads an htpasswd file: lines "name:hash", empty lines, and
-// lines that begin with "#". Errors name file:line, and never the hash.
+// lines that begin with "#". Errors name file:line, and never the hash; a line that
+// cannot be used is a user that cannot.
 func readUsersFile(path string) (users []User, info os.FileInfo, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -137,7 +161,8 @@ func parseUsers(path string, r io.Reader) ([]User, error) {
 		where := fmt.Sprintf("%s:%d", path, n)
 		name, hash, ok := strings.Cut(line, ":")
 		if !ok {
-			return nil, fmt.Errorf("reading users file: %s: the line is not name:hash", where)
+			users = append(users, User{where: where, unusable: errLine})
+			continue
 		}
 		hash, _, _ = strings.Cut(hash, ":") // what some tools append
 		users = append(users, User{Name: name, Hash: strings.TrimSpace(hash), where: where})

@@ -4,6 +4,7 @@ package pages
 type Account struct {
 	Action, Ticket, Person string
 	Done                   string // what the last form has done; "" at first
+	Problem                string // why it did nothing; "" at first
 	Applications           []Application
 }
 

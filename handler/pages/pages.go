@@ -120,6 +120,7 @@ type Consent struct {
 	Action, Ticket, Client, Person string
 	Destination                    string // host or scheme that the answer goes to
 	Access                         []string
+	Problem                        string // "" at first
 }
 
 // Consent renders the consent page.
@@ -134,6 +135,7 @@ func (s *Set) Consent(t *Texts, p Consent) ([]byte, error) {
 type Logout struct {
 	Action, Ticket string
 	Client, Person string // "" when unknown
+	Problem        string // "" at first
 }
 
 // Logout renders the page that asks before it signs out.
@@ -167,21 +169,25 @@ func (s *Set) Message(t *Texts, p Message) ([]byte, error) {
 // Field is one parameter of an answer.
 type Field struct{ Name, Value string }
 
-// FormPost is the page that posts an answer to the application.
-// See OAuth 2.0 Form Post Response Mode §2.
+// FormPost is the page that posts an answer to the application, or a request
+// once more to us. See OAuth 2.0 Form Post Response Mode §2.
 type FormPost struct {
-	Target template.URL // the validated redirect URI
-	Client string
+	Target template.URL // the validated redirect URI, or an address of ours
+	Client string       // "" where it is ours
 	Fields []Field
 	Nonce  string // of the script
 }
 
-// FormPost renders the page that posts an answer to the application.
+// FormPost renders the page that posts itself.
 func (s *Set) FormPost(t *Texts, p FormPost) ([]byte, error) {
+	title := t.ReturningTitle
+	if p.Client == "" {
+		title = t.GoingOnTitle
+	}
 	return s.render("form_post", struct {
 		frame
 		FormPost
-	}{s.frame(t, t.ReturningTitle), p})
+	}{s.frame(t, title), p})
 }
 
 // WebMessage is the page that posts an answer to the window that opened it.

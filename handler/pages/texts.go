@@ -11,10 +11,12 @@ type Texts struct {
 	Lang string
 
 	SignInTitle, ToContinue, LoginWith, Username, Password, SignIn, Cancel string
-	WrongPassword, Busy, TookTooLong, Disabled                             string
+	WrongPassword, Busy, TookTooLong, SignInAgain, Disabled                string
 	TryLater, OneSecond, Seconds, Minutes                                  string // of TryAfter
 
 	ConsentTitle, WantsAccess, SignedInAs, AnswerGoesTo, Allow, Deny string
+	// AnswerAgain is said on a page whose form was out of date.
+	AnswerAgain string
 	// Scopes says what a scope of the gateway itself allows.
 	Scopes map[string]string
 	// OtherScope stands before a scope of an API.
@@ -33,9 +35,9 @@ type Texts struct {
 
 	ErrorTitle, ErrorText, UnavailableTitle, Unavailable, ForbiddenTitle, Forbidden string
 	OptionIs                                                                        string // before an option of the configuration
-	StartTitle, Start, NoLogin                                                      string
+	StartTitle, Start, NotFoundTitle, NotFound, NoLogin                             string
 
-	ReturningTitle, ReturningTo, Continue, DoneTitle, CloseWindow string
+	ReturningTitle, ReturningTo, GoingOnTitle, GoingOn, Continue, DoneTitle, CloseWindow string
 }
 
 // locales is the fixed table in which ui_locales are looked up.
@@ -88,6 +90,7 @@ var english = &Texts{
 	Minutes:       "%d minutes",
 	Busy:          "Many people are signing in right now. Try again shortly.",
 	TookTooLong:   "This page was open for too long. Please sign in again.",
+	SignInAgain:   "This page was out of date. Please sign in again. If you see this each time, allow cookies for this site in your browser.",
 	Disabled:      "This account is disabled. Contact the people who run this service.",
 
 	ConsentTitle: "Allow access?",
@@ -96,6 +99,7 @@ var english = &Texts{
 	AnswerGoesTo: "You will return to",
 	Allow:        "Allow",
 	Deny:         "Deny",
+	AnswerAgain:  "This page was out of date. Please check it and answer again.",
 	Scopes: map[string]string{
 		"openid":         "Know who you are",
 		"profile":        "See your name and profile",
@@ -152,10 +156,14 @@ var english = &Texts{
 	Forbidden:        "This page is out of date, or was not opened in this browser. Go back to the application and start again. Your browser must accept cookies.",
 	StartTitle:       "Start at the application",
 	Start:            "There is nothing to sign in to here. Open the application that you want to use; it will bring you back.",
+	NotFoundTitle:    "Page not found",
+	NotFound:         "There is nothing at this address. Open the application that you want to use; it brings you here when you have to sign in.",
 	NoLogin:          "Nobody can sign in yet: no login is configured.",
 
 	ReturningTitle: "Signed in",
 	ReturningTo:    "Returning to",
+	GoingOnTitle:   "One moment",
+	GoingOn:        "This page goes on by itself. If it does not, press Continue.",
 	Continue:       "Continue",
 	DoneTitle:      "All done",
 	CloseWindow:    "You can close this window.",

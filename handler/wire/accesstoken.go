@@ -41,7 +41,7 @@ func PresentedToken(r *http.Request) (token string, dpop bool, err error) {
 		return "", dpop, ErrTwoTokens // joined by a proxy
 	case strings.IndexByte(token, ' ') >= 0 && strings.IndexByte(token, '.') < 0:
 		return "", dpop, errNotBearer
-	case queryToken(r.URL.RawQuery):
+	case QueryToken(r.URL.RawQuery):
 		return "", dpop, ErrTwoTokens
 	}
 	return token, dpop, nil
@@ -60,8 +60,8 @@ func Scheme(line string) (ours, dpop bool, rest string) {
 	return dpop || strings.EqualFold(line[:end], "Bearer"), dpop, line[end:]
 }
 
-// queryToken reports whether a query has an access_token.
-func queryToken(rawQuery string) bool {
+// QueryToken reports whether a query has an access_token.
+func QueryToken(rawQuery string) bool {
 	if !strings.Contains(rawQuery, "access_token") {
 		return false
 	}

@@ -10,6 +10,7 @@ const (
 	SessionCookie = "gatehouse_session"
 	BrowserCookie = "gatehouse_browser"
 	KnownCookie   = "gatehouse_known"
+	MovedCookie   = "gatehouse_moved"
 	// RefreshCookie begins the name of the cookie that holds a client's refresh
 	// token. The client's tag follows, so that the clients of one browser do not
 	// overwrite each other's.
@@ -21,7 +22,7 @@ const (
 // ownCookie reports whether a cookie of this name can be ours.
 func ownCookie(name string) bool {
 	name = strings.TrimPrefix(name, HostPrefix)
-	return name == SessionCookie || name == BrowserCookie || name == KnownCookie || strings.HasPrefix(name, RefreshCookie)
+	return name == SessionCookie || name == BrowserCookie || name == KnownCookie || name == MovedCookie || strings.HasPrefix(name, RefreshCookie)
 }
 
 // StripCookies takes our cookies from a request that goes on to an upstream.

@@ -1,6 +1,9 @@
 package wire
 
-import "net/http"
+import (
+	"cmp"
+	"net/http"
+)
 
 // The headers of CORS and what they say.
 const (
@@ -13,13 +16,15 @@ const (
 	AllowCredentials = "Access-Control-Allow-Credentials"
 )
 
-// WritePreflight adds what a browser asks before a request, where the origin is allowed.
-func WritePreflight(h http.Header, methods string) {
+// WritePreflight adds what a browser asks before a request, where the origin is allowed:
+// that may send any header, such as those by which SDKs trace requests. None that
+// means something to us can be sent by a page that may not.
+func WritePreflight(h http.Header, r *http.Request, methods string) {
 	if h.Get("Access-Control-Allow-Origin") == "" {
 		return
 	}
 	h.Set("Access-Control-Allow-Methods", methods)
-	h.Set("Access-Control-Allow-Headers", allowHeaders)
+	h.Set("Access-Control-Allow-Headers", cmp.Or(r.Header.Get("Access-Control-Request-Headers"), allowHeaders))
 	h.Set("Access-Control-Max-Age", preflightMaxAge)
 }
 

@@ -28,8 +28,12 @@ const (
 type Credentials struct {
 	ClientID  string
 	Secret    string
-	Assertion string // with AuthPrivateKeyJWT, where ClientID may be ""
+	Literal   *Literal // nil where it is the same
+	Assertion string   // with AuthPrivateKeyJWT, where ClientID may be ""
 	Method    AuthMethod
+	// Endpoints are the URLs of the endpoint that is called, which an assertion may name
+	// as its audience in place of the issuer.
+	Endpoints []string
 	// Address is the network that the request comes from, "" if that is not
 	// known. Comparisons of slow hashes are shared and limited by it.
 	Address string
@@ -38,9 +42,13 @@ type Credentials struct {
 	Certificate *PeerCertificate
 }
 
+// Literal is what stood in an Authorization header before it was decoded as RFC 6749
+// §2.3.1 says. Many libraries do not encode, so it is tried where the decoded form fails.
+type Literal struct{ ClientID, Secret string }
+
 // AuthenticatorConfig says what an Authenticator is made of.
 type AuthenticatorConfig struct {
-	Issuer     string // the one audience of client assertions
+	Issuer     string // the audience of client assertions
 	Clients    *Directory
 	Secrets    *SecretMemory
 	Assertions storage.Assertions // remembers which were used
@@ -71,6 +79,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, cr Credentials) (*Clie
 		return a.byAssertion(ctx, cr)
 	}
 	c, known := a.cfg.Clients.Client(cr.ClientID)
+	if !known && cr.Literal != nil {
+		c, known = a.cfg.Clients.Client(cr.Literal.ClientID)
+	}
 	var refuse func() error
 	switch {
 	case !known:
@@ -91,11 +102,17 @@ func (a *Authenticator) Authenticate(ctx context.Context, cr Credentials) (*Clie
 		}
 		return nil, refuse()
 	}
-	return a.bySecret(ctx, c, cr.shown())
+	shown := cr.shown()
+	shown.client = c.ID // one client, however it was written
+	return a.bySecret(ctx, c, shown)
 }
 
 func (c *Credentials) shown() shownSecret {
-	return shownSecret{client: c.ClientID, address: c.Address, secret: c.Secret}
+	shown := shownSecret{client: c.ClientID, address: c.Address, secrets: []string{c.Secret}}
+	if c.Literal != nil && c.Literal.Secret != c.Secret {
+		shown.secrets = append(shown.secrets, c.Literal.Secret)
+	}
+	return shown
 }
 
 // secretUnchecked is the answer where a secret could not be compared: come again, and

@@ -36,12 +36,14 @@ type Client struct {
 	Origins      []string // scheme://host[:port], lower case
 	APIs         []string // identifiers of the APIs it may ask for
 	Scopes       []string // of those APIs; empty for all
+	Serves       []string // identifiers of the APIs that it is a resource server of
 	// SecretHashes are bcrypt, argon2id or "sha256:" hashes. Several overlap while a secret is rotated.
 	SecretHashes   []string
 	Keys           Keys // instead of secrets, or beside them while the client changes over
 	OIDCConformant bool
 	PKCERequired   bool // of a Web client, which may otherwise go without; see NeedsPKCE
 	DeviceCode     bool // it may use the device code grant
+	ForItself      bool // a Web client that may use the client credentials grant, as a Machine may
 	Consent        ConsentMode
 	IDTokenAlg     string // JWA name; "" for the gateway's
 	Refresh        RefreshPolicy
@@ -74,11 +76,19 @@ type RefreshPolicy struct {
 	Lifetime     time.Duration // absolute, from login; 0 is infinite
 	IdleLifetime time.Duration // 0 is infinite
 	MaxActive    int           // live families per user and client
-	Cookie       bool          // the browser keeps the refresh token in a cookie; no body ever holds it
+	// MultiResource lets a refresh ask for an API of the client that was not asked for at sign-in.
+	MultiResource bool
+	Cookie        bool // the browser keeps the refresh token in a cookie; no body ever holds it
 }
 
 // Confidential reports whether the client authenticates, with a secret or a key.
 func (c *Client) Confidential() bool { return c.Type == Web || c.Type == Machine }
+
+// MayIntrospect reports whether the client is a resource server of an API, and so may
+// ask about its access tokens: a machine is one of all its APIs. See RFC 7662 §4.
+func (c *Client) MayIntrospect(api string) bool {
+	return slices.Contains(c.Serves, api) || c.Type == Machine && slices.Contains(c.APIs, api)
+}
 
 // NeedsPKCE reports whether the client has to send a code challenge: a public one
 // must, a confidential one should (RFC 9700 §2.1.1). Where a challenge was sent, its
@@ -94,11 +104,16 @@ func (c *Client) MayUse(g oauth.GrantType) bool {
 	case oauth.GrantAuthorizationCode, oauth.GrantRefreshToken:
 		return c.Type != Machine
 	case oauth.GrantClientCredentials:
-		return c.Type == Machine
+		return c.Type == Machine || c.Type == Web && c.ForItself
 	case oauth.GrantDeviceCode:
 		return c.DeviceCode
 	}
 	return false
+}
+
+// MatchesRedirect reports whether answers may go to a redirect URI.
+func (c *Client) MatchesRedirect(uri string) bool {
+	return oauth.MatchRedirect(c.RedirectURIs, uri, c.Type == Native)
 }
 
 // HasOrigin reports whether the client registered a browser origin.

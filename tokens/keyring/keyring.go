@@ -175,6 +175,9 @@ func (r *Ring) Keys() []KeyInfo {
 		case k.useFrom.After(now):
 			info.State = KeyNext
 		}
+		if !k.retired.IsZero() {
+			info.State = KeyOld
+		}
 		infos = append(infos, info)
 	}
 	return infos
@@ -186,7 +189,8 @@ type ringKey struct {
 	private *jose.PrivateKey
 	created time.Time
 	useFrom time.Time
-	lasts   time.Duration // RotateEvery of the node that made it
+	keep    time.Duration // how long it verifies after it was replaced: the longest KeepFor of those who signed with it
+	retired time.Time     // since when no node asks for its algorithm, as far as this one knows; zero while one does
 }
 
 // compareKeys sorts by algorithm, then by use. Keys that come into use in the
@@ -216,9 +220,25 @@ func (s *keySnapshot) next(keys []ringKey) (*keySnapshot, error) {
 	if changed {
 		n.epoch++
 	}
+	slices.SortStableFunc(public, comparePublished)
 	var err error
 	n.jwks, err = jose.MarshalKeySet(public)
 	return n, err
+}
+
+// comparePublished puts RSA keys first, RS256 ahead of all: many verifiers stop at a
+// kind of key that they do not know.
+func comparePublished(a, b *jose.PublicKey) int {
+	rank := func(alg jose.Algorithm) int {
+		switch {
+		case alg == jose.RS256:
+			return 0
+		case alg.RSA():
+			return 1
+		}
+		return 2
+	}
+	return cmp.Compare(rank(a.Algorithm()), rank(b.Algorithm()))
 }
 
 // signer returns the newest key of an algorithm that may be used. A clock that

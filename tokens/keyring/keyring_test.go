@@ -256,25 +256,101 @@ func TestKeyRingRefusesANewerFormatAndDamage(t *testing.T) {
 	}
 }
 
+// P4: the key of an algorithm that no node signs with any more goes when its last
+// token is dead, which may live longer than those of today; and not before another
+// node has stopped.
 func TestKeyRingAlgorithmsComeAndGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cell := &tokenstest.KeyCell{Clock: time.Now}
+		secrets := tokenstest.Secrets(t, "a")
+		first, other := newRing(cell, secrets, nil, jose.EdDSA, jose.ES256), newRing(cell, secrets, nil, jose.EdDSA, jose.ES256)
+		mustLoad(t, first)
+		mustLoad(t, other)
+		gone := signerID(t, first, jose.ES256)
+		without := Settings{Secrets: secrets, Algorithms: []jose.Algorithm{jose.EdDSA, jose.ES384}, RotateEvery: ringRotate, KeepFor: ringKeep / 2, PublishBefore: ringPublish}
+		first.Configure(without)
+		mustLoad(t, first)
+		signerID(t, first, jose.ES384)
+		if signerID(t, first, jose.ES256) != gone { // a configuration that is being replaced still asks
+			t.Error("P4: the key is gone at once")
+		}
+		if state := stateOf(first, gone); state != KeyOld {
+			t.Errorf("P4: it is %s", state)
+		}
+		for end := time.Now().Add(2 * (ringKeep + keyMargin)); time.Now().Before(end); time.Sleep(maxTick) {
+			mustLoad(t, other)
+			mustLoad(t, first)
+		}
+		if signerID(t, other, jose.ES256) != gone {
+			t.Error("P4: the key is gone while another node signs with it")
+		}
+		other.Configure(without)
+		mustLoad(t, other)
+		mustLoad(t, first)
+		time.Sleep(ringKeep + maxTick)
+		mustLoad(t, other)
+		if other.Verifier(gone) == nil {
+			t.Error("P4: the key is gone while its last token lives")
+		}
+		time.Sleep(keyMargin)
+		mustLoad(t, other)
+		mustLoad(t, first)
+		if other.Verifier(gone) != nil || first.Verifier(gone) != nil {
+			t.Error("P4: the key of a former algorithm stays when its last token is dead")
+		}
+	})
+}
+
+// An algorithm that is asked for again goes on with the key that others know.
+func TestKeyRingAlgorithmComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cell := &tokenstest.KeyCell{Clock: time.Now}
 		secrets := tokenstest.Secrets(t, "a")
 		r := newRing(cell, secrets, nil, jose.EdDSA, jose.ES256)
 		mustLoad(t, r)
-		gone := signerID(t, r, jose.ES256)
-		r.Configure(Settings{Secrets: secrets, Algorithms: []jose.Algorithm{jose.EdDSA, jose.ES384}, RotateEvery: ringRotate, KeepFor: ringKeep, PublishBefore: ringPublish})
+		key, set := signerID(t, r, jose.ES256), *r.settings.Load()
+		less := set
+		less.Algorithms = []jose.Algorithm{jose.EdDSA}
+		r.Configure(less)
 		mustLoad(t, r)
-		signerID(t, r, jose.ES384)
-		if signerID(t, r, jose.ES256) != gone { // a configuration that is being replaced still asks
-			t.Error("the key is gone at once")
+		time.Sleep(ringKeep)
+		r.Configure(set)
+		mustLoad(t, r)
+		if signerID(t, r, jose.ES256) != key || stateOf(r, key) != KeyCurrent {
+			t.Error("P4: it has another key")
 		}
-		time.Sleep(ringRotate + 2*ringPublish + ringKeep)
+		time.Sleep(ringKeep)
 		mustLoad(t, r)
-		if r.Verifier(gone) != nil {
-			t.Error("the key of a former algorithm is published for ever")
+		if signerID(t, r, jose.ES256) != key {
+			t.Error("P4: its key is gone")
 		}
 	})
+}
+
+func stateOf(r *Ring, kid string) KeyState {
+	for _, k := range r.Keys() {
+		if k.ID == kid {
+			return k.State
+		}
+	}
+	return ""
+}
+
+// P4: many verifiers stop at a kind of key that they do not know, so RSA keys come first.
+func TestKeyRingPublishesRSAFirst(t *testing.T) {
+	r := newRing(&tokenstest.KeyCell{Clock: time.Now}, tokenstest.Secrets(t, "a"), nil, jose.ES256, jose.EdDSA, jose.PS256, jose.RS256)
+	mustLoad(t, r)
+	var set struct{ Keys []struct{ Alg string } }
+	if err := json.Unmarshal(r.JWKS(), &set); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, k := range set.Keys {
+		got = append(got, k.Alg)
+	}
+	if !slices.Equal(got, []string{"RS256", "PS256", "ES256", "EdDSA"}) {
+		t.Errorf("P4: %v", got)
+	}
 }
 
 func TestKeyRingRunAdoptsAndOutlivesTrouble(t *testing.T) {

@@ -189,10 +189,11 @@ func (r *Ring) report(ctx context.Context, have, want []ringKey, secret int) {
 
 // due drops the keys whose last token is dead and adds those that are missing or next.
 func due(set *Settings, keys []ringKey, now time.Time) ([]ringKey, error) {
+	ask(set, keys, now)
 	all := slices.Clone(keys)
 	keys = slices.DeleteFunc(keys, func(k ringKey) bool {
-		end := replaced(set, all, slices.Index(all, k))
-		return !end.IsZero() && now.After(end.Add(set.KeepFor+keyMargin))
+		end := replaced(all, slices.Index(all, k))
+		return !end.IsZero() && now.After(end.Add(k.keep+keyMargin))
 	})
 	var err error
 	for _, alg := range set.Algorithms {
@@ -210,18 +211,31 @@ func due(set *Settings, keys []ringKey, now time.Time) ([]ringKey, error) {
 	return keys, nil
 }
 
+// ask notes at the keys which of their algorithms this node asks for, and how long
+// their tokens live. A key that it does not ask for is retired, unless another node
+// says otherwise at its next tick, and so goes on signing.
+func ask(set *Settings, keys []ringKey, now time.Time) {
+	for i := range keys {
+		k := &keys[i]
+		switch {
+		case slices.Contains(set.Algorithms, k.private.Algorithm()):
+			k.retired = time.Time{}
+			k.keep = max(k.keep, set.KeepFor.Truncate(time.Millisecond))
+		case k.retired.IsZero():
+			k.retired = inMillis(now)
+		}
+	}
+}
+
 // replaced returns when the i-th of the sorted keys has signed its last token,
 // or zero while that is open.
-func replaced(set *Settings, keys []ringKey, i int) time.Time {
+func replaced(keys []ringKey, i int) time.Time {
 	k := keys[i]
-	var end time.Time
+	end := k.retired
 	if next := i + 1; next < len(keys) && keys[next].private.Algorithm() == k.private.Algorithm() {
-		end = keys[next].useFrom
-	}
-	if end.IsZero() && !slices.Contains(set.Algorithms, k.private.Algorithm()) {
-		// Nobody here asks for the algorithm any more. A node that still does
-		// would have replaced the key by then.
-		end = k.useFrom.Add(max(k.lasts, set.RotateEvery) + DefaultPublishBefore)
+		if from := keys[next].useFrom; end.IsZero() || from.Before(end) {
+			end = from
+		}
 	}
 	return end
 }
@@ -231,7 +245,7 @@ func add(set *Settings, keys []ringKey, alg jose.Algorithm, now, useFrom time.Ti
 	if err != nil {
 		return nil, err
 	}
-	return append(keys, ringKey{private: private, created: inMillis(now), useFrom: inMillis(useFrom), lasts: set.RotateEvery}), nil
+	return append(keys, ringKey{private: private, created: inMillis(now), useFrom: inMillis(useFrom), keep: set.KeepFor.Truncate(time.Millisecond)}), nil
 }
 
 // newestIDs returns the IDs of the newest keys.

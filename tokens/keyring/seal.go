@@ -26,9 +26,10 @@ type storedKey struct {
 	ID        string         `json:"kid"`
 	Algorithm jose.Algorithm `json:"alg"`
 	PKCS8     []byte         `json:"pkcs8"`
-	Created   int64          `json:"created"`  // ms
-	UseFrom   int64          `json:"use_from"` // ms
-	Lasts     int64          `json:"lasts"`    // ms
+	Created   int64          `json:"created"`           // ms
+	UseFrom   int64          `json:"use_from"`          // ms
+	Keep      int64          `json:"keep"`              // ms
+	Retired   int64          `json:"retired,omitempty"` // ms
 }
 
 func sealKeys(under *secrets.Secrets, keys []ringKey) ([]byte, error) {
@@ -40,7 +41,10 @@ func sealKeys(under *secrets.Secrets, keys []ringKey) ([]byte, error) {
 		}
 		value.Keys[i] = storedKey{
 			ID: k.private.ID(), Algorithm: k.private.Algorithm(), PKCS8: der,
-			Created: k.created.UnixMilli(), UseFrom: k.useFrom.UnixMilli(), Lasts: k.lasts.Milliseconds(),
+			Created: k.created.UnixMilli(), UseFrom: k.useFrom.UnixMilli(), Keep: k.keep.Milliseconds(),
+		}
+		if !k.retired.IsZero() {
+			value.Keys[i].Retired = k.retired.UnixMilli()
 		}
 	}
 	plain, err := json.Marshal(value)
@@ -74,12 +78,16 @@ func openKeys(under *secrets.Secrets, sealed []byte, last *keySnapshot) (keys []
 				return nil, 0, fmt.Errorf("opening signing keys: %w", err)
 			}
 		}
-		keys = append(keys, ringKey{
+		key := ringKey{
 			private: private,
 			created: time.UnixMilli(k.Created).UTC(),
 			useFrom: time.UnixMilli(k.UseFrom).UTC(),
-			lasts:   time.Duration(k.Lasts) * time.Millisecond,
-		})
+			keep:    time.Duration(k.Keep) * time.Millisecond,
+		}
+		if k.Retired != 0 {
+			key.retired = time.UnixMilli(k.Retired).UTC()
+		}
+		keys = append(keys, key)
 	}
 	slices.SortStableFunc(keys, compareKeys)
 	return keys, secret, nil

@@ -12,32 +12,35 @@ type EventKind string
 
 // The kinds of event. The set is closed: each is a metric label and an event name.
 const (
-	EventTokenIssued         EventKind = "token_issued"
-	EventTokenRefused        EventKind = "token_refused"
-	EventRefresh             EventKind = "refresh"
-	EventRefreshReuse        EventKind = "refresh_reuse_detected"
-	EventStoreRollback       EventKind = "store_rollback"
-	EventFamilyEvicted       EventKind = "family_evicted"
-	EventCodeIssued          EventKind = "code_issued"
-	EventCodeReuse           EventKind = "code_reuse_detected"
-	EventDevice              EventKind = "device"
-	EventRevoked             EventKind = "revoked"
-	EventLogin               EventKind = "login"
-	EventLogout              EventKind = "logout"
-	EventClientAuth          EventKind = "client_auth"
-	EventClientCredential    EventKind = "client_credential_used"
-	EventRequestRefused      EventKind = "request_refused"
-	EventAccessRefused       EventKind = "access_refused"
-	EventKeyRotated          EventKind = "key_rotated"
-	EventIssuerKeys          EventKind = "issuer_keys"
-	EventSecretFallback      EventKind = "secret_fallback"
-	EventStoreNew            EventKind = "store_new"
-	EventStoreTrouble        EventKind = "store_trouble"
-	EventStoreFailover       EventKind = "store_failover"
-	EventClockSkew           EventKind = "clock_skew"
-	EventHealth              EventKind = "health"
-	EventBackgroundRecovered EventKind = "background_recovered"
-	EventAdmin               EventKind = "admin"
+	EventTokenIssued      EventKind = "token_issued"
+	EventTokenRefused     EventKind = "token_refused"
+	EventRefresh          EventKind = "refresh"
+	EventRefreshReuse     EventKind = "refresh_reuse_detected"
+	EventStoreRollback    EventKind = "store_rollback"
+	EventFamilyEvicted    EventKind = "family_evicted"
+	EventCodeIssued       EventKind = "code_issued"
+	EventCodeReuse        EventKind = "code_reuse_detected"
+	EventDevice           EventKind = "device"
+	EventRevoked          EventKind = "revoked"
+	EventLogin            EventKind = "login"
+	EventLogout           EventKind = "logout"
+	EventClientAuth       EventKind = "client_auth"
+	EventClientCredential EventKind = "client_credential_used"
+	// EventIntrospectionRefused is that a client asked about a token that is good and
+	// none of its business.
+	EventIntrospectionRefused EventKind = "introspection_refused"
+	EventRequestRefused       EventKind = "request_refused"
+	EventAccessRefused        EventKind = "access_refused"
+	EventKeyRotated           EventKind = "key_rotated"
+	EventIssuerKeys           EventKind = "issuer_keys"
+	EventSecretFallback       EventKind = "secret_fallback"
+	EventStoreNew             EventKind = "store_new"
+	EventStoreTrouble         EventKind = "store_trouble"
+	EventStoreFailover        EventKind = "store_failover"
+	EventClockSkew            EventKind = "clock_skew"
+	EventHealth               EventKind = "health"
+	EventBackgroundRecovered  EventKind = "background_recovered"
+	EventAdmin                EventKind = "admin"
 )
 
 // Outcome is what came of it: one of those of its kind, see EventKind.Outcomes. A
@@ -147,26 +150,27 @@ const (
 
 // outcomes are those of each kind. Every pair is a metric label.
 var outcomes = map[EventKind][]Outcome{
-	EventTokenIssued:      {OutcomeOK},
-	EventTokenRefused:     outcomesOf(Reasons),
-	EventRefresh:          append([]Outcome{OutcomeRotated, OutcomeReplayed, OutcomeKept, OutcomeYoung, OutcomeHealed}, outcomesOf(Reasons)...),
-	EventRefreshReuse:     {Outcome(ReasonReuse)},
-	EventStoreRollback:    {OutcomeHealed, Outcome(ReasonGrantUnknown)},
-	EventFamilyEvicted:    {OutcomeMaxActive},
-	EventCodeIssued:       {OutcomeOK, OutcomeWithoutPKCE},
-	EventCodeReuse:        {Outcome(ReasonCodeSpent)},
-	EventDevice:           {OutcomeRequested, OutcomeApproved, OutcomeDenied, OutcomeDelayed, OutcomeWrongCode},
-	EventRevoked:          {OutcomeRefreshToken, OutcomeAccessToken, OutcomeUser, OutcomeUserDisabled, OutcomeClient, OutcomeEveryone, OutcomeAccount},
-	EventLogin:            {OutcomeOK, OutcomeFailed, OutcomeDelayed, OutcomeBusy, OutcomeDisabled},
-	EventLogout:           {OutcomeOK, OutcomeEverywhere},
-	EventClientAuth:       outcomesOf(Reasons),
-	EventClientCredential: nil,                                                                                        // a word of the configuration and a number
-	EventRequestRefused:   outcomesOf(Reasons),
-	EventAccessRefused:    outcomesOf(Reasons),
-	EventKeyRotated:       {"ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}, // jose.Algorithms
-	EventIssuerKeys:       {KeysUnchanged, KeysChanged, KeysUnreachable, KeysRefused, KeysStale},
-	EventSecretFallback:   {OutcomePresented, OutcomeSigningKeys},
-	EventStoreNew:         {StoreEmptied, StoreBegun, StoreRemoved, StoreReplaced},
+	EventTokenIssued:          {OutcomeOK},
+	EventTokenRefused:         outcomesOf(Reasons),
+	EventRefresh:              append([]Outcome{OutcomeRotated, OutcomeReplayed, OutcomeKept, OutcomeYoung, OutcomeHealed}, outcomesOf(Reasons)...),
+	EventRefreshReuse:         {Outcome(ReasonReuse)},
+	EventStoreRollback:        {OutcomeHealed, Outcome(ReasonGrantUnknown)},
+	EventFamilyEvicted:        {OutcomeMaxActive},
+	EventCodeIssued:           {OutcomeOK, OutcomeWithoutPKCE},
+	EventCodeReuse:            {Outcome(ReasonCodeSpent)},
+	EventDevice:               {OutcomeRequested, OutcomeApproved, OutcomeDenied, OutcomeDelayed, OutcomeWrongCode},
+	EventRevoked:              {OutcomeRefreshToken, OutcomeAccessToken, OutcomeUser, OutcomeUserDisabled, OutcomeClient, OutcomeEveryone, OutcomeAccount},
+	EventLogin:                {OutcomeOK, OutcomeFailed, OutcomeDelayed, OutcomeBusy, OutcomeDisabled},
+	EventLogout:               {OutcomeOK, OutcomeEverywhere},
+	EventClientAuth:           outcomesOf(Reasons),
+	EventClientCredential:     nil, // a word of the configuration and a number
+	EventIntrospectionRefused: {Outcome(ReasonWrongAudience), Outcome(ReasonClientMismatch)},
+	EventRequestRefused:       outcomesOf(Reasons),
+	EventAccessRefused:        outcomesOf(Reasons),
+	EventKeyRotated:           {"ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}, // jose.Algorithms
+	EventIssuerKeys:           {KeysUnchanged, KeysChanged, KeysUnreachable, KeysRefused, KeysStale},
+	EventSecretFallback:       {OutcomePresented, OutcomeSigningKeys},
+	EventStoreNew:             {StoreEmptied, StoreBegun, StoreRemoved, StoreReplaced},
 	EventStoreTrouble: {
 		OutcomeOpen, OutcomeClose, OutcomeSigningKeys, OutcomeWatermarks, OutcomeRenewal, OutcomeFeed, OutcomeFeedGap, OutcomeFeedReplaced, OutcomeGuard,
 		"authorize", "login", "consent", "activate", "device_code", "refresh", "revoke", "introspect", "userinfo", "logout", "auth0_logout",

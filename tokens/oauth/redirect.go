@@ -9,18 +9,23 @@ import (
 
 // MatchRedirect reports whether the redirect URI that was asked for is one of
 // the registered: the same string, byte for byte. Only the port of an http URI
-// on a literal loopback address may differ, since an app on a device gets its
-// port from the system. See RFC 9700 §2.1 and RFC 8252 §7.3.
-func MatchRedirect(registered []string, asked string) bool {
+// on a literal loopback address may differ, and for a native app also that on
+// localhost, since an app on a device gets its port from the system.
+// See RFC 9700 §2.1 and RFC 8252 §7.3 and §8.3.
+func MatchRedirect(registered []string, asked string, native bool) bool {
 	if slices.Contains(registered, asked) {
 		return true
 	}
-	without, ok := loopbackWithoutPort(asked)
+	hosts := loopbackHosts
+	if !native {
+		hosts = hosts[:2]
+	}
+	without, ok := loopbackWithoutPort(asked, hosts)
 	if !ok {
 		return false
 	}
 	return slices.ContainsFunc(registered, func(r string) bool {
-		base, ok := loopbackWithoutPort(r)
+		base, ok := loopbackWithoutPort(r, hosts)
 		return ok && base == without
 	})
 }
@@ -33,6 +38,11 @@ func MatchLogout(registered []string, asked string) bool {
 	asked = withPath(asked)
 	return slices.ContainsFunc(registered, func(r string) bool { return withPath(r) == asked })
 }
+
+// SameResource reports whether two texts name one API: the same string, but that
+// an empty path of an http or https URI is "/" (RFC 3986 §6.2.3): parsers of URLs
+// write it where people do not. See RFC 8707 §2.
+func SameResource(a, b string) bool { return a == b || withPath(a) == withPath(b) }
 
 // withPath adds the path "/" to an http or https URI that has none. It works on
 // the text, so that nothing else of two URIs can become equal.
@@ -50,10 +60,13 @@ func withPath(uri string) string {
 	return uri + "/"
 }
 
-// loopbackWithoutPort cuts the port out of http://127.0.0.1:port/… and
-// http://[::1]:port/…, and reports false for any other URI. It works on the
+// loopbackHosts are the hosts whose port may differ, those for all clients first.
+var loopbackHosts = []string{"127.0.0.1", "[::1]", "localhost"}
+
+// loopbackWithoutPort cuts the port out of http://127.0.0.1:port/… and its like
+// on the other hosts, and reports false for any other URI. It works on the
 // text, so that no two spellings of one URI can meet.
-func loopbackWithoutPort(uri string) (string, bool) {
+func loopbackWithoutPort(uri string, hosts []string) (string, bool) {
 	rest, ok := strings.CutPrefix(uri, "http://")
 	if !ok {
 		return "", false
@@ -63,7 +76,7 @@ func loopbackWithoutPort(uri string) (string, bool) {
 		end = len(rest)
 	}
 	host, path := rest[:end], rest[end:]
-	for _, loopback := range []string{"127.0.0.1", "[::1]"} {
+	for _, loopback := range hosts {
 		port, ok := strings.CutPrefix(host, loopback)
 		if !ok {
 			continue

@@ -89,10 +89,74 @@ func TestMatchRedirect(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := MatchRedirect(tt.registered, tt.asked); got != tt.want {
-				t.Errorf("MatchRedirect(%q) = %v, want %v", tt.asked, got, tt.want)
+			for _, native := range []bool{false, true} {
+				if got := MatchRedirect(tt.registered, tt.asked, native); got != tt.want {
+					t.Errorf("MatchRedirect(%q, native %v) = %v, want %v", tt.asked, native, got, tt.want)
+				}
 			}
 		})
+	}
+}
+
+// S23: a native app that registered localhost gets any port there, as on the
+// addresses; no other client does, and no other name.
+func TestMatchRedirectLocalhost(t *testing.T) {
+	for _, tt := range []struct {
+		registered, asked string
+		want              bool // for a native app
+	}{
+		{"http://localhost/cb", "http://localhost:51004/cb", true},
+		{"http://localhost:3000/cb", "http://localhost:51004/cb", true},
+		{"http://localhost:3000/cb", "http://localhost/cb", true},
+		{"http://localhost", "http://localhost:51004", true},
+		{"http://localhost/cb", "http://localhost:51004/other", false},
+		{"http://localhost/cb", "http://localhost:51004/cb?x=1", false},
+		{"http://localhost/cb", "https://localhost:51004/cb", false},
+		{"http://localhost/cb", "http://LOCALHOST:51004/cb", false},
+		{"http://localhost/cb", "http://localhost.:51004/cb", false},
+		{"http://localhost/cb", "http://localhost.evil.com:51004/cb", false},
+		{"http://localhost/cb", "http://localhost:51004.evil.com/cb", false},
+		{"http://localhost/cb", "http://localhost:80@evil.com/cb", false},
+		{"http://localhost/cb", "http://app.localhost:51004/cb", false},
+		{"http://localhost/cb", "http://127.0.0.1:51004/cb", false},
+		{"http://127.0.0.1/cb", "http://localhost:51004/cb", false},
+		{"https://localhost/cb", "https://localhost:51004/cb", false},
+	} {
+		if got := MatchRedirect([]string{tt.registered}, tt.asked, true); got != tt.want {
+			t.Errorf("%s for a native app that registered %s: %v, want %v", tt.asked, tt.registered, got, tt.want)
+		}
+		if MatchRedirect([]string{tt.registered}, tt.asked, false) {
+			t.Errorf("%s for another client that registered %s is accepted", tt.asked, tt.registered)
+		}
+	}
+}
+
+// S12: parsers of URLs write the path "/" of an API where people do not. Nothing
+// else of two identifiers may differ.
+func TestSameResource(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want bool
+	}{
+		{"https://mcp.test", "https://mcp.test/", true},
+		{"https://mcp.test:8443", "https://mcp.test:8443/", true},
+		{"https://mcp.test/mcp", "https://mcp.test/mcp", true},
+		{"urn:api", "urn:api", true},
+		{"https://mcp.test/mcp", "https://mcp.test/mcp/", false},
+		{"https://mcp.test", "https://mcp.test//", false},
+		{"https://mcp.test", "https://mcp.test/#", false},
+		{"https://mcp.test", "https://mcp.test/?", false},
+		{"https://mcp.test", "http://mcp.test/", false},
+		{"https://mcp.test", "https://mcp.test.evil/", false},
+		{"https://mcp.test", "https://MCP.test/", false},
+		{"https://mcp.test", "https://mcp.test:443/", false},
+		{"urn:api", "urn:api/", false},
+		{"api", "api/", false},
+		{"", "/", false},
+	} {
+		if SameResource(tt.a, tt.b) != tt.want || SameResource(tt.b, tt.a) != tt.want {
+			t.Errorf("SameResource(%q, %q): want %v", tt.a, tt.b, tt.want)
+		}
 	}
 }
 
@@ -123,9 +187,10 @@ func FuzzMatchRedirect(f *testing.F) {
 	f.Add("http://127.0.0.1:51004/cb")
 	f.Add("http://[::1]:1/cb")
 	f.Add("https://app.example/cb")
-	registered := []string{"https://app.example/cb", "http://127.0.0.1/cb", "http://[::1]:9/cb"}
+	f.Add("http://localhost:1/cb")
+	registered := []string{"https://app.example/cb", "http://127.0.0.1/cb", "http://[::1]:9/cb", "http://localhost:9/cb"}
 	f.Fuzz(func(t *testing.T, asked string) {
-		if !MatchRedirect(registered, asked) {
+		if !MatchRedirect(registered, asked, true) {
 			return
 		}
 		switch OriginOf(asked) {
@@ -134,8 +199,8 @@ func FuzzMatchRedirect(f *testing.F) {
 				t.Errorf("accepted %q", asked)
 			}
 		default:
-			base, ok := loopbackWithoutPort(asked)
-			if !ok || base != "http://127.0.0.1/cb" && base != "http://[::1]/cb" {
+			base, ok := loopbackWithoutPort(asked, loopbackHosts)
+			if !ok || base != "http://127.0.0.1/cb" && base != "http://[::1]/cb" && base != "http://localhost/cb" {
 				t.Errorf("accepted %q", asked)
 			}
 		}
