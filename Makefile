@@ -42,6 +42,12 @@ test: need-go bin/caddy-dev ## run all tests; installs what they need
 	$(call say,Browser and SDK tests)
 	GATEHOUSE_CADDY=$(CURDIR)/bin/caddy-dev npm test --silent --prefix e2e
 
+.PHONY: clients
+clients: need-go bin/caddy-dev ## sign in and call an API with every program in e2e/clients that this machine can run
+	@.ci/need node npm $(if $(CHROMIUM),,chromium)
+	@npm ci --silent --prefix e2e
+	@GATEHOUSE_CADDY=$(CURDIR)/bin/caddy-dev node e2e/clients/run.mjs $(CLIENTS)
+
 .PHONY: check
 check: need-go ## the fast loop: format, vet, lint, short tests
 	$(call say,Format)
@@ -83,7 +89,7 @@ soak: need-go bin/caddy-dev ## two nodes, mixed load, reloads and failovers of R
 
 .PHONY: clean
 clean: ## remove what the other targets made, the demo's state too
-	rm -rf bin .cache .demo e2e/screenshots e2e/node_modules examples/spa/node_modules
+	rm -rf bin .cache .demo e2e/screenshots e2e/node_modules e2e/clients/*/node_modules e2e/clients/*/.built e2e/clients/*/.venv e2e/clients/*/target examples/spa/node_modules
 
 # Go knows best what is out of date. The flags are xcaddy's, so that both builds share their packages.
 .PHONY: bin/caddy-dev

@@ -24,7 +24,7 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request, e *endpoint) bool 
 		if one && s.origins[origin] {
 			h.Set("Access-Control-Allow-Origin", origin)
 			h.Set("Access-Control-Expose-Headers", wire.ExposeHeaders)
-			if e.cors == corsCookie && s.cookieOrigins[origin] {
+			if e.cors == corsCredentials || e.cors == corsCookie && s.cookieOrigins[origin] {
 				h.Set(wire.AllowCredentials, "true")
 			}
 		}
@@ -40,15 +40,11 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request, e *endpoint) bool 
 	return true
 }
 
-// narrowOrigin takes the permission back where the origin is another client's,
-// and that for cookies where this client has none.
+// narrowOrigin takes the permission back where the origin is another client's.
 func (s *Server) narrowOrigin(w http.ResponseWriter, r *http.Request, c *clients.Client) {
 	h := w.Header()
 	if origin := r.Header.Get("Origin"); origin != "" && !c.HasOrigin(origin) {
 		s.originRefused(r, c)
-	}
-	if !c.Refresh.Cookie {
-		h.Del(wire.AllowCredentials)
 	}
 	if origin := h.Get("Access-Control-Allow-Origin"); origin != "" && !c.HasOrigin(origin) {
 		h.Del("Access-Control-Allow-Origin")

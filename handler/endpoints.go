@@ -23,7 +23,7 @@ func endpoints() []endpoint {
 		{name: "consent", path: "/consent", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).consent},
 		{name: "activate", path: "/activate", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).activate},
 		{name: "device_code", path: "/oauth/device/code", methods: onlyPost, fail: (*Server).failJSON, serve: (*Server).deviceCode},
-		{name: "token", path: "/oauth/token", methods: onlyPost, cors: corsCookie, fail: (*Server).failJSON, serve: (*Server).token},
+		{name: "token", path: "/oauth/token", methods: onlyPost, cors: corsCredentials, fail: (*Server).failJSON, serve: (*Server).token},
 		{name: "refresh", path: "/oauth/refresh", methods: onlyPost, cors: corsCookie, fail: (*Server).failJSON, serve: (*Server).refresh},
 		{name: "revoke", path: "/oauth/revoke", methods: onlyPost, cors: corsCookie, fail: (*Server).failJSON, serve: (*Server).revoke},
 		{name: "introspect", path: "/oauth/introspect", methods: onlyPost, fail: (*Server).failJSON, serve: (*Server).introspect},

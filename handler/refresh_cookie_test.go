@@ -282,7 +282,10 @@ func TestCookiePreflight(t *testing.T) {
 		{"token", "/oauth/token", cookieOrigin, cookieOrigin, "true"},
 		{"revoke", "/oauth/revoke", shopOrigin, shopOrigin, "true"},
 		{"userinfo", "/userinfo", cookieOrigin, cookieOrigin, ""},
-		{"another client", "/oauth/token", spaOrigin, spaOrigin, ""},
+		{"keycloak-js", "/oauth/token", spaOrigin, spaOrigin, "true"}, // it always asks with credentials
+		{"refresh of another client", "/oauth/refresh", spaOrigin, spaOrigin, ""},
+		{"revoke of another client", "/oauth/revoke", spaOrigin, spaOrigin, ""},
+		{"a stranger at the token endpoint", "/oauth/token", "https://evil.example.com", "", ""},
 		{"a stranger", "/oauth/refresh", "https://evil.example.com", "", ""},
 		{"discovery", "/.well-known/openid-configuration", cookieOrigin, "*", ""},
 	} {

@@ -80,10 +80,11 @@ type Server struct {
 type corsKind uint8
 
 const (
-	corsNone   corsKind = iota // pages: no origin (RFC 9700 §2.6)
-	corsClient                 // the origins of the client concerned
-	corsCookie                 // as corsClient, with credentials where the client keeps its refresh token in a cookie
-	corsAny                    // public documents
+	corsNone        corsKind = iota // pages: no origin (RFC 9700 §2.6)
+	corsClient                      // the origins of the client concerned
+	corsCredentials                 // as corsClient, with credentials: no answer depends on a cookie
+	corsCookie                      // as corsClient, with credentials where the client keeps its refresh token in a cookie
+	corsAny                         // public documents
 )
 
 // endpoint is one row of the route table.

@@ -12,7 +12,7 @@ const root = resolve(import.meta.dirname, "../..");
 const caddy = process.env.GATEHOUSE_CADDY ?? resolve(root, "bin/caddy-dev");
 
 export const alice = { username: "alice", password: "wonderland" };
-const aliceHash = "$2a$10$tYbwSz6TIYpVk0ARn7bcluh7jNcWF91FgIBIJGhLPzLgxSJUNSS/C";
+export const aliceHash = "$2a$10$tYbwSz6TIYpVk0ARn7bcluh7jNcWF91FgIBIJGhLPzLgxSJUNSS/C";
 
 export const webSecret = "a secret of the web client";
 export const machineSecret = "a secret of the machine";

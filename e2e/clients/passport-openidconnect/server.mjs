@@ -1,0 +1,55 @@
+import express from "express";
+import session from "express-session";
+import passport from "passport";
+import OpenIDConnectStrategy from "passport-openidconnect";
+import refresh from "passport-oauth2-refresh";
+
+const { ISSUER, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI, HOME_URL, AUDIENCE, PORT } = process.env;
+
+const strategy = new OpenIDConnectStrategy({
+	issuer: ISSUER,
+	authorizationURL: `${ISSUER}authorize`,
+	tokenURL: `${ISSUER}oauth/token`,
+	userInfoURL: `${ISSUER}userinfo`,
+	clientID: CLIENT_ID,
+	clientSecret: CLIENT_SECRET,
+	callbackURL: REDIRECT_URI,
+	scope: ["profile", "email", "offline_access"],
+}, (issuer, uiProfile, idProfile, context, idToken, accessToken, refreshToken, params, done) => {
+	done(null, { email: uiProfile.emails[0].value, idToken, accessToken, refreshToken });
+});
+passport.use(strategy);
+refresh.use(strategy);
+passport.serializeUser((user, done) => done(null, user));
+passport.deserializeUser((user, done) => done(null, user));
+
+const app = express();
+app.use(session({ secret: "keyboard cat", resave: false, saveUninitialized: false }));
+app.use(passport.session());
+
+app.get("/login", passport.authenticate("openidconnect"));
+app.get("/callback", passport.authenticate("openidconnect", { failWithError: true }), (req, res) => res.redirect("/user"));
+app.get("/user", (req, res) => res.json({ email: req.user?.email }));
+
+app.get("/orders", async (req, res) => {
+	const answer = await fetch(AUDIENCE, { headers: { Authorization: `Bearer ${req.user.accessToken}` } });
+	res.status(answer.status).send(await answer.text());
+});
+
+app.get("/refresh", (req, res, next) => {
+	refresh.requestNewAccessToken("openidconnect", req.user.refreshToken, (failure, accessToken, refreshToken) => {
+		if (failure) return next(failure);
+		Object.assign(req.user, { accessToken, refreshToken });
+		res.redirect("/orders");
+	});
+});
+
+app.get("/logout", (req, res, next) => {
+	const idToken = req.user.idToken;
+	req.logout((failure) => {
+		if (failure) return next(failure);
+		res.redirect(`${ISSUER}oidc/logout?${new URLSearchParams({ id_token_hint: idToken, post_logout_redirect_uri: HOME_URL })}`);
+	});
+});
+
+app.listen(PORT, "localhost");
