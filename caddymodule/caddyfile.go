@@ -84,6 +84,7 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        jwks_uri      <url>
 //	        jwks_allow_private
 //	        assertion_algorithm <name>
+//	        assertion_audience issuer
 //	        consent       always | never | auto
 //	        oidc_conformant    on | off
 //	        pkce               required

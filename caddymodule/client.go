@@ -86,6 +86,11 @@ type Client struct {
 	// refused. Default: the one of each key, and RS256 for RSA keys that name none.
 	AssertionAlgorithm string `json:"assertion_algorithm,omitempty"`
 
+	// Take only assertions whose audience is the issuer, and not those for the URL of the
+	// endpoint that is called, as many libraries write it. It is for a client that works
+	// with other authorization servers, too, which may not all be honest. Default: false
+	AssertionAudienceIssuer bool `json:"assertion_audience_issuer,omitempty"`
+
 	// When a person is asked whether the client may go on: `always`, `never` or `auto`,
 	// which asks when a session would otherwise answer silently for a client whose
 	// redirect URI any software on the device can claim (RFC 8252 §8.6). Default: auto
@@ -142,6 +147,7 @@ func (c *Client) options() grammar.Options {
 		"jwks_uri":            grammar.String(&c.JWKSURI),
 		"jwks_allow_private":  grammar.Flag(&c.JWKSAllowPrivate),
 		"assertion_algorithm": grammar.String(&c.AssertionAlgorithm),
+		"assertion_audience":  grammar.Keyword("issuer", &c.AssertionAudienceIssuer),
 		"consent":             grammar.String(&c.Consent),
 		"pkce":                grammar.Keyword("required", &c.PKCERequired),
 		"oidc_conformant":     grammar.Switch(&c.OIDCConformant),

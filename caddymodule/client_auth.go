@@ -52,6 +52,8 @@ func (c *Client) checkKeys() error {
 	switch {
 	case !c.hasKeys() && c.AssertionAlgorithm != "":
 		return grammar.Wrong("assertion_algorithm", "it is about the public_key or jwks_uri of a client, and this one has neither: leave it out, or add one")
+	case !c.hasKeys() && c.AssertionAudienceIssuer:
+		return grammar.Wrong("assertion_audience", "it is about the public_key or jwks_uri of a client, and this one has neither: leave it out, or add one")
 	case c.JWKSURI == "" && c.JWKSAllowPrivate:
 		return grammar.Wrong("jwks_allow_private", "there is no jwks_uri: leave it out, or add one")
 	case len(c.PublicKeys) > maxPublicKeys:
@@ -125,7 +127,7 @@ func (c *Client) resolve() error {
 		}
 		c.hashes[i] = resolved
 	}
-	c.keys = clients.Keys{Algorithm: jose.Algorithm(c.AssertionAlgorithm)}
+	c.keys = clients.Keys{Algorithm: jose.Algorithm(c.AssertionAlgorithm), IssuerAudience: c.AssertionAudienceIssuer}
 	for _, key := range c.PublicKeys {
 		text, err := grammar.Resolve(key)
 		if err != nil {

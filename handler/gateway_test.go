@@ -59,6 +59,19 @@ func (o *observer) Happened(_ context.Context, e oauth.Event) {
 
 func (o *observer) Checked(oauth.Reason) {}
 
+// of returns the events of a kind.
+func (o *observer) of(kind oauth.EventKind) []oauth.Event {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var found []oauth.Event
+	for _, e := range o.events {
+		if e.Kind == kind {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
 func (o *observer) has(kind oauth.EventKind, outcome oauth.Outcome) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -168,8 +168,8 @@ func TestHardeningCLI10And11(t *testing.T) {
 	}
 }
 
-// TestHardeningCLI12 (CLI-12): the audience is the issuer and nothing else; the other
-// claims are held to RFC 7523 §3. What is refused is not used up.
+// TestHardeningCLI12 (CLI-12): the audience is the issuer or the endpoint that is called,
+// and nothing beside it; the other claims are held to RFC 7523 §3. What is refused is not used up.
 func TestHardeningCLI12(t *testing.T) {
 	g, s, _ := newSigners(t)
 	now := g.clock().Unix()
@@ -183,10 +183,13 @@ func TestHardeningCLI12(t *testing.T) {
 		{"nbf", map[string]any{"nbf": now}, true},
 		{"slow clock of ours", map[string]any{"iat": now + 9, "exp": now + 309}, true},
 		{"expired within the leeway", map[string]any{"exp": now - 9}, true},
-		{"token endpoint", map[string]any{"aud": testIssuer + "oauth/token"}, false},
-		{"introspection endpoint", map[string]any{"aud": testIssuer + "oauth/introspect"}, false},
+		{"P2: token endpoint", map[string]any{"aud": testIssuer + "oauth/token"}, true},
+		{"P2: introspection endpoint", map[string]any{"aud": testIssuer + "oauth/introspect"}, false},
+		{"P2: token endpoint of another server", map[string]any{"aud": "https://other.example.com/oauth/token"}, false},
+		{"P2: issuer and token endpoint", map[string]any{"aud": []string{testIssuer, testIssuer + "oauth/token"}}, false},
+		{"P2: no audience in the list", map[string]any{"aud": []string{}}, false},
 		{"list", map[string]any{"aud": []string{testIssuer, "https://evil.example/"}}, false},
-		{"list of one", map[string]any{"aud": []string{testIssuer}}, false},
+		{"P2: list of one", map[string]any{"aud": []string{testIssuer}}, true},
 		{"other server", map[string]any{"aud": "https://other.example.com/"}, false},
 		{"without its slash", map[string]any{"aud": strings.TrimSuffix(testIssuer, "/")}, false},
 		{"no aud", map[string]any{"aud": nil}, false},
@@ -203,7 +206,9 @@ func TestHardeningCLI12(t *testing.T) {
 		{"no exp", map[string]any{"exp": nil}, false},
 		{"exp is a text", map[string]any{"exp": "9999999999"}, false},
 		{"expired", map[string]any{"exp": now - 11}, false},
-		{"exp in an hour", map[string]any{"exp": now + 3600}, false},
+		{"P2: exp in an hour", map[string]any{"exp": now + 3600}, true},
+		{"P2: exp in an hour, by a slow clock of ours", map[string]any{"exp": now + 3609}, true},
+		{"P2: exp in more than an hour", map[string]any{"exp": now + 3660}, false},
 		{"iat in the future", map[string]any{"iat": now + 30}, false},
 		{"nbf in the future", map[string]any{"nbf": now + 30}, false},
 	} {
@@ -377,5 +382,49 @@ func TestCredentialsOverlap(t *testing.T) {
 	g.post("/oauth/token", asserting(service.assertion(service.claims(nil))))
 	if g.heard.has(oauth.EventClientCredential, "public_key 1") {
 		t.Error("told of a client that has one key only")
+	}
+}
+
+// P2: an assertion may be for the endpoint that is called, or for the token endpoint,
+// unless the client's are for the issuer alone; and a refusal says why in the log.
+func TestP2AssertionAudience(t *testing.T) {
+	g, s, strict := newSigners(t)
+	client, _ := g.Issuer.Client("changing")
+	client.Keys.IssuerAudience = true
+	token, introspect := testIssuer+"oauth/token", testIssuer+"oauth/introspect"
+	for _, tc := range []struct {
+		name string
+		s    signer
+		path string
+		aud  any
+		why  string // of the refusal, in the log
+	}{
+		{"P2: introspection, the endpoint", s, "/oauth/introspect", introspect, ""},
+		{"P2: introspection, the token endpoint", s, "/oauth/introspect", token, ""},
+		{"P2: introspection, the path as sent", s, "//oauth/introspect", testIssuer + "/oauth/introspect", ""},
+		{"P2: revocation, the endpoint", s, "/oauth/revoke", testIssuer + "oauth/revoke", ""},
+		{"P2: revocation, another endpoint", s, "/oauth/revoke", introspect, "has to be the issuer " + testIssuer + " or the URL of the endpoint"},
+		{"P2: two", s, "/oauth/introspect", []string{testIssuer, introspect}, "its aud has 2 values"},
+		{"P2: a number", s, "/oauth/introspect", 7, `the claim "aud" has the wrong type`},
+		{"P2: strict, the issuer", strict, "/oauth/introspect", testIssuer, ""},
+		{"P2: strict, the endpoint", strict, "/oauth/introspect", introspect, "has to be the text " + testIssuer},
+		{"P2: strict, the token endpoint", strict, "/oauth/token", token, "has to be the text " + testIssuer},
+		{"P2: strict, a list of one", strict, "/oauth/introspect", []string{testIssuer}, "has to be the text " + testIssuer},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			heard := len(g.heard.of(oauth.EventClientAuth))
+			res := g.post(tc.path, asserting(tc.s.assertion(tc.s.claims(map[string]any{"aud": tc.aud})), "token", "x"))
+			if tc.why == "" {
+				if res.StatusCode != http.StatusOK {
+					t.Errorf("%d %s", res.StatusCode, res.Body)
+				}
+				return
+			}
+			wantOAuthError(t, res, http.StatusUnauthorized, "invalid_client")
+			told := g.heard.of(oauth.EventClientAuth)[heard:]
+			if len(told) != 1 || told[0].Cause == nil || !strings.Contains(told[0].Cause.Error(), tc.why) {
+				t.Errorf("told %+v", told)
+			}
+		})
 	}
 }

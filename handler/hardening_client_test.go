@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 )
 
@@ -43,7 +44,12 @@ func basic(id, secret string) string {
 
 // CLI-04, CLI-05, CLI-06: two client IDs, the encoding of RFC 6749 App. B, and broken headers.
 func TestHardeningCLI04To06(t *testing.T) {
-	g := newGateway(t)
+	g := newGateway(t, func(core *tokens.Config, _ *Config) {
+		core.Clients[2].SecretHashes = append(core.Clients[2].SecretHashes, clients.HashSecret("p+1%2B"))
+		for id, secret := range map[string]string{"web+3": "a+b%zz%2B=", "web+4": "p+1%2B"} {
+			core.Clients = append(core.Clients, &clients.Client{ID: id, Type: clients.Web, SecretHashes: []string{clients.HashSecret(secret)}})
+		}
+	})
 	raw := func(s string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(s)) }
 	odd := basic(url.QueryEscape("web 2:%+é"), url.QueryEscape("p:%+ é"))
 	for _, tc := range []struct {
@@ -65,7 +71,17 @@ func TestHardeningCLI04To06(t *testing.T) {
 		{"not base64", "Basic !!!", nil, 401, "invalid_client"},
 		{"newline", "Basic " + "d2Vi\nOng=", nil, 401, "invalid_client"},
 		{"empty id", basic("", "x"), nil, 401, "invalid_client"},
-		{"empty secret", basic("spa", ""), nil, 401, "invalid_client"},
+		{"S17: empty secret of a client that has none", basic("spa", ""), nil, 400, "invalid_grant"},
+		{"S17: empty secret of a client that has one", basic("web", ""), nil, 401, "invalid_client"},
+		{"S17: empty secret, another id in the body", basic("spa", ""), url.Values{"client_id": {"native"}}, 400, "invalid_request"},
+		{"S17: empty secret, one in the body", basic("web", ""), url.Values{"client_secret": {webSecret}}, 400, "invalid_request"},
+		{"S17: the secret alone encoded", basic("web+3", url.QueryEscape("a+b%zz%2B=")), nil, 400, "invalid_grant"},
+		{"S17: all of it encoded", basic(url.QueryEscape("web+3"), url.QueryEscape("a+b%zz%2B=")), nil, 400, "invalid_grant"},
+		{"S17: nothing encoded", raw("web+3:a+b%zz%2B="), nil, 400, "invalid_grant"},
+		{"S17: nothing encoded, the same id in the body", raw("web+3:a+b%zz%2B="), url.Values{"client_id": {"web+3"}}, 400, "invalid_grant"},
+		{"S17: nothing encoded, and it can be decoded", raw("web:p+1%2B"), nil, 400, "invalid_grant"},
+		{"S17: nothing encoded, id and secret", raw("web+4:p+1%2B"), nil, 400, "invalid_grant"},
+		{"S17: a plus for a blank, as decoded", raw("web:p 1+"), nil, 401, "invalid_client"},
 		{"not UTF-8", raw("web:\xff"), nil, 401, "invalid_client"},
 		{"other scheme", "Bearer x", url.Values{"client_id": {"spa"}}, 401, "invalid_client"},
 		{"scheme only", "Basic", nil, 401, "invalid_client"},

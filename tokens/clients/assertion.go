@@ -1,9 +1,11 @@
 package clients
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
@@ -15,12 +17,15 @@ import (
 // AssertionTypeJWT is the client_assertion_type of private_key_jwt. See RFC 7523 §2.2.
 const AssertionTypeJWT = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// maxAssertionLife is how far ahead an assertion may expire: as long as Auth0
-// allows, and so long is a used one remembered.
-const maxAssertionLife = 5 * time.Minute
+// maxAssertionLife is how far ahead an assertion may expire: as far as libraries date
+// them by default, and so long is a used one remembered.
+const maxAssertionLife = time.Hour
 
 // maxAssertionKeys is how many keys are tried for one assertion.
 const maxAssertionKeys = 10
+
+// maxAssertionAudiences bounds what is read, not what is taken.
+const maxAssertionAudiences = 10
 
 // Keys are the public keys of a client that authenticates by assertions
 // that it signs: private_key_jwt of OpenID Connect Core §9.
@@ -29,6 +34,9 @@ type Keys struct {
 	Remote *jwks.Remote      // at the client's jwks_uri; nil for none
 	// Algorithm is the one that its assertions are signed with; "" for that of each key.
 	Algorithm jose.Algorithm
+	// IssuerAudience takes assertions for the issuer alone, which is then one text, and
+	// not those for the URL of an endpoint. See draft-ietf-oauth-rfc7523bis §4.
+	IssuerAudience bool
 }
 
 // any reports whether the client has keys.
@@ -36,9 +44,11 @@ func (k *Keys) any() bool { return len(k.Fixed) > 0 || k.Remote != nil }
 
 // assertion is what a client says of itself, as yet unverified.
 type assertion struct {
-	jws                           jose.Compact
-	issuer, subject, audience, id string
-	expiry, issuedAt, notBefore   time.Time
+	jws                         jose.Compact
+	issuer, subject, id         string
+	audience                    []string
+	audienceIsText              bool
+	expiry, issuedAt, notBefore time.Time
 }
 
 // AssertionClient returns the client that an assertion claims to be of, "" for
@@ -51,9 +61,7 @@ func AssertionClient(text string) string {
 	return a.subject
 }
 
-// parseAssertion reads the form of an assertion and its claims, strictly. The
-// audience has to be one string: a list would let it be used elsewhere, too
-// (draft-ietf-oauth-rfc7523bis §4).
+// parseAssertion reads the form of an assertion and its claims, strictly.
 func parseAssertion(text string) (a assertion, err error) {
 	if a.jws, err = jose.ParseCompact(text); err != nil {
 		return a, errors.New("it is not a well-formed signed JWT, or it brings its own key")
@@ -72,7 +80,7 @@ func parseAssertion(text string) (a assertion, err error) {
 			break
 		}
 		if err := a.read(string(name), r); err != nil {
-			return a, errors.New("a claim has the wrong type, such as a list as aud")
+			return a, fmt.Errorf("the claim %.20q has the wrong type", name)
 		}
 	}
 	if r.End() != nil {
@@ -89,7 +97,8 @@ func (a *assertion) read(name string, r *jose.JSONReader) (err error) {
 	case "sub":
 		a.subject, err = r.String()
 	case "aud":
-		a.audience, err = r.String()
+		a.audienceIsText = r.IsString()
+		a.audience, err = r.StringList(nil, maxAssertionAudiences)
 	case "jti":
 		a.id, err = r.String()
 	case "exp":
@@ -132,7 +141,7 @@ func (a *Authenticator) byAssertion(ctx context.Context, cr Credentials) (*Clien
 	case err != nil:
 		return nil, a.Refuse(ctx, c, oauth.ReasonBadSignature, err)
 	}
-	if err := shown.check(a.cfg.Issuer, now); err != nil {
+	if err := cmp.Or(shown.check(now), shown.checkAudience(a.cfg.Issuer, c.Keys.IssuerAudience, cr.Endpoints)); err != nil {
 		return nil, a.Refuse(ctx, c, oauth.ReasonBadAssertion, err)
 	}
 	if err := a.useAssertion(ctx, c, shown); err != nil {
@@ -142,19 +151,33 @@ func (a *Authenticator) byAssertion(ctx context.Context, cr Credentials) (*Clien
 	return c, nil
 }
 
-// check holds the claims of an assertion against the issuer and the time. The
-// audience is the issuer and nothing else: with an endpoint's URL as audience, one
-// server could use at another what it was given. See RFC 7523 §3,
-// draft-ietf-oauth-rfc7523bis §4 and RFC 9700 §4.
-func (a *assertion) check(issuer string, now time.Time) error {
+// checkAudience wants one audience: with another beside it, that other could use the
+// assertion here. It is the issuer, or the URL of the endpoint that is called (RFC 7523
+// §3, OpenID Connect Core §9, RFC 9126 §2). A client that works with several servers is
+// better off with the issuer alone: one of them could name our endpoint as its own, and
+// use here what it was given (draft-ietf-oauth-rfc7523bis §1).
+func (a *assertion) checkAudience(issuer string, issuerAlone bool, endpoints []string) error {
+	switch {
+	case len(a.audience) != 1:
+		return fmt.Errorf("its aud has %d values: it takes one, the issuer %s", len(a.audience), issuer)
+	case a.audience[0] == issuer && (a.audienceIsText || !issuerAlone):
+		return nil
+	case issuerAlone:
+		return fmt.Errorf("its aud is %.200q, and this client's has to be the text %s", a.audience, issuer)
+	case slices.Contains(endpoints, a.audience[0]):
+		return nil
+	}
+	return fmt.Errorf("its aud is %.200q, and has to be the issuer %s or the URL of the endpoint", a.audience[0], issuer)
+}
+
+// check holds the other claims of an assertion against the time. See RFC 7523 §3.
+func (a *assertion) check(now time.Time) error {
 	ahead := now.Add(oauth.DefaultLeeway)
 	switch {
 	case !a.jws.Header.TypeIs("JWT") && !a.jws.Header.TypeIs("client-authentication+jwt") && a.jws.Header.Typ != "":
 		return errors.New("its typ is that of another kind of token")
 	case a.issuer != a.subject:
 		return errors.New("its iss is not its sub, the client_id")
-	case a.audience != issuer:
-		return errors.New("its aud is not the issuer of this gateway, exactly as configured")
 	case a.id == "":
 		return errors.New("it has no jti")
 	case a.expiry.IsZero():

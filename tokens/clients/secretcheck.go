@@ -56,40 +56,55 @@ func newSecretChecker(clients []*Client, compare func(hash, plaintext []byte) (b
 }
 
 // shownSecret is a secret and its sender: the client that it claims to be and
-// the network that it comes from, by which turns are shared.
-type shownSecret struct{ client, address, secret string }
+// the network that it comes from, by which turns are shared. What was sent may be
+// read in several ways, each of which costs the same when it is wrong; together
+// they are one try.
+type shownSecret struct {
+	client, address string
+	secrets         []string
+}
 
 // check returns the number of the hash, from 1, that the secret belongs to, or
 // 0. Its error means that it could not be found out.
 func (s *secretChecker) check(ctx context.Context, hashes []string, shown shownSecret) (int, error) {
-	secret := shown.secret
-	digest := s.shared.digest(secret)
-	slow := 0
-	for n, h := range hashes {
-		switch {
-		case !slowHash(h) && matchesSHA256(h, secret), slowHash(h) && s.shared.remembers(h, digest):
-			return n + 1, nil
-		case slowHash(h):
-			slow++
+	for _, secret := range shown.secrets {
+		if n := s.checkFast(hashes, secret); n > 0 {
+			return n, nil
 		}
 	}
 	if err := s.admit(shown); err != nil {
 		return 0, err
 	}
-	for n, h := range hashes {
-		if !slowHash(h) {
-			continue
-		}
-		ok, err := s.compareSlow(ctx, h, shown)
-		if err != nil {
-			return 0, err
-		}
-		if ok {
-			s.shared.remember(h, digest)
-			return n + 1, nil
+	computed := 0
+	for _, secret := range shown.secrets {
+		for n, h := range hashes {
+			if !slowHash(h) {
+				continue
+			}
+			ok, err := s.compareSlow(ctx, h, secret, shown)
+			if err != nil {
+				return 0, err
+			}
+			if ok {
+				s.shared.remember(h, s.shared.digest(secret))
+				return n + 1, nil
+			}
+			computed++
 		}
 	}
-	return 0, s.spend(ctx, shown, slow)
+	return 0, s.spend(ctx, shown, computed)
+}
+
+// checkFast returns the number of the hash that a secret is known to belong to
+// without a slow comparison, or 0.
+func (s *secretChecker) checkFast(hashes []string, secret string) int {
+	digest := s.shared.digest(secret)
+	for n, h := range hashes {
+		if !slowHash(h) && matchesSHA256(h, secret) || slowHash(h) && s.shared.remembers(h, digest) {
+			return n + 1
+		}
+	}
+	return 0
 }
 
 // delay spends the time that a wrong secret costs, where there is none to compare with.
@@ -109,11 +124,11 @@ func (s *secretChecker) admit(shown shownSecret) error {
 	return s.shared.limit.take(shown.address, shown.client, s.clock())
 }
 
-// spend computes as many slow hashes as a wrong secret costs at the client with
-// the most of them, less those that were computed already.
+// spend computes as many slow hashes as a wrong secret, in all its readings, costs at
+// the client with the most of them, less those that were computed already.
 func (s *secretChecker) spend(ctx context.Context, shown shownSecret, computed int) error {
-	for range s.most - computed {
-		if _, err := s.compareSlow(ctx, s.decoy, shown); err != nil {
+	for range s.most*len(shown.secrets) - computed {
+		if _, err := s.compareSlow(ctx, s.decoy, shown.secrets[0], shown); err != nil {
 			return err
 		}
 	}
@@ -126,14 +141,14 @@ const secretWait = 5 * time.Second
 
 // compareSlow compares a secret with a slow hash when it is its turn. The error
 // is a *HashBusyError, or the context's.
-func (s *secretChecker) compareSlow(ctx context.Context, hash string, shown shownSecret) (ok bool, err error) {
+func (s *secretChecker) compareSlow(ctx context.Context, hash, secret string, shown shownSecret) (ok bool, err error) {
 	job := HashJob{Class: HashOfClient, Account: shown.client, Address: shown.address, Hash: hash, MaxWait: secretWait}
 	waited := s.shared.hashes.Do(ctx, job, func() (computed bool) {
-		if s.shared.remembers(hash, s.shared.digest(shown.secret)) { // another request of the client's was first
+		if s.shared.remembers(hash, s.shared.digest(secret)) { // another request of the client's was first
 			ok = true
 			return false
 		}
-		ok, err = s.compare([]byte(hash), []byte(shown.secret))
+		ok, err = s.compare([]byte(hash), []byte(secret))
 		return true
 	})
 	if waited != nil {

@@ -145,6 +145,9 @@ func (r *JSONReader) String() (string, error) {
 	return string(s), nil
 }
 
+// IsString reports whether the value that comes next is a string.
+func (r *JSONReader) IsString() bool { return r.decoder.PeekKind() == '"' }
+
 // StringList appends a string or an array of at most limit strings to an empty list.
 func (r *JSONReader) StringList(list []string, limit int) ([]string, error) {
 	if r.decoder.PeekKind() != '[' {
