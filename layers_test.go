@@ -45,7 +45,7 @@ var arrows = []arrow{
 	{"handler/wire/wiretest", "tokens/jose"},
 	{"handler/identity", "tokens/oauth tokens/verify"},
 	{"handler/guard", "handler/identity handler/wire tokens/dpop tokens/jose tokens/oauth tokens/verify"},
-	{"handler/fetch", "tokens/jose tokens/oauth"},
+	{"handler/fetch", "tokens/jose"},
 	{"handler/login", "tokens tokens/clients tokens/oauth tokens/storage"},
 	{"handler/pages", ""},
 	{"handler", "handler/login handler/pages handler/wire tokens tokens/clients tokens/dpop tokens/jose tokens/oauth tokens/secrets tokens/storage"},

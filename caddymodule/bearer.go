@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/handler/guard"
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
 )
 
 func init() {
@@ -70,8 +71,15 @@ type BearerAuth struct {
 	// shared caches (`Cache-Control: private`, `Vary: Cookie`). Default: none.
 	Cookie string `json:"cookie,omitempty"`
 
+	// A header that may carry the token, without a scheme before it, such as
+	// `Cf-Access-Jwt-Assertion`, which a proxy in front sets. Where it is there, the
+	// Authorization header is not looked at. What it has opened is kept out of
+	// shared caches. Default: none.
+	TokenHeader string `json:"token_header,omitempty"`
+
 	// Take every token out of the request before it goes upstream: bearer and DPoP
-	// ones with their proof, the named cookie, `access_token` in the query. Default: false
+	// ones with their proof, the named cookie and header, `access_token` in the
+	// query. Default: false
 	StripToken bool `json:"strip_token,omitempty"`
 
 	// Whether tokens have to be bound to a DPoP key (RFC 9449). Those that are
@@ -127,8 +135,17 @@ type ClaimHeader struct {
 	Header string `json:"header,omitempty"`
 
 	// The name of the claim; a dot steps into an object. A token without it
-	// leaves the header absent. Default: none, it is required.
+	// leaves the header absent. The elements of a list are joined by commas, an object
+	// is written as JSON. Default: none, it is required.
 	Claim string `json:"claim,omitempty"`
+
+	// How the value is written. `percent` has all that is not visible ASCII, and the
+	// percent sign, percent-encoded as UTF-8; `raw` has printable characters as they are, in
+	// UTF-8; `latin1` has those of ISO 8859-1 in that. In each of them control characters,
+	// spaces at the ends, commas in the elements of a list, and what the encoding
+	// lacks are percent-encoded. A `sub` is never encoded unless `percent` is written:
+	// one that is not visible ASCII refuses the token. Default: `percent`
+	Encoding identity.Encoding `json:"encoding,omitempty"`
 }
 
 // CaddyModule returns the Caddy module information.

@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
 )
 
 func init() {
@@ -41,23 +42,33 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 //	    scope        <scope...>
 //	    scope_any    <scope...>
 //	    claim        <claim> <value...>
-//	    header       <name> <claim>
+//	    header       <name> <claim> [percent|raw|latin1]
 //	    acr          <value...>
 //	    max_age      <duration>
 //	    issuer       <url> {
-//	        jwks_uri      <url>
-//	        algorithms    <name...>
-//	        audience      <identifier...>
-//	        typ           JWT
+//	        jwks_uri          <url>
+//	        jwks_file         <path>
+//	        public_key        <PEM or JWK>
+//	        jwks_header       <name> <value>
+//	        ca                <path>
 //	        allow_private
-//	        scope_claim   <claim...>
-//	        subject_claim <claim>
-//	        claims        <claim...>
-//	        max_token_age <duration>
-//	        origins       <origin...>
+//	        tenants           <id...>
+//	        algorithms        <name...>
+//	        typ               JWT
+//	        allow_id_tokens
+//	        audience          <identifier...>
+//	        audience_claim    <claim...>
+//	        scope_claim       <claim...>
+//	        subject_claim     <claim...>
+//	        claims            <claim...>
+//	        max_token_age     <duration>
+//	        max_token_size    <size>
+//	        max_token_members <number>
+//	        leeway            <duration>
+//	        origins           <origin...>
 //	    }
 //	    optional
-//	    from         cookie <name>
+//	    from         cookie|header <name>
 //	    strip_token
 //	    dpop         required
 //	    dpop_origin  <origin...>
@@ -66,7 +77,8 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 //	    realm        <text>
 //	}
 //
-// audience, scope, scope_any, claim, header, acr, issuer and dpop_origin may be repeated.
+// audience, scope, scope_any, claim, header, acr, issuer and dpop_origin may be
+// repeated, and so may from, once for each place.
 func (b *BearerAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	g := grammar.NewReader(d, "bearer_auth")
 	if err := g.ReadDirective(b.options()); err != nil {
@@ -81,12 +93,12 @@ func (b *BearerAuth) options() grammar.Options {
 		"scope":        grammar.List(&b.Scopes),
 		"scope_any":    grammar.List(&b.ScopeAny),
 		"claim":        grammar.Args("<claim> <value...>", b.addClaim).Repeated(),
-		"header":       grammar.Args("<name> <claim>", b.addHeader).Repeated(),
+		"header":       grammar.Args("<name> <claim> [<encoding>]", b.addHeader).Repeated(),
 		"acr":          grammar.List(&b.ACR),
 		"max_age":      grammar.Duration(&b.MaxAge),
 		"issuer":       {Read: b.readIssuer, Many: true},
 		"optional":     grammar.Flag(&b.Optional),
-		"from":         grammar.Args("cookie <name>", b.setCookie),
+		"from":         grammar.Args("cookie|header <name>", b.addPlace).Repeated(),
 		"strip_token":  grammar.Flag(&b.StripToken),
 		"dpop":         grammar.Keyword("required", &b.DPoPRequired),
 		"dpop_origin":  grammar.List(&b.DPoPOrigins),
@@ -102,15 +114,28 @@ func (b *BearerAuth) addClaim(args []string) error {
 }
 
 func (b *BearerAuth) addHeader(args []string) error {
-	b.Headers = append(b.Headers, ClaimHeader{Header: args[0], Claim: args[1]})
+	header := ClaimHeader{Header: args[0], Claim: args[1]}
+	if len(args) > 2 {
+		header.Encoding = identity.Encoding(args[2])
+	}
+	b.Headers = append(b.Headers, header)
 	return nil
 }
 
-func (b *BearerAuth) setCookie(args []string) error {
-	if args[0] != "cookie" {
-		return fmt.Errorf("%q is not a place for a token: write `from cookie <name>`", args[0])
+// addPlace reads where a token may be.
+func (b *BearerAuth) addPlace(args []string) error {
+	place := &b.Cookie
+	switch args[0] {
+	case "cookie":
+	case "header":
+		place = &b.TokenHeader
+	default:
+		return fmt.Errorf("%q is not a place for a token: write `from cookie <name>` or `from header <name>`", args[0])
 	}
-	b.Cookie = args[1]
+	if *place != "" {
+		return fmt.Errorf("there is a %s already, %s: keep one", args[0], *place)
+	}
+	*place = args[1]
 	return nil
 }
 

@@ -40,6 +40,14 @@ func (b *BearerAuth) checkTogether() error {
 	if b.Cookie != "" && b.DPoPRequired {
 		return grammar.Wrong("from", "with `dpop required` the token of a cookie never passes, since no proof comes with it: leave one of them out")
 	}
+	if b.TokenHeader != "" && b.DPoPRequired {
+		return grammar.Wrong("from", "with `dpop required` the token of a header of a proxy never passes, since no proof comes with it: leave one of them out")
+	}
+	for _, h := range b.Headers {
+		if identity.SameHeader(h.Header, b.TokenHeader) {
+			return grammar.WrongValue("header", h.Header, "is where the token comes from: choose another name")
+		}
+	}
 	for _, issuer := range b.Issuers {
 		var err error
 		switch {
@@ -79,6 +87,8 @@ func (b *BearerAuth) checkOptions() error {
 			switch {
 			case b.Cookie != "" && !httpguts.ValidHeaderFieldName(b.Cookie):
 				return grammar.WrongValue("from", b.Cookie, "is not the name of a cookie")
+			case b.TokenHeader != "" && (!httpguts.ValidHeaderFieldName(b.TokenHeader) || taken(b.TokenHeader)):
+				return grammar.WrongValue("from", b.TokenHeader, "is not the name of a header that a proxy sets: write one such as Cf-Access-Jwt-Assertion")
 			case b.MaxAge < 0:
 				return grammar.Wrong("max_age", "it is less than zero: leave it out for any time")
 			case b.MaxAge > 0 && time.Duration(b.MaxAge) < time.Second:
@@ -167,10 +177,20 @@ func (h ClaimHeader) check() error {
 	if !httpguts.ValidHeaderFieldName(h.Header) {
 		return grammar.WrongValue("header", h.Header, "is not the name of a header")
 	}
-	if slices.ContainsFunc(takenHeaders, func(taken string) bool { return identity.SameHeader(taken, h.Header) }) {
+	switch {
+	case taken(h.Header):
 		return grammar.WrongValue("header", h.Header, "means something else to HTTP: choose a name of your own, such as X-User-Id")
+	case !h.Encoding.Valid():
+		return grammar.WrongValue("header", string(h.Encoding), "is not an encoding: write percent, raw or latin1, or leave it out for percent")
+	case h.Claim == "sub" && h.Encoding != "" && h.Encoding != identity.Percent:
+		return grammar.WrongValue("header", string(h.Encoding), "would let two subjects look like one: write percent, or leave it out for a sub as it is")
 	}
 	return nil
+}
+
+// taken reports whether a header has a meaning of its own.
+func taken(header string) bool {
+	return slices.ContainsFunc(takenHeaders, func(taken string) bool { return identity.SameHeader(taken, header) })
 }
 
 // takenHeaders are those that would not reach the upstream as they were set, or

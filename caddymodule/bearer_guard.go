@@ -94,8 +94,10 @@ func (b *BearerAuth) guardConfig() guard.Config {
 		ScopeAny:   b.ScopeAny,
 		StepUp:     guard.StepUp{ACR: b.ACR, MaxAge: time.Duration(b.MaxAge)},
 		Optional:   b.Optional,
-		Cookie:     b.Cookie,
 		StripToken: b.StripToken,
+
+		Cookie:      b.Cookie,
+		TokenHeader: b.TokenHeader,
 
 		DPoPRequired: b.DPoPRequired,
 		ClientOrigin: clientOrigin,
@@ -110,7 +112,7 @@ func (b *BearerAuth) guardConfig() guard.Config {
 		cfg.Claims = append(cfg.Claims, guard.ClaimRule{Claim: rule.Claim, Values: rule.Values})
 	}
 	for _, h := range b.Headers {
-		cfg.Headers = append(cfg.Headers, identity.Mapping{Header: h.Header, Claim: h.Claim})
+		cfg.Headers = append(cfg.Headers, identity.Mapping{Header: h.Header, Claim: h.Claim, Encoding: h.Encoding})
 	}
 	return cfg
 }

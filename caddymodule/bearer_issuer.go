@@ -1,19 +1,9 @@
 package caddymodule
 
 import (
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
-	"time"
-
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
-	"github.com/gatehouse-auth/gatehouse/handler/fetch"
-	"github.com/gatehouse-auth/gatehouse/tokens/jose"
-	"github.com/gatehouse-auth/gatehouse/tokens/jwks"
-	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // BearerIssuer is another issuer whose access tokens a guard takes beside those
@@ -21,9 +11,10 @@ import (
 // A token is chosen by its `iss`, which has to be this issuer to the letter, and
 // is verified with this issuer's keys alone.
 //
-// The keys are fetched in the background and shared by all routes; no request
-// waits for them. While an issuer cannot be reached, the keys it showed last
-// are trusted for 24 hours. Until the first fetch has succeeded its tokens are
+// The keys are fetched in the background and shared by all routes; only while the
+// first fetch is under way do requests wait for it, two seconds at most. While an issuer
+// cannot be reached, the keys it showed last are trusted for 24 hours, also when Caddy
+// is restarted: they are kept in Caddy's storage. Without keys its tokens are
 // answered with 503 and `Retry-After`.
 //
 // The denylist of the `oauth` app is about its own tokens; it is not asked for
@@ -34,7 +25,10 @@ import (
 // other issuers, unless `iss` is mapped, or demanded, as well; the placeholder
 // `{http.auth.user.sub}` is the bare `sub`.
 type BearerIssuer struct {
-	// The `iss` of the tokens, an https URL. Default: none, it is required.
+	// The `iss` of the tokens, to the letter. It is an https URL; where `jwks_uri`,
+	// `jwks_file` or `public_key` says what its keys are, any text
+	// (RFC 7519 §4.1.1). `{tenantid}` in it stands for each of `tenants`.
+	// Default: none, it is required.
 	Issuer string `json:"issuer,omitempty"`
 
 	// The address of the issuer's JWK set, an https URL. Default: what its
@@ -42,15 +36,37 @@ type BearerIssuer struct {
 	// else at `/.well-known/oauth-authorization-server` between its host and path.
 	JWKSURI string `json:"jwks_uri,omitempty"`
 
+	// A file with the issuer's keys, read again each minute: a JWK set, a JWK, or PEM
+	// blocks of public keys or certificates. Of a certificate its key alone is used.
+	// Default: none.
+	JWKSFile string `json:"jwks_file,omitempty"`
+
+	// The issuer's keys, written out, in one of the forms of `jwks_file`; or
+	// `{env.NAME}` or `{file.PATH}`. Default: none.
+	PublicKey string `json:"public_key,omitempty"`
+
+	// A header with which the keys, and the metadata, are asked for. It is sent to the
+	// host of `jwks_uri`, or else of the issuer, and nowhere else. Default: none.
+	JWKSHeader *JWKSHeader `json:"jwks_header,omitempty"`
+
+	// A PEM file of the certificates that may vouch for the server of the keys, in
+	// the place of those that the system trusts. It is read at each fetch. Default: none.
+	CA string `json:"ca,omitempty"`
+
+	// Let its keys be at a private, loopback or link-local address, and at an
+	// http URL there. Default: false
+	AllowPrivate bool `json:"allow_private,omitempty"`
+
+	// The tenants of Entra whose tokens are taken: what stands in the place of
+	// `{tenantid}` in the issuer. They share the keys at `jwks_uri`; a key that Entra
+	// keeps for one tenant is good for that one alone. Default: none.
+	Tenants []string `json:"tenants,omitempty"`
+
 	// The algorithms that its keys may be for: ES256, ES384, ES512, EdDSA,
 	// RS256, RS384, RS512, PS256, PS384, PS512. An RSA key that names no
 	// algorithm is for the first of these that begins with RS or PS.
 	// Default: those that its keys name, and RS256 for RSA keys that name none.
 	Algorithms []string `json:"algorithms,omitempty"`
-
-	// What the tokens of this issuer must be made for, at least one of these, in
-	// the place of the guard's own audience. Default: the guard's audience.
-	Audience []string `json:"audience,omitempty"`
 
 	// The type of its tokens beside `at+jwt`, for issuers that do not send that
 	// one: `JWT` takes tokens with this type or none. ID tokens are refused where
@@ -58,9 +74,20 @@ type BearerIssuer struct {
 	// Default: none, only `at+jwt` is taken.
 	Type string `json:"typ,omitempty"`
 
-	// Let its keys be at a private, loopback or link-local address, and at an
-	// http URL on localhost. Default: false
-	AllowPrivate bool `json:"allow_private,omitempty"`
+	// Take ID tokens too, and access tokens that have claims of such: `nonce`,
+	// `at_hash`, `c_hash`, `s_hash`. Logout tokens, DPoP proofs and the refresh tokens
+	// of Keycloak never pass. Tokens of the type `at+jwt` need no such option.
+	// Default: false
+	AllowIDTokens bool `json:"allow_id_tokens,omitempty"`
+
+	// What the tokens of this issuer must be made for, at least one of these, in
+	// the place of the guard's own audience. Default: the guard's audience.
+	Audience []string `json:"audience,omitempty"`
+
+	// The claims that say what a token is made for, such as `client_id` of Cognito or
+	// `azp` of Clerk: the first of them that has a value. A dot steps into an object.
+	// Default: `aud`
+	AudienceClaims []string `json:"audience_claims,omitempty"`
 
 	// The claims whose values are the scopes of its tokens: texts of scopes with
 	// spaces between, or lists, such as `permissions` of Auth0 or `scp` and
@@ -70,8 +97,10 @@ type BearerIssuer struct {
 	// an object. Default: `scope`, or else `scp`.
 	ScopeClaims []string `json:"scope_claims,omitempty"`
 
-	// The claim that names the user, such as `oid` of Entra. Default: `sub`
-	SubjectClaim string `json:"subject_claim,omitempty"`
+	// The claims that name the user, such as `oid` of Entra: the first of them that
+	// is there, so that `sub client_id` takes the tokens of machines that have no
+	// `sub`. A dot steps into an object. Default: `sub`
+	SubjectClaims []string `json:"subject_claims,omitempty"`
 
 	// The claims of this issuer that are believed; rules, headers and
 	// placeholders see no others, but for iss, sub, aud, exp, iat, nbf, jti,
@@ -82,139 +111,67 @@ type BearerIssuer struct {
 	// Default: no bound.
 	MaxTokenAge caddy.Duration `json:"max_token_age,omitempty"`
 
+	// How long its tokens may be, in bytes; in the Caddyfile with a unit. At most 64KiB.
+	// Default: 8192, which is `max_token_size 8KiB`
+	MaxTokenSize int64 `json:"max_token_size,omitempty"`
+
+	// How many members its tokens may have, on all levels together: claims, and what
+	// objects in them hold. As many values a list may have. At most 10000. Default: 256
+	MaxTokenMembers int `json:"max_token_members,omitempty"`
+
+	// How far its clock may differ from ours: so much later a token expires, and so much
+	// earlier it begins. From 0s, which is strict, to 1m. Default: 10s
+	Leeway *caddy.Duration `json:"leeway,omitempty"`
+
 	// The origins of this issuer's browser applications, for CORS.
 	// Default: none; those of the `oauth` app's own clients count as well.
 	Origins []string `json:"origins,omitempty"`
+
+	document string // PublicKey, resolved
+}
+
+// JWKSHeader is a header that the server of an issuer's keys wants to see, such as
+// that of Kubernetes.
+type JWKSHeader struct {
+	// The name, such as `Authorization`. Default: none, it is required.
+	Name string `json:"name,omitempty"`
+
+	// The value, such as `Bearer {file./var/run/secrets/kubernetes.io/serviceaccount/token}`:
+	// `{file.PATH}` and `{env.NAME}` in it are read at each fetch. Written out, it lands
+	// in the adapted JSON. Default: none, it is required.
+	Value string `json:"value,omitempty"`
 }
 
 // block names the issuer in errors.
 func (i *BearerIssuer) block() string { return grammar.Title("issuer", i.Issuer) }
 
-// Check finds what the text of the configuration shows to be wrong.
-func (i *BearerIssuer) Check() error {
-	return grammar.FirstOf(
-		i.checkPlaces,
-		i.checkAlgorithms,
-		func() error { return checkEach("audience", i.Audience, plainText) },
-		func() error { return checkEach("scope_claim", i.ScopeClaims, plainText) },
-		func() error { return checkEach("claims", i.Claims, plainText) },
-		func() error {
-			if err := writtenOut(i.SubjectClaim); err != nil {
-				return grammar.WrongValue("subject_claim", i.SubjectClaim, "%s", err)
-			}
-			return nil
-		},
-		func() error { return checkEach("origins", i.Origins, checkOrigin) },
-		func() error {
-			if i.Type != "" && i.Type != "JWT" {
-				return grammar.WrongValue("typ", i.Type, "is no type of access tokens: write `typ JWT`, or leave it out for at+jwt alone")
-			}
-			if i.MaxTokenAge < 0 {
-				return grammar.Wrong("max_token_age", "%s is less than no time: leave it out for no bound", grammar.ShowDuration(time.Duration(i.MaxTokenAge)))
-			}
-			return nil
-		},
-	)
-}
-
-// checkPlaces checks where the issuer and its keys are.
-func (i *BearerIssuer) checkPlaces() error {
-	if i.Issuer == "" {
-		return grammar.Wrong("issuer", "it is required: the `iss` of the tokens, such as `issuer https://tenant.auth0.com/`")
-	}
-	if err := checkIssuer("issuer", i.Issuer); err != nil {
-		return err
-	}
-	if strings.Contains(i.Issuer, "|") {
-		return grammar.WrongValue("issuer", i.Issuer, "has a |, which stands between issuer and subject in `{http.auth.user.id}`")
-	}
-	if i.JWKSURI != "" {
-		u, err := parseURL(i.JWKSURI)
-		if err == nil {
-			err = checkWeb(u)
-		}
-		if err != nil {
-			return grammar.WrongValue("jwks_uri", i.JWKSURI, "%s", err)
-		}
-	}
-	if at := i.keysAt(); strings.HasPrefix(at, "http:") && !i.AllowPrivate {
-		return grammar.Wrong("", "%s is on this machine: add `allow_private`", at)
-	}
-	return nil
-}
-
-// keysAt is where the keys, or the document that says where they are, are fetched from.
-func (i *BearerIssuer) keysAt() string {
-	if i.JWKSURI != "" {
-		return i.JWKSURI
-	}
-	return i.Issuer
-}
-
-func (i *BearerIssuer) checkAlgorithms() error {
-	return checkEach("algorithms", i.Algorithms, func(name string) error {
-		if jose.Algorithm(name).Valid() {
-			return nil
-		}
-		return fmt.Errorf("is no algorithm that signs with a public key: write some of %s", joinAlgorithms())
-	})
-}
-
-func joinAlgorithms() string {
-	return strings.ReplaceAll(strings.Trim(fmt.Sprint(jose.Algorithms()), "[]"), " ", ", ")
-}
-
-func plainText(value string) error {
-	if value == "" {
-		return errors.New("is empty: write a value, or leave it out")
-	}
-	return writtenOut(value)
-}
-
-// source says where the keys are.
-func (i *BearerIssuer) source() fetch.KeySource {
-	return fetch.KeySource{Issuer: i.Issuer, JWKSURI: i.JWKSURI, AllowPrivate: i.AllowPrivate}
-}
-
-// algorithms are the configured ones, and the one of RSA keys that name none.
-func (i *BearerIssuer) algorithms() (all []jose.Algorithm, rsa jose.Algorithm) {
-	rsa = jose.RS256
-	for _, name := range i.Algorithms {
-		all = append(all, jose.Algorithm(name))
-	}
-	if at := slices.IndexFunc(all, jose.Algorithm.RSA); at >= 0 {
-		rsa = all[at]
-	}
-	return all, rsa
-}
-
-// core returns the issuer as the core has it, over its keys.
-func (i *BearerIssuer) core(keys *jwks.Remote) *verify.Foreign {
-	algorithms, _ := i.algorithms()
-	return verify.NewForeign(verify.ForeignConfig{
-		Issuer:       i.Issuer,
-		Keys:         keys,
-		Algorithms:   algorithms,
-		AcceptJWT:    i.Type == "JWT",
-		ScopeClaims:  i.ScopeClaims,
-		SubjectClaim: i.SubjectClaim,
-		Claims:       i.Claims,
-		MaxTokenAge:  time.Duration(i.MaxTokenAge),
-	})
-}
-
 // options are the words of the issuer's block.
 func (i *BearerIssuer) options() grammar.Options {
 	return grammar.Options{
-		"jwks_uri":      grammar.String(&i.JWKSURI),
-		"algorithms":    grammar.List(&i.Algorithms),
-		"audience":      grammar.List(&i.Audience),
-		"typ":           grammar.String(&i.Type),
-		"allow_private": grammar.Flag(&i.AllowPrivate),
-		"scope_claim":   grammar.List(&i.ScopeClaims),
-		"subject_claim": grammar.String(&i.SubjectClaim),
-		"claims":        grammar.List(&i.Claims),
-		"max_token_age": grammar.Duration(&i.MaxTokenAge),
-		"origins":       grammar.List(&i.Origins),
+		"jwks_uri":          grammar.String(&i.JWKSURI),
+		"jwks_file":         grammar.String(&i.JWKSFile),
+		"public_key":        grammar.String(&i.PublicKey),
+		"jwks_header":       grammar.Args("<name> <value>", i.setHeader),
+		"ca":                grammar.String(&i.CA),
+		"allow_private":     grammar.Flag(&i.AllowPrivate),
+		"tenants":           grammar.List(&i.Tenants),
+		"algorithms":        grammar.List(&i.Algorithms),
+		"typ":               grammar.String(&i.Type),
+		"allow_id_tokens":   grammar.Flag(&i.AllowIDTokens),
+		"audience":          grammar.List(&i.Audience),
+		"audience_claim":    grammar.List(&i.AudienceClaims),
+		"scope_claim":       grammar.List(&i.ScopeClaims),
+		"subject_claim":     grammar.List(&i.SubjectClaims),
+		"claims":            grammar.List(&i.Claims),
+		"max_token_age":     grammar.Duration(&i.MaxTokenAge),
+		"max_token_size":    grammar.Size(&i.MaxTokenSize),
+		"max_token_members": grammar.Count(&i.MaxTokenMembers),
+		"leeway":            grammar.DurationFrom0(&i.Leeway),
+		"origins":           grammar.List(&i.Origins),
 	}
+}
+
+func (i *BearerIssuer) setHeader(args []string) error {
+	i.JWKSHeader = &JWKSHeader{Name: args[0], Value: args[1]}
+	return nil
 }

@@ -24,9 +24,15 @@ func (b *BearerAuth) checkIssuers() error {
 		if seen[issuer.Issuer] {
 			return grammar.Within(issuer.block(), grammar.Wrong("", "duplicate issuer: put all of its options in one block"))
 		}
-		seen[issuer.Issuer] = true
 		if err := issuer.Check(); err != nil {
 			return grammar.Within(issuer.block(), err)
+		}
+		seen[issuer.Issuer] = true
+		for _, name := range issuer.names() {
+			if seen[name] && name != issuer.Issuer {
+				return grammar.Within(issuer.block(), grammar.Wrong("tenants", "%s has a block of its own: leave one of them out", name))
+			}
+			seen[name] = true
 		}
 	}
 	return nil
@@ -64,16 +70,18 @@ func (b *BearerAuth) addIssuers(app *App, cfg *guard.Config) error {
 	cfg.Audiences = make(map[string][]string)
 	origins := make(map[string]bool)
 	for _, issuer := range b.Issuers {
-		if issuer.Issuer == app.Issuer {
-			return fmt.Errorf("bearer_auth: issuer %s is this gateway itself, whose tokens pass anyhow: leave the block out", issuer.Issuer)
+		for _, name := range issuer.names() {
+			if name == app.Issuer {
+				return fmt.Errorf("bearer_auth: issuer %s is this gateway itself, whose tokens pass anyhow: leave the block out", name)
+			}
+			cfg.Servers = append(cfg.Servers, name)
+			cfg.IssuerURL = cmp.Or(cfg.IssuerURL, name)
+			if len(issuer.Audience) > 0 {
+				cfg.Audiences[name] = issuer.Audience
+			}
 		}
-		cfg.Servers = append(cfg.Servers, issuer.Issuer)
-		cfg.IssuerURL = cmp.Or(cfg.IssuerURL, issuer.Issuer)
 		for _, origin := range issuer.Origins {
 			origins[origin] = true
-		}
-		if len(issuer.Audience) > 0 {
-			cfg.Audiences[issuer.Issuer] = issuer.Audience
 		}
 	}
 	clients := cfg.Origins
@@ -85,12 +93,17 @@ func (b *BearerAuth) addIssuers(app *App, cfg *guard.Config) error {
 func (b *BearerAuth) addGate(app *App, cfg *guard.Config) error {
 	var others []*verify.Foreign
 	for _, issuer := range b.Issuers {
+		if err := issuer.resolve(app.log); err != nil {
+			return fmt.Errorf("bearer_auth: %w", err)
+		}
 		_, rsa := issuer.algorithms()
-		keys, err := app.issuerKeys.take(issuer.source(), rsa, app.observer)
+		keys, err := app.issuerKeys.take(keysPoolKey{source: issuer.source(), rsa: rsa}, app.observer)
 		if err != nil {
 			return err
 		}
-		others = append(others, issuer.core(keys))
+		for _, name := range issuer.names() {
+			others = append(others, issuer.core(name, keys))
+		}
 	}
 	if app.unconfigured() {
 		gate, err := verify.NewForeignGate(app.verified, time.Now, others...)

@@ -161,21 +161,13 @@ func TestOwnIssuerIsNoOther(t *testing.T) {
 func TestGuardWithoutOwnIssuer(t *testing.T) {
 	a := newOtherIssuer(t)
 	g := newGateway(t)
-	file := `{
-		admin ` + g.AdminAddr + `
-		persist_config off
-		auto_https off
-		metrics
-	}
-	` + g.API + ` {
-		bearer_auth {
+	file := g.siteAlone(`bearer_auth {
 			audience ` + testAPI + `
 			scope orders:read
 			` + a.block("origins https://app.example.com") + `
 		}
 		respond "{http.auth.user.id}"
-	}
-	`
+	`)
 	t.Cleanup(func() {
 		if err := caddy.Stop(); err != nil {
 			t.Error(err)

@@ -23,10 +23,10 @@ const (
 
 // Finding is something in a configuration that somebody should look at.
 type Finding struct {
-	Severity Severity `json:"severity"`
-	Where    string   `json:"where"`            // the block, such as `client my-app`
-	Text     string   `json:"text"`             // what is wrong, and what to do
-	Option   string   `json:"option,omitempty"` // the option to change
+	Severity Severity
+	Where    string // the block, such as `client my-app`
+	Text     string // what is wrong, and what to do
+	Option   string // the option to change, "" for none
 
 	fields []zap.Field // of its line in the log of a start
 }

@@ -121,7 +121,9 @@ func TestCheckAsksTheIssuer(t *testing.T) {
 	}))
 	defer server.Close()
 	say := func(issuer string) func(http.ResponseWriter, string) {
-		return func(w http.ResponseWriter, self string) { fmt.Fprintf(w, `{"issuer":%q}`, strings.Replace(issuer, "SELF", self, 1)) }
+		return func(w http.ResponseWriter, self string) {
+			fmt.Fprintf(w, `{"issuer":%q}`, strings.Replace(issuer, "SELF", self, 1))
+		}
 	}
 	tests := []struct {
 		name   string
@@ -132,7 +134,10 @@ func TestCheckAsksTheIssuer(t *testing.T) {
 		{"the same", say("SELF"), "nothing found", false},
 		{"without the slash", say("http://other.example"), `names the issuer "http://other.example"`, true},
 		{"not found", func(w http.ResponseWriter, _ string) { w.WriteHeader(http.StatusNotFound) }, "answers 404", true},
-		{"a redirect", func(w http.ResponseWriter, _ string) { w.Header().Set("Location", "/x"); w.WriteHeader(http.StatusFound) }, `redirects to "/x"`, true},
+		{"a redirect", func(w http.ResponseWriter, _ string) {
+			w.Header().Set("Location", "/x")
+			w.WriteHeader(http.StatusFound)
+		}, `redirects to "/x"`, true},
 		{"a page", func(w http.ResponseWriter, _ string) { fmt.Fprint(w, "<html>") }, "something else than a discovery document", true},
 	}
 	g := &gateway{t: t}

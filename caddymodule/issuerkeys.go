@@ -26,6 +26,12 @@ var remoteKeys = caddy.NewUsagePool()
 type keysPoolKey struct {
 	source fetch.KeySource
 	rsa    jose.Algorithm
+	client bool // the keys are those of a client, and the issuer is its ID
+}
+
+// sameIssuer reports whether what is known of one by the network is good for the other.
+func (k keysPoolKey) sameIssuer(other keysPoolKey) bool {
+	return k.client == other.client && k.source.Issuer == other.source.Issuer && k.source.Remote() && other.source.Remote()
 }
 
 // sharedKeys are the keys of an issuer with the configurations that use them.
@@ -44,28 +50,35 @@ func (s *sharedKeys) Destruct() error {
 
 // issuerKeys are the keys of other issuers that one configuration uses.
 type issuerKeys struct {
-	mu    sync.Mutex
-	taken map[keysPoolKey]*sharedKeys
-	heard *events.Observer
+	mu      sync.Mutex
+	storage siteStorage
+	taken   map[keysPoolKey]*sharedKeys
+	heard   *events.Observer
 }
 
-// take finds the keys in the pool or makes them, and fetches nothing.
-func (k *issuerKeys) take(source fetch.KeySource, rsa jose.Algorithm, heard *events.Observer) (*jwks.Remote, error) {
+// take finds the keys in the pool or makes them, and fetches nothing. Those that are
+// made begin with what another configuration holds of the same issuer.
+func (k *issuerKeys) take(key keysPoolKey, heard *events.Observer) (*jwks.Remote, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	key := keysPoolKey{source, rsa}
 	if shared, ok := k.taken[key]; ok {
 		return shared.Remote, nil
 	}
+	source, before := key.source, keysBefore(key)
 	value, _, err := remoteKeys.LoadOrNew(key, func() (caddy.Destructor, error) {
 		observer := new(events.SharedObserver)
-		return &sharedKeys{observer: observer, Remote: jwks.NewRemote(jwks.RemoteConfig{
+		remote := jwks.NewRemote(jwks.RemoteConfig{
 			Issuer:   source.Issuer,
-			Fetch:    fetch.NewKeyFetcher(source).Fetch,
-			RSA:      rsa,
+			Fetch:    fetch.NewKeyFetcher(source, resolveAnywhere).Fetch,
+			RSA:      key.rsa,
+			Kept:     keptIn(k.storage, key),
 			Observer: observer,
 			Clock:    time.Now,
-		})}, nil
+		})
+		for _, other := range before {
+			remote.Adopt(other)
+		}
+		return &sharedKeys{observer: observer, Remote: remote}, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("taking the keys of %s: %w", source.Issuer, err)
@@ -79,13 +92,43 @@ func (k *issuerKeys) take(source fetch.KeySource, rsa jose.Algorithm, heard *eve
 	return shared.Remote, nil
 }
 
-// start begins to fetch what is not fetched yet.
-func (k *issuerKeys) start() {
+// keysBefore are the keys of the same issuer that the process holds already.
+func keysBefore(key keysPoolKey) (before []*jwks.Remote) {
+	remoteKeys.Range(func(other, value any) bool {
+		if shared, ok := value.(*sharedKeys); ok && key.sameIssuer(other.(keysPoolKey)) {
+			before = append(before, shared.Remote)
+		}
+		return true
+	})
+	return before
+}
+
+// resolveAnywhere replaces placeholders that stand among other text.
+func resolveAnywhere(text string) (string, error) {
+	return caddy.NewReplacer().ReplaceOrErr(text, true, true)
+}
+
+// start begins to fetch what is not fetched yet. A file that cannot be read is an error.
+func (k *issuerKeys) start() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	for key := range k.taken {
+		if err := key.source.CheckFiles(); err != nil {
+			return fmt.Errorf("bearer_auth: issuer %s: %w", key.source.Issuer, err)
+		}
+	}
 	for _, shared := range k.taken {
 		shared.Start()
 	}
+	return nil
+}
+
+// place says where the keys are, for people.
+func (k keysPoolKey) place() string {
+	if k.source.Document != "" {
+		return "written out"
+	}
+	return cmp.Or(k.source.JWKSURI, k.source.File, "as its metadata says")
 }
 
 // release gives all keys back, once. What is held goes on verifying. A nil k
@@ -112,7 +155,7 @@ func (k *issuerKeys) List() []adminapi.OtherIssuer {
 	defer k.mu.Unlock()
 	infos := make([]adminapi.OtherIssuer, 0, len(k.taken))
 	for key, shared := range k.taken {
-		info := adminapi.OtherIssuer{Issuer: key.source.Issuer, Keys: cmp.Or(key.source.JWKSURI, "as its metadata says")}
+		info := adminapi.OtherIssuer{Issuer: key.source.Issuer, Keys: key.place()}
 		if seen := shared.LastSeen(); !seen.IsZero() {
 			info.LastSeen = seen.UTC().Format(time.RFC3339)
 		}

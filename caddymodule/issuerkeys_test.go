@@ -2,6 +2,8 @@ package caddymodule
 
 import (
 	"net/http"
+	"net/url"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -77,6 +79,78 @@ func TestReloadKeepsIssuerKeys(t *testing.T) {
 		t.Errorf("after the issuer is removed: %d", resp.StatusCode)
 	}
 	eventually(t, "the keys to be released", func() bool { sets, _ := keysInUse(); return sets == 0 })
+}
+
+// G11: a reload that changes where and how the keys are fetched goes on with those that
+// are there, and so does a restart, while the issuer is away; what was purged is gone.
+func TestIssuerKeysOutlastChanges(t *testing.T) {
+	a := newOtherIssuer(t)
+	g := startGateway(t, gatewayOptions{API: guardOf(a.block())})
+	token := a.mint(nil)
+	g.eventuallyPasses(token)
+	kept := func() []string {
+		files, err := filepath.Glob(filepath.Join(g.dir, "caddy", "gatehouse", "issuer_keys", "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return files
+	}
+	eventually(t, "the keys to be kept", func() bool { return len(kept()) == 1 })
+	a.setDown(true)
+	for name, block := range map[string]string{
+		"another algorithm for RSA keys": a.block("algorithms ES256 PS256"),
+		"another jwks_uri":               a.block("jwks_uri " + a.URL() + "moved"),
+		"another option of the fetch":    a.block("jwks_header X-Key 1", "jwks_uri https://localhost:1/keys"),
+	} {
+		if err := g.load(gatewayOptions{API: guardOf(block)}); err != nil {
+			t.Fatal(err)
+		}
+		if resp, _ := g.call("/orders", token); resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d", name, resp.StatusCode)
+		}
+		if err := g.load(gatewayOptions{API: guardOf(a.block())}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restart := func() int {
+		if err := caddy.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.load(gatewayOptions{API: guardOf(a.block())}); err != nil {
+			t.Fatal(err)
+		}
+		resp, _ := g.call("/orders", token)
+		return resp.StatusCode
+	}
+	if status := restart(); status != http.StatusOK {
+		t.Errorf("after a restart: %d", status)
+	}
+	if status, body := g.admin(http.MethodPost, "/oauth/issuers/purge?issuer="+url.QueryEscape(a.URL())); status != http.StatusOK {
+		t.Fatalf("purge: %d %s", status, body)
+	}
+	if files := kept(); len(files) != 0 {
+		t.Errorf("after a purge there is %q", files)
+	}
+	if status := restart(); status != http.StatusServiceUnavailable {
+		t.Errorf("after a purge and a restart: %d", status)
+	}
+}
+
+// G13: a file that is not there is an error of the start, and names itself.
+func TestIssuerFilesAreCheckedAtTheStart(t *testing.T) {
+	g := newGateway(t)
+	for option, block := range map[string]string{
+		"jwks_file": "issuer https://a.example.com/ {\n jwks_file " + g.dir + "/none.json\n}",
+		"ca":        "issuer https://a.example.com/ {\n ca " + g.dir + "/none.pem\n}",
+	} {
+		o := gatewayOptions{API: guardOf(block)}
+		if err := validateConfig(t, g.config(o)); err != nil {
+			t.Errorf("%s: validation reads the file: %v", option, err)
+		}
+		if err := g.load(o); err == nil || !strings.Contains(err.Error(), "issuer https://a.example.com/") || !strings.Contains(err.Error(), g.dir+"/none") {
+			t.Errorf("%s: error %v", option, err)
+		}
+	}
 }
 
 // DOS-16: the fetching ends with the configuration.

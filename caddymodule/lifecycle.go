@@ -69,7 +69,9 @@ func (a *App) Start() error {
 		}
 		a.warnRemoved()
 	}
-	a.issuerKeys.start()
+	if err := a.issuerKeys.start(); err != nil {
+		return err
+	}
 	serving.begin(a)
 	return nil
 }
@@ -154,7 +156,7 @@ func (a *App) provisionObserver(ctx caddy.Context) (err error) {
 	if a.proofs, err = takeProofs(); err != nil {
 		return err
 	}
-	a.issuerKeys = new(issuerKeys)
+	a.issuerKeys = &issuerKeys{storage: ctx.Storage()}
 	return nil
 }
 
@@ -207,7 +209,7 @@ func (a *App) takeClientKeys(heard *events.Observer) (err error) {
 			rsa = alg
 		}
 		source := fetch.KeySource{Issuer: c.ID, JWKSURI: c.JWKSURI, AllowPrivate: c.JWKSAllowPrivate}
-		if c.keys.Remote, err = a.issuerKeys.take(source, rsa, heard); err != nil {
+		if c.keys.Remote, err = a.issuerKeys.take(keysPoolKey{source: source, rsa: rsa, client: true}, heard); err != nil {
 			return err
 		}
 	}

@@ -65,16 +65,8 @@ type RefreshToken struct {
 
 func (r *RefreshToken) options() grammar.Options {
 	return grammar.Options{
-		"rotation": grammar.Switch(&r.Rotation),
-		"leeway": {Read: func(g *grammar.Reader) error {
-			word, err := g.Word()
-			if err != nil {
-				return err
-			}
-			d, err := g.ParseDuration(word)
-			r.Leeway = new(caddy.Duration(d))
-			return err
-		}},
+		"rotation":       grammar.Switch(&r.Rotation),
+		"leeway":         grammar.DurationFrom0(&r.Leeway),
 		"lifetime":       lifetimeOption(&r.Lifetime),
 		"idle_lifetime":  lifetimeOption(&r.IdleLifetime),
 		"max_active":     grammar.Count(&r.MaxActive),

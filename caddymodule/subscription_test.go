@@ -21,7 +21,7 @@ func TestSubscriptions(t *testing.T) {
 		t.Error(err)
 	}
 	err := validateConfig(t, g.config(global("oauth.refresh_reused")))
-	if err == nil || !strings.Contains(err.Error(), "events: on oauth.refresh_reused: there is no such event: write one of oauth.admin, ") {
+	if err == nil || !strings.Contains(err.Error(), "events: on oauth.refresh_reused: there is no such event: write one of oauth.access_refused, oauth.admin, ") {
 		t.Errorf("error %v", err)
 	}
 }

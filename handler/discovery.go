@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -44,6 +45,7 @@ type discoveryDocument struct {
 	CertificateBound      bool     `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 	Prompts               []string `json:"prompt_values_supported"`
 	Claims                []string `json:"claims_supported"`
+	ACRs                  []string `json:"acr_values_supported,omitempty"`
 	ClaimTypes            []string `json:"claim_types_supported"`
 	UILocales             []string `json:"ui_locales_supported"`
 	IssInResponse         bool     `json:"authorization_response_iss_parameter_supported"`
@@ -66,6 +68,7 @@ func (s *Server) writeDiscovery() ([]byte, error) {
 	if slices.ContainsFunc(s.Issuer.Clients(), func(c *clients.Client) bool { return !c.Confidential() }) {
 		all = append(all, string(clients.AuthNone))
 	}
+	claims, acrs := s.announced()
 	b, err := json.MarshalIndent(discoveryDocument{
 		Issuer:                s.IssuerURL,
 		AuthorizationEndpoint: s.urlOf("authorize"),
@@ -92,18 +95,34 @@ func (s *Server) writeDiscovery() ([]byte, error) {
 		ProofAlgs:             dpop.Algorithms(),
 		CertificateBound:      slices.ContainsFunc(s.Issuer.Clients(), func(c *clients.Client) bool { return c.CertificateBound }),
 		Prompts:               []string{tokens.PromptNone, tokens.PromptLogin, tokens.PromptConsent, tokens.PromptSelectAccount},
-		Claims: []string{
-			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "sid",
-			"name", "given_name", "family_name", "nickname", "preferred_username", "picture", "updated_at", "email", "email_verified",
-		},
-		ClaimTypes:    []string{"normal"},
-		UILocales:     pages.Languages(),
-		IssInResponse: true,
+		Claims:                claims,
+		ACRs:                  acrs,
+		ClaimTypes:            []string{"normal"},
+		UILocales:             pages.Languages(),
+		IssInResponse:         true,
 	}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing discovery document: %w", err)
 	}
 	return append(b, '\n'), nil
+}
+
+// announced returns the claims that an ID token or userinfo can have, with these
+// logins, and the values of acr among them.
+func (s *Server) announced() (claims, acrs []string) {
+	var personal []string
+	for _, l := range s.Logins {
+		if a, ok := l.(login.Announcer); ok {
+			personal, acrs = append(personal, a.Claims()...), append(acrs, a.ACRs()...)
+		}
+	}
+	slices.Sort(acrs)
+	acrs = slices.Compact(acrs)
+	claims = []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "sid"}
+	if len(acrs) > 0 {
+		claims = append(claims, "acr")
+	}
+	return append(claims, tokens.ReleasableClaims(personal)...), acrs
 }
 
 // assertionAlgs are the algorithms that clients may sign their assertions with.

@@ -34,6 +34,9 @@ func (s *Server) toIssuer(w http.ResponseWriter, r *http.Request, endpoint strin
 	if err != nil {
 		return err
 	}
+	c := s.cookies.cookie(s.cookies.moved, "1") //nolint:gosec // it sets the attributes
+	c.MaxAge = movedFor
+	http.SetCookie(w, c)
 	if r.Method == http.MethodPost {
 		switch ticket := q["request"]; {
 		case endpoint == "login" || endpoint == "consent":
@@ -41,11 +44,10 @@ func (s *Server) toIssuer(w http.ResponseWriter, r *http.Request, endpoint strin
 		case endpoint != "authorize" && (endpoint != "logout" || len(ticket) > 0):
 			q = nil
 		}
+		return s.sendOn(w, endpoint, q)
 	}
-	c := s.cookies.cookie(s.cookies.moved, "1") //nolint:gosec // it sets the attributes
-	c.MaxAge = movedFor
-	http.SetCookie(w, c)
-	return s.sendOn(w, endpoint, q)
+	s.redirect(w, withQuery(s.urlOf(endpoint), q))
+	return nil
 }
 
 // carriedTicket opens the ticket that toIssuer has taken along in the URL. It

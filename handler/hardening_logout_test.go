@@ -105,6 +105,14 @@ func TestHardeningRED16And17(t *testing.T) {
 			t.Error("the page repeats the address, and not as mere text")
 		}
 	}
+	// P7: no hint and no client_id: the address may well be registered, and the page does not deny it.
+	b.tokensOf()
+	action, fields := form(t, b.get(target("post_logout_redirect_uri", registered)).Body)
+	fields.Set("action", "logout")
+	text := wantPage(t, b.post(action, fields), http.StatusOK)
+	if !strings.Contains(text, "did not show that the address is its own") || strings.Contains(text, "not registered") {
+		t.Errorf("P7: %s", text)
+	}
 }
 
 func TestAuth0Logout(t *testing.T) {

@@ -15,7 +15,7 @@ type logoutRequest struct {
 	ClientID string `json:"c,omitempty"` // a registered client, or ""
 	To       string `json:"t,omitempty"` // validated; "" for none
 	State    string `json:"s,omitempty"`
-	Stray    string `json:"x,omitempty"` // the address that was asked for and is not registered, as it may be shown
+	Stray    string `json:"x,omitempty"` // the address that was asked for and is not known to be the application's, as it may be shown
 }
 
 // readLogout validates who asks and where they want the person to go. The
@@ -46,6 +46,9 @@ func (s *Server) readLogout(r *http.Request, q url.Values, hint *tokens.LogoutHi
 // logoutRefused is the refusal of an address to go on to, which nobody has registered.
 func (s *Server) logoutRefused(description, id string, client *clients.Client, to string) error {
 	if client == nil {
+		if id == "" {
+			description = "There is neither id_token_hint nor client_id, which say whose address it is."
+		}
 		return oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, description).
 			With(oauth.Mismatch{Sent: id, Registered: s.Issuer.ClientIDs(), Option: "client"})
 	}

@@ -2,6 +2,8 @@ package handler
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
 // The main job: log in, get tokens, ask who it is, refresh, revoke.
@@ -162,6 +165,43 @@ func TestDiscoveryIsTrue(t *testing.T) {
 	}
 	if len(announced) != len(algs) || len(algs) < 2 {
 		t.Errorf("announced are %v, the keys are for %v", announced, algs)
+	}
+}
+
+// P5: what is announced about people is what tokens say about them, and nothing else.
+func TestAnnouncedClaims(t *testing.T) {
+	g := newGateway(t)
+	doc := jsonOf(t, g.do(http.MethodGet, "/.well-known/openid-configuration", ""))
+	announced := fmt.Sprint(doc["claims_supported"])
+	if want := "[iss sub aud exp iat auth_time nonce sid acr email email_verified name nickname preferred_username]"; announced != want {
+		t.Errorf("P5: %s, want %s", announced, want)
+	}
+	if acrs := fmt.Sprint(doc["acr_values_supported"]); acrs != "[pwd]" {
+		t.Errorf("P5: acr_values_supported is %s", acrs)
+	}
+	id, err := jose.ParseCompact(g.browser().tokensOf()["id_token"].(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims map[string]any
+	if err := json.Unmarshal(id.Payload, &claims); err != nil {
+		t.Fatal(err)
+	}
+	for name := range claims {
+		if !strings.Contains(strings.Trim(announced, "[]")+" ", name+" ") {
+			t.Errorf("P5: %s is in an ID token, and is not announced", name)
+		}
+	}
+	for _, name := range []string{"updated_at", "picture", "jti"} { // P7: nobody knows when a person's record was changed
+		if _, ok := claims[name]; ok {
+			t.Errorf("P5, P7: %s is in an ID token", name)
+		}
+	}
+	// P5: nobody can sign in
+	g = newGateway(t, func(_ *tokens.Config, c *Config) { c.Logins = nil })
+	doc = jsonOf(t, g.do(http.MethodGet, "/.well-known/openid-configuration", ""))
+	if _, ok := doc["acr_values_supported"]; ok || strings.Contains(fmt.Sprint(doc["claims_supported"]), "acr") {
+		t.Errorf("P5: without a login: %v", doc)
 	}
 }
 

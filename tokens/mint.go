@@ -250,12 +250,21 @@ func (p *Profile) claimsFor(scopes []string) map[string]any {
 	}
 	if slices.Contains(scopes, oauth.ScopeProfile) {
 		take(profileClaims...)
-		out["updated_at"] = p.UpdatedAt.Unix()
 	}
 	if slices.Contains(scopes, oauth.ScopeEmail) {
 		take("email", "email_verified")
 	}
 	return out
+}
+
+// ReleasableClaims returns those of the named claims about a person that some scope
+// lets out, in order.
+func ReleasableClaims(names []string) []string {
+	p := Profile{Claims: make(map[string]any, len(names))}
+	for _, name := range names {
+		p.Claims[name] = true
+	}
+	return slices.Sorted(maps.Keys(p.claimsFor(oauth.ReservedScopes)))
 }
 
 // keepInCookie takes the refresh token out of the answer's body. The browser is

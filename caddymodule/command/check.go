@@ -42,10 +42,22 @@ func checkCommand() *cobra.Command {
 	return cmd
 }
 
+// printedFinding is a finding in the output of --json.
+type printedFinding struct {
+	Severity caddymodule.Severity `json:"severity"`
+	Where    string               `json:"where"`
+	Text     string               `json:"text"`
+	Option   string               `json:"option,omitempty"`
+}
+
 // reportFindings prints what was found, and fails where something cannot work.
 func reportFindings(cmd *cobra.Command, findings []caddymodule.Finding) error {
 	if asJSON(cmd) {
-		if err := printJSON(cmd, slices.Concat([]caddymodule.Finding{}, findings)); err != nil {
+		printed := make([]printedFinding, len(findings))
+		for i, f := range findings {
+			printed[i] = printedFinding{f.Severity, f.Where, f.Text, f.Option}
+		}
+		if err := printJSON(cmd, printed); err != nil {
 			return err
 		}
 	} else {

@@ -72,8 +72,6 @@ func limitOf(e oauth.Event) allowance {
 		if refreshed[e.Outcome] {
 			return allowance{atOnce: 10, rows: 4096}
 		}
-	case oauth.EventRequestRefused, oauth.EventAccessRefused:
-		return allowance{atOnce: 1, rows: 16} // what came is a stranger's to choose
 	default:
 	}
 	if IsAlarm(e.Kind) {
@@ -91,11 +89,7 @@ var refreshed = map[oauth.Outcome]bool{
 func (f *limiter) keyOf(e oauth.Event) eventKey {
 	var h maphash.Hash
 	h.SetSeed(f.seed)
-	parts := []string{e.Client, e.Subject, e.Issuer, e.API, e.Endpoint, e.About}
-	if e.Mismatch != nil {
-		parts = append(parts, e.Mismatch.Sent)
-	}
-	for _, part := range parts {
+	for _, part := range []string{e.Client, e.Subject, e.Issuer, e.API, e.Endpoint, e.About} {
 		_, _ = h.WriteString(part)
 		_ = h.WriteByte(0)
 	}

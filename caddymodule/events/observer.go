@@ -107,7 +107,7 @@ func keysLogLevel(outcome oauth.Outcome) zapcore.Level {
 	switch outcome {
 	case oauth.KeysUnchanged:
 		return zapcore.DebugLevel
-	case oauth.KeysUnreachable, oauth.KeysRefused:
+	case oauth.KeysUnreachable, oauth.KeysRefused, oauth.KeysNotKept:
 		return zapcore.WarnLevel
 	case oauth.KeysStale:
 		return zapcore.ErrorLevel

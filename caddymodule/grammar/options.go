@@ -100,6 +100,19 @@ func Duration(target *caddy.Duration) Option {
 	}}
 }
 
+// DurationFrom0 is an option with a duration that may be zero, which is not the default.
+func DurationFrom0(target **caddy.Duration) Option {
+	return Option{Read: func(g *Reader) error {
+		word, err := g.Word()
+		if err != nil {
+			return err
+		}
+		d, err := g.ParseDuration(word)
+		*target = new(caddy.Duration(d))
+		return err
+	}}
+}
+
 // Switch is an option with `on` or `off`.
 func Switch(target **bool) Option {
 	return Option{Read: func(g *Reader) error {

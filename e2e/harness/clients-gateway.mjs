@@ -18,11 +18,11 @@ export function gateways(clients) {
 export async function startFor(clients) {
 	let [issuer, app, api, auth0API, ...homes] = await freePlaces(4 + clients.length);
 	if (clients[0].https) {
-		issuer = issuer.replace("http:", "https:");
+		[issuer, app] = [issuer, app].map((place) => place.replace("http:", "https:"));
 		process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0"; // of this process, the person; the programs check the certificate
 	}
 	clients.forEach((client, i) => { client.home = client.kind === "spa" ? `${app}${client.name}/` : homes[i]; });
-	return serve({ issuer, app, api, auth0API, answers: app + "gateway.json" }, (places) => config(places, clients));
+	return serve({ issuer, app, api, auth0API }, (places) => config(places, clients));
 }
 
 // redirectURI is where the gateway sends the answer.
@@ -70,6 +70,7 @@ ${place(issuer)} {
 	oauth_server
 }
 ${place(app)} {
+	${clients[0].https ? "tls internal" : ""}
 	header Cache-Control no-store
 	respond /gateway.json \`{"issuer": "${issuer}", "api": "${api}"}\`
 	root * ${folder}

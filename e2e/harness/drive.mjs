@@ -99,13 +99,15 @@ async function spa(client, browser) {
 	page.on("console", (message) => said.push(message.text()));
 	page.on("pageerror", (failure) => said.push(String(failure)));
 	const shows = page.locator("output");
+	const ready = () => page.locator("body[data-ready]").waitFor();
 	const press = async (name) => {
 		await page.getByRole("button", { name, exact: true }).click();
-		await page.locator("output[data-ready]").waitFor();
+		await page.locator("output[data-ready]").waitFor({ state: "attached" });
 		return shows.textContent();
 	};
 	try {
 		await page.goto(client.home);
+		await ready();
 		await page.getByRole("button", { name: "Sign in", exact: true }).click();
 		await signIn(page);
 		await page.waitForURL(client.home + "**");
@@ -120,8 +122,12 @@ async function spa(client, browser) {
 			assert.notEqual(called({ text: await press("Call the API") }), before);
 		}
 		if (does("sign out")) {
-			await page.getByRole("button", { name: "Sign out", exact: true }).click();
+			const out = page.getByRole("button", { name: "Sign out", exact: true });
+			await out.click();
+			await page.waitForURL((url) => url.href === client.home || url.pathname === "/oidc/logout");
+			if (page.url() !== client.home) await out.click(); // the gateway asks where no ID token says who signs out
 			await page.waitForURL(client.home);
+			await ready();
 			await page.getByRole("button", { name: "Sign in", exact: true }).click();
 			await page.getByLabel("Password").waitFor();
 		}

@@ -159,7 +159,7 @@ class Gateway {
 				throw new Error(`Caddy (${caddy}) ended at once:\n${this.#log}`);
 			}
 			try {
-				if ((await fetch(this.answers ?? this.issuer + ".well-known/openid-configuration")).ok) return;
+				if ((await fetch(this.issuer + ".well-known/openid-configuration")).ok) return;
 			} catch {
 				// not listening yet
 			}

@@ -1,6 +1,8 @@
 package fetch
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +13,9 @@ import (
 	"time"
 )
 
+// errPublicAddress says that a name that http is used with leads out of the network.
+var errPublicAddress = errors.New("the address is public, and what comes from there over http may be anybody's: use https")
+
 // errPrivateAddress says that a name led into a network that a public issuer is not in.
 var errPrivateAddress = errors.New("the address is private, loopback or link-local: allow it with `allow_private`")
 
@@ -18,8 +23,9 @@ var errPrivateAddress = errors.New("the address is private, loopback or link-loc
 // that others run. Unless allowPrivate, it connects to public addresses only;
 // that is checked at the dial, when the name is resolved and cannot change any
 // more. An HTTPS_PROXY of the environment is honoured: then the rule is about the
-// proxy's address, and what the proxy dials is not seen here. No connection outlives its answer.
-func outboundClient(allowPrivate bool) *http.Client {
+// proxy's address, and what the proxy dials is not seen here. No connection outlives its
+// answer. Roots are who may vouch for the servers; nil is whom the system trusts.
+func outboundClient(allowPrivate bool, roots *x509.CertPool) *http.Client {
 	dialer := &net.Dialer{Timeout: 3 * time.Second}
 	if !allowPrivate {
 		dialer.Control = publicOnly
@@ -29,10 +35,20 @@ func outboundClient(allowPrivate bool) *http.Client {
 			Proxy:                  http.ProxyFromEnvironment,
 			DialContext:            dialer.DialContext,
 			ForceAttemptHTTP2:      true,
+			TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:    3 * time.Second,
 			DisableKeepAlives:      true,
 			MaxResponseHeaderBytes: 64 << 10,
 		},
+		CheckRedirect: sameOriginRedirect,
+	}
+}
+
+// clearClient makes a client for http: to private addresses alone, past any proxy.
+func clearClient() *http.Client {
+	dialer := &net.Dialer{Timeout: 3 * time.Second, Control: privateOnly}
+	return &http.Client{
+		Transport:     &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10},
 		CheckRedirect: sameOriginRedirect,
 	}
 }
@@ -61,6 +77,18 @@ func publicOnly(_, address string, _ syscall.RawConn) error {
 	}
 	if !publicAddress(to.Addr()) {
 		return errPrivateAddress
+	}
+	return nil
+}
+
+// privateOnly is the opposite.
+func privateOnly(_, address string, _ syscall.RawConn) error {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("reading address: %w", err)
+	}
+	if publicAddress(to.Addr()) {
+		return errPublicAddress
 	}
 	return nil
 }

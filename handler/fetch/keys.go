@@ -6,6 +6,8 @@
 package fetch
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,32 +20,22 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
-	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
-
-// KeySource says where the keys of another issuer are.
-type KeySource struct {
-	Issuer string
-	// JWKSURI is the address of its JWK set; "" asks the issuer's metadata.
-	JWKSURI string
-	// AllowPrivate lets it be at a private, loopback or link-local address, and
-	// lets http be used with a host of this machine.
-	AllowPrivate bool
-}
 
 // KeyFetcher gets the JWK set of another issuer. Fetch is a jwks.Fetch;
 // it is called by one goroutine at a time.
 type KeyFetcher struct {
-	source KeySource
-	client *http.Client
+	source  KeySource
+	resolve func(string) (string, error)
 
 	discovered string // jwks_uri
 	until      time.Time
 }
 
-// NewKeyFetcher makes a KeyFetcher. It does no I/O.
-func NewKeyFetcher(source KeySource) *KeyFetcher {
-	return &KeyFetcher{source: source, client: outboundClient(source.AllowPrivate)}
+// NewKeyFetcher makes a KeyFetcher. Resolve makes the value of the source's header, each
+// time that it is sent; nil is as it is written. It does no I/O.
+func NewKeyFetcher(source KeySource, resolve func(string) (string, error)) *KeyFetcher {
+	return &KeyFetcher{source: source, resolve: resolve}
 }
 
 // discoveryLifetime is how long a jwks_uri of the metadata is used. A fetch
@@ -53,6 +45,9 @@ const discoveryLifetime = time.Hour
 // Fetch gets the JWK set and how long its server says that it may be kept,
 // negative where it says nothing. See RFC 7517 §5, RFC 9111 §5.2.2.1.
 func (f *KeyFetcher) Fetch(ctx context.Context) ([]byte, time.Duration, error) {
+	if !f.source.Remote() {
+		return f.source.local()
+	}
 	address := f.source.JWKSURI
 	if address == "" {
 		var err error
@@ -114,7 +109,7 @@ func (f *KeyFetcher) readMetadata(document []byte) (string, error) {
 		Issuer  string `json:"issuer"`
 		JWKSURI string `json:"jwks_uri"`
 	}
-	if err := json.Unmarshal(document, &metadata); err != nil {
+	if err := json.Unmarshal(bytes.TrimPrefix(document, []byte("\xef\xbb\xbf")), &metadata); err != nil {
 		return "", errors.New("the document is not JSON")
 	}
 	if metadata.Issuer != f.source.Issuer {
@@ -125,7 +120,8 @@ func (f *KeyFetcher) readMetadata(document []byte) (string, error) {
 
 // get gets one document of at most 1 MiB, unpacked. Its time is that of ctx.
 func (f *KeyFetcher) get(ctx context.Context, address string) ([]byte, http.Header, error) {
-	if err := f.checkAddress(address); err != nil {
+	client, err := f.clientFor(address)
+	if err != nil {
 		return nil, nil, err
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -134,7 +130,10 @@ func (f *KeyFetcher) get(ctx context.Context, address string) ([]byte, http.Head
 	}
 	r.Header.Set("Accept", "application/jwk-set+json, application/json")
 	r.Header.Set("User-Agent", "Gatehouse")
-	res, err := f.client.Do(r)
+	if err := f.authenticate(r, address); err != nil {
+		return nil, nil, err
+	}
+	res, err := client.Do(r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -143,27 +142,54 @@ func (f *KeyFetcher) get(ctx context.Context, address string) ([]byte, http.Head
 		return nil, nil, fmt.Errorf("the answer is %s", res.Status)
 	}
 	// The limit counts what comes out of a compressed answer.
-	document, err := io.ReadAll(io.LimitReader(res.Body, jose.MaxSetBytes+1))
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(document) > jose.MaxSetBytes {
-		return nil, nil, errors.New("the response is larger than 1 MiB")
-	}
-	return document, res.Header, nil
+	document, err := readBounded(res.Body)
+	return document, res.Header, err
 }
 
-// checkAddress refuses an address that is not encrypted, unless it is of this machine.
-func (f *KeyFetcher) checkAddress(address string) error {
+func readBounded(from io.Reader) ([]byte, error) {
+	document, err := io.ReadAll(io.LimitReader(from, jose.MaxSetBytes+1))
+	if err == nil && len(document) > jose.MaxSetBytes {
+		err = errors.New("the response is larger than 1 MiB")
+	}
+	return document, err
+}
+
+// clientFor refuses an address that is not encrypted, unless it may be in this network.
+func (f *KeyFetcher) clientFor(address string) (*http.Client, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil:
-		return fmt.Errorf("%q is not an https URL", address)
+		return nil, fmt.Errorf("%q is not an https URL", address)
 	case u.Scheme == "https":
-	case u.Scheme == "http" && f.source.AllowPrivate && oauth.IsLoopbackHost(u.Hostname()):
-	default:
-		return fmt.Errorf("%q is not an https URL", address)
+		roots, err := f.source.roots()
+		if err != nil {
+			return nil, err
+		}
+		return outboundClient(f.source.AllowPrivate, roots), nil
+	case u.Scheme == "http" && f.source.AllowPrivate:
+		return clearClient(), nil
 	}
+	return nil, fmt.Errorf("%q is not an https URL", address)
+}
+
+// authenticate sets the header that the issuer's own server asks for. What its metadata
+// names elsewhere gets none: it is a secret.
+func (f *KeyFetcher) authenticate(r *http.Request, address string) error {
+	if f.source.HeaderName == "" {
+		return nil
+	}
+	at := cmp.Or(f.source.JWKSURI, f.source.Issuer)
+	if own, err := url.Parse(at); err != nil || own.Scheme != r.URL.Scheme || own.Host != r.URL.Host {
+		return fmt.Errorf("%s is not where the header %s is for: write its jwks_uri", address, f.source.HeaderName)
+	}
+	value := f.source.HeaderValue
+	if f.resolve != nil {
+		var err error
+		if value, err = f.resolve(value); err != nil {
+			return fmt.Errorf("reading the header %s: %w", f.source.HeaderName, err)
+		}
+	}
+	r.Header.Set(f.source.HeaderName, value)
 	return nil
 }
 

@@ -44,7 +44,7 @@ func (s *keyServer) say(path, body string, headers ...string) {
 
 func fetchKeys(t *testing.T, source KeySource) (string, time.Duration, error) {
 	t.Helper()
-	document, maxAge, err := NewKeyFetcher(source).Fetch(t.Context())
+	document, maxAge, err := NewKeyFetcher(source, nil).Fetch(t.Context())
 	return string(document), maxAge, err
 }
 
@@ -101,14 +101,15 @@ func TestKeyFetcherDiscovers(t *testing.T) {
 		{"not JSON", "/", "/.well-known/openid-configuration", func(_, _ string) string { return "<html>" }, "not JSON"},
 		{"no keys", "/", "/.well-known/openid-configuration", func(issuer, _ string) string { return metadata(issuer, "") }, "is not an https URL"},
 		{"keys in a file", "/", "/.well-known/openid-configuration", func(issuer, _ string) string { return metadata(issuer, "file:///etc/passwd") }, "is not an https URL"},
-		{"keys not encrypted", "/", "/.well-known/openid-configuration", func(issuer, _ string) string { return metadata(issuer, "http://192.0.2.1/") }, "is not an https URL"},
+		{"G6: keys not encrypted, far away", "/", "/.well-known/openid-configuration", func(issuer, _ string) string { return metadata(issuer, "http://1.1.1.1/") }, "the address is public"},
+		{"G12: a byte order mark", "/", "/.well-known/openid-configuration", func(issuer, keys string) string { return "\xef\xbb\xbf" + metadata(issuer, keys) }, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newKeyServer(t)
 			issuer := s.URL + tt.issuer
 			s.say(tt.place, tt.document(issuer, s.URL+"/keys"))
 			s.say("/keys", `{"keys":[]}`)
-			f := NewKeyFetcher(KeySource{Issuer: issuer, AllowPrivate: true})
+			f := NewKeyFetcher(KeySource{Issuer: issuer, AllowPrivate: true}, nil)
 			document, _, err := f.Fetch(t.Context())
 			if tt.want != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -136,7 +137,7 @@ func TestKeyFetcherDiscoversAgain(t *testing.T) {
 		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, s.URL+"/", s.URL+at.Load().(string))
 	})
 	s.say("/two", "2")
-	f := NewKeyFetcher(KeySource{Issuer: s.URL + "/", AllowPrivate: true})
+	f := NewKeyFetcher(KeySource{Issuer: s.URL + "/", AllowPrivate: true}, nil)
 	if _, _, err := f.Fetch(t.Context()); err == nil {
 		t.Fatal("there is nothing at /one")
 	}
@@ -195,7 +196,7 @@ func TestHardeningKEY04(t *testing.T) {
 			if tt.path != "/slow" {
 				ctx = t.Context()
 			}
-			_, _, err := NewKeyFetcher(KeySource{JWKSURI: s.URL + tt.path, AllowPrivate: true}).Fetch(ctx)
+			_, _, err := NewKeyFetcher(KeySource{JWKSURI: s.URL + tt.path, AllowPrivate: true}, nil).Fetch(ctx)
 			if tt.path == "/slow" {
 				if !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("error %v, want that the time is up", err)

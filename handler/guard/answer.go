@@ -18,14 +18,14 @@ type answerWriter struct {
 	origin      string // that may read the answer; "" for none
 	credentials bool   // it may also where the request carries cookies
 	foreign     bool   // another origin asks: it never reads what cookies have opened
-	cookie      bool   // the token came in a cookie
+	carrier     string // the header that the token came in, where caches do not know it for one; "" for Authorization
 	done        bool
 }
 
 // orWriter returns what the next handler must write to: the writer itself, where
 // nothing is to be finished.
 func (w *answerWriter) orWriter() http.ResponseWriter {
-	if w.origin == "" && !w.foreign && !w.cookie {
+	if w.origin == "" && !w.foreign && w.carrier == "" {
 		return w.ResponseWriter
 	}
 	finish := *w
@@ -76,8 +76,8 @@ func (w *answerWriter) apply() {
 	if w.foreign {
 		h.Del(wire.AllowCredentials)
 	}
-	if w.cookie {
-		keepPrivate(h)
+	if w.carrier != "" {
+		keepPrivate(h, w.carrier)
 	}
 }
 
@@ -107,10 +107,10 @@ func vary(h http.Header, name string) {
 }
 
 // keepPrivate makes an answer one that no shared cache keeps: to caches a request
-// with a cookie is like any other (RFC 9111 §3.5 is about `Authorization`
-// alone). What the answer says about the browser's own cache stays.
-func keepPrivate(h http.Header) {
-	vary(h, "Cookie")
+// with a cookie, or with a header of somebody's own, is like any other (RFC 9111 §3.5 is
+// about `Authorization` alone). What the answer says about the browser's own cache stays.
+func keepPrivate(h http.Header, carrier string) {
+	vary(h, carrier)
 	closed := false
 	var kept []string
 	for _, line := range h["Cache-Control"] {

@@ -42,7 +42,7 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 	if err != nil {
 		return Result{Writer: w}, err
 	}
-	answer.cookie = source.cookie
+	answer.carrier = source.carrier
 	return Result{Claims: claims, Writer: answer.orWriter()}, nil
 }
 
@@ -57,6 +57,9 @@ func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*verify.Cl
 	g.cleanRequest(r)
 	if g.cfg.Cookie != "" {
 		vary(w.Header(), "Cookie")
+	}
+	if g.cfg.TokenHeader != "" {
+		vary(w.Header(), g.cfg.TokenHeader)
 	}
 	if err := g.cfg.Ready(r.Context()); err != nil {
 		return nil, tokenSource{}, g.refuse(w, r, tokenSource{}, nil, err)
@@ -83,8 +86,8 @@ func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*verify.Cl
 		return nil, source, g.refuse(w, r, source, claims, err)
 	}
 	g.stripToken(r)
-	if source.cookie { // for those answers, too, that do not pass the answerWriter
-		keepPrivate(w.Header())
+	if source.carrier != "" { // for those answers, too, that do not pass the answerWriter
+		keepPrivate(w.Header(), source.carrier)
 	}
 	g.cfg.Observer.Checked("")
 	return claims, source, nil

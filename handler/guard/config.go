@@ -30,6 +30,10 @@ type Config struct {
 	StepUp    StepUp
 	Optional  bool   // an absent token passes, a bad one does not
 	Cookie    string // a cookie that may carry the token where no Authorization header does
+	// TokenHeader is a header that may carry the token, and nothing else, which a proxy
+	// in front sets. Where it is there the Authorization header is not looked at: it
+	// may be the upstream's.
+	TokenHeader string
 	// StripToken takes every token out of the request before it goes upstream.
 	StripToken bool
 	// Proofs checks the proofs of tokens that are bound to a DPoP key; nil refuses such tokens.

@@ -57,6 +57,7 @@ func New(cfg Config) (*Guard, error) {
 	if cfg.Realm == "" {
 		cfg.Realm = cfg.Audience[0]
 	}
+	cfg.TokenHeader = http.CanonicalHeaderKey(cfg.TokenHeader)
 	cfg.Audience, cfg.Scopes, cfg.ScopeAny = shared(cfg.Audience), shared(cfg.Scopes), shared(cfg.ScopeAny)
 	headers, err := identity.New(cfg.Headers)
 	if err != nil {

@@ -61,15 +61,20 @@ func TestHardeningHDR19To22(t *testing.T) {
 		{"boolean", `{"v":false}`, "false", 200},
 		{"list", `{"v":["a","b c",3]}`, "a,b c,3", 200},
 		{"HDR-20 placeholder", `{"v":"{env.SECRET}{http.request.header.X}"}`, "{env.SECRET}{http.request.header.X}", 200},
-		{"HDR-19 CRLF", `{"v":"bob\r\nX-Admin: 1"}`, "", 401},
-		{"HDR-19 NUL", `{"v":"bob\u0000"}`, "", 401},
-		{"HDR-19 tab", `{"v":"bob\t"}`, "", 401},
-		{"HDR-19 8 bit", `{"v":"Zoë"}`, "", 401},
-		{"HDR-23 direction", `{"v":"admin \u202e"}`, "", 401},
-		{"space around", `{"v":" bob"}`, "", 401},
-		{"comma in a list", `{"v":["a,b"]}`, "", 401},
-		{"list of lists", `{"v":[["a"]]}`, "", 401},
-		{"object", `{"v":{"a":"b"}}`, "", 401},
+		{"G4, HDR-19 CRLF", `{"v":"bob\r\nX-Admin: 1"}`, "bob%0D%0AX-Admin: 1", 200},
+		{"G4, HDR-19 NUL", `{"v":"bob\u0000"}`, "bob%00", 200},
+		{"G4, HDR-19 tab", `{"v":"bob\t"}`, "bob%09", 200},
+		{"G4, HDR-19 8 bit", `{"v":"José"}`, "Jos%C3%A9", 200},
+		{"G4, 16 bit", `{"v":"李雷"}`, "%E6%9D%8E%E9%9B%B7", 200},
+		{"G4, percent sign", `{"v":"100%41"}`, "100%2541", 200},
+		{"G4, HDR-23 direction", `{"v":"admin \u202e"}`, "admin %E2%80%AE", 200},
+		{"G4, space around", `{"v":" bob b "}`, "%20bob b%20", 200},
+		{"G4, one space", `{"v":" "}`, "%20", 200},
+		{"G4, names of LDAP in a list", `{"v":["cn=a,dc=b","c"]}`, "cn=a%2Cdc=b,c", 200},
+		{"G4, comma in a text", `{"v":"cn=a,dc=b"}`, "cn=a,dc=b", 200},
+		{"G4, list of lists", `{"v":[["a","b"],null]}`, `["a"%2C"b"],null`, 200},
+		{"G4, object", `{"v":{"a":"<b>","c":["é"]}}`, `{"a":"<b>","c":["%C3%A9"]}`, 200},
+		{"G4, a subject is not encoded, but refused", `{"sub":"josé"}`, "", 401},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g := newTestGuard(t, checker{"good": claimsOf(t, tc.claims)}, mapping("X-First", "sub", "X-Value", "v"))
@@ -87,6 +92,68 @@ func TestHardeningHDR19To22(t *testing.T) {
 			values, present := seen.Header["X-Value"]
 			if present != (tc.want != "") || seen.Header.Get("X-Value") != tc.want || len(values) > 1 {
 				t.Errorf("the upstream sees %q, want %q", values, tc.want)
+			}
+		})
+	}
+}
+
+// G4: a subject that HTTP does not carry is refused, unless the operator has it encoded.
+func TestSubjectInHeader(t *testing.T) {
+	for encoding, want := range map[identity.Encoding]string{"": "", identity.Percent: "jos%C3%A9"} {
+		g := newTestGuard(t, checker{"good": claimsOf(t, `{"sub":"josé"}`)}, func(c *Config) {
+			c.Headers = []identity.Mapping{{Header: "X-User", Claim: "sub", Encoding: encoding}}
+		})
+		_, seen := guarded(t, g, request(t, http.MethodGet, "/", "Authorization", "Bearer good"), nil)
+		if (seen != nil) != (want != "") || seen != nil && seen.Header.Get("X-User") != want {
+			t.Errorf("encoding %q: %v", encoding, seen)
+		}
+	}
+}
+
+// G12: the token in a header that a proxy in front has set, such as Cloudflare Access.
+func TestTokenInHeader(t *testing.T) {
+	const name = "Cf-Access-Jwt-Assertion"
+	for _, tc := range []struct {
+		name    string
+		headers []string
+		status  int
+		strip   bool
+		seen    []string // by the upstream: of that header and of Authorization
+	}{
+		{"good", []string{name, "good"}, 200, false, []string{"good", ""}},
+		{"stripped", []string{name, "good"}, 200, true, []string{"", ""}},
+		{"Authorization is the upstream's", []string{name, "good", "Authorization", "Basic YTpi"}, 200, true, []string{"", "Basic YTpi"}},
+		{"it comes first", []string{name, "bad", "Authorization", "Bearer good"}, 401, false, nil},
+		{"Authorization alone", []string{"Authorization", "Bearer good"}, 200, false, []string{"", "Bearer good"}},
+		{"with a scheme", []string{name, "Bearer good"}, 401, false, nil},
+		{"twice", []string{name, "good", name, "good"}, 400, false, nil},
+		{"none", nil, 401, false, nil},
+		{"empty", []string{name, ""}, 401, false, nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			g := newTestGuard(t, nil, func(c *Config) { c.TokenHeader, c.StripToken = "cf-access-jwt-assertion", tc.strip })
+			res, seen := guarded(t, g, request(t, http.MethodGet, "/", tc.headers...), func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Cache-Control", "public, max-age=60")
+				w.WriteHeader(http.StatusOK)
+			})
+			if res.StatusCode != tc.status {
+				t.Fatalf("%d, want %d", res.StatusCode, tc.status)
+			}
+			if !slices.Contains(res.Header["Vary"], name) {
+				t.Errorf("Vary %q", res.Header["Vary"])
+			}
+			if seen == nil {
+				return
+			}
+			if got := []string{seen.Header.Get(name), seen.Header.Get("Authorization")}; !slices.Equal(got, tc.seen) {
+				t.Errorf("the upstream sees %q, want %q", got, tc.seen)
+			}
+			want := "private, max-age=60"
+			if tc.name == "Authorization alone" {
+				want = "public, max-age=60"
+			}
+			if got := res.Header.Get("Cache-Control"); got != want {
+				t.Errorf("Cache-Control %q, want %q", got, want)
 			}
 		})
 	}

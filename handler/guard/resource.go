@@ -25,7 +25,7 @@ type resource struct {
 // resourceDocument is the metadata of RFC 9728 §2.
 type resourceDocument struct {
 	Resource             string   `json:"resource"`
-	AuthorizationServers []string `json:"authorization_servers"`
+	AuthorizationServers []string `json:"authorization_servers,omitempty"`
 	BearerMethods        []string `json:"bearer_methods_supported"`
 	Scopes               []string `json:"scopes_supported,omitempty"`
 	ProofAlgs            []string `json:"dpop_signing_alg_values_supported,omitempty"`
@@ -45,10 +45,12 @@ func newResource(cfg Config) (resource, error) {
 			res.url = origin + res.path
 		}
 	}
-	servers := cfg.Servers
+	servers := slices.Clone(cfg.Servers)
 	if len(servers) == 0 {
 		servers = []string{cfg.IssuerURL}
 	}
+	// An issuer that is only a name cannot be asked for anything.
+	servers = slices.DeleteFunc(servers, func(server string) bool { return oauth.OriginOf(server) == "" })
 	var algs []string
 	if cfg.Proofs != nil {
 		algs = dpop.Algorithms()

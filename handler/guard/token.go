@@ -13,16 +13,24 @@ import (
 
 // tokenSource says how a request presented its token.
 type tokenSource struct {
-	dpop   bool // the scheme of the Authorization header is DPoP
-	cookie bool // there was no Authorization header
+	dpop    bool   // the scheme of the Authorization header is DPoP
+	carrier string // the header that it came in, where that is not Authorization
 }
 
-// readToken finds the access token: in the Authorization header, else in the
-// cookie where one is configured. Never in the URL, where logs and histories
-// keep it, nor in the body. ErrNoToken means that there is none: what is there
-// and cannot be used is another error, which Optional does not forgive.
-// See RFC 6750 §2 and RFC 9700 §4.3.2.
+// readToken finds the access token: in the configured header, else in the
+// Authorization header, else in the cookie where one is configured. Never in the
+// URL, where logs and histories keep it, nor in the body. ErrNoToken means that there
+// is none: what is there and cannot be used is another error, which Optional does
+// not forgive. See RFC 6750 §2 and RFC 9700 §4.3.2.
 func (g *Guard) readToken(r *http.Request) (string, tokenSource, error) {
+	if g.cfg.TokenHeader != "" {
+		switch lines := r.Header[g.cfg.TokenHeader]; {
+		case len(lines) > 1:
+			return "", tokenSource{}, errTokenHeader
+		case len(lines) == 1 && lines[0] != "":
+			return lines[0], tokenSource{carrier: g.cfg.TokenHeader}, nil
+		}
+	}
 	token, dpop, err := wire.PresentedToken(r)
 	if g.cfg.Cookie == "" || !errors.Is(err, wire.ErrNoToken) {
 		return token, tokenSource{dpop: dpop}, err
@@ -36,12 +44,13 @@ func (g *Guard) readToken(r *http.Request) (string, tokenSource, error) {
 	case g.forged(r):
 		return "", tokenSource{}, errForged
 	}
-	return token, tokenSource{cookie: true}, nil
+	return token, tokenSource{carrier: "Cookie"}, nil
 }
 
 var (
-	errCookie = wire.Malformed("The access token cookie must be given once and be well formed.")
-	errForged = &oauth.Error{
+	errCookie      = wire.Malformed("The access token cookie must be given once and be well formed.")
+	errTokenHeader = wire.Malformed("The header with the access token must be given once.")
+	errForged      = &oauth.Error{
 		Code: oauth.InvalidToken, Reason: oauth.ReasonBadOrigin,
 		Description: "The access token cookie is not accepted in a request that another site may have sent.",
 	}
@@ -103,6 +112,9 @@ func (g *Guard) stripToken(r *http.Request) {
 		delete(r.Header, "Authorization")
 	}
 	delete(r.Header, wire.ProofHeader)
+	if g.cfg.TokenHeader != "" {
+		delete(r.Header, g.cfg.TokenHeader)
+	}
 	if g.cfg.Cookie != "" {
 		wire.DropCookies(r.Header, func(name string) bool { return name == g.cfg.Cookie })
 	}

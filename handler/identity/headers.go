@@ -17,21 +17,29 @@ import (
 
 // Mapping copies a claim into a request header for the upstream.
 // Whatever the client sent under that name, in any spelling, is deleted first.
-// A list is joined by commas; `scope` stays space-separated. A missing or
-// empty claim leaves the header absent. A value that no header can carry
-// refuses the token. `sub` is verify.Claims.Identity unless `iss` is mapped as
-// well, so that the upstream never takes one issuer's user for another's.
+// A list is joined by commas; `scope` stays space-separated; an object is written as
+// JSON. A missing or empty claim leaves the header absent. `sub` is
+// verify.Claims.Identity unless `iss` is mapped as well, so that the upstream never
+// takes one issuer's user for another's.
 type Mapping struct {
 	Header string
 	Claim  string
+	// Encoding is how the value is written; "" is Percent. But a `sub` is written as it
+	// is unless Percent is named, and one that HTTP does not carry refuses the token: an
+	// upstream that reads an identity in another way than we do reads another one.
+	Encoding Encoding
 }
 
 // rule is a Mapping, ready for use.
 type rule struct {
 	name     string // canonical
 	claim    string
+	encoding Encoding
 	identity bool // the claim is sub, and iss is not beside it
 }
+
+// exact reports whether the value must be what the claim says, to the letter.
+func (rule *rule) exact() bool { return rule.claim == "sub" && rule.encoding == "" }
 
 // Headers are the headers that tell an upstream who sends a request.
 type Headers struct {
@@ -50,9 +58,12 @@ func New(mappings []Mapping) (h Headers, err error) {
 		if h.Has(m.Header) {
 			return h, fmt.Errorf("reading header mapping: %s is mapped twice", m.Header)
 		}
+		if !m.Encoding.Valid() || m.Claim == "sub" && m.Encoding != "" && m.Encoding != Percent {
+			return h, fmt.Errorf("reading header mapping: %s: the encoding %q is not one for %s", m.Header, m.Encoding, m.Claim)
+		}
 		name := http.CanonicalHeaderKey(m.Header)
 		h.add(name)
-		h.rules = append(h.rules, rule{name: name, claim: m.Claim, identity: m.Claim == "sub" && !issuer})
+		h.rules = append(h.rules, rule{name: name, claim: m.Claim, encoding: m.Encoding, identity: m.Claim == "sub" && !issuer})
 	}
 	return h, nil
 }
@@ -62,9 +73,7 @@ var errHeaderValue = &oauth.Error{
 	Description: "A claim of the access token cannot be passed on in a header.",
 }
 
-// Set writes the mapped claims. Nothing is set unless all can be: a value that
-// a header cannot carry as it is refuses the token, since an upstream that reads
-// half an identity reads another one.
+// Set writes the mapped claims, or none of them.
 func (h *Headers) Set(header http.Header, c *verify.Claims) error {
 	for i := range h.rules {
 		value, ok := h.rules[i].text(c)
@@ -81,11 +90,17 @@ func (h *Headers) Set(header http.Header, c *verify.Claims) error {
 	return nil
 }
 
-// text writes the header's value, as claimText does.
+// text writes the header's value; false for a sub that cannot be carried.
 func (rule *rule) text(c *verify.Claims) (string, bool) {
-	if rule.identity {
-		text := c.Identity()
-		return text, carriable(text)
+	if !rule.exact() {
+		if rule.identity {
+			return rule.encoding.text(c.Identity()), true
+		}
+		return claimText(c, rule.claim, rule.encoding), true
 	}
-	return claimText(c, rule.claim)
+	text := c.Subject
+	if rule.identity {
+		text = c.Identity()
+	}
+	return text, plain(text, false, false)
 }

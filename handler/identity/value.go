@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -8,43 +9,48 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
-// claimText writes a claim as a header's value: "" for none, false for one
-// that cannot be written without loss.
-func claimText(c *verify.Claims, name string) (string, bool) {
-	var text string
+// claimText writes a claim as a header's value, "" for none.
+func claimText(c *verify.Claims, name string, encoding Encoding) string {
 	switch name { // without reading the token again
 	case "sub":
-		text = c.Subject
+		return encoding.text(c.Subject)
 	case "iss":
-		text = c.Issuer
+		return encoding.text(c.Issuer)
 	case "client_id":
-		text = c.ClientID
-	default:
-		v, found := c.Lookup(name)
-		if !found || v == nil {
-			return "", true
-		}
-		var ok bool
-		if text, ok = valueText(v); !ok {
-			return "", false
-		}
+		return encoding.text(c.ClientID)
 	}
-	return text, carriable(text)
+	value, _ := c.Lookup(name)
+	return valueText(value, encoding)
 }
 
-// valueText writes a scalar, or a list of scalars joined by commas.
-func valueText(v any) (string, bool) {
-	list, ok := v.([]any)
-	if !ok {
-		return ScalarText(v)
-	}
-	parts := make([]string, len(list))
-	for i, e := range list {
-		if parts[i], ok = ScalarText(e); !ok || strings.Contains(parts[i], ",") {
-			return "", false
+// valueText writes a value, the elements of a list joined by commas.
+func valueText(value any, encoding Encoding) string {
+	switch value := value.(type) {
+	case nil:
+		return ""
+	case []any:
+		parts := make([]string, len(value))
+		for i, element := range value {
+			parts[i] = encoding.element(anyText(element))
 		}
+		return strings.Join(parts, ",")
+	default:
+		return encoding.text(anyText(value))
 	}
-	return strings.Join(parts, ","), true
+}
+
+// anyText writes a scalar as it is, and anything else as JSON.
+func anyText(value any) string {
+	if text, ok := ScalarText(value); ok {
+		return text
+	}
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(value) != nil {
+		return ""
+	}
+	return strings.TrimSuffix(text.String(), "\n")
 }
 
 // ScalarText writes a string, number or boolean.
@@ -58,15 +64,4 @@ func ScalarText(v any) (string, bool) {
 		return v.String(), true
 	}
 	return "", false
-}
-
-// carriable reports whether a value passes through HTTP as it is: printable
-// ASCII without spaces around it. See RFC 9110 §5.5.
-func carriable(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] > 0x7e {
-			return false
-		}
-	}
-	return s == "" || s[0] != ' ' && s[len(s)-1] != ' '
 }

@@ -36,7 +36,7 @@ func (u *user) profile(login string) tokens.Profile {
 	return tokens.Profile{
 		Subject:     subject(login, u.name),
 		Login:       login,
-		ACR:         "pwd",
+		ACR:         acrPassword,
 		Claims:      u.claims,
 		Fingerprint: storage.FingerprintOf(u.hash),
 	}

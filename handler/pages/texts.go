@@ -143,7 +143,7 @@ var english = &Texts{
 	StaySignedIn:   "Stay signed in",
 	SignedOutTitle: "You are signed out",
 	SignedOut:      "You can close this window, or go back to the application and sign in again.",
-	SignedOutStray: "The application asked to send you to an address that it has not registered, so you were not sent there. You can close this window.",
+	SignedOutStray: "The application asked to send you to an address, but did not show that the address is its own, so you were not sent there. You can close this window.",
 	StillInTitle:   "You are still signed in",
 	StillIn:        "Nothing was changed. You can close this window or go back to the application.",
 

@@ -234,12 +234,13 @@ func (k *Keys) verify(t jose.Compact, now time.Time) (option string, number int,
 	held := k.Remote.Trusted(now)
 	if held == nil {
 		k.Remote.Start()
+		k.Remote.Missing()
 		return "", 0, errNoClientKeys
 	}
 	if k.tryKeys(held.Set.Keys(), t) > 0 {
 		return "jwks_uri", 1, nil
 	}
-	if t.Header.Kid != "" && held.Set.Key(t.Header.Kid) == nil {
+	if t.Header.Kid != "" { // the key is new, or there is a new one under an old ID
 		k.Remote.Missing()
 	}
 	return "", 0, errNoKeyVerifies

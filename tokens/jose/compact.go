@@ -18,6 +18,10 @@ type Compact struct {
 // Header are the members of a header that mean something to us.
 type Header struct {
 	Alg, Kid, Typ string
+
+	// NamesKey says that the header brings or names a key of its own (jwk, jku, x5u,
+	// x5c). It is never used.
+	NamesKey bool
 }
 
 // ErrMalformed refuses what has not the form of a token. It is shared, and not to be changed.
@@ -31,7 +35,18 @@ var strict = base64.RawURLEncoding.Strict()
 // unsigned token or a token that asks for critical extensions or brings its
 // own key ends here. See RFC 7515 §7.1 and RFC 8725 §3.
 func ParseCompact(token string) (Compact, error) {
-	header, c, err := SplitCompact(token)
+	c, err := ReadCompact(token, oauth.MaxTokenBytes)
+	if err == nil && c.Header.NamesKey {
+		return c, ErrMalformed
+	}
+	return c, err
+}
+
+// ReadCompact is ParseCompact for a token of maxBytes at most whose issuer may write
+// where its keys are into the header, such as `jku`. Nobody looks there: that
+// member may be ignored (RFC 7515 §4.1.2), as any that is not understood.
+func ReadCompact(token string, maxBytes int) (Compact, error) {
+	header, c, err := splitCompact(token, maxBytes)
 	if err != nil {
 		return c, err
 	}
@@ -43,6 +58,13 @@ func ParseCompact(token string) (Compact, error) {
 
 // SplitCompact reads all of a token but its header, which it decodes.
 func SplitCompact(token string) (rawHeader []byte, c Compact, err error) {
+	return splitCompact(token, oauth.MaxTokenBytes)
+}
+
+func splitCompact(token string, maxBytes int) (rawHeader []byte, c Compact, err error) {
+	if len(token) > maxBytes {
+		return nil, c, ErrMalformed
+	}
 	first, second, ok := cutToken(token)
 	if !ok {
 		return nil, c, ErrMalformed
@@ -67,9 +89,6 @@ func SplitCompact(token string) (rawHeader []byte, c Compact, err error) {
 // cutToken finds the two dots of a token and refuses anything else than three
 // parts of base64url characters, which Go's decoder alone does not: it skips line ends.
 func cutToken(token string) (first, second int, ok bool) {
-	if len(token) > oauth.MaxTokenBytes {
-		return 0, 0, false
-	}
 	dots := 0
 	for i := range len(token) {
 		switch c := token[i]; {
@@ -94,8 +113,8 @@ var base64URL = func() (set [256]bool) {
 }()
 
 // ParseHeader reads a JOSE header. Unknown members are ignored (RFC 7515 §4);
-// those that change what is signed, or that bring or name a key, are refused
-// (RFC 8725 §3.10): our keys come from the key ring, by kid, alone.
+// those that change what is signed are refused, and those that bring or name a
+// key are told of, and not used (RFC 8725 §3.10).
 func ParseHeader(object []byte) (Header, error) {
 	var h Header
 	r, err := ReadJSON(object)
@@ -118,8 +137,11 @@ func ParseHeader(object []byte) (Header, error) {
 			h.Kid, err = r.String()
 		case "typ":
 			h.Typ, err = r.String()
-		case "crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "enc", "p2c", "p2s": // refusedMembers
+		case "crit", "b64", "zip", "enc", "p2c", "p2s":
 			err = ErrJSON
+		case "jwk", "jku", "x5u", "x5c":
+			h.NamesKey = true
+			err = r.Skip()
 		default:
 			err = r.Skip()
 		}

@@ -57,7 +57,7 @@ func TestSignAndVerify(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for name, k := range map[string]*PublicKey{"own": key.Public(), "parsed": again.Public(), "set": set.Key(key.ID())} {
+			for name, k := range map[string]*PublicKey{"own": key.Public(), "parsed": again.Public(), "set": set.Find(key.ID(), string(alg))[0]} {
 				if err := k.Verify(token); err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
@@ -205,8 +205,18 @@ func TestParseKeySet(t *testing.T) {
 		{"JWT-16 oct is dropped", []map[string]any{oct, ec}, nil, 1},
 		{"JWT-16 oct alone", []map[string]any{oct}, nil, 0},
 		{"oct with the ID of another", []map[string]any{with(oct, "kid", ec["kid"]), ec}, nil, 1},
-		{"JWT-15 same ID twice", []map[string]any{ec, with(rs, "kid", ec["kid"])}, nil, 0},
+		{"G7: one ID for two kinds of key", []map[string]any{ec, with(rs, "kid", ec["kid"])}, nil, 2},
+		{"G7: one key twice", []map[string]any{ec, ec}, nil, 1},
+		{"G7: one key twice, once without its alg", []map[string]any{ec, with(ec, "alg", nil)}, nil, 1},
+		{"G7: one key for two algorithms under one ID", []map[string]any{rs, with(rs, "alg", "RS512")}, nil, 2},
+		{"G7, JWT-15: two keys with one ID and algorithm", []map[string]any{ec, with(publicJWK(t, ES256), "kid", ec["kid"])}, nil, 0},
+		{"G7: the others stay", []map[string]any{ec, rs, with(publicJWK(t, ES256), "kid", ec["kid"]), ec}, nil, 1},
 		{"no ID, twice", []map[string]any{with(ec, "kid", nil), with(rs, "kid", nil)}, nil, 2},
+		{"no ID, five of one algorithm", []map[string]any{
+			with(ec, "kid", nil), with(publicJWK(t, ES256), "kid", nil), with(publicJWK(t, ES256), "kid", nil),
+			with(publicJWK(t, ES256), "kid", nil), with(publicJWK(t, ES256), "kid", nil), rs,
+		}, nil, 5},
+		{"G12: members that nobody reads", []map[string]any{with(ec, "x5c", []string{"x"}, "x5t", 1, "x5u", "?", "value", "-----BEGIN")}, nil, 1},
 		{"JWT-17 use enc", []map[string]any{with(ec, "use", "enc")}, nil, 0},
 		{"JWT-17 key_ops without verify", []map[string]any{with(ec, "key_ops", []string{"encrypt"})}, nil, 0},
 		{"JWT-17 key_ops empty", []map[string]any{with(ec, "key_ops", []string{})}, nil, 0},

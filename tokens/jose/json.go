@@ -14,10 +14,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Bounds of the JSON in a token. Real ones stay far below.
+// Bounds of the JSON in a token.
 const (
-	maxJSONDepth   = 16
-	maxJSONMembers = 256
+	maxJSONDepth = 16
+	// MaxJSONMembers is how many members a token has at most, on all levels
+	// together, unless its issuer is configured to make larger ones.
+	MaxJSONMembers = 256
 )
 
 // ErrJSON is every failure of a JSONReader: text that is no JSON, a value of
@@ -25,14 +27,16 @@ const (
 var ErrJSON = errors.New("reading JSON of a token: malformed, of the wrong type or too large")
 
 // ErrMembers is ErrJSON for an object with too many members.
-var ErrMembers = fmt.Errorf("%w: more than %d members", ErrJSON, maxJSONMembers)
+var ErrMembers = fmt.Errorf("%w: too many members", ErrJSON)
 
 // JSONReader reads one JSON object of a token. It refuses what encoding/json
 // lets pass and two parsers may read in two ways: duplicate members on any
 // level, invalid UTF-8, names in another case (RFC 8725 §3.7, RFC 7519
 // §10.1.1), and beyond those depth, members and numbers out of bounds.
 type JSONReader struct {
-	Text    string // the object; strings without escapes are parts of it
+	Text       string // the object; strings without escapes are parts of it
+	MaxMembers int    // how many members are read, on all levels together; ReadJSON sets MaxJSONMembers
+
 	source  bytes.Buffer
 	decoder *jsontext.Decoder
 	members int
@@ -48,7 +52,7 @@ var jsonReaders = sync.Pool{New: func() any {
 // ReadJSON begins to read an object.
 func ReadJSON(object []byte) (*JSONReader, error) {
 	r := jsonReaders.Get().(*JSONReader) //nolint:forcetypeassert // the pool holds nothing else
-	r.Text = string(object)
+	r.Text, r.MaxMembers = string(object), MaxJSONMembers
 	r.source = *bytes.NewBuffer(object)
 	r.decoder.Reset(&r.source)
 	r.members, r.nodes, r.objects = 0, 0, 0
@@ -104,7 +108,7 @@ func (r *JSONReader) Next() ([]byte, error) {
 	if r.members++; err != nil {
 		return nil, ErrJSON
 	}
-	if r.members > maxJSONMembers {
+	if r.members > r.MaxMembers {
 		return nil, ErrMembers
 	}
 	if bytes.IndexByte(raw, '\\') < 0 {
@@ -227,7 +231,7 @@ func (r *JSONReader) Skip() error {
 			r.nodes++
 		case kind == '{' && n%2 == 1:
 			r.nodes += 2
-			if r.members++; r.members > maxJSONMembers {
+			if r.members++; r.members > r.MaxMembers {
 				return ErrMembers
 			}
 		}

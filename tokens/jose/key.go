@@ -26,6 +26,7 @@ var errSignature = errors.New("verifying signature: it does not match")
 type PublicKey struct {
 	id       string
 	alg      Algorithm
+	issuer   string // that its document names for it; "" for none
 	key      crypto.PublicKey
 	verifier jws.Verifier
 	size     int // of a signature in bytes
@@ -33,6 +34,10 @@ type PublicKey struct {
 
 // ID returns the key ID.
 func (k *PublicKey) ID() string { return k.id }
+
+// Issuer returns whose tokens the key signs, where its document says so beside
+// the key, as Entra's does; "" for anybody's who publishes it.
+func (k *PublicKey) Issuer() string { return k.issuer }
 
 // Algorithm returns the one algorithm that the key may be used with. See RFC 8725 §3.1.
 func (k *PublicKey) Algorithm() Algorithm { return k.alg }

@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,21 +18,82 @@ const (
 	MaxSetBytes = 1 << 20
 )
 
-// Set is an immutable set of public keys with distinct IDs.
+// maxUnnamed is how many keys without an ID a foreign set has for one algorithm: a
+// token may have each of them tried.
+const maxUnnamed = 4
+
+// Set is an immutable set of public keys. No two have the same ID and algorithm.
 type Set struct {
 	keys    []*PublicKey
-	byID    map[string]*PublicKey
+	byID    map[string][]*PublicKey // "" for those without an ID
 	dropped []error
 }
 
-// Key returns the key with an ID, or nil. A key without an ID is only in Keys.
-func (s Set) Key(id string) *PublicKey { return s.byID[id] }
+// Names reports whether a key has the ID.
+func (s Set) Names(id string) bool { return id != "" && len(s.byID[id]) > 0 }
+
+// Find returns the keys that may have signed a token, by the kid and alg of its
+// header: the one with that ID, or else those without an ID, a few at most. A token
+// without a kid does not get to try the keys that have one, unless there is only one
+// for its algorithm. See RFC 7515 §4.1.4.
+func (s Set) Find(kid, alg string) []*PublicKey {
+	if s.Names(kid) {
+		return suited(s.byID[kid], alg)
+	}
+	if all := suited(s.keys, alg); kid == "" && len(all) == 1 {
+		return all
+	}
+	return suited(s.byID[""], alg)
+}
+
+// suited returns the keys for an algorithm.
+func suited(keys []*PublicKey, alg string) (list []*PublicKey) {
+	for _, key := range keys {
+		if key.alg.Is(alg) {
+			list = append(list, key)
+		}
+	}
+	return list
+}
+
+// Has reports whether this very key is in the set.
+func (s Set) Has(key *PublicKey) bool { return slices.Contains(s.byID[key.id], key) }
 
 // Keys returns the keys in their order. The caller must not change the slice.
 func (s Set) Keys() []*PublicKey { return s.keys }
 
 // Dropped says which keys of the document were not taken and why, by position.
 func (s Set) Dropped() []error { return s.dropped }
+
+// newSet makes a set of the keys that were read, nil for each that was not. Of one
+// key that is there twice, once is enough. Two keys that differ and have one ID and
+// algorithm are both left out: nobody can say which of them is meant.
+// At most so many are without an ID.
+func newSet(keys []*PublicKey, dropped []error, unnamed int) (Set, error) {
+	set := Set{byID: make(map[string][]*PublicKey), dropped: dropped}
+	for i, key := range keys {
+		switch {
+		case key == nil:
+		case slices.ContainsFunc(keys[:i], key.equal):
+		case key.id == "" && len(suited(set.byID[""], string(key.alg))) == unnamed:
+			set.dropped = append(set.dropped, fmt.Errorf("key %d: there are %d without an ID before it", i+1, unnamed))
+		case key.id != "" && slices.ContainsFunc(keys, key.conflicts):
+			set.dropped = append(set.dropped, fmt.Errorf("key %d: another key has the same ID and algorithm", i+1))
+		default:
+			set.keys = append(set.keys, key)
+			set.byID[key.id] = append(set.byID[key.id], key)
+		}
+	}
+	if len(set.keys) == 0 {
+		return Set{}, fmt.Errorf("reading key set: no usable key: %w", errors.Join(set.dropped...))
+	}
+	return set, nil
+}
+
+// conflicts reports whether both have one ID and algorithm, and are not the same.
+func (k *PublicKey) conflicts(other *PublicKey) bool {
+	return other != nil && k.id == other.id && k.alg == other.alg && !k.equal(other)
+}
 
 // jwkMembers are the members of a JWK that decide whether and how it is used
 // (RFC 7517 §4). The names are matched case-sensitively, as the RFC has it.
@@ -44,13 +106,17 @@ type jwkMembers struct {
 	Curve     string         `json:"crv"`
 	Exponent  string         `json:"e"`
 	Private   jsontext.Value `json:"d"`
+	Issuer    string         `json:"issuer"` // of Entra: whose tokens it signs
 }
 
+// byteOrderMark begins the documents of some servers. RFC 8259 §8.1 lets readers ignore it.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 // ParseKeySet reads a foreign JWK set (RFC 7517 §5). Symmetric, private, weak
-// and foreign-purpose keys are dropped; two usable keys with one ID, or none
-// at all, are an error, so that the caller keeps the set it has. With allowed
-// algorithms, keys for others are dropped. An RSA key that names no algorithm
-// is pinned to the first allowed one that fits, else RS256.
+// and foreign-purpose keys are dropped, and so are different keys with one ID and
+// algorithm; a set without any usable key is an error, so that the caller keeps the
+// set it has. With allowed algorithms, keys for others are dropped. An RSA key that
+// names no algorithm is pinned to the first allowed one that fits, else RS256.
 func ParseKeySet(data []byte, allowed ...Algorithm) (Set, error) {
 	if len(data) > MaxSetBytes {
 		return Set{}, errors.New("reading key set: it is larger than 1 MiB")
@@ -59,32 +125,21 @@ func ParseKeySet(data []byte, allowed ...Algorithm) (Set, error) {
 		Keys []jsontext.Value `json:"keys"`
 	}
 	// Refuses duplicate members and invalid UTF-8, in keys as well.
-	if err := strictjson.Unmarshal(data, &document); err != nil {
+	if err := strictjson.Unmarshal(bytes.TrimPrefix(data, byteOrderMark), &document); err != nil {
 		return Set{}, fmt.Errorf("reading key set: %w", err)
 	}
 	if len(document.Keys) > maxKeys {
 		return Set{}, fmt.Errorf("reading key set: it has more than %d keys", maxKeys)
 	}
-	set := Set{byID: make(map[string]*PublicKey)}
+	keys := make([]*PublicKey, len(document.Keys))
+	var dropped []error
 	for i, raw := range document.Keys {
-		key, err := parseJWK(raw, allowed)
-		if err != nil {
-			set.dropped = append(set.dropped, fmt.Errorf("key %d: %w", i+1, err))
-			continue
+		var err error
+		if keys[i], err = parseJWK(raw, allowed); err != nil {
+			dropped = append(dropped, fmt.Errorf("key %d: %w", i+1, err))
 		}
-		set.keys = append(set.keys, key)
-		if key.id == "" {
-			continue
-		}
-		if set.byID[key.id] != nil {
-			return Set{}, errors.New("reading key set: two keys have the same ID")
-		}
-		set.byID[key.id] = key
 	}
-	if len(set.keys) == 0 {
-		return Set{}, fmt.Errorf("reading key set: no usable key: %w", errors.Join(set.dropped...))
-	}
-	return set, nil
+	return newSet(keys, dropped, maxUnnamed)
 }
 
 // check says why a key is not one to verify signatures with.
@@ -122,15 +177,44 @@ func parseJWK(raw jsontext.Value, allowed []Algorithm) (*PublicKey, error) {
 	if len(allowed) > 0 && !slices.Contains(allowed, alg) {
 		return nil, errors.New("the algorithm is not allowed")
 	}
-	parsed, err := jwk.ParseKey(raw)
+	key, err := readMaterial(raw)
 	if err != nil {
 		return nil, errors.New("the key cannot be read")
 	}
-	var key any
-	if err := parsed.Raw(&key); err != nil {
-		return nil, errors.New("the key cannot be read")
+	public, err := newPublicKey(m.ID, alg, key)
+	if err != nil {
+		return nil, err
 	}
-	return newPublicKey(m.ID, alg, key)
+	public.issuer = m.Issuer
+	return public, nil
+}
+
+// material are the members of a JWK that are the key itself. The others, such as
+// certificates, are not looked at.
+type material struct {
+	KeyType  string `json:"kty"`
+	Curve    string `json:"crv,omitempty"`
+	X        string `json:"x,omitempty"`
+	Y        string `json:"y,omitempty"`
+	Modulus  string `json:"n,omitempty"`
+	Exponent string `json:"e,omitempty"`
+}
+
+func readMaterial(raw jsontext.Value) (key any, err error) {
+	var m material
+	if err := strictjson.Unmarshal(raw, &m); err != nil {
+		return nil, err
+	}
+	bare, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := jwk.ParseKey(bare)
+	if err != nil {
+		return nil, err
+	}
+	err = parsed.Raw(&key)
+	return key, err
 }
 
 // impliedAlgorithm is the algorithm of a key that names none.

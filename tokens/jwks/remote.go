@@ -7,8 +7,6 @@ package jwks
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,6 +25,11 @@ const (
 	// unknownKeyPause is the least time between two fetches that tokens with
 	// unknown keys bring about.
 	unknownKeyPause = 30 * time.Second
+	// outagePause is the least time between two fetches that tokens bring about while
+	// there are no keys at all: an outage ends for them when the issuer is back.
+	outagePause = 2 * time.Second
+	// maxFirstWait is how long a request waits for the first fetch of a process.
+	maxFirstWait = 2 * time.Second
 
 	defaultKeyAge = 10 * time.Minute // where the issuer does not say how long its set may be kept
 	minKeyAge     = time.Minute      // bounds of what it says
@@ -43,13 +46,15 @@ type RemoteConfig struct {
 	Issuer string // for events
 	Fetch  Fetch
 	// RSA is the algorithm of an RSA key that names none; "" is RS256.
-	RSA      jose.Algorithm
+	RSA jose.Algorithm
+	// Kept is where the keys outlast a restart; nil for nowhere.
+	Kept     Kept
 	Observer oauth.Observer   // nil observes nothing
 	Clock    func() time.Time // nil is time.Now
 }
 
 // Remote keeps the keys of another issuer. It fetches them in the background and
-// holds the last good set: no request ever waits for a fetch.
+// holds the last good set: no request ever waits for a fetch but the first.
 // Safe for concurrent use.
 type Remote struct {
 	cfg     RemoteConfig
@@ -57,18 +62,14 @@ type Remote struct {
 	wanted  atomic.Bool   // somebody has asked since the last fetch began
 	wake    chan struct{} // says so to run
 	purged  chan struct{} // says to run that Purge was called
+	first   chan struct{} // closed when the first fetch has ended
+	tried   sync.Once     // closes it
+	keeping keeping
 	mu      sync.Mutex
 	ended   bool
 	purges  int
 	cancel  context.CancelFunc // of the background work, once it has started
 	running sync.WaitGroup
-}
-
-// heldKeys are a good set and when its issuer last showed it.
-type heldKeys struct {
-	Set    jose.Set
-	digest [sha256.Size]byte
-	at     time.Time
 }
 
 // NewRemote makes a Remote that holds no keys yet. It does no I/O.
@@ -82,7 +83,7 @@ func NewRemote(cfg RemoteConfig) *Remote {
 	if cfg.RSA == "" {
 		cfg.RSA = jose.RS256
 	}
-	return &Remote{cfg: cfg, wake: make(chan struct{}, 1), purged: make(chan struct{}, 1)}
+	return &Remote{cfg: cfg, wake: make(chan struct{}, 1), purged: make(chan struct{}, 1), first: make(chan struct{})}
 }
 
 // Start begins to fetch, if that has not begun, and does not wait. After Close it does nothing.
@@ -109,6 +110,7 @@ func (k *Remote) Close() {
 	k.ended = true
 	cancel := k.cancel
 	k.mu.Unlock()
+	k.tried.Do(func() { close(k.first) })
 	if cancel != nil {
 		cancel()
 		k.running.Wait()
@@ -134,24 +136,31 @@ func (k *Remote) Purge() {
 	k.purges++ // what a fetch under way brings is from before
 	k.held.Store(nil)
 	k.mu.Unlock()
+	k.forget()
 	select {
 	case k.purged <- struct{}{}:
 	default: // a fetch that has not begun yet will do for both
 	}
 }
 
-// Trusted returns the set, or nil where there is none or it is too old.
-func (k *Remote) Trusted(now time.Time) *heldKeys {
-	held := k.held.Load()
-	if held == nil || now.Sub(held.at) > maxStale {
-		return nil
+// Await waits for the end of the first fetch, a bounded moment, and reports whether
+// there are keys then. Whoever comes later does not wait: nobody knows when
+// an issuer that is away comes back.
+func (k *Remote) Await(ctx context.Context, now func() time.Time) bool {
+	k.Start()
+	limit := time.NewTimer(maxFirstWait)
+	defer limit.Stop()
+	select {
+	case <-k.first:
+	case <-limit.C:
+	case <-ctx.Done():
 	}
-	return held
+	return k.Trusted(now()) != nil
 }
 
-// Missing says that a token came with a key that the set does not have. It
+// Missing says that a token came whose signature no key of the set has made. It
 // never waits: the token is refused, and a fetch follows, unknownKeyPause after
-// the one before.
+// the one before, or outagePause where there are no keys.
 func (k *Remote) Missing() {
 	if k.wanted.CompareAndSwap(false, true) {
 		k.wake <- struct{}{} // there is room: only who sets the flag sends, once per fetch
@@ -160,13 +169,15 @@ func (k *Remote) Missing() {
 
 // run fetches for as long as ctx lives. One fetch is in flight at a time.
 func (k *Remote) run(ctx context.Context) {
+	k.restore(ctx)
 	failures := 0
 	for {
 		began := time.Now()
 		k.forgetWanted()
 		next, err := k.Refresh(ctx)
+		k.tried.Do(func() { close(k.first) })
 		if err != nil {
-			next = retryKeys(failures, k.held.Load() != nil)
+			next = retryKeys(failures, k.haveKeys())
 			failures++
 		} else {
 			failures = 0
@@ -203,7 +214,11 @@ func (k *Remote) wait(ctx context.Context, began time.Time, next time.Duration) 
 	// From here on nobody wakes us: the flag is still set. It is cleared as the
 	// fetch begins.
 	defer k.wanted.Store(false)
-	pause := time.NewTimer(unknownKeyPause - time.Since(began))
+	least := unknownKeyPause
+	if !k.haveKeys() {
+		least = outagePause
+	}
+	pause := time.NewTimer(least - time.Since(began))
 	defer pause.Stop()
 	select {
 	case <-ctx.Done():
@@ -215,8 +230,10 @@ func (k *Remote) wait(ctx context.Context, began time.Time, next time.Duration) 
 	return true
 }
 
-// retryKeys is the pause after a failure. Without any keys every token is
-// refused, so the first tries follow quickly.
+func (k *Remote) haveKeys() bool { return k.Trusted(k.cfg.Clock()) != nil }
+
+// retryKeys is the pause after a failure that nobody cuts short. Without any keys
+// every token is refused, so the first tries follow quickly.
 func retryKeys(failures int, held bool) time.Duration {
 	first, last := 2*time.Second, time.Minute
 	if held {
@@ -246,45 +263,6 @@ func (k *Remote) Refresh(ctx context.Context) (next time.Duration, err error) {
 		maxAge = defaultKeyAge
 	}
 	return min(max(maxAge, minKeyAge), maxKeyAge), nil
-}
-
-// accept takes a document in the place of the one before, if all of it is good
-// and nobody has purged the keys since it was asked for.
-func (k *Remote) accept(ctx context.Context, document []byte, purges int) error {
-	next := &heldKeys{digest: sha256.Sum256(document), at: k.cfg.Clock()}
-	before := k.held.Load()
-	if before != nil && before.digest == next.digest {
-		next.Set = before.Set
-		k.hold(next, purges)
-		k.tell(ctx, oauth.KeysUnchanged, nil)
-		return nil
-	}
-	set, err := jose.ParseKeySet(document, append([]jose.Algorithm{k.cfg.RSA}, jose.Algorithms()...)...)
-	if err != nil {
-		return err
-	}
-	if before != nil {
-		set = set.Keep(before.Set)
-	}
-	next.Set = set
-	k.hold(next, purges)
-	k.tell(ctx, oauth.KeysChanged, errors.Join(set.Dropped()...))
-	return nil
-}
-
-// hold takes a set into use, unless the keys were purged since it was asked for.
-func (k *Remote) hold(next *heldKeys, purges int) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.purges == purges {
-		k.held.Store(next)
-	}
-}
-
-func (k *Remote) purgesNow() int {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.purges
 }
 
 // failed reports a fetch that brought nothing, and whether the keys before it

@@ -106,6 +106,7 @@ const (
 	KeysUnreachable Outcome = "unreachable" // the set before is kept
 	KeysRefused     Outcome = "refused"     // what came is no set to trust; the one before is kept
 	KeysStale       Outcome = "stale"       // the set before is too old to be trusted any more
+	KeysNotKept     Outcome = "not_kept"    // what keeps the set from one run to the next has failed
 )
 
 // The outcomes of EventStoreNew.
@@ -168,7 +169,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventRequestRefused:       outcomesOf(Reasons),
 	EventAccessRefused:        outcomesOf(Reasons),
 	EventKeyRotated:           {"ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}, // jose.Algorithms
-	EventIssuerKeys:           {KeysUnchanged, KeysChanged, KeysUnreachable, KeysRefused, KeysStale},
+	EventIssuerKeys:           {KeysUnchanged, KeysChanged, KeysUnreachable, KeysRefused, KeysStale, KeysNotKept},
 	EventSecretFallback:       {OutcomePresented, OutcomeSigningKeys},
 	EventStoreNew:             {StoreEmptied, StoreBegun, StoreRemoved, StoreReplaced},
 	EventStoreTrouble: {

@@ -49,5 +49,6 @@ func CheckParams(params map[string][]string) error {
 // unknown parameter is, but the empty one.
 func ParamFits(name, value string) bool { return len(value) <= paramLimits[name] }
 
-// MaxTokenBytes is the longest token that is looked at.
+// MaxTokenBytes is the longest token that is looked at, unless its issuer is
+// configured to make longer ones.
 const MaxTokenBytes = 8 << 10

@@ -11,7 +11,6 @@ import (
 	"github.com/dgraph-io/ristretto/v2"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
-	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // DefaultCacheBytes is the bound of the verified cache unless configured.
@@ -55,9 +54,6 @@ func NewCache(maxBytes int64) (*Cache, error) {
 // Get returns the claims of a token that was verified before, or nil. Its
 // issuer, key and time are the caller's to check.
 func (c *Cache) Get(token string) *Claims {
-	if len(token) > oauth.MaxTokenBytes {
-		return nil
-	}
 	digest := digestOf(token)
 	if claims := c.front.get(&digest); claims != nil {
 		return claims

@@ -29,6 +29,7 @@ type Claims struct {
 	digest       [sha256.Size]byte     // of the token, where the verified cache holds it
 	key          *jose.PublicKey       // that verified the token
 	profile      unique.Handle[string] // how they were read, where another issuer made the token
+	leeway       time.Duration         // of that issuer's clock
 	Issuer       string
 	Expiry       time.Time
 	NotBefore    time.Time          // zero when absent, as IssuedAt and AuthTime

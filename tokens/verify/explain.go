@@ -24,12 +24,20 @@ func (v *Verifier) explain(token string, err error) error {
 	default:
 		return err
 	}
-	found, why := jose.Explain(token, requiredClaims...)
+	found, why := jose.Explain(token, v.maxBytes, v.maxMembers, requiredClaims...)
 	if why != nil {
 		return why
 	}
 	if known := v.issuers(); !slices.Contains(known, found.Issuer) {
 		return errWrongIssuer.With(oauth.Mismatch{Sent: found.Issuer, Registered: known, Option: "issuer"})
+	}
+	if v.others[found.Issuer] == nil {
+		if len(token) > oauth.MaxTokenBytes {
+			return jose.TooLong(token, oauth.MaxTokenBytes)
+		}
+		if found.NamesKey != "" {
+			return because(oauth.ReasonTokenHeader, fmt.Errorf("the header has %s: keys are found by kid alone, among those of the issuer", found.NamesKey))
+		}
 	}
 	if refusal.Reason == oauth.ReasonWrongType {
 		return v.explainType(token, found.Issuer)
@@ -65,7 +73,7 @@ func (v *Verifier) issuers() []string {
 }
 
 func (v *Verifier) explainType(token, issuer string) error {
-	t, err := jose.ParseCompact(token)
+	t, err := jose.ReadCompact(token, v.maxBytes)
 	if err != nil { // it was read before
 		return err
 	}

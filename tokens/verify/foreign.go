@@ -1,9 +1,12 @@
 package verify
 
 import (
+	"cmp"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unique"
 
@@ -20,16 +23,31 @@ type ForeignConfig struct {
 	Algorithms []jose.Algorithm
 	// AcceptJWT takes typ JWT, or none, besides at+jwt.
 	AcceptJWT bool
+	// AcceptIDTokens takes ID tokens too, and what has a claim of theirs.
+	AcceptIDTokens bool
+	// AudienceClaims are the claims that name whom the token is for: the first of them
+	// that says something. None is aud.
+	AudienceClaims []string
 	// ScopeClaims are the claims whose values together are the scope: texts
 	// with spaces, or lists. None is `scope` as a text, else `scp` as either.
 	ScopeClaims []string
-	// SubjectClaim is the claim that names the user; "" is sub.
-	SubjectClaim string
+	// SubjectClaims are the claims that name the user: the first of them that is
+	// there. None is sub.
+	SubjectClaims []string
 	// Claims are those that are believed, beside the ones that the check itself
 	// reads; the others are as though absent. None is all.
 	Claims []string
 	// MaxTokenAge refuses tokens that are made to live longer; 0 is no bound.
 	MaxTokenAge time.Duration
+	// MaxTokenBytes and MaxTokenMembers bound its tokens, the latter on all levels
+	// together; 0 is oauth.MaxTokenBytes and jose.MaxJSONMembers.
+	MaxTokenBytes, MaxTokenMembers int
+	// Leeway is how far its clock may differ from ours; 0 is strict, and
+	// oauth.MaxLeeway the most.
+	Leeway time.Duration
+	// SharesKeys says that other issuers have the same key set: a key that names
+	// one of them is not for this one.
+	SharesKeys bool
 }
 
 // Foreign verifies the access tokens of one other issuer, with its keys alone.
@@ -43,8 +61,12 @@ type Foreign struct {
 
 // NewForeign makes a Foreign. It does no I/O.
 func NewForeign(cfg ForeignConfig) *Foreign {
+	cfg.MaxTokenBytes = cmp.Or(cfg.MaxTokenBytes, oauth.MaxTokenBytes)
+	cfg.MaxTokenMembers = cmp.Or(cfg.MaxTokenMembers, jose.MaxJSONMembers)
+	cfg.Leeway = min(max(cfg.Leeway, 0), oauth.MaxLeeway)
 	f := &Foreign{cfg: cfg}
-	f.profile = unique.Make(fmt.Sprintf("%q %q %t %q %q %q", cfg.Issuer, cfg.Algorithms, cfg.AcceptJWT, cfg.ScopeClaims, cfg.SubjectClaim, cfg.Claims))
+	f.profile = unique.Make(fmt.Sprintf("%q %q %t %t %q %q %q %q %d %d %s %t", cfg.Issuer, cfg.Algorithms, cfg.AcceptJWT, cfg.AcceptIDTokens,
+		cfg.AudienceClaims, cfg.ScopeClaims, cfg.SubjectClaims, cfg.Claims, cfg.MaxTokenBytes, cfg.MaxTokenMembers, cfg.Leeway, cfg.SharesKeys))
 	return f
 }
 
@@ -70,6 +92,9 @@ var errLongLived = because(oauth.ReasonClaim, errors.New("from iat to exp it is 
 // check verifies a token that names this issuer: type, key, algorithm,
 // signature, claims. See RFC 8725 §3 and RFC 9068 §4.
 func (f *Foreign) check(t jose.Compact, now time.Time) (*Claims, error) {
+	if len(t.Signed)+1+base64.RawURLEncoding.EncodedLen(len(t.Signature)) > f.cfg.MaxTokenBytes {
+		return nil, jose.ErrMalformed
+	}
 	typed := t.Header.TypeIs(TypeAccessToken)
 	if !typed && (!f.cfg.AcceptJWT || t.Header.Typ != "" && !t.Header.TypeIs("JWT")) {
 		return nil, errWrongType
@@ -77,25 +102,18 @@ func (f *Foreign) check(t jose.Compact, now time.Time) (*Claims, error) {
 	held := f.cfg.Keys.Trusted(now)
 	if held == nil {
 		f.cfg.Keys.Start()
+		f.cfg.Keys.Missing()
 		return nil, errNoIssuerKeys
 	}
-	// The key is found by (iss, kid), never by kid alone, and a token without a
-	// kid does not get to try them all (RFC 7515 §4.1.4).
-	key := held.Set.Key(t.Header.Kid)
-	if key == nil {
-		if t.Header.Kid != "" {
-			f.cfg.Keys.Missing()
-		}
-		return nil, errUnknownForeignKey
-	}
-	if !f.allows(key) || !key.Algorithm().Is(t.Header.Alg) || key.VerifySignature([]byte(t.Signed), t.Signature) != nil {
-		return nil, errBadSignature
+	key, err := f.findKey(held.Set, t)
+	if err != nil {
+		return nil, err
 	}
 	c, err := f.readClaims(t.Payload, typed)
 	if err != nil {
 		return nil, err
 	}
-	c.key, c.profile = key, f.profile
+	c.key, c.profile, c.leeway = key, f.profile, f.cfg.Leeway
 	if err := c.requireIDToken(); err != nil { // RFC 9068 §2.2 without client_id and jti, which few issuers send
 		return nil, err
 	}
@@ -106,7 +124,29 @@ func (f *Foreign) check(t jose.Compact, now time.Time) (*Claims, error) {
 	return c, nil
 }
 
+// findKey finds the key that has signed a token: by issuer, kid and alg, never by kid
+// alone. The algorithm is the key's own (RFC 8725 §3.1). Where none has, a fetch is
+// brought forward: the key is new, or there is a new one under an old kid.
+func (f *Foreign) findKey(set jose.Set, t jose.Compact) (*jose.PublicKey, error) {
+	candidates := set.Find(t.Header.Kid, t.Header.Alg)
+	for _, key := range candidates {
+		if f.allows(key) && key.VerifySignature([]byte(t.Signed), t.Signature) == nil {
+			return key, nil
+		}
+	}
+	f.cfg.Keys.Missing()
+	if len(candidates) == 0 && !set.Names(t.Header.Kid) {
+		return nil, errUnknownForeignKey
+	}
+	return nil, errBadSignature
+}
+
+// allows reports whether a key may sign tokens of this issuer. Entra says of some keys
+// of its tenants which tenant they are for.
 func (f *Foreign) allows(key *jose.PublicKey) bool {
+	if owner := key.Issuer(); f.cfg.SharesKeys && owner != "" && owner != f.cfg.Issuer && !strings.Contains(owner, "{tenantid}") {
+		return false
+	}
 	return len(f.cfg.Algorithms) == 0 || slices.Contains(f.cfg.Algorithms, key.Algorithm())
 }
 
@@ -117,5 +157,5 @@ func (f *Foreign) shortLived(c *Claims) bool {
 // trusts reports whether cached claims would pass check now.
 func (f *Foreign) trusts(c *Claims, now time.Time) bool {
 	held := f.cfg.Keys.Trusted(now)
-	return held != nil && c.profile == f.profile && held.Set.Key(c.key.ID()) == c.key && f.shortLived(c)
+	return held != nil && c.profile == f.profile && held.Set.Has(c.key) && f.shortLived(c)
 }

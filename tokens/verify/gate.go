@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/denylist"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
@@ -52,7 +53,7 @@ func eachOnce(others []*Foreign, own ...string) error {
 // (see ForeignConfig.MaxTokenAge). So they need no store either, and pass while
 // ours is down.
 func (g *Gate) CheckAccess(ctx context.Context, token string) (*Claims, error) {
-	claims, err := g.verifier.Verify(token)
+	claims, err := g.verifier.verifyOrWait(ctx, token)
 	if err == nil && claims.Foreign() {
 		return claims, nil
 	}
@@ -85,10 +86,30 @@ func NewForeignGate(cache *Cache, clock func() time.Time, others ...*Foreign) (*
 	if err := eachOnce(others); err != nil {
 		return nil, err
 	}
-	return &ForeignGate{New(Config{Cache: cache, Clock: clock, Leeway: oauth.DefaultLeeway, Others: others})}, nil
+	return &ForeignGate{New(Config{Cache: cache, Clock: clock, Others: others})}, nil
 }
 
 // CheckAccess verifies an access token of one of the issuers. Errors: as Gate.CheckAccess.
-func (g *ForeignGate) CheckAccess(_ context.Context, token string) (*Claims, error) {
-	return g.verifier.Verify(token)
+func (g *ForeignGate) CheckAccess(ctx context.Context, token string) (*Claims, error) {
+	return g.verifier.verifyOrWait(ctx, token)
+}
+
+// verifyOrWait is Verify for a request, which may have to wait for an issuer's first keys.
+func (v *Verifier) verifyOrWait(ctx context.Context, token string) (*Claims, error) {
+	claims, err := v.Verify(token)
+	if err != errNoIssuerKeys { //nolint:errorlint // the one shared value, as Verify says
+		return claims, err
+	}
+	t, err := jose.ReadCompact(token, v.maxBytes)
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := issuerOf(t.Payload, v.maxMembers)
+	if err != nil {
+		return nil, err
+	}
+	if f := v.others[issuer]; f == nil || !f.cfg.Keys.Await(ctx, v.clock) {
+		return nil, errNoIssuerKeys
+	}
+	return v.Verify(token)
 }

@@ -37,11 +37,9 @@ func verifyJWS(token string, set jose.Set) bool {
 	if err != nil {
 		return false
 	}
-	key := set.Key(c.Header.Kid)
-	if key == nil && c.Header.Kid == "" && len(set.Keys()) == 1 {
-		key = set.Keys()[0]
-	}
-	return key != nil && string(key.Algorithm()) == c.Header.Alg && key.VerifySignature([]byte(c.Signed), c.Signature) == nil
+	return slices.ContainsFunc(set.Find(c.Header.Kid, c.Header.Alg), func(key *jose.PublicKey) bool {
+		return key.VerifySignature([]byte(c.Signed), c.Signature) == nil
+	})
 }
 
 // verifyHS256 is verifyJWS for the vectors that come with a symmetric key. We

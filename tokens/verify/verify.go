@@ -65,6 +65,8 @@ type Verifier struct {
 	own    func() time.Time
 	leeway time.Duration
 	others map[string]*Foreign // by issuer; nil for none
+
+	maxBytes, maxMembers int // of the largest tokens that one of the issuers makes
 }
 
 // New makes a Verifier.
@@ -74,6 +76,8 @@ func New(cfg Config) *Verifier {
 		cache:  cfg.Cache,
 		clock:  cfg.Clock,
 		leeway: min(max(cfg.Leeway, 0), oauth.MaxLeeway),
+
+		maxBytes: oauth.MaxTokenBytes, maxMembers: jose.MaxJSONMembers,
 	}
 	if cfg.Keys != nil {
 		v.keys = cfg.Keys
@@ -89,6 +93,7 @@ func New(cfg Config) *Verifier {
 	}
 	for _, f := range cfg.Others {
 		v.others[f.Issuer()] = f
+		v.maxBytes, v.maxMembers = max(v.maxBytes, f.cfg.MaxTokenBytes), max(v.maxMembers, f.cfg.MaxTokenMembers)
 	}
 	return v
 }
@@ -99,6 +104,9 @@ func New(cfg Config) *Verifier {
 // oauth.InvalidToken, or oauth.TemporarilyUnavailable while another issuer's keys are not
 // known. See RFC 9068 §4 and RFC 8725 §3.
 func (v *Verifier) Verify(token string) (*Claims, error) {
+	if len(token) > v.maxBytes {
+		return nil, jose.TooLong(token, v.maxBytes)
+	}
 	if v.cache != nil {
 		if c := v.cache.Get(token); c != nil && v.trusts(c) {
 			return v.inTime(c)
@@ -136,18 +144,21 @@ func (v *Verifier) VerifyIDToken(token string) (*Claims, error) {
 
 // checkAccess does for an access token what does not change with time.
 func (v *Verifier) checkAccess(token string) (*Claims, error) {
-	t, err := jose.ParseCompact(token)
+	t, err := jose.ReadCompact(token, v.maxBytes)
 	if err != nil {
 		return nil, err
 	}
 	if v.others != nil {
-		issuer, err := issuerOf(t.Payload)
+		issuer, err := issuerOf(t.Payload, v.maxMembers)
 		if err != nil {
 			return nil, err
 		}
 		if f := v.others[issuer]; f != nil {
 			return f.check(t, v.clock())
 		}
+	}
+	if t.Header.NamesKey || len(token) > oauth.MaxTokenBytes { // which ours never do and are
+		return nil, jose.ErrMalformed
 	}
 	c, err := v.check(t, isAccessToken)
 	if err != nil {
@@ -210,14 +221,14 @@ func (v *Verifier) trusts(c *Claims) bool {
 
 // inTime checks what changes with time. See RFC 7519 §4.1.4 and §4.1.5.
 func (v *Verifier) inTime(c *Claims) (*Claims, error) {
-	now := v.own()
+	now, leeway := v.own(), v.leeway
 	if c.Foreign() {
-		now = v.clock()
+		now, leeway = v.clock(), c.leeway
 	}
-	if !now.Before(c.Expiry.Add(v.leeway)) {
+	if !now.Before(c.Expiry.Add(leeway)) {
 		return nil, errExpired
 	}
-	ahead := now.Add(v.leeway)
+	ahead := now.Add(leeway)
 	if c.IssuedAt.After(ahead) || c.NotBefore.After(ahead) {
 		return nil, errNotYetValid
 	}

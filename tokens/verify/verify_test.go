@@ -259,8 +259,8 @@ func TestCacheForgetsAndStaysBounded(t *testing.T) {
 	}
 	c.Put("dead", &Claims{Expiry: time.Now().Add(-time.Second)})
 	c.entries.Wait()
-	if c.Get("dead") != nil || c.Get(strings.Repeat("x", oauth.MaxTokenBytes+1)) != nil {
-		t.Error("an expired or an oversized token is found")
+	if c.Get("dead") != nil {
+		t.Error("an expired token is found")
 	}
 	c.Close()
 	c.Put("after", &Claims{Expiry: time.Now().Add(time.Hour)})

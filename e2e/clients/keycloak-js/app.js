@@ -25,3 +25,4 @@ on("#orders", async () => {
 	return (await fetch(api, { headers: { Authorization: `Bearer ${keycloak.token}` } })).text();
 });
 on("#logout", () => keycloak.logout());
+document.body.dataset.ready = "";

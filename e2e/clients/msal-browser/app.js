@@ -35,4 +35,5 @@ on("#orders", async () => {
 on("#refresh", async () => {
 	await client.acquireTokenSilent({ scopes, account, forceRefresh: true });
 });
-on("#logout", () => client.logoutRedirect({ account }));
+on("#logout", () => client.logoutRedirect({ account, idTokenHint: account.idToken }));
+document.body.dataset.ready = "";

@@ -5,8 +5,14 @@ const authClient = new OktaAuth({
 	clientId: "okta-auth-js",
 	redirectUri: location.origin + location.pathname,
 	scopes: ["openid", "email", "offline_access"],
+	// It knows Okta's paths alone.
+	authorizeUrl: `${issuer}authorize`,
+	tokenUrl: `${issuer}oauth/token`,
+	userinfoUrl: `${issuer}userinfo`,
+	revokeUrl: `${issuer}oauth/revoke`,
+	logoutUrl: `${issuer}oidc/logout`,
 });
-if (authClient.isLoginRedirect()) await authClient.handleRedirect(location.href);
+if (authClient.isLoginRedirect()) await authClient.handleRedirect();
 await authClient.start();
 if (await authClient.isAuthenticated()) document.querySelector("#user").textContent = (await authClient.getUser()).email;
 
@@ -27,4 +33,9 @@ on("#orders", async () => {
 on("#refresh", async () => {
 	await authClient.tokenManager.renew("accessToken");
 });
-on("#logout", () => authClient.signOut({ postLogoutRedirectUri: location.origin + location.pathname }));
+on("#logout", () => authClient.signOut({
+	postLogoutRedirectUri: location.origin + location.pathname,
+	revokeAccessToken: false, // its request has no colon in Basic (RFC 7617 §2), and is refused
+	revokeRefreshToken: false,
+}));
+document.body.dataset.ready = "";

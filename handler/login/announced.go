@@ -1,0 +1,30 @@
+package login
+
+import (
+	"maps"
+	"slices"
+)
+
+// Announcer is a Login that says what tokens can say about its people, for discovery.
+type Announcer interface {
+	// Claims returns the names of the claims that somebody of this login may have.
+	Claims() []string
+	// ACRs returns how its people prove who they are: values of the claim acr.
+	ACRs() []string
+}
+
+// acrPassword is the acr of a login with a password.
+const acrPassword = "pwd"
+
+// Claims implements Announcer. Everybody has the claims that default to the name.
+func (l *Local) Claims() []string {
+	names := []string{"name", "nickname", "preferred_username"}
+	for _, u := range l.cfg.Users {
+		names = append(names, slices.Collect(maps.Keys(u.Claims))...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// ACRs implements Announcer.
+func (l *Local) ACRs() []string { return []string{acrPassword} }
