@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
@@ -42,9 +43,13 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	req, err := s.readLogout(r, q, hint)
+	req, err := s.readLogout(q, hint)
 	if err != nil {
-		return err
+		return s.about(q.Get("client_id"), err)
+	}
+	if req.Stray != "" {
+		client, _ := s.Issuer.Client(req.ClientID)
+		s.report(r.Context(), "logout", s.logoutRefused("The post_logout_redirect_uri is not one that the application has registered.", q.Get("client_id"), client, req.Stray))
 	}
 	current, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
 	if err != nil {
@@ -105,6 +110,19 @@ func (s *Server) auth0Logout(w http.ResponseWriter, r *http.Request) error {
 		return s.endLogout(w, q.Get("ui_locales"), &logoutRequest{})
 	}
 	return s.askLogout(w, r, q.Get("ui_locales"), req, current, "")
+}
+
+// logoutRefused is the refusal of an address to go on to, which nobody has registered.
+func (s *Server) logoutRefused(description, id string, client *clients.Client, to string) error {
+	if client == nil {
+		if id == "" {
+			description = "There is neither id_token_hint nor client_id, which say whose address it is."
+		}
+		return oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, description).
+			With(oauth.Mismatch{Sent: id, Registered: s.Issuer.ClientIDs(), Option: "client"})
+	}
+	return s.about(client.ID, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadRedirect, description).
+		With(oauth.Mismatch{Sent: oauth.PrintableURI(to), Registered: client.LogoutURIs, Option: "logout_uris"}))
 }
 
 // topLevel reports whether a request loads a page into a window of its own, as
