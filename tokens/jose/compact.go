@@ -137,7 +137,7 @@ func ParseHeader(object []byte) (Header, error) {
 			h.Kid, err = r.String()
 		case "typ":
 			h.Typ, err = r.String()
-		case "crit", "b64", "zip", "enc", "p2c", "p2s":
+		case "crit", "b64", "zip", "enc", "p2c", "p2s": // refusedMembers
 			err = ErrJSON
 		case "jwk", "jku", "x5u", "x5c":
 			h.NamesKey = true

@@ -8,25 +8,21 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
-// Members of a header that are not taken, and that bring or name a key. See ParseHeader.
-var (
-	refusedMembers = []string{"crit", "b64", "zip", "enc", "p2c", "p2s"}
-	keyMembers     = []string{"jwk", "jku", "x5u", "x5c"}
-)
+// refusedMembers are the members of a header that change what is signed. See ParseHeader.
+var refusedMembers = []string{"crit", "b64", "zip", "enc", "p2c", "p2s"}
 
 // Explained is what a token that was refused says of itself.
 type Explained struct {
-	Issuer   string
-	NamesKey string   // a member of the header that brings or names a key; "" for none
-	Claims   []string // those of the names asked for that it has
+	Issuer string
+	Claims []string // those of the names asked for that it has
 }
 
-// Explain says why ParseCompact, or reading the payload as one object, refuses a token:
-// for the log, and by a reason for metrics. It decides nothing, and is for tokens that
-// were refused. Else it returns the issuer and which of the claims there are.
+// Explain says why ReadCompact, or reading the payload as one object of maxMembers at
+// most, refuses a token: for the log, and by a reason for metrics. It decides nothing, and
+// is for tokens that were refused. Else it returns the issuer and which of the claims there are.
 func Explain(token string, maxBytes, maxMembers int, claims ...string) (found Explained, why *oauth.Error) {
 	if len(token) > maxBytes {
-		return found, TooLong(token, maxBytes)
+		return found, explained(oauth.ReasonTooLarge, fmt.Errorf("the token has %d bytes, more than %d", len(token), maxBytes))
 	}
 	rawHeader, c, err := splitCompact(token, maxBytes)
 	if err != nil {
@@ -34,11 +30,8 @@ func Explain(token string, maxBytes, maxMembers int, claims ...string) (found Ex
 	}
 	refused := ""
 	err = eachMember(rawHeader, MaxJSONMembers, func(name string, r *JSONReader) error {
-		switch {
-		case refused == "" && slices.Contains(refusedMembers, name):
+		if refused == "" && slices.Contains(refusedMembers, name) {
 			refused = name
-		case slices.Contains(keyMembers, name):
-			found.NamesKey = name
 		}
 		return r.Skip()
 	})
@@ -73,11 +66,6 @@ func Explain(token string, maxBytes, maxMembers int, claims ...string) (found Ex
 }
 
 var errIssuerType = errors.New("the claim iss is no string")
-
-// TooLong is the refusal of a token that is longer than it may be.
-func TooLong(token string, maxBytes int) *oauth.Error {
-	return explained(oauth.ReasonTooLarge, fmt.Errorf("the token has %d bytes, more than %d", len(token), maxBytes))
-}
 
 func explained(reason oauth.Reason, cause error) *oauth.Error {
 	e := oauth.BadToken(reason)

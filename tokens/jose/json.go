@@ -27,7 +27,7 @@ const (
 var ErrJSON = errors.New("reading JSON of a token: malformed, of the wrong type or too large")
 
 // ErrMembers is ErrJSON for an object with too many members.
-var ErrMembers = fmt.Errorf("%w: too many members", ErrJSON)
+var ErrMembers = fmt.Errorf("%w: it has too many members", ErrJSON)
 
 // JSONReader reads one JSON object of a token. It refuses what encoding/json
 // lets pass and two parsers may read in two ways: duplicate members on any

@@ -31,14 +31,6 @@ func (v *Verifier) explain(token string, err error) error {
 	if known := v.issuers(); !slices.Contains(known, found.Issuer) {
 		return errWrongIssuer.With(oauth.Mismatch{Sent: found.Issuer, Registered: known, Option: "issuer"})
 	}
-	if v.others[found.Issuer] == nil {
-		if len(token) > oauth.MaxTokenBytes {
-			return jose.TooLong(token, oauth.MaxTokenBytes)
-		}
-		if found.NamesKey != "" {
-			return because(oauth.ReasonTokenHeader, fmt.Errorf("the header has %s: keys are found by kid alone, among those of the issuer", found.NamesKey))
-		}
-	}
 	if refusal.Reason == oauth.ReasonWrongType {
 		return v.explainType(token, found.Issuer)
 	}
@@ -54,7 +46,14 @@ func unreadable(err error, otherwise *oauth.Error) error {
 	return otherwise
 }
 
-var errMembers = because(oauth.ReasonTooLarge, jose.ErrMembers)
+// The refusals of what is larger than its issuer makes it.
+var (
+	errMembers  = because(oauth.ReasonTooLarge, errors.New("the payload has more than 256 members, or than max_token_members of its issuer says"))
+	errTooLarge = because(oauth.ReasonTooLarge, errors.New("the token has more than 8192 bytes, or than max_token_size of its issuer says"))
+)
+
+// errNamesKey refuses a token of this gateway whose header is not one of ours.
+var errNamesKey = because(oauth.ReasonTokenHeader, errors.New("the header brings or names a key (jwk, jku, x5u, x5c): keys are found by kid alone, among those of the issuer"))
 
 // because returns a refusal with its cause, for the log.
 func because(reason oauth.Reason, cause error) *oauth.Error {

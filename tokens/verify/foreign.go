@@ -57,6 +57,8 @@ type Foreign struct {
 	// profile is how the claims were read. Those that another route has put
 	// into the cache are not good here unless it has read them in the same way.
 	profile unique.Handle[string]
+
+	noSubject, noAudience *oauth.Error // the refusals of tokens without
 }
 
 // NewForeign makes a Foreign. It does no I/O.
@@ -64,7 +66,17 @@ func NewForeign(cfg ForeignConfig) *Foreign {
 	cfg.MaxTokenBytes = cmp.Or(cfg.MaxTokenBytes, oauth.MaxTokenBytes)
 	cfg.MaxTokenMembers = cmp.Or(cfg.MaxTokenMembers, jose.MaxJSONMembers)
 	cfg.Leeway = min(max(cfg.Leeway, 0), oauth.MaxLeeway)
-	f := &Foreign{cfg: cfg}
+	if len(cfg.AudienceClaims) == 0 {
+		cfg.AudienceClaims = []string{"aud"}
+	}
+	if len(cfg.SubjectClaims) == 0 {
+		cfg.SubjectClaims = []string{"sub"}
+	}
+	f := &Foreign{
+		cfg:        cfg,
+		noSubject:  because(oauth.ReasonClaim, fmt.Errorf("the token has no %s: subject_claim names other claims", strings.Join(cfg.SubjectClaims, ", "))),
+		noAudience: because(oauth.ReasonWrongAudience, fmt.Errorf("the token has no %s: audience_claim names other claims", strings.Join(cfg.AudienceClaims, ", "))),
+	}
 	f.profile = unique.Make(fmt.Sprintf("%q %q %t %t %q %q %q %q %d %d %s %t", cfg.Issuer, cfg.Algorithms, cfg.AcceptJWT, cfg.AcceptIDTokens,
 		cfg.AudienceClaims, cfg.ScopeClaims, cfg.SubjectClaims, cfg.Claims, cfg.MaxTokenBytes, cfg.MaxTokenMembers, cfg.Leeway, cfg.SharesKeys))
 	return f
@@ -93,7 +105,7 @@ var errLongLived = because(oauth.ReasonClaim, errors.New("from iat to exp it is 
 // signature, claims. See RFC 8725 §3 and RFC 9068 §4.
 func (f *Foreign) check(t jose.Compact, now time.Time) (*Claims, error) {
 	if len(t.Signed)+1+base64.RawURLEncoding.EncodedLen(len(t.Signature)) > f.cfg.MaxTokenBytes {
-		return nil, jose.ErrMalformed
+		return nil, errTooLarge
 	}
 	typed := t.Header.TypeIs(TypeAccessToken)
 	if !typed && (!f.cfg.AcceptJWT || t.Header.Typ != "" && !t.Header.TypeIs("JWT")) {
@@ -114,6 +126,12 @@ func (f *Foreign) check(t jose.Compact, now time.Time) (*Claims, error) {
 		return nil, err
 	}
 	c.key, c.profile, c.leeway = key, f.profile, f.cfg.Leeway
+	switch {
+	case c.Subject == "":
+		return nil, f.noSubject
+	case len(c.Audience) == 0:
+		return nil, f.noAudience
+	}
 	if err := c.requireIDToken(); err != nil { // RFC 9068 §2.2 without client_id and jti, which few issuers send
 		return nil, err
 	}

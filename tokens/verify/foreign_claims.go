@@ -62,17 +62,21 @@ func (f *Foreign) readClaims(payload []byte, typed bool) (*Claims, error) {
 	r.MaxMembers = f.cfg.MaxTokenMembers
 	members, err := r.Object()
 	if err != nil {
-		return nil, jose.ErrMalformed
+		return nil, unreadable(err, jose.ErrMalformed)
 	}
-	if !typed && (otherToken(members) || !f.cfg.AcceptIDTokens && idToken(members)) {
-		return nil, errWrongType
+	switch {
+	case typed: // RFC 9068 §4: the type decides
+	case otherToken(members):
+		return nil, errOtherToken
+	case !f.cfg.AcceptIDTokens && idToken(members):
+		return nil, errIDToken
 	}
 	m := foreignMembers{members: members, maxList: f.cfg.MaxTokenMembers}
 	c := &Claims{
 		raw:          r.Text,
 		memory:       r.Memory(),
 		Issuer:       m.text("iss"),
-		Subject:      m.first(f.cfg.SubjectClaims, "sub"),
+		Subject:      m.first(f.cfg.SubjectClaims),
 		Audience:     m.audience(f.cfg.AudienceClaims),
 		ClientID:     m.first(clientClaims),
 		Scope:        m.scope(f.cfg.ScopeClaims),

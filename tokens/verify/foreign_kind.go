@@ -1,6 +1,17 @@
 package verify
 
-import "strings"
+import (
+	"errors"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+)
+
+// The refusals of tokens whose type does not tell that they are no access tokens.
+var (
+	errOtherToken = because(oauth.ReasonWrongType, errors.New("it is a logout token, a DPoP proof or a refresh token"))
+	errIDToken    = because(oauth.ReasonWrongType, errors.New("it looks like an ID token, by a nonce, an at_hash or the like: allow_id_tokens takes such"))
+)
 
 // otherToken finds the marks of tokens that nobody presents to an API, where the
 // type does not tell. See RFC 8725 §3.12.

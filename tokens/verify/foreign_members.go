@@ -25,10 +25,7 @@ func (m *foreignMembers) text(name string) string {
 }
 
 // first returns the first of the claims that is a text, "" for none.
-func (m *foreignMembers) first(names []string, otherwise ...string) string {
-	if len(names) == 0 {
-		names = otherwise
-	}
+func (m *foreignMembers) first(names []string) string {
 	for _, name := range names {
 		value, _ := lookup(m.members, name)
 		if text, ok := value.(string); ok && text != "" {
@@ -60,9 +57,6 @@ func (m *foreignMembers) needed(name string) time.Time {
 
 // audience returns the values of the first of the claims that has any.
 func (m *foreignMembers) audience(names []string) []string {
-	if len(names) == 0 {
-		names = []string{"aud"}
-	}
 	for _, name := range names {
 		if values := m.list(name); len(values) > 0 {
 			return values

@@ -146,8 +146,8 @@ func TestForeignRefusals(t *testing.T) {
 		{"sub as number", nil, nil, map[string]any{"sub": 1}, oauth.ReasonClaim},
 		{"the claim of the subject is missing", func(c *ForeignConfig) { c.SubjectClaims = []string{"oid"} }, nil, nil, oauth.ReasonClaim},
 		{"G10: JWT-37 no aud", nil, nil, map[string]any{"aud": nil}, oauth.ReasonWrongAudience},
-		{"JWT-37 aud as object", nil, nil, map[string]any{"aud": map[string]any{"a": 1}}, oauth.ReasonClaim},
-		{"JWT-37 aud with a number", nil, nil, map[string]any{"aud": []any{testAudience, 1}}, oauth.ReasonClaim},
+		{"JWT-37 aud as object", nil, nil, map[string]any{"aud": map[string]any{"a": 1}}, oauth.ReasonWrongAudience},
+		{"JWT-37 aud with a number", nil, nil, map[string]any{"aud": []any{testAudience, 1}}, oauth.ReasonWrongAudience},
 		{"JWT-47 scope as list", nil, nil, map[string]any{"scope": []string{"orders:read"}}, ""}, // a rule finds none
 		{"JWT-47 scope as list, by name", func(c *ForeignConfig) { c.ScopeClaims = []string{"scope"} }, nil, map[string]any{"scope": []string{"orders:read"}}, ""},
 		{"scp as number", nil, nil, map[string]any{"scope": nil, "scp": 7}, ""},

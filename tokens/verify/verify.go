@@ -105,7 +105,7 @@ func New(cfg Config) *Verifier {
 // known. See RFC 9068 §4 and RFC 8725 §3.
 func (v *Verifier) Verify(token string) (*Claims, error) {
 	if len(token) > v.maxBytes {
-		return nil, jose.TooLong(token, v.maxBytes)
+		return nil, v.explain(token, jose.ErrMalformed)
 	}
 	if v.cache != nil {
 		if c := v.cache.Get(token); c != nil && v.trusts(c) {
@@ -157,8 +157,8 @@ func (v *Verifier) checkAccess(token string) (*Claims, error) {
 			return f.check(t, v.clock())
 		}
 	}
-	if t.Header.NamesKey || len(token) > oauth.MaxTokenBytes { // which ours never do and are
-		return nil, jose.ErrMalformed
+	if len(token) > oauth.MaxTokenBytes { // ours never are
+		return nil, errTooLarge
 	}
 	c, err := v.check(t, isAccessToken)
 	if err != nil {
@@ -195,6 +195,9 @@ func (v *Verifier) check(t jose.Compact, is func(jose.Header, *Claims) bool) (*C
 	// comparison is byte for byte (RFC 8725 §3.8).
 	if v.keys == nil || c.Issuer != v.issuer {
 		return nil, errWrongIssuer
+	}
+	if t.Header.NamesKey {
+		return nil, errNamesKey
 	}
 	key := v.keys.Verifier(t.Header.Kid)
 	if key == nil {
