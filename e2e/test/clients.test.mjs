@@ -12,7 +12,7 @@ const docs = resolve(import.meta.dirname, "../../docs");
 
 const clients = await all([
 	"passport-oauth2", "grant", "hapi-bell", "client-oauth2", "fastify-oauth2", "goth", "zitadel-rp",
-	"express-oauth2-jwt-bearer", "fastify-jwt-jwks", "jsonwebtoken",
+	"express-oauth2-jwt-bearer", "fastify-jwt-jwks", "keycloak-js",
 ]);
 
 let started;
