@@ -31,7 +31,12 @@ func TestNobodyServesIt(t *testing.T) {
 		want       []want
 	}{
 		{"alone", "oauth_server", nil, []want{
-			{"/", 200, start}, {"//", 200, start}, {"/?a=b", 200, start}, {"/nothing", 404, missing}, {"/loginx", 404, missing}, {"/oauth/oauth/token", 404, missing},
+			{"/", 200, start},
+			{"//", 200, start},
+			{"/?a=b", 200, start},
+			{"/nothing", 404, missing},
+			{"/loginx", 404, missing},
+			{"/oauth/oauth/token", 404, missing},
 			{"/account", 200, "Password"},
 		}},
 		{"headers and rewrites alone", "oauth_server\nheader X-Site yes\nencode\nrewrite /old /new\nhandle /x/* {\n}\nhandle_path /y/* {\nheader X-Y yes\n}\nlog", nil, []want{
@@ -45,8 +50,10 @@ func TestNobodyServesIt(t *testing.T) {
 			{"/a.txt", 200, "a file"}, {"/b.txt", 200, "second"}, {"/c.txt", 404, missing},
 		}},
 		{"an upstream", "oauth_server\nreverse_proxy /app/* " + strings.TrimPrefix(g.upstream.server.URL, "http://"), nil, []want{{"/app/a", 200, "upstream"}, {"/b", 404, missing}}},
-		{"an upstream's answer, replaced", "oauth_server\nreverse_proxy " + strings.TrimPrefix(g.upstream.server.URL, "http://") + " {\n@ok status 200\nhandle_response @ok {\nheader X-Y yes\ncopy_response 202\n}\n}", nil,
-			[]want{{"/a", 202, "upstream"}}},
+		{
+			"an upstream's answer, replaced", "oauth_server\nreverse_proxy " + strings.TrimPrefix(g.upstream.server.URL, "http://") + " {\n@ok status 200\nhandle_response @ok {\nheader X-Y yes\ncopy_response 202\n}\n}", nil,
+			[]want{{"/a", 202, "upstream"}},
+		},
 		{"an error and its page", "oauth_server\nerror /gone 410\nhandle_errors {\nrespond \"our page {err.status_code}\"\n}", nil, []want{{"/gone", 410, "our page 410"}, {"/nothing", 404, missing}}},
 		{"a redirect", "oauth_server\nredir / https://www.example.com/", nil, []want{{"/", 302, ""}}},
 		{"a site's own route", "handle /auth/* {\nrespond behind\n}\nhandle {\noauth_server\n}", nil, []want{{"/auth/x", 200, "behind"}, {"/nothing", 404, missing}}},

@@ -21,7 +21,7 @@ func TestRefreshWithTheScopeOfTheSignIn(t *testing.T) {
 		{"unknown", "spa", "openid offline_access orders:read User.Read", "openid offline_access orders:read"},
 		{"of another API", "spa", "openid offline_access orders:read billing:read", "openid offline_access orders:read"},
 		{"not the client's", "narrow", "openid offline_access orders:read orders:write", "openid offline_access orders:read"},
-		{"written twice", "spa", "  openid offline_access offline_access orders:read  address ", "openid offline_access orders:read"},
+		{"written twice", "spa", "  openid orders:read offline_access orders:read  address ", "openid offline_access orders:read"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			res := g.mustToken(tt.client, codeRequest(g.code("client_id", tt.client, "scope", tt.scope)))

@@ -1,6 +1,7 @@
 // An application whose callback goes on to another origin, as apex to www, a
 // broker or a private scheme do.
 import { createServer } from "node:http";
+import { profile } from "./browser.mjs";
 import { sha256, webSecret } from "./gateway.mjs";
 
 const listen = (answer) => new Promise((done) => {
@@ -53,6 +54,30 @@ class App {
 			state: "a state",
 			...more,
 		};
+	}
+
+	authorize(gateway, parameters) { return gateway.issuer + "authorize?" + new URLSearchParams(this.parameters(parameters)); }
+
+	// logout is where it sends people to sign out.
+	logout(gateway) {
+		return gateway.issuer + "oidc/logout?" + new URLSearchParams({ client_id: "goes-on", post_logout_redirect_uri: this.bye, state: "s" });
+	}
+
+	// visitor is a browser profile of its own, for one test.
+	async visitor(t, browser, options) {
+		const context = await profile(browser, options);
+		t.after(() => context.close());
+		this.seen.length = 0;
+		return context;
+	}
+
+	// arrives waits for the last page, and returns all that the application was sent.
+	async arrives(gateway, page, path = "callback") {
+		await page.waitForURL(this.home + path);
+		await page.getByText("Arrived").waitFor();
+		const answers = this.seen.splice(0).map(({ at }) => at.searchParams);
+		for (const answer of answers) gateway.secret(answer.get("code"));
+		return answers;
 	}
 
 	// redeem takes a code to the token endpoint.

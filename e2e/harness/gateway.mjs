@@ -102,10 +102,12 @@ ${api} {
 `.replaceAll(/^(http:\S+)\/ \{$/gm, "$1 {");
 }
 
-// start runs the gateway, with more options of oauth, and waits until it answers.
-export async function start(oauth) {
+// start runs the gateway, with more options of oauth (or what writes them for these
+// places), and waits until it answers.
+export async function start(oauth = "") {
 	const [issuer, app, api, callback] = await freePlaces(4);
-	return serve({ issuer, app, api, callback: callback + "callback" }, (places) => config({ ...places, oauth }));
+	const places = { issuer, app, api, callback: callback + "callback" };
+	return serve(places, (all) => config({ ...all, oauth: oauth instanceof Function ? oauth(places) : oauth }));
 }
 
 // startExample runs Caddyfile.example on free ports, with a shorter leeway and

@@ -23,7 +23,7 @@ after(async () => {
 	app?.close();
 });
 
-const authorize = (parameters) => gateway.issuer + "authorize?" + new URLSearchParams(app.parameters(parameters));
+const authorize = (parameters) => app.authorize(gateway, parameters);
 
 // visit opens a page in a browser of its own, with script or without.
 async function visit(t, url, options) {

@@ -6,7 +6,21 @@ import { leeway, refreshWith, start } from "../harness/gateway.mjs";
 
 let gateway;
 let browser;
-before(async () => { [gateway, browser] = await Promise.all([start(), launch()]); });
+const stock = "https://stock.example.com"; // an API that is not asked for at sign-in
+const oauth = ({ app, api }) => `
+	api ${stock} {
+		scopes stock:read stock:write
+		allow_offline_access
+	}
+	client mrrt {
+		type spa
+		redirect_uris ${app}auth0.html
+		apis ${api} ${stock}
+		refresh_token {
+			multi_resource
+		}
+	}`;
+before(async () => { [gateway, browser] = await Promise.all([start(oauth), launch()]); });
 after(async () => {
 	await browser?.close();
 	await gateway?.stop();
@@ -92,6 +106,31 @@ for (const { name, options, renews } of modes) {
 		await page.getByLabel("Password").waitFor(); // the session at the gateway is over too
 	});
 }
+
+test("S25: an API that was not asked for at sign-in, with useMrrt", async () => {
+	const scope = { default: "openid profile email orders:read", [stock]: "openid profile email stock:read" }; // default: where a call names no audience
+	const page = await open({
+		clientId: "mrrt", useRefreshTokens: true, useMrrt: true,
+		authorizationParams: { audience: gateway.api, scope, redirect_uri: gateway.app + "auth0.html" },
+	});
+	await login(page);
+	const grants = [];
+	context.on("request", (request) => {
+		const path = new URL(request.url()).pathname;
+		if (path === "/oauth/token" || path === "/authorize") grants.push(path);
+	});
+	const claims = await page.evaluate(async (stock) => {
+		const token = await window.client.getTokenSilently({ authorizationParams: { audience: stock } });
+		return JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
+	}, stock);
+	assert.equal(claims.aud, stock);
+	assert.ok(claims.scope.split(" ").includes("stock:read"), claims.scope);
+	assert.ok(!claims.scope.includes("stock:write"), claims.scope);
+	assert.deepEqual(grants, ["/oauth/token"]);
+	const first = await page.evaluate(() => window.client.getTokenSilently({ cacheMode: "off" }));
+	gateway.secret(first);
+	assert.equal((await callAPI(page, first)).status, 200); // the API of the sign-in goes on
+});
 
 test("a reload with the memory cache falls back to the iframe", async () => {
 	const page = await open({ useRefreshTokens: true, useRefreshTokensFallback: true });
