@@ -8,9 +8,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
-// ErrMembers is ErrJSON for an object with too many members.
-var ErrMembers = fmt.Errorf("%w: more than %d members", ErrJSON, maxJSONMembers)
-
 // refusedMembers are the members of a header that change what is signed, or that
 // bring or name a key. See ParseHeader.
 var refusedMembers = []string{"crit", "b64", "jwk", "jku", "x5u", "x5c", "zip", "enc", "p2c", "p2s"}

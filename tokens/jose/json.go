@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"strconv"
@@ -22,6 +23,9 @@ const (
 // ErrJSON is every failure of a JSONReader: text that is no JSON, a value of
 // another type than was asked for, or one out of bounds.
 var ErrJSON = errors.New("reading JSON of a token: malformed, of the wrong type or too large")
+
+// ErrMembers is ErrJSON for an object with too many members.
+var ErrMembers = fmt.Errorf("%w: more than %d members", ErrJSON, maxJSONMembers)
 
 // JSONReader reads one JSON object of a token. It refuses what encoding/json
 // lets pass and two parsers may read in two ways: duplicate members on any
