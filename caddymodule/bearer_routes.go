@@ -73,7 +73,8 @@ func routeFindings(web *caddyhttp.App) (findings []Finding, err error) {
 			findings = append(findings, Finding{
 				SeverityWarning, upstream, "clients can write an identity header themselves: a guard sets it for this upstream, which other routes lead to without one; " +
 					"put the guard, with its matcher, ahead of the blocks of the site, or write `request_header -<name>` ahead of the other routes",
-				"bearer_auth", []zap.Field{zap.String("upstream", upstream), zap.Strings("headers", open)},
+				"bearer_auth",
+				[]zap.Field{zap.String("upstream", upstream), zap.Strings("headers", open)},
 			})
 		}
 	}

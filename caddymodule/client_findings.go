@@ -33,7 +33,7 @@ func (c *Client) addressFindings(issuer string) (found []Finding) {
 		found = append(found, Finding{SeverityWarning, c.block(), fmt.Sprintf(format, args...), option, nil})
 	}
 	local := oauth.IsLoopbackHost(hostOf(issuer))
-	var hosts []string
+	hosts := make([]string, 0, len(c.RedirectURIs))
 	for _, uri := range c.RedirectURIs {
 		origin, host := oauth.OriginOf(uri), hostOf(uri)
 		hosts = append(hosts, host)

@@ -17,15 +17,15 @@ type told struct{ error }
 // Unwrap returns the error.
 func (t told) Unwrap() error { return t.error }
 
-// ofClient is the error of a request whose client is known.
-type ofClient struct {
+// clientError is the error of a request whose client is known.
+type clientError struct {
 	error
 
 	client string
 }
 
 // Unwrap returns the error.
-func (o ofClient) Unwrap() error { return o.error }
+func (o clientError) Unwrap() error { return o.error }
 
 // report tells the observer of a fault or a refusal, once.
 func (s *Server) report(ctx context.Context, endpoint string, err error) {
@@ -58,7 +58,7 @@ func (s *Server) refused(ctx context.Context, endpoint string, err error, e *oau
 	if event.Outcome == "" {
 		event.Outcome = oauth.Outcome(oauth.ReasonMalformed)
 	}
-	if of, ok := errors.AsType[ofClient](err); ok {
+	if of, ok := errors.AsType[clientError](err); ok {
 		event.Client = of.client
 	}
 	s.Observer.Happened(ctx, event)
@@ -74,7 +74,7 @@ func (s *Server) about(clientID string, err error) error {
 	if _, known := s.Issuer.Client(clientID); !known {
 		return err
 	}
-	return ofClient{err, clientID}
+	return clientError{err, clientID}
 }
 
 // originRefused tells of a page whose browser will not let it read the answer, since
@@ -89,5 +89,5 @@ func (s *Server) originRefused(r *http.Request, client *clients.Client) {
 		s.refused(ctx, endpoint, err, err.With(oauth.Mismatch{Sent: oauth.PrintableURI(origin), Registered: s.originList, Option: "origins"}))
 		return
 	}
-	s.refused(ctx, endpoint, ofClient{err, client.ID}, err.With(oauth.Mismatch{Sent: oauth.PrintableURI(origin), Registered: client.Origins, Option: "origins"}))
+	s.refused(ctx, endpoint, clientError{err, client.ID}, err.With(oauth.Mismatch{Sent: oauth.PrintableURI(origin), Registered: client.Origins, Option: "origins"}))
 }

@@ -101,8 +101,9 @@ func (l *Local) Subject(name string) string {
 
 // Users returns the names of all users, in order; see Lister.
 func (l *Local) Users() []string {
-	var names []string
-	for _, u := range l.current().byName {
+	users := l.current().byName
+	names := make([]string, 0, len(users))
+	for _, u := range users {
 		names = append(names, u.name)
 	}
 	slices.Sort(names)

@@ -34,10 +34,17 @@ func (d *Directory) Client(id string) (*Client, bool) {
 	return c, ok
 }
 
-// Unknown says for the log which client_id came, and which there are.
+// Unknown says for the log which client_id came, and which there are. Of a long one
+// only the beginning is shown: somebody may have set the secret in its place.
 func (d *Directory) Unknown(id string) oauth.Mismatch {
+	if len(id) > shownClientID {
+		id = id[:shownClientID/2] + "…"
+	}
 	return oauth.Mismatch{Sent: id, Registered: d.ids, Option: "client"}
 }
+
+// shownClientID is how long an unknown client_id may be to be shown whole, in bytes.
+const shownClientID = 16
 
 // Tagged returns the client with a tag.
 func (d *Directory) Tagged(tag storage.ClientTag) (*Client, bool) {
