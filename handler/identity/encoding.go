@@ -36,25 +36,35 @@ func (e Encoding) text(text string) string { return e.encode(text, false) }
 func (e Encoding) element(text string) string { return e.encode(text, true) }
 
 func (e Encoding) encode(text string, listed bool) string {
-	if plain(text, e != Raw && e != Latin1, listed) {
+	decodable := e != Raw && e != Latin1
+	if plain(text, decodable, listed) {
 		return text
 	}
 	var b strings.Builder
 	for i, r := range text {
-		size := utf8.RuneLen(r)
-		edge := i == 0 || i+size == len(text)
+		edge := i == 0 || i+utf8.RuneLen(r) == len(text)
 		switch {
-		case r == ' ' && !edge, r > ' ' && r < 0x7f && (r != ',' || !listed) && (r != '%' || e == Raw || e == Latin1):
-			b.WriteByte(byte(r))
-		case r > 0x7f && e == Raw && unicode.IsPrint(r):
-			b.WriteRune(r)
-		case r > 0x7f && r <= 0xff && e == Latin1 && unicode.IsPrint(r):
+		case r == ' ' && edge, r == ',' && listed, r == '%' && decodable, !e.carries(r):
+			percent(&b, r)
+		case e == Latin1:
 			b.WriteByte(byte(r))
 		default:
-			percent(&b, r)
+			b.WriteRune(r)
 		}
 	}
 	return b.String()
+}
+
+// carries reports whether the encoding has a character, wherever it stands.
+func (e Encoding) carries(r rune) bool {
+	switch {
+	case r < 0x80:
+		return r >= ' ' && r < 0x7f
+	case e == Latin1:
+		return r <= 0xff && unicode.IsPrint(r)
+	default:
+		return e == Raw && unicode.IsPrint(r)
+	}
 }
 
 // plain reports whether a text is carried as it is.

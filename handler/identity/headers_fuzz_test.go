@@ -30,8 +30,10 @@ func FuzzClaimsToHeaders(f *testing.F) {
 			return
 		}
 		headers, err := New([]Mapping{
-			{Header: "X-User", Claim: "sub"}, {Header: "X-Org", Claim: "org"},
-			{Header: "X-Raw", Claim: "org", Encoding: Raw}, {Header: "X-Latin", Claim: "org", Encoding: Latin1},
+			{Header: "X-User", Claim: "sub"},
+			{Header: "X-Org", Claim: "org"},
+			{Header: "X-Raw", Claim: "org", Encoding: Raw},
+			{Header: "X-Latin", Claim: "org", Encoding: Latin1},
 		})
 		if err != nil {
 			t.Fatal(err)
