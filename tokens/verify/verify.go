@@ -15,6 +15,29 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
+// The typ of our tokens.
+const (
+	TypeAccessToken = "at+jwt" // RFC 9068 §2.1
+	TypeJWT         = "JWT"    // of an ID token, and of an access token in Auth0's form
+)
+
+// UseAccess is the claim token_use of access tokens whose type is TypeJWT. No other
+// token of this gateway has that claim, so none passes for an access token, and they
+// pass for none. See RFC 8725 §3.12.
+const UseAccess = "access"
+
+// The refusals of a Verifier, made once: they are on the hot path. The public
+// text is the same for all, so that nobody learns which check failed.
+var (
+	errWrongType    = oauth.BadToken(oauth.ReasonWrongType)
+	errUnknownKey   = oauth.BadToken(oauth.ReasonUnknownKey)
+	errBadSignature = oauth.BadToken(oauth.ReasonBadSignature)
+	errWrongIssuer  = oauth.BadToken(oauth.ReasonWrongIssuer)
+	errClaim        = oauth.BadToken(oauth.ReasonClaim)
+	errExpired      = oauth.BadToken(oauth.ReasonExpired)
+	errNotYetValid  = oauth.BadToken(oauth.ReasonNotYetValid)
+)
+
 // keySource finds the key of one issuer, or nil. It gives the same pointer as
 // long as the key is the same.
 type keySource interface {
