@@ -32,6 +32,11 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	if s.withoutCookies(r) {
 		return s.sendOn(w, "logout", q)
 	}
+	return s.beginLogout(w, r, q)
+}
+
+// beginLogout signs out where a hint proves who asks, and asks the person elsewhere.
+func (s *Server) beginLogout(w http.ResponseWriter, r *http.Request, q url.Values) (err error) {
 	for _, name := range []string{"id_token_hint", "post_logout_redirect_uri", "client_id", "state"} {
 		if len(q[name]) > 1 {
 			return wire.Malformed(name + " must be given once.")
@@ -119,7 +124,7 @@ func (s *Server) logoutRefused(description, id string, client *clients.Client, t
 			description = "There is neither id_token_hint nor client_id, which say whose address it is."
 		}
 		return oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, description).
-			With(oauth.Mismatch{Sent: id, Registered: s.Issuer.ClientIDs(), Option: "client"})
+			With(s.Issuer.UnknownClient(id))
 	}
 	return s.about(client.ID, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadRedirect, description).
 		With(oauth.Mismatch{Sent: oauth.PrintableURI(to), Registered: client.LogoutURIs, Option: "logout_uris"}))

@@ -136,8 +136,8 @@ func (i *Issuer) Verifier() *verify.Verifier { return i.verifier }
 // Client returns a registered client.
 func (i *Issuer) Client(id string) (*clients.Client, bool) { return i.clients.Client(id) }
 
-// ClientIDs returns the ids of all clients, in the order of the configuration.
-func (i *Issuer) ClientIDs() []string { return i.clients.IDs() }
+// UnknownClient says for the log which client_id came that is not registered.
+func (i *Issuer) UnknownClient(id string) oauth.Mismatch { return i.clients.Unknown(id) }
 
 // Proofs checks the DPoP proofs of this configuration, with a nonce where it demands one.
 func (i *Issuer) Proofs() dpop.Checker { return i.proofs }

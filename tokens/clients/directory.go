@@ -52,8 +52,5 @@ func (d *Directory) Tagged(tag storage.ClientTag) (*Client, bool) {
 	return c, ok
 }
 
-// IDs returns the ids of the clients, in the order of the configuration.
-func (d *Directory) IDs() []string { return d.ids }
-
 // All returns the clients, in the order of the configuration.
 func (d *Directory) All() []*Client { return d.list }
