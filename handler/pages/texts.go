@@ -147,7 +147,7 @@ var english = &Texts{
 	StillInTitle:   "You are still signed in",
 	StillIn:        "Nothing was changed. You can close this window or go back to the application.",
 
-	OptionIs:         "For whoever runs this server, its log says more. The option to change:",
+	OptionIs:         "If you run this server: its log says more. The option to change is",
 	ErrorTitle:       "Something went wrong",
 	ErrorText:        "The application's request cannot be answered. Go back to the application and try again; if that does not help, contact the application's developers.",
 	UnavailableTitle: "Try again shortly",
