@@ -110,7 +110,7 @@ func (i *BearerIssuer) checkKeys() error {
 	if err := i.checkLocal(); err != nil || grammar.IsPlaceholder(i.PublicKey) {
 		return err
 	}
-	if _, err := i.parseKey(i.PublicKey); err != nil {
+	if err := i.checkKey(i.PublicKey); err != nil {
 		return grammar.Wrong("public_key", "%s", err)
 	}
 	return nil
@@ -118,7 +118,7 @@ func (i *BearerIssuer) checkKeys() error {
 
 // checkLocal finds options that are about a server where there is none.
 func (i *BearerIssuer) checkLocal() error {
-	option := ""
+	var option string
 	switch {
 	case i.JWKSHeader != nil:
 		option = "jwks_header"

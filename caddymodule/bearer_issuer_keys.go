@@ -40,7 +40,7 @@ func (i *BearerIssuer) resolve(log *zap.Logger) error {
 	}
 	text, err := grammar.Resolve(i.PublicKey)
 	if err == nil {
-		_, err = i.parseKey(text)
+		err = i.checkKey(text)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: public_key: %w", i.block(), err)
@@ -49,14 +49,13 @@ func (i *BearerIssuer) resolve(log *zap.Logger) error {
 	return nil
 }
 
-// parseKey reads keys that are written out.
-func (i *BearerIssuer) parseKey(text string) ([]*jose.PublicKey, error) {
+// checkKey reads keys that are written out.
+func (i *BearerIssuer) checkKey(text string) error {
 	_, rsa := i.algorithms()
-	keys, err := jose.ParsePublicKeys(text, rsa)
-	if err != nil {
-		return nil, fmt.Errorf("it %w (%w)", errNotKey, err)
+	if _, err := jose.ParsePublicKeys(text, rsa); err != nil {
+		return fmt.Errorf("it %w (%w)", errNotKey, err)
 	}
-	return keys, nil
+	return nil
 }
 
 // source says where the keys are.

@@ -80,7 +80,8 @@ const keepLeeway = time.Minute
 // first: discovery announces them in this order. RS256 is always among them, so that
 // a client may have it at any time (OpenID Connect Discovery §3).
 func (a *App) algorithms() []jose.Algorithm {
-	names := []string{a.Signing.idTokenAlgorithm()}
+	names := make([]string, 0, 3+len(a.Clients)+len(a.APIs))
+	names = append(names, a.Signing.idTokenAlgorithm())
 	for _, c := range a.Clients {
 		names = append(names, c.IDTokenAlgorithm)
 	}

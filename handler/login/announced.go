@@ -18,12 +18,13 @@ const acrPassword = "pwd"
 
 // Claims implements Announcer. Everybody has the claims that default to the name.
 func (l *Local) Claims() []string {
-	names := []string{"name", "nickname", "preferred_username"}
+	names := map[string]bool{"name": true, "nickname": true, "preferred_username": true}
 	for _, u := range l.cfg.Users {
-		names = append(names, slices.Collect(maps.Keys(u.Claims))...)
+		for name := range u.Claims {
+			names[name] = true
+		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return slices.Sorted(maps.Keys(names))
 }
 
 // ACRs implements Announcer.
