@@ -83,6 +83,9 @@ func useAll(s *Store) []error {
 	var all []error
 	told := make(map[string]bool)
 	note := func(err error) {
+		if errors.Is(err, errStalled) {
+			return // the machine is busy, which says nothing of the file
+		}
 		if err != nil && !told[err.Error()] {
 			told[err.Error()] = true
 			all = append(all, err)
