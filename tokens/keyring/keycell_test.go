@@ -35,7 +35,7 @@ func mustLoad(t testing.TB, rings ...*Ring) {
 
 func signerID(t testing.TB, r *Ring, alg jose.Algorithm) string {
 	t.Helper()
-	k, err := r.Signer(alg)
+	k, err := r.Signers().Signer(alg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,9 +122,6 @@ func (s Signers) Signer(alg jose.Algorithm) (*jose.PrivateKey, error) {
 	return nil, fmt.Errorf("finding signing key: there is none for %s", alg)
 }
 
-// Signer returns the key that signs with alg now.
-func (r *Ring) Signer(alg jose.Algorithm) (*jose.PrivateKey, error) { return r.Signers().Signer(alg) }
-
 // now is the store's time, as all nodes on it see it.
 func (r *Ring) now() time.Time { return r.clock().Add(time.Duration(r.ahead.Load())) }
 

@@ -23,7 +23,7 @@ func TestKeyRingMakesOneKeyPerAlgorithm(t *testing.T) {
 	cell := &tokenstest.KeyCell{Clock: time.Now}
 	log := &tokenstest.Events{}
 	r := newRing(cell, tokenstest.Secrets(t, "a"), log, jose.ES256, jose.EdDSA)
-	if _, err := r.Signer(jose.ES256); err == nil {
+	if _, err := r.Signers().Signer(jose.ES256); err == nil {
 		t.Error("a ring that was not loaded signs")
 	}
 	if r.Verifier("x") != nil || len(r.Keys()) != 0 {
@@ -37,7 +37,7 @@ func TestKeyRingMakesOneKeyPerAlgorithm(t *testing.T) {
 			t.Errorf("the nodes have other keys of %s", alg)
 		}
 	}
-	if _, err := r.Signer(jose.RS256); err == nil {
+	if _, err := r.Signers().Signer(jose.RS256); err == nil {
 		t.Error("there is a key for an algorithm that was not asked for")
 	}
 	if got := log.Count(oauth.EventKeyRotated); got != 2 {

@@ -58,7 +58,7 @@ func (b *tokenBench) clock() time.Time { return b.now }
 
 func (b *tokenBench) signer(alg jose.Algorithm) *jose.PrivateKey {
 	b.tb.Helper()
-	k, err := b.keys.Signer(alg)
+	k, err := b.keys.Signers().Signer(alg)
 	if err != nil {
 		b.tb.Fatal(err)
 	}
