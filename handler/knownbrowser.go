@@ -42,7 +42,7 @@ const (
 
 // knownAs names the browser that a request comes from if it is known for the
 // account, "" otherwise. It takes as long for an account that does not exist.
-func (s *Server) knownAs(r *http.Request, l login.Login, subject string) string {
+func (s *Server) knownAs(r *http.Request, l login.Password, subject string) string {
 	mark, ok := s.markFor(s.marks(r), subject, l.Fingerprint(storage.TagSubject(subject)))
 	if !ok {
 		return ""

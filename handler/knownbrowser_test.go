@@ -89,7 +89,7 @@ func TestA8Marks(t *testing.T) {
 		return r
 	}
 	knownAs := func(s *Server, value, name string) bool {
-		l := s.Logins[0]
+		l := s.Logins[0].(login.Password)
 		return s.knownAs(request(value), l, l.Subject(name)) != ""
 	}
 	flipped := []byte(mark)

@@ -78,7 +78,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, req loginRequest
 // checkPassword asks the login that the form names.
 func (s *Server) checkPassword(r *http.Request, tried loginProblem, password string) (tokens.Profile, error) {
 	for _, l := range s.Logins {
-		if l.Name() == tried.login {
+		if l, ok := l.(login.Password); ok && l.Name() == tried.login {
 			return l.Authenticate(r.Context(), s.Limits.logins, login.Attempt{
 				Name: tried.username, Password: password, Address: s.ClientIP(r),
 				Browser: s.knownAs(r, l, l.Subject(tried.username)),

@@ -14,21 +14,27 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// Login is a way to sign in with a name and a password.
+// Login is a way to sign in: a Password or an Elsewhere.
 type Login interface {
 	// Name is the login's name: the first part of its subjects, "<login>|<id>".
 	Name() string
 	// Label names the login to people, where there are several.
 	Label() string
+	// Fingerprint returns the fingerprint that the record of this user has as
+	// configured now: that of the password hash, or of the provider. It is zero
+	// for a user that this login is certain not to know.
+	Fingerprint(user storage.UserTag) storage.Fingerprint
+}
+
+// Password is a Login with a name and a password.
+type Password interface {
+	Login
 	// Subject returns the subject of the person whom this name means. It tells
 	// nothing of whether there is one.
 	Subject(name string) string
 	// Authenticate checks a name and a password, within the limits. Errors:
 	// ErrWrong, a *WaitError, or a fault, which is answered with 503.
 	Authenticate(ctx context.Context, limits *Limits, a Attempt) (tokens.Profile, error)
-	// Fingerprint returns the fingerprint of the user's password hash as
-	// configured now, or zero for a user that this login does not know.
-	Fingerprint(user storage.UserTag) storage.Fingerprint
 }
 
 // Lister is a Login that can say whom it knows.
