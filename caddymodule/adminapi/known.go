@@ -84,7 +84,7 @@ func (a *API) listedSubject(choose func(names []string) string) string {
 	for _, l := range a.Logins {
 		if lister, ok := l.(login.Lister); ok {
 			if name := choose(lister.Users()); name != "" {
-				return l.Subject(name)
+				return lister.Subject(name)
 			}
 		}
 	}

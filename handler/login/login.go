@@ -37,8 +37,9 @@ type Password interface {
 	Authenticate(ctx context.Context, limits *Limits, a Attempt) (tokens.Profile, error)
 }
 
-// Lister is a Login that can say whom it knows.
+// Lister is a Password that can say whom it knows.
 type Lister interface {
+	Password
 	// Users returns the names of all users, in order.
 	Users() []string
 }
