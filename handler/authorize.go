@@ -53,6 +53,9 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 		if p.again {
 			problem = loginProblem{text: req.texts().SignInAgain, status: http.StatusForbidden}
 		}
+		if l, ok := s.straightTo(r, req); ok && !p.again {
+			return s.leave(w, r, req, l, false, 0)
+		}
 		return s.showLogin(w, r, req, problem)
 	case tokens.StepConsent:
 		return s.showConsent(w, r, a, p)

@@ -58,8 +58,11 @@ func TestR9SlowBodies(t *testing.T) {
 		http2 bool
 	}{{"HTTP/1.1", false}, {"HTTP/2", true}} {
 		t.Run(tt.name, func(t *testing.T) {
-			g, server := serveReal(t, tt.http2)
+			g, server := serveReal(t, tt.http2, withLogins(true, &scripted{name: "company"}))
 			for _, e := range endpoints() {
+				if e.perLogin {
+					e.path += "/company"
+				}
 				for _, method := range []string{http.MethodPost, http.MethodGet} {
 					body := drip{make(chan struct{})}
 					r, err := http.NewRequestWithContext(t.Context(), method, server.URL+e.path, body)

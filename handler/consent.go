@@ -64,7 +64,7 @@ func (s *Server) consentAgain(w http.ResponseWriter, r *http.Request) error {
 // form, or after it was shown.
 func (t *ticket) freshFor(l *tokens.Login) bool {
 	shown := time.Unix(t.Expires, 0).Add(-ticketLifetime)
-	return t.Fresh && l != nil && (l.Session.ID == t.Session || l.Session.AuthTime.After(shown))
+	return t.Fresh && l != nil && (l.Session.ID == t.Session || l.Session.Begun.After(shown))
 }
 
 // answerConsent sends what a person has decided to the client, and the same again

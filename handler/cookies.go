@@ -16,16 +16,21 @@ type cookieNames struct {
 	browser string // names the browser from before the login on; forms are bound to it
 	known   string // says which accounts were signed in to in this browser
 	moved   string // says that the browser was sent to the issuer's origin just now
+	last    string // names the login that was used last
+	out     string // says that somebody has just signed out
+	flow    string // begins the name of the cookie of a way to a provider
 	secure  bool
 }
 
 func cookieNamesOf(secure bool) cookieNames {
-	if !secure {
-		return cookieNames{session: wire.SessionCookie, browser: wire.BrowserCookie, known: wire.KnownCookie, moved: wire.MovedCookie}
+	prefix := ""
+	if secure {
+		prefix = wire.HostPrefix
 	}
 	return cookieNames{
-		session: wire.HostPrefix + wire.SessionCookie, browser: wire.HostPrefix + wire.BrowserCookie, known: wire.HostPrefix + wire.KnownCookie,
-		moved: wire.HostPrefix + wire.MovedCookie, secure: true,
+		session: prefix + wire.SessionCookie, browser: prefix + wire.BrowserCookie, known: prefix + wire.KnownCookie,
+		moved: prefix + wire.MovedCookie, last: prefix + wire.LoginCookie, out: prefix + wire.SignedOutCookie,
+		flow: prefix + wire.FlowCookie, secure: secure,
 	}
 }
 

@@ -113,11 +113,10 @@ func (s *Server) announced() (claims, acrs []string) {
 	var personal []string
 	for _, l := range s.Logins {
 		if a, ok := l.(login.Announcer); ok {
-			personal, acrs = append(personal, a.Claims()...), append(acrs, a.ACRs()...)
+			personal = append(personal, a.Claims()...)
 		}
 	}
-	slices.Sort(acrs)
-	acrs = slices.Compact(acrs)
+	acrs = slices.Sorted(slices.Values(login.ACRs(s.Logins)))
 	claims = []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "sid"}
 	if len(acrs) > 0 {
 		claims = append(claims, "acr")

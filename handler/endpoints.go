@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/handler/login"
 )
 
 var (
@@ -20,6 +22,7 @@ func endpoints() []endpoint {
 	return []endpoint{
 		{name: "authorize", path: "/authorize", alias: "/oauth/authorize", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).authorize},
 		{name: "login", path: "/login", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).login},
+		{name: "callback", path: "/callback", perLogin: true, methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).callback},
 		{name: "consent", path: "/consent", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).consent},
 		{name: "activate", path: "/activate", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).activate},
 		{name: "device_code", path: "/oauth/device/code", methods: onlyPost, fail: (*Server).failJSON, serve: (*Server).deviceCode},
@@ -42,7 +45,7 @@ func endpoints() []endpoint {
 func EndpointNames() []string {
 	var names []string
 	for _, e := range endpoints() {
-		if !e.fixed {
+		if !e.fixed && !e.perLogin {
 			names = append(names, e.name)
 		}
 	}
@@ -84,6 +87,16 @@ func (e endpoint) pathsIn(moved map[string]string) []string {
 	return []string{e.path}
 }
 
+// routeLogins routes an endpoint that each login at a provider has, below its path.
+func (s *Server) routeLogins(e *endpoint) {
+	s.paths[e.name] = s.base + e.path
+	for _, l := range s.Logins {
+		if _, ok := l.(login.Elsewhere); ok {
+			s.routes[s.base+e.path+"/"+l.Name()] = e
+		}
+	}
+}
+
 // route fills in the map from whole paths to endpoints, and where each of them is.
 func (s *Server) route() error {
 	if err := CheckPaths(s.Paths); err != nil {
@@ -91,6 +104,10 @@ func (s *Server) route() error {
 	}
 	s.routes, s.paths = make(map[string]*endpoint), make(map[string]string)
 	for _, e := range endpoints() {
+		if e.perLogin {
+			s.routeLogins(&e)
+			continue
+		}
 		paths := e.pathsIn(s.Paths)
 		s.paths[e.name] = s.base + paths[0]
 		for _, p := range paths {

@@ -12,7 +12,9 @@ import (
 type Limits struct {
 	logins  *login.Limits
 	guesses *login.Guesses // of user codes
-	used    *usedTickets
+	used    *usedTickets[formAnswer]
+	arrived *usedTickets[arrival] // flows whose answer was redeemed
+	returns *login.Returns
 	devices *deviceBudget
 }
 
@@ -22,7 +24,9 @@ func NewLimits(hashes *clients.HashQueue) *Limits {
 	return &Limits{
 		logins:  login.NewLimits(hashes),
 		guesses: login.NewGuesses(),
-		used:    newUsedTickets(),
+		used:    newUsedTickets[formAnswer](),
+		arrived: newUsedTickets[arrival](),
+		returns: login.NewReturns(),
 		devices: newDeviceBudget(),
 	}
 }

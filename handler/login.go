@@ -45,6 +45,9 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if form.Get("action") == actionCancel {
 		return s.notSignedIn(w, req)
 	}
+	if l, ok := s.provider(req, form.Get("provider")); ok {
+		return s.leave(w, r, req, l, form.Get("account") == "another", 0)
+	}
 	tried := loginProblem{username: form.Get("username"), login: form.Get("login"), status: http.StatusForbidden}
 	switch {
 	case errors.Is(err, errTicketExpired):
@@ -54,7 +57,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		tried.text = req.texts().SignInAgain
 		return s.showLogin(w, r, req, tried)
 	}
-	profile, err := s.checkPassword(r, tried, form.Get("password"))
+	profile, err := s.checkPassword(r, req, tried, form.Get("password"))
 	if err != nil {
 		return s.showLoginError(w, r, req, tried, err)
 	}
@@ -72,12 +75,13 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, req loginRequest
 	}
 	s.setSession(w, value, l.Session.Expires)
 	s.rememberBrowser(w, r, profile)
+	s.rememberLogin(w, r, profile.Login)
 	return s.signedIn(w, r, req, l)
 }
 
 // checkPassword asks the login that the form names.
-func (s *Server) checkPassword(r *http.Request, tried loginProblem, password string) (tokens.Profile, error) {
-	for _, l := range s.Logins {
+func (s *Server) checkPassword(r *http.Request, req loginRequest, tried loginProblem, password string) (tokens.Profile, error) {
+	for _, l := range s.loginsFor(req) {
 		if l, ok := l.(login.Password); ok && l.Name() == tried.login {
 			return l.Authenticate(r.Context(), s.Limits.logins, login.Attempt{
 				Name: tried.username, Password: password, Address: s.ClientIP(r),
@@ -116,12 +120,17 @@ type loginProblem struct {
 	wrong           bool // the fields are to blame
 	status          int
 	after           time.Duration // how long to wait
+	refused         *refusedAccount
 }
+
+// refusedAccount is an account at a provider that may not come in.
+type refusedAccount struct{ account, subject, login string }
 
 // showLogin shows the login page.
 func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, req loginRequest, p loginProblem) error {
 	texts := req.texts()
-	if len(s.Logins) == 0 {
+	logins := s.loginsFor(req)
+	if len(logins) == 0 {
 		html, err := s.pages.Message(texts, pages.Message{Title: texts.ErrorTitle, Text: texts.NoLogin, Failed: true})
 		s.writePage(w, http.StatusServiceUnavailable, html, err, pageOptions{})
 		return nil
@@ -147,8 +156,17 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, req loginRequ
 			page.Username = req.auth.LoginHint
 		}
 	}
-	for _, l := range s.Logins {
-		page.Logins = append(page.Logins, pages.Option{Name: l.Name(), Label: l.Label(), Selected: l.Name() == p.login})
+	for _, l := range s.lastUsedFirst(r, logins) {
+		option := pages.Option{Name: l.Name(), Label: l.Label(), Selected: l.Name() == p.login}
+		if _, ok := l.(login.Elsewhere); ok {
+			page.Providers = append(page.Providers, option)
+			options.leaves = true
+		} else {
+			page.Logins = append(page.Logins, option)
+		}
+	}
+	if p.refused != nil {
+		page.Refused = &pages.Refused{Account: p.refused.account, Subject: p.refused.subject, Login: p.refused.login}
 	}
 	html, err := s.pages.Login(texts, page)
 	if p.after > 0 {

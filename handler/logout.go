@@ -192,6 +192,7 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request, locales string,
 		return err
 	}
 	s.clearSession(w)
+	s.noteSignedOut(w)
 	return s.endLogout(w, locales, req)
 }
 

@@ -36,6 +36,12 @@ func (s *Server) sendOn(w http.ResponseWriter, endpoint string, q url.Values) er
 		s.redirect(w, withQuery(to, q))
 		return nil
 	}
+	return s.postOn(w, to, q)
+}
+
+// postOn has the browser post the same fields again from our own origin, with our
+// cookies. What they hold never stands in a URL.
+func (s *Server) postOn(w http.ResponseWriter, to string, q url.Values) error {
 	page := pages.FormPost{Target: template.URL(to), Nonce: nonce()} //nolint:gosec // our own address
 	for name, values := range q {
 		for _, v := range values {

@@ -33,7 +33,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.fail(s, w, r, errQuery)
 		return
 	}
-	if e.page && s.elsewhere(r) {
+	if e.page && !e.perLogin && s.elsewhere(r) {
 		if err := s.toIssuer(w, r, e.name); err != nil {
 			e.fail(s, w, r, err)
 		}

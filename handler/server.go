@@ -89,16 +89,17 @@ const (
 
 // endpoint is one row of the route table.
 type endpoint struct {
-	name    string // for Config.Paths, and for metrics
-	path    string // below the issuer's own
-	alias   string // another path that works too, unless the endpoint was moved
-	fixed   bool   // the path is a standard's and cannot be moved
-	early   bool   // answered before shared state is open
-	page    bool   // for people, at the issuer's origin only
-	methods []string
-	cors    corsKind
-	fail    func(*Server, http.ResponseWriter, *http.Request, error)
-	serve   func(*Server, http.ResponseWriter, *http.Request) error
+	name     string // for Config.Paths, and for metrics
+	path     string // below the issuer's own
+	alias    string // another path that works too, unless the endpoint was moved
+	perLogin bool   // each login at a provider has one, at its name below the path
+	fixed    bool   // the path is a standard's and cannot be moved
+	early    bool   // answered before shared state is open
+	page     bool   // for people, at the issuer's origin only
+	methods  []string
+	cors     corsKind
+	fail     func(*Server, http.ResponseWriter, *http.Request, error)
+	serve    func(*Server, http.ResponseWriter, *http.Request) error
 }
 
 // pathOf returns the path of an endpoint on our origin.

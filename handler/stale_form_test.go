@@ -56,7 +56,7 @@ func TestConsentTwice(t *testing.T) {
 // S3: the second click comes while the first is still being decided, and its
 // browser has hung up on the first.
 func TestUsedTicketsAtOnce(t *testing.T) {
-	u := newUsedTickets()
+	u := newUsedTickets[formAnswer]()
 	ask, answer := make(chan struct{}), make(chan struct{})
 	decided := 0
 	decide := func() (formAnswer, error) {

@@ -25,6 +25,7 @@ const (
 	ticketCode    ticketKind = "activate" // the form that takes a user code
 	ticketDevice  ticketKind = "device"   // the form that approves a device
 	ticketAccount ticketKind = "account"  // the form that signs a person's applications out
+	ticketFlow    ticketKind = "flow"     // no form: the way to a provider, see flow
 )
 
 // ticket is the hidden field of a form: what the server must know again when

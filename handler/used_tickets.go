@@ -19,18 +19,18 @@ const repeatWindow = 3 * time.Second
 
 // usedTickets remembers tickets that work once, until they have expired, in
 // bounded memory: two maps, of which the older is dropped in turn.
-type usedTickets struct {
+type usedTickets[T any] struct {
 	mu           sync.Mutex
-	recent, past map[[16]byte]*usedTicket
+	recent, past map[[16]byte]*usedTicket[T]
 	since        time.Time // when recent was begun
 }
 
-// usedTicket is a ticket whose form was posted.
-type usedTicket struct {
+// usedTicket is a ticket that was used, and its answer.
+type usedTicket[T any] struct {
 	done   chan struct{} // closed when it is answered
 	failed bool
 	at     time.Time // when it was answered
-	answer formAnswer
+	answer T
 }
 
 // formAnswer is what answers a form whose ticket works once.
@@ -47,14 +47,14 @@ const maxUsedTickets = 1 << 14
 // errTicketUsed is a form that was answered a while ago.
 var errTicketUsed = errors.New("using ticket: its form was answered before")
 
-func newUsedTickets() *usedTickets {
-	return &usedTickets{recent: make(map[[16]byte]*usedTicket), past: make(map[[16]byte]*usedTicket)}
+func newUsedTickets[T any]() *usedTickets[T] {
+	return &usedTickets[T]{recent: make(map[[16]byte]*usedTicket[T]), past: make(map[[16]byte]*usedTicket[T])}
 }
 
 // once answers the form of a ticket by decide, which is called once. The same form
 // that comes meanwhile or within the repeatWindow gets the same answer, later ones
 // errTicketUsed. After an error of decide the ticket is as good as new.
-func (u *usedTickets) once(ctx context.Context, id [16]byte, clock func() time.Time, decide func() (formAnswer, error)) (formAnswer, error) {
+func (u *usedTickets[T]) once(ctx context.Context, id [16]byte, clock func() time.Time, decide func() (T, error)) (answer T, err error) {
 	for {
 		t, first := u.take(id, clock())
 		if first {
@@ -63,20 +63,20 @@ func (u *usedTickets) once(ctx context.Context, id [16]byte, clock func() time.T
 		select {
 		case <-t.done:
 		case <-ctx.Done():
-			return formAnswer{}, ctx.Err()
+			return answer, ctx.Err()
 		}
 		switch {
 		case t.failed:
 			continue
 		case clock().Sub(t.at) > repeatWindow:
-			return formAnswer{}, errTicketUsed
+			return answer, errTicketUsed
 		}
 		return t.answer, nil
 	}
 }
 
 // decide lets the first that came decide.
-func (u *usedTickets) decide(id [16]byte, t *usedTicket, clock func() time.Time, decide func() (formAnswer, error)) (formAnswer, error) {
+func (u *usedTickets[T]) decide(id [16]byte, t *usedTicket[T], clock func() time.Time, decide func() (T, error)) (answer T, err error) {
 	t.failed = true // also of a panic
 	defer func() {
 		if t.failed {
@@ -84,33 +84,33 @@ func (u *usedTickets) decide(id [16]byte, t *usedTicket, clock func() time.Time,
 		}
 		close(t.done)
 	}()
-	answer, err := decide()
+	answer, err = decide()
 	if err != nil {
-		return formAnswer{}, err
+		return answer, err
 	}
 	t.failed, t.answer, t.at = false, answer, clock()
 	return answer, nil
 }
 
 // take returns what is known of a ticket, and whether it is used for the first time.
-func (u *usedTickets) take(id [16]byte, now time.Time) (t *usedTicket, first bool) {
+func (u *usedTickets[T]) take(id [16]byte, now time.Time) (t *usedTicket[T], first bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if len(u.recent) >= maxUsedTickets || now.Sub(u.since) > ticketLifetime {
-		u.past, u.recent, u.since = u.recent, make(map[[16]byte]*usedTicket), now
+		u.past, u.recent, u.since = u.recent, make(map[[16]byte]*usedTicket[T]), now
 	}
-	for _, m := range []map[[16]byte]*usedTicket{u.recent, u.past} {
+	for _, m := range []map[[16]byte]*usedTicket[T]{u.recent, u.past} {
 		if t, used := m[id]; used {
 			return t, false
 		}
 	}
-	t = &usedTicket{done: make(chan struct{})}
+	t = &usedTicket[T]{done: make(chan struct{})}
 	u.recent[id] = t
 	return t, true
 }
 
 // forget makes a ticket as good as new.
-func (u *usedTickets) forget(id [16]byte) {
+func (u *usedTickets[T]) forget(id [16]byte) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	delete(u.recent, id)

@@ -30,6 +30,8 @@ type Authorization struct {
 	LoginHint     string       `json:"login_hint,omitempty"`
 	UILocales     string       `json:"ui_locales,omitempty"`
 	HintSubject   string       `json:"hint_subject,omitempty"` // the sub of a valid id_token_hint
+	Connection    string       `json:"connection,omitempty"`   // the login to use, Auth0's word; an unknown one counts for nothing
+	ACRs          []string     `json:"acr_values,omitempty"`   // asked for, as far as some login can give them
 	ProofKey      string       `json:"dpop_jkt,omitempty"`     // the thumbprint that the code is bound to
 }
 
@@ -69,7 +71,7 @@ func (i *Issuer) ParseAuthorization(params url.Values) (*Authorization, error) {
 		return a, err
 	}
 	for _, step := range []func(*clients.Client, *Authorization, url.Values) error{
-		parseSupported, parseProof, parsePrompt, i.parseHint, i.parseAccess,
+		parseSupported, parseProof, parsePrompt, i.parseACRs, i.parseHint, i.parseAccess,
 	} {
 		if err := step(client, a, params); err != nil {
 			return a, err
@@ -177,7 +179,7 @@ var known = func() map[string]bool {
 	m := make(map[string]bool)
 	for name := range strings.FieldsSeq(`response_type client_id redirect_uri scope state response_mode nonce display
 		prompt max_age ui_locales id_token_hint login_hint acr_values claims request request_uri registration
-		code_challenge code_challenge_method audience dpop_jkt`) {
+		code_challenge code_challenge_method audience dpop_jkt connection`) {
 		m[name] = true
 	}
 	return m
@@ -208,6 +210,18 @@ func (a *Authorization) parseProofKey(text string) error {
 		return oauth.BadRequest("dpop_jkt must be the base64url of a SHA-256 thumbprint.")
 	}
 	a.ProofKey = text
+	return nil
+}
+
+// parseACRs reads acr_values. They are voluntary: those that no login can give
+// count for nothing. See OpenID Connect Core §3.1.2.1.
+func (i *Issuer) parseACRs(_ *clients.Client, a *Authorization, params url.Values) error {
+	a.Connection = params.Get("connection")
+	for acr := range strings.FieldsSeq(params.Get("acr_values")) {
+		if slices.Contains(i.cfg.ACRs, acr) && !slices.Contains(a.ACRs, acr) {
+			a.ACRs = append(a.ACRs, acr)
+		}
+	}
 	return nil
 }
 

@@ -32,6 +32,7 @@ type Config struct {
 	APIs     []*clients.API
 	Clients  []*clients.Client
 	Accounts Accounts
+	ACRs     []string // that the logins can give; others are never asked for
 	// AccessTokenAlg and IDTokenAlg are JWA names. A client may have its own IDTokenAlg, an API its own SigningAlg.
 	AccessTokenAlg string
 	IDTokenAlg     string

@@ -32,6 +32,8 @@ func (i *Issuer) NextStep(a *Authorization, l *Login, fresh, consented bool) (St
 			return 0, oauth.Refuse(oauth.LoginRequired, "", "The person is not signed in.")
 		}
 		return StepLogin, nil
+	case len(a.ACRs) > 0 && !slices.Contains(a.ACRs, l.Session.ACR):
+		return 0, oauth.Refuse(oauth.UnmetAuthentication, "", "The person could not sign in by any of the acr_values.")
 	case a.HintSubject != "" && l.Profile.Subject != a.HintSubject:
 		return 0, oauth.Refuse(oauth.LoginRequired, "", "A different person is signed in than the application expects.")
 	case !consented && i.needsConsent(a, fresh):
@@ -44,7 +46,7 @@ func (i *Issuer) NextStep(a *Authorization, l *Login, fresh, consented bool) (St
 }
 
 func (i *Issuer) needsLogin(a *Authorization, l *Login, fresh bool) bool {
-	if l == nil {
+	if l == nil || !i.mayUse(a, l) {
 		return true
 	}
 	if fresh {
@@ -56,10 +58,19 @@ func (i *Issuer) needsLogin(a *Authorization, l *Login, fresh bool) bool {
 	if a.HintSubject != "" && l.Profile.Subject != a.HintSubject {
 		return true
 	}
+	if len(a.ACRs) > 0 && !slices.Contains(a.ACRs, l.Session.ACR) {
+		return true
+	}
 	if a.MaxAge <= 0 {
 		return a.MaxAge == 0
 	}
 	return i.cfg.Clock().Sub(l.Session.AuthTime) > time.Duration(a.MaxAge)*time.Second
+}
+
+// mayUse reports whether the client takes people of this login.
+func (i *Issuer) mayUse(a *Authorization, l *Login) bool {
+	c, ok := i.Client(a.ClientID)
+	return ok && c.Admits(l.Profile.Login)
 }
 
 // needsConsent reports whether to ask. A client whose redirect URI other

@@ -21,6 +21,26 @@ type Login struct {
 // no session is fixed beforehand. What the same person's applications hold through
 // the old one then belongs to the new one. It returns the value of the session cookie.
 func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login, string, error) {
+	return i.beginSession(ctx, Provided{Profile: p, AuthTime: storage.AtLogin}, replaces)
+}
+
+// Provided is somebody for whom a provider vouches.
+type Provided struct {
+	Profile  Profile
+	AuthTime time.Time     // when they proved it there; zero where the provider did not say
+	Lifetime time.Duration // of the session; 0 is the configured one, which is never exceeded
+}
+
+// SignInProvided begins a session as SignIn does, for whom a provider has sent.
+func (i *Issuer) SignInProvided(ctx context.Context, in Provided, replaces string) (*Login, string, error) {
+	return i.beginSession(ctx, in, replaces)
+}
+
+func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string) (*Login, string, error) {
+	p, lifetime := in.Profile, i.cfg.SessionLifetime
+	if in.Lifetime > 0 {
+		lifetime = min(in.Lifetime, lifetime)
+	}
 	key, err := i.random16()
 	if err != nil {
 		return nil, "", err
@@ -47,11 +67,11 @@ func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login
 	session, err := i.state.Store.CreateSession(ctx, storage.SessionRequest{
 		User:        ref.user,
 		ID:          storage.SessionKey(key).ID(),
-		Lifetime:    i.cfg.SessionLifetime,
+		Lifetime:    lifetime,
 		Profile:     profile,
 		Fingerprint: p.Fingerprint,
 		Replaces:    replaced,
-		AuthTime:    storage.AtLogin,
+		AuthTime:    in.AuthTime,
 		BegunAfter:  marks.Everyone,
 		ACR:         acr,
 		DenyFor:     i.state.DenyFor(),

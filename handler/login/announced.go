@@ -13,6 +13,21 @@ type Announcer interface {
 	ACRs() []string
 }
 
+// ACRs returns all that the logins can give as acr, once each.
+func ACRs(logins []Login) []string {
+	var all []string
+	for _, l := range logins {
+		if a, ok := l.(Announcer); ok {
+			for _, acr := range a.ACRs() {
+				if !slices.Contains(all, acr) {
+					all = append(all, acr)
+				}
+			}
+		}
+	}
+	return all
+}
+
 // acrPassword is the acr of a login with a password.
 const acrPassword = "pwd"
 

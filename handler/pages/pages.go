@@ -96,15 +96,24 @@ type Option struct {
 
 // Login is the page that asks for a name and a password.
 type Login struct {
-	Action   string // where the form goes
-	Ticket   string // the sealed request
-	Client   string // the application's name; "" for a page of our own
-	Purpose  string // what that page is for
-	Username string // prefilled
-	Logins   []Option
-	Problem  string // "" at first
+	Action    string   // where the form goes
+	Ticket    string   // the sealed request
+	Client    string   // the application's name; "" for a page of our own
+	Purpose   string   // what that page is for
+	Username  string   // prefilled
+	Logins    []Option // with a password
+	Providers []Option // somebody else's
+	Refused   *Refused // nil but for who may not come in
+	Problem   string   // "" at first
 	// WrongPassword marks the fields as invalid.
 	WrongPassword bool
+}
+
+// Refused is the account at a provider of somebody who may not come in.
+type Refused struct {
+	Account string // as people know it; may be ""
+	Subject string // as an operator needs it
+	Login   string // its name
 }
 
 // Login renders the login page.

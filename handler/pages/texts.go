@@ -12,6 +12,9 @@ type Texts struct {
 
 	SignInTitle, ToContinue, LoginWith, Username, Password, SignIn, Cancel string
 	WrongPassword, Busy, TookTooLong, SignInAgain, Disabled                string
+	Or, ContinueWith, YourAccount, AnotherAccount                          string // of providers
+	Cancelled, ProviderExpired, NotAllowed, Unreachable                    string
+	StrayTitle, Stray                                                      string
 	TryLater, OneSecond, Seconds, Minutes                                  string // of TryAfter
 
 	ConsentTitle, WantsAccess, SignedInAs, AnswerGoesTo, Allow, Deny string
@@ -68,6 +71,9 @@ func (t *Texts) TryAfter(wait time.Duration) string {
 	return fmt.Sprintf(t.TryLater, words)
 }
 
+// ProviderDown says that nobody can sign in at a provider just now.
+func (t *Texts) ProviderDown(label string) string { return fmt.Sprintf(t.Unreachable, label) }
+
 // Languages returns the languages of the table, for discovery.
 func Languages() []string {
 	return []string{"en"}
@@ -76,22 +82,32 @@ func Languages() []string {
 var english = &Texts{
 	Lang: "en",
 
-	SignInTitle:   "Sign in",
-	ToContinue:    "to continue to",
-	LoginWith:     "Account",
-	Username:      "Username",
-	Password:      "Password",
-	SignIn:        "Sign in",
-	Cancel:        "Cancel",
-	WrongPassword: "Incorrect username or password.",
-	TryLater:      "Too many attempts. Wait %s, then try again.",
-	OneSecond:     "1 second",
-	Seconds:       "%d seconds",
-	Minutes:       "%d minutes",
-	Busy:          "Many people are signing in right now. Try again shortly.",
-	TookTooLong:   "This page was open for too long. Please sign in again.",
-	SignInAgain:   "This page was out of date. Please sign in again. If you see this each time, allow cookies for this site in your browser.",
-	Disabled:      "This account is disabled. Contact the people who run this service.",
+	SignInTitle:     "Sign in",
+	ToContinue:      "to continue to",
+	LoginWith:       "Account",
+	Username:        "Username",
+	Password:        "Password",
+	SignIn:          "Sign in",
+	Cancel:          "Cancel",
+	WrongPassword:   "Incorrect username or password.",
+	TryLater:        "Too many attempts. Wait %s, then try again.",
+	OneSecond:       "1 second",
+	Seconds:         "%d seconds",
+	Minutes:         "%d minutes",
+	Busy:            "Many people are signing in right now. Try again shortly.",
+	TookTooLong:     "This page was open for too long. Please sign in again.",
+	SignInAgain:     "This page was out of date. Please sign in again. If you see this each time, allow cookies for this site in your browser.",
+	Or:              "or",
+	ContinueWith:    "Continue with",
+	YourAccount:     "Your account",
+	AnotherAccount:  "Use another account",
+	Cancelled:       "The sign-in was canceled. Try again, or choose another way.",
+	ProviderExpired: "The sign-in took too long or was already used. Please sign in again.",
+	NotAllowed:      "This account cannot sign in here. Use another account, or ask the people who run this service to admit this one.",
+	Unreachable:     "%s cannot be reached right now. Try again shortly, or choose another way to sign in.",
+	StrayTitle:      "This sign-in cannot be continued",
+	Stray:           "This page belongs to a sign-in that was finished, has expired, or began in another browser. Go back to the application and sign in again.",
+	Disabled:        "This account is disabled. Contact the people who run this service.",
 
 	ConsentTitle: "Allow access?",
 	WantsAccess:  "asks for your permission to:",

@@ -11,6 +11,12 @@ const (
 	BrowserCookie = "gatehouse_browser"
 	KnownCookie   = "gatehouse_known"
 	MovedCookie   = "gatehouse_moved"
+	// LoginCookie names the login that was used last in this browser.
+	LoginCookie = "gatehouse_login"
+	// SignedOutCookie says that somebody has just signed out.
+	SignedOutCookie = "gatehouse_signed_out"
+	// FlowCookie begins the name of the cookie of one way to a provider and back.
+	FlowCookie = "gatehouse_flow_"
 	// RefreshCookie begins the name of the cookie that holds a client's refresh
 	// token. The client's tag follows, so that the clients of one browser do not
 	// overwrite each other's.
@@ -22,7 +28,8 @@ const (
 // ownCookie reports whether a cookie of this name can be ours.
 func ownCookie(name string) bool {
 	name = strings.TrimPrefix(name, HostPrefix)
-	return name == SessionCookie || name == BrowserCookie || name == KnownCookie || name == MovedCookie || strings.HasPrefix(name, RefreshCookie)
+	return name == SessionCookie || name == BrowserCookie || name == KnownCookie || name == MovedCookie ||
+		name == LoginCookie || name == SignedOutCookie || strings.HasPrefix(name, FlowCookie) || strings.HasPrefix(name, RefreshCookie)
 }
 
 // StripCookies takes our cookies from a request that goes on to an upstream.

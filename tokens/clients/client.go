@@ -36,6 +36,7 @@ type Client struct {
 	Origins      []string // scheme://host[:port], lower case
 	APIs         []string // identifiers of the APIs it may ask for
 	Scopes       []string // of those APIs; empty for all
+	Logins       []string // the logins whose people may sign in to it; empty for all
 	Serves       []string // identifiers of the APIs that it is a resource server of
 	// SecretHashes are bcrypt, argon2id or "sha256:" hashes. Several overlap while a secret is rotated.
 	SecretHashes   []string
@@ -88,6 +89,11 @@ func (c *Client) Confidential() bool { return c.Type == Web || c.Type == Machine
 // ask about its access tokens: a machine is one of all its APIs. See RFC 7662 §4.
 func (c *Client) MayIntrospect(api string) bool {
 	return slices.Contains(c.Serves, api) || c.Type == Machine && slices.Contains(c.APIs, api)
+}
+
+// Admits reports whether people of a login may sign in to the client.
+func (c *Client) Admits(login string) bool {
+	return len(c.Logins) == 0 || slices.Contains(c.Logins, login)
 }
 
 // NeedsPKCE reports whether the client has to send a code challenge: a public one

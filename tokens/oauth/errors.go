@@ -37,6 +37,9 @@ const (
 	ExpiredToken            ErrorCode = "expired_token"
 	InvalidToken            ErrorCode = "invalid_token"
 	InsufficientScope       ErrorCode = "insufficient_scope"
+	// UnmetAuthentication says that the person could not prove who they are as it
+	// was asked. See OpenID Connect Core Error Code unmet_authentication_requirements §2.
+	UnmetAuthentication ErrorCode = "unmet_authentication_requirements"
 	// InsufficientUserAuthentication asks for a login that is stronger or more
 	// recent. See RFC 9470 §3.
 	InsufficientUserAuthentication ErrorCode = "insufficient_user_authentication"

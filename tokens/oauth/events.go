@@ -87,10 +87,17 @@ const (
 
 // The outcomes of EventLogin and EventLogout.
 const (
-	OutcomeFailed     Outcome = "failed"
-	OutcomeBusy       Outcome = "busy"
-	OutcomeDisabled   Outcome = "disabled"
-	OutcomeEverywhere Outcome = "everywhere"
+	OutcomeFailed   Outcome = "failed"
+	OutcomeBusy     Outcome = "busy"
+	OutcomeDisabled Outcome = "disabled"
+	// Those of a sign-in at a provider.
+	OutcomeProviderDown   Outcome = "provider_down"
+	OutcomeProviderBroken Outcome = "provider_broken" // the provider refuses this gateway: an operator has to act
+	OutcomeCancelled      Outcome = "cancelled"       // by the person
+	OutcomeExpired        Outcome = "expired"         // begun again
+	OutcomeNotAllowed     Outcome = "not_allowed"     // by the allow lines
+	OutcomeNotMet         Outcome = "not_met"         // not with the prompt, max_age or acr_values asked for
+	OutcomeEverywhere     Outcome = "everywhere"
 )
 
 // The outcomes of EventSecretFallback: what an older secret was needed for.
@@ -151,17 +158,20 @@ const (
 
 // outcomes are those of each kind. Every pair is a metric label.
 var outcomes = map[EventKind][]Outcome{
-	EventTokenIssued:          {OutcomeOK},
-	EventTokenRefused:         outcomesOf(Reasons),
-	EventRefresh:              append([]Outcome{OutcomeRotated, OutcomeReplayed, OutcomeKept, OutcomeYoung, OutcomeHealed}, outcomesOf(Reasons)...),
-	EventRefreshReuse:         {Outcome(ReasonReuse)},
-	EventStoreRollback:        {OutcomeHealed, Outcome(ReasonGrantUnknown)},
-	EventFamilyEvicted:        {OutcomeMaxActive},
-	EventCodeIssued:           {OutcomeOK, OutcomeWithoutPKCE},
-	EventCodeReuse:            {Outcome(ReasonCodeSpent)},
-	EventDevice:               {OutcomeRequested, OutcomeApproved, OutcomeDenied, OutcomeDelayed, OutcomeWrongCode},
-	EventRevoked:              {OutcomeRefreshToken, OutcomeAccessToken, OutcomeUser, OutcomeUserDisabled, OutcomeClient, OutcomeEveryone, OutcomeAccount},
-	EventLogin:                {OutcomeOK, OutcomeFailed, OutcomeDelayed, OutcomeBusy, OutcomeDisabled},
+	EventTokenIssued:   {OutcomeOK},
+	EventTokenRefused:  outcomesOf(Reasons),
+	EventRefresh:       append([]Outcome{OutcomeRotated, OutcomeReplayed, OutcomeKept, OutcomeYoung, OutcomeHealed}, outcomesOf(Reasons)...),
+	EventRefreshReuse:  {Outcome(ReasonReuse)},
+	EventStoreRollback: {OutcomeHealed, Outcome(ReasonGrantUnknown)},
+	EventFamilyEvicted: {OutcomeMaxActive},
+	EventCodeIssued:    {OutcomeOK, OutcomeWithoutPKCE},
+	EventCodeReuse:     {Outcome(ReasonCodeSpent)},
+	EventDevice:        {OutcomeRequested, OutcomeApproved, OutcomeDenied, OutcomeDelayed, OutcomeWrongCode},
+	EventRevoked:       {OutcomeRefreshToken, OutcomeAccessToken, OutcomeUser, OutcomeUserDisabled, OutcomeClient, OutcomeEveryone, OutcomeAccount},
+	EventLogin: {
+		OutcomeOK, OutcomeFailed, OutcomeDelayed, OutcomeBusy, OutcomeDisabled,
+		OutcomeProviderDown, OutcomeProviderBroken, OutcomeCancelled, OutcomeExpired, OutcomeNotAllowed, OutcomeNotMet,
+	},
 	EventLogout:               {OutcomeOK, OutcomeEverywhere},
 	EventClientAuth:           outcomesOf(Reasons),
 	EventClientCredential:     nil, // a word of the configuration and a number

@@ -13,7 +13,7 @@ import (
 // and beyond that is refused as unknown. Nothing else is read.
 var paramLimits = map[string]int{
 	"acr_values": 512, "audience": 2048, "claims": 4096, "claims_locales": 512,
-	"client_assertion_type": 128, "client_id": 1024, "client_secret": 1024, "code_challenge": 128,
+	"client_assertion_type": 128, "client_id": 1024, "client_secret": 1024, "code_challenge": 128, "connection": 64,
 	"code_challenge_method": 64, "code_verifier": 128, "display": 64, "dpop_jkt": 128, "grant_type": 128, "id_token_hint": MaxTokenBytes, "login_hint": 1024, "logout_hint": 1024,
 	"max_age": 32, "nonce": 1024, "post_logout_redirect_uri": 2048, "prompt": 128, "redirect_uri": 2048,
 	"registration": 4096, "request_uri": 2048, "resource": 2048, "response_mode": 64,

@@ -1,0 +1,194 @@
+package handler
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/handler/login"
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+)
+
+// callbackURL is what is registered at the provider.
+func (s *Server) callbackURL(name string) string { return s.urlOf("callback") + "/" + name }
+
+// leave sends the browser to a provider. Another is whether the person wants another
+// account than the provider would take by itself.
+func (s *Server) leave(w http.ResponseWriter, r *http.Request, req loginRequest, l login.Elsewhere, another bool, again int) error {
+	f := &flow{
+		Login: l.Name(), Auth: req.auth, Page: req.page, Again: again,
+		Departure: login.Departure{
+			RedirectURI: s.callbackURL(l.Name()), State: random32(), Nonce: random32(), Verifier: random32(),
+			At: s.Clock(), Asked: asked(req, l.Name()),
+		},
+	}
+	if another || wire.Cookie(r, s.cookies.out) != "" {
+		f.Departure.Asked.SelectAccount = true
+	}
+	to, err := l.Begin(f.Departure)
+	if err != nil {
+		return s.failProvider(w, r, f, l, err)
+	}
+	s.browser(w, r)
+	switch err := s.keepFlow(w, r, f); {
+	case errors.Is(err, errFlowLong) && req.auth != nil:
+		return s.answerError(w, req.auth, &oauth.Error{Code: oauth.InvalidRequest, Description: "The request is too long for a sign-in at a provider: send a shorter state or nonce."})
+	case err != nil:
+		return err
+	}
+	s.redirect(w, to)
+	return nil
+}
+
+// asked translates what a request asks of the person for a provider.
+func asked(req loginRequest, name string) (a login.Asked) {
+	if req.auth == nil {
+		return a
+	}
+	a.Again = slices.Contains(req.auth.Prompt, tokens.PromptLogin)
+	a.SelectAccount = slices.Contains(req.auth.Prompt, tokens.PromptSelectAccount)
+	if req.auth.MaxAge >= 0 {
+		a.HasMaxAge, a.MaxAge = true, int(req.auth.MaxAge)
+	}
+	a.ACRs = req.auth.ACRs
+	a.LoginHint, a.UILocales = req.auth.LoginHint, req.auth.UILocales
+	if of, id, ok := strings.Cut(req.auth.HintSubject, "|"); ok && of == name {
+		a.ID = id
+	}
+	return a
+}
+
+// random32 returns 256 random bits as 43 characters.
+func random32() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// arrival is what became of a flow whose answer came.
+type arrival struct {
+	login  *tokens.Login
+	cookie string // of the session
+	err    error  // why they do not come in
+}
+
+// callback takes a browser that comes back from a provider.
+func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
+	q, err := authorizeParams(r)
+	if err != nil {
+		return err
+	}
+	name := strings.TrimPrefix(cleanPath(r.URL.Path), s.pathOf("callback")+"/")
+	if s.withoutCookies(r) {
+		return s.postOn(w, s.callbackURL(name), q)
+	}
+	if len(q["state"]) != 1 {
+		return s.strayCallback(w, r, name)
+	}
+	f := s.flowOf(r, q.Get("state"))
+	if f == nil || f.Login != name {
+		return s.strayCallback(w, r, name)
+	}
+	req := f.request()
+	if f.Auth != nil && !s.stillValid(f.Auth) {
+		return wire.Malformed("The application or its redirect_uri is no longer registered.")
+	}
+	l, ok := s.provider(req, name)
+	switch {
+	case !ok:
+		return s.showLogin(w, r, req, loginProblem{text: req.texts().SignInAgain, status: http.StatusForbidden})
+	case f.Done:
+		return s.goOn(w, r, f, l)
+	case f.expired(s.Clock()):
+		return s.beginAgain(w, r, f, l, req.texts().TookTooLong)
+	}
+	return s.arrive(w, r, f, l, q)
+}
+
+// arrive redeems what the provider sent, once, and signs the person in.
+func (s *Server) arrive(w http.ResponseWriter, r *http.Request, f *flow, l login.Elsewhere, answer url.Values) error {
+	if wait := s.Limits.returns.Wait(s.ClientIP(r), s.Clock()); wait > 0 {
+		return s.failProvider(w, r, f, l, &login.FailedError{Failure: login.FailedBusy, Reason: "too_many_failures", After: wait})
+	}
+	came, err := s.Limits.arrived.once(r.Context(), f.id(), s.Clock, func() (arrival, error) {
+		ctx, done := storage.Decisive(r.Context())
+		defer done()
+		who, err := l.Finish(ctx, f.Departure, answer)
+		if err != nil {
+			return arrival{err: err}, nil
+		}
+		signedIn, cookie, err := s.Issuer.SignInProvided(ctx, comesIn(l, who), s.session(r))
+		return arrival{login: signedIn, cookie: cookie, err: err}, nil
+	})
+	if errors.Is(err, errTicketUsed) {
+		return s.goOn(w, r, f, l)
+	}
+	if err == nil {
+		err = came.err
+	}
+	if forged(err) {
+		s.Limits.returns.Failed(s.ClientIP(r), s.Clock())
+	}
+	if err != nil {
+		return s.failProvider(w, r, f, l, err)
+	}
+	s.setSession(w, came.cookie, came.login.Session.Expires)
+	s.rememberLogin(w, r, l.Name())
+	f.Done = true
+	f.Departure.Verifier, f.Departure.Nonce = "", ""
+	if err := s.keepFlow(w, r, f); err != nil {
+		return err
+	}
+	return s.signedIn(w, r, f.request(), came.login)
+}
+
+// comesIn is the sign-in of somebody whom a provider has sent.
+func comesIn(l login.Elsewhere, who *login.Arrival) tokens.Provided {
+	subject := l.Name() + "|" + who.ID
+	return tokens.Provided{
+		Profile: tokens.Profile{
+			Subject: subject, Login: l.Name(), ACR: who.ACR, Claims: who.Claims,
+			Fingerprint: l.Fingerprint(storage.TagSubject(subject)),
+		},
+		AuthTime: who.AuthTime,
+		Lifetime: l.Schedule().SessionLifetime,
+	}
+}
+
+// forged reports whether a failure speaks of somebody who makes answers up.
+func forged(err error) bool {
+	failed, ok := errors.AsType[*login.FailedError](err)
+	return ok && (failed.Failure == login.FailedForged || failed.Failure == login.FailedAgain)
+}
+
+// goOn takes a browser that comes back once more to where it went the first time.
+func (s *Server) goOn(w http.ResponseWriter, r *http.Request, f *flow, l login.Elsewhere) error {
+	current, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
+	if err != nil {
+		return err
+	}
+	switch {
+	case current == nil:
+		return s.beginAgain(w, r, f, l, f.request().texts().SignInAgain)
+	case f.Page != nil:
+		s.redirect(w, f.Page.Path)
+		return nil
+	}
+	return s.proceed(w, r, f.Auth, progress{login: current})
+}
+
+// beginAgain sends the browser to the provider once more, as far as that has not
+// been tried, and else shows the login page with a problem.
+func (s *Server) beginAgain(w http.ResponseWriter, r *http.Request, f *flow, l login.Elsewhere, problem string) error {
+	if f.Again < maxAgain {
+		return s.leave(w, r, f.request(), l, f.Departure.Asked.SelectAccount, f.Again+1)
+	}
+	return s.showLogin(w, r, f.request(), loginProblem{text: problem, status: http.StatusForbidden})
+}

@@ -1,0 +1,92 @@
+package handler
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/handler/login"
+	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+)
+
+// failProvider answers a browser whose person does not come in by a provider.
+func (s *Server) failProvider(w http.ResponseWriter, r *http.Request, f *flow, l login.Elsewhere, err error) error {
+	req := f.request()
+	if oauth.IsReason(err, oauth.ReasonUserDisabled) {
+		return s.showLogin(w, r, req, loginProblem{text: req.texts().Disabled, status: http.StatusForbidden})
+	}
+	failed, ok := errors.AsType[*login.FailedError](err)
+	if !ok {
+		return err
+	}
+	s.Observer.Happened(r.Context(), oauth.Event{
+		Kind: oauth.EventLogin, Outcome: failureOutcome(failed.Failure), Client: req.client(), About: l.Name() + " " + failed.ID, Cause: failed,
+	})
+	texts := req.texts()
+	switch failed.Failure {
+	case login.FailedCancelled:
+		return s.showLogin(w, r, req, loginProblem{text: texts.Cancelled, status: http.StatusForbidden})
+	case login.FailedAgain:
+		return s.beginAgain(w, r, f, l, texts.ProviderExpired)
+	case login.FailedForged:
+		return s.strayCallback(w, r, l.Name())
+	case login.FailedNotAllowed:
+		return s.showLogin(w, r, req, loginProblem{
+			text: texts.NotAllowed, status: http.StatusForbidden,
+			refused: &refusedAccount{account: failed.Account, subject: l.Name() + "|" + failed.ID, login: l.Name()},
+		})
+	case login.FailedNotMet:
+		if req.auth != nil {
+			return s.answerError(w, req.auth, notMet(f))
+		}
+		return s.showLogin(w, r, req, loginProblem{text: texts.SignInAgain, status: http.StatusForbidden})
+	case login.FailedDown, login.FailedBroken, login.FailedBusy, login.FailedGone:
+	}
+	p := loginProblem{text: texts.ProviderDown(l.Label()), status: http.StatusServiceUnavailable, after: max(failed.After, providerPause)}
+	return s.showLogin(w, r, req, p)
+}
+
+// providerPause is when to try again at a provider that is down.
+const providerPause = 10 * time.Second
+
+// notMet is what the client hears where the provider did not do what was asked.
+func notMet(f *flow) *oauth.Error {
+	if len(f.Departure.Asked.ACRs) > 0 && !f.Departure.Asked.Again && !f.Departure.Asked.HasMaxAge {
+		return &oauth.Error{Code: oauth.UnmetAuthentication, Description: "The person could not sign in by any of the acr_values."}
+	}
+	return &oauth.Error{Code: oauth.LoginRequired, Description: "The person did not sign in as it was asked for."}
+}
+
+// failureOutcome is a failure as metrics know it.
+func failureOutcome(f login.Failure) oauth.Outcome {
+	switch f {
+	case login.FailedDown, login.FailedGone:
+		return oauth.OutcomeProviderDown
+	case login.FailedBroken:
+		return oauth.OutcomeProviderBroken
+	case login.FailedCancelled:
+		return oauth.OutcomeCancelled
+	case login.FailedAgain:
+		return oauth.OutcomeExpired
+	case login.FailedNotAllowed:
+		return oauth.OutcomeNotAllowed
+	case login.FailedNotMet:
+		return oauth.OutcomeNotMet
+	case login.FailedBusy:
+		return oauth.OutcomeBusy
+	case login.FailedForged:
+	}
+	return oauth.OutcomeFailed
+}
+
+// strayCallback answers a browser that came back without a way there: from a
+// bookmark, with its cookies deleted, or because somebody else has sent it. Who is
+// signed in has no trouble; anybody else reads where to begin.
+func (s *Server) strayCallback(w http.ResponseWriter, r *http.Request, name string) error {
+	t := pages.In("")
+	s.Observer.Happened(r.Context(), oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeFailed, About: name + " "})
+	html, err := s.pages.Message(t, pages.Message{Title: t.StrayTitle, Text: t.Stray, Failed: true})
+	s.writePage(w, http.StatusBadRequest, html, err, pageOptions{})
+	return nil
+}
