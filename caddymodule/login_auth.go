@@ -48,7 +48,7 @@ var clientAuths = map[string]upstream.ClientAuth{
 func (a *ProviderAuth) authOptions() grammar.Options {
 	return grammar.Options{
 		"client_auth": grammar.String(&a.ClientAuth),
-		"client_key":  grammar.Args("<path> [<key ID>]", a.setKey),
+		"client_key":  grammar.Args("<path> [<key_id>]", a.setKey),
 		"client_team": grammar.String(&a.ClientTeam),
 	}
 }
@@ -73,7 +73,7 @@ func (a *ProviderAuth) checkAuth(secrets int) error {
 	case a.ClientKeyID != "" && !oauth.ValidScope(a.ClientKeyID):
 		return grammar.Wrong("client_key", "the key ID has a space, a quote or what is not ASCII: copy it anew")
 	case a.ClientTeam != "" && (a.ClientKeyID == "" || !oauth.ValidScope(a.ClientTeam)):
-		return grammar.Wrong("client_team", "Apple's secrets are signed by a key with an ID: write `client_key <path> <key ID>` beside the team's ID, all as Apple shows them")
+		return grammar.Wrong("client_team", "Apple's secrets are signed by a key with an ID: write `client_key <path> <key_id>` beside the team's ID, all as Apple shows them")
 	case auth == upstream.AuthNone && (secrets > 0 || a.ClientKey != ""):
 		return grammar.Wrong("client_auth", "`none` uses neither a secret nor a key: leave them out, or write how they are used")
 	case auth == upstream.AuthPrivateKeyJWT && !signs:

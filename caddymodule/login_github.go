@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -26,11 +27,15 @@ type GitHubLogin struct {
 	// The URL of a GitHub Enterprise Server, such as `https://github.example.com`. Default: GitHub itself
 	Enterprise string `json:"enterprise,omitempty"`
 
-	// More scopes to ask for than those that sign-in and groups need. Default: none.
+	// More scopes to ask for than those that a sign-in needs. With `read:org` groups are asked for,
+	// as they are for `groups_as_sent` and an `allow group` line. Default: none.
 	Scopes []string `json:"scopes,omitempty"`
 
 	github *upstream.GitHub
 }
+
+// githubGroups is the scope with which GitHub tells of organisations and teams.
+const githubGroups = "read:org"
 
 // githubIssuer stands for GitHub itself.
 const githubIssuer = "https://github.com"
@@ -85,11 +90,11 @@ func (l *GitHubLogin) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (l *GitHubLogin) block() string { return l.title("github") }
 
 // provider returns what is known of it.
-func (l *GitHubLogin) provider() provider {
+func (l *GitHubLogin) provider() providerFacts {
 	if l.Enterprise != "" {
-		return provider{refresh: refreshAlways, noSignOut: true}
+		return providerFacts{refresh: refreshAlways, noSignOut: true}
 	}
-	return provider{strangers: "anybody can make an account at GitHub", refresh: refreshAlways, noSignOut: true}
+	return providerFacts{strangers: "anybody can make an account at GitHub", refresh: refreshAlways, noSignOut: true}
 }
 
 // Check finds what the text shows to be wrong.
@@ -137,6 +142,9 @@ func (l *GitHubLogin) Provision(ctx caddy.Context) error {
 func (l *GitHubLogin) Login(heard oauth.Observer) (_ login.Login, err error) {
 	cfg := l.config(l.named("github"), heard)
 	cfg.Scopes, cfg.Issuer = l.Scopes, l.Enterprise
+	if l.GroupsAsSent || slices.Contains(l.Scopes, githubGroups) {
+		cfg.GroupsClaims = []string{"groups"} // they are asked for
+	}
 	if l.github, err = upstream.NewGitHub(cfg); err != nil {
 		return nil, err
 	}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// provider is what is known of an identity provider beyond what it publishes.
-type provider struct {
+// providerFacts are what is known of an identity provider beyond what it publishes.
+type providerFacts struct {
 	strangers   string        // that somebody unknown can make an account there; "" where not
 	mayRegister string        // the same, where who runs it can turn that off
 	refresh     refreshKind   // how it is brought to give a refresh token
@@ -28,7 +28,7 @@ const (
 )
 
 // knownProviders are providers by their issuers. What is known is from their public pages.
-var knownProviders = map[string]provider{
+var knownProviders = map[string]providerFacts{
 	"https://accounts.google.com": {
 		strangers: "anybody can have a Google account", refresh: refreshByParameter, minRecheck: 15 * time.Minute, noSignOut: true,
 	},
@@ -53,9 +53,9 @@ const (
 )
 
 // knownProvider returns what is known of the provider of a login.
-func knownProvider(issuer string, tenants []string) provider {
+func knownProvider(issuer string, tenants []string) providerFacts {
 	if issuer == entraTemplate && slices.Contains(tenants, entraPersonal) {
-		return provider{strangers: personalAccounts}
+		return providerFacts{strangers: personalAccounts}
 	}
 	if known, ok := knownProviders[issuer]; ok {
 		return known
@@ -64,9 +64,9 @@ func knownProvider(issuer string, tenants []string) provider {
 	switch {
 	case err != nil:
 	case strings.HasSuffix(u.Hostname(), ".auth0.com"):
-		return provider{mayRegister: "a database of users at Auth0 may let anybody sign up"}
+		return providerFacts{mayRegister: "a database of users at Auth0 may let anybody sign up"}
 	case strings.HasPrefix(u.Hostname(), "cognito-idp.") && strings.HasSuffix(u.Hostname(), ".amazonaws.com"):
-		return provider{mayRegister: "a user pool of Cognito may let anybody sign up", refresh: refreshAlways}
+		return providerFacts{mayRegister: "a user pool of Cognito may let anybody sign up", refresh: refreshAlways}
 	}
-	return provider{}
+	return providerFacts{}
 }

@@ -14,7 +14,7 @@ import (
 //	    label            <text>
 //	    client_id        <id>
 //	    client_secret    <value> [<other value>]
-//	    client_key       <path> [<key ID>]
+//	    client_key       <path> [<key_id>]
 //	    client_team      <id>
 //	    client_auth      basic | post | private_key_jwt | none
 //	    scopes           <scope...>

@@ -53,7 +53,7 @@ func (l *OIDCLogin) name() string { return l.named("oidc") }
 func (l *OIDCLogin) block() string { return "login " + l.name() }
 
 // provider returns what is known of the login's provider.
-func (l *OIDCLogin) provider() provider { return knownProvider(l.Issuer, l.Tenants) }
+func (l *OIDCLogin) provider() providerFacts { return knownProvider(l.Issuer, l.Tenants) }
 
 // Check finds what the text shows to be wrong.
 func (l *OIDCLogin) Check() error {

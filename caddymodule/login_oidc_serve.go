@@ -104,7 +104,8 @@ func (l *OIDCLogin) core(heard oauth.Observer) upstream.Config {
 	}
 	cfg.Subject, cfg.EmailTrusted, cfg.GroupsClaims, cfg.Overage = l.subject(), l.EmailTrusted, l.groupsClaims(), l.GroupsOverage
 	cfg.Claims, cfg.ACRs, cfg.KeepIDToken = l.Claims, l.ACRs, l.LogoutUpstream
-	cfg.Endpoints = upstream.Endpoints(orZero(l.Endpoints))
+	e := orZero(l.Endpoints)
+	cfg.Endpoints = upstream.Endpoints{Authorization: e.Authorization, Token: e.Token, Userinfo: e.Userinfo, JWKS: e.JWKS, EndSession: e.EndSession}
 	l.authenticate(&cfg)
 	return cfg
 }

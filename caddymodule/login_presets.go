@@ -36,7 +36,7 @@ var presets = map[string]*preset{
 	},
 	"entra": {
 		usage: "<tenant> [<name>]", argument: (*OIDCLogin).fromTenant, example: "00000000-0000-0000-0000-000000000000",
-		options: OIDCLogin{Prompts: []string{"none", "login", "consent", "select_account"}, GroupsOverage: true},
+		options: OIDCLogin{Subject: []string{"oid"}, Prompts: []string{"none", "login", "consent", "select_account"}, GroupsOverage: true},
 	},
 	"gitlab": {
 		usage: "[<url>] [<name>]", argument: (*OIDCLogin).fromURL, optional: true,
@@ -69,7 +69,7 @@ func (p *preset) readArguments(g *grammar.Reader, l *OIDCLogin) error {
 		case len(args) == 0 && !p.optional:
 			return g.Errorf(" has no value: write `%s %s` (a {$NAME} that is not set leaves none)", g.Name, p.usage)
 		case !p.optional:
-			return g.Errorf(": %q is not what stands there: write `%s %s`, such as %s", args[0], g.Name, p.usage, p.example)
+			return g.Errorf(": %q does not fit: write `%s %s`, such as %s", args[0], g.Name, p.usage, p.example)
 		}
 	}
 	if len(args) > 1 {
@@ -94,7 +94,7 @@ func (l *OIDCLogin) fromDomain(domain string) bool {
 // fromTenant takes a tenant of Entra by its ID, or one of the words for several, which end
 // in Entra's endpoints for them. By its `oid` a person is known in one tenant alone.
 func (l *OIDCLogin) fromTenant(tenant string) bool {
-	l.Issuer, l.Subject = entraHost+tenant+"/v2.0", nil
+	l.Issuer = entraHost + tenant + "/v2.0"
 	switch {
 	case tenant == entraConsumer:
 		l.Issuer = entraHost + entraPersonal + "/v2.0"
@@ -121,6 +121,9 @@ func (p *preset) fill(l *OIDCLogin) {
 		if len(*list.own) == 0 {
 			*list.own = list.usual
 		}
+	}
+	if len(l.Subject) == 0 && len(l.Tenants) == 0 {
+		l.Subject = o.Subject
 	}
 	l.NoMaxAge = l.NoMaxAge || o.NoMaxAge
 	l.NoPKCE = l.NoPKCE || o.NoPKCE

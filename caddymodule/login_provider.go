@@ -106,7 +106,7 @@ func (p *ProviderLogin) providerOptions() grammar.Options {
 
 // checkProvider finds what the text shows to be wrong in what all of them have. Of the
 // provider it knows what is said of it.
-func (p *ProviderLogin) checkProvider(known provider) error {
+func (p *ProviderLogin) checkProvider(known providerFacts) error {
 	return grammar.FirstOf(
 		p.checkNames,
 		p.checkSecrets,
@@ -157,7 +157,7 @@ func (p *ProviderLogin) checkSecrets() error {
 }
 
 // checkTimes checks how long things are believed.
-func (p *ProviderLogin) checkTimes(known provider) error {
+func (p *ProviderLogin) checkTimes(known providerFacts) error {
 	recheck, grace, session := time.Duration(p.Recheck), time.Duration(p.RecheckGrace), time.Duration(p.SessionLifetime)
 	switch {
 	case recheck != 0 && known.refresh != refreshNever && recheck < max(minRecheck, known.minRecheck):
@@ -179,7 +179,7 @@ func (p *ProviderLogin) grace() time.Duration {
 }
 
 // checkStrangers makes an operator say who may come in, where anybody can make an account.
-func (p *ProviderLogin) checkStrangers(known provider) error {
+func (p *ProviderLogin) checkStrangers(known providerFacts) error {
 	switch {
 	case known.strangers == "":
 		return nil
@@ -192,7 +192,7 @@ func (p *ProviderLogin) checkStrangers(known provider) error {
 }
 
 // warnings are findings that may be meant so.
-func (p *ProviderLogin) warnings(known provider) []string {
+func (p *ProviderLogin) warnings(known providerFacts) []string {
 	var found []string
 	for i, secret := range p.ClientSecrets {
 		if !grammar.IsPlaceholder(secret) {
