@@ -91,7 +91,7 @@ func TestEveryErrorIsTested(t *testing.T) {
 			}
 		}
 	}
-	for _, tables := range [][]struct{ name, config, want string }{jsonErrors, localErrors, providerErrors, provisionErrors, issuerErrors} {
+	for _, tables := range [][]struct{ name, config, want string }{jsonErrors, localErrors, providerErrors, keyErrors, provisionErrors, issuerErrors} {
 		for _, tt := range tables {
 			wanted.WriteString(tt.want + "\n")
 		}

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -16,12 +17,11 @@ import (
 // Provision checks the login, reads its key, and makes sure that its secrets are there. It
 // asks no network.
 func (l *OIDCLogin) Provision(ctx caddy.Context) error {
-	err := l.Check()
-	if err == nil {
-		err = l.readKey()
+	if err := grammar.Within(l.block(), l.Check()); err != nil {
+		return err
 	}
-	if err != nil {
-		return grammar.Within(l.block(), err)
+	if err := l.readKey(); err != nil {
+		return fmt.Errorf("%s: %w", l.block(), err)
 	}
 	return l.provision(ctx, l.block(), l.findings())
 }

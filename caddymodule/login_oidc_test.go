@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"os"
@@ -181,6 +182,13 @@ func writeKey(t *testing.T, kind string, key any) string {
 	return path
 }
 
+// keyErrors are files that hold no client key; config names the file.
+var keyErrors = []struct{ name, config, want string }{
+	{"another form", "other", "client_key: %s holds no unencrypted PKCS #8 key: `openssl pkcs8"},
+	{"another curve", "strange", "client_key: %s holds a key that nothing can be signed with: "},
+	{"none of Apple's", "rsa", "client_key: %s is none of Apple's, which are of P-256: take the file AuthKey_K.p8"},
+}
+
 // TestClientKeys: a key takes the place of a secret, by the algorithm that fits it.
 func TestClientKeys(t *testing.T) {
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -204,25 +212,13 @@ func TestClientKeys(t *testing.T) {
 		auth ProviderAuth
 		alg  jose.Algorithm
 		id   string
-		want string
 	}{
-		{"P-256", ProviderAuth{ClientKey: writeKey(t, "PRIVATE KEY", ec)}, jose.ES256, "", ""},
-		{"P-384 with an ID", ProviderAuth{ClientKey: writeKey(t, "PRIVATE KEY", wide), ClientKeyID: "k1"}, jose.ES384, "k1", ""},
-		{"RSA", ProviderAuth{ClientKey: writeKey(t, "PRIVATE KEY", pair)}, jose.RS256, "", ""},
-		{"another form", ProviderAuth{ClientKey: writeKey(t, "RSA PRIVATE KEY", pair)}, "", "", "holds no unencrypted PKCS #8 key: `openssl"},
-		{"another curve", ProviderAuth{ClientKey: writeKey(t, "PRIVATE KEY", strange)}, "", "", "holds a key that nothing can be signed with"},
-		{"none of Apple's", ProviderAuth{ClientKey: writeKey(t, "PRIVATE KEY", pair), ClientKeyID: "K", ClientTeam: "T"}, "", "", "is none of Apple's"},
-		{"no file", ProviderAuth{ClientKey: "/nowhere"}, "", "", "client_key: open /nowhere"},
+		{"P-256", ProviderAuth{ClientKey: writeKey(t, "PRIVATE KEY", ec)}, jose.ES256, ""},
+		{"P-384 with an ID", ProviderAuth{ClientKey: writeKey(t, "PRIVATE KEY", wide), ClientKeyID: "k1"}, jose.ES384, "k1"},
+		{"RSA", ProviderAuth{ClientKey: writeKey(t, "PRIVATE KEY", pair)}, jose.RS256, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			err := tt.auth.readKey()
-			if tt.want != "" {
-				if err == nil || !strings.Contains(err.Error(), tt.want) {
-					t.Errorf("readKey() = %v, want %q in it", err, tt.want)
-				}
-				return
-			}
-			if err != nil {
+			if err := tt.auth.readKey(); err != nil {
 				t.Fatal(err)
 			}
 			var cfg upstream.Config
@@ -234,6 +230,17 @@ func TestClientKeys(t *testing.T) {
 				t.Errorf("signing: %v", err)
 			}
 		})
+	}
+	bad := map[string]ProviderAuth{
+		"other":   {ClientKey: writeKey(t, "RSA PRIVATE KEY", pair)},
+		"strange": {ClientKey: writeKey(t, "PRIVATE KEY", strange)},
+		"rsa":     {ClientKey: writeKey(t, "PRIVATE KEY", pair), ClientKeyID: "K", ClientTeam: "T"},
+	}
+	for _, tt := range keyErrors {
+		auth := bad[tt.config]
+		if err := auth.readKey(); err == nil || !strings.HasPrefix(err.Error(), strings.ReplaceAll(tt.want, "%s", auth.ClientKey)) {
+			t.Errorf("%s: readKey() = %v, want %s…", tt.name, err, tt.want)
+		}
 	}
 }
 
@@ -272,7 +279,7 @@ func TestAppleSecret(t *testing.T) {
 		Iat, Exp      int64
 	}
 	for n, target := range []any{&header, &claims} {
-		if err := json.Unmarshal(decodeSegment(t, secrets[0], n), target); err != nil {
+		if err := json.Unmarshal(segment(t, secrets[0], n), target); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -282,4 +289,14 @@ func TestAppleSecret(t *testing.T) {
 	if claims.Iat < before || claims.Exp-claims.Iat != 300 {
 		t.Errorf("it is good from %d to %d, now %d", claims.Iat, claims.Exp, before)
 	}
+}
+
+// segment decodes a part of a compact JWS.
+func segment(t *testing.T, token string, n int) []byte {
+	t.Helper()
+	text, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[n])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
