@@ -45,8 +45,9 @@ var arrows = []arrow{
 	{"handler/wire/wiretest", "tokens/jose"},
 	{"handler/identity", "tokens/oauth tokens/verify"},
 	{"handler/guard", "handler/identity handler/wire tokens/dpop tokens/jose tokens/oauth tokens/verify"},
-	{"handler/fetch", "tokens/jose"},
+	{"handler/fetch", "tokens/jose tokens/oauth"},
 	{"handler/login", "tokens tokens/clients tokens/oauth tokens/storage"},
+	{"handler/upstream", "handler/fetch handler/login tokens tokens/background tokens/jose tokens/jwks tokens/oauth tokens/storage"},
 	{"handler/pages", ""},
 	{"handler", "handler/login handler/pages handler/wire tokens tokens/clients tokens/dpop tokens/jose tokens/oauth tokens/secrets tokens/storage"},
 	{"caddymodule/grammar", ""},
@@ -62,10 +63,12 @@ var arrows = []arrow{
 // only are the packages that may know a library, and all below them. Test files are free.
 var only = map[string][]string{
 	"github.com/caddyserver": {"caddymodule", "e2e", "."},
+	"github.com/coreos":      {"handler/upstream"},
 	"github.com/lestrrat-go": {"tokens/jose"},
 	"github.com/redis":       {"tokens/redisstore", "bench"},
 	"github.com/spf13":       {"caddymodule/command"},
 	"go.etcd.io/bbolt":       {"tokens/boltstore"},
+	"golang.org/x/oauth2":    {"handler/upstream"},
 	"math/rand":              {"tokens/verify", "bench", "e2e"}, // which cache entry goes, and load; all else is cryptographic, and injected
 	"net/http":               {"handler", "caddymodule", "bench", "e2e", "examples"},
 }

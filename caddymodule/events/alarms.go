@@ -18,6 +18,7 @@ var alarms = []oauth.EventKind{
 	oauth.EventStoreFailover,
 	oauth.EventClockSkew,
 	oauth.EventHealth,
+	oauth.EventLoginBroken,
 	oauth.EventBackgroundRecovered,
 	oauth.EventAdmin,
 }

@@ -89,7 +89,7 @@ var refreshed = map[oauth.Outcome]bool{
 func (f *limiter) keyOf(e oauth.Event) eventKey {
 	var h maphash.Hash
 	h.SetSeed(f.seed)
-	for _, part := range []string{e.Client, e.Subject, e.Issuer, e.API, e.Endpoint, e.About} {
+	for _, part := range []string{e.Client, e.Subject, e.Issuer, e.Login, e.API, e.Endpoint, e.About} {
 		_, _ = h.WriteString(part)
 		_ = h.WriteByte(0)
 	}

@@ -91,7 +91,7 @@ func LogLevel(e oauth.Event) zapcore.Level {
 		return keysLogLevel(e.Outcome)
 	case oauth.EventClientCredential:
 		return zapcore.DebugLevel // it is counted
-	case oauth.EventClockSkew, oauth.EventHealth: // and when it is over
+	case oauth.EventClockSkew, oauth.EventHealth, oauth.EventLoginBroken: // and when it is over
 		if e.Cause != nil {
 			return zapcore.ErrorLevel
 		}
@@ -163,6 +163,7 @@ func eventTexts(e oauth.Event, where request) [][2]string {
 		{"user", user},
 		{"family", family},
 		{"issuer", e.Issuer},
+		{"login", e.Login},
 		{"client_ip", where.clientIP},
 		{"request_id", where.id},
 		{"api", e.API},
@@ -192,7 +193,7 @@ func eventData(e oauth.Event, where request) map[string]any {
 	data := make(map[string]any)
 	for _, text := range eventTexts(e, where) {
 		switch text[0] {
-		case "user", "family", "issuer", "api", "endpoint", "error", "sent", "registered", "option":
+		case "user", "family", "issuer", "login", "api", "endpoint", "error", "sent", "registered", "option":
 			if text[1] == "" {
 				continue
 			}

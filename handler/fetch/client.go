@@ -1,16 +1,22 @@
 package fetch
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // errPublicAddress says that a name that http is used with leads out of the network.
@@ -19,39 +25,119 @@ var errPublicAddress = errors.New("the address is public, and what comes from th
 // errPrivateAddress says that a name led into a network that a public issuer is not in.
 var errPrivateAddress = errors.New("the address is private, loopback or link-local: allow it with `allow_private`")
 
-// outboundClient makes a client that fetches small documents from servers
-// that others run. Unless allowPrivate, it connects to public addresses only;
-// that is checked at the dial, when the name is resolved and cannot change any
-// more. An HTTPS_PROXY of the environment is honoured: then the rule is about the
-// proxy's address, and what the proxy dials is not seen here. No connection outlives its
-// answer. Roots are who may vouch for the servers; nil is whom the system trusts.
-func outboundClient(allowPrivate bool, roots *x509.CertPool) *http.Client {
-	dialer := &net.Dialer{Timeout: 3 * time.Second}
-	if !allowPrivate {
-		dialer.Control = publicOnly
-	}
-	return &http.Client{
-		Transport: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            dialer.DialContext,
-			ForceAttemptHTTP2:      true,
-			TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:    3 * time.Second,
-			DisableKeepAlives:      true,
-			MaxResponseHeaderBytes: 64 << 10,
-		},
-		CheckRedirect: sameOriginRedirect,
-	}
+// Access says which servers a client may reach, and how.
+type Access struct {
+	// AllowPrivate lets them be at private, loopback or link-local addresses.
+	AllowPrivate bool
+	// Home is a host that may be there in any case, as its operator has written it; "" for none.
+	Home string
+	// Clear lets http be used, with private addresses alone. With a Home that is this
+	// machine it always may.
+	Clear bool
+	// Roots returns who may vouch for the servers. It is asked for each connection; nil,
+	// and a nil pool, are whom the system trusts.
+	Roots func() (*x509.CertPool, error)
 }
 
-// clearClient makes a client for http: to private addresses alone, past any proxy.
-func clearClient() *http.Client {
-	dialer := &net.Dialer{Timeout: 3 * time.Second, Control: privateOnly}
-	return &http.Client{
-		Transport:     &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10},
-		CheckRedirect: sameOriginRedirect,
-	}
+// NewClient makes a client for small requests to servers that others run. It connects
+// to public addresses only, unless Access says otherwise; that is checked at the dial,
+// when the name is resolved and cannot change any more. An HTTPS_PROXY of the
+// environment is honoured: then the rule is about the proxy's address, and what the
+// proxy dials is not seen here. No connection outlives its answer, which may have
+// jose.MaxSetBytes (1 MiB) unpacked, no redirect leaves its origin, and http is for private
+// addresses. The time of a request is that of its context.
+func NewClient(a Access) *http.Client {
+	return &http.Client{Transport: a, CheckRedirect: sameOriginRedirect}
 }
+
+// RoundTrip implements http.RoundTripper.
+func (a Access) RoundTrip(r *http.Request) (*http.Response, error) {
+	transport, err := a.transport(r.URL)
+	if err != nil {
+		if r.Body != nil {
+			_ = r.Body.Close()
+		}
+		return nil, err
+	}
+	res, err := transport.RoundTrip(r)
+	if err == nil {
+		res.Body = &boundedBody{ReadCloser: res.Body, left: jose.MaxSetBytes}
+	}
+	return res, err
+}
+
+// transport refuses an address that is not encrypted, unless it may be in this network.
+func (a Access) transport(u *url.URL) (*http.Transport, error) {
+	switch {
+	case u.Host == "" || u.User != nil:
+		return nil, errNotHTTPS
+	case u.Scheme == "https":
+		return a.encrypted()
+	case u.Scheme == "http" && (a.Clear || oauth.IsLoopbackHost(a.Home) && a.atHome(u.Hostname())):
+		return &http.Transport{DialContext: a.dialer(privateOnly).DialContext, DisableKeepAlives: true, MaxResponseHeaderBytes: maxHeaderBytes}, nil
+	}
+	return nil, errNotHTTPS
+}
+
+const maxHeaderBytes = 64 << 10
+
+func (a Access) encrypted() (*http.Transport, error) {
+	var roots *x509.CertPool
+	if a.Roots != nil {
+		var err error
+		if roots, err = a.Roots(); err != nil {
+			return nil, err
+		}
+	}
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            a.dial,
+		ForceAttemptHTTP2:      true,
+		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    3 * time.Second,
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+	}, nil
+}
+
+// dial connects to a host, which is here still as it was written.
+func (a Access) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	control := publicOnly
+	if host, _, err := net.SplitHostPort(address); a.AllowPrivate || err == nil && a.atHome(host) {
+		control = nil
+	}
+	return a.dialer(control).DialContext(ctx, network, address)
+}
+
+func (a Access) atHome(host string) bool { return a.Home != "" && strings.EqualFold(host, a.Home) }
+
+func (Access) dialer(control func(network, address string, c syscall.RawConn) error) *net.Dialer {
+	return &net.Dialer{Timeout: 3 * time.Second, Control: control}
+}
+
+// boundedBody is an answer that fails where it becomes too large.
+type boundedBody struct {
+	io.ReadCloser
+	left int
+}
+
+// Read implements io.Reader.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if len(p) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= n; b.left < 0 {
+		return n + b.left, errTooLarge
+	}
+	return n, err
+}
+
+// errTooLarge is about an answer, unpacked.
+var errTooLarge = errors.New("the response is larger than 1 MiB")
+
+// errNotHTTPS is about an address. http.Client says which.
+var errNotHTTPS = errors.New("that is not an https URL")
 
 const maxRedirects = 3
 

@@ -120,8 +120,8 @@ func (f *KeyFetcher) readMetadata(document []byte) (string, error) {
 
 // get gets one document of at most 1 MiB, unpacked. Its time is that of ctx.
 func (f *KeyFetcher) get(ctx context.Context, address string) ([]byte, http.Header, error) {
-	client, err := f.clientFor(address)
-	if err != nil {
+	client := f.source.client()
+	if err := f.source.reachable(address); err != nil {
 		return nil, nil, err
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -129,17 +129,33 @@ func (f *KeyFetcher) get(ctx context.Context, address string) ([]byte, http.Head
 		return nil, nil, err
 	}
 	r.Header.Set("Accept", "application/jwk-set+json, application/json")
-	r.Header.Set("User-Agent", "Gatehouse")
 	if err := f.authenticate(r, address); err != nil {
 		return nil, nil, err
 	}
+	return Document(client, r)
+}
+
+// StatusError is an answer other than 200.
+type StatusError struct {
+	Code   int // of HTTP
+	Status string
+}
+
+// Error says which.
+func (e *StatusError) Error() string { return "the answer is " + e.Status }
+
+// Document sends a request by a client of NewClient and returns the answer of at most
+// 1 MiB, unpacked, and its header. Errors: a *StatusError, without the body's text, or what
+// became of the connection.
+func Document(client *http.Client, r *http.Request) ([]byte, http.Header, error) {
+	r.Header.Set("User-Agent", "Gatehouse")
 	res, err := client.Do(r)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
-		return nil, nil, fmt.Errorf("the answer is %s", res.Status)
+		return nil, res.Header, &StatusError{Code: res.StatusCode, Status: res.Status}
 	}
 	// The limit counts what comes out of a compressed answer.
 	document, err := readBounded(res.Body)
@@ -149,27 +165,9 @@ func (f *KeyFetcher) get(ctx context.Context, address string) ([]byte, http.Head
 func readBounded(from io.Reader) ([]byte, error) {
 	document, err := io.ReadAll(io.LimitReader(from, jose.MaxSetBytes+1))
 	if err == nil && len(document) > jose.MaxSetBytes {
-		err = errors.New("the response is larger than 1 MiB")
+		err = errTooLarge
 	}
 	return document, err
-}
-
-// clientFor refuses an address that is not encrypted, unless it may be in this network.
-func (f *KeyFetcher) clientFor(address string) (*http.Client, error) {
-	u, err := url.Parse(address)
-	switch {
-	case err != nil || u.Host == "" || u.User != nil:
-		return nil, fmt.Errorf("%q is not an https URL", address)
-	case u.Scheme == "https":
-		roots, err := f.source.roots()
-		if err != nil {
-			return nil, err
-		}
-		return outboundClient(f.source.AllowPrivate, roots), nil
-	case u.Scheme == "http" && f.source.AllowPrivate:
-		return clearClient(), nil
-	}
-	return nil, fmt.Errorf("%q is not an https URL", address)
 }
 
 // authenticate sets the header that the issuer's own server asks for. What its metadata

@@ -4,6 +4,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"time"
 )
@@ -24,6 +26,8 @@ type KeySource struct {
 	// CA is a PEM file of the certificates that may vouch for its server; "" is those
 	// that the system trusts.
 	CA string
+	// Client is one of NewClient, which then decides in the place of AllowPrivate and CA.
+	Client *http.Client
 	// HeaderName and HeaderValue are a header that its server wants to see.
 	HeaderName, HeaderValue string
 }
@@ -40,6 +44,23 @@ func (s KeySource) CheckFiles() error {
 	}
 	_, err := s.roots()
 	return err
+}
+
+// client makes the client by which its server is asked.
+func (s KeySource) client() *http.Client {
+	if s.Client != nil {
+		return s.Client
+	}
+	return NewClient(Access{AllowPrivate: s.AllowPrivate, Clear: s.AllowPrivate, Roots: s.roots})
+}
+
+// reachable names the address that no client would go to.
+func (s KeySource) reachable(address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !s.AllowPrivate && s.Client == nil) {
+		return fmt.Errorf("%q is not an https URL", address)
+	}
+	return nil
 }
 
 // writtenAge is how long keys that are written out may be kept: they do not change.

@@ -46,9 +46,11 @@ type Config struct {
 	Subject []string // the claims whose texts, joined by a dot, are the ID; nil is sub
 	// EmailTrusted takes every address for verified: the operator owns the directory.
 	EmailTrusted bool
-	EmailDomains []string          // which this login may assert; nil for any
-	GroupsClaims []string          // claims that hold groups; see Groups in groups.go
-	Claims       map[string]string // more to keep: our name, theirs
+	EmailDomains []string // which this login may assert; nil for any
+	// GroupsClaims are the claims that hold groups; see groupsOf. At GitHub any says that
+	// they are wanted, which an allow line of groups says as well.
+	GroupsClaims []string
+	Claims       map[string]string // more to keep: our name, theirs; a path as in GroupsClaims
 	Allow        []Rule            // all must hold
 	ACRs         map[string]string // ours, theirs
 
@@ -84,9 +86,12 @@ const (
 // KeyValue is a parameter.
 type KeyValue struct{ Name, Value string }
 
-// Endpoints are addresses of a provider; "" is that of its discovery document.
+// Endpoints are addresses of a provider; "" is that of its discovery document, which
+// is not fetched where Authorization, Token and JWKS are all here.
 type Endpoints struct {
 	Authorization, Token, Userinfo, JWKS, EndSession string
+	// Graph is the first page of the person's groups at Microsoft Graph; "" is Microsoft's own.
+	Graph string
 }
 
 // Rule is one allow line: of several values one has to hold.

@@ -12,18 +12,21 @@ type EventKind string
 
 // The kinds of event. The set is closed: each is a metric label and an event name.
 const (
-	EventTokenIssued      EventKind = "token_issued"
-	EventTokenRefused     EventKind = "token_refused"
-	EventRefresh          EventKind = "refresh"
-	EventRefreshReuse     EventKind = "refresh_reuse_detected"
-	EventStoreRollback    EventKind = "store_rollback"
-	EventFamilyEvicted    EventKind = "family_evicted"
-	EventCodeIssued       EventKind = "code_issued"
-	EventCodeReuse        EventKind = "code_reuse_detected"
-	EventDevice           EventKind = "device"
-	EventRevoked          EventKind = "revoked"
-	EventLogin            EventKind = "login"
-	EventLogout           EventKind = "logout"
+	EventTokenIssued   EventKind = "token_issued"
+	EventTokenRefused  EventKind = "token_refused"
+	EventRefresh       EventKind = "refresh"
+	EventRefreshReuse  EventKind = "refresh_reuse_detected"
+	EventStoreRollback EventKind = "store_rollback"
+	EventFamilyEvicted EventKind = "family_evicted"
+	EventCodeIssued    EventKind = "code_issued"
+	EventCodeReuse     EventKind = "code_reuse_detected"
+	EventDevice        EventKind = "device"
+	EventRevoked       EventKind = "revoked"
+	EventLogin         EventKind = "login"
+	EventLogout        EventKind = "logout"
+	// EventLoginBroken is that nobody, or somebody, cannot sign in by a provider until an
+	// operator acts, and that it is over.
+	EventLoginBroken      EventKind = "login_broken"
 	EventClientAuth       EventKind = "client_auth"
 	EventClientCredential EventKind = "client_credential_used"
 	// EventIntrospectionRefused is that a client asked about a token that is good and
@@ -93,6 +96,16 @@ const (
 	OutcomeEverywhere Outcome = "everywhere"
 )
 
+// The outcomes of EventLoginBroken, beside OutcomeOK: why nobody, or somebody, can
+// sign in by a provider.
+const (
+	LoginNoDiscovery   Outcome = "no_discovery"   // its metadata cannot be had, or not be used
+	LoginOtherIssuer   Outcome = "other_issuer"   // its metadata names another issuer than before
+	LoginClientRefused Outcome = "client_refused" // it refuses this gateway: a secret has run out
+	LoginBadIDToken    Outcome = "bad_id_token"   // its token endpoint has answered with one that is not good
+	LoginTooLarge      Outcome = "too_large"      // somebody's claims are too large to be kept
+)
+
 // The outcomes of EventSecretFallback: what an older secret was needed for.
 const (
 	OutcomePresented   Outcome = "presented"
@@ -147,6 +160,7 @@ const (
 	OutcomeStore        Outcome = "store"
 	OutcomeEvents       Outcome = "events"
 	OutcomeSubscriber   Outcome = "subscriber"
+	OutcomeProvider     Outcome = "provider"
 )
 
 // outcomes are those of each kind. Every pair is a metric label.
@@ -163,6 +177,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventRevoked:              {OutcomeRefreshToken, OutcomeAccessToken, OutcomeUser, OutcomeUserDisabled, OutcomeClient, OutcomeEveryone, OutcomeAccount},
 	EventLogin:                {OutcomeOK, OutcomeFailed, OutcomeDelayed, OutcomeBusy, OutcomeDisabled},
 	EventLogout:               {OutcomeOK, OutcomeEverywhere},
+	EventLoginBroken:          {OutcomeOK, LoginNoDiscovery, LoginOtherIssuer, LoginClientRefused, LoginBadIDToken, LoginTooLarge},
 	EventClientAuth:           outcomesOf(Reasons),
 	EventClientCredential:     nil, // a word of the configuration and a number
 	EventIntrospectionRefused: {Outcome(ReasonWrongAudience), Outcome(ReasonClientMismatch)},
@@ -182,7 +197,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventHealth:        append([]Outcome{OutcomeOK}, outcomesOf([]Trouble{TroubleStore, TroubleSecret, TroubleIssuer, TroubleUnsafe, TroubleClock})...),
 	EventBackgroundRecovered: {
 		OutcomeDenylist, OutcomeFeed, OutcomeHistory, OutcomeHeartbeat, OutcomeUnanswered, OutcomeSigningKeys, OutcomeIssuerKeys,
-		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber,
+		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber, OutcomeProvider,
 	},
 	EventAdmin: {
 		"end_grants", "end_client", "end_everyone", "disable_user", "enable_user", "deny_token", "rotate_keys", "drop_key",
@@ -231,6 +246,7 @@ type Event struct {
 	User      storage.UserTag
 	Family    storage.FamilyID
 	Issuer    string // a configured other issuer, with EventIssuerKeys
+	Login     string // a configured login, with EventLoginBroken
 	API       string // that a guarded route is for, with EventAccessRefused
 	Endpoint  string // by its name in the route table, with EventRequestRefused
 	About     string // what else tells one from another in a flood, such as the name that was typed; it is never told
