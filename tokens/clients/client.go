@@ -36,7 +36,7 @@ type Client struct {
 	Origins      []string // scheme://host[:port], lower case
 	APIs         []string // identifiers of the APIs it may ask for
 	Scopes       []string // of those APIs; empty for all
-	Logins       []string // names of those by which people may sign in to it; empty for all
+	Logins       []string // the logins whose people may sign in to it; empty for all
 	Serves       []string // identifiers of the APIs that it is a resource server of
 	// SecretHashes are bcrypt, argon2id or "sha256:" hashes. Several overlap while a secret is rotated.
 	SecretHashes   []string
