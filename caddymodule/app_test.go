@@ -53,6 +53,23 @@ var provisionErrors = []struct{ name, config, want string }{
 		"users file with a placeholder", `"logins":[{"module":"local","users_file":"{env.GATEHOUSE_TEST_NONE}/users"}]`,
 		"login local: users_file: {env.GATEHOUSE_TEST_NONE}/users has a placeholder without a value: ",
 	},
+	{
+		"provider secret that is not set", `"logins":[{"module":"oidc","issuer":"https://login.example.com/","client_id":"a","client_secrets":["{env.GATEHOUSE_TEST_NONE}"]}]`,
+		"login oidc: client_secret: {env.GATEHOUSE_TEST_NONE} is not set, or empty: ",
+	},
+	{
+		"secret of GitHub that is not set", `"logins":[{"module":"github","client_id":"a","client_secrets":["{env.GATEHOUSE_TEST_NONE}"],"allow":[{"what":"anyone"}]}]`,
+		"login github: client_secret: {env.GATEHOUSE_TEST_NONE} is not set, or empty: ",
+	},
+	{"GitHub without an allow line", `"logins":[{"module":"github","client_id":"a","client_secrets":["hunter2"]}]`, "login github: anybody can make an account at GitHub: "},
+	{
+		"provider key in no file", `"logins":[{"module":"oidc","issuer":"https://login.example.com/","client_id":"a","client_key":"/nowhere/key.pem"}]`,
+		"login oidc: client_key: open /nowhere/key.pem",
+	},
+	{
+		"provider certificates in no file", `"logins":[{"module":"oidc","issuer":"https://login.example.com/","client_id":"a","client_secrets":["hunter2"],"ca":"/nowhere/ca.pem"}]`,
+		"login oidc: reading ca: open /nowhere/ca.pem",
+	},
 	{"login without users", `"logins":[{"module":"local"}]`, "login local: it has no users: "},
 	{"login that is not there", `"logins":[{"module":"ldap"}]`, "loading a login: "},
 	{"login that is no object", `"logins":[5]`, "loading a login: "},

@@ -68,13 +68,22 @@ func (i *BearerIssuer) checkName() error {
 }
 
 // checkTenants makes sure that the template and what it stands for are both there.
-func (i *BearerIssuer) checkTenants() error {
-	switch template := strings.Contains(i.Issuer, tenantTemplate); {
-	case template && len(i.Tenants) == 0:
-		return grammar.WrongValue("issuer", i.Issuer, "stands for every tenant of Entra, and anybody can make one: name those that you mean with `tenants`")
-	case !template && len(i.Tenants) > 0:
+func checkTenants(issuer string, tenants []string) error {
+	switch template := strings.Contains(issuer, tenantTemplate); {
+	case template && len(tenants) == 0:
+		return grammar.WrongValue("issuer", issuer, "stands for every tenant of Entra, and anybody can make one: name those that you mean with `tenants`")
+	case !template && len(tenants) > 0:
 		return grammar.Wrong("tenants", "the issuer has no %s that they could stand for: write it there, or leave them out", tenantTemplate)
-	case template && i.JWKSURI == "":
+	}
+	return nil
+}
+
+// checkTenants checks the tenants that share an issuer's keys.
+func (i *BearerIssuer) checkTenants() error {
+	if err := checkTenants(i.Issuer, i.Tenants); err != nil {
+		return err
+	}
+	if len(i.Tenants) > 0 && i.JWKSURI == "" {
 		return grammar.Wrong("tenants", "they share their keys: write `jwks_uri https://login.microsoftonline.com/common/discovery/v2.0/keys`")
 	}
 	return checkEach("tenants", i.Tenants, func(tenant string) error {

@@ -77,6 +77,7 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        origins       <origin...>
 //	        apis          <identifier...>
 //	        scopes        <scope...>
+//	        logins        <name...>
 //	        serves        <identifier...>
 //	        client_credentials
 //	        secret_hash   <hash>
@@ -140,13 +141,7 @@ func (a *App) options() grammar.Options {
 }
 
 func (a *App) readStore(g *grammar.Reader) (err error) {
-	a.StoreRaw, err = g.Module("oauth.stores", func(json.RawMessage) string { return "store" })
-	return err
-}
-
-func (a *App) readLogin(g *grammar.Reader) error {
-	raw, err := g.Module("oauth.logins", func(raw json.RawMessage) string { return "login " + nameOfLogin(raw) })
-	a.LoginsRaw = append(a.LoginsRaw, raw)
+	a.StoreRaw, err = g.Module("oauth.stores", nil, func(json.RawMessage) string { return "store" })
 	return err
 }
 

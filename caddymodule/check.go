@@ -1,8 +1,6 @@
 package caddymodule
 
 import (
-	"cmp"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -41,37 +39,6 @@ func (a *App) checkPreviousIssuer() error {
 		return grammar.Wrong("previous_issuer", "it is the issuer itself: remove the line, or write the URL that it had before")
 	}
 	return checkIssuer("previous_issuer", a.PreviousIssuer)
-}
-
-// checkLogins checks what is common to all login modules. Each checks the rest itself.
-func (a *App) checkLogins() error {
-	seen := make(map[string]bool)
-	for _, raw := range a.LoginsRaw {
-		name := nameOfLogin(raw)
-		if name == "" {
-			continue // LoadModule will say what is wrong with it
-		}
-		if err := checkLoginName(name); err != nil {
-			return grammar.Within("login "+name, err)
-		}
-		if seen[name] {
-			return grammar.Within("login "+name, grammar.Wrong("", "duplicate name: give each login its own, as in `login local staff`; it is part of its users' subjects"))
-		}
-		seen[name] = true
-	}
-	return nil
-}
-
-// nameOfLogin returns the name of a login of any module, "" where there is none.
-func nameOfLogin(raw json.RawMessage) string {
-	var common struct {
-		Module string `json:"module"`
-		Name   string `json:"name"`
-	}
-	if err := json.Unmarshal(raw, &common); err != nil {
-		return ""
-	}
-	return cmp.Or(common.Name, common.Module)
 }
 
 func (a *App) checkAPIs() error {
@@ -122,6 +89,9 @@ func (a *App) checkClients(tag func(string) storage.ClientTag) error {
 			return grammar.Within(c.block(), err)
 		}
 		if err := c.checkAPIs(a.APIs); err != nil {
+			return grammar.Within(c.block(), err)
+		}
+		if err := c.checkLogins(a.LoginsRaw); err != nil {
 			return grammar.Within(c.block(), err)
 		}
 		if c.kind() != clients.Machine && slices.ContainsFunc(a.APIs, func(api *API) bool { return api.Identifier == c.ID }) {

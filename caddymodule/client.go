@@ -53,6 +53,9 @@ type Client struct {
 	// The scopes, of those APIs, that it may ask for. Default: all of them.
 	Scopes []string `json:"scopes,omitempty"`
 
+	// The names of the logins by which people may sign in to it. Default: all of them
+	Logins []string `json:"logins,omitempty"`
+
 	// The identifiers of the APIs that it serves, for `web` and `machine` clients that are
 	// resource servers: it may introspect their access tokens, whoever they were issued
 	// to. A `machine` client may do so for its apis, too. Default: none.
@@ -140,6 +143,7 @@ func (c *Client) options() grammar.Options {
 		"origins":             grammar.List(&c.Origins),
 		"apis":                grammar.List(&c.APIs),
 		"scopes":              grammar.List(&c.Scopes),
+		"logins":              grammar.List(&c.Logins),
 		"serves":              grammar.List(&c.Serves),
 		"client_credentials":  grammar.Flag(&c.ClientCredentials),
 		"secret_hash":         grammar.List(&c.SecretHashes),

@@ -65,6 +65,7 @@ func (c *Client) checkMachine() error {
 		{"redirect_uris", len(c.RedirectURIs) > 0},
 		{"logout_uris", len(c.LogoutURIs) > 0},
 		{"device_code", c.DeviceCode},
+		{"logins", len(c.Logins) > 0},
 		{"origins", len(c.Origins) > 0},
 		{"insecure_redirects", c.InsecureRedirects},
 		{"consent", c.Consent != ""},

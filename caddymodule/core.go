@@ -133,6 +133,7 @@ func (c *Client) core() *clients.Client {
 		Origins:        c.origins(),
 		APIs:           c.APIs,
 		Scopes:         c.Scopes,
+		Logins:         c.Logins,
 		Serves:         c.Serves,
 		ForItself:      c.ClientCredentials,
 		SecretHashes:   c.hashes,

@@ -64,7 +64,7 @@ func Examine(config []byte) (Examined, error) {
 	}
 	a := app.(*App) //nolint:forcetypeassert // our own module
 	defer func() { _ = a.Cleanup() }()
-	found := a.clientFindings()
+	found := slices.Concat(a.clientFindings(), a.loginFindings())
 	if web := a.web(); web != nil {
 		routes, err := routeFindings(web)
 		if err != nil {

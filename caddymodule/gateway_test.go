@@ -41,7 +41,7 @@ type gateway struct {
 	Secret    string
 	Hash      string // of alice's password
 	Machine   string // the secret of the machine client
-	upstream  *upstream
+	upstream  *guarded
 	client    *http.Client
 }
 
@@ -253,15 +253,15 @@ func (g *gateway) logs() string {
 	return string(b)
 }
 
-// upstream records what reaches it.
-type upstream struct {
+// guarded is what stands behind the guards: it records what reaches it.
+type guarded struct {
 	server *httptest.Server
 	mu     sync.Mutex
 	seen   []*http.Request
 }
 
-func newUpstream(t *testing.T) *upstream {
-	u := new(upstream)
+func newUpstream(t *testing.T) *guarded {
+	u := new(guarded)
 	u.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u.mu.Lock()
 		u.seen = append(u.seen, r.Clone(t.Context()))
@@ -273,7 +273,7 @@ func newUpstream(t *testing.T) *upstream {
 }
 
 // take returns the requests that came since the last call.
-func (u *upstream) take() []*http.Request {
+func (u *guarded) take() []*http.Request {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	seen := u.seen

@@ -44,10 +44,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 			return err
 		}
 	}
-	if err := a.loadGuests(ctx); err != nil {
+	if err := a.provisionObserver(ctx); err != nil {
 		return err
 	}
-	if err := a.provisionObserver(ctx); err != nil {
+	if err := a.loadGuests(ctx); err != nil {
 		return err
 	}
 	return a.provisionBackend(ctx)
@@ -127,7 +127,11 @@ func (a *App) loadGuests(ctx caddy.Context) error {
 		if !ok {
 			return fmt.Errorf("loading a login: %T is not a login module", guest)
 		}
-		a.logins = append(a.logins, module.Login())
+		made, err := module.Login(a.observer)
+		if err != nil {
+			return fmt.Errorf("making a login: %w", err)
+		}
+		a.logins = append(a.logins, made)
 		a.loginModules = append(a.loginModules, module)
 	}
 	return nil

@@ -25,12 +25,13 @@ func init() {
 // which people log in.
 type LoginModule interface {
 	caddy.Module
-	// Login returns the way to log in. Its name, in the JSON field `name` or else
+	// Login makes the way to log in, once, which tells heard what happens. Its name, in the JSON field `name` or else
 	// the module's own, is unique among the logins: it is the first half of every
 	// subject, `<login>|<id>`.
-	Login() login.Login
+	Login(heard oauth.Observer) (login.Login, error)
 	// Start reads what Provision could not, or must not touch: files, networks. An error stops
-	// the start, and at a reload leaves the configuration before in place.
+	// the start, and at a reload leaves the configuration before in place. What it begins in
+	// the background ends with the module's Cleanup, if it has one.
 	Start() error
 }
 
@@ -122,8 +123,14 @@ func checkLoginName(name string) error {
 	if !loginName.MatchString(name) {
 		return grammar.Wrong("", "the name %q is not fit for subjects and paths: take up to 32 of a-z, 0-9, - and _", name)
 	}
+	if name == siteName {
+		return grammar.Wrong("", "the name %q is that of the clients of sites: choose another", name)
+	}
 	return nil
 }
+
+// siteName begins the names of what is no login: the clients that guards of sites are.
+const siteName = "site"
 
 // maxUserID keeps a subject below the 255 bytes of OpenID Connect Core §2.
 const maxUserID = 200
@@ -226,7 +233,7 @@ func (u *LocalUser) claims() map[string]any {
 }
 
 // Login returns the way to log in.
-func (l *LocalLogin) Login() login.Login { return l.local }
+func (l *LocalLogin) Login(oauth.Observer) (login.Login, error) { return l.local, nil }
 
 // resolvePath replaces {env.NAME} and the like in a path.
 func resolvePath(path string) (string, error) {

@@ -6,6 +6,7 @@ package grammar
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -108,9 +109,10 @@ func (g *Reader) Located(err error) error {
 }
 
 // Module reads a guest module of a namespace, which reads the rest of the line and
-// its block by itself. What a Check says of the block that called returns is then
+// its block by itself, from its name on. A word of also stands for the module that it
+// names. What a Check says of the block that called returns is then
 // reported at the module's line.
-func (g *Reader) Module(namespace string, called func(json.RawMessage) string) (json.RawMessage, error) {
+func (g *Reader) Module(namespace string, also map[string]string, called func(json.RawMessage) string) (json.RawMessage, error) {
 	line := g.Token()
 	if !g.NextArg() {
 		return nil, g.Missing()
@@ -120,7 +122,12 @@ func (g *Reader) Module(namespace string, called func(json.RawMessage) string) (
 	for _, m := range caddy.GetModules(namespace) {
 		known = append(known, m.ID.Name())
 	}
+	if module, ok := also[name]; ok {
+		name = module
+	}
 	if !slices.Contains(known, name) {
+		known = append(known, slices.Collect(maps.Keys(also))...)
+		slices.Sort(known)
 		return nil, g.Errorf(": there is no module %q in this build of Caddy: write one of %s", name, strings.Join(known, ", "))
 	}
 	guest, err := caddyfile.UnmarshalModule(g.Dispenser, namespace+"."+name)

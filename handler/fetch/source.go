@@ -85,13 +85,18 @@ func (s KeySource) roots() (*x509.CertPool, error) {
 	if s.CA == "" {
 		return nil, nil //nolint:nilnil // those of the system
 	}
-	text, err := os.ReadFile(s.CA)
+	return ReadRoots(s.CA)
+}
+
+// ReadRoots reads the certificates of a PEM file that may vouch for servers.
+func ReadRoots(path string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading ca: %w", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
-		return nil, errors.New("reading ca: there is no certificate in " + s.CA)
+		return nil, errors.New("reading ca: there is no certificate in " + path)
 	}
 	return pool, nil
 }

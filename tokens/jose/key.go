@@ -187,6 +187,14 @@ func (k *PrivateKey) Algorithm() Algorithm { return k.public.alg }
 // Public returns the key that verifies; always the same pointer.
 func (k *PrivateKey) Public() *PublicKey { return k.public }
 
+// WithID returns the key under another ID, as where somebody else has given it one. The
+// ID must need no escaping in JSON.
+func (k *PrivateKey) WithID(id string) *PrivateKey {
+	public, named := *k.public, *k
+	public.id, named.public = id, &public
+	return &named
+}
+
 // MarshalPKCS8 encodes the private key, unencrypted.
 func (k *PrivateKey) MarshalPKCS8() ([]byte, error) {
 	b, err := x509.MarshalPKCS8PrivateKey(k.key)
