@@ -2,7 +2,6 @@ package tokens
 
 import (
 	"context"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
@@ -27,11 +26,7 @@ func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login
 	}
 	acr := p.ACR
 	p.ACR = "" // it is of this login, not of the person
-	p.UpdatedAt = i.cfg.Clock().UTC().Truncate(time.Second)
-	profile, err := p.MarshalBinary()
-	if err == nil && len(profile) > MaxProfile {
-		err = errLongProfile
-	}
+	profile, err := p.record()
 	if err != nil {
 		return nil, "", err
 	}
@@ -45,16 +40,15 @@ func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login
 		return nil, "", err
 	}
 	session, err := i.state.Store.CreateSession(ctx, storage.SessionRequest{
-		User:        ref.user,
-		ID:          storage.SessionKey(key).ID(),
-		Lifetime:    i.cfg.SessionLifetime,
-		Profile:     profile,
-		Fingerprint: p.Fingerprint,
-		Replaces:    replaced,
-		AuthTime:    storage.AtLogin,
-		BegunAfter:  marks.Everyone,
-		ACR:         acr,
-		DenyFor:     i.state.DenyFor(),
+		User:       ref.user,
+		ID:         storage.SessionKey(key).ID(),
+		Lifetime:   i.cfg.SessionLifetime,
+		Profile:    profile,
+		Replaces:   replaced,
+		AuthTime:   storage.AtLogin,
+		BegunAfter: marks.Everyone,
+		ACR:        acr,
+		DenyFor:    i.state.DenyFor(),
 	})
 	if err := i.state.Denylist.Settle(ctx, ref.user, session.EndedOthers, err); err != nil {
 		return nil, "", err
@@ -85,7 +79,7 @@ func (i *Issuer) endReplaced(ctx context.Context, cookie string, user storage.Us
 
 // CurrentLogin returns the session that a cookie names, or nil when there is
 // none (any more). A cookie with a bad MAC never reaches the store. A person
-// whose password was changed since is not signed in.
+// whose password was changed since, or whose login is gone, is not signed in.
 func (i *Issuer) CurrentLogin(ctx context.Context, cookie string) (*Login, error) {
 	if cookie == "" {
 		return nil, nil //nolint:nilnil // no login is no error
@@ -95,7 +89,7 @@ func (i *Issuer) CurrentLogin(ctx context.Context, cookie string) (*Login, error
 		return nil, nil //nolint:nilnil // as above
 	}
 	i.noteSecret(ctx, secret)
-	session, text, found, err := i.state.Store.Session(ctx, ref.user, storage.SessionKey(ref.key).ID(), i.cfg.SessionIdleLifetime)
+	session, record, found, err := i.state.Store.Session(ctx, ref.user, storage.SessionKey(ref.key).ID(), i.cfg.SessionIdleLifetime)
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
@@ -106,11 +100,11 @@ func (i *Issuer) CurrentLogin(ctx context.Context, cookie string) (*Login, error
 	if !found || !session.Begun.After(marks.Everyone) {
 		return nil, nil //nolint:nilnil // as above
 	}
-	profile, err := parseProfile(text)
+	profile, err := parseProfile(record)
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
-	if profile.Fingerprint != i.cfg.Accounts.Fingerprint(ref.user) {
+	if !i.fingerprintFits(ref.user, profile.Fingerprint) {
 		return nil, nil //nolint:nilnil // as above
 	}
 	return &Login{Session: session, Profile: *profile}, nil

@@ -36,7 +36,7 @@ func TestKeysEnd(t *testing.T) {
 	}
 	grace := openRequest.TokenLifetime + time.Minute
 
-	session, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: []byte("alice")})
+	session, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: storage.Profile{Subject: "alice"}})
 	mustDo(t, err)
 	want("session", held, time.Hour+grace)
 	create := func(id byte, lifetime, idle time.Duration) storage.Family {
@@ -49,7 +49,8 @@ func TestKeysEnd(t *testing.T) {
 	}
 	rotate := func(f storage.Family, generation uint32, lifetime, idle time.Duration) storage.RotateOutcome {
 		res, err := s.Rotate(ctx, storage.RotateRequest{
-			User: user, Family: f.ID, Presented: generation, Rotation: true, Lifetime: lifetime,
+			Fingerprints: []storage.Fingerprint{{}},
+			User:         user, Family: f.ID, Presented: generation, Rotation: true, Lifetime: lifetime,
 			IdleLifetime: idle, DenyFor: time.Hour, Attempt: newAttempt(),
 		})
 		mustDo(t, err)
@@ -109,7 +110,7 @@ func TestExpiredAreRemoved(t *testing.T) {
 	for i := range 60 {
 		now = now.Add(time.Hour)
 		s.move(atTime(now))
-		session, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{byte(i)}, Lifetime: time.Hour, Profile: []byte("alice")})
+		session, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{byte(i)}, Lifetime: time.Hour, Profile: storage.Profile{Subject: "alice"}})
 		mustDo(t, err)
 		r := storage.CreateRequest{User: user, ID: storage.FamilyID{byte(i)}, Begun: session.Begun, Lifetime: 2 * time.Hour, MaxActive: 9, Attempt: newAttempt()}
 		if res, err := s.CreateFamily(t.Context(), r); err != nil || !res.Created {
@@ -125,7 +126,7 @@ func TestExpiredAreRemoved(t *testing.T) {
 	}
 }
 
-// TestLongProfile: a profile of any length comes back whole, shorter ones too,
+// TestLongProfile: a subject of any length comes back whole, shorter ones too,
 // and the hash stays compact.
 func TestLongProfile(t *testing.T) {
 	server := redistest.Start(t)
@@ -136,11 +137,11 @@ func TestLongProfile(t *testing.T) {
 			for j := range profile {
 				profile[j] = byte(j*31 + n)
 			}
-			_, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: profile, Fingerprint: fingerprint})
+			_, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: storage.Profile{Subject: string(profile), Fingerprint: fingerprint}})
 			mustDo(t, err)
 			got, err := s.Profile(t.Context(), user)
-			if err != nil || string(got) != string(profile) {
-				t.Errorf("%d bytes: got %d (%v)", n, len(got), err)
+			if err != nil || got.Subject != string(profile) || got.Fingerprint != fingerprint {
+				t.Errorf("%d bytes: got %d (%v)", n, len(got.Subject), err)
 			}
 			if encoding := server.Do("OBJECT", "ENCODING", s.userKey(user, held)); i < 10 && encoding != "listpack" {
 				t.Errorf("%d bytes make it a %s", n, encoding)

@@ -98,7 +98,7 @@ var decisions = []decision{
 // putCode keeps a code of a session of Alice.
 func putCode(t *testing.T, s *Store, id byte) {
 	t.Helper()
-	session, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{id, 1}, Lifetime: time.Hour, Profile: []byte("alice")})
+	session, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{id, 1}, Lifetime: time.Hour, Profile: storage.Profile{Subject: "alice"}})
 	mustDo(t, err)
 	kept, err := s.PutCode(t.Context(), storage.PutRequest{User: user, ID: storage.CodeID{id}, Session: session.ID, Body: []byte("body"), Lifetime: time.Minute})
 	if err != nil || !kept {
