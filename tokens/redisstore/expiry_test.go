@@ -21,8 +21,15 @@ func TestKeysEnd(t *testing.T) {
 		mustDo(t, err)
 		return time.Duration(ms) * time.Millisecond
 	}
+	besides := func(what string) { // M21: what is known of the person lives exactly as long
+		t.Helper()
+		if holds, persons := left(held), left(people); (holds-persons).Abs() > time.Second || (holds < 0) != (persons < 0) {
+			t.Errorf("%s: the person's record lives for %v, and what the user holds for %v", what, persons, holds)
+		}
+	}
 	want := func(what, kind string, least time.Duration) {
 		t.Helper()
+		besides(what)
 		if got := left(kind); got < least-time.Second || got > least+least/8+time.Minute {
 			t.Errorf("%s: the key %q lives for %v, want %v and a little more", what, kind, got, least)
 		}
@@ -30,13 +37,14 @@ func TestKeysEnd(t *testing.T) {
 	const forever, gone = -time.Millisecond, -2 * time.Millisecond
 	wantExactly := func(what, kind string, exactly time.Duration) {
 		t.Helper()
+		besides(what)
 		if got := left(kind); got != exactly {
 			t.Errorf("%s: the key %q lives for %v, want %v", what, kind, got, exactly)
 		}
 	}
 	grace := openRequest.TokenLifetime + time.Minute
 
-	session, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: storage.Profile{Subject: "alice"}})
+	session, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: alice})
 	mustDo(t, err)
 	want("session", held, time.Hour+grace)
 	create := func(id byte, lifetime, idle time.Duration) storage.Family {
