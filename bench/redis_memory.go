@@ -9,7 +9,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
@@ -80,14 +79,8 @@ func bytesPerFamily(ctx context.Context, o options, perPerson int) (float64, err
 // fill gives a person some families, of which the last session is over.
 func fill(ctx context.Context, store *redisstore.Store, subject string, n int) error {
 	user := storage.TagSubject(subject)
-	profile, err := tokens.Profile{
-		Subject: subject, Login: "local", UpdatedAt: time.Unix(1_800_000_000, 0).UTC(), Fingerprint: storage.Fingerprint{1},
-	}.MarshalBinary()
-	if err != nil {
-		return err
-	}
 	session, err := store.CreateSession(ctx, storage.SessionRequest{
-		User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: profile, Fingerprint: storage.Fingerprint{1},
+		User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: storage.Profile{Subject: subject, Fingerprint: storage.Fingerprint{1}},
 	})
 	if err != nil {
 		return err

@@ -41,7 +41,11 @@ type seed struct {
 // noAccounts stands for people who are not local users.
 type noAccounts struct{}
 
-func (noAccounts) Fingerprint(storage.UserTag) storage.Fingerprint { return storage.Fingerprint{} }
+func (noAccounts) Fingerprints(storage.UserTag) []storage.Fingerprint {
+	return []storage.Fingerprint{{}}
+}
+
+func (noAccounts) Lists(storage.UserTag) bool { return false }
 
 func openSeed(ctx context.Context, path, issuerURL, alg string) (*seed, error) {
 	return seedStore(ctx, boltstore.New(boltstore.Options{Path: path}), issuerURL, alg)

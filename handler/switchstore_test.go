@@ -79,9 +79,9 @@ func (s *switchStore) UseAssertion(ctx context.Context, r storage.AssertionReque
 	return s.Store.UseAssertion(ctx, r)
 }
 
-func (s *switchStore) Session(ctx context.Context, u storage.UserTag, id storage.SessionID, idle time.Duration) (storage.Session, []byte, bool, error) {
+func (s *switchStore) Session(ctx context.Context, u storage.UserTag, id storage.SessionID, idle time.Duration) (storage.Session, storage.Profile, bool, error) {
 	if err := s.read(); err != nil {
-		return storage.Session{}, nil, false, err
+		return storage.Session{}, storage.Profile{}, false, err
 	}
 	return s.Store.Session(ctx, u, id, idle)
 }

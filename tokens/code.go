@@ -272,7 +272,7 @@ func (i *Issuer) redeem(ctx context.Context, c *clients.Client, r TokenRequest, 
 	if err != nil {
 		return mint{}, oauth.Unavailable(err)
 	}
-	if profile.Fingerprint != i.cfg.Accounts.Fingerprint(ref.user) {
+	if !i.fingerprintFits(ref.user, profile.Fingerprint) {
 		return mint{}, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonUserChanged, badCode)
 	}
 	audience, err := i.codeAudience(c, body.Grant, r.Audiences)

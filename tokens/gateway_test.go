@@ -103,7 +103,14 @@ func (g *gateway) openStore() {
 // accounts are the local users of a test.
 type accounts map[storage.UserTag]storage.Fingerprint
 
-func (a accounts) Fingerprint(u storage.UserTag) storage.Fingerprint { return a[u] }
+func (a accounts) Fingerprints(u storage.UserTag) []storage.Fingerprint {
+	if !a.Lists(u) {
+		return nil
+	}
+	return []storage.Fingerprint{a[u]}
+}
+
+func (a accounts) Lists(u storage.UserTag) bool { return a[u] != (storage.Fingerprint{}) }
 
 var alice = tokens.Profile{
 	Subject: "local|alice", Login: "local", ACR: "pwd", Fingerprint: storage.FingerprintOf("$2a$alice"),

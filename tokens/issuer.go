@@ -54,11 +54,21 @@ type Config struct {
 	Rand        io.Reader
 }
 
-// Accounts is what the configuration knows about its local users, asked at every refresh.
+// Accounts is what the configuration knows about its logins and local users, asked at
+// every refresh.
 type Accounts interface {
-	// Fingerprint returns the fingerprint of the user's password hash as
-	// configured now, or zero for a user who is not local (any more).
-	Fingerprint(user storage.UserTag) storage.Fingerprint
+	// Fingerprints returns those that somebody with this tag may have as configured
+	// now, storage.MaxFingerprints at most: a local user's password hash, and each login
+	// at somebody else's provider. Anybody with another one is refused.
+	Fingerprints(user storage.UserTag) []storage.Fingerprint
+	// Lists reports whether the configuration itself names the user. Those of a
+	// provider's it does not.
+	Lists(user storage.UserTag) bool
+}
+
+// fingerprintFits reports whether somebody with this tag may have the fingerprint.
+func (i *Issuer) fingerprintFits(user storage.UserTag, f storage.Fingerprint) bool {
+	return slices.Contains(i.cfg.Accounts.Fingerprints(user), f)
 }
 
 // Issuer is the authorization server of one configuration.

@@ -1,7 +1,7 @@
 package tokens
 
 import (
-	"encoding/json"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -11,55 +11,52 @@ import (
 )
 
 func TestProfileRecord(t *testing.T) {
-	updated := time.Unix(1_800_000_000, 0)
+	asOf, checked := time.UnixMilli(1_800_000_000_123), time.Unix(1_800_000_001, 0)
 	for _, c := range []struct {
 		name string
 		p    Profile
 	}{
-		{"local user", Profile{Subject: "local|alice", Login: "local", ACR: "pwd", UpdatedAt: updated, Fingerprint: storage.Fingerprint{1, 2}}},
+		{"local user", Profile{Subject: "local|alice", Login: "local", Fingerprint: storage.Fingerprint{1, 2}}},
 		{"with claims", Profile{
-			Subject: "google|1234", Login: "google", UpdatedAt: updated,
+			Subject: "google|1234", Login: "google", AsOf: asOf, Checked: checked, Groups: []storage.GroupTag{{1}, {2}},
 			Claims: map[string]any{"email": "a@example.com", "email_verified": true, "name": "Zoë |"},
 		}},
-		{"id with a bar", Profile{Subject: "idp|a|b", Login: "idp", UpdatedAt: updated}},
+		{"id with a bar", Profile{Subject: "idp|a|b", Login: "idp"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			record, err := c.p.MarshalBinary()
+			record, err := c.p.record()
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got, err := parseProfile(record); err != nil || !reflect.DeepEqual(*got, c.p) {
 				t.Errorf("read %+v, %v; wrote %+v", got, err, c.p)
 			}
-			old, err := json.Marshal(c.p)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := parseProfile(old)
-			if err != nil || !got.UpdatedAt.Equal(updated) {
-				t.Fatalf("the old form: %+v, %v", got, err)
-			}
-			if got.UpdatedAt = updated; !reflect.DeepEqual(*got, c.p) {
-				t.Errorf("the old form is read as %+v, want %+v", got, c.p)
-			}
 		})
+	}
+	if p, err := parseProfile(storage.Profile{Subject: "local|alice", Person: storage.Person{Claims: []byte("{")}}); err == nil {
+		t.Errorf("damaged claims were read as %+v", p)
 	}
 }
 
-func TestDamagedProfile(t *testing.T) {
-	record, err := Profile{Subject: "local|alice", Claims: map[string]any{"name": "Alice"}}.MarshalBinary()
-	if err != nil {
-		t.Fatal(err)
+// TestProfileBounds: what is refused is refused before anything is written.
+func TestProfileBounds(t *testing.T) {
+	groups := make([]storage.GroupTag, storage.MaxGroups+1)
+	for i := range groups {
+		groups[i] = storage.GroupTag{byte(i), byte(i >> 8)}
 	}
-	whole := len(record) - len(`{"name":"Alice"}`) // without claims it is a record, too
-	for n := range record {
-		if _, err := parseProfile(record[:n]); err == nil && n != whole {
-			t.Errorf("%d of %d bytes were read", n, len(record))
-		}
-	}
-	for _, bad := range []string{"{", "\x02" + strings.Repeat("\x00", 40)} {
-		if p, err := parseProfile([]byte(bad)); err == nil {
-			t.Errorf("%q was read as %+v", bad, p)
+	name := func(n int) map[string]any { return map[string]any{"n": strings.Repeat("x", n-len(`{"n":""}`))} }
+	for _, c := range []struct {
+		name string
+		p    Profile
+		want error
+	}{
+		{"claims of the longest", Profile{Claims: name(MaxClaims)}, nil},
+		{"longer claims", Profile{Claims: name(MaxClaims + 1)}, errLongClaims},
+		{"the most groups", Profile{Groups: append(groups[1:], groups[1])}, nil},
+		{"more groups", Profile{Groups: groups}, errManyGroups},
+	} {
+		if _, err := c.p.record(); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 	}
 }

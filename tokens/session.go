@@ -47,11 +47,7 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 	}
 	acr := p.ACR
 	p.ACR = "" // it is of this login, not of the person
-	p.UpdatedAt = i.cfg.Clock().UTC().Truncate(time.Second)
-	profile, err := p.MarshalBinary()
-	if err == nil && len(profile) > MaxProfile {
-		err = errLongProfile
-	}
+	profile, err := p.record()
 	if err != nil {
 		return nil, "", err
 	}
@@ -65,16 +61,15 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 		return nil, "", err
 	}
 	session, err := i.state.Store.CreateSession(ctx, storage.SessionRequest{
-		User:        ref.user,
-		ID:          storage.SessionKey(key).ID(),
-		Lifetime:    lifetime,
-		Profile:     profile,
-		Fingerprint: p.Fingerprint,
-		Replaces:    replaced,
-		AuthTime:    in.AuthTime,
-		BegunAfter:  marks.Everyone,
-		ACR:         acr,
-		DenyFor:     i.state.DenyFor(),
+		User:       ref.user,
+		ID:         storage.SessionKey(key).ID(),
+		Lifetime:   lifetime,
+		Profile:    profile,
+		Replaces:   replaced,
+		AuthTime:   in.AuthTime,
+		BegunAfter: marks.Everyone,
+		ACR:        acr,
+		DenyFor:    i.state.DenyFor(),
 	})
 	if err := i.state.Denylist.Settle(ctx, ref.user, session.EndedOthers, err); err != nil {
 		return nil, "", err
@@ -105,7 +100,7 @@ func (i *Issuer) endReplaced(ctx context.Context, cookie string, user storage.Us
 
 // CurrentLogin returns the session that a cookie names, or nil when there is
 // none (any more). A cookie with a bad MAC never reaches the store. A person
-// whose password was changed since is not signed in.
+// whose password was changed since, or whose login is gone, is not signed in.
 func (i *Issuer) CurrentLogin(ctx context.Context, cookie string) (*Login, error) {
 	if cookie == "" {
 		return nil, nil //nolint:nilnil // no login is no error
@@ -115,7 +110,7 @@ func (i *Issuer) CurrentLogin(ctx context.Context, cookie string) (*Login, error
 		return nil, nil //nolint:nilnil // as above
 	}
 	i.noteSecret(ctx, secret)
-	session, text, found, err := i.state.Store.Session(ctx, ref.user, storage.SessionKey(ref.key).ID(), i.cfg.SessionIdleLifetime)
+	session, record, found, err := i.state.Store.Session(ctx, ref.user, storage.SessionKey(ref.key).ID(), i.cfg.SessionIdleLifetime)
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
@@ -126,11 +121,11 @@ func (i *Issuer) CurrentLogin(ctx context.Context, cookie string) (*Login, error
 	if !found || !session.Begun.After(marks.Everyone) {
 		return nil, nil //nolint:nilnil // as above
 	}
-	profile, err := parseProfile(text)
+	profile, err := parseProfile(record)
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
-	if profile.Fingerprint != i.cfg.Accounts.Fingerprint(ref.user) {
+	if !i.fingerprintFits(ref.user, profile.Fingerprint) {
 		return nil, nil //nolint:nilnil // as above
 	}
 	return &Login{Session: session, Profile: *profile}, nil

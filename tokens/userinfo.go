@@ -18,18 +18,18 @@ func (i *Issuer) UserInfo(ctx context.Context, c *verify.Claims) (map[string]any
 			Description: "The access token lacks scope openid.",
 		}
 	}
-	text, err := i.state.Store.Profile(ctx, c.User)
+	record, err := i.state.Store.Profile(ctx, c.User)
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
-	if text == nil {
+	if record.Subject == "" {
 		return nil, oauth.BadToken(oauth.ReasonUnknown)
 	}
-	profile, err := parseProfile(text)
+	profile, err := parseProfile(record)
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
-	if profile.Subject != c.Subject || profile.Fingerprint != i.cfg.Accounts.Fingerprint(c.User) {
+	if profile.Subject != c.Subject || !i.fingerprintFits(c.User, profile.Fingerprint) {
 		return nil, oauth.BadToken(oauth.ReasonUserChanged)
 	}
 	out := profile.claimsFor(c.Scope)

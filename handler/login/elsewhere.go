@@ -67,7 +67,7 @@ type Arrival struct {
 	ID string
 	// Claims are what the provider says of the person, in our names, as far as
 	// they are kept: email with email_verified, name, picture … They are at
-	// most tokens.MaxProfile as JSON.
+	// most tokens.MaxClaims as JSON.
 	Claims map[string]any
 	// Thin says that a recheck brought no claims: those of before stay.
 	Thin bool

@@ -77,12 +77,25 @@ func Accounts(logins []Login) tokens.Accounts { return accounts(logins) }
 
 type accounts []Login
 
-// Fingerprint returns the fingerprint from the login that knows the user.
-func (a accounts) Fingerprint(user storage.UserTag) storage.Fingerprint {
+// Fingerprints returns those of the logins that may let the user in: none has the zero
+// one, so that who came by a login that is gone is refused.
+func (a accounts) Fingerprints(user storage.UserTag) []storage.Fingerprint {
+	var prints []storage.Fingerprint
 	for _, l := range a {
 		if f := l.Fingerprint(user); f != (storage.Fingerprint{}) {
-			return f
+			prints = append(prints, f)
 		}
 	}
-	return storage.Fingerprint{}
+	return prints
+}
+
+// Lists reports whether a login names the user. One that has the same fingerprint for
+// all, the zero tag too, cannot.
+func (a accounts) Lists(user storage.UserTag) bool {
+	for _, l := range a {
+		if f := l.Fingerprint(user); f != (storage.Fingerprint{}) && f != l.Fingerprint(storage.UserTag{}) {
+			return true
+		}
+	}
+	return false
 }

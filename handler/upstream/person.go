@@ -46,9 +46,9 @@ func (c *Config) claimsOf(f *facts, mail email) (map[string]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding claims: %w", err)
 	}
-	if len(text) > tokens.MaxProfile {
+	if len(text) > tokens.MaxClaims {
 		return nil, failed(login.FailedBroken, reasonTooLarge,
-			fmt.Errorf("keeping claims: they take %d bytes, %d at most: let the provider send, or `claim` lines keep, fewer or shorter ones", len(text), tokens.MaxProfile))
+			fmt.Errorf("keeping claims: they take %d bytes, %d at most: let the provider send, or `claim` lines keep, fewer or shorter ones", len(text), tokens.MaxClaims))
 	}
 	return kept, nil
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
@@ -100,11 +99,11 @@ func (o *Operator) lookUp(ctx context.Context, e *Explanation) error {
 			return err
 		}
 	}
-	text, err := o.state.Store.Profile(ctx, user)
+	profile, err := o.state.Store.Profile(ctx, user)
 	if err != nil {
 		return oauth.Unavailable(err)
 	}
-	e.Subject = tokens.SubjectOf(text)
+	e.Subject = profile.Subject
 	families, err := o.state.Store.ListFamilies(ctx, user)
 	if err != nil {
 		return oauth.Unavailable(err)

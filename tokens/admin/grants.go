@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
@@ -37,7 +36,7 @@ func (o *Operator) ScanGrants(ctx context.Context, client string, scanned func(u
 		if g.Families, err = o.issuer.Live(ctx, g.Families); err != nil || len(g.Families) == 0 {
 			return err
 		}
-		g.Subject = tokens.SubjectOf(r.Held.Profile)
+		g.Subject = r.Held.Profile.Subject
 		return each(g)
 	})
 	return o.scanError(err)

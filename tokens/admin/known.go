@@ -14,7 +14,7 @@ import (
 // if only that the user is disabled or was signed out a while ago. Users of a
 // login that cannot list them are known once they have signed in.
 func (o *Operator) KnowsUser(ctx context.Context, user storage.UserTag) (bool, error) {
-	if o.cfg.Accounts != nil && o.cfg.Accounts.Fingerprint(user) != (storage.Fingerprint{}) {
+	if o.cfg.Accounts != nil && o.cfg.Accounts.Lists(user) {
 		return true, nil
 	}
 	for _, c := range o.issuer.Clients() {
@@ -26,7 +26,7 @@ func (o *Operator) KnowsUser(ctx context.Context, user storage.UserTag) (bool, e
 	if err != nil {
 		return false, oauth.Unavailable(err)
 	}
-	if h.Profile != nil || len(h.Families)+len(h.Sessions) > 0 {
+	if h.Profile.Subject != "" || len(h.Families)+len(h.Sessions) > 0 {
 		return true, nil
 	}
 	denied, err := o.state.Store.Denials(ctx, []storage.UserTag{user})

@@ -148,7 +148,7 @@ func (o *Operator) User(ctx context.Context, user storage.UserTag) (UserState, e
 	if err != nil {
 		return u, oauth.Unavailable(err)
 	}
-	u.Known, u.Subject, u.Families = h.Profile != nil, tokens.SubjectOf(h.Profile), len(families)
+	u.Known, u.Subject, u.Families = h.Profile.Subject != "", h.Profile.Subject, len(families)
 	everyone, err := o.state.Denylist.ClientWatermark(ctx, storage.Everyone)
 	if err != nil {
 		return u, err
@@ -173,7 +173,7 @@ func (o *Operator) ScanDisabled(ctx context.Context, each func(UserState) error)
 		if err != nil {
 			return err
 		}
-		u.Known, u.Subject = profile != nil, tokens.SubjectOf(profile)
+		u.Known, u.Subject = profile.Subject != "", profile.Subject
 		return each(u)
 	})
 	return o.scanError(err)

@@ -168,7 +168,10 @@ func takeCode(t *txn, r storage.TakeRequest) (storage.TakeResult, error) {
 	if err != nil {
 		return storage.TakeResult{}, err
 	}
-	res.Body, res.Profile = bytes.Clone(text.body), bytes.Clone(user.profile)
+	if res.Profile, err = t.whole(r.User, user); err != nil {
+		return storage.TakeResult{}, err
+	}
+	res.Body = bytes.Clone(text.body)
 	begunAfter, err := t.begunAfter(r.Client, r.BegunAfter)
 	if err != nil {
 		return storage.TakeResult{}, err

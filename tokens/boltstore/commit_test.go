@@ -241,7 +241,7 @@ type chain struct {
 func newChain(t testing.TB, s *Store, name string) *chain {
 	t.Helper()
 	user := storage.TagSubject(name)
-	if _, err := s.CreateSession(context.Background(), storage.SessionRequest{User: user, Lifetime: time.Hour, Profile: []byte(`{"name":"Alice"}`)}); err != nil {
+	if _, err := s.CreateSession(context.Background(), storage.SessionRequest{User: user, Lifetime: time.Hour, Profile: storage.Profile{Subject: "alice"}}); err != nil {
 		t.Fatal(err)
 	}
 	return &chain{newFamilyOf(t, s, user, name)}
@@ -258,7 +258,8 @@ func newFamilyOf(t testing.TB, s *Store, user storage.UserTag, name string) stor
 		t.Fatalf("CreateFamily: created %v, %v", res.Created, err)
 	}
 	return storage.RotateRequest{
-		User: user, Family: id, Client: storage.TagClient("app"), Presented: 1, Rotation: true, Leeway: 10 * time.Second,
+		Fingerprints: []storage.Fingerprint{{}},
+		User:         user, Family: id, Client: storage.TagClient("app"), Presented: 1, Rotation: true, Leeway: 10 * time.Second,
 		Lifetime: time.Hour, IdleLifetime: time.Hour, DenyFor: time.Minute,
 	}
 }

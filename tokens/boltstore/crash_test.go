@@ -2,13 +2,13 @@ package boltstore
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -118,7 +118,7 @@ func (w *crashWriter) attempt() storage.Attempt {
 }
 
 func (w *crashWriter) login() {
-	_, err := w.s.CreateSession(context.Background(), storage.SessionRequest{User: w.user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: []byte("profile")})
+	_, err := w.s.CreateSession(context.Background(), storage.SessionRequest{User: w.user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: crashProfile})
 	w.check(err)
 	w.say("session")
 }
@@ -155,7 +155,7 @@ func (w *crashWriter) step() {
 	}
 	w.say("created", created...)
 	for generation := range uint32(4) {
-		res, err := w.s.Rotate(ctx, storage.RotateRequest{User: w.user, Family: family, Presented: generation + 1, Rotation: true, Lifetime: time.Hour, Attempt: w.attempt()})
+		res, err := w.s.Rotate(ctx, storage.RotateRequest{Fingerprints: []storage.Fingerprint{{}}, User: w.user, Family: family, Presented: generation + 1, Rotation: true, Lifetime: time.Hour, Attempt: w.attempt()})
 		w.check(err)
 		w.say("rotated", family, [16]byte{byte(res.Family.Generation)})
 	}
@@ -242,10 +242,13 @@ func checkConfirmed(t *testing.T, path string, lines []string) {
 	}
 }
 
+// crashProfile is everybody's.
+var crashProfile = storage.Profile{Subject: "local|alice", Person: storage.Person{AsOf: time.UnixMilli(1_800_000_000_123), Claims: []byte(`{"name":"Alice"}`)}}
+
 func checkUser(t *testing.T, s *Store, user storage.UserTag, want *confirmedState) {
 	t.Helper()
 	ctx := t.Context()
-	if _, p, found, err := s.Session(ctx, user, storage.SessionID{1}, 0); want.session && (err != nil || !found || !bytes.Equal(p, []byte("profile"))) {
+	if _, p, found, err := s.Session(ctx, user, storage.SessionID{1}, 0); want.session && (err != nil || !found || !reflect.DeepEqual(p, crashProfile)) {
 		t.Errorf("session lost (%v)", err)
 	}
 	live, err := s.ListFamilies(ctx, user)

@@ -44,7 +44,7 @@ func outageFamily(t *testing.T, s *Store, id byte) func(generation uint32, chang
 	t.Helper()
 	user := storage.UserTag{id}
 	ctx := t.Context()
-	session, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: []byte("profile")})
+	session, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: storage.Profile{Subject: "profile"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,8 @@ func outageFamily(t *testing.T, s *Store, id byte) func(generation uint32, chang
 	return func(generation uint32, change ...func(*storage.RotateRequest)) storage.RotateRequest {
 		attempt++
 		r := storage.RotateRequest{
-			User: user, Family: storage.FamilyID{id}, Presented: generation, Rotation: true, Lifetime: time.Hour, DenyFor: time.Hour,
+			Fingerprints: []storage.Fingerprint{{}},
+			User:         user, Family: storage.FamilyID{id}, Presented: generation, Rotation: true, Lifetime: time.Hour, DenyFor: time.Hour,
 			Attempt: storage.Attempt{id, 0, 0, attempt},
 		}
 		for _, c := range change {
@@ -146,14 +147,14 @@ func rotateUntilKilled(path string) {
 			select {}
 		}
 		user := storage.UserTag{n}
-		session, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: 24 * time.Hour, Profile: []byte("profile")})
+		session, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: 24 * time.Hour, Profile: storage.Profile{Subject: "profile"}})
 		if err == nil {
 			_, err = s.CreateFamily(ctx, storage.CreateRequest{
 				User: user, ID: storage.FamilyID{n}, AuthTime: session.AuthTime, Lifetime: 24 * time.Hour, MaxActive: 9, Attempt: storage.Attempt{7, 7, 7, n},
 			})
 		}
 		if err == nil {
-			_, err = s.Rotate(ctx, storage.RotateRequest{User: user, Family: storage.FamilyID{n}, Presented: 1, Rotation: true, Attempt: storage.Attempt{7, 7, 7, n, 1}})
+			_, err = s.Rotate(ctx, storage.RotateRequest{Fingerprints: []storage.Fingerprint{{}}, User: user, Family: storage.FamilyID{n}, Presented: 1, Rotation: true, Attempt: storage.Attempt{7, 7, 7, n, 1}})
 		}
 		if err != nil {
 			panic(err)
@@ -182,7 +183,8 @@ func TestR1KilledBeforeItAnswered(t *testing.T) {
 	defer s.Close()
 	present := func(n byte, attempt storage.Attempt) (storage.RotateResult, error) {
 		return s.Rotate(t.Context(), storage.RotateRequest{
-			User: storage.UserTag{n}, Family: storage.FamilyID{n}, Presented: 1, Rotation: true, Leeway: 10 * time.Second, DenyFor: time.Hour, Attempt: attempt,
+			Fingerprints: []storage.Fingerprint{{}},
+			User:         storage.UserTag{n}, Family: storage.FamilyID{n}, Presented: 1, Rotation: true, Leeway: 10 * time.Second, DenyFor: time.Hour, Attempt: attempt,
 		})
 	}
 	for n := byte(1); n <= diedFamilies; n++ {

@@ -14,7 +14,7 @@ import (
 // program must not guess at a newer record, so another version is an error.
 const (
 	recordVersion = 1
-	secondVersion = 2 // sessions, codes, marks, clients and grants
+	secondVersion = 2 // sessions, codes, marks, clients, grants and profiles
 )
 
 var (
@@ -138,26 +138,6 @@ func (r *grantRecord) decode(b []byte) error {
 
 // over reports whether no family can have the grant any more.
 func (r grantRecord) over(now time.Time) bool { return !r.until.IsZero() && !now.Before(r.until) }
-
-// profileRecord is what is known of a user.
-type profileRecord struct {
-	fingerprint storage.Fingerprint
-	profile     []byte
-}
-
-func (r profileRecord) encode() []byte {
-	b := append(make([]byte, 0, 9+len(r.profile)), recordVersion)
-	b = append(b, r.fingerprint[:]...)
-	return append(b, r.profile...)
-}
-
-// decode leaves profile pointing into b.
-func (r *profileRecord) decode(b []byte) error {
-	d := newDecoder(b)
-	copy(r.fingerprint[:], d.bytes(len(r.fingerprint)))
-	r.profile = d.rest()
-	return d.end()
-}
 
 // denialRecord is one entry of a user's denylist, or an ended session.
 type denialRecord struct {

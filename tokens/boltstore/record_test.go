@@ -25,7 +25,7 @@ func someRecords() []record {
 		&codeRecord{put: s, expires: ms, taken: ms, attempt: storage.Attempt{1}, session: storage.SessionID{2}, owner: [16]byte{3}}, &codeRecord{},
 		&bodyRecord{expires: ms, body: []byte("body")}, &bodyRecord{},
 		&grantRecord{until: s, text: []byte("text")}, &grantRecord{},
-		&profileRecord{fingerprint: storage.Fingerprint{1}, profile: []byte("profile")}, &profileRecord{},
+		&profileRecord{fingerprint: storage.Fingerprint{1}, written: time.Unix(1_800_000_000, 0), person: true, subject: "local|alice"}, &profileRecord{},
 		&denialRecord{until: s, attempt: storage.Attempt{1}, lived: true, reused: true}, &denialRecord{},
 		&marksRecord{before: s, until: s, issued: s, folded: s, attempt: storage.Attempt{1}, now: ms, ended: []storage.FamilyID{{1}, {2}}}, &marksRecord{},
 		&clientRecord{before: s, until: s}, &clientRecord{},

@@ -17,7 +17,7 @@ func (r sessionRecord) over(now time.Time, idle time.Duration) bool {
 
 // CreateSession implements storage.Sessions.
 func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (storage.Session, error) {
-	r.Profile = bytes.Clone(r.Profile) // the caller may leave before the commit
+	r.Profile = ownProfile(r.Profile) // the caller may leave before the commit
 	return decide(ctx, s, "create_session", func(t *txn) (storage.Session, error) { return createSession(t, r) })
 }
 
@@ -33,7 +33,7 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 	if err != nil {
 		return storage.Session{}, err
 	}
-	changed := found && was.fingerprint != r.Fingerprint
+	changed := found && was.fingerprint != r.Profile.Fingerprint
 	root := storage.SessionID{}
 	if changed {
 		// What was begun under the old password would pass Rotate's comparison
@@ -68,7 +68,9 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 		}
 	}
 	t.put(sessions, userKey(r.User, r.ID[:]), session.encode())
-	t.put(profiles, r.User[:], profileRecord{fingerprint: r.Fingerprint, profile: r.Profile}.encode())
+	if err := t.putProfile(r.User, was, r.Profile); err != nil {
+		return storage.Session{}, err
+	}
 	result := session.session(r.User, r.ID)
 	result.EndedOthers = !marks.before.IsZero() && marks.attempt == storage.Attempt(r.ID)
 	return result, nil
@@ -134,13 +136,13 @@ func (t *txn) rootOf(user storage.UserTag, id storage.SessionID) (storage.Sessio
 // usedSession is what Session answers.
 type usedSession struct {
 	record  sessionRecord
-	profile []byte
+	profile storage.Profile
 	found   bool
 }
 
 // Session implements storage.Sessions. Only a use that is a minute after the
 // last one, or half of a shorter idle limit, is written.
-func (s *Store) Session(ctx context.Context, user storage.UserTag, id storage.SessionID, idle time.Duration) (storage.Session, []byte, bool, error) {
+func (s *Store) Session(ctx context.Context, user storage.UserTag, id storage.SessionID, idle time.Duration) (storage.Session, storage.Profile, bool, error) {
 	var u usedSession
 	err := s.call(ctx, "session", func(f *file) (err error) {
 		due := false
@@ -163,7 +165,7 @@ func (s *Store) Session(ctx context.Context, user storage.UserTag, id storage.Se
 		return err
 	})
 	if err != nil || !u.found {
-		return storage.Session{}, nil, false, err
+		return storage.Session{}, storage.Profile{}, false, err
 	}
 	return u.record.session(user, id), u.profile, true, nil
 }
@@ -188,20 +190,7 @@ func findSession(t *txn, user storage.UserTag, id storage.SessionID, idle time.D
 	if err != nil {
 		return usedSession{}, err
 	}
-	u.found, u.profile = true, bytes.Clone(p.profile)
-	return u, nil
-}
-
-// Profile implements storage.Sessions.
-func (s *Store) Profile(ctx context.Context, user storage.UserTag) ([]byte, error) {
-	return view(ctx, s, "profile", func(t *txn) ([]byte, error) {
-		p, _, err := t.profile(user)
-		return bytes.Clone(p.profile), err
-	})
-}
-
-// profile reads a user's profile, which points into the file.
-func (t *txn) profile(user storage.UserTag) (p profileRecord, found bool, err error) {
-	found, err = t.read(profiles, user[:], &p)
-	return p, found, err
+	u.found = true
+	u.profile, err = t.whole(user, p)
+	return u, err
 }

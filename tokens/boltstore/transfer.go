@@ -293,8 +293,10 @@ func (t *txn) putRecord(r storage.Record) error {
 }
 
 func (t *txn) putHeld(h *storage.HeldRecord) error {
-	if h.Profile != nil {
-		t.put(profiles, h.User[:], profileRecord{fingerprint: h.Fingerprint, profile: h.Profile}.encode())
+	if h.Profile.Subject != "" {
+		if err := t.writeProfile(h.User, false, h.Profile); err != nil {
+			return err
+		}
 	}
 	for _, session := range h.Sessions {
 		t.put(sessions, userKey(h.User, session.ID[:]), recordOf(session).encode())

@@ -19,7 +19,7 @@ var userParts = []struct {
 	buckets []bucketID
 	read    func(t *txn, user storage.UserTag) (storage.Record, error)
 }{
-	{storage.PartHeld, []bucketID{profiles, sessions, families}, readHeld},
+	{storage.PartHeld, []bucketID{profiles, people, sessions, families}, readHeld},
 	{storage.PartDenied, []bucketID{denials}, readDenied},
 	{storage.PartCodes, []bucketID{codes}, readCodes},
 }
@@ -109,7 +109,9 @@ func readHeld(t *txn, user storage.UserTag) (storage.Record, error) {
 	if err != nil {
 		return storage.Record{}, err
 	}
-	h.Profile, h.Fingerprint = bytes.Clone(p.profile), p.fingerprint
+	if h.Profile, err = t.whole(user, p); err != nil {
+		return storage.Record{}, err
+	}
 	err = t.eachFamily(user, func(f storage.Family) error {
 		if !f.Dead(t.now) {
 			h.Families = append(h.Families, f)

@@ -94,7 +94,11 @@ func newCore(t *testing.T, h storetest.Harness) *core {
 // everybody has the same password.
 type everybody struct{}
 
-func (everybody) Fingerprint(storage.UserTag) storage.Fingerprint { return storetest.Fingerprint }
+func (everybody) Fingerprints(storage.UserTag) []storage.Fingerprint {
+	return []storage.Fingerprint{storetest.Fingerprint}
+}
+
+func (everybody) Lists(storage.UserTag) bool { return true }
 
 func (c *core) clock() time.Time {
 	base := c.base.Load()

@@ -10,6 +10,7 @@ import (
 var (
 	errNewerRecord = errors.New("reading a record: written by a newer version of Gatehouse; upgrade this node")
 	errBadRecord   = errors.New("reading a record: damaged")
+	errNoPerson    = errors.New("reading what is known of a person: Redis has lost it, in a failover or by hand; the person's next sign-in writes it anew")
 	errBadAnswer   = errors.New("reading an answer of Redis: it is not of the expected form")
 	errOtherAnswer = errors.New("reading an answer of Redis: it belongs to another call; the connection to it is not sound")
 )

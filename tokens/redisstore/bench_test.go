@@ -33,7 +33,7 @@ func beginChain(s *Store, subject string, number uint64) (*chain, error) {
 	ctx := context.Background()
 	user := storage.TagSubject(subject)
 	session, err := s.CreateSession(ctx, storage.SessionRequest{
-		User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: []byte(`{"sub":"` + subject + `"}`), Fingerprint: storage.Fingerprint{1},
+		User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: storage.Profile{Subject: subject, Fingerprint: storage.Fingerprint{1}},
 	})
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func beginChain(s *Store, subject string, number uint64) (*chain, error) {
 	}
 	return &chain{storage.RotateRequest{
 		User: user, Family: r.ID, Client: r.Client, Grant: r.Grant, Presented: 1, Rotation: true, Leeway: 10 * time.Second,
-		Lifetime: r.Lifetime, IdleLifetime: r.IdleLifetime, Fingerprint: storage.Fingerprint{1}, DenyFor: time.Hour,
+		Lifetime: r.Lifetime, IdleLifetime: r.IdleLifetime, Fingerprints: []storage.Fingerprint{{1}}, DenyFor: time.Hour,
 	}}, nil
 }
 
@@ -98,10 +98,10 @@ func BenchmarkRotateScript(b *testing.B) {
 	const many = 300
 	s := openStore(b, redistest.Start(b))
 	r := newChain(b, s, "local|alice").request
-	keys := s.decidingKeys(r.User, held, denied)
+	keys := s.decidingKeys(r.User, held, denied, people)
 	args := []any{ // without rotation the generation stays, and all else is done
 		"1", s.grace(), r.Family[:], r.Client[:], r.Grant[:], 1, flag(false), 0, millis(r.Lifetime), millis(r.IdleLifetime), 0,
-		r.Fingerprint[:], 0, r.Attempt[:], 0, "?", 0,
+		joined(r.Fingerprints), 0, r.Attempt[:], 0, "?", 0,
 	}
 	mustDo(b, s.scripts().rotate.Load(b.Context(), s.conn.client).Err())
 	before := redisWork(b, s)

@@ -22,7 +22,7 @@ func (s *Store) PutCode(ctx context.Context, r storage.PutRequest) (kept bool, e
 
 // TakeCode implements storage.Codes.
 func (s *Store) TakeCode(ctx context.Context, r storage.TakeRequest) (storage.TakeResult, error) {
-	keys := s.decidingKeys(r.User, held, denied, codes, bodies)
+	keys := s.decidingKeys(r.User, held, denied, people, codes, bodies)
 	args := []any{0, r.ID[:], millis(r.DenyFor), r.Attempt[:], r.Client[:], unixMillis(r.BegunAfter)}
 	a, err := s.decide(ctx, "take_code", s.scripts().takeCode, keys, args...)
 	if err != nil {
@@ -34,12 +34,12 @@ func (s *Store) TakeCode(ctx context.Context, r storage.TakeRequest) (storage.Ta
 		TakenAt: a.millis(),
 		IssueAt: a.millis(),
 		Body:    a.bytes(),
-		Profile: a.bytes(),
 	}
 	if ended := a.int(); ended != 0 {
 		res.Ended = time.Unix(ended, 0)
 	}
 	res.Owner, res.Mine = a.id16(), a.bool()
+	res.Profile = readProfile(&a)
 	if a.err != nil {
 		return storage.TakeResult{}, a.err
 	}

@@ -49,7 +49,7 @@ func (o *Options) explain(ctx context.Context, err error) error {
 		return err
 	case errors.Is(err, storage.ErrWrongSecret), errors.Is(err, storage.ErrMoved), errors.Is(err, storage.ErrUnfinishedImport), errors.Is(err, storage.ErrNoStore), errors.Is(err, storage.ErrNotEmpty):
 		return err
-	case errors.Is(err, errNewerRecord), errors.Is(err, errBadRecord), errors.Is(err, errBadAnswer), errors.Is(err, errOtherAnswer), errors.Is(err, errUnsure):
+	case errors.Is(err, errNewerRecord), errors.Is(err, errBadRecord), errors.Is(err, errNoPerson), errors.Is(err, errBadAnswer), errors.Is(err, errOtherAnswer), errors.Is(err, errUnsure):
 		return err
 	case ctx.Err() != nil:
 		return fmt.Errorf("calling Redis: %w", ctx.Err())
@@ -67,6 +67,8 @@ func (o *Options) explain(ctx context.Context, err error) error {
 		return errNewerRecord
 	case strings.Contains(text, "gatehouse: damaged record"):
 		return errBadRecord
+	case strings.Contains(text, "gatehouse: missing record of a person"):
+		return errNoPerson
 	}
 	temporary := passing
 	if o.Mode == Cluster {

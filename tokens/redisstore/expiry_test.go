@@ -21,8 +21,15 @@ func TestKeysEnd(t *testing.T) {
 		mustDo(t, err)
 		return time.Duration(ms) * time.Millisecond
 	}
+	besides := func(what string) { // M21: what is known of the person lives exactly as long
+		t.Helper()
+		if holds, persons := left(held), left(people); (holds-persons).Abs() > time.Second || (holds < 0) != (persons < 0) {
+			t.Errorf("%s: the person's record lives for %v, and what the user holds for %v", what, persons, holds)
+		}
+	}
 	want := func(what, kind string, least time.Duration) {
 		t.Helper()
+		besides(what)
 		if got := left(kind); got < least-time.Second || got > least+least/8+time.Minute {
 			t.Errorf("%s: the key %q lives for %v, want %v and a little more", what, kind, got, least)
 		}
@@ -30,13 +37,14 @@ func TestKeysEnd(t *testing.T) {
 	const forever, gone = -time.Millisecond, -2 * time.Millisecond
 	wantExactly := func(what, kind string, exactly time.Duration) {
 		t.Helper()
+		besides(what)
 		if got := left(kind); got != exactly {
 			t.Errorf("%s: the key %q lives for %v, want %v", what, kind, got, exactly)
 		}
 	}
 	grace := openRequest.TokenLifetime + time.Minute
 
-	session, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: []byte("alice")})
+	session, err := s.CreateSession(ctx, storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: alice})
 	mustDo(t, err)
 	want("session", held, time.Hour+grace)
 	create := func(id byte, lifetime, idle time.Duration) storage.Family {
@@ -49,7 +57,8 @@ func TestKeysEnd(t *testing.T) {
 	}
 	rotate := func(f storage.Family, generation uint32, lifetime, idle time.Duration) storage.RotateOutcome {
 		res, err := s.Rotate(ctx, storage.RotateRequest{
-			User: user, Family: f.ID, Presented: generation, Rotation: true, Lifetime: lifetime,
+			Fingerprints: []storage.Fingerprint{{}},
+			User:         user, Family: f.ID, Presented: generation, Rotation: true, Lifetime: lifetime,
 			IdleLifetime: idle, DenyFor: time.Hour, Attempt: newAttempt(),
 		})
 		mustDo(t, err)
@@ -109,7 +118,7 @@ func TestExpiredAreRemoved(t *testing.T) {
 	for i := range 60 {
 		now = now.Add(time.Hour)
 		s.move(atTime(now))
-		session, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{byte(i)}, Lifetime: time.Hour, Profile: []byte("alice")})
+		session, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{byte(i)}, Lifetime: time.Hour, Profile: storage.Profile{Subject: "alice"}})
 		mustDo(t, err)
 		r := storage.CreateRequest{User: user, ID: storage.FamilyID{byte(i)}, Begun: session.Begun, Lifetime: 2 * time.Hour, MaxActive: 9, Attempt: newAttempt()}
 		if res, err := s.CreateFamily(t.Context(), r); err != nil || !res.Created {
@@ -125,7 +134,7 @@ func TestExpiredAreRemoved(t *testing.T) {
 	}
 }
 
-// TestLongProfile: a profile of any length comes back whole, shorter ones too,
+// TestLongProfile: a subject of any length comes back whole, shorter ones too,
 // and the hash stays compact.
 func TestLongProfile(t *testing.T) {
 	server := redistest.Start(t)
@@ -136,11 +145,11 @@ func TestLongProfile(t *testing.T) {
 			for j := range profile {
 				profile[j] = byte(j*31 + n)
 			}
-			_, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: profile, Fingerprint: fingerprint})
+			_, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: storage.Profile{Subject: string(profile), Fingerprint: fingerprint}})
 			mustDo(t, err)
 			got, err := s.Profile(t.Context(), user)
-			if err != nil || string(got) != string(profile) {
-				t.Errorf("%d bytes: got %d (%v)", n, len(got), err)
+			if err != nil || got.Subject != string(profile) || got.Fingerprint != fingerprint {
+				t.Errorf("%d bytes: got %d (%v)", n, len(got.Subject), err)
 			}
 			if encoding := server.Do("OBJECT", "ENCODING", s.userKey(user, held)); i < 10 && encoding != "listpack" {
 				t.Errorf("%d bytes make it a %s", n, encoding)

@@ -49,7 +49,7 @@ func (f *fate) prepare(t *testing.T) {
 	f.reused = newChain(t, f.s, "local|reused")
 	mustDo(t, f.reused.rotate(f.s))
 	mustDo(t, f.reused.rotate(f.s))
-	session, err := f.s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{7}, Lifetime: time.Hour, Profile: []byte("alice")})
+	session, err := f.s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{7}, Lifetime: time.Hour, Profile: storage.Profile{Subject: "alice"}})
 	mustDo(t, err)
 	for i := range revokedFamilies {
 		id := storage.CodeID{byte(i), 1}

@@ -13,7 +13,7 @@ import (
 
 // CreateFamily implements storage.Families.
 func (s *Store) CreateFamily(ctx context.Context, r storage.CreateRequest) (storage.CreateResult, error) {
-	a, err := s.decide(ctx, "create_family", s.scripts().createFamily, s.decidingKeys(r.User, held, denied),
+	a, err := s.decide(ctx, "create_family", s.scripts().createFamily, s.decidingKeys(r.User, held, denied, people),
 		s.grace(), r.ID[:], r.Client[:], r.Grant[:], r.Session[:], unixMillis(r.Begun),
 		millis(r.Lifetime), millis(r.IdleLifetime), r.MaxActive, unixMillis(r.BegunAfter),
 		millis(r.DenyFor), r.Attempt[:], unixSeconds(r.AuthTime), unixMillis(r.Taken))
@@ -70,28 +70,24 @@ func (s *Store) Rotate(ctx context.Context, r storage.RotateRequest) (storage.Ro
 
 // rotate runs one of the scripts. The result may come beside an error that is committed.
 func (s *Store) rotate(ctx context.Context, c *connection, sc *script, r storage.RotateRequest, silent string, since time.Time) (storage.RotateResult, error) {
-	a, err := s.eval(ctx, c, sc, s.decidingKeys(r.User, held, denied),
+	a, err := s.eval(ctx, c, sc, s.decidingKeys(r.User, held, denied, people),
 		s.grace(), r.Family[:], r.Client[:], r.Grant[:], r.Presented, flag(r.Rotation), millis(r.Leeway),
 		millis(r.Lifetime), millis(r.IdleLifetime), unixMillis(r.BegunAfter),
-		r.Fingerprint[:], millis(r.DenyFor), r.Attempt[:], millis(r.Settle), silent, unixMillis(since))
+		joined(r.Fingerprints), millis(r.DenyFor), r.Attempt[:], millis(r.Settle), silent, unixMillis(since))
 	if !committed(err) {
 		return storage.RotateResult{}, err
 	}
 	res := storage.RotateResult{Outcome: storage.RotateOutcome(a.int()), IssueAt: a.millis()}
 	var unread error
 	res.Family, unread = readFamily(&a, r.Family)
-	res.Profile = a.bytes()
+	res.Profile = readProfile(&a)
 	return res, cmp.Or(unread, a.err, err)
 }
 
 // Unanswered implements storage.Families.
 func (s *Store) Unanswered(ctx context.Context, r storage.UnansweredRequest) error {
-	attempts := make([]byte, 0, len(storage.Attempt{})*len(r.Attempts))
-	for _, a := range r.Attempts {
-		attempts = append(attempts, a[:]...)
-	}
 	return s.lasting(ctx, "unanswered", s.scripts().unanswered, s.userKeys(r.User, held),
-		r.Family[:], r.Presented, attempts, unixMillis(r.Asked), millis(r.Leeway))
+		r.Family[:], r.Presented, joined(r.Attempts), unixMillis(r.Asked), millis(r.Leeway))
 }
 
 // readFamily takes a family's record; the zero family where there is none.
@@ -154,7 +150,7 @@ func (s *Store) End(ctx context.Context, r storage.EndRequest) (storage.EndResul
 	if r.Scope < storage.EndFamily || r.Scope > storage.DisableUser {
 		return storage.EndResult{}, fmt.Errorf("ending a grant: unknown scope %d", r.Scope)
 	}
-	a, err := s.decide(ctx, "end", s.scripts().end, s.userKeys(r.User, held, denied, codes, bodies, ended), s.endArgs(r)...)
+	a, err := s.decide(ctx, "end", s.scripts().end, s.userKeys(r.User, held, denied, people, codes, bodies, ended), s.endArgs(r)...)
 	if !committed(err) {
 		return storage.EndResult{}, err
 	}
@@ -177,7 +173,7 @@ func (s *Store) ended(r storage.EndRequest, at time.Time) {
 	if r.Scope == storage.EndUser || r.Scope == storage.DisableUser {
 		args = append(args, unixMillis(at))
 	}
-	s.journal.add(s.scripts().end, s.userKeys(r.User, held, denied, codes, bodies, ended), args...)
+	s.journal.add(s.scripts().end, s.userKeys(r.User, held, denied, people, codes, bodies, ended), args...)
 }
 
 // PutGrant implements storage.Families.

@@ -19,7 +19,7 @@ var otherDecisions = []decision{
 		newChain(t, s, "local|alice")
 		// Another fingerprint than the chain's: all that was before ends, once.
 		r := storage.SessionRequest{
-			User: user, ID: storage.SessionID{8}, Lifetime: time.Hour, Profile: []byte("alice"), Fingerprint: storage.Fingerprint{2}, Replaces: storage.SessionID{1}, DenyFor: time.Hour,
+			User: user, ID: storage.SessionID{8}, Lifetime: time.Hour, Profile: storage.Profile{Subject: "alice", Fingerprint: storage.Fingerprint{2}}, Replaces: storage.SessionID{1}, DenyFor: time.Hour,
 		}
 		call := func(s *Store) (any, error) { return s.CreateSession(t.Context(), r) }
 		return call, func(t *testing.T, s *Store) {

@@ -20,6 +20,9 @@ type decision struct {
 
 var user = storage.TagSubject("local|alice")
 
+// alice is the profile of a user of whom something is known.
+var alice = storage.Profile{Subject: "local|alice", Person: storage.Person{Claims: []byte(`{"name":"Alice"}`)}}
+
 // decisions are those that a client's fate hangs on.
 var decisions = []decision{
 	{"rotate", func(t *testing.T, s *Store) (func(*Store) (any, error), func(*testing.T, *Store)) {
@@ -98,7 +101,7 @@ var decisions = []decision{
 // putCode keeps a code of a session of Alice.
 func putCode(t *testing.T, s *Store, id byte) {
 	t.Helper()
-	session, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{id, 1}, Lifetime: time.Hour, Profile: []byte("alice")})
+	session, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{id, 1}, Lifetime: time.Hour, Profile: alice})
 	mustDo(t, err)
 	kept, err := s.PutCode(t.Context(), storage.PutRequest{User: user, ID: storage.CodeID{id}, Session: session.ID, Body: []byte("body"), Lifetime: time.Minute})
 	if err != nil || !kept {

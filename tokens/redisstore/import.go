@@ -3,7 +3,6 @@ package redisstore
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -119,7 +118,7 @@ type importer struct {
 // scriptCall is a script with what it is sent.
 type scriptCall struct {
 	script *script
-	key    string
+	keys   []string
 	args   []any
 }
 
@@ -140,10 +139,10 @@ func (m *importer) add(ctx context.Context, r storage.Record) error {
 		if !r.Grant.Until.IsZero() {
 			keep = max(time.Millisecond, r.Grant.Until.Sub(m.about.Now))
 		}
-		m.waiting = append(m.waiting, scriptCall{s.scripts().putGrant, s.grantKey(r.Grant.ID), []any{millis(keep), r.Grant.Text}})
+		m.waiting = append(m.waiting, scriptCall{s.scripts().putGrant, []string{s.grantKey(r.Grant.ID)}, []any{millis(keep), r.Grant.Text}})
 	case r.Assertion != nil:
 		m.waiting = append(m.waiting, scriptCall{
-			s.scripts().useAssertion, s.key("a:" + r.Assertion.ID.String()), []any{unixMillis(r.Assertion.Until), make([]byte, 8)},
+			s.scripts().useAssertion, []string{s.key("a:" + r.Assertion.ID.String())}, []any{unixMillis(r.Assertion.Until), make([]byte, 8)},
 		})
 	case r.Held != nil:
 		call, err := m.held(r.Held)
@@ -166,7 +165,11 @@ func (m *importer) add(ctx context.Context, r storage.Record) error {
 
 func (m *importer) held(h *storage.HeldRecord) (scriptCall, error) {
 	grace := millis(m.about.TokenLifetime + time.Minute)
-	args := []any{grace, flag(h.Profile != nil), h.Fingerprint[:], h.Profile}
+	person, err := h.Profile.Person.MarshalBinary()
+	if err != nil {
+		return scriptCall{}, err
+	}
+	args := []any{grace, flag(h.Profile.Subject != ""), h.Profile.Fingerprint[:], h.Profile.Subject, person}
 	for _, f := range h.Families {
 		record, err := f.MarshalBinary()
 		if err != nil {
@@ -177,7 +180,7 @@ func (m *importer) held(h *storage.HeldRecord) (scriptCall, error) {
 	for _, session := range h.Sessions {
 		args = append(args, session.ID[:], packSession(session))
 	}
-	return scriptCall{m.store.scripts().importHeld, m.store.userKey(h.User, held), args}, nil
+	return scriptCall{m.store.scripts().importHeld, m.store.userKeys(h.User, held, people), args}, nil
 }
 
 func (m *importer) denied(d *storage.DeniedRecord) scriptCall {
@@ -203,7 +206,7 @@ func (m *importer) denied(d *storage.DeniedRecord) scriptCall {
 		end = later(end, e.Until)
 	}
 	args[0] = unixMillis(end)
-	return scriptCall{m.store.scripts().importFields, m.store.userKey(d.User, denied), args}
+	return scriptCall{m.store.scripts().importFields, m.store.userKeys(d.User, denied), args}
 }
 
 func (m *importer) codes(c *storage.CodesRecord) []scriptCall {
@@ -212,7 +215,7 @@ func (m *importer) codes(c *storage.CodesRecord) []scriptCall {
 	records, texts := append(make([]any, 0, room), int64(0)), append(make([]any, 0, room), int64(0))
 	for _, code := range c.Codes {
 		record := appendSeconds([]byte{codeVersion}, code.Put)
-		record = appendMillis6(appendMillis6(record, code.Expires), code.Taken)
+		record = storage.AppendMillis6(storage.AppendMillis6(record, code.Expires), code.Taken)
 		record = slices.Concat(record, code.Attempt[:], code.Session[:], code.Owner[:])
 		records = append(records, code.ID[:], record)
 		if code.Body != nil {
@@ -222,8 +225,8 @@ func (m *importer) codes(c *storage.CodesRecord) []scriptCall {
 	}
 	records[0], texts[0] = unixMillis(end), unixMillis(end)
 	return []scriptCall{
-		{m.store.scripts().importFields, m.store.userKey(c.User, codes), records},
-		{m.store.scripts().importFields, m.store.userKey(c.User, bodies), texts},
+		{m.store.scripts().importFields, m.store.userKeys(c.User, codes), records},
+		{m.store.scripts().importFields, m.store.userKeys(c.User, bodies), texts},
 	}
 }
 
@@ -238,13 +241,13 @@ func (m *importer) flush(ctx context.Context) error {
 		pipe := c.client.Pipeline()
 		cmds := make([]*redis.Cmd, len(waiting))
 		for i, w := range waiting {
-			cmds[i] = w.script.EvalSha(ctx, pipe, []string{w.key}, append([]any{0}, w.args...)...)
+			cmds[i] = w.script.EvalSha(ctx, pipe, w.keys, append([]any{0}, w.args...)...)
 		}
 		_, _ = pipe.Exec(ctx) // each command has its error
 		for i, cmd := range cmds {
 			err := cmd.Err()
 			if redis.HasErrorPrefix(err, "NOSCRIPT") {
-				_, err = m.store.eval(ctx, c, waiting[i].script, []string{waiting[i].key}, waiting[i].args...)
+				_, err = m.store.eval(ctx, c, waiting[i].script, waiting[i].keys, waiting[i].args...)
 			}
 			if err != nil {
 				return err
@@ -269,11 +272,11 @@ func (m *importer) finish(ctx context.Context, id [16]byte) error {
 		for client, mark := range m.clients {
 			args = append(args, client[:], appendSeconds(appendSeconds([]byte{watermarkVersion}, mark.Before), mark.Until))
 		}
-		m.waiting = append(m.waiting, scriptCall{s.scripts().importFields, s.key("clients"), args})
+		m.waiting = append(m.waiting, scriptCall{s.scripts().importFields, []string{s.key("clients")}, args})
 	}
 	if m.about.KeysVersion > 0 {
 		m.waiting = append(m.waiting, scriptCall{
-			s.scripts().importFields, s.common("keys"), []any{int64(0), "version", m.about.KeysVersion, "sealed", m.about.Keys},
+			s.scripts().importFields, []string{s.common("keys")}, []any{int64(0), "version", m.about.KeysVersion, "sealed", m.about.Keys},
 		})
 	}
 	if err := m.flush(ctx); err != nil {
@@ -294,11 +297,4 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// appendMillis6 writes a time as millis6 reads it.
-func appendMillis6(b []byte, t time.Time) []byte {
-	var ms [8]byte
-	binary.BigEndian.PutUint64(ms[:], uint64(unixMillis(t)))
-	return append(b, ms[2:]...)
 }

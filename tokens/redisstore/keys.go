@@ -9,6 +9,7 @@ import (
 // The keys of one user have the tag between braces, so that they are in one hash slot:
 //
 //	<prefix>{<tag>}u   what the user holds: families, sessions, profile (lua/grants.lua)
+//	<prefix>{<tag>}p   what is known of the person beyond that (lua/person_record.lua)
 //	<prefix>{<tag>}d   what is denied of the user (lua/denylist.lua)
 //	<prefix>{<tag>}c   codes, and
 //	<prefix>{<tag>}b   their bodies (lua/code.lua)
@@ -81,6 +82,7 @@ func (s *Store) decidingKeys(user storage.UserTag, kinds ...string) []string {
 // Kinds of a user's keys.
 const (
 	held   = "u"
+	people = "p"
 	denied = "d"
 	codes  = "c"
 	bodies = "b"
@@ -112,6 +114,15 @@ func unixSeconds(t time.Time) int64 {
 		return 0
 	}
 	return t.Unix()
+}
+
+// joined returns ids of 8 bytes in one text.
+func joined[T ~[8]byte](ids []T) []byte {
+	text := make([]byte, 0, 8*len(ids))
+	for _, id := range ids {
+		text = append(text, id[:]...)
+	}
+	return text
 }
 
 // flag is how scripts read a bool.

@@ -20,7 +20,8 @@ func TestLateCalls(t *testing.T) {
 	}{
 		{"refresh token", func(ctx context.Context, s *Store, id byte) (bool, error) {
 			res, err := s.Rotate(ctx, storage.RotateRequest{
-				User: user, Family: storage.FamilyID{id}, Presented: 1, Rotation: true, Lifetime: time.Hour, DenyFor: time.Hour, Attempt: newAttempt(),
+				Fingerprints: []storage.Fingerprint{{}},
+				User:         user, Family: storage.FamilyID{id}, Presented: 1, Rotation: true, Lifetime: time.Hour, DenyFor: time.Hour, Attempt: newAttempt(),
 			})
 			return res.Outcome == storage.Rotated, err
 		}},
@@ -66,7 +67,8 @@ func TestLateThoughSomebodyWaits(t *testing.T) {
 	s.serverClock.Store(&clockReading{at: time.Now(), server: time.Now().Add(-time.Hour)})
 	for generation := uint32(1); generation < 3; generation++ {
 		res, err := s.Rotate(t.Context(), storage.RotateRequest{
-			User: user, Family: storage.FamilyID{1}, Presented: generation, Rotation: true, Lifetime: time.Hour, DenyFor: time.Hour, Attempt: newAttempt(),
+			Fingerprints: []storage.Fingerprint{{}},
+			User:         user, Family: storage.FamilyID{1}, Presented: generation, Rotation: true, Lifetime: time.Hour, DenyFor: time.Hour, Attempt: newAttempt(),
 		})
 		mustDo(t, err)
 		if res.Outcome != storage.Rotated {
@@ -79,7 +81,7 @@ func TestLateThoughSomebodyWaits(t *testing.T) {
 func sessionWithGrants(t *testing.T, s *Store) storage.SessionID {
 	t.Helper()
 	id := storage.SessionID{1}
-	session, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: id, Lifetime: time.Hour, Profile: []byte("alice")})
+	session, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: id, Lifetime: time.Hour, Profile: storage.Profile{Subject: "alice"}})
 	mustDo(t, err)
 	_, err = s.CreateFamily(t.Context(), storage.CreateRequest{
 		User: user, ID: storage.FamilyID{1}, Begun: session.Begun, Lifetime: time.Hour, MaxActive: 9, DenyFor: time.Hour, Attempt: newAttempt(),

@@ -67,7 +67,7 @@ func (p *parity) step(t *testing.T, s *Store) {
 	s.move(atTime(p.now))
 	p.speak(t, s)
 	r := storage.RotateRequest{
-		User: storage.TagSubject("local|alice"), Family: p.family.ID, Client: storage.ClientTag{1}, Grant: storage.GrantID{1}, Fingerprint: storage.Fingerprint{1},
+		User: storage.TagSubject("local|alice"), Family: p.family.ID, Client: storage.ClientTag{1}, Grant: storage.GrantID{1}, Fingerprints: []storage.Fingerprint{{1}},
 		Presented: uint32(max(1, int64(p.family.Generation)+pick(p.rand, int64(0), 0, 0, -1, -1, -2, 1, 5, 1<<31))),
 		Rotation:  p.rand.IntN(4) > 0, Leeway: pick(p.rand, 0, -time.Millisecond, -2*time.Second, time.Millisecond, 1500*time.Microsecond, 10*time.Second),
 		Lifetime: pick(p.rand, 0, time.Hour, time.Hour, 30*time.Second), IdleLifetime: pick(p.rand, 0, time.Minute, time.Minute+1, 1500*time.Millisecond),

@@ -9,9 +9,13 @@ import (
 
 // CreateSession implements storage.Sessions.
 func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (storage.Session, error) {
-	a, err := s.decide(ctx, "create_session", s.scripts().createSession, s.decidingKeys(r.User, held, denied, codes, bodies, ended),
-		s.grace(), r.ID[:], millis(r.Lifetime), r.Profile, r.Fingerprint[:], r.Replaces[:], millis(r.DenyFor), r.ACR, unixMillis(r.BegunAfter),
-		unixSeconds(r.AuthTime))
+	person, err := r.Profile.Person.MarshalBinary()
+	if err != nil {
+		return storage.Session{}, err
+	}
+	a, err := s.decide(ctx, "create_session", s.scripts().createSession, s.decidingKeys(r.User, held, denied, people, codes, bodies, ended),
+		s.grace(), r.ID[:], millis(r.Lifetime), r.Profile.Subject, r.Profile.Fingerprint[:], r.Replaces[:], millis(r.DenyFor), r.ACR, unixMillis(r.BegunAfter),
+		unixSeconds(r.AuthTime), person)
 	if err != nil {
 		return storage.Session{}, err
 	}
@@ -32,18 +36,18 @@ func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (st
 }
 
 // Session implements storage.Sessions.
-func (s *Store) Session(ctx context.Context, user storage.UserTag, id storage.SessionID, idle time.Duration) (storage.Session, []byte, bool, error) {
-	a, err := s.decide(ctx, "session", s.scripts().session, s.decidingKeys(user, held), s.grace(), id[:], millis(idle))
+func (s *Store) Session(ctx context.Context, user storage.UserTag, id storage.SessionID, idle time.Duration) (storage.Session, storage.Profile, bool, error) {
+	a, err := s.decide(ctx, "session", s.scripts().session, s.decidingKeys(user, held, people), s.grace(), id[:], millis(idle))
 	if err != nil {
-		return storage.Session{}, nil, false, err
+		return storage.Session{}, storage.Profile{}, false, err
 	}
-	record, profile := a.text(), a.bytes()
+	record, profile := a.text(), readProfile(&a)
 	if a.err != nil || record == "" {
-		return storage.Session{}, nil, false, a.err
+		return storage.Session{}, storage.Profile{}, false, a.err
 	}
 	session, err := readSession(record, user, id)
 	if err != nil {
-		return storage.Session{}, nil, false, err
+		return storage.Session{}, storage.Profile{}, false, err
 	}
 	return session, profile, true, nil
 }
@@ -82,14 +86,4 @@ func packSession(s storage.Session) []byte {
 		record = appendSeconds(record, t)
 	}
 	return append(append(record, root...), s.ACR...)
-}
-
-// Profile implements storage.Sessions.
-func (s *Store) Profile(ctx context.Context, user storage.UserTag) ([]byte, error) {
-	a, err := s.decide(ctx, "profile", s.scripts().profile, s.userKeys(user, held), 0)
-	if err != nil || !a.present() {
-		return nil, err
-	}
-	profile := a.bytes()
-	return profile, a.err
 }

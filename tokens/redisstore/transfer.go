@@ -138,7 +138,7 @@ func (s *Store) kindsOf(keys []string) (users, assertions, grants []string, err 
 		switch {
 		case ok && slices.Contains([]string{held, denied, codes}, kind):
 			users = append(users, key)
-		case ok && kind == bodies: // read with the codes
+		case ok && slices.Contains([]string{people, bodies}, kind): // read with what the user holds, and with the codes
 		case ok && slices.Contains([]string{ended, devices}, kind):
 			// Answers to a call that is sent again, and logins of devices that
 			// are under way: neither outlives the move.

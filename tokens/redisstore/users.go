@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -35,7 +34,7 @@ func (s *Store) Enable(ctx context.Context, user storage.UserTag, attempt storag
 
 // Held implements storage.Users.
 func (s *Store) Held(ctx context.Context, user storage.UserTag) (storage.HeldRecord, error) {
-	a, err := s.decide(ctx, "held", s.scripts().scanHeld, s.userKeys(user, held))
+	a, err := s.decide(ctx, "held", s.scripts().scanHeld, s.userKeys(user, held, people))
 	if err != nil {
 		return storage.HeldRecord{User: user}, err
 	}
@@ -177,7 +176,7 @@ func (s *Store) readUsers(ctx context.Context, c *connection, parts storage.User
 		script *script
 		read   func(user storage.UserTag, a *answer) (storage.Record, error)
 	}{
-		{storage.PartHeld, held, nil, s.scripts().scanHeld, readHeld},
+		{storage.PartHeld, held, []string{people}, s.scripts().scanHeld, readHeld},
 		{storage.PartDenied, denied, nil, s.scripts().denials, readDenied},
 		{storage.PartCodes, codes, []string{bodies}, s.scripts().denials, readCodes}, // which returns any hash
 	} {
@@ -214,10 +213,7 @@ func (s *Store) readUsers(ctx context.Context, c *connection, parts storage.User
 func readHeld(user storage.UserTag, a *answer) (storage.Record, error) {
 	h := &storage.HeldRecord{User: user}
 	now := a.millis()
-	if a.present() {
-		h.Profile = []byte(a.text())
-	}
-	copy(h.Fingerprint[:], a.text())
+	h.Profile = readProfile(a)
 	err := pairs(a.list(), func(id, record string) error {
 		switch len(id) {
 		case len(storage.FamilyID{}):
@@ -241,7 +237,7 @@ func readHeld(user storage.UserTag, a *answer) (storage.Record, error) {
 		}
 		return nil
 	})
-	if err != nil || h.Profile == nil && len(h.Families)+len(h.Sessions) == 0 {
+	if err != nil || h.Profile.Subject == "" && len(h.Families)+len(h.Sessions) == 0 {
 		return storage.Record{}, err
 	}
 	slices.SortFunc(h.Families, byAge)
@@ -296,7 +292,7 @@ func readCodes(user storage.UserTag, a *answer) (storage.Record, error) {
 			return errBadRecord
 		}
 		code := storage.CodeEntry{
-			ID: storage.CodeID([]byte(id)), Put: seconds(value[1:]), Expires: millis6(value[5:]), Taken: millis6(value[11:]),
+			ID: storage.CodeID([]byte(id)), Put: seconds(value[1:]), Expires: storage.ReadMillis6([]byte(value[5:])), Taken: storage.ReadMillis6([]byte(value[11:])),
 			Attempt: storage.Attempt([]byte(value[17:25])), Session: storage.SessionID([]byte(value[25:33])), Owner: [16]byte([]byte(value[33:])),
 		}
 		if body, found := texts[id]; found {
@@ -316,15 +312,3 @@ func readCodes(user storage.UserTag, a *answer) (storage.Record, error) {
 
 // What the record of a code is (lua/code.lua).
 const codeVersion, codeSize = 2, 49
-
-// millis6 reads a time of six bytes; 0 is none.
-func millis6(v string) (t time.Time) {
-	var ms int64
-	for _, b := range []byte(v[:6]) {
-		ms = ms<<8 | int64(b)
-	}
-	if ms != 0 {
-		return time.UnixMilli(ms)
-	}
-	return t
-}

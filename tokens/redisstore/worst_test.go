@@ -14,6 +14,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
+// longSubject is one of the longest: a login's name and 255 bytes.
+const longSubject = 300
+
 // TestWorstUser does what one user can do without end, and counts what the scripts
 // have to read of him afterwards (A1, A3): each of them reads these keys and no
 // others. How long Redis is at work then is only told.
@@ -23,7 +26,7 @@ func TestWorstUser(t *testing.T) {
 	bob := newGreedy(t, s, server, "local|bob")
 	bob.fill(1.25)
 	for kind, most := range map[string]int{
-		held:   storage.MaxFamilies + storage.MaxSessions + 1 + (tokens.MaxProfile+62)/63,
+		held:   storage.MaxFamilies + storage.MaxSessions + 1 + (longSubject+62)/63,
 		denied: storage.MaxDenials + 1, codes: storage.MaxCodes, bodies: storage.MaxCodeBodies,
 	} {
 		if n, _ := strconv.Atoi(server.Do("HLEN", s.userKey(bob.user, kind))); n == 0 || n > most {
@@ -71,7 +74,7 @@ func (w *greedy) id16() (id [16]byte) {
 func (w *greedy) signIn() {
 	id := w.id16()
 	session, err := w.s.CreateSession(w.t.Context(), storage.SessionRequest{
-		User: w.user, ID: storage.SessionID(id[8:]), Lifetime: time.Hour, Profile: []byte(strings.Repeat("p", 300)),
+		User: w.user, ID: storage.SessionID(id[8:]), Lifetime: time.Hour, Profile: storage.Profile{Subject: strings.Repeat("p", longSubject), Person: storage.Person{Claims: make([]byte, tokens.MaxClaims)}},
 		AuthTime: storage.AtLogin, DenyFor: time.Hour, ACR: "pwd",
 	})
 	mustDo(w.t, err)
@@ -157,7 +160,8 @@ func (w *greedy) measure() (lines []string) {
 				w.begin()
 			}
 			_, err := w.s.Rotate(w.t.Context(), storage.RotateRequest{
-				User: w.user, Family: w.last.ID, Client: w.last.Client, Presented: rotations, Rotation: true,
+				Fingerprints: []storage.Fingerprint{{}},
+				User:         w.user, Family: w.last.ID, Client: w.last.Client, Presented: rotations, Rotation: true,
 				Lifetime: 720 * time.Hour, DenyFor: time.Hour, Attempt: newAttempt(),
 			})
 			mustDo(w.t, err)

@@ -13,6 +13,10 @@ const MaxFamilies = 500
 // was not used for the longest time, as EndSessionOnly does.
 const MaxSessions = 50
 
+// MaxFingerprints is how many fingerprints a user may have: one for each login that
+// is configured.
+const MaxFingerprints = 16
+
 // How many codes a user may have. Beyond that the oldest go, never the newest: an
 // attacker who makes a person's browser ask for codes without end must not keep the
 // person from the one that is redeemed within the second.

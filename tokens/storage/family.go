@@ -46,8 +46,7 @@ func (f Family) MarshalBinary() ([]byte, error) {
 	b = AppendSeconds(b, f.AuthTime)
 	b = AppendSeconds(b, f.Expires)
 	b = AppendSeconds(b, f.IdleExpires)
-	ms := binary.BigEndian.AppendUint64(nil, uint64(f.Rotated.UnixMilli()))
-	b = append(b, ms[2:]...)
+	b = AppendMillis6(b, f.Rotated)
 	return append(b, f.Attempt[:]...), nil
 }
 
@@ -68,9 +67,7 @@ func (f *Family) UnmarshalBinary(b []byte) error {
 	f.AuthTime = ReadSeconds(b[37:41])
 	f.Expires = ReadSeconds(b[41:45])
 	f.IdleExpires = ReadSeconds(b[45:49])
-	var ms [8]byte
-	copy(ms[2:], b[49:55])
-	f.Rotated = time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:])))
+	f.Rotated = ReadMillis6(b[49:55])
 	f.Attempt = Attempt(b[55:63])
 	return nil
 }
@@ -104,7 +101,7 @@ const (
 	RotateReused
 	// RotateExpired: the family has reached its absolute or idle end.
 	RotateExpired
-	// RotateUserChanged: the user was removed or disabled, or has another password now.
+	// RotateUserChanged: the user was removed or disabled, or has none of the fingerprints.
 	RotateUserChanged
 	// RotateMismatch: the record belongs to another client or grant than the token says.
 	RotateMismatch
@@ -112,6 +109,16 @@ const (
 	// old; it is the answer again, and nothing is written.
 	RotateYoung
 )
+
+// Granted reports whether the outcome is answered with tokens.
+func (o RotateOutcome) Granted() bool {
+	switch o {
+	case Rotated, RotateReplayed, RotateKept, RotateHealed, RotateYoung:
+		return true
+	default:
+		return false
+	}
+}
 
 // Decide is the decision table of refresh token rotation. It returns what
 // becomes of family f, and the record to write when the outcome is Rotated,

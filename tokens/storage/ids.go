@@ -158,9 +158,10 @@ func (a Attempt) Node() NodeMark { return NodeMark(a[:3]) }
 // unanswered stands in the place of an Attempt that was never answered.
 var unanswered = Attempt{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-// Fingerprint is a short hash of a local user's password hash. A refresh or
-// session that carries another one than the configuration is refused: the
-// password was changed. The zero value belongs to users without a local password.
+// Fingerprint is a short hash of what lets a user in: a local user's password
+// hash, or a provider's login as it is configured. A refresh or session of a
+// profile with none of those that the configuration gives the user is refused: the
+// password was changed, or the login is another one or gone.
 type Fingerprint [8]byte
 
 // FingerprintOf hashes a stored password hash for the profile.

@@ -75,11 +75,10 @@ type ClientRecord struct {
 
 // HeldRecord is what a user holds.
 type HeldRecord struct {
-	User        UserTag
-	Profile     []byte // nil for none
-	Fingerprint Fingerprint
-	Families    []Family
-	Sessions    []Session
+	User     UserTag
+	Profile  Profile // zero for none
+	Families []Family
+	Sessions []Session
 }
 
 // DeniedRecord is what is denied of a user.

@@ -172,7 +172,7 @@ type RotateRequest struct {
 	Lifetime     time.Duration // as configured now; 0 for none
 	IdleLifetime time.Duration // as configured now; 0 for none
 	BegunAfter   time.Time     // the client's watermark: a family begun at or before it is ended
-	Fingerprint  Fingerprint   // of the user as configured now; must equal the profile's
+	Fingerprints []Fingerprint // that the user may have as configured now, MaxFingerprints at most; the profile's must be among them
 	DenyFor      time.Duration // how long access tokens are denied on reuse
 	Attempt      Attempt
 }
@@ -181,7 +181,7 @@ type RotateRequest struct {
 type RotateResult struct {
 	Outcome RotateOutcome
 	Family  Family    // as it stands after the call, where it lives
-	Profile []byte    // the user's, where the outcome is a 200
+	Profile Profile   // the user's, where the outcome is a 200
 	IssueAt time.Time // as CreateResult.IssueAt
 }
 
@@ -244,7 +244,8 @@ var AtLogin = Forever
 
 // Sessions keeps login sessions and the profile that belongs to their user.
 type Sessions interface {
-	// CreateSession writes the session and the user's profile in one step and
+	// CreateSession writes the session and the user's profile in one step (of what is
+	// known of the person, the newer of what is there and what comes) and
 	// ends the session Replaces, if that is not zero, and the least used beyond
 	// MaxSessions. It returns the session
 	// with Begun (one second after a sign-out or Everyone's end in that very second) and
@@ -258,23 +259,23 @@ type Sessions interface {
 	// Session returns a live session and its user's profile and marks it
 	// used; found is false when it is unknown, ended, also with Everyone's, or
 	// unused for idle (0: no such limit).
-	Session(ctx context.Context, user UserTag, id SessionID, idle time.Duration) (s Session, profile []byte, found bool, err error)
-	// Profile returns the profile of a user, or nil.
-	Profile(ctx context.Context, user UserTag) ([]byte, error)
+	Session(ctx context.Context, user UserTag, id SessionID, idle time.Duration) (s Session, profile Profile, found bool, err error)
+	// Profile returns the profile of a user; zero for none. A person's record that
+	// should be there and is not is an error, here as in every call that needs it.
+	Profile(ctx context.Context, user UserTag) (Profile, error)
 }
 
 // SessionRequest asks for a new session.
 type SessionRequest struct {
-	User        UserTag
-	ID          SessionID
-	Lifetime    time.Duration
-	Profile     []byte
-	Fingerprint Fingerprint // kept beside the profile; Rotate compares it
-	Replaces    SessionID
-	AuthTime    time.Time     // AtLogin, or when a provider says that it was, zero if it does not; one after Begun is Begun
-	BegunAfter  time.Time     // Everyone's watermark: Begun lies after it
-	ACR         string        // kept with the session
-	DenyFor     time.Duration // how long access tokens are denied that a change of password ends
+	User       UserTag
+	ID         SessionID
+	Lifetime   time.Duration
+	Profile    Profile
+	Replaces   SessionID
+	AuthTime   time.Time     // AtLogin, or when a provider says that it was, zero if it does not; one after Begun is Begun
+	BegunAfter time.Time     // Everyone's watermark: Begun lies after it
+	ACR        string        // kept with the session
+	DenyFor    time.Duration // how long access tokens are denied that a change of password ends
 }
 
 // Codes keeps authorization codes.
@@ -330,7 +331,7 @@ type TakeResult struct {
 	Body    []byte    // CodeTaken
 	Owner   [16]byte  // CodeSpent: as put
 	Mine    bool      // CodeSpent: by this very attempt, and its body is forgotten
-	Profile []byte    // CodeTaken: the user's
+	Profile Profile   // CodeTaken: the user's
 	TakenAt time.Time // CodeTaken, CodeSpent: milliseconds
 	Now     time.Time // milliseconds
 	IssueAt time.Time // as CreateResult.IssueAt

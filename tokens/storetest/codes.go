@@ -65,8 +65,8 @@ func (f *fixture) takeAs(r storage.TakeRequest, want storage.CodeOutcome) storag
 	if taken := want == storage.CodeTaken; bytes.Equal(res.Body, codeBody) != taken {
 		f.t.Errorf("TakeCode: outcome %d with body %q", want, res.Body)
 	}
-	if taken := want == storage.CodeTaken; bytes.Equal(res.Profile, profile) != taken || res.IssueAt.IsZero() == taken {
-		f.t.Errorf("TakeCode: outcome %d with profile %q, issued %v", want, res.Profile, res.IssueAt)
+	if taken := want == storage.CodeTaken; sameProfile(res.Profile, profile) != taken || res.IssueAt.IsZero() == taken {
+		f.t.Errorf("TakeCode: outcome %d with profile %+v, issued %v", want, res.Profile, res.IssueAt)
 	}
 	return res
 }

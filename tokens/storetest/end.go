@@ -120,7 +120,7 @@ func endUser(t *testing.T, f *fixture) {
 	f.take(good, storage.CodeUnknown)
 	f.take(spent, storage.CodeUnknown)
 	f.rotate(f.present(mine, 1), storage.RotateUnknown, 0)
-	if p := Must(f.s.Profile(f.ctx(), f.user))(t); string(p) != string(profile) {
+	if p := Must(f.s.Profile(f.ctx(), f.user))(t); !sameProfile(p, profile) {
 		t.Error("the sign-out removed the profile")
 	}
 

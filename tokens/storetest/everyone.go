@@ -75,8 +75,8 @@ func everyoneEnds(t *testing.T, f *fixture) {
 		t.Errorf("watermarks %v, want everyone's %v", marks, mark)
 	}
 	f.wantOver(id, mine, theirs)
-	if got := Must(f.s.Profile(f.ctx(), f.user))(t); string(got) != string(profile) {
-		t.Errorf("profile %q", got)
+	if got := Must(f.s.Profile(f.ctx(), f.user))(t); !sameProfile(got, profile) {
+		t.Errorf("profile %+v", got)
 	}
 }
 

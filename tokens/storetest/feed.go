@@ -130,12 +130,12 @@ func feedPassword(t *testing.T, f *fixture) {
 	}
 	id := random8[storage.SessionID]()
 	for range 2 {
-		changed := f.login(func(r *storage.SessionRequest) { r.ID, r.Fingerprint = id, storage.Fingerprint{9} })
+		changed := f.login(func(r *storage.SessionRequest) { r.ID, r.Profile.Fingerprint = id, storage.Fingerprint{9} })
 		if !changed.EndedOthers {
 			t.Error("a login with another password does not tell that it has ended the others")
 		}
 	}
-	if again := f.login(func(r *storage.SessionRequest) { r.Fingerprint = storage.Fingerprint{9} }); again.EndedOthers {
+	if again := f.login(password(storage.Fingerprint{9})); again.EndedOthers {
 		t.Error("the login after it has ended the others")
 	}
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"testing"
 	"time"
@@ -38,7 +39,7 @@ var (
 	otherApp    = storage.TagClient("other app")
 	grant       = storage.GrantID{7}
 	Fingerprint = storage.Fingerprint{1, 2, 3}
-	profile     = []byte(`{"name":"Alice"}`)
+	profile     = storage.Profile{Subject: "local|alice", Fingerprint: Fingerprint, Person: storage.Person{Claims: []byte(`{"name":"Alice"}`)}}
 )
 
 func newFixture(t *testing.T, h Harness) *fixture {
@@ -112,7 +113,7 @@ func (f *fixture) login(change ...func(*storage.SessionRequest)) storage.Session
 	f.t.Helper()
 	r := storage.SessionRequest{
 		User: f.user, ID: random8[storage.SessionID](), Lifetime: 2 * f.lifetime,
-		Profile: profile, Fingerprint: Fingerprint, AuthTime: storage.AtLogin, DenyFor: denyFor, BegunAfter: f.known[storage.Everyone],
+		Profile: profile, AuthTime: storage.AtLogin, DenyFor: denyFor, BegunAfter: f.known[storage.Everyone],
 	}
 	Apply(&r, change)
 	return Must(f.s.CreateSession(f.ctx(), r))(f.t)
@@ -163,10 +164,30 @@ func (f *fixture) present(family storage.Family, generation uint32, change ...fu
 		User: f.user, Family: family.ID, Client: family.Client, Grant: family.Grant,
 		Presented: generation, Rotation: true, Leeway: Leeway,
 		Lifetime: 2 * f.lifetime, IdleLifetime: f.lifetime,
-		BegunAfter: f.begunAfter(family.Client), Fingerprint: Fingerprint, DenyFor: denyFor, Attempt: random8[storage.Attempt](),
+		BegunAfter: f.begunAfter(family.Client), Fingerprints: []storage.Fingerprint{Fingerprint}, DenyFor: denyFor, Attempt: random8[storage.Attempt](),
 	}
 	Apply(&r, change)
 	return r
+}
+
+// with changes the fingerprints of a request.
+func with(prints ...storage.Fingerprint) func(*storage.RotateRequest) {
+	return func(r *storage.RotateRequest) { r.Fingerprints = prints }
+}
+
+// password changes the fingerprint of a login.
+func password(f storage.Fingerprint) func(*storage.SessionRequest) {
+	return func(r *storage.SessionRequest) { r.Profile.Fingerprint = f }
+}
+
+// sameProfile compares profiles; one that is wanted without AsOf may have any.
+func sameProfile(got, want storage.Profile) bool {
+	if want.Person.AsOf.IsZero() {
+		got.Person.AsOf = time.Time{}
+	}
+	g, _ := got.Person.MarshalBinary()
+	w, _ := want.Person.MarshalBinary()
+	return got.Subject == want.Subject && got.Fingerprint == want.Fingerprint && bytes.Equal(g, w)
 }
 
 func strict(r *storage.RotateRequest)     { r.Leeway = 0 }
@@ -234,7 +255,7 @@ func (f *fixture) wantLive(want ...storage.FamilyID) {
 }
 
 // findSession asks for a session.
-func (f *fixture) findSession(id storage.SessionID, idle time.Duration) (storage.Session, []byte, bool) {
+func (f *fixture) findSession(id storage.SessionID, idle time.Duration) (storage.Session, storage.Profile, bool) {
 	f.t.Helper()
 	session, profile, found, err := f.s.Session(f.ctx(), f.user, id, idle)
 	NoError(f.t, err)

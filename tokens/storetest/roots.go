@@ -88,13 +88,17 @@ func sessionRootLife(_ *testing.T, f *fixture) {
 	f.wantRoot(f.session.ID)
 	f.again()
 	before := f.session.Root
-	f.session = f.login(func(r *storage.SessionRequest) { r.Replaces, r.Fingerprint = f.session.ID, storage.Fingerprint{9} })
+	f.session = f.login(func(r *storage.SessionRequest) {
+		r.Replaces, r.Profile.Fingerprint = f.session.ID, storage.Fingerprint{9}
+	})
 	if f.session.Root == before {
 		f.t.Error("a login with a new password goes on with the old session")
 	}
 	f.wantRoot(f.session.ID)
 	f.pass(2*f.lifetime + time.Second)
-	f.session = f.login(func(r *storage.SessionRequest) { r.Replaces, r.Fingerprint = f.session.ID, storage.Fingerprint{9} })
+	f.session = f.login(func(r *storage.SessionRequest) {
+		r.Replaces, r.Profile.Fingerprint = f.session.ID, storage.Fingerprint{9}
+	})
 	f.wantRoot(f.session.ID)
 }
 

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"bytes"
 	"testing"
 	"time"
 
@@ -42,8 +41,8 @@ func rotateCurrent(t *testing.T, f *fixture) {
 			!got.Created.Equal(family.Created) || !got.AuthTime.Equal(family.AuthTime) || !got.Expires.Equal(family.Expires) {
 			t.Fatalf("a rotation changed what never changes: %+v, was %+v", got, family)
 		}
-		if !bytes.Equal(res.Profile, profile) {
-			t.Fatalf("profile %q", res.Profile)
+		if !sameProfile(res.Profile, profile) {
+			t.Fatalf("profile %+v", res.Profile)
 		}
 		if now := f.now(); res.IssueAt.After(now) || res.IssueAt.Before(now.Add(-time.Minute)) || got.Rotated.After(now) {
 			t.Fatalf("issued at %v, rotated at %v, now %v", res.IssueAt, got.Rotated, now)
@@ -69,7 +68,7 @@ func rotateReplay(t *testing.T, f *fixture) {
 	f.rotate(f.present(family, 1), storage.Rotated, 2)
 	for range 5 {
 		res := f.rotate(f.present(family, 1), storage.RotateReplayed, 2)
-		if !bytes.Equal(res.Profile, profile) || res.IssueAt.IsZero() {
+		if !sameProfile(res.Profile, profile) || res.IssueAt.IsZero() {
 			t.Fatal("a replay lacks the profile or the time")
 		}
 	}
@@ -157,8 +156,8 @@ func rotateKept(t *testing.T, f *fixture) {
 	if !res.Family.IdleExpires.After(family.IdleExpires) {
 		t.Error("use did not move the idle end")
 	}
-	if !bytes.Equal(res.Profile, profile) {
-		t.Errorf("profile %q", res.Profile)
+	if !sameProfile(res.Profile, profile) {
+		t.Errorf("profile %+v", res.Profile)
 	}
 }
 
@@ -202,15 +201,20 @@ func rotateMismatch(t *testing.T, f *fixture) {
 
 func rotateUserChanged(t *testing.T, f *fixture) {
 	family := f.family()
-	changed := func(r *storage.RotateRequest) { r.Fingerprint = storage.Fingerprint{9} }
-	removed := func(r *storage.RotateRequest) { r.Fingerprint = storage.Fingerprint{} }
-	f.rotate(f.present(family, 1, changed), storage.RotateUserChanged, 0)
-	f.rotate(f.present(family, 1, removed), storage.RotateUserChanged, 0)
+	other, none := storage.Fingerprint{9}, storage.Fingerprint{}
+	for _, prints := range [][]storage.Fingerprint{{other}, {none}, {}, {other, none}} {
+		f.rotate(f.present(family, 1, with(prints...)), storage.RotateUserChanged, 0)
+	}
 	f.rotate(f.present(family, 1), storage.Rotated, 2)
+	many := make([]storage.Fingerprint, storage.MaxFingerprints-1)
+	for i := range many {
+		many[i] = random8[storage.Fingerprint]()
+	}
+	f.rotate(f.present(family, 2, with(append(many, Fingerprint)...)), storage.Rotated, 3)
 
 	// A user without a profile has no fingerprint either.
 	f.user = random[storage.UserTag]()
-	f.rotate(f.present(f.family(), 1, removed), storage.RotateUserChanged, 0)
+	f.rotate(f.present(f.family(), 1, with(none)), storage.RotateUserChanged, 0)
 }
 
 func rotateWatermark(t *testing.T, f *fixture) {

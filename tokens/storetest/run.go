@@ -15,6 +15,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Codes", codeCases},
 		{"Devices", deviceCases},
 		{"Sessions", sessionCases},
+		{"People", personCases},
 		{"Denials", denialCases},
 		{"Fold", foldCases},
 		{"Everyone", everyoneCases},

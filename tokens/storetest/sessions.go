@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"bytes"
 	"testing"
 	"time"
 
@@ -34,14 +33,14 @@ func sessionFound(t *testing.T, f *fixture) {
 	if !found || got.ID != made.ID || got.User != f.user || !got.AuthTime.Equal(made.AuthTime) || !got.Expires.Equal(made.Expires) {
 		t.Errorf("found %v %+v, want %+v", found, got, made)
 	}
-	if !bytes.Equal(p, profile) {
-		t.Errorf("profile %q", p)
+	if !sameProfile(p, profile) {
+		t.Errorf("profile %+v", p)
 	}
 	f.wantSession(random8[storage.SessionID](), false)
 	f.user = random[storage.UserTag]()
 	f.wantSession(made.ID, false)
-	if p := Must(f.s.Profile(f.ctx(), f.user))(t); p != nil {
-		t.Errorf("profile of an unknown user: %q", p)
+	if p := Must(f.s.Profile(f.ctx(), f.user))(t); p.Subject != "" {
+		t.Errorf("profile of an unknown user: %+v", p)
 	}
 }
 
@@ -106,16 +105,17 @@ func sessionReplaced(_ *testing.T, f *fixture) {
 
 func sessionProfile(t *testing.T, f *fixture) {
 	family := f.family()
-	fresh := []byte(`{"name":"Alice B."}`)
+	fresh := profile
+	fresh.Person.Claims = []byte(`{"name":"Alice B."}`)
 	f.login(func(r *storage.SessionRequest) { r.Profile = fresh })
-	if p := Must(f.s.Profile(f.ctx(), f.user))(t); !bytes.Equal(p, fresh) {
-		t.Errorf("profile %q", p)
+	if p := Must(f.s.Profile(f.ctx(), f.user))(t); !sameProfile(p, fresh) {
+		t.Errorf("profile %+v", p)
 	}
-	if _, p, _ := f.findSession(f.session.ID, 0); !bytes.Equal(p, fresh) {
-		t.Errorf("profile of the older session %q", p)
+	if _, p, _ := f.findSession(f.session.ID, 0); !sameProfile(p, fresh) {
+		t.Errorf("profile of the older session %+v", p)
 	}
-	if res := f.rotate(f.present(family, 1), storage.Rotated, 2); !bytes.Equal(res.Profile, fresh) {
-		t.Errorf("profile of a rotation %q", res.Profile)
+	if res := f.rotate(f.present(family, 1), storage.Rotated, 2); !sameProfile(res.Profile, fresh) {
+		t.Errorf("profile of a rotation %+v", res.Profile)
 	}
 }
 
@@ -124,10 +124,10 @@ func sessionPassword(_ *testing.T, f *fixture) {
 	// again what was begun with the old one.
 	family, code := f.family(), f.code()
 	changed := storage.Fingerprint{9}
-	withNew := func(r *storage.RotateRequest) { r.Fingerprint = changed }
+	withNew := with(changed)
 	f.rotate(f.present(family, 1, withNew), storage.RotateUserChanged, 0)
 	before := f.now()
-	fresh := f.login(func(r *storage.SessionRequest) { r.Fingerprint = changed })
+	fresh := f.login(password(changed))
 	if got := f.denials().Before; got.Before(before.Truncate(time.Second)) || !fresh.Begun.After(got) {
 		f.t.Errorf("access tokens are denied up to %v; changed at %v, new login at %v", got, before, fresh.Begun)
 	}

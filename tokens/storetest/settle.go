@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"bytes"
 	"testing"
 	"time"
 
@@ -19,7 +18,7 @@ func rotateYoung(t *testing.T, f *fixture) {
 	if !first.Family.Rotated.Equal(family.Rotated) || !first.Family.IdleExpires.Equal(family.IdleExpires) {
 		t.Error("an answer without rotation moved the family's times")
 	}
-	if !bytes.Equal(first.Profile, profile) || first.IssueAt.IsZero() {
+	if !sameProfile(first.Profile, profile) || first.IssueAt.IsZero() {
 		t.Error("an answer without rotation lacks the profile or the time")
 	}
 	f.pass(young)
@@ -31,7 +30,7 @@ func rotateYoung(t *testing.T, f *fixture) {
 	f.rotate(f.present(family, 3, shared), storage.RotateUnknown, 0)
 	watermark := f.family()
 	f.rotate(f.present(watermark, 1, shared, func(r *storage.RotateRequest) { r.BegunAfter = watermark.Created }), storage.RotateUnknown, 0)
-	f.rotate(f.present(f.family(), 1, shared, func(r *storage.RotateRequest) { r.Fingerprint = storage.Fingerprint{9} }), storage.RotateUserChanged, 0)
+	f.rotate(f.present(f.family(), 1, shared, with(storage.Fingerprint{9})), storage.RotateUserChanged, 0)
 	// Without rotation there is nothing to wait for: each use counts.
 	f.rotate(f.present(f.family(), 1, shared, noRotation), storage.RotateKept, 1)
 }

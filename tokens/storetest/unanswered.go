@@ -51,7 +51,7 @@ func unansweredLate(t *testing.T, f *fixture) {
 	f.untold(lost)
 	f.untold(lost)
 	res := f.rotate(f.present(family, 1, shortly), storage.Rotated, 2)
-	if !res.Family.Rotated.After(first.Family.Rotated) || len(res.Profile) == 0 || res.IssueAt.IsZero() {
+	if !res.Family.Rotated.After(first.Family.Rotated) || !sameProfile(res.Profile, profile) || res.IssueAt.IsZero() {
 		t.Errorf("rotated anew: %+v", res)
 	}
 	f.rotate(f.present(family, 1, shortly), storage.RotateReplayed, 2) // another tab

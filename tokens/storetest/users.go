@@ -54,16 +54,16 @@ func scanUsers(t *testing.T, f *fixture) {
 		t.Errorf("%d users, want 2", len(all))
 	}
 	held := all[alice].Held
-	if held == nil || string(held.Profile) != string(profile) || held.Fingerprint != Fingerprint ||
+	if held == nil || !sameProfile(held.Profile, profile) ||
 		len(held.Families) != 1 || held.Families[0] != family ||
 		len(held.Sessions) != 1 || held.Sessions[0].ID != f.session.ID || !held.Sessions[0].Expires.Equal(f.session.Expires) {
 		t.Errorf("held %+v", held)
 	}
 	one := Must(f.s.Held(f.ctx(), alice))(t)
-	if string(one.Profile) != string(profile) || len(one.Families) != 1 || one.Families[0] != family || len(one.Sessions) != 1 {
+	if !sameProfile(one.Profile, profile) || len(one.Families) != 1 || one.Families[0] != family || len(one.Sessions) != 1 {
 		t.Errorf("held by alice alone: %+v", one)
 	}
-	if one := Must(f.s.Held(f.ctx(), bob))(t); one.User != bob || one.Profile != nil || len(one.Families)+len(one.Sessions) != 0 {
+	if one := Must(f.s.Held(f.ctx(), bob))(t); one.User != bob || one.Profile.Subject != "" || len(one.Families)+len(one.Sessions) != 0 {
 		t.Errorf("held by bob, who has nothing: %+v", one)
 	}
 	if codes := all[alice].Codes; codes == nil || len(codes.Codes) != 1 || codes.Codes[0].ID != code || codes.Codes[0].Session != f.session.ID {
@@ -120,7 +120,7 @@ func (f *fixture) wantDisabled(want bool) {
 		f.t.Errorf("disabled: %v, want %v", got, want)
 	}
 	session := Must(f.s.CreateSession(f.ctx(), storage.SessionRequest{
-		User: f.user, ID: random8[storage.SessionID](), Lifetime: f.lifetime, Profile: profile, Fingerprint: Fingerprint, DenyFor: denyFor,
+		User: f.user, ID: random8[storage.SessionID](), Lifetime: f.lifetime, Profile: profile, DenyFor: denyFor,
 	}))(f.t)
 	if refused := session == (storage.Session{}); refused != want {
 		f.t.Errorf("a login is refused: %v, want %v", refused, want)

@@ -8,7 +8,7 @@ import (
 )
 
 // The records of an export as JSON. Ids are base64, times milliseconds since
-// 1970, 0 for none. Families and profiles keep the records that have versions
+// 1970, 0 for none. Families and people keep the records that have versions
 // of their own.
 type (
 	wireLine struct {
@@ -46,8 +46,9 @@ type (
 	}
 	wireHeld struct {
 		User        []byte        `json:"user"`
-		Profile     []byte        `json:"profile,omitempty"`
+		Subject     string        `json:"subject,omitempty"`
 		Fingerprint []byte        `json:"fingerprint"`
+		Person      []byte        `json:"person,omitempty"` // storage.Person.MarshalBinary
 		Families    []wireFamily  `json:"families,omitempty"`
 		Sessions    []wireSession `json:"sessions,omitempty"`
 	}
@@ -127,7 +128,11 @@ func wireOf(r storage.Record) (wireLine, error) {
 }
 
 func wireOfHeld(h *storage.HeldRecord) (wireLine, error) {
-	w := &wireHeld{User: h.User[:], Profile: h.Profile, Fingerprint: h.Fingerprint[:]}
+	person, err := h.Profile.Person.MarshalBinary()
+	if err != nil {
+		return wireLine{}, err
+	}
+	w := &wireHeld{User: h.User[:], Subject: h.Profile.Subject, Fingerprint: h.Profile.Fingerprint[:], Person: person}
 	for _, f := range h.Families {
 		record, err := f.MarshalBinary()
 		if err != nil {
@@ -191,7 +196,10 @@ func (w *wireLine) record() (storage.Record, error) {
 }
 
 func (w *wireHeld) record(d *idReader) *storage.HeldRecord {
-	h := &storage.HeldRecord{User: id16(d, w.User), Profile: w.Profile, Fingerprint: id8(d, w.Fingerprint)}
+	h := &storage.HeldRecord{User: id16(d, w.User), Profile: storage.Profile{Subject: w.Subject, Fingerprint: id8(d, w.Fingerprint)}}
+	if err := h.Profile.Person.UnmarshalBinary(w.Person); err != nil {
+		d.err = err
+	}
 	for _, f := range w.Families {
 		family := storage.Family{ID: id16(d, f.ID)}
 		if err := family.UnmarshalBinary(f.Record); err != nil {

@@ -3,8 +3,8 @@
 -- Begins a family and ends the oldest of the same client beyond the cap, and the
 -- oldest of the user beyond the cap for all clients.
 --
--- KEYS   1 what the user holds   2 what is denied of the user   3 watermarks of the clients (not in a cluster, and so the next)
---        4 the latest date ahead of the clock
+-- KEYS   1 what the user holds   2 what is denied of the user   3 the person
+--        4 watermarks of the clients (not in a cluster, and so the next)   5 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms    3 family         4 client       5 grant       6 session
 --        7 login begun at ms     8 lifetime ms 9 idle lifetime ms              10 max active 11 begun after ms
 --       12 deny for ms          13 attempt    14 authenticated at s, 0 for not known   15 code taken at ms, 0 for none
@@ -83,12 +83,15 @@ local function issue_at(m, after, ahead)
       redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
       local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
       do -- lengthen(KEYS[2], had, till)
-        local key = KEYS[2]
+        local key, beside = KEYS[2]
         if till == 0 then
           if had >= 0 then redis.call('PERSIST', key) end
+          if had >= 0 and beside then redis.call('PERSIST', beside) end
         elseif had == -2 or had >= 0 and now + had < till then
           local more = math.min(math.max(till - now, 0) / 16, 86400000)
-          redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+          local ends_at = math.ceil(till + more) - SHIFT
+          redis.call('PEXPIREAT', key, ends_at)
+          if beside then redis.call('PEXPIREAT', beside, ends_at) end
         end
       end
     end
@@ -157,8 +160,8 @@ local m do -- marks()
 end
 -- begun_after returns the client's watermark (ms): the caller's, the stored one
 -- or everyone's.
-local begun repeat -- begun_after(tonumber(ARGV[11]), KEYS[3], client)
-  local callers, key, of = tonumber(ARGV[11]), KEYS[3], client
+local begun repeat -- begun_after(tonumber(ARGV[11]), KEYS[4], client)
+  local callers, key, of = tonumber(ARGV[11]), KEYS[4], client
   if not key then begun = callers break end
   local stored = redis.call('HMGET', key, of, NONE)
   if not stored[1] and not stored[2] then begun = callers break end
@@ -206,8 +209,8 @@ until true
 -- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
 -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
 -- the caller knows of it counts.
-local all_ended repeat -- everyone(KEYS[3])
-  local key = KEYS[3]
+local all_ended repeat -- everyone(KEYS[4])
+  local key = KEYS[4]
   if not key then all_ended = 0 break end
   local v = redis.call('HGET', key, NONE)
   repeat -- read_watermark(v)
@@ -320,7 +323,7 @@ if there and not refused then
   local _, _, _, generation, since, _, _, _, _, maker = read_family_result, _read_family_result, __read_family_result, ___read_family_result, ____read_family_result, _____read_family_result, ______read_family_result, _______read_family_result, ________read_family_result, _________read_family_result
   if maker == attempt and generation == 1 and since * 1000 > begun then -- the same call sent again
     redis.call('HSET', KEYS[1], id, there) -- so that a caller who waits for replicas waits for it
-    local at = issue_at(m, begun, KEYS[4])
+    local at = issue_at(m, begun, KEYS[5])
     -- ended_by returns the families that an attempt has ended, by id.
     local ended do -- ended_by(attempt)
       local ids = {}
@@ -607,14 +610,17 @@ for _, other in ipairs(evicted) do
     -- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
     -- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a
     -- write creates lives for ever until then. It gives a little more, so that not
-    -- every rotation has to move the end.
+    -- every rotation has to move the end. What stands `beside` it (nil for none) ends with it.
     do -- lengthen(KEYS[2], had, till * 1000)
-      local key, till = KEYS[2], till * 1000
+      local key, till, beside = KEYS[2], till * 1000
       if till == 0 then
         if had >= 0 then redis.call('PERSIST', key) end
+        if had >= 0 and beside then redis.call('PERSIST', beside) end
       elseif had == -2 or had >= 0 and now + had < till then
         local more = math.min(math.max(till - now, 0) / 16, 86400000)
-        redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+        local ends_at = math.ceil(till + more) - SHIFT
+        redis.call('PEXPIREAT', key, ends_at)
+        if beside then redis.call('PEXPIREAT', beside, ends_at) end
       end
     end
     if was then
@@ -706,12 +712,15 @@ for _, other in ipairs(evicted) do
             redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
             local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
             do -- lengthen(KEYS[2], had, till)
-              local key = KEYS[2]
+              local key, beside = KEYS[2]
               if till == 0 then
                 if had >= 0 then redis.call('PERSIST', key) end
+                if had >= 0 and beside then redis.call('PERSIST', beside) end
               elseif had == -2 or had >= 0 and now + had < till then
                 local more = math.min(math.max(till - now, 0) / 16, 86400000)
-                redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+                local ends_at = math.ceil(till + more) - SHIFT
+                redis.call('PEXPIREAT', key, ends_at)
+                if beside then redis.call('PEXPIREAT', beside, ends_at) end
               end
             end
           end
@@ -771,7 +780,7 @@ for _, other in ipairs(evicted) do
     end
   until true
 end
-local issued = issue_at(m, begun, KEYS[4])
+local issued = issue_at(m, begun, KEYS[5])
 local created = math.floor(issued / 1000)
 local lives_till repeat -- end_of(created * 1000, lifetime)
   local start = created * 1000
@@ -791,9 +800,10 @@ until true
 local record = struct.pack(FAMILY, 1, client, ARGV[5], session, 1, created, tonumber(ARGV[14]), lives_till, unused_till, now, attempt)
 redis.call('HSET', KEYS[1], id, record)
 g.families[id], g.ends[id] = record, family_till * 1000
--- settle makes the hash, which had `had` left, live as long as what is in g.
-do -- settle(g, had)
-  local had = had
+-- settle makes the hash, which had `had` left, and the person's record, live as long as
+-- what is in g.
+do -- settle(g, had, KEYS[3])
+  local had, person = had, KEYS[3]
   local till, endless = now, false
   for _, family_till in pairs(g.ends) do
     endless = endless or family_till == 0
@@ -809,13 +819,16 @@ do -- settle(g, had)
     till = till + GRACE
     if had == -1 then had = -2 end -- it lived for ever, for the sake of something that is gone
   end
-  do -- lengthen(KEYS[1], had, till)
-    local key = KEYS[1]
+  do -- lengthen(KEYS[1], had, till, person)
+    local key, beside = KEYS[1], person
     if till == 0 then
       if had >= 0 then redis.call('PERSIST', key) end
+      if had >= 0 and beside then redis.call('PERSIST', beside) end
     elseif had == -2 or had >= 0 and now + had < till then
       local more = math.min(math.max(till - now, 0) / 16, 86400000)
-      redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+      local ends_at = math.ceil(till + more) - SHIFT
+      redis.call('PEXPIREAT', key, ends_at)
+      if beside then redis.call('PEXPIREAT', beside, ends_at) end
     end
   end
 end

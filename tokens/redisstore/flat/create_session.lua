@@ -3,13 +3,14 @@
 -- Begins a session and writes the profile. A profile with another fingerprint
 -- means that the password was changed: then all that the user had ends. Of too
 -- many sessions the least used end; what applications hold by them goes on.
+-- Of what is known of the person the newer stays.
 --
--- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user   4 their bodies
---        5 the families that the last sign-out everywhere has ended
---        6 watermarks of the clients (not in a cluster, and so the next)   7 the latest date ahead of the clock
--- ARGV   1 number of the call    2 grace ms    3 session   4 lifetime ms   5 profile   6 fingerprint   7 session it replaces
+-- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
+--        6 the families that the last sign-out everywhere has ended
+--        7 watermarks of the clients (not in a cluster, and so the next)   8 the latest date ahead of the clock
+-- ARGV   1 number of the call    2 grace ms    3 session   4 lifetime ms   5 subject   6 fingerprint   7 session it replaces
 --        8 deny for ms                          9 acr       10 everyone's watermark ms, as the caller knows it
---       11 authenticated at s, 0 for not known
+--       11 authenticated at s, 0 for not known 12 person, '' for nothing known; as of 0 for now
 -- Result {number of the call, session record, or '' for a user who is disabled, 1 or 0 for all that was before has ended}
 
 local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
@@ -144,15 +145,15 @@ if disabled then
 end
 local g = { families = {}, ends = {}, sessions = {}, profile = {}, expired = {} }
 local held = redis.call('HGET', KEYS[1], 'p')
--- read_profile returns of the value of 'p' the text of the profile, the fingerprint and how many
--- further pieces there are; nil where there is none.
-local read_profile_result, _read_profile_result, __read_profile_result repeat -- read_profile(held)
+-- read_profile returns of the value of 'p' the subject, the fingerprint, how many further
+-- pieces there are, and whether there is a person's record; nil where there is none.
+local read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result repeat -- read_profile(held)
   local v = held
-  if not v then read_profile_result, _read_profile_result, __read_profile_result = nil break end
+  if not v then read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result = nil break end
   local head, at = v:byte(1), 2
-  if head % 16 ~= 1 or head >= 64 then
-    do -- unreadable(v, 1)
-      local record, version = v, 1
+  if head % 16 ~= 2 or head >= 128 then
+    do -- unreadable(v, 2)
+      local record, version = v, 2
       error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
     end
   end
@@ -160,7 +161,7 @@ local read_profile_result, _read_profile_result, __read_profile_result repeat --
   if head % 32 >= 16 then
     fingerprint, at = v:sub(2, 9), 10
   end
-  if head >= 32 then
+  if head % 64 >= 32 then
     pieces, at = v:byte(at), at + 1
   end
   local text = v:sub(at)
@@ -173,9 +174,9 @@ local read_profile_result, _read_profile_result, __read_profile_result repeat --
     end
     text = text .. table.concat(rest)
   end
-  read_profile_result, _read_profile_result, __read_profile_result = text, fingerprint, pieces
+  read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result = text, fingerprint, pieces, head >= 64
 until true
-local was, fingerprint, pieces = read_profile_result, _read_profile_result, __read_profile_result
+local was, fingerprint, pieces, had_person = read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result
 -- marks returns the marks of the user:
 --   before   the last sign-out everywhere, and till when it must be remembered
 --   issued   the latest time ahead of the clock that a token was dated by
@@ -216,8 +217,8 @@ if was and fingerprint ~= ARGV[6] then
   -- returns the marks, and the families that lived, which it keeps in `list` for
   -- the same call sent again. They need no entry each: `before` denies all their
   -- tokens, and no login until then begins another one.
-  local end_all_result do -- end_all(g, m, tonumber(ARGV[8]), id, KEYS[3], KEYS[4], KEYS[5])
-    local deny_for, attempt, codes, bodies, list = tonumber(ARGV[8]), id, KEYS[3], KEYS[4], KEYS[5]
+  local end_all_result do -- end_all(g, m, tonumber(ARGV[8]), id, KEYS[3], KEYS[4], KEYS[5], KEYS[6])
+    local deny_for, attempt, person, codes, bodies, list = tonumber(ARGV[8]), id, KEYS[3], KEYS[4], KEYS[5], KEYS[6]
     local lived = {}
     for id, till in pairs(g.ends) do
       -- over reports whether an end in milliseconds has passed, of which 0 is none.
@@ -228,14 +229,16 @@ if was and fingerprint ~= ARGV[6] then
     end
     table.sort(lived)
     redis.call('UNLINK', codes, bodies, list)
-    -- forget_all removes everything but the profile.
-    do -- forget_all(g)
+    -- forget_all removes everything but the profile and the person's record.
+    do -- forget_all(g, person)
       local had = redis.call('PTTL', KEYS[1])
       redis.call('UNLINK', KEYS[1]) -- what is written anew is compact again
       g.families, g.ends, g.sessions = {}, {}, {}
       if #g.profile > 0 then
         redis.call('HSET', KEYS[1], unpack(g.profile))
-        redis.call('PEXPIREAT', KEYS[1], (had >= 0 and now + had or now + GRACE) - SHIFT)
+        local at = (had >= 0 and now + had or now + GRACE) - SHIFT
+        redis.call('PEXPIREAT', KEYS[1], at)
+        redis.call('PEXPIREAT', person, at)
       end
     end
     -- A token that is dated ahead of the clock is reached as well.
@@ -256,14 +259,17 @@ if was and fingerprint ~= ARGV[6] then
       -- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
       -- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a
       -- write creates lives for ever until then. It gives a little more, so that not
-      -- every rotation has to move the end.
+      -- every rotation has to move the end. What stands `beside` it (nil for none) ends with it.
       do -- lengthen(KEYS[2], had, till)
-        local key = KEYS[2]
+        local key, beside = KEYS[2]
         if till == 0 then
           if had >= 0 then redis.call('PERSIST', key) end
+          if had >= 0 and beside then redis.call('PERSIST', beside) end
         elseif had == -2 or had >= 0 and now + had < till then
           local more = math.min(math.max(till - now, 0) / 16, 86400000)
-          redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+          local ends_at = math.ceil(till + more) - SHIFT
+          redis.call('PEXPIREAT', key, ends_at)
+          if beside then redis.call('PEXPIREAT', beside, ends_at) end
         end
       end
     end
@@ -272,12 +278,15 @@ if was and fingerprint ~= ARGV[6] then
     end
     if #lived > 0 then
       do -- lengthen(list, -2, m.till * 1000)
-        local key, had, till = list, -2, m.till * 1000
+        local key, had, till, beside = list, -2, m.till * 1000
         if till == 0 then
           if had >= 0 then redis.call('PERSIST', key) end
+          if had >= 0 and beside then redis.call('PERSIST', beside) end
         elseif had == -2 or had >= 0 and now + had < till then
           local more = math.min(math.max(till - now, 0) / 16, 86400000)
-          redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+          local ends_at = math.ceil(till + more) - SHIFT
+          redis.call('PEXPIREAT', key, ends_at)
+          if beside then redis.call('PEXPIREAT', beside, ends_at) end
         end
       end
     end
@@ -351,8 +360,8 @@ if not s then
   -- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
   -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
   -- the caller knows of it counts.
-  local all_ended repeat -- everyone(KEYS[6])
-    local key = KEYS[6]
+  local all_ended repeat -- everyone(KEYS[7])
+    local key = KEYS[7]
     if not key then all_ended = 0 break end
     local v = redis.call('HGET', key, NONE)
     -- read_watermark returns the watermark (s) in a record; 0 for none, or for one that holds no more.
@@ -382,8 +391,8 @@ if not s then
   -- in a cluster, where that lies on another node. There a client is ended twice,
   -- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
   -- Nothing is dated farther ahead (storage.MostAhead).
-  local issue_at_result repeat -- issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[7])
-    local after, ahead = math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[7]
+  local issue_at_result repeat -- issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[8])
+    local after, ahead = math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[8]
     local second, mark = math.floor(now / 1000), math.floor(after / 1000)
     if second > math.max(m.before, mark) then issue_at_result = now break end
     local at = math.max(math.min(m.before + 1, second + MOST_AHEAD - 1), math.min(mark + 1, second + MOST_AHEAD))
@@ -421,12 +430,15 @@ if not s then
         redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
         local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
         do -- lengthen(KEYS[2], had, till)
-          local key = KEYS[2]
+          local key, beside = KEYS[2]
           if till == 0 then
             if had >= 0 then redis.call('PERSIST', key) end
+            if had >= 0 and beside then redis.call('PERSIST', beside) end
           elseif had == -2 or had >= 0 and now + had < till then
             local more = math.min(math.max(till - now, 0) / 16, 86400000)
-            redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+            local ends_at = math.ceil(till + more) - SHIFT
+            redis.call('PEXPIREAT', key, ends_at)
+            if beside then redis.call('PEXPIREAT', beside, ends_at) end
           end
         end
       end
@@ -481,10 +493,43 @@ end
 local record do -- write_session(s)
   record = struct.pack(SESSION, s.root and 18 or 2, s.begun, s.auth, s.expires, s.used) .. (s.root or '') .. s.acr
 end
+local person = ARGV[12]
+-- as_of is when the facts of a record were asked for, in milliseconds; 0 for '', and
+-- for a record that is to be dated.
+local asked repeat -- as_of(person)
+  local v = person
+  if v == '' then asked = 0 break end
+  if v:byte(1) ~= 1 or #v < 12 then
+    do -- unreadable(v, 1)
+      local record, version = v, 1
+      error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+    end
+  end
+  local _, at = struct.unpack('>BI6', v)
+  asked = at
+until true
+if person ~= '' and asked == 0 then
+  asked, person = now, person:sub(1, 1) .. struct.pack('>I6', now) .. person:sub(8)
+end
+-- A record that is missing is written anew, and so it is found no fault with here.
+local known = had_person and fingerprint == ARGV[6] and redis.call('GET', KEYS[3]) or ''
+local known_as_of repeat -- as_of(known)
+  local v = known
+  if v == '' then known_as_of = 0 break end
+  if v:byte(1) ~= 1 or #v < 12 then
+    do -- unreadable(v, 1)
+      local record, version = v, 1
+      error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+    end
+  end
+  local _, at = struct.unpack('>BI6', v)
+  known_as_of = at
+until true
+if known_as_of > (asked == 0 and now or asked) then person = known end
 -- write_profile replaces the profile, of which there were `had_pieces` further pieces.
-do -- write_profile(pieces or 0, ARGV[6], ARGV[5])
-  local had_pieces, fingerprint, text = pieces or 0, ARGV[6], ARGV[5]
-  local head, fields = 1, {}
+do -- write_profile(pieces or 0, ARGV[6], ARGV[5], person ~= '')
+  local had_pieces, fingerprint, text, has_person = pieces or 0, ARGV[6], ARGV[5], person ~= ''
+  local head, fields = 2 + (has_person and 64 or 0), {}
   if fingerprint ~= NONE then
     head, fields[1] = head + 16, fingerprint
   end
@@ -505,9 +550,10 @@ do -- write_profile(pieces or 0, ARGV[6], ARGV[5])
 end
 redis.call('HSET', KEYS[1], id, record)
 if had == -1 then g = read_grants() end
--- settle makes the hash, which had `had` left, live as long as what is in g.
-do -- settle(g, had)
-  local had = had
+-- settle makes the hash, which had `had` left, and the person's record, live as long as
+-- what is in g.
+do -- settle(g, had, KEYS[3])
+  local had, person = had, KEYS[3]
   local till, endless = now, false
   for _, family_till in pairs(g.ends) do
     endless = endless or family_till == 0
@@ -523,14 +569,29 @@ do -- settle(g, had)
     till = till + GRACE
     if had == -1 then had = -2 end -- it lived for ever, for the sake of something that is gone
   end
-  do -- lengthen(KEYS[1], had, till)
-    local key = KEYS[1]
+  do -- lengthen(KEYS[1], had, till, person)
+    local key, beside = KEYS[1], person
     if till == 0 then
       if had >= 0 then redis.call('PERSIST', key) end
+      if had >= 0 and beside then redis.call('PERSIST', beside) end
     elseif had == -2 or had >= 0 and now + had < till then
       local more = math.min(math.max(till - now, 0) / 16, 86400000)
-      redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+      local ends_at = math.ceil(till + more) - SHIFT
+      redis.call('PEXPIREAT', key, ends_at)
+      if beside then redis.call('PEXPIREAT', beside, ends_at) end
     end
+  end
+end
+-- write_person replaces the record, of which there may have been one; '' removes it.
+-- What the user holds has got its end before.
+do -- write_person(KEYS[3], had_person, person)
+  local key, v = KEYS[3], person
+  if v ~= '' then
+    local left = redis.call('PTTL', KEYS[1])
+    redis.call('SET', key, v)
+    if left >= 0 then redis.call('PEXPIRE', key, left) end
+  elseif had_person then
+    redis.call('UNLINK', key)
   end
 end
 return { ARGV[1], record, m.before ~= 0 and m.attempt == id and 1 or 0 }

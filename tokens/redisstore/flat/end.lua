@@ -2,8 +2,8 @@
 --
 -- Ends grants of one user and denies their access tokens.
 --
--- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user   4 their bodies
---        5 the families that the last sign-out everywhere has ended
+-- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
+--        6 the families that the last sign-out everywhere has ended
 -- ARGV   1 number of the call    2 grace ms    3 storage.EndScope  4 family   5 session   6 deny for ms   7 attempt
 --        8 when it was answered ms, when it is repeated after a failover: what was begun since does not end
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before}
@@ -64,12 +64,15 @@ local function deny(id, till, attempt, flags)
   local had = redis.call('PTTL', KEYS[2])
   redis.call('HSET', KEYS[2], id, struct.pack(ENTRY, 1, till, attempt, flags))
   do -- lengthen(KEYS[2], had, till * 1000)
-    local key, till = KEYS[2], till * 1000
+    local key, till, beside = KEYS[2], till * 1000
     if till == 0 then
       if had >= 0 then redis.call('PERSIST', key) end
+      if had >= 0 and beside then redis.call('PERSIST', beside) end
     elseif had == -2 or had >= 0 and now + had < till then
       local more = math.min(math.max(till - now, 0) / 16, 86400000)
-      redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+      local ends_at = math.ceil(till + more) - SHIFT
+      redis.call('PEXPIREAT', key, ends_at)
+      if beside then redis.call('PEXPIREAT', beside, ends_at) end
     end
   end
   if was then return end
@@ -159,12 +162,15 @@ local function deny(id, till, attempt, flags)
           redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
           local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
           do -- lengthen(KEYS[2], had, till)
-            local key = KEYS[2]
+            local key, beside = KEYS[2]
             if till == 0 then
               if had >= 0 then redis.call('PERSIST', key) end
+              if had >= 0 and beside then redis.call('PERSIST', beside) end
             elseif had == -2 or had >= 0 and now + had < till then
               local more = math.min(math.max(till - now, 0) / 16, 86400000)
-              redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+              local ends_at = math.ceil(till + more) - SHIFT
+              redis.call('PEXPIREAT', key, ends_at)
+              if beside then redis.call('PEXPIREAT', beside, ends_at) end
             end
           end
         end
@@ -290,6 +296,38 @@ local function read_grants()
   return { families = families, ends = ends, sessions = sessions, profile = profile, expired = expired }
 end
 
+-- settle makes the hash, which had `had` left, and the person's record, live as long as
+-- what is in g.
+local function settle(g, had, person)
+  local till, endless = now, false
+  for _, family_till in pairs(g.ends) do
+    endless = endless or family_till == 0
+    till = math.max(till, family_till)
+  end
+  for _, s in pairs(g.sessions) do
+    endless = endless or s.expires == 0
+    till = math.max(till, s.expires * 1000)
+  end
+  if endless then
+    till = 0
+  else
+    till = till + GRACE
+    if had == -1 then had = -2 end -- it lived for ever, for the sake of something that is gone
+  end
+  do -- lengthen(KEYS[1], had, till, person)
+    local key, beside = KEYS[1], person
+    if till == 0 then
+      if had >= 0 then redis.call('PERSIST', key) end
+      if had >= 0 and beside then redis.call('PERSIST', beside) end
+    elseif had == -2 or had >= 0 and now + had < till then
+      local more = math.min(math.max(till - now, 0) / 16, 86400000)
+      local ends_at = math.ceil(till + more) - SHIFT
+      redis.call('PEXPIREAT', key, ends_at)
+      if beside then redis.call('PEXPIREAT', beside, ends_at) end
+    end
+  end
+end
+
 local scope, id, session, deny_for, attempt = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
 -- end_of is storage.EndOf: the start plus a lifetime, rounded up to seconds.
 local denied_till repeat -- end_of(now, deny_for)
@@ -357,38 +395,7 @@ if scope == 1 then
       redis.call('HDEL', KEYS[1], id)
       if had == -1 then
         local g = read_grants()
-        -- settle makes the hash, which had `had` left, live as long as what is in g.
-        do -- settle(g, had)
-          local had = had
-          local till, endless = now, false
-          for _, family_till in pairs(g.ends) do
-            endless = endless or family_till == 0
-            till = math.max(till, family_till)
-          end
-          for _, s in pairs(g.sessions) do
-            endless = endless or s.expires == 0
-            till = math.max(till, s.expires * 1000)
-          end
-          if endless then
-            till = 0
-          else
-            till = till + GRACE
-            if had == -1 then had = -2 end -- it lived for ever, for the sake of something that is gone
-          end
-          -- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
-          -- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a
-          -- write creates lives for ever until then. It gives a little more, so that not
-          -- every rotation has to move the end.
-          do -- lengthen(KEYS[1], had, till)
-            local key = KEYS[1]
-            if till == 0 then
-              if had >= 0 then redis.call('PERSIST', key) end
-            elseif had == -2 or had >= 0 and now + had < till then
-              local more = math.min(math.max(till - now, 0) / 16, 86400000)
-              redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
-            end
-          end
-        end
+        settle(g, had, KEYS[3])
       end
     end
     deny(FAMILY_ENDED .. id, denied_till, attempt, lived and LIVED or 0)
@@ -495,35 +502,7 @@ elseif scope == 2 then
         g.families[gone], g.ends[gone], g.sessions[gone] = nil, nil, nil
       end
     end
-    if had == -1 then
-      do -- settle(g, had)
-        local had = had
-        local till, endless = now, false
-        for _, family_till in pairs(g.ends) do
-          endless = endless or family_till == 0
-          till = math.max(till, family_till)
-        end
-        for _, s in pairs(g.sessions) do
-          endless = endless or s.expires == 0
-          till = math.max(till, s.expires * 1000)
-        end
-        if endless then
-          till = 0
-        else
-          till = till + GRACE
-          if had == -1 then had = -2 end -- it lived for ever, for the sake of something that is gone
-        end
-        do -- lengthen(KEYS[1], had, till)
-          local key = KEYS[1]
-          if till == 0 then
-            if had >= 0 then redis.call('PERSIST', key) end
-          elseif had == -2 or had >= 0 and now + had < till then
-            local more = math.min(math.max(till - now, 0) / 16, 86400000)
-            redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
-          end
-        end
-      end
-    end
+    if had == -1 then settle(g, had, KEYS[3]) end
     for _, other in ipairs(gone) do
       deny(FAMILY_ENDED .. other, denied_till, attempt, lived[other] and LIVED or 0)
     end
@@ -537,33 +516,7 @@ elseif scope == 3 then
     local removed = redis.call('HDEL', KEYS[1], session)
     if had == -1 then
       local g = read_grants()
-      do -- settle(g, had)
-        local had = had
-        local till, endless = now, false
-        for _, family_till in pairs(g.ends) do
-          endless = endless or family_till == 0
-          till = math.max(till, family_till)
-        end
-        for _, s in pairs(g.sessions) do
-          endless = endless or s.expires == 0
-          till = math.max(till, s.expires * 1000)
-        end
-        if endless then
-          till = 0
-        else
-          till = till + GRACE
-          if had == -1 then had = -2 end -- it lived for ever, for the sake of something that is gone
-        end
-        do -- lengthen(KEYS[1], had, till)
-          local key = KEYS[1]
-          if till == 0 then
-            if had >= 0 then redis.call('PERSIST', key) end
-          elseif had == -2 or had >= 0 and now + had < till then
-            local more = math.min(math.max(till - now, 0) / 16, 86400000)
-            redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
-          end
-        end
-      end
+      settle(g, had, KEYS[3])
     end
     new = removed == 1
   end
@@ -624,36 +577,8 @@ elseif ARGV[8] then
         g.families[gone], g.ends[gone], g.sessions[gone] = nil, nil, nil
       end
     end
-    if had == -1 then
-      do -- settle(g, had)
-        local had = had
-        local till, endless = now, false
-        for _, family_till in pairs(g.ends) do
-          endless = endless or family_till == 0
-          till = math.max(till, family_till)
-        end
-        for _, s in pairs(g.sessions) do
-          endless = endless or s.expires == 0
-          till = math.max(till, s.expires * 1000)
-        end
-        if endless then
-          till = 0
-        else
-          till = till + GRACE
-          if had == -1 then had = -2 end -- it lived for ever, for the sake of something that is gone
-        end
-        do -- lengthen(KEYS[1], had, till)
-          local key = KEYS[1]
-          if till == 0 then
-            if had >= 0 then redis.call('PERSIST', key) end
-          elseif had == -2 or had >= 0 and now + had < till then
-            local more = math.min(math.max(till - now, 0) / 16, 86400000)
-            redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
-          end
-        end
-      end
-    end
-    redis.call('UNLINK', KEYS[3], KEYS[4])
+    if had == -1 then settle(g, had, KEYS[3]) end
+    redis.call('UNLINK', KEYS[4], KEYS[5])
     local till repeat -- end_of(at, deny_for)
       local start, lifetime = at, deny_for
       if lifetime <= 0 then till = 0 break end
@@ -664,13 +589,20 @@ elseif ARGV[8] then
       local had = redis.call('PTTL', KEYS[2])
       redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
       local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
+      -- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
+      -- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a
+      -- write creates lives for ever until then. It gives a little more, so that not
+      -- every rotation has to move the end. What stands `beside` it (nil for none) ends with it.
       do -- lengthen(KEYS[2], had, till)
-        local key = KEYS[2]
+        local key, beside = KEYS[2]
         if till == 0 then
           if had >= 0 then redis.call('PERSIST', key) end
+          if had >= 0 and beside then redis.call('PERSIST', beside) end
         elseif had == -2 or had >= 0 and now + had < till then
           local more = math.min(math.max(till - now, 0) / 16, 86400000)
-          redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+          local ends_at = math.ceil(till + more) - SHIFT
+          redis.call('PEXPIREAT', key, ends_at)
+          if beside then redis.call('PEXPIREAT', beside, ends_at) end
         end
       end
     end
@@ -706,7 +638,7 @@ else
     end
     if m.before ~= 0 and m.attempt == attempt then -- the same call sent again; a login in between stays
       now = m.now
-      ended = redis.call('LRANGE', KEYS[5], 0, -1)
+      ended = redis.call('LRANGE', KEYS[6], 0, -1)
       break
     end
     local g = read_grants()
@@ -715,8 +647,8 @@ else
     -- returns the marks, and the families that lived, which it keeps in `list` for
     -- the same call sent again. They need no entry each: `before` denies all their
     -- tokens, and no login until then begins another one.
-    local end_all_result, _end_all_result do -- end_all(g, m, deny_for, attempt, KEYS[3], KEYS[4], KEYS[5])
-      local codes, bodies, list = KEYS[3], KEYS[4], KEYS[5]
+    local end_all_result, _end_all_result do -- end_all(g, m, deny_for, attempt, KEYS[3], KEYS[4], KEYS[5], KEYS[6])
+      local person, codes, bodies, list = KEYS[3], KEYS[4], KEYS[5], KEYS[6]
       local lived = {}
       for id, till in pairs(g.ends) do
         local dead do -- over(till)
@@ -726,14 +658,16 @@ else
       end
       table.sort(lived)
       redis.call('UNLINK', codes, bodies, list)
-      -- forget_all removes everything but the profile.
-      do -- forget_all(g)
+      -- forget_all removes everything but the profile and the person's record.
+      do -- forget_all(g, person)
         local had = redis.call('PTTL', KEYS[1])
         redis.call('UNLINK', KEYS[1]) -- what is written anew is compact again
         g.families, g.ends, g.sessions = {}, {}, {}
         if #g.profile > 0 then
           redis.call('HSET', KEYS[1], unpack(g.profile))
-          redis.call('PEXPIREAT', KEYS[1], (had >= 0 and now + had or now + GRACE) - SHIFT)
+          local at = (had >= 0 and now + had or now + GRACE) - SHIFT
+          redis.call('PEXPIREAT', KEYS[1], at)
+          redis.call('PEXPIREAT', person, at)
         end
       end
       -- A token that is dated ahead of the clock is reached as well.
@@ -751,12 +685,15 @@ else
         redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
         local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
         do -- lengthen(KEYS[2], had, till)
-          local key = KEYS[2]
+          local key, beside = KEYS[2]
           if till == 0 then
             if had >= 0 then redis.call('PERSIST', key) end
+            if had >= 0 and beside then redis.call('PERSIST', beside) end
           elseif had == -2 or had >= 0 and now + had < till then
             local more = math.min(math.max(till - now, 0) / 16, 86400000)
-            redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+            local ends_at = math.ceil(till + more) - SHIFT
+            redis.call('PEXPIREAT', key, ends_at)
+            if beside then redis.call('PEXPIREAT', beside, ends_at) end
           end
         end
       end
@@ -765,12 +702,15 @@ else
       end
       if #lived > 0 then
         do -- lengthen(list, -2, m.till * 1000)
-          local key, had, till = list, -2, m.till * 1000
+          local key, had, till, beside = list, -2, m.till * 1000
           if till == 0 then
             if had >= 0 then redis.call('PERSIST', key) end
+            if had >= 0 and beside then redis.call('PERSIST', beside) end
           elseif had == -2 or had >= 0 and now + had < till then
             local more = math.min(math.max(till - now, 0) / 16, 86400000)
-            redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+            local ends_at = math.ceil(till + more) - SHIFT
+            redis.call('PEXPIREAT', key, ends_at)
+            if beside then redis.call('PEXPIREAT', beside, ends_at) end
           end
         end
       end

@@ -18,14 +18,17 @@ end
 -- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
 -- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a
 -- write creates lives for ever until then. It gives a little more, so that not
--- every rotation has to move the end.
+-- every rotation has to move the end. What stands `beside` it (nil for none) ends with it.
 do -- lengthen(KEYS[1], -2, tonumber(ARGV[2]))
-  local key, had, till = KEYS[1], -2, tonumber(ARGV[2])
+  local key, had, till, beside = KEYS[1], -2, tonumber(ARGV[2])
   if till == 0 then
     if had >= 0 then redis.call('PERSIST', key) end
+    if had >= 0 and beside then redis.call('PERSIST', beside) end
   elseif had == -2 or had >= 0 and now + had < till then
     local more = math.min(math.max(till - now, 0) / 16, 86400000)
-    redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+    local ends_at = math.ceil(till + more) - SHIFT
+    redis.call('PEXPIREAT', key, ends_at)
+    if beside then redis.call('PEXPIREAT', beside, ends_at) end
   end
 end
 return { ARGV[1] }

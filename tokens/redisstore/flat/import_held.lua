@@ -3,9 +3,9 @@
 -- Writes all that a user holds, as scan_held.lua has returned it, over what an
 -- import has written before.
 --
--- KEYS   1 what the user holds
--- ARGV   1 number of the call   2 grace ms   3 '1' or '0' for whether there is a profile   4 fingerprint   5 profile
---        6 id of a family or session   7 its record   and so on
+-- KEYS   1 what the user holds   2 the person
+-- ARGV   1 number of the call   2 grace ms   3 '1' or '0' for whether there is a profile   4 fingerprint   5 subject
+--        6 person, '' for nothing known       7 id of a family or session   8 its record   and so on
 -- Result {number of the call}
 
 -- Where things stand in a record: of a user's many families only these are read.
@@ -24,12 +24,12 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
 
-redis.call('DEL', KEYS[1])
+redis.call('DEL', KEYS[1], KEYS[2])
 if ARGV[3] == '1' then
   -- write_profile replaces the profile, of which there were `had_pieces` further pieces.
-  do -- write_profile(0, ARGV[4], ARGV[5])
-    local had_pieces, fingerprint, text = 0, ARGV[4], ARGV[5]
-    local head, fields = 1, {}
+  do -- write_profile(0, ARGV[4], ARGV[5], ARGV[6] ~= '')
+    local had_pieces, fingerprint, text, has_person = 0, ARGV[4], ARGV[5], ARGV[6] ~= ''
+    local head, fields = 2 + (has_person and 64 or 0), {}
     if fingerprint ~= NONE then
       head, fields[1] = head + 16, fingerprint
     end
@@ -49,7 +49,7 @@ if ARGV[3] == '1' then
     redis.call('HSET', KEYS[1], 'p', string.char(head) .. table.concat(fields) .. text)
   end
 end
-for i = 6, #ARGV, 2 do
+for i = 7, #ARGV, 2 do
   redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
 end
 -- read_grants reads everything: the records of families and when those end,
@@ -119,9 +119,10 @@ local g do -- read_grants()
   end
   g = { families = families, ends = ends, sessions = sessions, profile = profile, expired = expired }
 end
--- settle makes the hash, which had `had` left, live as long as what is in g.
-do -- settle(g, -2)
-  local had = -2
+-- settle makes the hash, which had `had` left, and the person's record, live as long as
+-- what is in g.
+do -- settle(g, -2, KEYS[2])
+  local had, person = -2, KEYS[2]
   local till, endless = now, false
   for _, family_till in pairs(g.ends) do
     endless = endless or family_till == 0
@@ -140,15 +141,30 @@ do -- settle(g, -2)
   -- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
   -- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a
   -- write creates lives for ever until then. It gives a little more, so that not
-  -- every rotation has to move the end.
-  do -- lengthen(KEYS[1], had, till)
-    local key = KEYS[1]
+  -- every rotation has to move the end. What stands `beside` it (nil for none) ends with it.
+  do -- lengthen(KEYS[1], had, till, person)
+    local key, beside = KEYS[1], person
     if till == 0 then
       if had >= 0 then redis.call('PERSIST', key) end
+      if had >= 0 and beside then redis.call('PERSIST', beside) end
     elseif had == -2 or had >= 0 and now + had < till then
       local more = math.min(math.max(till - now, 0) / 16, 86400000)
-      redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+      local ends_at = math.ceil(till + more) - SHIFT
+      redis.call('PEXPIREAT', key, ends_at)
+      if beside then redis.call('PEXPIREAT', beside, ends_at) end
     end
+  end
+end
+-- write_person replaces the record, of which there may have been one; '' removes it.
+-- What the user holds has got its end before.
+do -- write_person(KEYS[2], false, ARGV[6])
+  local key, had_person, v = KEYS[2], false, ARGV[6]
+  if v ~= '' then
+    local left = redis.call('PTTL', KEYS[1])
+    redis.call('SET', key, v)
+    if left >= 0 then redis.call('PEXPIRE', key, left) end
+  elseif had_person then
+    redis.call('UNLINK', key)
   end
 end
 return { ARGV[1] }

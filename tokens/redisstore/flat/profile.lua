@@ -2,22 +2,22 @@
 --
 -- Returns the profile of a user.
 --
--- KEYS   1 what the user holds
+-- KEYS   1 what the user holds   2 the person
 -- ARGV   1 number of the call   2 grace ms (not used)
--- Result {number of the call, profile, or false if there is none}
+-- Result {number of the call, subject, fingerprint and person, '' for none}
 
 local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
 
 local v = redis.call('HGET', KEYS[1], 'p')
--- read_profile returns of the value of 'p' the text of the profile, the fingerprint and how many
--- further pieces there are; nil where there is none.
-local profile repeat -- read_profile(v)
-  if not v then profile = nil break end
+-- read_profile returns of the value of 'p' the subject, the fingerprint, how many further
+-- pieces there are, and whether there is a person's record; nil where there is none.
+local read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result repeat -- read_profile(v)
+  if not v then read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result = nil break end
   local head, at = v:byte(1), 2
-  if head % 16 ~= 1 or head >= 64 then
+  if head % 16 ~= 2 or head >= 128 then
     -- unreadable ends the script, before it has written what it decides about.
-    do -- unreadable(v, 1)
-      local record, version = v, 1
+    do -- unreadable(v, 2)
+      local record, version = v, 2
       error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
     end
   end
@@ -25,7 +25,7 @@ local profile repeat -- read_profile(v)
   if head % 32 >= 16 then
     fingerprint, at = v:sub(2, 9), 10
   end
-  if head >= 32 then
+  if head % 64 >= 32 then
     pieces, at = v:byte(at), at + 1
   end
   local text = v:sub(at)
@@ -38,6 +38,22 @@ local profile repeat -- read_profile(v)
     end
     text = text .. table.concat(rest)
   end
-  profile = text, fingerprint, pieces
+  read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result = text, fingerprint, pieces, head >= 64
 until true
-return { ARGV[1], profile or false }
+local subject, fingerprint, _, has_person = read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result
+-- read_person returns the record; '' where there is none. One that should be there and
+-- is not is a fault: nothing known must not be read out of it.
+local person repeat -- read_person(KEYS[2], has_person)
+  local key = KEYS[2]
+  if not has_person then person = '' break end
+  local v = redis.call('GET', key)
+  if not v then error('gatehouse: missing record of a person') end
+  if v:byte(1) ~= 1 or #v < 12 then
+    do -- unreadable(v, 1)
+      local record, version = v, 1
+      error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+    end
+  end
+  person = v
+until true
+return { ARGV[1], subject or '', fingerprint or '', person }

@@ -6,14 +6,14 @@
 -- generation can say that it was answered: that is asked for elsewhere, and only
 -- then (Store.Rotate).
 --
--- KEYS   1 what the user holds   2 what is denied of the user   3 watermarks of the clients (not in a cluster, and so the next)
---        4 the latest date ahead of the clock
+-- KEYS   1 what the user holds   2 what is denied of the user   3 the person
+--        4 watermarks of the clients (not in a cluster, and so the next)   5 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms                     3 family        4 client          5 grant
 --        6 presented generation  7 rotation '1' or '0'          8 leeway ms     9 lifetime ms    10 idle lifetime ms
---       11 begun after ms       12 fingerprint                 13 deny for ms  14 attempt         15 settle ms
+--       11 begun after ms       12 fingerprints, 8 each        13 deny for ms  14 attempt         15 settle ms
 --       16 the node that made the current generation, where it is silent; '' where it is not; '?' where nobody has asked
 --       17 since when it is silent, ms
--- Result {number of the call, storage.RotateOutcome, issue at ms, family record or '', profile or ''}
+-- Result {number of the call, storage.RotateOutcome, issue at ms, family record or '', subject, fingerprint and person or ''}
 
 local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
 local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
@@ -60,7 +60,7 @@ local late repeat -- come_too_late()
 until true
 if late then return late end
 
-local _, _, id, client, grant, presented, rotation, leeway, lifetime, idle_lifetime, begun_before, fingerprint, deny_for, attempt,
+local _, _, id, client, grant, presented, rotation, leeway, lifetime, idle_lifetime, begun_before, fingerprints, deny_for, attempt,
   settling, silent, silent_since = unpack(ARGV)
 presented, rotation, lifetime, idle_lifetime = tonumber(presented), rotation == '1', tonumber(lifetime), tonumber(idle_lifetime)
 
@@ -100,17 +100,17 @@ if not held[1] then
     redis.call('HDEL', hash, '')
   end
   local again = d and d.reused and d.attempt == attempt -- the same call sent again
-  return { ARGV[1], again and REUSED_NOW or UNKNOWN, 0, '', '' }
+  return { ARGV[1], again and REUSED_NOW or UNKNOWN, 0, '', '', '', '' }
 end
--- read_profile returns of the value of 'p' the text of the profile, the fingerprint and how many
--- further pieces there are; nil where there is none.
-local profile, current repeat -- read_profile(held[2])
+-- read_profile returns of the value of 'p' the subject, the fingerprint, how many further
+-- pieces there are, and whether there is a person's record; nil where there is none.
+local read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result repeat -- read_profile(held[2])
   local v = held[2]
-  if not v then profile, current = nil break end
+  if not v then read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result = nil break end
   local head, at = v:byte(1), 2
-  if head % 16 ~= 1 or head >= 64 then
-    do -- unreadable(v, 1)
-      local record, version = v, 1
+  if head % 16 ~= 2 or head >= 128 then
+    do -- unreadable(v, 2)
+      local record, version = v, 2
       error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
     end
   end
@@ -118,7 +118,7 @@ local profile, current repeat -- read_profile(held[2])
   if head % 32 >= 16 then
     fingerprint, at = v:sub(2, 9), 10
   end
-  if head >= 32 then
+  if head % 64 >= 32 then
     pieces, at = v:byte(at), at + 1
   end
   local text = v:sub(at)
@@ -131,20 +131,25 @@ local profile, current repeat -- read_profile(held[2])
     end
     text = text .. table.concat(rest)
   end
-  profile, current = text, fingerprint, pieces
+  read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result = text, fingerprint, pieces, head >= 64
 until true
-if current ~= fingerprint then
+local subject, fingerprint, _, has_person = read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result
+local unchanged = false
+for i = 1, #fingerprints, 8 do
+  unchanged = unchanged or fingerprints:sub(i, i + 7) == fingerprint
+end
+if not unchanged then
   do -- own_refusal(KEYS[1])
     local hash = KEYS[1]
     redis.call('HDEL', hash, '')
   end
-  return { ARGV[1], USER_CHANGED, 0, held[1], '' }
+  return { ARGV[1], USER_CHANGED, 0, held[1], '', '', '' }
 end
 
 -- begun_after returns the client's watermark (ms): the caller's, the stored one
 -- or everyone's.
-local begun repeat -- begun_after(tonumber(begun_before), KEYS[3], client)
-  local callers, key, of = tonumber(begun_before), KEYS[3], client
+local begun repeat -- begun_after(tonumber(begun_before), KEYS[4], client)
+  local callers, key, of = tonumber(begun_before), KEYS[4], client
   if not key then begun = callers break end
   local stored = redis.call('HMGET', key, of, NONE)
   if not stored[1] and not stored[2] then begun = callers break end
@@ -278,6 +283,25 @@ else
   outcome = REUSED_NOW
 end
 
+local person = ''
+if advances ~= nil then
+  -- read_person returns the record; '' where there is none. One that should be there and
+  -- is not is a fault: nothing known must not be read out of it.
+  repeat -- read_person(KEYS[3], has_person)
+    local key = KEYS[3]
+    if not has_person then person = '' break end
+    local v = redis.call('GET', key)
+    if not v then error('gatehouse: missing record of a person') end
+    if v:byte(1) ~= 1 or #v < 12 then
+      do -- unreadable(v, 1)
+        local record, version = v, 1
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    person = v
+  until true
+end
+
 -- What is refused, and ends nothing.
 if advances == nil and outcome ~= REUSED_NOW then
   do -- own_refusal(KEYS[1])
@@ -290,7 +314,7 @@ if advances == nil and outcome ~= REUSED_NOW then
   elseif outcome == UNSURE then
     shown = held[1]
   end
-  return { ARGV[1], outcome, 0, shown, '' }
+  return { ARGV[1], outcome, 0, shown, '', '', '' }
 end
 
 -- The next generation. Without rotation the last use counts as Rotated, and no attempt
@@ -384,9 +408,10 @@ if had == -1 and (outcome == REUSED_NOW or advances and was_endless and till ~= 
     end
     g = { families = families, ends = ends, sessions = sessions, profile = profile, expired = expired }
   end
-  -- settle makes the hash, which had `had` left, live as long as what is in g.
-  do -- settle(g, had)
-    local had = had
+  -- settle makes the hash, which had `had` left, and the person's record, live as long as
+  -- what is in g.
+  do -- settle(g, had, KEYS[3])
+    local had, person = had, KEYS[3]
     local till, endless = now, false
     for _, family_till in pairs(g.ends) do
       endless = endless or family_till == 0
@@ -405,25 +430,31 @@ if had == -1 and (outcome == REUSED_NOW or advances and was_endless and till ~= 
     -- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
     -- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a
     -- write creates lives for ever until then. It gives a little more, so that not
-    -- every rotation has to move the end.
-    do -- lengthen(KEYS[1], had, till)
-      local key = KEYS[1]
+    -- every rotation has to move the end. What stands `beside` it (nil for none) ends with it.
+    do -- lengthen(KEYS[1], had, till, person)
+      local key, beside = KEYS[1], person
       if till == 0 then
         if had >= 0 then redis.call('PERSIST', key) end
+        if had >= 0 and beside then redis.call('PERSIST', beside) end
       elseif had == -2 or had >= 0 and now + had < till then
         local more = math.min(math.max(till - now, 0) / 16, 86400000)
-        redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+        local ends_at = math.ceil(till + more) - SHIFT
+        redis.call('PEXPIREAT', key, ends_at)
+        if beside then redis.call('PEXPIREAT', beside, ends_at) end
       end
     end
   end
 elseif advances then
-  do -- lengthen(KEYS[1], had, till == 0 and 0 or till * 1000 + GRACE)
-    local key, till = KEYS[1], till == 0 and 0 or till * 1000 + GRACE
+  do -- lengthen(KEYS[1], had, till == 0 and 0 or till * 1000 + GRACE, KEYS[3])
+    local key, till, beside = KEYS[1], till == 0 and 0 or till * 1000 + GRACE, KEYS[3]
     if till == 0 then
       if had >= 0 then redis.call('PERSIST', key) end
+      if had >= 0 and beside then redis.call('PERSIST', beside) end
     elseif had == -2 or had >= 0 and now + had < till then
       local more = math.min(math.max(till - now, 0) / 16, 86400000)
-      redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+      local ends_at = math.ceil(till + more) - SHIFT
+      redis.call('PEXPIREAT', key, ends_at)
+      if beside then redis.call('PEXPIREAT', beside, ends_at) end
     end
   end
 end
@@ -467,12 +498,15 @@ if outcome == REUSED_NOW then
     local had = redis.call('PTTL', KEYS[2])
     redis.call('HSET', KEYS[2], id, struct.pack(ENTRY, 1, till, attempt, flags))
     do -- lengthen(KEYS[2], had, till * 1000)
-      local key, till = KEYS[2], till * 1000
+      local key, till, beside = KEYS[2], till * 1000
       if till == 0 then
         if had >= 0 then redis.call('PERSIST', key) end
+        if had >= 0 and beside then redis.call('PERSIST', beside) end
       elseif had == -2 or had >= 0 and now + had < till then
         local more = math.min(math.max(till - now, 0) / 16, 86400000)
-        redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+        local ends_at = math.ceil(till + more) - SHIFT
+        redis.call('PEXPIREAT', key, ends_at)
+        if beside then redis.call('PEXPIREAT', beside, ends_at) end
       end
     end
     if was then
@@ -569,12 +603,15 @@ if outcome == REUSED_NOW then
             redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
             local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
             do -- lengthen(KEYS[2], had, till)
-              local key = KEYS[2]
+              local key, beside = KEYS[2]
               if till == 0 then
                 if had >= 0 then redis.call('PERSIST', key) end
+                if had >= 0 and beside then redis.call('PERSIST', beside) end
               elseif had == -2 or had >= 0 and now + had < till then
                 local more = math.min(math.max(till - now, 0) / 16, 86400000)
-                redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+                local ends_at = math.ceil(till + more) - SHIFT
+                redis.call('PEXPIREAT', key, ends_at)
+                if beside then redis.call('PEXPIREAT', beside, ends_at) end
               end
             end
           end
@@ -633,12 +670,12 @@ if outcome == REUSED_NOW then
       end
     end
   until true
-  return { ARGV[1], outcome, 0, '', '' }
+  return { ARGV[1], outcome, 0, '', '', '', '' }
 end
 -- issued_now is issue_at with the marks of the user. Nearly always nothing was ended
 -- lately: then there is little to do.
-local at repeat -- issued_now(begun, KEYS[4])
-  local after, ahead = begun, KEYS[4]
+local at repeat -- issued_now(begun, KEYS[5])
+  local after, ahead = begun, KEYS[5]
   local v = redis.call('HGET', KEYS[2], '\0')
   if not v and now - now % 1000 > after then at = now break end
   local marks_in_result repeat -- marks_in(v)
@@ -710,12 +747,15 @@ local at repeat -- issued_now(begun, KEYS[4])
         redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
         local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
         do -- lengthen(KEYS[2], had, till)
-          local key = KEYS[2]
+          local key, beside = KEYS[2]
           if till == 0 then
             if had >= 0 then redis.call('PERSIST', key) end
+            if had >= 0 and beside then redis.call('PERSIST', beside) end
           elseif had == -2 or had >= 0 and now + had < till then
             local more = math.min(math.max(till - now, 0) / 16, 86400000)
-            redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+            local ends_at = math.ceil(till + more) - SHIFT
+            redis.call('PEXPIREAT', key, ends_at)
+            if beside then redis.call('PEXPIREAT', beside, ends_at) end
           end
         end
       end
@@ -734,4 +774,4 @@ local at repeat -- issued_now(begun, KEYS[4])
   until true
   at = issue_at_result
 until true
-return { ARGV[1], outcome, at, record, profile }
+return { ARGV[1], outcome, at, record, subject, fingerprint, person }

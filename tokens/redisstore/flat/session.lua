@@ -3,9 +3,9 @@
 -- Finds a live session and marks it used. Only a use that is a minute after the
 -- last one, or half of a shorter idle limit, is written.
 --
--- KEYS   1 what the user holds   2 watermarks of the clients (not in a cluster)
+-- KEYS   1 what the user holds   2 the person   3 watermarks of the clients (not in a cluster)
 -- ARGV   1 number of the call   2 grace ms   3 session   4 idle limit ms, 0 for none
--- Result {number of the call, session record or '', profile or ''}
+-- Result {number of the call, session record or '', subject, fingerprint and person or ''}
 
 local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
 
@@ -50,8 +50,8 @@ if not gone then
   -- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
   -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
   -- the caller knows of it counts.
-  local all_ended repeat -- everyone(KEYS[2])
-    local key = KEYS[2]
+  local all_ended repeat -- everyone(KEYS[3])
+    local key = KEYS[3]
     if not key then all_ended = 0 break end
     local v = redis.call('HGET', key, NONE)
     -- read_watermark returns the watermark (s) in a record; 0 for none, or for one that holds no more.
@@ -88,17 +88,17 @@ if gone then
     local hash = KEYS[1]
     redis.call('HDEL', hash, '')
   end
-  return { ARGV[1], '', '' }
+  return { ARGV[1], '', '', '', '' }
 end
--- read_profile returns of the value of 'p' the text of the profile, the fingerprint and how many
--- further pieces there are; nil where there is none.
-local profile repeat -- read_profile(held[2])
+-- read_profile returns of the value of 'p' the subject, the fingerprint, how many further
+-- pieces there are, and whether there is a person's record; nil where there is none.
+local read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result repeat -- read_profile(held[2])
   local v = held[2]
-  if not v then profile = nil break end
+  if not v then read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result = nil break end
   local head, at = v:byte(1), 2
-  if head % 16 ~= 1 or head >= 64 then
-    do -- unreadable(v, 1)
-      local record, version = v, 1
+  if head % 16 ~= 2 or head >= 128 then
+    do -- unreadable(v, 2)
+      local record, version = v, 2
       error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
     end
   end
@@ -106,7 +106,7 @@ local profile repeat -- read_profile(held[2])
   if head % 32 >= 16 then
     fingerprint, at = v:sub(2, 9), 10
   end
-  if head >= 32 then
+  if head % 64 >= 32 then
     pieces, at = v:byte(at), at + 1
   end
   local text = v:sub(at)
@@ -119,7 +119,23 @@ local profile repeat -- read_profile(held[2])
     end
     text = text .. table.concat(rest)
   end
-  profile = text, fingerprint, pieces
+  read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result = text, fingerprint, pieces, head >= 64
+until true
+local subject, fingerprint, _, has_person = read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result
+-- read_person returns the record; '' where there is none. One that should be there and
+-- is not is a fault: nothing known must not be read out of it.
+local person repeat -- read_person(KEYS[2], has_person)
+  local key = KEYS[2]
+  if not has_person then person = '' break end
+  local v = redis.call('GET', key)
+  if not v then error('gatehouse: missing record of a person') end
+  if v:byte(1) ~= 1 or #v < 12 then
+    do -- unreadable(v, 1)
+      local record, version = v, 1
+      error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+    end
+  end
+  person = v
 until true
 local record = held[1]
 if unused >= (idle > 0 and math.min(60000, idle / 2) or 60000) then
@@ -129,4 +145,4 @@ if unused >= (idle > 0 and math.min(60000, idle / 2) or 60000) then
   end
   redis.call('HSET', KEYS[1], id, record)
 end
-return { ARGV[1], record, profile or '' }
+return { ARGV[1], record, subject or '', fingerprint or '', person }

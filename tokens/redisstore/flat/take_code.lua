@@ -2,11 +2,11 @@
 --
 -- Takes an authorization code: of any number of calls one gets TAKEN.
 --
--- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user   4 their bodies
---        5 watermarks of the clients (not in a cluster, and so the next)   6 the latest date ahead of the clock
+-- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
+--        6 watermarks of the clients (not in a cluster, and so the next)   7 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms (not used)   3 code   4 deny for ms   5 attempt   6 client   7 begun after ms
--- Result {number of the call, storage.CodeOutcome, now ms, taken at ms, issue at ms, body or '', profile or '',
---         everyone's watermark s, owner or '', 1 or 0 for spent by this very attempt}
+-- Result {number of the call, storage.CodeOutcome, now ms, taken at ms, issue at ms, body or '',
+--         everyone's watermark s, owner or '', 1 or 0 for spent by this very attempt, subject, fingerprint and person or ''}
 
 -- version; put, in seconds; expires, taken (0 while it is good), in milliseconds; attempt; session; owner
 local CODE, CODE_SIZE = '>BI4I6I6c8c8c16', 49
@@ -44,7 +44,7 @@ local late repeat -- come_too_late()
 until true
 if late then return late end
 
-local CODES, BODIES, id, attempt = KEYS[3], KEYS[4], ARGV[3], ARGV[5]
+local CODES, BODIES, id, attempt = KEYS[4], KEYS[5], ARGV[3], ARGV[5]
 local v = redis.call('HGET', CODES, id)
 -- marks returns the marks of the user:
 --   before   the last sign-out everywhere, and till when it must be remembered
@@ -136,7 +136,7 @@ if not code or now >= code.expires or code.put <= m.folded or ended then
     local hash = KEYS[1]
     redis.call('HDEL', hash, '')
   end
-  return { ARGV[1], UNKNOWN, now, 0, 0, '', '', 0, '', 0 }
+  return { ARGV[1], UNKNOWN, now, 0, 0, '', 0, '', 0, '', '', '' }
 end
 local body = redis.call('HGET', BODIES, id)
 if code.taken ~= 0 and (code.attempt ~= attempt or not body) then
@@ -144,19 +144,19 @@ if code.taken ~= 0 and (code.attempt ~= attempt or not body) then
     local hash = KEYS[1]
     redis.call('HDEL', hash, '')
   end
-  return { ARGV[1], SPENT, now, code.taken, 0, '', '', 0, code.owner, code.attempt == attempt and 1 or 0 }
+  return { ARGV[1], SPENT, now, code.taken, 0, '', 0, code.owner, code.attempt == attempt and 1 or 0, '', '', '' }
 end
 if not body then error('gatehouse: damaged record') end
 local held = redis.call('HGET', KEYS[1], 'p')
--- read_profile returns of the value of 'p' the text of the profile, the fingerprint and how many
--- further pieces there are; nil where there is none.
-local profile repeat -- read_profile(held)
+-- read_profile returns of the value of 'p' the subject, the fingerprint, how many further
+-- pieces there are, and whether there is a person's record; nil where there is none.
+local read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result repeat -- read_profile(held)
   local v = held
-  if not v then profile = nil break end
+  if not v then read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result = nil break end
   local head, at = v:byte(1), 2
-  if head % 16 ~= 1 or head >= 64 then
-    do -- unreadable(v, 1)
-      local record, version = v, 1
+  if head % 16 ~= 2 or head >= 128 then
+    do -- unreadable(v, 2)
+      local record, version = v, 2
       error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
     end
   end
@@ -164,7 +164,7 @@ local profile repeat -- read_profile(held)
   if head % 32 >= 16 then
     fingerprint, at = v:sub(2, 9), 10
   end
-  if head >= 32 then
+  if head % 64 >= 32 then
     pieces, at = v:byte(at), at + 1
   end
   local text = v:sub(at)
@@ -177,12 +177,28 @@ local profile repeat -- read_profile(held)
     end
     text = text .. table.concat(rest)
   end
-  profile = text, fingerprint, pieces
+  read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result = text, fingerprint, pieces, head >= 64
+until true
+local subject, fingerprint, _, has_person = read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result
+-- read_person returns the record; '' where there is none. One that should be there and
+-- is not is a fault: nothing known must not be read out of it.
+local person repeat -- read_person(KEYS[3], has_person)
+  local key = KEYS[3]
+  if not has_person then person = '' break end
+  local v = redis.call('GET', key)
+  if not v then error('gatehouse: missing record of a person') end
+  if v:byte(1) ~= 1 or #v < 12 then
+    do -- unreadable(v, 1)
+      local record, version = v, 1
+      error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+    end
+  end
+  person = v
 until true
 -- begun_after returns the client's watermark (ms): the caller's, the stored one
 -- or everyone's.
-local begun repeat -- begun_after(tonumber(ARGV[7]), KEYS[5], ARGV[6])
-  local callers, key, of = tonumber(ARGV[7]), KEYS[5], ARGV[6]
+local begun repeat -- begun_after(tonumber(ARGV[7]), KEYS[6], ARGV[6])
+  local callers, key, of = tonumber(ARGV[7]), KEYS[6], ARGV[6]
   if not key then begun = callers break end
   local stored = redis.call('HMGET', key, of, NONE)
   if not stored[1] and not stored[2] then begun = callers break end
@@ -230,8 +246,8 @@ until true
 -- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
 -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
 -- the caller knows of it counts.
-local all_ended repeat -- everyone(KEYS[5])
-  local key = KEYS[5]
+local all_ended repeat -- everyone(KEYS[6])
+  local key = KEYS[6]
   if not key then all_ended = 0 break end
   local v = redis.call('HGET', key, NONE)
   repeat -- read_watermark(v)
@@ -266,14 +282,17 @@ else
   -- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
   -- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a
   -- write creates lives for ever until then. It gives a little more, so that not
-  -- every rotation has to move the end.
+  -- every rotation has to move the end. What stands `beside` it (nil for none) ends with it.
   do -- lengthen(CODES, had, code.expires)
-    local key, till = CODES, code.expires
+    local key, till, beside = CODES, code.expires
     if till == 0 then
       if had >= 0 then redis.call('PERSIST', key) end
+      if had >= 0 and beside then redis.call('PERSIST', beside) end
     elseif had == -2 or had >= 0 and now + had < till then
       local more = math.min(math.max(till - now, 0) / 16, 86400000)
-      redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+      local ends_at = math.ceil(till + more) - SHIFT
+      redis.call('PEXPIREAT', key, ends_at)
+      if beside then redis.call('PEXPIREAT', beside, ends_at) end
     end
   end
 end
@@ -284,8 +303,8 @@ end
 -- in a cluster, where that lies on another node. There a client is ended twice,
 -- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
 -- Nothing is dated farther ahead (storage.MostAhead).
-local issue_at_result repeat -- issue_at(m, begun, KEYS[6])
-  local after, ahead = begun, KEYS[6]
+local issue_at_result repeat -- issue_at(m, begun, KEYS[7])
+  local after, ahead = begun, KEYS[7]
   local second, mark = math.floor(now / 1000), math.floor(after / 1000)
   if second > math.max(m.before, mark) then issue_at_result = now break end
   local at = math.max(math.min(m.before + 1, second + MOST_AHEAD - 1), math.min(mark + 1, second + MOST_AHEAD))
@@ -323,12 +342,15 @@ local issue_at_result repeat -- issue_at(m, begun, KEYS[6])
       redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
       local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
       do -- lengthen(KEYS[2], had, till)
-        local key = KEYS[2]
+        local key, beside = KEYS[2]
         if till == 0 then
           if had >= 0 then redis.call('PERSIST', key) end
+          if had >= 0 and beside then redis.call('PERSIST', beside) end
         elseif had == -2 or had >= 0 and now + had < till then
           local more = math.min(math.max(till - now, 0) / 16, 86400000)
-          redis.call('PEXPIREAT', key, math.ceil(till + more) - SHIFT)
+          local ends_at = math.ceil(till + more) - SHIFT
+          redis.call('PEXPIREAT', key, ends_at)
+          if beside then redis.call('PEXPIREAT', beside, ends_at) end
         end
       end
     end
@@ -346,4 +368,4 @@ local issue_at_result repeat -- issue_at(m, begun, KEYS[6])
   issue_at_result = at * 1000
 until true
 local at = issue_at_result
-return { ARGV[1], TAKEN, now, code.taken, at, body, profile or '', all_ended, '', 0 }
+return { ARGV[1], TAKEN, now, code.taken, at, body, all_ended, '', 0, subject or '', fingerprint or '', person }

@@ -1,8 +1,8 @@
 -- Begins a family and ends the oldest of the same client beyond the cap, and the
 -- oldest of the user beyond the cap for all clients.
 --
--- KEYS   1 what the user holds   2 what is denied of the user   3 watermarks of the clients (not in a cluster, and so the next)
---        4 the latest date ahead of the clock
+-- KEYS   1 what the user holds   2 what is denied of the user   3 the person
+--        4 watermarks of the clients (not in a cluster, and so the next)   5 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms    3 family         4 client       5 grant       6 session
 --        7 login begun at ms     8 lifetime ms 9 idle lifetime ms              10 max active 11 begun after ms
 --       12 deny for ms          13 attempt    14 authenticated at s, 0 for not known   15 code taken at ms, 0 for none
@@ -15,8 +15,8 @@ local login_begun, lifetime, idle_lifetime = tonumber(ARGV[7]), tonumber(ARGV[8]
 local taken = math.floor(tonumber(ARGV[15]) / 1000)
 
 local m = marks()
-local begun = begun_after(tonumber(ARGV[11]), KEYS[3], client)
-local all_ended = everyone(KEYS[3])
+local begun = begun_after(tonumber(ARGV[11]), KEYS[4], client)
+local all_ended = everyone(KEYS[4])
 local g = read_grants()
 
 local refused = all_ended ~= 0 and login_begun <= all_ended * 1000
@@ -25,7 +25,7 @@ if there and not refused then
   local _, _, _, generation, since, _, _, _, _, maker = read_family(there)
   if maker == attempt and generation == 1 and since * 1000 > begun then -- the same call sent again
     redis.call('HSET', KEYS[1], id, there) -- so that a caller who waits for replicas waits for it
-    local at = issue_at(m, begun, KEYS[4])
+    local at = issue_at(m, begun, KEYS[5])
     local ended = ended_by(attempt)
     return { ARGV[1], 1, at, there, ended }
   end
@@ -86,7 +86,7 @@ local denied_till = end_of(now, tonumber(ARGV[12]))
 for _, other in ipairs(evicted) do
   deny(FAMILY_ENDED .. other, denied_till, attempt, LIVED)
 end
-local issued = issue_at(m, begun, KEYS[4])
+local issued = issue_at(m, begun, KEYS[5])
 local created = math.floor(issued / 1000)
 local lives_till = end_of(created * 1000, lifetime)
 local unused_till = end_of(now, idle_lifetime)
@@ -94,5 +94,5 @@ local family_till = earlier(lives_till, unused_till)
 local record = struct.pack(FAMILY, 1, client, ARGV[5], session, 1, created, tonumber(ARGV[14]), lives_till, unused_till, now, attempt)
 redis.call('HSET', KEYS[1], id, record)
 g.families[id], g.ends[id] = record, family_till * 1000
-settle(g, had)
+settle(g, had, KEYS[3])
 return { ARGV[1], 1, issued, record, evicted }

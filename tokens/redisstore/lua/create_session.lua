@@ -1,13 +1,14 @@
 -- Begins a session and writes the profile. A profile with another fingerprint
 -- means that the password was changed: then all that the user had ends. Of too
 -- many sessions the least used end; what applications hold by them goes on.
+-- Of what is known of the person the newer stays.
 --
--- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user   4 their bodies
---        5 the families that the last sign-out everywhere has ended
---        6 watermarks of the clients (not in a cluster, and so the next)   7 the latest date ahead of the clock
--- ARGV   1 number of the call    2 grace ms    3 session   4 lifetime ms   5 profile   6 fingerprint   7 session it replaces
+-- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
+--        6 the families that the last sign-out everywhere has ended
+--        7 watermarks of the clients (not in a cluster, and so the next)   8 the latest date ahead of the clock
+-- ARGV   1 number of the call    2 grace ms    3 session   4 lifetime ms   5 subject   6 fingerprint   7 session it replaces
 --        8 deny for ms                          9 acr       10 everyone's watermark ms, as the caller knows it
---       11 authenticated at s, 0 for not known
+--       11 authenticated at s, 0 for not known 12 person, '' for nothing known; as of 0 for now
 -- Result {number of the call, session record, or '' for a user who is disabled, 1 or 0 for all that was before has ended}
 
 local MOST_SESSIONS = 50 -- storage.MaxSessions
@@ -20,13 +21,13 @@ if disabled then
 end
 local g = { families = {}, ends = {}, sessions = {}, profile = {}, expired = {} }
 local held = redis.call('HGET', KEYS[1], 'p')
-local was, fingerprint, pieces = read_profile(held)
+local was, fingerprint, pieces, had_person = read_profile(held)
 local m = marks()
 
 if was and fingerprint ~= ARGV[6] then
   -- What was begun under the old password would be good again from now on.
   g = read_grants()
-  m = end_all(g, m, tonumber(ARGV[8]), id, KEYS[3], KEYS[4], KEYS[5])
+  m = end_all(g, m, tonumber(ARGV[8]), id, KEYS[3], KEYS[4], KEYS[5], KEYS[6])
 else
   -- The families are not asked: there may be many, and a login ends none of them.
   local ids = {}
@@ -51,8 +52,8 @@ local had = redis.call('PTTL', KEYS[1])
 
 local s = g.sessions[id] -- the same call sent again
 if not s then
-  local all_ended = everyone(KEYS[6])
-  local at = issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[7])
+  local all_ended = everyone(KEYS[7])
+  local at = issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[8])
   local begun = math.floor(at / 1000)
   local till = end_of(begun * 1000, tonumber(ARGV[4]))
   s = { begun = begun, auth = math.min(begun, tonumber(ARGV[11])), expires = till, used = begun, root = root, acr = ARGV[9] }
@@ -76,8 +77,18 @@ if #others >= MOST_SESSIONS then
   forget(g, excess)
 end
 local record = write_session(s)
-write_profile(pieces or 0, ARGV[6], ARGV[5])
+local person = ARGV[12]
+local asked = as_of(person)
+if person ~= '' and asked == 0 then
+  asked, person = now, person:sub(1, 1) .. struct.pack('>I6', now) .. person:sub(8)
+end
+-- A record that is missing is written anew, and so it is found no fault with here.
+local known = had_person and fingerprint == ARGV[6] and redis.call('GET', KEYS[3]) or ''
+local known_as_of = as_of(known)
+if known_as_of > (asked == 0 and now or asked) then person = known end
+write_profile(pieces or 0, ARGV[6], ARGV[5], person ~= '')
 redis.call('HSET', KEYS[1], id, record)
 if had == -1 then g = read_grants() end
-settle(g, had)
+settle(g, had, KEYS[3])
+write_person(KEYS[3], had_person, person)
 return { ARGV[1], record, m.before ~= 0 and m.attempt == id and 1 or 0 }

@@ -1,7 +1,7 @@
 -- Ends grants of one user and denies their access tokens.
 --
--- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user   4 their bodies
---        5 the families that the last sign-out everywhere has ended
+-- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
+--        6 the families that the last sign-out everywhere has ended
 -- ARGV   1 number of the call    2 grace ms    3 storage.EndScope  4 family   5 session   6 deny for ms   7 attempt
 --        8 when it was answered ms, when it is repeated after a failover: what was begun since does not end
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before}
@@ -22,7 +22,7 @@ local function end_family()
     redis.call('HDEL', KEYS[1], id)
     if had == -1 then
       local g = read_grants()
-      settle(g, had)
+      settle(g, had, KEYS[3])
     end
   end
   deny(FAMILY_ENDED .. id, denied_till, attempt, lived and LIVED or 0)
@@ -57,7 +57,7 @@ local function end_session()
   local news = #gone > 0 or #signed_in > 0 or not d or d.attempt == attempt
   forget(g, signed_in)
   forget(g, gone)
-  if had == -1 then settle(g, had) end
+  if had == -1 then settle(g, had, KEYS[3]) end
   for _, other in ipairs(gone) do
     deny(FAMILY_ENDED .. other, denied_till, attempt, lived[other] and LIVED or 0)
   end
@@ -71,7 +71,7 @@ local function sign_out()
   local removed = redis.call('HDEL', KEYS[1], session)
   if had == -1 then
     local g = read_grants()
-    settle(g, had)
+    settle(g, had, KEYS[3])
   end
   return removed == 1
 end
@@ -90,8 +90,8 @@ local function end_user_again(at)
     if s.begun <= before then table.insert(gone, other) end
   end
   forget(g, gone)
-  if had == -1 then settle(g, had) end
-  redis.call('UNLINK', KEYS[3], KEYS[4])
+  if had == -1 then settle(g, had, KEYS[3]) end
+  redis.call('UNLINK', KEYS[4], KEYS[5])
   local till = end_of(at, deny_for)
   m.before, m.now, m.till, m.attempt = before, at, math.max(m.till, till), attempt
   write_marks(m)
@@ -101,11 +101,11 @@ local function end_user()
   local m = marks()
   if m.before ~= 0 and m.attempt == attempt then -- the same call sent again; a login in between stays
     now = m.now
-    return redis.call('LRANGE', KEYS[5], 0, -1)
+    return redis.call('LRANGE', KEYS[6], 0, -1)
   end
   local g = read_grants()
   local lived
-  m, lived = end_all(g, m, deny_for, attempt, KEYS[3], KEYS[4], KEYS[5])
+  m, lived = end_all(g, m, deny_for, attempt, KEYS[3], KEYS[4], KEYS[5], KEYS[6])
   now = m.now
   return lived
 end

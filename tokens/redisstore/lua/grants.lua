@@ -1,10 +1,11 @@
 -- Part: all that a user holds, in the hash KEYS[1]. A field's length tells what it is:
 --   16  family id   -> packed family (lua/family.lua)
 --    8  session id  -> packed session (lua/session_record.lua)
---    1  'p'         -> profile: version 1, and 16 if the fingerprint (8) follows, and 32 if the number of
---                      further pieces (1) does; first piece (lua/profile_record.lua)
---    2  'p', number -> further piece of the profile
--- No value is longer than 63 bytes, but for profiles of many kilobytes: so
+--    1  'p'         -> profile: version 2, and 16 if the fingerprint (8) follows, and 32 if the number of
+--                      further pieces (1) does, and 64 if there is a person's record (lua/person_record.lua);
+--                      first piece of the subject (lua/profile_record.lua)
+--    2  'p', number -> further piece of the subject
+-- No value is longer than 63 bytes, but for subjects of many kilobytes: so
 -- Redis keeps the hash as a listpack, which takes a third of the memory.
 -- ARGV[2] is for how long the profile is kept when all else is over.
 
@@ -46,8 +47,9 @@ local function forget(g, ids)
   end
 end
 
--- settle makes the hash, which had `had` left, live as long as what is in g.
-local function settle(g, had)
+-- settle makes the hash, which had `had` left, and the person's record, live as long as
+-- what is in g.
+local function settle(g, had, person)
   local till, endless = now, false
   for _, family_till in pairs(g.ends) do
     endless = endless or family_till == 0
@@ -63,16 +65,18 @@ local function settle(g, had)
     till = till + GRACE
     if had == -1 then had = -2 end -- it lived for ever, for the sake of something that is gone
   end
-  lengthen(KEYS[1], had, till)
+  lengthen(KEYS[1], had, till, person)
 end
 
--- forget_all removes everything but the profile.
-local function forget_all(g)
+-- forget_all removes everything but the profile and the person's record.
+local function forget_all(g, person)
   local had = redis.call('PTTL', KEYS[1])
   redis.call('UNLINK', KEYS[1]) -- what is written anew is compact again
   g.families, g.ends, g.sessions = {}, {}, {}
   if #g.profile > 0 then
     redis.call('HSET', KEYS[1], unpack(g.profile))
-    redis.call('PEXPIREAT', KEYS[1], (had >= 0 and now + had or now + GRACE) - SHIFT)
+    local at = (had >= 0 and now + had or now + GRACE) - SHIFT
+    redis.call('PEXPIREAT', KEYS[1], at)
+    redis.call('PEXPIREAT', person, at)
   end
 end

@@ -1,9 +1,10 @@
 -- Returns the profile of a user.
 --
--- KEYS   1 what the user holds
+-- KEYS   1 what the user holds   2 the person
 -- ARGV   1 number of the call   2 grace ms (not used)
--- Result {number of the call, profile, or false if there is none}
+-- Result {number of the call, subject, fingerprint and person, '' for none}
 
 local v = redis.call('HGET', KEYS[1], 'p')
-local profile = read_profile(v)
-return { ARGV[1], profile or false }
+local subject, fingerprint, _, has_person = read_profile(v)
+local person = read_person(KEYS[2], has_person)
+return { ARGV[1], subject or '', fingerprint or '', person }

@@ -1,16 +1,16 @@
 -- Part: the profile of a user, in fields of the hash KEYS[1] (lua/grants.lua).
 
--- read_profile returns of the value of 'p' the text of the profile, the fingerprint and how many
--- further pieces there are; nil where there is none.
+-- read_profile returns of the value of 'p' the subject, the fingerprint, how many further
+-- pieces there are, and whether there is a person's record; nil where there is none.
 local function read_profile(v)
   if not v then return nil end
   local head, at = v:byte(1), 2
-  if head % 16 ~= 1 or head >= 64 then unreadable(v, 1) end
+  if head % 16 ~= 2 or head >= 128 then unreadable(v, 2) end
   local fingerprint, pieces = NONE, 0
   if head % 32 >= 16 then
     fingerprint, at = v:sub(2, 9), 10
   end
-  if head >= 32 then
+  if head % 64 >= 32 then
     pieces, at = v:byte(at), at + 1
   end
   local text = v:sub(at)
@@ -23,12 +23,12 @@ local function read_profile(v)
     end
     text = text .. table.concat(rest)
   end
-  return text, fingerprint, pieces
+  return text, fingerprint, pieces, head >= 64
 end
 
 -- write_profile replaces the profile, of which there were `had_pieces` further pieces.
-local function write_profile(had_pieces, fingerprint, text)
-  local head, fields = 1, {}
+local function write_profile(had_pieces, fingerprint, text, has_person)
+  local head, fields = 2 + (has_person and 64 or 0), {}
   if fingerprint ~= NONE then
     head, fields[1] = head + 16, fingerprint
   end

@@ -4,14 +4,14 @@
 -- generation can say that it was answered: that is asked for elsewhere, and only
 -- then (Store.Rotate).
 --
--- KEYS   1 what the user holds   2 what is denied of the user   3 watermarks of the clients (not in a cluster, and so the next)
---        4 the latest date ahead of the clock
+-- KEYS   1 what the user holds   2 what is denied of the user   3 the person
+--        4 watermarks of the clients (not in a cluster, and so the next)   5 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms                     3 family        4 client          5 grant
 --        6 presented generation  7 rotation '1' or '0'          8 leeway ms     9 lifetime ms    10 idle lifetime ms
---       11 begun after ms       12 fingerprint                 13 deny for ms  14 attempt         15 settle ms
+--       11 begun after ms       12 fingerprints, 8 each        13 deny for ms  14 attempt         15 settle ms
 --       16 the node that made the current generation, where it is silent; '' where it is not; '?' where nobody has asked
 --       17 since when it is silent, ms
--- Result {number of the call, storage.RotateOutcome, issue at ms, family record or '', profile or ''}
+-- Result {number of the call, storage.RotateOutcome, issue at ms, family record or '', subject, fingerprint and person or ''}
 
 local UNKNOWN, ROTATED, REPLAYED, UNCHANGED, HEALED, REUSED_NOW, EXPIRED, USER_CHANGED, MISMATCH, YOUNG = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 local UNSURE = 255 -- a reuse, unless its maker is silent
@@ -19,7 +19,7 @@ local UNSURE = 255 -- a reuse, unless its maker is silent
 local late = come_too_late()
 if late then return late end
 
-local _, _, id, client, grant, presented, rotation, leeway, lifetime, idle_lifetime, begun_before, fingerprint, deny_for, attempt,
+local _, _, id, client, grant, presented, rotation, leeway, lifetime, idle_lifetime, begun_before, fingerprints, deny_for, attempt,
   settling, silent, silent_since = unpack(ARGV)
 presented, rotation, lifetime, idle_lifetime = tonumber(presented), rotation == '1', tonumber(lifetime), tonumber(idle_lifetime)
 
@@ -29,15 +29,19 @@ if not held[1] then
   local d = entry(FAMILY_ENDED .. id)
   own_refusal(KEYS[1])
   local again = d and d.reused and d.attempt == attempt -- the same call sent again
-  return { ARGV[1], again and REUSED_NOW or UNKNOWN, 0, '', '' }
+  return { ARGV[1], again and REUSED_NOW or UNKNOWN, 0, '', '', '', '' }
 end
-local profile, current = read_profile(held[2])
-if current ~= fingerprint then
+local subject, fingerprint, _, has_person = read_profile(held[2])
+local unchanged = false
+for i = 1, #fingerprints, 8 do
+  unchanged = unchanged or fingerprints:sub(i, i + 7) == fingerprint
+end
+if not unchanged then
   own_refusal(KEYS[1])
-  return { ARGV[1], USER_CHANGED, 0, held[1], '' }
+  return { ARGV[1], USER_CHANGED, 0, held[1], '', '', '' }
 end
 
-local begun = begun_after(tonumber(begun_before), KEYS[3], client)
+local begun = begun_after(tonumber(begun_before), KEYS[4], client)
 local of_client, of_grant, session, generation, created, auth, expires, idle, rotated, maker = read_family(held[1])
 local was_endless = expires == 0 and idle == 0
 expires, idle = limited(created, rotated, expires, idle, lifetime, idle_lifetime)
@@ -75,6 +79,9 @@ else
   outcome = REUSED_NOW
 end
 
+local person = ''
+if advances ~= nil then person = read_person(KEYS[3], has_person) end
+
 -- What is refused, and ends nothing.
 if advances == nil and outcome ~= REUSED_NOW then
   own_refusal(KEYS[1])
@@ -84,7 +91,7 @@ if advances == nil and outcome ~= REUSED_NOW then
   elseif outcome == UNSURE then
     shown = held[1]
   end
-  return { ARGV[1], outcome, 0, shown, '' }
+  return { ARGV[1], outcome, 0, shown, '', '', '' }
 end
 
 -- The next generation. Without rotation the last use counts as Rotated, and no attempt
@@ -107,15 +114,15 @@ else
 end
 if had == -1 and (outcome == REUSED_NOW or advances and was_endless and till ~= 0) then
   local g = read_grants()
-  settle(g, had)
+  settle(g, had, KEYS[3])
 elseif advances then
-  lengthen(KEYS[1], had, till == 0 and 0 or till * 1000 + GRACE)
+  lengthen(KEYS[1], had, till == 0 and 0 or till * 1000 + GRACE, KEYS[3])
 end
 
 if outcome == REUSED_NOW then
   local denied_till = end_of(now, tonumber(deny_for))
   deny(FAMILY_ENDED .. id, denied_till, attempt, LIVED + REUSED)
-  return { ARGV[1], outcome, 0, '', '' }
+  return { ARGV[1], outcome, 0, '', '', '', '' }
 end
-local at = issued_now(begun, KEYS[4])
-return { ARGV[1], outcome, at, record, profile }
+local at = issued_now(begun, KEYS[5])
+return { ARGV[1], outcome, at, record, subject, fingerprint, person }

@@ -1,17 +1,17 @@
 -- Takes an authorization code: of any number of calls one gets TAKEN.
 --
--- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user   4 their bodies
---        5 watermarks of the clients (not in a cluster, and so the next)   6 the latest date ahead of the clock
+-- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
+--        6 watermarks of the clients (not in a cluster, and so the next)   7 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms (not used)   3 code   4 deny for ms   5 attempt   6 client   7 begun after ms
--- Result {number of the call, storage.CodeOutcome, now ms, taken at ms, issue at ms, body or '', profile or '',
---         everyone's watermark s, owner or '', 1 or 0 for spent by this very attempt}
+-- Result {number of the call, storage.CodeOutcome, now ms, taken at ms, issue at ms, body or '',
+--         everyone's watermark s, owner or '', 1 or 0 for spent by this very attempt, subject, fingerprint and person or ''}
 
 local UNKNOWN, TAKEN, SPENT = 0, 1, 2
 
 local late = come_too_late()
 if late then return late end
 
-local CODES, BODIES, id, attempt = KEYS[3], KEYS[4], ARGV[3], ARGV[5]
+local CODES, BODIES, id, attempt = KEYS[4], KEYS[5], ARGV[3], ARGV[5]
 local v = redis.call('HGET', CODES, id)
 local m = marks()
 local code, ended
@@ -21,18 +21,19 @@ if v then
 end
 if not code or now >= code.expires or code.put <= m.folded or ended then
   own_refusal(KEYS[1])
-  return { ARGV[1], UNKNOWN, now, 0, 0, '', '', 0, '', 0 }
+  return { ARGV[1], UNKNOWN, now, 0, 0, '', 0, '', 0, '', '', '' }
 end
 local body = redis.call('HGET', BODIES, id)
 if code.taken ~= 0 and (code.attempt ~= attempt or not body) then
   own_refusal(KEYS[1])
-  return { ARGV[1], SPENT, now, code.taken, 0, '', '', 0, code.owner, code.attempt == attempt and 1 or 0 }
+  return { ARGV[1], SPENT, now, code.taken, 0, '', 0, code.owner, code.attempt == attempt and 1 or 0, '', '', '' }
 end
 if not body then error('gatehouse: damaged record') end
 local held = redis.call('HGET', KEYS[1], 'p')
-local profile = read_profile(held)
-local begun = begun_after(tonumber(ARGV[7]), KEYS[5], ARGV[6])
-local all_ended = everyone(KEYS[5])
+local subject, fingerprint, _, has_person = read_profile(held)
+local person = read_person(KEYS[3], has_person)
+local begun = begun_after(tonumber(ARGV[7]), KEYS[6], ARGV[6])
+local all_ended = everyone(KEYS[6])
 if code.taken ~= 0 then
   redis.call('HSET', CODES, id, v) -- so that a caller who waits for replicas waits for it
 else
@@ -42,5 +43,5 @@ else
   redis.call('HSET', CODES, id, record)
   lengthen(CODES, had, code.expires)
 end
-local at = issue_at(m, begun, KEYS[6])
-return { ARGV[1], TAKEN, now, code.taken, at, body, profile or '', all_ended, '', 0 }
+local at = issue_at(m, begun, KEYS[7])
+return { ARGV[1], TAKEN, now, code.taken, at, body, all_ended, '', 0, subject or '', fingerprint or '', person }

@@ -1,0 +1,123 @@
+package boltstore
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+)
+
+// profileRecord is who a user is.
+type profileRecord struct {
+	fingerprint storage.Fingerprint
+	written     time.Time // seconds; the last login
+	person      bool      // there is a record of the person
+	subject     string
+}
+
+func (r profileRecord) encode() []byte {
+	b := append(make([]byte, 0, 14+len(r.subject)), secondVersion)
+	b = append(b, r.fingerprint[:]...)
+	b = appendSeconds(b, r.written)
+	var flags byte
+	if r.person {
+		flags = 1
+	}
+	return append(append(b, flags), r.subject...)
+}
+
+func (r *profileRecord) decode(b []byte) error {
+	d := newDecoderOf(b, secondVersion)
+	copy(r.fingerprint[:], d.bytes(len(r.fingerprint)))
+	r.written = d.seconds()
+	if flags := d.bytes(1); flags != nil {
+		r.person = flags[0]&1 != 0
+	}
+	r.subject = string(d.rest())
+	return d.end()
+}
+
+// personRecord is what is known of a person beyond that.
+type personRecord struct{ storage.Person }
+
+// decode copies what it keeps.
+func (r *personRecord) decode(b []byte) error {
+	if len(b) == 0 {
+		return errBadRecord
+	}
+	return r.UnmarshalBinary(b)
+}
+
+// Profile implements storage.Sessions.
+func (s *Store) Profile(ctx context.Context, user storage.UserTag) (storage.Profile, error) {
+	return view(ctx, s, "profile", func(t *txn) (storage.Profile, error) {
+		p, _, err := t.profile(user)
+		if err != nil {
+			return storage.Profile{}, err
+		}
+		return t.whole(user, p)
+	})
+}
+
+// profile reads a user's profile, without the person.
+func (t *txn) profile(user storage.UserTag) (p profileRecord, found bool, err error) {
+	found, err = t.read(profiles, user[:], &p)
+	return p, found, err
+}
+
+// whole adds the person, who is not to be missing.
+func (t *txn) whole(user storage.UserTag, p profileRecord) (storage.Profile, error) {
+	whole := storage.Profile{Subject: p.subject, Fingerprint: p.fingerprint}
+	if !p.person {
+		return whole, nil
+	}
+	var r personRecord
+	found, err := t.read(people, user[:], &r)
+	if err == nil && !found {
+		err = fmt.Errorf("reading from %s: the record of user %s is missing: %w", bucketNames[people], user, errDamaged)
+	}
+	whole.Person = r.Person
+	return whole, err
+}
+
+// putProfile writes a profile over the one that was there. Of what is known of the
+// person the newer stays, unless the fingerprint is another one.
+func (t *txn) putProfile(user storage.UserTag, was profileRecord, p storage.Profile) error {
+	if p.Person.AsOf.IsZero() {
+		p.Person.AsOf = t.now
+	}
+	if was.person && was.fingerprint == p.Fingerprint {
+		var known personRecord
+		if _, err := t.read(people, user[:], &known); err != nil {
+			return err
+		}
+		if known.AsOf.After(p.Person.AsOf) {
+			p.Person = known.Person
+		}
+	}
+	return t.writeProfile(user, was.person, p)
+}
+
+// writeProfile writes a profile as it is.
+func (t *txn) writeProfile(user storage.UserTag, wasPerson bool, p storage.Profile) error {
+	record, err := p.Person.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	if known := record != nil; known {
+		t.put(people, user[:], record)
+	} else if wasPerson {
+		t.remove(people, user[:])
+	}
+	t.put(profiles, user[:], profileRecord{fingerprint: p.Fingerprint, written: t.now, person: record != nil, subject: p.Subject}.encode())
+	return nil
+}
+
+// ownProfile is a copy that stays as it is when the caller has left.
+func ownProfile(p storage.Profile) storage.Profile {
+	p.Person.Claims = bytes.Clone(p.Person.Claims)
+	p.Person.Groups = append([]storage.GroupTag(nil), p.Person.Groups...)
+	return p
+}

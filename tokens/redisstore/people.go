@@ -1,0 +1,34 @@
+package redisstore
+
+import (
+	"context"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+)
+
+// Profile implements storage.Sessions.
+func (s *Store) Profile(ctx context.Context, user storage.UserTag) (storage.Profile, error) {
+	a, err := s.decide(ctx, "profile", s.scripts().profile, s.userKeys(user, held, people), 0)
+	if err != nil {
+		return storage.Profile{}, err
+	}
+	profile := readProfile(&a)
+	return profile, a.err
+}
+
+// readProfile takes a profile: subject, fingerprint and person, all of them empty where
+// there is none.
+func readProfile(a *answer) storage.Profile {
+	p := storage.Profile{Subject: a.text()}
+	switch fingerprint := a.text(); len(fingerprint) {
+	case 0:
+	case len(p.Fingerprint):
+		copy(p.Fingerprint[:], fingerprint)
+	default:
+		a.err = errBadAnswer
+	}
+	if err := p.Person.UnmarshalBinary([]byte(a.text())); err != nil && a.err == nil {
+		a.err = err
+	}
+	return p
+}

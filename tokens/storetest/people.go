@@ -1,0 +1,116 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+)
+
+var personCases = []testCase{
+	{"a person comes with every answer", personComes},
+	{"C9: newer facts win", personNewer},
+	{"H1: another fingerprint brings its own facts", personOther},
+	{"nothing known", personNothing},
+	{"a person moves", personMoves},
+}
+
+// provider is a profile as a provider's login brings it, asked for some time ago.
+func (f *fixture) provider(ago time.Duration, claims string, groups ...string) storage.Profile {
+	f.t.Helper()
+	p := storage.Profile{Subject: "company|00u1", Fingerprint: Fingerprint}
+	p.Person = storage.Person{AsOf: f.now().Add(-ago).Truncate(time.Millisecond), Checked: f.now().Truncate(time.Second), Claims: []byte(claims)}
+	for _, g := range groups {
+		p.Person.Groups = append(p.Person.Groups, storage.TagGroup(g))
+	}
+	p.Person.Groups = storage.SortGroups(p.Person.Groups)
+	return p
+}
+
+// as changes the profile of a login.
+func as(p storage.Profile) func(*storage.SessionRequest) {
+	return func(r *storage.SessionRequest) { r.Profile = p }
+}
+
+func (f *fixture) wantProfile(got, want storage.Profile, where string) {
+	f.t.Helper()
+	if !sameProfile(got, want) {
+		f.t.Errorf("%s: profile %+v, want %+v", where, got, want)
+	}
+}
+
+func personComes(t *testing.T, f *fixture) {
+	f.user = random[storage.UserTag]()
+	p := f.provider(time.Minute, `{"email":"alice@example.com"}`, "staff", "editors")
+	f.session = f.login(as(p))
+	family, code := f.family(), f.code()
+	f.reopen()
+	_, got, _ := f.findSession(f.session.ID, 0)
+	f.wantProfile(got, p, "Session")
+	f.wantProfile(Must(f.s.Profile(f.ctx(), f.user))(t), p, "Profile")
+	f.wantProfile(Must(f.s.Held(f.ctx(), f.user))(t).Profile, p, "Held")
+	f.wantProfile(f.rotate(f.present(family, 1), storage.Rotated, 2).Profile, p, "rotated")
+	f.wantProfile(f.rotate(f.present(family, 1), storage.RotateReplayed, 2).Profile, p, "replayed")
+	f.wantProfile(f.rotate(f.present(family, 2, noRotation), storage.RotateKept, 2).Profile, p, "kept")
+	f.wantProfile(f.rotate(f.present(family, 9), storage.RotateHealed, 10).Profile, p, "healed")
+	f.wantProfile(Must(f.s.TakeCode(f.ctx(), storage.TakeRequest{User: f.user, ID: code, Client: app, DenyFor: denyFor, Attempt: random8[storage.Attempt]()}))(t).Profile, p, "TakeCode")
+	f.end(storage.EndRequest{Scope: storage.EndUser})
+	f.wantProfile(Must(f.s.Profile(f.ctx(), f.user))(t), p, "after a sign-out")
+}
+
+func personNewer(t *testing.T, f *fixture) {
+	f.user = random[storage.UserTag]()
+	now := f.provider(0, `{"n":2}`)
+	f.login(as(now))
+	f.login(as(f.provider(time.Minute, `{"n":1}`, "admin"))) // a slow answer
+	f.wantProfile(Must(f.s.Profile(f.ctx(), f.user))(t), now, "after a slow answer")
+	f.pass(time.Second)
+	before := f.now()
+	undated := profile
+	f.login(as(undated))
+	got := Must(f.s.Profile(f.ctx(), f.user))(t)
+	f.wantProfile(got, undated, "after facts of now")
+	if got.Person.AsOf.Before(before) || got.Person.AsOf.After(f.now()) {
+		t.Errorf("facts without a date are of %v, written at %v", got.Person.AsOf, before)
+	}
+	f.pass(time.Second)
+	newer := f.provider(0, `{"n":3}`, "staff")
+	f.login(as(newer))
+	f.wantProfile(Must(f.s.Profile(f.ctx(), f.user))(t), newer, "after newer facts")
+}
+
+func personOther(t *testing.T, f *fixture) {
+	f.login(as(f.provider(0, `{"n":1}`, "admin")))
+	other := f.provider(time.Hour, `{"n":2}`)
+	other.Fingerprint = storage.Fingerprint{9}
+	f.login(as(other))
+	f.wantProfile(Must(f.s.Profile(f.ctx(), f.user))(t), other, "of another login")
+	nothing := storage.Profile{Subject: "local|alice", Fingerprint: Fingerprint}
+	f.login(as(nothing))
+	f.wantProfile(Must(f.s.Profile(f.ctx(), f.user))(t), nothing, "of a login that knows nothing")
+}
+
+func personNothing(t *testing.T, f *fixture) {
+	f.user = random[storage.UserTag]()
+	bare := storage.Profile{Subject: "local|alice", Fingerprint: Fingerprint}
+	f.session = f.login(as(bare))
+	family := f.family()
+	f.wantProfile(f.rotate(f.present(family, 1), storage.Rotated, 2).Profile, bare, "rotated")
+	f.login()
+	f.wantProfile(f.rotate(f.present(family, 2), storage.Rotated, 3).Profile, profile, "once something is known")
+	f.pass(time.Second)
+	f.login(as(bare))
+	f.wantProfile(f.rotate(f.present(family, 3), storage.Rotated, 4).Profile, bare, "once nothing is known")
+	f.wantProfile(Must(f.s.Held(f.ctx(), f.user))(t).Profile, bare, "Held")
+}
+
+func personMoves(t *testing.T, f *fixture) {
+	f.empty() // else skipped
+	f.user = random[storage.UserTag]()
+	p := f.provider(time.Minute, `{"email":"alice@example.com"}`, "staff", "editors")
+	f.session = f.login(as(p))
+	family := f.family()
+	f.move()
+	f.wantProfile(Must(f.s.Profile(f.ctx(), f.user))(t), p, "Profile")
+	f.wantProfile(f.rotate(f.present(family, 1), storage.Rotated, 2).Profile, p, "rotated")
+}
