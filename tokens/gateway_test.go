@@ -100,17 +100,22 @@ func (g *gateway) openStore() {
 	}
 }
 
-// accounts are the local users of a test.
+// accounts are the local users of a test, and under the zero tag a provider's login.
 type accounts map[storage.UserTag]storage.Fingerprint
 
-func (a accounts) Fingerprints(u storage.UserTag) []storage.Fingerprint {
-	if !a.Lists(u) {
-		return nil
+func (a accounts) Fingerprints(u storage.UserTag) (prints []storage.Fingerprint) {
+	for _, who := range []storage.UserTag{u, {}} {
+		if f, ok := a[who]; ok {
+			prints = append(prints, f)
+		}
 	}
-	return []storage.Fingerprint{a[u]}
+	return prints
 }
 
 func (a accounts) Lists(u storage.UserTag) bool { return a[u] != (storage.Fingerprint{}) }
+
+// company is the fingerprint of a provider's login.
+var company = storage.Fingerprint{0xc0}
 
 var alice = tokens.Profile{
 	Subject: "local|alice", Login: "local", ACR: "pwd", Fingerprint: storage.FingerprintOf("$2a$alice"),
@@ -150,7 +155,7 @@ func (g *gateway) start(store storage.Store, clock func() time.Time, change ...f
 			{Identifier: billingAPI, Scopes: []string{"billing:read"}, AccessTokenLifetime: 5 * time.Minute},
 		},
 		Clients:        testClients(),
-		Accounts:       accounts{storage.TagSubject(alice.Subject): alice.Fingerprint},
+		Accounts:       accounts{storage.TagSubject(alice.Subject): alice.Fingerprint, {}: company},
 		AccessTokenAlg: "ES256", IDTokenAlg: "ES256",
 		IDTokenLifetime: 10 * time.Hour, UserinfoTokenLifetime: time.Hour, SessionLifetime: 7 * 24 * time.Hour, SessionIdleLifetime: 3 * 24 * time.Hour,
 		CompareHash: func(_, _ []byte) (bool, error) { return false, errors.New("no slow hash in these tests") },

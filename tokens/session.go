@@ -45,8 +45,8 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 	if err != nil {
 		return nil, "", err
 	}
-	acr := p.ACR
-	p.ACR = "" // it is of this login, not of the person
+	acr, amr := p.ACR, fittingAMR(p.AMR)
+	p.ACR, p.AMR = "", nil // they are of this login, not of the person
 	profile, err := p.record()
 	if err != nil {
 		return nil, "", err
@@ -69,6 +69,7 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 		AuthTime:   in.AuthTime,
 		BegunAfter: marks.Everyone,
 		ACR:        acr,
+		AMR:        amr,
 		DenyFor:    i.state.DenyFor(),
 	})
 	if err := i.state.Denylist.Settle(ctx, ref.user, session.EndedOthers, err); err != nil {

@@ -150,7 +150,7 @@ func (s *Store) End(ctx context.Context, r storage.EndRequest) (storage.EndResul
 	if r.Scope < storage.EndFamily || r.Scope > storage.DisableUser {
 		return storage.EndResult{}, fmt.Errorf("ending a grant: unknown scope %d", r.Scope)
 	}
-	a, err := s.decide(ctx, "end", s.scripts().end, s.userKeys(r.User, held, denied, people, codes, bodies, ended), s.endArgs(r)...)
+	a, err := s.decide(ctx, "end", s.scripts().end, s.userKeys(r.User, held, denied, people, codes, bodies, ended, upstreams), s.endArgs(r)...)
 	if !committed(err) {
 		return storage.EndResult{}, err
 	}
@@ -173,7 +173,7 @@ func (s *Store) ended(r storage.EndRequest, at time.Time) {
 	if r.Scope == storage.EndUser || r.Scope == storage.DisableUser {
 		args = append(args, unixMillis(at))
 	}
-	s.journal.add(s.scripts().end, s.userKeys(r.User, held, denied, people, codes, bodies, ended), args...)
+	s.journal.add(s.scripts().end, s.userKeys(r.User, held, denied, people, codes, bodies, ended, upstreams), args...)
 }
 
 // PutGrant implements storage.Families.

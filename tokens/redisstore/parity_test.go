@@ -161,9 +161,10 @@ func same(a, b storage.Family) bool {
 // TestLuaBounds holds the bounds in the scripts to those of the core.
 func TestLuaBounds(t *testing.T) {
 	for file, lines := range map[string][]string{
-		"create_session": {fmt.Sprintf("local MOST_SESSIONS = %d ", storage.MaxSessions)},
-		"create_family":  {fmt.Sprintf("local MOST_FAMILIES = %d ", storage.MaxFamilies)},
-		"code":           {fmt.Sprintf("local MOST_CODES, MOST_BODIES = %d, %d ", storage.MaxCodes, storage.MaxCodeBodies)},
+		"create_session":  {fmt.Sprintf("local MOST_SESSIONS = %d ", storage.MaxSessions)},
+		"upstream_record": {fmt.Sprintf("local MOST_UPSTREAMS, KEEP_UPSTREAM = %d, %d ", storage.MaxUpstreams, storage.KeepUpstream.Milliseconds())},
+		"create_family":   {fmt.Sprintf("local MOST_FAMILIES = %d ", storage.MaxFamilies)},
+		"code":            {fmt.Sprintf("local MOST_CODES, MOST_BODIES = %d, %d ", storage.MaxCodes, storage.MaxCodeBodies)},
 		"denylist": {
 			fmt.Sprintf("local MOST, KEPT, FOLD_AFTER = %d, %d, %d ", storage.MaxDenials, storage.MaxKeptByFold, int(storage.FoldAfter.Seconds())),
 			fmt.Sprintf("local MOST_AHEAD = %d ", int(storage.MostAhead.Seconds())),

@@ -27,6 +27,7 @@ import (
 type Store interface {
 	Families
 	Sessions
+	Upstreams
 	Codes
 	Devices
 	Denials
@@ -225,6 +226,9 @@ type Session struct {
 	// another. It is the session of the tokens, codes and families that come of any of them.
 	Root SessionID
 	ACR  string // how the person proved who they are
+	// AMR are the ways in which they did, by RFC 8176 §2: MaxAMR bytes with a space
+	// between each two.
+	AMR []string
 	// Begun is when the session began, by the store's clock: every end is
 	// compared with it. Seconds.
 	Begun time.Time
@@ -275,6 +279,8 @@ type SessionRequest struct {
 	AuthTime   time.Time     // AtLogin, or when a provider says that it was, zero if it does not; one after Begun is Begun
 	BegunAfter time.Time     // Everyone's watermark: Begun lies after it
 	ACR        string        // kept with the session
+	AMR        []string      // kept with the session; the caller bounds it
+	Upstream   []byte        // what a provider gave at this login, sealed (Upstreams); nil for nothing
 	DenyFor    time.Duration // how long access tokens are denied that a change of password ends
 }
 
