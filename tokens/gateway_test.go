@@ -64,12 +64,27 @@ func (g *gateway) pass(d time.Duration) {
 type events struct {
 	mu  sync.Mutex
 	all []oauth.Event
+	new chan struct{} // closed with the next one
 }
 
 func (e *events) Happened(_ context.Context, ev oauth.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.all = append(e.all, ev)
+	if e.new != nil {
+		close(e.new)
+		e.new = nil
+	}
+}
+
+// changed returns what is closed with the next event.
+func (e *events) changed() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.new == nil {
+		e.new = make(chan struct{})
+	}
+	return e.new
 }
 
 func (e *events) Checked(oauth.Reason) {}
@@ -298,6 +313,12 @@ func codeRequest(code string) tokens.TokenRequest {
 func (g *gateway) login(overrides ...string) *tokens.TokenResponse {
 	g.t.Helper()
 	return g.mustToken("spa", codeRequest(g.code(overrides...)))
+}
+
+// exchanged redeems a code at the SPA.
+func (g *gateway) exchanged(code string) *tokens.TokenResponse {
+	g.t.Helper()
+	return g.mustToken("spa", codeRequest(code))
 }
 
 func (g *gateway) token(client string, r tokens.TokenRequest) (*tokens.TokenResponse, error) {

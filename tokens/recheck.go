@@ -37,7 +37,9 @@ type rechecks struct {
 // recheck is one question to a provider.
 type recheck struct {
 	done chan struct{}
-	kind AnswerKind // once done is closed
+	// Once done is closed:
+	kind AnswerKind
+	busy bool // another node was asking
 }
 
 // start returns the recheck of a root, and whether the caller has to do it. It is nil
@@ -115,31 +117,31 @@ func (i *Issuer) vouched(ctx context.Context, p *Profile, f storage.Family, user
 	return nil
 }
 
-// recheckLater asks in the background.
-func (i *Issuer) recheckLater(user storage.UserTag, root storage.SessionID, p *Profile) {
+// recheckLater asks in the background, if nobody does so already. It is nil where too
+// many are asked about.
+func (i *Issuer) recheckLater(user storage.UserTag, root storage.SessionID, p *Profile) *recheck {
 	q, mine := i.rechecks.start(p.Login, root)
-	ctx := context.Background()
 	switch {
 	case q == nil:
-		i.observe(ctx, oauth.Event{Kind: oauth.EventRecheck, Outcome: oauth.OutcomeSkipped, Subject: p.Subject, User: user, Login: p.Login})
+		i.observe(context.Background(), oauth.Event{Kind: oauth.EventRecheck, Outcome: oauth.OutcomeSkipped, Subject: p.Subject, User: user, Login: p.Login})
 	case mine:
 		go background.Safely(i.recheckRecovered, func() {
 			defer i.rechecks.end(p.Login, root, q)
-			ctx, cancel := context.WithTimeout(ctx, recheckTime)
+			ctx, cancel := context.WithTimeout(context.Background(), recheckTime)
 			defer cancel()
-			q.kind, _ = i.recheck(ctx, user, root, p)
+			i.recheck(ctx, q, user, root, p)
 		})()
 	}
+	return q
 }
 
 func (i *Issuer) recheckRecovered(err error) {
 	i.observe(context.Background(), oauth.Event{Kind: oauth.EventBackgroundRecovered, Outcome: oauth.OutcomeRecheck, Cause: err})
 }
 
-// Revouched returns a login that its provider has vouched for lately enough: as it is, or
-// after it was asked, for which the person waits recheckWait at most. It is nil where
-// the person has to sign in again; their provider's page then is the place, unless it
-// has said that the login is over.
+// Revouched returns a login for which its provider has vouched lately enough: as it is,
+// or after it was asked, for which the person waits recheckWait at most. It is nil
+// where they have to sign in again. The cookie is that of the login.
 func (i *Issuer) Revouched(ctx context.Context, l *Login, cookie string) (*Login, error) {
 	since := l.Profile.Checked
 	if since.IsZero() {
@@ -148,85 +150,88 @@ func (i *Issuer) Revouched(ctx context.Context, l *Login, cookie string) (*Login
 	if !i.overdue(&l.Profile, since, l.Session.Root) {
 		return l, nil
 	}
-	i.recheckLater(l.Session.User, l.Session.Root, &l.Profile)
-	ctx, cancel := context.WithTimeout(ctx, recheckWait)
+	q := i.recheckLater(l.Session.User, l.Session.Root, &l.Profile)
+	if q == nil {
+		return nil, nil //nolint:nilnil // nobody vouches for them
+	}
+	wait, cancel := context.WithTimeout(ctx, recheckWait)
 	defer cancel()
-	poll := time.NewTicker(recheckPoll)
-	defer poll.Stop()
-	for {
-		q, mine := i.rechecks.start(l.Profile.Login, l.Session.Root)
-		if mine { // it was over before we looked
-			i.rechecks.end(l.Profile.Login, l.Session.Root, q)
+	select {
+	case <-q.done:
+	case <-wait.Done():
+		return nil, ctx.Err()
+	}
+	for look := time.NewTicker(recheckPoll); ; {
+		current, err := i.CurrentLogin(ctx, cookie)
+		if err != nil || current == nil || current.Profile.Checked.After(l.Profile.Checked) || q.kind == AnswerThin {
+			look.Stop()
+			return current, err
 		}
-		var done chan struct{}
-		if q != nil {
-			done = q.done
+		if !q.busy { // else another node is asking
+			look.Stop()
+			return nil, nil //nolint:nilnil // as above
 		}
 		select {
-		case <-ctx.Done():
-			return nil, nil //nolint:nilnil // not vouched for
-		case <-done:
-		case <-poll.C: // another node has the lease
-		}
-		current, err := i.CurrentLogin(ctx, cookie)
-		if err != nil || current == nil {
-			if ctx.Err() != nil {
-				return nil, nil //nolint:nilnil // as above
-			}
-			return nil, err
-		}
-		if current.Profile.Checked.After(l.Profile.Checked) {
-			return current, nil
+		case <-look.C:
+		case <-wait.Done():
+			look.Stop()
+			return nil, ctx.Err()
 		}
 	}
 }
 
 // recheck asks a provider about a person, and writes what it says: for the root of a
 // login, on one node at a time.
-func (i *Issuer) recheck(ctx context.Context, user storage.UserTag, root storage.SessionID, p *Profile) (AnswerKind, error) {
+func (i *Issuer) recheck(ctx context.Context, q *recheck, user storage.UserTag, root storage.SessionID, p *Profile) {
+	e := oauth.Event{Kind: oauth.EventRecheck, Outcome: oauth.OutcomeUnclear, Subject: p.Subject, User: user, Login: p.Login}
 	every, _ := i.schedule(p.Login)
-	attempt := i.state.NewAttempt()
+	r := storage.RecheckAnswer{User: user, Root: root, Attempt: i.state.NewAttempt()}
 	lease, err := i.state.Store.BeginRecheck(ctx, storage.RecheckRequest{
-		User: user, Root: root, Every: every - every/5, Lease: recheckHeld, Attempt: attempt,
+		User: user, Root: root, Every: every - every/5, Lease: recheckHeld, Attempt: r.Attempt,
 	})
-	if err != nil || !lease.Leased {
-		return AnswerUnclear, err
+	q.busy = lease.Busy
+	switch {
+	case err != nil:
+		e.Cause = err
+		i.observe(ctx, e)
+		return
+	case !lease.Leased:
+		return
 	}
+	r.Seq = lease.Seq
 	given, err := openGiven(i.state.Secrets(), lease.Sealed, user, lease.Session, lease.Seq)
 	answer := Answer{Cause: err}
 	if err == nil {
 		answer = i.cfg.Providers.Ask(ctx, p.Login, p.Subject, given)
 	}
-	done, err := i.answered(ctx, p, lease, answer, storage.RecheckAnswer{User: user, Root: root, Seq: lease.Seq, Attempt: attempt})
-	i.observe(ctx, oauth.Event{
-		Kind: oauth.EventRecheck, Outcome: recheckOutcome(answer.Kind, done, err), Subject: p.Subject, User: user, Login: p.Login, Cause: errors.Join(answer.Cause, err),
-	})
-	return answer.Kind, err
+	done, err := i.answered(ctx, lease, answer, r)
+	q.kind = answer.Kind
+	e.Outcome, e.Cause = recheckOutcome(answer.Kind, done, err), errors.Join(answer.Cause, err)
+	i.observe(ctx, e)
 }
 
 // answered writes what a provider has said under the lease.
-func (i *Issuer) answered(ctx context.Context, p *Profile, lease storage.RecheckLease, a Answer, r storage.RecheckAnswer) (storage.RecheckOutcome, error) {
+func (i *Issuer) answered(ctx context.Context, lease storage.RecheckLease, a Answer, r storage.RecheckAnswer) (storage.RecheckOutcome, error) {
 	r.Answer = storage.ProviderUnclear
 	switch a.Kind {
-	case AnswerKept, AnswerThin:
-		known := *p
-		if a.Kind == AnswerKept {
-			known.Claims, known.Groups = a.Profile.Claims, a.Profile.Groups
-			known.AsOf, known.Checked = lease.Asked, lease.Asked
-		}
+	case AnswerKept:
+		known := Profile{Claims: a.Profile.Claims, Groups: a.Profile.Groups, AsOf: lease.Asked, Checked: lease.Asked}
 		record, err := known.record()
 		if err != nil {
 			return 0, err
 		}
 		r.Answer, r.Person = storage.ProviderKept, record.Person
-		if a.Given != nil {
-			if r.Sealed, err = a.Given.seal(i.state.Secrets(), r.User, lease.Session, lease.Seq+1); err != nil {
-				return 0, err
-			}
-		}
+	case AnswerThin:
+		r.Answer = storage.ProviderThin
 	case AnswerGone, AnswerNotAllowed:
 		r.Answer = storage.ProviderGone
 	case AnswerUnclear:
+	}
+	if r.Answer == storage.ProviderKept || r.Answer == storage.ProviderThin {
+		var err error
+		if r.Sealed, err = a.Given.seal(i.state.Secrets(), r.User, lease.Session, lease.Seq+1); err != nil {
+			return 0, err
+		}
 	}
 	res, err := i.state.EndRecheck(ctx, r)
 	if err == nil && a.Kind == AnswerNotAllowed {

@@ -70,6 +70,9 @@ func (i *Issuer) refreshOnce(ctx context.Context, c *clients.Client, r TokenRequ
 	if m.profile, err = parseProfile(res.Profile); err != nil {
 		return nil, oauth.Unavailable(err)
 	}
+	if err := i.vouched(ctx, m.profile, res.Family, t.user); err != nil {
+		return nil, err
+	}
 	m.issueAt = res.IssueAt
 	m.authTime = res.Family.AuthTime
 	m.family = t.family.ID()

@@ -130,7 +130,7 @@ func beginRecheck(t *txn, r storage.RecheckRequest) (storage.RecheckLease, error
 	leased := u.lease.After(t.now)
 	if mine := leased && u.attempt == r.Attempt; !mine { // else it is the same call sent again
 		if leased || len(u.sealed) == 0 || t.now.Sub(u.checked).Abs() < r.Every || t.now.Sub(u.asked).Abs() < r.Every/10 {
-			return storage.RecheckLease{}, nil
+			return storage.RecheckLease{Busy: leased}, nil
 		}
 		u.doubtful = u.doubtful || !u.lease.IsZero() // that check never ended
 		u.lease, u.attempt, u.asked = t.now.Add(r.Lease), r.Attempt, t.now
@@ -169,12 +169,14 @@ func endRecheck(t *txn, r storage.RecheckAnswer) (storage.RecheckResult, error) 
 	u.lease = time.Time{}
 	res := storage.RecheckResult{}
 	switch r.Answer {
-	case storage.ProviderKept:
-		res.Outcome = storage.RecheckWritten
-		if err := t.putFacts(r, u.asked); err != nil {
-			return storage.RecheckResult{}, err
+	case storage.ProviderKept, storage.ProviderThin:
+		res.Outcome, u.doubtful = storage.RecheckWritten, false
+		if r.Answer == storage.ProviderKept {
+			if err := t.putFacts(r, u.asked); err != nil {
+				return storage.RecheckResult{}, err
+			}
+			u.checked = t.now
 		}
-		u.checked, u.doubtful = t.now, false
 		if len(r.Sealed) > 0 {
 			u.seq, u.sealed = r.Seq+1, r.Sealed
 		}
@@ -196,7 +198,7 @@ func endRecheck(t *txn, r storage.RecheckAnswer) (storage.RecheckResult, error) 
 func answeredBefore(r storage.RecheckAnswer, u upstreamRecord) storage.RecheckOutcome {
 	kept := len(u.sealed) > 0 && (u.seq == r.Seq || u.seq == r.Seq+1)
 	switch {
-	case r.Answer == storage.ProviderKept && kept:
+	case kept && (r.Answer == storage.ProviderKept || r.Answer == storage.ProviderThin):
 		return storage.RecheckWritten
 	case r.Answer == storage.ProviderUnclear && kept:
 		return storage.RecheckReleased

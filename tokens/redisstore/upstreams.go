@@ -17,7 +17,8 @@ func (s *Store) BeginRecheck(ctx context.Context, r storage.RecheckRequest) (sto
 	if err != nil {
 		return storage.RecheckLease{}, err
 	}
-	lease := storage.RecheckLease{Leased: a.bool(), Seq: uint32(a.int())}
+	leased := a.int()
+	lease := storage.RecheckLease{Leased: leased == 1, Busy: leased == 2, Seq: uint32(a.int())}
 	copy(lease.Session[:], a.text())
 	lease.Sealed, lease.Asked, lease.Doubtful = a.bytes(), a.millis(), a.bool()
 	if a.err != nil {

@@ -43,6 +43,7 @@ type RecheckRequest struct {
 // RecheckLease is the answer to a RecheckRequest.
 type RecheckLease struct {
 	Leased bool
+	Busy   bool   // not leased, since another attempt has it
 	Seq    uint32 // the number of Sealed: 1 at the login, and one more with each that an EndRecheck has brought
 	// Session is the one that began with the login. It and Seq tell one Sealed from another.
 	Session SessionID
@@ -61,6 +62,7 @@ const (
 	ProviderKept    ProviderAnswer = iota + 1 // the login is good, and this is what is known of the person
 	ProviderGone                              // the login is over
 	ProviderUnclear                           // it has not said
+	ProviderThin                              // the login is good, and nothing new is known of the person, who counts as not checked
 )
 
 // RecheckAnswer tells what a provider has answered.
@@ -70,7 +72,7 @@ type RecheckAnswer struct {
 	Seq     uint32 // of the lease
 	Attempt Attempt
 	Answer  ProviderAnswer
-	Sealed  []byte        // ProviderKept: what it gave in the place of that with Seq, sealed for Seq+1; nil to keep it
+	Sealed  []byte        // ProviderKept, ProviderThin: what it gave in the place of that with Seq, sealed for Seq+1; nil to keep it
 	Person  Person        // ProviderKept; AsOf is the lease's and Checked is now
 	DenyFor time.Duration // how long access tokens are denied that ProviderGone ends
 }
@@ -81,7 +83,7 @@ type RecheckOutcome uint8
 // The outcomes of EndRecheck.
 const (
 	RecheckLost     RecheckOutcome = iota // another attempt has the lease, or the login is over; nothing is written
-	RecheckWritten                        // ProviderKept; of the person, unless newer facts are there
+	RecheckWritten                        // ProviderKept, ProviderThin; of the person, unless newer facts are there
 	RecheckReleased                       // ProviderUnclear
 	RecheckEnded                          // ProviderGone: the root is ended, as by EndSession
 	// RecheckDropped: ProviderGone under a Doubtful lease. Nothing has ended; the login

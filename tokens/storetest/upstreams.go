@@ -19,6 +19,7 @@ var upstreamCases = []testCase{
 	{"C3: a login that is gone", recheckGone},
 	{"C2: gone after a check that never ended", recheckDoubtful},
 	{"an answer that is none", recheckUnclear},
+	{"an answer that says nothing of the person", recheckThin},
 	{"racing answers", recheckRacing},
 	{"ends with its root", upstreamEnds},
 	{"belongs to the newest login", upstreamReplaced},
@@ -70,7 +71,7 @@ func (f *fixture) begin(r storage.RecheckRequest, want bool) storage.RecheckLeas
 func (f *fixture) answer(r storage.RecheckRequest, lease storage.RecheckLease, said storage.ProviderAnswer, token string) storage.RecheckAnswer {
 	f.t.Helper()
 	a := storage.RecheckAnswer{User: r.User, Root: r.Root, Seq: lease.Seq, Attempt: r.Attempt, Answer: said, DenyFor: denyFor}
-	if said == storage.ProviderKept {
+	if said == storage.ProviderKept || said == storage.ProviderThin {
 		a.Sealed, a.Person = []byte(token), f.provider(time.Hour, `{"n":2}`, "editors").Person
 	}
 	return a
@@ -123,11 +124,15 @@ func recheckLease(t *testing.T, f *fixture) {
 	if again := f.begin(own, true); again.Doubtful || !again.Asked.Equal(lease.Asked) || string(again.Sealed) != sealed {
 		t.Errorf("leased %+v, and %+v when it was sent again", lease, again)
 	}
-	f.begin(f.recheck(), false)
+	if other := f.begin(f.recheck(), false); !other.Busy {
+		t.Error("another attempt is not told that the login is being checked")
+	}
 }
 
-func recheckDue(_ *testing.T, f *fixture) {
-	f.begin(f.recheck(), false) // a login that brought nothing
+func recheckDue(t *testing.T, f *fixture) {
+	if none := f.begin(f.recheck(), false); none.Busy { // a login that brought nothing
+		t.Error("a login that brought nothing is being checked")
+	}
 	f.atProvider()
 	f.begin(f.recheck(func(r *storage.RecheckRequest) { r.Root = random8[storage.SessionID]() }), false)
 	f.begin(f.recheck(every(time.Hour)), false) // the login itself was an answer
@@ -274,6 +279,23 @@ func recheckUnclear(t *testing.T, f *fixture) {
 	f.pass(time.Millisecond)
 	if lease := f.begin(f.recheck(every(time.Hour)), true); lease.Seq != 1 || lease.Doubtful || string(lease.Sealed) != sealed {
 		t.Errorf("leased %+v after no answer", lease)
+	}
+}
+
+// recheckThin: what the provider gave in the place of the old token is kept, the facts
+// stay, and are as old as before.
+func recheckThin(t *testing.T, f *fixture) {
+	f.needClock()
+	f.atProvider()
+	f.pass(time.Hour)
+	before := Must(f.s.Profile(f.ctx(), f.user))(t)
+	r := f.recheck(every(time.Hour))
+	f.tell(f.answer(r, f.begin(r, true), storage.ProviderThin, "another"), storage.RecheckWritten)
+	f.wantProfile(Must(f.s.Profile(f.ctx(), f.user))(t), before, "after a thin answer")
+	f.begin(f.recheck(every(time.Hour)), false)
+	f.pass(6 * time.Minute)
+	if lease := f.begin(f.recheck(every(time.Hour)), true); lease.Seq != 2 || lease.Doubtful || string(lease.Sealed) != "another" {
+		t.Errorf("leased %+v after a thin answer", lease)
 	}
 }
 

@@ -4,7 +4,7 @@
 --
 -- KEYS   1 what providers gave
 -- ARGV   1 number of the call   2 root of the login's sessions   3 how long an answer counts ms   4 lease ms   5 attempt
--- Result {number of the call, 1 or 0 for leased, number of what was given, session of the login, what was given or '',
+-- Result {number of the call, 1 for leased, 0 for not, 2 for leased to another, number of what was given, session of the login, what was given or '',
 --         asked ms, 1 or 0 for doubtful}
 
 local MOST_UPSTREAMS, KEEP_UPSTREAM = 10, 7776000000 -- storage.MaxUpstreams, storage.KeepUpstream in ms
@@ -51,7 +51,7 @@ if not mine and (not upstream or upstream.sealed == '' or upstream.lease > now
     local hash = KEYS[1]
     redis.call('HDEL', hash, '')
   end
-  return { ARGV[1], 0, 0, NONE, '', 0, 0 }
+  return { ARGV[1], (upstream and upstream.lease > now) and 2 or 0, 0, NONE, '', 0, 0 }
 end
 if not mine then
   if upstream.lease ~= 0 then upstream.doubtful = 1 end -- that check never ended

@@ -248,7 +248,7 @@ local function deny(id, till, attempt, flags)
 end
 
 local LOST, WRITTEN, RELEASED, ENDED_NOW, DROPPED = 0, 1, 2, 3, 4
-local KEPT_BY, GONE_BY, UNCLEAR_BY = 1, 2, 3
+local KEPT_BY, GONE_BY, UNCLEAR_BY, THIN_BY = 1, 2, 3, 4
 
 local root, seq, attempt, said, sealed = ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6]), ARGV[8]
 -- read_upstream returns a record; nil where there is none, or it is over.
@@ -303,9 +303,9 @@ if not upstream then
 elseif again and said == GONE_BY then
   if upstream.sealed == '' and upstream.seq == seq then outcome = DROPPED end
 elseif again then
-  if upstream.sealed ~= '' and (upstream.seq == seq or upstream.seq == seq + 1) then outcome = said == KEPT_BY and WRITTEN or RELEASED end
+  if upstream.sealed ~= '' and (upstream.seq == seq or upstream.seq == seq + 1) then outcome = said == UNCLEAR_BY and RELEASED or WRITTEN end
 elseif upstream.attempt == attempt and upstream.seq == seq then
-  if said == KEPT_BY then
+  if said == KEPT_BY or said == THIN_BY then
     outcome = WRITTEN
   elseif said == UNCLEAR_BY then
     outcome = RELEASED
@@ -561,10 +561,13 @@ if not again then
   if outcome == DROPPED then upstream.sealed = '' end
 end
 if outcome == WRITTEN and not again then
-  upstream.checked, upstream.doubtful = now, 0
+  upstream.doubtful = 0
   if sealed ~= '' then
     upstream.seq, upstream.sealed = seq + 1, sealed
   end
+end
+if outcome == WRITTEN and not again and said == KEPT_BY then
+  upstream.checked = now
   local held = redis.call('HGET', KEYS[1], 'p')
   -- read_profile returns of the value of 'p' the subject, the fingerprint, how many further
   -- pieces there are, and whether there is a person's record; nil where there is none.
