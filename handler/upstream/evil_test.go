@@ -130,8 +130,10 @@ func TestLOG11And12IDTokens(t *testing.T) {
 			}
 		}, reasonSignature},
 		{"LOG-12 a signature that is cut", func(p *provider) {
-			p.sign = func(payload []byte) string { token, _ := jose.Sign(p.key, "JWT", payload); return token[:len(token)-4] }
-		}, reasonIDToken},
+			p.sign = func(payload []byte) string {
+				return compact(`{"alg":"ES256","kid":"`+p.key.ID()+`"}`, payload, func(string) []byte { return make([]byte, 60) })
+			}
+		}, reasonSignature},
 		{"an access token in its place", func(p *provider) {
 			p.sign = func(payload []byte) string { token, _ := jose.Sign(p.key, "at+jwt", payload); return token }
 		}, reasonIDToken},
