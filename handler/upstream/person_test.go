@@ -148,6 +148,37 @@ func TestF55F57Rules(t *testing.T) {
 	}
 }
 
+// M22: two people have two IDs, also where several claims make it.
+func TestM22SeveralSubjectClaims(t *testing.T) {
+	c := Config{Subject: []string{"a", "b"}}
+	for _, tt := range []struct {
+		claims object
+		id     string
+	}{
+		{object{"a": "x", "b": "y.z"}, "x.y.z"},
+		{object{"a": "x.y", "b": "z"}, ""},
+		{object{"a": "x", "b": ""}, ""},
+		{object{"a": "x"}, ""},
+		{object{"a": "x", "b": 7}, ""},
+		{object{"a": strings.Repeat("x", 200), "b": strings.Repeat("y", 54)}, strings.Repeat("x", 200) + "." + strings.Repeat("y", 54)},
+		{object{"a": strings.Repeat("x", 200), "b": strings.Repeat("y", 55)}, ""},
+	} {
+		if id, err := c.idOf(&facts{token: tt.claims}); id != tt.id || (err == nil) != (tt.id != "") {
+			t.Errorf("%v: %q, %v", tt.claims, id, err)
+		}
+	}
+}
+
+// F31: Okta cuts at a hundred.
+func TestF31Okta(t *testing.T) {
+	for issuer, want := range map[string]bool{"https://acme.okta.com": true, "https://acme.okta.com/oauth2/x": true, "https://acme.example.com": false} {
+		c := Config{Issuer: issuer}
+		if got := c.cutByOkta(make([]string, 100)); got != want || c.cutByOkta(make([]string, 99)) {
+			t.Errorf("%s: %t", issuer, got)
+		}
+	}
+}
+
 // H1: the fingerprint is the same for all users, and another for another provider.
 func TestH1Fingerprint(t *testing.T) {
 	make := func(edit func(*Config)) storage.Fingerprint {

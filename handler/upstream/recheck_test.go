@@ -103,6 +103,7 @@ func TestF37WhatARecheckBrings(t *testing.T) {
 		{name: "claims that are too large", script: func(p *provider) { p.claims = func(c object) { c["bio"] = make([]int, 5000) } }, cfg: func(c *Config) { c.Claims = map[string]string{"bio": "bio"} }, thin: true, unknown: true},
 		{name: "another person's ID token", script: func(p *provider) { p.claims = func(c object) { c["sub"] = "00u2" } }, failure: login.FailedForged, reason: reasonSubject},
 		{name: "another person's userinfo", script: func(p *provider) { p.answer = noIDToken; p.info = object{"sub": "00u2"} }, failure: login.FailedForged, reason: reasonSubject},
+		{name: "userinfo of nobody", script: func(p *provider) { p.answer = noIDToken; p.info = object{"oid": "00u1"} }, cfg: func(c *Config) { c.Subject = []string{"oid"} }, failure: login.FailedForged, reason: reasonUserinfo},
 		{name: "an ID token for another", script: func(p *provider) { p.claims = func(c object) { c["aud"] = "other" } }, failure: login.FailedForged, reason: reasonAudience},
 		{name: "an allow line does not hold any more", script: func(p *provider) { p.claims = func(c object) { c["groups"] = []string{} } }, cfg: func(c *Config) { c.Allow = staff }, failure: login.FailedNotAllowed, reason: reasonNotAllowed},
 		{name: "F30 whether it holds is not known", script: func(*provider) {}, cfg: func(c *Config) { c.Allow = staff }, thin: true, unknown: true},
