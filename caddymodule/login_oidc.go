@@ -73,7 +73,8 @@ type OIDCLogin struct {
 	// can write an address into it but them. Default: false, only what the provider calls verified
 	EmailTrusted bool `json:"email_trusted,omitempty"`
 
-	// The claims that hold groups; a dot steps into an object. Default: groups
+	// The claims that hold groups; a dot steps into an object. Default: groups, and none where
+	// the provider is known to have no groups
 	GroupsClaims []string `json:"groups_claims,omitempty"`
 
 	// Ask Microsoft Graph for a person's groups where an ID token has too many of them. The app
