@@ -78,7 +78,7 @@ type OIDCLogin struct {
 	GroupsClaims []string `json:"groups_claims,omitempty"`
 
 	// Ask Microsoft Graph for a person's groups where an ID token has too many of them. The app
-	// there needs the permission GroupMember.Read.All or User.Read. Default: false
+	// there needs a permission of Graph for that. Default: false
 	GroupsOverage bool `json:"groups_overage,omitempty"`
 
 	// More claims to keep: our name, theirs; a dot steps into an object. Default: none.
