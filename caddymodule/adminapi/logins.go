@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -88,7 +87,7 @@ func showLogins(p *Printer, _ url.Values, list loginList) {
 		}
 		if l.Discovered {
 			rows = append(rows, []string{"iss in answers", yesNo(l.NamesIssuer)}, []string{"tells of sign-outs", signOuts(l.Report)},
-				[]string{"clock", strconv.FormatInt(l.ClockAhead, 10) + "s ahead of ours"})
+				[]string{"clock", l.Clock()})
 		}
 		if l.Trouble != "" {
 			rows = append(rows, []string{"TROUBLE", l.Trouble})

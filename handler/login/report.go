@@ -1,6 +1,9 @@
 package login
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Reporter is a Login that can say what it finds at its provider.
 type Reporter interface {
@@ -33,4 +36,13 @@ type Report struct {
 	NamesIssuer  bool              `json:"names_issuer"`         // iss in its answers (RFC 9207)
 	BackChannel  bool              `json:"back_channel_logout"`  // it tells of sign-outs
 	FrontChannel bool              `json:"front_channel_logout"`
+}
+
+// Clock says how its clock differs from ours.
+func (r Report) Clock() string {
+	ahead := time.Duration(r.ClockAhead) * time.Second
+	if ahead < 0 {
+		return (-ahead).String() + " behind ours"
+	}
+	return ahead.String() + " ahead of ours"
 }

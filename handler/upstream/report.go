@@ -42,7 +42,7 @@ func (o *OIDC) Report(ctx context.Context) login.Report {
 	ahead := o.clock.value()
 	r.ClockAhead = int64(ahead / time.Second)
 	if ahead.Abs() > tokenLeeway {
-		problem(fmt.Errorf("the provider's clock is %s ahead of ours, and ID tokens may differ by %s: set the one that is wrong by NTP", ahead, tokenLeeway))
+		problem(fmt.Errorf("the provider's clock is %s, and may differ by %s: set the one that is wrong by NTP", r.Clock(), tokenLeeway))
 	}
 	if err := o.Trouble(); err != nil {
 		r.Trouble = err.Error()
