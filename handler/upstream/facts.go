@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"encoding/json"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -98,9 +97,6 @@ func (c *Config) lacks(f *facts) bool {
 	if _, err := c.idOf(f); err != nil {
 		return true
 	}
-	if len(c.GroupsClaims) > 0 && !c.hasGroups(f) && !c.tooManyGroups(f) {
-		return true
-	}
 	needed := slices.Collect(maps.Values(c.Claims))
 	for _, rule := range c.Allow {
 		switch rule.Kind {
@@ -108,7 +104,11 @@ func (c *Config) lacks(f *facts) bool {
 			needed = append(needed, "email")
 		case AllowClaim:
 			needed = append(needed, rule.Claim)
-		case AllowAnyone, AllowGroup, AllowSubject:
+		case AllowGroup:
+			if !c.hasGroups(f) && !f.groupsUnknown {
+				return true
+			}
+		case AllowAnyone, AllowSubject:
 		}
 	}
 	return slices.ContainsFunc(needed, func(claim string) bool {
@@ -140,6 +140,3 @@ func scalarText(value any) (string, bool) {
 	}
 	return "", false
 }
-
-// errNoIDToken says that a provider of OpenID Connect has sent none.
-var errNoIDToken = errors.New("reading token answer: it has no id_token: `scopes` must have openid")

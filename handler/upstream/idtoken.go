@@ -60,6 +60,9 @@ func (o *OIDC) checkIDToken(ctx context.Context, doc *metadata, raw string, want
 	if err != nil {
 		return nil, err
 	}
+	if err := errors.Join(o.cfg.checkParty(claims), checkHash(token.Header.Alg, claims, want.accessToken), checkSubject(claims)); err != nil {
+		return nil, asFailed(err, reasonIDToken) // the first of them
+	}
 	keys := &keySet{of: o, issuer: issuer, tenant: textOf(claims[tenantIDClaim])}
 	verifier := oidc.NewVerifier(issuer, keys, &oidc.Config{
 		ClientID:             o.cfg.ClientID,
@@ -70,10 +73,7 @@ func (o *OIDC) checkIDToken(ctx context.Context, doc *metadata, raw string, want
 		if keys.err != nil {
 			return nil, keys.err
 		}
-		return nil, forged(reasonAudience, "checking ID token: its audience is not %s, or a member has the wrong type", o.cfg.ClientID)
-	}
-	if err := errors.Join(o.cfg.checkParty(claims), checkHash(token.Header.Alg, claims, want.accessToken), checkSubject(claims)); err != nil {
-		return nil, asFailed(err, reasonIDToken) // the first of them
+		return nil, forged(reasonIDToken, "checking ID token: a member has the wrong type")
 	}
 	if d := want.departure; d != nil && !o.cfg.NoNonce && (d.Nonce == "" || subtle.ConstantTimeCompare([]byte(textOf(claims["nonce"])), []byte(d.Nonce)) != 1) {
 		return nil, forged(reasonNonce, "checking ID token: the nonce is not the one that was sent; `nonce off` is for providers that have none")
