@@ -123,6 +123,7 @@ const (
 	ReasonUnknown          Reason = "unknown"
 	ReasonRevoked          Reason = "revoked"
 	ReasonUserChanged      Reason = "user_changed"
+	ReasonNotAllowed       Reason = "not_allowed"
 	ReasonOfflineOff       Reason = "offline_access_off"
 	ReasonGrantUnknown     Reason = "grant_unknown"
 	ReasonStore            Reason = "store"

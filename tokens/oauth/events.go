@@ -211,7 +211,7 @@ var Reasons = []Reason{
 	ReasonMalformed, ReasonUnknownClient, ReasonBadSecret, ReasonBadMethod, ReasonBadAssertion, ReasonReplayed,
 	ReasonBadRedirect, ReasonBadOrigin, ReasonBadVerifier, ReasonCodeUnknown, ReasonCodeSpent,
 	ReasonCodeMismatch, ReasonClientMismatch, ReasonBadMAC, ReasonReuse,
-	ReasonExpired, ReasonUnknown, ReasonRevoked, ReasonUserChanged,
+	ReasonExpired, ReasonUnknown, ReasonRevoked, ReasonUserChanged, ReasonNotAllowed,
 	ReasonOfflineOff, ReasonGrantUnknown, ReasonStore, ReasonBadSignature,
 	ReasonUnknownKey, ReasonWrongIssuer, ReasonWrongAudience, ReasonWrongType,
 	ReasonNotYetValid, ReasonDenied, ReasonScope, ReasonClaim,
