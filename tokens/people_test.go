@@ -2,6 +2,7 @@ package tokens_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
@@ -50,4 +51,27 @@ func TestH1LoginGone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestC1GroupLost: bob loses the group that the wiki is for, and a refresh is refused
+// without spending anything; he gets it back, and the same refresh token is good.
+func TestC1GroupLost(t *testing.T) {
+	g := newGateway(t)
+	g.client("spa").For = storage.AllOf{{storage.TagGroup("staff")}}
+	bob := tokens.Profile{Subject: "company|00u1", Login: "company", Fingerprint: company, Groups: []storage.GroupTag{storage.TagGroup("staff")}}
+	l, _ := g.signIn(bob)
+	token := g.refreshOK(g.mustToken("spa", codeRequest(g.codeFor(l))).RefreshToken).RefreshToken
+	g.pass(time.Minute)
+	lost := bob
+	lost.Groups = []storage.GroupTag{storage.TagGroup("other")}
+	g.signIn(lost)
+	for range 2 {
+		g.pass(time.Minute) // beyond every leeway
+		g.refusedRefresh(token, oauth.ReasonNotAllowed)
+	}
+	if n := g.events.count(oauth.EventRefresh, oauth.Outcome(oauth.ReasonNotAllowed)); n != 2 {
+		t.Errorf("%d events, want 2", n)
+	}
+	g.signIn(bob)
+	g.refreshOK(token)
 }

@@ -180,7 +180,7 @@ func (i *Issuer) rotate(ctx context.Context, c *clients.Client, t refreshToken, 
 		Rotation: c.Refresh.Rotation, Leeway: c.Refresh.Leeway, Settle: c.Refresh.Settle(),
 		Lifetime: c.Refresh.Lifetime, IdleLifetime: c.Refresh.IdleLifetime,
 		BegunAfter: marks.Client, Fingerprints: i.cfg.Accounts.Fingerprints(t.user),
-		DenyFor: i.state.DenyFor(), Attempt: attempt,
+		Groups: c.For, DenyFor: i.state.DenyFor(), Attempt: attempt,
 	})
 	if err != nil && res.Outcome == storage.RotateReused { // it is ended all the same: whoever can be told is
 		_ = i.state.Denylist.Settle(call, t.user, true, nil)
@@ -217,6 +217,8 @@ func (i *Issuer) rotateOutcome(ctx context.Context, c *clients.Client, t refresh
 		reason = oauth.ReasonExpired
 	case storage.RotateUserChanged:
 		reason = oauth.ReasonUserChanged
+	case storage.RotateNotAllowed:
+		reason = oauth.ReasonNotAllowed
 	case storage.RotateMismatch:
 		reason = oauth.ReasonClientMismatch
 	case storage.RotateUnknown:

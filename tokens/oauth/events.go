@@ -253,7 +253,7 @@ var Reasons = []Reason{
 	ReasonMalformed, ReasonUnknownClient, ReasonBadSecret, ReasonBadMethod, ReasonBadAssertion, ReasonReplayed,
 	ReasonBadRedirect, ReasonBadOrigin, ReasonBadVerifier, ReasonCodeUnknown, ReasonCodeSpent,
 	ReasonCodeMismatch, ReasonClientMismatch, ReasonBadMAC, ReasonReuse,
-	ReasonExpired, ReasonUnknown, ReasonRevoked, ReasonUserChanged, ReasonProviderOverdue,
+	ReasonExpired, ReasonUnknown, ReasonRevoked, ReasonUserChanged, ReasonProviderOverdue, ReasonNotAllowed,
 	ReasonOfflineOff, ReasonGrantUnknown, ReasonStore, ReasonBadSignature,
 	ReasonUnknownKey, ReasonWrongIssuer, ReasonWrongAudience, ReasonWrongType,
 	ReasonNotYetValid, ReasonDenied, ReasonScope, ReasonClaim,

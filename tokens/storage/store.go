@@ -160,32 +160,6 @@ type CreateResult struct {
 	IssueAt time.Time
 }
 
-// RotateRequest presents one generation of one family.
-type RotateRequest struct {
-	User         UserTag
-	Family       FamilyID
-	Client       ClientTag
-	Grant        GrantID
-	Presented    uint32        // at least 1
-	Rotation     bool          // false for a client that keeps its refresh token
-	Leeway       time.Duration // 0 is strict
-	Settle       time.Duration // a current generation younger than this stays as it is; 0 always rotates
-	Lifetime     time.Duration // as configured now; 0 for none
-	IdleLifetime time.Duration // as configured now; 0 for none
-	BegunAfter   time.Time     // the client's watermark: a family begun at or before it is ended
-	Fingerprints []Fingerprint // that the user may have as configured now, MaxFingerprints at most; the profile's must be among them
-	DenyFor      time.Duration // how long access tokens are denied on reuse
-	Attempt      Attempt
-}
-
-// RotateResult is the answer to a RotateRequest.
-type RotateResult struct {
-	Outcome RotateOutcome
-	Family  Family    // as it stands after the call, where it lives
-	Profile Profile   // the user's, where the outcome is a 200
-	IssueAt time.Time // as CreateResult.IssueAt
-}
-
 // EndScope says how much an EndRequest ends.
 type EndScope uint8
 
