@@ -41,7 +41,7 @@ type seed struct {
 // noAccounts stands for people who are not local users.
 type noAccounts struct{}
 
-func (noAccounts) Fingerprints(storage.UserTag) []storage.Fingerprint {
+func (noAccounts) Fingerprints(storage.UserTag, ...string) []storage.Fingerprint {
 	return []storage.Fingerprint{{}}
 }
 

@@ -12,10 +12,7 @@ import (
 
 // loginsFor returns the logins by which a person may sign in for a request.
 func (s *Server) loginsFor(req loginRequest) []login.Login {
-	if req.auth == nil {
-		return s.Logins
-	}
-	client, ok := s.Issuer.Client(req.auth.ClientID)
+	client, ok := s.Issuer.Client(req.client())
 	if !ok || len(client.Logins) == 0 {
 		return s.Logins
 	}

@@ -57,6 +57,9 @@ func userCodeQuery(code string) string { return url.Values{"user_code": {code}}.
 // See RFC 8628 §3.3 and §5.4.
 func (s *Server) activate(w http.ResponseWriter, r *http.Request) error {
 	l, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
+	if err == nil && l != nil { // a device gets what a code gets
+		l, err = s.Issuer.Revouched(r.Context(), l, s.session(r))
+	}
 	if err != nil {
 		return err
 	}
@@ -101,15 +104,7 @@ func (s *Server) showActivate(w http.ResponseWriter, r *http.Request, l *tokens.
 	}
 	texts := pages.In(a.locales)
 	if l == nil {
-		page := &ownPage{Path: s.pathOf("activate"), Purpose: texts.ToActivate, UILocales: a.locales}
-		if ok {
-			page.Path += "?" + userCodeQuery(a.code)
-		}
-		p := loginProblem{}
-		if a.problem != "" {
-			p = loginProblem{text: texts.SignInAgain, status: a.status}
-		}
-		return s.showLogin(w, r, loginRequest{page: page}, p)
+		return s.signInToActivate(w, r, a, "")
 	}
 	sealed, err := s.sealTicket(w, r, ticketCode, ticket{Session: l.Session.ID, Page: &ownPage{UILocales: a.locales}})
 	if err != nil {
@@ -120,6 +115,23 @@ func (s *Server) showActivate(w http.ResponseWriter, r *http.Request, l *tokens.
 	})
 	s.writePage(w, a.status, html, err, pageOptions{form: true})
 	return nil
+}
+
+// signInToActivate asks who the person is, of those whom a client takes.
+func (s *Server) signInToActivate(w http.ResponseWriter, r *http.Request, a activation, client string) error {
+	texts := pages.In(a.locales)
+	page := &ownPage{Path: s.pathOf("activate"), Purpose: texts.ToActivate, UILocales: a.locales, Client: client}
+	if code, ok := tokens.ParseUserCode(a.code); ok {
+		page.Path += "?" + userCodeQuery(tokens.FormatUserCode(code))
+	}
+	p := loginProblem{}
+	switch {
+	case client != "":
+		p = loginProblem{text: texts.OtherLogin, status: http.StatusForbidden}
+	case a.problem != "":
+		p = loginProblem{text: texts.SignInAgain, status: a.status}
+	}
+	return s.showLogin(w, r, loginRequest{page: page}, p)
 }
 
 // findDevice takes the code that a person has typed, and shows who waits under it.
@@ -155,6 +167,9 @@ func (s *Server) findDevice(w http.ResponseWriter, r *http.Request, l *tokens.Lo
 		return s.showActivate(w, r, l, a)
 	}
 	undo()
+	if client, ok := s.Issuer.Client(d.ClientID); !ok || !client.Admits(l.Profile.Login) {
+		return s.signInToActivate(w, r, a, d.ClientID)
+	}
 	return s.showDevice(w, r, l, d, a)
 }
 

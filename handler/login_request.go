@@ -16,6 +16,7 @@ type ownPage struct {
 	Path      string `json:"p"` // with its query, on our origin; made by us, never taken from a request as it is
 	Purpose   string `json:"w"` // what the login page says it is for
 	UILocales string `json:"u,omitempty"`
+	Client    string `json:"c,omitempty"` // that the page is about; only whom it takes may sign in
 }
 
 func (req loginRequest) texts() *pages.Texts {
@@ -28,7 +29,7 @@ func (req loginRequest) texts() *pages.Texts {
 // client returns the client_id of the application, or "".
 func (req loginRequest) client() string {
 	if req.page != nil {
-		return ""
+		return req.page.Client
 	}
 	return req.auth.ClientID
 }

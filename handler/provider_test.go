@@ -495,6 +495,19 @@ func TestF75Choosing(t *testing.T) {
 	if _, q := location(t, b.get(authorizeURL("prompt", "none"))); q.Get("error") != "login_required" {
 		t.Errorf("M7: silently: %v", q)
 	}
+	two := func(core *tokens.Config, cfg *Config) {
+		only(core, cfg)
+		for _, c := range core.Clients {
+			if c.ID == "spa" {
+				c.Logins = []string{"partner", "local"}
+			}
+		}
+	}
+	g = newGateway(t, withLogins(true, company, partner), two)
+	b.g, b.cookies = g, g.signedInBy(company).cookies
+	if res := b.get(authorizeURL()); res.StatusCode != http.StatusForbidden || !strings.Contains(res.Body, "does not accept") || strings.Contains(res.Body, "The company account") {
+		t.Errorf("M7: the page: status %d\n%s", res.StatusCode, res.Body)
+	}
 }
 
 // signedInBy is a browser in which bob has signed in by a provider, for a page of ours.

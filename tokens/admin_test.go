@@ -37,7 +37,7 @@ func TestNodesAdmin(t *testing.T) {
 	}
 	u, err := b.User(t.Context(), storage.TagSubject(alice.Subject))
 	a.must(err)
-	if !u.Disabled || !u.Known || u.Families != 0 {
+	if !u.Disabled || !u.Known || len(u.Families) != 0 {
 		t.Errorf("the user as the other node sees it: %+v", u)
 	}
 	was, err := b.EnableUser(t.Context(), storage.TagSubject(alice.Subject))

@@ -118,9 +118,9 @@ func (g *gateway) openStore() {
 // accounts are the local users of a test, and under the zero tag a provider's login.
 type accounts map[storage.UserTag]storage.Fingerprint
 
-func (a accounts) Fingerprints(u storage.UserTag) (prints []storage.Fingerprint) {
-	for _, who := range []storage.UserTag{u, {}} {
-		if f, ok := a[who]; ok {
+func (a accounts) Fingerprints(u storage.UserTag, logins ...string) (prints []storage.Fingerprint) {
+	for login, who := range map[string]storage.UserTag{"local": u, "company": {}} {
+		if f, ok := a[who]; ok && (len(logins) == 0 || slices.Contains(logins, login)) {
 			prints = append(prints, f)
 		}
 	}

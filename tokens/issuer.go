@@ -61,8 +61,9 @@ type Config struct {
 type Accounts interface {
 	// Fingerprints returns those that somebody with this tag may have as configured
 	// now, storage.MaxFingerprints at most: a local user's password hash, and each login
-	// at somebody else's provider. Anybody with another one is refused.
-	Fingerprints(user storage.UserTag) []storage.Fingerprint
+	// at somebody else's provider; only those of the logins that are named, if any are.
+	// Anybody with another one is refused.
+	Fingerprints(user storage.UserTag, logins ...string) []storage.Fingerprint
 	// Lists reports whether the configuration itself names the user. Those of a
 	// provider's it does not.
 	Lists(user storage.UserTag) bool

@@ -219,6 +219,22 @@ func TestRecheckGrace(t *testing.T) {
 	}
 }
 
+// M7: a client that takes the people of one login refreshes for them alone.
+func TestM7RefreshByLogin(t *testing.T) {
+	g := newGateway(t)
+	l, _ := g.provided(&idp{})
+	hers, his := g.exchanged(g.codeFor(l)), g.login()
+	for _, c := range g.cfg.Clients {
+		if c.ID == "spa" {
+			c.Logins = []string{"company"}
+		}
+	}
+	g.reload()
+	g.refreshOK(hers.RefreshToken)
+	_, err := g.token("spa", refreshRequest(his.RefreshToken))
+	refused(t, err, oauth.InvalidGrant, oauth.ReasonUserChanged)
+}
+
 // C9: a code is issued only from a session for which the provider has vouched in time.
 func TestC9Revouched(t *testing.T) {
 	for name, tc := range map[string]struct {

@@ -179,7 +179,7 @@ func (i *Issuer) rotate(ctx context.Context, c *clients.Client, t refreshToken, 
 		User: t.user, Family: t.family.ID(), Client: c.Tag(), Grant: t.grant, Presented: t.generation,
 		Rotation: c.Refresh.Rotation, Leeway: c.Refresh.Leeway, Settle: c.Refresh.Settle(),
 		Lifetime: c.Refresh.Lifetime, IdleLifetime: c.Refresh.IdleLifetime,
-		BegunAfter: marks.Client, Fingerprints: i.cfg.Accounts.Fingerprints(t.user),
+		BegunAfter: marks.Client, Fingerprints: i.cfg.Accounts.Fingerprints(t.user, c.Logins...),
 		Groups: c.For, DenyFor: i.state.DenyFor(), Attempt: attempt,
 	})
 	if err != nil && res.Outcome == storage.RotateReused { // it is ended all the same: whoever can be told is

@@ -58,6 +58,11 @@ var Actions = []*Action{
 		Method: http.MethodPost, Path: "users/{subject}/enable", Audit: "enable_user", answer: (*API).enableUser, Show: shows(showEnabled),
 	},
 	{
+		Use: "users list [--login <login>]", Short: "Lists everybody who has signed in and is remembered; it looks through the whole store",
+		Flags:  []Flag{{Name: "login", Help: "Who came by this login"}},
+		Method: http.MethodGet, Path: "users", answer: (*API).listUsers, Item: showListed, Show: shows(showListEnd),
+	},
+	{
 		Use: "users disabled", Short: "Lists everybody who is disabled; it looks through the whole store", Always: url.Values{"disabled": {"true"}},
 		Method: http.MethodGet, Path: "users", answer: (*API).listUsers, Item: showSubject, Show: shows(showUsersEnd),
 	},

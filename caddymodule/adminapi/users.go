@@ -1,21 +1,44 @@
 package adminapi
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
+	"slices"
+	"strings"
+	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/tokens/admin"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // User is a user as operators see them.
 type User struct {
-	Subject  string `json:"subject"`
-	User     string `json:"user"`  // the hash of the subject, as in the log
-	Known    bool   `json:"known"` // has logged in, and is remembered
-	Disabled bool   `json:"disabled"`
-	Grants   int    `json:"grants"`
-	Sessions int    `json:"sessions"`
+	Subject  string    `json:"subject"`
+	User     string    `json:"user"`  // the hash of the subject, as in the log
+	Known    bool      `json:"known"` // has logged in, and is remembered
+	Disabled bool      `json:"disabled"`
+	Login    string    `json:"login,omitempty"` // by which they came
+	Name     string    `json:"name,omitempty"`
+	Email    string    `json:"email,omitempty"`
+	Checked  time.Time `json:"checked,omitzero"` // when the login's provider last vouched for them
+	LastUsed time.Time `json:"last_used,omitzero"`
+	Grants   int       `json:"grants"`
+	Sessions int       `json:"sessions"`
+	// GrantList and SessionList are for one user.
+	GrantList   []Grant   `json:"grant_list,omitempty"`
+	SessionList []Session `json:"session_list,omitempty"`
+}
+
+// Session is a sign-in of a browser as operators see it.
+type Session struct {
+	Begun    time.Time `json:"begun"`
+	AuthTime time.Time `json:"auth_time,omitzero"` // absent where the provider did not say
+	LastUsed time.Time `json:"last_used"`
+	Expires  time.Time `json:"expires"`
+	ACR      string    `json:"acr,omitempty"`
+	AMR      []string  `json:"amr,omitempty"`
 }
 
 // changedUser answers what disables and enables.
@@ -33,9 +56,23 @@ type countedUsers struct {
 }
 
 func describeUser(u admin.UserState) User {
+	by, _, _ := strings.Cut(u.Subject, "|")
 	return User{
-		Subject: named(u.Subject, u.User), User: u.User.String(), Known: u.Known, Disabled: u.Disabled, Grants: u.Families, Sessions: u.Sessions,
+		Subject: named(u.Subject, u.User), User: u.User.String(), Known: u.Known, Disabled: u.Disabled, Login: by, Name: u.Name, Email: u.Email,
+		Checked: u.Checked.UTC(), LastUsed: u.LastUsed().UTC(), Grants: len(u.Families), Sessions: len(u.Sessions),
 	}
+}
+
+// describeWhole adds where a user is signed in.
+func (a *API) describeWhole(u admin.UserState) User {
+	whole := describeUser(u)
+	whole.GrantList = a.list("", u.Families).Grants
+	for _, s := range u.Sessions {
+		whole.SessionList = append(whole.SessionList, Session{
+			Begun: s.Begun.UTC(), AuthTime: s.AuthTime.UTC(), LastUsed: s.Used.UTC(), Expires: s.Expires.UTC(), ACR: s.ACR, AMR: s.AMR,
+		})
+	}
+	return whole
 }
 
 // findUser returns what is known of a subject, or of the hash of one as the log
@@ -59,18 +96,28 @@ func (a *API) findUser(c *call) (admin.UserState, error) {
 
 func (a *API) showUser(c *call) (any, error) {
 	u, err := a.findUser(c)
-	return describeUser(u), err
+	return a.describeWhole(u), err
 }
 
 func (a *API) listUsers(c *call) (any, error) {
-	if c.get("disabled") != "true" {
-		return nil, badRequest("disabled: missing; only those who are disabled can be listed: write disabled=true")
+	disabled, of := c.get("disabled"), c.get("login")
+	switch {
+	case disabled != "" && (disabled != "true" || of != ""):
+		return nil, badRequest("disabled: write disabled=true, without a login, or leave it out")
+	case of != "" && !slices.ContainsFunc(a.Logins, func(l login.Login) bool { return l.Name() == of }):
+		return nil, badRequest("login: there is none of this name in the configuration")
 	}
 	stream, n := c.begin(), 0
-	err := a.Operator.ScanDisabled(c.Context(), func(u admin.UserState) error {
+	each := func(u admin.UserState) error {
 		n++
 		return stream.line("user", describeUser(u))
-	})
+	}
+	var err error
+	if disabled != "" {
+		err = a.Operator.ScanDisabled(c.Context(), each)
+	} else {
+		err = a.Operator.ScanKnown(c.Context(), of, each)
+	}
 	return countedUsers{n}, err
 }
 
@@ -98,10 +145,38 @@ func showUser(p *Printer, _ url.Values, u User) {
 		{"hash in the log", u.User},
 		{"has logged in", yesNo(u.Known)},
 		{"disabled", yesNo(u.Disabled)},
+		{"login", cmp.Or(u.Login, "-")},
+		{"name", cmp.Or(u.Name, "-")},
+		{"email", cmp.Or(u.Email, "-")},
+		{"provider asked", stamp(u.Checked)},
 		{"grants", fmt.Sprint(u.Grants)},
 		{"sessions", fmt.Sprint(u.Sessions)},
 	})
+	if len(u.SessionList) > 0 {
+		rows := [][]string{{"SESSION BEGUN", "LAST USED", "ENDS", "PROVED", "HOW"}}
+		for _, s := range u.SessionList {
+			rows = append(rows, []string{stamp(s.Begun), stamp(s.LastUsed), stamp(s.Expires), stamp(s.AuthTime), cmp.Or(strings.Join(append([]string{s.ACR}, s.AMR...), " "), "-")})
+		}
+		p.Printf("\n")
+		p.Table(rows)
+	}
+	if len(u.GrantList) > 0 {
+		p.Printf("\n")
+		showGrants(p, nil, GrantList{Grants: u.GrantList})
+	}
 }
+
+// showListed prints a row of a table whose end is not known yet.
+func showListed(p *Printer, before int, line Line) {
+	const row = "%-19s  %8s  %8s  %-24s  %s\n"
+	if before == 0 {
+		p.Printf(row, "LAST USED", "SESSIONS", "GRANTS", "NAME", "SUBJECT")
+	}
+	u := line.User
+	p.Printf(row, stamp(u.LastUsed), fmt.Sprint(u.Sessions), fmt.Sprint(u.Grants), cmp.Or(u.Name, u.Email, "-"), u.Subject)
+}
+
+func showListEnd(p *Printer, _ url.Values, end countedUsers) { p.Printf("%s\n", Users(end.Users)) }
 
 func showDisabled(p *Printer, _ url.Values, u changedUser) {
 	p.Printf("%s is disabled; ended: %s, the sessions, and every access token\n", u.Subject, Families(u.Ended))

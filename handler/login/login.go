@@ -8,6 +8,7 @@ package login
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -79,9 +80,12 @@ type accounts []Login
 
 // Fingerprints returns those of the logins that may let the user in: none has the zero
 // one, so that who came by a login that is gone is refused.
-func (a accounts) Fingerprints(user storage.UserTag) []storage.Fingerprint {
+func (a accounts) Fingerprints(user storage.UserTag, logins ...string) []storage.Fingerprint {
 	var prints []storage.Fingerprint
 	for _, l := range a {
+		if len(logins) > 0 && !slices.Contains(logins, l.Name()) {
+			continue
+		}
 		if f := l.Fingerprint(user); f != (storage.Fingerprint{}) {
 			prints = append(prints, f)
 		}

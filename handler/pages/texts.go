@@ -13,7 +13,7 @@ type Texts struct {
 	SignInTitle, ToContinue, LoginWith, Username, Password, SignIn, Cancel string
 	WrongPassword, Busy, TookTooLong, SignInAgain, Disabled                string
 	Or, ContinueWith, YourAccount, AnotherAccount                          string // of providers
-	Cancelled, ProviderExpired, NotAllowed, Unreachable                    string
+	Cancelled, OtherLogin, ProviderExpired, NotAllowed, Unreachable        string
 	StrayTitle, Stray                                                      string
 	TryLater, OneSecond, Seconds, Minutes                                  string // of TryAfter
 
@@ -102,6 +102,7 @@ var english = &Texts{
 	YourAccount:     "Your account",
 	AnotherAccount:  "Use another account",
 	Cancelled:       "The sign-in was canceled. Try again, or choose another way.",
+	OtherLogin:      "You are signed in with an account that this application does not accept. Sign in another way.",
 	ProviderExpired: "The sign-in took too long or was already used. Please sign in again.",
 	NotAllowed:      "This account cannot sign in here. Use another account, or ask the people who run this service to admit this one.",
 	Unreachable:     "%s cannot be reached right now. Try again shortly, or choose another way to sign in.",

@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -121,62 +120,6 @@ func (o *Operator) EnableUser(ctx context.Context, user storage.UserTag) (bool, 
 	defer done()
 	was, err := o.state.Store.Enable(call, user, o.state.NewAttempt())
 	return was, o.state.Denylist.Settle(call, user, was, err)
-}
-
-// UserState is what operators may see of a user.
-type UserState struct {
-	Subject  string // "" where the profile is gone
-	User     storage.UserTag
-	Known    bool // has logged in, and is remembered
-	Disabled bool
-	Families int // live
-	Sessions int
-}
-
-// User returns what is known of a subject.
-func (o *Operator) User(ctx context.Context, user storage.UserTag) (UserState, error) {
-	u := UserState{User: user}
-	h, err := o.state.Store.Held(ctx, u.User)
-	if err != nil {
-		return u, oauth.Unavailable(err)
-	}
-	families, err := o.issuer.Live(ctx, h.Families)
-	if err != nil {
-		return u, err
-	}
-	denied, err := o.state.Store.Denials(ctx, []storage.UserTag{u.User})
-	if err != nil {
-		return u, oauth.Unavailable(err)
-	}
-	u.Known, u.Subject, u.Families = h.Profile.Subject != "", h.Profile.Subject, len(families)
-	everyone, err := o.state.Denylist.ClientWatermark(ctx, storage.Everyone)
-	if err != nil {
-		return u, err
-	}
-	for _, s := range h.Sessions {
-		if s.Begun.After(everyone) {
-			u.Sessions++
-		}
-	}
-	u.Disabled = slices.ContainsFunc(denied[0].Entries, func(d storage.Denial) bool { return d.Kind == storage.DenyUser })
-	return u, nil
-}
-
-// ScanDisabled calls each with every disabled user. An error of each ends the scan.
-func (o *Operator) ScanDisabled(ctx context.Context, each func(UserState) error) error {
-	err := o.state.Store.ScanUsers(ctx, storage.PartDenied, func(r storage.Record) error {
-		if !r.Denied.Disabled() {
-			return nil
-		}
-		u := UserState{User: r.Denied.User, Disabled: true}
-		profile, err := o.state.Store.Profile(ctx, u.User)
-		if err != nil {
-			return err
-		}
-		u.Known, u.Subject = profile.Subject != "", profile.Subject
-		return each(u)
-	})
-	return o.scanError(err)
 }
 
 // ErrNotOurs is returned for text that is not a valid access token of this gateway.

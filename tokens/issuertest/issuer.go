@@ -94,7 +94,7 @@ func newCore(t *testing.T, h storetest.Harness) *core {
 // everybody has the same password.
 type everybody struct{}
 
-func (everybody) Fingerprints(storage.UserTag) []storage.Fingerprint {
+func (everybody) Fingerprints(storage.UserTag, ...string) []storage.Fingerprint {
 	return []storage.Fingerprint{storetest.Fingerprint}
 }
 
