@@ -35,15 +35,16 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 
 // progress is how far a person has come with one authorization request.
 type progress struct {
-	login *tokens.Login // nil while nobody is signed in
-	fresh bool          // signed in for this request
-	again bool          // was asked before, on a page that had gone stale
+	login  *tokens.Login // nil while nobody is signed in
+	fresh  bool          // signed in for this request
+	unseen bool          // at a provider, without a page of ours
+	again  bool          // was asked before, on a page that had gone stale
 }
 
 // proceed takes an authorization request one step on: to the login page, to
 // the consent page, or back to the client with a code.
 func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, p progress) error {
-	step, err := s.Issuer.NextStep(a, p.login, p.fresh, false)
+	step, err := s.Issuer.NextStep(a, p.login, tokens.Progress{Fresh: p.fresh, Unseen: p.unseen})
 	if err != nil {
 		return s.refuseRequest(w, r, a, err)
 	}
@@ -54,7 +55,7 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 			problem = loginProblem{text: req.texts().SignInAgain, status: http.StatusForbidden}
 		}
 		if l, ok := s.straightTo(r, req); ok && !p.again {
-			return s.leave(w, r, req, l, false, 0)
+			return s.leave(w, r, req, l, leaving{})
 		}
 		return s.showLogin(w, r, req, problem)
 	case tokens.StepConsent:
