@@ -22,6 +22,7 @@ func (a *App) coreConfig(observer oauth.Observer) tokens.Config {
 		Issuer:                a.Issuer,
 		Accounts:              login.Accounts(a.logins),
 		ACRs:                  login.ACRs(a.logins),
+		Providers:             login.Providers(a.logins),
 		AccessTokenAlg:        a.Signing.accessTokenAlgorithm(),
 		IDTokenAlg:            a.Signing.idTokenAlgorithm(),
 		IDTokenLifetime:       a.Signing.idTokenLifetime(),

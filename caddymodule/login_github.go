@@ -27,8 +27,8 @@ type GitHubLogin struct {
 	// The URL of a GitHub Enterprise Server, such as `https://github.example.com`. Default: GitHub itself
 	Enterprise string `json:"enterprise,omitempty"`
 
-	// More scopes to ask for than those that a sign-in needs. With `read:org` groups are asked for,
-	// as they are for `groups_as_sent` and an `allow group` line. Default: none.
+	// What is asked for. With `read:org` the groups are read, as they are for `groups_as_sent` and
+	// an `allow group` line. Default: read:user and user:email, and read:org where groups are read
 	Scopes []string `json:"scopes,omitempty"`
 
 	github *upstream.GitHub

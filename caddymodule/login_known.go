@@ -14,6 +14,7 @@ type providerFacts struct {
 	refresh     refreshKind   // how it is brought to give a refresh token
 	minRecheck  time.Duration // how often it lets itself be asked
 	noSignOut   bool          // it has no address to sign out at
+	noGroups    bool          // it tells of no groups
 }
 
 // refreshKind is how a provider is brought to give a refresh token, without which it
@@ -30,14 +31,14 @@ const (
 // knownProviders are providers by their issuers. What is known is from their public pages.
 var knownProviders = map[string]providerFacts{
 	"https://accounts.google.com": {
-		strangers: "anybody can have a Google account", refresh: refreshByParameter, minRecheck: 15 * time.Minute, noSignOut: true,
+		strangers: "anybody can have a Google account", refresh: refreshByParameter, minRecheck: 15 * time.Minute, noSignOut: true, noGroups: true,
 	},
 	"https://appleid.apple.com": {
-		strangers: "anybody can have an Apple Account", refresh: refreshAlways, minRecheck: 24 * time.Hour, noSignOut: true,
+		strangers: "anybody can have an Apple Account", refresh: refreshAlways, minRecheck: 24 * time.Hour, noSignOut: true, noGroups: true,
 	},
 	"https://gitlab.com":                {strangers: "anybody can make an account at GitLab.com", refresh: refreshAlways},
-	"https://www.linkedin.com/oauth":    {strangers: "anybody can make an account at LinkedIn", refresh: refreshNever, noSignOut: true},
-	"https://slack.com":                 {strangers: "anybody can make a workspace of Slack", refresh: refreshNever, noSignOut: true},
+	"https://www.linkedin.com/oauth":    {strangers: "anybody can make an account at LinkedIn", refresh: refreshNever, noSignOut: true, noGroups: true},
+	"https://slack.com":                 {strangers: "anybody can make a workspace of Slack", refresh: refreshNever, noSignOut: true, noGroups: true},
 	"https://id.twitch.tv/oauth2":       {strangers: "anybody can make an account at Twitch", refresh: refreshAlways, noSignOut: true},
 	"https://access.line.me":            {strangers: "anybody can make an account at LINE", refresh: refreshAlways, noSignOut: true},
 	entraHost + entraPersonal + "/v2.0": {strangers: personalAccounts},

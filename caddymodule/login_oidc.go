@@ -73,11 +73,12 @@ type OIDCLogin struct {
 	// can write an address into it but them. Default: false, only what the provider calls verified
 	EmailTrusted bool `json:"email_trusted,omitempty"`
 
-	// The claims that hold groups; a dot steps into an object. Default: groups
+	// The claims that hold groups; a dot steps into an object. Default: groups, and none where
+	// the provider is known to have no groups
 	GroupsClaims []string `json:"groups_claims,omitempty"`
 
 	// Ask Microsoft Graph for a person's groups where an ID token has too many of them. The app
-	// there needs the permission GroupMember.Read.All or User.Read. Default: false
+	// there needs a permission of Graph for that. Default: false
 	GroupsOverage bool `json:"groups_overage,omitempty"`
 
 	// More claims to keep: our name, theirs; a dot steps into an object. Default: none.

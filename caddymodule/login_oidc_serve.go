@@ -81,8 +81,10 @@ func (l *OIDCLogin) subject() []string {
 	return []string{"sub"}
 }
 
+// groupsClaims are the claims that hold groups. One that is expected makes it trouble that
+// the userinfo endpoint is away, so that none is where there are no groups.
 func (l *OIDCLogin) groupsClaims() []string {
-	if len(l.GroupsClaims) > 0 {
+	if len(l.GroupsClaims) > 0 || l.provider().noGroups {
 		return l.GroupsClaims
 	}
 	return []string{"groups"}

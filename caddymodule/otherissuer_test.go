@@ -30,7 +30,11 @@ func newOtherIssuer(t *testing.T) *otherIssuer {
 	o.rotate()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": o.URL(), "jwks_uri": o.URL() + "keys"})
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"issuer": o.URL(), "jwks_uri": o.URL() + "keys", "authorization_endpoint": o.URL() + "authorize", "token_endpoint": o.URL() + "token",
+			"scopes_supported": []string{"openid", "email"}, "code_challenge_methods_supported": []string{"S256"}, "backchannel_logout_supported": true,
+			"id_token_signing_alg_values_supported": []string{"ES256"}, "authorization_response_iss_parameter_supported": true,
+		})
 	})
 	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
 		o.mu.Lock()

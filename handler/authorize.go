@@ -44,12 +44,19 @@ type progress struct {
 // proceed takes an authorization request one step on: to the login page, to
 // the consent page, or back to the client with a code.
 func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, p progress) error {
+	unvouched, err := s.revouch(r, &p)
+	if err != nil {
+		return s.refuseRequest(w, r, a, err)
+	}
 	step, err := s.Issuer.NextStep(a, p.login, tokens.Progress{Fresh: p.fresh, Unseen: p.unseen})
 	if err != nil {
 		return s.refuseRequest(w, r, a, err)
 	}
 	switch step {
 	case tokens.StepLogin:
+		if l, ok := s.provider(loginRequest{auth: a}, unvouched); ok {
+			return s.leave(w, r, loginRequest{auth: a}, l, leaving{})
+		}
 		req, problem := loginRequest{auth: a}, loginProblem{}
 		if p.again {
 			problem = loginProblem{text: req.texts().SignInAgain, status: http.StatusForbidden}
@@ -67,6 +74,20 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 		return s.refuseRequest(w, r, a, err)
 	}
 	return s.answerCode(w, a, code)
+}
+
+// revouch asks the provider of somebody who is signed in once more, where that is due. If
+// it does not vouch for them any more, nobody is signed in: it returns the
+// name of their login, where they have to prove it anew.
+func (s *Server) revouch(r *http.Request, p *progress) (login string, err error) {
+	if p.login == nil || p.fresh {
+		return "", nil
+	}
+	before := p.login.Profile.Login
+	if p.login, err = s.Issuer.Revouched(r.Context(), p.login, s.session(r)); err != nil || p.login != nil {
+		return "", err
+	}
+	return before, nil
 }
 
 // refuseRequest sends an error to the client. Only a fault that will pass is

@@ -160,12 +160,25 @@ func comesIn(l login.Elsewhere, who *login.Arrival) tokens.Provided {
 	subject := l.Name() + "|" + who.ID
 	return tokens.Provided{
 		Profile: tokens.Profile{
-			Subject: subject, Login: l.Name(), ACR: who.ACR, Claims: who.Claims,
+			Subject: subject, Login: l.Name(), ACR: who.ACR, AMR: who.AMR, Claims: who.Claims,
 			Fingerprint: l.Fingerprint(storage.TagSubject(subject)),
 		},
 		AuthTime: who.AuthTime,
+		Given:    given(l, who),
 		Lifetime: l.Schedule().SessionLifetime,
 	}
+}
+
+// given is what is kept to ask the provider with again, nil where nobody will.
+func given(l login.Elsewhere, who *login.Arrival) *tokens.Given {
+	g := tokens.Given{IDToken: who.IDToken}
+	if l.Schedule().Recheck > 0 {
+		g.RefreshToken = who.RefreshToken
+	}
+	if g == (tokens.Given{}) {
+		return nil
+	}
+	return &g
 }
 
 // forged reports whether a failure speaks of somebody who makes answers up.

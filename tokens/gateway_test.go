@@ -64,12 +64,27 @@ func (g *gateway) pass(d time.Duration) {
 type events struct {
 	mu  sync.Mutex
 	all []oauth.Event
+	new chan struct{} // closed with the next one
 }
 
 func (e *events) Happened(_ context.Context, ev oauth.Event) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.all = append(e.all, ev)
+	if e.new != nil {
+		close(e.new)
+		e.new = nil
+	}
+}
+
+// changed returns what is closed with the next event.
+func (e *events) changed() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.new == nil {
+		e.new = make(chan struct{})
+	}
+	return e.new
 }
 
 func (e *events) Checked(oauth.Reason) {}
@@ -100,17 +115,22 @@ func (g *gateway) openStore() {
 	}
 }
 
-// accounts are the local users of a test.
+// accounts are the local users of a test, and under the zero tag a provider's login.
 type accounts map[storage.UserTag]storage.Fingerprint
 
-func (a accounts) Fingerprints(u storage.UserTag) []storage.Fingerprint {
-	if !a.Lists(u) {
-		return nil
+func (a accounts) Fingerprints(u storage.UserTag) (prints []storage.Fingerprint) {
+	for _, who := range []storage.UserTag{u, {}} {
+		if f, ok := a[who]; ok {
+			prints = append(prints, f)
+		}
 	}
-	return []storage.Fingerprint{a[u]}
+	return prints
 }
 
 func (a accounts) Lists(u storage.UserTag) bool { return a[u] != (storage.Fingerprint{}) }
+
+// company is the fingerprint of a provider's login.
+var company = storage.Fingerprint{0xc0}
 
 var alice = tokens.Profile{
 	Subject: "local|alice", Login: "local", ACR: "pwd", Fingerprint: storage.FingerprintOf("$2a$alice"),
@@ -150,7 +170,7 @@ func (g *gateway) start(store storage.Store, clock func() time.Time, change ...f
 			{Identifier: billingAPI, Scopes: []string{"billing:read"}, AccessTokenLifetime: 5 * time.Minute},
 		},
 		Clients:        testClients(),
-		Accounts:       accounts{storage.TagSubject(alice.Subject): alice.Fingerprint},
+		Accounts:       accounts{storage.TagSubject(alice.Subject): alice.Fingerprint, {}: company},
 		AccessTokenAlg: "ES256", IDTokenAlg: "ES256",
 		IDTokenLifetime: 10 * time.Hour, UserinfoTokenLifetime: time.Hour, SessionLifetime: 7 * 24 * time.Hour, SessionIdleLifetime: 3 * 24 * time.Hour,
 		CompareHash: func(_, _ []byte) (bool, error) { return false, errors.New("no slow hash in these tests") },
@@ -293,6 +313,12 @@ func codeRequest(code string) tokens.TokenRequest {
 func (g *gateway) login(overrides ...string) *tokens.TokenResponse {
 	g.t.Helper()
 	return g.mustToken("spa", codeRequest(g.code(overrides...)))
+}
+
+// exchanged redeems a code at the SPA.
+func (g *gateway) exchanged(code string) *tokens.TokenResponse {
+	g.t.Helper()
+	return g.mustToken("spa", codeRequest(code))
 }
 
 func (g *gateway) token(client string, r tokens.TokenRequest) (*tokens.TokenResponse, error) {

@@ -32,7 +32,9 @@ type Config struct {
 	APIs     []*clients.API
 	Clients  []*clients.Client
 	Accounts Accounts
-	ACRs     []string // that the logins can give; others are never asked for
+	// Providers asks providers again about people; nil where no login is at one.
+	Providers Providers
+	ACRs      []string // that the logins can give; others are never asked for
 	// AccessTokenAlg and IDTokenAlg are JWA names. A client may have its own IDTokenAlg, an API its own SigningAlg.
 	AccessTokenAlg string
 	IDTokenAlg     string
@@ -81,6 +83,7 @@ type Issuer struct {
 	algs     []jose.Algorithm // of access tokens: the gateway's and those of APIs
 	auth     *clients.Authenticator
 	proofs   dpop.Checker
+	rechecks rechecks
 }
 
 // NewIssuer makes an Issuer over shared state. Two clients with one tag are an

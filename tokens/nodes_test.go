@@ -401,8 +401,8 @@ func TestNodesRace(t *testing.T) {
 	var users sync.WaitGroup
 	for n := range 40 {
 		p := alice
-		p.Subject = fmt.Sprint("google|", n)
-		p.Fingerprint = storage.Fingerprint{}
+		p.Subject = fmt.Sprint("company|", n)
+		p.Fingerprint = company
 		l, _ := a.signIn(p)
 		res := a.mustToken("spa", codeRequest(a.codeFor(l)))
 		users.Go(func() {

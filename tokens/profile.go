@@ -15,6 +15,7 @@ type Profile struct {
 	Subject     string         // "<login>|<id>"
 	Login       string         // the name of the login module; always that of the subject
 	ACR         string         // how the person proved who they are; SignIn keeps it with the session
+	AMR         []string       // in which ways, by RFC 8176 §2; SignIn keeps with the session those that fit into storage.MaxAMR
 	Claims      map[string]any // name, nickname, email, email_verified, picture …
 	Fingerprint storage.Fingerprint
 	Groups      []storage.GroupTag // that the configuration mentions
@@ -53,6 +54,20 @@ func (p *Profile) record() (storage.Profile, error) {
 	}
 	r.Person.Claims = claims
 	return r, nil
+}
+
+// fittingAMR returns the ways in which a person proved who they are that fit into what is
+// kept: each whole, and those that came first. One that is no plain word is left out.
+func fittingAMR(amr []string) []string {
+	var kept []string
+	room := storage.MaxAMR + 1
+	for _, way := range amr {
+		plain := way != "" && !strings.ContainsFunc(way, func(r rune) bool { return r <= ' ' || r > '~' })
+		if plain && len(way) < room {
+			kept, room = append(kept, way), room-len(way)-1
+		}
+	}
+	return kept
 }
 
 // parseProfile reads what record returned.

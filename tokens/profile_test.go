@@ -60,3 +60,21 @@ func TestProfileBounds(t *testing.T) {
 		}
 	}
 }
+
+func TestFittingAMR(t *testing.T) {
+	for _, c := range []struct{ name, amr, want string }{
+		{"none", "", ""},
+		{"as they come", "pwd otp", "pwd otp"},
+		{"exactly the room", "0123456789 0123456789 0123456789", "0123456789 0123456789 0123456789"},
+		{"one too long, and one that fits after it", "0123456789 0123456789 01234567890 pwd", "0123456789 0123456789 pwd"},
+		{"no plain words", "pwd,o\ttp,é,a b,,mfa", "pwd mfa"},
+	} {
+		sep := " "
+		if strings.Contains(c.amr, ",") {
+			sep = ","
+		}
+		if got := strings.Join(fittingAMR(strings.Split(c.amr, sep)), " "); got != c.want || len(got) > storage.MaxAMR {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}

@@ -70,6 +70,9 @@ func (i *Issuer) refreshOnce(ctx context.Context, c *clients.Client, r TokenRequ
 	if m.profile, err = parseProfile(res.Profile); err != nil {
 		return nil, oauth.Unavailable(err)
 	}
+	if err := i.vouched(ctx, m.profile, res.Family, t.user); err != nil {
+		return nil, err
+	}
 	m.issueAt = res.IssueAt
 	m.authTime = res.Family.AuthTime
 	m.family = t.family.ID()
@@ -177,7 +180,7 @@ func (i *Issuer) rotate(ctx context.Context, c *clients.Client, t refreshToken, 
 		Rotation: c.Refresh.Rotation, Leeway: c.Refresh.Leeway, Settle: c.Refresh.Settle(),
 		Lifetime: c.Refresh.Lifetime, IdleLifetime: c.Refresh.IdleLifetime,
 		BegunAfter: marks.Client, Fingerprints: i.cfg.Accounts.Fingerprints(t.user),
-		DenyFor: i.state.DenyFor(), Attempt: attempt,
+		Groups: c.For, DenyFor: i.state.DenyFor(), Attempt: attempt,
 	})
 	if err != nil && res.Outcome == storage.RotateReused { // it is ended all the same: whoever can be told is
 		_ = i.state.Denylist.Settle(call, t.user, true, nil)
@@ -214,6 +217,8 @@ func (i *Issuer) rotateOutcome(ctx context.Context, c *clients.Client, t refresh
 		reason = oauth.ReasonExpired
 	case storage.RotateUserChanged:
 		reason = oauth.ReasonUserChanged
+	case storage.RotateNotAllowed:
+		reason = oauth.ReasonNotAllowed
 	case storage.RotateMismatch:
 		reason = oauth.ReasonClientMismatch
 	case storage.RotateUnknown:

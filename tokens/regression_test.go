@@ -232,14 +232,14 @@ func TestClockSetBack(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	f := storage.Family{Generation: 2, Created: now.Add(-time.Hour), Rotated: now, Attempt: storage.Attempt{1}}
 	r := storage.RotateRequest{Presented: 1, Rotation: true}
-	if got, _ := storage.Decide(f, r, now.Add(-time.Second)); got != storage.RotateReused {
+	if got, _ := storage.Decide(f, nil, r, now.Add(-time.Second)); got != storage.RotateReused {
 		t.Errorf("strict: outcome %d", got)
 	}
 	r.Leeway = 10 * time.Second
-	if got, _ := storage.Decide(f, r, now.Add(-5*time.Second)); got != storage.RotateReplayed {
+	if got, _ := storage.Decide(f, nil, r, now.Add(-5*time.Second)); got != storage.RotateReplayed {
 		t.Errorf("5 s back: outcome %d", got)
 	}
-	if got, _ := storage.Decide(f, r, now.Add(-time.Minute)); got != storage.RotateReused {
+	if got, _ := storage.Decide(f, nil, r, now.Add(-time.Minute)); got != storage.RotateReused {
 		t.Errorf("a minute back: outcome %d", got)
 	}
 }

@@ -29,6 +29,7 @@ type Provided struct {
 	Profile  Profile
 	AuthTime time.Time     // when they proved it there; zero where the provider did not say
 	Lifetime time.Duration // of the session; 0 is the configured one, which is never exceeded
+	Given    *Given        // nil where the provider is never asked again
 }
 
 // SignInProvided begins a session as SignIn does, for whom a provider has sent.
@@ -45,13 +46,21 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 	if err != nil {
 		return nil, "", err
 	}
-	acr := p.ACR
-	p.ACR = "" // it is of this login, not of the person
+	acr, amr := p.ACR, fittingAMR(p.AMR)
+	p.ACR, p.AMR = "", nil // they are of this login, not of the person
+	if every, _ := i.schedule(p.Login); every > 0 {
+		p.Checked = i.storeNow()
+	}
 	profile, err := p.record()
 	if err != nil {
 		return nil, "", err
 	}
 	ref := reference{user: storage.TagSubject(p.Subject), key: key}
+	id := storage.SessionKey(key).ID()
+	upstream, err := in.Given.seal(i.state.Secrets(), ref.user, id, 1)
+	if err != nil {
+		return nil, "", err
+	}
 	replaced, err := i.endReplaced(ctx, replaces, ref.user)
 	if err != nil {
 		return nil, "", err
@@ -62,13 +71,15 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 	}
 	session, err := i.state.Store.CreateSession(ctx, storage.SessionRequest{
 		User:       ref.user,
-		ID:         storage.SessionKey(key).ID(),
+		ID:         id,
 		Lifetime:   lifetime,
 		Profile:    profile,
 		Replaces:   replaced,
 		AuthTime:   in.AuthTime,
 		BegunAfter: marks.Everyone,
 		ACR:        acr,
+		AMR:        amr,
+		Upstream:   upstream,
 		DenyFor:    i.state.DenyFor(),
 	})
 	if err := i.state.Denylist.Settle(ctx, ref.user, session.EndedOthers, err); err != nil {

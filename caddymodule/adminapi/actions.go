@@ -96,6 +96,11 @@ var Actions = []*Action{
 		Method: http.MethodPost, Path: "issuers/purge", Audit: "purge_issuer", GuardsToo: true, answer: (*API).purgeIssuer, Show: shows(showPurged),
 	},
 	{
+		Use: "logins check [<login>]", Short: "Asks the providers of the logins, or of one, whether people can sign in there, and says what to register at each",
+		Args: []string{"login"}, Optional: true, Slow: "asking the providers, for ten seconds at most",
+		Method: http.MethodGet, Path: "logins", StoreOptional: true, answer: (*API).checkLogins, Show: shows(showLogins),
+	},
+	{
 		Use: "explain <family or request id>", Short: "Says what became of a refresh token family, and why, by an id from the log", Args: []string{"id"},
 		Method: http.MethodGet, Path: "explain/{id}", answer: (*API).explain, Show: shows(showExplanation),
 	},

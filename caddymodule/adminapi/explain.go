@@ -44,6 +44,7 @@ var meanings = map[admin.Verdict]string{
 	admin.VerdictEvicted:       "the user signed in once more than max_active allows, and this was the oldest",
 	admin.VerdictEnded:         "it was ended; the last event says by whom, or that the browser's next sign-in has replaced it",
 	admin.VerdictUserChanged:   "the user was removed or disabled, or has a new password",
+	admin.VerdictNotAllowed:    "it lives, and is not answered while the user is in no group that the client is for",
 	admin.VerdictClientEnded:   "everything of its client was ended",
 	admin.VerdictUnknown:       "it is gone, and no event says why: perhaps it expired unused",
 }

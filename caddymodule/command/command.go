@@ -73,6 +73,7 @@ var groups = map[string]string{
 	"everyone": "Ends what everybody has",
 	"grants":   "Lists and ends logins of users at clients",
 	"issuers":  "Shows other issuers and forgets their keys",
+	"logins":   "Checks logins at providers",
 	"keys":     "Lists, rotates and drops the signing keys",
 	"tokens":   "Denies access tokens",
 	"users":    "Shows, disables and enables users",

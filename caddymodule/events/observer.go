@@ -95,6 +95,14 @@ func LogLevel(e oauth.Event) zapcore.Level {
 		if e.Cause != nil {
 			return zapcore.ErrorLevel
 		}
+	case oauth.EventRecheck:
+		switch e.Outcome {
+		case oauth.OutcomeKept:
+			return zapcore.DebugLevel // it is counted
+		case oauth.OutcomeUnclear, oauth.OutcomeThin, oauth.OutcomeDoubtful, oauth.OutcomeSkipped, oauth.OutcomeOverdue:
+			return zapcore.WarnLevel
+		default:
+		}
 	case oauth.EventTokenIssued, oauth.EventRefresh, oauth.EventFamilyEvicted,
 		oauth.EventCodeIssued, oauth.EventDevice, oauth.EventRevoked, oauth.EventLogin, oauth.EventLogout, oauth.EventClientAuth, oauth.EventIntrospectionRefused,
 		oauth.EventRequestRefused, oauth.EventAccessRefused, oauth.EventKeyRotated, oauth.EventSecretFallback, oauth.EventAdmin:

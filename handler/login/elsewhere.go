@@ -10,8 +10,9 @@ import (
 // and comes back to a callback of ours. Its methods are safe for concurrent use.
 type Elsewhere interface {
 	Login
-	// Begin returns the URL at the provider to send the browser to. It waits for
-	// no network. Errors: a *FailedError.
+	// Begin returns the URL at the provider to send the browser to. It waits for no
+	// network, but two seconds at most while nothing is known of the provider yet.
+	// Errors: a *FailedError.
 	Begin(d Departure) (string, error)
 	// Finish checks what the provider has sent the browser back with, redeems its
 	// code once, and says who has come. Errors: a *FailedError.
@@ -19,7 +20,9 @@ type Elsewhere interface {
 	// Recheck asks the provider again about somebody who came by it, with the
 	// refresh token that it gave, and whom its ID names. Errors: a *FailedError,
 	// whose Failure is FailedGone where the provider says that the login is over
-	// there, and FailedNotAllowed where an allow line does not hold any more.
+	// there, and FailedNotAllowed where an allow line does not hold any more. What stays
+	// unclear after the provider has given new tokens is a Thin Arrival and no error:
+	// it holds the RefreshToken, and the one of before may be good no more.
 	Recheck(ctx context.Context, id, refreshToken string) (*Arrival, error)
 	// Schedule says when to ask again, and how long to believe what it said.
 	Schedule() Schedule

@@ -89,11 +89,10 @@ func (a accounts) Fingerprints(user storage.UserTag) []storage.Fingerprint {
 	return prints
 }
 
-// Lists reports whether a login names the user. One that has the same fingerprint for
-// all, the zero tag too, cannot.
+// Lists reports whether a login that can say whom it knows knows the user.
 func (a accounts) Lists(user storage.UserTag) bool {
 	for _, l := range a {
-		if f := l.Fingerprint(user); f != (storage.Fingerprint{}) && f != l.Fingerprint(storage.UserTag{}) {
+		if _, ok := l.(Lister); ok && l.Fingerprint(user) != (storage.Fingerprint{}) {
 			return true
 		}
 	}

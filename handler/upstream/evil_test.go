@@ -130,8 +130,10 @@ func TestLOG11And12IDTokens(t *testing.T) {
 			}
 		}, reasonSignature},
 		{"LOG-12 a signature that is cut", func(p *provider) {
-			p.sign = func(payload []byte) string { token, _ := jose.Sign(p.key, "JWT", payload); return token[:len(token)-4] }
-		}, reasonIDToken},
+			p.sign = func(payload []byte) string {
+				return compact(`{"alg":"ES256","kid":"`+p.key.ID()+`"}`, payload, func(string) []byte { return make([]byte, 60) })
+			}
+		}, reasonSignature},
 		{"an access token in its place", func(p *provider) {
 			p.sign = func(payload []byte) string { token, _ := jose.Sign(p.key, "at+jwt", payload); return token }
 		}, reasonIDToken},
@@ -181,6 +183,19 @@ func TestF21AndNoIDToken(t *testing.T) {
 	}
 	_, err = p.signIn(t, o, login.Asked{})
 	want(t, err, 0, "")
+}
+
+// LOG-11: a departure without a nonce takes no ID token without one.
+func TestLOG11DepartureWithoutNonce(t *testing.T) {
+	p := newProvider(t)
+	o, d := start(t, p.config()), departure()
+	d.Nonce = ""
+	to, err := o.Begin(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = o.Finish(t.Context(), d, p.authorize(t, to))
+	want(t, err, login.FailedForged, reasonNonce)
 }
 
 // F24: HS256 by the client secret where that alone is listed, with every secret, and no
@@ -259,6 +274,34 @@ func TestF15AndF16KeySets(t *testing.T) {
 	}
 	_, err = p.signIn(t, o, login.Asked{})
 	want(t, err, 0, "")
+}
+
+// LOG-20: keys that could not be had when the process began are asked for again for the
+// person whose code is spent.
+func TestLOG20KeysThatCameLate(t *testing.T) {
+	p := newProvider(t)
+	away := true
+	p.keys = func() []byte {
+		if away {
+			return []byte("{}")
+		}
+		return keySetOf(t, p.key.Public())
+	}
+	now := time.Now()
+	cfg := p.config()
+	cfg.Clock = func() time.Time { return now }
+	o := start(t, cfg)
+	_, err := p.signIn(t, o, login.Asked{})
+	want(t, err, login.FailedDown, reasonNoKeys)
+	if o.Trouble() == nil {
+		t.Error("that is no trouble")
+	}
+	now, away = now.Add(keyPause), false
+	_, err = p.signIn(t, o, login.Asked{})
+	want(t, err, 0, "")
+	if err := o.Trouble(); err != nil {
+		t.Errorf("trouble: %v", err)
+	}
 }
 
 // F17 and Dex: keys that change without a word are fetched again for the person whose

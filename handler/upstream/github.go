@@ -20,6 +20,8 @@ import (
 // GitHub is a login at GitHub, which has OAuth without OpenID Connect; see login.Elsewhere.
 type GitHub struct{ *OIDC }
 
+var _ login.Elsewhere = (*GitHub)(nil)
+
 // The addresses of GitHub. What is asked about a person lies below the one of the API.
 const (
 	gitHubHome  = "https://github.com"

@@ -41,9 +41,9 @@ func (o *OIDC) graphMemberships(ctx context.Context, accessToken string) ([]any,
 		return nil, fmt.Errorf("reading address of Microsoft Graph: %w", err)
 	}
 	var all []any
-	for next := first; next != ""; {
-		if len(all) >= maxPages*999 {
-			return nil, errors.New("asking Microsoft Graph: there are too many groups")
+	for next, pages := first, 0; next != ""; pages++ {
+		if pages == maxPages {
+			return nil, fmt.Errorf("asking Microsoft Graph: there are more than %d pages of groups", maxPages)
 		}
 		if at, err := url.Parse(next); err != nil || at.Scheme != home.Scheme || at.Host != home.Host {
 			return nil, errors.New("asking Microsoft Graph: the next page is at another host")
@@ -58,7 +58,7 @@ func (o *OIDC) graphMemberships(ctx context.Context, accessToken string) ([]any,
 			} `json:"value"`
 			Next string `json:"@odata.nextLink"`
 		}
-		if err := json.Unmarshal(text, &page); err != nil || len(page.Value) == 0 && page.Next != "" {
+		if err := json.Unmarshal(text, &page); err != nil {
 			return nil, errors.New("asking Microsoft Graph: the answer is no page of groups")
 		}
 		for _, group := range page.Value {

@@ -41,14 +41,14 @@ func (k *keySet) verify(ctx context.Context, token jose.Compact) error {
 	if HS256.Is(token.Header.Alg) { // which is pinned: see checkIDToken
 		return k.of.cfg.verifyHMAC(token)
 	}
-	held := k.of.heldKeys(ctx)
+	if held := k.of.heldKeys(ctx); held != nil && k.matches(*held, token) {
+		return nil
+	}
+	held := k.of.freshKeys(ctx)
 	if held == nil {
 		return failed(login.FailedDown, reasonNoKeys, errors.New("checking ID token: the keys of the provider have not been had yet"))
 	}
 	if k.matches(*held, token) {
-		return nil
-	}
-	if held = k.of.freshKeys(ctx); held != nil && k.matches(*held, token) {
 		return nil
 	}
 	return forged(reasonSignature, "checking ID token: no key of the provider has signed it, of which it names %q", providerText(token.Header.Kid))

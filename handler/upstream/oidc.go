@@ -170,7 +170,4 @@ func (o *OIDC) Trouble() error {
 	return o.health.refused()
 }
 
-var (
-	_ login.Elsewhere = (*OIDC)(nil)
-	_ login.Elsewhere = (*GitHub)(nil)
-)
+var _ login.Elsewhere = (*OIDC)(nil)

@@ -24,6 +24,7 @@ const (
 	VerdictEvicted       Verdict = "evicted"
 	VerdictEnded         Verdict = "ended" // by whom stands in the last entry
 	VerdictUserChanged   Verdict = "user_changed"
+	VerdictNotAllowed    Verdict = "not_allowed" // alive; the person is not in a group that the client is for
 	VerdictClientEnded   Verdict = "client_ended"
 	VerdictUnknown       Verdict = "unknown"
 )
@@ -142,8 +143,11 @@ func outlived(entries []history.Entry, lifetime time.Duration, now time.Time) bo
 	return f.Limited(lifetime, 0).Dead(at)
 }
 
-// refusedBy are the verdicts of refusals that are themselves the end.
-var refusedBy = map[oauth.Reason]Verdict{oauth.ReasonExpired: VerdictExpired, oauth.ReasonUserChanged: VerdictUserChanged, oauth.ReasonUserDisabled: VerdictUserChanged}
+// refusedBy are the verdicts of refusals that tell by themselves how things stand.
+var refusedBy = map[oauth.Reason]Verdict{
+	oauth.ReasonExpired: VerdictExpired, oauth.ReasonUserChanged: VerdictUserChanged, oauth.ReasonUserDisabled: VerdictUserChanged,
+	oauth.ReasonNotAllowed: VerdictNotAllowed,
+}
 
 // verdictOf reads a history from its end.
 func verdictOf(entries []history.Entry, live bool, clientEnded time.Time) Verdict {

@@ -87,6 +87,7 @@ func endSession(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 	if err != nil {
 		return storage.EndResult{}, err
 	}
+	t.remove(upstreams, userKey(r.User, root[:]))
 	if err := t.deny(denialKey(r.User, byte(storage.DenySession), root[:]), denialRecord{until: until, attempt: r.Attempt}); err != nil {
 		return storage.EndResult{}, err
 	}
@@ -154,9 +155,9 @@ func endAll(t *txn, user storage.UserTag, marks marksRecord, denyFor time.Durati
 	return marks, nil
 }
 
-// removeGrants removes a user's sessions, codes and families.
+// removeGrants removes a user's sessions, codes and families, and what providers gave.
 func removeGrants(t *txn, user storage.UserTag) error {
-	for _, bucket := range []bucketID{sessions, codes, codeBodies, families} {
+	for _, bucket := range []bucketID{sessions, codes, codeBodies, families, upstreams} {
 		if err := t.removeAll(bucket, user[:]); err != nil {
 			return err
 		}

@@ -7,7 +7,7 @@ import (
 // bucketID numbers the buckets of the file.
 type bucketID uint8
 
-// The buckets. Keys of the first six begin with the UserTag, so that all of
+// The buckets. Keys of the first seven begin with the UserTag, so that all of
 // one user's things of a kind are adjacent: one seek finds them, and a
 // decision about a user touches few pages. The denylist has a bucket of its
 // own because guarded routes read it: it is usually almost empty.
@@ -17,6 +17,7 @@ const (
 	codes                      // user 16, code 16: codeRecord
 	profiles                   // user 16: profileRecord
 	people                     // user 16: personRecord
+	upstreams                  // user 16, root 8: upstreamRecord
 	denials                    // user 16, kind 1, id (none for the marks): denialRecord or marksRecord
 	grants                     // grant 12: grantRecord
 	clients                    // client 8: clientRecord
@@ -35,6 +36,7 @@ var bucketNames = [bucketCount][]byte{
 	codes:      []byte("codes"),
 	profiles:   []byte("profiles"),
 	people:     []byte("people"),
+	upstreams:  []byte("upstreams"),
 	denials:    []byte("denials"),
 	grants:     []byte("grants"),
 	clients:    []byte("clients"),

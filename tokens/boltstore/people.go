@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
@@ -115,9 +116,19 @@ func (t *txn) writeProfile(user storage.UserTag, wasPerson bool, p storage.Profi
 	return nil
 }
 
-// ownProfile is a copy that stays as it is when the caller has left.
-func ownProfile(p storage.Profile) storage.Profile {
-	p.Person.Claims = bytes.Clone(p.Person.Claims)
-	p.Person.Groups = append([]storage.GroupTag(nil), p.Person.Groups...)
+// putFacts writes what a provider has said of a person when it was asked, unless newer
+// facts are there.
+func (t *txn) putFacts(r storage.RecheckAnswer, asked time.Time) error {
+	was, found, err := t.profile(r.User)
+	if err != nil || !found {
+		return err
+	}
+	r.Person.AsOf, r.Person.Checked = asked, t.now
+	return t.putProfile(r.User, was, storage.Profile{Subject: was.subject, Fingerprint: was.fingerprint, Person: r.Person})
+}
+
+// ownPerson is a copy that stays as it is when the caller has left.
+func ownPerson(p storage.Person) storage.Person {
+	p.Claims, p.Groups = bytes.Clone(p.Claims), slices.Clone(p.Groups)
 	return p
 }

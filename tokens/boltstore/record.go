@@ -38,7 +38,7 @@ type sessionRecord struct {
 	begun, expires, used time.Time         // seconds
 	authTime             time.Time         // seconds; zero where it is not known
 	root                 storage.SessionID // zero where it is the session itself
-	acr                  string
+	acr, amr             string
 }
 
 func (r sessionRecord) encode() []byte {
@@ -47,22 +47,26 @@ func (r sessionRecord) encode() []byte {
 	b = appendSeconds(b, r.authTime)
 	b = appendSeconds(b, r.expires)
 	b = appendSeconds(b, r.used)
-	if r.root == (storage.SessionID{}) && r.acr == "" {
+	if r.root == (storage.SessionID{}) && r.acr == "" && r.amr == "" {
 		return b
 	}
-	return append(append(b, r.root[:]...), r.acr...)
+	b = append(append(b, r.root[:]...), byte(len(r.amr)))
+	return append(append(b, r.amr...), r.acr...)
 }
 
 func (r *sessionRecord) decode(b []byte) error {
 	d := newDecoderOf(b, secondVersion)
 	r.begun, r.authTime, r.expires, r.used = d.seconds(), d.seconds(), d.seconds(), d.seconds()
-	r.root, r.acr = storage.SessionID{}, ""
+	r.root, r.acr, r.amr = storage.SessionID{}, "", ""
 	if d.err != nil || len(d.b) == 0 {
 		return d.end()
 	}
 	copy(r.root[:], d.bytes(len(r.root)))
+	if length := d.bytes(1); length != nil {
+		r.amr = string(d.bytes(int(length[0])))
+	}
 	r.acr = string(d.rest())
-	if r.root == (storage.SessionID{}) && r.acr == "" {
+	if d.err == nil && r.root == (storage.SessionID{}) && r.acr == "" && r.amr == "" {
 		return errBadRecord
 	}
 	return d.end()

@@ -21,11 +21,12 @@ func someRecords() []record {
 	s, ms := time.Unix(1_900_000_000, 0), time.UnixMilli(1_900_000_000_123)
 	return []record{
 		&sessionRecord{begun: s, authTime: s, expires: s.Add(time.Hour), used: s}, &sessionRecord{},
-		&sessionRecord{begun: s, expires: s, used: s, root: storage.SessionID{1}, acr: "pwd"}, &sessionRecord{authTime: s, acr: "mfa"},
+		&sessionRecord{begun: s, expires: s, used: s, root: storage.SessionID{1}, acr: "pwd"}, &sessionRecord{authTime: s, acr: "mfa", amr: "pwd otp"},
 		&codeRecord{put: s, expires: ms, taken: ms, attempt: storage.Attempt{1}, session: storage.SessionID{2}, owner: [16]byte{3}}, &codeRecord{},
 		&bodyRecord{expires: ms, body: []byte("body")}, &bodyRecord{},
 		&grantRecord{until: s, text: []byte("text")}, &grantRecord{},
 		&profileRecord{fingerprint: storage.Fingerprint{1}, written: time.Unix(1_800_000_000, 0), person: true, subject: "local|alice"}, &profileRecord{},
+		&upstreamRecord{seq: 7, lease: ms, attempt: storage.Attempt{1}, asked: ms, checked: ms, doubtful: true, session: storage.SessionID{2}, sealed: []byte("sealed")}, &upstreamRecord{},
 		&denialRecord{until: s, attempt: storage.Attempt{1}, lived: true, reused: true}, &denialRecord{},
 		&marksRecord{before: s, until: s, issued: s, folded: s, attempt: storage.Attempt{1}, now: ms, ended: []storage.FamilyID{{1}, {2}}}, &marksRecord{},
 		&clientRecord{before: s, until: s}, &clientRecord{},
@@ -37,7 +38,7 @@ func someRecords() []record {
 // emptyRecords returns one of each kind.
 func emptyRecords() []record {
 	return []record{
-		&sessionRecord{}, &sessionRecord{}, &codeRecord{}, &bodyRecord{}, &grantRecord{}, &profileRecord{}, &denialRecord{},
+		&sessionRecord{}, &sessionRecord{}, &codeRecord{}, &bodyRecord{}, &grantRecord{}, &profileRecord{}, &upstreamRecord{}, &denialRecord{},
 		&marksRecord{}, &clientRecord{}, &openingRecord{}, &keysRecord{},
 	}
 }

@@ -31,13 +31,12 @@ func rotate(t *txn, r storage.RotateRequest, silent []storage.Silence) (storage.
 	if err != nil {
 		return storage.RotateResult{}, err
 	}
-	outcome, next := storage.Decide(f, r, t.now, silent...)
-	res := storage.RotateResult{Outcome: outcome}
-	if outcome.Granted() {
-		if res.Profile, err = t.whole(r.User, user); err != nil {
-			return storage.RotateResult{}, err
-		}
+	profile, missing := t.whole(r.User, user)
+	outcome, next := storage.Decide(f, profile.Person.Groups, r, t.now, silent...)
+	if missing != nil && (outcome.Granted() || outcome == storage.RotateNotAllowed) {
+		return storage.RotateResult{}, missing // an old generation ends the family all the same
 	}
+	res := storage.RotateResult{Outcome: outcome}
 	if err := t.settle(r, f, outcome, next); err != nil {
 		return storage.RotateResult{}, err
 	}
@@ -51,6 +50,7 @@ func rotate(t *txn, r storage.RotateRequest, silent []storage.Silence) (storage.
 	if err != nil {
 		return storage.RotateResult{}, err
 	}
+	res.Profile = profile
 	res.IssueAt = t.issueAt(r.User, marks, r.BegunAfter)
 	return res, nil
 }

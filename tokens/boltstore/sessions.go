@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
@@ -17,7 +18,8 @@ func (r sessionRecord) over(now time.Time, idle time.Duration) bool {
 
 // CreateSession implements storage.Sessions.
 func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (storage.Session, error) {
-	r.Profile = ownProfile(r.Profile) // the caller may leave before the commit
+	r.Profile.Person = ownPerson(r.Profile.Person) // the caller may leave before the commit
+	r.Upstream = bytes.Clone(r.Upstream)
 	return decide(ctx, s, "create_session", func(t *txn) (storage.Session, error) { return createSession(t, r) })
 }
 
@@ -51,7 +53,7 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 	begun := t.issueAt(r.User, marks, later(everyone, r.BegunAfter)).Truncate(time.Second)
 	session := sessionRecord{
 		begun: begun, authTime: earlier(begun, r.AuthTime.Truncate(time.Second)), expires: storage.EndOf(begun, r.Lifetime),
-		used: begun, root: root, acr: r.ACR,
+		used: begun, root: root, acr: r.ACR, amr: strings.Join(r.AMR, " "),
 	}
 	var again sessionRecord
 	if there, err := t.read(sessions, userKey(r.User, r.ID[:]), &again); err != nil {
@@ -68,7 +70,7 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 		}
 	}
 	t.put(sessions, userKey(r.User, r.ID[:]), session.encode())
-	if err := t.putProfile(r.User, was, r.Profile); err != nil {
+	if err := cmp.Or(t.putProfile(r.User, was, r.Profile), t.putLogin(r, cmp.Or(session.root, r.ID), changed)); err != nil {
 		return storage.Session{}, err
 	}
 	result := session.session(r.User, r.ID)
@@ -77,10 +79,14 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 }
 
 func (r sessionRecord) session(user storage.UserTag, id storage.SessionID) storage.Session {
-	return storage.Session{
+	s := storage.Session{
 		ID: id, User: user, Root: cmp.Or(r.root, id), ACR: r.acr,
 		Begun: r.begun, AuthTime: r.authTime, Expires: r.expires, Used: r.used,
 	}
+	if r.amr != "" {
+		s.AMR = strings.Split(r.amr, " ")
+	}
+	return s
 }
 
 // boundSessions ends the least used sessions, so that with the new one there are
@@ -115,7 +121,7 @@ func (t *txn) boundSessions(r storage.SessionRequest) error {
 
 // recordOf is the reverse of session.
 func recordOf(s storage.Session) sessionRecord {
-	r := sessionRecord{begun: s.Begun, authTime: s.AuthTime, expires: s.Expires, used: s.Used, root: s.Root, acr: s.ACR}
+	r := sessionRecord{begun: s.Begun, authTime: s.AuthTime, expires: s.Expires, used: s.Used, root: s.Root, acr: s.ACR, amr: strings.Join(s.AMR, " ")}
 	if s.Root == s.ID {
 		r.root = storage.SessionID{}
 	}

@@ -176,6 +176,10 @@ func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks
 		var r codeRecord
 		err := r.decode(v)
 		return !now.Before(r.expires), err
+	case upstreams:
+		var r upstreamRecord
+		err := r.decode(v)
+		return r.over(now), err
 	case codeBodies:
 		var r bodyRecord
 		err := r.decode(v)

@@ -286,6 +286,8 @@ func (t *txn) putRecord(r storage.Record) error {
 		for _, c := range r.Codes.Codes {
 			t.putCode(r.Codes.User, c)
 		}
+	case r.Upstreams != nil:
+		t.importUpstreams(r.Upstreams)
 	default:
 		return errNewerRecord
 	}

@@ -22,6 +22,7 @@ var userParts = []struct {
 	{storage.PartHeld, []bucketID{profiles, people, sessions, families}, readHeld},
 	{storage.PartDenied, []bucketID{denials}, readDenied},
 	{storage.PartCodes, []bucketID{codes}, readCodes},
+	{storage.PartUpstreams, []bucketID{upstreams}, readUpstreams},
 }
 
 // ScanUsers implements storage.Users.

@@ -48,7 +48,8 @@ type Client struct {
 	Consent        ConsentMode
 	IDTokenAlg     string // JWA name; "" for the gateway's
 	Refresh        RefreshPolicy
-	TLS            TLS // how it may authenticate by certificate
+	For            storage.AllOf // groups that a person must be in, at each refresh; nil for everybody
+	TLS            TLS           // how it may authenticate by certificate
 	// DPoPRequired refuses token requests without a DPoP proof. See RFC 9449 §5.2.
 	DPoPRequired bool
 	// CertificateBound binds its access tokens to the client certificate of the

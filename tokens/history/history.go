@@ -40,6 +40,7 @@ const (
 	EndedByClient   = "client"   // the application revoked its token (RFC 7009)
 	EndedByPerson   = "person"   // on the account page
 	EndedBySignOut  = "sign_out" // of the session that it began in
+	EndedByProvider = "provider" // of the login, which has said so, or could not be asked
 	EndedByOperator = "operator"
 	EndedByReplay   = "code_reuse" // its authorization code came twice
 	EndedByNext     = "replaced"   // by the next sign-in of the browser that kept it in a cookie

@@ -126,6 +126,8 @@ const (
 	ReasonUnknown          Reason = "unknown"
 	ReasonRevoked          Reason = "revoked"
 	ReasonUserChanged      Reason = "user_changed"
+	ReasonProviderOverdue  Reason = "provider_overdue"
+	ReasonNotAllowed       Reason = "not_allowed"
 	ReasonOfflineOff       Reason = "offline_access_off"
 	ReasonGrantUnknown     Reason = "grant_unknown"
 	ReasonStore            Reason = "store"

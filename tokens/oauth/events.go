@@ -23,6 +23,7 @@ const (
 	EventDevice        EventKind = "device"
 	EventRevoked       EventKind = "revoked"
 	EventLogin         EventKind = "login"
+	EventRecheck       EventKind = "recheck"
 	EventLogout        EventKind = "logout"
 	// EventLoginBroken is that nobody, or somebody, cannot sign in by a provider until an
 	// operator acts, and that it is over.
@@ -103,6 +104,18 @@ const (
 	OutcomeEverywhere     Outcome = "everywhere"
 )
 
+// The outcomes of EventRecheck, beside OutcomeKept and OutcomeNotAllowed: what became of
+// a question to a provider about a person who is signed in.
+const (
+	OutcomeThin     Outcome = "thin"     // the login is good, nothing is said of the person or their groups
+	OutcomeGone     Outcome = "gone"     // the login is over there, and so it is here
+	OutcomeDoubtful Outcome = "doubtful" // it seems over, but a check before was cut off: nothing ends, and it is asked no more
+	OutcomeUnclear  Outcome = "unclear"  // no answer that is about the person
+	OutcomeLost     Outcome = "lost"     // another node was faster, or the login has ended meanwhile
+	OutcomeSkipped  Outcome = "skipped"  // too many at once
+	OutcomeOverdue  Outcome = "overdue"  // could not be checked for too long: a refresh token has ended
+)
+
 // The outcomes of EventLoginBroken, beside OutcomeOK: why nobody, or somebody, can
 // sign in by a provider.
 const (
@@ -165,6 +178,7 @@ const (
 	OutcomeUnanswered   Outcome = "unanswered"
 	OutcomeIssuerKeys   Outcome = "issuer_keys"
 	OutcomeStore        Outcome = "store"
+	OutcomeRecheck      Outcome = "recheck"
 	OutcomeEvents       Outcome = "events"
 	OutcomeSubscriber   Outcome = "subscriber"
 	OutcomeProvider     Outcome = "provider"
@@ -185,6 +199,9 @@ var outcomes = map[EventKind][]Outcome{
 	EventLogin: {
 		OutcomeOK, OutcomeFailed, OutcomeDelayed, OutcomeBusy, OutcomeDisabled,
 		OutcomeProviderDown, OutcomeProviderBroken, OutcomeCancelled, OutcomeExpired, OutcomeNotAllowed, OutcomeNotMet,
+	},
+	EventRecheck: {
+		OutcomeKept, OutcomeThin, OutcomeGone, OutcomeNotAllowed, OutcomeDoubtful, OutcomeUnclear, OutcomeLost, OutcomeSkipped, OutcomeOverdue,
 	},
 	EventLogout:               {OutcomeOK, OutcomeEverywhere},
 	EventLoginBroken:          {OutcomeOK, LoginNoDiscovery, LoginOtherIssuer, LoginClientRefused, LoginBadIDToken, LoginTooLarge},
@@ -207,7 +224,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventHealth:        append([]Outcome{OutcomeOK}, outcomesOf([]Trouble{TroubleStore, TroubleSecret, TroubleIssuer, TroubleUnsafe, TroubleClock})...),
 	EventBackgroundRecovered: {
 		OutcomeDenylist, OutcomeFeed, OutcomeHistory, OutcomeHeartbeat, OutcomeUnanswered, OutcomeSigningKeys, OutcomeIssuerKeys,
-		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber, OutcomeProvider,
+		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber, OutcomeProvider, OutcomeRecheck,
 	},
 	EventAdmin: {
 		"end_grants", "end_client", "end_everyone", "disable_user", "enable_user", "deny_token", "rotate_keys", "drop_key",
@@ -236,7 +253,7 @@ var Reasons = []Reason{
 	ReasonMalformed, ReasonUnknownClient, ReasonBadSecret, ReasonBadMethod, ReasonBadAssertion, ReasonReplayed,
 	ReasonBadRedirect, ReasonBadOrigin, ReasonBadVerifier, ReasonCodeUnknown, ReasonCodeSpent,
 	ReasonCodeMismatch, ReasonClientMismatch, ReasonBadMAC, ReasonReuse,
-	ReasonExpired, ReasonUnknown, ReasonRevoked, ReasonUserChanged,
+	ReasonExpired, ReasonUnknown, ReasonRevoked, ReasonUserChanged, ReasonProviderOverdue, ReasonNotAllowed,
 	ReasonOfflineOff, ReasonGrantUnknown, ReasonStore, ReasonBadSignature,
 	ReasonUnknownKey, ReasonWrongIssuer, ReasonWrongAudience, ReasonWrongType,
 	ReasonNotYetValid, ReasonDenied, ReasonScope, ReasonClaim,
@@ -256,7 +273,7 @@ type Event struct {
 	User      storage.UserTag
 	Family    storage.FamilyID
 	Issuer    string // a configured other issuer, with EventIssuerKeys
-	Login     string // a configured login, with EventLoginBroken
+	Login     string // a configured login, with EventLoginBroken and EventRecheck
 	API       string // that a guarded route is for, with EventAccessRefused
 	Endpoint  string // by its name in the route table, with EventRequestRefused
 	About     string // what else tells one from another in a flood, such as the name that was typed; it is never told

@@ -101,7 +101,7 @@ func BenchmarkRotateScript(b *testing.B) {
 	keys := s.decidingKeys(r.User, held, denied, people)
 	args := []any{ // without rotation the generation stays, and all else is done
 		"1", s.grace(), r.Family[:], r.Client[:], r.Grant[:], 1, flag(false), 0, millis(r.Lifetime), millis(r.IdleLifetime), 0,
-		joined(r.Fingerprints), 0, r.Attempt[:], 0, "?", 0,
+		joined(r.Fingerprints), 0, r.Attempt[:], 0, "?", 0, "",
 	}
 	mustDo(b, s.scripts().rotate.Load(b.Context(), s.conn.client).Err())
 	before := redisWork(b, s)

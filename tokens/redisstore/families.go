@@ -73,7 +73,7 @@ func (s *Store) rotate(ctx context.Context, c *connection, sc *script, r storage
 	a, err := s.eval(ctx, c, sc, s.decidingKeys(r.User, held, denied, people),
 		s.grace(), r.Family[:], r.Client[:], r.Grant[:], r.Presented, flag(r.Rotation), millis(r.Leeway),
 		millis(r.Lifetime), millis(r.IdleLifetime), unixMillis(r.BegunAfter),
-		joined(r.Fingerprints), millis(r.DenyFor), r.Attempt[:], millis(r.Settle), silent, unixMillis(since))
+		joined(r.Fingerprints), millis(r.DenyFor), r.Attempt[:], millis(r.Settle), silent, unixMillis(since), rulesOf(r.Groups))
 	if !committed(err) {
 		return storage.RotateResult{}, err
 	}
@@ -82,6 +82,15 @@ func (s *Store) rotate(ctx context.Context, c *connection, sc *script, r storage
 	res.Family, unread = readFamily(&a, r.Family)
 	res.Profile = readProfile(&a)
 	return res, cmp.Or(unread, a.err, err)
+}
+
+// rulesOf writes rules as lua/rotate.lua reads them.
+func rulesOf(all storage.AllOf) []byte {
+	var text []byte
+	for _, any := range all {
+		text = append(append(text, byte(len(any))), joined(any)...)
+	}
+	return text
 }
 
 // Unanswered implements storage.Families.
@@ -150,7 +159,7 @@ func (s *Store) End(ctx context.Context, r storage.EndRequest) (storage.EndResul
 	if r.Scope < storage.EndFamily || r.Scope > storage.DisableUser {
 		return storage.EndResult{}, fmt.Errorf("ending a grant: unknown scope %d", r.Scope)
 	}
-	a, err := s.decide(ctx, "end", s.scripts().end, s.userKeys(r.User, held, denied, people, codes, bodies, ended), s.endArgs(r)...)
+	a, err := s.decide(ctx, "end", s.scripts().end, s.userKeys(r.User, held, denied, people, codes, bodies, ended, upstreams), s.endArgs(r)...)
 	if !committed(err) {
 		return storage.EndResult{}, err
 	}
@@ -173,7 +182,7 @@ func (s *Store) ended(r storage.EndRequest, at time.Time) {
 	if r.Scope == storage.EndUser || r.Scope == storage.DisableUser {
 		args = append(args, unixMillis(at))
 	}
-	s.journal.add(s.scripts().end, s.userKeys(r.User, held, denied, people, codes, bodies, ended), args...)
+	s.journal.add(s.scripts().end, s.userKeys(r.User, held, denied, people, codes, bodies, ended, upstreams), args...)
 }
 
 // PutGrant implements storage.Families.

@@ -10,6 +10,7 @@ import (
 //
 //	<prefix>{<tag>}u   what the user holds: families, sessions, profile (lua/grants.lua)
 //	<prefix>{<tag>}p   what is known of the person beyond that (lua/person_record.lua)
+//	<prefix>{<tag>}r   what providers gave at logins (lua/upstream_record.lua)
 //	<prefix>{<tag>}d   what is denied of the user (lua/denylist.lua)
 //	<prefix>{<tag>}c   codes, and
 //	<prefix>{<tag>}b   their bodies (lua/code.lua)
@@ -81,12 +82,13 @@ func (s *Store) decidingKeys(user storage.UserTag, kinds ...string) []string {
 
 // Kinds of a user's keys.
 const (
-	held   = "u"
-	people = "p"
-	denied = "d"
-	codes  = "c"
-	bodies = "b"
-	ended  = "e"
+	held      = "u"
+	people    = "p"
+	denied    = "d"
+	upstreams = "r"
+	codes     = "c"
+	bodies    = "b"
+	ended     = "e"
 )
 
 // probed leads the keys that replicas are asked about, behind the prefix.

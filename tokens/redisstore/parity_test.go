@@ -38,6 +38,9 @@ type parity struct {
 	vouched time.Time // when parityNode last did
 }
 
+// parityGroups are those of rules; the person is in all but the first.
+var parityGroups = []storage.GroupTag{{1}, {1, 1}, {2}, {3}}
+
 // parityNode is a node that may be silent.
 var parityNode = storage.NodeMark{200, 200, 200}
 
@@ -47,6 +50,10 @@ func pick[T any](r *rand.Rand, choices ...T) T { return choices[r.IntN(len(choic
 func (p *parity) begin(t *testing.T, s *Store) {
 	s.move(atTime(p.now))
 	c := newChain(t, s, "local|alice")
+	_, err := s.CreateSession(t.Context(), storage.SessionRequest{User: c.request.User, ID: storage.SessionID{8}, Profile: storage.Profile{
+		Subject: "local|alice", Fingerprint: storage.Fingerprint{1}, Person: storage.Person{Groups: parityGroups[1:]},
+	}})
+	mustDo(t, err)
 	r := storage.CreateRequest{
 		User: c.request.User, ID: storage.FamilyID{7}, Client: storage.ClientTag{1}, Grant: storage.GrantID{1}, MaxActive: 9,
 		Begun: p.now, AuthTime: p.now, Lifetime: pick(p.rand, 0, time.Hour, 90*time.Second+1), IdleLifetime: pick(p.rand, 0, time.Minute, 1500*time.Millisecond),
@@ -83,7 +90,10 @@ func (p *parity) step(t *testing.T, s *Store) {
 	if p.rand.IntN(10) == 0 {
 		r.BegunAfter = p.family.Created.Add(pick(p.rand, -time.Second, -time.Nanosecond, 0, time.Nanosecond, time.Second))
 	}
-	want, next := storage.Decide(p.family, r, p.now, p.silent()...)
+	for range p.rand.IntN(3) { // rules, of which some hold
+		r.Groups = append(r.Groups, pick(p.rand, storage.AnyOf{parityGroups[0]}, parityGroups[:2], parityGroups[1:], storage.AnyOf{{0xff}}, storage.AnyOf{}, parityGroups[2:]))
+	}
+	want, next := storage.Decide(p.family, parityGroups[1:], r, p.now, p.silent()...)
 	if p.ended {
 		want = storage.RotateUnknown
 	}
@@ -161,9 +171,10 @@ func same(a, b storage.Family) bool {
 // TestLuaBounds holds the bounds in the scripts to those of the core.
 func TestLuaBounds(t *testing.T) {
 	for file, lines := range map[string][]string{
-		"create_session": {fmt.Sprintf("local MOST_SESSIONS = %d ", storage.MaxSessions)},
-		"create_family":  {fmt.Sprintf("local MOST_FAMILIES = %d ", storage.MaxFamilies)},
-		"code":           {fmt.Sprintf("local MOST_CODES, MOST_BODIES = %d, %d ", storage.MaxCodes, storage.MaxCodeBodies)},
+		"create_session":  {fmt.Sprintf("local MOST_SESSIONS = %d ", storage.MaxSessions)},
+		"upstream_record": {fmt.Sprintf("local MOST_UPSTREAMS, KEEP_UPSTREAM = %d, %d ", storage.MaxUpstreams, storage.KeepUpstream.Milliseconds())},
+		"create_family":   {fmt.Sprintf("local MOST_FAMILIES = %d ", storage.MaxFamilies)},
+		"code":            {fmt.Sprintf("local MOST_CODES, MOST_BODIES = %d, %d ", storage.MaxCodes, storage.MaxCodeBodies)},
 		"denylist": {
 			fmt.Sprintf("local MOST, KEPT, FOLD_AFTER = %d, %d, %d ", storage.MaxDenials, storage.MaxKeptByFold, int(storage.FoldAfter.Seconds())),
 			fmt.Sprintf("local MOST_AHEAD = %d ", int(storage.MostAhead.Seconds())),

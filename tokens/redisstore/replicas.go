@@ -44,7 +44,7 @@ func committed(err error) bool {
 func (s *scripts) lasting(sc *script) bool {
 	switch sc {
 	case s.rotate, s.reuse, s.unanswered, s.createFamily, s.end, s.createSession, s.putCode, s.takeCode, s.decideDevice, s.pollDevice, s.denyToken,
-		s.endClient, s.putGrant, s.swapKeys, s.useAssertion, s.feedAppend, s.enable:
+		s.endClient, s.putGrant, s.swapKeys, s.beginRecheck, s.endRecheck, s.useAssertion, s.feedAppend, s.enable:
 		return true
 	}
 	return false
@@ -54,7 +54,7 @@ func (s *scripts) lasting(sc *script) bool {
 // call. The others begin something, or take it.
 func (s *scripts) ends(sc *script) bool {
 	switch sc {
-	case s.reuse, s.unanswered, s.end, s.denyToken, s.endClient, s.feedAppend:
+	case s.reuse, s.unanswered, s.end, s.denyToken, s.endClient, s.feedAppend, s.endRecheck: // which may hold the only token that the provider still takes
 		return true
 	}
 	return false

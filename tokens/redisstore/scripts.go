@@ -20,6 +20,7 @@ type scripts struct {
 	liveFamily                      *script
 	createSession, session, profile *script
 	putCode, takeCode               *script
+	beginRecheck, endRecheck        *script
 	putDevice, getDevice            *script
 	decideDevice, pollDevice        *script
 	denyToken, denials              *script
@@ -66,6 +67,8 @@ func loadScripts(change func(string) string) *scripts {
 		createSession:   load("create_session"),
 		session:         load("session"),
 		profile:         load("profile"),
+		beginRecheck:    load("begin_recheck"),
+		endRecheck:      load("end_recheck"),
 		putCode:         load("put_code"),
 		takeCode:        load("take_code"),
 		putDevice:       load("put_device"),

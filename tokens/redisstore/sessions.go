@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
@@ -13,9 +14,9 @@ func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (st
 	if err != nil {
 		return storage.Session{}, err
 	}
-	a, err := s.decide(ctx, "create_session", s.scripts().createSession, s.decidingKeys(r.User, held, denied, people, codes, bodies, ended),
+	a, err := s.decide(ctx, "create_session", s.scripts().createSession, s.decidingKeys(r.User, held, denied, people, codes, bodies, ended, upstreams),
 		s.grace(), r.ID[:], millis(r.Lifetime), r.Profile.Subject, r.Profile.Fingerprint[:], r.Replaces[:], millis(r.DenyFor), r.ACR, unixMillis(r.BegunAfter),
-		unixSeconds(r.AuthTime), person)
+		unixSeconds(r.AuthTime), person, strings.Join(r.AMR, " "), r.Upstream)
 	if err != nil {
 		return storage.Session{}, err
 	}
@@ -54,36 +55,53 @@ func (s *Store) Session(ctx context.Context, user storage.UserTag, id storage.Se
 
 // readSession reads what lua/session_record.lua packs.
 func readSession(record string, user storage.UserTag, id storage.SessionID) (storage.Session, error) {
-	const rooted = sessionVersion + 16
-	root, length := id, 17
-	if record != "" && record[0] == rooted {
-		length += len(root)
-	}
 	switch {
-	case record != "" && record[0] != sessionVersion && record[0] != rooted:
+	case record != "" && (record[0]%16 != sessionVersion || record[0] >= 4*withRoot):
 		return storage.Session{}, errNewerRecord
-	case len(record) < length:
+	case len(record) < 17:
 		return storage.Session{}, errBadRecord
-	case record[0] == rooted:
-		copy(root[:], record[17:])
 	}
-	return storage.Session{
-		ID: id, User: user, Root: root, ACR: record[length:], Begun: seconds(record[1:]),
+	s := storage.Session{
+		ID: id, User: user, Root: id, Begun: seconds(record[1:]),
 		AuthTime: seconds(record[5:]), Expires: seconds(record[9:]), Used: seconds(record[13:]),
-	}, nil
+	}
+	head, rest := record[0], record[17:]
+	if head&withRoot != 0 {
+		if len(rest) < len(s.Root) {
+			return storage.Session{}, errBadRecord
+		}
+		rest = rest[copy(s.Root[:], rest):]
+	}
+	if head&withAMR != 0 {
+		if rest == "" || len(rest) <= int(rest[0]) {
+			return storage.Session{}, errBadRecord
+		}
+		s.AMR, rest = strings.Split(rest[1:1+rest[0]], " "), rest[1+rest[0]:]
+	}
+	s.ACR = rest
+	return s, nil
 }
 
-// sessionVersion leads a session's record; 16 is added where the root follows.
-const sessionVersion = 2
+// sessionVersion leads a session's record, with what else is in it.
+const (
+	sessionVersion = 2
+	withRoot       = 16
+	withAMR        = 32
+)
 
 // packSession writes what readSession reads.
 func packSession(s storage.Session) []byte {
-	record, root := []byte{sessionVersion}, []byte(nil)
-	if s.Root != s.ID {
-		record[0], root = sessionVersion+16, s.Root[:]
-	}
+	record := []byte{sessionVersion}
 	for _, t := range []time.Time{s.Begun, s.AuthTime, s.Expires, s.Used} {
 		record = appendSeconds(record, t)
 	}
-	return append(append(record, root...), s.ACR...)
+	if s.Root != s.ID {
+		record[0] += withRoot
+		record = append(record, s.Root[:]...)
+	}
+	if amr := strings.Join(s.AMR, " "); amr != "" {
+		record[0] += withAMR
+		record = append(append(record, byte(len(amr))), amr...)
+	}
+	return append(record, s.ACR...)
 }

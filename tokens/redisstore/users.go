@@ -179,6 +179,7 @@ func (s *Store) readUsers(ctx context.Context, c *connection, parts storage.User
 		{storage.PartHeld, held, []string{people}, s.scripts().scanHeld, readHeld},
 		{storage.PartDenied, denied, nil, s.scripts().denials, readDenied},
 		{storage.PartCodes, codes, []string{bodies}, s.scripts().denials, readCodes}, // which returns any hash
+		{storage.PartUpstreams, upstreams, nil, s.scripts().denials, readUpstreams},
 	} {
 		if parts&p.part == 0 {
 			continue

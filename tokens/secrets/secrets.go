@@ -27,32 +27,34 @@ type Purpose uint8
 
 // The purposes. MAC and CheckMAC take those that authenticate, Seal and Open those that seal.
 const (
-	PurposeRefresh  Purpose = iota // MAC of refresh tokens
-	PurposeCode                    // MAC of authorization codes
-	PurposeSession                 // MAC of session cookies
-	PurposePage                    // MAC of what pages carry: CSRF tokens, handles
-	PurposeSealPage                // sealing of state that pages and cookies carry
-	PurposeSealKeys                // sealing of the signing keys in the store
-	PurposeDevice                  // MAC of device codes
-	PurposeUserCode                // keyed hash of user codes
-	PurposeNonce                   // MAC of DPoP nonces
-	PurposeBrowser                 // MAC of the marks of known browsers
+	PurposeRefresh   Purpose = iota // MAC of refresh tokens
+	PurposeCode                     // MAC of authorization codes
+	PurposeSession                  // MAC of session cookies
+	PurposePage                     // MAC of what pages carry: CSRF tokens, handles
+	PurposeSealPage                 // sealing of state that pages and cookies carry
+	PurposeSealKeys                 // sealing of the signing keys in the store
+	PurposeDevice                   // MAC of device codes
+	PurposeUserCode                 // keyed hash of user codes
+	PurposeNonce                    // MAC of DPoP nonces
+	PurposeBrowser                  // MAC of the marks of known browsers
+	PurposeSealGiven                // sealing of what providers gave, in the store
 	purposes
 )
 
 // purposeInfo are the HKDF info strings. They are part of the format: a changed
 // one ends every token, session or key that was made under it.
 var purposeInfo = [purposes]string{
-	PurposeRefresh:  "gatehouse/v1/mac/refresh",
-	PurposeCode:     "gatehouse/v1/mac/code",
-	PurposeSession:  "gatehouse/v1/mac/session",
-	PurposePage:     "gatehouse/v1/mac/page",
-	PurposeSealPage: "gatehouse/v1/seal/page",
-	PurposeSealKeys: "gatehouse/v1/seal/keys",
-	PurposeDevice:   "gatehouse/v1/mac/device",
-	PurposeUserCode: "gatehouse/v1/mac/user-code",
-	PurposeNonce:    "gatehouse/v1/mac/nonce",
-	PurposeBrowser:  "gatehouse/v1/mac/known-browser",
+	PurposeRefresh:   "gatehouse/v1/mac/refresh",
+	PurposeCode:      "gatehouse/v1/mac/code",
+	PurposeSession:   "gatehouse/v1/mac/session",
+	PurposePage:      "gatehouse/v1/mac/page",
+	PurposeSealPage:  "gatehouse/v1/seal/page",
+	PurposeSealKeys:  "gatehouse/v1/seal/keys",
+	PurposeDevice:    "gatehouse/v1/mac/device",
+	PurposeUserCode:  "gatehouse/v1/mac/user-code",
+	PurposeNonce:     "gatehouse/v1/mac/nonce",
+	PurposeBrowser:   "gatehouse/v1/mac/known-browser",
+	PurposeSealGiven: "gatehouse/v1/seal/given",
 }
 
 const identifierInfo = "gatehouse/v1/identifier"
@@ -122,7 +124,9 @@ func derive(secret []byte) (derived, error) {
 	return d, nil
 }
 
-func (p Purpose) seals() bool { return p == PurposeSealPage || p == PurposeSealKeys }
+func (p Purpose) seals() bool {
+	return p == PurposeSealPage || p == PurposeSealKeys || p == PurposeSealGiven
+}
 
 // IDs returns the identifiers of the secrets, the minting one first. An
 // identifier does not help to find its secret.

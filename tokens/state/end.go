@@ -35,6 +35,19 @@ func (s *State) End(ctx context.Context, r storage.EndRequest, by string) (stora
 	return res, nil
 }
 
+// EndRecheck tells the store what a provider has answered, and all nodes what that ends.
+// DenyFor is set here. The error is oauth.TemporarilyUnavailable.
+func (s *State) EndRecheck(ctx context.Context, r storage.RecheckAnswer) (storage.RecheckResult, error) {
+	r.DenyFor = s.DenyFor()
+	ctx, done := storage.Decisive(ctx)
+	defer done()
+	res, err := s.Store.EndRecheck(ctx, r)
+	for _, id := range res.Ended.Families {
+		s.History.Note(ctx, id, history.Entry{Kind: history.Ended, By: history.EndedByProvider, User: r.User})
+	}
+	return res, s.Denylist.Settle(ctx, r.User, r.Answer == storage.ProviderGone && res.Outcome == storage.RecheckEnded, err)
+}
+
 // DenyToken denies one access token and tells all nodes, unless this one has done
 // so within the last second. New is false then.
 func (s *State) DenyToken(ctx context.Context, user storage.UserTag, id storage.TokenID, until time.Time) (isNew bool, err error) {

@@ -13,6 +13,9 @@ const MaxFamilies = 500
 // was not used for the longest time, as EndSessionOnly does.
 const MaxSessions = 50
 
+// MaxAMR is how long Session.AMR may be, in bytes.
+const MaxAMR = 32
+
 // MaxFingerprints is how many fingerprints a user may have: one for each login that
 // is configured.
 const MaxFingerprints = 16

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -29,6 +30,7 @@ type decideTest struct {
 	at         time.Time
 	change     func(*Family, *RotateRequest)
 	silent     []Silence
+	groups     AllOf // the rule; the person is in group 1
 	want       RotateOutcome
 	generation uint32
 }
@@ -98,20 +100,23 @@ func TestDecide(t *testing.T) {
 			change: func(_ *Family, r *RotateRequest) { r.Grant = GrantID{2} },
 		},
 	}
-	tests = append(tests, unansweredTests()...)
+	tests = slices.Concat(tests, unansweredTests(), groupTests())
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := liveFamily()
 			r := RotateRequest{
 				Client: f.Client, Grant: f.Grant, Presented: tt.presented, Rotation: true, Leeway: 10 * time.Second,
-				Lifetime: 30 * 24 * time.Hour, IdleLifetime: 15 * 24 * time.Hour, Attempt: Attempt{9},
+				Lifetime: 30 * 24 * time.Hour, IdleLifetime: 15 * 24 * time.Hour, Attempt: Attempt{9}, Groups: tt.groups,
 			}
 			if tt.change != nil {
 				tt.change(&f, &r)
 			}
-			got, next := Decide(f, r, tt.at, tt.silent...)
+			got, next := Decide(f, []GroupTag{{1}}, r, tt.at, tt.silent...)
 			if got != tt.want {
 				t.Fatalf("outcome %d, want %d", got, tt.want)
+			}
+			if got == RotateNotAllowed && next != f {
+				t.Errorf("not allowed, and the record is %+v", next)
 			}
 			if tt.generation != 0 && next.Generation != tt.generation {
 				t.Errorf("generation %d, want %d", next.Generation, tt.generation)
@@ -132,12 +137,12 @@ func TestDecideRepeatsDoNotExtendLeeway(t *testing.T) {
 	f := liveFamily()
 	r := RotateRequest{Client: f.Client, Grant: f.Grant, Presented: 4, Rotation: true, Leeway: 10 * time.Second}
 	for at := time.Duration(0); at < 10*time.Second; at += time.Second {
-		outcome, next := Decide(f, r, f.Rotated.Add(at))
+		outcome, next := Decide(f, nil, r, f.Rotated.Add(at))
 		if outcome != RotateReplayed || next != f {
 			t.Fatalf("after %s: outcome %d and a changed record", at, outcome)
 		}
 	}
-	if outcome, _ := Decide(f, r, f.Rotated.Add(10*time.Second)); outcome != RotateReused {
+	if outcome, _ := Decide(f, nil, r, f.Rotated.Add(10*time.Second)); outcome != RotateReused {
 		t.Fatalf("outcome %d after the leeway, want reuse", outcome)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"slices"
 	"time"
 )
 
@@ -27,25 +26,6 @@ type Person struct {
 	Groups  []GroupTag // sorted, each once; at most MaxGroups
 	Claims  []byte     // a JSON object, nil for none; the caller bounds it
 }
-
-// GroupTag is the first 64 bits of SHA-256 of a group's name, as the configuration
-// writes it.
-type GroupTag [8]byte
-
-// TagGroup returns the tag of a group.
-func TagGroup(name string) GroupTag {
-	h := Hash16("group", []byte(name))
-	return GroupTag(h[:8])
-}
-
-// SortGroups returns the tags in order, each once, as Person.Groups has them.
-func SortGroups(tags []GroupTag) []GroupTag {
-	sorted := slices.SortedFunc(slices.Values(tags), func(a, b GroupTag) int { return bytes.Compare(a[:], b[:]) })
-	return slices.Compact(sorted)
-}
-
-// MaxGroups is how many groups of a person are kept.
-const MaxGroups = 255
 
 // Nothing reports whether there is nothing to keep.
 func (p Person) Nothing() bool { return p.Checked.IsZero() && len(p.Groups)+len(p.Claims) == 0 }

@@ -29,11 +29,12 @@ type UserParts uint8
 
 // The parts of a user.
 const (
-	PartHeld   UserParts = 1 << iota // Record.Held
-	PartDenied                       // Record.Denied
-	PartCodes                        // Record.Codes
+	PartHeld      UserParts = 1 << iota // Record.Held
+	PartDenied                          // Record.Denied
+	PartCodes                           // Record.Codes
+	PartUpstreams                       // Record.Upstreams
 
-	AllParts = PartHeld | PartDenied | PartCodes
+	AllParts = PartHeld | PartDenied | PartCodes | PartUpstreams
 )
 
 // Record is one thing that a store keeps, in no store's own form. Exactly one
@@ -46,6 +47,7 @@ type Record struct {
 	Held      *HeldRecord
 	Denied    *DeniedRecord
 	Codes     *CodesRecord
+	Upstreams *UpstreamsRecord
 }
 
 // StoreRecord is what a store knows of itself, and the sealed signing keys.

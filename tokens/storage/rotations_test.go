@@ -17,7 +17,7 @@ func TestAttackRT23Rotations(t *testing.T) {
 	for i := range 100_000 {
 		at = at.Add(time.Second)
 		r.Presented, r.Attempt = f.Generation, Attempt{byte(i), byte(i >> 8), byte(i >> 16), 1}
-		outcome, next := Decide(f, r, at)
+		outcome, next := Decide(f, nil, r, at)
 		if outcome != Rotated || next.Generation != f.Generation+1 {
 			t.Fatalf("rotation %d: outcome %d, generation %d", i, outcome, next.Generation)
 		}
@@ -31,7 +31,7 @@ func TestAttackRT23Rotations(t *testing.T) {
 		t.Errorf("the record has %d bytes", len(record))
 	}
 	r.Presented, r.Attempt = f.Generation-2, Attempt{9}
-	if outcome, _ := Decide(f, r, at); outcome != RotateReused {
+	if outcome, _ := Decide(f, nil, r, at); outcome != RotateReused {
 		t.Errorf("the grandparent: outcome %d", outcome)
 	}
 }

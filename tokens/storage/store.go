@@ -27,6 +27,7 @@ import (
 type Store interface {
 	Families
 	Sessions
+	Upstreams
 	Codes
 	Devices
 	Denials
@@ -159,32 +160,6 @@ type CreateResult struct {
 	IssueAt time.Time
 }
 
-// RotateRequest presents one generation of one family.
-type RotateRequest struct {
-	User         UserTag
-	Family       FamilyID
-	Client       ClientTag
-	Grant        GrantID
-	Presented    uint32        // at least 1
-	Rotation     bool          // false for a client that keeps its refresh token
-	Leeway       time.Duration // 0 is strict
-	Settle       time.Duration // a current generation younger than this stays as it is; 0 always rotates
-	Lifetime     time.Duration // as configured now; 0 for none
-	IdleLifetime time.Duration // as configured now; 0 for none
-	BegunAfter   time.Time     // the client's watermark: a family begun at or before it is ended
-	Fingerprints []Fingerprint // that the user may have as configured now, MaxFingerprints at most; the profile's must be among them
-	DenyFor      time.Duration // how long access tokens are denied on reuse
-	Attempt      Attempt
-}
-
-// RotateResult is the answer to a RotateRequest.
-type RotateResult struct {
-	Outcome RotateOutcome
-	Family  Family    // as it stands after the call, where it lives
-	Profile Profile   // the user's, where the outcome is a 200
-	IssueAt time.Time // as CreateResult.IssueAt
-}
-
 // EndScope says how much an EndRequest ends.
 type EndScope uint8
 
@@ -225,6 +200,9 @@ type Session struct {
 	// another. It is the session of the tokens, codes and families that come of any of them.
 	Root SessionID
 	ACR  string // how the person proved who they are
+	// AMR are the ways in which they did, by RFC 8176 §2: MaxAMR bytes with a space
+	// between each two.
+	AMR []string
 	// Begun is when the session began, by the store's clock: every end is
 	// compared with it. Seconds.
 	Begun time.Time
@@ -275,6 +253,8 @@ type SessionRequest struct {
 	AuthTime   time.Time     // AtLogin, or when a provider says that it was, zero if it does not; one after Begun is Begun
 	BegunAfter time.Time     // Everyone's watermark: Begun lies after it
 	ACR        string        // kept with the session
+	AMR        []string      // kept with the session; the caller bounds it
+	Upstream   []byte        // what a provider gave at this login, sealed (Upstreams); nil for nothing
 	DenyFor    time.Duration // how long access tokens are denied that a change of password ends
 }
 

@@ -83,15 +83,15 @@ func TestUnansweredDoesNotPutOffDetection(t *testing.T) {
 	f.Attempt = unanswered
 	r := RotateRequest{Client: f.Client, Grant: f.Grant, Presented: 4, Rotation: true, Leeway: 10 * time.Second, Attempt: Attempt{9}}
 	now := f.Rotated.Add(time.Hour)
-	outcome, f := Decide(f, r, now)
+	outcome, f := Decide(f, nil, r, now)
 	if outcome != Rotated {
 		t.Fatalf("outcome %d", outcome)
 	}
 	r.Attempt = Attempt{10}
-	if outcome, _ := Decide(f, r, now.Add(9*time.Second)); outcome != RotateReplayed {
+	if outcome, _ := Decide(f, nil, r, now.Add(9*time.Second)); outcome != RotateReplayed {
 		t.Errorf("within the leeway: outcome %d", outcome)
 	}
-	if outcome, _ := Decide(f, r, now.Add(10*time.Second)); outcome != RotateReused {
+	if outcome, _ := Decide(f, nil, r, now.Add(10*time.Second)); outcome != RotateReused {
 		t.Errorf("after the leeway: outcome %d", outcome)
 	}
 }

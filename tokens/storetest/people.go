@@ -13,6 +13,8 @@ var personCases = []testCase{
 	{"H1: another fingerprint brings its own facts", personOther},
 	{"nothing known", personNothing},
 	{"a person moves", personMoves},
+	{"C1: a lost group", groupLost},
+	{"C1: what comes before the groups", groupLast},
 }
 
 // provider is a profile as a provider's login brings it, asked for some time ago.
@@ -113,4 +115,67 @@ func personMoves(t *testing.T, f *fixture) {
 	f.move()
 	f.wantProfile(Must(f.s.Profile(f.ctx(), f.user))(t), p, "Profile")
 	f.wantProfile(f.rotate(f.present(family, 1), storage.Rotated, 2).Profile, p, "rotated")
+}
+
+// staff demands of a refresh that the person is of the staff, or an editor.
+func staff(r *storage.RotateRequest) {
+	r.Groups = storage.AllOf{{storage.TagGroup("editors"), storage.TagGroup("staff")}}
+}
+
+// groupLost: who has lost a group spends nothing by trying, and goes on where they
+// stopped once they have it again.
+func groupLost(t *testing.T, f *fixture) {
+	f.user = random[storage.UserTag]()
+	f.session = f.login(as(f.provider(0, `{"n":1}`, "a", "staff", "z")))
+	family := f.family()
+	f.rotate(f.present(family, 1, staff), storage.Rotated, 2)
+	f.pass(time.Second)
+	f.login(as(f.provider(0, `{"n":2}`, "a", "z")))
+	before := Must(f.s.ListFamilies(f.ctx(), f.user))(t)[0]
+	f.pass(time.Second)
+	for _, r := range []storage.RotateRequest{
+		f.present(family, 2, staff), f.present(family, 2, staff), f.present(family, 1, staff), f.present(family, 9, staff),
+		f.present(family, 2, staff, noRotation),
+		f.present(family, 2, staff, func(r *storage.RotateRequest) { r.Settle = time.Hour }),
+		f.present(family, 2, func(r *storage.RotateRequest) {
+			r.Groups = storage.AllOf{{storage.TagGroup("a")}, {storage.TagGroup("staff")}}
+		}),
+		f.present(family, 2, func(r *storage.RotateRequest) { r.Groups = storage.AllOf{{}} }),
+	} {
+		res := f.rotate(r, storage.RotateNotAllowed, 0)
+		if res.Family != before || res.Profile.Subject != "" || !res.IssueAt.IsZero() {
+			t.Errorf("answered %+v", res)
+		}
+	}
+	f.reopen()
+	if after := Must(f.s.ListFamilies(f.ctx(), f.user))(t)[0]; after != before {
+		t.Errorf("written %+v over %+v", after, before)
+	}
+	f.pass(time.Second)
+	f.login(as(f.provider(0, `{"n":3}`, "editors")))
+	f.rotate(f.present(family, 2, staff), storage.Rotated, 3)
+
+	// Somebody of whom nothing is known is in no group.
+	f.user = random[storage.UserTag]()
+	f.session = f.login(as(storage.Profile{Subject: "local|alice", Fingerprint: Fingerprint}))
+	family = f.family()
+	f.rotate(f.present(family, 1, staff), storage.RotateNotAllowed, 0)
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
+}
+
+func groupLast(_ *testing.T, f *fixture) {
+	family, expired := f.family(), f.family(func(r *storage.CreateRequest) { r.Lifetime = time.Second })
+	ended := f.family()
+	f.end(storage.EndRequest{Scope: storage.EndFamily, Family: ended.ID})
+	f.rotate(f.present(family, 1), storage.Rotated, 2)
+	f.rotate(f.present(family, 2), storage.Rotated, 3)
+	f.rotate(f.present(family, 3, staff), storage.RotateNotAllowed, 0)
+	f.rotate(f.present(family, 3, staff, with(storage.Fingerprint{9})), storage.RotateUserChanged, 0)
+	f.rotate(f.present(family, 3, staff, func(r *storage.RotateRequest) { r.Client = otherApp }), storage.RotateMismatch, 0)
+	f.pass(2 * time.Second)
+	f.rotate(f.present(expired, 1, staff), storage.RotateExpired, 0)
+	f.rotate(f.present(ended, 1, staff), storage.RotateUnknown, 0)
+	since := f.now()
+	f.rotate(f.present(family, 1, staff), storage.RotateReused, 0)
+	f.wantDenied(family.ID, since)
 }

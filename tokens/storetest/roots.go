@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -104,29 +105,35 @@ func sessionRootLife(_ *testing.T, f *fixture) {
 
 func sessionACR(_ *testing.T, f *fixture) {
 	want := map[storage.SessionID]string{f.session.ID: ""}
+	amr, ways := []string{"pwd", "otp", "hwk"}, map[storage.SessionID][]string{}
 	for _, acr := range []string{"pwd", "", "urn:mace:incommon:iap:silver", "https://refeds.org/profile/mfa?with=more&than=a%20listpack%20holds"} {
 		replaces := f.session.ID
-		f.session = f.login(func(r *storage.SessionRequest) { r.ACR, r.Replaces = acr, replaces })
+		f.session = f.login(func(r *storage.SessionRequest) { r.ACR, r.AMR, r.Replaces = acr, amr, replaces })
 		delete(want, replaces)
 		want[f.session.ID] = acr
+		ways[f.session.ID] = amr
 		elsewhere := f.login(func(r *storage.SessionRequest) { r.ACR = acr })
 		want[elsewhere.ID] = acr
+		only := f.login(func(r *storage.SessionRequest) { r.ACR, r.AMR = acr, amr[:1] })
+		want[only.ID], ways[only.ID] = acr, amr[:1]
 	}
 	f.reopen()
 	for id, acr := range want {
-		if session, _, found := f.findSession(id, 0); !found || session.ACR != acr {
-			f.t.Errorf("found %v with acr %q, want %q", found, session.ACR, acr)
+		if session, _, found := f.findSession(id, 0); !found || session.ACR != acr || !slices.Equal(session.AMR, ways[id]) {
+			f.t.Errorf("found %v with acr %q and amr %q, want %q and %q", found, session.ACR, session.AMR, acr, ways[id])
 		}
 	}
 }
 
 func moveRoot(_ *testing.T, f *fixture) {
 	root, family := f.session.Root, f.inRoot()
-	f.session = f.login(func(r *storage.SessionRequest) { r.Replaces, r.ACR = f.session.ID, "mfa" })
+	f.session = f.login(func(r *storage.SessionRequest) {
+		r.Replaces, r.ACR, r.AMR = f.session.ID, "mfa", []string{"pwd", "otp"}
+	})
 	f.move()
 	f.wantRoot(root)
-	if session, _, _ := f.findSession(f.session.ID, 0); session.ACR != "mfa" {
-		f.t.Errorf("acr %q", session.ACR)
+	if session, _, _ := f.findSession(f.session.ID, 0); session.ACR != "mfa" || len(session.AMR) != 2 {
+		f.t.Errorf("acr %q, amr %q", session.ACR, session.AMR)
 	}
 	f.end(storage.EndRequest{Scope: storage.EndSession, Session: f.session.ID})
 	f.rotate(f.present(family, 1), storage.RotateUnknown, 0)

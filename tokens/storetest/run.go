@@ -16,6 +16,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Devices", deviceCases},
 		{"Sessions", sessionCases},
 		{"People", personCases},
+		{"Upstreams", upstreamCases},
 		{"Denials", denialCases},
 		{"Fold", foldCases},
 		{"Everyone", everyoneCases},

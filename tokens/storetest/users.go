@@ -122,7 +122,7 @@ func (f *fixture) wantDisabled(want bool) {
 	session := Must(f.s.CreateSession(f.ctx(), storage.SessionRequest{
 		User: f.user, ID: random8[storage.SessionID](), Lifetime: f.lifetime, Profile: profile, DenyFor: denyFor,
 	}))(f.t)
-	if refused := session == (storage.Session{}); refused != want {
+	if refused := session.ID == (storage.SessionID{}); refused != want {
 		f.t.Errorf("a login is refused: %v, want %v", refused, want)
 	}
 }

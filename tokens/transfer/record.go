@@ -19,6 +19,7 @@ type (
 		Held      *wireHeld      `json:"held,omitempty"`
 		Denied    *wireDenied    `json:"denied,omitempty"`
 		Codes     *wireCodes     `json:"codes,omitempty"`
+		Upstreams *wireUpstreams `json:"upstreams,omitempty"`
 		End       *wireEnd       `json:"end,omitempty"`
 	}
 	wireStore struct {
@@ -57,13 +58,14 @@ type (
 		Record []byte `json:"record"` // Family.MarshalBinary
 	}
 	wireSession struct {
-		ID       []byte `json:"id"`
-		Begun    int64  `json:"begun"`
-		AuthTime int64  `json:"auth_time,omitempty"`
-		Expires  int64  `json:"expires"`
-		Used     int64  `json:"used"`
-		Root     []byte `json:"root"`
-		ACR      string `json:"acr,omitempty"`
+		ID       []byte   `json:"id"`
+		Begun    int64    `json:"begun"`
+		AuthTime int64    `json:"auth_time,omitempty"`
+		Expires  int64    `json:"expires"`
+		Used     int64    `json:"used"`
+		Root     []byte   `json:"root"`
+		ACR      string   `json:"acr,omitempty"`
+		AMR      []string `json:"amr,omitempty"`
 	}
 	wireDenied struct {
 		User    []byte       `json:"user"`
@@ -80,6 +82,19 @@ type (
 		Attempt []byte             `json:"attempt"`
 		Lived   bool               `json:"lived,omitempty"`
 		Reused  bool               `json:"reused,omitempty"`
+	}
+	wireUpstreams struct {
+		User   []byte         `json:"user"`
+		Logins []wireUpstream `json:"logins"`
+	}
+	wireUpstream struct {
+		Root     []byte `json:"root"`
+		Session  []byte `json:"session"`
+		Seq      uint32 `json:"seq"`
+		Asked    int64  `json:"asked"`
+		Checked  int64  `json:"checked"`
+		Doubtful bool   `json:"doubtful,omitempty"`
+		Sealed   []byte `json:"sealed,omitempty"`
 	}
 	wireCodes struct {
 		User  []byte     `json:"user"`
@@ -123,6 +138,12 @@ func wireOf(r storage.Record) (wireLine, error) {
 			w.Codes = append(w.Codes, wireCode{c.ID[:], c.Session[:], c.Owner[:], c.Body, toMillis(c.Put), toMillis(c.Expires), toMillis(c.Taken), c.Attempt[:]})
 		}
 		return wireLine{Codes: w}, nil
+	case r.Upstreams != nil:
+		w := &wireUpstreams{User: r.Upstreams.User[:]}
+		for _, u := range r.Upstreams.Logins {
+			w.Logins = append(w.Logins, wireUpstream{u.Root[:], u.Session[:], u.Seq, toMillis(u.Asked), toMillis(u.Checked), u.Doubtful, u.Sealed})
+		}
+		return wireLine{Upstreams: w}, nil
 	}
 	return wireLine{}, errors.New("writing an export: an empty record")
 }
@@ -141,7 +162,7 @@ func wireOfHeld(h *storage.HeldRecord) (wireLine, error) {
 		w.Families = append(w.Families, wireFamily{f.ID[:], record})
 	}
 	for _, s := range h.Sessions {
-		w.Sessions = append(w.Sessions, wireSession{s.ID[:], toMillis(s.Begun), toMillis(s.AuthTime), toMillis(s.Expires), toMillis(s.Used), s.Root[:], s.ACR})
+		w.Sessions = append(w.Sessions, wireSession{s.ID[:], toMillis(s.Begun), toMillis(s.AuthTime), toMillis(s.Expires), toMillis(s.Used), s.Root[:], s.ACR, s.AMR})
 	}
 	return wireLine{Held: w}, nil
 }
@@ -189,6 +210,14 @@ func (w *wireLine) record() (storage.Record, error) {
 				Expires: fromMillis(c.Expires), Taken: fromMillis(c.Taken), Attempt: id8(&d, c.Attempt),
 			})
 		}
+	case w.Upstreams != nil:
+		r.Upstreams = &storage.UpstreamsRecord{User: id16(&d, w.Upstreams.User)}
+		for _, u := range w.Upstreams.Logins {
+			r.Upstreams.Logins = append(r.Upstreams.Logins, storage.UpstreamEntry{
+				Root: id8(&d, u.Root), Session: id8(&d, u.Session), Seq: u.Seq, Asked: fromMillis(u.Asked), Checked: fromMillis(u.Checked),
+				Doubtful: u.Doubtful, Sealed: u.Sealed,
+			})
+		}
 	default:
 		return storage.Record{}, errNewerExport
 	}
@@ -209,7 +238,7 @@ func (w *wireHeld) record(d *idReader) *storage.HeldRecord {
 	}
 	for _, s := range w.Sessions {
 		h.Sessions = append(h.Sessions, storage.Session{
-			ID: id8(d, s.ID), User: h.User, Root: id8(d, s.Root), ACR: s.ACR,
+			ID: id8(d, s.ID), User: h.User, Root: id8(d, s.Root), ACR: s.ACR, AMR: s.AMR,
 			Begun: fromMillis(s.Begun), AuthTime: fromMillis(s.AuthTime), Expires: fromMillis(s.Expires), Used: fromMillis(s.Used),
 		})
 	}

@@ -6,11 +6,12 @@
 -- Of what is known of the person the newer stays.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
---        6 the families that the last sign-out everywhere has ended
---        7 watermarks of the clients (not in a cluster, and so the next)   8 the latest date ahead of the clock
+--        6 the families that the last sign-out everywhere has ended   7 what providers gave
+--        8 watermarks of the clients (not in a cluster, and so the next)   9 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms    3 session   4 lifetime ms   5 subject   6 fingerprint   7 session it replaces
 --        8 deny for ms                          9 acr       10 everyone's watermark ms, as the caller knows it
 --       11 authenticated at s, 0 for not known 12 person, '' for nothing known; as of 0 for now
+--       13 amr       14 what a provider gave at this login, '' for nothing
 -- Result {number of the call, session record, or '' for a user who is disabled, 1 or 0 for all that was before has ended}
 
 local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
@@ -25,6 +26,8 @@ local MARKS, MARKS_SIZE = '>BI4I4I4I4c8I6', 31
 
 local GRACE = tonumber(ARGV[2])
 
+local MOST_UPSTREAMS, KEEP_UPSTREAM = 10, 7776000000 -- storage.MaxUpstreams, storage.KeepUpstream in ms
+
 local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
 
 local SESSION = '>BI4I4I4I4'
@@ -33,6 +36,12 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
+
+-- version; number of what was given; till when a check is leased, 0 for not; the attempt that
+-- leases it, or did last; asked, checked; 1 if a check before never ended; the session
+-- that began with the login. Times are milliseconds. What was given, sealed, follows; it is
+-- empty where nothing can be asked with it any more
+local UPSTREAM, UPSTREAM_SIZE = '>BI4I6c8I6I6Bc8', 40
 
 local WATERMARK, WATERMARK_SIZE = '>BI4I4', 9 -- version; before; till when it holds, 0 for ever, in seconds
 
@@ -80,17 +89,28 @@ local function read_grants()
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
           end
         end
-        local version, begun, auth, expires, used, at = struct.unpack(SESSION, v)
-        local root
-        if version == 18 and #v >= 25 then
-          root, at = v:sub(18, 25), 26
-        elseif version ~= 2 then
-          do -- unreadable(v, version == 18 and 18 or 2)
-            local record, version = v, version == 18 and 18 or 2
+        local head, begun, auth, expires, used, at = struct.unpack(SESSION, v)
+        if head % 16 ~= 2 or head >= 64 then
+          do -- unreadable(v, 2)
+            local record, version = v, 2
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
           end
         end
-        s = { begun = begun, auth = auth, expires = expires, used = used, root = root, acr = v:sub(at) }
+        local root, amr = nil, ''
+        if head % 32 >= 16 then
+          root, at = v:sub(at, at + 7), at + 8
+        end
+        if head >= 32 then
+          local length = v:byte(at) or 0
+          amr, at = v:sub(at + 1, at + length), at + 1 + length
+        end
+        if at > #v + 1 then
+          do -- unreadable(v, head)
+            local record, version = v, head
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        s = { begun = begun, auth = auth, expires = expires, used = used, root = root, amr = amr, acr = v:sub(at) }
       end
       sessions[field] = s
       local dead do -- over(s.expires * 1000)
@@ -217,8 +237,8 @@ if was and fingerprint ~= ARGV[6] then
   -- returns the marks, and the families that lived, which it keeps in `list` for
   -- the same call sent again. They need no entry each: `before` denies all their
   -- tokens, and no login until then begins another one.
-  local end_all_result do -- end_all(g, m, tonumber(ARGV[8]), id, KEYS[3], KEYS[4], KEYS[5], KEYS[6])
-    local deny_for, attempt, person, codes, bodies, list = tonumber(ARGV[8]), id, KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+  local end_all_result do -- end_all(g, m, tonumber(ARGV[8]), id, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7])
+    local deny_for, attempt, person, codes, bodies, list, upstreams = tonumber(ARGV[8]), id, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
     local lived = {}
     for id, till in pairs(g.ends) do
       -- over reports whether an end in milliseconds has passed, of which 0 is none.
@@ -228,7 +248,7 @@ if was and fingerprint ~= ARGV[6] then
       if not dead then table.insert(lived, id) end
     end
     table.sort(lived)
-    redis.call('UNLINK', codes, bodies, list)
+    redis.call('UNLINK', codes, bodies, list, upstreams)
     -- forget_all removes everything but the profile and the person's record.
     do -- forget_all(g, person)
       local had = redis.call('PTTL', KEYS[1])
@@ -310,17 +330,28 @@ else
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      local version, begun, auth, expires, used, at = struct.unpack(SESSION, v)
-      local root
-      if version == 18 and #v >= 25 then
-        root, at = v:sub(18, 25), 26
-      elseif version ~= 2 then
-        do -- unreadable(v, version == 18 and 18 or 2)
-          local record, version = v, version == 18 and 18 or 2
+      local head, begun, auth, expires, used, at = struct.unpack(SESSION, v)
+      if head % 16 ~= 2 or head >= 64 then
+        do -- unreadable(v, 2)
+          local record, version = v, 2
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      session = { begun = begun, auth = auth, expires = expires, used = used, root = root, acr = v:sub(at) }
+      local root, amr = nil, ''
+      if head % 32 >= 16 then
+        root, at = v:sub(at, at + 7), at + 8
+      end
+      if head >= 32 then
+        local length = v:byte(at) or 0
+        amr, at = v:sub(at + 1, at + length), at + 1 + length
+      end
+      if at > #v + 1 then
+        do -- unreadable(v, head)
+          local record, version = v, head
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      session = { begun = begun, auth = auth, expires = expires, used = used, root = root, amr = amr, acr = v:sub(at) }
     end
     g.sessions[other] = session
     local dead do -- over(session.expires * 1000)
@@ -360,8 +391,8 @@ if not s then
   -- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
   -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
   -- the caller knows of it counts.
-  local all_ended repeat -- everyone(KEYS[7])
-    local key = KEYS[7]
+  local all_ended repeat -- everyone(KEYS[8])
+    local key = KEYS[8]
     if not key then all_ended = 0 break end
     local v = redis.call('HGET', key, NONE)
     -- read_watermark returns the watermark (s) in a record; 0 for none, or for one that holds no more.
@@ -391,8 +422,8 @@ if not s then
   -- in a cluster, where that lies on another node. There a client is ended twice,
   -- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
   -- Nothing is dated farther ahead (storage.MostAhead).
-  local issue_at_result repeat -- issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[8])
-    local after, ahead = math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[8]
+  local issue_at_result repeat -- issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[9])
+    local after, ahead = math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[9]
     local second, mark = math.floor(now / 1000), math.floor(after / 1000)
     if second > math.max(m.before, mark) then issue_at_result = now break end
     local at = math.max(math.min(m.before + 1, second + MOST_AHEAD - 1), math.min(mark + 1, second + MOST_AHEAD))
@@ -462,7 +493,7 @@ if not s then
     if lifetime <= 0 then till = 0 break end
     till = math.ceil((start + lifetime) / 1000)
   until true
-  s = { begun = begun, auth = math.min(begun, tonumber(ARGV[11])), expires = till, used = begun, root = root, acr = ARGV[9] }
+  s = { begun = begun, auth = math.min(begun, tonumber(ARGV[11])), expires = till, used = begun, root = root, amr = ARGV[13], acr = ARGV[9] }
   g.sessions[id] = s
 end
 
@@ -491,7 +522,9 @@ if #others >= MOST_SESSIONS then
   end
 end
 local record do -- write_session(s)
-  record = struct.pack(SESSION, s.root and 18 or 2, s.begun, s.auth, s.expires, s.used) .. (s.root or '') .. s.acr
+  local head = 2 + (s.root and 16 or 0) + (s.amr ~= '' and 32 or 0)
+  local amr = s.amr ~= '' and string.char(#s.amr) .. s.amr or ''
+  record = struct.pack(SESSION, head, s.begun, s.auth, s.expires, s.used) .. (s.root or '') .. amr .. s.acr
 end
 local person = ARGV[12]
 -- as_of is when the facts of a record were asked for, in milliseconds; 0 for '', and
@@ -593,5 +626,74 @@ do -- write_person(KEYS[3], had_person, person)
   elseif had_person then
     redis.call('UNLINK', key)
   end
+end
+
+-- What a provider gave belongs to the root, in the place of what the login before brought.
+local login_root = s.root or id
+if ARGV[14] ~= '' then
+  -- read_upstream returns a record; nil where there is none, or it is over.
+  local upstream repeat -- read_upstream(KEYS[7], login_root)
+    local key, root = KEYS[7], login_root
+    local v = redis.call('HGET', key, root)
+    if not v then upstream = nil break end
+    if #v < UPSTREAM_SIZE or v:byte(1) ~= 1 then
+      do -- unreadable(v, 1)
+        local record, version = v, 1
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local _, seq, lease, attempt, asked, checked, doubtful, session = struct.unpack(UPSTREAM, v)
+    if now - asked >= KEEP_UPSTREAM then upstream = nil break end
+    upstream = {
+      seq = seq, lease = lease, attempt = attempt, asked = asked, checked = checked, doubtful = doubtful, session = session,
+      sealed = v:sub(UPSTREAM_SIZE + 1),
+    }
+  until true
+  if not upstream or upstream.session ~= id then -- else it is the same call sent again
+    upstream = { seq = 1, lease = 0, attempt = NONE, asked = now, checked = now, doubtful = 0, session = id, sealed = ARGV[14] }
+    -- bound_upstreams drops the ones that were not asked for the longest time, but not `root`.
+    do -- bound_upstreams(KEYS[7], login_root)
+      local key, root = KEYS[7], login_root
+      local all, others = redis.call('HGETALL', key), {}
+      for i = 1, #all, 2 do
+        if all[i] ~= root then
+          if #all[i + 1] < UPSTREAM_SIZE then
+            do -- unreadable(all[i + 1], 1)
+              local record, version = all[i + 1], 1
+              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+            end
+          end
+          table.insert(others, { root = all[i], asked = struct.unpack('>I6', all[i + 1], 20) })
+        end
+      end
+      if #others >= MOST_UPSTREAMS then
+        table.sort(others, function(a, b)
+          if a.asked ~= b.asked then return a.asked < b.asked end
+          return a.root < b.root
+        end)
+        for i = 1, #others + 1 - MOST_UPSTREAMS do redis.call('HDEL', key, others[i].root) end
+      end
+    end
+    do -- write_upstream(KEYS[7], login_root, upstream)
+      local key, root, u = KEYS[7], login_root, upstream
+      local had = redis.call('PTTL', key)
+      local record = struct.pack(UPSTREAM, 1, u.seq, u.lease, u.attempt, u.asked, u.checked, u.doubtful, u.session) .. u.sealed
+      redis.call('HSET', key, root, record)
+      do -- lengthen(key, had, now + KEEP_UPSTREAM)
+        local till, beside = now + KEEP_UPSTREAM
+        if till == 0 then
+          if had >= 0 then redis.call('PERSIST', key) end
+          if had >= 0 and beside then redis.call('PERSIST', beside) end
+        elseif had == -2 or had >= 0 and now + had < till then
+          local more = math.min(math.max(till - now, 0) / 16, 86400000)
+          local ends_at = math.ceil(till + more) - SHIFT
+          redis.call('PEXPIREAT', key, ends_at)
+          if beside then redis.call('PEXPIREAT', beside, ends_at) end
+        end
+      end
+    end
+  end
+elseif s.root then
+  redis.call('HDEL', KEYS[7], login_root)
 end
 return { ARGV[1], record, m.before ~= 0 and m.attempt == id and 1 or 0 }

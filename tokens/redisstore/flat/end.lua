@@ -3,7 +3,7 @@
 -- Ends grants of one user and denies their access tokens.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
---        6 the families that the last sign-out everywhere has ended
+--        6 the families that the last sign-out everywhere has ended   7 what providers gave
 -- ARGV   1 number of the call    2 grace ms    3 storage.EndScope  4 family   5 session   6 deny for ms   7 attempt
 --        8 when it was answered ms, when it is repeated after a failover: what was begun since does not end
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before}
@@ -270,17 +270,28 @@ local function read_grants()
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
           end
         end
-        local version, begun, auth, expires, used, at = struct.unpack(SESSION, v)
-        local root
-        if version == 18 and #v >= 25 then
-          root, at = v:sub(18, 25), 26
-        elseif version ~= 2 then
-          do -- unreadable(v, version == 18 and 18 or 2)
-            local record, version = v, version == 18 and 18 or 2
+        local head, begun, auth, expires, used, at = struct.unpack(SESSION, v)
+        if head % 16 ~= 2 or head >= 64 then
+          do -- unreadable(v, 2)
+            local record, version = v, 2
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
           end
         end
-        s = { begun = begun, auth = auth, expires = expires, used = used, root = root, acr = v:sub(at) }
+        local root, amr = nil, ''
+        if head % 32 >= 16 then
+          root, at = v:sub(at, at + 7), at + 8
+        end
+        if head >= 32 then
+          local length = v:byte(at) or 0
+          amr, at = v:sub(at + 1, at + length), at + 1 + length
+        end
+        if at > #v + 1 then
+          do -- unreadable(v, head)
+            local record, version = v, head
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        s = { begun = begun, auth = auth, expires = expires, used = used, root = root, amr = amr, acr = v:sub(at) }
       end
       sessions[field] = s
       local dead do -- over(s.expires * 1000)
@@ -404,9 +415,13 @@ if scope == 1 then
     ended, new = {}, news
   until true
 elseif scope == 2 then
-  -- The session is denied as long as access tokens live: some came without a
-  -- refresh token, and a code of it may be on its way to become a family.
-  do -- end_session()
+  -- end_session ends a session, which may be given by its root, those with the same root, the
+  -- families begun in them, and what a provider gave for it. The session is denied as long
+  -- as access tokens live: some came without a refresh token, and a code of it may be on
+  -- its way to become a family. It returns the ids of the families that lived, and whether
+  -- anything had not been ended before.
+  do -- end_session(session, denied_till, attempt, KEYS[3], KEYS[7])
+    local person, upstreams = KEYS[3], KEYS[7]
     local g = read_grants()
     -- ended_by returns the families that an attempt has ended, by id.
     local ended_by_result do -- ended_by(attempt), by this very call, when it was first sent
@@ -502,7 +517,8 @@ elseif scope == 2 then
         g.families[gone], g.ends[gone], g.sessions[gone] = nil, nil, nil
       end
     end
-    if had == -1 then settle(g, had, KEYS[3]) end
+    redis.call('HDEL', upstreams, root)
+    if had == -1 then settle(g, had, person) end
     for _, other in ipairs(gone) do
       deny(FAMILY_ENDED .. other, denied_till, attempt, lived[other] and LIVED or 0)
     end
@@ -578,7 +594,7 @@ elseif ARGV[8] then
       end
     end
     if had == -1 then settle(g, had, KEYS[3]) end
-    redis.call('UNLINK', KEYS[4], KEYS[5])
+    redis.call('UNLINK', KEYS[4], KEYS[5], KEYS[7])
     local till repeat -- end_of(at, deny_for)
       local start, lifetime = at, deny_for
       if lifetime <= 0 then till = 0 break end
@@ -647,8 +663,8 @@ else
     -- returns the marks, and the families that lived, which it keeps in `list` for
     -- the same call sent again. They need no entry each: `before` denies all their
     -- tokens, and no login until then begins another one.
-    local end_all_result, _end_all_result do -- end_all(g, m, deny_for, attempt, KEYS[3], KEYS[4], KEYS[5], KEYS[6])
-      local person, codes, bodies, list = KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+    local end_all_result, _end_all_result do -- end_all(g, m, deny_for, attempt, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7])
+      local person, codes, bodies, list, upstreams = KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
       local lived = {}
       for id, till in pairs(g.ends) do
         local dead do -- over(till)
@@ -657,7 +673,7 @@ else
         if not dead then table.insert(lived, id) end
       end
       table.sort(lived)
-      redis.call('UNLINK', codes, bodies, list)
+      redis.call('UNLINK', codes, bodies, list, upstreams)
       -- forget_all removes everything but the profile and the person's record.
       do -- forget_all(g, person)
         local had = redis.call('PTTL', KEYS[1])

@@ -12,7 +12,7 @@
 --        6 presented generation  7 rotation '1' or '0'          8 leeway ms     9 lifetime ms    10 idle lifetime ms
 --       11 begun after ms       12 fingerprints, 8 each        13 deny for ms  14 attempt         15 settle ms
 --       16 the node that made the current generation, where it is silent; '' where it is not; '?' where nobody has asked
---       17 since when it is silent, ms
+--       17 since when it is silent, ms                       18 rules: the number of tags (1) of each, and the tags, 8 each
 -- Result {number of the call, storage.RotateOutcome, issue at ms, family record or '', subject, fingerprint and person or ''}
 
 local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
@@ -45,7 +45,7 @@ local UNANSWERED = '\255\255\255\255\255\255\255\255' -- in the place of an atte
 
 local WATERMARK, WATERMARK_SIZE = '>BI4I4', 9 -- version; before; till when it holds, 0 for ever, in seconds
 
-local UNKNOWN, ROTATED, REPLAYED, UNCHANGED, HEALED, REUSED_NOW, EXPIRED, USER_CHANGED, MISMATCH, YOUNG = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+local UNKNOWN, ROTATED, REPLAYED, UNCHANGED, HEALED, REUSED_NOW, EXPIRED, USER_CHANGED, MISMATCH, YOUNG, NOT_ALLOWED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 local UNSURE = 255 -- a reuse, unless its maker is silent
 
 -- Behind the number of the call may stand until when its caller waits. A server that
@@ -61,7 +61,7 @@ until true
 if late then return late end
 
 local _, _, id, client, grant, presented, rotation, leeway, lifetime, idle_lifetime, begun_before, fingerprints, deny_for, attempt,
-  settling, silent, silent_since = unpack(ARGV)
+  settling, silent, silent_since, rules = unpack(ARGV)
 presented, rotation, lifetime, idle_lifetime = tonumber(presented), rotation == '1', tonumber(lifetime), tonumber(idle_lifetime)
 
 -- Without a family, or a user who has the password of then, there is nothing to decide.
@@ -300,6 +300,27 @@ if advances ~= nil then
     end
     person = v
   until true
+  local may = rules == ''
+  if not may then
+    -- allowed is storage.AllOf.Allow, with the groups of a person's record.
+    local allowed_result do -- allowed(rules, person)
+      local may, at = true, 1
+      local last = person == '' and 0 or 12 + 8 * person:byte(12)
+      while at <= #rules do
+        local behind, one_of = at + 1 + 8 * rules:byte(at), false
+        for i = at + 1, behind - 1, 8 do
+          local tag = rules:sub(i, i + 7)
+          for j = 13, last, 8 do one_of = one_of or person:sub(j, j + 7) == tag end
+        end
+        may, at = may and one_of, behind
+      end
+      allowed_result = may
+    end
+    may = allowed_result
+  end
+  if not may then
+    outcome, advances = NOT_ALLOWED, nil
+  end
 end
 
 -- What is refused, and ends nothing.
@@ -309,7 +330,7 @@ if advances == nil and outcome ~= REUSED_NOW then
     redis.call('HDEL', hash, '')
   end
   local shown = ''
-  if outcome == MISMATCH then
+  if outcome == MISMATCH or outcome == NOT_ALLOWED then
     shown = struct.pack(FAMILY, 1, of_client, of_grant, session, generation, created, auth, expires, idle, rotated, maker)
   elseif outcome == UNSURE then
     shown = held[1]
@@ -383,17 +404,28 @@ if had == -1 and (outcome == REUSED_NOW or advances and was_endless and till ~= 
               error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
             end
           end
-          local version, begun, auth, expires, used, at = struct.unpack(SESSION, v)
-          local root
-          if version == 18 and #v >= 25 then
-            root, at = v:sub(18, 25), 26
-          elseif version ~= 2 then
-            do -- unreadable(v, version == 18 and 18 or 2)
-              local record, version = v, version == 18 and 18 or 2
+          local head, begun, auth, expires, used, at = struct.unpack(SESSION, v)
+          if head % 16 ~= 2 or head >= 64 then
+            do -- unreadable(v, 2)
+              local record, version = v, 2
               error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
             end
           end
-          s = { begun = begun, auth = auth, expires = expires, used = used, root = root, acr = v:sub(at) }
+          local root, amr = nil, ''
+          if head % 32 >= 16 then
+            root, at = v:sub(at, at + 7), at + 8
+          end
+          if head >= 32 then
+            local length = v:byte(at) or 0
+            amr, at = v:sub(at + 1, at + length), at + 1 + length
+          end
+          if at > #v + 1 then
+            do -- unreadable(v, head)
+              local record, version = v, head
+              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+            end
+          end
+          s = { begun = begun, auth = auth, expires = expires, used = used, root = root, amr = amr, acr = v:sub(at) }
         end
         sessions[field] = s
         local dead do -- over(s.expires * 1000)

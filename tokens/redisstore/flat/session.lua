@@ -34,17 +34,28 @@ if not gone then
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    local version, begun, auth, expires, used, at = struct.unpack(SESSION, v)
-    local root
-    if version == 18 and #v >= 25 then
-      root, at = v:sub(18, 25), 26
-    elseif version ~= 2 then
-      do -- unreadable(v, version == 18 and 18 or 2)
-        local record, version = v, version == 18 and 18 or 2
+    local head, begun, auth, expires, used, at = struct.unpack(SESSION, v)
+    if head % 16 ~= 2 or head >= 64 then
+      do -- unreadable(v, 2)
+        local record, version = v, 2
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    s = { begun = begun, auth = auth, expires = expires, used = used, root = root, acr = v:sub(at) }
+    local root, amr = nil, ''
+    if head % 32 >= 16 then
+      root, at = v:sub(at, at + 7), at + 8
+    end
+    if head >= 32 then
+      local length = v:byte(at) or 0
+      amr, at = v:sub(at + 1, at + length), at + 1 + length
+    end
+    if at > #v + 1 then
+      do -- unreadable(v, head)
+        local record, version = v, head
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    s = { begun = begun, auth = auth, expires = expires, used = used, root = root, amr = amr, acr = v:sub(at) }
   end
   unused = now - s.used * 1000
   -- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
@@ -141,7 +152,9 @@ local record = held[1]
 if unused >= (idle > 0 and math.min(60000, idle / 2) or 60000) then
   s.used = math.floor(now / 1000)
   do -- write_session(s)
-    record = struct.pack(SESSION, s.root and 18 or 2, s.begun, s.auth, s.expires, s.used) .. (s.root or '') .. s.acr
+    local head = 2 + (s.root and 16 or 0) + (s.amr ~= '' and 32 or 0)
+    local amr = s.amr ~= '' and string.char(#s.amr) .. s.amr or ''
+    record = struct.pack(SESSION, head, s.begun, s.auth, s.expires, s.used) .. (s.root or '') .. amr .. s.acr
   end
   redis.call('HSET', KEYS[1], id, record)
 end

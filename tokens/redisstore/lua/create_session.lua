@@ -4,11 +4,12 @@
 -- Of what is known of the person the newer stays.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
---        6 the families that the last sign-out everywhere has ended
---        7 watermarks of the clients (not in a cluster, and so the next)   8 the latest date ahead of the clock
+--        6 the families that the last sign-out everywhere has ended   7 what providers gave
+--        8 watermarks of the clients (not in a cluster, and so the next)   9 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms    3 session   4 lifetime ms   5 subject   6 fingerprint   7 session it replaces
 --        8 deny for ms                          9 acr       10 everyone's watermark ms, as the caller knows it
 --       11 authenticated at s, 0 for not known 12 person, '' for nothing known; as of 0 for now
+--       13 amr       14 what a provider gave at this login, '' for nothing
 -- Result {number of the call, session record, or '' for a user who is disabled, 1 or 0 for all that was before has ended}
 
 local MOST_SESSIONS = 50 -- storage.MaxSessions
@@ -27,7 +28,7 @@ local m = marks()
 if was and fingerprint ~= ARGV[6] then
   -- What was begun under the old password would be good again from now on.
   g = read_grants()
-  m = end_all(g, m, tonumber(ARGV[8]), id, KEYS[3], KEYS[4], KEYS[5], KEYS[6])
+  m = end_all(g, m, tonumber(ARGV[8]), id, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7])
 else
   -- The families are not asked: there may be many, and a login ends none of them.
   local ids = {}
@@ -52,11 +53,11 @@ local had = redis.call('PTTL', KEYS[1])
 
 local s = g.sessions[id] -- the same call sent again
 if not s then
-  local all_ended = everyone(KEYS[7])
-  local at = issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[8])
+  local all_ended = everyone(KEYS[8])
+  local at = issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[9])
   local begun = math.floor(at / 1000)
   local till = end_of(begun * 1000, tonumber(ARGV[4]))
-  s = { begun = begun, auth = math.min(begun, tonumber(ARGV[11])), expires = till, used = begun, root = root, acr = ARGV[9] }
+  s = { begun = begun, auth = math.min(begun, tonumber(ARGV[11])), expires = till, used = begun, root = root, amr = ARGV[13], acr = ARGV[9] }
   g.sessions[id] = s
 end
 
@@ -91,4 +92,17 @@ redis.call('HSET', KEYS[1], id, record)
 if had == -1 then g = read_grants() end
 settle(g, had, KEYS[3])
 write_person(KEYS[3], had_person, person)
+
+-- What a provider gave belongs to the root, in the place of what the login before brought.
+local login_root = s.root or id
+if ARGV[14] ~= '' then
+  local upstream = read_upstream(KEYS[7], login_root)
+  if not upstream or upstream.session ~= id then -- else it is the same call sent again
+    upstream = { seq = 1, lease = 0, attempt = NONE, asked = now, checked = now, doubtful = 0, session = id, sealed = ARGV[14] }
+    bound_upstreams(KEYS[7], login_root)
+    write_upstream(KEYS[7], login_root, upstream)
+  end
+elseif s.root then
+  redis.call('HDEL', KEYS[7], login_root)
+end
 return { ARGV[1], record, m.before ~= 0 and m.attempt == id and 1 or 0 }

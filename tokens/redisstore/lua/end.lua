@@ -1,7 +1,7 @@
 -- Ends grants of one user and denies their access tokens.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
---        6 the families that the last sign-out everywhere has ended
+--        6 the families that the last sign-out everywhere has ended   7 what providers gave
 -- ARGV   1 number of the call    2 grace ms    3 storage.EndScope  4 family   5 session   6 deny for ms   7 attempt
 --        8 when it was answered ms, when it is repeated after a failover: what was begun since does not end
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before}
@@ -31,40 +31,6 @@ local function end_family()
   return {}, news
 end
 
--- The session is denied as long as access tokens live: some came without a
--- refresh token, and a code of it may be on its way to become a family.
-local function end_session()
-  local g = read_grants()
-  local ids = ended_by(attempt) -- by this very call, when it was first sent
-  local had, gone, signed_in = redis.call('PTTL', KEYS[1]), {}, {}
-  local root = g.sessions[session] and g.sessions[session].root or session
-  for other, v in pairs(g.families) do
-    if v:sub(SESSION_AT, SESSION_AT + 7) == root then table.insert(gone, other) end
-  end
-  for other, s in pairs(g.sessions) do
-    if (s.root or other) == root then table.insert(signed_in, other) end
-  end
-  table.sort(gone)
-  local lived = {}
-  for _, other in ipairs(gone) do
-    local dead = over(g.ends[other])
-    if not dead then
-      lived[other] = true
-      table.insert(ids, other)
-    end
-  end
-  local d = entry(SESSION_ENDED .. root)
-  local news = #gone > 0 or #signed_in > 0 or not d or d.attempt == attempt
-  forget(g, signed_in)
-  forget(g, gone)
-  if had == -1 then settle(g, had, KEYS[3]) end
-  for _, other in ipairs(gone) do
-    deny(FAMILY_ENDED .. other, denied_till, attempt, lived[other] and LIVED or 0)
-  end
-  deny(SESSION_ENDED .. root, denied_till, attempt, 0)
-  return ids, news
-end
-
 -- Of a sign-in that is nothing but signed out.
 local function sign_out()
   local had = redis.call('PTTL', KEYS[1])
@@ -91,7 +57,7 @@ local function end_user_again(at)
   end
   forget(g, gone)
   if had == -1 then settle(g, had, KEYS[3]) end
-  redis.call('UNLINK', KEYS[4], KEYS[5])
+  redis.call('UNLINK', KEYS[4], KEYS[5], KEYS[7])
   local till = end_of(at, deny_for)
   m.before, m.now, m.till, m.attempt = before, at, math.max(m.till, till), attempt
   write_marks(m)
@@ -105,7 +71,7 @@ local function end_user()
   end
   local g = read_grants()
   local lived
-  m, lived = end_all(g, m, deny_for, attempt, KEYS[3], KEYS[4], KEYS[5], KEYS[6])
+  m, lived = end_all(g, m, deny_for, attempt, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7])
   now = m.now
   return lived
 end
@@ -114,7 +80,7 @@ local ended, new = {}, true
 if scope == 1 then
   ended, new = end_family()
 elseif scope == 2 then
-  ended, new = end_session()
+  ended, new = end_session(session, denied_till, attempt, KEYS[3], KEYS[7])
 elseif scope == 3 then
   new = sign_out()
 elseif ARGV[8] then

@@ -4,14 +4,14 @@
 -- returns the marks, and the families that lived, which it keeps in `list` for
 -- the same call sent again. They need no entry each: `before` denies all their
 -- tokens, and no login until then begins another one.
-local function end_all(g, m, deny_for, attempt, person, codes, bodies, list)
+local function end_all(g, m, deny_for, attempt, person, codes, bodies, list, upstreams)
   local lived = {}
   for id, till in pairs(g.ends) do
     local dead = over(till)
     if not dead then table.insert(lived, id) end
   end
   table.sort(lived)
-  redis.call('UNLINK', codes, bodies, list)
+  redis.call('UNLINK', codes, bodies, list, upstreams)
   forget_all(g, person)
   -- A token that is dated ahead of the clock is reached as well.
   m.before = math.max(math.floor(now / 1000), m.before, m.issued)

@@ -33,3 +33,18 @@ local function as_of(v)
   local _, at = struct.unpack('>BI6', v)
   return at
 end
+
+-- allowed is storage.AllOf.Allow, with the groups of a person's record.
+local function allowed(rules, person)
+  local may, at = true, 1
+  local last = person == '' and 0 or 12 + 8 * person:byte(12)
+  while at <= #rules do
+    local behind, one_of = at + 1 + 8 * rules:byte(at), false
+    for i = at + 1, behind - 1, 8 do
+      local tag = rules:sub(i, i + 7)
+      for j = 13, last, 8 do one_of = one_of or person:sub(j, j + 7) == tag end
+    end
+    may, at = may and one_of, behind
+  end
+  return may
+end

@@ -10,17 +10,17 @@
 --        6 presented generation  7 rotation '1' or '0'          8 leeway ms     9 lifetime ms    10 idle lifetime ms
 --       11 begun after ms       12 fingerprints, 8 each        13 deny for ms  14 attempt         15 settle ms
 --       16 the node that made the current generation, where it is silent; '' where it is not; '?' where nobody has asked
---       17 since when it is silent, ms
+--       17 since when it is silent, ms                       18 rules: the number of tags (1) of each, and the tags, 8 each
 -- Result {number of the call, storage.RotateOutcome, issue at ms, family record or '', subject, fingerprint and person or ''}
 
-local UNKNOWN, ROTATED, REPLAYED, UNCHANGED, HEALED, REUSED_NOW, EXPIRED, USER_CHANGED, MISMATCH, YOUNG = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+local UNKNOWN, ROTATED, REPLAYED, UNCHANGED, HEALED, REUSED_NOW, EXPIRED, USER_CHANGED, MISMATCH, YOUNG, NOT_ALLOWED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 local UNSURE = 255 -- a reuse, unless its maker is silent
 
 local late = come_too_late()
 if late then return late end
 
 local _, _, id, client, grant, presented, rotation, leeway, lifetime, idle_lifetime, begun_before, fingerprints, deny_for, attempt,
-  settling, silent, silent_since = unpack(ARGV)
+  settling, silent, silent_since, rules = unpack(ARGV)
 presented, rotation, lifetime, idle_lifetime = tonumber(presented), rotation == '1', tonumber(lifetime), tonumber(idle_lifetime)
 
 -- Without a family, or a user who has the password of then, there is nothing to decide.
@@ -80,13 +80,20 @@ else
 end
 
 local person = ''
-if advances ~= nil then person = read_person(KEYS[3], has_person) end
+if advances ~= nil then
+  person = read_person(KEYS[3], has_person)
+  local may = rules == ''
+  if not may then may = allowed(rules, person) end
+  if not may then
+    outcome, advances = NOT_ALLOWED, nil
+  end
+end
 
 -- What is refused, and ends nothing.
 if advances == nil and outcome ~= REUSED_NOW then
   own_refusal(KEYS[1])
   local shown = ''
-  if outcome == MISMATCH then
+  if outcome == MISMATCH or outcome == NOT_ALLOWED then
     shown = struct.pack(FAMILY, 1, of_client, of_grant, session, generation, created, auth, expires, idle, rotated, maker)
   elseif outcome == UNSURE then
     shown = held[1]

@@ -1,0 +1,113 @@
+package adminapi
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gatehouse-auth/gatehouse/handler/login"
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
+)
+
+// CheckedLogin is a login at a provider, and what is found there.
+type CheckedLogin struct {
+	Name string `json:"name"`
+	// RedirectURI is what is registered at the provider.
+	RedirectURI string `json:"redirect_uri"`
+	login.Report
+}
+
+// loginList answers GET /oauth/logins.
+type loginList struct {
+	Logins []CheckedLogin `json:"logins"`
+}
+
+// checkLogins asks the providers of all logins, or of one, at once.
+func (a *API) checkLogins(c *call) (any, error) {
+	var list loginList
+	var reporters []login.Reporter
+	var names []string
+	wanted := c.get("login")
+	for _, l := range a.Logins {
+		names = append(names, l.Name())
+		if r, ok := l.(login.Reporter); ok && (wanted == "" || wanted == l.Name()) {
+			reporters = append(reporters, r)
+		}
+	}
+	switch {
+	case wanted != "" && !slices.Contains(names, wanted):
+		return nil, c.unknownf("no login %q is configured: there are %s", wanted, strings.Join(names, ", "))
+	case wanted != "" && len(reporters) == 0:
+		return nil, refusal(http.StatusNotFound, errNoProvider)
+	}
+	list.Logins = make([]CheckedLogin, len(reporters))
+	var asked sync.WaitGroup
+	for i, r := range reporters {
+		asked.Go(background.Safely(nil, func() {
+			list.Logins[i] = CheckedLogin{Name: r.Name(), RedirectURI: a.redirectURI(r.Name()), Report: r.Report(c.Context())}
+		}))
+	}
+	asked.Wait()
+	return list, nil
+}
+
+var errNoProvider = errors.New("this login is at no provider: people sign in to it at this server")
+
+// redirectURI is where a provider sends people back to.
+func (a *API) redirectURI(name string) string {
+	return strings.TrimSuffix(a.Issuer.Config().Issuer, "/") + "/callback/" + name
+}
+
+func showLogins(p *Printer, _ url.Values, list loginList) {
+	if len(list.Logins) == 0 {
+		p.Printf("no login is at somebody else's provider\n")
+	}
+	for i, l := range list.Logins {
+		if i > 0 {
+			p.Printf("\n")
+		}
+		rows := [][]string{{"login", l.Name}, {"issuer", l.Issuer}, {"redirect URI", l.RedirectURI}, {"reached", yesNo(l.Discovered)}}
+		for _, word := range []string{"authorization", "token", "userinfo", "jwks", "end_session"} {
+			if address := l.Endpoints[word]; address != "" {
+				rows = append(rows, []string{word, address})
+			}
+		}
+		for _, list := range []struct {
+			name   string
+			values []string
+		}{
+			{"keys", l.Keys}, {"algorithms", l.Algorithms}, {"client_auth", l.ClientAuths}, {"PKCE", l.Challenges}, {"scopes", l.Scopes}, {"claims", l.Claims}, {"acr", l.ACRs},
+		} {
+			if len(list.values) > 0 {
+				rows = append(rows, []string{list.name, strings.Join(list.values, ", ")})
+			}
+		}
+		if l.Discovered {
+			rows = append(rows, []string{"iss in answers", yesNo(l.NamesIssuer)}, []string{"tells of sign-outs", signOuts(l.Report)},
+				[]string{"clock", l.Clock()})
+		}
+		if l.Trouble != "" {
+			rows = append(rows, []string{"TROUBLE", l.Trouble})
+		}
+		for _, problem := range l.Problems {
+			rows = append(rows, []string{"PROBLEM", problem})
+		}
+		p.Table(rows)
+	}
+}
+
+// signOuts says how a provider tells of sign-outs.
+func signOuts(r login.Report) string {
+	switch {
+	case r.BackChannel && r.FrontChannel:
+		return "by back channel and front channel"
+	case r.BackChannel:
+		return "by back channel"
+	case r.FrontChannel:
+		return "by front channel"
+	}
+	return "no"
+}

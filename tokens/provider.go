@@ -1,0 +1,85 @@
+package tokens
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+)
+
+// Providers asks the identity providers of logins again about people who came by them.
+type Providers interface {
+	// Schedule returns how long an answer of a login's provider counts, 0 for ever, and
+	// how long beyond that facts serve that could not be checked.
+	Schedule(login string) (every, grace time.Duration)
+	// Ask asks the provider of a login about the person of this subject, with what it gave.
+	Ask(ctx context.Context, login, subject string, given Given) Answer
+}
+
+// Given is what a provider gave at a login, to be asked with again. The store holds it sealed.
+type Given struct {
+	RefreshToken string `json:"r,omitempty"`
+	IDToken      string `json:"i,omitempty"` // for the sign-out there
+}
+
+// AnswerKind is what a provider has said.
+type AnswerKind uint8
+
+// The answers of providers.
+const (
+	// AnswerUnclear: nothing that is about the person. Facts stay as they were.
+	AnswerUnclear AnswerKind = iota
+	AnswerKept               // the person is still who they were, and Profile is what is known now
+	// AnswerThin: the login is good, and the answer says nothing of the person, or not
+	// of their groups. Facts stay, and count as not checked.
+	AnswerThin
+	AnswerGone       // the login is over there
+	AnswerNotAllowed // the person may not come in any more
+)
+
+// Answer is what a provider has said about a person.
+type Answer struct {
+	Kind    AnswerKind
+	Profile Profile // Claims and Groups: AnswerKept
+	Given   *Given  // in the place of what it was asked with; nil to keep that
+	Cause   error   // why it is none of the others, for the log: AnswerUnclear
+}
+
+// seal protects what a provider gave: for this user, this login and this number of it, so
+// that an older one, or another's, cannot be put in its place.
+func (g *Given) seal(s *secrets.Secrets, user storage.UserTag, session storage.SessionID, seq uint32) ([]byte, error) {
+	if g == nil || *g == (Given{}) {
+		return nil, nil
+	}
+	text, err := json.Marshal(g)
+	if err != nil {
+		return nil, fmt.Errorf("sealing what a provider gave: %w", err)
+	}
+	sealed := s.Seal(secrets.PurposeSealGiven, text, givenFor(user, session, seq))
+	if len(sealed) > storage.MaxSealed {
+		return nil, errLongGiven
+	}
+	return sealed, nil
+}
+
+// openGiven reads what seal wrote.
+func openGiven(s *secrets.Secrets, sealed []byte, user storage.UserTag, session storage.SessionID, seq uint32) (g Given, err error) {
+	text, _, err := s.Open(secrets.PurposeSealGiven, sealed, givenFor(user, session, seq))
+	if err == nil {
+		err = json.Unmarshal(text, &g)
+	}
+	if err != nil {
+		return Given{}, fmt.Errorf("opening what a provider gave: %w", err)
+	}
+	return g, nil
+}
+
+var errLongGiven = errors.New("the refresh token and ID token of the provider take more than 4 KiB: let it send shorter ones")
+
+func givenFor(user storage.UserTag, session storage.SessionID, seq uint32) []byte {
+	return fmt.Appendf(nil, "%s %s %d", user, session, seq)
+}

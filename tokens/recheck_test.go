@@ -1,0 +1,299 @@
+package tokens_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+)
+
+// idp is a provider whose refresh tokens are good once, with reuse detection: it counts
+// those that come again.
+type idp struct {
+	every   time.Duration // 0 is an hour
+	mu      sync.Mutex
+	next    int
+	reused  int
+	asked   int
+	answers func(tokens.Answer) tokens.Answer // nil for as it comes
+	hold    chan struct{}                     // nil for at once
+}
+
+const every, grace = time.Hour, 24 * time.Hour
+
+func (p *idp) Schedule(login string) (time.Duration, time.Duration) {
+	if login != "company" {
+		return 0, 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return cmp.Or(p.every, every), grace
+}
+
+func (p *idp) Ask(ctx context.Context, _, subject string, given tokens.Given) tokens.Answer {
+	p.mu.Lock()
+	hold := p.hold
+	p.mu.Unlock()
+	if hold != nil {
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return tokens.Answer{Cause: ctx.Err()}
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked++
+	if p.answers != nil {
+		return p.answers(tokens.Answer{})
+	}
+	if given.RefreshToken != strconv.Itoa(p.next) {
+		p.reused++
+		return tokens.Answer{Kind: tokens.AnswerGone}
+	}
+	p.next++
+	return tokens.Answer{
+		Kind:    tokens.AnswerKept,
+		Profile: tokens.Profile{Claims: map[string]any{"name": fmt.Sprint("Carol ", p.next)}},
+		Given:   &tokens.Given{RefreshToken: strconv.Itoa(p.next)},
+	}
+}
+
+func (p *idp) say(answers func(tokens.Answer) tokens.Answer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answers = answers
+}
+
+func (p *idp) count() (asked, reused int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked, p.reused
+}
+
+func saying(kind tokens.AnswerKind) func(tokens.Answer) tokens.Answer {
+	return func(tokens.Answer) tokens.Answer {
+		return tokens.Answer{Kind: kind, Cause: errors.New("as the test says")}
+	}
+}
+
+// carol comes by the provider.
+var carol = tokens.Profile{Subject: "company|c-1", Login: "company", Fingerprint: company, Claims: map[string]any{"name": "Carol 0"}}
+
+func withIDP(p *idp) func(*tokens.Config) {
+	return func(c *tokens.Config) { c.Providers = p }
+}
+
+// provided signs carol in by the provider, as often as it has given something.
+func (g *gateway) provided(p *idp) (*tokens.Login, string) {
+	g.t.Helper()
+	p.mu.Lock()
+	token := strconv.Itoa(p.next)
+	p.mu.Unlock()
+	l, cookie, err := g.SignInProvided(g.t.Context(), tokens.Provided{Profile: carol, Given: &tokens.Given{RefreshToken: token}}, "")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return l, cookie
+}
+
+// happens waits for an event of the background.
+func (g *gateway) happens(outcome oauth.Outcome, times int) {
+	g.t.Helper()
+	limit := time.After(20 * time.Second)
+	for {
+		news := g.events.changed()
+		if g.events.count(oauth.EventRecheck, outcome) >= times {
+			return
+		}
+		select {
+		case <-news:
+		case <-limit:
+			g.t.Fatalf("the recheck is not %s", outcome)
+		}
+	}
+}
+
+// nameIn is the name in an ID token of a refresh.
+func (g *gateway) nameIn(res *tokens.TokenResponse) any {
+	g.t.Helper()
+	_, claims := parts(g.t, res.IDToken)
+	return claims["name"]
+}
+
+// H2, F45: a refresh that finds the check overdue is answered at once, asks in the
+// background, and what the provider says counts from the next refresh on.
+func TestH2RecheckInBackground(t *testing.T) {
+	p := &idp{hold: make(chan struct{})}
+	g := newGateway(t, withIDP(p))
+	l, _ := g.provided(p)
+	res := g.exchanged(g.codeFor(l))
+	res = g.refreshOK(res.RefreshToken)
+	if asked, _ := p.count(); asked != 0 || g.nameIn(res) != "Carol 0" {
+		t.Fatalf("asked %d times before it is due, name %v", asked, g.nameIn(res))
+	}
+	g.pass(every)
+	for range 20 { // the provider hangs, and holds up nobody
+		g.pass(time.Second)
+		res = g.refreshOK(res.RefreshToken)
+	}
+	close(p.hold)
+	g.happens(oauth.OutcomeKept, 1)
+	if res = g.refreshOK(res.RefreshToken); g.nameIn(res) != "Carol 1" {
+		t.Errorf("name %v after the check", g.nameIn(res))
+	}
+	if asked, reused := p.count(); asked != 1 || reused != 0 {
+		t.Errorf("asked %d times, %d with a spent token", asked, reused)
+	}
+	g.pass(every)
+	g.refreshOK(res.RefreshToken)
+	g.happens(oauth.OutcomeKept, 2)
+}
+
+// C3: which answers end what.
+func TestC3Answers(t *testing.T) {
+	for name, tc := range map[string]struct {
+		kind         tokens.AnswerKind
+		outcome      oauth.Outcome
+		this, others bool // go on
+	}{
+		"gone ends that login":           {tokens.AnswerGone, oauth.OutcomeGone, false, true},
+		"not allowed ends all":           {tokens.AnswerNotAllowed, oauth.OutcomeNotAllowed, false, false},
+		"unclear ends nothing":           {tokens.AnswerUnclear, oauth.OutcomeUnclear, true, true},
+		"F37: a thin answer, no changes": {tokens.AnswerThin, oauth.OutcomeThin, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &idp{}
+			g := newGateway(t, withIDP(p))
+			phone, _ := g.provided(p)
+			onPhone := g.exchanged(g.codeFor(phone))
+			l, cookie := g.provided(p)
+			res := g.exchanged(g.codeFor(l))
+			p.say(saying(tc.kind))
+			g.pass(every)
+			res = g.refreshOK(res.RefreshToken)
+			g.happens(tc.outcome, 1)
+			_, err := g.token("spa", refreshRequest(res.RefreshToken))
+			if (err == nil) != tc.this {
+				t.Errorf("this login goes on: %v", err)
+			}
+			if _, err := g.CheckAccess(t.Context(), res.AccessToken); (err == nil) != tc.this {
+				t.Errorf("its access token: %v", err)
+			}
+			p.say(nil)
+			if current, err := g.CurrentLogin(t.Context(), cookie); err != nil || (current != nil) != tc.this {
+				t.Errorf("its session: %v %v", current, err)
+			}
+			if _, err := g.token("spa", refreshRequest(onPhone.RefreshToken)); (err == nil) != tc.others {
+				t.Errorf("the login on the phone goes on: %v", err)
+			}
+		})
+	}
+}
+
+// What cannot be checked serves for the grace, and then ends, quietly.
+func TestRecheckGrace(t *testing.T) {
+	p := &idp{answers: saying(tokens.AnswerUnclear)}
+	g := newGateway(t, withIDP(p))
+	l, _ := g.provided(p)
+	res := g.exchanged(g.codeFor(l))
+	for range 23 {
+		g.pass(time.Hour)
+		res = g.refreshOK(res.RefreshToken)
+	}
+	g.pass(3 * time.Hour)
+	_, err := g.token("spa", refreshRequest(res.RefreshToken))
+	if !oauth.IsReason(err, oauth.ReasonProviderOverdue) || g.events.count(oauth.EventRefreshReuse, "") != 0 {
+		t.Errorf("after the grace: %v", err)
+	}
+	if _, err := g.token("spa", refreshRequest(res.RefreshToken)); err == nil {
+		t.Error("it goes on afterwards")
+	}
+}
+
+// C9: a code is issued only from a session for which the provider has vouched in time.
+func TestC9Revouched(t *testing.T) {
+	for name, tc := range map[string]struct {
+		kind tokens.AnswerKind
+		want bool
+	}{
+		"kept": {tokens.AnswerKept, true}, "thin": {tokens.AnswerThin, true}, "gone": {tokens.AnswerGone, false},
+		"not allowed": {tokens.AnswerNotAllowed, false}, "unclear": {tokens.AnswerUnclear, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &idp{}
+			g := newGateway(t, withIDP(p))
+			l, cookie := g.provided(p)
+			if same, err := g.Revouched(t.Context(), l, cookie); same != l || err != nil {
+				t.Fatalf("before it is due: %v %v", same, err)
+			}
+			if tc.kind != tokens.AnswerKept {
+				p.say(saying(tc.kind))
+			}
+			g.pass(every)
+			after, err := g.Revouched(t.Context(), l, cookie)
+			if err != nil || (after != nil) != tc.want {
+				t.Fatalf("when it is due: %v %v", after, err)
+			}
+			if tc.kind == tokens.AnswerKept && after.Profile.Claims["name"] != "Carol 1" {
+				t.Errorf("claims %v", after.Profile.Claims)
+			}
+		})
+	}
+	// Tabs at once wait for one question.
+	p := &idp{hold: make(chan struct{})}
+	g := newGateway(t, withIDP(p))
+	l, cookie := g.provided(p)
+	g.pass(every)
+	var tabs sync.WaitGroup
+	for range 20 {
+		tabs.Go(func() {
+			if after, err := g.Revouched(t.Context(), l, cookie); err != nil || after == nil {
+				t.Errorf("a tab: %v %v", after, err)
+			}
+		})
+	}
+	close(p.hold)
+	tabs.Wait()
+	if asked, reused := p.count(); asked != 1 || reused != 0 {
+		t.Errorf("asked %d times, %d with a spent token", asked, reused)
+	}
+}
+
+// C2, F43: two nodes, and a provider whose tokens are good once: it is asked by one of
+// them at a time. A node that died between the provider's rotation and its own
+// write costs a new sign-in at most, and ends nothing.
+func TestC2TwoNodes(t *testing.T) {
+	server := redistest.Start(t)
+	p := &idp{every: time.Millisecond}
+	options := onServer(server, t)
+	a, b := newNode(t, options, neverLag, withIDP(p)), newNode(t, options, neverLag, withIDP(p))
+	l, _ := a.provided(p)
+	res := [2]*tokens.TokenResponse{a.exchanged(a.codeFor(l)), a.exchanged(a.codeFor(l))}
+	for range 50 {
+		var both sync.WaitGroup
+		for i, n := range []*node{a, b} {
+			both.Go(func() {
+				next, err := n.token("spa", refreshRequest(res[i].RefreshToken))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				res[i] = next
+			})
+		}
+		both.Wait()
+	}
+	a.happens(oauth.OutcomeKept, 1)
+	if asked, reused := p.count(); asked < 2 || reused != 0 {
+		t.Errorf("asked %d times, %d with a spent token", asked, reused)
+	}
+}
