@@ -25,7 +25,7 @@ say = @printf '== %s\n' "$(1)"
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: bin/caddy-dev demo-packages ## serve Caddyfile.example: gateway, single-page app and API on localhost
@@ -47,6 +47,12 @@ clients: need-go bin/caddy-dev ## sign in and call an API with every program in 
 	@.ci/need node npm $(if $(CHROMIUM),,chromium)
 	@npm ci --silent --prefix e2e
 	@GATEHOUSE_CADDY=$(CURDIR)/bin/caddy-dev node e2e/clients/run.mjs $(CLIENTS)
+
+.PHONY: providers
+providers: need-go bin/caddy-dev ## sign in at the identity providers in e2e/providers that this machine can run
+	@.ci/need node npm $(if $(CHROMIUM),,chromium)
+	@npm ci --silent --prefix e2e
+	@GATEHOUSE_CADDY=$(CURDIR)/bin/caddy-dev node e2e/providers/run.mjs
 
 .PHONY: check
 check: need-go ## the fast loop: format, vet, lint, short tests
@@ -89,7 +95,7 @@ soak: need-go bin/caddy-dev ## two nodes, mixed load, reloads and failovers of R
 
 .PHONY: clean
 clean: ## remove what the other targets made, the demo's state too
-	rm -rf bin .cache .demo e2e/screenshots e2e/node_modules e2e/clients/*/node_modules e2e/clients/*/.built e2e/clients/*/.venv e2e/clients/*/target examples/spa/node_modules
+	rm -rf bin .cache .demo e2e/screenshots e2e/node_modules e2e/clients/*/node_modules e2e/clients/*/.built e2e/clients/*/.venv e2e/clients/*/target e2e/providers/*/target examples/spa/node_modules
 
 # Go knows best what is out of date. The flags are xcaddy's, so that both builds share their packages.
 .PHONY: bin/caddy-dev

@@ -35,9 +35,10 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 
 // progress is how far a person has come with one authorization request.
 type progress struct {
-	login *tokens.Login // nil while nobody is signed in
-	fresh bool          // signed in for this request
-	again bool          // was asked before, on a page that had gone stale
+	login  *tokens.Login // nil while nobody is signed in
+	fresh  bool          // signed in for this request
+	unseen bool          // at a provider, without a page of ours
+	again  bool          // was asked before, on a page that had gone stale
 }
 
 // proceed takes an authorization request one step on: to the login page, to
@@ -47,14 +48,14 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 	if err != nil {
 		return s.refuseRequest(w, r, a, err)
 	}
-	step, err := s.Issuer.NextStep(a, p.login, p.fresh, false)
+	step, err := s.Issuer.NextStep(a, p.login, tokens.Progress{Fresh: p.fresh, Unseen: p.unseen})
 	if err != nil {
 		return s.refuseRequest(w, r, a, err)
 	}
 	switch step {
 	case tokens.StepLogin:
 		if l, ok := s.provider(loginRequest{auth: a}, unvouched); ok {
-			return s.leave(w, r, loginRequest{auth: a}, l, false, 0)
+			return s.leave(w, r, loginRequest{auth: a}, l, leaving{})
 		}
 		req, problem := loginRequest{auth: a}, loginProblem{}
 		if p.again {
@@ -64,7 +65,7 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 			problem = loginProblem{text: req.texts().OtherLogin, status: http.StatusForbidden}
 		}
 		if l, ok := s.straightTo(r, req); ok && !p.again {
-			return s.leave(w, r, req, l, false, 0)
+			return s.leave(w, r, req, l, leaving{})
 		}
 		return s.showLogin(w, r, req, problem)
 	case tokens.StepConsent:

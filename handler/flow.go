@@ -23,6 +23,7 @@ type flow struct {
 	Departure login.Departure       `json:"d"`
 	Auth      *tokens.Authorization `json:"a,omitempty"`
 	Page      *ownPage              `json:"p,omitempty"` // where Auth is nil
+	Seen      bool                  `json:"w,omitempty"` // a page of ours has named the client before
 	Again     int                   `json:"g,omitempty"` // how often it was begun again
 	Done      bool                  `json:"e,omitempty"` // the browser has come back, and the code is redeemed
 }

@@ -46,7 +46,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 		return s.notSignedIn(w, req)
 	}
 	if l, ok := s.provider(req, form.Get("provider")); ok {
-		return s.leave(w, r, req, l, form.Get("account") == "another", 0)
+		return s.leave(w, r, req, l, leaving{seen: true, another: form.Get("account") == "another"})
 	}
 	tried := loginProblem{username: form.Get("username"), login: form.Get("login"), status: http.StatusForbidden}
 	switch {
@@ -76,7 +76,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, req loginRequest
 	s.setSession(w, value, l.Session.Expires)
 	s.rememberBrowser(w, r, profile)
 	s.rememberLogin(w, r, profile.Login)
-	return s.signedIn(w, r, req, l)
+	return s.signedIn(w, r, req, progress{login: l, fresh: true})
 }
 
 // checkPassword asks the login that the form names.
@@ -177,12 +177,12 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, req loginRequ
 }
 
 // signedIn takes a person who has just signed in on to what they came for.
-func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, req loginRequest, l *tokens.Login) error {
+func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, req loginRequest, p progress) error {
 	if req.page != nil {
 		s.redirect(w, req.page.Path)
 		return nil
 	}
-	return s.proceed(w, r, req.auth, progress{login: l, fresh: true})
+	return s.proceed(w, r, req.auth, p)
 }
 
 // notSignedIn answers a person who does not want to sign in.

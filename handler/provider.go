@@ -19,17 +19,23 @@ import (
 // callbackURL is what is registered at the provider.
 func (s *Server) callbackURL(name string) string { return s.urlOf("callback") + "/" + name }
 
-// leave sends the browser to a provider. Another is whether the person wants another
-// account than the provider would take by itself.
-func (s *Server) leave(w http.ResponseWriter, r *http.Request, req loginRequest, l login.Elsewhere, another bool, again int) error {
+// leaving is what is known of a browser that leaves for a provider.
+type leaving struct {
+	seen    bool // a page of ours has named the client to the person
+	another bool // they want another account than the provider would take by itself
+	again   int  // how often it was begun again
+}
+
+// leave sends the browser to a provider.
+func (s *Server) leave(w http.ResponseWriter, r *http.Request, req loginRequest, l login.Elsewhere, how leaving) error {
 	f := &flow{
-		Login: l.Name(), Auth: req.auth, Page: req.page, Again: again,
+		Login: l.Name(), Auth: req.auth, Page: req.page, Seen: how.seen, Again: how.again,
 		Departure: login.Departure{
 			RedirectURI: s.callbackURL(l.Name()), State: random32(), Nonce: random32(), Verifier: random32(),
 			At: s.Clock(), Asked: asked(req, l.Name()),
 		},
 	}
-	if another || wire.Cookie(r, s.cookies.out) != "" {
+	if how.another || wire.Cookie(r, s.cookies.out) != "" {
 		f.Departure.Asked.SelectAccount = true
 	}
 	to, err := l.Begin(f.Departure)
@@ -146,7 +152,7 @@ func (s *Server) arrive(w http.ResponseWriter, r *http.Request, f *flow, l login
 	if err := s.keepFlow(w, r, f); err != nil {
 		return err
 	}
-	return s.signedIn(w, r, f.request(), came.login)
+	return s.signedIn(w, r, f.request(), progress{login: came.login, fresh: true, unseen: !f.Seen})
 }
 
 // comesIn is the sign-in of somebody whom a provider has sent.
@@ -201,7 +207,7 @@ func (s *Server) goOn(w http.ResponseWriter, r *http.Request, f *flow, l login.E
 // been tried, and else shows the login page with a problem.
 func (s *Server) beginAgain(w http.ResponseWriter, r *http.Request, f *flow, l login.Elsewhere, problem string) error {
 	if f.Again < maxAgain {
-		return s.leave(w, r, f.request(), l, f.Departure.Asked.SelectAccount, f.Again+1)
+		return s.leave(w, r, f.request(), l, leaving{seen: f.Seen, another: f.Departure.Asked.SelectAccount, again: f.Again + 1})
 	}
 	return s.showLogin(w, r, f.request(), loginProblem{text: problem, status: http.StatusForbidden})
 }

@@ -145,7 +145,7 @@ func TestAuthorizationHint(t *testing.T) {
 	}
 	bob, _ := g.signIn(tokens.Profile{Subject: "local|bob", Login: "local"})
 	a.Prompt = []string{tokens.PromptNone}
-	_, err = g.NextStep(a, bob, false, false)
+	_, err = g.NextStep(a, bob, tokens.Progress{})
 	refused(t, err, oauth.LoginRequired, "")
 	// S5: the key is of a store that was emptied.
 	gone := newGateway(t).login().IDToken
@@ -179,6 +179,7 @@ func TestNextStep(t *testing.T) {
 		overrides        []string
 		login            bool
 		fresh, consented bool
+		unseen           bool
 		want             tokens.Step
 		code             oauth.ErrorCode
 	}{
@@ -197,6 +198,8 @@ func TestNextStep(t *testing.T) {
 		{name: "AUZ-29 native, none", login: true, overrides: append(native, "prompt", "none"), code: oauth.ConsentRequired},
 		{name: "native with a session", login: true, overrides: native, want: tokens.StepConsent},
 		{name: "native, just signed in", login: true, fresh: true, overrides: native, want: tokens.StepIssue},
+		{name: "AUZ-29 native, by a provider alone", login: true, fresh: true, unseen: true, overrides: native, want: tokens.StepConsent},
+		{name: "prompt login, by a provider alone", login: true, fresh: true, unseen: true, overrides: []string{"prompt", "login"}, want: tokens.StepIssue},
 		{name: "trusted native, none", login: true, overrides: append(native, "client_id", "trusted", "prompt", "none"), want: tokens.StepIssue},
 		{name: "third party", login: true, fresh: true, overrides: []string{"client_id", "third"}, want: tokens.StepConsent},
 		{name: "third party, none", login: true, overrides: []string{"client_id", "third", "prompt", "none"}, code: oauth.ConsentRequired},
@@ -211,7 +214,7 @@ func TestNextStep(t *testing.T) {
 			if !tt.login {
 				login = nil
 			}
-			step, err := g.NextStep(a, login, tt.fresh, tt.consented)
+			step, err := g.NextStep(a, login, tokens.Progress{Fresh: tt.fresh, Unseen: tt.unseen, Consented: tt.consented})
 			if tt.code != "" {
 				refused(t, err, tt.code, "")
 			} else if err != nil || step != tt.want {
@@ -224,7 +227,7 @@ func TestNextStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.pass(2 * time.Second)
-	if step, err := g.NextStep(a, l, false, false); step != tokens.StepLogin {
+	if step, err := g.NextStep(a, l, tokens.Progress{}); step != tokens.StepLogin {
 		t.Errorf("AUZ-17 max_age 1 after 2 s: step %d, %v", step, err)
 	}
 }

@@ -19,15 +19,21 @@ const (
 	StepConsent                 // ask whether the client may go on
 )
 
+// Progress is what a person has done in answer to one authorization request.
+type Progress struct {
+	Fresh     bool // they have just signed in
+	Unseen    bool // but by a provider, and no page of ours has named the client to them
+	Consented bool // they agreed
+}
+
 // NextStep decides what a request needs, given the person's login (nil when
-// there is none). fresh says that the person has just signed in, consented
-// that they agreed, in answer to this very request. With prompt=none the error
-// is login_required or consent_required instead of a step.
+// there is none). With prompt=none the error is login_required or
+// consent_required instead of a step.
 // See OpenID Connect Core §3.1.2.1 and §3.1.2.6, RFC 8252 §8.6.
-func (i *Issuer) NextStep(a *Authorization, l *Login, fresh, consented bool) (Step, error) {
+func (i *Issuer) NextStep(a *Authorization, l *Login, p Progress) (Step, error) {
 	silent := slices.Contains(a.Prompt, PromptNone)
 	switch {
-	case i.needsLogin(a, l, fresh):
+	case i.needsLogin(a, l, p.Fresh):
 		if silent {
 			return 0, oauth.Refuse(oauth.LoginRequired, "", "The person is not signed in.")
 		}
@@ -36,7 +42,7 @@ func (i *Issuer) NextStep(a *Authorization, l *Login, fresh, consented bool) (St
 		return 0, oauth.Refuse(oauth.UnmetAuthentication, "", "The person could not sign in by any of the acr_values.")
 	case a.HintSubject != "" && l.Profile.Subject != a.HintSubject:
 		return 0, oauth.Refuse(oauth.LoginRequired, "", "A different person is signed in than the application expects.")
-	case !consented && i.needsConsent(a, fresh):
+	case !p.Consented && i.needsConsent(a, p.Fresh && !p.Unseen):
 		if silent {
 			return 0, oauth.Refuse(oauth.ConsentRequired, "", "The person must agree first.")
 		}
@@ -77,12 +83,12 @@ func (i *Issuer) mayUse(a *Authorization, l *Login) bool {
 // software on the device can claim is never answered silently, unless the
 // operator vouches for it; a password just given on a page that named the
 // client is as good as a consent.
-func (i *Issuer) needsConsent(a *Authorization, fresh bool) bool {
+func (i *Issuer) needsConsent(a *Authorization, named bool) bool {
 	c, ok := i.Client(a.ClientID)
 	switch {
 	case !ok || slices.Contains(a.Prompt, PromptConsent) || c.Consent == clients.ConsentAlways:
 		return true
-	case c.Consent == clients.ConsentNever || fresh:
+	case c.Consent == clients.ConsentNever || named:
 		return false
 	}
 	return oauth.ClaimableRedirect(a.RedirectURI) && !i.developing(c, a.RedirectURI)
