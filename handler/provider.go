@@ -130,6 +130,9 @@ func (s *Server) arrive(w http.ResponseWriter, r *http.Request, f *flow, l login
 		if err != nil {
 			return arrival{err: err}, nil
 		}
+		if wait := s.Limits.returns.Person(l.Name()+"|"+who.ID, s.Clock()); wait > 0 {
+			return arrival{err: &login.FailedError{Failure: login.FailedBusy, Reason: "too_many_sign_ins", ID: who.ID, After: wait}}, nil
+		}
 		signedIn, cookie, err := s.Issuer.SignInProvided(ctx, comesIn(l, who), s.session(r))
 		return arrival{login: signedIn, cookie: cookie, err: err}, nil
 	})

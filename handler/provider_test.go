@@ -542,3 +542,26 @@ func TestF60SignedOut(t *testing.T) {
 		t.Error("after signing in, one login is a page again")
 	}
 }
+
+// M12: one person cannot fill the store by signing in again and again.
+func TestM12SignsInAgainAndAgain(t *testing.T) {
+	idp := &scripted{name: "company", finish: bob}
+	g := newGateway(t, withLogins(false, idp))
+	in := 0
+	for range 120 {
+		b := g.browser()
+		if res := b.get(b.comeBack(b.get(authorizeURL()).Header.Get("Location"), idp)); res.StatusCode == http.StatusSeeOther {
+			in++
+		} else if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+			t.Fatalf("status %d", res.StatusCode)
+		}
+	}
+	if in != 100 {
+		t.Errorf("bob signed in %d times at once", in)
+	}
+	idp.finish = func(login.Departure, url.Values) (*login.Arrival, error) { return &login.Arrival{ID: "c-1"}, nil }
+	b := g.browser()
+	if to, _ := location(t, b.get(b.comeBack(b.get(authorizeURL()).Header.Get("Location"), idp))); to != spaRedirect {
+		t.Error("somebody else is held up")
+	}
+}

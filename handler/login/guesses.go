@@ -30,24 +30,6 @@ func (g *Guesses) Begin(person storage.UserTag, address string, now time.Time) (
 	return func() { place(); one() }, nil
 }
 
-// Returns slows down whoever comes back from providers with what they never sent:
-// each such return is a request to the provider, which throttles us all.
-type Returns struct{ places *limiter }
-
-// NewReturns makes a Returns: ten failures from an address, and one more each minute.
-func NewReturns() *Returns { return &Returns{places: newLimiter(10)} }
-
-// Wait returns how long an address has to wait, 0 for not at all. Returns are
-// counted when they have failed, not before: a whole office may come back at once.
-func (r *Returns) Wait(address string, now time.Time) time.Duration {
-	return r.places.wait(addressKey(address), now)
-}
-
-// Failed counts a failure.
-func (r *Returns) Failed(address string, now time.Time) {
-	r.places.begin(addressKey(address), now)
-}
-
 // Place names the network that an address belongs to, as far as one customer
 // has it: limits count by it.
 func Place(address string) string { return addressKey(address) }
