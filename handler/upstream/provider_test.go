@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -230,8 +231,24 @@ func start(t *testing.T, cfg Config) *OIDC {
 		t.Fatal(err)
 	}
 	t.Cleanup(o.Close)
+	o.Start()
+	if flight := o.published.want(); flight != nil {
+		<-flight // a busy machine may take longer than people wait
+	}
 	return o
 }
+
+// clock stands still unless a test moves it.
+type clock struct {
+	from time.Time
+	by   atomic.Int64
+}
+
+func newClock() *clock { return &clock{from: time.Now()} }
+
+func (c *clock) now() time.Time { return c.from.Add(time.Duration(c.by.Load())) }
+
+func (c *clock) add(d time.Duration) { c.by.Add(int64(d)) }
 
 // departure is one without anything asked.
 func departure() login.Departure {

@@ -138,9 +138,8 @@ func TestF37WhatARecheckBrings(t *testing.T) {
 // token nothing can be asked.
 func TestF44F46Waiting(t *testing.T) {
 	p := newProvider(t)
-	now := time.Now()
-	cfg := p.config()
-	cfg.Clock = func() time.Time { return now }
+	cfg, clock := p.config(), newClock()
+	cfg.Clock = clock.now
 	o := start(t, cfg)
 	_, err := o.Recheck(t.Context(), "00u1", "")
 	want(t, err, login.FailedDown, reasonGrant)
@@ -159,7 +158,7 @@ func TestF44F46Waiting(t *testing.T) {
 	if p.count("/token") != before {
 		t.Error("it was asked")
 	}
-	now = now.Add(31 * time.Second)
+	clock.add(31 * time.Second)
 	who, err := o.Recheck(t.Context(), "00u1", "refresh-0")
 	want(t, err, 0, "")
 	if who, err = o.Recheck(t.Context(), "00u1", who.RefreshToken); err != nil || who.RefreshToken == "refresh-0" {
