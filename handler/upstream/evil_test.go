@@ -242,7 +242,7 @@ func TestAtHashOfAllAlgorithms(t *testing.T) {
 			}
 			p.metadata = func(d object) { d["id_token_signing_alg_values_supported"] = []string{string(alg)} }
 			hash := sha512.New()
-			switch alg[len(alg)-3:] {
+			switch string(alg[len(alg)-3:]) {
 			case "256":
 				hash = sha256.New()
 			case "384":

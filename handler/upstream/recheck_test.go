@@ -108,10 +108,12 @@ func TestF37WhatARecheckBrings(t *testing.T) {
 		{name: "an allow line does not hold any more", script: func(p *provider) { p.claims = func(c object) { c["groups"] = []string{} } }, cfg: func(c *Config) { c.Allow = staff }, failure: login.FailedNotAllowed, reason: reasonNotAllowed},
 		{name: "F30 whether it holds is not known", script: func(*provider) {}, cfg: func(c *Config) { c.Allow = staff }, thin: true, unknown: true},
 		{name: "an address that is missing", script: func(*provider) {}, cfg: func(c *Config) { c.Allow = []Rule{{Kind: AllowEmailVerified}} }, thin: true, unknown: true},
-		{name: "an address that is verified no more", script: func(p *provider) {
-			p.claims = func(c object) { c["email"], c["email_verified"] = "a@example.com", false }
+		{
+			name: "an address that is verified no more", script: func(p *provider) {
+				p.claims = func(c object) { c["email"], c["email_verified"] = "a@example.com", false }
+			},
+			cfg: func(c *Config) { c.Allow = []Rule{{Kind: AllowEmailVerified}} }, failure: login.FailedNotAllowed, reason: reasonNotAllowed,
 		},
-			cfg: func(c *Config) { c.Allow = []Rule{{Kind: AllowEmailVerified}} }, failure: login.FailedNotAllowed, reason: reasonNotAllowed},
 		{name: "a line that is lost beside one that is unclear", script: func(*provider) {}, cfg: func(c *Config) { c.Allow = append(staff, Rule{Kind: AllowSubject, Values: []string{"x"}}) }, failure: login.FailedNotAllowed, reason: reasonNotAllowed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
