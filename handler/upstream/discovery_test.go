@@ -42,6 +42,13 @@ func TestF13F19M19Discovery(t *testing.T) {
 				_, _ = w.Write(append([]byte("\xef\xbb\xbf"), text...))
 			}
 		}, "", ""},
+		{"members of other types that only tell", func(p *provider) {
+			p.metadata = func(d object) {
+				d["id_token_signing_alg_values_supported"], d["scopes_supported"], d["claims_supported"] = []any{"ES256"}, "openid", []any{"sub", 7}
+				d["backchannel_logout_supported"], d["acr_values_supported"] = "yes", nil
+			}
+		}, "", ""},
+		{"Issuer", func(p *provider) { p.metadata = func(d object) { d["Issuer"] = "https://evil.example" } }, "", ""},
 		{"another issuer", set("issuer", "https://evil.example"), "another issuer", oauth.LoginOtherIssuer},
 		{"the issuer with a slash", func(p *provider) { p.metadata = func(d object) { d["issuer"] = p.URL + "/" } }, "another issuer", oauth.LoginOtherIssuer},
 		{"no issuer", set("issuer", ""), "another issuer", oauth.LoginOtherIssuer},
@@ -52,8 +59,8 @@ func TestF13F19M19Discovery(t *testing.T) {
 		{"M19 a file", set("jwks_uri", "file:///etc/passwd"), "jwks: ", oauth.LoginNoDiscovery},
 		{"M19 userinfo by http", set("userinfo_endpoint", "http://169.254.169.254/"), "userinfo: ", oauth.LoginNoDiscovery},
 		{"no token endpoint", set("token_endpoint", ""), "endpoint token URL", oauth.LoginNoDiscovery},
-		{"a number in place of a text", set("token_endpoint", 7), "not JSON", oauth.LoginNoDiscovery},
-		{"F15 a page", serve(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }), "not JSON", oauth.LoginNoDiscovery},
+		{"a number in place of a text", set("token_endpoint", 7), "token_endpoint is no text", oauth.LoginNoDiscovery},
+		{"F15 a page", serve(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }), "not one JSON object", oauth.LoginNoDiscovery},
 		{"F13 500", serve(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }), "500", oauth.LoginNoDiscovery},
 		{"F19 50 MiB", serve(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(strings.Repeat(" ", 50<<20)))
