@@ -63,12 +63,12 @@ var arrows = []arrow{
 // only are the packages that may know a library, and all below them. Test files are free.
 var only = map[string][]string{
 	"github.com/caddyserver": {"caddymodule", "e2e", "."},
-	"github.com/coreos":      {"handler/upstream"},
+	"github.com/coreos":      {"handler/upstream", "examples"},
 	"github.com/lestrrat-go": {"tokens/jose"},
 	"github.com/redis":       {"tokens/redisstore", "bench"},
 	"github.com/spf13":       {"caddymodule/command"},
 	"go.etcd.io/bbolt":       {"tokens/boltstore"},
-	"golang.org/x/oauth2":    {"handler/upstream"},
+	"golang.org/x/oauth2":    {"handler/upstream", "examples"},
 	"math/rand":              {"tokens/verify", "bench", "e2e"}, // which cache entry goes, and load; all else is cryptographic, and injected
 	"net/http":               {"handler", "caddymodule", "bench", "e2e", "examples"},
 }

@@ -97,8 +97,9 @@ func (r *AllowRule) check() error {
 			return checkDomain(strings.TrimPrefix(value, "*."))
 		case upstream.AllowSubject:
 			return checkSubjectID(value)
+		default:
+			return plainText(value)
 		}
-		return plainText(value)
 	})
 }
 

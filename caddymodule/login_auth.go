@@ -63,17 +63,31 @@ func (a *ProviderAuth) setKey(args []string) error {
 
 // checkAuth checks that what is written goes together.
 func (a *ProviderAuth) checkAuth(secrets int) error {
-	auth, known := clientAuths[a.ClientAuth]
-	signs := a.ClientKey != "" && a.ClientTeam == ""
+	return grammar.FirstOf(
+		func() error { return a.checkKey(secrets) },
+		func() error { return a.checkMethod(secrets) },
+		func() error { return checkPath("client_key", a.ClientKey) },
+	)
+}
+
+func (a *ProviderAuth) checkKey(secrets int) error {
 	switch {
-	case !known:
-		return grammar.WrongValue("client_auth", a.ClientAuth, "is not known: write basic, post, private_key_jwt or none")
 	case secrets > 0 && a.ClientKey != "":
 		return grammar.Wrong("client_key", "there is a client_secret, too: keep the one that the provider knows")
 	case a.ClientKeyID != "" && !oauth.ValidScope(a.ClientKeyID):
 		return grammar.Wrong("client_key", "the key ID has a space, a quote or what is not ASCII: copy it anew")
 	case a.ClientTeam != "" && (a.ClientKeyID == "" || !oauth.ValidScope(a.ClientTeam)):
 		return grammar.Wrong("client_team", "Apple's secrets are signed by a key with an ID: write `client_key <path> <key_id>` beside the team's ID, all as Apple shows them")
+	}
+	return nil
+}
+
+func (a *ProviderAuth) checkMethod(secrets int) error {
+	auth, known := clientAuths[a.ClientAuth]
+	signs := a.ClientKey != "" && a.ClientTeam == ""
+	switch {
+	case !known:
+		return grammar.WrongValue("client_auth", a.ClientAuth, "is not known: write basic, post, private_key_jwt or none")
 	case auth == upstream.AuthNone && (secrets > 0 || a.ClientKey != ""):
 		return grammar.Wrong("client_auth", "`none` uses neither a secret nor a key: leave them out, or write how they are used")
 	case auth == upstream.AuthPrivateKeyJWT && !signs:
@@ -83,7 +97,7 @@ func (a *ProviderAuth) checkAuth(secrets int) error {
 	case auth != upstream.AuthNone && secrets == 0 && a.ClientKey == "":
 		return grammar.Wrong("", "it needs `client_secret {env.NAME}`, or `client_key <path>`; a provider that gave neither takes `client_auth none`")
 	}
-	return checkPath("client_key", a.ClientKey)
+	return nil
 }
 
 // readKey reads the key, if there is one.

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -136,10 +137,8 @@ func (OIDCLogin) CaddyModule() caddy.ModuleInfo {
 // options are the words of the login's block.
 func (l *OIDCLogin) options() grammar.Options {
 	options := l.providerOptions()
-	for word, option := range l.authOptions() {
-		options[word] = option
-	}
-	for word, option := range (grammar.Options{
+	maps.Copy(options, l.authOptions())
+	maps.Copy(options, grammar.Options{
 		"issuer_alias":    grammar.String(&l.IssuerAlias),
 		"tenants":         grammar.List(&l.Tenants),
 		"scopes":          grammar.List(&l.Scopes),
@@ -160,9 +159,7 @@ func (l *OIDCLogin) options() grammar.Options {
 		"logout_upstream": grammar.Flag(&l.LogoutUpstream),
 		"userinfo":        grammar.Keyword("off", &l.NoUserinfo),
 		"endpoint":        grammar.Args("<which> <url>", l.setEndpoint).Repeated(),
-	}) {
-		options[word] = option
-	}
+	})
 	return options
 }
 

@@ -27,7 +27,7 @@ var knownPrompts = []string{"none", "login", "consent", "select_account", "creat
 
 // ownParameters are the parameters of an authorization request that this gateway makes.
 var ownParameters = []string{
-	"acr_values", "client_id", "client_secret", "code_challenge", "code_challenge_method", "id_token_hint", "login_hint", "max_age", "nonce", "prompt",
+	"client_id", "client_secret", "code_challenge", "code_challenge_method", "id_token_hint", "login_hint", "max_age", "nonce",
 	"redirect_uri", "request", "request_uri", "response_mode", "response_type", "scope", "state", "ui_locales",
 }
 
@@ -116,6 +116,9 @@ func (l *OIDCLogin) checkRequest() error {
 			return grammar.WrongValue("parameter", name, "has a space or a placeholder, which is not replaced here: write it out")
 		}
 	}
+	if prompt := l.Parameters["prompt"]; prompt != "" && !slices.Contains(l.promptsToSend(), prompt) {
+		return grammar.WrongValue("parameter", "prompt", "would ask for %s at each sign-in: write one of those that the provider knows: %s", prompt, strings.Join(l.promptsToSend(), ", "))
+	}
 	if l.ResponseMode != "" && l.ResponseMode != responseQuery && l.ResponseMode != formPost {
 		return grammar.WrongValue("response_mode", l.ResponseMode, "is not known: write query or form_post")
 	}
@@ -128,6 +131,15 @@ func (l *OIDCLogin) checkRequest() error {
 		}
 		return nil
 	})
+}
+
+// promptsToSend are the values of prompt that the provider can be sent.
+func (l *OIDCLogin) promptsToSend() []string {
+	known := l.Prompts
+	if len(known) == 0 {
+		known = knownPrompts
+	}
+	return slices.DeleteFunc(slices.Clone(known), func(prompt string) bool { return prompt == "none" })
 }
 
 // checkIDToken checks how ID tokens are signed.
@@ -212,8 +224,9 @@ func (l *OIDCLogin) findings() []string {
 	if l.Recheck != 0 && known.refresh == refreshByScope && !slices.Contains(l.scopes(), oauth.ScopeOfflineAccess) {
 		found = append(found, "`recheck` needs a refresh token of the provider, and the scopes lack offline_access: add it, unless the provider gives one without")
 	}
-	if l.Recheck != 0 && known.refresh == refreshByParameter && l.parameters()["access_type"] != "offline" {
-		found = append(found, "`recheck` needs a refresh token of the provider: write `parameter access_type offline`")
+	if l.Recheck != 0 && known.refresh == refreshByParameter && (l.parameters()["access_type"] != "offline" || l.Parameters["prompt"] != "consent") {
+		found = append(found, "`recheck` needs a refresh token, which this provider gives with `parameter access_type offline` and with its page of consent alone: "+
+			"`parameter prompt consent` shows it at each sign-in; who comes without a token is not asked about again, so set a `session_lifetime`")
 	}
 	if l.NoPKCE && l.NoNonce {
 		found = append(found, "without PKCE and without a nonce a code that was stolen on the way can be used here: turn one of them on as soon as the provider can")

@@ -29,7 +29,7 @@ type loginList struct {
 func (a *API) checkLogins(c *call) (any, error) {
 	var list loginList
 	var reporters []login.Reporter
-	var names []string
+	names := make([]string, 0, len(a.Logins))
 	wanted := c.get("login")
 	for _, l := range a.Logins {
 		names = append(names, l.Name())

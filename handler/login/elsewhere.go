@@ -21,8 +21,9 @@ type Elsewhere interface {
 	// refresh token that it gave, and whom its ID names. Errors: a *FailedError,
 	// whose Failure is FailedGone where the provider says that the login is over
 	// there, and FailedNotAllowed where an allow line does not hold any more. What stays
-	// unclear after the provider has given new tokens is a Thin Arrival and no error:
-	// it holds the RefreshToken, and the one of before may be good no more.
+	// unclear after the provider has given new tokens, or is not to be believed, is a
+	// Thin Arrival and no error: it holds the RefreshToken, and the one of before may
+	// be good no more.
 	Recheck(ctx context.Context, id, refreshToken string) (*Arrival, error)
 	// Schedule says when to ask again, and how long to believe what it said.
 	Schedule() Schedule

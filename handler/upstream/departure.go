@@ -80,23 +80,27 @@ func (c *Config) ask(q url.Values, asked login.Asked) error {
 			}
 		}
 	}
-	if len(asked.ACRs) > 0 {
-		var values []string
-		for _, ours := range asked.ACRs {
-			if theirs, ok := c.ACRs[ours]; ok {
-				values = append(values, theirs)
-			}
-		}
-		if len(values) == 0 {
-			return failed(login.FailedNotMet, reasonCannotAsk, fmt.Errorf("asking for an acr: login %s has no `acr` line for it", c.Name))
-		}
-		q.Set("acr_values", strings.Join(values, " "))
-	}
 	if asked.LoginHint != "" {
 		q.Set("login_hint", asked.LoginHint)
 	}
 	if asked.UILocales != "" {
 		q.Set("ui_locales", asked.UILocales)
+	}
+	return c.askACRs(q, asked.ACRs)
+}
+
+// askACRs asks for one of several acr, in the provider's words.
+func (c *Config) askACRs(q url.Values, ours []string) error {
+	var theirs []string
+	for _, name := range ours {
+		if value, ok := c.ACRs[name]; ok {
+			theirs = append(theirs, value)
+		}
+	}
+	if len(theirs) > 0 {
+		q.Set("acr_values", strings.Join(theirs, " "))
+	} else if len(ours) > 0 {
+		return failed(login.FailedNotMet, reasonCannotAsk, fmt.Errorf("asking for an acr: login %s has no `acr` line for it", c.Name))
 	}
 	return nil
 }

@@ -45,10 +45,14 @@ func TestF67ToF71Departures(t *testing.T) {
 		{name: "F59 another account", cfg: google, asked: login.Asked{SelectAccount: true}, want: map[string]string{"prompt": "select_account"}},
 		{name: "F59 where select_account is not known", cfg: func(c *Config) { c.Prompts = []string{"login"} }, asked: login.Asked{SelectAccount: true}, want: map[string]string{"prompt": "login"}},
 		{name: "a hint that cannot be given", cfg: func(c *Config) { c.Prompts = []string{"none"} }, asked: login.Asked{SelectAccount: true}, want: map[string]string{"prompt": ""}},
-		{name: "F47 with the configured prompt", cfg: func(c *Config) { c.Parameters = []KeyValue{{"prompt", "consent"}} }, asked: login.Asked{SelectAccount: true, Again: true},
-			want: map[string]string{"prompt": "consent login select_account"}},
-		{name: "F71 an acr", cfg: func(c *Config) { c.ACRs = map[string]string{"silver": "urn:theirs:2fa", "gold": "g"} }, asked: login.Asked{ACRs: []string{"gold", "platinum", "silver"}},
-			want: map[string]string{"acr_values": "g urn:theirs:2fa"}},
+		{
+			name: "F47 with the configured prompt", cfg: func(c *Config) { c.Parameters = []KeyValue{{"prompt", "consent"}} }, asked: login.Asked{SelectAccount: true, Again: true},
+			want: map[string]string{"prompt": "consent login select_account"},
+		},
+		{
+			name: "F71 an acr", cfg: func(c *Config) { c.ACRs = map[string]string{"silver": "urn:theirs:2fa", "gold": "g"} }, asked: login.Asked{ACRs: []string{"gold", "platinum", "silver"}},
+			want: map[string]string{"acr_values": "g urn:theirs:2fa"},
+		},
 		{name: "F71 none that is mapped", cfg: func(c *Config) { c.ACRs = map[string]string{"silver": "s"} }, asked: login.Asked{ACRs: []string{"gold"}}, reason: reasonCannotAsk},
 		{name: "hints", asked: login.Asked{LoginHint: `"><script>`, UILocales: "de"}, want: map[string]string{"login_hint": `"><script>`, "ui_locales": "de"}},
 	} {

@@ -21,22 +21,53 @@ const tenantMark = "{tenantid}"
 // metadata is what a provider publishes of itself (OpenID Connect Discovery §3), as far
 // as it is used, with the addresses of the configuration in their places.
 type metadata struct {
-	Issuer        string `json:"issuer"`
-	Authorization string `json:"authorization_endpoint"`
-	Token         string `json:"token_endpoint"`
-	Userinfo      string `json:"userinfo_endpoint"`
-	JWKS          string `json:"jwks_uri"`
-	EndSession    string `json:"end_session_endpoint"`
+	Issuer, Authorization, Token, Userinfo, JWKS, EndSession string
 
-	Algorithms   []string `json:"id_token_signing_alg_values_supported"`
-	ClientAuths  []string `json:"token_endpoint_auth_methods_supported"`
-	Challenges   []string `json:"code_challenge_methods_supported"`
-	Scopes       []string `json:"scopes_supported"`
-	Claims       []string `json:"claims_supported"`
-	ACRs         []string `json:"acr_values_supported"`
-	NamesIssuer  bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
-	BackChannel  bool     `json:"backchannel_logout_supported"`
-	FrontChannel bool     `json:"frontchannel_logout_supported"`
+	Algorithms   []string // of ID tokens
+	ClientAuths  []string // at the token endpoint
+	Challenges   []string // of PKCE
+	Scopes       []string
+	Claims       []string
+	ACRs         []string
+	NamesIssuer  bool // in answers (RFC 9207 §3)
+	BackChannel  bool // it tells of sign-outs by a request of its own
+	FrontChannel bool // or by the browser
+}
+
+// addresses are the members that must be texts.
+func (d *metadata) addresses() map[string]*string {
+	return map[string]*string{
+		"issuer": &d.Issuer, "authorization_endpoint": &d.Authorization, "token_endpoint": &d.Token, "userinfo_endpoint": &d.Userinfo,
+		"jwks_uri": &d.JWKS, "end_session_endpoint": &d.EndSession,
+	}
+}
+
+// UnmarshalJSON implements json.Unmarshaler. The names are exact. What only says what the
+// provider can do is as absent where it has the wrong type.
+func (d *metadata) UnmarshalJSON(text []byte) error {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil {
+		return err
+	}
+	for name, to := range d.addresses() {
+		if value, ok := members[name]; ok && json.Unmarshal(value, to) != nil {
+			return fmt.Errorf("%s is no text", name)
+		}
+	}
+	for name, to := range map[string]*[]string{
+		"id_token_signing_alg_values_supported": &d.Algorithms, "token_endpoint_auth_methods_supported": &d.ClientAuths,
+		"code_challenge_methods_supported": &d.Challenges, "scopes_supported": &d.Scopes, "claims_supported": &d.Claims, "acr_values_supported": &d.ACRs,
+	} {
+		if json.Unmarshal(members[name], to) != nil {
+			*to = nil
+		}
+	}
+	for name, to := range map[string]*bool{
+		"authorization_response_iss_parameter_supported": &d.NamesIssuer, "backchannel_logout_supported": &d.BackChannel, "frontchannel_logout_supported": &d.FrontChannel,
+	} {
+		*to = string(members[name]) == "true"
+	}
+	return nil
 }
 
 // errOtherIssuer says that the document is about another provider.
@@ -66,7 +97,7 @@ func (c *Config) discover(ctx context.Context, client *http.Client) (*metadata, 
 func (c *Config) readDocument(text []byte) (*metadata, error) {
 	d := new(metadata)
 	if err := json.Unmarshal(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")), d); err != nil {
-		return nil, errors.New("reading discovery document: it is not JSON, or a member has the wrong type")
+		return nil, fmt.Errorf("reading discovery document: it is not one JSON object: %w", err)
 	}
 	if d.Issuer != c.Issuer {
 		return nil, fmt.Errorf("%w, %q in place of %q: write the issuer exactly so if it is the one", errOtherIssuer, oauth.Printable(d.Issuer), c.Issuer)

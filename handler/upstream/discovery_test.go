@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,6 +42,13 @@ func TestF13F19M19Discovery(t *testing.T) {
 				_, _ = w.Write(append([]byte("\xef\xbb\xbf"), text...))
 			}
 		}, "", ""},
+		{"members of other types that only tell", func(p *provider) {
+			p.metadata = func(d object) {
+				d["id_token_signing_alg_values_supported"], d["scopes_supported"], d["claims_supported"] = []any{"ES256"}, "openid", []any{"sub", 7}
+				d["backchannel_logout_supported"], d["acr_values_supported"] = "yes", nil
+			}
+		}, "", ""},
+		{"Issuer", func(p *provider) { p.metadata = func(d object) { d["Issuer"] = "https://evil.example" } }, "", ""},
 		{"another issuer", set("issuer", "https://evil.example"), "another issuer", oauth.LoginOtherIssuer},
 		{"the issuer with a slash", func(p *provider) { p.metadata = func(d object) { d["issuer"] = p.URL + "/" } }, "another issuer", oauth.LoginOtherIssuer},
 		{"no issuer", set("issuer", ""), "another issuer", oauth.LoginOtherIssuer},
@@ -51,8 +59,8 @@ func TestF13F19M19Discovery(t *testing.T) {
 		{"M19 a file", set("jwks_uri", "file:///etc/passwd"), "jwks: ", oauth.LoginNoDiscovery},
 		{"M19 userinfo by http", set("userinfo_endpoint", "http://169.254.169.254/"), "userinfo: ", oauth.LoginNoDiscovery},
 		{"no token endpoint", set("token_endpoint", ""), "endpoint token URL", oauth.LoginNoDiscovery},
-		{"a number in place of a text", set("token_endpoint", 7), "not JSON", oauth.LoginNoDiscovery},
-		{"F15 a page", serve(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }), "not JSON", oauth.LoginNoDiscovery},
+		{"a number in place of a text", set("token_endpoint", 7), "token_endpoint is no text", oauth.LoginNoDiscovery},
+		{"F15 a page", serve(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }), "not one JSON object", oauth.LoginNoDiscovery},
 		{"F13 500", serve(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }), "500", oauth.LoginNoDiscovery},
 		{"F19 50 MiB", serve(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte(strings.Repeat(" ", 50<<20)))
@@ -168,38 +176,55 @@ func TestF77WrittenEndpoints(t *testing.T) {
 // fetches is a discovery whose answers the test gives.
 type fetches struct {
 	*published
-	began []time.Duration // since the start
-	err   error
-	takes time.Duration
+	answer sync.Mutex
+	began  []time.Duration // since the start
+	err    error
+	takes  time.Duration
 }
 
-func newFetches() *fetches {
-	f := &fetches{err: errors.New("away")}
+func newFetches(takes time.Duration) *fetches {
+	f := &fetches{err: errors.New("away"), takes: takes}
 	begin := time.Now()
 	f.published = &published{wake: make(chan struct{}, 1), told: func(_, _ *metadata, _ error) {}}
 	f.discover = func(ctx context.Context) (*metadata, error) {
+		f.answer.Lock()
 		f.began = append(f.began, time.Since(begin))
+		err, takes := f.err, f.takes
+		f.answer.Unlock()
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(f.takes):
+		case <-time.After(takes):
 		}
-		if f.err != nil {
-			return nil, f.err
+		if err != nil {
+			return nil, err
 		}
 		return new(metadata), nil
 	}
 	return f
 }
 
+// say changes what the next fetch comes to.
+func (f *fetches) say(err error, takes time.Duration) {
+	f.answer.Lock()
+	defer f.answer.Unlock()
+	f.err, f.takes = err, takes
+}
+
+func (f *fetches) count() int {
+	f.answer.Lock()
+	defer f.answer.Unlock()
+	return len(f.began)
+}
+
 // F13, F14: tries come quickly, then each minute, and each hour once one has succeeded.
 func TestF13Retries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFetches()
+		f := newFetches(0)
 		f.start()
 		f.start()
 		time.Sleep(4*time.Minute + time.Second)
-		f.err = nil
+		f.say(nil, 0)
 		time.Sleep(3 * time.Hour)
 		f.close()
 		f.start()
@@ -217,8 +242,8 @@ func TestF13Retries(t *testing.T) {
 // often than each 5 s; they wait 2 s at most, and not at all for what just failed.
 func TestLOG20SignInWakesDiscovery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFetches()
-		f.takes = time.Second
+		away := errors.New("away")
+		f := newFetches(time.Second)
 		ask := func(wantHeld bool, wantWait time.Duration) {
 			t.Helper()
 			begin := time.Now()
@@ -230,24 +255,25 @@ func TestLOG20SignInWakesDiscovery(t *testing.T) {
 		ask(false, 0)           // 1: that was a moment ago
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		before := len(f.began)
+		before := f.count()
 		for range 50 {
 			go func() { ask(false, time.Second) }()
 		}
 		synctest.Wait()
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if n := len(f.began) - before; n != 1 {
+		if n := f.count() - before; n != 1 {
 			t.Errorf("%d fetches for 50 people", n)
 		}
-		f.takes = 8 * time.Second
+		f.say(away, 8*time.Second)
 		time.Sleep(10 * time.Second)
 		ask(false, firstWait)
-		f.err, f.takes = nil, time.Second
+		f.say(nil, time.Second)
 		time.Sleep(15 * time.Second)
 		synctest.Wait()
+		ask(true, time.Second) // it is tried at once, and is back
 		ask(true, 0)
-		f.err = errors.New("away again")
+		f.say(away, time.Second)
 		time.Sleep(2 * time.Hour)
 		ask(true, 0)
 		if f.trouble() != nil {
@@ -261,8 +287,7 @@ func TestLOG20SignInWakesDiscovery(t *testing.T) {
 // configuration waits for nobody.
 func TestF19SlowDiscovery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFetches()
-		f.takes = time.Hour
+		f := newFetches(time.Hour)
 		f.start()
 		time.Sleep(requestTimeout + time.Second)
 		if err := f.trouble(); !errors.Is(err, context.DeadlineExceeded) {

@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"unicode"
@@ -46,19 +45,6 @@ func (c *Config) emailOf(f *facts) email {
 		e.verified, e.said = false, true
 	}
 	return e
-}
-
-// isTrue reads a flag leniently: true, "true" and 1.
-func isTrue(value any) bool {
-	switch v := value.(type) {
-	case bool:
-		return v
-	case string:
-		return v == "true"
-	case json.Number:
-		return v == "1"
-	}
-	return false
 }
 
 // domainOf returns what follows the one @ of an address that is well formed.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -241,7 +242,7 @@ func TestAtHashOfAllAlgorithms(t *testing.T) {
 			}
 			p.metadata = func(d object) { d["id_token_signing_alg_values_supported"] = []string{string(alg)} }
 			hash := sha512.New()
-			switch alg[len(alg)-3:] {
+			switch string(alg[len(alg)-3:]) {
 			case "256":
 				hash = sha256.New()
 			case "384":
@@ -280,23 +281,23 @@ func TestF15AndF16KeySets(t *testing.T) {
 // person whose code is spent.
 func TestLOG20KeysThatCameLate(t *testing.T) {
 	p := newProvider(t)
-	away := true
+	var back atomic.Bool
 	p.keys = func() []byte {
-		if away {
+		if !back.Load() {
 			return []byte("{}")
 		}
 		return keySetOf(t, p.key.Public())
 	}
-	now := time.Now()
-	cfg := p.config()
-	cfg.Clock = func() time.Time { return now }
+	cfg, clock := p.config(), newClock()
+	cfg.Clock = clock.now
 	o := start(t, cfg)
 	_, err := p.signIn(t, o, login.Asked{})
 	want(t, err, login.FailedDown, reasonNoKeys)
 	if o.Trouble() == nil {
 		t.Error("that is no trouble")
 	}
-	now, away = now.Add(keyPause), false
+	clock.add(keyPause)
+	back.Store(true)
 	_, err = p.signIn(t, o, login.Asked{})
 	want(t, err, 0, "")
 	if err := o.Trouble(); err != nil {
@@ -308,9 +309,8 @@ func TestLOG20KeysThatCameLate(t *testing.T) {
 // code is spent, and not more often than each 30 s.
 func TestF17ChangingKeys(t *testing.T) {
 	p := newProvider(t)
-	now := time.Now()
-	cfg := p.config()
-	cfg.Clock = func() time.Time { return now }
+	cfg, clock := p.config(), newClock()
+	cfg.Clock = clock.now
 	o := start(t, cfg)
 	_, err := p.signIn(t, o, login.Asked{})
 	want(t, err, 0, "")
@@ -331,7 +331,7 @@ func TestF17ChangingKeys(t *testing.T) {
 	if p.count("/keys") != before {
 		t.Error("keys were fetched within 30 s")
 	}
-	now = now.Add(keyPause)
+	clock.add(keyPause)
 	_, err = p.signIn(t, o, login.Asked{})
 	want(t, err, 0, "")
 }

@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -123,20 +122,4 @@ func (c *Config) trouble(f *facts) error {
 		return nil
 	}
 	return failed(login.FailedDown, reasonUserinfo, f.infoErr)
-}
-
-// scalarText writes a text, number or truth value as rules compare it.
-func scalarText(value any) (string, bool) {
-	switch v := value.(type) {
-	case string:
-		return v, true
-	case json.Number:
-		return v.String(), true
-	case bool:
-		if v {
-			return "true", true
-		}
-		return "false", true
-	}
-	return "", false
 }

@@ -170,8 +170,9 @@ func TestF46GitHubRecheck(t *testing.T) {
 	}
 	_, err = g.Recheck(t.Context(), who.ID, accessMark+"revoked")
 	want(t, err, login.FailedGone, reasonGrant)
-	_, err = g.Recheck(t.Context(), "1", who.RefreshToken)
-	want(t, err, login.FailedForged, reasonSubject)
+	if again, err = g.Recheck(t.Context(), "1", who.RefreshToken); err != nil || !again.Thin || again.Claims != nil {
+		t.Errorf("another person: %+v, %v", again, err)
+	}
 	h.user = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }
 	if again, err = g.Recheck(t.Context(), who.ID, who.RefreshToken); err != nil || !again.Thin || again.RefreshToken != who.RefreshToken {
 		t.Errorf("%+v, %v", again, err)

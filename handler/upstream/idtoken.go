@@ -6,14 +6,11 @@ import (
 	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 
@@ -27,7 +24,6 @@ const (
 	maxIDToken     = 128 << 10        // bytes; 200 groups of Entra are 8 KiB
 	tokenLeeway    = 60 * time.Second // of exp, nbf and iat (F18)
 	maxIDTokenAge  = time.Hour        // of iat: it was made for this exchange
-	maxSubject     = 255              // bytes (OpenID Connect Core §2)
 	tenantIDClaim  = "tid"
 	maxAudiences   = 32
 	accessTokenTyp = "at+jwt"
@@ -143,11 +139,6 @@ func checkSubject(claims map[string]any) error {
 	return nil
 }
 
-// goodID reports whether a text can be the ID of a person (M22).
-func goodID(id string) bool {
-	return id != "" && len(id) <= maxSubject && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
-}
-
 // checkTimes checks exp, nbf and iat, and says how the clocks differ where they do not fit.
 func (o *OIDC) checkTimes(claims map[string]any) error {
 	now := o.cfg.Clock()
@@ -168,44 +159,6 @@ func (o *OIDC) checkTimes(claims map[string]any) error {
 		return nil
 	}
 	return forged(reasonTime, "checking ID token: %s; %s", what, aheadText(o.clock.value()))
-}
-
-// textOf returns a text, "" for any other value.
-func textOf(value any) string {
-	s, _ := value.(string)
-	return s
-}
-
-// textsOf returns a text or a list of texts.
-func textsOf(value any) ([]string, bool) {
-	switch v := value.(type) {
-	case string:
-		return []string{v}, true
-	case []any:
-		list := make([]string, len(v))
-		for i := range v {
-			s, ok := v[i].(string)
-			if !ok {
-				return nil, false
-			}
-			list[i] = s
-		}
-		return list, true
-	}
-	return nil, false
-}
-
-// timeOf returns a NumericDate (RFC 7519 §2), zero for any other value.
-func timeOf(value any) time.Time {
-	n, ok := value.(json.Number)
-	if !ok {
-		return time.Time{}
-	}
-	t, err := jose.ParseNumericDate(n.String())
-	if err != nil {
-		return time.Time{}
-	}
-	return t
 }
 
 // tellIDToken tells the operator of an ID token that is not good: it has come from the

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -83,10 +84,7 @@ func TestF55F57Rules(t *testing.T) {
 		"sub": "00u1", "email": "Alice@example.com", "email_verified": true, "hd": "example.com", "groups": []any{"staff"}, "level": 3, "flag": true, "roles": []any{"a", "b"},
 	}
 	with := func(name string, value any) object {
-		o := object{}
-		for k, v := range person {
-			o[k] = v
-		}
+		o := maps.Clone(person)
 		if o[name] = value; value == nil {
 			delete(o, name)
 		}
@@ -128,11 +126,7 @@ func TestF55F57Rules(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(tt.rules), func(t *testing.T) {
 			p := newProvider(t)
-			p.claims = func(c object) {
-				for k, v := range tt.person {
-					c[k] = v
-				}
-			}
+			p.claims = func(c object) { maps.Copy(c, tt.person) }
 			cfg := p.config()
 			cfg.Allow, cfg.GroupsClaims = tt.rules, []string{"groups"}
 			_, err := p.signIn(t, start(t, cfg), login.Asked{})

@@ -12,8 +12,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +37,6 @@ type provider struct {
 	mu       sync.Mutex
 	metadata func(object)                // changes the discovery document
 	claims   func(object)                // changes the ID token
-	header   object                      // of the ID token
 	sign     func(payload []byte) string // in its place
 	token    http.HandlerFunc            // in place of the token endpoint
 	answer   func(object)                // changes the token answer
@@ -134,7 +135,7 @@ func (p *provider) grant(w http.ResponseWriter, r *http.Request) {
 	if !basic {
 		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	}
-	if id != "gatehouse" || !contains(p.secrets, secret) && r.PostForm.Get("client_assertion") == "" {
+	if id != "gatehouse" || !slices.Contains(p.secrets, secret) && r.PostForm.Get("client_assertion") == "" {
 		p.refuse(w, http.StatusUnauthorized, "invalid_client")
 		return
 	}
@@ -167,15 +168,6 @@ func (p *provider) grant(w http.ResponseWriter, r *http.Request) {
 		p.answer(body)
 	}
 	p.say(w, http.StatusOK, body)
-}
-
-func contains(list []string, s string) bool {
-	for _, one := range list {
-		if one == s {
-			return true
-		}
-	}
-	return false
 }
 
 // idToken makes one as the script says.
@@ -230,8 +222,24 @@ func start(t *testing.T, cfg Config) *OIDC {
 		t.Fatal(err)
 	}
 	t.Cleanup(o.Close)
+	o.Start()
+	if flight := o.published.want(); flight != nil {
+		<-flight // a busy machine may take longer than people wait
+	}
 	return o
 }
+
+// clock stands still unless a test moves it.
+type clock struct {
+	from time.Time
+	by   atomic.Int64
+}
+
+func newClock() *clock { return &clock{from: time.Now()} }
+
+func (c *clock) now() time.Time { return c.from.Add(time.Duration(c.by.Load())) }
+
+func (c *clock) add(d time.Duration) { c.by.Add(int64(d)) }
 
 // departure is one without anything asked.
 func departure() login.Departure {

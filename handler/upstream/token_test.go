@@ -255,9 +255,8 @@ func TestM2ExchangesAtOnce(t *testing.T) {
 // M2: twenty failures within ten seconds, and nothing is asked for ten more.
 func TestM2Breaker(t *testing.T) {
 	p := newProvider(t)
-	now := time.Now()
-	cfg := p.config()
-	cfg.Clock = func() time.Time { return now }
+	cfg, clock := p.config(), newClock()
+	cfg.Clock = clock.now
 	o, d := start(t, cfg), departure()
 	bogus := func() error {
 		_, err := o.Finish(t.Context(), d, map[string][]string{"state": {d.State}, "code": {"bogus"}})
@@ -266,10 +265,10 @@ func TestM2Breaker(t *testing.T) {
 	for range maxFailures - 1 {
 		want(t, bogus(), login.FailedAgain, reasonCode)
 	}
-	now = now.Add(breakerPeriod) // too far apart
+	clock.add(breakerPeriod) // too far apart
 	want(t, bogus(), login.FailedAgain, reasonCode)
 	for range maxFailures - 1 {
-		now = now.Add(time.Millisecond)
+		clock.add(time.Millisecond)
 		want(t, bogus(), login.FailedAgain, reasonCode)
 	}
 	before := p.count("/token")
@@ -278,7 +277,7 @@ func TestM2Breaker(t *testing.T) {
 	if f := asFailed(err, ""); f.After <= 0 || f.After > breakerPause || p.count("/token") != before {
 		t.Errorf("after %s, %d requests", f.After, p.count("/token")-before)
 	}
-	now = now.Add(breakerPause)
+	clock.add(breakerPause)
 	_, err = p.signIn(t, o, login.Asked{})
 	want(t, err, 0, "")
 }

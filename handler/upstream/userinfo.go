@@ -12,32 +12,37 @@ import (
 )
 
 // askUserinfo adds what userinfo says to the facts (OpenID Connect Core §5.3). That it was
-// not had is noted there; that it is about somebody else is an error (LOG-16).
+// not had is noted there; that it is forged, or about somebody else, is an error (LOG-16).
 func (o *OIDC) askUserinfo(ctx context.Context, doc *metadata, accessToken string, f *facts) error {
 	if doc.Userinfo == "" || o.cfg.NoUserinfo {
 		return nil
 	}
+	f.info, f.infoErr = o.userinfo(ctx, doc, accessToken, f.token)
+	if f.infoErr != nil && asFailed(f.infoErr, reasonUserinfo).Failure == login.FailedForged {
+		return f.infoErr
+	}
+	return nil
+}
+
+// userinfo returns what userinfo says of the person of an ID token, which may be none.
+func (o *OIDC) userinfo(ctx context.Context, doc *metadata, accessToken string, idToken map[string]any) (map[string]any, error) {
 	text, header, err := o.getJSON(ctx, doc.Userinfo, accessToken, "application/json")
 	if err != nil {
-		f.infoErr = fmt.Errorf("asking userinfo: %w", err)
-		return nil
+		return nil, fmt.Errorf("asking userinfo: %w", err)
 	}
 	if kind, _, _ := mime.ParseMediaType(header.Get("Content-Type")); kind == "application/jwt" {
 		if text, err = o.signedUserinfo(ctx, doc, string(text)); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	info, err := readObject(text)
 	if err != nil {
-		f.infoErr = errors.New("asking userinfo: the answer is not one JSON object without repeated members")
-		return nil
+		return nil, errors.New("asking userinfo: the answer is not one JSON object without repeated members")
 	}
-	sub := textOf(info["sub"])
-	if sub == "" || f.token != nil && sub != textOf(f.token["sub"]) {
-		return forged(reasonUserinfo, "asking userinfo: it is about somebody else than the ID token")
+	if sub := textOf(info["sub"]); sub == "" || idToken != nil && sub != textOf(idToken["sub"]) {
+		return nil, forged(reasonUserinfo, "asking userinfo: it is about somebody else than the ID token")
 	}
-	f.info = info
-	return nil
+	return info, nil
 }
 
 // signedUserinfo checks userinfo that is signed and returns its claims (F25).

@@ -250,6 +250,10 @@ func TestF30Overage(t *testing.T) {
 			}
 		}
 	}
+	other := newProvider(t)
+	other.paths["/graph"] = func(w http.ResponseWriter, _ *http.Request) {
+		other.say(w, 200, object{"value": []object{{"id": "admins"}}})
+	}
 	for _, tt := range []struct {
 		name    string
 		script  func(*provider)
@@ -260,7 +264,7 @@ func TestF30Overage(t *testing.T) {
 		{"hasgroups", func(p *provider) { p.claims = func(c object) { c["hasgroups"] = true }; pages(p) }, true, false},
 		{"Graph is not to be asked", func(p *provider) { p.claims = hint; pages(p) }, false, true},
 		{"Graph refuses", func(p *provider) { p.claims = hint }, true, true},
-		{"Graph leads elsewhere", func(p *provider) { p.claims = hint; next("https://evil.example/")(p) }, true, true},
+		{"Graph leads elsewhere", func(p *provider) { p.claims = hint; next(other.URL + "/graph")(p) }, true, true},
 		{"Graph never ends", func(p *provider) { p.claims = hint; next(p.URL + "/graph")(p) }, true, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -277,6 +281,9 @@ func TestF30Overage(t *testing.T) {
 			}
 			cfg.Allow = []Rule{{Kind: AllowGroup, Values: []string{"g3"}}}
 			_, err = p.signIn(t, start(t, cfg), login.Asked{})
+			if other.count("/graph") != 0 {
+				t.Error("the access token went elsewhere")
+			}
 			if tt.unknown {
 				want(t, err, login.FailedNotAllowed, reasonGroupsUnknown)
 				return

@@ -60,7 +60,8 @@ func (o *OIDC) Finish(ctx context.Context, d login.Departure, answer url.Values)
 }
 
 // Recheck implements login.Elsewhere. What stays unclear after the provider has given new
-// tokens is a Thin arrival and no error: the old refresh token may be good no more.
+// tokens, or is not believed, is a Thin arrival and no error: the old refresh token may be
+// good no more, and without the new one the next answer would end an honest login.
 func (o *OIDC) Recheck(ctx context.Context, id, refreshToken string) (*login.Arrival, error) {
 	doc, err := o.document()
 	if err != nil {
@@ -88,7 +89,7 @@ func (o *OIDC) Recheck(ctx context.Context, id, refreshToken string) (*login.Arr
 	}
 	if err != nil {
 		switch asFailed(err, reasonUnreachable).Failure {
-		case login.FailedForged, login.FailedGone, login.FailedNotAllowed:
+		case login.FailedGone, login.FailedNotAllowed:
 			return nil, err
 		default:
 			o.cfg.Logger.WarnContext(ctx, "a recheck has brought nothing", "login", o.cfg.Name, "error", err)

@@ -96,6 +96,8 @@ func TestKeysEnd(t *testing.T) {
 	mustDo(t, err)
 	want("spent code", codes, time.Hour)
 
+	create(5, 0, 0)
+	wantExactly("without end at the last", held, forever)
 	_, err = s.End(ctx, storage.EndRequest{User: user, Scope: storage.EndUser, DenyFor: 3 * time.Hour, Attempt: newAttempt()})
 	mustDo(t, err)
 	want("signed out, denied", denied, 3*time.Hour)

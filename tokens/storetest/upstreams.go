@@ -166,6 +166,16 @@ func recheckKept(t *testing.T, f *fixture) {
 	if lease = f.begin(f.recheck(), true); lease.Seq != 2 || string(lease.Sealed) != "another" {
 		t.Errorf("leased %+v, of a provider that gives no other token", lease)
 	}
+
+	// The first facts of somebody of whom nothing was known.
+	f.user = random[storage.UserTag]()
+	f.session = f.login(as(storage.Profile{Subject: "company|00u1", Fingerprint: Fingerprint}), brings(sealed))
+	r = f.recheck()
+	a := f.answer(r, f.begin(r, true), storage.ProviderKept, "another")
+	f.tell(a, storage.RecheckWritten)
+	if got := Must(f.s.Profile(f.ctx(), f.user))(t).Person; string(got.Claims) != `{"n":2}` || len(got.Groups) != 1 {
+		t.Errorf("the first facts are %+v", got)
+	}
 }
 
 // recheckSlow: the person signs in elsewhere while the provider takes its time.
@@ -370,9 +380,11 @@ func upstreamReplaced(t *testing.T, f *fixture) {
 	}
 	f.tell(f.answer(r, lease, storage.ProviderKept, "third"), storage.RecheckWritten)
 	f.login(as(p), brings("second"), again) // the same call sent again
-	if lease = f.begin(f.recheck(), true); lease.Seq != 2 || string(lease.Sealed) != "third" {
+	r = f.recheck()
+	if lease = f.begin(r, true); lease.Seq != 2 || string(lease.Sealed) != "third" {
 		t.Errorf("leased %+v after the same login was sent again", lease)
 	}
+	f.tell(f.answer(r, lease, storage.ProviderUnclear, ""), storage.RecheckReleased)
 	f.session = f.login(as(p), func(s *storage.SessionRequest) { s.Replaces = id })
 	f.begin(f.recheck(), false)
 }
@@ -388,6 +400,8 @@ func upstreamBound(t *testing.T, f *fixture) {
 		}
 		sessions = append(sessions, f.login(as(f.provider(0, `{"n":1}`)), brings(sealed)))
 	}
+	last := &sessions[len(sessions)-1] // signing in there again needs no room
+	*last = f.login(as(f.provider(0, `{"n":1}`)), brings(sealed), func(r *storage.SessionRequest) { r.Replaces = last.ID })
 	f.pass(time.Minute) // the lease is over
 	var kept []int
 	for i := range sessions {
