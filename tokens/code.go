@@ -33,6 +33,7 @@ type codeBody struct {
 	Grant         storage.Grant     `json:"grant"`
 	Begun         int64             `json:"begun"`               // seconds; of the session, by the store's clock: ends are compared with it
 	AuthTime      int64             `json:"auth_time,omitempty"` // seconds; for the tokens alone, 0 where it is not known
+	AMR           []string          `json:"amr,omitempty"`
 	Session       storage.SessionID `json:"session"`
 	Approved      int64             `json:"approved,omitempty"` // seconds; when a person let the device in
 	ProofKey      string            `json:"dpop_jkt,omitempty"` // the thumbprint that the code is bound to
@@ -61,6 +62,7 @@ func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (str
 		Grant:         grant,
 		Begun:         l.Session.Begun.Unix(),
 		AuthTime:      unixOrZero(l.Session.AuthTime),
+		AMR:           l.Session.AMR,
 		Session:       l.Session.Root,
 		ProofKey:      a.ProofKey,
 		Address:       history.Clip(from.Address),
@@ -283,7 +285,7 @@ func (i *Issuer) redeem(ctx context.Context, c *clients.Client, r TokenRequest, 
 	key := storage.CodeKey(ref.key).FamilyKey()
 	m := mint{
 		grant: r.GrantType, client: c, sender: r.Sender, profile: profile, audience: audience, scopes: i.scopesFor(c, scopes, audience), issueAt: res.IssueAt,
-		authTime: timeOrZero(body.AuthTime), acr: body.Grant.ACR, session: body.Session, family: key.ID(), nonce: body.Nonce,
+		authTime: timeOrZero(body.AuthTime), acr: body.Grant.ACR, amr: body.AMR, session: body.Session, family: key.ID(), nonce: body.Nonce,
 	}
 	if slices.Contains(scopes, oauth.ScopeOfflineAccess) {
 		created, err := i.createFamily(ctx, c, ref.user, key, body, res.TakenAt, attempt)

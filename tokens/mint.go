@@ -30,6 +30,7 @@ type mint struct {
 	issueAt  time.Time
 	authTime time.Time
 	acr      string
+	amr      []string // for the ID token of a code alone
 	session  storage.SessionID
 	family   storage.FamilyID
 	nonce    string
@@ -208,6 +209,9 @@ func (i *Issuer) mintID(m mint) (string, error) {
 	}
 	if m.acr != "" {
 		claims["acr"] = m.acr
+	}
+	if len(m.amr) > 0 {
+		claims["amr"] = m.amr
 	}
 	if m.nonce != "" {
 		claims["nonce"] = m.nonce

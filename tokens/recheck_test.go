@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // idp is a provider whose refresh tokens are good once, with reuse detection: it counts
@@ -216,6 +217,81 @@ func TestRecheckGrace(t *testing.T) {
 	}
 	if _, err := g.token("spa", refreshRequest(res.RefreshToken)); err == nil {
 		t.Error("it goes on afterwards")
+	}
+}
+
+// C4: what a provider says of the sign-in is in the tokens, and only there: auth_time of
+// yesterday escapes no sign-out and is refused by none. amr is in the ID token of the
+// code alone.
+func TestC4TwoTimes(t *testing.T) {
+	g := newGateway(t)
+	yesterday := g.clock().Add(-24 * time.Hour)
+	in := tokens.Provided{Profile: carol, AuthTime: yesterday}
+	in.Profile.AMR, in.Profile.ACR = []string{"pwd", "otp"}, "silver"
+	l, _, err := g.SignInProvided(t.Context(), in, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.SignOutEverywhere(t.Context(), l); err != nil {
+		t.Fatal(err)
+	}
+	g.pass(2 * time.Second)
+	if l, _, err = g.SignInProvided(t.Context(), in, ""); err != nil {
+		t.Fatal(err)
+	}
+	res := g.exchanged(g.codeFor(l))
+	_, claims := parts(t, res.IDToken)
+	if claims["auth_time"] != float64(yesterday.Unix()) || claims["acr"] != "silver" || fmt.Sprint(claims["amr"]) != "[pwd otp]" {
+		t.Errorf("ID token of the code %v", claims)
+	}
+	res = g.refreshOK(res.RefreshToken)
+	_, claims = parts(t, res.IDToken)
+	if claims["auth_time"] != float64(yesterday.Unix()) || claims["amr"] != nil {
+		t.Errorf("ID token of a refresh %v", claims)
+	}
+	in.AuthTime = g.clock().Add(time.Hour)
+	if l, _, err = g.SignInProvided(t.Context(), in, ""); err != nil || l.Session.AuthTime.After(l.Session.Begun) {
+		t.Errorf("a provider ahead of time: %v %v", l, err)
+	}
+	in.AuthTime = time.Time{}
+	if l, _, err = g.SignInProvided(t.Context(), in, ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, claims = parts(t, g.exchanged(g.codeFor(l)).IDToken); claims["auth_time"] != nil {
+		t.Errorf("F70: a provider that does not say when: %v", claims)
+	}
+}
+
+// H1, M22: a login that is gone, or is somewhere else now, is another login.
+func TestH1LoginChanges(t *testing.T) {
+	g := newGateway(t)
+	l, cookie := g.provided(&idp{})
+	res := g.exchanged(g.codeFor(l))
+	for name, prints := range map[string]accounts{
+		"another issuer": {{}: storage.Fingerprint{0xc1}},
+		"gone":           {storage.TagSubject(alice.Subject): alice.Fingerprint},
+	} {
+		before := g.cfg.Accounts
+		g.cfg.Accounts = prints
+		g.reload()
+		_, err := g.token("spa", refreshRequest(res.RefreshToken))
+		refused(t, err, oauth.InvalidGrant, oauth.ReasonUserChanged)
+		if current, err := g.CurrentLogin(t.Context(), cookie); current != nil || err != nil {
+			t.Errorf("%s: the session goes on: %v %v", name, current, err)
+		}
+		g.cfg.Accounts = before
+		g.reload()
+		res = g.refreshOK(res.RefreshToken) // nothing was spent
+	}
+	g.cfg.Accounts = accounts{{}: storage.Fingerprint{0xc1}}
+	g.reload()
+	moved := carol
+	moved.Fingerprint = storage.Fingerprint{0xc1}
+	if _, _, err := g.SignInProvided(t.Context(), tokens.Provided{Profile: moved}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.token("spa", refreshRequest(res.RefreshToken)); err == nil {
+		t.Error("what was begun by the login of before goes on after a sign-in by the new one")
 	}
 }
 
