@@ -101,6 +101,9 @@ func (s *Server) refuseRequest(w http.ResponseWriter, r *http.Request, a *tokens
 	if e.Code == oauth.TemporarilyUnavailable && !silent(a) {
 		return err
 	}
+	if e.Reason == oauth.ReasonNotAllowed && !silent(a) {
+		return s.showNotAllowed(w, r, loginRequest{auth: a}, err)
+	}
 	s.report(r.Context(), "authorize", s.about(a.ClientID, err))
 	return s.answerError(w, a, e)
 }

@@ -110,7 +110,7 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, a *tokens.A
 		Client:      s.clientName(a.ClientID),
 		Person:      personName(p.login.Profile),
 		Destination: destinationOf(a.RedirectURI),
-		Access:      accessTexts(texts, a.Scopes),
+		Access:      s.accessTexts(texts, s.Issuer.ScopesOf(p.login, a.Scopes, a.Audiences), a.Audiences),
 	})
 	s.writePage(w, status, html, err, pageOptions{form: true, leaves: answersByRedirect(a)})
 	return nil

@@ -193,7 +193,7 @@ func (s *Server) showDevice(w http.ResponseWriter, r *http.Request, l *tokens.Lo
 		Client:   s.clientName(d.ClientID),
 		Person:   personName(l.Profile),
 		UserCode: tokens.FormatUserCode(code),
-		Access:   accessTexts(texts, d.Grant.Scopes),
+		Access:   s.accessTexts(texts, s.Issuer.ScopesOf(l, d.Grant.Scopes, d.Grant.Audiences), d.Grant.Audiences),
 	})
 	s.writePage(w, http.StatusOK, html, err, pageOptions{form: true})
 	return nil

@@ -19,16 +19,26 @@ func personName(p tokens.Profile) string {
 }
 
 // accessTexts says in words what scopes allow.
-func accessTexts(t *pages.Texts, scopes []string) []string {
+func (s *Server) accessTexts(t *pages.Texts, scopes, audiences []string) []string {
 	out := make([]string, len(scopes))
 	for i, scope := range scopes {
 		text, ok := t.Scopes[scope]
 		if !ok {
-			text = t.OtherScope + " " + scope
+			text = s.scopeText(t, scope, audiences)
 		}
 		out[i] = text
 	}
 	return out
+}
+
+// scopeText says what a scope of an API allows: in the operator's words, or by its name.
+func (s *Server) scopeText(t *pages.Texts, scope string, audiences []string) string {
+	for _, a := range audiences {
+		if api, ok := s.Issuer.API(a); ok && api.ScopeTexts[scope] != "" {
+			return api.ScopeTexts[scope]
+		}
+	}
+	return t.OtherScope + " " + scope
 }
 
 // clientName returns what people call an application.

@@ -123,7 +123,7 @@ type loginProblem struct {
 	refused         *refusedAccount
 }
 
-// refusedAccount is an account at a provider that may not come in.
+// refusedAccount is an account that may not come in.
 type refusedAccount struct{ account, subject, login string }
 
 // showLogin shows the login page.
@@ -166,7 +166,10 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, req loginRequ
 		}
 	}
 	if p.refused != nil {
-		page.Refused = &pages.Refused{Account: p.refused.account, Subject: p.refused.subject, Login: p.refused.login}
+		page.Refused = &pages.Refused{Account: p.refused.account, Subject: p.refused.subject}
+		if _, ok := s.provider(req, p.refused.login); ok {
+			page.Refused.Login = p.refused.login
+		}
 	}
 	html, err := s.pages.Login(texts, page)
 	if p.after > 0 {

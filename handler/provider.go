@@ -167,6 +167,7 @@ func comesIn(l login.Elsewhere, who *login.Arrival) tokens.Provided {
 			Fingerprint: l.Fingerprint(storage.TagSubject(subject)),
 		},
 		AuthTime: who.AuthTime,
+		Groups:   who.Groups,
 		Given:    given(l, who),
 		Lifetime: l.Schedule().SessionLifetime,
 	}

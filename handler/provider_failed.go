@@ -47,6 +47,21 @@ func (s *Server) failProvider(w http.ResponseWriter, r *http.Request, f *flow, l
 	return s.showLogin(w, r, req, p)
 }
 
+// showNotAllowed says that an application is not for whom has signed in. They may
+// take another account, or go back to the application.
+func (s *Server) showNotAllowed(w http.ResponseWriter, r *http.Request, req loginRequest, why error) error {
+	s.report(r.Context(), "authorize", s.about(req.client(), why))
+	current, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
+	if err != nil {
+		return err
+	}
+	p := loginProblem{text: req.texts().NotForYou, status: http.StatusForbidden, refused: &refusedAccount{}}
+	if current != nil {
+		p.refused.account, p.refused.subject, p.refused.login = personName(current.Profile), current.Profile.Subject, current.Profile.Login
+	}
+	return s.showLogin(w, r, req, p)
+}
+
 // providerPause is when to try again at a provider that is down.
 const providerPause = 10 * time.Second
 

@@ -48,7 +48,7 @@ func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (str
 	if err != nil {
 		return "", err
 	}
-	grant := storage.Grant{Scopes: a.Scopes, Audiences: a.Audiences, ACR: l.Session.ACR}
+	grant := storage.Grant{Scopes: i.ScopesOf(l, a.Scopes, a.Audiences), Audiences: a.Audiences, ACR: l.Session.ACR}
 	if err := i.keepGrant(ctx, a.ClientID, grant); err != nil {
 		return "", err
 	}
@@ -281,10 +281,13 @@ func (i *Issuer) redeem(ctx context.Context, c *clients.Client, r TokenRequest, 
 	if err != nil {
 		return mint{}, err
 	}
+	if err := i.mayEnter(c, profile); err != nil { // they have lost it since
+		return mint{}, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonNotAllowed, badCode)
+	}
 	scopes := i.grantable(c, body.Grant.Scopes, body.Grant.Audiences)
 	key := storage.CodeKey(ref.key).FamilyKey()
 	m := mint{
-		grant: r.GrantType, client: c, sender: r.Sender, profile: profile, audience: audience, scopes: i.scopesFor(c, scopes, audience), issueAt: res.IssueAt,
+		grant: r.GrantType, client: c, sender: r.Sender, profile: profile, audience: audience, scopes: i.personScopes(i.scopesFor(c, scopes, audience), audience, profile), issueAt: res.IssueAt,
 		authTime: timeOrZero(body.AuthTime), acr: body.Grant.ACR, amr: body.AMR, session: body.Session, family: key.ID(), nonce: body.Nonce,
 	}
 	if slices.Contains(scopes, oauth.ScopeOfflineAccess) {

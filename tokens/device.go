@@ -136,8 +136,15 @@ func (i *Issuer) FindDevice(ctx context.Context, typed string) (*DeviceRequest, 
 // here. See RFC 8628 §3.3.
 func (i *Issuer) ApproveDevice(ctx context.Context, d *DeviceRequest, l *Login) error {
 	session := d.Code.SessionID()
+	client, ok := i.Client(d.ClientID)
+	if !ok {
+		return oauth.Refuse(oauth.ExpiredToken, oauth.ReasonUnknownClient, "The application is no longer registered.")
+	}
+	if err := i.mayEnter(client, &l.Profile); err != nil {
+		return err
+	}
 	grant := d.Grant
-	grant.ACR = l.Session.ACR
+	grant.Scopes, grant.ACR = i.ScopesOf(l, grant.Scopes, grant.Audiences), l.Session.ACR
 	if err := i.keepGrant(ctx, d.ClientID, grant); err != nil {
 		return err
 	}

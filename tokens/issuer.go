@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/people"
 	"github.com/gatehouse-auth/gatehouse/tokens/state"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 	"github.com/gatehouse-auth/gatehouse/tokens/verify"
@@ -32,6 +33,8 @@ type Config struct {
 	APIs     []*clients.API
 	Clients  []*clients.Client
 	Accounts Accounts
+	// People knows the groups of the configuration; nil for none.
+	People *people.Directory
 	// Providers asks providers again about people; nil where no login is at one.
 	Providers Providers
 	ACRs      []string // that the logins can give; others are never asked for

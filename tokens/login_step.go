@@ -32,12 +32,18 @@ type Progress struct {
 // See OpenID Connect Core §3.1.2.1 and §3.1.2.6, RFC 8252 §8.6.
 func (i *Issuer) NextStep(a *Authorization, l *Login, p Progress) (Step, error) {
 	silent := slices.Contains(a.Prompt, PromptNone)
-	switch {
-	case i.needsLogin(a, l, p.Fresh):
+	if i.needsLogin(a, l, p.Fresh) {
 		if silent {
 			return 0, oauth.Refuse(oauth.LoginRequired, "", "The person is not signed in.")
 		}
 		return StepLogin, nil
+	}
+	if c, ok := i.Client(a.ClientID); ok {
+		if err := i.mayEnter(c, &l.Profile); err != nil {
+			return 0, err
+		}
+	}
+	switch {
 	case len(a.ACRs) > 0 && !slices.Contains(a.ACRs, l.Session.ACR):
 		return 0, oauth.Refuse(oauth.UnmetAuthentication, "", "The person could not sign in by any of the acr_values.")
 	case a.HintSubject != "" && l.Profile.Subject != a.HintSubject:

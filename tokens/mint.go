@@ -94,6 +94,9 @@ type accessClaims struct {
 	Family   string `json:"gh_fam,omitempty"`
 
 	Bound *jose.Confirmation `json:"cnf,omitempty"`
+
+	// Person are claims about the person (RFC 9068 §2.2.3), by the names that the API wants.
+	Person map[string]any `json:"-"`
 }
 
 // subject returns whom the tokens are about.
@@ -161,6 +164,7 @@ func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
 			typ = verify.TypeJWT
 			claims.asAuth0(m.grant)
 		}
+		claims.Person = i.personClaims(api, m.profile)
 	}
 	if m.audience == "" {
 		claims.Audience = UserinfoAudience(i.cfg.Issuer)
@@ -175,7 +179,11 @@ func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
 	if err != nil {
 		return "", oauth.Unavailable(err)
 	}
-	token, payload, err := sign(key, typ, claims)
+	payload, err := claims.payload()
+	if err != nil {
+		return "", err
+	}
+	token, err := sign(key, typ, payload)
 	if err != nil {
 		return "", err
 	}
@@ -196,6 +204,7 @@ func (c *accessClaims) asAuth0(grant oauth.GrantType) {
 // mintID signs an ID token. See OpenID Connect Core §2 and §12.2.
 func (i *Issuer) mintID(m mint) (string, error) {
 	claims := m.profile.claimsFor(m.scopes)
+	i.addGroups(claims, m.profile, m.scopes)
 	maps.Copy(claims, map[string]any{
 		"iss": i.cfg.Issuer,
 		"sub": m.profile.Subject,
@@ -216,20 +225,41 @@ func (i *Issuer) mintID(m mint) (string, error) {
 	if m.nonce != "" {
 		claims["nonce"] = m.nonce
 	}
-	token, _, err := sign(m.keys.id, verify.TypeJWT, claims)
-	return token, err
+	payload, err := encode(claims)
+	if err != nil {
+		return "", err
+	}
+	return sign(m.keys.id, verify.TypeJWT, payload)
 }
 
-func sign(key *jose.PrivateKey, typ string, claims any) (token string, payload []byte, err error) {
-	payload, err = json.Marshal(claims)
+func encode(claims any) ([]byte, error) {
+	payload, err := json.Marshal(claims)
 	if err != nil {
-		return "", nil, fmt.Errorf("encoding token: %w", err)
+		return nil, fmt.Errorf("encoding token: %w", err)
 	}
-	token, err = jose.Sign(key, typ, payload)
+	return payload, nil
+}
+
+func sign(key *jose.PrivateKey, typ string, payload []byte) (string, error) {
+	token, err := jose.Sign(key, typ, payload)
 	if err != nil {
-		return "", nil, oauth.Unavailable(fmt.Errorf("signing token: %w", err))
+		return "", oauth.Unavailable(fmt.Errorf("signing token: %w", err))
 	}
-	return token, payload, nil
+	return token, nil
+}
+
+// payload encodes the claims, and behind them those about the person, whose names the
+// configuration keeps apart from these.
+func (c *accessClaims) payload() ([]byte, error) {
+	payload, err := encode(c)
+	if err != nil || len(c.Person) == 0 {
+		return payload, err
+	}
+	person, err := encode(c.Person)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(payload[:len(payload)-1], ','), person[1:]...), nil
 }
 
 // UserinfoAudience is the audience of access tokens that are for no API: the

@@ -33,6 +33,9 @@ var (
 	errManyGroups = fmt.Errorf("keeping profile: the person is in more than %d groups that the configuration mentions: mention fewer", storage.MaxGroups)
 )
 
+// user returns the tag of the subject.
+func (p *Profile) user() storage.UserTag { return storage.TagSubject(p.Subject) }
+
 // record returns what the store keeps. The login is the subject's.
 func (p *Profile) record() (storage.Profile, error) {
 	r := storage.Profile{

@@ -33,7 +33,7 @@ type AnswerKind uint8
 const (
 	// AnswerUnclear: nothing that is about the person. Facts stay as they were.
 	AnswerUnclear AnswerKind = iota
-	AnswerKept               // the person is still who they were, and Profile is what is known now
+	AnswerKept               // the person is still who they were, and this is what is known now
 	// AnswerThin: the login is good, and the answer says nothing of the person, or not
 	// of their groups. Facts stay, and count as not checked.
 	AnswerThin
@@ -43,10 +43,11 @@ const (
 
 // Answer is what a provider has said about a person.
 type Answer struct {
-	Kind    AnswerKind
-	Profile Profile // Claims and Groups: AnswerKept
-	Given   *Given  // in the place of what it was asked with; nil to keep that
-	Cause   error   // why it is none of the others, for the log: AnswerUnclear
+	Kind   AnswerKind
+	Claims map[string]any // AnswerKept
+	Groups []string       // as the provider names them: AnswerKept
+	Given  *Given         // in the place of what it was asked with; nil to keep that
+	Cause  error          // why it is none of the others, for the log: AnswerUnclear
 }
 
 // seal protects what a provider gave: for this user, this login and this number of it, so

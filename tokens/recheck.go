@@ -204,18 +204,18 @@ func (i *Issuer) recheck(ctx context.Context, q *recheck, user storage.UserTag, 
 	if err == nil {
 		answer = i.cfg.Providers.Ask(ctx, p.Login, p.Subject, given)
 	}
-	done, err := i.answered(ctx, lease, answer, r)
+	done, err := i.answered(ctx, p.Login, lease, answer, r)
 	q.kind = answer.Kind
 	e.Outcome, e.Cause = recheckOutcome(answer.Kind, done, err), errors.Join(answer.Cause, err)
 	i.observe(ctx, e)
 }
 
 // answered writes what a provider has said under the lease.
-func (i *Issuer) answered(ctx context.Context, lease storage.RecheckLease, a Answer, r storage.RecheckAnswer) (storage.RecheckOutcome, error) {
+func (i *Issuer) answered(ctx context.Context, login string, lease storage.RecheckLease, a Answer, r storage.RecheckAnswer) (storage.RecheckOutcome, error) {
 	r.Answer = storage.ProviderUnclear
 	switch a.Kind {
 	case AnswerKept:
-		known := Profile{Claims: a.Profile.Claims, Groups: a.Profile.Groups, AsOf: lease.Asked, Checked: lease.Asked}
+		known := Profile{Claims: a.Claims, Groups: i.cfg.People.Keep(login, a.Groups), AsOf: lease.Asked, Checked: lease.Asked}
 		record, err := known.record()
 		if err != nil {
 			return 0, err

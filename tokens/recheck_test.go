@@ -62,9 +62,9 @@ func (p *idp) Ask(ctx context.Context, _, subject string, given tokens.Given) to
 	}
 	p.next++
 	return tokens.Answer{
-		Kind:    tokens.AnswerKept,
-		Profile: tokens.Profile{Claims: map[string]any{"name": fmt.Sprint("Carol ", p.next)}},
-		Given:   &tokens.Given{RefreshToken: strconv.Itoa(p.next)},
+		Kind:   tokens.AnswerKept,
+		Claims: map[string]any{"name": fmt.Sprint("Carol ", p.next)},
+		Given:  &tokens.Given{RefreshToken: strconv.Itoa(p.next)},
 	}
 }
 

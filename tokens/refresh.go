@@ -73,6 +73,7 @@ func (i *Issuer) refreshOnce(ctx context.Context, c *clients.Client, r TokenRequ
 	if err := i.vouched(ctx, m.profile, res.Family, t.user); err != nil {
 		return nil, err
 	}
+	m.scopes = i.personScopes(m.scopes, m.audience, m.profile) // what was lost is left out, and comes back
 	m.issueAt = res.IssueAt
 	m.authTime = res.Family.AuthTime
 	m.family = t.family.ID()
@@ -180,7 +181,7 @@ func (i *Issuer) rotate(ctx context.Context, c *clients.Client, t refreshToken, 
 		Rotation: c.Refresh.Rotation, Leeway: c.Refresh.Leeway, Settle: c.Refresh.Settle(),
 		Lifetime: c.Refresh.Lifetime, IdleLifetime: c.Refresh.IdleLifetime,
 		BegunAfter: marks.Client, Fingerprints: i.cfg.Accounts.Fingerprints(t.user, c.Logins...),
-		Groups: c.For, DenyFor: i.state.DenyFor(), Attempt: attempt,
+		Groups: i.cfg.People.Ask(t.user, c.For), DenyFor: i.state.DenyFor(), Attempt: attempt,
 	})
 	if err != nil && res.Outcome == storage.RotateReused { // it is ended all the same: whoever can be told is
 		_ = i.state.Denylist.Settle(call, t.user, true, nil)

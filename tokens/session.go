@@ -28,6 +28,7 @@ func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login
 type Provided struct {
 	Profile  Profile
 	AuthTime time.Time     // when they proved it there; zero where the provider did not say
+	Groups   []string      // as the provider names them
 	Lifetime time.Duration // of the session; 0 is the configured one, which is never exceeded
 	Given    *Given        // nil where the provider is never asked again
 }
@@ -51,6 +52,7 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 	if every, _ := i.schedule(p.Login); every > 0 {
 		p.Checked = i.storeNow()
 	}
+	p.Groups = i.cfg.People.Keep(p.Login, in.Groups)
 	profile, err := p.record()
 	if err != nil {
 		return nil, "", err

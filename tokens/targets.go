@@ -78,6 +78,9 @@ func (i *Issuer) apiScopes(c *clients.Client, audience string) []string {
 // so is offline_access where no refresh token is to be had.
 func (i *Issuer) grantable(c *clients.Client, asked, audiences []string) []string {
 	allowed := []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail}
+	if i.cfg.People != nil {
+		allowed = append(allowed, oauth.ScopeGroups)
+	}
 	if i.mayRefresh(c, audiences) {
 		allowed = append(allowed, oauth.ScopeOfflineAccess)
 	}

@@ -33,6 +33,7 @@ func (i *Issuer) UserInfo(ctx context.Context, c *verify.Claims) (map[string]any
 		return nil, oauth.BadToken(oauth.ReasonUserChanged)
 	}
 	out := profile.claimsFor(c.Scope)
+	i.addGroups(out, profile, c.Scope)
 	out["sub"] = profile.Subject
 	return out, nil
 }

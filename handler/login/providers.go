@@ -47,7 +47,7 @@ func (p providers) Ask(ctx context.Context, login, subject string, given tokens.
 	if err != nil {
 		return failedAnswer(err)
 	}
-	a := tokens.Answer{Kind: tokens.AnswerKept, Profile: tokens.Profile{Claims: who.Claims}}
+	a := tokens.Answer{Kind: tokens.AnswerKept, Claims: who.Claims, Groups: who.Groups}
 	if who.Thin || who.GroupsUnknown {
 		a = tokens.Answer{Kind: tokens.AnswerThin}
 	}

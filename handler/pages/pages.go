@@ -109,11 +109,11 @@ type Login struct {
 	WrongPassword bool
 }
 
-// Refused is the account at a provider of somebody who may not come in.
+// Refused is the account of somebody who may not come in.
 type Refused struct {
 	Account string // as people know it; may be ""
 	Subject string // as an operator needs it
-	Login   string // its name
+	Login   string // the name of the provider where they can take another one; "" for none
 }
 
 // Login renders the login page.

@@ -10,12 +10,12 @@ import (
 type Texts struct {
 	Lang string
 
-	SignInTitle, ToContinue, LoginWith, Username, Password, SignIn, Cancel string
-	WrongPassword, Busy, TookTooLong, SignInAgain, Disabled                string
-	Or, ContinueWith, YourAccount, AnotherAccount                          string // of providers
-	Cancelled, OtherLogin, ProviderExpired, NotAllowed, Unreachable        string
-	StrayTitle, Stray                                                      string
-	TryLater, OneSecond, Seconds, Minutes                                  string // of TryAfter
+	SignInTitle, ToContinue, LoginWith, Username, Password, SignIn, Cancel     string
+	WrongPassword, Busy, TookTooLong, SignInAgain, Disabled                    string
+	Or, ContinueWith, YourAccount, AnotherAccount                              string // of providers
+	Cancelled, NotForYou, OtherLogin, ProviderExpired, NotAllowed, Unreachable string
+	StrayTitle, Stray                                                          string
+	TryLater, OneSecond, Seconds, Minutes                                      string // of TryAfter
 
 	ConsentTitle, WantsAccess, SignedInAs, AnswerGoesTo, Allow, Deny string
 	// AnswerAgain is said on a page whose form was out of date.
@@ -102,6 +102,7 @@ var english = &Texts{
 	YourAccount:     "Your account",
 	AnotherAccount:  "Use another account",
 	Cancelled:       "The sign-in was canceled. Try again, or choose another way.",
+	NotForYou:       "Your account may not use this application. Use another account, or ask the people who run this service for access.",
 	OtherLogin:      "You are signed in with an account that this application does not accept. Sign in another way.",
 	ProviderExpired: "The sign-in took too long or was already used. Please sign in again.",
 	NotAllowed:      "This account cannot sign in here. Use another account, or ask the people who run this service to admit this one.",
@@ -121,6 +122,7 @@ var english = &Texts{
 		"openid":         "Know who you are",
 		"profile":        "See your name and profile",
 		"email":          "See your email address",
+		"groups":         "See the groups you are in",
 		"offline_access": "Keep this access while you are away",
 	},
 	OtherScope: "Use",

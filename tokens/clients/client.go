@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/people"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
@@ -48,8 +49,8 @@ type Client struct {
 	Consent        ConsentMode
 	IDTokenAlg     string // JWA name; "" for the gateway's
 	Refresh        RefreshPolicy
-	For            storage.AllOf // groups that a person must be in, at each refresh; nil for everybody
-	TLS            TLS           // how it may authenticate by certificate
+	For            people.Rule // whom it is for; none for everybody
+	TLS            TLS         // how it may authenticate by certificate
 	// DPoPRequired refuses token requests without a DPoP proof. See RFC 9449 §5.2.
 	DPoPRequired bool
 	// CertificateBound binds its access tokens to the client certificate of the
@@ -128,10 +129,17 @@ func (c *Client) HasOrigin(origin string) bool { return slices.Contains(c.Origin
 
 // API is a resource server behind bearer_auth.
 type API struct {
-	Identifier          string // the audience
-	Scopes              []string
-	Default             bool // requests that name no API are for this one; at most one API has it
-	AllowOfflineAccess  bool
+	Identifier         string // the audience
+	Scopes             []string
+	Default            bool // requests that name no API are for this one; at most one API has it
+	AllowOfflineAccess bool
+	// ScopeFor says whom a scope is for; one that is not here is for everybody.
+	ScopeFor map[string]people.Rule
+	// ScopeTexts say in words what a scope allows, for the consent page.
+	ScopeTexts map[string]string
+	// TokenClaims are what its access tokens carry of the person (RFC 9068 §2.2.3):
+	// names of claims, and "groups".
+	TokenClaims         []string
 	AccessTokenLifetime time.Duration
 	Profile             TokenProfile
 	SigningAlg          jose.Algorithm // of its access tokens; "" for the gateway's

@@ -12,10 +12,11 @@ const (
 	ScopeProfile       = "profile"
 	ScopeEmail         = "email"
 	ScopeOfflineAccess = "offline_access"
+	ScopeGroups        = "groups" // the claim groups, in ID tokens and userinfo
 )
 
 // ReservedScopes are the scopes that an API cannot define.
-var ReservedScopes = []string{ScopeOpenID, ScopeProfile, ScopeEmail, ScopeOfflineAccess}
+var ReservedScopes = []string{ScopeOpenID, ScopeProfile, ScopeEmail, ScopeOfflineAccess, ScopeGroups}
 
 // ValidScope reports whether s is one scope-token. See RFC 6749 §3.3.
 func ValidScope(s string) bool {
