@@ -45,6 +45,9 @@ const (
 type Answer struct {
 	Kind    AnswerKind
 	Profile Profile // Claims and Groups: AnswerKept
+	// GroupsUnknown says that it did not tell the groups, which is not none: those of
+	// before stay, and if there are any, the answer counts as thin.
+	GroupsUnknown bool
 	Given   *Given  // in the place of what it was asked with; nil to keep that
 	Cause   error   // why it is none of the others, for the log: AnswerUnclear
 }
@@ -55,7 +58,7 @@ func (g *Given) seal(s *secrets.Secrets, user storage.UserTag, session storage.S
 	if g == nil || *g == (Given{}) {
 		return nil, nil
 	}
-	text, err := json.Marshal(g)
+	text, err := json.Marshal(g) //nolint:gosec // it is sealed
 	if err != nil {
 		return nil, fmt.Errorf("sealing what a provider gave: %w", err)
 	}
