@@ -78,13 +78,6 @@ func random32() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// arrival is what became of a flow whose answer came.
-type arrival struct {
-	login  *tokens.Login
-	cookie string // of the session
-	err    error  // why they do not come in
-}
-
 // callback takes a browser that comes back from a provider.
 func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 	q, err := authorizeParams(r)

@@ -46,8 +46,11 @@ type Answer struct {
 	Kind   AnswerKind
 	Claims map[string]any // AnswerKept
 	Groups []string       // as the provider names them: AnswerKept
-	Given  *Given         // in the place of what it was asked with; nil to keep that
-	Cause  error          // why it is none of the others, for the log: AnswerUnclear
+	// GroupsUnknown says that it did not tell the groups, which is not none: those of
+	// before stay, and if there are any, the answer counts as thin.
+	GroupsUnknown bool
+	Given         *Given // in the place of what it was asked with; nil to keep that
+	Cause         error  // why it is none of the others, for the log: AnswerUnclear
 }
 
 // seal protects what a provider gave: for this user, this login and this number of it, so
@@ -56,7 +59,7 @@ func (g *Given) seal(s *secrets.Secrets, user storage.UserTag, session storage.S
 	if g == nil || *g == (Given{}) {
 		return nil, nil
 	}
-	text, err := json.Marshal(g)
+	text, err := json.Marshal(g) //nolint:gosec // it is sealed
 	if err != nil {
 		return nil, fmt.Errorf("sealing what a provider gave: %w", err)
 	}

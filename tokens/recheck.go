@@ -204,6 +204,9 @@ func (i *Issuer) recheck(ctx context.Context, q *recheck, user storage.UserTag, 
 	if err == nil {
 		answer = i.cfg.Providers.Ask(ctx, p.Login, p.Subject, given)
 	}
+	if answer.Kind == AnswerKept && answer.GroupsUnknown && len(p.Groups) > 0 {
+		answer.Kind = AnswerThin
+	}
 	done, err := i.answered(ctx, p.Login, lease, answer, r)
 	q.kind = answer.Kind
 	e.Outcome, e.Cause = recheckOutcome(answer.Kind, done, err), errors.Join(answer.Cause, err)

@@ -153,7 +153,8 @@ func showUser(p *Printer, _ url.Values, u User) {
 		{"sessions", fmt.Sprint(u.Sessions)},
 	})
 	if len(u.SessionList) > 0 {
-		rows := [][]string{{"SESSION BEGUN", "LAST USED", "ENDS", "PROVED", "HOW"}}
+		rows := make([][]string, 0, 1+len(u.SessionList))
+		rows = append(rows, []string{"SESSION BEGUN", "LAST USED", "ENDS", "PROVED", "HOW"})
 		for _, s := range u.SessionList {
 			rows = append(rows, []string{stamp(s.Begun), stamp(s.LastUsed), stamp(s.Expires), stamp(s.AuthTime), cmp.Or(strings.Join(append([]string{s.ACR}, s.AMR...), " "), "-")})
 		}

@@ -25,8 +25,11 @@ export async function startProvider(people) {
 class Provider {
 	people;
 	asked = []; // the authorization requests, as parameters
+	again = []; // what gateways asked again about people: granted or not
 	latency = 0; // of its token endpoint, in milliseconds
+	held = 0; // how many wait for that
 	dies = false; // whether its token endpoint hangs up
+	missed = 0; // how often it has
 	#client;
 	#server;
 	#port = 0;
@@ -50,6 +53,11 @@ class Provider {
 	changeKeys() {
 		this.#oidc = new OIDC(this.issuer, this.#configuration());
 		this.#answer = this.#oidc.callback();
+		for (const outcome of ["success", "error"]) {
+			this.#oidc.on(`grant.${outcome}`, ({ oidc }) => {
+				if (oidc.params.grant_type === "refresh_token") this.again.push(outcome);
+			});
+		}
 	}
 
 	// remove is what happens when somebody leaves the company.
@@ -75,8 +83,13 @@ class Provider {
 		if (at.pathname.startsWith("/interaction/")) return this.#interact(request, response);
 		if (at.pathname === "/auth") this.asked.push(at.searchParams);
 		if (at.pathname === "/token") {
-			if (this.dies) return response.destroy();
+			if (this.dies) {
+				this.missed++;
+				return response.destroy();
+			}
+			this.held++;
 			await pause(this.latency);
+			this.held--;
 		}
 		this.#answer(request, response);
 	}
@@ -108,6 +121,7 @@ class Provider {
 			features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true } },
 			interactions: { policy, url: (_, interaction) => `/interaction/${interaction.uid}` },
 			pkce: { required: () => true },
+			ttl: { AccessToken: 3600, AuthorizationCode: 60, Grant: 86400, IdToken: 3600, Interaction: 3600, RefreshToken: 86400, Session: 86400 },
 			rotateRefreshToken: true,
 			issueRefreshToken: (_, client) => client.grantTypeAllowed("refresh_token"),
 			findAccount: (_, name) => this.people.has(name) ? { accountId: name, claims: () => ({ sub: name, ...this.people.get(name) }) } : undefined,

@@ -48,9 +48,10 @@ func (p providers) Ask(ctx context.Context, login, subject string, given tokens.
 		return failedAnswer(err)
 	}
 	a := tokens.Answer{Kind: tokens.AnswerKept, Claims: who.Claims, Groups: who.Groups}
-	if who.Thin || who.GroupsUnknown {
+	if who.Thin {
 		a = tokens.Answer{Kind: tokens.AnswerThin}
 	}
+	a.GroupsUnknown = who.GroupsUnknown
 	if who.RefreshToken != "" && who.RefreshToken != given.RefreshToken || who.IDToken != "" {
 		given.RefreshToken, given.IDToken = cmp.Or(who.RefreshToken, given.RefreshToken), cmp.Or(who.IDToken, given.IDToken)
 		a.Given = &given

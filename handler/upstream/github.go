@@ -93,7 +93,7 @@ func (g gitHub) ask(ctx context.Context, doc *metadata, token *oauth2.Token, d *
 		Avatar string      `json:"avatar_url"`
 	}
 	if err := g.get(ctx, doc.Userinfo, token, &user); err != nil {
-		if status, ok := errors.AsType[*fetch.StatusError](err); ok && status.Code == http.StatusUnauthorized && d == nil {
+		if status, ok := errors.AsType[*fetch.StatusError](err); ok && status.Code == http.StatusUnauthorized && d == nil && token.RefreshToken == "" {
 			return nil, failed(login.FailedGone, reasonGrant, err)
 		}
 		return nil, failed(login.FailedDown, reasonUserinfo, err)

@@ -189,6 +189,11 @@ func TestF46GitHubRecheck(t *testing.T) {
 	}
 	_, err = g.Recheck(t.Context(), who.ID, who.RefreshToken)
 	want(t, err, login.FailedGone, reasonGrant)
+	// An access token of this moment that is refused is GitHub's trouble, and nobody's end.
+	h.user = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }
+	if again, err = g.Recheck(t.Context(), who.ID, again.RefreshToken); err != nil || !again.Thin || again.RefreshToken != "refresh-4" {
+		t.Errorf("%+v, %v", again, err)
+	}
 }
 
 // The addresses of GitHub, of a server of one's own, and the scopes.

@@ -27,6 +27,7 @@ const (
 	histories                  // family 16: historyRecord
 	requests                   // request 16: requestRecord
 	codeBodies                 // user 16, code 16: bodyRecord
+	indexes                    // name 16: indexRecord
 	bucketCount
 )
 
@@ -46,6 +47,7 @@ var bucketNames = [bucketCount][]byte{
 	histories:  []byte("histories"),
 	requests:   []byte("requests"),
 	codeBodies: []byte("code_bodies"),
+	indexes:    []byte("indexes"),
 }
 
 // Keys of the meta bucket.

@@ -10,6 +10,10 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
+// keepProfile is for how long a profile is kept, from the last login on, when its user has
+// nothing else any more.
+const keepProfile = 90 * 24 * time.Hour
+
 // profileRecord is who a user is.
 type profileRecord struct {
 	fingerprint storage.Fingerprint

@@ -32,3 +32,40 @@ func TestM21MissingPerson(t *testing.T) {
 		t.Errorf("profile of the session %+v, %v", p, err)
 	}
 }
+
+// TestSweepPeople: who has nothing any more is forgotten after a while, the profile
+// together with what it says there is; what providers gave, and their names, end by themselves.
+func TestSweepPeople(t *testing.T) {
+	clock := newTestClock()
+	s := openStore(t, func(o *Options) { o.Clock = clock.Now })
+	for i, lifetime := range []time.Duration{time.Hour, 0} { // the other one's session has no end
+		p := storage.Profile{Subject: "company|00u1", Person: storage.Person{Claims: []byte("{}")}}
+		r := storage.SessionRequest{User: storage.UserTag{byte(i)}, ID: storage.SessionID{1}, Lifetime: lifetime, Profile: p, Upstream: []byte("sealed")}
+		if _, err := s.CreateSession(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.PutIndex(t.Context(), storage.IndexRequest{Key: storage.IndexKey{byte(i)}, Lifetime: lifetime}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct {
+		pass time.Duration
+		want map[bucketID]int
+	}{
+		{keepProfile - time.Hour, map[bucketID]int{sessions: 1, profiles: 2, people: 2, upstreams: 2, indexes: 1}},
+		{time.Hour, map[bucketID]int{sessions: 1, profiles: 1, people: 1, upstreams: 0, indexes: 1}},
+	} {
+		clock.Advance(step.pass)
+		if err := s.file.sweeper.sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for bucket, want := range step.want {
+			if n := count(t, s, bucket); n != want {
+				t.Errorf("after %v: %d records in %s, want %d", step.pass, n, bucketNames[bucket], want)
+			}
+		}
+	}
+	if p, err := s.Profile(t.Context(), storage.UserTag{1}); err != nil || p.Subject == "" || string(p.Person.Claims) != "{}" {
+		t.Errorf("who is signed in: %+v, %v", p, err)
+	}
+}

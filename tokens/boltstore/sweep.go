@@ -132,7 +132,7 @@ func findExpired(t *txn, bucket bucketID, from []byte, now time.Time, watermarks
 		v, err := unseal(bucket, k, v)
 		over := false
 		if err == nil {
-			over, err = expired(bucket, k, v, now, watermarks)
+			over, err = t.expired(bucket, k, v, now, watermarks)
 		}
 		if err != nil {
 			s.unreadable++
@@ -152,8 +152,11 @@ func (w *sweeper) remove(ctx context.Context, bucket bucketID, keys [][]byte, no
 			if v == nil || err != nil {
 				continue
 			}
-			if over, err := expired(bucket, k, v, now, watermarks); err == nil && over {
+			if over, err := t.expired(bucket, k, v, now, watermarks); err == nil && over {
 				t.remove(bucket, k)
+				if bucket == profiles { // and what it says there is
+					t.remove(people, k)
+				}
 			}
 		}
 		return struct{}{}, nil
@@ -161,13 +164,31 @@ func (w *sweeper) remove(ctx context.Context, bucket bucketID, keys [][]byte, no
 	return err
 }
 
-// expired reports whether a record can never count again.
+// expired reports whether a record can never count again. A profile is kept for a while
+// when its user has nothing else: access tokens live on, and userinfo answers to them.
+func (t *txn) expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks) (bool, error) {
+	if bucket != profiles {
+		return expired(bucket, k, v, now, watermarks)
+	}
+	var r profileRecord
+	err := r.decode(v)
+	if err != nil || now.Sub(r.written) < keepProfile {
+		return false, err
+	}
+	user := storage.UserTag(k)
+	return t.countUp(families, user, 1)+t.countUp(sessions, user, 1) == 0, nil
+}
+
+// expired reports whether a record can never count again, by itself.
 func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks) (bool, error) {
 	switch bucket {
 	case families:
 		var f storage.Family
 		err := f.UnmarshalBinary(v)
 		return f.Dead(now) || !f.Created.After(later(watermarks[f.Client], watermarks[storage.Everyone])), err
+	case people:
+		var r personRecord
+		return false, r.decode(v)
 	case sessions:
 		var r sessionRecord
 		err := r.decode(v)
@@ -180,6 +201,10 @@ func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks
 		var r upstreamRecord
 		err := r.decode(v)
 		return r.over(now), err
+	case indexes:
+		var r indexRecord
+		err := r.decode(v)
+		return len(r.Live(now)) == 0, err
 	case codeBodies:
 		var r bodyRecord
 		err := r.decode(v)

@@ -288,6 +288,8 @@ func (t *txn) putRecord(r storage.Record) error {
 		}
 	case r.Upstreams != nil:
 		t.importUpstreams(r.Upstreams)
+	case r.Index != nil:
+		return t.putIndex(*r.Index)
 	default:
 		return errNewerRecord
 	}

@@ -23,6 +23,7 @@ var userParts = []struct {
 	{storage.PartDenied, []bucketID{denials}, readDenied},
 	{storage.PartCodes, []bucketID{codes}, readCodes},
 	{storage.PartUpstreams, []bucketID{upstreams}, readUpstreams},
+	{storage.PartIndex, []bucketID{indexes}, readIndex},
 }
 
 // ScanUsers implements storage.Users.

@@ -137,6 +137,41 @@ var otherDecisions = []decision{
 			}
 		}
 	}},
+	{"begin recheck", func(t *testing.T, s *Store) (callOf, checkOf) {
+		r := signInAtProvider(t, s)
+		call := func(s *Store) (any, error) { return s.BeginRecheck(t.Context(), r) }
+		return call, func(t *testing.T, s *Store) {
+			r.Attempt = newAttempt()
+			if lease, err := s.BeginRecheck(t.Context(), r); err != nil || lease.Leased {
+				t.Errorf("leased again: %+v, %v", lease, err)
+			}
+		}
+	}},
+	{"end recheck", func(t *testing.T, s *Store) (callOf, checkOf) {
+		r := signInAtProvider(t, s)
+		lease, err := s.BeginRecheck(t.Context(), r)
+		mustDo(t, err)
+		a := storage.RecheckAnswer{User: user, Root: r.Root, Seq: lease.Seq, Attempt: r.Attempt, Answer: storage.ProviderKept, Sealed: []byte("another")}
+		call := func(s *Store) (any, error) { return s.EndRecheck(t.Context(), a) }
+		return call, func(t *testing.T, s *Store) {
+			r.Attempt = newAttempt()
+			if lease, err := s.BeginRecheck(t.Context(), r); err != nil || lease.Seq != 2 || string(lease.Sealed) != "another" || lease.Doubtful {
+				t.Errorf("leased %+v, %v", lease, err)
+			}
+		}
+	}},
+	{"end recheck of a login that is gone", func(t *testing.T, s *Store) (callOf, checkOf) {
+		r := signInAtProvider(t, s)
+		lease, err := s.BeginRecheck(t.Context(), r)
+		mustDo(t, err)
+		a := storage.RecheckAnswer{User: user, Root: r.Root, Seq: lease.Seq, Attempt: r.Attempt, Answer: storage.ProviderGone, DenyFor: time.Hour}
+		call := func(s *Store) (any, error) {
+			res, err := s.EndRecheck(t.Context(), a)
+			res.Ended.Now = time.Time{}
+			return res, err
+		}
+		return call, func(t *testing.T, s *Store) { wantDenials(t, s, storage.DenySession) }
+	}},
 	{"put grant", func(t *testing.T, _ *Store) (callOf, checkOf) {
 		call := func(s *Store) (any, error) {
 			return nil, s.PutGrant(t.Context(), storage.GrantID{5}, []byte("text"), time.Hour)
@@ -147,6 +182,16 @@ var otherDecisions = []decision{
 			}
 		}
 	}},
+}
+
+// signInAtProvider makes a session that a provider gave something for, and returns a request
+// for its check.
+func signInAtProvider(t *testing.T, s *Store) storage.RecheckRequest {
+	t.Helper()
+	r := storage.SessionRequest{User: user, ID: storage.SessionID{7, 7}, Lifetime: time.Hour, Profile: alice, Upstream: []byte("sealed")}
+	session, err := s.CreateSession(t.Context(), r)
+	mustDo(t, err)
+	return storage.RecheckRequest{User: user, Root: session.Root, Lease: time.Hour, Attempt: newAttempt()}
 }
 
 var devicePut = storage.DevicePut{ID: storage.DeviceID{6}, Code: storage.CodeID{6}, Interval: 5 * time.Second, Lifetime: time.Hour, Body: []byte("body")}

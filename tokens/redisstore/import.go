@@ -154,6 +154,8 @@ func (m *importer) add(ctx context.Context, r storage.Record) error {
 		m.waiting = append(m.waiting, m.denied(r.Denied))
 	case r.Codes != nil:
 		m.waiting = append(m.waiting, m.codes(r.Codes)...)
+	case r.Index != nil:
+		m.waiting = append(m.waiting, m.index(r.Index)...)
 	case r.Upstreams != nil:
 		m.waiting = append(m.waiting, m.upstreams(r.Upstreams))
 	default:

@@ -20,6 +20,10 @@ import (
 //
 //	<prefix>{<device>}v   the request (lua/device.lua)
 //
+// Nor does a provider's name for logins, which has its own hash there:
+//
+//	<prefix>{<name>}i   the logins (lua/put_index.lua)
+//
 // What everybody needs is in one slot, so that a Cluster that has lost another
 // one goes on for all users but those in it:
 //
@@ -93,6 +97,9 @@ const (
 
 // probed leads the keys that replicas are asked about, behind the prefix.
 const probed = "r:"
+
+// indexes is the kind of the keys of providers' names.
+const indexes = "i"
 
 // devices is the kind of the keys of devices' requests.
 const devices = "v"

@@ -173,6 +173,7 @@ func TestLuaBounds(t *testing.T) {
 	for file, lines := range map[string][]string{
 		"create_session":  {fmt.Sprintf("local MOST_SESSIONS = %d ", storage.MaxSessions)},
 		"upstream_record": {fmt.Sprintf("local MOST_UPSTREAMS, KEEP_UPSTREAM = %d, %d ", storage.MaxUpstreams, storage.KeepUpstream.Milliseconds())},
+		"put_index":       {fmt.Sprintf("local MOST_INDEXED = %d ", storage.MaxIndexed)},
 		"create_family":   {fmt.Sprintf("local MOST_FAMILIES = %d ", storage.MaxFamilies)},
 		"code":            {fmt.Sprintf("local MOST_CODES, MOST_BODIES = %d, %d ", storage.MaxCodes, storage.MaxCodeBodies)},
 		"denylist": {

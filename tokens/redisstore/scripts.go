@@ -21,6 +21,7 @@ type scripts struct {
 	createSession, session, profile *script
 	putCode, takeCode               *script
 	beginRecheck, endRecheck        *script
+	putIndex, findIndex             *script
 	putDevice, getDevice            *script
 	decideDevice, pollDevice        *script
 	denyToken, denials              *script
@@ -69,6 +70,8 @@ func loadScripts(change func(string) string) *scripts {
 		profile:         load("profile"),
 		beginRecheck:    load("begin_recheck"),
 		endRecheck:      load("end_recheck"),
+		putIndex:        load("put_index"),
+		findIndex:       load("find_index"),
 		putCode:         load("put_code"),
 		takeCode:        load("take_code"),
 		putDevice:       load("put_device"),

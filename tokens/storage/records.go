@@ -33,8 +33,9 @@ const (
 	PartDenied                          // Record.Denied
 	PartCodes                           // Record.Codes
 	PartUpstreams                       // Record.Upstreams
+	PartIndex                           // Record.Index, which belongs to no one user
 
-	AllParts = PartHeld | PartDenied | PartCodes | PartUpstreams
+	AllParts = PartHeld | PartDenied | PartCodes | PartUpstreams | PartIndex
 )
 
 // Record is one thing that a store keeps, in no store's own form. Exactly one
@@ -48,6 +49,7 @@ type Record struct {
 	Denied    *DeniedRecord
 	Codes     *CodesRecord
 	Upstreams *UpstreamsRecord
+	Index     *IndexRecord
 }
 
 // StoreRecord is what a store knows of itself, and the sealed signing keys.

@@ -28,6 +28,7 @@ type Store interface {
 	Families
 	Sessions
 	Upstreams
+	Index
 	Codes
 	Devices
 	Denials

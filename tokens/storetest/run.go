@@ -17,6 +17,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Sessions", sessionCases},
 		{"People", personCases},
 		{"Upstreams", upstreamCases},
+		{"Index", indexCases},
 		{"Denials", denialCases},
 		{"Fold", foldCases},
 		{"Everyone", everyoneCases},

@@ -20,6 +20,7 @@ type (
 		Denied    *wireDenied    `json:"denied,omitempty"`
 		Codes     *wireCodes     `json:"codes,omitempty"`
 		Upstreams *wireUpstreams `json:"upstreams,omitempty"`
+		Index     *wireIndex     `json:"index,omitempty"`
 		End       *wireEnd       `json:"end,omitempty"`
 	}
 	wireStore struct {
@@ -83,19 +84,6 @@ type (
 		Lived   bool               `json:"lived,omitempty"`
 		Reused  bool               `json:"reused,omitempty"`
 	}
-	wireUpstreams struct {
-		User   []byte         `json:"user"`
-		Logins []wireUpstream `json:"logins"`
-	}
-	wireUpstream struct {
-		Root     []byte `json:"root"`
-		Session  []byte `json:"session"`
-		Seq      uint32 `json:"seq"`
-		Asked    int64  `json:"asked"`
-		Checked  int64  `json:"checked"`
-		Doubtful bool   `json:"doubtful,omitempty"`
-		Sealed   []byte `json:"sealed,omitempty"`
-	}
 	wireCodes struct {
 		User  []byte     `json:"user"`
 		Codes []wireCode `json:"codes"`
@@ -139,11 +127,10 @@ func wireOf(r storage.Record) (wireLine, error) {
 		}
 		return wireLine{Codes: w}, nil
 	case r.Upstreams != nil:
-		w := &wireUpstreams{User: r.Upstreams.User[:]}
-		for _, u := range r.Upstreams.Logins {
-			w.Logins = append(w.Logins, wireUpstream{u.Root[:], u.Session[:], u.Seq, toMillis(u.Asked), toMillis(u.Checked), u.Doubtful, u.Sealed})
-		}
-		return wireLine{Upstreams: w}, nil
+		return wireLine{Upstreams: wireOfUpstreams(r.Upstreams)}, nil
+	case r.Index != nil:
+		record, err := r.Index.MarshalBinary()
+		return wireLine{Index: &wireIndex{r.Index.Key[:], record}}, err
 	}
 	return wireLine{}, errors.New("writing an export: an empty record")
 }
@@ -211,13 +198,9 @@ func (w *wireLine) record() (storage.Record, error) {
 			})
 		}
 	case w.Upstreams != nil:
-		r.Upstreams = &storage.UpstreamsRecord{User: id16(&d, w.Upstreams.User)}
-		for _, u := range w.Upstreams.Logins {
-			r.Upstreams.Logins = append(r.Upstreams.Logins, storage.UpstreamEntry{
-				Root: id8(&d, u.Root), Session: id8(&d, u.Session), Seq: u.Seq, Asked: fromMillis(u.Asked), Checked: fromMillis(u.Checked),
-				Doubtful: u.Doubtful, Sealed: u.Sealed,
-			})
-		}
+		r.Upstreams = w.Upstreams.record(&d)
+	case w.Index != nil:
+		r.Index = w.Index.record(&d)
 	default:
 		return storage.Record{}, errNewerExport
 	}
