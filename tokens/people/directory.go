@@ -7,7 +7,6 @@ package people
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
@@ -182,9 +181,3 @@ func (d *Directory) Why(user storage.UserTag, login string, kept []storage.Group
 // Known reports whether the configuration has a group of this name, beside those of
 // local users.
 func (d *Directory) Known(name string) bool { return d != nil && d.known[name] }
-
-// loginOf is the login of a subject.
-func loginOf(subject string) string {
-	login, _, _ := strings.Cut(subject, "|")
-	return login
-}
