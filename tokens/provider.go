@@ -48,8 +48,8 @@ type Answer struct {
 	// GroupsUnknown says that it did not tell the groups, which is not none: those of
 	// before stay, and if there are any, the answer counts as thin.
 	GroupsUnknown bool
-	Given   *Given  // in the place of what it was asked with; nil to keep that
-	Cause   error   // why it is none of the others, for the log: AnswerUnclear
+	Given         *Given // in the place of what it was asked with; nil to keep that
+	Cause         error  // why it is none of the others, for the log: AnswerUnclear
 }
 
 // seal protects what a provider gave: for this user, this login and this number of it, so
