@@ -77,6 +77,11 @@ class Logins {
 		return this.arrives(page);
 	}
 
+	// goesToLate presses until the provider that was down has been found: it is looked for each few seconds.
+	async goesToLate(page) {
+		while (!page.url().startsWith(this.late.issuer)) await Promise.all([page.waitForNavigation(), press(page, "Continue with Late account")]);
+	}
+
 	// comesInHere signs in by a password of the gateway itself.
 	async comesInHere(page) {
 		await page.goto(this.authorize());
