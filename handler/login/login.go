@@ -82,7 +82,7 @@ func (a accounts) Fingerprints(user storage.UserTag) []storage.Fingerprint {
 	return prints
 }
 
-// Lists reports whether a login that can say whom it knows knows the user.
+// Lists reports whether the user is one of a login that can say whom it knows.
 func (a accounts) Lists(user storage.UserTag) bool {
 	for _, l := range a {
 		if _, ok := l.(Lister); ok && l.Fingerprint(user) != (storage.Fingerprint{}) {

@@ -2,17 +2,10 @@ package boltstore
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
-
-// indexRecord is the logins under a provider's name.
-type indexRecord struct{ storage.IndexRecord }
-
-// decode copies what it keeps.
-func (r *indexRecord) decode(b []byte) error { return r.UnmarshalBinary(b) }
 
 // PutIndex implements storage.Index.
 func (s *Store) PutIndex(ctx context.Context, r storage.IndexRequest) error {
@@ -34,29 +27,4 @@ func (s *Store) FindIndex(ctx context.Context, key storage.IndexKey) ([]storage.
 		live, err := t.index(key)
 		return storage.Found(live), err
 	})
-}
-
-// index reads the entries under a name that live.
-func (t *txn) index(key storage.IndexKey) ([]storage.IndexEntry, error) {
-	var r indexRecord
-	_, err := t.read(indexes, key[:], &r)
-	return r.Live(t.now), err
-}
-
-func (t *txn) putIndex(r storage.IndexRecord) error {
-	b, err := r.MarshalBinary()
-	if err != nil {
-		return fmt.Errorf("writing index record: %w", err)
-	}
-	t.put(indexes, r.Key[:], b)
-	return nil
-}
-
-// readIndex reads a name whose key stands in the place of a user's tag.
-func readIndex(t *txn, tag storage.UserTag) (storage.Record, error) {
-	live, err := t.index(storage.IndexKey(tag))
-	if err != nil || len(live) == 0 {
-		return storage.Record{}, err
-	}
-	return storage.Record{Index: &storage.IndexRecord{Key: storage.IndexKey(tag), Entries: live}}, nil
 }

@@ -2,7 +2,6 @@ package boltstore
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -53,17 +52,6 @@ func (r *personRecord) decode(b []byte) error {
 		return errBadRecord
 	}
 	return r.UnmarshalBinary(b)
-}
-
-// Profile implements storage.Sessions.
-func (s *Store) Profile(ctx context.Context, user storage.UserTag) (storage.Profile, error) {
-	return view(ctx, s, "profile", func(t *txn) (storage.Profile, error) {
-		p, _, err := t.profile(user)
-		if err != nil {
-			return storage.Profile{}, err
-		}
-		return t.whole(user, p)
-	})
 }
 
 // profile reads a user's profile, without the person.

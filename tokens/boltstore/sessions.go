@@ -200,3 +200,14 @@ func findSession(t *txn, user storage.UserTag, id storage.SessionID, idle time.D
 	u.profile, err = t.whole(user, p)
 	return u, err
 }
+
+// Profile implements storage.Sessions.
+func (s *Store) Profile(ctx context.Context, user storage.UserTag) (storage.Profile, error) {
+	return view(ctx, s, "profile", func(t *txn) (storage.Profile, error) {
+		p, _, err := t.profile(user)
+		if err != nil {
+			return storage.Profile{}, err
+		}
+		return t.whole(user, p)
+	})
+}

@@ -186,9 +186,6 @@ func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks
 		var f storage.Family
 		err := f.UnmarshalBinary(v)
 		return f.Dead(now) || !f.Created.After(later(watermarks[f.Client], watermarks[storage.Everyone])), err
-	case people:
-		var r personRecord
-		return false, r.decode(v)
 	case sessions:
 		var r sessionRecord
 		err := r.decode(v)
@@ -197,14 +194,6 @@ func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks
 		var r codeRecord
 		err := r.decode(v)
 		return !now.Before(r.expires), err
-	case upstreams:
-		var r upstreamRecord
-		err := r.decode(v)
-		return r.over(now), err
-	case indexes:
-		var r indexRecord
-		err := r.decode(v)
-		return len(r.Live(now)) == 0, err
 	case codeBodies:
 		var r bodyRecord
 		err := r.decode(v)
@@ -235,6 +224,25 @@ func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks
 		return !now.Before(r.until), err
 	case denials:
 		return expiredDenial(k[len(storage.UserTag{})], v, now)
+	default:
+		return expiredLogin(bucket, v, now)
+	}
+}
+
+// expiredLogin is the part of expired for what belongs to people and their providers.
+func expiredLogin(bucket bucketID, v []byte, now time.Time) (bool, error) {
+	switch bucket {
+	case people:
+		var r personRecord
+		return false, r.decode(v) // goes with the profile
+	case upstreams:
+		var r upstreamRecord
+		err := r.decode(v)
+		return r.over(now), err
+	case indexes:
+		var r indexRecord
+		err := r.decode(v)
+		return len(r.Live(now)) == 0, err
 	default:
 		return false, nil
 	}

@@ -330,3 +330,12 @@ func (t *txn) putDenied(d *storage.DeniedRecord) {
 		t.put(denials, denialKey(d.User, byte(e.Kind), e.Name()), record.encode())
 	}
 }
+
+// importUpstreams writes what readUpstreams has returned, of this store or another.
+func (t *txn) importUpstreams(all *storage.UpstreamsRecord) {
+	for _, e := range all.Logins {
+		t.putUpstream(all.User, e.Root, upstreamRecord{
+			seq: e.Seq, asked: e.Asked, checked: e.Checked, doubtful: e.Doubtful, session: e.Session, sealed: e.Sealed,
+		})
+	}
+}

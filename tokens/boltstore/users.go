@@ -201,6 +201,34 @@ func readCodes(t *txn, user storage.UserTag) (storage.Record, error) {
 	return storage.Record{Codes: c}, nil
 }
 
+func readUpstreams(t *txn, user storage.UserTag) (storage.Record, error) {
+	all := &storage.UpstreamsRecord{User: user}
+	err := t.scan(upstreams, user[:], func(k, v []byte) error {
+		var r upstreamRecord
+		err := r.decode(v)
+		if err == nil && !r.over(t.now) {
+			all.Logins = append(all.Logins, storage.UpstreamEntry{
+				Root: storage.SessionID(k[len(user):]), Session: r.session, Seq: r.seq, Asked: r.asked, Checked: r.checked,
+				Doubtful: r.doubtful || !r.lease.IsZero(), Sealed: bytes.Clone(r.sealed),
+			})
+		}
+		return err
+	})
+	if err != nil || len(all.Logins) == 0 {
+		return storage.Record{}, err
+	}
+	return storage.Record{Upstreams: all}, nil
+}
+
+// readIndex reads a name whose key stands in the place of a user's tag.
+func readIndex(t *txn, tag storage.UserTag) (storage.Record, error) {
+	live, err := t.index(storage.IndexKey(tag))
+	if err != nil || len(live) == 0 {
+		return storage.Record{}, err
+	}
+	return storage.Record{Index: &storage.IndexRecord{Key: storage.IndexKey(tag), Entries: live}}, nil
+}
+
 // Held implements storage.Users.
 func (s *Store) Held(ctx context.Context, user storage.UserTag) (storage.HeldRecord, error) {
 	return view(ctx, s, "held", func(t *txn) (storage.HeldRecord, error) {

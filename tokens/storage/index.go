@@ -95,9 +95,9 @@ func (r IndexRecord) Live(now time.Time) []IndexEntry {
 
 // Found returns what stands for, of entries that live.
 func Found(entries []IndexEntry) []Indexed {
-	var found []Indexed
-	for _, e := range entries {
-		found = append(found, e.Indexed)
+	found := make([]Indexed, len(entries))
+	for i, e := range entries {
+		found[i] = e.Indexed
 	}
 	return found
 }
