@@ -49,10 +49,10 @@ class Logins {
 
 	async stop() {
 		await this.browser?.close();
-		await this.gateway?.stop(/"login":"late"|"status":503/);
 		await this.second?.stop();
 		await Promise.all([this.node, this.late].map((provider) => provider?.down()));
 		this.app?.close();
+		await this.gateway?.stop(/"login":"late"|"status":503/);
 	}
 
 	authorize(parameters) {

@@ -36,9 +36,9 @@ before(async () => {
 });
 after(async () => {
 	await browser?.close();
-	await gateway?.stop();
 	await keycloak?.stop();
 	app?.close();
+	await gateway?.stop();
 });
 
 const authorize = (parameters) => app.authorize(gateway, { client_id: "orders", scope: "openid profile email offline_access orders:read", audience: gateway.api, ...parameters });
