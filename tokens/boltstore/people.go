@@ -10,51 +10,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// keepProfile is for how long a profile is kept, from the last login on, when its user has
-// nothing else any more.
-const keepProfile = 90 * 24 * time.Hour
-
-// profileRecord is who a user is.
-type profileRecord struct {
-	fingerprint storage.Fingerprint
-	written     time.Time // seconds; the last login
-	person      bool      // there is a record of the person
-	subject     string
-}
-
-func (r profileRecord) encode() []byte {
-	b := append(make([]byte, 0, 14+len(r.subject)), secondVersion)
-	b = append(b, r.fingerprint[:]...)
-	b = appendSeconds(b, r.written)
-	var flags byte
-	if r.person {
-		flags = 1
-	}
-	return append(append(b, flags), r.subject...)
-}
-
-func (r *profileRecord) decode(b []byte) error {
-	d := newDecoderOf(b, secondVersion)
-	copy(r.fingerprint[:], d.bytes(len(r.fingerprint)))
-	r.written = d.seconds()
-	if flags := d.bytes(1); flags != nil {
-		r.person = flags[0]&1 != 0
-	}
-	r.subject = string(d.rest())
-	return d.end()
-}
-
-// personRecord is what is known of a person beyond that.
-type personRecord struct{ storage.Person }
-
-// decode copies what it keeps.
-func (r *personRecord) decode(b []byte) error {
-	if len(b) == 0 {
-		return errBadRecord
-	}
-	return r.UnmarshalBinary(b)
-}
-
 // Profile implements storage.Sessions.
 func (s *Store) Profile(ctx context.Context, user storage.UserTag) (storage.Profile, error) {
 	return view(ctx, s, "profile", func(t *txn) (storage.Profile, error) {
