@@ -47,7 +47,7 @@ var arrows = []arrow{
 	{"handler/identity", "tokens/oauth tokens/verify"},
 	{"handler/guard", "handler/identity handler/wire tokens/dpop tokens/jose tokens/oauth tokens/verify"},
 	{"handler/fetch", "tokens/jose tokens/oauth"},
-	{"handler/login", "tokens tokens/clients tokens/oauth tokens/storage"},
+	{"handler/login", "tokens tokens/clients tokens/oauth tokens/people tokens/storage"},
 	{"handler/upstream", "handler/fetch handler/login tokens tokens/background tokens/jose tokens/jwks tokens/oauth tokens/storage"},
 	{"handler/pages", ""},
 	{"handler", "handler/login handler/pages handler/wire tokens tokens/clients tokens/dpop tokens/jose tokens/oauth tokens/secrets tokens/storage"},

@@ -5,9 +5,12 @@
 package people
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
@@ -17,6 +20,21 @@ type Group struct {
 	Name    string
 	From    []Source // what logins call it
 	Members []string // subjects, "<login>|<id>"
+}
+
+// maxGroup is how long the name of a group may be, in bytes.
+const maxGroup = 255
+
+// CheckGroup reports whether nobody can be in a group of this name, however it is called
+// by a provider, and the fix.
+func CheckGroup(name string) error {
+	switch {
+	case name == "":
+		return errors.New("is empty: write the name of a group, or leave it out")
+	case len(name) > maxGroup || strings.ContainsFunc(name, unicode.IsControl):
+		return fmt.Errorf("is not the name of a group: it has at most %d bytes, and no control characters", maxGroup)
+	}
+	return nil
 }
 
 // Source is a group as a login names it.
