@@ -33,7 +33,7 @@ var arrows = []arrow{
 	{"tokens/history", "tokens/background tokens/oauth tokens/storage"},
 	{"tokens/state", "tokens/background tokens/clients tokens/denylist tokens/history tokens/keyring tokens/oauth tokens/secrets tokens/storage tokens/verify"},
 	{"tokens", "tokens/background tokens/clients tokens/dpop tokens/history tokens/jose tokens/keyring tokens/oauth tokens/people tokens/secrets tokens/state tokens/storage tokens/verify"},
-	{"tokens/admin", "tokens tokens/background tokens/history tokens/keyring tokens/oauth tokens/state tokens/storage tokens/verify"},
+	{"tokens/admin", "tokens tokens/background tokens/clients tokens/history tokens/keyring tokens/oauth tokens/people tokens/state tokens/storage tokens/verify"},
 	{"tokens/transfer", "tokens/keyring tokens/secrets tokens/storage"},
 	{"tokens/boltstore", "tokens/background tokens/storage"},
 	{"tokens/redisstore", "tokens/background tokens/storage"},
