@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -12,6 +13,7 @@ type files struct {
 	users, profiles watched
 	listed          []User
 	known           profiles
+	strangers       []string // whom the log has named
 }
 
 // watched is a file that is read whenever it changes.
@@ -146,9 +148,13 @@ func (l *Local) readProfiles() error {
 	return nil
 }
 
-// warnStrangers names whom the profiles file knows and nobody else does.
+// warnStrangers names whom the profiles file knows and nobody else does, once.
 func (l *Local) warnStrangers(set *userSet) {
 	strangers := l.files.known.strangers(set)
+	if slices.Equal(strangers, l.files.strangers) {
+		return
+	}
+	l.files.strangers = strangers
 	for _, name := range strangers[:min(len(strangers), maxBadLines)] {
 		l.cfg.Logger.Warn("the profiles file has a user who is none: add a user of this name, or take it out there", "login", l.cfg.Name, "user", name, "strangers", len(strangers))
 	}

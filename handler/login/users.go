@@ -86,6 +86,11 @@ func (s *userSet) add(login string, u User, known profiles) error {
 	if len(entry.groups) == 0 {
 		entry.groups = said.Groups
 	}
+	if len(claims) > 0 {
+		if err := checkClaims(entry.claims); err != nil {
+			return fmt.Errorf("reading user %s: %w", u.place(), err)
+		}
+	}
 	s.byName[name] = entry
 	s.byTag[storage.TagSubject(subject(login, u.Name))] = entry
 	s.hashes = append(s.hashes, u.Hash)
@@ -120,9 +125,6 @@ func (u *User) check() error {
 		if err := people.CheckGroup(group); err != nil {
 			return fmt.Errorf("the group %q %w", group, err)
 		}
-	}
-	if err := checkClaims(u.allClaims()); err != nil {
-		return err
 	}
 	switch {
 	case u.Hash == "":
