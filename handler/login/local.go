@@ -196,6 +196,14 @@ func (l *Local) Fingerprint(tag storage.UserTag) storage.Fingerprint {
 	return storage.FingerprintOf(u.hash)
 }
 
+// Mark returns the mark of a user's password; see Lister.
+func (l *Local) Mark(tag storage.UserTag) *storage.Mark {
+	if u, ok := l.current().byTag[tag]; ok {
+		return &u.mark
+	}
+	return nil
+}
+
 // Load reads the users file. A line that cannot be used is logged by its number, and
 // the other users can sign in; the error is that no line can, or the file. Without
 // Load the first sign-in does so.

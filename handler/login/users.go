@@ -28,6 +28,7 @@ type User struct {
 type user struct {
 	name   string
 	hash   string
+	mark   storage.Mark // of the hash
 	claims map[string]any
 }
 
@@ -74,7 +75,7 @@ func (s *userSet) add(login string, u User) error {
 		}
 		return fmt.Errorf("reading user %s: duplicate user: remove one", u.place())
 	}
-	entry := &user{name: u.Name, hash: u.Hash, claims: u.allClaims()}
+	entry := &user{name: u.Name, hash: u.Hash, mark: storage.FingerprintOf(u.Hash).Mark(), claims: u.allClaims()}
 	s.byName[name] = entry
 	s.byTag[storage.TagSubject(subject(login, u.Name))] = entry
 	s.hashes = append(s.hashes, u.Hash)

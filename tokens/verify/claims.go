@@ -16,6 +16,10 @@ import (
 // claimFamily is the private claim of our access tokens that names their family.
 const claimFamily = "gh_fam"
 
+// claimMark is the private claim that tells the password of a local user from others of
+// theirs (storage.Mark).
+const claimMark = "gh_pw"
+
 // claimAZP names the client in access tokens of Auth0's form.
 const claimAZP = "azp"
 
@@ -53,9 +57,11 @@ type Claims struct {
 	SessionID string // sid
 	// Groups are those of the person, in a token of this gateway: another issuer's groups
 	// are its own word, and never here.
-	Groups []string
-	Nonce  string
-	use    string // token_use: UseAccess, or ""
+	Groups  []string
+	Nonce   string
+	use     string       // token_use: UseAccess, or ""
+	mark    storage.Mark // gh_pw, where hasMark
+	hasMark bool
 
 	raw     string
 	memory  int64     // of members, beside the texts in it, read or not
@@ -183,6 +189,10 @@ func (c *Claims) readLogin(name string, r *jose.JSONReader) (err error) {
 		c.Nonce, err = r.String()
 	case "token_use":
 		c.use, err = r.String()
+	case claimMark:
+		var mark string
+		mark, err = r.String()
+		c.mark, c.hasMark = storage.ParseMark(mark)
 	case claimGroups:
 		c.Groups, err = r.StringList(nil, oauth.MaxTokenBytes) // as many as fit
 	case claimFamily:
