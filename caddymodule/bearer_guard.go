@@ -92,6 +92,7 @@ func (b *BearerAuth) guardConfig() guard.Config {
 		Audience:   b.Audience,
 		Scopes:     b.Scopes,
 		ScopeAny:   b.ScopeAny,
+		For:        b.For,
 		StepUp:     guard.StepUp{ACR: b.ACR, MaxAge: time.Duration(b.MaxAge)},
 		Optional:   b.Optional,
 		StripToken: b.StripToken,

@@ -21,6 +21,25 @@ func (s *Store) Profile(ctx context.Context, user storage.UserTag) (storage.Prof
 	})
 }
 
+// held returns the fingerprint that the last login has replaced, while it is held.
+func (r profileRecord) held(now time.Time) storage.Fingerprint {
+	if !now.Before(r.heldUntil) {
+		return storage.Fingerprint{}
+	}
+	return r.before
+}
+
+// replaced returns the record as the next login finds it, which may replace the fingerprint.
+func (r profileRecord) replaced(by storage.Fingerprint, until, now time.Time) profileRecord {
+	switch {
+	case by != r.fingerprint && until.After(now):
+		r.before, r.heldUntil = r.fingerprint, until
+	case by != r.fingerprint, !now.Before(r.heldUntil):
+		r.before, r.heldUntil = storage.Fingerprint{}, time.Time{}
+	}
+	return r
+}
+
 // profile reads a user's profile, without the person.
 func (t *txn) profile(user storage.UserTag) (p profileRecord, found bool, err error) {
 	found, err = t.read(profiles, user[:], &p)
@@ -29,7 +48,7 @@ func (t *txn) profile(user storage.UserTag) (p profileRecord, found bool, err er
 
 // whole adds the person, who is not to be missing.
 func (t *txn) whole(user storage.UserTag, p profileRecord) (storage.Profile, error) {
-	whole := storage.Profile{Subject: p.subject, Fingerprint: p.fingerprint}
+	whole := storage.Profile{Subject: p.subject, Fingerprint: p.fingerprint, Before: p.held(t.now)}
 	if !p.person {
 		return whole, nil
 	}
@@ -57,21 +76,24 @@ func (t *txn) putProfile(user storage.UserTag, was profileRecord, p storage.Prof
 			p.Person = known.Person
 		}
 	}
-	return t.writeProfile(user, was.person, p)
+	return t.writeProfile(user, was, p)
 }
 
-// writeProfile writes a profile as it is.
-func (t *txn) writeProfile(user storage.UserTag, wasPerson bool, p storage.Profile) error {
+// writeProfile writes a profile as it is, and of the one that was there keeps which
+// fingerprint is held.
+func (t *txn) writeProfile(user storage.UserTag, was profileRecord, p storage.Profile) error {
 	record, err := p.Person.MarshalBinary()
 	if err != nil {
 		return err
 	}
 	if known := record != nil; known {
 		t.put(people, user[:], record)
-	} else if wasPerson {
+	} else if was.person {
 		t.remove(people, user[:])
 	}
-	t.put(profiles, user[:], profileRecord{fingerprint: p.Fingerprint, written: t.now, person: record != nil, subject: p.Subject}.encode())
+	t.put(profiles, user[:], profileRecord{
+		fingerprint: p.Fingerprint, written: t.now, person: record != nil, subject: p.Subject, before: was.before, heldUntil: was.heldUntil,
+	}.encode())
 	return nil
 }
 

@@ -17,6 +17,8 @@ type profileRecord struct {
 	written     time.Time // seconds; the last login
 	person      bool      // there is a record of the person
 	subject     string
+	before      storage.Fingerprint // that the last login has replaced
+	heldUntil   time.Time           // seconds; zero where there is none
 }
 
 func (r profileRecord) encode() []byte {
@@ -25,17 +27,31 @@ func (r profileRecord) encode() []byte {
 	b = appendSeconds(b, r.written)
 	var flags byte
 	if r.person {
-		flags = 1
+		flags |= withPerson
 	}
-	return append(append(b, flags), r.subject...)
+	if r.heldUntil.IsZero() {
+		return append(append(b, flags), r.subject...)
+	}
+	b = append(append(b, flags|withBefore), r.before[:]...)
+	return append(appendSeconds(b, r.heldUntil), r.subject...)
 }
+
+// The flags of a profileRecord.
+const (
+	withPerson = 1
+	withBefore = 2
+)
 
 func (r *profileRecord) decode(b []byte) error {
 	d := newDecoderOf(b, secondVersion)
 	copy(r.fingerprint[:], d.bytes(len(r.fingerprint)))
 	r.written = d.seconds()
 	if flags := d.bytes(1); flags != nil {
-		r.person = flags[0]&1 != 0
+		r.person = flags[0]&withPerson != 0
+		if flags[0]&withBefore != 0 {
+			copy(r.before[:], d.bytes(len(r.before)))
+			r.heldUntil = d.seconds()
+		}
 	}
 	r.subject = string(d.rest())
 	return d.end()
