@@ -28,6 +28,7 @@ type setup struct {
 	IDTokenAlgorithm                                string // of the client spa; "" for the usual one
 	Redis                                           string // address; "" for bbolt at Store
 	UsersFile                                       string // "" for none
+	Provider                                        string // the issuer of a login; "" for none
 	AuthPort, RoutePort, AdminPort                  int
 	File                                            *template.Template // nil for the usual Caddyfile
 }

@@ -30,6 +30,14 @@ type API struct {
 	// The scopes that clients may ask for. Default: none.
 	Scopes []string `json:"scopes,omitempty"`
 
+	// What is said of some of these scopes: who gets them, and in which words people are
+	// asked. Default: nothing
+	ScopeDetails []*ScopeDetail `json:"scope_details,omitempty"`
+
+	// What its access tokens carry of the person, beside `sub` (RFC 9068 §2.2.3): names of
+	// claims, such as `email`, and `groups` for the groups that the person is in. Default: nothing
+	TokenClaims []string `json:"token_claims,omitempty"`
+
 	// Whether requests that name no API are for this one, when their client may
 	// use it; one API at most. Without such an API, those of a person get an access
 	// token that is good for `/userinfo` only. Default: false
@@ -65,6 +73,8 @@ func (a *API) block() string { return grammar.Title("api", a.Identifier) }
 func (a *API) options() grammar.Options {
 	return grammar.Options{
 		"scopes":                grammar.List(&a.Scopes),
+		"scope":                 {Read: a.readScope, Many: true},
+		"token_claims":          grammar.List(&a.TokenClaims),
 		"default":               grammar.Flag(&a.Default),
 		"allow_offline_access":  grammar.Flag(&a.AllowOfflineAccess),
 		"access_token_lifetime": grammar.Duration(&a.AccessTokenLifetime),
@@ -79,6 +89,12 @@ func (a *API) Check() error {
 		return grammar.Wrong("", "%s", err)
 	}
 	if err := checkEach("scopes", a.Scopes, checkAPIScope); err != nil {
+		return err
+	}
+	if err := a.checkScopeDetails(); err != nil {
+		return err
+	}
+	if err := checkEach("token_claims", a.TokenClaims, checkTokenClaim); err != nil {
 		return err
 	}
 	if l := a.accessTokenLifetime(); l < minAccessTokenLifetime || l > maxAccessTokenLifetime {
@@ -144,7 +160,7 @@ func (a *API) core() *clients.API {
 	if a.TokenProfile == profileAuth0 {
 		profile = clients.ProfileAuth0
 	}
-	return &clients.API{
+	api := &clients.API{
 		Identifier:          a.Identifier,
 		Scopes:              a.Scopes,
 		Default:             a.Default,
@@ -152,5 +168,8 @@ func (a *API) core() *clients.API {
 		AccessTokenLifetime: a.accessTokenLifetime(),
 		Profile:             profile,
 		SigningAlg:          a.signingAlgorithm(),
+		TokenClaims:         a.TokenClaims,
 	}
+	a.addDetails(api)
+	return api
 }

@@ -14,6 +14,7 @@ import (
 	_ "github.com/gatehouse-auth/gatehouse/caddymodule/webhook" // registers it
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
+	"github.com/gatehouse-auth/gatehouse/tokens/people"
 	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
@@ -78,6 +79,11 @@ type App struct {
 	// shows them. Default: none; one is required as soon as a client has users.
 	LoginsRaw []json.RawMessage `json:"logins,omitempty" caddy:"namespace=oauth.logins inline_key=module"`
 
+	// Groups of people, for rules that say who may do what. A name that a provider sends counts
+	// for nothing until a group takes it, or its login has `groups_as_sent`; groups of local users
+	// count as they are. Default: none.
+	Groups []*Group `json:"groups,omitempty"`
+
 	// The APIs that access tokens are made for. Default: none; the tokens are then
 	// good for `/userinfo` only.
 	APIs []*API `json:"apis,omitempty"`
@@ -91,6 +97,8 @@ type App struct {
 	store        StoreModule   // guest of oauth.stores
 	logins       []login.Login // of the guests of oauth.logins
 	loginModules []LoginModule
+	written      []anyLogin        // the logins, as LoginsRaw had them
+	people       *people.Directory // nil where the configuration speaks of no groups
 	emitter      *events.Emitter
 	observer     *events.Observer
 	backend      *backend // see backend.go; nil for an unconfigured app

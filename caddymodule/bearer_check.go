@@ -1,11 +1,9 @@
 package caddymodule
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -142,18 +140,6 @@ func (b *BearerAuth) checkWritten() error {
 				return grammar.WrongValue(option, text, "%s", err)
 			}
 		}
-	}
-	return nil
-}
-
-// anyPlaceholder matches a placeholder of Caddy's, wherever it stands. What is
-// in braces without a dot may be meant, such as a GUID.
-var anyPlaceholder = regexp.MustCompile(`\{[a-zA-Z_]+\.[^{}]*\}`)
-
-// writtenOut refuses a placeholder where none is replaced.
-func writtenOut(text string) error {
-	if anyPlaceholder.MatchString(text) {
-		return errors.New("holds a placeholder, which is not replaced here: write it out, or write {$NAME}, which is replaced when the Caddyfile is read")
 	}
 	return nil
 }

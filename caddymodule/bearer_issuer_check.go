@@ -223,13 +223,6 @@ func (i *BearerIssuer) checkClaims() error {
 	)
 }
 
-func plainText(value string) error {
-	if value == "" {
-		return errors.New("is empty: write a value, or leave it out")
-	}
-	return writtenOut(value)
-}
-
 func (i *BearerIssuer) checkBounds() error {
 	switch {
 	case i.Type != "" && i.Type != "JWT":

@@ -59,8 +59,17 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        color "<#rrggbb>"
 //	    }
 //	    login <module> ...
+//	    group <name> {
+//	        from   <login> <theirs...>
+//	        member <subject...>
+//	    }
 //	    api <identifier> {
 //	        scopes <scope...>
+//	        scope  <scope> {
+//	            text <text>
+//	            for  <group...>
+//	        }
+//	        token_claims groups | <claim> ...
 //	        default
 //	        allow_offline_access
 //	        access_token_lifetime <duration>
@@ -78,6 +87,7 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        apis          <identifier...>
 //	        scopes        <scope...>
 //	        logins        <name...>
+//	        for           <group...>
 //	        serves        <identifier...>
 //	        client_credentials
 //	        secret_hash   <hash>
@@ -112,8 +122,8 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	    }
 //	}
 //
-// Options with several values, `login`, `api`, `client`, `secret_hash` and `public_key` may be
-// repeated. What they mean and their defaults stand at the fields of App.
+// Options with several values, `login`, `group`, `api`, `client`, `secret_hash` and `public_key` may be
+// repeated. A further line of `for` has to hold as well. What they mean and their defaults stand at the fields of App.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	g := grammar.NewReader(d, "oauth")
 	if err := g.ReadDirective(a.options()); err != nil {
@@ -135,6 +145,7 @@ func (a *App) options() grammar.Options {
 		"session":         grammar.Block(&a.Session, (*Session).options),
 		"theme":           grammar.Block(&a.Theme, (*Theme).options),
 		"login":           {Read: a.readLogin, Many: true},
+		"group":           {Read: a.readGroup, Many: true},
 		"api":             {Read: a.readAPI, Many: true},
 		"client":          {Read: a.readClient, Many: true},
 	}

@@ -25,8 +25,10 @@ func (a *App) Check() error {
 		func() error { return grammar.Within("session", a.Session.Check()) },
 		func() error { return grammar.Within("theme", a.Theme.Check()) },
 		a.checkLogins,
+		a.checkGroups,
 		a.checkAPIs,
 		func() error { return a.checkClients(storage.TagClient) },
+		a.checkRules,
 	)
 }
 

@@ -23,6 +23,13 @@ var jsonErrors = []struct{ name, config, want string }{
 	{"session below nothing", `{"session":{"lifetime":"-1h"}}`, "session: lifetime: -1h is out of range: "},
 	{"null API", `{"apis":[null]}`, "apis: there is a null in the list: "},
 	{"API twice", `{"apis":[{"identifier":"a"},{"identifier":"a"}]}`, "api a: duplicate API: "},
+	{"null group", `{"groups":[null]}`, "groups: there is a null in the list: "},
+	{"null source of a group", `{"groups":[{"name":"a","from":[null]}]}`, "group a: from: there is one without a name: "},
+	{"source of a group without names", `{"logins":[{"module":"local"}],"groups":[{"name":"a","from":[{"login":"local"}]}]}`, "group a: from: there is one without a name: "},
+	{"empty name at a login", `{"logins":[{"module":"local"}],"groups":[{"name":"a","from":[{"login":"local","names":[""]}]}]}`, `group a: from: "" is empty: `},
+	{"null scope", `{"apis":[{"identifier":"a","scope_details":[null]}]}`, "api a: scope: there is a null in the list: "},
+	{"empty line of a scope", `{"apis":[{"identifier":"a","scopes":["b"],"scope_details":[{"scope":"b","for":[[]]}]}]}`, "api a: scope b: for: there is a line without a group: "},
+	{"empty line of a client", `{"clients":[{"id":"a","type":"spa","redirect_uris":["https://a.example.com"],"for":[["b"],[]]}]}`, "client a: for: there is a line without a group: "},
 	{"null client", `{"clients":[null]}`, "clients: there is a null in the list: "},
 	{"client twice", `{"clients":[{"id":"a"},{"id":"a"}]}`, "client a: duplicate client: "},
 	{
@@ -66,6 +73,7 @@ func TestCheckJSON(t *testing.T) {
 var localErrors = []struct{ name, config, want string }{
 	{"no users", `{}`, "it has no users: "},
 	{"null user", `{"users":[null]}`, "it has a null among its users: "},
+	{"claim without a name", `{"users":[{"id":"alice","hash":"{env.A}","claims":{"":"x"}}]}`, "user alice: claim: \"\" has no name or value, or a placeholder"},
 	{"no hash", `{"users":[{"id":"alice"}]}`, "user alice: the hash is empty: "},
 }
 

@@ -56,6 +56,10 @@ type Client struct {
 	// The names of the logins by which people may sign in to it. Default: all of them
 	Logins []string `json:"logins,omitempty"`
 
+	// Who may sign in to it, by groups: of each list, a person has to be in one. It is decided
+	// at sign-in and at every refresh. Default: everybody
+	For [][]string `json:"for,omitempty"`
+
 	// The identifiers of the APIs that it serves, for `web` and `machine` clients that are
 	// resource servers: it may introspect their access tokens, whoever they were issued
 	// to. A `machine` client may do so for its apis, too. Default: none.
@@ -144,6 +148,7 @@ func (c *Client) options() grammar.Options {
 		"apis":                grammar.List(&c.APIs),
 		"scopes":              grammar.List(&c.Scopes),
 		"logins":              grammar.List(&c.Logins),
+		"for":                 grammar.Lines(&c.For),
 		"serves":              grammar.List(&c.Serves),
 		"client_credentials":  grammar.Flag(&c.ClientCredentials),
 		"secret_hash":         grammar.List(&c.SecretHashes),

@@ -66,6 +66,7 @@ func (c *Client) checkMachine() error {
 		{"logout_uris", len(c.LogoutURIs) > 0},
 		{"device_code", c.DeviceCode},
 		{"logins", len(c.Logins) > 0},
+		{"for", len(c.For) > 0},
 		{"origins", len(c.Origins) > 0},
 		{"insecure_redirects", c.InsecureRedirects},
 		{"consent", c.Consent != ""},
@@ -131,6 +132,9 @@ func (c *Client) checkWords() error {
 		return grammar.Wrong("consent", "%q is not known: write always, never or auto", c.Consent)
 	}
 	if err := checkAlgorithm("id_token_algorithm", c.IDTokenAlgorithm); err != nil {
+		return err
+	}
+	if err := checkRule(c.For); err != nil {
 		return err
 	}
 	noCheck := func(string) error { return nil }

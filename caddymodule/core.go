@@ -21,6 +21,7 @@ func (a *App) coreConfig(observer oauth.Observer) tokens.Config {
 	cfg := tokens.Config{
 		Issuer:                a.Issuer,
 		Accounts:              login.Accounts(a.logins),
+		People:                a.people,
 		ACRs:                  login.ACRs(a.logins),
 		Providers:             login.Providers(a.logins),
 		AccessTokenAlg:        a.Signing.accessTokenAlgorithm(),
@@ -135,6 +136,7 @@ func (c *Client) core() *clients.Client {
 		APIs:           c.APIs,
 		Scopes:         c.Scopes,
 		Logins:         c.Logins,
+		For:            c.For,
 		Serves:         c.Serves,
 		ForItself:      c.ClientCredentials,
 		SecretHashes:   c.hashes,

@@ -16,6 +16,8 @@ type guards struct {
 	documents map[string]*guard.Guard
 
 	sites map[string]*sitePart // by BearerAuth.siteKey
+
+	rules []ruled // that speak of groups
 }
 
 // sitePart is a guard that does something for the rest of its site.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/handler/fetch"
+	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
@@ -47,9 +48,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionObserver(ctx); err != nil {
 		return err
 	}
+	a.written = readLogins(a.LoginsRaw) // which loading clears
 	if err := a.loadGuests(ctx); err != nil {
 		return err
 	}
+	a.people = a.directory(a.written, login.Groups(a.logins))
 	return a.provisionBackend(ctx)
 }
 
@@ -64,6 +67,7 @@ func (a *App) Start() error {
 		}
 	}
 	if !a.unconfigured() {
+		a.warnOfGroups()
 		if err := a.backend.start(); err != nil {
 			return err
 		}
@@ -126,6 +130,9 @@ func (a *App) loadGuests(ctx caddy.Context) error {
 		module, ok := guest.(LoginModule)
 		if !ok {
 			return fmt.Errorf("loading a login: %T is not a login module", guest)
+		}
+		if hub, ok := module.(*GitHubLogin); ok {
+			hub.groupsWanted = a.takesFrom(hub.named("github"))
 		}
 		made, err := module.Login(a.observer)
 		if err != nil {

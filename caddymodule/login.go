@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/mail"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -50,8 +52,13 @@ type LocalLogin struct {
 	// other users can sign in. Default: none.
 	UsersFile string `json:"users_file,omitempty"`
 
+	// A JSON file that says more of users, such as `{"bob": {"email": "bob@example.com", "name": "Bob",
+	// "groups": ["staff"], "claims": {"department": "sales"}}}`, read as the users file is. What is said of
+	// a user here goes before it. Default: none.
+	ProfilesFile string `json:"profiles_file,omitempty"`
+
 	local  *login.Local
-	unread bool // the users file
+	unread bool // a file
 }
 
 // LocalUser is a person who logs in with a password.
@@ -69,6 +76,13 @@ type LocalUser struct {
 
 	// The claim `name`. Default: none.
 	Name string `json:"name,omitempty"`
+
+	// The groups that the user is in, as this configuration says at every moment. Default: those
+	// of the profiles file
+	Groups []string `json:"groups,omitempty"`
+
+	// More claims, with their values. Default: none.
+	Claims map[string]string `json:"claims,omitempty"`
 }
 
 // CaddyModule returns the Caddy module information.
@@ -156,10 +170,21 @@ func (u *LocalUser) Check() error {
 			return grammar.Wrong("email", "%q is not an address: write it as alice@example.com", u.Email)
 		}
 	}
+	if err := checkEach("groups", u.Groups, checkGroupName); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(u.Claims)) {
+		switch {
+		case name == "name" || ownClaim(name):
+			return grammar.WrongValue("claim", name, "is not for a user's block to say: choose another name; an address goes into `email`, a name into `name`, groups into `groups`")
+		case plainText(name) != nil || plainText(u.Claims[name]) != nil:
+			return grammar.WrongValue("claim", name, "has no name or value, or a placeholder, which is not replaced here: write `claim <name> <value>`")
+		}
+	}
 	return nil
 }
 
-// Provision reads the hashes and the users file, so that `caddy validate` says what is wrong with it.
+// Provision reads the hashes and the files, so that `caddy validate` says what is wrong with it.
 func (l *LocalLogin) Provision(ctx caddy.Context) error {
 	if err := grammar.Within(l.block(), l.Check()); err != nil {
 		return err
@@ -168,24 +193,30 @@ func (l *LocalLogin) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: users_file: %w", l.block(), err)
 	}
+	profiles, err := resolvePath(l.ProfilesFile)
+	if err != nil {
+		return fmt.Errorf("%s: profiles_file: %w", l.block(), err)
+	}
 	users, err := l.users()
 	if err != nil {
 		return err
 	}
 	l.local, err = login.NewLocal(login.LocalConfig{
-		Name:      l.name(),
-		Label:     l.name(),
-		Users:     users,
-		UsersFile: file,
-		Compare:   compareHash,
-		FakeHash:  caddyauth.BcryptHash{}.FakeHash(),
-		Logger:    ctx.Slogger(),
+		Name:         l.name(),
+		Label:        l.name(),
+		Users:        users,
+		UsersFile:    file,
+		ProfilesFile: profiles,
+		Reserved:     ownClaim,
+		Compare:      compareHash,
+		FakeHash:     caddyauth.BcryptHash{}.FakeHash(),
+		Logger:       ctx.Slogger(),
 	})
 	if err == nil {
 		err = l.local.Load()
 	}
 	if l.unread = errors.Is(err, fs.ErrPermission); l.unread {
-		ctx.Logger().Warn(l.block() + ": the users file cannot be read by this user; whoever runs the server must be able to: " + err.Error())
+		ctx.Logger().Warn(l.block() + ": a file of users cannot be read by this user; whoever runs the server must be able to: " + err.Error())
 		return nil
 	}
 	if err != nil {
@@ -194,7 +225,7 @@ func (l *LocalLogin) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Start reads the users file, where `caddy validate` may have been run by somebody who may not.
+// Start reads the files, where `caddy validate` may have been run by somebody who may not.
 func (l *LocalLogin) Start() error {
 	if !l.unread {
 		return nil
@@ -213,23 +244,18 @@ func (l *LocalLogin) users() ([]login.User, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", l.block(), u.block(), err)
 		}
-		users[i] = login.User{Name: u.ID, Hash: hash, Claims: u.claims()}
+		users[i] = login.User{Name: u.ID, Hash: hash, Claims: u.claims(), Groups: u.Groups}
 	}
 	return users, nil
 }
 
-// claims are what tokens say about the user. An address that the operator has
-// written down counts as verified.
+// claims are what tokens say about the user.
 func (u *LocalUser) claims() map[string]any {
-	claims := make(map[string]any)
-	if u.Name != "" {
-		claims["name"] = u.Name
+	more := make(map[string]any, len(u.Claims))
+	for name, value := range u.Claims {
+		more[name] = value
 	}
-	if u.Email != "" {
-		claims["email"] = u.Email
-		claims["email_verified"] = true
-	}
-	return claims
+	return login.WrittenClaims(u.Name, u.Email, more)
 }
 
 // Login returns the way to log in.

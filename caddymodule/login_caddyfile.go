@@ -12,11 +12,14 @@ import (
 //	    user <name> <hash> {
 //	        email <address>
 //	        name  <text>
+//	        groups <group...>
+//	        claim  <name> <value>
 //	    }
-//	    users_file <path>
+//	    users_file    <path>
+//	    profiles_file <path>
 //	}
 //
-// `user` may be repeated, and needs no block.
+// `user` may be repeated, and needs no block. So may `groups` and `claim`.
 func (l *LocalLogin) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	g := grammar.NewReader(d, "login local")
 	if err := g.Optional(&l.Name, "name", defaultLoginName); err != nil {
@@ -26,8 +29,9 @@ func (l *LocalLogin) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return err
 	}
 	if err := g.ReadBlock(l.block(), grammar.Options{
-		"user":       {Read: l.readUser, Many: true},
-		"users_file": grammar.String(&l.UsersFile),
+		"user":          {Read: l.readUser, Many: true},
+		"users_file":    grammar.String(&l.UsersFile),
+		"profiles_file": grammar.String(&l.ProfilesFile),
 	}); err != nil {
 		return err
 	}
@@ -49,8 +53,10 @@ func (l *LocalLogin) readUser(g *grammar.Reader) error {
 		return g.Errorf(" has one argument too many: write its name and its hash, and the rest in a block")
 	}
 	return g.ReadBlock(u.block(), grammar.Options{
-		"email": grammar.String(&u.Email),
-		"name":  grammar.String(&u.Name),
+		"email":  grammar.String(&u.Email),
+		"name":   grammar.String(&u.Name),
+		"groups": grammar.List(&u.Groups),
+		"claim":  pairs("<name> <value>", &u.Claims),
 	})
 }
 

@@ -27,11 +27,12 @@ type GitHubLogin struct {
 	// The URL of a GitHub Enterprise Server, such as `https://github.example.com`. Default: GitHub itself
 	Enterprise string `json:"enterprise,omitempty"`
 
-	// What is asked for. With `read:org` the groups are read, as they are for `groups_as_sent` and
-	// an `allow group` line. Default: read:user and user:email, and read:org where groups are read
+	// What is asked for. With `read:org` the groups are read, as they are for `groups_as_sent`,
+	// an `allow group` line, and a `from` line of a `group`. Default: read:user and user:email, and read:org where groups are read
 	Scopes []string `json:"scopes,omitempty"`
 
-	github *upstream.GitHub
+	groupsWanted bool // by a `from` line of a group
+	github       *upstream.GitHub
 }
 
 // githubGroups is the scope with which GitHub tells of organisations and teams.
@@ -142,7 +143,7 @@ func (l *GitHubLogin) Provision(ctx caddy.Context) error {
 func (l *GitHubLogin) Login(heard oauth.Observer) (_ login.Login, err error) {
 	cfg := l.config(l.named("github"), heard)
 	cfg.Scopes, cfg.Issuer = l.Scopes, l.Enterprise
-	if l.GroupsAsSent || slices.Contains(l.Scopes, githubGroups) {
+	if l.GroupsAsSent || l.groupsWanted || slices.Contains(l.Scopes, githubGroups) {
 		cfg.GroupsClaims = []string{"groups"} // they are asked for
 	}
 	if l.github, err = upstream.NewGitHub(cfg); err != nil {

@@ -161,7 +161,7 @@ func (l *OIDCLogin) checkPerson() error {
 	}
 	for _, ours := range slices.Sorted(maps.Keys(l.Claims)) {
 		switch {
-		case slices.Contains(ownClaims, ours) || strings.HasPrefix(ours, ownPrefix):
+		case ownClaim(ours):
 			return grammar.WrongValue("claim", ours, "is a claim that a provider must not write: choose another name")
 		case plainText(ours) != nil || plainText(l.Claims[ours]) != nil:
 			return grammar.WrongValue("claim", ours, "has no name, or a placeholder, which is not replaced here: write `claim <ours> <theirs>`")

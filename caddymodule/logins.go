@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,35 +9,6 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 )
-
-// anyLogin is what the app reads of a login of any module.
-type anyLogin struct {
-	Module       string            `json:"module"`
-	Name         string            `json:"name"`
-	Issuer       string            `json:"issuer"`
-	Enterprise   string            `json:"enterprise"`
-	ClientID     string            `json:"client_id"`
-	EmailDomains []string          `json:"email_domains"`
-	ACRs         map[string]string `json:"acrs"`
-}
-
-// readAnyLogin reads a login; it has no name where LoadModule will say what is wrong with it.
-func readAnyLogin(raw json.RawMessage) (l anyLogin) {
-	if json.Unmarshal(raw, &l) != nil {
-		return anyLogin{}
-	}
-	l.Name = cmp.Or(l.Name, l.Module)
-	if l.Module == "github" {
-		l.Issuer = cmp.Or(l.Enterprise, githubIssuer)
-	}
-	return l
-}
-
-// nameOfLogin returns the name of a login of any module, "" where there is none.
-func nameOfLogin(raw json.RawMessage) string { return readAnyLogin(raw).Name }
-
-// block names the login in errors.
-func (l anyLogin) block() string { return "login " + l.Name }
 
 // maxACRs is how many values of acr the logins may have together: each is part of
 // what is kept of a sign-in.
@@ -49,11 +19,7 @@ const maxACRs = 16
 // address that two may assert is nobody's.
 func (a *App) checkLogins() error {
 	names, clientsOf, domains, acrs := make(map[string]bool), make(map[string]string), make(map[string]string), make(map[string]bool)
-	for _, raw := range a.LoginsRaw {
-		l := readAnyLogin(raw)
-		if l.Name == "" {
-			continue
-		}
+	for _, l := range readLogins(a.LoginsRaw) {
 		if err := grammar.FirstOf(
 			func() error { return checkLoginName(l.Name) },
 			func() error { return l.checkAlone(names, a.Issuer) },

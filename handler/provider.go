@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
@@ -111,13 +113,18 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 	return s.arrive(w, r, f, l, q)
 }
 
+// finishTime is how long a provider may take for all that it is asked, and others before
+// for their turn.
+const finishTime = time.Minute
+
 // arrive redeems what the provider sent, once, and signs the person in.
 func (s *Server) arrive(w http.ResponseWriter, r *http.Request, f *flow, l login.Elsewhere, answer url.Values) error {
 	if wait := s.Limits.returns.Wait(s.ClientIP(r), s.Clock()); wait > 0 {
 		return s.failProvider(w, r, f, l, &login.FailedError{Failure: login.FailedBusy, Reason: "too_many_failures", After: wait})
 	}
 	came, err := s.Limits.arrived.once(r.Context(), f.id(), s.Clock, func() (arrival, error) {
-		ctx, done := storage.Decisive(r.Context())
+		// A second click hangs up on the first one, which goes on all the same.
+		ctx, done := context.WithTimeout(context.WithoutCancel(r.Context()), finishTime)
 		defer done()
 		who, err := l.Finish(ctx, f.Departure, answer)
 		if err != nil {

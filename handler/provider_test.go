@@ -33,27 +33,32 @@ type scripted struct {
 
 func (p *scripted) Name() string  { return p.name }
 func (p *scripted) Label() string { return "The " + p.name + " account" }
+
 func (p *scripted) Fingerprint(storage.UserTag) storage.Fingerprint {
 	return storage.FingerprintOf(p.name)
 }
+
 func (p *scripted) Begin(d login.Departure) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.left = append(p.left, d)
 	return "https://" + p.name + ".example/authorize?state=" + d.State, p.begins
 }
+
 func (p *scripted) Finish(_ context.Context, d login.Departure, answer url.Values) (*login.Arrival, error) {
 	p.finished.Add(1)
 	return p.finish(d, answer)
 }
+
 func (p *scripted) Recheck(context.Context, string, string) (*login.Arrival, error) {
 	return nil, &login.FailedError{Failure: login.FailedDown, Reason: "scripted"}
 }
+
 func (p *scripted) Schedule() login.Schedule { return login.Schedule{} }
 func (p *scripted) Domains() []string        { return p.domains }
 func (p *scripted) Trouble() error           { return nil }
 
-// dept is the last departure.
+// last is the last departure.
 func (p *scripted) last() login.Departure {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -35,7 +35,7 @@ func TestNodesAdmin(t *testing.T) {
 	if _, _, err := b.SignIn(t.Context(), alice, ""); !oauth.IsReason(err, oauth.ReasonUserDisabled) {
 		t.Errorf("a login of the disabled user on the other node: %v", err)
 	}
-	u, err := b.User(t.Context(), storage.TagSubject(alice.Subject))
+	u, err := b.User(t.Context(), storage.TagSubject(alice.Subject), "")
 	a.must(err)
 	if !u.Disabled || !u.Known || len(u.Families) != 0 {
 		t.Errorf("the user as the other node sees it: %+v", u)

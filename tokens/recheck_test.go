@@ -13,7 +13,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
-	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // idp is a provider whose refresh tokens are good once, with reuse detection: it counts
@@ -259,39 +258,6 @@ func TestC4TwoTimes(t *testing.T) {
 	}
 	if _, claims = parts(t, g.exchanged(g.codeFor(l)).IDToken); claims["auth_time"] != nil {
 		t.Errorf("F70: a provider that does not say when: %v", claims)
-	}
-}
-
-// H1, M22: a login that is gone, or is somewhere else now, is another login.
-func TestH1LoginChanges(t *testing.T) {
-	g := newGateway(t)
-	l, cookie := g.provided(&idp{})
-	res := g.exchanged(g.codeFor(l))
-	for name, prints := range map[string]accounts{
-		"another issuer": {{}: storage.Fingerprint{0xc1}},
-		"gone":           {storage.TagSubject(alice.Subject): alice.Fingerprint},
-	} {
-		before := g.cfg.Accounts
-		g.cfg.Accounts = prints
-		g.reload()
-		_, err := g.token("spa", refreshRequest(res.RefreshToken))
-		refused(t, err, oauth.InvalidGrant, oauth.ReasonUserChanged)
-		if current, err := g.CurrentLogin(t.Context(), cookie); current != nil || err != nil {
-			t.Errorf("%s: the session goes on: %v %v", name, current, err)
-		}
-		g.cfg.Accounts = before
-		g.reload()
-		res = g.refreshOK(res.RefreshToken) // nothing was spent
-	}
-	g.cfg.Accounts = accounts{{}: storage.Fingerprint{0xc1}}
-	g.reload()
-	moved := carol
-	moved.Fingerprint = storage.Fingerprint{0xc1}
-	if _, _, err := g.SignInProvided(t.Context(), tokens.Provided{Profile: moved}, ""); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := g.token("spa", refreshRequest(res.RefreshToken)); err == nil {
-		t.Error("what was begun by the login of before goes on after a sign-in by the new one")
 	}
 }
 

@@ -18,7 +18,8 @@ type Explanation struct {
 	Client  string        `json:"client,omitempty"`
 	Verdict admin.Verdict `json:"verdict"`
 	Meaning string        `json:"meaning"`
-	Grant   *Grant        `json:"grant,omitempty"` // while it lives
+	Grant   *Grant        `json:"grant,omitempty"`  // while it lives
+	Rights  []Right       `json:"rights,omitempty"` // the rules that bear on its tokens
 	Events  []happening   `json:"events"`
 }
 
@@ -67,6 +68,11 @@ func (a *API) explain(c *call) (any, error) {
 		grant := a.describe(*e.Live)
 		answer.Grant = &grant
 	}
+	for _, r := range e.Rights {
+		right := describeRight(r.Right)
+		right.Granted = &r.Granted
+		answer.Rights = append(answer.Rights, right)
+	}
 	for _, h := range e.History {
 		one := happening{Time: h.Time.UTC(), Event: h.Kind, By: h.By, Address: h.Address, Device: h.Device, RequestID: h.Request}
 		if h.Kind == history.Replayed {
@@ -83,7 +89,9 @@ func showExplanation(p *Printer, _ url.Values, e Explanation) {
 		rows = append(rows, []string{"last used", stamp(e.Grant.LastUsed)}, []string{"ends unused", stamp(e.Grant.IdleExpires)}, []string{"ends", stamp(e.Grant.Expires)})
 	}
 	p.Table(rows)
-	p.Printf("\n%s: %s\n\n", e.Verdict, e.Meaning)
+	p.Printf("\n%s: %s\n", e.Verdict, e.Meaning)
+	showRights(p, e.Rights)
+	p.Printf("\n")
 	if len(e.Events) == 0 {
 		p.Printf("no event is known any more: a history is kept for 30 days after the last use\n")
 		return

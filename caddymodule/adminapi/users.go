@@ -26,9 +26,11 @@ type User struct {
 	LastUsed time.Time `json:"last_used,omitzero"`
 	Grants   int       `json:"grants"`
 	Sessions int       `json:"sessions"`
-	// GrantList and SessionList are for one user.
-	GrantList   []Grant   `json:"grant_list,omitempty"`
-	SessionList []Session `json:"session_list,omitempty"`
+	// The rest is for one user.
+	Groups      []Membership `json:"groups,omitempty"` // that they are in now
+	Rights      []Right      `json:"rights,omitempty"` // what not everybody may do
+	GrantList   []Grant      `json:"grant_list,omitempty"`
+	SessionList []Session    `json:"session_list,omitempty"`
 }
 
 // Session is a sign-in of a browser as operators see it.
@@ -67,6 +69,12 @@ func describeUser(u admin.UserState) User {
 func (a *API) describeWhole(u admin.UserState) User {
 	whole := describeUser(u)
 	whole.GrantList = a.list("", u.Families).Grants
+	for _, g := range u.Groups {
+		whole.Groups = append(whole.Groups, Membership{g.Group, g.By})
+	}
+	for _, r := range u.Rights {
+		whole.Rights = append(whole.Rights, describeRight(r))
+	}
 	for _, s := range u.Sessions {
 		whole.SessionList = append(whole.SessionList, Session{
 			Begun: s.Begun.UTC(), AuthTime: s.AuthTime.UTC(), LastUsed: s.Used.UTC(), Expires: s.Expires.UTC(), ACR: s.ACR, AMR: s.AMR,
@@ -83,10 +91,11 @@ func (a *API) findUser(c *call) (admin.UserState, error) {
 	if !isHash {
 		user = storage.TagSubject(c.name)
 	}
-	u, err := a.Operator.User(c.Context(), user)
-	if !isHash {
-		u.Subject = c.name
+	subject := c.name
+	if isHash {
+		subject = ""
 	}
+	u, err := a.Operator.User(c.Context(), user, subject)
 	c.event.Subject, c.event.User = u.Subject, user
 	if err != nil {
 		return u, err
@@ -152,6 +161,8 @@ func showUser(p *Printer, _ url.Values, u User) {
 		{"grants", fmt.Sprint(u.Grants)},
 		{"sessions", fmt.Sprint(u.Sessions)},
 	})
+	showGroups(p, u.Groups)
+	showRights(p, u.Rights)
 	if len(u.SessionList) > 0 {
 		rows := make([][]string, 0, 1+len(u.SessionList))
 		rows = append(rows, []string{"SESSION BEGUN", "LAST USED", "ENDS", "PROVED", "HOW"})

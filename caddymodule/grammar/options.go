@@ -49,6 +49,16 @@ func List(target *[]string) Option {
 	}}
 }
 
+// Lines is an option with one or more arguments that may be repeated, where each line is
+// one of its own.
+func Lines(target *[][]string) Option {
+	return Option{Many: true, Read: func(g *Reader) error {
+		words, err := g.Words()
+		*target = append(*target, words)
+		return err
+	}}
+}
+
 // Args is an option with arguments as its usage has them: `<name> <claim>`.
 // Those in brackets may be missing, and one that ends in dots stands for several.
 func Args(usage string, set func(args []string) error) Option {

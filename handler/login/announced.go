@@ -34,8 +34,8 @@ const acrPassword = "pwd"
 // Claims implements Announcer. Everybody has the claims that default to the name.
 func (l *Local) Claims() []string {
 	names := map[string]bool{"name": true, "nickname": true, "preferred_username": true}
-	for _, u := range l.cfg.Users {
-		for name := range u.Claims {
+	for _, u := range l.users.Load().byName {
+		for name := range u.claims {
 			names[name] = true
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -24,37 +23,34 @@ type LocalConfig struct {
 	Label     string // for people; "" is the Name
 	Users     []User
 	UsersFile string // htpasswd: "name:hash" lines; read at Load and whenever it changes
+	// ProfilesFile says more of users, as profiles has it; read as UsersFile is.
+	ProfilesFile string
+	// Reserved reports whether a claim is one that no profile may have; nil is none.
+	Reserved func(claim string) bool
 	// Compare compares a bcrypt or argon2id hash with a password. Required.
 	Compare func(hash, plaintext []byte) (bool, error)
 	// FakeHash is compared with where no user is configured at all. Required.
 	FakeHash []byte
 	Clock    func() time.Time // nil is time.Now
-	Logger   *slog.Logger     // nil logs nothing; says when a changed UsersFile cannot be used
+	Logger   *slog.Logger     // nil logs nothing; says when a changed file cannot be used
 }
 
-// Local signs in the users of the configuration and of an htpasswd file. Safe
-// for concurrent use.
+// Local signs in the users of the configuration and of an htpasswd file. Which groups
+// they are in is what the configuration and its files say now. Safe for concurrent use.
 type Local struct {
 	cfg  LocalConfig
 	seed maphash.Seed
 
 	users   atomic.Pointer[userSet]
-	checked atomic.Int64 // when the file was last looked at, in Unix nanoseconds
-	mu      sync.Mutex   // held while the file is read
-	file    os.FileInfo  // of the file as read
-	readAt  time.Time
+	checked atomic.Int64 // when the files were last looked at, in Unix nanoseconds
+	mu      sync.Mutex   // held while they are read
+	files   files
 }
 
 const (
 	maxName     = 256  // bytes; longer names are nobody's
 	maxPassword = 1024 // bytes; longer ones are not compared
 )
-
-// maxBadLines is how many lines of a users file are named in the log that cannot be used.
-const maxBadLines = 20
-
-// lookEvery is how often the users file is looked at, at most.
-const lookEvery = time.Second
 
 // NewLocal makes a Local. Errors name the user. It does no I/O.
 func NewLocal(cfg LocalConfig) (*Local, error) {
@@ -70,8 +66,8 @@ func NewLocal(cfg LocalConfig) (*Local, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	l := &Local{cfg: cfg, seed: maphash.MakeSeed()}
-	set, err := newUserSet(cfg.Name, cfg.Users)
+	l := &Local{cfg: cfg, seed: maphash.MakeSeed(), files: files{users: watched{path: cfg.UsersFile}, profiles: watched{path: cfg.ProfilesFile}}}
+	set, err := newUserSet(cfg.Name, cfg.Users, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -201,84 +197,5 @@ func (l *Local) Mark(tag storage.UserTag) *storage.Mark {
 	if u, ok := l.current().byTag[tag]; ok {
 		return &u.mark
 	}
-	return nil
-}
-
-// Load reads the users file. A line that cannot be used is logged by its number, and
-// the other users can sign in; the error is that no line can, or the file. Without
-// Load the first sign-in does so.
-func (l *Local) Load() error {
-	if l.cfg.UsersFile == "" {
-		return nil
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.read()
-}
-
-// current returns the users, and reads the file again when it has changed. A
-// file that cannot be used leaves the users as they were: a slip in an editor
-// must not lock everybody out.
-func (l *Local) current() *userSet {
-	if l.cfg.UsersFile == "" {
-		return l.users.Load()
-	}
-	now := l.cfg.Clock().UnixNano()
-	if last := l.checked.Load(); now-last < int64(lookEvery) && last != 0 {
-		return l.users.Load()
-	}
-	if l.checked.Load() == 0 {
-		l.mu.Lock() // the first look: everybody waits for it
-	} else if !l.mu.TryLock() {
-		return l.users.Load()
-	}
-	defer l.mu.Unlock()
-	if l.changed() {
-		if err := l.read(); err != nil {
-			l.cfg.Logger.Error("reading users file; the users stay as they were", "login", l.cfg.Name, "error", err)
-		}
-	}
-	l.checked.Store(now)
-	return l.users.Load()
-}
-
-// changed reports whether the file is another than the one that was read. One
-// that was written in the last moment before may have changed again without
-// another time stamp.
-func (l *Local) changed() bool {
-	info, err := os.Stat(l.cfg.UsersFile)
-	if err != nil || l.file == nil {
-		return true
-	}
-	return !os.SameFile(info, l.file) || info.Size() != l.file.Size() || !info.ModTime().Equal(l.file.ModTime()) ||
-		l.readAt.Sub(info.ModTime()) < 2*lookEvery
-}
-
-// read reads the file and replaces the users. The caller holds mu.
-func (l *Local) read() error {
-	l.readAt = time.Now()
-	users, info, err := readUsersFile(l.cfg.UsersFile)
-	if err != nil {
-		return err
-	}
-	set, err := newUserSet(l.cfg.Name, l.cfg.Users)
-	if err != nil {
-		return err
-	}
-	var bad []error
-	for _, u := range users {
-		if err := set.add(l.cfg.Name, u); err != nil {
-			bad = append(bad, err)
-		}
-	}
-	if len(bad) > 0 && len(set.byName) == len(l.cfg.Users) {
-		return fmt.Errorf("no line of the users file can be used: %w", bad[0])
-	}
-	for _, err := range bad[:min(len(bad), maxBadLines)] {
-		l.cfg.Logger.Error("a line of the users file cannot be used; the other users can sign in", "login", l.cfg.Name, "bad_lines", len(bad), "error", err)
-	}
-	l.file = info
-	l.users.Store(set)
-	l.checked.Store(l.cfg.Clock().UnixNano())
 	return nil
 }

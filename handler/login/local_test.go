@@ -416,6 +416,6 @@ func FuzzParseUsers(f *testing.F) {
 				t.Errorf("parsed %q", u.Name)
 			}
 		}
-		_, _ = newUserSet("local", users)
+		_, _ = newUserSet("local", users, nil)
 	})
 }

@@ -2,6 +2,7 @@ package login
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/people"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
@@ -19,6 +21,7 @@ type User struct {
 	Name   string
 	Hash   string         // bcrypt or argon2id, as from `caddy hash-password`
 	Claims map[string]any // name, email, …; `name` and `nickname` default to Name
+	Groups []string       // none leaves those of the profiles file
 
 	where    string // file:line, for errors
 	unusable error  // what is wrong with that line; nil for nothing
@@ -30,6 +33,7 @@ type user struct {
 	hash   string
 	mark   storage.Mark // of the hash
 	claims map[string]any
+	groups []string
 }
 
 // profile is what the gateway knows about the user.
@@ -53,18 +57,18 @@ type userSet struct {
 }
 
 // newUserSet checks the users of the configuration.
-func newUserSet(login string, configured []User) (*userSet, error) {
+func newUserSet(login string, configured []User, known profiles) (*userSet, error) {
 	s := &userSet{byName: make(map[string]*user), byTag: make(map[storage.UserTag]*user)}
 	for _, u := range configured {
-		if err := s.add(login, u); err != nil {
+		if err := s.add(login, u, known); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-// add checks a user and adds it.
-func (s *userSet) add(login string, u User) error {
+// add checks a user and adds it, with what a profiles file says of them.
+func (s *userSet) add(login string, u User, known profiles) error {
 	if err := u.check(); err != nil {
 		return fmt.Errorf("reading user %s: %w", u.place(), err)
 	}
@@ -75,7 +79,19 @@ func (s *userSet) add(login string, u User) error {
 		}
 		return fmt.Errorf("reading user %s: duplicate user: remove one", u.place())
 	}
-	entry := &user{name: u.Name, hash: u.Hash, mark: storage.FingerprintOf(u.Hash).Mark(), claims: u.allClaims()}
+	said := known.of(u.Name)
+	claims := said.all()
+	maps.Copy(claims, u.Claims)
+	u.Claims = claims
+	entry := &user{name: u.Name, hash: u.Hash, mark: storage.FingerprintOf(u.Hash).Mark(), claims: u.allClaims(), groups: u.Groups}
+	if len(entry.groups) == 0 {
+		entry.groups = said.Groups
+	}
+	if len(claims) > 0 {
+		if err := checkClaims(entry.claims); err != nil {
+			return fmt.Errorf("reading user %s: %w", u.place(), err)
+		}
+	}
 	s.byName[name] = entry
 	s.byTag[storage.TagSubject(subject(login, u.Name))] = entry
 	s.hashes = append(s.hashes, u.Hash)
@@ -105,6 +121,11 @@ func (u *User) check() error {
 	}
 	if !oauth.ValidScope(u.Name) || strings.Contains(u.Name, ":") || len(u.Name) > 200 {
 		return errors.New("the name must be up to 200 printable ASCII characters without spaces, quotes, backslashes and colons")
+	}
+	for _, group := range u.Groups {
+		if err := people.CheckGroup(group); err != nil {
+			return fmt.Errorf("the group %q %w", group, err)
+		}
 	}
 	switch {
 	case u.Hash == "":
@@ -136,18 +157,11 @@ const maxUsersFile = 64 << 20
 // lines that begin with "#". Errors name file:line, and never the hash; a line that
 // cannot be used is a user that cannot.
 func readUsersFile(path string) (users []User, info os.FileInfo, err error) {
-	f, err := os.Open(path)
+	data, info, err := readRegular(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading users file: %w", err)
 	}
-	defer f.Close()
-	if info, err = f.Stat(); err != nil {
-		return nil, nil, fmt.Errorf("reading users file: %w", err)
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxUsersFile {
-		return nil, nil, fmt.Errorf("reading users file: %s is not a regular file of at most 64 MiB", path)
-	}
-	users, err = parseUsers(path, io.LimitReader(f, maxUsersFile))
+	users, err = parseUsers(path, bytes.NewReader(data))
 	return users, info, err
 }
 

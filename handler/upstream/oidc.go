@@ -32,7 +32,7 @@ type OIDC struct {
 	keys      *jwks.Remote // nil where nothing is verified by keys
 	source    source
 	health    health
-	bounds    bounds
+	bounds    *bounds
 
 	fresh   sync.Mutex // held while keys are fetched for a token
 	freshAt time.Time
@@ -75,6 +75,7 @@ func newOIDC(cfg Config, doc *metadata) *OIDC {
 		cfg.Subject = []string{"sub"}
 	}
 	o := &OIDC{
+		bounds:    newBounds(),
 		cfg:       cfg,
 		clock:     new(clockDifference),
 		published: &published{wake: make(chan struct{}, 1), report: oauth.ReportRecovered(cfg.Observer, oauth.OutcomeProvider)},

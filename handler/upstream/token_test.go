@@ -244,12 +244,16 @@ func TestM2ExchangesAtOnce(t *testing.T) {
 		<-arrived
 	}
 	answer := p.authorize(t, to)
-	_, err = o.Finish(t.Context(), d, answer)
+	hungUp, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	_, err = o.Finish(hungUp, d, answer)
 	want(t, err, login.FailedBusy, reasonBusy)
+	running.Go(func() { // the next one waits for its turn
+		_, err := o.Finish(t.Context(), d, answer)
+		want(t, err, 0, "")
+	})
 	close(release)
 	running.Wait()
-	_, err = o.Finish(t.Context(), d, answer)
-	want(t, err, 0, "")
 }
 
 // M2: twenty failures within ten seconds, and nothing is asked for ten more.

@@ -151,7 +151,7 @@ func (o *OIDC) document() (*metadata, error) {
 
 // redeem redeems a code, once, within the bounds.
 func (o *OIDC) redeem(ctx context.Context, doc *metadata, d login.Departure, code string) (*oauth2.Token, error) {
-	if err := o.bounds.enter(o.cfg.Clock()); err != nil {
+	if err := o.bounds.enter(ctx, o.cfg.Clock()); err != nil {
 		return nil, err
 	}
 	params := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {d.RedirectURI}}

@@ -40,6 +40,8 @@ type Explanation struct {
 	Subject string          // "" where the user's profile is gone
 	Client  string          // the client_id
 	Verdict Verdict
+	// Rights are the rules that bear on its tokens while it lives.
+	Rights []GrantRight
 	// ClientEnded is when everything of its client was ended; zero for never.
 	ClientEnded time.Time
 	History     []history.Entry // the oldest first; none for a family that lives and was not used for storage.HistoryAge
@@ -66,7 +68,12 @@ func (o *Operator) Explain(ctx context.Context, id string) (e Explanation, found
 		return e, false, err
 	}
 	e.Live, e.Subject, e.Client, e.Verdict = &g.Families[0], g.Subject, o.issuer.ClientOf(g.Families[0]), VerdictAlive
-	return e, true, nil
+	profile, err := o.state.Store.Profile(ctx, g.User)
+	if err != nil {
+		return e, true, oauth.Unavailable(err)
+	}
+	err = o.addRights(ctx, &e, g.User, profile)
+	return e, true, err
 }
 
 // familyOf returns the family that an id of the log is about: its own id, or that
@@ -123,6 +130,9 @@ func (o *Operator) lookUp(ctx context.Context, e *Explanation) error {
 	}
 	if e.Verdict == VerdictUnknown && over {
 		e.Verdict = VerdictExpired
+	}
+	if e.Live != nil {
+		return o.addRights(ctx, e, user, profile)
 	}
 	return nil
 }

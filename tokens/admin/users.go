@@ -22,6 +22,8 @@ type UserState struct {
 	Checked  time.Time         // when the login's provider last vouched for them; zero where none is asked
 	Families []storage.Family  // live
 	Sessions []storage.Session // live
+	Groups   []Membership      // that they are in now, in order; of one user alone
+	Rights   []Right           // what not everybody may do; of one user alone
 }
 
 // LastUsed is when the person, or an application for them, was last here.
@@ -39,8 +41,9 @@ func (u *UserState) LastUsed() (last time.Time) {
 	return last
 }
 
-// User returns what is known of a subject.
-func (o *Operator) User(ctx context.Context, user storage.UserTag) (UserState, error) {
+// User returns what is known of a person by the tag of their subject, which is "" where nobody
+// knows it.
+func (o *Operator) User(ctx context.Context, user storage.UserTag, subject string) (UserState, error) {
 	h, err := o.state.Store.Held(ctx, user)
 	if err != nil {
 		return UserState{User: user}, oauth.Unavailable(err)
@@ -53,6 +56,13 @@ func (o *Operator) User(ctx context.Context, user storage.UserTag) (UserState, e
 	denied, err := o.state.Store.Denials(ctx, []storage.UserTag{u.User})
 	if err != nil {
 		return u, oauth.Unavailable(err)
+	}
+	if u.Subject == "" {
+		u.Subject = subject
+	}
+	if strings.Contains(u.Subject, "|") { // machines are in no group
+		u.Groups = o.groupsOf(user, u.Subject, h.Profile.Person.Groups)
+		u.Rights = o.rightsOf(user, u.Subject, h.Profile.Person.Groups)
 	}
 	u.Disabled = slices.ContainsFunc(denied[0].Entries, func(d storage.Denial) bool { return d.Kind == storage.DenyUser })
 	return u, nil

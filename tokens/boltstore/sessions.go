@@ -11,11 +11,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// over reports whether the session has ended, absolutely or unused for idle (0: no such limit).
-func (r sessionRecord) over(now time.Time, idle time.Duration) bool {
-	return !r.expires.IsZero() && !now.Before(r.expires) || idle > 0 && now.Sub(r.used) >= idle
-}
-
 // CreateSession implements storage.Sessions.
 func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (storage.Session, error) {
 	r.Profile.Person = ownPerson(r.Profile.Person) // the caller may leave before the commit

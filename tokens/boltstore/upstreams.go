@@ -4,60 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/binary"
 	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
-
-// upstreamRecord is what a provider gave at a login.
-type upstreamRecord struct {
-	seq      uint32            // of what is sealed
-	lease    time.Time         // milliseconds; till when a check is leased, zero for not
-	attempt  storage.Attempt   // that leases it, or did last
-	asked    time.Time         // milliseconds
-	checked  time.Time         // milliseconds
-	doubtful bool              // a check before never ended
-	session  storage.SessionID // that began with the login
-	sealed   []byte            // nil where nothing can be asked with it any more
-}
-
-func (r upstreamRecord) encode() []byte {
-	b := append(make([]byte, 0, 46+len(r.sealed)), recordVersion)
-	b = binary.BigEndian.AppendUint32(b, r.seq)
-	b = appendMillis(b, r.lease)
-	b = append(b, r.attempt[:]...)
-	b = appendMillis(b, r.asked)
-	b = appendMillis(b, r.checked)
-	var flags byte
-	if r.doubtful {
-		flags = 1
-	}
-	b = append(b, flags)
-	b = append(b, r.session[:]...)
-	return append(b, r.sealed...)
-}
-
-// decode leaves sealed pointing into b.
-func (r *upstreamRecord) decode(b []byte) error {
-	d := newDecoder(b)
-	if seq := d.bytes(4); seq != nil {
-		r.seq = binary.BigEndian.Uint32(seq)
-	}
-	r.lease = d.millis()
-	copy(r.attempt[:], d.bytes(len(r.attempt)))
-	r.asked, r.checked = d.millis(), d.millis()
-	if flags := d.bytes(1); flags != nil {
-		r.doubtful = flags[0]&1 != 0
-	}
-	copy(r.session[:], d.bytes(len(r.session)))
-	r.sealed = d.rest()
-	return d.end()
-}
-
-// over reports whether nobody has asked for a long time.
-func (r upstreamRecord) over(now time.Time) bool { return now.Sub(r.asked) >= storage.KeepUpstream }
 
 // upstream reads what a provider gave for a root, unless it is over. It points into the file.
 func (t *txn) upstream(user storage.UserTag, root storage.SessionID) (r upstreamRecord, found bool, err error) {
@@ -170,15 +121,9 @@ func endRecheck(t *txn, r storage.RecheckAnswer) (storage.RecheckResult, error) 
 	res := storage.RecheckResult{}
 	switch r.Answer {
 	case storage.ProviderKept, storage.ProviderThin:
-		res.Outcome, u.doubtful = storage.RecheckWritten, false
-		if r.Answer == storage.ProviderKept {
-			if err := t.putFacts(r, u.asked); err != nil {
-				return storage.RecheckResult{}, err
-			}
-			u.checked = t.now
-		}
-		if len(r.Sealed) > 0 {
-			u.seq, u.sealed = r.Seq+1, r.Sealed
+		res.Outcome = storage.RecheckWritten
+		if err := t.answer(&u, r); err != nil {
+			return storage.RecheckResult{}, err
 		}
 	case storage.ProviderGone:
 		if !u.doubtful {
@@ -192,6 +137,19 @@ func endRecheck(t *txn, r storage.RecheckAnswer) (storage.RecheckResult, error) 
 	}
 	t.putUpstream(r.User, r.Root, u)
 	return res, nil
+}
+
+// answer notes that the login is good, and what was said of the person, if anything was.
+func (t *txn) answer(u *upstreamRecord, r storage.RecheckAnswer) error {
+	u.doubtful = false
+	if len(r.Sealed) > 0 {
+		u.seq, u.sealed = r.Seq+1, r.Sealed
+	}
+	if r.Answer == storage.ProviderThin {
+		return nil
+	}
+	u.checked = t.now
+	return t.putFacts(r, u.asked)
 }
 
 // answeredBefore is the outcome of an answer that was written before.

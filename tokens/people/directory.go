@@ -5,9 +5,12 @@
 package people
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
@@ -17,6 +20,21 @@ type Group struct {
 	Name    string
 	From    []Source // what logins call it
 	Members []string // subjects, "<login>|<id>"
+}
+
+// maxGroup is how long the name of a group may be, in bytes.
+const maxGroup = 255
+
+// CheckGroup reports whether nobody can be in a group of this name, however it is called
+// by a provider, and the fix.
+func CheckGroup(name string) error {
+	switch {
+	case name == "":
+		return errors.New("is empty: write the name of a group, or leave it out")
+	case len(name) > maxGroup || strings.ContainsFunc(name, unicode.IsControl):
+		return fmt.Errorf("is not the name of a group: it has at most %d bytes, and no control characters", maxGroup)
+	}
+	return nil
 }
 
 // Source is a group as a login names it.
@@ -39,10 +57,11 @@ type Config struct {
 	Locals    Locals // nil for none
 }
 
-// Directory answers which groups somebody is in. It never changes. The zero value and nil
-// know no groups.
+// Directory answers which groups somebody is in. Once it is in use it never changes. The
+// zero value and nil know no groups.
 type Directory struct {
 	locals  Locals
+	asSent  []string
 	tags    map[string][]storage.GroupTag // of what providers send, by the group that it makes
 	sources map[Source][]string           // the groups that a name of a login makes
 	members map[storage.UserTag][]string  // by subject
@@ -56,9 +75,10 @@ func NewDirectory(cfg Config) *Directory {
 		locals: cfg.Locals, tags: make(map[string][]storage.GroupTag), sources: make(map[Source][]string),
 		members: make(map[storage.UserTag][]string), names: make(map[storage.GroupTag][]string), known: make(map[string]bool),
 	}
-	mentioned := slices.Clone(cfg.Mentioned)
+	d.asSent = cfg.AsSent
+	d.Mention(cfg.Mentioned)
 	for _, g := range cfg.Groups {
-		mentioned = append(mentioned, g.Name)
+		d.Mention([]string{g.Name})
 		for _, s := range g.From {
 			d.add(s, g.Name)
 		}
@@ -67,13 +87,21 @@ func NewDirectory(cfg Config) *Directory {
 			d.members[user] = appendNew(d.members[user], g.Name)
 		}
 	}
-	for _, name := range mentioned {
+	return d
+}
+
+// Mention adds names that rules speak of, as Config.Mentioned has them. It is for what
+// is made before the Directory is in use, and nil has nothing to add to.
+func (d *Directory) Mention(names []string) {
+	if d == nil {
+		return
+	}
+	for _, name := range names {
 		d.known[name] = true
-		for _, login := range cfg.AsSent {
+		for _, login := range d.asSent {
 			d.add(Source{login, name}, name)
 		}
 	}
-	return d
 }
 
 // add notes that a name of a login makes a group.
@@ -182,9 +210,3 @@ func (d *Directory) Why(user storage.UserTag, login string, kept []storage.Group
 // Known reports whether the configuration has a group of this name, beside those of
 // local users.
 func (d *Directory) Known(name string) bool { return d != nil && d.known[name] }
-
-// loginOf is the login of a subject.
-func loginOf(subject string) string {
-	login, _, _ := strings.Cut(subject, "|")
-	return login
-}

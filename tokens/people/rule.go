@@ -73,11 +73,14 @@ func (d *Directory) Ask(user storage.UserTag, r Rule) storage.AllOf {
 	return ask
 }
 
-// Tags is how many tags a rule may ask the store for at most.
+// Tags is how many tags a rule may ask the store for at most: of each line those of all its
+// names, since for another person the configuration may say yes to none of them.
 func (d *Directory) Tags(r Rule) int {
 	n := 0
-	for _, name := range r.Names() {
-		n += max(1, len(d.tags[name]))
+	for _, line := range r {
+		for _, name := range line {
+			n += max(1, len(d.tags[name]))
+		}
 	}
 	return n
 }

@@ -89,7 +89,7 @@ func readUpstreams(user storage.UserTag, a *answer) (storage.Record, error) {
 
 // upstreams writes what readUpstreams has returned, of this store or another.
 func (m *importer) upstreams(all *storage.UpstreamsRecord) scriptCall {
-	end, args := time.Time{}, []any{int64(0)}
+	end, args := time.Time{}, make([]any, 1, 1+2*len(all.Logins))
 	for _, e := range all.Logins {
 		record := binary.BigEndian.AppendUint32([]byte{upstreamVersion}, e.Seq)
 		record = append(storage.AppendMillis6(record, time.Time{}), make([]byte, len(storage.Attempt{}))...)
