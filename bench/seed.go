@@ -41,9 +41,9 @@ type seed struct {
 // benchAccounts are people who came by the login bench of the server's Caddyfile.
 type benchAccounts struct{}
 
-// benchLogin is that login's fingerprint, as upstream.OIDC has it.
+// benchLogin is that login's fingerprint, as package upstream makes it.
 var benchLogin = func() storage.Fingerprint {
-	sum := sha256.Sum256([]byte("bench\x00https://login.bench.example/\x00sub"))
+	sum := sha256.Sum256([]byte("bench\x00https://github.com/login/oauth\x00sub"))
 	return storage.Fingerprint(sum[:8])
 }()
 

@@ -53,7 +53,7 @@ var caddyfile = template.Must(template.New("Caddyfile").Parse(`{
 			user nobody $2a$04$7zKjn1cJxRUeZFhnQo9Hbe3wtcvOBcdYLXMhBCtLwS2QHYc4R6XcW
 			{{with .UsersFile}}users_file {{.}}{{end}}
 		}
-		login oidc bench https://login.bench.example/ {
+		login github bench {
 			client_id gatehouse
 			client_secret bench
 			allow anyone
