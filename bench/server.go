@@ -53,6 +53,11 @@ var caddyfile = template.Must(template.New("Caddyfile").Parse(`{
 			user nobody $2a$04$7zKjn1cJxRUeZFhnQo9Hbe3wtcvOBcdYLXMhBCtLwS2QHYc4R6XcW
 			{{with .UsersFile}}users_file {{.}}{{end}}
 		}
+		login github bench {
+			client_id gatehouse
+			client_secret bench
+			allow anyone
+		}
 		api {{.Audience}} {
 			scopes read
 			allow_offline_access
