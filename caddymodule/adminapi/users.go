@@ -15,17 +15,21 @@ import (
 
 // User is a user as operators see them.
 type User struct {
-	Subject  string    `json:"subject"`
-	User     string    `json:"user"`  // the hash of the subject, as in the log
-	Known    bool      `json:"known"` // has logged in, and is remembered
-	Disabled bool      `json:"disabled"`
-	Login    string    `json:"login,omitempty"` // by which they came
-	Name     string    `json:"name,omitempty"`
-	Email    string    `json:"email,omitempty"`
-	Checked  time.Time `json:"checked,omitzero"` // when the login's provider last vouched for them
-	LastUsed time.Time `json:"last_used,omitzero"`
-	Grants   int       `json:"grants"`
-	Sessions int       `json:"sessions"`
+	Subject  string `json:"subject"`
+	User     string `json:"user"`  // the hash of the subject, as in the log
+	Known    bool   `json:"known"` // has logged in, and is remembered
+	Disabled bool   `json:"disabled"`
+	Login    string `json:"login,omitempty"` // by which they came
+	Name     string `json:"name,omitempty"`
+	Email    string `json:"email,omitempty"`
+	// MovedTo is who they sign in as, and MovedFrom are the subjects that sign in as they:
+	// for one user.
+	MovedTo   string    `json:"moved_to,omitempty"`
+	MovedFrom []string  `json:"moved_from,omitempty"`
+	Checked   time.Time `json:"checked,omitzero"` // when the login's provider last vouched for them
+	LastUsed  time.Time `json:"last_used,omitzero"`
+	Grants    int       `json:"grants"`
+	Sessions  int       `json:"sessions"`
 	// GrantList and SessionList are for one user.
 	GrantList   []Grant   `json:"grant_list,omitempty"`
 	SessionList []Session `json:"session_list,omitempty"`
@@ -66,6 +70,7 @@ func describeUser(u admin.UserState) User {
 // describeWhole adds where a user is signed in.
 func (a *API) describeWhole(u admin.UserState) User {
 	whole := describeUser(u)
+	whole.MovedTo, whole.MovedFrom = u.MovedTo, u.MovedFrom
 	whole.GrantList = a.list("", u.Families).Grants
 	for _, s := range u.Sessions {
 		whole.SessionList = append(whole.SessionList, Session{
@@ -140,7 +145,7 @@ func (a *API) enableUser(c *call) (any, error) {
 }
 
 func showUser(p *Printer, _ url.Values, u User) {
-	p.Table([][]string{
+	rows := [][]string{
 		{"subject", u.Subject},
 		{"hash in the log", u.User},
 		{"has logged in", yesNo(u.Known)},
@@ -151,7 +156,14 @@ func showUser(p *Printer, _ url.Values, u User) {
 		{"provider asked", stamp(u.Checked)},
 		{"grants", fmt.Sprint(u.Grants)},
 		{"sessions", fmt.Sprint(u.Sessions)},
-	})
+	}
+	if u.MovedTo != "" {
+		rows = append(rows, []string{"signs in as", u.MovedTo})
+	}
+	for _, from := range u.MovedFrom {
+		rows = append(rows, []string{"also signs in as", from})
+	}
+	p.Table(rows)
 	if len(u.SessionList) > 0 {
 		rows := make([][]string, 0, 1+len(u.SessionList))
 		rows = append(rows, []string{"SESSION BEGUN", "LAST USED", "ENDS", "PROVED", "HOW"})

@@ -22,6 +22,10 @@ type UserState struct {
 	Checked  time.Time         // when the login's provider last vouched for them; zero where none is asked
 	Families []storage.Family  // live
 	Sessions []storage.Session // live
+	// MovedTo is who this one signs in as, "" for themselves, and
+	// MovedFrom are the subjects that sign in as this one: of User alone.
+	MovedTo   string
+	MovedFrom []string
 }
 
 // LastUsed is when the person, or an application for them, was last here.
@@ -55,6 +59,18 @@ func (o *Operator) User(ctx context.Context, user storage.UserTag) (UserState, e
 		return u, oauth.Unavailable(err)
 	}
 	u.Disabled = slices.ContainsFunc(denied[0].Entries, func(d storage.Denial) bool { return d.Kind == storage.DenyUser })
+	all, err := o.state.Store.ListAliases(ctx)
+	if err != nil {
+		return u, oauth.Unavailable(err)
+	}
+	for _, a := range all {
+		if storage.TagSubject(a.From) == user {
+			u.MovedTo = a.Subject
+		}
+		if storage.TagSubject(a.Subject) == user {
+			u.MovedFrom = append(u.MovedFrom, a.From)
+		}
+	}
 	return u, nil
 }
 
