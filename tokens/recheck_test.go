@@ -23,7 +23,7 @@ type idp struct {
 	next    int
 	reused  int
 	asked   int
-	askedID string // Given.ID
+	askedID string                            // Given.ID
 	answers func(tokens.Answer) tokens.Answer // nil for as it comes
 	hold    chan struct{}                     // nil for at once
 }
