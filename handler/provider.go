@@ -133,7 +133,14 @@ func (s *Server) arrive(w http.ResponseWriter, r *http.Request, f *flow, l login
 		if wait := s.Limits.returns.Person(l.Name()+"|"+who.ID, s.Clock()); wait > 0 {
 			return arrival{err: &login.FailedError{Failure: login.FailedBusy, Reason: tooManySignIns, ID: who.ID, After: wait}}, nil
 		}
-		signedIn, cookie, err := s.Issuer.SignInProvided(ctx, comesIn(l, who), s.session(r))
+		in := comesIn(l, who)
+		if id := f.Departure.Asked.ID; id != "" {
+			in.Only = l.Name() + "|" + id
+		}
+		signedIn, cookie, err := s.Issuer.SignInProvided(ctx, in, s.session(r))
+		if errors.Is(err, tokens.ErrAnotherPerson) {
+			err = &login.FailedError{Failure: login.FailedNotMet, Reason: reasonAnother, ID: who.ID, Cause: err}
+		}
 		return arrival{login: signedIn, cookie: cookie, err: err}, nil
 	})
 	if errors.Is(err, errTicketUsed) {
@@ -157,6 +164,9 @@ func (s *Server) arrive(w http.ResponseWriter, r *http.Request, f *flow, l login
 	}
 	return s.signedIn(w, r, f.request(), progress{login: came.login, fresh: true, unseen: !f.Seen})
 }
+
+// reasonAnother is why somebody does not come in who is not the one that was asked for (F72).
+const reasonAnother = "another_account"
 
 // comesIn is the sign-in of somebody whom a provider has sent.
 func comesIn(l login.Elsewhere, who *login.Arrival) tokens.Provided {

@@ -23,6 +23,8 @@ type Providers interface {
 type Given struct {
 	RefreshToken string `json:"r,omitempty"`
 	IDToken      string `json:"i,omitempty"` // for the sign-out there
+	// ID is what the provider calls the person, where the subject has another one.
+	ID string `json:"s,omitempty"`
 }
 
 // AnswerKind is what a provider has said.
@@ -50,7 +52,7 @@ type Answer struct {
 	// GroupsUnknown says that it did not tell the groups, which is not none: those of
 	// before stay, and if there are any, the answer counts as thin.
 	GroupsUnknown bool
-	Given         *Given // in the place of what it was asked with; nil to keep that
+	Given         *Given // in the place of what it was asked with, but for its ID; nil to keep that
 	Cause         error  // why it is none of the others, for the log: AnswerUnclear
 }
 

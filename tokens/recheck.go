@@ -117,6 +117,10 @@ func (i *Issuer) recheck(ctx context.Context, q *recheck, user storage.UserTag, 
 	if err == nil {
 		answer = i.cfg.Providers.Ask(ctx, p.Login, p.Subject, given)
 	}
+	if answer.Given != nil {
+		news := *answer.Given
+		news.ID, answer.Given = given.ID, &news
+	}
 	if answer.Kind == AnswerKept && answer.GroupsUnknown && len(p.Groups) > 0 {
 		answer.Kind = AnswerThin
 	}

@@ -24,6 +24,7 @@ type idp struct {
 	next    int
 	reused  int
 	asked   int
+	askedID string                            // Given.ID
 	answers func(tokens.Answer) tokens.Answer // nil for as it comes
 	hold    chan struct{}                     // nil for at once
 }
@@ -52,7 +53,7 @@ func (p *idp) Ask(ctx context.Context, _, subject string, given tokens.Given) to
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.asked++
+	p.asked, p.askedID = p.asked+1, given.ID
 	if p.answers != nil {
 		return p.answers(tokens.Answer{})
 	}

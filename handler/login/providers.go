@@ -43,7 +43,7 @@ func (p providers) Ask(ctx context.Context, login, subject string, given tokens.
 		return tokens.Answer{Cause: errors.New("the login has nothing to ask its provider with")}
 	}
 	_, id, _ := strings.Cut(subject, "|")
-	who, err := e.Recheck(ctx, id, given.RefreshToken)
+	who, err := e.Recheck(ctx, cmp.Or(given.ID, id), given.RefreshToken)
 	if err != nil {
 		return failedAnswer(err)
 	}

@@ -38,7 +38,6 @@ const (
 	reasonCannotAsk     = "cannot_ask"      // the provider cannot be asked for this
 	reasonAuthTime      = "auth_time"       // the person has not proved it anew
 	reasonACR           = "acr"             // not as was asked
-	reasonOther         = "another_account" // not the person that was asked for
 	reasonTooLarge      = "too_large"       // the claims are
 	reasonSettings      = "settings"        // a file of the configuration cannot be read
 )

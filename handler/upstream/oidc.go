@@ -151,7 +151,15 @@ func (o *OIDC) Label() string {
 // Fingerprint returns the same for every user: that of the login's name, issuer and
 // subject claims. Another provider under an old name is somebody else (H1).
 func (o *OIDC) Fingerprint(storage.UserTag) storage.Fingerprint {
-	sum := sha256.Sum256([]byte(strings.Join(append([]string{o.cfg.Name, o.cfg.Issuer}, o.cfg.Subject...), "\x00")))
+	return o.FingerprintOf(o.cfg.Issuer, nil)
+}
+
+// FingerprintOf implements login.Rebinder.
+func (o *OIDC) FingerprintOf(issuer string, subject []string) storage.Fingerprint {
+	if len(subject) == 0 {
+		subject = o.cfg.Subject
+	}
+	sum := sha256.Sum256([]byte(strings.Join(append([]string{o.cfg.Name, issuer}, subject...), "\x00")))
 	return storage.Fingerprint(sum[:len(storage.Fingerprint{})])
 }
 
@@ -172,4 +180,7 @@ func (o *OIDC) Trouble() error {
 	return o.health.refused()
 }
 
-var _ login.Elsewhere = (*OIDC)(nil)
+var (
+	_ login.Elsewhere = (*OIDC)(nil)
+	_ login.Rebinder  = (*OIDC)(nil)
+)

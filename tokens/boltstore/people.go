@@ -97,6 +97,19 @@ func (t *txn) writeProfile(user storage.UserTag, was profileRecord, p storage.Pr
 	return nil
 }
 
+// Rebind implements storage.Users.
+func (s *Store) Rebind(ctx context.Context, r storage.RebindRequest) (bool, error) {
+	return decide(ctx, s, "rebind", func(t *txn) (bool, error) {
+		p, found, err := t.profile(r.User)
+		if err != nil || !found || p.fingerprint != r.From {
+			return found && p.fingerprint == r.To, err
+		}
+		p.fingerprint = r.To
+		t.put(profiles, r.User[:], p.encode())
+		return true, nil
+	})
+}
+
 // putFacts writes what a provider has said of a person when it was asked, unless newer
 // facts are there.
 func (t *txn) putFacts(r storage.RecheckAnswer, asked time.Time) error {
