@@ -45,7 +45,7 @@ var arrows = []arrow{
 	{"handler/wire", "tokens/dpop tokens/jose tokens/oauth"},
 	{"handler/wire/wiretest", "tokens/jose"},
 	{"handler/identity", "tokens/oauth tokens/verify"},
-	{"handler/guard", "handler/identity handler/wire tokens/dpop tokens/jose tokens/oauth tokens/verify"},
+	{"handler/guard", "handler/identity handler/wire tokens/dpop tokens/jose tokens/oauth tokens/people tokens/verify"},
 	{"handler/fetch", "tokens/jose tokens/oauth"},
 	{"handler/login", "tokens tokens/clients tokens/oauth tokens/people tokens/storage"},
 	{"handler/upstream", "handler/fetch handler/login tokens tokens/background tokens/jose tokens/jwks tokens/oauth tokens/storage"},

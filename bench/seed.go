@@ -47,6 +47,8 @@ func (noAccounts) Fingerprints(storage.UserTag, ...string) []storage.Fingerprint
 
 func (noAccounts) Lists(storage.UserTag) bool { return false }
 
+func (noAccounts) Standing(storage.UserTag, string) (bool, *storage.Mark) { return false, nil }
+
 func openSeed(ctx context.Context, path, issuerURL, alg string) (*seed, error) {
 	return seedStore(ctx, boltstore.New(boltstore.Options{Path: path}), issuerURL, alg)
 }

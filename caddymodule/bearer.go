@@ -21,7 +21,7 @@ func init() {
 // The placeholder `{http.auth.user.id}` is then the token's subject (with its
 // issuer in front, `<iss>|<sub>`, where that is another one), and
 // `{http.auth.user.<claim>}` any of its claims; a dot steps into an object, and
-// lists are joined by commas.
+// lists are joined by commas, with `%2C` for a comma in an element.
 //
 // It also serves the RFC 9728 document that tells clients which authorization
 // server to ask, at `/.well-known/oauth-protected-resource` with the path of the
@@ -42,6 +42,12 @@ type BearerAuth struct {
 
 	// What the token's claims must say, every rule of it. Default: none.
 	Claims []ClaimRule `json:"claims,omitempty"`
+
+	// The groups of this gateway of which the token's person must be in one; a further line
+	// must hold as well. Anybody else gets 403, and no login is asked for, since none
+	// would help. The `api` of each audience has to have `token_claims groups`. A
+	// group that somebody loses counts until their access token ends. Default: everybody.
+	For [][]string `json:"for,omitempty"`
 
 	// Claims that the upstream gets as request headers. Default: none.
 	Headers []ClaimHeader `json:"headers,omitempty"`
@@ -135,8 +141,8 @@ type ClaimHeader struct {
 	Header string `json:"header,omitempty"`
 
 	// The name of the claim; a dot steps into an object. A token without it
-	// leaves the header absent. The elements of a list are joined by commas, an object
-	// is written as JSON. Default: none, it is required.
+	// leaves the header absent, and so does an empty list. The elements of a list are
+	// joined by commas, an object is written as JSON. Default: none, it is required.
 	Claim string `json:"claim,omitempty"`
 
 	// How the value is written. `percent` has all that is not visible ASCII, and the

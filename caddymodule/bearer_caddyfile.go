@@ -42,6 +42,7 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 //	    scope        <scope...>
 //	    scope_any    <scope...>
 //	    claim        <claim> <value...>
+//	    for          <group...>
 //	    header       <name> <claim> [percent|raw|latin1]
 //	    acr          <value...>
 //	    max_age      <duration>
@@ -77,8 +78,8 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 //	    realm        <text>
 //	}
 //
-// audience, scope, scope_any, claim, header, acr, issuer and dpop_origin may be
-// repeated, and so may from, once for each place.
+// audience, scope, scope_any, claim, for, header, acr, issuer and dpop_origin may be
+// repeated (of each line of for one group is enough, and each line has to hold), and so may from, once for each place.
 func (b *BearerAuth) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	g := grammar.NewReader(d, "bearer_auth")
 	if err := g.ReadDirective(b.options()); err != nil {
@@ -93,6 +94,7 @@ func (b *BearerAuth) options() grammar.Options {
 		"scope":        grammar.List(&b.Scopes),
 		"scope_any":    grammar.List(&b.ScopeAny),
 		"claim":        grammar.Args("<claim> <value...>", b.addClaim).Repeated(),
+		"for":          grammar.Lines(&b.For),
 		"header":       grammar.Args("<name> <claim> [<encoding>]", b.addHeader).Repeated(),
 		"acr":          grammar.List(&b.ACR),
 		"max_age":      grammar.Duration(&b.MaxAge),

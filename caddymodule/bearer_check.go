@@ -77,6 +77,7 @@ func (b *BearerAuth) checkOptions() error {
 	return grammar.FirstOf(
 		b.checkAudiences,
 		b.checkClaims,
+		b.checkFor,
 		b.checkWritten,
 		func() error { return checkEach("dpop_origin", b.DPoPOrigins, checkWebOrigin) },
 		func() error { return checkMetadataURL(b.MetadataURL) },
@@ -104,10 +105,16 @@ func (b *BearerAuth) checkAudiences() error {
 	return nil
 }
 
+// errPrivateClaim refuses the private claims of this gateway's tokens.
+const errPrivateClaim = "is a claim of this gateway's own, which may change with any version: take another one"
+
 func (b *BearerAuth) checkClaims() error {
 	for _, rule := range b.Claims {
 		if rule.Claim == "" || len(rule.Values) == 0 {
 			return grammar.Wrong("claim", "name a claim and at least one value: claim org acme")
+		}
+		if strings.HasPrefix(rule.Claim, ownPrefix) {
+			return grammar.WrongValue("claim", rule.Claim, errPrivateClaim)
 		}
 	}
 	for _, h := range b.Headers {
@@ -160,6 +167,9 @@ func (h ClaimHeader) check() error {
 	if h.Header == "" || h.Claim == "" {
 		return grammar.Wrong("header", "name a header and the claim that fills it: header X-User-Id sub")
 	}
+	if strings.HasPrefix(h.Claim, ownPrefix) {
+		return grammar.WrongValue("header", h.Claim, errPrivateClaim)
+	}
 	if !httpguts.ValidHeaderFieldName(h.Header) {
 		return grammar.WrongValue("header", h.Header, "is not the name of a header")
 	}
@@ -207,6 +217,9 @@ func (b *BearerAuth) checkAudience(issuer *tokens.Issuer) error {
 		}
 		return fmt.Errorf("bearer_auth: audience %q is not an `api` of the global option `oauth`; there are: %s",
 			audience, strings.Join(known, ", "))
+	}
+	if err := b.checkGroupsSent(issuer); err != nil {
+		return err
 	}
 	return b.checkScopes(issuer)
 }

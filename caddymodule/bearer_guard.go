@@ -78,6 +78,7 @@ func (b *BearerAuth) takeOwn(app *App, cfg *guard.Config) error {
 		return err
 	}
 	app.guards.counted(b.Audience)
+	app.noteRule(b.For, b.Audience)
 	cfg.Access = app.backend.issuer
 	cfg.Proofs = app.backend.issuer.Proofs()
 	cfg.Ready = func(context.Context) error { return app.backend.readyToCheck() }
@@ -92,6 +93,7 @@ func (b *BearerAuth) guardConfig() guard.Config {
 		Audience:   b.Audience,
 		Scopes:     b.Scopes,
 		ScopeAny:   b.ScopeAny,
+		For:        b.For,
 		StepUp:     guard.StepUp{ACR: b.ACR, MaxAge: time.Duration(b.MaxAge)},
 		Optional:   b.Optional,
 		StripToken: b.StripToken,

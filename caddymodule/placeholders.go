@@ -49,7 +49,7 @@ func claimText(value any) string {
 	case []any:
 		parts := make([]string, len(v))
 		for i, part := range v {
-			parts[i] = claimText(part)
+			parts[i] = strings.ReplaceAll(claimText(part), ",", "%2C") // else one would look like two
 		}
 		return strings.Join(parts, ",")
 	}

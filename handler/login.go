@@ -61,12 +61,16 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.showLoginError(w, r, req, tried, err)
 	}
-	return s.signIn(w, r, req, profile)
+	return s.signIn(w, r, req, tried, profile)
 }
 
 // signIn begins the session and takes the person on.
-func (s *Server) signIn(w http.ResponseWriter, r *http.Request, req loginRequest, profile tokens.Profile) error {
+func (s *Server) signIn(w http.ResponseWriter, r *http.Request, req loginRequest, tried loginProblem, profile tokens.Profile) error {
 	l, value, err := s.Issuer.SignIn(r.Context(), profile, s.session(r))
+	if oauth.IsReason(err, oauth.ReasonUserChanged) { // the password before: it is a wrong one
+		tried.text, tried.wrong = req.texts().WrongPassword, true
+		return s.showLogin(w, r, req, tried)
+	}
 	if oauth.IsReason(err, oauth.ReasonUserDisabled) {
 		return s.showLogin(w, r, req, loginProblem{text: req.texts().Disabled, status: http.StatusForbidden})
 	}

@@ -274,7 +274,7 @@ func (i *Issuer) redeem(ctx context.Context, c *clients.Client, r TokenRequest, 
 	if err != nil {
 		return mint{}, oauth.Unavailable(err)
 	}
-	if !i.fingerprintFits(ref.user, profile.Fingerprint) {
+	if !i.fits(ref.user, profile) {
 		return mint{}, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonUserChanged, badCode)
 	}
 	audience, err := i.codeAudience(c, body.Grant, r.Audiences)

@@ -130,6 +130,16 @@ func (a accounts) Fingerprints(u storage.UserTag, logins ...string) (prints []st
 
 func (a accounts) Lists(u storage.UserTag) bool { return a[u] != (storage.Fingerprint{}) }
 
+func (a accounts) Standing(u storage.UserTag, subject string) (gone bool, mark *storage.Mark) {
+	if !strings.HasPrefix(subject, "local|") {
+		return false, nil
+	}
+	if f, ok := a[u]; ok {
+		return false, new(f.Mark())
+	}
+	return true, nil
+}
+
 // company is the fingerprint of a provider's login.
 var company = storage.Fingerprint{0xc0}
 

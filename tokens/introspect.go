@@ -49,7 +49,11 @@ func (i *Issuer) Introspect(ctx context.Context, c *clients.Client, token string
 			"where the client is a resource server of that API, write `serves` with its identifier in the client's block", claims.Audience))
 		return &Introspection{}, nil
 	}
-	if err := i.state.Denylist.CheckStore(ctx, &claims.Token); err != nil {
+	err = i.state.Denylist.CheckStore(ctx, &claims.Token)
+	if err == nil {
+		err = i.people.Check(ctx, claims)
+	}
+	if err != nil {
 		if oauth.AsError(err).Code == oauth.InvalidToken {
 			return &Introspection{}, nil
 		}

@@ -70,11 +70,14 @@ type Accounts interface {
 	// Lists reports whether the configuration itself names the user. Those of a
 	// provider's it does not.
 	Lists(user storage.UserTag) bool
+
+	verify.Standing
 }
 
-// fingerprintFits reports whether somebody with this tag may have the fingerprint.
-func (i *Issuer) fingerprintFits(user storage.UserTag, f storage.Fingerprint) bool {
-	return slices.Contains(i.cfg.Accounts.Fingerprints(user), f)
+// fits reports whether the configuration knows a person as their last login did.
+func (i *Issuer) fits(user storage.UserTag, p *Profile) bool {
+	known := storage.Profile{Fingerprint: p.Fingerprint, Before: p.Before}
+	return known.Fits(i.cfg.Accounts.Fingerprints(user))
 }
 
 // Issuer is the authorization server of one configuration.
@@ -82,6 +85,7 @@ type Issuer struct {
 	cfg      Config
 	state    *state.State
 	verifier *verify.Verifier
+	people   *verify.Standings
 	clients  *clients.Directory
 	apis     map[string]*clients.API
 	algs     []jose.Algorithm // of access tokens: the gateway's and those of APIs
@@ -102,6 +106,7 @@ func NewIssuer(cfg Config, state *state.State) (*Issuer, error) {
 	}
 	i := &Issuer{cfg: cfg, state: state, clients: directory, apis: make(map[string]*clients.API, len(cfg.APIs))}
 	i.verifier = verify.New(i.ownTokens())
+	i.people = verify.NewStandings(cfg.Accounts, state.Store, cfg.Clock)
 	i.proofs = cfg.Proofs
 	if cfg.ProofNonces {
 		i.proofs = dpop.NewNonces(cfg.Proofs, state.Secrets)
@@ -142,7 +147,7 @@ func (i *Issuer) ownTokens(others ...*verify.Foreign) verify.Config {
 // Gate makes what a guarded route checks access tokens with, of this gateway and
 // of others. Ready opens what this gateway's need, see verify.NewGate.
 func (i *Issuer) Gate(ready func(context.Context) error, others ...*verify.Foreign) (*verify.Gate, error) {
-	return verify.NewGate(i.ownTokens(others...), i.state.Denylist, ready)
+	return verify.NewGate(i.ownTokens(others...), i.state.Denylist, i.people, ready)
 }
 
 // Config returns what the Issuer was made of.
@@ -175,7 +180,8 @@ func (i *Issuer) Clients() []*clients.Client { return i.clients.All() }
 // APIs returns all APIs, in the order of the configuration.
 func (i *Issuer) APIs() []*clients.API { return i.cfg.APIs }
 
-// CheckAccess verifies an access token of this gateway and asks the denylist.
+// CheckAccess verifies an access token of this gateway, asks the denylist, and whether its
+// person still stands.
 // It is what a guarded route calls; audience, scope and claims are the
 // caller's rules. Errors: InvalidToken, or TemporarilyUnavailable when the
 // denylist cannot answer.
@@ -185,6 +191,9 @@ func (i *Issuer) CheckAccess(ctx context.Context, token string) (*verify.Claims,
 		return nil, err
 	}
 	if err := i.state.Denylist.Check(ctx, &claims.Token); err != nil {
+		return nil, err
+	}
+	if err := i.people.Check(ctx, claims); err != nil {
 		return nil, err
 	}
 	return claims, nil

@@ -92,6 +92,7 @@ type accessClaims struct {
 	ACR      string `json:"acr,omitempty"`
 	Session  string `json:"sid,omitempty"`
 	Family   string `json:"gh_fam,omitempty"`
+	Password string `json:"gh_pw,omitempty"` // storage.Mark of a local user's, for verify.Standings
 
 	Bound *jose.Confirmation `json:"cnf,omitempty"`
 
@@ -174,6 +175,9 @@ func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
 		claims.ACR = m.acr
 		claims.Session = m.session.String()
 		claims.Family = m.family.String()
+		if i.cfg.Accounts.Lists(m.profile.user()) {
+			claims.Password = m.profile.Fingerprint.Mark().String()
+		}
 	}
 	key, err := m.keys.Signer(alg)
 	if err != nil {

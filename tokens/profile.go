@@ -18,7 +18,8 @@ type Profile struct {
 	AMR         []string       // in which ways, by RFC 8176 §2; SignIn keeps with the session those that fit into storage.MaxAMR
 	Claims      map[string]any // name, nickname, email, email_verified, picture …
 	Fingerprint storage.Fingerprint
-	Groups      []storage.GroupTag // that the configuration mentions
+	Before      storage.Fingerprint // that the last login has replaced, while it is held
+	Groups      []storage.GroupTag  // that the configuration mentions
 	// AsOf is when the facts were asked for, by the store's clock; zero in SignIn for
 	// now. Older facts never replace newer ones.
 	AsOf    time.Time
@@ -76,7 +77,7 @@ func fittingAMR(amr []string) []string {
 // parseProfile reads what record returned.
 func parseProfile(r storage.Profile) (*Profile, error) {
 	p := &Profile{
-		Subject: r.Subject, Fingerprint: r.Fingerprint, Groups: slices.Clone(r.Person.Groups),
+		Subject: r.Subject, Fingerprint: r.Fingerprint, Before: r.Before, Groups: slices.Clone(r.Person.Groups),
 		AsOf: r.Person.AsOf, Checked: r.Person.Checked,
 	}
 	p.Login, _, _ = strings.Cut(p.Subject, "|")

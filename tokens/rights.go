@@ -58,12 +58,12 @@ func (i *Issuer) mayEnter(c *clients.Client, p *Profile) error {
 // addGroups adds the claim groups where scope groups lets it out.
 func (i *Issuer) addGroups(claims map[string]any, p *Profile, scopes []string) {
 	if slices.Contains(scopes, oauth.ScopeGroups) {
-		claims[claimGroups] = append([]string{}, i.groups(p)...) // of nobody's groups an empty list
+		claims[ClaimGroups] = append([]string{}, i.groups(p)...) // of nobody's groups an empty list
 	}
 }
 
-// claimGroups is the claim of a person's groups. See RFC 9068 §2.2.3.1.
-const claimGroups = "groups"
+// ClaimGroups is the claim of a person's groups, in tokens and in userinfo. See RFC 9068 §2.2.3.1.
+const ClaimGroups = "groups"
 
 // personClaims are what an API's access tokens carry of a person.
 func (i *Issuer) personClaims(api *clients.API, p *Profile) map[string]any {
@@ -72,7 +72,7 @@ func (i *Issuer) personClaims(api *clients.API, p *Profile) map[string]any {
 	}
 	claims := make(map[string]any)
 	for _, name := range api.TokenClaims {
-		if name == claimGroups {
+		if name == ClaimGroups {
 			claims[name] = append([]string{}, i.groups(p)...)
 		} else if v, ok := p.Claims[name]; ok {
 			claims[name] = v

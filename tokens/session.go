@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
@@ -83,9 +84,14 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 		AMR:        amr,
 		Upstream:   upstream,
 		DenyFor:    i.state.DenyFor(),
+		Hold:       i.hold(ref.user),
 	})
 	if err := i.state.Denylist.Settle(ctx, ref.user, session.EndedOthers, err); err != nil {
 		return nil, "", err
+	}
+	if session.OldFingerprint {
+		i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeFailed, Subject: p.Subject, User: ref.user, Cause: errOldPassword})
+		return nil, "", oauth.Refuse(oauth.AccessDenied, oauth.ReasonUserChanged, "The password was changed.")
 	}
 	if session.ID == (storage.SessionID{}) {
 		i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeDisabled, Subject: p.Subject, User: ref.user})
@@ -93,6 +99,23 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 	}
 	i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeOK, Subject: p.Subject, User: ref.user})
 	return &Login{Session: session, Profile: p}, ref.text(i.state.Secrets(), secrets.PurposeSession), nil
+}
+
+// holdPassword is for how long nobody signs in by the password before the last one. A list of
+// users reaches all nodes long before that.
+const holdPassword = time.Hour
+
+var errOldPassword = errors.New("the password is the one before: this node has an older list of users than the one of the last login, " +
+	"or the password was changed back, which counts after an hour")
+
+// hold is for how long the fingerprint is held that a login of somebody replaces: a local
+// user's alone. That of a provider's login changes with the configuration, which an operator
+// may take back.
+func (i *Issuer) hold(user storage.UserTag) time.Duration {
+	if i.cfg.Accounts.Lists(user) {
+		return holdPassword
+	}
+	return 0
 }
 
 // endReplaced sees to the session that a browser had before a login: another
@@ -138,7 +161,7 @@ func (i *Issuer) CurrentLogin(ctx context.Context, cookie string) (*Login, error
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
-	if !i.fingerprintFits(ref.user, profile.Fingerprint) {
+	if !i.fits(ref.user, profile) {
 		return nil, nil //nolint:nilnil // as above
 	}
 	return &Login{Session: session, Profile: *profile}, nil

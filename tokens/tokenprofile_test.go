@@ -49,7 +49,7 @@ func TestTokenProfiles(t *testing.T) {
 	machine := g.mustToken("machine", tokens.TokenRequest{GrantType: oauth.GrantClientCredentials, Audiences: []string{ordersAPI}})
 	rfc9068 := g.mustToken("auditor", tokens.TokenRequest{GrantType: oauth.GrantClientCredentials})
 	fresh := verify.New(verify.Config{Issuer: issuerURL, Keys: g.state.Keys, Clock: g.clock}) // knows no token yet
-	forPeople := []string{"acr", "aud", "auth_time", "azp", "exp", "gh_fam", "iat", "iss", "jti", "scope", "sid", "sub", "token_use"}
+	forPeople := []string{"acr", "aud", "auth_time", "azp", "exp", "gh_fam", "gh_pw", "iat", "iss", "jti", "scope", "sid", "sub", "token_use"}
 	for _, tt := range []struct {
 		name, token, typ, alg string
 		claims                []string

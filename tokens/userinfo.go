@@ -29,7 +29,7 @@ func (i *Issuer) UserInfo(ctx context.Context, c *verify.Claims) (map[string]any
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
-	if profile.Subject != c.Subject || !i.fingerprintFits(c.User, profile.Fingerprint) {
+	if profile.Subject != c.Subject || !i.fits(c.User, profile) {
 		return nil, oauth.BadToken(oauth.ReasonUserChanged)
 	}
 	out := profile.claimsFor(c.Scope)

@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/people"
 	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
@@ -26,10 +27,13 @@ type Config struct {
 	Scopes    []string // all of them
 	ScopeAny  []string // one of them
 	Claims    []ClaimRule
-	Headers   []identity.Mapping
-	StepUp    StepUp
-	Optional  bool   // an absent token passes, a bad one does not
-	Cookie    string // a cookie that may carry the token where no Authorization header does
+	// For says whose tokens pass, by the groups of this gateway. A token of another
+	// issuer, or of a machine, has none.
+	For      people.Rule
+	Headers  []identity.Mapping
+	StepUp   StepUp
+	Optional bool   // an absent token passes, a bad one does not
+	Cookie   string // a cookie that may carry the token where no Authorization header does
 	// TokenHeader is a header that may carry the token, and nothing else, which a proxy
 	// in front sets. Where it is there the Authorization header is not looked at: it
 	// may be the upstream's.

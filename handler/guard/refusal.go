@@ -30,6 +30,7 @@ func (r *Refusal) Unwrap() error { return r.Err }
 //	bad token          401 invalid_token
 //	bad DPoP proof     401 invalid_dpop_proof, use_dpop_nonce with the nonce
 //	too little scope   403 insufficient_scope, with the scope
+//	not in the group   403, a challenge that asks for nothing
 //	weak or old login  401 insufficient_user_authentication, with what is wanted
 //	store trouble      503, Retry-After, no challenge
 //
@@ -64,6 +65,8 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, source tokenSourc
 		g.challenge(h, r, "", problem)
 	case status == http.StatusUnauthorized:
 		g.challenge(h, r, problem, "")
+	case e.Code == oauth.AccessDenied:
+		g.neverMind(h, source)
 	case status == http.StatusForbidden && source.dpop:
 		wire.AddChallenges(h, wire.DPoPChallenge(problem)+g.documentParameter(r))
 	case status == http.StatusForbidden:
@@ -74,6 +77,18 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, source tokenSourc
 		wire.AddChallenges(h, g.realm+problem)
 	}
 	return &Refusal{status, e}
+}
+
+// neverMind adds the challenge of a refusal that no login can change. There has to be one
+// (RFC 6750 §3: a token that does not enable access), and it names no error: there is no code
+// for this in §3.1, and insufficient_scope, with or without the scope and the metadata document,
+// has clients send the person through a login that ends here again.
+func (g *Guard) neverMind(h http.Header, source tokenSource) {
+	if source.dpop {
+		wire.AddChallenges(h, wire.DPoPChallenge(""))
+		return
+	}
+	wire.AddChallenges(h, g.realm)
 }
 
 // tell tells the observer why a token was refused. What only asks to come again is told elsewhere.

@@ -11,6 +11,7 @@ import (
 // The refusals of the rules. They are shared: nothing changes them.
 var (
 	errAudience = &oauth.Error{Code: oauth.InvalidToken, Reason: oauth.ReasonWrongAudience, Description: "The access token is not for this API."}
+	errNotFor   = &oauth.Error{Code: oauth.AccessDenied, Reason: oauth.ReasonNotAllowed, Description: "The person is in none of the groups that this route is for."}
 	errRule     = &oauth.Error{Code: oauth.InvalidToken, Reason: oauth.ReasonClaim, Description: "The access token does not allow this."}
 )
 
@@ -28,6 +29,10 @@ func (g *Guard) checkRules(c *verify.Claims) error {
 		if !g.cfg.Claims[i].passes(c, g.anySub) {
 			return errRule.With(g.cfg.Claims[i].mismatch(c))
 		}
+	}
+	// Ahead of the scopes: who is not in the group gains nothing by a login for more of them.
+	if missing := g.cfg.For.Missing(c.Groups); missing != nil {
+		return errNotFor.With(oauth.Mismatch{Sent: strings.Join(c.Groups, " "), Registered: missing, Option: "for"})
 	}
 	for _, scope := range g.cfg.Scopes {
 		if !slices.Contains(c.Scope, scope) {

@@ -191,3 +191,11 @@ func (l *Local) Fingerprint(tag storage.UserTag) storage.Fingerprint {
 	}
 	return storage.FingerprintOf(u.hash)
 }
+
+// Mark returns the mark of a user's password; see Lister.
+func (l *Local) Mark(tag storage.UserTag) *storage.Mark {
+	if u, ok := l.current().byTag[tag]; ok {
+		return &u.mark
+	}
+	return nil
+}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -43,6 +44,9 @@ type Lister interface {
 	Password
 	// Users returns the names of all users, in order.
 	Users() []string
+	// Mark returns the mark of a user's password as configured now, nil for a user whom
+	// the login does not know. It is asked for each guarded request.
+	Mark(user storage.UserTag) *storage.Mark
 }
 
 // Attempt is one try to sign in.
@@ -74,15 +78,24 @@ func (e *WaitError) Error() string {
 }
 
 // Accounts makes one tokens.Accounts of all logins.
-func Accounts(logins []Login) tokens.Accounts { return accounts(logins) }
+func Accounts(logins []Login) tokens.Accounts {
+	a := accounts{logins: logins, byName: make(map[string]Lister)}
+	for _, l := range logins {
+		a.byName[l.Name()], _ = l.(Lister)
+	}
+	return a
+}
 
-type accounts []Login
+type accounts struct {
+	logins []Login
+	byName map[string]Lister // nil for a login that cannot say whom it knows
+}
 
 // Fingerprints returns those of the logins that may let the user in: none has the zero
 // one, so that who came by a login that is gone is refused.
 func (a accounts) Fingerprints(user storage.UserTag, logins ...string) []storage.Fingerprint {
 	var prints []storage.Fingerprint
-	for _, l := range a {
+	for _, l := range a.logins {
 		if len(logins) > 0 && !slices.Contains(logins, l.Name()) {
 			continue
 		}
@@ -95,10 +108,26 @@ func (a accounts) Fingerprints(user storage.UserTag, logins ...string) []storage
 
 // Lists reports whether the user is one of a login that can say whom it knows.
 func (a accounts) Lists(user storage.UserTag) bool {
-	for _, l := range a {
-		if _, ok := l.(Lister); ok && l.Fingerprint(user) != (storage.Fingerprint{}) {
+	for _, l := range a.byName {
+		if l != nil && l.Mark(user) != nil {
 			return true
 		}
 	}
 	return false
+}
+
+// Standing implements verify.Standing: a subject is gone whose login lists its users and
+// does not list this one (any more), or is not there (any more). Machines are at no
+// login; and a configuration without logins guards for others, and knows nobody.
+func (a accounts) Standing(user storage.UserTag, subject string) (gone bool, mark *storage.Mark) {
+	name, _, person := strings.Cut(subject, "|")
+	if !person || len(a.logins) == 0 {
+		return false, nil
+	}
+	l, there := a.byName[name]
+	if l == nil {
+		return !there, nil
+	}
+	mark = l.Mark(user)
+	return mark == nil, mark
 }

@@ -31,6 +31,7 @@ type User struct {
 type user struct {
 	name   string
 	hash   string
+	mark   storage.Mark // of the hash
 	claims map[string]any
 	groups []string
 }
@@ -82,7 +83,7 @@ func (s *userSet) add(login string, u User, known profiles) error {
 	claims := said.all()
 	maps.Copy(claims, u.Claims)
 	u.Claims = claims
-	entry := &user{name: u.Name, hash: u.Hash, claims: u.allClaims(), groups: u.Groups}
+	entry := &user{name: u.Name, hash: u.Hash, mark: storage.FingerprintOf(u.Hash).Mark(), claims: u.allClaims(), groups: u.Groups}
 	if len(entry.groups) == 0 {
 		entry.groups = said.Groups
 	}

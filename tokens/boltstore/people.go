@@ -20,6 +20,8 @@ type profileRecord struct {
 	written     time.Time // seconds; the last login
 	person      bool      // there is a record of the person
 	subject     string
+	before      storage.Fingerprint // that the last login has replaced
+	heldUntil   time.Time           // seconds; zero where there is none
 }
 
 func (r profileRecord) encode() []byte {
@@ -28,17 +30,31 @@ func (r profileRecord) encode() []byte {
 	b = appendSeconds(b, r.written)
 	var flags byte
 	if r.person {
-		flags = 1
+		flags |= withPerson
 	}
-	return append(append(b, flags), r.subject...)
+	if r.heldUntil.IsZero() {
+		return append(append(b, flags), r.subject...)
+	}
+	b = append(append(b, flags|withBefore), r.before[:]...)
+	return append(appendSeconds(b, r.heldUntil), r.subject...)
 }
+
+// The flags of a profileRecord.
+const (
+	withPerson = 1
+	withBefore = 2
+)
 
 func (r *profileRecord) decode(b []byte) error {
 	d := newDecoderOf(b, secondVersion)
 	copy(r.fingerprint[:], d.bytes(len(r.fingerprint)))
 	r.written = d.seconds()
 	if flags := d.bytes(1); flags != nil {
-		r.person = flags[0]&1 != 0
+		r.person = flags[0]&withPerson != 0
+		if flags[0]&withBefore != 0 {
+			copy(r.before[:], d.bytes(len(r.before)))
+			r.heldUntil = d.seconds()
+		}
 	}
 	r.subject = string(d.rest())
 	return d.end()
@@ -66,6 +82,25 @@ func (s *Store) Profile(ctx context.Context, user storage.UserTag) (storage.Prof
 	})
 }
 
+// held returns the fingerprint that the last login has replaced, while it is held.
+func (r profileRecord) held(now time.Time) storage.Fingerprint {
+	if !now.Before(r.heldUntil) {
+		return storage.Fingerprint{}
+	}
+	return r.before
+}
+
+// replaced returns the record as the next login finds it, which may replace the fingerprint.
+func (r profileRecord) replaced(by storage.Fingerprint, until, now time.Time) profileRecord {
+	switch {
+	case by != r.fingerprint && until.After(now):
+		r.before, r.heldUntil = r.fingerprint, until
+	case by != r.fingerprint, !now.Before(r.heldUntil):
+		r.before, r.heldUntil = storage.Fingerprint{}, time.Time{}
+	}
+	return r
+}
+
 // profile reads a user's profile, without the person.
 func (t *txn) profile(user storage.UserTag) (p profileRecord, found bool, err error) {
 	found, err = t.read(profiles, user[:], &p)
@@ -74,7 +109,7 @@ func (t *txn) profile(user storage.UserTag) (p profileRecord, found bool, err er
 
 // whole adds the person, who is not to be missing.
 func (t *txn) whole(user storage.UserTag, p profileRecord) (storage.Profile, error) {
-	whole := storage.Profile{Subject: p.subject, Fingerprint: p.fingerprint}
+	whole := storage.Profile{Subject: p.subject, Fingerprint: p.fingerprint, Before: p.held(t.now)}
 	if !p.person {
 		return whole, nil
 	}
@@ -102,21 +137,24 @@ func (t *txn) putProfile(user storage.UserTag, was profileRecord, p storage.Prof
 			p.Person = known.Person
 		}
 	}
-	return t.writeProfile(user, was.person, p)
+	return t.writeProfile(user, was, p)
 }
 
-// writeProfile writes a profile as it is.
-func (t *txn) writeProfile(user storage.UserTag, wasPerson bool, p storage.Profile) error {
+// writeProfile writes a profile as it is, and of the one that was there keeps which
+// fingerprint is held.
+func (t *txn) writeProfile(user storage.UserTag, was profileRecord, p storage.Profile) error {
 	record, err := p.Person.MarshalBinary()
 	if err != nil {
 		return err
 	}
 	if known := record != nil; known {
 		t.put(people, user[:], record)
-	} else if wasPerson {
+	} else if was.person {
 		t.remove(people, user[:])
 	}
-	t.put(profiles, user[:], profileRecord{fingerprint: p.Fingerprint, written: t.now, person: record != nil, subject: p.Subject}.encode())
+	t.put(profiles, user[:], profileRecord{
+		fingerprint: p.Fingerprint, written: t.now, person: record != nil, subject: p.Subject, before: was.before, heldUntil: was.heldUntil,
+	}.encode())
 	return nil
 }
 

@@ -26,6 +26,7 @@ func someRecords() []record {
 		&bodyRecord{expires: ms, body: []byte("body")}, &bodyRecord{},
 		&grantRecord{until: s, text: []byte("text")}, &grantRecord{},
 		&profileRecord{fingerprint: storage.Fingerprint{1}, written: time.Unix(1_800_000_000, 0), person: true, subject: "local|alice"}, &profileRecord{},
+		&profileRecord{fingerprint: storage.Fingerprint{1}, subject: "local|alice", before: storage.Fingerprint{2}, heldUntil: s}, &profileRecord{person: true, heldUntil: s},
 		&upstreamRecord{seq: 7, lease: ms, attempt: storage.Attempt{1}, asked: ms, checked: ms, doubtful: true, session: storage.SessionID{2}, sealed: []byte("sealed")}, &upstreamRecord{},
 		&denialRecord{until: s, attempt: storage.Attempt{1}, lived: true, reused: true}, &denialRecord{},
 		&marksRecord{before: s, until: s, issued: s, folded: s, attempt: storage.Attempt{1}, now: ms, ended: []storage.FamilyID{{1}, {2}}}, &marksRecord{},
@@ -38,7 +39,7 @@ func someRecords() []record {
 // emptyRecords returns one of each kind.
 func emptyRecords() []record {
 	return []record{
-		&sessionRecord{}, &sessionRecord{}, &codeRecord{}, &bodyRecord{}, &grantRecord{}, &profileRecord{}, &upstreamRecord{}, &denialRecord{},
+		&sessionRecord{}, &sessionRecord{}, &codeRecord{}, &bodyRecord{}, &grantRecord{}, &profileRecord{}, &profileRecord{}, &upstreamRecord{}, &denialRecord{},
 		&marksRecord{}, &clientRecord{}, &openingRecord{}, &keysRecord{},
 	}
 }

@@ -2,7 +2,6 @@ package boltstore
 
 import (
 	"context"
-	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
@@ -24,7 +23,7 @@ func rotate(t *txn, r storage.RotateRequest, silent []storage.Silence) (storage.
 	if err != nil {
 		return storage.RotateResult{}, err
 	}
-	if !found || !slices.Contains(r.Fingerprints, user.fingerprint) {
+	if !found || !(storage.Profile{Fingerprint: user.fingerprint, Before: user.held(t.now)}).Fits(r.Fingerprints) {
 		return storage.RotateResult{Outcome: storage.RotateUserChanged, Family: f}, nil
 	}
 	r.BegunAfter, err = t.begunAfter(r.Client, r.BegunAfter)

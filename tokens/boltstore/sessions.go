@@ -36,6 +36,12 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 		return storage.Session{}, err
 	}
 	changed := found && was.fingerprint != r.Profile.Fingerprint
+	if changed && was.held(t.now) == r.Profile.Fingerprint && r.Profile.Fingerprint != (storage.Fingerprint{}) {
+		return storage.Session{OldFingerprint: true}, nil
+	}
+	if found {
+		was = was.replaced(r.Profile.Fingerprint, t.now.Add(r.Hold).Truncate(time.Second), t.now)
+	}
 	root := storage.SessionID{}
 	if changed {
 		// What was begun under the old password would pass Rotate's comparison

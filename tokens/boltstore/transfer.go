@@ -298,7 +298,7 @@ func (t *txn) putRecord(r storage.Record) error {
 
 func (t *txn) putHeld(h *storage.HeldRecord) error {
 	if h.Profile.Subject != "" {
-		if err := t.writeProfile(h.User, false, h.Profile); err != nil {
+		if err := t.writeProfile(h.User, profileRecord{}, h.Profile); err != nil {
 			return err
 		}
 	}

@@ -100,6 +100,8 @@ func (everybody) Fingerprints(storage.UserTag, ...string) []storage.Fingerprint 
 
 func (everybody) Lists(storage.UserTag) bool { return true }
 
+func (everybody) Standing(storage.UserTag, string) (bool, *storage.Mark) { return false, nil }
+
 func (c *core) clock() time.Time {
 	base := c.base.Load()
 	if c.h.Advance == nil || base == nil {

@@ -16,14 +16,14 @@ func (s *Store) Profile(ctx context.Context, user storage.UserTag) (storage.Prof
 	return profile, a.err
 }
 
-// readProfile takes a profile: subject, fingerprint and person, all of them empty where
+// readProfile takes a profile: subject, fingerprint (and behind it the one that is held) and person, all of them empty where
 // there is none.
 func readProfile(a *answer) storage.Profile {
 	p := storage.Profile{Subject: a.text()}
 	switch fingerprint := a.text(); len(fingerprint) {
 	case 0:
-	case len(p.Fingerprint):
-		copy(p.Fingerprint[:], fingerprint)
+	case len(p.Fingerprint), len(p.Fingerprint) + len(p.Before):
+		copy(p.Before[:], fingerprint[copy(p.Fingerprint[:], fingerprint):])
 	default:
 		a.err = errBadAnswer
 	}

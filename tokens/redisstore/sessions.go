@@ -16,13 +16,13 @@ func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (st
 	}
 	a, err := s.decide(ctx, "create_session", s.scripts().createSession, s.decidingKeys(r.User, held, denied, people, codes, bodies, ended, upstreams),
 		s.grace(), r.ID[:], millis(r.Lifetime), r.Profile.Subject, r.Profile.Fingerprint[:], r.Replaces[:], millis(r.DenyFor), r.ACR, unixMillis(r.BegunAfter),
-		unixSeconds(r.AuthTime), person, strings.Join(r.AMR, " "), r.Upstream)
+		unixSeconds(r.AuthTime), person, strings.Join(r.AMR, " "), r.Upstream, millis(r.Hold))
 	if err != nil {
 		return storage.Session{}, err
 	}
 	record, endedOthers := a.text(), a.bool()
-	if a.err != nil || record == "" {
-		return storage.Session{}, a.err // disabled
+	if a.err != nil || record == "" { // disabled, or the old password
+		return storage.Session{OldFingerprint: endedOthers && a.err == nil}, a.err
 	}
 	session, err := readSession(record, r.User, r.ID)
 	if err != nil {

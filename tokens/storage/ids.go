@@ -170,6 +170,28 @@ func FingerprintOf(passwordHash string) Fingerprint {
 	return Fingerprint(h[:8])
 }
 
+// Mark is a short hash of a Fingerprint, which access tokens of local users carry: it tells
+// one password of a user from another, and nothing about either.
+type Mark [4]byte
+
+// Mark returns the mark of a fingerprint.
+func (f Fingerprint) Mark() Mark {
+	h := Hash16("mark", f[:])
+	return Mark(h[:4])
+}
+
+// String returns the mark as base64url: 6 characters.
+func (m Mark) String() string { return Encode(m[:]) }
+
+// ParseMark reads what String wrote.
+func ParseMark(s string) (Mark, bool) {
+	b, ok := Decode(s, len(Mark{}))
+	if !ok {
+		return Mark{}, false
+	}
+	return Mark(b), true
+}
+
 // MarshalText writes the fingerprint as base64url.
 func (f Fingerprint) MarshalText() ([]byte, error) { return []byte(Encode(f[:])), nil }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -12,7 +13,17 @@ import (
 type Profile struct {
 	Subject     string
 	Fingerprint Fingerprint // Rotate compares it; another one at a login ends all that was before
-	Person      Person
+	// Before is the fingerprint that the last login has replaced, as long as that is held
+	// (SessionRequest.Hold); zero for none. A configuration that has it is behind: not
+	// the user has changed, but the node is not told yet. See Fits.
+	Before Fingerprint
+	Person Person
+}
+
+// Fits reports whether a configuration that gives the user these fingerprints knows the user
+// as the last login did, or as the one before it did while that is held.
+func (p Profile) Fits(configured []Fingerprint) bool {
+	return slices.Contains(configured, p.Fingerprint) || p.Before != (Fingerprint{}) && slices.Contains(configured, p.Before)
 }
 
 // Person is what is known of a user beyond the subject: facts of a moment, which a

@@ -18,7 +18,7 @@ type RotateRequest struct {
 	Lifetime     time.Duration // as configured now; 0 for none
 	IdleLifetime time.Duration // as configured now; 0 for none
 	BegunAfter   time.Time     // the client's watermark: a family begun at or before it is ended
-	Fingerprints []Fingerprint // that the user may have as configured now, MaxFingerprints at most; the profile's must be among them
+	Fingerprints []Fingerprint // that the user may have as configured now, MaxFingerprints at most; the profile has to fit (Profile.Fits)
 	Groups       AllOf         // that the person must be in; nil for no such rule
 	DenyFor      time.Duration // how long access tokens are denied on reuse
 	Attempt      Attempt

@@ -215,6 +215,9 @@ type Session struct {
 	// EndedOthers is set by CreateSession when the password was changed, so that
 	// all that the user had before has ended.
 	EndedOthers bool
+	// OldFingerprint is set by CreateSession, which has begun nothing then: the login has
+	// the fingerprint that is held.
+	OldFingerprint bool
 }
 
 // AtLogin is the AuthTime of a SessionRequest for a person who has just proved who they
@@ -232,8 +235,10 @@ type Sessions interface {
 	// lives: after signing in again in a browser, a person can still sign out of
 	// all that came before. When the profile had another fingerprint (the password was
 	// changed), all that the user had before ends, as by EndUser: else this
-	// login would make the old ones good again. A disabled user gets none: the
-	// zero Session.
+	// login would make the old ones good again. That other fingerprint is held for Hold:
+	// a login that has it again meanwhile comes from a node that is behind, or from somebody
+	// who knows the old password, and gets no session: OldFingerprint alone is set. A
+	// disabled user gets none: the zero Session.
 	CreateSession(ctx context.Context, r SessionRequest) (Session, error)
 	// Session returns a live session and its user's profile and marks it
 	// used; found is false when it is unknown, ended, also with Everyone's, or
@@ -257,6 +262,7 @@ type SessionRequest struct {
 	AMR        []string      // kept with the session; the caller bounds it
 	Upstream   []byte        // what a provider gave at this login, sealed (Upstreams); nil for nothing
 	DenyFor    time.Duration // how long access tokens are denied that a change of password ends
+	Hold       time.Duration // for how long the fingerprint that this login replaces is held; 0 for not at all
 }
 
 // Codes keeps authorization codes.

@@ -20,6 +20,8 @@ var sessionCases = []testCase{
 	{"acr", sessionACR},
 	{"new profile", sessionProfile},
 	{"new password", sessionPassword},
+	{"H19: the password before is held", sessionHeld},
+	{"H19: nothing is held where nobody asks for it", sessionNotHeld},
 	{"racing End", sessionRacing},
 	{"C4: two times", sessionTimes},
 }
@@ -137,6 +139,67 @@ func sessionPassword(_ *testing.T, f *fixture) {
 	f.wantSession(fresh.ID, true)
 	f.session = fresh
 	f.rotate(f.present(f.family(), 1, withNew), storage.Rotated, 2)
+}
+
+// sessionHeld: for an hour nobody signs in by the fingerprint that a login has replaced,
+// and a node that still configures it goes on with what was begun by the new one.
+func sessionHeld(t *testing.T, f *fixture) {
+	f.needClock()
+	next, last := storage.Fingerprint{9}, storage.Fingerprint{8}
+	hold := func(r *storage.SessionRequest) { r.Hold = time.Hour }
+	profileIs := func(want, before storage.Fingerprint) {
+		t.Helper()
+		f.reopen()
+		p := Must(f.s.Profile(f.ctx(), f.user))(t)
+		_, q, found := f.findSession(f.session.ID, 0)
+		if p.Fingerprint != want || p.Before != before || !found || q.Fingerprint != want || q.Before != before {
+			t.Errorf("profile %x after %x, of the session %x after %x; want %x after %x", p.Fingerprint, p.Before, q.Fingerprint, q.Before, want, before)
+		}
+	}
+	profileIs(Fingerprint, storage.Fingerprint{})
+	f.session = f.login(password(next), hold)
+	profileIs(next, Fingerprint)
+	family := f.family()
+	if res := Must(f.s.TakeCode(f.ctx(), f.takeRequest(f.code())))(t); res.Profile.Before != Fingerprint {
+		t.Errorf("profile of a code %+v", res.Profile)
+	}
+	f.rotate(f.present(family, 1, with(Fingerprint)), storage.Rotated, 2) // at a node that is behind
+	f.rotate(f.present(family, 2, with(next)), storage.Rotated, 3)
+	f.rotate(f.present(family, 3, with(last)), storage.RotateUserChanged, 0)
+	for _, change := range [][]func(*storage.SessionRequest){{hold}, nil} {
+		if s := f.login(append(change, password(Fingerprint))...); s.ID != (storage.SessionID{}) || !s.OldFingerprint || s.EndedOthers {
+			t.Errorf("a login by the old password: %+v", s)
+		}
+	}
+	if again := f.login(password(next), hold); again.OldFingerprint || again.EndedOthers {
+		t.Errorf("a login by the new password: %+v", again)
+	}
+	profileIs(next, Fingerprint)
+	f.rotate(f.present(family, 3, with(next)), storage.Rotated, 4)
+
+	// The next change holds the one before it, and that one alone.
+	f.session = f.login(password(last), hold)
+	profileIs(last, next)
+	f.h.Advance(time.Hour + time.Second)
+	profileIs(last, storage.Fingerprint{})
+	family = f.family()
+	f.rotate(f.present(family, 1, with(next)), storage.RotateUserChanged, 0)
+	f.rotate(f.present(family, 1, with(last)), storage.Rotated, 2)
+	if s := f.login(password(next), hold); s.OldFingerprint || !s.EndedOthers {
+		t.Errorf("a login by the old password after an hour: %+v", s)
+	}
+}
+
+func sessionNotHeld(t *testing.T, f *fixture) {
+	next := storage.Fingerprint{9}
+	f.session = f.login(password(next))
+	if p := Must(f.s.Profile(f.ctx(), f.user))(t); p.Before != (storage.Fingerprint{}) {
+		t.Errorf("profile %+v", p)
+	}
+	f.rotate(f.present(f.family(), 1, with(Fingerprint)), storage.RotateUserChanged, 0)
+	if s := f.login(password(Fingerprint)); s.ID == (storage.SessionID{}) || s.OldFingerprint || !s.EndedOthers {
+		t.Errorf("a login by the password before: %+v", s)
+	}
 }
 
 // sessionTimes: a provider says that the person signed in there long ago, or in

@@ -9,14 +9,22 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/tokens/denylist"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // claimFamily is the private claim of our access tokens that names their family.
 const claimFamily = "gh_fam"
 
+// claimMark is the private claim that tells the password of a local user from others of
+// theirs (storage.Mark).
+const claimMark = "gh_pw"
+
 // claimAZP names the client in access tokens of Auth0's form.
 const claimAZP = "azp"
+
+// claimGroups is the claim of a person's groups. See RFC 9068 §2.2.3.1.
+const claimGroups = "groups"
 
 // maxAudiences is how many audiences a token may have.
 const maxAudiences = 100
@@ -47,8 +55,13 @@ type Claims struct {
 	AuthTime  time.Time
 	ACR       string
 	SessionID string // sid
-	Nonce     string
-	use       string // token_use: UseAccess, or ""
+	// Groups are those of the person, in a token of this gateway: another issuer's groups
+	// are its own word, and never here.
+	Groups  []string
+	Nonce   string
+	use     string       // token_use: UseAccess, or ""
+	mark    storage.Mark // gh_pw, where hasMark
+	hasMark bool
 
 	raw     string
 	memory  int64     // of members, beside the texts in it, read or not
@@ -64,7 +77,7 @@ func Shared(text string) string { return unique.Make(text).Value() }
 // that were verified: others could fill the memory with it.
 func (c *Claims) share() {
 	c.Issuer, c.ClientID, c.ACR = Shared(c.Issuer), Shared(c.ClientID), Shared(c.ACR)
-	for _, list := range [][]string{c.Audience, c.Scope} {
+	for _, list := range [][]string{c.Audience, c.Scope, c.Groups} {
 		for i, text := range list {
 			list[i] = Shared(text)
 		}
@@ -176,6 +189,12 @@ func (c *Claims) readLogin(name string, r *jose.JSONReader) (err error) {
 		c.Nonce, err = r.String()
 	case "token_use":
 		c.use, err = r.String()
+	case claimMark:
+		var mark string
+		mark, err = r.String()
+		c.mark, c.hasMark = storage.ParseMark(mark)
+	case claimGroups:
+		c.Groups, err = r.StringList(nil, oauth.MaxTokenBytes) // as many as fit
 	case claimFamily:
 		var family string
 		family, err = r.String()
@@ -244,7 +263,7 @@ func lookup(object map[string]any, path string) (any, bool) {
 // Lookup or not: the payload, its texts once more, and what holds them; all of
 // it twice, since the heap grows to double of what is reachable before it is collected.
 func (c *Claims) Size() int64 {
-	lists := 32 * int64(len(c.Audience)+len(c.Scope)) // which have room for as many again
+	lists := 32 * int64(len(c.Audience)+len(c.Scope)+len(c.Groups)) // which have room for as many again
 	return 2 * (512 + 2*int64(len(c.raw)) + lists + c.memory)
 }
 

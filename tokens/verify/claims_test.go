@@ -256,3 +256,22 @@ func TestRFC9449Binding(t *testing.T) {
 		t.Errorf("%+v, %v", c, err)
 	}
 }
+
+// TestM5GroupsOfAnotherIssuer: groups are read of a token of this gateway, and of no other,
+// whatever its claims are called.
+func TestM5GroupsOfAnotherIssuer(t *testing.T) {
+	own, err := ParseClaims([]byte(`{"iss":"a","sub":"b","aud":"c","client_id":"d","jti":"e","iat":1,"exp":2,"groups":["eu","staff"]}`), nil)
+	if err != nil || !slices.Equal(own.Groups, []string{"eu", "staff"}) {
+		t.Fatalf("groups %q, %v", own.Groups, err)
+	}
+	b := newForeignBench(t)
+	v := b.route(b.configA(func(*ForeignConfig) {}), b.configB())
+	token := b.a.mint(nil, map[string]any{"groups": []string{"staff"}, "jti": "x"})
+	for _, round := range []string{"miss", "hit"} {
+		c, err := v.Verify(token)
+		if err != nil || !c.Foreign() || len(c.Groups) > 0 {
+			t.Fatalf("%s: groups %q, %v", round, c.Groups, err)
+		}
+		b.cache.entries.Wait()
+	}
+}

@@ -15,16 +15,17 @@ import (
 type Gate struct {
 	verifier *Verifier
 	denylist *denylist.Denylist
+	people   *Standings
 	ready    func(context.Context) error
 }
 
 // NewGate makes a Gate. Ready opens what the tokens of this gateway need; those
 // of other issuers do not wait for it. A duplicate issuer is an error.
-func NewGate(cfg Config, denylist *denylist.Denylist, ready func(context.Context) error) (*Gate, error) {
+func NewGate(cfg Config, denylist *denylist.Denylist, people *Standings, ready func(context.Context) error) (*Gate, error) {
 	if err := eachOnce(cfg.Others, cfg.Issuer); err != nil {
 		return nil, err
 	}
-	return &Gate{verifier: New(cfg), denylist: denylist, ready: ready}, nil
+	return &Gate{verifier: New(cfg), denylist: denylist, people: people, ready: ready}, nil
 }
 
 // eachOnce refuses a duplicate issuer.
@@ -47,7 +48,7 @@ func eachOnce(others []*Foreign, own ...string) error {
 // oauth.TemporarilyUnavailable when the denylist cannot answer or an issuer's keys
 // are not known.
 //
-// The denylist is asked for tokens of this gateway only. It names tokens,
+// The denylist and the Standings are asked for tokens of this gateway only. The former names tokens,
 // families, subjects and clients of ours, so it could say nothing true about
 // others: their issuer revokes them, and its access tokens end by themselves
 // (see ForeignConfig.MaxTokenAge). So they need no store either, and pass while
@@ -71,6 +72,9 @@ func (g *Gate) CheckAccess(ctx context.Context, token string) (*Claims, error) {
 		}
 	}
 	if err := g.denylist.Check(ctx, &claims.Token); err != nil {
+		return nil, err
+	}
+	if err := g.people.Check(ctx, claims); err != nil {
 		return nil, err
 	}
 	return claims, nil

@@ -11,8 +11,9 @@
 -- ARGV   1 number of the call    2 grace ms    3 session   4 lifetime ms   5 subject   6 fingerprint   7 session it replaces
 --        8 deny for ms                          9 acr       10 everyone's watermark ms, as the caller knows it
 --       11 authenticated at s, 0 for not known 12 person, '' for nothing known; as of 0 for now
---       13 amr       14 what a provider gave at this login, '' for nothing
--- Result {number of the call, session record, or '' for a user who is disabled, 1 or 0 for all that was before has ended}
+--       13 amr       14 what a provider gave at this login, '' for nothing   15 hold ms
+-- Result {number of the call, session record, or '' for a user who is disabled and for a fingerprint that is held,
+--         1 or 0 for all that was before has ended, or for the latter}
 
 local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
 local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
@@ -25,6 +26,10 @@ local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that en
 local MARKS, MARKS_SIZE = '>BI4I4I4I4c8I6', 31
 
 local GRACE = tonumber(ARGV[2])
+
+-- HELD is the field of the fingerprint that the last login has replaced: the fingerprint (8) and
+-- until when (s, 4) it is held.
+local HELD = 'p' .. string.char(0)
 
 local MOST_UPSTREAMS, KEEP_UPSTREAM = 10, 7776000000 -- storage.MaxUpstreams, storage.KeepUpstream in ms
 
@@ -164,11 +169,11 @@ if disabled then
   return { ARGV[1], '', 0 }
 end
 local g = { families = {}, ends = {}, sessions = {}, profile = {}, expired = {} }
-local held = redis.call('HGET', KEYS[1], 'p')
+local held = redis.call('HMGET', KEYS[1], 'p', HELD)
 -- read_profile returns of the value of 'p' the subject, the fingerprint, how many further
 -- pieces there are, and whether there is a person's record; nil where there is none.
-local read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result repeat -- read_profile(held)
-  local v = held
+local read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result repeat -- read_profile(held[1])
+  local v = held[1]
   if not v then read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result = nil break end
   local head, at = v:byte(1), 2
   if head % 16 ~= 2 or head >= 128 then
@@ -197,6 +202,19 @@ local read_profile_result, _read_profile_result, __read_profile_result, ___read_
   read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result = text, fingerprint, pieces, head >= 64
 until true
 local was, fingerprint, pieces, had_person = read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result
+-- read_held returns that fingerprint, '' for none.
+local before_that repeat -- read_held(held[2])
+  local v = held[2]
+  if not v or now >= struct.unpack('>I4', v, 9) * 1000 then before_that = '' break end
+  before_that = v:sub(1, 8)
+until true
+if was and fingerprint ~= ARGV[6] and before_that == ARGV[6] then
+  do -- own_refusal(KEYS[1])
+    local hash = KEYS[1]
+    redis.call('HDEL', hash, '')
+  end
+  return { ARGV[1], '', 1 }
+end
 -- marks returns the marks of the user:
 --   before   the last sign-out everywhere, and till when it must be remembered
 --   issued   the latest time ahead of the clock that a token was dated by
@@ -580,6 +598,12 @@ do -- write_profile(pieces or 0, ARGV[6], ARGV[5], person ~= '')
     redis.call('HDEL', KEYS[1], 'p' .. string.char(i))
   end
   redis.call('HSET', KEYS[1], 'p', string.char(head) .. table.concat(fields) .. text)
+end
+local hold_until = math.floor((now + tonumber(ARGV[15])) / 1000)
+if was and fingerprint ~= ARGV[6] and hold_until * 1000 > now then
+  redis.call('HSET', KEYS[1], HELD, fingerprint .. struct.pack('>I4', hold_until))
+elseif held[2] and (fingerprint ~= ARGV[6] or before_that == '') then
+  redis.call('HDEL', KEYS[1], HELD)
 end
 redis.call('HSET', KEYS[1], id, record)
 if had == -1 then g = read_grants() end

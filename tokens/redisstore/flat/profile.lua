@@ -4,14 +4,24 @@
 --
 -- KEYS   1 what the user holds   2 the person
 -- ARGV   1 number of the call   2 grace ms (not used)
--- Result {number of the call, subject, fingerprint and person, '' for none}
+-- Result {number of the call, subject, fingerprint (and behind it the one that is held) and person, '' for none}
+
+-- HELD is the field of the fingerprint that the last login has replaced: the fingerprint (8) and
+-- until when (s, 4) it is held.
+local HELD = 'p' .. string.char(0)
 
 local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
 
-local v = redis.call('HGET', KEYS[1], 'p')
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local SHIFT = 0 -- tests move the clock
+now = now + SHIFT
+
+local held = redis.call('HMGET', KEYS[1], 'p', HELD)
 -- read_profile returns of the value of 'p' the subject, the fingerprint, how many further
 -- pieces there are, and whether there is a person's record; nil where there is none.
-local read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result repeat -- read_profile(v)
+local read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result repeat -- read_profile(held[1])
+  local v = held[1]
   if not v then read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result = nil break end
   local head, at = v:byte(1), 2
   if head % 16 ~= 2 or head >= 128 then
@@ -41,6 +51,12 @@ local read_profile_result, _read_profile_result, __read_profile_result, ___read_
   read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result = text, fingerprint, pieces, head >= 64
 until true
 local subject, fingerprint, _, has_person = read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result
+-- read_held returns that fingerprint, '' for none.
+local before_that repeat -- read_held(held[2])
+  local v = held[2]
+  if not v or now >= struct.unpack('>I4', v, 9) * 1000 then before_that = '' break end
+  before_that = v:sub(1, 8)
+until true
 -- read_person returns the record; '' where there is none. One that should be there and
 -- is not is a fault: nothing known must not be read out of it.
 local person repeat -- read_person(KEYS[2], has_person)
@@ -56,4 +72,4 @@ local person repeat -- read_person(KEYS[2], has_person)
   end
   person = v
 until true
-return { ARGV[1], subject or '', fingerprint or '', person }
+return { ARGV[1], subject or '', (fingerprint or '') .. before_that, person }

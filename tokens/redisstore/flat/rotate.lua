@@ -32,6 +32,10 @@ local FAMILY, FAMILY_SIZE = '>Bc8c12c8I4I4I4I4I4I6c8', 63
 
 local GRACE = tonumber(ARGV[2])
 
+-- HELD is the field of the fingerprint that the last login has replaced: the fingerprint (8) and
+-- until when (s, 4) it is held.
+local HELD = 'p' .. string.char(0)
+
 local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
 
 local SESSION = '>BI4I4I4I4'
@@ -65,7 +69,7 @@ local _, _, id, client, grant, presented, rotation, leeway, lifetime, idle_lifet
 presented, rotation, lifetime, idle_lifetime = tonumber(presented), rotation == '1', tonumber(lifetime), tonumber(idle_lifetime)
 
 -- Without a family, or a user who has the password of then, there is nothing to decide.
-local held = redis.call('HMGET', KEYS[1], id, 'p')
+local held = redis.call('HMGET', KEYS[1], id, 'p', HELD)
 if not held[1] then
   -- entry returns a live entry, or nil.
   local entry_result repeat -- entry(FAMILY_ENDED .. id)
@@ -134,9 +138,16 @@ local read_profile_result, _read_profile_result, __read_profile_result, ___read_
   read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result = text, fingerprint, pieces, head >= 64
 until true
 local subject, fingerprint, _, has_person = read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result
+-- read_held returns that fingerprint, '' for none.
+local before_that repeat -- read_held(held[3])
+  local v = held[3]
+  if not v or now >= struct.unpack('>I4', v, 9) * 1000 then before_that = '' break end
+  before_that = v:sub(1, 8)
+until true
 local unchanged = false
 for i = 1, #fingerprints, 8 do
-  unchanged = unchanged or fingerprints:sub(i, i + 7) == fingerprint
+  local configured = fingerprints:sub(i, i + 7)
+  unchanged = unchanged or configured == fingerprint or configured == before_that
 end
 if not unchanged then
   do -- own_refusal(KEYS[1])

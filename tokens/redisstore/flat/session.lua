@@ -5,7 +5,11 @@
 --
 -- KEYS   1 what the user holds   2 the person   3 watermarks of the clients (not in a cluster)
 -- ARGV   1 number of the call   2 grace ms   3 session   4 idle limit ms, 0 for none
--- Result {number of the call, session record or '', subject, fingerprint and person or ''}
+-- Result {number of the call, session record or '', subject, fingerprint (and behind it the one that is held), person or ''}
+
+-- HELD is the field of the fingerprint that the last login has replaced: the fingerprint (8) and
+-- until when (s, 4) it is held.
+local HELD = 'p' .. string.char(0)
 
 local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
 
@@ -19,7 +23,7 @@ local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
 
 local id, idle = ARGV[3], tonumber(ARGV[4])
-local held = redis.call('HMGET', KEYS[1], id, 'p')
+local held = redis.call('HMGET', KEYS[1], id, 'p', HELD)
 
 local s, unused
 local gone = not held[1]
@@ -158,4 +162,10 @@ if unused >= (idle > 0 and math.min(60000, idle / 2) or 60000) then
   end
   redis.call('HSET', KEYS[1], id, record)
 end
-return { ARGV[1], record, subject or '', fingerprint or '', person }
+-- read_held returns that fingerprint, '' for none.
+local before_that repeat -- read_held(held[3])
+  local v = held[3]
+  if not v or now >= struct.unpack('>I4', v, 9) * 1000 then before_that = '' break end
+  before_that = v:sub(1, 8)
+until true
+return { ARGV[1], record, subject or '', (fingerprint or '') .. before_that, person }

@@ -6,7 +6,8 @@
 --        6 watermarks of the clients (not in a cluster, and so the next)   7 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms (not used)   3 code   4 deny for ms   5 attempt   6 client   7 begun after ms
 -- Result {number of the call, storage.CodeOutcome, now ms, taken at ms, issue at ms, body or '',
---         everyone's watermark s, owner or '', 1 or 0 for spent by this very attempt, subject, fingerprint and person or ''}
+--         everyone's watermark s, owner or '', 1 or 0 for spent by this very attempt, subject, fingerprint (and behind it
+--         the one that is held) and person or ''}
 
 -- version; put, in seconds; expires, taken (0 while it is good), in milliseconds; attempt; session; owner
 local CODE, CODE_SIZE = '>BI4I6I6c8c8c16', 49
@@ -20,6 +21,10 @@ local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFo
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
 local LIVED, REUSED = 1, 2
+
+-- HELD is the field of the fingerprint that the last login has replaced: the fingerprint (8) and
+-- until when (s, 4) it is held.
+local HELD = 'p' .. string.char(0)
 
 local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
 
@@ -147,11 +152,11 @@ if code.taken ~= 0 and (code.attempt ~= attempt or not body) then
   return { ARGV[1], SPENT, now, code.taken, 0, '', 0, code.owner, code.attempt == attempt and 1 or 0, '', '', '' }
 end
 if not body then error('gatehouse: damaged record') end
-local held = redis.call('HGET', KEYS[1], 'p')
+local held = redis.call('HMGET', KEYS[1], 'p', HELD)
 -- read_profile returns of the value of 'p' the subject, the fingerprint, how many further
 -- pieces there are, and whether there is a person's record; nil where there is none.
-local read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result repeat -- read_profile(held)
-  local v = held
+local read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result repeat -- read_profile(held[1])
+  local v = held[1]
   if not v then read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result = nil break end
   local head, at = v:byte(1), 2
   if head % 16 ~= 2 or head >= 128 then
@@ -180,6 +185,12 @@ local read_profile_result, _read_profile_result, __read_profile_result, ___read_
   read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result = text, fingerprint, pieces, head >= 64
 until true
 local subject, fingerprint, _, has_person = read_profile_result, _read_profile_result, __read_profile_result, ___read_profile_result
+-- read_held returns that fingerprint, '' for none.
+local before_that repeat -- read_held(held[2])
+  local v = held[2]
+  if not v or now >= struct.unpack('>I4', v, 9) * 1000 then before_that = '' break end
+  before_that = v:sub(1, 8)
+until true
 -- read_person returns the record; '' where there is none. One that should be there and
 -- is not is a fault: nothing known must not be read out of it.
 local person repeat -- read_person(KEYS[3], has_person)
@@ -368,4 +379,4 @@ local issue_at_result repeat -- issue_at(m, begun, KEYS[7])
   issue_at_result = at * 1000
 until true
 local at = issue_at_result
-return { ARGV[1], TAKEN, now, code.taken, at, body, all_ended, '', 0, subject or '', fingerprint or '', person }
+return { ARGV[1], TAKEN, now, code.taken, at, body, all_ended, '', 0, subject or '', (fingerprint or '') .. before_that, person }

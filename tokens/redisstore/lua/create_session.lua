@@ -9,8 +9,9 @@
 -- ARGV   1 number of the call    2 grace ms    3 session   4 lifetime ms   5 subject   6 fingerprint   7 session it replaces
 --        8 deny for ms                          9 acr       10 everyone's watermark ms, as the caller knows it
 --       11 authenticated at s, 0 for not known 12 person, '' for nothing known; as of 0 for now
---       13 amr       14 what a provider gave at this login, '' for nothing
--- Result {number of the call, session record, or '' for a user who is disabled, 1 or 0 for all that was before has ended}
+--       13 amr       14 what a provider gave at this login, '' for nothing   15 hold ms
+-- Result {number of the call, session record, or '' for a user who is disabled and for a fingerprint that is held,
+--         1 or 0 for all that was before has ended, or for the latter}
 
 local MOST_SESSIONS = 50 -- storage.MaxSessions
 
@@ -21,8 +22,13 @@ if disabled then
   return { ARGV[1], '', 0 }
 end
 local g = { families = {}, ends = {}, sessions = {}, profile = {}, expired = {} }
-local held = redis.call('HGET', KEYS[1], 'p')
-local was, fingerprint, pieces, had_person = read_profile(held)
+local held = redis.call('HMGET', KEYS[1], 'p', HELD)
+local was, fingerprint, pieces, had_person = read_profile(held[1])
+local before_that = read_held(held[2])
+if was and fingerprint ~= ARGV[6] and before_that == ARGV[6] then
+  own_refusal(KEYS[1])
+  return { ARGV[1], '', 1 }
+end
 local m = marks()
 
 if was and fingerprint ~= ARGV[6] then
@@ -88,6 +94,12 @@ local known = had_person and fingerprint == ARGV[6] and redis.call('GET', KEYS[3
 local known_as_of = as_of(known)
 if known_as_of > (asked == 0 and now or asked) then person = known end
 write_profile(pieces or 0, ARGV[6], ARGV[5], person ~= '')
+local hold_until = math.floor((now + tonumber(ARGV[15])) / 1000)
+if was and fingerprint ~= ARGV[6] and hold_until * 1000 > now then
+  redis.call('HSET', KEYS[1], HELD, fingerprint .. struct.pack('>I4', hold_until))
+elseif held[2] and (fingerprint ~= ARGV[6] or before_that == '') then
+  redis.call('HDEL', KEYS[1], HELD)
+end
 redis.call('HSET', KEYS[1], id, record)
 if had == -1 then g = read_grants() end
 settle(g, had, KEYS[3])

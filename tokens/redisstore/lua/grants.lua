@@ -4,7 +4,7 @@
 --    1  'p'         -> profile: version 2, and 16 if the fingerprint (8) follows, and 32 if the number of
 --                      further pieces (1) does, and 64 if there is a person's record (lua/person_record.lua);
 --                      first piece of the subject (lua/profile_record.lua)
---    2  'p', number -> further piece of the subject
+--    2  'p', number -> further piece of the subject; number 0: the fingerprint that the last login has replaced
 -- No value is longer than 63 bytes, but for subjects of many kilobytes: so
 -- Redis keeps the hash as a listpack, which takes a third of the memory.
 -- ARGV[2] is for how long the profile is kept when all else is over.

@@ -2,9 +2,10 @@
 --
 -- KEYS   1 what the user holds   2 the person
 -- ARGV   1 number of the call   2 grace ms (not used)
--- Result {number of the call, subject, fingerprint and person, '' for none}
+-- Result {number of the call, subject, fingerprint (and behind it the one that is held) and person, '' for none}
 
-local v = redis.call('HGET', KEYS[1], 'p')
-local subject, fingerprint, _, has_person = read_profile(v)
+local held = redis.call('HMGET', KEYS[1], 'p', HELD)
+local subject, fingerprint, _, has_person = read_profile(held[1])
+local before_that = read_held(held[2])
 local person = read_person(KEYS[2], has_person)
-return { ARGV[1], subject or '', fingerprint or '', person }
+return { ARGV[1], subject or '', (fingerprint or '') .. before_that, person }

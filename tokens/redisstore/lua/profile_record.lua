@@ -26,6 +26,16 @@ local function read_profile(v)
   return text, fingerprint, pieces, head >= 64
 end
 
+-- HELD is the field of the fingerprint that the last login has replaced: the fingerprint (8) and
+-- until when (s, 4) it is held.
+local HELD = 'p' .. string.char(0)
+
+-- read_held returns that fingerprint, '' for none.
+local function read_held(v)
+  if not v or now >= struct.unpack('>I4', v, 9) * 1000 then return '' end
+  return v:sub(1, 8)
+end
+
 -- write_profile replaces the profile, of which there were `had_pieces` further pieces.
 local function write_profile(had_pieces, fingerprint, text, has_person)
   local head, fields = 2 + (has_person and 64 or 0), {}

@@ -24,7 +24,7 @@ local _, _, id, client, grant, presented, rotation, leeway, lifetime, idle_lifet
 presented, rotation, lifetime, idle_lifetime = tonumber(presented), rotation == '1', tonumber(lifetime), tonumber(idle_lifetime)
 
 -- Without a family, or a user who has the password of then, there is nothing to decide.
-local held = redis.call('HMGET', KEYS[1], id, 'p')
+local held = redis.call('HMGET', KEYS[1], id, 'p', HELD)
 if not held[1] then
   local d = entry(FAMILY_ENDED .. id)
   own_refusal(KEYS[1])
@@ -32,9 +32,11 @@ if not held[1] then
   return { ARGV[1], again and REUSED_NOW or UNKNOWN, 0, '', '', '', '' }
 end
 local subject, fingerprint, _, has_person = read_profile(held[2])
+local before_that = read_held(held[3])
 local unchanged = false
 for i = 1, #fingerprints, 8 do
-  unchanged = unchanged or fingerprints:sub(i, i + 7) == fingerprint
+  local configured = fingerprints:sub(i, i + 7)
+  unchanged = unchanged or configured == fingerprint or configured == before_that
 end
 if not unchanged then
   own_refusal(KEYS[1])

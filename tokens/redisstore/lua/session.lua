@@ -3,10 +3,10 @@
 --
 -- KEYS   1 what the user holds   2 the person   3 watermarks of the clients (not in a cluster)
 -- ARGV   1 number of the call   2 grace ms   3 session   4 idle limit ms, 0 for none
--- Result {number of the call, session record or '', subject, fingerprint and person or ''}
+-- Result {number of the call, session record or '', subject, fingerprint (and behind it the one that is held), person or ''}
 
 local id, idle = ARGV[3], tonumber(ARGV[4])
-local held = redis.call('HMGET', KEYS[1], id, 'p')
+local held = redis.call('HMGET', KEYS[1], id, 'p', HELD)
 
 local s, unused
 local gone = not held[1]
@@ -29,4 +29,5 @@ if unused >= (idle > 0 and math.min(60000, idle / 2) or 60000) then
   record = write_session(s)
   redis.call('HSET', KEYS[1], id, record)
 end
-return { ARGV[1], record, subject or '', fingerprint or '', person }
+local before_that = read_held(held[3])
+return { ARGV[1], record, subject or '', (fingerprint or '') .. before_that, person }

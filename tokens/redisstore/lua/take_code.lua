@@ -4,7 +4,8 @@
 --        6 watermarks of the clients (not in a cluster, and so the next)   7 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms (not used)   3 code   4 deny for ms   5 attempt   6 client   7 begun after ms
 -- Result {number of the call, storage.CodeOutcome, now ms, taken at ms, issue at ms, body or '',
---         everyone's watermark s, owner or '', 1 or 0 for spent by this very attempt, subject, fingerprint and person or ''}
+--         everyone's watermark s, owner or '', 1 or 0 for spent by this very attempt, subject, fingerprint (and behind it
+--         the one that is held) and person or ''}
 
 local UNKNOWN, TAKEN, SPENT = 0, 1, 2
 
@@ -29,8 +30,9 @@ if code.taken ~= 0 and (code.attempt ~= attempt or not body) then
   return { ARGV[1], SPENT, now, code.taken, 0, '', 0, code.owner, code.attempt == attempt and 1 or 0, '', '', '' }
 end
 if not body then error('gatehouse: damaged record') end
-local held = redis.call('HGET', KEYS[1], 'p')
-local subject, fingerprint, _, has_person = read_profile(held)
+local held = redis.call('HMGET', KEYS[1], 'p', HELD)
+local subject, fingerprint, _, has_person = read_profile(held[1])
+local before_that = read_held(held[2])
 local person = read_person(KEYS[3], has_person)
 local begun = begun_after(tonumber(ARGV[7]), KEYS[6], ARGV[6])
 local all_ended = everyone(KEYS[6])
@@ -44,4 +46,4 @@ else
   lengthen(CODES, had, code.expires)
 end
 local at = issue_at(m, begun, KEYS[7])
-return { ARGV[1], TAKEN, now, code.taken, at, body, all_ended, '', 0, subject or '', fingerprint or '', person }
+return { ARGV[1], TAKEN, now, code.taken, at, body, all_ended, '', 0, subject or '', (fingerprint or '') .. before_that, person }
