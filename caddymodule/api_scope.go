@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
+	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/people"
 )
@@ -75,7 +76,7 @@ func (s *ScopeDetail) check(scopes []string, seen map[string]bool) error {
 // checkTokenClaim checks a claim that access tokens carry of a person.
 func checkTokenClaim(name string) error {
 	switch {
-	case name == groupsClaim || name == "email":
+	case name == tokens.ClaimGroups || name == "email":
 		return nil
 	case name == "email_verified":
 		return errors.New("comes with email: write that alone")

@@ -94,7 +94,7 @@ func (b *BearerAuth) options() grammar.Options {
 		"scope":        grammar.List(&b.Scopes),
 		"scope_any":    grammar.List(&b.ScopeAny),
 		"claim":        grammar.Args("<claim> <value...>", b.addClaim).Repeated(),
-		"for":          grammar.Args("<group...>", b.addFor).Repeated(),
+		"for":          grammar.Lines(&b.For),
 		"header":       grammar.Args("<name> <claim> [<encoding>]", b.addHeader).Repeated(),
 		"acr":          grammar.List(&b.ACR),
 		"max_age":      grammar.Duration(&b.MaxAge),

@@ -10,11 +10,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/people"
 )
 
-func (b *BearerAuth) addFor(args []string) error {
-	b.For = append(b.For, args)
-	return nil
-}
-
 // checkFor checks whom a guard is for. The groups of other issuers are their own words: one
 // of theirs called staff is not the gateway's.
 func (b *BearerAuth) checkFor() error {

@@ -81,6 +81,7 @@ func (b *BearerAuth) takeOwn(app *App, cfg *guard.Config) error {
 		return err
 	}
 	app.guards.counted(b.Audience)
+	app.noteRule(b.For, b.Audience)
 	cfg.Access = app.backend.issuer
 	cfg.Proofs = app.backend.issuer.Proofs()
 	cfg.Ready = func(context.Context) error { return app.backend.readyToCheck() }

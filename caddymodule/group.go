@@ -58,9 +58,6 @@ func (g *Group) core() people.Group {
 	return group
 }
 
-// groupsClaim is the claim that holds groups, here and at most providers.
-const groupsClaim = "groups"
-
 // ruled is something that not everybody may do.
 type ruled struct {
 	block, option string

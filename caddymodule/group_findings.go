@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
+
+	"github.com/gatehouse-auth/gatehouse/tokens"
 )
 
 // someGroups is what is known of who can be in which group.
@@ -81,7 +83,7 @@ func (a *App) groupFindings() (found []Finding) {
 		}
 	}
 	for _, api := range a.APIs {
-		if len(known.named) == 0 && slices.Contains(api.TokenClaims, groupsClaim) {
+		if len(known.named) == 0 && slices.Contains(api.TokenClaims, tokens.ClaimGroups) {
 			warn(api.block(), "token_claims", "nobody is in a group, so that the claim groups is an empty list in every token: write `group` blocks, or `groups` of local users")
 		}
 	}

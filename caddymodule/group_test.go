@@ -60,6 +60,11 @@ func TestGroupsReachTheCore(t *testing.T) {
 			}
 		})
 	}
+	a := &App{people: people.NewDirectory(people.Config{AsSent: []string{"company"}}), guards: newGuards()}
+	a.noteRule(people.Rule{{"staff"}}, []string{"https://api.example.com"})
+	if kept := a.people.Keep("company", []string{"staff", "other"}); len(kept) != 1 || len(a.guards.rules) != 1 {
+		t.Errorf("what a guard speaks of is not kept: %v", kept)
+	}
 	api := (&API{Identifier: "a", TokenClaims: []string{"groups"}, ScopeDetails: []*ScopeDetail{{Scope: "b", Text: "B"}, {Scope: "c", For: [][]string{{"d"}}}}}).core()
 	if !reflect.DeepEqual(api.ScopeFor, map[string]people.Rule{"c": {{"d"}}}) || !reflect.DeepEqual(api.ScopeTexts, map[string]string{"b": "B"}) || !slices.Equal(api.TokenClaims, []string{"groups"}) {
 		t.Errorf("%+v", api)
@@ -72,6 +77,8 @@ func TestGroupsReachTheCore(t *testing.T) {
 // TestM9CheckFindsGroupsOfNobody: rules that nobody can meet, and members that nobody is.
 func TestM9CheckFindsGroupsOfNobody(t *testing.T) {
 	const company = "login oidc company https://login.example.com/ {\nclient_id a\nclient_secret {env.GATEHOUSE_TEST_COMPANY}\n"
+	const guarded = "api https://b.example.com {\ntoken_claims groups\n}\n"
+	const guard = "SITEb.example.com {\nbearer_auth {\naudience https://b.example.com\nfor staff\n}\n}\n"
 	client := func(rule string) string {
 		return "client wiki {\ntype spa\nredirect_uris https://wiki.example.com/cb\n" + rule + "\n}\n"
 	}
@@ -95,12 +102,15 @@ func TestM9CheckFindsGroupsOfNobody(t *testing.T) {
 		{"a member of a provider", company + "}\ngroup staff {\nmember company|00u1\n}", ""},
 		{"token_claims", "api https://b.example.com {\ntoken_claims groups\n}", "the claim groups is an empty list in every token"},
 		{"token_claims with a group", "group staff {\nmember local|alice\n}\napi https://b.example.com {\ntoken_claims groups\n}", ""},
+		{"a guard", guarded + guard, "warning: bearer_auth of https://b.example.com: nobody is in the group staff"},
+		{"a guard with a group", "group staff {\nmember local|alice\n}\n" + guarded + guard, ""},
 		{"of a provider without groups", "login google {\nclient_id a\nclient_secret {env.GATEHOUSE_TEST_COMPANY}\nallow anyone\n}\ngroup staff {\nfrom google staff\n}", "login google: this provider tells of no groups"},
 		{"of GitHub without the scope", "login github {\nclient_id a\nclient_secret {env.GATEHOUSE_TEST_COMPANY}\nallow anyone\nscopes read:user\n}\ngroup staff {\nfrom github example\n}", "login github: its groups count, and GitHub tells of them with the scope read:org alone"},
 		{"of GitHub", "login github {\nclient_id a\nclient_secret {env.GATEHOUSE_TEST_COMPANY}\nallow anyone\n}\ngroup staff {\nfrom github example\n}", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			out := check(t, "https://auth.example.com/", tt.options, "auth.example.com {\n oauth_server\n}")
+			options, guard, _ := strings.Cut(tt.options, "SITE")
+			out := check(t, "https://auth.example.com/", options, "auth.example.com {\n oauth_server\n}\n"+guard)
 			if tt.want == "" && out != "nothing found\n" || !strings.Contains(out, tt.want) {
 				t.Errorf("the findings are %q, want %q", out, tt.want)
 			}

@@ -2,8 +2,10 @@ package caddymodule
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
+	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/people"
 )
 
@@ -31,7 +33,7 @@ func (a *App) takesFrom(login string) bool {
 // and speaks of none. Guards add what they speak of.
 func (a *App) directory(logins []anyLogin, locals people.Locals) *people.Directory {
 	cfg := people.Config{Locals: locals}
-	speaks := slices.ContainsFunc(a.APIs, func(api *API) bool { return slices.Contains(api.TokenClaims, groupsClaim) })
+	speaks := slices.ContainsFunc(a.APIs, func(api *API) bool { return slices.Contains(api.TokenClaims, tokens.ClaimGroups) })
 	for _, g := range a.Groups {
 		cfg.Groups = append(cfg.Groups, g.core())
 	}
@@ -48,6 +50,14 @@ func (a *App) directory(logins []anyLogin, locals people.Locals) *people.Directo
 		return nil
 	}
 	return people.NewDirectory(cfg)
+}
+
+// noteRule notes whom a guard is for. What it speaks of is kept of what providers send.
+func (a *App) noteRule(rule people.Rule, audience []string) {
+	if len(rule) > 0 {
+		a.guards.rules = append(a.guards.rules, ruled{"bearer_auth of " + strings.Join(audience, " "), "for", rule})
+		a.people.Mention(rule.Names())
+	}
 }
 
 // rules are those of the clients and scopes. Those of guards are noted while they are provisioned.

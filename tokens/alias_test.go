@@ -75,10 +75,10 @@ func TestF50Moved(t *testing.T) {
 		}
 		p.mu.Unlock()
 	}
-	if u, err := g.User(t.Context(), storage.TagSubject(carol.Subject)); err != nil || len(u.MovedFrom) != 1 || u.MovedFrom[0] != carolNow || u.MovedTo != "" {
+	if u, err := g.User(t.Context(), storage.TagSubject(carol.Subject), ""); err != nil || len(u.MovedFrom) != 1 || u.MovedFrom[0] != carolNow || u.MovedTo != "" {
 		t.Errorf("%v, carol: %+v", err, u)
 	}
-	if u, err := g.User(t.Context(), storage.TagSubject(carolNow)); err != nil || u.MovedTo != carol.Subject || u.Known || len(u.Sessions)+len(u.Families) != 0 {
+	if u, err := g.User(t.Context(), storage.TagSubject(carolNow), ""); err != nil || u.MovedTo != carol.Subject || u.Known || len(u.Sessions)+len(u.Families) != 0 {
 		t.Errorf("%v, the new name: %+v", err, u)
 	}
 

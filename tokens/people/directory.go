@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
@@ -31,8 +32,8 @@ func CheckGroup(name string) error {
 	switch {
 	case name == "":
 		return errors.New("is empty: write the name of a group, or leave it out")
-	case len(name) > maxGroup || strings.ContainsFunc(name, unicode.IsControl):
-		return fmt.Errorf("is not the name of a group: it has at most %d bytes, and no control characters", maxGroup)
+	case len(name) > maxGroup || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
+		return fmt.Errorf("is not the name of a group: it is UTF-8 of at most %d bytes, without control characters", maxGroup)
 	}
 	return nil
 }
