@@ -509,3 +509,16 @@ func TestC2TwoNodes(t *testing.T) {
 		t.Errorf("asked %d times, %d with a spent token", asked, reused)
 	}
 }
+
+// Somebody who has come by the provider twice, in two browsers, is asked about all the same.
+func TestRecheckSecondLogin(t *testing.T) {
+	p := new(idp)
+	g := newGateway(t, withIDP(p))
+	g.provided(p)
+	g.pass(time.Minute)
+	l, _ := g.provided(p)
+	res := g.exchanged(g.codeFor(l))
+	g.pass(every)
+	g.refreshOK(res.RefreshToken)
+	g.happens(oauth.OutcomeKept, 1)
+}
