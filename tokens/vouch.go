@@ -76,8 +76,12 @@ func (i *Issuer) vouched(ctx context.Context, p *Profile, f storage.Family, user
 
 // nobody reports whether there is nothing to ask the provider with, so that it never can be.
 func (q *recheck) nobody() bool {
-	return !q.failed && !q.lease.Leased && !q.lease.Busy && !q.lease.Lately
+	return q != nil && !q.failed && !q.lease.Leased && !q.lease.Busy && !q.lease.Lately
 }
+
+// thin reports whether the provider said, now or lately, that the login is good, and nothing
+// of the person.
+func (q *recheck) thin() bool { return q != nil && (q.kind == AnswerThin || q.lease.Thin) }
 
 // errUnvouched is why a person gets no tokens for now.
 var errUnvouched = errors.New("the login's provider could not be asked about the person, whom it last vouched for too long ago")
@@ -133,16 +137,16 @@ func (i *Issuer) Revouched(ctx context.Context, l *Login, cookie string) (*Login
 	q := i.awaited(ctx, i.recheckLater(user, root, &l.Profile), user, root, &l.Profile)
 	for {
 		current, err := i.CurrentLogin(ctx, cookie)
-		switch {
-		case err != nil || current == nil:
+		if err != nil || current == nil {
 			return nil, err
-		case current.Profile.Checked.After(l.Profile.Checked):
+		}
+		if current.Profile.Checked.After(l.Profile.Checked) || within && q.thin() {
 			return current, nil
-		case q != nil && within && (q.kind == AnswerThin || q.lease.Thin):
-			return current, nil
-		case !within || q != nil && q.nobody():
+		}
+		if !within || q.nobody() {
 			return nil, nil //nolint:nilnil // nobody vouches for them
-		case q == nil || !q.lease.Busy || time.Since(began) > recheckWait:
+		}
+		if q == nil || !q.lease.Busy || time.Since(began) > recheckWait {
 			return nil, ErrUnvouched
 		}
 		select { // another node is asking

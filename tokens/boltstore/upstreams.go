@@ -105,11 +105,7 @@ func endRecheck(t *txn, r storage.RecheckAnswer) (storage.RecheckResult, error) 
 	again := found && u.attempt == r.Attempt && u.lease.IsZero() // the same call sent again
 	switch {
 	case !found:
-		d, ended, err := t.denial(denialKey(r.User, byte(storage.DenySession), r.Root[:]))
-		if err != nil || r.Answer != storage.ProviderGone || !ended || d.attempt != r.Attempt {
-			return storage.RecheckResult{}, err
-		}
-		return endLogin(t, r)
+		return endedLogin(t, r)
 	case again:
 		return storage.RecheckResult{Outcome: answeredBefore(r, u)}, nil
 	case u.attempt != r.Attempt || u.seq != r.Seq:
@@ -135,6 +131,16 @@ func endRecheck(t *txn, r storage.RecheckAnswer) (storage.RecheckResult, error) 
 	}
 	t.putUpstream(r.User, r.Root, u)
 	return res, nil
+}
+
+// endedLogin is the result of an answer about a login that is over: by the same call, if that
+// is sent again.
+func endedLogin(t *txn, r storage.RecheckAnswer) (storage.RecheckResult, error) {
+	d, ended, err := t.denial(denialKey(r.User, byte(storage.DenySession), r.Root[:]))
+	if err != nil || r.Answer != storage.ProviderGone || !ended || d.attempt != r.Attempt {
+		return storage.RecheckResult{}, err
+	}
+	return endLogin(t, r)
 }
 
 // answer notes that the login is good, and what was said of the person, if anything was.
