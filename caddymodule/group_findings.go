@@ -47,44 +47,61 @@ func (a *App) groupsAround() someGroups {
 }
 
 // groupFindings are what of the groups, and of the rules that speak of them, may not be meant so.
-func (a *App) groupFindings() (found []Finding) {
+func (a *App) groupFindings() []Finding {
 	known := a.groupsAround()
-	warn := func(block, option, format string, args ...any) {
-		found = append(found, Finding{SeverityWarning, block, fmt.Sprintf(format, args...), option, nil})
+	found := append(a.memberFindings(known), a.sourceFindings()...)
+	if known.asSent {
+		return found // any name may be a group
 	}
+	for _, rule := range append(a.rules(), a.guards.rules...) {
+		for _, name := range rule.For.Names() {
+			if !known.named[name] {
+				found = append(found, warning(rule.block, rule.option, "nobody is in the group %s: %s", name, known.way(name)))
+			}
+		}
+	}
+	for _, api := range a.APIs {
+		if len(known.named) == 0 && slices.Contains(api.TokenClaims, tokens.ClaimGroups) {
+			found = append(found, warning(api.block(), "token_claims", "nobody is in a group, so that the claim groups is an empty list in every token: "+
+				"write `group` blocks, or `groups` of local users"))
+		}
+	}
+	return found
+}
+
+func warning(block, option, format string, args ...any) Finding {
+	return Finding{SeverityWarning, block, fmt.Sprintf(format, args...), option, nil}
+}
+
+// memberFindings name members whom no login can make.
+func (a *App) memberFindings(known someGroups) (found []Finding) {
 	for _, g := range a.Groups {
 		for _, member := range g.Members {
 			login, _, _ := strings.Cut(member, "|")
 			local, there := known.logins[login]
 			switch {
 			case !there:
-				warn(g.block(), "member", "%s can be nobody, since there is no login %s: correct it, or take it out", member, login)
+				found = append(found, warning(g.block(), "member", "%s can be nobody, since there is no login %s: correct it, or take it out", member, login))
 			case local && !known.locals[member]:
-				warn(g.block(), "member", "%s is nobody now: login %s has no such user; names count byte for byte here", member, login)
+				found = append(found, warning(g.block(), "member", "%s is nobody now: login %s has no such user; names count byte for byte here", member, login))
 			}
 		}
 	}
+	return found
+}
+
+// sourceFindings name logins that groups take people from, and that tell of no groups.
+func (a *App) sourceFindings() (found []Finding) {
 	for _, module := range a.loginModules {
-		if l, ok := module.(*OIDCLogin); ok && a.takesFrom(l.name()) && len(l.groupsClaims()) == 0 {
-			warn(l.block(), "groups_claim", "this provider tells of no groups, and a group takes people by them: name the claim that holds them, or write `member` lines")
-		}
-		if l, ok := module.(*GitHubLogin); ok && len(l.Scopes) > 0 && !slices.Contains(l.Scopes, githubGroups) && (l.GroupsAsSent || a.takesFrom(l.named("github"))) {
-			warn(l.block(), "scopes", "its groups count, and GitHub tells of them with the scope read:org alone: add it")
-		}
-	}
-	if known.asSent {
-		return found // any name may be one
-	}
-	for _, rule := range append(a.rules(), a.guards.rules...) {
-		for _, name := range rule.For.Names() {
-			if !known.named[name] {
-				warn(rule.block, rule.option, "nobody is in the group %s: %s", name, known.way(name))
+		switch l := module.(type) {
+		case *OIDCLogin:
+			if a.takesFrom(l.name()) && len(l.groupsClaims()) == 0 {
+				found = append(found, warning(l.block(), "groups_claim", "this provider tells of no groups, and a group takes people by them: name the claim that holds them, or write `member` lines"))
 			}
-		}
-	}
-	for _, api := range a.APIs {
-		if len(known.named) == 0 && slices.Contains(api.TokenClaims, tokens.ClaimGroups) {
-			warn(api.block(), "token_claims", "nobody is in a group, so that the claim groups is an empty list in every token: write `group` blocks, or `groups` of local users")
+		case *GitHubLogin:
+			if len(l.Scopes) > 0 && !slices.Contains(l.Scopes, githubGroups) && (l.GroupsAsSent || a.takesFrom(l.named("github"))) {
+				found = append(found, warning(l.block(), "scopes", "its groups count, and GitHub tells of them with the scope read:org alone: add it"))
+			}
 		}
 	}
 	return found

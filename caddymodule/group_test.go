@@ -249,6 +249,9 @@ func TestM9LocalGroupsNow(t *testing.T) {
 	if u := g.shown(); !slices.Equal(u.Groups, want) || !u.Rights[0].Has || !u.Rights[1].Has {
 		t.Errorf("users show says %+v %+v", u.Groups, u.Rights)
 	}
+	if e, _ = g.ok("explain", family); !strings.Contains(e, string(admin.VerdictAlive)+": ") || strings.Contains(e, "left out") {
+		t.Errorf("explain says\n%s", e)
+	}
 	shown, _ := g.ok("users", "show", "local|alice")
 	for _, line := range []string{"the user's group writers", "client my-spa", "scope orders:read of https://api.example.com"} {
 		if !strings.Contains(shown, line) {

@@ -27,9 +27,9 @@ type Right struct {
 
 // groupsOf returns the groups that somebody is in, in order.
 func (o *Operator) groupsOf(user storage.UserTag, subject string, kept []storage.GroupTag) []Membership {
-	why := o.cfg.People.Why(user, loginOf(subject), kept)
-	var all []Membership
-	for _, group := range o.cfg.People.Of(user, kept) {
+	why, groups := o.cfg.People.Why(user, loginOf(subject), kept), o.cfg.People.Of(user, kept)
+	all := make([]Membership, 0, len(groups))
+	for _, group := range groups {
 		all = append(all, Membership{group, why[group]})
 	}
 	return all
