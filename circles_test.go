@@ -19,26 +19,13 @@ import (
 // usualCircle is how many files of one package may name each other in a circle.
 const usualCircle = 8
 
-// largeCircles are the packages in which they are more, and how many. A number
-// here may only become smaller.
-var largeCircles = map[string]int{"tokens/boltstore": 12}
-
 // TestCircles holds every package to files that can be read one after another:
 // few of them name each other in a circle.
 func TestCircles(t *testing.T) {
-	found := make(map[string]int)
 	for _, p := range typedPackages(t) {
-		circle := p.largestCircle()
-		name := strings.TrimPrefix(p.path, modulePath+"/")
-		found[name] = len(circle)
-		most := max(usualCircle, largeCircles[name])
-		if len(circle) > most {
-			t.Errorf("%s: %d files name each other in a circle, at most %d may: %s", name, len(circle), most, strings.Join(circle, " "))
-		}
-	}
-	for name, most := range largeCircles {
-		if n, ok := found[name]; !ok || n < most {
-			t.Errorf("largeCircles: %s has %d files in a circle; lower its number", name, n)
+		if circle := p.largestCircle(); len(circle) > usualCircle {
+			t.Errorf("%s: %d files name each other in a circle, at most %d may: %s",
+				strings.TrimPrefix(p.path, modulePath+"/"), len(circle), usualCircle, strings.Join(circle, " "))
 		}
 	}
 }

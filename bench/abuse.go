@@ -45,6 +45,12 @@ func measureAbuse(ctx context.Context, o options, store string, row abuseRow) (e
 	}
 	s.Store = filepath.Join(o.dir, fmt.Sprintf("abuse-%d.db", s.AuthPort))
 	s.File = abuseSite
+	provider, err := startSlowProvider()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, provider.stop()) }()
+	s.Provider = provider.issuer
 	if store == "Redis" {
 		r, err := startRedis(ctx, o)
 		if err != nil {

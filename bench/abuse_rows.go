@@ -37,6 +37,7 @@ var abuseRows = []abuseRow{
 	{name: "A7 one old ID token signs out", begin: oldHintSignsOut},
 	{name: "A7 one application is signed out", begin: oneIsSignedOut},
 	{name: "A8 wrong passwords for alice", rate: 2, begin: wrongPasswords},
+	{name: "H2 200 people at a provider that takes 5 s", rate: crowd, workers: crowd, begin: crowdSignsIn},
 }
 
 func newBob(ctx context.Context, site *abuseSiteOf) (*person, error) {

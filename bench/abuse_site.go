@@ -44,7 +44,14 @@ var abuseSite = template.Must(template.New("abuse").Funcs(template.FuncMap{"hash
 			user alice $2a$10$UqJGUiAlU6DbixRa6WNpQe3VnYWD7jp0lSYGoAgSEOCri96xR5rhK
 			user bob $2a$04$ghjkmG36MGWQzvXu5/iyAec/RPUnS699ptZ3waPY.JK6BanwljznO
 		}
-		api {{.Audience}} {
+		{{with .Provider}}login oidc slow {{.}} {
+			client_id bench
+			client_secret bench-bench-bench
+			insecure
+			allow anyone
+			recheck 1m
+		}
+		{{end}}		api {{.Audience}} {
 			scopes read
 			allow_offline_access
 			access_token_lifetime 1h

@@ -30,7 +30,7 @@ func benchRedisList(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	login, _, err := sd.issuer.SignIn(ctx, tokens.Profile{Subject: subject, Login: "bench"}, "")
+	login, _, err := sd.issuer.SignIn(ctx, tokens.Profile{Subject: subject, Login: "bench", Fingerprint: benchLogin}, "")
 	if err != nil {
 		return err
 	}

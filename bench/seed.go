@@ -38,16 +38,22 @@ type seed struct {
 	people atomic.Int64 // of logins, so that each is of another
 }
 
-// noAccounts stands for people who are not local users.
-type noAccounts struct{}
+// benchAccounts are people who came by the login bench of the server's Caddyfile.
+type benchAccounts struct{}
 
-func (noAccounts) Fingerprints(storage.UserTag, ...string) []storage.Fingerprint {
-	return []storage.Fingerprint{{}}
+// benchLogin is that login's fingerprint, as package upstream makes it.
+var benchLogin = func() storage.Fingerprint {
+	sum := sha256.Sum256([]byte("bench\x00https://github.com/login/oauth\x00sub"))
+	return storage.Fingerprint(sum[:8])
+}()
+
+func (benchAccounts) Fingerprints(storage.UserTag, ...string) []storage.Fingerprint {
+	return []storage.Fingerprint{benchLogin}
 }
 
-func (noAccounts) Lists(storage.UserTag) bool { return false }
+func (benchAccounts) Lists(storage.UserTag) bool { return false }
 
-func (noAccounts) Standing(storage.UserTag, string) (bool, *storage.Mark) { return false, nil }
+func (benchAccounts) Standing(storage.UserTag, string) (bool, *storage.Mark) { return false, nil }
 
 func openSeed(ctx context.Context, path, issuerURL, alg string) (*seed, error) {
 	return seedStore(ctx, boltstore.New(boltstore.Options{Path: path}), issuerURL, alg)
@@ -80,7 +86,7 @@ func seedStore(ctx context.Context, store storage.Store, issuerURL, alg string) 
 		Issuer:         issuerURL,
 		APIs:           []*clients.API{{Identifier: audience, Scopes: []string{"read"}, AllowOfflineAccess: true, AccessTokenLifetime: time.Hour}},
 		Clients:        benchClients(),
-		Accounts:       noAccounts{},
+		Accounts:       benchAccounts{},
 		AccessTokenAlg: alg, IDTokenAlg: "RS256",
 		IDTokenLifetime: time.Hour, UserinfoTokenLifetime: time.Hour, SessionLifetime: time.Hour, SessionIdleLifetime: time.Hour,
 		Observer: oauth.NopObserver{}, Clock: time.Now, Rand: rand.Reader,
@@ -161,7 +167,7 @@ func (s *seed) login(ctx context.Context, subject, scope string) (*tokens.TokenR
 	client, _ := s.issuer.Client("spa")
 	verifier := string(bytes.Repeat([]byte("v"), 43))
 	sum := sha256.Sum256([]byte(verifier))
-	login, _, err := s.issuer.SignIn(ctx, tokens.Profile{Subject: subject, Login: "bench"}, "")
+	login, _, err := s.issuer.SignIn(ctx, tokens.Profile{Subject: subject, Login: "bench", Fingerprint: benchLogin}, "")
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ type setup struct {
 	IDTokenAlgorithm                                string // of the client spa; "" for the usual one
 	Redis                                           string // address; "" for bbolt at Store
 	UsersFile                                       string // "" for none
+	Provider                                        string // the issuer of a login; "" for none
 	AuthPort, RoutePort, AdminPort                  int
 	File                                            *template.Template // nil for the usual Caddyfile
 }
@@ -51,6 +52,11 @@ var caddyfile = template.Must(template.New("Caddyfile").Parse(`{
 		login local {
 			user nobody $2a$04$7zKjn1cJxRUeZFhnQo9Hbe3wtcvOBcdYLXMhBCtLwS2QHYc4R6XcW
 			{{with .UsersFile}}users_file {{.}}{{end}}
+		}
+		login github bench {
+			client_id gatehouse
+			client_secret bench
+			allow anyone
 		}
 		api {{.Audience}} {
 			scopes read

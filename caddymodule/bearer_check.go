@@ -218,9 +218,6 @@ func (b *BearerAuth) checkAudience(issuer *tokens.Issuer) error {
 		return fmt.Errorf("bearer_auth: audience %q is not an `api` of the global option `oauth`; there are: %s",
 			audience, strings.Join(known, ", "))
 	}
-	if err := b.checkGroupsSent(issuer); err != nil {
-		return err
-	}
 	return b.checkScopes(issuer)
 }
 

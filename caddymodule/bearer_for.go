@@ -7,10 +7,11 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/people"
 )
 
 // checkFor checks whom a guard is for. The groups of other issuers are their own words: one
-// of theirs called staff is not the gateway's. See M5 of the design.
+// of theirs called staff is not the gateway's.
 func (b *BearerAuth) checkFor() error {
 	if len(b.For) > 0 && len(b.Issuers) > 0 {
 		return grammar.Wrong("for", "it means groups of this gateway, which tokens of other issuers never have: "+
@@ -19,9 +20,9 @@ func (b *BearerAuth) checkFor() error {
 	return checkRule(b.For)
 }
 
-// checkGroupsSent makes sure that the tokens of the audiences say which groups their person is
-// in: else nobody would pass.
-func (b *BearerAuth) checkGroupsSent(issuer *tokens.Issuer) error {
+// mentionGroups makes the groups known that the guard is for, and makes sure that the tokens
+// of its audiences say which groups their person is in: else nobody would pass.
+func (b *BearerAuth) mentionGroups(app *App, issuer *tokens.Issuer) error {
 	if len(b.For) == 0 {
 		return nil
 	}
@@ -31,5 +32,7 @@ func (b *BearerAuth) checkGroupsSent(issuer *tokens.Issuer) error {
 				"write `token_claims groups` into the block `api %s`", strings.Join(b.For[0], " "), audience, audience)
 		}
 	}
+	issuer.Config().People.Mention(people.Rule(b.For).Names())
+	app.guards.rules = append(app.guards.rules, ruled{"bearer_auth " + b.Audience[0], "for", b.For})
 	return nil
 }

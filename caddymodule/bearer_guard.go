@@ -77,6 +77,9 @@ func (b *BearerAuth) takeOwn(app *App, cfg *guard.Config) error {
 	if err := b.checkAudience(app.backend.issuer); err != nil {
 		return err
 	}
+	if err := b.mentionGroups(app, app.backend.issuer); err != nil {
+		return err
+	}
 	app.guards.counted(b.Audience)
 	app.noteRule(b.For, b.Audience)
 	cfg.Access = app.backend.issuer

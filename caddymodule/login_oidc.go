@@ -89,7 +89,8 @@ type OIDCLogin struct {
 	// left out. Default: none.
 	ACRs map[string]string `json:"acrs,omitempty"`
 
-	// Sign a person out at the provider who signs out here. Default: false
+	// Keep what a sign-out at the provider needs, its newest ID token. Signing out here does not
+	// sign a person out there yet. Default: false
 	LogoutUpstream bool `json:"logout_upstream,omitempty"`
 
 	// Never ask its userinfo endpoint. Default: false

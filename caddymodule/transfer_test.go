@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // TestMove moves everything from an embedded database to Redis and back, while
@@ -42,6 +43,9 @@ func TestMove(t *testing.T) {
 	g.ok("grants", "end", "local|alice", family)
 	g.ok("users", "disable", "local|mallory", "--force")
 	machine := g.machineToken()
+	if err := g.shared().state.Store.PutAlias(t.Context(), storage.Alias{From: "company|new", Subject: "company|old"}); err != nil {
+		t.Fatal(err)
+	}
 
 	// The running server writes; it stops to decide, and goes on guarding.
 	out, warnings := g.ok("export", "--to", file("one.export"))
@@ -129,6 +133,9 @@ func (g *gateway) wantMoved(kept *tokenAnswer, ended tokenAnswer, machine string
 		g.t.Fatalf("refresh: %d %s", next.status, next.body)
 	}
 	*kept = next
+	if out, _ := g.ok("users", "show", "company|new"); !strings.Contains(out, "company|old") {
+		g.t.Errorf("F50: who was moved:\n%s", out)
+	}
 	if answer := g.refresh(ended.RefreshToken); answer.Error != "invalid_grant" {
 		g.t.Errorf("refresh of an ended login: %d %s", answer.status, answer.body)
 	}

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
@@ -111,22 +113,34 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 	return s.arrive(w, r, f, l, q)
 }
 
+// finishTime is how long a provider may take for all that it is asked, and others before
+// for their turn.
+const finishTime = time.Minute
+
 // arrive redeems what the provider sent, once, and signs the person in.
 func (s *Server) arrive(w http.ResponseWriter, r *http.Request, f *flow, l login.Elsewhere, answer url.Values) error {
 	if wait := s.Limits.returns.Wait(s.ClientIP(r), s.Clock()); wait > 0 {
-		return s.failProvider(w, r, f, l, &login.FailedError{Failure: login.FailedBusy, Reason: "too_many_failures", After: wait})
+		return s.failProvider(w, r, f, l, &login.FailedError{Failure: login.FailedBusy, Reason: tooManyFailures, After: wait})
 	}
 	came, err := s.Limits.arrived.once(r.Context(), f.id(), s.Clock, func() (arrival, error) {
-		ctx, done := storage.Decisive(r.Context())
+		// A second click hangs up on the first one, which goes on all the same.
+		ctx, done := context.WithTimeout(context.WithoutCancel(r.Context()), finishTime)
 		defer done()
 		who, err := l.Finish(ctx, f.Departure, answer)
 		if err != nil {
 			return arrival{err: err}, nil
 		}
 		if wait := s.Limits.returns.Person(l.Name()+"|"+who.ID, s.Clock()); wait > 0 {
-			return arrival{err: &login.FailedError{Failure: login.FailedBusy, Reason: "too_many_sign_ins", ID: who.ID, After: wait}}, nil
+			return arrival{err: &login.FailedError{Failure: login.FailedBusy, Reason: tooManySignIns, ID: who.ID, After: wait}}, nil
 		}
-		signedIn, cookie, err := s.Issuer.SignInProvided(ctx, comesIn(l, who), s.session(r))
+		in := comesIn(l, who)
+		if id := f.Departure.Asked.ID; id != "" {
+			in.Only = l.Name() + "|" + id
+		}
+		signedIn, cookie, err := s.Issuer.SignInProvided(ctx, in, s.session(r))
+		if errors.Is(err, tokens.ErrAnotherPerson) {
+			err = &login.FailedError{Failure: login.FailedNotMet, Reason: reasonAnother, ID: who.ID, Cause: err}
+		}
 		return arrival{login: signedIn, cookie: cookie, err: err}, nil
 	})
 	if errors.Is(err, errTicketUsed) {
@@ -150,6 +164,9 @@ func (s *Server) arrive(w http.ResponseWriter, r *http.Request, f *flow, l login
 	}
 	return s.signedIn(w, r, f.request(), progress{login: came.login, fresh: true, unseen: !f.Seen})
 }
+
+// reasonAnother is why somebody does not come in who is not the one that was asked for (F72).
+const reasonAnother = "another_account"
 
 // comesIn is the sign-in of somebody whom a provider has sent.
 func comesIn(l login.Elsewhere, who *login.Arrival) tokens.Provided {
@@ -178,10 +195,19 @@ func given(l login.Elsewhere, who *login.Arrival) *tokens.Given {
 	return &g
 }
 
-// forged reports whether a failure speaks of somebody who makes answers up.
+// forged reports whether a failure is one that anybody can bring about by an answer that
+// they have made up. What the provider itself has done wrong is held against nobody:
+// a whole office may come from one address.
 func forged(err error) bool {
 	failed, ok := errors.AsType[*login.FailedError](err)
-	return ok && (failed.Failure == login.FailedForged || failed.Failure == login.FailedAgain)
+	if !ok {
+		return false
+	}
+	switch failed.Reason { // of package upstream
+	case "state", "issuer", "no_code", "code":
+		return true
+	}
+	return false
 }
 
 // goOn takes a browser that comes back once more to where it went the first time.

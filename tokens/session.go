@@ -32,10 +32,17 @@ type Provided struct {
 	Groups   []string      // as the provider names them
 	Lifetime time.Duration // of the session; 0 is the configured one, which is never exceeded
 	Given    *Given        // nil where the provider is never asked again
+	// Only is the subject of who has to come, "" for anybody.
+	Only string
 }
 
-// SignInProvided begins a session as SignIn does, for whom a provider has sent.
+// SignInProvided begins a session as SignIn does, for whom a provider has sent. Whom an
+// operator has moved comes in as who they were. Errors: ErrAnotherPerson too.
 func (i *Issuer) SignInProvided(ctx context.Context, in Provided, replaces string) (*Login, string, error) {
+	in, err := i.known(ctx, in)
+	if err != nil {
+		return nil, "", err
+	}
 	return i.beginSession(ctx, in, replaces)
 }
 

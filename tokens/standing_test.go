@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 var (
@@ -226,5 +227,46 @@ func TestH19PasswordHeld(t *testing.T) {
 	}
 	if again := g.login(); !g.passes(again.AccessToken) {
 		t.Error("the password that was changed back is not good")
+	}
+}
+
+// TestH19WhichIsNewer: of two passwords of which a node knows one and a token the other, the
+// store tells which is the newer one; it has two of them.
+func TestH19WhichIsNewer(t *testing.T) {
+	g := newGateway(t, listing(alice))
+	g.login()
+	listing(aliceAgain)(&g.cfg)
+	g.reload()
+	g.signIn(aliceAgain)
+	third := storage.FingerprintOf("$2a$third")
+	now, before, none := aliceAgain.Fingerprint, alice.Fingerprint, storage.Fingerprint{}
+	for _, tt := range []struct {
+		name       string
+		own, token storage.Fingerprint
+		passes     bool
+	}{
+		{"the same, of the last login", now, now, true},
+		{"the same, of the one before", before, before, true}, // the denylist has all that was begun by it
+		{"the node is behind", before, now, true},
+		{"the node is ahead", third, now, false},
+		{"the token is older", now, before, false},
+		{"the token is older than both", before, third, false},
+		{"nobody knows the token's", now, third, false},
+		{"the token has none", now, none, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			mark := ""
+			if tt.token != none {
+				mark = `,"gh_pw":"` + tt.token.Mark().String() + `"`
+			}
+			claims, err := verify.ParseClaims([]byte(`{"iss":"i","sub":"local|alice","aud":"a","client_id":"c","jti":"j","iat":1,"exp":2`+mark+`}`), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			people := verify.NewStandings(accounts{storage.TagSubject(alice.Subject): tt.own}, g.state.Store, g.clock)
+			if err := people.Check(t.Context(), claims); (err == nil) != tt.passes {
+				t.Errorf("passes %v: %v", !tt.passes, err)
+			}
+		})
 	}
 }

@@ -49,6 +49,9 @@ func forceFlag(help string) Flag {
 	return Flag{Name: forceName, Help: help + ": otherwise that is an error", Switch: true}
 }
 
+// dryRunFlag lets an action say what it would do.
+var dryRunFlag = Flag{Name: "dry-run", Help: "Only say what would be done", Switch: true}
+
 // Request makes a request of the parameters. A body is nil or sent as JSON.
 func (a *Action) Request(asked url.Values) (uri string, body any) {
 	query := make(url.Values)

@@ -63,6 +63,17 @@ var Actions = []*Action{
 		Method: http.MethodGet, Path: "users", answer: (*API).listUsers, Item: showListed, Show: shows(showListEnd),
 	},
 	{
+		Use:   "users move {<old subject> <new subject> | --undo <new subject>}",
+		Short: "Says that who signs in with a new subject, since their provider calls them otherwise, is who they were",
+		Args:  []string{"subject", "new"}, Optional: true, Check: checkMoved,
+		Flags: []Flag{
+			{Name: "undo", Help: "Take back what was said about this new subject"},
+			dryRunFlag,
+			{Name: forceName, Help: "End what the new subject has: otherwise that is an error", Switch: true},
+		},
+		Method: http.MethodPost, Path: "users/move", Audit: "move_user", answer: (*API).moveUser, Show: shows(showMoved),
+	},
+	{
 		Use: "users disabled", Short: "Lists everybody who is disabled; it looks through the whole store", Always: url.Values{"disabled": {"true"}},
 		Method: http.MethodGet, Path: "users", answer: (*API).listUsers, Item: showSubject, Show: shows(showUsersEnd),
 	},
@@ -104,6 +115,18 @@ var Actions = []*Action{
 		Use: "logins check [<login>]", Short: "Asks the providers of the logins, or of one, whether people can sign in there, and says what to register at each",
 		Args: []string{"login"}, Optional: true, Slow: "asking the providers, for ten seconds at most",
 		Method: http.MethodGet, Path: "logins", StoreOptional: true, answer: (*API).checkLogins, Show: shows(showLogins),
+	},
+	{
+		Use:   "logins rebind <login> --from-issuer <issuer>",
+		Short: "Says that the people of a login are the same at the provider that it has now; it looks through the whole store",
+		Args:  []string{"login"}, Check: checkRebind,
+		Flags: []Flag{
+			{Name: "from-issuer", Help: "The issuer that the login had before, exactly as it was configured"},
+			{Name: "from-subject", Help: "The claims of `subject` then, with spaces between, if they were others"},
+			dryRunFlag,
+		},
+		Method: http.MethodPost, Path: "logins/{login}/rebind", Audit: "rebind_login", answer: (*API).rebindLogin,
+		Show: shows(showRebound), Progress: reports(rebindProgress), // it is a stream
 	},
 	{
 		Use: "explain <family or request id>", Short: "Says what became of a refresh token family, and why, by an id from the log", Args: []string{"id"},

@@ -50,6 +50,9 @@ func coreError(err error) error {
 	if err == nil || errors.As(err, &answered) {
 		return err
 	}
+	if _, refused := errors.AsType[admin.RefusedError](err); refused {
+		return refusal(http.StatusConflict, err)
+	}
 	if e := oauth.AsError(err); e.Code != oauth.TemporarilyUnavailable {
 		return refusal(http.StatusBadRequest, err)
 	}

@@ -21,6 +21,8 @@ type call struct {
 	w      http.ResponseWriter
 	stream *lineStream // nil until the answer is one
 	sent   bool        // the answer is written
+	strict bool        // force=true is for something else than names that nobody knows
+	dry    bool        // nothing is done, so there is nothing for the audit
 }
 
 // get returns a parameter of the query.

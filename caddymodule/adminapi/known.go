@@ -21,11 +21,23 @@ func (a *API) checkUser(c *call, subject string) error {
 	return a.checkTag(c, storage.TagSubject(subject), subject)
 }
 
-// checkTag is checkUser for a subject or the hash of one, as it was written.
+// checkTag is checkUser for a subject or the hash of one, as it was written. To change
+// something for a subject that signs in as another one would do nothing.
 func (a *API) checkTag(c *call, user storage.UserTag, written string) error {
 	forced, err := c.yes(forceName)
-	if forced || err != nil {
+	if err != nil {
 		return err
+	}
+	switch to, err := a.Operator.MovedTo(c.Context(), user); {
+	case err != nil:
+		return err
+	case to != "" && c.Method == http.MethodGet:
+		return nil
+	case to != "":
+		return refusal(http.StatusConflict, fmt.Errorf("%s signs in as %s, by `users move`: name that one", written, to))
+	}
+	if forced && !c.strict {
+		return nil
 	}
 	known, err := a.Operator.KnowsUser(c.Context(), user)
 	if known || err != nil {
@@ -148,7 +160,10 @@ func (c *call) unknownf(format string, args ...any) error {
 		if !strings.HasSuffix(text, "?") && !strings.HasSuffix(text, ".") {
 			text += "."
 		}
-		text += " Nothing was done; " + ForceHint
+		text += " Nothing was done"
+		if !c.strict {
+			text += "; " + ForceHint
+		}
 	}
 	return refusal(http.StatusNotFound, errors.New(text))
 }

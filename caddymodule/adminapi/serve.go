@@ -39,7 +39,7 @@ func (a *API) Serve(w http.ResponseWriter, r *http.Request) error {
 	c := &call{Request: r.WithContext(auditContext(r)), name: name, w: w}
 	answer, err := action.answer(a, c)
 	err = coreError(err)
-	if action.Audit != "" {
+	if action.Audit != "" && !c.dry {
 		c.event.Kind, c.event.Outcome, c.event.Cause = oauth.EventAdmin, oauth.Outcome(action.Audit), err
 		a.Observer.Happened(c.Context(), c.event)
 	}

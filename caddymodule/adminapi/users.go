@@ -15,17 +15,21 @@ import (
 
 // User is a user as operators see them.
 type User struct {
-	Subject  string    `json:"subject"`
-	User     string    `json:"user"`  // the hash of the subject, as in the log
-	Known    bool      `json:"known"` // has logged in, and is remembered
-	Disabled bool      `json:"disabled"`
-	Login    string    `json:"login,omitempty"` // by which they came
-	Name     string    `json:"name,omitempty"`
-	Email    string    `json:"email,omitempty"`
-	Checked  time.Time `json:"checked,omitzero"` // when the login's provider last vouched for them
-	LastUsed time.Time `json:"last_used,omitzero"`
-	Grants   int       `json:"grants"`
-	Sessions int       `json:"sessions"`
+	Subject  string `json:"subject"`
+	User     string `json:"user"`  // the hash of the subject, as in the log
+	Known    bool   `json:"known"` // has logged in, and is remembered
+	Disabled bool   `json:"disabled"`
+	Login    string `json:"login,omitempty"` // by which they came
+	Name     string `json:"name,omitempty"`
+	Email    string `json:"email,omitempty"`
+	// MovedTo is who they sign in as, and MovedFrom are the subjects that sign in as they:
+	// for one user.
+	MovedTo   string    `json:"moved_to,omitempty"`
+	MovedFrom []string  `json:"moved_from,omitempty"`
+	Checked   time.Time `json:"checked,omitzero"` // when the login's provider last vouched for them
+	LastUsed  time.Time `json:"last_used,omitzero"`
+	Grants    int       `json:"grants"`
+	Sessions  int       `json:"sessions"`
 	// The rest is for one user.
 	Groups      []Membership `json:"groups,omitempty"` // that they are in now
 	Rights      []Right      `json:"rights,omitempty"` // what not everybody may do
@@ -68,6 +72,7 @@ func describeUser(u admin.UserState) User {
 // describeWhole adds where a user is signed in.
 func (a *API) describeWhole(u admin.UserState) User {
 	whole := describeUser(u)
+	whole.MovedTo, whole.MovedFrom = u.MovedTo, u.MovedFrom
 	whole.GrantList = a.list("", u.Families).Grants
 	for _, g := range u.Groups {
 		whole.Groups = append(whole.Groups, Membership{g.Group, g.By})
@@ -149,7 +154,7 @@ func (a *API) enableUser(c *call) (any, error) {
 }
 
 func showUser(p *Printer, _ url.Values, u User) {
-	p.Table([][]string{
+	rows := [][]string{
 		{"subject", u.Subject},
 		{"hash in the log", u.User},
 		{"has logged in", yesNo(u.Known)},
@@ -160,7 +165,14 @@ func showUser(p *Printer, _ url.Values, u User) {
 		{"provider asked", stamp(u.Checked)},
 		{"grants", fmt.Sprint(u.Grants)},
 		{"sessions", fmt.Sprint(u.Sessions)},
-	})
+	}
+	if u.MovedTo != "" {
+		rows = append(rows, []string{"signs in as", u.MovedTo})
+	}
+	for _, from := range u.MovedFrom {
+		rows = append(rows, []string{"also signs in as", from})
+	}
+	p.Table(rows)
 	showGroups(p, u.Groups)
 	showRights(p, u.Rights)
 	if len(u.SessionList) > 0 {

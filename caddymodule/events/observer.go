@@ -168,6 +168,7 @@ func eventTexts(e oauth.Event, where request) [][2]string {
 		{"grant_type", string(e.GrantType)},
 		{"client", e.Client},
 		{"subject", e.Subject},
+		{"new_subject", e.NewSubject},
 		{"user", user},
 		{"family", family},
 		{"issuer", e.Issuer},
@@ -201,7 +202,7 @@ func eventData(e oauth.Event, where request) map[string]any {
 	data := make(map[string]any)
 	for _, text := range eventTexts(e, where) {
 		switch text[0] {
-		case "user", "family", "issuer", "login", "api", "endpoint", "error", "sent", "registered", "option":
+		case "user", "family", "issuer", "login", "new_subject", "api", "endpoint", "error", "sent", "registered", "option":
 			if text[1] == "" {
 				continue
 			}

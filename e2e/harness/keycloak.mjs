@@ -52,14 +52,14 @@ class Keycloak {
 		throw new Error(`Keycloak did not get ready:\n${this.#log}`);
 	}
 
-	// enable lets a person in, or not any more.
-	async enable(username, enabled) {
+	// change changes what it knows of a person, as an administrator.
+	async change(username, facts) {
 		const { access_token: token } = await this.#json("/realms/master/protocol/openid-connect/token", {
 			method: "POST", body: new URLSearchParams({ grant_type: "password", client_id: "admin-cli", ...admin }),
 		});
 		const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
 		const [user] = await this.#json(`/admin/realms/company/users?exact=true&username=${username}`, { headers });
-		const answer = await fetch(`${this.#origin}/admin/realms/company/users/${user.id}`, { method: "PUT", headers, body: JSON.stringify({ ...user, enabled }) });
+		const answer = await fetch(`${this.#origin}/admin/realms/company/users/${user.id}`, { method: "PUT", headers, body: JSON.stringify({ ...user, ...facts }) });
 		if (!answer.ok) throw new Error(`Keycloak says ${answer.status} ${await answer.text()}`);
 	}
 
@@ -68,10 +68,6 @@ class Keycloak {
 		if (!answer.ok) throw new Error(`Keycloak says ${answer.status} ${await answer.text()}`);
 		return answer.json();
 	}
-
-	// pause stops its process and go lets it run on: meanwhile it does not answer.
-	pause() { process.kill(-this.#child.pid, "SIGSTOP"); }
-	go() { process.kill(-this.#child.pid, "SIGCONT"); }
 
 	async stop() {
 		this.#kill();

@@ -49,10 +49,10 @@ class Logins {
 
 	async stop() {
 		await this.browser?.close();
-		await this.gateway?.stop(/"login":"late"|"status":503/);
 		await this.second?.stop();
 		await Promise.all([this.node, this.late].map((provider) => provider?.down()));
 		this.app?.close();
+		await this.gateway?.stop(/"login":"late"|"status":503/);
 	}
 
 	authorize(parameters) {
@@ -75,6 +75,11 @@ class Logins {
 		await press(page, "Continue with Node account");
 		await signInThere(page, name);
 		return this.arrives(page);
+	}
+
+	// goesToLate presses until the provider that was down has been found: it is looked for each few seconds.
+	async goesToLate(page) {
+		while (!page.url().startsWith(this.late.issuer)) await Promise.all([page.waitForNavigation(), press(page, "Continue with Late account")]);
 	}
 
 	// comesInHere signs in by a password of the gateway itself.

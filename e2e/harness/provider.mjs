@@ -123,6 +123,7 @@ class Provider {
 			pkce: { required: () => true },
 			ttl: { AccessToken: 3600, AuthorizationCode: 60, Grant: 86400, IdToken: 3600, Interaction: 3600, RefreshToken: 86400, Session: 86400 },
 			rotateRefreshToken: true,
+			expiresWithSession: () => false,
 			issueRefreshToken: (_, client) => client.grantTypeAllowed("refresh_token"),
 			findAccount: (_, name) => this.people.has(name) ? { accountId: name, claims: () => ({ sub: name, ...this.people.get(name) }) } : undefined,
 			loadExistingGrant: async (ctx) => {

@@ -31,7 +31,7 @@ test("F13: the provider is not there yet when the gateway starts", async (t) => 
 	await page.getByText("Late account cannot be reached right now").waitFor();
 	await shoot(page, "provider-late-desktop");
 	await l.late.up();
-	while (!page.url().startsWith(l.late.issuer)) await Promise.all([page.waitForNavigation(), press(page, "Continue with Late account")]);
+	await l.goesToLate(page);
 	await signInThere(page, "ada");
 	assert.equal((await l.tokens(await l.arrives(page))).claims.sub, "late|ada");
 });

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/url"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Elsewhere is a Login at somebody else's identity provider: the browser goes there
@@ -31,6 +33,14 @@ type Elsewhere interface {
 	Domains() []string
 	// Trouble is why nobody can sign in here just now, for health and logs; nil for nothing.
 	Trouble() error
+}
+
+// Rebinder is a Login whose people an operator can say to be those of another provider.
+type Rebinder interface {
+	Login
+	// FingerprintOf returns what Fingerprint returned while the login had another
+	// issuer and other subject claims; none for those that it has now.
+	FingerprintOf(issuer string, subject []string) storage.Fingerprint
 }
 
 // Schedule says how long a login's facts are believed.
@@ -61,7 +71,9 @@ type Asked struct {
 	ACRs          []string `json:"r,omitempty"` // one of these, in our names; none for any
 	LoginHint     string   `json:"l,omitempty"`
 	UILocales     string   `json:"i,omitempty"`
-	// ID is who has to come, for step-up: nobody else; "" for anybody.
+	// ID says that a certain person has to come, for step-up; "" for anybody. It is the ID
+	// of their subject: whether it was they is checked by who knows of aliases
+	// (tokens.Provided.Only).
 	ID string `json:"w,omitempty"`
 }
 

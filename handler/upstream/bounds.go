@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -11,47 +12,87 @@ import (
 // The bounds of the exchanges of one login (M2): the provider would throttle this
 // gateway, and with it everybody.
 const (
-	maxExchanges   = 32 // at once
-	maxFailures    = 20 // in breakerPeriod
-	breakerPeriod  = 10 * time.Second
-	breakerPause   = 10 * time.Second
-	exchangesAfter = time.Second // when to try again where too many are at once
+	maxExchanges  = 32               // at once
+	maxWaiting    = 512              // for one of them to end
+	exchangeWait  = 30 * time.Second // at most: codes do not live for much longer
+	maxFailures   = 20               // in breakerPeriod
+	breakerPeriod = 10 * time.Second
+	breakerPause  = 10 * time.Second
+	busyPause     = time.Second // when to try again where too many wait
 )
 
 // bounds counts exchanges.
 type bounds struct {
+	slots    chan struct{} // one for each exchange that runs
 	mu       sync.Mutex
-	running  int
-	failures []time.Time // the latest, the oldest first; at most maxFailures
-	until    time.Time   // nothing passes before
+	waiting  int
+	failures []time.Time   // the latest, the oldest first; at most maxFailures
+	until    time.Time     // nothing passes before
+	why      login.Failure // what the last of them was
 }
 
-// enter lets an exchange begin, or refuses it.
-func (b *bounds) enter(now time.Time) error {
+func newBounds() *bounds { return &bounds{slots: make(chan struct{}, maxExchanges)} }
+
+// enter lets an exchange begin, as soon as there is room, or refuses it.
+func (b *bounds) enter(ctx context.Context, now time.Time) error {
+	if err := b.queue(now); err != nil {
+		return err
+	}
+	defer b.unqueue()
+	timeout := time.NewTimer(exchangeWait)
+	defer timeout.Stop()
+	select {
+	case b.slots <- struct{}{}:
+		return nil
+	case <-timeout.C:
+	case <-ctx.Done():
+	}
+	return tooMany()
+}
+
+// queue lets somebody wait for an exchange.
+func (b *bounds) queue(now time.Time) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if wait := b.until.Sub(now); wait > 0 {
 		return &login.FailedError{
-			Failure: login.FailedBusy, Reason: reasonBusy, After: wait,
+			Failure: b.why, Reason: reasonBusy, After: wait,
 			Cause: fmt.Errorf("redeeming code: %d exchanges have failed within %s", maxFailures, breakerPeriod),
 		}
 	}
-	if b.running >= maxExchanges {
-		return &login.FailedError{
-			Failure: login.FailedBusy, Reason: reasonBusy, After: exchangesAfter,
-			Cause: fmt.Errorf("redeeming code: there are %d exchanges already", maxExchanges),
-		}
+	if b.waiting >= maxWaiting {
+		return tooMany()
 	}
-	b.running++
+	b.waiting++
 	return nil
 }
 
-// leave ends an exchange.
-func (b *bounds) leave(now time.Time, good bool) {
+func (b *bounds) unqueue() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.running--
-	if good {
+	b.waiting--
+}
+
+func tooMany() error {
+	return &login.FailedError{
+		Failure: login.FailedBusy, Reason: reasonBusy, After: busyPause,
+		Cause: fmt.Errorf("redeeming code: there are %d exchanges already, and none has ended in time", maxExchanges),
+	}
+}
+
+// ofProvider reports whether a failure speaks of the provider, or of how this gateway stands
+// with it, whatever the code. That a code is refused anybody can bring about: it is held
+// against their address, and stops nobody else.
+func ofProvider(f *login.FailedError) bool {
+	return f != nil && (f.Reason == reasonUnreachable || f.Reason == reasonClient)
+}
+
+// leave ends an exchange, with nil where it was good.
+func (b *bounds) leave(now time.Time, f *login.FailedError) {
+	<-b.slots
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !ofProvider(f) {
 		return
 	}
 	if len(b.failures) == maxFailures {
@@ -59,6 +100,6 @@ func (b *bounds) leave(now time.Time, good bool) {
 	}
 	b.failures = append(b.failures, now)
 	if len(b.failures) == maxFailures && now.Sub(b.failures[0]) < breakerPeriod {
-		b.until, b.failures = now.Add(breakerPause), nil
+		b.until, b.failures, b.why = now.Add(breakerPause), nil, f.Failure
 	}
 }

@@ -125,8 +125,6 @@ func TestH3WhatWasAskedIsChecked(t *testing.T) {
 		{"F71 another one", func(c object) { c["acr"] = "urn:pwd" }, login.Asked{ACRs: []string{"silver"}}, reasonACR},
 		{"H3 ours by its own name", func(c object) { c["acr"] = "silver" }, login.Asked{ACRs: []string{"silver"}}, reasonACR},
 		{"F71 none", func(object) {}, login.Asked{ACRs: []string{"silver"}}, reasonACR},
-		{"F72 the same person", func(object) {}, login.Asked{ID: "00u1"}, ""},
-		{"F72 another person", func(object) {}, login.Asked{ID: "00u2"}, reasonOther},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newProvider(t)

@@ -32,10 +32,11 @@ type OIDC struct {
 	keys      *jwks.Remote // nil where nothing is verified by keys
 	source    source
 	health    health
-	bounds    bounds
+	bounds    *bounds
 
-	fresh   sync.Mutex // held while keys are fetched for a token
-	freshAt time.Time
+	fresh    sync.Mutex // held while keys are fetched for a token
+	freshAt  time.Time
+	freshErr error // what became of that
 
 	mu        sync.Mutex
 	throttled time.Time // no recheck before
@@ -75,6 +76,7 @@ func newOIDC(cfg Config, doc *metadata) *OIDC {
 		cfg.Subject = []string{"sub"}
 	}
 	o := &OIDC{
+		bounds:    newBounds(),
 		cfg:       cfg,
 		clock:     new(clockDifference),
 		published: &published{wake: make(chan struct{}, 1), report: oauth.ReportRecovered(cfg.Observer, oauth.OutcomeProvider)},
@@ -149,7 +151,15 @@ func (o *OIDC) Label() string {
 // Fingerprint returns the same for every user: that of the login's name, issuer and
 // subject claims. Another provider under an old name is somebody else (H1).
 func (o *OIDC) Fingerprint(storage.UserTag) storage.Fingerprint {
-	sum := sha256.Sum256([]byte(strings.Join(append([]string{o.cfg.Name, o.cfg.Issuer}, o.cfg.Subject...), "\x00")))
+	return o.FingerprintOf(o.cfg.Issuer, nil)
+}
+
+// FingerprintOf implements login.Rebinder.
+func (o *OIDC) FingerprintOf(issuer string, subject []string) storage.Fingerprint {
+	if len(subject) == 0 {
+		subject = o.cfg.Subject
+	}
+	sum := sha256.Sum256([]byte(strings.Join(append([]string{o.cfg.Name, issuer}, subject...), "\x00")))
 	return storage.Fingerprint(sum[:len(storage.Fingerprint{})])
 }
 
@@ -170,4 +180,7 @@ func (o *OIDC) Trouble() error {
 	return o.health.refused()
 }
 
-var _ login.Elsewhere = (*OIDC)(nil)
+var (
+	_ login.Elsewhere = (*OIDC)(nil)
+	_ login.Rebinder  = (*OIDC)(nil)
+)

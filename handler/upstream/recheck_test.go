@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
+	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // C3, F38 to F42: what ends a login at a recheck is a closed list; the rest ends nobody.
@@ -99,6 +101,14 @@ func TestF37WhatARecheckBrings(t *testing.T) {
 		{name: "F29 userinfo is down, and a claim is missing", script: func(p *provider) {
 			p.userinfo = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }
 		}, cfg: func(c *Config) { c.Claims = map[string]string{"department": "dept"} }, thin: true, unknown: true},
+		{name: "F29 userinfo is down, and the ID token has some of the groups", script: func(p *provider) {
+			p.claims = func(c object) { c["groups"] = []string{"app"} }
+			p.userinfo = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }
+		}, unknown: true, groups: []string{"app"}},
+		{name: "F29 userinfo is down, and the group that is needed is not in the ID token", script: func(p *provider) {
+			p.claims = func(c object) { c["groups"] = []string{"app"} }
+			p.userinfo = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }
+		}, cfg: func(c *Config) { c.Allow = staff }, thin: true, unknown: true},
 		{name: "the subject claim is missing", script: func(*provider) {}, cfg: func(c *Config) { c.Subject = []string{"oid"} }, thin: true, unknown: true},
 		{name: "claims that are too large", script: func(p *provider) { p.claims = func(c object) { c["bio"] = make([]int, 5000) } }, cfg: func(c *Config) { c.Claims = map[string]string{"bio": "bio"} }, thin: true, unknown: true},
 		{name: "another person's ID token", script: func(p *provider) { p.claims = func(c object) { c["sub"] = "00u2" } }, thin: true, unknown: true},
@@ -187,4 +197,41 @@ func TestRecheckWithoutDiscovery(t *testing.T) {
 	p.metadata = func(d object) { d["issuer"] = "x" }
 	_, err := start(t, p.config()).Recheck(t.Context(), "00u1", "refresh-0")
 	want(t, err, login.FailedDown, reasonNoDiscovery)
+}
+
+// F50: who was moved by an operator is asked about by the ID that the provider has for
+// them, and not by that of their subject, which the provider does not know.
+func TestF50RecheckOfTheMoved(t *testing.T) {
+	for id, want := range map[string]tokens.AnswerKind{"00u1": tokens.AnswerKept, "": tokens.AnswerThin} {
+		cfg := newProvider(t).config()
+		cfg.Schedule = login.Schedule{Recheck: time.Hour}
+		providers := login.Providers([]login.Login{start(t, cfg)})
+		a := providers.Ask(t.Context(), "company", "company|before", tokens.Given{RefreshToken: "refresh-0", ID: id})
+		if a.Kind != want || a.Given == nil || a.Given.RefreshToken == "refresh-0" || a.Given.ID != id {
+			t.Errorf("about %q: %+v, given %+v", id, a, a.Given)
+		}
+	}
+}
+
+// H1: a login has the fingerprint of what it is, and can tell the one that it had.
+func TestH1FingerprintOf(t *testing.T) {
+	login := func(issuer string, subject ...string) *OIDC {
+		o, err := NewOIDC(Config{Name: "company", Issuer: issuer, ClientID: "gatehouse", Subject: subject})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	const old, now = "https://old.example.com", "https://login.example.com"
+	before, after := login(old), login(now)
+	if after.FingerprintOf(old, nil) != before.Fingerprint(storage.UserTag{}) || after.FingerprintOf(now, nil) != after.Fingerprint(storage.UserTag{}) {
+		t.Error("the fingerprint of another issuer is not the one that it had")
+	}
+	two := login(old, "tid", "oid")
+	if after.FingerprintOf(old, []string{"tid", "oid"}) != two.Fingerprint(storage.UserTag{}) || two.FingerprintOf(old, []string{"sub"}) != before.Fingerprint(storage.UserTag{}) {
+		t.Error("the fingerprint of other subject claims is not the one that it had")
+	}
+	if two.Fingerprint(storage.UserTag{}) == before.Fingerprint(storage.UserTag{}) {
+		t.Error("other subject claims have the same fingerprint")
+	}
 }

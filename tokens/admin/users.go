@@ -24,6 +24,10 @@ type UserState struct {
 	Sessions []storage.Session // live
 	Groups   []Membership      // that they are in now, in order; of one user alone
 	Rights   []Right           // what not everybody may do; of one user alone
+	// MovedTo is who this one signs in as, "" for themselves, and
+	// MovedFrom are the subjects that sign in as this one: of User alone.
+	MovedTo   string
+	MovedFrom []string
 }
 
 // LastUsed is when the person, or an application for them, was last here.
@@ -65,6 +69,18 @@ func (o *Operator) User(ctx context.Context, user storage.UserTag, subject strin
 		u.Rights = o.rightsOf(user, u.Subject, h.Profile.Person.Groups)
 	}
 	u.Disabled = slices.ContainsFunc(denied[0].Entries, func(d storage.Denial) bool { return d.Kind == storage.DenyUser })
+	all, err := o.state.Store.ListAliases(ctx)
+	if err != nil {
+		return u, oauth.Unavailable(err)
+	}
+	for _, a := range all {
+		if storage.TagSubject(a.From) == user {
+			u.MovedTo = a.Subject
+		}
+		if storage.TagSubject(a.Subject) == user {
+			u.MovedFrom = append(u.MovedFrom, a.From)
+		}
+	}
 	return u, nil
 }
 

@@ -89,15 +89,6 @@ func (t *txn) makeRoom(user storage.UserTag) error {
 	return nil
 }
 
-// countUp counts the keys of a user in a bucket, up to a limit.
-func (t *txn) countUp(bucket bucketID, user storage.UserTag, limit int) (n int) {
-	c := t.bucket(bucket).Cursor()
-	for k, _ := c.Seek(user[:]); bytes.HasPrefix(k, user[:]) && n < limit; k, _ = c.Next() {
-		n++
-	}
-	return n
-}
-
 // heldCodes returns the codes of a user that have not expired, and how many of
 // them have a body. Everything else it removes.
 func (t *txn) heldCodes(user storage.UserTag) (held []heldCode, bodies int, err error) {

@@ -8,12 +8,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// indexRecord is the logins under a provider's name.
-type indexRecord struct{ storage.IndexRecord }
-
-// decode copies what it keeps.
-func (r *indexRecord) decode(b []byte) error { return r.UnmarshalBinary(b) }
-
 // PutIndex implements storage.Index.
 func (s *Store) PutIndex(ctx context.Context, r storage.IndexRequest) error {
 	_, err := decide(ctx, s, "put_index", func(t *txn) (struct{}, error) {

@@ -28,6 +28,7 @@ const (
 	requests                   // request 16: requestRecord
 	codeBodies                 // user 16, code 16: bodyRecord
 	indexes                    // name 16: indexRecord
+	aliases                    // user 16, of Alias.From: storage.Alias
 	bucketCount
 )
 
@@ -48,6 +49,7 @@ var bucketNames = [bucketCount][]byte{
 	requests:   []byte("requests"),
 	codeBodies: []byte("code_bodies"),
 	indexes:    []byte("indexes"),
+	aliases:    []byte("aliases"),
 }
 
 // Keys of the meta bucket.

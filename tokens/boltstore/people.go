@@ -10,67 +10,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// keepProfile is for how long a profile is kept, from the last login on, when its user has
-// nothing else any more.
-const keepProfile = 90 * 24 * time.Hour
-
-// profileRecord is who a user is.
-type profileRecord struct {
-	fingerprint storage.Fingerprint
-	written     time.Time // seconds; the last login
-	person      bool      // there is a record of the person
-	subject     string
-	before      storage.Fingerprint // that the last login has replaced
-	heldUntil   time.Time           // seconds; zero where there is none
-}
-
-func (r profileRecord) encode() []byte {
-	b := append(make([]byte, 0, 14+len(r.subject)), secondVersion)
-	b = append(b, r.fingerprint[:]...)
-	b = appendSeconds(b, r.written)
-	var flags byte
-	if r.person {
-		flags |= withPerson
-	}
-	if r.heldUntil.IsZero() {
-		return append(append(b, flags), r.subject...)
-	}
-	b = append(append(b, flags|withBefore), r.before[:]...)
-	return append(appendSeconds(b, r.heldUntil), r.subject...)
-}
-
-// The flags of a profileRecord.
-const (
-	withPerson = 1
-	withBefore = 2
-)
-
-func (r *profileRecord) decode(b []byte) error {
-	d := newDecoderOf(b, secondVersion)
-	copy(r.fingerprint[:], d.bytes(len(r.fingerprint)))
-	r.written = d.seconds()
-	if flags := d.bytes(1); flags != nil {
-		r.person = flags[0]&withPerson != 0
-		if flags[0]&withBefore != 0 {
-			copy(r.before[:], d.bytes(len(r.before)))
-			r.heldUntil = d.seconds()
-		}
-	}
-	r.subject = string(d.rest())
-	return d.end()
-}
-
-// personRecord is what is known of a person beyond that.
-type personRecord struct{ storage.Person }
-
-// decode copies what it keeps.
-func (r *personRecord) decode(b []byte) error {
-	if len(b) == 0 {
-		return errBadRecord
-	}
-	return r.UnmarshalBinary(b)
-}
-
 // Profile implements storage.Sessions.
 func (s *Store) Profile(ctx context.Context, user storage.UserTag) (storage.Profile, error) {
 	return view(ctx, s, "profile", func(t *txn) (storage.Profile, error) {
@@ -156,6 +95,19 @@ func (t *txn) writeProfile(user storage.UserTag, was profileRecord, p storage.Pr
 		fingerprint: p.Fingerprint, written: t.now, person: record != nil, subject: p.Subject, before: was.before, heldUntil: was.heldUntil,
 	}.encode())
 	return nil
+}
+
+// Rebind implements storage.Users.
+func (s *Store) Rebind(ctx context.Context, r storage.RebindRequest) (bool, error) {
+	return decide(ctx, s, "rebind", func(t *txn) (bool, error) {
+		p, found, err := t.profile(r.User)
+		if err != nil || !found || p.fingerprint != r.From {
+			return found && p.fingerprint == r.To, err
+		}
+		p.fingerprint = r.To
+		t.put(profiles, r.User[:], p.encode())
+		return true, nil
+	})
 }
 
 // putFacts writes what a provider has said of a person when it was asked, unless newer

@@ -41,6 +41,11 @@ type sessionRecord struct {
 	acr, amr             string
 }
 
+// over reports whether the session has ended, absolutely or unused for idle (0: no such limit).
+func (r sessionRecord) over(now time.Time, idle time.Duration) bool {
+	return !r.expires.IsZero() && !now.Before(r.expires) || idle > 0 && now.Sub(r.used) >= idle
+}
+
 func (r sessionRecord) encode() []byte {
 	b := append(make([]byte, 0, 17), secondVersion)
 	b = appendSeconds(b, r.begun)

@@ -11,11 +11,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// over reports whether the session has ended, absolutely or unused for idle (0: no such limit).
-func (r sessionRecord) over(now time.Time, idle time.Duration) bool {
-	return !r.expires.IsZero() && !now.Before(r.expires) || idle > 0 && now.Sub(r.used) >= idle
-}
-
 // CreateSession implements storage.Sessions.
 func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (storage.Session, error) {
 	r.Profile.Person = ownPerson(r.Profile.Person) // the caller may leave before the commit
@@ -31,16 +26,9 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 	if err != nil {
 		return storage.Session{}, err
 	}
-	was, found, err := t.profile(r.User)
-	if err != nil {
-		return storage.Session{}, err
-	}
-	changed := found && was.fingerprint != r.Profile.Fingerprint
-	if changed && was.held(t.now) == r.Profile.Fingerprint && r.Profile.Fingerprint != (storage.Fingerprint{}) {
-		return storage.Session{OldFingerprint: true}, nil
-	}
-	if found {
-		was = was.replaced(r.Profile.Fingerprint, t.now.Add(r.Hold).Truncate(time.Second), t.now)
+	was, changed, old, err := t.comparedProfile(r)
+	if err != nil || old {
+		return storage.Session{OldFingerprint: old}, err
 	}
 	root := storage.SessionID{}
 	if changed {
@@ -82,6 +70,21 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 	result := session.session(r.User, r.ID)
 	result.EndedOthers = !marks.before.IsZero() && marks.attempt == storage.Attempt(r.ID)
 	return result, nil
+}
+
+// comparedProfile returns the profile that a login replaces: whether it had another
+// fingerprint, and whether that of the login is one that was replaced lately.
+func (t *txn) comparedProfile(r storage.SessionRequest) (was profileRecord, changed, old bool, err error) {
+	was, found, err := t.profile(r.User)
+	if err != nil || !found {
+		return was, false, false, err
+	}
+	print := r.Profile.Fingerprint
+	changed = was.fingerprint != print
+	if changed && was.held(t.now) == print && print != (storage.Fingerprint{}) {
+		return was, changed, true, nil
+	}
+	return was.replaced(print, t.now.Add(r.Hold).Truncate(time.Second), t.now), changed, false, nil
 }
 
 func (r sessionRecord) session(user storage.UserTag, id storage.SessionID) storage.Session {

@@ -205,6 +205,16 @@ func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks
 		var r indexRecord
 		err := r.decode(v)
 		return len(r.Live(now)) == 0, err
+	case denials:
+		return expiredDenial(k[len(storage.UserTag{})], v, now)
+	default:
+		return expiredCommon(bucket, v, now)
+	}
+}
+
+// expiredCommon is expired for what is no user's own, and the bodies of codes.
+func expiredCommon(bucket bucketID, v []byte, now time.Time) (bool, error) {
+	switch bucket {
 	case codeBodies:
 		var r bodyRecord
 		err := r.decode(v)
@@ -233,8 +243,6 @@ func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks
 		var r requestRecord
 		err := r.decode(v)
 		return !now.Before(r.until), err
-	case denials:
-		return expiredDenial(k[len(storage.UserTag{})], v, now)
 	default:
 		return false, nil
 	}

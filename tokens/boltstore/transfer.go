@@ -65,7 +65,7 @@ func (s *Store) exportAll(ctx context.Context, each func(storage.Record) error) 
 	return s.ScanUsers(ctx, storage.AllParts, each)
 }
 
-// readStanding reads what belongs to no user. Grants, clients and assertions are few.
+// readStanding reads what belongs to no user. All of it is little.
 func readStanding(t *txn) ([]storage.Record, error) {
 	store, err := readStoreRecord(t)
 	if err != nil {
@@ -102,6 +102,13 @@ func readStanding(t *txn) ([]storage.Record, error) {
 		}
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	known, err := readAliases(t)
+	for i := range known {
+		records = append(records, storage.Record{Alias: &known[i]})
+	}
 	return records, err
 }
 
@@ -290,6 +297,8 @@ func (t *txn) putRecord(r storage.Record) error {
 		t.importUpstreams(r.Upstreams)
 	case r.Index != nil:
 		return t.putIndex(*r.Index)
+	case r.Alias != nil:
+		return t.putAlias(*r.Alias)
 	default:
 		return errNewerRecord
 	}

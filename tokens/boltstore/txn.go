@@ -67,6 +67,15 @@ func (t *txn) scan(id bucketID, prefix []byte, f func(k, v []byte) error) error 
 	return nil
 }
 
+// countUp counts the keys of a user in a bucket, up to a limit.
+func (t *txn) countUp(bucket bucketID, user storage.UserTag, limit int) (n int) {
+	c := t.bucket(bucket).Cursor()
+	for k, _ := c.Seek(user[:]); bytes.HasPrefix(k, user[:]) && n < limit; k, _ = c.Next() {
+		n++
+	}
+	return n
+}
+
 // removeAll removes each key that begins with the prefix.
 func (t *txn) removeAll(id bucketID, prefix []byte) error {
 	return t.scan(id, prefix, func(k, _ []byte) error {

@@ -4,60 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/binary"
 	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
-
-// upstreamRecord is what a provider gave at a login.
-type upstreamRecord struct {
-	seq      uint32            // of what is sealed
-	lease    time.Time         // milliseconds; till when a check is leased, zero for not
-	attempt  storage.Attempt   // that leases it, or did last
-	asked    time.Time         // milliseconds
-	checked  time.Time         // milliseconds
-	doubtful bool              // a check before never ended
-	session  storage.SessionID // that began with the login
-	sealed   []byte            // nil where nothing can be asked with it any more
-}
-
-func (r upstreamRecord) encode() []byte {
-	b := append(make([]byte, 0, 46+len(r.sealed)), recordVersion)
-	b = binary.BigEndian.AppendUint32(b, r.seq)
-	b = appendMillis(b, r.lease)
-	b = append(b, r.attempt[:]...)
-	b = appendMillis(b, r.asked)
-	b = appendMillis(b, r.checked)
-	var flags byte
-	if r.doubtful {
-		flags = 1
-	}
-	b = append(b, flags)
-	b = append(b, r.session[:]...)
-	return append(b, r.sealed...)
-}
-
-// decode leaves sealed pointing into b.
-func (r *upstreamRecord) decode(b []byte) error {
-	d := newDecoder(b)
-	if seq := d.bytes(4); seq != nil {
-		r.seq = binary.BigEndian.Uint32(seq)
-	}
-	r.lease = d.millis()
-	copy(r.attempt[:], d.bytes(len(r.attempt)))
-	r.asked, r.checked = d.millis(), d.millis()
-	if flags := d.bytes(1); flags != nil {
-		r.doubtful = flags[0]&1 != 0
-	}
-	copy(r.session[:], d.bytes(len(r.session)))
-	r.sealed = d.rest()
-	return d.end()
-}
-
-// over reports whether nobody has asked for a long time.
-func (r upstreamRecord) over(now time.Time) bool { return now.Sub(r.asked) >= storage.KeepUpstream }
 
 // upstream reads what a provider gave for a root, unless it is over. It points into the file.
 func (t *txn) upstream(user storage.UserTag, root storage.SessionID) (r upstreamRecord, found bool, err error) {
@@ -72,10 +23,7 @@ func (t *txn) putUpstream(user storage.UserTag, root storage.SessionID, r upstre
 // putLogin keeps what a provider gave at a login, in the place of what the login before
 // brought. The same call sent again changes nothing.
 func (t *txn) putLogin(r storage.SessionRequest, root storage.SessionID, changed bool) error {
-	if len(r.Upstream) == 0 {
-		if root != r.ID {
-			t.remove(upstreams, userKey(r.User, root[:]))
-		}
+	if len(r.Upstream) == 0 { // what there is from before stays
 		return nil
 	}
 	was, found, err := t.upstream(r.User, root)
@@ -130,7 +78,8 @@ func beginRecheck(t *txn, r storage.RecheckRequest) (storage.RecheckLease, error
 	leased := u.lease.After(t.now)
 	if mine := leased && u.attempt == r.Attempt; !mine { // else it is the same call sent again
 		if leased || len(u.sealed) == 0 || t.now.Sub(u.checked).Abs() < r.Every || t.now.Sub(u.asked).Abs() < r.Every/10 {
-			return storage.RecheckLease{Busy: leased}, nil
+			lately := !leased && len(u.sealed) > 0
+			return storage.RecheckLease{Busy: leased, Lately: lately, Thin: lately && u.thin}, nil
 		}
 		u.doubtful = u.doubtful || !u.lease.IsZero() // that check never ended
 		u.lease, u.attempt, u.asked = t.now.Add(r.Lease), r.Attempt, t.now
@@ -156,11 +105,7 @@ func endRecheck(t *txn, r storage.RecheckAnswer) (storage.RecheckResult, error) 
 	again := found && u.attempt == r.Attempt && u.lease.IsZero() // the same call sent again
 	switch {
 	case !found:
-		d, ended, err := t.denial(denialKey(r.User, byte(storage.DenySession), r.Root[:]))
-		if err != nil || r.Answer != storage.ProviderGone || !ended || d.attempt != r.Attempt {
-			return storage.RecheckResult{}, err
-		}
-		return endLogin(t, r)
+		return endedLogin(t, r)
 	case again:
 		return storage.RecheckResult{Outcome: answeredBefore(r, u)}, nil
 	case u.attempt != r.Attempt || u.seq != r.Seq:
@@ -170,28 +115,45 @@ func endRecheck(t *txn, r storage.RecheckAnswer) (storage.RecheckResult, error) 
 	res := storage.RecheckResult{}
 	switch r.Answer {
 	case storage.ProviderKept, storage.ProviderThin:
-		res.Outcome, u.doubtful = storage.RecheckWritten, false
-		if r.Answer == storage.ProviderKept {
-			if err := t.putFacts(r, u.asked); err != nil {
-				return storage.RecheckResult{}, err
-			}
-			u.checked = t.now
-		}
-		if len(r.Sealed) > 0 {
-			u.seq, u.sealed = r.Seq+1, r.Sealed
+		res.Outcome = storage.RecheckWritten
+		if err := t.answer(&u, r); err != nil {
+			return storage.RecheckResult{}, err
 		}
 	case storage.ProviderGone:
 		if !u.doubtful {
 			return endLogin(t, r)
 		}
 		res.Outcome, u.sealed = storage.RecheckDropped, nil
-	case storage.ProviderUnclear:
-		res.Outcome = storage.RecheckReleased
+	case storage.ProviderUnclear, storage.ProviderLost:
+		res.Outcome, u.doubtful = storage.RecheckReleased, u.doubtful || r.Answer == storage.ProviderLost
 	default:
 		return storage.RecheckResult{}, nil
 	}
 	t.putUpstream(r.User, r.Root, u)
 	return res, nil
+}
+
+// endedLogin is the result of an answer about a login that is over: by the same call, if that
+// is sent again.
+func endedLogin(t *txn, r storage.RecheckAnswer) (storage.RecheckResult, error) {
+	d, ended, err := t.denial(denialKey(r.User, byte(storage.DenySession), r.Root[:]))
+	if err != nil || r.Answer != storage.ProviderGone || !ended || d.attempt != r.Attempt {
+		return storage.RecheckResult{}, err
+	}
+	return endLogin(t, r)
+}
+
+// answer notes that the login is good, and what was said of the person, if anything was.
+func (t *txn) answer(u *upstreamRecord, r storage.RecheckAnswer) error {
+	u.doubtful, u.thin = false, r.Answer == storage.ProviderThin
+	if len(r.Sealed) > 0 {
+		u.seq, u.sealed = r.Seq+1, r.Sealed
+	}
+	if r.Answer == storage.ProviderThin {
+		return nil
+	}
+	u.checked = t.now
+	return t.putFacts(r, u.asked)
 }
 
 // answeredBefore is the outcome of an answer that was written before.
@@ -200,7 +162,7 @@ func answeredBefore(r storage.RecheckAnswer, u upstreamRecord) storage.RecheckOu
 	switch {
 	case kept && (r.Answer == storage.ProviderKept || r.Answer == storage.ProviderThin):
 		return storage.RecheckWritten
-	case r.Answer == storage.ProviderUnclear && kept:
+	case kept && (r.Answer == storage.ProviderUnclear || r.Answer == storage.ProviderLost):
 		return storage.RecheckReleased
 	case r.Answer == storage.ProviderGone && len(u.sealed) == 0 && u.seq == r.Seq:
 		return storage.RecheckDropped

@@ -227,7 +227,7 @@ var outcomes = map[EventKind][]Outcome{
 		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber, OutcomeProvider, OutcomeRecheck,
 	},
 	EventAdmin: {
-		"end_grants", "end_client", "end_everyone", "disable_user", "enable_user", "deny_token", "rotate_keys", "drop_key",
+		"end_grants", "end_client", "end_everyone", "disable_user", "enable_user", "move_user", "rebind_login", "deny_token", "rotate_keys", "drop_key",
 		"backup", "export", "undo_export", "purge_issuer",
 	},
 }
@@ -270,13 +270,15 @@ type Event struct {
 	GrantType GrantType
 	Client    string // a configured client_id, or "" (never what a request claimed)
 	Subject   string
-	User      storage.UserTag
-	Family    storage.FamilyID
-	Issuer    string // a configured other issuer, with EventIssuerKeys
-	Login     string // a configured login, with EventLoginBroken and EventRecheck
-	API       string // that a guarded route is for, with EventAccessRefused
-	Endpoint  string // by its name in the route table, with EventRequestRefused
-	About     string // what else tells one from another in a flood, such as the name that was typed; it is never told
-	Mismatch  *Mismatch
-	Cause     error
+	// NewSubject is another one of the same person, with EventAdmin.
+	NewSubject string
+	User       storage.UserTag
+	Family     storage.FamilyID
+	Issuer     string // a configured other issuer, with EventIssuerKeys
+	Login      string // a configured login, with EventLoginBroken, EventRecheck and EventAdmin
+	API        string // that a guarded route is for, with EventAccessRefused
+	Endpoint   string // by its name in the route table, with EventRequestRefused
+	About      string // what else tells one from another in a flood, such as the name that was typed; it is never told
+	Mismatch   *Mismatch
+	Cause      error
 }

@@ -85,6 +85,27 @@ var otherDecisions = []decision{
 			}
 		}
 	}},
+	{"put alias", func(t *testing.T, _ *Store) (callOf, checkOf) {
+		a := storage.Alias{From: "company|b", Subject: "company|a"}
+		call := func(s *Store) (any, error) { return nil, s.PutAlias(t.Context(), a) }
+		return call, func(t *testing.T, s *Store) {
+			if got, err := s.Alias(t.Context(), storage.TagSubject(a.From)); err != nil || got != a {
+				t.Errorf("alias %+v, %v", got, err)
+			}
+		}
+	}},
+	{"rebind", func(t *testing.T, s *Store) (callOf, checkOf) {
+		before := storage.Profile{Subject: "company|a", Fingerprint: storage.Fingerprint{1}}
+		_, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{7}, Lifetime: time.Hour, Profile: before})
+		mustDo(t, err)
+		r := storage.RebindRequest{User: user, From: before.Fingerprint, To: storage.Fingerprint{9}}
+		call := func(s *Store) (any, error) { return s.Rebind(t.Context(), r) }
+		return call, func(t *testing.T, s *Store) {
+			if p, err := s.Profile(t.Context(), user); err != nil || p.Fingerprint != r.To || p.Subject != before.Subject {
+				t.Errorf("profile %+v, %v", p, err)
+			}
+		}
+	}},
 	{"put device", func(t *testing.T, _ *Store) (callOf, checkOf) {
 		call := func(s *Store) (any, error) { return s.PutDevice(t.Context(), devicePut) }
 		return call, func(t *testing.T, s *Store) {

@@ -183,6 +183,7 @@ func warm(t *testing.T, s *Store) {
 		s.scripts().rotate, s.scripts().createFamily, s.scripts().end, s.scripts().takeCode, s.scripts().swapKeys, s.scripts().createSession, s.scripts().putCode,
 		s.scripts().denyToken, s.scripts().endClient, s.scripts().enable, s.scripts().putDevice, s.scripts().decideDevice, s.scripts().pollDevice, s.scripts().useAssertion,
 		s.scripts().putGrant, s.scripts().beginRecheck, s.scripts().endRecheck, s.scripts().feedAppend, s.scripts().vouched, s.scripts().unanswered,
+		s.scripts().putAlias, s.scripts().rebind,
 	} {
 		mustDo(t, sc.Load(t.Context(), s.conn.client).Err())
 	}

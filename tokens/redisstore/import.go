@@ -38,7 +38,7 @@ func (s *Store) importAll(ctx context.Context, id [16]byte, records iter.Seq2[st
 	if err := s.beginImport(ctx, c, id); err != nil {
 		return s.opened(err)
 	}
-	m := &importer{store: s, conn: c, clients: map[storage.ClientTag]storage.ClientRecord{}}
+	m := &importer{store: s, conn: c, clients: map[storage.ClientTag]storage.ClientRecord{}, aliases: map[storage.UserTag][]byte{}}
 	for r, err := range records {
 		if err == nil {
 			err = m.add(ctx, r)
@@ -112,6 +112,7 @@ type importer struct {
 	conn    *connection
 	about   *storage.StoreRecord
 	clients map[storage.ClientTag]storage.ClientRecord
+	aliases map[storage.UserTag][]byte
 	waiting []scriptCall
 }
 
@@ -134,6 +135,8 @@ func (m *importer) add(ctx context.Context, r storage.Record) error {
 	case r.Client != nil:
 		m.clients[r.Client.Client] = *r.Client
 		return nil
+	case r.Alias != nil:
+		return m.alias(r.Alias)
 	case r.Grant != nil:
 		keep := time.Duration(0)
 		if !r.Grant.Until.IsZero() {
@@ -265,7 +268,7 @@ func (m *importer) flush(ctx context.Context) error {
 	return nil
 }
 
-// finish writes the watermarks and the keys, and the birth mark last.
+// finish writes the watermarks, the aliases and the keys, and the birth mark last.
 func (m *importer) finish(ctx context.Context, id [16]byte) error {
 	s := m.store
 	if m.about == nil {
@@ -277,6 +280,13 @@ func (m *importer) finish(ctx context.Context, id [16]byte) error {
 			args = append(args, client[:], appendSeconds(appendSeconds([]byte{watermarkVersion}, mark.Before), mark.Until))
 		}
 		m.waiting = append(m.waiting, scriptCall{s.scripts().importFields, []string{s.key("clients")}, args})
+	}
+	if len(m.aliases) > 0 {
+		args := []any{int64(0)}
+		for from, record := range m.aliases {
+			args = append(args, from[:], record)
+		}
+		m.waiting = append(m.waiting, scriptCall{s.scripts().importFields, []string{s.aliasesKey()}, args})
 	}
 	if m.about.KeysVersion > 0 {
 		m.waiting = append(m.waiting, scriptCall{

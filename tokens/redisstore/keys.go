@@ -32,6 +32,7 @@ import (
 //	<prefix>{<prefix>clients}g:<id>  the text of a grant, until no family can have it any more (lua/put_grant.lua)
 //	<prefix>{<prefix>clients}keys    the sealed signing keys
 //	<prefix>{<prefix>clients}store   what the store knows of itself
+//	<prefix>{<prefix>clients}aliases who is somebody else (lua/put_alias.lua)
 //	<prefix>{<prefix>clients}nodes   when each node has last vouched for itself (lua/born.lua)
 //
 // The others stand alone:

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -47,37 +46,9 @@ func profileOf(claims string) func(subject string) storage.Profile {
 	}
 }
 
-// bytesPerToken fills a server and measures what it takes.
+// bytesPerToken measures what a live refresh token takes.
 func bytesPerToken(t *testing.T, users, perUser int, profile func(subject string) storage.Profile) float64 {
-	server := redistest.Start(t)
-	onlyData(t, server)
-	s := openStore(t, server)
-	if err := fillUser(s, "local|the first", 1, profile); err != nil { // the scripts are counted once
-		t.Fatal(err)
-	}
-	mustDo(t, s.Close())
-	before := usedMemory(t, server)
-	s = openStore(t, server)
-	var wg sync.WaitGroup
-	const workers = 8
-	for worker := range workers {
-		wg.Go(func() {
-			for i := worker; i < users; i += workers {
-				if err := fillUser(s, fmt.Sprintf("local|user%06d", i), perUser, profile); err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	mustDo(t, s.Close())
-	bytes := usedMemory(t, server) - before
-	user := s.userKey(storage.TagSubject("local|user000001"), held)
-	if encoding := server.Do("OBJECT", "ENCODING", user); encoding != "listpack" {
-		t.Errorf("what a user holds is a %s, want a listpack", encoding)
-	}
-	return float64(bytes) / float64(users*perUser)
+	return bytesPerUser(t, users, func(s *Store, subject string) error { return fillUser(s, subject, perUser, profile) }) / float64(perUser)
 }
 
 // fillUser gives a user some families. His session is over: it is not counted.

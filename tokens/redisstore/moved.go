@@ -11,7 +11,7 @@ import (
 var readers = map[string]bool{
 	"list_families": true, "live_family": true, "profile": true, "grant": true, "keys": true, "now": true, "denials": true, "client_watermarks": true,
 	"scan_users": true, "held": true, "export": true, "resume": true, "import": true, "beat": true,
-	"history": true, "family_of_request": true,
+	"history": true, "family_of_request": true, "alias": true, "list_aliases": true,
 }
 
 // mayDecide returns storage.ErrMoved when the store was exported. It costs one atomic

@@ -16,6 +16,21 @@ func (s *Store) Profile(ctx context.Context, user storage.UserTag) (storage.Prof
 	return profile, a.err
 }
 
+// Rebind implements storage.Users.
+func (s *Store) Rebind(ctx context.Context, r storage.RebindRequest) (bool, error) {
+	keys, args := s.userKeys(r.User, held), []any{r.From[:], r.To[:]}
+	a, err := s.decide(ctx, "rebind", s.scripts().rebind, keys, args...)
+	if !committed(err) {
+		return false, err
+	}
+	bound := a.bool()
+	s.journal.add(s.scripts().rebind, keys, args...)
+	if err != nil {
+		return false, err
+	}
+	return bound, a.err
+}
+
 // readProfile takes a profile: subject, fingerprint (and behind it the one that is held) and person, all of them empty where
 // there is none.
 func readProfile(a *answer) storage.Profile {

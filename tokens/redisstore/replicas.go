@@ -44,7 +44,8 @@ func committed(err error) bool {
 func (s *scripts) lasting(sc *script) bool {
 	switch sc {
 	case s.rotate, s.reuse, s.unanswered, s.createFamily, s.end, s.createSession, s.putCode, s.takeCode, s.decideDevice, s.pollDevice, s.denyToken,
-		s.endClient, s.putGrant, s.swapKeys, s.beginRecheck, s.endRecheck, s.putIndex, s.useAssertion, s.feedAppend, s.enable:
+		s.endClient, s.putGrant, s.swapKeys, s.beginRecheck, s.endRecheck, s.putIndex, s.useAssertion, s.feedAppend, s.enable,
+		s.putAlias, s.rebind:
 		return true
 	}
 	return false

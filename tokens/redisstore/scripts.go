@@ -22,6 +22,7 @@ type scripts struct {
 	putCode, takeCode               *script
 	beginRecheck, endRecheck        *script
 	putIndex, findIndex             *script
+	putAlias, alias, rebind         *script
 	putDevice, getDevice            *script
 	decideDevice, pollDevice        *script
 	denyToken, denials              *script
@@ -72,6 +73,9 @@ func loadScripts(change func(string) string) *scripts {
 		endRecheck:      load("end_recheck"),
 		putIndex:        load("put_index"),
 		findIndex:       load("find_index"),
+		putAlias:        load("put_alias"),
+		alias:           load("alias"),
+		rebind:          load("rebind"),
 		putCode:         load("put_code"),
 		takeCode:        load("take_code"),
 		putDevice:       load("put_device"),

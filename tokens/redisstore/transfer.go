@@ -56,7 +56,7 @@ func (s *Store) exportAfter(ctx context.Context, stopped time.Duration, each fun
 	})
 }
 
-// exportStanding brings what the store knows of itself, and the clients, which are few.
+// exportStanding brings what the store knows of itself, and the clients and aliases, which are few.
 func (s *Store) exportStanding(ctx context.Context, each func(storage.Record) error) error {
 	var records []storage.Record
 	err := s.call(ctx, "export", func(ctx context.Context, c *connection) (err error) {
@@ -72,7 +72,11 @@ func (s *Store) exportStanding(ctx context.Context, each func(storage.Record) er
 		for i := range clients {
 			records = append(records, storage.Record{Client: &clients[i]})
 		}
-		return nil
+		aliases, err := s.aliases(ctx, c)
+		for i := range aliases {
+			records = append(records, storage.Record{Alias: &aliases[i]})
+		}
+		return err
 	})
 	if err != nil {
 		return err
@@ -149,7 +153,7 @@ func (s *Store) kindsOf(keys []string) (users, assertions, grants []string, err 
 			assertions = append(assertions, key)
 		case strings.HasPrefix(key, s.common(grantKeys)):
 			grants = append(grants, key)
-		case slices.Contains([]string{s.key("clients"), s.common("keys"), s.common("store")}, key), strings.HasPrefix(name, "{feed}"):
+		case slices.Contains([]string{s.key("clients"), s.common("keys"), s.common("store"), s.aliasesKey()}, key), strings.HasPrefix(name, "{feed}"):
 		default:
 			return nil, nil, nil, unfitError(fmt.Sprintf("exporting the store: it keeps %q, which this version can't move", key))
 		}

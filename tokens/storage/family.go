@@ -76,8 +76,6 @@ func (f Family) Dead(now time.Time) bool {
 	return over(f.Expires, now) || over(f.IdleExpires, now)
 }
 
-func over(end, now time.Time) bool { return !end.IsZero() && !now.Before(end) }
-
 // Begin returns the record of a new family: its first generation, made at now
 // (the store's time) and dated issueAt.
 func Begin(r CreateRequest, now, issueAt time.Time) Family {
@@ -105,41 +103,6 @@ func (f Family) Limited(lifetime, idleLifetime time.Duration) Family {
 	return f
 }
 
-// EndOf returns start plus a lifetime, rounded up to seconds, or zero for no end.
-func EndOf(start time.Time, lifetime time.Duration) time.Time {
-	if lifetime <= 0 {
-		return time.Time{}
-	}
-	return start.Add(lifetime + time.Second - 1).Truncate(time.Second)
-}
-
-// Earlier returns the earlier of two ends. The zero time means no end.
-func Earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
-}
-
-// AppendSeconds appends a time to a record: the seconds since 1970, big-endian in 4
-// bytes, and 0 for the zero time.
-func AppendSeconds(b []byte, t time.Time) []byte {
-	if t.IsZero() {
-		return append(b, 0, 0, 0, 0)
-	}
-	return binary.BigEndian.AppendUint32(b, uint32(t.Unix())) // until 2106
-}
-
-// ReadSeconds reads what AppendSeconds wrote. It needs 4 bytes, and returns the
-// zero time for 0.
-func ReadSeconds(b []byte) time.Time {
-	s := binary.BigEndian.Uint32(b)
-	if s == 0 {
-		return time.Time{}
-	}
-	return time.Unix(int64(s), 0)
-}
-
 // LoginAfter reports whether the login that a family came from was after a time.
 // The family knows only its own beginning and what the tokens say: neither is
 // earlier, or later, than the login, so that an end reaches too much rather than
@@ -150,11 +113,3 @@ func (f Family) LoginAfter(t time.Time) bool {
 
 // Ends returns when a family ends unless it is used before; zero for never.
 func (f Family) Ends() time.Time { return Earlier(f.Expires, f.IdleExpires) }
-
-// Later returns the later of two times, the zero time being earlier than any other.
-func Later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}

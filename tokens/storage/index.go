@@ -95,7 +95,7 @@ func (r IndexRecord) Live(now time.Time) []IndexEntry {
 
 // Found returns what stands for, of entries that live.
 func Found(entries []IndexEntry) []Indexed {
-	var found []Indexed
+	found := make([]Indexed, 0, len(entries))
 	for _, e := range entries {
 		found = append(found, e.Indexed)
 	}

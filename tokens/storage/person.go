@@ -2,7 +2,6 @@ package storage
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
@@ -88,25 +87,4 @@ func (p *Person) UnmarshalBinary(b []byte) error {
 		p.Claims = bytes.Clone(claims)
 	}
 	return nil
-}
-
-// AppendMillis6 appends a time to a record: the milliseconds since 1970, big-endian in
-// 6 bytes, and 0 for the zero time.
-func AppendMillis6(b []byte, t time.Time) []byte {
-	var ms [8]byte
-	if !t.IsZero() {
-		binary.BigEndian.PutUint64(ms[:], uint64(t.UnixMilli()))
-	}
-	return append(b, ms[2:]...)
-}
-
-// ReadMillis6 reads what AppendMillis6 wrote. It needs 6 bytes, and returns the
-// zero time for 0.
-func ReadMillis6(b []byte) time.Time {
-	var ms [8]byte
-	copy(ms[2:], b[:6])
-	if ms == ([8]byte{}) {
-		return time.Time{}
-	}
-	return time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:])))
 }

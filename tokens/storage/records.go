@@ -22,6 +22,16 @@ type Users interface {
 	// may log in again. It reports whether the user was disabled. The same
 	// Attempt gets the same answer, as long as a call may be sent again.
 	Enable(ctx context.Context, user UserTag, attempt Attempt) (bool, error)
+	// Rebind gives the profile of a user another fingerprint, if it has the one that is
+	// named, and changes nothing else: sessions and families go on. It reports whether the
+	// profile has the new one now, by this call or one before.
+	Rebind(ctx context.Context, r RebindRequest) (bool, error)
+}
+
+// RebindRequest asks to replace the fingerprint of a profile.
+type RebindRequest struct {
+	User     UserTag
+	From, To Fingerprint
 }
 
 // UserParts says what of the users a scan is to bring.
@@ -50,6 +60,7 @@ type Record struct {
 	Codes     *CodesRecord
 	Upstreams *UpstreamsRecord
 	Index     *IndexRecord
+	Alias     *Alias
 }
 
 // StoreRecord is what a store knows of itself, and the sealed signing keys.

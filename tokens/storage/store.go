@@ -35,6 +35,7 @@ type Store interface {
 	Feed
 	KeyStore
 	Users
+	Aliases
 	Transfers
 	Assertions
 	Histories

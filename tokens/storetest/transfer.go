@@ -250,6 +250,8 @@ func exportStops(t *testing.T, f *fixture) {
 		"EndClient":    func() error { _, err := f.s.EndClient(f.ctx(), app); return err },
 		"PutGrant":     func() error { return f.s.PutGrant(f.ctx(), storage.GrantID{3}, []byte("text"), time.Hour) },
 		"SwapKeys":     func() error { _, err := f.s.SwapKeys(f.ctx(), 0, []byte("sealed")); return err },
+		"PutAlias":     func() error { return f.s.PutAlias(f.ctx(), storage.Alias{From: "company|b", Subject: "company|a"}) },
+		"Rebind":       func() error { _, err := f.s.Rebind(f.ctx(), storage.RebindRequest{User: f.user}); return err },
 		"Enable":       func() error { _, err := f.s.Enable(f.ctx(), f.user, random8[storage.Attempt]()); return err },
 	} {
 		if err := call(); !errors.Is(err, storage.ErrMoved) {

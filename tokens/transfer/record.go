@@ -21,6 +21,7 @@ type (
 		Codes     *wireCodes     `json:"codes,omitempty"`
 		Upstreams *wireUpstreams `json:"upstreams,omitempty"`
 		Index     *wireIndex     `json:"index,omitempty"`
+		Alias     *wireAlias     `json:"alias,omitempty"`
 		End       *wireEnd       `json:"end,omitempty"`
 	}
 	wireStore struct {
@@ -131,6 +132,8 @@ func wireOf(r storage.Record) (wireLine, error) {
 	case r.Index != nil:
 		record, err := r.Index.MarshalBinary()
 		return wireLine{Index: &wireIndex{r.Index.Key[:], record}}, err
+	case r.Alias != nil:
+		return wireLine{Alias: (*wireAlias)(r.Alias)}, nil
 	}
 	return wireLine{}, errors.New("writing an export: an empty record")
 }
@@ -201,6 +204,8 @@ func (w *wireLine) record() (storage.Record, error) {
 		r.Upstreams = w.Upstreams.record(&d)
 	case w.Index != nil:
 		r.Index = w.Index.record(&d)
+	case w.Alias != nil:
+		r.Alias = (*storage.Alias)(w.Alias)
 	default:
 		return storage.Record{}, errNewerExport
 	}

@@ -21,6 +21,10 @@ type (
 		Key    []byte `json:"key"`
 		Record []byte `json:"record"` // storage.IndexRecord.MarshalBinary
 	}
+	wireAlias struct {
+		From    string `json:"from"`
+		Subject string `json:"subject"`
+	}
 )
 
 func wireOfUpstreams(all *storage.UpstreamsRecord) *wireUpstreams {

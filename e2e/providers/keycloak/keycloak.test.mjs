@@ -1,0 +1,124 @@
+// People sign in at a real Keycloak.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { press, startApp } from "../../harness/app.mjs";
+import { launch, shoot } from "../../harness/browser.mjs";
+import { callAPI, freePlaces, sha256, start, webSecret } from "../../harness/gateway.mjs";
+import { startKeycloak } from "../../harness/keycloak.mjs";
+import { providerSecret } from "../../harness/provider.mjs";
+
+let app, keycloak, gateway, browser;
+before(async () => {
+	const [place] = await freePlaces(1);
+	app = await startApp();
+	gateway = await start(async ({ issuer, api }) => {
+		keycloak = await startKeycloak(place, issuer);
+		return `
+		login keycloak ${keycloak.issuer} company {
+			label "Company account"
+			client_id gatehouse
+			client_secret "${providerSecret}"
+			allow group /staff
+			recheck 1m
+		}
+		client orders {
+			type web
+			redirect_uris ${app.callback}
+			logout_uris ${app.bye}
+			apis ${api}
+			secret_hash ${sha256(webSecret)}
+			logins company
+		}`;
+	});
+	gateway.secret(providerSecret, "analytical");
+	browser = await launch();
+});
+after(async () => {
+	await browser?.close();
+	await keycloak?.stop();
+	app?.close();
+	await gateway?.stop();
+});
+
+const authorize = (parameters) => app.authorize(gateway, { client_id: "orders", scope: "openid profile email offline_access orders:read", audience: gateway.api, ...parameters });
+
+async function visitor(t) {
+	return (await app.visitor(t, browser)).newPage();
+}
+
+// signInThere fills in Keycloak's page.
+async function signInThere(page, name) {
+	await page.getByLabel("Username or email").fill(name);
+	await page.locator("input[name=password]").fill("analytical");
+	await page.getByRole("button", { name: "Sign In" }).click();
+}
+
+async function comesIn(page, name, parameters) {
+	await page.goto(authorize(parameters));
+	await signInThere(page, name);
+	const [answer] = await app.arrives(gateway, page);
+	const { status, body } = await app.redeem(gateway, { code: answer.get("code"), client_id: "orders" });
+	assert.equal(status, 200, JSON.stringify(body));
+	gateway.secret(body.access_token, body.refresh_token, body.id_token);
+	return { ...body, claims: JSON.parse(Buffer.from(body.id_token.split(".")[1], "base64url")) };
+}
+
+async function refresh(held) {
+	const answer = await fetch(gateway.issuer + "oauth/token", {
+		method: "POST", body: new URLSearchParams({ grant_type: "refresh_token", client_id: "orders", client_secret: webSecret, refresh_token: held.refresh_token }),
+	});
+	const body = await answer.json();
+	gateway.secret(body.access_token, body.refresh_token, body.id_token);
+	if (answer.ok) Object.assign(held, body);
+	return { status: answer.status, body };
+}
+
+test("sign in, with who it is and when they proved it", async (t) => {
+	const page = await visitor(t);
+	const { claims, ...held } = await comesIn(page, "ada");
+	assert.match(claims.sub, /^company\|[0-9a-f-]{36}$/);
+	assert.deepEqual([claims.name, claims.email, claims.email_verified], ["Ada Lovelace", "ada@example.org", true]);
+	assert.equal((await callAPI(gateway, held.access_token)).body.user, claims.sub);
+	assert.equal((await refresh(held)).status, 200);
+
+	await page.goto(authorize({ prompt: "login" }));
+	await signInThere(page, "ada");
+	assert.ok((await app.arrives(gateway, page))[0].get("code"));
+});
+
+test("who is in no group that may come in is refused, and comes in as another", async (t) => {
+	const page = await visitor(t);
+	await page.goto(authorize());
+	await signInThere(page, "eve");
+	await page.getByText("This account cannot sign in here").waitFor();
+	await page.getByText("eve@example.net").waitFor();
+	await shoot(page, "keycloak-refused");
+	await press(page, "Use another account");
+	await signInThere(page, "ada");
+	assert.ok((await app.arrives(gateway, page))[0].get("code"));
+});
+
+test("recheck: single-use refresh tokens, and somebody who is disabled there is out", async (t) => {
+	const page = await visitor(t);
+	const held = await comesIn(page, "ada");
+	t.after(() => keycloak.change("ada", { enabled: true, firstName: "Ada" }));
+	// stay refreshes as an application in use does, until something is true.
+	const stay = async (until) => {
+		for (const end = Date.now() + 100_000; ;) {
+			const answer = await refresh(held);
+			if (await until(answer)) return;
+			assert.equal(answer.status, 200, JSON.stringify(answer.body));
+			assert.ok(Date.now() < end, "it has not come");
+			await pause(1_000);
+		}
+	};
+	await keycloak.change("ada", { firstName: "Augusta Ada" });
+	const userinfo = async () => (await fetch(gateway.issuer + "userinfo", { headers: { Authorization: `Bearer ${held.access_token}` } })).json();
+	await stay(async () => (await userinfo()).name === "Augusta Ada Lovelace");
+	await keycloak.change("ada", { enabled: false });
+	await stay(({ status, body }) => status === 400 && body.error === "invalid_grant");
+	assert.equal((await callAPI(gateway, held.access_token)).status, 401);
+	await page.goto(authorize());
+	await page.getByLabel("Username or email").waitFor();
+});
