@@ -12,8 +12,10 @@ import (
 // provider is a login at somebody else's: it lists nobody.
 type provider string
 
-func (p provider) Name() string                                 { return string(p) }
-func (p provider) Label() string                                { return string(p) }
+func (p provider) Name() string { return string(p) }
+
+func (p provider) Label() string { return string(p) }
+
 func (provider) Fingerprint(storage.UserTag) storage.Fingerprint { return storage.Fingerprint{1} }
 
 // TestH19Standing: who is gone is told by the list of their login as it is now, the users file

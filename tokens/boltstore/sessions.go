@@ -26,16 +26,9 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 	if err != nil {
 		return storage.Session{}, err
 	}
-	was, found, err := t.profile(r.User)
-	if err != nil {
-		return storage.Session{}, err
-	}
-	changed := found && was.fingerprint != r.Profile.Fingerprint
-	if changed && was.held(t.now) == r.Profile.Fingerprint && r.Profile.Fingerprint != (storage.Fingerprint{}) {
-		return storage.Session{OldFingerprint: true}, nil
-	}
-	if found {
-		was = was.replaced(r.Profile.Fingerprint, t.now.Add(r.Hold).Truncate(time.Second), t.now)
+	was, changed, old, err := t.profileAtLogin(r)
+	if err != nil || old {
+		return storage.Session{OldFingerprint: old}, err
 	}
 	root := storage.SessionID{}
 	if changed {
@@ -77,6 +70,19 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 	result := session.session(r.User, r.ID)
 	result.EndedOthers = !marks.before.IsZero() && marks.attempt == storage.Attempt(r.ID)
 	return result, nil
+}
+
+// profileAtLogin returns the profile that a login finds, with what is held from now on, and
+// whether it is of another fingerprint, or of one that is held: then it is old.
+func (t *txn) profileAtLogin(r storage.SessionRequest) (was profileRecord, changed, old bool, err error) {
+	was, found, err := t.profile(r.User)
+	if err != nil || !found {
+		return was, false, false, err
+	}
+	next := r.Profile.Fingerprint
+	changed = was.fingerprint != next
+	old = changed && next != (storage.Fingerprint{}) && was.held(t.now) == next
+	return was.replaced(next, t.now.Add(r.Hold).Truncate(time.Second), t.now), changed, old, nil
 }
 
 func (r sessionRecord) session(user storage.UserTag, id storage.SessionID) storage.Session {
