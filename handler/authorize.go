@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -44,7 +45,7 @@ type progress struct {
 // proceed takes an authorization request one step on: to the login page, to
 // the consent page, or back to the client with a code.
 func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, p progress) error {
-	unvouched, err := s.revouch(r, &p)
+	unvouched, err := s.revouch(r, &p, silent(a))
 	if err != nil {
 		return s.refuseRequest(w, r, a, err)
 	}
@@ -82,12 +83,16 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 // revouch asks the provider of somebody who is signed in once more, where that is due. If
 // it does not vouch for them any more, nobody is signed in: it returns the
 // name of their login, where they have to prove it anew.
-func (s *Server) revouch(r *http.Request, p *progress) (login string, err error) {
+func (s *Server) revouch(r *http.Request, p *progress, silent bool) (login string, err error) {
 	if p.login == nil || p.fresh {
 		return "", nil
 	}
 	before := p.login.Profile.Login
-	if p.login, err = s.Issuer.Revouched(r.Context(), p.login, s.session(r)); err != nil || p.login != nil {
+	p.login, err = s.Issuer.Revouched(r.Context(), p.login, s.session(r))
+	if errors.Is(err, tokens.ErrUnvouched) && !silent { // their provider's page is the place
+		err = nil
+	}
+	if err != nil || p.login != nil {
 		return "", err
 	}
 	return before, nil

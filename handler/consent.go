@@ -32,6 +32,11 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) error {
 		return stale
 	}
 	login, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
+	if err == nil && login != nil {
+		now := progress{login: login}
+		_, err = s.revouch(r, &now, false)
+		login = now.login
+	}
 	if err != nil {
 		return err
 	}

@@ -66,8 +66,8 @@ func (s *Server) keepFlow(w http.ResponseWriter, r *http.Request, f *flow) error
 		return errFlowLong
 	}
 	s.dropFlows(w, r, name, len(name)+len(value))
-	c := s.cookies.cookie(name, value) //nolint:gosec // it sets the attributes
-	c.MaxAge = int(flowLifetime.Seconds())
+	c := s.cookies.cookie(name, value)         //nolint:gosec // it sets the attributes
+	c.MaxAge = int(2 * flowLifetime.Seconds()) // who takes longer begins again, with the same request
 	http.SetCookie(w, c)
 	return nil
 }

@@ -120,7 +120,7 @@ const finishTime = time.Minute
 // arrive redeems what the provider sent, once, and signs the person in.
 func (s *Server) arrive(w http.ResponseWriter, r *http.Request, f *flow, l login.Elsewhere, answer url.Values) error {
 	if wait := s.Limits.returns.Wait(s.ClientIP(r), s.Clock()); wait > 0 {
-		return s.failProvider(w, r, f, l, &login.FailedError{Failure: login.FailedBusy, Reason: "too_many_failures", After: wait})
+		return s.failProvider(w, r, f, l, &login.FailedError{Failure: login.FailedBusy, Reason: tooManyFailures, After: wait})
 	}
 	came, err := s.Limits.arrived.once(r.Context(), f.id(), s.Clock, func() (arrival, error) {
 		// A second click hangs up on the first one, which goes on all the same.
@@ -131,7 +131,7 @@ func (s *Server) arrive(w http.ResponseWriter, r *http.Request, f *flow, l login
 			return arrival{err: err}, nil
 		}
 		if wait := s.Limits.returns.Person(l.Name()+"|"+who.ID, s.Clock()); wait > 0 {
-			return arrival{err: &login.FailedError{Failure: login.FailedBusy, Reason: "too_many_sign_ins", ID: who.ID, After: wait}}, nil
+			return arrival{err: &login.FailedError{Failure: login.FailedBusy, Reason: tooManySignIns, ID: who.ID, After: wait}}, nil
 		}
 		signedIn, cookie, err := s.Issuer.SignInProvided(ctx, comesIn(l, who), s.session(r))
 		return arrival{login: signedIn, cookie: cookie, err: err}, nil
@@ -185,10 +185,19 @@ func given(l login.Elsewhere, who *login.Arrival) *tokens.Given {
 	return &g
 }
 
-// forged reports whether a failure speaks of somebody who makes answers up.
+// forged reports whether a failure is one that anybody can bring about by an answer that
+// they have made up. What the provider itself has done wrong is held against nobody:
+// a whole office may come from one address.
 func forged(err error) bool {
 	failed, ok := errors.AsType[*login.FailedError](err)
-	return ok && (failed.Failure == login.FailedForged || failed.Failure == login.FailedAgain)
+	if !ok {
+		return false
+	}
+	switch failed.Reason { // of package upstream
+	case "state", "issuer", "no_code", "code":
+		return true
+	}
+	return false
 }
 
 // goOn takes a browser that comes back once more to where it went the first time.

@@ -21,7 +21,7 @@ func (s *Server) failProvider(w http.ResponseWriter, r *http.Request, f *flow, l
 		return err
 	}
 	s.Observer.Happened(r.Context(), oauth.Event{
-		Kind: oauth.EventLogin, Outcome: failureOutcome(failed.Failure), Client: req.client(), About: l.Name() + " " + failed.ID, Cause: failed,
+		Kind: oauth.EventLogin, Outcome: failureOutcome(failed), Client: req.client(), About: l.Name() + " " + failed.ID, Cause: failed,
 	})
 	texts := req.texts()
 	switch failed.Failure {
@@ -30,10 +30,14 @@ func (s *Server) failProvider(w http.ResponseWriter, r *http.Request, f *flow, l
 	case login.FailedAgain:
 		return s.beginAgain(w, r, f, l, texts.ProviderExpired)
 	case login.FailedForged:
-		return s.strayCallback(w, r, l.Name())
+		return s.showStray(w)
 	case login.FailedNotAllowed:
+		text := texts.NotAllowed
+		if failed.Reason == groupsUnknown {
+			text = texts.GroupsUnknown
+		}
 		return s.showLogin(w, r, req, loginProblem{
-			text: texts.NotAllowed, status: http.StatusForbidden,
+			text: text, status: http.StatusForbidden,
 			refused: &refusedAccount{account: failed.Account, subject: l.Name() + "|" + failed.ID, login: l.Name()},
 		})
 	case login.FailedNotMet:
@@ -41,7 +45,15 @@ func (s *Server) failProvider(w http.ResponseWriter, r *http.Request, f *flow, l
 			return s.answerError(w, req.auth, notMet(f))
 		}
 		return s.showLogin(w, r, req, loginProblem{text: texts.SignInAgain, status: http.StatusForbidden})
-	case login.FailedDown, login.FailedBroken, login.FailedBusy, login.FailedGone:
+	case login.FailedBroken:
+		return s.showLogin(w, r, req, loginProblem{text: texts.ProviderBroken(l.Label()), status: http.StatusServiceUnavailable})
+	case login.FailedBusy:
+		p := loginProblem{text: texts.Busy, status: http.StatusServiceUnavailable, after: failed.After}
+		if tooOften(failed) {
+			p.text, p.status = texts.TryAfter(failed.After), http.StatusTooManyRequests
+		}
+		return s.showLogin(w, r, req, p)
+	case login.FailedDown, login.FailedGone:
 	}
 	p := loginProblem{text: texts.ProviderDown(l.Label()), status: http.StatusServiceUnavailable, after: max(failed.After, providerPause)}
 	return s.showLogin(w, r, req, p)
@@ -62,6 +74,18 @@ func (s *Server) showNotAllowed(w http.ResponseWriter, r *http.Request, req logi
 	return s.showLogin(w, r, req, p)
 }
 
+// Reasons of a login.FailedError: of a limit of this node, and of package upstream.
+const (
+	tooManyFailures = "too_many_failures" // from one address
+	tooManySignIns  = "too_many_sign_ins" // of one person
+	groupsUnknown   = "groups_unknown"
+)
+
+// tooOften reports whether one address or person has come too often.
+func tooOften(failed *login.FailedError) bool {
+	return failed.Reason == tooManyFailures || failed.Reason == tooManySignIns
+}
+
 // providerPause is when to try again at a provider that is down.
 const providerPause = 10 * time.Second
 
@@ -74,8 +98,8 @@ func notMet(f *flow) *oauth.Error {
 }
 
 // failureOutcome is a failure as metrics know it.
-func failureOutcome(f login.Failure) oauth.Outcome {
-	switch f {
+func failureOutcome(failed *login.FailedError) oauth.Outcome {
+	switch failed.Failure {
 	case login.FailedDown, login.FailedGone:
 		return oauth.OutcomeProviderDown
 	case login.FailedBroken:
@@ -89,6 +113,9 @@ func failureOutcome(f login.Failure) oauth.Outcome {
 	case login.FailedNotMet:
 		return oauth.OutcomeNotMet
 	case login.FailedBusy:
+		if tooOften(failed) {
+			return oauth.OutcomeDelayed
+		}
 		return oauth.OutcomeBusy
 	case login.FailedForged:
 	}
@@ -96,11 +123,15 @@ func failureOutcome(f login.Failure) oauth.Outcome {
 }
 
 // strayCallback answers a browser that came back without a way there: from a
-// bookmark, with its cookies deleted, or because somebody else has sent it. Who is
-// signed in has no trouble; anybody else reads where to begin.
+// bookmark, with its cookies deleted, or because somebody else has sent it.
 func (s *Server) strayCallback(w http.ResponseWriter, r *http.Request, name string) error {
-	t := pages.In("")
 	s.Observer.Happened(r.Context(), oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeFailed, About: name + " "})
+	return s.showStray(w)
+}
+
+// showStray tells anybody, signed in or not, where to begin.
+func (s *Server) showStray(w http.ResponseWriter) error {
+	t := pages.In("")
 	html, err := s.pages.Message(t, pages.Message{Title: t.StrayTitle, Text: t.Stray, Failed: true})
 	s.writePage(w, http.StatusBadRequest, html, err, pageOptions{})
 	return nil

@@ -72,8 +72,13 @@ func bob(login.Departure, url.Values) (*login.Arrival, error) {
 
 // fails makes a provider fail.
 func fails(f login.Failure) func(login.Departure, url.Values) (*login.Arrival, error) {
+	return failsBy(f, "scripted")
+}
+
+// failsBy is fails with a reason.
+func failsBy(f login.Failure, reason string) func(login.Departure, url.Values) (*login.Arrival, error) {
 	return func(login.Departure, url.Values) (*login.Arrival, error) {
-		return nil, &login.FailedError{Failure: f, Account: "bob@example.org", ID: "b-1", Reason: "scripted", Cause: errors.New("as the test says")}
+		return nil, &login.FailedError{Failure: f, Account: "bob@example.org", ID: "b-1", Reason: reason, Cause: errors.New("as the test says")}
 	}
 }
 
@@ -272,29 +277,30 @@ func TestF07F08Expired(t *testing.T) {
 func TestProviderFailures(t *testing.T) {
 	for name, tc := range map[string]struct {
 		failure login.Failure
-		change  []string
+		reason  string
 		status  int
 		says    string
 		outcome oauth.Outcome
 	}{
-		"down":            {login.FailedDown, nil, http.StatusServiceUnavailable, "The company account cannot be reached", oauth.OutcomeProviderDown},
-		"F40: broken":     {login.FailedBroken, nil, http.StatusServiceUnavailable, "cannot be reached", oauth.OutcomeProviderBroken},
-		"M2: too many":    {login.FailedBusy, nil, http.StatusServiceUnavailable, "cannot be reached", oauth.OutcomeBusy},
-		"F73: cancelled":  {login.FailedCancelled, nil, http.StatusForbidden, "canceled", oauth.OutcomeCancelled},
-		"forged":          {login.FailedForged, nil, http.StatusBadRequest, "cannot be continued", oauth.OutcomeFailed},
-		"F59: not let in": {login.FailedNotAllowed, nil, http.StatusForbidden, "company|b-1", oauth.OutcomeNotAllowed},
+		"down":            {login.FailedDown, "", http.StatusServiceUnavailable, "The company account cannot be reached", oauth.OutcomeProviderDown},
+		"F40: broken":     {login.FailedBroken, "", http.StatusServiceUnavailable, "The company account cannot be used until", oauth.OutcomeProviderBroken},
+		"M2: too many":    {login.FailedBusy, "busy", http.StatusServiceUnavailable, "Many people are signing in", oauth.OutcomeBusy},
+		"F73: cancelled":  {login.FailedCancelled, "", http.StatusForbidden, "canceled", oauth.OutcomeCancelled},
+		"forged":          {login.FailedForged, "", http.StatusBadRequest, "cannot be continued", oauth.OutcomeFailed},
+		"F59: not let in": {login.FailedNotAllowed, "", http.StatusForbidden, "company|b-1", oauth.OutcomeNotAllowed},
+		"F30: no groups":  {login.FailedNotAllowed, groupsUnknown, http.StatusForbidden, "did not say which groups", oauth.OutcomeNotAllowed},
 	} {
 		t.Run(name, func(t *testing.T) {
-			idp := &scripted{name: "company", finish: fails(tc.failure)}
+			idp := &scripted{name: "company", finish: failsBy(tc.failure, tc.reason)}
 			g := newGateway(t, withLogins(true, idp))
 			b := g.browser()
-			target := b.comeBack(b.choose(authorizeURL(tc.change...), "company").Header.Get("Location"), idp)
+			target := b.comeBack(b.choose(authorizeURL(), "company").Header.Get("Location"), idp)
 			res := b.get(target)
 			if res.StatusCode != tc.status || !strings.Contains(res.Body, tc.says) || strings.Contains(res.Body, "as the test says") {
 				t.Fatalf("status %d\n%s", res.StatusCode, res.Body)
 			}
-			if !g.heard.has(oauth.EventLogin, tc.outcome) {
-				t.Errorf("no event with %s: %v", tc.outcome, g.heard.of(oauth.EventLogin))
+			if events := g.heard.heardOf(oauth.EventLogin); len(events) != 1 || events[0].Outcome != tc.outcome {
+				t.Errorf("not one event, with %s: %v", tc.outcome, events)
 			}
 			if tc.failure == login.FailedForged {
 				return
@@ -419,20 +425,34 @@ func TestF04FormPost(t *testing.T) {
 	}
 }
 
-// M2: who comes back with what was never sent is slowed down, by address.
+// M2: who comes back with what was never sent is slowed down, by address, and told so.
 func TestM2Flood(t *testing.T) {
-	idp := &scripted{name: "company", finish: fails(login.FailedForged)}
+	idp := &scripted{name: "company", finish: failsBy(login.FailedAgain, "code")}
 	g := newGateway(t, withLogins(false, idp), fromTestAddress)
-	flood := func(times int, address string) {
+	flood := func(times int, address string) (last *wiretest.Answer) {
 		for range times {
 			b := g.browser()
 			target := b.comeBack(b.get(authorizeURL()).Header.Get("Location"), idp)
-			b.get(target, "X-Test-Address", address)
+			last = b.get(target, "X-Test-Address", address)
 		}
+		return last
 	}
-	flood(40, "192.0.2.1")
+	if res := flood(40, "192.0.2.1"); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" || !strings.Contains(res.Body, "Too many attempts") {
+		t.Errorf("status %d\n%s", res.StatusCode, res.Body)
+	}
+	if !g.heard.has(oauth.EventLogin, oauth.OutcomeDelayed) {
+		t.Error("no event says that the address has to wait")
+	}
 	if n := idp.finished.Load(); n > 12 {
 		t.Errorf("the provider was asked %d times for 40 made-up answers", n)
+	}
+	for reason, asked := range map[string]bool{"state": false, "issuer": false, "no_code": false, "id_token": true, "signature": true, "time": true, "error": true} {
+		idp.finish = failsBy(login.FailedForged, reason)
+		before := idp.finished.Load()
+		flood(40, "192.0.2.99"+reason)
+		if all := idp.finished.Load()-before == 40; all != asked {
+			t.Errorf("%s: all of 40 answers were taken: %t", reason, all)
+		}
 	}
 	idp.finish = bob
 	b := g.browser()
@@ -557,7 +577,7 @@ func TestM12SignsInAgainAndAgain(t *testing.T) {
 		b := g.browser()
 		if res := b.get(b.comeBack(b.get(authorizeURL()).Header.Get("Location"), idp)); res.StatusCode == http.StatusSeeOther {
 			in++
-		} else if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+		} else if res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" {
 			t.Fatalf("status %d", res.StatusCode)
 		}
 	}

@@ -154,6 +154,9 @@ func (i *Issuer) ApproveDevice(ctx context.Context, d *DeviceRequest, l *Login) 
 	if err != nil {
 		return fmt.Errorf("encoding code: %w", err)
 	}
+	if err := i.noteDevice(ctx, l, session, client); err != nil {
+		return err
+	}
 	// The code first: until the request is approved, nobody can ask for it.
 	if err := i.putCode(ctx, l, storage.PutRequest{ID: d.Code, Begins: session, Body: body, Lifetime: deviceLifetime + deviceGrace}); err != nil {
 		return err

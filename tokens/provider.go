@@ -3,7 +3,6 @@ package tokens
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -33,7 +32,9 @@ type AnswerKind uint8
 const (
 	// AnswerUnclear: nothing that is about the person. Facts stay as they were.
 	AnswerUnclear AnswerKind = iota
-	AnswerKept               // the person is still who they were, and this is what is known now
+	// AnswerLost: nothing, and what it was asked with may be spent: the answer was lost.
+	AnswerLost
+	AnswerKept // the person is still who they were, and this is what is known now
 	// AnswerThin: the login is good, and the answer says nothing of the person, or not
 	// of their groups. Facts stay, and count as not checked.
 	AnswerThin
@@ -53,21 +54,32 @@ type Answer struct {
 	Cause         error  // why it is none of the others, for the log: AnswerUnclear
 }
 
+// kept returns what of it fits into the store: without the ID token, if that is too long, and
+// nothing at last. A sign-in does not fail by it.
+func (g *Given) kept() *Given {
+	if g == nil || len(g.RefreshToken)+len(g.IDToken) <= maxGiven {
+		return g
+	}
+	if len(g.RefreshToken) <= maxGiven && g.RefreshToken != "" {
+		return &Given{RefreshToken: g.RefreshToken}
+	}
+	return nil
+}
+
+// maxGiven is how many bytes of tokens fit into storage.MaxSealed, sealed, as JSON.
+const maxGiven = storage.MaxSealed - 128
+
 // seal protects what a provider gave: for this user, this login and this number of it, so
 // that an older one, or another's, cannot be put in its place.
 func (g *Given) seal(s *secrets.Secrets, user storage.UserTag, session storage.SessionID, seq uint32) ([]byte, error) {
-	if g == nil || *g == (Given{}) {
+	if g = g.kept(); g == nil || *g == (Given{}) {
 		return nil, nil
 	}
 	text, err := json.Marshal(g) //nolint:gosec // it is sealed
 	if err != nil {
 		return nil, fmt.Errorf("sealing what a provider gave: %w", err)
 	}
-	sealed := s.Seal(secrets.PurposeSealGiven, text, givenFor(user, session, seq))
-	if len(sealed) > storage.MaxSealed {
-		return nil, errLongGiven
-	}
-	return sealed, nil
+	return s.Seal(secrets.PurposeSealGiven, text, givenFor(user, session, seq)), nil
 }
 
 // openGiven reads what seal wrote.
@@ -81,8 +93,6 @@ func openGiven(s *secrets.Secrets, sealed []byte, user storage.UserTag, session 
 	}
 	return g, nil
 }
-
-var errLongGiven = errors.New("the refresh token and ID token of the provider take more than 4 KiB: let it send shorter ones")
 
 func givenFor(user storage.UserTag, session storage.SessionID, seq uint32) []byte {
 	return fmt.Appendf(nil, "%s %s %d", user, session, seq)

@@ -1,13 +1,14 @@
 package tokens
 
 import (
+	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"sync"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
@@ -38,8 +39,9 @@ type rechecks struct {
 type recheck struct {
 	done chan struct{}
 	// Once done is closed:
-	kind AnswerKind
-	busy bool // another node was asking
+	kind   AnswerKind
+	lease  storage.RecheckLease // why it was not asked
+	failed bool                 // the store could not be asked
 }
 
 // start returns the recheck of a root, and whether the caller has to do it. It is nil
@@ -71,52 +73,6 @@ func (r *rechecks) end(login string, root storage.SessionID, q *recheck) {
 	close(q.done)
 }
 
-// overdue reports whether a login's provider should be asked again about a person whom it
-// vouched for then. A fifth of the time is left to chance, so that those who came
-// at nine o'clock are not all asked about at once; for one root it is always the same.
-func (i *Issuer) overdue(p *Profile, since time.Time, root storage.SessionID) bool {
-	every, _ := i.schedule(p.Login)
-	if every == 0 {
-		return false
-	}
-	early := time.Duration(binary.BigEndian.Uint16(root[:])) * (every / 5 / (1 << 16))
-	return i.storeNow().Sub(since) >= every-early
-}
-
-func (i *Issuer) schedule(login string) (every, grace time.Duration) {
-	if i.cfg.Providers == nil {
-		return 0, 0
-	}
-	return i.cfg.Providers.Schedule(login)
-}
-
-func (i *Issuer) storeNow() time.Time { return i.state.StoreTime(i.cfg.Clock)() }
-
-// vouched sees to it, at a refresh, that somebody's provider is asked again in time. It
-// waits for nobody: the answer counts from the next refresh on. Facts that could not
-// be checked beyond the grace serve no longer: then the family ends.
-func (i *Issuer) vouched(ctx context.Context, p *Profile, f storage.Family, user storage.UserTag) error {
-	every, grace := i.schedule(p.Login)
-	if every == 0 {
-		return nil
-	}
-	since := p.Checked
-	if since.Before(f.Created) {
-		since = f.Created
-	}
-	if i.storeNow().Sub(since) > every+grace {
-		if _, err := i.state.End(ctx, storage.EndRequest{User: user, Scope: storage.EndFamily, Family: f.ID}, history.EndedByProvider); err != nil {
-			return err
-		}
-		i.observe(ctx, oauth.Event{Kind: oauth.EventRecheck, Outcome: oauth.OutcomeOverdue, Subject: p.Subject, User: user, Family: f.ID})
-		return oauth.Refuse(oauth.InvalidGrant, oauth.ReasonProviderOverdue, deadRefreshToken)
-	}
-	if i.overdue(p, since, f.Session) {
-		i.recheckLater(user, f.Session, p)
-	}
-	return nil
-}
-
 // recheckLater asks in the background, if nobody does so already. It is nil where too
 // many are asked about.
 func (i *Issuer) recheckLater(user storage.UserTag, root storage.SessionID, p *Profile) *recheck {
@@ -139,60 +95,17 @@ func (i *Issuer) recheckRecovered(err error) {
 	i.observe(context.Background(), oauth.Event{Kind: oauth.EventBackgroundRecovered, Outcome: oauth.OutcomeRecheck, Cause: err})
 }
 
-// Revouched returns a login for which its provider has vouched lately enough: as it is,
-// or after it was asked, for which the person waits recheckWait at most. It is nil
-// where they have to sign in again. The cookie is that of the login.
-func (i *Issuer) Revouched(ctx context.Context, l *Login, cookie string) (*Login, error) {
-	since := l.Profile.Checked
-	if since.IsZero() {
-		since = l.Session.Begun
-	}
-	if !i.overdue(&l.Profile, since, l.Session.Root) {
-		return l, nil
-	}
-	q := i.recheckLater(l.Session.User, l.Session.Root, &l.Profile)
-	if q == nil {
-		return nil, nil //nolint:nilnil // nobody vouches for them
-	}
-	wait, cancel := context.WithTimeout(ctx, recheckWait)
-	defer cancel()
-	select {
-	case <-q.done:
-	case <-wait.Done():
-		return nil, ctx.Err()
-	}
-	for look := time.NewTicker(recheckPoll); ; {
-		current, err := i.CurrentLogin(ctx, cookie)
-		if err != nil || current == nil || current.Profile.Checked.After(l.Profile.Checked) || q.kind == AnswerThin {
-			look.Stop()
-			return current, err
-		}
-		if !q.busy { // else another node is asking
-			look.Stop()
-			return nil, nil //nolint:nilnil // as above
-		}
-		select {
-		case <-look.C:
-		case <-wait.Done():
-			look.Stop()
-			return nil, ctx.Err()
-		}
-	}
-}
-
 // recheck asks a provider about a person, and writes what it says: for the root of a
 // login, on one node at a time.
 func (i *Issuer) recheck(ctx context.Context, q *recheck, user storage.UserTag, root storage.SessionID, p *Profile) {
 	e := oauth.Event{Kind: oauth.EventRecheck, Outcome: oauth.OutcomeUnclear, Subject: p.Subject, User: user, Login: p.Login}
 	every, _ := i.schedule(p.Login)
 	r := storage.RecheckAnswer{User: user, Root: root, Attempt: i.state.NewAttempt()}
-	lease, err := i.state.Store.BeginRecheck(ctx, storage.RecheckRequest{
-		User: user, Root: root, Every: every - every/5, Lease: recheckHeld, Attempt: r.Attempt,
-	})
-	q.busy = lease.Busy
+	lease, err := i.lease(ctx, &r, every-every/5)
+	q.lease = lease
 	switch {
 	case err != nil:
-		e.Cause = err
+		e.Cause, q.failed = err, true
 		i.observe(ctx, e)
 		return
 	case !lease.Leased:
@@ -207,10 +120,52 @@ func (i *Issuer) recheck(ctx context.Context, q *recheck, user storage.UserTag, 
 	if answer.Kind == AnswerKept && answer.GroupsUnknown && len(p.Groups) > 0 {
 		answer.Kind = AnswerThin
 	}
+	device := r.Root != root // it has a session of its own
 	done, err := i.answered(ctx, p.Login, lease, answer, r)
 	q.kind = answer.Kind
+	if err == nil && device && done == storage.RecheckEnded {
+		_, err = i.state.End(ctx, storage.EndRequest{User: user, Scope: storage.EndSession, Session: root}, history.EndedByProvider)
+	}
 	e.Outcome, e.Cause = recheckOutcome(answer.Kind, done, err), errors.Join(answer.Cause, err)
 	i.observe(ctx, e)
+}
+
+// lease leases the check of a root. A device has a root of its own, and what its person's
+// provider gave stands under the one of the browser in which they let it in.
+func (i *Issuer) lease(ctx context.Context, r *storage.RecheckAnswer, every time.Duration) (storage.RecheckLease, error) {
+	ask := storage.RecheckRequest{User: r.User, Root: r.Root, Every: every, Lease: recheckHeld, Attempt: r.Attempt}
+	lease, err := i.state.Store.BeginRecheck(ctx, ask)
+	if err != nil || lease.Leased || lease.Busy || lease.Lately {
+		return lease, err
+	}
+	found, err := i.state.Store.FindIndex(ctx, deviceIndex(r.Root))
+	if err != nil || len(found) == 0 || found[0].User != r.User {
+		return lease, err
+	}
+	r.Root, ask.Root = found[0].Root, found[0].Root
+	return i.state.Store.BeginRecheck(ctx, ask)
+}
+
+// deviceIndex is where the root of the login that let a device in is found by the device's.
+func deviceIndex(device storage.SessionID) storage.IndexKey {
+	return storage.IndexKey(storage.Hash16("device-root", device[:]))
+}
+
+// maxDeviceIndex is how long that is kept where the device's tokens have no end.
+const maxDeviceIndex = 400 * 24 * time.Hour
+
+// noteDevice notes which login lets a device in, where its provider is asked again.
+func (i *Issuer) noteDevice(ctx context.Context, l *Login, device storage.SessionID, c *clients.Client) error {
+	if every, _ := i.schedule(l.Profile.Login); every == 0 {
+		return nil
+	}
+	err := i.state.Store.PutIndex(ctx, storage.IndexRequest{
+		Key: deviceIndex(device), Indexed: storage.Indexed{User: l.Session.User, Root: l.Session.Root}, Lifetime: cmp.Or(c.Refresh.KeepsGrants(), maxDeviceIndex),
+	})
+	if err != nil {
+		return oauth.Unavailable(err)
+	}
+	return nil
 }
 
 // answered writes what a provider has said under the lease.
@@ -228,6 +183,8 @@ func (i *Issuer) answered(ctx context.Context, login string, lease storage.Reche
 		r.Answer = storage.ProviderThin
 	case AnswerGone, AnswerNotAllowed:
 		r.Answer = storage.ProviderGone
+	case AnswerLost:
+		r.Answer = storage.ProviderLost
 	case AnswerUnclear:
 	}
 	if r.Answer == storage.ProviderKept || r.Answer == storage.ProviderThin {
@@ -237,7 +194,7 @@ func (i *Issuer) answered(ctx context.Context, login string, lease storage.Reche
 		}
 	}
 	res, err := i.state.EndRecheck(ctx, r)
-	if err == nil && a.Kind == AnswerNotAllowed {
+	if err == nil && a.Kind == AnswerNotAllowed && res.Outcome != storage.RecheckLost { // else they have signed in since
 		_, err = i.state.End(ctx, storage.EndRequest{User: r.User, Scope: storage.EndUser}, history.EndedByProvider)
 	}
 	return res.Outcome, err
@@ -246,12 +203,12 @@ func (i *Issuer) answered(ctx context.Context, login string, lease storage.Reche
 // recheckOutcome is what became of a recheck, for metrics.
 func recheckOutcome(kind AnswerKind, done storage.RecheckOutcome, err error) oauth.Outcome {
 	switch {
-	case err != nil || kind == AnswerUnclear:
+	case err != nil || kind == AnswerUnclear || kind == AnswerLost:
 		return oauth.OutcomeUnclear
-	case kind == AnswerNotAllowed:
-		return oauth.OutcomeNotAllowed
 	case done == storage.RecheckLost:
 		return oauth.OutcomeLost
+	case kind == AnswerNotAllowed:
+		return oauth.OutcomeNotAllowed
 	case done == storage.RecheckDropped:
 		return oauth.OutcomeDoubtful
 	case kind == AnswerGone:

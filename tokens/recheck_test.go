@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -199,9 +200,10 @@ func TestC3Answers(t *testing.T) {
 	}
 }
 
-// What cannot be checked serves for the grace, and then ends, quietly.
+// What cannot be checked serves for the grace. Then the application is told to come again,
+// for as long as it takes, and nothing is lost.
 func TestRecheckGrace(t *testing.T) {
-	p := &idp{answers: saying(tokens.AnswerUnclear)}
+	p := &idp{answers: saying(tokens.AnswerLost)}
 	g := newGateway(t, withIDP(p))
 	l, _ := g.provided(p)
 	res := g.exchanged(g.codeFor(l))
@@ -210,13 +212,164 @@ func TestRecheckGrace(t *testing.T) {
 		res = g.refreshOK(res.RefreshToken)
 	}
 	g.pass(3 * time.Hour)
+	for range 3 {
+		_, err := g.token("spa", refreshRequest(res.RefreshToken))
+		refused(t, err, oauth.TemporarilyUnavailable, "")
+		g.pass(time.Hour) // beyond every leeway
+	}
+	p.say(nil)
+	if res = g.refreshOK(res.RefreshToken); g.nameIn(res) != "Carol 1" || g.events.count(oauth.EventRefreshReuse, "") != 0 {
+		t.Errorf("once the provider is back: %v", g.nameIn(res))
+	}
+}
+
+// A quiet weekend ends nothing: the provider is asked before anything is refused.
+func TestRecheckAfterAWeekend(t *testing.T) {
+	p := &idp{}
+	g := newGateway(t, withIDP(p))
+	l, _ := g.provided(p)
+	res := g.exchanged(g.codeFor(l))
+	g.pass(72 * time.Hour)
+	if res = g.refreshOK(res.RefreshToken); g.nameIn(res) != "Carol 1" {
+		t.Errorf("the facts are those of %v", g.nameIn(res))
+	}
+	p.say(saying(tokens.AnswerGone))
+	g.pass(72 * time.Hour)
 	_, err := g.token("spa", refreshRequest(res.RefreshToken))
-	if !oauth.IsReason(err, oauth.ReasonProviderOverdue) || g.events.count(oauth.EventRefreshReuse, "") != 0 {
-		t.Errorf("after the grace: %v", err)
+	refused(t, err, oauth.InvalidGrant, oauth.ReasonRevoked)
+}
+
+// Who came before `recheck` was there is not asked about, and who came without a refresh token
+// of the provider's has the grace.
+func TestRecheckNobodyToAsk(t *testing.T) {
+	g := newGateway(t)
+	l, cookie := g.provided(&idp{})
+	before := g.exchanged(g.codeFor(l))
+	g.cfg.Providers = &idp{}
+	g.reload()
+	g.pass(72 * time.Hour)
+	g.refreshOK(before.RefreshToken)
+	if same, err := g.Revouched(t.Context(), l, cookie); same != l || err != nil {
+		t.Errorf("the session of before: %v %v", same, err)
 	}
-	if _, err := g.token("spa", refreshRequest(res.RefreshToken)); err == nil {
-		t.Error("it goes on afterwards")
+	l, cookie, err := g.SignInProvided(t.Context(), tokens.Provided{Profile: carol}, "")
+	if err != nil {
+		t.Fatal(err)
 	}
+	res := g.exchanged(g.codeFor(l))
+	g.pass(20 * time.Hour)
+	res = g.refreshOK(res.RefreshToken)
+	if again, err := g.Revouched(t.Context(), l, cookie); again != nil || err != nil {
+		t.Errorf("a session that nobody vouches for: %v %v", again, err)
+	}
+	g.pass(6 * time.Hour)
+	_, err = g.token("spa", refreshRequest(res.RefreshToken))
+	refused(t, err, oauth.InvalidGrant, oauth.ReasonProviderOverdue)
+}
+
+// C2, F43: the provider has rotated, and its answer was lost: that the old token is spent
+// then says nothing of the person.
+func TestC2LostAnswer(t *testing.T) {
+	p := &idp{}
+	g := newGateway(t, withIDP(p))
+	l, _ := g.provided(p)
+	res := g.exchanged(g.codeFor(l))
+	p.say(func(tokens.Answer) tokens.Answer {
+		p.next++ // it has given another one
+		return tokens.Answer{Kind: tokens.AnswerLost}
+	})
+	g.pass(every)
+	res = g.refreshOK(res.RefreshToken)
+	g.happens(oauth.OutcomeUnclear, 1)
+	p.say(nil)
+	g.pass(every)
+	res = g.refreshOK(res.RefreshToken)
+	g.happens(oauth.OutcomeDoubtful, 1)
+	g.refreshOK(res.RefreshToken)
+}
+
+// C9: an answer to a question of before does not end a sign-in of after.
+func TestC9LateAnswer(t *testing.T) {
+	p := &idp{hold: make(chan struct{})}
+	g := newGateway(t, withIDP(p))
+	l, cookie := g.provided(p)
+	res := g.exchanged(g.codeFor(l))
+	p.say(saying(tokens.AnswerNotAllowed))
+	g.pass(every)
+	g.refreshOK(res.RefreshToken)
+	g.pass(2 * time.Second)
+	again, _, err := g.SignInProvided(t.Context(), tokens.Provided{Profile: carol, Given: &tokens.Given{RefreshToken: "new"}}, cookie)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := g.exchanged(g.codeFor(again))
+	close(p.hold)
+	g.happens(oauth.OutcomeLost, 1)
+	g.refreshOK(now.RefreshToken)
+}
+
+// F37: a thin answer keeps a session for the grace, in each tab, and no longer.
+func TestF37Thin(t *testing.T) {
+	p := &idp{answers: saying(tokens.AnswerThin)}
+	g := newGateway(t, withIDP(p))
+	l, cookie := g.provided(p)
+	g.pass(every)
+	for range 3 {
+		if again, err := g.Revouched(t.Context(), l, cookie); again == nil || err != nil {
+			t.Fatalf("within the grace: %v %v", again, err)
+		}
+		g.pass(time.Minute)
+	}
+	g.pass(grace + every)
+	if again, err := g.Revouched(t.Context(), l, cookie); again != nil || err != nil {
+		t.Errorf("after the grace: %v %v", again, err)
+	}
+}
+
+// A device goes on as its person does: their provider is asked under the login that let it in.
+func TestRecheckOfDevices(t *testing.T) {
+	p := &idp{}
+	g := newGateway(t, withIDP(p), withTV)
+	l, _ := g.provided(p)
+	d := g.device()
+	g.approve(d, l)
+	res, err := g.poll(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 30 {
+		g.pass(every)
+		res = g.mustToken("tv", refreshRequest(res.RefreshToken))
+		g.happens(oauth.OutcomeKept, n+1)
+	}
+	if asked, reused := p.count(); asked != 30 || reused != 0 {
+		t.Errorf("asked %d times, %d with a spent token", asked, reused)
+	}
+	p.say(saying(tokens.AnswerGone))
+	g.pass(every)
+	res = g.mustToken("tv", refreshRequest(res.RefreshToken))
+	g.happens(oauth.OutcomeGone, 1)
+	_, err = g.token("tv", refreshRequest(res.RefreshToken))
+	refused(t, err, oauth.InvalidGrant, oauth.ReasonUnknown)
+}
+
+// What a provider gives may be too long to be kept: the sign-in is good all the same.
+func TestLongGiven(t *testing.T) {
+	p := &idp{}
+	g := newGateway(t, withIDP(p))
+	for name, given := range map[string]tokens.Given{
+		"the ID token":      {RefreshToken: "0", IDToken: strings.Repeat("i", 5000)},
+		"the refresh token": {RefreshToken: strings.Repeat("r", 5000), IDToken: "i"},
+	} {
+		l, _, err := g.SignInProvided(t.Context(), tokens.Provided{Profile: carol, Given: &given}, "")
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		res := g.exchanged(g.codeFor(l))
+		g.pass(every)
+		g.refreshOK(res.RefreshToken)
+	}
+	g.happens(oauth.OutcomeKept, 1) // with the refresh token alone
 }
 
 // C4: what a provider says of the sign-in is in the tokens, and only there: auth_time of
@@ -284,7 +437,7 @@ func TestC9Revouched(t *testing.T) {
 		want bool
 	}{
 		"kept": {tokens.AnswerKept, true}, "thin": {tokens.AnswerThin, true}, "gone": {tokens.AnswerGone, false},
-		"not allowed": {tokens.AnswerNotAllowed, false}, "unclear": {tokens.AnswerUnclear, false},
+		"not allowed": {tokens.AnswerNotAllowed, false}, "unclear": {tokens.AnswerUnclear, false}, "lost": {tokens.AnswerLost, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &idp{}
@@ -298,7 +451,7 @@ func TestC9Revouched(t *testing.T) {
 			}
 			g.pass(every)
 			after, err := g.Revouched(t.Context(), l, cookie)
-			if err != nil || (after != nil) != tc.want {
+			if unclear := tc.kind == tokens.AnswerUnclear || tc.kind == tokens.AnswerLost; errors.Is(err, tokens.ErrUnvouched) != unclear || (after != nil) != tc.want {
 				t.Fatalf("when it is due: %v %v", after, err)
 			}
 			if tc.kind == tokens.AnswerKept && after.Profile.Claims["name"] != "Carol 1" {

@@ -70,7 +70,7 @@ func (i *Issuer) refreshOnce(ctx context.Context, c *clients.Client, r TokenRequ
 	if m.profile, err = parseProfile(res.Profile); err != nil {
 		return nil, oauth.Unavailable(err)
 	}
-	if err := i.vouched(ctx, m.profile, res.Family, t.user); err != nil {
+	if m.profile, err = i.vouched(ctx, m.profile, res.Family, t.user); err != nil {
 		return nil, err
 	}
 	m.scopes = i.personScopes(m.scopes, m.audience, m.profile) // what was lost is left out, and comes back

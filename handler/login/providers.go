@@ -68,5 +68,14 @@ func failedAnswer(err error) tokens.Answer {
 	case ok && failed.Failure == FailedNotAllowed:
 		return tokens.Answer{Kind: tokens.AnswerNotAllowed, Cause: err}
 	}
-	return tokens.Answer{Cause: err}
+	return tokens.Answer{Kind: unclear(failed), Cause: err}
+}
+
+// unclear says whether what the provider was asked with may be spent: where it has not
+// answered, and not where it has refused this gateway or was not asked.
+func unclear(f *FailedError) tokens.AnswerKind {
+	if f != nil && f.Failure == FailedDown {
+		return tokens.AnswerLost
+	}
+	return tokens.AnswerUnclear
 }

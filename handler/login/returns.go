@@ -3,29 +3,25 @@ package login
 import "time"
 
 // Returns limits who comes back from providers: addresses that bring what no provider
-// has sent, since each such return is a request to it and it throttles us all;
-// people who sign in again and again; and, for each login, people whom nobody has
-// seen before. Their memory is bounded. Safe for concurrent use.
+// has sent, since each such return is a request to it and it throttles us all, and
+// people who sign in again and again. Their memory is bounded. Safe for concurrent use.
 type Returns struct {
-	places  *limiter
-	people  *pace
-	newcome *pace
+	places *limiter
+	people *pace
 }
 
 // How often, on each node.
 const (
-	freeReturns     = 10  // failures from an address, and one more each minute
-	personAtOnce    = 100 // sign-ins of one person, and then
-	personEvery     = 2 * time.Minute
-	newcomersAnHour = 2000
+	freeReturns  = 10  // failures from an address, and one more each minute
+	personAtOnce = 100 // sign-ins of one person, and then
+	personEvery  = 2 * time.Minute
 )
 
 // NewReturns makes a Returns.
 func NewReturns() *Returns {
 	return &Returns{
-		places:  newLimiter(freeReturns),
-		people:  newPace(personEvery, personAtOnce),
-		newcome: newPace(time.Hour/newcomersAnHour, newcomersAnHour),
+		places: newLimiter(freeReturns),
+		people: newPace(personEvery, personAtOnce),
 	}
 }
 
@@ -43,11 +39,6 @@ func (r *Returns) Failed(address string, now time.Time) {
 // Person counts a sign-in of a person, or returns how long they have to wait. Each costs a session, and what the provider gave.
 func (r *Returns) Person(subject string, now time.Time) time.Duration {
 	return taken(r.people, subject, now)
-}
-
-// Newcomer counts somebody who has never signed in by this login before.
-func (r *Returns) Newcomer(login string, now time.Time) time.Duration {
-	return taken(r.newcome, login, now)
 }
 
 func taken(p *pace, key string, now time.Time) time.Duration {

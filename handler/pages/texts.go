@@ -14,7 +14,7 @@ type Texts struct {
 	WrongPassword, Busy, TookTooLong, SignInAgain, Disabled                    string
 	Or, ContinueWith, YourAccount, AnotherAccount                              string // of providers
 	Cancelled, NotForYou, OtherLogin, ProviderExpired, NotAllowed, Unreachable string
-	StrayTitle, Stray                                                          string
+	Broken, GroupsUnknown, StrayTitle, Stray                                   string
 	TryLater, OneSecond, Seconds, Minutes                                      string // of TryAfter
 
 	ConsentTitle, WantsAccess, SignedInAs, AnswerGoesTo, Allow, Deny string
@@ -74,6 +74,9 @@ func (t *Texts) TryAfter(wait time.Duration) string {
 // ProviderDown says that nobody can sign in at a provider just now.
 func (t *Texts) ProviderDown(label string) string { return fmt.Sprintf(t.Unreachable, label) }
 
+// ProviderBroken says that nobody can sign in at a provider until somebody acts.
+func (t *Texts) ProviderBroken(label string) string { return fmt.Sprintf(t.Broken, label) }
+
 // Languages returns the languages of the table, for discovery.
 func Languages() []string {
 	return []string{"en"}
@@ -107,6 +110,8 @@ var english = &Texts{
 	ProviderExpired: "The sign-in took too long or was already used. Please sign in again.",
 	NotAllowed:      "This account cannot sign in here. Use another account, or ask the people who run this service to admit this one.",
 	Unreachable:     "%s cannot be reached right now. Try again shortly, or choose another way to sign in.",
+	Broken:          "%s cannot be used until the people who run this service have set it right. Choose another way to sign in, or tell them.",
+	GroupsUnknown:   "The provider did not say which groups this account is in, so it cannot be admitted right now. Try again shortly, or contact the people who run this service.",
 	StrayTitle:      "This sign-in cannot be continued",
 	Stray:           "This page belongs to a sign-in that was finished, has expired, or began in another browser. Go back to the application and sign in again.",
 	Disabled:        "This account is disabled. Contact the people who run this service.",

@@ -26,8 +26,9 @@ type bounds struct {
 	slots    chan struct{} // one for each exchange that runs
 	mu       sync.Mutex
 	waiting  int
-	failures []time.Time // the latest, the oldest first; at most maxFailures
-	until    time.Time   // nothing passes before
+	failures []time.Time   // the latest, the oldest first; at most maxFailures
+	until    time.Time     // nothing passes before
+	why      login.Failure // what the last of them was
 }
 
 func newBounds() *bounds { return &bounds{slots: make(chan struct{}, maxExchanges)} }
@@ -55,7 +56,7 @@ func (b *bounds) queue(now time.Time) error {
 	defer b.mu.Unlock()
 	if wait := b.until.Sub(now); wait > 0 {
 		return &login.FailedError{
-			Failure: login.FailedBusy, Reason: reasonBusy, After: wait,
+			Failure: b.why, Reason: reasonBusy, After: wait,
 			Cause: fmt.Errorf("redeeming code: %d exchanges have failed within %s", maxFailures, breakerPeriod),
 		}
 	}
@@ -79,12 +80,19 @@ func tooMany() error {
 	}
 }
 
-// leave ends an exchange.
-func (b *bounds) leave(now time.Time, good bool) {
+// ofProvider reports whether a failure speaks of the provider, or of how this gateway stands
+// with it, whatever the code. That a code is refused anybody can bring about: it is held
+// against their address, and stops nobody else.
+func ofProvider(f *login.FailedError) bool {
+	return f != nil && (f.Reason == reasonUnreachable || f.Reason == reasonClient)
+}
+
+// leave ends an exchange, with nil where it was good.
+func (b *bounds) leave(now time.Time, f *login.FailedError) {
 	<-b.slots
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if good {
+	if !ofProvider(f) {
 		return
 	}
 	if len(b.failures) == maxFailures {
@@ -92,6 +100,6 @@ func (b *bounds) leave(now time.Time, good bool) {
 	}
 	b.failures = append(b.failures, now)
 	if len(b.failures) == maxFailures && now.Sub(b.failures[0]) < breakerPeriod {
-		b.until, b.failures = now.Add(breakerPause), nil
+		b.until, b.failures, b.why = now.Add(breakerPause), nil, f.Failure
 	}
 }

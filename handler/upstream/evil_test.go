@@ -336,6 +336,35 @@ func TestF17ChangingKeys(t *testing.T) {
 	want(t, err, 0, "")
 }
 
+// F17: a new key whose set cannot be had is the provider's trouble, and nobody's forgery; it
+// is fetched again soon.
+func TestF17NewKeyAndNoKeySet(t *testing.T) {
+	p := newProvider(t)
+	cfg, clock := p.config(), newClock()
+	cfg.Clock = clock.now
+	o := start(t, cfg)
+	_, err := p.signIn(t, o, login.Asked{})
+	want(t, err, 0, "")
+	p.mu.Lock()
+	p.key, _ = jose.GenerateKey(jose.ES256)
+	p.keys = func() []byte { return []byte("<html>maintenance</html>") }
+	p.mu.Unlock()
+	before := p.count("/keys")
+	for range 3 {
+		_, err = p.signIn(t, o, login.Asked{})
+		want(t, err, login.FailedDown, reasonNoKeys)
+	}
+	if n := p.count("/keys") - before; n != 1 {
+		t.Errorf("keys were fetched %d times at once", n)
+	}
+	p.mu.Lock()
+	p.keys = nil
+	p.mu.Unlock()
+	clock.add(keyRetry)
+	_, err = p.signIn(t, o, login.Asked{})
+	want(t, err, 0, "")
+}
+
 // F18: the log says by how much the clocks differ.
 func TestF18ClockSkew(t *testing.T) {
 	p := newProvider(t)

@@ -12,7 +12,7 @@ import (
 type facts struct {
 	token map[string]any // claims of the ID token; nil for none
 	info  map[string]any // of userinfo, which only add; nil for none
-	// infoErr is why userinfo, which there is, was not had.
+	// infoErr is why userinfo, which there is, was not had, or not all of it.
 	infoErr error
 	// groupsUnknown says that the provider has not told them, beyond what is in the claims.
 	groupsUnknown bool
@@ -20,6 +20,9 @@ type facts struct {
 
 // none reports whether there are no claims at all.
 func (f *facts) none() bool { return f.token == nil && f.info == nil }
+
+// infoLost reports whether there is a userinfo of which nothing was had.
+func (f *facts) infoLost() bool { return f.infoErr != nil && f.info == nil }
 
 // get finds a claim by its name or path: that of the ID token counts.
 func (f *facts) get(path string) (any, bool) {
@@ -100,11 +103,13 @@ func (c *Config) lacks(f *facts) bool {
 	for _, rule := range c.Allow {
 		switch rule.Kind {
 		case AllowEmail, AllowEmailDomain, AllowEmailVerified:
-			needed = append(needed, "email")
+			if !c.emailOf(f).said {
+				return true
+			}
 		case AllowClaim:
 			needed = append(needed, rule.Claim)
 		case AllowGroup:
-			if !c.hasGroups(f) && !f.groupsUnknown {
+			if groups := c.groups(f); f.infoLost() && !slices.ContainsFunc(rule.Values, func(group string) bool { return slices.Contains(groups, group) }) {
 				return true
 			}
 		case AllowAnyone, AllowSubject:

@@ -12,7 +12,7 @@ const (
 	reasonNoDiscovery   = "no_discovery"    // its metadata has not been had yet
 	reasonNoKeys        = "no_keys"         // nor its keys
 	reasonUnreachable   = "unreachable"     // an endpoint does not answer, or not as OAuth has it
-	reasonBusy          = "busy"            // too many exchanges at once, or too many have failed
+	reasonBusy          = "busy"            // too many exchanges at once, or too many have met a provider in trouble
 	reasonThrottled     = "throttled"       // the provider has said to ask again later
 	reasonState         = "state"           // the state is another one
 	reasonIssuer        = "issuer"          // the answer is another provider's

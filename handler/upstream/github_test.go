@@ -1,8 +1,11 @@
 package upstream
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -25,7 +28,8 @@ func newHub(t *testing.T) *hub {
 	h.user = func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`{"id":583231,"login":"alice","name":"Alice","avatar_url":"https://example.com/a.png","email":"public@example.com"}`))
 	}
-	h.paths["/login/oauth/access_token"] = h.grant
+	h.token = h.grant
+	h.paths["/login/oauth/access_token"] = func(w http.ResponseWriter, r *http.Request) { asForm(w, r, h.token) }
 	h.api("/api/v3/user", func(w http.ResponseWriter, r *http.Request) { h.user(w, r) })
 	h.api("/api/v3/user/emails", func(w http.ResponseWriter, _ *http.Request) {
 		if h.emails == "" {
@@ -36,6 +40,26 @@ func newHub(t *testing.T) *hub {
 	h.api("/api/v3/user/orgs", h.pages(&h.orgs, `{"login":"org%d"}`))
 	h.api("/api/v3/user/teams", h.pages(&h.teams, `{"slug":"team%d","name":"A Team","organization":{"login":"org0"}}`))
 	return h
+}
+
+// asForm answers as GitHub's token endpoint does: with a form, errors too, where JSON is
+// not asked for.
+func asForm(w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
+	if r.Header.Get("Accept") == "application/json" {
+		serve(w, r)
+		return
+	}
+	in := httptest.NewRecorder()
+	serve(in, r)
+	var members object
+	_ = json.Unmarshal(in.Body.Bytes(), &members)
+	form := make(url.Values)
+	for name, value := range members {
+		form.Set(name, fmt.Sprint(value))
+	}
+	w.Header().Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	w.WriteHeader(in.Code)
+	_, _ = w.Write([]byte(form.Encode()))
 }
 
 // api serves a path to who has the access token.
@@ -121,6 +145,18 @@ func TestGitHubArrival(t *testing.T) {
 		{name: "more than a thousand", script: func(h *hub) { h.orgs = 1001 }, cfg: groups, email: "alice@example.com", unknown: true},
 		{name: "the address is not verified", script: func(h *hub) { h.emails = `[{"email":"a@example.com","primary":true,"verified":false}]` }},
 		{name: "addresses are refused", script: func(h *hub) { h.emails = "" }},
+		{name: "addresses are refused, groups are not", script: func(h *hub) { h.emails = "" }, cfg: allow, groups: []string{"org0", "org0/team0"}},
+		{name: "F79 the second secret is good", script: func(h *hub) {
+			h.token = func(w http.ResponseWriter, r *http.Request) {
+				if r.PostFormValue("client_secret") != "secret-1" {
+					h.refuse(w, 200, "incorrect_client_credentials")
+					return
+				}
+				h.grant(w, r)
+			}
+		}, cfg: func(c *Config) {
+			c.ClientSecrets = func() ([]string, error) { return []string{"secret-new", "secret-1"}, nil }
+		}, email: "alice@example.com"},
 		{name: "addresses are refused and needed", script: func(h *hub) { h.emails = "" }, cfg: func(c *Config) { c.Allow = []Rule{{Kind: AllowEmailVerified}} }, failure: login.FailedDown, reason: reasonUserinfo},
 		{name: "no user", script: func(h *hub) { h.user = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) } }, failure: login.FailedDown, reason: reasonUserinfo},
 		{name: "no number", script: func(h *hub) {
@@ -130,10 +166,10 @@ func TestGitHubArrival(t *testing.T) {
 			h.user = func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"id":-1.5}`)) }
 		}, failure: login.FailedDown, reason: reasonSubject},
 		{name: "the code is spent, with 200", script: func(h *hub) {
-			h.paths["/login/oauth/access_token"] = func(w http.ResponseWriter, _ *http.Request) { h.refuse(w, 200, "bad_verification_code") }
+			h.token = func(w http.ResponseWriter, _ *http.Request) { h.refuse(w, 200, "bad_verification_code") }
 		}, failure: login.FailedAgain, reason: reasonCode},
 		{name: "the secret is wrong, with 200", script: func(h *hub) {
-			h.paths["/login/oauth/access_token"] = func(w http.ResponseWriter, _ *http.Request) { h.refuse(w, 200, "incorrect_client_credentials") }
+			h.token = func(w http.ResponseWriter, _ *http.Request) { h.refuse(w, 200, "incorrect_client_credentials") }
 		}, failure: login.FailedBroken, reason: reasonClient},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

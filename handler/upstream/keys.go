@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -44,12 +45,15 @@ func (k *keySet) verify(ctx context.Context, token jose.Compact) error {
 	if held := k.of.heldKeys(ctx); held != nil && k.matches(*held, token) {
 		return nil
 	}
-	held := k.of.freshKeys(ctx)
+	held, err := k.of.freshKeys(ctx)
 	if held == nil {
 		return failed(login.FailedDown, reasonNoKeys, errors.New("checking ID token: the keys of the provider have not been had yet"))
 	}
 	if k.matches(*held, token) {
 		return nil
+	}
+	if err != nil {
+		return failed(login.FailedDown, reasonNoKeys, fmt.Errorf("checking ID token: no key that was had before has signed it, and there are no newer ones: %w", withoutURL(err)))
 	}
 	return forged(reasonSignature, "checking ID token: no key of the provider has signed it, of which it names %q", providerText(token.Header.Kid))
 }
@@ -119,18 +123,26 @@ func (o *OIDC) heldKeys(ctx context.Context) *jose.Set {
 // keyPause is the least time between two fetches that tokens with unknown keys bring about (F17).
 const keyPause = 30 * time.Second
 
+// keyRetry takes its place after a fetch that has failed.
+const keyRetry = 5 * time.Second
+
 // freshKeys fetches the keys again, unless that was done a moment ago, and returns them:
-// a provider may have changed them without a word, and the person's code is spent.
-func (o *OIDC) freshKeys(ctx context.Context) *jose.Set {
+// a provider may have changed them without a word, and the person's code is spent. Where
+// the fetch has failed, the error comes along with the keys of before.
+func (o *OIDC) freshKeys(ctx context.Context) (*jose.Set, error) {
 	o.fresh.Lock()
 	defer o.fresh.Unlock()
-	if now := o.cfg.Clock(); now.Sub(o.freshAt) >= keyPause {
+	pause := keyPause
+	if o.freshErr != nil {
+		pause = keyRetry
+	}
+	if now := o.cfg.Clock(); now.Sub(o.freshAt) >= pause {
 		o.freshAt = now
-		_, _ = o.keys.Refresh(ctx) // which tells of it
+		_, o.freshErr = o.keys.Refresh(ctx) // which tells of it
 	}
 	held := o.keys.Trusted(o.cfg.Clock())
 	if held == nil {
-		return nil
+		return nil, o.freshErr
 	}
-	return &held.Set
+	return &held.Set, o.freshErr
 }

@@ -34,8 +34,9 @@ type OIDC struct {
 	health    health
 	bounds    *bounds
 
-	fresh   sync.Mutex // held while keys are fetched for a token
-	freshAt time.Time
+	fresh    sync.Mutex // held while keys are fetched for a token
+	freshAt  time.Time
+	freshErr error // what became of that
 
 	mu        sync.Mutex
 	throttled time.Time // no recheck before

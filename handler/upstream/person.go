@@ -114,7 +114,7 @@ func (c *Config) arrive(f *facts) (*login.Arrival, email, error) {
 		ID:            id,
 		Claims:        claims,
 		Groups:        c.groups(f),
-		GroupsUnknown: f.groupsUnknown || f.infoErr != nil && len(c.GroupsClaims) > 0 && !c.hasGroups(f),
+		GroupsUnknown: f.groupsUnknown || f.infoLost() && len(c.GroupsClaims) > 0, // they are the union (F29)
 		AuthTime:      timeOf(f.token["auth_time"]),
 		ACR:           c.acrOf(textOf(f.token["acr"])),
 		AMR:           methodsOf(f.token["amr"]),

@@ -99,6 +99,14 @@ func TestF37WhatARecheckBrings(t *testing.T) {
 		{name: "F29 userinfo is down, and a claim is missing", script: func(p *provider) {
 			p.userinfo = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }
 		}, cfg: func(c *Config) { c.Claims = map[string]string{"department": "dept"} }, thin: true, unknown: true},
+		{name: "F29 userinfo is down, and the ID token has some of the groups", script: func(p *provider) {
+			p.claims = func(c object) { c["groups"] = []string{"app"} }
+			p.userinfo = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }
+		}, unknown: true, groups: []string{"app"}},
+		{name: "F29 userinfo is down, and the group that is needed is not in the ID token", script: func(p *provider) {
+			p.claims = func(c object) { c["groups"] = []string{"app"} }
+			p.userinfo = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }
+		}, cfg: func(c *Config) { c.Allow = staff }, thin: true, unknown: true},
 		{name: "the subject claim is missing", script: func(*provider) {}, cfg: func(c *Config) { c.Subject = []string{"oid"} }, thin: true, unknown: true},
 		{name: "claims that are too large", script: func(p *provider) { p.claims = func(c object) { c["bio"] = make([]int, 5000) } }, cfg: func(c *Config) { c.Claims = map[string]string{"bio": "bio"} }, thin: true, unknown: true},
 		{name: "another person's ID token", script: func(p *provider) { p.claims = func(c object) { c["sub"] = "00u2" } }, thin: true, unknown: true},

@@ -14,11 +14,25 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
-// newClient makes the client by which the provider is asked; it notes the provider's clock.
+// newClient makes the client by which the provider is asked; it asks for JSON and
+// notes the provider's clock.
 func (c *Config) newClient(clock *clockDifference) *http.Client {
 	client := fetch.NewClient(fetch.Access{AllowPrivate: c.AllowPrivate, Home: c.home(), Clear: c.clear(), Roots: c.Roots})
-	client.Transport = &clockReader{next: client.Transport, now: c.Clock, to: clock}
+	client.Transport = &jsonAsker{next: &clockReader{next: client.Transport, now: c.Clock, to: clock}}
 	return client
+}
+
+// jsonAsker asks for JSON where a request does not say what it takes: x/oauth2 does not,
+// and GitHub's token endpoint answers such a request with a form, errors too.
+type jsonAsker struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (j *jsonAsker) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Header.Get("Accept") == "" {
+		r = r.Clone(r.Context())
+		r.Header.Set("Accept", "application/json")
+	}
+	return j.next.RoundTrip(r)
 }
 
 // clockDifference is by how much the provider's clock was ahead of ours in its last answer.

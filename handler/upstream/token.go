@@ -49,6 +49,11 @@ func (r *refusal) Error() string {
 	return text
 }
 
+// ofClient reports whether the client's secret is refused: the second word is GitHub's.
+func (r *refusal) ofClient() bool {
+	return r.code == "invalid_client" || r.code == "incorrect_client_credentials"
+}
+
 // askToken asks the token endpoint for tokens, once for each secret that is refused as such: the code
 // or refresh token is not spent by that. Errors: a *refusal, a *login.FailedError, or what became of the request.
 func (o *OIDC) askToken(ctx context.Context, d *metadata, params url.Values) (*oauth2.Token, error) {
@@ -82,7 +87,7 @@ func (o *OIDC) askToken(ctx context.Context, d *metadata, params url.Values) (*o
 			return token, nil
 		}
 		refused = readRefusal(err, append(secretsOf(params), secrets...))
-		if r, ok := errors.AsType[*refusal](refused); !ok || r.code != "invalid_client" {
+		if r, ok := errors.AsType[*refusal](refused); !ok || !r.ofClient() {
 			return nil, refused
 		}
 	}

@@ -7,9 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
@@ -214,74 +212,4 @@ func TestF19SlowToken(t *testing.T) {
 	}
 	_, err = o.Finish(ctx, d, p.authorize(t, to))
 	want(t, err, login.FailedDown, reasonUnreachable)
-}
-
-// M2: 32 exchanges at once, no more; the others are told to come again, and their codes
-// are not spent.
-func TestM2ExchangesAtOnce(t *testing.T) {
-	p := newProvider(t)
-	arrived, release := make(chan struct{}, 2*maxExchanges), make(chan struct{})
-	p.token = func(w http.ResponseWriter, r *http.Request) {
-		arrived <- struct{}{}
-		<-release
-		p.grant(w, r)
-	}
-	o := start(t, p.config())
-	d := departure()
-	to, err := o.Begin(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var running sync.WaitGroup
-	for range maxExchanges {
-		answer := p.authorize(t, to)
-		running.Go(func() {
-			_, err := o.Finish(t.Context(), d, answer)
-			want(t, err, 0, "")
-		})
-	}
-	for range maxExchanges {
-		<-arrived
-	}
-	answer := p.authorize(t, to)
-	hungUp, hangUp := context.WithCancel(t.Context())
-	hangUp()
-	_, err = o.Finish(hungUp, d, answer)
-	want(t, err, login.FailedBusy, reasonBusy)
-	running.Go(func() { // the next one waits for its turn
-		_, err := o.Finish(t.Context(), d, answer)
-		want(t, err, 0, "")
-	})
-	close(release)
-	running.Wait()
-}
-
-// M2: twenty failures within ten seconds, and nothing is asked for ten more.
-func TestM2Breaker(t *testing.T) {
-	p := newProvider(t)
-	cfg, clock := p.config(), newClock()
-	cfg.Clock = clock.now
-	o, d := start(t, cfg), departure()
-	bogus := func() error {
-		_, err := o.Finish(t.Context(), d, map[string][]string{"state": {d.State}, "code": {"bogus"}})
-		return err
-	}
-	for range maxFailures - 1 {
-		want(t, bogus(), login.FailedAgain, reasonCode)
-	}
-	clock.add(breakerPeriod) // too far apart
-	want(t, bogus(), login.FailedAgain, reasonCode)
-	for range maxFailures - 1 {
-		clock.add(time.Millisecond)
-		want(t, bogus(), login.FailedAgain, reasonCode)
-	}
-	before := p.count("/token")
-	err := bogus()
-	want(t, err, login.FailedBusy, reasonBusy)
-	if f := asFailed(err, ""); f.After <= 0 || f.After > breakerPause || p.count("/token") != before {
-		t.Errorf("after %s, %d requests", f.After, p.count("/token")-before)
-	}
-	clock.add(breakerPause)
-	_, err = p.signIn(t, o, login.Asked{})
-	want(t, err, 0, "")
 }

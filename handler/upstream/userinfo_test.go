@@ -64,6 +64,26 @@ func TestF25F28F29LOG16Userinfo(t *testing.T) {
 		{name: "F29 down, and a rule of groups needs it", script: status(503), cfg: func(c *Config) {
 			c.GroupsClaims, c.Allow = []string{"groups"}, []Rule{{Kind: AllowGroup, Values: []string{"staff"}}}
 		}, failure: login.FailedDown, reason: reasonUserinfo},
+		{name: "F29 down, and the ID token has the group", script: func(p *provider) {
+			status(503)(p)
+			p.claims = func(c object) { c["groups"] = []string{"staff"} }
+		}, cfg: func(c *Config) {
+			c.GroupsClaims, c.Allow = []string{"groups"}, []Rule{{Kind: AllowGroup, Values: []string{"staff"}}}
+		}},
+		{name: "F29 down, and the ID token has other groups", script: func(p *provider) {
+			status(503)(p)
+			p.claims = func(c object) { c["groups_direct"] = []string{"acme/app"} }
+		}, cfg: func(c *Config) {
+			c.GroupsClaims, c.Allow = []string{"groups", "groups_direct"}, []Rule{{Kind: AllowGroup, Values: []string{"acme"}}}
+		}, failure: login.FailedDown, reason: reasonUserinfo},
+		{name: "F29 down, and the flag of the address is there", script: func(p *provider) {
+			status(503)(p)
+			p.claims = func(c object) { c["email"] = "alice@example.com" }
+		}, cfg: func(c *Config) { c.Allow = []Rule{{Kind: AllowEmailDomain, Values: []string{"example.com"}}} }, failure: login.FailedDown, reason: reasonUserinfo},
+		{name: "F29 down, and the ID token has the flag", script: func(p *provider) {
+			status(503)(p)
+			p.claims = func(c object) { c["email"], c["email_verified"] = "alice@example.com", true }
+		}, cfg: func(c *Config) { c.Allow = []Rule{{Kind: AllowEmailDomain, Values: []string{"example.com"}}} }},
 		{name: "F29 down, and the subject needs it", script: status(503), cfg: func(c *Config) { c.Subject = []string{"employee"} }, failure: login.FailedDown, reason: reasonUserinfo},
 		{name: "no JSON", script: body("<html>"), cfg: needs, failure: login.FailedDown, reason: reasonUserinfo},
 		{name: "sub twice", script: body(`{"sub":"00u2","sub":"00u1","department":"x"}`), cfg: needs, failure: login.FailedDown, reason: reasonUserinfo},
@@ -304,7 +324,7 @@ func TestF29GroupsWithoutUserinfo(t *testing.T) {
 		t.Errorf("%+v, %v", who, err)
 	}
 	p.claims = func(c object) { c["groups"] = []string{"a"} }
-	if who, err = p.signIn(t, start(t, cfg), login.Asked{}); err != nil || who.GroupsUnknown || !slices.Equal(who.Groups, []string{"a"}) {
+	if who, err = p.signIn(t, start(t, cfg), login.Asked{}); err != nil || !who.GroupsUnknown || !slices.Equal(who.Groups, []string{"a"}) {
 		t.Errorf("%+v, %v", who, err)
 	}
 }

@@ -159,10 +159,12 @@ func (o *OIDC) redeem(ctx context.Context, doc *metadata, d login.Departure, cod
 		params.Set("code_verifier", d.Verifier)
 	}
 	token, err := o.askToken(ctx, doc, params)
-	o.bounds.leave(o.cfg.Clock(), err == nil)
 	if err != nil {
-		return nil, o.refused(ctx, err, false)
+		f := o.refused(ctx, err, false)
+		o.bounds.leave(o.cfg.Clock(), f)
+		return nil, f
 	}
+	o.bounds.leave(o.cfg.Clock(), nil)
 	return token, nil
 }
 
@@ -202,7 +204,7 @@ func (r *refusal) meaning(recheck bool) (login.Failure, string) {
 	switch r.code {
 	case "", "temporarily_unavailable", "server_error", "slow_down":
 		return login.FailedDown, reasonUnreachable
-	case "invalid_client", "unauthorized_client", "incorrect_client_credentials": // the last of GitHub
+	case "invalid_client", "incorrect_client_credentials", "unauthorized_client":
 		return login.FailedBroken, reasonClient
 	case "invalid_grant":
 		if r.status != http.StatusBadRequest && r.status != http.StatusUnauthorized {

@@ -76,6 +76,7 @@ type upstreamRecord struct {
 	asked    time.Time         // milliseconds
 	checked  time.Time         // milliseconds
 	doubtful bool              // a check before never ended
+	thin     bool              // the last answer said nothing of the person
 	session  storage.SessionID // that began with the login
 	sealed   []byte            // nil where nothing can be asked with it any more
 }
@@ -90,6 +91,9 @@ func (r upstreamRecord) encode() []byte {
 	var flags byte
 	if r.doubtful {
 		flags = 1
+	}
+	if r.thin {
+		flags |= 2
 	}
 	b = append(b, flags)
 	b = append(b, r.session[:]...)
@@ -106,7 +110,7 @@ func (r *upstreamRecord) decode(b []byte) error {
 	copy(r.attempt[:], d.bytes(len(r.attempt)))
 	r.asked, r.checked = d.millis(), d.millis()
 	if flags := d.bytes(1); flags != nil {
-		r.doubtful = flags[0]&1 != 0
+		r.doubtful, r.thin = flags[0]&1 != 0, flags[0]&2 != 0
 	}
 	copy(r.session[:], d.bytes(len(r.session)))
 	r.sealed = d.rest()

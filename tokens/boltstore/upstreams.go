@@ -23,10 +23,7 @@ func (t *txn) putUpstream(user storage.UserTag, root storage.SessionID, r upstre
 // putLogin keeps what a provider gave at a login, in the place of what the login before
 // brought. The same call sent again changes nothing.
 func (t *txn) putLogin(r storage.SessionRequest, root storage.SessionID, changed bool) error {
-	if len(r.Upstream) == 0 {
-		if root != r.ID {
-			t.remove(upstreams, userKey(r.User, root[:]))
-		}
+	if len(r.Upstream) == 0 { // what there is from before stays
 		return nil
 	}
 	was, found, err := t.upstream(r.User, root)
@@ -81,7 +78,8 @@ func beginRecheck(t *txn, r storage.RecheckRequest) (storage.RecheckLease, error
 	leased := u.lease.After(t.now)
 	if mine := leased && u.attempt == r.Attempt; !mine { // else it is the same call sent again
 		if leased || len(u.sealed) == 0 || t.now.Sub(u.checked).Abs() < r.Every || t.now.Sub(u.asked).Abs() < r.Every/10 {
-			return storage.RecheckLease{Busy: leased}, nil
+			lately := !leased && len(u.sealed) > 0
+			return storage.RecheckLease{Busy: leased, Lately: lately, Thin: lately && u.thin}, nil
 		}
 		u.doubtful = u.doubtful || !u.lease.IsZero() // that check never ended
 		u.lease, u.attempt, u.asked = t.now.Add(r.Lease), r.Attempt, t.now
@@ -130,8 +128,8 @@ func endRecheck(t *txn, r storage.RecheckAnswer) (storage.RecheckResult, error) 
 			return endLogin(t, r)
 		}
 		res.Outcome, u.sealed = storage.RecheckDropped, nil
-	case storage.ProviderUnclear:
-		res.Outcome = storage.RecheckReleased
+	case storage.ProviderUnclear, storage.ProviderLost:
+		res.Outcome, u.doubtful = storage.RecheckReleased, u.doubtful || r.Answer == storage.ProviderLost
 	default:
 		return storage.RecheckResult{}, nil
 	}
@@ -141,7 +139,7 @@ func endRecheck(t *txn, r storage.RecheckAnswer) (storage.RecheckResult, error) 
 
 // answer notes that the login is good, and what was said of the person, if anything was.
 func (t *txn) answer(u *upstreamRecord, r storage.RecheckAnswer) error {
-	u.doubtful = false
+	u.doubtful, u.thin = false, r.Answer == storage.ProviderThin
 	if len(r.Sealed) > 0 {
 		u.seq, u.sealed = r.Seq+1, r.Sealed
 	}
@@ -158,7 +156,7 @@ func answeredBefore(r storage.RecheckAnswer, u upstreamRecord) storage.RecheckOu
 	switch {
 	case kept && (r.Answer == storage.ProviderKept || r.Answer == storage.ProviderThin):
 		return storage.RecheckWritten
-	case r.Answer == storage.ProviderUnclear && kept:
+	case kept && (r.Answer == storage.ProviderUnclear || r.Answer == storage.ProviderLost):
 		return storage.RecheckReleased
 	case r.Answer == storage.ProviderGone && len(u.sealed) == 0 && u.seq == r.Seq:
 		return storage.RecheckDropped

@@ -18,7 +18,7 @@ func (s *Store) BeginRecheck(ctx context.Context, r storage.RecheckRequest) (sto
 		return storage.RecheckLease{}, err
 	}
 	leased := a.int()
-	lease := storage.RecheckLease{Leased: leased == 1, Busy: leased == 2, Seq: uint32(a.int())}
+	lease := storage.RecheckLease{Leased: leased == 1, Busy: leased == 2, Lately: leased >= 3, Thin: leased == 4, Seq: uint32(a.int())}
 	copy(lease.Session[:], a.text())
 	lease.Sealed, lease.Asked, lease.Doubtful = a.bytes(), a.millis(), a.bool()
 	if a.err != nil {
@@ -73,7 +73,7 @@ func readUpstreams(user storage.UserTag, a *answer) (storage.Record, error) {
 		}
 		e := storage.UpstreamEntry{
 			Root: storage.SessionID([]byte(root)), Seq: binary.BigEndian.Uint32(v[1:]), Asked: storage.ReadMillis6(v[19:]), Checked: storage.ReadMillis6(v[25:]),
-			Doubtful: v[31] != 0 || !storage.ReadMillis6(v[5:]).IsZero(), Session: storage.SessionID(v[32:40]), Sealed: v[upstreamSize:],
+			Doubtful: v[31]&1 != 0 || !storage.ReadMillis6(v[5:]).IsZero(), Session: storage.SessionID(v[32:40]), Sealed: v[upstreamSize:],
 		}
 		if now.Sub(e.Asked) < storage.KeepUpstream {
 			all.Logins = append(all.Logins, e)

@@ -44,6 +44,8 @@ type RecheckRequest struct {
 type RecheckLease struct {
 	Leased bool
 	Busy   bool   // not leased, since another attempt has it
+	Lately bool   // not leased, since it was checked, or asked, lately enough
+	Thin   bool   // Lately: the last answer was ProviderThin
 	Seq    uint32 // the number of Sealed: 1 at the login, and one more with each that an EndRecheck has brought
 	// Session is the one that began with the login. It and Seq tell one Sealed from another.
 	Session SessionID
@@ -63,6 +65,7 @@ const (
 	ProviderGone                              // the login is over
 	ProviderUnclear                           // it has not said
 	ProviderThin                              // the login is good, and nothing new is known of the person, who counts as not checked
+	ProviderLost                              // it has not said, or its answer was lost: it may have taken what it was asked with
 )
 
 // RecheckAnswer tells what a provider has answered.
@@ -84,7 +87,7 @@ type RecheckOutcome uint8
 const (
 	RecheckLost     RecheckOutcome = iota // another attempt has the lease, or the login is over; nothing is written
 	RecheckWritten                        // ProviderKept, ProviderThin; of the person, unless newer facts are there
-	RecheckReleased                       // ProviderUnclear
+	RecheckReleased                       // ProviderUnclear, ProviderLost
 	RecheckEnded                          // ProviderGone: the root is ended, as by EndSession
 	// RecheckDropped: ProviderGone under a Doubtful lease. Nothing has ended; the login
 	// can be asked about no more.

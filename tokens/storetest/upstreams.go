@@ -20,6 +20,7 @@ var upstreamCases = []testCase{
 	{"C2: gone after a check that never ended", recheckDoubtful},
 	{"an answer that is none", recheckUnclear},
 	{"an answer that says nothing of the person", recheckThin},
+	{"C2, F43: an answer that was lost", recheckAnswerLost},
 	{"racing answers", recheckRacing},
 	{"ends with its root", upstreamEnds},
 	{"belongs to the newest login", upstreamReplaced},
@@ -302,10 +303,35 @@ func recheckThin(t *testing.T, f *fixture) {
 	r := f.recheck(every(time.Hour))
 	f.tell(f.answer(r, f.begin(r, true), storage.ProviderThin, "another"), storage.RecheckWritten)
 	f.wantProfile(Must(f.s.Profile(f.ctx(), f.user))(t), before, "after a thin answer")
-	f.begin(f.recheck(every(time.Hour)), false)
+	if again := f.begin(f.recheck(every(time.Hour)), false); !again.Lately || !again.Thin {
+		t.Errorf("asked again at once: %+v", again)
+	}
 	f.pass(6 * time.Minute)
 	if lease := f.begin(f.recheck(every(time.Hour)), true); lease.Seq != 2 || lease.Doubtful || string(lease.Sealed) != "another" {
 		t.Errorf("leased %+v after a thin answer", lease)
+	}
+}
+
+// recheckAnswerLost: the provider may have given another token, and what it says of the old
+// one then ends nothing.
+func recheckAnswerLost(t *testing.T, f *fixture) {
+	f.needClock()
+	f.atProvider()
+	f.pass(time.Hour)
+	r := f.recheck(every(time.Hour))
+	f.tell(f.answer(r, f.begin(r, true), storage.ProviderLost, ""), storage.RecheckReleased)
+	if again := f.begin(f.recheck(every(time.Hour)), false); !again.Lately || again.Thin || again.Busy {
+		t.Errorf("asked again at once: %+v", again)
+	}
+	f.pass(6 * time.Minute)
+	r = f.recheck(every(time.Hour))
+	lease := f.begin(r, true)
+	if !lease.Doubtful || string(lease.Sealed) != sealed {
+		t.Errorf("leased %+v after an answer that was lost", lease)
+	}
+	f.tell(f.answer(r, lease, storage.ProviderGone, ""), storage.RecheckDropped)
+	if none := f.begin(f.recheck(every(time.Hour)), false); none.Lately || none.Busy {
+		t.Errorf("there is nothing to ask with, and yet: %+v", none)
 	}
 }
 
@@ -386,7 +412,9 @@ func upstreamReplaced(t *testing.T, f *fixture) {
 	}
 	f.tell(f.answer(r, lease, storage.ProviderUnclear, ""), storage.RecheckReleased)
 	f.session = f.login(as(p), func(s *storage.SessionRequest) { s.Replaces = id })
-	f.begin(f.recheck(), false)
+	if lease = f.begin(f.recheck(), true); string(lease.Sealed) != "third" { // a login that brought nothing takes nothing
+		t.Errorf("leased %+v after a login that brought nothing", lease)
+	}
 }
 
 func upstreamBound(t *testing.T, f *fixture) {

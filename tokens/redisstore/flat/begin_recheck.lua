@@ -4,7 +4,7 @@
 --
 -- KEYS   1 what providers gave
 -- ARGV   1 number of the call   2 root of the login's sessions   3 how long an answer counts ms   4 lease ms   5 attempt
--- Result {number of the call, 1 for leased, 0 for not, 2 for leased to another, number of what was given, session of the login, what was given or '',
+-- Result {number of the call, 1 for leased, 0 for nothing to ask with, 2 for leased to another, 3 for asked lately, 4 with a thin answer, number of what was given, session of the login, what was given or '',
 --         asked ms, 1 or 0 for doubtful}
 
 local MOST_UPSTREAMS, KEEP_UPSTREAM = 10, 7776000000 -- storage.MaxUpstreams, storage.KeepUpstream in ms
@@ -17,7 +17,8 @@ local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
 
 -- version; number of what was given; till when a check is leased, 0 for not; the attempt that
--- leases it, or did last; asked, checked; 1 if a check before never ended; the session
+-- leases it, or did last; asked, checked; 1 if a check before never ended, and 2 more if the
+-- last answer said nothing of the person; the session
 -- that began with the login. Times are milliseconds. What was given, sealed, follows; it is
 -- empty where nothing can be asked with it any more
 local UPSTREAM, UPSTREAM_SIZE = '>BI4I6c8I6I6Bc8', 40
@@ -35,10 +36,11 @@ local upstream repeat -- read_upstream(KEYS[1], ARGV[2])
       error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
     end
   end
-  local _, seq, lease, attempt, asked, checked, doubtful, session = struct.unpack(UPSTREAM, v)
+  local _, seq, lease, attempt, asked, checked, flags, session = struct.unpack(UPSTREAM, v)
   if now - asked >= KEEP_UPSTREAM then upstream = nil break end
   upstream = {
-    seq = seq, lease = lease, attempt = attempt, asked = asked, checked = checked, doubtful = doubtful, session = session,
+    seq = seq, lease = lease, attempt = attempt, asked = asked, checked = checked, doubtful = flags % 2, thin = math.floor(flags / 2),
+    session = session,
     sealed = v:sub(UPSTREAM_SIZE + 1),
   }
 until true
@@ -51,7 +53,13 @@ if not mine and (not upstream or upstream.sealed == '' or upstream.lease > now
     local hash = KEYS[1]
     redis.call('HDEL', hash, '')
   end
-  return { ARGV[1], (upstream and upstream.lease > now) and 2 or 0, 0, NONE, '', 0, 0 }
+  local why = 0
+  if upstream and upstream.lease > now then
+    why = 2
+  elseif upstream and upstream.sealed ~= '' then
+    why = 3 + upstream.thin
+  end
+  return { ARGV[1], why, 0, NONE, '', 0, 0 }
 end
 if not mine then
   if upstream.lease ~= 0 then upstream.doubtful = 1 end -- that check never ended
@@ -60,7 +68,7 @@ end
 do -- write_upstream(KEYS[1], ARGV[2], upstream)
   local key, root, u = KEYS[1], ARGV[2], upstream
   local had = redis.call('PTTL', key)
-  local record = struct.pack(UPSTREAM, 1, u.seq, u.lease, u.attempt, u.asked, u.checked, u.doubtful, u.session) .. u.sealed
+  local record = struct.pack(UPSTREAM, 1, u.seq, u.lease, u.attempt, u.asked, u.checked, u.doubtful + 2 * u.thin, u.session) .. u.sealed
   redis.call('HSET', key, root, record)
   -- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
   -- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a

@@ -43,7 +43,8 @@ local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
 
 -- version; number of what was given; till when a check is leased, 0 for not; the attempt that
--- leases it, or did last; asked, checked; 1 if a check before never ended; the session
+-- leases it, or did last; asked, checked; 1 if a check before never ended, and 2 more if the
+-- last answer said nothing of the person; the session
 -- that began with the login. Times are milliseconds. What was given, sealed, follows; it is
 -- empty where nothing can be asked with it any more
 local UPSTREAM, UPSTREAM_SIZE = '>BI4I6c8I6I6Bc8', 40
@@ -652,7 +653,8 @@ do -- write_person(KEYS[3], had_person, person)
   end
 end
 
--- What a provider gave belongs to the root, in the place of what the login before brought.
+-- What a provider gave belongs to the root, in the place of what the login before brought,
+-- which stays where this one brought nothing.
 local login_root = s.root or id
 if ARGV[14] ~= '' then
   -- read_upstream returns a record; nil where there is none, or it is over.
@@ -666,15 +668,16 @@ if ARGV[14] ~= '' then
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    local _, seq, lease, attempt, asked, checked, doubtful, session = struct.unpack(UPSTREAM, v)
+    local _, seq, lease, attempt, asked, checked, flags, session = struct.unpack(UPSTREAM, v)
     if now - asked >= KEEP_UPSTREAM then upstream = nil break end
     upstream = {
-      seq = seq, lease = lease, attempt = attempt, asked = asked, checked = checked, doubtful = doubtful, session = session,
+      seq = seq, lease = lease, attempt = attempt, asked = asked, checked = checked, doubtful = flags % 2, thin = math.floor(flags / 2),
+      session = session,
       sealed = v:sub(UPSTREAM_SIZE + 1),
     }
   until true
   if not upstream or upstream.session ~= id then -- else it is the same call sent again
-    upstream = { seq = 1, lease = 0, attempt = NONE, asked = now, checked = now, doubtful = 0, session = id, sealed = ARGV[14] }
+    upstream = { seq = 1, lease = 0, attempt = NONE, asked = now, checked = now, doubtful = 0, thin = 0, session = id, sealed = ARGV[14] }
     -- bound_upstreams drops the ones that were not asked for the longest time, but not `root`.
     do -- bound_upstreams(KEYS[7], login_root)
       local key, root = KEYS[7], login_root
@@ -701,7 +704,7 @@ if ARGV[14] ~= '' then
     do -- write_upstream(KEYS[7], login_root, upstream)
       local key, root, u = KEYS[7], login_root, upstream
       local had = redis.call('PTTL', key)
-      local record = struct.pack(UPSTREAM, 1, u.seq, u.lease, u.attempt, u.asked, u.checked, u.doubtful, u.session) .. u.sealed
+      local record = struct.pack(UPSTREAM, 1, u.seq, u.lease, u.attempt, u.asked, u.checked, u.doubtful + 2 * u.thin, u.session) .. u.sealed
       redis.call('HSET', key, root, record)
       do -- lengthen(key, had, now + KEEP_UPSTREAM)
         local till, beside = now + KEEP_UPSTREAM
@@ -717,7 +720,5 @@ if ARGV[14] ~= '' then
       end
     end
   end
-elseif s.root then
-  redis.call('HDEL', KEYS[7], login_root)
 end
 return { ARGV[1], record, m.before ~= 0 and m.attempt == id and 1 or 0 }

@@ -39,7 +39,8 @@ local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
 
 -- version; number of what was given; till when a check is leased, 0 for not; the attempt that
--- leases it, or did last; asked, checked; 1 if a check before never ended; the session
+-- leases it, or did last; asked, checked; 1 if a check before never ended, and 2 more if the
+-- last answer said nothing of the person; the session
 -- that began with the login. Times are milliseconds. What was given, sealed, follows; it is
 -- empty where nothing can be asked with it any more
 local UPSTREAM, UPSTREAM_SIZE = '>BI4I6c8I6I6Bc8', 40
@@ -248,7 +249,7 @@ local function deny(id, till, attempt, flags)
 end
 
 local LOST, WRITTEN, RELEASED, ENDED_NOW, DROPPED = 0, 1, 2, 3, 4
-local KEPT_BY, GONE_BY, UNCLEAR_BY, THIN_BY = 1, 2, 3, 4
+local KEPT_BY, GONE_BY, UNCLEAR_BY, THIN_BY, LOST_BY = 1, 2, 3, 4, 5
 
 local root, seq, attempt, said, sealed = ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6]), ARGV[8]
 -- read_upstream returns a record; nil where there is none, or it is over.
@@ -263,10 +264,11 @@ local upstream repeat -- read_upstream(KEYS[4], root)
       error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
     end
   end
-  local _, seq, lease, attempt, asked, checked, doubtful, session = struct.unpack(UPSTREAM, v)
+  local _, seq, lease, attempt, asked, checked, flags, session = struct.unpack(UPSTREAM, v)
   if now - asked >= KEEP_UPSTREAM then upstream = nil break end
   upstream = {
-    seq = seq, lease = lease, attempt = attempt, asked = asked, checked = checked, doubtful = doubtful, session = session,
+    seq = seq, lease = lease, attempt = attempt, asked = asked, checked = checked, doubtful = flags % 2, thin = math.floor(flags / 2),
+    session = session,
     sealed = v:sub(UPSTREAM_SIZE + 1),
   }
 until true
@@ -303,11 +305,11 @@ if not upstream then
 elseif again and said == GONE_BY then
   if upstream.sealed == '' and upstream.seq == seq then outcome = DROPPED end
 elseif again then
-  if upstream.sealed ~= '' and (upstream.seq == seq or upstream.seq == seq + 1) then outcome = said == UNCLEAR_BY and RELEASED or WRITTEN end
+  if upstream.sealed ~= '' and (upstream.seq == seq or upstream.seq == seq + 1) then outcome = (said == UNCLEAR_BY or said == LOST_BY) and RELEASED or WRITTEN end
 elseif upstream.attempt == attempt and upstream.seq == seq then
   if said == KEPT_BY or said == THIN_BY then
     outcome = WRITTEN
-  elseif said == UNCLEAR_BY then
+  elseif said == UNCLEAR_BY or said == LOST_BY then
     outcome = RELEASED
   elseif said == GONE_BY then
     outcome = upstream.doubtful == 1 and DROPPED or ENDED_NOW
@@ -559,9 +561,10 @@ end
 if not again then
   upstream.lease = 0
   if outcome == DROPPED then upstream.sealed = '' end
+  if said == LOST_BY then upstream.doubtful = 1 end
 end
 if outcome == WRITTEN and not again then
-  upstream.doubtful = 0
+  upstream.doubtful, upstream.thin = 0, said == THIN_BY and 1 or 0
   if sealed ~= '' then
     upstream.seq, upstream.sealed = seq + 1, sealed
   end
@@ -659,7 +662,7 @@ end
 do -- write_upstream(KEYS[4], root, upstream)
   local key, u = KEYS[4], upstream
   local had = redis.call('PTTL', key)
-  local record = struct.pack(UPSTREAM, 1, u.seq, u.lease, u.attempt, u.asked, u.checked, u.doubtful, u.session) .. u.sealed
+  local record = struct.pack(UPSTREAM, 1, u.seq, u.lease, u.attempt, u.asked, u.checked, u.doubtful + 2 * u.thin, u.session) .. u.sealed
   redis.call('HSET', key, root, record)
   do -- lengthen(key, had, now + KEEP_UPSTREAM)
     local till, beside = now + KEEP_UPSTREAM

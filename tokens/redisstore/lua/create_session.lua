@@ -105,16 +105,15 @@ if had == -1 then g = read_grants() end
 settle(g, had, KEYS[3])
 write_person(KEYS[3], had_person, person)
 
--- What a provider gave belongs to the root, in the place of what the login before brought.
+-- What a provider gave belongs to the root, in the place of what the login before brought,
+-- which stays where this one brought nothing.
 local login_root = s.root or id
 if ARGV[14] ~= '' then
   local upstream = read_upstream(KEYS[7], login_root)
   if not upstream or upstream.session ~= id then -- else it is the same call sent again
-    upstream = { seq = 1, lease = 0, attempt = NONE, asked = now, checked = now, doubtful = 0, session = id, sealed = ARGV[14] }
+    upstream = { seq = 1, lease = 0, attempt = NONE, asked = now, checked = now, doubtful = 0, thin = 0, session = id, sealed = ARGV[14] }
     bound_upstreams(KEYS[7], login_root)
     write_upstream(KEYS[7], login_root, upstream)
   end
-elseif s.root then
-  redis.call('HDEL', KEYS[7], login_root)
 end
 return { ARGV[1], record, m.before ~= 0 and m.attempt == id and 1 or 0 }

@@ -9,7 +9,7 @@
 --         1 or 0 for whether anything had not been ended before}
 
 local LOST, WRITTEN, RELEASED, ENDED_NOW, DROPPED = 0, 1, 2, 3, 4
-local KEPT_BY, GONE_BY, UNCLEAR_BY, THIN_BY = 1, 2, 3, 4
+local KEPT_BY, GONE_BY, UNCLEAR_BY, THIN_BY, LOST_BY = 1, 2, 3, 4, 5
 
 local root, seq, attempt, said, sealed = ARGV[3], tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6]), ARGV[8]
 local upstream = read_upstream(KEYS[4], root)
@@ -22,11 +22,11 @@ if not upstream then
 elseif again and said == GONE_BY then
   if upstream.sealed == '' and upstream.seq == seq then outcome = DROPPED end
 elseif again then
-  if upstream.sealed ~= '' and (upstream.seq == seq or upstream.seq == seq + 1) then outcome = said == UNCLEAR_BY and RELEASED or WRITTEN end
+  if upstream.sealed ~= '' and (upstream.seq == seq or upstream.seq == seq + 1) then outcome = (said == UNCLEAR_BY or said == LOST_BY) and RELEASED or WRITTEN end
 elseif upstream.attempt == attempt and upstream.seq == seq then
   if said == KEPT_BY or said == THIN_BY then
     outcome = WRITTEN
-  elseif said == UNCLEAR_BY then
+  elseif said == UNCLEAR_BY or said == LOST_BY then
     outcome = RELEASED
   elseif said == GONE_BY then
     outcome = upstream.doubtful == 1 and DROPPED or ENDED_NOW
@@ -45,9 +45,10 @@ end
 if not again then
   upstream.lease = 0
   if outcome == DROPPED then upstream.sealed = '' end
+  if said == LOST_BY then upstream.doubtful = 1 end
 end
 if outcome == WRITTEN and not again then
-  upstream.doubtful = 0
+  upstream.doubtful, upstream.thin = 0, said == THIN_BY and 1 or 0
   if sealed ~= '' then
     upstream.seq, upstream.sealed = seq + 1, sealed
   end

@@ -4,7 +4,8 @@
 local MOST_UPSTREAMS, KEEP_UPSTREAM = 10, 7776000000 -- storage.MaxUpstreams, storage.KeepUpstream in ms
 
 -- version; number of what was given; till when a check is leased, 0 for not; the attempt that
--- leases it, or did last; asked, checked; 1 if a check before never ended; the session
+-- leases it, or did last; asked, checked; 1 if a check before never ended, and 2 more if the
+-- last answer said nothing of the person; the session
 -- that began with the login. Times are milliseconds. What was given, sealed, follows; it is
 -- empty where nothing can be asked with it any more
 local UPSTREAM, UPSTREAM_SIZE = '>BI4I6c8I6I6Bc8', 40
@@ -14,17 +15,18 @@ local function read_upstream(key, root)
   local v = redis.call('HGET', key, root)
   if not v then return nil end
   if #v < UPSTREAM_SIZE or v:byte(1) ~= 1 then unreadable(v, 1) end
-  local _, seq, lease, attempt, asked, checked, doubtful, session = struct.unpack(UPSTREAM, v)
+  local _, seq, lease, attempt, asked, checked, flags, session = struct.unpack(UPSTREAM, v)
   if now - asked >= KEEP_UPSTREAM then return nil end
   return {
-    seq = seq, lease = lease, attempt = attempt, asked = asked, checked = checked, doubtful = doubtful, session = session,
+    seq = seq, lease = lease, attempt = attempt, asked = asked, checked = checked, doubtful = flags % 2, thin = math.floor(flags / 2),
+    session = session,
     sealed = v:sub(UPSTREAM_SIZE + 1),
   }
 end
 
 local function write_upstream(key, root, u)
   local had = redis.call('PTTL', key)
-  local record = struct.pack(UPSTREAM, 1, u.seq, u.lease, u.attempt, u.asked, u.checked, u.doubtful, u.session) .. u.sealed
+  local record = struct.pack(UPSTREAM, 1, u.seq, u.lease, u.attempt, u.asked, u.checked, u.doubtful + 2 * u.thin, u.session) .. u.sealed
   redis.call('HSET', key, root, record)
   lengthen(key, had, now + KEEP_UPSTREAM)
 end

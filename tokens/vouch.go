@@ -1,0 +1,154 @@
+package tokens
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/history"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+)
+
+// overdue reports whether a login's provider should be asked again about a person whom it
+// vouched for then. A fifth of the time is left to chance, so that those who came
+// at nine o'clock are not all asked about at once; for one root it is always the same.
+func (i *Issuer) overdue(p *Profile, since time.Time, root storage.SessionID) bool {
+	every, _ := i.schedule(p.Login)
+	if every == 0 {
+		return false
+	}
+	early := time.Duration(binary.BigEndian.Uint16(root[:])) * (every / 5 / (1 << 16))
+	return i.storeNow().Sub(since) >= every-early
+}
+
+func (i *Issuer) schedule(login string) (every, grace time.Duration) {
+	if i.cfg.Providers == nil {
+		return 0, 0
+	}
+	return i.cfg.Providers.Schedule(login)
+}
+
+func (i *Issuer) storeNow() time.Time { return i.state.StoreTime(i.cfg.Clock)() }
+
+// vouched sees to it, at a refresh, that somebody's provider is asked again in time. It
+// waits for nobody: the answer counts from the next refresh on. Facts that are older than
+// the grace serve no longer: then it waits, and what cannot be checked just now is for
+// another try. A family for which nobody can ask has ended by then. It returns
+// the profile as it is known now.
+func (i *Issuer) vouched(ctx context.Context, p *Profile, f storage.Family, user storage.UserTag) (*Profile, error) {
+	every, grace := i.schedule(p.Login)
+	if every == 0 || p.Checked.IsZero() { // they came before `recheck` was there
+		return p, nil
+	}
+	since := storage.Later(p.Checked, f.Created)
+	if !i.overdue(p, since, f.Session) {
+		return p, nil
+	}
+	q := i.recheckLater(user, f.Session, p)
+	if i.storeNow().Sub(since) <= every+grace {
+		return p, nil
+	}
+	if q = i.awaited(ctx, q, user, f.Session, p); q == nil {
+		return nil, oauth.Unavailable(errUnvouched)
+	}
+	switch {
+	case q.kind == AnswerGone, q.kind == AnswerNotAllowed:
+		return nil, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonRevoked, deadRefreshToken)
+	case q.kind == AnswerKept, q.lease.Lately:
+		record, err := i.state.Store.Profile(ctx, user)
+		if err != nil {
+			return nil, oauth.Unavailable(err)
+		}
+		if record.Person.Checked.After(since) {
+			now, err := parseProfile(record)
+			if err != nil {
+				return nil, oauth.Unavailable(err)
+			}
+			return now, nil
+		}
+	case q.nobody():
+		return nil, i.endUnvouched(ctx, p, f, user)
+	}
+	return nil, oauth.Unavailable(errUnvouched)
+}
+
+// nobody reports whether there is nothing to ask the provider with, so that it never can be.
+func (q *recheck) nobody() bool {
+	return !q.failed && !q.lease.Leased && !q.lease.Busy && !q.lease.Lately
+}
+
+// errUnvouched is why a person gets no tokens for now.
+var errUnvouched = errors.New("the login's provider could not be asked about the person, whom it last vouched for too long ago")
+
+// endUnvouched ends a family whose person no provider can be asked about any more.
+func (i *Issuer) endUnvouched(ctx context.Context, p *Profile, f storage.Family, user storage.UserTag) error {
+	if _, err := i.state.End(ctx, storage.EndRequest{User: user, Scope: storage.EndFamily, Family: f.ID}, history.EndedByProvider); err != nil {
+		return err
+	}
+	i.observe(ctx, oauth.Event{Kind: oauth.EventRecheck, Outcome: oauth.OutcomeOverdue, Subject: p.Subject, User: user, Family: f.ID, Login: p.Login})
+	return oauth.Refuse(oauth.InvalidGrant, oauth.ReasonProviderOverdue, deadRefreshToken)
+}
+
+// awaited waits for a recheck, or first for room for one, for recheckWait at most. It is
+// nil where that was not enough.
+func (i *Issuer) awaited(ctx context.Context, q *recheck, user storage.UserTag, root storage.SessionID, p *Profile) *recheck {
+	ctx, cancel := context.WithTimeout(ctx, recheckWait)
+	defer cancel()
+	look := time.NewTicker(recheckPoll)
+	defer look.Stop()
+	for ; q == nil; q = i.recheckLater(user, root, p) {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	select {
+	case <-q.done:
+		return q
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// ErrUnvouched is returned by Revouched where the provider could not be asked just now about
+// somebody who is signed in: it is not known whether they still may. Where there is no
+// page to send them to, another try is better than a sign-out.
+var ErrUnvouched = oauth.Unavailable(errUnvouched)
+
+// Revouched returns a login for which its provider has vouched lately enough: as it is,
+// or after it was asked, for which the person waits recheckWait at most. It is nil
+// where they have to sign in again. The cookie is that of the login.
+func (i *Issuer) Revouched(ctx context.Context, l *Login, cookie string) (*Login, error) {
+	since := storage.Later(l.Profile.Checked, l.Session.Begun)
+	if l.Profile.Checked.IsZero() || !i.overdue(&l.Profile, since, l.Session.Root) {
+		return l, nil
+	}
+	every, grace := i.schedule(l.Profile.Login)
+	within := i.storeNow().Sub(since) <= every+grace // so long a thin answer will do
+	user, root := l.Session.User, l.Session.Root
+	began := time.Now()
+	q := i.awaited(ctx, i.recheckLater(user, root, &l.Profile), user, root, &l.Profile)
+	for {
+		current, err := i.CurrentLogin(ctx, cookie)
+		switch {
+		case err != nil || current == nil:
+			return nil, err
+		case current.Profile.Checked.After(l.Profile.Checked):
+			return current, nil
+		case q != nil && within && (q.kind == AnswerThin || q.lease.Thin):
+			return current, nil
+		case !within || q != nil && q.nobody():
+			return nil, nil //nolint:nilnil // nobody vouches for them
+		case q == nil || !q.lease.Busy || time.Since(began) > recheckWait:
+			return nil, ErrUnvouched
+		}
+		select { // another node is asking
+		case <-time.After(recheckPoll):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
