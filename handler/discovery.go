@@ -121,7 +121,11 @@ func (s *Server) announced() (claims, acrs []string) {
 	if len(acrs) > 0 {
 		claims = append(claims, "acr")
 	}
-	return append(claims, tokens.ReleasableClaims(personal)...), acrs
+	claims = append(claims, tokens.ReleasableClaims(personal)...)
+	if s.Issuer.HasGroups() {
+		claims = append(claims, tokens.ClaimGroups)
+	}
+	return claims, acrs
 }
 
 // assertionAlgs are the algorithms that clients may sign their assertions with.
@@ -138,6 +142,9 @@ func namesOf(algs []jose.Algorithm) []string {
 // scopes returns the gateway's own scopes and those of the APIs.
 func (s *Server) scopes() []string {
 	all := slices.Clone(oauth.ReservedScopes)
+	if !s.Issuer.HasGroups() {
+		all = slices.DeleteFunc(all, func(scope string) bool { return scope == oauth.ScopeGroups })
+	}
 	for _, scope := range s.APIScopes {
 		if !slices.Contains(all, scope) {
 			all = append(all, scope)

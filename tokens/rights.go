@@ -7,6 +7,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
+// HasGroups reports whether the configuration knows of any.
+func (i *Issuer) HasGroups() bool { return i.cfg.People != nil }
+
 // groups returns the groups that a person is in: by the configuration as it is now, and
 // by what is kept of what their provider has sent.
 func (i *Issuer) groups(p *Profile) []string {

@@ -2,7 +2,6 @@ package guard
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -119,8 +118,10 @@ func TestC6GroupsInAHeader(t *testing.T) {
 			if there != (test.want != "") || there && !slices.Equal(values, []string{test.want}) {
 				t.Errorf("the upstream sees %q, want %q", values, test.want)
 			}
-			if _, there := maps.Clone(map[string][]string(seen.Header))["x_groups"]; there {
-				t.Error("the client's own header arrives")
+			for name := range seen.Header {
+				if name != "X-Groups" && identity.SameHeader(name, "X-Groups") {
+					t.Errorf("the client's own header %s arrives", name)
+				}
 			}
 		})
 	}

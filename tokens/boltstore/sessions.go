@@ -26,7 +26,7 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 	if err != nil {
 		return storage.Session{}, err
 	}
-	was, changed, old, err := t.comparedProfile(r)
+	was, changed, old, err := t.profileAtLogin(r)
 	if err != nil || old {
 		return storage.Session{OldFingerprint: old}, err
 	}
@@ -72,19 +72,17 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 	return result, nil
 }
 
-// comparedProfile returns the profile that a login replaces: whether it had another
-// fingerprint, and whether that of the login is one that was replaced lately.
-func (t *txn) comparedProfile(r storage.SessionRequest) (was profileRecord, changed, old bool, err error) {
+// profileAtLogin returns the profile that a login finds, with what is held from now on, and
+// whether it is of another fingerprint, or of one that is held: then it is old.
+func (t *txn) profileAtLogin(r storage.SessionRequest) (was profileRecord, changed, old bool, err error) {
 	was, found, err := t.profile(r.User)
 	if err != nil || !found {
 		return was, false, false, err
 	}
-	print := r.Profile.Fingerprint
-	changed = was.fingerprint != print
-	if changed && was.held(t.now) == print && print != (storage.Fingerprint{}) {
-		return was, changed, true, nil
-	}
-	return was.replaced(print, t.now.Add(r.Hold).Truncate(time.Second), t.now), changed, false, nil
+	next := r.Profile.Fingerprint
+	changed = was.fingerprint != next
+	old = changed && next != (storage.Fingerprint{}) && was.held(t.now) == next
+	return was.replaced(next, t.now.Add(r.Hold).Truncate(time.Second), t.now), changed, old, nil
 }
 
 func (r sessionRecord) session(user storage.UserTag, id storage.SessionID) storage.Session {
