@@ -50,6 +50,9 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 		return s.refuseRequest(w, r, a, err)
 	}
 	step, err := s.Issuer.NextStep(a, p.login, tokens.Progress{Fresh: p.fresh, Unseen: p.unseen})
+	if oauth.IsReason(err, oauth.ReasonNotAllowed) && !silent(a) {
+		return s.showNotAllowed(w, r, loginRequest{auth: a}, p.login, err)
+	}
 	if err != nil {
 		return s.refuseRequest(w, r, a, err)
 	}
@@ -105,9 +108,6 @@ func (s *Server) refuseRequest(w http.ResponseWriter, r *http.Request, a *tokens
 	e := oauth.AsError(err)
 	if e.Code == oauth.TemporarilyUnavailable && !silent(a) {
 		return err
-	}
-	if e.Reason == oauth.ReasonNotAllowed && !silent(a) {
-		return s.showNotAllowed(w, r, loginRequest{auth: a}, err)
 	}
 	s.report(r.Context(), "authorize", s.about(a.ClientID, err))
 	return s.answerError(w, a, e)

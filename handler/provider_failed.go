@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
@@ -61,17 +62,12 @@ func (s *Server) failProvider(w http.ResponseWriter, r *http.Request, f *flow, l
 
 // showNotAllowed says that an application is not for whom has signed in. They may
 // take another account, or go back to the application.
-func (s *Server) showNotAllowed(w http.ResponseWriter, r *http.Request, req loginRequest, why error) error {
+func (s *Server) showNotAllowed(w http.ResponseWriter, r *http.Request, req loginRequest, l *tokens.Login, why error) error {
 	s.report(r.Context(), "authorize", s.about(req.client(), why))
-	current, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
-	if err != nil {
-		return err
-	}
-	p := loginProblem{text: req.texts().NotForYou, status: http.StatusForbidden, refused: &refusedAccount{}}
-	if current != nil {
-		p.refused.account, p.refused.subject, p.refused.login = personName(current.Profile), current.Profile.Subject, current.Profile.Login
-	}
-	return s.showLogin(w, r, req, p)
+	return s.showLogin(w, r, req, loginProblem{
+		text: req.texts().NotForYou, status: http.StatusForbidden,
+		refused: &refusedAccount{account: personName(l.Profile), subject: l.Profile.Subject, login: l.Profile.Login},
+	})
 }
 
 // Reasons of a login.FailedError: of a limit of this node, and of package upstream.

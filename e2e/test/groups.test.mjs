@@ -156,7 +156,7 @@ test("a person is refused, granted less, and granted again, as their groups chan
 	}, (there) => there > 0);
 	assert.equal(await page.getByText("Change your orders").count(), 0, "the page shows only what the person has");
 	let held = await arrive(page);
-	assert.equal(held.scope, "openid offline_access groups orders:read");
+	assert.equal(held.scope, "openid groups offline_access orders:read");
 	assert.deepEqual(claims(held.id_token).groups, ["staff"]);
 	assert.deepEqual([claims(held.access_token).groups, claims(held.access_token).email_verified], [["staff"], true]);
 	assert.equal(role(claims(held.access_token).groups), "Viewer");
@@ -167,13 +167,13 @@ test("a person is refused, granted less, and granted again, as their groups chan
 	// An editor too: what was never granted needs a new sign-in; what is granted then is on the page, in the operator's words.
 	await member(gateway.folder, "staff", "writers");
 	held = (await settled(() => refresh(held), ({ body }) => { Object.assign(held, body); return claims(body.access_token).groups.includes("editors"); })).body;
-	assert.equal(held.scope, "openid offline_access groups orders:read");
+	assert.equal(held.scope, "openid groups offline_access orders:read");
 	assert.equal((await token({ grant_type: "refresh_token", refresh_token: held.refresh_token, scope: "orders:write" })).body.error, "invalid_scope");
 	await page.goto(authorize());
 	await page.getByText("Change your orders").waitFor();
 	await shoot(page, "groups-consent-320");
 	held = await arrive(page);
-	assert.equal(held.scope, "openid offline_access groups orders:read orders:write");
+	assert.equal(held.scope, "openid groups offline_access orders:read orders:write");
 	assert.equal(role(claims(held.access_token).groups), "Editor");
 	assert.equal((await call("admin", held)).status, 200);
 
@@ -190,5 +190,5 @@ test("a person is refused, granted less, and granted again, as their groups chan
 	assert.deepEqual([gone.status, gone.body.error], [400, "invalid_grant"]);
 	await member(gateway.folder, "staff");
 	const back = await settled(() => refresh(held), ({ status }) => status === 200);
-	assert.equal(back.body.scope, "openid offline_access groups orders:read");
+	assert.equal(back.body.scope, "openid groups offline_access orders:read");
 });
