@@ -19,6 +19,7 @@ import (
 // idp is a provider whose refresh tokens are good once, with reuse detection: it counts
 // those that come again.
 type idp struct {
+	came    chan struct{} // closed when the first question is held; nil for no such sign
 	every   time.Duration // 0 is an hour
 	mu      sync.Mutex
 	next    int
@@ -45,6 +46,9 @@ func (p *idp) Ask(ctx context.Context, _, subject string, given tokens.Given) to
 	hold := p.hold
 	p.mu.Unlock()
 	if hold != nil {
+		if p.came != nil {
+			close(p.came)
+		}
 		select {
 		case <-hold:
 		case <-ctx.Done():
@@ -291,13 +295,14 @@ func TestC2LostAnswer(t *testing.T) {
 
 // C9: an answer to a question of before does not end a sign-in of after.
 func TestC9LateAnswer(t *testing.T) {
-	p := &idp{hold: make(chan struct{})}
+	p := &idp{hold: make(chan struct{}), came: make(chan struct{})}
 	g := newGateway(t, withIDP(p))
 	l, cookie := g.provided(p)
 	res := g.exchanged(g.codeFor(l))
 	p.say(saying(tokens.AnswerNotAllowed))
 	g.pass(every)
 	g.refreshOK(res.RefreshToken)
+	<-p.came
 	g.pass(2 * time.Second)
 	again, _, err := g.SignInProvided(t.Context(), tokens.Provided{Profile: carol, Given: &tokens.Given{RefreshToken: "new"}}, cookie)
 	if err != nil {
@@ -321,10 +326,14 @@ func TestF37Thin(t *testing.T) {
 		}
 		g.pass(time.Minute)
 	}
-	g.pass(grace + every)
+	g.pass(grace - 2*every)
+	late := g.exchanged(g.codeFor(l)) // what begins late is no younger than the facts
+	g.pass(2 * every)
 	if again, err := g.Revouched(t.Context(), l, cookie); again != nil || err != nil {
 		t.Errorf("after the grace: %v %v", again, err)
 	}
+	_, err := g.token("spa", refreshRequest(late.RefreshToken))
+	refused(t, err, oauth.TemporarilyUnavailable, "")
 }
 
 // A device goes on as its person does: their provider is asked under the login that let it in.

@@ -11,16 +11,16 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// overdue reports whether a login's provider should be asked again about a person whom it
-// vouched for then. A fifth of the time is left to chance, so that those who came
-// at nine o'clock are not all asked about at once; for one root it is always the same.
-func (i *Issuer) overdue(p *Profile, since time.Time, root storage.SessionID) bool {
+// overdue reports whether a login's provider should be asked again about a person. A fifth
+// of the time is left to chance, so that those who came at nine o'clock are not all
+// asked about at once; for one root it is always the same.
+func (i *Issuer) overdue(p *Profile, root storage.SessionID) bool {
 	every, _ := i.schedule(p.Login)
 	if every == 0 {
 		return false
 	}
 	early := time.Duration(binary.BigEndian.Uint16(root[:])) * (every / 5 / (1 << 16))
-	return i.storeNow().Sub(since) >= every-early
+	return i.storeNow().Sub(p.Checked) >= every-early
 }
 
 func (i *Issuer) schedule(login string) (every, grace time.Duration) {
@@ -42,12 +42,11 @@ func (i *Issuer) vouched(ctx context.Context, p *Profile, f storage.Family, user
 	if every == 0 || p.Checked.IsZero() { // they came before `recheck` was there
 		return p, nil
 	}
-	since := storage.Later(p.Checked, f.Created)
-	if !i.overdue(p, since, f.Session) {
+	if !i.overdue(p, f.Session) {
 		return p, nil
 	}
 	q := i.recheckLater(user, f.Session, p)
-	if i.storeNow().Sub(since) <= every+grace {
+	if i.storeNow().Sub(p.Checked) <= every+grace {
 		return p, nil
 	}
 	if q = i.awaited(ctx, q, user, f.Session, p); q == nil {
@@ -61,7 +60,7 @@ func (i *Issuer) vouched(ctx context.Context, p *Profile, f storage.Family, user
 		if err != nil {
 			return nil, oauth.Unavailable(err)
 		}
-		if record.Person.Checked.After(since) {
+		if record.Person.Checked.After(p.Checked) {
 			now, err := parseProfile(record)
 			if err != nil {
 				return nil, oauth.Unavailable(err)
@@ -126,12 +125,11 @@ var ErrUnvouched = oauth.Unavailable(errUnvouched)
 // or after it was asked, for which the person waits recheckWait at most. It is nil
 // where they have to sign in again. The cookie is that of the login.
 func (i *Issuer) Revouched(ctx context.Context, l *Login, cookie string) (*Login, error) {
-	since := storage.Later(l.Profile.Checked, l.Session.Begun)
-	if l.Profile.Checked.IsZero() || !i.overdue(&l.Profile, since, l.Session.Root) {
+	if l.Profile.Checked.IsZero() || !i.overdue(&l.Profile, l.Session.Root) {
 		return l, nil
 	}
 	every, grace := i.schedule(l.Profile.Login)
-	within := i.storeNow().Sub(since) <= every+grace // so long a thin answer will do
+	within := i.storeNow().Sub(l.Profile.Checked) <= every+grace // so long a thin answer will do
 	user, root := l.Session.User, l.Session.Root
 	began := time.Now()
 	q := i.awaited(ctx, i.recheckLater(user, root, &l.Profile), user, root, &l.Profile)
