@@ -56,7 +56,8 @@ type ProviderLogin struct {
 	// it is never asked again.
 	Recheck caddy.Duration `json:"recheck,omitempty"`
 
-	// How long it is believed where the provider cannot be asked. At least `recheck`. Default: 24h
+	// How long beyond that it is believed where the provider cannot be asked. Then refreshes are
+	// answered 503 until it can be. At least `recheck`. Default: 24h
 	RecheckGrace caddy.Duration `json:"recheck_grace,omitempty"`
 
 	// How long a person stays signed in who came by this login, at most. At least 1m. Default:
