@@ -406,11 +406,12 @@ func TestM18Tenants(t *testing.T) {
 	template := p.URL + "/{tenantid}/v2.0"
 	p.paths["/common/v2.0/.well-known/openid-configuration"] = func(w http.ResponseWriter, _ *http.Request) { p.say(w, 200, p.document()) }
 	p.metadata = func(d object) { d["issuer"] = template }
-	keyOf := "{tenantid}"
+	var keyOf atomic.Value // a key set may still be asked for when a login has ended
+	keyOf.Store("{tenantid}")
 	p.keys = func() []byte {
 		var set struct{ Keys []object }
 		_ = json.Unmarshal(keySetOf(t, p.key.Public()), &set)
-		set.Keys[0]["issuer"] = p.URL + "/" + keyOf + "/v2.0"
+		set.Keys[0]["issuer"] = p.URL + "/" + keyOf.Load().(string) + "/v2.0"
 		text, _ := json.Marshal(object{"keys": set.Keys})
 		return text
 	}
@@ -429,7 +430,7 @@ func TestM18Tenants(t *testing.T) {
 		{"none", "", "{tenantid}", "{tenantid}", login.FailedForged, reasonTokenIssuer},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			keyOf = tt.key
+			keyOf.Store(tt.key)
 			p.claims = func(c object) { c["tid"], c["iss"], c["oid"] = tt.tid, p.URL+"/"+tt.of+"/v2.0", "o.1" }
 			who, err := p.signIn(t, start(t, cfg), login.Asked{})
 			want(t, err, tt.failure, tt.reason)
