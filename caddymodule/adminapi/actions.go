@@ -49,6 +49,11 @@ var Actions = []*Action{
 		Args: []string{"subject"}, Method: http.MethodGet, Path: "users/{subject}", answer: (*API).showUser, Show: shows(showUser),
 	},
 	{
+		Use: "users end <subject>", Short: "Ends all that a person has: sessions, refresh tokens and access tokens; they may sign in again",
+		Args: []string{"subject"}, Flags: []Flag{forceFlag("Take a subject that nobody knows")},
+		Method: http.MethodDelete, Path: "grants", Audit: "end_grants", answer: (*API).endGrants, Show: shows(showEnded),
+	},
+	{
 		Use: "users disable {<subject> | <hash>}", Short: "Ends all that a subject has and refuses it on every node, until it is enabled",
 		Args: []string{"subject"}, Flags: []Flag{forceFlag("Refuse a subject that nobody knows yet")},
 		Method: http.MethodPost, Path: "users/{subject}/disable", Audit: "disable_user", answer: (*API).disableUser, Show: shows(showDisabled),
