@@ -93,7 +93,7 @@ func TestOutcomesAreClosed(t *testing.T) {
 func TestOutcomesOfOthers(t *testing.T) {
 	var audits []string
 	for _, a := range adminapi.Actions {
-		if a.Audit != "" {
+		if a.Audit != "" && !slices.Contains(audits, a.Audit) { // two commands may do the same
 			audits = append(audits, a.Audit)
 		}
 	}
