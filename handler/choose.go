@@ -90,9 +90,7 @@ func (s *Server) rememberLogin(w http.ResponseWriter, r *http.Request, name stri
 	if len(s.Logins) < 2 {
 		return
 	}
-	c := s.cookies.cookie(s.cookies.last, name) //nolint:gosec // it sets the attributes
-	c.MaxAge = int(browserFor.Seconds())
-	http.SetCookie(w, c)
+	s.keepCookie(w, s.cookies.last, name, int(browserFor.Seconds()))
 }
 
 // signedOutFor is how long after a sign-out, in seconds, nobody is signed in again without a click.
@@ -101,7 +99,5 @@ const signedOutFor = 10 * 60
 // noteSignedOut notes that the person has just signed out: the next sign-in is not
 // one that a provider answers by itself.
 func (s *Server) noteSignedOut(w http.ResponseWriter) {
-	c := s.cookies.cookie(s.cookies.out, "1") //nolint:gosec // it sets the attributes
-	c.MaxAge = signedOutFor
-	http.SetCookie(w, c)
+	s.keepCookie(w, s.cookies.out, "1", signedOutFor)
 }

@@ -34,9 +34,7 @@ func (s *Server) toIssuer(w http.ResponseWriter, r *http.Request, endpoint strin
 	if err != nil {
 		return err
 	}
-	c := s.cookies.cookie(s.cookies.moved, "1") //nolint:gosec // it sets the attributes
-	c.MaxAge = movedFor
-	http.SetCookie(w, c)
+	s.keepCookie(w, s.cookies.moved, "1", movedFor)
 	if r.Method == http.MethodPost {
 		switch ticket := q["request"]; {
 		case endpoint == "login" || endpoint == "consent":

@@ -66,9 +66,7 @@ func (s *Server) keepFlow(w http.ResponseWriter, r *http.Request, f *flow) error
 		return errFlowLong
 	}
 	s.dropFlows(w, r, name, len(name)+len(value))
-	c := s.cookies.cookie(name, value)         //nolint:gosec // it sets the attributes
-	c.MaxAge = int(2 * flowLifetime.Seconds()) // who takes longer begins again, with the same request
-	http.SetCookie(w, c)
+	s.keepCookie(w, name, value, int(2*flowLifetime.Seconds())) // who takes longer begins again, with the same request
 	return nil
 }
 
@@ -132,11 +130,4 @@ func (s *Server) dropFlows(w http.ResponseWriter, r *http.Request, coming string
 		size -= flows[0].size
 		flows = flows[1:]
 	}
-}
-
-// dropCookie takes a cookie of ours from the browser.
-func (s *Server) dropCookie(w http.ResponseWriter, name string) {
-	c := s.cookies.cookie(name, "") //nolint:gosec // it sets the attributes
-	c.MaxAge = -1
-	http.SetCookie(w, c)
 }

@@ -66,9 +66,7 @@ func (s *Server) rememberBrowser(w http.ResponseWriter, r *http.Request, profile
 			texts = append(texts, other.text())
 		}
 	}
-	c := s.cookies.cookie(s.cookies.known, strings.Join(texts, ".")) //nolint:gosec // it sets the attributes
-	c.MaxAge = knownFor * 24 * 60 * 60
-	http.SetCookie(w, c)
+	s.keepCookie(w, s.cookies.known, strings.Join(texts, "."), knownFor*24*60*60)
 }
 
 // markFor returns the mark that is for the account.

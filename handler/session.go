@@ -23,10 +23,18 @@ func (s *Server) setSession(w http.ResponseWriter, value string, expires time.Ti
 
 // clearSession takes the session cookie from the browser.
 func (s *Server) clearSession(w http.ResponseWriter) {
-	c := s.cookies.cookie(s.cookies.session, "") //nolint:gosec // it sets the attributes
-	c.MaxAge = -1
+	s.dropCookie(w, s.cookies.session)
+}
+
+// keepCookie gives the browser a cookie for so many seconds.
+func (s *Server) keepCookie(w http.ResponseWriter, name, value string, seconds int) {
+	c := s.cookies.cookie(name, value) //nolint:gosec // it sets the attributes
+	c.MaxAge = seconds
 	http.SetCookie(w, c)
 }
+
+// dropCookie takes a cookie of ours from the browser.
+func (s *Server) dropCookie(w http.ResponseWriter, name string) { s.keepCookie(w, name, "", -1) }
 
 // browserFor is how long the browser's cookie lives: what browsers keep a cookie
 // for at most (RFC 6265bis §5.5). Nearly every tab then begins with one.
@@ -41,9 +49,7 @@ func (s *Server) browser(w http.ResponseWriter, r *http.Request) browserID {
 		var b [16]byte
 		_, _ = rand.Read(b[:]) // never fails
 		value = base64.RawURLEncoding.EncodeToString(b[:])
-		c := s.cookies.cookie(s.cookies.browser, value) //nolint:gosec // it sets the attributes
-		c.MaxAge = int(browserFor.Seconds())
-		http.SetCookie(w, c)
+		s.keepCookie(w, s.cookies.browser, value, int(browserFor.Seconds()))
 	}
 	return browserIDOf(value)
 }

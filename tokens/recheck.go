@@ -39,7 +39,7 @@ type rechecks struct {
 type recheck struct {
 	done chan struct{}
 	// Once done is closed:
-	kind   AnswerKind
+	kind   AnswerKind           // as far as it counted
 	lease  storage.RecheckLease // why it was not asked
 	failed bool                 // the store could not be asked
 }
@@ -126,7 +126,9 @@ func (i *Issuer) recheck(ctx context.Context, q *recheck, user storage.UserTag, 
 	}
 	device := r.Root != root // it has a session of its own
 	done, err := i.answered(ctx, p.Login, lease, answer, r)
-	q.kind = answer.Kind
+	if err == nil && done != storage.RecheckLost && done != storage.RecheckDropped {
+		q.kind = answer.Kind
+	}
 	if err == nil && device && done == storage.RecheckEnded {
 		_, err = i.state.End(ctx, storage.EndRequest{User: user, Scope: storage.EndSession, Session: root}, history.EndedByProvider)
 	}
@@ -174,15 +176,16 @@ func (i *Issuer) noteDevice(ctx context.Context, l *Login, device storage.Sessio
 
 // answered writes what a provider has said under the lease.
 func (i *Issuer) answered(ctx context.Context, login string, lease storage.RecheckLease, a Answer, r storage.RecheckAnswer) (storage.RecheckOutcome, error) {
+	var unkept error // why the facts are not
 	r.Answer = storage.ProviderUnclear
 	switch a.Kind {
 	case AnswerKept:
 		known := Profile{Claims: a.Claims, Groups: i.cfg.People.Keep(login, a.Groups), AsOf: lease.Asked, Checked: lease.Asked}
 		record, err := known.record()
-		if err != nil {
-			return 0, err
-		}
 		r.Answer, r.Person = storage.ProviderKept, record.Person
+		if err != nil { // the login is good, and what it gave must not be lost
+			r.Answer, unkept = storage.ProviderThin, err
+		}
 	case AnswerThin:
 		r.Answer = storage.ProviderThin
 	case AnswerGone, AnswerNotAllowed:
@@ -201,7 +204,7 @@ func (i *Issuer) answered(ctx context.Context, login string, lease storage.Reche
 	if err == nil && a.Kind == AnswerNotAllowed && res.Outcome != storage.RecheckLost { // else they have signed in since
 		_, err = i.state.End(ctx, storage.EndRequest{User: r.User, Scope: storage.EndUser}, history.EndedByProvider)
 	}
-	return res.Outcome, err
+	return res.Outcome, errors.Join(err, unkept)
 }
 
 // recheckOutcome is what became of a recheck, for metrics.

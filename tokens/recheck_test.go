@@ -219,7 +219,7 @@ func TestRecheckGrace(t *testing.T) {
 	g.pass(3 * time.Hour)
 	for range 3 {
 		_, err := g.token("spa", refreshRequest(res.RefreshToken))
-		refused(t, err, oauth.TemporarilyUnavailable, "")
+		refused(t, err, oauth.TemporarilyUnavailable, oauth.ReasonProviderOverdue)
 		g.pass(time.Hour) // beyond every leeway
 	}
 	p.say(nil)
@@ -314,6 +314,31 @@ func TestC9LateAnswer(t *testing.T) {
 	g.refreshOK(now.RefreshToken)
 }
 
+// The same for an application that waits for the answer, the grace being over: it is about a
+// login that was replaced meanwhile, and takes nothing from the person who came again.
+func TestC9LateAnswerAwaited(t *testing.T) {
+	p := &idp{hold: make(chan struct{}), came: make(chan struct{})}
+	g := newGateway(t, withIDP(p))
+	l, cookie := g.provided(p)
+	res := g.exchanged(g.codeFor(l))
+	p.say(saying(tokens.AnswerNotAllowed))
+	g.pass(72 * time.Hour)
+	done := make(chan error, 1)
+	go func() {
+		_, err := g.token("spa", refreshRequest(res.RefreshToken))
+		done <- err
+	}()
+	<-p.came
+	g.pass(2 * time.Second)
+	if _, _, err := g.SignInProvided(t.Context(), tokens.Provided{Profile: carol, Given: &tokens.Given{RefreshToken: "new"}}, cookie); err != nil {
+		t.Fatal(err)
+	}
+	close(p.hold)
+	if err := <-done; err != nil {
+		t.Errorf("the refresh that waited: %v", err)
+	}
+}
+
 // F37: a thin answer keeps a session for the grace, in each tab, and no longer.
 func TestF37Thin(t *testing.T) {
 	p := &idp{answers: saying(tokens.AnswerThin)}
@@ -333,7 +358,7 @@ func TestF37Thin(t *testing.T) {
 		t.Errorf("after the grace: %v %v", again, err)
 	}
 	_, err := g.token("spa", refreshRequest(late.RefreshToken))
-	refused(t, err, oauth.TemporarilyUnavailable, "")
+	refused(t, err, oauth.TemporarilyUnavailable, oauth.ReasonProviderOverdue)
 }
 
 // A device goes on as its person does: their provider is asked under the login that let it in.

@@ -46,6 +46,9 @@ func (i *Issuer) ScopesOf(l *Login, scopes, audiences []string) []string {
 
 // personScopes returns the part of an access token's scopes that the person has.
 func (i *Issuer) personScopes(scopes []string, audience string, p *Profile) []string {
+	if api, ok := i.API(audience); !ok || len(api.ScopeFor) == 0 {
+		return scopes
+	}
 	return i.allowedScopes(scopes, []string{audience}, i.groups(p))
 }
 

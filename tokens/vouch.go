@@ -3,7 +3,6 @@ package tokens
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
@@ -49,28 +48,25 @@ func (i *Issuer) vouched(ctx context.Context, p *Profile, f storage.Family, user
 	if i.storeNow().Sub(p.Checked) <= every+grace {
 		return p, nil
 	}
-	if q = i.awaited(ctx, q, user, f.Session, p); q == nil {
-		return nil, oauth.Unavailable(errUnvouched)
-	}
+	q = i.awaited(ctx, q, user, f.Session, p)
 	switch {
-	case q.kind == AnswerGone, q.kind == AnswerNotAllowed:
+	case q != nil && (q.kind == AnswerGone || q.kind == AnswerNotAllowed):
 		return nil, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonRevoked, deadRefreshToken)
-	case q.kind == AnswerKept, q.lease.Lately:
-		record, err := i.state.Store.Profile(ctx, user)
-		if err != nil {
-			return nil, oauth.Unavailable(err)
-		}
-		if record.Person.Checked.After(p.Checked) {
-			now, err := parseProfile(record)
-			if err != nil {
-				return nil, oauth.Unavailable(err)
-			}
-			return now, nil
-		}
 	case q.nobody():
 		return nil, i.endUnvouched(ctx, p, f, user)
 	}
-	return nil, oauth.Unavailable(errUnvouched)
+	record, err := i.state.Store.Profile(ctx, user)
+	switch {
+	case err != nil:
+		return nil, oauth.Unavailable(err)
+	case !record.Person.Checked.After(p.Checked):
+		return nil, ErrUnvouched
+	}
+	now, err := parseProfile(record)
+	if err != nil {
+		return nil, oauth.Unavailable(err)
+	}
+	return now, nil
 }
 
 // nobody reports whether there is nothing to ask the provider with, so that it never can be.
@@ -81,9 +77,6 @@ func (q *recheck) nobody() bool {
 // thin reports whether the provider said, now or lately, that the login is good, and nothing
 // of the person.
 func (q *recheck) thin() bool { return q != nil && (q.kind == AnswerThin || q.lease.Thin) }
-
-// errUnvouched is why a person gets no tokens for now.
-var errUnvouched = errors.New("the login's provider could not be asked about the person, whom it last vouched for too long ago")
 
 // endUnvouched ends a family whose person no provider can be asked about any more.
 func (i *Issuer) endUnvouched(ctx context.Context, p *Profile, f storage.Family, user storage.UserTag) error {
@@ -116,10 +109,17 @@ func (i *Issuer) awaited(ctx context.Context, q *recheck, user storage.UserTag, 
 	}
 }
 
-// ErrUnvouched is returned by Revouched where the provider could not be asked just now about
-// somebody who is signed in: it is not known whether they still may. Where there is no
-// page to send them to, another try is better than a sign-out.
-var ErrUnvouched = oauth.Unavailable(errUnvouched)
+// ErrUnvouched says that a person's provider could not be asked just now, and last vouched for
+// them too long ago: it is not known whether they still may. It is no sign-out, and
+// no trouble of the store. Of Revouched it comes while there is hope, for where
+// there is no page to send the person to.
+var ErrUnvouched = &oauth.Error{
+	Code: oauth.TemporarilyUnavailable, Reason: oauth.ReasonProviderOverdue, RetryAfter: unvouchedPause,
+	Description: "The identity provider could not be asked about the person. Try again shortly.",
+}
+
+// unvouchedPause is when to try again.
+const unvouchedPause = 10 * time.Second
 
 // Revouched returns a login for which its provider has vouched lately enough: as it is,
 // or after it was asked, for which the person waits recheckWait at most. It is nil
