@@ -45,6 +45,33 @@ func TestDocumentedCaddyfiles(t *testing.T) {
 	}
 }
 
+// TestDeployedCaddyfiles adapts those of examples/deploy, the one in kubernetes.yaml too.
+func TestDeployedCaddyfiles(t *testing.T) {
+	const folder = "examples/deploy/"
+	plain, err := os.ReadFile(folder + "Caddyfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifests, err := os.ReadFile(folder + "kubernetes.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, inConfigMap, found := strings.Cut(string(manifests), "  Caddyfile: |\n")
+	inConfigMap, _, _ = strings.Cut(inConfigMap, "---\n")
+	if !found {
+		t.Fatal("kubernetes.yaml holds no Caddyfile")
+	}
+	for name, text := range map[string]string{"Caddyfile": string(plain), "kubernetes.yaml": regexp.MustCompile("(?m)^    ").ReplaceAllString(inConfigMap, "")} {
+		_, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": folder + name})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, w := range warnings {
+			t.Errorf("%s: warning: %s", name, w.Message)
+		}
+	}
+}
+
 var (
 	testName = regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`")
 	testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(`)
