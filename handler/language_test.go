@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -57,9 +58,7 @@ func TestO9LanguageOfForms(t *testing.T) {
 			send := func(res *wiretest.Answer, fields url.Values) *wiretest.Answer {
 				t.Helper()
 				action, hidden := form(t, res.Body)
-				for name, values := range fields {
-					hidden[name] = values
-				}
+				maps.Copy(hidden, fields)
 				return b.post(action, hidden, headers...)
 			}
 			res := b.get(authorizeURL("ui_locales", tc.locales, "prompt", "consent"), headers...)

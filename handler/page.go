@@ -23,12 +23,6 @@ type pageOptions struct {
 	framedBy string
 }
 
-// texts returns the words of a page, in a language that the application asks for, or
-// else one that the browser wants.
-func (s *Server) texts(r *http.Request, uiLocales string) *pages.Texts {
-	return s.pages.In(uiLocales, r.Header.Get("Accept-Language"))
-}
-
 // writePage sends a page. A failure to render it is a 500 without details.
 func (s *Server) writePage(w http.ResponseWriter, status int, page pages.Page, err error, o pageOptions) {
 	if err != nil {
@@ -41,7 +35,7 @@ func (s *Server) writePage(w http.ResponseWriter, status int, page pages.Page, e
 	h.Set("Content-Language", page.Lang)
 	h.Add("Vary", "Accept-Language")
 	w.WriteHeader(status)
-	_, _ = w.Write(page.HTML) //nolint:gosec // html/template has written it
+	_, _ = w.Write(page.HTML)
 }
 
 // protect sets the headers that isolate a page in the browser. There is no
