@@ -1,8 +1,10 @@
 package gatehouse_test
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -42,6 +44,26 @@ func TestDocumentedCaddyfiles(t *testing.T) {
 	}
 	if found < 2 {
 		t.Errorf("found %d Caddyfiles", found)
+	}
+}
+
+// TestReference: docs/reference.md is what the config structs say.
+func TestReference(t *testing.T) {
+	made, err := exec.CommandContext(t.Context(), "go", "run", "./.ci/reference").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile("docs/reference.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(made, kept) {
+		t.Error("docs/reference.md is out of date: go run ./.ci/reference > docs/reference.md")
+	}
+	for _, want := range []string{"### client refresh_token", "* **`scope_any`**", "(JSON `redirect_uris`)"} {
+		if got := bytes.Contains(made, []byte(want)); got == strings.HasPrefix(want, "(") {
+			t.Errorf("%q is there: %v", want, got)
+		}
 	}
 }
 
