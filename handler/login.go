@@ -166,7 +166,7 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, req loginRequ
 		page.Purpose = req.page.Purpose
 	} else {
 		options.leaves = answersByRedirect(req.auth)
-		if p.text == "" {
+		if p.text == "" && !p.another {
 			page.Username = req.auth.LoginHint
 		}
 	}
