@@ -34,7 +34,7 @@ func readFolder(from fs.FS) (*folder, error) {
 	}
 	entries, err := fs.ReadDir(from, ".")
 	if err != nil {
-		return nil, fmt.Errorf("reading folder: %w", err)
+		return nil, fmt.Errorf("reading it: %w", err)
 	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), ".") || strings.HasSuffix(e.Name(), "~") {
@@ -42,7 +42,7 @@ func readFolder(from fs.FS) (*folder, error) {
 		}
 		content, err := fs.ReadFile(from, e.Name())
 		if err != nil {
-			return nil, fmt.Errorf("reading folder: %w", err)
+			return nil, fmt.Errorf("reading it: %w", err)
 		}
 		if err := f.take(e.Name(), content); err != nil {
 			return nil, fmt.Errorf("%s: %w", e.Name(), err)

@@ -128,7 +128,7 @@ func TestFolderMistakes(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := New(Theme{Folder: written(tc.file, tc.content)})
-			if err == nil || !strings.HasPrefix(err.Error(), tc.want) {
+			if err == nil || !strings.HasPrefix(err.Error(), "folder: "+tc.want) {
 				t.Errorf("error %v, want %s", err, tc.want)
 			}
 		})

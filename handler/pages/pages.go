@@ -50,7 +50,7 @@ func New(t Theme) (*Set, error) {
 	}
 	own, err := readFolder(t.Folder)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("folder: %w", err)
 	}
 	style := variables + stylesheet + own.style
 	sum := sha256.Sum256([]byte(style))
@@ -65,9 +65,12 @@ func New(t Theme) (*Set, error) {
 		return nil, err
 	}
 	if err := own.addTexts(s.locales); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("folder: %w", err)
 	}
-	return s, s.parse(own)
+	if err := s.parse(own); err != nil {
+		return nil, fmt.Errorf("folder: %w", err)
+	}
+	return s, nil
 }
 
 // StyleSource is the style-src source of the pages' one style element, for
