@@ -26,8 +26,7 @@ func TestThemeFolder(t *testing.T) {
 
 http://127.0.0.1:8099 {
 	oauth_server
-}
-`, filepath.Join(t.TempDir(), "test.db"), folder)))
+}`, filepath.Join(t.TempDir(), "test.db"), folder)))
 	}
 	write := func(name, content string) {
 		t.Helper()
