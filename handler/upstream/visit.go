@@ -56,6 +56,7 @@ func (o *OIDC) Finish(ctx context.Context, d login.Departure, answer url.Values)
 	if err := checkAsked(who, d); err != nil {
 		return nil, err
 	}
+	o.toldOf(doc, who)
 	return who, nil
 }
 
