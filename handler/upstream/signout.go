@@ -2,55 +2,24 @@ package upstream
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
-// The bounds of what a provider tells of sign-outs, for each login (H8).
+// The bounds of logout tokens (H8).
 const (
-	maxLogoutToken   = 8 << 10         // bytes
-	maxLogoutAge     = 5 * time.Minute // of iat, on either side
-	maxVerifications = 64              // at once
-	signOutsASecond  = 20
-	signOutsAtOnce   = 100 // before that counts: an administrator there ends many sessions at once
-	maxEvents        = 16
+	maxLogoutToken = 8 << 10         // bytes
+	maxLogoutAge   = 5 * time.Minute // of iat, on either side
+	maxEvents      = 16
 )
 
 // backChannelEvent is the event that makes a token a logout token (OpenID Connect
 // Back-Channel Logout §2.4).
 const backChannelEvent = "http://schemas.openid.net/event/backchannel-logout"
-
-// signOuts bounds them: anybody can send something.
-type signOuts struct {
-	slots chan struct{} // one for each verification
-	pace  *rate.Limiter
-	fresh *freshness
-}
-
-func newSignOuts() signOuts {
-	return signOuts{slots: make(chan struct{}, maxVerifications), pace: rate.NewLimiter(signOutsASecond, signOutsAtOnce), fresh: new(freshness)}
-}
-
-// enter takes a place, or refuses; leave gives it back.
-func (s signOuts) enter(now time.Time) (leave func(), err error) {
-	busy := &login.FailedError{Failure: login.FailedBusy, Reason: reasonBusy, After: busyPause, Cause: errors.New("reading sign-out: too many come at once")}
-	if !s.pace.AllowN(now, 1) {
-		return nil, busy
-	}
-	select {
-	case s.slots <- struct{}{}:
-		return func() { <-s.slots }, nil
-	default:
-		return nil, busy
-	}
-}
 
 // ReadLogout implements login.SignOuts. All that needs no key is checked first, in the order
 // of what it costs. A jti is not asked for, since none is kept: the end of what began by a
@@ -141,9 +110,6 @@ func signedOutOf(claims map[string]any) (*login.SignedOut, error) {
 	return out, nil
 }
 
-// notASession reports whether AD FS calls a person's security identifier a session (F66).
-func notASession(sid string) bool { return strings.HasPrefix(sid, "S-1-") }
-
 // logoutTime returns when a logout token was made, which may not be long ago, and checks its
 // exp where it has one: some providers send none, and iat says more.
 func (o *OIDC) logoutTime(claims map[string]any) (time.Time, error) {
@@ -182,15 +148,3 @@ func (o *OIDC) issuedBy(issuer string) bool {
 	}
 	return issuer == o.cfg.Issuer || o.cfg.IssuerAlias != "" && issuer == o.cfg.IssuerAlias
 }
-
-// toldOf leaves of somebody who has come in the names by which the provider will tell of a sign-out,
-// where it does: only these are worth a record.
-func (o *OIDC) toldOf(doc *metadata, who *login.Arrival) {
-	if !doc.BackChannel && !doc.FrontChannel {
-		who.ProviderSession, who.ProviderSubject = "", ""
-	}
-	if slices.Equal(o.cfg.Subject, []string{"sub"}) || !doc.BackChannel {
-		who.ProviderSubject = "" // the ID says as much
-	}
-}
-
