@@ -18,7 +18,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	if s.withoutCookies(r) {
 		return s.sendOn(w, "authorize", q)
 	}
-	a, err := s.Issuer.ParseAuthorization(q)
+	a, err := s.Issuer.ParseAuthorization(r.Context(), q)
 	if err != nil {
 		err = s.about(q.Get("client_id"), err)
 		if a == nil {
@@ -49,7 +49,7 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 	if err != nil {
 		return s.refuseRequest(w, r, a, err)
 	}
-	step, err := s.Issuer.NextStep(a, p.login, tokens.Progress{Fresh: p.fresh, Unseen: p.unseen})
+	step, err := s.Issuer.NextStep(r.Context(), a, p.login, tokens.Progress{Fresh: p.fresh, Unseen: p.unseen})
 	if oauth.IsReason(err, oauth.ReasonNotAllowed) && !silent(a) {
 		return s.showNotAllowed(w, r, loginRequest{auth: a}, p.login, err)
 	}
@@ -65,7 +65,7 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 		if p.again {
 			problem = loginProblem{text: req.texts().SignInAgain, status: http.StatusForbidden}
 		}
-		if client, ok := s.Issuer.Client(a.ClientID); ok && p.login != nil && !client.Admits(p.login.Profile.Login) {
+		if client, ok := s.Issuer.Configured(a.ClientID); ok && p.login != nil && !client.Admits(p.login.Profile.Login) {
 			problem = loginProblem{text: req.texts().OtherLogin, status: http.StatusForbidden}
 		}
 		if l, ok := s.straightTo(r, req); ok && !p.again {

@@ -79,7 +79,7 @@ func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, t *ticket
 		if !allowed {
 			return formAnswer{fields: errorFields(&oauth.Error{Code: oauth.AccessDenied, Description: "The user did not consent."})}, nil
 		}
-		if step, err := s.Issuer.NextStep(t.Auth, login, tokens.Progress{Fresh: t.Fresh, Consented: true}); err != nil || step != tokens.StepIssue {
+		if step, err := s.Issuer.NextStep(r.Context(), t.Auth, login, tokens.Progress{Fresh: t.Fresh, Consented: true}); err != nil || step != tokens.StepIssue {
 			return formAnswer{}, cmp.Or(err, errTicketUsed) // max_age has passed, say
 		}
 		// A second click hangs up on the first one, which decides all the same.

@@ -170,7 +170,7 @@ func (s *Server) findDevice(w http.ResponseWriter, r *http.Request, l *tokens.Lo
 		return s.showActivate(w, r, l, a)
 	}
 	undo()
-	if client, ok := s.Issuer.Client(d.ClientID); !ok || !client.Admits(l.Profile.Login) {
+	if client, ok := s.Issuer.Configured(d.ClientID); !ok || !client.Admits(l.Profile.Login) {
 		return s.signInToActivate(w, r, a, d.ClientID)
 	}
 	return s.showDevice(w, r, l, d, a)

@@ -43,7 +43,7 @@ func (s *Server) scopeText(t *pages.Texts, scope string, audiences []string) str
 
 // clientName returns what people call an application.
 func (s *Server) clientName(id string) string {
-	c, ok := s.Issuer.Client(id)
+	c, ok := s.Issuer.Configured(id)
 	switch {
 	case !ok:
 		return ""

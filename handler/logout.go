@@ -53,7 +53,7 @@ func (s *Server) beginLogout(w http.ResponseWriter, r *http.Request, q url.Value
 		return s.about(q.Get("client_id"), err)
 	}
 	if req.Stray != "" {
-		client, _ := s.Issuer.Client(req.ClientID)
+		client, _ := s.Issuer.Configured(req.ClientID)
 		s.report(r.Context(), "logout", s.logoutRefused("The post_logout_redirect_uri is not one that the application has registered.", q.Get("client_id"), client, req.Stray))
 	}
 	current, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
@@ -94,7 +94,7 @@ func (s *Server) auth0Logout(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	req := &logoutRequest{ClientID: q.Get("client_id")}
-	client, known := s.Issuer.Client(req.ClientID)
+	client, known := s.Issuer.Configured(req.ClientID)
 	if !known && req.ClientID != "" {
 		return s.logoutRefused("The client_id is not registered.", req.ClientID, nil, "")
 	}
@@ -198,7 +198,7 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request, locales string,
 
 // endLogout goes on where the request says, or says that it is done.
 func (s *Server) endLogout(w http.ResponseWriter, locales string, req *logoutRequest) error {
-	if client, ok := s.Issuer.Client(req.ClientID); req.To != "" && ok && oauth.MatchLogout(client.LogoutURIs, req.To) {
+	if client, ok := s.Issuer.Configured(req.ClientID); req.To != "" && ok && oauth.MatchLogout(client.LogoutURIs, req.To) {
 		to := req.To
 		if req.State != "" {
 			to = appendQuery(to, []pages.Field{{Name: "state", Value: req.State}})

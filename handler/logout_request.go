@@ -26,7 +26,7 @@ func (s *Server) readLogout(q url.Values, hint *tokens.LogoutHint) (*logoutReque
 		}
 		req.ClientID = hint.ClientID
 	}
-	client, ok := s.Issuer.Client(req.ClientID)
+	client, ok := s.Issuer.Configured(req.ClientID)
 	if !ok {
 		req.ClientID = ""
 	}

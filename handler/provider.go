@@ -98,7 +98,7 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 		return s.strayCallback(w, r, name)
 	}
 	req := f.request()
-	if f.Auth != nil && !s.stillValid(f.Auth) {
+	if f.Auth != nil && !s.stillValid(r.Context(), f.Auth) {
 		return wire.Malformed("The application or its redirect_uri is no longer registered.")
 	}
 	l, ok := s.provider(req, name)
