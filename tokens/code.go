@@ -3,6 +3,7 @@ package tokens
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -316,9 +317,15 @@ func (i *Issuer) codeAudience(c *clients.Client, g storage.Grant, asked []string
 // may live. It is done before the code is there: when it is taken, it is too late
 // to fail.
 func (i *Issuer) keepGrant(ctx context.Context, clientID string, g storage.Grant) error {
-	c, ok := i.Client(clientID)
-	if !ok || !slices.Contains(g.Scopes, oauth.ScopeOfflineAccess) {
+	if !slices.Contains(g.Scopes, oauth.ScopeOfflineAccess) {
 		return nil
+	}
+	c, err := i.Client(ctx, clientID)
+	if errors.Is(err, clients.ErrUnknown) {
+		return nil // nobody can exchange the code
+	}
+	if err != nil {
+		return err
 	}
 	if err := i.state.Grants.Put(ctx, g, c.Refresh.KeepsGrants()); err != nil {
 		return oauth.Unavailable(err)
