@@ -79,7 +79,7 @@ func (g *Registry) Close() { g.stop() }
 func (g *Registry) Serve(w http.ResponseWriter, r *http.Request, grant Grant, next Handler) error {
 	g.start.Do(func() { go background.Keep(g.living, g.report, g.run) })
 	s := &stream{Context: r.Context(), writer: w, grant: grant}
-	at := &g.shards[rand.Uint32()%shards]
+	at := &g.shards[rand.Uint32()%shards] //nolint:gosec // no secret: which lock is taken
 	at.add(s)
 	*r = *r.WithContext(s)
 	defer func() {

@@ -59,7 +59,7 @@ func TestG14RequestsEnd(t *testing.T) {
 		{"by its context, woken", true, 2 * lookPause, func(r *http.Request) error { <-r.Context().Done(); return r.Context().Err() }},
 		{"by its context", false, lookEvery + lookPause, func(r *http.Request) error { <-r.Context().Done(); return r.Context().Err() }},
 		{"by a context made from it", true, 2 * lookPause, func(r *http.Request) error {
-			ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), key{}, 1), time.Hour)
+			ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), key{}, 1), 2*time.Hour)
 			defer cancel()
 			<-ctx.Done()
 			return context.Cause(ctx)
