@@ -206,7 +206,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventRecheck: {
 		OutcomeKept, OutcomeThin, OutcomeGone, OutcomeNotAllowed, OutcomeDoubtful, OutcomeUnclear, OutcomeLost, OutcomeSkipped, OutcomeOverdue,
 	},
-	EventLogout:               {OutcomeOK, OutcomeEverywhere},
+	EventLogout:               {OutcomeOK, OutcomeEverywhere, OutcomeProvider},
 	EventLoginBroken:          {OutcomeOK, LoginNoDiscovery, LoginOtherIssuer, LoginClientRefused, LoginBadIDToken, LoginTooLarge},
 	EventClientAuth:           outcomesOf(Reasons),
 	EventClientCredential:     nil, // a word of the configuration and a number
@@ -220,7 +220,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventStoreNew:             {StoreEmptied, StoreBegun, StoreRemoved, StoreReplaced},
 	EventStoreTrouble: {
 		OutcomeOpen, OutcomeClose, OutcomeSigningKeys, OutcomeWatermarks, OutcomeRenewal, OutcomeFeed, OutcomeFeedGap, OutcomeFeedReplaced, OutcomeGuard,
-		"authorize", "login", "consent", "activate", "device_code", "refresh", "revoke", "introspect", "userinfo", "logout", "auth0_logout",
+		"authorize", "login", "consent", "activate", "device_code", "refresh", "revoke", "introspect", "userinfo", "logout", "auth0_logout", "backchannel_logout", "frontchannel_logout",
 		"account", "health", "jwks", "openid_configuration", "authorization_server", // token requests are refused with a reason
 	},
 	EventStoreFailover: {OutcomeOtherPrimary},
