@@ -145,7 +145,7 @@ func TestAuthorizationHint(t *testing.T) {
 	}
 	bob, _ := g.signIn(tokens.Profile{Subject: "local|bob", Login: "local"})
 	a.Prompt = []string{tokens.PromptNone}
-	_, err = g.NextStep(a, bob, tokens.Progress{})
+	_, err = g.NextStep(t.Context(), a, bob, tokens.Progress{})
 	refused(t, err, oauth.LoginRequired, "")
 	// S5: the key is of a store that was emptied.
 	gone := newGateway(t).login().IDToken
@@ -214,7 +214,14 @@ func TestNextStep(t *testing.T) {
 			if !tt.login {
 				login = nil
 			}
-			step, err := g.NextStep(a, login, tokens.Progress{Fresh: tt.fresh, Unseen: tt.unseen, Consented: tt.consented})
+			p := tokens.Progress{Fresh: tt.fresh, Unseen: tt.unseen}
+			if tt.consented {
+				p.Agreed, err = g.Question(t.Context(), a, login, false)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			step, err := g.NextStep(t.Context(), a, login, p)
 			if tt.code != "" {
 				refused(t, err, tt.code, "")
 			} else if err != nil || step != tt.want {
@@ -227,7 +234,7 @@ func TestNextStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.pass(2 * time.Second)
-	if step, err := g.NextStep(a, l, tokens.Progress{}); step != tokens.StepLogin {
+	if step, err := g.NextStep(t.Context(), a, l, tokens.Progress{}); step != tokens.StepLogin {
 		t.Errorf("AUZ-17 max_age 1 after 2 s: step %d, %v", step, err)
 	}
 }

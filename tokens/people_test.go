@@ -102,7 +102,7 @@ func TestC1GroupLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = g.NextStep(a, lost, tokens.Progress{Fresh: true})
+	_, err = g.NextStep(t.Context(), a, lost, tokens.Progress{Fresh: true})
 	refused(t, err, oauth.AccessDenied, oauth.ReasonNotAllowed)
 	code := g.codeFor(g.bringing("/staff"))
 	g.refreshOK(token)

@@ -257,7 +257,7 @@ func TestDevelopingSilently(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = g.NextStep(a, l, tokens.Progress{})
+		_, err = g.NextStep(t.Context(), a, l, tokens.Progress{})
 		if want == "" && err != nil || want != "" && oauth.AsError(err).Code != want {
 			t.Errorf("issuer %s: %v, want %q", issuer, err, want)
 		}

@@ -145,7 +145,7 @@ func (w *greedy) measure() (lines []string) {
 	}{
 		{"create session", w.signIn},
 		{"session", func() {
-			_, _, _, err := w.s.Session(w.t.Context(), w.user, w.session.ID, 0)
+			_, _, _, err := w.s.Session(w.t.Context(), w.user, w.session.ID, 0, storage.ClientTag{1})
 			mustDo(w.t, err)
 		}},
 		{"put code", func() { w.code() }},
