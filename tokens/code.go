@@ -3,6 +3,7 @@ package tokens
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,9 +45,13 @@ type codeBody struct {
 // IssueCode makes the authorization code for a request and a login.
 // See RFC 6749 §4.1.2.
 func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (string, error) {
-	put := storage.PutRequest{}
-	if i.asks(a, false) == asksNew { // and has nothing to ask
-		if _, err := i.agreed(ctx, a.ClientID, l); err != nil {
+	c, err := i.clientOf(ctx, a)
+	if err != nil {
+		return "", err
+	}
+	put := storage.PutRequest{Client: c.Tag()}
+	if i.asks(c, a, false) == asksNew { // and has nothing to ask
+		if err := i.lookUpConsent(ctx, c.Tag(), l); err != nil {
 			return "", err
 		}
 		put.RestsOn = l.Session.Consent.Agreed
@@ -57,8 +62,12 @@ func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (str
 // IssueAgreed is IssueCode for a request that the person has just agreed to: what they
 // agreed to is kept with the code.
 func (i *Issuer) IssueAgreed(ctx context.Context, a *Authorization, l *Login) (string, error) {
-	var put storage.PutRequest
-	if err := i.agree(ctx, a.ClientID, l, i.agreedRedirect(a), i.wanted(a, l), &put); err != nil {
+	c, err := i.clientOf(ctx, a)
+	if err != nil {
+		return "", err
+	}
+	put := storage.PutRequest{Client: c.Tag()}
+	if err := i.agree(ctx, c, l, agreedRedirect(c, a), i.wanted(c, a, l), &put); err != nil {
 		return "", err
 	}
 	code, err := i.issueCode(ctx, a, l, put)
@@ -97,7 +106,7 @@ func (i *Issuer) issueCode(ctx context.Context, a *Authorization, l *Login, put 
 		return "", fmt.Errorf("encoding code: %w", err)
 	}
 	ref := reference{user: l.Session.User, key: key}
-	put.ID, put.Begins, put.Client = storage.CodeKey(key).ID(), l.Session.Root, i.clientTag(a.ClientID)
+	put.ID, put.Begins = storage.CodeKey(key).ID(), l.Session.Root
 	put.Owner, put.Body, put.Lifetime = codeOwner(a.ClientID, a.Challenge), body, codeLifetime
 	if err := i.putCode(ctx, l, put); err != nil {
 		return "", err
@@ -344,9 +353,15 @@ func (i *Issuer) codeAudience(c *clients.Client, g storage.Grant, asked []string
 // may live. It is done before the code is there: when it is taken, it is too late
 // to fail.
 func (i *Issuer) keepGrant(ctx context.Context, clientID string, g storage.Grant) error {
-	c, ok := i.Client(clientID)
-	if !ok || !slices.Contains(g.Scopes, oauth.ScopeOfflineAccess) {
+	if !slices.Contains(g.Scopes, oauth.ScopeOfflineAccess) {
 		return nil
+	}
+	c, err := i.Client(ctx, clientID)
+	if errors.Is(err, clients.ErrUnknown) {
+		return nil // nobody can exchange the code
+	}
+	if err != nil {
+		return err
 	}
 	if err := i.state.Grants.Put(ctx, g, c.Refresh.KeepsGrants()); err != nil {
 		return oauth.Unavailable(err)

@@ -1,8 +1,11 @@
 package tokens
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"maps"
+	"net/url"
 	"slices"
 	"time"
 
@@ -41,15 +44,14 @@ const (
 	asksAll            // whatever they have agreed to
 )
 
-// asks decides by the client's mode and the request. A client whose redirect URI other
-// software on the device can claim is never answered silently, unless the
-// operator vouches for it; a password just given on a page that named the
-// client is as good as a consent, where a consent is not demanded.
+// asks decides by the client's mode and the request. For a client that no operator has
+// registered all is asked each time. One whose redirect URI other software on the device
+// can claim is never answered silently, unless the operator vouches for it; a password
+// just given on a page that named the client is as good as a consent, where none is demanded.
 // See OpenID Connect Core §3.1.2.4 and RFC 8252 §8.6.
-func (i *Issuer) asks(a *Authorization, named bool) asking {
-	c, ok := i.Client(a.ClientID)
+func (i *Issuer) asks(c *clients.Client, a *Authorization, named bool) asking {
 	switch {
-	case !ok || slices.Contains(a.Prompt, PromptConsent):
+	case c.Origin != clients.Configured || slices.Contains(a.Prompt, PromptConsent):
 		return asksAll
 	case c.Consent == clients.ConsentNever || c.Consent == clients.ConsentAuto && named:
 		return asksNothing
@@ -63,21 +65,38 @@ func (i *Issuer) asks(a *Authorization, named bool) asking {
 
 // Question returns what a person has to be asked before a request is answered; nil for
 // nothing. A password that was just given on a page that named the client is told by named.
-// The error is oauth.TemporarilyUnavailable.
+// Errors: InvalidRequest for a client that is gone, TemporarilyUnavailable.
 func (i *Issuer) Question(ctx context.Context, a *Authorization, l *Login, named bool) (*Question, error) {
-	asks := i.asks(a, named)
-	if asks == asksNothing {
-		return nil, nil //nolint:nilnil // nothing to ask is no error
-	}
-	wanted := i.wanted(a, l)
-	if asks == asksAll {
-		return &Question{Access: wanted}, nil
-	}
-	agreed, err := i.agreed(ctx, a.ClientID, l)
+	c, err := i.clientOf(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	before := agreed[i.agreedRedirect(a)]
+	return i.question(ctx, c, a, l, named)
+}
+
+// clientOf returns the client of a request that was valid when its page was made.
+func (i *Issuer) clientOf(ctx context.Context, a *Authorization) (*clients.Client, error) {
+	c, err := i.Client(ctx, a.ClientID)
+	if errors.Is(err, clients.ErrUnknown) {
+		err = oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, "The application is no longer registered.")
+	}
+	return c, err
+}
+
+func (i *Issuer) question(ctx context.Context, c *clients.Client, a *Authorization, l *Login, named bool) (*Question, error) {
+	asks := i.asks(c, a, named)
+	if asks == asksNothing {
+		return nil, nil //nolint:nilnil // nothing to ask is no error
+	}
+	wanted := i.wanted(c, a, l)
+	if asks == asksAll {
+		return &Question{Access: wanted}, nil
+	}
+	agreed, err := i.agreed(ctx, c, l)
+	if err != nil {
+		return nil, err
+	}
+	before := agreed[agreedRedirect(c, a)]
 	missing := wanted.Without(before)
 	if len(missing) == 0 {
 		return nil, nil //nolint:nilnil // as above
@@ -92,24 +111,23 @@ func (q *Question) answers(other *Question) bool {
 }
 
 // wanted is what a request wants of a person, as far as the person has it.
-func (i *Issuer) wanted(a *Authorization, l *Login) storage.Access {
-	return i.accessOf(a.ClientID, i.ScopesOf(l, a.Scopes, a.Audiences), a.Audiences)
+func (i *Issuer) wanted(c *clients.Client, a *Authorization, l *Login) storage.Access {
+	return i.accessOf(c, i.ScopesOf(l, a.Scopes, a.Audiences), a.Audiences)
 }
 
 // accessOf sorts scopes by the APIs that have them. Who somebody is belongs to no API; to be
 // there while they are away belongs to each.
-func (i *Issuer) accessOf(clientID string, scopes, audiences []string) storage.Access {
+func (i *Issuer) accessOf(c *clients.Client, scopes, audiences []string) storage.Access {
 	access := storage.Access{"": {}}
 	apis := audiences
 	if len(apis) == 0 {
 		apis = []string{""}
 	}
-	c, known := i.Client(clientID)
 	for _, api := range apis {
 		of := []string{}
 		for _, scope := range scopes {
 			switch {
-			case scope == oauth.ScopeOfflineAccess, known && slices.Contains(i.apiScopes(c, api), scope):
+			case scope == oauth.ScopeOfflineAccess, slices.Contains(i.apiScopes(c, api), scope):
 				of = append(of, scope)
 			case slices.Contains(oauth.ReservedScopes, scope) && !slices.Contains(access[""], scope):
 				access[""] = append(access[""], scope)
@@ -125,15 +143,14 @@ func (i *Issuer) accessOf(clientID string, scopes, audiences []string) storage.A
 
 // agreedRedirect is the redirect URI that a consent is for: its port apart on loopback, where
 // an app gets another one each time.
-func (i *Issuer) agreedRedirect(a *Authorization) string {
-	c, ok := i.Client(a.ClientID)
-	return oauth.WithoutLoopbackPort(a.RedirectURI, ok && c.Type == clients.Native)
+func agreedRedirect(c *clients.Client, a *Authorization) string {
+	return oauth.WithoutLoopbackPort(a.RedirectURI, c.Type == clients.Native)
 }
 
 // agreed returns what a person has agreed to at a client. One whose text is lost counts for
 // nothing: the person is asked once more.
-func (i *Issuer) agreed(ctx context.Context, clientID string, l *Login) (storage.Agreed, error) {
-	if err := i.lookUpConsent(ctx, i.clientTag(clientID), l); err != nil {
+func (i *Issuer) agreed(ctx context.Context, c *clients.Client, l *Login) (storage.Agreed, error) {
+	if err := i.lookUpConsent(ctx, c.Tag(), l); err != nil {
 		return nil, err
 	}
 	if l.Session.Consent == (storage.Consent{}) {
@@ -144,13 +161,6 @@ func (i *Issuer) agreed(ctx context.Context, clientID string, l *Login) (storage
 		return nil, oauth.Unavailable(err)
 	}
 	return g.Agreed, nil
-}
-
-func (i *Issuer) clientTag(id string) storage.ClientTag {
-	if c, ok := i.Client(id); ok {
-		return c.Tag()
-	}
-	return storage.TagClient(id)
 }
 
 // keepAgreed is for how long the text of a consent is kept after a use: it outlives the
@@ -186,8 +196,8 @@ const maxAgreed = 4 << 10
 // difference, and is the same for nearly everybody who uses a client: so it is kept as the
 // texts of grants are, once under its content hash, and each node holds those in use. That is one
 // call for a text which is new to the node, and none for another person's consent to the same.
-func (i *Issuer) agree(ctx context.Context, clientID string, l *Login, redirect string, access storage.Access, r *storage.PutRequest) error {
-	before, err := i.agreed(ctx, clientID, l)
+func (i *Issuer) agree(ctx context.Context, c *clients.Client, l *Login, redirect string, access storage.Access, r *storage.PutRequest) error {
+	before, err := i.agreed(ctx, c, l)
 	if err != nil {
 		return err
 	}
@@ -208,9 +218,9 @@ func (i *Issuer) agree(ctx context.Context, clientID string, l *Login, redirect 
 	if err := i.state.Grants.Put(ctx, storage.Grant{Agreed: now}, keepAgreed); err != nil {
 		return oauth.Unavailable(err)
 	}
-	r.Consent = &storage.Consent{Agreed: id, Name: clientID}
-	if c, ok := i.Client(clientID); ok && c.Name != "" {
-		r.Consent.Name = c.Name
+	r.Consent = &storage.Consent{Agreed: id, Name: cmp.Or(c.Name, c.ID)}
+	if u, err := url.Parse(c.ID); err == nil && c.Origin == clients.Document {
+		r.Consent.Name, r.Consent.Host = u.Host, true // a name of its own choice proves nothing
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func asking(id string, mode clients.ConsentMode) func(*tokens.Config) {
 // agree answers the consent page of a request, and redeems nothing.
 func (g *gateway) agree(l *tokens.Login, overrides ...string) string {
 	g.t.Helper()
-	a, err := g.ParseAuthorization(request(overrides...))
+	a, err := g.ParseAuthorization(g.t.Context(), request(overrides...))
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestH10ConsentIsSkipped(t *testing.T) {
 			g := newGateway(t, change...)
 			l, cookie := g.signIn(alice)
 			g.agree(l, tt.request...)
-			a, err := g.ParseAuthorization(request(tt.request...))
+			a, err := g.ParseAuthorization(g.t.Context(), request(tt.request...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -117,7 +117,7 @@ func TestM13ConsentOfGroups(t *testing.T) {
 	})
 	wide := []string{"scope", "openid orders:read orders:write"}
 	asked := func(l *tokens.Login) []string {
-		a, err := g.ParseAuthorization(request(wide...))
+		a, err := g.ParseAuthorization(g.t.Context(), request(wide...))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +161,7 @@ func TestConsentTrips(t *testing.T) {
 	two := map[string]int{"session": 1, "put_code": 1}
 	for name, prompt := range map[string]string{"silently": "none", "asked": "consent"} {
 		got := during(func() {
-			a, err := n.ParseAuthorization(request("prompt", prompt))
+			a, err := n.ParseAuthorization(t.Context(), request("prompt", prompt))
 			n.must(err)
 			l, err := n.CurrentLoginAt(t.Context(), cookie, a.ClientID)
 			n.must(err)
@@ -232,7 +232,7 @@ func TestConsentTextLost(t *testing.T) {
 	if kept, err := g.store.PutCode(t.Context(), put); err != nil || kept != storage.PutKept {
 		t.Fatal(kept, err)
 	}
-	a, err := g.ParseAuthorization(request())
+	a, err := g.ParseAuthorization(g.t.Context(), request())
 	if err != nil {
 		t.Fatal(err)
 	}

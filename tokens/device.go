@@ -123,7 +123,7 @@ func (i *Issuer) FindDevice(ctx context.Context, typed string) (*DeviceRequest, 
 		if err := json.Unmarshal(text, &body); err != nil || len(body.Code) != len(storage.CodeID{}) {
 			return nil, oauth.Unavailable(fmt.Errorf("reading device request: %w", err))
 		}
-		if c, ok := i.Client(body.Client); ok && c.MayUse(oauth.GrantDeviceCode) {
+		if c, ok := i.Configured(body.Client); ok && c.MayUse(oauth.GrantDeviceCode) {
 			return &DeviceRequest{ID: id, Code: storage.CodeID(body.Code), ClientID: c.ID, Grant: body.Grant}, nil
 		}
 	}
@@ -136,7 +136,7 @@ func (i *Issuer) FindDevice(ctx context.Context, typed string) (*DeviceRequest, 
 // here. See RFC 8628 §3.3.
 func (i *Issuer) ApproveDevice(ctx context.Context, d *DeviceRequest, l *Login) error {
 	session := d.Code.SessionID()
-	client, ok := i.Client(d.ClientID)
+	client, ok := i.Configured(d.ClientID)
 	if !ok {
 		return oauth.Refuse(oauth.ExpiredToken, oauth.ReasonUnknownClient, "The application is no longer registered.")
 	}
@@ -159,7 +159,7 @@ func (i *Issuer) ApproveDevice(ctx context.Context, d *DeviceRequest, l *Login) 
 	}
 	// The code first: until the request is approved, nobody can ask for it.
 	put := storage.PutRequest{ID: d.Code, Begins: session, Client: client.Tag(), Body: body, Lifetime: deviceLifetime + deviceGrace}
-	if err := i.putDeviceCode(ctx, d, l, grant, put); err != nil {
+	if err := i.putDeviceCode(ctx, client, l, grant, put); err != nil {
 		return err
 	}
 	return i.decideDevice(ctx, d, l, true)
@@ -167,11 +167,11 @@ func (i *Issuer) ApproveDevice(ctx context.Context, d *DeviceRequest, l *Login) 
 
 // putDeviceCode keeps the code of an approval and, without a redirect URI, what was agreed to:
 // the page of a device is never skipped for it, but the person sees it and can withdraw it.
-func (i *Issuer) putDeviceCode(ctx context.Context, d *DeviceRequest, l *Login, grant storage.Grant, put storage.PutRequest) error {
-	access := i.accessOf(d.ClientID, grant.Scopes, grant.Audiences)
+func (i *Issuer) putDeviceCode(ctx context.Context, c *clients.Client, l *Login, grant storage.Grant, put storage.PutRequest) error {
+	access := i.accessOf(c, grant.Scopes, grant.Audiences)
 	err := ErrConsentChanged
 	for range 2 { // they may answer another request of the client just now: this one shows all
-		if err := i.agree(ctx, d.ClientID, l, "", access, &put); err != nil {
+		if err := i.agree(ctx, c, l, "", access, &put); err != nil {
 			return err
 		}
 		if err := i.putCode(ctx, l, put); !errors.Is(err, ErrConsentChanged) {

@@ -156,8 +156,13 @@ func (i *Issuer) Config() Config { return i.cfg }
 // Verifier verifies tokens of this gateway.
 func (i *Issuer) Verifier() *verify.Verifier { return i.verifier }
 
-// Client returns a registered client.
-func (i *Issuer) Client(id string) (*clients.Client, bool) { return i.clients.Client(id) }
+// Client returns the client with an id, as clients.Directory.Resolve does.
+func (i *Issuer) Client(ctx context.Context, id string) (*clients.Client, error) {
+	return i.clients.Resolve(ctx, id)
+}
+
+// Configured returns the client of the configuration with an id.
+func (i *Issuer) Configured(id string) (*clients.Client, bool) { return i.clients.Configured(id) }
 
 // UnknownClient says for the log which client_id came that is not registered.
 func (i *Issuer) UnknownClient(id string) oauth.Mismatch { return i.clients.Unknown(id) }

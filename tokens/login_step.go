@@ -32,17 +32,19 @@ type Progress struct {
 // consent_required instead of a step.
 // See OpenID Connect Core §3.1.2.1 and §3.1.2.6, RFC 8252 §8.6.
 func (i *Issuer) NextStep(ctx context.Context, a *Authorization, l *Login, p Progress) (Step, error) {
+	c, err := i.clientOf(ctx, a)
+	if err != nil {
+		return 0, err
+	}
 	silent := slices.Contains(a.Prompt, PromptNone)
-	if i.needsLogin(a, l, p.Fresh) {
+	if i.needsLogin(c, a, l, p.Fresh) {
 		if silent {
 			return 0, oauth.Refuse(oauth.LoginRequired, "", "The person is not signed in.")
 		}
 		return StepLogin, nil
 	}
-	if c, ok := i.Client(a.ClientID); ok {
-		if err := i.mayEnter(c, &l.Profile); err != nil {
-			return 0, err
-		}
+	if err := i.mayEnter(c, &l.Profile); err != nil {
+		return 0, err
 	}
 	switch {
 	case len(a.ACRs) > 0 && !slices.Contains(a.ACRs, l.Session.ACR):
@@ -50,7 +52,7 @@ func (i *Issuer) NextStep(ctx context.Context, a *Authorization, l *Login, p Pro
 	case a.HintSubject != "" && l.Profile.Subject != a.HintSubject:
 		return 0, oauth.Refuse(oauth.LoginRequired, "", "A different person is signed in than the application expects.")
 	}
-	question, err := i.Question(ctx, a, l, p.named())
+	question, err := i.question(ctx, c, a, l, p.named())
 	switch {
 	case err != nil:
 		return 0, err
@@ -65,8 +67,8 @@ func (i *Issuer) NextStep(ctx context.Context, a *Authorization, l *Login, p Pro
 // named reports whether the person has just given a password on a page that named the client.
 func (p Progress) named() bool { return p.Fresh && !p.Unseen }
 
-func (i *Issuer) needsLogin(a *Authorization, l *Login, fresh bool) bool {
-	if l == nil || !i.mayUse(a, l) {
+func (i *Issuer) needsLogin(c *clients.Client, a *Authorization, l *Login, fresh bool) bool {
+	if l == nil || !c.Admits(l.Profile.Login) {
 		return true
 	}
 	if fresh {
@@ -85,12 +87,6 @@ func (i *Issuer) needsLogin(a *Authorization, l *Login, fresh bool) bool {
 		return a.MaxAge == 0
 	}
 	return i.cfg.Clock().Sub(l.Session.AuthTime) > time.Duration(a.MaxAge)*time.Second
-}
-
-// mayUse reports whether the client takes people of this login.
-func (i *Issuer) mayUse(a *Authorization, l *Login) bool {
-	c, ok := i.Client(a.ClientID)
-	return ok && c.Admits(l.Profile.Login)
 }
 
 // developing reports whether a browser app is being developed: gateway and app

@@ -98,7 +98,7 @@ func TestC1GroupLost(t *testing.T) {
 	if n := g.events.count(oauth.EventRefresh, oauth.Outcome(oauth.ReasonNotAllowed)); n != 2 {
 		t.Errorf("%d events, want 2", n)
 	}
-	a, err := g.ParseAuthorization(request())
+	a, err := g.ParseAuthorization(t.Context(), request())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
@@ -153,7 +154,14 @@ func (i *Issuer) CurrentLogin(ctx context.Context, cookie string) (*Login, error
 // CurrentLoginAt is CurrentLogin for a request of a client: it brings what the person has
 // agreed to there, by the same call.
 func (i *Issuer) CurrentLoginAt(ctx context.Context, cookie, clientID string) (*Login, error) {
-	return i.currentLogin(ctx, cookie, i.clientTag(clientID))
+	c, err := i.Client(ctx, clientID)
+	if errors.Is(err, clients.ErrUnknown) {
+		return i.CurrentLogin(ctx, cookie)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return i.currentLogin(ctx, cookie, c.Tag())
 }
 
 // WithoutConsent returns a copy that asks the store anew what the person has agreed to.

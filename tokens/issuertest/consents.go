@@ -37,7 +37,7 @@ func (c *core) signedIn(subject string, parameters ...string) at {
 
 func (c *core) request(parameters ...string) *tokens.Authorization {
 	c.t.Helper()
-	return storetest.Must(c.ParseAuthorization(parametersOf(parameters...)))(c.t)
+	return storetest.Must(c.ParseAuthorization(c.t.Context(), parametersOf(parameters...)))(c.t)
 }
 
 func (c at) login() *tokens.Login {

@@ -153,7 +153,7 @@ func (c *core) reload(change ...func(*clients.RefreshPolicy)) {
 }
 
 func (c *core) client() *clients.Client {
-	client, _ := c.Client("app")
+	client, _ := c.Configured("app")
 	return client
 }
 
@@ -165,7 +165,7 @@ func (c *core) login(subject string, parameters ...string) *tokens.TokenResponse
 }
 
 func (c *core) tryLogin(subject string, parameters ...string) (*tokens.TokenResponse, error) {
-	a, err := c.ParseAuthorization(parametersOf(parameters...))
+	a, err := c.ParseAuthorization(c.t.Context(), parametersOf(parameters...))
 	if err != nil {
 		return nil, err
 	}
