@@ -178,6 +178,8 @@ func comesIn(l login.Elsewhere, who *login.Arrival) tokens.Provided {
 		},
 		AuthTime: who.AuthTime,
 		Groups:   who.Groups,
+		Session:  who.ProviderSession,
+		ID:       who.ProviderSubject,
 		Given:    given(l, who),
 		Lifetime: l.Schedule().SessionLifetime,
 	}

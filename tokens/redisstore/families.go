@@ -176,12 +176,15 @@ func (s *Store) endKeys(user storage.UserTag) []string {
 }
 
 func (s *Store) endArgs(r storage.EndRequest) []any {
-	return []any{s.grace(), uint8(r.Scope), r.Family[:], r.Session[:], millis(r.DenyFor), r.Attempt[:], r.Client[:]}
+	return []any{s.grace(), uint8(r.Scope), r.Family[:], r.Session[:], millis(r.DenyFor), r.Attempt[:], unixMillis(r.Before), r.Client[:]}
 }
 
 // ended keeps an end for the case of a failover. That of a user, or of a consent, is repeated as
 // of the time when it was answered: a login since stays.
 func (s *Store) ended(r storage.EndRequest, at time.Time) {
+	if !r.Before.IsZero() && at.Before(r.Before) {
+		r.Before = at
+	}
 	args := s.endArgs(r)
 	if r.Scope >= storage.EndUser {
 		args = append(args, unixMillis(at))
