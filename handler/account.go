@@ -1,10 +1,9 @@
 package handler
 
 import (
+	"encoding/hex"
 	"errors"
 	"net/http"
-	"net/url"
-	"strconv"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
@@ -53,6 +52,11 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, l *tokens.L
 	if err := s.listApplications(r, l, texts, &page, &at); err != nil {
 		return err
 	}
+	if err := s.listAgreements(r, l, texts, &page, &at); err != nil {
+		return err
+	}
+	page.Pages.Previous, page.Pages.Next = at.around(page.Pages, func(p *accountPlace, n int) { p.page = n })
+	page.AgreementPages.Previous, page.AgreementPages.Next = at.around(page.AgreementPages, func(p *accountPlace, n int) { p.agreed = n })
 	page.Action = at.url()
 	html, err := s.pages.Account(texts, page)
 	s.writePage(w, status, html, err, pageOptions{form: true, script: page.Nonce})
@@ -62,83 +66,6 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, l *tokens.L
 // signInToAccount asks who the person is.
 func (s *Server) signInToAccount(w http.ResponseWriter, r *http.Request, texts *pages.Texts, p loginProblem) error {
 	return s.showLogin(w, r, loginRequest{page: &ownPage{Path: s.pathOf("account"), Purpose: texts.ToAccount, UILocales: texts.Lang}}, p)
-}
-
-// listed is how many rows of a list the page shows at once.
-const listed = 20
-
-// accountPlace is where in its lists the page is.
-type accountPlace struct {
-	path, locales string
-	page          int // of the applications, from 1
-}
-
-// url returns the address of the page there.
-func (p accountPlace) url() string {
-	q := make(url.Values)
-	if p.page > 1 {
-		q.Set("page", strconv.Itoa(p.page))
-	}
-	if p.locales != "" {
-		q.Set("ui_locales", p.locales)
-	}
-	return withQuery(p.path, q)
-}
-
-// pageAsked returns which page of a list a request asks for, from 1, of a list so long.
-func pageAsked(r *http.Request, name string, length int) (page, of int) {
-	page, _ = strconv.Atoi(r.URL.Query().Get(name))
-	of = max(1, (length+listed-1)/listed)
-	return min(max(page, 1), of), of
-}
-
-// listApplications puts on the page where a person is signed in.
-func (s *Server) listApplications(r *http.Request, l *tokens.Login, texts *pages.Texts, page *pages.Account, at *accountPlace) error {
-	asked, _ := pageAsked(r, "page", 1<<20)
-	apps, all, err := s.Issuer.SignedIn(r.Context(), l, (asked-1)*listed, listed)
-	if err != nil {
-		return err
-	}
-	var of int
-	if at.page, of = pageAsked(r, "page", all); at.page != asked { // the list has become shorter
-		if apps, _, err = s.Issuer.SignedIn(r.Context(), l, (at.page-1)*listed, listed); err != nil {
-			return err
-		}
-	}
-	page.Pages = pages.Pager{Page: at.page, Of: of}
-	other := *at
-	if other.page = at.page - 1; other.page >= 1 {
-		page.Pages.Previous = other.url()
-	}
-	if other.page = at.page + 1; other.page <= of {
-		page.Pages.Next = other.url()
-	}
-	for _, a := range apps {
-		page.Applications = append(page.Applications, s.describe(a, texts))
-	}
-	return nil
-}
-
-// loginLabel returns what people call a login, its name where it is not configured any more.
-func (s *Server) loginLabel(name string) string {
-	for _, l := range s.Logins {
-		if l.Name() == name {
-			return l.Label()
-		}
-	}
-	return name
-}
-
-// describe says in words where a person is signed in.
-func (s *Server) describe(a tokens.SignedIn, texts *pages.Texts) pages.Application {
-	app := pages.Application{
-		ID: a.Family.ID.String(), Name: texts.AppRemoved, Device: texts.Device(a.Device), From: a.Address,
-		Since: a.Family.Created, LastUsed: a.Family.Rotated, Here: a.Here,
-	}
-	if a.Client != nil {
-		app.Name = s.clientName(a.Client.ID)
-	}
-	return app
 }
 
 // changeAccount takes the page's form, from the session and the browser that it was shown to.
@@ -171,6 +98,9 @@ func (s *Server) changeAccount(w http.ResponseWriter, r *http.Request, l *tokens
 	case "signout":
 		return s.signOut(w, r, texts.Lang, &logoutRequest{}, nil)
 	}
+	if form.Has("withdraw") {
+		return s.withdraw(w, r, l, texts, form.Get("withdraw"))
+	}
 	id, ok := storage.ParseFamilyID(form.Get("end"))
 	if !ok {
 		return wire.Malformed("The form does not say which application to sign out.")
@@ -179,4 +109,16 @@ func (s *Server) changeAccount(w http.ResponseWriter, r *http.Request, l *tokens
 		return err
 	}
 	return s.showAccount(w, r, l, texts, accountNote{done: texts.SignedOutOne})
+}
+
+// withdraw takes back what a person has agreed to at an application.
+func (s *Server) withdraw(w http.ResponseWriter, r *http.Request, l *tokens.Login, texts *pages.Texts, id string) error {
+	tag, err := hex.DecodeString(id)
+	if err != nil || len(tag) != len(storage.ClientTag{}) {
+		return wire.Malformed("The form does not say whose access to remove.")
+	}
+	if err := s.Issuer.WithdrawConsent(r.Context(), l, storage.ClientTag(tag)); err != nil {
+		return err
+	}
+	return s.showAccount(w, r, l, texts, accountNote{done: texts.Withdrawn})
 }

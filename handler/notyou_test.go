@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -239,3 +240,50 @@ func TestO9ShowPassword(t *testing.T) {
 		t.Errorf("policy %s", res.Header.Get("Content-Security-Policy"))
 	}
 }
+
+// The account page says what applications may do since when, and takes it back at once.
+func TestAccountShowsAndWithdrawsConsent(t *testing.T) {
+	g := newGateway(t)
+	b := g.browser()
+	b.signIn(authorizeURL(), "alice", testPassword)
+	action, fields := form(t, b.get(authorizeURL("prompt", "consent")).Body)
+	fields.Set("action", "allow")
+	_, q := location(t, b.post(action, fields))
+	tok := jsonOf(t, g.exchange(q.Get("code")))
+	page := wantPage(t, b.get("/account?ui_locales=de"), http.StatusOK)
+	id := withdrawButton.FindStringSubmatch(page)
+	for _, part := range []string{"Ihre E-Mail-Adresse sehen", "orders:read verwenden", "Erlaubt am <time", "Zugriff entziehen: Orders"} {
+		if id == nil || !strings.Contains(page, part) {
+			t.Fatalf("no %s in\n%s", part, page)
+		}
+	}
+	action, fields = form(t, page)
+	mallory := g.browser()
+	mallory.signIn(authorizeURL(), "bob", testPassword)
+	_, theirs := form(t, mallory.get("/account").Body)
+	for _, bad := range []string{"", "00", id[1] + "00", "zz" + id[1][2:]} {
+		fields.Set("withdraw", bad)
+		if res := b.post(action, fields); res.StatusCode != http.StatusBadRequest {
+			t.Errorf("%q: %d", bad, res.StatusCode)
+		}
+	}
+	theirs.Set("withdraw", id[1])
+	wantPage(t, mallory.post(action, theirs), http.StatusOK) // theirs, of which there is none
+	if res := g.refresh(tok["refresh_token"]); res.StatusCode != http.StatusOK {
+		t.Fatalf("bob has withdrawn what alice agreed to: %s", res.Body)
+	} else {
+		tok = jsonOf(t, res)
+	}
+	fields.Set("withdraw", id[1])
+	page = wantPage(t, b.post(action, fields), http.StatusOK)
+	for _, part := range []string{"Zugriff entzogen", "keiner Anwendung Zugriff gegeben", "Keine Anwendung hält Sie angemeldet"} {
+		if !strings.Contains(page, part) {
+			t.Errorf("no %s in\n%s", part, page)
+		}
+	}
+	if res := g.refresh(tok["refresh_token"]); res.StatusCode != http.StatusBadRequest {
+		t.Errorf("the application goes on: %d", res.StatusCode)
+	}
+}
+
+var withdrawButton = regexp.MustCompile(`name="withdraw" value="([^"]*)"`)
