@@ -16,7 +16,7 @@ const views = {
 function wanted(name, language, view) {
 	if (process.argv[3] === "all") return true;
 	if (language !== "en") return view === "light" && ["login", "consent"].includes(name);
-	return view === "light" || ["login", "consent", "account"].includes(name);
+	return { light: true, dark: ["login", "consent"].includes(name), phone: ["login", "account"].includes(name) }[view];
 }
 
 await rm(folder, { recursive: true, force: true });

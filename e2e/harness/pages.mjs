@@ -57,8 +57,7 @@ async function press(page, value) {
 	await page.waitForLoadState();
 }
 
-// fill sets a field at once: what is typed right after a page has come may be lost.
-const fill = (page, field, value) => page.locator(field).evaluate((input, text) => { input.value = text; }, value);
+const fill = (page, field, value) => page.locator(field).fill(value);
 
 async function signIn(page, username = alice.username) {
 	await fill(page, "#username", username);
@@ -98,7 +97,7 @@ export async function walk(gateway, page, language, visit) {
 	await at("chooser", authorize(gateway, "chooses"));
 	await press(page, "company");
 	await at("provider-away");
-	await at("login", authorize(gateway, "till"));
+	await at("login", authorize(gateway, "till", { prompt: "consent" }));
 	await signIn(page, "nobody-" + language);
 	await at("login-wrong");
 	await signIn(page);

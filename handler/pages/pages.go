@@ -5,7 +5,6 @@
 package pages
 
 import (
-	"bytes"
 	"crypto/sha256"
 	_ "embed" // the stylesheet
 	"encoding/base64"
@@ -15,22 +14,6 @@ import (
 
 //go:embed style.css
 var stylesheet string
-
-// Set is the pages in one theme. Safe for concurrent use.
-type Set struct {
-	theme     Theme
-	icon      template.URL
-	style     template.CSS
-	styleHash string
-	templates map[string]*template.Template
-	locales   locales
-}
-
-// Page is one page as it is sent.
-type Page struct {
-	HTML []byte
-	Lang string // of its texts
-}
 
 // New reads the theme's folder, and renders the parts that are the same on each page.
 // Errors name the file and the fix.
@@ -71,38 +54,4 @@ func New(t Theme) (*Set, error) {
 		return nil, fmt.Errorf("folder: %w", err)
 	}
 	return s, nil
-}
-
-// StyleSource is the style-src source of the pages' one style element, for
-// their Content-Security-Policy.
-func (s *Set) StyleSource() string { return s.styleHash }
-
-// ImageSource is the img-src source of what pages show.
-func (s *Set) ImageSource() string {
-	if s.theme.Logo != "" || s.theme.Favicon != "" {
-		return "'self' data:"
-	}
-	return "data:"
-}
-
-// frame is what the layout needs beside a page's own data.
-type frame struct {
-	Theme Theme
-	Icon  template.URL
-	Style template.CSS
-	Lang  string
-	Title string
-	T     *Texts
-}
-
-func (s *Set) frame(t *Texts, title string) frame {
-	return frame{Theme: s.theme, Icon: s.icon, Style: s.style, Lang: t.Lang, Title: title, T: t}
-}
-
-func (s *Set) render(name string, t *Texts, data any) (Page, error) {
-	var b bytes.Buffer
-	if err := s.templates[name].ExecuteTemplate(&b, layoutName, data); err != nil {
-		return Page{}, fmt.Errorf("rendering page %s: %w", name, err)
-	}
-	return Page{HTML: b.Bytes(), Lang: t.Lang}, nil
 }

@@ -12,9 +12,6 @@ import (
 //go:embed html/*.html
 var files embed.FS
 
-// layoutName is the file that stands around each page.
-const layoutName = "layout"
-
 // functions are what templates have beside those of html/template.
 var functions = template.FuncMap{"strong": strong, "code": code, "pager": newPager}
 
