@@ -63,7 +63,7 @@ func (i *Issuer) refreshOnce(ctx context.Context, c *clients.Client, r TokenRequ
 	if m.keys, err = i.signers(c, m.idToken); err != nil {
 		return nil, err
 	}
-	res, err := i.rotate(ctx, c, t, p)
+	res, err := i.rotate(ctx, c, t, p, false)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func (i *Issuer) refreshable(c *clients.Client, audience string) bool {
 }
 
 // rotate lets the store decide about the presented generation.
-func (i *Issuer) rotate(ctx context.Context, c *clients.Client, t refreshToken, p *storage.UnansweredRequest) (storage.RotateResult, error) {
+func (i *Issuer) rotate(ctx context.Context, c *clients.Client, t refreshToken, p *storage.UnansweredRequest, unused bool) (storage.RotateResult, error) {
 	marks, err := i.state.Denylist.MarksOf(ctx, c.Tag())
 	if err != nil {
 		return storage.RotateResult{}, err
@@ -178,7 +178,7 @@ func (i *Issuer) rotate(ctx context.Context, c *clients.Client, t refreshToken, 
 	p.Attempts = []storage.Attempt{attempt}
 	res, err := i.state.Store.Rotate(call, storage.RotateRequest{
 		User: t.user, Family: t.family.ID(), Client: c.Tag(), Grant: t.grant, Presented: t.generation,
-		Rotation: c.Refresh.Rotation, Leeway: c.Refresh.Leeway, Settle: c.Refresh.Settle(),
+		Rotation: c.Refresh.Rotation, Unused: unused, Leeway: c.Refresh.Leeway, Settle: c.Refresh.Settle(),
 		Lifetime: c.Refresh.Lifetime, IdleLifetime: c.Refresh.IdleLifetime,
 		BegunAfter: marks.Client, Fingerprints: i.cfg.Accounts.Fingerprints(t.user, c.Logins...),
 		Groups: i.cfg.People.Ask(t.user, c.For), DenyFor: i.state.DenyFor(), Attempt: attempt,
@@ -189,7 +189,7 @@ func (i *Issuer) rotate(ctx context.Context, c *clients.Client, t refreshToken, 
 		return res, oauth.Unavailable(err)
 	}
 	untold := i.state.Denylist.Settle(call, t.user, res.Outcome == storage.RotateReused, err)
-	if err != nil {
+	if err != nil || unused && res.Outcome.Granted() {
 		return res, untold
 	}
 	return res, cmp.Or(untold, i.rotateOutcome(ctx, c, t, res))

@@ -30,9 +30,8 @@ type Issuer interface {
 	Key(ctx context.Context, origin, key string) (*sites.Session, error)
 	// Check returns nil for a session that nobody has ended since it was asked about.
 	Check(ctx context.Context, c *verify.Claims) error
-	// End ends the single sign-on session that a cookie's session came of, and all that
-	// came of it.
-	End(ctx context.Context, origin, cookie string) error
+	// End ends the single sign-on session that a session came of, and all that came of it.
+	End(ctx context.Context, c *verify.Claims) error
 	// Seal and Open seal what a browser carries for the site at an origin, for one use.
 	Seal(origin, use string, plain []byte) string
 	Open(origin, use, sealed string) ([]byte, bool)
@@ -83,6 +82,9 @@ type Config struct {
 	OnlyPeople bool
 	// StartRedirect redirects to the sign-in at once, without the page that keeps the fragment.
 	StartRedirect bool
+	// Passage returns what the guards of a request share, the same for all of them; nil
+	// where there is one guard at most.
+	Passage func(*http.Request) *Passage
 	// KeepCache leaves what answers say about caches as it is.
 	KeepCache bool
 }

@@ -13,18 +13,34 @@ import (
 )
 
 // clientPrefix begins the client_id of a site. No configured client can have it.
-const clientPrefix = "site|"
+const (
+	clientPrefix = "site|"
+	keysSuffix   = "|keys"
+)
 
 // CallbackPath is where the authorization server answers, on the origin of the site.
 const CallbackPath = "/.gatehouse/callback"
+
+// What is sealed for the origin of a site.
+const (
+	UseSession = "session" // the cookie of a session
+	UseKey     = "key"     // an app key, behind its prefix
+)
+
+// KeyPrefix begins an app key.
+const KeyPrefix = "gk1."
 
 // ClientID names the site at an origin as a client: in tokens, at /account, and in lists
 // of grants.
 func ClientID(origin string) string { return clientPrefix + origin }
 
+// KeysID names the app keys of a site as a client.
+func KeysID(origin string) string { return clientPrefix + origin + keysSuffix }
+
 // OriginOf returns the origin of the site that a client_id names, and whether it does.
 func OriginOf(clientID string) (origin string, ok bool) {
-	return strings.CutPrefix(clientID, clientPrefix)
+	origin, ok = strings.CutPrefix(clientID, clientPrefix)
+	return strings.TrimSuffix(origin, keysSuffix), ok
 }
 
 // IsClient reports whether a client_id is a site's.
@@ -48,6 +64,7 @@ type Request struct {
 	Rules
 
 	Origin       string // of the site
+	Life         Life
 	State        string // comes back as it is
 	Challenge    string // S256 (RFC 7636 §4.2)
 	OtherAccount bool   // the person wants to choose the account
@@ -70,6 +87,7 @@ type Session struct {
 	// among them only where it is verified.
 	Claims *verify.Claims
 	Login  string    // the name of the login by which the person came
+	Begun  time.Time // when the session began, by the store's clock
 	Ends   time.Time // unless it is used before, by the store's clock
 	Asked  time.Time // when the store said so, by the store's clock
 	Key    bool      // it is an app key's
