@@ -17,49 +17,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/sites"
 )
 
-// askToSignIn answers a request that nobody has signed in for. Nothing is made before the
-// person goes: no cookie, no state. A page is for who sees one; everybody else gets 401, and
-// never a redirect.
-func (g *Guard) askToSignIn(w http.ResponseWriter, r *http.Request, s *Site) {
-	t := s.texts(r)
-	switch kindOf(r) {
-	case navigation:
-		if g.cfg.StartRedirect {
-			own(w)
-			w.Header().Set("Location", s.loginURL(s.asked(r), g.rule, ""))
-			w.WriteHeader(http.StatusSeeOther)
-			return
-		}
-		s.show(w, r, http.StatusUnauthorized, message{
-			title: fmt.Sprintf(t.SiteStartTitle, s.name()), text: t.SiteStart, script: pages.SiteStart,
-			actions: []pages.SiteAction{{URL: s.loginURL(s.asked(r), g.rule, ""), Text: t.SiteSignIn, ID: pages.StartID, Data: s.loginStart(g.rule)}},
-		})
-	case framed:
-		s.show(w, r, http.StatusUnauthorized, message{
-			title: fmt.Sprintf(t.SiteStartTitle, s.name()), text: fmt.Sprintf(t.SiteFrame, s.name()), framed: true,
-			actions: []pages.SiteAction{{URL: s.cfg.Origin + s.asked(r), Text: t.SiteOpenTab, NewTab: true}},
-		})
-	case posted:
-		swallow(r)
-		s.show(w, r, http.StatusUnauthorized, message{
-			title: fmt.Sprintf(t.SiteStartTitle, s.name()), text: t.SitePosted, failed: true,
-			actions: []pages.SiteAction{{URL: s.loginURL("/", g.rule, "&close=1"), Text: t.SiteSignInTab, NewTab: true}},
-		})
-	case program, prefetched:
-		if r.Method == http.MethodGet && s.cfg.Original(r).Path == "/robots.txt" {
-			wire.NoStore(w.Header())
-			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-			_, _ = io.WriteString(w, "User-agent: *\nDisallow: /\n")
-			return
-		}
-		swallow(r)
-		if g.cfg.Keys && !isBrowser(r) {
-			w.Header().Add(wire.ChallengeHeader, `Basic realm="`+wire.Quotable(s.name())+`", charset="UTF-8"`)
-		}
-		s.problemAt(w, r, http.StatusUnauthorized, "Sign in first.", s.loginURL(s.asked(r), g.rule, ""))
-	}
-}
-
 // swallowed is how much of a body is read before an answer that does not need it, in bytes: a
 // client that still sends would lose the answer with the connection.
 const swallowed = 1 << 20
@@ -72,7 +29,7 @@ func swallow(r *http.Request) {
 
 // refusePerson answers somebody who is signed in and may not come in: with a page that says
 // who they are, and lets them be somebody else; never with a redirect.
-func (s *Site) refusePerson(w http.ResponseWriter, r *http.Request, session *sites.Session) {
+func (s *base) refusePerson(w http.ResponseWriter, r *http.Request, session *sites.Session) {
 	t := s.texts(r)
 	if k := kindOf(r); k == program || k == prefetched {
 		swallow(r)
@@ -101,7 +58,7 @@ func account(session *sites.Session) string {
 }
 
 // refuseOrigin answers a request that another origin's page has sent in somebody's name.
-func (s *Site) refuseOrigin(w http.ResponseWriter, r *http.Request) {
+func (s *base) refuseOrigin(w http.ResponseWriter, r *http.Request) {
 	t := s.texts(r)
 	swallow(r)
 	if k := kindOf(r); k == program || k == prefetched {
@@ -115,7 +72,7 @@ func (s *Site) refuseOrigin(w http.ResponseWriter, r *http.Request) {
 const retryDown = 5
 
 // down answers while the store cannot be asked.
-func (s *Site) down(w http.ResponseWriter, r *http.Request, err error) {
+func (s *base) down(w http.ResponseWriter, r *http.Request, err error) {
 	if e := oauth.AsError(err); e.Cause != nil && r.Context().Err() == nil {
 		s.cfg.Observer.Happened(r.Context(), oauth.Event{Kind: oauth.EventStoreTrouble, Outcome: oauth.OutcomeGuard, Cause: e.Cause})
 	}
@@ -142,12 +99,12 @@ func own(w http.ResponseWriter) {
 const problemType = "urn:gatehouse:sign-in"
 
 // problem answers a program. See RFC 9457.
-func (s *Site) problem(w http.ResponseWriter, r *http.Request, status int, title string) {
+func (s *base) problem(w http.ResponseWriter, r *http.Request, status int, title string) {
 	s.problemAt(w, r, status, title, "")
 }
 
 // problemAt answers a program, and says where a person can sign in.
-func (s *Site) problemAt(w http.ResponseWriter, _ *http.Request, status int, title, login string) {
+func (s *base) problemAt(w http.ResponseWriter, _ *http.Request, status int, title, login string) {
 	own(w)
 	h := w.Header()
 	body := struct {
@@ -178,7 +135,7 @@ type message struct {
 }
 
 // show answers a person.
-func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, m message) {
+func (s *base) show(w http.ResponseWriter, r *http.Request, status int, m message) {
 	own(w)
 	nonce := ""
 	if m.script != "" {
@@ -211,14 +168,14 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, m messag
 }
 
 // texts are the words of the page for who sends a request.
-func (s *Site) texts(*http.Request) *pages.Texts { return pages.In("") }
+func (s *base) texts(*http.Request) *pages.Texts { return pages.In("") }
 
 // maxReturn is how long the address may be to which somebody comes back, in bytes; the path
 // alone of a longer one. The script of the start page keeps long ones in the browser.
 const maxReturn = 1024
 
 // asked returns the path and query that the client asked for, as an address to come back to.
-func (s *Site) asked(r *http.Request) string {
+func (s *base) asked(r *http.Request) string {
 	u := s.cfg.Original(r)
 	return returnTo(u.RequestURI())
 }
@@ -242,7 +199,7 @@ func returnTo(text string) string {
 }
 
 // loginStart begins the address of a sign-in, by the rules of a name.
-func (s *Site) loginStart(rule string) string {
+func (s *base) loginStart(rule string) string {
 	start := s.cfg.Origin + pathLogin + "?"
 	if rule != "" {
 		start += "rule=" + rule + "&"
@@ -251,6 +208,14 @@ func (s *Site) loginStart(rule string) string {
 }
 
 // loginURL is where a sign-in begins that comes back to a path; more are further parameters.
-func (s *Site) loginURL(to, rule, more string) string {
+func (s *base) loginURL(to, rule, more string) string {
 	return s.loginStart(rule) + "to=" + url.QueryEscape(to) + more
+}
+
+// redirect sends the browser on with a GET.
+func redirect(w http.ResponseWriter, to string) {
+	own(w)
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusSeeOther)
 }

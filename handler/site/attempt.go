@@ -43,7 +43,7 @@ func (st *state) expired(now time.Time) bool {
 	return age >= attemptLifetime || age < -time.Minute
 }
 
-func (s *Site) sealState(st state) string {
+func (s *base) sealState(st state) string {
 	b, err := json.Marshal(st)
 	if err != nil { // no such type can fail
 		return ""
@@ -51,7 +51,7 @@ func (s *Site) sealState(st state) string {
 	return s.cfg.Issuer.Seal(s.cfg.Origin, useState, b)
 }
 
-func (s *Site) openState(text string) (st state, ok bool) {
+func (s *base) openState(text string) (st state, ok bool) {
 	b, ok := s.cfg.Issuer.Open(s.cfg.Origin, useState, text)
 	if !ok || json.Unmarshal(b, &st) != nil || len(st.ID) != idSize {
 		return state{}, false
@@ -82,7 +82,7 @@ func (a *attempt) challenge() string {
 
 // beginAttempt gives the browser the cookie of a new attempt, and takes the oldest ones where
 // they become too many.
-func (s *Site) beginAttempt(w http.ResponseWriter, r *http.Request) *attempt {
+func (s *base) beginAttempt(w http.ResponseWriter, r *http.Request) *attempt {
 	a := &attempt{at: s.cfg.Clock()}
 	_, _ = rand.Read(a.id[:]) // never fails
 	_, _ = rand.Read(a.secret[:])
@@ -101,12 +101,12 @@ func (s *Site) beginAttempt(w http.ResponseWriter, r *http.Request) *attempt {
 }
 
 // pendingName is the name of the cookie of an attempt.
-func (s *Site) pendingName(a *attempt) string {
+func (s *base) pendingName(a *attempt) string {
 	return s.cookies.pending + base64.RawURLEncoding.EncodeToString(a.id[:6])
 }
 
 // attempts are those of this origin that are under way in a browser.
-func (s *Site) attempts(r *http.Request) []*attempt {
+func (s *base) attempts(r *http.Request) []*attempt {
 	var under []*attempt
 	for _, c := range r.Cookies() {
 		if !strings.HasPrefix(c.Name, s.cookies.pending) {
@@ -127,7 +127,7 @@ func (s *Site) attempts(r *http.Request) []*attempt {
 
 // attemptOf returns the attempt of a state, nil where this browser did not begin it, or too
 // long ago.
-func (s *Site) attemptOf(r *http.Request, st *state) *attempt {
+func (s *base) attemptOf(r *http.Request, st *state) *attempt {
 	if st.expired(s.cfg.Clock()) {
 		return nil
 	}

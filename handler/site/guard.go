@@ -117,14 +117,14 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 
 // checkCookie lets people in.
 func (g *Guard) checkCookie(w http.ResponseWriter, r *http.Request, s *Site) (Result, error) {
-	h, session, err := s.presented(r, !g.cfg.OnlyPeople || kindOf(r) != program || !isSafe(r))
+	h, session, err := s.sessions.presented(r, !g.cfg.OnlyPeople || kindOf(r) != program || !isSafe(r))
 	switch {
 	case err != nil:
 		s.down(w, r, err)
 	case session == nil:
 		s.refuse(r, oauth.ReasonNoToken, nil)
 		g.askToSignIn(w, r, s)
-	case !s.sentByOwnPages(r):
+	case !sentByOwnPages(r, s.cfg.Origin):
 		s.refuse(r, oauth.ReasonBadOrigin, session.Claims)
 		s.refuseOrigin(w, r)
 	default:
@@ -138,7 +138,7 @@ func (g *Guard) checkAgain(w http.ResponseWriter, r *http.Request, s *Site, p *P
 	if p.held == nil {
 		return g.passClaims(w, r, s, p.claims)
 	}
-	session, err := s.current(r.Context(), p.held, false)
+	session, err := s.sessions.current(r.Context(), p.held, false)
 	if err != nil {
 		s.down(w, r, err)
 		return Result{Answered: true}, nil
@@ -205,9 +205,13 @@ func (g *Guard) pass(w http.ResponseWriter, r *http.Request, s *Site, h *held, s
 		s.problem(w, r, http.StatusForbidden, "This account cannot be named to the application.")
 		return Result{Answered: true}, nil
 	}
-	if err := g.addToken(r, h, session, s); err != nil {
-		s.down(w, r, err)
-		return Result{Answered: true}, nil
+	if u := g.cfg.Upstream; u != nil {
+		token, err := h.upstreamToken(r.Context(), u, session, s.cfg.Issuer.Now())
+		if err != nil {
+			s.down(w, r, err)
+			return Result{Answered: true}, nil
+		}
+		u.put(r.Header, token)
 	}
 	s.cfg.Observer.Checked("")
 	return Result{Claims: session.Claims, Expires: session.Claims.Expiry, Session: true, Writer: g.private(w)}, nil

@@ -43,7 +43,7 @@ func (g *Guard) checkKey(w http.ResponseWriter, r *http.Request, s *Site, key st
 		}
 		h = s.sessions.find(key, true)
 	}
-	session, err := s.current(r.Context(), h, true)
+	session, err := s.sessions.current(r.Context(), h, true)
 	switch {
 	case err != nil && unavailable(err):
 		s.down(w, r, err)

@@ -26,7 +26,7 @@ func (s *Site) login(w http.ResponseWriter, r *http.Request) {
 	}
 	rules, other := s.rulesOf(st.Rule), q.Get("other") != ""
 	if !other {
-		_, session, err := s.presented(r, true)
+		_, session, err := s.sessions.presented(r, true)
 		if err != nil {
 			s.down(w, r, err)
 			return
@@ -50,14 +50,6 @@ func (s *Site) login(w http.ResponseWriter, r *http.Request) {
 		separator = "&"
 	}
 	redirect(w, s.cfg.AuthorizeURL+separator+params.Encode())
-}
-
-// redirect sends the browser on with a GET.
-func redirect(w http.ResponseWriter, to string) {
-	own(w)
-	w.Header().Set("Referrer-Policy", "no-referrer")
-	w.Header().Set("Location", to)
-	w.WriteHeader(http.StatusSeeOther)
 }
 
 // goOn sends somebody who is signed in to where they wanted to go: on this origin, always.
@@ -159,7 +151,7 @@ func (s *Site) forgetApplication(w http.ResponseWriter, r *http.Request) {
 // startOver goes on after a callback that cannot be finished: a page that was opened again,
 // or another browser's. Whoever is signed in goes on; else the sign-in begins anew, once.
 func (s *Site) startOver(w http.ResponseWriter, r *http.Request, st *state) {
-	_, session, err := s.presented(r, true)
+	_, session, err := s.sessions.presented(r, true)
 	switch {
 	case err != nil:
 		s.down(w, r, err)

@@ -19,8 +19,8 @@ func (s *Site) logout(w http.ResponseWriter, r *http.Request) {
 	case k == prefetched, k == framed:
 		s.problem(w, r, http.StatusForbidden, "Open this address in a window of its own to sign out.")
 		return
-	case r.Method == http.MethodPost && s.sentByOwnPages(r):
-	case k == navigation && r.Header.Get("Sec-Fetch-Site") == "same-origin" && s.sentByOwnPages(r):
+	case r.Method == http.MethodPost && sentByOwnPages(r, s.cfg.Origin):
+	case k == navigation && r.Header.Get("Sec-Fetch-Site") == "same-origin" && sentByOwnPages(r, s.cfg.Origin):
 	case k == navigation:
 		s.show(w, r, http.StatusOK, message{
 			title: t.SignOutTitle, text: fmt.Sprintf(t.SiteSignOutAsk, s.name()),
@@ -31,7 +31,7 @@ func (s *Site) logout(w http.ResponseWriter, r *http.Request) {
 		s.refuseOrigin(w, r)
 		return
 	}
-	_, session, err := s.presented(r, false)
+	_, session, err := s.sessions.presented(r, false)
 	if err == nil && session != nil {
 		err = s.cfg.Issuer.End(r.Context(), session.Claims)
 	}
@@ -68,7 +68,7 @@ func (s *Site) session(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, http.StatusMethodNotAllowed, "This method is not allowed here.")
 		return
 	}
-	_, session, err := s.presented(r, false)
+	_, session, err := s.sessions.presented(r, false)
 	switch {
 	case err != nil:
 		w.Header().Set("Retry-After", "5")
@@ -77,7 +77,7 @@ func (s *Site) session(w http.ResponseWriter, r *http.Request) {
 	case session == nil:
 		s.problemAt(w, r, http.StatusUnauthorized, "Nobody is signed in.", s.loginURL("/", "", ""))
 		return
-	case !s.sentByOwnPages(r):
+	case !sentByOwnPages(r, s.cfg.Origin):
 		s.problem(w, r, http.StatusForbidden, "The request did not come from a page of this site.")
 		return
 	}

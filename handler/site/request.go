@@ -89,7 +89,7 @@ func isBrowser(r *http.Request) bool {
 // comes: cookies go along with requests of sibling origins and other ports too.
 // Sec-Fetch-Site decides; where it is absent, the Origin must be the configured one.
 // Links from anywhere may open a page.
-func (s *Site) sentByOwnPages(r *http.Request) bool {
+func sentByOwnPages(r *http.Request, own string) bool {
 	from := r.Header["Sec-Fetch-Site"]
 	if len(from) > 1 {
 		return false
@@ -97,7 +97,7 @@ func (s *Site) sentByOwnPages(r *http.Request) bool {
 	safe := isSafe(r)
 	if len(from) == 0 {
 		origin := r.Header["Origin"]
-		return safe || len(origin) == 1 && origin[0] == s.cfg.Origin
+		return safe || len(origin) == 1 && origin[0] == own
 	}
 	navigates := r.Header.Get("Sec-Fetch-Mode") == "navigate" && !isUpgrade(r)
 	switch from[0] {

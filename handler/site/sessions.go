@@ -44,7 +44,8 @@ func Belief(idle, allowStale time.Duration) time.Duration {
 // sessions are what the node believes about sessions of a site, by cookie. It only saves
 // time: it may forget anything, and never says that a session lives which the store did not.
 type sessions struct {
-	site *Site
+	*base
+
 	mu   sync.RWMutex
 	held map[string]*held
 }
@@ -83,7 +84,7 @@ func (c *sessions) find(text string, key bool) *held {
 		return h
 	}
 	for other := range c.held { // in no order
-		if len(c.held) < c.site.cfg.MaxSessions {
+		if len(c.held) < c.cfg.MaxSessions {
 			break
 		}
 		delete(c.held, other)
@@ -104,9 +105,9 @@ func (c *sessions) drop(cookie string) {
 // one request; the others go on with what is known, or wait where nothing is. Errors are
 // *oauth.Error.
 func (c *sessions) get(ctx context.Context, h *held, used bool) (*sites.Session, error) {
-	every := interval(c.site.cfg.Life.Idle)
+	every := interval(c.cfg.Life.Idle)
 	for {
-		now := c.site.cfg.Issuer.Now()
+		now := c.cfg.Issuer.Now()
 		h.mu.Lock()
 		s := h.session
 		h.active = h.active || used
@@ -171,7 +172,7 @@ func (h *held) lately(now time.Time) error {
 // stale returns what is known of a session that the store cannot be asked about, if that
 // still serves.
 func (c *sessions) stale(s *sites.Session, age time.Duration, err error) (*sites.Session, error) {
-	if s != nil && unavailable(err) && age >= 0 && age < interval(c.site.cfg.Life.Idle)+c.site.cfg.AllowStale {
+	if s != nil && unavailable(err) && age >= 0 && age < interval(c.cfg.Life.Idle)+c.cfg.AllowStale {
 		return s, nil
 	}
 	return nil, err
@@ -185,7 +186,7 @@ func (c *sessions) renew(ctx context.Context, h *held, used bool) (s *sites.Sess
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		close(h.asking)
-		h.asking, h.err, h.failed = nil, err, c.site.cfg.Issuer.Now()
+		h.asking, h.err, h.failed = nil, err, c.cfg.Issuer.Now()
 		switch {
 		case err != nil && unavailable(err):
 			h.active = h.active || used
@@ -200,21 +201,21 @@ func (c *sessions) renew(ctx context.Context, h *held, used bool) (s *sites.Sess
 	}()
 	ctx = context.WithoutCancel(ctx)
 	if h.key {
-		return c.site.cfg.Issuer.Key(ctx, c.site.cfg.Origin, h.text)
+		return c.cfg.Issuer.Key(ctx, c.cfg.Origin, h.text)
 	}
-	return c.site.cfg.Issuer.Session(ctx, c.site.cfg.Origin, h.text, c.site.cfg.Life, used)
+	return c.cfg.Issuer.Session(ctx, c.cfg.Origin, h.text, c.cfg.Life, used)
 }
 
 // presented returns the session of the cookie that a request carries, nil for none. A cookie
 // that does not open is no cookie. Errors: TemporarilyUnavailable.
-func (s *Site) presented(r *http.Request, used bool) (*held, *sites.Session, error) {
+func (c *sessions) presented(r *http.Request, used bool) (*held, *sites.Session, error) {
 	var trouble error
 	tried := 0
-	for cookie := range wire.CookieValues(r.Header, s.cookies.session) {
+	for cookie := range wire.CookieValues(r.Header, c.cookies.session) {
 		if tried++; tried > maxPlanted {
 			break
 		}
-		h, session, err := s.sessionOf(r.Context(), cookie, used)
+		h, session, err := c.sessionOf(r.Context(), cookie, used)
 		if err == nil {
 			return h, session, nil
 		}
@@ -230,23 +231,23 @@ func (s *Site) presented(r *http.Request, used bool) (*held, *sites.Session, err
 const maxPlanted = 3
 
 // sessionOf returns the session of a cookie.
-func (s *Site) sessionOf(ctx context.Context, cookie string, used bool) (*held, *sites.Session, error) {
-	h := s.sessions.known(cookie)
+func (c *sessions) sessionOf(ctx context.Context, cookie string, used bool) (*held, *sites.Session, error) {
+	h := c.known(cookie)
 	if h == nil {
-		if _, ok := s.cfg.Issuer.Open(s.cfg.Origin, sites.UseSession, cookie); !ok {
+		if _, ok := c.cfg.Issuer.Open(c.cfg.Origin, sites.UseSession, cookie); !ok {
 			return nil, nil, errNoSession
 		}
-		h = s.sessions.find(cookie, false)
+		h = c.find(cookie, false)
 	}
-	session, err := s.current(ctx, h, used)
+	session, err := c.current(ctx, h, used)
 	return h, session, err
 }
 
 // current returns a session that is held, if nobody has ended it.
-func (s *Site) current(ctx context.Context, h *held, used bool) (*sites.Session, error) {
-	session, err := s.sessions.get(ctx, h, used)
+func (c *sessions) current(ctx context.Context, h *held, used bool) (*sites.Session, error) {
+	session, err := c.get(ctx, h, used)
 	if err == nil {
-		err = s.cfg.Issuer.Check(ctx, session.Claims)
+		err = c.cfg.Issuer.Check(ctx, session.Claims)
 	}
 	if err != nil {
 		return nil, err

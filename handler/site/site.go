@@ -10,14 +10,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -28,9 +24,8 @@ import (
 
 // Site is what all guards of an origin share. Safe for concurrent use.
 type Site struct {
-	cfg      SiteConfig
-	host     string // of the origin, with its port where that is not the scheme's
-	cookies  cookieNames
+	*base
+
 	sessions sessions
 
 	mu    sync.RWMutex
@@ -63,71 +58,12 @@ func NewSite(cfg SiteConfig) (*Site, error) {
 	if cfg.MaxSessions <= 0 {
 		cfg.MaxSessions = DefaultMaxSessions
 	}
-	s := &Site{cfg: cfg, host: host, cookies: cookieNamesOf(cfg.Origin, secure), rules: make(map[string]sites.Rules)}
-	s.sessions.site = s
-	s.sessions.held = make(map[string]*held)
-	return s, nil
-}
-
-// originHost returns the host of an origin as requests name it, and whether it is https.
-func originHost(origin string) (host string, secure bool, err error) {
-	u, err := url.Parse(origin)
-	switch {
-	case err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host || origin != strings.ToLower(origin):
-		return "", false, errors.New("making site: the origin must be scheme and host alone, in lower case, such as https://wiki.example.com")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
-		return "", false, errors.New("making site: the origin must be https, but on a loopback address: no browser would keep its cookie")
-	case u.Scheme != "https" && u.Scheme != "http":
-		return "", false, errors.New("making site: the origin must be https")
-	}
-	return bareHost(u.Host, u.Scheme == "https"), u.Scheme == "https", nil
-}
-
-func loopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && addr.IsLoopback()
-}
-
-// bareHost takes the port of the scheme from a host, and lower-cases it.
-func bareHost(host string, secure bool) string {
-	port := ":80"
-	if secure {
-		port = ":443"
-	}
-	return strings.ToLower(strings.TrimSuffix(host, port))
-}
-
-// serves reports whether a request names the host of the site.
-func (s *Site) serves(host string) bool {
-	if host == s.host {
-		return true
-	}
-	return bareHost(host, s.cookies.secure) == s.host
+	b := &base{cfg: cfg, host: host, cookies: cookieNamesOf(cfg.Origin, secure)}
+	return &Site{base: b, sessions: sessions{base: b, held: make(map[string]*held)}, rules: make(map[string]sites.Rules)}, nil
 }
 
 // Origin returns the origin of the site.
 func (s *Site) Origin() string { return s.cfg.Origin }
-
-// Name returns what people call the site: its host, without the port.
-func (s *Site) name() string {
-	if host, _, err := net.SplitHostPort(s.host); err == nil {
-		return host
-	}
-	return s.host
-}
-
-// ownPrefix begins the paths that are ours, at the root of each site.
-const ownPrefix = "/.gatehouse/"
-
-// The paths.
-const (
-	pathLogin   = ownPrefix + "login"
-	pathLogout  = ownPrefix + "logout"
-	pathSession = ownPrefix + "session"
-)
-
-// Owns reports whether a path is one of ours, at the root of each site.
-func Owns(path string) bool { return strings.HasPrefix(path, ownPrefix) }
 
 // ServeHTTP answers requests for the paths that are ours.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -185,27 +121,4 @@ func (s *Site) rulesOf(name string) sites.Rules {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.rules[name]
-}
-
-// cookieNames are the names of the cookies of one origin.
-type cookieNames struct {
-	session string
-	pending string // begins the name
-	secure  bool
-}
-
-func cookieNamesOf(origin string, secure bool) cookieNames {
-	prefix := ""
-	if secure {
-		prefix = wire.HostPrefix
-	}
-	sum := sha256.Sum256([]byte(origin))
-	return cookieNames{session: prefix + wire.SiteCookie + hex.EncodeToString(sum[:4]), pending: prefix + wire.PendingCookie, secure: secure}
-}
-
-// setCookie gives the browser a cookie for so many seconds; below 0 takes it.
-func (s *Site) setCookie(w http.ResponseWriter, name, value string, seconds int) {
-	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure but on loopback, where the origin is http
-		Name: name, Value: value, Path: "/", MaxAge: seconds, Secure: s.cookies.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	})
 }

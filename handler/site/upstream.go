@@ -1,6 +1,7 @@
 package site
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -17,33 +18,40 @@ type token struct {
 	expires time.Time
 }
 
-// addToken gives the upstream its access token: one for a session and what is known of it,
-// minted when the first request needs it.
-func (g *Guard) addToken(r *http.Request, h *held, session *sites.Session, s *Site) error {
-	u := g.cfg.Upstream
-	if u == nil {
-		return nil
+// UpstreamToken says which access token goes upstream, and where.
+type UpstreamToken struct {
+	API    string // its identifier
+	Scopes []string
+	Header string // "" is Authorization, as a bearer token; another one holds the token alone
+}
+
+// put gives an upstream its token, in the place of what came from the client.
+func (u *UpstreamToken) put(h http.Header, token string) {
+	if u.Header == "" {
+		h["Authorization"] = []string{"Bearer " + token}
+		return
 	}
+	h.Set(u.Header, token)
+}
+
+// upstreamToken returns the access token of a session for an upstream: one for what is known
+// of the session, minted when the first request needs it.
+func (h *held) upstreamToken(ctx context.Context, u *UpstreamToken, session *sites.Session, now time.Time) (string, error) {
 	h.mu.Lock()
 	t, ok := h.tokens[u]
 	h.mu.Unlock()
-	if !ok || t.of != session || s.cfg.Issuer.Now().Add(tokenSlack).After(t.expires) {
-		text, expires, err := session.Token(r.Context(), u.API, u.Scopes)
-		if err != nil {
-			return err
-		}
-		t = token{text, session, expires}
-		h.mu.Lock()
-		if h.tokens == nil {
-			h.tokens = make(map[*UpstreamToken]token)
-		}
-		h.tokens[u] = t
-		h.mu.Unlock()
+	if ok && t.of == session && !now.Add(tokenSlack).After(t.expires) {
+		return t.text, nil
 	}
-	if u.Header == "" {
-		r.Header["Authorization"] = []string{"Bearer " + t.text}
-		return nil
+	text, expires, err := session.Token(ctx, u.API, u.Scopes)
+	if err != nil {
+		return "", err
 	}
-	r.Header.Set(u.Header, t.text)
-	return nil
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.tokens == nil {
+		h.tokens = make(map[*UpstreamToken]token)
+	}
+	h.tokens[u] = token{text, session, expires}
+	return text, nil
 }
