@@ -229,12 +229,3 @@ func (i *Issuer) upstreamToken(ctx context.Context, m mint, audience string, sco
 	})
 	return token, m.issueAt.Add(api.AccessTokenLifetime), nil
 }
-
-// siteOf returns the origin of the site whose session a family is, "" for an application's.
-func (i *Issuer) siteOf(ctx context.Context, f storage.Family) (string, error) {
-	grant, _, err := i.state.Grants.Look(ctx, f.Grant)
-	if err != nil {
-		return "", oauth.Unavailable(err)
-	}
-	return grant.Site, nil
-}

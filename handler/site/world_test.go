@@ -373,11 +373,18 @@ func (b *browser) cookie(origin string) string {
 	return ""
 }
 
+// said is the answer without its style.
+func (a *answer) said() string {
+	before, rest, _ := strings.Cut(a.body, "<style>")
+	_, after, _ := strings.Cut(rest, "</header>")
+	return before + after
+}
+
 // wants demands a status, and a text in the body.
 func (a *answer) wants(t *testing.T, status int, text string) *answer {
 	t.Helper()
 	if a.StatusCode != status || !strings.Contains(a.body, text) {
-		t.Errorf("%s: %d, want %d and %q in\n%s", a.at, a.StatusCode, status, text, a.body)
+		t.Errorf("%s: %d, want %d and %q in\n%s", a.at, a.StatusCode, status, text, a.said())
 	}
 	return a
 }
@@ -397,4 +404,25 @@ func ok(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func cookieName(s *site.Site) string { return s.CookieName() }
+
+// issuerSession is the cookie of the single sign-on session.
+func issuerSession(b *browser) string {
+	for _, c := range b.jar.Cookies(must(url.Parse(issuerURL))(b.n.t)) {
+		if c.Name == "__Host-gatehouse_session" {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// users are the usual ones of these names.
+func (w *world) users(names ...string) []login.User {
+	var users []login.User
+	for _, name := range names {
+		users = append(users, login.User{Name: name, Hash: w.hash})
+	}
+	return users
 }
