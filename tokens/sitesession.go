@@ -117,8 +117,11 @@ func (i *Issuer) siteSession(ctx context.Context, terms siteTerms, t refreshToke
 	case !known || grant.Site != terms.Origin:
 		return nil, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonGrantUnknown, deadSiteSession)
 	}
-	asked := i.storeNow()
-	res, err := i.rotate(ctx, c, t, &storage.UnansweredRequest{User: t.user, Family: t.family.ID(), Presented: t.generation, Asked: asked}, !used)
+	asked, how := i.storeNow(), siteLook
+	if used {
+		how = siteUse
+	}
+	res, err := i.rotate(ctx, c, t, &storage.UnansweredRequest{User: t.user, Family: t.family.ID(), Presented: t.generation, Asked: asked}, how)
 	if err != nil {
 		return nil, err
 	}
