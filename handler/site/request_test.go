@@ -119,6 +119,7 @@ func TestWhoMaySend(t *testing.T) {
 		"R1 extended CONNECT":     {http.MethodConnect, []string{"Origin", "https://evil.example.com"}, false},
 		"R4 link of a stranger":   {http.MethodGet, append([]string{"Sec-Fetch-Site", "cross-site"}, navigates...), true},
 		"H5 image of a sibling":   {http.MethodGet, []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}, false},
+		"H5 fetch of a sibling":   {http.MethodGet, []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, false},
 		"H5 frame of a sibling":   {http.MethodGet, []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, false},
 		"frame of the page":       {http.MethodGet, []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, true},
 		"old browser":             {http.MethodGet, []string{"Accept", "text/html"}, true},
