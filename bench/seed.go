@@ -108,7 +108,7 @@ func (s *seed) close() error { return s.state.Close() }
 
 // accessTokens mints n access tokens, each different.
 func (s *seed) accessTokens(ctx context.Context, n int) ([]string, error) {
-	client, _ := s.issuer.Client("machine")
+	client, _ := s.issuer.Configured("machine")
 	return each(n, runtime.GOMAXPROCS(0), func() (string, error) {
 		res, err := s.issuer.Token(ctx, client, tokens.TokenRequest{GrantType: oauth.GrantClientCredentials})
 		if err != nil {
@@ -164,14 +164,14 @@ func each(n, workers int, one func() (string, error)) ([]string, error) {
 
 // login logs one person in.
 func (s *seed) login(ctx context.Context, subject, scope string) (*tokens.TokenResponse, error) {
-	client, _ := s.issuer.Client("spa")
+	client, _ := s.issuer.Configured("spa")
 	verifier := string(bytes.Repeat([]byte("v"), 43))
 	sum := sha256.Sum256([]byte(verifier))
 	login, _, err := s.issuer.SignIn(ctx, tokens.Profile{Subject: subject, Login: "bench", Fingerprint: benchLogin}, "")
 	if err != nil {
 		return nil, err
 	}
-	a, err := s.issuer.ParseAuthorization(url.Values{
+	a, err := s.issuer.ParseAuthorization(ctx, url.Values{
 		"client_id": {"spa"}, "redirect_uri": {redirect}, "response_type": {"code"}, "scope": {scope}, "audience": {audience},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
 	})

@@ -79,7 +79,7 @@ func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, t *ticket
 		if !allowed {
 			return formAnswer{fields: errorFields(&oauth.Error{Code: oauth.AccessDenied, Description: "The user did not consent."})}, nil
 		}
-		if step, err := s.Issuer.NextStep(t.Auth, login, tokens.Progress{Fresh: t.Fresh, Consented: true}); err != nil || step != tokens.StepIssue {
+		if step, err := s.Issuer.NextStep(r.Context(), t.Auth, login, tokens.Progress{Fresh: t.Fresh, Consented: true}); err != nil || step != tokens.StepIssue {
 			return formAnswer{}, cmp.Or(err, errTicketUsed) // max_age has passed, say
 		}
 		// A second click hangs up on the first one, which decides all the same.
@@ -94,7 +94,7 @@ func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, t *ticket
 	case err != nil:
 		return s.refuseRequest(w, r, t.Auth, err)
 	}
-	return s.answer(w, t.Auth, answer.fields)
+	return s.answer(w, r, t.Auth, answer.fields)
 }
 
 // showConsent asks whether the client may go on.
@@ -103,7 +103,7 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, a *tokens.A
 	if err != nil {
 		return err
 	}
-	texts := pages.In(a.UILocales)
+	texts := s.texts(r, a.UILocales)
 	problem, status := "", http.StatusOK
 	if p.again {
 		problem, status = texts.AnswerAgain, http.StatusForbidden

@@ -25,7 +25,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, p params) 
 	if id == "" && c.Assertion != "" {
 		id = clients.AssertionClient(c.Assertion)
 	}
-	if known, ok := s.Issuer.Client(id); ok {
+	if known, ok := s.Issuer.Configured(id); ok {
 		s.narrowOrigin(w, r, known)
 	}
 	c.Certificate, c.Address = peerOf(r), login.Place(s.ClientIP(r))

@@ -389,7 +389,7 @@ func TestCredentialsOverlap(t *testing.T) {
 // unless the client's are for the issuer alone; and a refusal says why in the log.
 func TestP2AssertionAudience(t *testing.T) {
 	g, s, strict := newSigners(t)
-	client, _ := g.Issuer.Client("changing")
+	client, _ := g.Issuer.Configured("changing")
 	client.Keys.IssuerAudience = true
 	token, introspect := testIssuer+"oauth/token", testIssuer+"oauth/introspect"
 	for _, tc := range []struct {

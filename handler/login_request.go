@@ -1,6 +1,9 @@
 package handler
 
 import (
+	"context"
+	"net/http"
+
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
@@ -20,19 +23,21 @@ type ownPage struct {
 	Client    string `json:"c,omitempty"` // that the page is about; only whom it takes may sign in
 }
 
-func (req loginRequest) texts() *pages.Texts {
+// textsFor returns the words for who signs in.
+func (s *Server) textsFor(r *http.Request, req loginRequest) *pages.Texts {
 	if req.page != nil {
-		return pages.In(req.page.UILocales)
+		return s.texts(r, req.page.UILocales)
 	}
-	return pages.In(req.auth.UILocales)
+	return s.texts(r, req.auth.UILocales)
 }
 
-// asking returns the application that a person signs in to; false for none.
+// asking returns the application that a person signs in to, if it is configured, or a site.
 func (s *Server) asking(req loginRequest) (*clients.Client, bool) {
-	if req.auth != nil {
-		return s.Issuer.Asking(req.auth)
+	if a := req.auth; a != nil && a.Site != nil {
+		c, err := s.Issuer.Asking(context.Background(), a) // which nobody has to be asked about
+		return c, err == nil
 	}
-	return s.Issuer.Client(req.page.Client)
+	return s.Issuer.Configured(req.client())
 }
 
 // client returns the client_id of the application, or "".

@@ -75,7 +75,7 @@ func (b *browser) renew(client, origin string, change ...string) *wiretest.Answe
 }
 
 func (g *gateway) refreshName(client string) string {
-	c, _ := g.Issuer.Client(client)
+	c, _ := g.Issuer.Configured(client)
 	return g.cookies.refresh(c)
 }
 

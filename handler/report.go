@@ -71,7 +71,7 @@ func methodRefused(r *http.Request, e *endpoint) error {
 
 // about says whose request an error refuses, where the client_id that came is a registered one.
 func (s *Server) about(clientID string, err error) error {
-	if _, known := s.Issuer.Client(clientID); !known {
+	if _, known := s.Issuer.Configured(clientID); !known {
 		return err
 	}
 	return clientError{err, clientID}

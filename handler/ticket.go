@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -81,7 +82,7 @@ func (s *Server) openTicket(r *http.Request, kind ticketKind, text string) (*tic
 	if err := json.Unmarshal(b, &t); err != nil {
 		return nil, errTicketBad
 	}
-	if t.Auth != nil && !s.stillValid(t.Auth) {
+	if t.Auth != nil && !s.stillValid(r.Context(), t.Auth) {
 		return nil, wire.Malformed("The application or its redirect_uri is no longer registered.")
 	}
 	if id, ok := s.sentBrowser(r); !ok || id != t.Browser {
@@ -101,9 +102,9 @@ func (s *Server) sealedFor(kind ticketKind) []byte {
 
 // stillValid reports whether a request that was validated when its page was
 // made is still one that may be answered.
-func (s *Server) stillValid(a *tokens.Authorization) bool {
-	c, ok := s.Issuer.Asking(a)
-	return ok && c.MatchesRedirect(a.RedirectURI)
+func (s *Server) stillValid(ctx context.Context, a *tokens.Authorization) bool {
+	c, err := s.Issuer.Asking(ctx, a)
+	return err == nil && c.MatchesRedirect(a.RedirectURI)
 }
 
 // sameOrigin reports whether a browser sends this form from our own pages, as

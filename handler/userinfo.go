@@ -21,7 +21,7 @@ func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if client, ok := s.Issuer.Client(claims.ClientID); ok {
+	if client, ok := s.Issuer.Configured(claims.ClientID); ok {
 		s.narrowOrigin(w, r, client)
 	}
 	err = wire.CheckSender(r, claims.Confirmation, byDPoP, func() (jose.Thumbprint, error) {

@@ -48,7 +48,7 @@ func TestSignedInAtABackend(t *testing.T) {
 	g := newGateway(t)
 	l, _ := g.signIn(alice)
 	login := func(client, redirect string) string {
-		a, err := g.ParseAuthorization(request("client_id", client, "redirect_uri", redirect))
+		a, err := g.ParseAuthorization(t.Context(), request("client_id", client, "redirect_uri", redirect))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,7 +1,9 @@
 package tokens
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -63,11 +65,11 @@ const (
 // With an error, a nil Authorization means that the redirect URI cannot be
 // trusted: show the error on a page of our own. Otherwise the error is for the
 // client, at the Authorization's RedirectURI, ResponseMode and State.
-func (i *Issuer) ParseAuthorization(params url.Values) (*Authorization, error) {
+func (i *Issuer) ParseAuthorization(ctx context.Context, params url.Values) (*Authorization, error) {
 	if sealed := params.Get(siteRequestParam); sealed != "" {
 		return i.parseSiteRequest(sealed)
 	}
-	client, a, err := i.parseDestination(params)
+	client, a, err := i.parseDestination(ctx, params)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +88,7 @@ func (i *Issuer) ParseAuthorization(params url.Values) (*Authorization, error) {
 
 // parseDestination finds out to whom and where the answer may go. Until it
 // has, nothing is sent anywhere. See RFC 6749 §4.1.2.1 and RFC 9700 §4.11.2.
-func (i *Issuer) parseDestination(params url.Values) (*clients.Client, *Authorization, error) {
+func (i *Issuer) parseDestination(ctx context.Context, params url.Values) (*clients.Client, *Authorization, error) {
 	if len(params["client_id"]) > 1 || len(params["redirect_uri"]) > 1 {
 		return nil, nil, oauth.BadRequest("client_id and redirect_uri must be given once.")
 	}
@@ -95,12 +97,14 @@ func (i *Issuer) parseDestination(params url.Values) (*clients.Client, *Authoriz
 			return nil, nil, err
 		}
 	}
-	client, ok := i.Client(params.Get("client_id"))
-	if !ok {
+	client, err := i.Client(ctx, params.Get("client_id"))
+	switch {
+	case errors.Is(err, clients.ErrUnknown):
 		return nil, nil, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, "The application is unknown: its client_id is missing or not registered.").
 			With(i.clients.Unknown(params.Get("client_id")))
-	}
-	if !client.MayUse(oauth.GrantAuthorizationCode) {
+	case err != nil:
+		return nil, nil, err
+	case !client.MayUse(oauth.GrantAuthorizationCode):
 		return nil, nil, oauth.Refuse(oauth.UnauthorizedClient, oauth.ReasonUnsupportedGrant, "This application cannot sign people in.").
 			With(oauth.Mismatch{Sent: string(oauth.GrantAuthorizationCode), Registered: []string{string(client.Type)}, Option: "type"})
 	}

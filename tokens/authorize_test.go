@@ -71,7 +71,7 @@ func TestAuthorizationRefused(t *testing.T) {
 		t.Run(tt.id, func(t *testing.T) {
 			v := request()
 			tt.change(v)
-			a, err := g.ParseAuthorization(v)
+			a, err := g.ParseAuthorization(t.Context(), v)
 			refused(t, err, tt.code, "")
 			if (a == nil) != tt.page {
 				t.Fatalf("page: %v, want %v", a == nil, tt.page)
@@ -123,7 +123,7 @@ func TestAuthorizationTaken(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			v := request()
 			tt.change(v)
-			a, err := g.ParseAuthorization(v)
+			a, err := g.ParseAuthorization(t.Context(), v)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,28 +139,28 @@ func TestAuthorizationHint(t *testing.T) {
 	g := newGateway(t)
 	res := g.login()
 	g.pass(11 * time.Hour) // an expired hint is fine
-	a, err := g.ParseAuthorization(request("id_token_hint", res.IDToken))
+	a, err := g.ParseAuthorization(t.Context(), request("id_token_hint", res.IDToken))
 	if err != nil || a.HintSubject != alice.Subject {
 		t.Fatalf("hint subject %v, %v", a, err)
 	}
 	bob, _ := g.signIn(tokens.Profile{Subject: "local|bob", Login: "local"})
 	a.Prompt = []string{tokens.PromptNone}
-	_, err = g.NextStep(a, bob, tokens.Progress{})
+	_, err = g.NextStep(t.Context(), a, bob, tokens.Progress{})
 	refused(t, err, oauth.LoginRequired, "")
 	// S5: the key is of a store that was emptied.
 	gone := newGateway(t).login().IDToken
-	a, err = g.ParseAuthorization(request("id_token_hint", gone))
+	a, err = g.ParseAuthorization(t.Context(), request("id_token_hint", gone))
 	if err != nil || a.HintSubject != "" {
 		t.Errorf("S5: a hint whose key is gone: %+v, %v", a, err)
 	}
-	_, err = g.ParseAuthorization(request("id_token_hint", gone, "prompt", "none"))
+	_, err = g.ParseAuthorization(t.Context(), request("id_token_hint", gone, "prompt", "none"))
 	refused(t, err, oauth.LoginRequired, "")
 	if hint, err := g.ParseLogoutHint(gone); hint != nil || err != nil {
 		t.Errorf("S5: at logout: %v, %v", hint, err)
 	}
-	_, err = g.ParseAuthorization(request("client_id", "legacy", "id_token_hint", res.IDToken))
+	_, err = g.ParseAuthorization(t.Context(), request("client_id", "legacy", "id_token_hint", res.IDToken))
 	refused(t, err, oauth.InvalidRequest, "")
-	_, err = g.ParseAuthorization(request("id_token_hint", res.AccessToken))
+	_, err = g.ParseAuthorization(t.Context(), request("id_token_hint", res.AccessToken))
 	refused(t, err, oauth.InvalidRequest, "")
 }
 
@@ -206,7 +206,7 @@ func TestNextStep(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			a, err := g.ParseAuthorization(request(tt.overrides...))
+			a, err := g.ParseAuthorization(t.Context(), request(tt.overrides...))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -214,7 +214,7 @@ func TestNextStep(t *testing.T) {
 			if !tt.login {
 				login = nil
 			}
-			step, err := g.NextStep(a, login, tokens.Progress{Fresh: tt.fresh, Unseen: tt.unseen, Consented: tt.consented})
+			step, err := g.NextStep(t.Context(), a, login, tokens.Progress{Fresh: tt.fresh, Unseen: tt.unseen, Consented: tt.consented})
 			if tt.code != "" {
 				refused(t, err, tt.code, "")
 			} else if err != nil || step != tt.want {
@@ -222,12 +222,12 @@ func TestNextStep(t *testing.T) {
 			}
 		})
 	}
-	a, err := g.ParseAuthorization(request("max_age", "1"))
+	a, err := g.ParseAuthorization(t.Context(), request("max_age", "1"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	g.pass(2 * time.Second)
-	if step, err := g.NextStep(a, l, tokens.Progress{}); step != tokens.StepLogin {
+	if step, err := g.NextStep(t.Context(), a, l, tokens.Progress{}); step != tokens.StepLogin {
 		t.Errorf("AUZ-17 max_age 1 after 2 s: step %d, %v", step, err)
 	}
 }

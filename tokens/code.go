@@ -3,6 +3,7 @@ package tokens
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,9 +50,12 @@ func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (str
 		return "", err
 	}
 	grant := storage.Grant{Scopes: i.ScopesOf(l, a.Scopes, a.Audiences), Audiences: a.Audiences, ACR: l.Session.ACR}
-	c, ok := i.Asking(a)
-	if !ok {
+	c, err := i.Asking(ctx, a)
+	if errors.Is(err, clients.ErrUnknown) {
 		return "", oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, "The application is no longer registered.")
+	}
+	if err != nil {
+		return "", err
 	}
 	if a.Site != nil {
 		grant = storage.Grant{ACR: l.Session.ACR, Site: c.Origins[0]}

@@ -123,7 +123,7 @@ func (i *Issuer) FindDevice(ctx context.Context, typed string) (*DeviceRequest, 
 		if err := json.Unmarshal(text, &body); err != nil || len(body.Code) != len(storage.CodeID{}) {
 			return nil, oauth.Unavailable(fmt.Errorf("reading device request: %w", err))
 		}
-		if c, ok := i.Client(body.Client); ok && c.MayUse(oauth.GrantDeviceCode) {
+		if c, ok := i.Configured(body.Client); ok && c.MayUse(oauth.GrantDeviceCode) {
 			return &DeviceRequest{ID: id, Code: storage.CodeID(body.Code), ClientID: c.ID, Grant: body.Grant}, nil
 		}
 	}
@@ -136,7 +136,7 @@ func (i *Issuer) FindDevice(ctx context.Context, typed string) (*DeviceRequest, 
 // here. See RFC 8628 §3.3.
 func (i *Issuer) ApproveDevice(ctx context.Context, d *DeviceRequest, l *Login) error {
 	session := d.Code.SessionID()
-	client, ok := i.Client(d.ClientID)
+	client, ok := i.Configured(d.ClientID)
 	if !ok {
 		return oauth.Refuse(oauth.ExpiredToken, oauth.ReasonUnknownClient, "The application is no longer registered.")
 	}

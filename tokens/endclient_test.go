@@ -183,7 +183,7 @@ func TestDecisionsWithoutWatermarks(t *testing.T) {
 		refused(t, err, oauth.TemporarilyUnavailable, "")
 		_, err = b.token("spa", codeRequest(code))
 		refused(t, err, oauth.TemporarilyUnavailable, "")
-		authorization, err := b.ParseAuthorization(request())
+		authorization, err := b.ParseAuthorization(t.Context(), request())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -46,7 +46,7 @@ func TestEndEveryoneUnheard(t *testing.T) {
 	if l, err := b.CurrentLogin(t.Context(), cookie); err != nil || l != nil {
 		t.Errorf("the session goes on: %+v, %v", l, err)
 	}
-	authorization, err := b.ParseAuthorization(request())
+	authorization, err := b.ParseAuthorization(t.Context(), request())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -260,7 +260,7 @@ func testClients() []*clients.Client {
 
 func (g *gateway) client(id string) *clients.Client {
 	g.t.Helper()
-	c, ok := g.Client(id)
+	c, ok := g.Configured(id)
 	if !ok {
 		g.t.Fatalf("no client %s", id)
 	}
@@ -305,7 +305,7 @@ func (g *gateway) code(overrides ...string) string {
 
 func (g *gateway) codeFor(l *tokens.Login, overrides ...string) string {
 	g.t.Helper()
-	a, err := g.ParseAuthorization(request(overrides...))
+	a, err := g.ParseAuthorization(g.t.Context(), request(overrides...))
 	if err != nil {
 		g.t.Fatal(err)
 	}

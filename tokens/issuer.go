@@ -156,8 +156,13 @@ func (i *Issuer) Config() Config { return i.cfg }
 // Verifier verifies tokens of this gateway.
 func (i *Issuer) Verifier() *verify.Verifier { return i.verifier }
 
-// Client returns a registered client.
-func (i *Issuer) Client(id string) (*clients.Client, bool) { return i.clients.Client(id) }
+// Client returns the client with an id, as clients.Directory.Resolve does.
+func (i *Issuer) Client(ctx context.Context, id string) (*clients.Client, error) {
+	return i.clients.Resolve(ctx, id)
+}
+
+// Configured returns the client of the configuration with an id.
+func (i *Issuer) Configured(id string) (*clients.Client, bool) { return i.clients.Configured(id) }
 
 // UnknownClient says for the log which client_id came that is not registered.
 func (i *Issuer) UnknownClient(id string) oauth.Mismatch { return i.clients.Unknown(id) }
@@ -190,13 +195,24 @@ func (i *Issuer) CheckAccess(ctx context.Context, token string) (*verify.Claims,
 	if err != nil {
 		return nil, err
 	}
-	if err := i.state.Denylist.Check(ctx, &claims.Token); err != nil {
-		return nil, err
-	}
-	if err := i.people.Check(ctx, claims); err != nil {
+	if err := i.CheckAgain(ctx, claims, false); err != nil {
 		return nil, err
 	}
 	return claims, nil
+}
+
+// CheckAgain finds out afresh what may have changed about claims that CheckAccess has
+// returned, their time too where expires is set. Errors: as CheckAccess.
+func (i *Issuer) CheckAgain(ctx context.Context, claims *verify.Claims, expires bool) error {
+	if expires {
+		if err := i.verifier.StillInTime(claims); err != nil {
+			return err
+		}
+	}
+	if err := i.state.Denylist.Check(ctx, &claims.Token); err != nil {
+		return err
+	}
+	return i.people.Check(ctx, claims)
 }
 
 func (i *Issuer) observe(ctx context.Context, e oauth.Event) { i.cfg.Observer.Happened(ctx, e) }

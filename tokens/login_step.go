@@ -1,6 +1,8 @@
 package tokens
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -30,25 +32,30 @@ type Progress struct {
 // there is none). With prompt=none the error is login_required or
 // consent_required instead of a step.
 // See OpenID Connect Core §3.1.2.1 and §3.1.2.6, RFC 8252 §8.6.
-func (i *Issuer) NextStep(a *Authorization, l *Login, p Progress) (Step, error) {
+func (i *Issuer) NextStep(ctx context.Context, a *Authorization, l *Login, p Progress) (Step, error) {
+	c, err := i.Asking(ctx, a)
+	if errors.Is(err, clients.ErrUnknown) {
+		return 0, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, "The application is no longer registered.")
+	}
+	if err != nil {
+		return 0, err
+	}
 	silent := slices.Contains(a.Prompt, PromptNone)
-	if i.needsLogin(a, l, p.Fresh) {
+	if i.needsLogin(c, a, l, p.Fresh) {
 		if silent {
 			return 0, oauth.Refuse(oauth.LoginRequired, "", "The person is not signed in.")
 		}
 		return StepLogin, nil
 	}
-	if c, ok := i.Asking(a); ok {
-		if err := i.mayEnter(c, &l.Profile); err != nil {
-			return 0, err
-		}
+	if err := i.mayEnter(c, &l.Profile); err != nil {
+		return 0, err
 	}
 	switch {
 	case len(a.ACRs) > 0 && !slices.Contains(a.ACRs, l.Session.ACR):
 		return 0, oauth.Refuse(oauth.UnmetAuthentication, "", "The person could not sign in by any of the acr_values.")
 	case a.HintSubject != "" && l.Profile.Subject != a.HintSubject:
 		return 0, oauth.Refuse(oauth.LoginRequired, "", "A different person is signed in than the application expects.")
-	case !p.Consented && i.needsConsent(a, p.Fresh && !p.Unseen):
+	case !p.Consented && i.needsConsent(c, a, p.Fresh && !p.Unseen):
 		if silent {
 			return 0, oauth.Refuse(oauth.ConsentRequired, "", "The person must agree first.")
 		}
@@ -57,8 +64,8 @@ func (i *Issuer) NextStep(a *Authorization, l *Login, p Progress) (Step, error) 
 	return StepIssue, nil
 }
 
-func (i *Issuer) needsLogin(a *Authorization, l *Login, fresh bool) bool {
-	if l == nil || !i.mayUse(a, l) {
+func (i *Issuer) needsLogin(c *clients.Client, a *Authorization, l *Login, fresh bool) bool {
+	if l == nil || !c.Admits(l.Profile.Login) {
 		return true
 	}
 	if fresh {
@@ -79,20 +86,13 @@ func (i *Issuer) needsLogin(a *Authorization, l *Login, fresh bool) bool {
 	return i.cfg.Clock().Sub(l.Session.AuthTime) > time.Duration(a.MaxAge)*time.Second
 }
 
-// mayUse reports whether the client takes people of this login.
-func (i *Issuer) mayUse(a *Authorization, l *Login) bool {
-	c, ok := i.Asking(a)
-	return ok && c.Admits(l.Profile.Login)
-}
-
 // needsConsent reports whether to ask. A client whose redirect URI other
 // software on the device can claim is never answered silently, unless the
 // operator vouches for it; a password just given on a page that named the
 // client is as good as a consent.
-func (i *Issuer) needsConsent(a *Authorization, named bool) bool {
-	c, ok := i.Asking(a)
+func (i *Issuer) needsConsent(c *clients.Client, a *Authorization, named bool) bool {
 	switch {
-	case !ok || slices.Contains(a.Prompt, PromptConsent) || c.Consent == clients.ConsentAlways:
+	case slices.Contains(a.Prompt, PromptConsent) || c.Consent == clients.ConsentAlways:
 		return true
 	case c.Consent == clients.ConsentNever || named:
 		return false

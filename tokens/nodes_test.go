@@ -283,7 +283,7 @@ func (n *node) tryCode() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	a, err := n.ParseAuthorization(request())
+	a, err := n.ParseAuthorization(n.t.Context(), request())
 	if err != nil {
 		return "", err
 	}

@@ -98,11 +98,11 @@ func TestC1GroupLost(t *testing.T) {
 	if n := g.events.count(oauth.EventRefresh, oauth.Outcome(oauth.ReasonNotAllowed)); n != 2 {
 		t.Errorf("%d events, want 2", n)
 	}
-	a, err := g.ParseAuthorization(request())
+	a, err := g.ParseAuthorization(t.Context(), request())
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = g.NextStep(a, lost, tokens.Progress{Fresh: true})
+	_, err = g.NextStep(t.Context(), a, lost, tokens.Progress{Fresh: true})
 	refused(t, err, oauth.AccessDenied, oauth.ReasonNotAllowed)
 	code := g.codeFor(g.bringing("/staff"))
 	g.refreshOK(token)

@@ -110,7 +110,7 @@ func TestLateCode(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newGateway(t)
 			l, cookie := g.signIn(alice)
-			a, err := g.ParseAuthorization(request())
+			a, err := g.ParseAuthorization(t.Context(), request())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -253,11 +253,11 @@ func TestDevelopingSilently(t *testing.T) {
 			c.Clients[0].RedirectURIs = append(c.Clients[0].RedirectURIs, "http://localhost:8081/")
 		})
 		l, _ := g.signIn(alice)
-		a, err := g.ParseAuthorization(request("redirect_uri", "http://localhost:8081/", "prompt", "none"))
+		a, err := g.ParseAuthorization(t.Context(), request("redirect_uri", "http://localhost:8081/", "prompt", "none"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = g.NextStep(a, l, tokens.Progress{})
+		_, err = g.NextStep(t.Context(), a, l, tokens.Progress{})
 		if want == "" && err != nil || want != "" && oauth.AsError(err).Code != want {
 			t.Errorf("issuer %s: %v, want %q", issuer, err, want)
 		}

@@ -76,7 +76,7 @@ func TestWhoNeedsPKCE(t *testing.T) {
 			for i := 0; i < len(tt.half); i += 2 {
 				v.Set(tt.half[i], tt.half[i+1])
 			}
-			_, err := g.ParseAuthorization(v)
+			_, err := g.ParseAuthorization(t.Context(), v)
 			if tt.ok {
 				if err != nil {
 					t.Error(err)
@@ -118,7 +118,7 @@ func TestWithoutPKCEBindsTheCode(t *testing.T) {
 	if _, err := g.token("web", r); err != nil {
 		t.Error(err)
 	}
-	_, err = g.ParseAuthorization(withoutProof(request("client_id", "web", "redirect_uri", webRedirect, "dpop_jkt", "no")))
+	_, err = g.ParseAuthorization(t.Context(), withoutProof(request("client_id", "web", "redirect_uri", webRedirect, "dpop_jkt", "no")))
 	refused(t, err, oauth.InvalidRequest, "")
 }
 

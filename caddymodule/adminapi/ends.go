@@ -108,7 +108,7 @@ func (a *API) endClient(c *call) (any, error) {
 	if err := a.checkClient(c, c.name); err != nil {
 		return nil, err
 	}
-	_, configured := a.Issuer.Client(c.name)
+	_, configured := a.Issuer.Configured(c.name)
 	return endedClient{Client: c.name, Configured: configured}, a.Operator.EndClient(c.Context(), c.name)
 }
 

@@ -74,7 +74,7 @@ func (a *API) list(ctx context.Context, subject string, families []storage.Famil
 func (a *API) streamGrants(c *call, client string) (any, error) {
 	stream := c.begin()
 	var n scanned
-	_, n.Configured = a.Issuer.Client(client)
+	_, n.Configured = a.Issuer.Configured(client)
 	err := a.Operator.ScanGrants(c.Context(), client, func(users int) {
 		n.Users = users
 		stream.progress(n)

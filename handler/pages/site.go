@@ -21,8 +21,8 @@ type SiteAction struct {
 }
 
 // Site renders a page of a site.
-func (s *Set) Site(t *Texts, p Site) ([]byte, error) {
-	return s.render("site", struct {
+func (s *Set) Site(t *Texts, p Site) (Page, error) {
+	return s.render("site", t, struct {
 		frame
 		Site
 

@@ -141,7 +141,7 @@ func (s *base) show(w http.ResponseWriter, r *http.Request, status int, m messag
 	if m.script != "" {
 		nonce = rand.Text()
 	}
-	html, err := s.cfg.Pages.Site(s.texts(r), pages.Site{
+	page, err := s.cfg.Pages.Site(s.texts(r), pages.Site{
 		Title: m.title, Text: m.text, Account: m.account, Failed: m.failed, Actions: m.actions, Script: m.script, Nonce: nonce,
 	})
 	if err != nil {
@@ -163,12 +163,14 @@ func (s *base) show(w http.ResponseWriter, r *http.Request, status int, m messag
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "same-origin") // with no-referrer a form is posted with the Origin null
 	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", page.Lang)
+	h.Add("Vary", "Accept-Language")
 	w.WriteHeader(status)
-	_, _ = w.Write(html) //nolint:gosec // html/template has written it
+	_, _ = w.Write(page.HTML)
 }
 
 // texts are the words of the page for who sends a request.
-func (s *base) texts(*http.Request) *pages.Texts { return pages.In("") }
+func (s *base) texts(r *http.Request) *pages.Texts { return s.cfg.Pages.In("", r.Header.Get("Accept-Language")) }
 
 // maxReturn is how long the address may be to which somebody comes back, in bytes; the path
 // alone of a longer one. The script of the start page keeps long ones in the browser.

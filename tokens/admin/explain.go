@@ -125,7 +125,7 @@ func (o *Operator) lookUp(ctx context.Context, e *Explanation) error {
 		e.Live = &families[0]
 	}
 	e.Verdict = verdictOf(e.History, e.Live != nil, e.ClientEnded)
-	if c, ok := o.issuer.Client(e.Client); ok && e.Verdict == VerdictUnknown {
+	if c, ok := o.issuer.Configured(e.Client); ok && e.Verdict == VerdictUnknown {
 		over = over || outlived(e.History, c.Refresh.Lifetime, o.cfg.Clock())
 	}
 	if e.Verdict == VerdictUnknown && over {

@@ -43,7 +43,7 @@ func (o *Operator) KnowsUser(ctx context.Context, user storage.UserTag) (bool, e
 // was ended, or through which somebody is signed in. For one that is neither configured
 // nor ended it looks through the whole store.
 func (o *Operator) KnowsClient(ctx context.Context, id string) (bool, error) {
-	if _, ok := o.issuer.Client(id); ok {
+	if _, ok := o.issuer.Configured(id); ok {
 		return true, nil
 	}
 	tag := storage.TagClient(id)

@@ -124,10 +124,12 @@ func (a *Authenticator) byAssertion(ctx context.Context, cr Credentials) (*Clien
 	if err != nil {
 		return nil, a.Refuse(ctx, nil, oauth.ReasonBadAssertion, err)
 	}
-	c, known := a.cfg.Clients.Client(shown.subject)
+	c, err := a.cfg.Clients.Resolve(ctx, shown.subject)
 	switch {
-	case !known:
+	case errors.Is(err, ErrUnknown):
 		return nil, a.refuseUnknown(ctx, shown.subject)
+	case err != nil:
+		return nil, err
 	case cr.ClientID != "" && cr.ClientID != c.ID:
 		return nil, a.Refuse(ctx, c, oauth.ReasonBadAssertion, errors.New("the client_id of the request differs from the sub of the assertion"))
 	case !c.Keys.any():

@@ -78,13 +78,15 @@ func (a *Authenticator) Authenticate(ctx context.Context, cr Credentials) (*Clie
 	if cr.Method == AuthPrivateKeyJWT {
 		return a.byAssertion(ctx, cr)
 	}
-	c, known := a.cfg.Clients.Client(cr.ClientID)
-	if !known && cr.Literal != nil {
-		c, known = a.cfg.Clients.Client(cr.Literal.ClientID)
+	c, err := a.cfg.Clients.Resolve(ctx, cr.ClientID)
+	if errors.Is(err, ErrUnknown) && cr.Literal != nil {
+		c, err = a.cfg.Clients.Resolve(ctx, cr.Literal.ClientID)
 	}
 	var refuse func() error
 	switch {
-	case !known:
+	case err != nil && !errors.Is(err, ErrUnknown):
+		return nil, err
+	case err != nil:
 		refuse = func() error { return a.refuseUnknown(ctx, cr.ClientID) }
 	case cr.Method == AuthNone && len(c.TLS.Methods()) > 0:
 		return a.byCertificate(ctx, c, cr.Certificate)

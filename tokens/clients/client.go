@@ -31,6 +31,7 @@ const (
 // Client is a registered application. Values come checked from the configuration.
 type Client struct {
 	ID           string
+	Origin       Origin
 	Name         string // for people; the ID where none was given
 	Type         Type
 	RedirectURIs []string
@@ -70,6 +71,16 @@ func ForSite(id, origin, redirectURI string, logins []string, sessions RefreshPo
 		OIDCConformant: true, Consent: ConsentNever, Refresh: sessions, tag: storage.TagClient(id),
 	}
 }
+
+// Origin says who vouches for what is known of a client.
+type Origin uint8
+
+// The origins of clients.
+const (
+	Configured Origin = iota // the operator: it is in the configuration
+	Registered               // nobody: it has registered itself (RFC 7591), and its id says with what
+	Document                 // the host of its id, which publishes it there (draft-ietf-oauth-client-id-metadata-document)
+)
 
 // ConsentMode says when a person is asked whether the client may go on.
 type ConsentMode string

@@ -1,6 +1,8 @@
 package clients
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
@@ -28,10 +30,22 @@ func NewDirectory(list []*Client) (*Directory, error) {
 	return d, nil
 }
 
-// Client returns the client with an id.
-func (d *Directory) Client(id string) (*Client, bool) {
+// ErrUnknown says that there is no client with an id.
+var ErrUnknown = errors.New("finding client: it is unknown")
+
+// Configured returns the client of the configuration with an id.
+func (d *Directory) Configured(id string) (*Client, bool) {
 	c, ok := d.byID[id]
 	return c, ok
+}
+
+// Resolve returns the client with an id. Errors: ErrUnknown, or an oauth.Error
+// TemporarilyUnavailable where nobody can say.
+func (d *Directory) Resolve(_ context.Context, id string) (*Client, error) {
+	if c, ok := d.byID[id]; ok {
+		return c, nil
+	}
+	return nil, ErrUnknown
 }
 
 // Unknown says for the log which client_id came, and which there are. Of a long one

@@ -137,7 +137,7 @@ func (c *core) reload(change ...func(*clients.RefreshPolicy)) {
 }
 
 func (c *core) client() *clients.Client {
-	client, _ := c.Client("app")
+	client, _ := c.Configured("app")
 	return client
 }
 
@@ -164,7 +164,7 @@ func (c *core) tryLogin(subject string, parameters ...string) (*tokens.TokenResp
 	if scopes := v["scope"]; len(scopes) > 1 {
 		v.Set("scope", strings.Join(scopes, " "))
 	}
-	a, err := c.ParseAuthorization(v)
+	a, err := c.ParseAuthorization(c.t.Context(), v)
 	if err != nil {
 		return nil, err
 	}
