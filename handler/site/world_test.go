@@ -50,7 +50,7 @@ const (
 
 // world is a store, and the nodes of a gateway over it.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	store *watchedStore
 	now   atomic.Int64
 	heard *observer
@@ -60,7 +60,7 @@ type world struct {
 func (w *world) clock() time.Time     { return time.Unix(0, w.now.Load()) }
 func (w *world) pass(d time.Duration) { w.now.Add(int64(d)) }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, heard: &observer{}}
 	w.now.Store(time.Now().Truncate(time.Second).UnixNano())
@@ -425,4 +425,9 @@ func (w *world) users(names ...string) []login.User {
 		users = append(users, login.User{Name: name, Hash: w.hash})
 	}
 	return users
+}
+
+// newGuard is a usual guard of a site.
+func newGuard(s *site.Site) (*site.Guard, error) {
+	return site.New(site.Config{Sites: []*site.Site{s}, Headers: []identity.Mapping{{Header: "X-User-Id", Claim: "sub"}, {Header: "X-Email", Claim: "email"}}})
 }
