@@ -58,7 +58,7 @@ func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (str
 		return "", err
 	}
 	if a.Site != nil {
-		grant = storage.Grant{ACR: l.Session.ACR, Site: c.Origins[0]}
+		grant = storage.Grant{ACR: l.Session.ACR, Site: c.Origins[0], Keys: a.Site.Keys}
 	}
 	if err := i.keepGrant(ctx, c, grant); err != nil {
 		return "", err

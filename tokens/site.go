@@ -32,6 +32,7 @@ type siteTerms struct {
 	Origin string     `json:"o"`
 	Logins []string   `json:"l,omitempty"`
 	Life   sites.Life `json:"t"`
+	Keys   bool       `json:"k,omitempty"`
 
 	key bool // it is about app keys, which are no sessions: the caps of both are apart
 }
@@ -77,7 +78,7 @@ type siteRequest struct {
 // Begin returns the parameters with which a browser goes to the authorization endpoint.
 func (s Sites) Begin(_ context.Context, r sites.Request) (url.Values, error) {
 	body, err := json.Marshal(siteRequest{
-		siteTerms: siteTerms{Origin: r.Origin, Logins: r.Logins, Life: r.Life}, State: r.State, Challenge: r.Challenge, ACRs: r.ACRs,
+		siteTerms: siteTerms{Origin: r.Origin, Logins: r.Logins, Life: r.Life, Keys: r.Keys}, State: r.State, Challenge: r.Challenge, ACRs: r.ACRs,
 		MaxAge: int64(r.MaxAge / time.Second), Choose: r.OtherAccount, Expires: s.issuer.cfg.Clock().Add(siteRequestLifetime).Unix(),
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -28,19 +29,18 @@ func keyTerms(origin string) siteTerms {
 	return siteTerms{Origin: origin, Life: sites.Life{Absolute: siteKeyLifetime}, key: true}
 }
 
-// NewSiteKey makes an app key of a person for a site where they have a session. Errors:
-// InvalidRequest for a name that cannot be shown, AccessDenied for a site where they are not
-// signed in.
+// NewSiteKey makes an app key of a person for a site that takes such, and where they have a
+// session. Errors: InvalidRequest for a name that cannot be shown, AccessDenied for another site.
 func (i *Issuer) NewSiteKey(ctx context.Context, l *Login, origin, name string) (string, error) {
 	name = strings.TrimSpace(name)
 	if name == "" || len(name) > MaxKeyName || !utf8.ValidString(name) || strings.ContainsFunc(name, isControl) {
 		return "", oauth.BadRequest("The name of an app key has 1 to %d bytes and no control characters.", MaxKeyName)
 	}
-	may, err := i.hasSession(ctx, l, origin)
+	may, err := i.KeySites(ctx, l)
 	if err != nil {
 		return "", err
 	}
-	if !may {
+	if !slices.Contains(may, origin) {
 		return "", oauth.Refuse(oauth.AccessDenied, oauth.ReasonNotAllowed, "Sign in to the site first.")
 	}
 	c := keyTerms(origin).client()
@@ -70,19 +70,27 @@ func (i *Issuer) NewSiteKey(ctx context.Context, l *Login, origin, name string) 
 
 func isControl(c rune) bool { return c < ' ' || c == 0x7f || c == utf8.RuneError }
 
-// hasSession reports whether a person is signed in to a site.
-func (i *Issuer) hasSession(ctx context.Context, l *Login, origin string) (bool, error) {
+// KeySites returns the origins of the sites for which a person can make app keys, in order.
+func (i *Issuer) KeySites(ctx context.Context, l *Login) ([]string, error) {
 	families, err := i.Grants(ctx, l.Profile.Subject)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	tag := storage.TagClient(sites.ClientID(origin))
+	var origins []string
 	for _, f := range families {
-		if f.Client == tag {
-			return true, nil
+		if _, configured := i.clients.Tagged(f.Client); configured {
+			continue
+		}
+		grant, _, err := i.state.Grants.Look(ctx, f.Grant)
+		if err != nil {
+			return nil, oauth.Unavailable(err)
+		}
+		if grant.Keys && !slices.Contains(origins, grant.Site) {
+			origins = append(origins, grant.Site)
 		}
 	}
-	return false, nil
+	slices.Sort(origins)
+	return origins, nil
 }
 
 // Key asks the store about an app key, as Session does about a cookie.

@@ -170,7 +170,9 @@ func (s *base) show(w http.ResponseWriter, r *http.Request, status int, m messag
 }
 
 // texts are the words of the page for who sends a request.
-func (s *base) texts(r *http.Request) *pages.Texts { return s.cfg.Pages.In("", r.Header.Get("Accept-Language")) }
+func (s *base) texts(r *http.Request) *pages.Texts {
+	return s.cfg.Pages.In("", r.Header.Get("Accept-Language"))
+}
 
 // maxReturn is how long the address may be to which somebody comes back, in bytes; the path
 // alone of a longer one. The script of the start page keeps long ones in the browser.

@@ -39,7 +39,7 @@ func New(cfg Config) (*Guard, error) {
 	}
 	g.taken = identity.NamesOf(names...)
 	for _, s := range cfg.Sites {
-		s.register(cfg.Rules)
+		s.register(&cfg)
 	}
 	return g, nil
 }

@@ -24,7 +24,8 @@ func (s *Site) login(w http.ResponseWriter, r *http.Request) {
 		To: returnTo(q.Get("to")), Rule: q.Get("rule"), At: s.cfg.Clock().Unix(),
 		Keep: q.Get("keep") != "", Close: q.Get("close") != "", Again: q.Get("again") != "",
 	}
-	rules, other := s.rulesOf(st.Rule), q.Get("other") != ""
+	rules, keys := s.rulesOf(st.Rule)
+	other := q.Get("other") != ""
 	if !other {
 		_, session, err := s.sessions.presented(r, true)
 		if err != nil {
@@ -39,7 +40,7 @@ func (s *Site) login(w http.ResponseWriter, r *http.Request) {
 	a := s.beginAttempt(w, r)
 	st.ID = a.id[:]
 	params, err := s.cfg.Issuer.Begin(r.Context(), sites.Request{
-		Rules: rules, Origin: s.cfg.Origin, Life: s.cfg.Life, State: s.sealState(st), Challenge: a.challenge(), OtherAccount: other,
+		Rules: rules, Origin: s.cfg.Origin, Life: s.cfg.Life, State: s.sealState(st), Challenge: a.challenge(), OtherAccount: other, Keys: keys,
 	})
 	if err != nil {
 		s.down(w, r, err)

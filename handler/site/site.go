@@ -30,6 +30,7 @@ type Site struct {
 
 	mu    sync.RWMutex
 	rules map[string]sites.Rules // of its guards, by the name that ruleName gives them
+	keys  bool                   // one of them takes app keys
 }
 
 // NewSite makes the site of an origin.
@@ -109,16 +110,18 @@ func ruleName(r sites.Rules) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:6])
 }
 
-// register makes the rules of a guard known.
-func (s *Site) register(r sites.Rules) {
+// register makes a guard known.
+func (s *Site) register(cfg *Config) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rules[ruleName(r)] = r
+	s.rules[ruleName(cfg.Rules)] = cfg.Rules
+	s.keys = s.keys || cfg.Keys
 }
 
-// rulesOf returns the rules of a name; none for one that is not known (any more).
-func (s *Site) rulesOf(name string) sites.Rules {
+// rulesOf returns the rules of a name, none for one that is not known (any more), and whether
+// the site takes app keys.
+func (s *Site) rulesOf(name string) (rules sites.Rules, keys bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.rules[name]
+	return s.rules[name], s.keys
 }

@@ -68,6 +68,7 @@ type Request struct {
 	State        string // comes back as it is
 	Challenge    string // S256 (RFC 7636 §4.2)
 	OtherAccount bool   // the person wants to choose the account
+	Keys         bool   // the site takes app keys, so that the person may make some
 }
 
 // Return is an answer of the authorization server that a browser has brought.
