@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/sites"
 )
 
 // listed is how many rows of a list the page shows at once.
@@ -111,8 +112,11 @@ func (s *Server) describe(a tokens.SignedIn, texts *pages.Texts) pages.Applicati
 		ID: a.Family.ID.String(), Name: texts.AppRemoved, Device: texts.Device(a.Device), From: a.Address,
 		Since: a.Family.Created, LastUsed: a.Family.Rotated, Here: a.Here,
 	}
-	if a.Client != nil {
+	switch {
+	case a.Client != nil:
 		app.Name = s.clientName(a.Client.ID)
+	case a.Site != "":
+		app.Name = s.clientName(sites.ClientID(a.Site))
 	}
 	return app
 }

@@ -14,7 +14,9 @@ import (
 // token of its own.
 type SignedIn struct {
 	Family  storage.Family
-	Client  *clients.Client // nil for one that is not configured any more
+	Client  *clients.Client // nil for a site, and for one that is not configured any more
+	Site    string          // the origin of a site; "" for an application
+	Key     string          // what the person calls it, where it is an app key for the site
 	Device  string          // where the login came from, such as "Firefox on Linux"; "" if that is forgotten
 	Address string          // where the last use came from that the history knows of; of a confidential client the login
 	Here    bool            // it began in the browser that asks, in this session or one that it replaced
@@ -44,6 +46,13 @@ func (i *Issuer) SignedIn(ctx context.Context, l *Login, skip, most int) (part [
 	ids := make([]storage.FamilyID, len(part))
 	for n := range part {
 		ids[n] = part[n].Family.ID
+		if part[n].Client == nil {
+			grant, _, err := i.state.Grants.Look(ctx, part[n].Family.Grant)
+			if err != nil {
+				return nil, 0, oauth.Unavailable(err)
+			}
+			part[n].Site, part[n].Key = grant.Site, grant.Key
+		}
 	}
 	histories, err := i.state.History.Of(ctx, ids...)
 	if err != nil {

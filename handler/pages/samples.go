@@ -126,6 +126,12 @@ func otherSamples() []sample {
 				Detail: "The redirect_uri is not one that the application has registered.", Option: "redirect_uris", Reference: "0f1e2d3c", Time: "now",
 			})
 		}},
+		{"site", "site", []string{`action="/.gatehouse/login"`, `href="/.gatehouse/logout"`, `id="sign-in"`, `data-of="/x"`, `nonce="n"`, "alice@example.com"}, func(s *Set, t *Texts) (Page, error) {
+			return s.Site(t, Site{
+				Title: t.SignedOutTitle, Text: t.SignedOut, Account: "alice@example.com", Failed: true, Script: SiteClose, Nonce: "n",
+				Actions: []SiteAction{{URL: "/.gatehouse/login", Text: t.SignIn, Post: true}, {URL: "/.gatehouse/logout", Text: t.SignOut, ID: StartID, Data: "/x", NewTab: true}},
+			})
+		}},
 		{"form_post", "form_post", []string{`action="https://app.example.com/cb"`, `name="code" value="c"`, `nonce="n"`}, func(s *Set, t *Texts) (Page, error) {
 			return s.FormPost(t, FormPost{
 				Target: template.URL("https://app.example.com/cb"), Client: "Orders", Nonce: "n", Fields: []Field{{"code", "c"}, {"state", "s"}},
