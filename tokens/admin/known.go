@@ -46,7 +46,7 @@ func (o *Operator) KnowsClient(ctx context.Context, id string) (bool, error) {
 	if _, ok := o.issuer.Configured(id); ok {
 		return true, nil
 	}
-	tag := storage.TagClient(id)
+	tag := o.issuer.TagOf(id)
 	if ended, err := o.state.Denylist.WasEnded(ctx, tag); ended || err != nil {
 		return ended, err
 	}

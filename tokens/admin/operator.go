@@ -48,20 +48,54 @@ func (o *Operator) EndUser(ctx context.Context, subject string) (storage.EndResu
 }
 
 // EndClient ends all refresh tokens and access tokens that a client has until
-// now. The client need not be configured any more.
+// now. The client need not be configured any more. What a client that nobody registered
+// begins later is not ended: see BlockClient.
 func (o *Operator) EndClient(ctx context.Context, clientID string) error {
-	if _, err := o.endClient(ctx, storage.TagClient(clientID)); err != nil {
+	tag := o.issuer.TagOf(clientID)
+	if _, err := o.endClient(ctx, tag, o.issuer.KeepsEnd(tag)); err != nil {
 		return err
 	}
 	o.cfg.Observer.Happened(ctx, oauth.Event{Kind: oauth.EventRevoked, Outcome: oauth.OutcomeClient, Client: clientID})
 	return nil
 }
 
+// BlockClient says whether a client that nobody registered may sign people in. One of the
+// configuration is taken out of that instead: ErrConfigured.
+func (o *Operator) BlockClient(ctx context.Context, clientID string, blocked bool) error {
+	tag := o.issuer.TagOf(clientID)
+	if !tag.Unregistered() {
+		return ErrConfigured
+	}
+	ctx, done := storage.Decisive(ctx)
+	defer done()
+	if err := o.state.Store.BlockClient(ctx, tag, blocked); err != nil {
+		return oauth.Unavailable(err)
+	}
+	if err := o.state.Denylist.ClientDenied(ctx); err != nil {
+		return oauth.Unavailable(err)
+	}
+	return nil
+}
+
+// ErrConfigured is returned for a client that is not one that nobody registered.
+var ErrConfigured = errors.New("only a client that no configuration names can be blocked: take the block of this one out of the configuration")
+
+// EndRegistered ends all that clients have until now that have registered themselves. It
+// returns the time until which that is over.
+func (o *Operator) EndRegistered(ctx context.Context) (time.Time, error) {
+	until, err := o.endClient(ctx, storage.AllRegistered, o.issuer.KeepsEnd(storage.AllRegistered))
+	if err != nil {
+		return time.Time{}, err
+	}
+	o.cfg.Observer.Happened(ctx, oauth.Event{Kind: oauth.EventRevoked, Outcome: oauth.OutcomeRegistered})
+	return until, nil
+}
+
 // EndEveryone ends all that anybody has until now: sessions, codes, refresh
 // tokens and access tokens, those of machines too. It returns the time until
 // which everything is over, and costs the same however much that is.
 func (o *Operator) EndEveryone(ctx context.Context) (time.Time, error) {
-	until, err := o.endClient(ctx, storage.Everyone)
+	until, err := o.endClient(ctx, storage.Everyone, 0)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -74,8 +108,8 @@ func (o *Operator) EndEveryone(ctx context.Context) (time.Time, error) {
 // until every node must have heard of it; then a second end reaches what they
 // have decided meanwhile. If ctx ends first, the error says that the call has to be
 // repeated; what was ended stays ended.
-func (o *Operator) endClient(ctx context.Context, client storage.ClientTag) (time.Time, error) {
-	end, err := o.setWatermark(ctx, client)
+func (o *Operator) endClient(ctx context.Context, client storage.ClientTag, keep time.Duration) (time.Time, error) {
+	end, err := o.setWatermark(ctx, client, keep)
 	if err != nil || end.Late == 0 {
 		return end.Before, err
 	}
@@ -83,15 +117,15 @@ func (o *Operator) endClient(ctx context.Context, client storage.ClientTag) (tim
 	if ctx.Err() != nil {
 		return time.Time{}, oauth.Unavailable(fmt.Errorf("waiting until every gateway must have heard of the end: run it again: %w", ctx.Err()))
 	}
-	end, err = o.setWatermark(ctx, client)
+	end, err = o.setWatermark(ctx, client, keep)
 	return end.Before, err
 }
 
 // setWatermark ends a client until now, and tells all nodes.
-func (o *Operator) setWatermark(ctx context.Context, client storage.ClientTag) (storage.ClientEnd, error) {
+func (o *Operator) setWatermark(ctx context.Context, client storage.ClientTag, keep time.Duration) (storage.ClientEnd, error) {
 	ctx, done := storage.Decisive(ctx)
 	defer done()
-	end, err := o.state.Store.EndClient(ctx, client)
+	end, err := o.state.Store.EndClient(ctx, client, keep)
 	if err != nil {
 		return storage.ClientEnd{}, oauth.Unavailable(err)
 	}

@@ -30,6 +30,8 @@ const (
 	EventLoginBroken      EventKind = "login_broken"
 	EventClientAuth       EventKind = "client_auth"
 	EventClientCredential EventKind = "client_credential_used"
+	// EventClientRegistered is that a client has registered itself. Nothing is kept of it.
+	EventClientRegistered EventKind = "client_registered"
 	// EventIntrospectionRefused is that a client asked about a token that is good and
 	// none of its business.
 	EventIntrospectionRefused EventKind = "introspection_refused"
@@ -87,6 +89,7 @@ const (
 	OutcomeClient       Outcome = "client"
 	OutcomeEveryone     Outcome = "everyone"
 	OutcomeAccount      Outcome = "account"
+	OutcomeRegistered   Outcome = "registered" // all clients that have registered themselves
 )
 
 // The outcomes of EventLogin and EventLogout.
@@ -195,7 +198,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventCodeIssued:    {OutcomeOK, OutcomeWithoutPKCE},
 	EventCodeReuse:     {Outcome(ReasonCodeSpent)},
 	EventDevice:        {OutcomeRequested, OutcomeApproved, OutcomeDenied, OutcomeDelayed, OutcomeWrongCode},
-	EventRevoked:       {OutcomeRefreshToken, OutcomeAccessToken, OutcomeUser, OutcomeUserDisabled, OutcomeClient, OutcomeEveryone, OutcomeAccount},
+	EventRevoked:       {OutcomeRefreshToken, OutcomeAccessToken, OutcomeUser, OutcomeUserDisabled, OutcomeClient, OutcomeEveryone, OutcomeAccount, OutcomeRegistered},
 	EventLogin: {
 		OutcomeOK, OutcomeFailed, OutcomeDelayed, OutcomeBusy, OutcomeDisabled,
 		OutcomeProviderDown, OutcomeProviderBroken, OutcomeCancelled, OutcomeExpired, OutcomeNotAllowed, OutcomeNotMet,
@@ -206,6 +209,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventLogout:               {OutcomeOK, OutcomeEverywhere},
 	EventLoginBroken:          {OutcomeOK, LoginNoDiscovery, LoginOtherIssuer, LoginClientRefused, LoginBadIDToken, LoginTooLarge},
 	EventClientAuth:           outcomesOf(Reasons),
+	EventClientRegistered:     {OutcomeOK},
 	EventClientCredential:     nil, // a word of the configuration and a number
 	EventIntrospectionRefused: {Outcome(ReasonWrongAudience), Outcome(ReasonClientMismatch)},
 	EventRequestRefused:       outcomesOf(Reasons),
@@ -216,7 +220,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventStoreNew:             {StoreEmptied, StoreBegun, StoreRemoved, StoreReplaced},
 	EventStoreTrouble: {
 		OutcomeOpen, OutcomeClose, OutcomeSigningKeys, OutcomeWatermarks, OutcomeRenewal, OutcomeFeed, OutcomeFeedGap, OutcomeFeedReplaced, OutcomeGuard,
-		"authorize", "login", "consent", "activate", "device_code", "refresh", "revoke", "introspect", "userinfo", "logout", "auth0_logout",
+		"authorize", "login", "consent", "activate", "device_code", "refresh", "revoke", "register", "introspect", "userinfo", "logout", "auth0_logout",
 		"account", "health", "jwks", "openid_configuration", "authorization_server", // token requests are refused with a reason
 	},
 	EventStoreFailover: {OutcomeOtherPrimary},
@@ -260,7 +264,7 @@ var Reasons = []Reason{
 	ReasonRateLimited, ReasonUnsupportedGrant, ReasonIssuerKeys, ReasonStepUp, ReasonUserDisabled, ReasonPending,
 	ReasonTooFast, ReasonPersonDenied,
 	ReasonProof, ReasonProofMissing, ReasonProofReplayed, ReasonProofNonce, ReasonBinding,
-	ReasonBadCertificate, ReasonNoPKCE, ReasonNoToken, ReasonTokenHeader, ReasonTooLarge,
+	ReasonBadCertificate, ReasonNoPKCE, ReasonNoToken, ReasonTokenHeader, ReasonTooLarge, ReasonBlocked,
 }
 
 // Event is one decision of the core. It holds no secret, code or token.
@@ -268,7 +272,7 @@ type Event struct {
 	Kind      EventKind
 	Outcome   Outcome
 	GrantType GrantType
-	Client    string // a configured client_id, or "" (never what a request claimed)
+	Client    string // a configured client_id, or one that this gateway has made; or "" (never what a request claimed)
 	Subject   string
 	// NewSubject is another one of the same person, with EventAdmin.
 	NewSubject string
