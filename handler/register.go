@@ -48,6 +48,15 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// failRegistration answers who registers: with a challenge where a token is missing.
+func (s *Server) failRegistration(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, wire.ErrNoToken) || oauth.AsError(err).Code == oauth.InvalidToken {
+		s.failBearer(w, r, err)
+		return
+	}
+	s.failJSON(w, r, err)
+}
+
 // equalTexts compares in constant time, whatever the lengths.
 func equalTexts(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))

@@ -36,6 +36,14 @@ func New(issuer *tokens.Issuer, state *state.State) *Operator {
 	return &Operator{issuer: issuer, cfg: issuer.Config(), state: state}
 }
 
+// tagOf returns the tag of a client by its id, or as ListClients names one whose id nobody knows.
+func (o *Operator) tagOf(client string) storage.ClientTag {
+	if tag, ok := storage.ParseClientTag(client); ok {
+		return tag
+	}
+	return o.issuer.TagOf(client)
+}
+
 // EndUser ends all sessions, refresh tokens and access tokens of a subject.
 func (o *Operator) EndUser(ctx context.Context, subject string) (storage.EndResult, error) {
 	user := storage.TagSubject(subject)
@@ -51,44 +59,12 @@ func (o *Operator) EndUser(ctx context.Context, subject string) (storage.EndResu
 // now. The client need not be configured any more. What a client that nobody registered
 // begins later is not ended: see BlockClient.
 func (o *Operator) EndClient(ctx context.Context, clientID string) error {
-	tag := o.issuer.TagOf(clientID)
+	tag := o.tagOf(clientID)
 	if _, err := o.endClient(ctx, tag, o.issuer.KeepsEnd(tag)); err != nil {
 		return err
 	}
 	o.cfg.Observer.Happened(ctx, oauth.Event{Kind: oauth.EventRevoked, Outcome: oauth.OutcomeClient, Client: clientID})
 	return nil
-}
-
-// BlockClient says whether a client that nobody registered may sign people in. One of the
-// configuration is taken out of that instead: ErrConfigured.
-func (o *Operator) BlockClient(ctx context.Context, clientID string, blocked bool) error {
-	tag := o.issuer.TagOf(clientID)
-	if !tag.Unregistered() {
-		return ErrConfigured
-	}
-	ctx, done := storage.Decisive(ctx)
-	defer done()
-	if err := o.state.Store.BlockClient(ctx, tag, blocked); err != nil {
-		return oauth.Unavailable(err)
-	}
-	if err := o.state.Denylist.ClientDenied(ctx); err != nil {
-		return oauth.Unavailable(err)
-	}
-	return nil
-}
-
-// ErrConfigured is returned for a client that is not one that nobody registered.
-var ErrConfigured = errors.New("only a client that no configuration names can be blocked: take the block of this one out of the configuration")
-
-// EndRegistered ends all that clients have until now that have registered themselves. It
-// returns the time until which that is over.
-func (o *Operator) EndRegistered(ctx context.Context) (time.Time, error) {
-	until, err := o.endClient(ctx, storage.AllRegistered, o.issuer.KeepsEnd(storage.AllRegistered))
-	if err != nil {
-		return time.Time{}, err
-	}
-	o.cfg.Observer.Happened(ctx, oauth.Event{Kind: oauth.EventRevoked, Outcome: oauth.OutcomeRegistered})
-	return until, nil
 }
 
 // EndEveryone ends all that anybody has until now: sessions, codes, refresh

@@ -125,15 +125,6 @@ func (s *Store) BlockClient(ctx context.Context, client storage.ClientTag, block
 	return err
 }
 
-// clientRecord returns what holds of a client, the zero record for nothing.
-func (t *txn) clientRecord(client storage.ClientTag) (clientRecord, error) {
-	var r clientRecord
-	if _, err := t.read(clients, client[:], &r); err != nil || r.over(t.now) {
-		return clientRecord{}, err
-	}
-	return r, nil
-}
-
 // newestWatermark returns the newest that may have dated what is the client's, or that
 // of one of the clients that its tag stands for.
 func (t *txn) newestWatermark(client storage.ClientTag) (time.Time, error) {

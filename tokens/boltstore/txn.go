@@ -207,6 +207,15 @@ func (t *txn) watermark(client storage.ClientTag) (time.Time, error) {
 	return c.before, err
 }
 
+// clientRecord returns what holds of a client, the zero record for nothing.
+func (t *txn) clientRecord(client storage.ClientTag) (clientRecord, error) {
+	var r clientRecord
+	if _, err := t.read(clients, client[:], &r); err != nil || r.over(t.now) {
+		return clientRecord{}, err
+	}
+	return r, nil
+}
+
 // everyoneEnded reports whether a login was at or before the end of everyone.
 func (t *txn) everyoneEnded(login time.Time) (bool, error) {
 	mark, err := t.watermark(storage.Everyone)

@@ -33,10 +33,12 @@ type Unregistered struct {
 	Registration *Policy
 }
 
-// lastingKeys are the keys of one store.
+// lastingKeys are the keys of one store, and some of the clients that were made with them.
 type lastingKeys struct {
-	lasting []byte
 	*clientid.Keys
+
+	lasting []byte
+	opened  recent
 }
 
 // NewDirectory makes a Directory. Two clients with the same tag are an error.
@@ -72,25 +74,31 @@ func (d *Directory) Resolve(_ context.Context, id string) (*Client, error) {
 		if err != nil {
 			return nil, oauth.Unavailable(err)
 		}
+		if c := keys.opened.get(id); c != nil {
+			return c, nil
+		}
 		if m, ok := keys.Open(id); ok {
-			return p.registered(keys, id, m), nil
+			c := p.registered(keys.Keys, id, m)
+			keys.opened.put(id, c)
+			return c, nil
 		}
 	}
 	return nil, ErrUnknown
 }
 
 // lastingKeys returns the keys of the store.
-func (d *Directory) lastingKeys() (*clientid.Keys, error) {
+func (d *Directory) lastingKeys() (*lastingKeys, error) {
 	lasting := d.unregistered.Lasting()
 	if held := d.keys.Load(); held != nil && bytes.Equal(held.lasting, lasting) {
-		return held.Keys, nil
+		return held, nil
 	}
 	keys, err := clientid.NewKeys(lasting)
 	if err != nil {
 		return nil, err
 	}
-	d.keys.Store(&lastingKeys{lasting, keys})
-	return keys, nil
+	made := &lastingKeys{lasting: lasting, Keys: keys}
+	d.keys.Store(made)
+	return made, nil
 }
 
 // Tag returns the tag of the client with an id, whether there is such a client or not.

@@ -231,7 +231,7 @@ var outcomes = map[EventKind][]Outcome{
 		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber, OutcomeProvider, OutcomeRecheck,
 	},
 	EventAdmin: {
-		"end_grants", "end_client", "end_everyone", "disable_user", "enable_user", "move_user", "rebind_login", "deny_token", "rotate_keys", "drop_key",
+		"end_grants", "end_client", "unblock_client", "end_registered", "end_everyone", "disable_user", "enable_user", "move_user", "rebind_login", "deny_token", "rotate_keys", "drop_key",
 		"backup", "export", "undo_export", "purge_issuer",
 	},
 }
