@@ -1,8 +1,10 @@
 package gatehouse_test
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -42,6 +44,53 @@ func TestDocumentedCaddyfiles(t *testing.T) {
 	}
 	if found < 2 {
 		t.Errorf("found %d Caddyfiles", found)
+	}
+}
+
+// TestReference: docs/reference.md is what the config structs say.
+func TestReference(t *testing.T) {
+	made, err := exec.CommandContext(t.Context(), "go", "run", "./.ci/reference").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile("docs/reference.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(made, kept) {
+		t.Error("docs/reference.md is out of date: go run ./.ci/reference > docs/reference.md")
+	}
+	for _, want := range []string{"### client refresh_token", "* **`scope_any`**", "(JSON `redirect_uris`)"} {
+		if got := bytes.Contains(made, []byte(want)); got == strings.HasPrefix(want, "(") {
+			t.Errorf("%q is there: %v", want, got)
+		}
+	}
+}
+
+// TestDeployedCaddyfiles adapts those of examples/deploy, the one in kubernetes.yaml too.
+func TestDeployedCaddyfiles(t *testing.T) {
+	const folder = "examples/deploy/"
+	plain, err := os.ReadFile(folder + "Caddyfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifests, err := os.ReadFile(folder + "kubernetes.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, inConfigMap, found := strings.Cut(string(manifests), "  Caddyfile: |\n")
+	inConfigMap, _, _ = strings.Cut(inConfigMap, "---\n")
+	if !found {
+		t.Fatal("kubernetes.yaml holds no Caddyfile")
+	}
+	for name, text := range map[string]string{"Caddyfile": string(plain), "kubernetes.yaml": regexp.MustCompile("(?m)^    ").ReplaceAllString(inConfigMap, "")} {
+		_, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": folder + name})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, w := range warnings {
+			t.Errorf("%s: warning: %s", name, w.Message)
+		}
 	}
 }
 

@@ -96,7 +96,7 @@ func (g *gateway) toolsWork(session tokenAnswer) {
 		g.t.Errorf("stats: %v\n%s", err, out)
 	}
 	_, text := g.admin(http.MethodGet, "/metrics")
-	for _, want := range []string{`caddy_oauth_healthy{reason=""} 1`, "caddy_oauth_signing_key_age_seconds{", "caddy_oauth_feed_lag_seconds", "caddy_oauth_denylist_entries", `caddy_oauth_refreshes_total{outcome="rotated"}`} {
+	for _, want := range []string{`caddy_oauth_build_info{go_version="` + runtime.Version() + `",version="(devel)"} 1`, `caddy_oauth_healthy{reason=""} 1`, "caddy_oauth_signing_key_age_seconds{", "caddy_oauth_feed_lag_seconds", "caddy_oauth_denylist_entries", `caddy_oauth_refreshes_total{outcome="rotated"}`} {
 		if !strings.Contains(text, want) {
 			g.t.Errorf("the metrics have no %s", want)
 		}

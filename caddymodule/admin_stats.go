@@ -15,6 +15,7 @@ func (r *backend) stats() adminapi.Stats {
 	users, _ := states.References(r.poolKey)
 	counts := events.Process.Counts()
 	return adminapi.Stats{
+		Version:        adminapi.Version(),
 		Issuer:         r.issuerURL,
 		Store:          r.poolKey,
 		Health:         describeHealth(r.shared.state.Health()),

@@ -115,7 +115,8 @@ func TestCommands(t *testing.T) {
 	}{
 		{"grants list", []string{"grants", "list", "local|alice"}, []string{"FAMILY", "my-spa"}},
 		{"grants list as JSON", []string{"grants", "list", "local|alice", "--json"}, []string{`"client": "my-spa"`, `"generation": 1`}},
-		{"stats", []string{"stats"}, []string{"issuer", g.Issuer, "token checks: ok", "ES256", "RS256"}},
+		{"version", []string{"version"}, []string{"(devel)"}},
+		{"stats", []string{"stats"}, []string{"version", "issuer", g.Issuer, "token checks: ok", "ES256", "RS256"}},
 		{"stats as JSON", []string{"stats", "--json"}, []string{`"token_checks"`, `"configurations": 1`}},
 		{"keys rotate", []string{"keys", "rotate"}, []string{"ES256", "next", "current"}},
 		{"grants end", []string{"grants", "end", "local|alice"}, []string{"ended: 1 refresh token family, the sessions, and every access token"}},

@@ -64,7 +64,7 @@ func Examine(config []byte) (Examined, error) {
 	}
 	a := app.(*App) //nolint:forcetypeassert // our own module
 	defer func() { _ = a.Cleanup() }()
-	found := slices.Concat(a.clientFindings(), a.strangerFindings(), a.loginFindings(), a.groupFindings())
+	found := slices.Concat(a.clientFindings(), a.loginFindings(), a.groupFindings())
 	if web := a.web(); web != nil {
 		routes, err := routeFindings(web)
 		if err != nil {

@@ -1,11 +1,13 @@
 package caddymodule
 
 import (
+	"runtime"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 	"github.com/gatehouse-auth/gatehouse/tokens/state"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
@@ -26,6 +28,10 @@ type reporter func(value float64, labels ...string)
 // gauges are all that is read of the app that serves. Those whose names end in
 // _total count up. What has never been is left out.
 var gauges = []gauge{
+	{
+		"caddy_oauth_build_info", "Always 1, with the version of Gatehouse and of Go that this program was built with.", []string{"version", "go_version"},
+		func(_ *App, report reporter) { report(1, adminapi.Version(), runtime.Version()) },
+	},
 	{"caddy_oauth_healthy", "Whether the health endpoint answers 200: 1, or 0 with the reason.", []string{"reason"}, ofState(readHealth)},
 	{
 		"caddy_oauth_clock_skew_seconds", "How far this node's clock is ahead of the store's; negative if it is behind.", nil,

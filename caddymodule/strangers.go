@@ -32,21 +32,11 @@ func (a *App) accessTokenLifetime(api *API) time.Duration {
 	return api.accessTokenLifetime()
 }
 
-// strangerFindings are what of clients that no block names may not be meant so.
-func (a *App) strangerFindings() (found []Finding) {
-	r := a.ClientRegistration
-	if r == nil {
-		return nil
-	}
-	note := func(severity Severity, option, text string) {
-		found = append(found, Finding{severity, "client_registration", text, option, nil})
-	}
-	if r.Access == accessToken {
-		note(SeverityInfo, "access", "MCP clients cannot send a registration token, and discovery does not name the endpoint to them: write `access open` if they are who is to register")
-	}
+// strangerWarnings are what of clients that no block names is most likely not meant so.
+func (a *App) strangerWarnings() (found []string) {
 	for _, api := range a.APIs {
-		if slices.Contains(r.APIs, api.Identifier) && !api.AllowOfflineAccess {
-			note(SeverityWarning, "apis", api.Identifier+" has no `allow_offline_access`, so these clients get no refresh token and people sign in each hour: add it to the api")
+		if a.forStrangers(api.Identifier) && !api.AllowOfflineAccess {
+			found = append(found, api.Identifier+" has no `allow_offline_access`, so clients that register themselves get no refresh token for it and people sign in each hour: add it to the api")
 		}
 	}
 	return found

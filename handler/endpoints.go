@@ -34,6 +34,8 @@ func endpoints() []endpoint {
 		{name: "userinfo", path: "/userinfo", methods: getPost, cors: corsClient, fail: (*Server).failBearer, serve: (*Server).userinfo},
 		{name: "logout", path: "/oidc/logout", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).logout},
 		{name: "auth0_logout", path: "/v2/logout", methods: onlyGet[:1], page: true, fail: (*Server).failPage, serve: (*Server).auth0Logout},
+		{name: "backchannel_logout", path: "/backchannel-logout", perLogin: true, methods: onlyPost, fail: (*Server).failJSON, serve: (*Server).backchannelLogout},
+		{name: "frontchannel_logout", path: "/frontchannel-logout", perLogin: true, methods: onlyGet, fail: (*Server).failJSON, serve: (*Server).frontchannelLogout},
 		{name: "account", path: "/account", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).account},
 		{name: "health", path: "/oauth/health", early: true, methods: onlyGet, fail: (*Server).failJSON, serve: (*Server).health},
 		{name: "jwks", path: "/.well-known/jwks.json", methods: onlyGet, cors: corsAny, fail: (*Server).failJSON, serve: (*Server).jwks},

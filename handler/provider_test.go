@@ -84,13 +84,19 @@ func failsBy(f login.Failure, reason string) func(login.Departure, url.Values) (
 
 // withLogins replaces the logins; local stays where it is asked for.
 func withLogins(local bool, providers ...*scripted) func(*tokens.Config, *Config) {
+	var logins []login.Login
+	for _, p := range providers {
+		logins = append(logins, p)
+	}
+	return withProviders(local, logins...)
+}
+
+func withProviders(local bool, providers ...login.Login) func(*tokens.Config, *Config) {
 	return func(core *tokens.Config, cfg *Config) {
 		if !local {
 			cfg.Logins = nil
 		}
-		for _, p := range providers {
-			cfg.Logins = append(cfg.Logins, p)
-		}
+		cfg.Logins = append(cfg.Logins, providers...)
 		core.Accounts = login.Accounts(cfg.Logins)
 		core.ACRs = login.ACRs(cfg.Logins)
 	}

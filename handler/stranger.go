@@ -42,10 +42,10 @@ func cutName(name string) string {
 
 // callerName returns what the login page calls who asks: a client of the configuration by
 // its name, another by where the answer goes.
-func (s *Server) callerName(ctx context.Context, req loginRequest) string {
+func (s *Server) callerName(ctx context.Context, req loginRequest, t *pages.Texts) string {
 	if req.auth != nil {
 		if p := s.stranger(ctx, req.auth); p != nil {
-			return p.Caller()
+			return p.Caller(t)
 		}
 	}
 	return s.clientName(req.client())

@@ -32,6 +32,9 @@ type Provided struct {
 	Groups   []string      // as the provider names them
 	Lifetime time.Duration // of the session; 0 is the configured one, which is never exceeded
 	Given    *Given        // nil where the provider is never asked again
+	// Session and ID are the provider's own names of the login and the person, by which it
+	// tells of a sign-out; "" for none, and for an ID that the subject holds.
+	Session, ID string
 	// Only is the subject of who has to come, "" for anybody.
 	Only string
 }
@@ -103,6 +106,9 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 	if session.ID == (storage.SessionID{}) {
 		i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeDisabled, Subject: p.Subject, User: ref.user})
 		return nil, "", oauth.Refuse(oauth.AccessDenied, oauth.ReasonUserDisabled, "The account is disabled.")
+	}
+	if err := i.noteNames(ctx, in, session); err != nil {
+		return nil, "", err
 	}
 	i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeOK, Subject: p.Subject, User: ref.user})
 	return &Login{Session: session, Profile: p}, ref.text(i.state.Secrets(), secrets.PurposeSession), nil

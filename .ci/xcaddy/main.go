@@ -2,16 +2,22 @@
 // working tree instead of the published module:
 //
 //	go run -modfile=.ci/tools.mod ./.ci/xcaddy xcaddy.json bin/caddy
+//
+// For a release it builds for other systems, and puts the version in:
+//
+//	go run … ./.ci/xcaddy -system darwin/arm64 -release v1.0.0 xcaddy.json caddy
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/caddyserver/xcaddy"
 )
@@ -19,11 +25,22 @@ import (
 const module = "github.com/gatehouse-auth/gatehouse"
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: xcaddy <xcaddy.json> <output>")
+	system := flag.String("system", "", "operating system and processor, such as linux/arm64; this one's if empty")
+	release := flag.String("release", "", "version of Gatehouse to put in")
+	flag.Usage = func() {
+		fmt.Fprintln(os.Stderr, "usage: xcaddy [-system linux/arm64] [-release v1.0.0] <xcaddy.json> <output>")
+	}
+	flag.Parse()
+	if flag.NArg() != 2 {
+		flag.Usage()
 		os.Exit(2)
 	}
-	if err := quietly(func() error { return build(os.Args[1], os.Args[2]) }); err != nil {
+	var b xcaddy.Builder
+	b.OS, b.Arch, _ = strings.Cut(*system, "/")
+	if *release != "" {
+		b.BuildFlags = "-ldflags '-w -s -X " + module + "/caddymodule/adminapi.release=" + *release + "'"
+	}
+	if err := quietly(func() error { return build(&b, flag.Arg(0), flag.Arg(1)) }); err != nil {
 		fmt.Fprintf(os.Stderr, "building Caddy: %v\n", err)
 		os.Exit(1)
 	}
@@ -48,16 +65,16 @@ func quietly(f func() error) error {
 	return err
 }
 
-func build(config, output string) error {
+// build adds to b what the config says, and builds that.
+func build(b *xcaddy.Builder, config, output string) error {
 	f, err := os.Open(config)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	var b xcaddy.Builder
 	d := json.NewDecoder(f)
 	d.DisallowUnknownFields()
-	if err := d.Decode(&b); err != nil {
+	if err := d.Decode(b); err != nil {
 		return fmt.Errorf("reading %s: %w", config, err)
 	}
 	tree, err := filepath.Abs(filepath.Dir(config))

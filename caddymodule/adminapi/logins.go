@@ -16,6 +16,9 @@ type CheckedLogin struct {
 	Name string `json:"name"`
 	// RedirectURI is what is registered at the provider.
 	RedirectURI string `json:"redirect_uri"`
+	// BackChannelURI and FrontChannelURI are, too, where it tells of sign-outs.
+	BackChannelURI  string `json:"backchannel_logout_uri,omitempty"`
+	FrontChannelURI string `json:"frontchannel_logout_uri,omitempty"`
 	login.Report
 }
 
@@ -46,7 +49,14 @@ func (a *API) checkLogins(c *call) (any, error) {
 	var asked sync.WaitGroup
 	for i, r := range reporters {
 		asked.Go(background.Safely(nil, func() {
-			list.Logins[i] = CheckedLogin{Name: r.Name(), RedirectURI: a.redirectURI(r.Name()), Report: r.Report(c.Context())}
+			l := CheckedLogin{Name: r.Name(), RedirectURI: a.placeOf("callback", r.Name()), Report: r.Report(c.Context())}
+			if l.BackChannel {
+				l.BackChannelURI = a.placeOf("backchannel-logout", l.Name)
+			}
+			if l.FrontChannel {
+				l.FrontChannelURI = a.placeOf("frontchannel-logout", l.Name)
+			}
+			list.Logins[i] = l
 		}))
 	}
 	asked.Wait()
@@ -55,9 +65,9 @@ func (a *API) checkLogins(c *call) (any, error) {
 
 var errNoProvider = errors.New("this login is at no provider: people sign in to it at this server. Name one that is at one, as `caddy oauth logins check` lists them")
 
-// redirectURI is where a provider sends people back to.
-func (a *API) redirectURI(name string) string {
-	return strings.TrimSuffix(a.Issuer.Config().Issuer, "/") + "/callback/" + name
+// placeOf is the address of an endpoint that each login has, to be registered at its provider.
+func (a *API) placeOf(endpoint, name string) string {
+	return strings.TrimSuffix(a.Issuer.Config().Issuer, "/") + "/" + endpoint + "/" + name
 }
 
 func showLogins(p *Printer, _ url.Values, list loginList) {
@@ -85,8 +95,13 @@ func showLogins(p *Printer, _ url.Values, list loginList) {
 			}
 		}
 		if l.Discovered {
-			rows = append(rows, []string{"iss in answers", yesNo(l.NamesIssuer)}, []string{"tells of sign-outs", signOuts(l.Report)},
-				[]string{"clock", l.Clock()})
+			rows = append(rows, []string{"iss in answers", yesNo(l.NamesIssuer)}, []string{"tells of sign-outs", signOuts(l.Report)})
+			for _, uri := range []struct{ name, value string }{{"back-channel URI", l.BackChannelURI}, {"front-channel URI", l.FrontChannelURI}} {
+				if uri.value != "" {
+					rows = append(rows, []string{uri.name, uri.value})
+				}
+			}
+			rows = append(rows, []string{"clock", l.Clock()})
 		}
 		if l.Trouble != "" {
 			rows = append(rows, []string{"TROUBLE", l.Trouble})

@@ -13,6 +13,7 @@ import (
 // Stats is what an operator may want to know at a glance. Counts are those of
 // the process since it started; what is zero is left out.
 type Stats struct {
+	Version        string             `json:"version"` // of the server: Version
 	Issuer         string             `json:"issuer"`
 	Store          string             `json:"store"`
 	Health         Health             `json:"health"`
@@ -67,7 +68,7 @@ func (f Feed) Rows() [][]string {
 func (a *API) stats(*call) (any, error) { return a.Stats(), nil }
 
 func showStats(p *Printer, _ url.Values, s Stats) {
-	rows := [][]string{{"issuer", s.Issuer}, {"store", s.Store}, {"configurations", fmt.Sprint(s.Configurations)}}
+	rows := [][]string{{"version", s.Version}, {"issuer", s.Issuer}, {"store", s.Store}, {"configurations", fmt.Sprint(s.Configurations)}}
 	rows = append(rows, healthRows(s.Health)...)
 	rows = append(rows, s.Feed.Rows()...)
 	for _, c := range []struct {

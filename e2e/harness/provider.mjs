@@ -53,6 +53,7 @@ class Provider {
 	changeKeys() {
 		this.#oidc = new OIDC(this.issuer, this.#configuration());
 		this.#answer = this.#oidc.callback();
+		this.#oidc.on("backchannel.error", (_, error) => console.error(`the sign-out was not taken: ${error.message}`));
 		for (const outcome of ["success", "error"]) {
 			this.#oidc.on(`grant.${outcome}`, ({ oidc }) => {
 				if (oidc.params.grant_type === "refresh_token") this.again.push(outcome);
@@ -118,6 +119,7 @@ class Provider {
 			claims: { openid: ["sub"], profile: ["name", "nickname"], email: ["email", "email_verified"], groups: ["groups"] },
 			scopes: ["openid", "profile", "email", "groups", "offline_access"],
 			conformIdTokenClaims: true,
+			fetch: (url, { dispatcher: _, ...options }) => fetch(url, options), // its own asks nobody at a private address
 			features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true } },
 			interactions: { policy, url: (_, interaction) => `/interaction/${interaction.uid}` },
 			pkce: { required: () => true },

@@ -100,7 +100,7 @@ type Arrival struct {
 	// IDToken is kept for the sign-out at the provider; "" where it is not needed.
 	IDToken string
 	// ProviderSubject and ProviderSession are its own `sub` and `sid`, by which
-	// it tells of a sign-out; "" for none.
+	// it tells of a sign-out; "" where it tells of none, or the ID says as much.
 	ProviderSubject, ProviderSession string
 }
 

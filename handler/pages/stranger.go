@@ -1,5 +1,7 @@
 package pages
 
+import "fmt"
+
 // Stranger is what is said of an application that nobody registered, in the place of
 // its name: first where the answer goes. Everything here but the name is not the
 // application's to choose.
@@ -11,40 +13,13 @@ type Stranger struct {
 	API         string // what it will have access to
 }
 
-// The words of the page.
-const (
-	strangerHere    = "an app on this computer"
-	strangerGoesTo  = "The access goes to"
-	strangerFrom    = "Described by"
-	strangerCalls   = "It calls itself"
-	strangerAPI     = "Access to"
-	strangerWarning = "Nobody has checked this application. Continue only if you started this yourself, just now."
-)
-
 // Caller says to whom the answer goes.
-func (s Stranger) Caller() string {
+func (s Stranger) Caller(t *Texts) string {
 	switch {
 	case s.Here && s.Destination != "":
-		return strangerHere + " (" + s.Destination + ")"
+		return fmt.Sprintf(t.StrangerHereBy, s.Destination)
 	case s.Here:
-		return strangerHere
+		return t.StrangerHere
 	}
 	return s.Destination
 }
-
-// The texts, for the template.
-
-// GoesTo stands before Caller.
-func (Stranger) GoesTo() string { return strangerGoesTo }
-
-// From stands before Host.
-func (Stranger) From() string { return strangerFrom }
-
-// Calls stands before Name.
-func (Stranger) Calls() string { return strangerCalls }
-
-// AccessTo stands before API.
-func (Stranger) AccessTo() string { return strangerAPI }
-
-// Warning says when not to go on.
-func (Stranger) Warning() string { return strangerWarning }

@@ -2,9 +2,12 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 )
@@ -101,5 +104,37 @@ func (b *bounds) leave(now time.Time, f *login.FailedError) {
 	b.failures = append(b.failures, now)
 	if len(b.failures) == maxFailures && now.Sub(b.failures[0]) < breakerPeriod {
 		b.until, b.failures, b.why = now.Add(breakerPause), nil, f.Failure
+	}
+}
+
+// The bounds of what a provider tells of sign-outs, for each login (H8).
+const (
+	maxVerifications = 64 // at once
+	signOutsASecond  = 20
+	signOutsAtOnce   = 100 // before that counts: an administrator there ends many sessions at once
+)
+
+// signOuts bounds them: anybody can send something.
+type signOuts struct {
+	slots chan struct{} // one for each verification
+	pace  *rate.Limiter
+	fresh *freshness
+}
+
+func newSignOuts() signOuts {
+	return signOuts{slots: make(chan struct{}, maxVerifications), pace: rate.NewLimiter(signOutsASecond, signOutsAtOnce), fresh: new(freshness)}
+}
+
+// enter takes a place, or refuses; leave gives it back.
+func (s signOuts) enter(now time.Time) (leave func(), err error) {
+	busy := &login.FailedError{Failure: login.FailedBusy, Reason: reasonBusy, After: busyPause, Cause: errors.New("reading sign-out: too many come at once")}
+	if !s.pace.AllowN(now, 1) {
+		return nil, busy
+	}
+	select {
+	case s.slots <- struct{}{}:
+		return func() { <-s.slots }, nil
+	default:
+		return nil, busy
 	}
 }

@@ -39,6 +39,7 @@ const (
 	reasonAuthTime      = "auth_time"      // the person has not proved it anew
 	reasonACR           = "acr"            // not as was asked
 	reasonTooLarge      = "too_large"      // the claims are
+	reasonLogoutToken   = "logout_token"   // of a sign-out: it is of no good form
 	reasonSettings      = "settings"       // a file of the configuration cannot be read
 )
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -22,6 +23,8 @@ import (
 type keySet struct {
 	of             *OIDC
 	issuer, tenant string // of the token
+	// fresh is by whose allowance the keys are fetched again; nil is that of sign-ins.
+	fresh *freshness
 
 	err error // why it has not verified: go-oidc keeps the text alone
 }
@@ -45,7 +48,14 @@ func (k *keySet) verify(ctx context.Context, token jose.Compact) error {
 	if held := k.of.heldKeys(ctx); held != nil && k.matches(*held, token) {
 		return nil
 	}
-	held, err := k.of.freshKeys(ctx)
+	fresh, retry := &k.of.fresh, keyRetry
+	if k.fresh != nil {
+		if held := k.of.keys.Trusted(k.of.cfg.Clock()); held != nil && held.Set.Names(token.Header.Kid) {
+			return forged(reasonSignature, "checking token: the key that it names has not signed it")
+		}
+		fresh, retry = k.fresh, keyPause
+	}
+	held, err := k.of.freshKeys(ctx, fresh, retry)
 	if held == nil {
 		return failed(login.FailedDown, reasonNoKeys, errors.New("checking ID token: the keys of the provider have not been had yet"))
 	}
@@ -126,23 +136,31 @@ const keyPause = 30 * time.Second
 // keyRetry takes its place after a fetch that has failed.
 const keyRetry = 5 * time.Second
 
+// freshness is an allowance to fetch the keys again for tokens with unknown ones. Sign-ins,
+// whose tokens come from the provider itself, have one of their own.
+type freshness struct {
+	mu  sync.Mutex // held while keys are fetched
+	at  time.Time
+	err error // what became of that
+}
+
 // freshKeys fetches the keys again, unless that was done a moment ago, and returns them:
 // a provider may have changed them without a word, and the person's code is spent. Where
 // the fetch has failed, the error comes along with the keys of before.
-func (o *OIDC) freshKeys(ctx context.Context) (*jose.Set, error) {
-	o.fresh.Lock()
-	defer o.fresh.Unlock()
+func (o *OIDC) freshKeys(ctx context.Context, f *freshness, retry time.Duration) (*jose.Set, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	pause := keyPause
-	if o.freshErr != nil {
-		pause = keyRetry
+	if f.err != nil {
+		pause = retry
 	}
-	if now := o.cfg.Clock(); now.Sub(o.freshAt) >= pause {
-		o.freshAt = now
-		_, o.freshErr = o.keys.Refresh(ctx) // which tells of it
+	if now := o.cfg.Clock(); now.Sub(f.at) >= pause {
+		f.at = now
+		_, f.err = o.keys.Refresh(ctx) // which tells of it
 	}
 	held := o.keys.Trusted(o.cfg.Clock())
 	if held == nil {
-		return nil, o.freshErr
+		return nil, f.err
 	}
-	return &held.Set, o.freshErr
+	return &held.Set, f.err
 }

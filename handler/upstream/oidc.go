@@ -34,9 +34,8 @@ type OIDC struct {
 	health    health
 	bounds    *bounds
 
-	fresh    sync.Mutex // held while keys are fetched for a token
-	freshAt  time.Time
-	freshErr error // what became of that
+	fresh    freshness // of keys, for sign-ins
+	signOuts signOuts
 
 	mu        sync.Mutex
 	throttled time.Time // no recheck before
@@ -77,6 +76,7 @@ func newOIDC(cfg Config, doc *metadata) *OIDC {
 	}
 	o := &OIDC{
 		bounds:    newBounds(),
+		signOuts:  newSignOuts(),
 		cfg:       cfg,
 		clock:     new(clockDifference),
 		published: &published{wake: make(chan struct{}, 1), report: oauth.ReportRecovered(cfg.Observer, oauth.OutcomeProvider)},
@@ -182,5 +182,6 @@ func (o *OIDC) Trouble() error {
 
 var (
 	_ login.Elsewhere = (*OIDC)(nil)
+	_ login.SignOuts  = (*OIDC)(nil)
 	_ login.Rebinder  = (*OIDC)(nil)
 )

@@ -122,8 +122,7 @@ func (c *Config) arrive(f *facts) (*login.Arrival, email, error) {
 	if sub := f.text("sub"); goodID(sub) {
 		who.ProviderSubject = sub
 	}
-	// AD FS calls a person's security identifier so, which is no session (F66).
-	if sid := textOf(f.token["sid"]); goodID(sid) && !strings.HasPrefix(sid, "S-1-") {
+	if sid := textOf(f.token["sid"]); goodID(sid) && !notASession(sid) {
 		who.ProviderSession = sid
 	}
 	return who, mail, nil

@@ -84,3 +84,6 @@ func scalarText(value any) (string, bool) {
 	}
 	return "", false
 }
+
+// notASession reports whether AD FS calls a person's security identifier a session (F66).
+func notASession(sid string) bool { return strings.HasPrefix(sid, "S-1-") }

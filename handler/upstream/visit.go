@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -56,7 +57,19 @@ func (o *OIDC) Finish(ctx context.Context, d login.Departure, answer url.Values)
 	if err := checkAsked(who, d); err != nil {
 		return nil, err
 	}
+	o.toldOf(doc, who)
 	return who, nil
+}
+
+// toldOf leaves of somebody who has come in the names by which the provider will tell of a sign-out,
+// where it does: only these are worth a record.
+func (o *OIDC) toldOf(doc *metadata, who *login.Arrival) {
+	if !doc.BackChannel && !doc.FrontChannel {
+		who.ProviderSession, who.ProviderSubject = "", ""
+	}
+	if slices.Equal(o.cfg.Subject, []string{"sub"}) || !doc.BackChannel {
+		who.ProviderSubject = "" // the ID says as much
+	}
 }
 
 // Recheck implements login.Elsewhere. What stays unclear after the provider has given new

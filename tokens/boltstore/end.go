@@ -1,9 +1,11 @@
 package boltstore
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
@@ -15,6 +17,9 @@ func (s *Store) End(ctx context.Context, r storage.EndRequest) (storage.EndResul
 }
 
 func end(t *txn, r storage.EndRequest) (storage.EndResult, error) {
+	if r.Before = r.Before.Truncate(time.Second); !r.Before.Before(t.now.Truncate(time.Second)) {
+		r.Before = time.Time{}
+	}
 	switch r.Scope {
 	case storage.EndFamily:
 		return endFamily(t, r)
@@ -26,6 +31,9 @@ func end(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 		t.remove(sessions, key)
 		return storage.EndResult{Now: t.now, New: there}, nil
 	case storage.EndUser:
+		if !r.Before.IsZero() {
+			return endUserBefore(t, r)
+		}
 		return endUser(t, r)
 	case storage.DisableUser:
 		return disableUser(t, r)
@@ -54,27 +62,30 @@ func endFamily(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 	return res, t.endFamily(r.User, r.Family, d)
 }
 
-// endSession ends the session, those with the same root and their families,
-// and denies it as long as access tokens live: some came without a refresh
-// token, and a code of this session may be on its way to become a family.
+// endSession ends the session, those with the same root and their families, or all sessions
+// of the user for EndUser, as far as they were begun until r.Before. One of which nothing goes on
+// is denied as long as access tokens live: some came without a refresh token, and a code of this
+// session may be on its way to become a family.
 func endSession(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 	// What this very call has ended when it was first sent.
 	ended, err := t.endedBy(r.User, r.Attempt)
 	if err != nil {
 		return storage.EndResult{}, err
 	}
-	root, removed, err := t.removeSessions(r.User, r.Session)
-	if err != nil {
-		return storage.EndResult{}, err
+	root, all := storage.SessionID{}, r.Scope == storage.EndUser
+	if !all {
+		if root, err = t.wholeRoot(r.User, r.Session); err != nil {
+			return storage.EndResult{}, err
+		}
 	}
-	was, denied, err := t.denial(denialKey(r.User, byte(storage.DenySession), root[:]))
-	if err != nil {
-		return storage.EndResult{}, err
-	}
-	fresh := removed > 0 || !denied || was.attempt == r.Attempt
+	reached := reachedRoots{over: make(map[storage.SessionID]bool), goesOn: make(map[storage.SessionID]bool)}
 	until := storage.EndOf(t.now, r.DenyFor)
+	fresh, err := t.removeSessions(r, root, all, reached)
+	if err != nil {
+		return storage.EndResult{}, err
+	}
 	err = t.eachFamily(r.User, func(f storage.Family) error {
-		if f.Session != root {
+		if !all && f.Session != root || !reached.note(f.Session, f.Created, r.Before) {
 			return nil
 		}
 		fresh = true
@@ -87,33 +98,91 @@ func endSession(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 	if err != nil {
 		return storage.EndResult{}, err
 	}
-	t.remove(upstreams, userKey(r.User, root[:]))
-	if err := t.deny(denialKey(r.User, byte(storage.DenySession), root[:]), denialRecord{until: until, attempt: r.Attempt}); err != nil {
-		return storage.EndResult{}, err
+	if !all && !reached.goesOn[root] {
+		reached.over[root] = true
+		was, denied, err := t.denial(denialKey(r.User, byte(storage.DenySession), root[:]))
+		if err != nil {
+			return storage.EndResult{}, err
+		}
+		fresh = fresh || !denied || was.attempt == r.Attempt
 	}
-	return storage.EndResult{Families: ended, Now: t.now, New: fresh}, nil
+	for _, root := range reached.ended() {
+		t.remove(upstreams, userKey(r.User, root[:]))
+		if err := t.deny(denialKey(r.User, byte(storage.DenySession), root[:]), denialRecord{until: until, attempt: r.Attempt}); err != nil {
+			return storage.EndResult{}, err
+		}
+	}
+	return storage.EndResult{Families: ended, Now: t.now, New: fresh || len(ended) > 0}, nil
 }
 
-// removeSessions removes a session, which may be given by its root, and all
-// with the same root, which it returns with their number.
-func (t *txn) removeSessions(user storage.UserTag, id storage.SessionID) (root storage.SessionID, n int, err error) {
-	var r sessionRecord
-	if _, err := t.read(sessions, userKey(user, id[:]), &r); err != nil {
-		return root, 0, err
+// reachedRoots are the roots of which something ends, and of which something goes on.
+type reachedRoots struct{ over, goesOn map[storage.SessionID]bool }
+
+// note notes something of a root, and reports whether it ends.
+func (r reachedRoots) note(root storage.SessionID, begun, before time.Time) bool {
+	if !before.IsZero() && begun.After(before) {
+		r.goesOn[root] = true
+		return false
 	}
-	root = cmp.Or(r.root, id)
-	err = t.scan(sessions, user[:], func(k, v []byte) error {
+	if root != (storage.SessionID{}) {
+		r.over[root] = true
+	}
+	return true
+}
+
+// ended returns the roots of which nothing goes on, in order.
+func (r reachedRoots) ended() []storage.SessionID {
+	var roots []storage.SessionID
+	for root := range r.over {
+		if !r.goesOn[root] {
+			roots = append(roots, root)
+		}
+	}
+	slices.SortFunc(roots, func(a, b storage.SessionID) int { return bytes.Compare(a[:], b[:]) })
+	return roots
+}
+
+// wholeRoot returns the root of a session, which may be given by its root.
+func (t *txn) wholeRoot(user storage.UserTag, id storage.SessionID) (storage.SessionID, error) {
+	var r sessionRecord
+	_, err := t.read(sessions, userKey(user, id[:]), &r)
+	return cmp.Or(r.root, id), err
+}
+
+// removeSessions removes those of a root, or all, as far as they were begun in time, and
+// reports whether there were any.
+func (t *txn) removeSessions(end storage.EndRequest, root storage.SessionID, all bool, reached reachedRoots) (removed bool, err error) {
+	err = t.scan(sessions, end.User[:], func(k, v []byte) error {
 		var r sessionRecord
 		if err := r.decode(v); err != nil {
 			return err
 		}
-		if cmp.Or(r.root, storage.SessionID(k[len(user):])) == root {
+		of := cmp.Or(r.root, storage.SessionID(k[len(end.User):]))
+		if (all || of == root) && reached.note(of, r.begun, end.Before) {
 			t.remove(sessions, k)
-			n++
+			removed = true
 		}
 		return nil
 	})
-	return root, n, err
+	return removed, err
+}
+
+// endUserBefore ends all sessions of a user as of a moment that has passed, and what is still
+// to begin in one of them.
+func endUserBefore(t *txn, r storage.EndRequest) (storage.EndResult, error) {
+	res, err := endSession(t, r)
+	if err != nil {
+		return res, err
+	}
+	marks, err := t.marks(r.User)
+	if err != nil || !marks.before.Before(r.Before) {
+		return res, err
+	}
+	marks.before, marks.now, marks.attempt, marks.ended = r.Before, r.Before, r.Attempt, nil
+	marks.until = later(marks.until, storage.EndOf(t.now, r.DenyFor))
+	t.put(denials, marksKey(r.User), marks.encode())
+	res.New = true
+	return res, nil
 }
 
 // endUser ends all that the user has. Its families need no entry each: Before

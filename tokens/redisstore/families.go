@@ -172,12 +172,15 @@ func (s *Store) End(ctx context.Context, r storage.EndRequest) (storage.EndResul
 }
 
 func (s *Store) endArgs(r storage.EndRequest) []any {
-	return []any{s.grace(), uint8(r.Scope), r.Family[:], r.Session[:], millis(r.DenyFor), r.Attempt[:]}
+	return []any{s.grace(), uint8(r.Scope), r.Family[:], r.Session[:], millis(r.DenyFor), r.Attempt[:], unixMillis(r.Before)}
 }
 
 // ended keeps an end for the case of a failover. That of a user is repeated as
 // of the time when it was answered: a login since stays.
 func (s *Store) ended(r storage.EndRequest, at time.Time) {
+	if !r.Before.IsZero() && at.Before(r.Before) {
+		r.Before = at
+	}
 	args := s.endArgs(r)
 	if r.Scope == storage.EndUser || r.Scope == storage.DisableUser {
 		args = append(args, unixMillis(at))

@@ -32,6 +32,9 @@ type endKey struct {
 // endKeyOf names what a request ends; false for what is ended again each time.
 func endKeyOf(r storage.EndRequest) (endKey, bool) {
 	k := endKey{user: r.User}
+	if !r.Before.IsZero() {
+		return k, false // an end without that limit reaches more
+	}
 	switch r.Scope {
 	case storage.EndFamily:
 		k.kind, k.id = storage.DenyFamily, r.Family

@@ -180,6 +180,9 @@ type EndRequest struct {
 	Scope   EndScope
 	Family  FamilyID  // with EndFamily
 	Session SessionID // with EndSession, where it may be a Root, and EndSessionOnly
+	// Before limits EndSession and EndUser to what was begun until then, in seconds: what was
+	// begun since goes on. It is zero for no limit, and so is the store's own time, or a later one.
+	Before  time.Time
 	DenyFor time.Duration
 	Attempt Attempt
 }
@@ -188,7 +191,7 @@ type EndRequest struct {
 type EndResult struct {
 	Families []FamilyID // that lived until now
 	// New is false when all that the request names had been ended before, by
-	// another call. The end of a user is always new: it reaches what was issued since.
+	// another call. The end of a user without Before is always new: it reaches what was issued since.
 	New bool
 	// Now is the store's time. With EndUser it is never before UserDenials.Before.
 	Now time.Time

@@ -19,6 +19,8 @@ var endCases = []testCase{
 	{"second sign-out in the same second", endUserTwice},
 	{"sign-out is forgotten when its tokens are dead", endUserForgotten},
 	{"racing logins", endUserRacing},
+	{"session until a moment", endSessionBefore},
+	{"user until a moment", endUserBefore},
 }
 
 func endFamily(t *testing.T, f *fixture) {
@@ -228,4 +230,73 @@ func endUserRacing(t *testing.T, f *fixture) {
 	})
 	f.wantLive()
 	f.wantSession(f.session.ID, false)
+}
+
+// A logout of a provider's reaches what was begun by the time that it names, and nothing since.
+func endSessionBefore(t *testing.T, f *fixture) {
+	old, root := f.family(), f.session.ID
+	before := f.now()
+	f.pass(2 * time.Second)
+	f.session = f.login(func(r *storage.SessionRequest) { r.Replaces = root }) // the same browser
+	later := f.family(func(r *storage.CreateRequest) { r.Session = root })
+	since := f.now()
+	r := storage.EndRequest{Scope: storage.EndSession, Session: root, Before: before, Attempt: random8[storage.Attempt]()}
+	for range 2 {
+		if res := f.end(r); !slices.Equal(res.Families, []storage.FamilyID{old.ID}) || !res.New {
+			t.Errorf("ended %v, new %v", res.Families, res.New)
+		}
+	}
+	f.wantDenied(old.ID, since)
+	f.wantLive(later.ID)
+	f.wantSession(f.session.ID, true)
+	f.rotate(f.present(later, 1), storage.Rotated, 2)
+	if res := f.end(storage.EndRequest{Scope: storage.EndSession, Session: root, Before: before}); res.New || len(res.Families) != 0 {
+		t.Errorf("the same token again ended %v, new %v", res.Families, res.New)
+	}
+	f.code() // of the later session: it has not ended
+	if res := f.end(storage.EndRequest{Scope: storage.EndSession, Session: root, Before: f.now().Add(10 * time.Second)}); len(res.Families) != 1 {
+		t.Errorf("a later token ended %v", res.Families)
+	}
+	f.wantLive()
+	f.wantSession(f.session.ID, false)
+}
+
+func endUserBefore(t *testing.T, f *fixture) {
+	old, root := f.family(), f.session
+	code := f.code()
+	before := f.now()
+	f.pass(2 * time.Second)
+	f.session = f.login()
+	later, good := f.family(), f.code()
+	since := f.now()
+	r := storage.EndRequest{Scope: storage.EndUser, Before: before, Attempt: random8[storage.Attempt]()}
+	for range 2 {
+		if res := f.end(r); !slices.Equal(res.Families, []storage.FamilyID{old.ID}) {
+			t.Errorf("ended %v", res.Families)
+		}
+	}
+	f.wantDenied(old.ID, since)
+	var session [16]byte
+	copy(session[:], root.ID[:])
+	f.wantEntry(storage.DenySession, session, since)
+	if d := f.denials(); !d.Before.Equal(before.Truncate(time.Second)) {
+		t.Errorf("denied until %v, want %v", d.Before, before)
+	}
+	f.wantLive(later.ID)
+	f.wantSession(root.ID, false)
+	f.wantSession(f.session.ID, true)
+	f.take(code, storage.CodeUnknown)
+	f.take(good, storage.CodeTaken)
+	f.rotate(f.present(later, 1), storage.Rotated, 2)
+	if res := f.end(storage.EndRequest{Scope: storage.EndUser, Before: before}); res.New || len(res.Families) != 0 {
+		t.Errorf("the same token again ended %v, new %v", res.Families, res.New)
+	}
+	f.wantSession(f.session.ID, true)
+	// One that reaches ahead of the clock is as good as one that names no time.
+	if res := f.end(storage.EndRequest{Scope: storage.EndUser, Before: f.now().Add(10 * time.Second)}); len(res.Families) != 1 || !res.New {
+		t.Errorf("a later token ended %v", res.Families)
+	}
+	f.wantSession(f.session.ID, false)
+	f.session = f.login() // and keeps nobody from signing in again
+	f.family()
 }

@@ -5,7 +5,8 @@
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
 --        6 the families that the last sign-out everywhere has ended   7 what providers gave
 -- ARGV   1 number of the call    2 grace ms    3 storage.EndScope  4 family   5 session   6 deny for ms   7 attempt
---        8 when it was answered ms, when it is repeated after a failover: what was begun since does not end
+--        8 what was begun after it goes on ms, 0 for no limit
+--        9 when it was answered ms, when it is repeated after a failover: what was begun since does not end
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before}
 
 -- Where things stand in a record: of a user's many families only these are read.
@@ -346,6 +347,8 @@ local denied_till repeat -- end_of(now, deny_for)
   if lifetime <= 0 then denied_till = 0 break end
   denied_till = math.ceil((start + lifetime) / 1000)
 until true
+local reach = math.floor(tonumber(ARGV[8]) / 1000)
+if reach >= math.floor(now / 1000) then reach = 0 end
 
 local ended, new = {}, true
 if scope == 1 then
@@ -414,14 +417,16 @@ if scope == 1 then
     if lived or d and d.lived and d.attempt == attempt then ended, new = { id }, news break end
     ended, new = {}, news
   until true
-elseif scope == 2 then
+elseif scope == 2 or reach ~= 0 and scope == 4 then
+  local of = scope == 2 and session or ''
   -- end_session ends a session, which may be given by its root, those with the same root, the
-  -- families begun in them, and what a provider gave for it. The session is denied as long
-  -- as access tokens live: some came without a refresh token, and a code of it may be on
-  -- its way to become a family. It returns the ids of the families that lived, and whether
+  -- families begun in them, and what a provider gave for it; all sessions of the user for ''.
+  -- What was begun after `before` (s, 0 for no limit) goes on. A session of which nothing goes on is
+  -- denied as long as access tokens live: some came without a refresh token, and a code of it may be
+  -- on its way to become a family. It returns the ids of the families that lived, and whether
   -- anything had not been ended before.
-  do -- end_session(session, denied_till, attempt, KEYS[3], KEYS[7])
-    local person, upstreams = KEYS[3], KEYS[7]
+  do -- end_session(of, reach, denied_till, attempt, KEYS[3], KEYS[7])
+    local session, before, person, upstreams = of, reach, KEYS[3], KEYS[7]
     local g = read_grants()
     -- ended_by returns the families that an attempt has ended, by id.
     local ended_by_result do -- ended_by(attempt), by this very call, when it was first sent
@@ -453,13 +458,29 @@ elseif scope == 2 then
       ended_by_result = ids
     end
     local ids = ended_by_result
-    local had, gone, signed_in = redis.call('PTTL', KEYS[1]), {}, {}
+    local had, gone, signed_in, roots, goes_on = redis.call('PTTL', KEYS[1]), {}, {}, {}, {}
     local root = g.sessions[session] and g.sessions[session].root or session
     for other, v in pairs(g.families) do
-      if v:sub(SESSION_AT, SESSION_AT + 7) == root then table.insert(gone, other) end
+      local of = v:sub(SESSION_AT, SESSION_AT + 7)
+      if session ~= '' and of ~= root then
+        of = nil
+      elseif before ~= 0 and struct.unpack('>I4', v, CREATED_AT) > before then
+        goes_on[of] = true
+      else
+        table.insert(gone, other)
+        if of ~= NONE then roots[of] = true end
+      end
     end
     for other, s in pairs(g.sessions) do
-      if (s.root or other) == root then table.insert(signed_in, other) end
+      local of = s.root or other
+      if session ~= '' and of ~= root then
+        of = nil
+      elseif before ~= 0 and s.begun > before then
+        goes_on[of] = true
+      else
+        table.insert(signed_in, other)
+        roots[of] = true
+      end
     end
     table.sort(gone)
     local lived = {}
@@ -473,31 +494,35 @@ elseif scope == 2 then
         table.insert(ids, other)
       end
     end
-    local entry_result repeat -- entry(SESSION_ENDED .. root)
-      local id = SESSION_ENDED .. root
-      local v = redis.call('HGET', KEYS[2], id)
-      if not v then entry_result = nil break end
-      local d do -- read_entry(v)
-        if #v ~= 14 then
-          do -- unreadable(v, 1)
-            local record, version = v, 1
-            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+    local news = #ids > 0 or #gone > 0 or #signed_in > 0
+    if session ~= '' and not goes_on[root] then
+      roots[root] = true
+      local entry_result repeat -- entry(SESSION_ENDED .. root)
+        local id = SESSION_ENDED .. root
+        local v = redis.call('HGET', KEYS[2], id)
+        if not v then entry_result = nil break end
+        local d do -- read_entry(v)
+          if #v ~= 14 then
+            do -- unreadable(v, 1)
+              local record, version = v, 1
+              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+            end
           end
-        end
-        local version, till, attempt, flags = struct.unpack(ENTRY, v)
-        if version ~= 1 then
-          do -- unreadable(v, 1)
-            local record, version = v, 1
-            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          local version, till, attempt, flags = struct.unpack(ENTRY, v)
+          if version ~= 1 then
+            do -- unreadable(v, 1)
+              local record, version = v, 1
+              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+            end
           end
+          d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
         end
-        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
-      end
-      if now >= d.till * 1000 then entry_result = nil break end
-      entry_result = d
-    until true
-    local d = entry_result
-    local news = #gone > 0 or #signed_in > 0 or not d or d.attempt == attempt
+        if now >= d.till * 1000 then entry_result = nil break end
+        entry_result = d
+      until true
+      local d = entry_result
+      news = news or not d or d.attempt == attempt
+    end
     -- forget removes fields and what was read of them.
     do -- forget(g, signed_in)
       local ids = signed_in
@@ -517,13 +542,78 @@ elseif scope == 2 then
         g.families[gone], g.ends[gone], g.sessions[gone] = nil, nil, nil
       end
     end
-    redis.call('HDEL', upstreams, root)
     if had == -1 then settle(g, had, person) end
     for _, other in ipairs(gone) do
       deny(FAMILY_ENDED .. other, denied_till, attempt, lived[other] and LIVED or 0)
     end
-    deny(SESSION_ENDED .. root, denied_till, attempt, 0)
+    local over_now = {}
+    for of in pairs(roots) do
+      if not goes_on[of] then table.insert(over_now, of) end
+    end
+    table.sort(over_now)
+    for _, of in ipairs(over_now) do
+      redis.call('HDEL', upstreams, of)
+      deny(SESSION_ENDED .. of, denied_till, attempt, 0)
+    end
     ended, new = ids, news
+  end
+  -- The sign-out of a user as of a moment that has passed: nothing begins late, either.
+  -- marks returns the marks of the user:
+  --   before   the last sign-out everywhere, and till when it must be remembered
+  --   issued   the latest time ahead of the clock that a token was dated by
+  --   folded   nothing begins of a code that was put or taken until then
+  local m do -- marks()
+    local v = redis.call('HGET', KEYS[2], '\0')
+    -- marks_in returns the marks in a record, which may not be there.
+    local marks_in_result repeat -- marks_in(v)
+      if v then
+        local m do -- read_marks(v)
+          if #v ~= MARKS_SIZE then
+            do -- unreadable(v, 2)
+              local record, version = v, 2
+              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+            end
+          end
+          local version, before, till, issued, folded, attempt, answered = struct.unpack(MARKS, v)
+          if version ~= 2 then
+            do -- unreadable(v, 2)
+              local record, version = v, 2
+              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+            end
+          end
+          local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+          m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
+        end
+        if not m.gone then marks_in_result = m break end
+      end
+      marks_in_result = { before = 0, till = 0, issued = 0, folded = 0, attempt = NONE, now = 0 }
+    until true
+    m = marks_in_result
+  end
+  if scope == 4 and m.before < reach then
+    new = true
+    m.before, m.now, m.till, m.attempt = reach, reach * 1000, math.max(m.till, denied_till), attempt
+    do -- write_marks(m)
+      local had = redis.call('PTTL', KEYS[2])
+      redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
+      local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
+      -- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
+      -- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a
+      -- write creates lives for ever until then. It gives a little more, so that not
+      -- every rotation has to move the end. What stands `beside` it (nil for none) ends with it.
+      do -- lengthen(KEYS[2], had, till)
+        local key, beside = KEYS[2]
+        if till == 0 then
+          if had >= 0 then redis.call('PERSIST', key) end
+          if had >= 0 and beside then redis.call('PERSIST', beside) end
+        elseif had == -2 or had >= 0 and now + had < till then
+          local more = math.min(math.max(till - now, 0) / 16, 86400000)
+          local ends_at = math.ceil(till + more) - SHIFT
+          redis.call('PEXPIREAT', key, ends_at)
+          if beside then redis.call('PEXPIREAT', beside, ends_at) end
+        end
+      end
+    end
   end
 elseif scope == 3 then
   -- Of a sign-in that is nothing but signed out.
@@ -536,17 +626,12 @@ elseif scope == 3 then
     end
     new = removed == 1
   end
-elseif ARGV[8] then
+elseif ARGV[9] then
   -- The sign-out of a user, after a replica was promoted that may not know it.
-  repeat -- end_user_again(tonumber(ARGV[8]))
-    local at = tonumber(ARGV[8])
-    -- marks returns the marks of the user:
-    --   before   the last sign-out everywhere, and till when it must be remembered
-    --   issued   the latest time ahead of the clock that a token was dated by
-    --   folded   nothing begins of a code that was put or taken until then
+  repeat -- end_user_again(tonumber(ARGV[9]))
+    local at = tonumber(ARGV[9])
     local m do -- marks()
       local v = redis.call('HGET', KEYS[2], '\0')
-      -- marks_in returns the marks in a record, which may not be there.
       local marks_in_result repeat -- marks_in(v)
         if v then
           local m do -- read_marks(v)
@@ -605,10 +690,6 @@ elseif ARGV[8] then
       local had = redis.call('PTTL', KEYS[2])
       redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
       local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
-      -- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
-      -- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a
-      -- write creates lives for ever until then. It gives a little more, so that not
-      -- every rotation has to move the end. What stands `beside` it (nil for none) ends with it.
       do -- lengthen(KEYS[2], had, till)
         local key, beside = KEYS[2]
         if till == 0 then

@@ -333,12 +333,13 @@ if outcome == ENDED_NOW then
   until true
   local ids, news
   -- end_session ends a session, which may be given by its root, those with the same root, the
-  -- families begun in them, and what a provider gave for it. The session is denied as long
-  -- as access tokens live: some came without a refresh token, and a code of it may be on
-  -- its way to become a family. It returns the ids of the families that lived, and whether
+  -- families begun in them, and what a provider gave for it; all sessions of the user for ''.
+  -- What was begun after `before` (s, 0 for no limit) goes on. A session of which nothing goes on is
+  -- denied as long as access tokens live: some came without a refresh token, and a code of it may be
+  -- on its way to become a family. It returns the ids of the families that lived, and whether
   -- anything had not been ended before.
-  local end_session_result, _end_session_result do -- end_session(root, denied_till, attempt, KEYS[3], KEYS[4])
-    local session, person, upstreams = root, KEYS[3], KEYS[4]
+  local end_session_result, _end_session_result do -- end_session(root, 0, denied_till, attempt, KEYS[3], KEYS[4])
+    local session, before, person, upstreams = root, 0, KEYS[3], KEYS[4]
     -- read_grants reads everything: the records of families and when those end,
     -- sessions by id, the fields of the profile with their values, and the ids of what
     -- has expired. There are no more than storage.MaxFamilies and MaxSessions allow.
@@ -446,13 +447,29 @@ if outcome == ENDED_NOW then
       ended_by_result = ids
     end
     local ids = ended_by_result
-    local had, gone, signed_in = redis.call('PTTL', KEYS[1]), {}, {}
+    local had, gone, signed_in, roots, goes_on = redis.call('PTTL', KEYS[1]), {}, {}, {}, {}
     local root = g.sessions[session] and g.sessions[session].root or session
     for other, v in pairs(g.families) do
-      if v:sub(SESSION_AT, SESSION_AT + 7) == root then table.insert(gone, other) end
+      local of = v:sub(SESSION_AT, SESSION_AT + 7)
+      if session ~= '' and of ~= root then
+        of = nil
+      elseif before ~= 0 and struct.unpack('>I4', v, CREATED_AT) > before then
+        goes_on[of] = true
+      else
+        table.insert(gone, other)
+        if of ~= NONE then roots[of] = true end
+      end
     end
     for other, s in pairs(g.sessions) do
-      if (s.root or other) == root then table.insert(signed_in, other) end
+      local of = s.root or other
+      if session ~= '' and of ~= root then
+        of = nil
+      elseif before ~= 0 and s.begun > before then
+        goes_on[of] = true
+      else
+        table.insert(signed_in, other)
+        roots[of] = true
+      end
     end
     table.sort(gone)
     local lived = {}
@@ -466,31 +483,35 @@ if outcome == ENDED_NOW then
         table.insert(ids, other)
       end
     end
-    local entry_result repeat -- entry(SESSION_ENDED .. root)
-      local id = SESSION_ENDED .. root
-      local v = redis.call('HGET', KEYS[2], id)
-      if not v then entry_result = nil break end
-      local d do -- read_entry(v)
-        if #v ~= 14 then
-          do -- unreadable(v, 1)
-            local record, version = v, 1
-            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+    local news = #ids > 0 or #gone > 0 or #signed_in > 0
+    if session ~= '' and not goes_on[root] then
+      roots[root] = true
+      local entry_result repeat -- entry(SESSION_ENDED .. root)
+        local id = SESSION_ENDED .. root
+        local v = redis.call('HGET', KEYS[2], id)
+        if not v then entry_result = nil break end
+        local d do -- read_entry(v)
+          if #v ~= 14 then
+            do -- unreadable(v, 1)
+              local record, version = v, 1
+              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+            end
           end
-        end
-        local version, till, attempt, flags = struct.unpack(ENTRY, v)
-        if version ~= 1 then
-          do -- unreadable(v, 1)
-            local record, version = v, 1
-            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          local version, till, attempt, flags = struct.unpack(ENTRY, v)
+          if version ~= 1 then
+            do -- unreadable(v, 1)
+              local record, version = v, 1
+              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+            end
           end
+          d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
         end
-        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
-      end
-      if now >= d.till * 1000 then entry_result = nil break end
-      entry_result = d
-    until true
-    local d = entry_result
-    local news = #gone > 0 or #signed_in > 0 or not d or d.attempt == attempt
+        if now >= d.till * 1000 then entry_result = nil break end
+        entry_result = d
+      until true
+      local d = entry_result
+      news = news or not d or d.attempt == attempt
+    end
     -- forget removes fields and what was read of them.
     do -- forget(g, signed_in)
       local ids = signed_in
@@ -510,7 +531,6 @@ if outcome == ENDED_NOW then
         g.families[gone], g.ends[gone], g.sessions[gone] = nil, nil, nil
       end
     end
-    redis.call('HDEL', upstreams, root)
     if had == -1 then
       -- settle makes the hash, which had `had` left, and the person's record, live as long as
       -- what is in g.
@@ -552,7 +572,15 @@ if outcome == ENDED_NOW then
     for _, other in ipairs(gone) do
       deny(FAMILY_ENDED .. other, denied_till, attempt, lived[other] and LIVED or 0)
     end
-    deny(SESSION_ENDED .. root, denied_till, attempt, 0)
+    local over_now = {}
+    for of in pairs(roots) do
+      if not goes_on[of] then table.insert(over_now, of) end
+    end
+    table.sort(over_now)
+    for _, of in ipairs(over_now) do
+      redis.call('HDEL', upstreams, of)
+      deny(SESSION_ENDED .. of, denied_till, attempt, 0)
+    end
     end_session_result, _end_session_result = ids, news
   end
   ids, news = end_session_result, _end_session_result

@@ -3,11 +3,14 @@
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
 --        6 the families that the last sign-out everywhere has ended   7 what providers gave
 -- ARGV   1 number of the call    2 grace ms    3 storage.EndScope  4 family   5 session   6 deny for ms   7 attempt
---        8 when it was answered ms, when it is repeated after a failover: what was begun since does not end
+--        8 what was begun after it goes on ms, 0 for no limit
+--        9 when it was answered ms, when it is repeated after a failover: what was begun since does not end
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before}
 
 local scope, id, session, deny_for, attempt = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
 local denied_till = end_of(now, deny_for)
+local reach = math.floor(tonumber(ARGV[8]) / 1000)
+if reach >= math.floor(now / 1000) then reach = 0 end
 
 -- The family is denied whether it is there or not, so that it can't begin late.
 local function end_family()
@@ -79,12 +82,20 @@ end
 local ended, new = {}, true
 if scope == 1 then
   ended, new = end_family()
-elseif scope == 2 then
-  ended, new = end_session(session, denied_till, attempt, KEYS[3], KEYS[7])
+elseif scope == 2 or reach ~= 0 and scope == 4 then
+  local of = scope == 2 and session or ''
+  ended, new = end_session(of, reach, denied_till, attempt, KEYS[3], KEYS[7])
+  -- The sign-out of a user as of a moment that has passed: nothing begins late, either.
+  local m = marks()
+  if scope == 4 and m.before < reach then
+    new = true
+    m.before, m.now, m.till, m.attempt = reach, reach * 1000, math.max(m.till, denied_till), attempt
+    write_marks(m)
+  end
 elseif scope == 3 then
   new = sign_out()
-elseif ARGV[8] then
-  end_user_again(tonumber(ARGV[8]))
+elseif ARGV[9] then
+  end_user_again(tonumber(ARGV[9]))
 else
   ended = end_user()
 end

@@ -39,7 +39,7 @@ end
 if outcome == ENDED_NOW then
   local denied_till = end_of(now, tonumber(ARGV[7]))
   local ids, news
-  ids, news = end_session(root, denied_till, attempt, KEYS[3], KEYS[4])
+  ids, news = end_session(root, 0, denied_till, attempt, KEYS[3], KEYS[4])
   return { ARGV[1], ENDED_NOW, now, ids, news and 1 or 0 }
 end
 if not again then

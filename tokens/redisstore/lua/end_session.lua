@@ -1,20 +1,37 @@
--- Part: the end of a session.
+-- Part: the end of sessions.
 
 -- end_session ends a session, which may be given by its root, those with the same root, the
--- families begun in them, and what a provider gave for it. The session is denied as long
--- as access tokens live: some came without a refresh token, and a code of it may be on
--- its way to become a family. It returns the ids of the families that lived, and whether
+-- families begun in them, and what a provider gave for it; all sessions of the user for ''.
+-- What was begun after `before` (s, 0 for no limit) goes on. A session of which nothing goes on is
+-- denied as long as access tokens live: some came without a refresh token, and a code of it may be
+-- on its way to become a family. It returns the ids of the families that lived, and whether
 -- anything had not been ended before.
-local function end_session(session, denied_till, attempt, person, upstreams)
+local function end_session(session, before, denied_till, attempt, person, upstreams)
   local g = read_grants()
   local ids = ended_by(attempt) -- by this very call, when it was first sent
-  local had, gone, signed_in = redis.call('PTTL', KEYS[1]), {}, {}
+  local had, gone, signed_in, roots, goes_on = redis.call('PTTL', KEYS[1]), {}, {}, {}, {}
   local root = g.sessions[session] and g.sessions[session].root or session
   for other, v in pairs(g.families) do
-    if v:sub(SESSION_AT, SESSION_AT + 7) == root then table.insert(gone, other) end
+    local of = v:sub(SESSION_AT, SESSION_AT + 7)
+    if session ~= '' and of ~= root then
+      of = nil
+    elseif before ~= 0 and struct.unpack('>I4', v, CREATED_AT) > before then
+      goes_on[of] = true
+    else
+      table.insert(gone, other)
+      if of ~= NONE then roots[of] = true end
+    end
   end
   for other, s in pairs(g.sessions) do
-    if (s.root or other) == root then table.insert(signed_in, other) end
+    local of = s.root or other
+    if session ~= '' and of ~= root then
+      of = nil
+    elseif before ~= 0 and s.begun > before then
+      goes_on[of] = true
+    else
+      table.insert(signed_in, other)
+      roots[of] = true
+    end
   end
   table.sort(gone)
   local lived = {}
@@ -25,15 +42,26 @@ local function end_session(session, denied_till, attempt, person, upstreams)
       table.insert(ids, other)
     end
   end
-  local d = entry(SESSION_ENDED .. root)
-  local news = #gone > 0 or #signed_in > 0 or not d or d.attempt == attempt
+  local news = #ids > 0 or #gone > 0 or #signed_in > 0
+  if session ~= '' and not goes_on[root] then
+    roots[root] = true
+    local d = entry(SESSION_ENDED .. root)
+    news = news or not d or d.attempt == attempt
+  end
   forget(g, signed_in)
   forget(g, gone)
-  redis.call('HDEL', upstreams, root)
   if had == -1 then settle(g, had, person) end
   for _, other in ipairs(gone) do
     deny(FAMILY_ENDED .. other, denied_till, attempt, lived[other] and LIVED or 0)
   end
-  deny(SESSION_ENDED .. root, denied_till, attempt, 0)
+  local over_now = {}
+  for of in pairs(roots) do
+    if not goes_on[of] then table.insert(over_now, of) end
+  end
+  table.sort(over_now)
+  for _, of in ipairs(over_now) do
+    redis.call('HDEL', upstreams, of)
+    deny(SESSION_ENDED .. of, denied_till, attempt, 0)
+  end
   return ids, news
 end
