@@ -109,7 +109,7 @@ func (b *BearerAuth) serveWhile(w http.ResponseWriter, r *http.Request, claims *
 	if claims == nil || b.Streams == streamsKeep {
 		return next.ServeHTTP(w, r)
 	}
-	expires := b.Streams == streamsUntilExpiry || b.Streams == "" && openEnded(r)
+	expires := b.Streams == streamsUntilExpiry || b.Streams == "" && openEnded(r) && (!b.MCP || r.Method == http.MethodGet)
 	return b.streams.Serve(w, r, &tokenGrant{b, claims, expires}, next)
 }
 

@@ -15,10 +15,11 @@ import (
 type answerWriter struct {
 	http.ResponseWriter
 
-	origin      string // that may read the answer; "" for none
-	credentials bool   // it may also where the request carries cookies
-	foreign     bool   // another origin asks: it never reads what cookies have opened
-	carrier     string // the header that the token came in, where caches do not know it for one; "" for Authorization
+	origin      string   // that may read the answer; "" for none
+	credentials bool     // it may also where the request carries cookies
+	foreign     bool     // another origin asks: it never reads what cookies have opened
+	expose      []string // headers of the answer that the origin may read, beside ours
+	carrier     string   // the header that the token came in, where caches do not know it for one; "" for Authorization
 	done        bool
 }
 
@@ -71,7 +72,7 @@ func (w *answerWriter) apply() {
 	w.done = true
 	h := w.Header()
 	if w.origin != "" {
-		allowOrigin(h, w.origin, w.credentials)
+		allowOrigin(h, w.origin, w.credentials, w.expose...)
 	}
 	if w.foreign {
 		h.Del(wire.AllowCredentials)
@@ -82,13 +83,20 @@ func (w *answerWriter) apply() {
 }
 
 // allowOrigin lets one origin read an answer, whatever stood there before.
-func allowOrigin(h http.Header, origin string, credentials bool) {
+func allowOrigin(h http.Header, origin string, credentials bool, more ...string) {
 	h.Set("Access-Control-Allow-Origin", origin)
 	if credentials {
 		h.Set(wire.AllowCredentials, "true")
 	}
 	if exposed := h.Get("Access-Control-Expose-Headers"); exposed == "" || credentials && exposed == "*" { // which means "*" alone then
 		h.Set("Access-Control-Expose-Headers", wire.ExposeHeaders)
+	}
+	if len(more) > 0 && h.Get("Access-Control-Expose-Headers") != "*" {
+		for _, name := range append([]string{wire.ChallengeHeader}, more...) {
+			if exposed := h.Get("Access-Control-Expose-Headers"); !strings.Contains(strings.ToLower(exposed), strings.ToLower(name)) {
+				h.Set("Access-Control-Expose-Headers", exposed+", "+name)
+			}
+		}
 	}
 	vary(h, "Origin")
 }
