@@ -286,7 +286,7 @@ func (m *importer) finish(ctx context.Context, id [16]byte) error {
 	if len(m.clients) > 0 {
 		args := []any{int64(0)}
 		for client, mark := range m.clients {
-			args = append(args, client[:], appendSeconds(appendSeconds([]byte{watermarkVersion}, mark.Before), mark.Until))
+			args = append(args, client[:], appendWatermark(mark))
 		}
 		m.waiting = append(m.waiting, scriptCall{s.scripts().importFields, []string{s.key("clients")}, args})
 	}
