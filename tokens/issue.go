@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
@@ -15,7 +16,7 @@ import (
 // IssueCode makes the authorization code for a request and a login.
 // See RFC 6749 §4.1.2.
 func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (string, error) {
-	c, err := i.clientOf(ctx, a)
+	c, err := i.Asking(ctx, a)
 	if err != nil {
 		return "", err
 	}
@@ -26,13 +27,13 @@ func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (str
 		}
 		put.RestsOn = l.Session.Consent.Agreed
 	}
-	return i.issueCode(ctx, a, l, put)
+	return i.issueCode(ctx, c, a, l, put)
 }
 
 // IssueAgreed is IssueCode for a request that the person has just agreed to: what they
 // agreed to is kept with the code.
 func (i *Issuer) IssueAgreed(ctx context.Context, a *Authorization, l *Login) (string, error) {
-	c, err := i.clientOf(ctx, a)
+	c, err := i.Asking(ctx, a)
 	if err != nil {
 		return "", err
 	}
@@ -40,20 +41,23 @@ func (i *Issuer) IssueAgreed(ctx context.Context, a *Authorization, l *Login) (s
 	if err := i.agree(ctx, c, l, agreedRedirect(c, a), i.wanted(c, a, l), &put); err != nil {
 		return "", err
 	}
-	code, err := i.issueCode(ctx, a, l, put)
+	code, err := i.issueCode(ctx, c, a, l, put)
 	if err == nil {
 		i.observe(ctx, oauth.Event{Kind: oauth.EventConsent, Outcome: oauth.OutcomeGiven, Client: a.ClientID, Subject: l.Profile.Subject, User: l.Session.User})
 	}
 	return code, err
 }
 
-func (i *Issuer) issueCode(ctx context.Context, a *Authorization, l *Login, put storage.PutRequest) (string, error) {
+func (i *Issuer) issueCode(ctx context.Context, c *clients.Client, a *Authorization, l *Login, put storage.PutRequest) (string, error) {
 	key, err := i.drawCode(func(key [16]byte) storage.CodeKey { return key })
 	if err != nil {
 		return "", err
 	}
 	grant := storage.Grant{Scopes: i.ScopesOf(l, a.Scopes, a.Audiences), Audiences: a.Audiences, ACR: l.Session.ACR}
-	if err := i.keepGrant(ctx, a.ClientID, grant); err != nil {
+	if a.Site != nil {
+		grant = storage.Grant{ACR: l.Session.ACR, Site: c.Origins[0], Keys: a.Site.Keys}
+	}
+	if err := i.keepGrant(ctx, c, grant); err != nil {
 		return "", err
 	}
 	from := oauth.RequesterFrom(ctx)
