@@ -159,11 +159,11 @@ func (s *Store) End(ctx context.Context, r storage.EndRequest) (storage.EndResul
 	if r.Scope < storage.EndFamily || r.Scope > storage.DisableUser {
 		return storage.EndResult{}, fmt.Errorf("ending a grant: unknown scope %d", r.Scope)
 	}
-	a, err := s.decide(ctx, "end", s.scripts().end, s.userKeys(r.User, held, denied, people, codes, bodies, ended, upstreams), s.endArgs(r)...)
+	a, err := s.decide(ctx, "end", s.scripts().end, s.userKeys(r.User, held, denied, people, codes, bodies, ended, upstreams, logouts), s.endArgs(r)...)
 	if !committed(err) {
 		return storage.EndResult{}, err
 	}
-	res := storage.EndResult{Now: a.millis(), Families: ids[storage.FamilyID](&a), New: a.bool()}
+	res := storage.EndResult{Now: a.millis(), Families: ids[storage.FamilyID](&a), New: a.bool(), Told: int(a.int()), Dropped: int(a.int())}
 	s.ended(r, res.Now)
 	if err != nil {
 		return storage.EndResult{}, err
@@ -172,7 +172,7 @@ func (s *Store) End(ctx context.Context, r storage.EndRequest) (storage.EndResul
 }
 
 func (s *Store) endArgs(r storage.EndRequest) []any {
-	return []any{s.grace(), uint8(r.Scope), r.Family[:], r.Session[:], millis(r.DenyFor), r.Attempt[:], unixMillis(r.Before)}
+	return []any{s.grace(), uint8(r.Scope), r.Family[:], r.Session[:], millis(r.DenyFor), r.Attempt[:], unixMillis(r.Before), flag(r.Tell)}
 }
 
 // ended keeps an end for the case of a failover. That of a user is repeated as
@@ -185,7 +185,7 @@ func (s *Store) ended(r storage.EndRequest, at time.Time) {
 	if r.Scope == storage.EndUser || r.Scope == storage.DisableUser {
 		args = append(args, unixMillis(at))
 	}
-	s.journal.add(s.scripts().end, s.userKeys(r.User, held, denied, people, codes, bodies, ended, upstreams), args...)
+	s.journal.add(s.scripts().end, s.userKeys(r.User, held, denied, people, codes, bodies, ended, upstreams, logouts), args...)
 }
 
 // PutGrant implements storage.Families.

@@ -181,6 +181,7 @@ func (s *Store) readUsers(ctx context.Context, c *connection, parts storage.User
 		{storage.PartCodes, codes, []string{bodies}, s.scripts().denials, readCodes}, // which returns any hash
 		{storage.PartUpstreams, upstreams, nil, s.scripts().denials, readUpstreams},
 		{storage.PartIndex, indexes, nil, s.scripts().findIndex, readIndex},
+		{storage.PartLogouts, logouts, nil, s.scripts().denials, readLogouts},
 	} {
 		if parts&p.part == 0 {
 			continue

@@ -44,6 +44,7 @@ const (
 	PartCodes                           // Record.Codes
 	PartUpstreams                       // Record.Upstreams
 	PartIndex                           // Record.Index, which belongs to no one user
+	PartLogouts                         // Record.Logouts, which no export takes along
 
 	AllParts = PartHeld | PartDenied | PartCodes | PartUpstreams | PartIndex
 )
@@ -61,6 +62,7 @@ type Record struct {
 	Upstreams *UpstreamsRecord
 	Index     *IndexRecord
 	Alias     *Alias
+	Logouts   *LogoutsRecord
 }
 
 // StoreRecord is what a store knows of itself, and the sealed signing keys.

@@ -29,6 +29,7 @@ type Store interface {
 	Sessions
 	Upstreams
 	Index
+	Outbox
 	Codes
 	Devices
 	Denials
@@ -183,6 +184,7 @@ type EndRequest struct {
 	// Before limits EndSession and EndUser to what was begun until then, in seconds: what was
 	// begun since goes on. It is zero for no limit, and so is the store's own time, or a later one.
 	Before  time.Time
+	Tell    bool // with EndFamily: its client is to be told (Outbox), unless more of it lives in that session
 	DenyFor time.Duration
 	Attempt Attempt
 }
@@ -195,6 +197,8 @@ type EndResult struct {
 	New bool
 	// Now is the store's time. With EndUser it is never before UserDenials.Before.
 	Now time.Time
+	// Told is how many logouts were put into the Outbox, and Dropped how many had to go for them.
+	Told, Dropped int
 }
 
 // Session is a person's login at the gateway (single sign-on).
@@ -219,6 +223,8 @@ type Session struct {
 	// EndedOthers is set by CreateSession when the password was changed, so that
 	// all that the user had before has ended.
 	EndedOthers bool
+	// Told and Dropped are set by CreateSession, as those of EndResult.
+	Told, Dropped int
 	// OldFingerprint is set by CreateSession, which has begun nothing then: the login has
 	// the fingerprint that is held.
 	OldFingerprint bool
@@ -302,8 +308,11 @@ type TakeRequest struct {
 	ID         CodeID
 	Client     ClientTag
 	BegunAfter time.Time // the client's watermark: IssueAt lies after it
-	DenyFor    time.Duration
-	Attempt    Attempt
+	// Note is for how long the client is noted for the code's session, as one to tell of its
+	// end (Outbox); 0 for not at all.
+	Note    time.Duration
+	DenyFor time.Duration
+	Attempt Attempt
 }
 
 // CodeOutcome is what became of a presented code.

@@ -3,11 +3,13 @@
 -- Ends grants of one user and denies their access tokens.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
---        6 the families that the last sign-out everywhere has ended   7 what providers gave
+--        6 the families that the last sign-out everywhere has ended   7 what providers gave   8 applications to tell
 -- ARGV   1 number of the call    2 grace ms    3 storage.EndScope  4 family   5 session   6 deny for ms   7 attempt
 --        8 what was begun after it goes on ms, 0 for no limit
---        9 when it was answered ms, when it is repeated after a failover: what was begun since does not end
--- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before}
+--        9 1 or 0 for whether the client of the family is told
+--       10 when it was answered ms, when it is repeated after a failover: what was begun since does not end
+-- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before,
+--         logouts to tell, and dropped}
 
 -- Where things stand in a record: of a user's many families only these are read.
 local CLIENT_AT, SESSION_AT, CREATED_AT, ENDS_AT, ROTATED_AT = 2, 22, 34, 42, 50
@@ -340,6 +342,85 @@ local function settle(g, had, person)
   end
 end
 
+local MOST_NOTED, MOST_TOLD, MOST_LOGOUTS, KEEP_LOGOUT = 50, 14, 64, 86400000 -- storage.MaxNoted, MaxTold, MaxLogouts, KeepLogout in ms
+local NOTE, NOTED_AT = '>BI4I4', 10
+local LOGOUT, LOGOUT_SIZE = '>BI6I6Bc8', 22
+
+-- tell makes logouts of the notes of roots: for all their clients, or for the one that is
+-- named. Beyond the bound the oldest goes. It returns how many there are now, and how many were dropped.
+local function tell(outbox, roots, only)
+  local had, told = redis.call('PTTL', outbox), 0
+  for _, root in ipairs(roots) do
+    local v = redis.call('HGET', outbox, 'n' .. root)
+    local note = { clients = '' }
+    if v then
+      do -- read_note(v)
+        if #v % 8 ~= 1 or v:byte(1) ~= 1 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local _, at, till = struct.unpack(NOTE, v)
+        note = { at = at, till = till, clients = v:sub(NOTED_AT) }
+      end
+    end
+    local rest = ''
+    for i = 1, #note.clients, 8 do
+      local client = note.clients:sub(i, i + 7)
+      if only == '' or client == only then
+        redis.call('HSET', outbox, root .. client, struct.pack(LOGOUT, 1, now, now, 0, NONE))
+        told = told + 1
+      else
+        rest = rest .. client
+      end
+    end
+    if v and rest == '' then
+      redis.call('HDEL', outbox, 'n' .. root)
+    elseif v then
+      redis.call('HSET', outbox, 'n' .. root, struct.pack(NOTE, 1, note.at, note.till) .. rest)
+    end
+  end
+  if told == 0 then return 0, 0 end
+  do -- lengthen(outbox, had, now + KEEP_LOGOUT)
+    local key, till, beside = outbox, now + KEEP_LOGOUT
+    if till == 0 then
+      if had >= 0 then redis.call('PERSIST', key) end
+      if had >= 0 and beside then redis.call('PERSIST', beside) end
+    elseif had == -2 or had >= 0 and now + had < till then
+      local more = math.min(math.max(till - now, 0) / 16, 86400000)
+      local ends_at = math.ceil(till + more) - SHIFT
+      redis.call('PEXPIREAT', key, ends_at)
+      if beside then redis.call('PEXPIREAT', beside, ends_at) end
+    end
+  end
+  local waiting = {}
+  for _, field in ipairs(redis.call('HKEYS', outbox)) do
+    if #field == 16 then
+      local one = redis.call('HGET', outbox, field)
+      local logout do -- read_logout(one)
+        local v = one
+        if #v ~= LOGOUT_SIZE or v:byte(1) ~= 1 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local _, since, due, tries, attempt = struct.unpack(LOGOUT, v)
+        logout = { since = since, due = due, tries = tries, attempt = attempt }
+      end
+      table.insert(waiting, { id = field, since = logout.since })
+    end
+  end
+  table.sort(waiting, function(a, b)
+    if a.since ~= b.since then return a.since < b.since end
+    return a.id < b.id
+  end)
+  local dropped = math.max(0, #waiting - MOST_LOGOUTS)
+  for i = 1, dropped do redis.call('HDEL', outbox, waiting[i].id) end
+  return told, dropped
+end
+
 local scope, id, session, deny_for, attempt = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
 -- end_of is storage.EndOf: the start plus a lifetime, rounded up to seconds.
 local denied_till repeat -- end_of(now, deny_for)
@@ -350,7 +431,8 @@ until true
 local reach = math.floor(tonumber(ARGV[8]) / 1000)
 if reach >= math.floor(now / 1000) then reach = 0 end
 
-local ended, new = {}, true
+local of_family = scope == 1 and ARGV[9] == '1' and redis.call('HGET', KEYS[1], id)
+local ended, new, told, dropped = {}, true, 0, 0
 if scope == 1 then
   -- The family is denied whether it is there or not, so that it can't begin late.
   repeat -- end_family()
@@ -417,16 +499,30 @@ if scope == 1 then
     if lived or d and d.lived and d.attempt == attempt then ended, new = { id }, news break end
     ended, new = {}, news
   until true
+  if of_family then
+    -- last_of reports whether no other family of the same client lives in the session of one.
+    local last do -- last_of(of_family)
+      local v = of_family
+      local g, found = read_grants(), false
+      local same = v:sub(CLIENT_AT, CLIENT_AT + 7) .. v:sub(SESSION_AT, SESSION_AT + 7)
+      for _, other in pairs(g.families) do
+        found = found or other:sub(CLIENT_AT, CLIENT_AT + 7) .. other:sub(SESSION_AT, SESSION_AT + 7) == same
+      end
+      last = not found
+    end
+    if last then told, dropped = tell(KEYS[8], { of_family:sub(SESSION_AT, SESSION_AT + 7) }, of_family:sub(CLIENT_AT, CLIENT_AT + 7)) end
+  end
 elseif scope == 2 or reach ~= 0 and scope == 4 then
   local of = scope == 2 and session or ''
   -- end_session ends a session, which may be given by its root, those with the same root, the
-  -- families begun in them, and what a provider gave for it; all sessions of the user for ''.
+  -- families begun in them, and what a provider gave for it; all sessions of the user for ''. The
+  -- applications that are noted for it are to be told.
   -- What was begun after `before` (s, 0 for no limit) goes on. A session of which nothing goes on is
   -- denied as long as access tokens live: some came without a refresh token, and a code of it may be
-  -- on its way to become a family. It returns the ids of the families that lived, and whether
-  -- anything had not been ended before.
-  do -- end_session(of, reach, denied_till, attempt, KEYS[3], KEYS[7])
-    local session, before, person, upstreams = of, reach, KEYS[3], KEYS[7]
+  -- on its way to become a family. It returns the ids of the families that lived, whether anything had not
+  -- been ended before, and how many logouts are to be told, and were dropped.
+  local end_session_result, _end_session_result, __end_session_result, ___end_session_result do -- end_session(of, reach, denied_till, attempt, KEYS[3], KEYS[7], KEYS[8])
+    local session, before, person, upstreams, outbox = of, reach, KEYS[3], KEYS[7], KEYS[8]
     local g = read_grants()
     -- ended_by returns the families that an attempt has ended, by id.
     local ended_by_result do -- ended_by(attempt), by this very call, when it was first sent
@@ -555,8 +651,10 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
       redis.call('HDEL', upstreams, of)
       deny(SESSION_ENDED .. of, denied_till, attempt, 0)
     end
-    ended, new = ids, news
+    local told, dropped = tell(outbox, over_now, '')
+    end_session_result, _end_session_result, __end_session_result, ___end_session_result = ids, news, told, dropped
   end
+  ended, new, told, dropped = end_session_result, _end_session_result, __end_session_result, ___end_session_result
   -- The sign-out of a user as of a moment that has passed: nothing begins late, either.
   -- marks returns the marks of the user:
   --   before   the last sign-out everywhere, and till when it must be remembered
@@ -626,10 +724,10 @@ elseif scope == 3 then
     end
     new = removed == 1
   end
-elseif ARGV[9] then
+elseif ARGV[10] then
   -- The sign-out of a user, after a replica was promoted that may not know it.
-  repeat -- end_user_again(tonumber(ARGV[9]))
-    local at = tonumber(ARGV[9])
+  repeat -- end_user_again(tonumber(ARGV[10]))
+    local at = tonumber(ARGV[10])
     local m do -- marks()
       local v = redis.call('HGET', KEYS[2], '\0')
       local marks_in_result repeat -- marks_in(v)
@@ -817,6 +915,18 @@ else
     now = m.now
     ended = lived
   until true
+  -- noted_roots returns the roots of all notes, in order.
+  local noted_roots_result do -- noted_roots(KEYS[8])
+    local outbox = KEYS[8]
+    local roots = {}
+    for _, field in ipairs(redis.call('HKEYS', outbox)) do
+      if #field == 9 then table.insert(roots, field:sub(2)) end
+    end
+    table.sort(roots)
+    noted_roots_result = roots
+  end
+  local roots = noted_roots_result
+  told, dropped = tell(KEYS[8], roots, '')
 end
 if scope == 5 then deny(DISABLED, FOREVER, attempt, 0) end
-return { ARGV[1], now, ended, new and 1 or 0 }
+return { ARGV[1], now, ended, new and 1 or 0, told, dropped }

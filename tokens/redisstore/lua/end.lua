@@ -1,11 +1,13 @@
 -- Ends grants of one user and denies their access tokens.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
---        6 the families that the last sign-out everywhere has ended   7 what providers gave
+--        6 the families that the last sign-out everywhere has ended   7 what providers gave   8 applications to tell
 -- ARGV   1 number of the call    2 grace ms    3 storage.EndScope  4 family   5 session   6 deny for ms   7 attempt
 --        8 what was begun after it goes on ms, 0 for no limit
---        9 when it was answered ms, when it is repeated after a failover: what was begun since does not end
--- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before}
+--        9 1 or 0 for whether the client of the family is told
+--       10 when it was answered ms, when it is repeated after a failover: what was begun since does not end
+-- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before,
+--         logouts to tell, and dropped}
 
 local scope, id, session, deny_for, attempt = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
 local denied_till = end_of(now, deny_for)
@@ -79,12 +81,27 @@ local function end_user()
   return lived
 end
 
-local ended, new = {}, true
+-- last_of reports whether no other family of the same client lives in the session of one.
+local function last_of(v)
+  local g, found = read_grants(), false
+  local same = v:sub(CLIENT_AT, CLIENT_AT + 7) .. v:sub(SESSION_AT, SESSION_AT + 7)
+  for _, other in pairs(g.families) do
+    found = found or other:sub(CLIENT_AT, CLIENT_AT + 7) .. other:sub(SESSION_AT, SESSION_AT + 7) == same
+  end
+  return not found
+end
+
+local of_family = scope == 1 and ARGV[9] == '1' and redis.call('HGET', KEYS[1], id)
+local ended, new, told, dropped = {}, true, 0, 0
 if scope == 1 then
   ended, new = end_family()
+  if of_family then
+    local last = last_of(of_family)
+    if last then told, dropped = tell(KEYS[8], { of_family:sub(SESSION_AT, SESSION_AT + 7) }, of_family:sub(CLIENT_AT, CLIENT_AT + 7)) end
+  end
 elseif scope == 2 or reach ~= 0 and scope == 4 then
   local of = scope == 2 and session or ''
-  ended, new = end_session(of, reach, denied_till, attempt, KEYS[3], KEYS[7])
+  ended, new, told, dropped = end_session(of, reach, denied_till, attempt, KEYS[3], KEYS[7], KEYS[8])
   -- The sign-out of a user as of a moment that has passed: nothing begins late, either.
   local m = marks()
   if scope == 4 and m.before < reach then
@@ -94,10 +111,12 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
   end
 elseif scope == 3 then
   new = sign_out()
-elseif ARGV[9] then
-  end_user_again(tonumber(ARGV[9]))
+elseif ARGV[10] then
+  end_user_again(tonumber(ARGV[10]))
 else
   ended = end_user()
+  local roots = noted_roots(KEYS[8])
+  told, dropped = tell(KEYS[8], roots, '')
 end
 if scope == 5 then deny(DISABLED, FOREVER, attempt, 0) end
-return { ARGV[1], now, ended, new and 1 or 0 }
+return { ARGV[1], now, ended, new and 1 or 0, told, dropped }
