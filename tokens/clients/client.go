@@ -35,11 +35,14 @@ type Client struct {
 	Type         Type
 	RedirectURIs []string
 	LogoutURIs   []string
-	Origins      []string // scheme://host[:port], lower case
-	APIs         []string // identifiers of the APIs it may ask for
-	Scopes       []string // of those APIs; empty for all
-	Logins       []string // the logins whose people may sign in to it; empty for all
-	Serves       []string // identifiers of the APIs that it is a resource server of
+	// BackChannelURI is where it is told that a session of its people has ended; "" for not at all.
+	// See OpenID Connect Back-Channel Logout §2.2.
+	BackChannelURI string
+	Origins        []string // scheme://host[:port], lower case
+	APIs           []string // identifiers of the APIs it may ask for
+	Scopes         []string // of those APIs; empty for all
+	Logins         []string // the logins whose people may sign in to it; empty for all
+	Serves         []string // identifiers of the APIs that it is a resource server of
 	// SecretHashes are bcrypt, argon2id or "sha256:" hashes. Several overlap while a secret is rotated.
 	SecretHashes   []string
 	Keys           Keys // instead of secrets, or beside them while the client changes over

@@ -25,6 +25,8 @@ const (
 	EventLogin         EventKind = "login"
 	EventRecheck       EventKind = "recheck"
 	EventLogout        EventKind = "logout"
+	// EventLogoutSent is that an application was told of a sign-out, or was not.
+	EventLogoutSent EventKind = "logout_sent"
 	// EventLoginBroken is that nobody, or somebody, cannot sign in by a provider until an
 	// operator acts, and that it is over.
 	EventLoginBroken      EventKind = "login_broken"
@@ -102,6 +104,7 @@ const (
 	OutcomeNotAllowed     Outcome = "not_allowed"     // by the allow lines
 	OutcomeNotMet         Outcome = "not_met"         // not with the prompt, max_age or acr_values asked for
 	OutcomeEverywhere     Outcome = "everywhere"
+	OutcomeDropped        Outcome = "dropped" // of EventLogoutSent: it will not be tried again
 )
 
 // The outcomes of EventRecheck, beside OutcomeKept and OutcomeNotAllowed: what became of
@@ -182,6 +185,7 @@ const (
 	OutcomeEvents       Outcome = "events"
 	OutcomeSubscriber   Outcome = "subscriber"
 	OutcomeProvider     Outcome = "provider"
+	OutcomeLogouts      Outcome = "logouts"
 )
 
 // outcomes are those of each kind. Every pair is a metric label.
@@ -204,6 +208,7 @@ var outcomes = map[EventKind][]Outcome{
 		OutcomeKept, OutcomeThin, OutcomeGone, OutcomeNotAllowed, OutcomeDoubtful, OutcomeUnclear, OutcomeLost, OutcomeSkipped, OutcomeOverdue,
 	},
 	EventLogout:               {OutcomeOK, OutcomeEverywhere, OutcomeProvider},
+	EventLogoutSent:           {OutcomeOK, OutcomeFailed, OutcomeDropped},
 	EventLoginBroken:          {OutcomeOK, LoginNoDiscovery, LoginOtherIssuer, LoginClientRefused, LoginBadIDToken, LoginTooLarge},
 	EventClientAuth:           outcomesOf(Reasons),
 	EventClientCredential:     nil, // a word of the configuration and a number
@@ -224,7 +229,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventHealth:        append([]Outcome{OutcomeOK}, outcomesOf([]Trouble{TroubleStore, TroubleSecret, TroubleIssuer, TroubleUnsafe, TroubleClock})...),
 	EventBackgroundRecovered: {
 		OutcomeDenylist, OutcomeFeed, OutcomeHistory, OutcomeHeartbeat, OutcomeUnanswered, OutcomeSigningKeys, OutcomeIssuerKeys,
-		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber, OutcomeProvider, OutcomeRecheck,
+		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber, OutcomeProvider, OutcomeRecheck, OutcomeLogouts,
 	},
 	EventAdmin: {
 		"end_grants", "end_client", "end_everyone", "disable_user", "enable_user", "move_user", "rebind_login", "deny_token", "rotate_keys", "drop_key",
