@@ -107,6 +107,7 @@ type App struct {
 	issuerKeys   *issuerKeys
 	verified     *verify.Cache // of an unconfigured app
 	proofs       *dpop.Proofs
+	streams      *sharedStreams
 	guards       *guards
 	servers      map[*caddyhttp.Server]bool // that have a handler of ours; see warnProxies
 }

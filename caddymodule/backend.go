@@ -167,7 +167,7 @@ func (r *backend) enter() error {
 		return err
 	}
 	r.derived.Store(secrets)
-	c := &configuration{store: r.store, settings: r.settings, observer: r.observer}
+	c := &configuration{store: r.store, settings: r.settings, observer: r.observer, issuer: r.issuer}
 	c.settings.Secrets = secrets
 	c.settings.StoreExpected = old
 	if err := r.shared.enter(r.ctx, c); err != nil {
@@ -200,6 +200,15 @@ func (r *backend) loadSecrets() (derived *secrets.Secrets, old bool, err error) 
 	}
 	derived, err = secrets.NewSecrets(raw...)
 	return derived, old, err
+}
+
+// newest returns the issuer of the newest configuration over the same state, nil
+// where none is left, or r is nil.
+func (r *backend) newest() *tokens.Issuer {
+	if r == nil {
+		return nil
+	}
+	return r.shared.newest()
 }
 
 // release gives the shared state back, once, or leaves that to the last request that

@@ -111,6 +111,13 @@ type BearerAuth struct {
 	// The realm of the challenge. Default: the first audience
 	Realm string `json:"realm,omitempty"`
 
+	// For how long a request goes on that its token has let in. Each is ended within
+	// `max_lag` when the token is revoked; WebSockets and server-sent events (a GET that
+	// accepts `text/event-stream`) also when it expires, while a download, an upload or a
+	// call that is under way then finishes. `until_expiry` ends those, too; `until_revoked`
+	// ends nothing at the token's expiry, and `keep` nothing at all. Default: as said
+	Streams string `json:"streams,omitempty"`
+
 	// Check nothing: only do for all of the site what a guard with a matcher cannot
 	// do where its matcher does not match, which is to serve the RFC 9728 document
 	// and to take the client's own `headers` out of requests. The directive with a
@@ -121,6 +128,8 @@ type BearerAuth struct {
 	guard    *guard.Guard
 	observer *events.Observer
 	guards   *guards // all of the configuration
+	streams  *sharedStreams
+	backend  *backend // nil where there are tokens of other issuers alone
 }
 
 // ClaimRule is what one claim of the token must say.

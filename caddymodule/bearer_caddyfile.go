@@ -76,6 +76,7 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 //	    cors         off
 //	    metadata_url <url>
 //	    realm        <text>
+//	    streams      until_expiry|until_revoked|keep
 //	}
 //
 // audience, scope, scope_any, claim, for, header, acr, issuer and dpop_origin may be
@@ -107,6 +108,7 @@ func (b *BearerAuth) options() grammar.Options {
 		"cors":         grammar.Keyword("off", &b.NoCORS),
 		"metadata_url": grammar.String(&b.MetadataURL),
 		"realm":        grammar.String(&b.Realm),
+		"streams":      grammar.String(&b.Streams),
 	}
 }
 

@@ -82,6 +82,7 @@ func (b *BearerAuth) checkOptions() error {
 		func() error { return checkEach("dpop_origin", b.DPoPOrigins, checkWebOrigin) },
 		func() error { return checkMetadataURL(b.MetadataURL) },
 		func() error { return checkRealm(b.Realm) },
+		func() error { return checkStreams(b.Streams) },
 		func() error {
 			switch {
 			case b.Cookie != "" && !httpguts.ValidHeaderFieldName(b.Cookie):
@@ -150,6 +151,14 @@ func checkRealm(realm string) error {
 		return grammar.WrongValue("realm", realm, "has a character that a challenge cannot carry: write printable ASCII, without quotes and backslashes")
 	}
 	return nil
+}
+
+func checkStreams(until string) error {
+	switch until {
+	case "", streamsUntilExpiry, streamsUntilRevoked, streamsKeep:
+		return nil
+	}
+	return grammar.WrongValue("streams", until, "is not known: write until_expiry, until_revoked or keep, or leave the line out")
 }
 
 func checkMetadataURL(text string) error {

@@ -55,7 +55,7 @@ func (b *BearerAuth) provision(ctx caddy.Context) (*App, error) {
 func (b *BearerAuth) newGuard(app *App) (*guard.Guard, error) {
 	cfg := b.guardConfig()
 	cfg.Observer = app.observer
-	b.observer = app.observer
+	b.observer, b.streams, b.backend = app.observer, app.streams, app.backend
 	cfg.Proofs = app.proofs
 	if !app.unconfigured() {
 		if err := b.takeOwn(app, &cfg); err != nil {

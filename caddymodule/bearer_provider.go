@@ -54,6 +54,8 @@ func (p *BearerProvider) Provision(ctx caddy.Context) error {
 	case p.StripToken:
 		return errors.New("bearer: strip_token: where another provider decides first, the token would go upstream: " +
 			"leave it out, and take it out behind the authentication handler, in reverse_proxy: header_up -Authorization")
+	case p.Streams != "":
+		return errors.New("bearer: streams: Caddy serves the request, and the provider cannot end it: leave it out, or use the handler bearer_auth")
 	}
 	p.NoCORS = true
 	_, err := p.provision(ctx)

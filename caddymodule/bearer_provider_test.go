@@ -136,6 +136,7 @@ func TestBearerProviderErrors(t *testing.T) {
 		`"audience":["https://api.example.com"],"strip_token":true`:                               "header_up -Authorization",
 		`"audience":["https://api.example.com"],"optional":true`:                                  "optional would let everybody pass",
 		`"audience":["https://api.example.com"],"site_only":true`:                                 "site_only checks nothing",
+		`"audience":["https://api.example.com"],"streams":"keep"`:                                 "the provider cannot end it",
 		`"audience":["https://typo.example.com"]`:                                                 "is not an `api`",
 		`"audience":["https://api.example.com"],"scopes":["typo"]`:                                "so no token can have it",
 		``: "audience: name at least one",

@@ -47,7 +47,7 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 		return nil
 	}
 	setUser(r, result.Claims)
-	return next.ServeHTTP(result.Writer, r)
+	return b.serveWhile(result.Writer, r, result.Claims, next)
 }
 
 // document returns the guard whose document a request asks for, or nil: the

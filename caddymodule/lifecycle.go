@@ -105,7 +105,7 @@ func (a *App) Cleanup() error {
 	if a.proofs != nil {
 		proofs = releaseProofs()
 	}
-	return errors.Join(a.backend.release(), a.issuerKeys.release(), proofs)
+	return errors.Join(a.backend.release(), a.issuerKeys.release(), a.streams.release(a.observer), proofs)
 }
 
 func (a *App) loadGuests(ctx caddy.Context) error {
@@ -170,6 +170,9 @@ func (a *App) provisionObserver(ctx caddy.Context) (err error) {
 	if a.proofs, err = takeProofs(); err != nil {
 		return err
 	}
+	if a.streams, err = takeStreams(a.observer); err != nil {
+		return err
+	}
 	a.issuerKeys = &issuerKeys{storage: ctx.Storage()}
 	return nil
 }
@@ -181,7 +184,7 @@ func (a *App) provisionBackend(ctx caddy.Context) error {
 		return fmt.Errorf("%s needs `secret`: other gateways share this store, so none can be generated; "+
 			"make one with `caddy oauth secret` and configure it on each", store.CaddyModule().ID)
 	}
-	shared, err := shareState(store, a.stateLimits(), events.Process)
+	shared, err := shareState(store, a.stateLimits(), events.Process, a.streams.Wake)
 	if err != nil {
 		return err
 	}

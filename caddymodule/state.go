@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/handler"
+	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/state"
@@ -43,6 +44,7 @@ type configuration struct {
 	store      StoreModule // as this configuration has it
 	settings   state.Settings
 	observer   *events.Observer
+	issuer     *tokens.Issuer
 	protection *protection // once its app has started
 }
 
@@ -53,7 +55,8 @@ type stateLimits struct {
 }
 
 // shareState finds the state of a store in the pool or makes it. It opens nothing.
-func shareState(store StoreModule, limits stateLimits, m *events.Metrics) (*sharedState, error) {
+// It calls denied when something may have been denied.
+func shareState(store StoreModule, limits stateLimits, m *events.Metrics, denied func()) (*sharedState, error) {
 	value, _, err := states.LoadOrNew(store.PoolKey(), func() (caddy.Destructor, error) {
 		observer := new(events.SharedObserver)
 		state, err := state.New(state.Config{
@@ -62,6 +65,7 @@ func shareState(store StoreModule, limits stateLimits, m *events.Metrics) (*shar
 			Clock:           time.Now,
 			CacheBytes:      limits.cacheBytes,
 			DenylistEntries: limits.denylistEntries,
+			Denied:          denied,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("making state: %w", err)
@@ -140,6 +144,16 @@ func (s *sharedState) restore(ctx context.Context) error {
 		return fmt.Errorf("restoring the settings of the configuration before: %w", err)
 	}
 	return nil
+}
+
+// newest returns the issuer of the newest configuration, nil where none is left.
+func (s *sharedState) newest() *tokens.Issuer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.live) == 0 {
+		return nil
+	}
+	return s.live[len(s.live)-1].issuer
 }
 
 // protect notes what a configuration protects, and returns what the one before it

@@ -57,7 +57,7 @@ func testConfiguration(t *testing.T, lifetime time.Duration, secret string) (*co
 func TestSettingsFollowTheNewestConfiguration(t *testing.T) {
 	store := &recordingStore{BoltStore: BoltStore{file: filepath.Join(t.TempDir(), "gatehouse.db")}}
 	limits := stateLimits{cacheBytes: 1 << 20, denylistEntries: 1000}
-	shared, err := shareState(store, limits, events.NewMetrics())
+	shared, err := shareState(store, limits, events.NewMetrics(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestOneStateForOneFile(t *testing.T) {
 	limits := stateLimits{cacheBytes: 1 << 20, denylistEntries: 1000}
 	open := func(name string) *sharedState {
 		store := &BoltStore{file: filepath.Join(dir, name)}
-		shared, err := shareState(store, limits, events.NewMetrics())
+		shared, err := shareState(store, limits, events.NewMetrics(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,6 @@ package handler
 import (
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
@@ -21,7 +20,7 @@ func (s *Server) account(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodPost {
 		return s.changeAccount(w, r, l)
 	}
-	return s.showAccount(w, r, l, pages.In(r.URL.Query().Get("ui_locales")), accountNote{})
+	return s.showAccount(w, r, l, s.texts(r, r.URL.Query().Get("ui_locales")), accountNote{})
 }
 
 // accountNote is what the page says about the form that was sent.
@@ -59,16 +58,12 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, l *tokens.L
 
 // describe says in words where a person is signed in.
 func (s *Server) describe(a tokens.SignedIn, texts *pages.Texts) pages.Application {
-	minute := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 	app := pages.Application{
-		ID: a.Family.ID.String(), Name: texts.AppRemoved, Device: a.Device, From: a.Address,
-		Since: minute(a.Family.Created), LastUsed: minute(a.Family.Rotated), Here: a.Here,
+		ID: a.Family.ID.String(), Name: texts.AppRemoved, Device: texts.Device(a.Device), From: a.Address,
+		Since: texts.DateOf(a.Family.Created), LastUsed: texts.DateOf(a.Family.Rotated), Here: a.Here,
 	}
 	if a.Client != nil {
 		app.Name = s.clientName(a.Client.ID)
-	}
-	if app.Device == "" {
-		app.Device = texts.DeviceUnknown
 	}
 	return app
 }
@@ -86,7 +81,7 @@ func (s *Server) changeAccount(w http.ResponseWriter, r *http.Request, l *tokens
 	if err != nil && !errors.Is(err, errTicketStale) {
 		return err
 	}
-	texts := pages.In(t.Page.UILocales)
+	texts := s.texts(r, t.Page.UILocales)
 	if err != nil || l == nil || l.Session.ID != t.Session {
 		return s.showAccount(w, r, l, texts, accountNote{again: true})
 	}

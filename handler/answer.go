@@ -14,16 +14,16 @@ import (
 )
 
 // answerCode sends the authorization code to the client.
-func (s *Server) answerCode(w http.ResponseWriter, a *tokens.Authorization, code string) error {
-	return s.answer(w, a, codeFields(code))
+func (s *Server) answerCode(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, code string) error {
+	return s.answer(w, r, a, codeFields(code))
 }
 
 // codeFields are the parameters of a successful answer. See RFC 6749 §4.1.2.
 func codeFields(code string) []pages.Field { return []pages.Field{{Name: "code", Value: code}} }
 
 // answerError sends an error to the client.
-func (s *Server) answerError(w http.ResponseWriter, a *tokens.Authorization, e *oauth.Error) error {
-	return s.answer(w, a, errorFields(e))
+func (s *Server) answerError(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, e *oauth.Error) error {
+	return s.answer(w, r, a, errorFields(e))
 }
 
 // errorFields are the parameters of an error answer. See RFC 6749 §4.1.2.1.
@@ -38,16 +38,16 @@ func errorFields(e *oauth.Error) []pages.Field {
 // answer sends an authorization response to the validated redirect URI, in the
 // response mode that was asked for. Every one names the issuer, against mix-up
 // (RFC 9207 §2), and returns the state byte for byte.
-func (s *Server) answer(w http.ResponseWriter, a *tokens.Authorization, fields []pages.Field) error {
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, fields []pages.Field) error {
 	if a.State != "" {
 		fields = append(fields, pages.Field{Name: "state", Value: a.State})
 	}
 	fields = append(fields, pages.Field{Name: "iss", Value: s.IssuerURL})
 	switch a.ResponseMode {
 	case tokens.ModeFormPost:
-		s.answerFormPost(w, a, fields)
+		s.answerFormPost(w, r, a, fields)
 	case tokens.ModeWebMessage:
-		s.answerWebMessage(w, a, fields)
+		s.answerWebMessage(w, r, a, fields)
 	case tokens.ModeFragment:
 		s.redirect(w, appendFields(a.RedirectURI, '#', fields))
 	case tokens.ModeQuery:
@@ -75,9 +75,9 @@ func (s *Server) redirect(w http.ResponseWriter, to string) {
 }
 
 // answerFormPost sends a page that posts itself on. See OAuth 2.0 Form Post Response Mode §2.
-func (s *Server) answerFormPost(w http.ResponseWriter, a *tokens.Authorization, fields []pages.Field) {
+func (s *Server) answerFormPost(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, fields []pages.Field) {
 	n := nonce()
-	html, err := s.pages.FormPost(pages.In(a.UILocales), pages.FormPost{
+	html, err := s.pages.FormPost(s.texts(r, a.UILocales), pages.FormPost{
 		Target: template.URL(a.RedirectURI), //nolint:gosec // registered by the operator and compared
 		Client: s.clientName(a.ClientID),
 		Fields: fields,
@@ -89,7 +89,7 @@ func (s *Server) answerFormPost(w http.ResponseWriter, a *tokens.Authorization, 
 // answerWebMessage sends a page that hands the answer to the window that
 // opened it, which must be of the redirect URI's origin: postMessage sees to
 // that. Only an answer to prompt=none may be framed, and only by that origin.
-func (s *Server) answerWebMessage(w http.ResponseWriter, a *tokens.Authorization, fields []pages.Field) {
+func (s *Server) answerWebMessage(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, fields []pages.Field) {
 	o := pageOptions{script: nonce()}
 	origin := oauth.OriginOf(a.RedirectURI)
 	if silent(a) {
@@ -99,7 +99,7 @@ func (s *Server) answerWebMessage(w http.ResponseWriter, a *tokens.Authorization
 	for _, f := range fields {
 		response[f.Name] = f.Value
 	}
-	html, err := s.pages.WebMessage(pages.In(a.UILocales), pages.WebMessage{Origin: origin, Response: response, Nonce: o.script})
+	html, err := s.pages.WebMessage(s.texts(r, a.UILocales), pages.WebMessage{Origin: origin, Response: response, Nonce: o.script})
 	s.writePage(w, http.StatusOK, html, err, o)
 }
 

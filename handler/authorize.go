@@ -16,7 +16,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if s.withoutCookies(r) {
-		return s.sendOn(w, "authorize", q)
+		return s.sendOn(w, r, "authorize", q)
 	}
 	a, err := s.Issuer.ParseAuthorization(r.Context(), q)
 	if err != nil {
@@ -25,7 +25,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 			return err // nowhere to send it that can be trusted
 		}
 		s.report(r.Context(), "authorize", err)
-		return s.answerError(w, a, oauth.AsError(err))
+		return s.answerError(w, r, a, oauth.AsError(err))
 	}
 	login, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
 	if err != nil {
@@ -63,10 +63,10 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 		}
 		req, problem := loginRequest{auth: a}, loginProblem{}
 		if p.again {
-			problem = loginProblem{text: req.texts().SignInAgain, status: http.StatusForbidden}
+			problem = loginProblem{text: s.textsFor(r, req).SignInAgain, status: http.StatusForbidden}
 		}
 		if client, ok := s.Issuer.Configured(a.ClientID); ok && p.login != nil && !client.Admits(p.login.Profile.Login) {
-			problem = loginProblem{text: req.texts().OtherLogin, status: http.StatusForbidden}
+			problem = loginProblem{text: s.textsFor(r, req).OtherLogin, status: http.StatusForbidden}
 		}
 		if l, ok := s.straightTo(r, req); ok && !p.again {
 			return s.leave(w, r, req, l, leaving{})
@@ -80,7 +80,7 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 	if err != nil {
 		return s.refuseRequest(w, r, a, err)
 	}
-	return s.answerCode(w, a, code)
+	return s.answerCode(w, r, a, code)
 }
 
 // revouch asks the provider of somebody who is signed in once more, where that is due. If
@@ -110,5 +110,5 @@ func (s *Server) refuseRequest(w http.ResponseWriter, r *http.Request, a *tokens
 		return err
 	}
 	s.report(r.Context(), "authorize", s.about(a.ClientID, err))
-	return s.answerError(w, a, e)
+	return s.answerError(w, r, a, e)
 }

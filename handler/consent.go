@@ -94,7 +94,7 @@ func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, t *ticket
 	case err != nil:
 		return s.refuseRequest(w, r, t.Auth, err)
 	}
-	return s.answer(w, t.Auth, answer.fields)
+	return s.answer(w, r, t.Auth, answer.fields)
 }
 
 // showConsent asks whether the client may go on.
@@ -103,7 +103,7 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, a *tokens.A
 	if err != nil {
 		return err
 	}
-	texts := pages.In(a.UILocales)
+	texts := s.texts(r, a.UILocales)
 	problem, status := "", http.StatusOK
 	if p.again {
 		problem, status = texts.AnswerAgain, http.StatusForbidden

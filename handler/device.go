@@ -74,7 +74,7 @@ func (s *Server) activate(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		return s.showActivate(w, r, l, activation{code: q.Get("user_code"), locales: pages.In(q.Get("ui_locales")).Lang, status: http.StatusOK})
+		return s.showActivate(w, r, l, activation{code: q.Get("user_code"), locales: s.texts(r, q.Get("ui_locales")).Lang, status: http.StatusOK})
 	}
 	if !s.sameOrigin(r) {
 		return wire.ErrForbidden
@@ -105,7 +105,7 @@ func (s *Server) showActivate(w http.ResponseWriter, r *http.Request, l *tokens.
 	} else if a.problem == "" {
 		a.code = ""
 	}
-	texts := pages.In(a.locales)
+	texts := s.texts(r, a.locales)
 	if l == nil {
 		return s.signInToActivate(w, r, a, "")
 	}
@@ -122,7 +122,7 @@ func (s *Server) showActivate(w http.ResponseWriter, r *http.Request, l *tokens.
 
 // signInToActivate asks who the person is, of those whom a client takes.
 func (s *Server) signInToActivate(w http.ResponseWriter, r *http.Request, a activation, client string) error {
-	texts := pages.In(a.locales)
+	texts := s.texts(r, a.locales)
 	page := &ownPage{Path: s.pathOf("activate"), Purpose: texts.ToActivate, UILocales: a.locales, Client: client}
 	if code, ok := tokens.ParseUserCode(a.code); ok {
 		page.Path += "?" + userCodeQuery(tokens.FormatUserCode(code))
@@ -147,7 +147,7 @@ func (s *Server) findDevice(w http.ResponseWriter, r *http.Request, l *tokens.Lo
 	if err != nil || l == nil || l.Session.ID != t.Session {
 		return s.showActivate(w, r, l, a) // the page was open for long: once more
 	}
-	texts := pages.In(a.locales)
+	texts := s.texts(r, a.locales)
 	if _, ok := tokens.ParseUserCode(a.code); !ok { // no guess: it can be nobody's code
 		a.problem, a.status = texts.WrongCode, http.StatusBadRequest
 		return s.showActivate(w, r, l, a)
@@ -184,7 +184,7 @@ func (s *Server) observeGuess(r *http.Request, l *tokens.Login, outcome oauth.Ou
 
 // showDevice asks whether the device may have what it asked for.
 func (s *Server) showDevice(w http.ResponseWriter, r *http.Request, l *tokens.Login, d *tokens.DeviceRequest, a activation) error {
-	texts := pages.In(a.locales)
+	texts := s.texts(r, a.locales)
 	sealed, err := s.sealTicket(w, r, ticketDevice, ticket{Session: l.Session.ID, Device: d, Code: a.code, Page: &ownPage{UILocales: a.locales}})
 	if err != nil {
 		return err
@@ -209,7 +209,7 @@ func (s *Server) decideDevice(w http.ResponseWriter, r *http.Request, l *tokens.
 	if stale != nil && !errors.Is(stale, errTicketStale) {
 		return stale
 	}
-	texts := pages.In(t.Page.UILocales)
+	texts := s.texts(r, t.Page.UILocales)
 	if stale != nil || l == nil || l.Session.ID != t.Session {
 		return s.showActivate(w, r, l, activation{code: t.Code, locales: t.Page.UILocales, problem: texts.AnswerAgain, status: http.StatusForbidden})
 	}

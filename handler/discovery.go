@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
-	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
@@ -100,7 +99,7 @@ func (s *Server) writeDiscovery() ([]byte, error) {
 		Claims:                claims,
 		ACRs:                  acrs,
 		ClaimTypes:            []string{"normal"},
-		UILocales:             pages.Languages(),
+		UILocales:             s.pages.Languages(),
 		BackChannelLogout:     true,
 		BackChannelSession:    true,
 		IssInResponse:         true,

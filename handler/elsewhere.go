@@ -42,7 +42,7 @@ func (s *Server) toIssuer(w http.ResponseWriter, r *http.Request, endpoint strin
 		case endpoint != "authorize" && (endpoint != "logout" || len(ticket) > 0):
 			q = nil
 		}
-		return s.sendOn(w, endpoint, q)
+		return s.sendOn(w, r, endpoint, q)
 	}
 	s.redirect(w, withQuery(s.urlOf(endpoint), q))
 	return nil

@@ -2,6 +2,7 @@ package handler
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
@@ -65,7 +66,7 @@ func (s *Server) failBearer(w http.ResponseWriter, r *http.Request, err error) {
 func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 	e := wire.RefusalOf(err)
 	status := wire.StatusOf(err, e)
-	t := pages.In(r.URL.Query().Get("ui_locales"))
+	t := s.texts(r, r.URL.Query().Get("ui_locales"))
 	m := pages.Message{Title: t.ErrorTitle, Text: t.ErrorText, Failed: true, Detail: e.Description, Code: string(e.Code)}
 	if e.Mismatch != nil {
 		m.Option = e.Mismatch.Option
@@ -78,7 +79,7 @@ func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 		m = pages.Message{Title: t.ForbiddenTitle, Text: t.Forbidden, Failed: true}
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", wire.RetryAfter(e.RetryAfter))
-		m = pages.Message{Title: t.UnavailableTitle, Text: t.Unavailable, Failed: true}
+		m = pages.Message{Title: t.UnavailableTitle, Text: fmt.Sprintf(t.Unavailable, t.Wait(e.RetryAfter)), Failed: true}
 	}
 	html, err := s.pages.Message(t, m)
 	s.writePage(w, status, html, err, pageOptions{})

@@ -22,23 +22,23 @@ func personName(p tokens.Profile) string {
 func (s *Server) accessTexts(t *pages.Texts, scopes, audiences []string) []string {
 	out := make([]string, len(scopes))
 	for i, scope := range scopes {
-		text, ok := t.Scopes[scope]
-		if !ok {
-			text = s.scopeText(t, scope, audiences)
+		text, ok := t.Scope(scope)
+		if own := s.scopeText(scope, audiences); !ok && own != "" {
+			text = own
 		}
 		out[i] = text
 	}
 	return out
 }
 
-// scopeText says what a scope of an API allows: in the operator's words, or by its name.
-func (s *Server) scopeText(t *pages.Texts, scope string, audiences []string) string {
+// scopeText is what the operator says of a scope of an API, "" for nothing.
+func (s *Server) scopeText(scope string, audiences []string) string {
 	for _, a := range audiences {
 		if api, ok := s.Issuer.API(a); ok && api.ScopeTexts[scope] != "" {
 			return api.ScopeTexts[scope]
 		}
 	}
-	return t.OtherScope + " " + scope
+	return ""
 }
 
 // clientName returns what people call an application.

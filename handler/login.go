@@ -28,7 +28,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 			return s.showStart(w, r)
 		}
 		req := loginRequest{auth: t.Auth, page: t.Page}
-		return s.showLogin(w, r, req, loginProblem{text: req.texts().SignInAgain})
+		return s.showLogin(w, r, req, loginProblem{text: s.textsFor(r, req).SignInAgain})
 	}
 	if !s.sameOrigin(r) {
 		return wire.ErrForbidden
@@ -43,7 +43,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	req := loginRequest{auth: t.Auth, page: t.Page}
 	if form.Get("action") == actionCancel {
-		return s.notSignedIn(w, req)
+		return s.notSignedIn(w, r, req)
 	}
 	if l, ok := s.provider(req, form.Get("provider")); ok {
 		return s.leave(w, r, req, l, leaving{seen: true, another: form.Get("account") == "another"})
@@ -51,10 +51,10 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 	tried := loginProblem{username: form.Get("username"), login: form.Get("login"), status: http.StatusForbidden}
 	switch {
 	case errors.Is(err, errTicketExpired):
-		tried.text = req.texts().TookTooLong
+		tried.text = s.textsFor(r, req).TookTooLong
 		return s.showLogin(w, r, req, tried)
 	case err != nil:
-		tried.text = req.texts().SignInAgain
+		tried.text = s.textsFor(r, req).SignInAgain
 		return s.showLogin(w, r, req, tried)
 	}
 	profile, err := s.checkPassword(r, req, tried, form.Get("password"))
@@ -68,11 +68,11 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request, req loginRequest, tried loginProblem, profile tokens.Profile) error {
 	l, value, err := s.Issuer.SignIn(r.Context(), profile, s.session(r))
 	if oauth.IsReason(err, oauth.ReasonUserChanged) { // the password before: it is a wrong one
-		tried.text, tried.wrong = req.texts().WrongPassword, true
+		tried.text, tried.wrong = s.textsFor(r, req).WrongPassword, true
 		return s.showLogin(w, r, req, tried)
 	}
 	if oauth.IsReason(err, oauth.ReasonUserDisabled) {
-		return s.showLogin(w, r, req, loginProblem{text: req.texts().Disabled, status: http.StatusForbidden})
+		return s.showLogin(w, r, req, loginProblem{text: s.textsFor(r, req).Disabled, status: http.StatusForbidden})
 	}
 	if err != nil {
 		return err
@@ -99,7 +99,7 @@ func (s *Server) checkPassword(r *http.Request, req loginRequest, tried loginPro
 // showLoginError tells a person why they are not signed in. An unknown name and
 // a wrong password look alike.
 func (s *Server) showLoginError(w http.ResponseWriter, r *http.Request, req loginRequest, tried loginProblem, err error) error {
-	texts := req.texts()
+	texts := s.textsFor(r, req)
 	wait := new(login.WaitError)
 	outcome := oauth.OutcomeFailed
 	switch {
@@ -132,7 +132,7 @@ type refusedAccount struct{ account, subject, login string }
 
 // showLogin shows the login page.
 func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, req loginRequest, p loginProblem) error {
-	texts := req.texts()
+	texts := s.textsFor(r, req)
 	logins := s.loginsFor(req)
 	if len(logins) == 0 {
 		html, err := s.pages.Message(texts, pages.Message{Title: texts.ErrorTitle, Text: texts.NoLogin, Failed: true})
@@ -193,11 +193,11 @@ func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, req loginReque
 }
 
 // notSignedIn answers a person who does not want to sign in.
-func (s *Server) notSignedIn(w http.ResponseWriter, req loginRequest) error {
+func (s *Server) notSignedIn(w http.ResponseWriter, r *http.Request, req loginRequest) error {
 	if req.page == nil {
-		return s.answerError(w, req.auth, &oauth.Error{Code: oauth.AccessDenied, Description: "The user did not sign in."})
+		return s.answerError(w, r, req.auth, &oauth.Error{Code: oauth.AccessDenied, Description: "The user did not sign in."})
 	}
-	t := req.texts()
+	t := s.textsFor(r, req)
 	html, err := s.pages.Message(t, pages.Message{Title: t.NotSignedInTitle, Text: t.NothingChanged})
 	s.writePage(w, http.StatusOK, html, err, pageOptions{})
 	return nil

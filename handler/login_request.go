@@ -1,6 +1,8 @@
 package handler
 
 import (
+	"net/http"
+
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 )
@@ -19,11 +21,12 @@ type ownPage struct {
 	Client    string `json:"c,omitempty"` // that the page is about; only whom it takes may sign in
 }
 
-func (req loginRequest) texts() *pages.Texts {
+// textsFor returns the words for who signs in.
+func (s *Server) textsFor(r *http.Request, req loginRequest) *pages.Texts {
 	if req.page != nil {
-		return pages.In(req.page.UILocales)
+		return s.texts(r, req.page.UILocales)
 	}
-	return pages.In(req.auth.UILocales)
+	return s.texts(r, req.auth.UILocales)
 }
 
 // client returns the client_id of the application, or "".

@@ -30,7 +30,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 		return s.confirmedLogout(w, r, q)
 	}
 	if s.withoutCookies(r) {
-		return s.sendOn(w, "logout", q)
+		return s.sendOn(w, r, "logout", q)
 	}
 	return s.beginLogout(w, r, q)
 }
@@ -64,7 +64,7 @@ func (s *Server) beginLogout(w http.ResponseWriter, r *http.Request, q url.Value
 	case hint == nil && current == nil && !s.anyRefreshSent(r):
 		// Nobody is signed in, so there is nothing to ask about. Nothing proves
 		// who wrote this, so it ends here and not at an address of theirs.
-		return s.endLogout(w, q.Get("ui_locales"), &logoutRequest{})
+		return s.endLogout(w, r, q.Get("ui_locales"), &logoutRequest{})
 	case hint == nil, current != nil && current.Profile.Subject != hint.Subject:
 		return s.askLogout(w, r, q.Get("ui_locales"), req, current, "")
 	}
@@ -112,7 +112,7 @@ func (s *Server) auth0Logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if current == nil && !s.anyRefreshSent(r) {
-		return s.endLogout(w, q.Get("ui_locales"), &logoutRequest{})
+		return s.endLogout(w, r, q.Get("ui_locales"), &logoutRequest{})
 	}
 	return s.askLogout(w, r, q.Get("ui_locales"), req, current, "")
 }
@@ -139,6 +139,7 @@ func topLevel(r *http.Request) bool {
 
 // askLogout shows the page that asks before it signs out; problem says why it asks again.
 func (s *Server) askLogout(w http.ResponseWriter, r *http.Request, locales string, req *logoutRequest, current *tokens.Login, problem string) error {
+	req.UILocales = locales
 	sealed, err := s.sealTicket(w, r, ticketLogout, ticket{Logout: req})
 	if err != nil {
 		return err
@@ -151,7 +152,7 @@ func (s *Server) askLogout(w http.ResponseWriter, r *http.Request, locales strin
 	if problem != "" {
 		status = http.StatusForbidden
 	}
-	html, err := s.pages.Logout(pages.In(locales), page)
+	html, err := s.pages.Logout(s.texts(r, locales), page)
 	s.writePage(w, status, html, err, pageOptions{form: true, leaves: req.To != ""})
 	return nil
 }
@@ -166,7 +167,7 @@ func (s *Server) confirmedLogout(w http.ResponseWriter, r *http.Request, form ur
 	if stale != nil && !errors.Is(stale, errTicketStale) {
 		return stale
 	}
-	texts := pages.In("")
+	texts := s.texts(r, t.Logout.UILocales)
 	if form.Get("action") != "logout" {
 		html, err := s.pages.Message(texts, pages.Message{Title: texts.StillInTitle, Text: texts.StillIn})
 		s.writePage(w, http.StatusOK, html, err, pageOptions{})
@@ -177,9 +178,9 @@ func (s *Server) confirmedLogout(w http.ResponseWriter, r *http.Request, form ur
 		if err != nil {
 			return err
 		}
-		return s.askLogout(w, r, "", t.Logout, current, texts.AnswerAgain)
+		return s.askLogout(w, r, t.Logout.UILocales, t.Logout, current, texts.AnswerAgain)
 	}
-	return s.signOut(w, r, "", t.Logout, nil)
+	return s.signOut(w, r, t.Logout.UILocales, t.Logout, nil)
 }
 
 // signOut ends the session of this browser, on the server and in the browser,
@@ -193,11 +194,11 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request, locales string,
 	}
 	s.clearSession(w)
 	s.noteSignedOut(w)
-	return s.endLogout(w, locales, req)
+	return s.endLogout(w, r, locales, req)
 }
 
 // endLogout goes on where the request says, or says that it is done.
-func (s *Server) endLogout(w http.ResponseWriter, locales string, req *logoutRequest) error {
+func (s *Server) endLogout(w http.ResponseWriter, r *http.Request, locales string, req *logoutRequest) error {
 	if client, ok := s.Issuer.Configured(req.ClientID); req.To != "" && ok && oauth.MatchLogout(client.LogoutURIs, req.To) {
 		to := req.To
 		if req.State != "" {
@@ -206,7 +207,7 @@ func (s *Server) endLogout(w http.ResponseWriter, locales string, req *logoutReq
 		s.redirect(w, to)
 		return nil
 	}
-	t := pages.In(locales)
+	t := s.texts(r, locales)
 	m := pages.Message{Title: t.SignedOutTitle, Text: t.SignedOut}
 	if req.Stray != "" {
 		m.Text, m.Address, m.Option = t.SignedOutStray, req.Stray, "logout_uris"

@@ -13,7 +13,9 @@ type logoutRequest struct {
 	ClientID string `json:"c,omitempty"` // a registered client, or ""
 	To       string `json:"t,omitempty"` // validated; "" for none
 	State    string `json:"s,omitempty"`
-	Stray    string `json:"x,omitempty"` // the address that was asked for and is not known to be the application's, as it may be shown
+	// UILocales are the languages that were asked for.
+	UILocales string `json:"l,omitempty"`
+	Stray     string `json:"x,omitempty"` // the address that was asked for and is not known to be the application's, as it may be shown
 }
 
 // readLogout validates who asks and where they want the person to go. The

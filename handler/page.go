@@ -24,7 +24,7 @@ type pageOptions struct {
 }
 
 // writePage sends a page. A failure to render it is a 500 without details.
-func (s *Server) writePage(w http.ResponseWriter, status int, html []byte, err error, o pageOptions) {
+func (s *Server) writePage(w http.ResponseWriter, status int, page pages.Page, err error, o pageOptions) {
 	if err != nil {
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return
@@ -32,8 +32,10 @@ func (s *Server) writePage(w http.ResponseWriter, status int, html []byte, err e
 	h := w.Header()
 	s.protect(h, o)
 	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", page.Lang)
+	h.Add("Vary", "Accept-Language")
 	w.WriteHeader(status)
-	_, _ = w.Write(html) //nolint:gosec // html/template has written it
+	_, _ = w.Write(page.HTML)
 }
 
 // protect sets the headers that isolate a page in the browser. There is no
@@ -80,7 +82,7 @@ func nonce() string { return rand.Text() }
 // ServeNothing answers a request for a path that nobody serves: a person at the
 // issuer's own address reads where to begin, and elsewhere that nothing is there.
 func (s *Server) ServeNothing(w http.ResponseWriter, r *http.Request) {
-	t := pages.In("")
+	t := s.texts(r, "")
 	m, status := pages.Message{Title: t.NotFoundTitle, Text: t.NotFound, Failed: true}, http.StatusNotFound
 	if p := cleanPath(r.URL.Path); p == s.base || p == s.base+"/" {
 		m, status = pages.Message{Title: t.StartTitle, Text: t.Start}, http.StatusOK
@@ -91,7 +93,7 @@ func (s *Server) ServeNothing(w http.ResponseWriter, r *http.Request) {
 
 // showStart answers somebody who came to a form's address by themselves.
 func (s *Server) showStart(w http.ResponseWriter, r *http.Request) error {
-	t := pages.In(r.URL.Query().Get("ui_locales"))
+	t := s.texts(r, r.URL.Query().Get("ui_locales"))
 	html, err := s.pages.Message(t, pages.Message{Title: t.StartTitle, Text: t.Start})
 	s.writePage(w, http.StatusOK, html, err, pageOptions{})
 	return nil

@@ -47,7 +47,7 @@ func (s *Server) leave(w http.ResponseWriter, r *http.Request, req loginRequest,
 	s.browser(w, r)
 	switch err := s.keepFlow(w, r, f); {
 	case errors.Is(err, errFlowLong) && req.auth != nil:
-		return s.answerError(w, req.auth, &oauth.Error{Code: oauth.InvalidRequest, Description: "The request is too long for a sign-in at a provider: send a shorter state or nonce."})
+		return s.answerError(w, r, req.auth, &oauth.Error{Code: oauth.InvalidRequest, Description: "The request is too long for a sign-in at a provider: send a shorter state or nonce."})
 	case err != nil:
 		return err
 	}
@@ -88,7 +88,7 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 	}
 	name := strings.TrimPrefix(cleanPath(r.URL.Path), s.pathOf("callback")+"/")
 	if s.withoutCookies(r) {
-		return s.postOn(w, s.callbackURL(name), q)
+		return s.postOn(w, r, s.callbackURL(name), q)
 	}
 	if len(q["state"]) != 1 {
 		return s.strayCallback(w, r, name)
@@ -104,11 +104,11 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 	l, ok := s.provider(req, name)
 	switch {
 	case !ok:
-		return s.showLogin(w, r, req, loginProblem{text: req.texts().SignInAgain, status: http.StatusForbidden})
+		return s.showLogin(w, r, req, loginProblem{text: s.textsFor(r, req).SignInAgain, status: http.StatusForbidden})
 	case f.Done:
 		return s.goOn(w, r, f, l)
 	case f.expired(s.Clock()):
-		return s.beginAgain(w, r, f, l, req.texts().TookTooLong)
+		return s.beginAgain(w, r, f, l, s.textsFor(r, req).TookTooLong)
 	}
 	return s.arrive(w, r, f, l, q)
 }
@@ -220,7 +220,7 @@ func (s *Server) goOn(w http.ResponseWriter, r *http.Request, f *flow, l login.E
 	}
 	switch {
 	case current == nil:
-		return s.beginAgain(w, r, f, l, f.request().texts().SignInAgain)
+		return s.beginAgain(w, r, f, l, s.textsFor(r, f.request()).SignInAgain)
 	case f.Page != nil:
 		s.redirect(w, f.Page.Path)
 		return nil

@@ -15,7 +15,7 @@ import (
 func (s *Server) failProvider(w http.ResponseWriter, r *http.Request, f *flow, l login.Elsewhere, err error) error {
 	req := f.request()
 	if oauth.IsReason(err, oauth.ReasonUserDisabled) {
-		return s.showLogin(w, r, req, loginProblem{text: req.texts().Disabled, status: http.StatusForbidden})
+		return s.showLogin(w, r, req, loginProblem{text: s.textsFor(r, req).Disabled, status: http.StatusForbidden})
 	}
 	failed, ok := errors.AsType[*login.FailedError](err)
 	if !ok {
@@ -24,14 +24,14 @@ func (s *Server) failProvider(w http.ResponseWriter, r *http.Request, f *flow, l
 	s.Observer.Happened(r.Context(), oauth.Event{
 		Kind: oauth.EventLogin, Outcome: failureOutcome(failed), Client: req.client(), About: l.Name() + " " + failed.ID, Cause: failed,
 	})
-	texts := req.texts()
+	texts := s.textsFor(r, req)
 	switch failed.Failure {
 	case login.FailedCancelled:
 		return s.showLogin(w, r, req, loginProblem{text: texts.Cancelled, status: http.StatusForbidden})
 	case login.FailedAgain:
 		return s.beginAgain(w, r, f, l, texts.ProviderExpired)
 	case login.FailedForged:
-		return s.showStray(w)
+		return s.showStray(w, r)
 	case login.FailedNotAllowed:
 		text := texts.NotAllowed
 		if failed.Reason == groupsUnknown {
@@ -43,7 +43,7 @@ func (s *Server) failProvider(w http.ResponseWriter, r *http.Request, f *flow, l
 		})
 	case login.FailedNotMet:
 		if req.auth != nil {
-			return s.answerError(w, req.auth, notMet(f))
+			return s.answerError(w, r, req.auth, notMet(f))
 		}
 		return s.showLogin(w, r, req, loginProblem{text: texts.SignInAgain, status: http.StatusForbidden})
 	case login.FailedBroken:
@@ -65,7 +65,7 @@ func (s *Server) failProvider(w http.ResponseWriter, r *http.Request, f *flow, l
 func (s *Server) showNotAllowed(w http.ResponseWriter, r *http.Request, req loginRequest, l *tokens.Login, why error) error {
 	s.report(r.Context(), "authorize", s.about(req.client(), why))
 	return s.showLogin(w, r, req, loginProblem{
-		text: req.texts().NotForYou, status: http.StatusForbidden,
+		text: s.textsFor(r, req).NotForYou, status: http.StatusForbidden,
 		refused: &refusedAccount{account: personName(l.Profile), subject: l.Profile.Subject, login: l.Profile.Login},
 	})
 }
@@ -122,12 +122,12 @@ func failureOutcome(failed *login.FailedError) oauth.Outcome {
 // bookmark, with its cookies deleted, or because somebody else has sent it.
 func (s *Server) strayCallback(w http.ResponseWriter, r *http.Request, name string) error {
 	s.Observer.Happened(r.Context(), oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeFailed, About: name + " "})
-	return s.showStray(w)
+	return s.showStray(w, r)
 }
 
 // showStray tells anybody, signed in or not, where to begin.
-func (s *Server) showStray(w http.ResponseWriter) error {
-	t := pages.In("")
+func (s *Server) showStray(w http.ResponseWriter, r *http.Request) error {
+	t := s.texts(r, "")
 	html, err := s.pages.Message(t, pages.Message{Title: t.StrayTitle, Text: t.Stray, Failed: true})
 	s.writePage(w, http.StatusBadRequest, html, err, pageOptions{})
 	return nil

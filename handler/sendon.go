@@ -30,25 +30,25 @@ func (s *Server) withoutCookies(r *http.Request) bool {
 // our cookies: by GET, or, where an ID token would then stand in a URL or that
 // would get too long, by a page that posts itself. It sets no cookie, since the
 // browser has others that it did not send.
-func (s *Server) sendOn(w http.ResponseWriter, endpoint string, q url.Values) error {
+func (s *Server) sendOn(w http.ResponseWriter, r *http.Request, endpoint string, q url.Values) error {
 	to := s.urlOf(endpoint)
 	if !q.Has("id_token_hint") && len(to)+len(q.Encode()) < maxSentOn {
 		s.redirect(w, withQuery(to, q))
 		return nil
 	}
-	return s.postOn(w, to, q)
+	return s.postOn(w, r, to, q)
 }
 
 // postOn has the browser post the same fields again from our own origin, with our
 // cookies. What they hold never stands in a URL.
-func (s *Server) postOn(w http.ResponseWriter, to string, q url.Values) error {
+func (s *Server) postOn(w http.ResponseWriter, r *http.Request, to string, q url.Values) error {
 	page := pages.FormPost{Target: template.URL(to), Nonce: nonce()} //nolint:gosec // our own address
 	for name, values := range q {
 		for _, v := range values {
 			page.Fields = append(page.Fields, pages.Field{Name: name, Value: v})
 		}
 	}
-	html, err := s.pages.FormPost(pages.In(q.Get("ui_locales")), page)
+	html, err := s.pages.FormPost(s.texts(r, q.Get("ui_locales")), page)
 	s.writePage(w, http.StatusOK, html, err, pageOptions{form: true, leaves: true, script: page.Nonce})
 	return nil
 }

@@ -98,6 +98,54 @@ func TestGateDenies(t *testing.T) {
 	refused(t, err, oauth.InvalidToken, oauth.ReasonWrongIssuer)
 }
 
+// G14: what has let a request in is asked about again, by everybody who lets requests in: a
+// token that is over counts where that is asked, and one that was revoked always. What
+// another issuer made is never revoked here.
+func TestG14CheckAgain(t *testing.T) {
+	g := newGateway(t)
+	session := g.login()
+	other, foreign := g.other(map[string]any{"sub": "bob"})
+	alone, err := verify.NewForeignGate(nil, g.clock, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate := g.gate(nil, other)
+	for _, tt := range []struct {
+		name, token string
+		by          interface {
+			CheckAccess(ctx context.Context, token string) (*verify.Claims, error)
+			CheckAgain(ctx context.Context, c *verify.Claims, expires bool) error
+		}
+		revoked oauth.Reason
+	}{
+		{"ours", session.AccessToken, g.Issuer, oauth.ReasonDenied},
+		{"ours at a gate", session.AccessToken, gate, oauth.ReasonDenied},
+		{"another's at a gate", foreign, gate, ""},
+		{"another's alone", foreign, alone, ""},
+	} {
+		before := g.clock()
+		claims, err := tt.by.CheckAccess(t.Context(), tt.token)
+		if err != nil {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		again := func(what string, expires bool, want oauth.Reason) {
+			t.Helper()
+			if err := tt.by.CheckAgain(t.Context(), claims, expires); oauth.AsError(err).Reason != want && (want != "" || err != nil) {
+				t.Errorf("%s, %s: %v, want %q", tt.name, what, err, want)
+			}
+		}
+		again("at first", true, "")
+		g.pass(claims.Expiry.Sub(g.clock()) + oauth.DefaultLeeway)
+		again("over", true, oauth.ReasonExpired)
+		again("over, which does not count", false, "")
+		g.pass(-g.clock().Sub(before))
+		defer again("revoked", false, tt.revoked)
+	}
+	if err := g.Revoke(t.Context(), g.client("spa"), session.RefreshToken); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Tokens of other issuers need no store.
 func TestGateWhileTheStoreIsDown(t *testing.T) {
 	g := newGateway(t)

@@ -195,13 +195,24 @@ func (i *Issuer) CheckAccess(ctx context.Context, token string) (*verify.Claims,
 	if err != nil {
 		return nil, err
 	}
-	if err := i.state.Denylist.Check(ctx, &claims.Token); err != nil {
-		return nil, err
-	}
-	if err := i.people.Check(ctx, claims); err != nil {
+	if err := i.CheckAgain(ctx, claims, false); err != nil {
 		return nil, err
 	}
 	return claims, nil
+}
+
+// CheckAgain finds out afresh what may have changed about claims that CheckAccess has
+// returned, their time too where expires is set. Errors: as CheckAccess.
+func (i *Issuer) CheckAgain(ctx context.Context, claims *verify.Claims, expires bool) error {
+	if expires {
+		if err := i.verifier.StillInTime(claims); err != nil {
+			return err
+		}
+	}
+	if err := i.state.Denylist.Check(ctx, &claims.Token); err != nil {
+		return err
+	}
+	return i.people.Check(ctx, claims)
 }
 
 func (i *Issuer) observe(ctx context.Context, e oauth.Event) { i.cfg.Observer.Happened(ctx, e) }

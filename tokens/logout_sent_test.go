@@ -80,9 +80,16 @@ func (g *gateway) telling() *inbox {
 func TestH9ToldOfSignOut(t *testing.T) {
 	server := redistest.Start(t)
 	for name, end := range map[string]func(g *gateway, l *tokens.Login, cookie string, res *tokens.TokenResponse) error{
-		"sign-out":    func(g *gateway, _ *tokens.Login, cookie string, _ *tokens.TokenResponse) error { return g.SignOut(g.t.Context(), cookie) },
-		"everywhere":  func(g *gateway, l *tokens.Login, _ string, _ *tokens.TokenResponse) error { return g.SignOutEverywhere(g.t.Context(), l) },
-		"an operator": func(g *gateway, _ *tokens.Login, _ string, _ *tokens.TokenResponse) error { _, err := g.EndUser(g.t.Context(), alice.Subject); return err },
+		"sign-out": func(g *gateway, _ *tokens.Login, cookie string, _ *tokens.TokenResponse) error {
+			return g.SignOut(g.t.Context(), cookie)
+		},
+		"everywhere": func(g *gateway, l *tokens.Login, _ string, _ *tokens.TokenResponse) error {
+			return g.SignOutEverywhere(g.t.Context(), l)
+		},
+		"an operator": func(g *gateway, _ *tokens.Login, _ string, _ *tokens.TokenResponse) error {
+			_, err := g.EndUser(g.t.Context(), alice.Subject)
+			return err
+		},
 		"a new password": func(g *gateway, _ *tokens.Login, _ string, _ *tokens.TokenResponse) error {
 			changed := alice
 			changed.Fingerprint = storage.Fingerprint{9}

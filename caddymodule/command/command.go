@@ -1,5 +1,5 @@
 // Package command is `caddy oauth`. Its subcommands are made of the Actions of the
-// admin API, but for those that work with files: secret, backup, export and import.
+// admin API, but for those that work with files: init, secret, backup, export and import.
 package command
 
 import (
@@ -23,7 +23,7 @@ func init() {
 		Long: `
 Works with the OAuth server of a running Caddy, through its admin API at
 '` + caddy.DefaultAdminListen + `' or the --address given; or, with --config, at the
-address that the config names. 'secret', 'version' and 'check' need no server, and 'export' and
+address that the config names. 'init', 'secret', 'version' and 'check' need no server, and 'export' and
 'import' open the store of a --config themselves.
 
 Each command prints a table, or with --json what the admin API answered.
@@ -47,7 +47,7 @@ func oauthCommand(cmd *cobra.Command) {
 		}
 		return usageError(cmd, err)
 	})
-	commands := []*cobra.Command{secretCommand(), versionCommand(), checkCommand(), backupCommand(), exportCommand(), importCommand()}
+	commands := []*cobra.Command{secretCommand(), versionCommand(), initCommand(), checkCommand(), backupCommand(), exportCommand(), importCommand()}
 	members := make(map[string][]*cobra.Command)
 	for _, a := range adminapi.Actions {
 		name, use, _ := strings.Cut(a.Use, " ")

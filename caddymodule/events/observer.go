@@ -105,7 +105,7 @@ func LogLevel(e oauth.Event) zapcore.Level {
 		}
 	case oauth.EventTokenIssued, oauth.EventRefresh, oauth.EventFamilyEvicted,
 		oauth.EventCodeIssued, oauth.EventDevice, oauth.EventRevoked, oauth.EventLogin, oauth.EventLogout, oauth.EventClientAuth, oauth.EventIntrospectionRefused,
-		oauth.EventRequestRefused, oauth.EventAccessRefused, oauth.EventKeyRotated, oauth.EventSecretFallback, oauth.EventAdmin:
+		oauth.EventRequestRefused, oauth.EventAccessRefused, oauth.EventStreamEnded, oauth.EventKeyRotated, oauth.EventSecretFallback, oauth.EventAdmin:
 	}
 	return zapcore.InfoLevel
 }

@@ -136,7 +136,7 @@ test("S1: pages whose forms lead nowhere else keep form-action", async (t) => {
 	}
 	await page.goto(gateway.issuer + "account");
 	await signIn(page);
-	await page.getByRole("heading", { name: "Where you are signed in" }).waitFor();
+	await page.getByRole("heading", { name: "Your account" }).waitFor();
 	for (const path of ["account", "activate", "oidc/logout"]) {
 		assert.match(await policyOf(gateway.issuer + path), /form-action 'self'/, path);
 	}

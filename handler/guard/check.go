@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -91,4 +92,10 @@ func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*verify.Cl
 	}
 	g.cfg.Observer.Checked("")
 	return claims, source, nil
+}
+
+// CheckAgain says why a request that Check has let in with these claims has to end, nil
+// while it may go on: its token was revoked or, where expires is set, is over.
+func (g *Guard) CheckAgain(ctx context.Context, claims *verify.Claims, expires bool) error {
+	return g.cfg.Access.CheckAgain(ctx, claims, expires)
 }

@@ -14,6 +14,9 @@ import (
 // AccessChecker verifies an access token and asks the denylist. *tokens.Issuer is one.
 type AccessChecker interface {
 	CheckAccess(ctx context.Context, token string) (*verify.Claims, error)
+	// CheckAgain finds out afresh what may have changed about claims that CheckAccess
+	// has returned, their time too where expires is set. Errors: as CheckAccess.
+	CheckAgain(ctx context.Context, claims *verify.Claims, expires bool) error
 }
 
 // Config is what a Guard checks. Every field without a note may be zero.

@@ -39,6 +39,8 @@ func (c checker) CheckAccess(_ context.Context, token string) (*verify.Claims, e
 	return nil, &oauth.Error{Code: oauth.InvalidToken, Reason: oauth.ReasonBadSignature, Description: "The access token is invalid."}
 }
 
+func (c checker) CheckAgain(context.Context, *verify.Claims, bool) error { return nil }
+
 // claimsOf makes claims of a JSON object, the required ones added.
 func claimsOf(t testing.TB, extra string) *verify.Claims {
 	t.Helper()

@@ -18,8 +18,8 @@ type Application struct {
 }
 
 // Account renders the page that shows a person where they are signed in.
-func (s *Set) Account(t *Texts, p Account) ([]byte, error) {
-	return s.render("account", struct {
+func (s *Set) Account(t *Texts, p Account) (Page, error) {
+	return s.render("account", t, struct {
 		frame
 		Account
 	}{s.frame(t, t.AccountTitle), p})

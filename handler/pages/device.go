@@ -8,8 +8,8 @@ type Activate struct {
 }
 
 // Activate renders the page that asks for the code that a device shows.
-func (s *Set) Activate(t *Texts, p Activate) ([]byte, error) {
-	return s.render("activate", struct {
+func (s *Set) Activate(t *Texts, p Activate) (Page, error) {
+	return s.render("activate", t, struct {
 		frame
 		Activate
 	}{s.frame(t, t.ActivateTitle), p})
@@ -23,8 +23,8 @@ type Device struct {
 }
 
 // Device renders the page that asks whether a device may have access.
-func (s *Set) Device(t *Texts, p Device) ([]byte, error) {
-	return s.render("device", struct {
+func (s *Set) Device(t *Texts, p Device) (Page, error) {
+	return s.render("device", t, struct {
 		frame
 		Device
 	}{s.frame(t, t.DeviceTitle), p})

@@ -25,6 +25,13 @@ type Set struct {
 	style     template.CSS
 	styleHash string
 	templates map[string]*template.Template
+	locales   locales
+}
+
+// Page is one page as it is sent.
+type Page struct {
+	HTML []byte
+	Lang string // of its texts
 }
 
 // New renders the parts that are the same on each page.
@@ -50,8 +57,11 @@ func New(t Theme) (*Set, error) {
 		styleHash: "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'",
 		templates: make(map[string]*template.Template),
 	}
+	if s.locales, err = embedded(); err != nil {
+		return nil, err
+	}
 	for _, name := range []string{"login", "consent", "account", "activate", "device", "logout", "message", "form_post", "web_message"} {
-		tmpl, err := template.New(name).ParseFS(files, "html/layout.html", "html/"+name+".html")
+		tmpl, err := template.New(name).Funcs(functions).ParseFS(files, "html/layout.html", "html/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("reading page %s: %w", name, err)
 		}
@@ -59,6 +69,9 @@ func New(t Theme) (*Set, error) {
 	}
 	return s, nil
 }
+
+// functions are what templates have beside those of html/template.
+var functions = template.FuncMap{"strong": strong, "code": code}
 
 // StyleSource is the style-src source of the pages' one style element, for
 // their Content-Security-Policy.
@@ -80,12 +93,12 @@ func (s *Set) frame(t *Texts, title string) frame {
 	return frame{Theme: s.theme, Style: s.style, Lang: t.Lang, Title: title, T: t}
 }
 
-func (s *Set) render(name string, data any) ([]byte, error) {
+func (s *Set) render(name string, t *Texts, data any) (Page, error) {
 	var b bytes.Buffer
 	if err := s.templates[name].ExecuteTemplate(&b, "layout", data); err != nil {
-		return nil, fmt.Errorf("rendering page %s: %w", name, err)
+		return Page{}, fmt.Errorf("rendering page %s: %w", name, err)
 	}
-	return b.Bytes(), nil
+	return Page{HTML: b.Bytes(), Lang: t.Lang}, nil
 }
 
 // Option is one login to choose from.
@@ -117,8 +130,8 @@ type Refused struct {
 }
 
 // Login renders the login page.
-func (s *Set) Login(t *Texts, p Login) ([]byte, error) {
-	return s.render("login", struct {
+func (s *Set) Login(t *Texts, p Login) (Page, error) {
+	return s.render("login", t, struct {
 		frame
 		Login
 	}{s.frame(t, t.SignInTitle), p})
@@ -133,8 +146,8 @@ type Consent struct {
 }
 
 // Consent renders the consent page.
-func (s *Set) Consent(t *Texts, p Consent) ([]byte, error) {
-	return s.render("consent", struct {
+func (s *Set) Consent(t *Texts, p Consent) (Page, error) {
+	return s.render("consent", t, struct {
 		frame
 		Consent
 	}{s.frame(t, t.ConsentTitle), p})
@@ -148,8 +161,8 @@ type Logout struct {
 }
 
 // Logout renders the page that asks before it signs out.
-func (s *Set) Logout(t *Texts, p Logout) ([]byte, error) {
-	return s.render("logout", struct {
+func (s *Set) Logout(t *Texts, p Logout) (Page, error) {
+	return s.render("logout", t, struct {
 		frame
 		Logout
 	}{s.frame(t, t.SignOutTitle), p})
@@ -166,8 +179,8 @@ type Message struct {
 }
 
 // Message renders a page that only says something.
-func (s *Set) Message(t *Texts, p Message) ([]byte, error) {
-	return s.render("message", struct {
+func (s *Set) Message(t *Texts, p Message) (Page, error) {
+	return s.render("message", t, struct {
 		frame
 		Message
 
@@ -188,12 +201,12 @@ type FormPost struct {
 }
 
 // FormPost renders the page that posts itself.
-func (s *Set) FormPost(t *Texts, p FormPost) ([]byte, error) {
+func (s *Set) FormPost(t *Texts, p FormPost) (Page, error) {
 	title := t.ReturningTitle
 	if p.Client == "" {
 		title = t.GoingOnTitle
 	}
-	return s.render("form_post", struct {
+	return s.render("form_post", t, struct {
 		frame
 		FormPost
 	}{s.frame(t, title), p})
@@ -207,8 +220,8 @@ type WebMessage struct {
 }
 
 // WebMessage renders the page that posts an answer to the window that opened it.
-func (s *Set) WebMessage(t *Texts, p WebMessage) ([]byte, error) {
-	return s.render("web_message", struct {
+func (s *Set) WebMessage(t *Texts, p WebMessage) (Page, error) {
+	return s.render("web_message", t, struct {
 		frame
 		WebMessage
 	}{s.frame(t, t.DoneTitle), p})

@@ -1,27 +1,23 @@
 package pages
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // samples renders every page with plausible data.
-func samples(t *testing.T, s *Set) map[string][]byte {
+func samples(t *testing.T, s *Set, texts *Texts) map[string]Page {
 	t.Helper()
-	out := make(map[string][]byte)
-	keep := func(name string) func([]byte, error) {
-		return func(b []byte, err error) {
+	out := make(map[string]Page)
+	keep := func(name string) func(Page, error) {
+		return func(p Page, err error) {
 			t.Helper()
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			out[name] = b
+			out[name] = p
 		}
 	}
-	texts := In("")
 	logins := []Option{{Name: "local", Label: "Staff"}, {Name: "guests", Label: "Guests", Selected: true}}
 	keep("login")(s.Login(texts, Login{Action: "/login", Ticket: "t", Client: "Orders", Logins: logins[:1]}))
 	keep("login-wrong")(s.Login(texts, Login{
@@ -30,7 +26,7 @@ func samples(t *testing.T, s *Set) map[string][]byte {
 	}))
 	keep("consent")(s.Consent(texts, Consent{
 		Action: "/consent", Ticket: "t", Client: "Orders for iPhone", Person: "Alice Example", Destination: "com.example.orders",
-		Access: []string{texts.Scopes["openid"], texts.Scopes["email"], texts.Scopes["offline_access"], "Use orders:read"},
+		Access: []string{texts.Scopes["openid"], texts.Scopes["email"], texts.Scopes["offline_access"], "Change your orders"},
 	}))
 	keep("login-own-page")(s.Login(texts, Login{Action: "/login", Ticket: "t", Purpose: texts.ToActivate, Logins: logins[:1]}))
 	keep("activate")(s.Activate(texts, Activate{Action: "/activate", Ticket: "t", Person: "Alice Example"}))
@@ -39,7 +35,7 @@ func samples(t *testing.T, s *Set) map[string][]byte {
 	}))
 	keep("device")(s.Device(texts, Device{
 		Action: "/activate", Ticket: "t", Client: "Orders for the television", Person: "Alice Example", UserCode: "WDJB-MJHT",
-		Access: []string{texts.Scopes["openid"], texts.Scopes["offline_access"], "Use orders:read"},
+		Access: []string{texts.Scopes["openid"], texts.Scopes["offline_access"], "Change your orders"},
 	}))
 	keep("device-connected")(s.Message(texts, Message{Title: texts.ConnectedTitle, Text: texts.Connected}))
 	keep("logout")(s.Logout(texts, Logout{Action: "/oidc/logout", Ticket: "t", Client: "Orders", Person: "Alice Example"}))
@@ -57,28 +53,26 @@ func samples(t *testing.T, s *Set) map[string][]byte {
 	return out
 }
 
-// With GATEHOUSE_PAGES_DIR set, the pages are left there to be looked at.
+// Every page renders in every language.
 func TestEveryPageRenders(t *testing.T) {
 	s, err := New(Theme{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := os.Getenv("GATEHOUSE_PAGES_DIR")
-	for name, html := range samples(t, s) {
-		text := string(html)
-		for _, part := range []string{"<!doctype html>", `<html lang="en">`, "<h1>", "</html>", "<title>"} {
-			if !strings.Contains(text, part) {
-				t.Errorf("%s: no %s in\n%s", name, part, text)
+	for _, lang := range s.Languages() {
+		for name, page := range samples(t, s, s.In(lang, "")) {
+			text := string(page.HTML)
+			for _, part := range []string{"<!doctype html>", `<html lang="` + lang + `">`, "<h1>", "</html>", "<title>"} {
+				if !strings.Contains(text, part) {
+					t.Errorf("%s in %s: no %s in\n%s", name, lang, part, text)
+				}
 			}
-		}
-		if strings.Contains(text, "ZgotmplZ") || strings.Contains(text, "<no value>") {
-			t.Errorf("%s: a value was not rendered:\n%s", name, text)
-		}
-		if dir == "" {
-			continue
-		}
-		if err := os.WriteFile(filepath.Join(dir, name+".html"), html, 0o600); err != nil {
-			t.Fatal(err)
+			if strings.Contains(text, "ZgotmplZ") || strings.Contains(text, "<no value>") || strings.Contains(text, "%!") {
+				t.Errorf("%s in %s: a value was not rendered:\n%s", name, lang, text)
+			}
+			if page.Lang != lang {
+				t.Errorf("%s is %s, want %s", name, page.Lang, lang)
+			}
 		}
 	}
 }
@@ -89,35 +83,35 @@ func TestPagesEscapeWhatTheyShow(t *testing.T) {
 		t.Fatal(err)
 	}
 	evil := `"><script>alert(1)</script>{{7*7}}{env.HOME}<img src=x onerror=alert(1)>`
-	texts := In("")
-	for name, render := range map[string]func() ([]byte, error){
-		"login": func() ([]byte, error) {
+	texts := s.In("", "")
+	for name, render := range map[string]func() (Page, error){
+		"login": func() (Page, error) {
 			return s.Login(texts, Login{Action: "/login", Client: evil, Username: evil, Ticket: evil, Problem: evil})
 		},
-		"consent": func() ([]byte, error) {
+		"consent": func() (Page, error) {
 			return s.Consent(texts, Consent{Client: evil, Person: evil, Destination: evil, Access: []string{evil}})
 		},
-		"activate": func() ([]byte, error) {
+		"activate": func() (Page, error) {
 			return s.Activate(texts, Activate{Action: "/activate", Ticket: evil, Person: evil, UserCode: evil, Problem: evil})
 		},
-		"device": func() ([]byte, error) {
+		"device": func() (Page, error) {
 			return s.Device(texts, Device{Action: "/activate", Ticket: evil, Client: evil, Person: evil, UserCode: evil, Access: []string{evil}})
 		},
-		"message": func() ([]byte, error) {
+		"message": func() (Page, error) {
 			return s.Message(texts, Message{Title: evil, Text: evil, Detail: evil, Code: evil})
 		},
-		"form_post": func() ([]byte, error) {
+		"form_post": func() (Page, error) {
 			return s.FormPost(texts, FormPost{Client: evil, Fields: []Field{{"state", evil}}, Nonce: "n"})
 		},
-		"web_message": func() ([]byte, error) {
+		"web_message": func() (Page, error) {
 			return s.WebMessage(texts, WebMessage{Response: map[string]string{"state": "</script>" + evil}, Nonce: "n"})
 		},
 	} {
-		html, err := render()
+		page, err := render()
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := string(html)
+		text := string(page.HTML)
 		if strings.Contains(text, "<script>") || strings.Contains(text, "<img src=x") || strings.Contains(text, "49") {
 			t.Errorf("%s: not escaped:\n%s", name, text)
 		}
@@ -163,30 +157,6 @@ func TestAccentStaysReadable(t *testing.T) {
 		}
 		if got := contrast(c.toward(color{}, 1, 3).luminance(), 1); got < 3 {
 			t.Errorf("%s: the focus ring has contrast %.1f on white", accent, got)
-		}
-	}
-}
-
-func TestLocales(t *testing.T) {
-	for _, asked := range []string{"", "en", "xx-YY en-GB", "../../etc", "de"} {
-		if got := In(asked); got != english {
-			t.Errorf("In(%q) is not English", asked)
-		}
-	}
-}
-
-// The 429 page said "a moment", whatever its Retry-After.
-func TestTryAfter(t *testing.T) {
-	for wait, want := range map[time.Duration]string{
-		time.Millisecond:             "Wait 1 second,",
-		time.Second:                  "Wait 1 second,",
-		1001 * time.Millisecond:      "Wait 2 seconds,",
-		2 * time.Minute:              "Wait 120 seconds,",
-		2*time.Minute + time.Second:  "Wait 3 minutes,",
-		time.Hour + time.Millisecond: "Wait 61 minutes,",
-	} {
-		if got := In("").TryAfter(wait); !strings.Contains(got, want) {
-			t.Errorf("%s: %s, want %q", wait, got, want)
 		}
 	}
 }

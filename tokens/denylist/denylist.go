@@ -41,6 +41,7 @@ type Denylist struct {
 	renewals chan *verdict
 	// keysChanged hears that other nodes have changed the signing keys.
 	keysChanged func()
+	heard       func()
 	asked       atomic.Uint64
 	owed        debts
 	feed        feedCounters
@@ -107,6 +108,9 @@ type Config struct {
 	Clock    func() time.Time
 	// KeysChanged hears that other nodes have changed the signing keys.
 	KeysChanged func()
+	// Heard hears that something may have been denied: what was found out before is to be asked
+	// again. It must not block. Nil hears nothing.
+	Heard func()
 }
 
 // New makes a denylist that believes a verdict for DefaultMaxLag, and no
@@ -129,6 +133,10 @@ func New(c Config) (*Denylist, error) {
 		cache:       cache,
 		renewals:    make(chan *verdict, 4*renewalBatch),
 		keysChanged: c.KeysChanged,
+		heard:       c.Heard,
+	}
+	if d.heard == nil {
+		d.heard = func() {}
 	}
 	d.asker = asker{denylist: d, open: make(map[storage.UserTag]*inquiry)}
 	d.Configure(storage.DefaultMaxLag, 0)
@@ -251,12 +259,16 @@ func (held *verdict) says(u storage.UserDenials) bool {
 }
 
 // Changed drops what this node holds about a user.
-func (d *Denylist) Changed(user storage.UserTag) { d.slice(user).Add(1) }
+func (d *Denylist) Changed(user storage.UserTag) {
+	d.slice(user).Add(1)
+	d.heard()
+}
 
 // ClientChanged loads the watermarks again after one was set. A load that was
 // under way before then does not count.
 func (d *Denylist) ClientChanged(ctx context.Context) error {
 	d.loads.Forget(loadKey)
+	defer d.heard()
 	return d.loadClients(ctx)
 }
 

@@ -157,7 +157,13 @@ func (d *Denylist) lost(why storage.FeedLoss) {
 	case storage.FeedFailover:
 		d.feed.failovers.Add(1)
 	}
+	d.forget()
+}
+
+// forget drops all verdicts.
+func (d *Denylist) forget() {
 	d.flushed.Add(1)
+	d.heard()
 }
 
 // Follow hears the feed until ctx ends.
@@ -219,7 +225,7 @@ func (d *Denylist) hear(ctx context.Context, page storage.FeedPage, clients bool
 			d.keysChanged()
 		default: // FeedAll, and what a newer version may say
 			clients = true
-			d.flushed.Add(1)
+			d.forget()
 		}
 	}
 	if !clients {

@@ -37,16 +37,18 @@ const (
 	EventIntrospectionRefused EventKind = "introspection_refused"
 	EventRequestRefused       EventKind = "request_refused"
 	EventAccessRefused        EventKind = "access_refused"
-	EventKeyRotated           EventKind = "key_rotated"
-	EventIssuerKeys           EventKind = "issuer_keys"
-	EventSecretFallback       EventKind = "secret_fallback"
-	EventStoreNew             EventKind = "store_new"
-	EventStoreTrouble         EventKind = "store_trouble"
-	EventStoreFailover        EventKind = "store_failover"
-	EventClockSkew            EventKind = "clock_skew"
-	EventHealth               EventKind = "health"
-	EventBackgroundRecovered  EventKind = "background_recovered"
-	EventAdmin                EventKind = "admin"
+	// EventStreamEnded is that a request under way was ended with what had let it in.
+	EventStreamEnded         EventKind = "stream_ended"
+	EventKeyRotated          EventKind = "key_rotated"
+	EventIssuerKeys          EventKind = "issuer_keys"
+	EventSecretFallback      EventKind = "secret_fallback"
+	EventStoreNew            EventKind = "store_new"
+	EventStoreTrouble        EventKind = "store_trouble"
+	EventStoreFailover       EventKind = "store_failover"
+	EventClockSkew           EventKind = "clock_skew"
+	EventHealth              EventKind = "health"
+	EventBackgroundRecovered EventKind = "background_recovered"
+	EventAdmin               EventKind = "admin"
 )
 
 // Outcome is what came of it: one of those of its kind, see EventKind.Outcomes. A
@@ -186,6 +188,7 @@ const (
 	OutcomeSubscriber   Outcome = "subscriber"
 	OutcomeProvider     Outcome = "provider"
 	OutcomeLogouts      Outcome = "logouts"
+	OutcomeStreams      Outcome = "streams"
 )
 
 // outcomes are those of each kind. Every pair is a metric label.
@@ -215,6 +218,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventIntrospectionRefused: {Outcome(ReasonWrongAudience), Outcome(ReasonClientMismatch)},
 	EventRequestRefused:       outcomesOf(Reasons),
 	EventAccessRefused:        outcomesOf(Reasons),
+	EventStreamEnded:          outcomesOf(Reasons),
 	EventKeyRotated:           {"ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}, // jose.Algorithms
 	EventIssuerKeys:           {KeysUnchanged, KeysChanged, KeysUnreachable, KeysRefused, KeysStale, KeysNotKept},
 	EventSecretFallback:       {OutcomePresented, OutcomeSigningKeys},
@@ -229,7 +233,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventHealth:        append([]Outcome{OutcomeOK}, outcomesOf([]Trouble{TroubleStore, TroubleSecret, TroubleIssuer, TroubleUnsafe, TroubleClock})...),
 	EventBackgroundRecovered: {
 		OutcomeDenylist, OutcomeFeed, OutcomeHistory, OutcomeHeartbeat, OutcomeUnanswered, OutcomeSigningKeys, OutcomeIssuerKeys,
-		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber, OutcomeProvider, OutcomeRecheck, OutcomeLogouts,
+		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber, OutcomeProvider, OutcomeRecheck, OutcomeLogouts, OutcomeStreams,
 	},
 	EventAdmin: {
 		"end_grants", "end_client", "end_everyone", "disable_user", "enable_user", "move_user", "rebind_login", "deny_token", "rotate_keys", "drop_key",

@@ -82,6 +82,7 @@ type Config struct {
 	Clock           func() time.Time // nil is time.Now
 	CacheBytes      int64            // bound of the verified tokens
 	DenylistEntries int64            // bound of the verdicts
+	Denied          func()           // as denylist.Config.Heard
 }
 
 // New makes the shared state over a store that is not open yet. It does no I/O.
@@ -95,7 +96,7 @@ func New(c Config) (*State, error) {
 	}
 	keys := keyring.New(c.Store, c.Observer, c.Clock)
 	denylist, err := denylist.New(denylist.Config{
-		Store: c.Store, Entries: c.DenylistEntries, Observer: c.Observer, Clock: c.Clock, KeysChanged: keys.Look,
+		Store: c.Store, Entries: c.DenylistEntries, Observer: c.Observer, Clock: c.Clock, KeysChanged: keys.Look, Heard: c.Denied,
 	})
 	if err != nil {
 		return nil, err

@@ -71,13 +71,22 @@ func (g *Gate) CheckAccess(ctx context.Context, token string) (*Claims, error) {
 			return nil, err
 		}
 	}
-	if err := g.denylist.Check(ctx, &claims.Token); err != nil {
-		return nil, err
-	}
-	if err := g.people.Check(ctx, claims); err != nil {
+	if err := g.CheckAgain(ctx, claims, false); err != nil {
 		return nil, err
 	}
 	return claims, nil
+}
+
+// CheckAgain finds out afresh what may have changed about claims that CheckAccess has
+// returned, their time too where expires is set. Errors: as CheckAccess.
+func (g *Gate) CheckAgain(ctx context.Context, claims *Claims, expires bool) error {
+	if err := g.verifier.checkTimeAgain(claims, expires); err != nil || claims.Foreign() {
+		return err
+	}
+	if err := g.denylist.Check(ctx, &claims.Token); err != nil {
+		return err
+	}
+	return g.people.Check(ctx, claims)
 }
 
 // ForeignGate checks the access tokens of a route that takes those of other
@@ -96,6 +105,11 @@ func NewForeignGate(cache *Cache, clock func() time.Time, others ...*Foreign) (*
 // CheckAccess verifies an access token of one of the issuers. Errors: as Gate.CheckAccess.
 func (g *ForeignGate) CheckAccess(ctx context.Context, token string) (*Claims, error) {
 	return g.verifier.verifyOrWait(ctx, token)
+}
+
+// CheckAgain knows of nothing but time: the issuers revoke nothing here.
+func (g *ForeignGate) CheckAgain(_ context.Context, claims *Claims, expires bool) error {
+	return g.verifier.checkTimeAgain(claims, expires)
 }
 
 // verifyOrWait is Verify for a request, which may have to wait for an issuer's first keys.

@@ -237,3 +237,17 @@ func (v *Verifier) inTime(c *Claims) (*Claims, error) {
 	}
 	return c, nil
 }
+
+// StillInTime returns nil for claims that Verify has returned while it would return
+// them again, as far as their time goes.
+func (v *Verifier) StillInTime(c *Claims) error {
+	_, err := v.inTime(c)
+	return err
+}
+
+func (v *Verifier) checkTimeAgain(c *Claims, expires bool) error {
+	if !expires {
+		return nil
+	}
+	return v.StillInTime(c)
+}
