@@ -89,6 +89,10 @@ func endSession(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 			return storage.EndResult{}, err
 		}
 	}
+	given, err := t.givenAt(r, root)
+	if err != nil {
+		return storage.EndResult{}, err
+	}
 	reached := reachedRoots{over: make(map[storage.SessionID]bool), goesOn: make(map[storage.SessionID]bool)}
 	until := storage.EndOf(t.now, r.DenyFor)
 	fresh, err := t.removeSessions(r, root, all, reached)
@@ -128,7 +132,7 @@ func endSession(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 			return storage.EndResult{}, err
 		}
 	}
-	return storage.EndResult{Families: ended, Now: t.now, New: fresh || len(ended) > 0, Told: told, Dropped: dropped}, nil
+	return storage.EndResult{Families: ended, Now: t.now, New: fresh || len(ended) > 0, Told: told, Dropped: dropped, Given: given}, nil
 }
 
 // reachedRoots are the roots of which something ends, and of which something goes on.
