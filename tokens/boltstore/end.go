@@ -37,6 +37,8 @@ func end(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 		return endUser(t, r)
 	case storage.DisableUser:
 		return disableUser(t, r)
+	case storage.EndConsent:
+		return endConsent(t, r)
 	default:
 		return storage.EndResult{}, fmt.Errorf("ending a grant: unknown scope %d", r.Scope)
 	}

@@ -12,6 +12,7 @@ import (
 //	<prefix>{<tag>}p   what is known of the person beyond that (lua/person_record.lua)
 //	<prefix>{<tag>}r   what providers gave at logins (lua/upstream_record.lua)
 //	<prefix>{<tag>}o   applications that are to be told of the end of sessions (lua/outbox.lua)
+//	<prefix>{<tag>}k   what the user has agreed to (lua/consent.lua)
 //	<prefix>{<tag>}d   what is denied of the user (lua/denylist.lua)
 //	<prefix>{<tag>}c   codes, and
 //	<prefix>{<tag>}b   their bodies (lua/code.lua)
@@ -94,6 +95,7 @@ const (
 	people    = "p"
 	denied    = "d"
 	upstreams = "r"
+	consents  = "k"
 	codes     = "c"
 	bodies    = "b"
 	ended     = "e"

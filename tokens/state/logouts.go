@@ -23,10 +23,10 @@ func (s *State) expectLogouts(ctx context.Context, r *storage.EndRequest) error 
 		r.Tell = false
 		return nil
 	}
-	if r.Scope == storage.EndSessionOnly || r.Scope == storage.EndFamily && !r.Tell {
-		return nil
+	if r.Scope == storage.EndSession || r.Scope == storage.EndUser || r.Scope == storage.DisableUser || r.Tell {
+		return s.Store.ExpectLogouts(ctx, storage.ExpectRequest{User: r.User})
 	}
-	return s.Store.ExpectLogouts(ctx, storage.ExpectRequest{User: r.User})
+	return nil
 }
 
 // writtenTime is how long the store may take to hear that there are logouts.

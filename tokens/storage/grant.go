@@ -13,6 +13,8 @@ type Grant struct {
 	Scopes    []string `json:"scopes"`
 	Audiences []string `json:"audiences,omitempty"`
 	ACR       string   `json:"acr,omitempty"`
+	// Agreed is set of a consent alone, which has nothing else (Consent.Agreed).
+	Agreed Agreed `json:"agreed,omitempty"`
 }
 
 // Text returns the canonical text and its hash.

@@ -3,19 +3,20 @@
 -- Ends grants of one user and denies their access tokens.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
---        6 the families that the last sign-out everywhere has ended   7 what providers gave   8 applications to tell
+--        6 the families that the last sign-out everywhere has ended   7 what providers gave   8 consents of the user
+--        9 applications to tell
 -- ARGV   1 number of the call    2 grace ms    3 storage.EndScope  4 family   5 session   6 deny for ms   7 attempt
 --        8 what was begun after it goes on ms, 0 for no limit
---        9 1 or 0 for whether the client of the family is told
---       10 1 or 0 for whether what a provider gave at the login is returned
---       11 when it was answered ms, when it is repeated after a failover: what was begun since does not end
+--        9 client               10 1 or 0 for whether the client of the family is told
+--       11 1 or 0 for whether what a provider gave at the login is returned
+--       12 when it was answered ms, when it is repeated after a failover: what was begun since does not end
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before,
 --         logouts to tell, and dropped, what a provider gave or '', its number, session of that login}
 
 -- Where things stand in a record: of a user's many families only these are read.
 local CLIENT_AT, SESSION_AT, CREATED_AT, ENDS_AT, ROTATED_AT = 2, 22, 34, 42, 50
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
 local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
@@ -54,7 +55,7 @@ local function deny(id, till, attempt, flags)
     local v = redis.call('HGET', KEYS[2], id)
     if not v then was = nil break end
     local d do -- read_entry(v)
-      if #v ~= 14 then
+      if #v ~= 14 and #v ~= 18 then
         do -- unreadable(v, 1)
           local record, version = v, 1
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -67,7 +68,8 @@ local function deny(id, till, attempt, flags)
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+      local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
     end
     if now >= d.till * 1000 then was = nil break end
     was = d
@@ -111,7 +113,7 @@ local function deny(id, till, attempt, flags)
         if all[i] ~= '\0' and all[i] ~= DISABLED then
           local d do -- read_entry(all[i + 1])
             local v = all[i + 1]
-            if #v ~= 14 then
+            if #v ~= 14 and #v ~= 18 then
               do -- unreadable(v, 1)
                 local record, version = v, 1
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -124,18 +126,21 @@ local function deny(id, till, attempt, flags)
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+            local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
           end
           d.id = all[i]
           newest = math.max(newest, d.till)
           table.insert(entries, d)
         end
       end
-      local gone, stay = {}, {}
+      local gone, stay, withdrawn = {}, {}, false
       for _, d in ipairs(entries) do
         local kind = d.id:sub(1, 1)
         local single = kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused
-        table.insert((single or d.till <= newest - FOLD_AFTER) and gone or stay, d)
+        local goes = single or d.till <= newest - FOLD_AFTER
+        withdrawn = withdrawn or goes and kind == WITHDRAWN -- a code of a device may still need it
+        table.insert(goes and gone or stay, d)
       end
       local m do -- marks()
         local v = redis.call('HGET', KEYS[2], '\0')
@@ -171,6 +176,9 @@ local function deny(id, till, attempt, flags)
           return a.id < b.id
         end)
         for i = KEPT + 1, #stay do table.insert(gone, stay[i]) end
+        withdrawn = true
+      end
+      if withdrawn then
         m.folded = second
         do -- write_marks(m)
           local had = redis.call('PTTL', KEYS[2])
@@ -222,7 +230,7 @@ local function deny(id, till, attempt, flags)
         else
           local d do -- read_entry(all[i + 1])
             local v = all[i + 1]
-            if #v ~= 14 then
+            if #v ~= 14 and #v ~= 18 then
               do -- unreadable(v, 1)
                 local record, version = v, 1
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -235,7 +243,8 @@ local function deny(id, till, attempt, flags)
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+            local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
           end
           gone = now >= d.till * 1000
         end
@@ -442,7 +451,7 @@ if reach >= math.floor(now / 1000) then reach = 0 end
 
 -- What a provider gave goes with the session: it is for the sign-out there.
 local given = { sealed = '', seq = 0, session = NONE }
-if scope == 2 and ARGV[10] == '1' then
+if scope == 2 and ARGV[11] == '1' then
   local v, root = redis.call('HGET', KEYS[1], session), session
   if v then
     -- read_session reads a session. Its root is nil where that is the session itself.
@@ -501,7 +510,7 @@ if scope == 2 and ARGV[10] == '1' then
   given = upstream or given
 end
 
-local of_family = scope == 1 and ARGV[9] == '1' and redis.call('HGET', KEYS[1], id)
+local of_family = scope == 1 and ARGV[10] == '1' and redis.call('HGET', KEYS[1], id)
 local ended, new, told, dropped = {}, true, 0, 0
 if scope == 1 then
   -- The family is denied whether it is there or not, so that it can't begin late.
@@ -513,7 +522,7 @@ if scope == 1 then
       local v = redis.call('HGET', KEYS[2], id)
       if not v then entry_result = nil break end
       local d do -- read_entry(v)
-        if #v ~= 14 then
+        if #v ~= 14 and #v ~= 18 then
           do -- unreadable(v, 1)
             local record, version = v, 1
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -526,7 +535,8 @@ if scope == 1 then
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
           end
         end
-        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+        local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
       end
       if now >= d.till * 1000 then entry_result = nil break end
       entry_result = d
@@ -579,7 +589,7 @@ if scope == 1 then
       end
       last = not found
     end
-    if last then told, dropped = tell(KEYS[8], { of_family:sub(SESSION_AT, SESSION_AT + 7) }, of_family:sub(CLIENT_AT, CLIENT_AT + 7)) end
+    if last then told, dropped = tell(KEYS[9], { of_family:sub(SESSION_AT, SESSION_AT + 7) }, of_family:sub(CLIENT_AT, CLIENT_AT + 7)) end
   end
 elseif scope == 2 or reach ~= 0 and scope == 4 then
   local of = scope == 2 and session or ''
@@ -590,8 +600,8 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
   -- denied as long as access tokens live: some came without a refresh token, and a code of it may be
   -- on its way to become a family. It returns the ids of the families that lived, whether anything had not
   -- been ended before, and how many logouts are to be told, and were dropped.
-  local end_session_result, _end_session_result, __end_session_result, ___end_session_result do -- end_session(of, reach, denied_till, attempt, KEYS[3], KEYS[7], KEYS[8])
-    local session, before, person, upstreams, outbox = of, reach, KEYS[3], KEYS[7], KEYS[8]
+  local end_session_result, _end_session_result, __end_session_result, ___end_session_result do -- end_session(of, reach, denied_till, attempt, KEYS[3], KEYS[7], KEYS[9])
+    local session, before, person, upstreams, outbox = of, reach, KEYS[3], KEYS[7], KEYS[9]
     local g = read_grants()
     -- ended_by returns the families that an attempt has ended, by id.
     local ended_by_result do -- ended_by(attempt), by this very call, when it was first sent
@@ -601,7 +611,7 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
         if all[i]:sub(1, 1) == FAMILY_ENDED then
           local d do -- read_entry(all[i + 1])
             local v = all[i + 1]
-            if #v ~= 14 then
+            if #v ~= 14 and #v ~= 18 then
               do -- unreadable(v, 1)
                 local record, version = v, 1
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -614,7 +624,8 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+            local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
           end
           if d.lived and d.attempt == attempt and now < d.till * 1000 then table.insert(ids, all[i]:sub(2)) end
         end
@@ -667,7 +678,7 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
         local v = redis.call('HGET', KEYS[2], id)
         if not v then entry_result = nil break end
         local d do -- read_entry(v)
-          if #v ~= 14 then
+          if #v ~= 14 and #v ~= 18 then
             do -- unreadable(v, 1)
               local record, version = v, 1
               error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -680,7 +691,8 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
               error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
             end
           end
-          d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+          local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+          d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
         end
         if now >= d.till * 1000 then entry_result = nil break end
         entry_result = d
@@ -793,10 +805,148 @@ elseif scope == 3 then
     end
     new = removed == 1
   end
-elseif ARGV[11] then
+elseif scope == 6 then
+  -- Of the consent to a client. After a failover, `at` is when it was answered. Codes are not told
+  -- apart by their client: those that were put until now are refused when they are taken.
+  repeat -- withdraw(ARGV[9], tonumber(ARGV[12]))
+    local client, at = ARGV[9], tonumber(ARGV[12])
+    local entry_result repeat -- entry(WITHDRAWN .. client)
+      local id = WITHDRAWN .. client
+      local v = redis.call('HGET', KEYS[2], id)
+      if not v then entry_result = nil break end
+      local d do -- read_entry(v)
+        if #v ~= 14 and #v ~= 18 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local version, till, attempt, flags = struct.unpack(ENTRY, v)
+        if version ~= 1 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
+      end
+      if now >= d.till * 1000 then entry_result = nil break end
+      entry_result = d
+    until true
+    local d = entry_result
+    local lived do -- ended_by(attempt), by this very call, when it was first sent
+      local ids = {}
+      local all = redis.call('HGETALL', KEYS[2])
+      for i = 1, #all, 2 do
+        if all[i]:sub(1, 1) == FAMILY_ENDED then
+          local d do -- read_entry(all[i + 1])
+            local v = all[i + 1]
+            if #v ~= 14 and #v ~= 18 then
+              do -- unreadable(v, 1)
+                local record, version = v, 1
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local version, till, attempt, flags = struct.unpack(ENTRY, v)
+            if version ~= 1 then
+              do -- unreadable(v, 1)
+                local record, version = v, 1
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
+          end
+          if d.lived and d.attempt == attempt and now < d.till * 1000 then table.insert(ids, all[i]:sub(2)) end
+        end
+      end
+      table.sort(ids)
+      lived = ids
+    end
+    if d and (d.attempt == attempt or at and d.at * 1000 >= at) then -- what was agreed to in between stays
+      now = math.max(now, d.at * 1000)
+      ended, new = lived, true
+      break
+    end
+    local m do -- marks()
+      local v = redis.call('HGET', KEYS[2], '\0')
+      local marks_in_result repeat -- marks_in(v)
+        if v then
+          local m do -- read_marks(v)
+            if #v ~= MARKS_SIZE then
+              do -- unreadable(v, 2)
+                local record, version = v, 2
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local version, before, till, issued, folded, attempt, answered = struct.unpack(MARKS, v)
+            if version ~= 2 then
+              do -- unreadable(v, 2)
+                local record, version = v, 2
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+            m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
+          end
+          if not m.gone then marks_in_result = m break end
+        end
+        marks_in_result = { before = 0, till = 0, issued = 0, folded = 0, attempt = NONE, now = 0 }
+      until true
+      m = marks_in_result
+    end
+    local g = read_grants()
+    local had, gone = redis.call('PTTL', KEYS[1]), {}
+    -- What is dated ahead of the clock is reached as well.
+    local before = at and math.floor(at / 1000) or math.max(math.floor(now / 1000), m.issued, d and d.at or 0)
+    local answered = math.max(now, before * 1000)
+    local till repeat -- end_of(answered, deny_for)
+      local start, lifetime = answered, deny_for
+      if lifetime <= 0 then till = 0 break end
+      till = math.ceil((start + lifetime) / 1000)
+    until true
+    till = math.max(till, d and d.till or 0)
+    local consent = redis.call('HGET', KEYS[8], client)
+    if consent and at and struct.unpack('>I4', consent, 2) > before then consent = nil end
+    if consent then redis.call('HDEL', KEYS[8], client) end
+    for other, v in pairs(g.families) do
+      if v:sub(CLIENT_AT, CLIENT_AT + 7) == client and not (at and struct.unpack('>I4', v, CREATED_AT) > before) then table.insert(gone, other) end
+    end
+    table.sort(gone)
+    local alive = {}
+    for _, other in ipairs(gone) do
+      local dead do -- over(g.ends[other])
+        local till = g.ends[other]
+        dead = till ~= 0 and now >= till
+      end
+      if not dead then
+        alive[other] = true
+        table.insert(lived, other)
+      end
+    end
+    do -- forget(g, gone)
+      local ids = gone
+      for i = 1, #ids, 1000 do
+        redis.call('HDEL', KEYS[1], unpack(ids, i, math.min(i + 999, #ids)))
+      end
+      for _, gone in ipairs(ids) do
+        g.families[gone], g.ends[gone], g.sessions[gone] = nil, nil, nil
+      end
+    end
+    if had == -1 then settle(g, had, KEYS[3]) end
+    for _, other in ipairs(gone) do
+      deny(FAMILY_ENDED .. other, till, attempt, alive[other] and LIVED or 0)
+    end
+    deny(WITHDRAWN .. client, till, attempt, 0)
+    redis.call('HSET', KEYS[2], WITHDRAWN .. client, struct.pack(ENTRY, 1, till, attempt, 0) .. struct.pack('>I4', before))
+    now = answered
+    ended, new = lived, consent or #lived > 0
+  until true
+elseif ARGV[12] then
   -- The sign-out of a user, after a replica was promoted that may not know it.
-  repeat -- end_user_again(tonumber(ARGV[11]))
-    local at = tonumber(ARGV[11])
+  repeat -- end_user_again(tonumber(ARGV[12]))
+    local at = tonumber(ARGV[12])
     local m do -- marks()
       local v = redis.call('HGET', KEYS[2], '\0')
       local marks_in_result repeat -- marks_in(v)
@@ -985,8 +1135,8 @@ else
     ended = lived
   until true
   -- noted_roots returns the roots of all notes, in order.
-  local noted_roots_result do -- noted_roots(KEYS[8])
-    local outbox = KEYS[8]
+  local noted_roots_result do -- noted_roots(KEYS[9])
+    local outbox = KEYS[9]
     local roots = {}
     for _, field in ipairs(redis.call('HKEYS', outbox)) do
       if #field == 9 then table.insert(roots, field:sub(2)) end
@@ -995,7 +1145,7 @@ else
     noted_roots_result = roots
   end
   local roots = noted_roots_result
-  told, dropped = tell(KEYS[8], roots, '')
+  told, dropped = tell(KEYS[9], roots, '')
 end
 if scope == 5 then deny(DISABLED, FOREVER, attempt, 0) end
 return { ARGV[1], now, ended, new and 1 or 0, told, dropped, given.sealed, given.seq, given.session }

@@ -19,7 +19,7 @@ local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that en
 -- version; before, till, issued, folded, in seconds; attempt of the sign-out; its answer
 local MARKS, MARKS_SIZE = '>BI4I4I4I4c8I6', 31
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
 local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
@@ -58,7 +58,7 @@ local function deny(id, till, attempt, flags)
     local v = redis.call('HGET', KEYS[2], id)
     if not v then was = nil break end
     local d do -- read_entry(v)
-      if #v ~= 14 then
+      if #v ~= 14 and #v ~= 18 then
         do -- unreadable(v, 1)
           local record, version = v, 1
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -71,7 +71,8 @@ local function deny(id, till, attempt, flags)
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+      local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
     end
     if now >= d.till * 1000 then was = nil break end
     was = d
@@ -115,7 +116,7 @@ local function deny(id, till, attempt, flags)
         if all[i] ~= '\0' and all[i] ~= DISABLED then
           local d do -- read_entry(all[i + 1])
             local v = all[i + 1]
-            if #v ~= 14 then
+            if #v ~= 14 and #v ~= 18 then
               do -- unreadable(v, 1)
                 local record, version = v, 1
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -128,18 +129,21 @@ local function deny(id, till, attempt, flags)
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+            local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
           end
           d.id = all[i]
           newest = math.max(newest, d.till)
           table.insert(entries, d)
         end
       end
-      local gone, stay = {}, {}
+      local gone, stay, withdrawn = {}, {}, false
       for _, d in ipairs(entries) do
         local kind = d.id:sub(1, 1)
         local single = kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused
-        table.insert((single or d.till <= newest - FOLD_AFTER) and gone or stay, d)
+        local goes = single or d.till <= newest - FOLD_AFTER
+        withdrawn = withdrawn or goes and kind == WITHDRAWN -- a code of a device may still need it
+        table.insert(goes and gone or stay, d)
       end
       -- marks returns the marks of the user:
       --   before   the last sign-out everywhere, and till when it must be remembered
@@ -180,6 +184,9 @@ local function deny(id, till, attempt, flags)
           return a.id < b.id
         end)
         for i = KEPT + 1, #stay do table.insert(gone, stay[i]) end
+        withdrawn = true
+      end
+      if withdrawn then
         m.folded = second
         do -- write_marks(m)
           local had = redis.call('PTTL', KEYS[2])
@@ -231,7 +238,7 @@ local function deny(id, till, attempt, flags)
         else
           local d do -- read_entry(all[i + 1])
             local v = all[i + 1]
-            if #v ~= 14 then
+            if #v ~= 14 and #v ~= 18 then
               do -- unreadable(v, 1)
                 local record, version = v, 1
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -244,7 +251,8 @@ local function deny(id, till, attempt, flags)
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+            local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
           end
           gone = now >= d.till * 1000
         end
@@ -288,7 +296,7 @@ if not upstream then
     local v = redis.call('HGET', KEYS[2], id)
     if not v then entry_result = nil break end
     local d do -- read_entry(v)
-      if #v ~= 14 then
+      if #v ~= 14 and #v ~= 18 then
         do -- unreadable(v, 1)
           local record, version = v, 1
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -301,7 +309,8 @@ if not upstream then
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+      local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
     end
     if now >= d.till * 1000 then entry_result = nil break end
     entry_result = d
@@ -432,7 +441,7 @@ if outcome == ENDED_NOW then
         if all[i]:sub(1, 1) == FAMILY_ENDED then
           local d do -- read_entry(all[i + 1])
             local v = all[i + 1]
-            if #v ~= 14 then
+            if #v ~= 14 and #v ~= 18 then
               do -- unreadable(v, 1)
                 local record, version = v, 1
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -445,7 +454,8 @@ if outcome == ENDED_NOW then
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+            local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
           end
           if d.lived and d.attempt == attempt and now < d.till * 1000 then table.insert(ids, all[i]:sub(2)) end
         end
@@ -498,7 +508,7 @@ if outcome == ENDED_NOW then
         local v = redis.call('HGET', KEYS[2], id)
         if not v then entry_result = nil break end
         local d do -- read_entry(v)
-          if #v ~= 14 then
+          if #v ~= 14 and #v ~= 18 then
             do -- unreadable(v, 1)
               local record, version = v, 1
               error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -511,7 +521,8 @@ if outcome == ENDED_NOW then
               error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
             end
           end
-          d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+          local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+          d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
         end
         if now >= d.till * 1000 then entry_result = nil break end
         entry_result = d

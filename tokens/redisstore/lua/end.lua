@@ -1,12 +1,13 @@
 -- Ends grants of one user and denies their access tokens.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
---        6 the families that the last sign-out everywhere has ended   7 what providers gave   8 applications to tell
+--        6 the families that the last sign-out everywhere has ended   7 what providers gave   8 consents of the user
+--        9 applications to tell
 -- ARGV   1 number of the call    2 grace ms    3 storage.EndScope  4 family   5 session   6 deny for ms   7 attempt
 --        8 what was begun after it goes on ms, 0 for no limit
---        9 1 or 0 for whether the client of the family is told
---       10 1 or 0 for whether what a provider gave at the login is returned
---       11 when it was answered ms, when it is repeated after a failover: what was begun since does not end
+--        9 client               10 1 or 0 for whether the client of the family is told
+--       11 1 or 0 for whether what a provider gave at the login is returned
+--       12 when it was answered ms, when it is repeated after a failover: what was begun since does not end
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before,
 --         logouts to tell, and dropped, what a provider gave or '', its number, session of that login}
 
@@ -82,6 +83,49 @@ local function end_user()
   return lived
 end
 
+-- Of the consent to a client. After a failover, `at` is when it was answered. Codes are not told
+-- apart by their client: those that were put until now are refused when they are taken.
+local function withdraw(client, at)
+  local d = entry(WITHDRAWN .. client)
+  local lived = ended_by(attempt) -- by this very call, when it was first sent
+  if d and (d.attempt == attempt or at and d.at * 1000 >= at) then -- what was agreed to in between stays
+    now = math.max(now, d.at * 1000)
+    return lived, true
+  end
+  local m = marks()
+  local g = read_grants()
+  local had, gone = redis.call('PTTL', KEYS[1]), {}
+  -- What is dated ahead of the clock is reached as well.
+  local before = at and math.floor(at / 1000) or math.max(math.floor(now / 1000), m.issued, d and d.at or 0)
+  local answered = math.max(now, before * 1000)
+  local till = end_of(answered, deny_for)
+  till = math.max(till, d and d.till or 0)
+  local consent = redis.call('HGET', KEYS[8], client)
+  if consent and at and struct.unpack('>I4', consent, 2) > before then consent = nil end
+  if consent then redis.call('HDEL', KEYS[8], client) end
+  for other, v in pairs(g.families) do
+    if v:sub(CLIENT_AT, CLIENT_AT + 7) == client and not (at and struct.unpack('>I4', v, CREATED_AT) > before) then table.insert(gone, other) end
+  end
+  table.sort(gone)
+  local alive = {}
+  for _, other in ipairs(gone) do
+    local dead = over(g.ends[other])
+    if not dead then
+      alive[other] = true
+      table.insert(lived, other)
+    end
+  end
+  forget(g, gone)
+  if had == -1 then settle(g, had, KEYS[3]) end
+  for _, other in ipairs(gone) do
+    deny(FAMILY_ENDED .. other, till, attempt, alive[other] and LIVED or 0)
+  end
+  deny(WITHDRAWN .. client, till, attempt, 0)
+  redis.call('HSET', KEYS[2], WITHDRAWN .. client, struct.pack(ENTRY, 1, till, attempt, 0) .. struct.pack('>I4', before))
+  now = answered
+  return lived, consent or #lived > 0
+end
+
 -- last_of reports whether no other family of the same client lives in the session of one.
 local function last_of(v)
   local g, found = read_grants(), false
@@ -94,7 +138,7 @@ end
 
 -- What a provider gave goes with the session: it is for the sign-out there.
 local given = { sealed = '', seq = 0, session = NONE }
-if scope == 2 and ARGV[10] == '1' then
+if scope == 2 and ARGV[11] == '1' then
   local v, root = redis.call('HGET', KEYS[1], session), session
   if v then
     local s = read_session(v)
@@ -104,17 +148,17 @@ if scope == 2 and ARGV[10] == '1' then
   given = upstream or given
 end
 
-local of_family = scope == 1 and ARGV[9] == '1' and redis.call('HGET', KEYS[1], id)
+local of_family = scope == 1 and ARGV[10] == '1' and redis.call('HGET', KEYS[1], id)
 local ended, new, told, dropped = {}, true, 0, 0
 if scope == 1 then
   ended, new = end_family()
   if of_family then
     local last = last_of(of_family)
-    if last then told, dropped = tell(KEYS[8], { of_family:sub(SESSION_AT, SESSION_AT + 7) }, of_family:sub(CLIENT_AT, CLIENT_AT + 7)) end
+    if last then told, dropped = tell(KEYS[9], { of_family:sub(SESSION_AT, SESSION_AT + 7) }, of_family:sub(CLIENT_AT, CLIENT_AT + 7)) end
   end
 elseif scope == 2 or reach ~= 0 and scope == 4 then
   local of = scope == 2 and session or ''
-  ended, new, told, dropped = end_session(of, reach, denied_till, attempt, KEYS[3], KEYS[7], KEYS[8])
+  ended, new, told, dropped = end_session(of, reach, denied_till, attempt, KEYS[3], KEYS[7], KEYS[9])
   -- The sign-out of a user as of a moment that has passed: nothing begins late, either.
   local m = marks()
   if scope == 4 and m.before < reach then
@@ -124,12 +168,14 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
   end
 elseif scope == 3 then
   new = sign_out()
-elseif ARGV[11] then
-  end_user_again(tonumber(ARGV[11]))
+elseif scope == 6 then
+  ended, new = withdraw(ARGV[9], tonumber(ARGV[12]))
+elseif ARGV[12] then
+  end_user_again(tonumber(ARGV[12]))
 else
   ended = end_user()
-  local roots = noted_roots(KEYS[8])
-  told, dropped = tell(KEYS[8], roots, '')
+  local roots = noted_roots(KEYS[9])
+  told, dropped = tell(KEYS[9], roots, '')
 end
 if scope == 5 then deny(DISABLED, FOREVER, attempt, 0) end
 return { ARGV[1], now, ended, new and 1 or 0, told, dropped, given.sealed, given.seq, given.session }
