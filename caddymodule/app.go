@@ -14,6 +14,7 @@ import (
 	_ "github.com/gatehouse-auth/gatehouse/caddymodule/webhook" // registers it
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
+	"github.com/gatehouse-auth/gatehouse/tokens/logout"
 	"github.com/gatehouse-auth/gatehouse/tokens/people"
 	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
@@ -91,12 +92,16 @@ type App struct {
 	// The applications that may ask for tokens. Default: none.
 	Clients []*Client `json:"clients,omitempty"`
 
+	// How programs may register themselves as clients, as MCP clients do. Default: not at all
+	ClientRegistration *ClientRegistration `json:"client_registration,omitempty"`
+
 	ctx          caddy.Context
 	log          *zap.Logger
 	secrets      []string      // resolved
 	store        StoreModule   // guest of oauth.stores
 	logins       []login.Login // of the guests of oauth.logins
 	loginModules []LoginModule
+	logouts      *logout.Sender    // nil where no client is told of sign-outs
 	written      []anyLogin        // the logins, as LoginsRaw had them
 	people       *people.Directory // nil where the configuration speaks of no groups
 	emitter      *events.Emitter

@@ -45,6 +45,12 @@ func (a *App) Provision(ctx caddy.Context) error {
 			return err
 		}
 	}
+	for _, w := range a.strangerWarnings() {
+		a.log.Warn(w)
+	}
+	if err := a.ClientRegistration.resolve(); err != nil {
+		return fmt.Errorf("client_registration: %w", err)
+	}
 	if err := a.provisionObserver(ctx); err != nil {
 		return err
 	}
@@ -72,6 +78,7 @@ func (a *App) Start() error {
 			return err
 		}
 		a.warnRemoved()
+		a.startLogouts()
 	}
 	if err := a.issuerKeys.start(); err != nil {
 		return err
@@ -83,6 +90,7 @@ func (a *App) Start() error {
 // Stop closes nothing: an older configuration's requests may still run.
 func (a *App) Stop() error {
 	serving.end(a)
+	a.endLogouts() // the next configuration goes on
 	return nil
 }
 
@@ -92,6 +100,7 @@ func (a *App) Cleanup() error {
 		a.observer.Close()
 	}
 	serving.end(a) // a configuration that Caddy has refused after its start is not stopped
+	a.endLogouts()
 	if a.emitter != nil {
 		a.emitter.Close()
 	}

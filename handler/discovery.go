@@ -25,6 +25,7 @@ type discoveryDocument struct {
 	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
 	JWKSURI               string   `json:"jwks_uri"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"` // RFC 7591; not where a token is needed, which programs for people cannot send
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	EndSessionEndpoint    string   `json:"end_session_endpoint"`
 	Scopes                []string `json:"scopes_supported"`
@@ -47,6 +48,8 @@ type discoveryDocument struct {
 	ACRs                  []string `json:"acr_values_supported,omitempty"`
 	ClaimTypes            []string `json:"claim_types_supported"`
 	UILocales             []string `json:"ui_locales_supported"`
+	BackChannelLogout     bool     `json:"backchannel_logout_supported"`
+	BackChannelSession    bool     `json:"backchannel_logout_session_supported"`
 	IssInResponse         bool     `json:"authorization_response_iss_parameter_supported"`
 	ClaimsParameter       bool     `json:"claims_parameter_supported"`
 	RequestParameter      bool     `json:"request_parameter_supported"`
@@ -64,11 +67,16 @@ func (s *Server) writeDiscovery() ([]byte, error) {
 	// Some clients take the first method that they know, so `none` comes last,
 	// and only where a client is public.
 	all := slices.Clone(confidential)
-	if slices.ContainsFunc(s.Issuer.Clients(), func(c *clients.Client) bool { return !c.Confidential() }) {
+	if s.Issuer.Unregistered() || slices.ContainsFunc(s.Issuer.Clients(), func(c *clients.Client) bool { return !c.Confidential() }) {
 		all = append(all, string(clients.AuthNone))
 	}
 	claims, acrs := s.announced()
+	registration := ""
+	if s.Issuer.Registers() && s.RegistrationToken == "" {
+		registration = s.urlOf("register")
+	}
 	b, err := json.MarshalIndent(discoveryDocument{
+		RegistrationEndpoint:  registration,
 		Issuer:                s.IssuerURL,
 		AuthorizationEndpoint: s.urlOf("authorize"),
 		TokenEndpoint:         s.urlOf("token"),
@@ -98,6 +106,8 @@ func (s *Server) writeDiscovery() ([]byte, error) {
 		ACRs:                  acrs,
 		ClaimTypes:            []string{"normal"},
 		UILocales:             s.pages.Languages(),
+		BackChannelLogout:     true,
+		BackChannelSession:    true,
 		IssInResponse:         true,
 	}, "", "  ")
 	if err != nil {

@@ -185,7 +185,7 @@ func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks
 	case families:
 		var f storage.Family
 		err := f.UnmarshalBinary(v)
-		return f.Dead(now) || !f.Created.After(later(watermarks[f.Client], watermarks[storage.Everyone])), err
+		return f.Dead(now) || !f.Created.After(later(later(watermarks[f.Client].Before, watermarks[f.Client.Kind()].Before), watermarks[storage.Everyone].Before)), err
 	case people:
 		var r personRecord
 		return false, r.decode(v)
@@ -209,6 +209,14 @@ func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks
 		var r indexRecord
 		err := r.decode(v)
 		return len(r.Live(now)) == 0, err
+	case notes:
+		var r noteRecord
+		err := r.decode(v)
+		return !r.till.IsZero() && !now.Before(r.till), err
+	case logouts:
+		var r logoutRecord
+		err := r.decode(v)
+		return r.over(now), err
 	case denials:
 		return expiredDenial(k[len(storage.UserTag{})], v, now)
 	default:

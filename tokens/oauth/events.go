@@ -28,11 +28,15 @@ const (
 	EventRecheck     EventKind = "recheck"
 	EventLogout      EventKind = "logout"
 	EventSiteSession EventKind = "site_session" // a person has signed in to a site
+	// EventLogoutSent is that an application was told of a sign-out, or was not.
+	EventLogoutSent EventKind = "logout_sent"
 	// EventLoginBroken is that nobody, or somebody, cannot sign in by a provider until an
 	// operator acts, and that it is over.
 	EventLoginBroken      EventKind = "login_broken"
 	EventClientAuth       EventKind = "client_auth"
 	EventClientCredential EventKind = "client_credential_used"
+	// EventClientRegistered is that a client has registered itself. Nothing is kept of it.
+	EventClientRegistered EventKind = "client_registered"
 	// EventIntrospectionRefused is that a client asked about a token that is good and
 	// none of its business.
 	EventIntrospectionRefused EventKind = "introspection_refused"
@@ -101,6 +105,7 @@ const (
 	OutcomeClient       Outcome = "client"
 	OutcomeEveryone     Outcome = "everyone"
 	OutcomeAccount      Outcome = "account"
+	OutcomeRegistered   Outcome = "registered" // all clients that have registered themselves
 )
 
 // The outcomes of EventLogin and EventLogout.
@@ -116,6 +121,7 @@ const (
 	OutcomeNotAllowed     Outcome = "not_allowed"     // by the allow lines
 	OutcomeNotMet         Outcome = "not_met"         // not with the prompt, max_age or acr_values asked for
 	OutcomeEverywhere     Outcome = "everywhere"
+	OutcomeDropped        Outcome = "dropped" // of EventLogoutSent: it will not be tried again
 )
 
 // The outcomes of EventRecheck, beside OutcomeKept and OutcomeNotAllowed: what became of
@@ -196,6 +202,7 @@ const (
 	OutcomeEvents       Outcome = "events"
 	OutcomeSubscriber   Outcome = "subscriber"
 	OutcomeProvider     Outcome = "provider"
+	OutcomeLogouts      Outcome = "logouts"
 	OutcomeStreams      Outcome = "streams"
 )
 
@@ -211,7 +218,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventCodeReuse:     {Outcome(ReasonCodeSpent)},
 	EventDevice:        {OutcomeRequested, OutcomeApproved, OutcomeDenied, OutcomeDelayed, OutcomeWrongCode},
 	EventConsent:       {OutcomeGiven, OutcomeDenied, OutcomeWithdrawn},
-	EventRevoked:       {OutcomeRefreshToken, OutcomeAccessToken, OutcomeUser, OutcomeUserDisabled, OutcomeClient, OutcomeEveryone, OutcomeAccount},
+	EventRevoked:       {OutcomeRefreshToken, OutcomeAccessToken, OutcomeUser, OutcomeUserDisabled, OutcomeClient, OutcomeEveryone, OutcomeAccount, OutcomeRegistered},
 	EventLogin: {
 		OutcomeOK, OutcomeFailed, OutcomeDelayed, OutcomeBusy, OutcomeDisabled,
 		OutcomeProviderDown, OutcomeProviderBroken, OutcomeCancelled, OutcomeExpired, OutcomeNotAllowed, OutcomeNotMet,
@@ -221,8 +228,10 @@ var outcomes = map[EventKind][]Outcome{
 	},
 	EventLogout:               {OutcomeOK, OutcomeEverywhere, OutcomeProvider},
 	EventSiteSession:          {OutcomeOK, OutcomeKey},
+	EventLogoutSent:           {OutcomeOK, OutcomeFailed, OutcomeDropped},
 	EventLoginBroken:          {OutcomeOK, LoginNoDiscovery, LoginOtherIssuer, LoginClientRefused, LoginBadIDToken, LoginTooLarge},
 	EventClientAuth:           outcomesOf(Reasons),
+	EventClientRegistered:     {OutcomeOK},
 	EventClientCredential:     nil, // a word of the configuration and a number
 	EventIntrospectionRefused: {Outcome(ReasonWrongAudience), Outcome(ReasonClientMismatch)},
 	EventRequestRefused:       outcomesOf(Reasons),
@@ -234,7 +243,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventStoreNew:             {StoreEmptied, StoreBegun, StoreRemoved, StoreReplaced},
 	EventStoreTrouble: {
 		OutcomeOpen, OutcomeClose, OutcomeSigningKeys, OutcomeWatermarks, OutcomeRenewal, OutcomeFeed, OutcomeFeedGap, OutcomeFeedReplaced, OutcomeGuard,
-		"authorize", "login", "consent", "activate", "device_code", "refresh", "revoke", "introspect", "userinfo", "logout", "auth0_logout", "backchannel_logout", "frontchannel_logout",
+		"authorize", "login", "consent", "activate", "device_code", "refresh", "revoke", "register", "introspect", "userinfo", "logout", "auth0_logout", "backchannel_logout", "frontchannel_logout",
 		"account", "health", "jwks", "openid_configuration", "authorization_server", // token requests are refused with a reason
 	},
 	EventStoreFailover: {OutcomeOtherPrimary},
@@ -242,10 +251,10 @@ var outcomes = map[EventKind][]Outcome{
 	EventHealth:        append([]Outcome{OutcomeOK}, outcomesOf([]Trouble{TroubleStore, TroubleSecret, TroubleIssuer, TroubleUnsafe, TroubleClock})...),
 	EventBackgroundRecovered: {
 		OutcomeDenylist, OutcomeFeed, OutcomeHistory, OutcomeHeartbeat, OutcomeUnanswered, OutcomeSigningKeys, OutcomeIssuerKeys,
-		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber, OutcomeProvider, OutcomeRecheck, OutcomeStreams,
+		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber, OutcomeProvider, OutcomeRecheck, OutcomeLogouts, OutcomeStreams,
 	},
 	EventAdmin: {
-		"end_grants", "end_client", "end_everyone", "withdraw_consent", "disable_user", "enable_user", "move_user", "rebind_login", "deny_token", "rotate_keys", "drop_key",
+		"end_grants", "end_client", "unblock_client", "end_registered", "end_everyone", "withdraw_consent", "disable_user", "enable_user", "move_user", "rebind_login", "deny_token", "rotate_keys", "drop_key",
 		"backup", "export", "undo_export", "purge_issuer",
 	},
 }
@@ -278,7 +287,7 @@ var Reasons = []Reason{
 	ReasonRateLimited, ReasonUnsupportedGrant, ReasonIssuerKeys, ReasonStepUp, ReasonUserDisabled, ReasonPending,
 	ReasonTooFast, ReasonPersonDenied,
 	ReasonProof, ReasonProofMissing, ReasonProofReplayed, ReasonProofNonce, ReasonBinding,
-	ReasonBadCertificate, ReasonNoPKCE, ReasonNoToken, ReasonTokenHeader, ReasonTooLarge,
+	ReasonBadCertificate, ReasonNoPKCE, ReasonNoToken, ReasonTokenHeader, ReasonTooLarge, ReasonBlocked,
 }
 
 // Event is one decision of the core. It holds no secret, code or token.
@@ -286,7 +295,7 @@ type Event struct {
 	Kind      EventKind
 	Outcome   Outcome
 	GrantType GrantType
-	Client    string // a configured client_id, or "" (never what a request claimed)
+	Client    string // a configured client_id, or one that this gateway has made; or "" (never what a request claimed)
 	Subject   string
 	// NewSubject is another one of the same person, with EventAdmin.
 	NewSubject string

@@ -22,11 +22,15 @@ type scripts struct {
 	putCode, takeCode               *script
 	beginRecheck, endRecheck        *script
 	putIndex, findIndex             *script
+	expectLogouts, dueLogouts       *script
+	settleLogouts, takeLogouts      *script
+	doneLogouts, leaseSender        *script
 	putAlias, alias, rebind         *script
 	putDevice, getDevice            *script
 	decideDevice, pollDevice        *script
 	denyToken, denials              *script
-	endClient, watermarks           *script
+	endClient, blockClient          *script
+	watermarks                      *script
 	putGrant, grant                 *script
 	keys, swapKeys                  *script
 	useAssertion                    *script
@@ -73,6 +77,12 @@ func loadScripts(change func(string) string) *scripts {
 		endRecheck:      load("end_recheck"),
 		putIndex:        load("put_index"),
 		findIndex:       load("find_index"),
+		expectLogouts:   load("expect_logouts"),
+		dueLogouts:      load("due_logouts"),
+		settleLogouts:   load("settle_logouts"),
+		takeLogouts:     load("take_logouts"),
+		doneLogouts:     load("done_logouts"),
+		leaseSender:     load("lease_sender"),
 		putAlias:        load("put_alias"),
 		alias:           load("alias"),
 		rebind:          load("rebind"),
@@ -85,6 +95,7 @@ func loadScripts(change func(string) string) *scripts {
 		denyToken:       load("deny_token"),
 		denials:         load("denials"),
 		endClient:       load("end_client"),
+		blockClient:     load("block_client"),
 		watermarks:      load("watermarks"),
 		putGrant:        load("put_grant"),
 		grant:           load("grant"),

@@ -45,6 +45,7 @@ const (
 	PartUpstreams                       // Record.Upstreams
 	PartIndex                           // Record.Index, which belongs to no one user
 	PartConsents                        // Record.Consents
+	PartLogouts                         // Record.Logouts, which no export takes along
 
 	AllParts = PartHeld | PartDenied | PartCodes | PartUpstreams | PartIndex | PartConsents
 )
@@ -63,6 +64,7 @@ type Record struct {
 	Index     *IndexRecord
 	Consents  *ConsentsRecord
 	Alias     *Alias
+	Logouts   *LogoutsRecord
 }
 
 // StoreRecord is what a store knows of itself, and the sealed signing keys.
@@ -85,9 +87,10 @@ type GrantRecord struct {
 
 // ClientRecord is the watermark of a client.
 type ClientRecord struct {
-	Client ClientTag
-	Before time.Time // seconds
-	Until  time.Time // seconds; from when on it holds no more, zero for never
+	Client  ClientTag
+	Before  time.Time // seconds
+	Until   time.Time // seconds; from when on it holds no more, zero for never
+	Blocked bool
 }
 
 // HeldRecord is what a user holds.

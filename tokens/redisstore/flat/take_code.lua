@@ -3,8 +3,10 @@
 -- Takes an authorization code: of any number of calls one gets TAKEN.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
---        6 watermarks of the clients (not in a cluster, and so the next)   7 the latest date ahead of the clock
+--        6 applications to tell   7 watermarks of the clients (not in a cluster, and so the next)
+--        8 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms (not used)   3 code   4 deny for ms   5 attempt   6 client   7 begun after ms
+--        8 for how long the client is noted as one to tell ms, 0 for not
 -- Result {number of the call, storage.CodeOutcome, now ms, taken at ms, issue at ms, body or '',
 --         everyone's watermark s, owner or '', 1 or 0 for spent by this very attempt, subject, fingerprint (and behind it
 --         the one that is held) and person or ''}
@@ -26,6 +28,10 @@ local LIVED, REUSED = 1, 2
 -- until when (s, 4) it is held.
 local HELD = 'p' .. string.char(0)
 
+local MOST_NOTED, MOST_TOLD, MOST_LOGOUTS, KEEP_LOGOUT = 50, 14, 64, 86400000 -- storage.MaxNoted, MaxTold, MaxLogouts, KeepLogout in ms
+local NOTE, NOTED_AT = '>BI4I4', 10
+local LOGOUT, LOGOUT_SIZE = '>BI6I6Bc8', 22
+
 local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
 
 local clock = redis.call('TIME')
@@ -33,7 +39,8 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
 
-local WATERMARK, WATERMARK_SIZE = '>BI4I4', 9 -- version; before; till when it holds, 0 for ever, in seconds
+-- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked
+local WATERMARK, WATERMARK_SIZE = '>BI4I4B', 10
 
 local UNKNOWN, TAKEN, SPENT = 0, 1, 2
 
@@ -238,78 +245,107 @@ local person repeat -- read_person(KEYS[3], has_person)
   end
   person = v
 until true
--- begun_after returns the client's watermark (ms): the caller's, the stored one
--- or everyone's.
-local begun repeat -- begun_after(tonumber(ARGV[7]), KEYS[6], ARGV[6])
-  local callers, key, of = tonumber(ARGV[7]), KEYS[6], ARGV[6]
+-- begun_after returns the client's watermark (ms): the caller's, the stored one,
+-- that of its kind or everyone's.
+local begun repeat -- begun_after(tonumber(ARGV[7]), KEYS[7], ARGV[6])
+  local callers, key, of = tonumber(ARGV[7]), KEYS[7], ARGV[6]
   if not key then begun = callers break end
-  local stored = redis.call('HMGET', key, of, NONE)
-  if not stored[1] and not stored[2] then begun = callers break end
-  -- read_watermark returns the watermark (s) in a record; 0 for none, or for one that holds no more.
+  -- kind_of returns the tag that stands for all clients of the kind of one (storage.ClientTag.Kind):
+  -- NONE for those of the configuration.
+  local kind repeat -- kind_of(of)
+    local client = of
+    local first = client:byte(1)
+    if first >= 192 then kind = '\192' .. NONE:sub(2) break end
+    if first >= 128 then kind = '\128' .. NONE:sub(2) break end
+    kind = NONE
+  until true
+  local stored = redis.call('HMGET', key, of, NONE, kind)
+  if not stored[1] and not stored[2] and not stored[3] then begun = callers break end
+  -- read_watermark returns the watermark (s) in a record, till when it holds, and whether the client is
+  -- blocked; 0 for none, or for one that holds no more.
   local clients repeat -- read_watermark(stored[1])
     local v = stored[1]
-    if not v then clients = 0 break end
+    if not v then clients = 0, 0, 0 break end
     if #v ~= WATERMARK_SIZE then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    local version, seconds, till = struct.unpack(WATERMARK, v)
-    if version ~= 2 then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+    local version, seconds, till, blocked = struct.unpack(WATERMARK, v)
+    if version ~= 3 then
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then clients = 0 break end
-    clients = seconds
+    if till ~= 0 and now >= till * 1000 then clients = 0, 0, 0 break end
+    clients = seconds, till, blocked
   until true
   local everyones repeat -- read_watermark(stored[2])
     local v = stored[2]
-    if not v then everyones = 0 break end
+    if not v then everyones = 0, 0, 0 break end
     if #v ~= WATERMARK_SIZE then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    local version, seconds, till = struct.unpack(WATERMARK, v)
-    if version ~= 2 then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+    local version, seconds, till, blocked = struct.unpack(WATERMARK, v)
+    if version ~= 3 then
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then everyones = 0 break end
-    everyones = seconds
+    if till ~= 0 and now >= till * 1000 then everyones = 0, 0, 0 break end
+    everyones = seconds, till, blocked
   until true
-  begun = math.max(callers, clients * 1000, everyones * 1000)
+  local kinds repeat -- read_watermark(stored[3])
+    local v = stored[3]
+    if not v then kinds = 0, 0, 0 break end
+    if #v ~= WATERMARK_SIZE then
+      do -- unreadable(v, 3)
+        local record, version = v, 3
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local version, seconds, till, blocked = struct.unpack(WATERMARK, v)
+    if version ~= 3 then
+      do -- unreadable(v, 3)
+        local record, version = v, 3
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    if till ~= 0 and now >= till * 1000 then kinds = 0, 0, 0 break end
+    kinds = seconds, till, blocked
+  until true
+  begun = math.max(callers, clients * 1000, everyones * 1000, kinds * 1000)
 until true
 -- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
 -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
 -- the caller knows of it counts.
-local all_ended repeat -- everyone(KEYS[6])
-  local key = KEYS[6]
+local all_ended repeat -- everyone(KEYS[7])
+  local key = KEYS[7]
   if not key then all_ended = 0 break end
   local v = redis.call('HGET', key, NONE)
   repeat -- read_watermark(v)
-    if not v then all_ended = 0 break end
+    if not v then all_ended = 0, 0, 0 break end
     if #v ~= WATERMARK_SIZE then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    local version, seconds, till = struct.unpack(WATERMARK, v)
-    if version ~= 2 then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+    local version, seconds, till, blocked = struct.unpack(WATERMARK, v)
+    if version ~= 3 then
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then all_ended = 0 break end
-    all_ended = seconds
+    if till ~= 0 and now >= till * 1000 then all_ended = 0, 0, 0 break end
+    all_ended = seconds, till, blocked
   until true
 until true
 if code.taken ~= 0 then
@@ -347,8 +383,8 @@ end
 -- in a cluster, where that lies on another node. There a client is ended twice,
 -- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
 -- Nothing is dated farther ahead (storage.MostAhead).
-local issue_at_result repeat -- issue_at(m, begun, KEYS[7])
-  local after, ahead = begun, KEYS[7]
+local issue_at_result repeat -- issue_at(m, begun, KEYS[8])
+  local after, ahead = begun, KEYS[8]
   local second, mark, before = math.floor(now / 1000), math.floor(after / 1000), math.max(m.before, m.withdrawn or 0)
   if second > math.max(before, mark) and second >= m.issued then issue_at_result = now break end
   local at = math.max(math.min(before + 1, second + MOST_AHEAD - 1), math.min(math.max(mark + 1, m.issued), second + MOST_AHEAD))
@@ -412,4 +448,82 @@ local issue_at_result repeat -- issue_at(m, begun, KEYS[7])
   issue_at_result = at * 1000
 until true
 local at = issue_at_result
+local noted_for = tonumber(ARGV[8])
+if noted_for > 0 and code.session ~= NONE then
+  -- end_of is storage.EndOf: the start plus a lifetime, rounded up to seconds.
+  local noted_till repeat -- end_of(now, noted_for)
+    local start, lifetime = now, noted_for
+    if lifetime <= 0 then noted_till = 0 break end
+    noted_till = math.ceil((start + lifetime) / 1000)
+  until true
+  -- note_client notes that a client has taken a code in a session, the newest last.
+  repeat -- note_client(KEYS[6], code.session, ARGV[6], noted_till, subject or '')
+    local outbox, root, client, till, subject = KEYS[6], code.session, ARGV[6], noted_till, subject or ''
+    local had, at = redis.call('PTTL', outbox), math.floor(now / 1000)
+    local v = redis.call('HGET', outbox, 'n' .. root)
+    local clients, kept = '', {}
+    if v then
+      local note do -- read_note(v)
+        if #v % 8 ~= 1 or v:byte(1) ~= 1 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local _, at, till = struct.unpack(NOTE, v)
+        note = { at = at, till = till, clients = v:sub(NOTED_AT) }
+      end
+      clients, till = note.clients, math.max(till, note.till)
+    end
+    for i = 1, #clients, 8 do
+      local other = clients:sub(i, i + 7)
+      if other ~= client then table.insert(kept, other) end
+    end
+    table.insert(kept, client)
+    redis.call('HSET', outbox, 'n' .. root, struct.pack(NOTE, 1, at, till) .. table.concat(kept, '', math.max(1, #kept + 1 - MOST_TOLD)), 's', subject)
+    do -- lengthen(outbox, had, till * 1000)
+      local key, till, beside = outbox, till * 1000
+      if till == 0 then
+        if had >= 0 then redis.call('PERSIST', key) end
+        if had >= 0 and beside then redis.call('PERSIST', beside) end
+      elseif had == -2 or had >= 0 and now + had < till then
+        local more = math.min(math.max(till - now, 0) / 16, 86400000)
+        local ends_at = math.ceil(till + more) - SHIFT
+        redis.call('PEXPIREAT', key, ends_at)
+        if beside then redis.call('PEXPIREAT', beside, ends_at) end
+      end
+    end
+    if v then
+      break
+    end
+    -- A new one: what is over goes, and beyond the bound the oldest.
+    local notes = {}
+    for _, field in ipairs(redis.call('HKEYS', outbox)) do
+      if #field == 9 and field ~= 'n' .. root then
+        local other = redis.call('HGET', outbox, field)
+        local note do -- read_note(other)
+          local v = other
+          if #v % 8 ~= 1 or v:byte(1) ~= 1 then
+            do -- unreadable(v, 1)
+              local record, version = v, 1
+              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+            end
+          end
+          local _, at, till = struct.unpack(NOTE, v)
+          note = { at = at, till = till, clients = v:sub(NOTED_AT) }
+        end
+        if note.till <= at then
+          redis.call('HDEL', outbox, field)
+        else
+          table.insert(notes, { id = field, at = note.at })
+        end
+      end
+    end
+    table.sort(notes, function(a, b)
+      if a.at ~= b.at then return a.at < b.at end
+      return a.id < b.id
+    end)
+    for i = 1, #notes + 1 - MOST_NOTED do redis.call('HDEL', outbox, notes[i].id) end
+  until true
+end
 return { ARGV[1], TAKEN, now, code.taken, at, body, all_ended, '', 0, subject or '', (fingerprint or '') .. before_that, person }
