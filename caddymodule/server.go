@@ -63,7 +63,13 @@ func (s *OAuthServer) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	s.server, err = handler.NewServer(s.serverConfig(app))
+	theme, err := app.Theme.pages()
+	if err != nil {
+		return fmt.Errorf("oauth: %w", err)
+	}
+	cfg := s.serverConfig(app)
+	cfg.Theme = theme
+	s.server, err = handler.NewServer(cfg)
 	if err != nil {
 		return fmt.Errorf("oauth_server: %w", err)
 	}
@@ -82,7 +88,6 @@ func (s *OAuthServer) serverConfig(app *App) handler.Config {
 		JWKS:        app.backend.shared.state.Keys.JWKS,
 		Secrets:     app.backend.secretsInUse,
 		Logins:      app.logins,
-		Theme:       app.Theme.pages(),
 		Limits:      app.backend.shared.requests,
 		Paths:       s.Paths,
 		ClientIP:    clientIP,

@@ -149,10 +149,7 @@ func (s *base) show(w http.ResponseWriter, r *http.Request, status int, m messag
 		return
 	}
 	h := w.Header()
-	policy := "default-src 'none'; base-uri 'none'; style-src " + s.cfg.Pages.StyleSource()
-	if s.cfg.Pages.HasLogo() {
-		policy += "; img-src 'self' data:"
-	}
+	policy := "default-src 'none'; base-uri 'none'; style-src " + s.cfg.Pages.StyleSource() + "; img-src " + s.cfg.Pages.ImageSource()
 	if nonce != "" {
 		policy += "; script-src 'nonce-" + nonce + "'"
 	}
