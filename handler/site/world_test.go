@@ -55,9 +55,16 @@ type world struct {
 	now   atomic.Int64
 	heard *observer
 	hash  string
+	real  bool // the clock is the machine's
 }
 
-func (w *world) clock() time.Time     { return time.Unix(0, w.now.Load()) }
+func (w *world) clock() time.Time {
+	if w.real {
+		return time.Now()
+	}
+	return time.Unix(0, w.now.Load())
+}
+
 func (w *world) pass(d time.Duration) { w.now.Add(int64(d)) }
 
 func newWorld(t testing.TB) *world {
