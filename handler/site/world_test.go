@@ -355,7 +355,7 @@ func (b *browser) submit(page *answer, name string) *answer {
 	if a.StatusCode != http.StatusSeeOther {
 		b.n.t.Fatalf("signing in: %d %s", a.StatusCode, a.body)
 	}
-	return b.open(a.Header.Get("Location"))
+	return b.open(must(must(url.Parse(issuerURL))(b.n.t).Parse(a.Header.Get("Location")))(b.n.t).String())
 }
 
 // signIn opens a guarded page and signs in there.
