@@ -78,8 +78,12 @@ func TestNamesInHeaders(t *testing.T) {
 	n := newWorld(t).node()
 	app := n.guard(wiki, func(_ *site.SiteConfig, c *site.Config) {
 		c.Headers = []identity.Mapping{
-			{Header: "X-Name", Claim: "name"}, {Header: "X-Raw", Claim: "name", Encoding: identity.Raw}, {Header: "X-Login", Claim: "username"},
-			{Header: "X-Email", Claim: "email"}, {Header: "X-Family", Claim: "gh_fam"}, {Header: "X-Department", Claim: "department"},
+			{Header: "X-Name", Claim: "name"},
+			{Header: "X-Raw", Claim: "name", Encoding: identity.Raw},
+			{Header: "X-Login", Claim: "username"},
+			{Header: "X-Email", Claim: "email"},
+			{Header: "X-Family", Claim: "gh_fam"},
+			{Header: "X-Department", Claim: "department"},
 		}
 	})
 	b := n.browser()
@@ -286,8 +290,8 @@ func TestBearer(t *testing.T) {
 }
 
 // TestGuardsInAGuard: row P11: two guards of one origin share one session, each with its own
-// `for`; a guard in a guard sees who the outer one has let in, and takes nothing away that that
-// one has set.
+// `for`; a guard in a guard sees who the outer one has let in, and takes nothing away that the
+// outer one has set.
 func TestGuardsInAGuard(t *testing.T) {
 	n := newWorld(t).node()
 	passages := make(map[*http.Request]*site.Passage)

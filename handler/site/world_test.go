@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -211,9 +212,7 @@ type upstream struct {
 
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	u.last, u.hits = r.Clone(context.Background()), u.hits+1
-	for name, values := range u.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), u.header)
 	if u.status != 0 {
 		w.WriteHeader(u.status)
 	}
