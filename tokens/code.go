@@ -2,8 +2,6 @@ package tokens
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
