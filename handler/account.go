@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/sites"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
@@ -62,8 +63,11 @@ func (s *Server) describe(a tokens.SignedIn, texts *pages.Texts) pages.Applicati
 		ID: a.Family.ID.String(), Name: texts.AppRemoved, Device: texts.Device(a.Device), From: a.Address,
 		Since: texts.DateOf(a.Family.Created), LastUsed: texts.DateOf(a.Family.Rotated), Here: a.Here,
 	}
-	if a.Client != nil {
+	switch {
+	case a.Client != nil:
 		app.Name = s.clientName(a.Client.ID)
+	case a.Site != "":
+		app.Name = s.clientName(sites.ClientID(a.Site))
 	}
 	return app
 }

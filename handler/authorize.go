@@ -70,7 +70,7 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 		if p.again {
 			problem = loginProblem{text: s.textsFor(r, req).SignInAgain, status: http.StatusForbidden}
 		}
-		if client, ok := s.Issuer.Configured(a.ClientID); ok && p.login != nil && !client.Admits(p.login.Profile.Login) {
+		if client, err := s.Issuer.Asking(r.Context(), a); err == nil && p.login != nil && !client.Admits(p.login.Profile.Login) {
 			problem = loginProblem{text: s.textsFor(r, req).OtherLogin, status: http.StatusForbidden}
 		}
 		if l, ok := s.straightTo(r, req); ok && !p.again {

@@ -1,10 +1,12 @@
 package handler
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 )
 
 // loginRequest is what a person signs in for: an authorization request, or a page of our own.
@@ -27,6 +29,15 @@ func (s *Server) textsFor(r *http.Request, req loginRequest) *pages.Texts {
 		return s.texts(r, req.page.UILocales)
 	}
 	return s.texts(r, req.auth.UILocales)
+}
+
+// asking returns the application that a person signs in to, if it is configured, or a site.
+func (s *Server) asking(req loginRequest) (*clients.Client, bool) {
+	if a := req.auth; a != nil && a.Site != nil {
+		c, err := s.Issuer.Asking(context.Background(), a) // which nobody has to be asked about
+		return c, err == nil
+	}
+	return s.Issuer.Configured(req.client())
 }
 
 // client returns the client_id of the application, or "".

@@ -104,7 +104,7 @@ func (s *Server) sealedFor(kind ticketKind) []byte {
 // stillValid reports whether a request that was validated when its page was
 // made is still one that may be answered.
 func (s *Server) stillValid(ctx context.Context, a *tokens.Authorization) bool {
-	c, err := s.Issuer.Client(ctx, a.ClientID)
+	c, err := s.Issuer.Asking(ctx, a)
 	return err == nil && c.MatchesRedirect(a.RedirectURI)
 }
 

@@ -67,15 +67,19 @@ func (i *Issuer) asks(c *clients.Client, a *Authorization, named bool) asking {
 // nothing. A password that was just given on a page that named the client is told by named.
 // Errors: InvalidRequest for a client that is gone, TemporarilyUnavailable.
 func (i *Issuer) Question(ctx context.Context, a *Authorization, l *Login, named bool) (*Question, error) {
-	c, err := i.clientOf(ctx, a)
+	c, err := i.Asking(ctx, a)
 	if err != nil {
 		return nil, err
 	}
 	return i.question(ctx, c, a, l, named)
 }
 
-// clientOf returns the client of a request that was valid when its page was made.
-func (i *Issuer) clientOf(ctx context.Context, a *Authorization) (*clients.Client, error) {
+// Asking returns the client of a request that was valid when its page was made: a registered
+// one, or the site whose guard asks. Errors: InvalidRequest where it is gone, and as of Client.
+func (i *Issuer) Asking(ctx context.Context, a *Authorization) (*clients.Client, error) {
+	if a.Site != nil {
+		return a.Site.client(), nil
+	}
 	c, err := i.Client(ctx, a.ClientID)
 	if errors.Is(err, clients.ErrUnknown) {
 		err = oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, "The application is no longer registered.")

@@ -32,7 +32,7 @@ type Progress struct {
 // consent_required instead of a step.
 // See OpenID Connect Core §3.1.2.1 and §3.1.2.6, RFC 8252 §8.6.
 func (i *Issuer) NextStep(ctx context.Context, a *Authorization, l *Login, p Progress) (Step, error) {
-	c, err := i.clientOf(ctx, a)
+	c, err := i.Asking(ctx, a)
 	if err != nil {
 		return 0, err
 	}

@@ -14,9 +14,9 @@ import (
 //
 // A guard that takes tokens from a cookie allows credentials, for else no page of
 // another origin could use it, and takes back what an upstream allows to others.
-func (g *Guard) cors(answer *answerWriter, r *http.Request) (answered bool) {
-	h := answer.Header()
-	vary(h, "Origin")
+func (g *Guard) cors(w http.ResponseWriter, answer *answer, r *http.Request) (answered bool) {
+	h := w.Header()
+	wire.Vary(h, "Origin")
 	if len(r.Header["Origin"]) == 0 {
 		return false
 	}
@@ -24,7 +24,7 @@ func (g *Guard) cors(answer *answerWriter, r *http.Request) (answered bool) {
 	origin, one := wire.RequestOrigin(r)
 	allowed := one && g.cfg.Origins(origin)
 	if allowed {
-		allowOrigin(h, origin, credentials, g.exposed()...)
+		allowOrigin(h, origin, credentials, g.cfg.MCP)
 	}
 	if wire.IsPreflight(r) {
 		if allowed {
@@ -32,22 +32,14 @@ func (g *Guard) cors(answer *answerWriter, r *http.Request) (answered bool) {
 			// upstream's to judge, behind the token.
 			wire.WritePreflight(h, r, r.Header.Get("Access-Control-Request-Method"))
 		}
-		answer.ResponseWriter.WriteHeader(http.StatusNoContent)
+		w.WriteHeader(http.StatusNoContent)
 		return true
 	}
 	if allowed {
-		answer.origin, answer.credentials, answer.expose = origin, credentials, g.exposed()
+		answer.origin, answer.credentials, answer.mcp = origin, credentials, g.cfg.MCP
 	}
 	answer.foreign = !allowed && credentials
 	return false
-}
-
-// exposed are the headers of an upstream that scripts read. See the MCP transports.
-func (g *Guard) exposed() []string {
-	if g.cfg.MCP {
-		return []string{"Mcp-Session-Id"}
-	}
-	return nil
 }
 
 // browserPreflight reports whether r is a preflight as browsers send it, and can be

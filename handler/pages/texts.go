@@ -58,6 +58,13 @@ type Texts struct {
 	ReturningTitle, ReturningTo, GoingOnTitle, GoingOn, Continue, DoneTitle string
 	CloseWindow, Help, Privacy                                              string
 
+	// Of sites; each %s is the host.
+	SiteStartTitle, SiteStart, SiteSignIn, SiteFrame, SiteOpenTab         string
+	SitePosted, SiteSignInTab, SiteDenied, SiteAnother, SiteSignOut       string
+	SiteDoneTitle, SiteDone, SiteGoOnTitle, SiteGoOn, SiteCookieTitle     string
+	SiteCookie, SiteFailedTitle, SiteFailed, SiteRefused, SiteSignOutAsk  string
+	SiteDown, SiteNotSignedOut, SiteOriginTitle, SiteOrigin, SiteTryAgain string
+
 	// Date is a moment to the minute, with {day} {month} {year} {hour} {minute}.
 	Date   string
 	Months [12]string

@@ -22,11 +22,12 @@ const (
 	EventCodeReuse     EventKind = "code_reuse_detected"
 	EventDevice        EventKind = "device"
 	// EventConsent is that a person has agreed to what a client asks for, has refused it, or that it was withdrawn.
-	EventConsent EventKind = "consent"
-	EventRevoked EventKind = "revoked"
-	EventLogin   EventKind = "login"
-	EventRecheck EventKind = "recheck"
-	EventLogout  EventKind = "logout"
+	EventConsent     EventKind = "consent"
+	EventRevoked     EventKind = "revoked"
+	EventLogin       EventKind = "login"
+	EventRecheck     EventKind = "recheck"
+	EventLogout      EventKind = "logout"
+	EventSiteSession EventKind = "site_session" // a person has signed in to a site
 	// EventLoginBroken is that nobody, or somebody, cannot sign in by a provider until an
 	// operator acts, and that it is over.
 	EventLoginBroken      EventKind = "login_broken"
@@ -71,6 +72,9 @@ const (
 
 // OutcomeWithoutPKCE is that of EventCodeIssued where the client has sent no challenge.
 const OutcomeWithoutPKCE Outcome = "without_pkce"
+
+// OutcomeKey is that of EventSiteSession for an app key.
+const OutcomeKey Outcome = "key"
 
 // OutcomeMaxActive is that of EventFamilyEvicted: one login more than `max_active`.
 const OutcomeMaxActive Outcome = "max_active"
@@ -219,6 +223,7 @@ var outcomes = map[EventKind][]Outcome{
 		OutcomeKept, OutcomeThin, OutcomeGone, OutcomeNotAllowed, OutcomeDoubtful, OutcomeUnclear, OutcomeLost, OutcomeSkipped, OutcomeOverdue,
 	},
 	EventLogout:               {OutcomeOK, OutcomeEverywhere, OutcomeProvider},
+	EventSiteSession:          {OutcomeOK, OutcomeKey},
 	EventLoginBroken:          {OutcomeOK, LoginNoDiscovery, LoginOtherIssuer, LoginClientRefused, LoginBadIDToken, LoginTooLarge},
 	EventClientAuth:           outcomesOf(Reasons),
 	EventClientRegistered:     {OutcomeOK},

@@ -81,6 +81,7 @@ func (p *parity) step(t *testing.T, s *Store) {
 		Settle:  pick(p.rand, 0, 0, -time.Millisecond, time.Millisecond, 1500*time.Microsecond, 10*time.Second),
 		Attempt: pick(p.rand, newAttempt(), newAttempt(), p.silentAttempt(), p.silentAttempt(), p.family.Attempt, storage.Attempt{}),
 	}
+	r.Unused = p.rand.IntN(3) == 0
 	if p.rand.IntN(20) == 0 {
 		r.Client = storage.ClientTag{2}
 	}
@@ -112,7 +113,7 @@ func (p *parity) step(t *testing.T, s *Store) {
 		if !same(got.Family, next) {
 			t.Fatalf("%+v presented to %+v: now %+v, Decide says %+v", r, p.family, got.Family, next)
 		}
-		if want == storage.Rotated && next.Generation == p.family.Generation && next.Attempt == p.family.Attempt || want == storage.RotateReplayed || want == storage.RotateYoung {
+		if want == storage.Rotated && next.Generation == p.family.Generation && next.Attempt == p.family.Attempt || want == storage.RotateReplayed || want == storage.RotateYoung || want == storage.RotateKept && r.Unused {
 			return // nothing is written
 		}
 		p.family = next

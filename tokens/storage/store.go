@@ -186,8 +186,8 @@ type EndRequest struct {
 	Family  FamilyID  // with EndFamily
 	Session SessionID // with EndSession, where it may be a Root, and EndSessionOnly
 	Client  ClientTag // with EndConsent
-	// Before limits EndSession and EndUser to what was begun until then, in seconds: what was
-	// begun since goes on. It is zero for no limit, and so is the store's own time, or a later one.
+	// Before limits EndSession and EndUser to sessions that were begun until then, in seconds, and
+	// what came of them whenever it did: a session begun since goes on, and what was begun since that. It is zero for no limit, and so is the store's own time, or a later one.
 	Before  time.Time
 	DenyFor time.Duration
 	Attempt Attempt

@@ -18,6 +18,7 @@ var rotateCases = []testCase{
 	{"reuse ends the family", rotateReuse},
 	{"newer generation heals", rotateHeal},
 	{"without rotation", rotateKept},
+	{"looked at without rotation", rotateLooked},
 	{"use without rotation does not reopen the leeway", rotateKeptLeeway},
 	{"switching rotation on and off", rotateSwitch},
 	{"young generation stays", rotateYoung},
@@ -159,6 +160,27 @@ func rotateKept(t *testing.T, f *fixture) {
 	if !sameProfile(res.Profile, profile) {
 		t.Errorf("profile %+v", res.Profile)
 	}
+}
+
+func rotateLooked(t *testing.T, f *fixture) {
+	look := func(r *storage.RotateRequest) { r.Rotation, r.Unused = false, true }
+	family := f.family()
+	f.rotate(f.present(family, 1, noRotation), storage.RotateKept, 1)
+	f.pass(2 * time.Second)
+	used := f.rotate(f.present(family, 1, noRotation), storage.RotateKept, 1).Family
+	f.pass(2 * time.Second)
+	for range 2 {
+		res := f.rotate(f.present(family, 1, look), storage.RotateKept, 1)
+		if !res.Family.IdleExpires.Equal(used.IdleExpires) || !res.Family.Rotated.Equal(used.Rotated) || !sameProfile(res.Profile, profile) || res.IssueAt.IsZero() {
+			t.Errorf("looking left %+v, was %+v", res.Family, used)
+		}
+	}
+	live, found, err := f.s.LiveFamily(f.ctx(), f.user, family.ID)
+	NoError(t, err)
+	if !found || !live.IdleExpires.Equal(used.IdleExpires) || !live.Rotated.Equal(used.Rotated) {
+		t.Errorf("it is %+v", live)
+	}
+	f.rotate(f.present(family, 1, look, func(r *storage.RotateRequest) { r.Fingerprints = nil }), storage.RotateUserChanged, 0)
 }
 
 func rotateKeptLeeway(t *testing.T, f *fixture) {
