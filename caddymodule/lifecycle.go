@@ -78,6 +78,7 @@ func (a *App) Start() error {
 			return err
 		}
 		a.warnRemoved()
+		a.startLogouts()
 	}
 	if err := a.issuerKeys.start(); err != nil {
 		return err
@@ -89,6 +90,7 @@ func (a *App) Start() error {
 // Stop closes nothing: an older configuration's requests may still run.
 func (a *App) Stop() error {
 	serving.end(a)
+	a.endLogouts() // the next configuration goes on
 	return nil
 }
 
@@ -98,6 +100,7 @@ func (a *App) Cleanup() error {
 		a.observer.Close()
 	}
 	serving.end(a) // a configuration that Caddy has refused after its start is not stopped
+	a.endLogouts()
 	if a.emitter != nil {
 		a.emitter.Close()
 	}

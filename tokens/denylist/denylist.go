@@ -324,6 +324,12 @@ func (d *Denylist) slice(user storage.UserTag) *atomic.Uint32 {
 // whole tag, so users that share a key cannot share a verdict.
 func userKey(user storage.UserTag) uint64 { return binary.BigEndian.Uint64(user[:]) }
 
+// withdrawn reports whether a DenyClient denies the token.
+func withdrawn(e *storage.Denial, t *Token) bool {
+	client, until := e.Withdrawn()
+	return client == t.Client && t.IssuedAt.Unix() <= until.Unix()
+}
+
 // denies reports whether the token is among the user's denials.
 func (held *verdict) denies(t *Token) bool {
 	if !held.denials.Before.IsZero() && !t.IssuedAt.After(held.denials.Before) {
@@ -350,7 +356,7 @@ func (held *verdict) denies(t *Token) bool {
 				return true
 			}
 		case storage.DenyClient:
-			if client, until := e.Withdrawn(); client == t.Client && t.IssuedAt.Unix() <= until.Unix() {
+			if withdrawn(e, t) {
 				return true
 			}
 		default:

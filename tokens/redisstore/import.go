@@ -147,8 +147,8 @@ func (m *importer) add(ctx context.Context, r storage.Record) error {
 		m.waiting = append(m.waiting, scriptCall{
 			s.scripts().useAssertion, []string{s.key("a:" + r.Assertion.ID.String())}, []any{unixMillis(r.Assertion.Until), make([]byte, 8)},
 		})
-	case r.Held != nil:
-		call, err := m.held(r.Held)
+	case r.Held != nil, r.Consents != nil:
+		call, err := m.heldOrAgreed(r)
 		if err != nil {
 			return err
 		}
@@ -159,12 +159,6 @@ func (m *importer) add(ctx context.Context, r storage.Record) error {
 		m.waiting = append(m.waiting, m.codes(r.Codes)...)
 	case r.Index != nil:
 		m.waiting = append(m.waiting, m.index(r.Index)...)
-	case r.Consents != nil:
-		call, err := m.consents(r.Consents)
-		if err != nil {
-			return err
-		}
-		m.waiting = append(m.waiting, call)
 	case r.Upstreams != nil:
 		m.waiting = append(m.waiting, m.upstreams(r.Upstreams))
 	default:
@@ -174,6 +168,13 @@ func (m *importer) add(ctx context.Context, r storage.Record) error {
 		return nil
 	}
 	return m.flush(ctx)
+}
+
+func (m *importer) heldOrAgreed(r storage.Record) (scriptCall, error) {
+	if r.Consents != nil {
+		return m.consents(r.Consents)
+	}
+	return m.held(r.Held)
 }
 
 func (m *importer) held(h *storage.HeldRecord) (scriptCall, error) {
