@@ -24,7 +24,6 @@ var userParts = []struct {
 	{storage.PartCodes, []bucketID{codes}, readCodes},
 	{storage.PartUpstreams, []bucketID{upstreams}, readUpstreams},
 	{storage.PartIndex, []bucketID{indexes}, readIndex},
-	{storage.PartNotes, []bucketID{notes}, readNotes},
 	{storage.PartLogouts, []bucketID{logouts}, readLogouts},
 	{storage.PartConsents, []bucketID{consents}, readConsents},
 }
