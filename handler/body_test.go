@@ -58,7 +58,7 @@ func TestR9SlowBodies(t *testing.T) {
 		http2 bool
 	}{{"HTTP/1.1", false}, {"HTTP/2", true}} {
 		t.Run(tt.name, func(t *testing.T) {
-			g, server := serveReal(t, tt.http2, withLogins(true, &scripted{name: "company"}))
+			g, server := serveReal(t, tt.http2, withLogins(true, &scripted{name: "company"}), registering)
 			for _, e := range endpoints() {
 				if e.perLogin {
 					e.path += "/company"
