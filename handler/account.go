@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/sites"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
@@ -64,8 +65,11 @@ func (s *Server) describe(a tokens.SignedIn, texts *pages.Texts) pages.Applicati
 		ID: a.Family.ID.String(), Name: texts.AppRemoved, Device: a.Device, From: a.Address,
 		Since: minute(a.Family.Created), LastUsed: minute(a.Family.Rotated), Here: a.Here,
 	}
-	if a.Client != nil {
+	switch {
+	case a.Client != nil:
 		app.Name = s.clientName(a.Client.ID)
+	case a.Site != "":
+		app.Name = s.clientName(sites.ClientID(a.Site))
 	}
 	if app.Device == "" {
 		app.Device = texts.DeviceUnknown

@@ -65,7 +65,7 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 		if p.again {
 			problem = loginProblem{text: req.texts().SignInAgain, status: http.StatusForbidden}
 		}
-		if client, ok := s.Issuer.Client(a.ClientID); ok && p.login != nil && !client.Admits(p.login.Profile.Login) {
+		if client, ok := s.Issuer.Asking(a); ok && p.login != nil && !client.Admits(p.login.Profile.Login) {
 			problem = loginProblem{text: req.texts().OtherLogin, status: http.StatusForbidden}
 		}
 		if l, ok := s.straightTo(r, req); ok && !p.again {

@@ -12,7 +12,7 @@ import (
 
 // loginsFor returns the logins by which a person may sign in for a request.
 func (s *Server) loginsFor(req loginRequest) []login.Login {
-	client, ok := s.Issuer.Client(req.client())
+	client, ok := s.asking(req)
 	if !ok || len(client.Logins) == 0 {
 		return s.Logins
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/sites"
 )
 
 // personName returns what to call a person who is signed in.
@@ -41,8 +42,12 @@ func (s *Server) scopeText(t *pages.Texts, scope string, audiences []string) str
 	return t.OtherScope + " " + scope
 }
 
-// clientName returns what people call an application.
+// clientName returns what people call an application. A site has the name of its host.
 func (s *Server) clientName(id string) string {
+	if origin, ok := sites.OriginOf(id); ok {
+		_, host, _ := strings.Cut(origin, "://")
+		return host
+	}
 	c, ok := s.Issuer.Client(id)
 	switch {
 	case !ok:

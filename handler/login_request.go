@@ -3,6 +3,7 @@ package handler
 import (
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 )
 
 // loginRequest is what a person signs in for: an authorization request, or a page of our own.
@@ -24,6 +25,14 @@ func (req loginRequest) texts() *pages.Texts {
 		return pages.In(req.page.UILocales)
 	}
 	return pages.In(req.auth.UILocales)
+}
+
+// asking returns the application that a person signs in to; false for none.
+func (s *Server) asking(req loginRequest) (*clients.Client, bool) {
+	if req.auth != nil {
+		return s.Issuer.Asking(req.auth)
+	}
+	return s.Issuer.Client(req.page.Client)
 }
 
 // client returns the client_id of the application, or "".

@@ -64,6 +64,10 @@ func (s *Server) beginLogout(w http.ResponseWriter, r *http.Request, q url.Value
 	case hint == nil && current == nil && !s.anyRefreshSent(r):
 		// Nobody is signed in, so there is nothing to ask about. Nothing proves
 		// who wrote this, so it ends here and not at an address of theirs.
+		if s.session(r) != "" { // it was ended elsewhere, as at a site just now
+			s.clearSession(w)
+			s.noteSignedOut(w)
+		}
 		return s.endLogout(w, q.Get("ui_locales"), &logoutRequest{})
 	case hint == nil, current != nil && current.Profile.Subject != hint.Subject:
 		return s.askLogout(w, r, q.Get("ui_locales"), req, current, "")

@@ -115,3 +115,9 @@ func (s *Server) pathOf(name string) string {
 func (s *Server) urlOf(name string) string {
 	return s.root + strings.TrimPrefix(s.pathOf(name), s.base)
 }
+
+// AuthorizeURL is where the guards of sites send people to sign in.
+func (s *Server) AuthorizeURL() string { return s.urlOf("authorize") }
+
+// SignedOutURL is where somebody lands who has signed out at a site: a page that says so.
+func (s *Server) SignedOutURL() string { return s.urlOf("logout") }

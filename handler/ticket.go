@@ -102,7 +102,7 @@ func (s *Server) sealedFor(kind ticketKind) []byte {
 // stillValid reports whether a request that was validated when its page was
 // made is still one that may be answered.
 func (s *Server) stillValid(a *tokens.Authorization) bool {
-	c, ok := s.Issuer.Client(a.ClientID)
+	c, ok := s.Issuer.Asking(a)
 	return ok && c.MatchesRedirect(a.RedirectURI)
 }
 

@@ -14,7 +14,9 @@ import (
 // token of its own.
 type SignedIn struct {
 	Family  storage.Family
-	Client  *clients.Client // nil for one that is not configured any more
+	Client  *clients.Client // nil for a site, and for one that is not configured any more
+	Site    string          // the origin of a site; "" for an application
+	Key     string          // what the person calls it, where it is an app key for the site
 	Device  string          // where the login came from, such as "Firefox on Linux"; "" if that is forgotten
 	Address string          // where the last use came from that the history knows of; of a confidential client the login
 	Here    bool            // it began in the browser that asks, in this session or one that it replaced
@@ -37,8 +39,15 @@ func (i *Issuer) SignedIn(ctx context.Context, l *Login) ([]SignedIn, error) {
 			continue
 		}
 		client, _ := i.clients.Tagged(f.Client)
-		ids = append(ids, f.ID)
-		live = append(live, SignedIn{Family: f, Client: client, Here: f.Session == l.Session.Root})
+		in := SignedIn{Family: f, Client: client, Here: f.Session == l.Session.Root}
+		if client == nil {
+			grant, _, err := i.state.Grants.Look(ctx, f.Grant)
+			if err != nil {
+				return nil, oauth.Unavailable(err)
+			}
+			in.Site, in.Key = grant.Site, grant.Key
+		}
+		ids, live = append(ids, f.ID), append(live, in)
 	}
 	histories, err := i.state.History.Of(ctx, ids...)
 	if err != nil {

@@ -33,6 +33,7 @@ type Authorization struct {
 	Connection    string       `json:"connection,omitempty"`   // the login to use, Auth0's word; an unknown one counts for nothing
 	ACRs          []string     `json:"acr_values,omitempty"`   // asked for, as far as some login can give them
 	ProofKey      string       `json:"dpop_jkt,omitempty"`     // the thumbprint that the code is bound to
+	Site          *siteTerms   `json:"site,omitempty"`         // where the guard of a site asks, and nobody else
 }
 
 // ResponseMode is how the answer travels to the redirect URI.
@@ -63,6 +64,9 @@ const (
 // trusted: show the error on a page of our own. Otherwise the error is for the
 // client, at the Authorization's RedirectURI, ResponseMode and State.
 func (i *Issuer) ParseAuthorization(params url.Values) (*Authorization, error) {
+	if sealed := params.Get(siteRequestParam); sealed != "" {
+		return i.parseSiteRequest(sealed)
+	}
 	client, a, err := i.parseDestination(params)
 	if err != nil {
 		return nil, err

@@ -49,7 +49,14 @@ func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (str
 		return "", err
 	}
 	grant := storage.Grant{Scopes: i.ScopesOf(l, a.Scopes, a.Audiences), Audiences: a.Audiences, ACR: l.Session.ACR}
-	if err := i.keepGrant(ctx, a.ClientID, grant); err != nil {
+	c, ok := i.Asking(a)
+	if !ok {
+		return "", oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, "The application is no longer registered.")
+	}
+	if a.Site != nil {
+		grant = storage.Grant{ACR: l.Session.ACR, Site: c.Origins[0]}
+	}
+	if err := i.keepGrant(ctx, c, grant); err != nil {
 		return "", err
 	}
 	from := oauth.RequesterFrom(ctx)
@@ -135,31 +142,15 @@ func (i *Issuer) exchangeCode(ctx context.Context, c *clients.Client, r TokenReq
 	if err != nil {
 		return nil, err
 	}
-	return i.tryCode(ctx, ref, func(ctx context.Context, attempt storage.Attempt) (*TokenResponse, error) {
+	return tryCode(ctx, i, ref, func(ctx context.Context, attempt storage.Attempt) (*TokenResponse, error) {
 		return i.exchangeBy(ctx, c, r, ref, keys, attempt)
 	})
 }
 
 func (i *Issuer) exchangeBy(ctx context.Context, c *clients.Client, r TokenRequest, ref reference, keys signers, attempt storage.Attempt) (*TokenResponse, error) {
-	res, err := i.takeCode(ctx, c, ref, attempt)
+	body, res, err := i.takeOwn(ctx, c, r, ref, attempt)
 	if err != nil {
 		return nil, err
-	}
-	switch {
-	case res.Outcome == storage.CodeUnknown:
-		return nil, i.codeForgotten(ctx, c, r.GrantType, ref)
-	case res.Outcome == storage.CodeSpent && res.Mine: // its exchange was not answered in time
-		return nil, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonCodeSpent, badCode)
-	case res.Outcome == storage.CodeSpent:
-		mine := res.Owner == codeOwner(c.ID, challengeOf(r.CodeVerifier))
-		return nil, i.codeReused(ctx, c, r.GrantType, ref, mine && res.Now.Sub(res.TakenAt)-waitedFor(ctx) < retryWindow)
-	}
-	var body codeBody
-	if err := json.Unmarshal(res.Body, &body); err != nil {
-		return nil, oauth.Unavailable(fmt.Errorf("reading code: %w", err))
-	}
-	if err := body.boundTo(c, r); err != nil {
-		return nil, err // and the code is burned: a verifier cannot be guessed
 	}
 	m, err := i.redeem(ctx, c, r, ref, body, res, attempt)
 	if err != nil {
@@ -167,6 +158,26 @@ func (i *Issuer) exchangeBy(ctx context.Context, c *clients.Client, r TokenReque
 	}
 	m.keys = keys
 	return i.mint(ctx, m)
+}
+
+// takeOwn takes a code that is this client's and request's.
+func (i *Issuer) takeOwn(ctx context.Context, c *clients.Client, r TokenRequest, ref reference, attempt storage.Attempt) (body codeBody, res storage.TakeResult, err error) {
+	if res, err = i.takeCode(ctx, c, ref, attempt); err != nil {
+		return body, res, err
+	}
+	switch {
+	case res.Outcome == storage.CodeUnknown:
+		return body, res, i.codeForgotten(ctx, c, r.GrantType, ref)
+	case res.Outcome == storage.CodeSpent && res.Mine: // its exchange was not answered in time
+		return body, res, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonCodeSpent, badCode)
+	case res.Outcome == storage.CodeSpent:
+		mine := res.Owner == codeOwner(c.ID, challengeOf(r.CodeVerifier))
+		return body, res, i.codeReused(ctx, c, r.GrantType, ref, mine && res.Now.Sub(res.TakenAt)-waitedFor(ctx) < retryWindow)
+	}
+	if err := json.Unmarshal(res.Body, &body); err != nil {
+		return body, res, oauth.Unavailable(fmt.Errorf("reading code: %w", err))
+	}
+	return body, res, body.boundTo(c, r) // or the code is burned: a verifier cannot be guessed
 }
 
 // takeCode lets the store decide who gets the code.
@@ -267,22 +278,13 @@ func (i *Issuer) codeForgotten(ctx context.Context, c *clients.Client, grant oau
 
 // redeem begins what a code that is ours was made for.
 func (i *Issuer) redeem(ctx context.Context, c *clients.Client, r TokenRequest, ref reference, body codeBody, res storage.TakeResult, attempt storage.Attempt) (mint, error) {
-	if body.Begun <= storage.Later(res.Ended, i.state.Denylist.MarksSince(c.Tag()).Everyone).Unix() {
-		return mint{}, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonRevoked, badCode)
-	}
-	profile, err := parseProfile(res.Profile)
+	profile, err := i.stillMay(c, ref, body, res)
 	if err != nil {
-		return mint{}, oauth.Unavailable(err)
-	}
-	if !i.fits(ref.user, profile) {
-		return mint{}, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonUserChanged, badCode)
+		return mint{}, err
 	}
 	audience, err := i.codeAudience(c, body.Grant, r.Audiences)
 	if err != nil {
 		return mint{}, err
-	}
-	if err := i.mayEnter(c, profile); err != nil { // they have lost it since
-		return mint{}, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonNotAllowed, badCode)
 	}
 	scopes := i.grantable(c, body.Grant.Scopes, body.Grant.Audiences)
 	key := storage.CodeKey(ref.key).FamilyKey()
@@ -303,6 +305,24 @@ func (i *Issuer) redeem(ctx context.Context, c *clients.Client, r TokenRequest, 
 	return m, nil
 }
 
+// stillMay returns the person of a code that was taken, if they may still begin what it
+// was made for.
+func (i *Issuer) stillMay(c *clients.Client, ref reference, body codeBody, res storage.TakeResult) (*Profile, error) {
+	if body.Begun <= storage.Later(res.Ended, i.state.Denylist.MarksSince(c.Tag()).Everyone).Unix() {
+		return nil, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonRevoked, badCode)
+	}
+	profile, err := parseProfile(res.Profile)
+	switch {
+	case err != nil:
+		return nil, oauth.Unavailable(err)
+	case !i.fits(ref.user, profile):
+		return nil, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonUserChanged, badCode)
+	case i.mayEnter(c, profile) != nil: // they have lost it since
+		return nil, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonNotAllowed, badCode)
+	}
+	return profile, nil
+}
+
 // codeAudience is the audience of the first access token of a grant.
 func (i *Issuer) codeAudience(c *clients.Client, g storage.Grant, asked []string) (string, error) {
 	audience, err := pickAudience(g, asked)
@@ -315,9 +335,8 @@ func (i *Issuer) codeAudience(c *clients.Client, g storage.Grant, asked []string
 // keepGrant keeps the grant of a code that a family may come of, as long as that
 // may live. It is done before the code is there: when it is taken, it is too late
 // to fail.
-func (i *Issuer) keepGrant(ctx context.Context, clientID string, g storage.Grant) error {
-	c, ok := i.Client(clientID)
-	if !ok || !slices.Contains(g.Scopes, oauth.ScopeOfflineAccess) {
+func (i *Issuer) keepGrant(ctx context.Context, c *clients.Client, g storage.Grant) error {
+	if g.Site == "" && !slices.Contains(g.Scopes, oauth.ScopeOfflineAccess) {
 		return nil
 	}
 	if err := i.state.Grants.Put(ctx, g, c.Refresh.KeepsGrants()); err != nil {
@@ -365,17 +384,17 @@ func waitedFor(ctx context.Context) time.Duration {
 
 // tryCode runs one exchange of a code, all of it by one attempt: the one before,
 // where that was not answered.
-func (i *Issuer) tryCode(ctx context.Context, ref reference, exchange func(context.Context, storage.Attempt) (*TokenResponse, error)) (*TokenResponse, error) {
+func tryCode[T any](ctx context.Context, i *Issuer, ref reference, exchange func(context.Context, storage.Attempt) (T, error)) (res T, err error) {
 	id, came := storage.CodeKey(ref.key).ID(), i.cfg.Clock()
 	attempt, again, err := i.state.Attempts.Begin(ctx, id)
 	if err != nil {
-		return nil, oauth.Unavailable(fmt.Errorf("waiting for another exchange of the code: %w", err))
+		return res, oauth.Unavailable(fmt.Errorf("waiting for another exchange of the code: %w", err))
 	}
 	defer i.state.Attempts.End(id)
 	if !again {
 		attempt = i.state.NewAttempt()
 	}
-	res, err := exchange(context.WithValue(ctx, waited{}, i.cfg.Clock().Sub(came)), attempt)
+	res, err = exchange(context.WithValue(ctx, waited{}, i.cfg.Clock().Sub(came)), attempt)
 	if withoutAnswer(ctx, err) {
 		i.state.Attempts.Keep(id, attempt, i.cfg.Clock())
 	}

@@ -145,7 +145,7 @@ func (i *Issuer) ApproveDevice(ctx context.Context, d *DeviceRequest, l *Login) 
 	}
 	grant := d.Grant
 	grant.Scopes, grant.ACR = i.ScopesOf(l, grant.Scopes, grant.Audiences), l.Session.ACR
-	if err := i.keepGrant(ctx, d.ClientID, grant); err != nil {
+	if err := i.keepGrant(ctx, client, grant); err != nil {
 		return err
 	}
 	body, err := json.Marshal(codeBody{
@@ -268,7 +268,7 @@ func deviceError(err error) error {
 // takeDeviceCode redeems what an approval has put, as any code is redeemed:
 // once, and not after a sign-out everywhere or a change of password.
 func (i *Issuer) takeDeviceCode(ctx context.Context, c *clients.Client, r TokenRequest, ref reference, keys signers) (*TokenResponse, error) {
-	return i.tryCode(ctx, ref, func(ctx context.Context, attempt storage.Attempt) (*TokenResponse, error) {
+	return tryCode(ctx, i, ref, func(ctx context.Context, attempt storage.Attempt) (*TokenResponse, error) {
 		m, err := i.redeemDeviceCode(ctx, c, r, ref, attempt)
 		if err != nil {
 			return nil, deviceError(err)

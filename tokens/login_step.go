@@ -38,7 +38,7 @@ func (i *Issuer) NextStep(a *Authorization, l *Login, p Progress) (Step, error) 
 		}
 		return StepLogin, nil
 	}
-	if c, ok := i.Client(a.ClientID); ok {
+	if c, ok := i.Asking(a); ok {
 		if err := i.mayEnter(c, &l.Profile); err != nil {
 			return 0, err
 		}
@@ -81,7 +81,7 @@ func (i *Issuer) needsLogin(a *Authorization, l *Login, fresh bool) bool {
 
 // mayUse reports whether the client takes people of this login.
 func (i *Issuer) mayUse(a *Authorization, l *Login) bool {
-	c, ok := i.Client(a.ClientID)
+	c, ok := i.Asking(a)
 	return ok && c.Admits(l.Profile.Login)
 }
 
@@ -90,7 +90,7 @@ func (i *Issuer) mayUse(a *Authorization, l *Login) bool {
 // operator vouches for it; a password just given on a page that named the
 // client is as good as a consent.
 func (i *Issuer) needsConsent(a *Authorization, named bool) bool {
-	c, ok := i.Client(a.ClientID)
+	c, ok := i.Asking(a)
 	switch {
 	case !ok || slices.Contains(a.Prompt, PromptConsent) || c.Consent == clients.ConsentAlways:
 		return true

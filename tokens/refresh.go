@@ -63,7 +63,7 @@ func (i *Issuer) refreshOnce(ctx context.Context, c *clients.Client, r TokenRequ
 	if m.keys, err = i.signers(c, m.idToken); err != nil {
 		return nil, err
 	}
-	res, err := i.rotate(ctx, c, t, p)
+	res, err := i.rotate(ctx, c, t, p, refreshUse)
 	if err != nil {
 		return nil, err
 	}
@@ -163,8 +163,17 @@ func (i *Issuer) refreshable(c *clients.Client, audience string) bool {
 	return i.registered(c, audience) && i.offlineAllowed(audience)
 }
 
+// use is what a family is asked for.
+type use uint8
+
+const (
+	refreshUse use = iota // an application refreshes
+	siteUse               // the session of a site is used, which never rotates
+	siteLook              // and here it is only looked at
+)
+
 // rotate lets the store decide about the presented generation.
-func (i *Issuer) rotate(ctx context.Context, c *clients.Client, t refreshToken, p *storage.UnansweredRequest) (storage.RotateResult, error) {
+func (i *Issuer) rotate(ctx context.Context, c *clients.Client, t refreshToken, p *storage.UnansweredRequest, how use) (storage.RotateResult, error) {
 	marks, err := i.state.Denylist.MarksOf(ctx, c.Tag())
 	if err != nil {
 		return storage.RotateResult{}, err
@@ -178,18 +187,21 @@ func (i *Issuer) rotate(ctx context.Context, c *clients.Client, t refreshToken, 
 	p.Attempts = []storage.Attempt{attempt}
 	res, err := i.state.Store.Rotate(call, storage.RotateRequest{
 		User: t.user, Family: t.family.ID(), Client: c.Tag(), Grant: t.grant, Presented: t.generation,
-		Rotation: c.Refresh.Rotation, Leeway: c.Refresh.Leeway, Settle: c.Refresh.Settle(),
+		Rotation: c.Refresh.Rotation, Unused: how == siteLook, Leeway: c.Refresh.Leeway, Settle: c.Refresh.Settle(),
 		Lifetime: c.Refresh.Lifetime, IdleLifetime: c.Refresh.IdleLifetime,
 		BegunAfter: marks.Client, Fingerprints: i.cfg.Accounts.Fingerprints(t.user, c.Logins...),
 		Groups: i.cfg.People.Ask(t.user, c.For), DenyFor: i.state.DenyFor(), Attempt: attempt,
 	})
+	if err != nil && how != refreshUse { // there is but one generation, so that nothing can have ended
+		err = storage.EndedNothing(err)
+	}
 	if err != nil && res.Outcome == storage.RotateReused { // it is ended all the same: whoever can be told is
 		_ = i.state.Denylist.Settle(call, t.user, true, nil)
 		_ = i.rotateOutcome(ctx, c, t, res)
 		return res, oauth.Unavailable(err)
 	}
 	untold := i.state.Denylist.Settle(call, t.user, res.Outcome == storage.RotateReused, err)
-	if err != nil {
+	if err != nil || how == siteLook && res.Outcome.Granted() {
 		return res, untold
 	}
 	return res, cmp.Or(untold, i.rotateOutcome(ctx, c, t, res))

@@ -65,7 +65,7 @@ func (a *API) explain(c *call) (any, error) {
 		Events: make([]happening, 0, len(e.History)),
 	}
 	if e.Live != nil {
-		grant := a.describe(*e.Live)
+		grant := a.describe(c.Context(), *e.Live)
 		answer.Grant = &grant
 	}
 	for _, r := range e.Rights {

@@ -2,6 +2,7 @@ package adminapi
 
 import (
 	"cmp"
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -56,15 +57,15 @@ func (a *API) listGrants(c *call) (any, error) {
 		return nil, err
 	}
 	families, err := a.Issuer.Grants(c.Context(), subject)
-	return a.list(subject, families), err
+	return a.list(c.Context(), subject, families), err
 }
 
 var errNoSubject = badRequest("subject: missing; it is the `sub` of the tokens, such as local|alice")
 
-func (a *API) list(subject string, families []storage.Family) GrantList {
+func (a *API) list(ctx context.Context, subject string, families []storage.Family) GrantList {
 	list := GrantList{Subject: subject, Grants: make([]Grant, 0, len(families))}
 	for _, f := range families {
-		list.Grants = append(list.Grants, a.describe(f))
+		list.Grants = append(list.Grants, a.describe(ctx, f))
 	}
 	return list
 }
@@ -79,7 +80,7 @@ func (a *API) streamGrants(c *call, client string) (any, error) {
 		stream.progress(n)
 	}, func(g admin.UserGrants) error {
 		for _, f := range g.Families {
-			info := a.describe(f)
+			info := a.describe(c.Context(), f)
 			info.Subject = named(g.Subject, g.User)
 			n.Grants++
 			if err := stream.line("grant", info); err != nil {
@@ -108,7 +109,7 @@ func (a *API) findGrant(c *call, subject, family string) (any, error) {
 	case !found:
 		return nil, refusal(http.StatusNotFound, fmt.Errorf("no grant with the family %s lives; `explain` tells what became of it", family))
 	}
-	return a.list(named(g.Subject, g.User), g.Families), nil
+	return a.list(c.Context(), named(g.Subject, g.User), g.Families), nil
 }
 
 func (a *API) lookUp(c *call, subject, family string) (g admin.UserGrants, found bool, err error) {
@@ -131,8 +132,8 @@ func (a *API) lookUp(c *call, subject, family string) (g admin.UserGrants, found
 	return admin.UserGrants{User: storage.TagSubject(subject), Subject: subject, Families: all[i : i+1]}, true, nil
 }
 
-func (a *API) describe(f storage.Family) Grant {
-	client := a.Issuer.ClientOf(f)
+func (a *API) describe(ctx context.Context, f storage.Family) Grant {
+	client := a.Issuer.ClientOf(ctx, f)
 	if client == "" {
 		client = "(removed) " + hex.EncodeToString(f.Client[:])
 	}

@@ -2,6 +2,7 @@ package adminapi
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/url"
 	"slices"
@@ -70,10 +71,10 @@ func describeUser(u admin.UserState) User {
 }
 
 // describeWhole adds where a user is signed in.
-func (a *API) describeWhole(u admin.UserState) User {
+func (a *API) describeWhole(ctx context.Context, u admin.UserState) User {
 	whole := describeUser(u)
 	whole.MovedTo, whole.MovedFrom = u.MovedTo, u.MovedFrom
-	whole.GrantList = a.list("", u.Families).Grants
+	whole.GrantList = a.list(ctx, "", u.Families).Grants
 	for _, g := range u.Groups {
 		whole.Groups = append(whole.Groups, Membership{g.Group, g.By})
 	}
@@ -110,7 +111,7 @@ func (a *API) findUser(c *call) (admin.UserState, error) {
 
 func (a *API) showUser(c *call) (any, error) {
 	u, err := a.findUser(c)
-	return a.describeWhole(u), err
+	return a.describeWhole(c.Context(), u), err
 }
 
 func (a *API) listUsers(c *call) (any, error) {

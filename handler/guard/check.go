@@ -28,10 +28,10 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 		g.Metadata(w, r)
 		return Result{Answered: true}, nil
 	}
-	answer := answerWriter{ResponseWriter: w}
+	var answer answer
 	switch {
 	case g.cfg.CORS:
-		if g.cors(&answer, r) {
+		if g.cors(w, &answer, r) {
 			return Result{Answered: true, Writer: w}, nil
 		}
 	case g.browserPreflight(r):
@@ -44,7 +44,7 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 		return Result{Writer: w}, err
 	}
 	answer.carrier = source.carrier
-	return Result{Claims: claims, Writer: answer.orWriter()}, nil
+	return Result{Claims: claims, Writer: answer.writer(w)}, nil
 }
 
 // Authenticate is Check without what the guard answers itself: the metadata
@@ -57,10 +57,10 @@ func (g *Guard) Authenticate(w http.ResponseWriter, r *http.Request) (*verify.Cl
 func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*verify.Claims, tokenSource, error) {
 	g.cleanRequest(r)
 	if g.cfg.Cookie != "" {
-		vary(w.Header(), "Cookie")
+		wire.Vary(w.Header(), "Cookie")
 	}
 	if g.cfg.TokenHeader != "" {
-		vary(w.Header(), g.cfg.TokenHeader)
+		wire.Vary(w.Header(), g.cfg.TokenHeader)
 	}
 	if err := g.cfg.Ready(r.Context()); err != nil {
 		return nil, tokenSource{}, g.refuse(w, r, tokenSource{}, nil, err)
@@ -87,7 +87,7 @@ func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*verify.Cl
 		return nil, source, g.refuse(w, r, source, claims, err)
 	}
 	g.stripToken(r)
-	if source.carrier != "" { // for those answers, too, that do not pass the answerWriter
+	if source.carrier != "" { // for those answers, too, that do not pass the writer
 		keepPrivate(w.Header(), source.carrier)
 	}
 	g.cfg.Observer.Checked("")

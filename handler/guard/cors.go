@@ -14,9 +14,9 @@ import (
 //
 // A guard that takes tokens from a cookie allows credentials, for else no page of
 // another origin could use it, and takes back what an upstream allows to others.
-func (g *Guard) cors(answer *answerWriter, r *http.Request) (answered bool) {
-	h := answer.Header()
-	vary(h, "Origin")
+func (g *Guard) cors(w http.ResponseWriter, answer *answer, r *http.Request) (answered bool) {
+	h := w.Header()
+	wire.Vary(h, "Origin")
 	if len(r.Header["Origin"]) == 0 {
 		return false
 	}
@@ -32,7 +32,7 @@ func (g *Guard) cors(answer *answerWriter, r *http.Request) (answered bool) {
 			// upstream's to judge, behind the token.
 			wire.WritePreflight(h, r, r.Header.Get("Access-Control-Request-Method"))
 		}
-		answer.ResponseWriter.WriteHeader(http.StatusNoContent)
+		w.WriteHeader(http.StatusNoContent)
 		return true
 	}
 	if allowed {

@@ -40,8 +40,8 @@ func SameHeader(a, b string) bool {
 
 // Names are names of headers, each in any spelling.
 type Names struct {
-	names   []string
-	lengths uint64 // a bit for the length of each: most headers of a request need no other look
+	names   []string // the shortest first
+	lengths uint64   // a bit for the length of each: most headers of a request need no other look
 }
 
 // NamesOf makes the set of the names.
@@ -53,7 +53,8 @@ func NamesOf(names ...string) (n Names) {
 }
 
 func (n *Names) add(name string) {
-	n.names = append(n.names, name)
+	at, _ := slices.BinarySearchFunc(n.names, len(name)+1, func(own string, length int) int { return len(own) - length })
+	n.names = slices.Insert(n.names, at, name)
 	n.lengths |= 1 << (len(name) % 64)
 }
 
@@ -66,6 +67,9 @@ func (n *Names) Has(name string) bool {
 		return false
 	}
 	for _, own := range n.names {
+		if len(own) > len(name) {
+			return false
+		}
 		if SameHeader(own, name) {
 			return true
 		}

@@ -50,7 +50,7 @@ func New(t Theme) (*Set, error) {
 		styleHash: "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'",
 		templates: make(map[string]*template.Template),
 	}
-	for _, name := range []string{"login", "consent", "account", "activate", "device", "logout", "message", "form_post", "web_message"} {
+	for _, name := range []string{"login", "consent", "account", "activate", "device", "logout", "message", "form_post", "web_message", "site"} {
 		tmpl, err := template.New(name).ParseFS(files, "html/layout.html", "html/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("reading page %s: %w", name, err)

@@ -40,6 +40,13 @@ type Texts struct {
 	OptionIs                                                                        string // before an option of the configuration
 	StartTitle, Start, NotFoundTitle, NotFound, NoLogin                             string
 
+	// Of sites; each %s is the host.
+	SiteStartTitle, SiteStart, SiteSignIn, SiteFrame, SiteOpenTab         string
+	SitePosted, SiteSignInTab, SiteDenied, SiteAnother, SiteSignOut       string
+	SiteDoneTitle, SiteDone, SiteGoOnTitle, SiteGoOn, SiteCookieTitle     string
+	SiteCookie, SiteFailedTitle, SiteFailed, SiteRefused, SiteSignOutAsk  string
+	SiteDown, SiteNotSignedOut, SiteOriginTitle, SiteOrigin, SiteTryAgain string
+
 	ReturningTitle, ReturningTo, GoingOnTitle, GoingOn, Continue, DoneTitle, CloseWindow string
 }
 
@@ -183,6 +190,32 @@ var english = &Texts{
 	NotFoundTitle:    "Page not found",
 	NotFound:         "There is nothing at this address. Open the application that you want to use; it brings you here when you have to sign in.",
 	NoLogin:          "Nobody can sign in yet: no login is configured.",
+
+	SiteStartTitle:   "Sign in to %s",
+	SiteStart:        "You have to sign in to see this page.",
+	SiteSignIn:       "Sign in",
+	SiteFrame:        "You are not signed in to %s. Nobody can sign in inside of another page.",
+	SiteOpenTab:      "Open this page in a new tab",
+	SitePosted:       "You are no longer signed in, so nothing was sent to the application. Sign in in a new tab, then come back here, reload this page and confirm that the form is sent again.",
+	SiteSignInTab:    "Sign in in a new tab",
+	SiteDenied:       "This account may not open this page of %s. Use another account, or ask the people who run this service for access.",
+	SiteAnother:      "Sign in with another account",
+	SiteSignOut:      "Sign out",
+	SiteDoneTitle:    "You are signed in",
+	SiteDone:         "You can close this tab and go on where you were.",
+	SiteGoOnTitle:    "One moment",
+	SiteGoOn:         "Continue",
+	SiteCookieTitle:  "Your browser did not keep the cookie",
+	SiteCookie:       "You cannot stay signed in to %s without it. Allow cookies for this site, check that the clock of this device is right, then try again.",
+	SiteFailedTitle:  "You were not signed in",
+	SiteFailed:       "The sign-in to %s did not succeed. Try again. If you see this each time, tell the people who run this service.",
+	SiteRefused:      "The sign-in to %s was canceled, or this account may not use it.",
+	SiteSignOutAsk:   "Do you want to sign out of %s, and of everything else that you opened with this sign-in?",
+	SiteDown:         "%s cannot check right now whether you are signed in. Nothing is wrong with your account. Try again shortly.",
+	SiteNotSignedOut: "You could not be signed out right now, and are still signed in. Try again shortly.",
+	SiteOriginTitle:  "This request came from another site",
+	SiteOrigin:       "Another site has sent your browser here with something to do in your name. It was not done.",
+	SiteTryAgain:     "Try again",
 
 	ReturningTitle: "Signed in",
 	ReturningTo:    "Returning to",

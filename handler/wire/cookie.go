@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"iter"
 	"net/http"
 	"strings"
 )
@@ -21,6 +22,11 @@ const (
 	// token. The client's tag follows, so that the clients of one browser do not
 	// overwrite each other's.
 	RefreshCookie = "gatehouse_refresh_"
+	// SiteCookie begins the name of the cookie of a person's session at a site. A hash of the
+	// origin follows, since cookies know no ports.
+	SiteCookie = "gatehouse_site_"
+	// PendingCookie begins the name of the cookie of one sign-in to a site that is under way.
+	PendingCookie = "gatehouse_pending_"
 	// HostPrefix stands before them where the issuer is https.
 	HostPrefix = "__Host-"
 )
@@ -29,7 +35,8 @@ const (
 func ownCookie(name string) bool {
 	name = strings.TrimPrefix(name, HostPrefix)
 	return name == SessionCookie || name == BrowserCookie || name == KnownCookie || name == MovedCookie ||
-		name == LoginCookie || name == SignedOutCookie || strings.HasPrefix(name, FlowCookie) || strings.HasPrefix(name, RefreshCookie)
+		name == LoginCookie || name == SignedOutCookie || strings.HasPrefix(name, FlowCookie) || strings.HasPrefix(name, RefreshCookie) ||
+		strings.HasPrefix(name, SiteCookie) || strings.HasPrefix(name, PendingCookie)
 }
 
 // StripCookies takes our cookies from a request that goes on to an upstream.
@@ -52,19 +59,12 @@ func Cookie(r *http.Request, name string) string {
 	return found[0].Value
 }
 
-// DropCookies takes cookies out of the Cookie header and leaves the others as they stand.
+// DropCookies takes cookies out of the Cookie header and leaves every other byte of it.
 func DropCookies(h http.Header, drop func(name string) bool) {
 	var lines []string
 	for _, line := range h["Cookie"] {
-		var kept []string
-		for part := range strings.SplitSeq(line, ";") {
-			name, _, _ := strings.Cut(strings.TrimSpace(part), "=")
-			if !drop(strings.TrimSpace(name)) {
-				kept = append(kept, strings.TrimSpace(part))
-			}
-		}
-		if len(kept) > 0 {
-			lines = append(lines, strings.Join(kept, "; "))
+		if kept := withoutCookies(line, drop); kept != "" {
+			lines = append(lines, kept)
 		}
 	}
 	if len(lines) == 0 {
@@ -72,4 +72,38 @@ func DropCookies(h http.Header, drop func(name string) bool) {
 		return
 	}
 	h["Cookie"] = lines
+}
+
+func withoutCookies(line string, drop func(name string) bool) string {
+	var kept strings.Builder
+	first := true
+	for part := range strings.SplitSeq(line, ";") {
+		name, _, _ := strings.Cut(part, "=")
+		if drop(strings.TrimSpace(name)) {
+			continue
+		}
+		if first {
+			part = strings.TrimLeft(part, " \t")
+		} else {
+			kept.WriteByte(';')
+		}
+		kept.WriteString(part)
+		first = false
+	}
+	return kept.String()
+}
+
+// CookieValues returns the values of all cookies with a name, as they stand in the request.
+// It allocates nothing.
+func CookieValues(h http.Header, name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, line := range h["Cookie"] {
+			for part := range strings.SplitSeq(line, ";") {
+				own, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+				if own == name && !yield(value) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -67,7 +67,7 @@ func (o *Operator) Explain(ctx context.Context, id string) (e Explanation, found
 	if err != nil || !found {
 		return e, false, err
 	}
-	e.Live, e.Subject, e.Client, e.Verdict = &g.Families[0], g.Subject, o.issuer.ClientOf(g.Families[0]), VerdictAlive
+	e.Live, e.Subject, e.Client, e.Verdict = &g.Families[0], g.Subject, o.issuer.ClientOf(ctx, g.Families[0]), VerdictAlive
 	profile, err := o.state.Store.Profile(ctx, g.User)
 	if err != nil {
 		return e, true, oauth.Unavailable(err)

@@ -66,6 +66,9 @@ func (t *txn) settle(r storage.RotateRequest, was storage.Family, outcome storag
 		}
 		return t.putFamily(r.User, next)
 	case storage.RotateKept, storage.RotateHealed:
+		if r.Unused && outcome == storage.RotateKept {
+			return nil
+		}
 		return t.putFamily(r.User, next)
 	default:
 		return nil

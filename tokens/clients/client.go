@@ -7,6 +7,7 @@ package clients
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
@@ -58,6 +59,16 @@ type Client struct {
 	CertificateBound bool
 
 	tag storage.ClientTag // set by NewDirectory
+}
+
+// ForSite returns the client that the guard of a site is: it signs people in for itself, and
+// its codes are redeemed by guards alone, since no directory knows it.
+func ForSite(id, origin, redirectURI string, logins []string, sessions RefreshPolicy) *Client {
+	_, host, _ := strings.Cut(origin, "://")
+	return &Client{
+		ID: id, Name: host, Type: SPA, RedirectURIs: []string{redirectURI}, Origins: []string{origin}, Logins: logins,
+		OIDCConformant: true, Consent: ConsentNever, Refresh: sessions, tag: storage.TagClient(id),
+	}
 }
 
 // ConsentMode says when a person is asked whether the client may go on.

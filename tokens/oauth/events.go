@@ -25,6 +25,7 @@ const (
 	EventLogin         EventKind = "login"
 	EventRecheck       EventKind = "recheck"
 	EventLogout        EventKind = "logout"
+	EventSiteSession   EventKind = "site_session" // a person has signed in to a site
 	// EventLoginBroken is that nobody, or somebody, cannot sign in by a provider until an
 	// operator acts, and that it is over.
 	EventLoginBroken      EventKind = "login_broken"
@@ -67,6 +68,9 @@ const (
 
 // OutcomeWithoutPKCE is that of EventCodeIssued where the client has sent no challenge.
 const OutcomeWithoutPKCE Outcome = "without_pkce"
+
+// OutcomeKey is that of EventSiteSession for an app key.
+const OutcomeKey Outcome = "key"
 
 // OutcomeMaxActive is that of EventFamilyEvicted: one login more than `max_active`.
 const OutcomeMaxActive Outcome = "max_active"
@@ -207,6 +211,7 @@ var outcomes = map[EventKind][]Outcome{
 		OutcomeKept, OutcomeThin, OutcomeGone, OutcomeNotAllowed, OutcomeDoubtful, OutcomeUnclear, OutcomeLost, OutcomeSkipped, OutcomeOverdue,
 	},
 	EventLogout:               {OutcomeOK, OutcomeEverywhere},
+	EventSiteSession:          {OutcomeOK, OutcomeKey},
 	EventLoginBroken:          {OutcomeOK, LoginNoDiscovery, LoginOtherIssuer, LoginClientRefused, LoginBadIDToken, LoginTooLarge},
 	EventClientAuth:           outcomesOf(Reasons),
 	EventClientCredential:     nil, // a word of the configuration and a number

@@ -71,7 +71,7 @@ func (s *Store) Rotate(ctx context.Context, r storage.RotateRequest) (storage.Ro
 // rotate runs one of the scripts. The result may come beside an error that is committed.
 func (s *Store) rotate(ctx context.Context, c *connection, sc *script, r storage.RotateRequest, silent string, since time.Time) (storage.RotateResult, error) {
 	a, err := s.eval(ctx, c, sc, s.decidingKeys(r.User, held, denied, people),
-		s.grace(), r.Family[:], r.Client[:], r.Grant[:], r.Presented, flag(r.Rotation), millis(r.Leeway),
+		s.grace(), r.Family[:], r.Client[:], r.Grant[:], r.Presented, rotationOf(r), millis(r.Leeway),
 		millis(r.Lifetime), millis(r.IdleLifetime), unixMillis(r.BegunAfter),
 		joined(r.Fingerprints), millis(r.DenyFor), r.Attempt[:], millis(r.Settle), silent, unixMillis(since), rulesOf(r.Groups))
 	if !committed(err) {
@@ -82,6 +82,14 @@ func (s *Store) rotate(ctx context.Context, c *connection, sc *script, r storage
 	res.Family, unread = readFamily(&a, r.Family)
 	res.Profile = readProfile(&a)
 	return res, cmp.Or(unread, a.err, err)
+}
+
+// rotationOf writes how a generation is presented as lua/rotate.lua reads it.
+func rotationOf(r storage.RotateRequest) string {
+	if !r.Rotation && r.Unused {
+		return "unused"
+	}
+	return flag(r.Rotation)
 }
 
 // rulesOf writes rules as lua/rotate.lua reads them.

@@ -38,6 +38,7 @@ const (
 	PurposeNonce                    // MAC of DPoP nonces
 	PurposeBrowser                  // MAC of the marks of known browsers
 	PurposeSealGiven                // sealing of what providers gave, in the store
+	PurposeSealSite                 // sealing of what browsers carry between a site and the authorization server
 	purposes
 )
 
@@ -55,6 +56,7 @@ var purposeInfo = [purposes]string{
 	PurposeNonce:     "gatehouse/v1/mac/nonce",
 	PurposeBrowser:   "gatehouse/v1/mac/known-browser",
 	PurposeSealGiven: "gatehouse/v1/seal/given",
+	PurposeSealSite:  "gatehouse/v1/seal/site",
 }
 
 const identifierInfo = "gatehouse/v1/identifier"
@@ -125,7 +127,7 @@ func derive(secret []byte) (derived, error) {
 }
 
 func (p Purpose) seals() bool {
-	return p == PurposeSealPage || p == PurposeSealKeys || p == PurposeSealGiven
+	return p == PurposeSealPage || p == PurposeSealKeys || p == PurposeSealGiven || p == PurposeSealSite
 }
 
 // IDs returns the identifiers of the secrets, the minting one first. An

@@ -45,21 +45,9 @@ func newGrantCache(store storage.Families, clock func() time.Time) *Grants {
 // store knows it, and sees to it that the store has it as long as the family may
 // live from now on. If that fails, a later use does it.
 func (c *Grants) Get(ctx context.Context, id storage.GrantID, p clients.RefreshPolicy) (storage.Grant, bool, error) {
-	c.mu.RLock()
-	h, ok := c.held[id]
-	c.mu.RUnlock()
-	if !ok {
-		text, err := c.store.Grant(ctx, id)
-		if err != nil || text == nil {
-			return storage.Grant{}, false, err
-		}
-		if storage.GrantIDOf(text) != id {
-			return storage.Grant{}, false, errors.New("reading grant: its text has another hash")
-		}
-		if err := json.Unmarshal(text, &h.grant); err != nil {
-			return storage.Grant{}, false, fmt.Errorf("reading grant: %w", err)
-		}
-		c.keep(id, h)
+	h, known, err := c.find(ctx, id)
+	if err != nil || !known {
+		return storage.Grant{}, false, err
 	}
 	if now := c.clock(); !now.Before(h.again) {
 		if err := c.Put(ctx, h.grant, p.KeepsGrants()); err != nil {
@@ -68,6 +56,33 @@ func (c *Grants) Get(ctx context.Context, id storage.GrantID, p clients.RefreshP
 		}
 	}
 	return h.grant, true, nil
+}
+
+// Look returns a grant that nobody uses now, or false when neither memory nor store knows it.
+func (c *Grants) Look(ctx context.Context, id storage.GrantID) (storage.Grant, bool, error) {
+	h, known, err := c.find(ctx, id)
+	return h.grant, known, err
+}
+
+func (c *Grants) find(ctx context.Context, id storage.GrantID) (heldGrant, bool, error) {
+	c.mu.RLock()
+	h, ok := c.held[id]
+	c.mu.RUnlock()
+	if ok {
+		return h, true, nil
+	}
+	text, err := c.store.Grant(ctx, id)
+	if err != nil || text == nil {
+		return heldGrant{}, false, err
+	}
+	if storage.GrantIDOf(text) != id {
+		return heldGrant{}, false, errors.New("reading grant: its text has another hash")
+	}
+	if err := json.Unmarshal(text, &h.grant); err != nil {
+		return heldGrant{}, false, fmt.Errorf("reading grant: %w", err)
+	}
+	c.keep(id, h)
+	return h, true, nil
 }
 
 // Put makes sure that the store has the grant for that long from now on, 0 for good.

@@ -13,6 +13,8 @@ type Grant struct {
 	Scopes    []string `json:"scopes"`
 	Audiences []string `json:"audiences,omitempty"`
 	ACR       string   `json:"acr,omitempty"`
+	Site      string   `json:"site,omitempty"` // the origin of the site whose session it is; "" for an application
+	Key       string   `json:"key,omitempty"`  // what the person calls it, where it is an app key for the site
 }
 
 // Text returns the canonical text and its hash.

@@ -13,6 +13,7 @@ type RotateRequest struct {
 	Grant        GrantID
 	Presented    uint32        // at least 1
 	Rotation     bool          // false for a client that keeps its refresh token
+	Unused       bool          // without Rotation: it is asked about and not used, and nothing is written
 	Leeway       time.Duration // 0 is strict
 	Settle       time.Duration // a current generation younger than this stays as it is; 0 always rotates
 	Lifetime     time.Duration // as configured now; 0 for none
@@ -89,6 +90,7 @@ func (o RotateOutcome) Granted() bool {
 //	n-1, n is younger than Leeway    n again; repeats do not extend the leeway
 //	n-1, n was made in a Silence     n again, as if it were made now
 //	n-1 otherwise, or older          reuse
+//	n, without Rotation              n stays, and its idle end moves unless it is Unused
 //	n+1 or later                     the store has lost a write: Presented+1
 //
 // So a rotation that nobody was told of counts as one that has not happened: a
@@ -123,6 +125,8 @@ func (f Family) decide(r RotateRequest, now time.Time, silent []Silence) (Rotate
 		return RotateExpired, f
 	case r.Presented > f.Generation:
 		return RotateHealed, f.advance(r, before, now)
+	case r.Presented == f.Generation && !r.Rotation && r.Unused:
+		return RotateKept, f
 	case r.Presented == f.Generation && !r.Rotation:
 		return RotateKept, f.advance(r, before, now)
 	case f.young(r, now):

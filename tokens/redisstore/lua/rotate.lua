@@ -7,7 +7,7 @@
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person
 --        4 watermarks of the clients (not in a cluster, and so the next)   5 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms                     3 family        4 client          5 grant
---        6 presented generation  7 rotation '1' or '0'          8 leeway ms     9 lifetime ms    10 idle lifetime ms
+--        6 presented generation  7 rotation '1', '0' or 'unused'        8 leeway ms     9 lifetime ms    10 idle lifetime ms
 --       11 begun after ms       12 fingerprints, 8 each        13 deny for ms  14 attempt         15 settle ms
 --       16 the node that made the current generation, where it is silent; '' where it is not; '?' where nobody has asked
 --       17 since when it is silent, ms                       18 rules: the number of tags (1) of each, and the tags, 8 each
@@ -21,6 +21,7 @@ if late then return late end
 
 local _, _, id, client, grant, presented, rotation, leeway, lifetime, idle_lifetime, begun_before, fingerprints, deny_for, attempt,
   settling, silent, silent_since, rules = unpack(ARGV)
+local unused = rotation == 'unused'
 presented, rotation, lifetime, idle_lifetime = tonumber(presented), rotation == '1', tonumber(lifetime), tonumber(idle_lifetime)
 
 -- Without a family, or a user who has the password of then, there is nothing to decide.
@@ -68,7 +69,7 @@ elseif presented > generation then
 elseif presented == generation and rotation and maker ~= NONE and math.abs(age) < tonumber(settling) then
   outcome, advances = YOUNG, false
 elseif presented == generation then
-  outcome, advances = rotation and ROTATED or UNCHANGED, true
+  outcome, advances = rotation and ROTATED or UNCHANGED, not unused
 elseif parent and maker == attempt then
   outcome, advances = ROTATED, false -- the same call sent again
 elseif parent and maker ~= UNANSWERED and maker ~= NONE and math.abs(age) < tonumber(leeway) then

@@ -1,0 +1,57 @@
+package site
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/sites"
+)
+
+// tokenSlack is how long before its end an access token for an upstream is replaced.
+const tokenSlack = 30 * time.Second
+
+// token is an access token that was minted for an upstream.
+type token struct {
+	text    string
+	of      *sites.Session // from which it was minted: what is known newly may be less
+	expires time.Time
+}
+
+// UpstreamToken says which access token goes upstream, and where.
+type UpstreamToken struct {
+	API    string // its identifier
+	Scopes []string
+	Header string // "" is Authorization, as a bearer token; another one holds the token alone
+}
+
+// put gives an upstream its token, in the place of what came from the client.
+func (u *UpstreamToken) put(h http.Header, token string) {
+	if u.Header == "" {
+		h["Authorization"] = []string{"Bearer " + token}
+		return
+	}
+	h.Set(u.Header, token)
+}
+
+// upstreamToken returns the access token of a session for an upstream: one for what is known
+// of the session, minted when the first request needs it.
+func (h *held) upstreamToken(ctx context.Context, u *UpstreamToken, session *sites.Session, now time.Time) (string, error) {
+	h.mu.Lock()
+	t, ok := h.tokens[u]
+	h.mu.Unlock()
+	if ok && t.of == session && !now.Add(tokenSlack).After(t.expires) {
+		return t.text, nil
+	}
+	text, expires, err := session.Token(ctx, u.API, u.Scopes)
+	if err != nil {
+		return "", err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.tokens == nil {
+		h.tokens = make(map[*UpstreamToken]token)
+	}
+	h.tokens[u] = token{text, session, expires}
+	return text, nil
+}

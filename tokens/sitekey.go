@@ -1,0 +1,96 @@
+package tokens
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/history"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/sites"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+)
+
+// An app key lets a program in to one site in the name of a person: a family as that of a
+// session, which no sign-out of a browser ends. It is shown once.
+
+const (
+	// siteKeyLifetime is how long an app key is good for.
+	siteKeyLifetime = 365 * 24 * time.Hour
+	// maxSiteKeys is how many app keys of one site a person may have, the oldest out.
+	maxSiteKeys = 20
+	// MaxKeyName is how long the name of an app key may be, in bytes.
+	MaxKeyName = 64
+)
+
+func keyTerms(origin string) siteTerms {
+	return siteTerms{Origin: origin, Life: sites.Life{Absolute: siteKeyLifetime}, key: true}
+}
+
+// NewSiteKey makes an app key of a person for a site where they have a session. Errors:
+// InvalidRequest for a name that cannot be shown, AccessDenied for a site where they are not
+// signed in.
+func (i *Issuer) NewSiteKey(ctx context.Context, l *Login, origin, name string) (string, error) {
+	name = strings.TrimSpace(name)
+	if name == "" || len(name) > MaxKeyName || !utf8.ValidString(name) || strings.ContainsFunc(name, isControl) {
+		return "", oauth.BadRequest("The name of an app key has 1 to %d bytes and no control characters.", MaxKeyName)
+	}
+	may, err := i.hasSession(ctx, l, origin)
+	if err != nil {
+		return "", err
+	}
+	if !may {
+		return "", oauth.Refuse(oauth.AccessDenied, oauth.ReasonNotAllowed, "Sign in to the site first.")
+	}
+	c := keyTerms(origin).client()
+	grant := storage.Grant{ACR: l.Session.ACR, Site: origin, Key: name}
+	if err := i.keepGrant(ctx, c, grant); err != nil {
+		return "", err
+	}
+	key, err := i.drawCode(func(key [16]byte) storage.CodeKey { return key })
+	if err != nil {
+		return "", err
+	}
+	code := storage.CodeKey(key)
+	from := oauth.RequesterFrom(ctx)
+	created, err := i.createFamily(ctx, c, l.Session.User, code.FamilyKey(), codeBody{
+		Client: c.ID, Grant: grant, Begun: l.Session.Begun.Unix(), AuthTime: unixOrZero(l.Session.AuthTime), Session: code.ID().SessionID(),
+		Address: history.Clip(from.Address), Device: history.Clip(name),
+	}, time.Time{}, i.state.NewAttempt())
+	if err != nil {
+		return "", err
+	}
+	i.observe(ctx, oauth.Event{
+		Kind: oauth.EventSiteSession, Outcome: oauth.OutcomeKey, Client: c.ID, Subject: l.Profile.Subject, User: l.Session.User, Family: created.Family.ID,
+	})
+	t := refreshToken{user: l.Session.User, family: code.FamilyKey(), grant: created.Family.Grant}
+	return sites.KeyPrefix + i.Sites().seal(origin, sites.UseKey, t), nil
+}
+
+func isControl(c rune) bool { return c < ' ' || c == 0x7f || c == utf8.RuneError }
+
+// hasSession reports whether a person is signed in to a site.
+func (i *Issuer) hasSession(ctx context.Context, l *Login, origin string) (bool, error) {
+	families, err := i.Grants(ctx, l.Profile.Subject)
+	if err != nil {
+		return false, err
+	}
+	tag := storage.TagClient(sites.ClientID(origin))
+	for _, f := range families {
+		if f.Client == tag {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Key asks the store about an app key, as Session does about a cookie.
+func (s Sites) Key(ctx context.Context, origin, key string) (*sites.Session, error) {
+	text, found := strings.CutPrefix(key, sites.KeyPrefix)
+	t, ok := s.readSealed(origin, sites.UseKey, text)
+	if !found || !ok {
+		return nil, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonBadMAC, deadSiteSession)
+	}
+	return s.issuer.siteSession(ctx, keyTerms(origin), t, true)
+}
