@@ -61,6 +61,11 @@ func (a *App) Start() error {
 	if err := a.checkRoutes(); err != nil {
 		return err
 	}
+	if web := a.web(); web != nil {
+		if err := a.bindSites(web); err != nil {
+			return err
+		}
+	}
 	for _, l := range a.loginModules {
 		if err := l.Start(); err != nil {
 			return err

@@ -131,6 +131,7 @@ type placementWalk struct {
 	server *caddyhttp.Server
 	named  []string // the named routes that it is in
 	found  []placement
+	logins []loginPlace
 }
 
 func (w *placementWalk) routes(routes caddyhttp.RouteList, at placement) {
@@ -144,6 +145,12 @@ func (w *placementWalk) handlers(list []caddyhttp.MiddlewareHandler, at placemen
 		switch h := h.(type) {
 		case *OAuthServer:
 			w.found = append(w.found, at)
+		case *RequireLogin:
+			guard := h
+			if h.SiteOnly {
+				guard = h.beside
+			}
+			w.logins = append(w.logins, loginPlace{at, guard})
 		case *rewrite.Rewrite:
 			at.prefix += h.StripPathPrefix
 		case *caddyhttp.Subroute:
