@@ -65,7 +65,9 @@ func routeFindings(web *caddyhttp.App) (findings []Finding, err error) {
 			return nil, errBothGuards
 		}
 	}
-	byName := func(a, b routeGuard) int { return strings.Compare(a.directive()+a.about().String, b.directive()+b.about().String) }
+	byName := func(a, b routeGuard) int {
+		return strings.Compare(a.directive()+a.about().String, b.directive()+b.about().String)
+	}
 	for _, guard := range slices.SortedFunc(maps.Keys(lost), byName) {
 		findings = append(findings, Finding{
 			SeverityWarning, guard.directive(), "a guard stands behind a handler that answers every request, such as reverse_proxy in a `route`, so it checks none and the route is open: " +
@@ -83,23 +85,6 @@ func routeFindings(web *caddyhttp.App) (findings []Finding, err error) {
 		}
 	}
 	return findings, nil
-}
-
-// nameSet are headers by their names, folded as a CGI would.
-type nameSet map[string]string
-
-func (s nameSet) add(name string) { s[strings.ToLower(strings.Map(foldSign, name))] = name }
-
-func (s nameSet) with(name string) nameSet {
-	s.add(name)
-	return s
-}
-
-func foldSign(c rune) rune {
-	if c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' {
-		return c
-	}
-	return '-'
 }
 
 // upstreams are what requests may carry when they reach an upstream, by its address.
@@ -143,7 +128,7 @@ type routeWalk struct {
 	server *caddyhttp.Server
 	found  upstreams
 	lost   map[routeGuard]bool // that no request gets to
-	named  []string             // the named routes that it is in
+	named  []string            // the named routes that it is in
 
 	invoked map[string]bool // the named routes that it has been in
 	guards  []routeGuard    // that it has met

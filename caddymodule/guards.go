@@ -19,8 +19,10 @@ type guards struct {
 
 	sites map[string]*sitePart // by siteKey
 
-	logins []*RequireLogin
-	server *OAuthServer // of this node; nil for none
+	// The guards of sites, and what tells them at the start where they stand; nil for none.
+	logins []caddyhttp.MiddlewareHandler
+	bind   func(*caddyhttp.App) error
+	paths  map[string]string // of the endpoints of the `oauth_server` here
 
 	rules []ruled // that speak of groups
 }

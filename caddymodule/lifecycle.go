@@ -61,8 +61,8 @@ func (a *App) Start() error {
 	if err := a.checkRoutes(); err != nil {
 		return err
 	}
-	if web := a.web(); web != nil {
-		if err := a.bindSites(web); err != nil {
+	if bind := a.guards.bind; bind != nil {
+		if err := bind(a.web()); err != nil {
 			return err
 		}
 	}

@@ -24,6 +24,13 @@ type placement struct {
 	prefix string   // that was stripped from the path on the way, as `handle_path` does
 }
 
+// loginPlace is where a `require_login`, or its handler for the rest of the site, stands.
+type loginPlace struct {
+	placement
+
+	guard *RequireLogin
+}
+
 // siteFindings says where the sites and the issuer do not fit together: nobody answers at
 // the issuer's URL, and an application that is told of it hears 404.
 func (a *App) siteFindings(web *caddyhttp.App) []Finding {

@@ -5,6 +5,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/handler/site"
 )
 
 func init() {
@@ -106,6 +108,13 @@ type RequireLogin struct {
 	bearer *BearerAuth
 	beside *RequireLogin              // the guard that a handler for the rest of the site belongs to
 	bound  *atomic.Pointer[boundSite] // nil in it until the app has started
+}
+
+// boundSite is a guard that knows where it stands.
+type boundSite struct {
+	guard *site.Guard
+	any   *site.Site            // one of its sites
+	all   map[string]*site.Site // of all guards, by origin
 }
 
 // SiteToken is an access token that goes upstream.

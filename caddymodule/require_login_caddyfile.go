@@ -103,7 +103,7 @@ func (l *RequireLogin) options() grammar.Options {
 		"public":         grammar.Args("assets|<path...>", l.addPublic).Repeated(),
 		"header":         grammar.Args("<name> <claim> [<encoding>]", l.addHeader).Repeated(),
 		"headers":        grammar.List(&l.Presets),
-		"upstream_token": grammar.Args("<api> [<scope...>] [in <header>]", l.setUpstreamToken),
+		"upstream_token": grammar.Args("<api> [<scope...>]", l.setUpstreamToken),
 		"bearer":         grammar.String(&l.Bearer),
 		"keys":           grammar.Flag(&l.Keys),
 		"lifetime":       grammar.Duration(&l.Lifetime),

@@ -14,13 +14,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/site"
 )
 
-// loginPlace is where a `require_login`, or its handler for the rest of the site, stands.
-type loginPlace struct {
-	placement
-
-	guard *RequireLogin
-}
-
 // loginPlaces finds all of them.
 func loginPlaces(web *caddyhttp.App) (found []loginPlace) {
 	for _, name := range slices.Sorted(maps.Keys(web.Servers)) {

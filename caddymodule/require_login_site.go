@@ -20,13 +20,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/sites"
 )
 
-// boundSite is a guard that knows where it stands.
-type boundSite struct {
-	guard *site.Guard
-	any   *site.Site            // one of its sites
-	all   map[string]*site.Site // of all guards, by origin
-}
-
 // Provision finds the app, and what the guard needs of it. Which origins it stands at is
 // known when all routes are there: see App.bindSites.
 func (l *RequireLogin) Provision(ctx caddy.Context) error {
@@ -58,7 +51,7 @@ func (l *RequireLogin) Provision(ctx caddy.Context) error {
 	}
 	app.warnProxies(ctx)
 	app.guards.addSite(key, l)
-	app.guards.logins = append(app.guards.logins, l)
+	app.guards.logins, app.guards.bind = append(app.guards.logins, l), app.bindSites
 	return nil
 }
 
@@ -82,13 +75,14 @@ func (l *RequireLogin) provisionGuard(ctx caddy.Context) error {
 // bindSites tells each guard its origins, and makes the site of each. All guards of an
 // origin share its cookie and its sessions.
 func (a *App) bindSites(web *caddyhttp.App) error {
-	if len(a.guards.logins) == 0 {
-		return nil
+	guards := make([]*RequireLogin, len(a.guards.logins))
+	for i, h := range a.guards.logins {
+		guards[i] = h.(*RequireLogin) //nolint:forcetypeassert // there are no others
 	}
 	places := loginPlaces(web)
-	bound := make([]*boundSite, 0, len(a.guards.logins))
+	bound := make([]*boundSite, 0, len(guards))
 	shared := &siteMaker{app: a, made: make(map[string]*site.Site)}
-	for _, l := range a.guards.logins {
+	for _, l := range guards {
 		origins, err := l.origins(web, places)
 		if err != nil {
 			return fmt.Errorf("require_login: %w", err)
@@ -108,7 +102,7 @@ func (a *App) bindSites(web *caddyhttp.App) error {
 		}
 		bound = append(bound, b)
 	}
-	for i, l := range a.guards.logins {
+	for i, l := range guards {
 		l.bound.Store(bound[i]) // when all is known
 	}
 	return checkReached(places, shared.made)
@@ -165,11 +159,7 @@ func (m *siteMaker) prepare() (err error) {
 	if m.pages, err = pages.New(m.app.Theme.pages()); err != nil {
 		return err
 	}
-	issuer := m.app.guards.server
-	if issuer == nil {
-		issuer = new(OAuthServer)
-	}
-	m.server, err = handler.NewServer(issuer.serverConfig(m.app))
+	m.server, err = handler.NewServer((&OAuthServer{Paths: m.app.guards.paths}).serverConfig(m.app))
 	return err
 }
 

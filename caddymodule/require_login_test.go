@@ -187,6 +187,7 @@ func TestRequireLoginPlaces(t *testing.T) {
 		{"behind try_files", "try_files {path} /private/index.html\nrequire_login " + guard + "reverse_proxy UPSTREAM", "", "", ""},
 		{"behind a rewrite", "rewrite * /private/x\nrequire_login /private/* " + guard + "reverse_proxy UPSTREAM", "", "", ""},
 		{"a named route", "invoke site\nreverse_proxy UPSTREAM", "require_login " + guard, "", ""},
+		{"a snippet", "import site\nreverse_proxy UPSTREAM", "(site) {\nrequire_login /private/* " + guard + "}\n", "/open", ""},
 		{"a named route with a matcher", "invoke site\nreverse_proxy UPSTREAM", "require_login /private/* " + guard, "/open", ""},
 		{"a named route with more", "invoke site\nreverse_proxy UPSTREAM", "header X-A b\nencode gzip\nrequire_login " + guard, "", ""},
 		{"two guards", "require_login /private/* " + guard + "require_login /private/x/* {\norigin ORIGIN\nfor staff\n}\nreverse_proxy UPSTREAM", "", "/open", ""},
@@ -208,6 +209,9 @@ func TestRequireLoginPlaces(t *testing.T) {
 			g := &siteGateway{newGateway(t)}
 			t.Cleanup(func() { _ = caddy.Stop() })
 			err := g.loadSite(tt.site, func(file string) string {
+				if strings.HasPrefix(tt.named, "(") {
+					return strings.Replace(file, "\n}\n\nhttp", "\n}\n\n"+strings.ReplaceAll(tt.named, "ORIGIN", g.API)+"\nhttp", 1) // behind the global options
+				}
 				if tt.named != "" {
 					file += "&(site) {\n" + strings.ReplaceAll(tt.named, "ORIGIN", g.API) + "\n}\n"
 				}
@@ -261,6 +265,112 @@ func TestRequireLoginPlaces(t *testing.T) {
 	}
 }
 
+// sign-out, and what an operator does, end a session at once: requests, and what is open.
+func TestRequireLoginEnds(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		end  func(g *siteGateway, b *browser)
+	}{
+		{"users end", func(g *siteGateway, _ *browser) { g.admin(http.MethodDelete, "/oauth/grants?subject=local%7Calice") }},
+		{"the person is disabled", func(g *siteGateway, _ *browser) { g.admin(http.MethodPost, "/oauth/users/local%7Calice/disable") }},
+		{"sign-out", func(g *siteGateway, b *browser) {
+			b.do(http.MethodPost, g.API+"/.gatehouse/logout", url.Values{}, "Origin", g.API, "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Accept", "text/html")
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			g := startSite(t, "require_login {\norigin ORIGIN\n}\nreverse_proxy "+endless(t))
+			b, other := g.browser(), g.browser()
+			if resp, _ := b.signIn(g.API + "/"); resp.StatusCode != http.StatusOK {
+				t.Fatalf("signed in: %d", resp.StatusCode)
+			}
+			other.signIn(g.API + "/")
+			site, err := url.Parse(g.API)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var cookies []string
+			for _, c := range b.client.Jar.Cookies(site) {
+				cookies = append(cookies, c.Name+"="+c.Value)
+			}
+			var all []*opened
+			for _, kind := range streamKinds {
+				if kind.request == "GET /large" {
+					continue
+				}
+				all = append(all, g.open(kind.request, "none", append(kind.lines, "Cookie: "+strings.Join(cookies, "; "), "Origin: "+g.API, "Sec-Fetch-Site: same-origin")...))
+			}
+			tt.end(g, b)
+			g.ended(all, func(*opened) bool { return true })
+			if resp, _ := b.do(http.MethodGet, g.API+"/x", nil, "Cookie", strings.Join(cookies, "; ")); resp.StatusCode != http.StatusUnauthorized {
+				t.Errorf("a script with the cookie of before: %d", resp.StatusCode)
+			}
+			if resp, _ := b.open(g.API + "/x"); resp.StatusCode != http.StatusUnauthorized {
+				t.Errorf("a page: %d", resp.StatusCode)
+			}
+			if !strings.Contains(g.logs(), `"msg":"stream_ended","outcome":"denied","client":"site|`) {
+				t.Error("the log does not say why")
+			}
+		})
+	}
+}
+
+// Reloads lose nobody, and neither does a restart.
+func TestRequireLoginReloads(t *testing.T) {
+	const site = "require_login {\norigin ORIGIN\n}\nreverse_proxy UPSTREAM"
+	g := startSite(t, site)
+	b := g.browser()
+	b.signIn(g.API + "/")
+	for i := range 12 {
+		if i == 6 {
+			if err := caddy.Stop(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := g.loadSite(site); err != nil {
+			t.Fatal(err)
+		}
+		b.client.CloseIdleConnections()
+		if resp, body := b.open(g.API + "/again"); resp.StatusCode != http.StatusOK || body != "upstream /again" {
+			t.Fatalf("after reload %d: %d %s", i, resp.StatusCode, body)
+		}
+	}
+}
+
+// What the text cannot show to be wrong refuses the configuration.
+func TestRequireLoginRefused(t *testing.T) {
+	for _, tt := range []struct{ options, oauth, want string }{
+		{"logins company", "", `there is no login "company"; there are: local`},
+		{"bearer https://typo.example.com", "", `"https://typo.example.com" is not an ` + "`api`"},
+		{"upstream_token https://typo.example.com", "", `"https://typo.example.com" is not an ` + "`api`"},
+		{"upstream_token https://api.example.com orders:typo", "", `scope "orders:typo" is not one of https://api.example.com`},
+		{"bearer https://api.example.com\nfor staff", "", "do not say which groups a person is in"},
+		{"headers grafana", "login github {\nclient_id a\nclient_secret b\nallow anyone\n}", "people of several logins may have the same username"},
+		{"headers grafana\nlogins local", "login github {\nclient_id a\nclient_secret b\nallow anyone\n}", ""},
+	} {
+		t.Run(tt.options, func(t *testing.T) {
+			g := newGateway(t)
+			file := g.caddyfile(gatewayOptions{API: "require_login {\norigin " + g.API + "\n" + tt.options + "\n}\nrespond SECRET", OAuth: tt.oauth})
+			config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(file, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := validateConfig(t, config); (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q in it", err, tt.want)
+			}
+		})
+	}
+	g := newGateway(t)
+	for handlers, want := range map[string]string{
+		`{"handler":"require_login","origins":["` + g.API + `"],"site_only":true},{"handler":"static_response","body":"SECRET"}`: "the guard that it belongs to is not ahead of it",
+		`{"handler":"require_login","origins":["` + g.API + `/x"]},{"handler":"static_response","body":"SECRET"}`:                "is more than an origin",
+	} {
+		config := withHandlers(t, g.config(gatewayOptions{API: "respond GUARD"}), handlers)
+		if err := validateConfig(t, config); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q in it", err, want)
+		}
+	}
+}
+
 // The origin is found from the routes, or has to be said.
 func TestRequireLoginOrigins(t *testing.T) {
 	for _, tt := range []struct{ name, address, option, want string }{
@@ -285,7 +395,7 @@ func TestRequireLoginOrigins(t *testing.T) {
 			file = strings.Replace(file, "auto_https off", "auto_https disable_redirects\nskip_install_trust", 1)
 			err := bindSites(t, []byte(file), func(a *App) {
 				for _, l := range a.guards.logins {
-					if all := l.bound.Load().all; all[fill(tt.want)] == nil {
+					if all := l.(*RequireLogin).bound.Load().all; all[fill(tt.want)] == nil {
 						t.Errorf("the sites are %v", all)
 					}
 				}
