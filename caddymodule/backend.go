@@ -202,6 +202,14 @@ func (r *backend) loadSecrets() (derived *secrets.Secrets, old bool, err error) 
 	return derived, old, err
 }
 
+// maxLag is for how long what the store has said is believed; nil asks no store.
+func (r *backend) maxLag() time.Duration {
+	if r == nil {
+		return 0
+	}
+	return r.settings.MaxLag
+}
+
 // newest returns the issuer of the newest configuration over the same state, nil
 // where none is left, or r is nil.
 func (r *backend) newest() *tokens.Issuer {

@@ -98,9 +98,12 @@ type Client struct {
 	// with other authorization servers, too, which may not all be honest. Default: false
 	AssertionAudienceIssuer bool `json:"assertion_audience_issuer,omitempty"`
 
-	// When a person is asked whether the client may go on: `always`, `never` or `auto`,
-	// which asks when a session would otherwise answer silently for a client whose
-	// redirect URI any software on the device can claim (RFC 8252 §8.6). Default: auto
+	// When a person is asked whether the client may go on. `always` is for the applications of
+	// others: a person is asked once, later only for what is new, and each time where any
+	// software on the device can claim the redirect URI. `auto` is for your own: it asks
+	// only where a session would otherwise answer silently for a client whose redirect URI can be claimed so
+	// (RFC 8252 §8.6). `never` asks for nothing, but where the client itself wants it
+	// (`prompt=consent`). See docs/clients.md, "Consent". Default: auto
 	Consent string `json:"consent,omitempty"`
 
 	// Whether the client gets refresh tokens and ID tokens as OpenID Connect

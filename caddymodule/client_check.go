@@ -211,10 +211,24 @@ func (c *Client) warnings(apis []*API) []string {
 			found = append(found, uri+" is not encrypted: whoever is on the network can read the codes and take over logins; insecure_redirects allows it, take https outside of tests")
 		}
 	}
+	if c.Consent == string(clients.ConsentNever) {
+		found = append(found, c.unsafeConsent()...)
+	}
 	if c.RefreshToken != nil && !c.mayRefresh(apis) {
 		found = append(found, "it has a refresh_token block and gets no refresh token for any API: add allow_offline_access to the block of one of its apis, or leave refresh_token out")
 	}
 	return found
+}
+
+// unsafeConsent says where `consent never` hands a session to whoever asks for it.
+func (c *Client) unsafeConsent() []string {
+	for _, uri := range c.RedirectURIs {
+		if oauth.ClaimableRedirect(uri) && !inClear(uri) { // that it is not encrypted is worse, and said
+			return []string{"`consent never` with " + uri + ", which any software on the device can claim: while somebody is signed in, each such program gets in as them and " +
+				"nobody is asked (RFC 8252 §8.6); leave `consent` out"}
+		}
+	}
+	return nil
 }
 
 // mayRefresh reports whether the client can get a refresh token for an API, or,

@@ -26,3 +26,25 @@ func TestRefreshTokenBlockWithoutEffect(t *testing.T) {
 		}
 	}
 }
+
+// AUZ-29: a session is for any software on the device where nobody is asked and any can claim
+// the redirect URI.
+func TestConsentNeverUnsafe(t *testing.T) {
+	for _, tt := range []struct {
+		consent, redirect string
+		warns             bool
+	}{
+		{"never", "http://127.0.0.1/cb", true},
+		{"never", "com.example.app:/cb", true},
+		{"never", "https://app.example.com/cb", false},
+		{"auto", "http://127.0.0.1/cb", false},
+		{"always", "com.example.app:/cb", false},
+		{"", "com.example.app:/cb", false},
+	} {
+		c := Client{Consent: tt.consent, RedirectURIs: []string{tt.redirect}}
+		got := c.warnings(nil)
+		if (len(got) == 1 && strings.Contains(got[0], "consent never")) != tt.warns || len(got) > 1 {
+			t.Errorf("%s at %s: warnings %q", tt.consent, tt.redirect, got)
+		}
+	}
+}

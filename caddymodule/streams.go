@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -82,12 +84,25 @@ func openEnded(r *http.Request) bool {
 type tokenGrant struct {
 	guard   *BearerAuth
 	claims  *verify.Claims
-	expires bool // the token's own end counts, too
+	expires bool                      // the token's own end counts, too
+	sure    atomic.Pointer[time.Time] // when it was last known to be good
 }
 
 // Ended asks whether the token would still let a request in.
 func (g *tokenGrant) Ended(ctx context.Context) error {
-	return g.guard.checkAgain(ctx, g.claims, g.expires)
+	return g.judge(g.guard.checkAgain(ctx, g.claims, g.expires), time.Now(), g.guard.backend.maxLag())
+}
+
+// judge is what an answer means: where nobody can say, the token is believed for as long as
+// for a new request, so that a moment of the store's ends no upload.
+func (g *tokenGrant) judge(err error, now time.Time, maxLag time.Duration) error {
+	switch {
+	case err == nil:
+		g.sure.Store(&now)
+	case oauth.AsError(err).Code == oauth.TemporarilyUnavailable && now.Sub(*g.sure.Load()) < maxLag:
+		return nil
+	}
+	return err
 }
 
 // Tell tells that the request was ended.
@@ -110,7 +125,9 @@ func (b *BearerAuth) serveWhile(w http.ResponseWriter, r *http.Request, claims *
 		return next.ServeHTTP(w, r)
 	}
 	expires := b.Streams == streamsUntilExpiry || b.Streams == "" && openEnded(r)
-	return b.streams.Serve(w, r, &tokenGrant{b, claims, expires}, next)
+	g, now := &tokenGrant{guard: b, claims: claims, expires: expires}, time.Now()
+	g.sure.Store(&now)
+	return b.streams.Serve(w, r, g, next)
 }
 
 // checkAgain asks the newest configuration that is under way over the same store: it

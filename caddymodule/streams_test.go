@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"bufio"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // endless is an upstream that keeps what it is asked for open: WebSockets (as far as their
@@ -239,4 +242,31 @@ func TestG14StreamsAfterAReload(t *testing.T) {
 	g.ended([]*opened{events, others}, func(*opened) bool { return false })
 	reload("bob")
 	g.ended([]*opened{events, others}, func(o *opened) bool { return o == events })
+}
+
+// TestG14NobodyCanSay: a request goes on while the store does not answer, for max_lag, and
+// ends at once when it is known to be over.
+func TestG14NobodyCanSay(t *testing.T) {
+	const lag = 10 * time.Second
+	begun := time.Now()
+	g := new(tokenGrant)
+	g.sure.Store(&begun)
+	away := oauth.Unavailable(errors.New("no answer"))
+	denied := oauth.Refuse(oauth.InvalidToken, oauth.ReasonRevoked, "It was revoked.")
+	for _, step := range []struct {
+		after time.Duration
+		err   error
+		ends  bool
+	}{
+		{time.Second, away, false},
+		{9 * time.Second, away, false},
+		{9500 * time.Millisecond, nil, false},
+		{19 * time.Second, away, false},
+		{19 * time.Second, denied, true},
+		{20 * time.Second, away, true},
+	} {
+		if err := g.judge(step.err, begun.Add(step.after), lag); (err != nil) != step.ends {
+			t.Errorf("after %v, %v: %v", step.after, step.err, err)
+		}
+	}
 }

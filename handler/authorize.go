@@ -27,7 +27,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 		s.report(r.Context(), "authorize", err)
 		return s.answerError(w, r, a, oauth.AsError(err))
 	}
-	login, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
+	login, err := s.Issuer.CurrentLoginAt(r.Context(), s.session(r), a.ClientID)
 	if err != nil {
 		return s.refuseRequest(w, r, a, err)
 	}
@@ -40,6 +40,8 @@ type progress struct {
 	fresh  bool          // signed in for this request
 	unseen bool          // at a provider, without a page of ours
 	again  bool          // was asked before, on a page that had gone stale
+	anew   bool          // begun once more, since the consent had just changed
+	ask    bool          // they have just refused, on a page that decides nothing any more
 }
 
 // proceed takes an authorization request one step on: to the login page, to
@@ -55,6 +57,9 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 	}
 	if err != nil {
 		return s.refuseRequest(w, r, a, err)
+	}
+	if step == tokens.StepIssue && p.ask {
+		step = tokens.StepConsent
 	}
 	switch step {
 	case tokens.StepLogin:
@@ -77,6 +82,11 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 	case tokens.StepIssue:
 	}
 	code, err := s.Issuer.IssueCode(r.Context(), a, p.login)
+	if errors.Is(err, tokens.ErrConsentChanged) && !p.anew {
+		p.anew = true
+		p.login = p.login.WithoutConsent()
+		return s.proceed(w, r, a, p)
+	}
 	if err != nil {
 		return s.refuseRequest(w, r, a, err)
 	}

@@ -31,7 +31,7 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) error {
 	if stale != nil && !errors.Is(stale, errTicketStale) {
 		return stale
 	}
-	login, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
+	login, err := s.Issuer.CurrentLoginAt(r.Context(), s.session(r), t.Auth.ClientID)
 	if err == nil && login != nil {
 		now := progress{login: login}
 		_, err = s.revouch(r, &now, false)
@@ -40,13 +40,15 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	allowed := form.Get("action") == "allow"
 	if stale == nil && login != nil && login.Session.ID == t.Session {
-		err = s.answerConsent(w, r, t, login, form.Get("action") == "allow")
+		err = s.answerConsent(w, r, t, login, allowed)
 		if !errors.Is(err, errTicketUsed) {
 			return err
 		}
+		login = login.WithoutConsent()
 	}
-	return s.proceed(w, r, t.Auth, progress{login: login, fresh: stale == nil && t.freshFor(login), again: true})
+	return s.proceed(w, r, t.Auth, progress{login: login, fresh: stale == nil && t.freshFor(login), again: true, ask: !allowed})
 }
 
 // consentAgain shows the form that was posted at another host.
@@ -58,7 +60,7 @@ func (s *Server) consentAgain(w http.ResponseWriter, r *http.Request) error {
 	case t == nil:
 		return s.showStart(w, r)
 	}
-	login, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
+	login, err := s.Issuer.CurrentLoginAt(r.Context(), s.session(r), t.Auth.ClientID)
 	if err != nil {
 		return err
 	}
@@ -77,15 +79,21 @@ func (t *ticket) freshFor(l *tokens.Login) bool {
 func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, t *ticket, login *tokens.Login, allowed bool) error {
 	answer, err := s.Limits.used.once(r.Context(), t.ID, s.Clock, func() (formAnswer, error) {
 		if !allowed {
+			s.Observer.Happened(r.Context(), oauth.Event{
+				Kind: oauth.EventConsent, Outcome: oauth.OutcomeDenied, Client: t.Auth.ClientID, Subject: login.Profile.Subject, User: login.Session.User,
+			})
 			return formAnswer{fields: errorFields(&oauth.Error{Code: oauth.AccessDenied, Description: "The user did not consent."})}, nil
 		}
-		if step, err := s.Issuer.NextStep(r.Context(), t.Auth, login, tokens.Progress{Fresh: t.Fresh, Consented: true}); err != nil || step != tokens.StepIssue {
-			return formAnswer{}, cmp.Or(err, errTicketUsed) // max_age has passed, say
+		if step, err := s.Issuer.NextStep(r.Context(), t.Auth, login, tokens.Progress{Fresh: t.Fresh, Agreed: t.Asked}); err != nil || step != tokens.StepIssue {
+			return formAnswer{}, cmp.Or(err, errTicketUsed) // max_age has passed, say, or a consent was withdrawn in another tab
 		}
 		// A second click hangs up on the first one, which decides all the same.
 		ctx, done := storage.Decisive(r.Context())
 		defer done()
-		code, err := s.Issuer.IssueCode(ctx, t.Auth, login)
+		code, err := s.Issuer.IssueAgreed(ctx, t.Auth, login)
+		if errors.Is(err, tokens.ErrConsentChanged) {
+			err = errTicketUsed
+		}
 		return formAnswer{fields: codeFields(code)}, err
 	})
 	switch {
@@ -99,7 +107,15 @@ func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, t *ticket
 
 // showConsent asks whether the client may go on.
 func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, p progress) error {
-	sealed, err := s.sealTicket(w, r, ticketConsent, ticket{Auth: a, Session: p.login.Session.ID, Fresh: p.fresh})
+	question, err := s.Issuer.Question(r.Context(), a, p.login, false)
+	if err != nil {
+		return s.refuseRequest(w, r, a, err)
+	}
+	scopes := s.Issuer.ScopesOf(p.login, a.Scopes, a.Audiences)
+	if question != nil {
+		scopes = question.Scopes(scopes)
+	}
+	sealed, err := s.sealTicket(w, r, ticketConsent, ticket{Auth: a, Session: p.login.Session.ID, Fresh: p.fresh, Asked: question})
 	if err != nil {
 		return err
 	}
@@ -115,7 +131,7 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, a *tokens.A
 		Client:      s.clientName(a.ClientID),
 		Person:      personName(p.login.Profile),
 		Destination: destinationOf(a.RedirectURI),
-		Access:      s.accessTexts(texts, s.Issuer.ScopesOf(p.login, a.Scopes, a.Audiences), a.Audiences),
+		Access:      s.accessTexts(texts, scopes, a.Audiences),
 	})
 	s.writePage(w, status, html, err, pageOptions{form: true, leaves: answersByRedirect(a)})
 	return nil

@@ -58,9 +58,9 @@ func (s *switchStore) CreateSession(ctx context.Context, r storage.SessionReques
 	return s.Store.CreateSession(ctx, r)
 }
 
-func (s *switchStore) PutCode(ctx context.Context, r storage.PutRequest) (bool, error) {
+func (s *switchStore) PutCode(ctx context.Context, r storage.PutRequest) (storage.PutOutcome, error) {
 	if err := s.write(); err != nil {
-		return false, err
+		return storage.PutNothing, err
 	}
 	return s.Store.PutCode(ctx, r)
 }
@@ -79,11 +79,11 @@ func (s *switchStore) UseAssertion(ctx context.Context, r storage.AssertionReque
 	return s.Store.UseAssertion(ctx, r)
 }
 
-func (s *switchStore) Session(ctx context.Context, u storage.UserTag, id storage.SessionID, idle time.Duration) (storage.Session, storage.Profile, bool, error) {
+func (s *switchStore) Session(ctx context.Context, u storage.UserTag, id storage.SessionID, idle time.Duration, client storage.ClientTag) (storage.Session, storage.Profile, bool, error) {
 	if err := s.read(); err != nil {
 		return storage.Session{}, storage.Profile{}, false, err
 	}
-	return s.Store.Session(ctx, u, id, idle)
+	return s.Store.Session(ctx, u, id, idle, client)
 }
 
 func (s *switchStore) PutDevice(ctx context.Context, r storage.DevicePut) (bool, error) {

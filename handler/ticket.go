@@ -39,6 +39,7 @@ type ticket struct {
 	Auth    *tokens.Authorization `json:"a,omitempty"` // login, consent
 	Session storage.SessionID     `json:"s,omitzero"`  // consent, activate, device, account
 	Fresh   bool                  `json:"f,omitempty"` // consent: the person has signed in for this request
+	Asked   *tokens.Question      `json:"q,omitempty"` // consent: what the form asks
 	Logout  *logoutRequest        `json:"o,omitempty"` // logout
 	Page    *ownPage              `json:"p,omitempty"` // login, where there is no Auth
 	Device  *tokens.DeviceRequest `json:"d,omitempty"` // device

@@ -214,7 +214,14 @@ func TestNextStep(t *testing.T) {
 			if !tt.login {
 				login = nil
 			}
-			step, err := g.NextStep(t.Context(), a, login, tokens.Progress{Fresh: tt.fresh, Unseen: tt.unseen, Consented: tt.consented})
+			p := tokens.Progress{Fresh: tt.fresh, Unseen: tt.unseen}
+			if tt.consented {
+				p.Agreed, err = g.Question(t.Context(), a, login, false)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			step, err := g.NextStep(t.Context(), a, login, p)
 			if tt.code != "" {
 				refused(t, err, tt.code, "")
 			} else if err != nil || step != tt.want {

@@ -3,7 +3,6 @@ package tokens
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,18 +44,44 @@ type codeBody struct {
 // IssueCode makes the authorization code for a request and a login.
 // See RFC 6749 §4.1.2.
 func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (string, error) {
+	c, err := i.Asking(ctx, a)
+	if err != nil {
+		return "", err
+	}
+	put := storage.PutRequest{Client: c.Tag()}
+	if i.asks(c, a, false) == asksNew { // and has nothing to ask
+		if err := i.lookUpConsent(ctx, c.Tag(), l); err != nil {
+			return "", err
+		}
+		put.RestsOn = l.Session.Consent.Agreed
+	}
+	return i.issueCode(ctx, c, a, l, put)
+}
+
+// IssueAgreed is IssueCode for a request that the person has just agreed to: what they
+// agreed to is kept with the code.
+func (i *Issuer) IssueAgreed(ctx context.Context, a *Authorization, l *Login) (string, error) {
+	c, err := i.Asking(ctx, a)
+	if err != nil {
+		return "", err
+	}
+	put := storage.PutRequest{Client: c.Tag()}
+	if err := i.agree(ctx, c, l, agreedRedirect(c, a), i.wanted(c, a, l), &put); err != nil {
+		return "", err
+	}
+	code, err := i.issueCode(ctx, c, a, l, put)
+	if err == nil {
+		i.observe(ctx, oauth.Event{Kind: oauth.EventConsent, Outcome: oauth.OutcomeGiven, Client: a.ClientID, Subject: l.Profile.Subject, User: l.Session.User})
+	}
+	return code, err
+}
+
+func (i *Issuer) issueCode(ctx context.Context, c *clients.Client, a *Authorization, l *Login, put storage.PutRequest) (string, error) {
 	key, err := i.drawCode(func(key [16]byte) storage.CodeKey { return key })
 	if err != nil {
 		return "", err
 	}
 	grant := storage.Grant{Scopes: i.ScopesOf(l, a.Scopes, a.Audiences), Audiences: a.Audiences, ACR: l.Session.ACR}
-	c, err := i.Asking(ctx, a)
-	if errors.Is(err, clients.ErrUnknown) {
-		return "", oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, "The application is no longer registered.")
-	}
-	if err != nil {
-		return "", err
-	}
 	if a.Site != nil {
 		grant = storage.Grant{ACR: l.Session.ACR, Site: c.Origins[0], Keys: a.Site.Keys}
 	}
@@ -83,10 +108,9 @@ func (i *Issuer) IssueCode(ctx context.Context, a *Authorization, l *Login) (str
 		return "", fmt.Errorf("encoding code: %w", err)
 	}
 	ref := reference{user: l.Session.User, key: key}
-	err = i.putCode(ctx, l, storage.PutRequest{
-		ID: storage.CodeKey(key).ID(), Begins: l.Session.Root, Owner: codeOwner(a.ClientID, a.Challenge), Body: body, Lifetime: codeLifetime,
-	})
-	if err != nil {
+	put.ID, put.Begins = storage.CodeKey(key).ID(), l.Session.Root
+	put.Owner, put.Body, put.Lifetime = codeOwner(a.ClientID, a.Challenge), body, codeLifetime
+	if err := i.putCode(ctx, l, put); err != nil {
 		return "", err
 	}
 	issued := oauth.Event{Kind: oauth.EventCodeIssued, Outcome: oauth.OutcomeOK, Client: a.ClientID, Subject: l.Profile.Subject, User: ref.user}
@@ -115,23 +139,27 @@ func (i *Issuer) drawCode(derive func([16]byte) storage.CodeKey) ([16]byte, erro
 	}
 }
 
-// putCode keeps a code of a login, if that has not ended.
+// putCode keeps a code of a login, if that has not ended. Errors: ErrConsentChanged, too.
 func (i *Issuer) putCode(ctx context.Context, l *Login, r storage.PutRequest) error {
 	marks, err := i.state.Denylist.MarksOf(ctx, storage.Everyone)
 	if err != nil {
 		return err
 	}
-	kept := false
+	kept := storage.PutNothing
 	if l.Session.Begun.After(marks.Everyone) {
 		r.User, r.Session = l.Session.User, l.Session.ID
 		if kept, err = i.state.Store.PutCode(ctx, r); err != nil {
 			return oauth.Unavailable(err)
 		}
 	}
-	if !kept {
+	switch kept {
+	case storage.PutKept:
+		return nil
+	case storage.PutOtherConsent:
+		return ErrConsentChanged
+	default:
 		return oauth.Refuse(oauth.LoginRequired, oauth.ReasonRevoked, "The person has just signed out.")
 	}
-	return nil
 }
 
 const badCode = "The authorization code is unknown, expired or already used, or does not belong to this request."
@@ -297,7 +325,7 @@ func (i *Issuer) redeem(ctx context.Context, c *clients.Client, r TokenRequest, 
 		authTime: timeOrZero(body.AuthTime), acr: body.Grant.ACR, amr: body.AMR, session: body.Session, family: key.ID(), nonce: body.Nonce,
 	}
 	if slices.Contains(scopes, oauth.ScopeOfflineAccess) {
-		created, err := i.createFamily(ctx, c, ref.user, key, body, res.TakenAt, attempt)
+		created, err := i.createFamily(ctx, c, ref.user, key, body, res, attempt)
 		if err != nil {
 			return mint{}, err
 		}
@@ -350,7 +378,7 @@ func (i *Issuer) keepGrant(ctx context.Context, c *clients.Client, g storage.Gra
 }
 
 // createFamily begins the family that the code was made for.
-func (i *Issuer) createFamily(ctx context.Context, c *clients.Client, user storage.UserTag, key storage.FamilyKey, body codeBody, taken time.Time, attempt storage.Attempt) (storage.CreateResult, error) {
+func (i *Issuer) createFamily(ctx context.Context, c *clients.Client, user storage.UserTag, key storage.FamilyKey, body codeBody, taken storage.TakeResult, attempt storage.Attempt) (storage.CreateResult, error) {
 	_, grant, err := body.Grant.Text()
 	if err != nil {
 		return storage.CreateResult{}, err
@@ -359,7 +387,7 @@ func (i *Issuer) createFamily(ctx context.Context, c *clients.Client, user stora
 	defer done()
 	res, err := i.state.Store.CreateFamily(ctx, storage.CreateRequest{
 		User: user, ID: key.ID(), Client: c.Tag(), Grant: grant,
-		Session: body.Session, Begun: time.Unix(body.Begun, 0), AuthTime: timeOrZero(body.AuthTime), Taken: taken,
+		Session: body.Session, Begun: time.Unix(body.Begun, 0), AuthTime: timeOrZero(body.AuthTime), Taken: taken.TakenAt, Issued: taken.IssueAt,
 		Lifetime: c.Refresh.Lifetime, IdleLifetime: c.Refresh.IdleLifetime, MaxActive: c.Refresh.MaxActive,
 		BegunAfter: i.state.Denylist.MarksSince(c.Tag()).Client, DenyFor: i.state.DenyFor(), Attempt: attempt,
 	})

@@ -158,10 +158,28 @@ func (i *Issuer) ApproveDevice(ctx context.Context, d *DeviceRequest, l *Login) 
 		return err
 	}
 	// The code first: until the request is approved, nobody can ask for it.
-	if err := i.putCode(ctx, l, storage.PutRequest{ID: d.Code, Begins: session, Body: body, Lifetime: deviceLifetime + deviceGrace}); err != nil {
+	put := storage.PutRequest{ID: d.Code, Begins: session, Client: client.Tag(), Body: body, Lifetime: deviceLifetime + deviceGrace}
+	if err := i.putDeviceCode(ctx, client, l, grant, put); err != nil {
 		return err
 	}
 	return i.decideDevice(ctx, d, l, true)
+}
+
+// putDeviceCode keeps the code of an approval and, without a redirect URI, what was agreed to:
+// the page of a device is never skipped for it, but the person sees it and can withdraw it.
+func (i *Issuer) putDeviceCode(ctx context.Context, c *clients.Client, l *Login, grant storage.Grant, put storage.PutRequest) error {
+	access := i.accessOf(c, grant.Scopes, grant.Audiences)
+	err := ErrConsentChanged
+	for range 2 { // they may answer another request of the client just now: this one shows all
+		if err := i.agree(ctx, c, l, "", access, &put); err != nil {
+			return err
+		}
+		if err := i.putCode(ctx, l, put); !errors.Is(err, ErrConsentChanged) {
+			return err
+		}
+		l = l.WithoutConsent()
+	}
+	return err
 }
 
 // DenyDevice refuses a device's request.

@@ -2,7 +2,6 @@ package tokens
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -23,9 +22,9 @@ const (
 
 // Progress is what a person has done in answer to one authorization request.
 type Progress struct {
-	Fresh     bool // they have just signed in
-	Unseen    bool // but by a provider, and no page of ours has named the client to them
-	Consented bool // they agreed
+	Fresh  bool      // they have just signed in
+	Unseen bool      // but by a provider, and no page of ours has named the client to them
+	Agreed *Question // what they agreed to; nil while they have not
 }
 
 // NextStep decides what a request needs, given the person's login (nil when
@@ -34,9 +33,6 @@ type Progress struct {
 // See OpenID Connect Core §3.1.2.1 and §3.1.2.6, RFC 8252 §8.6.
 func (i *Issuer) NextStep(ctx context.Context, a *Authorization, l *Login, p Progress) (Step, error) {
 	c, err := i.Asking(ctx, a)
-	if errors.Is(err, clients.ErrUnknown) {
-		return 0, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, "The application is no longer registered.")
-	}
 	if err != nil {
 		return 0, err
 	}
@@ -55,14 +51,21 @@ func (i *Issuer) NextStep(ctx context.Context, a *Authorization, l *Login, p Pro
 		return 0, oauth.Refuse(oauth.UnmetAuthentication, "", "The person could not sign in by any of the acr_values.")
 	case a.HintSubject != "" && l.Profile.Subject != a.HintSubject:
 		return 0, oauth.Refuse(oauth.LoginRequired, "", "A different person is signed in than the application expects.")
-	case !p.Consented && i.needsConsent(c, a, p.Fresh && !p.Unseen):
-		if silent {
-			return 0, oauth.Refuse(oauth.ConsentRequired, "", "The person must agree first.")
-		}
-		return StepConsent, nil
 	}
-	return StepIssue, nil
+	question, err := i.question(ctx, c, a, l, p.named())
+	switch {
+	case err != nil:
+		return 0, err
+	case p.Agreed.answers(question):
+		return StepIssue, nil
+	case silent:
+		return 0, oauth.Refuse(oauth.ConsentRequired, "", "The person must agree first.")
+	}
+	return StepConsent, nil
 }
+
+// named reports whether the person has just given a password on a page that named the client.
+func (p Progress) named() bool { return p.Fresh && !p.Unseen }
 
 func (i *Issuer) needsLogin(c *clients.Client, a *Authorization, l *Login, fresh bool) bool {
 	if l == nil || !c.Admits(l.Profile.Login) {
@@ -84,20 +87,6 @@ func (i *Issuer) needsLogin(c *clients.Client, a *Authorization, l *Login, fresh
 		return a.MaxAge == 0
 	}
 	return i.cfg.Clock().Sub(l.Session.AuthTime) > time.Duration(a.MaxAge)*time.Second
-}
-
-// needsConsent reports whether to ask. A client whose redirect URI other
-// software on the device can claim is never answered silently, unless the
-// operator vouches for it; a password just given on a page that named the
-// client is as good as a consent.
-func (i *Issuer) needsConsent(c *clients.Client, a *Authorization, named bool) bool {
-	switch {
-	case slices.Contains(a.Prompt, PromptConsent) || c.Consent == clients.ConsentAlways:
-		return true
-	case c.Consent == clients.ConsentNever || named:
-		return false
-	}
-	return oauth.ClaimableRedirect(a.RedirectURI) && !i.developing(c, a.RedirectURI)
 }
 
 // developing reports whether a browser app is being developed: gateway and app

@@ -135,6 +135,11 @@ var denyings = []struct {
 		_, err := n.EndUser(n.t.Context(), alice.Subject)
 		n.must(err)
 	}},
+	{"H10: consent withdrawn", func(n *node, _ *tokens.TokenResponse, _, cookie string) {
+		l, err := n.CurrentLogin(n.t.Context(), cookie)
+		n.must(err)
+		n.must(n.WithdrawConsent(n.t.Context(), l, n.client("spa").Tag()))
+	}},
 	{"client ended", func(n *node, _ *tokens.TokenResponse, _, _ string) {
 		n.must(n.EndClient(n.t.Context(), "spa"))
 	}},

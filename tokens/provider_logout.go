@@ -1,7 +1,6 @@
 package tokens
 
 import (
-	"cmp"
 	"context"
 	"time"
 
@@ -73,22 +72,19 @@ func (i *Issuer) toldAbout(ctx context.Context, l ProviderLogout) ([]storage.Ind
 	return []storage.Indexed{{User: user}}, err
 }
 
-// keepIDs is for how long a provider's name of a person is known: as what applications hold
-// may live longer than the session.
+// keepIDs is for how long a provider's names of a person and a session are known: what
+// applications hold may live longer than the session.
 const keepIDs = storage.KeepUpstream
 
 // noteNames notes by which names the provider of a login will tell of its end. It is done
 // before anybody has the session's cookie.
 func (i *Issuer) noteNames(ctx context.Context, in Provided, s storage.Session) error {
-	of, lifetime := storage.Indexed{User: s.User, Root: s.Root}, s.Expires.Sub(s.Begun)
-	for _, name := range []struct {
-		kind, value string
-		keep        time.Duration
-	}{{"sid", in.Session, lifetime}, {"sub", in.ID, max(lifetime, keepIDs)}} {
+	of := storage.Indexed{User: s.User, Root: s.Root}
+	for _, name := range []struct{ kind, value string }{{"sid", in.Session}, {"sub", in.ID}} {
 		if name.value == "" {
 			continue
 		}
-		r := storage.IndexRequest{Key: nameOf(in.Profile.Login, name.kind, name.value), Indexed: of, Lifetime: cmp.Or(name.keep, keepIDs)}
+		r := storage.IndexRequest{Key: nameOf(in.Profile.Login, name.kind, name.value), Indexed: of, Lifetime: max(s.Expires.Sub(s.Begun), keepIDs)}
 		if err := i.state.Store.PutIndex(ctx, r); err != nil {
 			return oauth.Unavailable(err)
 		}

@@ -48,7 +48,7 @@ func withoutAnswer(ctx context.Context, err error) bool {
 // refreshOnce answers a refresh token of the client, and notes in p by which
 // attempt it was presented.
 func (i *Issuer) refreshOnce(ctx context.Context, c *clients.Client, r TokenRequest, t refreshToken, p *storage.UnansweredRequest) (*TokenResponse, error) {
-	grant, known, err := i.state.Grants.Get(ctx, t.grant, c.Refresh)
+	grant, known, err := i.state.Grants.Get(ctx, t.grant, c.Refresh.KeepsGrants())
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
@@ -15,6 +16,8 @@ import (
 type Login struct {
 	Session storage.Session
 	Profile Profile
+	// about is the client that Session.Consent is known of; zero for none.
+	about storage.ClientTag
 }
 
 // SignIn begins a session for a person who has just proved who they are, and
@@ -151,6 +154,30 @@ func (i *Issuer) endReplaced(ctx context.Context, cookie string, user storage.Us
 // none (any more). A cookie with a bad MAC never reaches the store. A person
 // whose password was changed since, or whose login is gone, is not signed in.
 func (i *Issuer) CurrentLogin(ctx context.Context, cookie string) (*Login, error) {
+	return i.currentLogin(ctx, cookie, storage.ClientTag{})
+}
+
+// CurrentLoginAt is CurrentLogin for a request of a client: it brings what the person has
+// agreed to there, by the same call.
+func (i *Issuer) CurrentLoginAt(ctx context.Context, cookie, clientID string) (*Login, error) {
+	c, err := i.Client(ctx, clientID)
+	if errors.Is(err, clients.ErrUnknown) {
+		return i.CurrentLogin(ctx, cookie)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return i.currentLogin(ctx, cookie, c.Tag())
+}
+
+// WithoutConsent returns a copy that asks the store anew what the person has agreed to.
+func (l *Login) WithoutConsent() *Login {
+	copied := *l
+	copied.about, copied.Session.Consent = storage.ClientTag{}, storage.Consent{}
+	return &copied
+}
+
+func (i *Issuer) currentLogin(ctx context.Context, cookie string, about storage.ClientTag) (*Login, error) {
 	if cookie == "" {
 		return nil, nil //nolint:nilnil // no login is no error
 	}
@@ -159,7 +186,7 @@ func (i *Issuer) CurrentLogin(ctx context.Context, cookie string) (*Login, error
 		return nil, nil //nolint:nilnil // as above
 	}
 	i.noteSecret(ctx, secret)
-	session, record, found, err := i.state.Store.Session(ctx, ref.user, storage.SessionKey(ref.key).ID(), i.cfg.SessionIdleLifetime)
+	session, record, found, err := i.state.Store.Session(ctx, ref.user, storage.SessionKey(ref.key).ID(), i.cfg.SessionIdleLifetime, about)
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
@@ -177,7 +204,7 @@ func (i *Issuer) CurrentLogin(ctx context.Context, cookie string) (*Login, error
 	if !i.fits(ref.user, profile) {
 		return nil, nil //nolint:nilnil // as above
 	}
-	return &Login{Session: session, Profile: *profile}, nil
+	return &Login{Session: session, Profile: *profile, about: about}, nil
 }
 
 // SignOut ends the session of a cookie, and the refresh tokens and access

@@ -48,15 +48,6 @@ func (t siteTerms) client() *clients.Client {
 	})
 }
 
-// Asking returns the client of an authorization request: a registered one, or the site whose
-// guard asks. Errors as of Client.
-func (i *Issuer) Asking(ctx context.Context, a *Authorization) (*clients.Client, error) {
-	if a.Site != nil {
-		return a.Site.client(), nil
-	}
-	return i.Client(ctx, a.ClientID)
-}
-
 // Sites is the authorization server as the guards of sites know it, see handler/site.
 type Sites struct{ issuer *Issuer }
 

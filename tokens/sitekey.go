@@ -57,7 +57,7 @@ func (i *Issuer) NewSiteKey(ctx context.Context, l *Login, origin, name string) 
 	created, err := i.createFamily(ctx, c, l.Session.User, code.FamilyKey(), codeBody{
 		Client: c.ID, Grant: grant, Begun: l.Session.Begun.Unix(), AuthTime: unixOrZero(l.Session.AuthTime), Session: code.ID().SessionID(),
 		Address: history.Clip(from.Address), Device: history.Clip(name),
-	}, time.Time{}, i.state.NewAttempt())
+	}, storage.TakeResult{}, i.state.NewAttempt())
 	if err != nil {
 		return "", err
 	}

@@ -88,7 +88,7 @@ func (i *Issuer) beginSite(ctx context.Context, c *clients.Client, req TokenRequ
 		return t, err
 	}
 	key := storage.CodeKey(ref.key).FamilyKey()
-	created, err := i.createFamily(ctx, c, ref.user, key, body, res.TakenAt, attempt)
+	created, err := i.createFamily(ctx, c, ref.user, key, body, res, attempt)
 	if err != nil {
 		return t, err
 	}
@@ -110,7 +110,7 @@ func (s Sites) Session(ctx context.Context, origin, cookie string, life sites.Li
 
 func (i *Issuer) siteSession(ctx context.Context, terms siteTerms, t refreshToken, used bool) (*sites.Session, error) {
 	c := terms.client()
-	grant, known, err := i.state.Grants.Get(ctx, t.grant, c.Refresh)
+	grant, known, err := i.state.Grants.Get(ctx, t.grant, c.Refresh.KeepsGrants())
 	switch {
 	case err != nil:
 		return nil, oauth.Unavailable(err)

@@ -134,7 +134,7 @@ func (i *Issuer) Revouched(ctx context.Context, l *Login, cookie string) (*Login
 	began := time.Now()
 	q := i.awaited(ctx, i.recheckLater(user, root, &l.Profile), user, root, &l.Profile)
 	for {
-		current, err := i.CurrentLogin(ctx, cookie)
+		current, err := i.currentLogin(ctx, cookie, l.about)
 		if err != nil || current == nil {
 			return nil, err
 		}

@@ -40,6 +40,15 @@ var Actions = []*Action{
 		Method: http.MethodPost, Path: "clients/{client}/end", Audit: "end_client", answer: (*API).endClient, Show: shows(showEndedClient),
 	},
 	{
+		Use: "consents list <subject>", Short: "Lists what a person has agreed to, client by client", Args: []string{"subject"},
+		Method: http.MethodGet, Path: "consents", answer: (*API).listConsents, Show: shows(showConsents),
+	},
+	{
+		Use: "consents withdraw <subject> <client_id>", Short: "Takes back what a person has agreed to at a client, and ends all that it has of them",
+		Args: []string{"subject", "client"}, Flags: []Flag{forceFlag("Take a subject or client that nobody knows")},
+		Method: http.MethodDelete, Path: "consents", Audit: "withdraw_consent", answer: (*API).withdrawConsent, Show: shows(showWithdrawn),
+	},
+	{
 		Use: "everyone end --yes", Short: "Ends every session, code, refresh token and access token of everybody until now",
 		Confirm: confirmEveryone, Slow: slowEnd,
 		Method: http.MethodPost, Path: "everyone/end", Audit: "end_everyone", answer: (*API).endEveryone, Show: shows(showEndedEveryone),

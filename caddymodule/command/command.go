@@ -70,6 +70,7 @@ func oauthCommand(cmd *cobra.Command) {
 // groups are the commands that have subcommands, and their help.
 var groups = map[string]string{
 	"clients":  "Ends what a client holds",
+	"consents": "Shows and withdraws what a person has agreed to",
 	"everyone": "Ends what everybody has",
 	"grants":   "Lists and ends logins of users at clients",
 	"issuers":  "Shows other issuers and forgets their keys",

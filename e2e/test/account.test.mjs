@@ -39,6 +39,7 @@ async function use(page, client) {
 		audience: gateway.api,
 		code_challenge: createHash("sha256").update(verifier).digest("base64url"),
 		code_challenge_method: "S256",
+		...(client === "asks" && { prompt: "consent" }),
 	}));
 	if (await page.getByLabel("Password").count() > 0) await signIn(page);
 	if (client === "asks") await page.getByRole("button", { name: "Allow" }).click();

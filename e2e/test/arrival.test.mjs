@@ -82,7 +82,7 @@ for (const [how, options] of [["script", {}], ["no script", { javaScriptEnabled:
 		});
 		for (const [button, parameter] of [["Allow", "code"], ["Deny", "error"]]) {
 			await t.test(`after consent, ${button}`, async () => {
-				await go({ client_id: "asks-first" });
+				await go({ client_id: "asks-first", prompt: "consent" });
 				await press(page, button);
 				assert.ok((await arrives(page, "callback")).get(parameter));
 			});
@@ -93,7 +93,7 @@ for (const [how, options] of [["script", {}], ["no script", { javaScriptEnabled:
 			assert.ok((await arrives(page, "callback")).get("code"));
 		});
 		await t.test("by form_post, after consent", async () => {
-			await go({ client_id: "asks-first", response_mode: "form_post" });
+			await go({ client_id: "asks-first", prompt: "consent", response_mode: "form_post" });
 			await press(page, "Allow");
 			await postsOn(page, options);
 			assert.ok((await arrives(page, "callback")).get("code"));

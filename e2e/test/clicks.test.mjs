@@ -17,7 +17,7 @@ after(async () => {
 });
 
 const authorize = (parameters) => app.authorize(gateway, parameters);
-const consent = (parameters) => authorize({ client_id: "asks-first", ...parameters });
+const consent = (parameters) => authorize({ client_id: "asks-first", prompt: "consent", ...parameters });
 const arrives = (page, path) => app.arrives(gateway, page, path);
 
 test("S3: double clicks", async (t) => {

@@ -17,7 +17,7 @@ after(async () => {
 });
 
 const authorize = (parameters) => app.authorize(gateway, parameters);
-const consent = (parameters) => authorize({ client_id: "asks-first", ...parameters });
+const consent = (parameters) => authorize({ client_id: "asks-first", prompt: "consent", ...parameters });
 const arrives = (page, path) => app.arrives(gateway, page, path);
 
 for (const [how, options] of [["script", {}], ["no script", { javaScriptEnabled: false }]]) {
@@ -91,7 +91,7 @@ test("S13: the gateway by another name of its host", async (t) => {
 	}
 	// Within that minute a form may be shown elsewhere: it is shown again at the right place.
 	await other.goto(elsewhere(gateway.issuer) + "account");
-	await other.goto(elsewhere(consent({ prompt: "login" })));
+	await other.goto(elsewhere(consent({ prompt: "login consent" })));
 	assert.ok(other.url().startsWith(elsewhere(gateway.issuer)));
 	await signIn(other);
 	await other.getByText("Please sign in again").waitFor();

@@ -22,6 +22,7 @@ const authorize = (parameters) => gateway.issuer + "authorize?" + new URLSearchP
 	code_challenge: challenge,
 	code_challenge_method: "S256",
 	state: "a state",
+	prompt: "consent",
 	...parameters,
 });
 

@@ -17,7 +17,7 @@ after(async () => {
 });
 
 const authorize = (parameters) => app.authorize(gateway, parameters);
-const consent = (parameters) => authorize({ client_id: "asks-first", ...parameters });
+const consent = (parameters) => authorize({ client_id: "asks-first", prompt: "consent", ...parameters });
 const arrives = (page, path) => app.arrives(gateway, page, path);
 
 test("S4: three tabs at once, with 150 ms of latency and no cookie", async (t) => {

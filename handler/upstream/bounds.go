@@ -118,23 +118,40 @@ const (
 type signOuts struct {
 	slots chan struct{} // one for each verification
 	pace  *rate.Limiter
+	// front is the pace of what browsers bring: nothing proves who sends that, and it must
+	// not keep the provider itself out.
+	front *rate.Limiter
 	fresh *freshness
 }
 
 func newSignOuts() signOuts {
-	return signOuts{slots: make(chan struct{}, maxVerifications), pace: rate.NewLimiter(signOutsASecond, signOutsAtOnce), fresh: new(freshness)}
+	return signOuts{
+		slots: make(chan struct{}, maxVerifications), fresh: new(freshness),
+		pace: rate.NewLimiter(signOutsASecond, signOutsAtOnce), front: rate.NewLimiter(signOutsASecond, signOutsAtOnce),
+	}
 }
 
-// enter takes a place, or refuses; leave gives it back.
+// enterFront refuses what browsers bring too often.
+func (s signOuts) enterFront(now time.Time) error {
+	if !s.front.AllowN(now, 1) {
+		return tooManySignOuts()
+	}
+	return nil
+}
+
+// enter takes a place for a logout token, or refuses; leave gives it back.
 func (s signOuts) enter(now time.Time) (leave func(), err error) {
-	busy := &login.FailedError{Failure: login.FailedBusy, Reason: reasonBusy, After: busyPause, Cause: errors.New("reading sign-out: too many come at once")}
 	if !s.pace.AllowN(now, 1) {
-		return nil, busy
+		return nil, tooManySignOuts()
 	}
 	select {
 	case s.slots <- struct{}{}:
 		return func() { <-s.slots }, nil
 	default:
-		return nil, busy
+		return nil, tooManySignOuts()
 	}
+}
+
+func tooManySignOuts() error {
+	return &login.FailedError{Failure: login.FailedBusy, Reason: reasonBusy, After: busyPause, Cause: errors.New("reading sign-out: too many come at once")}
 }

@@ -133,11 +133,9 @@ func (o *OIDC) ReadFrontChannel(issuer, session string) (*login.SignedOut, error
 	if !o.issuedBy(issuer) || !goodID(session) || notASession(session) {
 		return nil, forged(reasonIssuer, "reading sign-out by the browser: it names no session of %s", o.cfg.Issuer)
 	}
-	leave, err := o.signOuts.enter(o.cfg.Clock())
-	if err != nil {
+	if err := o.signOuts.enterFront(o.cfg.Clock()); err != nil {
 		return nil, err
 	}
-	leave()
 	return &login.SignedOut{Session: session, At: o.cfg.Clock()}, nil
 }
 

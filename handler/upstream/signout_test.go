@@ -186,6 +186,16 @@ func TestF63FrontChannel(t *testing.T) {
 		_, err := o.ReadFrontChannel(asked[0], asked[1])
 		want(t, err, login.FailedForged, reasonIssuer)
 	}
+	// Strangers who bring more than the pace allows do not keep the provider itself out.
+	var busy bool
+	for range 2 * signOutsAtOnce {
+		_, err := o.ReadFrontChannel(p.URL, "made up")
+		busy = busy || asFailed(err, "").Reason == reasonBusy
+	}
+	if _, err := o.ReadLogout(t.Context(), p.logoutToken(clock.now(), p.key, "logout+jwt", nil)); err != nil || !busy {
+		t.Errorf("a logout token beside many made-up sign-outs: %v; the pace counts: %v", err, busy)
+	}
+	clock.add(time.Minute)
 	o.cfg.Issuer, o.cfg.Tenants = "https://login.example.com/"+tenantMark+"/v2.0", []string{"contoso"}
 	if _, err := o.ReadFrontChannel("https://login.example.com/contoso/v2.0", "s1"); err != nil {
 		t.Error(err)

@@ -5,38 +5,56 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // PutCode implements storage.Codes.
-func (s *Store) PutCode(ctx context.Context, r storage.PutRequest) (kept bool, err error) {
+func (s *Store) PutCode(ctx context.Context, r storage.PutRequest) (storage.PutOutcome, error) {
 	r.Body = bytes.Clone(r.Body) // the caller may leave before the commit
-	return decide(ctx, s, "put_code", func(t *txn) (bool, error) { return putCode(t, r) })
+	return decide(ctx, s, "put_code", func(t *txn) (storage.PutOutcome, error) { return putCode(t, r) })
 }
 
-func putCode(t *txn, r storage.PutRequest) (kept bool, err error) {
+func putCode(t *txn, r storage.PutRequest) (storage.PutOutcome, error) {
 	var session sessionRecord
 	live, err := t.read(sessions, userKey(r.User, r.Session[:]), &session)
 	if err != nil || !live || session.over(t.now, 0) {
-		return false, err
+		return storage.PutNothing, err
 	}
 	if ended, err := t.everyoneEnded(session.begun); err != nil || ended {
-		return false, err
+		return storage.PutNothing, err
 	}
 	key := userKey(r.User, r.ID[:])
 	var c codeRecord
 	found, err := t.read(codes, key, &c)
-	if err != nil || found && t.now.Before(c.expires) {
-		return err == nil, err
+	if err != nil {
+		return storage.PutNothing, err
+	}
+	if found && t.now.Before(c.expires) {
+		return storage.PutKept, nil
+	}
+	if same, err := t.agree(r); err != nil || !same {
+		return storage.PutOtherConsent, err
 	}
 	if err := t.makeRoom(r.User); err != nil {
-		return false, err
+		return storage.PutNothing, err
 	}
-	c = codeRecord{put: t.now, expires: t.now.Add(r.Lifetime), session: cmp.Or(r.Begins, r.Session), owner: r.Owner}
+	marks, err := t.marks(r.User)
+	if err != nil {
+		return storage.PutNothing, err
+	}
+	if marks.withdrawn, err = t.withdrawn(r.User, r.Client); err != nil {
+		return storage.PutNothing, err
+	}
+	put := t.now
+	if !marks.withdrawn.Before(t.now.Truncate(time.Second)) {
+		put = t.issueAt(r.User, marks, time.Time{})
+	}
+	c = codeRecord{put: put, expires: t.now.Add(r.Lifetime), session: cmp.Or(r.Begins, r.Session), owner: r.Owner}
 	t.put(codes, key, c.encode())
 	t.put(codeBodies, key, bodyRecord{expires: c.expires, body: r.Body}.encode())
-	return true, nil
+	return storage.PutKept, nil
 }
 
 // heldCode is a code of a user who has too many.
@@ -133,6 +151,9 @@ func takeCode(t *txn, r storage.TakeRequest) (storage.TakeResult, error) {
 		return storage.TakeResult{}, err
 	}
 	key := userKey(r.User, r.ID[:])
+	if marks.withdrawn, err = t.withdrawn(r.User, r.Client); err != nil {
+		return storage.TakeResult{}, err
+	}
 	c, found, err := t.code(r.User, r.ID, marks)
 	if err != nil || !found {
 		return storage.TakeResult{Outcome: storage.CodeUnknown, Now: t.now}, err
@@ -173,10 +194,10 @@ func takeCode(t *txn, r storage.TakeRequest) (storage.TakeResult, error) {
 }
 
 // code reads a code, good or spent. One that has expired, whose session was
-// ended, or that a fold of the denylist stands against, is not found.
+// ended, or that a fold of the denylist or a withdrawal stands against, is not found.
 func (t *txn) code(user storage.UserTag, id storage.CodeID, marks marksRecord) (c codeRecord, found bool, err error) {
 	found, err = t.read(codes, userKey(user, id[:]), &c)
-	if err != nil || !found || !t.now.Before(c.expires) || !c.put.After(marks.folded) {
+	if err != nil || !found || !t.now.Before(c.expires) || !c.put.After(later(marks.folded, marks.withdrawn)) {
 		return c, false, err
 	}
 	ended, err := t.sessionEnded(user, c.session)

@@ -135,7 +135,7 @@ func (w *crashWriter) step() {
 	code := w.id("code")
 	kept, err := w.s.PutCode(ctx, storage.PutRequest{User: w.user, ID: code, Session: storage.SessionID{1}, Body: []byte("body"), Lifetime: time.Hour})
 	w.check(err)
-	if !kept {
+	if kept != storage.PutKept {
 		panic("a live session got no code")
 	}
 	w.say("put", code)
@@ -248,7 +248,7 @@ var crashProfile = storage.Profile{Subject: "local|alice", Person: storage.Perso
 func checkUser(t *testing.T, s *Store, user storage.UserTag, want *confirmedState) {
 	t.Helper()
 	ctx := t.Context()
-	if _, p, found, err := s.Session(ctx, user, storage.SessionID{1}, 0); want.session && (err != nil || !found || !reflect.DeepEqual(p, crashProfile)) {
+	if _, p, found, err := s.Session(ctx, user, storage.SessionID{1}, 0, storage.ClientTag{}); want.session && (err != nil || !found || !reflect.DeepEqual(p, crashProfile)) {
 		t.Errorf("session lost (%v)", err)
 	}
 	live, err := s.ListFamilies(ctx, user)

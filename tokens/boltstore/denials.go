@@ -52,14 +52,14 @@ func readDenials(c *bolt.Cursor, user []byte, now time.Time, answer *storage.Use
 			if now.Before(m.until) {
 				answer.Before = m.before
 			}
-		case byte(storage.DenyToken), byte(storage.DenyFamily), byte(storage.DenySession), byte(storage.DenyUser), byte(storage.DenyIssued):
+		case byte(storage.DenyToken), byte(storage.DenyFamily), byte(storage.DenySession), byte(storage.DenyUser), byte(storage.DenyIssued), byte(storage.DenyClient):
 			var d denialRecord
 			if err := d.decode(v); err != nil {
 				return err
 			}
 			if now.Before(d.until) {
 				entry := storage.Denial{Kind: storage.DenialKind(kind), Until: d.until}
-				copy(entry.ID[:], k[len(user)+1:])
+				nameDenial(&entry, k[len(user)+1:], d)
 				answer.Entries = append(answer.Entries, entry)
 			}
 		default:
@@ -68,6 +68,14 @@ func readDenials(c *bolt.Cursor, user []byte, now time.Time, answer *storage.Use
 		}
 	}
 	return nil
+}
+
+// nameDenial gives an entry the ID that its key says, and of a withdrawal the record.
+func nameDenial(entry *storage.Denial, name []byte, d denialRecord) {
+	copy(entry.ID[:], name)
+	if entry.Kind == storage.DenyClient {
+		entry.ID = storage.WithdrawnID(storage.ClientTag(entry.ID[:8]), d.withdrawn)
+	}
 }
 
 // clientMarks are the watermarks of all clients that have one.

@@ -37,6 +37,8 @@ func end(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 		return endUser(t, r)
 	case storage.DisableUser:
 		return disableUser(t, r)
+	case storage.EndConsent:
+		return endConsent(t, r)
 	default:
 		return storage.EndResult{}, fmt.Errorf("ending a grant: unknown scope %d", r.Scope)
 	}
@@ -63,7 +65,7 @@ func endFamily(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 }
 
 // endSession ends the session, those with the same root and their families, or all sessions
-// of the user for EndUser, as far as they were begun until r.Before. One of which nothing goes on
+// of the user for EndUser, as far as the sessions were begun until r.Before. One of which nothing goes on
 // is denied as long as access tokens live: some came without a refresh token, and a code of this
 // session may be on its way to become a family.
 func endSession(t *txn, r storage.EndRequest) (storage.EndResult, error) {
@@ -78,14 +80,14 @@ func endSession(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 			return storage.EndResult{}, err
 		}
 	}
-	reached := reachedRoots{over: make(map[storage.SessionID]bool), goesOn: make(map[storage.SessionID]bool)}
+	reached := reachedRoots{before: r.Before, over: make(map[storage.SessionID]bool), goesOn: make(map[storage.SessionID]time.Time)}
 	until := storage.EndOf(t.now, r.DenyFor)
 	fresh, err := t.removeSessions(r, root, all, reached)
 	if err != nil {
 		return storage.EndResult{}, err
 	}
 	err = t.eachFamily(r.User, func(f storage.Family) error {
-		if !all && f.Session != root || !reached.note(f.Session, f.Created, r.Before) {
+		if !all && f.Session != root || !reached.family(f) {
 			return nil
 		}
 		fresh = true
@@ -98,7 +100,7 @@ func endSession(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 	if err != nil {
 		return storage.EndResult{}, err
 	}
-	if !all && !reached.goesOn[root] {
+	if !all && reached.goesOn[root].IsZero() {
 		reached.over[root] = true
 		was, denied, err := t.denial(denialKey(r.User, byte(storage.DenySession), root[:]))
 		if err != nil {
@@ -115,18 +117,36 @@ func endSession(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 	return storage.EndResult{Families: ended, Now: t.now, New: fresh || len(ended) > 0}, nil
 }
 
-// reachedRoots are the roots of which something ends, and of which something goes on.
-type reachedRoots struct{ over, goesOn map[storage.SessionID]bool }
+// reachedRoots are the roots of which something ends, and those with a session that was
+// begun after before and goes on, with the time when that was.
+type reachedRoots struct {
+	before time.Time // zero for no limit
+	over   map[storage.SessionID]bool
+	goesOn map[storage.SessionID]time.Time
+}
 
-// note notes something of a root, and reports whether it ends.
-func (r reachedRoots) note(root storage.SessionID, begun, before time.Time) bool {
-	if !before.IsZero() && begun.After(before) {
-		r.goesOn[root] = true
+// session notes one of a root, and reports whether it ends.
+func (r reachedRoots) session(root storage.SessionID, begun time.Time) bool {
+	if !r.before.IsZero() && begun.After(r.before) {
+		if since := r.goesOn[root]; since.IsZero() || begun.Before(since) {
+			r.goesOn[root] = begun
+		}
 		return false
 	}
-	if root != (storage.SessionID{}) {
-		r.over[root] = true
+	r.over[root] = true
+	return true
+}
+
+// family notes one, when all sessions are noted, and reports whether it ends: one that an
+// ended session has begun late ends with it.
+func (r reachedRoots) family(f storage.Family) bool {
+	if f.Session == (storage.SessionID{}) {
+		return r.before.IsZero() || !f.Created.After(r.before)
 	}
+	if since := r.goesOn[f.Session]; !since.IsZero() && !f.Created.Before(since) {
+		return false
+	}
+	r.over[f.Session] = true
 	return true
 }
 
@@ -134,7 +154,7 @@ func (r reachedRoots) note(root storage.SessionID, begun, before time.Time) bool
 func (r reachedRoots) ended() []storage.SessionID {
 	var roots []storage.SessionID
 	for root := range r.over {
-		if !r.goesOn[root] {
+		if r.goesOn[root].IsZero() {
 			roots = append(roots, root)
 		}
 	}
@@ -158,7 +178,7 @@ func (t *txn) removeSessions(end storage.EndRequest, root storage.SessionID, all
 			return err
 		}
 		of := cmp.Or(r.root, storage.SessionID(k[len(end.User):]))
-		if (all || of == root) && reached.note(of, r.begun, end.Before) {
+		if (all || of == root) && reached.session(of, r.begun) {
 			t.remove(sessions, k)
 			removed = true
 		}

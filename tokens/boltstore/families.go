@@ -21,6 +21,9 @@ func createFamily(t *txn, r storage.CreateRequest) (storage.CreateResult, error)
 	if err != nil {
 		return storage.CreateResult{}, err
 	}
+	if marks.withdrawn, err = t.withdrawn(r.User, r.Client); err != nil {
+		return storage.CreateResult{}, err
+	}
 	r.BegunAfter, err = t.begunAfter(r.Client, r.BegunAfter)
 	if err != nil {
 		return storage.CreateResult{}, err
@@ -68,6 +71,9 @@ func mayBegin(t *txn, r storage.CreateRequest, marks marksRecord) (bool, error) 
 		return false, nil
 	}
 	if taken := r.Taken.Truncate(time.Second); !taken.IsZero() && !taken.After(marks.folded) {
+		return false, nil
+	}
+	if !r.Issued.IsZero() && !r.Issued.Truncate(time.Second).After(marks.withdrawn) {
 		return false, nil
 	}
 	if disabled, err := t.disabled(r.User); err != nil || disabled {

@@ -40,10 +40,12 @@ func (t *txn) foldDenials(user []byte) error {
 		until time.Time
 	}
 	var stay []kept
+	withdrawn := false // one goes that a code of a device may still need
 	old := newest.Add(-storage.FoldAfter)
 	err = t.eachDenial(user, func(kind storage.DenialKind, key []byte, d denialRecord) {
 		single := kind == storage.DenyToken || kind == storage.DenyIssued || kind == storage.DenyFamily && d.lived && !d.reused
 		if single || !d.until.After(old) {
+			withdrawn = withdrawn || kind == storage.DenyClient
 			t.remove(denials, key)
 		} else {
 			stay = append(stay, kept{key, d.until})
@@ -61,6 +63,8 @@ func (t *txn) foldDenials(user []byte) error {
 		for _, k := range stay[storage.MaxKeptByFold:] {
 			t.remove(denials, k.key)
 		}
+	}
+	if withdrawn || len(stay) > storage.MaxKeptByFold {
 		m.folded = t.now.Truncate(time.Second)
 		t.put(denials, marksKey(storage.UserTag(user)), m.encode())
 	}

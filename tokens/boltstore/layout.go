@@ -7,7 +7,7 @@ import (
 // bucketID numbers the buckets of the file.
 type bucketID uint8
 
-// The buckets. Keys of the first seven begin with the UserTag, so that all of
+// The buckets. Keys of the first eight begin with the UserTag, so that all of
 // one user's things of a kind are adjacent: one seek finds them, and a
 // decision about a user touches few pages. The denylist has a bucket of its
 // own because guarded routes read it: it is usually almost empty.
@@ -18,6 +18,7 @@ const (
 	profiles                   // user 16: profileRecord
 	people                     // user 16: personRecord
 	upstreams                  // user 16, root 8: upstreamRecord
+	consents                   // user 16, client 8: storage.Consent
 	denials                    // user 16, kind 1, id (none for the marks): denialRecord or marksRecord
 	grants                     // grant 12: grantRecord
 	clients                    // client 8: clientRecord
@@ -39,6 +40,7 @@ var bucketNames = [bucketCount][]byte{
 	profiles:   []byte("profiles"),
 	people:     []byte("people"),
 	upstreams:  []byte("upstreams"),
+	consents:   []byte("consents"),
 	denials:    []byte("denials"),
 	grants:     []byte("grants"),
 	clients:    []byte("clients"),

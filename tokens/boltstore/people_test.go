@@ -28,7 +28,7 @@ func TestM21MissingPerson(t *testing.T) {
 	if p, err := s.Profile(t.Context(), user); !errors.Is(err, errDamaged) {
 		t.Errorf("profile %+v, %v", p, err)
 	}
-	if _, p, _, err := s.Session(t.Context(), user, session.ID, 0); !errors.Is(err, errDamaged) {
+	if _, p, _, err := s.Session(t.Context(), user, session.ID, 0, storage.ClientTag{}); !errors.Is(err, errDamaged) {
 		t.Errorf("profile of the session %+v, %v", p, err)
 	}
 }

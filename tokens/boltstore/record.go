@@ -154,10 +154,12 @@ type denialRecord struct {
 	attempt storage.Attempt // the call that ended the family
 	lived   bool            // the family lived until then
 	reused  bool            // it was ended because an old token was presented
+	// withdrawn is until when a client's consent is, in seconds: of DenyClient alone.
+	withdrawn time.Time
 }
 
 func (r denialRecord) encode() []byte {
-	b := append(make([]byte, 0, 14), recordVersion)
+	b := append(make([]byte, 0, 18), recordVersion)
 	b = appendSeconds(b, r.until)
 	b = append(b, r.attempt[:]...)
 	var flags byte
@@ -167,7 +169,11 @@ func (r denialRecord) encode() []byte {
 	if r.reused {
 		flags |= 2
 	}
-	return append(b, flags)
+	b = append(b, flags)
+	if r.withdrawn.IsZero() {
+		return b
+	}
+	return appendSeconds(b, r.withdrawn)
 }
 
 func (r *denialRecord) decode(b []byte) error {
@@ -176,6 +182,9 @@ func (r *denialRecord) decode(b []byte) error {
 	copy(r.attempt[:], d.bytes(len(r.attempt)))
 	if flags := d.bytes(1); flags != nil {
 		r.lived, r.reused = flags[0]&1 != 0, flags[0]&2 != 0
+	}
+	if r.withdrawn = (time.Time{}); d.err == nil && len(d.b) > 0 {
+		r.withdrawn = d.seconds()
 	}
 	return d.end()
 }
@@ -189,6 +198,8 @@ type marksRecord struct {
 	attempt storage.Attempt    // the sign-out
 	now     time.Time          // milliseconds; the answer to the sign-out
 	ended   []storage.FamilyID // the families it ended
+	// withdrawn is that of the client that a decision is about; it is not part of the record.
+	withdrawn time.Time
 }
 
 func (r marksRecord) encode() []byte {

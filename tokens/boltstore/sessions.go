@@ -37,6 +37,9 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 		if marks, err = endAll(t, r.User, marks, r.DenyFor, storage.Attempt(r.ID)); err != nil {
 			return storage.Session{}, err
 		}
+		if err := t.removeAll(consents, r.User[:]); err != nil {
+			return storage.Session{}, err
+		}
 	} else if root, err = t.rootOf(r.User, r.Replaces); err != nil {
 		return storage.Session{}, err
 	}
@@ -150,17 +153,18 @@ func (t *txn) rootOf(user storage.UserTag, id storage.SessionID) (storage.Sessio
 type usedSession struct {
 	record  sessionRecord
 	profile storage.Profile
+	consent storage.Consent
 	found   bool
 }
 
 // Session implements storage.Sessions. Only a use that is a minute after the
 // last one, or half of a shorter idle limit, is written.
-func (s *Store) Session(ctx context.Context, user storage.UserTag, id storage.SessionID, idle time.Duration) (storage.Session, storage.Profile, bool, error) {
+func (s *Store) Session(ctx context.Context, user storage.UserTag, id storage.SessionID, idle time.Duration, client storage.ClientTag) (storage.Session, storage.Profile, bool, error) {
 	var u usedSession
 	err := s.call(ctx, "session", func(f *file) (err error) {
 		due := false
 		u, err = viewIn(s, f, func(t *txn) (usedSession, error) {
-			u, err := findSession(t, user, id, idle)
+			u, err := findSession(t, user, id, idle, client)
 			due = u.found && t.now.Sub(u.record.used) >= touchAfter(idle)
 			return u, err
 		})
@@ -168,7 +172,7 @@ func (s *Store) Session(ctx context.Context, user storage.UserTag, id storage.Se
 			return err
 		}
 		u, err = decideIn(ctx, f, func(t *txn) (usedSession, error) {
-			u, err := findSession(t, user, id, idle)
+			u, err := findSession(t, user, id, idle, client)
 			if err == nil && u.found {
 				u.record.used = t.now.Truncate(time.Second)
 				t.put(sessions, userKey(user, id[:]), u.record.encode())
@@ -180,7 +184,9 @@ func (s *Store) Session(ctx context.Context, user storage.UserTag, id storage.Se
 	if err != nil || !u.found {
 		return storage.Session{}, storage.Profile{}, false, err
 	}
-	return u.record.session(user, id), u.profile, true, nil
+	session := u.record.session(user, id)
+	session.Consent = u.consent
+	return session, u.profile, true, nil
 }
 
 func touchAfter(idle time.Duration) time.Duration {
@@ -190,7 +196,7 @@ func touchAfter(idle time.Duration) time.Duration {
 	return time.Minute
 }
 
-func findSession(t *txn, user storage.UserTag, id storage.SessionID, idle time.Duration) (usedSession, error) {
+func findSession(t *txn, user storage.UserTag, id storage.SessionID, idle time.Duration, client storage.ClientTag) (usedSession, error) {
 	var u usedSession
 	found, err := t.read(sessions, userKey(user, id[:]), &u.record)
 	if err != nil || !found || u.record.over(t.now, idle) {
@@ -204,6 +210,9 @@ func findSession(t *txn, user storage.UserTag, id storage.SessionID, idle time.D
 		return usedSession{}, err
 	}
 	u.found = true
-	u.profile, err = t.whole(user, p)
+	if u.profile, err = t.whole(user, p); err != nil || client == (storage.ClientTag{}) {
+		return u, err
+	}
+	u.consent, err = t.consent(user, client)
 	return u, err
 }

@@ -28,6 +28,13 @@ func TestPeopleSize(t *testing.T) {
 			Key: storage.IndexKey(r.User), Indexed: storage.Indexed{User: r.User, Root: r.ID}, Lifetime: r.Lifetime,
 		})
 	}
+	agree := func(s *Store, r storage.SessionRequest) error {
+		_, err := s.PutCode(context.Background(), storage.PutRequest{
+			User: r.User, Session: r.ID, Client: storage.ClientTag{1}, Lifetime: time.Minute,
+			Consent: &storage.Consent{Agreed: storage.GrantID{1}, Name: "An application, with a name of 37 bytes"},
+		})
+		return err
+	}
 	base := 0.0
 	for i, row := range []struct {
 		name   string
@@ -41,6 +48,7 @@ func TestPeopleSize(t *testing.T) {
 		{"1 KiB of claims", 2100, person(1024), nil},
 		{"1.5 KB of a provider", 2800, func(r *storage.SessionRequest) { r.Upstream = make([]byte, 1500) }, nil},
 		{"a name in the index", 140, nil, index},
+		{"a consent, beside its code", 600, nil, agree},
 	} {
 		got := pagesPerUser(t, row.change, row.more) - base
 		if i == 0 {

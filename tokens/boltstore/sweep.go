@@ -201,6 +201,10 @@ func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks
 		var r upstreamRecord
 		err := r.decode(v)
 		return r.over(now), err
+	case consents:
+		var c storage.Consent
+		err := c.UnmarshalBinary(v)
+		return c.Over(now), err
 	case indexes:
 		var r indexRecord
 		err := r.decode(v)

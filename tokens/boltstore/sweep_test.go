@@ -64,7 +64,7 @@ func TestSweep(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := storage.PutRequest{User: user, ID: storage.CodeID{byte(i)}, Session: storage.SessionID{2}, Lifetime: max(lifetime, time.Second)}
-		if kept, err := s.PutCode(ctx, r); err != nil || !kept {
+		if kept, err := s.PutCode(ctx, r); err != nil || kept != storage.PutKept {
 			t.Fatal(kept, err)
 		}
 		if err := s.DenyToken(ctx, user, storage.TokenID{byte(i)}, clock.Now().Add(lifetime)); err != nil {

@@ -295,6 +295,8 @@ func (t *txn) putRecord(r storage.Record) error {
 		}
 	case r.Upstreams != nil:
 		t.importUpstreams(r.Upstreams)
+	case r.Consents != nil:
+		return t.importConsents(r.Consents)
 	case r.Index != nil:
 		return t.putIndex(*r.Index)
 	case r.Alias != nil:
@@ -336,6 +338,9 @@ func (t *txn) putDenied(d *storage.DeniedRecord) {
 	}
 	for _, e := range d.Entries {
 		record := denialRecord{until: e.Until, attempt: e.Attempt, lived: e.Lived, reused: e.Reused}
+		if e.Kind == storage.DenyClient {
+			_, record.withdrawn = e.Withdrawn()
+		}
 		t.put(denials, denialKey(d.User, byte(e.Kind), e.Name()), record.encode())
 	}
 }

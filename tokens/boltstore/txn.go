@@ -165,19 +165,20 @@ func (t *txn) deny(key []byte, d denialRecord) error {
 	return t.boundDenials(key[:len(storage.UserTag{})])
 }
 
-// issueAt returns the time that dates a token or login of the user: now, or one
-// second after a sign-out of the user or the client's watermark in this very
+// issueAt returns the time that dates a token, login or code of the user: now, or one
+// second after a sign-out of the user, a withdrawal or the client's watermark in this very
 // second, since "issued at or before" is denied. It remembers a date ahead of
-// the clock, so that the next sign-out in that second reaches it. None lies
-// farther ahead than storage.MostAhead.
+// the clock, so that the next sign-out in that second reaches it, and dates nothing before
+// it: a rotation does not ask what was withdrawn. None lies farther ahead than
+// storage.MostAhead.
 func (t *txn) issueAt(user storage.UserTag, m marksRecord, begunAfter time.Time) time.Time {
-	second, mark := t.now.Truncate(time.Second), begunAfter.Truncate(time.Second)
-	if second.After(m.before) && second.After(mark) {
+	second, mark, before := t.now.Truncate(time.Second), begunAfter.Truncate(time.Second), later(m.before, m.withdrawn)
+	if second.After(before) && second.After(mark) && !m.issued.After(second) {
 		return t.now
 	}
 	at := later(
-		earlier(m.before.Add(time.Second), second.Add(storage.MostAhead-time.Second)),
-		earlier(mark.Add(time.Second), second.Add(storage.MostAhead)),
+		earlier(before.Add(time.Second), second.Add(storage.MostAhead-time.Second)),
+		later(earlier(mark.Add(time.Second), second.Add(storage.MostAhead)), earlier(m.issued, second.Add(storage.MostAhead))),
 	)
 	if at.After(m.issued) {
 		m.issued = at

@@ -24,6 +24,7 @@ var userParts = []struct {
 	{storage.PartCodes, []bucketID{codes}, readCodes},
 	{storage.PartUpstreams, []bucketID{upstreams}, readUpstreams},
 	{storage.PartIndex, []bucketID{indexes}, readIndex},
+	{storage.PartConsents, []bucketID{consents}, readConsents},
 }
 
 // ScanUsers implements storage.Users.
@@ -158,14 +159,14 @@ func readDenied(t *txn, user storage.UserTag) (storage.Record, error) {
 		if !t.now.Before(r.until) {
 			return nil
 		}
-		if kind > byte(storage.DenyIssued) {
+		if kind > byte(storage.DenyClient) {
 			return errNewerRecord
 		}
 		entry := storage.DenialEntry{
 			Denial:  storage.Denial{Kind: storage.DenialKind(kind), Until: r.until},
 			Attempt: r.attempt, Lived: r.lived, Reused: r.reused,
 		}
-		copy(entry.ID[:], k[len(user)+1:])
+		nameDenial(&entry.Denial, k[len(user)+1:], r)
 		d.Entries = append(d.Entries, entry)
 		return nil
 	})

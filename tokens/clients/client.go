@@ -89,9 +89,12 @@ type ConsentMode string
 const (
 	// ConsentAuto asks when a session would otherwise answer silently for a
 	// client whose redirect URI anyone on the device can claim (RFC 8252 §8.6).
-	ConsentAuto   ConsentMode = ""
+	ConsentAuto ConsentMode = ""
+	// ConsentAlways asks for whatever the person has not agreed to before, and for all where
+	// anyone can claim the redirect URI.
 	ConsentAlways ConsentMode = "always"
-	ConsentNever  ConsentMode = "never"
+	// ConsentNever asks for nothing: the operator vouches for the client.
+	ConsentNever ConsentMode = "never"
 )
 
 // RefreshPolicy is how a client's refresh tokens live.

@@ -349,6 +349,10 @@ func (held *verdict) denies(t *Token) bool {
 			if t.IssuedAt.Unix() <= int64(binary.BigEndian.Uint32(e.ID[:])) {
 				return true
 			}
+		case storage.DenyClient:
+			if client, until := e.Withdrawn(); client == t.Client && t.IssuedAt.Unix() <= until.Unix() {
+				return true
+			}
 		default:
 			return true // an entry of a newer version denies everything of the user
 		}

@@ -52,19 +52,7 @@ type core struct {
 func newCore(t *testing.T, h storetest.Harness) *core {
 	t.Helper()
 	c := &core{t: t, h: h, broken: &brokenStore{Store: h.Store}}
-	secrets := storetest.Must(secrets.NewSecrets([]byte(strings.Repeat("s", 32))))(t)
-	c.state = storetest.Must(state.New(state.Config{
-		Store: c.broken, Observer: oauth.NopObserver{}, Clock: c.clock, CacheBytes: 1 << 20, DenylistEntries: 1000,
-	}))(t)
-	storetest.NoError(t, c.state.Configure(t.Context(), state.Settings{
-		Secrets: secrets, TokenLifetime: time.Hour, Keys: keyring.Settings{Algorithms: []jose.Algorithm{jose.ES256}},
-	}))
-	storetest.NoError(t, c.state.Open(t.Context()))
-	t.Cleanup(func() {
-		if err := c.state.Close(); err != nil {
-			t.Errorf("closing the state: %v", err)
-		}
-	})
+	c.open()
 	now := storetest.Must(h.Store.Now(t.Context()))(t)
 	c.base.Store(&now)
 	// The heartbeat has to see this node's clock as it is from now on.
@@ -89,6 +77,34 @@ func newCore(t *testing.T, h storetest.Harness) *core {
 	}
 	c.reload()
 	return c
+}
+
+// open makes a state over the store, and opens it until the test ends.
+func (c *core) open() {
+	c.t.Helper()
+	secrets := storetest.Must(secrets.NewSecrets([]byte(strings.Repeat("s", 32))))(c.t)
+	c.state = storetest.Must(state.New(state.Config{
+		Store: c.broken, Observer: oauth.NopObserver{}, Clock: c.clock, CacheBytes: 1 << 20, DenylistEntries: 1000,
+	}))(c.t)
+	storetest.NoError(c.t, c.state.Configure(c.t.Context(), state.Settings{
+		Secrets: secrets, TokenLifetime: time.Hour, Keys: keyring.Settings{Algorithms: []jose.Algorithm{jose.ES256}},
+	}))
+	storetest.NoError(c.t, c.state.Open(c.t.Context()))
+	c.t.Cleanup(func() {
+		if err := c.state.Close(); err != nil {
+			c.t.Errorf("closing the state: %v", err)
+		}
+	})
+}
+
+// node is another gateway over the same store, which knows what the store says alone.
+func (c *core) node() *core {
+	c.t.Helper()
+	n := &core{t: c.t, h: c.h, broken: c.broken, cfg: c.cfg}
+	n.base.Store(c.base.Load())
+	n.open()
+	n.reload()
+	return n
 }
 
 // everybody has the same password.
@@ -149,22 +165,7 @@ func (c *core) login(subject string, parameters ...string) *tokens.TokenResponse
 }
 
 func (c *core) tryLogin(subject string, parameters ...string) (*tokens.TokenResponse, error) {
-	sum := sha256.Sum256([]byte(verifier))
-	v := url.Values{
-		"client_id": {"app"}, "redirect_uri": {redirect}, "response_type": {"code"}, "audience": {ordersAPI},
-		"scope":          {"openid offline_access orders:read orders:write billing:read"},
-		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
-	}
-	for i := 0; i < len(parameters); i += 2 {
-		v.Del(parameters[i])
-		for value := range strings.FieldsSeq(parameters[i+1]) {
-			v.Add(parameters[i], value)
-		}
-	}
-	if scopes := v["scope"]; len(scopes) > 1 {
-		v.Set("scope", strings.Join(scopes, " "))
-	}
-	a, err := c.ParseAuthorization(c.t.Context(), v)
+	a, err := c.ParseAuthorization(c.t.Context(), parametersOf(parameters...))
 	if err != nil {
 		return nil, err
 	}
@@ -180,6 +181,26 @@ func (c *core) tryLogin(subject string, parameters ...string) (*tokens.TokenResp
 	return c.Token(ctx, c.client(), tokens.TokenRequest{
 		GrantType: oauth.GrantAuthorizationCode, Code: code, RedirectURI: redirect, CodeVerifier: verifier,
 	})
+}
+
+// parametersOf returns those of a request; parameters replace its own, "" removes one.
+func parametersOf(parameters ...string) url.Values {
+	sum := sha256.Sum256([]byte(verifier))
+	v := url.Values{
+		"client_id": {"app"}, "redirect_uri": {redirect}, "response_type": {"code"}, "audience": {ordersAPI},
+		"scope":          {"openid offline_access orders:read orders:write billing:read"},
+		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
+	}
+	for i := 0; i < len(parameters); i += 2 {
+		v.Del(parameters[i])
+		for value := range strings.FieldsSeq(parameters[i+1]) {
+			v.Add(parameters[i], value)
+		}
+	}
+	if scopes := v["scope"]; len(scopes) > 1 {
+		v.Set("scope", strings.Join(scopes, " "))
+	}
+	return v
 }
 
 func (c *core) tryRefresh(token string, change ...func(*tokens.TokenRequest)) (*tokens.TokenResponse, error) {

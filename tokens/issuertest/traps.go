@@ -45,6 +45,11 @@ func RunTraps(t *testing.T, open func(t *testing.T) storetest.Harness) {
 		{"a flood of dead tokens as the history tells it", storyOfFlood},
 		{"ends as their histories tell them", storyOfEnds},
 		{"nobody sees or ends what another person has", storyOfStrangers},
+		{"H10: a consent is asked once, and more alone", consentOnce},
+		{"H10: a consent to another address", consentAddress},
+		{"H10, RT-15: a consent that is withdrawn", consentWithdrawn},
+		{"S3: a consent that is withdrawn while the page is open", consentMeanwhile},
+		{"a consent to what is gone", consentGone},
 	} {
 		t.Run(trap.name, func(t *testing.T) {
 			t.Parallel()

@@ -21,11 +21,13 @@ const (
 	EventCodeIssued    EventKind = "code_issued"
 	EventCodeReuse     EventKind = "code_reuse_detected"
 	EventDevice        EventKind = "device"
-	EventRevoked       EventKind = "revoked"
-	EventLogin         EventKind = "login"
-	EventRecheck       EventKind = "recheck"
-	EventLogout        EventKind = "logout"
-	EventSiteSession   EventKind = "site_session" // a person has signed in to a site
+	// EventConsent is that a person has agreed to what a client asks for, has refused it, or that it was withdrawn.
+	EventConsent     EventKind = "consent"
+	EventRevoked     EventKind = "revoked"
+	EventLogin       EventKind = "login"
+	EventRecheck     EventKind = "recheck"
+	EventLogout      EventKind = "logout"
+	EventSiteSession EventKind = "site_session" // a person has signed in to a site
 	// EventLoginBroken is that nobody, or somebody, cannot sign in by a provider until an
 	// operator acts, and that it is over.
 	EventLoginBroken      EventKind = "login_broken"
@@ -82,6 +84,12 @@ const (
 	OutcomeDenied    Outcome = "denied"
 	OutcomeDelayed   Outcome = "delayed" // of EventLogin, too
 	OutcomeWrongCode Outcome = "wrong_code"
+)
+
+// The outcomes of EventConsent, beside OutcomeDenied.
+const (
+	OutcomeGiven     Outcome = "given"
+	OutcomeWithdrawn Outcome = "withdrawn"
 )
 
 // The outcomes of EventRevoked: what was revoked, or by whom.
@@ -202,6 +210,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventCodeIssued:    {OutcomeOK, OutcomeWithoutPKCE},
 	EventCodeReuse:     {Outcome(ReasonCodeSpent)},
 	EventDevice:        {OutcomeRequested, OutcomeApproved, OutcomeDenied, OutcomeDelayed, OutcomeWrongCode},
+	EventConsent:       {OutcomeGiven, OutcomeDenied, OutcomeWithdrawn},
 	EventRevoked:       {OutcomeRefreshToken, OutcomeAccessToken, OutcomeUser, OutcomeUserDisabled, OutcomeClient, OutcomeEveryone, OutcomeAccount},
 	EventLogin: {
 		OutcomeOK, OutcomeFailed, OutcomeDelayed, OutcomeBusy, OutcomeDisabled,
@@ -236,7 +245,7 @@ var outcomes = map[EventKind][]Outcome{
 		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber, OutcomeProvider, OutcomeRecheck, OutcomeStreams,
 	},
 	EventAdmin: {
-		"end_grants", "end_client", "end_everyone", "disable_user", "enable_user", "move_user", "rebind_login", "deny_token", "rotate_keys", "drop_key",
+		"end_grants", "end_client", "end_everyone", "withdraw_consent", "disable_user", "enable_user", "move_user", "rebind_login", "deny_token", "rotate_keys", "drop_key",
 		"backup", "export", "undo_export", "purge_issuer",
 	},
 }

@@ -88,6 +88,18 @@ func loopbackWithoutPort(uri string, hosts []string) (string, bool) {
 	return "", false
 }
 
+// WithoutLoopbackPort returns a redirect URI without its port, where that may be any: MatchRedirect.
+func WithoutLoopbackPort(uri string, native bool) string {
+	hosts := loopbackHosts
+	if !native {
+		hosts = hosts[:2]
+	}
+	if without, ok := loopbackWithoutPort(uri, hosts); ok {
+		return without
+	}
+	return uri
+}
+
 // validPort reports whether s is ":" and 1 to 5 digits.
 func validPort(s string) bool {
 	if len(s) < 2 || len(s) > 6 || s[0] != ':' {

@@ -9,15 +9,22 @@ import (
 )
 
 // PutCode implements storage.Codes.
-func (s *Store) PutCode(ctx context.Context, r storage.PutRequest) (kept bool, err error) {
-	begins := cmp.Or(r.Begins, r.Session)
-	a, err := s.decide(ctx, "put_code", s.scripts().putCode, s.decidingKeys(r.User, held, codes, bodies),
-		0, r.ID[:], millis(r.Lifetime), r.Session[:], r.Body, begins[:], r.Owner[:])
-	if err != nil {
-		return false, err
+func (s *Store) PutCode(ctx context.Context, r storage.PutRequest) (storage.PutOutcome, error) {
+	var restsOn, consent []byte
+	if r.RestsOn != (storage.GrantID{}) {
+		restsOn = r.RestsOn[:]
 	}
-	kept = a.bool()
-	return kept, a.err
+	if r.Consent != nil {
+		consent = r.Consent.Text()
+	}
+	begins := cmp.Or(r.Begins, r.Session)
+	a, err := s.decide(ctx, "put_code", s.scripts().putCode, s.decidingKeys(r.User, held, denied, codes, bodies, consents),
+		0, r.ID[:], millis(r.Lifetime), r.Session[:], r.Body, begins[:], r.Owner[:], r.Client[:], restsOn, consent)
+	if err != nil {
+		return storage.PutNothing, err
+	}
+	outcome := storage.PutOutcome(a.int())
+	return outcome, a.err
 }
 
 // TakeCode implements storage.Codes.

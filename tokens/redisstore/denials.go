@@ -125,13 +125,20 @@ func addDenial(u *storage.UserDenials, name, value string, now time.Time) error 
 		if now.Before(seconds(value[5:])) {
 			u.Before = seconds(value[1:])
 		}
-	case byte(storage.DenyToken), byte(storage.DenyFamily), byte(storage.DenySession), byte(storage.DenyUser), byte(storage.DenyIssued):
-		if err := checkRecord(value, 1, 14); err != nil {
+	case byte(storage.DenyToken), byte(storage.DenyFamily), byte(storage.DenySession), byte(storage.DenyUser), byte(storage.DenyIssued), byte(storage.DenyClient):
+		size := 14
+		if kind == byte(storage.DenyClient) {
+			size = 18 // with until when it is withdrawn
+		}
+		if err := checkRecord(value, 1, size); err != nil {
 			return err
 		}
 		if until := seconds(value[1:]); now.Before(until) {
 			entry := storage.Denial{Kind: storage.DenialKind(kind), Until: until}
 			copy(entry.ID[:], name[1:])
+			if size == 18 {
+				copy(entry.ID[8:], value[14:])
+			}
 			u.Entries = append(u.Entries, entry)
 		}
 	default:

@@ -54,7 +54,7 @@ func (f *fate) prepare(t *testing.T) {
 	for i := range revokedFamilies {
 		id := storage.CodeID{byte(i), 1}
 		kept, err := f.s.PutCode(t.Context(), storage.PutRequest{User: user, ID: id, Session: session.ID, Body: []byte("code"), Lifetime: time.Minute})
-		if err != nil || !kept {
+		if err != nil || kept != storage.PutKept {
 			t.Fatal(kept, err)
 		}
 		f.codes = append(f.codes, storage.TakeRequest{User: user, ID: id, DenyFor: time.Hour, Attempt: newAttempt()})

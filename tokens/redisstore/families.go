@@ -16,7 +16,7 @@ func (s *Store) CreateFamily(ctx context.Context, r storage.CreateRequest) (stor
 	a, err := s.decide(ctx, "create_family", s.scripts().createFamily, s.decidingKeys(r.User, held, denied, people),
 		s.grace(), r.ID[:], r.Client[:], r.Grant[:], r.Session[:], unixMillis(r.Begun),
 		millis(r.Lifetime), millis(r.IdleLifetime), r.MaxActive, unixMillis(r.BegunAfter),
-		millis(r.DenyFor), r.Attempt[:], unixSeconds(r.AuthTime), unixMillis(r.Taken))
+		millis(r.DenyFor), r.Attempt[:], unixSeconds(r.AuthTime), unixMillis(r.Taken), unixMillis(r.Issued))
 	if err != nil {
 		return storage.CreateResult{}, err
 	}
@@ -164,10 +164,10 @@ func byAge(a, b storage.Family) int {
 
 // End implements storage.Families.
 func (s *Store) End(ctx context.Context, r storage.EndRequest) (storage.EndResult, error) {
-	if r.Scope < storage.EndFamily || r.Scope > storage.DisableUser {
+	if r.Scope < storage.EndFamily || r.Scope > storage.EndConsent {
 		return storage.EndResult{}, fmt.Errorf("ending a grant: unknown scope %d", r.Scope)
 	}
-	a, err := s.decide(ctx, "end", s.scripts().end, s.userKeys(r.User, held, denied, people, codes, bodies, ended, upstreams), s.endArgs(r)...)
+	a, err := s.decide(ctx, "end", s.scripts().end, s.endKeys(r.User), s.endArgs(r)...)
 	if !committed(err) {
 		return storage.EndResult{}, err
 	}
@@ -179,21 +179,25 @@ func (s *Store) End(ctx context.Context, r storage.EndRequest) (storage.EndResul
 	return res, a.err
 }
 
-func (s *Store) endArgs(r storage.EndRequest) []any {
-	return []any{s.grace(), uint8(r.Scope), r.Family[:], r.Session[:], millis(r.DenyFor), r.Attempt[:], unixMillis(r.Before)}
+func (s *Store) endKeys(user storage.UserTag) []string {
+	return s.userKeys(user, held, denied, people, codes, bodies, ended, upstreams, consents)
 }
 
-// ended keeps an end for the case of a failover. That of a user is repeated as
+func (s *Store) endArgs(r storage.EndRequest) []any {
+	return []any{s.grace(), uint8(r.Scope), r.Family[:], r.Session[:], millis(r.DenyFor), r.Attempt[:], unixMillis(r.Before), r.Client[:]}
+}
+
+// ended keeps an end for the case of a failover. That of a user, or of a consent, is repeated as
 // of the time when it was answered: a login since stays.
 func (s *Store) ended(r storage.EndRequest, at time.Time) {
 	if !r.Before.IsZero() && at.Before(r.Before) {
 		r.Before = at
 	}
 	args := s.endArgs(r)
-	if r.Scope == storage.EndUser || r.Scope == storage.DisableUser {
+	if r.Scope >= storage.EndUser {
 		args = append(args, unixMillis(at))
 	}
-	s.journal.add(s.scripts().end, s.userKeys(r.User, held, denied, people, codes, bodies, ended, upstreams), args...)
+	s.journal.add(s.scripts().end, s.endKeys(r.User), args...)
 }
 
 // PutGrant implements storage.Families.

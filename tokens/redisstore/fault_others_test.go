@@ -39,7 +39,7 @@ var otherDecisions = []decision{
 				if err != nil || res.Outcome != want {
 					t.Errorf("taken: %+v, %v", res, err)
 				}
-				if kept, err := s.PutCode(t.Context(), r); err != nil || !kept { // put late, it revives nothing
+				if kept, err := s.PutCode(t.Context(), r); err != nil || kept != storage.PutKept { // put late, it revives nothing
 					t.Errorf("put again: %v, %v", kept, err)
 				}
 			}

@@ -104,7 +104,7 @@ func putCode(t *testing.T, s *Store, id byte) {
 	session, err := s.CreateSession(t.Context(), storage.SessionRequest{User: user, ID: storage.SessionID{id, 1}, Lifetime: time.Hour, Profile: alice})
 	mustDo(t, err)
 	kept, err := s.PutCode(t.Context(), storage.PutRequest{User: user, ID: storage.CodeID{id}, Session: session.ID, Body: []byte("body"), Lifetime: time.Minute})
-	if err != nil || !kept {
+	if err != nil || kept != storage.PutKept {
 		t.Fatalf("PutCode: kept %v, %v", kept, err)
 	}
 }

@@ -159,6 +159,12 @@ func (m *importer) add(ctx context.Context, r storage.Record) error {
 		m.waiting = append(m.waiting, m.codes(r.Codes)...)
 	case r.Index != nil:
 		m.waiting = append(m.waiting, m.index(r.Index)...)
+	case r.Consents != nil:
+		call, err := m.consents(r.Consents)
+		if err != nil {
+			return err
+		}
+		m.waiting = append(m.waiting, call)
 	case r.Upstreams != nil:
 		m.waiting = append(m.waiting, m.upstreams(r.Upstreams))
 	default:
@@ -209,7 +215,10 @@ func (m *importer) denied(d *storage.DeniedRecord) scriptCall {
 		if e.Reused {
 			flags |= 2
 		}
-		args = append(args, append([]byte{byte(e.Kind)}, e.Name()...), append(record, flags))
+		if record = append(record, flags); e.Kind == storage.DenyClient {
+			record = append(record, e.ID[8:12]...)
+		}
+		args = append(args, append([]byte{byte(e.Kind)}, e.Name()...), record)
 		end = later(end, e.Until)
 	}
 	args[0] = unixMillis(end)

@@ -11,6 +11,7 @@ import (
 //	<prefix>{<tag>}u   what the user holds: families, sessions, profile (lua/grants.lua)
 //	<prefix>{<tag>}p   what is known of the person beyond that (lua/person_record.lua)
 //	<prefix>{<tag>}r   what providers gave at logins (lua/upstream_record.lua)
+//	<prefix>{<tag>}k   what the user has agreed to (lua/consent.lua)
 //	<prefix>{<tag>}d   what is denied of the user (lua/denylist.lua)
 //	<prefix>{<tag>}c   codes, and
 //	<prefix>{<tag>}b   their bodies (lua/code.lua)
@@ -91,6 +92,7 @@ const (
 	people    = "p"
 	denied    = "d"
 	upstreams = "r"
+	consents  = "k"
 	codes     = "c"
 	bodies    = "b"
 	ended     = "e"

@@ -170,7 +170,10 @@ func TestReplica(t *testing.T) {
 			_, err := s.PutCode(t.Context(), storage.PutRequest{User: user, Lifetime: time.Hour})
 			return err
 		},
-		"session": func() error { _, _, _, err := s.Session(t.Context(), user, session, 0); return err },
+		"session": func() error {
+			_, _, _, err := s.Session(t.Context(), user, session, 0, storage.ClientTag{})
+			return err
+		},
 		"poll": func() error {
 			_, err := s.PollDevice(t.Context(), storage.DevicePoll{Attempt: newAttempt()})
 			return err

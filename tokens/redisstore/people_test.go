@@ -40,15 +40,18 @@ func TestM21MissingPerson(t *testing.T) {
 		}
 	}
 	kept, err := s.PutCode(t.Context(), storage.PutRequest{User: user, ID: storage.CodeID{1}, Session: session.ID, Body: []byte("body"), Lifetime: time.Minute})
-	if err != nil || !kept {
+	if err != nil || kept != storage.PutKept {
 		t.Fatal(kept, err)
 	}
 	if server.Do("DEL", s.userKey(user, people)) != "1" {
 		t.Fatal("there was no record")
 	}
 	for name, call := range map[string]func() error{
-		"Rotate":  func() error { _, err := present(0, 1); return err },
-		"Session": func() error { _, _, _, err := s.Session(t.Context(), user, session.ID, 0); return err },
+		"Rotate": func() error { _, err := present(0, 1); return err },
+		"Session": func() error {
+			_, _, _, err := s.Session(t.Context(), user, session.ID, 0, storage.ClientTag{})
+			return err
+		},
 		"Profile": func() error { _, err := s.Profile(t.Context(), user); return err },
 		"Held":    func() error { _, err := s.Held(t.Context(), user); return err },
 		"TakeCode": func() error {

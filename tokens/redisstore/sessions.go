@@ -14,7 +14,7 @@ func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (st
 	if err != nil {
 		return storage.Session{}, err
 	}
-	a, err := s.decide(ctx, "create_session", s.scripts().createSession, s.decidingKeys(r.User, held, denied, people, codes, bodies, ended, upstreams),
+	a, err := s.decide(ctx, "create_session", s.scripts().createSession, s.decidingKeys(r.User, held, denied, people, codes, bodies, ended, upstreams, consents),
 		s.grace(), r.ID[:], millis(r.Lifetime), r.Profile.Subject, r.Profile.Fingerprint[:], r.Replaces[:], millis(r.DenyFor), r.ACR, unixMillis(r.BegunAfter),
 		unixSeconds(r.AuthTime), person, strings.Join(r.AMR, " "), r.Upstream, millis(r.Hold))
 	if err != nil {
@@ -37,16 +37,24 @@ func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (st
 }
 
 // Session implements storage.Sessions.
-func (s *Store) Session(ctx context.Context, user storage.UserTag, id storage.SessionID, idle time.Duration) (storage.Session, storage.Profile, bool, error) {
-	a, err := s.decide(ctx, "session", s.scripts().session, s.decidingKeys(user, held, people), s.grace(), id[:], millis(idle))
+func (s *Store) Session(ctx context.Context, user storage.UserTag, id storage.SessionID, idle time.Duration, client storage.ClientTag) (storage.Session, storage.Profile, bool, error) {
+	var of []byte
+	if client != (storage.ClientTag{}) {
+		of = client[:]
+	}
+	a, err := s.decide(ctx, "session", s.scripts().session, s.decidingKeys(user, held, people, consents), s.grace(), id[:], millis(idle), of)
 	if err != nil {
 		return storage.Session{}, storage.Profile{}, false, err
 	}
-	record, profile := a.text(), readProfile(&a)
+	record, profile, consent := a.text(), readProfile(&a), a.text()
 	if a.err != nil || record == "" {
 		return storage.Session{}, storage.Profile{}, false, a.err
 	}
 	session, err := readSession(record, user, id)
+	if err == nil && consent != "" {
+		session.Consent.Client = client
+		err = session.Consent.UnmarshalBinary([]byte(consent))
+	}
 	if err != nil {
 		return storage.Session{}, storage.Profile{}, false, err
 	}

@@ -111,7 +111,7 @@ func codeRace(ctx context.Context, t *testing.T, s *Store) (codes int) {
 			continue
 		}
 		id := storage.CodeID{byte(n), byte(n >> 8)}
-		if kept, err := s.PutCode(context.Background(), storage.PutRequest{User: user, ID: id, Session: session.ID, Body: []byte("code"), Lifetime: time.Minute}); err != nil || !kept {
+		if kept, err := s.PutCode(context.Background(), storage.PutRequest{User: user, ID: id, Session: session.ID, Body: []byte("code"), Lifetime: time.Minute}); err != nil || kept != storage.PutKept {
 			continue
 		}
 		var taken atomic.Int32

@@ -140,7 +140,7 @@ func (s *Store) kindsOf(keys []string) (users, assertions, grants []string, err 
 		_, kind, ok := s.keyKind(key)
 		name := strings.TrimPrefix(key, s.options.KeyPrefix)
 		switch {
-		case ok && slices.Contains([]string{held, denied, codes, upstreams, indexes}, kind):
+		case ok && slices.Contains([]string{held, denied, codes, upstreams, consents, indexes}, kind):
 			users = append(users, key)
 		case ok && slices.Contains([]string{people, bodies}, kind): // read with what the user holds, and with the codes
 		case ok && slices.Contains([]string{ended, devices}, kind):

@@ -180,6 +180,7 @@ func (s *Store) readUsers(ctx context.Context, c *connection, parts storage.User
 		{storage.PartDenied, denied, nil, s.scripts().denials, readDenied},
 		{storage.PartCodes, codes, []string{bodies}, s.scripts().denials, readCodes}, // which returns any hash
 		{storage.PartUpstreams, upstreams, nil, s.scripts().denials, readUpstreams},
+		{storage.PartConsents, consents, nil, s.scripts().denials, readConsents},
 		{storage.PartIndex, indexes, nil, s.scripts().findIndex, readIndex},
 	} {
 		if parts&p.part == 0 {

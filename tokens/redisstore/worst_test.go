@@ -27,7 +27,7 @@ func TestWorstUser(t *testing.T) {
 	bob.fill(1.25)
 	for kind, most := range map[string]int{
 		held:   storage.MaxFamilies + storage.MaxSessions + 1 + (longSubject+62)/63,
-		denied: storage.MaxDenials + 1, codes: storage.MaxCodes, bodies: storage.MaxCodeBodies,
+		denied: storage.MaxDenials + 1, codes: storage.MaxCodes, bodies: storage.MaxCodeBodies, consents: storage.MaxConsents,
 	} {
 		if n, _ := strconv.Atoi(server.Do("HLEN", s.userKey(bob.user, kind))); n == 0 || n > most {
 			t.Errorf("%d things are under %q, want at most %d", n, kind, most)
@@ -94,6 +94,7 @@ func (w *greedy) code() storage.CodeID {
 	id := storage.CodeID(w.id16())
 	_, err := w.s.PutCode(w.t.Context(), storage.PutRequest{
 		User: w.user, ID: id, Session: w.session.ID, Body: make([]byte, 5<<10), Lifetime: time.Minute,
+		Client: storage.ClientTag(id[8:]), Consent: &storage.Consent{Agreed: storage.GrantID{1}, Name: strings.Repeat("n", storage.MaxConsentName)},
 	})
 	mustDo(w.t, err)
 	return id
@@ -145,7 +146,7 @@ func (w *greedy) measure() (lines []string) {
 	}{
 		{"create session", w.signIn},
 		{"session", func() {
-			_, _, _, err := w.s.Session(w.t.Context(), w.user, w.session.ID, 0)
+			_, _, _, err := w.s.Session(w.t.Context(), w.user, w.session.ID, 0, storage.ClientTag{1})
 			mustDo(w.t, err)
 		}},
 		{"put code", func() { w.code() }},

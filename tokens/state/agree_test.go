@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
@@ -47,7 +46,7 @@ func TestA13GrantsOfOneHash(t *testing.T) {
 	if err := c.Put(t.Context(), mine, time.Hour); !errors.Is(err, errGrantTaken) {
 		t.Errorf("another one in the store: %v", err)
 	}
-	if g, known, err := c.Get(t.Context(), id, clients.RefreshPolicy{Lifetime: time.Hour}); err == nil {
+	if g, known, err := c.Get(t.Context(), id, time.Hour); err == nil {
 		t.Errorf("read %v %v, whose hash is another", g, known)
 	}
 

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
@@ -41,16 +40,16 @@ func newGrantCache(store storage.Families, clock func() time.Time) *Grants {
 	return &Grants{store: store, clock: clock, held: make(map[storage.GrantID]heldGrant)}
 }
 
-// Get returns the grant of a family that is used, or false when neither memory nor
-// store knows it, and sees to it that the store has it as long as the family may
-// live from now on. If that fails, a later use does it.
-func (c *Grants) Get(ctx context.Context, id storage.GrantID, p clients.RefreshPolicy) (storage.Grant, bool, error) {
+// Get returns the grant of a family or consent that is used, or false when neither memory nor
+// store knows it, and sees to it that the store has it for as long from now on as that may
+// live, 0 for good. If that fails, a later use does it.
+func (c *Grants) Get(ctx context.Context, id storage.GrantID, keep time.Duration) (storage.Grant, bool, error) {
 	h, known, err := c.find(ctx, id)
 	if err != nil || !known {
 		return storage.Grant{}, false, err
 	}
 	if now := c.clock(); !now.Before(h.again) {
-		if err := c.Put(ctx, h.grant, p.KeepsGrants()); err != nil {
+		if err := c.Put(ctx, h.grant, keep); err != nil {
 			h.again = now.Add(grantRetry)
 			c.keep(id, h)
 		}

@@ -16,6 +16,7 @@ const (
 	DenySession                       // the access tokens that came from a session, by sid
 	DenyUser                          // every access token of the user, who is disabled; its ID is zero
 	DenyIssued                        // every access token of the user issued at or before a second, which is its ID (IssuedID)
+	DenyClient                        // the access tokens of a client issued at or before a second (WithdrawnID), and codes put by then
 )
 
 // MaxDenials is about how many entries a user's denylist has at most. Beyond it
@@ -43,6 +44,8 @@ func (d *Denial) Name() []byte {
 		return nil
 	case DenyIssued:
 		return d.ID[:4]
+	case DenyClient:
+		return d.ID[:len(ClientTag{})]
 	case DenyToken, DenyFamily:
 	}
 	return d.ID[:]
@@ -54,10 +57,22 @@ func IssuedID(at time.Time) (id [16]byte) {
 	return id
 }
 
+// WithdrawnID is the ID of a DenyClient: the client, the seconds of the time, big-endian, and zeros.
+func WithdrawnID(client ClientTag, at time.Time) (id [16]byte) {
+	copy(id[:], client[:])
+	binary.BigEndian.PutUint32(id[len(client):], uint32(at.Unix()))
+	return id
+}
+
+// Withdrawn returns what the ID of a DenyClient says.
+func (d *Denial) Withdrawn() (client ClientTag, at time.Time) {
+	return ClientTag(d.ID[:8]), time.Unix(int64(binary.BigEndian.Uint32(d.ID[8:12])), 0)
+}
+
 // Denial is one entry of a user's denylist.
 type Denial struct {
 	Kind  DenialKind
-	ID    [16]byte // TokenID or FamilyID; a SessionID and zeros; zero with DenyUser; see IssuedID
+	ID    [16]byte // TokenID or FamilyID; a SessionID and zeros; zero with DenyUser; see IssuedID and WithdrawnID
 	Until time.Time
 }
 

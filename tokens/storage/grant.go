@@ -16,6 +16,8 @@ type Grant struct {
 	Site      string   `json:"site,omitempty"` // the origin of the site whose session it is; "" for an application
 	Keys      bool     `json:"keys,omitempty"` // the site takes app keys
 	Key       string   `json:"key,omitempty"`  // what the person calls it, where it is an app key for the site
+	// Agreed is set of a consent alone, which has nothing else (Consent.Agreed).
+	Agreed Agreed `json:"agreed,omitempty"`
 }
 
 // Text returns the canonical text and its hash.

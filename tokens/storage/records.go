@@ -44,8 +44,9 @@ const (
 	PartCodes                           // Record.Codes
 	PartUpstreams                       // Record.Upstreams
 	PartIndex                           // Record.Index, which belongs to no one user
+	PartConsents                        // Record.Consents
 
-	AllParts = PartHeld | PartDenied | PartCodes | PartUpstreams | PartIndex
+	AllParts = PartHeld | PartDenied | PartCodes | PartUpstreams | PartIndex | PartConsents
 )
 
 // Record is one thing that a store keeps, in no store's own form. Exactly one
@@ -60,6 +61,7 @@ type Record struct {
 	Codes     *CodesRecord
 	Upstreams *UpstreamsRecord
 	Index     *IndexRecord
+	Consents  *ConsentsRecord
 	Alias     *Alias
 }
 

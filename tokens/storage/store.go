@@ -30,6 +30,7 @@ type Store interface {
 	Upstreams
 	Index
 	Codes
+	Consents
 	Devices
 	Denials
 	Feed
@@ -141,6 +142,7 @@ type CreateRequest struct {
 	Begun        time.Time     // the session's; a login at or before a sign-out of the user, or the end of Everyone, begins nothing
 	AuthTime     time.Time     // the session's; kept for the tokens, and compared with nothing
 	Taken        time.Time     // when its code was taken (TakeResult.Now); zero for a family that comes of none
+	Issued       time.Time     // how its code was dated then (TakeResult.IssueAt); at or before a withdrawal nothing begins. Zero as Taken
 	Lifetime     time.Duration // absolute, 0 for none
 	IdleLifetime time.Duration // 0 for none
 	MaxActive    int           // live families per user and client, at least 1
@@ -172,6 +174,9 @@ const (
 	EndSessionOnly                     // one session; what applications hold by it goes on
 	EndUser                            // all sessions, codes and families of the user, and every access token issued until now (by UserDenials.Before)
 	DisableUser                        // as EndUser, and nothing begins any more until Users.Enable
+	// EndConsent withdraws the user's consent to one client: the consent, its families, codes and
+	// access tokens until now. It reaches what was put, taken or issued at or before EndResult.Now.
+	EndConsent
 )
 
 // EndRequest ends grants of one user.
@@ -180,8 +185,9 @@ type EndRequest struct {
 	Scope   EndScope
 	Family  FamilyID  // with EndFamily
 	Session SessionID // with EndSession, where it may be a Root, and EndSessionOnly
-	// Before limits EndSession and EndUser to what was begun until then, in seconds: what was
-	// begun since goes on. It is zero for no limit, and so is the store's own time, or a later one.
+	Client  ClientTag // with EndConsent
+	// Before limits EndSession and EndUser to sessions that were begun until then, in seconds, and
+	// what came of them whenever it did: a session begun since goes on, and what was begun since that. It is zero for no limit, and so is the store's own time, or a later one.
 	Before  time.Time
 	DenyFor time.Duration
 	Attempt Attempt
@@ -191,7 +197,8 @@ type EndRequest struct {
 type EndResult struct {
 	Families []FamilyID // that lived until now
 	// New is false when all that the request names had been ended before, by
-	// another call. The end of a user without Before is always new: it reaches what was issued since.
+	// another call. The end of a user without Before is always new: it reaches what was issued since. So is
+	// EndConsent where there was a consent or a family.
 	New bool
 	// Now is the store's time. With EndUser it is never before UserDenials.Before.
 	Now time.Time
@@ -219,6 +226,9 @@ type Session struct {
 	// EndedOthers is set by CreateSession when the password was changed, so that
 	// all that the user had before has ended.
 	EndedOthers bool
+	// Consent is set by Sessions.Session: what the user has agreed to at the client that was
+	// asked for; zero for nothing.
+	Consent Consent
 	// OldFingerprint is set by CreateSession, which has begun nothing then: the login has
 	// the fingerprint that is held.
 	OldFingerprint bool
@@ -239,15 +249,16 @@ type Sessions interface {
 	// lives: after signing in again in a browser, a person can still sign out of
 	// all that came before. When the profile had another fingerprint (the password was
 	// changed), all that the user had before ends, as by EndUser: else this
-	// login would make the old ones good again. That other fingerprint is held for Hold:
+	// login would make the old ones good again; consents end, too. That other fingerprint is held for Hold:
 	// a login that has it again meanwhile comes from a node that is behind, or from somebody
 	// who knows the old password, and gets no session: OldFingerprint alone is set. A
 	// disabled user gets none: the zero Session.
 	CreateSession(ctx context.Context, r SessionRequest) (Session, error)
 	// Session returns a live session and its user's profile and marks it
 	// used; found is false when it is unknown, ended, also with Everyone's, or
-	// unused for idle (0: no such limit).
-	Session(ctx context.Context, user UserTag, id SessionID, idle time.Duration) (s Session, profile Profile, found bool, err error)
+	// unused for idle (0: no such limit). It comes with the user's consent to a client, where
+	// that is not zero.
+	Session(ctx context.Context, user UserTag, id SessionID, idle time.Duration, client ClientTag) (s Session, profile Profile, found bool, err error)
 	// Profile returns the profile of a user; zero for none. A person's record that
 	// should be there and is not is an error, here as in every call that needs it.
 	Profile(ctx context.Context, user UserTag) (Profile, error)
@@ -271,17 +282,29 @@ type SessionRequest struct {
 
 // Codes keeps authorization codes.
 type Codes interface {
-	// PutCode keeps a code until Now+Lifetime, and reports whether it did: a
+	// PutCode keeps a code until Now+Lifetime, and says whether it did: a
 	// session that has ended meanwhile, with Everyone's too, gets none. A code that is there stays as
 	// it is: putting it again never revives a spent one. Of more than
-	// MaxCodeBodies codes of a user those go that end first.
-	PutCode(ctx context.Context, r PutRequest) (kept bool, err error)
+	// MaxCodeBodies codes of a user those go that end first. In the same step it writes
+	// the consent that came with the code, or marks the one that it rests on as used. The code
+	// is dated after a withdrawal (EndConsent) in that very second.
+	PutCode(ctx context.Context, r PutRequest) (PutOutcome, error)
 	// TakeCode takes a code: of any number of calls, on any number of nodes,
 	// one gets CodeTaken. Spent codes are remembered for DenyFor, as long as
 	// they are not more than MaxCodes of a user. A code put at or before a sign-out
-	// of its user, or whose session was ended since, is CodeUnknown.
+	// of its user, or a withdrawal of consent to the client, or whose session was ended since, is CodeUnknown.
 	TakeCode(ctx context.Context, r TakeRequest) (TakeResult, error)
 }
+
+// PutOutcome is what became of a code that was put.
+type PutOutcome uint8
+
+// The outcomes of PutCode.
+const (
+	PutNothing      PutOutcome = iota // the session is over
+	PutKept                           // the code is there, by this call or one before
+	PutOtherConsent                   // the user's consent is not the one of RestsOn any more: nothing is written
+)
 
 // PutRequest asks to keep a code.
 type PutRequest struct {
@@ -294,6 +317,14 @@ type PutRequest struct {
 	Owner    [16]byte // returned with CodeSpent: by it the core knows whose the second use is
 	Body     []byte
 	Lifetime time.Duration
+	Client   ClientTag // that the code is for
+	// RestsOn is the Agreed of the consent that was looked at before the code was made; zero where
+	// there was none. A withdrawal in between, on any node, is seen by it. Nothing
+	// is compared where it is zero and there is no Consent.
+	RestsOn GrantID
+	// Consent is what the user has agreed to now, to be kept in the place of RestsOn, nil for
+	// nothing new. Its Client and times are set by the store.
+	Consent *Consent
 }
 
 // TakeRequest presents a code.

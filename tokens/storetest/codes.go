@@ -39,7 +39,7 @@ func (f *fixture) code() storage.CodeID {
 func (f *fixture) putCode(id storage.CodeID, session storage.SessionID, lifetime time.Duration) {
 	f.t.Helper()
 	r := storage.PutRequest{User: f.user, ID: id, Session: session, Owner: codeOwner, Body: codeBody, Lifetime: lifetime}
-	if kept := Must(f.s.PutCode(f.ctx(), r))(f.t); !kept {
+	if kept := Must(f.s.PutCode(f.ctx(), r))(f.t); kept != storage.PutKept {
 		f.t.Fatal("PutCode: a live session got no code")
 	}
 }
@@ -166,7 +166,7 @@ func codeSessionEnded(t *testing.T, f *fixture) {
 	f.take(ids[replaced], storage.CodeTaken)
 	for _, session := range []storage.SessionID{gone, replaced, random8[storage.SessionID]()} {
 		r := storage.PutRequest{User: f.user, ID: random[storage.CodeID](), Session: session, Body: codeBody, Lifetime: time.Minute}
-		if kept := Must(f.s.PutCode(f.ctx(), r))(t); kept {
+		if kept := Must(f.s.PutCode(f.ctx(), r))(t); kept != storage.PutNothing {
 			t.Error("PutCode: a session that is not there got a code")
 		}
 	}

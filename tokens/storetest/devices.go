@@ -230,7 +230,7 @@ func deviceCodeOutlives(t *testing.T, f *fixture) {
 			User: f.user, ID: random[storage.CodeID](), Session: f.session.ID, Begins: random8[storage.SessionID](),
 			Body: codeBody, Lifetime: time.Minute,
 		}
-		if kept := Must(f.s.PutCode(f.ctx(), r))(t); !kept {
+		if kept := Must(f.s.PutCode(f.ctx(), r))(t); kept != storage.PutKept {
 			t.Fatal("PutCode: a live session got no code")
 		}
 		return r.ID

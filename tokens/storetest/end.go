@@ -21,6 +21,7 @@ var endCases = []testCase{
 	{"racing logins", endUserRacing},
 	{"session until a moment", endSessionBefore},
 	{"user until a moment", endUserBefore},
+	{"session until a moment: what it began late", endLateFamily},
 }
 
 func endFamily(t *testing.T, f *fixture) {
@@ -259,6 +260,26 @@ func endSessionBefore(t *testing.T, f *fixture) {
 	}
 	f.wantLive()
 	f.wantSession(f.session.ID, false)
+}
+
+// What an ended session has begun since, before anybody here knew of the end, ends with it.
+func endLateFamily(t *testing.T, f *fixture) {
+	for _, scope := range []storage.EndScope{storage.EndSession, storage.EndUser} {
+		f.session = f.login()
+		before := f.now()
+		f.pass(2 * time.Second)
+		late, root := f.family(), f.session.ID
+		since := f.now()
+		res := f.end(storage.EndRequest{Scope: scope, Session: root, Before: before})
+		if !slices.Equal(res.Families, []storage.FamilyID{late.ID}) || !res.New {
+			t.Errorf("scope %d: ended %v, new %v", scope, res.Families, res.New)
+		}
+		f.wantDenied(late.ID, since)
+		var session [16]byte
+		copy(session[:], root[:])
+		f.wantEntry(storage.DenySession, session, since)
+		f.wantSession(root, false)
+	}
 }
 
 func endUserBefore(t *testing.T, f *fixture) {

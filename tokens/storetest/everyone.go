@@ -23,13 +23,13 @@ func (f *fixture) keeps() (id storage.CodeID, kept bool) {
 	id = random[storage.CodeID]()
 	return id, !f.loginOver() && Must(f.s.PutCode(f.ctx(), storage.PutRequest{
 		User: f.user, ID: id, Session: f.session.ID, Body: codeBody, Lifetime: time.Minute,
-	}))(f.t)
+	}))(f.t) == storage.PutKept
 }
 
 // signedIn reports whether the fixture's session goes on.
 func (f *fixture) signedIn() bool {
 	f.t.Helper()
-	_, _, found, err := f.s.Session(f.ctx(), f.user, f.session.ID, 0)
+	_, _, found, err := f.s.Session(f.ctx(), f.user, f.session.ID, 0, storage.ClientTag{})
 	NoError(f.t, err)
 	return found && !f.loginOver()
 }

@@ -257,7 +257,7 @@ func (f *fixture) wantLive(want ...storage.FamilyID) {
 // findSession asks for a session.
 func (f *fixture) findSession(id storage.SessionID, idle time.Duration) (storage.Session, storage.Profile, bool) {
 	f.t.Helper()
-	session, profile, found, err := f.s.Session(f.ctx(), f.user, id, idle)
+	session, profile, found, err := f.s.Session(f.ctx(), f.user, id, idle, storage.ClientTag{})
 	NoError(f.t, err)
 	return session, profile, found
 }

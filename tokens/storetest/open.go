@@ -149,7 +149,7 @@ func openClosed(t *testing.T, f *fixture) {
 		if _, err := f.s.Denials(f.ctx(), []storage.UserTag{f.user}); err == nil {
 			t.Error("Denials on a store that is not open: no error")
 		}
-		if _, _, _, err := f.s.Session(f.ctx(), f.user, f.session.ID, 0); err == nil {
+		if _, _, _, err := f.s.Session(f.ctx(), f.user, f.session.ID, 0, storage.ClientTag{}); err == nil {
 			t.Error("Session on a store that is not open: no error")
 		}
 	}

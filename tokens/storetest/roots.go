@@ -66,7 +66,7 @@ func sessionRoot(_ *testing.T, f *fixture) {
 func (f *fixture) putRooted(id storage.CodeID) {
 	f.t.Helper()
 	r := storage.PutRequest{User: f.user, ID: id, Session: f.session.ID, Begins: f.session.Root, Body: codeBody, Lifetime: time.Minute}
-	if kept := Must(f.s.PutCode(f.ctx(), r))(f.t); !kept {
+	if kept := Must(f.s.PutCode(f.ctx(), r))(f.t); kept != storage.PutKept {
 		f.t.Fatal("PutCode: a live session got no code")
 	}
 }

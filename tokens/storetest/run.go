@@ -13,6 +13,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"CreateFamily", createCases},
 		{"End", endCases},
 		{"Codes", codeCases},
+		{"Consents", consentCases},
 		{"Devices", deviceCases},
 		{"Sessions", sessionCases},
 		{"People", personCases},

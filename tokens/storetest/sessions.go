@@ -256,7 +256,7 @@ func sessionRacing(t *testing.T, f *fixture) {
 			if i == 4 {
 				_, err = f.s.End(f.ctx(), storage.EndRequest{User: f.user, Scope: storage.EndSession, Session: session.ID, DenyFor: denyFor, Attempt: random8[storage.Attempt]()})
 			} else {
-				_, _, _, err = f.s.Session(f.ctx(), f.user, session.ID, 2*time.Second)
+				_, _, _, err = f.s.Session(f.ctx(), f.user, session.ID, 2*time.Second, storage.ClientTag{})
 			}
 			if err != nil {
 				t.Errorf("store: %v", err)

@@ -21,6 +21,7 @@ type (
 		Codes     *wireCodes     `json:"codes,omitempty"`
 		Upstreams *wireUpstreams `json:"upstreams,omitempty"`
 		Index     *wireIndex     `json:"index,omitempty"`
+		Consents  *wireConsents  `json:"consents,omitempty"`
 		Alias     *wireAlias     `json:"alias,omitempty"`
 		End       *wireEnd       `json:"end,omitempty"`
 	}
@@ -129,6 +130,8 @@ func wireOf(r storage.Record) (wireLine, error) {
 		return wireLine{Codes: w}, nil
 	case r.Upstreams != nil:
 		return wireLine{Upstreams: wireOfUpstreams(r.Upstreams)}, nil
+	case r.Consents != nil:
+		return wireOfConsents(r.Consents)
 	case r.Index != nil:
 		record, err := r.Index.MarshalBinary()
 		return wireLine{Index: &wireIndex{r.Index.Key[:], record}}, err
@@ -202,6 +205,8 @@ func (w *wireLine) record() (storage.Record, error) {
 		}
 	case w.Upstreams != nil:
 		r.Upstreams = w.Upstreams.record(&d)
+	case w.Consents != nil:
+		r.Consents = w.Consents.record(&d)
 	case w.Index != nil:
 		r.Index = w.Index.record(&d)
 	case w.Alias != nil:
@@ -236,7 +241,7 @@ func (w *wireHeld) record(d *idReader) *storage.HeldRecord {
 func (w *wireDenied) record(d *idReader) *storage.DeniedRecord {
 	r := &storage.DeniedRecord{User: id16(d, w.User), Before: fromMillis(w.Before), Until: fromMillis(w.Until), Issued: fromMillis(w.Issued), Folded: fromMillis(w.Folded)}
 	for _, e := range w.Entries {
-		if e.Kind < storage.DenyToken || e.Kind > storage.DenyIssued {
+		if e.Kind < storage.DenyToken || e.Kind > storage.DenyClient {
 			d.err = errNewerExport
 		}
 		r.Entries = append(r.Entries, storage.DenialEntry{

@@ -8,12 +8,13 @@
 -- ARGV   1 number of the call    2 grace ms    3 family         4 client       5 grant       6 session
 --        7 login begun at ms     8 lifetime ms 9 idle lifetime ms              10 max active 11 begun after ms
 --       12 deny for ms          13 attempt    14 authenticated at s, 0 for not known   15 code taken at ms, 0 for none
+--       16 how it was dated then ms, 0 for none
 -- Result {number of the call, 1 or 0 for created, issue at ms, family record or '', {evicted ids}}
 
 -- Where things stand in a record: of a user's many families only these are read.
 local CLIENT_AT, SESSION_AT, CREATED_AT, ENDS_AT, ROTATED_AT = 2, 22, 34, 42, 50
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
 local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
@@ -38,17 +39,18 @@ now = now + SHIFT
 
 local WATERMARK, WATERMARK_SIZE = '>BI4I4', 9 -- version; before; till when it holds, 0 for ever, in seconds
 
--- issue_at dates a token or login: now, or one second after a sign-out or the
--- client's watermark in this very second, since "issued at or before" is
+-- issue_at dates a token, login or code: now, or one second after a sign-out, a withdrawal
+-- (m.withdrawn, where the decision is about a client) or the client's watermark in this very second, since "issued at or before" is
 -- denied. A date ahead of the clock is remembered, so that the next sign-out
--- in that second reaches it, and in `ahead`, for the next end of a client: nil
+-- in that second reaches it and nothing is dated before it (a rotation does not ask
+-- what was withdrawn), and in `ahead`, for the next end of a client: nil
 -- in a cluster, where that lies on another node. There a client is ended twice,
 -- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
 -- Nothing is dated farther ahead (storage.MostAhead).
 local function issue_at(m, after, ahead)
-  local second, mark = math.floor(now / 1000), math.floor(after / 1000)
-  if second > math.max(m.before, mark) then return now end
-  local at = math.max(math.min(m.before + 1, second + MOST_AHEAD - 1), math.min(mark + 1, second + MOST_AHEAD))
+  local second, mark, before = math.floor(now / 1000), math.floor(after / 1000), math.max(m.before, m.withdrawn or 0)
+  if second > math.max(before, mark) and second >= m.issued then return now end
+  local at = math.max(math.min(before + 1, second + MOST_AHEAD - 1), math.min(math.max(mark + 1, m.issued), second + MOST_AHEAD))
   if at > m.issued then
     m.issued = at
     local current do -- marks(), this call may have folded meanwhile
@@ -123,7 +125,7 @@ local MOST_FAMILIES = 500 -- storage.MaxFamilies
 
 local id, client, session, attempt = ARGV[3], ARGV[4], ARGV[6], ARGV[13]
 local login_begun, lifetime, idle_lifetime = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local taken = math.floor(tonumber(ARGV[15]) / 1000)
+local taken, dated = math.floor(tonumber(ARGV[15]) / 1000), math.floor(tonumber(ARGV[16]) / 1000)
 
 -- marks returns the marks of the user:
 --   before   the last sign-out everywhere, and till when it must be remembered
@@ -158,6 +160,37 @@ local m do -- marks()
   until true
   m = marks_in_result
 end
+-- withdrawn_at returns until when (s) the consent to a client is withdrawn; 0 for never.
+local withdrawn do -- withdrawn_at(client)
+  -- entry returns a live entry, or nil.
+  local entry_result repeat -- entry(WITHDRAWN .. client)
+    local id = WITHDRAWN .. client
+    local v = redis.call('HGET', KEYS[2], id)
+    if not v then entry_result = nil break end
+    local d do -- read_entry(v)
+      if #v ~= 14 and #v ~= 18 then
+        do -- unreadable(v, 1)
+          local record, version = v, 1
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      local version, till, attempt, flags = struct.unpack(ENTRY, v)
+      if version ~= 1 then
+        do -- unreadable(v, 1)
+          local record, version = v, 1
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
+    end
+    if now >= d.till * 1000 then entry_result = nil break end
+    entry_result = d
+  until true
+  local d = entry_result
+  withdrawn = d and d.at or 0
+end
+m.withdrawn = withdrawn
 -- begun_after returns the client's watermark (ms): the caller's, the stored one
 -- or everyone's.
 local begun repeat -- begun_after(tonumber(ARGV[11]), KEYS[4], client)
@@ -343,7 +376,7 @@ if there and not refused then
         if all[i]:sub(1, 1) == FAMILY_ENDED then
           local d do -- read_entry(all[i + 1])
             local v = all[i + 1]
-            if #v ~= 14 then
+            if #v ~= 14 and #v ~= 18 then
               do -- unreadable(v, 1)
                 local record, version = v, 1
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -356,7 +389,8 @@ if there and not refused then
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+            local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
           end
           if d.lived and d.attempt == attempt and now < d.till * 1000 then table.insert(ids, all[i]:sub(2)) end
         end
@@ -368,13 +402,12 @@ if there and not refused then
   end
   refused = true
 end
--- entry returns a live entry, or nil.
 local disabled repeat -- entry(DISABLED)
   local id = DISABLED
   local v = redis.call('HGET', KEYS[2], id)
   if not v then disabled = nil break end
   local d do -- read_entry(v)
-    if #v ~= 14 then
+    if #v ~= 14 and #v ~= 18 then
       do -- unreadable(v, 1)
         local record, version = v, 1
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -387,7 +420,8 @@ local disabled repeat -- entry(DISABLED)
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+    local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+    d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
   end
   if now >= d.till * 1000 then disabled = nil break end
   disabled = d
@@ -397,7 +431,7 @@ local ended_before repeat -- entry(FAMILY_ENDED .. id)
   local v = redis.call('HGET', KEYS[2], id)
   if not v then ended_before = nil break end
   local d do -- read_entry(v)
-    if #v ~= 14 then
+    if #v ~= 14 and #v ~= 18 then
       do -- unreadable(v, 1)
         local record, version = v, 1
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -410,7 +444,8 @@ local ended_before repeat -- entry(FAMILY_ENDED .. id)
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+    local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+    d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
   end
   if now >= d.till * 1000 then ended_before = nil break end
   ended_before = d
@@ -424,7 +459,7 @@ local session_over repeat -- session_ended(session)
     local v = redis.call('HGET', KEYS[2], id)
     if not v then entry_result = nil break end
     local d do -- read_entry(v)
-      if #v ~= 14 then
+      if #v ~= 14 and #v ~= 18 then
         do -- unreadable(v, 1)
           local record, version = v, 1
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -437,7 +472,8 @@ local session_over repeat -- session_ended(session)
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+      local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
     end
     if now >= d.till * 1000 then entry_result = nil break end
     entry_result = d
@@ -446,6 +482,7 @@ local session_over repeat -- session_ended(session)
   session_over = d ~= nil
 until true
 refused = refused or m.before ~= 0 and login_begun <= m.before * 1000 or taken ~= 0 and taken <= m.folded
+  or dated ~= 0 and dated <= withdrawn
 if refused or disabled or ended_before or session_over then
   -- own_refusal ends the script on a replica. That refuses only writes, and a
   -- refusal by what it does not know yet would be final: so this writes nothing.
@@ -594,7 +631,7 @@ for _, other in ipairs(evicted) do
       local v = redis.call('HGET', KEYS[2], id)
       if not v then was = nil break end
       local d do -- read_entry(v)
-        if #v ~= 14 then
+        if #v ~= 14 and #v ~= 18 then
           do -- unreadable(v, 1)
             local record, version = v, 1
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -607,7 +644,8 @@ for _, other in ipairs(evicted) do
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
           end
         end
-        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+        local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
       end
       if now >= d.till * 1000 then was = nil break end
       was = d
@@ -657,7 +695,7 @@ for _, other in ipairs(evicted) do
           if all[i] ~= '\0' and all[i] ~= DISABLED then
             local d do -- read_entry(all[i + 1])
               local v = all[i + 1]
-              if #v ~= 14 then
+              if #v ~= 14 and #v ~= 18 then
                 do -- unreadable(v, 1)
                   local record, version = v, 1
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -670,18 +708,21 @@ for _, other in ipairs(evicted) do
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
                 end
               end
-              d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+              local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+              d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
             end
             d.id = all[i]
             newest = math.max(newest, d.till)
             table.insert(entries, d)
           end
         end
-        local gone, stay = {}, {}
+        local gone, stay, withdrawn = {}, {}, false
         for _, d in ipairs(entries) do
           local kind = d.id:sub(1, 1)
           local single = kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused
-          table.insert((single or d.till <= newest - FOLD_AFTER) and gone or stay, d)
+          local goes = single or d.till <= newest - FOLD_AFTER
+          withdrawn = withdrawn or goes and kind == WITHDRAWN -- a code of a device may still need it
+          table.insert(goes and gone or stay, d)
         end
         local m do -- marks()
           local v = redis.call('HGET', KEYS[2], '\0')
@@ -717,6 +758,9 @@ for _, other in ipairs(evicted) do
             return a.id < b.id
           end)
           for i = KEPT + 1, #stay do table.insert(gone, stay[i]) end
+          withdrawn = true
+        end
+        if withdrawn then
           m.folded = second
           do -- write_marks(m)
             local had = redis.call('PTTL', KEYS[2])
@@ -768,7 +812,7 @@ for _, other in ipairs(evicted) do
           else
             local d do -- read_entry(all[i + 1])
               local v = all[i + 1]
-              if #v ~= 14 then
+              if #v ~= 14 and #v ~= 18 then
                 do -- unreadable(v, 1)
                   local record, version = v, 1
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -781,7 +825,8 @@ for _, other in ipairs(evicted) do
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
                 end
               end
-              d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+              local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+              d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
             end
             gone = now >= d.till * 1000
           end

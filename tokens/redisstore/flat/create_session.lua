@@ -1,13 +1,13 @@
 -- Code generated from lua/create_session.lua by flatten; DO NOT EDIT.
 --
 -- Begins a session and writes the profile. A profile with another fingerprint
--- means that the password was changed: then all that the user had ends. Of too
+-- means that the password was changed: then all that the user had ends, consents too. Of too
 -- many sessions the least used end; what applications hold by them goes on.
 -- Of what is known of the person the newer stays.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
---        6 the families that the last sign-out everywhere has ended   7 what providers gave
---        8 watermarks of the clients (not in a cluster, and so the next)   9 the latest date ahead of the clock
+--        6 the families that the last sign-out everywhere has ended   7 what providers gave   8 consents of the user
+--        9 watermarks of the clients (not in a cluster, and so the next)  10 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms    3 session   4 lifetime ms   5 subject   6 fingerprint   7 session it replaces
 --        8 deny for ms                          9 acr       10 everyone's watermark ms, as the caller knows it
 --       11 authenticated at s, 0 for not known 12 person, '' for nothing known; as of 0 for now
@@ -15,7 +15,7 @@
 -- Result {number of the call, session record, or '' for a user who is disabled and for a fingerprint that is held,
 --         1 or 0 for all that was before has ended, or for the latter}
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
 local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
@@ -141,7 +141,7 @@ local disabled repeat -- entry(DISABLED)
   local v = redis.call('HGET', KEYS[2], id)
   if not v then disabled = nil break end
   local d do -- read_entry(v)
-    if #v ~= 14 then
+    if #v ~= 14 and #v ~= 18 then
       -- unreadable ends the script, before it has written what it decides about.
       do -- unreadable(v, 1)
         local record, version = v, 1
@@ -155,7 +155,8 @@ local disabled repeat -- entry(DISABLED)
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+    local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+    d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
   end
   if now >= d.till * 1000 then disabled = nil break end
   disabled = d
@@ -332,6 +333,7 @@ if was and fingerprint ~= ARGV[6] then
     end_all_result = m, lived
   end
   m = end_all_result
+  redis.call('UNLINK', KEYS[8])
 else
   -- The families are not asked: there may be many, and a login ends none of them.
   local ids = {}
@@ -410,8 +412,8 @@ if not s then
   -- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
   -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
   -- the caller knows of it counts.
-  local all_ended repeat -- everyone(KEYS[8])
-    local key = KEYS[8]
+  local all_ended repeat -- everyone(KEYS[9])
+    local key = KEYS[9]
     if not key then all_ended = 0 break end
     local v = redis.call('HGET', key, NONE)
     -- read_watermark returns the watermark (s) in a record; 0 for none, or for one that holds no more.
@@ -434,18 +436,19 @@ if not s then
       all_ended = seconds
     until true
   until true
-  -- issue_at dates a token or login: now, or one second after a sign-out or the
-  -- client's watermark in this very second, since "issued at or before" is
+  -- issue_at dates a token, login or code: now, or one second after a sign-out, a withdrawal
+  -- (m.withdrawn, where the decision is about a client) or the client's watermark in this very second, since "issued at or before" is
   -- denied. A date ahead of the clock is remembered, so that the next sign-out
-  -- in that second reaches it, and in `ahead`, for the next end of a client: nil
+  -- in that second reaches it and nothing is dated before it (a rotation does not ask
+  -- what was withdrawn), and in `ahead`, for the next end of a client: nil
   -- in a cluster, where that lies on another node. There a client is ended twice,
   -- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
   -- Nothing is dated farther ahead (storage.MostAhead).
-  local issue_at_result repeat -- issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[9])
-    local after, ahead = math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[9]
-    local second, mark = math.floor(now / 1000), math.floor(after / 1000)
-    if second > math.max(m.before, mark) then issue_at_result = now break end
-    local at = math.max(math.min(m.before + 1, second + MOST_AHEAD - 1), math.min(mark + 1, second + MOST_AHEAD))
+  local issue_at_result repeat -- issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[10])
+    local after, ahead = math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[10]
+    local second, mark, before = math.floor(now / 1000), math.floor(after / 1000), math.max(m.before, m.withdrawn or 0)
+    if second > math.max(before, mark) and second >= m.issued then issue_at_result = now break end
+    local at = math.max(math.min(before + 1, second + MOST_AHEAD - 1), math.min(math.max(mark + 1, m.issued), second + MOST_AHEAD))
     if at > m.issued then
       m.issued = at
       local current do -- marks(), this call may have folded meanwhile

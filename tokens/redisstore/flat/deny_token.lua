@@ -6,7 +6,7 @@
 -- ARGV   1 number of the call   2 token   3 until ms
 -- Result {number of the call}
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
 local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
@@ -34,7 +34,7 @@ if now < till * 1000 then -- else it is dead by itself
       local v = redis.call('HGET', KEYS[2], id)
       if not v then was = nil break end
       local d do -- read_entry(v)
-        if #v ~= 14 then
+        if #v ~= 14 and #v ~= 18 then
           -- unreadable ends the script, before it has written what it decides about.
           do -- unreadable(v, 1)
             local record, version = v, 1
@@ -48,7 +48,8 @@ if now < till * 1000 then -- else it is dead by itself
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
           end
         end
-        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+        local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
       end
       if now >= d.till * 1000 then was = nil break end
       was = d
@@ -98,7 +99,7 @@ if now < till * 1000 then -- else it is dead by itself
           if all[i] ~= '\0' and all[i] ~= DISABLED then
             local d do -- read_entry(all[i + 1])
               local v = all[i + 1]
-              if #v ~= 14 then
+              if #v ~= 14 and #v ~= 18 then
                 do -- unreadable(v, 1)
                   local record, version = v, 1
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -111,18 +112,21 @@ if now < till * 1000 then -- else it is dead by itself
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
                 end
               end
-              d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+              local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+              d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
             end
             d.id = all[i]
             newest = math.max(newest, d.till)
             table.insert(entries, d)
           end
         end
-        local gone, stay = {}, {}
+        local gone, stay, withdrawn = {}, {}, false
         for _, d in ipairs(entries) do
           local kind = d.id:sub(1, 1)
           local single = kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused
-          table.insert((single or d.till <= newest - FOLD_AFTER) and gone or stay, d)
+          local goes = single or d.till <= newest - FOLD_AFTER
+          withdrawn = withdrawn or goes and kind == WITHDRAWN -- a code of a device may still need it
+          table.insert(goes and gone or stay, d)
         end
         -- marks returns the marks of the user:
         --   before   the last sign-out everywhere, and till when it must be remembered
@@ -163,6 +167,9 @@ if now < till * 1000 then -- else it is dead by itself
             return a.id < b.id
           end)
           for i = KEPT + 1, #stay do table.insert(gone, stay[i]) end
+          withdrawn = true
+        end
+        if withdrawn then
           m.folded = second
           do -- write_marks(m)
             local had = redis.call('PTTL', KEYS[2])
@@ -214,7 +221,7 @@ if now < till * 1000 then -- else it is dead by itself
           else
             local d do -- read_entry(all[i + 1])
               local v = all[i + 1]
-              if #v ~= 14 then
+              if #v ~= 14 and #v ~= 18 then
                 do -- unreadable(v, 1)
                   local record, version = v, 1
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -227,7 +234,8 @@ if now < till * 1000 then -- else it is dead by itself
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
                 end
               end
-              d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+              local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+              d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
             end
             gone = now >= d.till * 1000
           end

@@ -7,7 +7,7 @@
 -- ARGV   1 number of the call   2 attempt
 -- Result {number of the call, 1 or 0 for whether the user was disabled}
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
 local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
@@ -25,7 +25,7 @@ now = now + SHIFT
 local v = redis.call('HGET', KEYS[2], DISABLED)
 if not v then return { ARGV[1], 0 } end
 local d do -- read_entry(v)
-  if #v ~= 14 then
+  if #v ~= 14 and #v ~= 18 then
     -- unreadable ends the script, before it has written what it decides about.
     do -- unreadable(v, 1)
       local record, version = v, 1
@@ -39,7 +39,8 @@ local d do -- read_entry(v)
       error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
     end
   end
-  d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+  local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+  d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
 end
 if now >= d.till * 1000 then return { ARGV[1], d.attempt == ARGV[2] and 1 or 0 } end
 redis.call('HSET', KEYS[2], DISABLED, struct.pack(ENTRY, 1, math.floor(now / 1000), ARGV[2], 0))
@@ -68,7 +69,7 @@ for i = 1, #all, 2 do
   else
     local other do -- read_entry(all[i + 1])
       local v = all[i + 1]
-      if #v ~= 14 then
+      if #v ~= 14 and #v ~= 18 then
         do -- unreadable(v, 1)
           local record, version = v, 1
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -81,7 +82,8 @@ for i = 1, #all, 2 do
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      other = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+      local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+      other = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
     end
     till = math.max(till, other.till * 1000)
   end

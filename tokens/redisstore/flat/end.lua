@@ -3,16 +3,16 @@
 -- Ends grants of one user and denies their access tokens.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
---        6 the families that the last sign-out everywhere has ended   7 what providers gave
+--        6 the families that the last sign-out everywhere has ended   7 what providers gave   8 consents of the user
 -- ARGV   1 number of the call    2 grace ms    3 storage.EndScope  4 family   5 session   6 deny for ms   7 attempt
 --        8 what was begun after it goes on ms, 0 for no limit
---        9 when it was answered ms, when it is repeated after a failover: what was begun since does not end
+--        9 client               10 when it was answered ms, when it is repeated after a failover: what was begun since does not end
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before}
 
 -- Where things stand in a record: of a user's many families only these are read.
 local CLIENT_AT, SESSION_AT, CREATED_AT, ENDS_AT, ROTATED_AT = 2, 22, 34, 42, 50
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
 local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
@@ -40,7 +40,7 @@ local function deny(id, till, attempt, flags)
     local v = redis.call('HGET', KEYS[2], id)
     if not v then was = nil break end
     local d do -- read_entry(v)
-      if #v ~= 14 then
+      if #v ~= 14 and #v ~= 18 then
         do -- unreadable(v, 1)
           local record, version = v, 1
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -53,7 +53,8 @@ local function deny(id, till, attempt, flags)
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+      local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
     end
     if now >= d.till * 1000 then was = nil break end
     was = d
@@ -97,7 +98,7 @@ local function deny(id, till, attempt, flags)
         if all[i] ~= '\0' and all[i] ~= DISABLED then
           local d do -- read_entry(all[i + 1])
             local v = all[i + 1]
-            if #v ~= 14 then
+            if #v ~= 14 and #v ~= 18 then
               do -- unreadable(v, 1)
                 local record, version = v, 1
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -110,18 +111,21 @@ local function deny(id, till, attempt, flags)
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+            local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
           end
           d.id = all[i]
           newest = math.max(newest, d.till)
           table.insert(entries, d)
         end
       end
-      local gone, stay = {}, {}
+      local gone, stay, withdrawn = {}, {}, false
       for _, d in ipairs(entries) do
         local kind = d.id:sub(1, 1)
         local single = kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused
-        table.insert((single or d.till <= newest - FOLD_AFTER) and gone or stay, d)
+        local goes = single or d.till <= newest - FOLD_AFTER
+        withdrawn = withdrawn or goes and kind == WITHDRAWN -- a code of a device may still need it
+        table.insert(goes and gone or stay, d)
       end
       local m do -- marks()
         local v = redis.call('HGET', KEYS[2], '\0')
@@ -157,6 +161,9 @@ local function deny(id, till, attempt, flags)
           return a.id < b.id
         end)
         for i = KEPT + 1, #stay do table.insert(gone, stay[i]) end
+        withdrawn = true
+      end
+      if withdrawn then
         m.folded = second
         do -- write_marks(m)
           local had = redis.call('PTTL', KEYS[2])
@@ -208,7 +215,7 @@ local function deny(id, till, attempt, flags)
         else
           local d do -- read_entry(all[i + 1])
             local v = all[i + 1]
-            if #v ~= 14 then
+            if #v ~= 14 and #v ~= 18 then
               do -- unreadable(v, 1)
                 local record, version = v, 1
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -221,7 +228,8 @@ local function deny(id, till, attempt, flags)
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+            local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
           end
           gone = now >= d.till * 1000
         end
@@ -361,7 +369,7 @@ if scope == 1 then
       local v = redis.call('HGET', KEYS[2], id)
       if not v then entry_result = nil break end
       local d do -- read_entry(v)
-        if #v ~= 14 then
+        if #v ~= 14 and #v ~= 18 then
           -- unreadable ends the script, before it has written what it decides about.
           do -- unreadable(v, 1)
             local record, version = v, 1
@@ -375,7 +383,8 @@ if scope == 1 then
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
           end
         end
-        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+        local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
       end
       if now >= d.till * 1000 then entry_result = nil break end
       entry_result = d
@@ -421,7 +430,8 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
   local of = scope == 2 and session or ''
   -- end_session ends a session, which may be given by its root, those with the same root, the
   -- families begun in them, and what a provider gave for it; all sessions of the user for ''.
-  -- What was begun after `before` (s, 0 for no limit) goes on. A session of which nothing goes on is
+  -- A session that was begun after `before` (s, 0 for no limit) goes on, with the families since
+  -- then: one that an ended session has begun late ends with it. A session of which nothing goes on is
   -- denied as long as access tokens live: some came without a refresh token, and a code of it may be
   -- on its way to become a family. It returns the ids of the families that lived, and whether
   -- anything had not been ended before.
@@ -436,7 +446,7 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
         if all[i]:sub(1, 1) == FAMILY_ENDED then
           local d do -- read_entry(all[i + 1])
             local v = all[i + 1]
-            if #v ~= 14 then
+            if #v ~= 14 and #v ~= 18 then
               do -- unreadable(v, 1)
                 local record, version = v, 1
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -449,7 +459,8 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+            local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
           end
           if d.lived and d.attempt == attempt and now < d.till * 1000 then table.insert(ids, all[i]:sub(2)) end
         end
@@ -460,26 +471,26 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
     local ids = ended_by_result
     local had, gone, signed_in, roots, goes_on = redis.call('PTTL', KEYS[1]), {}, {}, {}, {}
     local root = g.sessions[session] and g.sessions[session].root or session
-    for other, v in pairs(g.families) do
-      local of = v:sub(SESSION_AT, SESSION_AT + 7)
-      if session ~= '' and of ~= root then
-        of = nil
-      elseif before ~= 0 and struct.unpack('>I4', v, CREATED_AT) > before then
-        goes_on[of] = true
-      else
-        table.insert(gone, other)
-        if of ~= NONE then roots[of] = true end
-      end
-    end
     for other, s in pairs(g.sessions) do
       local of = s.root or other
       if session ~= '' and of ~= root then
         of = nil
       elseif before ~= 0 and s.begun > before then
-        goes_on[of] = true
+        goes_on[of] = math.min(goes_on[of] or s.begun, s.begun)
       else
         table.insert(signed_in, other)
         roots[of] = true
+      end
+    end
+    for other, v in pairs(g.families) do
+      local of, created = v:sub(SESSION_AT, SESSION_AT + 7), struct.unpack('>I4', v, CREATED_AT)
+      local since = goes_on[of]
+      if of == NONE and before ~= 0 then since = before + 1 end
+      if session ~= '' and of ~= root then
+        of = nil
+      elseif not since or created < since then
+        table.insert(gone, other)
+        if of ~= NONE then roots[of] = true end
       end
     end
     table.sort(gone)
@@ -502,7 +513,7 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
         local v = redis.call('HGET', KEYS[2], id)
         if not v then entry_result = nil break end
         local d do -- read_entry(v)
-          if #v ~= 14 then
+          if #v ~= 14 and #v ~= 18 then
             do -- unreadable(v, 1)
               local record, version = v, 1
               error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -515,7 +526,8 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
               error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
             end
           end
-          d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+          local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+          d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
         end
         if now >= d.till * 1000 then entry_result = nil break end
         entry_result = d
@@ -626,10 +638,148 @@ elseif scope == 3 then
     end
     new = removed == 1
   end
-elseif ARGV[9] then
+elseif scope == 6 then
+  -- Of the consent to a client. After a failover, `at` is when it was answered. Codes are not told
+  -- apart by their client: those that were put until now are refused when they are taken.
+  repeat -- withdraw(ARGV[9], tonumber(ARGV[10]))
+    local client, at = ARGV[9], tonumber(ARGV[10])
+    local entry_result repeat -- entry(WITHDRAWN .. client)
+      local id = WITHDRAWN .. client
+      local v = redis.call('HGET', KEYS[2], id)
+      if not v then entry_result = nil break end
+      local d do -- read_entry(v)
+        if #v ~= 14 and #v ~= 18 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local version, till, attempt, flags = struct.unpack(ENTRY, v)
+        if version ~= 1 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
+      end
+      if now >= d.till * 1000 then entry_result = nil break end
+      entry_result = d
+    until true
+    local d = entry_result
+    local lived do -- ended_by(attempt), by this very call, when it was first sent
+      local ids = {}
+      local all = redis.call('HGETALL', KEYS[2])
+      for i = 1, #all, 2 do
+        if all[i]:sub(1, 1) == FAMILY_ENDED then
+          local d do -- read_entry(all[i + 1])
+            local v = all[i + 1]
+            if #v ~= 14 and #v ~= 18 then
+              do -- unreadable(v, 1)
+                local record, version = v, 1
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local version, till, attempt, flags = struct.unpack(ENTRY, v)
+            if version ~= 1 then
+              do -- unreadable(v, 1)
+                local record, version = v, 1
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
+          end
+          if d.lived and d.attempt == attempt and now < d.till * 1000 then table.insert(ids, all[i]:sub(2)) end
+        end
+      end
+      table.sort(ids)
+      lived = ids
+    end
+    if d and (d.attempt == attempt or at and d.at * 1000 >= at) then -- what was agreed to in between stays
+      now = math.max(now, d.at * 1000)
+      ended, new = lived, true
+      break
+    end
+    local m do -- marks()
+      local v = redis.call('HGET', KEYS[2], '\0')
+      local marks_in_result repeat -- marks_in(v)
+        if v then
+          local m do -- read_marks(v)
+            if #v ~= MARKS_SIZE then
+              do -- unreadable(v, 2)
+                local record, version = v, 2
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local version, before, till, issued, folded, attempt, answered = struct.unpack(MARKS, v)
+            if version ~= 2 then
+              do -- unreadable(v, 2)
+                local record, version = v, 2
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+            m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
+          end
+          if not m.gone then marks_in_result = m break end
+        end
+        marks_in_result = { before = 0, till = 0, issued = 0, folded = 0, attempt = NONE, now = 0 }
+      until true
+      m = marks_in_result
+    end
+    local g = read_grants()
+    local had, gone = redis.call('PTTL', KEYS[1]), {}
+    -- What is dated ahead of the clock is reached as well.
+    local before = at and math.floor(at / 1000) or math.max(math.floor(now / 1000), m.issued, d and d.at or 0)
+    local answered = math.max(now, before * 1000)
+    local till repeat -- end_of(answered, deny_for)
+      local start, lifetime = answered, deny_for
+      if lifetime <= 0 then till = 0 break end
+      till = math.ceil((start + lifetime) / 1000)
+    until true
+    till = math.max(till, d and d.till or 0)
+    local consent = redis.call('HGET', KEYS[8], client)
+    if consent and at and struct.unpack('>I4', consent, 2) > before then consent = nil end
+    if consent then redis.call('HDEL', KEYS[8], client) end
+    for other, v in pairs(g.families) do
+      if v:sub(CLIENT_AT, CLIENT_AT + 7) == client and not (at and struct.unpack('>I4', v, CREATED_AT) > before) then table.insert(gone, other) end
+    end
+    table.sort(gone)
+    local alive = {}
+    for _, other in ipairs(gone) do
+      local dead do -- over(g.ends[other])
+        local till = g.ends[other]
+        dead = till ~= 0 and now >= till
+      end
+      if not dead then
+        alive[other] = true
+        table.insert(lived, other)
+      end
+    end
+    do -- forget(g, gone)
+      local ids = gone
+      for i = 1, #ids, 1000 do
+        redis.call('HDEL', KEYS[1], unpack(ids, i, math.min(i + 999, #ids)))
+      end
+      for _, gone in ipairs(ids) do
+        g.families[gone], g.ends[gone], g.sessions[gone] = nil, nil, nil
+      end
+    end
+    if had == -1 then settle(g, had, KEYS[3]) end
+    for _, other in ipairs(gone) do
+      deny(FAMILY_ENDED .. other, till, attempt, alive[other] and LIVED or 0)
+    end
+    deny(WITHDRAWN .. client, till, attempt, 0)
+    redis.call('HSET', KEYS[2], WITHDRAWN .. client, struct.pack(ENTRY, 1, till, attempt, 0) .. struct.pack('>I4', before))
+    now = answered
+    ended, new = lived, consent or #lived > 0
+  until true
+elseif ARGV[10] then
   -- The sign-out of a user, after a replica was promoted that may not know it.
-  repeat -- end_user_again(tonumber(ARGV[9]))
-    local at = tonumber(ARGV[9])
+  repeat -- end_user_again(tonumber(ARGV[10]))
+    local at = tonumber(ARGV[10])
     local m do -- marks()
       local v = redis.call('HGET', KEYS[2], '\0')
       local marks_in_result repeat -- marks_in(v)

@@ -17,7 +17,7 @@ local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that en
 -- version; before, till, issued, folded, in seconds; attempt of the sign-out; its answer
 local MARKS, MARKS_SIZE = '>BI4I4I4I4c8I6', 31
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
 local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
@@ -52,7 +52,7 @@ local function deny(id, till, attempt, flags)
     local v = redis.call('HGET', KEYS[2], id)
     if not v then was = nil break end
     local d do -- read_entry(v)
-      if #v ~= 14 then
+      if #v ~= 14 and #v ~= 18 then
         do -- unreadable(v, 1)
           local record, version = v, 1
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -65,7 +65,8 @@ local function deny(id, till, attempt, flags)
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+      local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
     end
     if now >= d.till * 1000 then was = nil break end
     was = d
@@ -109,7 +110,7 @@ local function deny(id, till, attempt, flags)
         if all[i] ~= '\0' and all[i] ~= DISABLED then
           local d do -- read_entry(all[i + 1])
             local v = all[i + 1]
-            if #v ~= 14 then
+            if #v ~= 14 and #v ~= 18 then
               do -- unreadable(v, 1)
                 local record, version = v, 1
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -122,18 +123,21 @@ local function deny(id, till, attempt, flags)
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+            local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
           end
           d.id = all[i]
           newest = math.max(newest, d.till)
           table.insert(entries, d)
         end
       end
-      local gone, stay = {}, {}
+      local gone, stay, withdrawn = {}, {}, false
       for _, d in ipairs(entries) do
         local kind = d.id:sub(1, 1)
         local single = kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused
-        table.insert((single or d.till <= newest - FOLD_AFTER) and gone or stay, d)
+        local goes = single or d.till <= newest - FOLD_AFTER
+        withdrawn = withdrawn or goes and kind == WITHDRAWN -- a code of a device may still need it
+        table.insert(goes and gone or stay, d)
       end
       -- marks returns the marks of the user:
       --   before   the last sign-out everywhere, and till when it must be remembered
@@ -174,6 +178,9 @@ local function deny(id, till, attempt, flags)
           return a.id < b.id
         end)
         for i = KEPT + 1, #stay do table.insert(gone, stay[i]) end
+        withdrawn = true
+      end
+      if withdrawn then
         m.folded = second
         do -- write_marks(m)
           local had = redis.call('PTTL', KEYS[2])
@@ -225,7 +232,7 @@ local function deny(id, till, attempt, flags)
         else
           local d do -- read_entry(all[i + 1])
             local v = all[i + 1]
-            if #v ~= 14 then
+            if #v ~= 14 and #v ~= 18 then
               do -- unreadable(v, 1)
                 local record, version = v, 1
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -238,7 +245,8 @@ local function deny(id, till, attempt, flags)
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+            local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
           end
           gone = now >= d.till * 1000
         end
@@ -282,7 +290,7 @@ if not upstream then
     local v = redis.call('HGET', KEYS[2], id)
     if not v then entry_result = nil break end
     local d do -- read_entry(v)
-      if #v ~= 14 then
+      if #v ~= 14 and #v ~= 18 then
         do -- unreadable(v, 1)
           local record, version = v, 1
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -295,7 +303,8 @@ if not upstream then
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+      local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
     end
     if now >= d.till * 1000 then entry_result = nil break end
     entry_result = d
@@ -334,7 +343,8 @@ if outcome == ENDED_NOW then
   local ids, news
   -- end_session ends a session, which may be given by its root, those with the same root, the
   -- families begun in them, and what a provider gave for it; all sessions of the user for ''.
-  -- What was begun after `before` (s, 0 for no limit) goes on. A session of which nothing goes on is
+  -- A session that was begun after `before` (s, 0 for no limit) goes on, with the families since
+  -- then: one that an ended session has begun late ends with it. A session of which nothing goes on is
   -- denied as long as access tokens live: some came without a refresh token, and a code of it may be
   -- on its way to become a family. It returns the ids of the families that lived, and whether
   -- anything had not been ended before.
@@ -425,7 +435,7 @@ if outcome == ENDED_NOW then
         if all[i]:sub(1, 1) == FAMILY_ENDED then
           local d do -- read_entry(all[i + 1])
             local v = all[i + 1]
-            if #v ~= 14 then
+            if #v ~= 14 and #v ~= 18 then
               do -- unreadable(v, 1)
                 local record, version = v, 1
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -438,7 +448,8 @@ if outcome == ENDED_NOW then
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+            local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+            d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
           end
           if d.lived and d.attempt == attempt and now < d.till * 1000 then table.insert(ids, all[i]:sub(2)) end
         end
@@ -449,26 +460,26 @@ if outcome == ENDED_NOW then
     local ids = ended_by_result
     local had, gone, signed_in, roots, goes_on = redis.call('PTTL', KEYS[1]), {}, {}, {}, {}
     local root = g.sessions[session] and g.sessions[session].root or session
-    for other, v in pairs(g.families) do
-      local of = v:sub(SESSION_AT, SESSION_AT + 7)
-      if session ~= '' and of ~= root then
-        of = nil
-      elseif before ~= 0 and struct.unpack('>I4', v, CREATED_AT) > before then
-        goes_on[of] = true
-      else
-        table.insert(gone, other)
-        if of ~= NONE then roots[of] = true end
-      end
-    end
     for other, s in pairs(g.sessions) do
       local of = s.root or other
       if session ~= '' and of ~= root then
         of = nil
       elseif before ~= 0 and s.begun > before then
-        goes_on[of] = true
+        goes_on[of] = math.min(goes_on[of] or s.begun, s.begun)
       else
         table.insert(signed_in, other)
         roots[of] = true
+      end
+    end
+    for other, v in pairs(g.families) do
+      local of, created = v:sub(SESSION_AT, SESSION_AT + 7), struct.unpack('>I4', v, CREATED_AT)
+      local since = goes_on[of]
+      if of == NONE and before ~= 0 then since = before + 1 end
+      if session ~= '' and of ~= root then
+        of = nil
+      elseif not since or created < since then
+        table.insert(gone, other)
+        if of ~= NONE then roots[of] = true end
       end
     end
     table.sort(gone)
@@ -491,7 +502,7 @@ if outcome == ENDED_NOW then
         local v = redis.call('HGET', KEYS[2], id)
         if not v then entry_result = nil break end
         local d do -- read_entry(v)
-          if #v ~= 14 then
+          if #v ~= 14 and #v ~= 18 then
             do -- unreadable(v, 1)
               local record, version = v, 1
               error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -504,7 +515,8 @@ if outcome == ENDED_NOW then
               error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
             end
           end
-          d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+          local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+          d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
         end
         if now >= d.till * 1000 then entry_result = nil break end
         entry_result = d

@@ -15,7 +15,7 @@
 --       17 since when it is silent, ms                       18 rules: the number of tags (1) of each, and the tags, 8 each
 -- Result {number of the call, storage.RotateOutcome, issue at ms, family record or '', subject, fingerprint and person or ''}
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
 local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
@@ -78,7 +78,7 @@ if not held[1] then
     local v = redis.call('HGET', KEYS[2], id)
     if not v then entry_result = nil break end
     local d do -- read_entry(v)
-      if #v ~= 14 then
+      if #v ~= 14 and #v ~= 18 then
         -- unreadable ends the script, before it has written what it decides about.
         do -- unreadable(v, 1)
           local record, version = v, 1
@@ -92,7 +92,8 @@ if not held[1] then
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+      local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
     end
     if now >= d.till * 1000 then entry_result = nil break end
     entry_result = d
@@ -517,7 +518,7 @@ if outcome == REUSED_NOW then
       local v = redis.call('HGET', KEYS[2], id)
       if not v then was = nil break end
       local d do -- read_entry(v)
-        if #v ~= 14 then
+        if #v ~= 14 and #v ~= 18 then
           do -- unreadable(v, 1)
             local record, version = v, 1
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -530,7 +531,8 @@ if outcome == REUSED_NOW then
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
           end
         end
-        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+        local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
       end
       if now >= d.till * 1000 then was = nil break end
       was = d
@@ -576,7 +578,7 @@ if outcome == REUSED_NOW then
           if all[i] ~= '\0' and all[i] ~= DISABLED then
             local d do -- read_entry(all[i + 1])
               local v = all[i + 1]
-              if #v ~= 14 then
+              if #v ~= 14 and #v ~= 18 then
                 do -- unreadable(v, 1)
                   local record, version = v, 1
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -589,18 +591,21 @@ if outcome == REUSED_NOW then
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
                 end
               end
-              d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+              local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+              d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
             end
             d.id = all[i]
             newest = math.max(newest, d.till)
             table.insert(entries, d)
           end
         end
-        local gone, stay = {}, {}
+        local gone, stay, withdrawn = {}, {}, false
         for _, d in ipairs(entries) do
           local kind = d.id:sub(1, 1)
           local single = kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused
-          table.insert((single or d.till <= newest - FOLD_AFTER) and gone or stay, d)
+          local goes = single or d.till <= newest - FOLD_AFTER
+          withdrawn = withdrawn or goes and kind == WITHDRAWN -- a code of a device may still need it
+          table.insert(goes and gone or stay, d)
         end
         -- marks returns the marks of the user:
         --   before   the last sign-out everywhere, and till when it must be remembered
@@ -641,6 +646,9 @@ if outcome == REUSED_NOW then
             return a.id < b.id
           end)
           for i = KEPT + 1, #stay do table.insert(gone, stay[i]) end
+          withdrawn = true
+        end
+        if withdrawn then
           m.folded = second
           do -- write_marks(m)
             local had = redis.call('PTTL', KEYS[2])
@@ -692,7 +700,7 @@ if outcome == REUSED_NOW then
           else
             local d do -- read_entry(all[i + 1])
               local v = all[i + 1]
-              if #v ~= 14 then
+              if #v ~= 14 and #v ~= 18 then
                 do -- unreadable(v, 1)
                   local record, version = v, 1
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -705,7 +713,8 @@ if outcome == REUSED_NOW then
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
                 end
               end
-              d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+              local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+              d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
             end
             gone = now >= d.till * 1000
           end
@@ -746,17 +755,18 @@ local at repeat -- issued_now(begun, KEYS[5])
     marks_in_result = { before = 0, till = 0, issued = 0, folded = 0, attempt = NONE, now = 0 }
   until true
   local m = marks_in_result
-  -- issue_at dates a token or login: now, or one second after a sign-out or the
-  -- client's watermark in this very second, since "issued at or before" is
+  -- issue_at dates a token, login or code: now, or one second after a sign-out, a withdrawal
+  -- (m.withdrawn, where the decision is about a client) or the client's watermark in this very second, since "issued at or before" is
   -- denied. A date ahead of the clock is remembered, so that the next sign-out
-  -- in that second reaches it, and in `ahead`, for the next end of a client: nil
+  -- in that second reaches it and nothing is dated before it (a rotation does not ask
+  -- what was withdrawn), and in `ahead`, for the next end of a client: nil
   -- in a cluster, where that lies on another node. There a client is ended twice,
   -- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
   -- Nothing is dated farther ahead (storage.MostAhead).
   local issue_at_result repeat -- issue_at(m, after, ahead)
-    local second, mark = math.floor(now / 1000), math.floor(after / 1000)
-    if second > math.max(m.before, mark) then issue_at_result = now break end
-    local at = math.max(math.min(m.before + 1, second + MOST_AHEAD - 1), math.min(mark + 1, second + MOST_AHEAD))
+    local second, mark, before = math.floor(now / 1000), math.floor(after / 1000), math.max(m.before, m.withdrawn or 0)
+    if second > math.max(before, mark) and second >= m.issued then issue_at_result = now break end
+    local at = math.max(math.min(before + 1, second + MOST_AHEAD - 1), math.min(math.max(mark + 1, m.issued), second + MOST_AHEAD))
     if at > m.issued then
       m.issued = at
       local current do -- marks(), this call may have folded meanwhile

@@ -3,9 +3,13 @@
 -- Finds a live session and marks it used. Only a use that is a minute after the
 -- last one, or half of a shorter idle limit, is written.
 --
--- KEYS   1 what the user holds   2 the person   3 watermarks of the clients (not in a cluster)
--- ARGV   1 number of the call   2 grace ms   3 session   4 idle limit ms, 0 for none
--- Result {number of the call, session record or '', subject, fingerprint (and behind it the one that is held), person or ''}
+-- KEYS   1 what the user holds   2 the person   3 consents of the user   4 watermarks of the clients (not in a cluster)
+-- ARGV   1 number of the call   2 grace ms   3 session   4 idle limit ms, 0 for none   5 client, '' for none
+-- Result {number of the call, session record or '', subject, fingerprint (and behind it the one that is held), person or '',
+--         consent to the client or ''}
+
+local MOST_CONSENTS, KEEP_CONSENT, TOUCH_CONSENT = 100, 31536000, 3600 -- storage.MaxConsents; KeepConsent and TouchConsent in seconds
+local CONSENT, CONSENT_SIZE, TEXT_AT = '>BI4I4', 22, 10
 
 -- HELD is the field of the fingerprint that the last login has replaced: the fingerprint (8) and
 -- until when (s, 4) it is held.
@@ -65,8 +69,8 @@ if not gone then
   -- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
   -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
   -- the caller knows of it counts.
-  local all_ended repeat -- everyone(KEYS[3])
-    local key = KEYS[3]
+  local all_ended repeat -- everyone(KEYS[4])
+    local key = KEYS[4]
     if not key then all_ended = 0 break end
     local v = redis.call('HGET', key, NONE)
     -- read_watermark returns the watermark (s) in a record; 0 for none, or for one that holds no more.
@@ -103,7 +107,7 @@ if gone then
     local hash = KEYS[1]
     redis.call('HDEL', hash, '')
   end
-  return { ARGV[1], '', '', '', '' }
+  return { ARGV[1], '', '', '', '', '' }
 end
 -- read_profile returns of the value of 'p' the subject, the fingerprint, how many further
 -- pieces there are, and whether there is a person's record; nil where there is none.
@@ -168,4 +172,22 @@ local before_that repeat -- read_held(held[3])
   if not v or now >= struct.unpack('>I4', v, 9) * 1000 then before_that = '' break end
   before_that = v:sub(1, 8)
 until true
-return { ARGV[1], record, subject or '', (fingerprint or '') .. before_that, person }
+local consent
+if ARGV[5] ~= '' then
+  -- read_consent returns the consent to a client; nil where there is none, or it is over.
+  repeat -- read_consent(KEYS[3], ARGV[5])
+    local key, client = KEYS[3], ARGV[5]
+    local v = redis.call('HGET', key, client)
+    if not v then consent = nil break end
+    if #v < CONSENT_SIZE or v:byte(1) ~= 1 then
+      do -- unreadable(v, 1)
+        local record, version = v, 1
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local _, when, used = struct.unpack(CONSENT, v)
+    if now - used * 1000 >= KEEP_CONSENT * 1000 then consent = nil break end
+    consent = { when = when, used = used, agreed = v:sub(TEXT_AT, TEXT_AT + 11), text = v:sub(TEXT_AT), record = v }
+  until true
+end
+return { ARGV[1], record, subject or '', (fingerprint or '') .. before_that, person, consent and consent.record or '' }

@@ -16,7 +16,7 @@ local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that en
 -- version; before, till, issued, folded, in seconds; attempt of the sign-out; its answer
 local MARKS, MARKS_SIZE = '>BI4I4I4I4c8I6', 31
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
 local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
@@ -84,6 +84,38 @@ local m do -- marks()
   until true
   m = marks_in_result
 end
+-- withdrawn_at returns until when (s) the consent to a client is withdrawn; 0 for never.
+local withdrawn do -- withdrawn_at(ARGV[6])
+  local client = ARGV[6]
+  -- entry returns a live entry, or nil.
+  local entry_result repeat -- entry(WITHDRAWN .. client)
+    local id = WITHDRAWN .. client
+    local v = redis.call('HGET', KEYS[2], id)
+    if not v then entry_result = nil break end
+    local d do -- read_entry(v)
+      if #v ~= 14 and #v ~= 18 then
+        do -- unreadable(v, 1)
+          local record, version = v, 1
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      local version, till, attempt, flags = struct.unpack(ENTRY, v)
+      if version ~= 1 then
+        do -- unreadable(v, 1)
+          local record, version = v, 1
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+      d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
+    end
+    if now >= d.till * 1000 then entry_result = nil break end
+    entry_result = d
+  until true
+  local d = entry_result
+  withdrawn = d and d.at or 0
+end
+m.withdrawn = withdrawn
 local code, ended
 if v then
   do -- read_code(v)
@@ -106,13 +138,12 @@ if v then
   repeat -- session_ended(code.session)
     local id = code.session
     if id == NONE then ended = false break end
-    -- entry returns a live entry, or nil.
     local entry_result repeat -- entry(SESSION_ENDED .. id)
       local id = SESSION_ENDED .. id
       local v = redis.call('HGET', KEYS[2], id)
       if not v then entry_result = nil break end
       local d do -- read_entry(v)
-        if #v ~= 14 then
+        if #v ~= 14 and #v ~= 18 then
           do -- unreadable(v, 1)
             local record, version = v, 1
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -125,7 +156,8 @@ if v then
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
           end
         end
-        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+        local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+        d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
       end
       if now >= d.till * 1000 then entry_result = nil break end
       entry_result = d
@@ -134,7 +166,7 @@ if v then
     ended = d ~= nil
   until true
 end
-if not code or now >= code.expires or code.put <= m.folded or ended then
+if not code or now >= code.expires or code.put <= math.max(m.folded, withdrawn) or ended then
   -- own_refusal ends the script on a replica. That refuses only writes, and a
   -- refusal by what it does not know yet would be final: so this writes nothing.
   do -- own_refusal(KEYS[1])
@@ -307,18 +339,19 @@ else
     end
   end
 end
--- issue_at dates a token or login: now, or one second after a sign-out or the
--- client's watermark in this very second, since "issued at or before" is
+-- issue_at dates a token, login or code: now, or one second after a sign-out, a withdrawal
+-- (m.withdrawn, where the decision is about a client) or the client's watermark in this very second, since "issued at or before" is
 -- denied. A date ahead of the clock is remembered, so that the next sign-out
--- in that second reaches it, and in `ahead`, for the next end of a client: nil
+-- in that second reaches it and nothing is dated before it (a rotation does not ask
+-- what was withdrawn), and in `ahead`, for the next end of a client: nil
 -- in a cluster, where that lies on another node. There a client is ended twice,
 -- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
 -- Nothing is dated farther ahead (storage.MostAhead).
 local issue_at_result repeat -- issue_at(m, begun, KEYS[7])
   local after, ahead = begun, KEYS[7]
-  local second, mark = math.floor(now / 1000), math.floor(after / 1000)
-  if second > math.max(m.before, mark) then issue_at_result = now break end
-  local at = math.max(math.min(m.before + 1, second + MOST_AHEAD - 1), math.min(mark + 1, second + MOST_AHEAD))
+  local second, mark, before = math.floor(now / 1000), math.floor(after / 1000), math.max(m.before, m.withdrawn or 0)
+  if second > math.max(before, mark) and second >= m.issued then issue_at_result = now break end
+  local at = math.max(math.min(before + 1, second + MOST_AHEAD - 1), math.min(math.max(mark + 1, m.issued), second + MOST_AHEAD))
   if at > m.issued then
     m.issued = at
     local current do -- marks(), this call may have folded meanwhile

@@ -6,15 +6,18 @@
 -- ARGV   1 number of the call    2 grace ms    3 family         4 client       5 grant       6 session
 --        7 login begun at ms     8 lifetime ms 9 idle lifetime ms              10 max active 11 begun after ms
 --       12 deny for ms          13 attempt    14 authenticated at s, 0 for not known   15 code taken at ms, 0 for none
+--       16 how it was dated then ms, 0 for none
 -- Result {number of the call, 1 or 0 for created, issue at ms, family record or '', {evicted ids}}
 
 local MOST_FAMILIES = 500 -- storage.MaxFamilies
 
 local id, client, session, attempt = ARGV[3], ARGV[4], ARGV[6], ARGV[13]
 local login_begun, lifetime, idle_lifetime = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local taken = math.floor(tonumber(ARGV[15]) / 1000)
+local taken, dated = math.floor(tonumber(ARGV[15]) / 1000), math.floor(tonumber(ARGV[16]) / 1000)
 
 local m = marks()
+local withdrawn = withdrawn_at(client)
+m.withdrawn = withdrawn
 local begun = begun_after(tonumber(ARGV[11]), KEYS[4], client)
 local all_ended = everyone(KEYS[4])
 local g = read_grants()
@@ -35,6 +38,7 @@ local disabled = entry(DISABLED)
 local ended_before = entry(FAMILY_ENDED .. id)
 local session_over = session_ended(session)
 refused = refused or m.before ~= 0 and login_begun <= m.before * 1000 or taken ~= 0 and taken <= m.folded
+  or dated ~= 0 and dated <= withdrawn
 if refused or disabled or ended_before or session_over then
   own_refusal(KEYS[1])
   return { ARGV[1], 0, 0, '', {} }

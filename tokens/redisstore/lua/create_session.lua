@@ -1,11 +1,11 @@
 -- Begins a session and writes the profile. A profile with another fingerprint
--- means that the password was changed: then all that the user had ends. Of too
+-- means that the password was changed: then all that the user had ends, consents too. Of too
 -- many sessions the least used end; what applications hold by them goes on.
 -- Of what is known of the person the newer stays.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
---        6 the families that the last sign-out everywhere has ended   7 what providers gave
---        8 watermarks of the clients (not in a cluster, and so the next)   9 the latest date ahead of the clock
+--        6 the families that the last sign-out everywhere has ended   7 what providers gave   8 consents of the user
+--        9 watermarks of the clients (not in a cluster, and so the next)  10 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms    3 session   4 lifetime ms   5 subject   6 fingerprint   7 session it replaces
 --        8 deny for ms                          9 acr       10 everyone's watermark ms, as the caller knows it
 --       11 authenticated at s, 0 for not known 12 person, '' for nothing known; as of 0 for now
@@ -35,6 +35,7 @@ if was and fingerprint ~= ARGV[6] then
   -- What was begun under the old password would be good again from now on.
   g = read_grants()
   m = end_all(g, m, tonumber(ARGV[8]), id, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7])
+  redis.call('UNLINK', KEYS[8])
 else
   -- The families are not asked: there may be many, and a login ends none of them.
   local ids = {}
@@ -59,8 +60,8 @@ local had = redis.call('PTTL', KEYS[1])
 
 local s = g.sessions[id] -- the same call sent again
 if not s then
-  local all_ended = everyone(KEYS[8])
-  local at = issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[9])
+  local all_ended = everyone(KEYS[9])
+  local at = issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[10])
   local begun = math.floor(at / 1000)
   local till = end_of(begun * 1000, tonumber(ARGV[4]))
   s = { begun = begun, auth = math.min(begun, tonumber(ARGV[11])), expires = till, used = begun, root = root, amr = ARGV[13], acr = ARGV[9] }

@@ -3,9 +3,10 @@
 --   kind 3 (session), id 8              -> entry; nothing may begin in this session any more, too
 --   kind 4 (the user is disabled)       -> entry; nothing may begin at all
 --   kind 5 (issued until), second 4     -> entry; in the place of many others
+--   kind 6 (withdrawn), client 8        -> entry with the second (4) until when
 --   '\0'                                -> marks, which hold for the whole user
 
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED = '\1', '\2', '\3', '\4', '\5' -- storage.DenialKind
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
 local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
@@ -16,10 +17,11 @@ local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that en
 local MARKS, MARKS_SIZE = '>BI4I4I4I4c8I6', 31
 
 local function read_entry(v)
-  if #v ~= 14 then unreadable(v, 1) end
+  if #v ~= 14 and #v ~= 18 then unreadable(v, 1) end
   local version, till, attempt, flags = struct.unpack(ENTRY, v)
   if version ~= 1 then unreadable(v, 1) end
-  return { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED }
+  local at = #v == 18 and struct.unpack('>I4', v, 15) or 0
+  return { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
 end
 
 -- entry returns a live entry, or nil.
@@ -36,6 +38,12 @@ local function session_ended(id)
   if id == NONE then return false end
   local d = entry(SESSION_ENDED .. id)
   return d ~= nil
+end
+
+-- withdrawn_at returns until when (s) the consent to a client is withdrawn; 0 for never.
+local function withdrawn_at(client)
+  local d = entry(WITHDRAWN .. client)
+  return d and d.at or 0
 end
 
 local function read_marks(v)
@@ -102,11 +110,13 @@ local function fold()
       table.insert(entries, d)
     end
   end
-  local gone, stay = {}, {}
+  local gone, stay, withdrawn = {}, {}, false
   for _, d in ipairs(entries) do
     local kind = d.id:sub(1, 1)
     local single = kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused
-    table.insert((single or d.till <= newest - FOLD_AFTER) and gone or stay, d)
+    local goes = single or d.till <= newest - FOLD_AFTER
+    withdrawn = withdrawn or goes and kind == WITHDRAWN -- a code of a device may still need it
+    table.insert(goes and gone or stay, d)
   end
   local m = marks()
   local second = math.floor(now / 1000)
@@ -116,6 +126,9 @@ local function fold()
       return a.id < b.id
     end)
     for i = KEPT + 1, #stay do table.insert(gone, stay[i]) end
+    withdrawn = true
+  end
+  if withdrawn then
     m.folded = second
     write_marks(m)
   end
@@ -165,17 +178,18 @@ local function ended_by(attempt)
   return ids
 end
 
--- issue_at dates a token or login: now, or one second after a sign-out or the
--- client's watermark in this very second, since "issued at or before" is
+-- issue_at dates a token, login or code: now, or one second after a sign-out, a withdrawal
+-- (m.withdrawn, where the decision is about a client) or the client's watermark in this very second, since "issued at or before" is
 -- denied. A date ahead of the clock is remembered, so that the next sign-out
--- in that second reaches it, and in `ahead`, for the next end of a client: nil
+-- in that second reaches it and nothing is dated before it (a rotation does not ask
+-- what was withdrawn), and in `ahead`, for the next end of a client: nil
 -- in a cluster, where that lies on another node. There a client is ended twice,
 -- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
 -- Nothing is dated farther ahead (storage.MostAhead).
 local function issue_at(m, after, ahead)
-  local second, mark = math.floor(now / 1000), math.floor(after / 1000)
-  if second > math.max(m.before, mark) then return now end
-  local at = math.max(math.min(m.before + 1, second + MOST_AHEAD - 1), math.min(mark + 1, second + MOST_AHEAD))
+  local second, mark, before = math.floor(now / 1000), math.floor(after / 1000), math.max(m.before, m.withdrawn or 0)
+  if second > math.max(before, mark) and second >= m.issued then return now end
+  local at = math.max(math.min(before + 1, second + MOST_AHEAD - 1), math.min(math.max(mark + 1, m.issued), second + MOST_AHEAD))
   if at > m.issued then
     m.issued = at
     local current = marks() -- this call may have folded meanwhile

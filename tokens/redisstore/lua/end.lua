@@ -1,10 +1,10 @@
 -- Ends grants of one user and denies their access tokens.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
---        6 the families that the last sign-out everywhere has ended   7 what providers gave
+--        6 the families that the last sign-out everywhere has ended   7 what providers gave   8 consents of the user
 -- ARGV   1 number of the call    2 grace ms    3 storage.EndScope  4 family   5 session   6 deny for ms   7 attempt
 --        8 what was begun after it goes on ms, 0 for no limit
---        9 when it was answered ms, when it is repeated after a failover: what was begun since does not end
+--        9 client               10 when it was answered ms, when it is repeated after a failover: what was begun since does not end
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before}
 
 local scope, id, session, deny_for, attempt = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
@@ -79,6 +79,49 @@ local function end_user()
   return lived
 end
 
+-- Of the consent to a client. After a failover, `at` is when it was answered. Codes are not told
+-- apart by their client: those that were put until now are refused when they are taken.
+local function withdraw(client, at)
+  local d = entry(WITHDRAWN .. client)
+  local lived = ended_by(attempt) -- by this very call, when it was first sent
+  if d and (d.attempt == attempt or at and d.at * 1000 >= at) then -- what was agreed to in between stays
+    now = math.max(now, d.at * 1000)
+    return lived, true
+  end
+  local m = marks()
+  local g = read_grants()
+  local had, gone = redis.call('PTTL', KEYS[1]), {}
+  -- What is dated ahead of the clock is reached as well.
+  local before = at and math.floor(at / 1000) or math.max(math.floor(now / 1000), m.issued, d and d.at or 0)
+  local answered = math.max(now, before * 1000)
+  local till = end_of(answered, deny_for)
+  till = math.max(till, d and d.till or 0)
+  local consent = redis.call('HGET', KEYS[8], client)
+  if consent and at and struct.unpack('>I4', consent, 2) > before then consent = nil end
+  if consent then redis.call('HDEL', KEYS[8], client) end
+  for other, v in pairs(g.families) do
+    if v:sub(CLIENT_AT, CLIENT_AT + 7) == client and not (at and struct.unpack('>I4', v, CREATED_AT) > before) then table.insert(gone, other) end
+  end
+  table.sort(gone)
+  local alive = {}
+  for _, other in ipairs(gone) do
+    local dead = over(g.ends[other])
+    if not dead then
+      alive[other] = true
+      table.insert(lived, other)
+    end
+  end
+  forget(g, gone)
+  if had == -1 then settle(g, had, KEYS[3]) end
+  for _, other in ipairs(gone) do
+    deny(FAMILY_ENDED .. other, till, attempt, alive[other] and LIVED or 0)
+  end
+  deny(WITHDRAWN .. client, till, attempt, 0)
+  redis.call('HSET', KEYS[2], WITHDRAWN .. client, struct.pack(ENTRY, 1, till, attempt, 0) .. struct.pack('>I4', before))
+  now = answered
+  return lived, consent or #lived > 0
+end
+
 local ended, new = {}, true
 if scope == 1 then
   ended, new = end_family()
@@ -94,8 +137,10 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
   end
 elseif scope == 3 then
   new = sign_out()
-elseif ARGV[9] then
-  end_user_again(tonumber(ARGV[9]))
+elseif scope == 6 then
+  ended, new = withdraw(ARGV[9], tonumber(ARGV[10]))
+elseif ARGV[10] then
+  end_user_again(tonumber(ARGV[10]))
 else
   ended = end_user()
 end

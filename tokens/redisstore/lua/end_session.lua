@@ -2,7 +2,8 @@
 
 -- end_session ends a session, which may be given by its root, those with the same root, the
 -- families begun in them, and what a provider gave for it; all sessions of the user for ''.
--- What was begun after `before` (s, 0 for no limit) goes on. A session of which nothing goes on is
+-- A session that was begun after `before` (s, 0 for no limit) goes on, with the families since
+-- then: one that an ended session has begun late ends with it. A session of which nothing goes on is
 -- denied as long as access tokens live: some came without a refresh token, and a code of it may be
 -- on its way to become a family. It returns the ids of the families that lived, and whether
 -- anything had not been ended before.
@@ -11,26 +12,26 @@ local function end_session(session, before, denied_till, attempt, person, upstre
   local ids = ended_by(attempt) -- by this very call, when it was first sent
   local had, gone, signed_in, roots, goes_on = redis.call('PTTL', KEYS[1]), {}, {}, {}, {}
   local root = g.sessions[session] and g.sessions[session].root or session
-  for other, v in pairs(g.families) do
-    local of = v:sub(SESSION_AT, SESSION_AT + 7)
-    if session ~= '' and of ~= root then
-      of = nil
-    elseif before ~= 0 and struct.unpack('>I4', v, CREATED_AT) > before then
-      goes_on[of] = true
-    else
-      table.insert(gone, other)
-      if of ~= NONE then roots[of] = true end
-    end
-  end
   for other, s in pairs(g.sessions) do
     local of = s.root or other
     if session ~= '' and of ~= root then
       of = nil
     elseif before ~= 0 and s.begun > before then
-      goes_on[of] = true
+      goes_on[of] = math.min(goes_on[of] or s.begun, s.begun)
     else
       table.insert(signed_in, other)
       roots[of] = true
+    end
+  end
+  for other, v in pairs(g.families) do
+    local of, created = v:sub(SESSION_AT, SESSION_AT + 7), struct.unpack('>I4', v, CREATED_AT)
+    local since = goes_on[of]
+    if of == NONE and before ~= 0 then since = before + 1 end
+    if session ~= '' and of ~= root then
+      of = nil
+    elseif not since or created < since then
+      table.insert(gone, other)
+      if of ~= NONE then roots[of] = true end
     end
   end
   table.sort(gone)

@@ -1,11 +1,16 @@
--- Keeps an authorization code, unless it is there or its session is over.
+-- Keeps an authorization code, unless it is there or its session is over, and the consent that
+-- comes with it: unless that which it rests on is not there any more.
 --
--- KEYS   1 what the user holds   2 codes of the user   3 their bodies   4 watermarks of the clients (not in a cluster)
+-- KEYS   1 what the user holds   2 what is denied of the user   3 codes of the user   4 their bodies   5 consents of the user
+--        6 watermarks of the clients (not in a cluster, and so the next)   7 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms (not used)   3 code   4 lifetime ms   5 session   6 body
---        7 session that what comes of the code belongs to   8 owner
--- Result {number of the call, 1 or 0 for kept}
+--        7 session that what comes of the code belongs to   8 owner   9 client
+--       10 what was agreed to when it was made, '' for nothing      11 text of a new consent, '' for none
+-- Result {number of the call, storage.PutOutcome}
 
-local CODES, BODIES, id = KEYS[2], KEYS[3], ARGV[3]
+local NOTHING, KEPT_NOW, OTHER_CONSENT = 0, 1, 2
+
+local CODES, BODIES, id, client = KEYS[3], KEYS[4], ARGV[3], ARGV[9]
 
 -- make_room removes what has expired, and where that is not enough, the bodies of
 -- spent codes, then good codes, then spent ones, the oldest first, down to three
@@ -74,22 +79,40 @@ local gone = not v
 if v then
   local session = read_session(v)
   local dead = over(session.expires * 1000)
-  local all_ended = everyone(KEYS[4])
+  local all_ended = everyone(KEYS[6])
   gone = dead or session.begun <= all_ended
 end
 if gone then
   own_refusal(KEYS[1])
-  return { ARGV[1], 0 }
+  return { ARGV[1], NOTHING }
 end
 v = redis.call('HGET', CODES, id)
 if v then
   local was = read_code(v)
-  if now < was.expires then return { ARGV[1], 1 } end
+  if now < was.expires then return { ARGV[1], KEPT_NOW } end
 end
+local second = math.floor(now / 1000)
+local consent = read_consent(KEYS[5], client)
+if (ARGV[10] ~= '' or ARGV[11] ~= '') and (consent and consent.agreed or '') ~= ARGV[10] then
+  own_refusal(KEYS[1])
+  return { ARGV[1], OTHER_CONSENT }
+end
+if ARGV[11] ~= '' then
+  bound_consents(KEYS[5], client)
+  consent = { when = second, text = ARGV[11] }
+elseif consent and second - consent.used < TOUCH_CONSENT then
+  consent = nil
+end
+if consent then write_consent(KEYS[5], client, consent.when, consent.text) end
+local put = now
+local m = marks()
+local withdrawn = withdrawn_at(client)
+m.withdrawn = withdrawn
+if withdrawn >= second then put = issue_at(m, 0, KEYS[7]) end
 local there = redis.call('HLEN', CODES)
 if there % 16 == 15 or there >= MOST_CODES or redis.call('HLEN', BODIES) >= MOST_BODIES then make_room() end
 local code = {
-  put = math.floor(now / 1000), expires = now + tonumber(ARGV[4]), taken = 0, attempt = NONE, session = ARGV[7], owner = ARGV[8],
+  put = math.floor(put / 1000), expires = now + tonumber(ARGV[4]), taken = 0, attempt = NONE, session = ARGV[7], owner = ARGV[8],
 }
 local record = write_code(code)
 for key, value in pairs({ [CODES] = record, [BODIES] = ARGV[6] }) do
@@ -97,4 +120,4 @@ for key, value in pairs({ [CODES] = record, [BODIES] = ARGV[6] }) do
   redis.call('HSET', key, id, value)
   lengthen(key, had, code.expires)
 end
-return { ARGV[1], 1 }
+return { ARGV[1], KEPT_NOW }

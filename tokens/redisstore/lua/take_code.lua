@@ -15,12 +15,14 @@ if late then return late end
 local CODES, BODIES, id, attempt = KEYS[4], KEYS[5], ARGV[3], ARGV[5]
 local v = redis.call('HGET', CODES, id)
 local m = marks()
+local withdrawn = withdrawn_at(ARGV[6])
+m.withdrawn = withdrawn
 local code, ended
 if v then
   code = read_code(v)
   ended = session_ended(code.session)
 end
-if not code or now >= code.expires or code.put <= m.folded or ended then
+if not code or now >= code.expires or code.put <= math.max(m.folded, withdrawn) or ended then
   own_refusal(KEYS[1])
   return { ARGV[1], UNKNOWN, now, 0, 0, '', 0, '', 0, '', '', '' }
 end

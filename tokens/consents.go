@@ -1,0 +1,117 @@
+package tokens
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/history"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+)
+
+// Consent is what a person has agreed to at one application.
+type Consent struct {
+	ClientTag storage.ClientTag // for WithdrawConsent
+	Client    *clients.Client   // nil for one that is not configured any more
+	Name      string            // what it is called, or was when the person agreed
+	Host      string            // that vouches for one which nobody has registered; "" for any other
+	Agreed    time.Time         // when the person agreed last
+	LastUsed  time.Time         // exact to an hour
+	// Scopes and Audiences are what the person has agreed to, as far as that is known.
+	Scopes    []string
+	Audiences []string
+}
+
+// Consents returns what a person has agreed to, the newest first.
+func (i *Issuer) Consents(ctx context.Context, l *Login) ([]Consent, error) {
+	return i.ConsentsOf(ctx, l.Session.User)
+}
+
+// ConsentsOf is Consents for a user who need not be signed in.
+func (i *Issuer) ConsentsOf(ctx context.Context, user storage.UserTag) ([]Consent, error) {
+	all, err := i.state.Store.Consents(ctx, user)
+	if err != nil {
+		return nil, oauth.Unavailable(err)
+	}
+	list := make([]Consent, 0, len(all))
+	for _, c := range slices.Backward(all) {
+		g, _, err := i.state.Grants.Get(ctx, c.Agreed, keepAgreed)
+		if err != nil {
+			return nil, oauth.Unavailable(err)
+		}
+		list = append(list, i.described(c, g.Agreed))
+	}
+	return list, nil
+}
+
+func (i *Issuer) described(c storage.Consent, agreed storage.Agreed) Consent {
+	d := Consent{ClientTag: c.Client, Name: c.Name, Agreed: c.When, LastUsed: c.Used}
+	if c.Host {
+		d.Host = c.Name
+	}
+	if client, ok := i.clients.Tagged(c.Client); ok {
+		d.Client, d.Name = client, client.ID
+		if client.Name != "" {
+			d.Name = client.Name
+		}
+	}
+	for _, access := range agreed {
+		for api, scopes := range access {
+			if api != "" {
+				d.Audiences = append(d.Audiences, api)
+			}
+			d.Scopes = append(d.Scopes, scopes...)
+		}
+	}
+	slices.Sort(d.Scopes)
+	slices.Sort(d.Audiences)
+	d.Scopes, d.Audiences = slices.Compact(d.Scopes), slices.Compact(d.Audiences)
+	return d
+}
+
+// WithdrawConsent takes back what a person has agreed to at an application, at that person's
+// request: in one call on all nodes the consent, the application's refresh tokens and
+// codes, and its access tokens end. What was never theirs ends nothing: it
+// would stay in the denylist, which every question about this person has to read.
+func (i *Issuer) WithdrawConsent(ctx context.Context, l *Login, client storage.ClientTag) error {
+	user := l.Session.User
+	if theirs, err := i.hasOrHadConsent(ctx, user, client); err != nil || !theirs {
+		return err
+	}
+	_, err := i.Withdraw(ctx, user, l.Profile.Subject, client, history.EndedByPerson)
+	return err
+}
+
+// Withdraw is WithdrawConsent for a user who need not be signed in, by whom history tells.
+func (i *Issuer) Withdraw(ctx context.Context, user storage.UserTag, subject string, client storage.ClientTag, by string) (storage.EndResult, error) {
+	res, err := i.state.End(ctx, storage.EndRequest{User: user, Scope: storage.EndConsent, Client: client}, by)
+	if err == nil && res.New {
+		e := oauth.Event{Kind: oauth.EventConsent, Outcome: oauth.OutcomeWithdrawn, Subject: subject, User: user}
+		if c, ok := i.clients.Tagged(client); ok {
+			e.Client = c.ID
+		}
+		i.observe(ctx, e)
+	}
+	return res, err
+}
+
+// hasOrHadConsent reports whether a client has something of a user, or had lately.
+func (i *Issuer) hasOrHadConsent(ctx context.Context, user storage.UserTag, client storage.ClientTag) (bool, error) {
+	if _, known := i.clients.Tagged(client); known {
+		return true, nil
+	}
+	all, err := i.state.Store.Consents(ctx, user)
+	if err != nil {
+		return false, oauth.Unavailable(err)
+	}
+	if slices.ContainsFunc(all, func(c storage.Consent) bool { return c.Client == client }) {
+		return true, nil
+	}
+	families, err := i.state.Store.ListFamilies(ctx, user)
+	if err != nil {
+		return false, oauth.Unavailable(err)
+	}
+	return slices.ContainsFunc(families, func(f storage.Family) bool { return f.Client == client }), nil
+}
