@@ -28,9 +28,9 @@ func init() {
 // that say who somebody is out of requests. The directive does so for the whole site, also
 // where it has a matcher.
 type RequireLogin struct {
-	// The origins that it stands at, such as `https://wiki.example.com`. Default: the https
-	// hosts of its site. Sites for a wildcard or for all hosts, sites that are http here
-	// since TLS ends before Caddy, and named routes have to say them.
+	// The origins that it stands at, such as `https://wiki.example.com`. Sites for a wildcard
+	// or for all hosts, and sites that are http here since TLS ends before Caddy, have to
+	// say them. Default: the https hosts of its site
 	Origins []string `json:"origins,omitempty"`
 
 	// The groups of this gateway of which a person must be in one; a further line must hold
