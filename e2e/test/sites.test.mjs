@@ -21,7 +21,7 @@ function application() {
 	});
 	server.on("upgrade", (request, socket) => {
 		const accept = createHash("sha1").update(request.headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest("base64");
-		socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n\x81\x05hello`);
+		socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n\x81\x05hello`, "latin1");
 		socket.on("error", () => {});
 	});
 	return server.listen(0, "127.0.0.1");
@@ -110,7 +110,7 @@ test("a session that ends while a page is open: fetch, form and WebSocket", asyn
 	await heading(page, "GET /editor");
 	await page.evaluate(() => new Promise((said, failed) => {
 		const socket = new WebSocket(location.origin.replace("http", "ws") + "/socket");
-		window.closed = new Promise((done) => { socket.onclose = () => done(true); });
+		window.socketClosed = new Promise((done) => { socket.onclose = () => done(true); });
 		socket.onmessage = said;
 		socket.onerror = failed;
 	}));
@@ -119,7 +119,7 @@ test("a session that ends while a page is open: fetch, form and WebSocket", asyn
 	await heading(second, "GET /");
 	const out = await fetched(second, "/.gatehouse/logout", { method: "POST", redirect: "manual" });
 	assert.equal(out.text, ""); // a redirect to the issuer
-	assert.equal(await page.evaluate(() => window.closed), true); // at the other site
+	assert.equal(await page.evaluate(() => window.socketClosed), true); // at the other site
 
 	const answer = await fetched(page, "/api");
 	assert.equal(answer.status, 401);

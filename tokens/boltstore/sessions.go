@@ -34,10 +34,7 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 	if changed {
 		// What was begun under the old password would pass Rotate's comparison
 		// again from now on.
-		if marks, err = endAll(t, r.User, marks, r.DenyFor, storage.Attempt(r.ID)); err != nil {
-			return storage.Session{}, err
-		}
-		if err := t.removeAll(consents, r.User[:]); err != nil {
+		if marks, err = endChanged(t, r, marks); err != nil {
 			return storage.Session{}, err
 		}
 	} else if root, err = t.rootOf(r.User, r.Replaces); err != nil {
@@ -73,6 +70,14 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 	result := session.session(r.User, r.ID)
 	result.EndedOthers = !marks.before.IsZero() && marks.attempt == storage.Attempt(r.ID)
 	return result, nil
+}
+
+// endChanged ends all that a user had before the password was changed, consents too.
+func endChanged(t *txn, r storage.SessionRequest, marks marksRecord) (marksRecord, error) {
+	if err := t.removeAll(consents, r.User[:]); err != nil {
+		return marks, err
+	}
+	return endAll(t, r.User, marks, r.DenyFor, storage.Attempt(r.ID))
 }
 
 // profileAtLogin returns the profile that a login finds, with what is held from now on, and
