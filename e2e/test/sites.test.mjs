@@ -130,8 +130,9 @@ test("a session that ends while a page is open: fetch, form and WebSocket", asyn
 	await page.getByText("nothing was sent to the application").waitFor();
 	assert.equal(seen.length, before);
 	const [again] = await Promise.all([context.waitForEvent("page"), page.getByRole("link", { name: "Sign in in a new tab" }).click()]);
+	const closed = again.waitForEvent("close"); // by itself
 	await signIn(again);
-	await again.getByText("You are signed in").first().waitFor();
+	await closed;
 	await page.reload(); // the browser sends the form again
 	await heading(page, "POST /save");
 	await context.close();
