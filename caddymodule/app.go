@@ -14,6 +14,7 @@ import (
 	_ "github.com/gatehouse-auth/gatehouse/caddymodule/webhook" // registers it
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
+	"github.com/gatehouse-auth/gatehouse/tokens/logout"
 	"github.com/gatehouse-auth/gatehouse/tokens/people"
 	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
@@ -100,6 +101,7 @@ type App struct {
 	store        StoreModule   // guest of oauth.stores
 	logins       []login.Login // of the guests of oauth.logins
 	loginModules []LoginModule
+	logouts      *logout.Sender    // nil where no client is told of sign-outs
 	written      []anyLogin        // the logins, as LoginsRaw had them
 	people       *people.Directory // nil where the configuration speaks of no groups
 	emitter      *events.Emitter

@@ -31,12 +31,17 @@ type Client struct {
 	// Where a person may be sent after a logout. Default: none.
 	LogoutURIs []string `json:"logout_uris,omitempty"`
 
+	// Where it is told that the session of a person has ended, by a logout token that this
+	// gateway posts there (OpenID Connect Back-Channel Logout): an https URL of its server, which
+	// may be at a private address. Default: it is not told.
+	BackChannelLogoutURI string `json:"backchannel_logout_uri,omitempty"`
+
 	// Whether it may ask for tokens from a device that has no browser, such as a
 	// television or a terminal: the device shows a code, and a person lets it in at
 	// `/activate` (RFC 8628). For `native` and `web` clients. Default: false
 	DeviceCode bool `json:"device_code,omitempty"`
 
-	// Whether redirect and logout URIs and origins may be http at other machines than
+	// Whether redirect and logout URIs, the one of back-channel logout, and origins may be http at other machines than
 	// this one, such as a container of the same compose file or a host of the LAN.
 	// Whoever is on that network can read codes, so it is for tests. Default: false
 	InsecureRedirects bool `json:"insecure_redirects,omitempty"`
@@ -141,32 +146,33 @@ func (c *Client) block() string { return grammar.Title("client", c.ID) }
 
 func (c *Client) options() grammar.Options {
 	return grammar.Options{
-		"type":                grammar.String(&c.Type),
-		"name":                grammar.String(&c.Name),
-		"redirect_uris":       grammar.List(&c.RedirectURIs),
-		"logout_uris":         grammar.List(&c.LogoutURIs),
-		"device_code":         grammar.Flag(&c.DeviceCode),
-		"insecure_redirects":  grammar.Flag(&c.InsecureRedirects),
-		"origins":             grammar.List(&c.Origins),
-		"apis":                grammar.List(&c.APIs),
-		"scopes":              grammar.List(&c.Scopes),
-		"logins":              grammar.List(&c.Logins),
-		"for":                 grammar.Lines(&c.For),
-		"serves":              grammar.List(&c.Serves),
-		"client_credentials":  grammar.Flag(&c.ClientCredentials),
-		"secret_hash":         grammar.List(&c.SecretHashes),
-		"public_key":          grammar.List(&c.PublicKeys),
-		"jwks_uri":            grammar.String(&c.JWKSURI),
-		"jwks_allow_private":  grammar.Flag(&c.JWKSAllowPrivate),
-		"assertion_algorithm": grammar.String(&c.AssertionAlgorithm),
-		"assertion_audience":  grammar.Keyword("issuer", &c.AssertionAudienceIssuer),
-		"consent":             grammar.String(&c.Consent),
-		"pkce":                grammar.Keyword("required", &c.PKCERequired),
-		"oidc_conformant":     grammar.Switch(&c.OIDCConformant),
-		"id_token_algorithm":  grammar.String(&c.IDTokenAlgorithm),
-		"dpop":                grammar.Keyword("required", &c.DPoPRequired),
-		"mtls":                {Read: c.readMTLS},
-		"refresh_token":       grammar.Block(&c.RefreshToken, (*RefreshToken).options),
+		"type":                   grammar.String(&c.Type),
+		"name":                   grammar.String(&c.Name),
+		"redirect_uris":          grammar.List(&c.RedirectURIs),
+		"logout_uris":            grammar.List(&c.LogoutURIs),
+		"backchannel_logout_uri": grammar.String(&c.BackChannelLogoutURI),
+		"device_code":            grammar.Flag(&c.DeviceCode),
+		"insecure_redirects":     grammar.Flag(&c.InsecureRedirects),
+		"origins":                grammar.List(&c.Origins),
+		"apis":                   grammar.List(&c.APIs),
+		"scopes":                 grammar.List(&c.Scopes),
+		"logins":                 grammar.List(&c.Logins),
+		"for":                    grammar.Lines(&c.For),
+		"serves":                 grammar.List(&c.Serves),
+		"client_credentials":     grammar.Flag(&c.ClientCredentials),
+		"secret_hash":            grammar.List(&c.SecretHashes),
+		"public_key":             grammar.List(&c.PublicKeys),
+		"jwks_uri":               grammar.String(&c.JWKSURI),
+		"jwks_allow_private":     grammar.Flag(&c.JWKSAllowPrivate),
+		"assertion_algorithm":    grammar.String(&c.AssertionAlgorithm),
+		"assertion_audience":     grammar.Keyword("issuer", &c.AssertionAudienceIssuer),
+		"consent":                grammar.String(&c.Consent),
+		"pkce":                   grammar.Keyword("required", &c.PKCERequired),
+		"oidc_conformant":        grammar.Switch(&c.OIDCConformant),
+		"id_token_algorithm":     grammar.String(&c.IDTokenAlgorithm),
+		"dpop":                   grammar.Keyword("required", &c.DPoPRequired),
+		"mtls":                   {Read: c.readMTLS},
+		"refresh_token":          grammar.Block(&c.RefreshToken, (*RefreshToken).options),
 	}
 }
 

@@ -64,6 +64,7 @@ func (c *Client) checkMachine() error {
 	}{
 		{"redirect_uris", len(c.RedirectURIs) > 0},
 		{"logout_uris", len(c.LogoutURIs) > 0},
+		{"backchannel_logout_uri", c.BackChannelLogoutURI != ""},
 		{"device_code", c.DeviceCode},
 		{"logins", len(c.Logins) > 0},
 		{"for", len(c.For) > 0},
@@ -107,10 +108,15 @@ func (c *Client) checkURIs() error {
 	if err := checkEach("logout_uris", c.LogoutURIs, check); err != nil {
 		return err
 	}
+	if uri := c.BackChannelLogoutURI; uri != "" {
+		if err := checkRedirect(uri, clients.Web, c.InsecureRedirects); err != nil {
+			return grammar.WrongValue("backchannel_logout_uri", uri, "%s", err)
+		}
+	}
 	if err := checkEach("origins", c.Origins, c.checkOrigin); err != nil {
 		return err
 	}
-	if c.InsecureRedirects && !slices.ContainsFunc(slices.Concat(c.RedirectURIs, c.LogoutURIs, c.Origins), inClear) {
+	if c.InsecureRedirects && !slices.ContainsFunc(slices.Concat(c.RedirectURIs, c.LogoutURIs, c.Origins, []string{c.BackChannelLogoutURI}), inClear) {
 		return grammar.Wrong("insecure_redirects", "none of its addresses is http at another machine: leave it out")
 	}
 	return nil

@@ -66,6 +66,7 @@ func (a *App) coreSettings() state.Settings {
 		TokenLifetime: longest,
 		MaxLag:        a.Denylist.maxLag(),
 		AllowStale:    a.Denylist.allowStale(),
+		TellsClients:  slices.ContainsFunc(a.Clients, func(c *Client) bool { return c.BackChannelLogoutURI != "" }),
 	}
 }
 
@@ -139,6 +140,7 @@ func (c *Client) core() *clients.Client {
 		RedirectURIs:   c.RedirectURIs,
 		DeviceCode:     c.DeviceCode,
 		LogoutURIs:     c.LogoutURIs,
+		BackChannelURI: c.BackChannelLogoutURI,
 		Origins:        c.origins(),
 		APIs:           c.APIs,
 		Scopes:         c.Scopes,

@@ -83,6 +83,7 @@ func (a *App) Start() error {
 			return err
 		}
 		a.warnRemoved()
+		a.startLogouts()
 	}
 	if err := a.issuerKeys.start(); err != nil {
 		return err
@@ -94,6 +95,7 @@ func (a *App) Start() error {
 // Stop closes nothing: an older configuration's requests may still run.
 func (a *App) Stop() error {
 	serving.end(a)
+	a.endLogouts() // the next configuration goes on
 	return nil
 }
 
@@ -103,6 +105,7 @@ func (a *App) Cleanup() error {
 		a.observer.Close()
 	}
 	serving.end(a) // a configuration that Caddy has refused after its start is not stopped
+	a.endLogouts()
 	if a.emitter != nil {
 		a.emitter.Close()
 	}

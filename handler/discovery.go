@@ -48,6 +48,8 @@ type discoveryDocument struct {
 	ACRs                  []string `json:"acr_values_supported,omitempty"`
 	ClaimTypes            []string `json:"claim_types_supported"`
 	UILocales             []string `json:"ui_locales_supported"`
+	BackChannelLogout     bool     `json:"backchannel_logout_supported"`
+	BackChannelSession    bool     `json:"backchannel_logout_session_supported"`
 	IssInResponse         bool     `json:"authorization_response_iss_parameter_supported"`
 	ClaimsParameter       bool     `json:"claims_parameter_supported"`
 	RequestParameter      bool     `json:"request_parameter_supported"`
@@ -104,6 +106,8 @@ func (s *Server) writeDiscovery() ([]byte, error) {
 		ACRs:                  acrs,
 		ClaimTypes:            []string{"normal"},
 		UILocales:             s.pages.Languages(),
+		BackChannelLogout:     true,
+		BackChannelSession:    true,
 		IssInResponse:         true,
 	}, "", "  ")
 	if err != nil {

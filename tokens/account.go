@@ -83,7 +83,7 @@ func (i *Issuer) SignOutOf(ctx context.Context, l *Login, id storage.FamilyID) e
 	if theirs, err := i.HasOrHad(ctx, user, id); err != nil || !theirs {
 		return err
 	}
-	res, err := i.state.End(ctx, storage.EndRequest{User: user, Scope: storage.EndFamily, Family: id}, history.EndedByPerson)
+	res, err := i.state.End(ctx, storage.EndRequest{User: user, Scope: storage.EndFamily, Family: id, Tell: true}, history.EndedByPerson)
 	if err == nil && res.New {
 		i.observe(ctx, oauth.Event{Kind: oauth.EventRevoked, Outcome: oauth.OutcomeAccount, Subject: l.Profile.Subject, User: user, Family: id})
 	}

@@ -99,7 +99,7 @@ func (i *Issuer) takeCode(ctx context.Context, c *clients.Client, ref reference,
 	ctx, done := storage.Decisive(ctx)
 	defer done()
 	res, err := i.state.Store.TakeCode(ctx, storage.TakeRequest{
-		User: ref.user, ID: storage.CodeKey(ref.key).ID(), Client: c.Tag(), BegunAfter: marks.Client, DenyFor: i.state.DenyFor(), Attempt: attempt,
+		User: ref.user, ID: storage.CodeKey(ref.key).ID(), Client: c.Tag(), BegunAfter: marks.Client, Note: i.notedFor(c), DenyFor: i.state.DenyFor(), Attempt: attempt,
 	})
 	if err != nil {
 		return res, oauth.Unavailable(err)

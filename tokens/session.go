@@ -98,6 +98,7 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 		DenyFor:    i.state.DenyFor(),
 		Hold:       i.hold(ref.user),
 	})
+	i.state.ToldOf(ctx, ref.user, session.Told, session.Dropped)
 	if err := i.state.Denylist.Settle(ctx, ref.user, session.EndedOthers, err); err != nil {
 		return nil, "", err
 	}

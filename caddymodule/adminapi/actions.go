@@ -161,6 +161,11 @@ var Actions = []*Action{
 		Show: shows(showRebound), Progress: reports(rebindProgress), // it is a stream
 	},
 	{
+		Use: "logouts list", Short: "Lists the sign-outs that applications have still to be told of; it looks through the whole store",
+		Slow:   "looking through the whole store",
+		Method: http.MethodGet, Path: "logouts", answer: (*API).listLogouts, Show: shows(showLogouts),
+	},
+	{
 		Use: "explain <family or request id>", Short: "Says what became of a refresh token family, and why, by an id from the log", Args: []string{"id"},
 		Method: http.MethodGet, Path: "explain/{id}", answer: (*API).explain, Show: shows(showExplanation),
 	},

@@ -54,6 +54,7 @@ type siteOptions struct {
 	MaxLag  time.Duration
 	// More lines: of denylist, of oauth, and before `respond` at the API.
 	Denylist, OAuth, API string
+	Client               string // and of the client
 }
 
 // lag is how long after a confirmed revocation another node may accept a token.
@@ -209,6 +210,7 @@ var caddyfile = template.Must(template.New("Caddyfile").Parse(`{
 			redirect_uris https://app.example.com/callback
 			logout_uris https://app.example.com/bye
 			apis https://api.example.com
+			{{.Client}}
 			refresh_token {
 				leeway {{.Leeway}}
 			}
@@ -238,7 +240,7 @@ func (s *site) configure(n *node, o siteOptions) []byte {
 	err := caddyfile.Execute(&b, map[string]any{
 		"Issuer": s.issuer, "Users": s.users, "Admin": n.admin, "Dir": n.dir, "AuthPort": n.authPort, "APIPort": n.apiPort,
 		"Store": cmp.Or(n.store, o.Store), "Secrets": strings.Join(o.Secrets, " "),
-		"MaxLag": o.MaxLag, "Leeway": o.Leeway, "Denylist": o.Denylist, "OAuth": o.OAuth, "API": o.API,
+		"MaxLag": o.MaxLag, "Leeway": o.Leeway, "Denylist": o.Denylist, "OAuth": o.OAuth, "API": o.API, "Client": o.Client,
 	})
 	if err != nil {
 		panic(err) // the template is ours

@@ -135,7 +135,7 @@ func (o *Operator) endBegun(ctx context.Context, what Ends, h storage.HeldRecord
 		if over[f.ID] || f.LoginAfter(what.Before) || what.Client != "" && f.Client != tag {
 			continue
 		}
-		res, err := o.state.End(ctx, storage.EndRequest{User: h.User, Scope: storage.EndFamily, Family: f.ID}, history.EndedByOperator)
+		res, err := o.state.End(ctx, storage.EndRequest{User: h.User, Scope: storage.EndFamily, Family: f.ID, Tell: true}, history.EndedByOperator)
 		if err != nil {
 			return err
 		}

@@ -189,6 +189,9 @@ func takeCode(t *txn, r storage.TakeRequest) (storage.TakeResult, error) {
 		return storage.TakeResult{}, err
 	}
 	res.IssueAt = t.issueAt(r.User, marks, begunAfter)
+	if err := t.noteClient(r.User, c.session, r.Client, r.Note); err != nil {
+		return storage.TakeResult{}, err
+	}
 	res.Ended, err = t.watermark(storage.Everyone)
 	return res, err
 }

@@ -61,7 +61,18 @@ func endFamily(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 		res.Families = []storage.FamilyID{r.Family}
 	}
 	res.New = found || !denied || again
-	return res, t.endFamily(r.User, r.Family, d)
+	if err := t.endFamily(r.User, r.Family, d); err != nil || !found || !r.Tell {
+		return res, err
+	}
+	last := true
+	err = t.eachFamily(r.User, func(other storage.Family) error {
+		last = last && (other.ID == f.ID || other.Client != f.Client || other.Session != f.Session)
+		return nil
+	})
+	if err == nil && last {
+		res.Told, res.Dropped, err = t.tell(r.User, []storage.SessionID{f.Session}, f.Client)
+	}
+	return res, err
 }
 
 // endSession ends the session, those with the same root and their families, or all sessions
@@ -79,6 +90,10 @@ func endSession(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 		if root, err = t.wholeRoot(r.User, r.Session); err != nil {
 			return storage.EndResult{}, err
 		}
+	}
+	given, err := t.givenAt(r, root)
+	if err != nil {
+		return storage.EndResult{}, err
 	}
 	reached := reachedRoots{before: r.Before, over: make(map[storage.SessionID]bool), goesOn: make(map[storage.SessionID]time.Time)}
 	until := storage.EndOf(t.now, r.DenyFor)
@@ -108,13 +123,18 @@ func endSession(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 		}
 		fresh = fresh || !denied || was.attempt == r.Attempt
 	}
-	for _, root := range reached.ended() {
+	over := reached.ended()
+	told, dropped, err := t.tell(r.User, over, storage.ClientTag{})
+	if err != nil {
+		return storage.EndResult{}, err
+	}
+	for _, root := range over {
 		t.remove(upstreams, userKey(r.User, root[:]))
 		if err := t.deny(denialKey(r.User, byte(storage.DenySession), root[:]), denialRecord{until: until, attempt: r.Attempt}); err != nil {
 			return storage.EndResult{}, err
 		}
 	}
-	return storage.EndResult{Families: ended, Now: t.now, New: fresh || len(ended) > 0}, nil
+	return storage.EndResult{Families: ended, Now: t.now, New: fresh || len(ended) > 0, Told: told, Dropped: dropped, Given: given}, nil
 }
 
 // reachedRoots are the roots of which something ends, and those with a session that was
@@ -212,28 +232,37 @@ func endUser(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 	if err != nil {
 		return storage.EndResult{}, err
 	}
+	var told, dropped int
 	if marks.before.IsZero() || marks.attempt != r.Attempt { // else it is the same call sent again; a login in between stays
-		if marks, err = endAll(t, r.User, marks, r.DenyFor, r.Attempt); err != nil {
+		if marks, told, dropped, err = endAll(t, r.User, marks, r.DenyFor, r.Attempt); err != nil {
 			return storage.EndResult{}, err
 		}
 	}
-	return storage.EndResult{Families: marks.ended, Now: marks.now, New: true}, nil
+	return storage.EndResult{Families: marks.ended, Now: marks.now, New: true, Told: told, Dropped: dropped}, nil
 }
 
-// endAll removes a user's grants and marks everything from before as ended.
-func endAll(t *txn, user storage.UserTag, marks marksRecord, denyFor time.Duration, attempt storage.Attempt) (marksRecord, error) {
+// endAll removes a user's grants, marks everything from before as ended, and has the
+// applications told.
+func endAll(t *txn, user storage.UserTag, marks marksRecord, denyFor time.Duration, attempt storage.Attempt) (_ marksRecord, told, dropped int, err error) {
 	marks.ended = nil
-	err := t.eachFamily(user, func(f storage.Family) error {
+	err = t.eachFamily(user, func(f storage.Family) error {
 		if !f.Dead(t.now) {
 			marks.ended = append(marks.ended, f.ID)
 		}
 		return nil
 	})
 	if err != nil {
-		return marks, err
+		return marks, 0, 0, err
 	}
 	if err := removeGrants(t, user); err != nil {
-		return marks, err
+		return marks, 0, 0, err
+	}
+	roots, err := t.notedRoots(user)
+	if err != nil {
+		return marks, 0, 0, err
+	}
+	if told, dropped, err = t.tell(user, roots, storage.ClientTag{}); err != nil {
+		return marks, 0, 0, err
 	}
 	// A token that is dated ahead of the clock is reached as well.
 	marks.before = later(t.now.Truncate(time.Second), later(marks.before, marks.issued))
@@ -241,7 +270,7 @@ func endAll(t *txn, user storage.UserTag, marks marksRecord, denyFor time.Durati
 	marks.until = later(marks.until, storage.EndOf(marks.now, denyFor))
 	marks.attempt = attempt
 	t.put(denials, marksKey(user), marks.encode())
-	return marks, nil
+	return marks, told, dropped, nil
 }
 
 // removeGrants removes a user's sessions, codes and families, and what providers gave.

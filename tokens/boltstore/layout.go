@@ -30,6 +30,8 @@ const (
 	codeBodies                 // user 16, code 16: bodyRecord
 	indexes                    // name 16: indexRecord
 	aliases                    // user 16, of Alias.From: storage.Alias
+	notes                      // user 16, root 8: noteRecord
+	logouts                    // user 16, root 8, client 8: logoutRecord
 	bucketCount
 )
 
@@ -52,6 +54,8 @@ var bucketNames = [bucketCount][]byte{
 	codeBodies: []byte("code_bodies"),
 	indexes:    []byte("indexes"),
 	aliases:    []byte("aliases"),
+	notes:      []byte("notes"),
+	logouts:    []byte("logouts"),
 }
 
 // Keys of the meta bucket.

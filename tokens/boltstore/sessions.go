@@ -30,11 +30,11 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 	if err != nil || old {
 		return storage.Session{OldFingerprint: old}, err
 	}
-	root := storage.SessionID{}
+	root, told, dropped := storage.SessionID{}, 0, 0
 	if changed {
 		// What was begun under the old password would pass Rotate's comparison
 		// again from now on.
-		if marks, err = endChanged(t, r, marks); err != nil {
+		if marks, told, dropped, err = endChanged(t, r, marks); err != nil {
 			return storage.Session{}, err
 		}
 	} else if root, err = t.rootOf(r.User, r.Replaces); err != nil {
@@ -68,14 +68,15 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 		return storage.Session{}, err
 	}
 	result := session.session(r.User, r.ID)
+	result.Told, result.Dropped = told, dropped
 	result.EndedOthers = !marks.before.IsZero() && marks.attempt == storage.Attempt(r.ID)
 	return result, nil
 }
 
 // endChanged ends all that a user had before the password was changed, consents too.
-func endChanged(t *txn, r storage.SessionRequest, marks marksRecord) (marksRecord, error) {
+func endChanged(t *txn, r storage.SessionRequest, marks marksRecord) (_ marksRecord, told, dropped int, err error) {
 	if err := t.removeAll(consents, r.User[:]); err != nil {
-		return marks, err
+		return marks, 0, 0, err
 	}
 	return endAll(t, r.User, marks, r.DenyFor, storage.Attempt(r.ID))
 }

@@ -209,6 +209,14 @@ func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks
 		var r indexRecord
 		err := r.decode(v)
 		return len(r.Live(now)) == 0, err
+	case notes:
+		var r noteRecord
+		err := r.decode(v)
+		return !r.till.IsZero() && !now.Before(r.till), err
+	case logouts:
+		var r logoutRecord
+		err := r.decode(v)
+		return r.over(now), err
 	case denials:
 		return expiredDenial(k[len(storage.UserTag{})], v, now)
 	default:

@@ -36,9 +36,12 @@ type Client struct {
 	Type         Type
 	RedirectURIs []string
 	LogoutURIs   []string
-	Origins      []string // scheme://host[:port], lower case
-	APIs         []string // identifiers of the APIs it may ask for
-	Scopes       []string // of those APIs; empty for all
+	// BackChannelURI is where it is told that a session of its people has ended; "" for not at all.
+	// See OpenID Connect Back-Channel Logout §2.2.
+	BackChannelURI string
+	Origins        []string // scheme://host[:port], lower case
+	APIs           []string // identifiers of the APIs it may ask for
+	Scopes         []string // of those APIs; empty for all
 	// Usual are the scopes that it gets where it asks for none of an API's.
 	Usual  []string
 	Logins []string // the logins whose people may sign in to it; empty for all

@@ -28,6 +28,8 @@ const (
 	EventRecheck     EventKind = "recheck"
 	EventLogout      EventKind = "logout"
 	EventSiteSession EventKind = "site_session" // a person has signed in to a site
+	// EventLogoutSent is that an application was told of a sign-out, or was not.
+	EventLogoutSent EventKind = "logout_sent"
 	// EventLoginBroken is that nobody, or somebody, cannot sign in by a provider until an
 	// operator acts, and that it is over.
 	EventLoginBroken      EventKind = "login_broken"
@@ -119,6 +121,7 @@ const (
 	OutcomeNotAllowed     Outcome = "not_allowed"     // by the allow lines
 	OutcomeNotMet         Outcome = "not_met"         // not with the prompt, max_age or acr_values asked for
 	OutcomeEverywhere     Outcome = "everywhere"
+	OutcomeDropped        Outcome = "dropped" // of EventLogoutSent: it will not be tried again
 )
 
 // The outcomes of EventRecheck, beside OutcomeKept and OutcomeNotAllowed: what became of
@@ -199,6 +202,7 @@ const (
 	OutcomeEvents       Outcome = "events"
 	OutcomeSubscriber   Outcome = "subscriber"
 	OutcomeProvider     Outcome = "provider"
+	OutcomeLogouts      Outcome = "logouts"
 	OutcomeStreams      Outcome = "streams"
 )
 
@@ -224,6 +228,7 @@ var outcomes = map[EventKind][]Outcome{
 	},
 	EventLogout:               {OutcomeOK, OutcomeEverywhere, OutcomeProvider},
 	EventSiteSession:          {OutcomeOK, OutcomeKey},
+	EventLogoutSent:           {OutcomeOK, OutcomeFailed, OutcomeDropped},
 	EventLoginBroken:          {OutcomeOK, LoginNoDiscovery, LoginOtherIssuer, LoginClientRefused, LoginBadIDToken, LoginTooLarge},
 	EventClientAuth:           outcomesOf(Reasons),
 	EventClientRegistered:     {OutcomeOK},
@@ -246,7 +251,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventHealth:        append([]Outcome{OutcomeOK}, outcomesOf([]Trouble{TroubleStore, TroubleSecret, TroubleIssuer, TroubleUnsafe, TroubleClock})...),
 	EventBackgroundRecovered: {
 		OutcomeDenylist, OutcomeFeed, OutcomeHistory, OutcomeHeartbeat, OutcomeUnanswered, OutcomeSigningKeys, OutcomeIssuerKeys,
-		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber, OutcomeProvider, OutcomeRecheck, OutcomeStreams,
+		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber, OutcomeProvider, OutcomeRecheck, OutcomeLogouts, OutcomeStreams,
 	},
 	EventAdmin: {
 		"end_grants", "end_client", "unblock_client", "end_registered", "end_everyone", "withdraw_consent", "disable_user", "enable_user", "move_user", "rebind_login", "deny_token", "rotate_keys", "drop_key",

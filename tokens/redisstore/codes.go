@@ -29,8 +29,8 @@ func (s *Store) PutCode(ctx context.Context, r storage.PutRequest) (storage.PutO
 
 // TakeCode implements storage.Codes.
 func (s *Store) TakeCode(ctx context.Context, r storage.TakeRequest) (storage.TakeResult, error) {
-	keys := s.decidingKeys(r.User, held, denied, people, codes, bodies)
-	args := []any{0, r.ID[:], millis(r.DenyFor), r.Attempt[:], r.Client[:], unixMillis(r.BegunAfter)}
+	keys := s.decidingKeys(r.User, held, denied, people, codes, bodies, logouts)
+	args := []any{0, r.ID[:], millis(r.DenyFor), r.Attempt[:], r.Client[:], unixMillis(r.BegunAfter), millis(r.Note)}
 	a, err := s.decide(ctx, "take_code", s.scripts().takeCode, keys, args...)
 	if err != nil {
 		return storage.TakeResult{}, err

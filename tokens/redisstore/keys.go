@@ -11,6 +11,7 @@ import (
 //	<prefix>{<tag>}u   what the user holds: families, sessions, profile (lua/grants.lua)
 //	<prefix>{<tag>}p   what is known of the person beyond that (lua/person_record.lua)
 //	<prefix>{<tag>}r   what providers gave at logins (lua/upstream_record.lua)
+//	<prefix>{<tag>}o   applications that are to be told of the end of sessions (lua/outbox.lua)
 //	<prefix>{<tag>}k   what the user has agreed to (lua/consent.lua)
 //	<prefix>{<tag>}d   what is denied of the user (lua/denylist.lua)
 //	<prefix>{<tag>}c   codes, and
@@ -40,6 +41,8 @@ import (
 //
 //	<prefix>{feed}e    the end of the feed, and
 //	<prefix>{feed}l    its lines, in one slot (lua/feed_append.lua)
+//	<prefix>{lo<n>}t   users who may have logouts to tell, by when to look (lua/due_logouts.lua), and
+//	<prefix>{lo0}s     the node that tells them (lua/lease_sender.lua)
 //	<prefix>a:<id>     a used assertion of a client, until it expires
 //	<prefix>h:<family> the history of a family, and
 //	<prefix>q:<tag>    the family that a request was about
@@ -96,6 +99,7 @@ const (
 	codes     = "c"
 	bodies    = "b"
 	ended     = "e"
+	logouts   = "o"
 )
 
 // probed leads the keys that replicas are asked about, behind the prefix.

@@ -22,6 +22,9 @@ type scripts struct {
 	putCode, takeCode               *script
 	beginRecheck, endRecheck        *script
 	putIndex, findIndex             *script
+	expectLogouts, dueLogouts       *script
+	settleLogouts, takeLogouts      *script
+	doneLogouts, leaseSender        *script
 	putAlias, alias, rebind         *script
 	putDevice, getDevice            *script
 	decideDevice, pollDevice        *script
@@ -74,6 +77,12 @@ func loadScripts(change func(string) string) *scripts {
 		endRecheck:      load("end_recheck"),
 		putIndex:        load("put_index"),
 		findIndex:       load("find_index"),
+		expectLogouts:   load("expect_logouts"),
+		dueLogouts:      load("due_logouts"),
+		settleLogouts:   load("settle_logouts"),
+		takeLogouts:     load("take_logouts"),
+		doneLogouts:     load("done_logouts"),
+		leaseSender:     load("lease_sender"),
 		putAlias:        load("put_alias"),
 		alias:           load("alias"),
 		rebind:          load("rebind"),

@@ -14,13 +14,14 @@ func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (st
 	if err != nil {
 		return storage.Session{}, err
 	}
-	a, err := s.decide(ctx, "create_session", s.scripts().createSession, s.decidingKeys(r.User, held, denied, people, codes, bodies, ended, upstreams, consents),
+	a, err := s.decide(ctx, "create_session", s.scripts().createSession, s.decidingKeys(r.User, held, denied, people, codes, bodies, ended, upstreams, consents, logouts),
 		s.grace(), r.ID[:], millis(r.Lifetime), r.Profile.Subject, r.Profile.Fingerprint[:], r.Replaces[:], millis(r.DenyFor), r.ACR, unixMillis(r.BegunAfter),
 		unixSeconds(r.AuthTime), person, strings.Join(r.AMR, " "), r.Upstream, millis(r.Hold))
 	if err != nil {
 		return storage.Session{}, err
 	}
 	record, endedOthers := a.text(), a.bool()
+	told, dropped := int(a.int()), int(a.int())
 	if a.err != nil || record == "" { // disabled, or the old password
 		return storage.Session{OldFingerprint: endedOthers && a.err == nil}, a.err
 	}
@@ -28,6 +29,7 @@ func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (st
 	if err != nil {
 		return storage.Session{}, err
 	}
+	session.Told, session.Dropped = told, dropped
 	if session.EndedOthers = endedOthers; endedOthers {
 		// The login is dated by the second after what it has ended.
 		end := storage.EndRequest{User: r.User, Scope: storage.EndUser, DenyFor: r.DenyFor}

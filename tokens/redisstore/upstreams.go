@@ -35,7 +35,7 @@ func (s *Store) EndRecheck(ctx context.Context, r storage.RecheckAnswer) (storag
 	if err != nil {
 		return storage.RecheckResult{}, err
 	}
-	keys := s.userKeys(r.User, held, denied, people, upstreams)
+	keys := s.userKeys(r.User, held, denied, people, upstreams, logouts)
 	args := []any{s.grace(), r.Root[:], r.Seq, r.Attempt[:], uint8(r.Answer), millis(r.DenyFor), r.Sealed, person}
 	a, err := s.decide(ctx, "end_recheck", s.scripts().endRecheck, keys, args...)
 	if !committed(err) {
@@ -43,9 +43,10 @@ func (s *Store) EndRecheck(ctx context.Context, r storage.RecheckAnswer) (storag
 	}
 	res := storage.RecheckResult{Outcome: storage.RecheckOutcome(a.int())}
 	now, families, fresh := a.millis(), ids[storage.FamilyID](&a), a.bool()
+	told, dropped := int(a.int()), int(a.int())
 	switch res.Outcome {
 	case storage.RecheckEnded:
-		res.Ended = storage.EndResult{Families: families, New: fresh, Now: now}
+		res.Ended = storage.EndResult{Families: families, New: fresh, Now: now, Told: told, Dropped: dropped}
 		s.ended(storage.EndRequest{User: r.User, Scope: storage.EndSession, Session: r.Root, DenyFor: r.DenyFor, Attempt: r.Attempt}, now)
 	case storage.RecheckWritten:
 		s.journal.add(s.scripts().endRecheck, keys, args...)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
@@ -20,12 +21,16 @@ func (s *State) End(ctx context.Context, r storage.EndRequest, by string) (stora
 	}
 	r.Attempt = s.NewAttempt()
 	r.DenyFor = s.DenyFor()
+	if err := s.expectLogouts(ctx, &r); err != nil {
+		return storage.EndResult{}, oauth.Unavailable(err)
+	}
 	ctx, done := storage.Decisive(ctx)
 	defer done()
 	res, err := s.Store.End(ctx, r)
 	for _, id := range res.Families {
 		s.History.Note(ctx, id, history.Entry{Kind: history.Ended, By: by, User: r.User})
 	}
+	s.ToldOf(ctx, r.User, res.Told, res.Dropped)
 	if err := s.Denylist.Settle(ctx, r.User, r.Scope != storage.EndSessionOnly, err); err != nil {
 		return res, err
 	}
@@ -45,6 +50,7 @@ func (s *State) EndRecheck(ctx context.Context, r storage.RecheckAnswer) (storag
 	for _, id := range res.Ended.Families {
 		s.History.Note(ctx, id, history.Entry{Kind: history.Ended, By: history.EndedByProvider, User: r.User})
 	}
+	s.ToldOf(ctx, r.User, res.Ended.Told, res.Ended.Dropped)
 	return res, s.Denylist.Settle(ctx, r.User, r.Answer == storage.ProviderGone && res.Outcome == storage.RecheckEnded, err)
 }
 

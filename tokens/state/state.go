@@ -53,6 +53,7 @@ type State struct {
 	health   atomic.Pointer[Health]
 	skew     atomic.Int64 // nanoseconds that our clock is ahead of the store's; 0 for little
 	tries    singleflight.Group
+	told     chan struct{} // says that there are logouts to send
 	opening  sync.Mutex
 	closed   bool
 	denyFor  atomic.Int64 // nanoseconds
@@ -70,6 +71,7 @@ type Settings struct {
 	MaxLag        time.Duration // how old a verdict of the denylist may be; 0 for DefaultMaxLag
 	AllowStale    time.Duration // how old while the store does not answer; 0 denies
 	StoreExpected bool          // as storage.OpenRequest.Expected
+	TellsClients  bool          // some client is to be told of sign-outs (storage.Outbox)
 }
 
 // Config says what a State is made of. Unlike Settings it stays as it is
@@ -114,6 +116,7 @@ func New(c Config) (*State, error) {
 		ClientSecrets: clients.NewSecretMemory(hashes),
 		Grants:        newGrantCache(c.Store, c.Clock),
 		node:          node,
+		told:          make(chan struct{}, 1),
 		Owed:          newOwedAnswers(c.Store),
 		observer:      c.Observer,
 		clock:         c.Clock,

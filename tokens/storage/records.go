@@ -45,6 +45,7 @@ const (
 	PartUpstreams                       // Record.Upstreams
 	PartIndex                           // Record.Index, which belongs to no one user
 	PartConsents                        // Record.Consents
+	PartLogouts                         // Record.Logouts, which no export takes along
 
 	AllParts = PartHeld | PartDenied | PartCodes | PartUpstreams | PartIndex | PartConsents
 )
@@ -63,6 +64,7 @@ type Record struct {
 	Index     *IndexRecord
 	Consents  *ConsentsRecord
 	Alias     *Alias
+	Logouts   *LogoutsRecord
 }
 
 // StoreRecord is what a store knows of itself, and the sealed signing keys.

@@ -29,6 +29,7 @@ type Store interface {
 	Sessions
 	Upstreams
 	Index
+	Outbox
 	Codes
 	Consents
 	Devices
@@ -189,6 +190,8 @@ type EndRequest struct {
 	// Before limits EndSession and EndUser to sessions that were begun until then, in seconds, and
 	// what came of them whenever it did: a session begun since goes on, and what was begun since that. It is zero for no limit, and so is the store's own time, or a later one.
 	Before  time.Time
+	Given   bool // with EndSession: what a provider gave at its login is returned
+	Tell    bool // with EndFamily: its client is to be told (Outbox), unless more of it lives in that session
 	DenyFor time.Duration
 	Attempt Attempt
 }
@@ -202,6 +205,17 @@ type EndResult struct {
 	New bool
 	// Now is the store's time. With EndUser it is never before UserDenials.Before.
 	Now time.Time
+	// Told is how many logouts were put into the Outbox, and Dropped how many had to go for them.
+	Told, Dropped int
+	// Given is what a provider gave, with EndRequest.Given. The same Attempt does not get it again.
+	Given GivenAtLogin
+}
+
+// GivenAtLogin is what a provider gave at a login, as RecheckLease has it.
+type GivenAtLogin struct {
+	Sealed  []byte // nil for nothing
+	Seq     uint32
+	Session SessionID
 }
 
 // Session is a person's login at the gateway (single sign-on).
@@ -226,6 +240,8 @@ type Session struct {
 	// EndedOthers is set by CreateSession when the password was changed, so that
 	// all that the user had before has ended.
 	EndedOthers bool
+	// Told and Dropped are set by CreateSession, as those of EndResult.
+	Told, Dropped int
 	// Consent is set by Sessions.Session: what the user has agreed to at the client that was
 	// asked for; zero for nothing.
 	Consent Consent
@@ -333,8 +349,11 @@ type TakeRequest struct {
 	ID         CodeID
 	Client     ClientTag
 	BegunAfter time.Time // the client's watermark: IssueAt lies after it
-	DenyFor    time.Duration
-	Attempt    Attempt
+	// Note is for how long the client is noted for the code's session, as one to tell of its
+	// end (Outbox); 0 for not at all.
+	Note    time.Duration
+	DenyFor time.Duration
+	Attempt Attempt
 }
 
 // CodeOutcome is what became of a presented code.

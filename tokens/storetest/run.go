@@ -19,6 +19,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"People", personCases},
 		{"Upstreams", upstreamCases},
 		{"Index", indexCases},
+		{"Outbox", outboxCases},
 		{"Aliases", aliasCases},
 		{"Denials", denialCases},
 		{"Fold", foldCases},

@@ -7,13 +7,14 @@
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
 --        6 the families that the last sign-out everywhere has ended   7 what providers gave   8 consents of the user
---        9 watermarks of the clients (not in a cluster, and so the next)  10 the latest date ahead of the clock
+--        9 applications to tell
+--       10 watermarks of the clients (not in a cluster, and so the next)  11 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms    3 session   4 lifetime ms   5 subject   6 fingerprint   7 session it replaces
 --        8 deny for ms                          9 acr       10 everyone's watermark ms, as the caller knows it
 --       11 authenticated at s, 0 for not known 12 person, '' for nothing known; as of 0 for now
 --       13 amr       14 what a provider gave at this login, '' for nothing   15 hold ms
 -- Result {number of the call, session record, or '' for a user who is disabled and for a fingerprint that is held,
---         1 or 0 for all that was before has ended, or for the latter}
+--         1 or 0 for all that was before has ended, or for the latter, logouts to tell, and dropped}
 
 local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
 local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
@@ -30,6 +31,10 @@ local GRACE = tonumber(ARGV[2])
 -- HELD is the field of the fingerprint that the last login has replaced: the fingerprint (8) and
 -- until when (s, 4) it is held.
 local HELD = 'p' .. string.char(0)
+
+local MOST_NOTED, MOST_TOLD, MOST_LOGOUTS, KEEP_LOGOUT = 50, 14, 64, 86400000 -- storage.MaxNoted, MaxTold, MaxLogouts, KeepLogout in ms
+local NOTE, NOTED_AT = '>BI4I4', 10
+local LOGOUT, LOGOUT_SIZE = '>BI6I6Bc8', 22
 
 local MOST_UPSTREAMS, KEEP_UPSTREAM = 10, 7776000000 -- storage.MaxUpstreams, storage.KeepUpstream in ms
 
@@ -169,7 +174,7 @@ if disabled then
     local hash = KEYS[1]
     redis.call('HDEL', hash, '')
   end
-  return { ARGV[1], '', 0 }
+  return { ARGV[1], '', 0, 0, 0 }
 end
 local g = { families = {}, ends = {}, sessions = {}, profile = {}, expired = {} }
 local held = redis.call('HMGET', KEYS[1], 'p', HELD)
@@ -216,7 +221,7 @@ if was and fingerprint ~= ARGV[6] and before_that == ARGV[6] then
     local hash = KEYS[1]
     redis.call('HDEL', hash, '')
   end
-  return { ARGV[1], '', 1 }
+  return { ARGV[1], '', 1, 0, 0 }
 end
 -- marks returns the marks of the user:
 --   before   the last sign-out everywhere, and till when it must be remembered
@@ -250,6 +255,7 @@ local m do -- marks()
   until true
   m = marks_in_result
 end
+local told, dropped = 0, 0
 
 if was and fingerprint ~= ARGV[6] then
   -- What was begun under the old password would be good again from now on.
@@ -335,6 +341,93 @@ if was and fingerprint ~= ARGV[6] then
   end
   m = end_all_result
   redis.call('UNLINK', KEYS[8])
+  -- noted_roots returns the roots of all notes, in order.
+  local noted_roots_result do -- noted_roots(KEYS[9])
+    local outbox = KEYS[9]
+    local roots = {}
+    for _, field in ipairs(redis.call('HKEYS', outbox)) do
+      if #field == 9 then table.insert(roots, field:sub(2)) end
+    end
+    table.sort(roots)
+    noted_roots_result = roots
+  end
+  local roots = noted_roots_result
+  -- tell makes logouts of the notes of roots: for all their clients, or for the one that is
+  -- named. Beyond the bound the oldest goes. It returns how many there are now, and how many were dropped.
+  local tell_result, _tell_result repeat -- tell(KEYS[9], roots, '')
+    local outbox, only = KEYS[9], ''
+    local had, told = redis.call('PTTL', outbox), 0
+    for _, root in ipairs(roots) do
+      local v = redis.call('HGET', outbox, 'n' .. root)
+      local note = { clients = '' }
+      if v then
+        do -- read_note(v)
+          if #v % 8 ~= 1 or v:byte(1) ~= 1 then
+            do -- unreadable(v, 1)
+              local record, version = v, 1
+              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+            end
+          end
+          local _, at, till = struct.unpack(NOTE, v)
+          note = { at = at, till = till, clients = v:sub(NOTED_AT) }
+        end
+      end
+      local rest = ''
+      for i = 1, #note.clients, 8 do
+        local client = note.clients:sub(i, i + 7)
+        if only == '' or client == only then
+          redis.call('HSET', outbox, root .. client, struct.pack(LOGOUT, 1, now, now, 0, NONE))
+          told = told + 1
+        else
+          rest = rest .. client
+        end
+      end
+      if v and rest == '' then
+        redis.call('HDEL', outbox, 'n' .. root)
+      elseif v then
+        redis.call('HSET', outbox, 'n' .. root, struct.pack(NOTE, 1, note.at, note.till) .. rest)
+      end
+    end
+    if told == 0 then tell_result, _tell_result = 0, 0 break end
+    do -- lengthen(outbox, had, now + KEEP_LOGOUT)
+      local key, till, beside = outbox, now + KEEP_LOGOUT
+      if till == 0 then
+        if had >= 0 then redis.call('PERSIST', key) end
+        if had >= 0 and beside then redis.call('PERSIST', beside) end
+      elseif had == -2 or had >= 0 and now + had < till then
+        local more = math.min(math.max(till - now, 0) / 16, 86400000)
+        local ends_at = math.ceil(till + more) - SHIFT
+        redis.call('PEXPIREAT', key, ends_at)
+        if beside then redis.call('PEXPIREAT', beside, ends_at) end
+      end
+    end
+    local waiting = {}
+    for _, field in ipairs(redis.call('HKEYS', outbox)) do
+      if #field == 16 then
+        local one = redis.call('HGET', outbox, field)
+        local logout do -- read_logout(one)
+          local v = one
+          if #v ~= LOGOUT_SIZE or v:byte(1) ~= 1 then
+            do -- unreadable(v, 1)
+              local record, version = v, 1
+              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+            end
+          end
+          local _, since, due, tries, attempt = struct.unpack(LOGOUT, v)
+          logout = { since = since, due = due, tries = tries, attempt = attempt }
+        end
+        table.insert(waiting, { id = field, since = logout.since })
+      end
+    end
+    table.sort(waiting, function(a, b)
+      if a.since ~= b.since then return a.since < b.since end
+      return a.id < b.id
+    end)
+    local dropped = math.max(0, #waiting - MOST_LOGOUTS)
+    for i = 1, dropped do redis.call('HDEL', outbox, waiting[i].id) end
+    tell_result, _tell_result = told, dropped
+  until true
+  told, dropped = tell_result, _tell_result
 else
   -- The families are not asked: there may be many, and a login ends none of them.
   local ids = {}
@@ -413,8 +506,8 @@ if not s then
   -- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
   -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
   -- the caller knows of it counts.
-  local all_ended repeat -- everyone(KEYS[9])
-    local key = KEYS[9]
+  local all_ended repeat -- everyone(KEYS[10])
+    local key = KEYS[10]
     if not key then all_ended = 0 break end
     local v = redis.call('HGET', key, NONE)
     -- read_watermark returns the watermark (s) in a record, till when it holds, and whether the client is
@@ -446,8 +539,8 @@ if not s then
   -- in a cluster, where that lies on another node. There a client is ended twice,
   -- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
   -- Nothing is dated farther ahead (storage.MostAhead).
-  local issue_at_result repeat -- issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[10])
-    local after, ahead = math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[10]
+  local issue_at_result repeat -- issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[11])
+    local after, ahead = math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[11]
     local second, mark, before = math.floor(now / 1000), math.floor(after / 1000), math.max(m.before, m.withdrawn or 0)
     if second > math.max(before, mark) and second >= m.issued then issue_at_result = now break end
     local at = math.max(math.min(before + 1, second + MOST_AHEAD - 1), math.min(math.max(mark + 1, m.issued), second + MOST_AHEAD))
@@ -726,4 +819,4 @@ if ARGV[14] ~= '' then
     end
   end
 end
-return { ARGV[1], record, m.before ~= 0 and m.attempt == id and 1 or 0 }
+return { ARGV[1], record, m.before ~= 0 and m.attempt == id and 1 or 0, told, dropped }

@@ -4,10 +4,14 @@
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
 --        6 the families that the last sign-out everywhere has ended   7 what providers gave   8 consents of the user
+--        9 applications to tell
 -- ARGV   1 number of the call    2 grace ms    3 storage.EndScope  4 family   5 session   6 deny for ms   7 attempt
 --        8 what was begun after it goes on ms, 0 for no limit
---        9 client               10 when it was answered ms, when it is repeated after a failover: what was begun since does not end
--- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before}
+--        9 client               10 1 or 0 for whether the client of the family is told
+--       11 1 or 0 for whether what a provider gave at the login is returned
+--       12 when it was answered ms, when it is repeated after a failover: what was begun since does not end
+-- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before,
+--         logouts to tell, and dropped, what a provider gave or '', its number, session of that login}
 
 -- Where things stand in a record: of a user's many families only these are read.
 local CLIENT_AT, SESSION_AT, CREATED_AT, ENDS_AT, ROTATED_AT = 2, 22, 34, 42, 50
@@ -26,12 +30,23 @@ local FAMILY, FAMILY_SIZE = '>Bc8c12c8I4I4I4I4I4I6c8', 63
 
 local GRACE = tonumber(ARGV[2])
 
+local MOST_UPSTREAMS, KEEP_UPSTREAM = 10, 7776000000 -- storage.MaxUpstreams, storage.KeepUpstream in ms
+
 local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
+
+local SESSION = '>BI4I4I4I4'
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
+
+-- version; number of what was given; till when a check is leased, 0 for not; the attempt that
+-- leases it, or did last; asked, checked; 1 if a check before never ended, and 2 more if the
+-- last answer said nothing of the person; the session
+-- that began with the login. Times are milliseconds. What was given, sealed, follows; it is
+-- empty where nothing can be asked with it any more
+local UPSTREAM, UPSTREAM_SIZE = '>BI4I6c8I6I6Bc8', 40
 
 -- deny writes an entry until `till` (s). One that is there is only prolonged:
 -- who ended the family first stays written.
@@ -239,8 +254,6 @@ local function deny(id, till, attempt, flags)
   end
 end
 
-local SESSION = '>BI4I4I4I4'
-
 -- read_grants reads everything: the records of families and when those end,
 -- sessions by id, the fields of the profile with their values, and the ids of what
 -- has expired. There are no more than storage.MaxFamilies and MaxSessions allow.
@@ -271,7 +284,6 @@ local function read_grants()
       end
       if dead then table.insert(expired, field) end
     elseif #field == 8 then
-      -- read_session reads a session. Its root is nil where that is the session itself.
       local s do -- read_session(v)
         if #v < 17 then
           do -- unreadable(v, 2)
@@ -348,6 +360,85 @@ local function settle(g, had, person)
   end
 end
 
+local MOST_NOTED, MOST_TOLD, MOST_LOGOUTS, KEEP_LOGOUT = 50, 14, 64, 86400000 -- storage.MaxNoted, MaxTold, MaxLogouts, KeepLogout in ms
+local NOTE, NOTED_AT = '>BI4I4', 10
+local LOGOUT, LOGOUT_SIZE = '>BI6I6Bc8', 22
+
+-- tell makes logouts of the notes of roots: for all their clients, or for the one that is
+-- named. Beyond the bound the oldest goes. It returns how many there are now, and how many were dropped.
+local function tell(outbox, roots, only)
+  local had, told = redis.call('PTTL', outbox), 0
+  for _, root in ipairs(roots) do
+    local v = redis.call('HGET', outbox, 'n' .. root)
+    local note = { clients = '' }
+    if v then
+      do -- read_note(v)
+        if #v % 8 ~= 1 or v:byte(1) ~= 1 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local _, at, till = struct.unpack(NOTE, v)
+        note = { at = at, till = till, clients = v:sub(NOTED_AT) }
+      end
+    end
+    local rest = ''
+    for i = 1, #note.clients, 8 do
+      local client = note.clients:sub(i, i + 7)
+      if only == '' or client == only then
+        redis.call('HSET', outbox, root .. client, struct.pack(LOGOUT, 1, now, now, 0, NONE))
+        told = told + 1
+      else
+        rest = rest .. client
+      end
+    end
+    if v and rest == '' then
+      redis.call('HDEL', outbox, 'n' .. root)
+    elseif v then
+      redis.call('HSET', outbox, 'n' .. root, struct.pack(NOTE, 1, note.at, note.till) .. rest)
+    end
+  end
+  if told == 0 then return 0, 0 end
+  do -- lengthen(outbox, had, now + KEEP_LOGOUT)
+    local key, till, beside = outbox, now + KEEP_LOGOUT
+    if till == 0 then
+      if had >= 0 then redis.call('PERSIST', key) end
+      if had >= 0 and beside then redis.call('PERSIST', beside) end
+    elseif had == -2 or had >= 0 and now + had < till then
+      local more = math.min(math.max(till - now, 0) / 16, 86400000)
+      local ends_at = math.ceil(till + more) - SHIFT
+      redis.call('PEXPIREAT', key, ends_at)
+      if beside then redis.call('PEXPIREAT', beside, ends_at) end
+    end
+  end
+  local waiting = {}
+  for _, field in ipairs(redis.call('HKEYS', outbox)) do
+    if #field == 16 then
+      local one = redis.call('HGET', outbox, field)
+      local logout do -- read_logout(one)
+        local v = one
+        if #v ~= LOGOUT_SIZE or v:byte(1) ~= 1 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local _, since, due, tries, attempt = struct.unpack(LOGOUT, v)
+        logout = { since = since, due = due, tries = tries, attempt = attempt }
+      end
+      table.insert(waiting, { id = field, since = logout.since })
+    end
+  end
+  table.sort(waiting, function(a, b)
+    if a.since ~= b.since then return a.since < b.since end
+    return a.id < b.id
+  end)
+  local dropped = math.max(0, #waiting - MOST_LOGOUTS)
+  for i = 1, dropped do redis.call('HDEL', outbox, waiting[i].id) end
+  return told, dropped
+end
+
 local scope, id, session, deny_for, attempt = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
 -- end_of is storage.EndOf: the start plus a lifetime, rounded up to seconds.
 local denied_till repeat -- end_of(now, deny_for)
@@ -358,7 +449,69 @@ until true
 local reach = math.floor(tonumber(ARGV[8]) / 1000)
 if reach >= math.floor(now / 1000) then reach = 0 end
 
-local ended, new = {}, true
+-- What a provider gave goes with the session: it is for the sign-out there.
+local given = { sealed = '', seq = 0, session = NONE }
+if scope == 2 and ARGV[11] == '1' then
+  local v, root = redis.call('HGET', KEYS[1], session), session
+  if v then
+    -- read_session reads a session. Its root is nil where that is the session itself.
+    local s do -- read_session(v)
+      if #v < 17 then
+        -- unreadable ends the script, before it has written what it decides about.
+        do -- unreadable(v, 2)
+          local record, version = v, 2
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      local head, begun, auth, expires, used, at = struct.unpack(SESSION, v)
+      if head % 16 ~= 2 or head >= 64 then
+        do -- unreadable(v, 2)
+          local record, version = v, 2
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      local root, amr = nil, ''
+      if head % 32 >= 16 then
+        root, at = v:sub(at, at + 7), at + 8
+      end
+      if head >= 32 then
+        local length = v:byte(at) or 0
+        amr, at = v:sub(at + 1, at + length), at + 1 + length
+      end
+      if at > #v + 1 then
+        do -- unreadable(v, head)
+          local record, version = v, head
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      s = { begun = begun, auth = auth, expires = expires, used = used, root = root, amr = amr, acr = v:sub(at) }
+    end
+    root = s.root or session
+  end
+  -- read_upstream returns a record; nil where there is none, or it is over.
+  local upstream repeat -- read_upstream(KEYS[7], root)
+    local key = KEYS[7]
+    local v = redis.call('HGET', key, root)
+    if not v then upstream = nil break end
+    if #v < UPSTREAM_SIZE or v:byte(1) ~= 1 then
+      do -- unreadable(v, 1)
+        local record, version = v, 1
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local _, seq, lease, attempt, asked, checked, flags, session = struct.unpack(UPSTREAM, v)
+    if now - asked >= KEEP_UPSTREAM then upstream = nil break end
+    upstream = {
+      seq = seq, lease = lease, attempt = attempt, asked = asked, checked = checked, doubtful = flags % 2, thin = math.floor(flags / 2),
+      session = session,
+      sealed = v:sub(UPSTREAM_SIZE + 1),
+    }
+  until true
+  given = upstream or given
+end
+
+local of_family = scope == 1 and ARGV[10] == '1' and redis.call('HGET', KEYS[1], id)
+local ended, new, told, dropped = {}, true, 0, 0
 if scope == 1 then
   -- The family is denied whether it is there or not, so that it can't begin late.
   repeat -- end_family()
@@ -370,7 +523,6 @@ if scope == 1 then
       if not v then entry_result = nil break end
       local d do -- read_entry(v)
         if #v ~= 14 and #v ~= 18 then
-          -- unreadable ends the script, before it has written what it decides about.
           do -- unreadable(v, 1)
             local record, version = v, 1
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -426,17 +578,31 @@ if scope == 1 then
     if lived or d and d.lived and d.attempt == attempt then ended, new = { id }, news break end
     ended, new = {}, news
   until true
+  if of_family then
+    -- last_of reports whether no other family of the same client lives in the session of one.
+    local last do -- last_of(of_family)
+      local v = of_family
+      local g, found = read_grants(), false
+      local same = v:sub(CLIENT_AT, CLIENT_AT + 7) .. v:sub(SESSION_AT, SESSION_AT + 7)
+      for _, other in pairs(g.families) do
+        found = found or other:sub(CLIENT_AT, CLIENT_AT + 7) .. other:sub(SESSION_AT, SESSION_AT + 7) == same
+      end
+      last = not found
+    end
+    if last then told, dropped = tell(KEYS[9], { of_family:sub(SESSION_AT, SESSION_AT + 7) }, of_family:sub(CLIENT_AT, CLIENT_AT + 7)) end
+  end
 elseif scope == 2 or reach ~= 0 and scope == 4 then
   local of = scope == 2 and session or ''
   -- end_session ends a session, which may be given by its root, those with the same root, the
-  -- families begun in them, and what a provider gave for it; all sessions of the user for ''.
+  -- families begun in them, and what a provider gave for it; all sessions of the user for ''. The
+  -- applications that are noted for it are to be told.
   -- A session that was begun after `before` (s, 0 for no limit) goes on, with the families since
   -- then: one that an ended session has begun late ends with it. A session of which nothing goes on is
   -- denied as long as access tokens live: some came without a refresh token, and a code of it may be
-  -- on its way to become a family. It returns the ids of the families that lived, and whether
-  -- anything had not been ended before.
-  do -- end_session(of, reach, denied_till, attempt, KEYS[3], KEYS[7])
-    local session, before, person, upstreams = of, reach, KEYS[3], KEYS[7]
+  -- on its way to become a family. It returns the ids of the families that lived, whether anything had not
+  -- been ended before, and how many logouts are to be told, and were dropped.
+  local end_session_result, _end_session_result, __end_session_result, ___end_session_result do -- end_session(of, reach, denied_till, attempt, KEYS[3], KEYS[7], KEYS[9])
+    local session, before, person, upstreams, outbox = of, reach, KEYS[3], KEYS[7], KEYS[9]
     local g = read_grants()
     -- ended_by returns the families that an attempt has ended, by id.
     local ended_by_result do -- ended_by(attempt), by this very call, when it was first sent
@@ -567,8 +733,10 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
       redis.call('HDEL', upstreams, of)
       deny(SESSION_ENDED .. of, denied_till, attempt, 0)
     end
-    ended, new = ids, news
+    local told, dropped = tell(outbox, over_now, '')
+    end_session_result, _end_session_result, __end_session_result, ___end_session_result = ids, news, told, dropped
   end
+  ended, new, told, dropped = end_session_result, _end_session_result, __end_session_result, ___end_session_result
   -- The sign-out of a user as of a moment that has passed: nothing begins late, either.
   -- marks returns the marks of the user:
   --   before   the last sign-out everywhere, and till when it must be remembered
@@ -641,8 +809,8 @@ elseif scope == 3 then
 elseif scope == 6 then
   -- Of the consent to a client. After a failover, `at` is when it was answered. Codes are not told
   -- apart by their client: those that were put until now are refused when they are taken.
-  repeat -- withdraw(ARGV[9], tonumber(ARGV[10]))
-    local client, at = ARGV[9], tonumber(ARGV[10])
+  repeat -- withdraw(ARGV[9], tonumber(ARGV[12]))
+    local client, at = ARGV[9], tonumber(ARGV[12])
     local entry_result repeat -- entry(WITHDRAWN .. client)
       local id = WITHDRAWN .. client
       local v = redis.call('HGET', KEYS[2], id)
@@ -776,10 +944,10 @@ elseif scope == 6 then
     now = answered
     ended, new = lived, consent or #lived > 0
   until true
-elseif ARGV[10] then
+elseif ARGV[12] then
   -- The sign-out of a user, after a replica was promoted that may not know it.
-  repeat -- end_user_again(tonumber(ARGV[10]))
-    local at = tonumber(ARGV[10])
+  repeat -- end_user_again(tonumber(ARGV[12]))
+    local at = tonumber(ARGV[12])
     local m do -- marks()
       local v = redis.call('HGET', KEYS[2], '\0')
       local marks_in_result repeat -- marks_in(v)
@@ -967,6 +1135,18 @@ else
     now = m.now
     ended = lived
   until true
+  -- noted_roots returns the roots of all notes, in order.
+  local noted_roots_result do -- noted_roots(KEYS[9])
+    local outbox = KEYS[9]
+    local roots = {}
+    for _, field in ipairs(redis.call('HKEYS', outbox)) do
+      if #field == 9 then table.insert(roots, field:sub(2)) end
+    end
+    table.sort(roots)
+    noted_roots_result = roots
+  end
+  local roots = noted_roots_result
+  told, dropped = tell(KEYS[9], roots, '')
 end
 if scope == 5 then deny(DISABLED, FOREVER, attempt, 0) end
-return { ARGV[1], now, ended, new and 1 or 0 }
+return { ARGV[1], now, ended, new and 1 or 0, told, dropped, given.sealed, given.seq, given.session }

@@ -5,10 +5,12 @@
 -- then it is what was presented that is over.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 what providers gave
+--        5 applications to tell
 -- ARGV   1 number of the call    2 grace ms   3 root of the login's sessions   4 number of what was presented   5 attempt
 --        6 storage.ProviderAnswer             7 deny for ms     8 what it gave, '' to keep what is there   9 person
 -- Result {number of the call, storage.RecheckOutcome, now ms, {ids of the families that lived},
---         1 or 0 for whether anything had not been ended before}
+--         1 or 0 for whether anything had not been ended before,
+--         logouts to tell, and dropped}
 
 -- Where things stand in a record: of a user's many families only these are read.
 local CLIENT_AT, SESSION_AT, CREATED_AT, ENDS_AT, ROTATED_AT = 2, 22, 34, 42, 50
@@ -26,6 +28,10 @@ local LIVED, REUSED = 1, 2
 local FAMILY, FAMILY_SIZE = '>Bc8c12c8I4I4I4I4I4I6c8', 63
 
 local GRACE = tonumber(ARGV[2])
+
+local MOST_NOTED, MOST_TOLD, MOST_LOGOUTS, KEEP_LOGOUT = 50, 14, 64, 86400000 -- storage.MaxNoted, MaxTold, MaxLogouts, KeepLogout in ms
+local NOTE, NOTED_AT = '>BI4I4', 10
+local LOGOUT, LOGOUT_SIZE = '>BI6I6Bc8', 22
 
 local MOST_UPSTREAMS, KEEP_UPSTREAM = 10, 7776000000 -- storage.MaxUpstreams, storage.KeepUpstream in ms
 
@@ -331,7 +337,7 @@ if outcome == LOST then
     local hash = KEYS[1]
     redis.call('HDEL', hash, '')
   end
-  return { ARGV[1], LOST, now, {}, 0 }
+  return { ARGV[1], LOST, now, {}, 0, 0, 0 }
 end
 if outcome == ENDED_NOW then
   -- end_of is storage.EndOf: the start plus a lifetime, rounded up to seconds.
@@ -340,16 +346,17 @@ if outcome == ENDED_NOW then
     if lifetime <= 0 then denied_till = 0 break end
     denied_till = math.ceil((start + lifetime) / 1000)
   until true
-  local ids, news
+  local ids, news, told, dropped
   -- end_session ends a session, which may be given by its root, those with the same root, the
-  -- families begun in them, and what a provider gave for it; all sessions of the user for ''.
+  -- families begun in them, and what a provider gave for it; all sessions of the user for ''. The
+  -- applications that are noted for it are to be told.
   -- A session that was begun after `before` (s, 0 for no limit) goes on, with the families since
   -- then: one that an ended session has begun late ends with it. A session of which nothing goes on is
   -- denied as long as access tokens live: some came without a refresh token, and a code of it may be
-  -- on its way to become a family. It returns the ids of the families that lived, and whether
-  -- anything had not been ended before.
-  local end_session_result, _end_session_result do -- end_session(root, 0, denied_till, attempt, KEYS[3], KEYS[4])
-    local session, before, person, upstreams = root, 0, KEYS[3], KEYS[4]
+  -- on its way to become a family. It returns the ids of the families that lived, whether anything had not
+  -- been ended before, and how many logouts are to be told, and were dropped.
+  local end_session_result, _end_session_result, __end_session_result, ___end_session_result do -- end_session(root, 0, denied_till, attempt, KEYS[3], KEYS[4], KEYS[5])
+    local session, before, person, upstreams, outbox = root, 0, KEYS[3], KEYS[4], KEYS[5]
     -- read_grants reads everything: the records of families and when those end,
     -- sessions by id, the fields of the profile with their values, and the ids of what
     -- has expired. There are no more than storage.MaxFamilies and MaxSessions allow.
@@ -593,10 +600,86 @@ if outcome == ENDED_NOW then
       redis.call('HDEL', upstreams, of)
       deny(SESSION_ENDED .. of, denied_till, attempt, 0)
     end
-    end_session_result, _end_session_result = ids, news
+    -- tell makes logouts of the notes of roots: for all their clients, or for the one that is
+    -- named. Beyond the bound the oldest goes. It returns how many there are now, and how many were dropped.
+    local tell_result, _tell_result repeat -- tell(outbox, over_now, '')
+      local roots, only = over_now, ''
+      local had, told = redis.call('PTTL', outbox), 0
+      for _, root in ipairs(roots) do
+        local v = redis.call('HGET', outbox, 'n' .. root)
+        local note = { clients = '' }
+        if v then
+          do -- read_note(v)
+            if #v % 8 ~= 1 or v:byte(1) ~= 1 then
+              do -- unreadable(v, 1)
+                local record, version = v, 1
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local _, at, till = struct.unpack(NOTE, v)
+            note = { at = at, till = till, clients = v:sub(NOTED_AT) }
+          end
+        end
+        local rest = ''
+        for i = 1, #note.clients, 8 do
+          local client = note.clients:sub(i, i + 7)
+          if only == '' or client == only then
+            redis.call('HSET', outbox, root .. client, struct.pack(LOGOUT, 1, now, now, 0, NONE))
+            told = told + 1
+          else
+            rest = rest .. client
+          end
+        end
+        if v and rest == '' then
+          redis.call('HDEL', outbox, 'n' .. root)
+        elseif v then
+          redis.call('HSET', outbox, 'n' .. root, struct.pack(NOTE, 1, note.at, note.till) .. rest)
+        end
+      end
+      if told == 0 then tell_result, _tell_result = 0, 0 break end
+      do -- lengthen(outbox, had, now + KEEP_LOGOUT)
+        local key, till, beside = outbox, now + KEEP_LOGOUT
+        if till == 0 then
+          if had >= 0 then redis.call('PERSIST', key) end
+          if had >= 0 and beside then redis.call('PERSIST', beside) end
+        elseif had == -2 or had >= 0 and now + had < till then
+          local more = math.min(math.max(till - now, 0) / 16, 86400000)
+          local ends_at = math.ceil(till + more) - SHIFT
+          redis.call('PEXPIREAT', key, ends_at)
+          if beside then redis.call('PEXPIREAT', beside, ends_at) end
+        end
+      end
+      local waiting = {}
+      for _, field in ipairs(redis.call('HKEYS', outbox)) do
+        if #field == 16 then
+          local one = redis.call('HGET', outbox, field)
+          local logout do -- read_logout(one)
+            local v = one
+            if #v ~= LOGOUT_SIZE or v:byte(1) ~= 1 then
+              do -- unreadable(v, 1)
+                local record, version = v, 1
+                error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+              end
+            end
+            local _, since, due, tries, attempt = struct.unpack(LOGOUT, v)
+            logout = { since = since, due = due, tries = tries, attempt = attempt }
+          end
+          table.insert(waiting, { id = field, since = logout.since })
+        end
+      end
+      table.sort(waiting, function(a, b)
+        if a.since ~= b.since then return a.since < b.since end
+        return a.id < b.id
+      end)
+      local dropped = math.max(0, #waiting - MOST_LOGOUTS)
+      for i = 1, dropped do redis.call('HDEL', outbox, waiting[i].id) end
+      tell_result, _tell_result = told, dropped
+    until true
+    local told, dropped = tell_result, _tell_result
+    end_session_result, _end_session_result, __end_session_result, ___end_session_result = ids, news, told, dropped
   end
-  ids, news = end_session_result, _end_session_result
-  return { ARGV[1], ENDED_NOW, now, ids, news and 1 or 0 }
+  ids, news, told, dropped = end_session_result, _end_session_result, __end_session_result, ___end_session_result
+  return { ARGV[1], ENDED_NOW, now, ids, news and 1 or 0, told, dropped }
 end
 if not again then
   upstream.lease = 0
@@ -717,4 +800,4 @@ do -- write_upstream(KEYS[4], root, upstream)
     end
   end
 end
-return { ARGV[1], outcome, now, {}, 0 }
+return { ARGV[1], outcome, now, {}, 0, 0, 0 }

@@ -3,8 +3,10 @@
 -- Takes an authorization code: of any number of calls one gets TAKEN.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
---        6 watermarks of the clients (not in a cluster, and so the next)   7 the latest date ahead of the clock
+--        6 applications to tell   7 watermarks of the clients (not in a cluster, and so the next)
+--        8 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms (not used)   3 code   4 deny for ms   5 attempt   6 client   7 begun after ms
+--        8 for how long the client is noted as one to tell ms, 0 for not
 -- Result {number of the call, storage.CodeOutcome, now ms, taken at ms, issue at ms, body or '',
 --         everyone's watermark s, owner or '', 1 or 0 for spent by this very attempt, subject, fingerprint (and behind it
 --         the one that is held) and person or ''}
@@ -25,6 +27,10 @@ local LIVED, REUSED = 1, 2
 -- HELD is the field of the fingerprint that the last login has replaced: the fingerprint (8) and
 -- until when (s, 4) it is held.
 local HELD = 'p' .. string.char(0)
+
+local MOST_NOTED, MOST_TOLD, MOST_LOGOUTS, KEEP_LOGOUT = 50, 14, 64, 86400000 -- storage.MaxNoted, MaxTold, MaxLogouts, KeepLogout in ms
+local NOTE, NOTED_AT = '>BI4I4', 10
+local LOGOUT, LOGOUT_SIZE = '>BI6I6Bc8', 22
 
 local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
 
@@ -241,8 +247,8 @@ local person repeat -- read_person(KEYS[3], has_person)
 until true
 -- begun_after returns the client's watermark (ms): the caller's, the stored one,
 -- that of its kind or everyone's.
-local begun repeat -- begun_after(tonumber(ARGV[7]), KEYS[6], ARGV[6])
-  local callers, key, of = tonumber(ARGV[7]), KEYS[6], ARGV[6]
+local begun repeat -- begun_after(tonumber(ARGV[7]), KEYS[7], ARGV[6])
+  local callers, key, of = tonumber(ARGV[7]), KEYS[7], ARGV[6]
   if not key then begun = callers break end
   -- kind_of returns the tag that stands for all clients of the kind of one (storage.ClientTag.Kind):
   -- NONE for those of the configuration.
@@ -319,8 +325,8 @@ until true
 -- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
 -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
 -- the caller knows of it counts.
-local all_ended repeat -- everyone(KEYS[6])
-  local key = KEYS[6]
+local all_ended repeat -- everyone(KEYS[7])
+  local key = KEYS[7]
   if not key then all_ended = 0 break end
   local v = redis.call('HGET', key, NONE)
   repeat -- read_watermark(v)
@@ -377,8 +383,8 @@ end
 -- in a cluster, where that lies on another node. There a client is ended twice,
 -- some seconds apart, and the second end reaches what is dated up to MOST_AHEAD.
 -- Nothing is dated farther ahead (storage.MostAhead).
-local issue_at_result repeat -- issue_at(m, begun, KEYS[7])
-  local after, ahead = begun, KEYS[7]
+local issue_at_result repeat -- issue_at(m, begun, KEYS[8])
+  local after, ahead = begun, KEYS[8]
   local second, mark, before = math.floor(now / 1000), math.floor(after / 1000), math.max(m.before, m.withdrawn or 0)
   if second > math.max(before, mark) and second >= m.issued then issue_at_result = now break end
   local at = math.max(math.min(before + 1, second + MOST_AHEAD - 1), math.min(math.max(mark + 1, m.issued), second + MOST_AHEAD))
@@ -442,4 +448,82 @@ local issue_at_result repeat -- issue_at(m, begun, KEYS[7])
   issue_at_result = at * 1000
 until true
 local at = issue_at_result
+local noted_for = tonumber(ARGV[8])
+if noted_for > 0 and code.session ~= NONE then
+  -- end_of is storage.EndOf: the start plus a lifetime, rounded up to seconds.
+  local noted_till repeat -- end_of(now, noted_for)
+    local start, lifetime = now, noted_for
+    if lifetime <= 0 then noted_till = 0 break end
+    noted_till = math.ceil((start + lifetime) / 1000)
+  until true
+  -- note_client notes that a client has taken a code in a session, the newest last.
+  repeat -- note_client(KEYS[6], code.session, ARGV[6], noted_till, subject or '')
+    local outbox, root, client, till, subject = KEYS[6], code.session, ARGV[6], noted_till, subject or ''
+    local had, at = redis.call('PTTL', outbox), math.floor(now / 1000)
+    local v = redis.call('HGET', outbox, 'n' .. root)
+    local clients, kept = '', {}
+    if v then
+      local note do -- read_note(v)
+        if #v % 8 ~= 1 or v:byte(1) ~= 1 then
+          do -- unreadable(v, 1)
+            local record, version = v, 1
+            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+          end
+        end
+        local _, at, till = struct.unpack(NOTE, v)
+        note = { at = at, till = till, clients = v:sub(NOTED_AT) }
+      end
+      clients, till = note.clients, math.max(till, note.till)
+    end
+    for i = 1, #clients, 8 do
+      local other = clients:sub(i, i + 7)
+      if other ~= client then table.insert(kept, other) end
+    end
+    table.insert(kept, client)
+    redis.call('HSET', outbox, 'n' .. root, struct.pack(NOTE, 1, at, till) .. table.concat(kept, '', math.max(1, #kept + 1 - MOST_TOLD)), 's', subject)
+    do -- lengthen(outbox, had, till * 1000)
+      local key, till, beside = outbox, till * 1000
+      if till == 0 then
+        if had >= 0 then redis.call('PERSIST', key) end
+        if had >= 0 and beside then redis.call('PERSIST', beside) end
+      elseif had == -2 or had >= 0 and now + had < till then
+        local more = math.min(math.max(till - now, 0) / 16, 86400000)
+        local ends_at = math.ceil(till + more) - SHIFT
+        redis.call('PEXPIREAT', key, ends_at)
+        if beside then redis.call('PEXPIREAT', beside, ends_at) end
+      end
+    end
+    if v then
+      break
+    end
+    -- A new one: what is over goes, and beyond the bound the oldest.
+    local notes = {}
+    for _, field in ipairs(redis.call('HKEYS', outbox)) do
+      if #field == 9 and field ~= 'n' .. root then
+        local other = redis.call('HGET', outbox, field)
+        local note do -- read_note(other)
+          local v = other
+          if #v % 8 ~= 1 or v:byte(1) ~= 1 then
+            do -- unreadable(v, 1)
+              local record, version = v, 1
+              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+            end
+          end
+          local _, at, till = struct.unpack(NOTE, v)
+          note = { at = at, till = till, clients = v:sub(NOTED_AT) }
+        end
+        if note.till <= at then
+          redis.call('HDEL', outbox, field)
+        else
+          table.insert(notes, { id = field, at = note.at })
+        end
+      end
+    end
+    table.sort(notes, function(a, b)
+      if a.at ~= b.at then return a.at < b.at end
+      return a.id < b.id
+    end)
+    for i = 1, #notes + 1 - MOST_NOTED do redis.call('HDEL', outbox, notes[i].id) end
+  until true
+end
 return { ARGV[1], TAKEN, now, code.taken, at, body, all_ended, '', 0, subject or '', (fingerprint or '') .. before_that, person }

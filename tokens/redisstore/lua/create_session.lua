@@ -5,13 +5,14 @@
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
 --        6 the families that the last sign-out everywhere has ended   7 what providers gave   8 consents of the user
---        9 watermarks of the clients (not in a cluster, and so the next)  10 the latest date ahead of the clock
+--        9 applications to tell
+--       10 watermarks of the clients (not in a cluster, and so the next)  11 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms    3 session   4 lifetime ms   5 subject   6 fingerprint   7 session it replaces
 --        8 deny for ms                          9 acr       10 everyone's watermark ms, as the caller knows it
 --       11 authenticated at s, 0 for not known 12 person, '' for nothing known; as of 0 for now
 --       13 amr       14 what a provider gave at this login, '' for nothing   15 hold ms
 -- Result {number of the call, session record, or '' for a user who is disabled and for a fingerprint that is held,
---         1 or 0 for all that was before has ended, or for the latter}
+--         1 or 0 for all that was before has ended, or for the latter, logouts to tell, and dropped}
 
 local MOST_SESSIONS = 50 -- storage.MaxSessions
 
@@ -19,7 +20,7 @@ local id = ARGV[3]
 local disabled = entry(DISABLED)
 if disabled then
   own_refusal(KEYS[1])
-  return { ARGV[1], '', 0 }
+  return { ARGV[1], '', 0, 0, 0 }
 end
 local g = { families = {}, ends = {}, sessions = {}, profile = {}, expired = {} }
 local held = redis.call('HMGET', KEYS[1], 'p', HELD)
@@ -27,15 +28,18 @@ local was, fingerprint, pieces, had_person = read_profile(held[1])
 local before_that = read_held(held[2])
 if was and fingerprint ~= ARGV[6] and before_that == ARGV[6] then
   own_refusal(KEYS[1])
-  return { ARGV[1], '', 1 }
+  return { ARGV[1], '', 1, 0, 0 }
 end
 local m = marks()
+local told, dropped = 0, 0
 
 if was and fingerprint ~= ARGV[6] then
   -- What was begun under the old password would be good again from now on.
   g = read_grants()
   m = end_all(g, m, tonumber(ARGV[8]), id, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7])
   redis.call('UNLINK', KEYS[8])
+  local roots = noted_roots(KEYS[9])
+  told, dropped = tell(KEYS[9], roots, '')
 else
   -- The families are not asked: there may be many, and a login ends none of them.
   local ids = {}
@@ -60,8 +64,8 @@ local had = redis.call('PTTL', KEYS[1])
 
 local s = g.sessions[id] -- the same call sent again
 if not s then
-  local all_ended = everyone(KEYS[9])
-  local at = issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[10])
+  local all_ended = everyone(KEYS[10])
+  local at = issue_at(m, math.max(tonumber(ARGV[10]), all_ended * 1000), KEYS[11])
   local begun = math.floor(at / 1000)
   local till = end_of(begun * 1000, tonumber(ARGV[4]))
   s = { begun = begun, auth = math.min(begun, tonumber(ARGV[11])), expires = till, used = begun, root = root, amr = ARGV[13], acr = ARGV[9] }
@@ -117,4 +121,4 @@ if ARGV[14] ~= '' then
     write_upstream(KEYS[7], login_root, upstream)
   end
 end
-return { ARGV[1], record, m.before ~= 0 and m.attempt == id and 1 or 0 }
+return { ARGV[1], record, m.before ~= 0 and m.attempt == id and 1 or 0, told, dropped }

@@ -3,10 +3,12 @@
 -- then it is what was presented that is over.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 what providers gave
+--        5 applications to tell
 -- ARGV   1 number of the call    2 grace ms   3 root of the login's sessions   4 number of what was presented   5 attempt
 --        6 storage.ProviderAnswer             7 deny for ms     8 what it gave, '' to keep what is there   9 person
 -- Result {number of the call, storage.RecheckOutcome, now ms, {ids of the families that lived},
---         1 or 0 for whether anything had not been ended before}
+--         1 or 0 for whether anything had not been ended before,
+--         logouts to tell, and dropped}
 
 local LOST, WRITTEN, RELEASED, ENDED_NOW, DROPPED = 0, 1, 2, 3, 4
 local KEPT_BY, GONE_BY, UNCLEAR_BY, THIN_BY, LOST_BY = 1, 2, 3, 4, 5
@@ -34,13 +36,13 @@ elseif upstream.attempt == attempt and upstream.seq == seq then
 end
 if outcome == LOST then
   own_refusal(KEYS[1])
-  return { ARGV[1], LOST, now, {}, 0 }
+  return { ARGV[1], LOST, now, {}, 0, 0, 0 }
 end
 if outcome == ENDED_NOW then
   local denied_till = end_of(now, tonumber(ARGV[7]))
-  local ids, news
-  ids, news = end_session(root, 0, denied_till, attempt, KEYS[3], KEYS[4])
-  return { ARGV[1], ENDED_NOW, now, ids, news and 1 or 0 }
+  local ids, news, told, dropped
+  ids, news, told, dropped = end_session(root, 0, denied_till, attempt, KEYS[3], KEYS[4], KEYS[5])
+  return { ARGV[1], ENDED_NOW, now, ids, news and 1 or 0, told, dropped }
 end
 if not again then
   upstream.lease = 0
@@ -66,4 +68,4 @@ if outcome == WRITTEN and not again and said == KEPT_BY then
   end
 end
 write_upstream(KEYS[4], root, upstream)
-return { ARGV[1], outcome, now, {}, 0 }
+return { ARGV[1], outcome, now, {}, 0, 0, 0 }

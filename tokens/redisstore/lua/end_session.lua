@@ -1,13 +1,14 @@
 -- Part: the end of sessions.
 
 -- end_session ends a session, which may be given by its root, those with the same root, the
--- families begun in them, and what a provider gave for it; all sessions of the user for ''.
+-- families begun in them, and what a provider gave for it; all sessions of the user for ''. The
+-- applications that are noted for it are to be told.
 -- A session that was begun after `before` (s, 0 for no limit) goes on, with the families since
 -- then: one that an ended session has begun late ends with it. A session of which nothing goes on is
 -- denied as long as access tokens live: some came without a refresh token, and a code of it may be
--- on its way to become a family. It returns the ids of the families that lived, and whether
--- anything had not been ended before.
-local function end_session(session, before, denied_till, attempt, person, upstreams)
+-- on its way to become a family. It returns the ids of the families that lived, whether anything had not
+-- been ended before, and how many logouts are to be told, and were dropped.
+local function end_session(session, before, denied_till, attempt, person, upstreams, outbox)
   local g = read_grants()
   local ids = ended_by(attempt) -- by this very call, when it was first sent
   local had, gone, signed_in, roots, goes_on = redis.call('PTTL', KEYS[1]), {}, {}, {}, {}
@@ -64,5 +65,6 @@ local function end_session(session, before, denied_till, attempt, person, upstre
     redis.call('HDEL', upstreams, of)
     deny(SESSION_ENDED .. of, denied_till, attempt, 0)
   end
-  return ids, news
+  local told, dropped = tell(outbox, over_now, '')
+  return ids, news, told, dropped
 end

@@ -1,8 +1,10 @@
 -- Takes an authorization code: of any number of calls one gets TAKEN.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
---        6 watermarks of the clients (not in a cluster, and so the next)   7 the latest date ahead of the clock
+--        6 applications to tell   7 watermarks of the clients (not in a cluster, and so the next)
+--        8 the latest date ahead of the clock
 -- ARGV   1 number of the call    2 grace ms (not used)   3 code   4 deny for ms   5 attempt   6 client   7 begun after ms
+--        8 for how long the client is noted as one to tell ms, 0 for not
 -- Result {number of the call, storage.CodeOutcome, now ms, taken at ms, issue at ms, body or '',
 --         everyone's watermark s, owner or '', 1 or 0 for spent by this very attempt, subject, fingerprint (and behind it
 --         the one that is held) and person or ''}
@@ -36,8 +38,8 @@ local held = redis.call('HMGET', KEYS[1], 'p', HELD)
 local subject, fingerprint, _, has_person = read_profile(held[1])
 local before_that = read_held(held[2])
 local person = read_person(KEYS[3], has_person)
-local begun = begun_after(tonumber(ARGV[7]), KEYS[6], ARGV[6])
-local all_ended = everyone(KEYS[6])
+local begun = begun_after(tonumber(ARGV[7]), KEYS[7], ARGV[6])
+local all_ended = everyone(KEYS[7])
 if code.taken ~= 0 then
   redis.call('HSET', CODES, id, v) -- so that a caller who waits for replicas waits for it
 else
@@ -47,5 +49,10 @@ else
   redis.call('HSET', CODES, id, record)
   lengthen(CODES, had, code.expires)
 end
-local at = issue_at(m, begun, KEYS[7])
+local at = issue_at(m, begun, KEYS[8])
+local noted_for = tonumber(ARGV[8])
+if noted_for > 0 and code.session ~= NONE then
+  local noted_till = end_of(now, noted_for)
+  note_client(KEYS[6], code.session, ARGV[6], noted_till, subject or '')
+end
 return { ARGV[1], TAKEN, now, code.taken, at, body, all_ended, '', 0, subject or '', (fingerprint or '') .. before_that, person }

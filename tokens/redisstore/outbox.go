@@ -1,0 +1,154 @@
+package redisstore
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+)
+
+// outboxes is in how many slots the users stand who may have logouts to tell.
+const outboxes = 16
+
+// outboxKey names the users of one of these slots.
+func (s *Store) outboxKey(n int) string { return s.key("{lo" + strconv.Itoa(n) + "}t") }
+
+func (s *Store) outboxOf(user storage.UserTag) string { return s.outboxKey(int(user[0] % outboxes)) }
+
+// ExpectLogouts implements storage.Outbox.
+func (s *Store) ExpectLogouts(ctx context.Context, r storage.ExpectRequest) error {
+	after := millis(storage.ExpectedFor)
+	if r.Written {
+		after = 0
+	}
+	return s.lasting(ctx, "expect_logouts", s.scripts().expectLogouts, []string{s.outboxOf(r.User)}, r.User[:], after)
+}
+
+// LeaseSender implements storage.Outbox.
+func (s *Store) LeaseSender(ctx context.Context, node storage.NodeMark, lease time.Duration) (bool, error) {
+	a, err := s.decide(ctx, "lease_sender", s.scripts().leaseSender, []string{s.key("{lo0}s")}, node[:], millis(lease))
+	if err != nil {
+		return false, err
+	}
+	mine := a.bool()
+	return mine, a.err
+}
+
+// TakeLogouts implements storage.Outbox.
+func (s *Store) TakeLogouts(ctx context.Context, r storage.TakeLogouts) (storage.TakenLogouts, error) {
+	var all storage.TakenLogouts
+	for n, left := 0, storage.MaxTaken; n < outboxes && left > 0; n++ {
+		key := s.outboxKey(n)
+		a, err := s.decide(ctx, "due_logouts", s.scripts().dueLogouts, []string{key}, millis(r.Lease), left)
+		if err != nil {
+			return all, err
+		}
+		users, till := a.list(), a.int()
+		if a.err != nil {
+			return all, a.err
+		}
+		left -= len(users)
+		for _, v := range users {
+			member, ok := v.(string)
+			tag := []byte(member)
+			if ok && len(member) > len(storage.UserTag{}) {
+				tag = tag[1:]
+			}
+			if !ok || len(tag) != len(storage.UserTag{}) {
+				return all, errBadAnswer
+			}
+			if err := s.takeLogouts(ctx, r, storage.UserTag(tag), &all, key, member, till); err != nil {
+				return all, err
+			}
+		}
+	}
+	return all, nil
+}
+
+// takeLogouts takes those of a user, and settles when to look at them next.
+func (s *Store) takeLogouts(ctx context.Context, r storage.TakeLogouts, user storage.UserTag, all *storage.TakenLogouts, key, member string, till int64) error {
+	a, err := s.decide(ctx, "take_logouts", s.scripts().takeLogouts, s.userKeys(user, logouts), millis(r.Lease), r.Attempt[:])
+	if err != nil {
+		return err
+	}
+	list, subject, next, dropped := a.list(), a.text(), a.int(), a.int()
+	if a.err != nil || len(list)%4 != 0 {
+		return errBadAnswer
+	}
+	for ; len(list) > 0; list = list[4:] {
+		one := answer{fields: list[:4]}
+		root, client := one.text(), one.text()
+		l := storage.Logout{User: user, Subject: subject, Since: one.millis(), Tries: int(one.int())}
+		if one.err != nil || len(root) != len(l.Root) || len(client) != len(l.Client) {
+			return errBadAnswer
+		}
+		copy(l.Root[:], root)
+		copy(l.Client[:], client)
+		all.Logouts = append(all.Logouts, l)
+	}
+	all.Dropped += int(dropped)
+	tag := string(user[:])
+	if member != tag { // it was expected, and is as any other from now on
+		if err := s.settleLogouts(ctx, key, member, till, 0); err != nil {
+			return err
+		}
+		till = 0
+	}
+	if next == 0 && till == 0 {
+		return nil
+	}
+	return s.settleLogouts(ctx, key, tag, till, next)
+}
+
+func (s *Store) settleLogouts(ctx context.Context, key, member string, till, next int64) error {
+	_, err := s.decide(ctx, "settle_logouts", s.scripts().settleLogouts, []string{key}, member, till, next)
+	return err
+}
+
+// DoneLogout implements storage.Outbox.
+func (s *Store) DoneLogout(ctx context.Context, r storage.DoneLogout) error {
+	after := int64(-1)
+	if r.After >= 0 {
+		after = millis(r.After)
+	}
+	a, err := s.decide(ctx, "done_logouts", s.scripts().doneLogouts, s.userKeys(r.User, logouts),
+		r.Attempt[:], slices.Concat(r.Root[:], r.Client[:]), after, flag(r.Tried))
+	if err != nil {
+		return err
+	}
+	leased, next := a.int(), a.int()
+	if a.err != nil || leased == 0 {
+		return a.err
+	}
+	return s.settleLogouts(ctx, s.outboxOf(r.User), string(r.User[:]), leased, next)
+}
+
+// logoutVersion leads the record of a logout (lua/outbox.lua), which is so long.
+const logoutVersion, logoutSize = 1, 22
+
+func readLogouts(user storage.UserTag, a *answer) (storage.Record, error) {
+	all := &storage.LogoutsRecord{User: user}
+	_ = a.millis()
+	err := pairs(a.list(), func(name, value string) error {
+		if len(name) != len(storage.SessionID{})+len(storage.ClientTag{}) {
+			return nil // a note
+		}
+		if err := checkRecord(value, logoutVersion, logoutSize); err != nil {
+			return err
+		}
+		v := []byte(value)
+		all.Waiting = append(all.Waiting, storage.WaitingLogout{
+			Root: storage.SessionID([]byte(name[:8])), Client: storage.ClientTag([]byte(name[8:])),
+			Since: storage.ReadMillis6(v[1:]), Due: storage.ReadMillis6(v[7:]), Tries: int(v[13]),
+		})
+		return nil
+	})
+	if err != nil || len(all.Waiting) == 0 {
+		return storage.Record{}, err
+	}
+	slices.SortFunc(all.Waiting, func(a, b storage.WaitingLogout) int { return bytes.Compare(a.Root[:], b.Root[:]) })
+	return storage.Record{Logouts: all}, nil
+}
