@@ -76,6 +76,7 @@ func (s *OAuthServer) Provision(ctx caddy.Context) error {
 	app.warnProxies(ctx)
 	s.clear = &clearText{issuer: app.Issuer, log: ctx.Logger()}
 	s.begin = app.backend.reference.begin
+	app.guards.paths = s.Paths
 	return nil
 }
 
