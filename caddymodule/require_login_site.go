@@ -156,10 +156,14 @@ func (m *siteMaker) prepare() (err error) {
 		return nil
 	}
 	m.lives = make(map[string]sites.Life)
-	if m.pages, err = pages.New(m.app.Theme.pages()); err != nil {
+	cfg, err := (&OAuthServer{Paths: m.app.guards.paths}).serverConfig(m.app)
+	if err != nil {
 		return err
 	}
-	m.server, err = handler.NewServer((&OAuthServer{Paths: m.app.guards.paths}).serverConfig(m.app))
+	if m.pages, err = pages.New(cfg.Theme); err != nil {
+		return err
+	}
+	m.server, err = handler.NewServer(cfg)
 	return err
 }
 
