@@ -26,7 +26,7 @@ func endpoints() []endpoint {
 		{name: "consent", path: "/consent", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).consent},
 		{name: "activate", path: "/activate", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).activate},
 		{name: "device_code", path: "/oauth/device/code", methods: onlyPost, fail: (*Server).failJSON, serve: (*Server).deviceCode},
-		{name: "token", path: "/oauth/token", alias: "/token", methods: onlyPost, cors: corsCredentials, fail: (*Server).failJSON, serve: (*Server).token},
+		{name: "token", path: "/oauth/token", alias: "/token", aliasRegisters: true, methods: onlyPost, cors: corsCredentials, fail: (*Server).failJSON, serve: (*Server).token},
 		{name: "refresh", path: "/oauth/refresh", methods: onlyPost, cors: corsCookie, fail: (*Server).failJSON, serve: (*Server).refresh},
 		{name: "revoke", path: "/oauth/revoke", methods: onlyPost, cors: corsCookie, fail: (*Server).failJSON, serve: (*Server).revoke},
 		{name: "register", path: "/oauth/register", alias: "/register", methods: onlyPost, registers: true, cors: corsCredentials, fail: (*Server).failRegistration, serve: (*Server).register},
@@ -116,6 +116,9 @@ func (s *Server) route() error {
 			continue
 		}
 		paths := e.pathsIn(s.Paths)
+		if e.aliasRegisters && !s.Issuer.Registers() {
+			paths = paths[:1]
+		}
 		s.paths[e.name] = s.base + paths[0]
 		for _, p := range paths {
 			s.routes[s.base+p] = &e
