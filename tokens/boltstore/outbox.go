@@ -219,6 +219,33 @@ func (s *Store) DoneLogout(ctx context.Context, r storage.DoneLogout) error {
 	return err
 }
 
+func readSessionNotes(t *txn, user storage.UserTag) (storage.Record, error) {
+	p, _, err := t.profile(user)
+	if err != nil {
+		return storage.Record{}, err
+	}
+	all := &storage.NotesRecord{User: user, Subject: p.subject}
+	err = t.scan(notes, user[:], func(k, v []byte) error {
+		var r noteRecord
+		err := r.decode(v)
+		if err == nil && t.now.Before(r.till) {
+			all.Notes = append(all.Notes, storage.SessionNote{Root: storage.SessionID(k[len(user):]), At: r.at, Until: r.till, Clients: r.clients})
+		}
+		return err
+	})
+	if err != nil || len(all.Notes) == 0 {
+		return storage.Record{}, err
+	}
+	return storage.Record{Notes: all}, nil
+}
+
+// importNotes writes what readSessionNotes has returned, of this store or another.
+func (t *txn) importNotes(all *storage.NotesRecord) {
+	for _, n := range all.Notes {
+		t.put(notes, userKey(all.User, n.Root[:]), noteRecord{at: n.At, till: n.Until, clients: n.Clients}.encode())
+	}
+}
+
 func readLogouts(t *txn, user storage.UserTag) (storage.Record, error) {
 	all := &storage.LogoutsRecord{User: user}
 	err := t.scan(logouts, user[:], func(k, v []byte) error {

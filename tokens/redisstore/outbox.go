@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
@@ -14,7 +15,10 @@ import (
 const outboxes = 16
 
 // outboxKey names the users of one of these slots.
-func (s *Store) outboxKey(n int) string { return s.key("{lo" + strconv.Itoa(n) + "}t") }
+func (s *Store) outboxKey(n int) string { return s.key(outboxLead + strconv.Itoa(n) + "}t") }
+
+// outboxLead begins the names of these slots, behind the prefix.
+const outboxLead = "{lo"
 
 func (s *Store) outboxOf(user storage.UserTag) string { return s.outboxKey(int(user[0] % outboxes)) }
 
@@ -29,7 +33,7 @@ func (s *Store) ExpectLogouts(ctx context.Context, r storage.ExpectRequest) erro
 
 // LeaseSender implements storage.Outbox.
 func (s *Store) LeaseSender(ctx context.Context, node storage.NodeMark, lease time.Duration) (bool, error) {
-	a, err := s.decide(ctx, "lease_sender", s.scripts().leaseSender, []string{s.key("{lo0}s")}, node[:], millis(lease))
+	a, err := s.decide(ctx, "lease_sender", s.scripts().leaseSender, []string{s.key(outboxLead + "0}s")}, node[:], millis(lease))
 	if err != nil {
 		return false, err
 	}
@@ -128,6 +132,63 @@ func (s *Store) DoneLogout(ctx context.Context, r storage.DoneLogout) error {
 
 // logoutVersion leads the record of a logout (lua/outbox.lua), which is so long.
 const logoutVersion, logoutSize = 1, 22
+
+// What the note of a session is (lua/outbox.lua), before the tags of its clients, and how the
+// names of notes begin; and where the subject stands.
+const (
+	noteVersion, noteSize = 1, 9
+	noteLead              = "n"
+	noteSubject           = "s"
+)
+
+func readSessionNotes(user storage.UserTag, a *answer) (storage.Record, error) {
+	all := &storage.NotesRecord{User: user}
+	now := a.millis()
+	err := pairs(a.list(), func(name, value string) error {
+		root, isNote := strings.CutPrefix(name, noteLead)
+		n := storage.SessionNote{}
+		switch {
+		case name == noteSubject:
+			all.Subject = value
+			return nil
+		case !isNote || len(root) != len(n.Root):
+			return nil // a logout
+		case len(value) < noteSize || len(value)%8 != noteSize%8:
+			return errBadRecord
+		case value[0] != noteVersion:
+			return errNewerRecord
+		}
+		copy(n.Root[:], root)
+		n.At, n.Until = seconds(value[1:]), seconds(value[5:])
+		for v := []byte(value[noteSize:]); len(v) > 0; v = v[8:] {
+			n.Clients = append(n.Clients, storage.ClientTag(v))
+		}
+		if now.Before(n.Until) {
+			all.Notes = append(all.Notes, n)
+		}
+		return nil
+	})
+	if err != nil || len(all.Notes) == 0 {
+		return storage.Record{}, err
+	}
+	slices.SortFunc(all.Notes, func(a, b storage.SessionNote) int { return bytes.Compare(a.Root[:], b.Root[:]) })
+	return storage.Record{Notes: all}, nil
+}
+
+// notes writes what readSessionNotes has returned, of this store or another.
+func (m *importer) notes(all *storage.NotesRecord) scriptCall {
+	end, args := time.Time{}, []any{int64(0), noteSubject, all.Subject}
+	for _, n := range all.Notes {
+		record := appendSeconds(appendSeconds([]byte{noteVersion}, n.At), n.Until)
+		for _, c := range n.Clients {
+			record = append(record, c[:]...)
+		}
+		args = append(args, append([]byte(noteLead), n.Root[:]...), record)
+		end = later(end, n.Until)
+	}
+	args[0] = unixMillis(end)
+	return scriptCall{m.store.scripts().importFields, m.store.userKeys(all.User, logouts), args}
+}
 
 func readLogouts(user storage.UserTag, a *answer) (storage.Record, error) {
 	all := &storage.LogoutsRecord{User: user}

@@ -78,6 +78,20 @@ type DoneLogout struct {
 	Tried   bool          // it counts as a try
 }
 
+// NotesRecord is which clients are to be told when sessions of a user end.
+type NotesRecord struct {
+	User    UserTag
+	Subject string
+	Notes   []SessionNote
+}
+
+// SessionNote is the clients that have taken a code in a session, the newest last.
+type SessionNote struct {
+	Root      SessionID
+	At, Until time.Time // seconds
+	Clients   []ClientTag
+}
+
 // LogoutsRecord is the logouts of a user that wait, for those who look.
 type LogoutsRecord struct {
 	User    UserTag

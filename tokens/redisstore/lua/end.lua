@@ -99,7 +99,6 @@ local function withdraw(client, at)
   local before = at and math.floor(at / 1000) or math.max(math.floor(now / 1000), m.issued, d and d.at or 0)
   local answered = math.max(now, before * 1000)
   local till = end_of(answered, deny_for)
-  till = math.max(till, d and d.till or 0)
   local consent = redis.call('HGET', KEYS[8], client)
   if consent and at and struct.unpack('>I4', consent, 2) > before then consent = nil end
   if consent then redis.call('HDEL', KEYS[8], client) end
@@ -120,6 +119,7 @@ local function withdraw(client, at)
   for _, other in ipairs(gone) do
     deny(FAMILY_ENDED .. other, till, attempt, alive[other] and LIVED or 0)
   end
+  till = math.max(till, math.floor(answered / 1000) + WITHDRAWN_FOR, d and d.till or 0)
   deny(WITHDRAWN .. client, till, attempt, 0)
   redis.call('HSET', KEYS[2], WITHDRAWN .. client, struct.pack(ENTRY, 1, till, attempt, 0) .. struct.pack('>I4', before))
   now = answered
