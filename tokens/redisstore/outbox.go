@@ -3,6 +3,7 @@ package redisstore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,35 +42,45 @@ func (s *Store) LeaseSender(ctx context.Context, node storage.NodeMark, lease ti
 	return mine, a.err
 }
 
-// TakeLogouts implements storage.Outbox.
+// TakeLogouts implements storage.Outbox. Each slot has its share, so that none waits for another;
+// in a slot who has waited for the longest time is first. What can't be read keeps nobody else waiting.
 func (s *Store) TakeLogouts(ctx context.Context, r storage.TakeLogouts) (storage.TakenLogouts, error) {
 	var all storage.TakenLogouts
-	for n, left := 0, storage.MaxTaken; n < outboxes && left > 0; n++ {
-		key := s.outboxKey(n)
-		a, err := s.decide(ctx, "due_logouts", s.scripts().dueLogouts, []string{key}, millis(r.Lease), left)
-		if err != nil {
-			return all, err
-		}
-		users, till := a.list(), a.int()
-		if a.err != nil {
-			return all, a.err
-		}
-		left -= len(users)
-		for _, v := range users {
-			member, ok := v.(string)
-			tag := []byte(member)
-			if ok && len(member) > len(storage.UserTag{}) {
-				tag = tag[1:]
-			}
-			if !ok || len(tag) != len(storage.UserTag{}) {
-				return all, errBadAnswer
-			}
-			if err := s.takeLogouts(ctx, r, storage.UserTag(tag), &all, key, member, till); err != nil {
-				return all, err
-			}
+	var errs []error
+	left := storage.MaxTaken
+	for n := range outboxes {
+		share := (left + outboxes - n - 1) / (outboxes - n)
+		users, err := s.takeSlot(ctx, r, &all, s.outboxKey(n), share)
+		left -= users
+		errs = append(errs, err)
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	return all, nil
+	return all, errors.Join(errs...)
+}
+
+// takeSlot takes those of so many users of a slot at most, and returns how many there were.
+func (s *Store) takeSlot(ctx context.Context, r storage.TakeLogouts, all *storage.TakenLogouts, key string, most int) (int, error) {
+	a, err := s.decide(ctx, "due_logouts", s.scripts().dueLogouts, []string{key}, millis(r.Lease), most)
+	if err != nil {
+		return 0, err
+	}
+	users, till := a.list(), a.int()
+	errs := []error{a.err}
+	for _, v := range users {
+		member, ok := v.(string)
+		tag := []byte(member)
+		if ok && len(member) > len(storage.UserTag{}) {
+			tag = tag[1:]
+		}
+		if !ok || len(tag) != len(storage.UserTag{}) {
+			errs = append(errs, errBadAnswer)
+			continue
+		}
+		errs = append(errs, s.takeLogouts(ctx, r, storage.UserTag(tag), all, key, member, till))
+	}
+	return len(users), errors.Join(errs...)
 }
 
 // takeLogouts takes those of a user, and settles when to look at them next.

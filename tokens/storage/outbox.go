@@ -20,7 +20,8 @@ type Outbox interface {
 	// reports whether it is.
 	LeaseSender(ctx context.Context, node NodeMark, lease time.Duration) (bool, error)
 	// TakeLogouts leases logouts that are due, of MaxTaken users at most. What has waited for
-	// KeepLogout is dropped, and counted.
+	// KeepLogout is dropped, and counted. Who has waited for the longest time is first.
+	// With an error come those that were taken all the same.
 	TakeLogouts(ctx context.Context, r TakeLogouts) (TakenLogouts, error)
 	// DoneLogout says what became of one that was taken. It does nothing when the lease
 	// is another's meanwhile.

@@ -10,6 +10,7 @@
 --        9 client               10 1 or 0 for whether the client of the family is told
 --       11 1 or 0 for whether what a provider gave at the login is returned
 --       12 when it was answered ms, when it is repeated after a failover: what was begun since does not end
+--       13 1 or 0 then for whether another password has ended it, and the consents until then
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before,
 --         logouts to tell, and dropped, what a provider gave or '', its number, session of that login}
 
@@ -251,6 +252,16 @@ local function deny(id, till, attempt, flags)
       end
     end
   end
+end
+
+-- noted_roots returns the roots of all notes, in order.
+local function noted_roots(outbox)
+  local roots = {}
+  for _, field in ipairs(redis.call('HKEYS', outbox)) do
+    if #field == 9 then table.insert(roots, field:sub(2)) end
+  end
+  table.sort(roots)
+  return roots
 end
 
 -- read_grants reads everything: the records of families and when those end,
@@ -944,7 +955,8 @@ elseif scope == 6 then
     ended, new = lived, consent or #lived > 0
   until true
 elseif ARGV[12] then
-  -- The sign-out of a user, after a replica was promoted that may not know it.
+  -- The sign-out of a user, after a replica was promoted that may not know it. It returns how many
+  -- logouts are to be told, of roots of which nothing goes on, and were dropped.
   repeat -- end_user_again(tonumber(ARGV[12]))
     local at = tonumber(ARGV[12])
     local m do -- marks()
@@ -975,9 +987,7 @@ elseif ARGV[12] then
       m = marks_in_result
     end
     local before = math.floor(at / 1000)
-    if m.before >= before then
-      break
-    end
+    if m.before >= before then told, dropped = 0, 0 break end
     local g = read_grants()
     local had, gone = redis.call('PTTL', KEYS[1]), {}
     for other, v in pairs(g.families) do
@@ -1020,8 +1030,22 @@ elseif ARGV[12] then
         end
       end
     end
+    if ARGV[13] == '1' then
+      local agreed = redis.call('HGETALL', KEYS[8])
+      for i = 1, #agreed, 2 do
+        if struct.unpack('>I4', agreed[i + 1], 2) <= before then redis.call('HDEL', KEYS[8], agreed[i]) end
+      end
+    end
+    local goes_on, roots = {}, {}
+    for other, s in pairs(g.sessions) do goes_on[s.root or other] = true end
+    for _, v in pairs(g.families) do goes_on[v:sub(SESSION_AT, SESSION_AT + 7)] = true end
+    for _, root in ipairs(noted_roots(KEYS[9])) do
+      if not goes_on[root] then table.insert(roots, root) end
+    end
+    told, dropped = tell(KEYS[9], roots, '')
   until true
 else
+  -- Returns the families that lived, and how many logouts are to be told, and were dropped.
   repeat -- end_user()
     local m do -- marks()
       local v = redis.call('HGET', KEYS[2], '\0')
@@ -1052,7 +1076,7 @@ else
     end
     if m.before ~= 0 and m.attempt == attempt then -- the same call sent again; a login in between stays
       now = m.now
-      ended = redis.call('LRANGE', KEYS[6], 0, -1)
+      ended, told, dropped = redis.call('LRANGE', KEYS[6], 0, -1), 0, 0
       break
     end
     local g = read_grants()
@@ -1131,21 +1155,11 @@ else
       end_all_result, _end_all_result = m, lived
     end
     m, lived = end_all_result, _end_all_result
+    local roots = noted_roots(KEYS[9])
+    local to_tell, too_many = tell(KEYS[9], roots, '')
     now = m.now
-    ended = lived
+    ended, told, dropped = lived, to_tell, too_many
   until true
-  -- noted_roots returns the roots of all notes, in order.
-  local noted_roots_result do -- noted_roots(KEYS[9])
-    local outbox = KEYS[9]
-    local roots = {}
-    for _, field in ipairs(redis.call('HKEYS', outbox)) do
-      if #field == 9 then table.insert(roots, field:sub(2)) end
-    end
-    table.sort(roots)
-    noted_roots_result = roots
-  end
-  local roots = noted_roots_result
-  told, dropped = tell(KEYS[9], roots, '')
 end
 if scope == 5 then deny(DISABLED, FOREVER, attempt, 0) end
 return { ARGV[1], now, ended, new and 1 or 0, told, dropped, given.sealed, given.seq, given.session }
