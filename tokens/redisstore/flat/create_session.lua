@@ -54,7 +54,7 @@ now = now + SHIFT
 -- empty where nothing can be asked with it any more
 local UPSTREAM, UPSTREAM_SIZE = '>BI4I6c8I6I6Bc8', 40
 
--- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked
+-- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked, for as long as that is so
 local WATERMARK, WATERMARK_SIZE = '>BI4I4B', 10
 
 -- Where things stand in a record: of a user's many families only these are read.
@@ -527,7 +527,7 @@ if not s then
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      if till ~= 0 and now >= till * 1000 then all_ended = 0, 0, 0 break end
+      if blocked == 0 and till ~= 0 and now >= till * 1000 then all_ended = 0, 0, 0 break end
       all_ended = seconds, till, blocked
     until true
   until true

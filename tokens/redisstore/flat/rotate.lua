@@ -47,7 +47,7 @@ now = now + SHIFT
 
 local UNANSWERED = '\255\255\255\255\255\255\255\255' -- in the place of an attempt that was never answered
 
--- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked
+-- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked, for as long as that is so
 local WATERMARK, WATERMARK_SIZE = '>BI4I4B', 10
 
 local UNKNOWN, ROTATED, REPLAYED, UNCHANGED, HEALED, REUSED_NOW, EXPIRED, USER_CHANGED, MISMATCH, YOUNG, NOT_ALLOWED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
@@ -194,7 +194,7 @@ local begun repeat -- begun_after(tonumber(begun_before), KEYS[4], client)
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then clients = 0, 0, 0 break end
+    if blocked == 0 and till ~= 0 and now >= till * 1000 then clients = 0, 0, 0 break end
     clients = seconds, till, blocked
   until true
   local everyones repeat -- read_watermark(stored[2])
@@ -213,7 +213,7 @@ local begun repeat -- begun_after(tonumber(begun_before), KEYS[4], client)
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then everyones = 0, 0, 0 break end
+    if blocked == 0 and till ~= 0 and now >= till * 1000 then everyones = 0, 0, 0 break end
     everyones = seconds, till, blocked
   until true
   local kinds repeat -- read_watermark(stored[3])
@@ -232,7 +232,7 @@ local begun repeat -- begun_after(tonumber(begun_before), KEYS[4], client)
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then kinds = 0, 0, 0 break end
+    if blocked == 0 and till ~= 0 and now >= till * 1000 then kinds = 0, 0, 0 break end
     kinds = seconds, till, blocked
   until true
   begun = math.max(callers, clients * 1000, everyones * 1000, kinds * 1000)

@@ -39,7 +39,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
 
--- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked
+-- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked, for as long as that is so
 local WATERMARK, WATERMARK_SIZE = '>BI4I4B', 10
 
 local UNKNOWN, TAKEN, SPENT = 0, 1, 2
@@ -279,7 +279,7 @@ local begun repeat -- begun_after(tonumber(ARGV[7]), KEYS[7], ARGV[6])
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then clients = 0, 0, 0 break end
+    if blocked == 0 and till ~= 0 and now >= till * 1000 then clients = 0, 0, 0 break end
     clients = seconds, till, blocked
   until true
   local everyones repeat -- read_watermark(stored[2])
@@ -298,7 +298,7 @@ local begun repeat -- begun_after(tonumber(ARGV[7]), KEYS[7], ARGV[6])
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then everyones = 0, 0, 0 break end
+    if blocked == 0 and till ~= 0 and now >= till * 1000 then everyones = 0, 0, 0 break end
     everyones = seconds, till, blocked
   until true
   local kinds repeat -- read_watermark(stored[3])
@@ -317,7 +317,7 @@ local begun repeat -- begun_after(tonumber(ARGV[7]), KEYS[7], ARGV[6])
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then kinds = 0, 0, 0 break end
+    if blocked == 0 and till ~= 0 and now >= till * 1000 then kinds = 0, 0, 0 break end
     kinds = seconds, till, blocked
   until true
   begun = math.max(callers, clients * 1000, everyones * 1000, kinds * 1000)
@@ -344,7 +344,7 @@ local all_ended repeat -- everyone(KEYS[7])
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then all_ended = 0, 0, 0 break end
+    if blocked == 0 and till ~= 0 and now >= till * 1000 then all_ended = 0, 0, 0 break end
     all_ended = seconds, till, blocked
   until true
 until true
