@@ -25,10 +25,10 @@ say = @printf '== %s\n' "$(1)"
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: bin/caddy-dev demo-packages ## serve Caddyfile.example: gateway, single-page app and API on localhost
+run: bin/caddy-dev demo-packages ## serve Caddyfile.example: gateway, single-page app, API and a site on localhost
 	@exec .ci/demo bin/caddy-dev
 
 .PHONY: test
@@ -86,6 +86,14 @@ bench: need-go bin/caddy-dev ## measure guarded routes and rotations beside thei
 	@.ci/need wrk
 	@go run ./bench -caddy bin/caddy-dev $(BENCH)
 	@go test -run '^$$' -bench 'Verify|Verdict|InUse|MAC|Rotate|Denials' -benchmem ./tokens ./tokens/verify ./tokens/secrets ./tokens/boltstore
+
+.PHONY: screenshots
+screenshots: need-go bin/caddy-dev ## pictures of the pages, into docs/pages
+	@.ci/need node npm $(if $(CHROMIUM),,chromium)
+	@fc-list :lang=ja 2>/dev/null | grep -q . || { echo "Missing: a Japanese font. Debian, Ubuntu: sudo apt-get install fonts-ipafont-gothic" >&2; exit 1; }
+	@npm ci --silent --prefix e2e
+	@GATEHOUSE_CADDY=$(CURDIR)/bin/caddy-dev node e2e/screenshots.mjs
+	@du -sh docs/pages
 
 SOAK ?= 10m
 .PHONY: soak

@@ -46,7 +46,7 @@ func benchRedisList(ctx context.Context, o options) error {
 			return len(grants), err
 		}},
 		{"grants and histories", func() (int, error) {
-			apps, err := sd.issuer.SignedIn(ctx, login)
+			apps, _, err := sd.issuer.SignedIn(ctx, login, 0, grantsListed)
 			return len(apps), err
 		}},
 	} {

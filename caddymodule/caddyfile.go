@@ -54,9 +54,13 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        idle_lifetime <duration>
 //	    }
 //	    theme {
-//	        name  <text>
-//	        logo  <path>
-//	        color "<#rrggbb>"
+//	        name    <text>
+//	        logo    <path>
+//	        color   "<#rrggbb>"
+//	        favicon <path>
+//	        help    <url>
+//	        privacy <url>
+//	        folder  <path>
 //	    }
 //	    login <module> ...
 //	    group <name> {

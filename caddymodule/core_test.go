@@ -53,7 +53,7 @@ func TestDefaults(t *testing.T) {
 		TokenLifetime: 10 * time.Minute, MaxLag: 10 * time.Second,
 	})
 	equal(t, "limits", a.stateLimits(), stateLimits{cacheBytes: verify.DefaultCacheBytes, denylistEntries: 1_000_000})
-	equal(t, "theme", a.Theme.pages(), pages.Theme{})
+	equal(t, "theme", themeOf(t, &a), pages.Theme{})
 	equal(t, "API scopes", a.apiScopes(), []string{"a", "b"})
 }
 
@@ -63,7 +63,7 @@ func TestCore(t *testing.T) {
 		Denylist: &Denylist{CacheEntries: 5000, MaxLag: caddy.Duration(time.Second), AllowStale: caddy.Duration(time.Minute)},
 		Signing:  &Signing{AccessTokenAlgorithm: "EdDSA", IDTokenAlgorithm: "EdDSA", RotateEvery: caddy.Duration(30 * day), IDTokenLifetime: caddy.Duration(time.Minute)},
 		Session:  &Session{Lifetime: caddy.Duration(day)},
-		Theme:    &Theme{Name: "A", Logo: "/a.svg", Color: "#123"},
+		Theme:    &Theme{Name: "A", Logo: "/a.svg", Color: "#123", Favicon: "/b.svg", Help: "/help", Privacy: "/privacy"},
 		APIs: []*API{
 			{Identifier: "a", AllowOfflineAccess: true, AccessTokenLifetime: caddy.Duration(time.Hour)},
 			{Identifier: "b", AccessTokenLifetime: caddy.Duration(time.Minute)},
@@ -99,7 +99,7 @@ func TestCore(t *testing.T) {
 		TokenLifetime: time.Hour, MaxLag: time.Second, AllowStale: time.Minute,
 	})
 	equal(t, "limits", a.stateLimits().denylistEntries, int64(5000))
-	equal(t, "theme", a.Theme.pages(), pages.Theme{Name: "A", Logo: "/a.svg", Color: "#123"})
+	equal(t, "theme", themeOf(t, &a), pages.Theme{Name: "A", Logo: "/a.svg", Color: "#123", Favicon: "/b.svg", Help: "/help", Privacy: "/privacy"})
 }
 
 func equal[T any](t *testing.T, what string, got, want T) {
@@ -107,4 +107,13 @@ func equal[T any](t *testing.T, what string, got, want T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%s:\n got %+v\nwant %+v", what, got, want)
 	}
+}
+
+func themeOf(t *testing.T, a *App) pages.Theme {
+	t.Helper()
+	theme, err := a.Theme.pages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return theme
 }

@@ -63,18 +63,25 @@ func (s *OAuthServer) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	s.server, err = handler.NewServer(s.serverConfig(app))
+	cfg, err := s.serverConfig(app)
+	if err != nil {
+		return fmt.Errorf("oauth: %w", err)
+	}
+	s.server, err = handler.NewServer(cfg)
 	if err != nil {
 		return fmt.Errorf("oauth_server: %w", err)
 	}
 	app.warnProxies(ctx)
 	s.clear = &clearText{issuer: app.Issuer, log: ctx.Logger()}
 	s.begin = app.backend.reference.begin
+	app.guards.paths = s.Paths
 	return nil
 }
 
-func (s *OAuthServer) serverConfig(app *App) handler.Config {
+func (s *OAuthServer) serverConfig(app *App) (handler.Config, error) {
+	theme, err := app.Theme.pages()
 	return handler.Config{
+		Theme:       theme,
 		Issuer:      app.backend.issuer,
 		IssuerURL:   app.Issuer,
 		Ready:       func(context.Context) error { return app.backend.ready() },
@@ -82,7 +89,6 @@ func (s *OAuthServer) serverConfig(app *App) handler.Config {
 		JWKS:        app.backend.shared.state.Keys.JWKS,
 		Secrets:     app.backend.secretsInUse,
 		Logins:      app.logins,
-		Theme:       app.Theme.pages(),
 		Limits:      app.backend.shared.requests,
 		Paths:       s.Paths,
 		ClientIP:    clientIP,
@@ -92,7 +98,7 @@ func (s *OAuthServer) serverConfig(app *App) handler.Config {
 		APIScopes:   app.apiScopes(),
 
 		RegistrationToken: orZero(app.ClientRegistration).token,
-	}
+	}, err
 }
 
 // Check finds what the text of the configuration shows to be wrong.

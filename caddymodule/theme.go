@@ -2,6 +2,8 @@ package caddymodule
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"regexp"
 	"strings"
 
@@ -22,6 +24,22 @@ type Theme struct {
 	// The colour of buttons and links, as #rgb or #rrggbb; in a Caddyfile in quotes, since
 	// # begins a comment there. Default: #2454d6
 	Color string `json:"color,omitempty"`
+
+	// The picture in the browser's tab, as `logo`. Default: a gate in the colour, which
+	// stands in the page, so that nothing else is fetched.
+	Favicon string `json:"favicon,omitempty"`
+
+	// Where people find help: an https or mailto URL, or a path on the issuer's host. It is
+	// linked to below each page. Default: no link.
+	Help string `json:"help,omitempty"`
+
+	// What is done with people's data, as `help`. Default: no link.
+	Privacy string `json:"privacy,omitempty"`
+
+	// A folder with texts and templates in the place of those that come with the gateway;
+	// the page about pages says which. It is read when the configuration is loaded, and an
+	// error in it is one of the configuration. Global placeholders are replaced. Default: none.
+	Folder string `json:"folder,omitempty"`
 }
 
 var hexColor = regexp.MustCompile(`^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$`)
@@ -31,8 +49,12 @@ const maxThemeName = 100
 
 func (t *Theme) options() grammar.Options {
 	return grammar.Options{
-		"name": grammar.String(&t.Name),
-		"logo": grammar.String(&t.Logo),
+		"name":    grammar.String(&t.Name),
+		"logo":    grammar.String(&t.Logo),
+		"favicon": grammar.String(&t.Favicon),
+		"help":    grammar.String(&t.Help),
+		"privacy": grammar.String(&t.Privacy),
+		"folder":  grammar.String(&t.Folder),
 		"color": {Read: func(g *grammar.Reader) (err error) {
 			if g.CountRemainingArgs() == 0 {
 				return g.Errorf(" has no value: write it in quotes, as in `color \"#1a56db\"`: a # outside of quotes begins a comment")
@@ -54,28 +76,47 @@ func (t *Theme) Check() error {
 	if t.Color != "" && !hexColor.MatchString(t.Color) {
 		return grammar.WrongValue("color", t.Color, "is not a colour: write it as #rgb or #rrggbb, such as #1a56db")
 	}
-	if err := checkLogo(t.Logo); err != nil {
-		return grammar.WrongValue("logo", t.Logo, "%s", err)
+	for _, picture := range []struct{ option, value string }{{"logo", t.Logo}, {"favicon", t.Favicon}} {
+		if err := checkPicture(picture.option, picture.value); err != nil {
+			return grammar.WrongValue(picture.option, picture.value, "%s", err)
+		}
+	}
+	for _, link := range []struct{ option, value string }{{"help", t.Help}, {"privacy", t.Privacy}} {
+		if err := pages.CheckLink(link.value); err != nil {
+			return grammar.WrongValue(link.option, link.value, "%s", err)
+		}
 	}
 	return nil
 }
 
-func checkLogo(logo string) error {
+func checkPicture(option, path string) error {
 	switch {
-	case logo == "", strings.HasPrefix(logo, "data:image/"):
+	case path == "", strings.HasPrefix(path, "data:image/"):
 		return nil
-	case logo[0] != '/' || strings.HasPrefix(logo, "//"):
-		return errors.New("is not a path: the pages load nothing from other hosts, so serve the picture beside `oauth_server` and write its path, such as /logo.svg")
-	case strings.ContainsFunc(logo, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`\"'<>{}`, r) }):
+	case path[0] != '/' || strings.HasPrefix(path, "//"):
+		return fmt.Errorf("is not a path: the pages load nothing from other hosts, so serve the picture beside `oauth_server` and write its path, such as /%s.svg", option)
+	case strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`\"'<>{}`, r) }):
 		return errors.New("has a character that a path cannot have: percent-encode it")
 	}
 	return nil
 }
 
 // pages returns the theme as the pages have it.
-func (t *Theme) pages() pages.Theme {
+func (t *Theme) pages() (pages.Theme, error) {
 	if t == nil {
-		return pages.Theme{}
+		return pages.Theme{}, nil
 	}
-	return pages.Theme{Name: t.Name, Logo: t.Logo, Color: t.Color}
+	theme := pages.Theme{Name: t.Name, Logo: t.Logo, Color: t.Color, Favicon: t.Favicon, Help: t.Help, Privacy: t.Privacy}
+	if t.Folder == "" {
+		return theme, nil
+	}
+	path, err := resolvePath(t.Folder)
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		return theme, fmt.Errorf("theme: folder: %w", err)
+	}
+	theme.Folder = os.DirFS(path)
+	return theme, nil
 }

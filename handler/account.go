@@ -1,18 +1,18 @@
 package handler
 
 import (
+	"encoding/hex"
 	"errors"
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
-	"github.com/gatehouse-auth/gatehouse/tokens/sites"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// account is the page where a person sees which applications are signed in for
-// them, and signs one of them out, or all.
+// account is the page where a person sees this browser's session, where else they are
+// signed in and what they have agreed to, and ends one of it, or all.
 func (s *Server) account(w http.ResponseWriter, r *http.Request) error {
 	l, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
 	if err != nil {
@@ -38,38 +38,34 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, l *tokens.L
 		problem, p = texts.AnswerAgain, loginProblem{text: texts.SignInAgain, status: status}
 	}
 	if l == nil {
-		return s.showLogin(w, r, loginRequest{page: &ownPage{Path: s.pathOf("account"), Purpose: texts.ToAccount, UILocales: texts.Lang}}, p)
-	}
-	apps, err := s.Issuer.SignedIn(r.Context(), l)
-	if err != nil {
-		return err
+		return s.signInToAccount(w, r, texts, p)
 	}
 	sealed, err := s.sealTicket(w, r, ticketAccount, ticket{Session: l.Session.ID, Page: &ownPage{UILocales: texts.Lang}})
 	if err != nil {
 		return err
 	}
-	page := pages.Account{Action: s.pathOf("account"), Ticket: sealed, Person: personName(l.Profile), Done: note.done, Problem: problem}
-	for _, a := range apps {
-		page.Applications = append(page.Applications, s.describe(a, texts))
+	page := pages.Account{
+		Ticket: sealed, Person: personName(l.Profile), Login: s.loginLabel(l.Profile.Login), Since: l.Session.Begun,
+		Done: note.done, Problem: problem, Nonce: nonce(),
 	}
+	at := accountPlace{path: s.pathOf("account"), locales: r.URL.Query().Get("ui_locales")}
+	if err := s.listApplications(r, l, texts, &page, &at); err != nil {
+		return err
+	}
+	if err := s.listAgreements(r, l, texts, &page, &at); err != nil {
+		return err
+	}
+	page.Pages.Previous, page.Pages.Next = at.around(page.Pages, func(p *accountPlace, n int) { p.page = n })
+	page.AgreementPages.Previous, page.AgreementPages.Next = at.around(page.AgreementPages, func(p *accountPlace, n int) { p.agreed = n })
+	page.Action = at.url()
 	html, err := s.pages.Account(texts, page)
-	s.writePage(w, status, html, err, pageOptions{form: true})
+	s.writePage(w, status, html, err, pageOptions{form: true, script: page.Nonce})
 	return nil
 }
 
-// describe says in words where a person is signed in.
-func (s *Server) describe(a tokens.SignedIn, texts *pages.Texts) pages.Application {
-	app := pages.Application{
-		ID: a.Family.ID.String(), Name: texts.AppRemoved, Device: texts.Device(a.Device), From: a.Address,
-		Since: texts.DateOf(a.Family.Created), LastUsed: texts.DateOf(a.Family.Rotated), Here: a.Here,
-	}
-	switch {
-	case a.Client != nil:
-		app.Name = s.clientName(a.Client.ID)
-	case a.Site != "":
-		app.Name = s.clientName(sites.ClientID(a.Site))
-	}
-	return app
+// signInToAccount asks who the person is.
+func (s *Server) signInToAccount(w http.ResponseWriter, r *http.Request, texts *pages.Texts, p loginProblem) error {
+	return s.showLogin(w, r, loginRequest{page: &ownPage{Path: s.pathOf("account"), Purpose: texts.ToAccount, UILocales: texts.Lang}}, p)
 }
 
 // changeAccount takes the page's form, from the session and the browser that it was shown to.
@@ -86,14 +82,24 @@ func (s *Server) changeAccount(w http.ResponseWriter, r *http.Request, l *tokens
 		return err
 	}
 	texts := s.texts(r, t.Page.UILocales)
+	action := form.Get("action")
+	if action == actionAnother {
+		return s.signInToAccount(w, r, texts, loginProblem{another: true})
+	}
 	if err != nil || l == nil || l.Session.ID != t.Session {
 		return s.showAccount(w, r, l, texts, accountNote{again: true})
 	}
-	if form.Get("action") == "everywhere" {
+	switch action {
+	case "everywhere":
 		if err := s.Issuer.SignOutEverywhere(r.Context(), l); err != nil {
 			return err
 		}
+		fallthrough
+	case "signout":
 		return s.signOut(w, r, texts.Lang, &logoutRequest{}, nil)
+	}
+	if form.Has("withdraw") {
+		return s.withdraw(w, r, l, texts, form.Get("withdraw"))
 	}
 	id, ok := storage.ParseFamilyID(form.Get("end"))
 	if !ok {
@@ -103,4 +109,16 @@ func (s *Server) changeAccount(w http.ResponseWriter, r *http.Request, l *tokens
 		return err
 	}
 	return s.showAccount(w, r, l, texts, accountNote{done: texts.SignedOutOne})
+}
+
+// withdraw takes back what a person has agreed to at an application.
+func (s *Server) withdraw(w http.ResponseWriter, r *http.Request, l *tokens.Login, texts *pages.Texts, id string) error {
+	tag, err := hex.DecodeString(id)
+	if err != nil || len(tag) != len(storage.ClientTag{}) {
+		return wire.Malformed("The form does not say whose access to remove.")
+	}
+	if err := s.Issuer.WithdrawConsent(r.Context(), l, storage.ClientTag(tag)); err != nil {
+		return err
+	}
+	return s.showAccount(w, r, l, texts, accountNote{done: texts.Withdrawn})
 }

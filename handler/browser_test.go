@@ -68,6 +68,7 @@ func (b *browser) get(target string, headers ...string) *wiretest.Answer {
 
 var (
 	hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
+	scriptNonce = regexp.MustCompile(`<script nonce="[^"]*">`)
 	formAction  = regexp.MustCompile(`<form method="post" action="([^"]*)">`)
 )
 

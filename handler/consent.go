@@ -31,6 +31,9 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) error {
 	if stale != nil && !errors.Is(stale, errTicketStale) {
 		return stale
 	}
+	if form.Get("action") == actionAnother {
+		return s.showLogin(w, r, loginRequest{auth: t.Auth}, loginProblem{another: true})
+	}
 	login, err := s.Issuer.CurrentLoginAt(r.Context(), s.session(r), t.Auth.ClientID)
 	if err == nil && login != nil {
 		now := progress{login: login}

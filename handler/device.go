@@ -83,10 +83,29 @@ func (s *Server) activate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if form.Get("action") == "continue" {
+	switch form.Get("action") {
+	case "continue":
 		return s.findDevice(w, r, l, form)
+	case actionAnother:
+		return s.anotherAtDevice(w, r, form)
 	}
 	return s.decideDevice(w, r, l, form)
+}
+
+// anotherAtDevice asks somebody else to sign in, from either of the forms.
+func (s *Server) anotherAtDevice(w http.ResponseWriter, r *http.Request, form url.Values) error {
+	a := activation{code: form.Get("user_code"), another: true}
+	t, err := s.openTicket(r, ticketCode, form.Get("request"))
+	if errors.Is(err, errTicketBad) {
+		if t, err = s.openTicket(r, ticketDevice, form.Get("request")); t != nil {
+			a.code = t.Code
+		}
+	}
+	if err != nil && !errors.Is(err, errTicketStale) {
+		return err
+	}
+	a.locales = t.Page.UILocales
+	return s.signInToActivate(w, r, a, "")
 }
 
 // activation is what the page that asks for a code shows.
@@ -95,6 +114,7 @@ type activation struct {
 	locales string
 	problem string
 	status  int
+	another bool // somebody else wants to sign in
 }
 
 // showActivate asks for the code, or first who the person is.
@@ -127,7 +147,7 @@ func (s *Server) signInToActivate(w http.ResponseWriter, r *http.Request, a acti
 	if code, ok := tokens.ParseUserCode(a.code); ok {
 		page.Path += "?" + userCodeQuery(tokens.FormatUserCode(code))
 	}
-	p := loginProblem{}
+	p := loginProblem{another: a.another}
 	switch {
 	case client != "":
 		p = loginProblem{text: texts.OtherLogin, status: http.StatusForbidden}

@@ -62,12 +62,13 @@ func (s *Server) failBearer(w http.ResponseWriter, r *http.Request, err error) {
 	wire.WriteJSON(w, status, oauthError{e.Code, wire.Quotable(e.Description)})
 }
 
-// failPage answers a person.
+// failPage answers a person: what happened, what they can do now, and by what
+// reference the log knows of it.
 func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 	e := wire.RefusalOf(err)
 	status := wire.StatusOf(err, e)
 	t := s.texts(r, r.URL.Query().Get("ui_locales"))
-	m := pages.Message{Title: t.ErrorTitle, Text: t.ErrorText, Failed: true, Detail: e.Description, Code: string(e.Code)}
+	m := pages.Message{Title: t.ErrorTitle, Text: t.ErrorText, Detail: e.Description, Code: string(e.Code)}
 	if e.Mismatch != nil {
 		m.Option = e.Mismatch.Option
 		if e.Reason == oauth.ReasonBadRedirect {
@@ -76,13 +77,20 @@ func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	switch status {
 	case http.StatusForbidden:
-		m = pages.Message{Title: t.ForbiddenTitle, Text: t.Forbidden, Failed: true}
+		m = pages.Message{Title: t.ForbiddenTitle, Text: t.Forbidden}
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", wire.RetryAfter(e.RetryAfter))
-		m = pages.Message{Title: t.UnavailableTitle, Text: fmt.Sprintf(t.Unavailable, t.Wait(e.RetryAfter)), Failed: true}
+		m = pages.Message{Title: t.UnavailableTitle, Text: fmt.Sprintf(t.Unavailable, t.Wait(e.RetryAfter))}
+		if r.Method == http.MethodPost {
+			m.Note = t.NotCertain
+		}
 	}
-	html, err := s.pages.Message(t, m)
-	s.writePage(w, status, html, err, pageOptions{})
+	m.Failed = true
+	if isTold(r.Context(), err, e) {
+		m.Reference, m.Time = s.reference(r, t)
+	}
+	page, err := s.pages.Message(t, m)
+	s.writePage(w, status, page, err, pageOptions{})
 }
 
 // writeLater answers what the client should send again: in plain text, since

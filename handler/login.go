@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"time"
@@ -14,6 +15,10 @@ import (
 
 // actionCancel is the value of the button that says no, on every form.
 const actionCancel = "cancel"
+
+// actionAnother is the value of the button for who is not the person on the page. It
+// ends nothing: their session is replaced once somebody else has signed in.
+const actionAnother = "another"
 
 // login takes the login form. Its page is shown in place of the answer to an
 // authorization request, or of a page of ours, so that there is nothing to
@@ -124,6 +129,7 @@ type loginProblem struct {
 	wrong           bool // the fields are to blame
 	status          int
 	after           time.Duration // how long to wait
+	another         bool          // they want another account than the one that they have
 	refused         *refusedAccount
 }
 
@@ -150,13 +156,17 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, req loginRequ
 		Username:      p.username,
 		Problem:       p.text,
 		WrongPassword: p.wrong,
+		Another:       p.another,
 	}
 	options := pageOptions{form: true}
+	if p.refused != nil || p.status == http.StatusServiceUnavailable {
+		page.Reference, page.Time = s.reference(r, texts)
+	}
 	if req.page != nil {
 		page.Purpose = req.page.Purpose
 	} else {
 		options.leaves = answersByRedirect(req.auth)
-		if p.text == "" {
+		if p.text == "" && !p.another {
 			page.Username = req.auth.LoginHint
 		}
 	}
@@ -167,6 +177,7 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, req loginRequ
 			options.leaves = true
 		} else {
 			page.Logins = append(page.Logins, option)
+			options.script = cmp.Or(options.script, nonce())
 		}
 	}
 	if p.refused != nil {
@@ -175,6 +186,7 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, req loginRequ
 			page.Refused.Login = p.refused.login
 		}
 	}
+	page.Nonce = options.script
 	html, err := s.pages.Login(texts, page)
 	if p.after > 0 {
 		w.Header().Set("Retry-After", wire.RetryAfter(p.after))

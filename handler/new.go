@@ -15,7 +15,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
-// NewServer makes a Server. Errors name the setting and the fix. It does no I/O.
+// NewServer makes a Server. Errors name the setting and the fix. It reads
+// the theme's folder, and does no other I/O.
 func NewServer(cfg Config) (*Server, error) {
 	u, err := url.Parse(cfg.IssuerURL)
 	if err != nil || oauth.OriginOf(cfg.IssuerURL) == "" {
@@ -27,7 +28,7 @@ func NewServer(cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
 	set, err := pages.New(cfg.Theme)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("theme: %w", err)
 	}
 	s := &Server{
 		Config:        cfg,

@@ -57,10 +57,7 @@ func (s *Server) protect(h http.Header, o pageOptions) {
 
 // policy writes the Content-Security-Policy of a page.
 func (s *Server) policy(o pageOptions) string {
-	p := "default-src 'none'; base-uri 'none'; style-src " + s.pages.StyleSource()
-	if s.pages.HasLogo() {
-		p += "; img-src 'self' data:"
-	}
+	p := "default-src 'none'; base-uri 'none'; style-src " + s.pages.StyleSource() + "; img-src " + s.pages.ImageSource()
 	if o.script != "" {
 		p += "; script-src 'nonce-" + o.script + "'"
 	}
@@ -78,6 +75,14 @@ func (s *Server) policy(o pageOptions) string {
 
 // nonce returns a fresh value for a script of a page.
 func nonce() string { return rand.Text() }
+
+// reference returns by what the log knows of a request, "" without a log, and when that was.
+func (s *Server) reference(r *http.Request, t *pages.Texts) (id, at string) {
+	if id = s.RequestID(r); id != "" {
+		at = t.DateOf(s.Clock())
+	}
+	return id, at
+}
 
 // ServeNothing answers a request for a path that nobody serves: a person at the
 // issuer's own address reads where to begin, and elsewhere that nothing is there.

@@ -29,21 +29,30 @@ func (o clientError) Unwrap() error { return o.error }
 
 // report tells the observer of a fault or a refusal, once.
 func (s *Server) report(ctx context.Context, endpoint string, err error) {
-	if errors.Is(err, wire.ErrNoToken) || ctx.Err() != nil {
-		return // who hangs up, or shows nothing, is no trouble of the store's
-	}
 	e := wire.RefusalOf(err)
+	_, done := errors.AsType[told](err)
+	switch {
+	case !isTold(ctx, err, e), done:
+	case e.Code != oauth.TemporarilyUnavailable:
+		s.refused(ctx, endpoint, err, e)
+	case endpoint != "token": // whose refusals the core reports, these too
+		s.Observer.Happened(ctx, oauth.Event{Kind: oauth.EventStoreTrouble, Outcome: oauth.Outcome(endpoint), Cause: e.Cause})
+	}
+}
+
+// isTold reports whether the log has a line of an error, by report or by the core.
+func isTold(ctx context.Context, err error, e *oauth.Error) bool {
+	if errors.Is(err, wire.ErrNoToken) || ctx.Err() != nil {
+		return false // who hangs up, or shows nothing, is no trouble of the store's
+	}
 	switch e.Code {
 	case oauth.TemporarilyUnavailable:
-		if e.Cause != nil && endpoint != "token" { // whose refusals the core reports, these too
-			s.Observer.Happened(ctx, oauth.Event{Kind: oauth.EventStoreTrouble, Outcome: oauth.Outcome(endpoint), Cause: e.Cause})
-		}
+		return e.Cause != nil
 	case oauth.TooManyRequests, oauth.UseDPoPNonce, // which are told elsewhere, or ask to come again
 		oauth.LoginRequired, oauth.ConsentRequired, oauth.InsufficientUserAuthentication: // what prompt=none asks for
+		return false
 	default:
-		if _, done := errors.AsType[told](err); !done {
-			s.refused(ctx, endpoint, err, e)
-		}
+		return true
 	}
 }
 

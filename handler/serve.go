@@ -35,12 +35,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if e.page && !e.perLogin && s.elsewhere(r) {
 		if err := s.toIssuer(w, r, e.name); err != nil {
+			s.report(r.Context(), e.name, err)
 			e.fail(s, w, r, err)
 		}
 		return
 	}
 	if !e.early {
 		if err := s.Ready(r.Context()); err != nil {
+			if e.page {
+				s.report(r.Context(), e.name, err)
+			}
 			e.fail(s, w, r, err)
 			return
 		}

@@ -17,46 +17,52 @@ type SignedIn struct {
 	Client  *clients.Client // nil for a site, and for one that is not configured any more
 	Site    string          // the origin of a site; "" for an application
 	Key     string          // what the person calls it, where it is an app key for the site
+	Keys    bool            // they can make app keys for the site
 	Device  string          // where the login came from, such as "Firefox on Linux"; "" if that is forgotten
 	Address string          // where the last use came from that the history knows of; of a confidential client the login
 	Here    bool            // it began in the browser that asks, in this session or one that it replaced
 }
 
-// SignedIn returns where a person is signed in, the newest login first.
-func (i *Issuer) SignedIn(ctx context.Context, l *Login) ([]SignedIn, error) {
+// SignedIn returns where a person is signed in, the newest login first: at most so many
+// after those to skip, and of how many in all. Histories are read of those alone.
+func (i *Issuer) SignedIn(ctx context.Context, l *Login, skip, most int) (part []SignedIn, all int, err error) {
 	families, err := i.Grants(ctx, l.Profile.Subject)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	live := make([]SignedIn, 0, len(families))
-	ids := make([]storage.FamilyID, 0, len(families))
 	for _, f := range slices.Backward(families) {
 		ended, err := i.state.Denylist.ClientWatermark(ctx, f.Client)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if !f.Created.After(ended) {
 			continue
 		}
 		client, _ := i.clients.Tagged(f.Client)
-		in := SignedIn{Family: f, Client: client, Here: f.Session == l.Session.Root}
-		if client == nil {
-			grant, _, err := i.state.Grants.Look(ctx, f.Grant)
+		live = append(live, SignedIn{Family: f, Client: client, Here: f.Session == l.Session.Root})
+	}
+	part = live[min(skip, len(live)):]
+	part = part[:min(most, len(part))]
+	ids := make([]storage.FamilyID, len(part))
+	for n := range part {
+		ids[n] = part[n].Family.ID
+		if part[n].Client == nil {
+			grant, _, err := i.state.Grants.Look(ctx, part[n].Family.Grant)
 			if err != nil {
-				return nil, oauth.Unavailable(err)
+				return nil, 0, oauth.Unavailable(err)
 			}
-			in.Site, in.Key = grant.Site, grant.Key
+			part[n].Site, part[n].Key, part[n].Keys = grant.Site, grant.Key, grant.Keys
 		}
-		ids, live = append(ids, f.ID), append(live, in)
 	}
 	histories, err := i.state.History.Of(ctx, ids...)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for n, entries := range histories {
-		live[n].cameFrom(entries)
+		part[n].cameFrom(entries)
 	}
-	return live, nil
+	return part, len(live), nil
 }
 
 // cameFrom reads from a history where the person is. The backend of a confidential

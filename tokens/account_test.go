@@ -28,7 +28,7 @@ func TestSignOutOfStrangeFamilies(t *testing.T) {
 	if n := entries(); n != 0 {
 		t.Errorf("%d entries of families that never were", n)
 	}
-	apps, err := g.SignedIn(t.Context(), l)
+	apps, _, err := g.SignedIn(t.Context(), l, 0, 10)
 	if err != nil || len(apps) != 1 {
 		t.Fatal(apps, err)
 	}
@@ -78,7 +78,7 @@ func TestSignedInAtABackend(t *testing.T) {
 		for last := g.history(id, storage.HistoryLength); last[storage.HistoryLength-1].Address != lastPlace; {
 			last = g.history(id, storage.HistoryLength)
 		}
-		apps, err := g.SignedIn(t.Context(), l)
+		apps, _, err := g.SignedIn(t.Context(), l, 0, 10)
 		if err != nil || len(apps) != 1 || apps[0].Device != "Firefox on Linux" || apps[0].Address != tt.address {
 			t.Errorf("%s: %+v, %v", tt.client, apps, err)
 		}

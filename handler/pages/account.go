@@ -1,11 +1,21 @@
 package pages
 
-// Account is the page that shows a person where they are signed in.
+import "time"
+
+// Account is the page that shows a person where they are signed in, and what they have
+// agreed to.
 type Account struct {
 	Action, Ticket, Person string
-	Done                   string // what the last form has done; "" at first
-	Problem                string // why it did nothing; "" at first
+	Login                  string    // by which they came
+	Since                  time.Time // when they signed in, in this browser
+	Done                   string    // what the last form has done; "" at first
+	Problem                string    // why it did nothing; "" at first
 	Applications           []Application
+	Pages                  Pager // of the applications
+	Agreements             []Agreement
+	AgreementPages         Pager
+	Nonce                  string // of the script that writes times
+	Keys                   string // the address of the page that makes app keys; "" for none
 }
 
 // Application is one application that a person is signed in with.
@@ -13,8 +23,23 @@ type Application struct {
 	ID              string // names it in the form
 	Name, Device    string
 	From            string // an address; "" when unknown
-	Since, LastUsed string // to the minute, UTC
-	Here            bool   // it was signed in from this browser
+	Since, LastUsed time.Time
+	Here            bool // it was signed in from this browser
+}
+
+// Agreement is what one application may do.
+type Agreement struct {
+	ID               string // names it in the form
+	Name             string
+	Host             string // that vouches for one which nobody has registered; "" for any other
+	Access           []string
+	Agreed, LastUsed time.Time
+}
+
+// Pager says which part of a long list a page shows.
+type Pager struct {
+	Page, Of       int    // from 1
+	Previous, Next string // addresses; "" for none
 }
 
 // Account renders the page that shows a person where they are signed in.

@@ -5,74 +5,39 @@ import (
 	"testing"
 )
 
-// samples renders every page with plausible data.
-func samples(t *testing.T, s *Set, texts *Texts) map[string]Page {
-	t.Helper()
-	out := make(map[string]Page)
-	keep := func(name string) func(Page, error) {
-		return func(p Page, err error) {
-			t.Helper()
-			if err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-			out[name] = p
-		}
-	}
-	logins := []Option{{Name: "local", Label: "Staff"}, {Name: "guests", Label: "Guests", Selected: true}}
-	keep("login")(s.Login(texts, Login{Action: "/login", Ticket: "t", Client: "Orders", Logins: logins[:1]}))
-	keep("login-wrong")(s.Login(texts, Login{
-		Action: "/login", Ticket: "t", Client: "Orders", Username: "alice", Logins: logins,
-		Problem: texts.WrongPassword, WrongPassword: true,
-	}))
-	keep("consent")(s.Consent(texts, Consent{
-		Action: "/consent", Ticket: "t", Client: "Orders for iPhone", Person: "Alice Example", Destination: "com.example.orders",
-		Access: []string{texts.Scopes["openid"], texts.Scopes["email"], texts.Scopes["offline_access"], "Change your orders"},
-	}))
-	keep("login-own-page")(s.Login(texts, Login{Action: "/login", Ticket: "t", Purpose: texts.ToActivate, Logins: logins[:1]}))
-	keep("activate")(s.Activate(texts, Activate{Action: "/activate", Ticket: "t", Person: "Alice Example"}))
-	keep("activate-wrong")(s.Activate(texts, Activate{
-		Action: "/activate", Ticket: "t", Person: "Alice Example", UserCode: "WDJB-MJHT", Problem: texts.WrongCode,
-	}))
-	keep("device")(s.Device(texts, Device{
-		Action: "/activate", Ticket: "t", Client: "Orders for the television", Person: "Alice Example", UserCode: "WDJB-MJHT",
-		Access: []string{texts.Scopes["openid"], texts.Scopes["offline_access"], "Change your orders"},
-	}))
-	keep("device-connected")(s.Message(texts, Message{Title: texts.ConnectedTitle, Text: texts.Connected}))
-	keep("logout")(s.Logout(texts, Logout{Action: "/oidc/logout", Ticket: "t", Client: "Orders", Person: "Alice Example"}))
-	keep("signed-out")(s.Message(texts, Message{Title: texts.SignedOutTitle, Text: texts.SignedOut}))
-	keep("error")(s.Message(texts, Message{
-		Title: texts.ErrorTitle, Text: texts.ErrorText, Failed: true, Code: "invalid_request",
-		Detail: "The redirect_uri is not one that the application has registered.",
-	}))
-	keep("form_post")(s.FormPost(texts, FormPost{
-		Target: "https://app.example.com/cb", Client: "Orders", Nonce: "n", Fields: []Field{{"code", "c"}, {"state", "s"}},
-	}))
-	keep("web_message")(s.WebMessage(texts, WebMessage{
-		Origin: "https://app.example.com", Nonce: "n", Response: map[string]string{"code": "c", "state": "s"},
-	}))
-	return out
-}
-
 // Every page renders in every language.
 func TestEveryPageRenders(t *testing.T) {
-	s, err := New(Theme{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, lang := range s.Languages() {
-		for name, page := range samples(t, s, s.In(lang, "")) {
+	s := testSet(t)
+	shown := make(map[string]bool)
+	for _, sample := range samples() {
+		shown[sample.page] = true
+		for _, lang := range s.Languages() {
+			page, err := sample.render(s, s.In(lang, ""))
+			if err != nil {
+				t.Fatalf("%s in %s: %v", sample.name, lang, err)
+			}
 			text := string(page.HTML)
-			for _, part := range []string{"<!doctype html>", `<html lang="` + lang + `">`, "<h1>", "</html>", "<title>"} {
+			for _, part := range append([]string{"<!doctype html>", `<html lang="` + lang + `">`, "<h1>", "</html>", "<title>", `<link rel="icon" href="data:`}, sample.needs...) {
 				if !strings.Contains(text, part) {
-					t.Errorf("%s in %s: no %s in\n%s", name, lang, part, text)
+					t.Errorf("%s in %s: no %s in\n%s", sample.name, lang, part, text)
 				}
 			}
-			if strings.Contains(text, "ZgotmplZ") || strings.Contains(text, "<no value>") || strings.Contains(text, "%!") {
-				t.Errorf("%s in %s: a value was not rendered:\n%s", name, lang, text)
+			for _, part := range []string{"ZgotmplZ", "<no value>", "%!", "<script>"} {
+				if strings.Contains(text, part) {
+					t.Errorf("%s in %s: a value was not rendered, %s:\n%s", sample.name, lang, part, text)
+				}
 			}
 			if page.Lang != lang {
-				t.Errorf("%s is %s, want %s", name, page.Lang, lang)
+				t.Errorf("%s is %s, want %s", sample.name, page.Lang, lang)
 			}
+			if len(text) > 15_000 && sample.page == "login" {
+				t.Errorf("%s in %s has %d bytes, a login page may have 15,000", sample.name, lang, len(text))
+			}
+		}
+	}
+	for _, name := range pageNames() {
+		if !shown[name] {
+			t.Errorf("%s has no sample", name)
 		}
 	}
 }
@@ -136,6 +101,15 @@ func TestThemeCheck(t *testing.T) {
 		{"html data", Theme{Logo: "data:text/html,x"}, false},
 		{"named color", Theme{Color: "red"}, false},
 		{"css", Theme{Color: "#fff;}body{display:none"}, false},
+		{"favicon", Theme{Favicon: "/icon.png"}, true},
+		{"favicon elsewhere", Theme{Favicon: "https://cdn.example.com/icon.png"}, false},
+		{"links", Theme{Help: "mailto:help@example.com", Privacy: "https://example.com/privacy"}, true},
+		{"links here", Theme{Help: "/help", Privacy: "/privacy?x=1"}, true},
+		{"link without encryption", Theme{Help: "http://example.com/help"}, false},
+		{"link to any host", Theme{Help: "//example.com/help"}, false},
+		{"link that runs", Theme{Privacy: "javascript:alert(1)"}, false},
+		{"link to data", Theme{Privacy: "data:text/html,x"}, false},
+		{"link with a blank", Theme{Help: "/a b"}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if err := tc.theme.Check(); (err == nil) != tc.ok {
@@ -158,5 +132,34 @@ func TestAccentStaysReadable(t *testing.T) {
 		if got := contrast(c.toward(color{}, 1, 3).luminance(), 1); got < 3 {
 			t.Errorf("%s: the focus ring has contrast %.1f on white", accent, got)
 		}
+	}
+}
+
+// O9: help and privacy are linked to where they are configured, on every page.
+func TestO9Links(t *testing.T) {
+	with, err := New(Theme{Help: "mailto:help@example.com", Privacy: "https://example.com/privacy?a=1&b=2", Favicon: "/icon.png"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := testSet(t)
+	for _, sample := range samples() {
+		page, err := sample.render(with, with.In("de", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []string{
+			`<a href="mailto:help@example.com">Hilfe</a>`, `<a href="https://example.com/privacy?a=1&amp;b=2">Datenschutz</a>`, `<link rel="icon" href="/icon.png">`,
+		} {
+			if !strings.Contains(string(page.HTML), part) {
+				t.Errorf("%s: no %s in\n%s", sample.name, part, page.HTML)
+			}
+		}
+		page, err = sample.render(without, without.In("de", ""))
+		if err != nil || strings.Contains(string(page.HTML), "<footer>") {
+			t.Errorf("%s: %v\n%s", sample.name, err, page.HTML)
+		}
+	}
+	if got, want := with.ImageSource()+", "+without.ImageSource(), "'self' data:, data:"; got != want {
+		t.Errorf("img-src %s, want %s", got, want)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"strings"
 )
@@ -44,7 +45,7 @@ type Texts struct {
 	NotSignedInTitle, NothingChanged                          string
 
 	AccountTitle, ToAccount                                                        string
-	SessionTitle, SignedInBy, SignedInSince, SessionEnds, SessionNote              string
+	SessionTitle, SignedInBy, SignedInSince, SessionNote                           string
 	DevicesTitle, NoDevices, DeviceUnknown, DeviceOn, AppRemoved                   string
 	Since, LastUsed, From, ThisBrowser, SignedOutOne, SignOutAll, SignOutAllNote   string
 	ConsentsTitle, NoConsents, Agreed, Withdraw, WithdrawNote, Withdrawn           string
@@ -58,6 +59,9 @@ type Texts struct {
 	ReturningTitle, ReturningTo, GoingOnTitle, GoingOn, Continue, DoneTitle string
 	CloseWindow, Help, Privacy                                              string
 
+	// Of app keys.
+	KeysTitle, ToKeys, KeysLead, KeysNone, KeySite, KeyName, KeyMake, KeyMade, KeyProblem string
+
 	// Of sites; each %s is the host.
 	SiteStartTitle, SiteStart, SiteSignIn, SiteFrame, SiteOpenTab         string
 	SitePosted, SiteSignInTab, SiteDenied, SiteAnother, SiteSignOut       string
@@ -68,6 +72,13 @@ type Texts struct {
 	// Date is a moment to the minute, with {day} {month} {year} {hour} {minute}.
 	Date   string
 	Months [12]string
+}
+
+// clone returns a copy that can be changed.
+func (t *Texts) clone() *Texts {
+	c := *t
+	c.Scopes, c.Seconds, c.Minutes = maps.Clone(t.Scopes), maps.Clone(t.Seconds), maps.Clone(t.Minutes)
+	return &c
 }
 
 // read takes the texts of a file in place of the present ones.

@@ -1,19 +1,24 @@
 package pages
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"html/template"
-	"math"
+	"io/fs"
+	"net/url"
 	"strings"
 )
 
 // Theme is how an operator makes the pages their own.
 type Theme struct {
-	Name  string // of the organisation; "" is "Gatehouse"
-	Logo  string // a path on the same origin or a data: URL of an image; "" for none
-	Color string // the accent as #rgb or #rrggbb; "" for the default
+	Name    string // of the organisation; "" is "Gatehouse"
+	Logo    string // a path on the same origin or a data: URL of an image; "" for none
+	Color   string // the accent as #rgb or #rrggbb; "" for the default
+	Favicon string // as Logo; "" is a small picture that stands in the page
+	Help    string // where people find help: an https or mailto URL, or a path; "" for no link
+	Privacy string // what is done with their data, likewise
+	// Folder has texts and templates in the place of ours; nil for none. See readFolder.
+	Folder fs.FS
 }
 
 // The defaults of a Theme.
@@ -25,9 +30,16 @@ const (
 // Check reports what is wrong with a theme, and the fix. Pages load nothing
 // from other places, so that nobody else learns who signs in where.
 func (t Theme) Check() error {
-	path := strings.HasPrefix(t.Logo, "/") && !strings.HasPrefix(t.Logo, "//") && !strings.ContainsAny(t.Logo, "\\ \t\r\n")
-	if t.Logo != "" && !path && !strings.HasPrefix(t.Logo, "data:image/") {
-		return errors.New("reading theme: the logo must be a path on the gateway's own origin, such as /logo.svg, or a data:image/ URL")
+	for name, picture := range map[string]string{"logo": t.Logo, "favicon": t.Favicon} {
+		path := strings.HasPrefix(picture, "/") && !strings.HasPrefix(picture, "//") && !strings.ContainsAny(picture, "\\ \t\r\n")
+		if picture != "" && !path && !strings.HasPrefix(picture, "data:image/") {
+			return fmt.Errorf("reading theme: the %s must be a path on the gateway's own origin, such as /%s.svg, or a data:image/ URL", name, name)
+		}
+	}
+	for name, link := range map[string]string{"help": t.Help, "privacy": t.Privacy} {
+		if err := CheckLink(link); err != nil {
+			return fmt.Errorf("reading theme: the %s link %w", name, err)
+		}
 	}
 	if t.Color == "" {
 		return nil
@@ -38,69 +50,31 @@ func (t Theme) Check() error {
 	return nil
 }
 
+// CheckLink reports what keeps an address from being linked to.
+func CheckLink(link string) error {
+	u, err := url.Parse(link)
+	switch {
+	case link == "":
+		return nil
+	case err != nil || strings.ContainsAny(link, "\\ \t\r\n"):
+		return errors.New("is not a URL: percent-encode what a URL cannot have")
+	case u.Scheme == "https" && u.Host != "", u.Scheme == "mailto" && u.Opaque != "":
+		return nil
+	case u.Scheme == "" && u.Host == "" && strings.HasPrefix(link, "/"):
+		return nil
+	}
+	return errors.New("must be https://…, mailto:… or a path such as /help")
+}
+
 // LogoURL marks the checked logo as safe for html/template, which knows no data: URLs.
 func (t Theme) LogoURL() template.URL { return template.URL(t.Logo) } //nolint:gosec // checked by Check
 
-type color [3]byte
-
-func parseColor(s string) (color, error) {
-	digits, ok := strings.CutPrefix(s, "#")
-	if ok && len(digits) == 3 {
-		digits = string([]byte{digits[0], digits[0], digits[1], digits[1], digits[2], digits[2]})
+// IconURL is the favicon: ours stands in the page, so that nothing else is fetched.
+func (t Theme) IconURL() template.URL {
+	if t.Favicon != "" {
+		return template.URL(t.Favicon) //nolint:gosec // checked by Check
 	}
-	b, err := hex.DecodeString(digits)
-	if !ok || err != nil || len(b) != 3 {
-		return color{}, errors.New("the color must be #rgb or #rrggbb")
-	}
-	return color(b), nil
-}
-
-func (c color) String() string { return "#" + hex.EncodeToString(c[:]) }
-
-// luminance is the relative luminance of WCAG 2.2.
-func (c color) luminance() float64 {
-	linear := func(b byte) float64 {
-		v := float64(b) / 255
-		if v <= 0.04045 {
-			return v / 12.92
-		}
-		return math.Pow((v+0.055)/1.055, 2.4)
-	}
-	return 0.2126*linear(c[0]) + 0.7152*linear(c[1]) + 0.0722*linear(c[2])
-}
-
-func contrast(a, b float64) float64 { return (max(a, b) + 0.05) / (min(a, b) + 0.05) }
-
-// toward mixes the color with another until their contrast with a ground
-// reaches ratio, so that any accent stays visible on it.
-func (c color) toward(other color, ground, ratio float64) color {
-	mixed := c
-	for step := range 21 {
-		part := float64(step) / 20
-		for i := range mixed {
-			mixed[i] = byte(math.Round(float64(c[i])*(1-part) + float64(other[i])*part))
-		}
-		if contrast(mixed.luminance(), ground) >= ratio {
-			break
-		}
-	}
-	return mixed
-}
-
-// style returns the CSS variables that follow from the accent: the text on it
-// is black or white, whichever is easier to read.
-func (t Theme) style() (string, error) {
-	c, err := parseColor(t.Color)
-	if err != nil {
-		return "", err
-	}
-	white, black := color{255, 255, 255}, color{0, 0, 0}
-	on := white
-	if contrast(c.luminance(), 0) > contrast(c.luminance(), 1) {
-		on = black
-	}
-	dark := color{0x18, 0x1b, 0x21}.luminance()
-	onLight, onDark := c.toward(black, 1, 3), c.toward(white, dark, 4.5)
-	return fmt.Sprintf(":root{--accent:%s;--on-accent:%s;--ring:%s;--mark:%s}"+
-		"@media (prefers-color-scheme:dark){:root{--ring:%s;--mark:%s}}\n", c, on, onLight, onLight, onDark, onDark), nil
+	picture := `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><rect width="24" height="24" rx="5" fill="` + t.Color +
+		`"/><path fill="` + t.onColor() + `" d="M5 19V6h3v2h2.5V6h3v2H16V6h3v13h-4.5v-4a2.5 2.5 0 0 0-5 0v4Z"/></svg>`
+	return template.URL("data:image/svg+xml," + url.PathEscape(picture)) //nolint:gosec // embedded, and a checked color
 }

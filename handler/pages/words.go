@@ -80,14 +80,19 @@ func (t *Texts) DateOf(at time.Time) string {
 	).Replace(t.Date)
 }
 
+// At writes a text whose %s is a moment, which a script may show in the person's own time.
+func (t *Texts) At(text string, at time.Time) template.HTML {
+	return marked("time", ` datetime="`+at.UTC().Format("2006-01-02T15:04Z")+`"`, text, t.DateOf(at))
+}
+
 // strong writes a text whose %s is an application or an account.
-func strong(text, what string) template.HTML { return marked("strong", text, what) }
+func strong(text, what string) template.HTML { return marked("strong", "", text, what) }
 
 // code writes a text whose %s is for machines.
-func code(text, what string) template.HTML { return marked("code", text, what) }
+func code(text, what string) template.HTML { return marked("code", "", text, what) }
 
-func marked(element, text, what string) template.HTML {
+func marked(element, attributes, text, what string) template.HTML {
 	before, after, _ := strings.Cut(fmt.Sprintf(text, "\x00"), "\x00")
 	escape := template.HTMLEscapeString
-	return template.HTML(escape(before) + "<" + element + ">" + escape(what) + "</" + element + ">" + escape(after)) //nolint:gosec // escaped
+	return template.HTML(escape(before) + "<" + element + attributes + ">" + escape(what) + "</" + element + ">" + escape(after)) //nolint:gosec // escaped
 }

@@ -122,7 +122,7 @@ func (s *base) problemAt(w http.ResponseWriter, _ *http.Request, status int, tit
 	}
 	h.Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(text, '\n')) //nolint:gosec // JSON, not to be sniffed
+	_, _ = w.Write(append(text, '\n'))
 }
 
 // message is a page.
@@ -149,10 +149,7 @@ func (s *base) show(w http.ResponseWriter, r *http.Request, status int, m messag
 		return
 	}
 	h := w.Header()
-	policy := "default-src 'none'; base-uri 'none'; style-src " + s.cfg.Pages.StyleSource()
-	if s.cfg.Pages.HasLogo() {
-		policy += "; img-src 'self' data:"
-	}
+	policy := "default-src 'none'; base-uri 'none'; style-src " + s.cfg.Pages.StyleSource() + "; img-src " + s.cfg.Pages.ImageSource()
 	if nonce != "" {
 		policy += "; script-src 'nonce-" + nonce + "'"
 	}

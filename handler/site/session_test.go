@@ -203,7 +203,7 @@ func TestEnds(t *testing.T) {
 	for name, end := range map[string]func(n *node, l *tokens.Login) error{
 		"everywhere": func(n *node, l *tokens.Login) error { return n.SignOutEverywhere(t.Context(), l) },
 		"account": func(n *node, l *tokens.Login) error {
-			apps, err := n.SignedIn(t.Context(), l)
+			apps, _, err := n.SignedIn(t.Context(), l, 0, 10)
 			if err != nil || len(apps) != 1 || apps[0].Site != wiki {
 				t.Fatalf("at /account: %+v %v", apps, err)
 			}
