@@ -536,3 +536,29 @@ func TestM25StepUp(t *testing.T) {
 		t.Errorf("%v, then %v", first["scope"], more["scope"])
 	}
 }
+
+// H11: the ID token of a client that nobody has registered signs nobody out: the person is asked.
+// What is left of the scopes that it asks for at a refresh is never more than it asks for.
+func TestH11HintAndScopesOfAStranger(t *testing.T) {
+	g := newGateway(t, registering)
+	id, redirect := g.registered(codeBody)["client_id"].(string), "http://localhost:3118/callback"
+	b := g.browser()
+	tok := jsonOf(t, g.exchangeFor(id, redirect, b.agree(strangerURL(id, redirect, "scope", "openid orders:read orders:write")).Get("code")))
+	page := wantPage(t, b.get("/oidc/logout?id_token_hint="+tok["id_token"].(string)), http.StatusOK)
+	if !strings.Contains(page, `value="logout"`) {
+		t.Errorf("nobody is asked:\n%s", page)
+	}
+	if _, q := location(t, b.get(authorizeURL("prompt", "none"))); q.Get("code") == "" {
+		t.Error("signed out by a client that nobody has registered")
+	}
+	for scope, want := range map[string]string{
+		"billing:read": "orders:read", "bad\"scope": "orders:read", "orders:write billing:read": "orders:write", "": "openid orders:read orders:write offline_access",
+	} {
+		res := g.post("/token", url.Values{"grant_type": {"refresh_token"}, "client_id": {id}, "refresh_token": {tok["refresh_token"].(string)}, "scope": {scope}})
+		got := jsonOf(t, res)
+		if res.StatusCode != http.StatusOK || !sameScopes(strings.Fields(got["scope"].(string)), want) {
+			t.Fatalf("scope %q gives %s, want %q", scope, res.Body, want)
+		}
+		tok = got
+	}
+}
