@@ -51,6 +51,9 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, l *tokens.L
 	page := pages.Account{Action: s.pathOf("account"), Ticket: sealed, Person: personName(l.Profile), Done: note.done, Problem: problem}
 	for _, a := range apps {
 		page.Applications = append(page.Applications, s.describe(a, texts))
+		if a.Keys {
+			page.Keys = s.pathOf("app_keys")
+		}
 	}
 	html, err := s.pages.Account(texts, page)
 	s.writePage(w, status, html, err, pageOptions{form: true})
@@ -68,6 +71,9 @@ func (s *Server) describe(a tokens.SignedIn, texts *pages.Texts) pages.Applicati
 		app.Name = s.clientName(a.Client.ID)
 	case a.Site != "":
 		app.Name = s.clientName(sites.ClientID(a.Site))
+	}
+	if a.Key != "" {
+		app.Device = texts.KeysTitle + ": " + a.Key
 	}
 	return app
 }

@@ -36,6 +36,7 @@ func endpoints() []endpoint {
 		{name: "backchannel_logout", path: "/backchannel-logout", perLogin: true, methods: onlyPost, fail: (*Server).failJSON, serve: (*Server).backchannelLogout},
 		{name: "frontchannel_logout", path: "/frontchannel-logout", perLogin: true, methods: onlyGet, fail: (*Server).failJSON, serve: (*Server).frontchannelLogout},
 		{name: "account", path: "/account", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).account},
+		{name: "app_keys", path: "/account/keys", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).appKeys},
 		{name: "health", path: "/oauth/health", early: true, methods: onlyGet, fail: (*Server).failJSON, serve: (*Server).health},
 		{name: "jwks", path: "/.well-known/jwks.json", methods: onlyGet, cors: corsAny, fail: (*Server).failJSON, serve: (*Server).jwks},
 		{name: "openid_configuration", path: "/.well-known/openid-configuration", fixed: true, methods: onlyGet, cors: corsAny, fail: (*Server).failJSON, serve: (*Server).document},

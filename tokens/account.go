@@ -17,6 +17,7 @@ type SignedIn struct {
 	Client  *clients.Client // nil for a site, and for one that is not configured any more
 	Site    string          // the origin of a site; "" for an application
 	Key     string          // what the person calls it, where it is an app key for the site
+	Keys    bool            // they can make app keys for the site
 	Device  string          // where the login came from, such as "Firefox on Linux"; "" if that is forgotten
 	Address string          // where the last use came from that the history knows of; of a confidential client the login
 	Here    bool            // it began in the browser that asks, in this session or one that it replaced
@@ -45,7 +46,7 @@ func (i *Issuer) SignedIn(ctx context.Context, l *Login) ([]SignedIn, error) {
 			if err != nil {
 				return nil, oauth.Unavailable(err)
 			}
-			in.Site, in.Key = grant.Site, grant.Key
+			in.Site, in.Key, in.Keys = grant.Site, grant.Key, grant.Keys
 		}
 		ids, live = append(ids, f.ID), append(live, in)
 	}

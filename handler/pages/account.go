@@ -6,6 +6,7 @@ type Account struct {
 	Done                   string // what the last form has done; "" at first
 	Problem                string // why it did nothing; "" at first
 	Applications           []Application
+	Keys                   string // the address of the page that makes app keys; "" for none
 }
 
 // Application is one application that a person is signed in with.

@@ -60,7 +60,7 @@ func New(t Theme) (*Set, error) {
 	if s.locales, err = embedded(); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"login", "consent", "account", "activate", "device", "logout", "message", "form_post", "web_message", "site"} {
+	for _, name := range []string{"login", "consent", "account", "activate", "device", "logout", "message", "form_post", "web_message", "site", "appkeys"} {
 		tmpl, err := template.New(name).Funcs(functions).ParseFS(files, "html/layout.html", "html/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("reading page %s: %w", name, err)
