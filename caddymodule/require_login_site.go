@@ -67,7 +67,9 @@ func (l *RequireLogin) provisionGuard(ctx caddy.Context) error {
 	if l.Bearer == "" {
 		return nil
 	}
-	l.bearer = &BearerAuth{Audience: []string{l.Bearer}, For: l.For, StripToken: true, NoCORS: true, Streams: l.Streams}
+	l.bearer = &BearerAuth{
+		Audience: []string{l.Bearer}, For: l.For, ACR: l.ACR, MaxAge: l.MaxAge, StripToken: true, NoCORS: true, Streams: l.Streams,
+	}
 	_, err := l.bearer.provision(ctx)
 	return err
 }

@@ -345,6 +345,7 @@ func TestRequireLoginRefused(t *testing.T) {
 		{"upstream_token https://api.example.com orders:typo", "", `scope "orders:typo" is not one of https://api.example.com`},
 		{"bearer https://api.example.com\nfor staff", "", "do not say which groups a person is in"},
 		{"headers grafana", "login github {\nclient_id a\nclient_secret b\nallow anyone\n}", "people of several logins may have the same username"},
+		{"headers grafana\nlogins local\nbearer https://api.example.com", "login github {\nclient_id a\nclient_secret b\nallow anyone\n}", "leave `bearer` out"},
 		{"headers grafana\nlogins local", "login github {\nclient_id a\nclient_secret b\nallow anyone\n}", ""},
 	} {
 		t.Run(tt.options, func(t *testing.T) {

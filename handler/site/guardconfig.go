@@ -13,6 +13,8 @@ import (
 // Bearer checks access tokens in the Authorization header; a *guard.Guard is one.
 type Bearer interface {
 	Authenticate(w http.ResponseWriter, r *http.Request) (*verify.Claims, error)
+	// Allow applies the rules to claims that an earlier guard of the request has let in.
+	Allow(w http.ResponseWriter, r *http.Request, claims *verify.Claims) error
 }
 
 // Config is one guard: a require_login. The zero value of each field but Sites is fine.

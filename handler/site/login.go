@@ -27,12 +27,12 @@ func (s *Site) login(w http.ResponseWriter, r *http.Request) {
 	rules, keys := s.rulesOf(st.Rule)
 	other := q.Get("other") != ""
 	if !other {
-		_, session, err := s.sessions.presented(r, true)
+		_, session, err := s.sessions.presented(r.Context(), r.Header, true)
 		if err != nil {
 			s.down(w, r, err)
 			return
 		}
-		if session != nil && (&Guard{cfg: Config{Rules: rules}}).standing(session, s) == stands {
+		if session != nil && (&Guard{cfg: Config{Rules: rules}}).standing(session.Claims, session.Login, s) == stands {
 			s.goOn(w, r, &st)
 			return
 		}
@@ -152,7 +152,7 @@ func (s *Site) forgetApplication(w http.ResponseWriter, r *http.Request) {
 // startOver goes on after a callback that cannot be finished: a page that was opened again,
 // or another browser's. Whoever is signed in goes on; else the sign-in begins anew, once.
 func (s *Site) startOver(w http.ResponseWriter, r *http.Request, st *state) {
-	_, session, err := s.sessions.presented(r, true)
+	_, session, err := s.sessions.presented(r.Context(), r.Header, true)
 	switch {
 	case err != nil:
 		s.down(w, r, err)

@@ -12,7 +12,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/guard"
 	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/handler/site"
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
@@ -294,13 +293,7 @@ func TestBearer(t *testing.T) {
 // outer one has set.
 func TestGuardsInAGuard(t *testing.T) {
 	n := newWorld(t).node()
-	passages := make(map[*http.Request]*site.Passage)
-	passage := func(r *http.Request) *site.Passage {
-		if passages[r] == nil {
-			passages[r] = new(site.Passage)
-		}
-		return passages[r]
-	}
+	passage := passages()
 	app := n.guard(wiki, func(_ *site.SiteConfig, c *site.Config) {
 		c.Keys, c.Passage = true, passage
 		c.Headers = append(c.Headers, identity.Mapping{Header: "Remote-User", Claim: "username"})
@@ -320,7 +313,6 @@ func TestGuardsInAGuard(t *testing.T) {
 	bob.signIn(wiki+"/", "bob").wants(t, http.StatusForbidden, "local|bob")
 	key := must(n.NewSiteKey(t.Context(), must(n.CurrentLogin(t.Context(), issuerSession(alice)))(t), wiki, "x"))(t)
 	n.browser().send(http.MethodGet, wiki+"/", nil, "Authorization", "Bearer "+key).wants(t, http.StatusOK, "")
-	var _ tokens.Sites
 }
 
 // TestKeyPage: an app key is made at the account, named, shown once, and stands in the list.
