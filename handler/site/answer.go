@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 
@@ -176,7 +177,7 @@ func (s *base) texts(r *http.Request) *pages.Texts {
 
 // maxReturn is how long the address may be to which somebody comes back, in bytes; the path
 // alone of a longer one. The script of the start page keeps long ones in the browser.
-const maxReturn = 1024
+const maxReturn = 2 << 10
 
 // asked returns the path and query that the client asked for, as an address to come back to.
 func (s *base) asked(r *http.Request) string {
@@ -196,7 +197,7 @@ func returnTo(text string) string {
 		text, _, _ = strings.Cut(text, "?")
 	}
 	u, err := url.Parse(text)
-	if err != nil || len(text) > maxReturn || u.Host != "" || u.Scheme != "" || strings.HasPrefix(u.Path, ownPrefix) {
+	if err != nil || len(text) > maxReturn || u.Host != "" || u.Scheme != "" || climbs(u.Path) || Owns(path.Clean(u.Path)) {
 		return "/"
 	}
 	return u.String()

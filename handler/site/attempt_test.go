@@ -103,8 +103,17 @@ func TestReturnAddresses(t *testing.T) {
 		"/%2egatehouse/logout":              wiki + "/",
 		"/%2f%2fevil.com":                   wiki + "/%2f%2fevil.com",
 		"/@evil.com":                        wiki + "/@evil.com",
-		"/" + strings.Repeat("x", 2000):     wiki + "/",
-		"/p?q=" + strings.Repeat("x", 2000): wiki + "/p",
+		"/./.gatehouse/logout":              wiki + "/",
+		"/x/../.gatehouse/logout":           wiki + "/",
+		"/%2e/.gatehouse/logout":            wiki + "/",
+		"/x/%2E%2e/.gatehouse/logout":       wiki + "/",
+		"/x%2f..%2f.gatehouse/logout":       wiki + "/",
+		"/%2f.gatehouse/logout":             wiki + "/",
+		"/a/..":                             wiki + "/",
+		"/a/...":                            wiki + "/a/...",
+		"/p?q=" + strings.Repeat("x", 2000): wiki + "/p?q=" + strings.Repeat("x", 2000),
+		"/" + strings.Repeat("x", 2100):     wiki + "/",
+		"/p?q=" + strings.Repeat("x", 2100): wiki + "/p",
 	} {
 		a := b.send(http.MethodGet, wiki+"/.gatehouse/login?to="+url.QueryEscape(to), nil, navigates...)
 		if got := a.Header.Get("Location"); a.StatusCode != http.StatusSeeOther || got != want {

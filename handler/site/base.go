@@ -33,6 +33,17 @@ const (
 // Owns reports whether a path is one of ours, at the root of each site.
 func Owns(path string) bool { return strings.HasPrefix(path, ownPrefix) }
 
+// climbs reports whether a path has a segment that some server takes for `.` or `..`: there
+// are those that cut a segment at a semicolon, and those that take `\` for a slash.
+func climbs(path string) bool {
+	for segment := range strings.FieldsFuncSeq(path, func(c rune) bool { return c == '/' || c == '\\' }) {
+		if segment, _, _ = strings.Cut(segment, ";"); segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
+}
+
 // originHost returns the host of an origin as requests name it, and whether it is https.
 func originHost(origin string) (host string, secure bool, err error) {
 	u, err := url.Parse(origin)

@@ -111,7 +111,7 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 		misdirected(w)
 		return Result{Answered: true}, nil
 	}
-	if g.cfg.Public != nil && g.cfg.Public(r) {
+	if g.cfg.Public != nil && !climbs(r.URL.Path) && g.cfg.Public(r) {
 		g.TakeOut(r)
 		return Result{Writer: w}, nil
 	}

@@ -71,6 +71,23 @@ func TestForgedHeaders(t *testing.T) {
 	}
 }
 
+// TestP4Public: row P4: a path that the application may take for another one is not public.
+func TestP4Public(t *testing.T) {
+	n := newWorld(t).node()
+	n.guard(wiki, func(_ *site.SiteConfig, c *site.Config) {
+		c.Public = func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/feed/") }
+	})
+	for path, want := range map[string]int{
+		"/feed/a": http.StatusOK, "/feed/a;v=1/..b/.c": http.StatusOK,
+		"/feed/..;/admin": http.StatusUnauthorized, "/feed/..%5Cadmin": http.StatusUnauthorized, "/feed/..;x%5Cadmin": http.StatusUnauthorized,
+		"/feed/x%5C..%5C..%5Cadmin": http.StatusUnauthorized, "/feed/../admin": http.StatusUnauthorized, "/feed/%2e%2e/admin": http.StatusUnauthorized, "/feed/.;/x": http.StatusUnauthorized,
+	} {
+		if a := n.browser().fetch(http.MethodGet, wiki+path); a.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, a.StatusCode, want)
+		}
+	}
+}
+
 // TestNamesInHeaders: rows H3, H5 and H7, HDR-19 and HDR-20: names of all the world, verified
 // addresses alone, and no claim that means something in a token of ours.
 func TestNamesInHeaders(t *testing.T) {
