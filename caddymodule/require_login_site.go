@@ -142,7 +142,6 @@ func (m *siteMaker) site(origin string, life sites.Life) (*site.Site, error) {
 		Ready:        func(context.Context) error { return a.backend.readyToCheck() },
 		Original:     originalURL,
 		Observer:     a.observer,
-		Clock:        time.Now,
 	})
 	if err != nil {
 		return nil, err

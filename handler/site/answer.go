@@ -29,8 +29,8 @@ func swallow(r *http.Request) {
 }
 
 // refusePerson answers somebody who is signed in and may not come in: with a page that says
-// who they are, and lets them be somebody else; never with a redirect.
-func (s *base) refusePerson(w http.ResponseWriter, r *http.Request, session *sites.Session) {
+// who they are, and lets them be somebody else by the rules of the guard; never with a redirect.
+func (s *base) refusePerson(w http.ResponseWriter, r *http.Request, session *sites.Session, rule string) {
 	t := s.texts(r)
 	if k := kindOf(r); k == program || k == prefetched {
 		swallow(r)
@@ -40,7 +40,7 @@ func (s *base) refusePerson(w http.ResponseWriter, r *http.Request, session *sit
 	s.show(w, r, http.StatusForbidden, message{
 		title: t.ForbiddenTitle, text: fmt.Sprintf(t.SiteDenied, s.name()), failed: true, account: account(session),
 		actions: []pages.SiteAction{
-			{URL: s.loginURL(s.asked(r), "", "&other=1"), Text: t.SiteAnother},
+			{URL: s.loginURL(s.asked(r), rule, "&other=1"), Text: t.SiteAnother},
 			{URL: s.cfg.Origin + pathLogout, Text: t.SiteSignOut},
 		},
 	})

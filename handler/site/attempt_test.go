@@ -311,6 +311,23 @@ func TestMixUp(t *testing.T) {
 	}
 }
 
+// TestS3Refused: row S3: who may not come in any more by the time of the callback sees so, and is
+// not sent round again.
+func TestS3Refused(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	n.guard(wiki)
+	b := n.browser()
+	callback := b.comeBack(wiki+"/", "alice")
+	reloaded := w.node(w.users("bob")...)
+	reloaded.guard(wiki)
+	there := &browser{n: reloaded, jar: b.jar}
+	there.open(callback).wants(t, http.StatusForbidden, "this account may not use it")
+	if len(there.sent) != 1 {
+		t.Errorf("sent to %q", there.sent)
+	}
+}
+
 // TestRefusedThere: who cancels, hears so, and can try again.
 func TestRefusedThere(t *testing.T) {
 	n := newWorld(t).node()

@@ -92,7 +92,9 @@ func (s *base) name() string {
 type cookieNames struct {
 	session string
 	pending string // begins the name
-	secure  bool
+	// returned is that of the mark of a browser that has just come back from a sign-in.
+	returned string
+	secure   bool
 }
 
 func cookieNamesOf(origin string, secure bool) cookieNames {
@@ -101,7 +103,9 @@ func cookieNamesOf(origin string, secure bool) cookieNames {
 		prefix = wire.HostPrefix
 	}
 	sum := sha256.Sum256([]byte(origin))
-	return cookieNames{session: prefix + wire.SiteCookie + hex.EncodeToString(sum[:4]), pending: prefix + wire.PendingCookie, secure: secure}
+	return cookieNames{
+		session: prefix + wire.SiteCookie + hex.EncodeToString(sum[:4]), pending: prefix + wire.PendingCookie, returned: prefix + wire.ReturnedCookie, secure: secure,
+	}
 }
 
 // setCookie gives the browser a cookie for so many seconds; below 0 takes it.

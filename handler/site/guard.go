@@ -133,14 +133,15 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 
 // checkCookie lets people in.
 func (g *Guard) checkCookie(w http.ResponseWriter, r *http.Request, s *Site) (Result, error) {
-	h, session, err := s.sessions.presented(r.Context(), g.cookies(r), !g.cfg.OnlyPeople || kindOf(r) != program || !isSafe(r))
+	own := sentByOwnPages(r, s.cfg.Origin)
+	h, session, err := s.sessions.presented(r.Context(), g.cookies(r), own && (!g.cfg.OnlyPeople || byPerson(r)))
 	switch {
 	case err != nil:
 		s.down(w, r, err)
 	case session == nil:
 		s.refuse(r, oauth.ReasonNoToken, nil)
 		g.askToSignIn(w, r, s)
-	case !sentByOwnPages(r, s.cfg.Origin):
+	case !own:
 		s.refuse(r, oauth.ReasonBadOrigin, session.Claims)
 		s.refuseOrigin(w, r)
 	default:
@@ -178,7 +179,7 @@ func (g *Guard) admit(w http.ResponseWriter, r *http.Request, s *Site, h *held, 
 	switch g.standing(session.Claims, session.Login, s) {
 	case standsRefused:
 		s.refuse(r, oauth.ReasonNotAllowed, session.Claims)
-		s.refusePerson(w, r, session)
+		s.refusePerson(w, r, session, g.rule)
 		return Result{Answered: true}, nil
 	case standsAnew:
 		s.refuse(r, oauth.ReasonStepUp, session.Claims)

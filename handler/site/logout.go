@@ -44,6 +44,7 @@ func (s *Site) logout(w http.ResponseWriter, r *http.Request) {
 		s.sessions.drop(cookie)
 	}
 	s.setCookie(w, s.cookies.session, "", -1)
+	s.setCookie(w, s.cookies.returned, "", -1)
 	w.Header().Set("Clear-Site-Data", `"cache"`)
 	redirect(w, s.cfg.SignedOutURL)
 }

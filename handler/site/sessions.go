@@ -63,7 +63,8 @@ type held struct {
 	err     error         // of the last question
 	failed  time.Time     // when that was
 
-	tokens map[*UpstreamToken]token
+	minting chan struct{} // holds who mints a token for an upstream: one at a time
+	tokens  map[*UpstreamToken]token
 }
 
 // known returns what is held of a cookie or an app key, nil for nothing.
@@ -89,7 +90,7 @@ func (c *sessions) find(text string, key bool) *held {
 		}
 		delete(c.held, other)
 	}
-	h := &held{text: text, key: key}
+	h := &held{text: text, key: key, minting: make(chan struct{}, 1)}
 	c.held[text] = h
 	return h
 }
