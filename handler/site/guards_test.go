@@ -57,6 +57,17 @@ func headers(pairs ...string) (all []identity.Mapping) {
 	return all
 }
 
+// TestH1InnerGuardSays: row H1: under one name, in any spelling, the inner guard is the one that
+// says what it means.
+func TestH1InnerGuardSays(t *testing.T) {
+	n := newWorld(t).node()
+	app := n.guards(site.Config{}, site.Config{Headers: headers("X-User-Id", "sub", "X-Name", "name")}, site.Config{Headers: headers("X_User_Id", "username", "X-Name", "nothing")})
+	n.browser().signIn(wiki+"/", "alice").wants(t, http.StatusOK, "")
+	if h := app.last.Header; h.Get("X_user_id") != "alice" || h.Get("X-User-Id") != "" || h.Get("X-Name") != "" {
+		t.Errorf("upstream: %s", h)
+	}
+}
+
 // bearer takes the access tokens of an API.
 func (n *node) bearer(api string) site.Bearer {
 	gate := must(n.Gate(n.state.Open))(n.t)
