@@ -155,7 +155,6 @@ type node struct {
 	state  *state.State
 	server *handler.Server
 	hosts  map[string]http.Handler
-	groups map[string][]string // of local users, as configured now
 	bound  map[string]*site.Site
 }
 
@@ -207,6 +206,7 @@ func (w *world) node(users ...login.User) *node {
 
 // upstream is the application behind a guard; it remembers the last request.
 type upstream struct {
+	mu     sync.Mutex
 	last   *http.Request
 	hits   int
 	header http.Header // of its answers
@@ -214,7 +214,9 @@ type upstream struct {
 }
 
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	u.mu.Lock()
 	u.last, u.hits = r.Clone(context.Background()), u.hits+1
+	u.mu.Unlock()
 	maps.Copy(w.Header(), u.header)
 	if u.status != 0 {
 		w.WriteHeader(u.status)
