@@ -49,7 +49,8 @@ type BearerAuth struct {
 	// group that somebody loses counts until their access token ends. Default: everybody.
 	For [][]string `json:"for,omitempty"`
 
-	// Claims that the upstream gets as request headers. Default: none.
+	// Claims that the upstream gets as request headers. An `email` is passed on only where
+	// it is verified, or another issuer does not say that it is not. Default: none.
 	Headers []ClaimHeader `json:"headers,omitempty"`
 
 	// The ways to log in of which the token's user must have used one, as the

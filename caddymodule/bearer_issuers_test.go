@@ -43,6 +43,7 @@ func TestOtherIssuers(t *testing.T) {
 		{"our own", own, 200, "local|alice", ""},
 		{"HDR-24 of a", a.mint(nil), 200, a.URL() + "|alice", "alice@other.example"},
 		{"HDR-24 and HDR-28 of b, whose email nobody believes", b.mint(toB), 200, b.URL() + "|alice", ""},
+		{"H5 of a, who says that nobody has verified it", a.mint(map[string]any{"email_verified": false}), 200, a.URL() + "|alice", ""},
 		{"our user's name", a.mint(map[string]any{"sub": "local|alice"}), 200, a.URL() + "|local|alice", "alice@other.example"},
 		{"JWT-36 of b in the name of a", b.mint(map[string]any{"iss": a.URL()}), 401, "", ""},
 		{"in our name", a.mint(map[string]any{"iss": g.Issuer, "client_id": "x", "jti": "y"}), 401, "", ""},

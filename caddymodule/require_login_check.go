@@ -182,15 +182,16 @@ func (l *RequireLogin) checkWith(app *App) error {
 }
 
 // checkNames refuses to call people by names that two of them may have: those of one login
-// tell its people apart, not those of others. See OpenID Connect Core §5.7.
+// tell its people apart, not those of others. What an access token calls somebody is not of
+// one login. See OpenID Connect Core §5.7.
 func (l *RequireLogin) checkNames(logins int) error {
-	if len(l.Logins) == 1 || logins <= 1 {
+	if l.Bearer == "" && len(l.Logins) == 1 || logins <= 1 {
 		return nil
 	}
 	for _, m := range l.mappings() {
 		if m.Claim == "username" || m.Claim == "preferred_username" {
 			return fmt.Errorf("require_login: header %s: people of several logins may have the same %s, and be one to the upstream: "+
-				"write `logins <name>` for one of them, or pass on `sub`", m.Header, m.Claim)
+				"write `logins <name>` for one of them and leave `bearer` out, or pass on `sub`", m.Header, m.Claim)
 		}
 	}
 	return nil

@@ -92,8 +92,7 @@ func checkReached(places []loginPlace, made map[string]*site.Site) error {
 		}
 		if !slices.ContainsFunc(places, func(p loginPlace) bool { return p.reaches(u.Hostname()) }) {
 			return fmt.Errorf("require_login: %s: requests for /.gatehouse/* do not get to it, which is where people come back from the sign-in: "+
-				"put require_login, with its matcher, ahead of the blocks of the site (`require_login /admin/* { … }`), "+
-				"or add `handle /.gatehouse/* { require_login { … } }` with the same options", origin)
+				"put require_login, with its matcher, ahead of the blocks of the site (`require_login /admin/* { … }`)", origin)
 		}
 	}
 	return nil

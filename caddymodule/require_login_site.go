@@ -67,7 +67,9 @@ func (l *RequireLogin) provisionGuard(ctx caddy.Context) error {
 	if l.Bearer == "" {
 		return nil
 	}
-	l.bearer = &BearerAuth{Audience: []string{l.Bearer}, For: l.For, StripToken: true, NoCORS: true, Streams: l.Streams}
+	l.bearer = &BearerAuth{
+		Audience: []string{l.Bearer}, For: l.For, ACR: l.ACR, MaxAge: l.MaxAge, StripToken: true, NoCORS: true, Streams: l.Streams,
+	}
 	_, err := l.bearer.provision(ctx)
 	return err
 }
@@ -140,7 +142,6 @@ func (m *siteMaker) site(origin string, life sites.Life) (*site.Site, error) {
 		Ready:        func(context.Context) error { return a.backend.readyToCheck() },
 		Original:     originalURL,
 		Observer:     a.observer,
-		Clock:        time.Now,
 	})
 	if err != nil {
 		return nil, err

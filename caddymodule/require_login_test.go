@@ -265,6 +265,31 @@ func TestRequireLoginPlaces(t *testing.T) {
 	}
 }
 
+// Several guards of one request: each finds the session, and each asks for its own access token.
+func TestRequireLoginGuardsOfOneRequest(t *testing.T) {
+	g := startSite(t, "require_login /admin/* {\norigin ORIGIN\nfor admins\nheader X-Admin sub\n}\n"+
+		"require_login {\norigin ORIGIN\nbearer https://api.example.com\nheader X-User-Id sub\n}\n"+
+		"route /inner/* {\nrequire_login {\norigin ORIGIN\nheader X-Inner sub\n}\n}\nreverse_proxy UPSTREAM")
+	b := g.browser()
+	if resp, body := b.signIn(g.API + "/x"); resp.StatusCode != http.StatusOK || body != "upstream /x" {
+		t.Fatalf("signed in: %d %s", resp.StatusCode, body)
+	}
+	if resp, _ := b.open(g.API + "/admin/x"); resp.StatusCode != http.StatusForbidden {
+		t.Errorf("in no group: %d", resp.StatusCode)
+	}
+	g.upstream.take()
+	b.open(g.API + "/inner/x")
+	if seen := g.upstream.take(); len(seen) != 1 || seen[0].Header.Get("X-User-Id") != "local|alice" || seen[0].Header.Get("X-Inner") != "local|alice" {
+		t.Errorf("the upstream sees %v", seen)
+	}
+	token := g.login().AccessToken
+	for path, want := range map[string]int{"/x": http.StatusOK, "/inner/x": http.StatusForbidden} {
+		if resp, body := g.call(path, token); resp.StatusCode != want {
+			t.Errorf("%s by access token: %d %s, want %d", path, resp.StatusCode, body, want)
+		}
+	}
+}
+
 // sign-out, and what an operator does, end a session at once: requests, and what is open.
 func TestRequireLoginEnds(t *testing.T) {
 	for _, tt := range []struct {
@@ -345,6 +370,7 @@ func TestRequireLoginRefused(t *testing.T) {
 		{"upstream_token https://api.example.com orders:typo", "", `scope "orders:typo" is not one of https://api.example.com`},
 		{"bearer https://api.example.com\nfor staff", "", "do not say which groups a person is in"},
 		{"headers grafana", "login github {\nclient_id a\nclient_secret b\nallow anyone\n}", "people of several logins may have the same username"},
+		{"headers grafana\nlogins local\nbearer https://api.example.com", "login github {\nclient_id a\nclient_secret b\nallow anyone\n}", "leave `bearer` out"},
 		{"headers grafana\nlogins local", "login github {\nclient_id a\nclient_secret b\nallow anyone\n}", ""},
 	} {
 		t.Run(tt.options, func(t *testing.T) {

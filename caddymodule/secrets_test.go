@@ -24,6 +24,7 @@ const redactLogs = `log {
 				request>uri query {
 					replace code REDACTED
 					replace state REDACTED
+					replace site_request REDACTED
 					replace nonce REDACTED
 					replace access_token REDACTED
 					replace id_token_hint REDACTED

@@ -70,7 +70,7 @@ type siteRequest struct {
 func (s Sites) Begin(_ context.Context, r sites.Request) (url.Values, error) {
 	body, err := json.Marshal(siteRequest{
 		siteTerms: siteTerms{Origin: r.Origin, Logins: r.Logins, Life: r.Life, Keys: r.Keys}, State: r.State, Challenge: r.Challenge, ACRs: r.ACRs,
-		MaxAge: int64(r.MaxAge / time.Second), Choose: r.OtherAccount, Expires: s.issuer.cfg.Clock().Add(siteRequestLifetime).Unix(),
+		MaxAge: int64(r.MaxAge / time.Second), Choose: r.OtherAccount, Expires: s.Now().Add(siteRequestLifetime).Unix(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sealing request of a site: %w", err)
@@ -103,7 +103,7 @@ func (i *Issuer) parseSiteRequest(sealed string) (*Authorization, error) {
 	if r.Choose {
 		a.Prompt = []string{PromptSelectAccount}
 	}
-	if i.cfg.Clock().Unix() >= r.Expires {
+	if i.storeNow().Unix() >= r.Expires {
 		return a, oauth.Refuse(oauth.LoginRequired, oauth.ReasonExpired, "The request is too old.")
 	}
 	return a, nil

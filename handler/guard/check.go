@@ -94,6 +94,15 @@ func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*verify.Cl
 	return claims, source, nil
 }
 
+// Allow applies the guard's rules to the claims of a token that another guard of the same
+// request has let in, and perhaps taken out of it. Errors are those of Authenticate.
+func (g *Guard) Allow(w http.ResponseWriter, r *http.Request, claims *verify.Claims) error {
+	if err := g.checkRules(claims); err != nil {
+		return g.refuse(w, r, tokenSource{}, claims, err)
+	}
+	return nil
+}
+
 // CheckAgain says why a request that Check has let in with these claims has to end, nil
 // while it may go on: its token was revoked or, where expires is set, is over.
 func (g *Guard) CheckAgain(ctx context.Context, claims *verify.Claims, expires bool) error {

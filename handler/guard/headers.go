@@ -2,8 +2,8 @@ package guard
 
 import (
 	"net/http"
-	"slices"
 
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
@@ -14,43 +14,18 @@ import (
 // does this; requests that are not for this guard to check need it as well, where
 // they reach an upstream that believes those headers.
 func (g *Guard) TakeOut(r *http.Request) {
-	if g.headers.None() {
-		return
-	}
-	p := g.passage(r)
-	if p == nil || len(p.taken) == 0 {
-		g.headers.TakeOut(r)
-	} else {
-		if slices.Contains(p.taken, &g.headers) {
-			return
-		}
-		left := g.headers.Names
-		for _, earlier := range p.taken {
-			left = left.Without(&earlier.Names)
-		}
-		left.TakeOut(r)
-	}
-	if p != nil {
-		if p.taken == nil {
-			p.taken = p.room[:0]
-		}
-		p.taken = append(p.taken, &g.headers)
+	if !g.headers.None() {
+		g.takers(r).TakeOut(r, &g.headers.Names)
 	}
 }
 
-// replaceOthers takes out what earlier guards have set under the names of this
-// one: it has accepted a token, and says what they mean from here on.
-func (g *Guard) replaceOthers(r *http.Request) {
-	p := g.passage(r)
-	if p == nil {
-		return
+// takers returns what the guards of a request have taken out of it, nil where there is one
+// guard at most.
+func (g *Guard) takers(r *http.Request) *identity.Takers {
+	if p := g.passage(r); p != nil {
+		return &p.taken
 	}
-	for _, earlier := range p.taken {
-		if earlier != &g.headers && g.headers.Overlaps(&earlier.Names) {
-			g.headers.TakeOut(r)
-			return
-		}
-	}
+	return nil
 }
 
 // cleanRequest deletes what the client must not tell the upstream: the headers
@@ -64,7 +39,7 @@ func (g *Guard) cleanRequest(r *http.Request) {
 // setHeaders writes the mapped claims, or none of them.
 func (g *Guard) setHeaders(r *http.Request, c *verify.Claims) error {
 	if !g.headers.None() {
-		g.replaceOthers(r)
+		g.takers(r).Replace(r, &g.headers.Names, &g.headers.Names)
 	}
 	return g.headers.Set(r.Header, c)
 }

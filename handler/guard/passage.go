@@ -20,6 +20,5 @@ type proved struct {
 // nor token.
 type Passage struct {
 	proved proved
-	taken  []*identity.Headers  // which guards have taken out of it, and may have set
-	room   [2]*identity.Headers // where taken lies, as far as it has room
+	taken  identity.Takers
 }

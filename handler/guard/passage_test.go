@@ -117,7 +117,7 @@ func TestG2PreflightsThatAreOthers(t *testing.T) {
 // G16: what one guard of a request has set, another one leaves, unless it accepts
 // a token itself. What the client has sent is gone after the first.
 func TestG16GuardsOfOneRequest(t *testing.T) {
-	known := checker{"good": claimsOf(t, `{"email":"bob@example.com"}`)}
+	known := checker{"good": claimsOf(t, `{"email":"bob@example.com","email_verified":true}`)}
 	make1 := func(p *Passage, change ...func(*Config)) *Guard {
 		return newTestGuard(t, known, append(change, func(c *Config) { c.Passage = func(*http.Request) *Passage { return p } })...)
 	}

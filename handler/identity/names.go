@@ -79,6 +79,9 @@ func (n *Names) Has(name string) bool {
 
 // Without returns the names that are not among others.
 func (n *Names) Without(others *Names) Names {
+	if !slices.ContainsFunc(n.names, func(name string) bool { return !others.Has(name) }) {
+		return Names{}
+	}
 	return NamesOf(slices.DeleteFunc(slices.Clone(n.names), others.Has)...)
 }
 

@@ -41,7 +41,7 @@ const (
 // back. A tab that nobody looks at waits, so that of twenty restored tabs one signs in; the
 // others find themselves signed in when they are looked at.
 const SiteStart template.JS = `(function(){var d=document,l=location;
-function go(){var a=d.getElementById("sign-in").dataset.of,u=l.pathname+l.search,long=u.length>1000,keep=l.hash||long;
+function go(){var a=d.getElementById("sign-in").dataset.of,u=l.pathname+l.search,long=u.length>2000,keep=l.hash||long;
 if(keep)try{sessionStorage.setItem("gatehouse",u+l.hash)}catch(e){keep=""}
 l.replace(a+"to="+encodeURIComponent(long?l.pathname:u)+(keep?"&keep=1":""))}
 function seen(){return d.visibilityState==="visible"&&!d.prerendering}

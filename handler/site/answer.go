@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 
@@ -28,8 +29,8 @@ func swallow(r *http.Request) {
 }
 
 // refusePerson answers somebody who is signed in and may not come in: with a page that says
-// who they are, and lets them be somebody else; never with a redirect.
-func (s *base) refusePerson(w http.ResponseWriter, r *http.Request, session *sites.Session) {
+// who they are, and lets them be somebody else by the rules of the guard; never with a redirect.
+func (s *base) refusePerson(w http.ResponseWriter, r *http.Request, session *sites.Session, rule string) {
 	t := s.texts(r)
 	if k := kindOf(r); k == program || k == prefetched {
 		swallow(r)
@@ -39,7 +40,7 @@ func (s *base) refusePerson(w http.ResponseWriter, r *http.Request, session *sit
 	s.show(w, r, http.StatusForbidden, message{
 		title: t.ForbiddenTitle, text: fmt.Sprintf(t.SiteDenied, s.name()), failed: true, account: account(session),
 		actions: []pages.SiteAction{
-			{URL: s.loginURL(s.asked(r), "", "&other=1"), Text: t.SiteAnother},
+			{URL: s.loginURL(s.asked(r), rule, "&other=1"), Text: t.SiteAnother},
 			{URL: s.cfg.Origin + pathLogout, Text: t.SiteSignOut},
 		},
 	})
@@ -173,7 +174,7 @@ func (s *base) texts(r *http.Request) *pages.Texts {
 
 // maxReturn is how long the address may be to which somebody comes back, in bytes; the path
 // alone of a longer one. The script of the start page keeps long ones in the browser.
-const maxReturn = 1024
+const maxReturn = 2 << 10
 
 // asked returns the path and query that the client asked for, as an address to come back to.
 func (s *base) asked(r *http.Request) string {
@@ -193,7 +194,7 @@ func returnTo(text string) string {
 		text, _, _ = strings.Cut(text, "?")
 	}
 	u, err := url.Parse(text)
-	if err != nil || len(text) > maxReturn || u.Host != "" || u.Scheme != "" || strings.HasPrefix(u.Path, ownPrefix) {
+	if err != nil || len(text) > maxReturn || u.Host != "" || u.Scheme != "" || climbs(u.Path) || Owns(path.Clean(u.Path)) {
 		return "/"
 	}
 	return u.String()

@@ -16,6 +16,14 @@ func (g *Guard) askToSignIn(w http.ResponseWriter, r *http.Request, s *Site) {
 	t := s.texts(r)
 	switch kindOf(r) {
 	case navigation:
+		if s.hasReturned(g.cookies(r), g.rule) {
+			s.show(w, r, http.StatusUnauthorized, message{
+				title: t.SiteFailedTitle, text: fmt.Sprintf(t.SiteAgain, s.name()), failed: true, actions: []pages.SiteAction{
+					{URL: s.loginURL(s.asked(r), g.rule, "&other=1"), Text: t.SiteTryAgain}, {URL: s.cfg.Origin + pathLogout, Text: t.SiteSignOut},
+				},
+			})
+			return
+		}
 		if g.cfg.StartRedirect {
 			own(w)
 			w.Header().Set("Location", s.loginURL(s.asked(r), g.rule, ""))

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 )
 
 // An attempt is one sign-in that is under way. Where it comes back to rides in the state,
@@ -30,7 +32,7 @@ const (
 type state struct {
 	ID    []byte `json:"i"` // of the attempt
 	At    int64  `json:"t"` // Unix seconds
-	To    string `json:"p"`
+	To    []byte `json:"p"` // as bytes, which no escapes make longer
 	Rule  string `json:"r,omitempty"`
 	Keep  bool   `json:"k,omitempty"` // the browser has kept more of the address
 	Close bool   `json:"c,omitempty"` // the tab was opened to sign in
@@ -83,7 +85,7 @@ func (a *attempt) challenge() string {
 // beginAttempt gives the browser the cookie of a new attempt, and takes the oldest ones where
 // they become too many.
 func (s *base) beginAttempt(w http.ResponseWriter, r *http.Request) *attempt {
-	a := &attempt{at: s.cfg.Clock()}
+	a := &attempt{at: s.cfg.Issuer.Now()}
 	_, _ = rand.Read(a.id[:]) // never fails
 	_, _ = rand.Read(a.secret[:])
 	b := make([]byte, 0, pendingSize)
@@ -125,10 +127,37 @@ func (s *base) attempts(r *http.Request) []*attempt {
 	return under
 }
 
+// returnedFor is how long a browser is known to have just come back from a sign-in.
+const (
+	returnedFor = 30 * time.Second
+	useReturned = "returned"
+)
+
+// markReturn marks a browser that goes to where it wanted to go, signed in by the rules of a
+// name. Where it is asked to sign in by them once more it would go round for ever.
+func (s *base) markReturn(w http.ResponseWriter, rule string) {
+	b := binary.BigEndian.AppendUint64(nil, uint64(s.cfg.Issuer.Now().Unix()))
+	s.setCookie(w, s.cookies.returned, s.cfg.Issuer.Seal(s.cfg.Origin, useReturned, append(b, rule...)), int(returnedFor/time.Second))
+}
+
+// hasReturned reports whether a browser with these cookies has that mark.
+func (s *base) hasReturned(cookies http.Header, rule string) bool {
+	for text := range wire.CookieValues(cookies, s.cookies.returned) {
+		b, ok := s.cfg.Issuer.Open(s.cfg.Origin, useReturned, text)
+		if !ok || len(b) < 8 || string(b[8:]) != rule {
+			continue
+		}
+		if age := s.cfg.Issuer.Now().Sub(time.Unix(int64(binary.BigEndian.Uint64(b)), 0)); age >= 0 && age < returnedFor {
+			return true
+		}
+	}
+	return false
+}
+
 // attemptOf returns the attempt of a state, nil where this browser did not begin it, or too
 // long ago.
 func (s *base) attemptOf(r *http.Request, st *state) *attempt {
-	if st.expired(s.cfg.Clock()) {
+	if st.expired(s.cfg.Issuer.Now()) {
 		return nil
 	}
 	for _, a := range s.attempts(r) {

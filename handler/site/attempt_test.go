@@ -103,8 +103,17 @@ func TestReturnAddresses(t *testing.T) {
 		"/%2egatehouse/logout":              wiki + "/",
 		"/%2f%2fevil.com":                   wiki + "/%2f%2fevil.com",
 		"/@evil.com":                        wiki + "/@evil.com",
-		"/" + strings.Repeat("x", 2000):     wiki + "/",
-		"/p?q=" + strings.Repeat("x", 2000): wiki + "/p",
+		"/./.gatehouse/logout":              wiki + "/",
+		"/x/../.gatehouse/logout":           wiki + "/",
+		"/%2e/.gatehouse/logout":            wiki + "/",
+		"/x/%2E%2e/.gatehouse/logout":       wiki + "/",
+		"/x%2f..%2f.gatehouse/logout":       wiki + "/",
+		"/%2f.gatehouse/logout":             wiki + "/",
+		"/a/..":                             wiki + "/",
+		"/a/...":                            wiki + "/a/...",
+		"/p?q=" + strings.Repeat("x", 2000): wiki + "/p?q=" + strings.Repeat("x", 2000),
+		"/" + strings.Repeat("x", 2100):     wiki + "/",
+		"/p?q=" + strings.Repeat("x", 2100): wiki + "/p",
 	} {
 		a := b.send(http.MethodGet, wiki+"/.gatehouse/login?to="+url.QueryEscape(to), nil, navigates...)
 		if got := a.Header.Get("Location"); a.StatusCode != http.StatusSeeOther || got != want {
@@ -299,6 +308,23 @@ func TestMixUp(t *testing.T) {
 	b.open(strings.Replace(callback, url.QueryEscape(issuerURL), url.QueryEscape("https://evil.com/"), 1)).wants(t, http.StatusForbidden, "not signed in")
 	if b.cookie(wiki) != "" {
 		t.Error("signed in")
+	}
+}
+
+// TestS3Refused: row S3: who may not come in any more by the time of the callback sees so, and is
+// not sent round again.
+func TestS3Refused(t *testing.T) {
+	w := newWorld(t)
+	n := w.node()
+	n.guard(wiki)
+	b := n.browser()
+	callback := b.comeBack(wiki+"/", "alice")
+	reloaded := w.node(w.users("bob")...)
+	reloaded.guard(wiki)
+	there := &browser{n: reloaded, jar: b.jar}
+	there.open(callback).wants(t, http.StatusForbidden, "this account may not use it")
+	if len(there.sent) != 1 {
+		t.Errorf("sent to %q", there.sent)
 	}
 }
 

@@ -33,6 +33,17 @@ const (
 // Owns reports whether a path is one of ours, at the root of each site.
 func Owns(path string) bool { return strings.HasPrefix(path, ownPrefix) }
 
+// climbs reports whether a path has a segment that some server takes for `.` or `..`: there
+// are those that cut a segment at a semicolon, and those that take `\` for a slash.
+func climbs(path string) bool {
+	for segment := range strings.FieldsFuncSeq(path, func(c rune) bool { return c == '/' || c == '\\' }) {
+		if segment, _, _ = strings.Cut(segment, ";"); segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
+}
+
 // originHost returns the host of an origin as requests name it, and whether it is https.
 func originHost(origin string) (host string, secure bool, err error) {
 	u, err := url.Parse(origin)
@@ -81,7 +92,9 @@ func (s *base) name() string {
 type cookieNames struct {
 	session string
 	pending string // begins the name
-	secure  bool
+	// returned is that of the mark of a browser that has just come back from a sign-in.
+	returned string
+	secure   bool
 }
 
 func cookieNamesOf(origin string, secure bool) cookieNames {
@@ -90,7 +103,9 @@ func cookieNamesOf(origin string, secure bool) cookieNames {
 		prefix = wire.HostPrefix
 	}
 	sum := sha256.Sum256([]byte(origin))
-	return cookieNames{session: prefix + wire.SiteCookie + hex.EncodeToString(sum[:4]), pending: prefix + wire.PendingCookie, secure: secure}
+	return cookieNames{
+		session: prefix + wire.SiteCookie + hex.EncodeToString(sum[:4]), pending: prefix + wire.PendingCookie, returned: prefix + wire.ReturnedCookie, secure: secure,
+	}
 }
 
 // setCookie gives the browser a cookie for so many seconds; below 0 takes it.

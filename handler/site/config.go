@@ -53,8 +53,7 @@ type SiteConfig struct { //nolint:revive // Config is that of a guard
 	Ready func(context.Context) error
 	// Original returns the URL that the client asked for, ahead of rewrites. Nil takes r.URL.
 	Original func(*http.Request) *url.URL
-	Observer oauth.Observer   // nil observes nothing
-	Clock    func() time.Time // nil is time.Now
+	Observer oauth.Observer // nil observes nothing
 	// MaxSessions is how many sessions the node holds of this origin; 0 is DefaultMaxSessions.
 	MaxSessions int
 }

@@ -17,6 +17,7 @@ type Guard struct {
 	cfg     Config
 	headers identity.Headers
 	taken   identity.Names // what only the guard may tell the upstream
+	sets    identity.Names // those of them that it tells
 	rule    string         // the name of its rules
 }
 
@@ -30,14 +31,14 @@ func New(cfg Config) (*Guard, error) {
 		return nil, err
 	}
 	g := &Guard{cfg: cfg, headers: headers, rule: ruleName(cfg.Rules)}
-	names := slices.Clone(WellKnown)
+	var sets []string
 	for _, m := range cfg.Headers {
-		names = append(names, m.Header)
+		sets = append(sets, m.Header)
 	}
 	if u := cfg.Upstream; u != nil && u.Header != "" {
-		names = append(names, u.Header)
+		sets = append(sets, u.Header)
 	}
-	g.taken = identity.NamesOf(names...)
+	g.sets, g.taken = identity.NamesOf(sets...), identity.NamesOf(slices.Concat(WellKnown, sets)...)
 	for _, s := range cfg.Sites {
 		s.register(&cfg)
 	}
@@ -59,24 +60,39 @@ func (g *Guard) site(host string) *Site {
 // TakeOut takes out of a request what only a guard may tell the upstream: headers that say who
 // somebody is, in all spellings, and our cookies.
 func (g *Guard) TakeOut(r *http.Request) {
-	if p := g.passage(r); p != nil && p.taken {
-		g.headers.TakeOut(r) // an earlier guard of this request may have set the others
-	} else {
-		g.taken.TakeOut(r)
-		if p != nil {
-			p.taken = true
-		}
+	p := g.passage(r)
+	if p != nil && p.cookies == nil {
+		p.cookies = r.Header["Cookie"] // StripCookies makes new lines
 	}
+	p.takers().TakeOut(r, &g.taken)
 	wire.StripCookies(r.Header)
 }
 
-// Passage is what the guards of one request share: what the first of them has found out, and
-// taken out.
+// Passage is what the guards of one request share: what the browser has sent, and whom the
+// first of them that asks has let in.
 type Passage struct {
-	taken  bool
-	site   *Site
-	held   *held          // for a session
-	claims *verify.Claims // for an access token
+	taken   identity.Takers
+	cookies []string // the lines of its Cookie header, ours among them
+	site    *Site
+	held    *held          // for a session, or an app key
+	claims  *verify.Claims // for an access token
+}
+
+// takers returns what the guards of a request have taken out of it; p may be nil.
+func (p *Passage) takers() *identity.Takers {
+	if p == nil {
+		return nil
+	}
+	return &p.taken
+}
+
+// cookies returns a header with the cookies that the browser has sent: an earlier guard of the
+// request may have taken ours out.
+func (g *Guard) cookies(r *http.Request) http.Header {
+	if p := g.passage(r); p != nil && p.cookies != nil {
+		return http.Header{"Cookie": p.cookies}
+	}
+	return r.Header
 }
 
 func (g *Guard) passage(r *http.Request) *Passage {
@@ -95,7 +111,7 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 		misdirected(w)
 		return Result{Answered: true}, nil
 	}
-	if g.cfg.Public != nil && g.cfg.Public(r) {
+	if g.cfg.Public != nil && !climbs(r.URL.Path) && g.cfg.Public(r) {
 		g.TakeOut(r)
 		return Result{Writer: w}, nil
 	}
@@ -117,14 +133,15 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 
 // checkCookie lets people in.
 func (g *Guard) checkCookie(w http.ResponseWriter, r *http.Request, s *Site) (Result, error) {
-	h, session, err := s.sessions.presented(r, !g.cfg.OnlyPeople || kindOf(r) != program || !isSafe(r))
+	own := sentByOwnPages(r, s.cfg.Origin)
+	h, session, err := s.sessions.presented(r.Context(), g.cookies(r), own && (!g.cfg.OnlyPeople || byPerson(r)))
 	switch {
 	case err != nil:
 		s.down(w, r, err)
 	case session == nil:
 		s.refuse(r, oauth.ReasonNoToken, nil)
 		g.askToSignIn(w, r, s)
-	case !sentByOwnPages(r, s.cfg.Origin):
+	case !own:
 		s.refuse(r, oauth.ReasonBadOrigin, session.Claims)
 		s.refuseOrigin(w, r)
 	default:
@@ -135,23 +152,39 @@ func (g *Guard) checkCookie(w http.ResponseWriter, r *http.Request, s *Site) (Re
 
 // checkAgain lets in whom an earlier guard of this request has let in, by its own rules.
 func (g *Guard) checkAgain(w http.ResponseWriter, r *http.Request, s *Site, p *Passage) (Result, error) {
-	if p.held == nil {
-		return g.passClaims(w, r, s, p.claims)
+	if p.claims != nil {
+		if g.cfg.Bearer == nil {
+			return s.refuseProgram(w, r, oauth.ReasonNotAllowed, p.claims, "Access tokens are not taken here.")
+		}
+		if err := g.cfg.Bearer.Allow(w, r, p.claims); err != nil {
+			return Result{}, err
+		}
+		return g.admitToken(w, r, s, p.claims)
 	}
 	session, err := s.sessions.current(r.Context(), p.held, false)
-	if err == nil {
+	switch {
+	case err != nil:
+		s.down(w, r, err)
+		return Result{Answered: true}, nil
+	case !p.held.key:
 		return g.admit(w, r, s, p.held, session)
+	case !g.cfg.Keys:
+		return s.refuseProgram(w, r, oauth.ReasonNotAllowed, session.Claims, "App keys are not taken here.")
 	}
+<<<<<<< HEAD
 	s.down(w, r, err)
 	return Result{Answered: true}, nil
+=======
+	return g.admitKey(w, r, s, p.held, session)
+>>>>>>> sitefix
 }
 
 // admit lets somebody with a session in where the guard's rules do.
 func (g *Guard) admit(w http.ResponseWriter, r *http.Request, s *Site, h *held, session *sites.Session) (Result, error) {
-	switch g.standing(session, s) {
+	switch g.standing(session.Claims, session.Login, s) {
 	case standsRefused:
 		s.refuse(r, oauth.ReasonNotAllowed, session.Claims)
-		s.refusePerson(w, r, session)
+		s.refusePerson(w, r, session, g.rule)
 		return Result{Answered: true}, nil
 	case standsAnew:
 		s.refuse(r, oauth.ReasonStepUp, session.Claims)
@@ -171,39 +204,28 @@ const (
 	standsRefused          // they may not come in
 )
 
-func (g *Guard) standing(session *sites.Session, s *Site) standing {
-	c, rules := session.Claims, &g.cfg.Rules
+// standing applies the rules of the guard to who came by a login. A sign-in of which it is not
+// known when it was is none of the last max_age.
+func (g *Guard) standing(c *verify.Claims, login string, s *Site) standing {
+	rules := &g.cfg.Rules
 	switch {
-	case !g.cfg.For.Allows(c.Groups), len(rules.Logins) > 0 && !slices.Contains(rules.Logins, session.Login):
+	case !g.cfg.For.Allows(c.Groups), len(rules.Logins) > 0 && !slices.Contains(rules.Logins, login):
 		return standsRefused
-	case len(rules.ACRs) > 0 && !slices.Contains(rules.ACRs, c.ACR):
+	case len(rules.ACRs) > 0 && !slices.Contains(rules.ACRs, c.ACR),
+		rules.MaxAge > 0 && (c.AuthTime.IsZero() || s.cfg.Issuer.Now().Sub(c.AuthTime) > rules.MaxAge):
 		return standsAnew
-	case rules.MaxAge > 0:
-		since := c.AuthTime
-		if since.IsZero() { // their provider does not say; it was asked to have them prove it then
-			since = session.Begun
-		}
-		if s.cfg.Issuer.Now().Sub(since) > rules.MaxAge {
-			return standsAnew
-		}
 	}
 	return stands
 }
 
-// pass sends a request on, with the identity of who sends it. Where it was let in by its
-// Authorization header, that goes no further.
+// pass sends a request on, with the identity of who sends it.
 func (g *Guard) pass(w http.ResponseWriter, r *http.Request, s *Site, h *held, session *sites.Session) (Result, error) {
-	g.TakeOut(r)
-	if p := g.passage(r); p != nil {
+	p := g.passage(r)
+	if p != nil {
 		p.site, p.held = s, h
 	}
-	if h.key {
-		delete(r.Header, "Authorization")
-	}
-	if err := g.headers.Set(r.Header, session.Claims); err != nil {
-		s.refuse(r, oauth.ReasonClaim, session.Claims)
-		s.problem(w, r, http.StatusForbidden, "This account cannot be named to the application.")
-		return Result{Answered: true}, nil //nolint:nilerr // it is answered
+	if err := g.name(r, p, session.Claims); err != nil {
+		return s.refuseProgram(w, r, oauth.ReasonClaim, session.Claims, "This account cannot be named to the application.")
 	}
 	if u := g.cfg.Upstream; u != nil {
 		token, err := h.upstreamToken(r.Context(), u, session, s.cfg.Issuer.Now())
@@ -215,6 +237,14 @@ func (g *Guard) pass(w http.ResponseWriter, r *http.Request, s *Site, h *held, s
 	}
 	s.cfg.Observer.Checked("")
 	return Result{Claims: session.Claims, Expires: session.Claims.Expiry, Session: true, Writer: g.private(w)}, nil
+}
+
+// name tells the upstream who sends a request, in the place of what an earlier guard says
+// under the same names.
+func (g *Guard) name(r *http.Request, p *Passage, c *verify.Claims) error {
+	g.TakeOut(r)
+	p.takers().Replace(r, &g.taken, &g.sets)
+	return g.headers.Set(r.Header, c)
 }
 
 // private makes answers to somebody in particular nothing for a shared cache.
@@ -231,36 +261,6 @@ type privately struct{}
 
 // Finish completes the header.
 func (privately) Finish(h http.Header) { wire.KeepPrivate(h) }
-
-// checkBearer lets programs in by access token.
-func (g *Guard) checkBearer(w http.ResponseWriter, r *http.Request, s *Site) (Result, error) {
-	claims, err := g.cfg.Bearer.Authenticate(w, r)
-	if err != nil {
-		return Result{}, err
-	}
-	return g.passClaims(w, r, s, claims)
-}
-
-// hasBearer reports whether a request carries an access token in its Authorization header.
-func hasBearer(r *http.Request) bool {
-	for _, line := range r.Header["Authorization"] {
-		if ours, _, _ := wire.Scheme(line); ours {
-			return true
-		}
-	}
-	return false
-}
-
-func (g *Guard) passClaims(w http.ResponseWriter, r *http.Request, s *Site, c *verify.Claims) (Result, error) {
-	g.TakeOut(r)
-	if p := g.passage(r); p != nil {
-		p.site, p.claims = s, c
-	}
-	if err := g.headers.Set(r.Header, c); err != nil {
-		return Result{}, err
-	}
-	return Result{Claims: c, Expires: c.Expiry, Writer: g.private(w)}, nil
-}
 
 // refuse counts a request that is not let in, and tells of one of somebody who is known.
 func (s *Site) refuse(r *http.Request, reason oauth.Reason, c *verify.Claims) {

@@ -13,14 +13,18 @@ import (
 // Bearer checks access tokens in the Authorization header; a *guard.Guard is one.
 type Bearer interface {
 	Authenticate(w http.ResponseWriter, r *http.Request) (*verify.Claims, error)
+	// Allow applies the rules to claims that an earlier guard of the request has let in.
+	Allow(w http.ResponseWriter, r *http.Request, claims *verify.Claims) error
 }
 
 // Config is one guard: a require_login. The zero value of each field but Sites is fine.
 type Config struct {
-	Sites  []*Site     // of the origins that it stands at, at least one
-	For    people.Rule // who passes; none for everybody
-	Rules  sites.Rules
-	Public func(*http.Request) bool // what needs no session; nil for nothing
+	Sites []*Site     // of the origins that it stands at, at least one
+	For   people.Rule // who passes; none for everybody
+	Rules sites.Rules
+	// Public is what needs no session; nil for nothing. It is not asked about a path that the
+	// upstream may take for another one (`/feed/..;/admin`).
+	Public func(*http.Request) bool
 	// Headers tell the upstream who somebody is. Taken out of the request are these, and
 	// WellKnown.
 	Headers  []identity.Mapping

@@ -50,10 +50,15 @@ func (g *Guard) checkKey(w http.ResponseWriter, r *http.Request, s *Site, key st
 		return Result{Answered: true}, nil
 	case err != nil:
 		return s.refuseKey(w, r)
-	case g.standing(session, s) != stands:
-		s.refuse(r, oauth.ReasonNotAllowed, session.Claims)
-		s.problem(w, r, http.StatusForbidden, "The account of this app key may not come in here.")
-		return Result{Answered: true}, nil
+	}
+	delete(r.Header, "Authorization") // what let it in goes no further
+	return g.admitKey(w, r, s, h, session)
+}
+
+// admitKey lets a program in whose app key is good, where the guard's rules do.
+func (g *Guard) admitKey(w http.ResponseWriter, r *http.Request, s *Site, h *held, session *sites.Session) (Result, error) {
+	if g.standing(session.Claims, session.Login, s) != stands {
+		return s.refuseProgram(w, r, oauth.ReasonNotAllowed, session.Claims, "The account of this app key may not come in here.")
 	}
 	return g.pass(w, r, s, h, session)
 }

@@ -16,23 +16,27 @@ import (
 // server. Somebody who is signed in already just goes on.
 func (s *Site) login(w http.ResponseWriter, r *http.Request) {
 	q := s.cfg.Original(r).Query()
+	to, rule := returnTo(q.Get("to")), q.Get("rule")
+	rules, keys, known := s.rulesOf(rule)
+	if !known { // a guard's that is no more: those that are say theirs
+		rule = ""
+	}
 	if kindOf(r) != navigation {
-		s.problemAt(w, r, http.StatusUnauthorized, "Open this address in a browser to sign in.", s.loginURL(returnTo(q.Get("to")), q.Get("rule"), ""))
+		s.problemAt(w, r, http.StatusUnauthorized, "Open this address in a browser to sign in.", s.loginURL(to, rule, ""))
 		return
 	}
 	st := state{
-		To: returnTo(q.Get("to")), Rule: q.Get("rule"), At: s.cfg.Clock().Unix(),
+		To: []byte(to), Rule: rule, At: s.cfg.Issuer.Now().Unix(),
 		Keep: q.Get("keep") != "", Close: q.Get("close") != "", Again: q.Get("again") != "",
 	}
-	rules, keys := s.rulesOf(st.Rule)
 	other := q.Get("other") != ""
 	if !other {
-		_, session, err := s.sessions.presented(r, true)
+		_, session, err := s.sessions.presented(r.Context(), r.Header, true)
 		if err != nil {
 			s.down(w, r, err)
 			return
 		}
-		if session != nil && (&Guard{cfg: Config{Rules: rules}}).standing(session, s) == stands {
+		if session != nil && (&Guard{cfg: Config{Rules: rules}}).standing(session.Claims, session.Login, s) == stands {
 			s.goOn(w, r, &st)
 			return
 		}
@@ -55,7 +59,8 @@ func (s *Site) login(w http.ResponseWriter, r *http.Request) {
 
 // goOn sends somebody who is signed in to where they wanted to go: on this origin, always.
 func (s *Site) goOn(w http.ResponseWriter, r *http.Request, st *state) {
-	to, t := s.cfg.Origin+st.To, s.texts(r)
+	to, t := s.cfg.Origin+string(st.To), s.texts(r)
+	s.markReturn(w, st.Rule)
 	switch {
 	case st.Close:
 		s.show(w, r, http.StatusOK, message{title: t.SiteDoneTitle, text: t.SiteDone, script: pages.SiteClose})
@@ -77,7 +82,7 @@ func (s *Site) callback(w http.ResponseWriter, r *http.Request) {
 	q := s.cfg.Original(r).Query()
 	st, ok := s.openState(q.Get("state"))
 	if !ok {
-		s.startOver(w, r, &state{To: "/"})
+		s.startOver(w, r, &state{To: []byte("/")})
 		return
 	}
 	a := s.attemptOf(r, &st)
@@ -122,8 +127,9 @@ func (s *Site) finish(w http.ResponseWriter, r *http.Request, st *state, a *atte
 	case err != nil && unavailable(err):
 		s.down(w, r, err)
 		return
-	case err != nil: // spent, or too late
-		s.startOver(w, r, st)
+	case err != nil:
+		s.setCookie(w, s.pendingName(a), "", -1)
+		s.notBegun(w, r, st, oauth.AsError(err).Reason)
 		return
 	}
 	s.sessions.drop(before)
@@ -135,6 +141,18 @@ func (s *Site) finish(w http.ResponseWriter, r *http.Request, st *state, a *atte
 	}
 	s.setCookie(w, s.cookies.session, cookie, int(s.cfg.Life.Absolute/time.Second))
 	s.goOn(w, r, st)
+}
+
+// notBegun goes on where a code has begun no session: anew where it was spent, or too late.
+func (s *Site) notBegun(w http.ResponseWriter, r *http.Request, st *state, reason oauth.Reason) {
+	switch reason {
+	case oauth.ReasonCodeSpent, oauth.ReasonCodeUnknown:
+		s.startOver(w, r, st)
+	case oauth.ReasonNotAllowed, oauth.ReasonUserChanged:
+		s.failed(w, r, st, s.texts(r).SiteRefused)
+	default:
+		s.failed(w, r, st, s.texts(r).SiteFailed)
+	}
 }
 
 // forgetApplication takes the cookies from a browser that the application has given it for
@@ -152,19 +170,19 @@ func (s *Site) forgetApplication(w http.ResponseWriter, r *http.Request) {
 // startOver goes on after a callback that cannot be finished: a page that was opened again,
 // or another browser's. Whoever is signed in goes on; else the sign-in begins anew, once.
 func (s *Site) startOver(w http.ResponseWriter, r *http.Request, st *state) {
-	_, session, err := s.sessions.presented(r, true)
+	_, session, err := s.sessions.presented(r.Context(), r.Header, true)
 	switch {
 	case err != nil:
 		s.down(w, r, err)
 	case session != nil:
 		s.goOn(w, r, st)
 	case !st.Again:
-		redirect(w, s.loginURL(st.To, st.Rule, st.more()+"&again=1"))
+		redirect(w, s.loginURL(string(st.To), st.Rule, st.more()+"&again=1"))
 	default:
 		t := s.texts(r)
 		s.show(w, r, http.StatusForbidden, message{
 			title: t.SiteCookieTitle, text: fmt.Sprintf(t.SiteCookie, s.name()), failed: true,
-			actions: []pages.SiteAction{{URL: s.loginURL(st.To, st.Rule, st.more()), Text: t.SiteTryAgain}},
+			actions: []pages.SiteAction{{URL: s.loginURL(string(st.To), st.Rule, st.more()), Text: t.SiteTryAgain}},
 		})
 	}
 }
@@ -185,6 +203,6 @@ func (s *Site) failed(w http.ResponseWriter, r *http.Request, st *state, text st
 	t := s.texts(r)
 	s.show(w, r, http.StatusForbidden, message{
 		title: t.SiteFailedTitle, text: fmt.Sprintf(text, s.name()), failed: true,
-		actions: []pages.SiteAction{{URL: s.loginURL(st.To, st.Rule, st.more()+"&other=1"), Text: t.SiteTryAgain}},
+		actions: []pages.SiteAction{{URL: s.loginURL(string(st.To), st.Rule, st.more()+"&other=1"), Text: t.SiteTryAgain}},
 	})
 }

@@ -31,7 +31,7 @@ func (s *Site) logout(w http.ResponseWriter, r *http.Request) {
 		s.refuseOrigin(w, r)
 		return
 	}
-	_, session, err := s.sessions.presented(r, false)
+	_, session, err := s.sessions.presented(r.Context(), r.Header, false)
 	if err == nil && session != nil {
 		err = s.cfg.Issuer.End(r.Context(), session.Claims)
 	}
@@ -44,6 +44,7 @@ func (s *Site) logout(w http.ResponseWriter, r *http.Request) {
 		s.sessions.drop(cookie)
 	}
 	s.setCookie(w, s.cookies.session, "", -1)
+	s.setCookie(w, s.cookies.returned, "", -1)
 	w.Header().Set("Clear-Site-Data", `"cache"`)
 	redirect(w, s.cfg.SignedOutURL)
 }
@@ -68,7 +69,7 @@ func (s *Site) session(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, http.StatusMethodNotAllowed, "This method is not allowed here.")
 		return
 	}
-	_, session, err := s.sessions.presented(r, false)
+	_, session, err := s.sessions.presented(r.Context(), r.Header, false)
 	switch {
 	case err != nil:
 		w.Header().Set("Retry-After", "5")

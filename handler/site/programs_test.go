@@ -12,7 +12,6 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/guard"
 	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/handler/site"
-	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
@@ -68,6 +67,23 @@ func TestForgedHeaders(t *testing.T) {
 		}
 		if got := app.last.Header.Get("Connection"); got != "keep-alive" {
 			t.Errorf("%s: Connection is %q", path, got)
+		}
+	}
+}
+
+// TestP4Public: row P4: a path that the application may take for another one is not public.
+func TestP4Public(t *testing.T) {
+	n := newWorld(t).node()
+	n.guard(wiki, func(_ *site.SiteConfig, c *site.Config) {
+		c.Public = func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/feed/") }
+	})
+	for path, want := range map[string]int{
+		"/feed/a": http.StatusOK, "/feed/a;v=1/..b/.c": http.StatusOK,
+		"/feed/..;/admin": http.StatusUnauthorized, "/feed/..%5Cadmin": http.StatusUnauthorized, "/feed/..;x%5Cadmin": http.StatusUnauthorized,
+		"/feed/x%5C..%5C..%5Cadmin": http.StatusUnauthorized, "/feed/../admin": http.StatusUnauthorized, "/feed/%2e%2e/admin": http.StatusUnauthorized, "/feed/.;/x": http.StatusUnauthorized,
+	} {
+		if a := n.browser().fetch(http.MethodGet, wiki+path); a.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, a.StatusCode, want)
 		}
 	}
 }
@@ -296,13 +312,7 @@ func TestBearer(t *testing.T) {
 // outer one has set.
 func TestGuardsInAGuard(t *testing.T) {
 	n := newWorld(t).node()
-	passages := make(map[*http.Request]*site.Passage)
-	passage := func(r *http.Request) *site.Passage {
-		if passages[r] == nil {
-			passages[r] = new(site.Passage)
-		}
-		return passages[r]
-	}
+	passage := passages()
 	app := n.guard(wiki, func(_ *site.SiteConfig, c *site.Config) {
 		c.Keys, c.Passage = true, passage
 		c.Headers = append(c.Headers, identity.Mapping{Header: "Remote-User", Claim: "username"})
@@ -322,7 +332,6 @@ func TestGuardsInAGuard(t *testing.T) {
 	bob.signIn(wiki+"/", "bob").wants(t, http.StatusForbidden, "local|bob")
 	key := must(n.NewSiteKey(t.Context(), must(n.CurrentLogin(t.Context(), issuerSession(alice)))(t), wiki, "x"))(t)
 	n.browser().send(http.MethodGet, wiki+"/", nil, "Authorization", "Bearer "+key).wants(t, http.StatusOK, "")
-	var _ tokens.Sites
 }
 
 // TestKeyPage: an app key is made at the account, named, shown once, and stands in the list.

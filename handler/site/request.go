@@ -79,6 +79,12 @@ func isSafe(r *http.Request) bool {
 	return false
 }
 
+// byPerson reports whether somebody does something, and no page by itself: opens a page, or
+// changes something.
+func byPerson(r *http.Request) bool {
+	return kindOf(r) == navigation || !isSafe(r) && !isUpgrade(r)
+}
+
 // isBrowser reports whether a browser sends the request, as far as can be told: none gets a
 // Basic challenge.
 func isBrowser(r *http.Request) bool {

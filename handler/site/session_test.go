@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -251,7 +252,7 @@ func TestGroupsFollow(t *testing.T) {
 	b.signIn(wiki+"/", "alice").wants(t, http.StatusOK, "")
 	refused := n.browser()
 	a := refused.signIn(wiki+"/page", "bob").wants(t, http.StatusForbidden, "local|bob")
-	if !strings.Contains(a.body, "/.gatehouse/login?to=%2Fpage&amp;other=1") || app.hits != 1 {
+	if !strings.Contains(a.body, `/.gatehouse/login?to=%2Fpage&amp;other=1"`) || app.hits != 1 {
 		t.Errorf("%s", a.said())
 	}
 	refused.fetch(http.MethodGet, wiki+"/").wants(t, http.StatusForbidden, "urn:gatehouse:sign-in")
@@ -283,7 +284,15 @@ func TestRules(t *testing.T) {
 	b.open("https://both.example.com/.gatehouse/login?to=/").wants(t, http.StatusOK, "")
 	strict := must(site.New(site.Config{Sites: []*site.Site{n.bound["https://both.example.com"]}, Rules: sites.Rules{Logins: []string{"company"}}}))(t)
 	n.hosts["both.example.com"] = serving(n.bound["https://both.example.com"], strict, &upstream{})
-	b.open("https://both.example.com/").wants(t, http.StatusForbidden, "local|alice")
+	// Another account is one that the guard takes, too.
+	link := regexp.MustCompile(`href="[^"]*login\?rule=([^"&]+)&amp;to=%2F&amp;other=1"`)
+	if a := b.open("https://both.example.com/").wants(t, http.StatusForbidden, "local|alice"); link.FindString(a.body) == "" {
+		t.Errorf("no way to another account by the rule: %s", a.said())
+	}
+	// There is no rule but those of guards.
+	if a := b.fetch(http.MethodGet, wiki+"/.gatehouse/login?to=/&rule=x%22%26y"); strings.Contains(a.body, "rule") {
+		t.Errorf("%s", a.body)
+	}
 }
 
 // TestStoreAway: P16: without the store 503, as a page for people, and as long as the dial says.
@@ -417,6 +426,18 @@ func TestNodes(t *testing.T) {
 	mixed := a.browser()
 	callback := mixed.comeBack(wiki+"/mixed", "alice")
 	(&browser{n: z, jar: mixed.jar}).open(callback).wants(t, http.StatusOK, "the application at /mixed")
+
+	// The clock of a node that is wrong dates no attempt.
+	w.ahead = 12 * time.Minute
+	early := w.node()
+	early.guard(wiki)
+	mixed = early.browser()
+	callback = mixed.comeBack(wiki+"/early", "alice")
+	there = &browser{n: z, jar: mixed.jar}
+	there.open(callback).wants(t, http.StatusOK, "the application at /early")
+	if len(there.sent) > 2 {
+		t.Errorf("it took %q", there.sent)
+	}
 }
 
 // TestManySessions: the node's memory of sessions is bounded.

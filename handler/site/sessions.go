@@ -63,7 +63,8 @@ type held struct {
 	err     error         // of the last question
 	failed  time.Time     // when that was
 
-	tokens map[*UpstreamToken]token
+	minting chan struct{} // holds who mints a token for an upstream: one at a time
+	tokens  map[*UpstreamToken]token
 }
 
 // known returns what is held of a cookie or an app key, nil for nothing.
@@ -89,7 +90,7 @@ func (c *sessions) find(text string, key bool) *held {
 		}
 		delete(c.held, other)
 	}
-	h := &held{text: text, key: key}
+	h := &held{text: text, key: key, minting: make(chan struct{}, 1)}
 	c.held[text] = h
 	return h
 }
@@ -206,16 +207,16 @@ func (c *sessions) renew(ctx context.Context, h *held, used bool) (s *sites.Sess
 	return c.cfg.Issuer.Session(ctx, c.cfg.Origin, h.text, c.cfg.Life, used)
 }
 
-// presented returns the session of the cookie that a request carries, nil for none. A cookie
+// presented returns the session of the cookie that a header carries, nil for none. A cookie
 // that does not open is no cookie. Errors: TemporarilyUnavailable.
-func (c *sessions) presented(r *http.Request, used bool) (*held, *sites.Session, error) {
+func (c *sessions) presented(ctx context.Context, header http.Header, used bool) (*held, *sites.Session, error) {
 	var trouble error
 	tried := 0
-	for cookie := range wire.CookieValues(r.Header, c.cookies.session) {
+	for cookie := range wire.CookieValues(header, c.cookies.session) {
 		if tried++; tried > maxPlanted {
 			break
 		}
-		h, session, err := c.sessionOf(r.Context(), cookie, used)
+		h, session, err := c.sessionOf(ctx, cookie, used)
 		if err == nil {
 			return h, session, nil
 		}

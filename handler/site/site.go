@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
-	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
@@ -52,9 +51,6 @@ func NewSite(cfg SiteConfig) (*Site, error) {
 	}
 	if cfg.Original == nil {
 		cfg.Original = func(r *http.Request) *url.URL { return r.URL }
-	}
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
 	}
 	if cfg.MaxSessions <= 0 {
 		cfg.MaxSessions = DefaultMaxSessions
@@ -120,8 +116,9 @@ func (s *Site) register(cfg *Config) {
 
 // rulesOf returns the rules of a name, none for one that is not known (any more), and whether
 // the site takes app keys.
-func (s *Site) rulesOf(name string) (rules sites.Rules, keys bool) {
+func (s *Site) rulesOf(name string) (rules sites.Rules, keys, known bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.rules[name], s.keys
+	rules, known = s.rules[name]
+	return rules, s.keys, known
 }

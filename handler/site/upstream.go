@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/sites"
 )
 
@@ -35,13 +36,19 @@ func (u *UpstreamToken) put(h http.Header, token string) {
 }
 
 // upstreamToken returns the access token of a session for an upstream: one for what is known
-// of the session, minted when the first request needs it.
+// of the session, minted when the first request needs it, while the others wait.
 func (h *held) upstreamToken(ctx context.Context, u *UpstreamToken, session *sites.Session, now time.Time) (string, error) {
-	h.mu.Lock()
-	t, ok := h.tokens[u]
-	h.mu.Unlock()
-	if ok && t.of == session && !now.Add(tokenSlack).After(t.expires) {
-		return t.text, nil
+	if text, ok := h.minted(u, session, now); ok {
+		return text, nil
+	}
+	select {
+	case h.minting <- struct{}{}:
+		defer func() { <-h.minting }()
+	case <-ctx.Done():
+		return "", oauth.Unavailable(ctx.Err())
+	}
+	if text, ok := h.minted(u, session, now); ok {
+		return text, nil
 	}
 	text, expires, err := session.Token(ctx, u.API, u.Scopes)
 	if err != nil {
@@ -54,4 +61,12 @@ func (h *held) upstreamToken(ctx context.Context, u *UpstreamToken, session *sit
 	}
 	h.tokens[u] = token{text, session, expires}
 	return text, nil
+}
+
+// minted returns the token that was minted before, if it still serves.
+func (h *held) minted(u *UpstreamToken, session *sites.Session, now time.Time) (string, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t, ok := h.tokens[u]
+	return t.text, ok && t.of == session && !now.Add(tokenSlack).After(t.expires)
 }

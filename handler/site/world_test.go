@@ -56,7 +56,8 @@ type world struct {
 	now   atomic.Int64
 	heard *observer
 	hash  string
-	real  bool // the clock is the machine's
+	real  bool          // the clock is the machine's
+	ahead time.Duration // of the store's clock are those of nodes that are made now
 }
 
 func (w *world) clock() time.Time {
@@ -170,14 +171,16 @@ func (w *world) node(users ...login.User) *node {
 	}
 	n := &node{world: w, hosts: make(map[string]http.Handler), bound: make(map[string]*site.Site)}
 	derived := must(secrets.NewSecrets(bytes.Repeat([]byte("s"), 32)))(t)
-	n.state = must(state.New(state.Config{Store: w.store, Observer: w.heard, Clock: w.clock, CacheBytes: 1 << 20, DenylistEntries: 1000}))(t)
+	ahead := w.ahead
+	clock := func() time.Time { return w.clock().Add(ahead) }
+	n.state = must(state.New(state.Config{Store: w.store, Observer: w.heard, Clock: clock, CacheBytes: 1 << 20, DenylistEntries: 1000}))(t)
 	ok(t, n.state.Configure(t.Context(), state.Settings{
 		Secrets: derived, TokenLifetime: 15 * time.Minute, Keys: keyring.Settings{Algorithms: []jose.Algorithm{jose.ES256}},
 	}))
 	ok(t, n.state.Open(t.Context()))
 	t.Cleanup(func() { _ = n.state.Close() })
 	local := must(login.NewLocal(login.LocalConfig{
-		Name: "local", Clock: w.clock, FakeHash: []byte(w.hash), Users: users,
+		Name: "local", Clock: clock, FakeHash: []byte(w.hash), Users: users,
 		Compare: func(h, p []byte) (bool, error) { return bcrypt.CompareHashAndPassword(h, p) == nil, nil },
 	}))(t)
 	logins := []login.Login{local}
@@ -191,11 +194,11 @@ func (w *world) node(users ...login.User) *node {
 		Accounts: login.Accounts(logins), AccessTokenAlg: "ES256", IDTokenAlg: "ES256", IDTokenLifetime: time.Hour, UserinfoTokenLifetime: time.Hour,
 		SessionLifetime: 30 * 24 * time.Hour, SessionIdleLifetime: 10 * 24 * time.Hour,
 		CompareHash: func(_, _ []byte) (bool, error) { return false, errors.New("no slow hash in these tests") },
-		Observer:    w.heard, Clock: w.clock, Rand: rand.Reader,
+		Observer:    w.heard, Clock: clock, Rand: rand.Reader,
 	}, n.state))(t)
 	n.server = must(handler.NewServer(handler.Config{
 		Issuer: n.Issuer, IssuerURL: issuerURL, Ready: n.state.Open, JWKS: n.state.Keys.JWKS, Secrets: func() *secrets.Secrets { return derived },
-		Logins: logins, Observer: w.heard, Clock: w.clock, SigningAlgs: []jose.Algorithm{jose.ES256},
+		Logins: logins, Observer: w.heard, Clock: clock, SigningAlgs: []jose.Algorithm{jose.ES256},
 	}))(t)
 	n.hosts[authHost] = n.server
 	return n
@@ -203,6 +206,7 @@ func (w *world) node(users ...login.User) *node {
 
 // upstream is the application behind a guard; it remembers the last request.
 type upstream struct {
+	mu     sync.Mutex
 	last   *http.Request
 	hits   int
 	header http.Header // of its answers
@@ -210,7 +214,9 @@ type upstream struct {
 }
 
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	u.mu.Lock()
 	u.last, u.hits = r.Clone(context.Background()), u.hits+1
+	u.mu.Unlock()
 	maps.Copy(w.Header(), u.header)
 	if u.status != 0 {
 		w.WriteHeader(u.status)
@@ -226,7 +232,7 @@ func (n *node) guard(origin string, change ...func(*site.SiteConfig, *site.Confi
 	sc := site.SiteConfig{
 		Origin: origin, Issuer: n.Sites(), IssuerURL: issuerURL, AuthorizeURL: n.server.AuthorizeURL(), SignedOutURL: n.server.SignedOutURL(),
 		Pages: must(pages.New(pages.Theme{Name: "Example"}))(t), Life: sites.Life{Absolute: 12 * time.Hour, Idle: time.Hour},
-		Observer: n.heard, Clock: n.clock, Ready: n.state.Open,
+		Observer: n.heard, Ready: n.state.Open,
 	}
 	gc := site.Config{Headers: []identity.Mapping{{Header: "X-User-Id", Claim: "sub"}, {Header: "X-Email", Claim: "email"}, {Header: "X-Groups", Claim: "groups"}}}
 	for _, c := range change {

@@ -27,6 +27,8 @@ const (
 	SiteCookie = "gatehouse_site_"
 	// PendingCookie begins the name of the cookie of one sign-in to a site that is under way.
 	PendingCookie = "gatehouse_pending_"
+	// ReturnedCookie says that the browser has just come back to a site from a sign-in.
+	ReturnedCookie = "gatehouse_returned"
 	// HostPrefix stands before them where the issuer is https.
 	HostPrefix = "__Host-"
 )
@@ -35,7 +37,7 @@ const (
 func ownCookie(name string) bool {
 	name = strings.TrimPrefix(name, HostPrefix)
 	return name == SessionCookie || name == BrowserCookie || name == KnownCookie || name == MovedCookie ||
-		name == LoginCookie || name == SignedOutCookie || strings.HasPrefix(name, FlowCookie) || strings.HasPrefix(name, RefreshCookie) ||
+		name == LoginCookie || name == SignedOutCookie || name == ReturnedCookie || strings.HasPrefix(name, FlowCookie) || strings.HasPrefix(name, RefreshCookie) ||
 		strings.HasPrefix(name, SiteCookie) || strings.HasPrefix(name, PendingCookie)
 }
 
