@@ -92,6 +92,9 @@ type App struct {
 	// The applications that may ask for tokens. Default: none.
 	Clients []*Client `json:"clients,omitempty"`
 
+	// How programs may register themselves as clients, as MCP clients do. Default: not at all
+	ClientRegistration *ClientRegistration `json:"client_registration,omitempty"`
+
 	ctx          caddy.Context
 	log          *zap.Logger
 	secrets      []string      // resolved

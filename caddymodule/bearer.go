@@ -108,6 +108,12 @@ type BearerAuth struct {
 	// it. Default: derived from the audience, or from the host.
 	MetadataURL string `json:"metadata_url,omitempty"`
 
+	// All that an MCP client asks of a resource: the RFC 9728 document at the place of
+	// every path below the first audience, which is a URL, and at the root; challenges that name the one of
+	// the path; answers to pages of any origin, without credentials; and plain 403 where no
+	// login would help. A stream ends when the token expires only if it is a GET: a tool call runs out. Default: false
+	MCP bool `json:"mcp,omitempty"`
+
 	// The realm of the challenge. Default: the first audience
 	Realm string `json:"realm,omitempty"`
 

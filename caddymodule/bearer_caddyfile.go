@@ -75,6 +75,7 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 //	    dpop_origin  <origin...>
 //	    cors         off
 //	    metadata_url <url>
+//	    mcp
 //	    realm        <text>
 //	    streams      until_expiry|until_revoked|keep
 //	}
@@ -107,6 +108,7 @@ func (b *BearerAuth) options() grammar.Options {
 		"dpop_origin":  grammar.List(&b.DPoPOrigins),
 		"cors":         grammar.Keyword("off", &b.NoCORS),
 		"metadata_url": grammar.String(&b.MetadataURL),
+		"mcp":          grammar.Flag(&b.MCP),
 		"realm":        grammar.String(&b.Realm),
 		"streams":      grammar.String(&b.Streams),
 	}

@@ -76,6 +76,7 @@ func (b *BearerAuth) checkOptions() error {
 	}
 	return grammar.FirstOf(
 		b.checkAudiences,
+		b.checkMCP,
 		b.checkClaims,
 		b.checkFor,
 		b.checkWritten,
@@ -102,6 +103,21 @@ func (b *BearerAuth) checkOptions() error {
 func (b *BearerAuth) checkAudiences() error {
 	if slices.Contains(b.Audience, "") {
 		return grammar.Wrong("audience", "one is empty: write the identifier of an `api`")
+	}
+	return nil
+}
+
+// checkMCP finds what an MCP client could not use.
+func (b *BearerAuth) checkMCP() error {
+	switch {
+	case !b.MCP:
+		return nil
+	case len(b.Audience) > 0 && oauth.OriginOf(b.Audience[0]) == "":
+		return grammar.Wrong("mcp", "MCP clients compare the resource with the URL that they were given: write the URL of the server as the first audience, such as https://mcp.example.com/mcp")
+	case b.Cookie != "":
+		return grammar.Wrong("mcp", "with `from cookie` pages of any origin could act for whoever is signed in: leave one of them out")
+	case b.MetadataURL != "":
+		return grammar.Wrong("mcp", "it serves the document for each path itself: leave metadata_url out")
 	}
 	return nil
 }

@@ -110,6 +110,8 @@ func (b *BearerAuth) guardConfig() guard.Config {
 		Passage:      passageOf,
 
 		CORS:        !b.NoCORS,
+		MCP:         b.MCP,
+		Path:        originalEscapedPath,
 		MetadataURL: b.MetadataURL,
 		Realm:       b.Realm,
 	}

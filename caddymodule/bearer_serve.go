@@ -76,10 +76,7 @@ func (b *BearerAuth) document(r *http.Request) *guard.Guard {
 // another server, and its token, could send both here under that server's name;
 // dpop_origin is for such sites.
 func (b *BearerAuth) requestURLs(r *http.Request) []string {
-	path := r.URL.EscapedPath()
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		path = original.URL.EscapedPath()
-	}
+	path := originalEscapedPath(r)
 	if len(b.DPoPOrigins) == 0 {
 		return []string{clientOrigin(r) + path}
 	}
@@ -88,6 +85,14 @@ func (b *BearerAuth) requestURLs(r *http.Request) []string {
 		urls[i] = origin + path
 	}
 	return urls
+}
+
+// originalEscapedPath returns the path that the client has sent a request to, before rewrites.
+func originalEscapedPath(r *http.Request) string {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		return original.URL.EscapedPath()
+	}
+	return r.URL.EscapedPath()
 }
 
 // unavailable tells that a guard could not be sure about a token.

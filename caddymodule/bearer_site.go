@@ -36,7 +36,7 @@ func (b *BearerAuth) routesOf(h httpcaddyfile.Helper, matcher caddy.ModuleMap) [
 func (b *BearerAuth) siteOnly() *BearerAuth {
 	return &BearerAuth{
 		Audience: b.Audience, Scopes: b.Scopes, ScopeAny: b.ScopeAny, Headers: b.Headers,
-		Issuers: b.Issuers, DPoPRequired: b.DPoPRequired, SiteOnly: true,
+		Issuers: b.Issuers, DPoPRequired: b.DPoPRequired, MCP: b.MCP, SiteOnly: true,
 	}
 }
 

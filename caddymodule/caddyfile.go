@@ -118,7 +118,17 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	            idle_lifetime <duration> | infinite
 //	            max_active    <number>
 //	            cookie
+//	            always
 //	        }
+//	    }
+//	    client_registration {
+//	        access         open | token <value>
+//	        redirect_hosts <host...>
+//	        apis           <identifier...>
+//	        scopes         <scope...>
+//	        leeway         <duration>
+//	        lifetime       <duration> | infinite
+//	        idle_lifetime  <duration> | infinite
 //	    }
 //	}
 //
@@ -148,6 +158,8 @@ func (a *App) options() grammar.Options {
 		"group":           {Read: a.readGroup, Many: true},
 		"api":             {Read: a.readAPI, Many: true},
 		"client":          {Read: a.readClient, Many: true},
+
+		"client_registration": grammar.Block(&a.ClientRegistration, (*ClientRegistration).options),
 	}
 }
 

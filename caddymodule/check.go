@@ -28,6 +28,7 @@ func (a *App) Check() error {
 		a.checkGroups,
 		a.checkAPIs,
 		func() error { return a.checkClients(storage.TagClient) },
+		a.checkStrangers,
 		a.checkRules,
 	)
 }

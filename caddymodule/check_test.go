@@ -23,6 +23,8 @@ var jsonErrors = []struct{ name, config, want string }{
 	{"session below nothing", `{"session":{"lifetime":"-1h"}}`, "session: lifetime: -1h is out of range: "},
 	{"null API", `{"apis":[null]}`, "apis: there is a null in the list: "},
 	{"API twice", `{"apis":[{"identifier":"a"},{"identifier":"a"}]}`, "api a: duplicate API: "},
+	{"registration token that is missing", `{"issuer":"https://auth.example.com/","logins":[{"module":"local"}],"client_registration":{"access":"token"}}`, "client_registration: access: there is no token: "},
+	{"registration token for nobody", `{"issuer":"https://auth.example.com/","logins":[{"module":"local"}],"client_registration":{"access":"open","token":"0123456789abcdef"}}`, "client_registration: access: with `access open` nobody needs a token: "},
 	{"null group", `{"groups":[null]}`, "groups: there is a null in the list: "},
 	{"null source of a group", `{"groups":[{"name":"a","from":[null]}]}`, "group a: from: there is one without a name: "},
 	{"source of a group without names", `{"logins":[{"module":"local"}],"groups":[{"name":"a","from":[{"login":"local"}]}]}`, "group a: from: there is one without a name: "},

@@ -24,6 +24,15 @@ func (a *App) clientFindings() []Finding {
 		}
 		found = append(found, c.addressFindings(a.Issuer)...)
 	}
+	for _, w := range a.strangerWarnings() {
+		found = append(found, Finding{SeverityWarning, "client_registration", w, "apis", nil})
+	}
+	if r := a.ClientRegistration; r != nil && r.Access == accessToken {
+		found = append(found, Finding{
+			SeverityInfo, "client_registration",
+			"MCP clients cannot send a registration token, and discovery does not name the endpoint to them: write `access open` if they are who is to register", "access", nil,
+		})
+	}
 	return found
 }
 

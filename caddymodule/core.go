@@ -38,11 +38,14 @@ func (a *App) coreConfig(observer oauth.Observer) tokens.Config {
 		Rand:                  rand.Reader,
 	}
 	for _, api := range a.APIs {
-		cfg.APIs = append(cfg.APIs, api.core())
+		core := api.core()
+		core.AccessTokenLifetime = a.accessTokenLifetime(api)
+		cfg.APIs = append(cfg.APIs, core)
 	}
 	for _, c := range a.Clients {
 		cfg.Clients = append(cfg.Clients, c.core())
 	}
+	cfg.Registration = a.ClientRegistration.core()
 	return cfg
 }
 
@@ -51,7 +54,7 @@ func (a *App) coreConfig(observer oauth.Observer) tokens.Config {
 func (a *App) coreSettings() state.Settings {
 	longest := defaultAccessTokenLifetime
 	for _, api := range a.APIs {
-		longest = max(longest, api.accessTokenLifetime())
+		longest = max(longest, a.accessTokenLifetime(api))
 	}
 	return state.Settings{
 		Issuers: a.issuers(),
@@ -102,11 +105,15 @@ func (a *App) algorithms() []jose.Algorithm {
 	return algorithms
 }
 
-// apiScopes are the scopes of all APIs, for discovery.
+// apiScopes are the scopes of APIs, for discovery.
 func (a *App) apiScopes() []string {
 	var scopes []string
 	for _, api := range a.APIs {
-		scopes = append(scopes, api.Scopes...)
+		// Some programs ask for all that discovery lists: with clients that nobody
+		// registered, that is what those may have.
+		if a.ClientRegistration == nil || a.forStrangers(api.Identifier) {
+			scopes = append(scopes, api.Scopes...)
+		}
 	}
 	slices.Sort(scopes)
 	return slices.Compact(scopes)

@@ -102,7 +102,7 @@ func TestEveryErrorIsTested(t *testing.T) {
 	messages := 0
 	for name, file := range sources(t, "api.go", "api_scope.go", "group.go", "group_check.go", "group_name.go", "groups.go", "plaintext.go", "bearer_caddyfile.go", "bearer_issuer_check.go", "bearer_issuer_keys.go", "caddyfile.go", "check.go", "client.go", "client_auth.go", "client_check.go",
 		"client_mtls.go", "dpop.go", "denylist.go", "grammar/reader.go", "grammar/options.go", "grammar/placeholder.go", "hash.go", "login.go", "login_address.go", "login_allow.go", "login_auth.go", "login_caddyfile.go", "login_github.go", "login_oidc.go", "login_oidc_caddyfile.go",
-		"login_oidc_check.go", "login_presets.go", "login_provider.go", "logins.go", "refresh.go", "secret.go", "session.go", "signing.go", "theme.go", "urls.go") {
+		"login_oidc_check.go", "login_presets.go", "login_provider.go", "logins.go", "refresh.go", "registration.go", "strangers.go", "secret.go", "session.go", "signing.go", "theme.go", "urls.go") {
 		ast.Inspect(file, func(n ast.Node) bool {
 			format, ok := message(n)
 			if !ok || slices.Contains(untested, format) {

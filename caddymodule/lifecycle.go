@@ -45,6 +45,12 @@ func (a *App) Provision(ctx caddy.Context) error {
 			return err
 		}
 	}
+	for _, w := range a.strangerWarnings() {
+		a.log.Warn(w)
+	}
+	if err := a.ClientRegistration.resolve(); err != nil {
+		return fmt.Errorf("client_registration: %w", err)
+	}
 	if err := a.provisionObserver(ctx); err != nil {
 		return err
 	}

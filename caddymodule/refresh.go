@@ -56,6 +56,11 @@ type RefreshToken struct {
 	// site, which then refresh at `/oauth/refresh`. Default: false
 	Cookie bool `json:"cookie,omitempty"`
 
+	// Whether the client gets a refresh token without asking for `offline_access`, at
+	// an API that has `allow_offline_access`: for clients that only ask for the scopes that a
+	// challenge names, as MCP clients do. Default: false
+	Always bool `json:"always,omitempty"`
+
 	// Whether a refresh may ask for any of the client's `apis` that has
 	// `allow_offline_access`, also one that was not asked for at sign-in: Auth0's
 	// multi-resource refresh tokens (MRRT). Not for clients with `consent always`.
@@ -71,6 +76,7 @@ func (r *RefreshToken) options() grammar.Options {
 		"idle_lifetime":  lifetimeOption(&r.IdleLifetime),
 		"max_active":     grammar.Count(&r.MaxActive),
 		"cookie":         grammar.Flag(&r.Cookie),
+		"always":         grammar.Flag(&r.Always),
 		"multi_resource": grammar.Flag(&r.MultiResource),
 	}
 }
@@ -128,5 +134,6 @@ func (r *RefreshToken) core() clients.RefreshPolicy {
 		MaxActive:     r.maxActive(),
 		Cookie:        r.cookie(),
 		MultiResource: orZero(r).MultiResource,
+		Always:        orZero(r).Always,
 	}
 }

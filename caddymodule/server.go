@@ -90,6 +90,8 @@ func (s *OAuthServer) serverConfig(app *App) handler.Config {
 		Observer:    app.backend.observer,
 		SigningAlgs: app.algorithms(),
 		APIScopes:   app.apiScopes(),
+
+		RegistrationToken: orZero(app.ClientRegistration).token,
 	}
 }
 

@@ -124,7 +124,7 @@ func (b *BearerAuth) serveWhile(w http.ResponseWriter, r *http.Request, claims *
 	if claims == nil || b.Streams == streamsKeep {
 		return next.ServeHTTP(w, r)
 	}
-	expires := b.Streams == streamsUntilExpiry || b.Streams == "" && openEnded(r)
+	expires := b.Streams == streamsUntilExpiry || b.Streams == "" && openEnded(r) && (!b.MCP || r.Method == http.MethodGet)
 	g, now := &tokenGrant{guard: b, claims: claims, expires: expires}, time.Now()
 	g.sure.Store(&now)
 	return b.streams.Serve(w, r, g, next)

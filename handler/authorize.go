@@ -81,6 +81,12 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 		return s.showConsent(w, r, a, p)
 	case tokens.StepIssue:
 	}
+	return s.issue(w, r, a, p)
+}
+
+// issue sends a code to the client. Where a consent that it rests on has just changed, the
+// request is looked at once more.
+func (s *Server) issue(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, p progress) error {
 	code, err := s.Issuer.IssueCode(r.Context(), a, p.login)
 	if errors.Is(err, tokens.ErrConsentChanged) && !p.anew {
 		p.anew = true

@@ -131,6 +131,7 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, a *tokens.A
 		Client:      s.clientName(a.ClientID),
 		Person:      personName(p.login.Profile),
 		Destination: destinationOf(a.RedirectURI),
+		Stranger:    s.stranger(r.Context(), a),
 		Access:      s.accessTexts(texts, scopes, a.Audiences),
 	})
 	s.writePage(w, status, html, err, pageOptions{form: true, leaves: answersByRedirect(a)})

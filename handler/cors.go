@@ -21,12 +21,16 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request, e *endpoint) bool 
 		h.Set("Access-Control-Allow-Origin", "*")
 	} else {
 		h.Add("Vary", "Origin")
-		if one && s.origins[origin] {
+		switch {
+		case one && s.origins[origin]:
 			h.Set("Access-Control-Allow-Origin", origin)
 			h.Set("Access-Control-Expose-Headers", wire.ExposeHeaders)
 			if e.cors == corsCredentials || e.cors == corsCookie && s.cookieOrigins[origin] {
 				h.Set(wire.AllowCredentials, "true")
 			}
+		case one && s.Issuer.Unregistered() && e.forAnybody():
+			h.Set("Access-Control-Allow-Origin", "*")
+			h.Set("Access-Control-Expose-Headers", wire.ExposeHeaders)
 		}
 	}
 	if !wire.IsPreflight(r) {
@@ -38,6 +42,11 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request, e *endpoint) bool 
 	wire.WritePreflight(h, r, strings.Join(e.methods, ", "))
 	w.WriteHeader(http.StatusNoContent)
 	return true
+}
+
+// forAnybody reports whether a client that nobody registered calls the endpoint.
+func (e *endpoint) forAnybody() bool {
+	return e.name == "token" || e.name == "revoke" || e.registers
 }
 
 // narrowOrigin takes the permission back where the origin is another client's.

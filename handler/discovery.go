@@ -25,6 +25,7 @@ type discoveryDocument struct {
 	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
 	JWKSURI               string   `json:"jwks_uri"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"` // RFC 7591; not where a token is needed, which programs for people cannot send
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	EndSessionEndpoint    string   `json:"end_session_endpoint"`
 	Scopes                []string `json:"scopes_supported"`
@@ -66,11 +67,16 @@ func (s *Server) writeDiscovery() ([]byte, error) {
 	// Some clients take the first method that they know, so `none` comes last,
 	// and only where a client is public.
 	all := slices.Clone(confidential)
-	if slices.ContainsFunc(s.Issuer.Clients(), func(c *clients.Client) bool { return !c.Confidential() }) {
+	if s.Issuer.Unregistered() || slices.ContainsFunc(s.Issuer.Clients(), func(c *clients.Client) bool { return !c.Confidential() }) {
 		all = append(all, string(clients.AuthNone))
 	}
 	claims, acrs := s.announced()
+	registration := ""
+	if s.Issuer.Registers() && s.RegistrationToken == "" {
+		registration = s.urlOf("register")
+	}
 	b, err := json.MarshalIndent(discoveryDocument{
+		RegistrationEndpoint:  registration,
 		Issuer:                s.IssuerURL,
 		AuthorizationEndpoint: s.urlOf("authorize"),
 		TokenEndpoint:         s.urlOf("token"),

@@ -26,9 +26,10 @@ func endpoints() []endpoint {
 		{name: "consent", path: "/consent", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).consent},
 		{name: "activate", path: "/activate", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).activate},
 		{name: "device_code", path: "/oauth/device/code", methods: onlyPost, fail: (*Server).failJSON, serve: (*Server).deviceCode},
-		{name: "token", path: "/oauth/token", methods: onlyPost, cors: corsCredentials, fail: (*Server).failJSON, serve: (*Server).token},
+		{name: "token", path: "/oauth/token", alias: "/token", methods: onlyPost, cors: corsCredentials, fail: (*Server).failJSON, serve: (*Server).token},
 		{name: "refresh", path: "/oauth/refresh", methods: onlyPost, cors: corsCookie, fail: (*Server).failJSON, serve: (*Server).refresh},
 		{name: "revoke", path: "/oauth/revoke", methods: onlyPost, cors: corsCookie, fail: (*Server).failJSON, serve: (*Server).revoke},
+		{name: "register", path: "/oauth/register", alias: "/register", methods: onlyPost, registers: true, cors: corsCredentials, fail: (*Server).failRegistration, serve: (*Server).register},
 		{name: "introspect", path: "/oauth/introspect", methods: onlyPost, fail: (*Server).failJSON, serve: (*Server).introspect},
 		{name: "userinfo", path: "/userinfo", methods: getPost, cors: corsClient, fail: (*Server).failBearer, serve: (*Server).userinfo},
 		{name: "logout", path: "/oidc/logout", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).logout},
@@ -106,6 +107,9 @@ func (s *Server) route() error {
 	}
 	s.routes, s.paths = make(map[string]*endpoint), make(map[string]string)
 	for _, e := range endpoints() {
+		if e.registers && !s.Issuer.Registers() {
+			continue
+		}
 		if e.perLogin {
 			s.routeLogins(&e)
 			continue

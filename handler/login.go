@@ -146,7 +146,7 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, req loginRequ
 	page := pages.Login{
 		Action:        s.pathOf("login"),
 		Ticket:        sealed,
-		Client:        s.clientName(req.client()),
+		Client:        s.callerName(r.Context(), req, texts),
 		Username:      p.username,
 		Problem:       p.text,
 		WrongPassword: p.wrong,

@@ -53,6 +53,8 @@ type Config struct {
 	SigningAlgs []jose.Algorithm
 	// APIScopes are the scopes of the configured APIs, for discovery. May be empty.
 	APIScopes []string
+	// RegistrationToken is what who registers a client has to present; "" lets anybody.
+	RegistrationToken string
 }
 
 // Server is the authorization server: an http.Handler for the endpoints of one issuer.
@@ -84,22 +86,25 @@ const (
 	corsClient                      // the origins of the client concerned
 	corsCredentials                 // as corsClient, with credentials: no answer depends on a cookie
 	corsCookie                      // as corsClient, with credentials where the client keeps its refresh token in a cookie
-	corsAny                         // public documents
+	// With clients that nobody registered, the two also let any origin, without credentials:
+	// which those run in, nobody knows.
+	corsAny // public documents
 )
 
 // endpoint is one row of the route table.
 type endpoint struct {
-	name     string // for Config.Paths, and for metrics
-	path     string // below the issuer's own
-	alias    string // another path that works too, unless the endpoint was moved
-	perLogin bool   // each login at a provider has one, at its name below the path
-	fixed    bool   // the path is a standard's and cannot be moved
-	early    bool   // answered before shared state is open
-	page     bool   // for people, at the issuer's origin only
-	methods  []string
-	cors     corsKind
-	fail     func(*Server, http.ResponseWriter, *http.Request, error)
-	serve    func(*Server, http.ResponseWriter, *http.Request) error
+	name      string // for Config.Paths, and for metrics
+	path      string // below the issuer's own
+	alias     string // another path that works too, unless the endpoint was moved
+	perLogin  bool   // each login at a provider has one, at its name below the path
+	fixed     bool   // the path is a standard's and cannot be moved
+	registers bool   // there where clients may register themselves
+	early     bool   // answered before shared state is open
+	page      bool   // for people, at the issuer's origin only
+	methods   []string
+	cors      corsKind
+	fail      func(*Server, http.ResponseWriter, *http.Request, error)
+	serve     func(*Server, http.ResponseWriter, *http.Request) error
 }
 
 // pathOf returns the path of an endpoint on our origin.

@@ -131,6 +131,10 @@ func (i *Issuer) parseDestination(ctx context.Context, params url.Values) (*clie
 // parseMode reads response_mode. An answer by web_message goes to the origin
 // of the redirect URI, which must be a registered one.
 func (a *Authorization) parseMode(c *clients.Client, mode string) error {
+	if c.Unregistered() && mode != "" && ResponseMode(mode) != ModeQuery {
+		return oauth.BadRequest("This application gets its answers in the query alone: leave out response_mode.").
+			With(oauth.Mismatch{Sent: mode, Registered: []string{string(ModeQuery)}})
+	}
 	switch m := ResponseMode(mode); m {
 	case "", ModeQuery:
 		return nil
@@ -284,7 +288,7 @@ func (i *Issuer) parseHint(c *clients.Client, a *Authorization, params url.Value
 // parseAccess reads what the client wants access to.
 func (i *Issuer) parseAccess(c *clients.Client, a *Authorization, params url.Values) error {
 	asked, ok := oauth.ParseScope(params.Get("scope"))
-	if !ok {
+	if !ok && !c.Unregistered() { // whose scopes are cut, never refused
 		return oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope parameter is malformed.").
 			With(oauth.Mismatch{Sent: params.Get("scope")})
 	}
@@ -295,8 +299,12 @@ func (i *Issuer) parseAccess(c *clients.Client, a *Authorization, params url.Val
 	if len(audiences) > 1 {
 		slices.Sort(audiences[1:]) // the first is what a token is for unless it asks; the order of the rest means nothing
 	}
+	if len(audiences) > 1 && c.Unregistered() {
+		return oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "Name one resource.").
+			With(oauth.Mismatch{Sent: oauth.PrintableURI(strings.Join(params["resource"], " ")), Registered: c.APIs})
+	}
 	a.Audiences = i.orDefault(c, audiences)
-	a.Scopes = i.grantable(c, asked, a.Audiences)
+	a.Scopes = i.grantable(c, i.withUsual(c, asked, a.Audiences), a.Audiences)
 	return nil
 }
 

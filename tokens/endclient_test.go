@@ -24,7 +24,7 @@ const late = 2 * time.Second
 // watermarks are those of an apartStore, for all nodes.
 type watermarks struct {
 	mu   sync.Mutex
-	all  map[storage.ClientTag]time.Time
+	all  map[storage.ClientTag]storage.ClientMark
 	ends int // how often a client was ended
 }
 
@@ -36,18 +36,18 @@ type apartStore struct {
 	deaf  atomic.Bool // what everybody shares is out of this node's reach: watermarks, grants and the feed
 }
 
-func (s *apartStore) EndClient(ctx context.Context, client storage.ClientTag) (storage.ClientEnd, error) {
+func (s *apartStore) EndClient(ctx context.Context, client storage.ClientTag, _ time.Duration) (storage.ClientEnd, error) {
 	now, err := s.Now(ctx)
 	s.marks.mu.Lock()
 	defer s.marks.mu.Unlock()
 	s.marks.ends++
-	s.marks.all[client] = now.Truncate(time.Second)
-	return storage.ClientEnd{Before: s.marks.all[client], Late: late}, err
+	s.marks.all[client] = storage.ClientMark{Before: now.Truncate(time.Second)}
+	return storage.ClientEnd{Before: s.marks.all[client].Before, Late: late}, err
 }
 
 var errDeaf = errors.New("this node does not hear")
 
-func (s *apartStore) ClientWatermarks(context.Context) (map[storage.ClientTag]time.Time, error) {
+func (s *apartStore) ClientWatermarks(context.Context) (map[storage.ClientTag]storage.ClientMark, error) {
 	if s.deaf.Load() {
 		return nil, errDeaf
 	}
@@ -80,7 +80,7 @@ func (borrowed) Close() error { return nil }
 func apartNodes(t *testing.T) (a, b *gateway, ofA, ofB *apartStore) {
 	t.Helper()
 	file := boltstore.New(boltstore.Options{Path: filepath.Join(t.TempDir(), "test.db")})
-	marks := &watermarks{all: map[storage.ClientTag]time.Time{}}
+	marks := &watermarks{all: map[storage.ClientTag]storage.ClientMark{}}
 	ofA, ofB = &apartStore{Store: file, marks: marks}, &apartStore{Store: borrowed{file}, marks: marks}
 	a, b = &gateway{t: t, events: &events{}}, &gateway{t: t, events: &events{}}
 	a.start(ofA, time.Now)

@@ -35,7 +35,7 @@ func TestEndEveryoneUnheard(t *testing.T) {
 	res := b.login()
 	l, cookie := b.signIn(alice)
 	offline, short := b.codeFor(l), b.codeFor(l, "scope", "openid")
-	if _, err := a.state.Store.EndClient(t.Context(), storage.Everyone); err != nil {
+	if _, err := a.state.Store.EndClient(t.Context(), storage.Everyone, 0); err != nil {
 		t.Fatal(err)
 	}
 	b.refusedRefresh(res.RefreshToken, oauth.ReasonUnknown)

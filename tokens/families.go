@@ -27,8 +27,8 @@ func (i *Issuer) Live(ctx context.Context, families []storage.Family) ([]storage
 		if err != nil {
 			return nil, err
 		}
-		if c, ok := i.clients.Tagged(f.Client); ok {
-			f = f.Limited(c.Refresh.Lifetime, c.Refresh.IdleLifetime)
+		if p, ok := i.clients.Policy(f.Client); ok {
+			f = f.Limited(p.Lifetime, p.IdleLifetime)
 		}
 		if f.Created.After(watermark) && !f.Dead(now) {
 			live = append(live, f)

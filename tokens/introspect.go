@@ -34,7 +34,7 @@ type Introspection struct {
 // cache. A good token that is none of its business is inactive, and reported. See RFC
 // 7662 §2 and §4.
 func (i *Issuer) Introspect(ctx context.Context, c *clients.Client, token string) (*Introspection, error) {
-	if !c.Confidential() {
+	if !c.Confidential() || c.Unregistered() {
 		return nil, i.auth.Refuse(ctx, c, oauth.ReasonBadMethod, nil)
 	}
 	if t, _, ok := parseRefreshToken(i.state.Secrets(), token); ok {

@@ -29,10 +29,12 @@ import (
 // Config is one configuration of the authorization server. It is immutable;
 // a reload makes a new Issuer over the same State.
 type Config struct {
-	Issuer   string // exactly as it is emitted; an https URL, http on loopback only
-	APIs     []*clients.API
-	Clients  []*clients.Client
-	Accounts Accounts
+	Issuer  string // exactly as it is emitted; an https URL, http on loopback only
+	APIs    []*clients.API
+	Clients []*clients.Client
+	// Registration is for clients that register themselves (RFC 7591); nil admits none.
+	Registration *clients.Policy
+	Accounts     Accounts
 	// People knows the groups of the configuration; nil for none.
 	People *people.Directory
 	// Providers asks providers again about people; nil where no login is at one.
@@ -100,7 +102,9 @@ func NewIssuer(cfg Config, state *state.State) (*Issuer, error) {
 	if cfg.Proofs == nil {
 		cfg.Proofs = dpop.NewProofs(cfg.Clock)
 	}
-	directory, err := clients.NewDirectory(cfg.Clients)
+	directory, err := clients.NewDirectory(cfg.Clients, clients.Unregistered{
+		Lasting: state.Keys.Lasting, Registration: cfg.Registration,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +145,8 @@ func (i *Issuer) ownTokens(others ...*verify.Foreign) verify.Config {
 		Own:    i.state.StoreTime(i.cfg.Clock),
 		Leeway: oauth.DefaultLeeway,
 		Others: others,
+
+		TagClient: i.clients.Tag,
 	}
 }
 
@@ -163,6 +169,34 @@ func (i *Issuer) Client(ctx context.Context, id string) (*clients.Client, error)
 
 // Configured returns the client of the configuration with an id.
 func (i *Issuer) Configured(id string) (*clients.Client, bool) { return i.clients.Configured(id) }
+
+// TagOf returns the tag of the client with an id, whether there is such a client or not.
+func (i *Issuer) TagOf(id string) storage.ClientTag { return i.clients.Tag(id) }
+
+// KeepsEnd is how long the end of a client must be known: as long as anything may live that
+// it ends, and for good where the configuration could have named it.
+func (i *Issuer) KeepsEnd(tag storage.ClientTag) time.Duration {
+	p, known := i.clients.Policy(tag)
+	if !tag.Unregistered() || !known || p.KeepsGrants() == 0 {
+		return 0
+	}
+	return p.KeepsGrants() + i.state.DenyFor()
+}
+
+// Register registers a client by what it says of itself, as clients.Directory.Register does.
+func (i *Issuer) Register(m clients.Registering) (*clients.Registration, error) {
+	random, err := i.random16()
+	if err != nil {
+		return nil, oauth.Unavailable(err)
+	}
+	return i.clients.Register(m, random)
+}
+
+// Registers reports whether clients may register themselves.
+func (i *Issuer) Registers() bool { return i.cfg.Registration != nil }
+
+// Unregistered reports whether there are clients that no configuration names.
+func (i *Issuer) Unregistered() bool { return i.Registers() }
 
 // UnknownClient says for the log which client_id came that is not registered.
 func (i *Issuer) UnknownClient(id string) oauth.Mismatch { return i.clients.Unknown(id) }

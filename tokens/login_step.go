@@ -36,6 +36,15 @@ func (i *Issuer) NextStep(ctx context.Context, a *Authorization, l *Login, p Pro
 	if err != nil {
 		return 0, err
 	}
+	if c.Unregistered() {
+		marks, err := i.state.Denylist.MarksOf(ctx, c.Tag())
+		if err != nil {
+			return 0, err
+		}
+		if marks.Blocked {
+			return 0, oauth.Refuse(oauth.UnauthorizedClient, oauth.ReasonBlocked, "The application was blocked by the operator of this server.")
+		}
+	}
 	silent := slices.Contains(a.Prompt, PromptNone)
 	if i.needsLogin(c, a, l, p.Fresh) {
 		if silent {

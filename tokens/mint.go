@@ -192,6 +192,7 @@ func (i *Issuer) mintAccess(m mint, lifetime time.Duration) (string, error) {
 		return "", err
 	}
 	if c, err := verify.ParseClaims(payload, key.Public()); err == nil {
+		c.Client = m.client.Tag()
 		i.state.Cache.Put(token, c)
 	}
 	return token, nil

@@ -103,6 +103,9 @@ func (i *Issuer) checkRefresh(c *clients.Client, g storage.Grant, r TokenRequest
 		return mint{}, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonOfflineOff, deadRefreshToken)
 	}
 	asked, wellFormed := oauth.ParseScope(r.Scope)
+	if c.Unregistered() {
+		asked, wellFormed = oauth.CommonScope(asked, g.Scopes), true // cut, never refused
+	}
 	if !wellFormed || !oauth.IsSubset(asked, g.Scopes) && !oauth.IsSubset(i.grantable(c, asked, g.Audiences), g.Scopes) {
 		return mint{}, oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope is malformed or exceeds what was granted.").
 			With(oauth.Mismatch{Sent: r.Scope, Registered: g.Scopes})

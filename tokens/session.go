@@ -62,11 +62,10 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 		return nil, "", err
 	}
 	acr, amr := p.ACR, fittingAMR(p.AMR)
-	p.ACR, p.AMR = "", nil // they are of this login, not of the person
+	p.ACR, p.AMR, p.Groups = "", nil, i.cfg.People.Keep(p.Login, in.Groups) // acr and amr are of this login, not of the person
 	if every, _ := i.schedule(p.Login); every > 0 {
 		p.Checked = i.storeNow()
 	}
-	p.Groups = i.cfg.People.Keep(p.Login, in.Groups)
 	profile, err := p.record()
 	if err != nil {
 		return nil, "", err

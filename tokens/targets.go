@@ -34,17 +34,22 @@ func (i *Issuer) targets(c *clients.Client, asked []string) ([]string, error) {
 }
 
 // identifierOf returns which of the identifiers a client means, as it is
-// configured: the one with that very text, or else the same resource.
+// configured: the one with that very text, or else the same resource, or else the longest
+// that it lies below.
 func identifierOf(identifiers []string, asked string) (string, bool) {
 	if slices.Contains(identifiers, asked) {
 		return asked, true
 	}
+	best := ""
 	for _, id := range identifiers {
-		if oauth.SameResource(id, asked) {
+		switch {
+		case oauth.SameResource(id, asked):
 			return id, true
+		case len(id) > len(best) && oauth.BelowResource(id, asked):
+			best = id
 		}
 	}
-	return "", false
+	return best, best != ""
 }
 
 // orDefault returns the targets of a request, or where it has none the default
@@ -58,7 +63,23 @@ func (i *Issuer) orDefault(c *clients.Client, targets []string) []string {
 			return []string{api.Identifier}
 		}
 	}
+	if c.Unregistered() && len(c.APIs) > 0 && i.registered(c, c.APIs[0]) {
+		return c.APIs[:1]
+	}
 	return nil
+}
+
+// withUsual adds to the scopes that are asked for at some APIs what the client gets unasked:
+// its usual ones where it asks for none of those APIs, and a refresh token.
+func (i *Issuer) withUsual(c *clients.Client, asked, audiences []string) []string {
+	has := slices.ContainsFunc(audiences, func(api string) bool { return len(oauth.CommonScope(asked, i.apiScopes(c, api))) > 0 })
+	if !has {
+		asked = slices.Concat(asked, c.Usual)
+	}
+	if c.Refresh.Always && len(audiences) > 0 {
+		asked = append(slices.Clip(asked), oauth.ScopeOfflineAccess)
+	}
+	return asked
 }
 
 // apiScopes returns the scopes that a client may have at an API.

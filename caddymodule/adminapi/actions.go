@@ -36,8 +36,26 @@ var Actions = []*Action{
 	},
 	{
 		Use: "clients end <client_id>", Short: "Ends every refresh token and access token that a client holds until now",
-		Args: []string{"client"}, Flags: []Flag{forceFlag("End a client that nobody knows")}, Slow: slowEnd,
+		Args: []string{"client"}, Slow: slowEnd,
+		Flags: []Flag{
+			{Name: "block", Help: "Refuse new sign-ins, too, to a client that no configuration names", Switch: true},
+			forceFlag("End a client that nobody knows"),
+		},
 		Method: http.MethodPost, Path: "clients/{client}/end", Audit: "end_client", answer: (*API).endClient, Show: shows(showEndedClient),
+	},
+	{
+		Use: "clients unblock <client_id>", Short: "Lets a blocked client sign people in again",
+		Args: []string{"client"}, Flags: []Flag{forceFlag("Take a client that nobody knows")},
+		Method: http.MethodPost, Path: "clients/{client}/unblock", Audit: "unblock_client", answer: (*API).unblockClient, Show: shows(showUnblocked),
+	},
+	{
+		Use: "clients list", Short: "Lists the clients, also those that no configuration names, as far as people are signed in by them; it looks through the whole store",
+		Method: http.MethodGet, Path: "clients", answer: (*API).listClients, Show: shows(showClients),
+	},
+	{
+		Use: "registered end --yes", Short: "Ends all that clients hold until now that have registered themselves",
+		Confirm: confirmRegistered, Slow: slowEnd,
+		Method: http.MethodPost, Path: "registered/end", Audit: "end_registered", answer: (*API).endRegistered, Show: shows(showEndedRegistered),
 	},
 	{
 		Use: "consents list <subject>", Short: "Lists what a person has agreed to, client by client", Args: []string{"subject"},

@@ -90,7 +90,7 @@ func (a *API) consentTo(c *call, user storage.UserTag, client string) (storage.C
 	if err != nil {
 		return storage.ClientTag{}, err
 	}
-	tag := storage.TagClient(client)
+	tag := a.Issuer.TagOf(client)
 	for _, consent := range all {
 		if consent.ClientTag == tag || hex.EncodeToString(consent.ClientTag[:]) == client {
 			return consent.ClientTag, nil

@@ -99,7 +99,8 @@ func endedInfo(e admin.Ended) ended {
 // endedClient answers POST /oauth/clients/<id>/end.
 type endedClient struct {
 	Client     string `json:"client"`
-	Configured bool   `json:"configured"` // it may have been, or is elsewhere
+	Configured bool   `json:"configured"` // it may have been, or is elsewhere; or it is one that nobody registered
+	Blocked    bool   `json:"blocked,omitempty"`
 }
 
 func (a *API) endClient(c *call) (any, error) {
@@ -108,8 +109,15 @@ func (a *API) endClient(c *call) (any, error) {
 	if err := a.checkClient(c, c.name); err != nil {
 		return nil, err
 	}
-	_, configured := a.Issuer.Configured(c.name)
-	return endedClient{Client: c.name, Configured: configured}, a.Operator.EndClient(c.Context(), c.name)
+	block, err := c.yes("block")
+	if err == nil && block {
+		err = a.blockClient(c, true) // first: else it begins again
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, unknown := a.Issuer.Client(c.Context(), c.name)
+	return endedClient{Client: c.name, Configured: unknown == nil, Blocked: block}, a.Operator.EndClient(c.Context(), c.name)
 }
 
 const slowEnd = "waiting until every gateway must have heard of the end: over a Redis Cluster that takes some seconds longer than max_lag. " +
@@ -156,6 +164,9 @@ func showEndedClient(p *Printer, _ url.Values, answer endedClient) {
 		p.Note("no client %q is configured here; what it held has ended anyway", answer.Client)
 	}
 	p.Printf("ended: everything that %s held\n", answer.Client)
+	if answer.Blocked {
+		p.Printf("blocked: nobody signs in to it any more, until `caddy oauth clients unblock`\n")
+	}
 }
 
 // endedEveryone answers POST /oauth/everyone/end.

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 )
@@ -10,10 +11,11 @@ import (
 // the guard's to say where it is on, and what a cookie has opened is nothing for a shared
 // cache. See Guard.Check.
 type answer struct {
-	origin      string // that may read the answer; "" for none
-	credentials bool   // it may also where the request carries cookies
-	foreign     bool   // another origin asks: it never reads what cookies have opened
-	carrier     string // the header that the token came in, where caches do not know it for one; "" for Authorization
+	origin      string   // that may read the answer; "" for none
+	credentials bool     // it may also where the request carries cookies
+	expose      []string // headers of the answer that the origin may read, beside ours
+	foreign     bool     // another origin asks: it never reads what cookies have opened
+	carrier     string   // the header that the token came in, where caches do not know it for one; "" for Authorization
 }
 
 // writer returns what the next handler must write to: the writer itself, where
@@ -28,7 +30,7 @@ func (a answer) writer(w http.ResponseWriter) http.ResponseWriter {
 // Finish completes the header.
 func (a answer) Finish(h http.Header) {
 	if a.origin != "" {
-		allowOrigin(h, a.origin, a.credentials)
+		allowOrigin(h, a.origin, a.credentials, a.expose...)
 	}
 	if a.foreign {
 		h.Del(wire.AllowCredentials)
@@ -45,13 +47,20 @@ func keepPrivate(h http.Header, carrier string) {
 }
 
 // allowOrigin lets one origin read an answer, whatever stood there before.
-func allowOrigin(h http.Header, origin string, credentials bool) {
+func allowOrigin(h http.Header, origin string, credentials bool, more ...string) {
 	h.Set("Access-Control-Allow-Origin", origin)
 	if credentials {
 		h.Set(wire.AllowCredentials, "true")
 	}
 	if exposed := h.Get("Access-Control-Expose-Headers"); exposed == "" || credentials && exposed == "*" { // which means "*" alone then
 		h.Set("Access-Control-Expose-Headers", wire.ExposeHeaders)
+	}
+	if len(more) > 0 && h.Get("Access-Control-Expose-Headers") != "*" {
+		for _, name := range append([]string{wire.ChallengeHeader}, more...) {
+			if exposed := h.Get("Access-Control-Expose-Headers"); !strings.Contains(strings.ToLower(exposed), strings.ToLower(name)) {
+				h.Set("Access-Control-Expose-Headers", exposed+", "+name)
+			}
+		}
 	}
 	wire.Vary(h, "Origin")
 }

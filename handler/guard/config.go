@@ -69,6 +69,13 @@ type Config struct {
 	// "" derives it from Audience[0] where that is an https or http URL;
 	// otherwise from the request's host.
 	MetadataURL string
-	Realm       string         // "" is the first audience
-	Observer    oauth.Observer // nil observes nothing
+	// MCP serves what an MCP client asks of a resource: the metadata document of each path
+	// below the first audience, which is a URL, and at the root; answers to pages of any origin,
+	// without credentials; and 403 without a challenge for what no login can change. Not with Cookie.
+	MCP bool
+	// Path returns the escaped path that the client has asked for, ahead of rewrites. Nil takes
+	// what net/http knows. For MCP.
+	Path     func(*http.Request) string
+	Realm    string         // "" is the first audience
+	Observer oauth.Observer // nil observes nothing
 }

@@ -24,7 +24,7 @@ func (g *Guard) cors(w http.ResponseWriter, answer *answer, r *http.Request) (an
 	origin, one := wire.RequestOrigin(r)
 	allowed := one && g.cfg.Origins(origin)
 	if allowed {
-		allowOrigin(h, origin, credentials)
+		allowOrigin(h, origin, credentials, g.exposed()...)
 	}
 	if wire.IsPreflight(r) {
 		if allowed {
@@ -36,10 +36,18 @@ func (g *Guard) cors(w http.ResponseWriter, answer *answer, r *http.Request) (an
 		return true
 	}
 	if allowed {
-		answer.origin, answer.credentials = origin, credentials
+		answer.origin, answer.credentials, answer.expose = origin, credentials, g.exposed()
 	}
 	answer.foreign = !allowed && credentials
 	return false
+}
+
+// exposed are the headers of an upstream that scripts read. See the MCP transports.
+func (g *Guard) exposed() []string {
+	if g.cfg.MCP {
+		return []string{"Mcp-Session-Id"}
+	}
+	return nil
 }
 
 // browserPreflight reports whether r is a preflight as browsers send it, and can be

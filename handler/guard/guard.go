@@ -39,6 +39,8 @@ func New(cfg Config) (*Guard, error) {
 		return nil, errors.New("making guard: at least one audience is required; a token for any other API would pass")
 	case cfg.CORS && cfg.Origins == nil:
 		return nil, errors.New("making guard: CORS needs Origins")
+	case cfg.MCP && (cfg.Cookie != "" || oauth.OriginOf(cfg.Audience[0]) == ""):
+		return nil, errors.New("making guard: MCP needs an audience that is a URL, and no Cookie")
 	case cfg.DPoPRequired && cfg.Proofs == nil:
 		return nil, errors.New("making guard: DPoPRequired needs Proofs")
 	}
@@ -53,6 +55,12 @@ func New(cfg Config) (*Guard, error) {
 	}
 	if cfg.ClientOrigin == nil {
 		cfg.ClientOrigin = hostOrigin
+	}
+	if cfg.Path == nil {
+		cfg.Path = func(r *http.Request) string { return r.URL.EscapedPath() }
+	}
+	if cfg.MCP {
+		cfg.Origins = func(string) bool { return true }
 	}
 	if cfg.Realm == "" {
 		cfg.Realm = cfg.Audience[0]

@@ -10,7 +10,7 @@ import (
 
 // documentParameter returns the challenge parameter that names the document. See RFC 9728 §5.1.
 func (g *Guard) documentParameter(r *http.Request) string {
-	u := g.resource.url
+	u := g.resource.urlFor(g.cfg.Path(r))
 	if u == "" {
 		u = oauth.OriginOf(g.cfg.ClientOrigin(r)) + g.resource.path
 	}
@@ -43,6 +43,6 @@ func (g *Guard) Metadata(w http.ResponseWriter, r *http.Request) {
 		h.Set("Allow", http.MethodGet+", "+http.MethodHead)
 		w.WriteHeader(http.StatusMethodNotAllowed)
 	default:
-		wire.WritePublic(w, g.resource.document)
+		wire.WritePublic(w, g.resource.at(g.cfg.Path(r)))
 	}
 }

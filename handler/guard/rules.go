@@ -12,7 +12,10 @@ import (
 var (
 	errAudience = &oauth.Error{Code: oauth.InvalidToken, Reason: oauth.ReasonWrongAudience, Description: "The access token is not for this API."}
 	errNotFor   = &oauth.Error{Code: oauth.AccessDenied, Reason: oauth.ReasonNotAllowed, Description: "The person is in none of the groups that this route is for."}
-	errRule     = &oauth.Error{Code: oauth.InvalidToken, Reason: oauth.ReasonClaim, Description: "The access token does not allow this."}
+	// errRuleForGood is errRule for clients that send people to sign in whenever a token is not
+	// good, which would not help.
+	errRuleForGood = &oauth.Error{Code: oauth.AccessDenied, Reason: oauth.ReasonClaim, Description: "The person may not use this."}
+	errRule        = &oauth.Error{Code: oauth.InvalidToken, Reason: oauth.ReasonClaim, Description: "The access token does not allow this."}
 )
 
 // checkRules applies what this guard wants to claims that are verified. It
@@ -27,6 +30,9 @@ func (g *Guard) checkRules(c *verify.Claims) error {
 	}
 	for i := range g.cfg.Claims {
 		if !g.cfg.Claims[i].passes(c, g.anySub) {
+			if g.cfg.MCP {
+				return errRuleForGood.With(g.cfg.Claims[i].mismatch(c))
+			}
 			return errRule.With(g.cfg.Claims[i].mismatch(c))
 		}
 	}

@@ -142,7 +142,8 @@ type Consent struct {
 	Action, Ticket, Client, Person string
 	Destination                    string // host or scheme that the answer goes to
 	Access                         []string
-	Problem                        string // "" at first
+	Stranger                       *Stranger // in the place of Client; nil for an application that is configured
+	Problem                        string    // "" at first
 }
 
 // Consent renders the consent page.

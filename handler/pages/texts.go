@@ -28,6 +28,8 @@ type Texts struct {
 	NotAllowed, Unreachable, Broken, GroupsUnknown, StrayTitle, Stray                                  string
 
 	ConsentTitle, WantsAccess, SignedInAs, NotYou, AnswerGoesTo, Allow, Deny string
+	// Of an application that nobody registered.
+	StrangerGoesTo, StrangerHere, StrangerHereBy, StrangerFrom, StrangerCalls, StrangerAPI, StrangerWarning string
 	// AnswerAgain is said on a page whose form was out of date.
 	AnswerAgain string
 	// Scopes says what a scope allows, by its name: those of the gateway itself, and

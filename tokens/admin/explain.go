@@ -103,7 +103,7 @@ func (o *Operator) lookUp(ctx context.Context, e *Explanation) error {
 	}
 	if e.Client != "" {
 		var err error
-		if e.ClientEnded, err = o.state.Denylist.ClientWatermark(ctx, storage.TagClient(e.Client)); err != nil {
+		if e.ClientEnded, err = o.state.Denylist.ClientWatermark(ctx, o.tagOf(e.Client)); err != nil {
 			return err
 		}
 	}

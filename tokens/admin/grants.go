@@ -21,7 +21,7 @@ type UserGrants struct {
 // users for client "". It reads everything that the store keeps of its users;
 // scanned, if not nil, hears how many those were so far. An error of each ends it.
 func (o *Operator) ScanGrants(ctx context.Context, client string, scanned func(users int), each func(UserGrants) error) error {
-	tag, users := storage.TagClient(client), 0
+	tag, users := o.tagOf(client), 0
 	err := o.state.Store.ScanUsers(ctx, storage.PartHeld, func(r storage.Record) error {
 		if users++; scanned != nil {
 			scanned(users)
@@ -130,7 +130,7 @@ func (o *Operator) endBegun(ctx context.Context, what Ends, h storage.HeldRecord
 			}
 		}
 	}
-	tag := storage.TagClient(what.Client)
+	tag := o.tagOf(what.Client)
 	for _, f := range h.Families {
 		if over[f.ID] || f.LoginAfter(what.Before) || what.Client != "" && f.Client != tag {
 			continue

@@ -46,10 +46,10 @@ func (o *Operator) KnowsUser(ctx context.Context, user storage.UserTag) (bool, e
 // was ended, or through which somebody is signed in. For one that is neither configured
 // nor ended it looks through the whole store.
 func (o *Operator) KnowsClient(ctx context.Context, id string) (bool, error) {
-	if _, ok := o.issuer.Configured(id); ok {
+	if _, err := o.issuer.Client(ctx, id); err == nil {
 		return true, nil
 	}
-	tag := storage.TagClient(id)
+	tag := o.tagOf(id)
 	if ended, err := o.state.Denylist.WasEnded(ctx, tag); ended || err != nil {
 		return ended, err
 	}

@@ -36,6 +36,14 @@ func New(issuer *tokens.Issuer, state *state.State) *Operator {
 	return &Operator{issuer: issuer, cfg: issuer.Config(), state: state}
 }
 
+// tagOf returns the tag of a client by its id, or as ListClients names one whose id nobody knows.
+func (o *Operator) tagOf(client string) storage.ClientTag {
+	if tag, ok := storage.ParseClientTag(client); ok {
+		return tag
+	}
+	return o.issuer.TagOf(client)
+}
+
 // EndUser ends all sessions, refresh tokens and access tokens of a subject.
 func (o *Operator) EndUser(ctx context.Context, subject string) (storage.EndResult, error) {
 	user := storage.TagSubject(subject)
@@ -48,9 +56,11 @@ func (o *Operator) EndUser(ctx context.Context, subject string) (storage.EndResu
 }
 
 // EndClient ends all refresh tokens and access tokens that a client has until
-// now. The client need not be configured any more.
+// now. The client need not be configured any more. What a client that nobody registered
+// begins later is not ended: see BlockClient.
 func (o *Operator) EndClient(ctx context.Context, clientID string) error {
-	if _, err := o.endClient(ctx, storage.TagClient(clientID)); err != nil {
+	tag := o.tagOf(clientID)
+	if _, err := o.endClient(ctx, tag, o.issuer.KeepsEnd(tag)); err != nil {
 		return err
 	}
 	o.cfg.Observer.Happened(ctx, oauth.Event{Kind: oauth.EventRevoked, Outcome: oauth.OutcomeClient, Client: clientID})
@@ -61,7 +71,7 @@ func (o *Operator) EndClient(ctx context.Context, clientID string) error {
 // tokens and access tokens, those of machines too. It returns the time until
 // which everything is over, and costs the same however much that is.
 func (o *Operator) EndEveryone(ctx context.Context) (time.Time, error) {
-	until, err := o.endClient(ctx, storage.Everyone)
+	until, err := o.endClient(ctx, storage.Everyone, 0)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -74,8 +84,8 @@ func (o *Operator) EndEveryone(ctx context.Context) (time.Time, error) {
 // until every node must have heard of it; then a second end reaches what they
 // have decided meanwhile. If ctx ends first, the error says that the call has to be
 // repeated; what was ended stays ended.
-func (o *Operator) endClient(ctx context.Context, client storage.ClientTag) (time.Time, error) {
-	end, err := o.setWatermark(ctx, client)
+func (o *Operator) endClient(ctx context.Context, client storage.ClientTag, keep time.Duration) (time.Time, error) {
+	end, err := o.setWatermark(ctx, client, keep)
 	if err != nil || end.Late == 0 {
 		return end.Before, err
 	}
@@ -83,15 +93,15 @@ func (o *Operator) endClient(ctx context.Context, client storage.ClientTag) (tim
 	if ctx.Err() != nil {
 		return time.Time{}, oauth.Unavailable(fmt.Errorf("waiting until every gateway must have heard of the end: run it again: %w", ctx.Err()))
 	}
-	end, err = o.setWatermark(ctx, client)
+	end, err = o.setWatermark(ctx, client, keep)
 	return end.Before, err
 }
 
 // setWatermark ends a client until now, and tells all nodes.
-func (o *Operator) setWatermark(ctx context.Context, client storage.ClientTag) (storage.ClientEnd, error) {
+func (o *Operator) setWatermark(ctx context.Context, client storage.ClientTag, keep time.Duration) (storage.ClientEnd, error) {
 	ctx, done := storage.Decisive(ctx)
 	defer done()
-	end, err := o.state.Store.EndClient(ctx, client)
+	end, err := o.state.Store.EndClient(ctx, client, keep)
 	if err != nil {
 		return storage.ClientEnd{}, oauth.Unavailable(err)
 	}

@@ -79,13 +79,13 @@ func nameDenial(entry *storage.Denial, name []byte, d denialRecord) {
 }
 
 // clientMarks are the watermarks of all clients that have one.
-type clientMarks = map[storage.ClientTag]time.Time
+type clientMarks = map[storage.ClientTag]storage.ClientMark
 
 // EndClient implements storage.Denials. A second call within one second moves
 // the watermark one second ahead of the clock, since a machine's token in
 // between was dated by that second, but no further than anything is dated: a
 // script that repeats itself must not shut the next logins out.
-func (s *Store) EndClient(ctx context.Context, client storage.ClientTag) (storage.ClientEnd, error) {
+func (s *Store) EndClient(ctx context.Context, client storage.ClientTag, keep time.Duration) (storage.ClientEnd, error) {
 	return decide(ctx, s, "end_client", func(t *txn) (storage.ClientEnd, error) {
 		was, err := t.newestWatermark(client)
 		if err != nil {
@@ -100,20 +100,49 @@ func (s *Store) EndClient(ctx context.Context, client storage.ClientTag) (storag
 			return storage.ClientEnd{}, err
 		}
 		before = later(before, ahead)
-		t.put(clients, client[:], clientRecord{before: before}.encode())
+		record, err := t.clientRecord(client)
+		if err != nil {
+			return storage.ClientEnd{}, err
+		}
+		record.before, record.until = before, time.Time{}
+		if keep > 0 && !record.blocked {
+			record.until = before.Add(keep)
+		}
+		t.put(clients, client[:], record.encode())
 		return storage.ClientEnd{Before: before}, nil
 	})
 }
 
-// newestWatermark returns the newest that may have dated what is the client's.
+// BlockClient implements storage.Denials.
+func (s *Store) BlockClient(ctx context.Context, client storage.ClientTag, blocked bool) error {
+	_, err := decide(ctx, s, "block_client", func(t *txn) (struct{}, error) {
+		record, err := t.clientRecord(client)
+		if err != nil {
+			return struct{}{}, err
+		}
+		if record.blocked = blocked; blocked {
+			record.until = time.Time{}
+		}
+		if record == (clientRecord{}) {
+			t.remove(clients, client[:])
+		} else {
+			t.put(clients, client[:], record.encode())
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// newestWatermark returns the newest that may have dated what is the client's, or that
+// of one of the clients that its tag stands for.
 func (t *txn) newestWatermark(client storage.ClientTag) (time.Time, error) {
-	if client != storage.Everyone {
+	if client != client.Kind() {
 		return t.begunAfter(client, time.Time{})
 	}
 	marks, err := readWatermarks(t)
 	newest := time.Time{}
 	for _, mark := range marks {
-		newest = later(newest, mark)
+		newest = later(newest, mark.Before)
 	}
 	return newest, err
 }
@@ -137,7 +166,7 @@ func (t *txn) datedAhead() (time.Time, error) {
 }
 
 // ClientWatermarks implements storage.Denials.
-func (s *Store) ClientWatermarks(ctx context.Context) (map[storage.ClientTag]time.Time, error) {
+func (s *Store) ClientWatermarks(ctx context.Context) (map[storage.ClientTag]storage.ClientMark, error) {
 	return view(ctx, s, "client_watermarks", readWatermarks)
 }
 
@@ -149,7 +178,7 @@ func readWatermarks(t *txn) (clientMarks, error) {
 			return err
 		}
 		if !r.over(t.now) {
-			marks[storage.ClientTag(k)] = r.before
+			marks[storage.ClientTag(k)] = storage.ClientMark{Before: r.before, Blocked: r.blocked}
 		}
 		return nil
 	})

@@ -106,7 +106,7 @@ func evict(t *txn, r storage.CreateRequest) ([]storage.FamilyID, error) {
 		switch limited := f.Limited(r.Lifetime, r.IdleLifetime); {
 		case f.Dead(t.now):
 			t.remove(families, userKey(r.User, f.ID[:]))
-		case f.Client != r.Client || !f.Created.After(r.BegunAfter):
+		case !f.Client.Together(r.Client) || !f.Created.After(r.BegunAfter):
 			others = append(others, f)
 		case !limited.Dead(t.now):
 			same = append(same, f)

@@ -14,7 +14,8 @@ import (
 // program must not guess at a newer record, so another version is an error.
 const (
 	recordVersion = 1
-	secondVersion = 2 // sessions, codes, marks, clients, grants and profiles
+	secondVersion = 2 // sessions, codes, marks, grants and profiles
+	thirdVersion  = 3 // clients
 )
 
 var (
@@ -252,16 +253,22 @@ func (r marksRecord) gone(now time.Time) bool {
 type clientRecord struct {
 	before time.Time // seconds
 	until  time.Time // seconds; from when on it holds no more, zero for never
+	// blocked is a flag of its own: what is blocked has no end.
+	blocked bool
 }
 
 func (r clientRecord) encode() []byte {
-	b := append(make([]byte, 0, 9), secondVersion)
-	return appendSeconds(appendSeconds(b, r.before), r.until)
+	b := append(make([]byte, 0, 10), thirdVersion)
+	b = appendSeconds(appendSeconds(b, r.before), r.until)
+	if r.blocked {
+		return append(b, 1)
+	}
+	return append(b, 0)
 }
 
 func (r *clientRecord) decode(b []byte) error {
-	d := newDecoderOf(b, secondVersion)
-	r.before, r.until = d.seconds(), d.seconds()
+	d := newDecoderOf(b, thirdVersion)
+	r.before, r.until, r.blocked = d.seconds(), d.seconds(), string(d.bytes(1)) == "\x01"
 	return d.end()
 }
 

@@ -34,7 +34,7 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 	if changed {
 		// What was begun under the old password would pass Rotate's comparison
 		// again from now on.
-		marks, told, dropped, err = endAll(t, r.User, marks, r.DenyFor, storage.Attempt(r.ID))
+		marks, told, dropped, err = endChanged(t, r, marks)
 	} else {
 		root, err = t.rootOf(r.User, r.Replaces)
 	}
@@ -72,6 +72,14 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 	result.Told, result.Dropped = told, dropped
 	result.EndedOthers = !marks.before.IsZero() && marks.attempt == storage.Attempt(r.ID)
 	return result, nil
+}
+
+// endChanged ends all that a user had before the password was changed, consents too.
+func endChanged(t *txn, r storage.SessionRequest, marks marksRecord) (_ marksRecord, told, dropped int, err error) {
+	if err := t.removeAll(consents, r.User[:]); err != nil {
+		return marks, 0, 0, err
+	}
+	return endAll(t, r.User, marks, r.DenyFor, storage.Attempt(r.ID))
 }
 
 // profileAtLogin returns the profile that a login finds, with what is held from now on, and

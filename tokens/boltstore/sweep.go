@@ -185,7 +185,7 @@ func expired(bucket bucketID, k, v []byte, now time.Time, watermarks clientMarks
 	case families:
 		var f storage.Family
 		err := f.UnmarshalBinary(v)
-		return f.Dead(now) || !f.Created.After(later(watermarks[f.Client], watermarks[storage.Everyone])), err
+		return f.Dead(now) || !f.Created.After(later(later(watermarks[f.Client].Before, watermarks[f.Client.Kind()].Before), watermarks[storage.Everyone].Before)), err
 	case people:
 		var r personRecord
 		return false, r.decode(v)

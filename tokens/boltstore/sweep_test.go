@@ -83,7 +83,7 @@ func TestSweep(t *testing.T) {
 		}
 	}
 	clock.Advance(2 * time.Minute)
-	if _, err := s.EndClient(ctx, storage.ClientTag{1}); err != nil {
+	if _, err := s.EndClient(ctx, storage.ClientTag{1}, 0); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.file.sweeper.sweep(ctx); err != nil {

@@ -87,7 +87,7 @@ func readStanding(t *txn) ([]storage.Record, error) {
 		var r clientRecord
 		err := r.decode(v)
 		if err == nil && !r.over(t.now) {
-			records = append(records, storage.Record{Client: &storage.ClientRecord{Client: storage.ClientTag(k), Before: r.before, Until: r.until}})
+			records = append(records, storage.Record{Client: &storage.ClientRecord{Client: storage.ClientTag(k), Before: r.before, Until: r.until, Blocked: r.blocked}})
 		}
 		return err
 	})
@@ -282,7 +282,7 @@ func (t *txn) putRecord(r storage.Record) error {
 	case r.Grant != nil:
 		t.put(grants, r.Grant.ID[:], grantRecord{until: r.Grant.Until, text: r.Grant.Text}.encode())
 	case r.Client != nil:
-		t.put(clients, r.Client.Client[:], clientRecord{before: r.Client.Before, until: r.Client.Until}.encode())
+		t.put(clients, r.Client.Client[:], clientRecord{before: r.Client.Before, until: r.Client.Until, blocked: r.Client.Blocked}.encode())
 	case r.Assertion != nil:
 		t.put(assertions, r.Assertion.ID[:], assertionRecord{until: r.Assertion.Until}.encode())
 	case r.Held != nil:

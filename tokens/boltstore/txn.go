@@ -192,22 +192,29 @@ func (t *txn) issueAt(user storage.UserTag, m marksRecord, begunAfter time.Time)
 
 // begunAfter returns the client's watermark, everyone's, or the caller's.
 func (t *txn) begunAfter(client storage.ClientTag, callers time.Time) (time.Time, error) {
-	everyone, err := t.watermark(storage.Everyone)
-	if err != nil {
-		return time.Time{}, err
+	for _, tag := range []storage.ClientTag{client, client.Kind(), storage.Everyone} {
+		mark, err := t.watermark(tag)
+		if err != nil {
+			return time.Time{}, err
+		}
+		callers = later(callers, mark)
 	}
-	clients, err := t.watermark(client)
-	return later(later(clients, everyone), callers), err
+	return callers, nil
 }
 
 // watermark returns a client's own; zero for none.
 func (t *txn) watermark(client storage.ClientTag) (time.Time, error) {
-	var c clientRecord
-	_, err := t.read(clients, client[:], &c)
-	if c.over(t.now) {
-		return time.Time{}, err
-	}
+	c, err := t.clientRecord(client)
 	return c.before, err
+}
+
+// clientRecord returns what holds of a client, the zero record for nothing.
+func (t *txn) clientRecord(client storage.ClientTag) (clientRecord, error) {
+	var r clientRecord
+	if _, err := t.read(clients, client[:], &r); err != nil || r.over(t.now) {
+		return clientRecord{}, err
+	}
+	return r, nil
 }
 
 // everyoneEnded reports whether a login was at or before the end of everyone.

@@ -42,8 +42,10 @@ type Client struct {
 	Origins        []string // scheme://host[:port], lower case
 	APIs           []string // identifiers of the APIs it may ask for
 	Scopes         []string // of those APIs; empty for all
-	Logins         []string // the logins whose people may sign in to it; empty for all
-	Serves         []string // identifiers of the APIs that it is a resource server of
+	// Usual are the scopes that it gets where it asks for none of an API's.
+	Usual  []string
+	Logins []string // the logins whose people may sign in to it; empty for all
+	Serves []string // identifiers of the APIs that it is a resource server of
 	// SecretHashes are bcrypt, argon2id or "sha256:" hashes. Several overlap while a secret is rotated.
 	SecretHashes   []string
 	Keys           Keys // instead of secrets, or beside them while the client changes over
@@ -109,8 +111,16 @@ type RefreshPolicy struct {
 	MaxActive    int           // live families per user and client
 	// MultiResource lets a refresh ask for an API of the client that was not asked for at sign-in.
 	MultiResource bool
-	Cookie        bool // the browser keeps the refresh token in a cookie; no body ever holds it
+	// Always gives refresh tokens without offline_access being asked for, at an API that allows them.
+	Always bool
+	Never  bool // the client has said that it takes none
+	Cookie bool // the browser keeps the refresh token in a cookie; no body ever holds it
 }
+
+// Unregistered reports whether no configuration names the client. Then it has the code
+// grant with PKCE, answers in the query, refresh tokens, userinfo and the revocation of its
+// own tokens, and nothing else, and a person is asked each time.
+func (c *Client) Unregistered() bool { return c.Origin != Configured }
 
 // Confidential reports whether the client authenticates, with a secret or a key.
 func (c *Client) Confidential() bool { return c.Type == Web || c.Type == Machine }
@@ -137,8 +147,10 @@ func (c *Client) Tag() storage.ClientTag { return c.tag }
 // MayUse reports whether the client is registered for a grant. See RFC 6749 §5.2 unauthorized_client.
 func (c *Client) MayUse(g oauth.GrantType) bool {
 	switch g {
-	case oauth.GrantAuthorizationCode, oauth.GrantRefreshToken:
+	case oauth.GrantAuthorizationCode:
 		return c.Type != Machine
+	case oauth.GrantRefreshToken:
+		return c.Type != Machine && !c.Refresh.Never
 	case oauth.GrantClientCredentials:
 		return c.Type == Machine || c.Type == Web && c.ForItself
 	case oauth.GrantDeviceCode:
@@ -149,7 +161,7 @@ func (c *Client) MayUse(g oauth.GrantType) bool {
 
 // MatchesRedirect reports whether answers may go to a redirect URI.
 func (c *Client) MatchesRedirect(uri string) bool {
-	return oauth.MatchRedirect(c.RedirectURIs, uri, c.Type == Native)
+	return oauth.MatchRedirect(c.RedirectURIs, uri, c.Type == Native || c.Unregistered())
 }
 
 // HasOrigin reports whether the client registered a browser origin.

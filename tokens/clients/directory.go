@@ -1,25 +1,49 @@
 package clients
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync/atomic"
 
+	"github.com/gatehouse-auth/gatehouse/tokens/clientid"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// Directory holds the clients of one configuration.
+// Directory knows the clients: those of one configuration, and those that nobody
+// registered, as far as that admits them. Safe for concurrent use.
 type Directory struct {
 	list  []*Client
 	ids   []string // in the same order
 	byID  map[string]*Client
 	byTag map[storage.ClientTag]*Client
+
+	unregistered Unregistered
+	keys         atomic.Pointer[lastingKeys]
+}
+
+// Unregistered says which clients are known that no configuration names.
+type Unregistered struct {
+	// Lasting returns the secret of the store, nil while that is not open. Required.
+	Lasting func() []byte
+	// Registration is what those may do that register themselves; nil admits none.
+	Registration *Policy
+}
+
+// lastingKeys are the keys of one store, and some of the clients that were made with them.
+type lastingKeys struct {
+	*clientid.Keys
+
+	lasting []byte
+	opened  recent
 }
 
 // NewDirectory makes a Directory. Two clients with the same tag are an error.
-func NewDirectory(list []*Client) (*Directory, error) {
-	d := &Directory{list: list, byID: make(map[string]*Client, len(list)), byTag: make(map[storage.ClientTag]*Client, len(list))}
+func NewDirectory(list []*Client, u Unregistered) (*Directory, error) {
+	d := &Directory{list: list, byID: make(map[string]*Client, len(list)), byTag: make(map[storage.ClientTag]*Client, len(list)), unregistered: u}
 	for _, c := range list {
 		c.tag = storage.TagClient(c.ID)
 		if other, taken := d.byTag[c.tag]; taken {
@@ -45,7 +69,48 @@ func (d *Directory) Resolve(_ context.Context, id string) (*Client, error) {
 	if c, ok := d.byID[id]; ok {
 		return c, nil
 	}
+	if p := d.unregistered.Registration; p != nil && strings.HasPrefix(id, clientid.Prefix) {
+		keys, err := d.lastingKeys()
+		if err != nil {
+			return nil, oauth.Unavailable(err)
+		}
+		if c := keys.opened.get(id); c != nil {
+			return c, nil
+		}
+		if m, ok := keys.Open(id); ok {
+			c := p.registered(keys.Keys, id, m)
+			keys.opened.put(id, c)
+			return c, nil
+		}
+	}
 	return nil, ErrUnknown
+}
+
+// lastingKeys returns the keys of the store.
+func (d *Directory) lastingKeys() (*lastingKeys, error) {
+	lasting := d.unregistered.Lasting()
+	if held := d.keys.Load(); held != nil && bytes.Equal(held.lasting, lasting) {
+		return held, nil
+	}
+	keys, err := clientid.NewKeys(lasting)
+	if err != nil {
+		return nil, err
+	}
+	made := &lastingKeys{lasting: lasting, Keys: keys}
+	d.keys.Store(made)
+	return made, nil
+}
+
+// Tag returns the tag of the client with an id, whether there is such a client or not.
+func (d *Directory) Tag(id string) storage.ClientTag {
+	if _, ok := d.byID[id]; ok || !strings.HasPrefix(id, clientid.Prefix) {
+		return storage.TagClient(id)
+	}
+	keys, err := d.lastingKeys()
+	if err != nil {
+		return storage.TagClient(id) // the store is not open: no token of it is good
+	}
+	return storage.AllRegistered.Of(keys.Tag(id))
 }
 
 // Unknown says for the log which client_id came, and which there are. Of a long one
@@ -60,7 +125,7 @@ func (d *Directory) Unknown(id string) oauth.Mismatch {
 // shownClientID is how long an unknown client_id may be to be shown whole, in bytes.
 const shownClientID = 16
 
-// Tagged returns the client with a tag.
+// Tagged returns the client of the configuration with a tag.
 func (d *Directory) Tagged(tag storage.ClientTag) (*Client, bool) {
 	c, ok := d.byTag[tag]
 	return c, ok
@@ -68,3 +133,15 @@ func (d *Directory) Tagged(tag storage.ClientTag) (*Client, bool) {
 
 // All returns the clients, in the order of the configuration.
 func (d *Directory) All() []*Client { return d.list }
+
+// Policy returns what the refresh tokens of a client with a tag live by, as far as the
+// tag alone tells.
+func (d *Directory) Policy(tag storage.ClientTag) (p RefreshPolicy, known bool) {
+	if c, ok := d.byTag[tag]; ok {
+		return c.Refresh, true
+	}
+	if r := d.unregistered.Registration; r != nil && tag.Kind() == storage.AllRegistered {
+		return r.Refresh, true
+	}
+	return RefreshPolicy{}, false
+}

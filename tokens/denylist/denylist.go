@@ -65,7 +65,7 @@ func (d *Denylist) Entries() int64 { return d.cache.MaxCost() - d.cache.Remainin
 // zero before the first load.
 func (d *Denylist) Lag() time.Duration {
 	held := d.clients.Load()
-	if held.before == nil {
+	if held.marks == nil {
 		return 0
 	}
 	return d.clock().Sub(held.asked)
@@ -91,10 +91,10 @@ type verdict struct {
 // moment is a point in time of what is known about a user's denials.
 type moment struct{ flushed, slice uint32 }
 
-// clientWatermarks are all "begun before" times of clients. They are few.
+// clientWatermarks are the "begun before" times of clients, and who is blocked. They are few.
 type clientWatermarks struct {
-	before map[storage.ClientTag]time.Time
-	asked  time.Time
+	marks map[storage.ClientTag]storage.ClientMark
+	asked time.Time
 }
 
 // renewalBatch is how many verdicts one background question asks for.
@@ -296,14 +296,14 @@ func (d *Denylist) readClients() (any, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), d.limits.Load().maxLag)
 	defer cancel()
 	asked := d.clock()
-	before, err := d.store.ClientWatermarks(ctx)
+	marks, err := d.store.ClientWatermarks(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if before == nil {
-		before = map[storage.ClientTag]time.Time{}
+	if marks == nil {
+		marks = map[storage.ClientTag]storage.ClientMark{}
 	}
-	next := &clientWatermarks{before: before, asked: asked}
+	next := &clientWatermarks{marks: marks, asked: asked}
 	for held := d.clients.Load(); !held.asked.After(asked); held = d.clients.Load() {
 		if d.clients.CompareAndSwap(held, next) {
 			break
@@ -323,6 +323,12 @@ func (d *Denylist) slice(user storage.UserTag) *atomic.Uint32 {
 // userKey is the cache key of a user: 64 bits of a hash. The verdict holds the
 // whole tag, so users that share a key cannot share a verdict.
 func userKey(user storage.UserTag) uint64 { return binary.BigEndian.Uint64(user[:]) }
+
+// withdrawn reports whether a DenyClient denies the token.
+func withdrawn(e *storage.Denial, t *Token) bool {
+	client, until := e.Withdrawn()
+	return client == t.Client && t.IssuedAt.Unix() <= until.Unix()
+}
 
 // denies reports whether the token is among the user's denials.
 func (held *verdict) denies(t *Token) bool {
@@ -350,7 +356,7 @@ func (held *verdict) denies(t *Token) bool {
 				return true
 			}
 		case storage.DenyClient:
-			if client, until := e.Withdrawn(); client == t.Client && t.IssuedAt.Unix() <= until.Unix() {
+			if withdrawn(e, t) {
 				return true
 			}
 		default:

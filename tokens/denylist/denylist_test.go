@@ -25,7 +25,7 @@ type denials struct {
 	authority
 	mu       sync.Mutex
 	users    map[storage.UserTag]storage.UserDenials
-	clients  map[storage.ClientTag]time.Time
+	clients  map[storage.ClientTag]storage.ClientMark
 	err      error
 	asked    atomic.Int64
 	onAnswer func()                    // runs between reading and answering
@@ -115,7 +115,7 @@ func (d *denials) Denials(ctx context.Context, users []storage.UserTag) ([]stora
 	return out, err
 }
 
-func (d *denials) ClientWatermarks(context.Context) (map[storage.ClientTag]time.Time, error) {
+func (d *denials) ClientWatermarks(context.Context) (map[storage.ClientTag]storage.ClientMark, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return maps.Clone(d.clients), d.err
@@ -137,7 +137,7 @@ func (d *testDenylist) pass(by time.Duration) { d.now.Add(int64(by)) }
 
 func newTestDenylist(t *testing.T, limits denylistLimits) *testDenylist {
 	t.Helper()
-	d := &testDenylist{store: &denials{users: map[storage.UserTag]storage.UserDenials{}, clients: map[storage.ClientTag]time.Time{}}}
+	d := &testDenylist{store: &denials{users: map[storage.UserTag]storage.UserDenials{}, clients: map[storage.ClientTag]storage.ClientMark{}}}
 	var err error
 	d.Denylist, err = New(Config{
 		Store: d.store, Entries: 1000, Observer: oauth.NopObserver{}, KeysChanged: func() {},
@@ -189,7 +189,7 @@ func TestDenylistEntries(t *testing.T) {
 			c := aliceToken()
 			d.store.set(func() {
 				d.store.users[c.User] = tt.denials
-				d.store.clients[c.Client] = tt.client
+				d.store.clients[c.Client] = storage.ClientMark{Before: tt.client}
 			})
 			if got := code(d.Check(t.Context(), c)); got != tt.want {
 				t.Errorf("Check: %q, want %q", got, tt.want)
@@ -394,7 +394,7 @@ func TestDenylistRace(t *testing.T) {
 // brokenStore is a store that panics.
 type brokenStore struct{ Store }
 
-func (brokenStore) ClientWatermarks(context.Context) (map[storage.ClientTag]time.Time, error) {
+func (brokenStore) ClientWatermarks(context.Context) (map[storage.ClientTag]storage.ClientMark, error) {
 	panic("broken store")
 }
 

@@ -26,7 +26,7 @@ func (d *testDenylist) following(t *testing.T) {
 	done := make(chan struct{})
 	go func() { defer close(done); d.Follow(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
-	until(t, "the feed is read", func() bool { return d.flushed.Load() > 0 && d.clients.Load().before != nil })
+	until(t, "the feed is read", func() bool { return d.flushed.Load() > 0 && d.clients.Load().marks != nil })
 }
 
 func (d *testDenylist) mustHold(t *testing.T, c *Token) {
@@ -55,7 +55,7 @@ func TestFeedTells(t *testing.T) {
 
 	other := tokenOf(1)
 	b.mustHold(t, other)
-	a.store.set(func() { a.store.clients[other.Client] = epoch })
+	a.store.set(func() { a.store.clients[other.Client] = storage.ClientMark{Before: epoch} })
 	if err := a.ClientDenied(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestFeedLost(t *testing.T) {
 			d.mustHold(t, c)
 			d.store.set(func() {
 				d.store.users[c.User] = storage.UserDenials{Before: epoch}
-				d.store.clients[c.Client] = epoch.Add(-time.Hour)
+				d.store.clients[c.Client] = storage.ClientMark{Before: epoch.Add(-time.Hour)}
 				d.store.once = storage.FeedPage{Loss: tt.loss, Next: storage.FeedPosition{Born: 1}}
 				d.store.mute = tt.err
 				d.store.wake()

@@ -9,9 +9,12 @@ import (
 )
 
 // mark returns the time at or before which everything of a client is ended:
-// its own watermark, everyone's, or the store's birth, whichever is latest.
+// its own watermark, that of its kind, everyone's, or the store's birth, whichever is latest.
 func (d *Denylist) mark(held *clientWatermarks, client storage.ClientTag) time.Time {
-	return storage.Later(held.before[client], storage.Later(held.before[storage.Everyone], time.Unix(d.floor.Load()-1, 0)))
+	return storage.Later(
+		storage.Later(held.marks[client].Before, held.marks[client.Kind()].Before),
+		storage.Later(held.marks[storage.Everyone].Before, time.Unix(d.floor.Load()-1, 0)),
+	)
 }
 
 // RefuseBefore refuses all that was issued before the second of the store's
@@ -23,6 +26,7 @@ func (d *Denylist) RefuseBefore(birth time.Time) { d.floor.Store(birth.Unix()) }
 type Marks struct {
 	Client   time.Time // as ClientWatermark
 	Everyone time.Time // nothing comes of a login at or before it
+	Blocked  bool      // the client, or its kind, is blocked
 }
 
 // MarksOf returns the marks of a client, at most MaxLag old: the end of a client in a
@@ -34,14 +38,21 @@ func (d *Denylist) MarksOf(ctx context.Context, client storage.ClientTag) (Marks
 	if err != nil {
 		return Marks{}, err
 	}
-	return Marks{Client: d.mark(held, client), Everyone: held.before[storage.Everyone]}, nil
+	return d.marksIn(held, client), nil
 }
 
 // MarksSince returns what has been heard since MarksOf succeeded, for a
 // decision that follows from one before: it never fails.
 func (d *Denylist) MarksSince(client storage.ClientTag) Marks {
 	held := d.clients.Load()
-	return Marks{Client: d.mark(held, client), Everyone: held.before[storage.Everyone]}
+	return d.marksIn(held, client)
+}
+
+func (d *Denylist) marksIn(held *clientWatermarks, client storage.ClientTag) Marks {
+	return Marks{
+		Client: d.mark(held, client), Everyone: held.marks[storage.Everyone].Before,
+		Blocked: held.marks[client].Blocked || client.Unregistered() && held.marks[client.Kind()].Blocked,
+	}
 }
 
 // ClientWatermark returns the time at or before which everything of a client
@@ -57,7 +68,7 @@ func (d *Denylist) WasEnded(ctx context.Context, client storage.ClientTag) (bool
 	if err != nil {
 		return false, err
 	}
-	_, ended := held.before[client]
+	_, ended := held.marks[client]
 	return ended, nil
 }
 
@@ -65,7 +76,7 @@ func (d *Denylist) WasEnded(ctx context.Context, client storage.ClientTag) (bool
 // without the store.
 func (d *Denylist) watermarkOrStale(ctx context.Context, client storage.ClientTag, now time.Time, limits *denylistLimits) (time.Time, error) {
 	held := d.clients.Load()
-	if age := held.age(now); held.before != nil && age > limits.maxLag && age <= limits.allowStale {
+	if age := held.age(now); held.marks != nil && age > limits.maxLag && age <= limits.allowStale {
 		d.load()
 		return d.mark(held, client), nil
 	}

@@ -160,6 +160,11 @@ func (r *Ring) Epoch() uint64 { return r.current.Load().epoch }
 // JWKS returns the published keys as a JWK set (RFC 7517 §5). The slice must not be changed.
 func (r *Ring) JWKS() []byte { return r.current.Load().jwks }
 
+// Lasting returns the secret of the store, which is made with it and never changes: for
+// what is good as long as the store is there. Nil before the first Load. The slice must
+// not be changed.
+func (r *Ring) Lasting() []byte { return r.current.Load().lasting }
+
 // Keys describes the keys, by algorithm and age.
 func (r *Ring) Keys() []KeyInfo {
 	now, snapshot := r.now(), r.current.Load()
@@ -202,6 +207,7 @@ type keySnapshot struct {
 	keys      []ringKey // by algorithm, then useFrom
 	verifiers map[string]*jose.PublicKey
 	jwks      []byte
+	lasting   []byte
 }
 
 // next makes the snapshot that follows s, of sorted keys. Keys that stay keep their pointers.

@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
 )
 
 const (
@@ -137,18 +139,23 @@ func (r *Ring) update(ctx context.Context, change keyChange, reseal bool) error 
 			return fmt.Errorf("loading signing keys: %w", err)
 		}
 		r.ahead.Store(int64(now.Sub(r.clock())))
-		have, secret, err := openKeys(set.Secrets, sealed, r.current.Load())
+		have, lasting, secret, err := openKeys(set.Secrets, sealed, r.current.Load())
 		if err != nil {
 			return err
+		}
+		begun := len(lasting) > 0
+		if !begun {
+			lasting = make([]byte, secrets.SecretSize)
+			_, _ = rand.Read(lasting) // never fails
 		}
 		want, err := change(set, slices.Clone(have), now)
 		if err != nil {
 			return err
 		}
-		if (secret == 0 || !reseal) && slices.Equal(have, want) {
-			return r.adopt(have)
+		if begun && (secret == 0 || !reseal) && slices.Equal(have, want) {
+			return r.adopt(have, lasting)
 		}
-		if sealed, err = sealKeys(set.Secrets, want); err != nil {
+		if sealed, err = sealKeys(set.Secrets, want, lasting); err != nil {
 			return err
 		}
 		swapped, err := r.store.SwapKeys(ctx, version, sealed)
@@ -163,12 +170,13 @@ func (r *Ring) update(ctx context.Context, change keyChange, reseal bool) error 
 }
 
 // adopt makes the keys of the store those of the ring.
-func (r *Ring) adopt(keys []ringKey) error {
+func (r *Ring) adopt(keys []ringKey, lasting []byte) error {
 	last := r.current.Load()
-	if last.jwks != nil && slices.Equal(last.keys, keys) {
+	if last.jwks != nil && slices.Equal(last.keys, keys) && bytes.Equal(last.lasting, lasting) {
 		return nil
 	}
 	next, err := last.next(keys)
+	next.lasting = lasting
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,8 @@ var keysAAD = []byte("gatehouse signing keys")
 type storedKeys struct {
 	Format int         `json:"v"`
 	Keys   []storedKey `json:"keys"`
+	// Lasting is what Ring.Lasting returns.
+	Lasting []byte `json:"lasting"`
 }
 
 type storedKey struct {
@@ -32,8 +34,8 @@ type storedKey struct {
 	Retired   int64          `json:"retired,omitempty"` // ms
 }
 
-func sealKeys(under *secrets.Secrets, keys []ringKey) ([]byte, error) {
-	value := storedKeys{Format: keysFormat, Keys: make([]storedKey, len(keys))}
+func sealKeys(under *secrets.Secrets, keys []ringKey, lasting []byte) ([]byte, error) {
+	value := storedKeys{Format: keysFormat, Keys: make([]storedKey, len(keys)), Lasting: lasting}
 	for i, k := range keys {
 		der, err := k.private.MarshalPKCS8()
 		if err != nil {
@@ -54,28 +56,28 @@ func sealKeys(under *secrets.Secrets, keys []ringKey) ([]byte, error) {
 	return under.Seal(secrets.PurposeSealKeys, plain, keysAAD), nil
 }
 
-// openKeys reads what sealKeys wrote, sorted, and says under which secret. Keys
+// openKeys reads what sealKeys wrote, the keys sorted, and says under which secret. Keys
 // that the ring already holds keep their pointers, by which the verified cache knows them.
-func openKeys(under *secrets.Secrets, sealed []byte, last *keySnapshot) (keys []ringKey, secret int, err error) {
+func openKeys(under *secrets.Secrets, sealed []byte, last *keySnapshot) (keys []ringKey, lasting []byte, secret int, err error) {
 	if len(sealed) == 0 {
-		return nil, 0, nil
+		return nil, nil, 0, nil
 	}
 	plain, secret, err := under.Open(secrets.PurposeSealKeys, sealed, keysAAD)
 	if err != nil {
-		return nil, 0, fmt.Errorf("opening signing keys: %w", storage.ErrWrongSecret)
+		return nil, nil, 0, fmt.Errorf("opening signing keys: %w", storage.ErrWrongSecret)
 	}
 	var value storedKeys
 	if err := json.Unmarshal(plain, &value); err != nil {
-		return nil, 0, errors.New("opening signing keys: the value is damaged")
+		return nil, nil, 0, errors.New("opening signing keys: the value is damaged")
 	}
 	if value.Format != keysFormat {
-		return nil, 0, errors.New("opening signing keys: written by a newer version of Gatehouse; upgrade this node")
+		return nil, nil, 0, errors.New("opening signing keys: written by a newer version of Gatehouse; upgrade this node")
 	}
 	for _, k := range value.Keys {
 		private := last.private(k.ID)
 		if private == nil {
 			if private, err = jose.ParsePrivateKey(k.Algorithm, k.PKCS8); err != nil {
-				return nil, 0, fmt.Errorf("opening signing keys: %w", err)
+				return nil, nil, 0, fmt.Errorf("opening signing keys: %w", err)
 			}
 		}
 		key := ringKey{
@@ -90,12 +92,12 @@ func openKeys(under *secrets.Secrets, sealed []byte, last *keySnapshot) (keys []
 		keys = append(keys, key)
 	}
 	slices.SortStableFunc(keys, compareKeys)
-	return keys, secret, nil
+	return keys, value.Lasting, secret, nil
 }
 
 // CheckSealedKeys reports whether the secrets open what a store keeps of the
 // keys: ErrWrongSecret where they do not.
 func CheckSealedKeys(under *secrets.Secrets, sealed []byte) error {
-	_, _, err := openKeys(under, sealed, &keySnapshot{})
+	_, _, _, err := openKeys(under, sealed, &keySnapshot{})
 	return err
 }

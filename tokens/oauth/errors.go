@@ -26,6 +26,8 @@ const (
 	UnsupportedResponseType ErrorCode = "unsupported_response_type"
 	InvalidScope            ErrorCode = "invalid_scope"
 	InvalidTarget           ErrorCode = "invalid_target"
+	InvalidRedirectURI      ErrorCode = "invalid_redirect_uri" // RFC 7591 §3.2.2, as the next
+	InvalidClientMetadata   ErrorCode = "invalid_client_metadata"
 	AccessDenied            ErrorCode = "access_denied"
 	LoginRequired           ErrorCode = "login_required"
 	ConsentRequired         ErrorCode = "consent_required"
@@ -158,6 +160,7 @@ const (
 	ReasonNoToken          Reason = "no_token"
 	ReasonTokenHeader      Reason = "token_header"
 	ReasonTooLarge         Reason = "too_large"
+	ReasonBlocked          Reason = "blocked"
 )
 
 // Refuse returns an error whose description is safe for the wire. The reason goes to

@@ -35,6 +35,8 @@ const (
 	EventLoginBroken      EventKind = "login_broken"
 	EventClientAuth       EventKind = "client_auth"
 	EventClientCredential EventKind = "client_credential_used"
+	// EventClientRegistered is that a client has registered itself. Nothing is kept of it.
+	EventClientRegistered EventKind = "client_registered"
 	// EventIntrospectionRefused is that a client asked about a token that is good and
 	// none of its business.
 	EventIntrospectionRefused EventKind = "introspection_refused"
@@ -103,6 +105,7 @@ const (
 	OutcomeClient       Outcome = "client"
 	OutcomeEveryone     Outcome = "everyone"
 	OutcomeAccount      Outcome = "account"
+	OutcomeRegistered   Outcome = "registered" // all clients that have registered themselves
 )
 
 // The outcomes of EventLogin and EventLogout.
@@ -215,7 +218,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventCodeReuse:     {Outcome(ReasonCodeSpent)},
 	EventDevice:        {OutcomeRequested, OutcomeApproved, OutcomeDenied, OutcomeDelayed, OutcomeWrongCode},
 	EventConsent:       {OutcomeGiven, OutcomeDenied, OutcomeWithdrawn},
-	EventRevoked:       {OutcomeRefreshToken, OutcomeAccessToken, OutcomeUser, OutcomeUserDisabled, OutcomeClient, OutcomeEveryone, OutcomeAccount},
+	EventRevoked:       {OutcomeRefreshToken, OutcomeAccessToken, OutcomeUser, OutcomeUserDisabled, OutcomeClient, OutcomeEveryone, OutcomeAccount, OutcomeRegistered},
 	EventLogin: {
 		OutcomeOK, OutcomeFailed, OutcomeDelayed, OutcomeBusy, OutcomeDisabled,
 		OutcomeProviderDown, OutcomeProviderBroken, OutcomeCancelled, OutcomeExpired, OutcomeNotAllowed, OutcomeNotMet,
@@ -228,6 +231,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventLogoutSent:           {OutcomeOK, OutcomeFailed, OutcomeDropped},
 	EventLoginBroken:          {OutcomeOK, LoginNoDiscovery, LoginOtherIssuer, LoginClientRefused, LoginBadIDToken, LoginTooLarge},
 	EventClientAuth:           outcomesOf(Reasons),
+	EventClientRegistered:     {OutcomeOK},
 	EventClientCredential:     nil, // a word of the configuration and a number
 	EventIntrospectionRefused: {Outcome(ReasonWrongAudience), Outcome(ReasonClientMismatch)},
 	EventRequestRefused:       outcomesOf(Reasons),
@@ -239,7 +243,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventStoreNew:             {StoreEmptied, StoreBegun, StoreRemoved, StoreReplaced},
 	EventStoreTrouble: {
 		OutcomeOpen, OutcomeClose, OutcomeSigningKeys, OutcomeWatermarks, OutcomeRenewal, OutcomeFeed, OutcomeFeedGap, OutcomeFeedReplaced, OutcomeGuard,
-		"authorize", "login", "consent", "activate", "device_code", "refresh", "revoke", "introspect", "userinfo", "logout", "auth0_logout", "backchannel_logout", "frontchannel_logout",
+		"authorize", "login", "consent", "activate", "device_code", "refresh", "revoke", "register", "introspect", "userinfo", "logout", "auth0_logout", "backchannel_logout", "frontchannel_logout",
 		"account", "health", "jwks", "openid_configuration", "authorization_server", // token requests are refused with a reason
 	},
 	EventStoreFailover: {OutcomeOtherPrimary},
@@ -250,7 +254,7 @@ var outcomes = map[EventKind][]Outcome{
 		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber, OutcomeProvider, OutcomeRecheck, OutcomeLogouts, OutcomeStreams,
 	},
 	EventAdmin: {
-		"end_grants", "end_client", "end_everyone", "withdraw_consent", "disable_user", "enable_user", "move_user", "rebind_login", "deny_token", "rotate_keys", "drop_key",
+		"end_grants", "end_client", "unblock_client", "end_registered", "end_everyone", "withdraw_consent", "disable_user", "enable_user", "move_user", "rebind_login", "deny_token", "rotate_keys", "drop_key",
 		"backup", "export", "undo_export", "purge_issuer",
 	},
 }
@@ -283,7 +287,7 @@ var Reasons = []Reason{
 	ReasonRateLimited, ReasonUnsupportedGrant, ReasonIssuerKeys, ReasonStepUp, ReasonUserDisabled, ReasonPending,
 	ReasonTooFast, ReasonPersonDenied,
 	ReasonProof, ReasonProofMissing, ReasonProofReplayed, ReasonProofNonce, ReasonBinding,
-	ReasonBadCertificate, ReasonNoPKCE, ReasonNoToken, ReasonTokenHeader, ReasonTooLarge,
+	ReasonBadCertificate, ReasonNoPKCE, ReasonNoToken, ReasonTokenHeader, ReasonTooLarge, ReasonBlocked,
 }
 
 // Event is one decision of the core. It holds no secret, code or token.
@@ -291,7 +295,7 @@ type Event struct {
 	Kind      EventKind
 	Outcome   Outcome
 	GrantType GrantType
-	Client    string // a configured client_id, or "" (never what a request claimed)
+	Client    string // a configured client_id, or one that this gateway has made; or "" (never what a request claimed)
 	Subject   string
 	// NewSubject is another one of the same person, with EventAdmin.
 	NewSubject string

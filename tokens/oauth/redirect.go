@@ -44,6 +44,25 @@ func MatchLogout(registered []string, asked string) bool {
 // write it where people do not. See RFC 8707 §2.
 func SameResource(a, b string) bool { return a == b || withPath(a) == withPath(b) }
 
+// BelowResource reports whether an http or https URL is that of an API or lies below it on
+// the boundary of a path segment. The last slash, the port of the scheme and the case of the
+// host mean nothing: programs name the address that they call, and write it as their parser
+// of URLs does. See RFC 8707 §2.
+func BelowResource(api, asked string) bool {
+	origin := OriginOf(api)
+	if origin == "" || origin != OriginOf(asked) {
+		return false
+	}
+	a, errAPI := url.Parse(api)
+	b, errAsked := url.Parse(asked)
+	if errAPI != nil || errAsked != nil || a.RawQuery != "" || b.User != nil || hasDots(b.EscapedPath()) {
+		return false
+	}
+	base := strings.TrimSuffix(a.EscapedPath(), "/")
+	rest, ok := strings.CutPrefix(b.EscapedPath(), base)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
 // withPath adds the path "/" to an http or https URI that has none. It works on
 // the text, so that nothing else of two URIs can become equal.
 func withPath(uri string) string {

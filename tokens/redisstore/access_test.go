@@ -114,7 +114,7 @@ func TestKeyPrefix(t *testing.T) {
 	server := redistest.Start(t)
 	s := openStore(t, server, func(o *Options) { o.KeyPrefix = "mine:" })
 	newChain(t, s, "local|alice")
-	if _, err := s.EndClient(t.Context(), [8]byte{1}); err != nil {
+	if _, err := s.EndClient(t.Context(), [8]byte{1}, 0); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.SwapKeys(t.Context(), 0, []byte("sealed")); err != nil {

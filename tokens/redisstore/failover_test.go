@@ -86,7 +86,7 @@ func (f *fate) decide(t *testing.T) {
 		}
 	}
 	mustDo(t, f.s.DenyToken(t.Context(), user, storage.TokenID{5}, time.Now().Add(time.Hour)))
-	end, err := f.s.EndClient(t.Context(), f.client)
+	end, err := f.s.EndClient(t.Context(), f.client, 0)
 	mustDo(t, err)
 	f.marked = end.Before
 }
@@ -118,7 +118,7 @@ func (f *fate) check(t *testing.T, s *Store) {
 		t.Error("a token that was denied is not")
 	}
 	marks, err := s.ClientWatermarks(t.Context())
-	if err != nil || !marks[f.client].Equal(f.marked) {
+	if err != nil || !marks[f.client].Before.Equal(f.marked) {
 		t.Errorf("watermark %v, %v, want %v", marks[f.client], err, f.marked)
 	}
 }

@@ -54,7 +54,7 @@ var otherDecisions = []decision{
 		c := newChain(t, s, "local|alice")
 		var first storage.ClientEnd
 		call := func(s *Store) (any, error) {
-			end, err := s.EndClient(t.Context(), c.request.Client)
+			end, err := s.EndClient(t.Context(), c.request.Client, 0)
 			if first.Before.IsZero() {
 				first = end
 			}

@@ -147,8 +147,8 @@ func (m *importer) add(ctx context.Context, r storage.Record) error {
 		m.waiting = append(m.waiting, scriptCall{
 			s.scripts().useAssertion, []string{s.key("a:" + r.Assertion.ID.String())}, []any{unixMillis(r.Assertion.Until), make([]byte, 8)},
 		})
-	case r.Held != nil:
-		call, err := m.held(r.Held)
+	case r.Held != nil, r.Consents != nil:
+		call, err := m.heldOrAgreed(r)
 		if err != nil {
 			return err
 		}
@@ -159,12 +159,6 @@ func (m *importer) add(ctx context.Context, r storage.Record) error {
 		m.waiting = append(m.waiting, m.codes(r.Codes)...)
 	case r.Index != nil:
 		m.waiting = append(m.waiting, m.index(r.Index)...)
-	case r.Consents != nil:
-		call, err := m.consents(r.Consents)
-		if err != nil {
-			return err
-		}
-		m.waiting = append(m.waiting, call)
 	case r.Upstreams != nil:
 		m.waiting = append(m.waiting, m.upstreams(r.Upstreams))
 	default:
@@ -174,6 +168,13 @@ func (m *importer) add(ctx context.Context, r storage.Record) error {
 		return nil
 	}
 	return m.flush(ctx)
+}
+
+func (m *importer) heldOrAgreed(r storage.Record) (scriptCall, error) {
+	if r.Consents != nil {
+		return m.consents(r.Consents)
+	}
+	return m.held(r.Held)
 }
 
 func (m *importer) held(h *storage.HeldRecord) (scriptCall, error) {
@@ -286,7 +287,7 @@ func (m *importer) finish(ctx context.Context, id [16]byte) error {
 	if len(m.clients) > 0 {
 		args := []any{int64(0)}
 		for client, mark := range m.clients {
-			args = append(args, client[:], appendSeconds(appendSeconds([]byte{watermarkVersion}, mark.Before), mark.Until))
+			args = append(args, client[:], appendWatermark(mark))
 		}
 		m.waiting = append(m.waiting, scriptCall{s.scripts().importFields, []string{s.key("clients")}, args})
 	}

@@ -29,7 +29,8 @@ type scripts struct {
 	putDevice, getDevice            *script
 	decideDevice, pollDevice        *script
 	denyToken, denials              *script
-	endClient, watermarks           *script
+	endClient, blockClient          *script
+	watermarks                      *script
 	putGrant, grant                 *script
 	keys, swapKeys                  *script
 	useAssertion                    *script
@@ -97,6 +98,7 @@ func loadScripts(change func(string) string) *scripts {
 		denyToken:       load("deny_token"),
 		denials:         load("denials"),
 		endClient:       load("end_client"),
+		blockClient:     load("block_client"),
 		watermarks:      load("watermarks"),
 		putGrant:        load("put_grant"),
 		grant:           load("grant"),

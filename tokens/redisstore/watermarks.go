@@ -8,9 +8,9 @@ import (
 )
 
 // EndClient implements storage.Denials.
-func (s *Store) EndClient(ctx context.Context, client storage.ClientTag) (end storage.ClientEnd, err error) {
+func (s *Store) EndClient(ctx context.Context, client storage.ClientTag, keep time.Duration) (end storage.ClientEnd, err error) {
 	err = s.call(ctx, "end_client", func(ctx context.Context, c *connection) error {
-		a, err := s.eval(ctx, c, s.scripts().endClient, s.markKeys(), client[:])
+		a, err := s.eval(ctx, c, s.scripts().endClient, s.markKeys(), client[:], wholeSeconds(keep))
 		if !committed(err) {
 			return err
 		}
@@ -18,7 +18,7 @@ func (s *Store) EndClient(ctx context.Context, client storage.ClientTag) (end st
 		if a.err != nil {
 			return a.err
 		}
-		s.journal.add(s.scripts().endClient, s.markKeys(), client[:], before)
+		s.journal.add(s.scripts().endClient, s.markKeys(), client[:], wholeSeconds(keep), before)
 		end = storage.ClientEnd{Before: time.Unix(before, 0), Late: c.options.late()}
 		return err
 	})
@@ -28,8 +28,36 @@ func (s *Store) EndClient(ctx context.Context, client storage.ClientTag) (end st
 	return end, nil
 }
 
+// BlockClient implements storage.Denials.
+func (s *Store) BlockClient(ctx context.Context, client storage.ClientTag, blocked bool) error {
+	flag := 0
+	if blocked {
+		flag = 1
+	}
+	return s.call(ctx, "block_client", func(ctx context.Context, c *connection) error {
+		a, err := s.eval(ctx, c, s.scripts().blockClient, s.markKeys()[:1], client[:], flag)
+		if !committed(err) {
+			return err
+		}
+		if a.err != nil {
+			return a.err
+		}
+		s.journal.add(s.scripts().blockClient, s.markKeys()[:1], client[:], flag)
+		return err
+	})
+}
+
 // watermarkVersion leads the record of a watermark (lua/watermark.lua).
-const watermarkVersion = 2
+const watermarkVersion = 3
+
+// appendWatermark writes the record of a watermark.
+func appendWatermark(m storage.ClientRecord) []byte {
+	b := appendSeconds(appendSeconds([]byte{watermarkVersion}, m.Before), m.Until)
+	if m.Blocked {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
 
 // clocksApart is how far the clocks of a Cluster's servers may be apart.
 const clocksApart = time.Second
@@ -45,15 +73,15 @@ func (o *Options) late() time.Duration {
 }
 
 // ClientWatermarks implements storage.Denials.
-func (s *Store) ClientWatermarks(ctx context.Context) (marks map[storage.ClientTag]time.Time, err error) {
+func (s *Store) ClientWatermarks(ctx context.Context) (marks map[storage.ClientTag]storage.ClientMark, err error) {
 	err = s.call(ctx, "client_watermarks", func(ctx context.Context, c *connection) error {
 		all, err := s.watermarks(ctx, c)
 		if err != nil {
 			return err
 		}
-		marks = make(map[storage.ClientTag]time.Time, len(all))
+		marks = make(map[storage.ClientTag]storage.ClientMark, len(all))
 		for _, m := range all {
-			marks[m.Client] = m.Before
+			marks[m.Client] = storage.ClientMark{Before: m.Before, Blocked: m.Blocked}
 		}
 		return nil
 	})
@@ -69,13 +97,13 @@ func (s *Store) watermarks(ctx context.Context, c *connection) ([]storage.Client
 	now := a.millis()
 	var marks []storage.ClientRecord
 	err = pairs(a.list(), func(client, record string) error {
-		if err := checkRecord(record, watermarkVersion, 9); err != nil {
+		if err := checkRecord(record, watermarkVersion, 10); err != nil {
 			return err
 		}
 		if len(client) != len(storage.ClientTag{}) {
 			return errBadRecord
 		}
-		m := storage.ClientRecord{Client: storage.ClientTag([]byte(client)), Before: seconds(record[1:]), Until: seconds(record[5:])}
+		m := storage.ClientRecord{Client: storage.ClientTag([]byte(client)), Before: seconds(record[1:]), Until: seconds(record[5:]), Blocked: record[9] == 1}
 		if m.Until.IsZero() || now.Before(m.Until) {
 			marks = append(marks, m)
 		}

@@ -21,7 +21,7 @@ func (faultyStore) Open(context.Context, storage.OpenRequest) (storage.OpenResul
 	panic(errors.New("a bug in Open"))
 }
 
-func (faultyStore) ClientWatermarks(context.Context) (map[storage.ClientTag]time.Time, error) {
+func (faultyStore) ClientWatermarks(context.Context) (map[storage.ClientTag]storage.ClientMark, error) {
 	panic(errors.New("a bug in ClientWatermarks"))
 }
 

@@ -94,13 +94,23 @@ type Denials interface {
 	Denials(ctx context.Context, users []UserTag) ([]UserDenials, error)
 	// EndClient sets the client's watermark to the store's time, or as far ahead
 	// of it as anything is dated: families begun and tokens issued at or before
-	// it are dead. It never expires and never moves back. That of Everyone
+	// it are dead. It never moves back, and holds for keep, 0 for good: as long as anything
+	// that it ends may live. That of a kind (ClientTag.Kind) holds for all clients of it, that of Everyone
 	// holds for all clients, and ends sessions as well: nothing begins or goes
 	// on by a login at or before it. It lies MostAhead ahead of the clock at most,
 	// unless that was set back. See ClientEnd.Late.
-	EndClient(ctx context.Context, client ClientTag) (ClientEnd, error)
-	// ClientWatermarks returns all of them that hold.
-	ClientWatermarks(ctx context.Context) (map[ClientTag]time.Time, error)
+	EndClient(ctx context.Context, client ClientTag, keep time.Duration) (ClientEnd, error)
+	// BlockClient says whether the client is blocked, for good. It ends nothing: what that
+	// means for new sign-ins is the caller's business.
+	BlockClient(ctx context.Context, client ClientTag, blocked bool) error
+	// ClientWatermarks returns what holds of the clients that were ended or are blocked.
+	ClientWatermarks(ctx context.Context) (map[ClientTag]ClientMark, error)
+}
+
+// ClientMark is what was decided about a client.
+type ClientMark struct {
+	Before  time.Time // the watermark; seconds, zero for none
+	Blocked bool
 }
 
 // ClientEnd is the answer of EndClient.

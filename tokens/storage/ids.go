@@ -44,14 +44,83 @@ func ParseFamilyID(s string) (FamilyID, bool) {
 	return FamilyID(id), ok
 }
 
-// ClientTag is the first 64 bits of SHA-256 of a client_id. Client ids come
-// from the operator's configuration, which refuses two with one tag.
+// ClientTag names a client: 64 bits. Its first bits say of which kind the client is, so
+// that a store can bound, and an operator end, all clients of a kind together.
+//
+//	0   of the configuration: the rest is of SHA-256 of the client_id. The configuration
+//	    refuses two with one tag
+//	10  one that has registered itself: the rest is of a MAC of the client_id, under a key
+//	    that no client knows, so that nobody can search for two ids with one tag
+//	11  one that publishes its metadata: as 10
 type ClientTag [8]byte
 
-// TagClient returns the tag of a client_id.
+// The first bits of tags, and what is left of the first byte.
+const (
+	unregisteredBit = 0x80
+	kindBits        = 0xc0
+)
+
+// The tags that stand for all clients of a kind, as Everyone does for all: what begun
+// before their watermark is over.
+var (
+	AllRegistered = ClientTag{unregisteredBit}
+	AllDocuments  = ClientTag{kindBits}
+)
+
+// TagClient returns the tag of a client_id of the configuration.
 func TagClient(clientID string) ClientTag {
 	h := sha256.Sum256([]byte(clientID))
+	h[0] &^= unregisteredBit
 	return ClientTag(h[:8])
+}
+
+// Of returns the tag of a client that is of the kind that t stands for (AllRegistered,
+// AllDocuments), by a MAC of its client_id.
+func (t ClientTag) Of(mac [16]byte) ClientTag {
+	tag := ClientTag(mac[:8])
+	tag[0] = tag[0]&^kindBits | t[0]
+	return tag
+}
+
+// Unregistered reports whether the client is one that no configuration names.
+func (t ClientTag) Unregistered() bool { return t[0]&unregisteredBit != 0 }
+
+// kindNames are what is written before the tags of clients that no configuration names.
+var kindNames = map[ClientTag]string{AllRegistered: "registered:", AllDocuments: "document:"}
+
+// String returns the tag as operators see and write it: its kind and base64url.
+func (t ClientTag) String() string { return kindNames[t.Kind()] + Encode(t[:]) }
+
+// KindName says of which kind a client is that no configuration names: registered or document.
+func (t ClientTag) KindName() string { return strings.TrimSuffix(kindNames[t.Kind()], ":") }
+
+// ParseClientTag reads what String wrote of a client that no configuration names.
+func ParseClientTag(s string) (ClientTag, bool) {
+	for kind, name := range kindNames {
+		if text, ok := strings.CutPrefix(s, name); ok {
+			b, ok := Decode(text, len(ClientTag{}))
+			if !ok || ClientTag(b).Kind() != kind {
+				return ClientTag{}, false
+			}
+			return ClientTag(b), true
+		}
+	}
+	return ClientTag{}, false
+}
+
+// Kind returns the tag that stands for all clients of the same kind, Everyone for one of
+// the configuration.
+func (t ClientTag) Kind() ClientTag {
+	if !t.Unregistered() {
+		return Everyone
+	}
+	return ClientTag{t[0] & kindBits}
+}
+
+// Together reports whether CreateRequest.MaxActive bounds the families of two clients
+// together: those of one client, and those of all that nobody registered.
+func (t ClientTag) Together(other ClientTag) bool {
+	return t == other || t.Unregistered() && other.Unregistered()
 }
 
 // GrantID is the content hash of a Grant: 96 bits of SHA-256. Grants are

@@ -87,9 +87,10 @@ type GrantRecord struct {
 
 // ClientRecord is the watermark of a client.
 type ClientRecord struct {
-	Client ClientTag
-	Before time.Time // seconds
-	Until  time.Time // seconds; from when on it holds no more, zero for never
+	Client  ClientTag
+	Before  time.Time // seconds
+	Until   time.Time // seconds; from when on it holds no more, zero for never
+	Blocked bool
 }
 
 // HeldRecord is what a user holds.

@@ -102,7 +102,7 @@ type OpenResult struct {
 // Families decides about refresh token families and keeps their grants.
 type Families interface {
 	// CreateFamily writes a new family, and ends the oldest live ones of the
-	// same user and client beyond MaxActive, and the oldest of the user beyond
+	// same user and client (ClientTag.Together) beyond MaxActive, and the oldest of the user beyond
 	// MaxFamilies, in one step. Families that are dead at that time do not count.
 	// None is created when the id was ended before (its code was used twice).
 	CreateFamily(ctx context.Context, r CreateRequest) (CreateResult, error)
@@ -146,7 +146,7 @@ type CreateRequest struct {
 	Issued       time.Time     // how its code was dated then (TakeResult.IssueAt); at or before a withdrawal nothing begins. Zero as Taken
 	Lifetime     time.Duration // absolute, 0 for none
 	IdleLifetime time.Duration // 0 for none
-	MaxActive    int           // live families per user and client, at least 1
+	MaxActive    int           // live families per user and client, or all clients that it is bounded Together with; at least 1
 	BegunAfter   time.Time     // the client's watermark: Created and IssueAt lie after it
 	DenyFor      time.Duration // how long access tokens of an evicted family are denied
 	Attempt      Attempt

@@ -89,7 +89,7 @@ func denialsReopen(t *testing.T, f *fixture) {
 	if !got.Before.Equal(want.Before) || got.Before.IsZero() || len(got.Entries) != 1 || got.Entries[0].ID != id {
 		t.Errorf("denylist %+v, want %+v", got, want)
 	}
-	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); !marks[app].Equal(mark) {
+	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); !marks[app].Before.Equal(mark) {
 		t.Errorf("watermark %v, want %v", marks[app], mark)
 	}
 }
@@ -105,7 +105,7 @@ func endClient(t *testing.T, f *fixture) {
 	if mark.Unix() != now.Unix() && mark.Unix() != f.now().Unix() {
 		t.Errorf("watermark %v at %v", mark, now)
 	}
-	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[app].Equal(mark) {
+	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[app].Before.Equal(mark) {
 		t.Errorf("watermarks %v, want %v", marks, mark)
 	}
 	after := func(r *storage.RotateRequest) { r.BegunAfter = mark }
@@ -119,7 +119,7 @@ func endClient(t *testing.T, f *fixture) {
 	if !later.After(mark) {
 		t.Errorf("watermark %v after %v", later, mark)
 	}
-	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); !marks[app].Equal(later) || !marks[otherApp].Equal(other) {
+	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); !marks[app].Before.Equal(later) || !marks[otherApp].Before.Equal(other) {
 		t.Errorf("watermarks %v", marks)
 	}
 }
@@ -142,13 +142,13 @@ func endClientSecond(t *testing.T, f *fixture) {
 
 func endClientConcurrently(t *testing.T, f *fixture) {
 	Concurrently(20, func(int) {
-		end, err := f.s.EndClient(f.ctx(), app)
+		end, err := f.s.EndClient(f.ctx(), app, 0)
 		if err != nil {
 			t.Errorf("EndClient: %v", err)
 			return
 		}
 		marks, err := f.s.ClientWatermarks(f.ctx())
-		if err != nil || marks[app].Before(end.Before) {
+		if err != nil || marks[app].Before.Before(end.Before) {
 			t.Errorf("watermark %v after an answer of %v (%v)", marks[app], end.Before, err)
 		}
 	})

@@ -71,7 +71,7 @@ func everyoneEnds(t *testing.T, f *fixture) {
 	if mark.Unix() != now.Unix() && mark.Unix() != f.now().Unix() {
 		t.Errorf("ended until %v at %v", mark, now)
 	}
-	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[storage.Everyone].Equal(mark) {
+	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[storage.Everyone].Before.Equal(mark) {
 		t.Errorf("watermarks %v, want everyone's %v", marks, mark)
 	}
 	f.wantOver(id, mine, theirs)

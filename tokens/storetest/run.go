@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Denials", denialCases},
 		{"Fold", foldCases},
 		{"Everyone", everyoneCases},
+		{"Unregistered", unregisteredCases},
 		{"Feed", feedCases},
 		{"Assertions", assertionCases},
 		{"Open", openCases},

@@ -145,7 +145,7 @@ func moveAll(t *testing.T, f *fixture) {
 	if outcome := Must(f.s.UseAssertion(f.ctx(), used))(t); outcome != storage.AssertionUsed {
 		t.Errorf("the used assertion: outcome %d", outcome)
 	}
-	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[otherApp].Equal(watermark) {
+	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[otherApp].Before.Equal(watermark) {
 		t.Errorf("watermarks %v", marks)
 	}
 	if got := Must(f.s.ListFamilies(f.ctx(), alice))(t); len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
@@ -196,7 +196,7 @@ func moveEnds(t *testing.T, f *fixture) {
 		t.Errorf("found %v %+v, want %+v", ok, found, f.session)
 	}
 	marks := Must(f.s.ClientWatermarks(f.ctx()))(t)
-	if len(marks) != 2 || !marks[app].Equal(mark) {
+	if len(marks) != 2 || !marks[app].Before.Equal(mark) {
 		t.Errorf("watermarks %v", marks)
 	}
 	for i, r := range f.export() {
@@ -206,7 +206,7 @@ func moveEnds(t *testing.T, f *fixture) {
 	}
 	Must(f.s.Resume(f.ctx()))(t)
 	f.pass(f.lifetime + f.lifetime/8) // stores keep a little longer
-	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[otherApp].Equal(mark) {
+	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 || !marks[otherApp].Before.Equal(mark) {
 		t.Errorf("watermarks %v, want only that without an end", marks)
 	}
 	if got := Must(f.s.Grant(f.ctx(), grant))(t); got != nil {
@@ -247,7 +247,7 @@ func exportStops(t *testing.T, f *fixture) {
 		},
 		"CreateFamily": func() error { _, err := f.s.CreateFamily(f.ctx(), f.createRequest()); return err },
 		"DenyToken":    func() error { return f.s.DenyToken(f.ctx(), f.user, storage.TokenID{}, f.now().Add(denyFor)) },
-		"EndClient":    func() error { _, err := f.s.EndClient(f.ctx(), app); return err },
+		"EndClient":    func() error { _, err := f.s.EndClient(f.ctx(), app, 0); return err },
 		"PutGrant":     func() error { return f.s.PutGrant(f.ctx(), storage.GrantID{3}, []byte("text"), time.Hour) },
 		"SwapKeys":     func() error { _, err := f.s.SwapKeys(f.ctx(), 0, []byte("sealed")); return err },
 		"PutAlias":     func() error { return f.s.PutAlias(f.ctx(), storage.Alias{From: "company|b", Subject: "company|a"}) },

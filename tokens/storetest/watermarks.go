@@ -12,7 +12,7 @@ import (
 // of it from now on, as a core's do; else they never know, and need not.
 func (f *fixture) endClient(client storage.ClientTag) time.Time {
 	f.t.Helper()
-	end := Must(f.s.EndClient(f.ctx(), client))(f.t)
+	end := Must(f.s.EndClient(f.ctx(), client, 0))(f.t)
 	if end.Late > 0 {
 		f.known[client] = end.Before
 	}
@@ -28,7 +28,7 @@ func (f *fixture) endEveryone() time.Time {
 // end, once more when nobody can ask any more who does not know of it.
 func (f *fixture) endForGood(client storage.ClientTag) time.Time {
 	f.t.Helper()
-	end := Must(f.s.EndClient(f.ctx(), client))(f.t)
+	end := Must(f.s.EndClient(f.ctx(), client, 0))(f.t)
 	if end.Late > 0 {
 		f.pass(3 * end.Late)
 	}
@@ -47,7 +47,7 @@ func endClientUnheard(t *testing.T, f *fixture) {
 	for _, client := range []storage.ClientTag{app, storage.Everyone} {
 		unheard := f.present(family, 1)
 		begin := f.createRequest()
-		first := Must(f.s.EndClient(f.ctx(), client))(t)
+		first := Must(f.s.EndClient(f.ctx(), client, 0))(t)
 		if first.Late == 0 {
 			f.rotate(unheard, storage.RotateUnknown, 0)
 			continue

@@ -43,6 +43,8 @@ type (
 		Client []byte `json:"client"`
 		Before int64  `json:"before"`
 		Until  int64  `json:"until,omitempty"`
+
+		Blocked bool `json:"blocked,omitempty"`
 	}
 	wireAssertion struct {
 		ID    []byte `json:"id"`
@@ -115,7 +117,7 @@ func wireOf(r storage.Record) (wireLine, error) {
 	case r.Grant != nil:
 		return wireLine{Grant: &wireGrant{r.Grant.ID[:], r.Grant.Text, toMillis(r.Grant.Until)}}, nil
 	case r.Client != nil:
-		return wireLine{Client: &wireClient{r.Client.Client[:], toMillis(r.Client.Before), toMillis(r.Client.Until)}}, nil
+		return wireLine{Client: &wireClient{r.Client.Client[:], toMillis(r.Client.Before), toMillis(r.Client.Until), r.Client.Blocked}}, nil
 	case r.Assertion != nil:
 		return wireLine{Assertion: &wireAssertion{r.Assertion.ID[:], toMillis(r.Assertion.Until)}}, nil
 	case r.Held != nil:
@@ -188,7 +190,7 @@ func (w *wireLine) record() (storage.Record, error) {
 	case w.Grant != nil:
 		r.Grant = &storage.GrantRecord{ID: id12(&d, w.Grant.ID), Text: w.Grant.Text, Until: fromMillis(w.Grant.Until)}
 	case w.Client != nil:
-		r.Client = &storage.ClientRecord{Client: id8(&d, w.Client.Client), Before: fromMillis(w.Client.Before), Until: fromMillis(w.Client.Until)}
+		r.Client = &storage.ClientRecord{Client: id8(&d, w.Client.Client), Before: fromMillis(w.Client.Before), Until: fromMillis(w.Client.Until), Blocked: w.Client.Blocked}
 	case w.Assertion != nil:
 		r.Assertion = &storage.AssertionRecord{ID: id16(&d, w.Assertion.ID), Until: fromMillis(w.Assertion.Until)}
 	case w.Held != nil:

@@ -85,7 +85,7 @@ func (c *Claims) share() {
 }
 
 // ParseClaims reads the payload of an access token that this gateway has just
-// signed with key, for the verified cache.
+// signed with key, for the verified cache. Its client is taken for one of the configuration.
 func ParseClaims(payload []byte, key *jose.PublicKey) (*Claims, error) {
 	c, err := parseClaims(payload)
 	if err != nil {

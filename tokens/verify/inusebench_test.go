@@ -18,7 +18,7 @@ func (nothingDenied) Denials(_ context.Context, users []storage.UserTag) ([]stor
 	return make([]storage.UserDenials, len(users)), nil
 }
 
-func (nothingDenied) ClientWatermarks(context.Context) (map[storage.ClientTag]time.Time, error) {
+func (nothingDenied) ClientWatermarks(context.Context) (map[storage.ClientTag]storage.ClientMark, error) {
 	return nil, nil
 }
 

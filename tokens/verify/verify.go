@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 	"github.com/gatehouse-auth/gatehouse/tokens/keyring"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // The typ of our tokens.
@@ -53,6 +54,8 @@ type Config struct {
 	Own    func() time.Time // by which own tokens are dated; nil is Clock
 	Leeway time.Duration    // 0 is strict; at most MaxLeeway
 	Others []*Foreign       // whose access tokens are taken as well; none of them is Issuer
+	// TagClient names the client of own tokens; nil is storage.TagClient.
+	TagClient func(clientID string) storage.ClientTag
 }
 
 // Verifier checks tokens of this gateway, and of the other issuers that it is
@@ -65,6 +68,7 @@ type Verifier struct {
 	own    func() time.Time
 	leeway time.Duration
 	others map[string]*Foreign // by issuer; nil for none
+	tag    func(clientID string) storage.ClientTag
 
 	maxBytes, maxMembers int // of the largest tokens that one of the issuers makes
 }
@@ -76,6 +80,7 @@ func New(cfg Config) *Verifier {
 		cache:  cfg.Cache,
 		clock:  cfg.Clock,
 		leeway: min(max(cfg.Leeway, 0), oauth.MaxLeeway),
+		tag:    cfg.TagClient,
 
 		maxBytes: oauth.MaxTokenBytes, maxMembers: jose.MaxJSONMembers,
 	}
@@ -189,6 +194,9 @@ func (v *Verifier) check(t jose.Compact, is func(jose.Header, *Claims) bool) (*C
 	}
 	if !is(t.Header, c) {
 		return nil, errWrongType
+	}
+	if v.tag != nil {
+		c.Client = v.tag(c.ClientID)
 	}
 	// The issuer that the token claims chooses the keys; the signature then
 	// proves the claim. A key of one issuer never verifies for another. The

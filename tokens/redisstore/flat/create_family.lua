@@ -1,6 +1,6 @@
 -- Code generated from lua/create_family.lua by flatten; DO NOT EDIT.
 --
--- Begins a family and ends the oldest of the same client beyond the cap, and the
+-- Begins a family and ends the oldest of the same client (or of all that nobody registered, where it is one) beyond the cap, and the
 -- oldest of the user beyond the cap for all clients.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person
@@ -37,7 +37,8 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
 
-local WATERMARK, WATERMARK_SIZE = '>BI4I4', 9 -- version; before; till when it holds, 0 for ever, in seconds
+-- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked
+local WATERMARK, WATERMARK_SIZE = '>BI4I4B', 10
 
 -- issue_at dates a token, login or code: now, or one second after a sign-out, a withdrawal
 -- (m.withdrawn, where the decision is about a client) or the client's watermark in this very second, since "issued at or before" is
@@ -191,53 +192,82 @@ local withdrawn do -- withdrawn_at(client)
   withdrawn = d and d.at or 0
 end
 m.withdrawn = withdrawn
--- begun_after returns the client's watermark (ms): the caller's, the stored one
--- or everyone's.
+-- begun_after returns the client's watermark (ms): the caller's, the stored one,
+-- that of its kind or everyone's.
 local begun repeat -- begun_after(tonumber(ARGV[11]), KEYS[4], client)
   local callers, key, of = tonumber(ARGV[11]), KEYS[4], client
   if not key then begun = callers break end
-  local stored = redis.call('HMGET', key, of, NONE)
-  if not stored[1] and not stored[2] then begun = callers break end
-  -- read_watermark returns the watermark (s) in a record; 0 for none, or for one that holds no more.
+  -- kind_of returns the tag that stands for all clients of the kind of one (storage.ClientTag.Kind):
+  -- NONE for those of the configuration.
+  local kind repeat -- kind_of(of)
+    local client = of
+    local first = client:byte(1)
+    if first >= 192 then kind = '\192' .. NONE:sub(2) break end
+    if first >= 128 then kind = '\128' .. NONE:sub(2) break end
+    kind = NONE
+  until true
+  local stored = redis.call('HMGET', key, of, NONE, kind)
+  if not stored[1] and not stored[2] and not stored[3] then begun = callers break end
+  -- read_watermark returns the watermark (s) in a record, till when it holds, and whether the client is
+  -- blocked; 0 for none, or for one that holds no more.
   local clients repeat -- read_watermark(stored[1])
     local v = stored[1]
-    if not v then clients = 0 break end
+    if not v then clients = 0, 0, 0 break end
     if #v ~= WATERMARK_SIZE then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    local version, seconds, till = struct.unpack(WATERMARK, v)
-    if version ~= 2 then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+    local version, seconds, till, blocked = struct.unpack(WATERMARK, v)
+    if version ~= 3 then
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then clients = 0 break end
-    clients = seconds
+    if till ~= 0 and now >= till * 1000 then clients = 0, 0, 0 break end
+    clients = seconds, till, blocked
   until true
   local everyones repeat -- read_watermark(stored[2])
     local v = stored[2]
-    if not v then everyones = 0 break end
+    if not v then everyones = 0, 0, 0 break end
     if #v ~= WATERMARK_SIZE then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    local version, seconds, till = struct.unpack(WATERMARK, v)
-    if version ~= 2 then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+    local version, seconds, till, blocked = struct.unpack(WATERMARK, v)
+    if version ~= 3 then
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then everyones = 0 break end
-    everyones = seconds
+    if till ~= 0 and now >= till * 1000 then everyones = 0, 0, 0 break end
+    everyones = seconds, till, blocked
   until true
-  begun = math.max(callers, clients * 1000, everyones * 1000)
+  local kinds repeat -- read_watermark(stored[3])
+    local v = stored[3]
+    if not v then kinds = 0, 0, 0 break end
+    if #v ~= WATERMARK_SIZE then
+      do -- unreadable(v, 3)
+        local record, version = v, 3
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local version, seconds, till, blocked = struct.unpack(WATERMARK, v)
+    if version ~= 3 then
+      do -- unreadable(v, 3)
+        local record, version = v, 3
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    if till ~= 0 and now >= till * 1000 then kinds = 0, 0, 0 break end
+    kinds = seconds, till, blocked
+  until true
+  begun = math.max(callers, clients * 1000, everyones * 1000, kinds * 1000)
 until true
 -- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
 -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
@@ -247,22 +277,22 @@ local all_ended repeat -- everyone(KEYS[4])
   if not key then all_ended = 0 break end
   local v = redis.call('HGET', key, NONE)
   repeat -- read_watermark(v)
-    if not v then all_ended = 0 break end
+    if not v then all_ended = 0, 0, 0 break end
     if #v ~= WATERMARK_SIZE then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    local version, seconds, till = struct.unpack(WATERMARK, v)
-    if version ~= 2 then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+    local version, seconds, till, blocked = struct.unpack(WATERMARK, v)
+    if version ~= 3 then
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then all_ended = 0 break end
-    all_ended = seconds
+    if till ~= 0 and now >= till * 1000 then all_ended = 0, 0, 0 break end
+    all_ended = seconds, till, blocked
   until true
 until true
 -- read_grants reads everything: the records of families and when those end,
@@ -496,8 +526,10 @@ end
 local evicted, out = {}, {}
 
 local same, all = {}, {}
+local unregistered = client:byte(1) >= 128 -- storage.ClientTag.Together
 for other, v in pairs(g.families) do
-  if v:sub(CLIENT_AT, CLIENT_AT + 7) == client then
+  local its = v:sub(CLIENT_AT, CLIENT_AT + 7)
+  if its == client or unregistered and its:byte(1) >= 128 then
     local read_family_result, _read_family_result, __read_family_result, ___read_family_result, ____read_family_result, _____read_family_result, ______read_family_result, _______read_family_result, ________read_family_result do -- read_family(v)
       if #v ~= FAMILY_SIZE then
         do -- unreadable(v, 1)

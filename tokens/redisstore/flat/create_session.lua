@@ -54,7 +54,8 @@ now = now + SHIFT
 -- empty where nothing can be asked with it any more
 local UPSTREAM, UPSTREAM_SIZE = '>BI4I6c8I6I6Bc8', 40
 
-local WATERMARK, WATERMARK_SIZE = '>BI4I4', 9 -- version; before; till when it holds, 0 for ever, in seconds
+-- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked
+local WATERMARK, WATERMARK_SIZE = '>BI4I4B', 10
 
 -- Where things stand in a record: of a user's many families only these are read.
 local CLIENT_AT, SESSION_AT, CREATED_AT, ENDS_AT, ROTATED_AT = 2, 22, 34, 42, 50
@@ -509,24 +510,25 @@ if not s then
     local key = KEYS[10]
     if not key then all_ended = 0 break end
     local v = redis.call('HGET', key, NONE)
-    -- read_watermark returns the watermark (s) in a record; 0 for none, or for one that holds no more.
+    -- read_watermark returns the watermark (s) in a record, till when it holds, and whether the client is
+    -- blocked; 0 for none, or for one that holds no more.
     repeat -- read_watermark(v)
-      if not v then all_ended = 0 break end
+      if not v then all_ended = 0, 0, 0 break end
       if #v ~= WATERMARK_SIZE then
-        do -- unreadable(v, 2)
-          local record, version = v, 2
+        do -- unreadable(v, 3)
+          local record, version = v, 3
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      local version, seconds, till = struct.unpack(WATERMARK, v)
-      if version ~= 2 then
-        do -- unreadable(v, 2)
-          local record, version = v, 2
+      local version, seconds, till, blocked = struct.unpack(WATERMARK, v)
+      if version ~= 3 then
+        do -- unreadable(v, 3)
+          local record, version = v, 3
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      if till ~= 0 and now >= till * 1000 then all_ended = 0 break end
-      all_ended = seconds
+      if till ~= 0 and now >= till * 1000 then all_ended = 0, 0, 0 break end
+      all_ended = seconds, till, blocked
     until true
   until true
   -- issue_at dates a token, login or code: now, or one second after a sign-out, a withdrawal

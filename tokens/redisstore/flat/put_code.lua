@@ -37,7 +37,8 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
 
-local WATERMARK, WATERMARK_SIZE = '>BI4I4', 9 -- version; before; till when it holds, 0 for ever, in seconds
+-- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked
+local WATERMARK, WATERMARK_SIZE = '>BI4I4B', 10
 
 local NOTHING, KEPT_NOW, OTHER_CONSENT = 0, 1, 2
 
@@ -90,24 +91,25 @@ if v then
     local key = KEYS[6]
     if not key then all_ended = 0 break end
     local v = redis.call('HGET', key, NONE)
-    -- read_watermark returns the watermark (s) in a record; 0 for none, or for one that holds no more.
+    -- read_watermark returns the watermark (s) in a record, till when it holds, and whether the client is
+    -- blocked; 0 for none, or for one that holds no more.
     repeat -- read_watermark(v)
-      if not v then all_ended = 0 break end
+      if not v then all_ended = 0, 0, 0 break end
       if #v ~= WATERMARK_SIZE then
-        do -- unreadable(v, 2)
-          local record, version = v, 2
+        do -- unreadable(v, 3)
+          local record, version = v, 3
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      local version, seconds, till = struct.unpack(WATERMARK, v)
-      if version ~= 2 then
-        do -- unreadable(v, 2)
-          local record, version = v, 2
+      local version, seconds, till, blocked = struct.unpack(WATERMARK, v)
+      if version ~= 3 then
+        do -- unreadable(v, 3)
+          local record, version = v, 3
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      if till ~= 0 and now >= till * 1000 then all_ended = 0 break end
-      all_ended = seconds
+      if till ~= 0 and now >= till * 1000 then all_ended = 0, 0, 0 break end
+      all_ended = seconds, till, blocked
     until true
   until true
   gone = dead or session.begun <= all_ended

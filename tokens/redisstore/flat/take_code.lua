@@ -39,7 +39,8 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
 
-local WATERMARK, WATERMARK_SIZE = '>BI4I4', 9 -- version; before; till when it holds, 0 for ever, in seconds
+-- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked
+local WATERMARK, WATERMARK_SIZE = '>BI4I4B', 10
 
 local UNKNOWN, TAKEN, SPENT = 0, 1, 2
 
@@ -244,53 +245,82 @@ local person repeat -- read_person(KEYS[3], has_person)
   end
   person = v
 until true
--- begun_after returns the client's watermark (ms): the caller's, the stored one
--- or everyone's.
+-- begun_after returns the client's watermark (ms): the caller's, the stored one,
+-- that of its kind or everyone's.
 local begun repeat -- begun_after(tonumber(ARGV[7]), KEYS[7], ARGV[6])
   local callers, key, of = tonumber(ARGV[7]), KEYS[7], ARGV[6]
   if not key then begun = callers break end
-  local stored = redis.call('HMGET', key, of, NONE)
-  if not stored[1] and not stored[2] then begun = callers break end
-  -- read_watermark returns the watermark (s) in a record; 0 for none, or for one that holds no more.
+  -- kind_of returns the tag that stands for all clients of the kind of one (storage.ClientTag.Kind):
+  -- NONE for those of the configuration.
+  local kind repeat -- kind_of(of)
+    local client = of
+    local first = client:byte(1)
+    if first >= 192 then kind = '\192' .. NONE:sub(2) break end
+    if first >= 128 then kind = '\128' .. NONE:sub(2) break end
+    kind = NONE
+  until true
+  local stored = redis.call('HMGET', key, of, NONE, kind)
+  if not stored[1] and not stored[2] and not stored[3] then begun = callers break end
+  -- read_watermark returns the watermark (s) in a record, till when it holds, and whether the client is
+  -- blocked; 0 for none, or for one that holds no more.
   local clients repeat -- read_watermark(stored[1])
     local v = stored[1]
-    if not v then clients = 0 break end
+    if not v then clients = 0, 0, 0 break end
     if #v ~= WATERMARK_SIZE then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    local version, seconds, till = struct.unpack(WATERMARK, v)
-    if version ~= 2 then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+    local version, seconds, till, blocked = struct.unpack(WATERMARK, v)
+    if version ~= 3 then
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then clients = 0 break end
-    clients = seconds
+    if till ~= 0 and now >= till * 1000 then clients = 0, 0, 0 break end
+    clients = seconds, till, blocked
   until true
   local everyones repeat -- read_watermark(stored[2])
     local v = stored[2]
-    if not v then everyones = 0 break end
+    if not v then everyones = 0, 0, 0 break end
     if #v ~= WATERMARK_SIZE then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    local version, seconds, till = struct.unpack(WATERMARK, v)
-    if version ~= 2 then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+    local version, seconds, till, blocked = struct.unpack(WATERMARK, v)
+    if version ~= 3 then
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then everyones = 0 break end
-    everyones = seconds
+    if till ~= 0 and now >= till * 1000 then everyones = 0, 0, 0 break end
+    everyones = seconds, till, blocked
   until true
-  begun = math.max(callers, clients * 1000, everyones * 1000)
+  local kinds repeat -- read_watermark(stored[3])
+    local v = stored[3]
+    if not v then kinds = 0, 0, 0 break end
+    if #v ~= WATERMARK_SIZE then
+      do -- unreadable(v, 3)
+        local record, version = v, 3
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local version, seconds, till, blocked = struct.unpack(WATERMARK, v)
+    if version ~= 3 then
+      do -- unreadable(v, 3)
+        local record, version = v, 3
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    if till ~= 0 and now >= till * 1000 then kinds = 0, 0, 0 break end
+    kinds = seconds, till, blocked
+  until true
+  begun = math.max(callers, clients * 1000, everyones * 1000, kinds * 1000)
 until true
 -- everyone returns the watermark (s) that holds for all clients (storage.Everyone), from
 -- the hash `key`. That is nil in a cluster: there it lies on another node, and what
@@ -300,22 +330,22 @@ local all_ended repeat -- everyone(KEYS[7])
   if not key then all_ended = 0 break end
   local v = redis.call('HGET', key, NONE)
   repeat -- read_watermark(v)
-    if not v then all_ended = 0 break end
+    if not v then all_ended = 0, 0, 0 break end
     if #v ~= WATERMARK_SIZE then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    local version, seconds, till = struct.unpack(WATERMARK, v)
-    if version ~= 2 then
-      do -- unreadable(v, 2)
-        local record, version = v, 2
+    local version, seconds, till, blocked = struct.unpack(WATERMARK, v)
+    if version ~= 3 then
+      do -- unreadable(v, 3)
+        local record, version = v, 3
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then all_ended = 0 break end
-    all_ended = seconds
+    if till ~= 0 and now >= till * 1000 then all_ended = 0, 0, 0 break end
+    all_ended = seconds, till, blocked
   until true
 until true
 if code.taken ~= 0 then

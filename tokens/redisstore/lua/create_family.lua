@@ -1,4 +1,4 @@
--- Begins a family and ends the oldest of the same client beyond the cap, and the
+-- Begins a family and ends the oldest of the same client (or of all that nobody registered, where it is one) beyond the cap, and the
 -- oldest of the user beyond the cap for all clients.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person
@@ -65,8 +65,10 @@ local function bound(living, most)
 end
 
 local same, all = {}, {}
+local unregistered = client:byte(1) >= 128 -- storage.ClientTag.Together
 for other, v in pairs(g.families) do
-  if v:sub(CLIENT_AT, CLIENT_AT + 7) == client then
+  local its = v:sub(CLIENT_AT, CLIENT_AT + 7)
+  if its == client or unregistered and its:byte(1) >= 128 then
     local _, _, _, _, since, _, expires, idle, rotated = read_family(v)
     local expires_by, idle_by = limited(since, rotated, expires, idle, lifetime, idle_lifetime)
     local till = earlier(expires_by, idle_by)

@@ -1,0 +1,52 @@
+package handler
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gatehouse-auth/gatehouse/handler/pages"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+)
+
+// stranger says what a person has to know of a client that nobody registered, nil for
+// another. What the client says of itself proves nothing, so it leads with where the answer
+// goes, which the client cannot choose freely.
+func (s *Server) stranger(ctx context.Context, a *tokens.Authorization) *pages.Stranger {
+	c, err := s.Issuer.Client(ctx, a.ClientID)
+	if err != nil || !c.Unregistered() {
+		return nil
+	}
+	p := &pages.Stranger{Destination: destinationOf(a.RedirectURI), Name: cutName(c.Name), API: strings.Join(a.Audiences, " ")}
+	u, err := url.Parse(a.RedirectURI)
+	if p.Here = err != nil || u.Scheme != "https"; p.Here && u != nil && u.Scheme == "http" {
+		p.Destination = "" // which program listens at a port of this machine, nobody knows
+	}
+	if u, err := url.Parse(a.ClientID); err == nil && c.Origin == clients.Document {
+		p.Host = u.Host
+	}
+	return p
+}
+
+// maxShownName is how much is shown of a name that a client has given itself, in characters.
+const maxShownName = 40
+
+func cutName(name string) string {
+	if utf8.RuneCountInString(name) <= maxShownName {
+		return name
+	}
+	return string([]rune(name)[:maxShownName-1]) + "…"
+}
+
+// callerName returns what the login page calls who asks: a client of the configuration by
+// its name, another by where the answer goes.
+func (s *Server) callerName(ctx context.Context, req loginRequest, t *pages.Texts) string {
+	if req.auth != nil {
+		if p := s.stranger(ctx, req.auth); p != nil {
+			return p.Caller(t)
+		}
+	}
+	return s.clientName(req.client())
+}

@@ -1,0 +1,63 @@
+package oauth
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// barredSchemes are those that a browser or a system handles by itself, or that run what follows.
+var barredSchemes = strings.Fields(`http https javascript data vbscript file blob filesystem about intent
+	chrome chrome-extension moz-extension ms-browser-extension view-source jar ws wss ftp mailto tel sms`)
+
+// UnregisteredRedirect reports whether a client that nobody registered may have its answers
+// sent to a redirect URI, and returns the URI as it is to be kept: one of this machine
+// without its port, which may be any. Such a client may have addresses of this machine, a
+// scheme that is its own, and https at hosts that the operator names. It works on the text:
+// what a browser could read otherwise than Go is no redirect URI. See RFC 8252 §7 and RFC
+// 9700 §4.1.
+func UnregisteredRedirect(uri string, hosts []string) (kept string, ok bool) {
+	for i := range len(uri) {
+		if c := uri[i]; c <= ' ' || c > '~' || strings.IndexByte("\"<>\\^`{|}#", c) >= 0 {
+			return "", false
+		}
+	}
+	scheme, rest, ok := strings.Cut(uri, ":")
+	if !ok || rest == "" || !validScheme(scheme) {
+		return "", false
+	}
+	u, err := url.Parse(uri)
+	if err != nil || u.User != nil || hasDots(u.EscapedPath()) {
+		return "", false
+	}
+	switch scheme {
+	case "http":
+		return loopbackWithoutPort(uri, loopbackHosts)
+	case "https":
+		return uri, strings.HasPrefix(rest, "//"+u.Host) && u.Host != "" && slices.Contains(hosts, u.Host)
+	}
+	return uri, !slices.Contains(barredSchemes, scheme)
+}
+
+// validScheme reports whether a scheme is one, in small letters: schemes are compared as
+// text here. See RFC 3986 §3.1.
+func validScheme(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if letter := 'a' <= c && c <= 'z'; !letter && (i == 0 || !('0' <= c && c <= '9') && strings.IndexByte("+-.", c) < 0) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// hasDots reports whether a path has a segment that is only dots, however written: browsers fold it.
+func hasDots(path string) bool {
+	for segment := range strings.SplitSeq(path, "/") {
+		segment = strings.ReplaceAll(strings.ToLower(segment), "%2e", ".")
+		if first, _, _ := strings.Cut(segment, ";"); first == "." || first == ".." {
+			return true
+		}
+	}
+	return false
+}
