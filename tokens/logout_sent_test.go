@@ -78,6 +78,7 @@ func (g *gateway) telling() *inbox {
 // H9: an application without refresh tokens is told as well, with the sid and sub of its ID
 // token, by whatever ends the session: on both stores, and by the other of two nodes.
 func TestH9ToldOfSignOut(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	for name, end := range map[string]func(g *gateway, l *tokens.Login, cookie string, res *tokens.TokenResponse) error{
 		"sign-out": func(g *gateway, _ *tokens.Login, cookie string, _ *tokens.TokenResponse) error {

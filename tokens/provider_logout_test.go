@@ -29,6 +29,7 @@ func (g *gateway) bring(session, id string) oneLogin {
 // H8, F64: what a provider's word ends, at another node than the one of the sign-in too, and
 // that it ends nothing else.
 func TestH8EndProvided(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	const ago = -time.Minute
 	for _, tt := range []struct {

@@ -102,19 +102,27 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 	if err := i.state.Denylist.Settle(ctx, ref.user, session.EndedOthers, err); err != nil {
 		return nil, "", err
 	}
-	if session.OldFingerprint {
-		i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeFailed, Subject: p.Subject, User: ref.user, Cause: errOldPassword})
-		return nil, "", oauth.Refuse(oauth.AccessDenied, oauth.ReasonUserChanged, "The password was changed.")
-	}
-	if session.ID == (storage.SessionID{}) {
-		i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeDisabled, Subject: p.Subject, User: ref.user})
-		return nil, "", oauth.Refuse(oauth.AccessDenied, oauth.ReasonUserDisabled, "The account is disabled.")
+	if err := i.refusedLogin(ctx, p.Subject, ref.user, session); err != nil {
+		return nil, "", err
 	}
 	if err := i.noteNames(ctx, in, session); err != nil {
 		return nil, "", err
 	}
 	i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeOK, Subject: p.Subject, User: ref.user})
 	return &Login{Session: session, Profile: p}, ref.text(i.state.Secrets(), secrets.PurposeSession), nil
+}
+
+// refusedLogin is why a login has begun no session.
+func (i *Issuer) refusedLogin(ctx context.Context, subject string, user storage.UserTag, session storage.Session) error {
+	if session.OldFingerprint {
+		i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeFailed, Subject: subject, User: user, Cause: errOldPassword})
+		return oauth.Refuse(oauth.AccessDenied, oauth.ReasonUserChanged, "The password was changed.")
+	}
+	if session.ID == (storage.SessionID{}) {
+		i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeDisabled, Subject: subject, User: user})
+		return oauth.Refuse(oauth.AccessDenied, oauth.ReasonUserDisabled, "The account is disabled.")
+	}
+	return nil
 }
 
 // holdPassword is for how long nobody signs in by the password before the last one. A list of
