@@ -91,6 +91,10 @@ func endSession(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 			return storage.EndResult{}, err
 		}
 	}
+	given, err := t.givenAt(r, root)
+	if err != nil {
+		return storage.EndResult{}, err
+	}
 	reached := reachedRoots{before: r.Before, over: make(map[storage.SessionID]bool), goesOn: make(map[storage.SessionID]time.Time)}
 	until := storage.EndOf(t.now, r.DenyFor)
 	fresh, err := t.removeSessions(r, root, all, reached)
@@ -123,7 +127,7 @@ func endSession(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 	if err != nil {
 		return storage.EndResult{}, err
 	}
-	return storage.EndResult{Families: ended, Now: t.now, New: fresh || len(ended) > 0, Told: told, Dropped: dropped}, nil
+	return storage.EndResult{Families: ended, Now: t.now, New: fresh || len(ended) > 0, Told: told, Dropped: dropped, Given: given}, nil
 }
 
 // endRoots denies the sessions of which nothing goes on, forgets what a provider gave for

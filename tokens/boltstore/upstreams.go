@@ -16,6 +16,18 @@ func (t *txn) upstream(user storage.UserTag, root storage.SessionID) (r upstream
 	return r, found && !r.over(t.now), err
 }
 
+// givenAt returns what a provider gave at the login of a root that ends, where that is asked for.
+func (t *txn) givenAt(r storage.EndRequest, root storage.SessionID) (storage.GivenAtLogin, error) {
+	if !r.Given {
+		return storage.GivenAtLogin{}, nil
+	}
+	u, found, err := t.upstream(r.User, root)
+	if err != nil || !found || len(u.sealed) == 0 {
+		return storage.GivenAtLogin{}, err
+	}
+	return storage.GivenAtLogin{Sealed: bytes.Clone(u.sealed), Seq: u.seq, Session: u.session}, nil
+}
+
 func (t *txn) putUpstream(user storage.UserTag, root storage.SessionID, r upstreamRecord) {
 	t.put(upstreams, userKey(user, root[:]), r.encode())
 }

@@ -171,7 +171,8 @@ func (s *Store) End(ctx context.Context, r storage.EndRequest) (storage.EndResul
 	if !committed(err) {
 		return storage.EndResult{}, err
 	}
-	res := storage.EndResult{Now: a.millis(), Families: ids[storage.FamilyID](&a), New: a.bool(), Told: int(a.int()), Dropped: int(a.int())}
+	res := storage.EndResult{Now: a.millis(), Families: ids[storage.FamilyID](&a), New: a.bool(), Told: int(a.int()), Dropped: int(a.int()), Given: storage.GivenAtLogin{Sealed: a.bytes(), Seq: uint32(a.int())}}
+	copy(res.Given.Session[:], a.text())
 	s.ended(r, res.Now)
 	if err != nil {
 		return storage.EndResult{}, err
@@ -184,7 +185,7 @@ func (s *Store) endKeys(user storage.UserTag) []string {
 }
 
 func (s *Store) endArgs(r storage.EndRequest) []any {
-	return []any{s.grace(), uint8(r.Scope), r.Family[:], r.Session[:], millis(r.DenyFor), r.Attempt[:], unixMillis(r.Before), r.Client[:], flag(r.Tell)}
+	return []any{s.grace(), uint8(r.Scope), r.Family[:], r.Session[:], millis(r.DenyFor), r.Attempt[:], unixMillis(r.Before), r.Client[:], flag(r.Tell), flag(r.Given)}
 }
 
 // ended keeps an end for the case of a failover. That of a user, or of a consent, is repeated as

@@ -190,6 +190,7 @@ type EndRequest struct {
 	// Before limits EndSession and EndUser to sessions that were begun until then, in seconds, and
 	// what came of them whenever it did: a session begun since goes on, and what was begun since that. It is zero for no limit, and so is the store's own time, or a later one.
 	Before  time.Time
+	Given   bool // with EndSession: what a provider gave at its login is returned
 	Tell    bool // with EndFamily: its client is to be told (Outbox), unless more of it lives in that session
 	DenyFor time.Duration
 	Attempt Attempt
@@ -206,6 +207,15 @@ type EndResult struct {
 	Now time.Time
 	// Told is how many logouts were put into the Outbox, and Dropped how many had to go for them.
 	Told, Dropped int
+	// Given is what a provider gave, with EndRequest.Given. The same Attempt does not get it again.
+	Given GivenAtLogin
+}
+
+// GivenAtLogin is what a provider gave at a login, as RecheckLease has it.
+type GivenAtLogin struct {
+	Sealed  []byte // nil for nothing
+	Seq     uint32
+	Session SessionID
 }
 
 // Session is a person's login at the gateway (single sign-on).

@@ -378,6 +378,18 @@ func upstreamEnds(t *testing.T, f *fixture) {
 			t.Errorf("after %s: leased %v", name, lease.Leased)
 		}
 	}
+	// A sign-out there takes along what it gave, once.
+	f.atProvider()
+	if res := f.end(storage.EndRequest{Scope: storage.EndSession, Session: f.session.ID}); res.Given.Sealed != nil {
+		t.Error("what a provider gave is returned to who has not asked")
+	}
+	f.atProvider()
+	for _, want := range []bool{true, false} {
+		given := f.end(storage.EndRequest{Scope: storage.EndSession, Session: f.session.ID, Given: true}).Given
+		if want != (given.Sealed != nil && given.Seq == 1 && given.Session == f.session.ID) {
+			t.Errorf("what a provider gave: %+v", given)
+		}
+	}
 	// What ends while it is asked about stays ended.
 	f.atProvider()
 	r := f.recheck()

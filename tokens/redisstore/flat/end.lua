@@ -8,9 +8,10 @@
 -- ARGV   1 number of the call    2 grace ms    3 storage.EndScope  4 family   5 session   6 deny for ms   7 attempt
 --        8 what was begun after it goes on ms, 0 for no limit
 --        9 client               10 1 or 0 for whether the client of the family is told
---       11 when it was answered ms, when it is repeated after a failover: what was begun since does not end
+--       11 1 or 0 for whether what a provider gave at the login is returned
+--       12 when it was answered ms, when it is repeated after a failover: what was begun since does not end
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before,
---         logouts to tell, and dropped}
+--         logouts to tell, and dropped, what a provider gave or '', its number, session of that login}
 
 -- Where things stand in a record: of a user's many families only these are read.
 local CLIENT_AT, SESSION_AT, CREATED_AT, ENDS_AT, ROTATED_AT = 2, 22, 34, 42, 50
@@ -29,12 +30,23 @@ local FAMILY, FAMILY_SIZE = '>Bc8c12c8I4I4I4I4I4I6c8', 63
 
 local GRACE = tonumber(ARGV[2])
 
+local MOST_UPSTREAMS, KEEP_UPSTREAM = 10, 7776000000 -- storage.MaxUpstreams, storage.KeepUpstream in ms
+
 local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
+
+local SESSION = '>BI4I4I4I4'
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
+
+-- version; number of what was given; till when a check is leased, 0 for not; the attempt that
+-- leases it, or did last; asked, checked; 1 if a check before never ended, and 2 more if the
+-- last answer said nothing of the person; the session
+-- that began with the login. Times are milliseconds. What was given, sealed, follows; it is
+-- empty where nothing can be asked with it any more
+local UPSTREAM, UPSTREAM_SIZE = '>BI4I6c8I6I6Bc8', 40
 
 -- deny writes an entry until `till` (s). One that is there is only prolonged:
 -- who ended the family first stays written.
@@ -242,8 +254,6 @@ local function deny(id, till, attempt, flags)
   end
 end
 
-local SESSION = '>BI4I4I4I4'
-
 -- read_grants reads everything: the records of families and when those end,
 -- sessions by id, the fields of the profile with their values, and the ids of what
 -- has expired. There are no more than storage.MaxFamilies and MaxSessions allow.
@@ -274,7 +284,6 @@ local function read_grants()
       end
       if dead then table.insert(expired, field) end
     elseif #field == 8 then
-      -- read_session reads a session. Its root is nil where that is the session itself.
       local s do -- read_session(v)
         if #v < 17 then
           do -- unreadable(v, 2)
@@ -440,6 +449,67 @@ until true
 local reach = math.floor(tonumber(ARGV[8]) / 1000)
 if reach >= math.floor(now / 1000) then reach = 0 end
 
+-- What a provider gave goes with the session: it is for the sign-out there.
+local given = { sealed = '', seq = 0, session = NONE }
+if scope == 2 and ARGV[11] == '1' then
+  local v, root = redis.call('HGET', KEYS[1], session), session
+  if v then
+    -- read_session reads a session. Its root is nil where that is the session itself.
+    local s do -- read_session(v)
+      if #v < 17 then
+        -- unreadable ends the script, before it has written what it decides about.
+        do -- unreadable(v, 2)
+          local record, version = v, 2
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      local head, begun, auth, expires, used, at = struct.unpack(SESSION, v)
+      if head % 16 ~= 2 or head >= 64 then
+        do -- unreadable(v, 2)
+          local record, version = v, 2
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      local root, amr = nil, ''
+      if head % 32 >= 16 then
+        root, at = v:sub(at, at + 7), at + 8
+      end
+      if head >= 32 then
+        local length = v:byte(at) or 0
+        amr, at = v:sub(at + 1, at + length), at + 1 + length
+      end
+      if at > #v + 1 then
+        do -- unreadable(v, head)
+          local record, version = v, head
+          error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+        end
+      end
+      s = { begun = begun, auth = auth, expires = expires, used = used, root = root, amr = amr, acr = v:sub(at) }
+    end
+    root = s.root or session
+  end
+  -- read_upstream returns a record; nil where there is none, or it is over.
+  local upstream repeat -- read_upstream(KEYS[7], root)
+    local key = KEYS[7]
+    local v = redis.call('HGET', key, root)
+    if not v then upstream = nil break end
+    if #v < UPSTREAM_SIZE or v:byte(1) ~= 1 then
+      do -- unreadable(v, 1)
+        local record, version = v, 1
+        error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+      end
+    end
+    local _, seq, lease, attempt, asked, checked, flags, session = struct.unpack(UPSTREAM, v)
+    if now - asked >= KEEP_UPSTREAM then upstream = nil break end
+    upstream = {
+      seq = seq, lease = lease, attempt = attempt, asked = asked, checked = checked, doubtful = flags % 2, thin = math.floor(flags / 2),
+      session = session,
+      sealed = v:sub(UPSTREAM_SIZE + 1),
+    }
+  until true
+  given = upstream or given
+end
+
 local of_family = scope == 1 and ARGV[10] == '1' and redis.call('HGET', KEYS[1], id)
 local ended, new, told, dropped = {}, true, 0, 0
 if scope == 1 then
@@ -453,7 +523,6 @@ if scope == 1 then
       if not v then entry_result = nil break end
       local d do -- read_entry(v)
         if #v ~= 14 and #v ~= 18 then
-          -- unreadable ends the script, before it has written what it decides about.
           do -- unreadable(v, 1)
             local record, version = v, 1
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
@@ -740,8 +809,8 @@ elseif scope == 3 then
 elseif scope == 6 then
   -- Of the consent to a client. After a failover, `at` is when it was answered. Codes are not told
   -- apart by their client: those that were put until now are refused when they are taken.
-  repeat -- withdraw(ARGV[9], tonumber(ARGV[11]))
-    local client, at = ARGV[9], tonumber(ARGV[11])
+  repeat -- withdraw(ARGV[9], tonumber(ARGV[12]))
+    local client, at = ARGV[9], tonumber(ARGV[12])
     local entry_result repeat -- entry(WITHDRAWN .. client)
       local id = WITHDRAWN .. client
       local v = redis.call('HGET', KEYS[2], id)
@@ -875,10 +944,10 @@ elseif scope == 6 then
     now = answered
     ended, new = lived, consent or #lived > 0
   until true
-elseif ARGV[11] then
+elseif ARGV[12] then
   -- The sign-out of a user, after a replica was promoted that may not know it.
-  repeat -- end_user_again(tonumber(ARGV[11]))
-    local at = tonumber(ARGV[11])
+  repeat -- end_user_again(tonumber(ARGV[12]))
+    local at = tonumber(ARGV[12])
     local m do -- marks()
       local v = redis.call('HGET', KEYS[2], '\0')
       local marks_in_result repeat -- marks_in(v)
@@ -1080,4 +1149,4 @@ else
   told, dropped = tell(KEYS[9], roots, '')
 end
 if scope == 5 then deny(DISABLED, FOREVER, attempt, 0) end
-return { ARGV[1], now, ended, new and 1 or 0, told, dropped }
+return { ARGV[1], now, ended, new and 1 or 0, told, dropped, given.sealed, given.seq, given.session }

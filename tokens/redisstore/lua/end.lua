@@ -6,9 +6,10 @@
 -- ARGV   1 number of the call    2 grace ms    3 storage.EndScope  4 family   5 session   6 deny for ms   7 attempt
 --        8 what was begun after it goes on ms, 0 for no limit
 --        9 client               10 1 or 0 for whether the client of the family is told
---       11 when it was answered ms, when it is repeated after a failover: what was begun since does not end
+--       11 1 or 0 for whether what a provider gave at the login is returned
+--       12 when it was answered ms, when it is repeated after a failover: what was begun since does not end
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before,
---         logouts to tell, and dropped}
+--         logouts to tell, and dropped, what a provider gave or '', its number, session of that login}
 
 local scope, id, session, deny_for, attempt = tonumber(ARGV[3]), ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
 local denied_till = end_of(now, deny_for)
@@ -135,6 +136,18 @@ local function last_of(v)
   return not found
 end
 
+-- What a provider gave goes with the session: it is for the sign-out there.
+local given = { sealed = '', seq = 0, session = NONE }
+if scope == 2 and ARGV[11] == '1' then
+  local v, root = redis.call('HGET', KEYS[1], session), session
+  if v then
+    local s = read_session(v)
+    root = s.root or session
+  end
+  local upstream = read_upstream(KEYS[7], root)
+  given = upstream or given
+end
+
 local of_family = scope == 1 and ARGV[10] == '1' and redis.call('HGET', KEYS[1], id)
 local ended, new, told, dropped = {}, true, 0, 0
 if scope == 1 then
@@ -156,13 +169,13 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
 elseif scope == 3 then
   new = sign_out()
 elseif scope == 6 then
-  ended, new = withdraw(ARGV[9], tonumber(ARGV[11]))
-elseif ARGV[11] then
-  end_user_again(tonumber(ARGV[11]))
+  ended, new = withdraw(ARGV[9], tonumber(ARGV[12]))
+elseif ARGV[12] then
+  end_user_again(tonumber(ARGV[12]))
 else
   ended = end_user()
   local roots = noted_roots(KEYS[9])
   told, dropped = tell(KEYS[9], roots, '')
 end
 if scope == 5 then deny(DISABLED, FOREVER, attempt, 0) end
-return { ARGV[1], now, ended, new and 1 or 0, told, dropped }
+return { ARGV[1], now, ended, new and 1 or 0, told, dropped, given.sealed, given.seq, given.session }
