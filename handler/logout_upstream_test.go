@@ -54,6 +54,11 @@ const atCompany = "https://company.example/end"
 // application wants them, once. What the provider tells of it then ends nothing more.
 func TestF62M8SignedOutThere(t *testing.T) {
 	g, idp, b := signingOutGateway(t)
+	for _, page := range []string{"/account", "/oidc/logout"} { // Chromium applies it to redirects
+		if policy := b.get(page).Header.Get("Content-Security-Policy"); policy == "" || strings.Contains(policy, "form-action") {
+			t.Errorf("%s: a form cannot lead to the provider: %s", page, policy)
+		}
+	}
 	copied := b.clone()
 	to, q := location(t, b.agrees("/oidc/logout?client_id=spa&state=a+b&post_logout_redirect_uri="+url.QueryEscape(spaOrigin+"/")))
 	if to != atCompany || idp.sent.IDToken != "the.ID.token" || idp.sent.ReturnTo != testIssuer+"signed-out/company" || len(q.Get("state")) < 22 {
