@@ -28,7 +28,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: bin/caddy-dev demo-packages ## serve Caddyfile.example: gateway, single-page app and API on localhost
+run: bin/caddy-dev demo-packages ## serve Caddyfile.example: gateway, single-page app, API and a site on localhost
 	@exec .ci/demo bin/caddy-dev
 
 .PHONY: test

@@ -60,7 +60,7 @@ var arrows = []arrow{
 	{"caddymodule/events", "tokens/background tokens/oauth tokens/storage"},
 	{"caddymodule/webhook", "caddymodule/events caddymodule/grammar tokens/background tokens/oauth"},
 	{"caddymodule/adminapi", "handler/login tokens tokens/admin tokens/background tokens/boltstore tokens/history tokens/keyring tokens/oauth tokens/state tokens/storage tokens/transfer"},
-	{"caddymodule", "caddymodule/adminapi caddymodule/events caddymodule/grammar caddymodule/webhook handler handler/fetch handler/guard handler/identity handler/login handler/pages handler/streams handler/upstream handler/wire tokens tokens/admin tokens/background tokens/boltstore tokens/clients tokens/denylist tokens/dpop tokens/jose tokens/jwks tokens/keyring tokens/logout tokens/oauth tokens/people tokens/redisstore tokens/secrets tokens/state tokens/storage tokens/verify"},
+	{"caddymodule", "caddymodule/adminapi caddymodule/events caddymodule/grammar caddymodule/webhook handler handler/fetch handler/guard handler/identity handler/login handler/pages handler/site handler/streams handler/upstream handler/wire tokens tokens/admin tokens/background tokens/boltstore tokens/clients tokens/denylist tokens/dpop tokens/jose tokens/jwks tokens/keyring tokens/logout tokens/oauth tokens/people tokens/redisstore tokens/secrets tokens/sites tokens/state tokens/storage tokens/verify"},
 	{"caddymodule/command", "caddymodule caddymodule/adminapi tokens/background tokens/boltstore tokens/clients tokens/secrets tokens/transfer"},
 	{".", "caddymodule caddymodule/command"},
 	{"bench", "tokens tokens/boltstore tokens/clients tokens/jose tokens/keyring tokens/oauth tokens/redisstore tokens/secrets tokens/state tokens/storage tokens/verify"},

@@ -29,7 +29,7 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 	if err := guard.UnmarshalCaddyfile(h.Dispenser); err != nil {
 		return nil, err
 	}
-	if err := grammar.FirstOf(func() error { return checkInNamedRoute(h) }, func() error { return checkInvokes(h) }); err != nil {
+	if err := grammar.FirstOf(func() error { return checkInNamedRoute(h, "bearer_auth") }, func() error { return checkInvokes(h) }); err != nil {
 		return nil, err
 	}
 	return guard.routesOf(h, matcher), nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -25,10 +26,14 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if b.SiteOnly {
-		b.guard, err = app.guards.beside(key)
-		return err
+		beside, err := app.guards.beside(key)
+		if err != nil {
+			return fmt.Errorf("bearer_auth: %w", err)
+		}
+		b.guard = beside.(*BearerAuth).guard //nolint:forcetypeassert // the key is that of our own kind
+		return nil
 	}
-	app.guards.addSite(key, b.guard)
+	app.guards.addSite(key, b)
 	return nil
 }
 
@@ -81,7 +86,7 @@ func (b *BearerAuth) takeOwn(app *App, cfg *guard.Config) error {
 		return err
 	}
 	app.guards.counted(b.Audience)
-	app.noteRule(b.For, b.Audience)
+	app.noteRule(b.For, "bearer_auth of "+strings.Join(b.Audience, " "))
 	cfg.Access = app.backend.issuer
 	cfg.Proofs = app.backend.issuer.Proofs()
 	cfg.Ready = func(context.Context) error { return app.backend.readyToCheck() }

@@ -43,7 +43,7 @@ func (a *App) checkRoutes() error {
 // It sees what a configuration says in so many words: `reverse_proxy` with static
 // upstreams, in the handlers that Caddy itself brings.
 func routeFindings(web *caddyhttp.App) (findings []Finding, err error) {
-	found, lost := make(upstreams), make(map[*BearerAuth]bool)
+	found, lost := make(upstreams), make(map[routeGuard]bool)
 	for _, name := range slices.Sorted(maps.Keys(web.Servers)) {
 		server := web.Servers[name]
 		w := routeWalk{server: server, found: found, lost: lost, invoked: make(map[string]bool)}
@@ -55,17 +55,23 @@ func routeFindings(web *caddyhttp.App) (findings []Finding, err error) {
 			if w.invoked[name] {
 				continue
 			}
-			w.guards = 0
+			w.guards = nil
 			w.invoke(name, newHeaderState())
-			if w.guards > 0 {
-				return nil, fmt.Errorf("bearer_auth: named route %s: it holds a guard, and nothing invokes it. %s that invokes it, or leave it out", name, lostInNamedRoute)
+			if len(w.guards) > 0 {
+				return nil, fmt.Errorf("%s: named route %s: it holds a guard, and nothing invokes it. %s that invokes it, or leave it out", w.guards[0].directive(), name, lostInNamedRoute)
 			}
 		}
+		if w.both {
+			return nil, errBothGuards
+		}
 	}
-	for _, guard := range slices.SortedFunc(maps.Keys(lost), func(a, b *BearerAuth) int { return slices.Compare(a.Audience, b.Audience) }) {
+	byName := func(a, b routeGuard) int {
+		return strings.Compare(a.directive()+a.about().String, b.directive()+b.about().String)
+	}
+	for _, guard := range slices.SortedFunc(maps.Keys(lost), byName) {
 		findings = append(findings, Finding{
-			SeverityWarning, "bearer_auth", "a guard stands behind a handler that answers every request, such as reverse_proxy in a `route`, so it checks none and the route is open: " +
-				"write bearer_auth ahead of it", "bearer_auth", []zap.Field{zap.Strings("audience", guard.Audience)},
+			SeverityWarning, guard.directive(), "a guard stands behind a handler that answers every request, such as reverse_proxy in a `route`, so it checks none and the route is open: " +
+				"write " + guard.directive() + " ahead of it", guard.directive(), []zap.Field{guard.about()},
 		})
 	}
 	for _, upstream := range slices.Sorted(maps.Keys(found)) {
@@ -79,18 +85,6 @@ func routeFindings(web *caddyhttp.App) (findings []Finding, err error) {
 		}
 	}
 	return findings, nil
-}
-
-// nameSet are headers by their names, folded as a CGI would.
-type nameSet map[string]string
-
-func (s nameSet) add(name string) { s[strings.ToLower(strings.Map(foldSign, name))] = name }
-
-func foldSign(c rune) rune {
-	if c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' {
-		return c
-	}
-	return '-'
 }
 
 // upstreams are what requests may carry when they reach an upstream, by its address.
@@ -133,11 +127,12 @@ func (s headerState) clone() headerState { return headerState{maps.Clone(s.set),
 type routeWalk struct {
 	server *caddyhttp.Server
 	found  upstreams
-	lost   map[*BearerAuth]bool // that no request gets to
-	named  []string             // the named routes that it is in
+	lost   map[routeGuard]bool // that no request gets to
+	named  []string            // the named routes that it is in
 
 	invoked map[string]bool // the named routes that it has been in
-	guards  int             // how many it has met
+	guards  []routeGuard    // that it has met
+	both    bool            // guards of both kinds are in one route
 }
 
 // routes walks routes in their order, changes the state as they change a request
@@ -170,6 +165,7 @@ func (w *routeWalk) routes(routes caddyhttp.RouteList, s headerState) (ends bool
 }
 
 func (w *routeWalk) handlers(list []caddyhttp.MiddlewareHandler, s headerState) (ends bool) {
+	w.both = w.both || haveBoth(list)
 	for i, h := range list {
 		if w.handler(h, s) {
 			w.unreachedOf(list[i+1:])
@@ -189,8 +185,8 @@ func (w *routeWalk) unreached(routes caddyhttp.RouteList) {
 func (w *routeWalk) unreachedOf(list []caddyhttp.MiddlewareHandler) {
 	for _, h := range list {
 		switch h := h.(type) {
-		case *BearerAuth:
-			if !h.SiteOnly {
+		case routeGuard:
+			if h.decides() {
 				w.lost[h] = true
 			}
 		case *caddyhttp.Subroute:
@@ -201,12 +197,12 @@ func (w *routeWalk) unreachedOf(list []caddyhttp.MiddlewareHandler) {
 
 func (w *routeWalk) handler(h caddyhttp.MiddlewareHandler, s headerState) (ends bool) {
 	switch h := h.(type) {
-	case *BearerAuth:
-		w.guards++
-		for _, header := range h.Headers {
-			s.out.add(header.Header)
-			if !h.SiteOnly {
-				s.set.add(header.Header)
+	case routeGuard:
+		w.guards = append(w.guards, h)
+		for _, name := range h.sets() {
+			s.out.add(name)
+			if h.decides() {
+				s.set.add(name)
 			}
 		}
 	case *headers.Handler:

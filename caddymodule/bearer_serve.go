@@ -28,20 +28,7 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	}
 	result, err := b.guard.Check(w, r)
 	if err != nil {
-		status := http.StatusInternalServerError
-		if refusal, ok := errors.AsType[*guard.Refusal](err); ok {
-			status = refusal.Status
-		}
-		if status == http.StatusServiceUnavailable {
-			b.unavailable(r.Context(), err)
-		}
-		forgetAnswer(w.Header())
-		sayPlainText(w, r, status)
-		if answersItself(r, status) {
-			w.WriteHeader(status)
-			return nil
-		}
-		return caddyhttp.Error(status, err)
+		return answerRefusal(w, r, err, b.observer)
 	}
 	if result.Answered {
 		return nil
@@ -87,6 +74,25 @@ func (b *BearerAuth) requestURLs(r *http.Request) []string {
 	return urls
 }
 
+// answerRefusal answers a request that guard.Guard has refused, or hands it on to
+// `handle_errors`.
+func answerRefusal(w http.ResponseWriter, r *http.Request, err error, observer oauth.Observer) error {
+	status := http.StatusInternalServerError
+	if refusal, ok := errors.AsType[*guard.Refusal](err); ok {
+		status = refusal.Status
+	}
+	if status == http.StatusServiceUnavailable {
+		unavailable(r.Context(), err, observer)
+	}
+	forgetAnswer(w.Header())
+	sayPlainText(w, r, status)
+	if answersItself(r, status) {
+		w.WriteHeader(status)
+		return nil
+	}
+	return caddyhttp.Error(status, err)
+}
+
 // originalEscapedPath returns the path that the client has sent a request to, before rewrites.
 func originalEscapedPath(r *http.Request) string {
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
@@ -96,9 +102,9 @@ func originalEscapedPath(r *http.Request) string {
 }
 
 // unavailable tells that a guard could not be sure about a token.
-func (b *BearerAuth) unavailable(ctx context.Context, err error) {
+func unavailable(ctx context.Context, err error, observer oauth.Observer) {
 	if e, ok := errors.AsType[*oauth.Error](err); ok && e.Reason == oauth.ReasonStore && ctx.Err() == nil {
-		b.observer.Happened(ctx, oauth.Event{Kind: oauth.EventStoreTrouble, Outcome: oauth.OutcomeGuard, Cause: e.Cause})
+		observer.Happened(ctx, oauth.Event{Kind: oauth.EventStoreTrouble, Outcome: oauth.OutcomeGuard, Cause: e.Cause})
 	}
 }
 

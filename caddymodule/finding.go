@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 )
 
@@ -71,16 +70,11 @@ func Examine(config []byte) (Examined, error) {
 			return Examined{}, err
 		}
 		found = slices.Concat(found, routes, a.siteFindings(web))
+		if bind := a.guards.bind; bind != nil {
+			if err := bind(web); err != nil {
+				found = append(found, Finding{SeverityError, "require_login", err.Error(), "origin", nil})
+			}
+		}
 	}
 	return Examined{a.Issuer, found}, nil
-}
-
-// web returns the HTTP app of the configuration, nil for none.
-func (a *App) web() *caddyhttp.App {
-	app, err := a.ctx.AppIfConfigured("http")
-	if err != nil {
-		return nil
-	}
-	web, _ := app.(*caddyhttp.App)
-	return web
 }

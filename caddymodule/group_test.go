@@ -61,7 +61,7 @@ func TestGroupsReachTheCore(t *testing.T) {
 		})
 	}
 	a := &App{people: people.NewDirectory(people.Config{AsSent: []string{"company"}}), guards: newGuards()}
-	a.noteRule(people.Rule{{"staff"}}, []string{"https://api.example.com"})
+	a.noteRule(people.Rule{{"staff"}}, "bearer_auth")
 	if kept := a.people.Keep("company", []string{"staff", "other"}); len(kept) != 1 || len(a.guards.rules) != 1 {
 		t.Errorf("what a guard speaks of is not kept: %v", kept)
 	}

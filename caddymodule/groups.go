@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -53,9 +52,9 @@ func (a *App) directory(logins []anyLogin, locals people.Locals) *people.Directo
 }
 
 // noteRule notes whom a guard is for. What it speaks of is kept of what providers send.
-func (a *App) noteRule(rule people.Rule, audience []string) {
+func (a *App) noteRule(rule people.Rule, where string) {
 	if len(rule) > 0 {
-		a.guards.rules = append(a.guards.rules, ruled{"bearer_auth of " + strings.Join(audience, " "), "for", rule})
+		a.guards.rules = append(a.guards.rules, ruled{where, "for", rule})
 		a.people.Mention(rule.Names())
 	}
 }

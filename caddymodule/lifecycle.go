@@ -67,6 +67,11 @@ func (a *App) Start() error {
 	if err := a.checkRoutes(); err != nil {
 		return err
 	}
+	if bind := a.guards.bind; bind != nil {
+		if err := bind(a.web()); err != nil {
+			return err
+		}
+	}
 	for _, l := range a.loginModules {
 		if err := l.Start(); err != nil {
 			return err

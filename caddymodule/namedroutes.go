@@ -20,12 +20,12 @@ const lostInNamedRoute = "Caddy keeps only the first handler of a named route wh
 	"put all directives of this named route into one `route { … }`"
 
 // checkInNamedRoute refuses a guard in a block of a named route that Caddy may lose.
-func checkInNamedRoute(h httpcaddyfile.Helper) error {
+func checkInNamedRoute(h httpcaddyfile.Helper, directive string) error {
 	if !h.IsNamedRoute() {
 		return nil
 	}
 	if top := directivesAround(h); len(top) != 1 && !slices.ContainsFunc(top, keepsNamedRoute) {
-		return h.Errf("bearer_auth: %s", lostInNamedRoute)
+		return h.Errf("%s: %s", directive, lostInNamedRoute)
 	}
 	return nil
 }
@@ -34,7 +34,7 @@ func checkInNamedRoute(h httpcaddyfile.Helper) error {
 // ours, or a block, which has its matcher first.
 func keepsNamedRoute(directive []string) bool {
 	switch directive[0] {
-	case "bearer_auth":
+	case "bearer_auth", "require_login":
 		return true
 	case "handle", "handle_path", "route", "invoke":
 		return len(directive) > 1 && (directive[1][0] == '/' || directive[1][0] == '@')
@@ -104,7 +104,8 @@ func leadsToGuard(name string, routes map[string]*caddyhttp.Route, invokes map[s
 		return false
 	}
 	by = append(by, name)
-	return handlersOf(routes[name])["bearer_auth"] ||
+	there := handlersOf(routes[name])
+	return there["bearer_auth"] || there["require_login"] ||
 		slices.ContainsFunc(invokes[name], func(next string) bool { return leadsToGuard(next, routes, invokes, by) })
 }
 

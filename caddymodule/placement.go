@@ -24,6 +24,13 @@ type placement struct {
 	prefix string   // that was stripped from the path on the way, as `handle_path` does
 }
 
+// loginPlace is where a `require_login`, or its handler for the rest of the site, stands.
+type loginPlace struct {
+	placement
+
+	guard *RequireLogin
+}
+
 // siteFindings says where the sites and the issuer do not fit together: nobody answers at
 // the issuer's URL, and an application that is told of it hears 404.
 func (a *App) siteFindings(web *caddyhttp.App) []Finding {
@@ -131,6 +138,7 @@ type placementWalk struct {
 	server *caddyhttp.Server
 	named  []string // the named routes that it is in
 	found  []placement
+	logins []loginPlace
 }
 
 func (w *placementWalk) routes(routes caddyhttp.RouteList, at placement) {
@@ -144,6 +152,12 @@ func (w *placementWalk) handlers(list []caddyhttp.MiddlewareHandler, at placemen
 		switch h := h.(type) {
 		case *OAuthServer:
 			w.found = append(w.found, at)
+		case *RequireLogin:
+			guard := h
+			if h.SiteOnly {
+				guard = h.beside
+			}
+			w.logins = append(w.logins, loginPlace{at, guard})
 		case *rewrite.Rewrite:
 			at.prefix += h.StripPathPrefix
 		case *caddyhttp.Subroute:

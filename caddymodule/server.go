@@ -63,12 +63,10 @@ func (s *OAuthServer) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	theme, err := app.Theme.pages()
+	cfg, err := s.serverConfig(app)
 	if err != nil {
 		return fmt.Errorf("oauth: %w", err)
 	}
-	cfg := s.serverConfig(app)
-	cfg.Theme = theme
 	s.server, err = handler.NewServer(cfg)
 	if err != nil {
 		return fmt.Errorf("oauth_server: %w", err)
@@ -76,11 +74,14 @@ func (s *OAuthServer) Provision(ctx caddy.Context) error {
 	app.warnProxies(ctx)
 	s.clear = &clearText{issuer: app.Issuer, log: ctx.Logger()}
 	s.begin = app.backend.reference.begin
+	app.guards.paths = s.Paths
 	return nil
 }
 
-func (s *OAuthServer) serverConfig(app *App) handler.Config {
+func (s *OAuthServer) serverConfig(app *App) (handler.Config, error) {
+	theme, err := app.Theme.pages()
 	return handler.Config{
+		Theme:       theme,
 		Issuer:      app.backend.issuer,
 		IssuerURL:   app.Issuer,
 		Ready:       func(context.Context) error { return app.backend.ready() },
@@ -97,7 +98,7 @@ func (s *OAuthServer) serverConfig(app *App) handler.Config {
 		APIScopes:   app.apiScopes(),
 
 		RegistrationToken: orZero(app.ClientRegistration).token,
-	}
+	}, err
 }
 
 // Check finds what the text of the configuration shows to be wrong.

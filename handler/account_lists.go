@@ -73,6 +73,9 @@ func (s *Server) listApplications(r *http.Request, l *tokens.Login, texts *pages
 	page.Pages = pages.Pager{Page: at.page, Of: of}
 	for _, a := range apps {
 		page.Applications = append(page.Applications, s.describe(a, texts))
+		if a.Keys {
+			page.Keys = s.pathOf("app_keys")
+		}
 	}
 	return nil
 }
@@ -117,6 +120,9 @@ func (s *Server) describe(a tokens.SignedIn, texts *pages.Texts) pages.Applicati
 		app.Name = s.clientName(a.Client.ID)
 	case a.Site != "":
 		app.Name = s.clientName(sites.ClientID(a.Site))
+	}
+	if a.Key != "" {
+		app.Device = texts.KeysTitle + ": " + a.Key
 	}
 	return app
 }

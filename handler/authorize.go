@@ -70,7 +70,7 @@ func (s *Server) proceed(w http.ResponseWriter, r *http.Request, a *tokens.Autho
 		if p.again {
 			problem = loginProblem{text: s.textsFor(r, req).SignInAgain, status: http.StatusForbidden}
 		}
-		if client, err := s.Issuer.Asking(r.Context(), a); err == nil && p.login != nil && !client.Admits(p.login.Profile.Login) {
+		if s.cameElsewhere(r, a, p.login) {
 			problem = loginProblem{text: s.textsFor(r, req).OtherLogin, status: http.StatusForbidden}
 		}
 		if l, ok := s.straightTo(r, req); ok && !p.again {
@@ -97,6 +97,15 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request, a *tokens.Authori
 		return s.refuseRequest(w, r, a, err)
 	}
 	return s.answerCode(w, r, a, code)
+}
+
+// cameElsewhere reports whether somebody is signed in by a login that the client does not take.
+func (s *Server) cameElsewhere(r *http.Request, a *tokens.Authorization, l *tokens.Login) bool {
+	if l == nil {
+		return false
+	}
+	client, err := s.Issuer.Asking(r.Context(), a)
+	return err == nil && !client.Admits(l.Profile.Login)
 }
 
 // revouch asks the provider of somebody who is signed in once more, where that is due. If

@@ -26,7 +26,7 @@ func endpoints() []endpoint {
 		{name: "consent", path: "/consent", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).consent},
 		{name: "activate", path: "/activate", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).activate},
 		{name: "device_code", path: "/oauth/device/code", methods: onlyPost, fail: (*Server).failJSON, serve: (*Server).deviceCode},
-		{name: "token", path: "/oauth/token", alias: "/token", methods: onlyPost, cors: corsCredentials, fail: (*Server).failJSON, serve: (*Server).token},
+		{name: "token", path: "/oauth/token", alias: "/token", aliasRegisters: true, methods: onlyPost, cors: corsCredentials, fail: (*Server).failJSON, serve: (*Server).token},
 		{name: "refresh", path: "/oauth/refresh", methods: onlyPost, cors: corsCookie, fail: (*Server).failJSON, serve: (*Server).refresh},
 		{name: "revoke", path: "/oauth/revoke", methods: onlyPost, cors: corsCookie, fail: (*Server).failJSON, serve: (*Server).revoke},
 		{name: "register", path: "/oauth/register", alias: "/register", methods: onlyPost, registers: true, cors: corsCredentials, fail: (*Server).failRegistration, serve: (*Server).register},
@@ -38,6 +38,7 @@ func endpoints() []endpoint {
 		{name: "frontchannel_logout", path: "/frontchannel-logout", perLogin: true, methods: onlyGet, fail: (*Server).failJSON, serve: (*Server).frontchannelLogout},
 		{name: "signed_out", path: "/signed-out", perLogin: true, methods: onlyGet[:1], fail: (*Server).failPage, serve: (*Server).comesBackSignedOut},
 		{name: "account", path: "/account", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).account},
+		{name: "app_keys", path: "/account/keys", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).appKeys},
 		{name: "health", path: "/oauth/health", early: true, methods: onlyGet, fail: (*Server).failJSON, serve: (*Server).health},
 		{name: "jwks", path: "/.well-known/jwks.json", methods: onlyGet, cors: corsAny, fail: (*Server).failJSON, serve: (*Server).jwks},
 		{name: "openid_configuration", path: "/.well-known/openid-configuration", fixed: true, methods: onlyGet, cors: corsAny, fail: (*Server).failJSON, serve: (*Server).document},
@@ -116,6 +117,9 @@ func (s *Server) route() error {
 			continue
 		}
 		paths := e.pathsIn(s.Paths)
+		if e.aliasRegisters && !s.Issuer.Registers() {
+			paths = paths[:1]
+		}
 		s.paths[e.name] = s.base + paths[0]
 		for _, p := range paths {
 			s.routes[s.base+p] = &e

@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 
@@ -28,14 +27,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 			return oauth.BadToken(oauth.ReasonBadSecret)
 		}
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxRegistration+1))
-	if err != nil {
-		return err
-	}
-	if len(body) > maxRegistration {
-		return errRegistrationSize
-	}
-	m, err := readRegistration(body)
+	m, err := readBody(r, false, readRegistration)
 	if err != nil {
 		return err
 	}
@@ -71,6 +63,9 @@ var (
 // readRegistration reads the body of a registration. A member of another type than its
 // own is an error, and null is as good as no member.
 func readRegistration(body []byte) (m clients.Registering, err error) {
+	if len(body) > maxRegistration {
+		return m, errRegistrationSize
+	}
 	if strings.TrimLeft(string(body[:min(len(body), 64)]), " \t\r\n") == "null" {
 		return m, errRegistration
 	}

@@ -90,14 +90,22 @@ func TestM07M08M10M12M14M17M18M19Registration(t *testing.T) {
 		grants     []any
 	}{
 		{"Claude Code", codeBody, []any{"http://localhost:3118/callback"}, "none", false, []any{"authorization_code", "refresh_token"}},
-		{"claude.ai asks for a secret", `{"client_name":"Claude","redirect_uris":["https://claude.ai/api/mcp/auth_callback","https://claude.com/api/mcp/auth_callback"],"token_endpoint_auth_method":"client_secret_post"}`,
-			[]any{"https://claude.ai/api/mcp/auth_callback"}, "client_secret_post", true, []any{"authorization_code", "refresh_token"}},
-		{"Cursor", `{"client_name":"Cursor","redirect_uris":["cursor://anysphere.cursor-mcp/oauth/callback","https://www.cursor.com/agents/mcp/oauth/callback","http://localhost:8787/callback"]}`,
-			[]any{"cursor://anysphere.cursor-mcp/oauth/callback", "https://www.cursor.com/agents/mcp/oauth/callback", "http://localhost:8787/callback"}, "none", false, []any{"authorization_code", "refresh_token"}},
-		{"VS Code asks for the device grant, too", `{"client_name":"Visual Studio Code","client_uri":"https://code.visualstudio.com","application_type":"native","grant_types":["authorization_code","refresh_token","urn:ietf:params:oauth:grant-type:device_code"],"redirect_uris":["https://insiders.vscode.dev/redirect","https://vscode.dev/redirect","http://127.0.0.1/","http://127.0.0.1:33418/"],"token_endpoint_auth_method":"none"}`,
-			[]any{"https://insiders.vscode.dev/redirect", "https://vscode.dev/redirect", "http://127.0.0.1/", "http://127.0.0.1:33418/"}, "none", false, []any{"authorization_code", "refresh_token"}},
-		{"Gemini CLI", `{"client_name":"Gemini CLI MCP Client","scope":"","redirect_uris":["http://localhost:41999/oauth/callback"],"software_id":"x","contacts":null,"logo_uri":"https://elsewhere.example/l.png"}`,
-			[]any{"http://localhost:41999/oauth/callback"}, "none", false, []any{"authorization_code", "refresh_token"}},
+		{
+			"claude.ai asks for a secret", `{"client_name":"Claude","redirect_uris":["https://claude.ai/api/mcp/auth_callback","https://claude.com/api/mcp/auth_callback"],"token_endpoint_auth_method":"client_secret_post"}`,
+			[]any{"https://claude.ai/api/mcp/auth_callback"}, "client_secret_post", true, []any{"authorization_code", "refresh_token"},
+		},
+		{
+			"Cursor", `{"client_name":"Cursor","redirect_uris":["cursor://anysphere.cursor-mcp/oauth/callback","https://www.cursor.com/agents/mcp/oauth/callback","http://localhost:8787/callback"]}`,
+			[]any{"cursor://anysphere.cursor-mcp/oauth/callback", "https://www.cursor.com/agents/mcp/oauth/callback", "http://localhost:8787/callback"}, "none", false, []any{"authorization_code", "refresh_token"},
+		},
+		{
+			"VS Code asks for the device grant, too", `{"client_name":"Visual Studio Code","client_uri":"https://code.visualstudio.com","application_type":"native","grant_types":["authorization_code","refresh_token","urn:ietf:params:oauth:grant-type:device_code"],"redirect_uris":["https://insiders.vscode.dev/redirect","https://vscode.dev/redirect","http://127.0.0.1/","http://127.0.0.1:33418/"],"token_endpoint_auth_method":"none"}`,
+			[]any{"https://insiders.vscode.dev/redirect", "https://vscode.dev/redirect", "http://127.0.0.1/", "http://127.0.0.1:33418/"}, "none", false, []any{"authorization_code", "refresh_token"},
+		},
+		{
+			"Gemini CLI", `{"client_name":"Gemini CLI MCP Client","scope":"","redirect_uris":["http://localhost:41999/oauth/callback"],"software_id":"x","contacts":null,"logo_uri":"https://elsewhere.example/l.png"}`,
+			[]any{"http://localhost:41999/oauth/callback"}, "none", false, []any{"authorization_code", "refresh_token"},
+		},
 		{"no refresh tokens", `{"redirect_uris":["com.example.app:/cb"],"grant_types":["authorization_code"]}`, []any{"com.example.app:/cb"}, "none", false, []any{"authorization_code"}},
 	} {
 		res := g.registerBody(tt.body)
@@ -431,14 +439,11 @@ func TestM05Storms(t *testing.T) {
 		if n++; n > 220 {
 			break
 		}
-		uri := "http://localhost/"
 		client, err := g.Issuer.Client(t.Context(), id.(string))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if uri = client.RedirectURIs[0]; uri == "" {
-			t.Fatal("no redirect URI")
-		}
+		uri := client.RedirectURIs[0]
 		a, err := g.Issuer.ParseAuthorization(t.Context(), mustQuery(t, strangerURL(id.(string), uri)))
 		if err != nil {
 			t.Fatal(err)

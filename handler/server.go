@@ -99,12 +99,14 @@ type endpoint struct {
 	perLogin  bool   // each login at a provider has one, at its name below the path
 	fixed     bool   // the path is a standard's and cannot be moved
 	registers bool   // there where clients may register themselves
-	early     bool   // answered before shared state is open
-	page      bool   // for people, at the issuer's origin only
-	methods   []string
-	cors      corsKind
-	fail      func(*Server, http.ResponseWriter, *http.Request, error)
-	serve     func(*Server, http.ResponseWriter, *http.Request) error
+	// aliasRegisters says that only the alias is so: other sites have such a path of their own.
+	aliasRegisters bool
+	early          bool // answered before shared state is open
+	page           bool // for people, at the issuer's origin only
+	methods        []string
+	cors           corsKind
+	fail           func(*Server, http.ResponseWriter, *http.Request, error)
+	serve          func(*Server, http.ResponseWriter, *http.Request) error
 }
 
 // pathOf returns the path of an endpoint on our origin.

@@ -17,6 +17,7 @@ type SignedIn struct {
 	Client  *clients.Client // nil for a site, and for one that is not configured any more
 	Site    string          // the origin of a site; "" for an application
 	Key     string          // what the person calls it, where it is an app key for the site
+	Keys    bool            // they can make app keys for the site
 	Device  string          // where the login came from, such as "Firefox on Linux"; "" if that is forgotten
 	Address string          // where the last use came from that the history knows of; of a confidential client the login
 	Here    bool            // it began in the browser that asks, in this session or one that it replaced
@@ -51,7 +52,7 @@ func (i *Issuer) SignedIn(ctx context.Context, l *Login, skip, most int) (part [
 			if err != nil {
 				return nil, 0, oauth.Unavailable(err)
 			}
-			part[n].Site, part[n].Key = grant.Site, grant.Key
+			part[n].Site, part[n].Key, part[n].Keys = grant.Site, grant.Key, grant.Keys
 		}
 	}
 	histories, err := i.state.History.Of(ctx, ids...)

@@ -45,7 +45,7 @@ func TestResourceWithAndWithoutSlash(t *testing.T) {
 				check(g.mustToken("spa", next))
 			}
 			check(g.mustToken("machine", tokens.TokenRequest{GrantType: oauth.GrantClientCredentials, Audiences: []string{tt.asked}, Scope: "mcp"}))
-			_, err := g.ParseAuthorization(t.Context(), request("resource", tt.asked+"/x"))
+			_, err := g.ParseAuthorization(t.Context(), request("resource", "https://mcp.test.example/"))
 			refused(t, err, oauth.InvalidTarget, "")
 		})
 	}

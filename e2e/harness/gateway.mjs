@@ -115,17 +115,17 @@ export async function start(oauth = "") {
 // with what change makes of it.
 export async function startExample(change = (text) => text) {
 	const text = change(await readFile(resolve(root, "Caddyfile.example"), "utf8"));
-	const [issuer, app, api] = await freePlaces(3);
-	return serve({ issuer, app, api }, ({ folder }) => moved({ issuer, app, api }, text)
+	const [issuer, app, api, site] = await freePlaces(4);
+	return serve({ issuer, app, api, site }, ({ folder }) => moved({ issuer, app, api, site }, text)
 		.replace("persist_config off", `persist_config off\n\tadmin off\n\tstorage file_system ${folder}/caddy`)
 		.replaceAll("leeway 10s", `leeway ${leeway}ms`)
 		.replace(".demo/", folder + "/"));
 }
 
 // moved writes the example's ports as the ports of this run.
-export function moved({ issuer, app, api }, text) {
+export function moved({ issuer, app, api, site }, text) {
 	const port = (place) => new URL(place).port;
-	return text.replaceAll(":8080", ":" + port(issuer)).replaceAll(":8081", ":" + port(app)).replaceAll(":8082", ":" + port(api));
+	return text.replaceAll(":8080", ":" + port(issuer)).replaceAll(":8081", ":" + port(app)).replaceAll(":8082", ":" + port(api)).replaceAll(":8084", ":" + port(site));
 }
 
 export async function serve(places, configure) {

@@ -87,3 +87,18 @@ test("the machine client and the metadata of the API", async () => {
 	const metadata = refused.headers.get("WWW-Authenticate").match(/resource_metadata="([^"]+)"/)[1];
 	assert.deepEqual((await (await fetch(metadata)).json()).authorization_servers, [gateway.issuer]);
 });
+
+test("a site for people asks for a login, knows who it is, and signs out", async () => {
+	const context = await profile(browser);
+	const page = await context.newPage();
+	await page.goto(gateway.site + "whoami");
+	await signIn(page);
+	await page.getByText("You are alice (local|alice).").waitFor();
+	assert.equal(page.url(), gateway.site + "whoami");
+	await page.goto(gateway.site);
+	await page.getByRole("button", { name: "Sign out" }).click();
+	await page.getByRole("heading", { name: "You are signed out" }).waitFor();
+	const answer = await context.request.get(gateway.site + "whoami");
+	assert.equal(answer.status(), 401);
+	await context.close();
+});

@@ -44,6 +44,25 @@ func New(cfg Config) (*Guard, error) {
 	case cfg.DPoPRequired && cfg.Proofs == nil:
 		return nil, errors.New("making guard: DPoPRequired needs Proofs")
 	}
+	cfg = cfg.withDefaults()
+	cfg.TokenHeader = http.CanonicalHeaderKey(cfg.TokenHeader)
+	cfg.Audience, cfg.Scopes, cfg.ScopeAny = shared(cfg.Audience), shared(cfg.Scopes), shared(cfg.ScopeAny)
+	headers, err := identity.New(cfg.Headers)
+	if err != nil {
+		return nil, err
+	}
+	g := &Guard{
+		cfg:     cfg,
+		headers: headers,
+		anySub:  !slices.ContainsFunc(cfg.Claims, func(r ClaimRule) bool { return r.Claim == "iss" }),
+		realm:   `Bearer realm="` + wire.Quotable(cfg.Realm) + `"`,
+		scope:   strings.Join(slices.Concat(cfg.Scopes, cfg.ScopeAny[:min(1, len(cfg.ScopeAny))]), " "),
+	}
+	g.resource, err = newResource(cfg)
+	return g, err
+}
+
+func (cfg Config) withDefaults() Config {
 	if cfg.Observer == nil {
 		cfg.Observer = oauth.NopObserver{}
 	}
@@ -65,21 +84,7 @@ func New(cfg Config) (*Guard, error) {
 	if cfg.Realm == "" {
 		cfg.Realm = cfg.Audience[0]
 	}
-	cfg.TokenHeader = http.CanonicalHeaderKey(cfg.TokenHeader)
-	cfg.Audience, cfg.Scopes, cfg.ScopeAny = shared(cfg.Audience), shared(cfg.Scopes), shared(cfg.ScopeAny)
-	headers, err := identity.New(cfg.Headers)
-	if err != nil {
-		return nil, err
-	}
-	g := &Guard{
-		cfg:     cfg,
-		headers: headers,
-		anySub:  !slices.ContainsFunc(cfg.Claims, func(r ClaimRule) bool { return r.Claim == "iss" }),
-		realm:   `Bearer realm="` + wire.Quotable(cfg.Realm) + `"`,
-		scope:   strings.Join(slices.Concat(cfg.Scopes, cfg.ScopeAny[:min(1, len(cfg.ScopeAny))]), " "),
-	}
-	g.resource, err = newResource(cfg)
-	return g, err
+	return cfg
 }
 
 // shared returns the texts where tokens keep theirs.

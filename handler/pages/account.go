@@ -15,6 +15,7 @@ type Account struct {
 	Agreements             []Agreement
 	AgreementPages         Pager
 	Nonce                  string // of the script that writes times
+	Keys                   string // the address of the page that makes app keys; "" for none
 }
 
 // Application is one application that a person is signed in with.

@@ -132,6 +132,12 @@ func otherSamples() []sample {
 				Actions: []SiteAction{{URL: "/.gatehouse/login", Text: t.SignIn, Post: true}, {URL: "/.gatehouse/logout", Text: t.SignOut, ID: StartID, Data: "/x", NewTab: true}},
 			})
 		}},
+		{"appkeys", "appkeys", []string{`action="/account/keys"`, ticketField, `name="site"`, `name="name"`, `value="https://wiki.example.com"`, "gk1.sample", `href="/account"`}, func(s *Set, t *Texts) (Page, error) {
+			return s.AppKeys(t, AppKeys{
+				Action: "/account/keys", Ticket: sampleTicket, Account: "/account", Key: "gk1.sample", Problem: t.AnswerAgain,
+				Sites: []Option{{Name: "https://wiki.example.com", Label: "wiki.example.com"}},
+			})
+		}},
 		{"form_post", "form_post", []string{`action="https://app.example.com/cb"`, `name="code" value="c"`, `nonce="n"`}, func(s *Set, t *Texts) (Page, error) {
 			return s.FormPost(t, FormPost{
 				Target: template.URL("https://app.example.com/cb"), Client: "Orders", Nonce: "n", Fields: []Field{{"code", "c"}, {"state", "s"}},

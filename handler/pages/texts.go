@@ -60,6 +60,9 @@ type Texts struct {
 	ReturningTitle, ReturningTo, GoingOnTitle, GoingOn, Continue, DoneTitle string
 	CloseWindow, Help, Privacy                                              string
 
+	// Of app keys.
+	KeysTitle, ToKeys, KeysLead, KeysNone, KeySite, KeyName, KeyMake, KeyMade, KeyProblem string
+
 	// Of sites; each %s is the host.
 	SiteStartTitle, SiteStart, SiteSignIn, SiteFrame, SiteOpenTab         string
 	SitePosted, SiteSignInTab, SiteDenied, SiteAnother, SiteSignOut       string

@@ -122,7 +122,7 @@ func (s *base) problemAt(w http.ResponseWriter, _ *http.Request, status int, tit
 	}
 	h.Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(text, '\n')) //nolint:gosec // JSON, not to be sniffed
+	_, _ = w.Write(append(text, '\n'))
 }
 
 // message is a page.

@@ -88,7 +88,7 @@ func (s *base) beginAttempt(w http.ResponseWriter, r *http.Request) *attempt {
 	_, _ = rand.Read(a.secret[:])
 	b := make([]byte, 0, pendingSize)
 	b = append(append(b, a.id[:]...), a.secret[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(a.at.Unix())) //nolint:gosec // after 1970
+	b = binary.BigEndian.AppendUint64(b, uint64(a.at.Unix()))
 	under := s.attempts(r)
 	slices.SortFunc(under, func(x, y *attempt) int { return y.at.Compare(x.at) })
 	for i, old := range under {
@@ -117,7 +117,7 @@ func (s *base) attempts(r *http.Request) []*attempt {
 			continue
 		}
 		a := &attempt{id: [idSize]byte(b[:idSize]), secret: [secretSize]byte(b[idSize : idSize+secretSize])}
-		a.at = time.Unix(int64(binary.BigEndian.Uint64(b[idSize+secretSize:])), 0) //nolint:gosec // we have written it
+		a.at = time.Unix(int64(binary.BigEndian.Uint64(b[idSize+secretSize:])), 0)
 		if c.Name == s.pendingName(a) {
 			under = append(under, a)
 		}

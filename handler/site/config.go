@@ -38,7 +38,7 @@ type Issuer interface {
 }
 
 // SiteConfig is what all guards of an origin share. Every field without a note is required.
-type SiteConfig struct {
+type SiteConfig struct { //nolint:revive // Config is that of a guard
 	Origin string // https, or http on loopback; no slash at the end
 	Issuer Issuer
 	// IssuerURL is the issuer as it is emitted, AuthorizeURL its authorization endpoint,

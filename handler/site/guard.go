@@ -139,11 +139,11 @@ func (g *Guard) checkAgain(w http.ResponseWriter, r *http.Request, s *Site, p *P
 		return g.passClaims(w, r, s, p.claims)
 	}
 	session, err := s.sessions.current(r.Context(), p.held, false)
-	if err != nil {
-		s.down(w, r, err)
-		return Result{Answered: true}, nil
+	if err == nil {
+		return g.admit(w, r, s, p.held, session)
 	}
-	return g.admit(w, r, s, p.held, session)
+	s.down(w, r, err)
+	return Result{Answered: true}, nil //nolint:nilerr // it is answered
 }
 
 // admit lets somebody with a session in where the guard's rules do.
@@ -203,7 +203,7 @@ func (g *Guard) pass(w http.ResponseWriter, r *http.Request, s *Site, h *held, s
 	if err := g.headers.Set(r.Header, session.Claims); err != nil {
 		s.refuse(r, oauth.ReasonClaim, session.Claims)
 		s.problem(w, r, http.StatusForbidden, "This account cannot be named to the application.")
-		return Result{Answered: true}, nil
+		return Result{Answered: true}, nil //nolint:nilerr // it is answered
 	}
 	if u := g.cfg.Upstream; u != nil {
 		token, err := h.upstreamToken(r.Context(), u, session, s.cfg.Issuer.Now())

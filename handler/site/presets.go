@@ -25,19 +25,25 @@ var WellKnown = []string{
 // configuration. `username` tells two people apart only where all come by one login.
 var Presets = map[string][]identity.Mapping{
 	"grafana": {
-		{Header: "X-WEBAUTH-USER", Claim: "username"}, {Header: "X-WEBAUTH-NAME", Claim: "name"},
-		{Header: "X-WEBAUTH-EMAIL", Claim: "email"}, {Header: "X-WEBAUTH-GROUPS", Claim: "groups"},
+		{Header: "X-WEBAUTH-USER", Claim: "username"},
+		{Header: "X-WEBAUTH-NAME", Claim: "name"},
+		{Header: "X-WEBAUTH-EMAIL", Claim: "email"},
+		{Header: "X-WEBAUTH-GROUPS", Claim: "groups"},
 	},
 	"gitea": {
 		{Header: "X-WEBAUTH-USER", Claim: "username"}, {Header: "X-WEBAUTH-FULLNAME", Claim: "name"}, {Header: "X-WEBAUTH-EMAIL", Claim: "email"},
 	},
 	"remote": {
-		{Header: "Remote-User", Claim: "username"}, {Header: "Remote-Name", Claim: "name"},
-		{Header: "Remote-Email", Claim: "email"}, {Header: "Remote-Groups", Claim: "groups"},
+		{Header: "Remote-User", Claim: "username"},
+		{Header: "Remote-Name", Claim: "name"},
+		{Header: "Remote-Email", Claim: "email"},
+		{Header: "Remote-Groups", Claim: "groups"},
 	},
 	"forwarded": {
-		{Header: "X-Forwarded-User", Claim: "sub"}, {Header: "X-Forwarded-Preferred-Username", Claim: "username"},
-		{Header: "X-Forwarded-Email", Claim: "email"}, {Header: "X-Forwarded-Groups", Claim: "groups"},
+		{Header: "X-Forwarded-User", Claim: "sub"},
+		{Header: "X-Forwarded-Preferred-Username", Claim: "username"},
+		{Header: "X-Forwarded-Email", Claim: "email"},
+		{Header: "X-Forwarded-Groups", Claim: "groups"},
 	},
 }
 

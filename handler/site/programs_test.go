@@ -3,6 +3,8 @@ package site_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -76,8 +78,12 @@ func TestNamesInHeaders(t *testing.T) {
 	n := newWorld(t).node()
 	app := n.guard(wiki, func(_ *site.SiteConfig, c *site.Config) {
 		c.Headers = []identity.Mapping{
-			{Header: "X-Name", Claim: "name"}, {Header: "X-Raw", Claim: "name", Encoding: identity.Raw}, {Header: "X-Login", Claim: "username"},
-			{Header: "X-Email", Claim: "email"}, {Header: "X-Family", Claim: "gh_fam"}, {Header: "X-Department", Claim: "department"},
+			{Header: "X-Name", Claim: "name"},
+			{Header: "X-Raw", Claim: "name", Encoding: identity.Raw},
+			{Header: "X-Login", Claim: "username"},
+			{Header: "X-Email", Claim: "email"},
+			{Header: "X-Family", Claim: "gh_fam"},
+			{Header: "X-Department", Claim: "department"},
 		}
 	})
 	b := n.browser()
@@ -286,8 +292,8 @@ func TestBearer(t *testing.T) {
 }
 
 // TestGuardsInAGuard: row P11: two guards of one origin share one session, each with its own
-// `for`; a guard in a guard sees who the outer one has let in, and takes nothing away that that
-// one has set.
+// `for`; a guard in a guard sees who the outer one has let in, and takes nothing away that the
+// outer one has set.
 func TestGuardsInAGuard(t *testing.T) {
 	n := newWorld(t).node()
 	passages := make(map[*http.Request]*site.Passage)
@@ -317,4 +323,33 @@ func TestGuardsInAGuard(t *testing.T) {
 	key := must(n.NewSiteKey(t.Context(), must(n.CurrentLogin(t.Context(), issuerSession(alice)))(t), wiki, "x"))(t)
 	n.browser().send(http.MethodGet, wiki+"/", nil, "Authorization", "Bearer "+key).wants(t, http.StatusOK, "")
 	var _ tokens.Sites
+}
+
+// TestKeyPage: an app key is made at the account, named, shown once, and stands in the list.
+func TestKeyPage(t *testing.T) {
+	n := newWorld(t).node()
+	n.guard(wiki, func(_ *site.SiteConfig, c *site.Config) { c.Keys = true })
+	b := n.browser()
+	b.signIn(wiki+"/", "alice")
+	b.open(issuerURL+"account").wants(t, http.StatusOK, `href="/account/keys"`)
+	page := b.open(issuerURL+"account/keys").wants(t, http.StatusOK, `<option value="https://wiki.example.com">wiki.example.com</option>`)
+	send := func(origin, name string, headers ...string) *answer {
+		form := url.Values{"request": {ticketField.FindStringSubmatch(page.body)[1]}, "site": {origin}, "name": {name}}
+		return b.send(http.MethodPost, issuerURL+"account/keys", strings.NewReader(form.Encode()), append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)...)
+	}
+	send(wiki, "Phone", "Origin", "https://evil.com").wants(t, http.StatusForbidden, "")
+	send(dash, "Phone").wants(t, http.StatusForbidden, "No key was made")
+	send(wiki, " ").wants(t, http.StatusForbidden, "No key was made")
+	made := send(wiki, "Phone <b>").wants(t, http.StatusOK, "gk1.")
+	key := regexp.MustCompile(`gk1\.[\w-]+`).FindString(made.body)
+	if made.Header.Get("Cache-Control") != "no-store" || key == "" {
+		t.Errorf("%s", made.Header)
+	}
+	n.browser().send(http.MethodGet, wiki+"/", nil, "Authorization", "Bearer "+key).wants(t, http.StatusOK, "the application")
+	b.open(issuerURL+"account").wants(t, http.StatusOK, "App keys: Phone &lt;b&gt;")
+	if strings.Contains(b.open(issuerURL+"account/keys").body, "gk1.") {
+		t.Error("the key is shown again")
+	}
+	other := n.browser() // of somebody without a session at such a site
+	other.submit(other.open(issuerURL+"account/keys"), "bob").wants(t, http.StatusOK, "not signed in to a site")
 }

@@ -112,8 +112,8 @@ func (c *sessions) get(ctx context.Context, h *held, used bool) (*sites.Session,
 		s := h.session
 		h.active = h.active || used
 		age := h.age(now)
-		fresh := s != nil && age >= 0 && age < every && !(h.active && now.Sub(h.used) >= every && used)
-		if fresh {
+		counted := !used || now.Sub(h.used) < every // or the store has to hear of it
+		if s != nil && age >= 0 && age < every && counted {
 			h.mu.Unlock()
 			return s, nil
 		}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -55,9 +56,16 @@ type world struct {
 	now   atomic.Int64
 	heard *observer
 	hash  string
+	real  bool // the clock is the machine's
 }
 
-func (w *world) clock() time.Time     { return time.Unix(0, w.now.Load()) }
+func (w *world) clock() time.Time {
+	if w.real {
+		return time.Now()
+	}
+	return time.Unix(0, w.now.Load())
+}
+
 func (w *world) pass(d time.Duration) { w.now.Add(int64(d)) }
 
 func newWorld(t testing.TB) *world {
@@ -204,9 +212,7 @@ type upstream struct {
 
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	u.last, u.hits = r.Clone(context.Background()), u.hits+1
-	for name, values := range u.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), u.header)
 	if u.status != 0 {
 		w.WriteHeader(u.status)
 	}
@@ -348,7 +354,7 @@ func (b *browser) submit(page *answer, name string) *answer {
 	if a.StatusCode != http.StatusSeeOther {
 		b.n.t.Fatalf("signing in: %d %s", a.StatusCode, a.body)
 	}
-	return b.open(a.Header.Get("Location"))
+	return b.open(must(must(url.Parse(issuerURL))(b.n.t).Parse(a.Header.Get("Location")))(b.n.t).String())
 }
 
 // signIn opens a guarded page and signs in there.

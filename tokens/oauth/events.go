@@ -244,7 +244,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventStoreTrouble: {
 		OutcomeOpen, OutcomeClose, OutcomeSigningKeys, OutcomeWatermarks, OutcomeRenewal, OutcomeFeed, OutcomeFeedGap, OutcomeFeedReplaced, OutcomeGuard,
 		"authorize", "login", "consent", "activate", "device_code", "refresh", "revoke", "register", "introspect", "userinfo", "logout", "auth0_logout", "backchannel_logout", "frontchannel_logout",
-		"account", "health", "jwks", "openid_configuration", "authorization_server", // token requests are refused with a reason
+		"account", "app_keys", "health", "jwks", "openid_configuration", "authorization_server", // token requests are refused with a reason
 	},
 	EventStoreFailover: {OutcomeOtherPrimary},
 	EventClockSkew:     {ClockAhead, ClockBehind, ClockAgrees, ClockSet},

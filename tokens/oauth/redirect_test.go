@@ -206,3 +206,22 @@ func FuzzMatchRedirect(f *testing.F) {
 		}
 	})
 }
+
+// M-27, M-47: a client names the address that it calls, and means the API that it lies below,
+// on the boundary of a path segment.
+func TestResourceBelow(t *testing.T) {
+	const api = "https://mcp.example.com/mcp"
+	for asked, want := range map[string]bool{
+		api: true, api + "/": true, api + "/a/b": true, "https://MCP.Example.com/mcp": true, "HTTPS://mcp.example.com:443/mcp/": true, api + "?session=1": true,
+		api + "x": false, "https://mcp.example.com": false, "https://mcp.example.com/": false, "https://mcp.example.com/MCP": false, "http://mcp.example.com/mcp": false,
+		"https://mcp.example.com:8443/mcp": false, "https://mcp.example.com.evil.example/mcp": false, "https://x@mcp.example.com/mcp": false, api + "/../other": false, api + "/%2e%2e/other": false,
+		"mcp": false, "": false,
+	} {
+		if got := BelowResource(api, asked); got != want {
+			t.Errorf("%q: %t, want %t", asked, got, want)
+		}
+	}
+	if !BelowResource("https://mcp.example.com", api) || BelowResource("tools", "tools/x") || BelowResource("https://mcp.example.com/?a", "https://mcp.example.com/?a") {
+		t.Error("an API without a path takes all below it, and a name none")
+	}
+}

@@ -1,0 +1,107 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/gatehouse-auth/gatehouse/handler/site"
+)
+
+// loginPlaces finds all of them.
+func loginPlaces(web *caddyhttp.App) (found []loginPlace) {
+	for _, name := range slices.Sorted(maps.Keys(web.Servers)) {
+		w := placementWalk{server: web.Servers[name]}
+		w.routes(web.Servers[name].Routes, placement{server: web.Servers[name]})
+		found = append(found, w.logins...)
+	}
+	return found
+}
+
+// origins returns where a guard stands: as it says, else the https hosts of its sites. A
+// handler never learns it of a request, whose Host is the client's own word.
+func (l *RequireLogin) origins(web *caddyhttp.App, places []loginPlace) ([]string, error) {
+	if len(l.Origins) > 0 {
+		return l.Origins, nil
+	}
+	const say = "write `origin https://<host>` for each, as browsers call it"
+	var origins []string
+	for _, p := range places {
+		if p.guard != l {
+			continue
+		}
+		if len(p.hosts) == 0 {
+			return nil, errors.New("origin: the site answers to any host, and cookies and the way back are of one: " + say)
+		}
+		for _, host := range p.hosts {
+			origin, err := p.originOf(web, host)
+			if err != nil {
+				return nil, fmt.Errorf("origin: %w: %s", err, say)
+			}
+			if !slices.Contains(origins, origin) {
+				origins = append(origins, origin)
+			}
+		}
+	}
+	if len(origins) == 0 {
+		return nil, errors.New("origin: it is not to be seen at which site this is: " + say)
+	}
+	return origins, nil
+}
+
+// originOf returns the origin of a host at a place.
+func (p placement) originOf(web *caddyhttp.App, host string) (string, error) {
+	if strings.ContainsAny(host, "*{}") {
+		return "", fmt.Errorf("the site has the host %s, which stands for several", host)
+	}
+	if auto := p.server.AutoHTTPS; len(p.server.TLSConnPolicies) == 0 || auto != nil && slices.Contains(auto.Skip, host) {
+		return "", fmt.Errorf("the site %s is http here, and browsers keep no cookie of ours but of https or a loopback address", host)
+	}
+	var ports []uint
+	for _, listen := range p.server.Listen {
+		address, err := caddy.ParseNetworkAddress(listen)
+		if err != nil || address.StartPort == 0 {
+			continue
+		}
+		ports = append(ports, address.StartPort)
+	}
+	slices.Sort(ports)
+	ports = slices.Compact(ports)
+	switch {
+	case len(ports) != 1:
+		return "", fmt.Errorf("the site %s listens on several ports, or on a socket", host)
+	case ports[0] == caddyhttp.DefaultHTTPSPort, int(ports[0]) == web.HTTPSPort: //nolint:gosec // a port
+		return "https://" + strings.ToLower(host), nil
+	}
+	return fmt.Sprintf("https://%s:%d", strings.ToLower(host), ports[0]), nil
+}
+
+// checkReached refuses sites whose own pages would be out of reach: the way back from the
+// sign-in would end in nothing.
+func checkReached(places []loginPlace, made map[string]*site.Site) error {
+	for _, origin := range slices.Sorted(maps.Keys(made)) {
+		u, err := url.Parse(origin)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(places, func(p loginPlace) bool { return p.reaches(u.Hostname()) }) {
+			return fmt.Errorf("require_login: %s: requests for /.gatehouse/* do not get to it, which is where people come back from the sign-in: "+
+				"put require_login, with its matcher, ahead of the blocks of the site (`require_login /admin/* { … }`), "+
+				"or add `handle /.gatehouse/* { require_login { … } }` with the same options", origin)
+		}
+	}
+	return nil
+}
+
+// reaches reports whether requests for our own paths at a host get there.
+func (p placement) reaches(host string) bool {
+	return (p.hosts == nil || slices.ContainsFunc(p.hosts, func(h string) bool { return coversHost(h, host) })) &&
+		(p.paths == nil || slices.ContainsFunc(p.paths, func(pattern string) bool { return coversPath(pattern, "/.gatehouse/callback") })) &&
+		p.prefix == "" && !p.others
+}
