@@ -29,7 +29,8 @@ type reporter func(value float64, labels ...string)
 // _total count up. What has never been is left out.
 var gauges = []gauge{
 	{
-		"caddy_oauth_build_info", "Always 1, with the version of Gatehouse and of Go that this program was built with.", []string{"version", "go_version"},
+		"caddy_oauth_build_info", "Always 1, with the version of Gatehouse and of Go that this program was built with.",
+		[]string{"version", "go_version"},
 		func(_ *App, report reporter) { report(1, adminapi.Version(), runtime.Version()) },
 	},
 	{"caddy_oauth_healthy", "Whether the health endpoint answers 200: 1, or 0 with the reason.", []string{"reason"}, ofState(readHealth)},

@@ -114,7 +114,7 @@ func (r *ClientRegistration) Check(apis []*API) error {
 	case r.Access == accessOpen && r.Token != "":
 		return grammar.Wrong("access", "with `access open` nobody needs a token: leave it out, or write `access token`")
 	case r.Token != "" && !grammar.IsPlaceholder(r.Token) && len(r.Token) < minRegistrationToken:
-		return grammar.Wrong("access", "the token has %d bytes and needs at least %d: make one with `openssl rand -base64 24`", len(r.Token), minRegistrationToken)
+		return r.shortToken(r.Token)
 	}
 	if err := checkEach("redirect_hosts", r.RedirectHosts, checkRedirectHost); err != nil {
 		return err
@@ -198,8 +198,15 @@ func (r *ClientRegistration) core() *clients.Policy {
 
 // resolve reads the token from where it is kept.
 func (r *ClientRegistration) resolve() (err error) {
-	if r != nil && r.Token != "" {
-		r.token, err = grammar.Resolve(r.Token)
+	if r == nil || r.Token == "" {
+		return nil
+	}
+	if r.token, err = grammar.Resolve(r.Token); err == nil && len(r.token) < minRegistrationToken {
+		err = r.shortToken(r.token)
 	}
 	return err
+}
+
+func (r *ClientRegistration) shortToken(token string) error {
+	return grammar.Wrong("access", "the token has %d bytes and needs at least %d: make one with `openssl rand -base64 24`", len(token), minRegistrationToken)
 }

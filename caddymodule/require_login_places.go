@@ -76,7 +76,7 @@ func (p placement) originOf(web *caddyhttp.App, host string) (string, error) {
 	switch {
 	case len(ports) != 1:
 		return "", fmt.Errorf("the site %s listens on several ports, or on a socket", host)
-	case ports[0] == caddyhttp.DefaultHTTPSPort, int(ports[0]) == web.HTTPSPort: //nolint:gosec // a port
+	case ports[0] == caddyhttp.DefaultHTTPSPort, int(ports[0]) == web.HTTPSPort:
 		return "https://" + strings.ToLower(host), nil
 	}
 	return fmt.Sprintf("https://%s:%d", strings.ToLower(host), ports[0]), nil

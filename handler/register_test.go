@@ -92,19 +92,27 @@ func TestM07M08M10M12M14M17M18M19Registration(t *testing.T) {
 		{"Claude Code", codeBody, []any{"http://localhost:3118/callback"}, "none", false, []any{"authorization_code", "refresh_token"}},
 		{
 			"claude.ai asks for a secret", `{"client_name":"Claude","redirect_uris":["https://claude.ai/api/mcp/auth_callback","https://claude.com/api/mcp/auth_callback"],"token_endpoint_auth_method":"client_secret_post"}`,
-			[]any{"https://claude.ai/api/mcp/auth_callback"}, "client_secret_post", true, []any{"authorization_code", "refresh_token"},
+			[]any{"https://claude.ai/api/mcp/auth_callback"},
+			"client_secret_post", true,
+			[]any{"authorization_code", "refresh_token"},
 		},
 		{
 			"Cursor", `{"client_name":"Cursor","redirect_uris":["cursor://anysphere.cursor-mcp/oauth/callback","https://www.cursor.com/agents/mcp/oauth/callback","http://localhost:8787/callback"]}`,
-			[]any{"cursor://anysphere.cursor-mcp/oauth/callback", "https://www.cursor.com/agents/mcp/oauth/callback", "http://localhost:8787/callback"}, "none", false, []any{"authorization_code", "refresh_token"},
+			[]any{"cursor://anysphere.cursor-mcp/oauth/callback", "https://www.cursor.com/agents/mcp/oauth/callback", "http://localhost:8787/callback"},
+			"none", false,
+			[]any{"authorization_code", "refresh_token"},
 		},
 		{
 			"VS Code asks for the device grant, too", `{"client_name":"Visual Studio Code","client_uri":"https://code.visualstudio.com","application_type":"native","grant_types":["authorization_code","refresh_token","urn:ietf:params:oauth:grant-type:device_code"],"redirect_uris":["https://insiders.vscode.dev/redirect","https://vscode.dev/redirect","http://127.0.0.1/","http://127.0.0.1:33418/"],"token_endpoint_auth_method":"none"}`,
-			[]any{"https://insiders.vscode.dev/redirect", "https://vscode.dev/redirect", "http://127.0.0.1/", "http://127.0.0.1:33418/"}, "none", false, []any{"authorization_code", "refresh_token"},
+			[]any{"https://insiders.vscode.dev/redirect", "https://vscode.dev/redirect", "http://127.0.0.1/", "http://127.0.0.1:33418/"},
+			"none", false,
+			[]any{"authorization_code", "refresh_token"},
 		},
 		{
 			"Gemini CLI", `{"client_name":"Gemini CLI MCP Client","scope":"","redirect_uris":["http://localhost:41999/oauth/callback"],"software_id":"x","contacts":null,"logo_uri":"https://elsewhere.example/l.png"}`,
-			[]any{"http://localhost:41999/oauth/callback"}, "none", false, []any{"authorization_code", "refresh_token"},
+			[]any{"http://localhost:41999/oauth/callback"},
+			"none", false,
+			[]any{"authorization_code", "refresh_token"},
 		},
 		{"no refresh tokens", `{"redirect_uris":["com.example.app:/cb"],"grant_types":["authorization_code"]}`, []any{"com.example.app:/cb"}, "none", false, []any{"authorization_code"}},
 	} {
@@ -526,5 +534,31 @@ func TestM25StepUp(t *testing.T) {
 	more := jsonOf(t, g.exchangeFor(id, redirect, b.agree(strangerURL(id, redirect, "scope", "orders:read orders:write")).Get("code")))
 	if strings.Contains(first["scope"].(string), "write") || !sameScopes(strings.Fields(more["scope"].(string)), "orders:read orders:write offline_access") {
 		t.Errorf("%v, then %v", first["scope"], more["scope"])
+	}
+}
+
+// H11: the ID token of a client that nobody has registered signs nobody out: the person is asked.
+// What is left of the scopes that it asks for at a refresh is never more than it asks for.
+func TestH11HintAndScopesOfAStranger(t *testing.T) {
+	g := newGateway(t, registering)
+	id, redirect := g.registered(codeBody)["client_id"].(string), "http://localhost:3118/callback"
+	b := g.browser()
+	tok := jsonOf(t, g.exchangeFor(id, redirect, b.agree(strangerURL(id, redirect, "scope", "openid orders:read orders:write")).Get("code")))
+	page := wantPage(t, b.get("/oidc/logout?id_token_hint="+tok["id_token"].(string)), http.StatusOK)
+	if !strings.Contains(page, `value="logout"`) {
+		t.Errorf("nobody is asked:\n%s", page)
+	}
+	if _, q := location(t, b.get(authorizeURL("prompt", "none"))); q.Get("code") == "" {
+		t.Error("signed out by a client that nobody has registered")
+	}
+	for scope, want := range map[string]string{
+		"billing:read": "orders:read", "bad\"scope": "orders:read", "orders:write billing:read": "orders:write", "": "openid orders:read orders:write offline_access",
+	} {
+		res := g.post("/token", url.Values{"grant_type": {"refresh_token"}, "client_id": {id}, "refresh_token": {tok["refresh_token"].(string)}, "scope": {scope}})
+		got := jsonOf(t, res)
+		if res.StatusCode != http.StatusOK || !sameScopes(strings.Fields(got["scope"].(string)), want) {
+			t.Fatalf("scope %q gives %s, want %q", scope, res.Body, want)
+		}
+		tok = got
 	}
 }

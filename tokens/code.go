@@ -235,7 +235,7 @@ func (i *Issuer) stillMay(c *clients.Client, ref reference, body codeBody, res s
 
 // codeAudience is the audience of the first access token of a grant.
 func (i *Issuer) codeAudience(c *clients.Client, g storage.Grant, asked []string) (string, error) {
-	audience, err := pickAudience(g, asked)
+	audience, err := i.pickAudience(g, asked)
 	if err == nil && audience != "" && !i.registered(c, audience) { // the client has lost it since
 		err = oauth.Refuse(oauth.InvalidGrant, oauth.ReasonWrongAudience, badCode)
 	}

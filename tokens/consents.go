@@ -37,13 +37,26 @@ func (i *Issuer) ConsentsOf(ctx context.Context, user storage.UserTag) ([]Consen
 	}
 	list := make([]Consent, 0, len(all))
 	for _, c := range slices.Backward(all) {
-		g, _, err := i.state.Grants.Get(ctx, c.Agreed, keepAgreed)
+		g, _, err := i.state.Grants.Look(ctx, c.Agreed)
 		if err != nil {
 			return nil, oauth.Unavailable(err)
 		}
 		list = append(list, i.described(c, g.Agreed))
 	}
 	return list, nil
+}
+
+// ConsentTags returns the clients that a user has agreed to something at, in one call.
+func (i *Issuer) ConsentTags(ctx context.Context, user storage.UserTag) ([]storage.ClientTag, error) {
+	all, err := i.state.Store.Consents(ctx, user)
+	if err != nil {
+		return nil, oauth.Unavailable(err)
+	}
+	tags := make([]storage.ClientTag, len(all))
+	for n, c := range all {
+		tags[n] = c.Client
+	}
+	return tags, nil
 }
 
 func (i *Issuer) described(c storage.Consent, agreed storage.Agreed) Consent {
@@ -102,12 +115,9 @@ func (i *Issuer) hasOrHadConsent(ctx context.Context, user storage.UserTag, clie
 	if _, known := i.clients.Tagged(client); known {
 		return true, nil
 	}
-	all, err := i.state.Store.Consents(ctx, user)
-	if err != nil {
-		return false, oauth.Unavailable(err)
-	}
-	if slices.ContainsFunc(all, func(c storage.Consent) bool { return c.Client == client }) {
-		return true, nil
+	all, err := i.ConsentTags(ctx, user)
+	if err != nil || slices.Contains(all, client) {
+		return err == nil, err
 	}
 	families, err := i.state.Store.ListFamilies(ctx, user)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/keyring"
 	"github.com/gatehouse-auth/gatehouse/tokens/logout"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/redisstore"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
 	"github.com/gatehouse-auth/gatehouse/tokens/state"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
@@ -228,5 +230,65 @@ func ok(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// deafStore is a real store that does not hear of ends to come.
+type deafStore struct {
+	storage.Store
+
+	deaf     atomic.Bool
+	expected atomic.Int64
+}
+
+func (s *deafStore) ExpectLogouts(ctx context.Context, r storage.ExpectRequest) error {
+	if s.deaf.Load() {
+		return errLost
+	}
+	if !r.Written {
+		s.expected.Add(1)
+	}
+	return s.Store.ExpectLogouts(ctx, r)
+}
+
+// H9: nobody stays signed in because the store can't note whom to tell, and they are told later;
+// whatever may end a session is noted before.
+func TestH9EndsUnheard(t *testing.T) {
+	server := redistest.Start(t)
+	for name, end := range map[string]func(g *gateway, cookie string) error{
+		"sign-out": func(g *gateway, cookie string) error { return g.SignOut(g.t.Context(), cookie) },
+		"a new password": func(g *gateway, _ string) error {
+			changed := alice
+			changed.Fingerprint = storage.Fingerprint{9}
+			_, _, err := g.SignIn(g.t.Context(), changed, "")
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := &deafStore{Store: redisstore.New(onServer(server, t))}
+			g := &gateway{t: t, events: &events{}, now: time.Now()}
+			g.start(store, time.Now, toldSPA)
+			b := g.telling()
+			l, cookie := g.signIn(alice)
+			if store.expected.Load() != 1 {
+				t.Error("a login, which may end what was before, is not noted")
+			}
+			g.exchanged(g.codeFor(l, "scope", "openid"))
+			store.deaf.Store(true)
+			ok(t, end(g, cookie))
+			if current, err := g.CurrentLogin(t.Context(), cookie); err != nil || current != nil {
+				t.Fatalf("still signed in: %v, %v", current, err)
+			}
+			store.deaf.Store(false)
+			if came := b.next(); came["sub"] != alice.Subject {
+				t.Errorf("told %v", came)
+			}
+			before := store.expected.Load()
+			_, err := g.state.EndRecheck(t.Context(), storage.RecheckAnswer{User: l.Session.User, Root: l.Session.Root, Answer: storage.ProviderGone})
+			if ok(t, err); store.expected.Load() != before+1 {
+				t.Error("the end by a provider is not noted")
+			}
+		})
 	}
 }

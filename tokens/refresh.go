@@ -95,30 +95,43 @@ func (i *Issuer) checkRefresh(c *clients.Client, g storage.Grant, r TokenRequest
 	if c.Refresh.MultiResource {
 		g, scopes = i.beyondGrant(c, g, scopes, r.Audiences)
 	}
-	audience, err := pickAudience(g, r.Audiences)
+	audience, err := i.pickAudience(g, r.Audiences)
 	if err != nil {
 		return mint{}, err
 	}
 	if audience != "" && !i.refreshable(c, audience) {
 		return mint{}, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonOfflineOff, deadRefreshToken)
 	}
-	asked, wellFormed := oauth.ParseScope(r.Scope)
-	if c.Unregistered() {
-		asked, wellFormed = oauth.CommonScope(asked, g.Scopes), true // cut, never refused
-	}
-	if !wellFormed || !oauth.IsSubset(asked, g.Scopes) && !oauth.IsSubset(i.grantable(c, asked, g.Audiences), g.Scopes) {
-		return mint{}, oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope is malformed or exceeds what was granted.").
-			With(oauth.Mismatch{Sent: r.Scope, Registered: g.Scopes})
-	}
-	if scopes = i.scopesFor(c, scopes, audience); len(asked) > 0 {
-		if scopes = oauth.CommonScope(scopes, asked); len(scopes) == 0 {
-			return mint{}, oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "None of the scopes belongs to this token's API. Ask for that API's scopes, or name the other API as the audience.")
-		}
+	if scopes, err = i.narrowed(c, g, i.scopesFor(c, scopes, audience), r.Scope); err != nil {
+		return mint{}, err
 	}
 	return mint{
 		grant: oauth.GrantRefreshToken, client: c, sender: r.Sender, audience: audience, scopes: scopes, acr: g.ACR,
 		idToken: slices.Contains(g.Scopes, oauth.ScopeOpenID),
 	}, nil
+}
+
+// narrowed returns the scopes of a token, of those that it could have, as the request asks for
+// them. For a client that nobody has registered they are cut and never refused: where nothing is
+// left it gets what it would get unasked.
+func (i *Issuer) narrowed(c *clients.Client, g storage.Grant, scopes []string, text string) ([]string, error) {
+	asked, wellFormed := oauth.ParseScope(text)
+	if wellFormed && len(asked) == 0 {
+		return scopes, nil
+	}
+	left := oauth.CommonScope(scopes, asked)
+	switch {
+	case c.Unregistered() && len(left) == 0:
+		return oauth.CommonScope(scopes, c.Usual), nil
+	case c.Unregistered():
+		return left, nil
+	case !wellFormed || !oauth.IsSubset(asked, g.Scopes) && !oauth.IsSubset(i.grantable(c, asked, g.Audiences), g.Scopes):
+		return nil, oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope is malformed or exceeds what was granted.").
+			With(oauth.Mismatch{Sent: text, Registered: g.Scopes})
+	case len(left) == 0:
+		return nil, oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "None of the scopes belongs to this token's API. Ask for that API's scopes, or name the other API as the audience.")
+	}
+	return left, nil
 }
 
 // beyondGrant returns a grant, and its scopes, with which a client whose refresh
@@ -127,7 +140,7 @@ func (i *Issuer) checkRefresh(c *clients.Client, g storage.Grant, r TokenRequest
 // scopes those that were granted. Another API leaves both as they are.
 func (i *Issuer) beyondGrant(c *clients.Client, g storage.Grant, scopes, asked []string) (storage.Grant, []string) {
 	for _, a := range asked {
-		api, ok := identifierOf(c.APIs, a)
+		api, ok := i.identifierOf(c.APIs, a)
 		if !ok || slices.Contains(g.Audiences, api) || !i.refreshable(c, api) {
 			continue
 		}
@@ -142,13 +155,13 @@ func (i *Issuer) beyondGrant(c *clients.Client, g storage.Grant, scopes, asked [
 // asked for, or else the first that was granted, and no other: a client that names
 // none expects that one. Empty means the gateway's own userinfo. Whether the API
 // is usable today is for the caller to say. See RFC 8707 §2.2.
-func pickAudience(g storage.Grant, asked []string) (string, error) {
+func (i *Issuer) pickAudience(g storage.Grant, asked []string) (string, error) {
 	audience := ""
 	for _, a := range asked {
 		if a == "" {
 			continue
 		}
-		api, ok := identifierOf(g.Audiences, a)
+		api, ok := i.identifierOf(g.Audiences, a)
 		if !ok || audience != "" && audience != api {
 			return "", oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "An access token is for a single API, one of those that were granted.").
 				With(oauth.Mismatch{Sent: oauth.PrintableURI(a), Registered: g.Audiences})

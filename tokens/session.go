@@ -84,6 +84,8 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 	if err != nil {
 		return nil, "", err
 	}
+	// With another password the login ends what was before, which only the store can tell.
+	expected := i.state.ExpectLogouts(ctx, ref.user)
 	session, err := i.state.Store.CreateSession(ctx, storage.SessionRequest{
 		User:       ref.user,
 		ID:         id,
@@ -98,7 +100,7 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 		DenyFor:    i.state.DenyFor(),
 		Hold:       i.hold(ref.user),
 	})
-	i.state.ToldOf(ctx, ref.user, session.Told, session.Dropped)
+	expected.Ended(ctx, session.Told, session.Dropped, err)
 	if err := i.state.Denylist.Settle(ctx, ref.user, session.EndedOthers, err); err != nil {
 		return nil, "", err
 	}
@@ -242,6 +244,9 @@ func (i *Issuer) ParseLogoutHint(idToken string) (*LogoutHint, error) {
 	}
 	if !c.HasSession {
 		return nil, oauth.BadRequest("id_token_hint names no session.")
+	}
+	if _, ok := i.Configured(c.Audience[0]); !ok {
+		return nil, nil //nolint:nilnil // what nobody has registered signs nobody out (and its token is in anybody's hands)
 	}
 	return &LogoutHint{ClientID: c.Audience[0], Subject: c.Subject, SessionID: c.Session}, nil
 }

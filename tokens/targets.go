@@ -21,7 +21,7 @@ func (i *Issuer) targets(c *clients.Client, asked []string) ([]string, error) {
 		if t == "" {
 			continue
 		}
-		api, ok := identifierOf(c.APIs, t)
+		api, ok := i.identifierOf(c.APIs, t)
 		if !ok || !i.registered(c, api) {
 			return nil, oauth.Refuse(oauth.InvalidTarget, oauth.ReasonWrongAudience, "The audience or resource is not an API of this application.").
 				With(oauth.Mismatch{Sent: oauth.PrintableURI(t), Registered: c.APIs, Option: "apis"})
@@ -50,6 +50,18 @@ func identifierOf(identifiers []string, asked string) (string, bool) {
 		}
 	}
 	return best, best != ""
+}
+
+// identifierOf is identifierOf for what is configured: what is, or lies below, another API of the
+// configuration than the identifiers name is not meant to be the API that it lies below.
+func (i *Issuer) identifierOf(identifiers []string, asked string) (string, bool) {
+	api, ok := identifierOf(identifiers, asked)
+	for _, other := range i.cfg.APIs {
+		if id := other.Identifier; ok && len(id) > len(api) && oauth.BelowResource(api, id) && (oauth.SameResource(id, asked) || oauth.BelowResource(id, asked)) {
+			return "", false
+		}
+	}
+	return api, ok
 }
 
 // orDefault returns the targets of a request, or where it has none the default

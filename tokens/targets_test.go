@@ -50,3 +50,23 @@ func TestResourceWithAndWithoutSlash(t *testing.T) {
 		})
 	}
 }
+
+// An API of the configuration is not the API that it lies below, for a client that does not have it.
+func TestH11ResourceOfAnotherAPI(t *testing.T) {
+	admin := ordersAPI + "/admin"
+	g := newGateway(t, func(c *tokens.Config) {
+		c.APIs = append(c.APIs, &clients.API{Identifier: admin, Scopes: []string{"orders:read"}, AllowOfflineAccess: true, AccessTokenLifetime: c.UserinfoTokenLifetime})
+	})
+	for _, asked := range []string{admin, admin + "/", admin + "/users"} {
+		_, err := g.ParseAuthorization(t.Context(), request("audience", "", "resource", asked))
+		refused(t, err, oauth.InvalidTarget, "")
+		r := refreshRequest(g.login().RefreshToken)
+		r.Audiences = []string{asked}
+		_, err = g.token("spa", r)
+		refused(t, err, oauth.InvalidTarget, "")
+	}
+	a, err := g.ParseAuthorization(t.Context(), request("audience", "", "resource", ordersAPI+"/administration"))
+	if err != nil || len(a.Audiences) != 1 || a.Audiences[0] != ordersAPI {
+		t.Errorf("what lies below the client's own API: %v", err)
+	}
+}

@@ -50,7 +50,7 @@ func kindOf(c admin.ListedClient) string {
 }
 
 func showClients(p *Printer, _ url.Values, list clientList) {
-	rows := [][]string{{"CLIENT", "KIND", "PEOPLE", "GRANTS", "LAST USED", "ENDED", ""}}
+	rows := append(make([][]string, 0, 1+len(list.Clients)), []string{"CLIENT", "KIND", "PEOPLE", "GRANTS", "LAST USED", "ENDED", ""})
 	for _, c := range list.Clients {
 		blocked := ""
 		if c.Blocked {

@@ -86,14 +86,14 @@ func (a *API) withdrawConsent(c *call) (any, error) {
 // consentTo returns the client that an id, or the hash of one, means: one that the user has
 // agreed to, or else one that is known.
 func (a *API) consentTo(c *call, user storage.UserTag, client string) (storage.ClientTag, error) {
-	all, err := a.Issuer.ConsentsOf(c.Context(), user)
+	all, err := a.Issuer.ConsentTags(c.Context(), user)
 	if err != nil {
 		return storage.ClientTag{}, err
 	}
 	tag := a.Issuer.TagOf(client)
-	for _, consent := range all {
-		if consent.ClientTag == tag || hex.EncodeToString(consent.ClientTag[:]) == client {
-			return consent.ClientTag, nil
+	for _, agreed := range all {
+		if agreed == tag || hex.EncodeToString(agreed[:]) == client {
+			return agreed, nil
 		}
 	}
 	return tag, a.checkClient(c, client)

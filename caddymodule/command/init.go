@@ -90,7 +90,7 @@ func (b *beginning) run(cmd *cobra.Command) error {
 		return err
 	}
 	// The hash of a password is nobody else's business.
-	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

@@ -29,14 +29,29 @@ func TestInit(t *testing.T) {
 		args          []string
 		file, said    []string
 	}{
-		{"the usual answers", "", []string{"--yes"},
-			[]string{"issuer https://auth.example.com/\n", "user alice $2a$", "reverse_proxy localhost:9000"}, []string{"sign in as alice with the password", "--adapter caddyfile"}},
-		{"answers, one of them wrong at first", "\nnonsense\nhttps://api.acme.com\n\n\n-\n", nil,
-			[]string{"issuer https://auth.example.com/\n", "\napi.acme.com {", "audience https://api.acme.com\n"}, []string{`"nonsense" is not a URL`}},
-		{"flags for some, a provider, Redis", "https://app.acme.com/cb\n", []string{"--issuer", "https://id.acme.com/", "--api", "https://api.acme.com", "--upstream", "10.0.0.5:80", "--provider", "https://acme.okta.com", "--redis", "redis:6379"},
-			[]string{"login oidc company https://acme.okta.com {", "address redis:6379", "secret {env.GATEHOUSE_SECRET}", "redirect_uris https://app.acme.com/cb"}, []string{"redirect URI https://id.acme.com/callback/company", "export GATEHOUSE_SECRET="}},
-		{"on this machine", "", []string{"--yes", "--issuer", "http://localhost:8080/", "--api", "http://localhost:8082", "--app", "http://localhost:8081/"},
-			[]string{"\nhttp://localhost:8080 {", "\nhttp://localhost:8082 {"}, nil},
+		{
+			"the usual answers", "",
+			[]string{"--yes"},
+			[]string{"issuer https://auth.example.com/\n", "user alice $2a$", "reverse_proxy localhost:9000"},
+			[]string{"sign in as alice with the password", "--adapter caddyfile"},
+		},
+		{
+			"answers, one of them wrong at first", "\nnonsense\nhttps://api.acme.com\n\n\n-\n", nil,
+			[]string{"issuer https://auth.example.com/\n", "\napi.acme.com {", "audience https://api.acme.com\n"},
+			[]string{`"nonsense" is not a URL`},
+		},
+		{
+			"flags for some, a provider, Redis", "https://app.acme.com/cb\n",
+			[]string{"--issuer", "https://id.acme.com/", "--api", "https://api.acme.com", "--upstream", "10.0.0.5:80", "--provider", "https://acme.okta.com", "--redis", "redis:6379"},
+			[]string{"login oidc company https://acme.okta.com {", "address redis:6379", "secret {env.GATEHOUSE_SECRET}", "redirect_uris https://app.acme.com/cb"},
+			[]string{"redirect URI https://id.acme.com/callback/company", "export GATEHOUSE_SECRET="},
+		},
+		{
+			"on this machine", "",
+			[]string{"--yes", "--issuer", "http://localhost:8080/", "--api", "http://localhost:8082", "--app", "http://localhost:8081/"},
+			[]string{"\nhttp://localhost:8080 {", "\nhttp://localhost:8082 {"},
+			nil,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			file, said, err := runInit(t, tt.answers, tt.args...)

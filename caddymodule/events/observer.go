@@ -108,7 +108,7 @@ func LogLevel(e oauth.Event) zapcore.Level {
 			return zapcore.WarnLevel
 		}
 	case oauth.EventTokenIssued, oauth.EventRefresh, oauth.EventFamilyEvicted,
-		oauth.EventCodeIssued, oauth.EventDevice, oauth.EventRevoked, oauth.EventLogin, oauth.EventLogout, oauth.EventClientAuth, oauth.EventClientRegistered, oauth.EventIntrospectionRefused, oauth.EventConsent,
+		oauth.EventCodeIssued, oauth.EventDevice, oauth.EventRevoked, oauth.EventLogin, oauth.EventLogout, oauth.EventClientAuth, oauth.EventClientRegistered, oauth.EventIntrospectionRefused, oauth.EventConsent, oauth.EventSiteSession,
 		oauth.EventRequestRefused, oauth.EventAccessRefused, oauth.EventStreamEnded, oauth.EventKeyRotated, oauth.EventSecretFallback, oauth.EventAdmin:
 	}
 	return zapcore.InfoLevel

@@ -23,6 +23,7 @@ func TestEveryKindHasALevelAndAName(t *testing.T) {
 		oauth.EventBackgroundRecovered: zapcore.ErrorLevel,
 		oauth.EventRefreshReuse:        zapcore.WarnLevel,
 		oauth.EventCodeReuse:           zapcore.WarnLevel,
+		oauth.EventLogoutSent:          zapcore.WarnLevel,
 		oauth.EventClientCredential:    zapcore.DebugLevel,
 	}
 	for _, kind := range oauth.EventKinds() {

@@ -143,7 +143,7 @@ func (g *Guard) checkAgain(w http.ResponseWriter, r *http.Request, s *Site, p *P
 		return g.admit(w, r, s, p.held, session)
 	}
 	s.down(w, r, err)
-	return Result{Answered: true}, nil //nolint:nilerr // it is answered
+	return Result{Answered: true}, nil
 }
 
 // admit lets somebody with a session in where the guard's rules do.

@@ -154,7 +154,6 @@ type node struct {
 	state  *state.State
 	server *handler.Server
 	hosts  map[string]http.Handler
-	groups map[string][]string // of local users, as configured now
 	bound  map[string]*site.Site
 }
 

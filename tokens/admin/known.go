@@ -29,7 +29,7 @@ func (o *Operator) KnowsUser(ctx context.Context, user storage.UserTag) (bool, e
 	if h.Profile.Subject != "" || len(h.Families)+len(h.Sessions) > 0 {
 		return true, nil
 	}
-	if consents, err := o.issuer.ConsentsOf(ctx, user); err != nil || len(consents) > 0 {
+	if consents, err := o.issuer.ConsentTags(ctx, user); err != nil || len(consents) > 0 {
 		return err == nil, err
 	}
 	denied, err := o.state.Store.Denials(ctx, []storage.UserTag{user})

@@ -116,7 +116,8 @@ func endConsent(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 	// What is dated ahead of the clock is reached as well.
 	d := denialRecord{attempt: r.Attempt, withdrawn: later(t.now.Truncate(time.Second), later(marks.issued, was.withdrawn))}
 	res.Now = later(t.now, d.withdrawn)
-	d.until = later(was.until, storage.EndOf(res.Now, r.DenyFor))
+	until := storage.EndOf(res.Now, r.DenyFor)
+	d.until = later(was.until, later(until, storage.EndOf(res.Now, storage.WithdrawnFor)))
 	err = t.eachFamily(r.User, func(f storage.Family) error {
 		if f.Client != r.Client {
 			return nil
@@ -125,7 +126,7 @@ func endConsent(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 		if lived {
 			res.Families, res.New = append(res.Families, f.ID), true
 		}
-		return t.endFamily(r.User, f.ID, denialRecord{until: d.until, attempt: r.Attempt, lived: lived})
+		return t.endFamily(r.User, f.ID, denialRecord{until: until, attempt: r.Attempt, lived: lived})
 	})
 	if err != nil {
 		return storage.EndResult{}, err

@@ -105,7 +105,7 @@ func (s *Store) EndClient(ctx context.Context, client storage.ClientTag, keep ti
 			return storage.ClientEnd{}, err
 		}
 		record.before, record.until = before, time.Time{}
-		if keep > 0 && !record.blocked {
+		if keep > 0 {
 			record.until = before.Add(keep)
 		}
 		t.put(clients, client[:], record.encode())
@@ -120,10 +120,7 @@ func (s *Store) BlockClient(ctx context.Context, client storage.ClientTag, block
 		if err != nil {
 			return struct{}{}, err
 		}
-		if record.blocked = blocked; blocked {
-			record.until = time.Time{}
-		}
-		if record == (clientRecord{}) {
+		if record.blocked = blocked; record == (clientRecord{}) || record.over(t.now) {
 			t.remove(clients, client[:])
 		} else {
 			t.put(clients, client[:], record.encode())

@@ -26,11 +26,15 @@ func (t *txn) boundDenials(user []byte) error {
 // foldDenials replaces entries by one that denies all that was issued until
 // now; those that may still keep something from beginning stay for a while, the
 // newest of them: lua/denylist.lua does the same. All live about equally long, so
-// that the end of an entry tells its age.
+// that the end of an entry tells its age; but withdrawals stay for longer, since the code of a
+// device does, and what replaces others lives as long as they.
 func (t *txn) foldDenials(user []byte) error {
-	newest := time.Time{}
-	err := t.eachDenial(user, func(_ storage.DenialKind, _ []byte, d denialRecord) {
-		newest = later(newest, d.until)
+	var newest, latest time.Time
+	err := t.eachDenial(user, func(kind storage.DenialKind, _ []byte, d denialRecord) {
+		latest = later(latest, d.until)
+		if kind != storage.DenyClient && kind != storage.DenyIssued {
+			newest = later(newest, d.until)
+		}
 	})
 	if err != nil {
 		return err
@@ -40,12 +44,10 @@ func (t *txn) foldDenials(user []byte) error {
 		until time.Time
 	}
 	var stay []kept
-	withdrawn := false // one goes that a code of a device may still need
 	old := newest.Add(-storage.FoldAfter)
 	err = t.eachDenial(user, func(kind storage.DenialKind, key []byte, d denialRecord) {
 		single := kind == storage.DenyToken || kind == storage.DenyIssued || kind == storage.DenyFamily && d.lived && !d.reused
-		if single || !d.until.After(old) {
-			withdrawn = withdrawn || kind == storage.DenyClient
+		if single || kind != storage.DenyClient && !d.until.After(old) {
 			t.remove(denials, key)
 		} else {
 			stay = append(stay, kept{key, d.until})
@@ -63,13 +65,11 @@ func (t *txn) foldDenials(user []byte) error {
 		for _, k := range stay[storage.MaxKeptByFold:] {
 			t.remove(denials, k.key)
 		}
-	}
-	if withdrawn || len(stay) > storage.MaxKeptByFold {
 		m.folded = t.now.Truncate(time.Second)
 		t.put(denials, marksKey(storage.UserTag(user)), m.encode())
 	}
 	folded := storage.Denial{Kind: storage.DenyIssued, ID: storage.IssuedID(later(t.now, m.issued))}
-	t.put(denials, denialKey(storage.UserTag(user), byte(folded.Kind), folded.Name()), denialRecord{until: newest}.encode())
+	t.put(denials, denialKey(storage.UserTag(user), byte(folded.Kind), folded.Name()), denialRecord{until: latest}.encode())
 	return nil
 }
 

@@ -2,7 +2,9 @@ package boltstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -169,7 +171,10 @@ func (s *Store) TakeLogouts(ctx context.Context, r storage.TakeLogouts) (storage
 }
 
 func takeLogouts(t *txn, r storage.TakeLogouts) (all storage.TakenLogouts, err error) {
-	users := make(map[storage.UserTag]bool)
+	users, err := t.longestDue(r.Attempt)
+	if err != nil {
+		return all, err
+	}
 	err = t.scan(logouts, nil, func(k, v []byte) error {
 		var l logoutRecord
 		if err := l.decode(v); err != nil {
@@ -181,10 +186,9 @@ func takeLogouts(t *txn, r storage.TakeLogouts) (all storage.TakenLogouts, err e
 			t.remove(logouts, k)
 			all.Dropped++
 			return nil
-		case l.due.After(t.now) && l.attempt != r.Attempt, len(users) == storage.MaxTaken && !users[user]:
+		case l.due.After(t.now) && l.attempt != r.Attempt, !users[user]:
 			return nil
 		}
-		users[user] = true
 		if !l.due.After(t.now) {
 			l.due, l.attempt = t.now.Add(r.Lease), r.Attempt
 			t.put(logouts, bytes.Clone(k), l.encode())
@@ -195,6 +199,29 @@ func takeLogouts(t *txn, r storage.TakeLogouts) (all storage.TakenLogouts, err e
 		return nil
 	})
 	return all, err
+}
+
+// longestDue returns the users with a logout that is due, or leased to an attempt; of too many
+// those who have waited for the longest time, so that what is put off keeps nobody waiting.
+func (t *txn) longestDue(attempt storage.Attempt) (map[storage.UserTag]bool, error) {
+	due := make(map[storage.UserTag]time.Time)
+	err := t.scan(logouts, nil, func(k, v []byte) error {
+		var l logoutRecord
+		err := l.decode(v)
+		user := storage.UserTag(k)
+		if first, found := due[user]; !l.over(t.now) && (!l.due.After(t.now) || l.attempt == attempt) && (!found || l.due.Before(first)) {
+			due[user] = l.due
+		}
+		return err
+	})
+	order := slices.SortedFunc(maps.Keys(due), func(a, b storage.UserTag) int {
+		return cmp.Or(due[a].Compare(due[b]), bytes.Compare(a[:], b[:]))
+	})
+	users := make(map[storage.UserTag]bool)
+	for _, user := range order[:min(len(order), storage.MaxTaken)] {
+		users[user] = true
+	}
+	return users, err
 }
 
 // DoneLogout implements storage.Outbox.
@@ -217,6 +244,33 @@ func (s *Store) DoneLogout(ctx context.Context, r storage.DoneLogout) error {
 		return struct{}{}, nil
 	})
 	return err
+}
+
+func readSessionNotes(t *txn, user storage.UserTag) (storage.Record, error) {
+	p, _, err := t.profile(user)
+	if err != nil {
+		return storage.Record{}, err
+	}
+	all := &storage.NotesRecord{User: user, Subject: p.subject}
+	err = t.scan(notes, user[:], func(k, v []byte) error {
+		var r noteRecord
+		err := r.decode(v)
+		if err == nil && t.now.Before(r.till) {
+			all.Notes = append(all.Notes, storage.SessionNote{Root: storage.SessionID(k[len(user):]), At: r.at, Until: r.till, Clients: r.clients})
+		}
+		return err
+	})
+	if err != nil || len(all.Notes) == 0 {
+		return storage.Record{}, err
+	}
+	return storage.Record{Notes: all}, nil
+}
+
+// importNotes writes what readSessionNotes has returned, of this store or another.
+func (t *txn) importNotes(all *storage.NotesRecord) {
+	for _, n := range all.Notes {
+		t.put(notes, userKey(all.User, n.Root[:]), noteRecord{at: n.At, till: n.Until, clients: n.Clients}.encode())
+	}
 }
 
 func readLogouts(t *txn, user storage.UserTag) (storage.Record, error) {

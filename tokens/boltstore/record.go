@@ -246,14 +246,14 @@ func (r *marksRecord) decodeTimes(b []byte) (rest []byte, err error) {
 
 // gone reports whether nothing of the marks counts any more.
 func (r marksRecord) gone(now time.Time) bool {
-	return !now.Before(r.until) && now.Unix() > r.issued.Unix() && (r.folded.IsZero() || now.After(r.folded.Add(storage.FoldAfter)))
+	return !now.Before(r.until) && now.Unix() > r.issued.Unix() && (r.folded.IsZero() || now.After(r.folded.Add(storage.WithdrawnFor)))
 }
 
 // clientRecord is the watermark of a client.
 type clientRecord struct {
 	before time.Time // seconds
 	until  time.Time // seconds; from when on it holds no more, zero for never
-	// blocked is a flag of its own: what is blocked has no end.
+	// blocked is a flag of its own: while it is set the watermark holds, whatever its time.
 	blocked bool
 }
 
@@ -273,7 +273,9 @@ func (r *clientRecord) decode(b []byte) error {
 }
 
 // over reports whether the watermark holds no more.
-func (r clientRecord) over(now time.Time) bool { return !r.until.IsZero() && !now.Before(r.until) }
+func (r clientRecord) over(now time.Time) bool {
+	return !r.blocked && !r.until.IsZero() && !now.Before(r.until)
+}
 
 // openingRecord is what the store knows of itself.
 type openingRecord struct {

@@ -24,6 +24,7 @@ var userParts = []struct {
 	{storage.PartCodes, []bucketID{codes}, readCodes},
 	{storage.PartUpstreams, []bucketID{upstreams}, readUpstreams},
 	{storage.PartIndex, []bucketID{indexes}, readIndex},
+	{storage.PartNotes, []bucketID{notes}, readSessionNotes},
 	{storage.PartLogouts, []bucketID{logouts}, readLogouts},
 	{storage.PartConsents, []bucketID{consents}, readConsents},
 }

@@ -324,44 +324,36 @@ func (d *Denylist) slice(user storage.UserTag) *atomic.Uint32 {
 // whole tag, so users that share a key cannot share a verdict.
 func userKey(user storage.UserTag) uint64 { return binary.BigEndian.Uint64(user[:]) }
 
-// withdrawn reports whether a DenyClient denies the token.
-func withdrawn(e *storage.Denial, t *Token) bool {
-	client, until := e.Withdrawn()
-	return client == t.Client && t.IssuedAt.Unix() <= until.Unix()
-}
-
 // denies reports whether the token is among the user's denials.
 func (held *verdict) denies(t *Token) bool {
 	if !held.denials.Before.IsZero() && !t.IssuedAt.After(held.denials.Before) {
 		return true
 	}
 	for i := range held.denials.Entries {
-		switch e := &held.denials.Entries[i]; e.Kind {
-		case storage.DenyToken:
-			if t.HasTokenID && storage.TokenID(e.ID) == t.TokenID {
-				return true
-			}
-		case storage.DenyFamily:
-			if t.HasFamily && storage.FamilyID(e.ID) == t.Family {
-				return true
-			}
-		case storage.DenySession:
-			if t.HasSession && storage.SessionID(e.ID[:8]) == t.Session {
-				return true
-			}
-		case storage.DenyUser:
+		if isDenied(&held.denials.Entries[i], t) {
 			return true
-		case storage.DenyIssued:
-			if t.IssuedAt.Unix() <= int64(binary.BigEndian.Uint32(e.ID[:])) {
-				return true
-			}
-		case storage.DenyClient:
-			if withdrawn(e, t) {
-				return true
-			}
-		default:
-			return true // an entry of a newer version denies everything of the user
 		}
 	}
 	return false
+}
+
+// isDenied reports whether one entry is about the token. One of a newer version denies
+// everything of the user.
+func isDenied(e *storage.Denial, t *Token) bool {
+	switch e.Kind {
+	case storage.DenyToken:
+		return t.HasTokenID && storage.TokenID(e.ID) == t.TokenID
+	case storage.DenyFamily:
+		return t.HasFamily && storage.FamilyID(e.ID) == t.Family
+	case storage.DenySession:
+		return t.HasSession && storage.SessionID(e.ID[:8]) == t.Session
+	case storage.DenyUser:
+		return true
+	case storage.DenyIssued:
+		return t.IssuedAt.Unix() <= int64(binary.BigEndian.Uint32(e.ID[:]))
+	case storage.DenyClient:
+		client, until := e.Withdrawn()
+		return client == t.Client && t.IssuedAt.Unix() <= until.Unix()
+	}
+	return true
 }

@@ -139,10 +139,11 @@ func (r *Ring) update(ctx context.Context, change keyChange, reseal bool) error 
 			return fmt.Errorf("loading signing keys: %w", err)
 		}
 		r.ahead.Store(int64(now.Sub(r.clock())))
-		have, lasting, secret, err := openKeys(set.Secrets, sealed, r.current.Load())
+		opened, err := openKeys(set.Secrets, sealed, r.current.Load())
 		if err != nil {
 			return err
 		}
+		have, lasting, secret := opened.keys, opened.lasting, opened.secret
 		begun := len(lasting) > 0
 		if !begun {
 			lasting = make([]byte, secrets.SecretSize)

@@ -56,28 +56,35 @@ func sealKeys(under *secrets.Secrets, keys []ringKey, lasting []byte) ([]byte, e
 	return under.Seal(secrets.PurposeSealKeys, plain, keysAAD), nil
 }
 
+// openedKeys is what a store keeps of the keys.
+type openedKeys struct {
+	keys    []ringKey
+	lasting []byte // the key that never changes
+	secret  int    // which of the secrets has opened it
+}
+
 // openKeys reads what sealKeys wrote, the keys sorted, and says under which secret. Keys
 // that the ring already holds keep their pointers, by which the verified cache knows them.
-func openKeys(under *secrets.Secrets, sealed []byte, last *keySnapshot) (keys []ringKey, lasting []byte, secret int, err error) {
+func openKeys(under *secrets.Secrets, sealed []byte, last *keySnapshot) (opened openedKeys, err error) {
 	if len(sealed) == 0 {
-		return nil, nil, 0, nil
+		return opened, nil
 	}
 	plain, secret, err := under.Open(secrets.PurposeSealKeys, sealed, keysAAD)
 	if err != nil {
-		return nil, nil, 0, fmt.Errorf("opening signing keys: %w", storage.ErrWrongSecret)
+		return openedKeys{}, fmt.Errorf("opening signing keys: %w", storage.ErrWrongSecret)
 	}
 	var value storedKeys
 	if err := json.Unmarshal(plain, &value); err != nil {
-		return nil, nil, 0, errors.New("opening signing keys: the value is damaged")
+		return openedKeys{}, errors.New("opening signing keys: the value is damaged")
 	}
 	if value.Format != keysFormat {
-		return nil, nil, 0, errors.New("opening signing keys: written by a newer version of Gatehouse; upgrade this node")
+		return openedKeys{}, errors.New("opening signing keys: written by a newer version of Gatehouse; upgrade this node")
 	}
 	for _, k := range value.Keys {
 		private := last.private(k.ID)
 		if private == nil {
 			if private, err = jose.ParsePrivateKey(k.Algorithm, k.PKCS8); err != nil {
-				return nil, nil, 0, fmt.Errorf("opening signing keys: %w", err)
+				return openedKeys{}, fmt.Errorf("opening signing keys: %w", err)
 			}
 		}
 		key := ringKey{
@@ -89,15 +96,16 @@ func openKeys(under *secrets.Secrets, sealed []byte, last *keySnapshot) (keys []
 		if k.Retired != 0 {
 			key.retired = time.UnixMilli(k.Retired).UTC()
 		}
-		keys = append(keys, key)
+		opened.keys = append(opened.keys, key)
 	}
-	slices.SortStableFunc(keys, compareKeys)
-	return keys, value.Lasting, secret, nil
+	slices.SortStableFunc(opened.keys, compareKeys)
+	opened.lasting, opened.secret = value.Lasting, secret
+	return opened, nil
 }
 
 // CheckSealedKeys reports whether the secrets open what a store keeps of the
 // keys: ErrWrongSecret where they do not.
 func CheckSealedKeys(under *secrets.Secrets, sealed []byte) error {
-	_, _, _, err := openKeys(under, sealed, &keySnapshot{})
+	_, err := openKeys(under, sealed, &keySnapshot{})
 	return err
 }

@@ -26,7 +26,8 @@ const (
 	deliverTime  = 3 * time.Second  // for one attempt
 	maxInFlight  = 4                // to one client
 	maxWaiting   = 16               // for that; what is more is put off
-	putOff       = 5 * time.Second
+	putOff       = 5 * time.Second  // at least; and for as long as it has waited, so that a client that is dead is looked at seldom
+	maxPutOff    = 5 * time.Minute
 	finishWithin = 2 * time.Second // for the store's last word on an attempt
 )
 
@@ -135,9 +136,7 @@ func (s *Sender) look(ctx context.Context) {
 	for range taken.Dropped {
 		s.tell(ctx, storage.Logout{}, oauth.OutcomeDropped, errors.New("telling a logout: it has waited for a day"))
 	}
-	if err != nil && ctx.Err() == nil {
-		return // what was taken is due again when its lease is over
-	}
+	_ = err // what was taken beside it is sent; the rest is due again when its lease is over
 	for _, l := range taken.Logouts {
 		s.dispatch(ctx, l, attempt)
 	}
@@ -162,6 +161,12 @@ func (s *Sender) sends(ctx context.Context) bool {
 
 // dispatch sends one beside the others, or puts it off: a client that is slow holds up nobody else.
 func (s *Sender) dispatch(ctx context.Context, l storage.Logout, attempt storage.Attempt) {
+	if _, known := s.cfg.Receivers[l.Client]; !known {
+		// Another node knows it, while a new configuration comes to one after the other; or it
+		// asks for it no more, and this is dropped when it has waited for a day.
+		s.done(l, attempt, s.putOff(l), false)
+		return
+	}
 	s.mu.Lock()
 	way := s.lanes[l.Client]
 	if way == nil {
@@ -174,7 +179,7 @@ func (s *Sender) dispatch(ctx context.Context, l storage.Logout, attempt storage
 	}
 	s.mu.Unlock()
 	if busy {
-		s.done(l, attempt, putOff, false)
+		s.done(l, attempt, s.putOff(l), false)
 		return
 	}
 	s.running.Go(background.Safely(s.recovered, func() {
@@ -191,6 +196,11 @@ func (s *Sender) dispatch(ctx context.Context, l storage.Logout, attempt storage
 			s.done(l, attempt, 0, false)
 		}
 	}))
+}
+
+// putOff is for how long one is put off that nobody has tried to send.
+func (s *Sender) putOff(l storage.Logout) time.Duration {
+	return min(max(putOff, s.cfg.Now().Sub(l.Since)), maxPutOff)
 }
 
 // send tries once, with a token of its own.
@@ -211,13 +221,8 @@ func (s *Sender) send(ctx context.Context, l storage.Logout, attempt storage.Att
 	}
 }
 
-var errNoReceiver = errors.New("telling a logout: no client of the configuration asks for it any more")
-
 func (s *Sender) deliver(ctx context.Context, l storage.Logout) error {
-	to, ok := s.cfg.Receivers[l.Client]
-	if !ok {
-		return errNoReceiver
-	}
+	to := s.cfg.Receivers[l.Client]
 	token, err := s.token(to, l)
 	if err != nil {
 		return fmt.Errorf("making logout token: %w", err)

@@ -44,7 +44,8 @@ func UnregisteredRedirect(uri string, hosts []string) (kept string, ok bool) {
 func validScheme(s string) bool {
 	for i := range len(s) {
 		c := s[i]
-		if letter := 'a' <= c && c <= 'z'; !letter && (i == 0 || !('0' <= c && c <= '9') && strings.IndexByte("+-.", c) < 0) {
+		letter, other := 'a' <= c && c <= 'z', '0' <= c && c <= '9' || strings.IndexByte("+-.", c) >= 0
+		if !letter && (i == 0 || !other) {
 			return false
 		}
 	}

@@ -190,13 +190,16 @@ func (s *Store) endArgs(r storage.EndRequest) []any {
 
 // ended keeps an end for the case of a failover. That of a user, or of a consent, is repeated as
 // of the time when it was answered: a login since stays.
-func (s *Store) ended(r storage.EndRequest, at time.Time) {
+func (s *Store) ended(r storage.EndRequest, at time.Time) { s.keepEnd(r, at, false) }
+
+// keepEnd is ended; with password it was another password, with which the consents until then go, too.
+func (s *Store) keepEnd(r storage.EndRequest, at time.Time, password bool) {
 	if !r.Before.IsZero() && at.Before(r.Before) {
 		r.Before = at
 	}
 	args := s.endArgs(r)
 	if r.Scope >= storage.EndUser {
-		args = append(args, unixMillis(at))
+		args = append(args, unixMillis(at), flag(password))
 	}
 	s.journal.add(s.scripts().end, s.endKeys(r.User), args...)
 }

@@ -20,7 +20,7 @@ func TestFlat(t *testing.T) {
 		"create_family.lua":  {"issue_at", "older"},
 		"create_session.lua": {"read_grants"},
 		"end_recheck.lua":    {"deny"},
-		"end.lua":            {"deny", "read_grants", "settle", "tell"},
+		"end.lua":            {"deny", "noted_roots", "read_grants", "settle", "tell"},
 	}
 	scripts, err := flat.ReadDir("flat")
 	mustDo(t, err)

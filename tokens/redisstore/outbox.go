@@ -3,8 +3,10 @@ package redisstore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
@@ -14,7 +16,10 @@ import (
 const outboxes = 16
 
 // outboxKey names the users of one of these slots.
-func (s *Store) outboxKey(n int) string { return s.key("{lo" + strconv.Itoa(n) + "}t") }
+func (s *Store) outboxKey(n int) string { return s.key(outboxLead + strconv.Itoa(n) + "}t") }
+
+// outboxLead begins the names of these slots, behind the prefix.
+const outboxLead = "{lo"
 
 func (s *Store) outboxOf(user storage.UserTag) string { return s.outboxKey(int(user[0] % outboxes)) }
 
@@ -29,7 +34,7 @@ func (s *Store) ExpectLogouts(ctx context.Context, r storage.ExpectRequest) erro
 
 // LeaseSender implements storage.Outbox.
 func (s *Store) LeaseSender(ctx context.Context, node storage.NodeMark, lease time.Duration) (bool, error) {
-	a, err := s.decide(ctx, "lease_sender", s.scripts().leaseSender, []string{s.key("{lo0}s")}, node[:], millis(lease))
+	a, err := s.decide(ctx, "lease_sender", s.scripts().leaseSender, []string{s.key(outboxLead + "0}s")}, node[:], millis(lease))
 	if err != nil {
 		return false, err
 	}
@@ -37,35 +42,45 @@ func (s *Store) LeaseSender(ctx context.Context, node storage.NodeMark, lease ti
 	return mine, a.err
 }
 
-// TakeLogouts implements storage.Outbox.
+// TakeLogouts implements storage.Outbox. Each slot has its share, so that none waits for another;
+// in a slot who has waited for the longest time is first. What can't be read keeps nobody else waiting.
 func (s *Store) TakeLogouts(ctx context.Context, r storage.TakeLogouts) (storage.TakenLogouts, error) {
 	var all storage.TakenLogouts
-	for n, left := 0, storage.MaxTaken; n < outboxes && left > 0; n++ {
-		key := s.outboxKey(n)
-		a, err := s.decide(ctx, "due_logouts", s.scripts().dueLogouts, []string{key}, millis(r.Lease), left)
-		if err != nil {
-			return all, err
-		}
-		users, till := a.list(), a.int()
-		if a.err != nil {
-			return all, a.err
-		}
-		left -= len(users)
-		for _, v := range users {
-			member, ok := v.(string)
-			tag := []byte(member)
-			if ok && len(member) > len(storage.UserTag{}) {
-				tag = tag[1:]
-			}
-			if !ok || len(tag) != len(storage.UserTag{}) {
-				return all, errBadAnswer
-			}
-			if err := s.takeLogouts(ctx, r, storage.UserTag(tag), &all, key, member, till); err != nil {
-				return all, err
-			}
+	var errs []error
+	left := storage.MaxTaken
+	for n := range outboxes {
+		share := (left + outboxes - n - 1) / (outboxes - n)
+		users, err := s.takeSlot(ctx, r, &all, s.outboxKey(n), share)
+		left -= users
+		errs = append(errs, err)
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	return all, nil
+	return all, errors.Join(errs...)
+}
+
+// takeSlot takes those of so many users of a slot at most, and returns how many there were.
+func (s *Store) takeSlot(ctx context.Context, r storage.TakeLogouts, all *storage.TakenLogouts, key string, most int) (int, error) {
+	a, err := s.decide(ctx, "due_logouts", s.scripts().dueLogouts, []string{key}, millis(r.Lease), most)
+	if err != nil {
+		return 0, err
+	}
+	users, till := a.list(), a.int()
+	errs := []error{a.err}
+	for _, v := range users {
+		member, ok := v.(string)
+		tag := []byte(member)
+		if ok && len(member) > len(storage.UserTag{}) {
+			tag = tag[1:]
+		}
+		if !ok || len(tag) != len(storage.UserTag{}) {
+			errs = append(errs, errBadAnswer)
+			continue
+		}
+		errs = append(errs, s.takeLogouts(ctx, r, storage.UserTag(tag), all, key, member, till))
+	}
+	return len(users), errors.Join(errs...)
 }
 
 // takeLogouts takes those of a user, and settles when to look at them next.
@@ -128,6 +143,63 @@ func (s *Store) DoneLogout(ctx context.Context, r storage.DoneLogout) error {
 
 // logoutVersion leads the record of a logout (lua/outbox.lua), which is so long.
 const logoutVersion, logoutSize = 1, 22
+
+// What the note of a session is (lua/outbox.lua), before the tags of its clients, and how the
+// names of notes begin; and where the subject stands.
+const (
+	noteVersion, noteSize = 1, 9
+	noteLead              = "n"
+	noteSubject           = "s"
+)
+
+func readSessionNotes(user storage.UserTag, a *answer) (storage.Record, error) {
+	all := &storage.NotesRecord{User: user}
+	now := a.millis()
+	err := pairs(a.list(), func(name, value string) error {
+		root, isNote := strings.CutPrefix(name, noteLead)
+		n := storage.SessionNote{}
+		switch {
+		case name == noteSubject:
+			all.Subject = value
+			return nil
+		case !isNote || len(root) != len(n.Root):
+			return nil // a logout
+		case len(value) < noteSize || len(value)%8 != noteSize%8:
+			return errBadRecord
+		case value[0] != noteVersion:
+			return errNewerRecord
+		}
+		copy(n.Root[:], root)
+		n.At, n.Until = seconds(value[1:]), seconds(value[5:])
+		for v := []byte(value[noteSize:]); len(v) > 0; v = v[8:] {
+			n.Clients = append(n.Clients, storage.ClientTag(v))
+		}
+		if now.Before(n.Until) {
+			all.Notes = append(all.Notes, n)
+		}
+		return nil
+	})
+	if err != nil || len(all.Notes) == 0 {
+		return storage.Record{}, err
+	}
+	slices.SortFunc(all.Notes, func(a, b storage.SessionNote) int { return bytes.Compare(a.Root[:], b.Root[:]) })
+	return storage.Record{Notes: all}, nil
+}
+
+// notes writes what readSessionNotes has returned, of this store or another.
+func (m *importer) notes(all *storage.NotesRecord) scriptCall {
+	end, args := time.Time{}, []any{int64(0), noteSubject, all.Subject}
+	for _, n := range all.Notes {
+		record := appendSeconds(appendSeconds([]byte{noteVersion}, n.At), n.Until)
+		for _, c := range n.Clients {
+			record = append(record, c[:]...)
+		}
+		args = append(args, append([]byte(noteLead), n.Root[:]...), record)
+		end = later(end, n.Until)
+	}
+	args[0] = unixMillis(end)
+	return scriptCall{m.store.scripts().importFields, m.store.userKeys(all.User, logouts), args}
+}
 
 func readLogouts(user storage.UserTag, a *answer) (storage.Record, error) {
 	all := &storage.LogoutsRecord{User: user}

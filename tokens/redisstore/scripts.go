@@ -49,19 +49,10 @@ var flat embed.FS
 
 var theScripts = loadScripts(func(text string) string { return text })
 
-// loadScript reads one script.
-func loadScript(name string, change func(string) string) *script {
-	text, err := flat.ReadFile("flat/" + name + ".lua")
-	if err != nil {
-		panic(err) // it is part of the program
-	}
-	return redis.NewScript(change(string(text)))
-}
-
 // loadScripts reads each script, as flatten has put it together of the sources in
 // lua/. change may rewrite the text.
 func loadScripts(change func(string) string) *scripts {
-	load := func(name string) *script { return loadScript(name, change) }
+	load := func(name string) *script { return redis.NewScript(change(sourceOf(name))) }
 	return &scripts{
 		open:            load("open"),
 		born:            load("born"),
@@ -118,4 +109,13 @@ func loadScripts(change func(string) string) *scripts {
 		importHeld:      load("import_held"),
 		importFields:    load("import_fields"),
 	}
+}
+
+// sourceOf returns the text of a script.
+func sourceOf(name string) string {
+	text, err := flat.ReadFile("flat/" + name + ".lua")
+	if err != nil {
+		panic(err) // it is part of the program
+	}
+	return string(text)
 }

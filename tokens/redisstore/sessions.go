@@ -33,7 +33,7 @@ func (s *Store) CreateSession(ctx context.Context, r storage.SessionRequest) (st
 	if session.EndedOthers = endedOthers; endedOthers {
 		// The login is dated by the second after what it has ended.
 		end := storage.EndRequest{User: r.User, Scope: storage.EndUser, DenyFor: r.DenyFor}
-		s.ended(end, session.Begun.Add(-time.Second))
+		s.keepEnd(end, session.Begun.Add(-time.Second), true)
 	}
 	return session, nil
 }

@@ -140,12 +140,13 @@ func (s *Store) kindsOf(keys []string) (users, assertions, grants []string, err 
 		_, kind, ok := s.keyKind(key)
 		name := strings.TrimPrefix(key, s.options.KeyPrefix)
 		switch {
-		case ok && slices.Contains([]string{held, denied, codes, upstreams, consents, indexes}, kind):
+		case ok && slices.Contains([]string{held, denied, codes, upstreams, consents, indexes, logouts}, kind):
 			users = append(users, key)
 		case ok && slices.Contains([]string{people, bodies}, kind): // read with what the user holds, and with the codes
 		case ok && slices.Contains([]string{ended, devices}, kind):
 			// Answers to a call that is sent again, and logins of devices that
 			// are under way: neither outlives the move.
+		case strings.HasPrefix(name, outboxLead): // logouts that wait stay behind
 		case strings.HasPrefix(name, "h:"), strings.HasPrefix(name, "q:"): // what has happened to families; no decision rests on it
 		case key == s.aheadKey(), key == s.nodesKey(): // outlived by the export itself
 		case strings.HasPrefix(name, probed): // lives for a minute

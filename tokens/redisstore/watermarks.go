@@ -104,7 +104,7 @@ func (s *Store) watermarks(ctx context.Context, c *connection) ([]storage.Client
 			return errBadRecord
 		}
 		m := storage.ClientRecord{Client: storage.ClientTag([]byte(client)), Before: seconds(record[1:]), Until: seconds(record[5:]), Blocked: record[9] == 1}
-		if m.Until.IsZero() || now.Before(m.Until) {
+		if m.Blocked || m.Until.IsZero() || now.Before(m.Until) {
 			marks = append(marks, m)
 		}
 		return nil

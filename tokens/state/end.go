@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
-	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
@@ -21,16 +20,14 @@ func (s *State) End(ctx context.Context, r storage.EndRequest, by string) (stora
 	}
 	r.Attempt = s.NewAttempt()
 	r.DenyFor = s.DenyFor()
-	if err := s.expectLogouts(ctx, &r); err != nil {
-		return storage.EndResult{}, oauth.Unavailable(err)
-	}
+	expected := s.expect(ctx, &r)
 	ctx, done := storage.Decisive(ctx)
 	defer done()
 	res, err := s.Store.End(ctx, r)
 	for _, id := range res.Families {
 		s.History.Note(ctx, id, history.Entry{Kind: history.Ended, By: by, User: r.User})
 	}
-	s.ToldOf(ctx, r.User, res.Told, res.Dropped)
+	expected.Ended(ctx, res.Told, res.Dropped, err)
 	if err := s.Denylist.Settle(ctx, r.User, r.Scope != storage.EndSessionOnly, err); err != nil {
 		return res, err
 	}
@@ -44,13 +41,17 @@ func (s *State) End(ctx context.Context, r storage.EndRequest, by string) (stora
 // DenyFor is set here. The error is oauth.TemporarilyUnavailable.
 func (s *State) EndRecheck(ctx context.Context, r storage.RecheckAnswer) (storage.RecheckResult, error) {
 	r.DenyFor = s.DenyFor()
+	expected := Expectation{state: s, user: r.User}
+	if r.Answer == storage.ProviderGone {
+		expected = s.ExpectLogouts(ctx, r.User)
+	}
 	ctx, done := storage.Decisive(ctx)
 	defer done()
 	res, err := s.Store.EndRecheck(ctx, r)
 	for _, id := range res.Ended.Families {
 		s.History.Note(ctx, id, history.Entry{Kind: history.Ended, By: history.EndedByProvider, User: r.User})
 	}
-	s.ToldOf(ctx, r.User, res.Ended.Told, res.Ended.Dropped)
+	expected.Ended(ctx, res.Ended.Told, res.Ended.Dropped, err)
 	return res, s.Denylist.Settle(ctx, r.User, r.Answer == storage.ProviderGone && res.Outcome == storage.RecheckEnded, err)
 }
 

@@ -54,6 +54,8 @@ type State struct {
 	skew     atomic.Int64 // nanoseconds that our clock is ahead of the store's; 0 for little
 	tries    singleflight.Group
 	told     chan struct{} // says that there are logouts to send
+	unheard  chan struct{} // a place for each end of which the store is told again
+	closing  chan struct{} // closed by Close
 	opening  sync.Mutex
 	closed   bool
 	denyFor  atomic.Int64 // nanoseconds
@@ -117,6 +119,8 @@ func New(c Config) (*State, error) {
 		Grants:        newGrantCache(c.Store, c.Clock),
 		node:          node,
 		told:          make(chan struct{}, 1),
+		unheard:       make(chan struct{}, maxUnheard),
+		closing:       make(chan struct{}),
 		Owed:          newOwedAnswers(c.Store),
 		observer:      c.Observer,
 		clock:         c.Clock,
@@ -254,6 +258,9 @@ func (s *State) recovered(work oauth.Outcome) background.Report {
 // Close stops the background work and closes the store.
 func (s *State) Close() error {
 	s.opening.Lock()
+	if !s.closed {
+		close(s.closing)
+	}
 	s.closed = true
 	stop := s.stop
 	s.opening.Unlock()

@@ -20,7 +20,8 @@ type Outbox interface {
 	// reports whether it is.
 	LeaseSender(ctx context.Context, node NodeMark, lease time.Duration) (bool, error)
 	// TakeLogouts leases logouts that are due, of MaxTaken users at most. What has waited for
-	// KeepLogout is dropped, and counted.
+	// KeepLogout is dropped, and counted. Who has waited for the longest time is first.
+	// With an error come those that were taken all the same.
 	TakeLogouts(ctx context.Context, r TakeLogouts) (TakenLogouts, error)
 	// DoneLogout says what became of one that was taken. It does nothing when the lease
 	// is another's meanwhile.
@@ -76,6 +77,20 @@ type DoneLogout struct {
 	Attempt Attempt       // of TakeLogouts
 	After   time.Duration // when to try again; negative for never
 	Tried   bool          // it counts as a try
+}
+
+// NotesRecord is which clients are to be told when sessions of a user end.
+type NotesRecord struct {
+	User    UserTag
+	Subject string
+	Notes   []SessionNote
+}
+
+// SessionNote is the clients that have taken a code in a session, the newest last.
+type SessionNote struct {
+	Root      SessionID
+	At, Until time.Time // seconds
+	Clients   []ClientTag
 }
 
 // LogoutsRecord is the logouts of a user that wait, for those who look.

@@ -45,9 +45,10 @@ const (
 	PartUpstreams                       // Record.Upstreams
 	PartIndex                           // Record.Index, which belongs to no one user
 	PartConsents                        // Record.Consents
+	PartNotes                           // Record.Notes
 	PartLogouts                         // Record.Logouts, which no export takes along
 
-	AllParts = PartHeld | PartDenied | PartCodes | PartUpstreams | PartIndex | PartConsents
+	AllParts = PartHeld | PartDenied | PartCodes | PartUpstreams | PartIndex | PartConsents | PartNotes
 )
 
 // Record is one thing that a store keeps, in no store's own form. Exactly one
@@ -64,6 +65,7 @@ type Record struct {
 	Index     *IndexRecord
 	Consents  *ConsentsRecord
 	Alias     *Alias
+	Notes     *NotesRecord
 	Logouts   *LogoutsRecord
 }
 

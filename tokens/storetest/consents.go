@@ -21,6 +21,7 @@ var consentCases = []testCase{
 	{"H10: agreed again in that very second", consentAgreedAgain},
 	{"H10: withdrawn at once by many", consentRacing},
 	{"H10: withdrawals are folded", consentFold},
+	{"H10: a device comes late", consentDevice},
 }
 
 // agreement is a consent that the core could write.
@@ -367,4 +368,23 @@ func consentFold(t *testing.T, f *fixture) {
 		t.Fatalf("%d entries: nothing was folded", n)
 	}
 	f.takeFor(app, id, storage.CodeUnknown)
+}
+
+// The code of a device lives for 17 minutes, longer than tokens are denied.
+func consentDevice(_ *testing.T, f *fixture) {
+	f.needClock()
+	const late = 16 * time.Minute
+	waits := func(r *storage.PutRequest) { r.Lifetime = 17 * time.Minute }
+	id := f.codeFor(app, storage.PutKept, waits)
+	f.withdraw(app)
+	f.pass(late)
+	f.takeFor(app, id, storage.CodeUnknown)
+
+	f.session = f.login()
+	id = f.codeFor(otherApp, storage.PutKept, waits)
+	f.withdraw(otherApp)
+	f.pass(storage.FoldAfter + time.Minute)
+	f.denyTokens(storage.MaxDenials + 1)
+	f.pass(late - storage.FoldAfter - time.Minute)
+	f.takeFor(otherApp, id, storage.CodeUnknown)
 }

@@ -11,6 +11,8 @@ var outboxCases = []testCase{
 	{"what ends a session", outboxEnds},
 	{"nothing where nobody asks", outboxNobody},
 	{"a lease, and what becomes of it", outboxLease},
+	{"the same end sent again", outboxAgain},
+	{"nobody starves", outboxFair},
 	{"family", outboxFamily},
 	{"crash after the end", outboxCrash},
 	{"waits for a day", outboxDay},
@@ -142,6 +144,52 @@ func outboxLease(t *testing.T, f *fixture) {
 	f.done(third, taken[0], -1)
 	f.pass(logoutLease + time.Second)
 	f.wantLogouts(f.session.ID, 0)
+}
+
+// outboxAgain: of the same call sent again, the login in between goes on, and nobody is told of its end.
+func outboxAgain(t *testing.T, f *fixture) {
+	f.noted(app)
+	end := storage.EndRequest{Scope: storage.EndUser, Attempt: storage.Attempt{7}}
+	f.written(f.end(end).Told, 1)
+	f.wantLogouts(f.session.ID, 0, app)
+	f.pass(2 * time.Second)
+	f.session = f.login()
+	f.noted(app, otherApp)
+	if told := f.end(end).Told; told != 0 {
+		t.Errorf("%d are told of the end of a session that goes on", told)
+	}
+	f.wantSession(f.session.ID, true)
+	end.Attempt = storage.Attempt{8}
+	f.written(f.end(end).Told, 2)
+}
+
+// outboxFair: what is put off again and again keeps nobody from being told.
+func outboxFair(t *testing.T, f *fixture) {
+	f.needClock()
+	const users = 3 * storage.MaxTaken
+	left := make(map[storage.UserTag]bool)
+	for range users {
+		f.user = random[storage.UserTag]()
+		f.session = f.login()
+		f.noted(app)
+		f.written(f.end(storage.EndRequest{Scope: storage.EndSession, Session: f.session.ID}).Told, 1)
+		left[f.user] = true
+	}
+	for range 20 {
+		f.pass(time.Second)
+		attempt := random8[storage.Attempt]()
+		taken := f.takeLogouts(attempt).Logouts
+		if len(taken) > storage.MaxTaken {
+			t.Fatalf("%d are taken at once", len(taken))
+		}
+		for _, l := range taken {
+			delete(left, l.User)
+			f.done(attempt, l, 0)
+		}
+	}
+	if len(left) > 0 {
+		t.Errorf("%d of %d users are never taken", len(left), users)
+	}
 }
 
 func outboxFamily(t *testing.T, f *fixture) {

@@ -14,6 +14,7 @@ var transferCases = []testCase{
 	{"many users move", moveMany},
 	{"a session moves with its root and acr", moveRoot},
 	{"what has an end moves with it", moveEnds},
+	{"who is to be told moves with it", moveNotes},
 	{"an exported store is stopped", exportStops},
 	{"an export that fails changes nothing", exportFails},
 	{"an import that breaks off goes on", importAgain},
@@ -216,6 +217,23 @@ func moveEnds(t *testing.T, f *fixture) {
 		t.Errorf("grant %q, want one for good", got)
 	}
 	f.endEveryone() // reads them all
+}
+
+func moveNotes(t *testing.T, f *fixture) {
+	f.empty()
+	f.noted(app, otherApp)
+	first := f.session
+	f.session = f.login()
+	f.noted(otherApp)
+	if !Must(f.s.LeaseSender(f.ctx(), storage.NodeMark{1}, time.Minute))(t) {
+		t.Error("the only node may not send")
+	}
+	NoError(t, f.s.ExpectLogouts(f.ctx(), storage.ExpectRequest{User: f.user}))
+	f.written(f.end(storage.EndRequest{Scope: storage.EndSession, Session: f.session.ID}).Told, 1)
+	f.move()
+	f.wantLogouts(f.session.ID, 0) // what waited stays behind
+	f.written(f.end(storage.EndRequest{Scope: storage.EndSession, Session: first.ID}).Told, 2)
+	f.wantLogouts(first.ID, 0, app, otherApp)
 }
 
 func moveMany(t *testing.T, f *fixture) {

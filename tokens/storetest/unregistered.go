@@ -98,11 +98,17 @@ func blockClient(t *testing.T, f *fixture) {
 	f.reopen()
 	want(true, true)
 	NoError(t, f.s.BlockClient(f.ctx(), client, false))
+	want(false, false) // its time is over
+	NoError(t, second(f.s.EndClient(f.ctx(), client, 2*time.Second)))
+	NoError(t, f.s.BlockClient(f.ctx(), client, true))
+	NoError(t, f.s.BlockClient(f.ctx(), client, false))
 	want(false, true)
+	f.pass(4 * time.Second)
+	want(false, false)
 	other := storage.AllRegistered.Of(random[[16]byte]())
 	NoError(t, f.s.BlockClient(f.ctx(), other, true))
 	NoError(t, f.s.BlockClient(f.ctx(), other, false))
-	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 1 {
+	if marks := Must(f.s.ClientWatermarks(f.ctx()))(t); len(marks) != 0 {
 		t.Errorf("marks %v: nothing is left to say of one of them", marks)
 	}
 }

@@ -1,12 +1,12 @@
 -- Code generated from lua/block_client.lua by flatten; DO NOT EDIT.
 --
--- Says whether a client is blocked. What is blocked has no end.
+-- Says whether a client is blocked. While it is, its watermark holds; then for its own time.
 --
 -- KEYS   1 watermarks of the clients: client -> record (lua/watermark.lua)
 -- ARGV   1 number of the call   2 client   3 1 to block it, 0 to let it in again
 -- Result {number of the call}
 
--- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked
+-- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked, for as long as that is so
 local WATERMARK, WATERMARK_SIZE = '>BI4I4B', 10
 
 local clock = redis.call('TIME')
@@ -34,11 +34,11 @@ local read_watermark_result, _read_watermark_result repeat -- read_watermark(rec
       error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
     end
   end
-  if till ~= 0 and now >= till * 1000 then read_watermark_result, _read_watermark_result = 0, 0, 0 break end
+  if blocked == 0 and till ~= 0 and now >= till * 1000 then read_watermark_result, _read_watermark_result = 0, 0, 0 break end
   read_watermark_result, _read_watermark_result = seconds, till, blocked
 until true
 local before, till = read_watermark_result, _read_watermark_result
-if blocked == 1 then till = 0 end
+if blocked == 0 and till ~= 0 and now >= till * 1000 then before = 0 end
 if before == 0 and blocked == 0 then
   redis.call('HDEL', KEYS[1], ARGV[2])
 else

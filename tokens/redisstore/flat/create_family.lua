@@ -15,7 +15,7 @@
 local CLIENT_AT, SESSION_AT, CREATED_AT, ENDS_AT, ROTATED_AT = 2, 22, 34, 42, 50
 
 local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
-local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
+local MOST, KEPT, FOLD_AFTER, WITHDRAWN_FOR = 1024, 256, 120, 1200 -- storage.MaxDenials; MaxKeptByFold; FoldAfter and WithdrawnFor in seconds
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
 local LIVED, REUSED = 1, 2
@@ -37,7 +37,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
 
--- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked
+-- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked, for as long as that is so
 local WATERMARK, WATERMARK_SIZE = '>BI4I4B', 10
 
 -- issue_at dates a token, login or code: now, or one second after a sign-out, a withdrawal
@@ -72,7 +72,7 @@ local function issue_at(m, after, ahead)
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
             m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
           end
           if not m.gone then current = m break end
@@ -84,7 +84,7 @@ local function issue_at(m, after, ahead)
     do -- write_marks(m)
       local had = redis.call('PTTL', KEYS[2])
       redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-      local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
+      local till = math.max(m.till, m.issued + 1, m.folded + WITHDRAWN_FOR + 1) * 1000
       do -- lengthen(KEYS[2], had, till)
         local key, beside = KEYS[2]
         if till == 0 then
@@ -152,7 +152,7 @@ local m do -- marks()
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
           end
         end
-        local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+        local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
         m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
       end
       if not m.gone then marks_in_result = m break end
@@ -226,7 +226,7 @@ local begun repeat -- begun_after(tonumber(ARGV[11]), KEYS[4], client)
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then clients = 0, 0, 0 break end
+    if blocked == 0 and till ~= 0 and now >= till * 1000 then clients = 0, 0, 0 break end
     clients = seconds, till, blocked
   until true
   local everyones repeat -- read_watermark(stored[2])
@@ -245,7 +245,7 @@ local begun repeat -- begun_after(tonumber(ARGV[11]), KEYS[4], client)
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then everyones = 0, 0, 0 break end
+    if blocked == 0 and till ~= 0 and now >= till * 1000 then everyones = 0, 0, 0 break end
     everyones = seconds, till, blocked
   until true
   local kinds repeat -- read_watermark(stored[3])
@@ -264,7 +264,7 @@ local begun repeat -- begun_after(tonumber(ARGV[11]), KEYS[4], client)
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then kinds = 0, 0, 0 break end
+    if blocked == 0 and till ~= 0 and now >= till * 1000 then kinds = 0, 0, 0 break end
     kinds = seconds, till, blocked
   until true
   begun = math.max(callers, clients * 1000, everyones * 1000, kinds * 1000)
@@ -291,7 +291,7 @@ local all_ended repeat -- everyone(KEYS[4])
         error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
       end
     end
-    if till ~= 0 and now >= till * 1000 then all_ended = 0, 0, 0 break end
+    if blocked == 0 and till ~= 0 and now >= till * 1000 then all_ended = 0, 0, 0 break end
     all_ended = seconds, till, blocked
   until true
 until true
@@ -720,9 +720,10 @@ for _, other in ipairs(evicted) do
       -- that may still keep something from beginning, or answer a call that is sent
       -- again, stay for a while; only the newest, so that the next fold is far away,
       -- and in the place of the others nothing begins of a code from before. All live
-      -- about equally long, so that the end of an entry tells its age.
+      -- about equally long, so that the end of an entry tells its age; but withdrawals stay
+      -- for longer, since the code of a device does, and what replaces others lives as long as they.
       do -- fold()
-        local all, newest, entries = redis.call('HGETALL', KEYS[2]), 0, {}
+        local all, newest, latest, entries = redis.call('HGETALL', KEYS[2]), 0, 0, {}
         for i = 1, #all, 2 do
           if all[i] ~= '\0' and all[i] ~= DISABLED then
             local d do -- read_entry(all[i + 1])
@@ -744,16 +745,17 @@ for _, other in ipairs(evicted) do
               d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
             end
             d.id = all[i]
-            newest = math.max(newest, d.till)
+            local kind = d.id:sub(1, 1)
+            latest = math.max(latest, d.till)
+            if kind ~= WITHDRAWN and kind ~= ISSUED then newest = math.max(newest, d.till) end
             table.insert(entries, d)
           end
         end
-        local gone, stay, withdrawn = {}, {}, false
+        local gone, stay = {}, {}
         for _, d in ipairs(entries) do
           local kind = d.id:sub(1, 1)
           local single = kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused
-          local goes = single or d.till <= newest - FOLD_AFTER
-          withdrawn = withdrawn or goes and kind == WITHDRAWN -- a code of a device may still need it
+          local goes = single or kind ~= WITHDRAWN and d.till <= newest - FOLD_AFTER
           table.insert(goes and gone or stay, d)
         end
         local m do -- marks()
@@ -774,7 +776,7 @@ for _, other in ipairs(evicted) do
                     error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
                   end
                 end
-                local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+                local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
                 m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
               end
               if not m.gone then marks_in_result = m break end
@@ -790,14 +792,11 @@ for _, other in ipairs(evicted) do
             return a.id < b.id
           end)
           for i = KEPT + 1, #stay do table.insert(gone, stay[i]) end
-          withdrawn = true
-        end
-        if withdrawn then
           m.folded = second
           do -- write_marks(m)
             local had = redis.call('PTTL', KEYS[2])
             redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-            local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
+            local till = math.max(m.till, m.issued + 1, m.folded + WITHDRAWN_FOR + 1) * 1000
             do -- lengthen(KEYS[2], had, till)
               local key, beside = KEYS[2]
               if till == 0 then
@@ -813,7 +812,7 @@ for _, other in ipairs(evicted) do
           end
         end
         for _, d in ipairs(gone) do redis.call('HDEL', KEYS[2], d.id) end
-        redis.call('HSET', KEYS[2], ISSUED .. struct.pack('>I4', math.max(second, m.issued)), struct.pack(ENTRY, 1, newest, NONE, 0))
+        redis.call('HSET', KEYS[2], ISSUED .. struct.pack('>I4', math.max(second, m.issued)), struct.pack(ENTRY, 1, latest, NONE, 0))
       end
     elseif purges then
       -- purge removes what is over; deny calls it whenever the entries have doubled.
@@ -837,7 +836,7 @@ for _, other in ipairs(evicted) do
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
                 end
               end
-              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
               m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
             end
             gone = m.gone

@@ -10,6 +10,7 @@
 --        9 client               10 1 or 0 for whether the client of the family is told
 --       11 1 or 0 for whether what a provider gave at the login is returned
 --       12 when it was answered ms, when it is repeated after a failover: what was begun since does not end
+--       13 1 or 0 then for whether another password has ended it, and the consents until then
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before,
 --         logouts to tell, and dropped, what a provider gave or '', its number, session of that login}
 
@@ -17,7 +18,7 @@
 local CLIENT_AT, SESSION_AT, CREATED_AT, ENDS_AT, ROTATED_AT = 2, 22, 34, 42, 50
 
 local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
-local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
+local MOST, KEPT, FOLD_AFTER, WITHDRAWN_FOR = 1024, 256, 120, 1200 -- storage.MaxDenials; MaxKeptByFold; FoldAfter and WithdrawnFor in seconds
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
 local LIVED, REUSED = 1, 2
@@ -106,9 +107,10 @@ local function deny(id, till, attempt, flags)
     -- that may still keep something from beginning, or answer a call that is sent
     -- again, stay for a while; only the newest, so that the next fold is far away,
     -- and in the place of the others nothing begins of a code from before. All live
-    -- about equally long, so that the end of an entry tells its age.
+    -- about equally long, so that the end of an entry tells its age; but withdrawals stay
+    -- for longer, since the code of a device does, and what replaces others lives as long as they.
     do -- fold()
-      local all, newest, entries = redis.call('HGETALL', KEYS[2]), 0, {}
+      local all, newest, latest, entries = redis.call('HGETALL', KEYS[2]), 0, 0, {}
       for i = 1, #all, 2 do
         if all[i] ~= '\0' and all[i] ~= DISABLED then
           local d do -- read_entry(all[i + 1])
@@ -130,16 +132,17 @@ local function deny(id, till, attempt, flags)
             d = { till = till, attempt = attempt, lived = flags % 2 == 1, reused = flags >= REUSED, at = at }
           end
           d.id = all[i]
-          newest = math.max(newest, d.till)
+          local kind = d.id:sub(1, 1)
+          latest = math.max(latest, d.till)
+          if kind ~= WITHDRAWN and kind ~= ISSUED then newest = math.max(newest, d.till) end
           table.insert(entries, d)
         end
       end
-      local gone, stay, withdrawn = {}, {}, false
+      local gone, stay = {}, {}
       for _, d in ipairs(entries) do
         local kind = d.id:sub(1, 1)
         local single = kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused
-        local goes = single or d.till <= newest - FOLD_AFTER
-        withdrawn = withdrawn or goes and kind == WITHDRAWN -- a code of a device may still need it
+        local goes = single or kind ~= WITHDRAWN and d.till <= newest - FOLD_AFTER
         table.insert(goes and gone or stay, d)
       end
       local m do -- marks()
@@ -160,7 +163,7 @@ local function deny(id, till, attempt, flags)
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
                 end
               end
-              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
               m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
             end
             if not m.gone then marks_in_result = m break end
@@ -176,14 +179,11 @@ local function deny(id, till, attempt, flags)
           return a.id < b.id
         end)
         for i = KEPT + 1, #stay do table.insert(gone, stay[i]) end
-        withdrawn = true
-      end
-      if withdrawn then
         m.folded = second
         do -- write_marks(m)
           local had = redis.call('PTTL', KEYS[2])
           redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-          local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
+          local till = math.max(m.till, m.issued + 1, m.folded + WITHDRAWN_FOR + 1) * 1000
           do -- lengthen(KEYS[2], had, till)
             local key, beside = KEYS[2]
             if till == 0 then
@@ -199,7 +199,7 @@ local function deny(id, till, attempt, flags)
         end
       end
       for _, d in ipairs(gone) do redis.call('HDEL', KEYS[2], d.id) end
-      redis.call('HSET', KEYS[2], ISSUED .. struct.pack('>I4', math.max(second, m.issued)), struct.pack(ENTRY, 1, newest, NONE, 0))
+      redis.call('HSET', KEYS[2], ISSUED .. struct.pack('>I4', math.max(second, m.issued)), struct.pack(ENTRY, 1, latest, NONE, 0))
     end
   elseif purges then
     -- purge removes what is over; deny calls it whenever the entries have doubled.
@@ -223,7 +223,7 @@ local function deny(id, till, attempt, flags)
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
             m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
           end
           gone = m.gone
@@ -252,6 +252,16 @@ local function deny(id, till, attempt, flags)
       end
     end
   end
+end
+
+-- noted_roots returns the roots of all notes, in order.
+local function noted_roots(outbox)
+  local roots = {}
+  for _, field in ipairs(redis.call('HKEYS', outbox)) do
+    if #field == 9 then table.insert(roots, field:sub(2)) end
+  end
+  table.sort(roots)
+  return roots
 end
 
 -- read_grants reads everything: the records of families and when those end,
@@ -761,7 +771,7 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
               error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
             end
           end
-          local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+          local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
           m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
         end
         if not m.gone then marks_in_result = m break end
@@ -776,7 +786,7 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
     do -- write_marks(m)
       local had = redis.call('PTTL', KEYS[2])
       redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-      local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
+      local till = math.max(m.till, m.issued + 1, m.folded + WITHDRAWN_FOR + 1) * 1000
       -- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
       -- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a
       -- write creates lives for ever until then. It gives a little more, so that not
@@ -888,7 +898,7 @@ elseif scope == 6 then
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
             m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
           end
           if not m.gone then marks_in_result = m break end
@@ -907,7 +917,6 @@ elseif scope == 6 then
       if lifetime <= 0 then till = 0 break end
       till = math.ceil((start + lifetime) / 1000)
     until true
-    till = math.max(till, d and d.till or 0)
     local consent = redis.call('HGET', KEYS[8], client)
     if consent and at and struct.unpack('>I4', consent, 2) > before then consent = nil end
     if consent then redis.call('HDEL', KEYS[8], client) end
@@ -939,13 +948,15 @@ elseif scope == 6 then
     for _, other in ipairs(gone) do
       deny(FAMILY_ENDED .. other, till, attempt, alive[other] and LIVED or 0)
     end
+    till = math.max(till, math.floor(answered / 1000) + WITHDRAWN_FOR, d and d.till or 0)
     deny(WITHDRAWN .. client, till, attempt, 0)
     redis.call('HSET', KEYS[2], WITHDRAWN .. client, struct.pack(ENTRY, 1, till, attempt, 0) .. struct.pack('>I4', before))
     now = answered
     ended, new = lived, consent or #lived > 0
   until true
 elseif ARGV[12] then
-  -- The sign-out of a user, after a replica was promoted that may not know it.
+  -- The sign-out of a user, after a replica was promoted that may not know it. It returns how many
+  -- logouts are to be told, of roots of which nothing goes on, and were dropped.
   repeat -- end_user_again(tonumber(ARGV[12]))
     local at = tonumber(ARGV[12])
     local m do -- marks()
@@ -966,7 +977,7 @@ elseif ARGV[12] then
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
             m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
           end
           if not m.gone then marks_in_result = m break end
@@ -976,9 +987,7 @@ elseif ARGV[12] then
       m = marks_in_result
     end
     local before = math.floor(at / 1000)
-    if m.before >= before then
-      break
-    end
+    if m.before >= before then told, dropped = 0, 0 break end
     local g = read_grants()
     local had, gone = redis.call('PTTL', KEYS[1]), {}
     for other, v in pairs(g.families) do
@@ -1007,7 +1016,7 @@ elseif ARGV[12] then
     do -- write_marks(m)
       local had = redis.call('PTTL', KEYS[2])
       redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-      local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
+      local till = math.max(m.till, m.issued + 1, m.folded + WITHDRAWN_FOR + 1) * 1000
       do -- lengthen(KEYS[2], had, till)
         local key, beside = KEYS[2]
         if till == 0 then
@@ -1021,8 +1030,22 @@ elseif ARGV[12] then
         end
       end
     end
+    if ARGV[13] == '1' then
+      local agreed = redis.call('HGETALL', KEYS[8])
+      for i = 1, #agreed, 2 do
+        if struct.unpack('>I4', agreed[i + 1], 2) <= before then redis.call('HDEL', KEYS[8], agreed[i]) end
+      end
+    end
+    local goes_on, roots = {}, {}
+    for other, s in pairs(g.sessions) do goes_on[s.root or other] = true end
+    for _, v in pairs(g.families) do goes_on[v:sub(SESSION_AT, SESSION_AT + 7)] = true end
+    for _, root in ipairs(noted_roots(KEYS[9])) do
+      if not goes_on[root] then table.insert(roots, root) end
+    end
+    told, dropped = tell(KEYS[9], roots, '')
   until true
 else
+  -- Returns the families that lived, and how many logouts are to be told, and were dropped.
   repeat -- end_user()
     local m do -- marks()
       local v = redis.call('HGET', KEYS[2], '\0')
@@ -1042,7 +1065,7 @@ else
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
             m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
           end
           if not m.gone then marks_in_result = m break end
@@ -1053,7 +1076,7 @@ else
     end
     if m.before ~= 0 and m.attempt == attempt then -- the same call sent again; a login in between stays
       now = m.now
-      ended = redis.call('LRANGE', KEYS[6], 0, -1)
+      ended, told, dropped = redis.call('LRANGE', KEYS[6], 0, -1), 0, 0
       break
     end
     local g = read_grants()
@@ -1098,7 +1121,7 @@ else
       do -- write_marks(m)
         local had = redis.call('PTTL', KEYS[2])
         redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-        local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
+        local till = math.max(m.till, m.issued + 1, m.folded + WITHDRAWN_FOR + 1) * 1000
         do -- lengthen(KEYS[2], had, till)
           local key, beside = KEYS[2]
           if till == 0 then
@@ -1132,21 +1155,11 @@ else
       end_all_result, _end_all_result = m, lived
     end
     m, lived = end_all_result, _end_all_result
+    local roots = noted_roots(KEYS[9])
+    local to_tell, too_many = tell(KEYS[9], roots, '')
     now = m.now
-    ended = lived
+    ended, told, dropped = lived, to_tell, too_many
   until true
-  -- noted_roots returns the roots of all notes, in order.
-  local noted_roots_result do -- noted_roots(KEYS[9])
-    local outbox = KEYS[9]
-    local roots = {}
-    for _, field in ipairs(redis.call('HKEYS', outbox)) do
-      if #field == 9 then table.insert(roots, field:sub(2)) end
-    end
-    table.sort(roots)
-    noted_roots_result = roots
-  end
-  local roots = noted_roots_result
-  told, dropped = tell(KEYS[9], roots, '')
 end
 if scope == 5 then deny(DISABLED, FOREVER, attempt, 0) end
 return { ARGV[1], now, ended, new and 1 or 0, told, dropped, given.sealed, given.seq, given.session }

@@ -12,7 +12,7 @@
 
 local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
 
--- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked
+-- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked, for as long as that is so
 local WATERMARK, WATERMARK_SIZE = '>BI4I4B', 10
 
 local clock = redis.call('TIME')
@@ -41,7 +41,7 @@ local read_watermark_result, _read_watermark_result, __read_watermark_result rep
       error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
     end
   end
-  if till ~= 0 and now >= till * 1000 then read_watermark_result, _read_watermark_result, __read_watermark_result = 0, 0, 0 break end
+  if blocked == 0 and till ~= 0 and now >= till * 1000 then read_watermark_result, _read_watermark_result, __read_watermark_result = 0, 0, 0 break end
   read_watermark_result, _read_watermark_result, __read_watermark_result = seconds, till, blocked
 until true
 local was, was_till, blocked = read_watermark_result, _read_watermark_result, __read_watermark_result
@@ -86,7 +86,7 @@ else
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      if till ~= 0 and now >= till * 1000 then clients = 0, 0, 0 break end
+      if blocked == 0 and till ~= 0 and now >= till * 1000 then clients = 0, 0, 0 break end
       clients = seconds, till, blocked
     until true
     local everyones repeat -- read_watermark(stored[2])
@@ -105,7 +105,7 @@ else
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      if till ~= 0 and now >= till * 1000 then everyones = 0, 0, 0 break end
+      if blocked == 0 and till ~= 0 and now >= till * 1000 then everyones = 0, 0, 0 break end
       everyones = seconds, till, blocked
     until true
     local kinds repeat -- read_watermark(stored[3])
@@ -124,7 +124,7 @@ else
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      if till ~= 0 and now >= till * 1000 then kinds = 0, 0, 0 break end
+      if blocked == 0 and till ~= 0 and now >= till * 1000 then kinds = 0, 0, 0 break end
       kinds = seconds, till, blocked
     until true
     newest = math.max(callers, clients * 1000, everyones * 1000, kinds * 1000)
@@ -149,7 +149,7 @@ else
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
           end
         end
-        if till ~= 0 and now >= till * 1000 then mark, mark_till, mark_blocked = 0, 0, 0 break end
+        if blocked == 0 and till ~= 0 and now >= till * 1000 then mark, mark_till, mark_blocked = 0, 0, 0 break end
         mark, mark_till, mark_blocked = seconds, till, blocked
       until true
       if mark == 0 and mark_till == 0 and mark_blocked == 0 then redis.call('HDEL', KEYS[1], all[i]) end -- it holds no more
@@ -160,6 +160,6 @@ else
   before = math.max(before, tonumber(redis.call('GET', KEYS[2]) or 0))
 end
 local till, keep = 0, tonumber(ARGV[3])
-if keep > 0 and blocked == 0 then till = before + keep end
+if keep > 0 then till = before + keep end
 redis.call('HSET', KEYS[1], client, struct.pack(WATERMARK, 3, before, till, blocked))
 return { ARGV[1], before }

@@ -21,7 +21,7 @@ local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that en
 local MARKS, MARKS_SIZE = '>BI4I4I4I4c8I6', 31
 
 local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
-local MOST, KEPT, FOLD_AFTER = 1024, 256, 120 -- storage.MaxDenials; MaxKeptByFold; FoldAfter in seconds
+local MOST, KEPT, FOLD_AFTER, WITHDRAWN_FOR = 1024, 256, 120, 1200 -- storage.MaxDenials; MaxKeptByFold; FoldAfter and WithdrawnFor in seconds
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
 local LIVED, REUSED = 1, 2
@@ -37,7 +37,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
 
--- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked
+-- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked, for as long as that is so
 local WATERMARK, WATERMARK_SIZE = '>BI4I4B', 10
 
 local NOTHING, KEPT_NOW, OTHER_CONSENT = 0, 1, 2
@@ -108,7 +108,7 @@ if v then
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      if till ~= 0 and now >= till * 1000 then all_ended = 0, 0, 0 break end
+      if blocked == 0 and till ~= 0 and now >= till * 1000 then all_ended = 0, 0, 0 break end
       all_ended = seconds, till, blocked
     until true
   until true
@@ -247,7 +247,7 @@ local m do -- marks()
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
           end
         end
-        local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+        local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
         m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
       end
       if not m.gone then marks_in_result = m break end
@@ -321,7 +321,7 @@ if withdrawn >= second then
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
                 end
               end
-              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + FOLD_AFTER)
+              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
               m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
             end
             if not m.gone then current = m break end
@@ -333,7 +333,7 @@ if withdrawn >= second then
       do -- write_marks(m)
         local had = redis.call('PTTL', KEYS[2])
         redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-        local till = math.max(m.till, m.issued + 1, m.folded + FOLD_AFTER + 1) * 1000
+        local till = math.max(m.till, m.issued + 1, m.folded + WITHDRAWN_FOR + 1) * 1000
         do -- lengthen(KEYS[2], had, till)
           local key, beside = KEYS[2]
           if till == 0 then

@@ -19,7 +19,7 @@ local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
 
 local SESSION = '>BI4I4I4I4'
 
--- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked
+-- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked, for as long as that is so
 local WATERMARK, WATERMARK_SIZE = '>BI4I4B', 10
 
 local clock = redis.call('TIME')
@@ -91,7 +91,7 @@ if not gone then
           error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
         end
       end
-      if till ~= 0 and now >= till * 1000 then all_ended = 0, 0, 0 break end
+      if blocked == 0 and till ~= 0 and now >= till * 1000 then all_ended = 0, 0, 0 break end
       all_ended = seconds, till, blocked
     until true
   until true

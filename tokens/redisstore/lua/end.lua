@@ -8,6 +8,7 @@
 --        9 client               10 1 or 0 for whether the client of the family is told
 --       11 1 or 0 for whether what a provider gave at the login is returned
 --       12 when it was answered ms, when it is repeated after a failover: what was begun since does not end
+--       13 1 or 0 then for whether another password has ended it, and the consents until then
 -- Result {number of the call, now ms, {ids of the families that lived}, 1 or 0 for whether anything had not been ended before,
 --         logouts to tell, and dropped, what a provider gave or '', its number, session of that login}
 
@@ -49,11 +50,12 @@ local function sign_out()
   return removed == 1
 end
 
--- The sign-out of a user, after a replica was promoted that may not know it.
+-- The sign-out of a user, after a replica was promoted that may not know it. It returns how many
+-- logouts are to be told, of roots of which nothing goes on, and were dropped.
 local function end_user_again(at)
   local m = marks()
   local before = math.floor(at / 1000)
-  if m.before >= before then return end
+  if m.before >= before then return 0, 0 end
   local g = read_grants()
   local had, gone = redis.call('PTTL', KEYS[1]), {}
   for other, v in pairs(g.families) do
@@ -68,19 +70,35 @@ local function end_user_again(at)
   local till = end_of(at, deny_for)
   m.before, m.now, m.till, m.attempt = before, at, math.max(m.till, till), attempt
   write_marks(m)
+  if ARGV[13] == '1' then
+    local agreed = redis.call('HGETALL', KEYS[8])
+    for i = 1, #agreed, 2 do
+      if struct.unpack('>I4', agreed[i + 1], 2) <= before then redis.call('HDEL', KEYS[8], agreed[i]) end
+    end
+  end
+  local goes_on, roots = {}, {}
+  for other, s in pairs(g.sessions) do goes_on[s.root or other] = true end
+  for _, v in pairs(g.families) do goes_on[v:sub(SESSION_AT, SESSION_AT + 7)] = true end
+  for _, root in ipairs(noted_roots(KEYS[9])) do
+    if not goes_on[root] then table.insert(roots, root) end
+  end
+  return tell(KEYS[9], roots, '')
 end
 
+-- Returns the families that lived, and how many logouts are to be told, and were dropped.
 local function end_user()
   local m = marks()
   if m.before ~= 0 and m.attempt == attempt then -- the same call sent again; a login in between stays
     now = m.now
-    return redis.call('LRANGE', KEYS[6], 0, -1)
+    return redis.call('LRANGE', KEYS[6], 0, -1), 0, 0
   end
   local g = read_grants()
   local lived
   m, lived = end_all(g, m, deny_for, attempt, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7])
+  local roots = noted_roots(KEYS[9])
+  local to_tell, too_many = tell(KEYS[9], roots, '')
   now = m.now
-  return lived
+  return lived, to_tell, too_many
 end
 
 -- Of the consent to a client. After a failover, `at` is when it was answered. Codes are not told
@@ -99,7 +117,6 @@ local function withdraw(client, at)
   local before = at and math.floor(at / 1000) or math.max(math.floor(now / 1000), m.issued, d and d.at or 0)
   local answered = math.max(now, before * 1000)
   local till = end_of(answered, deny_for)
-  till = math.max(till, d and d.till or 0)
   local consent = redis.call('HGET', KEYS[8], client)
   if consent and at and struct.unpack('>I4', consent, 2) > before then consent = nil end
   if consent then redis.call('HDEL', KEYS[8], client) end
@@ -120,6 +137,7 @@ local function withdraw(client, at)
   for _, other in ipairs(gone) do
     deny(FAMILY_ENDED .. other, till, attempt, alive[other] and LIVED or 0)
   end
+  till = math.max(till, math.floor(answered / 1000) + WITHDRAWN_FOR, d and d.till or 0)
   deny(WITHDRAWN .. client, till, attempt, 0)
   redis.call('HSET', KEYS[2], WITHDRAWN .. client, struct.pack(ENTRY, 1, till, attempt, 0) .. struct.pack('>I4', before))
   now = answered
@@ -171,11 +189,9 @@ elseif scope == 3 then
 elseif scope == 6 then
   ended, new = withdraw(ARGV[9], tonumber(ARGV[12]))
 elseif ARGV[12] then
-  end_user_again(tonumber(ARGV[12]))
+  told, dropped = end_user_again(tonumber(ARGV[12]))
 else
-  ended = end_user()
-  local roots = noted_roots(KEYS[9])
-  told, dropped = tell(KEYS[9], roots, '')
+  ended, told, dropped = end_user()
 end
 if scope == 5 then deny(DISABLED, FOREVER, attempt, 0) end
 return { ARGV[1], now, ended, new and 1 or 0, told, dropped, given.sealed, given.seq, given.session }

@@ -29,6 +29,6 @@ else
   before = math.max(before, tonumber(redis.call('GET', KEYS[2]) or 0))
 end
 local till, keep = 0, tonumber(ARGV[3])
-if keep > 0 and blocked == 0 then till = before + keep end
+if keep > 0 then till = before + keep end
 redis.call('HSET', KEYS[1], client, struct.pack(WATERMARK, 3, before, till, blocked))
 return { ARGV[1], before }

@@ -1,6 +1,6 @@
 -- Part: how long ago all of a client, or of everyone, was ended.
 
--- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked
+-- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked, for as long as that is so
 local WATERMARK, WATERMARK_SIZE = '>BI4I4B', 10
 
 -- read_watermark returns the watermark (s) in a record, till when it holds, and whether the client is
@@ -10,7 +10,7 @@ local function read_watermark(v)
   if #v ~= WATERMARK_SIZE then unreadable(v, 3) end
   local version, seconds, till, blocked = struct.unpack(WATERMARK, v)
   if version ~= 3 then unreadable(v, 3) end
-  if till ~= 0 and now >= till * 1000 then return 0, 0, 0 end
+  if blocked == 0 and till ~= 0 and now >= till * 1000 then return 0, 0, 0 end
   return seconds, till, blocked
 end
 
