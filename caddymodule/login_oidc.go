@@ -89,8 +89,8 @@ type OIDCLogin struct {
 	// left out. Default: none.
 	ACRs map[string]string `json:"acrs,omitempty"`
 
-	// Keep what a sign-out at the provider needs, its newest ID token. Signing out here does not
-	// sign a person out there yet. Default: false
+	// Who signs out here is signed out at the provider too, and comes back by
+	// `<issuer>/signed-out/<name>`, which has to be registered there. Default: false
 	LogoutUpstream bool `json:"logout_upstream,omitempty"`
 
 	// Never ask its userinfo endpoint. Default: false

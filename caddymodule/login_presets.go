@@ -14,6 +14,7 @@ type preset struct {
 	argument func(l *OIDCLogin, argument string) (ok bool) // takes the one beside the name; nil where there is none
 	example  string                                        // what is written in its place
 	optional bool                                          // it may be left out
+	signOut  string                                        // where people sign out, behind the issuer; "" as announced
 	options  OIDCLogin                                     // what it sets where the block does not
 }
 
@@ -29,7 +30,7 @@ var presets = map[string]*preset{
 		Issuer: "https://appleid.apple.com", Scopes: []string{"openid", "name", "email"}, ResponseMode: formPost,
 		ProviderAuth: ProviderAuth{ClientAuth: "post"}, Prompts: []string{"none"}, NoMaxAge: true, NoUserinfo: true,
 	}},
-	"auth0": {usage: "<domain> [<name>]", argument: (*OIDCLogin).fromDomain, example: "tenant.eu.auth0.com"},
+	"auth0": {usage: "<domain> [<name>]", argument: (*OIDCLogin).fromDomain, example: "tenant.eu.auth0.com", signOut: "v2/logout"},
 	"cognito": {
 		usage: "<issuer> [<name>]", argument: (*OIDCLogin).fromURL, example: "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbCdEfGhI",
 		options: OIDCLogin{GroupsClaims: []string{"cognito:groups"}},
@@ -124,6 +125,11 @@ func (p *preset) fill(l *OIDCLogin) {
 	}
 	if len(l.Subject) == 0 && len(l.Tenants) == 0 {
 		l.Subject = o.Subject
+	}
+	if p.signOut != "" && l.LogoutUpstream && orZero(l.Endpoints).EndSession == "" {
+		endpoints := orZero(l.Endpoints)
+		endpoints.EndSession = l.Issuer + p.signOut
+		l.Endpoints = &endpoints
 	}
 	l.NoMaxAge = l.NoMaxAge || o.NoMaxAge
 	l.NoPKCE = l.NoPKCE || o.NoPKCE

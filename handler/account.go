@@ -59,7 +59,7 @@ func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, l *tokens.L
 	page.AgreementPages.Previous, page.AgreementPages.Next = at.around(page.AgreementPages, func(p *accountPlace, n int) { p.agreed = n })
 	page.Action = at.url()
 	html, err := s.pages.Account(texts, page)
-	s.writePage(w, status, html, err, pageOptions{form: true, script: page.Nonce})
+	s.writePage(w, status, html, err, pageOptions{form: true, leaves: s.signsOut(), script: page.Nonce})
 	return nil
 }
 
@@ -91,12 +91,9 @@ func (s *Server) changeAccount(w http.ResponseWriter, r *http.Request, l *tokens
 	}
 	switch action {
 	case "everywhere":
-		if err := s.Issuer.SignOutEverywhere(r.Context(), l); err != nil {
-			return err
-		}
-		fallthrough
+		return s.signOutEverywhere(w, r, l, texts)
 	case "signout":
-		return s.signOut(w, r, texts.Lang, &logoutRequest{}, nil)
+		return s.signOut(w, r, texts.Lang, &logoutRequest{Login: l.Profile.Login}, nil)
 	}
 	if form.Has("withdraw") {
 		return s.withdraw(w, r, l, texts, form.Get("withdraw"))
@@ -109,6 +106,25 @@ func (s *Server) changeAccount(w http.ResponseWriter, r *http.Request, l *tokens
 		return err
 	}
 	return s.showAccount(w, r, l, texts, accountNote{done: texts.SignedOutOne})
+}
+
+// signOutEverywhere ends all that a person has. What their provider gave at this login is
+// taken first, since it ends with it.
+func (s *Server) signOutEverywhere(w http.ResponseWriter, r *http.Request, l *tokens.Login, texts *pages.Texts) error {
+	var given tokens.Given
+	if s.signsOut() {
+		var err error
+		if given, err = s.Issuer.EndLogin(r.Context(), s.session(r), nil, true); err != nil {
+			return err
+		}
+	}
+	if err := s.Issuer.SignOutEverywhere(r.Context(), l); err != nil {
+		return err
+	}
+	if err := s.endRefresh(w, r, nil); err != nil {
+		return err
+	}
+	return s.signedOut(w, r, texts.Lang, &logoutRequest{Login: l.Profile.Login}, given)
 }
 
 // withdraw takes back what a person has agreed to at an application.

@@ -18,6 +18,7 @@ type cookieNames struct {
 	moved   string // says that the browser was sent to the issuer's origin just now
 	last    string // names the login that was used last
 	out     string // says that somebody has just signed out
+	left    string // the way to the sign-out of a provider and back
 	flow    string // begins the name of the cookie of a way to a provider
 	secure  bool
 }
@@ -30,7 +31,7 @@ func cookieNamesOf(secure bool) cookieNames {
 	return cookieNames{
 		session: prefix + wire.SessionCookie, browser: prefix + wire.BrowserCookie, known: prefix + wire.KnownCookie,
 		moved: prefix + wire.MovedCookie, last: prefix + wire.LoginCookie, out: prefix + wire.SignedOutCookie,
-		flow: prefix + wire.FlowCookie, secure: secure,
+		left: prefix + wire.LeftCookie, flow: prefix + wire.FlowCookie, secure: secure,
 	}
 }
 

@@ -36,6 +36,7 @@ func endpoints() []endpoint {
 		{name: "auth0_logout", path: "/v2/logout", methods: onlyGet[:1], page: true, fail: (*Server).failPage, serve: (*Server).auth0Logout},
 		{name: "backchannel_logout", path: "/backchannel-logout", perLogin: true, methods: onlyPost, fail: (*Server).failJSON, serve: (*Server).backchannelLogout},
 		{name: "frontchannel_logout", path: "/frontchannel-logout", perLogin: true, methods: onlyGet, fail: (*Server).failJSON, serve: (*Server).frontchannelLogout},
+		{name: "signed_out", path: "/signed-out", perLogin: true, methods: onlyGet[:1], fail: (*Server).failPage, serve: (*Server).comesBackSignedOut},
 		{name: "account", path: "/account", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).account},
 		{name: "app_keys", path: "/account/keys", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).appKeys},
 		{name: "health", path: "/oauth/health", early: true, methods: onlyGet, fail: (*Server).failJSON, serve: (*Server).health},

@@ -60,6 +60,7 @@ func (s *Server) beginLogout(w http.ResponseWriter, r *http.Request, q url.Value
 	if err != nil {
 		return err
 	}
+	req.Login = loginOf(current, hint)
 	switch {
 	case hint == nil && current == nil && !s.anyRefreshSent(r):
 		// Nobody is signed in, so there is nothing to ask about. Nothing proves
@@ -72,12 +73,7 @@ func (s *Server) beginLogout(w http.ResponseWriter, r *http.Request, q url.Value
 	case hint == nil, current != nil && current.Profile.Subject != hint.Subject:
 		return s.askLogout(w, r, q.Get("ui_locales"), req, current, "")
 	}
-	if err := s.Issuer.SignOutHint(r.Context(), hint); err != nil {
-		return err
-	}
-	// An old hint may come from anywhere: it ends nothing of anybody else.
-	only := storage.TagSubject(hint.Subject)
-	return s.signOut(w, r, q.Get("ui_locales"), req, &only)
+	return s.signOut(w, r, q.Get("ui_locales"), req, hint)
 }
 
 // auth0Logout is Auth0's logout endpoint, where its SDKs send the browser with
@@ -118,6 +114,7 @@ func (s *Server) auth0Logout(w http.ResponseWriter, r *http.Request) error {
 	if current == nil && !s.anyRefreshSent(r) {
 		return s.endLogout(w, r, q.Get("ui_locales"), &logoutRequest{})
 	}
+	req.Login = loginOf(current, nil)
 	return s.askLogout(w, r, q.Get("ui_locales"), req, current, "")
 }
 
@@ -157,7 +154,7 @@ func (s *Server) askLogout(w http.ResponseWriter, r *http.Request, locales strin
 		status = http.StatusForbidden
 	}
 	html, err := s.pages.Logout(s.texts(r, locales), page)
-	s.writePage(w, status, html, err, pageOptions{form: true, leaves: req.To != ""})
+	s.writePage(w, status, html, err, pageOptions{form: true, leaves: req.To != "" || s.signsOut()})
 	return nil
 }
 
@@ -187,17 +184,38 @@ func (s *Server) confirmedLogout(w http.ResponseWriter, r *http.Request, form ur
 	return s.signOut(w, r, t.Logout.UILocales, t.Logout, nil)
 }
 
-// signOut ends the session of this browser, on the server and in the browser,
-// and the refresh tokens that it keeps in cookies; with only, just that user's.
-func (s *Server) signOut(w http.ResponseWriter, r *http.Request, locales string, req *logoutRequest, only *storage.UserTag) error {
-	if err := s.Issuer.SignOut(r.Context(), s.session(r)); err != nil {
+// signOut ends the session of this browser and that of a hint, and the refresh tokens that
+// the browser keeps in cookies; with a hint, just those of its user.
+func (s *Server) signOut(w http.ResponseWriter, r *http.Request, locales string, req *logoutRequest, hint *tokens.LogoutHint) error {
+	given, err := s.Issuer.EndLogin(r.Context(), s.session(r), hint, s.signsOut())
+	if err != nil {
 		return err
+	}
+	var only *storage.UserTag
+	if hint != nil { // an old one may come from anywhere: it ends nothing of anybody else
+		tag := storage.TagSubject(hint.Subject)
+		only = &tag
 	}
 	if err := s.endRefresh(w, r, only); err != nil {
 		return err
 	}
+	return s.signedOut(w, r, locales, req, given)
+}
+
+// signedOut takes the session from the browser once it is over, and has the person signed
+// out at their provider too, where its login says so.
+func (s *Server) signedOut(w http.ResponseWriter, r *http.Request, locales string, req *logoutRequest, given tokens.Given) error {
 	s.clearSession(w)
 	s.noteSignedOut(w)
+	req.UILocales = locales
+	to, err := s.signOutAt(w, r, req, given)
+	if err != nil {
+		return err
+	}
+	if to != "" {
+		s.redirect(w, to)
+		return nil
+	}
 	return s.endLogout(w, r, locales, req)
 }
 
@@ -213,6 +231,9 @@ func (s *Server) endLogout(w http.ResponseWriter, r *http.Request, locales strin
 	}
 	t := s.texts(r, locales)
 	m := pages.Message{Title: t.SignedOutTitle, Text: t.SignedOut}
+	if l, ok := s.elsewhereBy(req.Login); ok {
+		m.Note = t.StillAt(l.Label())
+	}
 	if req.Stray != "" {
 		m.Text, m.Address, m.Option = t.SignedOutStray, req.Stray, "logout_uris"
 	}

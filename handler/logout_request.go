@@ -15,6 +15,7 @@ type logoutRequest struct {
 	State    string `json:"s,omitempty"`
 	// UILocales are the languages that were asked for.
 	UILocales string `json:"l,omitempty"`
+	Login     string `json:"p,omitempty"` // by which the person had signed in, as far as it is known
 	Stray     string `json:"x,omitempty"` // the address that was asked for and is not known to be the application's, as it may be shown
 }
 

@@ -14,7 +14,8 @@ type pageOptions struct {
 	form bool
 	// leaves says that what the form leads to is the application's: Chromium and
 	// Safari apply form-action to every redirect that follows a post, also to
-	// those of the application itself, and where these end nobody has told us.
+	// those of the application itself, and where these end nobody has told us. So it
+	// is of a provider at which somebody signs out.
 	// Such a page goes without form-action.
 	leaves bool
 	// script is the nonce of the page's one script.

@@ -188,6 +188,9 @@ func comesIn(l login.Elsewhere, who *login.Arrival) tokens.Provided {
 // given is what is kept to ask the provider with again, nil where nobody will.
 func given(l login.Elsewhere, who *login.Arrival) *tokens.Given {
 	g := tokens.Given{IDToken: who.IDToken}
+	if g.IDToken != "" {
+		g.Login = l.Name()
+	}
 	if l.Schedule().Recheck > 0 {
 		g.RefreshToken = who.RefreshToken
 	}

@@ -27,6 +27,7 @@ const (
 	ticketDevice  ticketKind = "device"   // the form that approves a device
 	ticketAccount ticketKind = "account"  // the form that signs a person's applications out
 	ticketKeys    ticketKind = "app_keys" // the form that makes app keys
+	ticketLeft    ticketKind = "left"     // no form: the way to the sign-out of a provider
 	ticketFlow    ticketKind = "flow"     // no form: the way to a provider, see flow
 )
 

@@ -169,6 +169,26 @@ func TestH9ToldOfOneLogin(t *testing.T) {
 	}
 }
 
+// spent counts the calls of the store that something makes, but for those of the background.
+func (n *node) spent(do func()) map[string]int {
+	before := n.called()
+	do()
+	spent := n.called()
+	maps.DeleteFunc(spent, func(op string, _ int) bool {
+		switch op {
+		case "beat", "feed_end", "read_feed", "feed", "feed_append", "announce", "denials", "client_watermarks", "append_history", "watch", "now", "keys":
+			return true // of the background, and what a sign-out has told ever since
+		}
+		return false
+	})
+	for op := range spent {
+		if spent[op] -= before[op]; spent[op] == 0 {
+			delete(spent, op)
+		}
+	}
+	return spent
+}
+
 // The budget: where no client is to be told a sign-out is one call and writes no key, and
 // where some are it is one more; a code costs what it cost.
 func TestH9Calls(t *testing.T) {
@@ -181,24 +201,6 @@ func TestH9Calls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	counted := func(n *node, do func()) map[string]int {
-		before := n.called()
-		do()
-		spent := n.called()
-		maps.DeleteFunc(spent, func(op string, _ int) bool {
-			switch op {
-			case "beat", "feed_end", "read_feed", "feed", "feed_append", "announce", "denials", "client_watermarks", "append_history", "watch", "now", "keys":
-				return true // of the background, and what a sign-out has told ever since
-			}
-			return false
-		})
-		for op := range spent {
-			if spent[op] -= before[op]; spent[op] == 0 {
-				delete(spent, op)
-			}
-		}
-		return spent
-	}
 	for _, tt := range []struct {
 		n    *node
 		want map[string]int
@@ -208,14 +210,14 @@ func TestH9Calls(t *testing.T) {
 	} {
 		l, cookie := tt.n.signIn(alice)
 		code := tt.n.codeFor(l)
-		if got := counted(tt.n, func() { tt.n.exchanged(code) }); got["take_code"] != 1 || got["create_family"] != 1 || len(got) > 3 {
+		if got := tt.n.spent(func() { tt.n.exchanged(code) }); got["take_code"] != 1 || got["create_family"] != 1 || len(got) > 3 {
 			t.Errorf("a code: %v", got)
 		}
 		if tt.n == with {
 			// What follows in the background is apart: so this is somebody who has taken no code.
 			_, cookie = tt.n.signIn(alice)
 		}
-		if got := counted(tt.n, func() { ok(t, tt.n.SignOut(t.Context(), cookie)) }); !maps.Equal(got, tt.want) {
+		if got := tt.n.spent(func() { ok(t, tt.n.SignOut(t.Context(), cookie)) }); !maps.Equal(got, tt.want) {
 			t.Errorf("a sign-out: %v, want %v", got, tt.want)
 		}
 		if keys := server.Do("KEYS", "*"); tt.n == without && (strings.Contains(keys, "}o") || strings.Contains(keys, "}t")) {

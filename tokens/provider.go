@@ -23,6 +23,7 @@ type Providers interface {
 type Given struct {
 	RefreshToken string `json:"r,omitempty"`
 	IDToken      string `json:"i,omitempty"` // for the sign-out there
+	Login        string `json:"l,omitempty"` // beside IDToken: whose it is
 	// ID is what the provider calls the person, where the subject has another one.
 	ID string `json:"s,omitempty"`
 }

@@ -104,19 +104,27 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 	if err := i.state.Denylist.Settle(ctx, ref.user, session.EndedOthers, err); err != nil {
 		return nil, "", err
 	}
-	if session.OldFingerprint {
-		i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeFailed, Subject: p.Subject, User: ref.user, Cause: errOldPassword})
-		return nil, "", oauth.Refuse(oauth.AccessDenied, oauth.ReasonUserChanged, "The password was changed.")
-	}
-	if session.ID == (storage.SessionID{}) {
-		i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeDisabled, Subject: p.Subject, User: ref.user})
-		return nil, "", oauth.Refuse(oauth.AccessDenied, oauth.ReasonUserDisabled, "The account is disabled.")
+	if err := i.refusedLogin(ctx, p.Subject, ref.user, session); err != nil {
+		return nil, "", err
 	}
 	if err := i.noteNames(ctx, in, session); err != nil {
 		return nil, "", err
 	}
 	i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeOK, Subject: p.Subject, User: ref.user})
 	return &Login{Session: session, Profile: p}, ref.text(i.state.Secrets(), secrets.PurposeSession), nil
+}
+
+// refusedLogin is why a login has begun no session.
+func (i *Issuer) refusedLogin(ctx context.Context, subject string, user storage.UserTag, session storage.Session) error {
+	if session.OldFingerprint {
+		i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeFailed, Subject: subject, User: user, Cause: errOldPassword})
+		return oauth.Refuse(oauth.AccessDenied, oauth.ReasonUserChanged, "The password was changed.")
+	}
+	if session.ID == (storage.SessionID{}) {
+		i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeDisabled, Subject: subject, User: user})
+		return oauth.Refuse(oauth.AccessDenied, oauth.ReasonUserDisabled, "The account is disabled.")
+	}
+	return nil
 }
 
 // holdPassword is for how long nobody signs in by the password before the last one. A list of
@@ -212,11 +220,8 @@ func (i *Issuer) currentLogin(ctx context.Context, cookie string, about storage.
 // SignOut ends the session of a cookie, and the refresh tokens and access
 // tokens of the applications that were signed in by it.
 func (i *Issuer) SignOut(ctx context.Context, cookie string) error {
-	ref, _, ok := parseReference(i.state.Secrets(), secrets.PurposeSession, cookie)
-	if !ok {
-		return nil
-	}
-	return i.signOut(ctx, ref.user, storage.SessionKey(ref.key).ID())
+	_, err := i.EndLogin(ctx, cookie, nil, false)
+	return err
 }
 
 // LogoutHint is a verified id_token_hint.
@@ -248,13 +253,41 @@ func (i *Issuer) ParseLogoutHint(idToken string) (*LogoutHint, error) {
 
 // SignOutHint ends the session that a verified id_token_hint names.
 func (i *Issuer) SignOutHint(ctx context.Context, h *LogoutHint) error {
-	return i.signOut(ctx, storage.TagSubject(h.Subject), h.SessionID)
+	_, err := i.EndLogin(ctx, "", h, false)
+	return err
 }
 
-func (i *Issuer) signOut(ctx context.Context, user storage.UserTag, session storage.SessionID) error {
-	res, err := i.state.End(ctx, storage.EndRequest{User: user, Scope: storage.EndSession, Session: session}, history.EndedBySignOut)
-	if err == nil && res.New {
+// EndLogin ends the session that a hint names, if there is one, and that of a cookie, as
+// SignOut does. With given it returns what a provider gave at the login of the cookie, or
+// else of the hint, for the sign-out there: zero for nothing.
+func (i *Issuer) EndLogin(ctx context.Context, cookie string, h *LogoutHint, given bool) (g Given, err error) {
+	if h != nil {
+		if g, err = i.signOut(ctx, storage.TagSubject(h.Subject), h.SessionID, given); err != nil {
+			return Given{}, err
+		}
+	}
+	ref, _, ok := parseReference(i.state.Secrets(), secrets.PurposeSession, cookie)
+	if !ok {
+		return g, nil
+	}
+	of, err := i.signOut(ctx, ref.user, storage.SessionKey(ref.key).ID(), given)
+	if of != (Given{}) {
+		g = of
+	}
+	return g, err
+}
+
+// signOut ends one session. What a provider gave, and cannot be opened any more, is nothing.
+func (i *Issuer) signOut(ctx context.Context, user storage.UserTag, session storage.SessionID, given bool) (g Given, err error) {
+	res, err := i.state.End(ctx, storage.EndRequest{User: user, Scope: storage.EndSession, Session: session, Given: given}, history.EndedBySignOut)
+	if err != nil {
+		return Given{}, err
+	}
+	if res.New {
 		i.observe(ctx, oauth.Event{Kind: oauth.EventLogout, Outcome: oauth.OutcomeOK, User: user})
 	}
-	return err
+	if of := res.Given; len(of.Sealed) > 0 {
+		g, _ = openGiven(i.state.Secrets(), of.Sealed, user, of.Session, of.Seq)
+	}
+	return g, nil
 }

@@ -207,7 +207,8 @@ func (s Sites) Check(ctx context.Context, c *verify.Claims) error {
 
 // End ends the single sign-on session that a session of a site came of, and all that came of it.
 func (s Sites) End(ctx context.Context, c *verify.Claims) error {
-	return s.issuer.signOut(ctx, c.User, c.Session)
+	_, err := s.issuer.signOut(ctx, c.User, c.Session, false)
+	return err
 }
 
 // upstreamToken mints an access token of a person for an API behind a site.

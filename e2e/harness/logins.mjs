@@ -39,7 +39,7 @@ class Logins {
 			${client("one", 'name "Of the node"', `apis ${api}`, "logins node")}
 			${client("two", 'name "Of strangers"', `apis ${api}`, "logins node second")}`;
 		this.gateway = await start(async ({ issuer, ...more }) => {
-			for (const name of ["node", "late"]) this[name].register(`${issuer}callback/${name}`, { backchannel_logout_uri: `${issuer}backchannel-logout/${name}`, backchannel_logout_session_required: true });
+			for (const name of ["node", "late"]) this[name].register(`${issuer}callback/${name}`, { backchannel_logout_uri: `${issuer}backchannel-logout/${name}`, backchannel_logout_session_required: true, post_logout_redirect_uris: [`${issuer}signed-out/${name}`] });
 			this.second = await startSecond(places, issuer + "callback/second");
 			return config(more);
 		});

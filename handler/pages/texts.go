@@ -52,6 +52,7 @@ type Texts struct {
 	PageOf, PreviousPage, NextPage                                                 string
 	SignOutTitle, WantsSignOut, ConfirmSignOut, NotYouSignOut, SignOut             string
 	StaySignedIn, SignedOutTitle, SignedOut, SignedOutStray, StillInTitle, StillIn string
+	StillInAt                                                                      string
 
 	ErrorTitle, ErrorText, OptionIs, Reference, ReferenceNote, Time         string
 	UnavailableTitle, Unavailable, NotCertain, ForbiddenTitle, Forbidden    string

@@ -52,6 +52,9 @@ func (t *Texts) ProviderDown(label string) string { return fmt.Sprintf(t.Unreach
 // ProviderBroken says that nobody can sign in at a provider until somebody acts.
 func (t *Texts) ProviderBroken(label string) string { return fmt.Sprintf(t.Broken, label) }
 
+// StillAt says that a person may still be signed in at a provider.
+func (t *Texts) StillAt(label string) string { return fmt.Sprintf(t.StillInAt, label) }
+
 // Scope says what a scope allows, and whether there are words for it.
 func (t *Texts) Scope(name string) (text string, ok bool) {
 	if text, ok = t.Scopes[name]; ok {

@@ -171,12 +171,7 @@ func (g *Guard) checkAgain(w http.ResponseWriter, r *http.Request, s *Site, p *P
 	case !g.cfg.Keys:
 		return s.refuseProgram(w, r, oauth.ReasonNotAllowed, session.Claims, "App keys are not taken here.")
 	}
-<<<<<<< HEAD
-	s.down(w, r, err)
-	return Result{Answered: true}, nil
-=======
 	return g.admitKey(w, r, s, p.held, session)
->>>>>>> sitefix
 }
 
 // admit lets somebody with a session in where the guard's rules do.

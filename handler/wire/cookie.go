@@ -16,6 +16,8 @@ const (
 	LoginCookie = "gatehouse_login"
 	// SignedOutCookie says that somebody has just signed out.
 	SignedOutCookie = "gatehouse_signed_out"
+	// LeftCookie is the way to the sign-out of a provider and back.
+	LeftCookie = "gatehouse_left"
 	// FlowCookie begins the name of the cookie of one way to a provider and back.
 	FlowCookie = "gatehouse_flow_"
 	// RefreshCookie begins the name of the cookie that holds a client's refresh
@@ -37,7 +39,7 @@ const (
 func ownCookie(name string) bool {
 	name = strings.TrimPrefix(name, HostPrefix)
 	return name == SessionCookie || name == BrowserCookie || name == KnownCookie || name == MovedCookie ||
-		name == LoginCookie || name == SignedOutCookie || name == ReturnedCookie || strings.HasPrefix(name, FlowCookie) || strings.HasPrefix(name, RefreshCookie) ||
+		name == LoginCookie || name == SignedOutCookie || name == ReturnedCookie || name == LeftCookie || strings.HasPrefix(name, FlowCookie) || strings.HasPrefix(name, RefreshCookie) ||
 		strings.HasPrefix(name, SiteCookie) || strings.HasPrefix(name, PendingCookie)
 }
 

@@ -123,18 +123,23 @@ func endSession(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 		}
 		fresh = fresh || !denied || was.attempt == r.Attempt
 	}
-	over := reached.ended()
-	told, dropped, err := t.tell(r.User, over, storage.ClientTag{})
+	told, dropped, err := t.endRoots(r, reached.ended(), until)
 	if err != nil {
 		return storage.EndResult{}, err
 	}
-	for _, root := range over {
+	return storage.EndResult{Families: ended, Now: t.now, New: fresh || len(ended) > 0, Told: told, Dropped: dropped, Given: given}, nil
+}
+
+// endRoots denies the sessions of which nothing goes on, forgets what a provider gave for
+// them, and has the applications told.
+func (t *txn) endRoots(r storage.EndRequest, roots []storage.SessionID, until time.Time) (told, dropped int, err error) {
+	for _, root := range roots {
 		t.remove(upstreams, userKey(r.User, root[:]))
 		if err := t.deny(denialKey(r.User, byte(storage.DenySession), root[:]), denialRecord{until: until, attempt: r.Attempt}); err != nil {
-			return storage.EndResult{}, err
+			return 0, 0, err
 		}
 	}
-	return storage.EndResult{Families: ended, Now: t.now, New: fresh || len(ended) > 0, Told: told, Dropped: dropped, Given: given}, nil
+	return t.tell(r.User, roots, storage.ClientTag{})
 }
 
 // reachedRoots are the roots of which something ends, and those with a session that was

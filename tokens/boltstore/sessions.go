@@ -34,10 +34,11 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 	if changed {
 		// What was begun under the old password would pass Rotate's comparison
 		// again from now on.
-		if marks, told, dropped, err = endChanged(t, r, marks); err != nil {
-			return storage.Session{}, err
-		}
-	} else if root, err = t.rootOf(r.User, r.Replaces); err != nil {
+		marks, told, dropped, err = endChanged(t, r, marks)
+	} else {
+		root, err = t.rootOf(r.User, r.Replaces)
+	}
+	if err != nil {
 		return storage.Session{}, err
 	}
 	everyone, err := t.watermark(storage.Everyone)
