@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,13 +121,13 @@ func sending(t *testing.T, deliver Deliver, run func(t *testing.T, o *outbox, h 
 	}
 	synctest.Test(t, func(t *testing.T) {
 		o, h := &outbox{waiting: make(map[storage.ClientTag]*logoutEntry)}, &heard{seen: make(map[oauth.Outcome]int)}
-		next := byte(0)
+		var next atomic.Uint32
 		s := NewSender(Config{
 			Issuer: "https://auth.example.com/", Outbox: o, Wake: make(chan struct{}), Deliver: deliver, Observer: h, Now: time.Now,
-			Attempt:   func() storage.Attempt { next++; return storage.Attempt{next} },
+			Attempt:   func() storage.Attempt { return storage.Attempt{byte(next.Add(1))} },
 			Receivers: map[storage.ClientTag]Receiver{wiki: {ClientID: "wiki", Alg: jose.ES256}, shop: {ClientID: "shop", Alg: jose.ES256}},
 			Signer:    func(jose.Algorithm) (*jose.PrivateKey, error) { return key, nil },
-			Random:    func() ([16]byte, error) { next++; return [16]byte{next}, nil },
+			Random:    func() ([16]byte, error) { return [16]byte{byte(next.Add(1))}, nil },
 		})
 		s.Start()
 		defer s.Close()
@@ -199,8 +200,13 @@ func TestH9Retries(t *testing.T) {
 				t.Errorf("try %d at %v, want %v", i+1, at[i], want[i])
 			}
 		}
-		if o.left() != 1 || o.waiting[storage.ClientTag{2}].Tries != 0 || o.putOffs > 60 || h.seen[oauth.OutcomeDropped] != 1 || h.seen[oauth.OutcomeFailed] != 4 {
-			t.Errorf("%d left, events %v", o.left(), h.seen)
+		left := o.left()
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if left != 1 || o.waiting[storage.ClientTag{2}].Tries != 0 || o.putOffs > 60 || h.seen[oauth.OutcomeDropped] != 1 || h.seen[oauth.OutcomeFailed] != 4 {
+			t.Errorf("%d left, events %v", left, h.seen)
 		}
 	})
 }
@@ -235,13 +241,17 @@ func TestH9SlowClient(t *testing.T) {
 		}
 		o.put(200, shop)
 		time.Sleep(20 * time.Second)
+		mu.Lock()
 		if most != maxInFlight {
 			t.Errorf("%d in flight", most)
 		}
 		if len(told) != 1 || told[0] > lookEvery {
 			t.Errorf("the other client is told after %v", told)
 		}
+		mu.Unlock()
 		time.Sleep(10 * time.Minute)
+		o.mu.Lock()
+		defer o.mu.Unlock()
 		if o.putOffs > 1500 {
 			t.Errorf("what waits for it was put off %d times", o.putOffs)
 		}
@@ -264,19 +274,21 @@ func TestH9TakenBesideAnError(t *testing.T) {
 
 // One node sends; a store that is away is asked again.
 func TestH9OneSender(t *testing.T) {
-	var sent int
-	sending(t, func(context.Context, Receiver, string) error { sent++; return nil }, func(t *testing.T, o *outbox, _ *heard) {
+	var sent atomic.Int64
+	sending(t, func(context.Context, Receiver, string) error { sent.Add(1); return nil }, func(t *testing.T, o *outbox, _ *heard) {
 		o.mu.Lock()
 		o.other = true
 		o.mu.Unlock()
 		time.Sleep(time.Minute) // the lease of the beginning runs out
+		o.mu.Lock()
 		before := o.takes
+		o.mu.Unlock()
 		o.put(1, wiki)
 		time.Sleep(time.Minute)
-		if sent != 0 || o.takes != before {
+		o.mu.Lock()
+		if sent.Load() != 0 || o.takes != before {
 			t.Error("two nodes send")
 		}
-		o.mu.Lock()
 		o.other, o.down = false, true
 		o.mu.Unlock()
 		time.Sleep(time.Minute)
@@ -284,8 +296,8 @@ func TestH9OneSender(t *testing.T) {
 		o.down = false
 		o.mu.Unlock()
 		time.Sleep(2 * leaseEvery)
-		if sent != 1 || o.left() != 0 {
-			t.Errorf("%d sent, %d left", sent, o.left())
+		if sent.Load() != 1 || o.left() != 0 {
+			t.Errorf("%d sent, %d left", sent.Load(), o.left())
 		}
 	})
 }
