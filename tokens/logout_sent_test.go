@@ -254,6 +254,7 @@ func (s *deafStore) ExpectLogouts(ctx context.Context, r storage.ExpectRequest) 
 // H9: nobody stays signed in because the store can't note whom to tell, and they are told later;
 // whatever may end a session is noted before.
 func TestH9EndsUnheard(t *testing.T) {
+	t.Parallel()
 	server := redistest.Start(t)
 	for name, end := range map[string]func(g *gateway, cookie string) error{
 		"sign-out": func(g *gateway, cookie string) error { return g.SignOut(g.t.Context(), cookie) },

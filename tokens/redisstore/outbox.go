@@ -188,7 +188,7 @@ func readSessionNotes(user storage.UserTag, a *answer) (storage.Record, error) {
 
 // notes writes what readSessionNotes has returned, of this store or another.
 func (m *importer) notes(all *storage.NotesRecord) scriptCall {
-	end, args := time.Time{}, []any{int64(0), noteSubject, all.Subject}
+	end, args := time.Time{}, append(make([]any, 0, 3+2*len(all.Notes)), int64(0), noteSubject, all.Subject)
 	for _, n := range all.Notes {
 		record := appendSeconds(appendSeconds([]byte{noteVersion}, n.At), n.Until)
 		for _, c := range n.Clients {
