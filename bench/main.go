@@ -26,7 +26,7 @@ func main() {
 	log.SetPrefix("bench: ")
 	var o options
 	flag.StringVar(&o.caddy, "caddy", "bin/caddy", "Caddy binary with Gatehouse")
-	flag.StringVar(&o.only, "only", "", "run one part: route, peer, memory, refresh, logins, idtoken, redis or abuse")
+	flag.StringVar(&o.only, "only", "", "run one part: route, site, peer, memory, refresh, logins, idtoken, redis or abuse")
 	flag.IntVar(&o.seconds, "seconds", 8, "length of one measurement")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds; medians are printed")
 	flag.StringVar(&o.abuse.rows, "abuse-rows", "", "abuse: only the rows whose names begin so, parted by commas: A1,A3")
@@ -66,7 +66,7 @@ func run(o options) error {
 	parts := []struct {
 		name string
 		run  func(context.Context, options) error
-	}{{"route", benchRoute}, {"peer", benchPeer}, {"memory", benchMemory}, {"refresh", benchRefresh}, {"logins", benchLogins}, {"idtoken", benchIDTokens}, {"redis", benchRedis}, {"abuse", benchAbuse}}
+	}{{"route", benchRoute}, {"site", benchSite}, {"peer", benchPeer}, {"memory", benchMemory}, {"refresh", benchRefresh}, {"logins", benchLogins}, {"idtoken", benchIDTokens}, {"redis", benchRedis}, {"abuse", benchAbuse}}
 	for _, p := range parts {
 		if o.only != "" && o.only != p.name {
 			continue

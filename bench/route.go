@@ -22,6 +22,7 @@ var tokensLua []byte
 type load struct {
 	name   string
 	tokens string // a file of tokens
+	header string // that they are sent in, as they are; "" for Authorization
 	warm   bool   // ask for each token before measuring
 	fresh  int    // how many tokens there are, where each may come once; 0 where they may come again
 }
@@ -158,7 +159,7 @@ func (s *server) measure(ctx context.Context, o options, l load, path string) (s
 		return sample{}, err
 	}
 	cmd := exec.CommandContext(ctx, "wrk", "-t2", "-c64", fmt.Sprintf("-d%ds", o.seconds), "--latency", "-s", script, s.base+path)
-	cmd.Env = append(os.Environ(), "TOKENS="+l.tokens)
+	cmd.Env = append(os.Environ(), "TOKENS="+l.tokens, "TOKEN_HEADER="+l.header)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return sample{}, fmt.Errorf("running wrk: %w: %s", err, out)

@@ -1,4 +1,5 @@
--- Sends the tokens of the file in $TOKENS, one a request. Each thread begins
+-- Sends the tokens of the file in $TOKENS, one a request: as bearer tokens, or as they are in the
+-- header $TOKEN_HEADER. Each thread begins
 -- at a place of its own; with more tokens than requests none comes twice.
 local threads = 0
 
@@ -7,13 +8,21 @@ function setup(thread)
   threads = threads + 1
 end
 
+local function with(token)
+  local header = os.getenv("TOKEN_HEADER") or ""
+  if header ~= "" then
+    return wrk.format("GET", nil, { [header] = token })
+  end
+  return wrk.format("GET", nil, { Authorization = "Bearer " .. token })
+end
+
 function init()
   list = {}
   for line in io.lines(os.getenv("TOKENS")) do
     list[#list + 1] = line
   end
   at = math.floor(#list / 2) * id
-  held = #list == 1 and wrk.format("GET", nil, { Authorization = "Bearer " .. list[1] })
+  held = #list == 1 and with(list[1])
 end
 
 function request()
@@ -21,5 +30,5 @@ function request()
     return held
   end
   at = at % #list + 1
-  return wrk.format("GET", nil, { Authorization = "Bearer " .. list[at] })
+  return with(list[at])
 end

@@ -114,15 +114,15 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, a *tokens.A
 	if err != nil {
 		return s.refuseRequest(w, r, a, err)
 	}
-	scopes := s.Issuer.ScopesOf(p.login, a.Scopes, a.Audiences)
-	if question != nil {
-		scopes = question.Scopes(scopes)
-	}
 	sealed, err := s.sealTicket(w, r, ticketConsent, ticket{Auth: a, Session: p.login.Session.ID, Fresh: p.fresh, Asked: question})
 	if err != nil {
 		return err
 	}
-	texts := s.texts(r, a.UILocales)
+	texts, scopes := s.texts(r, a.UILocales), s.Issuer.ScopesOf(p.login, a.Scopes, a.Audiences)
+	access := s.accessTexts(texts, scopes, a.Audiences)
+	if question != nil {
+		access = s.questionTexts(texts, question, scopes, a.Audiences)
+	}
 	problem, status := "", http.StatusOK
 	if p.again {
 		problem, status = texts.AnswerAgain, http.StatusForbidden
@@ -135,7 +135,7 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, a *tokens.A
 		Person:      personName(p.login.Profile),
 		Destination: destinationOf(a.RedirectURI),
 		Stranger:    s.stranger(r.Context(), a),
-		Access:      s.accessTexts(texts, scopes, a.Audiences),
+		Access:      access,
 	})
 	s.writePage(w, status, html, err, pageOptions{form: true, leaves: answersByRedirect(a)})
 	return nil

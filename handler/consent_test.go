@@ -152,3 +152,27 @@ func TestS3WithdrawnBetweenShowAndAllow(t *testing.T) {
 		t.Errorf("silently: %v", q)
 	}
 }
+
+// TestH10QuestionTexts: the page names what is new at the API where it is, and an API of which
+// nothing but its use is asked.
+func TestH10QuestionTexts(t *testing.T) {
+	const other = "https://other.example.com"
+	g := newGateway(t, askingFirst, func(c *tokens.Config, _ *Config) {
+		c.APIs = append(c.APIs, &clients.API{Identifier: other, Scopes: []string{"orders:read"}, ScopeTexts: map[string]string{"orders:read": "Look at orders elsewhere"}})
+	})
+	texts := g.pages.In("en", "")
+	both, scopes := []string{testAPI, other}, []string{"openid", "orders:read"}
+	for _, tt := range []struct {
+		access storage.Access
+		want   string
+	}{
+		{storage.Access{"": {"openid"}, testAPI: {"orders:read"}}, "Know who you are|Look at your orders"},
+		{storage.Access{other: {"orders:read"}}, "Look at orders elsewhere"},
+		{storage.Access{testAPI: {"orders:read"}, other: {"orders:read"}}, "Look at your orders|Look at orders elsewhere"},
+		{storage.Access{other: {}}, "Use " + other},
+	} {
+		if got := strings.Join(g.questionTexts(texts, &tokens.Question{Access: tt.access}, scopes, both), "|"); got != tt.want {
+			t.Errorf("%v: %q, want %q", tt.access, got, tt.want)
+		}
+	}
+}

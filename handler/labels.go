@@ -1,6 +1,8 @@
 package handler
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
@@ -28,6 +30,28 @@ func (s *Server) accessTexts(t *pages.Texts, scopes, audiences []string) []strin
 			text = own
 		}
 		out[i] = text
+	}
+	return out
+}
+
+// questionTexts says in words what a person is asked to agree to: a scope once for each API that
+// says something else of it, and an API by itself where nothing of it but its use is asked for.
+func (s *Server) questionTexts(t *pages.Texts, q *tokens.Question, scopes, audiences []string) (out []string) {
+	for _, scope := range q.Scopes(scopes) {
+		at := slices.DeleteFunc(slices.Clone(audiences), func(api string) bool { return !slices.Contains(q.Access[api], scope) })
+		if len(at) == 0 {
+			at = []string{""} // it is no API's
+		}
+		for _, api := range at {
+			if text := s.accessTexts(t, []string{scope}, []string{api})[0]; !slices.Contains(out, text) {
+				out = append(out, text)
+			}
+		}
+	}
+	for _, api := range audiences {
+		if of, asked := q.Access[api]; asked && len(of) == 0 {
+			out = append(out, fmt.Sprintf(t.OtherScope, api))
+		}
 	}
 	return out
 }
