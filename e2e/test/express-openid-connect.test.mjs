@@ -2,11 +2,21 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { listen } from "../app/express.mjs";
 import { launch, profile, signIn } from "../harness/browser.mjs";
-import { clientKey, start, webSecret } from "../harness/gateway.mjs";
+import { clientKey, sha256, start, webSecret } from "../harness/gateway.mjs";
 
 let gateway;
 let browser;
-before(async () => { [gateway, browser] = await Promise.all([start(), launch()]); });
+before(async () => {
+	[gateway, browser] = await Promise.all([start(({ api, callback }) => `
+	client express-told {
+		type web
+		redirect_uris ${callback}
+		logout_uris ${new URL(callback).origin}
+		backchannel_logout_uri ${new URL("/backchannel-logout", callback)}
+		apis ${api}
+		secret_hash ${sha256(webSecret)}
+	}`), launch()]);
+});
 after(async () => {
 	await browser?.close();
 	await gateway?.stop();
@@ -62,3 +72,41 @@ for (const { name, client } of clients) {
 		await context.close();
 	});
 }
+
+// told is a store of the SDK's, in memory, and who waits for the next logout token.
+function told() {
+	const kept = new Map();
+	let heard;
+	return {
+		next: () => new Promise((done) => { heard = done; }),
+		get: (key, done) => done(null, kept.get(key)),
+		set: (key, value, done) => { kept.set(key, value); done(null); heard?.(key); },
+		destroy: (key, done) => { kept.delete(key); done(null); },
+	};
+}
+
+test("a sign-out at the gateway reaches the application by back channel", async () => {
+	const store = told();
+	server = await listen(gateway, { clientID: "express-told", clientSecret: webSecret, backchannelLogout: { store } });
+	const context = await profile(browser);
+	const page = await context.newPage();
+	const home = new URL("/", gateway.callback).href;
+	const user = async () => (await (await page.goto(home)).json()).user;
+	await page.goto(home + "login");
+	await signIn(page);
+	await page.waitForURL(home);
+	assert.equal((await user()).sub, "local|alice");
+
+	const heard = store.next();
+	await page.goto(gateway.issuer + "account");
+	await page.getByRole("button", { name: "Sign out", exact: true }).first().click();
+	await page.getByRole("heading", { name: "You are signed out" }).waitFor();
+	assert.match(await heard, /\|/); // issuer and sid, or sub
+	assert.equal(await user(), null);
+
+	await page.goto(home + "login"); // and in again
+	await signIn(page);
+	await page.waitForURL(home);
+	assert.equal((await user()).sub, "local|alice");
+	await context.close();
+});
