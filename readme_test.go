@@ -184,3 +184,34 @@ func namedPaths(page string) []string {
 	}
 	return paths
 }
+
+var pageLink = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+
+// TestLinksOfThePages: each link between pages leads somewhere, and docs/README.md leads to each page.
+func TestLinksOfThePages(t *testing.T) {
+	pages, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := make(map[string]bool)
+	for _, page := range append(pages, "README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range pageLink.FindAllStringSubmatch(string(text), -1) {
+			to := filepath.Join(filepath.Dir(page), m[1])
+			if _, err := os.Stat(to); err != nil {
+				t.Errorf("%s links to %s, which does not exist", page, m[1])
+			}
+			if page == "docs/README.md" {
+				linked[to] = true
+			}
+		}
+	}
+	for _, page := range pages {
+		if page != "docs/README.md" && !linked[page] {
+			t.Errorf("docs/README.md does not lead to %s", page)
+		}
+	}
+}

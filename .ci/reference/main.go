@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -166,5 +167,8 @@ func flow(doc string) string {
 		}
 		parts = append(parts, strings.Join(strings.Fields(part), " "))
 	}
-	return strings.Join(parts, "\n\n  ")
+	return pages.ReplaceAllString(strings.Join(parts, "\n\n  "), "[$1]($1)")
 }
+
+// pages are the other pages of the documentation, as comments name them.
+var pages = regexp.MustCompile("`?docs/([a-z-]+\\.md)`?")
