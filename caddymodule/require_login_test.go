@@ -303,7 +303,7 @@ func TestRequireLoginEnds(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			g := startSite(t, "require_login {\norigin ORIGIN\n}\nreverse_proxy "+endless(t))
+			g := startSite(t, "require_login {\norigin ORIGIN\n}\nreverse_proxy "+endless(t)+" {\nstream_close_delay 1h\n}")
 			b, other := g.browser(), g.browser()
 			if resp, _ := b.signIn(g.API + "/"); resp.StatusCode != http.StatusOK {
 				t.Fatalf("signed in: %d", resp.StatusCode)

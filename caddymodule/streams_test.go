@@ -125,9 +125,11 @@ func startStreams(t *testing.T, lifetime string) *gateway {
 		if mode != "" {
 			option = "streams " + mode
 		}
-		fmt.Fprintf(&api, "handle_path /%s/* {\nbearer_auth {\naudience https://api.example.com\n%s\n}\nhandle /large {\nroot %s\nfile_server\n}\nhandle {\nreverse_proxy %s\n}\n}\n",
+		fmt.Fprintf(&api, "handle_path /%s/* {\nbearer_auth {\naudience https://api.example.com\n%s\n}\nhandle /large {\nroot %s\nfile_server\n}\nhandle {\nreverse_proxy %s {\nstream_close_delay 1h\n}\n}\n}\n",
 			cmp.Or(mode, "default"), option, g.dir, upstream)
 	}
+	// The delay keeps Caddy from closing what its own goroutines may still copy when it stops,
+	// which the race detector would tell of.
 	t.Cleanup(func() { _ = caddy.Stop() })
 	if err := g.loadCaddyfile([]byte(strings.Replace(string(g.caddyfile(gatewayOptions{API: api.String()})), "allow_offline_access", "allow_offline_access\n"+lifetime, 1))); err != nil {
 		t.Fatal(err)

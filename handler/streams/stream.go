@@ -124,8 +124,21 @@ func (h *shard) end(s *stream) (first bool) {
 		s.end()
 		return true
 	}
-	s.cut = http.NewResponseController(s.writer).SetWriteDeadline(time.Unix(1, 0)) == nil
+	s.cut = http.NewResponseController(innermost(s.writer)).SetWriteDeadline(time.Unix(1, 0)) == nil
 	return false
+}
+
+// innermost is the writer of the server itself, whose deadline may be set while somebody writes:
+// those around it may keep deadlines of their own, for the one who writes alone. What they set
+// again before the next piece is overruled at the next look.
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = inner.Unwrap()
+	}
 }
 
 func (h *shard) wasCut(s *stream) bool {
