@@ -16,8 +16,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 	"github.com/spf13/cobra"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/gatehouse-auth/gatehouse/caddymodule"
 )
@@ -79,7 +79,7 @@ func (b *beginning) run(cmd *cobra.Command) error {
 	password := ""
 	if b.Provider == "-" {
 		b.Provider, password = "", rand.Text()[:16]
-		hash, err := caddyauth.BcryptHash{}.Hash([]byte(password))
+		hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost)
 		if err != nil {
 			return err
 		}
