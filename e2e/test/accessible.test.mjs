@@ -24,9 +24,9 @@ after(async () => {
 });
 
 // violations runs axe-core on the page as it is.
-async function violations(rules) {
+async function violations(options) {
 	await page.evaluate(axe);
-	const found = await page.evaluate(async (only) => (await globalThis.axe.run(document, { resultTypes: ["violations"], ...(only && { runOnly: only }) })).violations, rules);
+	const found = await page.evaluate(async (options) => (await globalThis.axe.run(document, { resultTypes: ["violations"], ...options })).violations, options);
 	return found.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" ")}`);
 }
 
@@ -37,13 +37,14 @@ for (const language of languages) {
 			seen.push(name);
 			const where = `${name} in ${language}`;
 			assert.equal(await page.locator("html").getAttribute("lang"), language, where);
-			assert.deepEqual(await violations(), [], where);
+			// Colors are the same in each language, and take axe-core the longest.
+			assert.deepEqual(await violations({ rules: { "color-contrast": { enabled: language === "en" } } }), [], where);
 			await page.setViewportSize({ width: 320, height: 568 }); // also 1280 at 400 %
 			assert.deepEqual(await page.evaluate(() => [...document.querySelectorAll("*")].filter((e) => e.getBoundingClientRect().right > innerWidth + 0.5).map((e) => e.outerHTML.slice(0, 200))), [], where + ": wider than 320 pixels");
 			await page.setViewportSize({ width: 1280, height: 800 });
 			if (language === "en") {
 				await page.emulateMedia({ colorScheme: "dark" });
-				assert.deepEqual(await violations(["color-contrast"]), [], where + ", dark");
+				assert.deepEqual(await violations({ runOnly: ["color-contrast"] }), [], where + ", dark");
 				await page.emulateMedia({ colorScheme: "light" });
 			}
 		});
@@ -80,10 +81,11 @@ test("the login page is one request of less than 15 kB, and needs no script", as
 	assert.deepEqual(requests, [gateway.issuer + "account?ui_locales=ja"]);
 	assert.ok((await answer.body()).length < 15_000, `${(await answer.body()).length} bytes`);
 	assert.equal(await plain.locator("#show").isVisible(), false);
-	await plain.keyboard.type(alice.username); // the first field has the focus
+	await plain.locator("#username").focus();
+	await plain.keyboard.type(alice.username);
 	await plain.keyboard.press("Tab");
 	await plain.keyboard.type(alice.password);
-	await Promise.all([plain.waitForURL("**/account"), plain.keyboard.press("Enter")]);
+	await Promise.all([plain.waitForURL(/\/account(\?.*)?$/), plain.keyboard.press("Enter")]);
 	await plain.getByText("Alice Liddell").waitFor();
 	await context.close();
 });

@@ -153,11 +153,11 @@ test("by the keyboard alone: the providers first, then the fields, then Cancel",
 	const page = await l.visitor(t);
 	await page.goto(l.authorize());
 	const order = [];
-	for (let i = 0; i < 7; i++) {
+	for (let i = 0; i < 8; i++) {
 		await page.keyboard.press("Tab");
 		order.push(await page.evaluate(() => document.activeElement.innerText || document.activeElement.name));
 	}
-	assert.deepEqual(order, ["Continue with Node account", "Continue with The other Gatehouse", "Continue with Late account", "username", "password", "Sign in", "Cancel"]);
+	assert.deepEqual(order, ["Continue with Node account", "Continue with The other Gatehouse", "Continue with Late account", "username", "password", "Show password", "Sign in", "Cancel"]);
 	await page.goto(l.authorize());
 	await page.keyboard.press("Tab");
 	await shoot(page, "provider-focus-desktop");
