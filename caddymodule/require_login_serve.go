@@ -68,6 +68,8 @@ func (b *boundSite) siteOf(r *http.Request) *site.Site {
 
 // sessionGrant is what a request lives by that a session has let in.
 type sessionGrant struct {
+	belief
+
 	guard   *RequireLogin
 	result  site.Result
 	expires bool // the session's own end counts, too
@@ -82,7 +84,7 @@ func (g *sessionGrant) Ended(ctx context.Context) error {
 	if issuer == nil {
 		issuer = g.guard.app.backend.issuer
 	}
-	return issuer.Sites().Check(ctx, g.result.Claims)
+	return g.judge(issuer.Sites().Check(ctx, g.result.Claims), time.Now())
 }
 
 // Tell tells that the request was ended.
@@ -99,7 +101,9 @@ func (l *RequireLogin) serveWhile(result site.Result, r *http.Request, next cadd
 		return next.ServeHTTP(result.Writer, r)
 	}
 	expires := l.Streams == streamsUntilExpiry || l.Streams == "" && openEnded(r)
-	return l.app.streams.Serve(result.Writer, r, &sessionGrant{l, result, expires}, next)
+	g := &sessionGrant{guard: l, result: result, expires: expires}
+	g.begin(l.app.backend.maxLag())
+	return l.app.streams.Serve(result.Writer, r, g, next)
 }
 
 // Interface guards

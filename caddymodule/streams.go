@@ -80,29 +80,43 @@ func openEnded(r *http.Request) bool {
 	return false
 }
 
+// belief is for how long a request goes on while nobody can say whether it may: as long as
+// a new one would be let in, so that a moment of the store's ends no upload.
+type belief struct {
+	maxLag time.Duration
+	sure   atomic.Pointer[time.Time] // when it was last known that it may
+}
+
+// begin notes that the request was just let in.
+func (b *belief) begin(maxLag time.Duration) {
+	now := time.Now()
+	b.maxLag = maxLag
+	b.sure.Store(&now)
+}
+
+// judge is what an answer means.
+func (b *belief) judge(err error, now time.Time) error {
+	switch {
+	case err == nil:
+		b.sure.Store(&now)
+	case oauth.AsError(err).Code == oauth.TemporarilyUnavailable && now.Sub(*b.sure.Load()) < b.maxLag:
+		return nil
+	}
+	return err
+}
+
 // tokenGrant is what a request lives by that a token has let in.
 type tokenGrant struct {
+	belief
+
 	guard   *BearerAuth
 	claims  *verify.Claims
-	expires bool                      // the token's own end counts, too
-	sure    atomic.Pointer[time.Time] // when it was last known to be good
+	expires bool // the token's own end counts, too
 }
 
 // Ended asks whether the token would still let a request in.
 func (g *tokenGrant) Ended(ctx context.Context) error {
-	return g.judge(g.guard.checkAgain(ctx, g.claims, g.expires), time.Now(), g.guard.backend.maxLag())
-}
-
-// judge is what an answer means: where nobody can say, the token is believed for as long as
-// for a new request, so that a moment of the store's ends no upload.
-func (g *tokenGrant) judge(err error, now time.Time, maxLag time.Duration) error {
-	switch {
-	case err == nil:
-		g.sure.Store(&now)
-	case oauth.AsError(err).Code == oauth.TemporarilyUnavailable && now.Sub(*g.sure.Load()) < maxLag:
-		return nil
-	}
-	return err
+	return g.judge(g.guard.checkAgain(ctx, g.claims, g.expires), time.Now())
 }
 
 // Tell tells that the request was ended.
@@ -125,8 +139,8 @@ func (b *BearerAuth) serveWhile(w http.ResponseWriter, r *http.Request, claims *
 		return next.ServeHTTP(w, r)
 	}
 	expires := b.Streams == streamsUntilExpiry || b.Streams == "" && openEnded(r) && (!b.MCP || r.Method == http.MethodGet)
-	g, now := &tokenGrant{guard: b, claims: claims, expires: expires}, time.Now()
-	g.sure.Store(&now)
+	g := &tokenGrant{guard: b, claims: claims, expires: expires}
+	g.begin(b.backend.maxLag())
 	return b.streams.Serve(w, r, g, next)
 }
 

@@ -251,8 +251,8 @@ func TestG14StreamsAfterAReload(t *testing.T) {
 func TestG14NobodyCanSay(t *testing.T) {
 	const lag = 10 * time.Second
 	begun := time.Now()
-	g := new(tokenGrant)
-	g.sure.Store(&begun)
+	b := &belief{maxLag: lag}
+	b.sure.Store(&begun)
 	away := oauth.Unavailable(errors.New("no answer"))
 	denied := oauth.Refuse(oauth.InvalidToken, oauth.ReasonRevoked, "It was revoked.")
 	for _, step := range []struct {
@@ -267,7 +267,7 @@ func TestG14NobodyCanSay(t *testing.T) {
 		{19 * time.Second, denied, true},
 		{20 * time.Second, away, true},
 	} {
-		if err := g.judge(step.err, begun.Add(step.after), lag); (err != nil) != step.ends {
+		if err := b.judge(step.err, begun.Add(step.after)); (err != nil) != step.ends {
 			t.Errorf("after %v, %v: %v", step.after, step.err, err)
 		}
 	}
