@@ -84,22 +84,26 @@ func openEnded(r *http.Request) bool {
 // a new one would be let in, so that a moment of the store's ends no upload.
 type belief struct {
 	maxLag time.Duration
-	sure   atomic.Pointer[time.Time] // when it was last known that it may
+	sure   atomic.Int64 // when it was last known that it may: nanoseconds since started
 }
+
+// started is where belief counts from; each request has one, which is to cost no memory of its own.
+var started = time.Now()
 
 // begin notes that the request was just let in.
 func (b *belief) begin(maxLag time.Duration) {
-	now := time.Now()
 	b.maxLag = maxLag
-	b.sure.Store(&now)
+	b.know(time.Now())
 }
+
+func (b *belief) know(now time.Time) { b.sure.Store(int64(now.Sub(started))) }
 
 // judge is what an answer means.
 func (b *belief) judge(err error, now time.Time) error {
 	switch {
 	case err == nil:
-		b.sure.Store(&now)
-	case oauth.AsError(err).Code == oauth.TemporarilyUnavailable && now.Sub(*b.sure.Load()) < b.maxLag:
+		b.know(now)
+	case oauth.AsError(err).Code == oauth.TemporarilyUnavailable && now.Sub(started)-time.Duration(b.sure.Load()) < b.maxLag:
 		return nil
 	}
 	return err

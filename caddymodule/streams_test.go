@@ -252,7 +252,7 @@ func TestG14NobodyCanSay(t *testing.T) {
 	const lag = 10 * time.Second
 	begun := time.Now()
 	b := &belief{maxLag: lag}
-	b.sure.Store(&begun)
+	b.know(begun)
 	away := oauth.Unavailable(errors.New("no answer"))
 	denied := oauth.Refuse(oauth.InvalidToken, oauth.ReasonRevoked, "It was revoked.")
 	for _, step := range []struct {
