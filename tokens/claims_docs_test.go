@@ -29,9 +29,8 @@ func section(t *testing.T, page, title string) string {
 
 // membersOf are the names in JSON that a struct can have.
 func membersOf(value any) (names []string) {
-	kind := reflect.TypeOf(value)
-	for i := range kind.NumField() {
-		if name, _, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ","); name != "" && name != "-" {
+	for field := range reflect.TypeOf(value).Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && name != "-" {
 			names = append(names, name)
 		}
 	}
