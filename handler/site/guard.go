@@ -15,6 +15,7 @@ import (
 // Guard is one place that a person has to sign in for. Safe for concurrent use.
 type Guard struct {
 	cfg     Config
+	callers callers
 	headers identity.Headers
 	taken   identity.Names // what only the guard may tell the upstream
 	sets    identity.Names // those of them that it tells
@@ -30,7 +31,7 @@ func New(cfg Config) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Guard{cfg: cfg, headers: headers, rule: ruleName(cfg.Rules)}
+	g := &Guard{cfg: cfg, callers: cfg.AllowOrigins, headers: headers, rule: ruleName(cfg.Rules)}
 	var sets []string
 	for _, m := range cfg.Headers {
 		sets = append(sets, m.Header)
@@ -115,7 +116,7 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 		g.TakeOut(r)
 		return Result{Writer: w}, nil
 	}
-	if g.cors(w, r) {
+	if g.callers.cors(w, r) {
 		return Result{Answered: true}, nil
 	}
 	if err := s.cfg.Ready(r.Context()); err != nil {
@@ -155,7 +156,7 @@ func (g *Guard) checkCookie(w http.ResponseWriter, r *http.Request, s *Site) (Re
 
 // takes reports whether a request that a cookie lets in may come from where it comes.
 func (g *Guard) takes(r *http.Request, s *Site) bool {
-	return sentByOwnPages(r, s.cfg.Origin) || sentByPagesOf(r, g.cfg.AllowOrigins)
+	return sentByOwnPages(r, s.cfg.Origin) || g.callers.sent(r)
 }
 
 // checkAgain lets in whom an earlier guard of this request has let in, by its own rules.
@@ -243,7 +244,7 @@ func (g *Guard) pass(w http.ResponseWriter, r *http.Request, s *Site, h *held, s
 		u.put(r.Header, token)
 	}
 	s.cfg.Observer.Checked("")
-	return Result{Claims: session.Claims, Expires: session.Claims.Expiry, Session: true, Writer: g.writer(w, r)}, nil
+	return Result{Claims: session.Claims, Expires: session.Claims.Expiry, Session: true, Writer: g.callers.finishing(w, r, g.cfg.KeepCache)}, nil
 }
 
 // name tells the upstream who sends a request, in the place of what an earlier guard says

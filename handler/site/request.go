@@ -2,11 +2,7 @@ package site
 
 import (
 	"net/http"
-	"slices"
 	"strings"
-
-	"github.com/gatehouse-auth/gatehouse/handler/wire"
-	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // kind is what a browser, or another program, does with the answer to a request.
@@ -93,20 +89,6 @@ func byPerson(r *http.Request) bool {
 // Basic challenge.
 func isBrowser(r *http.Request) bool {
 	return hasFetchMetadata(r.Header) || strings.HasPrefix(r.Header.Get("User-Agent"), "Mozilla/")
-}
-
-// sentByPagesOf reports whether a page of one of some origins has sent a request: it says so in
-// Origin, or where browsers send none, for frames and images, in Referer.
-func sentByPagesOf(r *http.Request, origins []string) bool {
-	if len(origins) == 0 {
-		return false
-	}
-	if len(r.Header["Origin"]) > 0 {
-		origin, one := wire.RequestOrigin(r)
-		return one && slices.Contains(origins, origin)
-	}
-	referer := r.Header["Referer"]
-	return isSafe(r) && len(referer) == 1 && slices.Contains(origins, oauth.OriginOf(referer[0]))
 }
 
 // sentByOwnPages reports whether a request that a cookie lets in may come from where it
