@@ -207,7 +207,7 @@ func (m *importer) denied(d *storage.DeniedRecord) scriptCall {
 			record = appendSeconds(record, t)
 		}
 		args = append(args, []byte{kindMarks}, append(record, make([]byte, 8+6)...))
-		end = later(later(d.Until, d.Issued.Add(time.Second)), d.Folded.Add(storage.WithdrawnFor+time.Second))
+		end = later(later(d.Until, d.Issued.Add(time.Second)), d.Folded.Add(storage.CodesLive+time.Second))
 	}
 	for _, e := range d.Entries {
 		record := append(appendSeconds([]byte{1}, e.Until), e.Attempt[:]...)

@@ -21,6 +21,7 @@ before(async () => {
 			client_secret "${providerSecret}"
 			allow group /staff
 			recheck 1m
+			logout_upstream
 		}
 		client orders {
 			type web
@@ -97,6 +98,65 @@ test("who is in no group that may come in is refused, and comes in as another", 
 	await press(page, "Use another account");
 	await signInThere(page, "ada");
 	assert.ok((await app.arrives(gateway, page))[0].get("code"));
+});
+
+// isOver demands that nothing of a sign-in is left here.
+async function isOver(page, held) {
+	assert.equal((await callAPI(gateway, held.access_token)).status, 401);
+	assert.equal((await refresh({ ...held })).body.error, "invalid_grant");
+	await page.goto(gateway.issuer + "authorize?" + new URLSearchParams({ ...app.parameters({ client_id: "orders" }), prompt: "none" }));
+	const [answer] = await app.arrives(gateway, page);
+	assert.equal(answer.get("error"), "login_required");
+}
+
+async function goesOn(held) {
+	assert.equal((await callAPI(gateway, held.access_token)).status, 200);
+	assert.equal((await refresh(held)).status, 200);
+}
+
+test("back-channel logout: who signs out there is out here, in that browser alone", async (t) => {
+	const laptop = await visitor(t), phone = await visitor(t);
+	const there = await comesIn(phone, "ada"), here = await comesIn(laptop, "ada");
+	await laptop.goto(`${keycloak.issuer}/protocol/openid-connect/logout`);
+	await laptop.getByRole("button", { name: "Logout" }).click();
+	await laptop.getByText("You are logged out").waitFor();
+	await isOver(laptop, here);
+	await goesOn(there);
+	await goesOn(await comesIn(laptop, "ada")); // and in again
+});
+
+test("back-channel logout: an administrator ends one session, and all of a person", async (t) => {
+	await keycloak.endAll("ada");
+	const laptop = await visitor(t), phone = await visitor(t);
+	const here = await comesIn(laptop, "ada");
+	const [first] = await keycloak.sessions("ada");
+	const there = await comesIn(phone, "ada");
+	await keycloak.endSession(first);
+	await isOver(laptop, here);
+	await goesOn(there);
+	const again = await comesIn(laptop, "ada");
+	await keycloak.endAll("ada");
+	await isOver(laptop, again);
+	await isOver(phone, there);
+});
+
+test("logout_upstream: out here is out there, and back to the application or to a page that says so", async (t) => {
+	const page = await visitor(t);
+	const held = await comesIn(page, "ada");
+	const end = new URL(gateway.issuer + "oidc/logout");
+	end.search = new URLSearchParams({ id_token_hint: held.id_token, post_logout_redirect_uri: app.bye, state: "bye" });
+	await page.goto(end.href);
+	const [answer] = await app.arrives(gateway, page, "bye");
+	assert.equal(answer.get("state"), "bye");
+	assert.deepEqual(await keycloak.sessions("ada"), []);
+
+	await comesIn(page, "ada"); // who is asked again
+	await page.goto(gateway.issuer + "account");
+	await press(page, "Sign out");
+	await press(page, "Yes, sign me out");
+	await page.getByRole("heading", { name: "You are signed out" }).waitFor();
+	assert.equal(await page.getByText("You may still be signed in").count(), 0);
+	assert.deepEqual(await keycloak.sessions("ada"), []);
 });
 
 test("recheck: single-use refresh tokens, and somebody who is disabled there is out", async (t) => {
