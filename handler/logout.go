@@ -32,7 +32,24 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	if s.withoutCookies(r) {
 		return s.sendOn(w, r, "logout", q)
 	}
+	if len(q[tokens.SiteLogoutParam]) == 1 {
+		return s.leftSite(w, r, q)
+	}
 	return s.beginLogout(w, r, q)
+}
+
+// leftSite goes on with the sign-out of a site, which has ended the session already. Where
+// somebody is signed in all the same, it is not theirs.
+func (s *Server) leftSite(w http.ResponseWriter, r *http.Request, q url.Values) error {
+	given, ok := s.Issuer.LeftSite(q.Get(tokens.SiteLogoutParam))
+	current, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
+	if err != nil {
+		return err
+	}
+	if !ok || current != nil || !topLevel(r) {
+		return s.beginLogout(w, r, q)
+	}
+	return s.signedOut(w, r, q.Get("ui_locales"), &logoutRequest{Login: given.Login}, given)
 }
 
 // beginLogout signs out where a hint proves who asks, and asks the person elsewhere.

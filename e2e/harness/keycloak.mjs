@@ -14,7 +14,7 @@ export async function startKeycloak(place, gateway) {
 	const home = join(installed, (await readdir(installed)).find((name) => name.startsWith("keycloak-")));
 	const realm = await readFile(join(folder, "realm.json"), "utf8");
 	await mkdir(join(home, "data/import"), { recursive: true });
-	await writeFile(join(home, "data/import/company-realm.json"), realm.replaceAll("GATEWAY", gateway).replace("SECRET", providerSecret));
+	await writeFile(join(home, "data/import/company-realm.json"), realm.replaceAll("GATEWAY", gateway).replaceAll("SECRET", providerSecret));
 	const { port } = new URL(place);
 	const child = spawn("sh", [join(home, "bin/kc.sh"), "start-dev", "--db", "dev-mem", "--http-host", "127.0.0.1", "--http-port", port, "--import-realm"], {
 		detached: true, stdio: ["ignore", "pipe", "pipe"],
