@@ -122,54 +122,50 @@ async function goesOn(held) {
 	assert.equal((await refresh(held)).status, 200);
 }
 
-for (const client of ["desk", "orders"]) {
-	test(`back-channel logout, ${client}: who signs out there is out here, in that browser alone`, async (t) => {
-		const laptop = await visitor(t), phone = await visitor(t);
-		const there = await comesIn(phone, "ada", client), here = await comesIn(laptop, "ada", client);
-		await laptop.goto(`${keycloak.issuer}/protocol/openid-connect/logout`);
-		await laptop.getByRole("button", { name: "Logout" }).click();
-		await laptop.getByRole("heading", { name: "You are logged out" }).waitFor();
-		await isOver(laptop, here);
-		await goesOn(there);
-		await goesOn(await comesIn(laptop, "ada", client)); // and in again
-	});
+test("back-channel logout: who signs out there is out here, in that browser alone", async (t) => {
+	const laptop = await visitor(t), phone = await visitor(t);
+	const there = await comesIn(phone, "ada", "desk"), here = await comesIn(laptop, "ada", "desk");
+	await laptop.goto(`${keycloak.issuer}/protocol/openid-connect/logout`);
+	await laptop.getByRole("button", { name: "Logout" }).click();
+	await laptop.getByRole("heading", { name: "You are logged out" }).waitFor();
+	await isOver(laptop, here);
+	await goesOn(there);
+	await goesOn(await comesIn(laptop, "ada", "desk")); // and in again
+});
 
-	test(`back-channel logout, ${client}: an administrator ends one session, and all of a person`, async (t) => {
-		await keycloak.endAll("ada");
-		const laptop = await visitor(t), phone = await visitor(t);
-		const here = await comesIn(laptop, "ada", client), there = await comesIn(phone, "ada", client);
-		console.log(client, await keycloak.sessions("ada"));
-		const [first] = await keycloak.sessions("ada");
-		await keycloak.endSession(first);
-		await isOver(laptop, here);
-		await goesOn(there);
-		const again = await comesIn(laptop, "ada", client);
-		await keycloak.endAll("ada");
-		await isOver(laptop, again);
-		await isOver(phone, there);
-	});
+test("back-channel logout: an administrator ends one session, and all of a person", async (t) => {
+	await keycloak.endAll("ada");
+	const laptop = await visitor(t), phone = await visitor(t);
+	const here = await comesIn(laptop, "ada", "desk"), there = await comesIn(phone, "ada", "desk");
+	const [first] = await keycloak.sessions("ada");
+	await keycloak.endSession(first);
+	await isOver(laptop, here);
+	await goesOn(there);
+	const again = await comesIn(laptop, "ada", "desk");
+	await keycloak.endAll("ada");
+	await isOver(laptop, again);
+	await isOver(phone, there);
+});
 
-	test(`logout_upstream, ${client}: out here is out there, and back to the application or to a page that says so`, async (t) => {
-		const page = await visitor(t);
-		const held = await comesIn(page, "ada", client);
-		const end = new URL(gateway.issuer + "oidc/logout");
-		end.search = new URLSearchParams({ id_token_hint: held.id_token, post_logout_redirect_uri: app.bye, state: "bye" });
-		await page.goto(end.href);
-		const [answer] = await app.arrives(gateway, page, "bye");
-		assert.equal(answer.get("state"), "bye");
+test("logout_upstream: out here is out there, and back to the application or to a page that says so", async (t) => {
+	const page = await visitor(t);
+	const held = await comesIn(page, "ada", "desk");
+	const end = new URL(gateway.issuer + "oidc/logout");
+	end.search = new URLSearchParams({ id_token_hint: held.id_token, post_logout_redirect_uri: app.bye, state: "bye" });
+	await page.goto(end.href);
+	const [answer] = await app.arrives(gateway, page, "bye");
+	assert.equal(answer.get("state"), "bye");
 
-		await comesIn(page, "ada", client, async (page) => { // nobody is sent there without a click, and has to prove who they are
-			await page.getByRole("button", { name: /^Continue with/ }).click();
-			await signInThere(page, "ada");
-		});
-		await page.goto(gateway.issuer + "account");
-		await press(page, "Sign out");
-		await press(page, "Yes, sign me out");
-		await page.getByRole("heading", { name: "You are signed out" }).waitFor();
-		assert.equal(await page.getByText("You may still be signed in").count(), 0);
-		assert.deepEqual(await keycloak.sessions("ada"), []);
+	await comesIn(page, "ada", "desk", async (page) => { // nobody is sent there without a click, and has to prove who they are
+		await page.getByRole("button", { name: /^Continue with/ }).click();
+		await signInThere(page, "ada");
 	});
-}
+	await page.goto(gateway.issuer + "account");
+	await press(page, "Sign out");
+	await page.getByRole("heading", { name: "You are signed out" }).waitFor();
+	assert.equal(await page.getByText("You may still be signed in").count(), 0);
+	assert.deepEqual(await keycloak.sessions("ada"), []);
+});
 
 test("recheck: single-use refresh tokens, and somebody who is disabled there is out", async (t) => {
 	const page = await visitor(t);
