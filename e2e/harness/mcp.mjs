@@ -60,7 +60,7 @@ function configured({ issuer, mcp, upstream, admin, two, folder }, example) {
 		.replace(/login oidc company .*?\n\t\t\}/s, `login local {\nuser ${alice.username} ${aliceHash}\n}`)
 		.replace(/api \S+ \{.*?\n\t\t\}/s, api(mcp + "/mcp") + (two ? "\n\t\t" + api(mcp + "/short/mcp", "access_token_lifetime 10s\n") : ""))
 		.replace(/\tapis .*/, "\tapis " + apis)
-		.replace("\tclient_registration", `\tclient agent {\ntype native\nredirect_uris http://127.0.0.1/callback http://localhost/callback http://localhost/oauth/callback\napis ${apis}\ndefault_scopes mcp:tools\nrefresh_token {\nalways\n}\n}\n\tclient_registration`)
+		.replace("\tclient_registration", `\tclient agent {\ntype native\nredirect_uris http://127.0.0.1/callback http://127.0.0.1/oauth/callback http://localhost/callback http://localhost/oauth/callback\napis ${apis}\ndefault_scopes mcp:tools\nrefresh_token {\nalways\n}\n}\n\tclient_registration`)
 		.replace("header X-User-Id sub", "header X-User-Id sub\nheader X-Token-Id jti")
 		.replace("\n\toauth {", `\n\tadmin ${admin.replace("http://", "")}\n\tpersist_config off\n\tdefault_bind 127.0.0.1\n\tstorage file_system ${folder}/caddy\n\toauth {\n\t\tstore bolt ${folder}/gatehouse.db`);
 	// Of two servers of one host each has a guard of its own, for its paths. The README's guard is for all of its host.
