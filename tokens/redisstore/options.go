@@ -1,8 +1,8 @@
 package redisstore
 
 import (
-	"context"
 	"cmp"
+	"context"
 	"crypto/tls"
 	"runtime"
 	"time"
