@@ -16,23 +16,23 @@ export function gateways(clients) {
 
 // startFor runs a gateway that knows the clients, which are one group. Each client gets a home of its own.
 export async function startFor(clients) {
-	let [issuer, app, api, auth0API, ...homes] = await freePlaces(4 + clients.length);
+	let [issuer, app, api, auth0API, admin, ...homes] = await freePlaces(5 + clients.length);
 	if (clients[0].https) {
 		[issuer, app] = [issuer, app].map((place) => place.replace("http:", "https:"));
 		process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0"; // of this process, the person; the programs check the certificate
 	}
 	clients.forEach((client, i) => { client.home = client.kind === "spa" ? `${app}${client.name}/` : homes[i]; });
-	return serve({ issuer, app, api, auth0API }, (places) => config(places, clients));
+	return serve({ issuer, app, api, auth0API, admin: new URL(admin).host }, (places) => config(places, clients));
 }
 
 // redirectURI is where the gateway sends the answer.
 export const redirectURI = (client) => client.home + (client.paths.callback ?? (client.kind === "spa" ? "" : "callback"));
 
-function config({ folder: state, issuer, app, api, auth0API }, clients) {
+function config({ folder: state, issuer, app, api, auth0API, admin }, clients) {
 	const place = (url) => url.replace(/\/$/, "");
 	const scopes = "scopes orders:read orders:write\n\t\t\tallow_offline_access";
 	return `{
-	admin off
+	admin ${admin}
 	default_sni localhost
 	persist_config off
 	default_bind 127.0.0.1
