@@ -77,7 +77,7 @@ var groups = map[string]string{
 	"logins":     "Checks logins at providers",
 	"logouts":    "Shows the sign-outs that applications have still to be told of",
 	"keys":       "Lists, rotates and drops the signing keys",
-	"registered": "Ends what programs hold that registered themselves",
+	"registered": "Ends what clients hold that have registered themselves",
 	"tokens":     "Denies access tokens",
 	"users":      "Shows, disables and enables users",
 }
