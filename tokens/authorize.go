@@ -76,7 +76,9 @@ func (i *Issuer) ParseAuthorization(ctx context.Context, params url.Values) (*Au
 	if err := a.parseMode(client, params.Get("response_mode")); err != nil {
 		return a, err
 	}
-	a.answerObject(client, params)
+	if mode := objectMode(params); mode != "" {
+		_ = a.parseMode(client, mode) // one that is not ours is not why the request is refused
+	}
 	for _, step := range []func(*clients.Client, *Authorization, url.Values) error{
 		parseSupported, parseProof, parsePrompt, i.parseACRs, i.parseHint, i.parseAccess,
 	} {
@@ -208,6 +210,9 @@ func parseProof(c *clients.Client, a *Authorization, params url.Values) error {
 	case a.Challenge == "":
 		return oauth.Refuse(oauth.InvalidRequest, oauth.ReasonNoPKCE, "code challenge required: send code_challenge with code_challenge_method S256.").
 			With(pkceMismatch(c))
+	case params.Get("code_challenge_method") == "":
+		return oauth.BadRequest("code_challenge_method is missing and must be S256. If the address was copied, it was cut off there.").
+			With(oauth.Mismatch{Registered: []string{"S256"}})
 	case params.Get("code_challenge_method") != "S256":
 		return oauth.BadRequest("code_challenge_method must be S256.").
 			With(oauth.Mismatch{Sent: params.Get("code_challenge_method"), Registered: []string{"S256"}})

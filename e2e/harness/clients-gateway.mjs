@@ -3,6 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { folder } from "./clients.mjs";
 import { alice, aliceHash, freePlaces, serve, sha256 } from "./gateway.mjs";
+import { startMCP } from "./mcp.mjs";
 import { Person } from "./person.mjs";
 
 export const secret = "gs_7mYw0Zr3Qk1bXc9vTn5LfA2hJd8sPe6u";
@@ -10,12 +11,13 @@ export const secret = "gs_7mYw0Zr3Qk1bXc9vTn5LfA2hJd8sPe6u";
 // gateways groups the clients by what their gateway has to be like.
 export function gateways(clients) {
 	const groups = {};
-	for (const client of clients) (groups[`${client.https ? "https" : "http"} ${client.signing ?? ""}`] ??= []).push(client);
+	for (const client of clients) (groups[client.kind === "mcp" ? "mcp" : `${client.https ? "https" : "http"} ${client.signing ?? ""}`] ??= []).push(client);
 	return Object.values(groups);
 }
 
 // startFor runs a gateway that knows the clients, which are one group. Each client gets a home of its own.
 export async function startFor(clients) {
+	if (clients[0].kind === "mcp") return startMCP({ two: true });
 	let [issuer, app, api, auth0API, admin, ...homes] = await freePlaces(5 + clients.length);
 	if (clients[0].https) {
 		[issuer, app] = [issuer, app].map((place) => place.replace("http:", "https:"));

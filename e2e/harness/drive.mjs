@@ -5,10 +5,12 @@ import { setTimeout as pause } from "node:timers/promises";
 import { profile, signIn } from "./browser.mjs";
 import { environment, tokens } from "./clients-gateway.mjs";
 import { start } from "./clients.mjs";
+import { mcp } from "./mcp-program.mjs";
 import { Person } from "./person.mjs";
 
 // drive runs a client's program and uses it. launched returns a browser, for those that need one.
 export async function drive(client, gateway, launched) {
+	if (client.kind === "mcp") return mcp(client, gateway);
 	if (client.kind === "spa") return spa(client, await launched());
 	const program = await start(client, environment(client, gateway));
 	try {
