@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
 const root = resolve(import.meta.dirname, "../..");
-const caddy = process.env.GATEHOUSE_CADDY ?? resolve(root, "bin/caddy-dev");
+export const caddy = process.env.GATEHOUSE_CADDY ?? resolve(root, "bin/caddy-dev");
 
 export const alice = { username: "alice", password: "wonderland" };
 export const aliceHash = "$2a$10$tYbwSz6TIYpVk0ARn7bcluh7jNcWF91FgIBIJGhLPzLgxSJUNSS/C";
