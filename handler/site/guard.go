@@ -109,7 +109,7 @@ func (g *Guard) passage(r *http.Request) *Passage {
 func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 	s := g.site(r.Host)
 	if s == nil {
-		misdirected(w)
+		g.cfg.Sites[0].misdirected(w, r)
 		return Result{Answered: true}, nil
 	}
 	if g.cfg.Public != nil && !climbs(r.URL.Path) && g.cfg.Public(r) {

@@ -399,6 +399,14 @@ func TestMisdirected(t *testing.T) {
 			}
 		}
 	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, wiki+"/", nil)
+	r.Host = "evil.com"
+	r.Header.Set("Accept", "text/html")
+	w := httptest.NewRecorder()
+	n.hosts[wikiHost].ServeHTTP(w, r)
+	if w.Code != http.StatusMisdirectedRequest || !strings.Contains(w.Body.String(), "Wrong address") || len(w.Header()["Set-Cookie"]) > 0 || strings.Contains(w.Body.String(), "evil.com") {
+		t.Errorf("a person: %d %v %s", w.Code, w.Header(), w.Body)
+	}
 	for _, host := range []string{"WIKI.example.com", "wiki.example.com:443"} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, wiki+"/", nil)
 		r.Host = host
