@@ -38,7 +38,7 @@ func (s *base) refusePerson(w http.ResponseWriter, r *http.Request, session *sit
 		return
 	}
 	s.show(w, r, http.StatusForbidden, message{
-		title: t.ForbiddenTitle, text: fmt.Sprintf(t.SiteDenied, s.name()), failed: true, account: account(session),
+		title: t.SiteDeniedTitle, text: fmt.Sprintf(t.SiteDenied, s.name()), failed: true, account: account(session),
 		actions: []pages.SiteAction{
 			{URL: s.loginURL(s.asked(r), rule, "&other=1"), Text: t.SiteAnother},
 			{URL: s.cfg.Origin + pathLogout, Text: t.SiteSignOut},
