@@ -126,5 +126,6 @@ func (s *Server) urlOf(name string) string {
 // AuthorizeURL is where the guards of sites send people to sign in.
 func (s *Server) AuthorizeURL() string { return s.urlOf("authorize") }
 
-// SignedOutURL is where somebody lands who has signed out at a site: a page that says so.
+// SignedOutURL is where somebody lands who has signed out at a site: the logout endpoint, which
+// takes them to the sign-out of their provider or shows a page that says so.
 func (s *Server) SignedOutURL() string { return s.urlOf("logout") }

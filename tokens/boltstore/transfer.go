@@ -297,8 +297,8 @@ func (t *txn) putRecord(r storage.Record) error {
 		t.importUpstreams(r.Upstreams)
 	case r.Consents != nil:
 		return t.importConsents(r.Consents)
-	case r.Notes != nil:
-		t.importNotes(r.Notes)
+	case r.Outbox != nil:
+		t.importOutbox(r.Outbox)
 	case r.Index != nil:
 		return t.putIndex(*r.Index)
 	case r.Alias != nil:
