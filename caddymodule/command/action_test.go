@@ -33,7 +33,7 @@ func TestActionsAreCommands(t *testing.T) {
 	oauthCommand(root)
 	for _, a := range adminapi.Actions {
 		var words []string
-		for _, word := range strings.Fields(a.Use) {
+		for word := range strings.FieldsSeq(a.Use) {
 			if strings.ContainsAny(word, "<[-") {
 				break
 			}
