@@ -135,6 +135,13 @@ func TestM07M08M10M11M12M14M17M18M19Registration(t *testing.T) {
 			t.Errorf("%s: client_id %q", tt.name, id)
 		}
 	}
+	for sent, want := range map[string]string{ // oidc-agent gives up unless it may have what it means to ask for
+		`"openid offline_access orders:write"`: "openid offline_access orders:write", `"claudeai orders:write"`: "orders:write", `"claudeai"`: "orders:read", `"a \"b"`: "orders:read", `["orders:write"]`: "orders:read", "1": "orders:read",
+	} {
+		if got := g.registered(strings.Replace(codeBody, "{", `{"scope":`+sent+",", 1)); got["scope"] != want {
+			t.Errorf("M-18: scope %s: %v, want %q", sent, got["scope"], want)
+		}
+	}
 	for sent, want := range map[string]string{"": "native", "native": "native", "web": "web"} { // M-11: it decides nothing
 		body := strings.Replace(codeBody, "{", `{"application_type":"`+sent+`",`, 1)
 		if got := g.registered(body); got["application_type"] != want || got["redirect_uris"].([]any)[0] != "http://localhost:3118/callback" {

@@ -103,6 +103,7 @@ type endpoint struct {
 	aliasRegisters bool
 	early          bool // answered before shared state is open
 	page           bool // for people, at the issuer's origin only
+	grants         bool // answers with tokens: a span of its own in traces
 	methods        []string
 	cors           corsKind
 	fail           func(*Server, http.ResponseWriter, *http.Request, error)

@@ -160,7 +160,7 @@ const importBatch = 1024
 func (s *Store) Import(ctx context.Context, id [16]byte, records iter.Seq2[storage.Record, error]) error {
 	start := time.Now()
 	err := s.importAll(ctx, id, records)
-	s.onCall("import", time.Since(start), err)
+	s.onCall(ctx, "import", time.Since(start), err)
 	return err
 }
 

@@ -21,7 +21,7 @@ const importBatch = 256
 func (s *Store) Import(ctx context.Context, id [16]byte, records iter.Seq2[storage.Record, error]) error {
 	start := time.Now()
 	err := s.importAll(ctx, id, records)
-	s.options.OnCall("import", time.Since(start), err)
+	s.options.OnCall(ctx, "import", time.Since(start), err)
 	return err
 }
 
