@@ -56,9 +56,9 @@ type siteOptions struct {
 	// More lines: of denylist, of oauth, and before `respond` at the API.
 	Denylist, OAuth, API string
 	Client               string   // and of the client
+	Guard                string   // the lines of the require_login of a wiki; no such site without
 	Sites                string   // and of both sites, first
 	Env                  []string // of the processes
-	Guard                string   // the lines of the require_login of a wiki; no such site without
 }
 
 // lag is how long after a confirmed revocation another node may accept a token.
