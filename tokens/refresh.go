@@ -56,6 +56,9 @@ func (i *Issuer) refreshOnce(ctx context.Context, c *clients.Client, r TokenRequ
 		i.observe(ctx, oauth.Event{Kind: oauth.EventStoreRollback, Outcome: oauth.Outcome(oauth.ReasonGrantUnknown), Client: c.ID, User: t.user, Family: t.family.ID()})
 		return nil, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonGrantUnknown, deadRefreshToken)
 	}
+	if grant.Keyed && !c.Confidential() { // what its document says today is not looked at
+		return nil, oauth.Refuse(oauth.InvalidClient, oauth.ReasonBadMethod, "The client is unknown or did not authenticate.")
+	}
 	m, err := i.checkRefresh(c, grant, r)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,329 @@
+package handler
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-auth/gatehouse/handler/fetch"
+	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/clientdoc"
+	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+)
+
+// docHost is a real HTTPS server that clients publish their metadata at.
+type docHost struct {
+	t *testing.T
+	*httptest.Server
+
+	mu    sync.Mutex
+	paths map[string]http.HandlerFunc
+	asked []string // the paths, in order
+}
+
+func newDocHost(t *testing.T) *docHost {
+	t.Helper()
+	h := &docHost{t: t, paths: make(map[string]http.HandlerFunc)}
+	h.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.mu.Lock()
+		h.asked = append(h.asked, r.URL.Path)
+		serve := h.paths[r.URL.Path]
+		h.mu.Unlock()
+		if serve == nil {
+			http.NotFound(w, r)
+			return
+		}
+		serve(w, r)
+	}))
+	t.Cleanup(h.Close)
+	return h
+}
+
+// count returns how often a path was asked for.
+func (h *docHost) count(path string) (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.asked {
+		if p == path {
+			n++
+		}
+	}
+	return n
+}
+
+func (h *docHost) serve(path string, answer http.HandlerFunc) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.paths[path] = answer
+}
+
+func serveJSON(body any) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(body)
+	}
+}
+
+// claudeDocument is the document of Claude Code, as far as it is known: without ports.
+func claudeDocument(id string) map[string]any {
+	return map[string]any{
+		"client_id": id, "client_name": "Claude Code", "redirect_uris": []string{"http://localhost/callback", "http://127.0.0.1/callback", "https://evil.example/cb"},
+		"grant_types": []string{"authorization_code", "refresh_token"}, "response_types": []string{"code"}, "token_endpoint_auth_method": "none",
+		"logo_uri": "https://elsewhere.example/logo.png", "contacts": nil, "unknown": map[string]any{"a": 1},
+	}
+}
+
+// publish puts a document at a path and returns its client_id.
+func (h *docHost) publish(path string, change map[string]any) string {
+	h.t.Helper()
+	id := h.URL + path
+	doc := claudeDocument(id)
+	maps.Copy(doc, change)
+	maps.DeleteFunc(doc, func(_ string, v any) bool { return v == deleted })
+	h.serve(path, serveJSON(doc))
+	return id
+}
+
+const deleted = "\x00"
+
+// fetches is how a gateway in a test gets to the host: with every guard but that of addresses.
+func (h *docHost) fetches() clientdoc.Fetch {
+	pool := x509.NewCertPool()
+	pool.AddCert(h.Certificate())
+	return fetch.ClientDocuments(true, func() (*x509.CertPool, error) { return pool, nil })
+}
+
+// documents lets in the clients of the host.
+func (h *docHost) documents(change ...func(*clients.DocumentPolicy)) func(*tokens.Config, *Config) {
+	return func(core *tokens.Config, cfg *Config) {
+		registering(core, cfg)
+		core.Documents = &clients.DocumentPolicy{Policy: *core.Registration, Rules: clientdoc.Rules{Allow: []string{h.URL + "/"}, Fetch: h.fetches()}}
+		core.Registration = nil
+		for _, c := range change {
+			c(core.Documents)
+		}
+	}
+}
+
+func (g *gateway) refreshFor(id, refresh string, more ...string) (status int, got map[string]any) {
+	g.t.Helper()
+	v := url.Values{"grant_type": {"refresh_token"}, "client_id": {id}, "refresh_token": {refresh}}
+	for i := 0; i < len(more); i += 2 {
+		v.Set(more[i], more[i+1])
+	}
+	res := g.post("/oauth/token", v)
+	if res.StatusCode == http.StatusServiceUnavailable {
+		if res.Header.Get("Retry-After") == "" {
+			g.t.Errorf("503 without Retry-After: %s", res.Body)
+		}
+		return res.StatusCode, nil
+	}
+	return res.StatusCode, jsonOf(g.t, res)
+}
+
+// signInTo runs a whole login of a client that publishes its metadata.
+func (b *browser) signInTo(id, redirect string) map[string]any {
+	b.g.t.Helper()
+	q := b.agree(strangerURL(id, redirect))
+	v := url.Values{"grant_type": {"authorization_code"}, "client_id": {id}, "code": {q.Get("code")}, "redirect_uri": {redirect}, "code_verifier": {testVerifier}}
+	res := b.g.post("/oauth/token", v)
+	got := jsonOf(b.g.t, res)
+	if res.StatusCode != http.StatusOK || got["refresh_token"] == nil {
+		b.g.t.Fatalf("status %d %s", res.StatusCode, res.Body)
+	}
+	return got
+}
+
+// A whole login of a client that is known by its document: at any loopback port, with one
+// request out for all of it, and asked each time. M-08, M-13, M-20, M-22, M-43, AUZ-28, S21.
+func TestM08M13M20M22M43AUZ28S21Document(t *testing.T) {
+	h := newDocHost(t)
+	g := newGateway(t, h.documents())
+	id := h.publish("/oauth/client.json", nil)
+	discovery := jsonOf(t, g.do(http.MethodGet, "/.well-known/oauth-authorization-server", ""))
+	if discovery["client_id_metadata_document_supported"] != true || !slices.Contains(discovery["token_endpoint_auth_methods_supported"].([]any), any("none")) || discovery["registration_endpoint"] != nil {
+		t.Errorf("discovery: %v", discovery)
+	}
+	b := g.browser()
+	var refresh string
+	for _, redirect := range []string{"http://localhost:3118/callback", "http://127.0.0.1:50123/callback"} {
+		got := b.signInTo(id, redirect)
+		claims, err := g.Issuer.CheckAccess(t.Context(), got["access_token"].(string))
+		if err != nil || claims.ClientID != id || claims.Client.Kind() != storage.AllDocuments || got["scope"] == "" {
+			t.Errorf("access token: %+v, %v", claims, err)
+		}
+		refresh = got["refresh_token"].(string)
+	}
+	if status, got := g.refreshFor(id, refresh); status != http.StatusOK || got["refresh_token"] == refresh {
+		t.Errorf("refresh: status %d %v", status, got)
+	}
+	for _, redirect := range []string{"https://evil.example/cb", "http://localhost:3118/other", "http://[::1]/callback", "https://localhost/callback", h.URL + "/oauth/cb"} {
+		if res := b.get(strangerURL(id, redirect)); res.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: status %d", redirect, res.StatusCode)
+		}
+	}
+	if n := h.count("/oauth/client.json"); n != 1 {
+		t.Errorf("the host was asked %d times", n)
+	}
+	page := b.get(strangerURL(id, "http://localhost:1/callback")).Body
+	host := strings.TrimPrefix(h.URL, "https://")
+	where, from, name := strings.Index(page, "an app on this computer"), strings.Index(page, host), strings.Index(page, "Claude Code")
+	if where < 0 || from < where || name < from || !strings.Contains(page, "only if you started this") {
+		t.Errorf("the page leads with where the answer goes, then the host, then the name:\n%s", page)
+	}
+}
+
+// What the host says when it is asked again, and what becomes of the client: C8, H12, M-37, M-39.
+func TestH12M37M39HostAway(t *testing.T) {
+	html := func(status int, header ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			for i := 0; i < len(header); i += 2 {
+				w.Header().Set(header[i], header[i+1])
+			}
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte("<html>Just a moment..."))
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		answer http.HandlerFunc
+		good   bool // the last good document serves
+		want   oauth.Outcome
+	}{
+		{"a challenge", html(403, "Content-Type", "text/html", "Cf-Mitigated", "challenge"), true, oauth.DocumentUnreachable},
+		{"an error", html(500, "Content-Type", "text/html"), true, oauth.DocumentUnreachable},
+		{"HTML", html(200, "Content-Type", "text/html"), true, oauth.DocumentUnreachable},
+		{"a redirect", html(302, "Location", "/other"), true, oauth.DocumentUnreachable},
+		{"a redirect to another host", html(307, "Location", "http://127.0.0.1/"), true, oauth.DocumentUnreachable},
+		{"HTML that says that it is JSON", html(200, "Content-Type", "application/json"), false, oauth.DocumentRefused},
+		{"too large", serveJSON(map[string]any{"x": strings.Repeat("x", 65<<10)}), true, oauth.DocumentUnreachable},
+		{"404", html(404), false, oauth.DocumentGone},
+		{"410", html(410), false, oauth.DocumentGone},
+		{"another client_id", serveJSON(claudeDocument("https://claude.ai/client.json")), false, oauth.DocumentRefused},
+		{"null", serveJSON(nil), false, oauth.DocumentRefused},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newDocHost(t)
+			g := newGateway(t, h.documents())
+			id := h.publish("/c", nil)
+			redirect := "http://localhost:3118/callback"
+			refresh := g.browser().signInTo(id, redirect)["refresh_token"].(string)
+			h.serve("/c", tt.answer)
+			g.pass(25 * time.Hour)
+			res := g.browser().get(strangerURL(id, redirect))
+			if ok := res.StatusCode == http.StatusOK; ok != tt.good || !ok && res.StatusCode != http.StatusBadRequest || !g.heard.has(oauth.EventClientDocument, tt.want) {
+				t.Errorf("status %d, events %v\n%s", res.StatusCode, g.heard.of(oauth.EventClientDocument), res.Body)
+			}
+			asked := h.count("/c")
+			for range 5 {
+				g.browser().get(strangerURL(id, redirect))
+			}
+			if n := h.count("/c"); n != asked {
+				t.Errorf("a host that has failed was asked %d times more within half a minute", n-asked)
+			}
+			if status, got := g.refreshFor(id, refresh); status != http.StatusOK { // whatever the host says
+				t.Errorf("refresh: status %d %v", status, got)
+			}
+			h.publish("/c", nil)
+			g.pass(31 * time.Second)
+			if res := g.browser().get(strangerURL(id, redirect)); res.StatusCode != http.StatusOK {
+				t.Errorf("half a minute later the host is well: status %d %s", res.StatusCode, res.Body)
+			}
+		})
+	}
+}
+
+// A gateway that has never seen the document says come again, and never invalid_client: M-37.
+func TestM37Unseen(t *testing.T) {
+	h := newDocHost(t)
+	g := newGateway(t, h.documents())
+	id := h.URL + "/c"
+	h.serve("/c", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	res := g.browser().get(strangerURL(id, "http://localhost/callback"))
+	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+		t.Errorf("authorize: status %d %s", res.StatusCode, res.Header)
+	}
+	res = g.post("/oauth/token", url.Values{"grant_type": {"authorization_code"}, "client_id": {id}, "code": {"x"}, "redirect_uri": {"http://localhost/callback"}, "code_verifier": {testVerifier}})
+	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || strings.Contains(res.Body, "invalid_client") {
+		t.Errorf("token: status %d %s %s", res.StatusCode, res.Header, res.Body)
+	}
+	for _, unadmitted := range []string{"https://elsewhere.example/c", h.URL, h.URL + "/", h.URL + "/a/../c", h.URL + "/c#x", strings.Replace(h.URL, "https", "http", 1) + "/c"} {
+		before := h.count("/c")
+		if res := g.browser().get(strangerURL(unadmitted, "http://localhost/callback")); res.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: status %d", unadmitted, res.StatusCode)
+		}
+		res := g.post("/oauth/token", url.Values{"grant_type": {"refresh_token"}, "client_id": {unadmitted}, "refresh_token": {"rt1.x"}})
+		if res.StatusCode != http.StatusUnauthorized || h.count("/c") != before {
+			t.Errorf("%s: status %d %s", unadmitted, res.StatusCode, res.Body)
+		}
+	}
+	for name, target := range map[string]string{ // H13: nothing is fetched for what cannot be answered
+		"no challenge":     strangerURL(id, "http://localhost/callback", "code_challenge", ""),
+		"plain":            strangerURL(id, "http://localhost/callback", "code_challenge_method", "plain"),
+		"no response_type": strangerURL(id, "http://localhost/callback", "response_type", ""),
+		"no redirect_uri":  strangerURL(id, ""),
+	} {
+		g.pass(time.Minute)
+		before := h.count("/c")
+		if res := g.browser().get(target); res.StatusCode != http.StatusBadRequest || h.count("/c") != before {
+			t.Errorf("%s: status %d, and the host was asked", name, res.StatusCode)
+		}
+	}
+}
+
+// With `any` nothing is fetched before somebody is signed in: H13.
+func TestH13Any(t *testing.T) {
+	h := newDocHost(t)
+	const id = "https://client.example/oauth/client.json"
+	toHost := func(ctx context.Context, address string) (clientdoc.Fetched, error) {
+		return h.fetches()(ctx, strings.Replace(address, "https://client.example", h.URL, 1))
+	}
+	g := newGateway(t, h.documents(func(p *clients.DocumentPolicy) { p.Rules = clientdoc.Rules{Any: true, Fetch: toHost} }))
+	doc := claudeDocument(id)
+	doc["redirect_uris"] = []string{"https://client.example/cb"}
+	h.serve("/oauth/client.json", serveJSON(doc))
+	b := g.browser()
+	target := strangerURL(id, "https://client.example/cb", "state", "kept")
+	page := b.get(target)
+	if page.StatusCode != http.StatusOK || !strings.Contains(page.Body, `name="password"`) || !strings.Contains(page.Body, "client.example") || h.count("/oauth/client.json") != 0 {
+		t.Fatalf("status %d, the host was asked %d times\n%s", page.StatusCode, h.count("/oauth/client.json"), page.Body)
+	}
+	action, fields := form(t, page.Body)
+	fields.Set("username", "alice")
+	fields.Set("password", testPassword)
+	fields.Set("action", "login")
+	page = b.get(b.post(action, fields).Header.Get("Location"))
+	if page.StatusCode != http.StatusOK || !strings.Contains(page.Body, `value="allow"`) || h.count("/oauth/client.json") != 1 {
+		t.Fatalf("signed in: status %d\n%s", page.StatusCode, page.Body)
+	}
+	action, fields = form(t, page.Body)
+	fields.Set("action", "allow")
+	if _, q := location(t, b.post(action, fields)); q.Get("code") == "" || q.Get("state") != "kept" {
+		t.Errorf("the answer is %v", q)
+	}
+	for _, other := range []string{"https://client.example:8443/oauth/client.json", "https://127.0.0.1:8443/c"} { // a port is admitted by name alone
+		if res := b.get(strangerURL(other, "https://client.example/cb")); res.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: status %d", other, res.StatusCode)
+		}
+	}
+	for i := range 30 {
+		b.get(strangerURL(fmt.Sprintf("https://client.example/%d", i), "https://client.example/cb"))
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.asked) != 10 {
+		t.Errorf("one visitor has made this gateway ask %d times in a minute, want 10", len(h.asked))
+	}
+}
