@@ -88,6 +88,8 @@ func (c *ClientDocuments) Check(apis []*API) error {
 
 var errNoDocumentURL = errors.New("is not the URL of a client's metadata: write it as the client sends it, such as https://vscode.dev/oauth/client-metadata.json")
 
+var errNotAllowed = errors.New("is neither the URL of a client's metadata nor a prefix of such: write an https URL with its host in small letters and without dot segments, such as https://vscode.dev/oauth/client-metadata.json, or a prefix that ends in a slash, such as https://claude.ai/, or any")
+
 func checkAllowed(allowed string) error {
 	switch {
 	case allowed == allowAny || oauth.IsDocumentPrefix(allowed) || oauth.IsDocumentURL(allowed):
@@ -98,7 +100,7 @@ func checkAllowed(allowed string) error {
 	if err := writtenOut(allowed); err != nil {
 		return err
 	}
-	return errNoDocumentURL
+	return errNotAllowed
 }
 
 // resolve reads the files.

@@ -72,6 +72,7 @@ const (
 	OutcomeKept     Outcome = "kept"     // the client's tokens do not rotate
 	OutcomeYoung    Outcome = "young"    // too young to rotate once more
 	OutcomeHealed   Outcome = "healed"   // the store had lost a rotation
+	OutcomeSpared   Outcome = "spared"   // of EventRefreshReuse: that token is refused, and the sign-in lives
 )
 
 // OutcomeWithoutPKCE is that of EventCodeIssued where the client has sent no challenge.
@@ -225,7 +226,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventTokenIssued:   {OutcomeOK},
 	EventTokenRefused:  outcomesOf(Reasons),
 	EventRefresh:       append([]Outcome{OutcomeRotated, OutcomeReplayed, OutcomeKept, OutcomeYoung, OutcomeHealed}, outcomesOf(Reasons)...),
-	EventRefreshReuse:  {Outcome(ReasonReuse)},
+	EventRefreshReuse:  {Outcome(ReasonReuse), OutcomeSpared},
 	EventStoreRollback: {OutcomeHealed, Outcome(ReasonGrantUnknown)},
 	EventFamilyEvicted: {OutcomeMaxActive},
 	EventCodeIssued:    {OutcomeOK, OutcomeWithoutPKCE},
