@@ -38,7 +38,7 @@ var arrows = []arrow{
 	{"tokens/state", "tokens/background tokens/clientdoc tokens/clients tokens/denylist tokens/history tokens/keyring tokens/oauth tokens/secrets tokens/storage tokens/verify"},
 	{"tokens/logout", "tokens/background tokens/jose tokens/oauth tokens/storage"},
 	{"tokens", "tokens/background tokens/clientdoc tokens/clients tokens/dpop tokens/history tokens/jose tokens/keyring tokens/logout tokens/oauth tokens/people tokens/secrets tokens/sites tokens/state tokens/storage tokens/verify"},
-	{"tokens/admin", "tokens tokens/background tokens/clients tokens/history tokens/keyring tokens/oauth tokens/people tokens/state tokens/storage tokens/verify"},
+	{"tokens/admin", "tokens tokens/background tokens/clients tokens/history tokens/keyring tokens/oauth tokens/people tokens/sites tokens/state tokens/storage tokens/verify"},
 	{"tokens/transfer", "tokens/keyring tokens/secrets tokens/storage"},
 	{"tokens/boltstore", "tokens/background tokens/storage"},
 	{"tokens/redisstore", "tokens/background tokens/storage"},

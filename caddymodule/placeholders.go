@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
@@ -14,8 +15,8 @@ import (
 const userPrefix = "http.auth.user."
 
 // setUser makes the claims available as placeholders, and those that the token
-// lacks empty; claims are nil where there is no token. They are looked up when
-// they are used: most routes use none. Their text is final: Caddy does not look
+// lacks empty; claims are nil where there is no token. An `email` that is not verified
+// is empty, too. They are looked up when they are used: most routes use none. Their text is final: Caddy does not look
 // for placeholders in the value of a placeholder.
 func setUser(r *http.Request, claims *verify.Claims) {
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
@@ -32,7 +33,7 @@ func setUser(r *http.Request, claims *verify.Claims) {
 		case name == "id":
 			return claims.Identity(), true
 		}
-		value, _ := claims.Lookup(name)
+		value, _ := identity.Lookup(claims, name)
 		return claimText(value), true
 	})
 }

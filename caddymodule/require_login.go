@@ -86,6 +86,12 @@ type RequireLogin struct {
 	// Default: any time.
 	MaxAge caddy.Duration `json:"max_age,omitempty"`
 
+	// Origins whose pages may send requests in the name of who is signed in, and read the
+	// answers: those of a dashboard that shows what is here. Browsers send the cookie to pages
+	// of this site alone, so they are of one registrable domain; others can come by `bearer` or
+	// `keys`. Default: none but the site's own
+	AllowOrigins []string `json:"allow_origins,omitempty"`
+
 	// How a browser is sent to sign in: by a `page`, which keeps what follows the `#` of an
 	// address, or by a `redirect` at once. Default: `page`
 	Start string `json:"start,omitempty"`

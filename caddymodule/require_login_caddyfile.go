@@ -80,12 +80,13 @@ func (l *RequireLogin) siteKey() (string, error) {
 //	    activity       any|people
 //	    acr            <value...>
 //	    max_age        <duration>
+//	    allow_origins  <origin...>
 //	    start          page|redirect
 //	    cache          private|keep
 //	    streams        until_expiry|until_revoked|keep
 //	}
 //
-// origin, for, logins, public, header, headers and acr may be repeated (of each line of for
+// origin, for, logins, public, header, headers, acr and allow_origins may be repeated (of each line of for
 // one group is enough, and each line has to hold).
 func (l *RequireLogin) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	g := grammar.NewReader(d, "require_login")
@@ -111,6 +112,7 @@ func (l *RequireLogin) options() grammar.Options {
 		"activity":       grammar.String(&l.Activity),
 		"acr":            grammar.List(&l.ACR),
 		"max_age":        grammar.Duration(&l.MaxAge),
+		"allow_origins":  grammar.List(&l.AllowOrigins),
 		"start":          grammar.String(&l.Start),
 		"cache":          grammar.String(&l.Cache),
 		"streams":        grammar.String(&l.Streams),

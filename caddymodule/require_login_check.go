@@ -50,6 +50,7 @@ func (l *RequireLogin) Check() error {
 	return grammar.FirstOf(
 		func() error { return checkEach("origin", l.Origins, checkWebOrigin) },
 		func() error { return checkRule(l.For) },
+		func() error { return checkEach("allow_origins", l.AllowOrigins, checkWebOrigin) },
 		l.checkPublic,
 		l.checkHeaders,
 		l.checkUpstreamToken,
@@ -192,6 +193,26 @@ func (l *RequireLogin) checkNames(logins int) error {
 		if m.Claim == "username" || m.Claim == "preferred_username" {
 			return fmt.Errorf("require_login: header %s: people of several logins may have the same %s, and be one to the upstream: "+
 				"write `logins <name>` for one of them and leave `bearer` out, or pass on `sub`", m.Header, m.Claim)
+		}
+	}
+	return nil
+}
+
+// checkCallers makes sure that browsers send the cookie of an origin to pages of those that may
+// send requests: it is SameSite=Lax. Programs bring what lets them in themselves.
+func (l *RequireLogin) checkCallers(origin string) error {
+	own, err := siteOf(origin)
+	if err != nil {
+		return err
+	}
+	for _, caller := range l.AllowOrigins {
+		site, err := siteOf(caller)
+		switch {
+		case err != nil:
+			return err
+		case site != own && l.Bearer == "" && !l.Keys:
+			return fmt.Errorf("allow_origins: pages at %s are of the site %s, and %s is of %s: browsers do not send its cookie with their requests; "+
+				"serve both under one domain and scheme, or let them in by `bearer`", caller, site, origin, own)
 		}
 	}
 	return nil

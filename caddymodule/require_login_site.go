@@ -93,6 +93,9 @@ func (a *App) bindSites(web *caddyhttp.App) error {
 		var at []*site.Site
 		for _, origin := range origins {
 			s, err := shared.site(origin, l.life())
+			if err == nil {
+				err = l.checkCallers(origin)
+			}
 			if err != nil {
 				return fmt.Errorf("require_login: %s: %w", origin, err)
 			}
@@ -177,6 +180,7 @@ func (l *RequireLogin) guardConfig(at []*site.Site) site.Config {
 		Headers:       l.mappings(),
 		Keys:          l.Keys,
 		OnlyPeople:    l.Activity == "people",
+		AllowOrigins:  l.AllowOrigins,
 		StartRedirect: l.Start == "redirect",
 		KeepCache:     l.Cache == "keep",
 		Passage:       sitePassageOf,

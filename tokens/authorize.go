@@ -76,6 +76,7 @@ func (i *Issuer) ParseAuthorization(ctx context.Context, params url.Values) (*Au
 	if err := a.parseMode(client, params.Get("response_mode")); err != nil {
 		return a, err
 	}
+	a.answerObject(client, params)
 	for _, step := range []func(*clients.Client, *Authorization, url.Values) error{
 		parseSupported, parseProof, parsePrompt, i.parseACRs, i.parseHint, i.parseAccess,
 	} {

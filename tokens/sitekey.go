@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"crypto/hmac"
 	"slices"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
 	"github.com/gatehouse-auth/gatehouse/tokens/sites"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
@@ -65,7 +67,50 @@ func (i *Issuer) NewSiteKey(ctx context.Context, l *Login, origin, name string) 
 		Kind: oauth.EventSiteSession, Outcome: oauth.OutcomeKey, Client: c.ID, Subject: l.Profile.Subject, User: l.Session.User, Family: created.Family.ID,
 	})
 	t := refreshToken{user: l.Session.User, family: code.FamilyKey(), grant: created.Family.Grant}
-	return sites.KeyPrefix + i.Sites().seal(origin, sites.UseKey, t), nil
+	return i.Sites().writeKey(origin, t)
+}
+
+// useSiteKey is what the secret of the store makes a key for that app keys are authenticated
+// with. It is part of their format.
+const useSiteKey = "gatehouse/v1/site/key"
+
+// keyMAC authenticates an app key for an origin: by the secret of the store, so that a program
+// that keeps one is not asked for another whenever `secret` changes.
+func (s Sites) keyMAC(origin string, name []byte) (mac [secrets.MACSize]byte, err error) {
+	key, err := secrets.NewMACKey(s.issuer.state.Keys.Lasting(), useSiteKey)
+	if err != nil {
+		return mac, oauth.Unavailable(err) // the store is not open yet
+	}
+	return key.Sum(name, []byte(origin)), nil
+}
+
+func (s Sites) writeKey(origin string, t refreshToken) (string, error) {
+	name := siteName(t)
+	mac, err := s.keyMAC(origin, name)
+	if err != nil {
+		return "", err
+	}
+	return sites.KeyPrefix + storage.Encode(append(name, mac[:]...)), nil
+}
+
+// readKey reads an app key that was made for an origin.
+func (s Sites) readKey(origin, key string) (t refreshToken, ok bool) {
+	text, found := strings.CutPrefix(key, sites.KeyPrefix)
+	b, err := decodeSealed(text)
+	if !found || err != nil || len(b) != siteNameSize+secrets.MACSize {
+		return t, false
+	}
+	mac, err := s.keyMAC(origin, b[:siteNameSize])
+	if err != nil || !hmac.Equal(mac[:], b[siteNameSize:]) {
+		return t, false
+	}
+	return readSiteName(b, sites.KeysID(origin)), true
+}
+
+// IsKey reports whether an app key was made for an origin here, without asking whether it lives.
+func (s Sites) IsKey(origin, key string) bool {
+	_, ok := s.readKey(origin, key)
+	return ok
 }
 
 func isControl(c rune) bool { return c < ' ' || c == 0x7f || c == utf8.RuneError }
@@ -95,9 +140,8 @@ func (i *Issuer) KeySites(ctx context.Context, l *Login) ([]string, error) {
 
 // Key asks the store about an app key, as Session does about a cookie.
 func (s Sites) Key(ctx context.Context, origin, key string) (*sites.Session, error) {
-	text, found := strings.CutPrefix(key, sites.KeyPrefix)
-	t, ok := s.readSealed(origin, sites.UseKey, text)
-	if !found || !ok {
+	t, ok := s.readKey(origin, key)
+	if !ok {
 		return nil, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonBadMAC, deadSiteSession)
 	}
 	return s.issuer.siteSession(ctx, keyTerms(origin), t, true)

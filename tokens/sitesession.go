@@ -19,7 +19,7 @@ import (
 // The session of a person at a site is a family that does not rotate. Its cookie names it,
 // sealed for the origin, and never changes: user tag, key, grant.
 const (
-	siteCookieSize = 16 + 16 + 12
+	siteNameSize = 16 + 16 + 12
 	// siteGeneration is the one generation of such a family.
 	siteGeneration = 1
 )
@@ -28,27 +28,27 @@ func decodeSealed(text string) ([]byte, error) {
 	return base64.RawURLEncoding.Strict().DecodeString(text)
 }
 
-// seal writes the cookie of a session, or an app key without its prefix.
-func (s Sites) seal(origin, use string, t refreshToken) string {
-	b := make([]byte, 0, siteCookieSize)
-	b = append(append(append(b, t.user[:]...), t.family[:]...), t.grant[:]...)
-	return s.Seal(origin, use, b)
+// siteName writes which family a session or an app key is.
+func siteName(t refreshToken) []byte {
+	b := make([]byte, 0, siteNameSize)
+	return append(append(append(b, t.user[:]...), t.family[:]...), t.grant[:]...)
 }
 
-// readSiteCookie reads what seal wrote.
+// readSiteName reads what siteName wrote of a client.
+func readSiteName(b []byte, client string) refreshToken {
+	return refreshToken{
+		user: storage.UserTag(b[:16]), family: storage.FamilyKey(b[16:32]), grant: storage.GrantID(b[32:siteNameSize]),
+		client: storage.TagClient(client), generation: siteGeneration,
+	}
+}
+
+// readSiteCookie reads the cookie of a session.
 func (s Sites) readSiteCookie(origin, cookie string) (t refreshToken, ok bool) {
-	return s.readSealed(origin, sites.UseSession, cookie)
-}
-
-func (s Sites) readSealed(origin, use, text string) (t refreshToken, ok bool) {
-	b, ok := s.Open(origin, use, text)
-	if !ok || len(b) != siteCookieSize {
+	b, ok := s.Open(origin, sites.UseSession, cookie)
+	if !ok || len(b) != siteNameSize {
 		return t, false
 	}
-	return refreshToken{
-		user: storage.UserTag(b[:16]), family: storage.FamilyKey(b[16:32]), grant: storage.GrantID(b[32:]),
-		client: storage.TagClient(sites.ClientID(origin)), generation: siteGeneration,
-	}, true
+	return readSiteName(b, sites.ClientID(origin)), true
 }
 
 // Finish redeems the code that a browser has brought to a site, and begins the session. It
@@ -74,7 +74,7 @@ func (s Sites) Finish(ctx context.Context, r sites.Return) (cookie string, anoth
 		}
 		another = before.user != t.user
 	}
-	return s.seal(r.Origin, sites.UseSession, t), another, nil
+	return s.Seal(r.Origin, sites.UseSession, siteName(t)), another, nil
 }
 
 // beginSite takes a code and begins the family of a site's session.

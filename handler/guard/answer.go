@@ -2,7 +2,6 @@ package guard
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 )
@@ -30,7 +29,7 @@ func (a answer) writer(w http.ResponseWriter) http.ResponseWriter {
 // Finish completes the header.
 func (a answer) Finish(h http.Header) {
 	if a.origin != "" {
-		allowOrigin(h, a.origin, a.credentials, a.expose...)
+		wire.AllowOrigin(h, a.origin, a.credentials, a.expose...)
 	}
 	if a.foreign {
 		h.Del(wire.AllowCredentials)
@@ -44,23 +43,4 @@ func (a answer) Finish(h http.Header) {
 func keepPrivate(h http.Header, carrier string) {
 	wire.Vary(h, carrier)
 	wire.KeepPrivate(h)
-}
-
-// allowOrigin lets one origin read an answer, whatever stood there before.
-func allowOrigin(h http.Header, origin string, credentials bool, more ...string) {
-	h.Set("Access-Control-Allow-Origin", origin)
-	if credentials {
-		h.Set(wire.AllowCredentials, "true")
-	}
-	if exposed := h.Get("Access-Control-Expose-Headers"); exposed == "" || credentials && exposed == "*" { // which means "*" alone then
-		h.Set("Access-Control-Expose-Headers", wire.ExposeHeaders)
-	}
-	if len(more) > 0 && h.Get("Access-Control-Expose-Headers") != "*" {
-		for _, name := range append([]string{wire.ChallengeHeader}, more...) {
-			if exposed := h.Get("Access-Control-Expose-Headers"); !strings.Contains(strings.ToLower(exposed), strings.ToLower(name)) {
-				h.Set("Access-Control-Expose-Headers", exposed+", "+name)
-			}
-		}
-	}
-	wire.Vary(h, "Origin")
 }

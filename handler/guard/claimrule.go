@@ -9,7 +9,8 @@ import (
 )
 
 // ClaimRule demands that a claim is one of the values, or a list that holds one
-// of them. A rule on `sub` means verify.Claims.Identity unless there is one on `iss`.
+// of them. A rule on `sub` means verify.Claims.Identity unless there is one on `iss`; an
+// `email` counts only where it is verified.
 type ClaimRule struct {
 	Claim  string
 	Values []string
@@ -22,14 +23,14 @@ func (rule *ClaimRule) passes(c *verify.Claims, anySub bool) bool {
 	if rule.Claim == "sub" && anySub {
 		return rule.acceptsOne(c.Identity())
 	}
-	v, ok := c.Lookup(rule.Claim)
+	v, ok := identity.Lookup(c, rule.Claim)
 	return ok && rule.accepts(v)
 }
 
 // mismatch says what a token has in the place of what the rule wants.
 func (rule *ClaimRule) mismatch(c *verify.Claims) oauth.Mismatch {
 	m := oauth.Mismatch{Registered: rule.Values, Option: "claim " + rule.Claim}
-	if value, ok := c.Lookup(rule.Claim); ok {
+	if value, ok := identity.Lookup(c, rule.Claim); ok {
 		m.Sent, _ = identity.ScalarText(value)
 	}
 	return m

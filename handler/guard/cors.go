@@ -24,7 +24,7 @@ func (g *Guard) cors(w http.ResponseWriter, answer *answer, r *http.Request) (an
 	origin, one := wire.RequestOrigin(r)
 	allowed := one && g.cfg.Origins(origin)
 	if allowed {
-		allowOrigin(h, origin, credentials, g.exposed()...)
+		wire.AllowOrigin(h, origin, credentials, g.exposed()...)
 	}
 	if wire.IsPreflight(r) {
 		if allowed {

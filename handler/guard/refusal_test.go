@@ -37,6 +37,10 @@ func TestRefusalsAreTold(t *testing.T) {
 		{"audience", `{"aud":"https://other.example"}`, nil, oauth.ReasonWrongAudience, "https://other.example", testAPI, "audience"},
 		{"claim", `{"org":"umbrella"}`, func(c *Config) { c.Claims = []ClaimRule{{Claim: "org", Values: []string{"acme"}}} }, oauth.ReasonClaim, "umbrella", "acme", "claim org"},
 		{"claim absent", ``, func(c *Config) { c.Claims = []ClaimRule{{Claim: "org", Values: []string{"acme"}}} }, oauth.ReasonClaim, "", "acme", "claim org"},
+		{
+			"H5 an address that nobody has verified", `{"email":"admin@example.com","email_verified":false}`,
+			func(c *Config) { c.Claims = []ClaimRule{{Claim: "email", Values: []string{"admin@example.com"}}} }, oauth.ReasonClaim, "", "admin@example.com", "claim email",
+		},
 		{"scope", `{"scope":"orders:read"}`, func(c *Config) { c.Scopes = []string{"orders:write"} }, oauth.ReasonScope, "orders:read", "orders:write", "scope"},
 		{"one of some scopes", `{"scope":""}`, func(c *Config) { c.ScopeAny = []string{"a", "b"} }, oauth.ReasonScope, "", "b", "scope_any"},
 		{"acr", `{"acr":"0"}`, func(c *Config) { c.StepUp.ACR = []string{"mfa"} }, oauth.ReasonStepUp, "0", "mfa", "acr"},

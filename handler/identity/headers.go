@@ -90,22 +90,8 @@ func (h *Headers) Set(header http.Header, c *verify.Claims) error {
 	return nil
 }
 
-// verified reports whether nobody else's address can be the `email` of the claims. Tokens of
-// this gateway say of each address that is verified that it is; other issuers may not say it,
-// and are taken at their word unless they say that it is not. See OpenID Connect Core §5.7.
-func verified(c *verify.Claims) bool {
-	said, _ := c.Lookup("email_verified")
-	if c.Foreign() {
-		return said != false && said != "false"
-	}
-	return said == true
-}
-
 // text writes the header's value; false for a sub that cannot be carried.
 func (rule *rule) text(c *verify.Claims) (string, bool) {
-	if rule.claim == "email" && !verified(c) {
-		return "", true
-	}
 	if !rule.exact() {
 		if rule.identity {
 			return rule.encoding.text(c.Identity()), true

@@ -9,6 +9,26 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
+// Lookup is verify.Claims.Lookup, but for an `email` that is not verified, which is not there:
+// whoever is told of it would take one person for another. No header, placeholder or rule has it.
+func Lookup(c *verify.Claims, path string) (any, bool) {
+	if path == "email" && !verified(c) {
+		return nil, false
+	}
+	return c.Lookup(path)
+}
+
+// verified reports whether nobody else's address can be the `email` of the claims. Tokens of
+// this gateway say of each address that is verified that it is; other issuers may not say it,
+// and are taken at their word unless they say that it is not. See OpenID Connect Core §5.7.
+func verified(c *verify.Claims) bool {
+	said, _ := c.Lookup("email_verified")
+	if c.Foreign() {
+		return said != false && said != "false"
+	}
+	return said == true
+}
+
 // claimText writes a claim as a header's value, "" for none.
 func claimText(c *verify.Claims, name string, encoding Encoding) string {
 	switch name { // without reading the token again
@@ -19,7 +39,7 @@ func claimText(c *verify.Claims, name string, encoding Encoding) string {
 	case "client_id":
 		return encoding.text(c.ClientID)
 	}
-	value, _ := c.Lookup(name)
+	value, _ := Lookup(c, name)
 	return valueText(value, encoding)
 }
 

@@ -47,7 +47,7 @@ func (g *Guard) admitToken(w http.ResponseWriter, r *http.Request, s *Site, c *v
 	if err := g.name(r, p, c); err != nil {
 		return s.refuseProgram(w, r, oauth.ReasonClaim, c, "This account cannot be named to the application.")
 	}
-	return Result{Claims: c, Expires: c.Expiry, Writer: g.private(w)}, nil
+	return Result{Claims: c, Expires: c.Expiry, Writer: g.callers.finishing(w, r, g.cfg.KeepCache)}, nil
 }
 
 // loginOf returns the name of the login by which the person of a token came, "" for a machine

@@ -24,6 +24,8 @@ type Issuer interface {
 	// Session asks the store about the session of a cookie. Where it counts as used, its idle
 	// end moves.
 	Session(ctx context.Context, origin, cookie string, life sites.Life, used bool) (*sites.Session, error)
+	// IsKey reports whether an app key was made for the site at an origin; it may be over.
+	IsKey(origin, key string) bool
 	// Key is Session for an app key.
 	Key(ctx context.Context, origin, key string) (*sites.Session, error)
 	// Check returns nil for a session that nobody has ended since it was asked about.

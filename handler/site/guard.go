@@ -15,6 +15,7 @@ import (
 // Guard is one place that a person has to sign in for. Safe for concurrent use.
 type Guard struct {
 	cfg     Config
+	callers callers
 	headers identity.Headers
 	taken   identity.Names // what only the guard may tell the upstream
 	sets    identity.Names // those of them that it tells
@@ -30,7 +31,7 @@ func New(cfg Config) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Guard{cfg: cfg, headers: headers, rule: ruleName(cfg.Rules)}
+	g := &Guard{cfg: cfg, callers: cfg.AllowOrigins, headers: headers, rule: ruleName(cfg.Rules)}
 	var sets []string
 	for _, m := range cfg.Headers {
 		sets = append(sets, m.Header)
@@ -115,6 +116,9 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 		g.TakeOut(r)
 		return Result{Writer: w}, nil
 	}
+	if g.callers.cors(w, r) {
+		return Result{Answered: true}, nil
+	}
 	if err := s.cfg.Ready(r.Context()); err != nil {
 		s.down(w, r, err)
 		return Result{Answered: true}, nil
@@ -133,7 +137,7 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 
 // checkCookie lets people in.
 func (g *Guard) checkCookie(w http.ResponseWriter, r *http.Request, s *Site) (Result, error) {
-	own := sentByOwnPages(r, s.cfg.Origin)
+	own := g.takes(r, s)
 	h, session, err := s.sessions.presented(r.Context(), g.cookies(r), own && (!g.cfg.OnlyPeople || byPerson(r)))
 	switch {
 	case err != nil:
@@ -148,6 +152,11 @@ func (g *Guard) checkCookie(w http.ResponseWriter, r *http.Request, s *Site) (Re
 		return g.admit(w, r, s, h, session)
 	}
 	return Result{Answered: true}, nil
+}
+
+// takes reports whether a request that a cookie lets in may come from where it comes.
+func (g *Guard) takes(r *http.Request, s *Site) bool {
+	return sentByOwnPages(r, s.cfg.Origin) || g.callers.sent(r)
 }
 
 // checkAgain lets in whom an earlier guard of this request has let in, by its own rules.
@@ -165,6 +174,10 @@ func (g *Guard) checkAgain(w http.ResponseWriter, r *http.Request, s *Site, p *P
 	switch {
 	case err != nil:
 		s.down(w, r, err)
+		return Result{Answered: true}, nil
+	case !p.held.key && !g.takes(r, s):
+		s.refuse(r, oauth.ReasonBadOrigin, session.Claims)
+		s.refuseOrigin(w, r)
 		return Result{Answered: true}, nil
 	case !p.held.key:
 		return g.admit(w, r, s, p.held, session)
@@ -231,7 +244,7 @@ func (g *Guard) pass(w http.ResponseWriter, r *http.Request, s *Site, h *held, s
 		u.put(r.Header, token)
 	}
 	s.cfg.Observer.Checked("")
-	return Result{Claims: session.Claims, Expires: session.Claims.Expiry, Session: true, Writer: g.private(w)}, nil
+	return Result{Claims: session.Claims, Expires: session.Claims.Expiry, Session: true, Writer: g.callers.finishing(w, r, g.cfg.KeepCache)}, nil
 }
 
 // name tells the upstream who sends a request, in the place of what an earlier guard says
@@ -241,21 +254,6 @@ func (g *Guard) name(r *http.Request, p *Passage, c *verify.Claims) error {
 	p.takers().Replace(r, &g.taken, &g.sets)
 	return g.headers.Set(r.Header, c)
 }
-
-// private makes answers to somebody in particular nothing for a shared cache.
-func (g *Guard) private(w http.ResponseWriter) http.ResponseWriter {
-	if g.cfg.KeepCache {
-		return w
-	}
-	return &wire.FinishingWriter[privately]{ResponseWriter: w}
-}
-
-// privately finishes the header of an answer to somebody in particular. It has no `Vary:
-// Cookie`: the browser's own cache would be lost with each cookie of the application.
-type privately struct{}
-
-// Finish completes the header.
-func (privately) Finish(h http.Header) { wire.KeepPrivate(h) }
 
 // refuse counts a request that is not let in, and tells of one of somebody who is known.
 func (s *Site) refuse(r *http.Request, reason oauth.Reason, c *verify.Claims) {

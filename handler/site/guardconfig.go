@@ -33,6 +33,9 @@ type Config struct {
 	Keys     bool           // lets programs in by app key
 	// OnlyPeople is who keeps a session alive: navigations and unsafe methods alone.
 	OnlyPeople bool
+	// AllowOrigins are origins whose pages may send requests in the name of who is signed in, and
+	// read the answers, as pages of the site's own may. Empty for none.
+	AllowOrigins []string
 	// StartRedirect redirects to the sign-in at once, without the page that keeps the fragment.
 	StartRedirect bool
 	// Passage returns what the guards of a request share, the same for all of them; nil

@@ -38,7 +38,7 @@ func (g *Guard) presentedKey(r *http.Request) string {
 func (g *Guard) checkKey(w http.ResponseWriter, r *http.Request, s *Site, key string) (Result, error) {
 	h := s.sessions.known(key)
 	if h == nil {
-		if _, ok := s.cfg.Issuer.Open(s.cfg.Origin, sites.UseKey, strings.TrimPrefix(key, sites.KeyPrefix)); !ok {
+		if !s.cfg.Issuer.IsKey(s.cfg.Origin, key) {
 			return s.refuseKey(w, r)
 		}
 		h = s.sessions.find(key, true)

@@ -1,6 +1,7 @@
 package site_test
 
 import (
+	"bytes"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -12,7 +13,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/guard"
 	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/handler/site"
+	"github.com/gatehouse-auth/gatehouse/tokens/admin"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/sites"
 )
 
 // TestForgedHeaders: rows H1 and H2, HDR rows: no client says who it is, on guarded and on
@@ -284,6 +287,65 @@ func TestKeys(t *testing.T) {
 	n.pass(366 * 24 * time.Hour)
 	program = n.browser()
 	try(wiki, "Bearer "+second).wants(t, http.StatusUnauthorized, "")
+}
+
+// TestC8KeysOutliveSecrets: an app key stays good over three deploys that change `secret`, also one
+// that nobody has used meanwhile: a program does not come back for another.
+func TestC8KeysOutliveSecrets(t *testing.T) {
+	w := newWorld(t)
+	old, young := bytes.Repeat([]byte("s"), 32), bytes.Repeat([]byte("t"), 32)
+	withKeys := func(_ *site.SiteConfig, c *site.Config) { c.Keys = true }
+	n := w.node()
+	n.guard(wiki, withKeys)
+	b := n.browser()
+	b.signIn(wiki+"/", "alice")
+	key := must(n.NewSiteKey(t.Context(), must(n.CurrentLogin(t.Context(), issuerSession(b)))(t), wiki, "Phone"))(t)
+	for _, w.secrets = range [][][]byte{{old, young}, {young, old}, {young}} {
+		n = w.node()
+		ok(t, n.state.Keys.Tick(t.Context()))
+		n.guard(wiki, withKeys)
+	}
+	n.browser().send(http.MethodGet, wiki+"/", nil, "Authorization", "Bearer "+key).wants(t, http.StatusOK, "the application")
+	b.n = n
+	b.fetch(http.MethodGet, wiki+"/").wants(t, http.StatusUnauthorized, "") // else the secret has not changed
+}
+
+// TestEndOfASite: to end a site as a client ends its sessions and its app keys, and nothing of
+// another site.
+func TestEndOfASite(t *testing.T) {
+	n := newWorld(t).node()
+	withKeys := func(_ *site.SiteConfig, c *site.Config) { c.Keys = true }
+	operator := admin.New(n.Issuer, n.state)
+	b := n.browser()
+	keys := make(map[string]string)
+	for _, origin := range []string{wiki, dash} {
+		n.guard(origin, withKeys)
+		if origin == wiki {
+			b.signIn(origin+"/", "alice")
+		} else {
+			b.start(origin + "/")
+		}
+		keys[origin] = must(n.NewSiteKey(t.Context(), must(n.CurrentLogin(t.Context(), issuerSession(b)))(t), origin, "Phone"))(t)
+	}
+	try := func(origin string, status int) {
+		t.Helper()
+		b.fetch(http.MethodGet, origin+"/").wants(t, status, "")
+		n.browser().send(http.MethodGet, origin+"/", nil, "Authorization", "Bearer "+keys[origin]).wants(t, status, "")
+	}
+	try(wiki, http.StatusOK)
+	listed := 0
+	ok(t, operator.ScanGrants(t.Context(), sites.ClientID(wiki), nil, func(g admin.UserGrants) error { listed += len(g.Families); return nil }))
+	if listed != 2 {
+		t.Errorf("%d grants of the site are listed, want the session and the key", listed)
+	}
+	ok(t, operator.EndClient(t.Context(), sites.ClientID(wiki)))
+	try(wiki, http.StatusUnauthorized)
+	try(dash, http.StatusOK)
+	done := must(operator.EndBegun(t.Context(), admin.Ends{Client: sites.ClientID(dash), Before: n.clock()}, nil))(t)
+	if done.Families != 2 {
+		t.Errorf("%+v, want two families", done)
+	}
+	try(dash, http.StatusUnauthorized)
 }
 
 // TestBearer: row P3: programs may come with an access token; a bad one is 401 and no login, and

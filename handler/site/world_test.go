@@ -56,8 +56,10 @@ type world struct {
 	now   atomic.Int64
 	heard *observer
 	hash  string
-	real  bool          // the clock is the machine's
-	ahead time.Duration // of the store's clock are those of nodes that are made now
+	// secrets are those that nodes are configured with that are made now; none for the usual one.
+	secrets [][]byte
+	real    bool          // the clock is the machine's
+	ahead   time.Duration // of the store's clock are those of nodes that are made now
 }
 
 func (w *world) clock() time.Time {
@@ -170,7 +172,11 @@ func (w *world) node(users ...login.User) *node {
 		}
 	}
 	n := &node{world: w, hosts: make(map[string]http.Handler), bound: make(map[string]*site.Site)}
-	derived := must(secrets.NewSecrets(bytes.Repeat([]byte("s"), 32)))(t)
+	configured := w.secrets
+	if configured == nil {
+		configured = [][]byte{bytes.Repeat([]byte("s"), 32)}
+	}
+	derived := must(secrets.NewSecrets(configured...))(t)
 	ahead := w.ahead
 	clock := func() time.Time { return w.clock().Add(ahead) }
 	n.state = must(state.New(state.Config{Store: w.store, Observer: w.heard, Clock: clock, CacheBytes: 1 << 20, DenylistEntries: 1000}))(t)

@@ -3,6 +3,7 @@ package wire
 import (
 	"cmp"
 	"net/http"
+	"strings"
 )
 
 // The headers of CORS and what they say.
@@ -42,4 +43,25 @@ func RequestOrigin(r *http.Request) (string, bool) {
 		return "", false
 	}
 	return values[0], true
+}
+
+// AllowOrigin lets one origin read an answer, whatever stood there before, and with credentials
+// also the answer to a request that carries cookies. Of the headers it may read those that we
+// set, and more. See the Fetch standard, CORS protocol.
+func AllowOrigin(h http.Header, origin string, credentials bool, more ...string) {
+	h.Set("Access-Control-Allow-Origin", origin)
+	if credentials {
+		h.Set(AllowCredentials, "true")
+	}
+	if exposed := h.Get("Access-Control-Expose-Headers"); exposed == "" || credentials && exposed == "*" { // which means "*" alone then
+		h.Set("Access-Control-Expose-Headers", ExposeHeaders)
+	}
+	if len(more) > 0 && h.Get("Access-Control-Expose-Headers") != "*" {
+		for _, name := range append([]string{ChallengeHeader}, more...) {
+			if exposed := h.Get("Access-Control-Expose-Headers"); !strings.Contains(strings.ToLower(exposed), strings.ToLower(name)) {
+				h.Set("Access-Control-Expose-Headers", exposed+", "+name)
+			}
+		}
+	}
+	Vary(h, "Origin")
 }

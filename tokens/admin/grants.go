@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
@@ -21,14 +22,14 @@ type UserGrants struct {
 // users for client "". It reads everything that the store keeps of its users;
 // scanned, if not nil, hears how many those were so far. An error of each ends it.
 func (o *Operator) ScanGrants(ctx context.Context, client string, scanned func(users int), each func(UserGrants) error) error {
-	tag, users := o.tagOf(client), 0
+	tags, users := o.tagsOf(client), 0
 	err := o.state.Store.ScanUsers(ctx, storage.PartHeld, func(r storage.Record) error {
 		if users++; scanned != nil {
 			scanned(users)
 		}
 		g := UserGrants{User: r.Held.User}
 		for _, f := range r.Held.Families {
-			if client == "" || f.Client == tag {
+			if client == "" || slices.Contains(tags, f.Client) {
 				g.Families = append(g.Families, f)
 			}
 		}
@@ -130,9 +131,9 @@ func (o *Operator) endBegun(ctx context.Context, what Ends, h storage.HeldRecord
 			}
 		}
 	}
-	tag := o.tagOf(what.Client)
+	tags := o.tagsOf(what.Client)
 	for _, f := range h.Families {
-		if over[f.ID] || f.LoginAfter(what.Before) || what.Client != "" && f.Client != tag {
+		if over[f.ID] || f.LoginAfter(what.Before) || what.Client != "" && !slices.Contains(tags, f.Client) {
 			continue
 		}
 		res, err := o.state.End(ctx, storage.EndRequest{User: h.User, Scope: storage.EndFamily, Family: f.ID, Tell: true}, history.EndedByOperator)

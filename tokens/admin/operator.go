@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
 	"github.com/gatehouse-auth/gatehouse/tokens/keyring"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/sites"
 	"github.com/gatehouse-auth/gatehouse/tokens/state"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 	"github.com/gatehouse-auth/gatehouse/tokens/verify"
@@ -55,13 +56,24 @@ func (o *Operator) EndUser(ctx context.Context, subject string) (storage.EndResu
 	return res, nil
 }
 
+// tagsOf returns the tags of all that a client holds: with a site go the app keys that were
+// made for it.
+func (o *Operator) tagsOf(client string) []storage.ClientTag {
+	tags := []storage.ClientTag{o.tagOf(client)}
+	if origin, ok := sites.OriginOf(client); ok && client == sites.ClientID(origin) {
+		tags = append(tags, o.tagOf(sites.KeysID(origin)))
+	}
+	return tags
+}
+
 // EndClient ends all refresh tokens and access tokens that a client has until
-// now. The client need not be configured any more. What a client that nobody registered
-// begins later is not ended: see BlockClient.
+// now, for a site its sessions and its app keys. The client need not be configured any more.
+// What a client that nobody registered begins later is not ended: see BlockClient.
 func (o *Operator) EndClient(ctx context.Context, clientID string) error {
-	tag := o.tagOf(clientID)
-	if _, err := o.endClient(ctx, tag, o.issuer.KeepsEnd(tag)); err != nil {
-		return err
+	for _, tag := range o.tagsOf(clientID) {
+		if _, err := o.endClient(ctx, tag, o.issuer.KeepsEnd(tag)); err != nil {
+			return err
+		}
 	}
 	o.cfg.Observer.Happened(ctx, oauth.Event{Kind: oauth.EventRevoked, Outcome: oauth.OutcomeClient, Client: clientID})
 	return nil

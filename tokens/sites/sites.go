@@ -21,11 +21,8 @@ const (
 // CallbackPath is where the authorization server answers, on the origin of the site.
 const CallbackPath = "/.gatehouse/callback"
 
-// What is sealed for the origin of a site.
-const (
-	UseSession = "session" // the cookie of a session
-	UseKey     = "key"     // an app key, behind its prefix
-)
+// UseSession is what the cookie of a session is sealed for, at the origin of its site.
+const UseSession = "session"
 
 // KeyPrefix begins an app key.
 const KeyPrefix = "gk1."
