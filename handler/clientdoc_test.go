@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/clientdoc"
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
+	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
@@ -325,5 +326,257 @@ func TestH13Any(t *testing.T) {
 	defer h.mu.Unlock()
 	if len(h.asked) != 10 {
 		t.Errorf("one visitor has made this gateway ask %d times in a minute, want 10", len(h.asked))
+	}
+}
+
+// A redirect URI that the document drops between the page and the answer gets nothing, and
+// another one is asked for anew: H12.
+func TestH12RedirectChanges(t *testing.T) {
+	h := newDocHost(t)
+	g := newGateway(t, h.documents())
+	id := h.publish("/c", map[string]any{"redirect_uris": []string{h.URL + "/one"}})
+	b := g.browser()
+	page := b.signIn(strangerURL(id, h.URL+"/one"), "alice", testPassword)
+	h.publish("/c", map[string]any{"redirect_uris": []string{h.URL + "/two"}})
+	g.pass(2 * time.Hour)
+	if res := b.get(strangerURL(id, h.URL+"/two")); !strings.Contains(res.Body, `value="allow"`) { // which fetches it again
+		t.Fatalf("status %d %s", res.StatusCode, res.Body)
+	}
+	action, fields := form(t, page.Body)
+	fields.Set("action", "allow")
+	res := b.post(action, fields)
+	if res.Header.Get("Location") != "" || res.StatusCode == http.StatusSeeOther {
+		t.Errorf("the answer went to %s", res.Header.Get("Location"))
+	}
+	b.signInTo(id, h.URL+"/two")
+}
+
+// ChatGPT's document: private_key_jwt by RS256, keys on its own host, both methods in the list of
+// those that it has. M-44.
+func TestM44PrivateKeyJWT(t *testing.T) {
+	for _, mixed := range []bool{false, true} {
+		h := newDocHost(t)
+		g := newGateway(t, h.documents())
+		key, err := jose.GenerateKey(jose.RS256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, err := jose.MarshalKeySet([]*jose.PublicKey{key.Public()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := signer{g, h.URL + "/oauth/client.json", key}
+		doc := map[string]any{"client_name": "ChatGPT", "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "RS256", "jwks_uri": h.URL + "/oauth/jwks.json"}
+		if mixed {
+			doc["token_endpoint_auth_methods_supported"] = []string{"none", "private_key_jwt"}
+		}
+		h.publish("/oauth/client.json", doc)
+		h.serve("/oauth/jwks.json", serveJSON(json.RawMessage(set)))
+		redirect := "http://localhost/callback"
+		b := g.browser()
+		code := func() string { return b.agree(strangerURL(s.id, redirect)).Get("code") }
+		exchange := func(code string, v url.Values) *answerOf {
+			v.Set("grant_type", "authorization_code")
+			v.Set("code", code)
+			v.Set("redirect_uri", redirect)
+			v.Set("code_verifier", testVerifier)
+			res := g.post("/oauth/token", v)
+			return &answerOf{res.StatusCode, jsonOf(t, res)}
+		}
+		if got := exchange(code(), url.Values{"client_id": {s.id}}); (got.status == http.StatusOK) != mixed {
+			t.Errorf("mixed %t: without a key: %v", mixed, got)
+		}
+		got := exchange(code(), asserting(s.assertion(s.claims(nil))))
+		if got.status != http.StatusOK {
+			t.Fatalf("mixed %t: with its key: %v", mixed, got)
+		}
+		refresh := got.body["refresh_token"].(string)
+		h.Close() // and nobody needs it any more
+		status, body := g.refreshFor(s.id, refresh, "client_assertion", s.assertion(s.claims(nil)), "client_assertion_type", clients.AssertionTypeJWT)
+		if status != http.StatusOK {
+			t.Fatalf("mixed %t: refresh with the host away: %d %v", mixed, status, body)
+		}
+		if status, body := g.refreshFor(s.id, body["refresh_token"].(string)); (status == http.StatusOK) != mixed {
+			t.Errorf("mixed %t: refresh without a key: %d %v", mixed, status, body)
+		}
+	}
+}
+
+type answerOf struct {
+	status int
+	body   map[string]any
+}
+
+// A stranger who has a thousand other documents fetched takes nothing from anybody: what somebody
+// has agreed to is kept, also for a gateway that starts while the host is away. H12, M-39, M-40.
+func TestH12M39M40Flushed(t *testing.T) {
+	h := newDocHost(t)
+	g := newGateway(t, h.documents())
+	id, redirect := h.publish("/c", nil), "http://localhost:3118/callback"
+	refresh := g.browser().signInTo(id, redirect)["refresh_token"].(string)
+	for i := range 1100 {
+		if i%10 == 0 {
+			g.pass(time.Minute)
+		}
+		_ = g.Issuer.Meet(t.Context(), mustQuery(t, strangerURL(h.publish(fmt.Sprintf("/flood/%d", i), nil), redirect)), clientdoc.Visitor{Network: fmt.Sprint(i)})
+	}
+	if n := len(g.heard.of(oauth.EventClientDocument)); n < 1000 {
+		t.Fatalf("%d documents were fetched", n)
+	}
+	h.Close()
+	asked := h.count("/c")
+	if res := g.browser().get(strangerURL(id, redirect)); res.StatusCode != http.StatusOK {
+		t.Errorf("flushed: status %d %s", res.StatusCode, res.Body)
+	}
+	g.pass(25 * time.Hour) // and it is due
+	if res := g.browser().get(strangerURL(id, redirect)); res.StatusCode != http.StatusOK || h.count("/c") != asked {
+		t.Errorf("due, with the host away: status %d %s", res.StatusCode, res.Body)
+	}
+	status, body := g.refreshFor(id, refresh)
+	if status != http.StatusOK {
+		t.Fatalf("refresh: status %d %v", status, body)
+	}
+	g.pass(31 * 24 * time.Hour)
+	if res := g.browser().get(strangerURL(id, redirect)); res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a month later: status %d", res.StatusCode)
+	}
+}
+
+// M-05: one person who lets a thousand clients in holds 200 families, whichever kind they are of.
+func TestM05Documents(t *testing.T) {
+	h := newDocHost(t)
+	g := newGateway(t, h.documents())
+	login, _, err := g.Issuer.SignIn(t.Context(), tokens.Profile{Subject: "local|bob", Login: "local", Fingerprint: bobs(g)}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const uri = "http://localhost/callback"
+	for i := range 220 {
+		g.pass(3 * time.Second)
+		q := mustQuery(t, strangerURL(h.publish(fmt.Sprintf("/%d", i), nil), uri))
+		if err := g.Issuer.Meet(t.Context(), q, clientdoc.Visitor{Network: fmt.Sprint(i)}); err != nil {
+			t.Fatal(err)
+		}
+		a, err := g.Issuer.ParseAuthorization(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, err := g.Issuer.IssueCode(t.Context(), a, login)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := g.Issuer.Client(t.Context(), a.ClientID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.Issuer.Token(t.Context(), client, tokens.TokenRequest{GrantType: oauth.GrantAuthorizationCode, Code: code, RedirectURI: uri, CodeVerifier: testVerifier}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if families, err := g.Issuer.Grants(t.Context(), "local|bob"); err != nil || len(families) != 200 {
+		t.Errorf("%d families, %v", len(families), err)
+	}
+}
+
+// H11: a client that publishes its metadata has none of the powers of one that an operator knows,
+// whatever it says of itself.
+func TestH11DocumentPowers(t *testing.T) {
+	h := newDocHost(t)
+	g := newGateway(t, h.documents())
+	id := h.publish("/c", map[string]any{
+		"post_logout_redirect_uris": []string{"https://evil.example/"}, "backchannel_logout_uri": "https://evil.example/", "web_origins": []string{"https://evil.example"},
+		"grant_types": []string{"authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"}, "scope": "orders:write admin",
+	})
+	redirect := "http://localhost/callback"
+	got := g.browser().signInTo(id, redirect)
+	for name, form := range map[string]url.Values{
+		"machine": {"grant_type": {"client_credentials"}, "client_id": {id}},
+		"device":  {"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "client_id": {id}, "device_code": {"x"}},
+	} {
+		if res := g.post("/oauth/token", form); res.StatusCode != http.StatusBadRequest || jsonOf(t, res)["error"] != "unauthorized_client" {
+			t.Errorf("%s: status %d %s", name, res.StatusCode, res.Body)
+		}
+	}
+	if res := g.post("/oauth/device/code", url.Values{"client_id": {id}}); res.StatusCode != http.StatusBadRequest {
+		t.Errorf("device code: status %d %s", res.StatusCode, res.Body)
+	}
+	if res := g.post("/oauth/introspect", url.Values{"client_id": {id}, "token": {got["access_token"].(string)}}); res.StatusCode == http.StatusOK {
+		t.Errorf("introspection: %s", res.Body)
+	}
+	for _, mode := range []string{"form_post", "fragment", "web_message"} {
+		if _, q := location(t, g.browser().get(strangerURL(id, redirect, "response_mode", mode))); q.Get("error") != "invalid_request" {
+			t.Errorf("%s: %v", mode, q)
+		}
+	}
+	for _, target := range []string{"/v2/logout?client_id=" + url.QueryEscape(id) + "&returnTo=https://evil.example/", "/oidc/logout?client_id=" + url.QueryEscape(id) + "&post_logout_redirect_uri=https://evil.example/"} {
+		if res := g.browser().get(target); strings.Contains(res.Header.Get("Location"), "evil") {
+			t.Errorf("%s leads to %s", target, res.Header.Get("Location"))
+		}
+	}
+	if res := g.post("/oauth/revoke", url.Values{"client_id": {id}, "token": {got["refresh_token"].(string)}}); res.StatusCode != http.StatusOK {
+		t.Errorf("revoking its own: status %d %s", res.StatusCode, res.Body)
+	}
+	if status, body := g.refreshFor(id, got["refresh_token"].(string)); status != http.StatusBadRequest || body["error"] != "invalid_grant" {
+		t.Errorf("revoked, and then: %d %v", status, body)
+	}
+}
+
+// M-21: names made to deceive are cleaned, cut and quoted, behind where the answer goes.
+func TestM21DocumentNames(t *testing.T) {
+	h := newDocHost(t)
+	g := newGateway(t, h.documents())
+	for i, name := range []string{"Google", "Goog\u200ble\n\n\u202eevil", "Gооgle (Cyrillic)", strings.Repeat("Google ", 30), `Google</strong><script>alert(1)</script>`} {
+		id := h.publish(fmt.Sprintf("/%d", i), map[string]any{"client_name": name, "redirect_uris": []string{h.URL + "/cb"}})
+		page := g.browser().signIn(strangerURL(id, h.URL+"/cb"), "alice", testPassword).Body
+		host := strings.TrimPrefix(h.URL, "https://")
+		where, called := strings.Index(page, "<strong>"+host+"</strong>"), max(strings.Index(page, "Goog"), strings.Index(page, "Gо"))
+		if where < 0 || called < where || strings.ContainsAny(page, "\u200b\u202e") || strings.Contains(page, "<script>alert") || strings.Count(page, "Google ") > 8 {
+			t.Errorf("%q:\n%s", name, page)
+		}
+	}
+}
+
+// M-36: with on_reuse refuse an old copy of a refresh token is refused, and the newest is good.
+func TestM36OnReuseRefuse(t *testing.T) {
+	for _, refuse := range []bool{true, false} {
+		h := newDocHost(t)
+		g := newGateway(t, h.documents(func(p *clients.DocumentPolicy) { p.Refresh.ReuseRefused = refuse }))
+		id := h.publish("/c", nil)
+		first := g.browser().signInTo(id, "http://localhost/callback")["refresh_token"].(string)
+		_, body := g.refreshFor(id, first)
+		second := body["refresh_token"].(string)
+		g.pass(3 * time.Minute)
+		if status, body := g.refreshFor(id, first); status != http.StatusBadRequest || body["error"] != "invalid_grant" {
+			t.Errorf("the old one: %d %v", status, body)
+		}
+		want := oauth.Outcome(oauth.ReasonReuse)
+		if refuse {
+			want = oauth.OutcomeSpared
+		}
+		if status, body := g.refreshFor(id, second); (status == http.StatusOK) != refuse || !g.heard.has(oauth.EventRefreshReuse, want) {
+			t.Errorf("on_reuse refuse %t, the newest: %d %v", refuse, status, body)
+		}
+	}
+}
+
+// Guesses of the registration token are slowed down by address, and so are registrations.
+func TestRegistrationLimits(t *testing.T) {
+	g := newGateway(t, registering, func(_ *tokens.Config, cfg *Config) { cfg.RegistrationToken = "a-registration-token" })
+	for range 25 {
+		if res := g.registerBody(codeBody, "Authorization", "Bearer wrong"); res.StatusCode != http.StatusUnauthorized {
+			t.Fatalf("status %d %s", res.StatusCode, res.Body)
+		}
+	}
+	if res := g.registerBody(codeBody, "Authorization", "Bearer wrong"); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" {
+		t.Errorf("the guess after the last: status %d %s", res.StatusCode, res.Header)
+	}
+	g.pass(time.Hour)
+	for range registrationBurst {
+		if res := g.registerBody(codeBody, "Authorization", "Bearer a-registration-token"); res.StatusCode != http.StatusCreated {
+			t.Fatalf("status %d %s", res.StatusCode, res.Body)
+		}
+	}
+	if res := g.registerBody(codeBody, "Authorization", "Bearer a-registration-token"); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" {
+		t.Errorf("the registration after the last: status %d %s", res.StatusCode, res.Header)
 	}
 }
