@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/fetch"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/admin"
 	"github.com/gatehouse-auth/gatehouse/tokens/clientdoc"
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
@@ -578,5 +579,52 @@ func TestRegistrationLimits(t *testing.T) {
 	}
 	if res := g.registerBody(codeBody, "Authorization", "Bearer a-registration-token"); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" {
 		t.Errorf("the registration after the last: status %d %s", res.StatusCode, res.Header)
+	}
+}
+
+// H15: an operator ends and blocks a client by its URL, and sees it in the list of clients.
+func TestH15DocumentBlock(t *testing.T) {
+	h := newDocHost(t)
+	g := newGateway(t, h.documents())
+	operator := admin.New(g.Issuer, g.state)
+	id, redirect := h.publish("/c", nil), "http://localhost/callback"
+	b := g.browser()
+	refresh := b.signInTo(id, redirect)["refresh_token"].(string)
+	list, _, err := operator.ListClients(t.Context())
+	if err != nil || !slices.ContainsFunc(list, func(c admin.ListedClient) bool {
+		return c.ID == g.Issuer.TagOf(id).String() && strings.HasPrefix(c.ID, "document:") && c.Families == 1
+	}) {
+		t.Errorf("the list: %+v, %v", list, err)
+	}
+	if err := operator.EndClient(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := g.refreshFor(id, refresh); status != http.StatusBadRequest || body["error"] != "invalid_grant" {
+		t.Errorf("ended: %d %v", status, body)
+	}
+	g.pass(2 * time.Second)
+	b.signInTo(id, redirect) // the id is as good as before
+	if err := operator.BlockClient(t.Context(), id, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, q := location(t, b.get(strangerURL(id, redirect))); q.Get("error") != "unauthorized_client" {
+		t.Errorf("blocked: %v", q)
+	}
+}
+
+// M-25, AUZ-28: a client that asks for more later is asked about all of it, and gets no more than
+// the person was shown.
+func TestM25AUZ28DocumentGrows(t *testing.T) {
+	h := newDocHost(t)
+	g := newGateway(t, h.documents())
+	id, redirect := h.publish("/c", nil), "http://localhost/callback"
+	b := g.browser()
+	got := b.signInTo(id, redirect)
+	if status, body := g.refreshFor(id, got["refresh_token"].(string), "scope", "orders:read orders:write"); status != http.StatusOK || strings.Contains(fmt.Sprint(body["scope"]), "orders:write") {
+		t.Errorf("a refresh that asks for more: %d %v", status, body)
+	}
+	page := b.get(strangerURL(id, redirect, "scope", "orders:read orders:write"))
+	if !strings.Contains(page.Body, "orders:write") || !strings.Contains(page.Body, "orders:read") || !strings.Contains(page.Body, `value="allow"`) {
+		t.Errorf("the page:\n%s", page.Body)
 	}
 }
