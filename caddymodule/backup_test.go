@@ -15,7 +15,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
 )
 
-// copyBack restores a backup as docs/operations.md says: two files are copied.
+// copyBack restores a backup as docs/backup.md says: two files are copied.
 func (g *gateway) copyBack(from string) {
 	g.t.Helper()
 	for _, suffix := range []string{"", ".secret"} {

@@ -80,16 +80,16 @@ func TestBearerProvider(t *testing.T) {
 var jsonBlock = regexp.MustCompile("(?s)```json\n(.*?)```")
 
 // HDR-01 beside a provider that knows nothing of our headers: the handlers that
-// docs/guarding.md shows tell the upstream who it is, whichever provider Caddy
+// docs/api.md shows tell the upstream who it is, whichever provider Caddy
 // asks first.
 func TestBearerProviderIdentity(t *testing.T) {
-	page, err := os.ReadFile("../docs/guarding.md")
+	page, err := os.ReadFile("../docs/api.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	block := jsonBlock.FindSubmatch(page)
 	if block == nil {
-		t.Fatal("docs/guarding.md shows no JSON")
+		t.Fatal("docs/api.md shows no JSON")
 	}
 	g := newGateway(t)
 	handlers := strings.Trim(strings.TrimSpace(string(block[1])), "[]")

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// What docs/guarding.md says of guards in a real Caddy.
+// What docs/api.md says of guards in a real Caddy.
 
 // HDR-18 where CORS is the upstream's: it answers the preflight, which nothing
 // else on the site can pass for.
@@ -98,17 +98,17 @@ func TestResourceMetadataOfTwoAudiences(t *testing.T) {
 	}
 }
 
-// RFC 9728 §5.1: inside of a block with a matcher, as docs/guarding.md shows it.
+// RFC 9728 §5.1: inside of a block with a matcher, as docs/api.md shows it.
 func TestResourceMetadataInHandle(t *testing.T) {
 	g := newGateway(t)
-	page, err := os.ReadFile("../docs/guarding.md")
+	page, err := os.ReadFile("../docs/api.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, rest, _ := strings.Cut(string(page), "```caddyfile\napi.example.com {\n\thandle_path")
 	site, _, found := strings.Cut("\thandle_path"+rest, "}\n```")
 	if !found {
-		t.Fatal("docs/guarding.md shows no site with handle_path")
+		t.Fatal("docs/api.md shows no site with handle_path")
 	}
 	o := gatewayOptions{
 		OAuth: "api " + g.API + "/v1 {\n\tscopes v1\n}",
@@ -133,16 +133,16 @@ func TestResourceMetadataInHandle(t *testing.T) {
 
 var guardedSite = regexp.MustCompile("(?s)```caddyfile\napi\\.example\\.com \\{\n([^`]*@guarded not [^`]*)\\}\n```")
 
-// HDR-15: what the README recommends for public paths: no spelling of one brings
+// HDR-15: what docs/api.md recommends for public paths: no spelling of one brings
 // a request without a token to the upstream that is guarded.
-func TestPublicPathsOfTheReadme(t *testing.T) {
-	page, err := os.ReadFile("../README.md")
+func TestPublicPathsOfTheDocs(t *testing.T) {
+	page, err := os.ReadFile("../docs/api.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	site := guardedSite.FindSubmatch(page)
 	if site == nil {
-		t.Fatal("the README shows no site with public paths")
+		t.Fatal("docs/api.md shows no site with public paths")
 	}
 	g := startGateway(t, gatewayOptions{API: strings.ReplaceAll(string(site[1]), "localhost:9000", "UPSTREAM")})
 	for _, path := range []string{"/health", "/robots.txt", "/%68ealth", "/health?a=b"} {

@@ -76,7 +76,9 @@ func (i *Issuer) ParseAuthorization(ctx context.Context, params url.Values) (*Au
 	if err := a.parseMode(client, params.Get("response_mode")); err != nil {
 		return a, err
 	}
-	a.answerObject(client, params)
+	if mode := objectMode(params); mode != "" {
+		_ = a.parseMode(client, mode) // one that is not ours is not why the request is refused
+	}
 	for _, step := range []func(*clients.Client, *Authorization, url.Values) error{
 		parseSupported, parseProof, parsePrompt, i.parseACRs, i.parseHint, i.parseAccess,
 	} {

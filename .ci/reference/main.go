@@ -21,7 +21,7 @@ func main() {
 		fmt.Fprintf(os.Stderr, "reading the configuration: %v\n", err)
 		os.Exit(1)
 	}
-	p := &page{source: s, done: make(map[string]bool)}
+	p := &page{source: s, places: make(map[string]string), done: make(map[string]bool)}
 	p.write()
 	if _, err := os.Stdout.Write(p.out.Bytes()); err != nil {
 		os.Exit(1)
@@ -30,20 +30,20 @@ func main() {
 
 const head = `# Reference of the configuration
 
-Every option, by the block of the Caddyfile that it stands in. The name in JSON is said where it differs. This page is made from the source by
-` + "`go run ./.ci/reference > docs/reference.md`" + `: change the comments there.
+Every option, by the block of the Caddyfile that it stands in: what it does, and its default. The name in JSON is said where it differs. What is marked (JSON) has no word of its own in the Caddyfile: it is an argument of its block or line, as the syntax shows.
 
-A keyword without its arguments is an error, so that an unset ` + "`{$NAME}`" + ` is noticed. Durations are written as in Caddy: ` + "`10s`, `15m`, `12h`, `30d`" + `.
-Values may be placeholders such as ` + "`{env.NAME}` and `{file./path}`" + ` where an option says so; ` + "`{$NAME}`" + ` works everywhere, and its value lands in the adapted JSON.
-What is marked (JSON) has no word of its own in the Caddyfile: it is an argument of its block or line, as the syntax shows.
+A keyword without its arguments is an error, so that an unset ` + "`{$NAME}`" + ` is noticed. Durations are written as in Caddy: ` + "`10s`, `15m`, `12h`, `30d`" + `. Values may be placeholders such as ` + "`{env.NAME}` and `{file./path}`" + ` where an option says so; ` + "`{$NAME}`" + ` works everywhere, and its value lands in the adapted JSON.
+
+This page is made from the source, by ` + "`go run ./.ci/reference > docs/reference.md`" + `: change the comments there.
 
 `
 
 // page is the text as far as it is written.
 type page struct {
 	*source
-	out  bytes.Buffer
-	done map[string]bool // types that have a section
+	out    bytes.Buffer
+	places map[string]string // the headings of the types, those first that come first
+	done   map[string]bool   // types whose section is written
 }
 
 func (p *page) write() {
@@ -53,11 +53,46 @@ func (p *page) write() {
 	})
 	types = slices.DeleteFunc(types, func(t string) bool { return p.structs[t] == nil || p.syntax[t] == "" && len(p.structs[t].fields) == 0 })
 	for _, t := range types {
-		fmt.Fprintf(&p.out, "* [%s](#%s)\n", title(p.modules[t]), anchor(title(p.modules[t])))
+		p.contents(t)
 	}
 	for _, t := range types {
 		p.module(t)
 	}
+}
+
+// contents writes a line of the table of contents: a module and the blocks in it.
+func (p *page) contents(t string) {
+	name := title(p.modules[t])
+	fmt.Fprintf(&p.out, "* [%s](#%s)", name, anchor(name))
+	p.places[t] = name
+	separator := ": "
+	var visit func(owner, path string)
+	visit = func(owner, path string) {
+		for _, f := range p.blocks(owner) {
+			if p.places[f.typ] != "" {
+				continue
+			}
+			at := strings.TrimSpace(path + " " + cmp.Or(p.word(owner, f.name), f.json))
+			p.places[f.typ] = at
+			fmt.Fprintf(&p.out, "%s[%s](#%s)", separator, at, anchor(at))
+			separator = ", "
+			visit(f.typ, at)
+		}
+	}
+	visit(t, within(p.modules[t]))
+	p.out.WriteString("\n")
+}
+
+// within is what the headings of the blocks in a module begin with.
+func within(id string) string {
+	_, name, _ := strings.Cut(title(id), " ")
+	switch {
+	case id == "oauth":
+		return ""
+	case strings.HasPrefix(id, "http.handlers."):
+		return name
+	}
+	return title(id)
 }
 
 // rank is the order of the modules: the app, its parts, the handlers.
@@ -90,58 +125,95 @@ func anchor(title string) string {
 
 func (p *page) module(t string) {
 	id := p.modules[t]
-	fmt.Fprintf(&p.out, "\n## %s\n\nModule `%s`. %s\n", title(id), id, flow(without(p.structs[t].doc, t)))
+	fmt.Fprintf(&p.out, "\n## %s\n\nModule `%s`. %s\n", title(id), id, strings.ReplaceAll(flow(without(p.structs[t].doc, t)), "\n\n  ", "\n\n"))
 	if p.syntax[t] != "" {
 		fmt.Fprintf(&p.out, "\n```text\n%s\n```\n", p.syntax[t])
 	}
 	p.done[t] = true
-	p.fields(t, "")
+	p.fields(t)
 }
 
 // fields writes the options of a struct, then those of the blocks in it.
-func (p *page) fields(t, path string) {
-	inner := p.list(t)
-	for _, f := range inner {
+func (p *page) fields(t string) {
+	if same := p.same(t); same != "" {
+		fmt.Fprintf(&p.out, "\nThe options are those of [%s](#%s), with their names in JSON.\n", same, anchor(same))
+		return
+	}
+	p.out.WriteString("\n")
+	p.each(t, func(owner string, f field) { p.option(t, owner, f) })
+	for _, f := range p.blocks(t) {
 		if p.done[f.typ] {
 			continue
 		}
 		p.done[f.typ] = true
-		word := cmp.Or(p.word(t, f.name), f.json)
-		at := strings.TrimSpace(path + " " + word)
-		fmt.Fprintf(&p.out, "\n### %s\n\n%s\n", at, flow(without(p.structs[f.typ].doc, f.typ)))
-		p.fields(f.typ, at)
+		fmt.Fprintf(&p.out, "\n### %s\n\n%s\n", p.places[f.typ], strings.ReplaceAll(flow(without(p.structs[f.typ].doc, f.typ)), "\n\n  ", "\n\n"))
+		p.fields(f.typ)
 	}
 }
 
-// list writes an item for each option, and returns the fields that are blocks.
-func (p *page) list(t string) (inner []field) {
-	p.out.WriteString("\n")
-	var walk func(string)
-	walk = func(owner string) {
-		for _, f := range p.structs[owner].fields {
-			if f.json == "" {
-				if p.structs[f.typ] != nil {
-					walk(f.typ)
-				}
-				continue
-			}
-			word := cmp.Or(p.word(owner, f.name), p.word(t, f.name))
-			name := "`" + word + "`"
-			switch {
-			case word == "":
-				name = "`" + f.json + "` (JSON)"
-			case word != f.json:
-				name += " (JSON `" + f.json + "`)"
-			}
-			fmt.Fprintf(&p.out, "* **%s**: %s\n", name, flow(f.doc))
-			if st := p.structs[f.typ]; st != nil && len(st.fields) > 0 {
-				inner = append(inner, f)
-			}
+// same is the heading of another module that has all fields of this one, or "".
+func (p *page) same(t string) string {
+	own := p.names(t)
+	for other := range p.modules {
+		if other != t && p.done[other] && len(own) > 5 && slices.Equal(own, p.names(other)) {
+			return p.places[other]
 		}
 	}
-	walk(t)
-	return inner
+	return ""
 }
+
+func (p *page) names(t string) (names []string) {
+	p.each(t, func(_ string, f field) { names = append(names, f.json) })
+	return names
+}
+
+// each visits the options of a struct, and those of the structs that are embedded in it.
+func (p *page) each(owner string, visit func(owner string, f field)) {
+	for _, f := range p.structs[owner].fields {
+		switch {
+		case f.json != "":
+			visit(owner, f)
+		case p.structs[f.typ] != nil:
+			p.each(f.typ, visit)
+		}
+	}
+}
+
+// blocks are the options of a struct that have options of their own.
+func (p *page) blocks(t string) (found []field) {
+	if p.structs[t] == nil {
+		return nil
+	}
+	p.each(t, func(_ string, f field) {
+		if st := p.structs[f.typ]; st != nil && len(st.fields) > 0 {
+			found = append(found, f)
+		}
+	})
+	return found
+}
+
+// option writes the item of an option.
+func (p *page) option(t, owner string, f field) {
+	word := cmp.Or(p.word(owner, f.name), p.word(t, f.name))
+	name := "`" + word + "`"
+	switch {
+	case word == "":
+		name = "`" + f.json + "` (JSON)"
+	case word != f.json:
+		name += " (JSON `" + f.json + "`)"
+	}
+	text := flow(f.doc)
+	if place := p.places[f.typ]; place != "" {
+		if below := asSaid.ReplaceAllString(text, ""); below != text {
+			text = strings.TrimSpace(below)
+		}
+		text += fmt.Sprintf(" → [its options](#%s)", anchor(place))
+	}
+	fmt.Fprintf(&p.out, "* **%s**: %s\n", name, text)
+}
+
+// asSaid is a default that the options of the block have.
+var asSaid = regexp.MustCompile(` Default: as [A-Z][A-Za-z]+ says\.?$`)
 
 func (p *page) word(owner, field string) string { return p.options[owner][field] }
 

@@ -34,7 +34,7 @@ type BackupSummary struct {
 
 // errBackupRedis is the answer where the store is not a file of this gateway.
 var errBackupRedis = errors.New("this gateway keeps its state in Redis: back up Redis itself (BGSAVE, then copy its RDB file; or its AOF), " +
-	"and keep the `secret` of the configuration beside it: docs/operations.md, \"Restore a backup of Redis\"")
+	"and keep the `secret` of the configuration beside it: docs/backup.md")
 
 // backup sends a copy of an embedded store. It works on as long as the process
 // does, also when the file was removed or its disk takes no writes.

@@ -31,7 +31,7 @@ Neither may exist yet: name it after the day. Both appear only when they are
 whole and were read from one end to the other.
 
 To restore, stop Caddy, copy both over the database and its secret, and start
-it. See docs/operations.md. To move to another store use 'export' and 'import'.`
+it. See docs/backup.md. To move to another store use 'export' and 'import'.`
 	return backup
 }
 
@@ -161,7 +161,7 @@ func (d backedUp) print(cmd *cobra.Command) error {
 		files += " and " + d.Secret
 		targets += " and " + d.Secret + " to " + d.Store + caddymodule.SecretSuffix
 	}
-	p.Printf("backed up and checked: %s, %s, %d bytes, as of %s\nto restore: stop Caddy, copy %s, start it: docs/operations.md\n",
+	p.Printf("backed up and checked: %s, %s, %d bytes, as of %s\nto restore: stop Caddy, copy %s, start it: docs/backup.md\n",
 		files, adminapi.Families(d.Families), d.Bytes, d.Taken.Format(time.RFC3339), targets)
 	return p.Err
 }

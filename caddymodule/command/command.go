@@ -69,13 +69,15 @@ func oauthCommand(cmd *cobra.Command) {
 
 // groups are the commands that have subcommands, and their help.
 var groups = map[string]string{
-	"clients":  "Ends what a client holds",
-	"consents": "Shows and withdraws what a person has agreed to",
-	"everyone": "Ends what everybody has",
-	"grants":   "Lists and ends logins of users at clients",
-	"issuers":  "Shows other issuers and forgets their keys",
-	"logins":   "Checks logins at providers",
-	"keys":     "Lists, rotates and drops the signing keys",
-	"tokens":   "Denies access tokens",
-	"users":    "Shows, disables and enables users",
+	"clients":    "Ends what a client holds",
+	"consents":   "Shows and withdraws what a person has agreed to",
+	"everyone":   "Ends what everybody has",
+	"grants":     "Lists and ends logins of users at clients",
+	"issuers":    "Shows other issuers and forgets their keys",
+	"logins":     "Checks logins at providers",
+	"logouts":    "Shows the sign-outs that applications have still to be told of",
+	"keys":       "Lists, rotates and drops the signing keys",
+	"registered": "Ends what clients hold that have registered themselves",
+	"tokens":     "Denies access tokens",
+	"users":      "Shows, disables and enables users",
 }

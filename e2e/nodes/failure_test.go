@@ -52,7 +52,7 @@ func (s *site) look(t *testing.T, n *node, l, spare *login) seen {
 	return got
 }
 
-// TestFailuresSeenFromOutside: what docs/operations.md says that each failure
+// TestFailuresSeenFromOutside: what docs/troubleshooting.md says that each failure
 // looks like, and that it ends by itself within two seconds.
 func TestFailuresSeenFromOutside(t *testing.T) {
 	t.Parallel()
@@ -142,7 +142,7 @@ func TestEmptiedRedis(t *testing.T) {
 
 // TestRestoredBackup: Redis comes back with what it held a while ago. Clients go
 // on where they are, with an alarm, and what was revoked since lives again, as
-// docs/operations.md says (R-49, RT-19, RT-20).
+// docs/backup.md says (R-49, RT-19, RT-20).
 func TestRestoredBackup(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -178,7 +178,7 @@ func TestRestoredBackup(t *testing.T) {
 	}
 }
 
-// TestLeastRights: an ACL user with the rights that docs/operations.md names has enough.
+// TestLeastRights: an ACL user with the rights that docs/redis.md names has enough.
 func TestLeastRights(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, strings.Fields("--user gatehouse on >secret "+leastRights)...)
@@ -212,14 +212,14 @@ func TestLeastRights(t *testing.T) {
 	}
 }
 
-// leastRights and, in a Cluster, clusterRights are in docs/operations.md.
+// leastRights and, in a Cluster, clusterRights are in docs/redis.md.
 const (
 	leastRights   = "~gh:* +@read +@write +@scripting +@connection +time +wait -@dangerous +info"
 	clusterRights = "+command +cluster|slots +cluster|shards +cluster|nodes"
 )
 
 // TestClusterWithLeastRights: two gateways over a Redis Cluster, with the same
-// block and the rights that docs/operations.md names.
+// block and the rights that docs/redis.md names.
 func TestClusterWithLeastRights(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t)

@@ -141,7 +141,7 @@ func TestStaleReplicaPromoted(t *testing.T) {
 }
 
 // TestPartOfAClusterDown: a primary and its replica are gone. It is as
-// docs/operations.md says to the people whose place that is, and nobody else notices.
+// docs/redis.md says to the people whose place that is, and nobody else notices.
 func TestPartOfAClusterDown(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.StartCluster(t)

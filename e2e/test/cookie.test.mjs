@@ -176,6 +176,6 @@ test("a page of another origin gets nothing", async () => {
 });
 
 test("the documentation shows the demo's own code", async () => {
-	const [page, code] = await Promise.all(["docs/cookie-refresh.md", "examples/spa/session.js"].map((path) => readFile(new URL("../../" + path, import.meta.url), "utf8")));
+	const [page, code] = await Promise.all(["docs/spa.md", "examples/spa/session.js"].map((path) => readFile(new URL("../../" + path, import.meta.url), "utf8")));
 	assert.ok(page.includes("```js\n" + code + "```"));
 });

@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storetest"
 )
 
-// What docs/refresh-tokens.md promises, where the store has a part in it.
+// What docs/development/refresh-tokens.md promises, where the store has a part in it.
 
 // promiseOfflineOff: the switch of an API ends refreshing at the next attempt,
 // and the same token is good again when it is back on.

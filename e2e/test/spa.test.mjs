@@ -1,4 +1,4 @@
-// The single-page app that the README shows, as it stands there.
+// The single-page app that docs/spa.md shows, as it stands there.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -32,9 +32,9 @@ after(async () => {
 	await gateway?.stop();
 });
 
-// snippet is the README's, with the places of this run.
+// snippet is the page's, with the places of this run.
 async function snippet() {
-	const [, code] = (await readFile(resolve(root, "README.md"), "utf8")).match(/```js\n(import \{ createAuth0Client \}.*?)```/s);
+	const [, code] = (await readFile(resolve(root, "docs/spa.md"), "utf8")).match(/```js\n(import \{ createAuth0Client \}.*?)```/s);
 	return code
 		.replace("'@auth0/auth0-spa-js'", `'${sdk}'`)
 		.replace("'auth.example.com'", `'${gateway.issuer.slice(0, -1)}'`)
@@ -54,7 +54,7 @@ async function answer(request, response) {
 <script type="module">${await snippet()};window.done = true;</script>`);
 }
 
-test("the README's single-page app: cancel, sign in, reload, sign out", async () => {
+test("the single-page app of the docs: cancel, sign in, reload, sign out", async () => {
 	assert.doesNotMatch(await snippet(), /example\.com/);
 	const context = await profile(browser);
 	const page = await context.newPage();
