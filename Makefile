@@ -16,7 +16,7 @@ export GATEHOUSE_VECTORS ?= $(abspath $(VECTORS))
 endif
 
 # Elsewhere than on Debian: CHROMIUM=/path/to/chrome make test
-TEST_NEEDS := node npm redis-server $(if $(CHROMIUM),,chromium)
+TEST_NEEDS := node npm nginx redis-server $(if $(CHROMIUM),,chromium)
 
 # The race detector needs a C compiler.
 RACE := $(if $(shell command -v $${CC:-gcc}),-race)

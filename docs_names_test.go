@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -144,4 +145,26 @@ func namedPaths(page string) []string {
 		}
 	}
 	return paths
+}
+
+// TestO6BesideOthers: row O6: README says of each of the others what it is, by its own pages,
+// and when it is the better choice.
+func TestO6BesideOthers(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "## Beside others\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	for _, other := range []string{"caddy-security", "caddy-oidc", "Pocket ID", "Authelia", "Dex", "Ory Hydra", "Keycloak", "Pomerium", "oauth2-proxy"} {
+		_, row, found := strings.Cut(section, "\n| ["+other+"](https://")
+		row, _, _ = strings.Cut(row, "\n")
+		cells := strings.Split(strings.TrimSuffix(row, " |"), " | ")
+		if !found || len(cells) != 4 || slices.Contains(cells, "") {
+			t.Errorf("%s: no row with a link, what it is, its tokens and when to take it: %q", other, cells)
+		}
+	}
+	if !strings.Contains(section, "OpenID provider") {
+		t.Error("caddy-security is an OpenID provider since 1.2.1")
+	}
 }

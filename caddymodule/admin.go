@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/caddymodule/adminapi"
 	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	"github.com/gatehouse-auth/gatehouse/tokens/admin"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 func init() {
@@ -64,6 +65,7 @@ func (a *App) adminAPI() *adminapi.API {
 		api.Open, api.Begin = r.ready, r.reference.begin
 		api.Database, api.Secret = strings.TrimPrefix(r.poolKey, boltPool), r.secretToBackUp
 		api.Stats = r.stats
+		api.Dropped = func() int { return events.Process.Happened(oauth.EventLogoutSent, oauth.OutcomeDropped) }
 	}
 	return api
 }

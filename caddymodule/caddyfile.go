@@ -90,6 +90,7 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        origins       <origin...>
 //	        apis          <identifier...>
 //	        scopes        <scope...>
+//	        default_scopes <scope...>
 //	        logins        <name...>
 //	        for           <group...>
 //	        serves        <identifier...>

@@ -58,6 +58,9 @@ type Client struct {
 	// The scopes, of those APIs, that it may ask for. Default: all of them.
 	Scopes []string `json:"scopes,omitempty"`
 
+	// The scopes, of those APIs, that it gets where it asks for none of an API's, as some MCP clients do. Default: none.
+	DefaultScopes []string `json:"default_scopes,omitempty"`
+
 	// The names of the logins by which people may sign in to it. Default: all of them
 	Logins []string `json:"logins,omitempty"`
 
@@ -156,6 +159,7 @@ func (c *Client) options() grammar.Options {
 		"origins":                grammar.List(&c.Origins),
 		"apis":                   grammar.List(&c.APIs),
 		"scopes":                 grammar.List(&c.Scopes),
+		"default_scopes":         grammar.List(&c.DefaultScopes),
 		"logins":                 grammar.List(&c.Logins),
 		"for":                    grammar.Lines(&c.For),
 		"serves":                 grammar.List(&c.Serves),

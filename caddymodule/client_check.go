@@ -147,9 +147,28 @@ func (c *Client) checkWords() error {
 	if err := checkEach("apis", c.APIs, noCheck); err != nil {
 		return err
 	}
-	return checkEach("scopes", c.Scopes, func(scope string) error {
+	if err := checkEach("scopes", c.Scopes, func(scope string) error {
 		if slices.Contains(oauth.ReservedScopes, scope) {
 			return errors.New("may be asked for by every client: leave it out; only the scopes of APIs are limited here")
+		}
+		return checkAPIScope(scope)
+	}); err != nil {
+		return err
+	}
+	return c.checkDefaultScopes()
+}
+
+// checkDefaultScopes checks what it gets unasked.
+func (c *Client) checkDefaultScopes() error {
+	if len(c.DefaultScopes) > 0 && c.kind() == clients.Machine {
+		return grammar.Wrong("default_scopes", "`type machine` gets all of its scopes where it asks for none: limit them by scopes")
+	}
+	return checkEach("default_scopes", c.DefaultScopes, func(scope string) error {
+		switch {
+		case slices.Contains(oauth.ReservedScopes, scope):
+			return errors.New("is no scope of an API, and only those come unasked (refresh tokens by `refresh_token { always }`): leave it out")
+		case len(c.Scopes) > 0 && !slices.Contains(c.Scopes, scope):
+			return errors.New("is not among the client's scopes: add it there, or leave it out")
 		}
 		return checkAPIScope(scope)
 	})
@@ -187,6 +206,11 @@ func (c *Client) checkAPIs(apis []*API) error {
 	for _, scope := range c.Scopes {
 		if !slices.Contains(scopes, scope) {
 			return grammar.WrongValue("scopes", scope, "is no scope of the client's apis: add it to one of them, or leave it out")
+		}
+	}
+	for _, scope := range c.DefaultScopes {
+		if !slices.Contains(scopes, scope) {
+			return grammar.WrongValue("default_scopes", scope, "is no scope of the client's apis: add it to one of them, or leave it out")
 		}
 	}
 	return nil

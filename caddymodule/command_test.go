@@ -121,7 +121,7 @@ func TestCommands(t *testing.T) {
 		{"keys rotate", []string{"keys", "rotate"}, []string{"ES256", "next", "current"}},
 		{"grants end", []string{"grants", "end", "local|alice"}, []string{"ended: 1 refresh token family, the sessions, and every access token"}},
 		{"grants end again", []string{"grants", "end", "local|alice"}, []string{"ended: 0 refresh token families"}},
-		{"grants list when there are none", []string{"grants", "list", "local|alice"}, []string{"local|alice is not signed in anywhere"}},
+		{"grants list when there are none", []string{"grants", "list", "local|alice"}, []string{"local|alice is signed in at no application"}},
 		{"consents list when there are none", []string{"consents", "list", "local|alice"}, []string{"local|alice has agreed to nothing"}},
 		{"consents withdraw when there are none", []string{"consents", "withdraw", "local|alice", "my-spa"}, []string{"local|alice had agreed to nothing at my-spa"}},
 		{"clients end", []string{"clients", "end", "my-spa"}, []string{"ended: everything that my-spa held"}},

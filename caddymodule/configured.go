@@ -38,7 +38,7 @@ func LoadStore(config []byte) (*ConfiguredStore, error) {
 	if s.Secrets, err = app.existingSecrets(); err != nil {
 		return nil, errors.Join(err, app.Cleanup())
 	}
-	s.Store = app.store.NewStore(func(string, time.Duration, error) {})
+	s.Store = app.store.NewStore(func(context.Context, string, time.Duration, error) {})
 	return s, nil
 }
 

@@ -144,6 +144,7 @@ func (c *Client) core() *clients.Client {
 		Origins:        c.origins(),
 		APIs:           c.APIs,
 		Scopes:         c.Scopes,
+		Usual:          c.DefaultScopes,
 		Logins:         c.Logins,
 		For:            c.For,
 		Serves:         c.Serves,

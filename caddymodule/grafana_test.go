@@ -39,8 +39,15 @@ var rarely = []string{
 	"caddy_oauth_feed_lag_seconds", "caddy_oauth_feed_newest_line_age_seconds",
 }
 
+// questions are the rows of the dashboard.
+var questions = []string{
+	"Can everybody sign in, refresh and pass?", "Is somebody stealing or guessing?", "What is slow?", "What will run out, or is falling behind?",
+}
+
 // TestDashboard holds docs/grafana.json to the metrics of a gateway: names,
-// labels, and the events and outcomes that its panels pick. No metric is missing.
+// labels, and the events and outcomes that its panels pick. No metric is missing,
+// and the rows are an operator's questions. That Prometheus can read its
+// expressions is a step of .ci/run.
 func TestDashboard(t *testing.T) {
 	var d dashboard
 	if err := json.Unmarshal([]byte(page(t, "grafana.json")), &d); err != nil {
@@ -53,13 +60,16 @@ func TestDashboard(t *testing.T) {
 	g.call("/orders", g.login().AccessToken)
 	_, shown := g.admin(http.MethodGet, "/metrics")
 	known := described(t)
-	used := make(map[string]bool)
+	used, rows := make(map[string]bool), []string(nil)
 	ids := make(map[int]bool)
 	for _, p := range d.Panels {
 		if ids[p.ID] || p.Title == "" || p.GridPos.X+p.GridPos.W > 24 {
 			t.Errorf("panel %d %q: its id, title or place is wrong", p.ID, p.Title)
 		}
 		ids[p.ID] = true
+		if p.Type == "row" {
+			rows = append(rows, p.Title)
+		}
 		if (len(p.Targets) == 0) != (p.Type == "row") {
 			t.Errorf("panel %q has %d expressions", p.Title, len(p.Targets))
 		}
@@ -80,6 +90,9 @@ func TestDashboard(t *testing.T) {
 				checkLabels(t, p.Title, name, labels, m[2], target.Expr)
 			}
 		}
+	}
+	if !slices.Equal(rows, questions) {
+		t.Errorf("rows: %q", rows)
 	}
 	for name := range known {
 		if !used[name] {
@@ -123,7 +136,8 @@ func checkLabels(t *testing.T, panel, metric string, labels []string, matchers, 
 			switch {
 			case m[1] == "event" && slices.Contains(oauth.EventKinds(), oauth.EventKind(value)):
 				outcomes = append(outcomes, oauth.EventKind(value).Outcomes()...)
-			case m[1] == "event",
+			case (m[1] == "reason" || m[1] == "verdict") && !slices.Contains(oauth.Reasons, oauth.Reason(value)),
+				m[1] == "event",
 				m[1] == "outcome" && m[2] != "!=" && value != "other" && !slices.Contains(outcomes, oauth.Outcome(value)):
 				t.Errorf("panel %q: %s is never %q", panel, m[1], value)
 			}

@@ -30,7 +30,7 @@ func init() {
 type RequireLogin struct {
 	// The origins that it stands at, such as `https://wiki.example.com`. Sites for a wildcard
 	// or for all hosts, and sites that are http here since TLS ends before Caddy, have to
-	// say them. Default: the https hosts of its site
+	// say them. Default: the hosts of its site, where they are https or on this machine
 	Origins []string `json:"origins,omitempty"`
 
 	// The groups of this gateway of which a person must be in one; a further line must hold

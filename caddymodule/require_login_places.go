@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/gatehouse-auth/gatehouse/handler/site"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
 // loginPlaces finds all of them.
@@ -24,7 +25,7 @@ func loginPlaces(web *caddyhttp.App) (found []loginPlace) {
 	return found
 }
 
-// origins returns where a guard stands: as it says, else the https hosts of its sites. A
+// origins returns where a guard stands: as it says, else the https hosts of its sites, and those on loopback. A
 // handler never learns it of a request, whose Host is the client's own word.
 func (l *RequireLogin) origins(web *caddyhttp.App, places []loginPlace) ([]string, error) {
 	if len(l.Origins) > 0 {
@@ -60,8 +61,11 @@ func (p placement) originOf(web *caddyhttp.App, host string) (string, error) {
 	if strings.ContainsAny(host, "*{}") {
 		return "", fmt.Errorf("the site has the host %s, which stands for several", host)
 	}
+	scheme, usual := "https", []int{caddyhttp.DefaultHTTPSPort, web.HTTPSPort}
 	if auto := p.server.AutoHTTPS; len(p.server.TLSConnPolicies) == 0 || auto != nil && slices.Contains(auto.Skip, host) {
-		return "", fmt.Errorf("the site %s is http here, and browsers keep no cookie of ours but of https or a loopback address", host)
+		if scheme, usual = "http", []int{caddyhttp.DefaultHTTPPort, web.HTTPPort}; !oauth.IsLoopbackHost(host) {
+			return "", fmt.Errorf("the site %s is http here, and browsers keep no cookie of ours but of https or a loopback address", host)
+		}
 	}
 	var ports []uint
 	for _, listen := range p.server.Listen {
@@ -76,10 +80,10 @@ func (p placement) originOf(web *caddyhttp.App, host string) (string, error) {
 	switch {
 	case len(ports) != 1:
 		return "", fmt.Errorf("the site %s listens on several ports, or on a socket", host)
-	case ports[0] == caddyhttp.DefaultHTTPSPort, int(ports[0]) == web.HTTPSPort:
-		return "https://" + strings.ToLower(host), nil
+	case slices.Contains(usual, int(ports[0])):
+		return scheme + "://" + strings.ToLower(host), nil
 	}
-	return fmt.Sprintf("https://%s:%d", strings.ToLower(host), ports[0]), nil
+	return fmt.Sprintf("%s://%s:%d", scheme, strings.ToLower(host), ports[0]), nil
 }
 
 // checkReached refuses sites whose own pages would be out of reach: the way back from the

@@ -25,6 +25,7 @@ const redactLogs = `log {
 					replace code REDACTED
 					replace state REDACTED
 					replace site_request REDACTED
+					replace site_logout REDACTED
 					replace nonce REDACTED
 					replace access_token REDACTED
 					replace id_token_hint REDACTED

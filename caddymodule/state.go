@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/spans"
 	"github.com/gatehouse-auth/gatehouse/tokens/state"
 )
 
@@ -78,10 +79,15 @@ func shareState(store StoreModule, limits stateLimits, m *events.Metrics, denied
 	return value.(*sharedState), nil
 }
 
-// onStoreCall measures the calls of a store, and tells of panics that it has caught.
-func onStoreCall(m *events.Metrics, observer oauth.Observer) func(op string, took time.Duration, err error) {
-	return func(op string, took time.Duration, err error) {
+// storeCall hears of a call of a store when it ends.
+type storeCall = func(ctx context.Context, op string, took time.Duration, err error)
+
+// onStoreCall measures the calls of a store, adds them to the traces that they belong
+// to, and tells of panics that it has caught.
+func onStoreCall(m *events.Metrics, observer oauth.Observer) storeCall {
+	return func(ctx context.Context, op string, took time.Duration, err error) {
 		m.Stored(op, took, err)
+		spans.Called(ctx, op, took, err)
 		if _, panicked := errors.AsType[*background.PanicError](err); panicked {
 			observer.Happened(context.Background(), oauth.Event{
 				Kind: oauth.EventBackgroundRecovered, Outcome: oauth.OutcomeStore, Cause: fmt.Errorf("calling the store, %s: %w", op, err),

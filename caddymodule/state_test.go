@@ -28,7 +28,7 @@ type recordingStore struct {
 	opened []time.Duration
 }
 
-func (r *recordingStore) NewStore(onCall func(string, time.Duration, error)) storage.Store {
+func (r *recordingStore) NewStore(onCall storeCall) storage.Store {
 	r.Store = r.BoltStore.NewStore(onCall)
 	return r
 }

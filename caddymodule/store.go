@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -26,8 +25,8 @@ type StoreModule interface {
 	// them: configurations with the same key share one State.
 	PoolKey() string
 	// NewStore makes the store, not open yet. It calls onCall after each
-	// operation; op is of a closed set.
-	NewStore(onCall func(op string, took time.Duration, err error)) storage.Store
+	// operation, with its context; op is of a closed set.
+	NewStore(onCall storeCall) storage.Store
 	// Apply brings a store that another configuration with the same key has
 	// made in line with the settings, while it is in use. With an error it is
 	// as it was.
@@ -97,7 +96,7 @@ const SecretSuffix = ".secret"
 func (b *BoltStore) SecretFile() string { return b.file + SecretSuffix }
 
 // NewStore makes the store over the database file.
-func (b *BoltStore) NewStore(onCall func(op string, took time.Duration, err error)) storage.Store {
+func (b *BoltStore) NewStore(onCall storeCall) storage.Store {
 	return boltstore.New(boltstore.Options{Path: b.file, OnCall: onCall})
 }
 

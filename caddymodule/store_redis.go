@@ -262,7 +262,7 @@ func (r *RedisStore) PoolKey() string {
 func (*RedisStore) SecretFile() string { return "" }
 
 // NewStore makes the store over the servers.
-func (r *RedisStore) NewStore(onCall func(op string, took time.Duration, err error)) storage.Store {
+func (r *RedisStore) NewStore(onCall storeCall) storage.Store {
 	o := r.options
 	o.OnCall = onCall
 	o.OnUnreplicated = events.Process.WriteUnreplicated

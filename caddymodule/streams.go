@@ -142,7 +142,7 @@ func (b *BearerAuth) serveWhile(w http.ResponseWriter, r *http.Request, claims *
 	if claims == nil || b.Streams == streamsKeep {
 		return next.ServeHTTP(w, r)
 	}
-	expires := b.Streams == streamsUntilExpiry || b.Streams == "" && openEnded(r) && (!b.MCP || r.Method == http.MethodGet)
+	expires := b.Streams == streamsUntilExpiry || b.Streams == "" && openEnded(r)
 	g := &tokenGrant{guard: b, claims: claims, expires: expires}
 	g.begin(b.backend.maxLag())
 	return b.streams.Serve(w, r, g, next)

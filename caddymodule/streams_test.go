@@ -216,8 +216,9 @@ func TestG14StreamsEndWithARevocation(t *testing.T) {
 	}
 }
 
-// G14: a token that is over ends what has no end of its own; by a word it ends all, or nothing.
-func TestG14StreamsEndWithTheirToken(t *testing.T) {
+// G14: a token that is over ends what has no end of its own; by a word it ends all, or nothing. M-49: a call of an MCP
+// server's tool, a POST that takes events, runs out.
+func TestG14M49StreamsEndWithTheirToken(t *testing.T) {
 	g := startStreams(t, "access_token_lifetime 10s")
 	g.ended(g.openAll(g.login().AccessToken), func(o *opened) bool { return o.mode == streamsUntilExpiry || o.mode == "" && o.openEnded })
 	if !strings.Contains(g.logs(), `"msg":"stream_ended","outcome":"expired"`) {

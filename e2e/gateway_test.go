@@ -22,10 +22,13 @@ const (
 )
 
 // gateway is a Caddy with Gatehouse that runs until the test ends.
-type gateway struct{ issuer, api string }
+type gateway struct {
+	issuer, api string
+	browser     *http.Client
+}
 
-// startGateway runs the Caddy that GATEHOUSE_CADDY names, or builds one.
-func startGateway(t *testing.T) *gateway {
+// theCaddy is the Caddy that GATEHOUSE_CADDY names, or one that is built.
+func theCaddy(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("skipped by -short: needs a build of Caddy")
@@ -37,14 +40,35 @@ func startGateway(t *testing.T) *gateway {
 			t.Fatalf("building Caddy: %v\n%s", err, out)
 		}
 	}
-	g := &gateway{issuer: place(t), api: place(t)}
+	return caddy
+}
+
+// startGateway runs a gateway that stands alone.
+func startGateway(t *testing.T) *gateway {
+	t.Helper()
+	caddy := theCaddy(t)
+	g := &gateway{issuer: place(t), api: place(t), browser: http.DefaultClient}
 	folder := t.TempDir()
+	runCaddy(t, caddy, folder, g.config(folder))
+	ready(t, g.browser, g.issuer+".well-known/openid-configuration")
+	return g
+}
+
+// runCaddy runs a Caddy with a Caddyfile in a folder of its own.
+func runCaddy(t *testing.T, caddy, folder, config string) {
+	t.Helper()
 	file := filepath.Join(folder, "Caddyfile")
-	if err := os.WriteFile(file, []byte(g.config(folder)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	runUntilTheEnd(t, folder, caddy, "run", "--adapter", "caddyfile", "--config", file)
+}
+
+// runUntilTheEnd runs a program in a folder of its own, and shows what it has said if the test fails.
+func runUntilTheEnd(t *testing.T, folder, program string, args ...string) {
+	t.Helper()
 	var log bytes.Buffer
-	cmd := exec.Command(caddy, "run", "--adapter", "caddyfile", "--config", file)
+	cmd := exec.Command(program, args...)
 	cmd.Env = append(os.Environ(), "HOME="+folder, "XDG_DATA_HOME="+folder, "XDG_CONFIG_HOME="+folder)
 	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {
@@ -54,18 +78,24 @@ func startGateway(t *testing.T) *gateway {
 		_ = cmd.Process.Signal(os.Interrupt)
 		_ = cmd.Wait()
 		if t.Failed() || bytes.Contains(log.Bytes(), []byte(`"level":"error"`)) {
-			t.Errorf("the gateway's log:\n%s", log.String())
+			t.Errorf("the log of %s:\n%s", program, log.String())
 		}
 	})
-	for range 200 {
-		if resp, err := http.Get(g.issuer + ".well-known/openid-configuration"); err == nil {
+}
+
+// ready waits until a URL is answered.
+func ready(t *testing.T, c *http.Client, to string) {
+	t.Helper()
+	for range 400 {
+		if resp, err := c.Get(to); err == nil {
 			resp.Body.Close()
-			return g
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
 		}
 		time.Sleep(50 * time.Millisecond) // another process: there is no clock to turn
 	}
-	t.Fatal("the gateway did not get ready")
-	return nil
+	t.Fatalf("%s did not get ready", to)
 }
 
 func (g *gateway) config(folder string) string {

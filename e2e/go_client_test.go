@@ -124,7 +124,7 @@ func (g *gateway) login(t *testing.T, authorizationURL string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	browser := &http.Client{Jar: jar}
+	browser := &http.Client{Jar: jar, Transport: g.browser.Transport}
 	at, page := get(t, browser, authorizationURL)
 	for formAction.MatchString(page) {
 		action, err := at.Parse(html.UnescapeString(formAction.FindStringSubmatch(page)[1]))

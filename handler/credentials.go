@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/spans"
 )
 
 // authenticate finds out which client sends a request, and keeps the CORS
@@ -37,6 +38,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, p params) 
 	if err != nil {
 		return nil, told{err}
 	}
+	spans.Note(r.Context(), spans.Client, client.ID)
 	return client, nil
 }
 

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -115,15 +116,80 @@ func TestHardeningRED16And17(t *testing.T) {
 	}
 }
 
-func TestAuth0Logout(t *testing.T) {
+// M15: Auth0's endpoint, in all the ways in which it is asked. It signs out at once where the
+// application and the address are registered and a person sees what happens.
+func TestM15Auth0Logout(t *testing.T) {
 	g := newGateway(t)
+	registered := url.QueryEscape(spaOrigin + "/")
+	opens := []string{"Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate"}
+	from := func(site string, more ...string) []string {
+		return append(append([]string{"Sec-Fetch-Site", site}, opens...), more...)
+	}
+	const asks, says, goes = "asks", "says", "goes"
+	for _, tc := range []struct {
+		name, query string
+		headers     []string
+		method      string
+		status      int
+		in, out     string // what it does to who is signed in, and to who is not
+	}{
+		{name: "a link of the application", query: "client_id=spa&returnTo=" + registered, headers: from("cross-site"), in: goes, out: goes},
+		{name: "an old browser", query: "client_id=spa&returnTo=" + registered, in: goes, out: goes},
+		{name: "unknown parameters", query: "client_id=spa&federated&auth0Client=x&returnTo=" + registered, headers: opens, in: goes, out: goes},
+		{name: "no address", query: "client_id=spa", headers: from("cross-site"), in: asks, out: says},
+		{name: "empty address", query: "client_id=spa&returnTo=", headers: opens, in: asks, out: says},
+		{name: "nothing", headers: from("none"), in: asks, out: says},
+		{name: "no client", query: "returnTo=" + registered, headers: opens, status: http.StatusBadRequest},
+		{name: "unknown client", query: "client_id=nobody&returnTo=" + registered, headers: opens, status: http.StatusBadRequest},
+		{name: "unknown client, no address", query: "client_id=nobody", headers: opens, status: http.StatusBadRequest},
+		{name: "another client's address", query: "client_id=web&returnTo=" + registered, headers: opens, status: http.StatusBadRequest},
+		{name: "unregistered", query: "client_id=spa&returnTo=https%3A%2F%2Fevil.example", headers: opens, status: http.StatusBadRequest},
+		{name: "twice", query: "client_id=spa&returnTo=" + registered + "&returnTo=" + registered, headers: opens, status: http.StatusBadRequest},
+		{name: "an image", query: "client_id=spa&returnTo=" + registered, headers: []string{"Sec-Fetch-Dest", "image", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Site", "cross-site"}, in: asks, out: says},
+		{name: "a fetch", query: "client_id=spa&returnTo=" + registered, headers: []string{"Sec-Fetch-Dest", "empty", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "cross-site"}, in: asks, out: says},
+		{name: "an address that somebody begins to type", query: "client_id=spa&returnTo=" + registered, headers: from("none", "Sec-Purpose", "prefetch;prerender"), status: http.StatusForbidden},
+		{name: "a form of another site", query: "client_id=spa&returnTo=" + registered, method: http.MethodPost, status: http.StatusMethodNotAllowed},
+		{name: "HEAD", query: "client_id=spa&returnTo=" + registered, method: http.MethodHead, status: http.StatusMethodNotAllowed},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			target := "/v2/logout?" + tc.query
+			for name, want := range map[string]string{"in": tc.in, "out": tc.out} {
+				b := g.browser()
+				if name == "in" {
+					location(t, b.signIn(authorizeURL(), "alice", testPassword))
+				}
+				res := b.send(cmp.Or(tc.method, http.MethodGet), target, "", tc.headers...)
+				switch want {
+				case "":
+					if res.StatusCode != tc.status {
+						t.Errorf("%s: status %d", name, res.StatusCode)
+					}
+				case goes:
+					if to, _ := location(t, res); to != spaOrigin+"/" || b.signedIn() {
+						t.Errorf("%s: goes to %s, signed in: %t", name, to, b.signedIn())
+					}
+				default:
+					text := wantPage(t, res, http.StatusOK)
+					if asked := strings.Contains(text, `value="logout"`); asked != (want == asks) || !asked && !strings.Contains(text, "You are signed out") {
+						t.Errorf("%s: %s", name, text)
+					}
+				}
+				if name == "in" && want != goes && !b.signedIn() {
+					t.Error("signed out")
+				}
+			}
+		})
+	}
+	if res := g.browser().get("/oidc/logout", "Sec-Purpose", "prefetch"); res.StatusCode != http.StatusForbidden {
+		t.Errorf("/oidc/logout ahead: status %d", res.StatusCode)
+	}
+	// A session that was ended elsewhere leaves no cookie behind.
 	b := g.browser()
 	location(t, b.signIn(authorizeURL(), "alice", testPassword))
-	res := b.get("/v2/logout?client_id=spa&returnTo="+url.QueryEscape(spaOrigin+"/"), "Sec-Fetch-Dest", "document", "Sec-Fetch-Mode", "navigate")
-	if to, _ := location(t, res); to != spaOrigin+"/" {
-		t.Errorf("logout goes to %s", to)
+	if err := g.Issuer.SignOut(t.Context(), b.cookies[g.cookies.session].Value); err != nil {
+		t.Fatal(err)
 	}
-	if b.cookies[g.cookies.session] != nil {
+	if wantPage(t, b.get("/v2/logout?client_id=spa"), http.StatusOK); b.cookies[g.cookies.session] != nil {
 		t.Error("the session cookie is still there")
 	}
 }

@@ -19,11 +19,8 @@ import (
 // and they are signed out at once. Otherwise anyone may have written the
 // request, so the person is asked first.
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
-	q, err := authorizeParams(r)
+	q, err := logoutParams(r)
 	if err != nil {
-		return err
-	}
-	if err := oauth.CheckParams(q); err != nil {
 		return err
 	}
 	if q.Has("request") && r.Method == http.MethodPost {
@@ -32,7 +29,24 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	if s.withoutCookies(r) {
 		return s.sendOn(w, r, "logout", q)
 	}
+	if len(q[tokens.SiteLogoutParam]) == 1 {
+		return s.leftSite(w, r, q)
+	}
 	return s.beginLogout(w, r, q)
+}
+
+// leftSite goes on with the sign-out of a site, which has ended the session already. Where
+// somebody is signed in all the same, it is not theirs.
+func (s *Server) leftSite(w http.ResponseWriter, r *http.Request, q url.Values) error {
+	given, ok := s.Issuer.LeftSite(q.Get(tokens.SiteLogoutParam))
+	current, err := s.Issuer.CurrentLogin(r.Context(), s.session(r))
+	if err != nil {
+		return err
+	}
+	if !ok || current != nil || !topLevel(r) {
+		return s.beginLogout(w, r, q)
+	}
+	return s.signedOut(w, r, q.Get("ui_locales"), &logoutRequest{Login: given.Login}, given)
 }
 
 // beginLogout signs out where a hint proves who asks, and asks the person elsewhere.
@@ -65,11 +79,7 @@ func (s *Server) beginLogout(w http.ResponseWriter, r *http.Request, q url.Value
 	case hint == nil && current == nil && !s.anyRefreshSent(r):
 		// Nobody is signed in, so there is nothing to ask about. Nothing proves
 		// who wrote this, so it ends here and not at an address of theirs.
-		if s.session(r) != "" { // it was ended elsewhere, as at a site just now
-			s.clearSession(w)
-			s.noteSignedOut(w)
-		}
-		return s.endLogout(w, r, q.Get("ui_locales"), &logoutRequest{})
+		return s.alreadySignedOut(w, r, q)
 	case hint == nil, current != nil && current.Profile.Subject != hint.Subject:
 		return s.askLogout(w, r, q.Get("ui_locales"), req, current, "")
 	}
@@ -81,11 +91,8 @@ func (s *Server) beginLogout(w http.ResponseWriter, r *http.Request, q url.Value
 // registered address, and for a page that the person sees: an image or a frame
 // of some other page signs nobody out.
 func (s *Server) auth0Logout(w http.ResponseWriter, r *http.Request) error {
-	q, err := authorizeParams(r)
+	q, err := logoutParams(r)
 	if err != nil {
-		return err
-	}
-	if err := oauth.CheckParams(q); err != nil {
 		return err
 	}
 	for _, name := range []string{"client_id", "returnTo"} {
@@ -112,10 +119,32 @@ func (s *Server) auth0Logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if current == nil && !s.anyRefreshSent(r) {
-		return s.endLogout(w, r, q.Get("ui_locales"), &logoutRequest{})
+		return s.alreadySignedOut(w, r, q)
 	}
 	req.Login = loginOf(current, nil)
 	return s.askLogout(w, r, q.Get("ui_locales"), req, current, "")
+}
+
+// alreadySignedOut says so to somebody who is not signed in.
+func (s *Server) alreadySignedOut(w http.ResponseWriter, r *http.Request, q url.Values) error {
+	if s.session(r) != "" { // it was ended elsewhere
+		s.clearSession(w)
+		s.noteSignedOut(w)
+	}
+	return s.endLogout(w, r, q.Get("ui_locales"), &logoutRequest{})
+}
+
+// logoutParams reads a request to sign out. What a browser loads ahead of a person, as for an
+// address that they have begun to type, signs nobody out.
+func logoutParams(r *http.Request) (url.Values, error) {
+	if wire.LoadedAhead(r.Header) {
+		return nil, wire.ErrForbidden
+	}
+	q, err := authorizeParams(r)
+	if err == nil {
+		err = oauth.CheckParams(q)
+	}
+	return q, err
 }
 
 // logoutRefused is the refusal of an address to go on to, which nobody has registered.

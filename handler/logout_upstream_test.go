@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
+	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
 // signingOut is a provider at which people sign out, while it has an address for that.
@@ -145,5 +146,61 @@ func TestF62StillSignedInThere(t *testing.T) {
 	location(t, b.signIn(authorizeURL(), "alice", testPassword))
 	if strings.Contains(wantPage(t, b.agrees("/oidc/logout"), http.StatusOK), "still be signed in") {
 		t.Error("it says so of a login of our own")
+	}
+}
+
+// F62: a sign-out at a site goes on to the provider, once its session has ended. What a site has
+// sealed signs nobody out who is signed in.
+func TestF62LeftSite(t *testing.T) {
+	g, idp, b := signingOutGateway(t)
+	// leave ends the session of a browser, as a site does, and returns where that sends it.
+	leave := func(b *browser) string {
+		t.Helper()
+		l, err := g.Issuer.CurrentLogin(t.Context(), b.cookies[g.cookies.session].Value)
+		if err != nil || l == nil {
+			t.Fatal(l, err)
+		}
+		c := &verify.Claims{Subject: l.Profile.Subject}
+		c.User, c.Session = l.Session.User, l.Session.Root
+		q, err := g.Issuer.Sites().End(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g.SignedOutURL()[len(testIssuer)-1:] + "?" + q.Encode()
+	}
+	target := leave(b)
+	if b.signedIn() {
+		t.Fatal("still signed in here, on the way there")
+	}
+	someone := g.signedInBy(&idp.scripted)
+	if text := wantPage(t, someone.get(target), http.StatusOK); !strings.Contains(text, `value="logout"`) || !someone.signedIn() {
+		t.Errorf("another session: no question: %s", text)
+	}
+	wantPage(t, b.get(target, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Mode", "navigate"), http.StatusOK)
+	to, q := location(t, b.get(target))
+	if to != atCompany || idp.sent.IDToken != "the.ID.token" {
+		t.Fatalf("went to %s with %+v", to, idp.sent)
+	}
+	text := wantPage(t, b.get("/signed-out/company?state="+q.Get("state")), http.StatusOK)
+	if !strings.Contains(text, "You are signed out") || strings.Contains(text, "still be signed in") {
+		t.Errorf("came back to %s", text)
+	}
+	b.comeBack(b.choose(authorizeURL(), "company").Header.Get("Location"), &idp.scripted)
+	if !idp.last().Asked.SelectAccount {
+		t.Error("M17: the provider may sign the person in again by itself")
+	}
+
+	b = g.signedInBy(&idp.scripted)
+	target = leave(b)
+	g.now.Add(int64(2 * time.Minute))
+	wantPage(t, b.get(target), http.StatusOK) // it is too old
+
+	b = g.signedInBy(&idp.scripted)
+	idp.away = true
+	for range 2 {
+		if text := wantPage(t, b.get(leave(b)), http.StatusOK); !strings.Contains(text, "You may still be signed in at The company account.") {
+			t.Errorf("the provider is away, or keeps people: %s", text)
+		}
+		g, _, b = toldGateway(t) // which signs nobody out
 	}
 }

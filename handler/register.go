@@ -31,7 +31,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	registration, err := s.Issuer.Register(m)
+	registration, err := s.Issuer.Register(r.Context(), m)
 	if err != nil {
 		return err
 	}

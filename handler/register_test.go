@@ -80,7 +80,7 @@ func (g *gateway) exchangeFor(id, redirect, code string, more ...string) *wirete
 
 // M-07, M-08, M-10, M-12, M-14, M-17, M-18, M-19: what clients that are in use really send, and what
 // they can bear as an answer.
-func TestM07M08M10M12M14M17M18M19Registration(t *testing.T) {
+func TestM07M08M10M11M12M14M17M18M19Registration(t *testing.T) {
 	g := newGateway(t, registering)
 	for _, tt := range []struct {
 		name, body string
@@ -133,6 +133,19 @@ func TestM07M08M10M12M14M17M18M19Registration(t *testing.T) {
 		}
 		if id, _ := got["client_id"].(string); len(id) > 120 || id == "" {
 			t.Errorf("%s: client_id %q", tt.name, id)
+		}
+	}
+	for sent, want := range map[string]string{ // oidc-agent gives up unless it may have what it means to ask for
+		`"openid offline_access orders:write"`: "openid offline_access orders:write", `"claudeai orders:write"`: "orders:write", `"claudeai"`: "orders:read", `"a \"b"`: "orders:read", `["orders:write"]`: "orders:read", "1": "orders:read",
+	} {
+		if got := g.registered(strings.Replace(codeBody, "{", `{"scope":`+sent+",", 1)); got["scope"] != want {
+			t.Errorf("M-18: scope %s: %v, want %q", sent, got["scope"], want)
+		}
+	}
+	for sent, want := range map[string]string{"": "native", "native": "native", "web": "web"} { // M-11: it decides nothing
+		body := strings.Replace(codeBody, "{", `{"application_type":"`+sent+`",`, 1)
+		if got := g.registered(body); got["application_type"] != want || got["redirect_uris"].([]any)[0] != "http://localhost:3118/callback" {
+			t.Errorf("application_type %q: %v", sent, got)
 		}
 	}
 	again := strings.Replace(codeBody, ":3118", ":45123", 1)
@@ -215,7 +228,7 @@ func TestM21Names(t *testing.T) {
 
 // A whole login of a client that has registered itself: at another port (M-08), without a scope
 // (M-24), with a refresh token though it asked for none (S21), and asked each time (M-22, AUZ-28).
-func TestM08M22M24M26AUZ28S21Login(t *testing.T) {
+func TestM08M09M22M24M26M47AUZ28S21Login(t *testing.T) {
 	g := newGateway(t, registering)
 	id := g.registered(codeBody)["client_id"].(string)
 	b := g.browser()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/spans"
 )
 
 // ServeHTTP answers a request to one of the endpoints: body limits, CORS, method
@@ -50,7 +51,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	r = s.withRequester(r)
-	if err := e.serve(s, w, r); err != nil {
+	if e.grants {
+		inside, done := wire.InSpan(r, spans.Token)
+		defer done()
+		r = inside
+	}
+	err := e.serve(s, w, r)
+	if e.grants {
+		wire.NoteAnswer(r, err)
+	}
+	if err != nil {
 		s.report(r.Context(), e.name, err)
 		e.fail(s, w, r, err)
 	}

@@ -103,6 +103,7 @@ type endpoint struct {
 	aliasRegisters bool
 	early          bool // answered before shared state is open
 	page           bool // for people, at the issuer's origin only
+	grants         bool // answers with tokens: a span of its own in traces
 	methods        []string
 	cors           corsKind
 	fail           func(*Server, http.ResponseWriter, *http.Request, error)
@@ -126,5 +127,6 @@ func (s *Server) urlOf(name string) string {
 // AuthorizeURL is where the guards of sites send people to sign in.
 func (s *Server) AuthorizeURL() string { return s.urlOf("authorize") }
 
-// SignedOutURL is where somebody lands who has signed out at a site: a page that says so.
+// SignedOutURL is where somebody lands who has signed out at a site: the logout endpoint, which
+// takes them to the sign-out of their provider or shows a page that says so.
 func (s *Server) SignedOutURL() string { return s.urlOf("logout") }

@@ -210,6 +210,9 @@ func parseProof(c *clients.Client, a *Authorization, params url.Values) error {
 	case a.Challenge == "":
 		return oauth.Refuse(oauth.InvalidRequest, oauth.ReasonNoPKCE, "code challenge required: send code_challenge with code_challenge_method S256.").
 			With(pkceMismatch(c))
+	case params.Get("code_challenge_method") == "":
+		return oauth.BadRequest("code_challenge_method is missing and must be S256. If the address was copied, it was cut off there.").
+			With(oauth.Mismatch{Registered: []string{"S256"}})
 	case params.Get("code_challenge_method") != "S256":
 		return oauth.BadRequest("code_challenge_method must be S256.").
 			With(oauth.Mismatch{Sent: params.Get("code_challenge_method"), Registered: []string{"S256"}})

@@ -76,7 +76,7 @@ func (i *Issuer) AuthorizeDevice(ctx context.Context, c *clients.Client, scope s
 	}
 	codeID := code.codeKey().ID()
 	body, err := json.Marshal(deviceBody{
-		Client: c.ID, Code: codeID[:], Grant: storage.Grant{Scopes: i.grantable(c, asked, targets), Audiences: targets},
+		Client: c.ID, Code: codeID[:], Grant: storage.Grant{Scopes: i.grantable(c, i.withUsual(c, asked, targets), targets), Audiences: targets},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encoding device request: %w", err)

@@ -352,6 +352,41 @@ func TestDeviceSession(t *testing.T) {
 	refused(t, err, oauth.AuthorizationPending, "")
 }
 
+// TestF64DeviceEnded: the code of a device yields nothing for as long as it lives, when the
+// device's session has ended before it came, or all that the person has, by a word of their
+// provider that came late. Access tokens may live shorter than that.
+func TestF64DeviceEnded(t *testing.T) {
+	ends := map[string]func(g *gateway, r *tokens.DeviceRequest) error{
+		"session": func(g *gateway, r *tokens.DeviceRequest) error {
+			return g.SignOutHint(t.Context(), &tokens.LogoutHint{Subject: carol.Subject, SessionID: r.Code.SessionID()})
+		},
+		"person": func(g *gateway, _ *tokens.DeviceRequest) error {
+			said := tokens.ProviderLogout{Login: "company", Subject: "c-1", ByID: true, At: g.clock()}
+			g.pass(30 * time.Second)
+			return g.EndProvided(t.Context(), said)
+		},
+	}
+	for name, end := range ends {
+		for _, scope := range []string{tvScope, "openid orders:read"} {
+			g := newBriefGateway(t, time.Minute, withTV)
+			l, _, err := g.SignInProvided(t.Context(), tokens.Provided{Profile: carol}, "")
+			ok(t, err)
+			d, err := g.AuthorizeDevice(t.Context(), g.client("tv"), scope, []string{ordersAPI})
+			ok(t, err)
+			r := g.find(d.UserCode)
+			ok(t, g.ApproveDevice(t.Context(), r, l))
+			g.pass(time.Second)
+			ok(t, end(g, r))
+			g.pass(14 * time.Minute)
+			if _, err := g.poll(d); err == nil {
+				t.Errorf("%s, %s: the device got tokens", name, scope)
+			} else {
+				refused(t, err, oauth.InvalidGrant, "")
+			}
+		}
+	}
+}
+
 // TestDeviceSecretChanges: a person and a device whose codes are of the secret
 // before are not lost.
 func TestDeviceSecretChanges(t *testing.T) {

@@ -1,6 +1,7 @@
 package tokens_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -44,6 +45,8 @@ type gateway struct {
 	store  *boltstore.Store
 	cfg    tokens.Config
 	events *events
+	// lifetime is the longest of access tokens, an hour for 0.
+	lifetime time.Duration
 
 	mu  sync.Mutex
 	now time.Time
@@ -150,7 +153,13 @@ var alice = tokens.Profile{
 
 func newGateway(t *testing.T, change ...func(*tokens.Config)) *gateway {
 	t.Helper()
-	g := &gateway{t: t, now: time.Now().Truncate(time.Second), events: &events{}}
+	return newBriefGateway(t, 0, change...)
+}
+
+// newBriefGateway has access tokens that live for so long, an hour for 0.
+func newBriefGateway(t *testing.T, lifetime time.Duration, change ...func(*tokens.Config)) *gateway {
+	t.Helper()
+	g := &gateway{t: t, now: time.Now().Truncate(time.Second), events: &events{}, lifetime: lifetime}
 	g.store = boltstore.New(boltstore.Options{Path: filepath.Join(t.TempDir(), "test.db"), Clock: g.clock})
 	g.start(g.store, g.clock, change...)
 	return g
@@ -223,7 +232,7 @@ func (g *gateway) configureSecrets(names ...string) {
 
 func (g *gateway) configure(secrets *secrets.Secrets, keys keyring.Settings) {
 	g.t.Helper()
-	if err := g.state.Configure(g.t.Context(), state.Settings{Secrets: secrets, TokenLifetime: time.Hour, Keys: keys}); err != nil {
+	if err := g.state.Configure(g.t.Context(), state.Settings{Secrets: secrets, TokenLifetime: cmp.Or(g.lifetime, time.Hour), Keys: keys}); err != nil {
 		g.t.Fatal(err)
 	}
 }

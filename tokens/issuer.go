@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
@@ -185,13 +186,25 @@ func (i *Issuer) KeepsEnd(tag storage.ClientTag) time.Duration {
 	return p.KeepsGrants() + i.state.DenyFor()
 }
 
-// Register registers a client by what it says of itself, as clients.Directory.Register does.
-func (i *Issuer) Register(m clients.Registering) (*clients.Registration, error) {
+// Register registers a client by what it says of itself, as clients.Directory.Register does. The
+// answer's scopes are those that it may have of what it means to ask for, or else what it gets unasked.
+func (i *Issuer) Register(ctx context.Context, m clients.Registering) (*clients.Registration, error) {
 	random, err := i.random16()
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
-	return i.clients.Register(m, random)
+	r, err := i.clients.Register(m, random)
+	if err != nil {
+		return nil, err
+	}
+	c, err := i.clients.Resolve(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	if left := i.grantable(c, m.Asked(), c.APIs); len(left) > 0 {
+		r.Scope = strings.Join(left, " ")
+	}
+	return r, nil
 }
 
 // Registers reports whether clients may register themselves.

@@ -1,6 +1,7 @@
 package tokens_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"strconv"
@@ -34,7 +35,7 @@ type node struct {
 func newNode(t *testing.T, o redisstore.Options, maxLag time.Duration, change ...func(*tokens.Config)) *node {
 	t.Helper()
 	n := &node{gateway: &gateway{t: t, events: &events{}}, calls: map[string]int{}}
-	o.OnCall = func(op string, _ time.Duration, _ error) {
+	o.OnCall = func(_ context.Context, op string, _ time.Duration, _ error) {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		n.calls[op]++

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/spans"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
@@ -193,6 +194,17 @@ const (
 
 // rotate lets the store decide about the presented generation.
 func (i *Issuer) rotate(ctx context.Context, c *clients.Client, t refreshToken, p *storage.UnansweredRequest, how use) (storage.RotateResult, error) {
+	ctx, span := spans.Begin(ctx, spans.Refresh)
+	defer span.End()
+	spans.Note(ctx, spans.Client, c.ID)
+	res, err := i.decideRotation(ctx, c, t, p, how)
+	if err != nil && oauth.AsError(err).Code == oauth.TemporarilyUnavailable {
+		spans.Fail(ctx, oauth.ReasonStore)
+	}
+	return res, err
+}
+
+func (i *Issuer) decideRotation(ctx context.Context, c *clients.Client, t refreshToken, p *storage.UnansweredRequest, how use) (storage.RotateResult, error) {
 	marks, err := i.state.Denylist.MarksOf(ctx, c.Tag())
 	if err != nil {
 		return storage.RotateResult{}, err
@@ -221,6 +233,7 @@ func (i *Issuer) rotate(ctx context.Context, c *clients.Client, t refreshToken, 
 	}
 	untold := i.state.Denylist.Settle(call, t.user, res.Outcome == storage.RotateReused, err)
 	if err != nil || how == siteLook && res.Outcome.Granted() {
+		spans.Note(ctx, spans.Outcome, oauth.OutcomeKept)
 		return res, untold
 	}
 	return res, cmp.Or(untold, i.rotateOutcome(ctx, c, t, res))
@@ -262,6 +275,7 @@ func (i *Issuer) rotateOutcome(ctx context.Context, c *clients.Client, t refresh
 	if reason != "" {
 		e.Outcome = oauth.Outcome(reason)
 	}
+	spans.Note(ctx, spans.Outcome, e.Outcome)
 	i.observe(ctx, e)
 	i.noteRefresh(ctx, e, res, reason)
 	if reason != "" {

@@ -6,6 +6,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/spans"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
@@ -15,6 +16,7 @@ import (
 // without rotating. Errors are those of Token. See RFC 6749 §6.
 func (i *Issuer) RefreshByCookie(ctx context.Context, c *clients.Client, r TokenRequest) (*TokenResponse, error) {
 	r.GrantType = oauth.GrantRefreshToken
+	spans.Note(ctx, spans.Grant, r.GrantType)
 	if !c.Refresh.Cookie {
 		return nil, i.refused(ctx, c, r, oauth.Refuse(oauth.UnauthorizedClient, oauth.ReasonUnsupportedGrant, "The client does not keep its refresh token in a cookie."))
 	}

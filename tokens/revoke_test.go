@@ -86,7 +86,7 @@ func TestIntrospect(t *testing.T) {
 	}
 }
 
-// S24, P13: a resource server of the audience may introspect, a web client too where it
+// S24, P13, O12: a resource server of the audience may introspect, a web client too where it
 // is one by the configuration; whoever else asks about a good token is told of.
 func TestWhoMayIntrospect(t *testing.T) {
 	g := newGateway(t, func(c *tokens.Config) {
@@ -128,7 +128,7 @@ func TestWhoMayIntrospect(t *testing.T) {
 	refused(t, err, oauth.InvalidTarget, "")
 }
 
-// P12: a web client gets tokens for itself where its block says so.
+// P12, O12: a web client gets tokens for itself where its block says so.
 func TestWebClientForItself(t *testing.T) {
 	for _, allowed := range []bool{false, true} {
 		g := newGateway(t, func(c *tokens.Config) { c.Clients[3].ForItself = allowed })

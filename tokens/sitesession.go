@@ -205,12 +205,6 @@ func (s Sites) Check(ctx context.Context, c *verify.Claims) error {
 	return s.issuer.people.Check(ctx, c)
 }
 
-// End ends the single sign-on session that a session of a site came of, and all that came of it.
-func (s Sites) End(ctx context.Context, c *verify.Claims) error {
-	_, err := s.issuer.signOut(ctx, c.User, c.Session, false)
-	return err
-}
-
 // upstreamToken mints an access token of a person for an API behind a site.
 func (i *Issuer) upstreamToken(ctx context.Context, m mint, audience string, scopes []string) (string, time.Time, error) {
 	api, ok := i.API(audience)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/spans"
 )
 
 // Token answers a token request of an authenticated client.
@@ -33,6 +34,7 @@ func (i *Issuer) dispatch(ctx context.Context, c *clients.Client, r TokenRequest
 	default:
 		return nil, oauth.Refuse(oauth.UnsupportedGrantType, oauth.ReasonUnsupportedGrant, "This grant_type is not supported.")
 	}
+	spans.Note(ctx, spans.Grant, r.GrantType)
 	if !c.MayUse(r.GrantType) || c.Refresh.Cookie && r.GrantType == oauth.GrantRefreshToken {
 		return nil, oauth.Refuse(oauth.UnauthorizedClient, oauth.ReasonUnsupportedGrant, "The client is not registered for this grant_type.")
 	}

@@ -54,7 +54,7 @@ func TestWithoutPKCE(t *testing.T) {
 	}
 }
 
-// TestWhoNeedsPKCE: public clients do, a web client where that is configured, and
+// TestWhoNeedsPKCE: row O12: public clients do, a web client where that is configured, and
 // who sends half of a challenge has meant it.
 func TestWhoNeedsPKCE(t *testing.T) {
 	for _, tt := range []struct {

@@ -34,6 +34,7 @@ type API struct {
 	Database string                 // the path of an embedded store
 	Secret   func() ([]byte, error) // the generated secret, nil where the configuration has one
 	Stats    func() Stats
+	Dropped  func() int // sign-outs of which this process has not told an application, and gave up
 }
 
 // OtherIssuers are the issuers whose tokens guards take, besides our own.

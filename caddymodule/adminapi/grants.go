@@ -158,8 +158,13 @@ func checkList(asked url.Values) error {
 }
 
 func showGrants(p *Printer, _ url.Values, list GrantList) {
-	if len(list.Grants) == 0 {
-		p.Printf("%s is not signed in anywhere\n", list.Subject)
+	switch {
+	case len(list.Grants) > 0:
+	case list.Subject == "":
+		p.Printf("nobody is signed in there\n")
+		return
+	default:
+		p.Printf("%s is signed in at no application; `caddy oauth users show` has their sessions\n", list.Subject)
 		return
 	}
 	rows := [][]string{{"FAMILY", "CLIENT", "SIGNED IN", "LAST USED", "ENDS UNUSED", "ENDS", "GENERATION"}}

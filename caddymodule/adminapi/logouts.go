@@ -19,6 +19,7 @@ type WaitingLogout struct {
 // logoutList answers GET /oauth/logouts.
 type logoutList struct {
 	Logouts []WaitingLogout `json:"logouts"`
+	Dropped int             `json:"dropped"` // given up by this process since it started
 }
 
 func (a *API) listLogouts(c *call) (any, error) {
@@ -26,7 +27,7 @@ func (a *API) listLogouts(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := logoutList{Logouts: make([]WaitingLogout, 0, len(waiting))}
+	list := logoutList{Logouts: make([]WaitingLogout, 0, len(waiting)), Dropped: a.Dropped()}
 	for _, l := range waiting {
 		list.Logouts = append(list.Logouts, WaitingLogout{
 			Client: l.Client, User: l.User.String(), Session: l.Session.String(), Since: l.Since.UTC(), Next: l.Next.UTC(), Tries: l.Tries,
@@ -36,6 +37,9 @@ func (a *API) listLogouts(c *call) (any, error) {
 }
 
 func showLogouts(p *Printer, _ url.Values, l logoutList) {
+	if l.Dropped > 0 {
+		defer p.Note("%d more were given up since this server started: `oauth.logout_sent` in its log says why", l.Dropped)
+	}
 	if len(l.Logouts) == 0 {
 		p.Printf("no application has still to be told of a sign-out\n")
 		return

@@ -132,6 +132,15 @@ func (b *beginning) ask(in io.Reader, out io.Writer, usual bool) error {
 	return nil
 }
 
+// origin returns the scheme and the host of a URL.
+func origin(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return text
+	}
+	return u.Scheme + "://" + u.Host
+}
+
 // caddyfile is the configuration, formatted; its text is right as far as that shows.
 func (b *beginning) caddyfile() ([]byte, error) {
 	host := func(text string) string {
@@ -143,7 +152,7 @@ func (b *beginning) caddyfile() ([]byte, error) {
 		}
 		return text
 	}
-	tmpl, err := template.New("init").Funcs(template.FuncMap{"host": host}).Parse(firstCaddyfile)
+	tmpl, err := template.New("init").Funcs(template.FuncMap{"host": host, "origin": origin}).Parse(firstCaddyfile)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func TestInit(t *testing.T) {
 		{
 			"flags for some, a provider, Redis", "https://app.acme.com/cb\n",
 			[]string{"--issuer", "https://id.acme.com/", "--api", "https://api.acme.com", "--upstream", "10.0.0.5:80", "--provider", "https://acme.okta.com", "--redis", "redis:6379"},
-			[]string{"login oidc company https://acme.okta.com {", "address redis:6379", "secret {env.GATEHOUSE_SECRET}", "redirect_uris https://app.acme.com/cb"},
+			[]string{"login oidc company https://acme.okta.com {", "address redis:6379", "secret {env.GATEHOUSE_SECRET}", "redirect_uris https://app.acme.com/cb", "logout_uris https://app.acme.com/\n"},
 			[]string{"redirect URI https://id.acme.com/callback/company", "export GATEHOUSE_SECRET="},
 		},
 		{

@@ -145,6 +145,11 @@ func (m *Metrics) Counts() Counts {
 	return c
 }
 
+// Happened returns how often that has happened since the process started.
+func (m *Metrics) Happened(kind oauth.EventKind, outcome oauth.Outcome) int {
+	return int(countsOf(m.events[kind])[string(outcome)])
+}
+
 func countsOf[L ~string](counters map[L]prometheus.Counter) map[string]float64 {
 	values := make(map[string]float64)
 	for label, c := range counters {

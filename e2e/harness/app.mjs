@@ -22,6 +22,7 @@ export async function startApp() {
 class App {
 	seen = []; // what it was sent
 	held = []; // answers that wait for release
+	signedOut = []; // the claims of logout tokens that it was sent
 	#last;
 	#server;
 	#holds = () => {};
@@ -34,6 +35,7 @@ class App {
 	get origin() { return `http://127.0.0.1:${portOf(this.#server)}`; }
 	get callback() { return this.origin + "/callback"; }
 	get bye() { return this.origin + "/bye"; }
+	get told() { return this.origin + "/told"; }
 
 	// clients are its two registrations: one goes on, the other asks people first.
 	get clients() {
@@ -106,6 +108,10 @@ class App {
 		if (request.method === "GET") this.seen.push({ at, referrer: request.headers.referer });
 		let body = "";
 		request.setEncoding("utf8").on("data", (text) => { body += text; }).on("end", () => {
+			if (at.href === this.told) {
+				this.signedOut.push(JSON.parse(Buffer.from(new URLSearchParams(body).get("logout_token").split(".")[1], "base64url")));
+				return answer.end();
+			}
 			if (request.method === "POST") this.seen.push({ at, form: new URLSearchParams(body) });
 			const to = at.searchParams.get("app") === "private" ? "com.example.broker:/signed-in" : this.home + at.pathname.slice(1);
 			const go = () => answer.writeHead(request.method === "POST" ? 303 : 302, { Location: to }).end();

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { folder } from "./clients.mjs";
 import { alice, aliceHash, freePlaces, serve, sha256 } from "./gateway.mjs";
+import { startMCP } from "./mcp.mjs";
 import { Person } from "./person.mjs";
 
 export const secret = "gs_7mYw0Zr3Qk1bXc9vTn5LfA2hJd8sPe6u";
@@ -10,29 +11,30 @@ export const secret = "gs_7mYw0Zr3Qk1bXc9vTn5LfA2hJd8sPe6u";
 // gateways groups the clients by what their gateway has to be like.
 export function gateways(clients) {
 	const groups = {};
-	for (const client of clients) (groups[`${client.https ? "https" : "http"} ${client.signing ?? ""}`] ??= []).push(client);
+	for (const client of clients) (groups[client.kind === "mcp" ? "mcp" : `${client.https ? "https" : "http"} ${client.signing ?? ""}`] ??= []).push(client);
 	return Object.values(groups);
 }
 
 // startFor runs a gateway that knows the clients, which are one group. Each client gets a home of its own.
 export async function startFor(clients) {
-	let [issuer, app, api, auth0API, ...homes] = await freePlaces(4 + clients.length);
+	if (clients[0].kind === "mcp") return startMCP({ two: true });
+	let [issuer, app, api, auth0API, admin, ...homes] = await freePlaces(5 + clients.length);
 	if (clients[0].https) {
 		[issuer, app] = [issuer, app].map((place) => place.replace("http:", "https:"));
 		process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0"; // of this process, the person; the programs check the certificate
 	}
 	clients.forEach((client, i) => { client.home = client.kind === "spa" ? `${app}${client.name}/` : homes[i]; });
-	return serve({ issuer, app, api, auth0API }, (places) => config(places, clients));
+	return serve({ issuer, app, api, auth0API, admin: new URL(admin).host }, (places) => config(places, clients));
 }
 
 // redirectURI is where the gateway sends the answer.
 export const redirectURI = (client) => client.home + (client.paths.callback ?? (client.kind === "spa" ? "" : "callback"));
 
-function config({ folder: state, issuer, app, api, auth0API }, clients) {
+function config({ folder: state, issuer, app, api, auth0API, admin }, clients) {
 	const place = (url) => url.replace(/\/$/, "");
 	const scopes = "scopes orders:read orders:write\n\t\t\tallow_offline_access";
 	return `{
-	admin off
+	admin ${admin}
 	default_sni localhost
 	persist_config off
 	default_bind 127.0.0.1

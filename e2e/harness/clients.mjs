@@ -2,7 +2,8 @@
 //
 //   library   what it shows, as its registry calls it; its version is read from the file `pinned`
 //   page      where its authors show it
-//   kind      site: signs people in on a server; api: verifies access tokens by itself; spa: runs in the browser
+//   kind      site: signs people in on a server; api: verifies access tokens by itself; spa: runs in the browser; mcp: calls the tools of
+//             MCP servers (harness/mcp-program.mjs)
 //   install   a command that installs what it needs, run in its folder
 //   needs     further commands, and files of the system, that have to be there
 //   start     a command that serves it at PORT

@@ -5,10 +5,12 @@ import { setTimeout as pause } from "node:timers/promises";
 import { profile, signIn } from "./browser.mjs";
 import { environment, tokens } from "./clients-gateway.mjs";
 import { start } from "./clients.mjs";
+import { mcp } from "./mcp-program.mjs";
 import { Person } from "./person.mjs";
 
 // drive runs a client's program and uses it. launched returns a browser, for those that need one.
 export async function drive(client, gateway, launched) {
+	if (client.kind === "mcp") return mcp(client, gateway);
 	if (client.kind === "spa") return spa(client, await launched());
 	const program = await start(client, environment(client, gateway));
 	try {
@@ -48,13 +50,29 @@ async function site(client, gateway) {
 		}
 		assert.notEqual(after, before, "no refresh");
 	}
+	let passwords = 1;
+	if (does("hear of sign-outs")) {
+		const out = async () => assert.match((await person.open(gateway.issuer + "oidc/logout")).text, /You are signed out/);
+		for (const end of [out, () => gateway.operate("users", "end", "local|alice")]) {
+			await end();
+			let left = await open("user");
+			for (let i = 0; i < 100 && left.text.includes("alice@example.com"); i++) {
+				await pause(100);
+				left = await open("user");
+			}
+			assert.ok(!left.text.includes("alice@example.com"), left.seen);
+			await open("login");
+			assert.ok((await open("user")).text.includes("alice@example.com"));
+			assert.equal(person.passwords, ++passwords, "times that the password was asked for");
+		}
+	}
 	if (!does("sign out") && !does("forget")) return;
 	const out = await open("logout");
 	assert.ok(out.url.href.startsWith(client.home), out.seen);
 	const gone = await open("user");
 	assert.ok(!gone.text.includes("alice@example.com"), gone.seen);
 	await open("login");
-	assert.equal(person.passwords, does("sign out") ? 2 : 1, "times that the password was asked for");
+	assert.equal(person.passwords, does("sign out") ? passwords + 1 : passwords, "times that the password was asked for");
 }
 
 // called returns the id of the token that the API saw.

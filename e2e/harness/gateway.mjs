@@ -1,12 +1,13 @@
 // A real Caddy with Gatehouse on free loopback ports: the gateway, an app and a
 // guarded API, each an origin of its own.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { promisify } from "node:util";
 
 const root = resolve(import.meta.dirname, "../..");
 const caddy = process.env.GATEHOUSE_CADDY ?? resolve(root, "bin/caddy-dev");
@@ -175,6 +176,11 @@ class Gateway {
 	// secret names a text that must never be logged: a token, a code.
 	secret(...texts) {
 		for (const text of texts) if (text) this.#secrets.add(text);
+	}
+
+	// operate runs a command of an operator, at a gateway with an admin API.
+	async operate(...command) {
+		return (await promisify(execFile)(caddy, ["oauth", ...command, "--address", this.admin])).stdout;
 	}
 
 	async kill() {

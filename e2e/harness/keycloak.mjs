@@ -14,7 +14,7 @@ export async function startKeycloak(place, gateway) {
 	const home = join(installed, (await readdir(installed)).find((name) => name.startsWith("keycloak-")));
 	const realm = await readFile(join(folder, "realm.json"), "utf8");
 	await mkdir(join(home, "data/import"), { recursive: true });
-	await writeFile(join(home, "data/import/company-realm.json"), realm.replaceAll("GATEWAY", gateway).replace("SECRET", providerSecret));
+	await writeFile(join(home, "data/import/company-realm.json"), realm.replaceAll("GATEWAY", gateway).replaceAll("SECRET", providerSecret));
 	const { port } = new URL(place);
 	const child = spawn("sh", [join(home, "bin/kc.sh"), "start-dev", "--db", "dev-mem", "--http-host", "127.0.0.1", "--http-port", port, "--import-realm"], {
 		detached: true, stdio: ["ignore", "pipe", "pipe"],
@@ -54,19 +54,37 @@ class Keycloak {
 
 	// change changes what it knows of a person, as an administrator.
 	async change(username, facts) {
-		const { access_token: token } = await this.#json("/realms/master/protocol/openid-connect/token", {
-			method: "POST", body: new URLSearchParams({ grant_type: "password", client_id: "admin-cli", ...admin }),
-		});
-		const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
-		const [user] = await this.#json(`/admin/realms/company/users?exact=true&username=${username}`, { headers });
-		const answer = await fetch(`${this.#origin}/admin/realms/company/users/${user.id}`, { method: "PUT", headers, body: JSON.stringify({ ...user, ...facts }) });
-		if (!answer.ok) throw new Error(`Keycloak says ${answer.status} ${await answer.text()}`);
+		const user = await this.#person(username);
+		await this.#administer(`users/${user.id}`, { method: "PUT", body: JSON.stringify({ ...user, ...facts }) });
 	}
 
-	async #json(path, init) {
+	// sessions are those of a person, as an administrator sees them, the oldest first.
+	async sessions(username) {
+		const { id } = await this.#person(username);
+		const all = await (await this.#administer(`users/${id}/sessions`)).json();
+		return all.sort((a, b) => a.start - b.start).map((session) => session.id);
+	}
+
+	// endSession and endAll are what an administrator has to sign people out.
+	async endSession(session) { await this.#administer(`sessions/${session}`, { method: "DELETE" }); }
+	async endAll(username) { await this.#administer(`users/${(await this.#person(username)).id}/logout`, { method: "POST" }); }
+
+	async #person(username) {
+		const [user] = await (await this.#administer(`users?exact=true&username=${username}`)).json();
+		return user;
+	}
+
+	async #administer(path, init) {
+		const { access_token: token } = await (await this.#ask("/realms/master/protocol/openid-connect/token", {
+			method: "POST", body: new URLSearchParams({ grant_type: "password", client_id: "admin-cli", ...admin }),
+		})).json();
+		return this.#ask(`/admin/realms/company/${path}`, { ...init, headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" } });
+	}
+
+	async #ask(path, init) {
 		const answer = await fetch(this.#origin + path, init);
 		if (!answer.ok) throw new Error(`Keycloak says ${answer.status} ${await answer.text()}`);
-		return answer.json();
+		return answer;
 	}
 
 	async stop() {

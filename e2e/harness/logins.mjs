@@ -35,12 +35,12 @@ class Logins {
 			${login("node", node, "Node account", "scopes openid profile email groups offline_access", "groups_claim groups", "allow group staff", options)}
 			${login("second", places, "The other Gatehouse", "scopes openid profile email offline_access", "parameter audience https://people.example.com", options)}
 			${login("late", late, "Late account", "scopes openid profile email offline_access", "allow anyone", options)}
-			${client("orders", 'name "Orders"', `apis ${api}`)}
+			${client("orders", 'name "Orders"', `apis ${api}`, `backchannel_logout_uri ${app.told}`)}
 			${client("one", 'name "Of the node"', `apis ${api}`, "logins node")}
 			${client("two", 'name "Of strangers"', `apis ${api}`, "logins node second")}`;
 		this.gateway = await start(async ({ issuer, ...more }) => {
 			for (const name of ["node", "late"]) this[name].register(`${issuer}callback/${name}`, { backchannel_logout_uri: `${issuer}backchannel-logout/${name}`, backchannel_logout_session_required: true, post_logout_redirect_uris: [`${issuer}signed-out/${name}`] });
-			this.second = await startSecond(places, issuer + "callback/second");
+			this.second = await startSecond(places, issuer);
 			return config(more);
 		});
 		this.gateway.secret(providerSecret);
@@ -80,6 +80,14 @@ class Logins {
 	// goesToLate presses until the provider that was down has been found: it is looked for each few seconds.
 	async goesToLate(page) {
 		while (!page.url().startsWith(this.late.issuer)) await Promise.all([page.waitForNavigation(), press(page, "Continue with Late account")]);
+	}
+
+	// comesByOther signs in by the second Gatehouse.
+	async comesByOther(page) {
+		await page.goto(this.authorize());
+		await press(page, "Continue with The other Gatehouse");
+		await signIn(page);
+		return this.arrives(page);
 	}
 
 	// comesInHere signs in by a password of the gateway itself.

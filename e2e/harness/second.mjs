@@ -8,8 +8,8 @@ export async function secondPlaces() {
 	return { issuer: issuer.replace("localhost", "127.0.0.2") };
 }
 
-// startSecond runs it there, with the first as a client that comes back to callback.
-export const startSecond = (places, callback) => serve(places, ({ folder, issuer }) => `{
+// startSecond runs it there, with the first, whose issuer is known, as a client that hears of sign-outs.
+export const startSecond = (places, first) => serve(places, ({ folder, issuer }) => `{
 	admin off
 	persist_config off
 	default_bind 127.0.0.2
@@ -29,7 +29,9 @@ export const startSecond = (places, callback) => serve(places, ({ folder, issuer
 		client gatehouse {
 			type web
 			name "The first Gatehouse"
-			redirect_uris ${callback}
+			redirect_uris ${first}callback/second
+			logout_uris ${first}signed-out/second
+			backchannel_logout_uri ${first}backchannel-logout/second
 			secret_hash ${sha256(providerSecret)}
 			apis https://people.example.com
 		}

@@ -94,6 +94,7 @@ func (n *node) start() {
 	defer log.Close()
 	cmd := exec.Command(cmp.Or(n.caddy, caddy), "run", "--adapter", "caddyfile", "--config", n.write())
 	cmd.Env = append(os.Environ(), "HOME="+n.dir, "XDG_DATA_HOME="+n.dir, "XDG_CONFIG_HOME="+n.dir)
+	cmd.Env = append(cmd.Env, n.site.options.Env...)
 	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		n.site.t.Error(err)

@@ -54,7 +54,9 @@ type siteOptions struct {
 	MaxLag  time.Duration
 	// More lines: of denylist, of oauth, and before `respond` at the API.
 	Denylist, OAuth, API string
-	Client               string // and of the client
+	Client               string   // and of the client
+	Sites                string   // and of both sites, first
+	Env                  []string // of the processes
 }
 
 // lag is how long after a confirmed revocation another node may accept a token.
@@ -220,10 +222,12 @@ var caddyfile = template.Must(template.New("Caddyfile").Parse(`{
 }
 
 http://localhost:{{.AuthPort}} {
+	{{.Sites}}
 	oauth_server
 }
 
 http://:{{.APIPort}} {
+	{{.Sites}}
 	bearer_auth {
 		audience https://api.example.com
 		scope orders:read
@@ -240,7 +244,7 @@ func (s *site) configure(n *node, o siteOptions) []byte {
 	err := caddyfile.Execute(&b, map[string]any{
 		"Issuer": s.issuer, "Users": s.users, "Admin": n.admin, "Dir": n.dir, "AuthPort": n.authPort, "APIPort": n.apiPort,
 		"Store": cmp.Or(n.store, o.Store), "Secrets": strings.Join(o.Secrets, " "),
-		"MaxLag": o.MaxLag, "Leeway": o.Leeway, "Denylist": o.Denylist, "OAuth": o.OAuth, "API": o.API, "Client": o.Client,
+		"MaxLag": o.MaxLag, "Leeway": o.Leeway, "Denylist": o.Denylist, "OAuth": o.OAuth, "API": o.API, "Client": o.Client, "Sites": o.Sites,
 	})
 	if err != nil {
 		panic(err) // the template is ours

@@ -54,7 +54,7 @@ async function answer(request, response) {
 <script type="module">${await snippet()};window.done = true;</script>`);
 }
 
-test("the single-page app of the docs: cancel, sign in, reload, sign out", async () => {
+test("O5: the single-page app of the docs: cancel, sign in, reload, sign out", async () => {
 	assert.doesNotMatch(await snippet(), /example\.com/);
 	const context = await profile(browser);
 	const page = await context.newPage();

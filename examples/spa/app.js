@@ -48,7 +48,14 @@ async function resume(parameters) {
 // Every refresh token this login has had, the current one last.
 let chain = [];
 let rotatedAt = 0;
-let ended = false;
+let ended = sessionStorage.getItem("ended") !== null; // the library keeps the dead tokens through a reload
+
+// end notes that the gateway takes none of this login's tokens any more, or that another one has begun.
+function end(yes) {
+	ended = yes;
+	if (yes) sessionStorage.setItem("ended", "");
+	else sessionStorage.removeItem("ended");
+}
 
 // name stands for a refresh token on the page: eight digits of its SHA-256.
 async function name(token) {
@@ -106,7 +113,7 @@ const actions = {
 			view.tell("good", `Rotated: refresh token ${old} is spent and ${chain.at(-1).name} takes its place. A new access token came with it.`);
 		} catch (error) {
 			view.tell("bad", `The gateway refused refresh token ${old}: ${error.message} Log in again.`);
-			if (error.error === "invalid_grant") ended = true;
+			if (error.error === "invalid_grant") end(true);
 		}
 	},
 
@@ -125,7 +132,7 @@ const actions = {
 			refresh_token: old.token,
 		});
 		if (!ok) {
-			if (body.error === "invalid_grant") ended = true;
+			if (body.error === "invalid_grant") end(true);
 			view.tell("bad", `Reuse: ${old.name} came again ${seconds} s after it was spent, so somebody has a copy. The gateway answered ${body.error ?? status}
 				and ended the whole login: ${current.name} and the access tokens are dead too. Try “Call the API” and “Refresh”.`);
 		} else if (body.refresh_token === current.token) {
@@ -139,6 +146,7 @@ const actions = {
 
 async function show() {
 	const user = await manager.getUser();
+	if (!user) end(false);
 	await remember(user?.refresh_token);
 	const leeway = chain.length > 1 ? Math.ceil(LEEWAY_SECONDS - (Date.now() - rotatedAt) / 1000) : 0;
 	view.show({ user, chain, ended, leeway, inCookie: IN_COOKIE });
@@ -149,6 +157,7 @@ async function start() {
 	if (parameters.has("state") && (parameters.has("code") || parameters.has("error"))) {
 		try {
 			const user = await manager.signinCallback();
+			end(false);
 			await remember(user.refresh_token);
 			view.tell("good", `Logged in. The gateway issued an access token for ${user.expires_in} s and ${
 				IN_COOKIE ? "put the refresh token into a cookie: the answer to this page has none" : `refresh token ${chain.at(-1).name}`}.`);

@@ -6,6 +6,8 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/spans"
 	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
@@ -55,6 +57,8 @@ func (g *Guard) Authenticate(w http.ResponseWriter, r *http.Request) (*verify.Cl
 }
 
 func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*verify.Claims, tokenSource, error) {
+	r, done := wire.InSpan(r, spans.Guard)
+	defer done()
 	g.cleanRequest(r)
 	if g.cfg.Cookie != "" {
 		wire.Vary(w.Header(), "Cookie")
@@ -90,8 +94,19 @@ func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*verify.Cl
 	if source.carrier != "" { // for those answers, too, that do not pass the writer
 		keepPrivate(w.Header(), source.carrier)
 	}
-	g.cfg.Observer.Checked("")
+	g.verdict(r, "", claims)
 	return claims, source, nil
+}
+
+// verdict counts what became of a request, "" for a pass, and says so in its trace. The claims are
+// those of a token that was verified, else nil.
+func (g *Guard) verdict(r *http.Request, reason oauth.Reason, claims *verify.Claims) {
+	g.cfg.Observer.Checked(reason)
+	client := ""
+	if claims != nil && !claims.Foreign() {
+		client = claims.ClientID
+	}
+	wire.NoteVerdict(r, reason, client)
 }
 
 // Allow applies the guard's rules to the claims of a token that another guard of the same

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -109,5 +110,35 @@ func TestM31CORS(t *testing.T) {
 	}
 	if _, err := New(Config{Access: checker{}, Audience: []string{mcpServer}, IssuerURL: testIssuer, MCP: true, Cookie: "token"}); err == nil {
 		t.Error("with a cookie")
+	}
+}
+
+// M-48, M-50: a token is refused with 401, too little scope with 403, and never with 400 or 404, at which VS Code begins a
+// new session and sends the same again; but two tokens are 400. What is let in goes up without the token.
+func TestM48M50Answers(t *testing.T) {
+	g := newMCPGuard(t, func(c *Config) { c.StripToken = true })
+	for _, tt := range []struct {
+		name   string
+		tokens []string
+		want   int
+	}{
+		{"none", nil, http.StatusUnauthorized},
+		{"garbage", []string{"Bearer bad"}, http.StatusUnauthorized},
+		{"another scheme", []string{"Basic Z29vZDo="}, http.StatusUnauthorized},
+		{"too little scope", []string{"Bearer other"}, http.StatusForbidden},
+		{"two", []string{"Bearer good", "Bearer other"}, http.StatusBadRequest},
+		{"good", []string{"Bearer good"}, http.StatusOK},
+	} {
+		for _, method := range []string{http.MethodPost, http.MethodGet, http.MethodDelete} {
+			r := request(t, method, mcpServer, "Mcp-Session-Id", "gone")
+			r.Header["Authorization"] = slices.Clone(tt.tokens)
+			res, seen := guarded(t, g, r, nil)
+			if res.StatusCode != tt.want {
+				t.Errorf("%s, %s: status %d, want %d", tt.name, method, res.StatusCode, tt.want)
+			}
+			if (seen != nil) != (tt.want == http.StatusOK) || seen != nil && (seen.Header.Get("Authorization") != "" || seen.Header.Get("Mcp-Session-Id") != "gone") {
+				t.Errorf("%s, %s: the server gets %v", tt.name, method, seen)
+			}
+		}
 	}
 }

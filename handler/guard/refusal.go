@@ -41,14 +41,14 @@ func (r *Refusal) Unwrap() error { return r.Err }
 func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, source tokenSource, claims *verify.Claims, err error) error {
 	h := w.Header()
 	if errors.Is(err, wire.ErrNoToken) {
-		g.cfg.Observer.Checked(oauth.ReasonNoToken)
+		g.verdict(r, oauth.ReasonNoToken, nil)
 		g.challenge(h, r, "", "")
 		wire.NoStore(h)
 		return &Refusal{http.StatusUnauthorized, &oauth.Error{Code: oauth.InvalidToken, Description: "There is no access token in the request."}}
 	}
 	e := wire.RefusalOf(err)
 	status := wire.StatusOf(err, e)
-	g.cfg.Observer.Checked(cmp.Or(e.Reason, oauth.ReasonUnknown))
+	g.verdict(r, cmp.Or(e.Reason, oauth.ReasonUnknown), claims)
 	g.tell(r, claims, e)
 	wire.NoStore(h)
 	problem := wire.ErrorParameters(e)

@@ -74,6 +74,7 @@ const retryDown = 5
 
 // down answers while the store cannot be asked.
 func (s *base) down(w http.ResponseWriter, r *http.Request, err error) {
+	wire.NoteVerdict(r, oauth.ReasonStore, "")
 	if e := oauth.AsError(err); e.Cause != nil && r.Context().Err() == nil {
 		s.cfg.Observer.Happened(r.Context(), oauth.Event{Kind: oauth.EventStoreTrouble, Outcome: oauth.OutcomeGuard, Cause: e.Cause})
 	}

@@ -23,6 +23,7 @@ func hasBearer(r *http.Request) bool {
 func (g *Guard) checkBearer(w http.ResponseWriter, r *http.Request, s *Site) (Result, error) {
 	claims, err := g.cfg.Bearer.Authenticate(w, r)
 	if err != nil {
+		wire.NoteAnswer(r, err)
 		return Result{}, err
 	}
 	return g.admitToken(w, r, s, claims)
@@ -47,6 +48,7 @@ func (g *Guard) admitToken(w http.ResponseWriter, r *http.Request, s *Site, c *v
 	if err := g.name(r, p, c); err != nil {
 		return s.refuseProgram(w, r, oauth.ReasonClaim, c, "This account cannot be named to the application.")
 	}
+	wire.NoteVerdict(r, "", "") // Bearer has counted it
 	return Result{Claims: c, Expires: c.Expiry, Writer: g.callers.finishing(w, r, g.cfg.KeepCache)}, nil
 }
 

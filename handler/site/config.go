@@ -30,8 +30,9 @@ type Issuer interface {
 	Key(ctx context.Context, origin, key string) (*sites.Session, error)
 	// Check returns nil for a session that nobody has ended since it was asked about.
 	Check(ctx context.Context, c *verify.Claims) error
-	// End ends the single sign-on session that a session came of, and all that came of it.
-	End(ctx context.Context, c *verify.Claims) error
+	// End ends the single sign-on session that a session came of, and all that came of it. It
+	// returns the parameters with which the browser goes to SiteConfig.SignedOutURL.
+	End(ctx context.Context, c *verify.Claims) (url.Values, error)
 	// Seal and Open seal what a browser carries for the site at an origin, for one use.
 	Seal(origin, use string, plain []byte) string
 	Open(origin, use, sealed string) ([]byte, bool)
@@ -44,7 +45,7 @@ type SiteConfig struct { //nolint:revive // Config is that of a guard
 	Origin string // https, or http on loopback; no slash at the end
 	Issuer Issuer
 	// IssuerURL is the issuer as it is emitted, AuthorizeURL its authorization endpoint,
-	// and SignedOutURL the page where somebody lands who has signed out.
+	// and SignedOutURL its logout endpoint, where somebody lands who has signed out.
 	IssuerURL, AuthorizeURL, SignedOutURL string
 	Pages                                 *pages.Set
 	Life                                  sites.Life

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/sites"
+	"github.com/gatehouse-auth/gatehouse/tokens/spans"
 	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
@@ -107,6 +108,8 @@ func (g *Guard) passage(r *http.Request) *Passage {
 // answered. What the request says of its sender is the guard's afterwards: nothing that the
 // client could have written.
 func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
+	r, done := wire.InSpan(r, spans.Guard)
+	defer done()
 	s := g.site(r.Host)
 	if s == nil {
 		misdirected(w)
@@ -243,7 +246,7 @@ func (g *Guard) pass(w http.ResponseWriter, r *http.Request, s *Site, h *held, s
 		}
 		u.put(r.Header, token)
 	}
-	s.cfg.Observer.Checked("")
+	s.verdict(r, "", session.Claims)
 	return Result{Claims: session.Claims, Expires: session.Claims.Expiry, Session: true, Writer: g.callers.finishing(w, r, g.cfg.KeepCache)}, nil
 }
 
@@ -255,9 +258,19 @@ func (g *Guard) name(r *http.Request, p *Passage, c *verify.Claims) error {
 	return g.headers.Set(r.Header, c)
 }
 
+// verdict counts what became of a request, "" for a pass, and says so in its trace.
+func (s *Site) verdict(r *http.Request, reason oauth.Reason, c *verify.Claims) {
+	s.cfg.Observer.Checked(reason)
+	client := ""
+	if c != nil && !c.Foreign() {
+		client = c.ClientID
+	}
+	wire.NoteVerdict(r, reason, client)
+}
+
 // refuse counts a request that is not let in, and tells of one of somebody who is known.
 func (s *Site) refuse(r *http.Request, reason oauth.Reason, c *verify.Claims) {
-	s.cfg.Observer.Checked(reason)
+	s.verdict(r, reason, c)
 	if c != nil {
 		s.cfg.Observer.Happened(r.Context(), oauth.Event{
 			Kind: oauth.EventAccessRefused, Outcome: oauth.Outcome(reason), Client: c.ClientID, Subject: c.Subject, User: c.User,

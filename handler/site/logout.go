@@ -3,6 +3,7 @@ package site
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
@@ -10,7 +11,8 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/verify"
 )
 
-// logout ends the single sign-on session of a person, and all that they opened by it. It takes
+// logout ends the single sign-on session of a person, and all that they opened by it, and
+// sends the browser to the issuer, which has their provider sign them out, too. It takes
 // a POST of our own pages, or a link on one; anybody else's link, image or address bar
 // shows a page that asks.
 func (s *Site) logout(w http.ResponseWriter, r *http.Request) {
@@ -31,9 +33,12 @@ func (s *Site) logout(w http.ResponseWriter, r *http.Request) {
 		s.refuseOrigin(w, r)
 		return
 	}
+	to := s.cfg.SignedOutURL
 	_, session, err := s.sessions.presented(r.Context(), r.Header, false)
 	if err == nil && session != nil {
-		err = s.cfg.Issuer.End(r.Context(), session.Claims)
+		var left url.Values
+		left, err = s.cfg.Issuer.End(r.Context(), session.Claims)
+		to += "?" + left.Encode()
 	}
 	if err != nil {
 		w.Header().Set("Retry-After", "5")
@@ -46,7 +51,7 @@ func (s *Site) logout(w http.ResponseWriter, r *http.Request) {
 	s.setCookie(w, s.cookies.session, "", -1)
 	s.setCookie(w, s.cookies.returned, "", -1)
 	w.Header().Set("Clear-Site-Data", `"cache"`)
-	redirect(w, s.cfg.SignedOutURL)
+	redirect(w, to)
 }
 
 // signedIn is what scripts of the application hear about who is signed in.

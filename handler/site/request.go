@@ -3,6 +3,8 @@ package site
 import (
 	"net/http"
 	"strings"
+
+	"github.com/gatehouse-auth/gatehouse/handler/wire"
 )
 
 // kind is what a browser, or another program, does with the answer to a request.
@@ -21,7 +23,7 @@ const (
 // page. See Fetch Metadata Request Headers §2.
 func kindOf(r *http.Request) kind {
 	h := r.Header
-	if strings.Contains(h.Get("Sec-Purpose"), "prefetch") || strings.EqualFold(h.Get("Purpose"), "prefetch") || h.Get("X-Moz") == "prefetch" {
+	if wire.LoadedAhead(h) {
 		return prefetched
 	}
 	if isUpgrade(r) || h.Get("X-Requested-With") != "" || h.Get("Service-Worker") != "" {

@@ -24,10 +24,10 @@ type Logout struct {
 func (o *Operator) Logouts(ctx context.Context) ([]Logout, error) {
 	receivers := o.issuer.Receivers()
 	var all []Logout
-	err := o.state.Store.ScanUsers(ctx, storage.PartLogouts, func(r storage.Record) error {
-		for _, l := range r.Logouts.Waiting {
+	err := o.state.Store.ScanUsers(ctx, storage.PartOutbox, func(r storage.Record) error {
+		for _, l := range r.Outbox.Waiting {
 			all = append(all, Logout{
-				User: r.Logouts.User, Session: l.Root, Client: receivers[l.Client].ClientID, Since: l.Since, Next: l.Due, Tries: l.Tries,
+				User: r.Outbox.User, Session: l.Root, Client: receivers[l.Client].ClientID, Since: l.Since, Next: l.Due, Tries: l.Tries,
 			})
 		}
 		return nil

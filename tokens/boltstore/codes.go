@@ -48,7 +48,7 @@ func putCode(t *txn, r storage.PutRequest) (storage.PutOutcome, error) {
 		return storage.PutNothing, err
 	}
 	put := t.now
-	if !marks.withdrawn.Before(t.now.Truncate(time.Second)) {
+	if !later(marks.before, marks.withdrawn).Before(t.now.Truncate(time.Second)) {
 		put = t.issueAt(r.User, marks, time.Time{})
 	}
 	c = codeRecord{put: put, expires: t.now.Add(r.Lifetime), session: cmp.Or(r.Begins, r.Session), owner: r.Owner}
@@ -200,7 +200,7 @@ func takeCode(t *txn, r storage.TakeRequest) (storage.TakeResult, error) {
 // ended, or that a fold of the denylist or a withdrawal stands against, is not found.
 func (t *txn) code(user storage.UserTag, id storage.CodeID, marks marksRecord) (c codeRecord, found bool, err error) {
 	found, err = t.read(codes, userKey(user, id[:]), &c)
-	if err != nil || !found || !t.now.Before(c.expires) || !c.put.After(later(marks.folded, marks.withdrawn)) {
+	if err != nil || !found || !t.now.Before(c.expires) || !c.put.After(later(marks.before, later(marks.folded, marks.withdrawn))) {
 		return c, false, err
 	}
 	ended, err := t.sessionEnded(user, c.session)

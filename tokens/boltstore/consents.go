@@ -117,7 +117,7 @@ func endConsent(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 	d := denialRecord{attempt: r.Attempt, withdrawn: later(t.now.Truncate(time.Second), later(marks.issued, was.withdrawn))}
 	res.Now = later(t.now, d.withdrawn)
 	until := storage.EndOf(res.Now, r.DenyFor)
-	d.until = later(was.until, later(until, storage.EndOf(res.Now, storage.WithdrawnFor)))
+	d.until = later(was.until, later(until, storage.EndOf(res.Now, storage.CodesLive)))
 	err = t.eachFamily(r.User, func(f storage.Family) error {
 		if f.Client != r.Client {
 			return nil

@@ -26,8 +26,8 @@ func (t *txn) boundDenials(user []byte) error {
 // foldDenials replaces entries by one that denies all that was issued until
 // now; those that may still keep something from beginning stay for a while, the
 // newest of them: lua/denylist.lua does the same. All live about equally long, so
-// that the end of an entry tells its age; but withdrawals stay for longer, since the code of a
-// device does, and what replaces others lives as long as they.
+// that the end of an entry tells its age; but withdrawals and ended sessions stay for longer, since
+// the code of a device does, and what replaces others lives as long as they.
 func (t *txn) foldDenials(user []byte) error {
 	var newest, latest time.Time
 	err := t.eachDenial(user, func(kind storage.DenialKind, _ []byte, d denialRecord) {
@@ -47,7 +47,8 @@ func (t *txn) foldDenials(user []byte) error {
 	old := newest.Add(-storage.FoldAfter)
 	err = t.eachDenial(user, func(kind storage.DenialKind, key []byte, d denialRecord) {
 		single := kind == storage.DenyToken || kind == storage.DenyIssued || kind == storage.DenyFamily && d.lived && !d.reused
-		if single || kind != storage.DenyClient && !d.until.After(old) {
+		codes := kind == storage.DenyClient || kind == storage.DenySession
+		if single || !codes && !d.until.After(old) {
 			t.remove(denials, key)
 		} else {
 			stay = append(stay, kept{key, d.until})

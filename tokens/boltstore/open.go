@@ -24,7 +24,7 @@ import (
 func (s *Store) Open(ctx context.Context, r storage.OpenRequest) (storage.OpenResult, error) {
 	start := time.Now()
 	result, err := s.open(ctx, r)
-	s.onCall("open", time.Since(start), err)
+	s.onCall(ctx, "open", time.Since(start), err)
 	return result, err
 }
 

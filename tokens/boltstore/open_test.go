@@ -227,7 +227,7 @@ func TestWrongSecretReleasesTheFile(t *testing.T) {
 func TestOnCall(t *testing.T) {
 	var calls, faults atomic.Int32
 	s := openStore(t, func(o *Options) {
-		o.OnCall = func(op string, d time.Duration, err error) {
+		o.OnCall = func(_ context.Context, op string, d time.Duration, err error) {
 			if op == "" || d < 0 {
 				t.Errorf("call %q took %v", op, d)
 			}

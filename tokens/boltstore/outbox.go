@@ -246,12 +246,12 @@ func (s *Store) DoneLogout(ctx context.Context, r storage.DoneLogout) error {
 	return err
 }
 
-func readSessionNotes(t *txn, user storage.UserTag) (storage.Record, error) {
+func readOutbox(t *txn, user storage.UserTag) (storage.Record, error) {
 	p, _, err := t.profile(user)
 	if err != nil {
 		return storage.Record{}, err
 	}
-	all := &storage.NotesRecord{User: user, Subject: p.subject}
+	all := &storage.OutboxRecord{User: user, Subject: p.subject}
 	err = t.scan(notes, user[:], func(k, v []byte) error {
 		var r noteRecord
 		err := r.decode(v)
@@ -260,33 +260,33 @@ func readSessionNotes(t *txn, user storage.UserTag) (storage.Record, error) {
 		}
 		return err
 	})
-	if err != nil || len(all.Notes) == 0 {
+	if err != nil {
 		return storage.Record{}, err
 	}
-	return storage.Record{Notes: all}, nil
-}
-
-// importNotes writes what readSessionNotes has returned, of this store or another.
-func (t *txn) importNotes(all *storage.NotesRecord) {
-	for _, n := range all.Notes {
-		t.put(notes, userKey(all.User, n.Root[:]), noteRecord{at: n.At, till: n.Until, clients: n.Clients}.encode())
-	}
-}
-
-func readLogouts(t *txn, user storage.UserTag) (storage.Record, error) {
-	all := &storage.LogoutsRecord{User: user}
-	err := t.scan(logouts, user[:], func(k, v []byte) error {
+	err = t.scan(logouts, user[:], func(k, v []byte) error {
 		var l logoutRecord
-		if err := l.decode(v); err != nil {
+		if err := l.decode(v); err != nil || l.over(t.now) {
 			return err
 		}
+		all.Subject = cmp.Or(all.Subject, l.subject)
 		all.Waiting = append(all.Waiting, storage.WaitingLogout{
 			Root: storage.SessionID(k[16:]), Client: storage.ClientTag(k[24:]), Since: l.since, Due: l.due, Tries: int(l.tries),
 		})
 		return nil
 	})
-	if err != nil || len(all.Waiting) == 0 {
+	if err != nil || len(all.Notes)+len(all.Waiting) == 0 {
 		return storage.Record{}, err
 	}
-	return storage.Record{Logouts: all}, nil
+	return storage.Record{Outbox: all}, nil
+}
+
+// importOutbox writes what readOutbox has returned, of this store or another.
+func (t *txn) importOutbox(all *storage.OutboxRecord) {
+	for _, n := range all.Notes {
+		t.put(notes, userKey(all.User, n.Root[:]), noteRecord{at: n.At, till: n.Until, clients: n.Clients}.encode())
+	}
+	for _, l := range all.Waiting {
+		r := logoutRecord{since: l.Since, due: l.Due, tries: byte(l.Tries), subject: all.Subject}
+		t.put(logouts, logoutKey(all.User, l.Root, l.Client), r.encode())
+	}
 }

@@ -246,7 +246,7 @@ func (r *marksRecord) decodeTimes(b []byte) (rest []byte, err error) {
 
 // gone reports whether nothing of the marks counts any more.
 func (r marksRecord) gone(now time.Time) bool {
-	return !now.Before(r.until) && now.Unix() > r.issued.Unix() && (r.folded.IsZero() || now.After(r.folded.Add(storage.WithdrawnFor)))
+	return !now.Before(r.until) && now.Unix() > r.issued.Unix() && (r.folded.IsZero() || now.After(r.folded.Add(storage.CodesLive)))
 }
 
 // clientRecord is the watermark of a client.

@@ -36,8 +36,8 @@ type Options struct {
 	LockTimeout time.Duration
 	// OnCall, if not nil, hears of every call when it ends: its name, which is
 	// of a closed set, how long it took and the store's fault, if any. The
-	// background removal of expired records calls itself "sweep".
-	OnCall func(op string, d time.Duration, err error)
+	// background removal of expired records calls itself "sweep". The context is the call's.
+	OnCall func(ctx context.Context, op string, d time.Duration, err error)
 }
 
 // Store is a storage.Store in one file. The methods are safe for concurrent use.
@@ -46,7 +46,7 @@ type Store struct {
 	lockTimeout time.Duration
 	sweepEvery  time.Duration
 	watchEvery  time.Duration
-	onCall      func(op string, d time.Duration, err error)
+	onCall      func(ctx context.Context, op string, d time.Duration, err error)
 	clock       clock
 	feed        feed
 	nodes       nodes
@@ -93,7 +93,7 @@ func New(o Options) *Store {
 		s.clock = systemClock()
 	}
 	if s.onCall == nil {
-		s.onCall = func(string, time.Duration, error) {}
+		s.onCall = func(context.Context, string, time.Duration, error) {}
 	}
 	return s
 }
@@ -134,7 +134,7 @@ func (f *file) close() error {
 func (s *Store) call(ctx context.Context, op string, run func(*file) error) error {
 	start := time.Now()
 	err := s.run(ctx, run)
-	s.onCall(op, time.Since(start), err)
+	s.onCall(ctx, op, time.Since(start), err)
 	return err
 }
 

@@ -48,7 +48,7 @@ func moved(t *testing.T) storetest.Harness {
 	clock := newTestClock()
 	path := filepath.Join(inMemory(t), "gatehouse.db")
 	open := func(*testing.T) storage.Store {
-		s := New(Options{Path: path, Clock: clock.Now, OnCall: func(op string, _ time.Duration, err error) {
+		s := New(Options{Path: path, Clock: clock.Now, OnCall: func(_ context.Context, op string, _ time.Duration, err error) {
 			if op == "sweep" && err != nil {
 				t.Errorf("sweeping: %v", err)
 			}

@@ -49,7 +49,7 @@ func (w *sweeper) stop() {
 }
 
 // recovered reports a panic that was caught in the background.
-func (s *Store) recovered(err error) { s.onCall("background", 0, err) }
+func (s *Store) recovered(err error) { s.onCall(context.Background(), "background", 0, err) }
 
 // loop sweeps, every three seconds at most, and for at most one percent of the
 // time. It is also what reads all records now and then, so that damage is found
@@ -70,7 +70,7 @@ func (w *sweeper) loop(ctx context.Context) {
 			w.file.damage.err.CompareAndSwap(known, nil) // all of it was read
 		}
 		if ctx.Err() == nil {
-			_ = protect(func() error { w.store.onCall("sweep", took, err); return nil })
+			_ = protect(func() error { w.store.onCall(ctx, "sweep", took, err); return nil })
 		}
 		rest.Reset(max(w.store.sweepEvery, sweepRest*took))
 	}

@@ -150,7 +150,7 @@ func TestSweeperRecovers(t *testing.T) {
 				}
 				return time.Now()
 			},
-			OnCall: func(op string, _ time.Duration, err error) {
+			OnCall: func(_ context.Context, op string, _ time.Duration, err error) {
 				if op != "sweep" {
 					return
 				}

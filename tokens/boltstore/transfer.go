@@ -160,7 +160,7 @@ const importBatch = 1024
 func (s *Store) Import(ctx context.Context, id [16]byte, records iter.Seq2[storage.Record, error]) error {
 	start := time.Now()
 	err := s.importAll(ctx, id, records)
-	s.onCall("import", time.Since(start), err)
+	s.onCall(ctx, "import", time.Since(start), err)
 	return err
 }
 
@@ -297,8 +297,8 @@ func (t *txn) putRecord(r storage.Record) error {
 		t.importUpstreams(r.Upstreams)
 	case r.Consents != nil:
 		return t.importConsents(r.Consents)
-	case r.Notes != nil:
-		t.importNotes(r.Notes)
+	case r.Outbox != nil:
+		t.importOutbox(r.Outbox)
 	case r.Index != nil:
 		return t.putIndex(*r.Index)
 	case r.Alias != nil:

@@ -24,8 +24,7 @@ var userParts = []struct {
 	{storage.PartCodes, []bucketID{codes}, readCodes},
 	{storage.PartUpstreams, []bucketID{upstreams}, readUpstreams},
 	{storage.PartIndex, []bucketID{indexes}, readIndex},
-	{storage.PartNotes, []bucketID{notes}, readSessionNotes},
-	{storage.PartLogouts, []bucketID{logouts}, readLogouts},
+	{storage.PartOutbox, []bucketID{notes, logouts}, readOutbox},
 	{storage.PartConsents, []bucketID{consents}, readConsents},
 }
 

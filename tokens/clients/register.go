@@ -17,6 +17,14 @@ type Registering struct {
 	Method          string   `json:"token_endpoint_auth_method"`
 	GrantTypes      []string `json:"grant_types"`
 	ApplicationType string   `json:"application_type"`
+	Scope           any      `json:"scope"` // a text; what else it is says nothing
+}
+
+// Asked returns the scopes that the client means to ask for.
+func (r *Registering) Asked() []string {
+	text, _ := r.Scope.(string)
+	asked, _ := oauth.ParseScope(text)
+	return asked
 }
 
 // Registration is the answer: what counts, of what the client has said. No member is empty or

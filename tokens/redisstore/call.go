@@ -14,7 +14,7 @@ import (
 func (s *Store) call(ctx context.Context, op string, run func(ctx context.Context, c *connection) error) error {
 	start := time.Now()
 	err := s.run(ctx, op, run)
-	s.options.OnCall(op, time.Since(start), err)
+	s.options.OnCall(ctx, op, time.Since(start), err)
 	return err
 }
 

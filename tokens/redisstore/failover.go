@@ -39,7 +39,7 @@ func (s *Store) meet(ctx context.Context, place string, server redis.Cmdable) er
 	if err == nil {
 		p.caughtUp(place)
 	}
-	s.options.OnCall("replay", time.Since(start), err)
+	s.options.OnCall(ctx, "replay", time.Since(start), err)
 	return err
 }
 

@@ -21,7 +21,7 @@ const importBatch = 256
 func (s *Store) Import(ctx context.Context, id [16]byte, records iter.Seq2[storage.Record, error]) error {
 	start := time.Now()
 	err := s.importAll(ctx, id, records)
-	s.options.OnCall("import", time.Since(start), err)
+	s.options.OnCall(ctx, "import", time.Since(start), err)
 	return err
 }
 
@@ -159,8 +159,8 @@ func (m *importer) add(ctx context.Context, r storage.Record) error {
 		m.waiting = append(m.waiting, m.codes(r.Codes)...)
 	case r.Index != nil:
 		m.waiting = append(m.waiting, m.index(r.Index)...)
-	case r.Notes != nil:
-		m.waiting = append(m.waiting, m.notes(r.Notes))
+	case r.Outbox != nil:
+		m.waiting = append(m.waiting, m.outbox(r.Outbox)...)
 	case r.Upstreams != nil:
 		m.waiting = append(m.waiting, m.upstreams(r.Upstreams))
 	default:
@@ -207,7 +207,7 @@ func (m *importer) denied(d *storage.DeniedRecord) scriptCall {
 			record = appendSeconds(record, t)
 		}
 		args = append(args, []byte{kindMarks}, append(record, make([]byte, 8+6)...))
-		end = later(later(d.Until, d.Issued.Add(time.Second)), d.Folded.Add(storage.WithdrawnFor+time.Second))
+		end = later(later(d.Until, d.Issued.Add(time.Second)), d.Folded.Add(storage.CodesLive+time.Second))
 	}
 	for _, e := range d.Entries {
 		record := append(appendSeconds([]byte{1}, e.Until), e.Attempt[:]...)

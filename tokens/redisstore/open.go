@@ -19,7 +19,7 @@ var errNoAddress = errors.New("no address of a Redis server is configured")
 func (s *Store) Open(ctx context.Context, r storage.OpenRequest) (storage.OpenResult, error) {
 	start := time.Now()
 	result, err := s.open(ctx, r)
-	s.options.OnCall("open", time.Since(start), err)
+	s.options.OnCall(ctx, "open", time.Since(start), err)
 	return result, err
 }
 

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"runtime"
 	"time"
@@ -58,7 +59,7 @@ type Options struct {
 	OnUnreplicated func()
 	// OnCall, if not nil, hears of every call when it ends: its name, which is
 	// of a closed set, how long it took and the store's fault, if any.
-	OnCall func(op string, d time.Duration, err error)
+	OnCall func(ctx context.Context, op string, d time.Duration, err error)
 	// Logf, if not nil, gets what go-redis has to say. Its logger belongs to
 	// the whole process: the newest store's Logf gets it all.
 	Logf func(format string, args ...any)
@@ -99,7 +100,7 @@ func (o Options) withDefaults() Options {
 		o.OnUnreplicated = func() {}
 	}
 	if o.OnCall == nil {
-		o.OnCall = func(string, time.Duration, error) {}
+		o.OnCall = func(context.Context, string, time.Duration, error) {}
 	}
 	return o
 }
@@ -154,4 +155,4 @@ func (o *Options) encryption() (*tls.Config, error) {
 }
 
 // recovered reports a panic that was caught in the background.
-func (o *Options) recovered(err error) { o.OnCall("watch", 0, err) }
+func (o *Options) recovered(err error) { o.OnCall(context.Background(), "watch", 0, err) }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
@@ -152,43 +151,63 @@ const (
 	noteSubject           = "s"
 )
 
-func readSessionNotes(user storage.UserTag, a *answer) (storage.Record, error) {
-	all := &storage.NotesRecord{User: user}
+func readOutbox(user storage.UserTag, a *answer) (storage.Record, error) {
+	all := &storage.OutboxRecord{User: user}
 	now := a.millis()
-	err := pairs(a.list(), func(name, value string) error {
-		root, isNote := strings.CutPrefix(name, noteLead)
-		n := storage.SessionNote{}
-		switch {
-		case name == noteSubject:
+	err := pairs(a.list(), func(name, value string) (err error) {
+		switch len(name) {
+		case len(noteSubject):
 			all.Subject = value
-			return nil
-		case !isNote || len(root) != len(n.Root):
-			return nil // a logout
-		case len(value) < noteSize || len(value)%8 != noteSize%8:
-			return errBadRecord
-		case value[0] != noteVersion:
-			return errNewerRecord
+		case len(noteLead) + len(storage.SessionID{}):
+			var n storage.SessionNote
+			if n, err = readNote(name, value); err == nil && now.Before(n.Until) {
+				all.Notes = append(all.Notes, n)
+			}
+		case len(storage.SessionID{}) + len(storage.ClientTag{}):
+			var l storage.WaitingLogout
+			if l, err = readLogout(name, value); err == nil && now.Sub(l.Since) < storage.KeepLogout {
+				all.Waiting = append(all.Waiting, l)
+			}
 		}
-		copy(n.Root[:], root)
-		n.At, n.Until = seconds(value[1:]), seconds(value[5:])
-		for v := []byte(value[noteSize:]); len(v) > 0; v = v[8:] {
-			n.Clients = append(n.Clients, storage.ClientTag(v))
-		}
-		if now.Before(n.Until) {
-			all.Notes = append(all.Notes, n)
-		}
-		return nil
+		return err
 	})
-	if err != nil || len(all.Notes) == 0 {
+	if err != nil || len(all.Notes)+len(all.Waiting) == 0 {
 		return storage.Record{}, err
 	}
 	slices.SortFunc(all.Notes, func(a, b storage.SessionNote) int { return bytes.Compare(a.Root[:], b.Root[:]) })
-	return storage.Record{Notes: all}, nil
+	slices.SortFunc(all.Waiting, func(a, b storage.WaitingLogout) int { return bytes.Compare(a.Root[:], b.Root[:]) })
+	return storage.Record{Outbox: all}, nil
 }
 
-// notes writes what readSessionNotes has returned, of this store or another.
-func (m *importer) notes(all *storage.NotesRecord) scriptCall {
-	end, args := time.Time{}, append(make([]any, 0, 3+2*len(all.Notes)), int64(0), noteSubject, all.Subject)
+func readNote(name, value string) (n storage.SessionNote, err error) {
+	switch {
+	case len(value) < noteSize || len(value)%8 != noteSize%8:
+		return n, errBadRecord
+	case value[0] != noteVersion:
+		return n, errNewerRecord
+	}
+	n.Root, n.At, n.Until = storage.SessionID([]byte(name[len(noteLead):])), seconds(value[1:]), seconds(value[5:])
+	for v := []byte(value[noteSize:]); len(v) > 0; v = v[8:] {
+		n.Clients = append(n.Clients, storage.ClientTag(v))
+	}
+	return n, nil
+}
+
+func readLogout(name, value string) (storage.WaitingLogout, error) {
+	if err := checkRecord(value, logoutVersion, logoutSize); err != nil {
+		return storage.WaitingLogout{}, err
+	}
+	v := []byte(value)
+	return storage.WaitingLogout{
+		Root: storage.SessionID([]byte(name[:8])), Client: storage.ClientTag([]byte(name[8:])),
+		Since: storage.ReadMillis6(v[1:]), Due: storage.ReadMillis6(v[7:]), Tries: int(v[13]),
+	}, nil
+}
+
+// outbox writes what readOutbox has returned, of this store or another. What waits is looked at
+// by the next node that sends.
+func (m *importer) outbox(all *storage.OutboxRecord) []scriptCall {
+	end, args := time.Time{}, append(make([]any, 0, 3+2*len(all.Notes)+2*len(all.Waiting)), int64(0), noteSubject, all.Subject)
 	for _, n := range all.Notes {
 		record := appendSeconds(appendSeconds([]byte{noteVersion}, n.At), n.Until)
 		for _, c := range n.Clients {
@@ -197,30 +216,16 @@ func (m *importer) notes(all *storage.NotesRecord) scriptCall {
 		args = append(args, append([]byte(noteLead), n.Root[:]...), record)
 		end = later(end, n.Until)
 	}
-	args[0] = unixMillis(end)
-	return scriptCall{m.store.scripts().importFields, m.store.userKeys(all.User, logouts), args}
-}
-
-func readLogouts(user storage.UserTag, a *answer) (storage.Record, error) {
-	all := &storage.LogoutsRecord{User: user}
-	_ = a.millis()
-	err := pairs(a.list(), func(name, value string) error {
-		if len(name) != len(storage.SessionID{})+len(storage.ClientTag{}) {
-			return nil // a note
-		}
-		if err := checkRecord(value, logoutVersion, logoutSize); err != nil {
-			return err
-		}
-		v := []byte(value)
-		all.Waiting = append(all.Waiting, storage.WaitingLogout{
-			Root: storage.SessionID([]byte(name[:8])), Client: storage.ClientTag([]byte(name[8:])),
-			Since: storage.ReadMillis6(v[1:]), Due: storage.ReadMillis6(v[7:]), Tries: int(v[13]),
-		})
-		return nil
-	})
-	if err != nil || len(all.Waiting) == 0 {
-		return storage.Record{}, err
+	for _, l := range all.Waiting {
+		record := storage.AppendMillis6(storage.AppendMillis6([]byte{logoutVersion}, l.Since), l.Due)
+		record = append(append(record, byte(l.Tries)), make([]byte, len(storage.Attempt{}))...)
+		args = append(args, slices.Concat(l.Root[:], l.Client[:]), record)
+		end = later(end, l.Since.Add(storage.KeepLogout))
 	}
-	slices.SortFunc(all.Waiting, func(a, b storage.WaitingLogout) int { return bytes.Compare(a.Root[:], b.Root[:]) })
-	return storage.Record{Logouts: all}, nil
+	args[0] = unixMillis(end)
+	calls := []scriptCall{{m.store.scripts().importFields, m.store.userKeys(all.User, logouts), args}}
+	if len(all.Waiting) > 0 {
+		calls = append(calls, scriptCall{m.store.scripts().expectLogouts, []string{m.store.outboxOf(all.User)}, []any{all.User[:], int64(0)}})
+	}
+	return calls
 }

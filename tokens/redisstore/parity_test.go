@@ -178,7 +178,7 @@ func TestLuaBounds(t *testing.T) {
 		"create_family":   {fmt.Sprintf("local MOST_FAMILIES = %d ", storage.MaxFamilies)},
 		"code":            {fmt.Sprintf("local MOST_CODES, MOST_BODIES = %d, %d ", storage.MaxCodes, storage.MaxCodeBodies)},
 		"denylist": {
-			fmt.Sprintf("local MOST, KEPT, FOLD_AFTER, WITHDRAWN_FOR = %d, %d, %d, %d ", storage.MaxDenials, storage.MaxKeptByFold, int(storage.FoldAfter.Seconds()), int(storage.WithdrawnFor.Seconds())),
+			fmt.Sprintf("local MOST, KEPT, FOLD_AFTER, CODES_LIVE = %d, %d, %d, %d ", storage.MaxDenials, storage.MaxKeptByFold, int(storage.FoldAfter.Seconds()), int(storage.CodesLive.Seconds())),
 			fmt.Sprintf("local MOST_AHEAD = %d ", int(storage.MostAhead.Seconds())),
 		},
 	} {

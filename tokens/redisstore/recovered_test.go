@@ -71,7 +71,7 @@ func TestR12PanicInTheWatch(t *testing.T) {
 	server := redistest.Start(t)
 	told := make(chan error, 100)
 	s := openStore(t, server, func(o *Options) {
-		o.OnCall = func(op string, _ time.Duration, err error) {
+		o.OnCall = func(_ context.Context, op string, _ time.Duration, err error) {
 			if op == "watch" {
 				told <- err
 				panic("the observer, too")

@@ -182,8 +182,7 @@ func (s *Store) readUsers(ctx context.Context, c *connection, parts storage.User
 		{storage.PartUpstreams, upstreams, nil, s.scripts().denials, readUpstreams},
 		{storage.PartConsents, consents, nil, s.scripts().denials, readConsents},
 		{storage.PartIndex, indexes, nil, s.scripts().findIndex, readIndex},
-		{storage.PartNotes, logouts, nil, s.scripts().denials, readSessionNotes},
-		{storage.PartLogouts, logouts, nil, s.scripts().denials, readLogouts},
+		{storage.PartOutbox, logouts, nil, s.scripts().denials, readOutbox},
 	} {
 		if parts&p.part == 0 {
 			continue

@@ -229,7 +229,7 @@ func (s *State) load(ctx context.Context, set *Settings) error {
 		return errors.Join(err, s.takeBack(ctx, res))
 	}
 	s.correct(-s.Keys.Ahead())
-	s.denyFor.Store(int64(denyFor))
+	s.denyFor.Store(int64(max(denyFor, storage.CodesLive)))
 	s.adoptBirth(ctx, res.Born)
 	if res.New && set.StoreExpected && !s.opened.Load() {
 		s.observer.Happened(ctx, oauth.Event{Kind: oauth.EventStoreNew, Outcome: oauth.StoreBegun, Cause: errBegun})
@@ -301,5 +301,6 @@ func (s *State) Secrets() *secrets.Secrets {
 }
 
 // DenyFor returns how long a denylist entry must live: as long as the longest
-// access token ever issued over this store, and the clocks' leeway.
+// access token ever issued over this store, and the clocks' leeway; and longer than
+// any code, of which something may still begin in what was ended.
 func (s *State) DenyFor() time.Duration { return time.Duration(s.denyFor.Load()) }

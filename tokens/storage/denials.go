@@ -35,10 +35,10 @@ const MaxKeptByFold = 256
 // call that is sent again may still need it.
 const FoldAfter = 2 * time.Minute
 
-// WithdrawnFor is how long a withdrawal (DenyClient) stays at least, and how long it counts
-// that entries were folded which kept something from beginning: longer than any code lives,
-// that of a device too.
-const WithdrawnFor = 20 * time.Minute
+// CodesLive is longer than any code lives, that of a device too. For so long a withdrawal
+// (DenyClient) stays at least, and it counts that entries were folded which kept something
+// from beginning.
+const CodesLive = 20 * time.Minute
 
 // Name distinguishes the entry from the others of its kind: the part of the ID that counts.
 func (d *Denial) Name() []byte {

@@ -79,11 +79,13 @@ type DoneLogout struct {
 	Tried   bool          // it counts as a try
 }
 
-// NotesRecord is which clients are to be told when sessions of a user end.
-type NotesRecord struct {
+// OutboxRecord is which clients are to be told when sessions of a user end, and of ends
+// that they have still to be told of.
+type OutboxRecord struct {
 	User    UserTag
 	Subject string
 	Notes   []SessionNote
+	Waiting []WaitingLogout
 }
 
 // SessionNote is the clients that have taken a code in a session, the newest last.
@@ -93,13 +95,7 @@ type SessionNote struct {
 	Clients   []ClientTag
 }
 
-// LogoutsRecord is the logouts of a user that wait, for those who look.
-type LogoutsRecord struct {
-	User    UserTag
-	Waiting []WaitingLogout
-}
-
-// WaitingLogout is one of them.
+// WaitingLogout is one that a client has still to be told of.
 type WaitingLogout struct {
 	Root   SessionID
 	Client ClientTag

@@ -45,10 +45,9 @@ const (
 	PartUpstreams                       // Record.Upstreams
 	PartIndex                           // Record.Index, which belongs to no one user
 	PartConsents                        // Record.Consents
-	PartNotes                           // Record.Notes
-	PartLogouts                         // Record.Logouts, which no export takes along
+	PartOutbox                          // Record.Outbox
 
-	AllParts = PartHeld | PartDenied | PartCodes | PartUpstreams | PartIndex | PartConsents | PartNotes
+	AllParts = PartHeld | PartDenied | PartCodes | PartUpstreams | PartIndex | PartConsents | PartOutbox
 )
 
 // Record is one thing that a store keeps, in no store's own form. Exactly one
@@ -65,8 +64,7 @@ type Record struct {
 	Index     *IndexRecord
 	Consents  *ConsentsRecord
 	Alias     *Alias
-	Notes     *NotesRecord
-	Logouts   *LogoutsRecord
+	Outbox    *OutboxRecord
 }
 
 // StoreRecord is what a store knows of itself, and the sealed signing keys.

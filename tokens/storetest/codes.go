@@ -18,6 +18,7 @@ var codeCases = []testCase{
 	{"spent codes are remembered", codeRemembered},
 	{"put again", codePutAgain},
 	{"session ended", codeSessionEnded},
+	{"sign-out that is told late", codeToldLate},
 	{"100 at once", codeConcurrently},
 	{"survives reopening", codeReopen},
 }
@@ -170,6 +171,32 @@ func codeSessionEnded(t *testing.T, f *fixture) {
 			t.Error("PutCode: a session that is not there got a code")
 		}
 	}
+}
+
+// codeToldLate: a sign-out of the user as of a moment that has passed reaches the code of a
+// device, too, whose session is not there yet; and nothing that a new login gets at once.
+func codeToldLate(_ *testing.T, f *fixture) {
+	put := func() storage.CodeID {
+		r := storage.PutRequest{
+			User: f.user, ID: random[storage.CodeID](), Session: f.session.ID, Begins: random8[storage.SessionID](), Owner: codeOwner, Body: codeBody, Lifetime: time.Minute,
+		}
+		if kept := Must(f.s.PutCode(f.ctx(), r))(f.t); kept != storage.PutKept {
+			f.t.Fatal("PutCode: a live session got no code")
+		}
+		return r.ID
+	}
+	device := put()
+	f.pass(1100 * time.Millisecond)
+	reach := f.now()
+	f.pass(2100 * time.Millisecond)
+	f.session = f.login()
+	later := put()
+	f.end(storage.EndRequest{Scope: storage.EndUser, Before: reach})
+	f.take(device, storage.CodeUnknown)
+	f.take(later, storage.CodeTaken)
+	f.end(storage.EndRequest{Scope: storage.EndUser})
+	f.session = f.login()
+	f.take(put(), storage.CodeTaken)
 }
 
 func codeConcurrently(t *testing.T, f *fixture) {

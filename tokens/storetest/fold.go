@@ -10,6 +10,7 @@ import (
 var foldCases = []testCase{
 	{"a long denylist is folded", foldTokens},
 	{"what may still keep something from beginning stays", foldKeeps},
+	{"a session stays ended for as long as a code lives", foldKeepsSession},
 }
 
 // denied reports whether a denylist denies a token that was issued at a time.
@@ -72,6 +73,19 @@ func foldTokens(t *testing.T, f *fixture) {
 	}
 	if n := len(Must(f.s.Denials(f.ctx(), []storage.UserTag{random[storage.UserTag]()}))(t)[0].Entries); n != 0 {
 		t.Errorf("another user has %d entries", n)
+	}
+}
+
+// foldKeepsSession: the code of a device may come long after its session has ended.
+func foldKeepsSession(t *testing.T, f *fixture) {
+	f.needClock()
+	f.end(storage.EndRequest{Scope: storage.EndSession, Session: f.session.ID})
+	f.pass(storage.FoldAfter + time.Minute)
+	f.denyTokens(storage.MaxDenials / 2)
+	f.end(storage.EndRequest{Scope: storage.EndFamily, Family: f.createRequest().ID}) // is newer
+	f.denyTokens(storage.MaxDenials)
+	if res := f.create(f.createRequest()); res.Created {
+		t.Error("a family has begun in a session that was ended")
 	}
 }
 

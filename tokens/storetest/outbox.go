@@ -132,9 +132,9 @@ func outboxLease(t *testing.T, f *fixture) {
 	f.pass(6 * time.Second)
 	third, _ := f.wantLogouts(f.session.ID, 1, app)
 	var seen int
-	NoError(t, f.s.ScanUsers(f.ctx(), storage.PartLogouts, func(r storage.Record) error {
-		if r.Logouts.User == f.user {
-			seen += len(r.Logouts.Waiting)
+	NoError(t, f.s.ScanUsers(f.ctx(), storage.PartOutbox, func(r storage.Record) error {
+		if r.Outbox.User == f.user {
+			seen += len(r.Outbox.Waiting)
 		}
 		return nil
 	}))

@@ -230,8 +230,13 @@ func moveNotes(t *testing.T, f *fixture) {
 	}
 	NoError(t, f.s.ExpectLogouts(f.ctx(), storage.ExpectRequest{User: f.user}))
 	f.written(f.end(storage.EndRequest{Scope: storage.EndSession, Session: f.session.ID}).Told, 1)
+	attempt, taken := f.wantLogouts(f.session.ID, 0, otherApp)
+	f.done(attempt, taken[0], time.Millisecond)
+	f.pass(10 * time.Millisecond)
 	f.move()
-	f.wantLogouts(f.session.ID, 0) // what waited stays behind
+	attempt, taken = f.wantLogouts(f.session.ID, 1, otherApp)
+	f.done(attempt, taken[0], -1)
+	f.wantLogouts(f.session.ID, 0)
 	f.written(f.end(storage.EndRequest{Scope: storage.EndSession, Session: first.ID}).Told, 2)
 	f.wantLogouts(first.ID, 0, app, otherApp)
 }

@@ -22,7 +22,7 @@ type (
 		Upstreams *wireUpstreams `json:"upstreams,omitempty"`
 		Index     *wireIndex     `json:"index,omitempty"`
 		Consents  *wireConsents  `json:"consents,omitempty"`
-		Notes     *wireNotes     `json:"notes,omitempty"`
+		Outbox    *wireOutbox    `json:"outbox,omitempty"`
 		Alias     *wireAlias     `json:"alias,omitempty"`
 		End       *wireEnd       `json:"end,omitempty"`
 	}
@@ -135,8 +135,8 @@ func wireOf(r storage.Record) (wireLine, error) {
 		return wireLine{Upstreams: wireOfUpstreams(r.Upstreams)}, nil
 	case r.Consents != nil:
 		return wireOfConsents(r.Consents)
-	case r.Notes != nil:
-		return wireLine{Notes: wireOfNotes(r.Notes)}, nil
+	case r.Outbox != nil:
+		return wireLine{Outbox: wireOfOutbox(r.Outbox)}, nil
 	case r.Index != nil:
 		record, err := r.Index.MarshalBinary()
 		return wireLine{Index: &wireIndex{r.Index.Key[:], record}}, err
@@ -212,8 +212,8 @@ func (w *wireLine) record() (storage.Record, error) {
 		r.Upstreams = w.Upstreams.record(&d)
 	case w.Consents != nil:
 		r.Consents = w.Consents.record(&d)
-	case w.Notes != nil:
-		r.Notes = w.Notes.record(&d)
+	case w.Outbox != nil:
+		r.Outbox = w.Outbox.record(&d)
 	case w.Index != nil:
 		r.Index = w.Index.record(&d)
 	case w.Alias != nil:

@@ -22,7 +22,7 @@ import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.client.RestClient;
 
-/** Spring Security's OAuth 2.0 login, with the logout at the provider, as its reference shows them. */
+/** Spring Security's OAuth 2.0 login, with the logout at the provider and by it, as its reference shows them. */
 @Configuration(proxyBeanMethods = false)
 @EnableAutoConfiguration
 @RestController
@@ -51,6 +51,7 @@ public class App {
 			.authorizeHttpRequests(authorize -> authorize.requestMatchers("/", "/user").permitAll().anyRequest().authenticated())
 			.oauth2Login(Customizer.withDefaults())
 			.logout(out -> out.logoutSuccessHandler(logout))
+			.oidcLogout(out -> out.backChannel(Customizer.withDefaults()))
 			.build();
 	}
 

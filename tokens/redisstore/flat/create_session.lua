@@ -17,7 +17,7 @@
 --         1 or 0 for all that was before has ended, or for the latter, logouts to tell, and dropped}
 
 local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
-local MOST, KEPT, FOLD_AFTER, WITHDRAWN_FOR = 1024, 256, 120, 1200 -- storage.MaxDenials; MaxKeptByFold; FoldAfter and WithdrawnFor in seconds
+local MOST, KEPT, FOLD_AFTER, CODES_LIVE = 1024, 256, 120, 1200 -- storage.MaxDenials; MaxKeptByFold; FoldAfter and CodesLive in seconds
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
 local LIVED, REUSED = 1, 2
@@ -246,7 +246,7 @@ local m do -- marks()
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
           end
         end
-        local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
+        local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + CODES_LIVE)
         m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
       end
       if not m.gone then marks_in_result = m break end
@@ -302,7 +302,7 @@ if was and fingerprint ~= ARGV[6] then
     do -- write_marks(m)
       local had = redis.call('PTTL', KEYS[2])
       redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-      local till = math.max(m.till, m.issued + 1, m.folded + WITHDRAWN_FOR + 1) * 1000
+      local till = math.max(m.till, m.issued + 1, m.folded + CODES_LIVE + 1) * 1000
       -- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
       -- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a
       -- write creates lives for ever until then. It gives a little more, so that not
@@ -564,7 +564,7 @@ if not s then
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
                 end
               end
-              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
+              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + CODES_LIVE)
               m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
             end
             if not m.gone then current = m break end
@@ -576,7 +576,7 @@ if not s then
       do -- write_marks(m)
         local had = redis.call('PTTL', KEYS[2])
         redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-        local till = math.max(m.till, m.issued + 1, m.folded + WITHDRAWN_FOR + 1) * 1000
+        local till = math.max(m.till, m.issued + 1, m.folded + CODES_LIVE + 1) * 1000
         do -- lengthen(KEYS[2], had, till)
           local key, beside = KEYS[2]
           if till == 0 then

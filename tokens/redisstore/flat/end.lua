@@ -18,7 +18,7 @@
 local CLIENT_AT, SESSION_AT, CREATED_AT, ENDS_AT, ROTATED_AT = 2, 22, 34, 42, 50
 
 local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
-local MOST, KEPT, FOLD_AFTER, WITHDRAWN_FOR = 1024, 256, 120, 1200 -- storage.MaxDenials; MaxKeptByFold; FoldAfter and WithdrawnFor in seconds
+local MOST, KEPT, FOLD_AFTER, CODES_LIVE = 1024, 256, 120, 1200 -- storage.MaxDenials; MaxKeptByFold; FoldAfter and CodesLive in seconds
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
 local LIVED, REUSED = 1, 2
@@ -107,8 +107,8 @@ local function deny(id, till, attempt, flags)
     -- that may still keep something from beginning, or answer a call that is sent
     -- again, stay for a while; only the newest, so that the next fold is far away,
     -- and in the place of the others nothing begins of a code from before. All live
-    -- about equally long, so that the end of an entry tells its age; but withdrawals stay
-    -- for longer, since the code of a device does, and what replaces others lives as long as they.
+    -- about equally long, so that the end of an entry tells its age; but withdrawals and ended sessions
+    -- stay for longer, since the code of a device does, and what replaces others lives as long as they.
     do -- fold()
       local all, newest, latest, entries = redis.call('HGETALL', KEYS[2]), 0, 0, {}
       for i = 1, #all, 2 do
@@ -142,7 +142,7 @@ local function deny(id, till, attempt, flags)
       for _, d in ipairs(entries) do
         local kind = d.id:sub(1, 1)
         local single = kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused
-        local goes = single or kind ~= WITHDRAWN and d.till <= newest - FOLD_AFTER
+        local goes = single or kind ~= WITHDRAWN and kind ~= SESSION_ENDED and d.till <= newest - FOLD_AFTER
         table.insert(goes and gone or stay, d)
       end
       local m do -- marks()
@@ -163,7 +163,7 @@ local function deny(id, till, attempt, flags)
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
                 end
               end
-              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
+              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + CODES_LIVE)
               m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
             end
             if not m.gone then marks_in_result = m break end
@@ -183,7 +183,7 @@ local function deny(id, till, attempt, flags)
         do -- write_marks(m)
           local had = redis.call('PTTL', KEYS[2])
           redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-          local till = math.max(m.till, m.issued + 1, m.folded + WITHDRAWN_FOR + 1) * 1000
+          local till = math.max(m.till, m.issued + 1, m.folded + CODES_LIVE + 1) * 1000
           do -- lengthen(KEYS[2], had, till)
             local key, beside = KEYS[2]
             if till == 0 then
@@ -223,7 +223,7 @@ local function deny(id, till, attempt, flags)
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
+            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + CODES_LIVE)
             m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
           end
           gone = m.gone
@@ -771,7 +771,7 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
               error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
             end
           end
-          local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
+          local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + CODES_LIVE)
           m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
         end
         if not m.gone then marks_in_result = m break end
@@ -786,7 +786,7 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
     do -- write_marks(m)
       local had = redis.call('PTTL', KEYS[2])
       redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-      local till = math.max(m.till, m.issued + 1, m.folded + WITHDRAWN_FOR + 1) * 1000
+      local till = math.max(m.till, m.issued + 1, m.folded + CODES_LIVE + 1) * 1000
       -- lengthen makes a key, of which PTTL has said `had` before it was written (-1 for
       -- ever, -2 if it wasn't there), live until `till` at least (0 for ever): a key that a
       -- write creates lives for ever until then. It gives a little more, so that not
@@ -898,7 +898,7 @@ elseif scope == 6 then
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
+            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + CODES_LIVE)
             m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
           end
           if not m.gone then marks_in_result = m break end
@@ -948,7 +948,7 @@ elseif scope == 6 then
     for _, other in ipairs(gone) do
       deny(FAMILY_ENDED .. other, till, attempt, alive[other] and LIVED or 0)
     end
-    till = math.max(till, math.floor(answered / 1000) + WITHDRAWN_FOR, d and d.till or 0)
+    till = math.max(till, math.floor(answered / 1000) + CODES_LIVE, d and d.till or 0)
     deny(WITHDRAWN .. client, till, attempt, 0)
     redis.call('HSET', KEYS[2], WITHDRAWN .. client, struct.pack(ENTRY, 1, till, attempt, 0) .. struct.pack('>I4', before))
     now = answered
@@ -977,7 +977,7 @@ elseif ARGV[12] then
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
+            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + CODES_LIVE)
             m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
           end
           if not m.gone then marks_in_result = m break end
@@ -1016,7 +1016,7 @@ elseif ARGV[12] then
     do -- write_marks(m)
       local had = redis.call('PTTL', KEYS[2])
       redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-      local till = math.max(m.till, m.issued + 1, m.folded + WITHDRAWN_FOR + 1) * 1000
+      local till = math.max(m.till, m.issued + 1, m.folded + CODES_LIVE + 1) * 1000
       do -- lengthen(KEYS[2], had, till)
         local key, beside = KEYS[2]
         if till == 0 then
@@ -1065,7 +1065,7 @@ else
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
+            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + CODES_LIVE)
             m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
           end
           if not m.gone then marks_in_result = m break end
@@ -1121,7 +1121,7 @@ else
       do -- write_marks(m)
         local had = redis.call('PTTL', KEYS[2])
         redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-        local till = math.max(m.till, m.issued + 1, m.folded + WITHDRAWN_FOR + 1) * 1000
+        local till = math.max(m.till, m.issued + 1, m.folded + CODES_LIVE + 1) * 1000
         do -- lengthen(KEYS[2], had, till)
           local key, beside = KEYS[2]
           if till == 0 then

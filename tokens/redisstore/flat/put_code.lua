@@ -13,18 +13,18 @@
 -- version; put, in seconds; expires, taken (0 while it is good), in milliseconds; attempt; session; owner
 local CODE, CODE_SIZE = '>BI4I6I6c8c8c16', 49
 
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
+local MOST, KEPT, FOLD_AFTER, CODES_LIVE = 1024, 256, 120, 1200 -- storage.MaxDenials; MaxKeptByFold; FoldAfter and CodesLive in seconds
+local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
+local FOREVER = 4294967295 -- storage.Forever
+local LIVED, REUSED = 1, 2
+
 local MOST_CONSENTS, KEEP_CONSENT, TOUCH_CONSENT = 100, 31536000, 3600 -- storage.MaxConsents; KeepConsent and TouchConsent in seconds
 local CONSENT, CONSENT_SIZE, TEXT_AT = '>BI4I4', 22, 10
 
 local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that ended it; flags
 -- version; before, till, issued, folded, in seconds; attempt of the sign-out; its answer
 local MARKS, MARKS_SIZE = '>BI4I4I4I4c8I6', 31
-
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
-local MOST, KEPT, FOLD_AFTER, WITHDRAWN_FOR = 1024, 256, 120, 1200 -- storage.MaxDenials; MaxKeptByFold; FoldAfter and WithdrawnFor in seconds
-local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
-local FOREVER = 4294967295 -- storage.Forever
-local LIVED, REUSED = 1, 2
 
 local MOST_CODES, MOST_BODIES = 128, 64 -- storage.MaxCodes, storage.MaxCodeBodies
 
@@ -247,7 +247,7 @@ local m do -- marks()
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
           end
         end
-        local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
+        local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + CODES_LIVE)
         m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
       end
       if not m.gone then marks_in_result = m break end
@@ -287,7 +287,7 @@ local withdrawn do -- withdrawn_at(client)
   withdrawn = d and d.at or 0
 end
 m.withdrawn = withdrawn
-if withdrawn >= second then
+if math.max(m.before, withdrawn) >= second then
   -- issue_at dates a token, login or code: now, or one second after a sign-out, a withdrawal
   -- (m.withdrawn, where the decision is about a client) or the client's watermark in this very second, since "issued at or before" is
   -- denied. A date ahead of the clock is remembered, so that the next sign-out
@@ -321,7 +321,7 @@ if withdrawn >= second then
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
                 end
               end
-              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
+              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + CODES_LIVE)
               m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
             end
             if not m.gone then current = m break end
@@ -333,7 +333,7 @@ if withdrawn >= second then
       do -- write_marks(m)
         local had = redis.call('PTTL', KEYS[2])
         redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-        local till = math.max(m.till, m.issued + 1, m.folded + WITHDRAWN_FOR + 1) * 1000
+        local till = math.max(m.till, m.issued + 1, m.folded + CODES_LIVE + 1) * 1000
         do -- lengthen(KEYS[2], had, till)
           local key, beside = KEYS[2]
           if till == 0 then

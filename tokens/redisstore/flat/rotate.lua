@@ -17,7 +17,7 @@
 -- Result {number of the call, storage.RotateOutcome, issue at ms, family record or '', subject, fingerprint and person or ''}
 
 local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
-local MOST, KEPT, FOLD_AFTER, WITHDRAWN_FOR = 1024, 256, 120, 1200 -- storage.MaxDenials; MaxKeptByFold; FoldAfter and WithdrawnFor in seconds
+local MOST, KEPT, FOLD_AFTER, CODES_LIVE = 1024, 256, 120, 1200 -- storage.MaxDenials; MaxKeptByFold; FoldAfter and CodesLive in seconds
 local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
 local FOREVER = 4294967295 -- storage.Forever
 local LIVED, REUSED = 1, 2
@@ -602,8 +602,8 @@ if outcome == REUSED_NOW then
       -- that may still keep something from beginning, or answer a call that is sent
       -- again, stay for a while; only the newest, so that the next fold is far away,
       -- and in the place of the others nothing begins of a code from before. All live
-      -- about equally long, so that the end of an entry tells its age; but withdrawals stay
-      -- for longer, since the code of a device does, and what replaces others lives as long as they.
+      -- about equally long, so that the end of an entry tells its age; but withdrawals and ended sessions
+      -- stay for longer, since the code of a device does, and what replaces others lives as long as they.
       do -- fold()
         local all, newest, latest, entries = redis.call('HGETALL', KEYS[2]), 0, 0, {}
         for i = 1, #all, 2 do
@@ -637,7 +637,7 @@ if outcome == REUSED_NOW then
         for _, d in ipairs(entries) do
           local kind = d.id:sub(1, 1)
           local single = kind == TOKEN or kind == ISSUED or kind == FAMILY_ENDED and d.lived and not d.reused
-          local goes = single or kind ~= WITHDRAWN and d.till <= newest - FOLD_AFTER
+          local goes = single or kind ~= WITHDRAWN and kind ~= SESSION_ENDED and d.till <= newest - FOLD_AFTER
           table.insert(goes and gone or stay, d)
         end
         -- marks returns the marks of the user:
@@ -663,7 +663,7 @@ if outcome == REUSED_NOW then
                     error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
                   end
                 end
-                local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
+                local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + CODES_LIVE)
                 m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
               end
               if not m.gone then marks_in_result = m break end
@@ -683,7 +683,7 @@ if outcome == REUSED_NOW then
           do -- write_marks(m)
             local had = redis.call('PTTL', KEYS[2])
             redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-            local till = math.max(m.till, m.issued + 1, m.folded + WITHDRAWN_FOR + 1) * 1000
+            local till = math.max(m.till, m.issued + 1, m.folded + CODES_LIVE + 1) * 1000
             do -- lengthen(KEYS[2], had, till)
               local key, beside = KEYS[2]
               if till == 0 then
@@ -723,7 +723,7 @@ if outcome == REUSED_NOW then
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
                 end
               end
-              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
+              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + CODES_LIVE)
               m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
             end
             gone = m.gone
@@ -777,7 +777,7 @@ local at repeat -- issued_now(begun, KEYS[5])
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
           end
         end
-        local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
+        local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + CODES_LIVE)
         m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
       end
       if not m.gone then marks_in_result = m break end
@@ -817,7 +817,7 @@ local at repeat -- issued_now(begun, KEYS[5])
                   error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
                 end
               end
-              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
+              local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + CODES_LIVE)
               m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
             end
             if not m.gone then current = m break end
@@ -829,7 +829,7 @@ local at repeat -- issued_now(begun, KEYS[5])
       do -- write_marks(m)
         local had = redis.call('PTTL', KEYS[2])
         redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-        local till = math.max(m.till, m.issued + 1, m.folded + WITHDRAWN_FOR + 1) * 1000
+        local till = math.max(m.till, m.issued + 1, m.folded + CODES_LIVE + 1) * 1000
         do -- lengthen(KEYS[2], had, till)
           local key, beside = KEYS[2]
           if till == 0 then

@@ -14,6 +14,12 @@
 -- version; put, in seconds; expires, taken (0 while it is good), in milliseconds; attempt; session; owner
 local CODE, CODE_SIZE = '>BI4I6I6c8c8c16', 49
 
+local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
+local MOST, KEPT, FOLD_AFTER, CODES_LIVE = 1024, 256, 120, 1200 -- storage.MaxDenials; MaxKeptByFold; FoldAfter and CodesLive in seconds
+local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
+local FOREVER = 4294967295 -- storage.Forever
+local LIVED, REUSED = 1, 2
+
 local ENTRY = '>BI4c8B'       -- version; until, in seconds; the attempt that ended it; flags
 -- version; before, till, issued, folded, in seconds; attempt of the sign-out; its answer
 local MARKS, MARKS_SIZE = '>BI4I4I4I4c8I6', 31
@@ -21,12 +27,6 @@ local MARKS, MARKS_SIZE = '>BI4I4I4I4c8I6', 31
 -- HELD is the field of the fingerprint that the last login has replaced: the fingerprint (8) and
 -- until when (s, 4) it is held.
 local HELD = 'p' .. string.char(0)
-
-local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
-local MOST, KEPT, FOLD_AFTER, WITHDRAWN_FOR = 1024, 256, 120, 1200 -- storage.MaxDenials; MaxKeptByFold; FoldAfter and WithdrawnFor in seconds
-local MOST_AHEAD = 3 -- storage.MostAhead in seconds; no more than clocksApart makes of storage.ClientEnd.Late
-local FOREVER = 4294967295 -- storage.Forever
-local LIVED, REUSED = 1, 2
 
 local MOST_NOTED, MOST_TOLD, MOST_LOGOUTS, KEEP_LOGOUT = 50, 14, 64, 86400000 -- storage.MaxNoted, MaxTold, MaxLogouts, KeepLogout in ms
 local NOTE, NOTED_AT = '>BI4I4', 10
@@ -82,7 +82,7 @@ local m do -- marks()
             error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
           end
         end
-        local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
+        local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + CODES_LIVE)
         m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
       end
       if not m.gone then marks_in_result = m break end
@@ -173,7 +173,7 @@ if v then
     ended = d ~= nil
   until true
 end
-if not code or now >= code.expires or code.put <= math.max(m.folded, withdrawn) or ended then
+if not code or now >= code.expires or code.put <= math.max(m.before, m.folded, withdrawn) or ended then
   -- own_refusal ends the script on a replica. That refuses only writes, and a
   -- refusal by what it does not know yet would be final: so this writes nothing.
   do -- own_refusal(KEYS[1])
@@ -408,7 +408,7 @@ local issue_at_result repeat -- issue_at(m, begun, KEYS[8])
                 error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
               end
             end
-            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + WITHDRAWN_FOR)
+            local gone = now >= till * 1000 and math.floor(now / 1000) > math.max(issued, folded + CODES_LIVE)
             m = { before = before, till = till, issued = issued, folded = folded, attempt = attempt, now = answered, gone = gone }
           end
           if not m.gone then current = m break end
@@ -420,7 +420,7 @@ local issue_at_result repeat -- issue_at(m, begun, KEYS[8])
     do -- write_marks(m)
       local had = redis.call('PTTL', KEYS[2])
       redis.call('HSET', KEYS[2], '\0', struct.pack(MARKS, 2, m.before, m.till, m.issued, m.folded, m.attempt, m.now))
-      local till = math.max(m.till, m.issued + 1, m.folded + WITHDRAWN_FOR + 1) * 1000
+      local till = math.max(m.till, m.issued + 1, m.folded + CODES_LIVE + 1) * 1000
       do -- lengthen(KEYS[2], had, till)
         local key, beside = KEYS[2]
         if till == 0 then

@@ -137,7 +137,7 @@ local function withdraw(client, at)
   for _, other in ipairs(gone) do
     deny(FAMILY_ENDED .. other, till, attempt, alive[other] and LIVED or 0)
   end
-  till = math.max(till, math.floor(answered / 1000) + WITHDRAWN_FOR, d and d.till or 0)
+  till = math.max(till, math.floor(answered / 1000) + CODES_LIVE, d and d.till or 0)
   deny(WITHDRAWN .. client, till, attempt, 0)
   redis.call('HSET', KEYS[2], WITHDRAWN .. client, struct.pack(ENTRY, 1, till, attempt, 0) .. struct.pack('>I4', before))
   now = answered

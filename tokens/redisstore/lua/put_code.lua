@@ -108,7 +108,7 @@ local put = now
 local m = marks()
 local withdrawn = withdrawn_at(client)
 m.withdrawn = withdrawn
-if withdrawn >= second then put = issue_at(m, 0, KEYS[7]) end
+if math.max(m.before, withdrawn) >= second then put = issue_at(m, 0, KEYS[7]) end
 local there = redis.call('HLEN', CODES)
 if there % 16 == 15 or there >= MOST_CODES or redis.call('HLEN', BODIES) >= MOST_BODIES then make_room() end
 local code = {

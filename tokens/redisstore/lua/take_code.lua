@@ -24,7 +24,7 @@ if v then
   code = read_code(v)
   ended = session_ended(code.session)
 end
-if not code or now >= code.expires or code.put <= math.max(m.folded, withdrawn) or ended then
+if not code or now >= code.expires or code.put <= math.max(m.before, m.folded, withdrawn) or ended then
   own_refusal(KEYS[1])
   return { ARGV[1], UNKNOWN, now, 0, 0, '', 0, '', 0, '', '', '' }
 end
