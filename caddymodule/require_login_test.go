@@ -168,7 +168,7 @@ func TestRequireLogin(t *testing.T) {
 	g.upstream.take()
 }
 
-// The guard is where it is written, whatever stands around it; what it does for the whole
+// Rows P9 and P10: the guard is where it is written, whatever stands around it; what it does for the whole
 // site is done there; and where that cannot be reached the configuration is refused.
 func TestRequireLoginPlaces(t *testing.T) {
 	const guard = "{\norigin ORIGIN\nheader X-User-Id sub\n}\n"
@@ -265,7 +265,7 @@ func TestRequireLoginPlaces(t *testing.T) {
 	}
 }
 
-// Several guards of one request: each finds the session, and each asks for its own access token.
+// Rows P11 and P13: several guards of one request: each finds the session, and each asks for its own access token.
 func TestRequireLoginGuardsOfOneRequest(t *testing.T) {
 	g := startSite(t, "require_login /admin/* {\norigin ORIGIN\nfor admins\nheader X-Admin sub\n}\n"+
 		"require_login {\norigin ORIGIN\nbearer https://api.example.com\nheader X-User-Id sub\n}\n"+
@@ -290,7 +290,7 @@ func TestRequireLoginGuardsOfOneRequest(t *testing.T) {
 	}
 }
 
-// sign-out, and what an operator does, end a session at once: requests, and what is open.
+// Row R9, G14: sign-out, and what an operator does, end a session at once: requests, and what is open.
 func TestRequireLoginEnds(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -397,7 +397,7 @@ func TestRequireLoginRefused(t *testing.T) {
 	}
 }
 
-// The origin is found from the routes, or has to be said.
+// Rows C9 and P12: the origin is found from the routes, or has to be said.
 func TestRequireLoginOrigins(t *testing.T) {
 	for _, tt := range []struct{ name, address, option, want string }{
 		{"a host", "https://wiki.example.test:PORT", "", "https://wiki.example.test:PORT"},

@@ -3,7 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { launch, profile } from "./harness/browser.mjs";
 import { start } from "./harness/gateway.mjs";
-import { languages, options, serveClient, walk } from "./harness/pages.mjs";
+import { languages, options, serveClient, sites, walk } from "./harness/pages.mjs";
 
 const folder = resolve(import.meta.dirname, process.argv[2] ?? "../docs/pages");
 const views = {
@@ -21,7 +21,7 @@ function wanted(name, language, view) {
 
 await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
-const [gateway, browser] = await Promise.all([start(options), launch()]);
+const [gateway, browser] = await Promise.all([start(options, sites), launch()]);
 const client = serveClient(gateway);
 for (const [view, look] of Object.entries(views)) {
 	for (const language of languages) {

@@ -10,7 +10,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 
 const root = resolve(import.meta.dirname, "../..");
-const caddy = process.env.GATEHOUSE_CADDY ?? resolve(root, "bin/caddy-dev");
+export const caddy = process.env.GATEHOUSE_CADDY ?? resolve(root, "bin/caddy-dev");
 
 export const alice = { username: "alice", password: "wonderland" };
 export const aliceHash = "$2a$10$tYbwSz6TIYpVk0ARn7bcluh7jNcWF91FgIBIJGhLPzLgxSJUNSS/C";
@@ -104,12 +104,12 @@ ${api} {
 }
 
 // start runs the gateway, with more options of oauth (or what writes them for these
-// places), and waits until it answers.
-export async function start(oauth = "") {
-	const [issuer, app, api, callback] = await freePlaces(4);
-	const places = { issuer, app, api, callback: callback + "callback" };
+// places) and what writes more blocks, and waits until it answers.
+export async function start(oauth = "", blocks = () => "") {
+	const [issuer, app, api, callback, site] = await freePlaces(5);
+	const places = { issuer, app, api, callback: callback + "callback", site: site.slice(0, -1) };
 	const more = oauth instanceof Function ? await oauth(places) : oauth;
-	return serve(places, (all) => config({ ...all, oauth: more }));
+	return serve(places, async (all) => await config({ ...all, oauth: more }) + blocks(places));
 }
 
 // startExample runs Caddyfile.example on free ports, with a shorter leeway and

@@ -8,6 +8,11 @@ export const languages = ["en", "de", "fr", "es", "ja"];
 // options are what the gateway of these pages has beside the usual: a provider that is
 // away, and clients that ask by one login, by two, and for a group.
 export const options = ({ api, callback }) => `
+		client_registration {
+			access open
+			apis ${api}
+			scopes orders:read
+		}
 		login oidc company http://localhost:1/ {
 			label "Company account"
 			client_id gatehouse
@@ -34,6 +39,22 @@ ${[
 			secret_hash ${sha256(webSecret)}
 			${lines.join("\n\t\t\t")}
 		}`).join("\n")}`;
+
+// sites are the blocks of a site, of which a part is for people that alice is not one of.
+export const sites = ({ site }) => `${site}, ${site.replace("localhost", "127.0.0.1")} {
+	require_login /accounts/* {
+		origin ${site}
+		for managers
+		logins local
+	}
+	require_login {
+		origin ${site}
+		logins local
+		keys
+	}
+	respond "the wiki"
+}
+`;
 
 // serveClient is the application that people come back to.
 export const serveClient = (gateway) => createServer((_, answer) => answer.end("the client")).listen(new URL(gateway.callback).port, "127.0.0.1");
@@ -87,6 +108,50 @@ async function device(gateway) {
 	return (await answer.json()).user_code;
 }
 
+// stranger registers itself as a program on this computer does, and returns where it sends a person.
+async function stranger(gateway) {
+	const redirect_uri = "http://127.0.0.1:51004/callback";
+	const answer = await fetch(gateway.issuer + "oauth/register", {
+		method: "POST", headers: { "Content-Type": "application/json" },
+		body: JSON.stringify({ client_name: "Orders assistant", redirect_uris: [redirect_uri], token_endpoint_auth_method: "none" }),
+	});
+	return authorize(gateway, (await answer.json()).client_id, { redirect_uri, scope: "orders:read" });
+}
+
+// visitSites leads through the pages of a site; through the one that goes on by itself without its script.
+async function visitSites(gateway, page, at) {
+	const { site } = gateway;
+	await page.route(site + "/start", async (route) => {
+		const response = await route.fetch();
+		await route.fulfill({ response, body: (await response.text()).replace(/<script[^]*<\/script>/, "") });
+	});
+	await at("site-start", site + "/start");
+	await page.route(site + "/framed", async (route) => {
+		await route.fulfill({ response: await route.fetch({ headers: { ...route.request().headers(), "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe" } }) });
+	});
+	await at("site-framed", site + "/framed");
+	await page.evaluate((action) => document.body.insertAdjacentHTML("beforeend", `<form method="post" action="${action}"></form>`), site + "/save");
+	await Promise.all([page.waitForURL(site + "/save"), page.evaluate(() => document.forms[0].submit())]);
+	await at("site-posted");
+	const comesIn = () => Promise.all([page.getByText("the wiki").waitFor(), page.goto(site + "/page").catch(() => {})]); // the start page goes on by itself
+	await Promise.all([page.locator("#username").waitFor(), page.goto(site + "/page").catch(() => {})]);
+	await signIn(page);
+	await page.getByText("the wiki").waitFor();
+	await at("site-refused", site + "/accounts/x");
+	await at("site-logout", site + "/.gatehouse/logout");
+	await page.context().clearCookies({ name: /gatehouse_site/ });
+	await at("site-again", site + "/page");
+	await at("site-misdirected", site.replace("localhost", "127.0.0.1") + "/page");
+	await page.context().clearCookies({ name: /gatehouse_returned/ });
+	await comesIn();
+	await at("keys", "account/keys");
+	await page.locator("[name=name]").fill("Phone");
+	await page.locator("form button").click();
+	await page.getByText("gk1.").waitFor();
+	await at("key-made");
+	await page.context().clearCookies();
+}
+
 // walk leads one tab through every page in a language, and calls visit with the name of each.
 export async function walk(gateway, page, language, visit) {
 	await page.setExtraHTTPHeaders({ "Accept-Language": language });
@@ -94,6 +159,7 @@ export async function walk(gateway, page, language, visit) {
 		if (path) await page.goto(path.startsWith("http") ? path : gateway.issuer + path);
 		await visit(name, page);
 	};
+	await visitSites(gateway, page, at);
 	await at("chooser", authorize(gateway, "chooses"));
 	await press(page, "company");
 	await at("provider-away");
@@ -104,6 +170,7 @@ export async function walk(gateway, page, language, visit) {
 	await at("consent");
 	await press(page, "allow");
 	await redeem(gateway, page, "till");
+	await at("stranger", await stranger(gateway));
 	await page.goto(authorize(gateway, "desk"));
 	await redeem(gateway, page, "desk");
 	await at("refused", authorize(gateway, "managers"));

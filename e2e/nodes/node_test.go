@@ -31,10 +31,11 @@ type node struct {
 	store string // instead of the site's
 	caddy string // instead of the program of all nodes
 
-	authPort, apiPort int
-	admin             string
-	client            *http.Client // its connections all lead to this node
-	log               string       // file
+	authPort, apiPort, wikiPort int
+
+	admin  string
+	client *http.Client // its connections all lead to this node
+	log    string       // file
 
 	mu      sync.Mutex
 	process *exec.Cmd
@@ -43,7 +44,7 @@ type node struct {
 
 func (s *site) newNode(name string) *node {
 	s.t.Helper()
-	n := &node{site: s, name: name, dir: s.t.TempDir(), authPort: redistest.FreePort(s.t), apiPort: redistest.FreePort(s.t)}
+	n := &node{site: s, name: name, dir: s.t.TempDir(), authPort: redistest.FreePort(s.t), apiPort: redistest.FreePort(s.t), wikiPort: redistest.FreePort(s.t)}
 	n.admin = fmt.Sprintf("localhost:%d", redistest.FreePort(s.t))
 	n.log = filepath.Join(n.dir, "caddy.log")
 	issuer, _ := url.Parse(s.issuer)
@@ -54,8 +55,11 @@ func (s *site) newNode(name string) *node {
 			MaxIdleConnsPerHost: 256,
 			DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) {
 				port := n.apiPort
-				if addr == issuer.Host {
+				switch addr {
+				case issuer.Host:
 					port = n.authPort
+				case strings.TrimPrefix(s.wiki, "http://"):
+					port = n.wikiPort
 				}
 				return dialer.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 			},

@@ -34,6 +34,7 @@ const (
 type site struct {
 	t       testing.TB
 	issuer  string
+	wiki    string // its origin
 	options siteOptions
 	nodes   []*node
 	users   string // file
@@ -57,6 +58,7 @@ type siteOptions struct {
 	Client               string   // and of the client
 	Sites                string   // and of both sites, first
 	Env                  []string // of the processes
+	Guard                string   // the lines of the require_login of a wiki; no such site without
 }
 
 // lag is how long after a confirmed revocation another node may accept a token.
@@ -79,7 +81,7 @@ func newSite(t testing.TB, o siteOptions) *site {
 		o.Secrets = []string{newSecret()}
 	}
 	s := &site{
-		t: t, issuer: fmt.Sprintf("http://localhost:%d/", redistest.FreePort(t)), options: o,
+		t: t, issuer: fmt.Sprintf("http://localhost:%d/", redistest.FreePort(t)), wiki: "http://wiki.localhost:8084", options: o,
 		users: filepath.Join(t.TempDir(), "users"), history: history.NewRecorder(),
 	}
 	var list strings.Builder
@@ -235,14 +237,22 @@ http://:{{.APIPort}} {
 	{{.API}}
 	respond "served to {http.auth.user.id}"
 }
-`))
+{{with .Guard}}
+http://:{{$.WikiPort}} {
+	require_login {
+		origin {{$.Wiki}}
+		{{.}}
+	}
+	respond "a page for {http.auth.user.id}"
+}
+{{end}}`))
 
 func (s *site) caddyfile(n *node) []byte { return s.configure(n, s.options) }
 
 func (s *site) configure(n *node, o siteOptions) []byte {
 	var b bytes.Buffer
 	err := caddyfile.Execute(&b, map[string]any{
-		"Issuer": s.issuer, "Users": s.users, "Admin": n.admin, "Dir": n.dir, "AuthPort": n.authPort, "APIPort": n.apiPort,
+		"Issuer": s.issuer, "Users": s.users, "Admin": n.admin, "Dir": n.dir, "AuthPort": n.authPort, "APIPort": n.apiPort, "WikiPort": n.wikiPort, "Wiki": s.wiki, "Guard": o.Guard,
 		"Store": cmp.Or(n.store, o.Store), "Secrets": strings.Join(o.Secrets, " "),
 		"MaxLag": o.MaxLag, "Leeway": o.Leeway, "Denylist": o.Denylist, "OAuth": o.OAuth, "API": o.API, "Client": o.Client, "Sites": o.Sites,
 	})

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { launch, profile } from "../harness/browser.mjs";
 import { alice, start } from "../harness/gateway.mjs";
-import { languages, options, serveClient, walk } from "../harness/pages.mjs";
+import { languages, options, serveClient, sites, walk } from "../harness/pages.mjs";
 
 const axe = await readFile(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 
@@ -13,7 +13,7 @@ let browser;
 let client;
 let page;
 before(async () => {
-	[gateway, browser] = await Promise.all([start(options), launch()]);
+	[gateway, browser] = await Promise.all([start(options, sites), launch()]);
 	client = serveClient(gateway);
 	page = await (await profile(browser)).newPage();
 });
@@ -48,7 +48,7 @@ for (const language of languages) {
 				await page.emulateMedia({ colorScheme: "light" });
 			}
 		});
-		assert.equal(new Set(seen).size, 17);
+		assert.equal(new Set(seen).size, 27);
 	});
 }
 

@@ -1,37 +1,18 @@
 // Three sites behind require_login, of two hosts: what a person does there, in a real browser.
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 import { launch, profile, signIn } from "../harness/browser.mjs";
 import { alice, aliceHash, freePlaces, serve } from "../harness/gateway.mjs";
+import { fetched, heading, openSocket, siteBlock, startApplication } from "../harness/sites.mjs";
 
 let gateway;
 let browser;
-let upstream;
-let seen = []; // by the upstream
-
-// An application: pages that show their address, a form, and a WebSocket that says hello.
-function application() {
-	const server = createServer((request, answer) => {
-		seen.push(request);
-		answer.setHeader("Content-Type", "text/html");
-		answer.end(`<!doctype html><title>app</title><h1>${request.method} ${request.url.replace(/[<&]/g, "")}</h1>
-			<form method="post" action="/save"><input name="text" value="a long text"><button>Save</button></form>`);
-	});
-	server.on("upgrade", (request, socket) => {
-		const accept = createHash("sha1").update(request.headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest("base64");
-		socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n\x81\x05hello`, "latin1");
-		socket.on("error", () => {});
-	});
-	return server.listen(0, "127.0.0.1");
-}
+let app;
 
 before(async () => {
-	upstream = application();
+	app = await startApplication();
 	const [issuer, a, b, c] = await freePlaces(4);
 	const places = { issuer, wiki: a.slice(0, -1), board: b.slice(0, -1), other: c.slice(0, -1).replace("localhost", "127.0.0.1") };
-	const site = (origin, lines = "") => `${origin} {\n\trequire_login {\n\t\torigin ${origin}\n\t\theader X-User-Id sub\n\t\t${lines}\n\t}\n\treverse_proxy 127.0.0.1:${upstream.address().port}\n}\n`;
 	[gateway, browser] = await Promise.all([serve(places, ({ folder }) => `{
 	admin off
 	persist_config off
@@ -50,20 +31,13 @@ before(async () => {
 ${issuer.slice(0, -1)} {
 	oauth_server
 }
-${site(places.wiki)}${site(places.board, "for admins")}${site(places.other, "public /health")}`), launch()]);
+${siteBlock(places.wiki, app)}${siteBlock(places.board, app, "for admins")}${siteBlock(places.other, app, "public /health")}`), launch()]);
 });
 after(async () => {
 	await browser?.close();
 	await gateway?.stop();
-	upstream?.close();
-	upstream?.closeAllConnections();
+	app?.close();
 });
-
-const heading = (page, name) => page.getByRole("heading", { name, exact: true }).waitFor();
-const fetched = (page, path, options) => page.evaluate(async ([path, options]) => {
-	const answer = await fetch(path, options);
-	return { status: answer.status, type: answer.headers.get("content-type"), text: await answer.text() };
-}, [path, options]);
 
 test("one sign-in is good for all sites, and deep links and fragments are kept", async () => {
 	const context = await profile(browser);
@@ -76,8 +50,8 @@ test("one sign-in is good for all sites, and deep links and fragments are kept",
 	await page.goto(gateway.other + "/deep#there"); // another host: no password
 	await heading(page, "GET /deep");
 	assert.equal(page.url(), gateway.other + "/deep#there");
-	assert.deepEqual(seen.filter((r) => r.headers.cookie?.includes("gatehouse")), []);
-	assert.equal(seen.at(-1).headers["x-user-id"], "local|alice");
+	assert.deepEqual(app.seen.filter((r) => r.headers.cookie?.includes("gatehouse")), []);
+	assert.equal(app.seen.at(-1).headers["x-user-id"], "local|alice");
 
 	await page.goto(gateway.board + "/"); // not for her groups
 	await page.getByText("This account may not open this page").waitFor();
@@ -108,12 +82,7 @@ test("a session that ends while a page is open: fetch, form and WebSocket", asyn
 	await page.goto(gateway.wiki + "/editor");
 	await signIn(page);
 	await heading(page, "GET /editor");
-	await page.evaluate(() => new Promise((said, failed) => {
-		const socket = new WebSocket(location.origin.replace("http", "ws") + "/socket");
-		window.socketClosed = new Promise((done) => { socket.onclose = () => done(true); });
-		socket.onmessage = said;
-		socket.onerror = failed;
-	}));
+	assert.ok(await openSocket(page, gateway.wiki.replace("http", "ws") + "/socket"));
 	const second = await context.newPage();
 	await second.goto(gateway.other + "/");
 	await heading(second, "GET /");
@@ -125,10 +94,10 @@ test("a session that ends while a page is open: fetch, form and WebSocket", asyn
 	assert.equal(answer.status, 401);
 	assert.match(answer.type, /^application\/problem\+json/);
 	assert.match(answer.text, /\.gatehouse\/login/);
-	const before = seen.length;
+	const before = app.seen.length;
 	await page.getByRole("button", { name: "Save" }).click();
 	await page.getByText("nothing was sent to the application").waitFor();
-	assert.equal(seen.length, before);
+	assert.equal(app.seen.length, before);
 	const [again] = await Promise.all([context.waitForEvent("page"), page.getByRole("link", { name: "Sign in in a new tab" }).click()]);
 	const closed = again.waitForEvent("close"); // by itself
 	await signIn(again);
@@ -142,17 +111,12 @@ test("what a client says of itself is not heard, and pages of others get nothing
 	const context = await profile(browser);
 	const answer = await context.request.get(gateway.other + "/health", { headers: { "X-User-Id": "local|alice", "Remote-User": "alice", "x~user~id": "a" } });
 	assert.equal(answer.status(), 200);
-	assert.deepEqual(Object.keys(seen.at(-1).headers).filter((name) => /user/.test(name) && name !== "user-agent"), []);
+	assert.deepEqual(Object.keys(app.seen.at(-1).headers).filter((name) => /user/.test(name) && name !== "user-agent"), []);
 	const page = await context.newPage();
 	await page.goto(gateway.wiki + "/");
 	await signIn(page);
 	await heading(page, "GET /");
 	await page.goto(gateway.other + "/health"); // a page of another host, and of another port
-	const opened = await page.evaluate((address) => new Promise((done) => {
-		const socket = new WebSocket(address);
-		socket.onopen = () => done(true);
-		socket.onerror = () => done(false);
-	}), gateway.wiki.replace("http", "ws") + "/socket");
-	assert.equal(opened, false);
+	assert.equal(await openSocket(page, gateway.wiki.replace("http", "ws") + "/socket"), false);
 	await context.close();
 });

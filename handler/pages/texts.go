@@ -69,6 +69,7 @@ type Texts struct {
 	SiteDoneTitle, SiteDone, SiteGoOnTitle, SiteGoOn, SiteCookieTitle     string
 	SiteCookie, SiteFailedTitle, SiteFailed, SiteRefused, SiteSignOutAsk  string
 	SiteDown, SiteNotSignedOut, SiteOriginTitle, SiteOrigin, SiteTryAgain string
+	SiteHostTitle, SiteHost, SiteDeniedTitle                              string
 	SiteAgain                                                             string
 
 	// Date is a moment to the minute, with {day} {month} {year} {hour} {minute}.

@@ -38,7 +38,7 @@ func (s *base) refusePerson(w http.ResponseWriter, r *http.Request, session *sit
 		return
 	}
 	s.show(w, r, http.StatusForbidden, message{
-		title: t.ForbiddenTitle, text: fmt.Sprintf(t.SiteDenied, s.name()), failed: true, account: account(session),
+		title: t.SiteDeniedTitle, text: fmt.Sprintf(t.SiteDenied, s.name()), failed: true, account: account(session),
 		actions: []pages.SiteAction{
 			{URL: s.loginURL(s.asked(r), rule, "&other=1"), Text: t.SiteAnother},
 			{URL: s.cfg.Origin + pathLogout, Text: t.SiteSignOut},
@@ -67,6 +67,16 @@ func (s *base) refuseOrigin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.show(w, r, http.StatusForbidden, message{title: t.SiteOriginTitle, text: t.SiteOrigin, failed: true})
+}
+
+// misdirected answers a request for another host than the site's. See RFC 9110 §15.5.20.
+func (s *base) misdirected(w http.ResponseWriter, r *http.Request) {
+	swallow(r)
+	if k := kindOf(r); k == program || k == prefetched {
+		s.problem(w, r, http.StatusMisdirectedRequest, "This host is not one that the site is configured for (`origin`).")
+		return
+	}
+	s.show(w, r, http.StatusMisdirectedRequest, message{title: s.texts(r).SiteHostTitle, text: s.texts(r).SiteHost, failed: true})
 }
 
 // retryDown is when to come again, in seconds, while the store is away.

@@ -112,7 +112,7 @@ func (g *Guard) Check(w http.ResponseWriter, r *http.Request) (Result, error) {
 	defer done()
 	s := g.site(r.Host)
 	if s == nil {
-		misdirected(w)
+		g.cfg.Sites[0].misdirected(w, r)
 		return Result{Answered: true}, nil
 	}
 	if g.cfg.Public != nil && !climbs(r.URL.Path) && g.cfg.Public(r) {

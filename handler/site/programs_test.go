@@ -203,7 +203,7 @@ func TestUpstreamToken(t *testing.T) {
 	}
 }
 
-// TestKeys: rows P1 and P2: an app key lets a program in, by either way of Authorization, to
+// TestKeys: rows P1, P2 and R11: an app key lets a program in, by either way of Authorization, to
 // one site; it outlives the browser's sign-out, stands at /account, and ends there.
 func TestKeys(t *testing.T) {
 	w := newWorld(t)

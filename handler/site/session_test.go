@@ -142,7 +142,7 @@ func TestSessionInfo(t *testing.T) {
 	b.open(wiki+"/.gatehouse/other").wants(t, http.StatusNotFound, "")
 }
 
-// TestP19Logout: rows P17 to P19, R13 and WEB-18: a sign-out at one site ends the single
+// TestP19Logout: rows P17, P18 (WEB-10), P19, R13 and WEB-18: a sign-out at one site ends the single
 // sign-on session and every site in one call, on each node, and a copy of the cookie is worth
 // nothing; nobody is signed in again without a click.
 func TestP19Logout(t *testing.T) {
@@ -384,7 +384,7 @@ func TestOneCookieOneSite(t *testing.T) {
 	}
 }
 
-// TestMisdirected: review C7: another Host gets 421, whatever it asks for.
+// TestMisdirected: rows R14 and P12, HDR-10, review C7: another Host gets 421, whatever it asks for.
 func TestMisdirected(t *testing.T) {
 	n := newWorld(t).node()
 	n.guard(wiki)
@@ -398,6 +398,14 @@ func TestMisdirected(t *testing.T) {
 				t.Errorf("host %q: %d", host, w.Code)
 			}
 		}
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, wiki+"/", nil)
+	r.Host = "evil.com"
+	r.Header.Set("Accept", "text/html")
+	w := httptest.NewRecorder()
+	n.hosts[wikiHost].ServeHTTP(w, r)
+	if w.Code != http.StatusMisdirectedRequest || !strings.Contains(w.Body.String(), "Wrong address") || len(w.Header()["Set-Cookie"]) > 0 || strings.Contains(w.Body.String(), "evil.com") {
+		t.Errorf("a person: %d %v %s", w.Code, w.Header(), w.Body)
 	}
 	for _, host := range []string{"WIKI.example.com", "wiki.example.com:443"} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, wiki+"/", nil)

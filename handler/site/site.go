@@ -65,7 +65,7 @@ func (s *Site) Origin() string { return s.cfg.Origin }
 // ServeHTTP answers requests for the paths that are ours.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.serves(r.Host) {
-		misdirected(w)
+		s.misdirected(w, r)
 		return
 	}
 	if err := s.cfg.Ready(r.Context()); err != nil {
@@ -84,12 +84,6 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	serve(w, r)
-}
-
-// misdirected answers a request for another host than the site's. See RFC 9110 §15.5.20.
-func misdirected(w http.ResponseWriter) {
-	wire.NoStore(w.Header())
-	http.Error(w, "This host is not one that the site is configured for (`origin`).", http.StatusMisdirectedRequest)
 }
 
 // ruleName names the rules of a guard in the addresses of sign-ins: the Site knows them
