@@ -95,6 +95,10 @@ type App struct {
 	// How programs may register themselves as clients, as MCP clients do. Default: not at all
 	ClientRegistration *ClientRegistration `json:"client_registration,omitempty"`
 
+	// Which clients are known by the metadata that they publish at their client_id, as MCP
+	// clients do. Default: none
+	ClientDocuments *ClientDocuments `json:"client_documents,omitempty"`
+
 	ctx          caddy.Context
 	log          *zap.Logger
 	secrets      []string      // resolved

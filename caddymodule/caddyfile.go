@@ -132,6 +132,20 @@ func parseOAuth(d *caddyfile.Dispenser, existing any) (any, error) {
 //	        apis           <identifier...>
 //	        scopes         <scope...>
 //	        leeway         <duration>
+//	        on_reuse       revoke | refuse
+//	        lifetime       <duration> | infinite
+//	        idle_lifetime  <duration> | infinite
+//	    }
+//	    client_documents {
+//	        allow          any | <url...>
+//	        document       <url> <file>
+//	        allow_private
+//	        ca             <path>
+//	        redirect_hosts <host...>
+//	        apis           <identifier...>
+//	        scopes         <scope...>
+//	        leeway         <duration>
+//	        on_reuse       revoke | refuse
 //	        lifetime       <duration> | infinite
 //	        idle_lifetime  <duration> | infinite
 //	    }
@@ -165,6 +179,7 @@ func (a *App) options() grammar.Options {
 		"client":          {Read: a.readClient, Many: true},
 
 		"client_registration": grammar.Block(&a.ClientRegistration, (*ClientRegistration).options),
+		"client_documents":    grammar.Block(&a.ClientDocuments, (*ClientDocuments).options),
 	}
 }
 

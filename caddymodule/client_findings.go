@@ -24,8 +24,12 @@ func (a *App) clientFindings() []Finding {
 		}
 		found = append(found, c.addressFindings(a.Issuer)...)
 	}
+	block := "client_registration"
+	if a.ClientRegistration == nil {
+		block = "client_documents"
+	}
 	for _, w := range a.strangerWarnings() {
-		found = append(found, Finding{SeverityWarning, "client_registration", w, "apis", nil})
+		found = append(found, Finding{SeverityWarning, block, w, "apis", nil})
 	}
 	if r := a.ClientRegistration; r != nil && r.Access == accessToken {
 		found = append(found, Finding{

@@ -45,7 +45,7 @@ func (a *App) coreConfig(observer oauth.Observer) tokens.Config {
 	for _, c := range a.Clients {
 		cfg.Clients = append(cfg.Clients, c.core())
 	}
-	cfg.Registration = a.ClientRegistration.core()
+	cfg.Registration, cfg.Documents = a.ClientRegistration.core(), a.ClientDocuments.core()
 	return cfg
 }
 
@@ -111,7 +111,7 @@ func (a *App) apiScopes() []string {
 	for _, api := range a.APIs {
 		// Some programs ask for all that discovery lists: with clients that nobody
 		// registered, that is what those may have.
-		if a.ClientRegistration == nil || a.forStrangers(api.Identifier) {
+		if len(a.strangers()) == 0 || a.forStrangers(api.Identifier) {
 			scopes = append(scopes, api.Scopes...)
 		}
 	}

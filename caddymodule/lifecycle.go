@@ -51,6 +51,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.ClientRegistration.resolve(); err != nil {
 		return fmt.Errorf("client_registration: %w", err)
 	}
+	if err := a.ClientDocuments.resolve(); err != nil {
+		return fmt.Errorf("client_documents: %w", err)
+	}
 	if err := a.provisionObserver(ctx); err != nil {
 		return err
 	}

@@ -18,6 +18,9 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	if s.withoutCookies(r) {
 		return s.sendOn(w, r, "authorize", q)
 	}
+	if answered, err := s.meet(w, r, q); answered || err != nil {
+		return s.about(q.Get("client_id"), err)
+	}
 	a, err := s.Issuer.ParseAuthorization(r.Context(), q)
 	if err != nil {
 		err = s.about(q.Get("client_id"), err)
@@ -128,10 +131,11 @@ func (s *Server) revouch(r *http.Request, p *progress, silent bool) (login strin
 
 // refuseRequest sends an error to the client. Only a fault that will pass is
 // shown to the person instead, who can try again at once; without a page to
-// show (prompt=none) the client hears of that too.
+// show (prompt=none) the client hears of that too. Nothing is sent to an address that is not
+// the client's any more.
 func (s *Server) refuseRequest(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, err error) error {
 	e := oauth.AsError(err)
-	if e.Code == oauth.TemporarilyUnavailable && !silent(a) {
+	if e.Code == oauth.TemporarilyUnavailable && !silent(a) || e.Reason == oauth.ReasonBadRedirect {
 		return err
 	}
 	s.report(r.Context(), "authorize", s.about(a.ClientID, err))

@@ -30,6 +30,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, p params) 
 		s.narrowOrigin(w, r, known)
 	}
 	c.Certificate, c.Address = peerOf(r), login.Place(s.ClientIP(r))
+	c.Held = p.get("refresh_token") != "" && p.get("grant_type") == string(oauth.GrantRefreshToken) || p.get("token") != ""
 	if c.Method == clients.AuthPrivateKeyJWT {
 		c.Endpoints = s.assertionAudiences(r)
 	}

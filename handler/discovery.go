@@ -25,6 +25,7 @@ type discoveryDocument struct {
 	UserinfoEndpoint      string   `json:"userinfo_endpoint"`
 	JWKSURI               string   `json:"jwks_uri"`
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	ClientDocuments       bool     `json:"client_id_metadata_document_supported,omitempty"`
 	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"` // RFC 7591; not where a token is needed, which programs for people cannot send
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	EndSessionEndpoint    string   `json:"end_session_endpoint"`
@@ -76,6 +77,7 @@ func (s *Server) writeDiscovery() ([]byte, error) {
 		registration = s.urlOf("register")
 	}
 	b, err := json.MarshalIndent(discoveryDocument{
+		ClientDocuments:       s.Issuer.Publishes(),
 		RegistrationEndpoint:  registration,
 		Issuer:                s.IssuerURL,
 		AuthorizationEndpoint: s.urlOf("authorize"),

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gatehouse-auth/gatehouse/handler/login"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
@@ -19,13 +20,12 @@ const maxRegistration = 16 << 10
 // register is the client registration endpoint. It keeps nothing. See RFC 7591 §3.
 func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	if s.RegistrationToken != "" {
-		token, _, err := wire.PresentedToken(r)
-		if err != nil {
+		if err := s.mayRegister(r); err != nil {
 			return err
 		}
-		if !equalTexts(token, s.RegistrationToken) {
-			return oauth.BadToken(oauth.ReasonBadSecret)
-		}
+	}
+	if !s.Limits.registrations.take(login.Place(s.ClientIP(r)), s.Clock()) {
+		return errTooManyRegistrations
 	}
 	m, err := readBody(r, false, readRegistration)
 	if err != nil {
@@ -37,6 +37,26 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.Observer.Happened(r.Context(), oauth.Event{Kind: oauth.EventClientRegistered, Outcome: oauth.OutcomeOK, Client: registration.ID})
 	wire.WriteJSON(w, http.StatusCreated, registration)
+	return nil
+}
+
+// mayRegister checks the registration token. Who guesses it is slowed down, by address.
+func (s *Server) mayRegister(r *http.Request) error {
+	token, _, err := wire.PresentedToken(r)
+	if err != nil {
+		return err
+	}
+	right, err := s.Limits.registrars.BeginAt(s.ClientIP(r), s.Clock())
+	if wait, ok := errors.AsType[*login.WaitError](err); ok {
+		return &oauth.Error{
+			Code: oauth.TooManyRequests, Reason: oauth.ReasonRateLimited, RetryAfter: wait.After,
+			Description: "Too many failed attempts from this address. Try again shortly.",
+		}
+	}
+	if !equalTexts(token, s.RegistrationToken) {
+		return oauth.BadToken(oauth.ReasonBadSecret)
+	}
+	right()
 	return nil
 }
 

@@ -48,5 +48,8 @@ func (s *Server) callerName(ctx context.Context, req loginRequest, t *pages.Text
 			return p.Caller(t)
 		}
 	}
+	if req.page != nil && req.page.Caller != "" {
+		return req.page.Caller
+	}
 	return s.clientName(req.client())
 }

@@ -53,11 +53,14 @@ func (i *Issuer) issueCode(ctx context.Context, c *clients.Client, a *Authorizat
 	if err != nil {
 		return "", err
 	}
-	grant := storage.Grant{Scopes: i.ScopesOf(l, a.Scopes, a.Audiences), Audiences: a.Audiences, ACR: l.Session.ACR}
+	grant := storage.Grant{Scopes: i.ScopesOf(l, a.Scopes, a.Audiences), Audiences: a.Audiences, ACR: l.Session.ACR, Keyed: c.Origin == clients.Document && c.Confidential()}
 	if a.Site != nil {
 		grant = storage.Grant{ACR: l.Session.ACR, Site: c.Origins[0], Keys: a.Site.Keys}
 	}
 	if err := i.keepGrant(ctx, c, grant); err != nil {
+		return "", err
+	}
+	if err := i.clients.Keep(ctx, c); err != nil {
 		return "", err
 	}
 	from := oauth.RequesterFrom(ctx)

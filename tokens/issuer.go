@@ -35,7 +35,9 @@ type Config struct {
 	Clients []*clients.Client
 	// Registration is for clients that register themselves (RFC 7591); nil admits none.
 	Registration *clients.Policy
-	Accounts     Accounts
+	// Documents is for clients that publish their metadata at their client_id; nil admits none.
+	Documents *clients.DocumentPolicy
+	Accounts  Accounts
 	// People knows the groups of the configuration; nil for none.
 	People *people.Directory
 	// Providers asks providers again about people; nil where no login is at one.
@@ -104,7 +106,7 @@ func NewIssuer(cfg Config, state *state.State) (*Issuer, error) {
 		cfg.Proofs = dpop.NewProofs(cfg.Clock)
 	}
 	directory, err := clients.NewDirectory(cfg.Clients, clients.Unregistered{
-		Lasting: state.Keys.Lasting, Registration: cfg.Registration,
+		Lasting: state.Keys.Lasting, Registration: cfg.Registration, Documents: cfg.Documents, Book: state.Documents,
 	})
 	if err != nil {
 		return nil, err
@@ -208,8 +210,11 @@ func (i *Issuer) Register(ctx context.Context, m clients.Registering) (*clients.
 // Registers reports whether clients may register themselves.
 func (i *Issuer) Registers() bool { return i.cfg.Registration != nil }
 
+// Publishes reports whether clients may be known by the metadata that they publish.
+func (i *Issuer) Publishes() bool { return i.cfg.Documents != nil }
+
 // Unregistered reports whether there are clients that no configuration names.
-func (i *Issuer) Unregistered() bool { return i.Registers() }
+func (i *Issuer) Unregistered() bool { return i.Registers() || i.Publishes() }
 
 // UnknownClient says for the log which client_id came that is not registered.
 func (i *Issuer) UnknownClient(id string) oauth.Mismatch { return i.clients.Unknown(id) }

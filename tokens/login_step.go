@@ -37,6 +37,10 @@ func (i *Issuer) NextStep(ctx context.Context, a *Authorization, l *Login, p Pro
 		return 0, err
 	}
 	if c.Unregistered() {
+		if !c.MatchesRedirect(a.RedirectURI) { // its document has changed since, and nobody vouches for the address any more
+			return 0, oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadRedirect, "The redirect_uri is not one that the application has registered any more.").
+				With(redirectMismatch(c, a.RedirectURI))
+		}
 		marks, err := i.state.Denylist.MarksOf(ctx, c.Tag())
 		if err != nil {
 			return 0, err

@@ -57,6 +57,9 @@ func (i *Issuer) refreshOnce(ctx context.Context, c *clients.Client, r TokenRequ
 		i.observe(ctx, oauth.Event{Kind: oauth.EventStoreRollback, Outcome: oauth.Outcome(oauth.ReasonGrantUnknown), Client: c.ID, User: t.user, Family: t.family.ID()})
 		return nil, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonGrantUnknown, deadRefreshToken)
 	}
+	if grant.Keyed && !c.Confidential() { // what its document says today is not looked at
+		return nil, oauth.Refuse(oauth.InvalidClient, oauth.ReasonBadMethod, "The client is unknown or did not authenticate.")
+	}
 	m, err := i.checkRefresh(c, grant, r)
 	if err != nil {
 		return nil, err
@@ -215,7 +218,7 @@ func (i *Issuer) decideRotation(ctx context.Context, c *clients.Client, t refres
 	p.Attempts = []storage.Attempt{attempt}
 	res, err := i.state.Store.Rotate(call, storage.RotateRequest{
 		User: t.user, Family: t.family.ID(), Client: c.Tag(), Grant: t.grant, Presented: t.generation,
-		Rotation: c.Refresh.Rotation, Unused: how == siteLook, Leeway: c.Refresh.Leeway, Settle: c.Refresh.Settle(),
+		Rotation: c.Refresh.Rotation, Spare: c.Refresh.ReuseRefused, Unused: how == siteLook, Leeway: c.Refresh.Leeway, Settle: c.Refresh.Settle(),
 		Lifetime: c.Refresh.Lifetime, IdleLifetime: c.Refresh.IdleLifetime,
 		BegunAfter: marks.Client, Fingerprints: i.cfg.Accounts.Fingerprints(t.user, c.Logins...),
 		Groups: i.cfg.People.Ask(t.user, c.For), DenyFor: i.state.DenyFor(), Attempt: attempt,
@@ -255,6 +258,9 @@ func (i *Issuer) rotateOutcome(ctx context.Context, c *clients.Client, t refresh
 	case storage.RotateReused:
 		i.observe(ctx, oauth.Event{Kind: oauth.EventRefreshReuse, Outcome: oauth.Outcome(oauth.ReasonReuse), Client: c.ID, User: t.user, Family: e.Family})
 		reason = oauth.ReasonReuse
+	case storage.RotateSpared:
+		i.observe(ctx, oauth.Event{Kind: oauth.EventRefreshReuse, Outcome: oauth.OutcomeSpared, Client: c.ID, User: t.user, Family: e.Family})
+		reason = oauth.ReasonReuse
 	case storage.RotateExpired:
 		reason = oauth.ReasonExpired
 	case storage.RotateUserChanged:
@@ -282,7 +288,7 @@ func (i *Issuer) rotateOutcome(ctx context.Context, c *clients.Client, t refresh
 func (i *Issuer) noteRefresh(ctx context.Context, e oauth.Event, res storage.RotateResult, reason oauth.Reason) {
 	h := history.Entry{Kind: history.Used, Client: e.Client, User: e.User}
 	switch {
-	case reason == oauth.ReasonReuse:
+	case res.Outcome == storage.RotateReused:
 		h.Kind = history.Reused
 	case reason != "":
 		h.Kind, h.By = history.Refused, string(reason)

@@ -87,8 +87,8 @@ func LogLevel(e oauth.Event) zapcore.Level {
 		if e.Outcome == oauth.Outcome(oauth.ReasonStore) {
 			return zapcore.ErrorLevel
 		}
-	case oauth.EventIssuerKeys:
-		return keysLogLevel(e.Outcome)
+	case oauth.EventIssuerKeys, oauth.EventClientDocument:
+		return fetchLogLevel(e.Outcome)
 	case oauth.EventClientCredential:
 		return zapcore.DebugLevel // it is counted
 	case oauth.EventClockSkew, oauth.EventHealth, oauth.EventLoginBroken: // and when it is over
@@ -114,12 +114,13 @@ func LogLevel(e oauth.Event) zapcore.Level {
 	return zapcore.InfoLevel
 }
 
-// keysLogLevel says how much an operator should care about the keys of another issuer.
-func keysLogLevel(outcome oauth.Outcome) zapcore.Level {
+// fetchLogLevel says how much an operator should care about the keys of another issuer, or the
+// metadata of a client. Both have the words unchanged, unreachable, refused and not_kept.
+func fetchLogLevel(outcome oauth.Outcome) zapcore.Level {
 	switch outcome {
 	case oauth.KeysUnchanged:
 		return zapcore.DebugLevel
-	case oauth.KeysUnreachable, oauth.KeysRefused, oauth.KeysNotKept:
+	case oauth.KeysUnreachable, oauth.KeysRefused, oauth.KeysNotKept, oauth.DocumentGone:
 		return zapcore.WarnLevel
 	case oauth.KeysStale:
 		return zapcore.ErrorLevel

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -34,6 +35,11 @@ type Access struct {
 	// Clear lets http be used, with private addresses alone. With a Home that is this
 	// machine it always may.
 	Clear bool
+	// Direct passes over the HTTPS_PROXY of the environment, where it is strangers who say
+	// what is fetched: a proxy would dial what is not seen here.
+	Direct bool
+	// MaxBytes is how large an answer may be, unpacked; 0 is jose.MaxSetBytes (1 MiB).
+	MaxBytes int
 	// Roots returns who may vouch for the servers. It is asked for each connection; nil,
 	// and a nil pool, are whom the system trusts.
 	Roots func() (*x509.CertPool, error)
@@ -42,7 +48,7 @@ type Access struct {
 // NewClient makes a client for small requests to servers that others run. It connects
 // to public addresses only, unless Access says otherwise; that is checked at the dial,
 // when the name is resolved and cannot change any more. An HTTPS_PROXY of the
-// environment is honoured: then the rule is about the proxy's address, and what the
+// environment is honoured unless Access is Direct: then the rule is about the proxy's address, and what the
 // proxy dials is not seen here. No connection outlives its answer, which may have
 // jose.MaxSetBytes (1 MiB) unpacked, no redirect leaves its origin, and http is for private
 // addresses. The time of a request is that of its context.
@@ -61,7 +67,8 @@ func (a Access) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	res, err := transport.RoundTrip(r)
 	if err == nil {
-		res.Body = &boundedBody{ReadCloser: res.Body, left: jose.MaxSetBytes}
+		most := cmp.Or(a.MaxBytes, jose.MaxSetBytes)
+		res.Body = &boundedBody{ReadCloser: res.Body, most: most, left: most}
 	}
 	return res, err
 }
@@ -89,8 +96,12 @@ func (a Access) encrypted() (*http.Transport, error) {
 			return nil, err
 		}
 	}
+	proxy := http.ProxyFromEnvironment
+	if a.Direct {
+		proxy = nil
+	}
 	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  proxy,
 		DialContext:            a.dial,
 		ForceAttemptHTTP2:      true,
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
@@ -118,7 +129,7 @@ func (Access) dialer(control func(network, address string, c syscall.RawConn) er
 // boundedBody is an answer that fails where it becomes too large.
 type boundedBody struct {
 	io.ReadCloser
-	left int
+	most, left int
 }
 
 // Read implements io.Reader.
@@ -128,13 +139,21 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	if b.left -= n; b.left < 0 {
-		return n + b.left, errTooLarge
+		return n + b.left, tooLargeError(b.most)
 	}
 	return n, err
 }
 
-// errTooLarge is about an answer, unpacked.
-var errTooLarge = errors.New("the response is larger than 1 MiB")
+// tooLargeError is about an answer, unpacked: it has more bytes than that.
+type tooLargeError int
+
+// Error says how many.
+func (e tooLargeError) Error() string {
+	if e >= 1<<20 {
+		return fmt.Sprintf("the response is larger than %d MiB", int(e)>>20)
+	}
+	return fmt.Sprintf("the response is larger than %d KiB", int(e)>>10)
+}
 
 // errNotHTTPS is about an address. http.Client says which.
 var errNotHTTPS = errors.New("that is not an https URL")

@@ -165,7 +165,7 @@ func Document(client *http.Client, r *http.Request) ([]byte, http.Header, error)
 func readBounded(from io.Reader) ([]byte, error) {
 	document, err := io.ReadAll(io.LimitReader(from, jose.MaxSetBytes+1))
 	if err == nil && len(document) > jose.MaxSetBytes {
-		err = errTooLarge
+		err = tooLargeError(jose.MaxSetBytes)
 	}
 	return document, err
 }

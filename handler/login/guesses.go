@@ -30,6 +30,15 @@ func (g *Guesses) Begin(person storage.UserTag, address string, now time.Time) (
 	return func() { place(); one() }, nil
 }
 
+// BeginAt is Begin for who guesses something that no person has.
+func (g *Guesses) BeginAt(address string, now time.Time) (undo func(), err error) {
+	wait, undo := g.places.begin(addressKey(address), now)
+	if wait > 0 {
+		return nil, &WaitError{After: wait}
+	}
+	return undo, nil
+}
+
 // Place names the network that an address belongs to, as far as one customer
 // has it: limits count by it.
 func Place(address string) string { return addressKey(address) }

@@ -32,6 +32,7 @@ const (
 	aliases                    // user 16, of Alias.From: storage.Alias
 	notes                      // user 16, root 8: noteRecord
 	logouts                    // user 16, root 8, client 8: logoutRecord
+	documents                  // document 16: documentRecord
 	bucketCount
 )
 
@@ -56,6 +57,7 @@ var bucketNames = [bucketCount][]byte{
 	aliases:    []byte("aliases"),
 	notes:      []byte("notes"),
 	logouts:    []byte("logouts"),
+	documents:  []byte("documents"),
 }
 
 // Keys of the meta bucket.

@@ -255,6 +255,10 @@ func expiredCommon(bucket bucketID, v []byte, now time.Time) (bool, error) {
 		var r requestRecord
 		err := r.decode(v)
 		return !now.Before(r.until), err
+	case documents:
+		var r documentRecord
+		err := r.decode(v)
+		return !now.Before(r.until), err
 	default:
 		return false, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/tokens/clientdoc"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 	"github.com/gatehouse-auth/gatehouse/tokens/jwks"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
@@ -32,6 +33,8 @@ const maxAssertionAudiences = 10
 type Keys struct {
 	Fixed  []*jose.PublicKey // several overlap while a key is rotated
 	Remote *jwks.Remote      // at the client's jwks_uri; nil for none
+	// Published are those of a client that is known by its document; nil for another.
+	Published *clientdoc.Keys
 	// Algorithm is the one that its assertions are signed with; "" for that of each key.
 	Algorithm jose.Algorithm
 	// IssuerAudience takes assertions for the issuer alone, which is then one text, and
@@ -40,7 +43,7 @@ type Keys struct {
 }
 
 // any reports whether the client has keys.
-func (k *Keys) any() bool { return len(k.Fixed) > 0 || k.Remote != nil }
+func (k *Keys) any() bool { return len(k.Fixed) > 0 || k.Remote != nil || k.Published != nil }
 
 // assertion is what a client says of itself, as yet unverified.
 type assertion struct {
@@ -230,6 +233,9 @@ func (k *Keys) verify(t jose.Compact, now time.Time) (option string, number int,
 	if n := k.tryKeys(k.Fixed, t); n > 0 {
 		return "public_key", n, nil
 	}
+	if k.Published != nil {
+		return "jwks", 1, k.verifyPublished(t, now)
+	}
 	if k.Remote == nil {
 		return "", 0, errNoKeyVerifies
 	}
@@ -246,6 +252,22 @@ func (k *Keys) verify(t jose.Compact, now time.Time) (option string, number int,
 		k.Remote.Missing()
 	}
 	return "", 0, errNoKeyVerifies
+}
+
+// verifyPublished is verify for a client that is known by its document. Where a key is new the
+// client is asked to come again: what refuses it would make it forget who it is.
+func (k *Keys) verifyPublished(t jose.Compact, now time.Time) error {
+	keys := k.Published.Trusted(now)
+	switch {
+	case k.tryKeys(keys, t) > 0:
+		return nil
+	case len(keys) == 0:
+		k.Published.Missing(now)
+		return errNoClientKeys
+	case t.Header.Kid != "" && !slices.ContainsFunc(keys, func(key *jose.PublicKey) bool { return key.ID() == t.Header.Kid }) && k.Published.Missing(now):
+		return errNoClientKeys
+	}
+	return errNoKeyVerifies
 }
 
 // tryKeys returns the number of the key that verifies, from 1, or 0. A key

@@ -31,6 +31,9 @@ type Credentials struct {
 	Literal   *Literal // nil where it is the same
 	Assertion string   // with AuthPrivateKeyJWT, where ClientID may be ""
 	Method    AuthMethod
+	// Held says that the request brings a refresh token, whose grant says whether its client
+	// authenticates: one that is known by its document is not looked up.
+	Held bool
 	// Endpoints are the URLs of the endpoint that is called, which an assertion may name
 	// as its audience in place of the issuer.
 	Endpoints []string
@@ -78,7 +81,11 @@ func (a *Authenticator) Authenticate(ctx context.Context, cr Credentials) (*Clie
 	if cr.Method == AuthPrivateKeyJWT {
 		return a.byAssertion(ctx, cr)
 	}
-	c, err := a.cfg.Clients.Resolve(ctx, cr.ClientID)
+	resolve := a.cfg.Clients.Resolve
+	if cr.Held && cr.Method == AuthNone {
+		resolve = a.cfg.Clients.Refreshing
+	}
+	c, err := resolve(ctx, cr.ClientID)
 	if errors.Is(err, ErrUnknown) && cr.Literal != nil {
 		c, err = a.cfg.Clients.Resolve(ctx, cr.Literal.ClientID)
 	}

@@ -113,8 +113,10 @@ type RefreshPolicy struct {
 	MultiResource bool
 	// Always gives refresh tokens without offline_access being asked for, at an API that allows them.
 	Always bool
-	Never  bool // the client has said that it takes none
-	Cookie bool // the browser keeps the refresh token in a cookie; no body ever holds it
+	// ReuseRefused lets a family live where a refresh token of it is used again: that alone is refused.
+	ReuseRefused bool
+	Never        bool // the client has said that it takes none
+	Cookie       bool // the browser keeps the refresh token in a cookie; no body ever holds it
 }
 
 // Unregistered reports whether no configuration names the client. Then it has the code

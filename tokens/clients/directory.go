@@ -8,8 +8,10 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/gatehouse-auth/gatehouse/tokens/clientdoc"
 	"github.com/gatehouse-auth/gatehouse/tokens/clientid"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/recent"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
@@ -31,14 +33,22 @@ type Unregistered struct {
 	Lasting func() []byte
 	// Registration is what those may do that register themselves; nil admits none.
 	Registration *Policy
+	// Documents are those that publish their metadata; nil admits none.
+	Documents *DocumentPolicy
+	// Book holds their documents. Required with Documents.
+	Book *clientdoc.Book
 }
+
+// maxRecent is how many clients are remembered at least that no configuration names.
+const maxRecent = 1000
 
 // lastingKeys are the keys of one store, and some of the clients that were made with them.
 type lastingKeys struct {
 	*clientid.Keys
 
-	lasting []byte
-	opened  recent
+	lasting    []byte
+	opened     *recent.Memory[*Client]
+	documented *recent.Memory[documented]
 }
 
 // NewDirectory makes a Directory. Two clients with the same tag are an error.
@@ -63,9 +73,10 @@ func (d *Directory) Configured(id string) (*Client, bool) {
 	return c, ok
 }
 
-// Resolve returns the client with an id. Errors: ErrUnknown, or an oauth.Error
-// TemporarilyUnavailable where nobody can say.
-func (d *Directory) Resolve(_ context.Context, id string) (*Client, error) {
+// Resolve returns the client with an id. It fetches nothing: the document of a client that
+// publishes one is there since somebody has signed in to it (Look, Keep). Errors: ErrUnknown, or
+// an oauth.Error TemporarilyUnavailable where nobody can say.
+func (d *Directory) Resolve(ctx context.Context, id string) (*Client, error) {
 	if c, ok := d.byID[id]; ok {
 		return c, nil
 	}
@@ -74,14 +85,18 @@ func (d *Directory) Resolve(_ context.Context, id string) (*Client, error) {
 		if err != nil {
 			return nil, oauth.Unavailable(err)
 		}
-		if c := keys.opened.get(id); c != nil {
+		if c, ok := keys.opened.Get(id); ok {
 			return c, nil
 		}
 		if m, ok := keys.Open(id); ok {
 			c := p.registered(keys.Keys, id, m)
-			keys.opened.put(id, c)
+			keys.opened.Put(id, c)
 			return c, nil
 		}
+	}
+	if p := d.publishing(id); p != nil {
+		doc, err := d.unregistered.Book.Get(ctx, &p.Rules, id)
+		return d.documented(id, doc, err)
 	}
 	return nil, ErrUnknown
 }
@@ -96,21 +111,25 @@ func (d *Directory) lastingKeys() (*lastingKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &lastingKeys{lasting: lasting, Keys: keys}
+	made := &lastingKeys{lasting: lasting, Keys: keys, opened: recent.New[*Client](maxRecent), documented: recent.New[documented](maxRecent)}
 	d.keys.Store(made)
 	return made, nil
 }
 
 // Tag returns the tag of the client with an id, whether there is such a client or not.
 func (d *Directory) Tag(id string) storage.ClientTag {
-	if _, ok := d.byID[id]; ok || !strings.HasPrefix(id, clientid.Prefix) {
+	kind := storage.AllRegistered
+	if oauth.IsDocumentURL(id) {
+		kind = storage.AllDocuments
+	}
+	if _, ok := d.byID[id]; ok || kind == storage.AllRegistered && !strings.HasPrefix(id, clientid.Prefix) {
 		return storage.TagClient(id)
 	}
 	keys, err := d.lastingKeys()
 	if err != nil {
 		return storage.TagClient(id) // the store is not open: no token of it is good
 	}
-	return storage.AllRegistered.Of(keys.Tag(id))
+	return kind.Of(keys.Tag(id))
 }
 
 // Unknown says for the log which client_id came, and which there are. Of a long one
@@ -142,6 +161,9 @@ func (d *Directory) Policy(tag storage.ClientTag) (p RefreshPolicy, known bool) 
 	}
 	if r := d.unregistered.Registration; r != nil && tag.Kind() == storage.AllRegistered {
 		return r.Refresh, true
+	}
+	if p := d.unregistered.Documents; p != nil && tag.Kind() == storage.AllDocuments {
+		return p.Refresh, true
 	}
 	return RefreshPolicy{}, false
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/clientid"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
@@ -44,11 +43,8 @@ type Registration struct {
 	Scope           string   `json:"scope,omitempty"`
 }
 
-// The bounds of a registration.
-const (
-	maxRedirectURIs = 10
-	maxClientName   = 64 // characters
-)
+// maxRedirectURIs is how many redirect URIs a registration may have.
+const maxRedirectURIs = 10
 
 // methodsToRegister are those that a client may register.
 var methodsToRegister = map[string]clientid.Method{
@@ -107,29 +103,4 @@ func (d *Directory) Register(r Registering, random [16]byte) (*Registration, err
 
 func badMetadata(format string, args ...any) *oauth.Error {
 	return oauth.Refuse(oauth.InvalidClientMetadata, oauth.ReasonMalformed, fmt.Sprintf(format, args...))
-}
-
-// PlainName returns a name that a client has given itself as it may be shown: its first 64
-// characters, without those that cannot be seen or that turn around what stands beside them.
-func PlainName(name string) string {
-	var b strings.Builder
-	n, blank := 0, false
-	for _, c := range name {
-		switch {
-		case unicode.IsSpace(c):
-			blank = b.Len() > 0
-			continue
-		case c == unicode.ReplacementChar || !unicode.IsPrint(c) || unicode.In(c, unicode.Mn, unicode.Me) && n == 0:
-			continue
-		case blank:
-			b.WriteByte(' ')
-			n, blank = n+1, false
-		}
-		if n >= maxClientName {
-			break
-		}
-		b.WriteRune(c)
-		n++
-	}
-	return b.String()
 }

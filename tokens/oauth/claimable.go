@@ -27,7 +27,7 @@ func UnregisteredRedirect(uri string, hosts []string) (kept string, ok bool) {
 		return "", false
 	}
 	u, err := url.Parse(uri)
-	if err != nil || u.User != nil || hasDots(u.EscapedPath()) {
+	if err != nil || u.User != nil || HasDotSegments(u.EscapedPath()) {
 		return "", false
 	}
 	switch scheme {
@@ -52,8 +52,9 @@ func validScheme(s string) bool {
 	return s != ""
 }
 
-// hasDots reports whether a path has a segment that is only dots, however written: browsers fold it.
-func hasDots(path string) bool {
+// HasDotSegments reports whether a path has a segment that is only dots, however written:
+// browsers fold it. See RFC 3986 §5.2.4.
+func HasDotSegments(path string) bool {
 	for segment := range strings.SplitSeq(path, "/") {
 		segment = strings.ReplaceAll(strings.ToLower(segment), "%2e", ".")
 		if first, _, _ := strings.Cut(segment, ";"); first == "." || first == ".." {

@@ -161,6 +161,7 @@ const (
 	ReasonTokenHeader      Reason = "token_header"
 	ReasonTooLarge         Reason = "too_large"
 	ReasonBlocked          Reason = "blocked"
+	ReasonClientDocument   Reason = "client_document"
 )
 
 // Refuse returns an error whose description is safe for the wire. The reason goes to

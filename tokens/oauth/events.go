@@ -37,6 +37,8 @@ const (
 	EventClientCredential EventKind = "client_credential_used"
 	// EventClientRegistered is that a client has registered itself. Nothing is kept of it.
 	EventClientRegistered EventKind = "client_registered"
+	// EventClientDocument is that the metadata of a client was fetched, or could not be.
+	EventClientDocument EventKind = "client_document"
 	// EventIntrospectionRefused is that a client asked about a token that is good and
 	// none of its business.
 	EventIntrospectionRefused EventKind = "introspection_refused"
@@ -70,6 +72,7 @@ const (
 	OutcomeKept     Outcome = "kept"     // the client's tokens do not rotate
 	OutcomeYoung    Outcome = "young"    // too young to rotate once more
 	OutcomeHealed   Outcome = "healed"   // the store had lost a rotation
+	OutcomeSpared   Outcome = "spared"   // of EventRefreshReuse: that token is refused, and the sign-in lives
 )
 
 // OutcomeWithoutPKCE is that of EventCodeIssued where the client has sent no challenge.
@@ -162,6 +165,16 @@ const (
 	KeysNotKept     Outcome = "not_kept"    // what keeps the set from one run to the next has failed
 )
 
+// The outcomes of EventClientDocument: what became of a fetch of a client's metadata.
+const (
+	DocumentUnchanged   Outcome = "unchanged"
+	DocumentChanged     Outcome = "changed"     // it is new, or another one than before
+	DocumentUnreachable Outcome = "unreachable" // the one before is kept
+	DocumentRefused     Outcome = "refused"     // what came is not good: the client is unknown
+	DocumentGone        Outcome = "gone"        // the host has none any more: the client is unknown
+	DocumentNotKept     Outcome = "not_kept"    // the store has failed
+)
+
 // The outcomes of EventStoreNew.
 const (
 	StoreEmptied  Outcome = "emptied"  // a store that was open has lost its birth mark
@@ -204,6 +217,8 @@ const (
 	OutcomeProvider     Outcome = "provider"
 	OutcomeLogouts      Outcome = "logouts"
 	OutcomeStreams      Outcome = "streams"
+
+	OutcomeClientDocuments Outcome = "client_documents"
 )
 
 // outcomes are those of each kind. Every pair is a metric label.
@@ -211,7 +226,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventTokenIssued:   {OutcomeOK},
 	EventTokenRefused:  outcomesOf(Reasons),
 	EventRefresh:       append([]Outcome{OutcomeRotated, OutcomeReplayed, OutcomeKept, OutcomeYoung, OutcomeHealed}, outcomesOf(Reasons)...),
-	EventRefreshReuse:  {Outcome(ReasonReuse)},
+	EventRefreshReuse:  {Outcome(ReasonReuse), OutcomeSpared},
 	EventStoreRollback: {OutcomeHealed, Outcome(ReasonGrantUnknown)},
 	EventFamilyEvicted: {OutcomeMaxActive},
 	EventCodeIssued:    {OutcomeOK, OutcomeWithoutPKCE},
@@ -232,6 +247,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventLoginBroken:          {OutcomeOK, LoginNoDiscovery, LoginOtherIssuer, LoginClientRefused, LoginBadIDToken, LoginTooLarge},
 	EventClientAuth:           outcomesOf(Reasons),
 	EventClientRegistered:     {OutcomeOK},
+	EventClientDocument:       {DocumentUnchanged, DocumentChanged, DocumentUnreachable, DocumentRefused, DocumentGone, DocumentNotKept},
 	EventClientCredential:     nil, // a word of the configuration and a number
 	EventIntrospectionRefused: {Outcome(ReasonWrongAudience), Outcome(ReasonClientMismatch)},
 	EventRequestRefused:       outcomesOf(Reasons),
@@ -251,7 +267,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventHealth:        append([]Outcome{OutcomeOK}, outcomesOf([]Trouble{TroubleStore, TroubleSecret, TroubleIssuer, TroubleUnsafe, TroubleClock})...),
 	EventBackgroundRecovered: {
 		OutcomeDenylist, OutcomeFeed, OutcomeHistory, OutcomeHeartbeat, OutcomeUnanswered, OutcomeSigningKeys, OutcomeIssuerKeys,
-		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber, OutcomeProvider, OutcomeRecheck, OutcomeLogouts, OutcomeStreams,
+		OutcomeOpen, OutcomeStore, OutcomeEvents, OutcomeSubscriber, OutcomeProvider, OutcomeRecheck, OutcomeLogouts, OutcomeStreams, OutcomeClientDocuments,
 	},
 	EventAdmin: {
 		"end_grants", "end_client", "unblock_client", "end_registered", "end_everyone", "withdraw_consent", "disable_user", "enable_user", "move_user", "rebind_login", "deny_token", "rotate_keys", "drop_key",
@@ -287,7 +303,7 @@ var Reasons = []Reason{
 	ReasonRateLimited, ReasonUnsupportedGrant, ReasonIssuerKeys, ReasonStepUp, ReasonUserDisabled, ReasonPending,
 	ReasonTooFast, ReasonPersonDenied,
 	ReasonProof, ReasonProofMissing, ReasonProofReplayed, ReasonProofNonce, ReasonBinding,
-	ReasonBadCertificate, ReasonNoPKCE, ReasonNoToken, ReasonTokenHeader, ReasonTooLarge, ReasonBlocked,
+	ReasonBadCertificate, ReasonNoPKCE, ReasonNoToken, ReasonTokenHeader, ReasonTooLarge, ReasonBlocked, ReasonClientDocument,
 }
 
 // Event is one decision of the core. It holds no secret, code or token.
@@ -295,7 +311,7 @@ type Event struct {
 	Kind      EventKind
 	Outcome   Outcome
 	GrantType GrantType
-	Client    string // a configured client_id, or one that this gateway has made; or "" (never what a request claimed)
+	Client    string // a configured client_id, one that this gateway has made, or the URL of metadata that is admitted; or ""
 	Subject   string
 	// NewSubject is another one of the same person, with EventAdmin.
 	NewSubject string

@@ -55,7 +55,7 @@ func BelowResource(api, asked string) bool {
 	}
 	a, errAPI := url.Parse(api)
 	b, errAsked := url.Parse(asked)
-	if errAPI != nil || errAsked != nil || a.RawQuery != "" || b.User != nil || hasDots(b.EscapedPath()) {
+	if errAPI != nil || errAsked != nil || a.RawQuery != "" || b.User != nil || HasDotSegments(b.EscapedPath()) {
 		return false
 	}
 	base := strings.TrimSuffix(a.EscapedPath(), "/")

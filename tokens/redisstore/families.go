@@ -73,7 +73,7 @@ func (s *Store) rotate(ctx context.Context, c *connection, sc *script, r storage
 	a, err := s.eval(ctx, c, sc, s.decidingKeys(r.User, held, denied, people),
 		s.grace(), r.Family[:], r.Client[:], r.Grant[:], r.Presented, rotationOf(r), millis(r.Leeway),
 		millis(r.Lifetime), millis(r.IdleLifetime), unixMillis(r.BegunAfter),
-		joined(r.Fingerprints), millis(r.DenyFor), r.Attempt[:], millis(r.Settle), silent, unixMillis(since), rulesOf(r.Groups))
+		joined(r.Fingerprints), millis(r.DenyFor), r.Attempt[:], millis(r.Settle), silent, unixMillis(since), rulesOf(r.Groups), flag(r.Spare))
 	if !committed(err) {
 		return storage.RotateResult{}, err
 	}

@@ -44,6 +44,7 @@ import (
 //	<prefix>{lo<n>}t   users who may have logouts to tell, by when to look (lua/due_logouts.lua), and
 //	<prefix>{lo0}s     the node that tells them (lua/lease_sender.lua)
 //	<prefix>a:<id>     a used assertion of a client, until it expires
+//	<prefix>m:<id>     the metadata of a client, as its host has last shown it
 //	<prefix>h:<family> the history of a family, and
 //	<prefix>q:<tag>    the family that a request was about
 //	<prefix>r:{<n>}    what replicas are asked about, in a slot of each server (replication.go)

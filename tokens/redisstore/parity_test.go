@@ -81,7 +81,7 @@ func (p *parity) step(t *testing.T, s *Store) {
 		Settle:  pick(p.rand, 0, 0, -time.Millisecond, time.Millisecond, 1500*time.Microsecond, 10*time.Second),
 		Attempt: pick(p.rand, newAttempt(), newAttempt(), p.silentAttempt(), p.silentAttempt(), p.family.Attempt, storage.Attempt{}),
 	}
-	r.Unused = p.rand.IntN(3) == 0
+	r.Unused, r.Spare = p.rand.IntN(3) == 0, p.rand.IntN(3) == 0
 	if p.rand.IntN(20) == 0 {
 		r.Client = storage.ClientTag{2}
 	}
@@ -99,7 +99,7 @@ func (p *parity) step(t *testing.T, s *Store) {
 		want = storage.RotateUnknown
 	}
 	got, err := s.Rotate(t.Context(), r)
-	if errors.Is(err, errUnsure) && want == storage.RotateReused && p.family.Rotated.After(p.vouched) && p.silent() == nil {
+	if errors.Is(err, errUnsure) && (want == storage.RotateReused || want == storage.RotateSpared) && p.family.Rotated.After(p.vouched) && p.silent() == nil {
 		return // the node has yet to say whether it has answered
 	}
 	if err != nil {

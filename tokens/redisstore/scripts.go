@@ -34,6 +34,7 @@ type scripts struct {
 	putGrant, grant                 *script
 	keys, swapKeys                  *script
 	useAssertion                    *script
+	putDocument, document           *script
 	feedAppend, feedEnd             *script
 	appendHistory                   *script
 	history, familyOfRequest        *script
@@ -96,6 +97,8 @@ func loadScripts(change func(string) string) *scripts {
 		keys:            load("keys"),
 		swapKeys:        load("swap_keys"),
 		useAssertion:    load("use_assertion"),
+		putDocument:     load("put_document"),
+		document:        load("document"),
 		feedAppend:      load("feed_append"),
 		feedEnd:         load("feed_end"),
 		appendHistory:   load("append_history"),

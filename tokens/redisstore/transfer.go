@@ -148,6 +148,7 @@ func (s *Store) kindsOf(keys []string) (users, assertions, grants []string, err 
 			// are under way: neither outlives the move.
 		case strings.HasPrefix(name, outboxLead): // logouts that wait stay behind
 		case strings.HasPrefix(name, "h:"), strings.HasPrefix(name, "q:"): // what has happened to families; no decision rests on it
+		case strings.HasPrefix(name, documentLead): // fetched again
 		case key == s.aheadKey(), key == s.nodesKey(): // outlived by the export itself
 		case strings.HasPrefix(name, probed): // lives for a minute
 		case strings.HasPrefix(name, "a:"):

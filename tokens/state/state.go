@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
+	"github.com/gatehouse-auth/gatehouse/tokens/clientdoc"
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/denylist"
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
@@ -38,6 +39,7 @@ type State struct {
 	Hashes        *clients.HashQueue
 	History       *history.Recorder // of families
 	ClientSecrets *clients.SecretMemory
+	Documents     *clientdoc.Book // of clients that publish their metadata
 
 	Grants   *Grants
 	ends     recentEnds
@@ -116,6 +118,7 @@ func New(c Config) (*State, error) {
 		Hashes:        hashes,
 		History:       history.NewRecorder(c.Store, c.Clock),
 		ClientSecrets: clients.NewSecretMemory(hashes),
+		Documents:     clientdoc.NewBook(clientdoc.BookConfig{Store: c.Store, Observer: c.Observer, Clock: c.Clock}),
 		Grants:        newGrantCache(c.Store, c.Clock),
 		node:          node,
 		told:          make(chan struct{}, 1),
@@ -269,6 +272,7 @@ func (s *State) Close() error {
 		s.running.Wait() // not under the lock, which the heartbeat may want
 		s.leave()
 	}
+	s.Documents.Close()
 	s.Denylist.Close()
 	s.Cache.Close()
 	return s.Store.Close()

@@ -45,6 +45,14 @@ func TestDecide(t *testing.T) {
 		{name: "grandparent inside the leeway", presented: 3, at: rotated, want: RotateReused},
 		{name: "first generation", presented: 1, at: rotated, want: RotateReused},
 		{
+			name: "M-36: a reuse is spared", presented: 3, at: rotated, want: RotateSpared, generation: 5,
+			change: func(_ *Family, r *RotateRequest) { r.Spare = true },
+		},
+		{
+			name: "M-36: with the leeway nothing changes", presented: 4, at: rotated, want: RotateReplayed, generation: 5,
+			change: func(_ *Family, r *RotateRequest) { r.Spare = true },
+		},
+		{
 			name: "predecessor without leeway", presented: 4, at: rotated, want: RotateReused,
 			change: func(_ *Family, r *RotateRequest) { r.Leeway = 0 },
 		},

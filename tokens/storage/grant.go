@@ -13,9 +13,10 @@ type Grant struct {
 	Scopes    []string `json:"scopes"`
 	Audiences []string `json:"audiences,omitempty"`
 	ACR       string   `json:"acr,omitempty"`
-	Site      string   `json:"site,omitempty"` // the origin of the site whose session it is; "" for an application
-	Keys      bool     `json:"keys,omitempty"` // the site takes app keys
-	Key       string   `json:"key,omitempty"`  // what the person calls it, where it is an app key for the site
+	Site      string   `json:"site,omitempty"`  // the origin of the site whose session it is; "" for an application
+	Keys      bool     `json:"keys,omitempty"`  // the site takes app keys
+	Keyed     bool     `json:"keyed,omitempty"` // its client is known by its document, and authenticates by a key
+	Key       string   `json:"key,omitempty"`   // what the person calls it, where it is an app key for the site
 	// Agreed is set of a consent alone, which has nothing else (Consent.Agreed).
 	Agreed Agreed `json:"agreed,omitempty"`
 }

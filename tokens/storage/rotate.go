@@ -15,6 +15,7 @@ type RotateRequest struct {
 	Rotation     bool          // false for a client that keeps its refresh token
 	Unused       bool          // without Rotation: it is asked about and not used, and nothing is written
 	Leeway       time.Duration // 0 is strict
+	Spare        bool          // a reuse is refused, and ends nothing
 	Settle       time.Duration // a current generation younger than this stays as it is; 0 always rotates
 	Lifetime     time.Duration // as configured now; 0 for none
 	IdleLifetime time.Duration // as configured now; 0 for none
@@ -66,6 +67,9 @@ const (
 	// groups of the request (any more). Nothing is written: once they are again, the same
 	// refresh token is good.
 	RotateNotAllowed
+	// RotateSpared: as RotateReused, for a request that says so (Spare). Nothing is written, and the
+	// current generation is good.
+	RotateSpared
 )
 
 // Granted reports whether the outcome is answered with tokens.
@@ -89,7 +93,7 @@ func (o RotateOutcome) Granted() bool {
 //	n-1, n was never answered        n again, as if it were made now
 //	n-1, n is younger than Leeway    n again; repeats do not extend the leeway
 //	n-1, n was made in a Silence     n again, as if it were made now
-//	n-1 otherwise, or older          reuse
+//	n-1 otherwise, or older          reuse, or with Spare a refusal
 //	n, without Rotation              n stays, and its idle end moves unless it is Unused
 //	n+1 or later                     the store has lost a write: Presented+1
 //
@@ -106,6 +110,9 @@ func Decide(f Family, groups []GroupTag, r RotateRequest, now time.Time, silent 
 	outcome, next := f.decide(r, now, silent)
 	if outcome.Granted() && !r.Groups.Allow(groups) {
 		return RotateNotAllowed, f
+	}
+	if outcome == RotateReused && r.Spare {
+		return RotateSpared, f
 	}
 	return outcome, next
 }

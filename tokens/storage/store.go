@@ -41,6 +41,7 @@ type Store interface {
 	Transfers
 	Assertions
 	Histories
+	Documents
 	Pulse
 
 	// Open opens the store or returns why an operator must act: ErrWrongSecret,

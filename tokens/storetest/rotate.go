@@ -16,6 +16,7 @@ var rotateCases = []testCase{
 	{"strict", rotateStrict},
 	{"grandparent within leeway", rotateGrandparent},
 	{"reuse ends the family", rotateReuse},
+	{"spared", rotateSpared},
 	{"newer generation heals", rotateHeal},
 	{"without rotation", rotateKept},
 	{"looked at without rotation", rotateLooked},
@@ -129,6 +130,23 @@ func rotateReuse(t *testing.T, f *fixture) {
 		t.Errorf("%d entries in the denylist, want 1", n)
 	}
 	f.rotate(f.present(other, 1), storage.Rotated, 2)
+}
+
+// M-36: copies of one program share a token; the old ones are refused, the newest is good.
+func rotateSpared(t *testing.T, f *fixture) {
+	family := f.family()
+	f.rotate(f.present(family, 1, strict), storage.Rotated, 2)
+	for range 2 {
+		old := f.present(family, 1, strict)
+		old.Spare = true
+		f.rotate(old, storage.RotateSpared, 2)
+	}
+	f.wantLive(family.ID)
+	if n := len(f.denials().Entries); n != 0 {
+		t.Errorf("%d entries in the denylist, want none", n)
+	}
+	f.rotate(f.present(family, 2, strict), storage.Rotated, 3)
+	f.rotate(f.present(family, 1, strict), storage.RotateReused, 0) // without it
 }
 
 func rotateHeal(t *testing.T, f *fixture) {

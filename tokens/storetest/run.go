@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Users", userCases},
 		{"Transfer", transferCases},
 		{"History", historyCases},
+		{"Documents", documentCases},
 		{"Pulse", pulseCases},
 		{"Bounds", boundCases},
 		{"Unanswered", unansweredCases},

@@ -13,6 +13,7 @@
 --       11 begun after ms       12 fingerprints, 8 each        13 deny for ms  14 attempt         15 settle ms
 --       16 the node that made the current generation, where it is silent; '' where it is not; '?' where nobody has asked
 --       17 since when it is silent, ms                       18 rules: the number of tags (1) of each, and the tags, 8 each
+--       19 '1' to spare the family on a reuse
 -- Result {number of the call, storage.RotateOutcome, issue at ms, family record or '', subject, fingerprint and person or ''}
 
 local TOKEN, FAMILY_ENDED, SESSION_ENDED, DISABLED, ISSUED, WITHDRAWN = '\1', '\2', '\3', '\4', '\5', '\6' -- storage.DenialKind
@@ -50,7 +51,7 @@ local UNANSWERED = '\255\255\255\255\255\255\255\255' -- in the place of an atte
 -- version; before; till when it holds, 0 for ever, in seconds; 1 for a client that is blocked, for as long as that is so
 local WATERMARK, WATERMARK_SIZE = '>BI4I4B', 10
 
-local UNKNOWN, ROTATED, REPLAYED, UNCHANGED, HEALED, REUSED_NOW, EXPIRED, USER_CHANGED, MISMATCH, YOUNG, NOT_ALLOWED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+local UNKNOWN, ROTATED, REPLAYED, UNCHANGED, HEALED, REUSED_NOW, EXPIRED, USER_CHANGED, MISMATCH, YOUNG, NOT_ALLOWED, SPARED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 local UNSURE = 255 -- a reuse, unless its maker is silent
 
 -- Behind the number of the call may stand until when its caller waits. A server that
@@ -66,7 +67,7 @@ until true
 if late then return late end
 
 local _, _, id, client, grant, presented, rotation, leeway, lifetime, idle_lifetime, begun_before, fingerprints, deny_for, attempt,
-  settling, silent, silent_since, rules = unpack(ARGV)
+  settling, silent, silent_since, rules, spare = unpack(ARGV)
 local unused = rotation == 'unused'
 presented, rotation, lifetime, idle_lifetime = tonumber(presented), rotation == '1', tonumber(lifetime), tonumber(idle_lifetime)
 
@@ -323,7 +324,7 @@ elseif anew then
 elseif silent == '?' then
   outcome = UNSURE
 else
-  outcome = REUSED_NOW
+  outcome = spare == '1' and SPARED or REUSED_NOW
 end
 
 local person = ''
@@ -373,7 +374,7 @@ if advances == nil and outcome ~= REUSED_NOW then
     redis.call('HDEL', hash, '')
   end
   local shown = ''
-  if outcome == MISMATCH or outcome == NOT_ALLOWED then
+  if outcome == MISMATCH or outcome == NOT_ALLOWED or outcome == SPARED then
     shown = struct.pack(FAMILY, 1, of_client, of_grant, session, generation, created, auth, expires, idle, rotated, maker)
   elseif outcome == UNSURE then
     shown = held[1]

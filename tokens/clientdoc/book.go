@@ -1,0 +1,213 @@
+package clientdoc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/gatehouse-auth/gatehouse/tokens/background"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/recent"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+)
+
+// FetchTimeout is how long one fetch may take, of a document with its keys.
+const FetchTimeout = 5 * time.Second
+
+// maxHeld is how many documents are held in memory at least, and twice as many at most. One
+// of a host that shows as much as it may has about 100 KiB, a usual one 1 KiB.
+const maxHeld = 500
+
+// BookConfig says what a Book is made of.
+type BookConfig struct {
+	Store    storage.Documents
+	Observer oauth.Observer
+	Clock    func() time.Time
+}
+
+// Book holds the documents of clients: in memory those that were used last, in the store those
+// of clients that somebody has agreed to. Configurations of one node share it, so that
+// a reload fetches nothing again and gives nobody a new allowance. Safe for concurrent use.
+type Book struct {
+	cfg     BookConfig
+	held    *recent.Memory[*entry]
+	flights singleflight.Group
+	limits  *limits
+
+	mu      sync.Mutex // held by who changes an entry
+	closed  bool
+	ctx     context.Context //nolint:containedctx // of the fetches, which no request may cut off
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+// NewBook makes a Book that holds nothing. It does no I/O.
+func NewBook(cfg BookConfig) *Book {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Book{cfg: cfg, held: recent.New[*entry](maxHeld), limits: newLimits(), ctx: ctx, cancel: cancel}
+}
+
+// Close ends the fetches under way and waits for them.
+func (b *Book) Close() {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	b.cancel()
+	b.running.Wait()
+}
+
+var (
+	// ErrUnseen says that nobody can know now what a client is: its document is neither held
+	// nor kept, or its host does not show it.
+	ErrUnseen = errors.New("finding a client's document: its host has not shown it")
+	// ErrSignIn says that the document is fetched for people who are signed in alone.
+	ErrSignIn = errors.New("finding a client's document: it is fetched once somebody is signed in")
+)
+
+// WithdrawnError says that a host shows no document, or one that is not good.
+type WithdrawnError struct{ Why error }
+
+// Error says why.
+func (e *WithdrawnError) Error() string { return "finding a client's document: " + e.Why.Error() }
+
+// Unwrap returns why.
+func (e *WithdrawnError) Unwrap() error { return e.Why }
+
+// Get returns the document at a URL that the rules admit, as far as it is held or kept. It
+// fetches nothing. Errors: ErrUnseen, a *WithdrawnError, or of the store.
+func (b *Book) Get(ctx context.Context, r *Rules, url string) (*Document, error) {
+	e, err := b.entry(ctx, r, url)
+	if err != nil {
+		return nil, err
+	}
+	return e.last(b.cfg.Clock())
+}
+
+// Look returns the document at a URL that the rules admit, and fetches it where it is not held
+// or has to be fetched again: the last good one counts where that fails. Errors: as of Get,
+// ErrSignIn, and an oauth.Error TemporarilyUnavailable where too much is fetched.
+func (b *Book) Look(ctx context.Context, r *Rules, url string, v Visitor) (*Document, error) {
+	e, err := b.entry(ctx, r, url)
+	if err != nil {
+		return nil, err
+	}
+	now := b.cfg.Clock()
+	if !e.due(now) {
+		if e.pinned && e.doc.JWKSURI != "" {
+			b.Keys(r, url).Trusted(now) // so that they are there when the client needs them
+		}
+		return e.last(now)
+	}
+	if !v.SignedIn && !r.expects(url) {
+		return nil, ErrSignIn
+	}
+	flight := b.flights.DoChan(url, background.Shared(b.recovered, func() (any, error) { return nil, b.fetch(r, url, &v) }))
+	select {
+	case res := <-flight:
+		err = res.Err
+	case <-ctx.Done():
+		return nil, oauth.Unavailable(ctx.Err())
+	}
+	held, _ := b.held.Get(url)
+	doc, missing := held.last(now)
+	if missing != nil && err != nil {
+		return nil, err
+	}
+	return doc, missing
+}
+
+// due reports whether a document has to be fetched.
+func (e *entry) due(now time.Time) bool {
+	switch {
+	case e == nil:
+		return true
+	case now.Before(e.paused):
+		return false
+	}
+	return e.doc == nil || !e.pinned && !now.Before(e.fresh)
+}
+
+// entry returns what is held of a URL, or kept of it; nil for nothing.
+func (b *Book) entry(ctx context.Context, r *Rules, url string) (*entry, error) {
+	e, ok := b.held.Get(url)
+	if pin := r.Pinned[url]; pin != nil {
+		if !ok || e.doc != pin {
+			e = b.change(url, func(before *entry) *entry {
+				next := &entry{doc: pin, pinned: true, seen: b.cfg.Clock()}
+				next.takeKeys(before, next.seen)
+				return next
+			})
+		}
+		return e, nil
+	}
+	if ok && !e.pinned {
+		return e, nil
+	}
+	text, err := b.cfg.Store.Document(ctx, storage.DocumentIDOf(url))
+	if err != nil {
+		return nil, oauth.Unavailable(fmt.Errorf("finding a client's document: %w", err))
+	}
+	kept := decode(url, text, b.cfg.Clock())
+	if kept == nil {
+		return nil, nil //nolint:nilnil // nothing is known
+	}
+	return b.change(url, func(now *entry) *entry {
+		if now != nil && !now.pinned {
+			return now // somebody was faster
+		}
+		return kept
+	}), nil
+}
+
+// change puts what becomes of an entry in its place.
+func (b *Book) change(url string, next func(*entry) *entry) *entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before, _ := b.held.Get(url)
+	e := next(before)
+	b.held.Put(url, e)
+	return e
+}
+
+// Keep writes a document to the store, unless it was written lately. It is done before a
+// client gets a code: from then on the document has to be there, on each node.
+func (b *Book) Keep(ctx context.Context, url string) error {
+	e, ok := b.held.Get(url)
+	if !ok || e.doc == nil || e.pinned || !e.newer && b.cfg.Clock().Sub(e.stored) < keepEvery {
+		return nil
+	}
+	return b.keep(ctx, url, e)
+}
+
+func (b *Book) keep(ctx context.Context, url string, e *entry) error {
+	text, err := e.encode()
+	if err == nil {
+		err = b.cfg.Store.PutDocument(ctx, storage.DocumentRequest{ID: storage.DocumentIDOf(url), Text: text, Lifetime: keepFor - b.cfg.Clock().Sub(e.seen)})
+	}
+	if err != nil {
+		b.tell(oauth.DocumentNotKept, url, err)
+		return oauth.Unavailable(fmt.Errorf("keeping a client's document: %w", err))
+	}
+	b.change(url, func(now *entry) *entry {
+		if now != e { // it has changed meanwhile
+			return now
+		}
+		next := *e
+		next.stored, next.newer = b.cfg.Clock(), false
+		return &next
+	})
+	return nil
+}
+
+func (b *Book) tell(outcome oauth.Outcome, url string, cause error) {
+	b.cfg.Observer.Happened(b.ctx, oauth.Event{Kind: oauth.EventClientDocument, Outcome: outcome, Client: url, Cause: cause})
+}
+
+// recovered reports a panic that was caught while something was fetched.
+func (b *Book) recovered(err error) {
+	b.cfg.Observer.Happened(context.Background(), oauth.Event{Kind: oauth.EventBackgroundRecovered, Outcome: oauth.OutcomeClientDocuments, Cause: err})
+}
