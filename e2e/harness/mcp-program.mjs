@@ -4,7 +4,7 @@
 //   {"back": "…"}               the browser has come back, to this address
 //
 // and answers each with {"tools": […]}, {"text": "…"} or {"error": "…"}; {"open": "…"} is an address that it would open in a browser.
-// CLIENT_ID is the client that the operator has registered, or empty.
+// CLIENT_ID is the client that the operator has registered, or empty; CLIENT_DOCUMENT the URL of its own metadata, or empty.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
@@ -13,14 +13,18 @@ import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { Person } from "./person.mjs";
 
-export const ways = ["by registration", "pre-registered"];
+const ways = ({ does }) => ["by registration", "pre-registered", ...(does.includes("by its metadata") ? ["by its metadata"] : [])];
 
 // mcp does all that a client can, as each kind of client that it can be.
 export async function mcp(client, gateway) {
-	for (const way of ways) {
-		const program = new Program(client, gateway, { CLIENT_ID: way === "pre-registered" ? "agent" : "" });
+	for (const way of ways(client)) {
+		const program = new Program(client, gateway, {
+			CLIENT_ID: way === "pre-registered" ? "agent" : "",
+			CLIENT_DOCUMENT: way === "by its metadata" ? gateway.document : "",
+		});
 		try {
 			await steps(program, gateway, (step) => client.does.includes(step));
+			assert.equal(program.opened[0].searchParams.get("client_id") === gateway.document, way === "by its metadata", "its client_id");
 		} catch (failure) {
 			failure.message = `${way}: ${failure.message}\n${client.name} said:\n${program.said}`;
 			throw failure;

@@ -7,6 +7,7 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/
 import { UnauthorizedError } from "@modelcontextprotocol/sdk/client/auth.js";
 import { toNodeHandler } from "@modelcontextprotocol/node";
 import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
+import { startDocuments } from "./documents.mjs";
 import { alice, aliceHash, freePlaces, serve } from "./gateway.mjs";
 import { Person } from "./person.mjs";
 
@@ -27,19 +28,23 @@ async function startServer(port) {
 }
 
 // startMCP runs the gateway of the README's MCP example in front of such a server. With two, there is another
-// server at /short/mcp of the same host, whose tokens live for ten seconds.
+// server at /short/mcp of the same host, whose tokens live for ten seconds, and programs may be known by the
+// metadata at gateway.document.
 export async function startMCP({ two = false } = {}) {
 	const [issuer, mcp, upstream, admin] = (await freePlaces(4)).map((place) => place.slice(0, -1));
 	const readme = await readFile(resolve(import.meta.dirname, "../../README.md"), "utf8");
 	const example = readme.match(/<!-- mcp -->\s*```caddyfile\n(.*?)```/s)[1];
 	const server = await startServer(new URL(upstream).port);
+	const documents = two ? await startDocuments() : undefined;
 	const places = { issuer: issuer + "/", mcp: mcp + "/mcp", ...(two && { short: mcp + "/short/mcp" }), admin };
-	const gateway = await serve(places, ({ folder }) => configured({ issuer, mcp, upstream, admin, two, folder }, example));
+	const gateway = await serve(places, ({ folder }) => configured({ issuer, mcp, upstream, admin, documents, folder }, example));
+	gateway.document = documents?.url;
 	const stop = gateway.stop.bind(gateway);
 	gateway.stop = async () => {
 		server.closeAllConnections();
 		server.close();
 		await stop();
+		await documents?.stop();
 	};
 	// revoke ends all that alice has let in, as an operator does.
 	gateway.revoke = async () => {
@@ -50,9 +55,11 @@ export async function startMCP({ two = false } = {}) {
 }
 
 // configured is the example at these places, with a person, a client of the operator's, and more scope for one of the tools.
-function configured({ issuer, mcp, upstream, admin, two, folder }, example) {
+function configured({ issuer, mcp, upstream, admin, documents, folder }, example) {
+	const two = documents !== undefined;
 	const api = (url, lifetime = "") => `api ${url} {\n\t\t\tscopes mcp:tools mcp:admin\n\t\t\tallow_offline_access\n${lifetime}\t\t}`;
 	const apis = two ? `${mcp}/mcp ${mcp}/short/mcp` : `${mcp}/mcp`;
+	const byDocument = two ? `client_documents {\nallow ${documents.origin}/\nallow_private\nca ${documents.ca}\napis ${apis}\nscopes mcp:tools\n}\n` : "";
 	const text = example
 		.replaceAll("https://auth.example.com", issuer).replaceAll("https://mcp.example.com", mcp)
 		.replace("\nauth.example.com", "\n" + issuer).replace("\nmcp.example.com", "\n" + mcp)
@@ -60,7 +67,7 @@ function configured({ issuer, mcp, upstream, admin, two, folder }, example) {
 		.replace(/login oidc company .*?\n\t\t\}/s, `login local {\nuser ${alice.username} ${aliceHash}\n}`)
 		.replace(/api \S+ \{.*?\n\t\t\}/s, api(mcp + "/mcp") + (two ? "\n\t\t" + api(mcp + "/short/mcp", "access_token_lifetime 10s\n") : ""))
 		.replace(/\tapis .*/, "\tapis " + apis)
-		.replace("\tclient_registration", `\tclient agent {\ntype native\nredirect_uris http://127.0.0.1/callback http://127.0.0.1/oauth/callback http://localhost/callback http://localhost/oauth/callback\napis ${apis}\ndefault_scopes mcp:tools\nrefresh_token {\nalways\n}\n}\n\tclient_registration`)
+		.replace("\tclient_registration", `\tclient agent {\ntype native\nredirect_uris http://127.0.0.1/callback http://127.0.0.1/oauth/callback http://localhost/callback http://localhost/oauth/callback\napis ${apis}\ndefault_scopes mcp:tools\nrefresh_token {\nalways\n}\n}\n${byDocument}\tclient_registration`)
 		.replace("header X-User-Id sub", "header X-User-Id sub\nheader X-Token-Id jti")
 		.replace("\n\toauth {", `\n\tadmin ${admin.replace("http://", "")}\n\tpersist_config off\n\tdefault_bind 127.0.0.1\n\tstorage file_system ${folder}/caddy\n\toauth {\n\t\tstore bolt ${folder}/gatehouse.db`);
 	// Of two servers of one host each has a guard of its own, for its paths. The README's guard is for all of its host.

@@ -45,6 +45,8 @@ func newHandler() (*auth.AuthorizationCodeHandler, error) {
 	config := &auth.AuthorizationCodeHandlerConfig{RedirectURL: redirectURI, AuthorizationCodeFetcher: authorize}
 	if id := os.Getenv("CLIENT_ID"); id != "" {
 		config.PreregisteredClient = &oauthex.ClientCredentials{ClientID: id}
+	} else if document := os.Getenv("CLIENT_DOCUMENT"); document != "" {
+		config.ClientIDMetadataDocumentConfig = &auth.ClientIDMetadataDocumentConfig{URL: document}
 	} else {
 		config.DynamicClientRegistrationConfig = &auth.DynamicClientRegistrationConfig{
 			Metadata: &oauthex.ClientRegistrationMetadata{ClientName: "Go SDK", RedirectURIs: []string{redirectURI}},

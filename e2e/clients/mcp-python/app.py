@@ -54,7 +54,7 @@ async def comes_back():
 
 def provider(url):
     metadata = OAuthClientMetadata(client_name="Python SDK", redirect_uris=[REDIRECT_URI])
-    return OAuthClientProvider(url, metadata, Storage(), opens, comes_back)
+    return OAuthClientProvider(url, metadata, Storage(), opens, comes_back, client_metadata_url=os.environ["CLIENT_DOCUMENT"] or None)
 
 
 async def run(url, auth, tool):

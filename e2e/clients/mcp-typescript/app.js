@@ -9,6 +9,7 @@ const write = (answer) => console.log(JSON.stringify(answer));
 class Provider {
 	redirectUrl = "http://127.0.0.1:41337/callback";
 	clientMetadata = { client_name: "TypeScript SDK", redirect_uris: [this.redirectUrl], grant_types: ["authorization_code", "refresh_token"], token_endpoint_auth_method: "none" };
+	clientMetadataUrl = process.env.CLIENT_DOCUMENT || undefined;
 	#client = process.env.CLIENT_ID ? { client_id: process.env.CLIENT_ID } : undefined;
 	#tokens;
 	#verifier;
