@@ -114,6 +114,10 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, a *tokens.A
 	if err != nil {
 		return s.refuseRequest(w, r, a, err)
 	}
+	stranger, err := s.stranger(r.Context(), a)
+	if err != nil {
+		return err
+	}
 	sealed, err := s.sealTicket(w, r, ticketConsent, ticket{Auth: a, Session: p.login.Session.ID, Fresh: p.fresh, Asked: question})
 	if err != nil {
 		return err
@@ -134,7 +138,7 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, a *tokens.A
 		Client:      s.clientName(a.ClientID),
 		Person:      personName(p.login.Profile),
 		Destination: destinationOf(a.RedirectURI),
-		Stranger:    s.stranger(r.Context(), a),
+		Stranger:    stranger,
 		Access:      access,
 	})
 	s.writePage(w, status, html, err, pageOptions{form: true, leaves: answersByRedirect(a)})

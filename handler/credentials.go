@@ -30,7 +30,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, p params) 
 		s.narrowOrigin(w, r, known)
 	}
 	c.Certificate, c.Address = peerOf(r), login.Place(s.ClientIP(r))
-	c.Held = p.get("refresh_token") != "" && p.get("grant_type") == string(oauth.GrantRefreshToken) || p.get("token") != ""
+	c.Held = s.showsHeld(r, p)
 	if c.Method == clients.AuthPrivateKeyJWT {
 		c.Endpoints = s.assertionAudiences(r)
 	}
@@ -40,6 +40,18 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, p params) 
 	}
 	spans.Note(r.Context(), spans.Client, client.ID)
 	return client, nil
+}
+
+// showsHeld reports whether a request shows what its client holds already: a refresh token, which
+// says how the client authenticates, or a token that is revoked.
+func (s *Server) showsHeld(r *http.Request, p params) bool {
+	switch name, _ := s.Endpoint(r.URL.Path); name {
+	case "token":
+		return p.get("grant_type") == string(oauth.GrantRefreshToken) && p.get("refresh_token") != ""
+	case "revoke":
+		return p.get("token") != ""
+	}
+	return false
 }
 
 // assertionAudiences are the URLs that an assertion may be for: of the endpoint that is

@@ -98,8 +98,8 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 		return s.strayCallback(w, r, name)
 	}
 	req := f.request()
-	if f.Auth != nil && !s.stillValid(r.Context(), f.Auth) {
-		return wire.Malformed("The application or its redirect_uri is no longer registered.")
+	if err := s.stillValid(r.Context(), f.Auth); err != nil {
+		return err
 	}
 	l, ok := s.provider(req, name)
 	switch {

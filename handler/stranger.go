@@ -12,12 +12,12 @@ import (
 )
 
 // stranger says what a person has to know of a client that nobody registered, nil for
-// another. What the client says of itself proves nothing, so it leads with where the answer
+// another. Without it nobody may be asked, so an error is the page's. What the client says of itself proves nothing, so it leads with where the answer
 // goes, which the client cannot choose freely.
-func (s *Server) stranger(ctx context.Context, a *tokens.Authorization) *pages.Stranger {
+func (s *Server) stranger(ctx context.Context, a *tokens.Authorization) (*pages.Stranger, error) {
 	c, err := s.Issuer.Client(ctx, a.ClientID)
 	if err != nil || !c.Unregistered() {
-		return nil
+		return nil, err
 	}
 	p := &pages.Stranger{Destination: destinationOf(a.RedirectURI), Name: cutName(c.Name), API: strings.Join(a.Audiences, " ")}
 	u, err := url.Parse(a.RedirectURI)
@@ -27,7 +27,7 @@ func (s *Server) stranger(ctx context.Context, a *tokens.Authorization) *pages.S
 	if u, err := url.Parse(a.ClientID); err == nil && c.Origin == clients.Document {
 		p.Host = u.Host
 	}
-	return p
+	return p, nil
 }
 
 // maxShownName is how much is shown of a name that a client has given itself, in characters.
@@ -44,7 +44,7 @@ func cutName(name string) string {
 // its name, another by where the answer goes.
 func (s *Server) callerName(ctx context.Context, req loginRequest, t *pages.Texts) string {
 	if req.auth != nil {
-		if p := s.stranger(ctx, req.auth); p != nil {
+		if p, _ := s.stranger(ctx, req.auth); p != nil {
 			return p.Caller(t)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
@@ -85,8 +86,8 @@ func (s *Server) openTicket(r *http.Request, kind ticketKind, text string) (*tic
 	if err := json.Unmarshal(b, &t); err != nil {
 		return nil, errTicketBad
 	}
-	if t.Auth != nil && !s.stillValid(r.Context(), t.Auth) {
-		return nil, wire.Malformed("The application or its redirect_uri is no longer registered.")
+	if err := s.stillValid(r.Context(), t.Auth); err != nil {
+		return nil, err
 	}
 	if id, ok := s.sentBrowser(r); !ok || id != t.Browser {
 		return &t, errTicketStrange
@@ -103,11 +104,20 @@ func (s *Server) sealedFor(kind ticketKind) []byte {
 	return []byte(string(kind) + " " + s.IssuerURL)
 }
 
-// stillValid reports whether a request that was validated when its page was
-// made is still one that may be answered.
-func (s *Server) stillValid(ctx context.Context, a *tokens.Authorization) bool {
+// stillValid refuses a request that was validated when its page was made, and may not be
+// answered any more. A nil a is no request of a client. Nobody knows during an outage.
+func (s *Server) stillValid(ctx context.Context, a *tokens.Authorization) error {
+	if a == nil {
+		return nil
+	}
 	c, err := s.Issuer.Asking(ctx, a)
-	return err == nil && c.MatchesRedirect(a.RedirectURI)
+	switch {
+	case err != nil && oauth.AsError(err).Code == oauth.TemporarilyUnavailable:
+		return err
+	case err != nil || !c.MatchesRedirect(a.RedirectURI):
+		return wire.Malformed("The application or its redirect_uri is no longer registered.")
+	}
+	return nil
 }
 
 // sameOrigin reports whether a browser sends this form from our own pages, as

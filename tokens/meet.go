@@ -30,11 +30,14 @@ func (i *Issuer) Meet(ctx context.Context, params url.Values, v clientdoc.Visito
 	if len(params["redirect_uri"]) == 0 {
 		return oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadRedirect, "The redirect_uri is missing.")
 	}
-	_, err := i.clients.Look(ctx, id, v)
+	c, err := i.clients.Look(ctx, id, v)
 	if errors.Is(err, clients.ErrUnknown) {
 		refused := oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, "The application is unknown: its own metadata, at the address of its client_id, is missing or not valid.")
 		refused.Cause = err
 		return refused
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return i.clients.Keep(ctx, c) // the pages that follow may come from another node
 }

@@ -19,7 +19,7 @@ import (
 const FetchTimeout = 5 * time.Second
 
 // maxHeld is how many documents are held in memory at least, and twice as many at most. One
-// of a host that shows as much as it may has about 100 KiB, a usual one 1 KiB.
+// of a host that shows as much as it may has about 40 KiB, a usual one 1 KiB.
 const maxHeld = 500
 
 // BookConfig says what a Book is made of.
@@ -30,7 +30,7 @@ type BookConfig struct {
 }
 
 // Book holds the documents of clients: in memory those that were used last, in the store those
-// of clients that somebody has agreed to. Configurations of one node share it, so that
+// of clients that somebody signs in to. Configurations of one node share it, so that
 // a reload fetches nothing again and gives nobody a new allowance. Safe for concurrent use.
 type Book struct {
 	cfg     BookConfig
@@ -144,23 +144,19 @@ func (b *Book) entry(ctx context.Context, r *Rules, url string) (*entry, error) 
 		}
 		return e, nil
 	}
-	if ok && !e.pinned {
+	now := b.cfg.Clock()
+	if ok && !e.pinned && !e.behind(now) {
 		return e, nil
 	}
 	text, err := b.cfg.Store.Document(ctx, storage.DocumentIDOf(url))
 	if err != nil {
 		return nil, oauth.Unavailable(fmt.Errorf("finding a client's document: %w", err))
 	}
-	kept := decode(url, text, b.cfg.Clock())
-	if kept == nil {
+	kept := decode(url, text, now)
+	if kept == nil && !ok {
 		return nil, nil //nolint:nilnil // nothing is known
 	}
-	return b.change(url, func(now *entry) *entry {
-		if now != nil && !now.pinned {
-			return now // somebody was faster
-		}
-		return kept
-	}), nil
+	return b.change(url, func(held *entry) *entry { return held.or(kept, now) }), nil
 }
 
 // change puts what becomes of an entry in its place.
@@ -173,11 +169,21 @@ func (b *Book) change(url string, next func(*entry) *entry) *entry {
 	return e
 }
 
-// Keep writes a document to the store, unless it was written lately. It is done before a
-// client gets a code: from then on the document has to be there, on each node.
+// Keep writes a document to the store, unless it was written lately. It is done before a page
+// is shown for its client, and before that gets a code: both may be answered by another node.
 func (b *Book) Keep(ctx context.Context, url string) error {
 	e, ok := b.held.Get(url)
-	if !ok || e.doc == nil || e.pinned || !e.newer && b.cfg.Clock().Sub(e.stored) < keepEvery {
+	switch {
+	case !ok: // forgotten since it was looked at, and so kept then
+		text, err := b.cfg.Store.Document(ctx, storage.DocumentIDOf(url))
+		if err == nil && text == nil {
+			err = ErrUnseen
+		}
+		if err != nil {
+			return oauth.Unavailable(fmt.Errorf("keeping a client's document: %w", err))
+		}
+		return nil
+	case e.doc == nil || e.pinned || !e.newer && b.cfg.Clock().Sub(e.stored) < keepEvery:
 		return nil
 	}
 	return b.keep(ctx, url, e)

@@ -38,6 +38,7 @@ const (
 
 	maxRedirectURIs = 50
 	maxRedirectURI  = 1000     // bytes
+	maxAllRedirects = 8 << 10  // bytes, together
 	maxName         = 256      // bytes, of which fewer are shown
 	maxKeys         = 16 << 10 // bytes of a set of keys
 	methodNone      = "none"
@@ -77,6 +78,8 @@ func Parse(url string, text []byte) (*Document, error) {
 		return nil, fmt.Errorf("it has %d redirect_uris, and needs 1 to %d", len(m.RedirectURIs), maxRedirectURIs)
 	case slices.ContainsFunc(m.RedirectURIs, func(uri string) bool { return len(uri) > maxRedirectURI }):
 		return nil, fmt.Errorf("a redirect URI has more than %d bytes", maxRedirectURI)
+	case len(strings.Join(m.RedirectURIs, "")) > maxAllRedirects:
+		return nil, fmt.Errorf("its redirect_uris have more than %d bytes together", maxAllRedirects)
 	}
 	d := &Document{
 		URL: url, Name: strings.ToValidUTF8(m.Name[:min(len(m.Name), maxName)], ""), RedirectURIs: m.RedirectURIs,

@@ -45,12 +45,35 @@ type entry struct {
 	paused time.Time // as fresh, after a failure
 	stored time.Time // when it was last written to the store; zero for never
 	newer  bool      // than what was written
+	asked  time.Time // when it was last compared with the store
 
 	keys      []*jose.PublicKey
 	keysText  []byte // where they come from JWKSURI
 	keysSeen  time.Time
 	keysDue   time.Time // when they are fetched again
 	keysTried time.Time // when they were last fetched, or could not be
+}
+
+// behind reports whether another node may know more, and has written it to the store.
+func (e *entry) behind(now time.Time) bool {
+	return (e.doc == nil || !now.Before(e.fresh)) && now.Sub(e.asked) >= pause
+}
+
+// or is the entry after a look at the store, where kept was; nil for nothing. What the host has
+// shown later counts, on whichever node that was.
+func (e *entry) or(kept *entry, now time.Time) *entry {
+	switch {
+	case e == nil || e.pinned:
+		e = &entry{why: ErrUnseen}
+	case kept != nil && e.doc == nil && isWithdrawn(e.why) && kept.seen.Before(e.paused.Add(-pause)):
+		kept = nil // the host took it back afterwards
+	}
+	next := *e
+	if kept != nil && (e.doc == nil || kept.seen.After(e.seen)) {
+		next = *kept
+	}
+	next.asked = now
+	return &next
 }
 
 // last returns the last good document, or why there is none.
@@ -120,11 +143,13 @@ func (e *entry) encode() ([]byte, error) {
 	if len(e.keysText) > 0 {
 		r.Keys, r.KeysSeen = e.keysText, e.keysSeen.UnixMilli()
 	}
-	text, err := json.Marshal(r)
-	if err != nil {
+	var text bytes.Buffer
+	to := json.NewEncoder(&text)
+	to.SetEscapeHTML(false)
+	if err := to.Encode(r); err != nil {
 		return nil, fmt.Errorf("keeping a client's document: %w", err)
 	}
-	return text, nil
+	return text.Bytes(), nil
 }
 
 // decode reads what encode wrote; what another version wrote is none.

@@ -16,7 +16,11 @@ import (
 func (b *Book) begin(url string, v *Visitor) (ctx context.Context, end func(), err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || !b.limits.take(url, v, b.cfg.Clock()) || !b.limits.enter() {
+	if b.closed || !b.limits.enter() {
+		return nil, nil, errBusy
+	}
+	if !b.limits.take(url, v, b.cfg.Clock()) {
+		b.limits.leave()
 		return nil, nil, errBusy
 	}
 	b.running.Add(1)
@@ -162,15 +166,19 @@ func (k *Keys) Trusted(now time.Time) []*jose.PublicKey {
 	return e.keys
 }
 
-// Missing says that an assertion names a key that is not among them. It reports whether they
-// are fetched now, so that the client may come again: once in half a minute.
+// Missing says that an assertion names a key that is not among them. It reports whether nobody
+// can say yet that there is no such key, so that the client is to come again: they are fetched
+// now, once in half a minute, or could not be.
 func (k *Keys) Missing(now time.Time) bool {
 	e, _ := k.book.held.Get(k.url)
-	if e == nil || e.doc == nil || !e.mayTry(now) {
+	if e == nil || e.doc == nil || e.doc.JWKSURI == "" {
 		return false
 	}
-	k.renew(e.doc)
-	return true
+	if e.mayTry(now) {
+		k.renew(e.doc)
+		return true
+	}
+	return !e.keysSeen.Equal(e.keysTried)
 }
 
 // mayTry reports whether the keys may be fetched now.
