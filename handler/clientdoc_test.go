@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -387,6 +388,9 @@ func TestM44PrivateKeyJWT(t *testing.T) {
 		if got := exchange(code(), url.Values{"client_id": {s.id}}); (got.status == http.StatusOK) != mixed {
 			t.Errorf("mixed %t: without a key: %v", mixed, got)
 		}
+		if got := exchange(code(), url.Values{"client_id": {s.id}, "token": {"x"}, "refresh_token": {"x"}}); (got.status == http.StatusOK) != mixed {
+			t.Errorf("mixed %t: without a key, beside what it does not show: %v", mixed, got)
+		}
 		got := exchange(code(), asserting(s.assertion(s.claims(nil))))
 		if got.status != http.StatusOK {
 			t.Fatalf("mixed %t: with its key: %v", mixed, got)
@@ -406,6 +410,85 @@ func TestM44PrivateKeyJWT(t *testing.T) {
 type answerOf struct {
 	status int
 	body   map[string]any
+}
+
+// Pages of one sign-in may come from several nodes: what the host has shown to one of them, the
+// others know, and what it shows later counts. H12, M-37.
+func TestH12M37OtherNodes(t *testing.T) {
+	h := newDocHost(t)
+	g := newGateway(t, h.documents())
+	id, redirect := h.publish("/c", nil), "http://localhost:3118/callback"
+	away := errors.New("the host is away")
+	var answer error
+	asked := 0
+	rules := &clientdoc.Rules{Allow: []string{h.URL + "/"}, Fetch: func(context.Context, string) (clientdoc.Fetched, error) {
+		asked++
+		return clientdoc.Fetched{}, answer
+	}}
+	node := func() *clientdoc.Book {
+		b := clientdoc.NewBook(clientdoc.BookConfig{Store: g.store, Observer: g.heard, Clock: g.clock})
+		t.Cleanup(b.Close)
+		return b
+	}
+	early, late := node(), node()
+	answer = away
+	if _, err := early.Look(t.Context(), rules, id, clientdoc.Visitor{}); !errors.Is(err, clientdoc.ErrUnseen) {
+		t.Fatalf("the host is away: %v", err)
+	}
+	if res := g.browser().get(strangerURL(id, redirect)); res.StatusCode != http.StatusOK {
+		t.Fatalf("the login page: status %d %s", res.StatusCode, res.Body)
+	}
+	asked = 0
+	if doc, err := late.Get(t.Context(), rules, id); err != nil || doc.URL != id {
+		t.Errorf("a node that has not heard of it: %v, %v", doc, err)
+	}
+	g.pass(31 * time.Second)
+	if doc, err := early.Get(t.Context(), rules, id); err != nil || doc.URL != id || asked != 0 {
+		t.Errorf("a node that could not fetch it: %v, %v, %d fetches", doc, err, asked)
+	}
+
+	answer = clientdoc.ErrGone
+	g.pass(25 * time.Hour)
+	if doc, err := early.Look(t.Context(), rules, id, clientdoc.Visitor{}); err == nil || asked != 1 {
+		t.Errorf("the host has taken it back: %v, %d fetches", doc, asked)
+	}
+	g.pass(31 * time.Second)
+	if doc, err := late.Get(t.Context(), rules, id); err != nil || doc.URL != id {
+		t.Errorf("a node that has not looked since: %v, %v", doc, err)
+	}
+	if doc, err := early.Get(t.Context(), rules, id); err == nil {
+		t.Errorf("after it was taken back: %v", doc)
+	}
+}
+
+// A document that was pinned, and is no longer, is fetched: M-38.
+func TestM38Unpinned(t *testing.T) {
+	h := newDocHost(t)
+	g := newGateway(t, h.documents())
+	id := h.URL + "/c"
+	text := []byte(`{"client_id":"` + id + `","redirect_uris":["http://localhost/callback"]}`)
+	pin, err := clientdoc.Parse(id, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := clientdoc.NewBook(clientdoc.BookConfig{Store: g.store, Observer: g.heard, Clock: g.clock})
+	t.Cleanup(b.Close)
+	asked := 0
+	rules := clientdoc.Rules{Allow: []string{h.URL + "/"}, Fetch: func(context.Context, string) (clientdoc.Fetched, error) {
+		asked++
+		return clientdoc.Fetched{Text: text}, nil
+	}}
+	pinned := rules
+	pinned.Pinned = map[string]*clientdoc.Document{id: pin}
+	if doc, err := b.Look(t.Context(), &pinned, id, clientdoc.Visitor{}); err != nil || doc != pin || asked != 0 {
+		t.Fatalf("pinned: %v, %v, %d fetches", doc, err, asked)
+	}
+	if _, err := b.Look(t.Context(), &rules, id, clientdoc.Visitor{}); err != nil || asked != 1 {
+		t.Fatalf("not any more: %v, %d fetches", err, asked)
+	}
+	if _, err := b.Get(t.Context(), &rules, id); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
 }
 
 // A stranger who has a thousand other documents fetched takes nothing from anybody: what somebody
