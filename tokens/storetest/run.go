@@ -18,6 +18,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"Sessions", sessionCases},
 		{"People", personCases},
 		{"Upstreams", upstreamCases},
+		{"Rechecks", recheckCases},
 		{"Index", indexCases},
 		{"Outbox", outboxCases},
 		{"Aliases", aliasCases},
