@@ -44,6 +44,9 @@ func NoteAnswer(r *http.Request, err error) {
 // client it is, "" where that is not known.
 func NoteVerdict(r *http.Request, reason oauth.Reason, client string) {
 	ctx := r.Context()
+	if !spans.Inside(ctx) {
+		return
+	}
 	spans.Note(ctx, spans.Client, client)
 	switch reason {
 	case "":

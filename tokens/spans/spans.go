@@ -66,6 +66,12 @@ func Begin(ctx context.Context, name Name) (context.Context, Span) {
 // Recorded reports whether there is a span.
 func (s Span) Recorded() bool { return s.recorded != nil }
 
+// Inside reports whether the context carries a span that Begin has begun.
+func Inside(ctx context.Context) bool {
+	_, ok := trace.SpanFromContext(ctx).(ours)
+	return ok
+}
+
 // End ends the span.
 func (s Span) End() {
 	if s.recorded != nil {
