@@ -87,7 +87,8 @@ func (h *shard) add(s *stream) {
 	h.first = s
 }
 
-func (h *shard) remove(s *stream) {
+// remove takes a request out that is over, and reports whether it was ended.
+func (h *shard) remove(s *stream) (ended bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if s.after != nil {
@@ -99,6 +100,7 @@ func (h *shard) remove(s *stream) {
 		h.first = s.after
 	}
 	s.writer = nil // it is over
+	return s.told
 }
 
 func (h *shard) list(all []found) []found {

@@ -83,8 +83,9 @@ func (g *Registry) Serve(w http.ResponseWriter, r *http.Request, grant Grant, ne
 	at.add(s)
 	*r = *r.WithContext(s)
 	defer func() {
-		at.remove(s)
-		*r = *r.WithContext(s.Context)
+		if at.remove(s) { // whoever has to clean up needs a context that goes on
+			*r = *r.WithContext(s.Context)
+		}
 	}()
 	err := next.ServeHTTP(w, r)
 	if at.wasCut(s) {
