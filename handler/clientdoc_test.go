@@ -407,6 +407,51 @@ func TestM44PrivateKeyJWT(t *testing.T) {
 	}
 }
 
+// A client that replaces the keys in its document goes on, though nobody signs in by it: until the
+// document was fetched again it is asked to come back, and never forgets who it is. H12, M-37.
+func TestH12M37KeysInDocument(t *testing.T) {
+	h := newDocHost(t)
+	g := newGateway(t, h.documents())
+	signs := func() signer {
+		key, err := jose.GenerateKey(jose.ES256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, err := jose.MarshalKeySet([]*jose.PublicKey{key.Public()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return signer{g, h.publish("/c", map[string]any{"token_endpoint_auth_method": "private_key_jwt", "jwks": json.RawMessage(set)}), key}
+	}
+	asserted := func(s signer, refresh string) (int, map[string]any) {
+		return g.refreshFor(s.id, refresh, "client_assertion", s.assertion(s.claims(nil)), "client_assertion_type", clients.AssertionTypeJWT)
+	}
+	first := signs()
+	redirect := "http://localhost/callback"
+	v := asserting(first.assertion(first.claims(nil)))
+	v.Set("grant_type", "authorization_code")
+	v.Set("code", g.browser().agree(strangerURL(first.id, redirect)).Get("code"))
+	v.Set("redirect_uri", redirect)
+	v.Set("code_verifier", testVerifier)
+	refresh := jsonOf(t, g.post("/oauth/token", v))["refresh_token"].(string)
+
+	second := signs()
+	if status, body := asserted(second, refresh); status != http.StatusUnauthorized {
+		t.Errorf("a key that the document does not have, while that is fresh: %d %v", status, body)
+	}
+	g.pass(25 * time.Hour)
+	asked := h.count("/c")
+	status, body := asserted(second, refresh)
+	for begun := time.Now(); status != http.StatusOK && time.Since(begun) < 10*time.Second; status, body = asserted(second, refresh) {
+		if status != http.StatusServiceUnavailable {
+			t.Fatalf("while the document is fetched: %d %v", status, body)
+		}
+	}
+	if status != http.StatusOK || h.count("/c") != asked+1 {
+		t.Errorf("with the new key: %d %v, %d fetches", status, body, h.count("/c")-asked)
+	}
+}
+
 type answerOf struct {
 	status int
 	body   map[string]any

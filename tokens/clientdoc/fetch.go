@@ -28,6 +28,15 @@ func (b *Book) begin(url string, v *Visitor) (ctx context.Context, end func(), e
 	return ctx, func() { cancel(); b.limits.leave(); b.running.Done() }, nil
 }
 
+// Renew fetches a document that an operator expects where it is not known or has to be looked at
+// again, for a client that authenticates: nobody else may come by to have it fetched. Nobody
+// waits for it.
+func (b *Book) Renew(r *Rules, url string, v Visitor) {
+	if e, _ := b.held.Get(url); e.due(b.cfg.Clock()) && r.expects(url) {
+		b.flights.DoChan(url, background.Shared(b.recovered, func() (any, error) { return nil, b.fetch(r, url, &v) }))
+	}
+}
+
 // fetch fetches a document, and its keys where they are apart. It returns an error only where
 // it has asked nobody; what else came of it is in the entry.
 func (b *Book) fetch(r *Rules, url string, v *Visitor) error {
@@ -171,10 +180,12 @@ func (k *Keys) Trusted(now time.Time) []*jose.PublicKey {
 // now, once in half a minute, or could not be.
 func (k *Keys) Missing(now time.Time) bool {
 	e, _ := k.book.held.Get(k.url)
-	if e == nil || e.doc == nil || e.doc.JWKSURI == "" {
+	switch {
+	case e == nil || e.doc == nil || e.pinned && e.doc.JWKSURI == "":
 		return false
-	}
-	if e.mayTry(now) {
+	case e.doc.JWKSURI == "": // they come with the document
+		return !now.Before(e.fresh)
+	case e.mayTry(now):
 		k.renew(e.doc)
 		return true
 	}

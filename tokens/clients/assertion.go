@@ -127,7 +127,7 @@ func (a *Authenticator) byAssertion(ctx context.Context, cr Credentials) (*Clien
 	if err != nil {
 		return nil, a.Refuse(ctx, nil, oauth.ReasonBadAssertion, err)
 	}
-	c, err := a.cfg.Clients.Resolve(ctx, shown.subject)
+	c, err := a.cfg.Clients.Signing(ctx, shown.subject, clientdoc.Visitor{Network: cr.Address})
 	switch {
 	case errors.Is(err, ErrUnknown):
 		return nil, a.refuseUnknown(ctx, shown.subject)

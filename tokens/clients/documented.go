@@ -54,6 +54,16 @@ func (d *Directory) Refreshing(ctx context.Context, id string) (*Client, error) 
 	return p.client(id, Document, storage.AllDocuments.Of(keys.Tag(id)), ""), nil
 }
 
+// Signing is Resolve for a client that authenticates by its key. Where it publishes that, what is
+// old of it is fetched again, and nobody waits for it.
+func (d *Directory) Signing(ctx context.Context, id string, v clientdoc.Visitor) (*Client, error) {
+	c, err := d.Resolve(ctx, id)
+	if p := d.publishing(id); p != nil {
+		d.unregistered.Book.Renew(&p.Rules, id, v)
+	}
+	return c, err
+}
+
 // Publishes reports whether a client_id is of a client that is known by its document.
 func (d *Directory) Publishes(id string) bool { return d.publishing(id) != nil }
 
