@@ -64,13 +64,12 @@ func (r *rechecks) start(login string, root storage.SessionID) (q *recheck, mine
 	return q, true
 }
 
-// end tells those who wait.
-func (r *rechecks) end(login string, root storage.SessionID, q *recheck) {
+// end makes room for the next one.
+func (r *rechecks) end(login string, root storage.SessionID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.roots, root)
 	r.count[login]--
-	close(q.done)
 }
 
 // recheckLater asks in the background, if nobody does so already. It is nil where too
@@ -82,10 +81,10 @@ func (i *Issuer) recheckLater(user storage.UserTag, root storage.SessionID, p *P
 		i.observe(context.Background(), oauth.Event{Kind: oauth.EventRecheck, Outcome: oauth.OutcomeSkipped, Subject: p.Subject, User: user, Login: p.Login})
 	case mine:
 		go background.Safely(i.recheckRecovered, func() {
-			defer i.rechecks.end(p.Login, root, q)
-			ctx, cancel := context.WithTimeout(context.Background(), recheckTime)
-			defer cancel()
-			i.recheck(ctx, q, user, root, p)
+			defer close(q.done)
+			if e, asked := i.onlyRecheck(q, user, root, p); asked {
+				i.observe(context.Background(), e)
+			}
 		})()
 	}
 	return q
@@ -95,10 +94,19 @@ func (i *Issuer) recheckRecovered(err error) {
 	i.observe(context.Background(), oauth.Event{Kind: oauth.EventBackgroundRecovered, Outcome: oauth.OutcomeRecheck, Cause: err})
 }
 
+// onlyRecheck is recheck while no other of this root may begin on this node. It is over
+// before its event is told: who hears of it and asks again is not given its answer.
+func (i *Issuer) onlyRecheck(q *recheck, user storage.UserTag, root storage.SessionID, p *Profile) (e oauth.Event, asked bool) {
+	defer i.rechecks.end(p.Login, root)
+	ctx, cancel := context.WithTimeout(context.Background(), recheckTime)
+	defer cancel()
+	return i.recheck(ctx, q, user, root, p)
+}
+
 // recheck asks a provider about a person, and writes what it says: for the root of a
-// login, on one node at a time.
-func (i *Issuer) recheck(ctx context.Context, q *recheck, user storage.UserTag, root storage.SessionID, p *Profile) {
-	e := oauth.Event{Kind: oauth.EventRecheck, Outcome: oauth.OutcomeUnclear, Subject: p.Subject, User: user, Login: p.Login}
+// login, on one node at a time. It returns what became of that, unless another asks.
+func (i *Issuer) recheck(ctx context.Context, q *recheck, user storage.UserTag, root storage.SessionID, p *Profile) (e oauth.Event, asked bool) {
+	e = oauth.Event{Kind: oauth.EventRecheck, Outcome: oauth.OutcomeUnclear, Subject: p.Subject, User: user, Login: p.Login}
 	every, _ := i.schedule(p.Login)
 	r := storage.RecheckAnswer{User: user, Root: root, Attempt: i.state.NewAttempt()}
 	lease, err := i.lease(ctx, &r, every-every/5)
@@ -106,10 +114,9 @@ func (i *Issuer) recheck(ctx context.Context, q *recheck, user storage.UserTag, 
 	switch {
 	case err != nil:
 		e.Cause, q.failed = err, true
-		i.observe(ctx, e)
-		return
+		return e, true
 	case !lease.Leased:
-		return
+		return e, false
 	}
 	r.Seq = lease.Seq
 	given, err := openGiven(i.state.Secrets(), lease.Sealed, user, lease.Session, lease.Seq)
@@ -133,7 +140,7 @@ func (i *Issuer) recheck(ctx context.Context, q *recheck, user storage.UserTag, 
 		_, err = i.state.End(ctx, storage.EndRequest{User: user, Scope: storage.EndSession, Session: root}, history.EndedByProvider)
 	}
 	e.Outcome, e.Cause = recheckOutcome(answer.Kind, done, err), errors.Join(answer.Cause, err)
-	i.observe(ctx, e)
+	return e, true
 }
 
 // lease leases the check of a root. A device has a root of its own, and what its person's
