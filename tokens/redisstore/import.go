@@ -159,6 +159,8 @@ func (m *importer) add(ctx context.Context, r storage.Record) error {
 		m.waiting = append(m.waiting, m.codes(r.Codes)...)
 	case r.Index != nil:
 		m.waiting = append(m.waiting, m.index(r.Index)...)
+	case r.Document != nil:
+		m.document(r.Document)
 	case r.Outbox != nil:
 		m.waiting = append(m.waiting, m.outbox(r.Outbox)...)
 	case r.Upstreams != nil:
