@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-
 	"strings"
 	"testing"
 	"time"

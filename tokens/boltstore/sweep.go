@@ -156,10 +156,11 @@ func (w *sweeper) remove(ctx context.Context, bucket bucketID, keys [][]byte, no
 			if over, err := t.expired(bucket, k, v, now, watermarks); err != nil || !over {
 				continue
 			}
-			switch t.remove(bucket, k); bucket {
-			case profiles: // and what it says there is
+			t.remove(bucket, k)
+			if bucket == profiles { // and what it says there is
 				t.remove(people, k)
-			case documents:
+			}
+			if bucket == documents {
 				gone = append(gone, storage.DocumentID(k))
 			}
 		}

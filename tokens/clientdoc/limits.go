@@ -65,7 +65,7 @@ func (l *limits) take(w wanted, now time.Time) error {
 	case w.known:
 	case v.Person != "" && !l.allows(&l.people, v.Person, fetchesPerPerson, now):
 		return errBusy
-	case v.Person == "" && !(l.allows(&l.networks, v.Network, fetchesPerPerson, now) && l.allows(&l.strangers, host, strangersPerHost, now)):
+	case v.Person == "" && (!l.allows(&l.networks, v.Network, fetchesPerPerson, now) || !l.allows(&l.strangers, host, strangersPerHost, now)):
 		return ErrSignIn
 	case !l.allows(&l.unknown, host, unknownPerHost, now):
 		return errBusy

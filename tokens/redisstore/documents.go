@@ -91,11 +91,3 @@ func readDocument(id, record string) (*storage.DocumentRecord, error) {
 	}
 	return r, nil
 }
-
-// document writes what exportDocuments has brought, of this store or another.
-func (m *importer) document(d *storage.DocumentRecord) {
-	if r := d.DocumentRequest; m.about.Now.Before(d.Until) {
-		r.Lifetime = d.Until.Sub(m.about.Now)
-		m.waiting = append(m.waiting, scriptCall{m.store.scripts().putDocument, m.store.documentKeys(), documentArgs(r)})
-	}
-}
