@@ -1,19 +1,24 @@
 package handler
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/tokens/boltstore"
 	"github.com/gatehouse-auth/gatehouse/tokens/clientdoc"
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
+	"github.com/gatehouse-auth/gatehouse/tokens/transfer"
 )
 
 // Strangers who ask for what a host does not have use up what they share, and nobody else's: what
@@ -194,6 +199,35 @@ func TestH12SlowCopy(t *testing.T) {
 				t.Errorf("gone %t: %s has %v, %v", gone, name, doc, err)
 			}
 		}
+	}
+}
+
+// The last good document serves after a move to another store, too, while the host is away: M-39.
+func TestM39Moved(t *testing.T) {
+	h := newDocHost(t)
+	g := newGateway(t, h.documents())
+	id := h.publish("/c", nil)
+	g.browser().signInTo(id, "http://localhost/callback")
+	var export bytes.Buffer
+	if _, err := transfer.WriteExport(t.Context(), g.store, &export, nil); err != nil {
+		t.Fatal(err)
+	}
+	other := boltstore.New(boltstore.Options{Path: filepath.Join(t.TempDir(), "other.db"), Clock: g.clock})
+	from, _, err := transfer.ReadExport(t.Context(), other, g.state.Secrets(), nil, &export, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Open(t.Context(), storage.OpenRequest{Secrets: from.Secrets, TokenLifetime: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.Close() })
+	b := clientdoc.NewBook(clientdoc.BookConfig{Store: other, Observer: g.heard, Clock: g.clock})
+	t.Cleanup(b.Close)
+	g.pass(25 * time.Hour)
+	h.Close()
+	rules := &clientdoc.Rules{Allow: []string{h.URL + "/"}, Fetch: h.fetches()}
+	if doc, err := b.Look(t.Context(), rules, id, clientdoc.Visitor{}); err != nil || doc.Name != "Claude Code" {
+		t.Errorf("%+v, %v", doc, err)
 	}
 }
 

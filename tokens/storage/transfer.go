@@ -9,7 +9,7 @@ import (
 // Transfers moves all state from one store to another.
 type Transfers interface {
 	// Export stops every decision over the state, on all gateways, and then
-	// calls each with all that is kept: the StoreRecord, the grants and clients,
+	// calls each with all that is kept: the StoreRecord, what belongs to no user,
 	// and the users as ScanUsers does. The store stays stopped: deciding calls
 	// return ErrMoved and only what reads is answered, so that nothing is begun
 	// or ended behind the export's back. When it fails, or each does, the store
