@@ -65,7 +65,7 @@ type ProviderLogin struct {
 	RecheckGrace caddy.Duration `json:"recheck_grace,omitempty"`
 
 	// The maximum time that people who used this login stay signed in. At least 1m. Default: as
-	// for everybody, see Session
+	// long as `session` allows
 	SessionLifetime caddy.Duration `json:"session_lifetime,omitempty"`
 
 	// A PEM file of the CA certificates to trust for the provider's servers, instead of those
