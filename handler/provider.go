@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
+	"github.com/gatehouse-auth/gatehouse/handler/once"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
@@ -122,7 +123,7 @@ func (s *Server) arrive(w http.ResponseWriter, r *http.Request, f *flow, l login
 	if wait := s.Limits.returns.Wait(s.ClientIP(r), s.Clock()); wait > 0 {
 		return s.failProvider(w, r, f, l, &login.FailedError{Failure: login.FailedBusy, Reason: tooManyFailures, After: wait})
 	}
-	came, err := s.Limits.arrived.once(r.Context(), f.id(), s.Clock, func() (arrival, error) {
+	came, err := s.Limits.arrived.Do(r.Context(), f.id(), s.Clock, func() (arrival, error) {
 		// A second click hangs up on the first one, which goes on all the same.
 		ctx, done := context.WithTimeout(context.WithoutCancel(r.Context()), finishTime)
 		defer done()
@@ -143,7 +144,7 @@ func (s *Server) arrive(w http.ResponseWriter, r *http.Request, f *flow, l login
 		}
 		return arrival{login: signedIn, cookie: cookie, err: err}, nil
 	})
-	if errors.Is(err, errTicketUsed) {
+	if errors.Is(err, once.ErrUsed) {
 		return s.goOn(w, r, f, l)
 	}
 	if err == nil {
