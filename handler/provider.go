@@ -41,7 +41,13 @@ func (s *Server) leave(w http.ResponseWriter, r *http.Request, req loginRequest,
 	if how.another || wire.Cookie(r, s.cookies.out) != "" {
 		f.Departure.Asked.SelectAccount = true
 	}
-	to, err := l.Begin(f.Departure)
+	to, err := "", error(nil)
+	if !how.seen { // who has not seen a page of ours would have no way on but the browser's own error
+		err = l.Away()
+	}
+	if err == nil {
+		to, err = l.Begin(f.Departure)
+	}
 	if err != nil {
 		return s.failProvider(w, r, f, l, err)
 	}

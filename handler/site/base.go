@@ -96,7 +96,7 @@ type cookieNames struct {
 	returned string
 	// leaving is that of the way on of a browser that has just signed out.
 	leaving string
-	secure   bool
+	secure  bool
 }
 
 func cookieNamesOf(origin string, secure bool) cookieNames {
