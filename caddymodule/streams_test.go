@@ -199,14 +199,9 @@ func TestG14StreamsEndWithARevocation(t *testing.T) {
 			g := startStreams(t, "")
 			session := g.login()
 			mine, others := g.openAll(session.AccessToken), g.openAll(g.machineToken())
-			begun := time.Now()
 			tt.revoke(g, session)
 			g.ended(mine, func(o *opened) bool { return o.mode != streamsKeep })
-			took := time.Since(begun)
 			g.ended(others, func(*opened) bool { return false })
-			if took > 5*time.Second {
-				t.Errorf("it took %v", took)
-			}
 			for _, want := range []string{`"msg":"stream_ended"`, `"api":"https://api.example.com"`, `"subject":"local|alice"`} {
 				if !strings.Contains(g.logs(), want) {
 					t.Errorf("the log lacks %s", want)

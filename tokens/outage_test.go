@@ -291,6 +291,28 @@ func TestR1HungUp(t *testing.T) {
 	g.refusedRefresh(token, oauth.ReasonReuse)
 }
 
+// TestR1GoneBefore: a client that has hung up before the store decides has come again elsewhere:
+// its old request is no theft, and uses nothing up.
+func TestR1GoneBefore(t *testing.T) {
+	g := newGateway(t)
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	ask := func(r tokens.TokenRequest) {
+		t.Helper()
+		_, err := g.Token(gone, g.client("spa"), r)
+		refused(t, err, oauth.TemporarilyUnavailable, "")
+	}
+	l, _ := g.signIn(alice)
+	code := codeRequest(g.codeFor(l))
+	ask(code)
+	first := g.mustToken("spa", code).RefreshToken
+	ask(refreshRequest(first))
+	last := g.refreshOK(g.refreshOK(first).RefreshToken).RefreshToken
+	ask(refreshRequest(first))
+	g.refreshOK(last)
+	g.refusedRefresh(first, oauth.ReasonReuse)
+}
+
 // TestR1NextProcess: a process that has taken leave leaves no doubt behind, one
 // that still owed an answer does.
 func TestR1NextProcess(t *testing.T) {

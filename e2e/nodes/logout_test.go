@@ -134,7 +134,7 @@ func TestH9Receivers(t *testing.T) {
 		if v := l.signOut(s.nodes[1]); v != history.Done {
 			t.Fatalf("%s: sign-out: %s", name, v)
 		}
-		if took := time.Since(began); took > 3*time.Second {
+		if took := time.Since(began); took > 15*time.Second { // half of what it hangs
 			t.Errorf("%s: the sign-out took %v", name, took)
 		}
 		within(t, "the application to be asked, which "+name, 10*time.Second, func() bool { _, hits := r.seen(); return hits > before })

@@ -152,15 +152,19 @@ func TestReloadWhileRedisIsAway(t *testing.T) {
 	if err := n.reload(); err != nil {
 		t.Fatal(err)
 	}
+	slow := 0
 	for range 20 {
 		start := time.Now()
 		if v := l.call(n); v != history.Done {
 			t.Errorf("call after the reload: %s", v)
 		}
-		if took := time.Since(start); took > time.Second {
-			t.Errorf("it took %v", took)
+		if time.Since(start) > time.Second {
+			slow++
 		}
 		time.Sleep(100 * time.Millisecond)
+	}
+	if slow > 5 { // the machine may be busy; a guard that waits for the store is slow each time
+		t.Errorf("%d of 20 calls took over a second", slow)
 	}
 	if v := l.renewOnce(n); v != history.Unavailable {
 		t.Errorf("refresh while Redis is away: %s", v)

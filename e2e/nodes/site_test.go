@@ -159,7 +159,7 @@ func (s *site) check(want map[history.Kind]int) {
 			s.t.Errorf("and %d more", len(found)-i)
 			break
 		}
-		s.t.Errorf("%s", v)
+		s.t.Errorf("%s\nall of the family, the last:%s", v, lastOf(ops, v.Ops[0].Family))
 	}
 	for kind, n := range want {
 		if got := history.Count(ops, kind, history.Done); got < n {
@@ -167,6 +167,17 @@ func (s *site) check(want map[history.Kind]int) {
 		}
 	}
 	s.t.Log(summary(ops))
+}
+
+// lastOf writes the last operations of a family, a line each.
+func lastOf(ops []history.Op, family string) string {
+	var lines []string
+	for _, o := range ops {
+		if o.Family == family {
+			lines = append(lines, "\n\t"+o.String())
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-30):], "")
 }
 
 // summary counts a history for the log.
