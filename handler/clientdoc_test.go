@@ -566,8 +566,13 @@ func TestH12M39M40Flushed(t *testing.T) {
 		t.Fatalf("refresh: status %d %v", status, body)
 	}
 	g.pass(31 * 24 * time.Hour)
-	if res := g.browser().get(strangerURL(id, redirect)); res.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("a month later: status %d", res.StatusCode)
+	res := g.browser().get(strangerURL(id, redirect))
+	if res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(res.Body, "application&#39;s own details") {
+		t.Errorf("a month later: status %d %s", res.StatusCode, res.Body)
+	}
+	// It is no trouble of ours, of which a stranger could make alarms.
+	if g.heard.of(oauth.EventStoreTrouble) != nil || !g.heard.has(oauth.EventRequestRefused, oauth.Outcome(oauth.ReasonClientDocument)) {
+		t.Errorf("heard of %v", g.heard.heardOf(oauth.EventStoreTrouble, oauth.EventRequestRefused))
 	}
 }
 
