@@ -57,7 +57,7 @@ func NewSite(cfg SiteConfig) (*Site, error) {
 		cfg.MaxSessions = DefaultMaxSessions
 	}
 	b := &base{cfg: cfg, host: host, cookies: cookieNamesOf(cfg.Origin, secure)}
-	held := &sessions{base: b, held: make(map[string]*held)}
+	held := &sessions{base: b, held: make(map[proof]*held)}
 	return &Site{base: b, sessions: held, leaving: newLeaving(held), rules: make(map[string]sites.Rules)}, nil
 }
 
