@@ -51,30 +51,33 @@ func (s Sites) readSiteCookie(origin, cookie string) (t refreshToken, ok bool) {
 	return readSiteName(b, sites.ClientID(origin)), true
 }
 
-// Finish redeems the code that a browser has brought to a site, and begins the session. It
-// returns the cookie. The session that the browser had before ends; another says that it
-// was another person's. Errors are *oauth.Error.
-func (s Sites) Finish(ctx context.Context, r sites.Return) (cookie string, another bool, err error) {
+// Finish redeems the code that a browser has brought to a site, and begins the session. The
+// session that the browser had before ends. Errors are *oauth.Error.
+func (s Sites) Finish(ctx context.Context, r sites.Return) (*sites.Begun, error) {
 	i, c := s.issuer, siteTerms{Origin: r.Origin, Life: r.Life}.client()
 	req := TokenRequest{GrantType: oauth.GrantAuthorizationCode, Code: r.Code, CodeVerifier: r.Verifier, RedirectURI: c.RedirectURIs[0]}
 	ref, err := i.checkCodeRequest(ctx, c, req)
 	if err != nil {
-		return "", false, i.refused(ctx, c, req, err)
+		return nil, i.refused(ctx, c, req, err)
 	}
 	t, err := tryCode(ctx, i, ref, func(ctx context.Context, attempt storage.Attempt) (refreshToken, error) {
 		return i.beginSite(ctx, c, req, ref, attempt)
 	})
 	if err != nil {
-		return "", false, i.refused(ctx, c, req, err)
+		return nil, i.refused(ctx, c, req, err)
 	}
+	begun := &sites.Begun{Cookie: s.Seal(r.Origin, sites.UseSession, siteName(t)), Person: s.Seal(r.Origin, sites.UsePerson, t.user[:])}
 	if before, ok := s.readSiteCookie(r.Origin, r.Replaces); ok && before.family != t.family {
 		end := storage.EndRequest{User: before.user, Scope: storage.EndFamily, Family: before.family.ID()}
 		if _, err := i.state.End(ctx, end, history.EndedBySignOut); err != nil {
-			return "", false, err
+			return nil, err
 		}
-		another = before.user != t.user
+		begun.Another = before.user != t.user
 	}
-	return s.Seal(r.Origin, sites.UseSession, siteName(t)), another, nil
+	if user, ok := s.Open(r.Origin, sites.UsePerson, r.Person); ok && string(user) != string(t.user[:]) {
+		begun.Another = true
+	}
+	return begun, nil
 }
 
 // beginSite takes a code and begins the family of a site's session.

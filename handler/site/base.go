@@ -96,7 +96,9 @@ type cookieNames struct {
 	returned string
 	// leaving is that of the way on of a browser that has just signed out.
 	leaving string
-	secure  bool
+	// person is that of the mark of whom the browser has signed in last.
+	person string
+	secure bool
 }
 
 func cookieNamesOf(origin string, secure bool) cookieNames {
@@ -108,7 +110,7 @@ func cookieNamesOf(origin string, secure bool) cookieNames {
 	own := hex.EncodeToString(sum[:4])
 	return cookieNames{
 		session: prefix + wire.SiteCookie + own, pending: prefix + wire.PendingCookie, returned: prefix + wire.ReturnedCookie,
-		leaving: prefix + wire.LeavingCookie + own, secure: secure,
+		leaving: prefix + wire.LeavingCookie + own, person: prefix + wire.PersonCookie + own, secure: secure,
 	}
 }
 

@@ -17,10 +17,9 @@ import (
 type Issuer interface {
 	// Begin returns the parameters with which the browser goes to the authorization endpoint.
 	Begin(ctx context.Context, r sites.Request) (url.Values, error)
-	// Finish redeems a code and begins the session. It returns the value of the cookie. The
-	// session of the cookie that the browser had before is ended; another reports whether
-	// that was another person's.
-	Finish(ctx context.Context, r sites.Return) (cookie string, another bool, err error)
+	// Finish redeems a code and begins the session. That of the cookie that the browser had
+	// before is ended.
+	Finish(ctx context.Context, r sites.Return) (*sites.Begun, error)
 	// Session asks the store about the session of a cookie. Where it counts as used, its idle
 	// end moves.
 	Session(ctx context.Context, origin, cookie string, life sites.Life, used bool) (*sites.Session, error)

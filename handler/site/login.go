@@ -120,8 +120,8 @@ func (s *Site) finish(w http.ResponseWriter, r *http.Request, st *state, a *atte
 	for cookie := range wire.CookieValues(r.Header, s.cookies.session) {
 		before = cookie
 	}
-	cookie, another, err := s.cfg.Issuer.Finish(r.Context(), sites.Return{
-		Origin: s.cfg.Origin, Code: code, Verifier: a.verifier(), Life: s.cfg.Life, Replaces: before,
+	begun, err := s.cfg.Issuer.Finish(r.Context(), sites.Return{
+		Origin: s.cfg.Origin, Code: code, Verifier: a.verifier(), Life: s.cfg.Life, Replaces: before, Person: wire.Cookie(r, s.cookies.person),
 	})
 	switch {
 	case err != nil && unavailable(err):
@@ -136,13 +136,14 @@ func (s *Site) finish(w http.ResponseWriter, r *http.Request, st *state, a *atte
 	for _, old := range s.attempts(r) {
 		s.setCookie(w, s.pendingName(old), "", -1)
 	}
-	if another {
+	if begun.Another {
 		s.forgetApplication(w, r)
 	}
 	if wire.Cookie(r, s.cookies.leaving) != "" {
 		s.setCookie(w, s.cookies.leaving, "", -1)
 	}
-	s.setCookie(w, s.cookies.session, cookie, int(s.cfg.Life.Absolute/time.Second))
+	s.setCookie(w, s.cookies.person, begun.Person, int(personFor/time.Second))
+	s.setCookie(w, s.cookies.session, begun.Cookie, int(s.cfg.Life.Absolute/time.Second))
 	s.goOn(w, r, st)
 }
 
@@ -157,6 +158,10 @@ func (s *Site) notBegun(w http.ResponseWriter, r *http.Request, st *state, reaso
 		s.failed(w, r, st, s.texts(r).SiteFailed)
 	}
 }
+
+// personFor is how long a browser knows whom it has signed in last, so that the application's
+// cookies of one person are not left to the next.
+const personFor = 400 * 24 * time.Hour // browsers keep none longer
 
 // forgetApplication takes the cookies from a browser that the application has given it for
 // another person: it may keep a session of its own.

@@ -34,6 +34,9 @@ const (
 	// LeavingCookie begins the name of the cookie with the way on of a browser that has just
 	// signed out of a site. The hash of the origin follows.
 	LeavingCookie = "gatehouse_leaving_"
+	// PersonCookie begins the name of the cookie that marks whom a browser has signed in last
+	// at a site. The hash of the origin follows.
+	PersonCookie = "gatehouse_person_"
 	// HostPrefix stands before them where the issuer is https.
 	HostPrefix = "__Host-"
 )
@@ -43,7 +46,7 @@ func ownCookie(name string) bool {
 	name = strings.TrimPrefix(name, HostPrefix)
 	return name == SessionCookie || name == BrowserCookie || name == KnownCookie || name == MovedCookie ||
 		name == LoginCookie || name == SignedOutCookie || name == ReturnedCookie || name == LeftCookie || strings.HasPrefix(name, FlowCookie) || strings.HasPrefix(name, RefreshCookie) ||
-		strings.HasPrefix(name, SiteCookie) || strings.HasPrefix(name, PendingCookie) || strings.HasPrefix(name, LeavingCookie)
+		strings.HasPrefix(name, SiteCookie) || strings.HasPrefix(name, PendingCookie) || strings.HasPrefix(name, LeavingCookie) || strings.HasPrefix(name, PersonCookie)
 }
 
 // StripCookies takes our cookies from a request that goes on to an upstream.

@@ -24,6 +24,9 @@ const CallbackPath = "/.gatehouse/callback"
 // UseSession is what the cookie of a session is sealed for, at the origin of its site.
 const UseSession = "session"
 
+// UsePerson is what the mark of a person is sealed for, at the origin of a site.
+const UsePerson = "person"
+
 // KeyPrefix begins an app key.
 const KeyPrefix = "gk1."
 
@@ -75,6 +78,14 @@ type Return struct {
 	Verifier string // of the Challenge
 	Life     Life
 	Replaces string // the cookie that the browser had before; "" for none
+	Person   string // the mark of whom the browser has signed in before; "" for none
+}
+
+// Begun is a session that has begun.
+type Begun struct {
+	Cookie  string // that of the session
+	Person  string // marks whose it is, for Return, when the session is long over
+	Another bool   // another person than now was signed in by this browser before
 }
 
 // Session is what a node believes about one session of a site, or about an app key, until
