@@ -71,7 +71,8 @@ type RequireLogin struct {
 	// the authorization server. Default: `12h`
 	Lifetime caddy.Duration `json:"lifetime,omitempty"`
 
-	// After how long without a request a session ends; 0 for no such limit. Default: `1h`
+	// After how long without a request a session ends, or up to a quarter of that later, and ten
+	// minutes at most; 0 for no such limit. Default: `1h`
 	IdleLifetime *caddy.Duration `json:"idle_lifetime,omitempty"`
 
 	// What keeps a session alive: `any` request, or those of `people`: pages that are

@@ -110,6 +110,7 @@ func (a *App) bindSites(web *caddyhttp.App) error {
 	for i, l := range guards {
 		l.bound.Store(bound[i]) // when all is known
 	}
+	a.sites = shared.made
 	return checkReached(places, shared.made)
 }
 
@@ -219,10 +220,16 @@ const sitePassageVar = "gatehouse.site"
 
 // sitePassageOf returns what the guards of a request share.
 func sitePassageOf(r *http.Request) *site.Passage {
-	if passage, ok := caddyhttp.GetVar(r.Context(), sitePassageVar).(*site.Passage); ok {
-		return passage
+	passage := sitePassageSoFar(r)
+	if passage == nil {
+		passage = new(site.Passage)
+		caddyhttp.SetVar(r.Context(), sitePassageVar, passage)
 	}
-	passage := new(site.Passage)
-	caddyhttp.SetVar(r.Context(), sitePassageVar, passage)
+	return passage
+}
+
+// sitePassageSoFar returns it, nil for a request that has met no guard of a site.
+func sitePassageSoFar(r *http.Request) *site.Passage {
+	passage, _ := caddyhttp.GetVar(r.Context(), sitePassageVar).(*site.Passage)
 	return passage
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/gatehouse-auth/gatehouse/handler/identity"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
 )
 
@@ -106,7 +107,7 @@ func (b *browser) signIn(target string) (reply, string) {
 		return resp, page // she is signed in at the issuer
 	}
 	form := url.Values{"request": {ticket[1]}, "login": {"local"}, "username": {"alice"}, "password": {testPassword}, "action": {"login"}}
-	return b.do(http.MethodPost, b.g.url("/login"), form, "Origin", strings.TrimSuffix(b.g.Issuer, "/"), "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Accept", "text/html")
+	return b.do(http.MethodPost, b.g.url("/login"), form, "Origin", oauth.OriginOf(b.g.Issuer), "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Accept", "text/html")
 }
 
 // identityOf returns the headers of a request that say who somebody is.
@@ -193,6 +194,9 @@ func TestRequireLoginPlaces(t *testing.T) {
 		{"two guards", "require_login /private/* " + guard + "require_login /private/x/* {\norigin ORIGIN\nfor staff\n}\nreverse_proxy UPSTREAM", "", "/open", ""},
 		{"two guards, two lives", "require_login /private/* " + guard + "require_login /b/* {\norigin ORIGIN\nlifetime 1h\n}\nreverse_proxy UPSTREAM", "", "", "share one session"},
 		{"in a handle of a path", "handle /private/* {\nrequire_login " + guard + "reverse_proxy UPSTREAM\n}\nrespond OPEN", "", "", lost},
+		{"in a handle of all paths in one of a path", "handle /private/* {\nhandle /* {\nrequire_login " + guard + "reverse_proxy UPSTREAM\n}\n}\nrespond OPEN", "", "", lost},
+		{"a named route in a handle of a path", "handle /private/* {\ninvoke site\n}\nrespond OPEN", "require_login " + guard + "reverse_proxy UPSTREAM", "", lost},
+		{"a named route behind a matcher", "@m path /private/*\ninvoke @m site\nrespond OPEN", "require_login " + guard, "", lost},
 		{"in handle_path", "handle_path /private/* {\nrequire_login " + guard + "reverse_proxy UPSTREAM\n}\nrespond OPEN", "", "", lost},
 		{
 			"in a handle of a path, with one of our own",
