@@ -118,7 +118,7 @@ type App struct {
 	proofs       *dpop.Proofs
 	streams      *sharedStreams
 	guards       *guards
-	sites        map[string]*site.Site // of the guards, by origin; nil until they are bound
+	sites        map[string]*site.Site      // of the guards, by origin; nil until they are bound
 	servers      map[*caddyhttp.Server]bool // that have a handler of ours; see warnProxies
 }
 

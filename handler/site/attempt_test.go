@@ -101,7 +101,7 @@ func TestReturnAddresses(t *testing.T) {
 		"/.gatehouse/logout":                wiki + "/",
 		"//.gatehouse/logout":               wiki + "/",
 		"/%2egatehouse/logout":              wiki + "/",
-		`/d/dash?var-x=a\.b&y=\\evil.com`:  wiki + "/d/dash?var-x=a%5C.b&y=%5C%5Cevil.com",
+		`/d/dash?var-x=a\.b&y=\\evil.com`:   wiki + "/d/dash?var-x=a%5C.b&y=%5C%5Cevil.com",
 		`/d\dash?x=y`:                       wiki + "/",
 		`?\evil.com`:                        wiki + "/",
 		`/?\evil.com#\`:                     wiki + "/?%5Cevil.com",

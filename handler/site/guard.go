@@ -75,9 +75,9 @@ type Passage struct {
 	cookies []string // the lines of its Cookie header, ours among them
 	// authorization are the lines of its Authorization header, where an app key was among them.
 	authorization []string
-	site    *Site
-	held    *held          // for a session, or an app key
-	claims  *verify.Claims // for an access token
+	site          *Site
+	held          *held          // for a session, or an app key
+	claims        *verify.Claims // for an access token
 }
 
 // TakeCookies takes our cookies out of a request. A guard that follows sees them all the same,

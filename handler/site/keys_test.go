@@ -9,7 +9,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/site"
 )
 
-// keyOf returns an app key of who is signed in in a browser.
+// keyOf returns an app key of the person whose browser it is.
 func (b *browser) keyOf(origin string) string {
 	b.n.t.Helper()
 	return must(b.n.NewSiteKey(b.n.t.Context(), must(b.n.CurrentLogin(b.n.t.Context(), issuerSession(b)))(b.n.t), origin, "Phone"))(b.n.t)
