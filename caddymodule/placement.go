@@ -20,8 +20,8 @@ type placement struct {
 	server *caddyhttp.Server
 	hosts  [][]string // those of each matcher on the way, of which a request has to be one of each; none for any
 	paths  [][]string // as hosts
-	others bool     // there is a matcher that is neither
-	prefix string   // that was stripped from the path on the way, as `handle_path` does
+	others bool       // there is a matcher that is neither
+	prefix string     // that was stripped from the path on the way, as `handle_path` does
 }
 
 // loginPlace is where a `require_login`, or its handler for the rest of the site, stands.

@@ -181,7 +181,9 @@ func TestN14GRPC(t *testing.T) {
 	call := func(site, authorization string) error {
 		t.Helper()
 		conn, err := grpc.NewClient("passthrough:///"+strings.TrimPrefix(site, "https://"), grpc.WithTransportCredentials(credentials.NewTLS(s.tls)),
-			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", s.address()) }))
+			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, "tcp", s.address())
+			}))
 		if err != nil {
 			t.Fatal(err)
 		}
