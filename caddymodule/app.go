@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/caddymodule/events"
 	_ "github.com/gatehouse-auth/gatehouse/caddymodule/webhook" // registers it
 	"github.com/gatehouse-auth/gatehouse/handler/login"
+	"github.com/gatehouse-auth/gatehouse/handler/site"
 	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
 	"github.com/gatehouse-auth/gatehouse/tokens/logout"
 	"github.com/gatehouse-auth/gatehouse/tokens/people"
@@ -117,6 +118,7 @@ type App struct {
 	proofs       *dpop.Proofs
 	streams      *sharedStreams
 	guards       *guards
+	sites        map[string]*site.Site      // of the guards, by origin; nil until they are bound
 	servers      map[*caddyhttp.Server]bool // that have a handler of ours; see warnProxies
 }
 

@@ -18,17 +18,18 @@ import (
 // placement is where an `oauth_server` stands: what a request has to be to get there.
 type placement struct {
 	server *caddyhttp.Server
-	hosts  []string // nil for any
-	paths  []string // nil for any
-	others bool     // there is a matcher that is neither
-	prefix string   // that was stripped from the path on the way, as `handle_path` does
+	hosts  [][]string // those of each matcher on the way, of which a request has to be one of each; none for any
+	paths  [][]string // as hosts
+	others bool       // there is a matcher that is neither
+	prefix string     // that was stripped from the path on the way, as `handle_path` does
 }
 
 // loginPlace is where a `require_login`, or its handler for the rest of the site, stands.
 type loginPlace struct {
 	placement
 
-	guard *RequireLogin
+	guard  *RequireLogin
+	beside bool // it is the handler for the rest of the site
 }
 
 // siteFindings says where the sites and the issuer do not fit together: nobody answers at
@@ -66,17 +67,17 @@ func (a *App) issuerField() []zap.Field { return []zap.Field{zap.String("issuer"
 // misses says why requests for the issuer's endpoints do not reach a placement, "" where they do.
 func (p placement) misses(issuer *url.URL) string {
 	base := strings.TrimRight(issuer.Path, "/")
-	if p.hosts != nil && !slices.ContainsFunc(p.hosts, func(h string) bool { return coversHost(h, issuer.Hostname()) }) {
-		return fmt.Sprintf("`oauth_server` is on the host %s and the issuer is %s: write it in the site %s, or change the issuer", strings.Join(p.hosts, ", "), issuer, issuer.Host)
+	if hosts := without(p.hosts, coversHost, issuer.Hostname()); hosts != nil {
+		return fmt.Sprintf("`oauth_server` is on the host %s and the issuer is %s: write it in the site %s, or change the issuer", strings.Join(hosts, ", "), issuer, issuer.Host)
 	}
 	if p.prefix != "" {
 		return fmt.Sprintf("`oauth_server` is in a block that strips %s from the path, such as `handle_path`, and its endpoints are below the path of the issuer %s: "+
 			"write `handle %s/*` in the place of `handle_path`", p.prefix, issuer, p.prefix)
 	}
 	for _, endpoint := range []string{"/authorize", "/oauth/token", "/.well-known/openid-configuration"} {
-		if p.paths != nil && !slices.ContainsFunc(p.paths, func(pattern string) bool { return coversPath(pattern, base+endpoint) }) {
+		if paths := without(p.paths, coversPath, base+endpoint); paths != nil {
 			return fmt.Sprintf("`oauth_server` has the path matcher %s, which keeps %s%s from it: leave the matcher out, since it takes its own paths alone",
-				strings.Join(p.paths, " "), base, endpoint)
+				strings.Join(paths, " "), base, endpoint)
 		}
 	}
 	if p.others {
@@ -87,6 +88,16 @@ func (p placement) misses(issuer *url.URL) string {
 			strings.Join(p.server.Listen, " "), issuer, port)
 	}
 	return ""
+}
+
+// without returns the first of the matchers that keeps something out, nil where all let it through.
+func without(matchers [][]string, covers func(pattern, text string) bool, text string) []string {
+	for _, patterns := range matchers {
+		if !slices.ContainsFunc(patterns, func(pattern string) bool { return covers(pattern, text) }) {
+			return patterns
+		}
+	}
+	return nil
 }
 
 // coversHost reports whether a host matcher lets a host through. A placeholder may.
@@ -157,7 +168,7 @@ func (w *placementWalk) handlers(list []caddyhttp.MiddlewareHandler, at placemen
 			if h.SiteOnly {
 				guard = h.beside
 			}
-			w.logins = append(w.logins, loginPlace{at, guard})
+			w.logins = append(w.logins, loginPlace{at, guard, h.SiteOnly})
 		case *rewrite.Rewrite:
 			at.prefix += h.StripPathPrefix
 		case *caddyhttp.Subroute:
@@ -200,17 +211,23 @@ func (p placement) narrowed(sets caddyhttp.MatcherSets) placement {
 		anyHost, anyPath, others = anyHost || m.hosts == nil, anyPath || m.paths == nil, others && m.others
 	}
 	if !anyHost {
-		p.hosts = hosts
+		p.hosts = append(slices.Clip(p.hosts), hosts)
 	}
 	if !anyPath {
-		p.paths = paths
+		p.paths = append(slices.Clip(p.paths), paths)
 	}
 	p.others = p.others || others
 	return p
 }
 
+// matched is what one set of matchers lets through.
+type matched struct {
+	hosts, paths []string // nil for any
+	others       bool     // there is a matcher that is neither
+}
+
 // readMatchers reads one set, all of which have to match.
-func readMatchers(set caddyhttp.MatcherSet) (m placement) {
+func readMatchers(set caddyhttp.MatcherSet) (m matched) {
 	for _, matcher := range set {
 		switch matcher := matcher.(type) {
 		case *caddyhttp.MatchHost:

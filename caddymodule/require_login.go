@@ -71,7 +71,8 @@ type RequireLogin struct {
 	// server. Default: `12h`
 	Lifetime caddy.Duration `json:"lifetime,omitempty"`
 
-	// How long after the last request a session ends; 0 means no limit. Default: `1h`
+	// How long after the last request a session ends; 0 means no limit. It never ends earlier,
+	// and up to a quarter later, ten minutes at most. Default: `1h`
 	IdleLifetime *caddy.Duration `json:"idle_lifetime,omitempty"`
 
 	// What keeps a session alive: `any` request, or only what `people` do: opening pages and

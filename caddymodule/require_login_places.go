@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatehouse-auth/gatehouse/handler/site"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/sites"
 )
 
 // loginPlaces finds all of them.
@@ -34,13 +35,13 @@ func (l *RequireLogin) origins(web *caddyhttp.App, places []loginPlace) ([]strin
 	const say = "write `origin https://<host>` for each, as browsers call it"
 	var origins []string
 	for _, p := range places {
-		if p.guard != l {
+		if p.guard != l || p.beside {
 			continue
 		}
 		if len(p.hosts) == 0 {
 			return nil, errors.New("origin: the site answers to any host, and cookies and the way back are of one: " + say)
 		}
-		for _, host := range p.hosts {
+		for _, host := range p.named() {
 			origin, err := p.originOf(web, host)
 			if err != nil {
 				return nil, fmt.Errorf("origin: %w: %s", err, say)
@@ -54,6 +55,16 @@ func (l *RequireLogin) origins(web *caddyhttp.App, places []loginPlace) ([]strin
 		return nil, errors.New("origin: it is not to be seen at which site this is: " + say)
 	}
 	return origins, nil
+}
+
+// named returns the hosts, of those that the matchers name, whose requests get to a place.
+func (p placement) named() (hosts []string) {
+	for _, host := range slices.Concat(p.hosts...) {
+		if without(p.hosts, coversHost, host) == nil && !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
 }
 
 // originOf returns the origin of a host at a place.
@@ -77,13 +88,17 @@ func (p placement) originOf(web *caddyhttp.App, host string) (string, error) {
 	}
 	slices.Sort(ports)
 	ports = slices.Compact(ports)
+	name := strings.ToLower(host)
+	if strings.Contains(name, ":") { // RFC 3986 §3.2.2
+		name = "[" + name + "]"
+	}
 	switch {
 	case len(ports) != 1:
 		return "", fmt.Errorf("the site %s listens on several ports, or on a socket", host)
 	case slices.Contains(usual, int(ports[0])):
-		return scheme + "://" + strings.ToLower(host), nil
+		return scheme + "://" + name, nil
 	}
-	return fmt.Sprintf("%s://%s:%d", scheme, strings.ToLower(host), ports[0]), nil
+	return fmt.Sprintf("%s://%s:%d", scheme, name, ports[0]), nil
 }
 
 // checkReached refuses sites whose own pages would be out of reach: the way back from the
@@ -104,7 +119,5 @@ func checkReached(places []loginPlace, made map[string]*site.Site) error {
 
 // reaches reports whether requests for our own paths at a host get there.
 func (p placement) reaches(host string) bool {
-	return (p.hosts == nil || slices.ContainsFunc(p.hosts, func(h string) bool { return coversHost(h, host) })) &&
-		(p.paths == nil || slices.ContainsFunc(p.paths, func(pattern string) bool { return coversPath(pattern, "/.gatehouse/callback") })) &&
-		p.prefix == "" && !p.others
+	return without(p.hosts, coversHost, host) == nil && without(p.paths, coversPath, sites.CallbackPath) == nil && p.prefix == "" && !p.others
 }

@@ -29,6 +29,7 @@ func (l *RequireLogin) ServeHTTP(w http.ResponseWriter, r *http.Request, next ca
 	if site.Owns(originalPath(r)) {
 		wire.BoundBody(w, r, 0)
 		forgetAnswer(w.Header())
+		sitePassageSoFar(r).GiveBack(r)
 		bound.siteOf(r).ServeHTTP(w, r)
 		return nil
 	}
@@ -80,11 +81,24 @@ func (g *sessionGrant) Ended(ctx context.Context) error {
 	if g.expires && !time.Now().Before(g.result.Expires) {
 		return oauth.BadToken(oauth.ReasonExpired)
 	}
-	issuer := g.guard.app.backend.newest()
+	return g.judge(g.guard.checkAgain(ctx, &g.result, g.expires), time.Now())
+}
+
+// checkAgain asks the newest configuration that is under way over the same store: it knows best
+// who is who.
+func (l *RequireLogin) checkAgain(ctx context.Context, result *site.Result, expires bool) error {
+	issuer := l.app.backend.newest()
 	if issuer == nil {
-		issuer = g.guard.app.backend.issuer
+		issuer = l.app.backend.issuer
 	}
-	return g.judge(issuer.Sites().Check(ctx, g.result.Claims), time.Now())
+	if err := issuer.Sites().Check(ctx, result.Claims); err != nil {
+		return err
+	}
+	var newest *site.Site
+	if app := serving.app(); app != nil && app.backend != nil && app.backend.shared == l.app.backend.shared {
+		newest = app.sites[result.Origin()]
+	}
+	return l.bound.Load().guard.CheckAgain(ctx, result, newest, expires)
 }
 
 // Tell tells that the request was ended.

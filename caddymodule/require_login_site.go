@@ -110,6 +110,7 @@ func (a *App) bindSites(web *caddyhttp.App) error {
 	for i, l := range guards {
 		l.bound.Store(bound[i]) // when all is known
 	}
+	a.sites = shared.made
 	return checkReached(places, shared.made)
 }
 
@@ -212,17 +213,4 @@ func originalURL(r *http.Request) *url.URL {
 		return original.URL
 	}
 	return r.URL
-}
-
-// sitePassageVar is the request's variable that its guards of sites share.
-const sitePassageVar = "gatehouse.site"
-
-// sitePassageOf returns what the guards of a request share.
-func sitePassageOf(r *http.Request) *site.Passage {
-	if passage, ok := caddyhttp.GetVar(r.Context(), sitePassageVar).(*site.Passage); ok {
-		return passage
-	}
-	passage := new(site.Passage)
-	caddyhttp.SetVar(r.Context(), sitePassageVar, passage)
-	return passage
 }

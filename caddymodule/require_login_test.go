@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/gatehouse-auth/gatehouse/handler/identity"
+	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore/redistest"
 )
 
@@ -106,7 +107,7 @@ func (b *browser) signIn(target string) (reply, string) {
 		return resp, page // she is signed in at the issuer
 	}
 	form := url.Values{"request": {ticket[1]}, "login": {"local"}, "username": {"alice"}, "password": {testPassword}, "action": {"login"}}
-	return b.do(http.MethodPost, b.g.url("/login"), form, "Origin", strings.TrimSuffix(b.g.Issuer, "/"), "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Accept", "text/html")
+	return b.do(http.MethodPost, b.g.url("/login"), form, "Origin", oauth.OriginOf(b.g.Issuer), "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Accept", "text/html")
 }
 
 // identityOf returns the headers of a request that say who somebody is.
@@ -193,6 +194,9 @@ func TestRequireLoginPlaces(t *testing.T) {
 		{"two guards", "require_login /private/* " + guard + "require_login /private/x/* {\norigin ORIGIN\nfor staff\n}\nreverse_proxy UPSTREAM", "", "/open", ""},
 		{"two guards, two lives", "require_login /private/* " + guard + "require_login /b/* {\norigin ORIGIN\nlifetime 1h\n}\nreverse_proxy UPSTREAM", "", "", "share one session"},
 		{"in a handle of a path", "handle /private/* {\nrequire_login " + guard + "reverse_proxy UPSTREAM\n}\nrespond OPEN", "", "", lost},
+		{"in a handle of all paths in one of a path", "handle /private/* {\nhandle /* {\nrequire_login " + guard + "reverse_proxy UPSTREAM\n}\n}\nrespond OPEN", "", "", lost},
+		{"a named route in a handle of a path", "handle /private/* {\ninvoke site\n}\nrespond OPEN", "require_login " + guard + "reverse_proxy UPSTREAM", "", lost},
+		{"a named route behind a matcher", "@m path /private/*\ninvoke @m site\nrespond OPEN", "require_login " + guard, "", lost},
 		{"in handle_path", "handle_path /private/* {\nrequire_login " + guard + "reverse_proxy UPSTREAM\n}\nrespond OPEN", "", "", lost},
 		{
 			"in a handle of a path, with one of our own",
@@ -309,24 +313,10 @@ func TestRequireLoginEnds(t *testing.T) {
 				t.Fatalf("signed in: %d", resp.StatusCode)
 			}
 			other.signIn(g.API + "/")
-			site, err := url.Parse(g.API)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var cookies []string
-			for _, c := range b.client.Jar.Cookies(site) {
-				cookies = append(cookies, c.Name+"="+c.Value)
-			}
-			var all []*opened
-			for _, kind := range streamKinds {
-				if kind.request == "GET /large" {
-					continue
-				}
-				all = append(all, g.open(kind.request, "none", append(kind.lines, "Cookie: "+strings.Join(cookies, "; "), "Origin: "+g.API, "Sec-Fetch-Site: same-origin")...))
-			}
+			all, cookies := g.openAs(b)
 			tt.end(g, b)
 			g.ended(all, func(*opened) bool { return true })
-			if resp, _ := b.do(http.MethodGet, g.API+"/x", nil, "Cookie", strings.Join(cookies, "; ")); resp.StatusCode != http.StatusUnauthorized {
+			if resp, _ := b.do(http.MethodGet, g.API+"/x", nil, "Cookie", cookies); resp.StatusCode != http.StatusUnauthorized {
 				t.Errorf("a script with the cookie of before: %d", resp.StatusCode)
 			}
 			if resp, _ := b.open(g.API + "/x"); resp.StatusCode != http.StatusUnauthorized {
@@ -336,6 +326,50 @@ func TestRequireLoginEnds(t *testing.T) {
 				t.Error("the log does not say why")
 			}
 		})
+	}
+}
+
+// openAs opens all kinds of requests that take long with the session of a browser, and returns its cookies.
+func (g *siteGateway) openAs(b *browser) (all []*opened, cookies string) {
+	g.t.Helper()
+	site, err := url.Parse(g.API)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	for _, c := range b.client.Jar.Cookies(site) {
+		cookies += c.Name + "=" + c.Value + "; "
+	}
+	for _, kind := range streamKinds {
+		if kind.request != "GET /large" {
+			all = append(all, g.open(kind.request, "none", append(kind.lines, "Cookie: "+cookies, "Origin: "+g.API, "Sec-Fetch-Site: same-origin")...))
+		}
+	}
+	return all, cookies
+}
+
+// Row R9: what is open ends, too, when its person is not in the guard's group any more.
+func TestR9LostGroup(t *testing.T) {
+	in := func(member string) func(string) string {
+		return func(file string) string {
+			return strings.Replace(file, "\tclient my-spa", "\tgroup staff {\n\t\tmember local|"+member+"\n\t}\n\tclient my-spa", 1)
+		}
+	}
+	site := "require_login {\norigin ORIGIN\nfor staff\n}\nreverse_proxy " + endless(t) + " {\nstream_close_delay 1h\n}"
+	g := startSite(t, site, in("alice"))
+	b := g.browser()
+	if resp, _ := b.signIn(g.API + "/"); resp.StatusCode != http.StatusOK {
+		t.Fatalf("signed in: %d", resp.StatusCode)
+	}
+	all, cookies := g.openAs(b)
+	if err := g.loadSite(site, in("bob")); err != nil {
+		t.Fatal(err)
+	}
+	g.ended(all, func(*opened) bool { return true })
+	if resp, _ := b.do(http.MethodGet, g.API+"/x", nil, "Cookie", cookies); resp.StatusCode != http.StatusForbidden {
+		t.Errorf("a script: %d", resp.StatusCode)
+	}
+	if !strings.Contains(g.logs(), `"msg":"stream_ended","outcome":"not_allowed","client":"site|`) {
+		t.Error("the log does not say why")
 	}
 }
 

@@ -108,9 +108,10 @@ func (s *OAuthServer) Check() error { return handler.CheckPaths(s.Paths) }
 func (s *OAuthServer) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	endpoint, ok := s.server.Endpoint(r.URL.Path)
 	if !ok {
-		wire.StripCookies(r.Header)
+		sitePassageOf(r).TakeCookies(r)
 		return s.passOn(w, r, next)
 	}
+	sitePassageSoFar(r).GiveBack(r) // a guard of a site may stand ahead
 	defer s.begin()()
 	start := time.Now()
 	recorder := caddyhttp.NewResponseRecorder(w, nil, nil)

@@ -197,9 +197,11 @@ func (s *base) asked(r *http.Request) string {
 // root. It is only ever sent behind the origin.
 func returnTo(text string) string {
 	text, _, _ = strings.Cut(text, "#")
-	if strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c == '\\' || c == 0x7f }) || !strings.HasPrefix(text, "/") {
+	where, query, _ := strings.Cut(text, "?")
+	if strings.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c == 0x7f }) || strings.Contains(where, `\`) || !strings.HasPrefix(text, "/") {
 		return "/"
 	}
+	text = text[:len(text)-len(query)] + strings.ReplaceAll(query, `\`, "%5C")
 	text = "/" + strings.TrimLeft(text, "/")
 	if len(text) > maxReturn {
 		text, _, _ = strings.Cut(text, "?")

@@ -60,14 +60,12 @@ func (g *Guard) site(host string) *Site {
 }
 
 // TakeOut takes out of a request what only a guard may tell the upstream: headers that say who
-// somebody is, in all spellings, and our cookies.
+// somebody is, in all spellings, our cookies, and an app key.
 func (g *Guard) TakeOut(r *http.Request) {
 	p := g.passage(r)
-	if p != nil && p.cookies == nil {
-		p.cookies = r.Header["Cookie"] // StripCookies makes new lines
-	}
 	p.takers().TakeOut(r, &g.taken)
-	wire.StripCookies(r.Header)
+	p.TakeCookies(r)
+	p.takeKey(r.Header)
 }
 
 // Passage is what the guards of one request share: what the browser has sent, and whom the
@@ -75,9 +73,27 @@ func (g *Guard) TakeOut(r *http.Request) {
 type Passage struct {
 	taken   identity.Takers
 	cookies []string // the lines of its Cookie header, ours among them
-	site    *Site
-	held    *held          // for a session, or an app key
-	claims  *verify.Claims // for an access token
+	// authorization are the lines of its Authorization header, where an app key was among them.
+	authorization []string
+	site          *Site
+	held          *held          // for a session, or an app key
+	claims        *verify.Claims // for an access token
+}
+
+// TakeCookies takes our cookies out of a request. A guard that follows sees them all the same,
+// and GiveBack puts them back. p may be nil.
+func (p *Passage) TakeCookies(r *http.Request) {
+	if p != nil && p.cookies == nil {
+		p.cookies = r.Header["Cookie"] // StripCookies makes new lines
+	}
+	wire.StripCookies(r.Header)
+}
+
+// GiveBack puts back what TakeCookies has taken out of a request that goes no further. p may be nil.
+func (p *Passage) GiveBack(r *http.Request) {
+	if p != nil && p.cookies != nil {
+		r.Header["Cookie"] = p.cookies
+	}
 }
 
 // takers returns what the guards of a request have taken out of it; p may be nil.
@@ -244,10 +260,12 @@ func (g *Guard) pass(w http.ResponseWriter, r *http.Request, s *Site, h *held, s
 			s.down(w, r, err)
 			return Result{Answered: true}, nil
 		}
-		u.put(r.Header, token)
+		u.put(r, token)
 	}
 	s.verdict(r, "", session.Claims)
-	return Result{Claims: session.Claims, Expires: session.Claims.Expiry, Session: true, Writer: g.callers.finishing(w, r, g.cfg.KeepCache)}, nil
+	return Result{
+		Claims: session.Claims, Expires: session.Claims.Expiry, Session: true, Writer: g.callers.finishing(w, r, g.cfg.KeepCache), site: s, held: h,
+	}, nil
 }
 
 // name tells the upstream who sends a request, in the place of what an earlier guard says

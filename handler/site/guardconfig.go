@@ -58,4 +58,15 @@ type Result struct {
 	Session bool
 	// Writer is what the next handler must write to.
 	Writer http.ResponseWriter
+
+	site *Site // where the session is held
+	held *held // nil for who came by access token
+}
+
+// Origin returns the origin of the session; "" for who came by access token.
+func (r *Result) Origin() string {
+	if r.site == nil {
+		return ""
+	}
+	return r.site.Origin()
 }

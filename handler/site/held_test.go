@@ -37,7 +37,7 @@ func TestR7OthersPages(t *testing.T) {
 		n.guard(wiki, func(_ *site.SiteConfig, c *site.Config) { c.OnlyPeople = tt.onlyPeople })
 		b := n.browser()
 		b.signIn(wiki+"/", "alice")
-		for range 65 {
+		for range 75 {
 			n.pass(time.Minute)
 			b.send(http.MethodGet, wiki+"/", nil, tt.headers...)
 		}

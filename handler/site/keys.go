@@ -3,6 +3,7 @@ package site
 import (
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
@@ -10,14 +11,22 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/sites"
 )
 
-// presentedKey returns the app key of a request, "" for none: as a bearer token, or as the
-// password of Basic authentication with any user name, since many programs know nothing else.
+// presentedKey returns the app key of a request, "" for none.
 func (g *Guard) presentedKey(r *http.Request) string {
 	lines := r.Header["Authorization"]
+	if p := g.passage(r); p != nil && p.authorization != nil {
+		lines = p.authorization
+	}
 	if !g.cfg.Keys || len(lines) != 1 {
 		return ""
 	}
-	scheme, rest, _ := strings.Cut(lines[0], " ")
+	return keyIn(lines[0])
+}
+
+// keyIn returns the app key in a line of Authorization, "" for none: as a bearer token, or as the
+// password of Basic authentication with any user name, since many programs know nothing else.
+func keyIn(line string) string {
+	scheme, rest, _ := strings.Cut(line, " ")
 	rest = strings.TrimSpace(rest)
 	if strings.EqualFold(scheme, "Basic") {
 		decoded, err := base64.StdEncoding.DecodeString(rest)
@@ -32,6 +41,19 @@ func (g *Guard) presentedKey(r *http.Request) string {
 		return ""
 	}
 	return rest
+}
+
+// takeKey takes an app key out of a request: no application is to have one, whether or not it let
+// the request in. A guard that follows sees it all the same. p may be nil.
+func (p *Passage) takeKey(h http.Header) {
+	lines := h["Authorization"]
+	if !slices.ContainsFunc(lines, func(line string) bool { return keyIn(line) != "" }) {
+		return
+	}
+	delete(h, "Authorization")
+	if p != nil && p.authorization == nil {
+		p.authorization = lines
+	}
 }
 
 // checkKey lets a program in by an app key. What is wrong with it nobody hears.
@@ -52,7 +74,6 @@ func (g *Guard) checkKey(w http.ResponseWriter, r *http.Request, s *Site, key st
 	case err != nil:
 		return s.refuseKey(w, r)
 	}
-	delete(r.Header, "Authorization") // what let it in goes no further
 	return g.admitKey(w, r, s, h, session)
 }
 

@@ -44,7 +44,7 @@ func (s *Site) login(w http.ResponseWriter, r *http.Request) {
 	a := s.beginAttempt(w, r)
 	st.ID = a.id[:]
 	params, err := s.cfg.Issuer.Begin(r.Context(), sites.Request{
-		Rules: rules, Origin: s.cfg.Origin, Life: s.cfg.Life, State: s.sealState(st), Challenge: a.challenge(), OtherAccount: other, Keys: keys,
+		Rules: rules, Origin: s.cfg.Origin, Life: s.kept(), State: s.sealState(st), Challenge: a.challenge(), OtherAccount: other, Keys: keys,
 	})
 	if err != nil {
 		s.down(w, r, err)
@@ -121,7 +121,7 @@ func (s *Site) finish(w http.ResponseWriter, r *http.Request, st *state, a *atte
 		before = cookie
 	}
 	begun, err := s.cfg.Issuer.Finish(r.Context(), sites.Return{
-		Origin: s.cfg.Origin, Code: code, Verifier: a.verifier(), Life: s.cfg.Life, Replaces: before, Person: wire.Cookie(r, s.cookies.person),
+		Origin: s.cfg.Origin, Code: code, Verifier: a.verifier(), Life: s.kept(), Replaces: before, Person: wire.Cookie(r, s.cookies.person),
 	})
 	switch {
 	case err != nil && unavailable(err):

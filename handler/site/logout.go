@@ -21,7 +21,7 @@ func (s *Site) logout(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, http.StatusForbidden, "Open this address in a window of its own to sign out.")
 		return
 	case r.Method == http.MethodPost && sentByOwnPages(r, s.cfg.Origin):
-	case k == navigation && r.Header.Get("Sec-Fetch-Site") == "same-origin" && sentByOwnPages(r, s.cfg.Origin):
+	case k == navigation && r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Site") == "same-origin" && sentByOwnPages(r, s.cfg.Origin):
 	case k == navigation:
 		s.show(w, r, http.StatusOK, message{
 			title: t.SignOutTitle, text: fmt.Sprintf(t.SiteSignOutAsk, s.name()),

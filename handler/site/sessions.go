@@ -41,6 +41,16 @@ func Belief(idle, allowStale time.Duration) time.Duration {
 	return interval(idle) + renewalGrace + allowStale
 }
 
+// kept is how long the store keeps a session. It hears of a use once in an interval: an idle end
+// without that would come early for somebody whose last use it has not heard of.
+func (s *base) kept() sites.Life {
+	life := s.cfg.Life
+	if life.Idle > 0 {
+		life.Idle = min(life.Idle+interval(life.Idle), life.Absolute)
+	}
+	return life
+}
+
 // sessions are what the node believes about sessions of a site, by what proves them. It only
 // saves time: it may forget anything, and never says that a session lives which the store did not.
 type sessions struct {
@@ -210,7 +220,7 @@ func (c *sessions) renew(ctx context.Context, h *held, used bool) (s *sites.Sess
 	if h.key {
 		return c.cfg.Issuer.Key(ctx, c.cfg.Origin, h.text)
 	}
-	return c.cfg.Issuer.Session(ctx, c.cfg.Origin, h.text, c.cfg.Life, used)
+	return c.cfg.Issuer.Session(ctx, c.cfg.Origin, h.text, c.kept(), used)
 }
 
 // presented returns the session of the cookie that a header carries, nil for none. A cookie

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/identity"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/sites"
 )
@@ -26,13 +27,17 @@ type UpstreamToken struct {
 	Header string // "" is Authorization, as a bearer token; another one holds the token alone
 }
 
-// put gives an upstream its token, in the place of what came from the client.
-func (u *UpstreamToken) put(h http.Header, token string) {
+var authorization = identity.NamesOf("Authorization")
+
+// put gives an upstream its token, in the place of what came from the client: also of the word of
+// its Connection header, by which a proxy would take the token out. See RFC 9110 §7.6.1.
+func (u *UpstreamToken) put(r *http.Request, token string) {
 	if u.Header == "" {
-		h["Authorization"] = []string{"Bearer " + token}
+		authorization.TakeOut(r)
+		r.Header["Authorization"] = []string{"Bearer " + token}
 		return
 	}
-	h.Set(u.Header, token)
+	r.Header.Set(u.Header, token) // which Guard.TakeOut has taken out
 }
 
 // upstreamToken returns the access token of a session for an upstream: one for what is known
