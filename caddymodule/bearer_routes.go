@@ -65,7 +65,9 @@ func routeFindings(web *caddyhttp.App) (findings []Finding, err error) {
 		if w.both {
 			return nil, errBothGuards
 		}
-		findings = append(findings, w.paths.findings()...)
+		for _, p := range w.paths.problems() {
+			findings = append(findings, Finding{SeverityWarning, p.guard.directive(), p.text, p.option, []zap.Field{p.guard.about()}})
+		}
 	}
 	byName := func(a, b routeGuard) int {
 		return strings.Compare(a.directive()+a.about().String, b.directive()+b.about().String)

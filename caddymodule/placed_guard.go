@@ -9,7 +9,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 
 	"github.com/gatehouse-auth/gatehouse/handler/guard"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
@@ -23,7 +22,7 @@ type placedGuard struct {
 	all      bool // and none of them is asked about another path
 }
 
-// guardPaths collects the guards of one server for pathFindings.
+// guardPaths collects the guards of one server for problems.
 type guardPaths struct {
 	places    []placedGuard
 	around    []caddyhttp.MatcherSets
@@ -45,14 +44,20 @@ func (p *guardPaths) note(b *BearerAuth) {
 	p.places = append(p.places, placedGuard{b, slices.Clone(p.around), !p.rewritten})
 }
 
-// findings tells of paths that no guard takes, though their clients call them, and of
+// pathProblem is what is wrong with the paths of a guard.
+type pathProblem struct {
+	guard        *BearerAuth
+	text, option string // of a Finding
+}
+
+// problems tells of paths that no guard takes, though their clients call them, and of
 // documents that nobody can get.
-func (p *guardPaths) findings() (findings []Finding) {
+func (p *guardPaths) problems() (problems []pathProblem) {
 	told := make(map[string]bool)
 	tell := func(b *BearerAuth, about, text, option string) {
 		if !told[about] {
 			told[about] = true
-			findings = append(findings, Finding{SeverityWarning, b.directive(), text, option, []zap.Field{b.about()}})
+			problems = append(problems, pathProblem{b, text, option})
 		}
 	}
 	for _, place := range p.places {
@@ -74,7 +79,7 @@ func (p *guardPaths) findings() (findings []Finding) {
 				"Write the guard ahead of the blocks, with a matcher of its own, or repeat it in `handle "+guard.MetadataPath+"* { … }`", "mcp")
 		}
 	}
-	return findings
+	return problems
 }
 
 // path returns the path of the audience, "" for the whole host.

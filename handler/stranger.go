@@ -2,7 +2,6 @@ package handler
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -29,21 +28,6 @@ func (s *Server) stranger(ctx context.Context, a *tokens.Authorization) (*pages.
 		p.Host = u.Host
 	}
 	return p, nil
-}
-
-// opensUnasked reports whether an answer to a request would open a program of the person's
-// computer by a scheme that anybody may have registered, before any page of ours has said
-// so: a link alone would then do it. See RFC 9700 §4.11.2.
-func (s *Server) opensUnasked(r *http.Request, a *tokens.Authorization) bool {
-	switch s.routes[cleanPath(r.URL.Path)].name {
-	case "login", "consent": // by a form there
-		return false
-	}
-	if scheme, _, _ := strings.Cut(a.RedirectURI, ":"); scheme == "http" || scheme == "https" {
-		return false
-	}
-	c, err := s.Issuer.Client(r.Context(), a.ClientID)
-	return err != nil || c.Unregistered()
 }
 
 // maxShownName is how much is shown of a name that a client has given itself, in characters.
