@@ -248,8 +248,8 @@ func TestH12M37M39HostAway(t *testing.T) {
 	}
 }
 
-// A gateway that has never seen the document says come again, and never invalid_client: M-37.
-func TestM37Unseen(t *testing.T) {
+// A gateway that has never seen the document says come again, and never invalid_client. Over plain http there are no documents: M-37, M-45.
+func TestM37M45Unseen(t *testing.T) {
 	h := newDocHost(t)
 	g := newGateway(t, h.documents())
 	id := h.URL + "/c"
@@ -506,8 +506,8 @@ func TestH12M37OtherNodes(t *testing.T) {
 	}
 }
 
-// A document that was pinned, and is no longer, is fetched: M-38.
-func TestM38Unpinned(t *testing.T) {
+// A document that was pinned, and is no longer, is fetched: M-39.
+func TestM39Unpinned(t *testing.T) {
 	h := newDocHost(t)
 	g := newGateway(t, h.documents())
 	id := h.URL + "/c"
