@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 	"go.uber.org/zap"
 )
 
@@ -63,6 +64,9 @@ func routeFindings(web *caddyhttp.App) (findings []Finding, err error) {
 		}
 		if w.both {
 			return nil, errBothGuards
+		}
+		for _, p := range w.paths.problems() {
+			findings = append(findings, Finding{SeverityWarning, p.guard.directive(), p.text, p.option, []zap.Field{p.guard.about()}})
 		}
 	}
 	byName := func(a, b routeGuard) int {
@@ -132,12 +136,15 @@ type routeWalk struct {
 
 	invoked map[string]bool // the named routes that it has been in
 	guards  []routeGuard    // that it has met
+	paths   guardPaths      // that they take
 	both    bool            // guards of both kinds are in one route
 }
 
 // routes walks routes in their order, changes the state as they change a request
 // for certain, and reports whether none goes on behind them.
 func (w *routeWalk) routes(routes caddyhttp.RouteList, s headerState) (ends bool) {
+	rewritten := w.paths.rewritten
+	defer func() { w.paths.rewritten = rewritten }()
 	before := make(map[string]nameSet) // what was set ahead of the first of a group: only one of them runs
 	for i := range routes {
 		route := &routes[i]
@@ -147,7 +154,7 @@ func (w *routeWalk) routes(routes caddyhttp.RouteList, s headerState) (ends bool
 		} else if route.Group != "" {
 			before[route.Group] = maps.Clone(s.set)
 		}
-		ended := w.handlers(route.Handlers, in)
+		ended := w.paths.within(route.MatcherSets, func() bool { return w.handlers(route.Handlers, in) })
 		sure := route.Group == "" && matchesAll(route.MatcherSets)
 		switch {
 		case sure && (ended || route.Terminal):
@@ -199,6 +206,9 @@ func (w *routeWalk) handler(h caddyhttp.MiddlewareHandler, s headerState) (ends 
 	switch h := h.(type) {
 	case routeGuard:
 		w.guards = append(w.guards, h)
+		if b, ok := h.(*BearerAuth); ok {
+			w.paths.note(b)
+		}
 		for _, name := range h.sets() {
 			s.out.add(name)
 			if h.decides() {
@@ -207,6 +217,8 @@ func (w *routeWalk) handler(h caddyhttp.MiddlewareHandler, s headerState) (ends 
 		}
 	case *headers.Handler:
 		s.rewritten(h)
+	case *rewrite.Rewrite:
+		w.paths.rewritten = true
 	case *caddyhttp.Subroute:
 		if h.Errors != nil {
 			w.routes(h.Errors.Routes, s.clone())

@@ -21,8 +21,12 @@ func (s *Server) answerCode(w http.ResponseWriter, r *http.Request, a *tokens.Au
 // codeFields are the parameters of a successful answer. See RFC 6749 §4.1.2.
 func codeFields(code string) []pages.Field { return []pages.Field{{Name: "code", Value: code}} }
 
-// answerError sends an error to the client.
+// answerError sends an error to the client, or shows it to the person where nobody has asked
+// them whether the client's program may be opened.
 func (s *Server) answerError(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, e *oauth.Error) error {
+	if s.opensUnasked(r, a) {
+		return e
+	}
 	return s.answer(w, r, a, errorFields(e))
 }
 

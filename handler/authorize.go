@@ -28,13 +28,11 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 // asked reads an authorization request, and goes on with it.
 func (s *Server) asked(w http.ResponseWriter, r *http.Request, q url.Values, p progress) error {
 	a, err := s.Issuer.ParseAuthorization(r.Context(), q)
+	if a == nil {
+		return s.about(q.Get("client_id"), err) // nowhere to send it that can be trusted
+	}
 	if err != nil {
-		err = s.about(q.Get("client_id"), err)
-		if a == nil {
-			return err // nowhere to send it that can be trusted
-		}
-		s.report(r.Context(), "authorize", err)
-		return s.answerError(w, r, a, oauth.AsError(err))
+		return s.refuseRequest(w, r, a, err)
 	}
 	if !p.fresh {
 		if p.login, err = s.Issuer.CurrentLoginAt(r.Context(), s.session(r), a.ClientID); err != nil {
@@ -139,11 +137,11 @@ func (s *Server) revouch(r *http.Request, p *progress, silent bool) (login strin
 // refuseRequest sends an error to the client. Only a fault that will pass is
 // shown to the person instead, who can try again at once; without a page to
 // show (prompt=none) the client hears of that too. Nothing is sent to an address that is not
-// the client's any more.
+// the client's any more, or that answerError keeps back.
 func (s *Server) refuseRequest(w http.ResponseWriter, r *http.Request, a *tokens.Authorization, err error) error {
 	e := oauth.AsError(err)
-	if e.Code == oauth.TemporarilyUnavailable && !silent(a) || e.Reason == oauth.ReasonBadRedirect {
-		return err
+	if e.Code == oauth.TemporarilyUnavailable && !silent(a) || e.Reason == oauth.ReasonBadRedirect || s.opensUnasked(r, a) {
+		return s.about(a.ClientID, err)
 	}
 	s.report(r.Context(), "authorize", s.about(a.ClientID, err))
 	return s.answerError(w, r, a, e)

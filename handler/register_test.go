@@ -163,6 +163,8 @@ func TestRED05RED07RED08M10M21RefusedRedirects(t *testing.T) {
 		`https://evil.example\@claude.ai/`, "https:claude.ai", "https:///claude.ai", "//claude.ai/cb", "https://claude.ai/../cb", "https://claude.ai/a/%2e%2E/cb", "https://claude.ai/a/..;x/cb", "https://claude.ai/cb#f",
 		"http://claude.ai/cb", "http://127.0.0.1.evil.example/", "http://localhost.evil.example/", "http://localhost@evil.example/", "http://127.0.0.2/", "http://[::ffff:127.0.0.1]/", "http://0.0.0.0/", "http://2130706433/",
 		"javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,x", "vbscript:x", "file:///etc/passwd", "blob:https://claude.ai/1", "about:blank", "intent://x#Intent;end", "chrome://settings", "view-source:https://claude.ai/",
+		"ms-msdt:/id", "ms-settings:x", "search-ms:query=x", "search:x", "shell:startup", "feed:https://claude.ai/", "feeds://x", "urn:ietf:wg:oauth:2.0:oob", "res://x", "mhtml:file://x", "mk:@MSITStore:x", "hcp://x", "shortcuts://run", "itms-services://?action=x", "itms:x",
+		"ssh://x", "ldap://x", "ldaps://x", "view-cache:x", "telnet:x", "x-apple.systempreferences:x", "x-man-page://x", "applescript://x", "android-app://x", "jnlp:x", "smb://x",
 		"http//x", "://x", ":x", "x:", "a b:/c", "ex\u200bample:/cb", "https://claude.ai/\t", "https://claude.ai/\n", "https://claude.ai ", "1x:/cb", "https://аррӏе.com/", "",
 	} {
 		body, _ := json.Marshal(map[string]any{"redirect_uris": []string{uri}, "client_name": "x"})

@@ -2,7 +2,6 @@ package handler
 
 import (
 	"net/http"
-	"path"
 	"slices"
 	"strings"
 
@@ -81,10 +80,6 @@ func (s *Server) Endpoint(requestPath string) (name string, ok bool) {
 	}
 	return e.name, true
 }
-
-// cleanPath folds repeated slashes and dots: SDKs append paths to an issuer
-// that ends in a slash.
-func cleanPath(p string) string { return path.Clean("/" + p) }
 
 // withRequester puts into the request's context where it came from, for the
 // histories that people and operators read.

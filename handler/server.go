@@ -7,6 +7,7 @@ package handler
 import (
 	"context"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 
@@ -109,6 +110,10 @@ type endpoint struct {
 	fail           func(*Server, http.ResponseWriter, *http.Request, error)
 	serve          func(*Server, http.ResponseWriter, *http.Request) error
 }
+
+// cleanPath folds repeated slashes and dots: SDKs append paths to an issuer
+// that ends in a slash.
+func cleanPath(p string) string { return path.Clean("/" + p) }
 
 // pathOf returns the path of an endpoint on our origin.
 func (s *Server) pathOf(name string) string {

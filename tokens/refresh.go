@@ -130,8 +130,7 @@ func (i *Issuer) checkRefresh(c *clients.Client, g storage.Grant, r TokenRequest
 }
 
 // narrowed returns the scopes of a token, of those that it could have, as the request asks for
-// them. For a client that nobody has registered they are cut and never refused: where nothing is
-// left it gets what it would get unasked.
+// them. For a client that nobody has registered they are cut and never refused.
 func (i *Issuer) narrowed(c *clients.Client, g storage.Grant, scopes []string, text string) ([]string, error) {
 	asked, wellFormed := oauth.ParseScope(text)
 	if wellFormed && len(asked) == 0 {
@@ -139,10 +138,8 @@ func (i *Issuer) narrowed(c *clients.Client, g storage.Grant, scopes []string, t
 	}
 	left := oauth.CommonScope(scopes, asked)
 	switch {
-	case c.Unregistered() && len(left) == 0:
-		return oauth.CommonScope(scopes, c.Usual), nil
 	case c.Unregistered():
-		return left, nil
+		return cut(c, scopes, asked), nil
 	case !wellFormed || !oauth.IsSubset(asked, g.Scopes) && !oauth.IsSubset(i.grantable(c, asked, g.Audiences), g.Scopes):
 		return nil, oauth.Refuse(oauth.InvalidScope, oauth.ReasonScope, "The scope is malformed or exceeds what was granted.").
 			With(oauth.Mismatch{Sent: text, Registered: g.Scopes})

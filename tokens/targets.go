@@ -94,6 +94,19 @@ func (i *Issuer) withUsual(c *clients.Client, asked, audiences []string) []strin
 	return asked
 }
 
+// cut returns what a client that nobody has registered gets of the scopes that a token could
+// have: what it asks for, and where nothing of the API is left its usual ones, or else all that
+// was granted, as at its sign-in.
+func cut(c *clients.Client, scopes, asked []string) []string {
+	ofAPI := slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return slices.Contains(oauth.ReservedScopes, scope) })
+	for _, more := range [][]string{nil, c.Usual, ofAPI} {
+		if left := slices.Concat(asked, more); len(oauth.CommonScope(ofAPI, left)) > 0 {
+			return oauth.CommonScope(scopes, left)
+		}
+	}
+	return scopes // which are none of an API's
+}
+
 // apiScopes returns the scopes that a client may have at an API.
 func (i *Issuer) apiScopes(c *clients.Client, audience string) []string {
 	api, ok := i.API(audience)

@@ -32,11 +32,16 @@ func NewReader(d *caddyfile.Dispenser, name string) *Reader {
 	return &Reader{Dispenser: d, Name: name, places: make(map[string]caddyfile.Token)}
 }
 
-// ReadDirective reads the options of a directive that takes no arguments.
+// ReadDirective reads the options of a directive that takes no arguments; Caddy has taken its
+// matcher out, which is one word.
 func (g *Reader) ReadDirective(known Options) error {
 	g.places[placeKey(nil, "", "")] = g.Token()
-	if err := g.End(); err != nil {
-		return err
+	switch {
+	case !g.NextArg():
+	case strings.HasPrefix(g.Val(), "/"):
+		return g.Errorf(" takes one path or matcher, and %s is a second: name all paths in a matcher, `@guarded path <path> %s`, and write `%s @guarded`", g.Val(), g.Val(), g.Name)
+	default:
+		return g.tooMany(g.Val())
 	}
 	return g.read(known)
 }

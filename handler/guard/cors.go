@@ -38,7 +38,7 @@ func (g *Guard) cors(w http.ResponseWriter, answer *answer, r *http.Request) (an
 	if allowed {
 		answer.origin, answer.credentials, answer.expose = origin, credentials, g.exposed()
 	}
-	answer.foreign = !allowed && credentials
+	answer.foreign = !allowed && (credentials || g.cfg.MCP)
 	return false
 }
 

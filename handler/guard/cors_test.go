@@ -137,3 +137,53 @@ func TestCORSOnSuccess(t *testing.T) {
 		t.Errorf("without an origin: %v", res.Header)
 	}
 }
+
+// M-31: what an upstream says of credentials counts for the origin that it was said to. Beside ours
+// every page could read what the cookies of its visitors open, where a token is optional.
+func TestM31UpstreamCredentials(t *testing.T) {
+	const foreign, own = "https://evil.example", "http://example.com"
+	upstream := func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Add("Access-Control-Allow-Origin", r.Header.Get("Origin"))
+		h.Add("Access-Control-Allow-Credentials", "true")
+		w.WriteHeader(http.StatusOK)
+	}
+	mcp := func(c *Config) { c.Audience, c.MCP = []string{mcpServer}, true }
+	cookie := func(c *Config) { c.Cookie = "tok" }
+	for _, tc := range []struct {
+		name, origin         string
+		change               func(*Config)
+		wantOrigin, wantCred string
+	}{
+		{"mcp, any page", foreign, mcp, foreign, ""},
+		{"mcp, a sandboxed page", "null", mcp, "null", ""},
+		{"mcp, a registered origin", appOrigin, mcp, appOrigin, ""},
+		{"a registered origin", appOrigin, func(*Config) {}, appOrigin, ""},
+		{"another one, of which the upstream judges", own, func(*Config) {}, own, "true"},
+		{"cookie, a registered origin", appOrigin, cookie, appOrigin, "true"},
+		{"cookie, another one", foreign, cookie, foreign, ""},
+		{"cors off", foreign, func(c *Config) { c.CORS = false }, foreign, "true"},
+	} {
+		for token, want := range map[string]string{"": tc.wantCred, "Bearer good": tc.wantCred, "Bearer bad": ""} {
+			if token == "Bearer good" && strings.HasPrefix(tc.name, "mcp") {
+				continue // of another audience
+			}
+			g := newTestGuard(t, nil, func(c *Config) { c.Optional = true }, tc.change)
+			r := request(t, http.MethodGet, "/", "Origin", tc.origin)
+			if token != "" {
+				r.Header.Set("Authorization", token)
+			}
+			res, seen := guarded(t, g, r, upstream)
+			if seen == nil && tc.name == "cookie, a registered origin" {
+				want = "true" // the refusal is ours, and it may be read
+			}
+			h := res.Header
+			if got := h.Values("Access-Control-Allow-Credentials"); strings.Join(got, ",") != want || seen != nil && !slices.Equal(h.Values("Access-Control-Allow-Origin"), []string{tc.wantOrigin}) {
+				t.Errorf("%s, %q: %d %v", tc.name, token, res.StatusCode, h)
+			}
+			if tc.name != "cors off" && !strings.Contains(strings.Join(h.Values("Vary"), ","), "Origin") {
+				t.Errorf("%s, %q: Vary %q", tc.name, token, h.Values("Vary"))
+			}
+		}
+	}
+}

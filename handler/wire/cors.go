@@ -46,12 +46,15 @@ func RequestOrigin(r *http.Request) (string, bool) {
 }
 
 // AllowOrigin lets one origin read an answer, whatever stood there before, and with credentials
-// also the answer to a request that carries cookies. Of the headers it may read those that we
+// also the answer to a request that carries cookies; without them never, though an upstream had
+// said so to another origin. Of the headers it may read those that we
 // set, and more. See the Fetch standard, CORS protocol.
 func AllowOrigin(h http.Header, origin string, credentials bool, more ...string) {
 	h.Set("Access-Control-Allow-Origin", origin)
 	if credentials {
 		h.Set(AllowCredentials, "true")
+	} else {
+		h.Del(AllowCredentials)
 	}
 	if exposed := h.Get("Access-Control-Expose-Headers"); exposed == "" || credentials && exposed == "*" { // which means "*" alone then
 		h.Set("Access-Control-Expose-Headers", ExposeHeaders)

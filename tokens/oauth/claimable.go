@@ -7,8 +7,14 @@ import (
 )
 
 // barredSchemes are those that a browser or a system handles by itself, or that run what follows.
-var barredSchemes = strings.Fields(`http https javascript data vbscript file blob filesystem about intent
-	chrome chrome-extension moz-extension ms-browser-extension view-source jar ws wss ftp mailto tel sms`)
+// barredFamilies are how the names of more of them begin.
+var (
+	barredSchemes = strings.Fields(`http https javascript livescript data vbscript vbs jscript file blob filesystem about intent
+		urn tag cid mid jar ws wss ftp ftps sftp tftp gopher nntp news telnet tn3270 rlogin ssh smb cifs nfs afp dav davs vnc rdp
+		mailto tel sms mms callto message webcal webcals res mhtml mk hcp its jnlp jnlps wyciwyg resource edge opera brave
+		shortcuts workflow prefs help applescript package market content apt magnet`)
+	barredFamilies = strings.Fields(`ms- search view- chrome moz- shell feed itms ldap x-apple x-man x-help android- app-settings app-prefs facetime`)
+)
 
 // UnregisteredRedirect reports whether a client that nobody registered may have its answers
 // sent to a redirect URI, and returns the URI as it is to be kept: one of this machine
@@ -36,7 +42,7 @@ func UnregisteredRedirect(uri string, hosts []string) (kept string, ok bool) {
 	case "https":
 		return uri, strings.HasPrefix(rest, "//"+u.Host) && u.Host != "" && slices.Contains(hosts, u.Host)
 	}
-	return uri, !slices.Contains(barredSchemes, scheme)
+	return uri, !slices.Contains(barredSchemes, scheme) && !slices.ContainsFunc(barredFamilies, func(begin string) bool { return strings.HasPrefix(scheme, begin) })
 }
 
 // validScheme reports whether a scheme is one, in small letters: schemes are compared as
