@@ -3,6 +3,7 @@ package handler
 import (
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
@@ -21,6 +22,11 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	if answered, err := s.meet(w, r, q); answered || err != nil {
 		return s.about(q.Get("client_id"), err)
 	}
+	return s.asked(w, r, q, progress{})
+}
+
+// asked reads an authorization request, and goes on with it.
+func (s *Server) asked(w http.ResponseWriter, r *http.Request, q url.Values, p progress) error {
 	a, err := s.Issuer.ParseAuthorization(r.Context(), q)
 	if err != nil {
 		err = s.about(q.Get("client_id"), err)
@@ -30,11 +36,12 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 		s.report(r.Context(), "authorize", err)
 		return s.answerError(w, r, a, oauth.AsError(err))
 	}
-	login, err := s.Issuer.CurrentLoginAt(r.Context(), s.session(r), a.ClientID)
-	if err != nil {
-		return s.refuseRequest(w, r, a, err)
+	if !p.fresh {
+		if p.login, err = s.Issuer.CurrentLoginAt(r.Context(), s.session(r), a.ClientID); err != nil {
+			return s.refuseRequest(w, r, a, err)
+		}
 	}
-	return s.proceed(w, r, a, progress{login: login})
+	return s.proceed(w, r, a, p)
 }
 
 // progress is how far a person has come with one authorization request.

@@ -41,8 +41,8 @@ func endpoints() []endpoint {
 		{name: "app_keys", path: "/account/keys", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).appKeys},
 		{name: "health", path: "/oauth/health", early: true, methods: onlyGet, fail: (*Server).failJSON, serve: (*Server).health},
 		{name: "jwks", path: "/.well-known/jwks.json", methods: onlyGet, cors: corsAny, fail: (*Server).failJSON, serve: (*Server).jwks},
-		{name: "openid_configuration", path: "/.well-known/openid-configuration", fixed: true, methods: onlyGet, cors: corsAny, fail: (*Server).failJSON, serve: (*Server).document},
-		{name: "authorization_server", path: "/.well-known/oauth-authorization-server", fixed: true, methods: onlyGet, cors: corsAny, fail: (*Server).failJSON, serve: (*Server).document},
+		{name: "openid_configuration", path: "/.well-known/openid-configuration", fixed: true, early: true, methods: onlyGet, cors: corsAny, fail: (*Server).failJSON, serve: (*Server).document},
+		{name: "authorization_server", path: "/.well-known/oauth-authorization-server", fixed: true, early: true, methods: onlyGet, cors: corsAny, fail: (*Server).failJSON, serve: (*Server).document},
 	}
 }
 

@@ -197,7 +197,10 @@ func (s *Server) showLogin(w http.ResponseWriter, r *http.Request, req loginRequ
 
 // signedIn takes a person who has just signed in on to what they came for.
 func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, req loginRequest, p progress) error {
-	if req.page != nil {
+	switch {
+	case req.page != nil && req.page.Caller != "":
+		return s.metBy(w, r, req.page, p)
+	case req.page != nil:
 		s.redirect(w, req.page.Path)
 		return nil
 	}

@@ -21,7 +21,7 @@ type ownPage struct {
 	Purpose   string `json:"w"` // what the login page says it is for
 	UILocales string `json:"u,omitempty"`
 	Client    string `json:"c,omitempty"` // that the page is about; only whom it takes may sign in
-	Caller    string `json:"h,omitempty"` // the host of a client of which nothing else is known yet, in the place of Purpose
+	Caller    string `json:"h,omitempty"` // the host of a client of which nothing else is known yet, whose request Path is; in the place of Purpose
 }
 
 // textsFor returns the words for who signs in.

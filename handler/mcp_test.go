@@ -1,6 +1,8 @@
 package handler
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -96,6 +98,22 @@ func TestM32M33M53Issuer(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// M-33: a 5xx stops some programs for good, so what the configuration says is told before the
+// store has ever answered.
+func TestM33BeforeTheStoreAnswers(t *testing.T) {
+	g := newGateway(t, registering, func(_ *tokens.Config, cfg *Config) {
+		cfg.Ready = func(context.Context) error { return oauth.Unavailable(errors.New("Redis is away")) }
+	})
+	for _, place := range []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
+		if res := g.do(http.MethodGet, place, ""); res.StatusCode != http.StatusOK || jsonOf(t, res)["registration_endpoint"] == nil {
+			t.Errorf("%s: status %d", place, res.StatusCode)
+		}
+	}
+	if res := g.do(http.MethodGet, "/.well-known/jwks.json", ""); res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("keys that nobody knows: status %d", res.StatusCode)
 	}
 }
 

@@ -66,19 +66,6 @@ func (i *Issuer) clientName(ctx context.Context, tag storage.ClientTag, consent 
 // documentHost returns the host of a client_id that is a URL.
 func documentHost(id string) string { return strings.TrimPrefix(oauth.DocumentOrigin(id), "https://") }
 
-// nameAgreed says what is known of the client that a consent is to, of which the tag alone may
-// be there.
-func (i *Issuer) nameAgreed(ctx context.Context, consent storage.Consent) (NamedClient, error) {
-	if consent.Agreed == (storage.GrantID{}) {
-		return i.clientName(ctx, consent.Client, consent, storage.Grant{}), nil
-	}
-	text, _, err := i.state.Grants.Look(ctx, consent.Agreed)
-	if err != nil {
-		return NamedClient{}, oauth.Unavailable(err)
-	}
-	return i.clientName(ctx, consent.Client, consent, text), nil
-}
-
 // NameClient says what is known of a client by what a history or an operator calls it:
 // its client_id, or NamedClient.ID.
 func (i *Issuer) NameClient(ctx context.Context, user storage.UserTag, ref string) (NamedClient, error) {
@@ -96,13 +83,20 @@ func (i *Issuer) NameClient(ctx context.Context, user storage.UserTag, ref strin
 	return n, nil
 }
 
-// NameClientOf says what is known of the client of a family, by the consent of somebody to it, of
-// which the tag alone may be there.
-func (i *Issuer) NameClientOf(ctx context.Context, f storage.Family, consent storage.Consent) (NamedClient, error) {
+// NameClientOf says what is known of the client with a tag, by one of its families and the consent of
+// somebody to it, each zero for none.
+func (i *Issuer) NameClientOf(ctx context.Context, tag storage.ClientTag, f storage.Family, consent storage.Consent) (NamedClient, error) {
 	if site, err := i.siteOf(ctx, f); err != nil || site.ID != "" {
 		return site, err
 	}
-	return i.nameAgreed(ctx, consent)
+	var text storage.Grant
+	if consent.Agreed != (storage.GrantID{}) {
+		var err error
+		if text, _, err = i.state.Grants.Look(ctx, consent.Agreed); err != nil {
+			return NamedClient{}, oauth.Unavailable(err)
+		}
+	}
+	return i.clientName(ctx, tag, consent, text), nil
 }
 
 // NameClientsOf says what is known of the clients of a user's families, in the same order.
@@ -145,25 +139,31 @@ func (i *Issuer) siteOf(ctx context.Context, f storage.Family) (NamedClient, err
 }
 
 // nameTags says what is known of clients, by what a user has agreed to at those that no
-// configuration names.
+// configuration names: in two calls of the store at most.
 func (i *Issuer) nameTags(ctx context.Context, user storage.UserTag, tags ...storage.ClientTag) ([]NamedClient, error) {
-	agreed, names := make(map[storage.ClientTag]storage.Consent), make([]NamedClient, len(tags))
+	agreed, texts := make(map[storage.ClientTag]storage.Consent), make(map[storage.GrantID]storage.Grant)
 	if slices.ContainsFunc(tags, func(tag storage.ClientTag) bool { _, ok := i.clients.Tagged(tag); return !ok }) {
 		all, err := i.state.Store.Consents(ctx, user)
 		if err != nil {
 			return nil, oauth.Unavailable(err)
 		}
+		ids := make([]storage.GrantID, 0, len(all))
 		for _, c := range all {
-			agreed[c.Client] = c
+			if slices.Contains(tags, c.Client) {
+				agreed[c.Client], ids = c, append(ids, c.Agreed)
+			}
+		}
+		grants, err := i.state.Grants.LookAll(ctx, ids)
+		if err != nil {
+			return nil, oauth.Unavailable(err)
+		}
+		for n, id := range ids {
+			texts[id] = grants[n]
 		}
 	}
+	names := make([]NamedClient, len(tags))
 	for n, tag := range tags {
-		consent := agreed[tag]
-		consent.Client = tag
-		var err error
-		if names[n], err = i.nameAgreed(ctx, consent); err != nil {
-			return nil, err
-		}
+		names[n] = i.clientName(ctx, tag, agreed[tag], texts[agreed[tag].Agreed])
 	}
 	return names, nil
 }

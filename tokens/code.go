@@ -192,7 +192,7 @@ func (i *Issuer) codeForgotten(ctx context.Context, c *clients.Client, grant oau
 // redeem begins what a code that is ours was made for.
 func (i *Issuer) redeem(ctx context.Context, c *clients.Client, r TokenRequest, ref reference, body codeBody, res storage.TakeResult, attempt storage.Attempt) (mint, error) {
 	if body.Grant.Keyed && !c.Confidential() { // its document said something else when the code was made
-		return mint{}, oauth.Refuse(oauth.InvalidClient, oauth.ReasonBadMethod, "The client is unknown or did not authenticate.")
+		return mint{}, withoutKey()
 	}
 	profile, err := i.stillMay(c, ref, body, res)
 	if err != nil {

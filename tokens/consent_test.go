@@ -1,6 +1,7 @@
 package tokens_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -179,6 +180,43 @@ func TestConsentTrips(t *testing.T) {
 		if !maps.Equal(got, two) {
 			t.Errorf("%s: %v, want %v", name, got, two)
 		}
+	}
+}
+
+// What somebody has agreed to at a hundred applications is two calls to the store, on a node that
+// knows nothing of it yet.
+func TestConsentsOfColdNode(t *testing.T) {
+	server := redistest.Start(t)
+	a := newNode(t, onServer(server, t), neverLag)
+	l, _ := a.signIn(alice)
+	for n := range storage.MaxConsents {
+		g := storage.Grant{Agreed: storage.Agreed{"redirect": {"https://api.example.com": {fmt.Sprintf("scope-%d", n)}}}}
+		a.must(a.state.Grants.Put(t.Context(), g, time.Hour))
+		_, id, err := g.Text()
+		a.must(err)
+		client := storage.AllDocuments.Of([16]byte{1: byte(n), 2: 1})
+		kept, err := a.state.Store.PutCode(t.Context(), storage.PutRequest{
+			User: l.Session.User, ID: storage.CodeID{byte(n)}, Session: l.Session.ID, Client: client, Lifetime: time.Minute,
+			Consent: &storage.Consent{Agreed: id, Name: "app.example", Host: true},
+		})
+		if a.must(err); kept != storage.PutKept {
+			t.Fatal(kept)
+		}
+	}
+	cold := newNode(t, onServer(server, t), neverLag)
+	before := cold.called()
+	list, err := cold.ConsentsOf(t.Context(), l.Session.User)
+	cold.must(err)
+	after := cold.called()
+	if calls := after["consents"] + after["grant"] - before["consents"] - before["grant"]; len(list) != storage.MaxConsents || calls != 2 {
+		t.Errorf("%d consents by %d calls, want %d by 2", len(list), calls, storage.MaxConsents)
+	}
+	scopes := make(map[string]bool)
+	for _, c := range list {
+		scopes[c.Scopes[0]] = true
+	}
+	if len(scopes) != storage.MaxConsents {
+		t.Errorf("%d scopes", len(scopes))
 	}
 }
 

@@ -33,13 +33,18 @@ func (i *Issuer) ConsentsOf(ctx context.Context, user storage.UserTag) ([]Consen
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
-	list := make([]Consent, 0, len(all))
-	for _, c := range slices.Backward(all) {
-		g, _, err := i.state.Grants.Look(ctx, c.Agreed)
-		if err != nil {
-			return nil, oauth.Unavailable(err)
-		}
-		list = append(list, i.described(ctx, c, g))
+	slices.Reverse(all)
+	texts := make([]storage.GrantID, len(all))
+	for n, c := range all {
+		texts[n] = c.Agreed
+	}
+	agreed, err := i.state.Grants.LookAll(ctx, texts)
+	if err != nil {
+		return nil, oauth.Unavailable(err)
+	}
+	list := make([]Consent, len(all))
+	for n, c := range all {
+		list[n] = i.described(ctx, c, agreed[n])
 	}
 	return list, nil
 }

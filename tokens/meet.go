@@ -31,13 +31,13 @@ func (i *Issuer) Meet(ctx context.Context, params url.Values, v clientdoc.Visito
 		return oauth.Refuse(oauth.InvalidRequest, oauth.ReasonBadRedirect, "The redirect_uri is missing.")
 	}
 	c, err := i.clients.Look(ctx, id, v)
+	if err == nil {
+		err = i.clients.Keep(ctx, c) // the pages that follow may come from another node
+	}
 	if errors.Is(err, clients.ErrUnknown) {
 		refused := oauth.Refuse(oauth.InvalidRequest, oauth.ReasonUnknownClient, "The application is unknown: its own metadata, at the address of its client_id, is missing or not valid.")
 		refused.Cause = err
 		return refused
 	}
-	if err != nil {
-		return err
-	}
-	return i.clients.Keep(ctx, c) // the pages that follow may come from another node
+	return err
 }

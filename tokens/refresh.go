@@ -72,7 +72,7 @@ func (i *Issuer) refreshOnce(ctx context.Context, c *clients.Client, r TokenRequ
 		return nil, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonGrantUnknown, deadRefreshToken)
 	}
 	if grant.Keyed && !c.Confidential() { // what its document says today is not looked at
-		return nil, oauth.Refuse(oauth.InvalidClient, oauth.ReasonBadMethod, "The client is unknown or did not authenticate.")
+		return nil, withoutKey()
 	}
 	m, err := i.checkRefresh(c, grant, r)
 	if err != nil {

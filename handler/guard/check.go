@@ -66,15 +66,15 @@ func (g *Guard) authenticate(w http.ResponseWriter, r *http.Request) (*verify.Cl
 	if g.cfg.TokenHeader != "" {
 		wire.Vary(w.Header(), g.cfg.TokenHeader)
 	}
-	if err := g.cfg.Ready(r.Context()); err != nil {
-		return nil, tokenSource{}, g.refuse(w, r, tokenSource{}, nil, err)
-	}
 	token, source, err := g.readToken(r)
 	if errors.Is(err, wire.ErrNoToken) && g.cfg.Optional {
 		g.stripToken(r)
 		return nil, tokenSource{}, nil
 	}
 	if err != nil {
+		return nil, source, g.refuse(w, r, source, nil, err)
+	}
+	if err := g.cfg.Ready(r.Context()); err != nil {
 		return nil, source, g.refuse(w, r, source, nil, err)
 	}
 	claims, err := g.cfg.Access.CheckAccess(r.Context(), token)

@@ -119,6 +119,22 @@ func request(t *testing.T, method, target string, headers ...string) *http.Reque
 const metadataParameter = `, resource_metadata="https://api.example.com/.well-known/oauth-protected-resource"`
 
 // JWT-37, JWT-42, JWT-47: the rules of this route, on every request.
+// Before the store has answered, who shows no token hears where to get one, and nobody comes in.
+func TestBeforeTheStoreAnswers(t *testing.T) {
+	g := newTestGuard(t, checker{"good": claimsOf(t, "")}, func(c *Config) {
+		c.Ready = func(context.Context) error { return oauth.Unavailable(errors.New("Redis is away")) }
+	})
+	for header, want := range map[string]int{"": 401, "Bearer good": 503} {
+		r := request(t, http.MethodGet, "/")
+		if header != "" {
+			r.Header.Set("Authorization", header)
+		}
+		if res, seen := guarded(t, g, r, nil); res.StatusCode != want || seen != nil {
+			t.Errorf("%q: status %d, upstream %v", header, res.StatusCode, seen)
+		}
+	}
+}
+
 func TestGuardRules(t *testing.T) {
 	for _, tc := range []struct {
 		name, claims string

@@ -108,10 +108,8 @@ func (c *listed) count(f storage.Family, another bool) {
 func (o *Operator) nameListed(ctx context.Context, seen listing, agreed map[storage.ClientTag]storage.Consent) ([]ListedClient, error) {
 	list := make([]ListedClient, 0, len(seen))
 	for tag, c := range seen {
-		consent := agreed[tag]
-		consent.Client = tag
 		var err error
-		if c.NamedClient, err = o.issuer.NameClientOf(ctx, c.family, consent); err != nil {
+		if c.NamedClient, err = o.issuer.NameClientOf(ctx, tag, c.family, agreed[tag]); err != nil {
 			return nil, err
 		}
 		c.Kind = tag.KindName()

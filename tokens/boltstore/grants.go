@@ -40,12 +40,27 @@ func (t *txn) keepsGrant(id storage.GrantID, keep time.Duration) (bool, error) {
 
 // Grant implements storage.Families.
 func (s *Store) Grant(ctx context.Context, id storage.GrantID) ([]byte, error) {
-	return view(ctx, s, "grant", func(t *txn) ([]byte, error) {
-		var g grantRecord
-		found, err := t.read(grants, id[:], &g)
-		if err != nil || !found || g.over(t.now) {
-			return nil, err
+	texts, err := s.Grants(ctx, []storage.GrantID{id})
+	if err != nil {
+		return nil, err
+	}
+	return texts[0], nil
+}
+
+// Grants implements storage.Families.
+func (s *Store) Grants(ctx context.Context, ids []storage.GrantID) ([][]byte, error) {
+	return view(ctx, s, "grant", func(t *txn) ([][]byte, error) {
+		texts := make([][]byte, len(ids))
+		for i, id := range ids {
+			var g grantRecord
+			found, err := t.read(grants, id[:], &g)
+			if err != nil {
+				return nil, err
+			}
+			if found && !g.over(t.now) {
+				texts[i] = bytes.Clone(g.text)
+			}
 		}
-		return bytes.Clone(g.text), nil
+		return texts, nil
 	})
 }

@@ -12,27 +12,28 @@ type bucketID uint8
 // decision about a user touches few pages. The denylist has a bucket of its
 // own because guarded routes read it: it is usually almost empty.
 const (
-	families   bucketID = iota // user 16, family 16: storage.Family
-	sessions                   // user 16, session 8: sessionRecord
-	codes                      // user 16, code 16: codeRecord
-	profiles                   // user 16: profileRecord
-	people                     // user 16: personRecord
-	upstreams                  // user 16, root 8: upstreamRecord
-	consents                   // user 16, client 8: storage.Consent
-	denials                    // user 16, kind 1, id (none for the marks): denialRecord or marksRecord
-	grants                     // grant 12: grantRecord
-	clients                    // client 8: clientRecord
-	assertions                 // assertion 16: assertionRecord
-	meta                       // the keys below
-	devices                    // device 16: deviceRecord
-	histories                  // family 16: historyRecord
-	requests                   // request 16: requestRecord
-	codeBodies                 // user 16, code 16: bodyRecord
-	indexes                    // name 16: indexRecord
-	aliases                    // user 16, of Alias.From: storage.Alias
-	notes                      // user 16, root 8: noteRecord
-	logouts                    // user 16, root 8, client 8: logoutRecord
-	documents                  // document 16: documentRecord
+	families      bucketID = iota // user 16, family 16: storage.Family
+	sessions                      // user 16, session 8: sessionRecord
+	codes                         // user 16, code 16: codeRecord
+	profiles                      // user 16: profileRecord
+	people                        // user 16: personRecord
+	upstreams                     // user 16, root 8: upstreamRecord
+	consents                      // user 16, client 8: storage.Consent
+	denials                       // user 16, kind 1, id (none for the marks): denialRecord or marksRecord
+	grants                        // grant 12: grantRecord
+	clients                       // client 8: clientRecord
+	assertions                    // assertion 16: assertionRecord
+	meta                          // the keys below
+	devices                       // device 16: deviceRecord
+	histories                     // family 16: historyRecord
+	requests                      // request 16: requestRecord
+	codeBodies                    // user 16, code 16: bodyRecord
+	indexes                       // name 16: indexRecord
+	aliases                       // user 16, of Alias.From: storage.Alias
+	notes                         // user 16, root 8: noteRecord
+	logouts                       // user 16, root 8, client 8: logoutRecord
+	documents                     // document 16: documentRecord
+	documentOrder                 // when 8, document 16: version 1
 	bucketCount
 )
 
@@ -58,6 +59,8 @@ var bucketNames = [bucketCount][]byte{
 	notes:      []byte("notes"),
 	logouts:    []byte("logouts"),
 	documents:  []byte("documents"),
+
+	documentOrder: []byte("document_order"),
 }
 
 // Keys of the meta bucket.

@@ -147,19 +147,24 @@ func findExpired(t *txn, bucket bucketID, from []byte, now time.Time, watermarks
 // remove removes records that have not been written again in the meantime.
 func (w *sweeper) remove(ctx context.Context, bucket bucketID, keys [][]byte, now time.Time, watermarks clientMarks) error {
 	_, err := commitIn(ctx, w.file, func(t *txn) (struct{}, error) {
+		var gone []storage.DocumentID
 		for _, k := range keys {
 			v, err := t.get(bucket, k)
 			if v == nil || err != nil {
 				continue
 			}
-			if over, err := t.expired(bucket, k, v, now, watermarks); err == nil && over {
-				t.remove(bucket, k)
-				if bucket == profiles { // and what it says there is
-					t.remove(people, k)
-				}
+			if over, err := t.expired(bucket, k, v, now, watermarks); err != nil || !over {
+				continue
+			}
+			t.remove(bucket, k)
+			if bucket == profiles { // and what it says there is
+				t.remove(people, k)
+			}
+			if bucket == documents {
+				gone = append(gone, storage.DocumentID(k))
 			}
 		}
-		return struct{}{}, nil
+		return struct{}{}, t.forgetDocuments(gone)
 	})
 	return err
 }

@@ -23,7 +23,7 @@ var (
 
 // metaStanding are the keys of the meta bucket that a transfer knows. What a
 // later version keeps there, it must learn to move first.
-var metaStanding = [][]byte{metaOpening, metaKeys, metaMoved, metaImporting, metaClock, metaNodes}
+var metaStanding = [][]byte{metaOpening, metaKeys, metaMoved, metaImporting, metaClock, metaNodes, metaDocuments}
 
 // Export implements storage.Transfers.
 func (s *Store) Export(ctx context.Context, each func(storage.Record) error) error {
@@ -61,6 +61,9 @@ func (s *Store) exportAll(ctx context.Context, each func(storage.Record) error) 
 		if err := each(r); err != nil {
 			return err
 		}
+	}
+	if err := s.exportDocuments(ctx, each); err != nil {
+		return err
 	}
 	return s.ScanUsers(ctx, storage.AllParts, each)
 }
@@ -271,6 +274,7 @@ func finishImport(t *txn, r *storage.StoreRecord) error {
 	if len(r.Keys) > 0 || r.KeysVersion > 0 {
 		t.put(meta, metaKeys, keysRecord{version: r.KeysVersion, sealed: r.Keys}.encode())
 	}
+	t.countDocuments()
 	t.put(meta, metaOpening, openingRecord{born: r.Born, tokenLifetime: r.TokenLifetime, secrets: r.Secrets, issuers: r.Issuers}.encode())
 	t.remove(meta, metaImporting)
 	return nil
@@ -299,6 +303,8 @@ func (t *txn) putRecord(r storage.Record) error {
 		return t.importConsents(r.Consents)
 	case r.Outbox != nil:
 		t.importOutbox(r.Outbox)
+	case r.Document != nil:
+		return t.importDocument(r.Document)
 	case r.Index != nil:
 		return t.putIndex(*r.Index)
 	case r.Alias != nil:

@@ -26,7 +26,7 @@ const maxHeld = 500
 type BookConfig struct {
 	Store    storage.Documents
 	Observer oauth.Observer
-	Clock    func() time.Time
+	Clock    func() time.Time // the store's: of what several nodes have fetched the newest counts
 }
 
 // Book holds the documents of clients: in memory those that were used last, in the store those
@@ -98,26 +98,39 @@ func (b *Book) Look(ctx context.Context, r *Rules, url string, v Visitor) (*Docu
 	now := b.cfg.Clock()
 	if !e.due(now) {
 		if e.pinned && e.doc.JWKSURI != "" {
-			b.Keys(r, url).Trusted(now) // so that they are there when the client needs them
+			b.Keys(r, url).Trusted() // so that they are there when the client needs them
 		}
 		return e.last(now)
 	}
-	if !v.SignedIn && !r.expects(url) {
+	if v.Person == "" && !r.expects(url) {
 		return nil, ErrSignIn
 	}
-	flight := b.flights.DoChan(url, background.Shared(b.recovered, func() (any, error) { return nil, b.fetch(r, url, &v) }))
-	select {
-	case res := <-flight:
-		err = res.Err
-	case <-ctx.Done():
-		return nil, oauth.Unavailable(ctx.Err())
+	unfetched, err := b.fetched(ctx, r, url, v)
+	if err != nil {
+		return nil, err
 	}
 	held, _ := b.held.Get(url)
 	doc, missing := held.last(now)
-	if missing != nil && err != nil {
-		return nil, err
+	if missing != nil && unfetched != nil {
+		return nil, unfetched
 	}
 	return doc, missing
+}
+
+// fetched waits until a document has been fetched, and says why the host was not asked. Callers
+// share one fetch, and whoever is signed in does not share what a stranger may not.
+func (b *Book) fetched(ctx context.Context, r *Rules, url string, v Visitor) (unfetched, err error) {
+	for {
+		flight := b.flights.DoChan(url, background.Shared(b.recovered, func() (any, error) { return nil, b.fetch(r, url, v) }))
+		select {
+		case res := <-flight:
+			if v.Person == "" || !errors.Is(res.Err, ErrSignIn) {
+				return res.Err, nil
+			}
+		case <-ctx.Done():
+			return nil, oauth.Unavailable(ctx.Err())
+		}
+	}
 }
 
 // due reports whether a document has to be fetched.
@@ -171,7 +184,8 @@ func (b *Book) change(url string, next func(*entry) *entry) *entry {
 
 // Keep writes a document to the store, unless it was written lately. It is done before a page
 // is shown for its client, and before that gets a code: both may be answered by another node.
-func (b *Book) Keep(ctx context.Context, url string) error {
+// Errors: TemporarilyUnavailable, and a *WithdrawnError where another node has heard of its end.
+func (b *Book) Keep(ctx context.Context, r *Rules, url string) error {
 	e, ok := b.held.Get(url)
 	switch {
 	case !ok: // forgotten since it was looked at, and so kept then
@@ -186,26 +200,45 @@ func (b *Book) Keep(ctx context.Context, url string) error {
 	case e.doc == nil || e.pinned || !e.newer && b.cfg.Clock().Sub(e.stored) < keepEvery:
 		return nil
 	}
-	return b.keep(ctx, url, e)
+	return b.keep(ctx, r, url, e)
 }
 
-func (b *Book) keep(ctx context.Context, url string, e *entry) error {
-	text, err := e.encode()
+// keep writes an entry to the store: its document, or that there is none any more. Where another
+// node has written what is newer, that counts here, too.
+func (b *Book) keep(ctx context.Context, r *Rules, url string, e *entry) error {
+	req := storage.DocumentRequest{ID: storage.DocumentIDOf(url), AsOf: e.seen, Lifetime: keepFor - b.cfg.Clock().Sub(e.seen), Expected: r.expects(url)}
+	var err error
+	if e.doc != nil {
+		req.Text, err = e.encode()
+	}
+	kept := false
 	if err == nil {
-		err = b.cfg.Store.PutDocument(ctx, storage.DocumentRequest{ID: storage.DocumentIDOf(url), Text: text, Lifetime: keepFor - b.cfg.Clock().Sub(e.seen)})
+		kept, err = b.cfg.Store.PutDocument(ctx, req)
+	}
+	next := *e
+	next.stored, next.newer = b.cfg.Clock(), false
+	if err == nil && !kept {
+		var text []byte
+		text, err = b.cfg.Store.Document(ctx, req.ID)
+		if newer := decode(url, text, next.stored); newer != nil {
+			next = *newer
+		} else {
+			next = entry{why: &WithdrawnError{Why: ErrGone}, paused: next.stored.Add(pause)}
+		}
 	}
 	if err != nil {
 		b.tell(oauth.DocumentNotKept, url, err)
 		return oauth.Unavailable(fmt.Errorf("keeping a client's document: %w", err))
 	}
-	b.change(url, func(now *entry) *entry {
+	now := b.change(url, func(now *entry) *entry {
 		if now != e { // it has changed meanwhile
 			return now
 		}
-		next := *e
-		next.stored, next.newer = b.cfg.Clock(), false
 		return &next
 	})
+	if isWithdrawn(now.why) {
+		return now.why
+	}
 	return nil
 }
 

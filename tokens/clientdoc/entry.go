@@ -8,19 +8,21 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // The times of a document.
 const (
-	// keepFor is how long a document counts after its host last showed it.
-	keepFor = 30 * 24 * time.Hour
+	// keepFor is how long a document counts after its host was last asked for it and showed it.
+	keepFor = storage.KeepDocument
 	// keepKeys is the same of the keys that are beside it.
 	keepKeys = 7 * 24 * time.Hour
 	// pause is how long nothing is fetched after a failure, and how often at most keys are
 	// fetched that an assertion asks for.
 	pause = 30 * time.Second
-	// keepEvery is how often a document that has not changed is written again.
-	keepEvery = 24 * time.Hour
+	// keepEvery is how often a document that has not changed is written again, where it is used:
+	// of too many in the store the one goes that was written first.
+	keepEvery = time.Hour
 
 	usualAge = time.Hour // where the host does not say how long its document may be kept
 	minAge   = 5 * time.Minute
@@ -35,12 +37,12 @@ func ageOf(f Fetched) time.Duration {
 	return min(max(f.MaxAge, minAge), maxAge)
 }
 
-// entry is what is known of one URL. It never changes.
+// entry is what is known of one URL. It never changes. Its times are the store's.
 type entry struct {
 	doc    *Document // nil where there is none
 	why    error     // then: why there is none
 	pinned bool
-	seen   time.Time // when the host last showed the document
+	seen   time.Time // when the host was asked that showed the document last, or took it back
 	fresh  time.Time // until when it is not fetched again
 	paused time.Time // as fresh, after a failure
 	stored time.Time // when it was last written to the store; zero for never
@@ -65,7 +67,7 @@ func (e *entry) or(kept *entry, now time.Time) *entry {
 	switch {
 	case e == nil || e.pinned:
 		e = &entry{why: ErrUnseen}
-	case kept != nil && e.doc == nil && isWithdrawn(e.why) && kept.seen.Before(e.paused.Add(-pause)):
+	case kept != nil && e.doc == nil && isWithdrawn(e.why) && !kept.seen.After(e.seen):
 		kept = nil // the host took it back afterwards
 	}
 	next := *e
@@ -90,15 +92,15 @@ func (e *entry) last(now time.Time) (*Document, error) {
 }
 
 // shown is the entry after a host has shown a document.
-func (e *entry) shown(doc *Document, age time.Duration, now time.Time) *entry {
-	next := &entry{doc: doc, seen: now, fresh: now.Add(age), newer: true}
+func (e *entry) shown(doc *Document, got answer) *entry {
+	next := &entry{doc: doc, seen: got.asked, fresh: got.asked.Add(ageOf(got.Fetched)), newer: true}
 	if e != nil && e.doc != nil {
 		next.stored = e.stored
 		if reflect.DeepEqual(e.doc, doc) {
 			next.doc, next.newer = e.doc, e.newer
 		}
 	}
-	next.takeKeys(e, now)
+	next.takeKeys(e, got.asked)
 	return next
 }
 

@@ -8,24 +8,22 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/background"
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
-	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// begin takes a place for a fetch, which end gives back. One for a visitor counts against what
-// they may cause.
-func (b *Book) begin(url string, v *Visitor) (ctx context.Context, end func(), err error) {
+// begin takes a place for a fetch, which end gives back. Errors: as limits.take.
+func (b *Book) begin(w wanted) (ctx context.Context, end func(), err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || !b.limits.enter() {
+	if b.closed || !b.limits.enter(w) {
 		return nil, nil, errBusy
 	}
-	if !b.limits.take(url, v, b.cfg.Clock()) {
-		b.limits.leave()
-		return nil, nil, errBusy
+	if err := b.limits.take(w, b.cfg.Clock()); err != nil {
+		b.limits.leave(w)
+		return nil, nil, err
 	}
 	b.running.Add(1)
 	ctx, cancel := context.WithTimeout(b.ctx, FetchTimeout)
-	return ctx, func() { cancel(); b.limits.leave(); b.running.Done() }, nil
+	return ctx, func() { cancel(); b.limits.leave(w); b.running.Done() }, nil
 }
 
 // Renew fetches a document that an operator expects where it is not known or has to be looked at
@@ -33,17 +31,20 @@ func (b *Book) begin(url string, v *Visitor) (ctx context.Context, end func(), e
 // waits for it.
 func (b *Book) Renew(r *Rules, url string, v Visitor) {
 	if e, _ := b.held.Get(url); e.due(b.cfg.Clock()) && r.expects(url) {
-		b.flights.DoChan(url, background.Shared(b.recovered, func() (any, error) { return nil, b.fetch(r, url, &v) }))
+		b.flights.DoChan(url, background.Shared(b.recovered, func() (any, error) { return nil, b.fetch(r, url, v) }))
 	}
 }
 
 // fetch fetches a document, and its keys where they are apart. It returns an error only where
 // it has asked nobody; what else came of it is in the entry.
-func (b *Book) fetch(r *Rules, url string, v *Visitor) error {
-	if e, _ := b.held.Get(url); !e.due(b.cfg.Clock()) {
+func (b *Book) fetch(r *Rules, url string, v Visitor) error {
+	held, _ := b.held.Get(url)
+	asked := b.cfg.Clock()
+	if !held.due(asked) {
 		return nil // another one was faster
 	}
-	ctx, end, err := b.begin(url, v)
+	known := held != nil && held.doc != nil
+	ctx, end, err := b.begin(wanted{url: url, visitor: v, known: known || r.names(url), expected: r.expects(url)})
 	if err != nil {
 		return err
 	}
@@ -60,21 +61,27 @@ func (b *Book) fetch(r *Rules, url string, v *Visitor) error {
 		if e != nil && !e.pinned {
 			before = e
 		}
-		return b.after(before, doc, got, err)
+		return b.after(before, doc, answer{Fetched: got, asked: asked}, err)
 	})
 	b.tell(outcomeOf(err, before, next), url, err)
 	if next.doc != nil && next.doc.JWKSURI != "" && !b.cfg.Clock().Before(next.keysDue) {
 		b.fetchKeys(ctx, r, next.doc)
 	}
-	b.settle(ctx, url, before)
+	b.settle(ctx, r, url, before)
 	return nil
 }
 
+// answer is what a host has shown, and when it was asked for it.
+type answer struct {
+	Fetched
+
+	asked time.Time
+}
+
 // after is the entry after a fetch.
-func (b *Book) after(before *entry, doc *Document, got Fetched, err error) *entry {
-	now := b.cfg.Clock()
+func (b *Book) after(before *entry, doc *Document, got answer, err error) *entry {
 	if err == nil {
-		return before.shown(doc, ageOf(got), now)
+		return before.shown(doc, got)
 	}
 	if errors.Is(err, ErrGone) {
 		err = &WithdrawnError{Why: err}
@@ -82,12 +89,13 @@ func (b *Book) after(before *entry, doc *Document, got Fetched, err error) *entr
 	next := entry{why: err}
 	switch {
 	case isWithdrawn(err):
+		next.seen = got.asked
 	case before != nil && before.doc != nil: // the last good one serves
 		next = *before
 	default:
 		next.why = errors.Join(ErrUnseen, err)
 	}
-	next.paused = now.Add(pause)
+	next.paused = b.cfg.Clock().Add(pause)
 	return &next
 }
 
@@ -112,31 +120,26 @@ func isWithdrawn(err error) bool {
 }
 
 // settle writes to the store what has become of a document that is there.
-func (b *Book) settle(ctx context.Context, url string, before *entry) {
+func (b *Book) settle(ctx context.Context, r *Rules, url string, before *entry) {
 	if before == nil || before.stored.IsZero() {
 		return
 	}
 	e, _ := b.held.Get(url)
-	switch {
-	case e == nil:
-	case e.doc != nil && (e.newer || b.cfg.Clock().Sub(e.stored) >= keepEvery):
-		_ = b.keep(ctx, url, e) // which has told
-	case e.doc == nil:
-		if err := b.cfg.Store.PutDocument(ctx, storage.DocumentRequest{ID: storage.DocumentIDOf(url)}); err != nil {
-			b.tell(oauth.DocumentNotKept, url, err)
-		}
+	if e != nil && (isWithdrawn(e.why) || e.doc != nil && (e.newer || b.cfg.Clock().Sub(e.stored) >= keepEvery)) {
+		_ = b.keep(ctx, r, url, e) // which has told
 	}
 }
 
 // fetchKeys fetches the keys of a document.
 func (b *Book) fetchKeys(ctx context.Context, r *Rules, doc *Document) {
+	asked := b.cfg.Clock()
 	got, err := r.Fetch(ctx, doc.JWKSURI)
 	b.change(doc.URL, func(e *entry) *entry {
 		if e == nil || e.doc != doc {
 			return e // it has changed meanwhile
 		}
 		next := *e
-		next.keysTried = b.cfg.Clock()
+		next.keysTried = asked
 		if err == nil {
 			err = next.readKeys(got)
 		}
@@ -161,7 +164,8 @@ func (b *Book) Keys(r *Rules, url string) *Keys { return &Keys{book: b, rules: r
 
 // Trusted returns the keys, or nil where there are none or they are too old. Where they are
 // due they are fetched, and nobody waits for it.
-func (k *Keys) Trusted(now time.Time) []*jose.PublicKey {
+func (k *Keys) Trusted() []*jose.PublicKey {
+	now := k.book.cfg.Clock()
 	e, _ := k.book.held.Get(k.url)
 	if e == nil || e.doc == nil {
 		return nil
@@ -178,7 +182,8 @@ func (k *Keys) Trusted(now time.Time) []*jose.PublicKey {
 // Missing says that an assertion names a key that is not among them. It reports whether nobody
 // can say yet that there is no such key, so that the client is to come again: they are fetched
 // now, once in half a minute, or could not be.
-func (k *Keys) Missing(now time.Time) bool {
+func (k *Keys) Missing() bool {
+	now := k.book.cfg.Clock()
 	e, _ := k.book.held.Get(k.url)
 	switch {
 	case e == nil || e.doc == nil || e.pinned && e.doc.JWKSURI == "":
@@ -201,14 +206,14 @@ func (e *entry) mayTry(now time.Time) bool {
 func (k *Keys) renew(doc *Document) {
 	b := k.book
 	b.flights.DoChan("keys "+doc.URL, background.Shared(b.recovered, func() (any, error) {
-		ctx, end, err := b.begin(doc.URL, nil)
+		ctx, end, err := b.begin(wanted{url: doc.URL, known: true, expected: k.rules.expects(doc.URL)})
 		if err != nil {
 			return nil, err
 		}
 		defer end()
 		before, _ := b.held.Get(doc.URL)
 		b.fetchKeys(ctx, k.rules, doc)
-		b.settle(ctx, doc.URL, before)
+		b.settle(ctx, k.rules, doc.URL, before)
 		return nil, nil //nolint:nilnil // it is in the entry
 	}))
 }

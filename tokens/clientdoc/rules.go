@@ -46,6 +46,9 @@ func (r *Rules) expects(id string) bool {
 	})
 }
 
+// names reports whether an operator has named the very URL.
+func (r *Rules) names(id string) bool { return r.Pinned[id] != nil || slices.Contains(r.Allow, id) }
+
 // usualPort reports whether a URL names no port.
 func usualPort(id string) bool {
 	host := strings.TrimPrefix(oauth.DocumentOrigin(id), "https://")
@@ -54,6 +57,6 @@ func usualPort(id string) bool {
 
 // Visitor is who makes this gateway fetch something.
 type Visitor struct {
-	Network  string // that they come from; "" if that is not known
-	SignedIn bool
+	Network string // that they come from; "" if that is not known
+	Person  string // who is signed in, by whatever names them; "" for nobody
 }

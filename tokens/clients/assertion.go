@@ -234,7 +234,7 @@ func (k *Keys) verify(t jose.Compact, now time.Time) (option string, number int,
 		return "public_key", n, nil
 	}
 	if k.Published != nil {
-		return "jwks", 1, k.verifyPublished(t, now)
+		return "jwks", 1, k.verifyPublished(t)
 	}
 	if k.Remote == nil {
 		return "", 0, errNoKeyVerifies
@@ -256,15 +256,15 @@ func (k *Keys) verify(t jose.Compact, now time.Time) (option string, number int,
 
 // verifyPublished is verify for a client that is known by its document. Where a key is new the
 // client is asked to come again: what refuses it would make it forget who it is.
-func (k *Keys) verifyPublished(t jose.Compact, now time.Time) error {
-	keys := k.Published.Trusted(now)
+func (k *Keys) verifyPublished(t jose.Compact) error {
+	keys := k.Published.Trusted()
 	switch {
 	case k.tryKeys(keys, t) > 0:
 		return nil
 	case len(keys) == 0:
-		k.Published.Missing(now)
+		k.Published.Missing()
 		return errNoClientKeys
-	case t.Header.Kid != "" && !slices.ContainsFunc(keys, func(key *jose.PublicKey) bool { return key.ID() == t.Header.Kid }) && k.Published.Missing(now):
+	case t.Header.Kid != "" && !slices.ContainsFunc(keys, func(key *jose.PublicKey) bool { return key.ID() == t.Header.Kid }) && k.Published.Missing():
 		return errNoClientKeys
 	}
 	return errNoKeyVerifies

@@ -68,12 +68,12 @@ func (d *Directory) Signing(ctx context.Context, id string, v clientdoc.Visitor)
 func (d *Directory) Publishes(id string) bool { return d.publishing(id) != nil }
 
 // Keep sees to it that the document of a client, where it has one, is there on each node from
-// now on. Errors: TemporarilyUnavailable.
+// now on. Errors: as Resolve.
 func (d *Directory) Keep(ctx context.Context, c *Client) error {
 	if c.Origin != Document {
 		return nil
 	}
-	return d.unregistered.Book.Keep(ctx, c.ID)
+	return known(d.unregistered.Book.Keep(ctx, &d.unregistered.Documents.Rules, c.ID))
 }
 
 // publishing returns the policy for a client that is known by its document, nil for another.
@@ -90,18 +90,24 @@ var errUnseen = &oauth.Error{
 	Description: "The application's own metadata cannot be fetched at this moment. Try again shortly.",
 }
 
-// documented returns the client that a document says it is.
-func (d *Directory) documented(id string, doc *clientdoc.Document, err error) (*Client, error) {
+// known says of the error of a Book what it means for the client.
+func known(err error) error {
 	withdrawn, is := errors.AsType[*clientdoc.WithdrawnError](err)
 	switch {
 	case is:
-		return nil, fmt.Errorf("%w: %w", ErrUnknown, withdrawn.Why)
+		return fmt.Errorf("%w: %w", ErrUnknown, withdrawn.Why)
 	case errors.Is(err, clientdoc.ErrUnseen):
 		answer := *errUnseen
 		answer.Cause = err
-		return nil, &answer
-	case err != nil:
-		return nil, err
+		return &answer
+	}
+	return err
+}
+
+// documented returns the client that a document says it is.
+func (d *Directory) documented(id string, doc *clientdoc.Document, err error) (*Client, error) {
+	if err != nil {
+		return nil, known(err)
 	}
 	keys, err := d.lastingKeys()
 	if err != nil {

@@ -211,10 +211,28 @@ func (s *Store) PutGrant(ctx context.Context, id storage.GrantID, text []byte, k
 
 // Grant implements storage.Families.
 func (s *Store) Grant(ctx context.Context, id storage.GrantID) ([]byte, error) {
-	a, err := s.decide(ctx, "grant", s.scripts().grant, []string{s.grantKey(id)})
-	if err != nil || !a.present() {
+	texts, err := s.Grants(ctx, []storage.GrantID{id})
+	if err != nil {
 		return nil, err
 	}
-	text := []byte(a.text())
-	return text, a.err
+	return texts[0], nil
+}
+
+// Grants implements storage.Families.
+func (s *Store) Grants(ctx context.Context, ids []storage.GrantID) (texts [][]byte, err error) {
+	groups := make([][]string, len(ids))
+	for i, id := range ids {
+		groups[i] = []string{s.grantKey(id)}
+	}
+	err = s.call(ctx, "grant", func(ctx context.Context, c *connection) error {
+		texts = make([][]byte, len(ids))
+		all, errs := s.evalAll(ctx, c, s.scripts().grant, groups)
+		for i := range all {
+			if errs[i] == nil && all[i].present() {
+				texts[i], errs[i] = []byte(all[i].text()), all[i].err
+			}
+		}
+		return cmp.Or(errs...)
+	})
+	return texts, err
 }

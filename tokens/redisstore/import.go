@@ -127,7 +127,6 @@ func (m *importer) add(ctx context.Context, r storage.Record) error {
 	if m.about == nil && r.Store == nil {
 		return errors.New("importing into the store: the first record does not describe the store")
 	}
-	s := m.store
 	switch {
 	case r.Store != nil:
 		m.about = r.Store
@@ -137,16 +136,8 @@ func (m *importer) add(ctx context.Context, r storage.Record) error {
 		return nil
 	case r.Alias != nil:
 		return m.alias(r.Alias)
-	case r.Grant != nil:
-		keep := time.Duration(0)
-		if !r.Grant.Until.IsZero() {
-			keep = max(time.Millisecond, r.Grant.Until.Sub(m.about.Now))
-		}
-		m.waiting = append(m.waiting, scriptCall{s.scripts().putGrant, []string{s.grantKey(r.Grant.ID)}, []any{millis(keep), r.Grant.Text}})
-	case r.Assertion != nil:
-		m.waiting = append(m.waiting, scriptCall{
-			s.scripts().useAssertion, []string{s.key("a:" + r.Assertion.ID.String())}, []any{unixMillis(r.Assertion.Until), make([]byte, 8)},
-		})
+	case r.Grant != nil, r.Assertion != nil, r.Document != nil:
+		m.waiting = append(m.waiting, m.standing(r))
 	case r.Held != nil, r.Consents != nil:
 		call, err := m.heldOrAgreed(r)
 		if err != nil {
@@ -170,6 +161,24 @@ func (m *importer) add(ctx context.Context, r storage.Record) error {
 		return nil
 	}
 	return m.flush(ctx)
+}
+
+// standing writes what belongs to no user. What has ended meanwhile is over at once.
+func (m *importer) standing(r storage.Record) scriptCall {
+	s := m.store
+	switch {
+	case r.Grant != nil:
+		keep := time.Duration(0)
+		if !r.Grant.Until.IsZero() {
+			keep = max(time.Millisecond, r.Grant.Until.Sub(m.about.Now))
+		}
+		return scriptCall{s.scripts().putGrant, []string{s.grantKey(r.Grant.ID)}, []any{millis(keep), r.Grant.Text}}
+	case r.Assertion != nil:
+		return scriptCall{s.scripts().useAssertion, []string{s.key("a:" + r.Assertion.ID.String())}, []any{unixMillis(r.Assertion.Until), make([]byte, 8)}}
+	}
+	d := r.Document.DocumentRequest
+	d.Lifetime = max(time.Millisecond, r.Document.Until.Sub(m.about.Now))
+	return scriptCall{s.scripts().putDocument, s.documentKeys(), documentArgs(d)}
 }
 
 func (m *importer) heldOrAgreed(r storage.Record) (scriptCall, error) {

@@ -43,8 +43,9 @@ import (
 //	<prefix>{feed}l    its lines, in one slot (lua/feed_append.lua)
 //	<prefix>{lo<n>}t   users who may have logouts to tell, by when to look (lua/due_logouts.lua), and
 //	<prefix>{lo0}s     the node that tells them (lua/lease_sender.lua)
+//	<prefix>{documents}m the metadata of clients, as their hosts have last shown it (lua/document_record.lua), and
+//	<prefix>{documents}t the order in which it goes, in one slot
 //	<prefix>a:<id>     a used assertion of a client, until it expires
-//	<prefix>m:<id>     the metadata of a client, as its host has last shown it
 //	<prefix>h:<family> the history of a family, and
 //	<prefix>q:<tag>    the family that a request was about
 //	<prefix>r:{<n>}    what replicas are asked about, in a slot of each server (replication.go)

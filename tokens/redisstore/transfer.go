@@ -44,6 +44,9 @@ func (s *Store) exportAfter(ctx context.Context, stopped time.Duration, each fun
 	if err := s.exportStanding(ctx, each); err != nil {
 		return err
 	}
+	if err := s.exportDocuments(ctx, each); err != nil {
+		return err
+	}
 	if err := s.scan(ctx, "*", s.readAny, each); err != nil {
 		return err
 	}
@@ -148,7 +151,7 @@ func (s *Store) kindsOf(keys []string) (users, assertions, grants []string, err 
 			// are under way: neither outlives the move.
 		case strings.HasPrefix(name, outboxLead): // logouts that wait stay behind
 		case strings.HasPrefix(name, "h:"), strings.HasPrefix(name, "q:"): // what has happened to families; no decision rests on it
-		case strings.HasPrefix(name, documentLead): // fetched again
+		case slices.Contains(s.documentKeys(), key): // read apart
 		case key == s.aheadKey(), key == s.nodesKey(): // outlived by the export itself
 		case strings.HasPrefix(name, probed): // lives for a minute
 		case strings.HasPrefix(name, "a:"):

@@ -74,14 +74,53 @@ func (c *Grants) find(ctx context.Context, id storage.GrantID) (heldGrant, bool,
 	if err != nil || text == nil {
 		return heldGrant{}, false, err
 	}
+	h, err = c.read(id, text)
+	return h, err == nil, err
+}
+
+// LookAll is Look for several, in one call of the store at most; a grant that nobody knows is the zero Grant.
+func (c *Grants) LookAll(ctx context.Context, ids []storage.GrantID) ([]storage.Grant, error) {
+	all := make([]storage.Grant, len(ids))
+	var unknown []storage.GrantID
+	var places []int
+	c.mu.RLock()
+	for n, id := range ids {
+		h, ok := c.held[id]
+		if all[n] = h.grant; !ok {
+			unknown, places = append(unknown, id), append(places, n)
+		}
+	}
+	c.mu.RUnlock()
+	if len(unknown) == 0 {
+		return all, nil
+	}
+	texts, err := c.store.Grants(ctx, unknown)
+	if err != nil {
+		return nil, err
+	}
+	for i, text := range texts {
+		if text == nil {
+			continue
+		}
+		h, err := c.read(unknown[i], text)
+		if err != nil {
+			return nil, err
+		}
+		all[places[i]] = h.grant
+	}
+	return all, nil
+}
+
+// read reads the text that the store has of a grant, and holds it.
+func (c *Grants) read(id storage.GrantID, text []byte) (h heldGrant, err error) {
 	if storage.GrantIDOf(text) != id {
-		return heldGrant{}, false, errors.New("reading grant: its text has another hash")
+		return heldGrant{}, errors.New("reading grant: its text has another hash")
 	}
 	if err := json.Unmarshal(text, &h.grant); err != nil {
-		return heldGrant{}, false, fmt.Errorf("reading grant: %w", err)
+		return heldGrant{}, fmt.Errorf("reading grant: %w", err)
 	}
 	c.keep(id, h)
-	return h, true, nil
+	return h, nil
 }
 
 // Put makes sure that the store has the grant for that long from now on, 0 for good.

@@ -118,7 +118,6 @@ func New(c Config) (*State, error) {
 		Hashes:        hashes,
 		History:       history.NewRecorder(c.Store, c.Clock),
 		ClientSecrets: clients.NewSecretMemory(hashes),
-		Documents:     clientdoc.NewBook(clientdoc.BookConfig{Store: c.Store, Observer: c.Observer, Clock: c.Clock}),
 		Grants:        newGrantCache(c.Store, c.Clock),
 		node:          node,
 		told:          make(chan struct{}, 1),
@@ -128,6 +127,7 @@ func New(c Config) (*State, error) {
 		observer:      c.Observer,
 		clock:         c.Clock,
 	}
+	s.Documents = clientdoc.NewBook(clientdoc.BookConfig{Store: c.Store, Observer: c.Observer, Clock: s.StoreNow})
 	s.health.Store(&Health{Trouble: oauth.TroubleStore, Cause: errNotOpened, Since: c.Clock()})
 	return s, nil
 }

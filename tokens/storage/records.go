@@ -65,6 +65,7 @@ type Record struct {
 	Consents  *ConsentsRecord
 	Alias     *Alias
 	Outbox    *OutboxRecord
+	Document  *DocumentRecord
 }
 
 // StoreRecord is what a store knows of itself, and the sealed signing keys.

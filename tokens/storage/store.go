@@ -132,6 +132,8 @@ type Families interface {
 	PutGrant(ctx context.Context, id GrantID, text []byte, keep time.Duration) error
 	// Grant returns the text, or nil if there is none (any more).
 	Grant(ctx context.Context, id GrantID) ([]byte, error)
+	// Grants is Grant for several, asked for at once.
+	Grants(ctx context.Context, ids []GrantID) ([][]byte, error)
 }
 
 // CreateRequest asks for a new family.

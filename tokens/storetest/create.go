@@ -224,8 +224,15 @@ func grantsKept(t *testing.T, f *fixture) {
 	text := []byte("openid offline_access")
 	NoError(t, f.s.PutGrant(f.ctx(), grant, text, time.Hour))
 	NoError(t, f.s.PutGrant(f.ctx(), grant, text, time.Hour))
+	NoError(t, f.s.PutGrant(f.ctx(), storage.GrantID{8}, []byte("other"), time.Hour))
 	f.reopen()
 	if got := Must(f.s.Grant(f.ctx(), grant))(t); string(got) != string(text) {
 		t.Errorf("grant %q, want %q", got, text)
+	}
+	if got := Must(f.s.Grants(f.ctx(), []storage.GrantID{{8}, {9}, grant, {8}}))(t); len(got) != 4 || string(got[0]) != "other" || got[1] != nil || string(got[2]) != string(text) || string(got[3]) != "other" {
+		t.Errorf("grants %q", got)
+	}
+	if got := Must(f.s.Grants(f.ctx(), nil))(t); len(got) != 0 {
+		t.Errorf("of none: %q", got)
 	}
 }

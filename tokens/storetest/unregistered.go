@@ -11,6 +11,7 @@ import (
 // What stores do about clients that no configuration names: they bound and end them together.
 var unregisteredCases = []testCase{
 	{"cap over all that nobody registered", createCapUnregistered},
+	{"a thousand that nobody registered", createThousand},
 	{"end of all that registered themselves", endRegistered},
 	{"end that holds for a time", endClientKept},
 	{"blocked", blockClient},
@@ -39,6 +40,42 @@ func createCapUnregistered(t *testing.T, f *fixture) {
 		f.pass(1100 * time.Millisecond)
 	}
 	f.wantLive(append([]storage.FamilyID{own.ID}, ids...)...) // a client of the configuration has a share of its own
+}
+
+// createThousand: somebody lets a thousand clients in, of both kinds, and holds two hundred
+// families, the newest. Those that ended have told who had them.
+func createThousand(t *testing.T, f *fixture) {
+	const thousand, most = 1000, 200
+	evicted := make(map[storage.FamilyID]bool)
+	var newest []storage.FamilyID
+	for n := range thousand {
+		kind := storage.AllDocuments
+		if n%2 == 0 {
+			kind = storage.AllRegistered
+		}
+		res := f.create(f.createRequest(maxActive(most), func(r *storage.CreateRequest) { r.Client = kind.Of(random[[16]byte]()) }))
+		if !res.Created || len(res.Evicted) > 1 {
+			t.Fatalf("client %d: created %t, %d evicted", n, res.Created, len(res.Evicted))
+		}
+		for _, id := range res.Evicted {
+			evicted[id] = true
+		}
+		if f.h.Advance == nil {
+			continue // within one second none is the oldest
+		}
+		if f.pass(1100 * time.Millisecond); n >= thousand-most {
+			newest = append(newest, res.Family.ID)
+		}
+	}
+	live := Must(f.s.ListFamilies(f.ctx(), f.user))(t)
+	for _, id := range newest {
+		if evicted[id] {
+			t.Errorf("family %v is one of the newest, and was evicted", id)
+		}
+	}
+	if len(live) != most || len(evicted) != thousand-most {
+		t.Errorf("%d families live and %d were evicted, want %d and %d", len(live), len(evicted), most, thousand-most)
+	}
 }
 
 // endRegistered: one watermark ends the clients of one kind, and no others.

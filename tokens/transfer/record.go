@@ -23,6 +23,7 @@ type (
 		Index     *wireIndex     `json:"index,omitempty"`
 		Consents  *wireConsents  `json:"consents,omitempty"`
 		Outbox    *wireOutbox    `json:"outbox,omitempty"`
+		Document  *wireDocument  `json:"document,omitempty"`
 		Alias     *wireAlias     `json:"alias,omitempty"`
 		End       *wireEnd       `json:"end,omitempty"`
 	}
@@ -137,6 +138,8 @@ func wireOf(r storage.Record) (wireLine, error) {
 		return wireOfConsents(r.Consents)
 	case r.Outbox != nil:
 		return wireLine{Outbox: wireOfOutbox(r.Outbox)}, nil
+	case r.Document != nil:
+		return wireLine{Document: wireOfDocument(r.Document)}, nil
 	case r.Index != nil:
 		record, err := r.Index.MarshalBinary()
 		return wireLine{Index: &wireIndex{r.Index.Key[:], record}}, err
@@ -214,6 +217,8 @@ func (w *wireLine) record() (storage.Record, error) {
 		r.Consents = w.Consents.record(&d)
 	case w.Outbox != nil:
 		r.Outbox = w.Outbox.record(&d)
+	case w.Document != nil:
+		r.Document = w.Document.record(&d)
 	case w.Index != nil:
 		r.Index = w.Index.record(&d)
 	case w.Alias != nil:
