@@ -9,13 +9,19 @@ import (
 	"testing"
 )
 
-// consentTo signs alice in and presses Allow, and returns what the code gives.
+// consentTo signs alice in to my-spa and presses Allow, and returns what the code gives.
 func (g *gateway) consentTo() tokenAnswer {
+	g.t.Helper()
+	return g.agreeTo("my-spa", testCallback)
+}
+
+// agreeTo is consentTo for any client; alice may be signed in.
+func (g *gateway) agreeTo(client, redirect string) tokenAnswer {
 	g.t.Helper()
 	verifier := strings.Repeat("canary-verifier-", 3)
 	challenge := sha256.Sum256([]byte(verifier))
 	query := url.Values{
-		"response_type": {"code"}, "client_id": {"my-spa"}, "redirect_uri": {testCallback}, "scope": {"openid offline_access orders:read"}, "audience": {testAPI},
+		"response_type": {"code"}, "client_id": {client}, "redirect_uri": {redirect}, "scope": {"openid offline_access orders:read"}, "audience": {testAPI},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])}, "code_challenge_method": {"S256"},
 	}
 	origin := []string{"Origin", strings.TrimSuffix(g.Issuer, "/")}
@@ -28,14 +34,16 @@ func (g *gateway) consentTo() tokenAnswer {
 		more.Set("request", ticket[1])
 		return g.do(g.request(g.url(path), more, origin...))
 	}
-	_, page = form("/login", url.Values{"login": {"local"}, "username": {"alice"}, "password": {testPassword}, "action": {"login"}})
+	if strings.Contains(page, `name="password"`) {
+		_, page = form("/login", url.Values{"login": {"local"}, "username": {"alice"}, "password": {testPassword}, "action": {"login"}})
+	}
 	resp, page := form("/consent", url.Values{"action": {"allow"}})
 	location, err := url.Parse(resp.Header.Get("Location"))
 	if err != nil || location.Query().Get("code") == "" {
 		g.t.Fatalf("no code: %d %s %s", resp.StatusCode, location, page)
 	}
 	return g.token(url.Values{
-		"grant_type": {"authorization_code"}, "client_id": {"my-spa"}, "redirect_uri": {testCallback},
+		"grant_type": {"authorization_code"}, "client_id": {client}, "redirect_uri": {redirect},
 		"code": {location.Query().Get("code")}, "code_verifier": {verifier},
 	})
 }

@@ -120,7 +120,7 @@ func TestNamesThatWereConfigured(t *testing.T) {
 			if err := g.loadCaddyfile([]byte(strings.ReplaceAll(string(g.withoutClient(o)), "user alice ", "user bob "))); err != nil {
 				t.Fatal(err)
 			}
-			if out, _ := g.ok("grants", "list", "local|alice"); !strings.Contains(out, "(removed)") {
+			if out, _ := g.ok("grants", "list", "local|alice"); !strings.Contains(out, "removed:") {
 				t.Errorf("grants of somebody who is not configured any more:\n%s", out)
 			}
 			if out, _ := g.ok("users", "show", "local|bob"); !strings.Contains(out, "has logged in    no") {

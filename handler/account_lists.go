@@ -1,15 +1,15 @@
 package handler
 
 import (
-	"cmp"
 	"encoding/hex"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/tokens"
-	"github.com/gatehouse-auth/gatehouse/tokens/sites"
 )
 
 // listed is how many rows of a list the page shows at once.
@@ -92,7 +92,7 @@ func (s *Server) listAgreements(r *http.Request, l *tokens.Login, texts *pages.T
 	first := (at.agreed - 1) * listed
 	for _, c := range all[first:min(first+listed, len(all))] {
 		page.Agreements = append(page.Agreements, pages.Agreement{
-			ID: hex.EncodeToString(c.ClientTag[:]), Name: cmp.Or(c.Name, texts.AppRemoved), Host: c.Host,
+			App: appOf(c.NamedClient, texts), ID: hex.EncodeToString(c.ClientTag[:]),
 			Access: s.accessTexts(texts, c.Scopes, c.Audiences), Agreed: c.Agreed, LastUsed: c.LastUsed,
 		})
 	}
@@ -109,17 +109,37 @@ func (s *Server) loginLabel(name string) string {
 	return name
 }
 
+// appOf says what to call an application: one that nobody registered by the host that
+// vouches for it, or by what it calls itself, in quotes, and where its answers go.
+func appOf(c tokens.NamedClient, texts *pages.Texts) pages.App {
+	app := pages.App{Name: c.Name}
+	if c.Claimed {
+		app = pages.App{Name: c.Host, Claimed: cutName(c.Name)}
+		if c.Host == "" && c.Name == "" {
+			app.Name = texts.AppUnnamed
+		}
+	}
+	if app.Name == "" && app.Claimed == "" {
+		app.Name = texts.AppRemoved
+	}
+	var callers []string
+	for _, uri := range c.RedirectURIs {
+		if caller := callerAt(uri).Caller(texts); !slices.Contains(callers, caller) {
+			callers = append(callers, caller)
+		}
+	}
+	app.GoesTo = strings.Join(callers, ", ")
+	return app
+}
+
 // describe says in words where a person is signed in.
 func (s *Server) describe(a tokens.SignedIn, texts *pages.Texts) pages.Application {
 	app := pages.Application{
-		ID: a.Family.ID.String(), Name: texts.AppRemoved, Device: texts.Device(a.Device), From: a.Address,
+		App: appOf(a.NamedClient, texts), ID: a.Family.ID.String(), Device: texts.Device(a.Device), From: a.Address,
 		Since: a.Family.Created, LastUsed: a.Family.Rotated, Here: a.Here,
 	}
-	switch {
-	case a.Client != nil:
-		app.Name = s.clientName(a.Client.ID)
-	case a.Site != "":
-		app.Name = s.clientName(sites.ClientID(a.Site))
+	if a.Site != "" {
+		app.Name = s.clientName(a.ID)
 	}
 	if a.Key != "" {
 		app.Device = texts.KeysTitle + ": " + a.Key

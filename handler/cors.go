@@ -19,6 +19,7 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request, e *endpoint) bool 
 	origin, one := wire.RequestOrigin(r)
 	if e.cors == corsAny {
 		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Access-Control-Expose-Headers", wire.ExposeHeaders)
 	} else {
 		h.Add("Vary", "Origin")
 		switch {
@@ -46,7 +47,7 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request, e *endpoint) bool 
 
 // forAnybody reports whether a client that nobody registered calls the endpoint.
 func (e *endpoint) forAnybody() bool {
-	return e.name == "token" || e.name == "revoke" || e.registers
+	return e.name == "token" || e.name == "revoke"
 }
 
 // narrowOrigin takes the permission back where the origin is another client's.

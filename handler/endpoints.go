@@ -29,7 +29,7 @@ func endpoints() []endpoint {
 		{name: "token", path: "/oauth/token", alias: "/token", aliasRegisters: true, grants: true, methods: onlyPost, cors: corsCredentials, fail: (*Server).failJSON, serve: (*Server).token},
 		{name: "refresh", path: "/oauth/refresh", grants: true, methods: onlyPost, cors: corsCookie, fail: (*Server).failJSON, serve: (*Server).refresh},
 		{name: "revoke", path: "/oauth/revoke", methods: onlyPost, cors: corsCookie, fail: (*Server).failJSON, serve: (*Server).revoke},
-		{name: "register", path: "/oauth/register", alias: "/register", methods: onlyPost, registers: true, cors: corsCredentials, fail: (*Server).failRegistration, serve: (*Server).register},
+		{name: "register", path: "/oauth/register", alias: "/register", methods: onlyPost, registers: true, cors: corsAny, fail: (*Server).failRegistration, serve: (*Server).register},
 		{name: "introspect", path: "/oauth/introspect", methods: onlyPost, fail: (*Server).failJSON, serve: (*Server).introspect},
 		{name: "userinfo", path: "/userinfo", methods: getPost, cors: corsClient, fail: (*Server).failBearer, serve: (*Server).userinfo},
 		{name: "logout", path: "/oidc/logout", methods: getPost, page: true, fail: (*Server).failPage, serve: (*Server).logout},

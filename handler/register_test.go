@@ -416,8 +416,11 @@ func TestM31AnyOrigin(t *testing.T) {
 			t.Errorf("preflight of %s: %d %v", target, res.StatusCode, res.Header)
 		}
 	}
-	if res := g.registerBody(codeBody, "Origin", inspector); res.Header.Get("Access-Control-Allow-Origin") != "*" {
-		t.Errorf("register: %v", res.Header)
+	for _, origin := range []string{inspector, "https://app.example.com"} { // of a client of the configuration
+		res := g.registerBody(codeBody, "Origin", origin)
+		if h := res.Header; h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Allow-Credentials") != "" || !strings.Contains(h.Get("Access-Control-Expose-Headers"), "Retry-After") {
+			t.Errorf("register from %s: %v", origin, h)
+		}
 	}
 	id := g.registered(codeBody)["client_id"].(string)
 	if res := g.post("/token", url.Values{"client_id": {id}, "grant_type": {"authorization_code"}}, "Origin", inspector); res.Header.Get("Access-Control-Allow-Origin") != "*" {

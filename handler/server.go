@@ -89,7 +89,7 @@ const (
 	corsCookie                      // as corsClient, with credentials where the client keeps its refresh token in a cookie
 	// With clients that nobody registered, the two also let any origin, without credentials:
 	// which those run in, nobody knows.
-	corsAny // public documents
+	corsAny // without credentials: public documents, and what any program calls
 )
 
 // endpoint is one row of the route table.

@@ -19,15 +19,22 @@ func (s *Server) stranger(ctx context.Context, a *tokens.Authorization) (*pages.
 	if err != nil || !c.Unregistered() {
 		return nil, err
 	}
-	p := &pages.Stranger{Destination: destinationOf(a.RedirectURI), Name: cutName(c.Name), API: strings.Join(a.Audiences, " ")}
-	u, err := url.Parse(a.RedirectURI)
-	if p.Here = err != nil || u.Scheme != "https"; p.Here && u != nil && u.Scheme == "http" {
-		p.Destination = "" // which program listens at a port of this machine, nobody knows
-	}
+	p := callerAt(a.RedirectURI)
+	p.Name, p.API = cutName(c.Name), strings.Join(a.Audiences, " ")
 	if u, err := url.Parse(a.ClientID); err == nil && c.Origin == clients.Document {
 		p.Host = u.Host
 	}
-	return p, nil
+	return &p, nil
+}
+
+// callerAt says where the answers of an application go that nobody registered.
+func callerAt(redirectURI string) pages.Stranger {
+	p := pages.Stranger{Destination: destinationOf(redirectURI)}
+	u, err := url.Parse(redirectURI)
+	if p.Here = err != nil || u.Scheme != "https"; p.Here && u != nil && u.Scheme == "http" {
+		p.Destination = "" // which program listens at a port of this machine, nobody knows
+	}
+	return p
 }
 
 // maxShownName is how much is shown of a name that a client has given itself, in characters.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
@@ -13,14 +12,15 @@ import (
 // SignedIn is one application that a person is signed in with, by a refresh
 // token of its own.
 type SignedIn struct {
+	NamedClient // whose Client is nil for a site, too
+
 	Family  storage.Family
-	Client  *clients.Client // nil for a site, and for one that is not configured any more
-	Site    string          // the origin of a site; "" for an application
-	Key     string          // what the person calls it, where it is an app key for the site
-	Keys    bool            // they can make app keys for the site
-	Device  string          // where the login came from, such as "Firefox on Linux"; "" if that is forgotten
-	Address string          // where the last use came from that the history knows of; of a confidential client the login
-	Here    bool            // it began in the browser that asks, in this session or one that it replaced
+	Site    string // the origin of a site; "" for an application
+	Key     string // what the person calls it, where it is an app key for the site
+	Keys    bool   // they can make app keys for the site
+	Device  string // where the login came from, such as "Firefox on Linux"; "" if that is forgotten
+	Address string // where the last use came from that the history knows of; of a confidential client the login
+	Here    bool   // it began in the browser that asks, in this session or one that it replaced
 }
 
 // SignedIn returns where a person is signed in, the newest login first: at most so many
@@ -39,15 +39,20 @@ func (i *Issuer) SignedIn(ctx context.Context, l *Login, skip, most int) (part [
 		if !f.Created.After(ended) {
 			continue
 		}
-		client, _ := i.clients.Tagged(f.Client)
-		live = append(live, SignedIn{Family: f, Client: client, Here: f.Session == l.Session.Root})
+		live = append(live, SignedIn{Family: f, Here: f.Session == l.Session.Root})
 	}
 	part = live[min(skip, len(live)):]
 	part = part[:min(most, len(part))]
-	ids := make([]storage.FamilyID, len(part))
+	ids, shown := make([]storage.FamilyID, len(part)), make([]storage.Family, len(part))
 	for n := range part {
-		ids[n] = part[n].Family.ID
-		if part[n].Client == nil {
+		ids[n], shown[n] = part[n].Family.ID, part[n].Family
+	}
+	names, err := i.NameClientsOf(ctx, l.Session.User, shown...)
+	if err != nil {
+		return nil, 0, err
+	}
+	for n := range part {
+		if part[n].NamedClient = names[n]; part[n].Client == nil && !shown[n].Client.Unregistered() {
 			grant, _, err := i.state.Grants.Look(ctx, part[n].Family.Grant)
 			if err != nil {
 				return nil, 0, oauth.Unavailable(err)

@@ -279,13 +279,13 @@ func (i *Issuer) createFamily(ctx context.Context, c *clients.Client, user stora
 		return res, err
 	}
 	for _, id := range res.Evicted {
-		i.state.History.Note(ctx, id, history.Entry{Kind: history.Evicted, Client: c.ID, User: user})
+		i.state.History.Note(ctx, id, history.Entry{Kind: history.Evicted, Client: c.Ref(), User: user})
 		i.observe(ctx, oauth.Event{Kind: oauth.EventFamilyEvicted, Outcome: oauth.OutcomeMaxActive, Client: c.ID, User: user, Family: id})
 	}
 	if !res.Created {
 		return res, oauth.Refuse(oauth.InvalidGrant, oauth.ReasonCodeSpent, badCode)
 	}
-	i.state.History.Note(ctx, key.ID(), history.Entry{Kind: history.Begun, Client: c.ID, User: user, Address: body.Address, Device: body.Device})
+	i.state.History.Note(ctx, key.ID(), history.Entry{Kind: history.Begun, Client: c.Ref(), User: user, Address: body.Address, Device: body.Device})
 	return res, nil
 }
 

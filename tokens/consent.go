@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"net/url"
 	"slices"
 	"time"
 
@@ -211,20 +210,25 @@ func (i *Issuer) agree(ctx context.Context, c *clients.Client, l *Login, redirec
 		now = storage.Agreed{}
 	}
 	now[redirect] = access.With(now[redirect])
-	text, id, err := storage.Grant{Agreed: now}.Text()
+	grant := storage.Grant{Agreed: now, Client: c.ID}
+	text, id, err := grant.Text()
 	if err == nil && len(text) > maxAgreed {
-		now = storage.Agreed{redirect: access}
-		_, id, err = storage.Grant{Agreed: now}.Text()
+		grant.Agreed = storage.Agreed{redirect: access}
+		_, id, err = grant.Text()
 	}
 	if err != nil {
 		return err
 	}
-	if err := i.state.Grants.Put(ctx, storage.Grant{Agreed: now}, keepAgreed); err != nil {
+	if err := i.state.Grants.Put(ctx, grant, keepAgreed); err != nil {
 		return oauth.Unavailable(err)
 	}
-	r.Consent = &storage.Consent{Agreed: id, Name: cmp.Or(c.Name, c.ID)}
-	if u, err := url.Parse(c.ID); err == nil && c.Origin == clients.Document {
-		r.Consent.Name, r.Consent.Host = u.Host, true // a name of its own choice proves nothing
+	r.Consent = &storage.Consent{Agreed: id, Name: c.Name}
+	switch c.Origin {
+	case clients.Configured:
+		r.Consent.Name = cmp.Or(c.Name, c.ID)
+	case clients.Document:
+		r.Consent.Name, r.Consent.Host = documentHost(c.ID), true // a name of its own choice proves nothing
+	case clients.Registered:
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
@@ -13,10 +12,9 @@ import (
 
 // Consent is what a person has agreed to at one application.
 type Consent struct {
+	NamedClient
+
 	ClientTag storage.ClientTag // for WithdrawConsent
-	Client    *clients.Client   // nil for one that is not configured any more
-	Name      string            // what it is called, or was when the person agreed
-	Host      string            // that vouches for one which nobody has registered; "" for any other
 	Agreed    time.Time         // when the person agreed last
 	LastUsed  time.Time         // exact to an hour
 	// Scopes and Audiences are what the person has agreed to, as far as that is known.
@@ -46,7 +44,7 @@ func (i *Issuer) ConsentsOf(ctx context.Context, user storage.UserTag) ([]Consen
 	}
 	list := make([]Consent, len(all))
 	for n, c := range all {
-		list[n] = i.described(c, agreed[n].Agreed)
+		list[n] = i.described(ctx, c, agreed[n])
 	}
 	return list, nil
 }
@@ -64,18 +62,9 @@ func (i *Issuer) ConsentTags(ctx context.Context, user storage.UserTag) ([]stora
 	return tags, nil
 }
 
-func (i *Issuer) described(c storage.Consent, agreed storage.Agreed) Consent {
-	d := Consent{ClientTag: c.Client, Name: c.Name, Agreed: c.When, LastUsed: c.Used}
-	if c.Host {
-		d.Host = c.Name
-	}
-	if client, ok := i.clients.Tagged(c.Client); ok {
-		d.Client, d.Name = client, client.ID
-		if client.Name != "" {
-			d.Name = client.Name
-		}
-	}
-	for _, access := range agreed {
+func (i *Issuer) described(ctx context.Context, c storage.Consent, text storage.Grant) Consent {
+	d := Consent{NamedClient: i.clientName(ctx, c.Client, c, text), ClientTag: c.Client, Agreed: c.When, LastUsed: c.Used}
+	for _, access := range text.Agreed {
 		for api, scopes := range access {
 			if api != "" {
 				d.Audiences = append(d.Audiences, api)
@@ -107,6 +96,7 @@ func (i *Issuer) Withdraw(ctx context.Context, user storage.UserTag, subject str
 	res, err := i.state.End(ctx, storage.EndRequest{User: user, Scope: storage.EndConsent, Client: client}, by)
 	if err == nil && res.New {
 		e := oauth.Event{Kind: oauth.EventConsent, Outcome: oauth.OutcomeWithdrawn, Subject: subject, User: user}
+		e.Client = client.String()
 		if c, ok := i.clients.Tagged(client); ok {
 			e.Client = c.ID
 		}

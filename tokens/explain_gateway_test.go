@@ -122,7 +122,7 @@ func TestHistoryOfALongUse(t *testing.T) {
 	}
 	g.pass(storage.HistoryAge)
 	e := g.explain(id.String())
-	if e.Verdict != admin.VerdictAlive || e.Live == nil || e.Subject != alice.Subject || e.Client != "spa" || len(e.History) != 0 {
+	if e.Verdict != admin.VerdictAlive || e.Live == nil || e.Subject != alice.Subject || e.Client.ID != "spa" || len(e.History) != 0 {
 		t.Errorf("without a history: %+v", e)
 	}
 	if _, err := g.EndUser(t.Context(), alice.Subject); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
-	"github.com/gatehouse-auth/gatehouse/tokens/sites"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
@@ -35,20 +34,4 @@ func (i *Issuer) Live(ctx context.Context, families []storage.Family) ([]storage
 		}
 	}
 	return live, nil
-}
-
-// ClientOf returns the id of the configured client that a family belongs to, or of the site;
-// "" for a client that was removed, and where the store cannot tell.
-func (i *Issuer) ClientOf(ctx context.Context, f storage.Family) string {
-	if c, ok := i.clients.Tagged(f.Client); ok {
-		return c.ID
-	}
-	grant, _, err := i.state.Grants.Look(ctx, f.Grant)
-	switch {
-	case err != nil || grant.Site == "":
-		return ""
-	case grant.Key != "":
-		return sites.KeysID(grant.Site)
-	}
-	return sites.ClientID(grant.Site)
 }

@@ -173,8 +173,19 @@ func (i *Issuer) Client(ctx context.Context, id string) (*clients.Client, error)
 // Configured returns the client of the configuration with an id.
 func (i *Issuer) Configured(id string) (*clients.Client, bool) { return i.clients.Configured(id) }
 
-// TagOf returns the tag of the client with an id, whether there is such a client or not.
-func (i *Issuer) TagOf(id string) storage.ClientTag { return i.clients.Tag(id) }
+// Tagged returns the client of the configuration with a tag.
+func (i *Issuer) Tagged(tag storage.ClientTag) (*clients.Client, bool) { return i.clients.Tagged(tag) }
+
+// TagOf returns the tag of a client by its client_id, or by NamedClient.ID, whether there is
+// such a client or not.
+func (i *Issuer) TagOf(ref string) storage.ClientTag {
+	if _, ok := i.clients.Configured(ref); !ok {
+		if tag, ok := storage.ParseClientTag(ref); ok {
+			return tag
+		}
+	}
+	return i.clients.Tag(ref)
+}
 
 // KeepsEnd is how long the end of a client must be known: as long as anything may live that
 // it ends, and for good where the configuration could have named it.

@@ -291,7 +291,7 @@ func (i *Issuer) rotateOutcome(ctx context.Context, c *clients.Client, t refresh
 	}
 	spans.Note(ctx, spans.Outcome, e.Outcome)
 	i.observe(ctx, e)
-	i.noteRefresh(ctx, e, res, reason)
+	i.noteRefresh(ctx, c, e, res, reason)
 	if reason != "" {
 		return oauth.Refuse(oauth.InvalidGrant, reason, deadRefreshToken)
 	}
@@ -299,8 +299,8 @@ func (i *Issuer) rotateOutcome(ctx context.Context, c *clients.Client, t refresh
 }
 
 // noteRefresh adds a refresh to the history of its family.
-func (i *Issuer) noteRefresh(ctx context.Context, e oauth.Event, res storage.RotateResult, reason oauth.Reason) {
-	h := history.Entry{Kind: history.Used, Client: e.Client, User: e.User}
+func (i *Issuer) noteRefresh(ctx context.Context, c *clients.Client, e oauth.Event, res storage.RotateResult, reason oauth.Reason) {
+	h := history.Entry{Kind: history.Used, Client: c.Ref(), User: e.User}
 	switch {
 	case res.Outcome == storage.RotateReused:
 		h.Kind = history.Reused

@@ -1,7 +1,6 @@
 package adminapi
 
 import (
-	"cmp"
 	"errors"
 	"net/url"
 	"strconv"
@@ -12,8 +11,9 @@ import (
 
 // ListedClient is a client as operators see it.
 type ListedClient struct {
-	Client   string    `json:"client"` // of one that no configuration names, what the other commands know it by
-	Kind     string    `json:"kind"`   // configured, registered or document
+	ClientName
+
+	Kind     string    `json:"kind"`   // configured, site, removed, document or registered
 	People   int       `json:"people"` // who are signed in by it
 	Grants   int       `json:"grants"`
 	LastUsed time.Time `json:"last_used,omitzero"`
@@ -33,31 +33,21 @@ func (a *API) listClients(c *call) (any, error) {
 	list := clientList{Clients: make([]ListedClient, 0, len(found)), More: more}
 	for _, f := range found {
 		list.Clients = append(list.Clients, ListedClient{
-			Client: f.ID, Kind: kindOf(f), People: f.People, Grants: f.Families, LastUsed: f.LastUsed.UTC(), Ended: f.Ended.UTC(), Blocked: f.Blocked,
+			ClientName: describeClient(f.NamedClient), Kind: f.Kind, People: f.People, Grants: f.Families, LastUsed: f.LastUsed.UTC(), Ended: f.Ended.UTC(), Blocked: f.Blocked,
 		})
 	}
 	return list, err
 }
 
-func kindOf(c admin.ListedClient) string {
-	if !c.Tag.Unregistered() {
-		if c.ID == c.Tag.String() {
-			return "removed"
-		}
-		return "configured"
-	}
-	return c.Tag.KindName()
-}
-
 func showClients(p *Printer, _ url.Values, list clientList) {
-	rows := append(make([][]string, 0, 1+len(list.Clients)), []string{"CLIENT", "KIND", "PEOPLE", "GRANTS", "LAST USED", "ENDED", ""})
+	rows := append(make([][]string, 0, 1+len(list.Clients)), []string{"CLIENT", "KIND", "PEOPLE", "GRANTS", "LAST USED", "ENDED", "NAME"})
 	for _, c := range list.Clients {
-		blocked := ""
+		ended := stamp(c.Ended)
 		if c.Blocked {
-			blocked = "blocked"
+			ended += ", blocked"
 		}
 		rows = append(rows, []string{
-			c.Client, c.Kind, strconv.Itoa(c.People), strconv.Itoa(c.Grants), stamp(c.LastUsed), stamp(c.Ended), cmp.Or(blocked, ""),
+			c.Client, c.Kind, strconv.Itoa(c.People), strconv.Itoa(c.Grants), stamp(c.LastUsed), ended, c.label(),
 		})
 	}
 	p.Table(rows)

@@ -2,8 +2,8 @@ package adminapi
 
 import (
 	"cmp"
-	"encoding/hex"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,9 +14,8 @@ import (
 
 // Consent is what somebody has agreed to at one client, as operators see it.
 type Consent struct {
-	Client    string    `json:"client"` // its client_id; of one that is not configured any more the hash, in hexadecimal
-	Name      string    `json:"name"`
-	Host      string    `json:"host,omitempty"` // that vouches for a client which nobody has registered
+	ClientName
+
 	Agreed    time.Time `json:"agreed"`
 	LastUsed  time.Time `json:"last_used"`
 	Scopes    []string  `json:"scopes,omitempty"`
@@ -54,12 +53,8 @@ func (a *API) listConsents(c *call) (any, error) {
 }
 
 func describeConsent(c tokens.Consent) Consent {
-	client := hex.EncodeToString(c.ClientTag[:])
-	if c.Client != nil {
-		client = c.Client.ID
-	}
 	return Consent{
-		Client: client, Name: c.Name, Host: c.Host, Agreed: c.Agreed.UTC(), LastUsed: c.LastUsed.UTC(), Scopes: c.Scopes, Audiences: c.Audiences,
+		ClientName: describeClient(c.NamedClient), Agreed: c.Agreed.UTC(), LastUsed: c.LastUsed.UTC(), Scopes: c.Scopes, Audiences: c.Audiences,
 	}
 }
 
@@ -70,7 +65,7 @@ func (a *API) withdrawConsent(c *call) (any, error) {
 	case subject == "":
 		return nil, errNoSubject
 	case client == "":
-		return nil, badRequest("client: missing; it is a client_id, or the hash that the list shows")
+		return nil, badRequest("client: missing; it is what the list shows, or a client_id")
 	}
 	if err := a.checkUser(c, subject); err != nil {
 		return nil, err
@@ -83,18 +78,16 @@ func (a *API) withdrawConsent(c *call) (any, error) {
 	return withdrawn{Subject: subject, Client: client, Changed: res.New, Ended: len(res.Families)}, err
 }
 
-// consentTo returns the client that an id, or the hash of one, means: one that the user has
-// agreed to, or else one that is known.
+// consentTo returns the client that is meant: one that the user has agreed to, or else one that
+// is known.
 func (a *API) consentTo(c *call, user storage.UserTag, client string) (storage.ClientTag, error) {
 	all, err := a.Issuer.ConsentTags(c.Context(), user)
 	if err != nil {
 		return storage.ClientTag{}, err
 	}
 	tag := a.Issuer.TagOf(client)
-	for _, agreed := range all {
-		if agreed == tag || hex.EncodeToString(agreed[:]) == client {
-			return agreed, nil
-		}
+	if slices.Contains(all, tag) {
+		return tag, nil
 	}
 	return tag, a.checkClient(c, client)
 }
@@ -107,7 +100,7 @@ func showConsents(p *Printer, _ url.Values, list consentList) {
 	rows := [][]string{{"CLIENT", "NAME", "AGREED", "LAST USED", "APIS", "SCOPES"}}
 	for _, c := range list.Consents {
 		rows = append(rows, []string{
-			c.Client, cmp.Or(c.Name, "-"), stamp(c.Agreed), stamp(c.LastUsed),
+			c.Client, c.label(), stamp(c.Agreed), stamp(c.LastUsed),
 			cmp.Or(strings.Join(c.Audiences, " "), "-"), cmp.Or(strings.Join(c.Scopes, " "), "-"),
 		})
 	}

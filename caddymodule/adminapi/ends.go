@@ -117,7 +117,8 @@ func (a *API) endClient(c *call) (any, error) {
 		return nil, err
 	}
 	_, unknown := a.Issuer.Client(c.Context(), c.name)
-	return endedClient{Client: c.name, Configured: unknown == nil, Blocked: block}, a.Operator.EndClient(c.Context(), c.name)
+	configured := unknown == nil || a.Issuer.TagOf(c.name).Unregistered()
+	return endedClient{Client: c.name, Configured: configured, Blocked: block}, a.Operator.EndClient(c.Context(), c.name)
 }
 
 const slowEnd = "waiting until every gateway must have heard of the end: over a Redis Cluster that takes some seconds longer than max_lag. " +

@@ -13,9 +13,10 @@ import (
 
 // Explanation is what became of a family, and why.
 type Explanation struct {
+	ClientName
+
 	Family  string        `json:"family"`
 	Subject string        `json:"subject,omitempty"`
-	Client  string        `json:"client,omitempty"`
 	Verdict admin.Verdict `json:"verdict"`
 	Meaning string        `json:"meaning"`
 	Grant   *Grant        `json:"grant,omitempty"`  // while it lives
@@ -61,11 +62,11 @@ func (a *API) explain(c *call) (any, error) {
 			"lives, and for 30 days after its end"))
 	}
 	answer := Explanation{
-		Family: e.Family.String(), Subject: e.Subject, Client: e.Client, Verdict: e.Verdict, Meaning: meanings[e.Verdict],
+		ClientName: describeClient(e.Client), Family: e.Family.String(), Subject: e.Subject, Verdict: e.Verdict, Meaning: meanings[e.Verdict],
 		Events: make([]happening, 0, len(e.History)),
 	}
 	if e.Live != nil {
-		grant := a.describe(c.Context(), *e.Live)
+		grant := describeGrant(*e.Live, e.Client)
 		answer.Grant = &grant
 	}
 	for _, r := range e.Rights {
@@ -85,6 +86,9 @@ func (a *API) explain(c *call) (any, error) {
 
 func showExplanation(p *Printer, _ url.Values, e Explanation) {
 	rows := [][]string{{"family", e.Family}, {"subject", cmp.Or(e.Subject, "forgotten")}, {"client", cmp.Or(e.Client, "unknown")}}
+	if label := e.label(); label != "-" {
+		rows = append(rows, []string{"name", label})
+	}
 	if e.Grant != nil {
 		rows = append(rows, []string{"last used", stamp(e.Grant.LastUsed)}, []string{"ends unused", stamp(e.Grant.IdleExpires)}, []string{"ends", stamp(e.Grant.Expires)})
 	}

@@ -3,7 +3,6 @@ package adminapi
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,15 +10,17 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/admin"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Grant is one family as operators see it.
 type Grant struct {
+	ClientName
+
 	Family      string    `json:"family"`
 	Subject     string    `json:"subject,omitempty"` // where it is not said for the whole list
-	Client      string    `json:"client"`
 	Created     time.Time `json:"created"`
 	AuthTime    time.Time `json:"auth_time,omitzero"`
 	LastUsed    time.Time `json:"last_used"`
@@ -57,17 +58,21 @@ func (a *API) listGrants(c *call) (any, error) {
 		return nil, err
 	}
 	families, err := a.Issuer.Grants(c.Context(), subject)
-	return a.list(c.Context(), subject, families), err
+	if err != nil {
+		return nil, err
+	}
+	return a.list(c.Context(), subject, storage.TagSubject(subject), families)
 }
 
 var errNoSubject = badRequest("subject: missing; it is the `sub` of the tokens, such as local|alice")
 
-func (a *API) list(ctx context.Context, subject string, families []storage.Family) GrantList {
+func (a *API) list(ctx context.Context, subject string, user storage.UserTag, families []storage.Family) (GrantList, error) {
 	list := GrantList{Subject: subject, Grants: make([]Grant, 0, len(families))}
-	for _, f := range families {
-		list.Grants = append(list.Grants, a.describe(ctx, f))
+	names, err := a.Issuer.NameClientsOf(ctx, user, families...)
+	for n, name := range names {
+		list.Grants = append(list.Grants, describeGrant(families[n], name))
 	}
-	return list
+	return list, err
 }
 
 // streamGrants brings the grants of a client as they are found.
@@ -75,12 +80,20 @@ func (a *API) streamGrants(c *call, client string) (any, error) {
 	stream := c.begin()
 	var n scanned
 	_, n.Configured = a.Issuer.Configured(client)
+	names := make(map[storage.ClientTag]tokens.NamedClient) // one, or a site and its keys
 	err := a.Operator.ScanGrants(c.Context(), client, func(users int) {
 		n.Users = users
 		stream.progress(n)
 	}, func(g admin.UserGrants) error {
 		for _, f := range g.Families {
-			info := a.describe(c.Context(), f)
+			if _, known := names[f.Client]; !known {
+				found, err := a.Issuer.NameClientsOf(c.Context(), g.User, f)
+				if err != nil {
+					return err
+				}
+				names[f.Client] = found[0]
+			}
+			info := describeGrant(f, names[f.Client])
 			info.Subject = named(g.Subject, g.User)
 			n.Grants++
 			if err := stream.line("grant", info); err != nil {
@@ -109,7 +122,7 @@ func (a *API) findGrant(c *call, subject, family string) (any, error) {
 	case !found:
 		return nil, refusal(http.StatusNotFound, fmt.Errorf("no grant with the family %s lives; `explain` tells what became of it", family))
 	}
-	return a.list(c.Context(), named(g.Subject, g.User), g.Families), nil
+	return a.list(c.Context(), named(g.Subject, g.User), g.User, g.Families)
 }
 
 func (a *API) lookUp(c *call, subject, family string) (g admin.UserGrants, found bool, err error) {
@@ -132,14 +145,10 @@ func (a *API) lookUp(c *call, subject, family string) (g admin.UserGrants, found
 	return admin.UserGrants{User: storage.TagSubject(subject), Subject: subject, Families: all[i : i+1]}, true, nil
 }
 
-func (a *API) describe(ctx context.Context, f storage.Family) Grant {
-	client := a.Issuer.ClientOf(ctx, f)
-	if client == "" {
-		client = "(removed) " + hex.EncodeToString(f.Client[:])
-	}
+func describeGrant(f storage.Family, client tokens.NamedClient) Grant {
 	return Grant{
+		ClientName:  describeClient(client),
 		Family:      f.ID.String(),
-		Client:      client,
 		Created:     f.Created.UTC(),
 		AuthTime:    f.AuthTime.UTC(),
 		LastUsed:    f.Rotated.UTC(),
@@ -167,10 +176,10 @@ func showGrants(p *Printer, _ url.Values, list GrantList) {
 		p.Printf("%s is signed in at no application; `caddy oauth users show` has their sessions\n", list.Subject)
 		return
 	}
-	rows := [][]string{{"FAMILY", "CLIENT", "SIGNED IN", "LAST USED", "ENDS UNUSED", "ENDS", "GENERATION"}}
+	rows := [][]string{{"FAMILY", "CLIENT", "SIGNED IN", "LAST USED", "ENDS UNUSED", "ENDS", "GENERATION", "NAME"}}
 	for _, g := range list.Grants {
 		rows = append(rows, []string{
-			g.Family, g.Client, stamp(cmp.Or(g.AuthTime, g.Created)), stamp(g.LastUsed), stamp(g.IdleExpires), stamp(g.Expires), fmt.Sprint(g.Generation),
+			g.Family, g.Client, stamp(cmp.Or(g.AuthTime, g.Created)), stamp(g.LastUsed), stamp(g.IdleExpires), stamp(g.Expires), fmt.Sprint(g.Generation), g.label(),
 		})
 	}
 	p.Table(rows)

@@ -71,10 +71,11 @@ func describeUser(u admin.UserState) User {
 }
 
 // describeWhole adds where a user is signed in.
-func (a *API) describeWhole(ctx context.Context, u admin.UserState) User {
+func (a *API) describeWhole(ctx context.Context, u admin.UserState) (User, error) {
 	whole := describeUser(u)
 	whole.MovedTo, whole.MovedFrom = u.MovedTo, u.MovedFrom
-	whole.GrantList = a.list(ctx, "", u.Families).Grants
+	list, err := a.list(ctx, "", u.User, u.Families)
+	whole.GrantList = list.Grants
 	for _, g := range u.Groups {
 		whole.Groups = append(whole.Groups, Membership{g.Group, g.By})
 	}
@@ -86,7 +87,7 @@ func (a *API) describeWhole(ctx context.Context, u admin.UserState) User {
 			Begun: s.Begun.UTC(), AuthTime: s.AuthTime.UTC(), LastUsed: s.Used.UTC(), Expires: s.Expires.UTC(), ACR: s.ACR, AMR: s.AMR,
 		})
 	}
-	return whole
+	return whole, err
 }
 
 // findUser returns what is known of a subject, or of the hash of one as the log
@@ -111,7 +112,10 @@ func (a *API) findUser(c *call) (admin.UserState, error) {
 
 func (a *API) showUser(c *call) (any, error) {
 	u, err := a.findUser(c)
-	return a.describeWhole(c.Context(), u), err
+	if err != nil {
+		return nil, err
+	}
+	return a.describeWhole(c.Context(), u)
 }
 
 func (a *API) listUsers(c *call) (any, error) {

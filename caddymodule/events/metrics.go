@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // Metrics are the counters of the process. They live as long as it does and
@@ -79,6 +80,7 @@ func NewMetrics() *Metrics {
 	m.unreplicated = m.counters("caddy_oauth_store_unreplicated_total", "Writes not confirmed in time by enough replicas of the store.").WithLabelValues()
 	m.store = m.histograms("caddy_oauth_store_duration_seconds", "Duration of store operations.", "op")
 	m.storeFails = m.counters("caddy_oauth_store_errors_total", "Store operations that failed.", "op")
+	preset(m.storeFails, storage.Operations)
 	m.endpoints = m.histograms("caddy_oauth_endpoint_duration_seconds", "Duration of requests to the endpoints.", "endpoint", "code")
 	return m
 }

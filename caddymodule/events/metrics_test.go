@@ -8,6 +8,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 func TestMetricsSurviveAReload(t *testing.T) {
@@ -33,6 +34,18 @@ func TestMetricsSurviveAReload(t *testing.T) {
 	}
 	if err := m.Register(second); err != nil {
 		t.Errorf("registering twice: %v", err)
+	}
+}
+
+// What an alert counts is there before it happens first: `rate` sees nothing of a series that begins at 1.
+func TestStoreErrorsBeginAtZero(t *testing.T) {
+	m := NewMetrics()
+	before := countSeries(t, m)
+	for _, op := range storage.Operations {
+		m.storeFails.WithLabelValues(op)
+	}
+	if after := countSeries(t, m); after != before || len(storage.Operations) < 50 {
+		t.Errorf("%d series before the first error, %d after", before, after)
 	}
 }
 

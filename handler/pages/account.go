@@ -18,10 +18,27 @@ type Account struct {
 	Keys                   string // the address of the page that makes app keys; "" for none
 }
 
+// App is what an application is called.
+type App struct {
+	Name    string // by the operator, or the host that vouches for it; "" for neither
+	Claimed string // by itself, where nobody has registered it, cut; may be ""
+	GoesTo  string // where its answers go, of one that nobody has registered; "" where that is not known
+}
+
+// Label is what it is called in a text.
+func (a App) Label() string {
+	if a.Name == "" {
+		return "“" + a.Claimed + "”"
+	}
+	return a.Name
+}
+
 // Application is one application that a person is signed in with.
 type Application struct {
+	App
+
 	ID              string // names it in the form
-	Name, Device    string
+	Device          string
 	From            string // an address; "" when unknown
 	Since, LastUsed time.Time
 	Here            bool // it was signed in from this browser
@@ -29,9 +46,9 @@ type Application struct {
 
 // Agreement is what one application may do.
 type Agreement struct {
+	App
+
 	ID               string // names it in the form
-	Name             string
-	Host             string // that vouches for one which nobody has registered; "" for any other
 	Access           []string
 	Agreed, LastUsed time.Time
 }

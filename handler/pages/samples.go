@@ -71,10 +71,10 @@ func accountSamples() []sample {
 	at := time.Unix(1<<31, 0)
 	list, agreed := make([]Application, 3), make([]Agreement, 2)
 	for i := range list {
-		list[i] = Application{ID: "0a1b", Name: "Orders", Device: "Firefox on Linux", From: "192.0.2.1", Since: at, LastUsed: at, Here: i == 0}
+		list[i] = Application{App: App{Name: "Orders"}, ID: "0a1b", Device: "Firefox on Linux", From: "192.0.2.1", Since: at, LastUsed: at, Here: i == 0}
 	}
 	for i := range agreed {
-		agreed[i] = Agreement{ID: "2c3d", Name: "Orders", Access: []string{"Know who you are"}, Agreed: at, LastUsed: at}
+		agreed[i] = Agreement{App: App{Name: "Orders"}, ID: "2c3d", Access: []string{"Know who you are"}, Agreed: at, LastUsed: at}
 	}
 	pager := Pager{Page: 2, Of: 3, Previous: "/account?page=1", Next: "/account?page=3"}
 	form := []string{`action="/account"`, ticketField, `value="signout"`, `value="everywhere"`, "Alice Example"}

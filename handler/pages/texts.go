@@ -46,7 +46,7 @@ type Texts struct {
 
 	AccountTitle, ToAccount                                                        string
 	SessionTitle, SignedInBy, SignedInSince, SessionNote                           string
-	DevicesTitle, NoDevices, DeviceUnknown, DeviceOn, AppRemoved                   string
+	DevicesTitle, NoDevices, DeviceUnknown, DeviceOn, AppRemoved, AppUnnamed       string
 	Since, LastUsed, From, ThisBrowser, SignedOutOne, SignOutAll, SignOutAllNote   string
 	ConsentsTitle, NoConsents, Agreed, Withdraw, WithdrawNote, Withdrawn           string
 	PageOf, PreviousPage, NextPage                                                 string

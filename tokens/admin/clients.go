@@ -7,14 +7,17 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
+	"github.com/gatehouse-auth/gatehouse/tokens/sites"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
 // ListedClient is a client, as far as it has been seen.
 type ListedClient struct {
-	ID       string // of one that no configuration names, the tag: nothing is kept of it but that
-	Tag      storage.ClientTag
+	tokens.NamedClient
+
+	Kind     string    // configured, site, registered, document or removed
 	People   int       // who are signed in by it
 	Families int       // that live
 	LastUsed time.Time // zero for never
@@ -29,18 +32,18 @@ const MaxListed = 10_000
 // names, as far as somebody is signed in by them, or they were ended or are blocked: at most
 // MaxListed, and whether there are more. It looks through the whole store.
 func (o *Operator) ListClients(ctx context.Context) (list []ListedClient, more bool, err error) {
-	seen := make(map[storage.ClientTag]*ListedClient)
+	seen := make(listing)
 	for _, c := range o.issuer.Clients() {
-		seen[c.Tag()] = &ListedClient{ID: c.ID, Tag: c.Tag()}
+		seen[c.Tag()] = new(listed)
 	}
-	of := func(tag storage.ClientTag) *ListedClient {
+	of := func(tag storage.ClientTag) *listed {
 		c := seen[tag]
 		switch {
 		case c != nil || tag == tag.Kind():
 		case len(seen) >= MaxListed:
 			more = true
 		default:
-			c = &ListedClient{ID: tag.String(), Tag: tag}
+			c = new(listed)
 			seen[tag] = c
 		}
 		return c
@@ -54,37 +57,82 @@ func (o *Operator) ListClients(ctx context.Context) (list []ListedClient, more b
 			c.Ended, c.Blocked = m.Before, m.Blocked
 		}
 	}
-	err = o.ScanGrants(ctx, "", nil, func(g UserGrants) error {
+	agreed := make(map[storage.ClientTag]storage.Consent)
+	err = o.state.Store.ScanUsers(ctx, storage.PartHeld|storage.PartConsents, func(r storage.Record) error {
+		if r.Consents != nil {
+			for _, c := range r.Consents.Consents {
+				if _, known := agreed[c.Client]; known || len(agreed) < 2*MaxListed {
+					agreed[c.Client] = c
+				}
+			}
+			return nil
+		}
+		families, err := o.issuer.Live(ctx, r.Held.Families)
 		counted := make(map[storage.ClientTag]bool)
-		for _, f := range g.Families {
-			c := of(f.Client)
-			if c == nil {
-				continue
-			}
-			c.Families++
-			if !counted[f.Client] {
+		for _, f := range families {
+			if c := of(f.Client); c != nil {
+				c.count(f, !counted[f.Client])
 				counted[f.Client] = true
-				c.People++
-			}
-			if f.Rotated.After(c.LastUsed) {
-				c.LastUsed = f.Rotated
 			}
 		}
-		return nil
+		return err
 	})
-	for _, c := range seen {
-		list = append(list, *c)
+	if err != nil {
+		return nil, more, o.scanError(err)
 	}
-	slices.SortFunc(list, func(a, b ListedClient) int {
-		return cmp.Or(cmp.Compare(a.Tag.Kind()[0], b.Tag.Kind()[0]), cmp.Compare(a.ID, b.ID))
-	})
+	list, err = o.nameListed(ctx, seen, agreed)
 	return list, more, err
 }
+
+// listed is a client that is counted, and one of its families.
+type listed struct {
+	ListedClient
+
+	family storage.Family
+}
+
+type listing map[storage.ClientTag]*listed
+
+func (c *listed) count(f storage.Family, another bool) {
+	c.family = f
+	if c.Families++; another {
+		c.People++
+	}
+	if f.Rotated.After(c.LastUsed) {
+		c.LastUsed = f.Rotated
+	}
+}
+
+// nameListed says what is known of the clients that were counted: by what somebody has agreed
+// to at each.
+func (o *Operator) nameListed(ctx context.Context, seen listing, agreed map[storage.ClientTag]storage.Consent) ([]ListedClient, error) {
+	list := make([]ListedClient, 0, len(seen))
+	for tag, c := range seen {
+		var err error
+		if c.NamedClient, err = o.issuer.NameClientOf(ctx, tag, c.family, agreed[tag]); err != nil {
+			return nil, err
+		}
+		c.Kind = tag.KindName()
+		if _, site := sites.OriginOf(c.ID); site {
+			c.Kind = "site"
+		} else if c.Client != nil {
+			c.Kind = "configured"
+		}
+		list = append(list, c.ListedClient)
+	}
+	slices.SortFunc(list, func(a, b ListedClient) int {
+		return cmp.Or(cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind)), cmp.Compare(a.ID, b.ID))
+	})
+	return list, nil
+}
+
+// kinds are those of clients, in the order of the list.
+var kinds = []string{"configured", "site", "removed", "document", "registered"}
 
 // BlockClient says whether a client that nobody registered may sign people in. One of the
 // configuration is taken out of that instead: ErrConfigured.
 func (o *Operator) BlockClient(ctx context.Context, client string, blocked bool) error {
-	tag := o.tagOf(client)
+	tag := o.issuer.TagOf(client)
 	if !tag.Unregistered() {
 		return ErrConfigured
 	}

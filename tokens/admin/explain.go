@@ -1,10 +1,12 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/history"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
@@ -36,9 +38,9 @@ const raceWindow = 2 * time.Second
 // Explanation is what is known of one family and why it is as it is.
 type Explanation struct {
 	Family  storage.FamilyID
-	Live    *storage.Family // with the ends that it has as configured now; nil once it has ended
-	Subject string          // "" where the user's profile is gone
-	Client  string          // the client_id
+	Live    *storage.Family    // with the ends that it has as configured now; nil once it has ended
+	Subject string             // "" where the user's profile is gone
+	Client  tokens.NamedClient // the zero NamedClient where nobody knows it
 	Verdict Verdict
 	// Rights are the rules that bear on its tokens while it lives.
 	Rights []GrantRight
@@ -67,7 +69,12 @@ func (o *Operator) Explain(ctx context.Context, id string) (e Explanation, found
 	if err != nil || !found {
 		return e, false, err
 	}
-	e.Live, e.Subject, e.Client, e.Verdict = &g.Families[0], g.Subject, o.issuer.ClientOf(ctx, g.Families[0]), VerdictAlive
+	e.Live, e.Subject, e.Verdict = &g.Families[0], g.Subject, VerdictAlive
+	names, err := o.issuer.NameClientsOf(ctx, g.User, g.Families...)
+	if err != nil {
+		return e, true, err
+	}
+	e.Client = names[0]
 	profile, err := o.state.Store.Profile(ctx, g.User)
 	if err != nil {
 		return e, true, oauth.Unavailable(err)
@@ -95,15 +102,16 @@ func (o *Operator) familyOf(ctx context.Context, id string) (family storage.Fami
 
 // lookUp adds what the store knows now, and the verdict.
 func (o *Operator) lookUp(ctx context.Context, e *Explanation) error {
-	user := e.History[len(e.History)-1].User
+	user, client := e.History[len(e.History)-1].User, ""
 	for _, h := range e.History {
-		if h.Client != "" {
-			e.Client = h.Client
-		}
+		client = cmp.Or(h.Client, client)
 	}
-	if e.Client != "" {
+	if client != "" {
 		var err error
-		if e.ClientEnded, err = o.state.Denylist.ClientWatermark(ctx, o.tagOf(e.Client)); err != nil {
+		if e.ClientEnded, err = o.state.Denylist.ClientWatermark(ctx, o.issuer.TagOf(client)); err != nil {
+			return err
+		}
+		if e.Client, err = o.issuer.NameClient(ctx, user, client); err != nil {
 			return err
 		}
 	}
@@ -125,7 +133,7 @@ func (o *Operator) lookUp(ctx context.Context, e *Explanation) error {
 		e.Live = &families[0]
 	}
 	e.Verdict = verdictOf(e.History, e.Live != nil, e.ClientEnded)
-	if c, ok := o.issuer.Configured(e.Client); ok && e.Verdict == VerdictUnknown {
+	if c := e.Client.Client; c != nil && e.Verdict == VerdictUnknown {
 		over = over || outlived(e.History, c.Refresh.Lifetime, o.cfg.Clock())
 	}
 	if e.Verdict == VerdictUnknown && over {

@@ -49,7 +49,7 @@ func (o *Operator) KnowsClient(ctx context.Context, id string) (bool, error) {
 	if _, err := o.issuer.Client(ctx, id); err == nil {
 		return true, nil
 	}
-	tag := o.tagOf(id)
+	tag := o.issuer.TagOf(id)
 	if ended, err := o.state.Denylist.WasEnded(ctx, tag); ended || err != nil {
 		return ended, err
 	}

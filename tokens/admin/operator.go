@@ -37,14 +37,6 @@ func New(issuer *tokens.Issuer, state *state.State) *Operator {
 	return &Operator{issuer: issuer, cfg: issuer.Config(), state: state}
 }
 
-// tagOf returns the tag of a client by its id, or as ListClients names one whose id nobody knows.
-func (o *Operator) tagOf(client string) storage.ClientTag {
-	if tag, ok := storage.ParseClientTag(client); ok {
-		return tag
-	}
-	return o.issuer.TagOf(client)
-}
-
 // EndUser ends all sessions, refresh tokens and access tokens of a subject.
 func (o *Operator) EndUser(ctx context.Context, subject string) (storage.EndResult, error) {
 	user := storage.TagSubject(subject)
@@ -59,9 +51,9 @@ func (o *Operator) EndUser(ctx context.Context, subject string) (storage.EndResu
 // tagsOf returns the tags of all that a client holds: with a site go the app keys that were
 // made for it.
 func (o *Operator) tagsOf(client string) []storage.ClientTag {
-	tags := []storage.ClientTag{o.tagOf(client)}
+	tags := []storage.ClientTag{o.issuer.TagOf(client)}
 	if origin, ok := sites.OriginOf(client); ok && client == sites.ClientID(origin) {
-		tags = append(tags, o.tagOf(sites.KeysID(origin)))
+		tags = append(tags, o.issuer.TagOf(sites.KeysID(origin)))
 	}
 	return tags
 }

@@ -98,7 +98,7 @@ type GrantRight struct {
 func (o *Operator) grantRights(ctx context.Context, f storage.Family, user storage.UserTag, p storage.Profile) ([]GrantRight, error) {
 	var all []GrantRight
 	groups := o.cfg.People.Of(user, p.Person.Groups)
-	c, known := o.issuer.Configured(o.issuer.ClientOf(ctx, f))
+	c, known := o.issuer.Tagged(f.Client)
 	if known && len(c.For)+len(c.Logins) > 0 {
 		all = append(all, GrantRight{clientRight(c, groups, loginOf(p.Subject)), true})
 	}

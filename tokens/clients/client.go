@@ -143,6 +143,15 @@ func (c *Client) Admits(login string) bool {
 // verifier is demanded of every client.
 func (c *Client) NeedsPKCE() bool { return !c.Confidential() || c.PKCERequired }
 
+// Ref is what operators call the client: its ID, and the text of its tag where no
+// configuration names it.
+func (c *Client) Ref() string {
+	if c.Unregistered() {
+		return c.tag.String()
+	}
+	return c.ID
+}
+
 // Tag returns the client's tag.
 func (c *Client) Tag() storage.ClientTag { return c.tag }
 

@@ -48,6 +48,7 @@ type lastingKeys struct {
 
 	lasting    []byte
 	opened     *recent.Memory[*Client]
+	seen       *recent.Memory[*Client] // of either kind, by tag
 	documented *recent.Memory[documented]
 }
 
@@ -91,6 +92,7 @@ func (d *Directory) Resolve(ctx context.Context, id string) (*Client, error) {
 		if m, ok := keys.Open(id); ok {
 			c := p.registered(keys.Keys, id, m)
 			keys.opened.Put(id, c)
+			keys.seen.Put(string(c.tag[:]), c)
 			return c, nil
 		}
 	}
@@ -111,7 +113,7 @@ func (d *Directory) lastingKeys() (*lastingKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &lastingKeys{lasting: lasting, Keys: keys, opened: recent.New[*Client](maxRecent), documented: recent.New[documented](maxRecent)}
+	made := &lastingKeys{lasting: lasting, Keys: keys, opened: recent.New[*Client](maxRecent), seen: recent.New[*Client](2 * maxRecent), documented: recent.New[documented](maxRecent)}
 	d.keys.Store(made)
 	return made, nil
 }
@@ -148,6 +150,16 @@ const shownClientID = 16
 func (d *Directory) Tagged(tag storage.ClientTag) (*Client, bool) {
 	c, ok := d.byTag[tag]
 	return c, ok
+}
+
+// Seen returns the client with a tag that no configuration names, as far as this node has
+// met it lately.
+func (d *Directory) Seen(tag storage.ClientTag) (*Client, bool) {
+	keys, err := d.lastingKeys()
+	if err != nil {
+		return nil, false
+	}
+	return keys.seen.Get(string(tag[:]))
 }
 
 // All returns the clients, in the order of the configuration.

@@ -121,6 +121,7 @@ func (d *Directory) documented(id string, doc *clientdoc.Document, err error) (*
 		c.Keys = Keys{Published: d.unregistered.Book.Keys(&d.unregistered.Documents.Rules, id), Algorithm: doc.Algorithm}
 	}
 	keys.documented.Put(id, documented{Client: c, doc: doc})
+	keys.seen.Put(string(c.tag[:]), c)
 	return c, nil
 }
 

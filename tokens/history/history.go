@@ -51,7 +51,7 @@ type Entry struct {
 	Time    time.Time // milliseconds
 	Kind    Kind
 	By      string // of a closed set: who or why
-	Client  string // the client_id
+	Client  string // clients.Client.Ref
 	User    storage.UserTag
 	Request string        // the request's id in the log; "" for Begun and Used
 	Address string        // of who asked

@@ -80,7 +80,7 @@ func storyOfTheft(c *core) {
 	c.story(id, "begun", "used 192.0.2.1 Firefox", "replayed 192.0.2.1 Firefox r2", "reused 203.0.113.9 curl r4", "refused unknown 192.0.2.1 Firefox r5")
 	for _, name := range []string{id.String(), "r4", "r5"} {
 		e, found, err := c.Explain(ctx, name)
-		if err != nil || !found || e.Family != id || e.Verdict != admin.VerdictTheft || e.Live != nil || e.Subject != "local|alice" || e.Client != "app" {
+		if err != nil || !found || e.Family != id || e.Verdict != admin.VerdictTheft || e.Live != nil || e.Subject != "local|alice" || e.Client.ID != "app" {
 			c.t.Errorf("explaining %s: %+v %v %v", name, e, found, err)
 		}
 	}

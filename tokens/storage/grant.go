@@ -17,8 +17,10 @@ type Grant struct {
 	Keys      bool     `json:"keys,omitempty"`  // the site takes app keys
 	Keyed     bool     `json:"keyed,omitempty"` // its client is known by its document, and authenticates by a key
 	Key       string   `json:"key,omitempty"`   // what the person calls it, where it is an app key for the site
-	// Agreed is set of a consent alone, which has nothing else (Consent.Agreed).
+	// Agreed and Client are set of a consent alone, which has nothing else (Consent.Agreed). Client
+	// is the client_id, so that it can be told of one whose tag alone is kept.
 	Agreed Agreed `json:"agreed,omitempty"`
+	Client string `json:"client,omitempty"`
 }
 
 // Text returns the canonical text and its hash.

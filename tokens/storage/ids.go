@@ -85,21 +85,24 @@ func (t ClientTag) Of(mac [16]byte) ClientTag {
 // Unregistered reports whether the client is one that no configuration names.
 func (t ClientTag) Unregistered() bool { return t[0]&unregisteredBit != 0 }
 
-// kindNames are what is written before the tags of clients that no configuration names.
-var kindNames = map[ClientTag]string{AllRegistered: "registered:", AllDocuments: "document:"}
+// kindNames are what is written before the tags of clients that no configuration names, or
+// none any more.
+var kindNames = map[ClientTag]string{AllRegistered: "registered:", AllDocuments: "document:", Everyone: "removed:"}
 
-// String returns the tag as operators see and write it: its kind and base64url.
+// String returns the tag of a client that no configuration names as operators see and write
+// it: its kind and base64url.
 func (t ClientTag) String() string { return kindNames[t.Kind()] + Encode(t[:]) }
 
-// KindName says of which kind a client is that no configuration names: registered or document.
+// KindName says of which kind a client is that no configuration names: registered, document,
+// or removed.
 func (t ClientTag) KindName() string { return strings.TrimSuffix(kindNames[t.Kind()], ":") }
 
-// ParseClientTag reads what String wrote of a client that no configuration names.
+// ParseClientTag reads what String wrote of one client.
 func ParseClientTag(s string) (ClientTag, bool) {
 	for kind, name := range kindNames {
 		if text, ok := strings.CutPrefix(s, name); ok {
 			b, ok := Decode(text, len(ClientTag{}))
-			if !ok || ClientTag(b).Kind() != kind {
+			if !ok || ClientTag(b).Kind() != kind || ClientTag(b) == kind { // which stands for all of them
 				return ClientTag{}, false
 			}
 			return ClientTag(b), true
