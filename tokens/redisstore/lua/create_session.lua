@@ -1,6 +1,6 @@
 -- Begins a session and writes the profile. A profile with another fingerprint
 -- means that the password was changed: then all that the user had ends, consents too. Of too
--- many sessions the least used end; what applications hold by them goes on.
+-- many sessions the least used end, and the applications are told; what they hold goes on.
 -- Of what is known of the person the newer stays.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
@@ -85,8 +85,12 @@ if #others >= MOST_SESSIONS then
     if a.begun ~= b.begun then return a.begun < b.begun end
     return a.id < b.id
   end)
-  for i = 1, #others + 1 - MOST_SESSIONS do excess[i] = others[i].id end
+  local roots = {}
+  for i = 1, #others + 1 - MOST_SESSIONS do
+    excess[i], roots[i] = others[i].id, others[i].root or others[i].id
+  end
   forget(g, excess)
+  told, dropped = tell(KEYS[9], roots, '')
 end
 local record = write_session(s)
 local person = ARGV[12]
