@@ -21,43 +21,44 @@ const (
 	maxAccessTokenLifetime     = 24 * time.Hour
 )
 
-// API is a resource server behind `bearer_auth`: what an access token is for.
+// API is a resource server behind `bearer_auth`. Each access token is for one API.
 type API struct {
-	// The identifier of the API, which is the audience of its access tokens.
-	// A URL is usual, but nothing is fetched from it. Default: none, it is required.
+	// The identifier of the API, which becomes the audience of its access tokens. It is usually
+	// a URL, but nothing is fetched from it. Default: none, it is required.
 	Identifier string `json:"identifier,omitempty"`
 
-	// The scopes that clients may ask for. Default: none.
+	// The scopes that clients can request. Default: none.
 	Scopes []string `json:"scopes,omitempty"`
 
-	// What is said of some of these scopes: who gets them, and in which words people are
-	// asked. Default: nothing
+	// Details of some of these scopes: who can get them, and the text that people see when they
+	// are asked to agree. Default: nothing
 	ScopeDetails []*ScopeDetail `json:"scope_details,omitempty"`
 
-	// What its access tokens carry of the person, beside `sub` (RFC 9068 §2.2.3): names of
-	// claims, such as `email`, and `groups` for the groups that the person is in. Default: nothing
+	// What access tokens for this API say about the person in addition to `sub` (RFC 9068
+	// §2.2.3): names of claims, such as `email`, and `groups` for the groups that the person is
+	// in. Default: nothing
 	TokenClaims []string `json:"token_claims,omitempty"`
 
-	// Whether requests that name no API are for this one, when their client may
-	// use it; one API at most. Without such an API, those of a person get an access
-	// token that is good for `/userinfo` only. Default: false
+	// Whether requests that name no API are for this one, if the client can use it. At most one
+	// API can be the default. Without a default, a person's tokens from such requests are good
+	// for `/userinfo` only. Default: false
 	Default bool `json:"default,omitempty"`
 
-	// Whether clients get refresh tokens for this API when they ask for the
-	// scope `offline_access`. Default: false
+	// Whether clients that request the scope `offline_access` get refresh tokens for this API.
+	// Default: false
 	AllowOfflineAccess bool `json:"allow_offline_access,omitempty"`
 
-	// How long an access token is good for, 10s to 24h. Default: 10m
+	// How long an access token is valid, from 10s to 24h. Default: 10m
 	AccessTokenLifetime caddy.Duration `json:"access_token_lifetime,omitempty"`
 
-	// The form of its access tokens, for APIs that verify by themselves: `rfc9068` has
-	// the type `at+jwt` and names the client in `client_id`; `auth0` is as Auth0's own are,
-	// with the type `JWT` and `azp`, which is what many libraries expect. `bearer_auth` and
-	// introspection take both. Default: rfc9068
+	// The format of access tokens, for APIs that verify tokens themselves. With `rfc9068`, the
+	// type is `at+jwt` and `client_id` names the client. With `auth0`, tokens look like Auth0's
+	// own, with the type `JWT` and `azp`, which many libraries expect. `bearer_auth` and
+	// introspection accept both. Default: rfc9068
 	TokenProfile string `json:"token_profile,omitempty"`
 
-	// The algorithm of its access tokens. Default: the access token algorithm of Signing,
-	// and RS256 with the profile `auth0`
+	// The algorithm that signs access tokens for this API. Default: `access_token_algorithm` of
+	// `signing`, or RS256 with the profile `auth0`
 	SigningAlgorithm string `json:"signing_algorithm,omitempty"`
 }
 

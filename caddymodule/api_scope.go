@@ -12,16 +12,18 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/people"
 )
 
-// ScopeDetail says more of a scope of an API.
+// ScopeDetail gives details of one scope of an API.
 type ScopeDetail struct {
-	// The scope, one of the API's. Default: none, it is required.
+	// The scope. It must be one of the API's scopes. Default: none, it is required.
 	Scope string `json:"scope,omitempty"`
 
-	// What it allows, in words, for the page on which people agree. Default: the scope itself
+	// A description of what the scope allows, for the page that asks people to agree. Default:
+	// the scope itself
 	Text string `json:"text,omitempty"`
 
-	// Who gets it, by groups: of each list, a person has to be in one. It is left out of the tokens
-	// of all others; machines have no groups, and get it by `scopes` of their clients. Default: everybody
+	// Who can get the scope, by groups: a person must be in at least one group of each list.
+	// Tokens for everybody else leave it out. Machines have no groups, and get the scope
+	// through the `scopes` of their client. Default: everybody
 	For [][]string `json:"for,omitempty"`
 }
 

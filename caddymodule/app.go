@@ -23,76 +23,77 @@ func init() {
 	caddy.RegisterModule(App{})
 }
 
-// App is an OAuth 2 and OpenID Connect authorization server: it logs people in
-// and issues, rotates and revokes tokens. The handler `oauth_server` serves its
-// endpoints, the handler `bearer_auth` guards APIs with its tokens.
+// App is an OAuth 2 and OpenID Connect authorization server: it signs people in, and issues,
+// rotates, and revokes tokens. The handler `oauth_server` serves its endpoints, and the handler
+// `bearer_auth` guards APIs with its tokens.
 //
-// What the text of a configuration shows to be wrong is found by
-// `caddy validate`, which touches no file of the store and no network.
+// `caddy validate` finds every mistake that the text of a configuration shows. It does not
+// touch the store's files or the network.
 type App struct {
-	// The URL that names this authorization server, emitted exactly as it is
-	// written here (Auth0's SDKs want the slash at the end). Every URL that the
-	// server emits derives from it, never from a request. It is an https URL;
-	// http only on localhost. Default: none, it is required.
+	// The URL that identifies this authorization server, used exactly as you write it here
+	// (Auth0's SDKs expect a slash at the end). The server derives every URL that it emits from
+	// the issuer, never from a request. It must be an https URL; http works only on localhost.
+	// Default: none, it is required.
 	Issuer string `json:"issuer,omitempty"`
 
-	// The issuer that this server was before, while its URL changes. A store
-	// belongs to its issuer, since tokens and sessions of two that shared one
-	// would be good at both: it is opened for this one, too, and taken over. Every
-	// access token of before is refused, and clients refresh. Remove the line when
-	// every gateway has the new issuer. Default: none.
+	// The issuer that this server had before, while its URL changes. A store belongs to one
+	// issuer, because if two issuers shared a store, the tokens and sessions of one would be
+	// valid at the other. With this option, the server opens the previous issuer's store and
+	// takes it over. Every earlier access token is refused, and clients refresh. Remove the
+	// line when every gateway has the new issuer. Default: none.
 	PreviousIssuer string `json:"previous_issuer,omitempty"`
 
-	// The secrets, at least 32 bytes each, from which every key is derived that
-	// protects refresh tokens, cookies and the stored signing keys. The first
-	// mints and all verify, so a secret is changed in three deploys: `old new`,
-	// `new old`, `new`. Write `{env.NAME}` or `{file.PATH}`: a literal secret
-	// lands in the adapted JSON. Make one with `openssl rand -base64 48`.
-	// Default: one that is generated and kept beside the embedded database;
-	// other stores need one.
+	// The secrets, at least 32 bytes each. The keys that protect refresh tokens, cookies, and
+	// the stored signing keys are all derived from them. The first secret is used for
+	// everything new, and all of them verify. To change a secret, deploy three times:
+	// `old new`, then `new old`, then `new`. Write `{env.NAME}` or `{file.PATH}`, because a
+	// literal secret ends up in the adapted JSON. To make one, run `openssl rand -base64 48`.
+	// Default: a secret that is generated and kept beside the embedded database; other stores
+	// need one.
 	Secrets []string `json:"secrets,omitempty"`
 
-	// Where refresh tokens, sessions, codes, denials and signing keys are kept.
-	// Default: `bolt`, an embedded database in Caddy's data directory.
+	// Where refresh tokens, sessions, codes, revocations, and signing keys are kept. Default:
+	// `bolt`, an embedded database in Caddy's data directory.
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=oauth.stores inline_key=module"`
 
-	// How revoked access tokens are refused. Default: as Denylist says.
+	// How revoked access tokens are refused. Default: see Denylist.
 	Denylist *Denylist `json:"denylist,omitempty"`
 
-	// How much memory the access tokens may take that have been verified, in
-	// bytes; in the Caddyfile with a unit. A token that is not among them has its
-	// signature checked again. Default: 134217728, which is `token_cache 128MiB`
+	// How much memory verified access tokens may take up, in bytes; in the Caddyfile, write a
+	// unit. The signature of a token that is not in the cache is checked again. Default:
+	// 134217728, which is `token_cache 128MiB`
 	TokenCache int64 `json:"token_cache,omitempty"`
 
-	// How clients prove that they hold the keys of their tokens. Default: as DPoP says.
+	// How clients prove that they hold the keys that their tokens are bound to. Default: see
+	// DPoP.
 	DPoP *DPoP `json:"dpop,omitempty"`
 
-	// How tokens are signed. Default: as Signing says.
+	// How tokens are signed. Default: see Signing.
 	Signing *Signing `json:"signing,omitempty"`
 
-	// How long a person stays signed in at this server. Default: as Session says.
+	// How long people stay signed in at this server. Default: see Session.
 	Session *Session `json:"session,omitempty"`
 
-	// How the pages look. Default: as Theme says.
+	// How the pages look. Default: see Theme.
 	Theme *Theme `json:"theme,omitempty"`
 
-	// The ways in which people log in, in the order in which the login page
-	// shows them. Default: none; one is required as soon as a client has users.
+	// The ways to sign in, in the order in which the login page shows them. Default: none; as
+	// soon as a client has users, one is required.
 	LoginsRaw []json.RawMessage `json:"logins,omitempty" caddy:"namespace=oauth.logins inline_key=module"`
 
-	// Groups of people, for rules that say who may do what. A name that a provider sends counts
-	// for nothing until a group takes it, or its login has `groups_as_sent`; groups of local users
+	// Groups of people, for rules about who can do what. A group name from a provider counts
+	// only if a group takes it, or if its login has `groups_as_sent`. Groups of local users
 	// count as they are. Default: none.
 	Groups []*Group `json:"groups,omitempty"`
 
-	// The APIs that access tokens are made for. Default: none; the tokens are then
-	// good for `/userinfo` only.
+	// The APIs that access tokens are issued for. Default: none; tokens are then good for
+	// `/userinfo` only.
 	APIs []*API `json:"apis,omitempty"`
 
-	// The applications that may ask for tokens. Default: none.
+	// The applications that can request tokens. Default: none.
 	Clients []*Client `json:"clients,omitempty"`
 
-	// How programs may register themselves as clients, as MCP clients do. Default: not at all
+	// How programs such as MCP clients can register themselves as clients. Default: not at all
 	ClientRegistration *ClientRegistration `json:"client_registration,omitempty"`
 
 	// Which clients are known by the metadata that they publish at their client_id, as MCP

@@ -6,139 +6,134 @@ import (
 	"github.com/gatehouse-auth/gatehouse/caddymodule/grammar"
 )
 
-// BearerIssuer is another issuer whose access tokens a guard takes beside those
-// of the `oauth` app: Auth0, Keycloak, Entra, Google and others that sign JWTs.
-// A token is chosen by its `iss`, which has to be this issuer to the letter, and
-// is verified with this issuer's keys alone.
+// BearerIssuer is another issuer whose access tokens a guard accepts besides those of the
+// `oauth` app: Auth0, Keycloak, Entra, Google, and others that sign JWTs. A token belongs to
+// this issuer if its `iss` matches exactly, and is verified only with this issuer's keys.
 //
-// The keys are fetched in the background and shared by all routes; only while the
-// first fetch is under way do requests wait for it, two seconds at most. While an issuer
-// cannot be reached, the keys it showed last are trusted for 24 hours, also when Caddy
-// is restarted: they are kept in Caddy's storage. Without keys its tokens are
-// answered with 503 and `Retry-After`.
+// The keys are fetched in the background and shared by all routes. Requests wait for them only
+// while the first fetch is in progress, and for two seconds at most. If an issuer cannot be
+// reached, its last known keys are trusted for 24 hours. They are kept in Caddy's storage, so
+// this holds even if Caddy restarts. Without keys, its tokens get a 503 with `Retry-After`.
 //
-// The denylist of the `oauth` app is about its own tokens; it is not asked for
-// those of others. They are good until they expire: see `max_token_age`.
+// The denylist of the `oauth` app covers only the app's own tokens and is not consulted for
+// those of others. Tokens of other issuers are valid until they expire: see `max_token_age`.
 //
-// A subject is unique for its issuer only. So `{http.auth.user.id}`, a header
-// that is mapped from `sub` and a rule on `sub` mean `<iss>|<sub>` for tokens of
-// other issuers, unless `iss` is mapped, or demanded, as well; the placeholder
-// `{http.auth.user.sub}` is the bare `sub`.
+// A subject is unique only within its issuer. For tokens of other issuers,
+// `{http.auth.user.id}`, a header mapped from `sub`, and a rule on `sub` therefore use
+// `<iss>|<sub>`, unless `iss` is mapped or required as well. The placeholder
+// `{http.auth.user.sub}` is the plain `sub`.
 type BearerIssuer struct {
-	// The `iss` of the tokens, to the letter. It is an https URL; where `jwks_uri`,
-	// `jwks_file` or `public_key` says what its keys are, any text
-	// (RFC 7519 §4.1.1). `{tenantid}` in it stands for each of `tenants`.
-	// Default: none, it is required.
+	// The `iss` of the tokens, which must match exactly. It must be an https URL, unless
+	// `jwks_uri`, `jwks_file`, or `public_key` provides the keys; it can then be any text (RFC
+	// 7519 §4.1.1). `{tenantid}` in it stands for each of the `tenants`. Default: none, it is
+	// required.
 	Issuer string `json:"issuer,omitempty"`
 
-	// The address of the issuer's JWK set, an https URL. Default: what its
-	// metadata says, at `/.well-known/openid-configuration` behind the issuer or
-	// else at `/.well-known/oauth-authorization-server` between its host and path.
+	// The https URL of the issuer's JWK set. Default: the one in its metadata, which is looked
+	// up at `/.well-known/openid-configuration` after the issuer, or else at
+	// `/.well-known/oauth-authorization-server` between its host and path.
 	JWKSURI string `json:"jwks_uri,omitempty"`
 
-	// A file with the issuer's keys, read again each minute: a JWK set, a JWK, or PEM
-	// blocks of public keys or certificates. Of a certificate its key alone is used.
-	// Default: none.
+	// A file with the issuer's keys, read again every minute: a JWK set, a JWK, or PEM blocks
+	// of public keys or certificates. Only the key of a certificate is used. Default: none.
 	JWKSFile string `json:"jwks_file,omitempty"`
 
-	// The issuer's keys, written out, in one of the forms of `jwks_file`; or
-	// `{env.NAME}` or `{file.PATH}`. Default: none.
+	// The issuer's keys, written out in one of the formats of `jwks_file`, or `{env.NAME}` or
+	// `{file.PATH}`. Default: none.
 	PublicKey string `json:"public_key,omitempty"`
 
-	// A header with which the keys, and the metadata, are asked for. It is sent to the
-	// host of `jwks_uri`, or else of the issuer, and nowhere else. Default: none.
+	// A header to send when fetching the keys and the metadata. It is sent only to the host of
+	// `jwks_uri`, or else to the host of the issuer. Default: none.
 	JWKSHeader *JWKSHeader `json:"jwks_header,omitempty"`
 
-	// A PEM file of the certificates that may vouch for the server of the keys, in
-	// the place of those that the system trusts. It is read at each fetch. Default: none.
+	// A PEM file of the CA certificates to trust for the server of the keys, instead of those
+	// that the system trusts. It is read at each fetch. Default: none.
 	CA string `json:"ca,omitempty"`
 
-	// Let its keys be at a private, loopback or link-local address, and at an
-	// http URL there. Default: false
+	// Whether the keys may be at a private, loopback, or link-local address, and at an http URL
+	// there. Default: false
 	AllowPrivate bool `json:"allow_private,omitempty"`
 
-	// The tenants of Entra whose tokens are taken: what stands in the place of
-	// `{tenantid}` in the issuer. They share the keys at `jwks_uri`; a key that Entra
-	// keeps for one tenant is good for that one alone. Default: none.
+	// The Entra tenants whose tokens are accepted: the values that `{tenantid}` in the issuer
+	// can have. They share the keys at `jwks_uri`; a key that Entra keeps for one tenant is
+	// accepted only for that tenant. Default: none.
 	Tenants []string `json:"tenants,omitempty"`
 
-	// The algorithms that its keys may be for: ES256, ES384, ES512, EdDSA,
-	// RS256, RS384, RS512, PS256, PS384, PS512. An RSA key that names no
-	// algorithm is for the first of these that begins with RS or PS.
-	// Default: those that its keys name, and RS256 for RSA keys that name none.
+	// The accepted algorithms of the issuer's keys: ES256, ES384, ES512, EdDSA, RS256, RS384,
+	// RS512, PS256, PS384, PS512. An RSA key that names no algorithm is used with the first of
+	// these that begins with RS or PS. Default: those that its keys name, and RS256 for RSA
+	// keys that name none.
 	Algorithms []string `json:"algorithms,omitempty"`
 
-	// The type of its tokens beside `at+jwt`, for issuers that do not send that
-	// one: `JWT` takes tokens with this type or none. ID tokens are refused where
-	// they can be told apart; the audience keeps them out for certain.
-	// Default: none, only `at+jwt` is taken.
+	// A token type to accept in addition to `at+jwt`, for issuers that do not use it. With
+	// `JWT`, tokens with this type or no type are accepted. ID tokens are refused if they can
+	// be recognized; the audience keeps them out reliably. Default: none, only `at+jwt` is
+	// accepted.
 	Type string `json:"typ,omitempty"`
 
-	// Take ID tokens too, and access tokens that have claims of such: `nonce`,
-	// `at_hash`, `c_hash`, `s_hash`. Logout tokens, DPoP proofs and the refresh tokens
-	// of Keycloak never pass. Tokens of the type `at+jwt` need no such option.
-	// Default: false
+	// Whether to accept ID tokens, and access tokens that have claims of ID tokens: `nonce`,
+	// `at_hash`, `c_hash`, `s_hash`. Logout tokens, DPoP proofs, and Keycloak's refresh tokens
+	// are never accepted. Tokens of the type `at+jwt` do not need this option. Default: false
 	AllowIDTokens bool `json:"allow_id_tokens,omitempty"`
 
-	// What the tokens of this issuer must be made for, at least one of these, in
-	// the place of the guard's own audience. Default: the guard's audience.
+	// What this issuer's tokens must be for, at least one of these, instead of the guard's own
+	// audience. Default: the guard's audience.
 	Audience []string `json:"audience,omitempty"`
 
-	// The claims that say what a token is made for, such as `client_id` of Cognito or
-	// `azp` of Clerk: the first of them that has a value. A dot steps into an object.
-	// Default: `aud`
+	// The claims that name the audience, such as `client_id` for Cognito or `azp` for Clerk.
+	// The first one with a value counts. A dot steps into an object. Default: `aud`
 	AudienceClaims []string `json:"audience_claims,omitempty"`
 
-	// The claims whose values are the scopes of its tokens: texts of scopes with
-	// spaces between, or lists, such as `permissions` of Auth0 or `scp` and
-	// `roles` of Entra. An element of a list is one word, and left out where it is
-	// no scope, such as the name of a group with a space in it; so is the text of a
-	// claim whose name ends in `roles`, `groups` or `entitlements`. A dot steps into
-	// an object. Default: `scope`, or else `scp`.
+	// The claims whose values are scopes: strings of scopes separated by spaces, or lists, such
+	// as `permissions` for Auth0, or `scp` and `roles` for Entra. An element of a list is a
+	// single scope. It is left out if it cannot be a scope, such as a group name with a space
+	// in it. The same applies to the string of a claim whose name ends in `roles`, `groups`, or
+	// `entitlements`. A dot steps into an object. Default: `scope`, or else `scp`.
 	ScopeClaims []string `json:"scope_claims,omitempty"`
 
-	// The claims that name the user, such as `oid` of Entra: the first of them that
-	// is there, so that `sub client_id` takes the tokens of machines that have no
-	// `sub`. A dot steps into an object. Default: `sub`
+	// The claims that name the user, such as `oid` for Entra. The first one that is present
+	// counts, so `sub client_id` accepts tokens of machines that have no `sub`. A dot steps
+	// into an object. Default: `sub`
 	SubjectClaims []string `json:"subject_claims,omitempty"`
 
-	// The claims of this issuer that are believed; rules, headers and
-	// placeholders see no others, but for iss, sub, aud, exp, iat, nbf, jti,
-	// scope and client_id. Default: all of them.
+	// The claims that this issuer is trusted for. Rules, headers, and placeholders see only
+	// these, and iss, sub, aud, exp, iat, nbf, jti, scope, and client_id. Default: all of them.
 	Claims []string `json:"claims,omitempty"`
 
-	// Refuse tokens of this issuer that are made to live longer than this.
-	// Default: no bound.
+	// The longest accepted lifetime. Tokens that this issuer issued for longer are refused.
+	// Default: no limit.
 	MaxTokenAge caddy.Duration `json:"max_token_age,omitempty"`
 
-	// How long its tokens may be, in bytes; in the Caddyfile with a unit. At most 64KiB.
+	// The maximum length of a token, in bytes, up to 64KiB; in the Caddyfile, write a unit.
 	// Default: 8192, which is `max_token_size 8KiB`
 	MaxTokenSize int64 `json:"max_token_size,omitempty"`
 
-	// How many members its tokens may have, on all levels together: claims, and what
-	// objects in them hold. As many values a list may have. At most 10000. Default: 256
+	// The maximum number of members in a token, on all levels together: its claims, and the
+	// members of objects in them. A list can have the same number of values. At most 10000.
+	// Default: 256
 	MaxTokenMembers int `json:"max_token_members,omitempty"`
 
-	// How far its clock may differ from ours: so much later a token expires, and so much
-	// earlier it begins. From 0s, which is strict, to 1m. Default: 10s
+	// How far the issuer's clock may differ from this gateway's. A token is accepted this much
+	// before it becomes valid and after it expires. From 0s, which is strict, to 1m. Default:
+	// 10s
 	Leeway *caddy.Duration `json:"leeway,omitempty"`
 
-	// The origins of this issuer's browser applications, for CORS.
-	// Default: none; those of the `oauth` app's own clients count as well.
+	// The origins of this issuer's browser applications, for CORS. Default: none; those of the
+	// `oauth` app's own clients count as well.
 	Origins []string `json:"origins,omitempty"`
 
 	document string // PublicKey, resolved
 }
 
-// JWKSHeader is a header that the server of an issuer's keys wants to see, such as
-// that of Kubernetes.
+// JWKSHeader is a header that the server of an issuer's keys requires, such as that of
+// Kubernetes.
 type JWKSHeader struct {
 	// The name, such as `Authorization`. Default: none, it is required.
 	Name string `json:"name,omitempty"`
 
-	// The value, such as `Bearer {file./var/run/secrets/kubernetes.io/serviceaccount/token}`:
-	// `{file.PATH}` and `{env.NAME}` in it are read at each fetch. Written out, it lands
-	// in the adapted JSON. Default: none, it is required.
+	// The value, such as `Bearer {file./var/run/secrets/kubernetes.io/serviceaccount/token}`.
+	// `{file.PATH}` and `{env.NAME}` in it are read at each fetch. A literal value ends up in
+	// the adapted JSON. Default: none, it is required.
 	Value string `json:"value,omitempty"`
 }
 

@@ -16,24 +16,26 @@ import (
 )
 
 // ClientDocuments lets in clients whose client_id is the https URL of their own metadata, as
-// MCP clients have it (Client ID Metadata Documents). Nothing has to be registered: the metadata
-// is fetched when somebody signs in. Such a client can sign people in, who are asked each time,
-// and refresh; nothing else.
+// MCP clients use it (Client ID Metadata Documents). You do not register anything: the metadata
+// is fetched when somebody signs in. Such a client can only sign people in, who are asked each
+// time, and refresh.
 type ClientDocuments struct {
-	// Which clients there are: whole URLs, prefixes of URLs that end in a slash, or `any` for
-	// all on the usual port of https, whose metadata is fetched only for people who are signed in.
-	// Default: none; it is required, or `document`
+	// Which clients are let in: whole URLs, URL prefixes that end in a slash, or `any` for all
+	// on the standard https port. With `any`, metadata is fetched only for people who are
+	// signed in. Default: none; it or `document` is required
 	Allow []string `json:"allow,omitempty"`
 
-	// Files that hold the metadata of clients, by client_id, in the place of what is there: for
-	// a host that keeps servers out. Their clients need no `allow`. Default: none
+	// Files with the metadata of clients, by client_id, to use instead of fetching it, for a
+	// host that blocks requests from servers. These clients need no `allow`. Default: none
 	Documents map[string]string `json:"documents,omitempty"`
 
-	// Lets the metadata, and the keys beside it, be at private, loopback or link-local addresses:
-	// with `any`, whoever is signed in then learns which servers there are. Default: off
+	// Whether the metadata, and the keys that it refers to, may be at private, loopback, or
+	// link-local addresses. With `any`, everybody who is signed in can then find out which
+	// servers exist there. Default: off
 	AllowPrivate bool `json:"allow_private,omitempty"`
 
-	// A PEM file of the certificates that may vouch for the servers. Default: those that the system trusts
+	// A PEM file of the CA certificates to trust for these servers. Default: those that the
+	// system trusts
 	CA string `json:"ca,omitempty"`
 
 	StrangerOptions

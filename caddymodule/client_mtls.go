@@ -11,40 +11,42 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/jose"
 )
 
-// ClientMTLS is what a client's TLS client certificate is for (RFC 8705). The
-// site of the issuer has to ask for certificates, with Caddy's `client_auth` in
-// its `tls` block; so has each site whose `bearer_auth` takes bound tokens.
+// ClientMTLS is what a client's TLS client certificate is used for (RFC 8705). The issuer's
+// site must request certificates, with Caddy's `client_auth` in its `tls` block. The same
+// applies to each site whose `bearer_auth` accepts bound tokens.
 //
-// A certificate can stand in the place of a secret. Either it is known by what
-// it says, and then Caddy has to verify it, with a `trust_pool` and the mode
-// `verify_if_given` or `require_and_verify`; or it is known by its thumbprint,
-// whoever has issued it.
+// A certificate can replace a secret. You can identify it by its contents; Caddy must then
+// verify it, with a `trust_pool` and the mode `verify_if_given` or `require_and_verify`. Or you
+// can identify it by its thumbprint, no matter who issued it.
 type ClientMTLS struct {
-	// Whether its access tokens are bound to the certificate of the connection on
-	// which it asked for them, and its refresh tokens where it does not
-	// authenticate. It has to connect with a certificate then. Default: false
+	// Whether the client's access tokens are bound to the certificate of the connection on
+	// which it requested them. If the client does not authenticate, its refresh tokens are
+	// bound as well. The client must then connect with a certificate. Default: false
 	Bound bool `json:"bound,omitempty"`
 
-	// The whole subject of its verified certificate, as
-	// `openssl x509 -noout -subject -nameopt RFC2253` writes it (RFC 4514). Each part
-	// is compared, in order; the case of letters does not matter. Default: any
+	// The entire subject of the client's verified certificate, as printed by
+	// `openssl x509 -noout -subject -nameopt RFC2253` (RFC 4514). The parts are compared in
+	// order, ignoring case. Default: any
 	Subject string `json:"subject,omitempty"`
 
-	// A DNS name that its verified certificate has as an alternative name. Default: any
+	// A DNS name that must be among the alternative names of its verified certificate. Default:
+	// any
 	SANDNS string `json:"san_dns,omitempty"`
 
-	// A URI that its verified certificate has as an alternative name. Default: any
+	// A URI that must be among the alternative names of its verified certificate. Default: any
 	SANURI string `json:"san_uri,omitempty"`
 
-	// An IP address that its verified certificate has as an alternative name. Default: any
+	// An IP address that must be among the alternative names of its verified certificate.
+	// Default: any
 	SANIP string `json:"san_ip,omitempty"`
 
-	// An email address that its verified certificate has as an alternative name. Default: any
+	// An email address that must be among the alternative names of its verified certificate.
+	// Default: any
 	SANEmail string `json:"san_email,omitempty"`
 
-	// The SHA-256 fingerprints of its certificates, as
-	// `openssl x509 -noout -fingerprint -sha256` writes them; several while one is
-	// changed. They need not be verified. Default: none
+	// The SHA-256 fingerprints of the client's certificates, as printed by
+	// `openssl x509 -noout -fingerprint -sha256`; several while a certificate is being changed.
+	// The certificates do not need to be verified. Default: none
 	Fingerprints []string `json:"fingerprints,omitempty"`
 }
 

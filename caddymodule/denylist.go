@@ -24,18 +24,18 @@ const (
 	maxStale        = time.Hour
 )
 
-// Denylist is how access tokens are refused that were revoked before their end.
+// Denylist is how access tokens are refused that were revoked before they expired.
 type Denylist struct {
-	// How many verdicts are held in memory. Default: 1000000
+	// How many verdicts are kept in memory. Default: 1000000
 	CacheEntries int64 `json:"cache_entries,omitempty"`
 
-	// The age, 1s to 5m, beyond which a verdict "not denied" is never trusted.
-	// It bounds how long another node may let a revoked token pass when the
-	// faster feed of revocations fails. Several gateways have the same. Default: 10s
+	// The age, from 1s to 5m, beyond which a "not denied" verdict is never trusted. It limits
+	// how long another node can let a revoked token pass if the faster feed of revocations
+	// fails. Use the same value on all gateways. Default: 10s
 	MaxLag caddy.Duration `json:"max_lag,omitempty"`
 
-	// When the store cannot be asked, trust verdicts up to this age instead of
-	// answering 503. Tokens without a verdict get 503 all the same. In the Caddyfile:
+	// If the store cannot be asked, trust verdicts up to this age instead of answering 503.
+	// Tokens without a verdict still get a 503. In the Caddyfile:
 	// `on_store_failure allow_stale <duration>`. Default: 0, which is `on_store_failure deny`
 	AllowStale caddy.Duration `json:"allow_stale,omitempty"`
 }

@@ -9,13 +9,13 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/dpop"
 )
 
-// DPoP is how clients prove that they hold the key that their tokens are bound
-// to (RFC 9449). Every client may send proofs, and gets bound tokens then.
+// DPoP is how clients prove that they hold the key that their tokens are bound to (RFC 9449).
+// Every client can send proofs, and then gets bound tokens.
 type DPoP struct {
-	// Whether each proof has to bring a nonce of this gateway's, which is good for
-	// a minute or two: nobody can make proofs beforehand, for a time when the key
-	// is out of reach. It costs clients one more request every few minutes. It
-	// holds for the token endpoint and for every `bearer_auth`. Default: false
+	// Whether each proof must contain a nonce from this gateway, which is valid for a minute or
+	// two. Nobody can then make proofs in advance, to use when they no longer have access to
+	// the key. Clients send one more request every few minutes. It applies to the token
+	// endpoint and to every `bearer_auth`. Default: false
 	RequireNonce bool `json:"require_nonce,omitempty"`
 }
 

@@ -5,30 +5,30 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/people"
 )
 
-// Group says who is in a group of this gateway. Beside the people of its lines everybody is in
-// it whose local user has a group of this name, or whose login has `groups_as_sent` and
-// sends this name.
+// Group defines who is in a group of this gateway. Besides the people that its lines name, it
+// includes every local user with a group of this name, and everybody whose login has
+// `groups_as_sent` and sends this name.
 type Group struct {
-	// What rules, tokens and applications call it: up to 255 bytes without blanks and `|`.
-	// Default: none, it is required.
+	// The name that rules, tokens, and applications use: up to 255 bytes without spaces and
+	// `|`. Default: none, it is required.
 	Name string `json:"name,omitempty"`
 
-	// What logins call it: who comes by one of them and is in one of these groups there
-	// is in this one. Default: none.
+	// Groups of logins: people who sign in through such a login and are in one of these groups
+	// there are in this group. Default: none.
 	From []*GroupSource `json:"from,omitempty"`
 
-	// People who are in it by themselves: subjects, `<login>|<id>`, as `caddy oauth users list`
-	// shows them. Default: none.
+	// Individual people in the group: subjects, `<login>|<id>`, as shown by
+	// `caddy oauth users list`. Default: none.
 	Members []string `json:"members,omitempty"`
 }
 
-// GroupSource are groups of one login.
+// GroupSource names groups of one login.
 type GroupSource struct {
 	// The name of the login. Default: none, it is required.
 	Login string `json:"login,omitempty"`
 
-	// What its provider calls the groups, byte for byte; of a local login, what its users'
-	// `groups` say. Default: none, one is required.
+	// The provider's names for the groups, compared byte for byte. For a local login, the
+	// `groups` of its users. Default: none, one is required.
 	Names []string `json:"names,omitempty"`
 }
 

@@ -119,6 +119,25 @@ func TestReloadTakesAGuardAway(t *testing.T) {
 	}
 }
 
+// M-35: clients go on with what they have stored after a block that lets them in is gone, so an operator
+// who takes it away reads what becomes of them.
+func TestM35ReloadWithoutBlock(t *testing.T) {
+	g := newGateway(t)
+	const inside = "apis " + testAPI + "\n scopes orders:read\n}\n"
+	before := 0
+	for _, blocks := range []string{"client_registration {\n access open\n" + inside, ""} {
+		if err := g.load(gatewayOptions{OAuth: blocks + "client_documents {\n allow https://claude.ai/\n" + inside}); err != nil {
+			t.Fatal(err)
+		}
+		logs := g.logs()[before:]
+		before += len(logs)
+		said := strings.Contains(logs, "a reload has taken away what lets clients in") && strings.Contains(logs, `"blocks":["client_registration"]`)
+		if said != (blocks == "") {
+			t.Errorf("with %q the log says that client_registration is gone: %t", blocks, said)
+		}
+	}
+}
+
 // KEY-06: nothing in a request makes us fetch; only what the configuration
 // names, and that not once for each request.
 func TestRequestsFetchNothing(t *testing.T) {

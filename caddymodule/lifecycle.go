@@ -253,7 +253,7 @@ func (a *App) warnRemoved() {
 	if !a.backend.entered.Load() {
 		return
 	}
-	p := &protection{guards: a.guards.count, clients: make(map[string]bool), apis: make(map[string]bool)}
+	p := &protection{guards: a.guards.count, clients: make(map[string]bool), apis: make(map[string]bool), blocks: a.blocks()}
 	for _, c := range a.Clients {
 		p.clients[c.ID] = true
 	}

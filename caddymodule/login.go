@@ -37,38 +37,40 @@ type LoginModule interface {
 	Start() error
 }
 
-// LocalLogin lets people log in with a user name and a password that the
-// configuration, or a file in htpasswd form, knows.
+// LocalLogin lets people sign in with a user name and a password from the configuration or from
+// a file in htpasswd format.
 type LocalLogin struct {
-	// The name of this login and the first half of its users' subjects. Default: local
+	// The name of this login, and the first half of its users' subjects. Default: local
 	Name string `json:"name,omitempty"`
 
 	// The users. Default: none; there must be some here or in the file.
 	Users []*LocalUser `json:"users,omitempty"`
 
-	// A file with a line `name:hash` for each user, read when the app starts and
-	// whenever it changes, and by `caddy validate`; a relative path is below Caddy's
-	// working directory. A line that cannot be used is named in the log, and the
-	// other users can sign in. Default: none.
+	// A file with a line `name:hash` for each user, read when the app starts and whenever the
+	// file changes, and by `caddy validate`. A relative path is relative to Caddy's working
+	// directory. If a line cannot be used, the log says which one, and the other users can sign
+	// in. Default: none.
 	UsersFile string `json:"users_file,omitempty"`
 
-	// A JSON file that says more of users, such as `{"bob": {"email": "bob@example.com", "name": "Bob",
-	// "groups": ["staff"], "claims": {"department": "sales"}}}`, read as the users file is. What is said of
-	// a user here goes before it. Default: none.
+	// A JSON file with more about users, such as
+	// `{"bob": {"email": "bob@example.com", "name": "Bob", "groups": ["staff"], "claims": {"department": "sales"}}}`,
+	// read in the same way as the users file. What the configuration says about a user takes
+	// precedence. Default: none.
 	ProfilesFile string `json:"profiles_file,omitempty"`
 
 	local  *login.Local
 	unread bool // a file
 }
 
-// LocalUser is a person who logs in with a password.
+// LocalUser is a person who signs in with a password.
 type LocalUser struct {
-	// The user name and second half of the subject. Who signs in may write it in
-	// other capitals and with spaces around it. Default: none, it is required.
+	// The user name, and the second half of the subject. At sign-in, people can write it in a
+	// different case and with spaces around it. Default: none, it is required.
 	ID string `json:"id,omitempty"`
 
-	// The hash of the password, bcrypt or argon2id, as from `caddy hash-password --algorithm argon2id`; or
-	// `{env.NAME}` or `{file.PATH}` with such a hash. Default: none, it is required.
+	// The bcrypt or argon2id hash of the password, as printed by
+	// `caddy hash-password --algorithm argon2id`, or `{env.NAME}` or `{file.PATH}` with such a
+	// hash. Default: none, it is required.
 	Hash string `json:"hash,omitempty"`
 
 	// The claim `email`. Default: none.
@@ -77,7 +79,7 @@ type LocalUser struct {
 	// The claim `name`. Default: none.
 	Name string `json:"name,omitempty"`
 
-	// The groups that the user is in, as this configuration says at every moment. Default: those
+	// The groups that the user is in. The current configuration always decides. Default: those
 	// of the profiles file
 	Groups []string `json:"groups,omitempty"`
 

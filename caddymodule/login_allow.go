@@ -12,18 +12,18 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/upstream"
 )
 
-// AllowRule is one condition on who may come in by a login.
+// AllowRule is one condition for signing in through a login.
 type AllowRule struct {
-	// What is looked at: `anyone`, `email_verified`, `email`, `email_domain`, `group`, `sub` or
-	// `claim`. An address counts where it is verified. A group has the name that the provider
-	// gives it, and `sub` is what stands behind the bar in our subject. Default: none, it is required.
+	// What to check: `anyone`, `email_verified`, `email`, `email_domain`, `group`, `sub`, or
+	// `claim`. An address counts only if it is verified. A `group` is the provider's name for
+	// it, and `sub` is the part of the subject after the bar. Default: none, it is required.
 	What string `json:"what,omitempty"`
 
-	// The provider's claim that `claim` looks at. A dot steps into an object. Default: none.
+	// The provider's claim to check with `claim`. A dot steps into an object. Default: none.
 	Claim string `json:"claim,omitempty"`
 
-	// Of these one has to hold; a domain that begins with `*.` means those below it.
-	// Default: none; all but `anyone` and `email_verified` require one.
+	// The values, at least one of which must match. A domain that begins with `*.` stands for
+	// its subdomains. Default: none; all but `anyone` and `email_verified` require one.
 	Values []string `json:"values,omitempty"`
 }
 

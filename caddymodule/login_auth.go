@@ -15,21 +15,22 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
-// ProviderAuth is how this gateway proves to an OpenID provider who it is.
+// ProviderAuth is how this gateway authenticates to an OpenID provider.
 type ProviderAuth struct {
-	// How: `basic` or `post` with the secret, `private_key_jwt` with the key, or `none`.
-	// Default: what the provider announces, `basic` where it can be either; `private_key_jwt` with a key
+	// The method: `basic` or `post` with the secret, `private_key_jwt` with the key, or `none`.
+	// Default: what the provider announces, `basic` if it supports both; `private_key_jwt` with
+	// a key
 	ClientAuth string `json:"client_auth,omitempty"`
 
-	// A PEM file with the private key (PKCS #8) that signs in the place of a secret: an RSA
-	// key by RS256, others by the algorithm of their curve. Default: none.
+	// A PEM file with the private key (PKCS #8) to sign with instead of using a secret. An RSA
+	// key signs with RS256, other keys with the algorithm of their curve. Default: none.
 	ClientKey string `json:"client_key,omitempty"`
 
 	// The ID of that key at the provider. Default: its thumbprint (RFC 7638)
 	ClientKeyID string `json:"client_key_id,omitempty"`
 
-	// The team at Apple whose key `client_key` is: it then signs the secrets that Apple
-	// demands, each when it is needed and for five minutes. Default: none.
+	// The Apple team that `client_key` belongs to. The key then signs the secrets that Apple
+	// requires, each when it is needed and for five minutes. Default: none.
 	ClientTeam string `json:"client_team,omitempty"`
 
 	key *jose.PrivateKey

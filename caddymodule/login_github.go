@@ -18,17 +18,20 @@ func init() {
 	caddy.RegisterModule(GitHubLogin{})
 }
 
-// GitHubLogin lets people sign in at GitHub, which has OAuth without OpenID Connect. They are
-// known by their number there, which stays when they change their name. Their groups are
-// `org` and `org/team`; an organisation that has not approved the app is not among them.
+// GitHubLogin lets people sign in at GitHub, which supports OAuth without OpenID Connect.
+// People are identified by their GitHub user ID, which stays the same if they change their
+// name. Their groups are `org` and `org/team`, without organizations that have not approved the
+// app.
 type GitHubLogin struct {
 	ProviderLogin
 
-	// The URL of a GitHub Enterprise Server, such as `https://github.example.com`. Default: GitHub itself
+	// The URL of a GitHub Enterprise Server, such as `https://github.example.com`. Default:
+	// GitHub itself
 	Enterprise string `json:"enterprise,omitempty"`
 
-	// What is asked for. With `read:org` the groups are read, as they are for `groups_as_sent`,
-	// an `allow group` line, and a `from` line of a `group`. Default: read:user and user:email, and read:org where groups are read
+	// The scopes to request. With `read:org`, people's groups are read, which `groups_as_sent`,
+	// an `allow group` line, and a `from` line of a `group` need. Default: read:user and
+	// user:email, and read:org if groups are needed
 	Scopes []string `json:"scopes,omitempty"`
 
 	groupsWanted bool // by a `from` line of a group

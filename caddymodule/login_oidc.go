@@ -14,95 +14,103 @@ func init() {
 	caddy.RegisterModule(OIDCLogin{})
 }
 
-// OIDCLogin lets people sign in at an OpenID provider: Entra, Google, Keycloak, Okta and any
-// other that has OpenID Connect. The presets of the Caddyfile, such as `login google`, are
-// this module with options that go with the provider; docs/logins.md has a block for each.
+// OIDCLogin lets people sign in at an OpenID provider: Entra, Google, Keycloak, Okta, or any
+// other that supports OpenID Connect. The Caddyfile's presets, such as `login google`, are this
+// module with options that fit the provider; docs/logins.md has a block for each.
 //
-// People are known by the name of this login and by what the provider calls them, and by
-// nothing else: somebody who comes by two logins is two people.
+// People are identified only by the name of this login and the provider's ID for them. Somebody
+// who signs in through two logins is two people.
 type OIDCLogin struct {
 	ProviderLogin
 	ProviderAuth
 
-	// The provider's issuer, to the letter: what its discovery document and its ID
-	// tokens have. `{tenantid}` in it stands for each of `tenants`. Default: none, it is required.
+	// The provider's issuer, exactly as it appears in its discovery document and its ID tokens.
+	// `{tenantid}` in it stands for each of the `tenants`. Default: none, it is required.
 	Issuer string `json:"issuer,omitempty"`
 
-	// Another issuer that its ID tokens and answers may name, such as `accounts.google.com`
-	// of Google. Default: none.
+	// Another issuer that the provider's ID tokens and responses can name, such as Google's
+	// `accounts.google.com`. Default: none.
 	IssuerAlias string `json:"issuer_alias,omitempty"`
 
-	// The tenants of Entra whose people may come in, where the issuer has `{tenantid}`. Default: none.
+	// The Entra tenants whose people can sign in, if the issuer contains `{tenantid}`. Default:
+	// none.
 	Tenants []string `json:"tenants,omitempty"`
 
-	// What is asked for. Default: openid profile email, and offline_access too where `recheck`
-	// is set and the provider wants it for that
+	// The scopes to request. Default: openid profile email, and offline_access if `recheck` is
+	// set and the provider needs it for that
 	Scopes []string `json:"scopes,omitempty"`
 
-	// Further parameters of the authorization request, such as `domain_hint`. Default: none.
+	// More parameters for the authorization request, such as `domain_hint`. Default: none.
 	Parameters map[string]string `json:"parameters,omitempty"`
 
-	// How the provider answers: `query`, or `form_post` where it wants that. Default: query
+	// How the provider responds: `query`, or `form_post` if the provider requires it. Default:
+	// query
 	ResponseMode string `json:"response_mode,omitempty"`
 
-	// Do without PKCE, for a provider that fails with it. Default: false
+	// Whether to omit PKCE, for a provider that fails with it. Default: false
 	NoPKCE bool `json:"no_pkce,omitempty"`
 
-	// Do without a nonce, for a provider that leaves it out of its ID tokens. Default: false
+	// Whether to do without a nonce, for a provider that leaves it out of its ID tokens.
+	// Default: false
 	NoNonce bool `json:"no_nonce,omitempty"`
 
-	// Take answers without the `iss` that the provider announces (RFC 9207). One that is
-	// there is compared all the same. Default: false
+	// Whether to accept responses without the `iss` that the provider announces (RFC 9207). If
+	// `iss` is present, it is always checked. Default: false
 	NoIssuerCheck bool `json:"no_issuer_check,omitempty"`
 
-	// The values of `prompt` that the provider knows; `none` alone for no other. What it cannot
-	// be asked for is not promised to an application. Default: all of OpenID Connect
+	// The values of `prompt` that the provider supports; `none` alone means that it supports no
+	// others. An application is not promised what the provider cannot be asked for. Default:
+	// all of OpenID Connect
 	Prompts []string `json:"prompts,omitempty"`
 
-	// Never send `max_age`, for a provider that ignores or refuses it. Default: false
+	// Whether to never send `max_age`, for a provider that ignores or refuses it. Default:
+	// false
 	NoMaxAge bool `json:"no_max_age,omitempty"`
 
-	// The algorithms of its ID tokens. HS256 stands alone: its key is the client's secret.
-	// Default: those that it announces and that have a public key.
+	// The algorithms of the provider's ID tokens. HS256 must stand alone, because its key is
+	// the client's secret. Default: those that it announces and that have a public key.
 	Algorithms []string `json:"algorithms,omitempty"`
 
-	// The claims that name a person for good: the second half of the subject. Of several the
-	// texts are joined by a dot. With others they are other people. Default: sub
+	// The claims that identify a person permanently: the second half of the subject. The values
+	// of several claims are joined with dots. If you change the claims, everybody becomes a
+	// different person. Default: sub
 	Subject []string `json:"subject,omitempty"`
 
-	// Take every address for verified, where the directory is the operator's own and nobody
-	// can write an address into it but them. Default: false, only what the provider calls verified
+	// Whether to treat every address as verified. Use it only for your own directory, if nobody
+	// else can enter an address there. Default: false, only what the provider calls verified
 	EmailTrusted bool `json:"email_trusted,omitempty"`
 
-	// The claims that hold groups; a dot steps into an object. Default: groups, and none where
+	// The claims that contain groups; a dot steps into an object. Default: groups, and none if
 	// the provider is known to have no groups
 	GroupsClaims []string `json:"groups_claims,omitempty"`
 
-	// Ask Microsoft Graph for a person's groups where an ID token has too many of them. The app
-	// there needs a permission of Graph for that. Default: false
+	// Whether to ask Microsoft Graph for a person's groups if there are too many for an ID
+	// token. The app registered there needs a Graph permission for this. Default: false
 	GroupsOverage bool `json:"groups_overage,omitempty"`
 
-	// More claims to keep: our name, theirs; a dot steps into an object. Default: none.
+	// More claims to keep: the name here, then the provider's name; a dot steps into an object.
+	// Default: none.
 	Claims map[string]string `json:"claims,omitempty"`
 
-	// What the provider's values of `acr` are called here: our name, theirs. All others are
-	// left out. Default: none.
+	// The names here for the provider's values of `acr`: the name here, then the provider's.
+	// All others are left out. Default: none.
 	ACRs map[string]string `json:"acrs,omitempty"`
 
-	// Who signs out here is signed out at the provider too, and comes back by
-	// `<issuer>/signed-out/<name>`, which has to be registered there. Default: false
+	// Whether people who sign out here are also signed out at the provider. They come back
+	// through `<issuer>/signed-out/<name>`, which you must register there. Default: false
 	LogoutUpstream bool `json:"logout_upstream,omitempty"`
 
-	// Never ask its userinfo endpoint. Default: false
+	// Whether to never call the provider's userinfo endpoint. Default: false
 	NoUserinfo bool `json:"no_userinfo,omitempty"`
 
-	// Addresses in the place of those that it announces. Default: none.
+	// Addresses to use instead of those that the provider announces. Default: none.
 	Endpoints *LoginEndpoints `json:"endpoints,omitempty"`
 
 	oidc *upstream.OIDC
 }
 
-// LoginEndpoints are addresses of a provider, as where this gateway reaches it by another name.
+// LoginEndpoints are addresses of a provider, for example if this gateway reaches it under a
+// different name.
 type LoginEndpoints struct {
 	// Where people sign in. Default: as announced
 	Authorization string `json:"authorization,omitempty"`
@@ -110,10 +118,10 @@ type LoginEndpoints struct {
 	// Where codes are exchanged. Default: as announced
 	Token string `json:"token,omitempty"`
 
-	// Where claims are asked for. Default: as announced
+	// Where claims are requested. Default: as announced
 	Userinfo string `json:"userinfo,omitempty"`
 
-	// Where its keys are. Default: as announced
+	// Where the provider's keys are. Default: as announced
 	JWKS string `json:"jwks,omitempty"`
 
 	// Where people sign out. Default: as announced

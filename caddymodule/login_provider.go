@@ -19,61 +19,65 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 )
 
-// ProviderLogin is what all logins at somebody else's identity provider have. The
-// address to register there is `<issuer>/callback/<name>`, with the issuer of this server.
+// ProviderLogin is what all logins at an external identity provider have in common. Register
+// the address `<issuer>/callback/<name>` there, with the issuer of this server.
 type ProviderLogin struct {
-	// The name of this login and the first half of its users' subjects, `<name>|<id>`. With
-	// another name they are other people. Default: the name of the module, or of the preset
+	// The name of this login, and the first half of its users' subjects, `<name>|<id>`. If you
+	// change it, everybody becomes a different person. Default: the name of the module, or of
+	// the preset
 	Name string `json:"name,omitempty"`
 
-	// What people read on the login page. Default: the name
+	// The text that people see on the login page. Default: the name
 	Label string `json:"label,omitempty"`
 
-	// The client_id that the provider has given this gateway. Default: none, it is required.
+	// The client_id that the provider gave this gateway. Default: none, it is required.
 	ClientID string `json:"client_id,omitempty"`
 
-	// The secret that it has given with it: `{env.NAME}` or `{file.PATH}`, which is read
-	// again each time that it is needed. A second one is tried where the provider refuses
-	// the first, while it is changed. A literal lands in the adapted JSON. Default: none;
-	// it is required where there is no `client_key`.
+	// The secret that the provider gave with it: `{env.NAME}` or `{file.PATH}`, which is read
+	// each time it is needed. While you change the secret, add a second one, which is tried if
+	// the provider refuses the first. A literal secret ends up in the adapted JSON. Default:
+	// none; required if there is no `client_key`.
 	ClientSecrets []string `json:"client_secrets,omitempty"`
 
-	// The domains of the e-mail addresses that this login may assert; an address of another
-	// domain is never verified. Two logins may not have the same. Who signs in with a
-	// `login_hint` of such a domain is sent here. Default: any.
+	// The domains of the email addresses that this login can assert; an address of another
+	// domain is never verified. Two logins cannot share a domain. People who sign in with a
+	// `login_hint` of such a domain are sent to this login. Default: any.
 	EmailDomains []string `json:"email_domains,omitempty"`
 
-	// Let the provider's groups count under the names that it gives them, as for a company's
-	// own directory. Without it a name counts where a `from` line of a `group` takes it. Default: false
+	// Whether the provider's groups count under their own names, as for a company's own
+	// directory. Otherwise, a name counts only if a `from` line of a `group` takes it. Default:
+	// false
 	GroupsAsSent bool `json:"groups_as_sent,omitempty"`
 
-	// Who may come in. All of them must hold, and of the values of one, any. Default:
-	// everybody whom the provider knows; required where anybody can make an account there.
+	// Who can sign in. Every rule must match, and in each rule at least one of the values.
+	// Default: everybody whom the provider knows; required if anybody can create an account
+	// there.
 	Allow []*AllowRule `json:"allow,omitempty"`
 
-	// How long what the provider has said is believed: where it was longer ago, it is asked
-	// again when a token is refreshed or an application signs somebody in. At least 1m. Default:
-	// it is never asked again.
+	// How long the provider's last answer about a person is used. If it is older, the provider
+	// is asked again when a token is refreshed or an application signs the person in. At least
+	// 1m. Default: it is never asked again.
 	Recheck caddy.Duration `json:"recheck,omitempty"`
 
-	// How long beyond that it is believed where the provider cannot be asked. Then refreshes are
-	// answered 503 until it can be. At least `recheck`. Default: 24h
+	// How much longer the last answer is used if the provider cannot be asked. After that,
+	// refreshes get a 503 until the provider can be asked again. At least `recheck`. Default:
+	// 24h
 	RecheckGrace caddy.Duration `json:"recheck_grace,omitempty"`
 
-	// How long a person stays signed in who came by this login, at most. At least 1m. Default:
-	// as long as anybody, see Session
+	// The maximum time that people who used this login stay signed in. At least 1m. Default: as
+	// long as `session` allows
 	SessionLifetime caddy.Duration `json:"session_lifetime,omitempty"`
 
-	// A PEM file of the certificates that may vouch for the provider's servers, in the
-	// place of those that the system trusts. Default: none.
+	// A PEM file of the CA certificates to trust for the provider's servers, instead of those
+	// that the system trusts. Default: none.
 	CA string `json:"ca,omitempty"`
 
-	// Let all of the provider's servers be at private, loopback or link-local addresses. The
-	// host that the configuration names may always be. Default: false
+	// Whether all of the provider's servers may be at private, loopback, or link-local
+	// addresses. The host that the configuration names is always allowed to. Default: false
 	AllowPrivate bool `json:"allow_private,omitempty"`
 
-	// Let the provider be reached by http at other machines than this one: whoever is on the
-	// way can sign in as anybody. It is for tests. Default: false
+	// Whether http may be used to reach the provider on other machines than this one. Anybody
+	// on the network path can then sign in as anybody, so use it only for tests. Default: false
 	Insecure bool `json:"insecure,omitempty"`
 
 	log *slog.Logger

@@ -39,17 +39,30 @@ func TestLoginsCheck(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &one); err != nil || len(one.Logins) != 1 {
 		t.Fatalf("%v, %s", err, out)
 	}
-	if l := one.Logins[0]; l.Name != "company" || !l.Discovered || len(l.Keys) != 1 || !l.NamesIssuer || !l.BackChannel || l.FrontChannel || len(l.Problems) != 1 {
+	if l := one.Logins[0]; l.Name != "company" || !l.Discovered || len(l.Keys) != 1 || !l.NamesIssuer || !l.BackChannel || l.FrontChannel || len(l.Problems) > 0 || len(l.Notes) != 1 {
 		t.Errorf("%+v", l)
 	}
 	a.setDown(true)
-	if out, _ := g.ok("logins", "check", "partner"); !strings.Contains(out, "PROBLEM") || strings.Contains(out, "company") {
+	fails := func(names string, args ...string) string {
+		t.Helper()
+		out, err := g.run(append([]string{"logins", "check"}, args...)...)
+		if err == nil || !strings.Contains(err.Error(), "sign in by "+names) || strings.Contains(err.Error(), "status") { // the code is 1
+			t.Errorf("caddy oauth logins check %v: %v\n%s", args, err, out)
+		}
+		return out
+	}
+	if out := fails("partner", "partner"); !strings.Contains(out, "PROBLEM") || strings.Contains(out, "company") {
 		t.Errorf("without its keys:\n%s", out)
 	}
 	a.server.Close()
-	if out, _ := g.ok("logins", "check", "company"); !strings.Contains(out, "PROBLEM") || !strings.Contains(out, "fetching discovery document") {
+	if out := fails("company", "company"); !strings.Contains(out, "PROBLEM") || !strings.Contains(out, "fetching discovery document") {
 		t.Errorf("away:\n%s", out)
 	}
+	fails("company, partner")
+	if out := fails("company", "company", "--json"); !strings.Contains(out, `"problems": [`) {
+		t.Errorf("as JSON: %s", out)
+	}
+	g.ok("logins", "check", "github")
 	for name, want := range map[string]string{"compny": `no login "compny" is configured: there are local, company, partner, github`, "local": "this login is at no provider"} {
 		if _, _, err := g.runWith("", "logins", "check", name, "--address", g.AdminAddr); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", name, err, want)

@@ -28,43 +28,42 @@ const minCookieLeeway = time.Second
 // minRefresh is the shortest life of a refresh token that is of use.
 const minRefresh = time.Minute
 
-// RefreshToken is how a client's refresh tokens live.
+// RefreshToken is how long a client's refresh tokens last, and how they are used.
 type RefreshToken struct {
-	// Whether each use gives a new refresh token and the reuse of an old one ends
-	// the login. Only `web` clients may switch it off. Default: true
+	// Whether each use returns a new refresh token, and the reuse of an old one ends the login.
+	// Only `web` clients can turn it off. Default: true
 	Rotation *bool `json:"rotation,omitempty"`
 
-	// How long, at most 60s, the previous refresh token gets the same answer
-	// again: for an answer that was lost, or two tabs at once. 0 is strict.
-	// Default: 10s
+	// How long, up to 60s, the previous refresh token gets the same response again, for a
+	// response that was lost or two tabs at the same time. 0 is strict. Default: 10s
 	Leeway *caddy.Duration `json:"leeway,omitempty"`
 
-	// How long after the login its refresh tokens end, however often they rotate;
-	// or "infinite". Default: 30d
+	// How long after sign-in the refresh tokens of a login end, no matter how often they
+	// rotate; or "infinite". Default: 30d
 	Lifetime Lifetime `json:"lifetime,omitempty"`
 
-	// How long after its last use a refresh token ends; or "infinite". Default: 15d,
-	// or the lifetime where that is shorter
+	// How long after its last use a refresh token ends; or "infinite". Default: 15d, or the
+	// lifetime if that is shorter
 	IdleLifetime Lifetime `json:"idle_lifetime,omitempty"`
 
-	// How many logins one user may have at this client, 500 at most; the oldest is
-	// ended by one more. Nobody has more than 500 at all clients together. Default: 200
+	// How many logins one user can have at this client, up to 500. One more ends the oldest.
+	// Nobody can have more than 500 at all clients together. Default: 200
 	MaxActive int `json:"max_active,omitempty"`
 
-	// Whether the browser keeps the refresh token in a cookie that no script can
-	// read, instead of the app in its memory: for `spa` clients of the issuer's own
-	// site, which then refresh at `/oauth/refresh`. Default: false
+	// Whether the browser keeps the refresh token in a cookie that scripts cannot read, instead
+	// of the app keeping it in memory. It is for `spa` clients on the issuer's own site, which
+	// then refresh at `/oauth/refresh`. Default: false
 	Cookie bool `json:"cookie,omitempty"`
 
-	// Whether the client gets a refresh token without asking for `offline_access`, at
-	// an API that has `allow_offline_access`: for clients that only ask for the scopes that a
+	// Whether the client gets a refresh token without requesting `offline_access`, for an API
+	// that has `allow_offline_access`. It is for clients that only request the scopes that a
 	// challenge names, as MCP clients do. Default: false
 	Always bool `json:"always,omitempty"`
 
-	// Whether a refresh may ask for any of the client's `apis` that has
-	// `allow_offline_access`, also one that was not asked for at sign-in: Auth0's
-	// multi-resource refresh tokens (MRRT). Not for clients with `consent always`.
-	// Default: false
+	// Whether a refresh can request a token for any of the client's `apis` that has
+	// `allow_offline_access`, even one that was not requested at sign-in, like Auth0's
+	// multi-resource refresh tokens (MRRT). Not for clients with `consent always`. Default:
+	// false
 	MultiResource bool `json:"multi_resource,omitempty"`
 }
 

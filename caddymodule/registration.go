@@ -5,16 +5,16 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 )
 
-// ClientRegistration lets programs register themselves (RFC 7591), as MCP clients do. A
-// registration keeps nothing: the client_id says what was registered. Such a client can sign
-// people in, who are asked each time, and refresh; nothing else.
+// ClientRegistration lets programs such as MCP clients register themselves (RFC 7591). The
+// gateway stores nothing: the client_id contains what was registered. Such a client can only
+// sign people in, who are asked each time, and refresh.
 type ClientRegistration struct {
-	// Who may register: `open` is everybody, `token` who has the registration token. MCP
-	// clients cannot send one: it is for scripts. Default: none, it is required.
+	// Who can register: with `open`, everybody; with `token`, whoever has the registration
+	// token. MCP clients cannot send one: it is for scripts. Default: none, it is required.
 	Access string `json:"access,omitempty"`
 
-	// What `access token` asks for, as `Authorization: Bearer …`. Write `{env.NAME}` or
-	// `{file.PATH}`. Default: none
+	// The token that `access token` requires, sent as `Authorization: Bearer …`. Write
+	// `{env.NAME}` or `{file.PATH}`. Default: none
 	Token string `json:"token,omitempty"`
 
 	StrangerOptions

@@ -26,19 +26,19 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("oauth_server", httpcaddyfile.Before, "method")
 }
 
-// OAuthServer serves the endpoints of the authorization server that the
-// `oauth` app configures: `/authorize`, `/oauth/token`, `/userinfo`, the login
-// pages, the discovery documents and so on. Requests for other paths go on to
-// the next handler, without the server's own cookies. Where the site has nothing
-// to answer them, people read so: with 404, and with 200 at the issuer's own address.
+// OAuthServer serves the endpoints of the authorization server that the `oauth` app configures:
+// `/authorize`, `/oauth/token`, `/userinfo`, the login pages, the discovery documents, and so
+// on. Requests for other paths continue to the next handler, without the server's own cookies.
+// If nothing in the site answers them, a page tells people so, with status 404, or 200 at the
+// issuer's own address.
 //
-// It belongs on the host of the issuer. Every URL that it emits derives from
-// the issuer and never from the request. People who come to its pages by another
-// name of that host are sent to the issuer's. Under an https issuer it refuses requests
-// that came without encryption, unless a proxy that Caddy trusts vouches for them.
+// Use it on the issuer's host. Every URL that it emits derives from the issuer, never from the
+// request. People who open its pages under another name of that host are redirected to the
+// issuer's. With an https issuer, it refuses unencrypted requests, unless they come through a
+// proxy that Caddy trusts and that vouches for them.
 type OAuthServer struct {
-	// Endpoints that are to be at another path, by name: `authorize`, `token`,
-	// `revoke` … A path is relative to the issuer's own. Default: Auth0's paths.
+	// Endpoints to serve at another path, by name: `authorize`, `token`, `revoke`, and so on. A
+	// path is relative to the issuer's own. Default: Auth0's paths.
 	Paths map[string]string `json:"paths,omitempty"`
 
 	server *handler.Server

@@ -21,14 +21,14 @@ const (
 	maxSession = 400 * 24 * time.Hour // browsers keep no cookie longer
 )
 
-// Session is how long a person stays signed in at the authorization server
-// (single sign-on): until then, applications get tokens without a login page.
+// Session is how long people stay signed in at the authorization server (single sign-on). Until
+// the session ends, applications get tokens without showing a login page.
 type Session struct {
-	// How long after the login the session ends. Default: 7d
+	// How long after sign-in the session ends. Default: 7d
 	Lifetime caddy.Duration `json:"lifetime,omitempty"`
 
-	// How long after its last use the session ends. Default: 3d, or the
-	// lifetime where that is shorter
+	// How long after its last use the session ends. Default: 3d, or the lifetime if that is
+	// shorter
 	IdleLifetime caddy.Duration `json:"idle_lifetime,omitempty"`
 }
 

@@ -21,20 +21,20 @@ const (
 	defaultIDTokenLifetime      = 10 * time.Hour
 )
 
-// Signing is how tokens are signed. The keys are made, published before their
-// use, rotated and dropped after the last token they signed, all on their own.
+// Signing is how tokens are signed. Keys are created, published before they are used, rotated,
+// and removed after the last token that they signed expires, all automatically.
 type Signing struct {
-	// The algorithm of access tokens. Default: ES256
+	// The algorithm that signs access tokens. Default: ES256
 	AccessTokenAlgorithm string `json:"access_token_algorithm,omitempty"`
 
-	// The algorithm of ID tokens. A client may have its own. RS256 is announced and has a
-	// key in any case. Default: RS256, the one that every client library knows
+	// The algorithm that signs ID tokens. A client can have its own. RS256 is always announced
+	// and always has a key. Default: RS256, the one that every client library supports
 	IDTokenAlgorithm string `json:"id_token_algorithm,omitempty"`
 
-	// How long a key signs. Default: 90d
+	// How long a key is used for signing. Default: 90d
 	RotateEvery caddy.Duration `json:"rotate_every,omitempty"`
 
-	// How long an ID token is good for. Default: 10h
+	// How long an ID token is valid. Default: 10h
 	IDTokenLifetime caddy.Duration `json:"id_token_lifetime,omitempty"`
 }
 

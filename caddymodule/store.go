@@ -37,14 +37,14 @@ type StoreModule interface {
 	SecretFile() string
 }
 
-// BoltStore keeps everything in one file on the local disk, for a gateway that
-// runs on one machine. Every change is on the disk before it is answered.
+// BoltStore keeps everything in one file on the local disk, for a gateway that runs on one
+// machine. Every change is on disk before the response is sent.
 //
-// Where no `secret` is configured, one is generated once and kept beside the
-// database: `caddy oauth backup` copies both while Caddy runs; neither is of use alone.
+// If you do not configure a `secret`, one is generated and kept beside the database.
+// `caddy oauth backup` copies both while Caddy runs; neither is of use without the other.
 type BoltStore struct {
-	// The path of the database file. Its folder is created if it does not
-	// exist. Default: `gatehouse.db` in Caddy's data directory.
+	// The path of the database file. Its folder is created if it does not exist. Default:
+	// `gatehouse.db` in Caddy's data directory.
 	Path string `json:"path,omitempty"`
 
 	file string // absolute, and free of symbolic links

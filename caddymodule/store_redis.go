@@ -23,36 +23,35 @@ func init() {
 	caddy.RegisterModule(new(RedisStore))
 }
 
-// RedisStore keeps everything in Redis 6.2 or newer, or a server that speaks
-// its protocol, which any number of gateways share: one server, one that
-// Sentinel appoints, or a Cluster. All gateways need the same `secret`.
+// RedisStore keeps everything in Redis 6.2 or newer, or in a compatible server. Any number of
+// gateways can share it. It can be a single server, a primary that Sentinel appoints, or a
+// Cluster. All gateways need the same `secret`.
 //
-// Redis has to be set to `maxmemory-policy noeviction`. While it is out of
-// reach, tokens can't be issued or refreshed, and the gateway answers 503.
+// Redis must be set to `maxmemory-policy noeviction`. While Redis cannot be reached, tokens
+// cannot be issued or refreshed, and the gateway answers 503.
 type RedisStore struct {
-	// The addresses, each `host:port`: the server's; with `sentinel` those of the
-	// sentinels; with `cluster` those of some nodes. Default: none; at least one
-	// is required.
+	// The addresses, each `host:port`: of the server, of the sentinels with `sentinel`, or of
+	// some nodes with `cluster`. Default: none; at least one is required.
 	Addresses []string `json:"addresses,omitempty"`
 
 	// Whether it is a Redis Cluster. Default: false
 	Cluster bool `json:"cluster,omitempty"`
 
-	// The name under which sentinels know the primary. Default: none, which is no Sentinel.
+	// The sentinels' name for the primary. Default: none, Sentinel is not used.
 	Sentinel string `json:"sentinel,omitempty"`
 
 	// The ACL user. Default: Redis's default user.
 	Username string `json:"username,omitempty"`
 
-	// The password, best as `{env.NAME}` or `{file.PATH}`. A file is read again
-	// when Redis refuses what it held. Default: none.
+	// The password, preferably as `{env.NAME}` or `{file.PATH}`. A file is read again when
+	// Redis refuses the password. Default: none.
 	Password string `json:"password,omitempty"`
 
 	// The user for the sentinels themselves. Default: their default user.
 	SentinelUsername string `json:"sentinel_username,omitempty"`
 
-	// The password for the sentinels themselves, best as `{env.NAME}` or
-	// `{file.PATH}`. It is read when the configuration is loaded. Default: none.
+	// The password for the sentinels themselves, preferably as `{env.NAME}` or `{file.PATH}`.
+	// It is read when the configuration is loaded. Default: none.
 	SentinelPassword string `json:"sentinel_password,omitempty"`
 
 	// The number of the database; a Cluster has only 0. Default: 0
@@ -61,21 +60,21 @@ type RedisStore struct {
 	// How connections are encrypted. Default: not at all.
 	TLS *RedisTLS `json:"tls,omitempty"`
 
-	// What all keys begin with, so that one Redis can serve others too. A long
-	// one costs memory for every user. Default: `gh:`
+	// The prefix of all keys, so that other applications can use the same Redis. A long prefix
+	// costs memory for every user. Default: `gh:`
 	KeyPrefix string `json:"key_prefix,omitempty"`
 
 	// The number of connections to each server. Default: 10 for each CPU.
 	PoolSize int `json:"pool_size,omitempty"`
 
-	// The longest that one call may take, retries included. Default: 1s
+	// The maximum time that one call can take, including retries. Default: 1s
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
-	// Whether answers wait for replicas. Default: they do not.
+	// Whether responses wait for replicas. Default: they do not.
 	WaitReplicas *RedisWait `json:"wait_replicas,omitempty"`
 
-	// Whether to accept a Redis that may throw keys away when memory is short:
-	// sessions end by it, and revocations are forgotten. Default: false
+	// Whether to accept a Redis that can evict keys when memory is short. Sessions then end
+	// early, and revocations are forgotten. Default: false
 	AllowEviction bool `json:"allow_eviction,omitempty"`
 
 	log       *zap.Logger

@@ -10,14 +10,14 @@ import (
 
 // RedisTLS is how connections to Redis are encrypted.
 type RedisTLS struct {
-	// A PEM file of the authorities that may have signed the server's
-	// certificate. Default: the system's authorities.
+	// A PEM file of the certificate authorities to trust for the server's certificate. Default:
+	// the system's authorities.
 	CA string `json:"ca,omitempty"`
 
-	// A PEM file of the certificate that the gateway shows. Default: none.
+	// A PEM file of the certificate that the gateway presents. Default: none.
 	Certificate string `json:"certificate,omitempty"`
 
-	// The PEM file of its key. Default: none.
+	// A PEM file of the certificate's private key. Default: none.
 	Key string `json:"key,omitempty"`
 
 	// The name that the server's certificate is for. Default: the host of the address.

@@ -11,24 +11,24 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/redisstore"
 )
 
-// RedisWait makes answers wait until replicas of Redis have what they tell.
-// Redis copies to its replicas after it has answered, so a failover can lose
-// the last writes. A gateway that stayed up repeats its revocations and spent
-// codes by itself; this is for those that want no write to get lost.
+// RedisWait makes responses wait until replicas of Redis have the data that they are based on.
+// Redis copies data to its replicas after it responds, so a failover can lose the last writes.
+// A gateway that keeps running repeats its revocations and spent codes by itself; this option
+// is for cases in which no write may be lost.
 type RedisWait struct {
-	// How many replicas have to confirm each write. Default: none; it is required.
+	// How many replicas must confirm each write. Default: none; it is required.
 	Number int `json:"number,omitempty"`
 
-	// How long a write waits for them, beyond the store's `timeout`. Default:
-	// none; it is required.
+	// How long a write waits for them, in addition to the store's `timeout`. Default: none; it
+	// is required.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
-	// Whether a write that too few have confirmed in time is answered 503. It
-	// stands all the same: the client's retry gets the same answer, within the
-	// leeway of its refresh tokens, which begins when the replicas are back.
-	// While they are known to be behind, logins and refreshes are answered 503
-	// at once, and nothing is written. Otherwise a write is answered as usual,
-	// and counted by `caddy_oauth_store_unreplicated_total`. Default: false
+	// Whether to answer 503 if too few replicas confirm a write in time. The write still takes
+	// effect: when the client retries, it gets the same response, within the leeway of its
+	// refresh tokens, which begins when the replicas are back. While the replicas are known to
+	// be behind, sign-ins and refreshes get a 503 immediately, and nothing is written. If this
+	// is false, the write is answered as usual, and counted in
+	// `caddy_oauth_store_unreplicated_total`. Default: false
 	Strict bool `json:"strict,omitempty"`
 }
 

@@ -13,37 +13,39 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
 )
 
-// StrangerOptions are what clients get that no configuration names.
+// StrangerOptions are what clients get that are not in the configuration.
 type StrangerOptions struct {
-	// The identifiers of the APIs that they may ask for; the first is the one that they get
-	// where they name none. Access tokens of these live for an hour, unless the API says
-	// otherwise. Default: none
+	// The identifiers of the APIs that these clients can request tokens for. A client that
+	// names no API gets the first one. Access tokens of these APIs are valid for an hour,
+	// unless the API says otherwise. Default: none
 	APIs []string `json:"apis,omitempty"`
 
-	// The scopes, of those APIs, that they get where they ask for none of an API's. Default: none
+	// The scopes of those APIs that clients get if they request none of an API's scopes.
+	// Default: none
 	Scopes []string `json:"scopes,omitempty"`
 
-	// The hosts of https redirect URIs that they may have, such as `claude.ai`; a port
-	// belongs to it. Addresses of the person's own machine (`localhost`, `127.0.0.1`, `[::1]`,
-	// at any port), private schemes of applications, and the origin of a client's own metadata
-	// are always good. Default: none
+	// The hosts that https redirect URIs of these clients can have, such as `claude.ai`,
+	// including the port if there is one. Addresses of the person's own machine (`localhost`,
+	// `127.0.0.1`, `[::1]`, at any port), private schemes of applications, and the origin of a
+	// client's own metadata are always accepted. Default: none
 	RedirectHosts []string `json:"redirect_hosts,omitempty"`
 
-	// How long, at most 10m, the previous refresh token gets the same answer again: many
-	// programs of one computer share one. Default: 2m
+	// How long, up to 10m, the previous refresh token gets the same response again, because
+	// many programs on one computer can share a token. Default: 2m
 	Leeway *caddy.Duration `json:"leeway,omitempty"`
 
-	// What a refresh token that was used before the last one, and not within the leeway, brings
-	// about: `revoke` ends all that came of the sign-in, since somebody may have stolen it, and
-	// `refuse` refuses that token alone. A thief who uses it first is then not found out; several
-	// copies of one program that share a token keep working. Default: revoke
+	// What happens if a client sends a refresh token again that is older than the previous one,
+	// or past the leeway. `revoke` ends everything that started with the sign-in, because
+	// somebody may have stolen the token. `refuse` refuses only that token: several copies of a
+	// program that share a token keep working, but a thief who uses a token first is not
+	// detected. Default: revoke
 	OnReuse string `json:"on_reuse,omitempty"`
 
-	// How long after the sign-in its refresh tokens end; or "infinite". Default: 30d
+	// How long after sign-in the refresh tokens end; or "infinite". Default: 30d
 	Lifetime Lifetime `json:"lifetime,omitempty"`
 
-	// How long after its last use a refresh token ends; or "infinite". Default: 15d,
-	// or the lifetime where that is shorter
+	// How long after its last use a refresh token ends; or "infinite". Default: 15d, or the
+	// lifetime if that is shorter
 	IdleLifetime Lifetime `json:"idle_lifetime,omitempty"`
 }
 

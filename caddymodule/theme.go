@@ -11,34 +11,35 @@ import (
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 )
 
-// Theme is how the login, consent, account and error pages look.
+// Theme is how the login, consent, account, and error pages look.
 type Theme struct {
 	// The name above the form. Default: Gatehouse
 	Name string `json:"name,omitempty"`
 
-	// A picture above the form: a path on the issuer's host that another route
-	// serves, or a `data:image/` URL. The pages load nothing from other hosts, so that
-	// nobody else learns who signs in where. Default: none.
+	// An image above the form: a path on the issuer's host that another route serves, or a
+	// `data:image/` URL. The pages load nothing from other hosts, so that nobody else learns
+	// who signs in where. Default: none.
 	Logo string `json:"logo,omitempty"`
 
-	// The colour of buttons and links, as #rgb or #rrggbb; in a Caddyfile in quotes, since
-	// # begins a comment there. Default: #2454d6
+	// The color of buttons and links, as #rgb or #rrggbb. In a Caddyfile, put it in quotes,
+	// because # begins a comment there. Default: #2454d6
 	Color string `json:"color,omitempty"`
 
-	// The picture in the browser's tab, as `logo`. Default: a gate in the colour, which
-	// stands in the page, so that nothing else is fetched.
+	// The image in the browser's tab, in the same forms as `logo`. Default: a gate in the
+	// theme's color, which is part of the page, so that nothing else is fetched.
 	Favicon string `json:"favicon,omitempty"`
 
-	// Where people find help: an https or mailto URL, or a path on the issuer's host. It is
-	// linked to below each page. Default: no link.
+	// Where people find help: an https or mailto URL, or a path on the issuer's host. Each page
+	// links to it at the bottom. Default: no link.
 	Help string `json:"help,omitempty"`
 
-	// What is done with people's data, as `help`. Default: no link.
+	// Where people can read what happens with their data, in the same forms as `help`. Default:
+	// no link.
 	Privacy string `json:"privacy,omitempty"`
 
-	// A folder with texts and templates in the place of those that come with the gateway;
-	// the page about pages says which. It is read when the configuration is loaded, and an
-	// error in it is one of the configuration. Global placeholders are replaced. Default: none.
+	// A folder with texts and templates to use instead of the built-in ones; the page about
+	// pages lists them. It is read when the configuration is loaded, and an error in it is an
+	// error in the configuration. Global placeholders are replaced. Default: none.
 	Folder string `json:"folder,omitempty"`
 }
 

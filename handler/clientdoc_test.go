@@ -248,8 +248,8 @@ func TestH12M37M39HostAway(t *testing.T) {
 	}
 }
 
-// A gateway that has never seen the document says come again, and never invalid_client: M-37.
-func TestM37Unseen(t *testing.T) {
+// A gateway that has never seen the document says come again, and never invalid_client. Over plain http there are no documents: M-37, M-45.
+func TestM37M45Unseen(t *testing.T) {
 	h := newDocHost(t)
 	g := newGateway(t, h.documents())
 	id := h.URL + "/c"
@@ -506,8 +506,8 @@ func TestH12M37OtherNodes(t *testing.T) {
 	}
 }
 
-// A document that was pinned, and is no longer, is fetched: M-38.
-func TestM38Unpinned(t *testing.T) {
+// A document that was pinned, and is no longer, is fetched: M-39.
+func TestM39Unpinned(t *testing.T) {
 	h := newDocHost(t)
 	g := newGateway(t, h.documents())
 	id := h.URL + "/c"
@@ -566,8 +566,13 @@ func TestH12M39M40Flushed(t *testing.T) {
 		t.Fatalf("refresh: status %d %v", status, body)
 	}
 	g.pass(31 * 24 * time.Hour)
-	if res := g.browser().get(strangerURL(id, redirect)); res.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("a month later: status %d", res.StatusCode)
+	res := g.browser().get(strangerURL(id, redirect))
+	if res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(res.Body, "application&#39;s own details") {
+		t.Errorf("a month later: status %d %s", res.StatusCode, res.Body)
+	}
+	// It is no trouble of ours, of which a stranger could make alarms.
+	if g.heard.of(oauth.EventStoreTrouble) != nil || !g.heard.has(oauth.EventRequestRefused, oauth.Outcome(oauth.ReasonClientDocument)) {
+		t.Errorf("heard of %v", g.heard.heardOf(oauth.EventStoreTrouble, oauth.EventRequestRefused))
 	}
 }
 

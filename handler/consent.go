@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/gatehouse-auth/gatehouse/handler/once"
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -46,7 +47,7 @@ func (s *Server) consent(w http.ResponseWriter, r *http.Request) error {
 	allowed := form.Get("action") == "allow"
 	if stale == nil && login != nil && login.Session.ID == t.Session {
 		err = s.answerConsent(w, r, t, login, allowed)
-		if !errors.Is(err, errTicketUsed) {
+		if !errors.Is(err, once.ErrUsed) {
 			return err
 		}
 		login = login.WithoutConsent()
@@ -80,7 +81,7 @@ func (t *ticket) freshFor(l *tokens.Login) bool {
 // answerConsent sends what a person has decided to the client, and the same again
 // for a second click.
 func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, t *ticket, login *tokens.Login, allowed bool) error {
-	answer, err := s.Limits.used.once(r.Context(), t.ID, s.Clock, func() (formAnswer, error) {
+	answer, err := s.Limits.used.Do(r.Context(), t.ID, s.Clock, func() (formAnswer, error) {
 		if !allowed {
 			s.Observer.Happened(r.Context(), oauth.Event{
 				Kind: oauth.EventConsent, Outcome: oauth.OutcomeDenied, Client: t.Auth.ClientID, Subject: login.Profile.Subject, User: login.Session.User,
@@ -88,19 +89,19 @@ func (s *Server) answerConsent(w http.ResponseWriter, r *http.Request, t *ticket
 			return formAnswer{fields: errorFields(&oauth.Error{Code: oauth.AccessDenied, Description: "The user did not consent."})}, nil
 		}
 		if step, err := s.Issuer.NextStep(r.Context(), t.Auth, login, tokens.Progress{Fresh: t.Fresh, Agreed: t.Asked}); err != nil || step != tokens.StepIssue {
-			return formAnswer{}, cmp.Or(err, errTicketUsed) // max_age has passed, say, or a consent was withdrawn in another tab
+			return formAnswer{}, cmp.Or(err, once.ErrUsed) // max_age has passed, say, or a consent was withdrawn in another tab
 		}
 		// A second click hangs up on the first one, which decides all the same.
 		ctx, done := storage.Decisive(r.Context())
 		defer done()
 		code, err := s.Issuer.IssueAgreed(ctx, t.Auth, login)
 		if errors.Is(err, tokens.ErrConsentChanged) {
-			err = errTicketUsed
+			err = once.ErrUsed
 		}
 		return formAnswer{fields: codeFields(code)}, err
 	})
 	switch {
-	case errors.Is(err, errTicketUsed):
+	case errors.Is(err, once.ErrUsed):
 		return err
 	case err != nil:
 		return s.refuseRequest(w, r, t.Auth, err)

@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
+	"github.com/gatehouse-auth/gatehouse/handler/once"
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -233,12 +234,12 @@ func (s *Server) decideDevice(w http.ResponseWriter, r *http.Request, l *tokens.
 	if stale != nil || l == nil || l.Session.ID != t.Session {
 		return s.showActivate(w, r, l, activation{code: t.Code, locales: t.Page.UILocales, problem: texts.AnswerAgain, status: http.StatusForbidden})
 	}
-	answer, err := s.Limits.used.once(r.Context(), t.ID, s.Clock, func() (formAnswer, error) {
+	answer, err := s.Limits.used.Do(r.Context(), t.ID, s.Clock, func() (formAnswer, error) {
 		ctx, done := storage.Decisive(r.Context()) // a second click hangs up on the first one
 		defer done()
 		return s.answerDevice(ctx, t, l, texts, form.Get("action") == "allow")
 	})
-	if errors.Is(err, errTicketUsed) {
+	if errors.Is(err, once.ErrUsed) {
 		answer, err = formAnswer{message: pages.Message{Title: texts.DeniedTitle, Text: texts.TooLate, Failed: true}, status: http.StatusForbidden}, nil
 	}
 	if err != nil {

@@ -80,7 +80,11 @@ func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 		m = pages.Message{Title: t.ForbiddenTitle, Text: t.Forbidden}
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", wire.RetryAfter(e.RetryAfter))
-		m = pages.Message{Title: t.UnavailableTitle, Text: fmt.Sprintf(t.Unavailable, t.Wait(e.RetryAfter))}
+		text := t.Unavailable
+		if e.Reason == oauth.ReasonClientDocument {
+			text = t.AppUnavailable
+		}
+		m = pages.Message{Title: t.UnavailableTitle, Text: fmt.Sprintf(text, t.Wait(e.RetryAfter))}
 		if r.Method == http.MethodPost {
 			m.Note = t.NotCertain
 		}

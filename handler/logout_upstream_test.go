@@ -181,6 +181,10 @@ func TestF62LeftSite(t *testing.T) {
 	if to != atCompany || idp.sent.IDToken != "the.ID.token" {
 		t.Fatalf("went to %s with %+v", to, idp.sent)
 	}
+	idp.sent = login.Leave{}
+	if to, q = location(t, b.get(target)); to != atCompany || idp.sent.IDToken != "the.ID.token" {
+		t.Fatalf("by a second click: went to %s with %+v", to, idp.sent)
+	}
 	text := wantPage(t, b.get("/signed-out/company?state="+q.Get("state")), http.StatusOK)
 	if !strings.Contains(text, "You are signed out") || strings.Contains(text, "still be signed in") {
 		t.Errorf("came back to %s", text)

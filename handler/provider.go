@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/login"
+	"github.com/gatehouse-auth/gatehouse/handler/once"
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
@@ -40,7 +41,13 @@ func (s *Server) leave(w http.ResponseWriter, r *http.Request, req loginRequest,
 	if how.another || wire.Cookie(r, s.cookies.out) != "" {
 		f.Departure.Asked.SelectAccount = true
 	}
-	to, err := l.Begin(f.Departure)
+	to, err := "", error(nil)
+	if !how.seen { // who has not seen a page of ours would have no way on but the browser's own error
+		err = l.Away()
+	}
+	if err == nil {
+		to, err = l.Begin(f.Departure)
+	}
 	if err != nil {
 		return s.failProvider(w, r, f, l, err)
 	}
@@ -122,7 +129,7 @@ func (s *Server) arrive(w http.ResponseWriter, r *http.Request, f *flow, l login
 	if wait := s.Limits.returns.Wait(s.ClientIP(r), s.Clock()); wait > 0 {
 		return s.failProvider(w, r, f, l, &login.FailedError{Failure: login.FailedBusy, Reason: tooManyFailures, After: wait})
 	}
-	came, err := s.Limits.arrived.once(r.Context(), f.id(), s.Clock, func() (arrival, error) {
+	came, err := s.Limits.arrived.Do(r.Context(), f.id(), s.Clock, func() (arrival, error) {
 		// A second click hangs up on the first one, which goes on all the same.
 		ctx, done := context.WithTimeout(context.WithoutCancel(r.Context()), finishTime)
 		defer done()
@@ -143,7 +150,7 @@ func (s *Server) arrive(w http.ResponseWriter, r *http.Request, f *flow, l login
 		}
 		return arrival{login: signedIn, cookie: cookie, err: err}, nil
 	})
-	if errors.Is(err, errTicketUsed) {
+	if errors.Is(err, once.ErrUsed) {
 		return s.goOn(w, r, f, l)
 	}
 	if err == nil {

@@ -25,6 +25,7 @@ type scripted struct {
 	name     string
 	domains  []string
 	begins   error
+	gone     error // it is away
 	finish   func(d login.Departure, answer url.Values) (*login.Arrival, error)
 	finished atomic.Int32
 	mu       sync.Mutex
@@ -57,6 +58,7 @@ func (p *scripted) Recheck(context.Context, string, string) (*login.Arrival, err
 func (p *scripted) Schedule() login.Schedule { return login.Schedule{} }
 func (p *scripted) Domains() []string        { return p.domains }
 func (p *scripted) Trouble() error           { return nil }
+func (p *scripted) Away() error              { return p.gone }
 
 // last is the last departure.
 func (p *scripted) last() login.Departure {

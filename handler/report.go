@@ -33,7 +33,7 @@ func (s *Server) report(ctx context.Context, endpoint string, err error) {
 	_, done := errors.AsType[told](err)
 	switch {
 	case !isTold(ctx, err, e), done:
-	case e.Code != oauth.TemporarilyUnavailable:
+	case e.Code != oauth.TemporarilyUnavailable, e.Reason == oauth.ReasonClientDocument: // a host of somebody else's
 		s.refused(ctx, endpoint, err, e)
 	case endpoint != "token": // whose refusals the core reports, these too
 		s.Observer.Happened(ctx, oauth.Event{Kind: oauth.EventStoreTrouble, Outcome: oauth.Outcome(endpoint), Cause: e.Cause})

@@ -1,14 +1,12 @@
 package handler
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/gatehouse-auth/gatehouse/handler/pages"
 	"github.com/gatehouse-auth/gatehouse/handler/wire/wiretest"
 )
 
@@ -50,57 +48,6 @@ func TestConsentTwice(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// S3: the second click comes while the first is still being decided, and its
-// browser has hung up on the first.
-func TestUsedTicketsAtOnce(t *testing.T) {
-	u := newUsedTickets[formAnswer]()
-	ask, answer := make(chan struct{}), make(chan struct{})
-	decided := 0
-	decide := func() (formAnswer, error) {
-		decided++
-		close(ask)
-		<-answer
-		return formAnswer{fields: codeFields("the one")}, nil
-	}
-	got := make(chan string)
-	post := func() {
-		a, err := u.once(t.Context(), [16]byte{1}, time.Now, decide)
-		if err != nil || len(a.fields) != 1 {
-			got <- "no answer"
-			return
-		}
-		got <- a.fields[0].Value
-	}
-	go post()
-	<-ask
-	gone, hangUp := context.WithCancel(t.Context())
-	hangUp()
-	if _, err := u.once(gone, [16]byte{1}, time.Now, decide); err == nil {
-		t.Error("who has hung up gets an answer")
-	}
-	for range 3 {
-		go post()
-	}
-	close(answer)
-	for range 4 {
-		if code := <-got; code != "the one" {
-			t.Errorf("answered %q", code)
-		}
-	}
-	if decided != 1 {
-		t.Errorf("decided %d times", decided)
-	}
-	// What failed is not used: the person can press the button again.
-	fails := func() (formAnswer, error) { return formAnswer{}, context.DeadlineExceeded }
-	works := func() (formAnswer, error) { return formAnswer{message: pages.Message{Title: "done"}}, nil }
-	if _, err := u.once(t.Context(), [16]byte{2}, time.Now, fails); err == nil {
-		t.Error("no error")
-	}
-	if a, err := u.once(t.Context(), [16]byte{2}, time.Now, works); err != nil || a.message.Title != "done" {
-		t.Errorf("after a failure: %v", err)
 	}
 }
 

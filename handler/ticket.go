@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/wire"
 	"github.com/gatehouse-auth/gatehouse/tokens"
@@ -15,6 +16,9 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
+
+// ticketLifetime is how long a person may look at a form.
+const ticketLifetime = 15 * time.Minute
 
 // ticketKind is the form that a ticket is for. A ticket for one is worth
 // nothing in another.

@@ -28,13 +28,13 @@ func main() {
 	}
 }
 
-const head = `# Reference of the configuration
+const head = `# Configuration reference
 
-Every option, by the block of the Caddyfile that it stands in: what it does, and its default. The name in JSON is said where it differs. What is marked (JSON) has no word of its own in the Caddyfile: it is an argument of its block or line, as the syntax shows.
+Every option with its default, grouped by the block of the Caddyfile that it belongs to. If the JSON name differs, it is given in parentheses. Options marked (JSON) have no keyword in the Caddyfile: they are an argument of their block or line, as the syntax shows.
 
-A keyword without its arguments is an error, so that an unset ` + "`{$NAME}`" + ` is noticed. Durations are written as in Caddy: ` + "`10s`, `15m`, `12h`, `30d`" + `. Values may be placeholders such as ` + "`{env.NAME}` and `{file./path}`" + ` where an option says so; ` + "`{$NAME}`" + ` works everywhere, and its value lands in the adapted JSON.
+A keyword without its arguments is an error, so that an unset ` + "`{$NAME}`" + ` does not go unnoticed. Write durations as in Caddy: ` + "`10s`, `15m`, `12h`, `30d`" + `. Values can be placeholders such as ` + "`{env.NAME}` and `{file./path}`" + ` if the option says so. ` + "`{$NAME}`" + ` works everywhere, but its value ends up in the adapted JSON.
 
-This page is made from the source, by ` + "`go run ./.ci/reference > docs/reference.md`" + `: change the comments there.
+This page is generated from the source by ` + "`go run ./.ci/reference > docs/reference.md`" + `. To change it, edit the comments there.
 
 `
 
@@ -136,7 +136,7 @@ func (p *page) module(t string) {
 // fields writes the options of a struct, then those of the blocks in it.
 func (p *page) fields(t string) {
 	if same := p.same(t); same != "" {
-		fmt.Fprintf(&p.out, "\nThe options are those of [%s](#%s), with their names in JSON.\n", same, anchor(same))
+		fmt.Fprintf(&p.out, "\nThe options and their JSON names are the same as those of [%s](#%s).\n", same, anchor(same))
 		return
 	}
 	p.out.WriteString("\n")
@@ -213,7 +213,7 @@ func (p *page) option(t, owner string, f field) {
 }
 
 // asSaid is a default that the options of the block have.
-var asSaid = regexp.MustCompile(` Default: as [A-Z][A-Za-z]+ says\.?$`)
+var asSaid = regexp.MustCompile(` Default: see [A-Z][A-Za-z]+\.?$`)
 
 func (p *page) word(owner, field string) string { return p.options[owner][field] }
 

@@ -36,6 +36,8 @@ type Action struct {
 	Item     func(p *Printer, before int, line Line) // of a stream, with the number of items before this one
 	Progress func(json.RawMessage) string
 	End      func(*Printer, url.Values, json.RawMessage) error // of a stream, if it is none that Show prints
+	// Failed makes the command fail, once its answer is printed, by what is in it.
+	Failed func(json.RawMessage) error
 }
 
 // Flag is a flag of a subcommand and a parameter of the same name.

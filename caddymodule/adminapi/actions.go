@@ -146,7 +146,7 @@ var Actions = []*Action{
 	{
 		Use: "logins check [<login>]", Short: "Asks the providers of the logins, or of one, whether people can sign in there, and says what to register at each",
 		Args: []string{"login"}, Optional: true, Slow: "asking the providers, for ten seconds at most",
-		Method: http.MethodGet, Path: "logins", StoreOptional: true, answer: (*API).checkLogins, Show: shows(showLogins),
+		Method: http.MethodGet, Path: "logins", StoreOptional: true, answer: (*API).checkLogins, Show: shows(showLogins), Failed: loginsFailed,
 	},
 	{
 		Use:   "logins rebind <login> --from-issuer <issuer>",

@@ -1,7 +1,9 @@
 package adminapi
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -109,8 +111,29 @@ func showLogins(p *Printer, _ url.Values, list loginList) {
 		for _, problem := range l.Problems {
 			rows = append(rows, []string{"PROBLEM", problem})
 		}
+		for _, note := range l.Notes {
+			rows = append(rows, []string{"note", note})
+		}
 		p.Table(rows)
 	}
+}
+
+// loginsFailed names the logins at whose providers people cannot sign in.
+func loginsFailed(answer json.RawMessage) error {
+	var list loginList
+	if err := json.Unmarshal(answer, &list); err != nil {
+		return fmt.Errorf("reading the answer of the admin API: %w", err)
+	}
+	var failed []string
+	for _, l := range list.Logins {
+		if l.Trouble != "" || len(l.Problems) > 0 {
+			failed = append(failed, l.Name)
+		}
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("nobody may be able to sign in by %s", strings.Join(failed, ", "))
+	}
+	return nil
 }
 
 // signOuts says how a provider tells of sign-outs.

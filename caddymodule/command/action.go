@@ -117,7 +117,10 @@ func perform(cmd *cobra.Command, a *adminapi.Action, asked url.Values) error {
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
 		return fmt.Errorf("reading the answer of the admin API: %w", err)
 	}
-	return printAnswer(cmd, a, asked, answer)
+	if err := printAnswer(cmd, a, asked, answer); err != nil || a.Failed == nil {
+		return err
+	}
+	return a.Failed(answer)
 }
 
 // printAnswer prints an answer for people or, with --json, as it is.

@@ -25,21 +25,20 @@ func init() {
 	caddy.RegisterModule(Webhook{})
 }
 
-// Webhook posts events to a URL, so that an operator hears of them: of
-// `oauth.refresh_reuse_detected` most of all. The body is the event as JSON, a
-// CloudEvent in structured mode. Alarms go first and are tried for a quarter of an
-// hour, all else three times.
+// Webhook posts events to a URL to notify an operator, especially of
+// `oauth.refresh_reuse_detected`. The body is the event as JSON, a CloudEvent in structured
+// mode. Alarms are sent first and retried for a quarter of an hour; everything else is tried
+// three times.
 type Webhook struct {
-	// Where to post: an https URL, or http on localhost; or `{env.NAME}` or
-	// `{file.PATH}` with one, since such URLs often are secrets. Default: none, it
-	// is required.
+	// Where to post: an https URL, or http on localhost; or `{env.NAME}` or `{file.PATH}` with
+	// one, because such URLs are often secret. Default: none, it is required.
 	URL string `json:"url,omitempty"`
 
-	// The Authorization header of the request, such as `{env.NAME}` or
-	// `{file.PATH}` with `Bearer …` in it. Default: none.
+	// The Authorization header of the request, such as `{env.NAME}` or `{file.PATH}` with
+	// `Bearer …` in it. Default: none.
 	Authorization string `json:"authorization,omitempty"`
 
-	// How long one try may take. Default: 5s
+	// How long one attempt can take. Default: 5s
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
 	target, authorization string // resolved

@@ -183,6 +183,9 @@ class Gateway {
 		return (await promisify(execFile)(caddy, ["oauth", ...command, "--address", this.admin])).stdout;
 	}
 
+	// said tells whether a line of the log is like this.
+	said(line) { return line.test(this.#log); }
+
 	async kill() {
 		this.#child.kill("SIGTERM");
 		await this.#ended;

@@ -99,7 +99,7 @@ class Sites {
 		const [wiki, board, other, behind, control] = ports.map((place) => new URL(place).port);
 		this.admin = `localhost:${control}`;
 		Object.assign(this, { issuer, wiki: `http://wiki.demo.localhost:${wiki}`, board: `http://board.demo.localhost:${board}`, other: `http://127.0.0.1:${other}` });
-		node.register(`${issuer}callback/node`, { backchannel_logout_uri: `${issuer}backchannel-logout/node`, backchannel_logout_session_required: true });
+		node.register(`${issuer}callback/node`, { backchannel_logout_uri: `${issuer}backchannel-logout/node`, backchannel_logout_session_required: true, post_logout_redirect_uris: [`${issuer}signed-out/node`] });
 		this.cache = await startCache(wiki, behind);
 		// Who asks for the wiki comes by the cache.
 		const blocks = siteBlock(this.wiki, app, `public /static/open/*\n\t\theader X-User-Email email\n\t\tidle_lifetime 1m\n\t\tallow_origins ${this.board}`)
@@ -120,6 +120,7 @@ class Sites {
 			groups_as_sent
 			allow group staff
 			recheck 1m
+			logout_upstream
 		}
 	}
 }
@@ -132,7 +133,7 @@ ${blocks}`), launch()]);
 
 	async stop() {
 		await this.browser?.close();
-		await this.gateway?.stop();
+		await this.gateway?.stop(/oauth\.login_broken|"login_broken"/);
 		await this.node?.down();
 		this.cache?.close();
 		this.app?.close();

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
+import { slow } from "../harness/browser.mjs";
 import { caddy } from "../harness/gateway.mjs";
+import { signInThere } from "../harness/provider.mjs";
 import { fetched, heading, openSocket, startSites } from "../harness/sites.mjs";
 
 let s;
@@ -50,4 +52,56 @@ test("signing out everywhere at /account reaches the sites of all browsers", asy
 	await phone.locator('button[value="everywhere"]').click();
 	await phone.waitForLoadState();
 	assert.deepEqual([await s.signedIn(laptop), await s.signedIn(phone)], [[], []]);
+});
+
+test("F62: a double click on a site's sign-out leads to the provider, and signs out there once", async (t) => {
+	const page = await slow((await s.visitor(t)).context());
+	await s.comesIn(page, "ada");
+	for (const answered of [false, true]) { // the second click comes before the answer to the first, and after it
+		await page.evaluate(() => { document.body.innerHTML = '<form method="post" action="/.gatehouse/logout"><button>Sign out</button></form>'; });
+		const { x, y, width, height } = await page.getByRole("button", { name: "Sign out" }).boundingBox();
+		const first = page.waitForResponse(/\.gatehouse\/logout$/);
+		for (let click = 1; click <= 2; click++) {
+			await page.mouse.click(x + width / 2, y + height / 2);
+			if (answered) await first;
+		}
+		await page.getByRole("button", { name: "Yes, sign me out" }).click();
+		await page.getByText("You are signed out").waitFor();
+		assert.ok(page.url().startsWith(s.issuer + "signed-out/node"), page.url());
+		assert.deepEqual(await s.signedIn(page), []);
+		if (!answered) {
+			await s.later(page);
+			await page.goto(s.wiki + "/page?x=1#part-2");
+			await page.getByRole("button", { name: "Continue with node" }).click();
+			await signInThere(page, "ada");
+			await heading(page, "GET /page?x=1");
+		}
+	}
+});
+
+test("P15: the provider goes down: who is signed in stays so, and who is not has a page and a way on", async (t) => {
+	const page = await s.visitor(t), late = await s.visitor(t);
+	await s.comesIn(page, "grace");
+	await s.node.down();
+	for (const site of ["wiki", "board", "other"]) {
+		await page.goto(s[site] + "/still");
+		await heading(page, "GET /still");
+	}
+	assert.equal((await fetched(page, "/save", { method: "POST" })).status, 200);
+
+	// What the browser itself shows is all that the first ones see, who go back and try again.
+	const away = late.getByText("node cannot be reached right now");
+	for (let refused = 0; await away.count() === 0; refused++) {
+		await late.goto(s.wiki + "/page");
+		await late.waitForURL((at) => at.origin !== s.wiki);
+		await late.waitForLoadState();
+		if (refused === 0) assert.equal(await away.count(), 0);
+		if (await away.count() === 0) await late.goBack();
+		await late.waitForTimeout(1_000);
+	}
+	assert.ok(s.gateway.said(/login_broken.*no_discovery/));
+	await s.node.up();
+	await late.getByRole("button", { name: "Continue with node" }).click();
+	await signInThere(late, "grace");
+	await heading(late, "GET /page");
 });

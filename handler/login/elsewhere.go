@@ -33,6 +33,10 @@ type Elsewhere interface {
 	Domains() []string
 	// Trouble is why nobody can sign in here just now, for health and logs; nil for nothing.
 	Trouble() error
+	// Away is why it seems that the provider cannot be reached, by what was found last in
+	// the background; nil where it can. Who leaves for it may find it back all the same.
+	// Errors: a *FailedError.
+	Away() error
 }
 
 // Rebinder is a Login whose people an operator can say to be those of another provider.

@@ -17,10 +17,12 @@ type Reporter interface {
 type Report struct {
 	Issuer     string `json:"issuer"`
 	Discovered bool   `json:"discovered"` // its document was had now, or is none that is needed
-	// Trouble is why nobody can sign in here just now, "" for nothing; and Problems
-	// are what was found now that an operator should look at.
+	// Trouble is why nobody can sign in here just now, by what was known before, "" for
+	// nothing; and Problems are why nobody can by what was found now.
 	Trouble  string   `json:"trouble,omitempty"`
 	Problems []string `json:"problems,omitempty"`
+	// Notes are what is configured and not announced: it may work all the same.
+	Notes []string `json:"notes,omitempty"`
 	// Keys are the keys that can verify ID tokens: ID and algorithm of each.
 	Keys []string `json:"keys,omitempty"`
 	// ClockAhead is by how many seconds its clock is ahead of ours.

@@ -54,11 +54,11 @@ type Texts struct {
 	StaySignedIn, SignedOutTitle, SignedOut, SignedOutStray, StillInTitle, StillIn string
 	StillInAt                                                                      string
 
-	ErrorTitle, ErrorText, OptionIs, Reference, ReferenceNote, Time         string
-	UnavailableTitle, Unavailable, NotCertain, ForbiddenTitle, Forbidden    string
-	StartTitle, Start, NotFoundTitle, NotFound, NoLogin                     string
-	ReturningTitle, ReturningTo, GoingOnTitle, GoingOn, Continue, DoneTitle string
-	CloseWindow, Help, Privacy                                              string
+	ErrorTitle, ErrorText, OptionIs, Reference, ReferenceNote, Time                      string
+	UnavailableTitle, Unavailable, AppUnavailable, NotCertain, ForbiddenTitle, Forbidden string
+	StartTitle, Start, NotFoundTitle, NotFound, NoLogin                                  string
+	ReturningTitle, ReturningTo, GoingOnTitle, GoingOn, Continue, DoneTitle              string
+	CloseWindow, Help, Privacy                                                           string
 
 	// Of app keys.
 	KeysTitle, ToKeys, KeysLead, KeysNone, KeySite, KeyName, KeyMake, KeyMade, KeyProblem string

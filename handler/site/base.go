@@ -94,7 +94,9 @@ type cookieNames struct {
 	pending string // begins the name
 	// returned is that of the mark of a browser that has just come back from a sign-in.
 	returned string
-	secure   bool
+	// leaving is that of the way on of a browser that has just signed out.
+	leaving string
+	secure  bool
 }
 
 func cookieNamesOf(origin string, secure bool) cookieNames {
@@ -103,8 +105,10 @@ func cookieNamesOf(origin string, secure bool) cookieNames {
 		prefix = wire.HostPrefix
 	}
 	sum := sha256.Sum256([]byte(origin))
+	own := hex.EncodeToString(sum[:4])
 	return cookieNames{
-		session: prefix + wire.SiteCookie + hex.EncodeToString(sum[:4]), pending: prefix + wire.PendingCookie, returned: prefix + wire.ReturnedCookie, secure: secure,
+		session: prefix + wire.SiteCookie + own, pending: prefix + wire.PendingCookie, returned: prefix + wire.ReturnedCookie,
+		leaving: prefix + wire.LeavingCookie + own, secure: secure,
 	}
 }
 

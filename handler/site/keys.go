@@ -36,12 +36,13 @@ func (g *Guard) presentedKey(r *http.Request) string {
 
 // checkKey lets a program in by an app key. What is wrong with it nobody hears.
 func (g *Guard) checkKey(w http.ResponseWriter, r *http.Request, s *Site, key string) (Result, error) {
-	h := s.sessions.known(key)
+	p := proof{text: key, key: true}
+	h := s.sessions.known(p)
 	if h == nil {
 		if !s.cfg.Issuer.IsKey(s.cfg.Origin, key) {
 			return s.refuseKey(w, r)
 		}
-		h = s.sessions.find(key, true)
+		h = s.sessions.find(p)
 	}
 	session, err := s.sessions.current(r.Context(), h, true)
 	switch {

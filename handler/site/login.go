@@ -139,6 +139,9 @@ func (s *Site) finish(w http.ResponseWriter, r *http.Request, st *state, a *atte
 	if another {
 		s.forgetApplication(w, r)
 	}
+	if wire.Cookie(r, s.cookies.leaving) != "" {
+		s.setCookie(w, s.cookies.leaving, "", -1)
+	}
 	s.setCookie(w, s.cookies.session, cookie, int(s.cfg.Life.Absolute/time.Second))
 	s.goOn(w, r, st)
 }

@@ -3,7 +3,6 @@ package site
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/handler/pages"
@@ -34,22 +33,16 @@ func (s *Site) logout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	to := s.cfg.SignedOutURL
-	_, session, err := s.sessions.presented(r.Context(), r.Header, false)
-	if err == nil && session != nil {
-		var left url.Values
-		left, err = s.cfg.Issuer.End(r.Context(), session.Claims)
-		to += "?" + left.Encode()
-	}
+	left, err := s.leaving.signOut(r)
 	if err != nil {
 		w.Header().Set("Retry-After", "5")
 		s.show(w, r, http.StatusServiceUnavailable, message{title: t.UnavailableTitle, text: t.SiteNotSignedOut, failed: true})
 		return
 	}
-	for cookie := range wire.CookieValues(r.Header, s.cookies.session) {
-		s.sessions.drop(cookie)
+	if left != nil {
+		to += "?" + left.Encode()
 	}
-	s.setCookie(w, s.cookies.session, "", -1)
-	s.setCookie(w, s.cookies.returned, "", -1)
+	s.leaving.takeCookies(w, r, left)
 	w.Header().Set("Clear-Site-Data", `"cache"`)
 	redirect(w, to)
 }

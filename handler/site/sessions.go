@@ -41,19 +41,25 @@ func Belief(idle, allowStale time.Duration) time.Duration {
 	return interval(idle) + renewalGrace + allowStale
 }
 
-// sessions are what the node believes about sessions of a site, by cookie. It only saves
-// time: it may forget anything, and never says that a session lives which the store did not.
+// sessions are what the node believes about sessions of a site, by what proves them. It only
+// saves time: it may forget anything, and never says that a session lives which the store did not.
 type sessions struct {
 	*base
 
 	mu   sync.RWMutex
-	held map[string]*held
+	held map[proof]*held
+}
+
+// proof is a cookie or an app key. Neither counts as the other: what is held has been opened as
+// the one that it is.
+type proof struct {
+	text string
+	key  bool
 }
 
 // held is one session.
 type held struct {
-	text string // the cookie, or the app key
-	key  bool
+	proof
 
 	mu      sync.Mutex
 	session *sites.Session
@@ -68,20 +74,20 @@ type held struct {
 }
 
 // known returns what is held of a cookie or an app key, nil for nothing.
-func (c *sessions) known(text string) *held {
+func (c *sessions) known(p proof) *held {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.held[text]
+	return c.held[p]
 }
 
 // find returns what is held of one, and makes room for it.
-func (c *sessions) find(text string, key bool) *held {
-	if h := c.known(text); h != nil {
+func (c *sessions) find(p proof) *held {
+	if h := c.known(p); h != nil {
 		return h
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if h := c.held[text]; h != nil {
+	if h := c.held[p]; h != nil {
 		return h
 	}
 	for other := range c.held { // in no order
@@ -90,8 +96,8 @@ func (c *sessions) find(text string, key bool) *held {
 		}
 		delete(c.held, other)
 	}
-	h := &held{text: text, key: key, minting: make(chan struct{}, 1)}
-	c.held[text] = h
+	h := &held{proof: p, minting: make(chan struct{}, 1)}
+	c.held[p] = h
 	return h
 }
 
@@ -99,7 +105,7 @@ func (c *sessions) find(text string, key bool) *held {
 func (c *sessions) drop(cookie string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.held, cookie)
+	delete(c.held, proof{text: cookie})
 }
 
 // get returns the session of a cookie that opens; used says whether it counts as used. The store is asked once in an interval, by
@@ -233,12 +239,13 @@ const maxPlanted = 3
 
 // sessionOf returns the session of a cookie.
 func (c *sessions) sessionOf(ctx context.Context, cookie string, used bool) (*held, *sites.Session, error) {
-	h := c.known(cookie)
+	p := proof{text: cookie}
+	h := c.known(p)
 	if h == nil {
 		if _, ok := c.cfg.Issuer.Open(c.cfg.Origin, sites.UseSession, cookie); !ok {
 			return nil, nil, errNoSession
 		}
-		h = c.find(cookie, false)
+		h = c.find(p)
 	}
 	session, err := c.current(ctx, h, used)
 	return h, session, err

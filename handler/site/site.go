@@ -25,7 +25,8 @@ import (
 type Site struct {
 	*base
 
-	sessions sessions
+	sessions *sessions
+	leaving  *leaving
 
 	mu    sync.RWMutex
 	rules map[string]sites.Rules // of its guards, by the name that ruleName gives them
@@ -56,7 +57,8 @@ func NewSite(cfg SiteConfig) (*Site, error) {
 		cfg.MaxSessions = DefaultMaxSessions
 	}
 	b := &base{cfg: cfg, host: host, cookies: cookieNamesOf(cfg.Origin, secure)}
-	return &Site{base: b, sessions: sessions{base: b, held: make(map[string]*held)}, rules: make(map[string]sites.Rules)}, nil
+	held := &sessions{base: b, held: make(map[proof]*held)}
+	return &Site{base: b, sessions: held, leaving: newLeaving(held), rules: make(map[string]sites.Rules)}, nil
 }
 
 // Origin returns the origin of the site.

@@ -90,7 +90,11 @@ type watchedStore struct {
 	rotated, asked, ended atomic.Int64
 	away                  atomic.Bool
 	slow                  atomic.Pointer[chan struct{}] // Rotate waits for it
+	ending                atomic.Pointer[ending]
 }
+
+// ending holds up one End, which says that it is there and waits until it may go on.
+type ending struct{ there, on chan struct{} }
 
 var errAway = errors.New("the store is away")
 
@@ -115,6 +119,13 @@ func (s *watchedStore) Denials(ctx context.Context, users []storage.UserTag) ([]
 
 func (s *watchedStore) End(ctx context.Context, r storage.EndRequest) (storage.EndResult, error) {
 	s.ended.Add(1)
+	if e := s.ending.Swap(nil); e != nil {
+		close(e.there)
+		<-e.on
+		if err := ctx.Err(); err != nil { // as Redis has it
+			return storage.EndResult{}, err
+		}
+	}
 	if s.away.Load() {
 		return storage.EndResult{}, errAway
 	}
@@ -293,8 +304,14 @@ type answer struct {
 // send sends one request and follows nothing. Of the headers, in pairs, "" takes one out.
 func (b *browser) send(method, address string, body io.Reader, headers ...string) *answer {
 	b.n.t.Helper()
+	return b.sendIn(b.n.t.Context(), method, address, body, headers...)
+}
+
+// sendIn is send by a browser that hangs up when ctx ends.
+func (b *browser) sendIn(ctx context.Context, method, address string, body io.Reader, headers ...string) *answer {
+	b.n.t.Helper()
 	u := must(url.Parse(address))(b.n.t)
-	r := httptest.NewRequestWithContext(b.n.t.Context(), method, address, body)
+	r := httptest.NewRequestWithContext(ctx, method, address, body)
 	r.Host = u.Host
 	for i := 0; i < len(headers); i += 2 {
 		if headers[i+1] != "" {

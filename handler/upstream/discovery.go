@@ -89,10 +89,21 @@ func (c *Config) discover(ctx context.Context, client *http.Client) (*metadata, 
 	r.Header.Set("Accept", "application/json")
 	text, _, err := fetch.Document(client, r)
 	if err != nil {
-		return nil, fmt.Errorf("fetching discovery document %s: %w", place, withoutURL(err))
+		status, answers := errors.AsType[*fetch.StatusError](err)
+		err = fmt.Errorf("fetching discovery document %s: %w", place, withoutURL(err))
+		if !answers || status.Code >= http.StatusInternalServerError {
+			err = noAnswerError{err}
+		}
+		return nil, err
 	}
 	return c.readDocument(text)
 }
+
+// noAnswerError is of a provider that does not answer, or only that it cannot.
+type noAnswerError struct{ error }
+
+// Unwrap returns what has become of the request.
+func (e noAnswerError) Unwrap() error { return e.error }
 
 func (c *Config) readDocument(text []byte) (*metadata, error) {
 	d := new(metadata)

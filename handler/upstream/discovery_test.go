@@ -176,6 +176,7 @@ func TestF77WrittenEndpoints(t *testing.T) {
 // fetches is a discovery whose answers the test gives.
 type fetches struct {
 	*published
+	from   time.Time
 	answer sync.Mutex
 	began  []time.Duration // since the start
 	err    error
@@ -185,6 +186,7 @@ type fetches struct {
 func newFetches(takes time.Duration) *fetches {
 	f := &fetches{err: errors.New("away"), takes: takes}
 	begin := time.Now()
+	f.from = begin
 	f.published = &published{wake: make(chan struct{}, 1), told: func(_, _ *metadata, _ error) {}}
 	f.discover = func(ctx context.Context) (*metadata, error) {
 		f.answer.Lock()

@@ -49,6 +49,18 @@ func (h *health) discovered(ctx context.Context, outcome oauth.Outcome, err erro
 	}
 }
 
+// lost notes that a provider of which there was a good document cannot be asked any more,
+// once.
+func (h *health) lost(ctx context.Context, err error) {
+	h.mu.Lock()
+	was := h.broken
+	h.broken = oauth.LoginNoDiscovery
+	h.mu.Unlock()
+	if was != oauth.LoginNoDiscovery {
+		h.tell(ctx, oauth.LoginNoDiscovery, err)
+	}
+}
+
 // refused is why the provider refuses this gateway; nil where it does not.
 func (h *health) refused() error {
 	h.mu.Lock()

@@ -117,6 +117,9 @@ func (o *OIDC) discovered(before, now *metadata, err error) {
 	case err != nil && before == nil:
 		o.health.discovered(ctx, oauth.LoginNoDiscovery, err)
 	case err != nil:
+		if o.published.lost() != nil {
+			o.health.lost(ctx, err)
+		}
 		o.cfg.Logger.Warn("the last good discovery document of a provider serves", "login", o.cfg.Name, "error", err)
 	default:
 		o.health.discovered(ctx, "", nil)
@@ -178,6 +181,15 @@ func (o *OIDC) Trouble() error {
 		return errors.New("fetching key set: the keys of the provider have not been had for a day, or never")
 	}
 	return o.health.refused()
+}
+
+// Away implements login.Elsewhere.
+func (o *OIDC) Away() error {
+	err := o.published.lost()
+	if _, ok := errors.AsType[noAnswerError](err); ok {
+		return failed(login.FailedDown, reasonUnreachable, err)
+	}
+	return nil
 }
 
 var (

@@ -16,9 +16,15 @@ const (
 	discoveryEvery   = time.Hour
 	discoveryFirst   = 5 * time.Second // after a failure, doubled each time
 	discoveryLongest = time.Minute
-	discoveryPause   = 5 * time.Second // the least time between two fetches
-	firstWait        = 2 * time.Second // for the first fetch, by who wants to sign in
+	discoveryPause   = 5 * time.Second  // the least time between two fetches
+	firstWait        = 2 * time.Second  // for the first fetch, by who wants to sign in
+	backAfter        = 5 * time.Second  // from who has left for the provider something is heard by then, or it may be down
+	lookEvery        = 15 * time.Second // the least time between two fetches that look whether it is
 )
+
+// lostAfter is how many fetches fail in a row before a provider of which there is a good
+// document counts as lost: one alone may be nothing.
+const lostAfter = 3
 
 // published holds what a provider publishes of itself: the last good document. It is
 // fetched in the background.
@@ -34,6 +40,8 @@ type published struct {
 	began   time.Time     // the last fetch
 	flight  chan struct{} // closed at the end of a fetch that is under way or was asked for; nil for none
 	failure error         // of the last fetch
+	failed  int           // fetches in a row
+	left    time.Time     // when somebody left for the provider since whom nobody has come back; zero for nobody
 	ended   bool
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -86,7 +94,12 @@ func (p *published) document() *metadata {
 func (p *published) want() chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.flight != nil || p.ended || p.discover == nil || time.Since(p.began) < discoveryPause {
+	return p.ask(discoveryPause)
+}
+
+// ask is want, unless the last fetch began less than a pause ago.
+func (p *published) ask(pause time.Duration) chan struct{} {
+	if p.flight != nil || p.ended || p.discover == nil || time.Since(p.began) < pause {
 		return p.flight
 	}
 	p.flight = make(chan struct{})
@@ -110,17 +123,41 @@ func (p *published) trouble() error {
 	return p.failure
 }
 
+// leaves notes that somebody leaves for the provider. Where nobody has come back since the
+// last who did, it may be down, which only their browsers would show: it is looked at, in
+// the background, each 15 seconds at most.
+func (p *published) leaves() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.left.IsZero() {
+		p.left = time.Now()
+	} else if time.Since(p.left) >= backAfter {
+		p.ask(lookEvery)
+	}
+}
+
+// returns notes that somebody has come back from the provider.
+func (p *published) returns() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left = time.Time{}
+}
+
+// lost returns the failure of the last fetch where the provider has lost its good document
+// for some time, nil else.
+func (p *published) lost() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed < lostAfter {
+		return nil
+	}
+	return p.failure
+}
+
 // run fetches for as long as ctx lives.
 func (p *published) run(ctx context.Context) {
-	for failures := 0; ctx.Err() == nil; {
-		next := discoveryEvery
-		if p.fetch(ctx) != nil {
-			next = min(discoveryFirst<<min(failures, 10), discoveryLongest)
-			failures++
-		} else {
-			failures = 0
-		}
-		due := time.NewTimer(next)
+	for ctx.Err() == nil {
+		due := time.NewTimer(p.next(p.fetch(ctx)))
 		select {
 		case <-ctx.Done():
 		case <-due.C:
@@ -128,6 +165,16 @@ func (p *published) run(ctx context.Context) {
 		}
 		due.Stop()
 	}
+}
+
+// next is how long it is until the next fetch, after one with this error.
+func (p *published) next(err error) time.Duration {
+	if err == nil {
+		return discoveryEvery
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return min(discoveryFirst<<min(max(p.failed-1, 0), 10), discoveryLongest)
 }
 
 // fetch fetches once. Only a good document takes the place of a good one.
@@ -155,6 +202,11 @@ func (p *published) fetch(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	p.failure = err
+	if err != nil {
+		p.failed++
+	} else {
+		p.failed, p.left = 0, time.Time{}
+	}
 	p.mu.Unlock()
 	p.told(before, d, err)
 	return err

@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -31,9 +30,7 @@ func (o *OIDC) Report(ctx context.Context) login.Report {
 	problem(err)
 	if r.Discovered {
 		announced(&r, doc)
-		for _, err := range o.cfg.unfit(doc) {
-			problem(err)
-		}
+		r.Notes = o.cfg.unfit(doc)
 		if o.keys != nil {
 			r.Keys, err = o.reportKeys(ctx, doc)
 			problem(err)
@@ -73,19 +70,19 @@ func (o *OIDC) reportKeys(ctx context.Context, doc *metadata) (keys []string, er
 }
 
 // unfit is what is configured and the provider does not announce.
-func (c *Config) unfit(doc *metadata) (found []error) {
+func (c *Config) unfit(doc *metadata) (found []string) {
 	if len(doc.Scopes) > 0 {
 		for _, scope := range c.Scopes {
 			if !slices.Contains(doc.Scopes, scope) {
-				found = append(found, fmt.Errorf("the scope %s is not announced: it may be refused, or mean nothing", scope))
+				found = append(found, fmt.Sprintf("the scope %s is not announced: it may be refused, or mean nothing", scope))
 			}
 		}
 	}
 	if auth := c.ClientAuth; auth != "" && len(doc.ClientAuths) > 0 && !slices.Contains(doc.ClientAuths, string(auth)) {
-		found = append(found, fmt.Errorf("the client authentication %s is not announced: check `client_auth`", auth))
+		found = append(found, fmt.Sprintf("the client authentication %s is not announced: check `client_auth`", auth))
 	}
 	if len(doc.Challenges) > 0 && !slices.Contains(doc.Challenges, "S256") {
-		found = append(found, errors.New("PKCE by S256 is not announced, so codes are without"))
+		found = append(found, "PKCE by S256 is not announced, so codes are without")
 	}
 	return found
 }

@@ -63,29 +63,33 @@ func TestReportF18F13(t *testing.T) {
 		reached bool
 		keys    int
 		problem string // the only one
+		note    bool   // it is none
 	}{
-		{"all is well", Config{}, nil, 0, jose.ES256, true, 1, ""},
-		{"F18 a clock that is a little off", Config{}, nil, 40 * time.Second, jose.ES256, true, 1, ""},
-		{"F18 a clock that is ahead", Config{}, nil, 3 * time.Minute, jose.ES256, true, 1, "clock is 3m0s ahead of ours"},
-		{"F18 a clock that is behind", Config{}, nil, -3 * time.Minute, jose.ES256, true, 1, "clock is 3m0s behind ours"},
-		{"F13 a mistyped issuer", Config{}, map[string]any{"issuer": "https://other.example.com"}, 0, jose.ES256, false, 0, "it names another issuer"},
-		{"an endpoint too few", Config{}, map[string]any{"token_endpoint": ""}, 0, jose.ES256, false, 0, "it has no address for token"},
-		{"no key that fits", Config{}, nil, 0, jose.EdDSA, true, 0, "none of its keys is for an algorithm of its ID tokens, which are [ES256]"},
-		{"a scope that it does not know", Config{Scopes: []string{"openid", "phone"}}, nil, 0, jose.ES256, true, 1, "the scope phone is not announced"},
-		{"F23 an authentication that it does not know", Config{ClientAuth: AuthPost}, nil, 0, jose.ES256, true, 1, "client_secret_post is not announced"},
-		{"F22 no S256", Config{}, map[string]any{"code_challenge_methods_supported": []string{"plain"}}, 0, jose.ES256, true, 1, "PKCE by S256 is not announced"},
+		{"all is well", Config{}, nil, 0, jose.ES256, true, 1, "", false},
+		{"F18 a clock that is a little off", Config{}, nil, 40 * time.Second, jose.ES256, true, 1, "", false},
+		{"F18 a clock that is ahead", Config{}, nil, 3 * time.Minute, jose.ES256, true, 1, "clock is 3m0s ahead of ours", false},
+		{"F18 a clock that is behind", Config{}, nil, -3 * time.Minute, jose.ES256, true, 1, "clock is 3m0s behind ours", false},
+		{"F13 a mistyped issuer", Config{}, map[string]any{"issuer": "https://other.example.com"}, 0, jose.ES256, false, 0, "it names another issuer", false},
+		{"an endpoint too few", Config{}, map[string]any{"token_endpoint": ""}, 0, jose.ES256, false, 0, "it has no address for token", false},
+		{"no key that fits", Config{}, nil, 0, jose.EdDSA, true, 0, "none of its keys is for an algorithm of its ID tokens, which are [ES256]", false},
+		{"a scope that it does not know", Config{Scopes: []string{"openid", "phone"}}, nil, 0, jose.ES256, true, 1, "the scope phone is not announced", true},
+		{"F23 an authentication that it does not know", Config{ClientAuth: AuthPost}, nil, 0, jose.ES256, true, 1, "client_secret_post is not announced", true},
+		{"F22 no S256", Config{}, map[string]any{"code_challenge_methods_supported": []string{"plain"}}, 0, jose.ES256, true, 1, "PKCE by S256 is not announced", true},
 		{"it announces nothing", Config{Scopes: []string{"openid", "phone"}, ClientAuth: AuthPost}, map[string]any{
 			"scopes_supported": nil, "token_endpoint_auth_methods_supported": nil, "code_challenge_methods_supported": nil,
-		}, 0, jose.ES256, true, 1, ""},
+		}, 0, jose.ES256, true, 1, "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := reported(t, tt.cfg, tt.change, tt.ahead, tt.alg)
 			if r.Discovered != tt.reached || len(r.Keys) != tt.keys {
 				t.Errorf("reached: %v, %d keys: %+v", r.Discovered, len(r.Keys), r)
 			}
-			found := strings.Join(r.Problems, "\n")
-			if (tt.problem == "") != (len(r.Problems) == 0) || len(r.Problems) > 1 || !strings.Contains(found, tt.problem) {
-				t.Errorf("problems %q, want %q", r.Problems, tt.problem)
+			found, other := r.Problems, r.Notes
+			if tt.note {
+				found, other = other, found
+			}
+			if (tt.problem == "") != (len(found) == 0) || len(found) > 1 || len(other) > 0 || !strings.Contains(strings.Join(found, ""), tt.problem) {
+				t.Errorf("problems %q, notes %q, want %q", r.Problems, r.Notes, tt.problem)
 			}
 			if text, _ := json.Marshal(r); strings.Contains(string(text), "canary") {
 				t.Errorf("the secret is told: %s", text)

@@ -21,11 +21,13 @@ func (o *OIDC) Begin(d login.Departure) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	o.published.leaves()
 	return o.cfg.authorizationURL(doc, d)
 }
 
 // Finish implements login.Elsewhere.
 func (o *OIDC) Finish(ctx context.Context, d login.Departure, answer url.Values) (*login.Arrival, error) {
+	o.published.returns()
 	doc, err := o.document()
 	if err != nil {
 		return nil, err

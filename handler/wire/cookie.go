@@ -31,6 +31,9 @@ const (
 	PendingCookie = "gatehouse_pending_"
 	// ReturnedCookie says that the browser has just come back to a site from a sign-in.
 	ReturnedCookie = "gatehouse_returned"
+	// LeavingCookie begins the name of the cookie with the way on of a browser that has just
+	// signed out of a site. The hash of the origin follows.
+	LeavingCookie = "gatehouse_leaving_"
 	// HostPrefix stands before them where the issuer is https.
 	HostPrefix = "__Host-"
 )
@@ -40,7 +43,7 @@ func ownCookie(name string) bool {
 	name = strings.TrimPrefix(name, HostPrefix)
 	return name == SessionCookie || name == BrowserCookie || name == KnownCookie || name == MovedCookie ||
 		name == LoginCookie || name == SignedOutCookie || name == ReturnedCookie || name == LeftCookie || strings.HasPrefix(name, FlowCookie) || strings.HasPrefix(name, RefreshCookie) ||
-		strings.HasPrefix(name, SiteCookie) || strings.HasPrefix(name, PendingCookie)
+		strings.HasPrefix(name, SiteCookie) || strings.HasPrefix(name, PendingCookie) || strings.HasPrefix(name, LeavingCookie)
 }
 
 // StripCookies takes our cookies from a request that goes on to an upstream.
