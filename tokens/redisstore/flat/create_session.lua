@@ -32,6 +32,10 @@ local GRACE = tonumber(ARGV[2])
 -- until when (s, 4) it is held.
 local HELD = 'p' .. string.char(0)
 
+local MOST_NOTED, MOST_TOLD, MOST_LOGOUTS, KEEP_LOGOUT = 50, 14, 64, 86400000 -- storage.MaxNoted, MaxTold, MaxLogouts, KeepLogout in ms
+local NOTE, NOTED_AT = '>BI4I4', 10
+local LOGOUT, LOGOUT_SIZE = '>BI6I6Bc8', 22
+
 local MOST_UPSTREAMS, KEEP_UPSTREAM = 10, 7776000000 -- storage.MaxUpstreams, storage.KeepUpstream in ms
 
 local NONE = '\0\0\0\0\0\0\0\0' -- no attempt, no session
@@ -132,85 +136,6 @@ local function read_grants()
     end
   end
   return { families = families, ends = ends, sessions = sessions, profile = profile, expired = expired }
-end
-
-local MOST_NOTED, MOST_TOLD, MOST_LOGOUTS, KEEP_LOGOUT = 50, 14, 64, 86400000 -- storage.MaxNoted, MaxTold, MaxLogouts, KeepLogout in ms
-local NOTE, NOTED_AT = '>BI4I4', 10
-local LOGOUT, LOGOUT_SIZE = '>BI6I6Bc8', 22
-
--- tell makes logouts of the notes of roots: for all their clients, or for the one that is
--- named. Beyond the bound the oldest goes. It returns how many there are now, and how many were dropped.
-local function tell(outbox, roots, only)
-  local had, told = redis.call('PTTL', outbox), 0
-  for _, root in ipairs(roots) do
-    local v = redis.call('HGET', outbox, 'n' .. root)
-    local note = { clients = '' }
-    if v then
-      do -- read_note(v)
-        if #v % 8 ~= 1 or v:byte(1) ~= 1 then
-          do -- unreadable(v, 1)
-            local record, version = v, 1
-            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
-          end
-        end
-        local _, at, till = struct.unpack(NOTE, v)
-        note = { at = at, till = till, clients = v:sub(NOTED_AT) }
-      end
-    end
-    local rest = ''
-    for i = 1, #note.clients, 8 do
-      local client = note.clients:sub(i, i + 7)
-      if only == '' or client == only then
-        redis.call('HSET', outbox, root .. client, struct.pack(LOGOUT, 1, now, now, 0, NONE))
-        told = told + 1
-      else
-        rest = rest .. client
-      end
-    end
-    if v and rest == '' then
-      redis.call('HDEL', outbox, 'n' .. root)
-    elseif v then
-      redis.call('HSET', outbox, 'n' .. root, struct.pack(NOTE, 1, note.at, note.till) .. rest)
-    end
-  end
-  if told == 0 then return 0, 0 end
-  do -- lengthen(outbox, had, now + KEEP_LOGOUT)
-    local key, till, beside = outbox, now + KEEP_LOGOUT
-    if till == 0 then
-      if had >= 0 then redis.call('PERSIST', key) end
-      if had >= 0 and beside then redis.call('PERSIST', beside) end
-    elseif had == -2 or had >= 0 and now + had < till then
-      local more = math.min(math.max(till - now, 0) / 16, 86400000)
-      local ends_at = math.ceil(till + more) - SHIFT
-      redis.call('PEXPIREAT', key, ends_at)
-      if beside then redis.call('PEXPIREAT', beside, ends_at) end
-    end
-  end
-  local waiting = {}
-  for _, field in ipairs(redis.call('HKEYS', outbox)) do
-    if #field == 16 then
-      local one = redis.call('HGET', outbox, field)
-      local logout do -- read_logout(one)
-        local v = one
-        if #v ~= LOGOUT_SIZE or v:byte(1) ~= 1 then
-          do -- unreadable(v, 1)
-            local record, version = v, 1
-            error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
-          end
-        end
-        local _, since, due, tries, attempt = struct.unpack(LOGOUT, v)
-        logout = { since = since, due = due, tries = tries, attempt = attempt }
-      end
-      table.insert(waiting, { id = field, since = logout.since })
-    end
-  end
-  table.sort(waiting, function(a, b)
-    if a.since ~= b.since then return a.since < b.since end
-    return a.id < b.id
-  end)
-  local dropped = math.max(0, #waiting - MOST_LOGOUTS)
-  for i = 1, dropped do redis.call('HDEL', outbox, waiting[i].id) end
-  return told, dropped
 end
 
 local MOST_SESSIONS = 50 -- storage.MaxSessions
@@ -330,7 +255,7 @@ local m do -- marks()
   until true
   m = marks_in_result
 end
-local told, dropped = 0, 0
+local roots = {} -- of which the applications are to be told
 
 if was and fingerprint ~= ARGV[6] then
   -- What was begun under the old password would be good again from now on.
@@ -426,8 +351,7 @@ if was and fingerprint ~= ARGV[6] then
     table.sort(roots)
     noted_roots_result = roots
   end
-  local roots = noted_roots_result
-  told, dropped = tell(KEYS[9], roots, '')
+  roots = noted_roots_result
 else
   -- The families are not asked: there may be many, and a login ends none of them.
   local ids = {}
@@ -627,7 +551,6 @@ if #others >= MOST_SESSIONS then
     if a.begun ~= b.begun then return a.begun < b.begun end
     return a.id < b.id
   end)
-  local roots = {}
   for i = 1, #others + 1 - MOST_SESSIONS do
     excess[i], roots[i] = others[i].id, others[i].root or others[i].id
   end
@@ -640,7 +563,85 @@ if #others >= MOST_SESSIONS then
       g.families[gone], g.ends[gone], g.sessions[gone] = nil, nil, nil
     end
   end
-  told, dropped = tell(KEYS[9], roots, '')
+end
+local told, dropped = 0, 0
+if #roots > 0 then
+  -- tell makes logouts of the notes of roots: for all their clients, or for the one that is
+  -- named. Beyond the bound the oldest goes. It returns how many there are now, and how many were dropped.
+  local tell_result, _tell_result repeat -- tell(KEYS[9], roots, '')
+    local outbox, only = KEYS[9], ''
+    local had, told = redis.call('PTTL', outbox), 0
+    for _, root in ipairs(roots) do
+      local v = redis.call('HGET', outbox, 'n' .. root)
+      local note = { clients = '' }
+      if v then
+        do -- read_note(v)
+          if #v % 8 ~= 1 or v:byte(1) ~= 1 then
+            do -- unreadable(v, 1)
+              local record, version = v, 1
+              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+            end
+          end
+          local _, at, till = struct.unpack(NOTE, v)
+          note = { at = at, till = till, clients = v:sub(NOTED_AT) }
+        end
+      end
+      local rest = ''
+      for i = 1, #note.clients, 8 do
+        local client = note.clients:sub(i, i + 7)
+        if only == '' or client == only then
+          redis.call('HSET', outbox, root .. client, struct.pack(LOGOUT, 1, now, now, 0, NONE))
+          told = told + 1
+        else
+          rest = rest .. client
+        end
+      end
+      if v and rest == '' then
+        redis.call('HDEL', outbox, 'n' .. root)
+      elseif v then
+        redis.call('HSET', outbox, 'n' .. root, struct.pack(NOTE, 1, note.at, note.till) .. rest)
+      end
+    end
+    if told == 0 then tell_result, _tell_result = 0, 0 break end
+    do -- lengthen(outbox, had, now + KEEP_LOGOUT)
+      local key, till, beside = outbox, now + KEEP_LOGOUT
+      if till == 0 then
+        if had >= 0 then redis.call('PERSIST', key) end
+        if had >= 0 and beside then redis.call('PERSIST', beside) end
+      elseif had == -2 or had >= 0 and now + had < till then
+        local more = math.min(math.max(till - now, 0) / 16, 86400000)
+        local ends_at = math.ceil(till + more) - SHIFT
+        redis.call('PEXPIREAT', key, ends_at)
+        if beside then redis.call('PEXPIREAT', beside, ends_at) end
+      end
+    end
+    local waiting = {}
+    for _, field in ipairs(redis.call('HKEYS', outbox)) do
+      if #field == 16 then
+        local one = redis.call('HGET', outbox, field)
+        local logout do -- read_logout(one)
+          local v = one
+          if #v ~= LOGOUT_SIZE or v:byte(1) ~= 1 then
+            do -- unreadable(v, 1)
+              local record, version = v, 1
+              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+            end
+          end
+          local _, since, due, tries, attempt = struct.unpack(LOGOUT, v)
+          logout = { since = since, due = due, tries = tries, attempt = attempt }
+        end
+        table.insert(waiting, { id = field, since = logout.since })
+      end
+    end
+    table.sort(waiting, function(a, b)
+      if a.since ~= b.since then return a.since < b.since end
+      return a.id < b.id
+    end)
+    local dropped = math.max(0, #waiting - MOST_LOGOUTS)
+    for i = 1, dropped do redis.call('HDEL', outbox, waiting[i].id) end
+    tell_result, _tell_result = told, dropped
+  until true
+  told, dropped = tell_result, _tell_result
 end
 local record do -- write_session(s)
   local head = 2 + (s.root and 16 or 0) + (s.amr ~= '' and 32 or 0)
