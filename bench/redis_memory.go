@@ -43,7 +43,7 @@ func bytesPerFamily(ctx context.Context, o options, perPerson int) (float64, err
 		return 0, err
 	}
 	client := redis.NewClient(&redis.Options{Addr: r.addr, Protocol: 2, DisableIdentity: true})
-	if err := fill(ctx, store, "local|the first", perPerson); err != nil { // the scripts are counted once
+	if err := fill(ctx, store, client, "local|the first", perPerson); err != nil { // the scripts are counted once
 		return 0, err
 	}
 	before, err := allocated(ctx, client)
@@ -57,7 +57,7 @@ func bytesPerFamily(ctx context.Context, o options, perPerson int) (float64, err
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < people; i += workers {
-				if err := fill(ctx, store, fmt.Sprintf("local|user%06d", i), perPerson); err != nil {
+				if err := fill(ctx, store, client, fmt.Sprintf("local|user%06d", i), perPerson); err != nil {
 					failures <- err
 					return
 				}
@@ -77,7 +77,7 @@ func bytesPerFamily(ctx context.Context, o options, perPerson int) (float64, err
 }
 
 // fill gives a person some families, of which the last session is over.
-func fill(ctx context.Context, store *redisstore.Store, subject string, n int) error {
+func fill(ctx context.Context, store *redisstore.Store, client *redis.Client, subject string, n int) error {
 	user := storage.TagSubject(subject)
 	session, err := store.CreateSession(ctx, storage.SessionRequest{
 		User: user, ID: storage.SessionID{1}, Lifetime: time.Hour, Profile: storage.Profile{Subject: subject, Fingerprint: storage.Fingerprint{1}},
@@ -94,8 +94,7 @@ func fill(ctx context.Context, store *redisstore.Store, subject string, n int) e
 			return fmt.Errorf("beginning a family: created %v, %w", res.Created, err)
 		}
 	}
-	_, err = store.End(ctx, storage.EndRequest{User: user, Scope: storage.EndSessionOnly, Session: session.ID, Attempt: storage.Attempt{2}})
-	return err
+	return client.HDel(ctx, redisstore.DefaultKeyPrefix+"{"+user.String()+"}u", string(session.ID[:])).Err()
 }
 
 // allocated is what the data in Redis take, without the buffers of connections.

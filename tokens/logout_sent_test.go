@@ -99,6 +99,10 @@ func TestH9ToldOfSignOut(t *testing.T) {
 			_, _, err := g.SignIn(g.t.Context(), changed, "")
 			return err
 		},
+		"another person in the same browser": func(g *gateway, _ *tokens.Login, cookie string, _ *tokens.TokenResponse) error {
+			_, _, err := g.SignIn(g.t.Context(), carol, cookie)
+			return err
+		},
 		"the provider": func(g *gateway, _ *tokens.Login, _ string, _ *tokens.TokenResponse) error {
 			return g.EndProvided(g.t.Context(), tokens.ProviderLogout{Login: "local", Subject: "alice", ByID: true, At: g.cfg.Clock()})
 		},
@@ -219,6 +223,23 @@ func TestH9Calls(t *testing.T) {
 		}
 		if got := tt.n.spent(func() { ok(t, tt.n.SignOut(t.Context(), cookie)) }); !maps.Equal(got, tt.want) {
 			t.Errorf("a sign-out: %v, want %v", got, tt.want)
+		}
+		for who, want := range map[string]map[string]int{
+			alice.Subject: {"create_session": 1}, // the same person again
+			carol.Subject: {"create_session": 1, "end": 1},
+		} {
+			_, cookie = tt.n.signIn(alice)
+			next := tokens.Profile{Subject: who, Login: "local", Fingerprint: alice.Fingerprint}
+			if expected := tt.want["expect_logouts"]; expected > 0 {
+				want["expect_logouts"] = expected * len(want)
+			}
+			got := tt.n.spent(func() {
+				_, _, err := tt.n.SignIn(t.Context(), next, cookie)
+				ok(t, err)
+			})
+			if !maps.Equal(got, want) {
+				t.Errorf("%s signs in in alice's browser: %v, want %v", who, got, want)
+			}
 		}
 		if keys := server.Do("KEYS", "*"); tt.n == without && (strings.Contains(keys, "}o") || strings.Contains(keys, "}t")) {
 			t.Errorf("there are keys %s", keys)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
-	"github.com/gatehouse-auth/gatehouse/tokens/history"
 	"github.com/gatehouse-auth/gatehouse/tokens/oauth"
 	"github.com/gatehouse-auth/gatehouse/tokens/secrets"
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
@@ -23,7 +22,8 @@ type Login struct {
 // SignIn begins a session for a person who has just proved who they are, and
 // ends the session of the cookie that the browser sent before, if any, so that
 // no session is fixed beforehand. What the same person's applications hold through
-// the old one then belongs to the new one. It returns the value of the session cookie.
+// the old one then belongs to the new one; another person is signed out, as by SignOut.
+// It returns the value of the session cookie.
 func (i *Issuer) SignIn(ctx context.Context, p Profile, replaces string) (*Login, string, error) {
 	return i.beginSession(ctx, Provided{Profile: p, AuthTime: storage.AtLogin}, replaces)
 }
@@ -76,10 +76,7 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 	if err != nil {
 		return nil, "", err
 	}
-	replaced, err := i.endReplaced(ctx, replaces, ref.user)
-	if err != nil {
-		return nil, "", err
-	}
+	before, replaced := i.replaced(replaces, ref.user)
 	marks, err := i.state.Denylist.MarksOf(ctx, storage.Everyone)
 	if err != nil {
 		return nil, "", err
@@ -108,6 +105,9 @@ func (i *Issuer) beginSession(ctx context.Context, in Provided, replaces string)
 		return nil, "", err
 	}
 	if err := i.noteNames(ctx, in, session); err != nil {
+		return nil, "", err
+	}
+	if err := i.endReplaced(ctx, before); err != nil {
 		return nil, "", err
 	}
 	i.observe(ctx, oauth.Event{Kind: oauth.EventLogin, Outcome: oauth.OutcomeOK, Subject: p.Subject, User: ref.user})
@@ -142,22 +142,6 @@ func (i *Issuer) hold(user storage.UserTag) time.Duration {
 		return holdPassword
 	}
 	return 0
-}
-
-// endReplaced sees to the session that a browser had before a login: another
-// person's is ended here, the same person's is returned, to be replaced in the
-// same step as the new one begins. What applications hold by it goes on.
-func (i *Issuer) endReplaced(ctx context.Context, cookie string, user storage.UserTag) (storage.SessionID, error) {
-	ref, _, ok := parseReference(i.state.Secrets(), secrets.PurposeSession, cookie)
-	if !ok {
-		return storage.SessionID{}, nil
-	}
-	id := storage.SessionKey(ref.key).ID()
-	if ref.user == user {
-		return id, nil
-	}
-	_, err := i.state.End(ctx, storage.EndRequest{User: ref.user, Scope: storage.EndSessionOnly, Session: id}, history.EndedBySignOut)
-	return storage.SessionID{}, err
 }
 
 // CurrentLogin returns the session that a cookie names, or nil when there is
@@ -215,79 +199,4 @@ func (i *Issuer) currentLogin(ctx context.Context, cookie string, about storage.
 		return nil, nil //nolint:nilnil // as above
 	}
 	return &Login{Session: session, Profile: *profile, about: about}, nil
-}
-
-// SignOut ends the session of a cookie, and the refresh tokens and access
-// tokens of the applications that were signed in by it.
-func (i *Issuer) SignOut(ctx context.Context, cookie string) error {
-	_, err := i.EndLogin(ctx, cookie, nil, false)
-	return err
-}
-
-// LogoutHint is a verified id_token_hint.
-type LogoutHint struct {
-	ClientID  string // the audience of the ID token
-	Subject   string
-	SessionID storage.SessionID
-}
-
-// ParseLogoutHint verifies an id_token_hint; an expired one is fine. One whose key
-// is gone proves nothing any more and is as good as none: the hint is nil then.
-// See OpenID Connect RP-Initiated Logout §2.
-func (i *Issuer) ParseLogoutHint(idToken string) (*LogoutHint, error) {
-	c, err := i.verifier.VerifyIDToken(idToken)
-	if oauth.IsReason(err, oauth.ReasonUnknownKey) {
-		return nil, nil //nolint:nilnil // as good as none
-	}
-	if err != nil || len(c.Audience) != 1 {
-		return nil, oauth.BadRequest("id_token_hint is not an ID token of this gateway.")
-	}
-	if !c.HasSession {
-		return nil, oauth.BadRequest("id_token_hint names no session.")
-	}
-	if _, ok := i.Configured(c.Audience[0]); !ok {
-		return nil, nil //nolint:nilnil // what nobody has registered signs nobody out (and its token is in anybody's hands)
-	}
-	return &LogoutHint{ClientID: c.Audience[0], Subject: c.Subject, SessionID: c.Session}, nil
-}
-
-// SignOutHint ends the session that a verified id_token_hint names.
-func (i *Issuer) SignOutHint(ctx context.Context, h *LogoutHint) error {
-	_, err := i.EndLogin(ctx, "", h, false)
-	return err
-}
-
-// EndLogin ends the session that a hint names, if there is one, and that of a cookie, as
-// SignOut does. With given it returns what a provider gave at the login of the cookie, or
-// else of the hint, for the sign-out there: zero for nothing.
-func (i *Issuer) EndLogin(ctx context.Context, cookie string, h *LogoutHint, given bool) (g Given, err error) {
-	if h != nil {
-		if g, err = i.signOut(ctx, storage.TagSubject(h.Subject), h.SessionID, given); err != nil {
-			return Given{}, err
-		}
-	}
-	ref, _, ok := parseReference(i.state.Secrets(), secrets.PurposeSession, cookie)
-	if !ok {
-		return g, nil
-	}
-	of, err := i.signOut(ctx, ref.user, storage.SessionKey(ref.key).ID(), given)
-	if of != (Given{}) {
-		g = of
-	}
-	return g, err
-}
-
-// signOut ends one session. What a provider gave, and cannot be opened any more, is nothing.
-func (i *Issuer) signOut(ctx context.Context, user storage.UserTag, session storage.SessionID, given bool) (g Given, err error) {
-	res, err := i.state.End(ctx, storage.EndRequest{User: user, Scope: storage.EndSession, Session: session, Given: given}, history.EndedBySignOut)
-	if err != nil {
-		return Given{}, err
-	}
-	if res.New {
-		i.observe(ctx, oauth.Event{Kind: oauth.EventLogout, Outcome: oauth.OutcomeOK, User: user})
-	}
-	if of := res.Given; len(of.Sealed) > 0 {
-		g, _ = openGiven(i.state.Secrets(), of.Sealed, user, of.Session, of.Seq)
-	}
-	return g, nil
 }

@@ -25,6 +25,8 @@ type keySet struct {
 	issuer, tenant string // of the token
 	// fresh is by whose allowance the keys are fetched again; nil is that of sign-ins.
 	fresh *freshness
+	// made is the iat of a token that is sent again when it is refused for a while: zero for others.
+	made time.Time
 
 	err error // why it has not verified: go-oidc keeps the text alone
 }
@@ -55,7 +57,8 @@ func (k *keySet) verify(ctx context.Context, token jose.Compact) error {
 		}
 		fresh, retry = k.fresh, keyPause
 	}
-	held, err := k.of.freshKeys(ctx, fresh, retry)
+	asked := k.of.cfg.Clock()
+	held, fetched, err := k.of.freshKeys(ctx, fresh, retry)
 	if held == nil {
 		return failed(login.FailedDown, reasonNoKeys, errors.New("checking ID token: the keys of the provider have not been had yet"))
 	}
@@ -64,6 +67,13 @@ func (k *keySet) verify(ctx context.Context, token jose.Compact) error {
 	}
 	if err != nil {
 		return failed(login.FailedDown, reasonNoKeys, fmt.Errorf("checking ID token: no key that was had before has signed it, and there are no newer ones: %w", withoutURL(err)))
+	}
+	// The provider may have had the key since the last fetch: then the token is good after the next.
+	if !k.made.IsZero() && fetched.Before(asked) && fetched.Before(k.made.Add(maxClockLag)) {
+		return &login.FailedError{
+			Failure: login.FailedBusy, Reason: reasonNoKeys, After: fetched.Add(keyPause).Sub(asked),
+			Cause: fmt.Errorf("checking logout token: it names the key %q, which is newer than the last fetch of keys, and they are fetched every %s at most", providerText(token.Header.Kid), keyPause),
+		}
 	}
 	return forged(reasonSignature, "checking ID token: no key of the provider has signed it, of which it names %q", providerText(token.Header.Kid))
 }
@@ -133,6 +143,10 @@ func (o *OIDC) heldKeys(ctx context.Context) *jose.Set {
 // keyPause is the least time between two fetches that tokens with unknown keys bring about (F17).
 const keyPause = 30 * time.Second
 
+// maxClockLag is by how much a provider's clock may be behind ours, where its times are compared
+// with what happened here.
+const maxClockLag = 10 * time.Second
+
 // keyRetry takes its place after a fetch that has failed.
 const keyRetry = 5 * time.Second
 
@@ -145,9 +159,9 @@ type freshness struct {
 }
 
 // freshKeys fetches the keys again, unless that was done a moment ago, and returns them:
-// a provider may have changed them without a word, and the person's code is spent. Where
-// the fetch has failed, the error comes along with the keys of before.
-func (o *OIDC) freshKeys(ctx context.Context, f *freshness, retry time.Duration) (*jose.Set, error) {
+// a provider may have changed them without a word, and the person's code is spent. It says
+// when that was begun. Where the fetch has failed, the error comes along with the keys of before.
+func (o *OIDC) freshKeys(ctx context.Context, f *freshness, retry time.Duration) (_ *jose.Set, begun time.Time, _ error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	pause := keyPause
@@ -160,7 +174,7 @@ func (o *OIDC) freshKeys(ctx context.Context, f *freshness, retry time.Duration)
 	}
 	held := o.keys.Trusted(o.cfg.Clock())
 	if held == nil {
-		return nil, f.err
+		return nil, f.at, f.err
 	}
-	return &held.Set, f.err
+	return &held.Set, f.at, f.err
 }

@@ -22,8 +22,8 @@ const (
 const backChannelEvent = "http://schemas.openid.net/event/backchannel-logout"
 
 // ReadLogout implements login.SignOuts. All that needs no key is checked first, in the order
-// of what it costs. A jti is not asked for, since none is kept: the end of what began by a
-// certain time is the same however often it is told.
+// of what it costs. No jti is kept, since the end of what began by a certain time is the same
+// however often it is told.
 func (o *OIDC) ReadLogout(ctx context.Context, raw string) (*login.SignedOut, error) {
 	doc, err := o.document()
 	if err != nil {
@@ -58,7 +58,7 @@ func (o *OIDC) ReadLogout(ctx context.Context, raw string) (*login.SignedOut, er
 		return nil, err
 	}
 	defer leave()
-	keys := &keySet{of: o, issuer: issuer, tenant: textOf(claims[tenantIDClaim]), fresh: o.signOuts.fresh}
+	keys := &keySet{of: o, issuer: issuer, tenant: textOf(claims[tenantIDClaim]), fresh: o.signOuts.fresh, made: out.At}
 	if err := keys.verify(ctx, token); err != nil {
 		return nil, err
 	}
@@ -91,6 +91,9 @@ func signedOutOf(claims map[string]any) (*login.SignedOut, error) {
 	if _, object := event.(map[string]any); !ok || !there || !object || len(events) > maxEvents {
 		return nil, forged(reasonLogoutToken, "checking logout token: it holds no event of a logout")
 	}
+	if textOf(claims["jti"]) == "" {
+		return nil, forged(reasonLogoutToken, "checking logout token: it has no jti")
+	}
 	if _, there := claims["nonce"]; there {
 		return nil, forged(reasonNonce, "checking logout token: it has a nonce, as ID tokens have and logout tokens must not")
 	}
@@ -111,7 +114,9 @@ func signedOutOf(claims map[string]any) (*login.SignedOut, error) {
 }
 
 // logoutTime returns when a logout token was made, which may not be long ago, and checks its
-// exp where it has one: some providers send none, and iat says more.
+// exp where it has one. OpenID Connect Back-Channel Logout §2.4 asks for it since 2023 only:
+// Keycloak before 23.0.4 (keycloak#25753), authentik before 2025.8.2 (authentik#16490), Ory
+// Hydra (hydra#4035) and LemonLDAP send none, and iat says more.
 func (o *OIDC) logoutTime(claims map[string]any) (time.Time, error) {
 	now := o.cfg.Clock()
 	iat, exp := timeOf(claims["iat"]), timeOf(claims["exp"])

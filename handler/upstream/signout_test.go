@@ -79,8 +79,7 @@ func TestH8LogoutTokens(t *testing.T) {
 		{name: "typ in full", typ: "application/logout+jwt", want: login.SignedOut{Session: "s1", Subject: "00u1"}},
 		{name: "sub alone", change: without("sid"), want: login.SignedOut{Subject: "00u1"}},
 		{name: "sid alone", change: without("sub"), want: login.SignedOut{Session: "s1"}},
-		{name: "no exp", change: without("exp"), want: login.SignedOut{Session: "s1", Subject: "00u1"}},
-		{name: "no jti", change: without("jti"), want: login.SignedOut{Session: "s1", Subject: "00u1"}},
+		{name: "no exp, as older Keycloak", change: without("exp"), want: login.SignedOut{Session: "s1", Subject: "00u1"}},
 		{name: "several audiences", change: set("aud", []string{"other", "gatehouse"}), want: login.SignedOut{Session: "s1", Subject: "00u1"}},
 		{name: "F66: AD FS calls the person a session", change: set("sid", "S-1-5-21-1"), want: login.SignedOut{Subject: "00u1"}},
 		{name: "typ of an access token", typ: "at+jwt", reason: reasonLogoutToken},
@@ -93,6 +92,9 @@ func TestH8LogoutTokens(t *testing.T) {
 		{name: "another event", change: set("events", object{"https://schemas.openid.net/secevent/risc/event-type/account-disabled": object{}}), reason: reasonLogoutToken},
 		{name: "event of another form", change: set("events", object{backChannelEvent: true}), reason: reasonLogoutToken},
 		{name: "events of another form", change: set("events", []string{backChannelEvent}), reason: reasonLogoutToken},
+		{name: "without jti", change: without("jti"), reason: reasonLogoutToken},
+		{name: "jti of another form", change: set("jti", 1), reason: reasonLogoutToken},
+		{name: "exp of nothing", change: set("exp", nil), reason: reasonTime},
 		{name: "with a nonce", change: set("nonce", "n"), reason: reasonNonce},
 		{name: "with an empty nonce", change: set("nonce", nil), reason: reasonNonce},
 		{name: "names nobody", change: without("sub", "sid"), reason: reasonSubject},
@@ -172,6 +174,53 @@ func TestH8Flood(t *testing.T) {
 	clock.add(time.Second)
 	if _, err := o.ReadLogout(t.Context(), p.logoutToken(clock.now(), p.key, "logout+jwt", nil)); err != nil {
 		t.Errorf("an honest token: %v", err)
+	}
+}
+
+// H8: while made-up keys have used up the fetch of the moment, the token of a provider that has
+// just changed its keys is to be told again, when they may be fetched. One whose key was not
+// there in a later fetch is refused for good.
+func TestH8NewKeyBesideForgedOnes(t *testing.T) {
+	p, o, clock := told(t)
+	read := func(token string) error {
+		_, err := o.ReadLogout(t.Context(), token)
+		return err
+	}
+	made := func(kid string) string { return p.logoutToken(clock.now(), p.key.WithID(kid), "logout+jwt", nil) }
+	if err := read(p.logoutToken(clock.now(), p.key, "logout+jwt", nil)); err != nil {
+		t.Fatal(err)
+	}
+	fetched := p.count("/keys")
+	want(t, read(made("made up")), login.FailedForged, reasonSignature) // looked for, now
+	clock.add(5 * time.Second)
+	p.mu.Lock()
+	key, err := jose.GenerateKey(jose.ES256)
+	p.key = key
+	p.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	honest := p.logoutToken(clock.now(), p.key, "logout+jwt", nil)
+	old := made("made up later")
+	for range 3 {
+		err := read(honest)
+		want(t, err, login.FailedBusy, reasonNoKeys)
+		if f := asFailed(err, ""); f.After != keyPause-5*time.Second {
+			t.Errorf("to be told again after %s", f.After)
+		}
+		want(t, read(made("made up")), login.FailedBusy, reasonNoKeys)
+	}
+	if n := p.count("/keys") - fetched; n != 1 {
+		t.Errorf("%d fetches", n)
+	}
+	clock.add(keyPause)
+	want(t, read(made("made up")), login.FailedForged, reasonSignature)
+	if err := read(honest); err != nil {
+		t.Errorf("told again: %v", err)
+	}
+	want(t, read(old), login.FailedForged, reasonSignature)
+	if n := p.count("/keys") - fetched; n != 2 {
+		t.Errorf("%d fetches", n)
 	}
 }
 

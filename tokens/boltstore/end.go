@@ -25,11 +25,6 @@ func end(t *txn, r storage.EndRequest) (storage.EndResult, error) {
 		return endFamily(t, r)
 	case storage.EndSession:
 		return endSession(t, r)
-	case storage.EndSessionOnly:
-		key := userKey(r.User, r.Session[:])
-		there := t.has(sessions, key)
-		t.remove(sessions, key)
-		return storage.EndResult{Now: t.now, New: there}, nil
 	case storage.EndUser:
 		if !r.Before.IsZero() {
 			return endUserBefore(t, r)

@@ -60,7 +60,7 @@ func createSession(t *txn, r storage.SessionRequest) (storage.Session, error) {
 		t.remove(sessions, userKey(r.User, r.Replaces[:]))
 	}
 	if !changed { // else all were ended
-		if err := t.boundSessions(r); err != nil {
+		if told, dropped, err = t.boundSessions(r); err != nil {
 			return storage.Session{}, err
 		}
 	}
@@ -107,10 +107,10 @@ func (r sessionRecord) session(user storage.UserTag, id storage.SessionID) stora
 }
 
 // boundSessions ends the least used sessions, so that with the new one there are
-// at most storage.MaxSessions, and removes those that are over.
-func (t *txn) boundSessions(r storage.SessionRequest) error {
+// at most storage.MaxSessions, has the applications told, and removes those that are over.
+func (t *txn) boundSessions(r storage.SessionRequest) (told, dropped int, err error) {
 	var others []storage.Session
-	err := t.scan(sessions, r.User[:], func(k, v []byte) error {
+	err = t.scan(sessions, r.User[:], func(k, v []byte) error {
 		id := storage.SessionID(k[len(r.User):])
 		var s sessionRecord
 		switch err := s.decode(v); {
@@ -125,15 +125,17 @@ func (t *txn) boundSessions(r storage.SessionRequest) error {
 		return nil
 	})
 	if err != nil || len(others) < storage.MaxSessions {
-		return err
+		return 0, 0, err
 	}
 	slices.SortFunc(others, func(a, b storage.Session) int {
 		return cmp.Or(a.Used.Compare(b.Used), a.Begun.Compare(b.Begun), bytes.Compare(a.ID[:], b.ID[:]))
 	})
+	var roots []storage.SessionID
 	for _, s := range others[:len(others)+1-storage.MaxSessions] {
 		t.remove(sessions, userKey(r.User, s.ID[:]))
+		roots = append(roots, s.Root)
 	}
-	return nil
+	return t.tell(r.User, roots, storage.ClientTag{})
 }
 
 // recordOf is the reverse of session.

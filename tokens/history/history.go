@@ -43,7 +43,9 @@ const (
 	EndedByProvider = "provider" // of the login, which has said so, or could not be asked
 	EndedByOperator = "operator"
 	EndedByReplay   = "code_reuse" // its authorization code came twice
-	EndedByNext     = "replaced"   // by the next sign-in of the browser that kept it in a cookie
+	// EndedByNext is by the next sign-in of the same browser: of one that kept it in a cookie, or
+	// of another person, which signs out who was signed in before.
+	EndedByNext = "replaced"
 )
 
 // Entry is one line of a family's history.

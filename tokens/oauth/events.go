@@ -124,7 +124,8 @@ const (
 	OutcomeNotAllowed     Outcome = "not_allowed"     // by the allow lines
 	OutcomeNotMet         Outcome = "not_met"         // not with the prompt, max_age or acr_values asked for
 	OutcomeEverywhere     Outcome = "everywhere"
-	OutcomeDropped        Outcome = "dropped" // of EventLogoutSent: it will not be tried again
+	OutcomeReplaced       Outcome = "replaced" // by the sign-in of another person in the same browser
+	OutcomeDropped        Outcome = "dropped"  // of EventLogoutSent: it will not be tried again
 )
 
 // The outcomes of EventRecheck, beside OutcomeKept and OutcomeNotAllowed: what became of
@@ -241,7 +242,7 @@ var outcomes = map[EventKind][]Outcome{
 	EventRecheck: {
 		OutcomeKept, OutcomeThin, OutcomeGone, OutcomeNotAllowed, OutcomeDoubtful, OutcomeUnclear, OutcomeLost, OutcomeSkipped, OutcomeOverdue,
 	},
-	EventLogout:               {OutcomeOK, OutcomeEverywhere, OutcomeProvider},
+	EventLogout:               {OutcomeOK, OutcomeEverywhere, OutcomeProvider, OutcomeReplaced},
 	EventSiteSession:          {OutcomeOK, OutcomeKey},
 	EventLogoutSent:           {OutcomeOK, OutcomeFailed, OutcomeDropped},
 	EventLoginBroken:          {OutcomeOK, LoginNoDiscovery, LoginOtherIssuer, LoginClientRefused, LoginBadIDToken, LoginTooLarge},

@@ -68,8 +68,7 @@ func fillUser(s *Store, subject string, families int, profile func(string) stora
 			return fmt.Errorf("created %v: %w", res.Created, err)
 		}
 	}
-	_, err = s.End(ctx, storage.EndRequest{User: user, Scope: storage.EndSessionOnly, Session: session.ID, Attempt: storage.Attempt{2}})
-	return err
+	return s.conn.client.HDel(ctx, s.userKey(user, held), string(session.ID[:])).Err()
 }
 
 // onlyData makes a server keep nothing of its commands but what they are for:

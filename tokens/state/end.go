@@ -28,7 +28,7 @@ func (s *State) End(ctx context.Context, r storage.EndRequest, by string) (stora
 		s.History.Note(ctx, id, history.Entry{Kind: history.Ended, By: by, User: r.User})
 	}
 	expected.Ended(ctx, res.Told, res.Dropped, err)
-	if err := s.Denylist.Settle(ctx, r.User, r.Scope != storage.EndSessionOnly, err); err != nil {
+	if err := s.Denylist.Settle(ctx, r.User, true, err); err != nil {
 		return res, err
 	}
 	if lasts {

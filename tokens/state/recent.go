@@ -41,7 +41,7 @@ func endKeyOf(r storage.EndRequest) (endKey, bool) {
 	case storage.EndSession:
 		k.kind = storage.DenySession
 		copy(k.id[:], r.Session[:])
-	case storage.EndSessionOnly, storage.EndUser, storage.DisableUser, storage.EndConsent:
+	case storage.EndUser, storage.DisableUser, storage.EndConsent:
 		return k, false
 	}
 	return k, true

@@ -10,7 +10,7 @@ import "time"
 const MaxFamilies = 500
 
 // MaxSessions is how many sessions a user has at most. One more ends the one that
-// was not used for the longest time, as EndSessionOnly does.
+// was not used for the longest time, and puts it into the Outbox; the families begun in it go on.
 const MaxSessions = 50
 
 // MaxAMR is how long Session.AMR may be, in bytes.

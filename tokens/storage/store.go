@@ -175,7 +175,6 @@ type EndScope uint8
 const (
 	EndFamily      EndScope = iota + 1 // one family
 	EndSession                         // one session, those with the same Root, and the families begun in them
-	EndSessionOnly                     // one session; what applications hold by it goes on
 	EndUser                            // all sessions, codes and families of the user, and every access token issued until now (by UserDenials.Before)
 	DisableUser                        // as EndUser, and nothing begins any more until Users.Enable
 	// EndConsent withdraws the user's consent to one client: the consent, its families, codes and
@@ -188,7 +187,7 @@ type EndRequest struct {
 	User    UserTag
 	Scope   EndScope
 	Family  FamilyID  // with EndFamily
-	Session SessionID // with EndSession, where it may be a Root, and EndSessionOnly
+	Session SessionID // with EndSession, where it may be a Root
 	Client  ClientTag // with EndConsent
 	// Before limits EndSession and EndUser to sessions that were begun until then, in seconds, and
 	// what came of them whenever it did: a session begun since goes on, and what was begun since that. It is zero for no limit, and so is the store's own time, or a later one.

@@ -224,7 +224,6 @@ func leadBounded(t *testing.T, f *fixture) {
 func endSaysNew(t *testing.T, f *fixture) {
 	f.needClock()
 	family, never := f.family(), random[storage.FamilyID]()
-	other := f.login()
 	for _, tt := range []struct {
 		name  string
 		end   storage.EndRequest
@@ -233,14 +232,13 @@ func endSaysNew(t *testing.T, f *fixture) {
 		{"family", storage.EndRequest{Scope: storage.EndFamily, Family: family.ID}, false},
 		{"family that never was", storage.EndRequest{Scope: storage.EndFamily, Family: never}, false},
 		{"session", storage.EndRequest{Scope: storage.EndSession, Session: f.session.ID}, false},
-		{"session only", storage.EndRequest{Scope: storage.EndSessionOnly, Session: other.ID}, false},
 		{"user", storage.EndRequest{Scope: storage.EndUser}, true},
 	} {
 		tt.end.Attempt = random8[storage.Attempt]()
 		if !f.end(tt.end).New {
 			t.Errorf("%s: not new", tt.name)
 		}
-		if tt.end.Scope != storage.EndSessionOnly && !f.end(tt.end).New {
+		if !f.end(tt.end).New {
 			t.Errorf("%s: sent again, not new", tt.name)
 		}
 		f.pass(time.Second)

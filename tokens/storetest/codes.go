@@ -157,11 +157,8 @@ func codeSessionEnded(t *testing.T, f *fixture) {
 		ids[session] = random[storage.CodeID]()
 		f.putCode(ids[session], session, time.Minute)
 	}
-	end := func(scope storage.EndScope, session storage.SessionID) {
-		Must(f.s.End(f.ctx(), storage.EndRequest{User: f.user, Scope: scope, Session: session, DenyFor: denyFor, Attempt: random8[storage.Attempt]()}))(t)
-	}
-	end(storage.EndSession, gone)
-	end(storage.EndSessionOnly, replaced)
+	f.end(storage.EndRequest{Scope: storage.EndSession, Session: gone})
+	f.login(func(r *storage.SessionRequest) { r.Replaces = replaced })
 	f.take(ids[gone], storage.CodeUnknown)
 	f.take(ids[other], storage.CodeTaken)
 	f.take(ids[replaced], storage.CodeTaken)

@@ -210,10 +210,10 @@ func createSessionEnded(t *testing.T, f *fixture) {
 		t.Error("a family began in a session that had been ended")
 	}
 	f.session = f.login()
-	only := f.createRequest()
-	f.end(storage.EndRequest{Scope: storage.EndSessionOnly, Session: f.session.ID})
-	if !f.create(only).Created {
-		t.Error("ending the session only kept a family from beginning")
+	replaced := f.createRequest()
+	f.login(func(r *storage.SessionRequest) { r.Replaces = f.session.ID })
+	if !f.create(replaced).Created {
+		t.Error("the next sign-in of the browser kept a family from beginning")
 	}
 }
 

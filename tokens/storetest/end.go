@@ -12,7 +12,6 @@ var endCases = []testCase{
 	{"family", endFamily},
 	{"family that has expired", endExpired},
 	{"session", endSession},
-	{"session only", endSessionOnly},
 	{"user", endUser},
 	{"user again after a login", endUserAgain},
 	{"login in the second of a sign-out", endUserSameSecond},
@@ -78,16 +77,6 @@ func endSession(t *testing.T, f *fixture) {
 	f.wantSession(first.ID, false)
 	f.wantSession(f.session.ID, true)
 	f.rotate(f.present(mine, 1), storage.RotateUnknown, 0)
-}
-
-func endSessionOnly(t *testing.T, f *fixture) {
-	family := f.family()
-	if res := f.end(storage.EndRequest{Scope: storage.EndSessionOnly, Session: f.session.ID}); len(res.Families) != 0 {
-		t.Error("families ended with the session only")
-	}
-	f.wantSession(f.session.ID, false)
-	f.wantLive(family.ID)
-	f.rotate(f.present(family, 1), storage.Rotated, 2)
 }
 
 func endUser(t *testing.T, f *fixture) {

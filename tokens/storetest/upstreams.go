@@ -40,7 +40,6 @@ func upstreamEnds(t *testing.T, f *fixture) {
 		"EndUser":        {func() { f.end(storage.EndRequest{Scope: storage.EndUser}) }, true},
 		"DisableUser":    {func() { f.end(storage.EndRequest{Scope: storage.DisableUser}) }, true},
 		"new password":   {func() { f.login(password(storage.Fingerprint{9})) }, true},
-		"EndSessionOnly": {func() { f.end(storage.EndRequest{Scope: storage.EndSessionOnly, Session: f.session.ID}) }, false},
 		"EndFamily":      {func() { f.end(storage.EndRequest{Scope: storage.EndFamily, Family: f.family().ID}) }, false},
 	} {
 		f.atProvider()

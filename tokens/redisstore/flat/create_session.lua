@@ -2,7 +2,7 @@
 --
 -- Begins a session and writes the profile. A profile with another fingerprint
 -- means that the password was changed: then all that the user had ends, consents too. Of too
--- many sessions the least used end; what applications hold by them goes on.
+-- many sessions the least used end, and the applications are told; what they hold goes on.
 -- Of what is known of the person the newer stays.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
@@ -255,7 +255,7 @@ local m do -- marks()
   until true
   m = marks_in_result
 end
-local told, dropped = 0, 0
+local roots = {} -- of which the applications are to be told
 
 if was and fingerprint ~= ARGV[6] then
   -- What was begun under the old password would be good again from now on.
@@ -351,83 +351,7 @@ if was and fingerprint ~= ARGV[6] then
     table.sort(roots)
     noted_roots_result = roots
   end
-  local roots = noted_roots_result
-  -- tell makes logouts of the notes of roots: for all their clients, or for the one that is
-  -- named. Beyond the bound the oldest goes. It returns how many there are now, and how many were dropped.
-  local tell_result, _tell_result repeat -- tell(KEYS[9], roots, '')
-    local outbox, only = KEYS[9], ''
-    local had, told = redis.call('PTTL', outbox), 0
-    for _, root in ipairs(roots) do
-      local v = redis.call('HGET', outbox, 'n' .. root)
-      local note = { clients = '' }
-      if v then
-        do -- read_note(v)
-          if #v % 8 ~= 1 or v:byte(1) ~= 1 then
-            do -- unreadable(v, 1)
-              local record, version = v, 1
-              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
-            end
-          end
-          local _, at, till = struct.unpack(NOTE, v)
-          note = { at = at, till = till, clients = v:sub(NOTED_AT) }
-        end
-      end
-      local rest = ''
-      for i = 1, #note.clients, 8 do
-        local client = note.clients:sub(i, i + 7)
-        if only == '' or client == only then
-          redis.call('HSET', outbox, root .. client, struct.pack(LOGOUT, 1, now, now, 0, NONE))
-          told = told + 1
-        else
-          rest = rest .. client
-        end
-      end
-      if v and rest == '' then
-        redis.call('HDEL', outbox, 'n' .. root)
-      elseif v then
-        redis.call('HSET', outbox, 'n' .. root, struct.pack(NOTE, 1, note.at, note.till) .. rest)
-      end
-    end
-    if told == 0 then tell_result, _tell_result = 0, 0 break end
-    do -- lengthen(outbox, had, now + KEEP_LOGOUT)
-      local key, till, beside = outbox, now + KEEP_LOGOUT
-      if till == 0 then
-        if had >= 0 then redis.call('PERSIST', key) end
-        if had >= 0 and beside then redis.call('PERSIST', beside) end
-      elseif had == -2 or had >= 0 and now + had < till then
-        local more = math.min(math.max(till - now, 0) / 16, 86400000)
-        local ends_at = math.ceil(till + more) - SHIFT
-        redis.call('PEXPIREAT', key, ends_at)
-        if beside then redis.call('PEXPIREAT', beside, ends_at) end
-      end
-    end
-    local waiting = {}
-    for _, field in ipairs(redis.call('HKEYS', outbox)) do
-      if #field == 16 then
-        local one = redis.call('HGET', outbox, field)
-        local logout do -- read_logout(one)
-          local v = one
-          if #v ~= LOGOUT_SIZE or v:byte(1) ~= 1 then
-            do -- unreadable(v, 1)
-              local record, version = v, 1
-              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
-            end
-          end
-          local _, since, due, tries, attempt = struct.unpack(LOGOUT, v)
-          logout = { since = since, due = due, tries = tries, attempt = attempt }
-        end
-        table.insert(waiting, { id = field, since = logout.since })
-      end
-    end
-    table.sort(waiting, function(a, b)
-      if a.since ~= b.since then return a.since < b.since end
-      return a.id < b.id
-    end)
-    local dropped = math.max(0, #waiting - MOST_LOGOUTS)
-    for i = 1, dropped do redis.call('HDEL', outbox, waiting[i].id) end
-    tell_result, _tell_result = told, dropped
-  until true
-  told, dropped = tell_result, _tell_result
+  roots = noted_roots_result
 else
   -- The families are not asked: there may be many, and a login ends none of them.
   local ids = {}
@@ -627,7 +551,9 @@ if #others >= MOST_SESSIONS then
     if a.begun ~= b.begun then return a.begun < b.begun end
     return a.id < b.id
   end)
-  for i = 1, #others + 1 - MOST_SESSIONS do excess[i] = others[i].id end
+  for i = 1, #others + 1 - MOST_SESSIONS do
+    excess[i], roots[i] = others[i].id, others[i].root or others[i].id
+  end
   do -- forget(g, excess)
     local ids = excess
     for i = 1, #ids, 1000 do
@@ -637,6 +563,85 @@ if #others >= MOST_SESSIONS then
       g.families[gone], g.ends[gone], g.sessions[gone] = nil, nil, nil
     end
   end
+end
+local told, dropped = 0, 0
+if #roots > 0 then
+  -- tell makes logouts of the notes of roots: for all their clients, or for the one that is
+  -- named. Beyond the bound the oldest goes. It returns how many there are now, and how many were dropped.
+  local tell_result, _tell_result repeat -- tell(KEYS[9], roots, '')
+    local outbox, only = KEYS[9], ''
+    local had, told = redis.call('PTTL', outbox), 0
+    for _, root in ipairs(roots) do
+      local v = redis.call('HGET', outbox, 'n' .. root)
+      local note = { clients = '' }
+      if v then
+        do -- read_note(v)
+          if #v % 8 ~= 1 or v:byte(1) ~= 1 then
+            do -- unreadable(v, 1)
+              local record, version = v, 1
+              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+            end
+          end
+          local _, at, till = struct.unpack(NOTE, v)
+          note = { at = at, till = till, clients = v:sub(NOTED_AT) }
+        end
+      end
+      local rest = ''
+      for i = 1, #note.clients, 8 do
+        local client = note.clients:sub(i, i + 7)
+        if only == '' or client == only then
+          redis.call('HSET', outbox, root .. client, struct.pack(LOGOUT, 1, now, now, 0, NONE))
+          told = told + 1
+        else
+          rest = rest .. client
+        end
+      end
+      if v and rest == '' then
+        redis.call('HDEL', outbox, 'n' .. root)
+      elseif v then
+        redis.call('HSET', outbox, 'n' .. root, struct.pack(NOTE, 1, note.at, note.till) .. rest)
+      end
+    end
+    if told == 0 then tell_result, _tell_result = 0, 0 break end
+    do -- lengthen(outbox, had, now + KEEP_LOGOUT)
+      local key, till, beside = outbox, now + KEEP_LOGOUT
+      if till == 0 then
+        if had >= 0 then redis.call('PERSIST', key) end
+        if had >= 0 and beside then redis.call('PERSIST', beside) end
+      elseif had == -2 or had >= 0 and now + had < till then
+        local more = math.min(math.max(till - now, 0) / 16, 86400000)
+        local ends_at = math.ceil(till + more) - SHIFT
+        redis.call('PEXPIREAT', key, ends_at)
+        if beside then redis.call('PEXPIREAT', beside, ends_at) end
+      end
+    end
+    local waiting = {}
+    for _, field in ipairs(redis.call('HKEYS', outbox)) do
+      if #field == 16 then
+        local one = redis.call('HGET', outbox, field)
+        local logout do -- read_logout(one)
+          local v = one
+          if #v ~= LOGOUT_SIZE or v:byte(1) ~= 1 then
+            do -- unreadable(v, 1)
+              local record, version = v, 1
+              error(record:byte(1) ~= version and 'gatehouse: record of a newer version' or 'gatehouse: damaged record')
+            end
+          end
+          local _, since, due, tries, attempt = struct.unpack(LOGOUT, v)
+          logout = { since = since, due = due, tries = tries, attempt = attempt }
+        end
+        table.insert(waiting, { id = field, since = logout.since })
+      end
+    end
+    table.sort(waiting, function(a, b)
+      if a.since ~= b.since then return a.since < b.since end
+      return a.id < b.id
+    end)
+    local dropped = math.max(0, #waiting - MOST_LOGOUTS)
+    for i = 1, dropped do redis.call('HDEL', outbox, waiting[i].id) end
+    tell_result, _tell_result = told, dropped
+  until true
+  told, dropped = tell_result, _tell_result
 end
 local record do -- write_session(s)
   local head = 2 + (s.root and 16 or 0) + (s.amr ~= '' and 32 or 0)

@@ -601,7 +601,7 @@ if scope == 1 then
     end
     if last then told, dropped = tell(KEYS[9], { of_family:sub(SESSION_AT, SESSION_AT + 7) }, of_family:sub(CLIENT_AT, CLIENT_AT + 7)) end
   end
-elseif scope == 2 or reach ~= 0 and scope == 4 then
+elseif scope == 2 or reach ~= 0 and scope == 3 then
   local of = scope == 2 and session or ''
   -- end_session ends a session, which may be given by its root, those with the same root, the
   -- families begun in them, and what a provider gave for it; all sessions of the user for ''. The
@@ -780,7 +780,7 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
     until true
     m = marks_in_result
   end
-  if scope == 4 and m.before < reach then
+  if scope == 3 and m.before < reach then
     new = true
     m.before, m.now, m.till, m.attempt = reach, reach * 1000, math.max(m.till, denied_till), attempt
     do -- write_marks(m)
@@ -805,18 +805,7 @@ elseif scope == 2 or reach ~= 0 and scope == 4 then
       end
     end
   end
-elseif scope == 3 then
-  -- Of a sign-in that is nothing but signed out.
-  do -- sign_out()
-    local had = redis.call('PTTL', KEYS[1])
-    local removed = redis.call('HDEL', KEYS[1], session)
-    if had == -1 then
-      local g = read_grants()
-      settle(g, had, KEYS[3])
-    end
-    new = removed == 1
-  end
-elseif scope == 6 then
+elseif scope == 5 then
   -- Of the consent to a client. After a failover, `at` is when it was answered. Codes are not told
   -- apart by their client: those that were put until now are refused when they are taken.
   repeat -- withdraw(ARGV[9], tonumber(ARGV[12]))
@@ -1161,5 +1150,5 @@ else
     ended, told, dropped = lived, to_tell, too_many
   until true
 end
-if scope == 5 then deny(DISABLED, FOREVER, attempt, 0) end
+if scope == 4 then deny(DISABLED, FOREVER, attempt, 0) end
 return { ARGV[1], now, ended, new and 1 or 0, told, dropped, given.sealed, given.seq, given.session }

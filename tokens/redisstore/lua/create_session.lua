@@ -1,6 +1,6 @@
 -- Begins a session and writes the profile. A profile with another fingerprint
 -- means that the password was changed: then all that the user had ends, consents too. Of too
--- many sessions the least used end; what applications hold by them goes on.
+-- many sessions the least used end, and the applications are told; what they hold goes on.
 -- Of what is known of the person the newer stays.
 --
 -- KEYS   1 what the user holds   2 what is denied of the user   3 the person   4 codes of the user   5 their bodies
@@ -31,15 +31,14 @@ if was and fingerprint ~= ARGV[6] and before_that == ARGV[6] then
   return { ARGV[1], '', 1, 0, 0 }
 end
 local m = marks()
-local told, dropped = 0, 0
+local roots = {} -- of which the applications are to be told
 
 if was and fingerprint ~= ARGV[6] then
   -- What was begun under the old password would be good again from now on.
   g = read_grants()
   m = end_all(g, m, tonumber(ARGV[8]), id, KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7])
   redis.call('UNLINK', KEYS[8])
-  local roots = noted_roots(KEYS[9])
-  told, dropped = tell(KEYS[9], roots, '')
+  roots = noted_roots(KEYS[9])
 else
   -- The families are not asked: there may be many, and a login ends none of them.
   local ids = {}
@@ -85,9 +84,13 @@ if #others >= MOST_SESSIONS then
     if a.begun ~= b.begun then return a.begun < b.begun end
     return a.id < b.id
   end)
-  for i = 1, #others + 1 - MOST_SESSIONS do excess[i] = others[i].id end
+  for i = 1, #others + 1 - MOST_SESSIONS do
+    excess[i], roots[i] = others[i].id, others[i].root or others[i].id
+  end
   forget(g, excess)
 end
+local told, dropped = 0, 0
+if #roots > 0 then told, dropped = tell(KEYS[9], roots, '') end
 local record = write_session(s)
 local person = ARGV[12]
 local asked = as_of(person)

@@ -39,17 +39,6 @@ local function end_family()
   return {}, news
 end
 
--- Of a sign-in that is nothing but signed out.
-local function sign_out()
-  local had = redis.call('PTTL', KEYS[1])
-  local removed = redis.call('HDEL', KEYS[1], session)
-  if had == -1 then
-    local g = read_grants()
-    settle(g, had, KEYS[3])
-  end
-  return removed == 1
-end
-
 -- The sign-out of a user, after a replica was promoted that may not know it. It returns how many
 -- logouts are to be told, of roots of which nothing goes on, and were dropped.
 local function end_user_again(at)
@@ -174,24 +163,22 @@ if scope == 1 then
     local last = last_of(of_family)
     if last then told, dropped = tell(KEYS[9], { of_family:sub(SESSION_AT, SESSION_AT + 7) }, of_family:sub(CLIENT_AT, CLIENT_AT + 7)) end
   end
-elseif scope == 2 or reach ~= 0 and scope == 4 then
+elseif scope == 2 or reach ~= 0 and scope == 3 then
   local of = scope == 2 and session or ''
   ended, new, told, dropped = end_session(of, reach, denied_till, attempt, KEYS[3], KEYS[7], KEYS[9])
   -- The sign-out of a user as of a moment that has passed: nothing begins late, either.
   local m = marks()
-  if scope == 4 and m.before < reach then
+  if scope == 3 and m.before < reach then
     new = true
     m.before, m.now, m.till, m.attempt = reach, reach * 1000, math.max(m.till, denied_till), attempt
     write_marks(m)
   end
-elseif scope == 3 then
-  new = sign_out()
-elseif scope == 6 then
+elseif scope == 5 then
   ended, new = withdraw(ARGV[9], tonumber(ARGV[12]))
 elseif ARGV[12] then
   told, dropped = end_user_again(tonumber(ARGV[12]))
 else
   ended, told, dropped = end_user()
 end
-if scope == 5 then deny(DISABLED, FOREVER, attempt, 0) end
+if scope == 4 then deny(DISABLED, FOREVER, attempt, 0) end
 return { ARGV[1], now, ended, new and 1 or 0, told, dropped, given.sealed, given.seq, given.session }
