@@ -16,19 +16,18 @@ func init() {
 	caddy.RegisterModule(BearerProvider{})
 }
 
-// BearerProvider is the check of `bearer_auth` as a provider of Caddy's own
-// authentication handler, so that a route takes access tokens or what another
-// provider takes, such as a password. It has the fields of `bearer_auth`, but
-// neither answers CORS preflights nor serves the RFC 9728 document.
+// BearerProvider is the check of `bearer_auth` as a provider for Caddy's own authentication
+// handler. A route can then accept access tokens or whatever another provider accepts, such as
+// a password. It has the fields of `bearer_auth`, but does not answer CORS preflights or serve
+// the RFC 9728 document.
 //
-// Caddy asks its providers in no order, and the first that knows somebody ends
-// the search. So a provider cannot promise anything about requests that another
-// one has let in: `headers` and `strip_token` are refused. Set the headers behind
-// the authentication handler, in `reverse_proxy`, from `{http.auth.user.id}` and
-// `{http.auth.user.<claim>}`.
+// Caddy asks its providers in no particular order, and stops at the first one that recognizes
+// somebody. A provider therefore has no control over requests that another one lets in, so
+// `headers` and `strip_token` are refused. Set headers after the authentication handler, in
+// `reverse_proxy`, from `{http.auth.user.id}` and `{http.auth.user.<claim>}`.
 //
-// Caddy answers each refusal with 401. Where too little scope should be 403, and
-// an unreachable store 503, use the handler `bearer_auth`.
+// Caddy answers every refusal with a 401. If you need a 403 for too little scope, and a 503 if
+// the store cannot be reached, use the handler `bearer_auth`.
 type BearerProvider struct {
 	BearerAuth
 }

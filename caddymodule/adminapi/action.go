@@ -48,11 +48,11 @@ type Flag struct {
 
 // forceFlag lets an action be about what nobody knows.
 func forceFlag(help string) Flag {
-	return Flag{Name: forceName, Help: help + ": otherwise that is an error", Switch: true}
+	return Flag{Name: forceName, Help: help + "; otherwise that is an error", Switch: true}
 }
 
 // dryRunFlag lets an action say what it would do.
-var dryRunFlag = Flag{Name: "dry-run", Help: "Only say what would be done", Switch: true}
+var dryRunFlag = Flag{Name: "dry-run", Help: "Only show what would be done", Switch: true}
 
 // Request makes a request of the parameters. A body is nil or sent as JSON.
 func (a *Action) Request(asked url.Values) (uri string, body any) {

@@ -35,7 +35,7 @@ func actionCommand(a *adminapi.Action, use string) *cobra.Command {
 		return perform(cmd, a, asked)
 	})
 	if a.Confirm != "" {
-		cmd.Flags().Bool("yes", false, "Do it: without it nothing is done")
+		cmd.Flags().Bool("yes", false, "Confirm; without this flag, nothing is done")
 	}
 	for _, f := range a.Flags {
 		if f.Switch {

@@ -18,7 +18,7 @@ import (
 )
 
 func checkCommand() *cobra.Command {
-	cmd := command("check", "Looks for mistakes in a --config, and asks its issuer whether it answers", cobra.NoArgs,
+	cmd := command("check", "Checks a --config for mistakes, and whether its issuer responds", cobra.NoArgs,
 		func(cmd *cobra.Command, _ []string) error {
 			flags := caddycmd.Flags{FlagSet: cmd.Flags()}
 			if flags.String("config") == "" {
@@ -38,7 +38,7 @@ func checkCommand() *cobra.Command {
 			}
 			return reportFindings(cmd, findings)
 		})
-	cmd.Flags().Bool("offline", false, "Do not ask the issuer")
+	cmd.Flags().Bool("offline", false, "Do not connect to the issuer")
 	return cmd
 }
 

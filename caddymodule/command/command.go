@@ -19,18 +19,17 @@ func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "oauth",
 		Usage: "<command>",
-		Short: "Works with the OAuth server: grants, users, clients, tokens, keys, its store",
+		Short: "Manages the OAuth server: grants, users, clients, tokens, keys, and its store",
 		Long: `
-Works with the OAuth server of a running Caddy, through its admin API at
-'` + caddy.DefaultAdminListen + `' or the --address given; or, with --config, at the
-address that the config names. 'init', 'secret', 'version' and 'check' need no server, and 'export' and
-'import' open the store of a --config themselves.
+Manages the OAuth server of a running Caddy through its admin API, at
+'` + caddy.DefaultAdminListen + `', at the given --address, or at the address in the
+given --config. 'init', 'secret', 'version', and 'check' need no server, and
+'export' and 'import' can open the store of a --config themselves.
 
-Each command prints a table, or with --json what the admin API answered.
-Warnings and the progress of long work are on the standard error.
+Each command prints a table, or with --json the response of the admin API.
+Warnings and progress go to the standard error.
 
-Exit codes: 0 it is done; 1 it failed; 2 it was used incorrectly, and nothing was
-done.`,
+Exit codes: 0 success; 1 failure; 2 incorrect use, and nothing was done.`,
 		CobraFunc: oauthCommand,
 	})
 }
@@ -69,15 +68,15 @@ func oauthCommand(cmd *cobra.Command) {
 
 // groups are the commands that have subcommands, and their help.
 var groups = map[string]string{
-	"clients":    "Ends what a client holds",
+	"clients":    "Lists, ends, and blocks clients",
 	"consents":   "Shows and withdraws what a person has agreed to",
 	"everyone":   "Ends what everybody has",
-	"grants":     "Lists and ends logins of users at clients",
-	"issuers":    "Shows other issuers and forgets their keys",
-	"logins":     "Checks logins at providers",
-	"logouts":    "Shows the sign-outs that applications have still to be told of",
-	"keys":       "Lists, rotates and drops the signing keys",
-	"registered": "Ends what clients hold that have registered themselves",
+	"grants":     "Lists and ends users' logins at clients",
+	"issuers":    "Lists other issuers and removes their keys",
+	"logins":     "Checks logins at providers and rebinds them",
+	"logouts":    "Lists sign-outs that applications have not been told of yet",
+	"keys":       "Lists, rotates, and drops signing keys",
+	"registered": "Ends what clients that registered themselves have",
 	"tokens":     "Denies access tokens",
-	"users":      "Shows, disables and enables users",
+	"users":      "Lists, ends, disables, enables, and moves users",
 }

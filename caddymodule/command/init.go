@@ -56,14 +56,14 @@ func (b *beginning) questions() []question {
 
 func initCommand() *cobra.Command {
 	var b beginning
-	cmd := command("init", "Asks five questions and writes a Caddyfile to begin with", cobra.NoArgs,
+	cmd := command("init", "Asks five questions and writes a Caddyfile to start with", cobra.NoArgs,
 		func(cmd *cobra.Command, _ []string) error { return b.run(cmd) })
 	for _, q := range b.questions() {
 		cmd.Flags().StringVar(q.answer, q.flag, "", q.ask)
 	}
 	cmd.Flags().StringVar(&b.Redis, "redis", "", "host:port of the Redis that several gateways share (default: an embedded store)")
-	cmd.Flags().String("to", "Caddyfile", "File to write; one that is there is left alone")
-	cmd.Flags().Bool("yes", false, "Ask nothing: take the usual answer where no flag has one")
+	cmd.Flags().String("to", "Caddyfile", "File to write; an existing file is not overwritten")
+	cmd.Flags().Bool("yes", false, "Ask nothing, and use the default answers where no flag has one")
 	return cmd
 }
 

@@ -19,7 +19,7 @@ type generatedSecrets struct {
 }
 
 func secretCommand() *cobra.Command {
-	return command("secret", "Makes a client secret with its hash, and a gateway secret", cobra.NoArgs,
+	return command("secret", "Generates a client secret with its hash, and a gateway secret", cobra.NoArgs,
 		func(cmd *cobra.Command, _ []string) error {
 			b := make([]byte, 32)
 			_, _ = rand.Read(b) // never fails: crypto/rand ends the process instead

@@ -23,7 +23,7 @@ import (
 func exportCommand() *cobra.Command {
 	var to string
 	var undo bool
-	export := command("export {--to <file> | --undo}", "Stops the store and writes all that it keeps into a file, to move it to another store", cobra.NoArgs,
+	export := command("export {--to <file> | --undo}", "Stops the store and exports all of its data to a file, to move it to another store", cobra.NoArgs,
 		func(cmd *cobra.Command, _ []string) error {
 			offline := cmd.Flags().Changed("config")
 			switch {
@@ -41,8 +41,8 @@ func exportCommand() *cobra.Command {
 				return exportRunning(cmd, w)
 			})
 		})
-	export.Flags().StringVar(&to, "to", "", "The file to write, which must not exist yet; - is the standard output")
-	export.Flags().BoolVar(&undo, "undo", false, "Let the store go on: the move is called off")
+	export.Flags().StringVar(&to, "to", "", "File to write, which must not exist yet; - is the standard output")
+	export.Flags().BoolVar(&undo, "undo", false, "Call off the move and resume the store")
 	export.Long = `
 Stops the store and writes all that it keeps into a file. The store stays
 stopped: gateways on it answer 503 to logins and refreshes, and go on guarding
@@ -168,14 +168,14 @@ func undoExport(cmd *cobra.Command) error {
 
 func importCommand() *cobra.Command {
 	var from string
-	imports := command("import --config <file> --from <file>", "Fills the empty store of a configuration from an export", cobra.NoArgs,
+	imports := command("import --config <file> --from <file>", "Imports an export into the empty store of a configuration", cobra.NoArgs,
 		func(cmd *cobra.Command, _ []string) error {
 			if from == "" || !cmd.Flags().Changed("config") {
 				return wrongUsef("name the configuration whose store is to be filled with --config, and the export with --from (- is the standard input)")
 			}
 			return withStore(cmd, func(s *caddymodule.ConfiguredStore) error { return importFile(cmd, s, from) })
 		})
-	imports.Flags().StringVar(&from, "from", "", "The export to read; - is the standard input")
+	imports.Flags().StringVar(&from, "from", "", "Export to read; - is the standard input")
 	imports.Long = `
 Fills the store that a configuration names, which must be empty, from an export.
 The configuration needs the secret of the gateways that the export comes from.
