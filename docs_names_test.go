@@ -154,7 +154,7 @@ func TestO6BesideOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, _ := strings.Cut(string(text), "## Beside others\n")
+	_, section, _ := strings.Cut(string(text), "## Compared with others\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	for _, other := range []string{"caddy-security", "caddy-oidc", "Pocket ID", "Authelia", "Dex", "Ory Hydra", "Keycloak", "Pomerium", "oauth2-proxy"} {
 		_, row, found := strings.Cut(section, "\n| ["+other+"](https://")

@@ -17,7 +17,7 @@ import (
 	"github.com/gatehouse-auth/gatehouse/tokens/storage"
 )
 
-// registers registers a program as a client and returns its client_id.
+// registers makes a program known as a client and returns its client_id.
 func (g *gateway) registers(body string) string {
 	g.t.Helper()
 	resp, err := http.Post(g.url("/register"), "application/json", strings.NewReader(body))

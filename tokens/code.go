@@ -96,9 +96,6 @@ func (i *Issuer) takeCode(ctx context.Context, c *clients.Client, ref reference,
 	if err != nil {
 		return storage.TakeResult{}, err
 	}
-	if err := stillThere(ctx); err != nil {
-		return storage.TakeResult{}, err
-	}
 	ctx, done := storage.Decisive(ctx)
 	defer done()
 	res, err := i.state.Store.TakeCode(ctx, storage.TakeRequest{

@@ -238,7 +238,7 @@ func TestH9Calls(t *testing.T) {
 				ok(t, err)
 			})
 			if !maps.Equal(got, want) {
-				t.Errorf("%s signs in in alice's browser: %v, want %v", who, got, want)
+				t.Errorf("%s uses alice's browser: %v, want %v", who, got, want)
 			}
 		}
 		if keys := server.Do("KEYS", "*"); tt.n == without && (strings.Contains(keys, "}o") || strings.Contains(keys, "}t")) {

@@ -3,7 +3,6 @@ package tokens
 import (
 	"cmp"
 	"context"
-	"runtime"
 	"slices"
 
 	"github.com/gatehouse-auth/gatehouse/tokens/clients"
@@ -45,19 +44,6 @@ func (i *Issuer) refresh(ctx context.Context, c *clients.Client, r TokenRequest)
 // whatever was decided.
 func withoutAnswer(ctx context.Context, err error) bool {
 	return err != nil && oauth.AsError(err).Code == oauth.TemporarilyUnavailable || err == nil && ctx.Err() != nil
-}
-
-// stillThere fails where the client has hung up. A request may lie unread while its node stands
-// still; by then its client has gone on at another node, and what it presents here was used
-// there, which would count as a theft.
-func stillThere(ctx context.Context) error {
-	for range 4 { // net/http finds out in a goroutine of its own, which has just begun
-		runtime.Gosched()
-	}
-	if err := ctx.Err(); err != nil {
-		return oauth.Unavailable(err)
-	}
-	return nil
 }
 
 // refreshOnce answers a refresh token of the client, and notes in p by which
@@ -220,8 +206,8 @@ func (i *Issuer) decideRotation(ctx context.Context, c *clients.Client, t refres
 	if err != nil {
 		return storage.RotateResult{}, err
 	}
-	if err := stillThere(ctx); err != nil {
-		return storage.RotateResult{}, err
+	if how == refreshUse && i.stray(ctx, t) {
+		return storage.RotateResult{}, oauth.Unavailable(context.Canceled)
 	}
 	attempt := i.state.NewAttempt()
 	call, done := storage.Decisive(ctx)

@@ -98,7 +98,7 @@ func (i *Issuer) replaced(cookie string, user storage.UserTag) (others reference
 	return ref, storage.SessionID{}
 }
 
-// endReplaced signs out who was signed in in a browser before somebody else.
+// endReplaced signs out the person who used a browser before somebody else.
 func (i *Issuer) endReplaced(ctx context.Context, ref reference) error {
 	if ref == (reference{}) {
 		return nil

@@ -28,7 +28,6 @@ type structure struct {
 // field is one of its fields; of an embedded struct name is its type and json "".
 type field struct {
 	name, json, doc, typ string
-	isStruct             bool
 }
 
 func read(folders ...string) (*source, error) {

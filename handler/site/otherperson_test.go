@@ -31,7 +31,7 @@ func TestAnotherPersonAtOneSite(t *testing.T) {
 	thief.open(dash+"/").wants(t, http.StatusUnauthorized, "sign-in")
 	elsewhere.open(dash+"/").wants(t, http.StatusOK, "the application at /")
 	if got := atDash.last.Header.Get("X-User-Id"); got != "local|alice" {
-		t.Errorf("signed in in another browser as %q", got)
+		t.Errorf("in another browser signed in as %q", got)
 	}
 	if !n.heard.has(oauth.EventLogout, oauth.OutcomeReplaced) {
 		t.Error("nobody hears of it")

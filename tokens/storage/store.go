@@ -173,10 +173,10 @@ type EndScope uint8
 
 // The scopes of End.
 const (
-	EndFamily      EndScope = iota + 1 // one family
-	EndSession                         // one session, those with the same Root, and the families begun in them
-	EndUser                            // all sessions, codes and families of the user, and every access token issued until now (by UserDenials.Before)
-	DisableUser                        // as EndUser, and nothing begins any more until Users.Enable
+	EndFamily   EndScope = iota + 1 // one family
+	EndSession                      // one session, those with the same Root, and the families begun in them
+	EndUser                         // all sessions, codes and families of the user, and every access token issued until now (by UserDenials.Before)
+	DisableUser                     // as EndUser, and nothing begins any more until Users.Enable
 	// EndConsent withdraws the user's consent to one client: the consent, its families, codes and
 	// access tokens until now. It reaches what was put, taken or issued at or before EndResult.Now.
 	EndConsent

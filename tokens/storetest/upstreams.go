@@ -36,11 +36,11 @@ func upstreamEnds(t *testing.T, f *fixture) {
 		end  func()
 		ends bool
 	}{
-		"EndSession":     {func() { f.end(storage.EndRequest{Scope: storage.EndSession, Session: f.session.ID}) }, true},
-		"EndUser":        {func() { f.end(storage.EndRequest{Scope: storage.EndUser}) }, true},
-		"DisableUser":    {func() { f.end(storage.EndRequest{Scope: storage.DisableUser}) }, true},
-		"new password":   {func() { f.login(password(storage.Fingerprint{9})) }, true},
-		"EndFamily":      {func() { f.end(storage.EndRequest{Scope: storage.EndFamily, Family: f.family().ID}) }, false},
+		"EndSession":   {func() { f.end(storage.EndRequest{Scope: storage.EndSession, Session: f.session.ID}) }, true},
+		"EndUser":      {func() { f.end(storage.EndRequest{Scope: storage.EndUser}) }, true},
+		"DisableUser":  {func() { f.end(storage.EndRequest{Scope: storage.DisableUser}) }, true},
+		"new password": {func() { f.login(password(storage.Fingerprint{9})) }, true},
+		"EndFamily":    {func() { f.end(storage.EndRequest{Scope: storage.EndFamily, Family: f.family().ID}) }, false},
 	} {
 		f.atProvider()
 		end.end()

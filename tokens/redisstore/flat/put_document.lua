@@ -16,12 +16,6 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local SHIFT = 0 -- tests move the clock
 now = now + SHIFT
 
--- end_of is storage.EndOf: the start plus a lifetime, rounded up to seconds.
-local function end_of(start, lifetime)
-  if lifetime <= 0 then return 0 end
-  return math.ceil((start + lifetime) / 1000)
-end
-
 local id, at = ARGV[2], tonumber(ARGV[4])
 -- read_document returns as of when a document is, and its text; nothing where there is none that counts.
 local was repeat -- read_document(redis.call('HGET', KEYS[1], id))
@@ -39,7 +33,13 @@ local was repeat -- read_document(redis.call('HGET', KEYS[1], id))
   was = asked, v:sub(DOCUMENT_SIZE + 1)
 until true
 if was and was > at then return { ARGV[1], 0 } end
-local had, till = redis.call('PTTL', KEYS[1]), end_of(now, tonumber(ARGV[3]))
+local had = redis.call('PTTL', KEYS[1])
+-- end_of is storage.EndOf: the start plus a lifetime, rounded up to seconds.
+local till repeat -- end_of(now, tonumber(ARGV[3]))
+  local start, lifetime = now, tonumber(ARGV[3])
+  if lifetime <= 0 then till = 0 break end
+  till = math.ceil((start + lifetime) / 1000)
+until true
 redis.call('HSET', KEYS[1], id, struct.pack(DOCUMENT, 2, till, at, tonumber(ARGV[5])) .. ARGV[8])
 redis.call('ZADD', KEYS[2], now + tonumber(ARGV[6]), id)
 if redis.call('ZCARD', KEYS[2]) > tonumber(ARGV[7]) then

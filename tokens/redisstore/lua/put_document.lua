@@ -9,7 +9,8 @@
 local id, at = ARGV[2], tonumber(ARGV[4])
 local was = read_document(redis.call('HGET', KEYS[1], id))
 if was and was > at then return { ARGV[1], 0 } end
-local had, till = redis.call('PTTL', KEYS[1]), end_of(now, tonumber(ARGV[3]))
+local had = redis.call('PTTL', KEYS[1])
+local till = end_of(now, tonumber(ARGV[3]))
 redis.call('HSET', KEYS[1], id, struct.pack(DOCUMENT, 2, till, at, tonumber(ARGV[5])) .. ARGV[8])
 redis.call('ZADD', KEYS[2], now + tonumber(ARGV[6]), id)
 if redis.call('ZCARD', KEYS[2]) > tonumber(ARGV[7]) then
