@@ -16,7 +16,7 @@ func TestSitesOfTheDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := caddyfileBlock.FindAllStringSubmatch(string(page), -1)
-	if len(blocks) != 6 {
+	if len(blocks) != 8 {
 		t.Errorf("%d blocks", len(blocks))
 	}
 	for _, block := range blocks {
