@@ -163,7 +163,7 @@ class Gateway {
 				throw new Error(`Caddy (${caddy}) ended at once:\n${this.#log}`);
 			}
 			try {
-				if ((await fetch(this.issuer + ".well-known/openid-configuration")).ok) return;
+				if ((await fetch(this.issuer + ".well-known/jwks.json")).ok) return; // which takes the store
 			} catch {
 				// not listening yet
 			}

@@ -118,9 +118,11 @@ func (n *node) start() {
 func (n *node) await() {
 	n.site.t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if resp, err := n.client.Get(n.site.issuer + ".well-known/openid-configuration"); err == nil {
+		if resp, err := n.client.Get(n.site.issuer + ".well-known/jwks.json"); err == nil {
 			resp.Body.Close()
-			return
+			if _, err := n.adminDo(http.MethodGet, "/config/", "", nil); err == nil { // which waits until all of it has begun
+				return
+			}
 		}
 		select {
 		case <-n.exited:
