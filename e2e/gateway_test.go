@@ -50,7 +50,7 @@ func startGateway(t *testing.T) *gateway {
 	g := &gateway{issuer: place(t), api: place(t), browser: http.DefaultClient}
 	folder := t.TempDir()
 	runCaddy(t, caddy, folder, g.config(folder))
-	ready(t, g.browser, g.issuer+".well-known/openid-configuration")
+	ready(t, g.browser, g.issuer+".well-known/jwks.json")
 	return g
 }
 
