@@ -13,7 +13,7 @@ const strayTime = 30 * time.Second
 
 // stray reports whether a request comes after what its client has done since: it has hung up, and
 // gone on at another node, where what it presents here was used. That is no theft. What was used
-// longer ago is one, whoever waits for the answer.
+// longer ago, or is older than the two before the current one, is one, whoever waits for the answer.
 func (i *Issuer) stray(ctx context.Context, t refreshToken) bool {
 	for range 4 { // net/http finds out that somebody has hung up in a goroutine that has just begun
 		runtime.Gosched()
@@ -24,5 +24,6 @@ func (i *Issuer) stray(ctx context.Context, t refreshToken) bool {
 	call, done := storage.Decisive(ctx)
 	defer done()
 	f, found, err := i.state.Store.LiveFamily(call, t.user, t.family.ID())
-	return err != nil || found && t.generation < f.Generation && i.storeNow().Sub(f.Rotated) < strayTime
+	near := t.generation < f.Generation && f.Generation-t.generation <= 2
+	return err != nil || found && near && i.storeNow().Sub(f.Rotated) < strayTime
 }
