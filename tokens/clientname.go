@@ -139,7 +139,8 @@ func (i *Issuer) siteOf(ctx context.Context, f storage.Family) (NamedClient, err
 }
 
 // nameTags says what is known of clients, by what a user has agreed to at those that no
-// configuration names: in two calls of the store at most.
+// configuration names: in two calls of the store, and one for each document that this node does
+// not hold.
 func (i *Issuer) nameTags(ctx context.Context, user storage.UserTag, tags ...storage.ClientTag) ([]NamedClient, error) {
 	agreed, texts := make(map[storage.ClientTag]storage.Consent), make(map[storage.GrantID]storage.Grant)
 	if slices.ContainsFunc(tags, func(tag storage.ClientTag) bool { _, ok := i.clients.Tagged(tag); return !ok }) {

@@ -206,9 +206,6 @@ func (i *Issuer) decideRotation(ctx context.Context, c *clients.Client, t refres
 	if err != nil {
 		return storage.RotateResult{}, err
 	}
-	if how == refreshUse && i.stray(ctx, t) {
-		return storage.RotateResult{}, oauth.Unavailable(context.Canceled)
-	}
 	attempt := i.state.NewAttempt()
 	call, done := storage.Decisive(ctx)
 	defer done()
@@ -216,7 +213,7 @@ func (i *Issuer) decideRotation(ctx context.Context, c *clients.Client, t refres
 		return storage.RotateResult{}, oauth.Unavailable(err)
 	}
 	p.Attempts = []storage.Attempt{attempt}
-	res, err := i.state.Store.Rotate(call, storage.RotateRequest{
+	res, err := i.present(ctx, call, storage.RotateRequest{
 		User: t.user, Family: t.family.ID(), Client: c.Tag(), Grant: t.grant, Presented: t.generation,
 		Rotation: c.Refresh.Rotation, Spare: c.Refresh.ReuseRefused, Unused: how == siteLook, Leeway: c.Refresh.Leeway, Settle: c.Refresh.Settle(),
 		Lifetime: c.Refresh.Lifetime, IdleLifetime: c.Refresh.IdleLifetime,

@@ -41,7 +41,7 @@ type TokenResponse struct {
 // refused reports why a token request gets no token.
 func (i *Issuer) refused(ctx context.Context, c *clients.Client, r TokenRequest, err error) *oauth.Error {
 	refusal := oauth.AsError(err)
-	if refusal.Code == oauth.AuthorizationPending {
+	if refusal.Code == oauth.AuthorizationPending || isGone(refusal) {
 		return refusal // nothing has happened
 	}
 	e := oauth.Event{Kind: oauth.EventTokenRefused, Outcome: oauth.Outcome(refusal.Reason), Client: c.ID, Mismatch: refusal.Mismatch, Cause: refusal.Why()}

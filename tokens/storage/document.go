@@ -23,7 +23,7 @@ const (
 	MaxDocument = 64 << 10
 	// MaxDocuments is how many are kept, of all clients. People who sign in can have any number
 	// fetched where an operator admits all. There are some dozens of such programs, and twice as many
-	// as a node holds in memory are 2 MB where each is usual, and less than 100 MB where each is as
+	// as a node holds in memory are 2 MB where each is usual, and 131 MB where each is as
 	// large as it can be.
 	MaxDocuments = 2000
 	// KeepDocument is for how long one is kept at most.
